@@ -1,0 +1,35 @@
+"""Errors a user can mend: they name what is wrong and what to do about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class InputError(ValueError):
+    """Bad input from the user.
+
+    Parameters
+    ----------
+    subject
+        The file, config key or case that is wrong.
+    problem
+        What is wrong with it, in one clause.
+    mend
+        What the user should do instead, in one clause.
+    """
+
+    def __init__(self, subject: str | Path, problem: str, mend: str) -> None:
+        self.subject, self.problem, self.mend = str(subject), problem, mend
+        super().__init__(f"{subject}: {problem}; {mend}")
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
+        """Keep the three parts when the error crosses a process border."""
+        return type(self), (self.subject, self.problem, self.mend)
+
+
+class SeedOutsideTissueError(InputError):
+    """No part of the initial tumour lies in white or grey matter."""
+
+
+class RegistrationError(InputError):
+    """A patient's brain cannot be brought onto the atlas (flipped, other space, too little overlap)."""

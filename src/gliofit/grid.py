@@ -1,0 +1,196 @@
+"""Grids and volumes: an array never travels without the grid it lives on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from gliofit.errors import InputError
+
+__all__ = ["Grid", "Volume", "block_mean"]
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A regular, axis-aligned voxel grid.
+
+    Parameters
+    ----------
+    shape
+        Number of voxels along the three array axes.
+    affine
+        4 x 4 matrix from voxel indices (voxel centres at integers) to world coordinates in mm, RAS.
+
+    Raises
+    ------
+    InputError
+        If the affine is oblique or singular.
+    """
+
+    shape: tuple[int, int, int]
+    affine: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        shape = tuple(int(n) for n in self.shape)
+        affine = np.array(self.affine, dtype=np.float64)
+        if len(shape) != 3 or min(shape) < 1 or affine.shape != (4, 4):
+            raise InputError(
+                "grid", f"shape {shape} with affine of shape {affine.shape}", "give a 3-D grid and a 4 x 4 affine"
+            )
+        rotation = affine[:3, :3]
+        spacing = np.sqrt((rotation**2).sum(axis=0))
+        largest = np.abs(rotation).max(axis=0)
+        if not np.isfinite(affine).all() or (spacing <= 0).any() or (largest < 0.999 * spacing).any():
+            raise InputError(
+                "grid", "the affine is oblique or singular", "resample the image onto axis-aligned voxels first"
+            )
+        if sorted(np.abs(rotation).argmax(axis=0)) != [0, 1, 2]:
+            raise InputError("grid", "the affine maps two array axes to one direction", "write a valid header")
+        affine.setflags(write=False)
+        object.__setattr__(self, "shape", shape)
+        object.__setattr__(self, "affine", affine)
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Voxel size along the three array axes, in mm."""
+        x, y, z = np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0))
+        return float(x), float(y), float(z)
+
+    @property
+    def isotropic_spacing_mm(self) -> float:
+        """Voxel size of an isotropic grid, in mm; raises InputError for any other grid."""
+        spacing = self.spacing_mm
+        if max(spacing) - min(spacing) > 1e-3 * max(spacing):
+            raise InputError("grid", f"voxels are not cubes (spacing {spacing} mm)", "resample to isotropic voxels")
+        return float(round(spacing[0], 6))
+
+    @property
+    def voxel_volume_mm3(self) -> float:
+        """Volume of one voxel, in mm^3."""
+        return float(np.prod(self.spacing_mm))
+
+    @property
+    def axis_codes(self) -> str:
+        """Direction of the array axes, for example ``RAS`` or ``LPS``."""
+        return "".join(nib.orientations.aff2axcodes(self.affine))
+
+    @property
+    def centre_mm(self) -> NDArray[np.float64]:
+        """World coordinates of the middle of the grid."""
+        return self.voxel_to_world((np.array(self.shape) - 1) / 2)
+
+    def voxel_to_world(self, voxel: Sequence[float] | NDArray[Any]) -> NDArray[np.float64]:
+        """Map (..., 3) fractional voxel indices to world coordinates in mm."""
+        return np.asarray(voxel, dtype=np.float64) @ self.affine[:3, :3].T + self.affine[:3, 3]
+
+    def world_to_voxel(self, world: Sequence[float] | NDArray[Any]) -> NDArray[np.float64]:
+        """Map (..., 3) world coordinates in mm to fractional voxel indices."""
+        inverse = np.linalg.inv(self.affine[:3, :3])
+        return (np.asarray(world, dtype=np.float64) - self.affine[:3, 3]) @ inverse.T
+
+    def matches(self, other: Grid, tolerance_mm: float = 1e-2) -> bool:
+        """Whether both grids have the same shape and the same voxel positions."""
+        if self.shape != other.shape:
+            return False
+        corners = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)]) * (np.array(self.shape) - 1)
+        gap = np.abs(self.voxel_to_world(corners) - other.voxel_to_world(corners)).max()
+        return bool(gap <= tolerance_mm)
+
+    def crop(self, start: Sequence[int], shape: Sequence[int]) -> Grid:
+        """Grid of the box that begins at voxel ``start`` (may be negative) with the given shape."""
+        affine = self.affine.copy()
+        affine[:3, 3] = self.voxel_to_world(np.asarray(start, dtype=np.float64))
+        return Grid((int(shape[0]), int(shape[1]), int(shape[2])), affine)
+
+    def coarsen(self, factor: int) -> Grid:
+        """Grid of blocks of ``factor``^3 voxels; the last block of an axis may reach past the end."""
+        if factor < 1:
+            raise ValueError(f"factor must be 1 or more, not {factor}")
+        affine = self.affine.copy()
+        affine[:3, 3] = self.voxel_to_world(np.full(3, (factor - 1) / 2))
+        affine[:3, :3] *= factor
+        shape = tuple(-(-n // factor) for n in self.shape)
+        return Grid((shape[0], shape[1], shape[2]), affine)
+
+    def coarsening_to(self, spacing_mm: float) -> int:
+        """Whole number of voxels per coarse voxel of ``spacing_mm``; raises InputError if it is not whole."""
+        ratio = spacing_mm / self.isotropic_spacing_mm
+        factor = round(ratio)
+        if factor < 1 or abs(ratio - factor) > 1e-3 * ratio:
+            raise InputError(
+                f"spacing {spacing_mm} mm",
+                f"is not a whole multiple of the grid's {self.isotropic_spacing_mm:g} mm",
+                "choose a multiple, or resample the input",
+            )
+        return factor
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """A 3-D array on its grid."""
+
+    data: NDArray[Any]
+    grid: Grid
+
+    def __post_init__(self) -> None:
+        if tuple(self.data.shape) != self.grid.shape:
+            raise ValueError(f"array of shape {self.data.shape} on a grid of shape {self.grid.shape}")
+
+    def canonical(self) -> Volume:
+        """The same volume with array axes towards right, anterior, superior (a view where possible)."""
+        orientation = nib.io_orientation(self.grid.affine)
+        data = nib.apply_orientation(self.data, orientation)
+        affine = self.grid.affine @ nib.orientations.inv_ornt_aff(orientation, self.grid.shape)
+        return Volume(data, Grid(data.shape, affine))
+
+    def oriented_like(self, grid: Grid) -> Volume:
+        """The same volume with its array axes permuted and flipped to agree with those of ``grid``."""
+        transform = nib.orientations.ornt_transform(
+            nib.io_orientation(self.grid.affine), nib.io_orientation(grid.affine)
+        )
+        data = nib.apply_orientation(self.data, transform)
+        affine = self.grid.affine @ nib.orientations.inv_ornt_aff(transform, self.grid.shape)
+        return Volume(data, Grid(data.shape, affine))
+
+    def coarsen(self, factor: int) -> Volume:
+        """Mean over blocks of ``factor``^3 voxels, with zeros beyond the end (shape of ``Grid.coarsen``)."""
+        if factor == 1:
+            return self
+        pad = [(0, -n % factor) for n in self.grid.shape]
+        return Volume(block_mean(np.pad(self.data, pad), factor), self.grid.coarsen(factor))
+
+    def extract(self, start: Sequence[int], shape: Sequence[int]) -> Volume:
+        """Box that begins at voxel ``start``, with zeros where it leaves the grid."""
+        out = np.zeros(tuple(int(n) for n in shape), self.data.dtype)
+        source, target = [], []
+        for s, n, size in zip(start, out.shape, self.grid.shape, strict=True):
+            low, high = max(0, int(s)), min(size, int(s) + n)
+            if high <= low:
+                return Volume(out, self.grid.crop(start, out.shape))
+            source.append(slice(low, high))
+            target.append(slice(low - int(s), high - int(s)))
+        out[tuple(target)] = self.data[tuple(source)]
+        return Volume(out, self.grid.crop(start, out.shape))
+
+    def sample(self, grid: Grid, order: int = 1, fill: float = 0.0) -> Volume:
+        """Resample onto ``grid`` by the affines (spline order 0 or 1), with ``fill`` outside."""
+        from scipy.ndimage import affine_transform
+
+        matrix = np.linalg.inv(self.grid.affine) @ grid.affine
+        data = self.data if order == 0 else self.data.astype(np.float32)
+        out = affine_transform(
+            data, matrix[:3, :3], matrix[:3, 3], output_shape=grid.shape, order=order, mode="constant", cval=fill
+        )
+        return Volume(out, grid)
+
+
+def block_mean(data: NDArray[Any], factor: int) -> NDArray[np.float32]:
+    """Mean over blocks of ``factor``^3 entries of the last three axes, whose lengths must be multiples of ``factor``."""
+    *lead, x, y, z = data.shape
+    blocks = data.reshape(*lead, x // factor, factor, y // factor, factor, z // factor, factor)
+    return np.asarray(blocks.mean(axis=(-5, -3, -1), dtype=np.float32))

@@ -1,0 +1,86 @@
+"""Tissue and tumour labels, with one explicit map per source of segmentations."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gliofit.errors import InputError
+
+__all__ = ["LABEL_SCHEMES", "TissueLabel", "TumourLabel", "core_mask", "translate_labels", "whole_tumour_mask"]
+
+
+class TissueLabel(IntEnum):
+    """Values of tissue label maps."""
+
+    BACKGROUND = 0
+    CSF = 1
+    GREY_MATTER = 2
+    WHITE_MATTER = 3
+
+
+class TumourLabel(IntEnum):
+    """Values of tumour segmentations inside gliofit, whatever the source calls them."""
+
+    NONE = 0
+    NECROTIC = 1
+    OEDEMA = 2
+    ENHANCING = 3
+    NON_ENHANCING = 4
+
+
+#: Source value -> internal label. Label values alone do not tell the scheme, so it must always be named.
+LABEL_SCHEMES = MappingProxyType(
+    {
+        "brats2021": MappingProxyType({1: TumourLabel.NECROTIC, 2: TumourLabel.OEDEMA, 4: TumourLabel.ENHANCING}),
+        "brats2023": MappingProxyType({1: TumourLabel.NECROTIC, 2: TumourLabel.OEDEMA, 3: TumourLabel.ENHANCING}),
+        "brats2015": MappingProxyType(
+            {
+                1: TumourLabel.NECROTIC,
+                2: TumourLabel.OEDEMA,
+                3: TumourLabel.NON_ENHANCING,
+                4: TumourLabel.ENHANCING,
+            }
+        ),
+        "gliofit": MappingProxyType({int(label): label for label in TumourLabel if label != TumourLabel.NONE}),
+    }
+)
+
+
+def translate_labels(values: NDArray[np.integer], scheme: str, subject: str = "segmentation") -> NDArray[np.uint8]:
+    """Translate a source's label values to ``TumourLabel`` values.
+
+    Raises
+    ------
+    InputError
+        If the scheme is unknown, the image holds a value the scheme does not have, or there is no tumour at all.
+    """
+    if scheme not in LABEL_SCHEMES:
+        raise InputError(subject, f"unknown label scheme '{scheme}'", f"name one of {', '.join(LABEL_SCHEMES)}")
+    known = LABEL_SCHEMES[scheme]
+    present = {int(v) for v in np.unique(values)} - {0}
+    strange = sorted(present - set(known))
+    if strange:
+        raise InputError(
+            subject, f"holds label values {strange} that scheme '{scheme}' ({sorted(known)}) does not have",
+            "name the scheme the segmentation was made with",
+        )  # fmt: skip
+    if not present:
+        raise InputError(subject, "holds no tumour label", "give a segmentation of this case's tumour")
+    out = np.zeros(values.shape, np.uint8)
+    for value, label in known.items():
+        out[values == value] = label
+    return out
+
+
+def whole_tumour_mask(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Every tumour voxel of an internal segmentation."""
+    return labels > TumourLabel.NONE
+
+
+def core_mask(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Tumour core of an internal segmentation: everything but oedema (necrosis counts as core)."""
+    return (labels > TumourLabel.NONE) & (labels != TumourLabel.OEDEMA)

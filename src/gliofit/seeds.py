@@ -1,0 +1,15 @@
+"""One seed in the configuration, one derived seed per job."""
+
+from __future__ import annotations
+
+import hashlib
+
+
+def derive_seed(seed: int, *names: str | int) -> int:
+    """Derive a 31-bit seed from the run's seed and stable names such as stage, case and method.
+
+    The result depends on nothing else, so the same configuration gives the same random numbers whatever the order
+    or the machine in which jobs run.
+    """
+    text = "/".join(str(name) for name in (seed, *names))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little") & 0x7FFFFFFF

@@ -1,0 +1,11 @@
+"""Base class of all settings: frozen, and unknown keys are refused."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Settings(BaseModel):
+    """Frozen settings that refuse unknown keys. Every field carries a description (it becomes the documentation)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)

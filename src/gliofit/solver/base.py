@@ -1,0 +1,76 @@
+"""What every forward solver is: tissue and theta in, tumour-cell concentration out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gliofit.grid import Grid, Volume
+from gliofit.theta import DURATION_DAYS, Theta
+from gliofit.tissue import Tissue
+
+__all__ = ["AbstractForwardSolver", "Solution"]
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Outcome of one forward run.
+
+    Parameters
+    ----------
+    concentration
+        Tumour-cell concentration, float32, of shape ``grid.shape``.
+    grid
+        Grid of the tissue the run was made on.
+    final_time_days
+        Simulated time at the end, on the time axis of ``duration_days``.
+    volume_mm3
+        Integral of the concentration over the whole grid.
+    steps
+        Time steps taken.
+    stopped_by
+        ``time`` or ``volume``.
+    """
+
+    concentration: NDArray[np.float32]
+    grid: Grid
+    final_time_days: float
+    volume_mm3: float
+    steps: int
+    stopped_by: Literal["time", "volume"]
+
+    @property
+    def volume(self) -> Volume:
+        """The concentration with its grid."""
+        return Volume(self.concentration, self.grid)
+
+
+class AbstractForwardSolver(ABC):
+    """Solves dc/dt = div(D grad c) + rho c (1 - c) on the brain, no flux out of tissue (paper, equation 1)."""
+
+    @abstractmethod
+    def solve(
+        self,
+        tissue: Tissue,
+        theta: Theta,
+        *,
+        duration_days: float = DURATION_DAYS,
+        stopping_volume_mm3: float | None = None,
+    ) -> Solution:
+        """Grow one tumour.
+
+        D_WM and rho are those that give ``theta`` after ``duration_days``. With ``stopping_volume_mm3`` the run ends
+        when the integral of c reaches it, if that is earlier; the tumour then is the one of
+        ``theta.at_fraction(final_time_days / duration_days)``.
+
+        Raises
+        ------
+        SeedOutsideTissueError
+            If no part of the initial tumour lies in white or grey matter.
+        InputError
+            If the grid is not isotropic.
+        """
