@@ -1,0 +1,1 @@
+"""Stage atlas: the healthy brain everything starts from."""

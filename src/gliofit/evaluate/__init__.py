@@ -1,0 +1,1 @@
+"""Stage evaluate: errors per case and method, and statistics per cohort."""

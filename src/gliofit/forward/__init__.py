@@ -1,0 +1,1 @@
+"""Stage forward: the final high-precision run for every estimate."""

@@ -1,0 +1,1 @@
+"""Stage invert: estimate theta from an observation, one file per method."""

@@ -1,0 +1,1 @@
+"""Stage publish: tables, figures and the report."""

@@ -1,0 +1,1 @@
+"""Stage register: bring the atlas onto patients, and make phantom patients."""

@@ -1,0 +1,1 @@
+"""Stage simulate: draw parameters and grow synthetic tumours in shards."""

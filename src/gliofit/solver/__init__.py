@@ -1,0 +1,1 @@
+"""Forward solvers of the Fisher-Kolmogorov equation."""

@@ -1,0 +1,1 @@
+"""Stage train: neural surrogates of the solver and direct inverse networks."""

@@ -1,0 +1,115 @@
+"""Numba kernel of the explicit Euler scheme, restricted to the growing box that the tumour occupies."""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["euler_steps"]
+
+
+# Rows are taken as slices because only then do LLVM's inner loops vectorise; index arithmetic is 4 to 7 times slower.
+@nb.njit(parallel=True, fastmath=True, error_model="numpy", cache=True)
+def euler_steps(
+    state: NDArray,
+    other: NDArray,
+    face_x: NDArray,
+    face_y: NDArray,
+    face_z: NDArray,
+    row_low: NDArray,
+    row_high: NDArray,
+    box: NDArray,
+    diffusion: np.floating,
+    reaction: np.floating,
+    tiny: np.floating,
+    steps: int,
+    stopping_sum: float,
+) -> tuple[int, float, bool]:
+    """Take up to ``steps`` forward Euler steps, swapping ``state`` and ``other``.
+
+    All arrays have shape (nx, ny, nz) with one voxel of padding on each side. ``box`` holds x0, x1, y0, y1, z0, z1 of
+    the region outside which both buffers are exactly zero; it is widened in place as the tumour reaches its border.
+    Row (i, j) is worked on between ``row_low`` and ``row_high`` only. Values below ``tiny`` are set to zero: denormal
+    numbers ahead of the front would otherwise slow the loop by an order of magnitude.
+
+    Returns
+    -------
+    Steps taken, the sum of the field after the last one, and whether that sum reached ``stopping_sum``. The result
+    lies in ``state`` if the number of steps is even, else in ``other``.
+    """
+    nx, ny, nz = state.shape
+    sums = np.zeros(nx, np.float64)
+    reached = np.zeros((nx, 6), np.bool_)
+    total = 0.0
+    current, following = state, other
+    for step in range(steps):
+        x0, x1, y0, y1, z0, z1 = box[0], box[1], box[2], box[3], box[4], box[5]
+        for i in nb.prange(x0, x1):
+            slab_sum = 0.0
+            for q in range(6):
+                reached[i, q] = False
+            for j in range(y0, y1):
+                a = max(z0, row_low[i, j])
+                b = min(z1, row_high[i, j])
+                if b <= a:
+                    continue
+                c = current[i, j, a:b]
+                x_after, x_before = current[i + 1, j, a:b], current[i - 1, j, a:b]
+                y_after, y_before = current[i, j + 1, a:b], current[i, j - 1, a:b]
+                z_after, z_before = current[i, j, a + 1 : b + 1], current[i, j, a - 1 : b - 1]
+                fx, fx_before = face_x[i, j, a:b], face_x[i - 1, j, a:b]
+                fy, fy_before = face_y[i, j, a:b], face_y[i, j - 1, a:b]
+                fz, fz_before = face_z[i, j, a:b], face_z[i, j, a - 1 : b - 1]
+                out = following[i, j, a:b]
+                row_sum = tiny - tiny
+                for k in range(out.shape[0]):
+                    v = c[k]
+                    flux = (
+                        fx[k] * (x_after[k] - v)
+                        - fx_before[k] * (v - x_before[k])
+                        + fy[k] * (y_after[k] - v)
+                        - fy_before[k] * (v - y_before[k])
+                        + fz[k] * (z_after[k] - v)
+                        - fz_before[k] * (v - z_before[k])
+                    )
+                    new = v + diffusion * flux + reaction * (v - v * v)
+                    new = new if new > tiny else tiny - tiny
+                    out[k] = new
+                    row_sum += new
+                slab_sum += row_sum
+                if row_sum > 0:
+                    if i == x0:
+                        reached[i, 0] = True
+                    if i == x1 - 1:
+                        reached[i, 1] = True
+                    if j == y0:
+                        reached[i, 2] = True
+                    if j == y1 - 1:
+                        reached[i, 3] = True
+                    if a == z0 and out[0] > 0:
+                        reached[i, 4] = True
+                    if b == z1 and out[out.shape[0] - 1] > 0:
+                        reached[i, 5] = True
+            sums[i] = slab_sum
+        total = 0.0
+        for i in range(x0, x1):
+            total += sums[i]
+            for q in range(6):
+                if reached[i, q]:
+                    if q == 0:
+                        box[0] = max(1, x0 - 1)
+                    elif q == 1:
+                        box[1] = min(nx - 1, x1 + 1)
+                    elif q == 2:
+                        box[2] = max(1, y0 - 1)
+                    elif q == 3:
+                        box[3] = min(ny - 1, y1 + 1)
+                    elif q == 4:
+                        box[4] = max(1, z0 - 1)
+                    else:
+                        box[5] = min(nz - 1, z1 + 1)
+        current, following = following, current
+        if total >= stopping_sum:
+            return step + 1, total, True
+    return steps, total, False

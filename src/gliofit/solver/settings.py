@@ -1,0 +1,43 @@
+"""Settings of the forward solvers."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from gliofit.settings import Settings
+
+__all__ = ["ReferenceSettings"]
+
+
+class ReferenceSettings(Settings):
+    """The ``reference`` integrator: forward Euler in flux form, with the public toolkit's quirks behind named flags."""
+
+    mask_seed: bool = Field(
+        True,
+        description="Set the initial tumour to zero outside white and grey matter; the toolkit lets it grow there.",
+    )
+    sub_voxel_seed: bool = Field(
+        True, description="Take the origin as a real number and average the seed over voxels; the toolkit truncates it."
+    )
+    limit_reaction_step: bool = Field(
+        True,
+        description="Bound rho dt by `max_reaction_step`; the toolkit lets it reach 0.9, which slows early growth.",
+    )
+    max_reaction_step: float = Field(0.02, gt=0, le=0.9, description="Largest rho dt where it is bounded.")
+    exact_final_time: bool = Field(
+        True, description="Report the time really simulated; the toolkit reports one step less when stopped by volume."
+    )
+    precision: Literal["float32", "float64"] = Field("float32", description="Floating type of the field.")
+
+    @classmethod
+    def parity(cls, precision: Literal["float32", "float64"] = "float32") -> ReferenceSettings:
+        """All quirks of the public toolkit, for comparison with its outputs."""
+        return cls(
+            mask_seed=False,
+            sub_voxel_seed=False,
+            limit_reaction_step=False,
+            exact_final_time=False,
+            precision=precision,
+        )
