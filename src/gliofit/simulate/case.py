@@ -1,0 +1,25 @@
+"""The synthetic cohort: samples of test shards, each with a folder of its own like a patient's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from gliofit.grid import Volume
+from gliofit.io import write_table, write_volume
+from gliofit.simulate.shard import read_sample
+from gliofit.tissue import Tissue
+
+__all__ = ["extract_case"]
+
+
+def extract_case(case: str, shard_path: Path, index: int, tissue_dir: Path, out_dir: Path) -> None:
+    """Write a sample as a case folder: tissue, ``brain_mask``, ``concentration.nii.gz`` and ``truth.parquet``."""
+    concentration, row = read_sample(shard_path, index)
+    tissue = Tissue.load(tissue_dir, "probabilities")
+    tissue.save(out_dir)
+    brain = (tissue.wm + tissue.gm + tissue.csf) >= 0.5
+    write_volume(out_dir / "brain_mask.nii.gz", Volume(brain, tissue.grid))
+    write_volume(out_dir / "concentration.nii.gz", concentration)
+    write_table(out_dir / "truth.parquet", pd.DataFrame([row.to_dict() | {"case": case}]))

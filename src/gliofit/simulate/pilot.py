@@ -1,0 +1,86 @@
+"""Pilot report: which thetas a sampler produces, before anything expensive is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from gliofit.errors import SeedOutsideTissueError
+from gliofit.io import atomic_path, write_json, write_table
+from gliofit.seeds import derive_seed
+from gliofit.simulate.grow import grow_sample
+from gliofit.simulate.sampler import draw_parameters
+from gliofit.simulate.settings import PRESETS, SimulateSettings
+from gliofit.solver.reference import ReferenceSolver
+from gliofit.tissue import Tissue
+
+__all__ = ["PAPER_MEANS", "pilot_table", "write_pilot_report"]
+
+#: Means of the training set that the paper's released code holds (mm; no unit).
+PAPER_MEANS = {"mu_d_mm": 12.8, "mu_rho": 3.8}
+
+
+def pilot_table(
+    tissue: Tissue, settings: SimulateSettings, seed: int, progress: Callable[[int, int], None] = lambda d, t: None
+) -> pd.DataFrame:
+    """Grow ``pilot_samples`` tumours at the pilot's spacing and return their truth rows.
+
+    Fields at this spacing are too coarse to train on, but the time at which a volume is reached, and so the
+    distribution of theta, is nearly that of the fine grid.
+    """
+    coarse = tissue.coarsen(tissue.grid.coarsening_to(settings.pilot_spacing_mm))
+    solver = ReferenceSolver(settings.integrator)
+    drawn = draw_parameters(coarse, PRESETS[settings.preset], settings.pilot_samples, derive_seed(seed, "pilot"))
+    rows = []
+    for number, (_, row) in enumerate(drawn.iterrows()):
+        try:
+            rows.append(grow_sample(coarse, row, solver).row)
+        except SeedOutsideTissueError:
+            continue
+        progress(number + 1, len(drawn))
+    return pd.DataFrame(rows)
+
+
+def write_pilot_report(table: pd.DataFrame, settings: SimulateSettings, out_dir: Path) -> None:
+    """Write ``pilot.parquet``, ``pilot.json`` (means, quantiles, distance to the paper's means) and ``pilot.png``."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    out_dir = Path(out_dir)
+    write_table(out_dir / "pilot.parquet", table)
+    summary: dict[str, object] = {
+        "preset": settings.preset,
+        "samples": len(table),
+        "spacing_mm": settings.pilot_spacing_mm,
+        "share_stopped_by_volume": float((table["stopped_by"] == "volume").mean()),
+    }
+    for name in ("mu_d_mm", "mu_rho", "volume_mm3", "final_time_days"):
+        values = table[name].to_numpy()
+        summary[name] = {
+            "mean": values.mean(),
+            "standard_error": values.std(ddof=1) / np.sqrt(len(values)),
+            "minimum": values.min(),
+            "quantiles_05_50_95": np.quantile(values, [0.05, 0.5, 0.95]),
+            "maximum": values.max(),
+            **({"paper_mean": PAPER_MEANS[name]} if name in PAPER_MEANS else {}),
+        }
+    write_json(out_dir / "pilot.json", summary)
+
+    figure = Figure(figsize=(10, 3.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, 3)
+    for axis, (name, label) in zip(axes[:2], (("mu_d_mm", r"$\mu_D$ (mm)"), ("mu_rho", r"$\mu_\rho$")), strict=True):
+        axis.hist(table[name], bins=30, color="#4477AA")
+        axis.axvline(table[name].mean(), color="black", label=f"mean {table[name].mean():.2f}")
+        axis.axvline(PAPER_MEANS[name], color="#EE6677", linestyle="--", label=f"paper {PAPER_MEANS[name]:.1f}")
+        axis.set(xlabel=label, ylabel="samples")
+        axis.legend(frameon=False)
+    points = axes[2].scatter(table["mu_d_mm"], table["mu_rho"], c=table["volume_mm3"] / 1000, s=8, cmap="viridis")
+    axes[2].set(xlabel=r"$\mu_D$ (mm)", ylabel=r"$\mu_\rho$")
+    figure.colorbar(points, ax=axes[2], label="volume (cm³)")
+    figure.suptitle(f"Pilot of preset '{settings.preset}': {len(table)} tumours at {settings.pilot_spacing_mm:g} mm")
+    with atomic_path(out_dir / "pilot.png") as temporary:
+        figure.savefig(temporary, dpi=150, metadata={"Software": None})

@@ -1,0 +1,56 @@
+"""Draw tumours: D, rho and stopping volume uniform in their ranges, seeds uniform over grey and white matter."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gliofit.labels import TissueLabel
+from gliofit.seeds import derive_seed
+from gliofit.simulate.settings import SamplerPreset
+from gliofit.tissue import Tissue
+
+__all__ = ["draw_parameters"]
+
+
+def draw_parameters(tissue: Tissue, preset: SamplerPreset, count: int, seed: int) -> pd.DataFrame:
+    """Draw ``count`` tumours (paper, appendix D).
+
+    Parameters
+    ----------
+    tissue
+        Brain to place seeds in: the origin is uniform over the volume of voxels labelled grey or white matter.
+    preset
+        Ranges of the uniform draws.
+    count
+        Number of samples.
+    seed
+        Random seed.
+
+    Returns
+    -------
+    One row per sample: ``sample, seed, origin_x_mm, origin_y_mm, origin_z_mm, diffusivity_mm2_per_day,
+    proliferation_per_day, stopping_volume_mm3``. The first rows of a longer draw equal those of a shorter one.
+    """
+    voxels: NDArray[np.int64] = np.argwhere(tissue.labels >= TissueLabel.GREY_MATTER)
+    rows = []
+    for sample in range(count):
+        # One generator per sample: a sample does not depend on how many are drawn before it.
+        own = derive_seed(seed, "sample", sample)
+        rng = np.random.default_rng(own)
+        voxel = voxels[rng.integers(len(voxels))] + rng.uniform(-0.5, 0.5, 3)
+        x, y, z = tissue.grid.voxel_to_world(voxel)
+        rows.append(
+            {
+                "sample": sample,
+                "seed": own,
+                "origin_x_mm": x,
+                "origin_y_mm": y,
+                "origin_z_mm": z,
+                "diffusivity_mm2_per_day": rng.uniform(*preset.diffusivity_mm2_per_day),
+                "proliferation_per_day": rng.uniform(*preset.proliferation_per_day),
+                "stopping_volume_mm3": rng.uniform(*preset.stopping_volume_mm3),
+            }
+        )
+    return pd.DataFrame(rows)

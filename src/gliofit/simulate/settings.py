@@ -1,0 +1,78 @@
+"""Settings of stage simulate."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from gliofit.settings import Settings
+from gliofit.solver.settings import ReferenceSettings
+
+__all__ = ["PRESETS", "SamplerPreset", "SimulateSettings"]
+
+
+class SamplerPreset(Settings):
+    """Uniform ranges that parameters are drawn from."""
+
+    diffusivity_mm2_per_day: tuple[float, float] = Field(description="Range of D in white matter.")
+    proliferation_per_day: tuple[float, float] = Field(description="Range of rho.")
+    stopping_volume_mm3: tuple[float, float] = Field(description="Range of the volume at which growth is stopped.")
+
+
+#: ``appendix-d`` is what the paper's appendix D prints; ``paper`` bounds rho at 1 per day, which alone gives the means
+#: mu_D 12.8 and mu_rho 3.8 that the paper's own code holds.
+PRESETS: dict[str, SamplerPreset] = {
+    "paper": SamplerPreset(
+        diffusivity_mm2_per_day=(0.001, 10.0), proliferation_per_day=(0.001, 1.0), stopping_volume_mm3=(1e3, 4e5)
+    ),
+    "appendix-d": SamplerPreset(
+        diffusivity_mm2_per_day=(0.001, 10.0), proliferation_per_day=(0.001, 10.0), stopping_volume_mm3=(1e3, 4e5)
+    ),
+}
+
+
+class SimulateSettings(Settings):
+    """How synthetic tumours are drawn and grown."""
+
+    preset: Literal["paper", "appendix-d"] = Field("paper", description="Ranges of D, rho and stopping volume.")
+    spacing_mm: float = Field(2.0, gt=0, description="Voxel size of the simulations; the atlas is coarsened to it.")
+    samples_per_shard: int = Field(32, ge=1, description="Samples one job grows and one file holds.")
+    train_shards: int = Field(2, ge=1, description="Shards to train networks on.")
+    validation_shards: int = Field(1, ge=1, description="Shards to choose network weights by.")
+    test_cases: int = Field(6, ge=0, description="Size of the synthetic cohort (samples of the test shards).")
+    pilot_samples: int = Field(200, ge=10, description="Samples of the pilot report of the theta distribution.")
+    pilot_spacing_mm: float = Field(4.0, gt=0, description="Voxel size of the pilot's simulations.")
+    integrator: ReferenceSettings = Field(default_factory=ReferenceSettings, description="The forward solver.")
+
+    @model_validator(mode="after")
+    def _whole_shards(self) -> SimulateSettings:
+        if self.samples_per_shard > 10_000:
+            raise ValueError("samples_per_shard: at most 10000, or one job runs for days")
+        return self
+
+    @property
+    def test_shards(self) -> int:
+        """Shards that hold the synthetic cohort."""
+        return -(-self.test_cases // self.samples_per_shard)
+
+    def shard_names(self, split: Literal["train", "validation", "test"]) -> list[str]:
+        """Names of a split's shards, for example ``train-00003``."""
+        count = {"train": self.train_shards, "validation": self.validation_shards, "test": self.test_shards}[split]
+        return [f"{split}-{number:05d}" for number in range(count)]
+
+    def samples_in(self, shard: str) -> int:
+        """Number of samples in a shard: the last test shard holds only what the cohort still needs."""
+        split, _, number = shard.partition("-")
+        if split != "test":
+            return self.samples_per_shard
+        return min(self.samples_per_shard, self.test_cases - int(number) * self.samples_per_shard)
+
+    def case_names(self) -> list[str]:
+        """Names of the synthetic cases."""
+        return [f"synthetic-{number:05d}" for number in range(self.test_cases)]
+
+    def case_location(self, case: str) -> tuple[str, int]:
+        """Shard and index of a synthetic case."""
+        number = int(case.rpartition("-")[2])
+        return f"test-{number // self.samples_per_shard:05d}", number % self.samples_per_shard

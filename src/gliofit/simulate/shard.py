@@ -1,0 +1,158 @@
+"""Shards: many samples in one memory-mappable 4-D NIfTI file and one Parquet table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+
+from gliofit.errors import InputError, SeedOutsideTissueError
+from gliofit.grid import Grid, Volume
+from gliofit.io import atomic_path, read_table, write_table
+from gliofit.seeds import derive_seed
+from gliofit.simulate.grow import grow_sample
+from gliofit.simulate.sampler import draw_parameters
+from gliofit.simulate.settings import PRESETS, SimulateSettings
+from gliofit.solver.reference import ReferenceSolver
+from gliofit.tissue import Tissue
+
+__all__ = ["SHARD_SCALE", "ShardWriter", "read_sample", "read_shard", "simulate_shard"]
+
+#: Concentrations are stored as unsigned 16-bit integers; one step is 1.5e-5.
+SHARD_SCALE = 1.0 / 65535.0
+
+_REQUIRED = ("index", "mu_d_mm", "mu_rho", "origin_x_mm", "origin_y_mm", "origin_z_mm", "com_x_mm")
+
+
+class ShardWriter:
+    """Write samples one after another into an uncompressed 4-D NIfTI file (samples on the fourth axis)."""
+
+    def __init__(self, path: Path, grid: Grid, samples: int) -> None:
+        header = nib.Nifti1Header()
+        header.set_data_dtype(np.uint16)
+        header.set_data_shape((*grid.shape, samples))
+        header.set_zooms((*grid.spacing_mm, 1.0))
+        header.set_xyzt_units("mm")
+        header.set_sform(grid.affine, code=1)
+        header.set_qform(grid.affine, code=1)
+        header.set_slope_inter(SHARD_SCALE, 0.0)
+        header["magic"] = b"n+1"
+        header["vox_offset"] = 352
+        self._shape = grid.shape
+        self._file = path.open("wb")
+        self._file.write(header.binaryblock + b"\0\0\0\0")
+
+    def append(self, concentration: np.ndarray) -> None:
+        """Add a sample of shape ``grid.shape`` with values in [0, 1]."""
+        if concentration.shape != self._shape:
+            raise ValueError(f"sample of shape {concentration.shape} in a shard of {self._shape}")
+        values = np.rint(np.clip(concentration, 0, 1) / SHARD_SCALE).astype(np.uint16)
+        self._file.write(values.tobytes(order="F"))
+
+    def close(self) -> None:
+        """Flush and close the file."""
+        self._file.close()
+
+
+def simulate_shard(
+    tissue: Tissue,
+    shard: str,
+    settings: SimulateSettings,
+    seed: int,
+    out_dir: Path,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> pd.DataFrame:
+    """Draw and grow the samples of one shard; writes ``{shard}.nii`` and ``{shard}.parquet`` into ``out_dir``.
+
+    Parameters
+    ----------
+    tissue
+        Brain at the spacing of the simulations.
+    shard
+        Name such as ``train-00003``; it decides the random numbers and, for test shards, the number of samples.
+    settings
+        Sampler and integrator.
+    seed
+        The run's seed.
+    out_dir
+        Folder of the shards.
+    progress
+        Called with samples done and samples in all.
+
+    Returns
+    -------
+    The shard's table, one row per sample; column ``redraws`` counts seeds that held no tissue and were drawn again.
+    """
+    split = shard.partition("-")[0]
+    count = settings.samples_in(shard)
+    solver = ReferenceSolver(settings.integrator)
+    preset = PRESETS[settings.preset]
+    rows = []
+    with atomic_path(Path(out_dir) / f"{shard}.nii") as temporary:
+        writer = ShardWriter(temporary, tissue.grid, count)
+        try:
+            for index in range(count):
+                for redraws in range(100):
+                    own_seed = derive_seed(seed, "simulate", shard, index, redraws)
+                    drawn = draw_parameters(tissue, preset, 1, own_seed).iloc[0]
+                    try:
+                        sample = grow_sample(tissue, drawn, solver)
+                    except SeedOutsideTissueError:
+                        continue
+                    if sample.concentration.data.any():
+                        break
+                else:
+                    raise InputError(shard, "100 draws found no seed in tissue", "check the tissue maps")
+                writer.append(sample.concentration.data)
+                rows.append(
+                    sample.row | {"split": split, "shard": shard, "index": index, "sample": index, "redraws": redraws}
+                )
+                progress(index + 1, count)
+        finally:
+            writer.close()
+        table = pd.DataFrame(rows)
+        write_table(Path(out_dir) / f"{shard}.parquet", table)
+    return table
+
+
+def read_shard(path: str | Path) -> tuple[np.ndarray, Grid, pd.DataFrame]:
+    """Open a shard.
+
+    Returns
+    -------
+    Memory-mapped integers of shape (nx, ny, nz, samples), to be multiplied by ``SHARD_SCALE``; the grid; the table.
+
+    Raises
+    ------
+    InputError
+        If the file is no shard or does not agree with its table.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(path, "file not found", "simulate the shard")
+    image = nib.load(path, mmap="r")
+    if len(image.shape) != 4 or image.get_data_dtype() != np.uint16:
+        raise InputError(path, f"is no shard (shape {image.shape}, {image.get_data_dtype()})", "simulate it again")
+    if abs(float(image.dataobj.slope) - SHARD_SCALE) > 1e-9 or path.stat().st_size < 352 + 2 * np.prod(image.shape):
+        raise InputError(path, "has another scale than 1/65535 or is cut short", "simulate it again")
+    table = read_table(path.with_suffix(".parquet"))
+    missing = [name for name in _REQUIRED if name not in table]
+    if missing or len(table) != image.shape[3]:
+        raise InputError(
+            path.with_suffix(".parquet"), f"{len(table)} rows for {image.shape[3]} samples, lacking {missing}",
+            "simulate the shard again",
+        )  # fmt: skip
+    grid = Grid(image.shape[:3], image.affine)
+    return image.dataobj.get_unscaled(), grid, table.sort_values("index").reset_index(drop=True)
+
+
+def read_sample(path: str | Path, index: int) -> tuple[Volume, pd.Series]:
+    """One sample of a shard: its concentration (float32) and its row of the table."""
+    values, grid, table = read_shard(path)
+    if not 0 <= index < len(table):
+        raise InputError(path, f"has no sample {index}", f"ask for 0 to {len(table) - 1}")
+    data = np.asarray(values[..., index], dtype=np.float32) * np.float32(SHARD_SCALE)
+    return Volume(np.ascontiguousarray(data), grid), table.iloc[index]
