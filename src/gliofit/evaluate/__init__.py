@@ -1,1 +1,1 @@
-"""Stage evaluate: errors per case and method, and statistics per cohort."""
+"""Scoring of estimates: errors of fields and parameters, Dice, cohort statistics and tests."""

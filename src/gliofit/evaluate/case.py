@@ -1,0 +1,329 @@
+"""Scores of every method on one case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gliofit.errors import InputError
+from gliofit.evaluate.metrics import (
+    CORE_THRESHOLD,
+    FIELD_METRICS,
+    WHOLE_THRESHOLD,
+    compare_fields,
+    dice_of_fields,
+    dice_with_mask,
+    parameter_errors,
+)
+from gliofit.evaluate.settings import EvaluateSettings
+from gliofit.grid import Grid, Volume
+from gliofit.io import read_table, read_volume, write_table
+from gliofit.labels import TissueLabel, core_mask, whole_tumour_mask
+from gliofit.theta import Theta
+
+__all__ = ["CURVE_COLUMNS", "IDENTITY", "METRICS", "METRICS_COLUMNS", "ORACLE", "OTHER_SUFFIX", "evaluate_case"]
+
+#: Estimate that is the solver's run with the true parameters: the error that no method can get below.
+ORACLE = "oracle"
+
+#: ``{method}-other`` is the run of the candidate that a hybrid method did not choose; it never is a row of its own.
+OTHER_SUFFIX = "-other"
+
+IDENTITY = ("run", "cohort", "case", "method", "status", "message", "seed")
+
+METRICS = (
+    *FIELD_METRICS,
+    "dice_whole_033",
+    "dice_core_060",
+    "dice_whole_best",
+    "mu_d_relative_error",
+    "mu_rho_relative_error",
+    "origin_error_mm",
+    "wall_seconds",
+    "evaluations",
+)
+
+_EXTRAS = (
+    "role",
+    "observation",
+    "origin_error_fraction",
+    "forward_wall_seconds",
+    "total_wall_seconds",
+    "mu_d_mm",
+    "mu_rho",
+    "origin_x_mm",
+    "origin_y_mm",
+    "origin_z_mm",
+    "volume_mm3",
+    "chosen",
+    "other_mse_volume",
+    "choice_was_better",
+    "mse_volume_truth",
+    "ncc_volume_truth",
+)
+
+METRICS_COLUMNS = (*IDENTITY, *METRICS, *_EXTRAS)
+CURVE_COLUMNS = ("run", "cohort", "case", "method", "threshold", "dice_whole", "dice_core")
+
+_TEXT = ("role", "observation", "chosen")
+
+
+@dataclass(frozen=True, eq=False)
+class _Target:
+    """What the estimates of one case are held against; fields that a case does not have are None."""
+
+    mask: NDArray[np.bool_]
+    grid: Grid
+    field: Volume | None
+    whole: NDArray[np.bool_] | None
+    core: NDArray[np.bool_] | None
+    theta: Theta | None
+    truth: Volume | None
+    message: str = ""
+
+
+def evaluate_case(
+    cohort: str,
+    case: str,
+    case_dir: str | Path,
+    forward_dirs: Mapping[str, str | Path],
+    invert_dirs: Mapping[str, str | Path],
+    reference: str | Path | None,
+    out_dir: str | Path,
+    settings: EvaluateSettings,
+    run: str,
+    seed: int,
+    *,
+    truth_table: str | Path | None = None,
+    truth_concentration: str | Path | None = None,
+) -> None:
+    """Score every method's final forward run on one case: ``metrics.parquet`` and ``dice_curve.parquet``.
+
+    Parameters
+    ----------
+    cohort
+        ``synthetic``: fields are compared with the case's true concentration, Dice cuts both of them.
+        Any other: fields are compared with ``reference``, Dice holds them against ``segmentation.nii.gz``.
+    case
+        Name of the case.
+    case_dir
+        Case folder: ``labels.nii.gz``, and by cohort ``concentration.nii.gz`` with ``truth.parquet``, or
+        ``segmentation.nii.gz``.
+    forward_dirs
+        Estimate to the folder with its ``concentration.nii.gz`` and ``forward.parquet``, in the order of the rows.
+        ``oracle`` has no inversion; ``{method}-other`` is the candidate a hybrid method did not choose, which only
+        fills the columns ``other_mse_volume`` and ``choice_was_better`` of that method's row.
+    invert_dirs
+        Method to the folder with its ``parameters.parquet``.
+    reference
+        Concentration the patients' fields are compared with; without one they get Dice scores only.
+    out_dir
+        Folder for the two tables.
+    settings
+        Names the reference method, whose own row is marked and gets Dice scores only.
+    run, seed
+        Identity of the run, for the rows.
+    truth_table, truth_concentration
+        True parameters and concentration of a patient that has them (a phantom). They fill the parameter errors and
+        ``mse_volume_truth``, ``ncc_volume_truth``; a synthetic case takes them from its folder.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, unreadable or lies on another grid than the case. A method that failed is no error: its
+        row says so, with NaN for every score.
+    """
+    case_dir, out_dir = Path(case_dir), Path(out_dir)
+    if cohort == "synthetic":
+        truth_table = truth_table or case_dir / "truth.parquet"
+        reference = reference or case_dir / "concentration.nii.gz"
+    target = _load_target(cohort, case_dir, reference, truth_table, truth_concentration)
+    thresholds = np.linspace(0.05, 0.95, settings.curve_thresholds)
+
+    rows, curves = [], []
+    for method in (name for name in forward_dirs if not name.endswith(OTHER_SUFFIX)):
+        folder = Path(forward_dirs[method])
+        row: dict[str, Any] = {"run": run, "cohort": cohort, "case": case, "method": method, "seed": seed}
+        row |= _describe_run(folder, Path(invert_dirs[method]) if method in invert_dirs else None, target.grid)
+        is_reference = cohort != "synthetic" and method == settings.reference_method
+        row["role"] = "oracle" if method == ORACLE else "reference" if is_reference else "method"
+        if target.message and not is_reference:
+            row["message"] = "; ".join(text for text in (row["message"], target.message) if text)
+        if row["status"] != "failed":
+            estimate = _read_field(folder / "concentration.nii.gz", target)
+            if target.field is not None and not is_reference:
+                row |= compare_fields(estimate, target.field, target.mask)
+            if target.truth is not None:
+                scores = compare_fields(estimate, target.truth, target.mask)
+                row |= {"mse_volume_truth": scores["mse_volume"], "ncc_volume_truth": scores["ncc_volume"]}
+            if target.theta is not None:
+                row |= _parameter_errors(row, target.theta)
+            row["volume_mm3"] = float(estimate.data.sum(dtype=np.float64)) * target.grid.voxel_volume_mm3
+            curve = _dice_scores(estimate.data, target, thresholds)
+            row |= curve.pop("scores")
+            curves.append(pd.DataFrame({"run": run, "cohort": cohort, "case": case, "method": method} | curve))
+        other = forward_dirs.get(method + OTHER_SUFFIX)
+        if other is not None:
+            row |= _judge_choice(row, Path(other), target)
+        rows.append(row)
+
+    write_table(out_dir / "metrics.parquet", _metrics_table(rows))
+    curve_table = pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=CURVE_COLUMNS)
+    write_table(out_dir / "dice_curve.parquet", _typed_curve(curve_table))
+
+
+def _load_target(
+    cohort: str,
+    case_dir: Path,
+    reference: str | Path | None,
+    truth_table: str | Path | None,
+    truth_concentration: str | Path | None,
+) -> _Target:
+    """Read what one case is scored against."""
+    labels = read_volume(case_dir / "labels.nii.gz", np.uint8)
+    # Scoring counts grey and white matter of the label map, also where growth ran on tissue probabilities.
+    target = _Target(labels.data >= TissueLabel.GREY_MATTER, labels.grid, None, None, None, None, None)
+    field = _read_field(Path(reference), target) if reference is not None else None
+    truth = _read_field(Path(truth_concentration), target) if truth_concentration is not None else None
+    theta = _read_truth(Path(truth_table)) if truth_table is not None else None
+    whole = core = None
+    if cohort != "synthetic":
+        path = case_dir / "segmentation.nii.gz"
+        segmentation = read_volume(path, np.uint8)
+        if not segmentation.grid.matches(labels.grid):
+            raise InputError(path, "lies on another grid than labels.nii.gz", "register the patient again")
+        whole, core = whole_tumour_mask(segmentation.data), core_mask(segmentation.data)
+    message = ""
+    if field is not None and not field.data.any():
+        if cohort == "synthetic":
+            raise InputError(str(reference), "holds no tumour in grey or white matter", "simulate the case again")
+        # The reference method failed on this patient: there is nothing to measure a distance from.
+        field, message = None, "no reference concentration to compare with"
+    return _Target(target.mask, target.grid, field, whole, core, theta, truth, message)
+
+
+def _read_field(path: Path, target: _Target) -> Volume:
+    """Read a concentration onto the case's voxel order, with zeros outside grey and white matter."""
+    volume = read_volume(path, np.float32)
+    if not volume.grid.matches(target.grid):
+        volume = volume.oriented_like(target.grid)
+    if not volume.grid.matches(target.grid):
+        raise InputError(path, "lies on another grid than the case", "run the final forward solution on the case again")
+    return Volume(np.where(target.mask, volume.data, np.float32(0)), target.grid)
+
+
+def _read_truth(path: Path) -> Theta:
+    """True parameters of a case."""
+    row = read_table(path).iloc[0]
+    return Theta((row["origin_x_mm"], row["origin_y_mm"], row["origin_z_mm"]), row["mu_d_mm"], row["mu_rho"])
+
+
+def _describe_run(forward_dir: Path, invert_dir: Path | None, grid: Grid) -> dict[str, Any]:
+    """What the tables of the inversion and of the final forward run say about an estimate."""
+    forward = read_table(forward_dir / "forward.parquet").iloc[0]
+    seconds = float(forward.get("wall_seconds", np.nan))
+    row: dict[str, Any] = {"forward_wall_seconds": seconds}
+    tables = [forward]
+    if invert_dir is None:
+        row["total_wall_seconds"] = seconds
+    else:
+        parameters = read_table(invert_dir / "parameters.parquet").iloc[0]
+        tables.insert(0, parameters)
+        for name in ("wall_seconds", "evaluations", "mu_d_mm", "mu_rho"):
+            row[name] = _number(parameters.get(name))
+        row |= _origin(parameters, grid)
+        row["total_wall_seconds"] = row["wall_seconds"] + seconds
+        for name in ("observation", "chosen"):
+            row[name] = _text(parameters.get(name))
+        row["seed"] = int(parameters["seed"])
+    statuses = [str(table["status"]) for table in tables]
+    row["status"] = next((s for s in ("failed", "not-converged") if s in statuses), statuses[0])
+    messages = dict.fromkeys(_text(table.get("message")) or "" for table in tables)
+    row["message"] = "; ".join(message for message in messages if message)
+    return row
+
+
+def _origin(parameters: pd.Series, grid: Grid) -> dict[str, float]:
+    """Estimated origin in world mm, from the voxel indices where the table has no mm."""
+    names = ("origin_x_mm", "origin_y_mm", "origin_z_mm")
+    world = [_number(parameters.get(name)) for name in names]
+    if np.isnan(world).any():
+        world = list(grid.voxel_to_world([_number(parameters.get(f"origin_{axis}")) for axis in "ijk"]))
+    return dict(zip(names, (float(x) for x in world), strict=True))
+
+
+def _number(value: Any) -> float:
+    return float(value) if value is not None and not pd.isna(value) else float("nan")
+
+
+def _text(value: Any) -> str | None:
+    return str(value) if value is not None and not pd.isna(value) and str(value) else None
+
+
+def _parameter_errors(row: Mapping[str, Any], truth: Theta) -> dict[str, float]:
+    """Parameter errors of an estimate; none for methods that estimate a field without parameters."""
+    values = [row.get(n, np.nan) for n in ("origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho")]
+    return parameter_errors(Theta.from_array(values), truth) if np.isfinite(values).all() else {}
+
+
+def _dice_scores(estimate: NDArray[np.float32], target: _Target, thresholds: NDArray[np.float64]) -> dict[str, Any]:
+    """Dice at the named thresholds and along the curve.
+
+    A synthetic case has no segmentation: both fields are cut at the same threshold, and core equals whole.
+    """
+    named = np.array([WHOLE_THRESHOLD, CORE_THRESHOLD])
+    if target.whole is not None and target.core is not None:
+        whole, core = (dice_with_mask(estimate, mask, thresholds) for mask in (target.whole, target.core))
+        whole_033 = dice_with_mask(estimate, target.whole, named)[0]
+        core_060 = dice_with_mask(estimate, target.core, named)[1]
+    elif target.field is not None:
+        whole = core = dice_of_fields(estimate, target.field.data, thresholds)
+        whole_033, core_060 = dice_of_fields(estimate, target.field.data, named)
+    else:
+        whole = core = np.full(thresholds.shape, np.nan)
+        whole_033 = core_060 = float("nan")
+    best = float(np.nanmax(whole)) if np.isfinite(whole).any() else float("nan")
+    scores = {"dice_whole_033": float(whole_033), "dice_core_060": float(core_060), "dice_whole_best": best}
+    return {"scores": scores, "threshold": thresholds, "dice_whole": whole, "dice_core": core}
+
+
+def _judge_choice(row: Mapping[str, Any], other_dir: Path, target: _Target) -> dict[str, Any]:
+    """Whether the candidate a hybrid kept has the lower final MSE of the two."""
+    own = row.get("mse_volume", float("nan"))
+    failed = str(read_table(other_dir / "forward.parquet").iloc[0]["status"]) == "failed"
+    if failed or target.field is None:
+        other = float("nan")
+    else:
+        other = compare_fields(_read_field(other_dir / "concentration.nii.gz", target), target.field, target.mask)[
+            "mse_volume"
+        ]
+    # A candidate whose final run failed is worse than any that has one; two failures decide nothing.
+    better = None if np.isnan(own) else bool(np.isnan(other) or own <= other)
+    return {"other_mse_volume": other, "choice_was_better": better}
+
+
+def _metrics_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """The rows with every column present and of one type, whatever the methods filled in."""
+    table = pd.DataFrame(rows).reindex(columns=list(METRICS_COLUMNS))
+    for name in METRICS_COLUMNS:
+        if name == "seed":
+            table[name] = table[name].astype("int64")
+        elif name == "choice_was_better":
+            table[name] = table[name].astype("boolean")
+        elif name in IDENTITY or name in _TEXT:
+            table[name] = table[name].where(table[name].notna(), None).astype("string")
+        else:
+            table[name] = table[name].astype("float64")
+    return table
+
+
+def _typed_curve(table: pd.DataFrame) -> pd.DataFrame:
+    table = table.reindex(columns=list(CURVE_COLUMNS))
+    types = {name: "float64" if name.startswith(("dice", "threshold")) else "string" for name in CURVE_COLUMNS}
+    return table.astype(types)

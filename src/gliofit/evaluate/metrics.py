@@ -1,0 +1,255 @@
+"""Scores of one predicted tumour against one true tumour.
+
+Field errors are averaged over two domains, and every column name says which:
+
+``volume``
+    240 x 240 x 155 mm, the BraTS volume the paper averages over, whatever the case's own grid. Everything beyond the
+    grid is background, zero in both fields, so only the voxel count enters and no image has to be padded.
+``crop``
+    The cube of 128 mm about the true tumour's centre of mass, which networks see; zero beyond the grid.
+
+The domains differ by a factor of 8928000 / 128^3 = 4.257 in volume, and so do MSE and MAE of a tumour that lies inside
+the cube. Before anything is computed both fields are set to zero where the tissue is neither grey nor white matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gliofit.crop import centre_of_mass_mm
+from gliofit.grid import Volume
+from gliofit.theta import Theta
+
+__all__ = [
+    "CORE_THRESHOLD",
+    "CROP_MM",
+    "FIELD_METRICS",
+    "VOLUME_MM",
+    "VOLUME_MM3",
+    "WHOLE_THRESHOLD",
+    "FieldErrors",
+    "compare_fields",
+    "dice",
+    "dice_of_fields",
+    "dice_with_mask",
+    "field_errors",
+    "parameter_errors",
+]
+
+#: The paper's image volume; MSE and MAE of the domain ``volume`` are averages over it.
+VOLUME_MM = (240.0, 240.0, 155.0)
+VOLUME_MM3 = float(np.prod(VOLUME_MM))
+
+#: Edge of the cube that the domain ``crop`` averages over.
+CROP_MM = 128.0
+
+#: Concentrations above which a tumour is visible as a whole (oedema) and as a core.
+WHOLE_THRESHOLD, CORE_THRESHOLD = 0.33, 0.60
+
+FIELD_METRICS = tuple(
+    name
+    for domain in ("volume", "crop")
+    for name in (
+        f"mse_{domain}",
+        f"mae_{domain}",
+        f"mse_{domain}_normalised",
+        f"mae_{domain}_normalised",
+        f"ncc_{domain}",
+    )
+)
+
+
+@dataclass(frozen=True)
+class FieldErrors:
+    """Errors of one field in one averaging domain.
+
+    Parameters
+    ----------
+    mse, mae
+        Mean squared and mean absolute difference over the domain.
+    mse_normalised, mae_normalised
+        The same, divided by the true tumour's volume (the integral of the true concentration) in mm^3. At 1 mm this
+        is the paper's division by the sum over voxels. NaN if there is no true tumour.
+    ncc
+        Normalised cross-correlation, with each field's mean over the whole domain removed. 0 if the prediction is
+        constant (it explains nothing), NaN if the truth is.
+    """
+
+    mse: float
+    mae: float
+    mse_normalised: float
+    mae_normalised: float
+    ncc: float
+
+    @classmethod
+    def undefined(cls) -> FieldErrors:
+        """All NaN, for a domain that does not exist."""
+        return cls(*[float("nan")] * 5)
+
+    def columns(self, domain: str) -> dict[str, float]:
+        """As columns of the metrics table."""
+        return {
+            f"mse_{domain}": self.mse,
+            f"mae_{domain}": self.mae,
+            f"mse_{domain}_normalised": self.mse_normalised,
+            f"mae_{domain}_normalised": self.mae_normalised,
+            f"ncc_{domain}": self.ncc,
+        }
+
+
+def field_errors(
+    prediction: NDArray[np.floating], truth: NDArray[np.floating], voxel_volume_mm3: float, domain_mm3: float
+) -> FieldErrors:
+    """Compare two arrays of any equal shape that hold every non-zero voxel of a domain of the given volume.
+
+    Voxels of the domain that are not in the arrays count as zero in both: they add nothing to the sums of errors,
+    but they take part in the means that the cross-correlation removes.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or the non-zero voxels do not fit into the domain.
+    """
+    if prediction.shape != truth.shape:
+        raise ValueError(f"prediction of shape {prediction.shape}, truth of shape {truth.shape}")
+    p = np.asarray(prediction, dtype=np.float64).ravel()
+    t = np.asarray(truth, dtype=np.float64).ravel()
+    count = domain_mm3 / voxel_volume_mm3
+    if count < p.size and count * (1 + 1e-9) < np.count_nonzero((p != 0) | (t != 0)):
+        raise ValueError(f"the tumour does not fit into an averaging domain of {domain_mm3:g} mm^3")
+
+    difference = p - t
+    mse = float(difference @ difference) / count
+    mae = float(np.abs(difference).sum()) / count
+    volume = float(t.sum()) * voxel_volume_mm3
+    normalised = (mse / volume, mae / volume) if volume > 0 else (float("nan"), float("nan"))
+
+    # Centring about the means of the whole domain, background included, in one pass: the background's share of each
+    # sum of squares is its (constant) deviation squared times the number of background voxels.
+    mean_p, mean_t = float(p.sum()) / count, float(t.sum()) / count
+    background = count - p.size
+    dp, dt = p - mean_p, t - mean_t
+    covariance = float(dp @ dt) + background * mean_p * mean_t
+    variance_p = float(dp @ dp) + background * mean_p**2
+    variance_t = float(dt @ dt) + background * mean_t**2
+    if _is_constant(t, background):
+        ncc = float("nan")
+    elif _is_constant(p, background):
+        ncc = 0.0
+    else:
+        ncc = covariance / float(np.sqrt(variance_p * variance_t))
+    return FieldErrors(mse, mae, *normalised, ncc)
+
+
+def _is_constant(values: NDArray[np.float64], background: float) -> bool:
+    """Whether the values, together with any background zeros, are all the same."""
+    if values.size == 0:
+        return True
+    first = 0.0 if background > 0.5 else values[0]
+    return bool((values == first).all())
+
+
+def compare_fields(prediction: Volume, truth: Volume, tissue_mask: NDArray[np.bool_]) -> dict[str, float]:
+    """Score a prediction against the truth in both averaging domains.
+
+    Parameters
+    ----------
+    prediction, truth
+        Concentrations on the same grid.
+    tissue_mask
+        Grey or white matter, on the same grid; elsewhere both fields count as zero.
+
+    Returns
+    -------
+    dict
+        The ten columns of ``FIELD_METRICS``. Without a true tumour there is no cube, and its columns are NaN.
+    """
+    grid = truth.grid
+    if not prediction.grid.matches(grid) or tissue_mask.shape != grid.shape:
+        raise ValueError("prediction, truth and tissue must lie on one grid")
+    fields = [Volume(np.where(tissue_mask, volume.data, 0), grid).canonical() for volume in (prediction, truth)]
+    voxel_mm3 = grid.voxel_volume_mm3
+    box = _bounding_box((fields[0].data != 0) | (fields[1].data != 0))
+    columns = field_errors(fields[0].data[box], fields[1].data[box], voxel_mm3, VOLUME_MM3).columns("volume")
+
+    if not (fields[1].data > 0).any():
+        return columns | FieldErrors.undefined().columns("crop")
+    centre = fields[1].grid.world_to_voxel(centre_of_mass_mm(fields[1])) + 0.5
+    size = np.maximum(1, np.rint(CROP_MM / np.array(fields[1].grid.spacing_mm)).astype(int))
+    start = np.rint(centre - size / 2).astype(int)
+    cubes = [field.extract(start, size).data for field in fields]
+    domain = float(np.prod(size)) * voxel_mm3
+    return columns | field_errors(cubes[0], cubes[1], voxel_mm3, domain).columns("crop")
+
+
+def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
+    """Smallest box that holds every true voxel (empty if there is none)."""
+    box = []
+    for axis in range(3):
+        hit = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        box.append(slice(int(hit[0]), int(hit[-1]) + 1) if hit.size else slice(0, 0))
+    return box[0], box[1], box[2]
+
+
+def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
+    """Dice overlap of two masks; 0 if only one is empty, NaN (not defined) if both are."""
+    return float(_dice_of_counts(np.count_nonzero(first & second), np.count_nonzero(first), np.count_nonzero(second)))
+
+
+def dice_of_fields(
+    prediction: NDArray[np.floating], truth: NDArray[np.floating], thresholds: ArrayLike
+) -> NDArray[np.float64]:
+    """Dice of two concentrations, both cut at each of the (increasing) thresholds; shape of ``thresholds``."""
+    both = np.minimum(prediction, truth)
+    return _dice_of_counts(
+        _count_at_least(both, thresholds), _count_at_least(prediction, thresholds), _count_at_least(truth, thresholds)
+    )
+
+
+def dice_with_mask(
+    prediction: NDArray[np.floating], mask: NDArray[np.bool_], thresholds: ArrayLike
+) -> NDArray[np.float64]:
+    """Dice of a concentration cut at each of the (increasing) thresholds with a fixed mask."""
+    return _dice_of_counts(
+        _count_at_least(prediction[mask], thresholds),
+        _count_at_least(prediction, thresholds),
+        np.full(np.shape(thresholds), np.count_nonzero(mask)),
+    )
+
+
+def _count_at_least(values: NDArray[np.floating], thresholds: ArrayLike) -> NDArray[np.int64]:
+    """Number of values at or above each increasing threshold, in one pass over the values."""
+    cuts = np.asarray(thresholds, dtype=np.float64)
+    candidates = values[values >= cuts[0]]
+    passed = np.bincount(np.searchsorted(cuts, candidates, side="right"), minlength=cuts.size + 1)
+    return passed[::-1].cumsum()[::-1][1:]
+
+
+def _dice_of_counts(both: ArrayLike, first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
+    """Dice from voxel counts, NaN where both masks are empty."""
+    total = np.asarray(first, dtype=np.float64) + np.asarray(second, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        return 2.0 * np.asarray(both, dtype=np.float64) / np.where(total > 0, total, np.nan)
+
+
+def parameter_errors(estimate: Theta, truth: Theta) -> dict[str, float]:
+    """Errors of the five parameters: relative sizes for the two rates, distances for the origin.
+
+    ``origin_error_fraction`` is the paper's own measure: the length of the offset with every axis in units of the
+    240 x 240 x 155 mm volume.
+    """
+    offset = np.asarray(estimate.origin_mm) - np.asarray(truth.origin_mm)
+    return {
+        "mu_d_relative_error": _relative(estimate.mu_d_mm, truth.mu_d_mm),
+        "mu_rho_relative_error": _relative(estimate.mu_rho, truth.mu_rho),
+        "origin_error_mm": float(np.linalg.norm(offset)),
+        "origin_error_fraction": float(np.linalg.norm(offset / np.array(VOLUME_MM))),
+    }
+
+
+def _relative(value: float, truth: float) -> float:
+    """|value - truth| / truth, NaN for a truth of zero."""
+    return abs(value - truth) / truth if truth > 0 else float("nan")

@@ -1,0 +1,110 @@
+"""Statistics over cases: mean with standard error, bootstrap intervals, paired tests with Holm's correction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Description", "PairedTest", "bootstrap_interval", "compare_pairs", "describe", "holm"]
+
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Description:
+    """Mean, standard error (ddof = 1, NaN below two values) and median of the finite values, and how many those are."""
+
+    n: int
+    mean: float
+    standard_error: float
+    median: float
+
+
+def describe(values: ArrayLike) -> Description:
+    """Describe the finite values of a sample."""
+    sample = _finite(values)
+    if sample.size == 0:
+        return Description(0, NAN, NAN, NAN)
+    error = float(sample.std(ddof=1) / np.sqrt(sample.size)) if sample.size > 1 else NAN
+    return Description(int(sample.size), float(sample.mean()), error, float(np.median(sample)))
+
+
+def bootstrap_interval(values: ArrayLike, confidence: float, samples: int, seed: int) -> tuple[float, float]:
+    """Percentile bootstrap interval of the mean of the finite values; NaN below two values."""
+    sample = _finite(values)
+    if sample.size < 2:
+        return NAN, NAN
+    picks = np.random.default_rng(seed).integers(0, sample.size, size=(samples, sample.size))
+    tail = 50 * (1 - confidence)
+    low, high = np.percentile(sample[picks].mean(axis=1), [tail, 100 - tail])
+    return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class PairedTest:
+    """Paired comparison of two methods on the cases that both have scores for.
+
+    Parameters
+    ----------
+    n
+        Number of pairs.
+    mean_difference
+        Mean of first minus second.
+    t_statistic, t_p
+        Paired t-test, two-sided.
+    wilcoxon_statistic, wilcoxon_p
+        Wilcoxon signed-rank test, two-sided; pairs without a difference are dropped.
+    note
+        Why a value is missing; empty otherwise.
+    """
+
+    n: int
+    mean_difference: float
+    t_statistic: float
+    t_p: float
+    wilcoxon_statistic: float
+    wilcoxon_p: float
+    note: str
+
+
+def compare_pairs(first: ArrayLike, second: ArrayLike) -> PairedTest:
+    """Compare paired values; pairs with a missing value are left out."""
+    from scipy import stats
+
+    a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    difference = (a - b)[np.isfinite(a) & np.isfinite(b)]
+    n = int(difference.size)
+    mean = float(difference.mean()) if n else NAN
+    if n < 2:
+        return PairedTest(n, mean, NAN, NAN, NAN, NAN, f"too few pairs to test ({n})")
+    if not difference.any():
+        return PairedTest(n, mean, NAN, NAN, NAN, NAN, "no pair differs")
+
+    if np.ptp(difference) <= 1e-12 * np.abs(difference).max():
+        # The same difference in every pair leaves no variance to measure it by.
+        t, note = (NAN, NAN), "the difference is the same in every pair; no t-test"
+    else:
+        result = stats.ttest_1samp(difference, 0.0)
+        t, note = (float(result.statistic), float(result.pvalue)), ""
+    # scipy warns where ties or zeros keep it from the exact distribution, and then takes the normal one.
+    with np.errstate(all="ignore"):
+        ranks = stats.wilcoxon(difference, zero_method="wilcox")
+    return PairedTest(n, mean, *t, float(ranks.statistic), float(ranks.pvalue), note)
+
+
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+    """Holm's step-down adjusted p values; missing ones stay missing and do not count as tests."""
+    p = np.asarray(p_values, dtype=float)
+    adjusted = np.full(p.shape, NAN)
+    known = np.flatnonzero(np.isfinite(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    factors = np.arange(order.size, 0, -1)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * factors))
+    return adjusted
+
+
+def _finite(values: ArrayLike) -> NDArray[np.float64]:
+    sample = np.asarray(values, dtype=float)
+    return sample[np.isfinite(sample)]

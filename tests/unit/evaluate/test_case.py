@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gliofit.errors import InputError
+from gliofit.evaluate.case import CURVE_COLUMNS, METRICS, METRICS_COLUMNS, evaluate_case
+from gliofit.evaluate.settings import EvaluateSettings
+from gliofit.grid import Grid, Volume
+from gliofit.io import read_table, write_table, write_volume
+
+GRID = Grid((24, 20, 16), np.array([[-4.0, 0, 0, 40], [0, -4, 0, 30], [0, 0, 4, -20], [0, 0, 0, 1]]))
+CENTRE = np.array([12, 10, 8])
+SETTINGS = EvaluateSettings()
+SETTINGS_9 = EvaluateSettings(curve_thresholds=9)
+
+
+def ball(radius, centre=CENTRE):
+    distance = np.linalg.norm(np.indices(GRID.shape).T - centre, axis=-1).T
+    return np.clip(1.2 - distance / radius, 0, 1).astype(np.float32)
+
+
+def write_truth(path, mu_d=10.0, mu_rho=4.0):
+    x, y, z = GRID.voxel_to_world(CENTRE)
+    row = {"case": "c", "origin_x_mm": x, "origin_y_mm": y, "origin_z_mm": z, "mu_d_mm": mu_d, "mu_rho": mu_rho}
+    write_table(path, pd.DataFrame([row]))
+
+
+def write_estimate(root, method, field, status="ok", mu_d=11.0, theta=True, **extra):
+    forward, invert = root / "forward" / method, root / "invert" / method
+    write_volume(forward / "concentration.nii.gz", Volume(field, GRID))
+    row = {"run": "r", "method": method, "status": "ok", "message": "", "seed": 7}
+    forward_status = "failed" if status == "failed" else "ok"
+    write_table(forward / "forward.parquet", pd.DataFrame([row | {"wall_seconds": 2.0, "status": forward_status}]))
+    i, j, k = CENTRE + np.array([1, 0, 0]) if theta and status != "failed" else [np.nan] * 3
+    values = {"origin_i": i, "origin_j": j, "origin_k": k, "mu_d_mm": mu_d if theta else np.nan}
+    values |= {"mu_rho": 4.0 if theta else np.nan, "observation": "concentration", "evaluations": 30}
+    message = "diverged" if status == "failed" else ""
+    table = pd.DataFrame([row | {"status": status, "message": message, "wall_seconds": 5.0} | values | extra])
+    write_table(invert / "parameters.parquet", table)
+    return forward, invert
+
+
+@pytest.fixture
+def case_dir(tmp_path):
+    folder = tmp_path / "case"
+    labels = np.full(GRID.shape, 3, np.uint8)
+    labels[:3], labels[-3:] = 0, 1
+    write_volume(folder / "labels.nii.gz", Volume(labels, GRID))
+    write_volume(folder / "concentration.nii.gz", Volume(ball(6), GRID))
+    segmentation = np.where(ball(6) > 0.33, 2, 0)
+    segmentation[ball(6) > 0.6] = 3
+    write_volume(folder / "segmentation.nii.gz", Volume(segmentation.astype(np.uint8), GRID))
+    write_truth(folder / "truth.parquet")
+    return folder
+
+
+def evaluate(tmp_path, cohort, case_dir, estimates, reference=None, settings=SETTINGS, **extra):
+    forward = {name: pair[0] for name, pair in estimates.items()}
+    invert = {name: pair[1] for name, pair in estimates.items() if name != "oracle"}
+    out = tmp_path / "out"
+    evaluate_case(cohort, "c", case_dir, forward, invert, reference, out, settings, "r", 1, **extra)
+    metrics = read_table(out / "metrics.parquet")
+    return metrics.set_index("method", drop=False), read_table(out / "dice_curve.parquet")
+
+
+def test_synthetic_case(tmp_path, case_dir):
+    estimates = {
+        "direct": write_estimate(tmp_path, "direct", ball(7)),
+        "hybrid": write_estimate(tmp_path, "hybrid", ball(6.5), chosen="gradient", status="not-converged"),
+        "hybrid-other": write_estimate(tmp_path, "hybrid-other", ball(7)),
+        "static-field": write_estimate(tmp_path, "static-field", ball(5), theta=False),
+        "lmi": write_estimate(tmp_path, "lmi", np.zeros(GRID.shape, np.float32), status="failed"),
+        "oracle": write_estimate(tmp_path, "oracle", ball(6)),
+    }
+    rows, curve = evaluate(tmp_path, "synthetic", case_dir, estimates, settings=SETTINGS_9)
+    assert tuple(rows.columns) == METRICS_COLUMNS
+    assert list(rows.index) == ["direct", "hybrid", "static-field", "lmi", "oracle"]
+    assert list(rows["role"]) == ["method"] * 4 + ["oracle"]
+    assert list(rows["status"]) == ["ok", "not-converged", "ok", "failed", "ok"]
+    assert set(rows["seed"]) == {1, 7}
+
+    direct = rows.loc["direct"]
+    assert direct["mu_d_relative_error"] == pytest.approx(0.1)
+    assert direct["mu_rho_relative_error"] == 0
+    assert direct["origin_error_mm"] == pytest.approx(4)
+    assert (direct["wall_seconds"], direct["evaluations"], direct["total_wall_seconds"]) == (5, 30, 7)
+    assert 0 < direct["dice_whole_033"] < 1
+    assert direct["dice_whole_best"] >= direct["dice_whole_033"]
+
+    hybrid = rows.loc["hybrid"]
+    assert hybrid["other_mse_volume"] == direct["mse_volume"] > hybrid["mse_volume"]
+    assert hybrid["choice_was_better"]
+    assert hybrid["chosen"] == "gradient"
+    assert rows["choice_was_better"].isna().sum() == 4
+
+    assert np.isnan(rows.loc["static-field", ["mu_d_relative_error", "origin_error_mm"]].astype(float)).all()
+    assert rows.loc["static-field", "mse_volume"] > 0
+
+    failed = rows.loc["lmi"]
+    assert failed["message"] == "diverged"
+    assert failed[[m for m in METRICS if m not in ("wall_seconds", "evaluations")]].isna().all()
+
+    oracle = rows.loc["oracle"]
+    assert oracle["mse_volume"] == 0
+    assert oracle["ncc_crop"] == pytest.approx(1)
+    assert np.isnan(oracle["wall_seconds"])
+    assert np.isnan(oracle["mu_d_relative_error"])
+
+    assert tuple(curve.columns) == CURVE_COLUMNS
+    assert set(curve["method"]) == {"direct", "hybrid", "static-field", "oracle"}
+    assert curve.groupby("method").size().eq(9).all()
+    assert curve.loc[curve["method"] == "oracle", "dice_whole"].eq(1).all()
+
+
+def test_patient_is_compared_with_the_reference_and_the_segmentation(tmp_path, case_dir):
+    estimates = {
+        "cmaes-solver": write_estimate(tmp_path, "cmaes-solver", ball(6)),
+        "hybrid-com": write_estimate(tmp_path, "hybrid-com", ball(8)),
+    }
+    reference = estimates["cmaes-solver"][0] / "concentration.nii.gz"
+    rows, _ = evaluate(tmp_path, "patients", case_dir, estimates, reference)
+    own, other = rows.loc["cmaes-solver"], rows.loc["hybrid-com"]
+    assert own["role"] == "reference"
+    assert np.isnan(own["mse_volume"])
+    assert own["dice_whole_033"] == 1
+    assert own["dice_core_060"] == 1
+    assert other["mse_volume"] > 0
+    assert 0 < other["dice_whole_033"] < 1
+    assert rows["mu_d_relative_error"].isna().all()
+    assert rows["mse_volume_truth"].isna().all()
+
+
+def test_phantom_is_compared_with_its_truth_too(tmp_path, case_dir):
+    estimates = {name: write_estimate(tmp_path, name, ball(6.5)) for name in ("cmaes-solver", "hybrid-com")}
+    reference = estimates["cmaes-solver"][0] / "concentration.nii.gz"
+    rows, _ = evaluate(
+        tmp_path, "patients", case_dir, estimates, reference,
+        truth_table=case_dir / "truth.parquet", truth_concentration=case_dir / "concentration.nii.gz",
+    )  # fmt: skip
+    assert rows["mu_d_relative_error"].tolist() == pytest.approx([0.1, 0.1])
+    assert (rows["mse_volume_truth"] > 0).all()
+    assert rows.loc["hybrid-com", "mse_volume"] == 0
+
+
+@pytest.mark.parametrize("empty", [True, False])
+def test_patient_without_a_reference_gets_dice_only(tmp_path, case_dir, empty):
+    estimates = {"hybrid-com": write_estimate(tmp_path, "hybrid-com", ball(6))}
+    reference = None
+    if empty:
+        field = np.zeros(GRID.shape, np.float32)
+        estimates["cmaes-solver"] = write_estimate(tmp_path, "cmaes-solver", field, status="failed")
+        reference = estimates["cmaes-solver"][0] / "concentration.nii.gz"
+    rows, _ = evaluate(tmp_path, "patients", case_dir, estimates, reference)
+    assert np.isnan(rows.loc["hybrid-com", "mse_volume"])
+    assert rows.loc["hybrid-com", "dice_whole_033"] == 1
+    assert ("no reference" in (rows.loc["hybrid-com", "message"] or "")) == empty
+
+
+def test_failed_alternative_makes_the_choice_the_better_one(tmp_path, case_dir):
+    estimates = {
+        "hybrid": write_estimate(tmp_path, "hybrid", ball(8)),
+        "hybrid-other": write_estimate(tmp_path, "hybrid-other", np.zeros(GRID.shape, np.float32), status="failed"),
+    }
+    rows, _ = evaluate(tmp_path, "synthetic", case_dir, estimates)
+    assert rows.loc["hybrid", "choice_was_better"]
+    assert np.isnan(rows.loc["hybrid", "other_mse_volume"])
+
+
+def test_all_methods_failed_still_gives_both_tables(tmp_path, case_dir):
+    estimates = {"direct": write_estimate(tmp_path, "direct", np.zeros(GRID.shape, np.float32), status="failed")}
+    rows, curve = evaluate(tmp_path, "synthetic", case_dir, estimates)
+    assert len(rows) == 1
+    assert curve.empty
+    assert tuple(curve.columns) == CURVE_COLUMNS
+
+
+def test_another_orientation_of_the_same_grid_is_read_and_another_grid_refused(tmp_path, case_dir):
+    forward, invert = write_estimate(tmp_path, "direct", ball(6))
+    write_volume(forward / "concentration.nii.gz", Volume(ball(6), GRID).canonical())
+    rows, _ = evaluate(tmp_path, "synthetic", case_dir, {"direct": (forward, invert)})
+    assert rows.loc["direct", "mse_volume"] == 0
+    write_volume(forward / "concentration.nii.gz", Volume(ball(6), Grid(GRID.shape, np.eye(4))))
+    with pytest.raises(InputError, match="another grid"):
+        evaluate(tmp_path, "synthetic", case_dir, {"direct": (forward, invert)})
+
+
+def test_synthetic_case_without_a_tumour_is_refused(tmp_path, case_dir):
+    write_volume(case_dir / "concentration.nii.gz", Volume(np.zeros(GRID.shape, np.float32), GRID))
+    with pytest.raises(InputError, match="no tumour"):
+        evaluate(tmp_path, "synthetic", case_dir, {"direct": write_estimate(tmp_path, "direct", ball(6))})
