@@ -190,7 +190,7 @@ class Volume:
 
 
 def block_mean(data: NDArray[Any], factor: int) -> NDArray[np.float32]:
-    """Mean over blocks of ``factor``^3 entries of the last three axes, whose lengths must be multiples of ``factor``."""
+    """Mean over blocks of ``factor``^3 entries of the last three axes (lengths must be multiples of ``factor``)."""
     *lead, x, y, z = data.shape
     blocks = data.reshape(*lead, x // factor, factor, y // factor, factor, z // factor, factor)
     return np.asarray(blocks.mean(axis=(-5, -3, -1), dtype=np.float32))

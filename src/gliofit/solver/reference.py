@@ -1,4 +1,4 @@
-"""The ``reference`` integrator: the explicit scheme of the public TumorGrowthToolkit, fast, with its quirks as flags."""
+"""The ``reference`` integrator: the public toolkit's explicit scheme, fast, with its quirks as flags."""
 
 from __future__ import annotations
 

@@ -1,0 +1,113 @@
+"""Run the solver once more with an estimated theta, at the case's full resolution."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gliofit.errors import InputError, SeedOutsideTissueError
+from gliofit.forward.settings import ForwardSettings
+from gliofit.grid import Volume
+from gliofit.io import read_table, write_table, write_volume
+from gliofit.labels import TissueLabel
+from gliofit.solver.reference import ReferenceSolver
+from gliofit.theta import Theta
+from gliofit.tissue import Tissue, TissueKind
+
+__all__ = ["FinalRun", "final_run", "run_forward"]
+
+_COLUMNS = ("origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho")
+
+
+@dataclass(frozen=True, eq=False)
+class FinalRun:
+    """Concentration on the case's grid (zero outside grey and white matter) and what the run says of itself."""
+
+    concentration: Volume
+    row: dict[str, Any]
+
+
+def _empty(tissue: Tissue, message: str) -> FinalRun:
+    """A run that could not be made: an all-zero volume, and a row that says so and why."""
+    volume = Volume(np.zeros(tissue.grid.shape, np.float32), tissue.grid)
+    row = {
+        "status": "failed", "message": message, "steps": 0, "final_time_days": np.nan, "volume_mm3": np.nan,
+        "wall_seconds": np.nan,
+    }  # fmt: skip
+    return FinalRun(volume, row)
+
+
+def final_run(tissue: Tissue, theta: Theta, settings: ForwardSettings) -> FinalRun:
+    """Grow the tumour of ``theta`` on ``tissue``; a seed outside tissue gives a row with status ``failed``."""
+    solver = ReferenceSolver(settings.integrator)
+    begin = time.perf_counter()
+    try:
+        solution = solver.solve(tissue, theta)
+    except SeedOutsideTissueError as error:
+        return _empty(tissue, str(error))
+    seconds = time.perf_counter() - begin
+    field = np.where(tissue.labels >= TissueLabel.GREY_MATTER, np.clip(solution.concentration, 0, 1), 0)
+    row = {
+        "status": "ok", "message": "", "steps": solution.steps, "final_time_days": solution.final_time_days,
+        "volume_mm3": solution.volume_mm3, "wall_seconds": seconds,
+    }  # fmt: skip
+    return FinalRun(Volume(field.astype(np.float32), tissue.grid), row)
+
+
+def run_forward(
+    case_dir: Path,
+    parameters: Path,
+    out_dir: Path,
+    settings: ForwardSettings,
+    tissue_kind: TissueKind,
+    *,
+    run: str,
+    cohort: str,
+    case: str,
+    method: str,
+    seed: int,
+    prefix: str = "",
+) -> None:
+    """Final run for one estimate; writes ``concentration.nii.gz`` and ``forward.parquet``.
+
+    Parameters
+    ----------
+    case_dir
+        Case folder with the tissue.
+    parameters
+        Parquet with one row: an inversion's ``parameters.parquet`` or a ``truth.parquet``.
+    out_dir
+        Where to write.
+    settings, tissue_kind
+        Integrator, and which tissue maps to grow in.
+    run, cohort, case, method, seed
+        What the row is called.
+    prefix
+        Prefix of the columns to read: ``other_`` reads the candidate that a hybrid method did not choose.
+
+    Raises
+    ------
+    InputError
+        If the table has no such columns or not exactly one row.
+    """
+    table = read_table(parameters)
+    names = [prefix + name for name in _COLUMNS]
+    missing = [name for name in names if name not in table]
+    if len(table) != 1 or missing:
+        raise InputError(parameters, f"{len(table)} rows, lacking columns {missing}", "run the inversion again")
+    # Truth tables of synthetic cases live on simulated, not on probability tissue; both read the same folder.
+    tissue = Tissue.load(case_dir, tissue_kind)
+    values = table.loc[0, names].to_numpy(dtype=float)
+    if np.isfinite(values).all():
+        result = final_run(tissue, Theta.from_array(values), settings)
+    else:
+        reason = table.loc[0, "message"] if "message" in table else ""
+        result = _empty(tissue, f"no estimate: {reason}" if reason else "no estimate")
+    write_volume(out_dir / "concentration.nii.gz", result.concentration)
+    names_row = {"run": run, "cohort": cohort, "case": case, "method": method, "seed": seed}
+    write_table(out_dir / "forward.parquet", pd.DataFrame([names_row | result.row]))

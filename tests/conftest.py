@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gliofit.grid import Grid
+from gliofit.tissue import Tissue
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real patients and reference solver outputs beside the checkout; skips where it is absent."""
+    folder = REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no reference data beside the checkout ({folder.parent.name}/{folder.name})")
+    return folder
+
+
+def ball_brain(size: int = 40, spacing_mm: float = 4.0, radius_mm: float = 70.0) -> Tissue:
+    """White ball in a grey shell in CSF, centred on world zero."""
+    affine = np.diag([spacing_mm, spacing_mm, spacing_mm, 1.0])
+    affine[:3, 3] = -spacing_mm * (size - 1) / 2
+    grid = Grid((size, size, size), affine)
+    world = grid.voxel_to_world(np.stack(np.meshgrid(*(np.arange(size),) * 3, indexing="ij"), axis=-1))
+    distance = np.sqrt((world**2).sum(axis=-1))
+    wm = distance <= 0.75 * radius_mm
+    gm = (distance <= radius_mm) & ~wm
+    csf = (distance <= radius_mm + 2 * spacing_mm) & ~wm & ~gm
+    return Tissue(wm, gm, csf, grid)
+
+
+@pytest.fixture(scope="session")
+def brain() -> Tissue:
+    return ball_brain()

@@ -1,0 +1,172 @@
+"""Claims about the reference integrator: parity with the public toolkit, conservation, bounds, symmetry."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gliofit.errors import SeedOutsideTissueError
+from gliofit.grid import Grid
+from gliofit.io import read_volume
+from gliofit.solver.reference import ReferenceSolver
+from gliofit.solver.settings import ReferenceSettings
+from gliofit.theta import Theta
+from gliofit.tissue import Tissue
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+from numpy_scheme import solve_numpy
+
+
+def homogeneous(size: int = 48, spacing_mm: float = 1.0) -> Tissue:
+    affine = np.diag([spacing_mm, spacing_mm, spacing_mm, 1.0])
+    wm = np.ones((size, size, size), np.float32)
+    return Tissue(wm, np.zeros_like(wm), np.zeros_like(wm), Grid(wm.shape, affine))
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("case", ["small", "medium", "sharp", "stopped-by-volume"])
+def test_equals_the_public_toolkit(shared_data, case):
+    """Within 1e-5 of the toolkit's own output everywhere, with the same time and volume."""
+    facts = json.loads((shared_data / "solver" / "cases.json").read_text())[case]
+    labels = read_volume(shared_data / "atlas" / "mni152_tissue_space-sri24.nii.gz", np.uint8)
+    tissue = Tissue.from_labels(labels)
+    theta = Theta.from_growth(
+        tissue.grid.voxel_to_world(facts["seed_voxel"]),
+        facts["diffusivity_white_mm2_per_day"],
+        facts["proliferation_per_day"],
+        facts["stopping_time_days"],
+    )
+    solver = ReferenceSolver(ReferenceSettings.parity())
+    solution = solver.solve(tissue, theta, stopping_volume_mm3=facts["stopping_volume_mm3"])
+    expected = read_volume(shared_data / "solver" / f"{case}.nii.gz").data
+    assert np.abs(solution.concentration - expected)[tissue.mask].max() < 1e-5
+    assert solution.stopped_by == facts["stopped_by"]
+    assert solution.final_time_days == pytest.approx(facts["reported_final_time_days"], abs=1e-9)
+    assert solution.volume_mm3 == pytest.approx(facts["reported_final_volume_mm3"], rel=1e-6)
+
+
+@pytest.mark.parametrize(("mu_d", "mu_rho"), [(8.0, 3.0), (3.0, 5.0), (15.0, 1.0)])
+def test_equals_plain_numpy(brain, mu_d, mu_rho):
+    """The kernel with its box, rows and flushing gives what whole-array numpy gives."""
+    theta = Theta((21.0, -13.0, 9.0), mu_d, mu_rho)
+    expected, _ = solve_numpy(brain, theta)
+    single = ReferenceSolver(ReferenceSettings.parity()).solve(brain, theta).concentration
+    double = ReferenceSolver(ReferenceSettings.parity("float64")).solve(brain, theta).concentration
+    assert np.abs(double - expected).max() < 1e-6  # results are stored as float32
+    assert np.abs(single - expected).max() < 1e-5
+
+
+def test_pure_diffusion_conserves_mass(brain):
+    theta = Theta((0.0, 0.0, 50.0), 20.0, 0.0)
+    solver = ReferenceSolver(ReferenceSettings(precision="float64"))
+    start = solver.solve(brain, Theta(theta.origin_mm, 1e-6, 0.0)).volume_mm3
+    assert solver.solve(brain, theta).volume_mm3 == pytest.approx(start, rel=1e-9)
+
+
+def test_heat_kernel():
+    """Without growth the second moment of the tumour grows by 2 D T along each axis."""
+    tissue = homogeneous(64)
+    centre = tissue.grid.centre_mm
+    moments = []
+    for mu_d in (1e-6, 5.0):
+        field = ReferenceSolver(ReferenceSettings(precision="float64")).solve(tissue, Theta(tuple(centre), mu_d, 0.0))
+        profile = field.concentration.sum(axis=(1, 2), dtype=float)
+        offsets = np.arange(64) - centre[0]
+        moments.append((profile * offsets**2).sum() / profile.sum())
+    assert moments[1] - moments[0] == pytest.approx(2 * 5.0**2, rel=2e-3)
+
+
+def test_logistic_growth():
+    """Without diffusion every voxel follows the logistic curve; the error falls with the reaction step, first order."""
+    tissue = homogeneous(24)
+    theta = Theta(tuple(tissue.grid.centre_mm), 1e-6, 2.0)
+    start = ReferenceSolver().solve(tissue, Theta(theta.origin_mm, 1e-6, 1e-6)).concentration.astype(float)
+    growth = np.exp(theta.mu_rho**2)
+    exact = start * growth / (1 + start * (growth - 1))
+    errors = []
+    for step in (0.02, 0.01):
+        settings = ReferenceSettings(max_reaction_step=step, precision="float64")
+        errors.append(np.abs(ReferenceSolver(settings).solve(tissue, theta).concentration - exact).max())
+    assert errors[0] < 0.01
+    assert errors[0] / errors[1] == pytest.approx(2.0, rel=0.1)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_symmetric_under_flips(brain, axis):
+    origin = np.array([20.0, -12.0, 8.0])
+    mirrored = origin.copy()
+    mirrored[axis] *= -1
+    solver = ReferenceSolver()
+    field = solver.solve(brain, Theta(tuple(origin), 8.0, 3.0)).concentration
+    other = solver.solve(brain, Theta(tuple(mirrored), 8.0, 3.0)).concentration
+    assert np.abs(np.flip(other, axis) - field).max() < 1e-5
+
+
+def test_independent_of_padding(brain):
+    theta = Theta((20.0, -12.0, 8.0), 10.0, 3.0)
+    padded = brain.extract((-5, -3, -2), tuple(n + 9 for n in brain.grid.shape))
+    solver = ReferenceSolver()
+    inner = solver.solve(padded, theta).volume.extract((5, 3, 2), brain.grid.shape)
+    assert inner.grid.matches(brain.grid)
+    np.testing.assert_array_equal(inner.data, solver.solve(brain, theta).concentration)
+
+
+def test_stays_in_tissue_and_in_range(brain):
+    field = ReferenceSolver().solve(brain, Theta((0.0, 0.0, 55.0), 12.0, 4.0)).concentration
+    assert not field[~brain.mask].any()
+    assert field.min() >= 0
+    assert field.max() <= 1 + 1e-6
+
+
+def test_stops_at_the_volume(brain):
+    theta = Theta((0.0, 0.0, 10.0), 12.0, 4.0)
+    solver = ReferenceSolver()
+    solution = solver.solve(brain, theta, stopping_volume_mm3=50_000.0)
+    assert solution.stopped_by == "volume"
+    assert 50_000.0 <= solution.volume_mm3 < 55_000.0
+    # Growing the same D and rho for the reported time gives the same tumour: the reported time is the exact one.
+    again = solver.solve(brain, theta.at_fraction(solution.final_time_days / 100.0))
+    assert again.volume_mm3 == pytest.approx(solution.volume_mm3, rel=0.02)
+    parity = ReferenceSettings(exact_final_time=False)
+    quirky = ReferenceSolver(parity).solve(brain, theta, stopping_volume_mm3=50_000.0)
+    assert quirky.final_time_days < solution.final_time_days
+
+
+def test_sub_voxel_seed_moves_smoothly(brain):
+    """A tenth of a voxel moves the tumour by about a tenth of a voxel, in every position within the voxel."""
+    solver = ReferenceSolver()
+    centres = []
+    for shift in np.arange(0.0, 4.0, 0.4):
+        field = solver.solve(brain, Theta((shift, 0.0, 0.0), 6.0, 2.5)).volume
+        profile = field.data.sum(axis=(1, 2), dtype=float)
+        centres.append((profile * (np.arange(len(profile)) * 4.0)).sum() / profile.sum())
+    steps = np.diff(centres)
+    assert steps.min() > 0.3
+    assert steps.max() < 0.5
+
+
+def test_truncated_seed_jumps(brain):
+    """The toolkit's quirk: all origins within a voxel give one field."""
+    solver = ReferenceSolver(ReferenceSettings(sub_voxel_seed=False))
+    first, second = (
+        solver.solve(brain, Theta.from_voxel((20.0 + s, 20.0, 20.0), 5.0, 2.0, brain.grid)) for s in (0.1, 0.8)
+    )
+    np.testing.assert_array_equal(first.concentration, second.concentration)
+
+
+def test_seed_outside_tissue_is_refused(brain):
+    with pytest.raises(SeedOutsideTissueError, match="no white or grey matter"):
+        ReferenceSolver().solve(brain, Theta((0.0, 0.0, 79.0), 5.0, 2.0))
+    with pytest.raises(SeedOutsideTissueError):
+        ReferenceSolver(ReferenceSettings.parity()).solve(brain, Theta((0.0, 500.0, 0.0), 5.0, 2.0))
+
+
+def test_unmasked_seed_grows_outside_tissue(brain):
+    """The quirk behind `mask_seed`: seed mass beyond the tissue grows logistically without ever moving."""
+    theta = Theta((0.0, 0.0, 66.0), 5.0, 3.0)
+    quirky = ReferenceSolver(ReferenceSettings(mask_seed=False)).solve(brain, theta).concentration
+    assert quirky[~brain.mask].max() > 0.9

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import pickle
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+from gliofit.errors import InputError
+from gliofit.grid import Grid, Volume
+from gliofit.io import atomic_path, read_json, read_table, read_volume, write_json, write_table, write_volume
+from gliofit.labels import TumourLabel, core_mask, translate_labels, whole_tumour_mask
+from gliofit.seeds import derive_seed
+from gliofit.theta import Bounds, Theta
+from gliofit.tissue import Tissue
+
+GRID = Grid((4, 5, 6), np.diag([-1.0, -1.0, 1.0, 1.0]))
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(path, {"x": np.float32(1), "y": np.arange(2)})
+    with pytest.raises(RuntimeError), atomic_path(path) as temporary:  # noqa: PT012
+        temporary.write_text("half")
+        raise RuntimeError
+    assert read_json(path) == {"x": 1.0, "y": [0, 1]}
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_volume_round_trip(tmp_path):
+    volume = Volume(np.random.default_rng(0).random(GRID.shape, np.float32), GRID)
+    write_volume(tmp_path / "v.nii.gz", volume)
+    again = read_volume(tmp_path / "v.nii.gz")
+    np.testing.assert_array_equal(again.data, volume.data)
+    assert again.grid.matches(GRID)
+    assert again.grid.axis_codes == "LPS"
+
+
+def test_trailing_axis_is_dropped_and_floats_round(tmp_path):
+    data = np.full((4, 5, 6, 1), 1.99999, np.float64)
+    nib.save(nib.Nifti1Image(data, GRID.affine), tmp_path / "v.nii")
+    volume = read_volume(tmp_path / "v.nii", np.uint8)
+    assert volume.data.shape == (4, 5, 6)
+    assert (volume.data == 2).all()
+
+
+def test_bad_images_are_refused(tmp_path):
+    with pytest.raises(InputError, match="not found"):
+        read_volume(tmp_path / "absent.nii")
+    (tmp_path / "text.nii").write_text("no image")
+    with pytest.raises(InputError, match="not a readable"):
+        read_volume(tmp_path / "text.nii")
+    nib.save(nib.Nifti1Image(np.zeros((4, 5, 6, 2)), np.eye(4)), tmp_path / "four.nii")
+    with pytest.raises(InputError, match="3-D"):
+        read_volume(tmp_path / "four.nii")
+    nib.save(nib.Nifti1Image(np.full((4, 5, 6), np.nan), np.eye(4)), tmp_path / "nan.nii")
+    with pytest.raises(InputError, match="finite"):
+        read_volume(tmp_path / "nan.nii")
+    write_volume(tmp_path / "whole.nii.gz", Volume(np.zeros((40, 50, 60), np.float32), Grid((40, 50, 60), np.eye(4))))
+    (tmp_path / "cut.nii.gz").write_bytes((tmp_path / "whole.nii.gz").read_bytes()[:200])
+    with pytest.raises(InputError, match="not a readable"):
+        read_volume(tmp_path / "cut.nii.gz")
+
+
+def test_tables(tmp_path):
+    table = pd.DataFrame({"a": [1, 2]})
+    write_table(tmp_path / "t.parquet", table)
+    pd.testing.assert_frame_equal(read_table(tmp_path / "t.parquet"), table)
+    with pytest.raises(InputError):
+        read_table(tmp_path / "absent.parquet")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "values", "expected"),
+    [
+        ("brats2021", [0, 1, 2, 4], [0, 1, 2, 3]),
+        ("brats2023", [0, 1, 2, 3], [0, 1, 2, 3]),
+        ("brats2015", [1, 2, 3, 4], [1, 2, 4, 3]),
+    ],
+)
+def test_label_schemes(scheme, values, expected):
+    np.testing.assert_array_equal(translate_labels(np.array(values), scheme), expected)
+
+
+def test_labels_of_another_scheme_are_refused():
+    with pytest.raises(InputError, match=r"\[3\].*brats2021"):
+        translate_labels(np.array([0, 1, 3]), "brats2021")
+    with pytest.raises(InputError, match=r"\[4\].*brats2023"):
+        translate_labels(np.array([4]), "brats2023")
+    with pytest.raises(InputError, match="unknown label scheme"):
+        translate_labels(np.array([1]), "brats")
+    with pytest.raises(InputError, match="no tumour"):
+        translate_labels(np.array([0]), "brats2021")
+
+
+def test_necrosis_counts_as_core():
+    labels = np.array(list(TumourLabel), np.uint8)
+    np.testing.assert_array_equal(whole_tumour_mask(labels), [False, True, True, True, True])
+    np.testing.assert_array_equal(core_mask(labels), [False, True, False, True, True])
+
+
+def test_theta_conversions():
+    theta = Theta.from_growth((1.0, 2.0, 3.0), 0.36, 0.09, 100.0)
+    assert (theta.mu_d_mm, theta.mu_rho) == (pytest.approx(6.0), pytest.approx(3.0))
+    assert theta.diffusivity_mm2_per_day() == pytest.approx(0.36)
+    quarter = theta.at_fraction(0.25)
+    assert (quarter.mu_d_mm, quarter.mu_rho) == (pytest.approx(3.0), pytest.approx(1.5))
+    assert Theta.from_array(theta.to_array()) == theta
+    voxel = theta.origin_voxel(GRID)
+    assert Theta.from_voxel(voxel, 6.0, 3.0, GRID).origin_mm == pytest.approx(theta.origin_mm)
+    with pytest.raises(ValueError, match="not a valid theta"):
+        Theta((0, 0, 0), -1.0, 1.0)
+
+
+def test_bounds():
+    bounds = Bounds.around((10.0, 0.0, 0.0))
+    np.testing.assert_allclose(bounds.from_unit(np.full(5, 0.5)), [10, 0, 0, 20.05, 7.55])
+    np.testing.assert_allclose(bounds.to_unit(bounds.upper), 1)
+    assert bounds.clip([100, 0, 0, 50, 0])[0] == 58.0
+    with pytest.raises(ValueError, match="lower"):
+        Bounds(np.ones(5), np.ones(5))
+
+
+def test_derived_seeds_are_stable():
+    assert derive_seed(1, "invert", "case") == derive_seed(1, "invert", "case")
+    assert len({derive_seed(s, n) for s in range(3) for n in ("a", "b", "ab")}) == 9
+    assert derive_seed(2026, "x") == 390303897
+
+
+def test_tissue_round_trip_and_checks(tmp_path, brain):
+    brain.save(tmp_path)
+    for kind in ("labels", "probabilities"):
+        np.testing.assert_array_equal(Tissue.load(tmp_path, kind).wm, brain.wm)
+    np.testing.assert_array_equal(Tissue.from_labels(Volume(brain.labels, brain.grid)).labels, brain.labels)
+    with pytest.raises(InputError, match="label values"):
+        Tissue.from_labels(Volume(np.full((3, 3, 3), 7), Grid((3, 3, 3), np.eye(4))))
+    with pytest.raises(InputError, match="no grey or white"):
+        Tissue.from_labels(Volume(np.ones((3, 3, 3)), Grid((3, 3, 3), np.eye(4))))
+    assert brain.coarsen(2).wm.sum() * 8 == pytest.approx(brain.wm.sum())
+
+
+def test_input_errors_survive_pickling():
+    error = pickle.loads(pickle.dumps(InputError("file", "is bad", "mend it")))
+    assert (error.subject, error.problem, error.mend) == ("file", "is bad", "mend it")
+    assert str(error) == "file: is bad; mend it"
