@@ -1,0 +1,222 @@
+"""The ``gliofit`` command: the same functions as the workflow, on single files.
+
+Bad input ends with exit code 2 and one line on stderr that names the file and the mend.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gliofit.errors import InputError
+
+if TYPE_CHECKING:
+    from gliofit.tissue import Tissue
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="gliofit",
+    help="Personalise brain-tumour growth models to patients.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+class Integrator(StrEnum):
+    """Forward integrators."""
+
+    REFERENCE = "reference"
+
+
+class Backend(StrEnum):
+    """Where a solver runs."""
+
+    AUTO = "auto"
+    NUMBA = "numba"
+
+
+TissueOption = Annotated[
+    Path | None, typer.Option("--tissue", help="Tissue label map: 0 background, 1 CSF, 2 grey, 3 white matter.")
+]
+WhiteOption = Annotated[Path | None, typer.Option("--wm", help="White matter map; with --gm instead of --tissue.")]
+GreyOption = Annotated[Path | None, typer.Option("--gm", help="Grey matter map; with --wm instead of --tissue.")]
+ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Threads to use. [default: all]")]
+RandomSeedOption = Annotated[int, typer.Option("--random-seed", min=0, help="Seed of everything random.")]
+
+
+def _set_threads(threads: int | None) -> int:
+    """Tell every numerical library how many threads it may use; must run before they are imported."""
+    granted = threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else threads or 1
+    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"):
+        os.environ[name] = str(granted)
+    return granted
+
+
+def _read_tissue(tissue: Path | None, wm: Path | None, gm: Path | None) -> Tissue:
+    from gliofit.io import read_volume
+    from gliofit.tissue import Tissue
+
+    if tissue is not None and wm is None and gm is None:
+        return Tissue.from_labels(read_volume(tissue, "uint8"), tissue)
+    if tissue is None and wm is not None and gm is not None:
+        return Tissue.from_maps(read_volume(wm, "float32"), read_volume(gm, "float32"), subject=gm)
+    raise InputError("tissue", "needs one source", "give either --tissue, or --wm and --gm")
+
+
+def _nifti(path: Path, option: str) -> Path:
+    if not path.name.endswith((".nii", ".nii.gz")):
+        raise InputError(path, f"{option} is no NIfTI name", "end it in .nii or .nii.gz")
+    return path
+
+
+@app.command()
+def solve(
+    seed: Annotated[tuple[float, float, float], typer.Option(help="Origin I J K in (fractional) voxel indices.")],
+    mu_d: Annotated[float, typer.Option("--mu-d", help="sqrt(D T) in white matter, in mm.")],
+    mu_rho: Annotated[float, typer.Option("--mu-rho", help="sqrt(rho T).")],
+    out: Annotated[Path, typer.Option(help="Concentration to write (.nii or .nii.gz).")],
+    tissue: TissueOption = None,
+    wm: WhiteOption = None,
+    gm: GreyOption = None,
+    integrator: Annotated[Integrator, typer.Option(help="Forward integrator.")] = Integrator.REFERENCE,
+    backend: Annotated[Backend, typer.Option(help="Back end of the integrator.")] = Backend.AUTO,
+    threads: ThreadsOption = None,
+) -> None:
+    """Grow one tumour on a brain and write its concentration."""
+    _set_threads(threads)
+    import numpy as np
+
+    from gliofit.io import write_volume
+    from gliofit.solver.reference import ReferenceSolver
+    from gliofit.theta import Theta
+
+    _nifti(out, "--out")
+    if not (np.isfinite([*seed, mu_d, mu_rho]).all() and mu_d > 0 and mu_rho > 0):
+        raise InputError("--mu-d, --mu-rho, --seed", "not finite and positive", "give mu_D in mm and mu_rho above zero")
+    brain = _read_tissue(tissue, wm, gm)
+    solver = {Integrator.REFERENCE: ReferenceSolver}[integrator]()
+    solution = solver.solve(brain, Theta.from_voxel(seed, mu_d, mu_rho, brain.grid))
+    write_volume(out, solution.volume)
+    typer.echo(f"{out}: {solution.volume_mm3 / 1000:.1f} cc of tumour cells after {solution.steps} steps")
+
+
+@app.command()
+def register(
+    t1: Annotated[Path, typer.Option(help="The patient's native T1, skull-stripped.")],
+    seg: Annotated[Path, typer.Option(help="The patient's tumour segmentation.")],
+    labels: Annotated[str, typer.Option(help="Label scheme: brats2021, brats2023, brats2015 or gliofit.")],
+    out: Annotated[Path, typer.Option(help="Folder to write into.")],
+    atlas: Annotated[str, typer.Option(help="mni152, or a folder with a T1 and tissue.")] = "mni152",
+    threads: ThreadsOption = None,
+    random_seed: RandomSeedOption = 0,
+) -> None:
+    """Bring the atlas onto a patient: tissue maps on the patient's own grid, with a quality report."""
+    granted = _set_threads(threads)
+    import tempfile
+
+    from gliofit.atlas.prepare import prepare_atlas
+    from gliofit.atlas.settings import AtlasSettings
+    from gliofit.register.patients import PatientFiles
+    from gliofit.register.run import register_patient
+    from gliofit.register.settings import RegisterSettings
+
+    for path in (t1, seg):
+        if not path.is_file():
+            raise InputError(path, "file not found", "check the path")
+    patient = PatientFiles(case=out.resolve().name, t1=t1, seg=seg, labels=labels)
+    with tempfile.TemporaryDirectory() as folder:
+        prepare_atlas(AtlasSettings(source=atlas), Path(folder))
+        register_patient(patient, Path(folder), out, RegisterSettings(), random_seed, granted)
+    typer.echo(f"{out}: tissue maps, qc.png and qc.parquet written; look at {out / 'qc.png'}")
+
+
+@app.command()
+def fit(
+    out: Annotated[Path, typer.Option(help="Folder to write into.")],
+    method: Annotated[str, typer.Option(help="Inversion method.")] = "hybrid",
+    tissue: TissueOption = None,
+    wm: WhiteOption = None,
+    gm: GreyOption = None,
+    concentration: Annotated[Path | None, typer.Option(help="Observed tumour-cell concentration.")] = None,
+    seg: Annotated[Path | None, typer.Option(help="Observed segmentation; needs --labels.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Label scheme of --seg.")] = None,
+    models: Annotated[Path | None, typer.Option(help="Folder of trained networks. [default: shipped]")] = None,
+    threads: ThreadsOption = None,
+    random_seed: RandomSeedOption = 0,
+) -> None:
+    """Estimate origin, mu_D and mu_rho of one tumour from a concentration or a segmentation."""
+    granted = _set_threads(threads)
+    from gliofit.fit import fit_files
+
+    brain = _read_tissue(tissue, wm, gm)
+    row = fit_files(
+        brain,
+        method=method,
+        out_dir=out,
+        concentration=concentration,
+        segmentation=seg,
+        label_scheme=labels,
+        models=models,
+        seed=random_seed,
+        threads=granted,
+        progress=lambda line: typer.echo(line, err=True),
+    )
+    typer.echo(
+        f"{out}: mu_D {row['mu_d_mm']:.2f} mm, mu_rho {row['mu_rho']:.3f}, origin voxel "
+        f"({row['origin_i']:.1f}, {row['origin_j']:.1f}, {row['origin_k']:.1f}), loss {row['loss']:.3g}, "
+        f"{row['status']}, {row['wall_seconds']:.1f} s"
+    )
+
+
+@app.command()
+def check(
+    patients: Annotated[Path, typer.Option(help="Table of patients, or a BraTS folder tree.")],
+    labels: Annotated[str | None, typer.Option(help="Label scheme, where the naming does not imply it.")] = None,
+) -> None:
+    """Say what is wrong with patient files, file by file; exit code 1 if anything is."""
+    from gliofit.register.check import check_patients
+    from gliofit.register.settings import PatientsSettings
+
+    findings = check_patients(PatientsSettings(source=patients, labels=labels))
+    for finding in findings:
+        typer.echo(f"{finding.case}: {finding.file}: {finding.problem}; {finding.mend}")
+    if any(finding.severity == "error" for finding in findings):
+        raise typer.Exit(1)
+    typer.echo("nothing else found" if findings else "nothing wrong found")
+
+
+def _error(message: str) -> int:
+    print(f"gliofit: error: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+# typer may bring its own copy of click, so its exception is reached through what typer itself exports.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; all bad input, also wrong options, is one line on stderr and exit code 2."""
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = app(args=given or ["--help"], standalone_mode=False)
+    except InputError as error:
+        code = _error(str(error))
+    except _UsageError as error:
+        context = getattr(error, "ctx", None)
+        hint = f"; see {context.command_path} --help" if context is not None else ""
+        code = _error(error.format_message() + hint)  # type: ignore[attr-defined]
+    except (typer.Abort, KeyboardInterrupt):
+        code = 130
+    raise SystemExit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()
