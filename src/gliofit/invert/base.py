@@ -1,0 +1,126 @@
+"""What every inversion method is: settings, a problem in, an estimate of theta out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+
+from pydantic import Field
+
+from gliofit.settings import Settings
+from gliofit.theta import Theta
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gliofit.invert.problem import Problem
+
+__all__ = [
+    "AbstractInverter",
+    "Inversion",
+    "InversionError",
+    "MethodSettings",
+    "NetworkMethodSettings",
+    "PatientObservation",
+    "Status",
+]
+
+#: ``not-converged`` estimates are usable; ``failed`` ones do not exist.
+Status = Literal["ok", "not-converged", "failed"]
+
+#: What a method sees of a patient: the concentration of the reference method's final run, or the segmentation.
+PatientObservation = Literal["reference", "segmentation"]
+
+
+class InversionError(RuntimeError):
+    """A method cannot give an estimate for this case; it becomes a row with status ``failed``."""
+
+
+class MethodSettings(Settings):
+    """Settings all methods have. Each method derives its own and narrows ``inverter`` to its file's name."""
+
+    inverter: str = Field(description="File of the method in `gliofit/invert/methods`, with `-` for `_`.")
+    origin: Literal["free", "centre-of-mass"] = Field(
+        "free",
+        description="Whether the origin is estimated, or held at the centre of mass of the observation (and then is no "
+        "variable at all).",
+    )
+    patient_observation: PatientObservation | None = Field(
+        None, description="What the method sees of a patient, where it differs from `invert.patient_observation`."
+    )
+
+
+class NetworkMethodSettings(MethodSettings):
+    """Settings of methods that use the neural surrogate."""
+
+    surrogate: str = Field("convnext-unet", description="Name of the trained surrogate.")
+    training_range: bool = Field(
+        True,
+        description="Search only where the surrogate was trained (intersection with `invert.bounds`), because networks "
+        "extrapolate badly.",
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Inversion:
+    """Outcome of one method on one case.
+
+    Parameters
+    ----------
+    theta
+        Estimate, None where the method failed.
+    loss
+        The method's own loss at the estimate. Losses of different methods or domains cannot be compared.
+    trace
+        One row per evaluation: ``evaluation, loss, origin_x_mm, origin_y_mm, origin_z_mm, mu_d_mm, mu_rho, seconds,
+        level``.
+    evaluations
+        Runs of the forward model, solver or surrogate.
+    wall_seconds
+        Time of the inversion alone: without reading files, loading networks or the final forward run.
+    status, message
+        How it ended; the message also says what the user should know about the estimate.
+    extra
+        Further columns of the results row.
+    """
+
+    theta: Theta | None
+    loss: float
+    trace: pd.DataFrame
+    evaluations: int
+    wall_seconds: float
+    status: Status
+    message: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+SettingsT = TypeVar("SettingsT", bound=MethodSettings)
+
+
+class AbstractInverter(ABC, Generic[SettingsT]):
+    """Estimates theta from an observation.
+
+    A method is one concrete subclass in one file of ``gliofit/invert/methods``. Heavy libraries are imported inside
+    ``invert``, because configurations are checked without them.
+    """
+
+    #: The method's own settings class.
+    settings_type: ClassVar[type[MethodSettings]]
+    #: Which trained networks the method needs.
+    needs_surrogate: ClassVar[bool] = False
+    needs_direct: ClassVar[bool] = False
+
+    def __init__(self, settings: SettingsT) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def invert(self, problem: Problem) -> Inversion:
+        """Estimate theta.
+
+        Raises
+        ------
+        InversionError
+            If there is no estimate. Anything numerical that goes wrong may also be raised: ``fit`` makes a failed
+            outcome of it.
+        """

@@ -1,0 +1,38 @@
+"""Settings of the imaging model: how a tumour-cell concentration shows in MRI."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from gliofit.settings import Settings
+
+__all__ = ["ImagingSettings"]
+
+
+class ImagingSettings(Settings):
+    """A region shows where the concentration exceeds its threshold; the step is smooth so that losses have slopes.
+
+    Whole tumour (oedema and core) is the FLAIR abnormality, core (necrosis, enhancing and non-enhancing core) the one
+    of contrast-enhanced T1.
+    """
+
+    threshold_whole: float = Field(
+        0.33, ge=0.01, le=0.59, description="Concentration at the border of the whole tumour; published: 0.05 to 0.5."
+    )
+    threshold_core: float = Field(
+        0.6, ge=0.3, le=0.95, description="Concentration at the border of the core; published: 0.5 to 0.85."
+    )
+    width: float = Field(
+        0.05, ge=0.005, le=0.3, description="Concentration range over which a region fades in; 0.02 is nearly a step."
+    )
+    minimum_enhancing_cc: float = Field(
+        1.5,
+        ge=0,
+        description="Enhancing tissue below this volume is not trusted: the core then is the non-enhancing core.",
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ImagingSettings:
+        if self.threshold_core <= self.threshold_whole:
+            raise ValueError("threshold_core must be above threshold_whole: the core lies inside the whole tumour")
+        return self

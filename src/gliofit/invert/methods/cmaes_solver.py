@@ -1,0 +1,94 @@
+"""CMA-ES on the numerical solver (paper, section 2.4: the classical baseline), from coarse to fine voxels."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from gliofit.invert.base import AbstractInverter, Inversion, InversionError, PatientObservation
+from gliofit.invert.cma_es import CmaSettings, cma_variables, minimise
+from gliofit.invert.problem import Problem
+from gliofit.settings import Settings
+from gliofit.solver.settings import ReferenceSettings
+from gliofit.theta import Theta
+
+__all__ = ["CmaesSolver", "CmaesSolverSettings", "Level"]
+
+
+class Level(Settings):
+    """One voxel size of the schedule."""
+
+    spacing_mm: float = Field(gt=0, description="Voxel size; the nearest whole multiple of the case's own is taken.")
+    evaluations: int = Field(ge=4, description="Most solver runs.")
+    sigma: float = Field(0.05, gt=0, le=1, description="First step size, except on the first level (`sigma0`).")
+    max_reaction_step: float | None = Field(
+        None, gt=0, le=0.9, description="Bound on rho dt on this level, where it differs from the integrator's."
+    )
+
+
+class CmaesSolverSettings(CmaSettings):
+    """Settings of ``cmaes-solver``."""
+
+    inverter: Literal["cmaes-solver"] = Field(description="`cmaes-solver`.")
+    patient_observation: PatientObservation | None = Field(
+        "segmentation", description="This method makes the reference concentration, so it sees the segmentation."
+    )
+    schedule: tuple[Level, ...] = Field(
+        (
+            Level(spacing_mm=4.0, evaluations=500, max_reaction_step=0.1),
+            Level(spacing_mm=2.0, evaluations=150, sigma=0.03, max_reaction_step=0.05),
+        ),
+        min_length=1,
+        description="Levels from coarse to fine; each starts at the best point of the one before.",
+    )
+    finalists: int = Field(
+        5,
+        ge=1,
+        description="Best points of the coarser levels that are run again on the last level before it is searched.",
+    )
+    integrator: ReferenceSettings = Field(default_factory=ReferenceSettings, description="The forward solver.")
+
+
+class CmaesSolver(AbstractInverter[CmaesSolverSettings]):
+    """Derivative-free search through the reference integrator."""
+
+    settings_type: ClassVar[type[CmaesSolverSettings]] = CmaesSolverSettings
+
+    def invert(self, problem: Problem) -> Inversion:
+        """Search level by level; the estimate is the best point evaluated on the last level."""
+        from gliofit.invert.solver_objective import SolverObjective
+        from gliofit.solver.reference import ReferenceSolver
+
+        trace = problem.start_trace()
+        settings = self.settings
+        variables, start, sigma, tolerance = cma_variables(settings, problem, problem.bounds)
+        found: list[np.ndarray] = []
+        for number, level in enumerate(settings.schedule):
+            integrator = settings.integrator
+            if level.max_reaction_step is not None:
+                integrator = integrator.model_copy(update={"max_reaction_step": level.max_reaction_step})
+            objective = SolverObjective(problem, trace, ReferenceSolver(integrator), level.spacing_mm)
+            # Levels may fall together on coarse cases; the number keeps their losses apart.
+            objective.level = f"{number + 1}: {objective.spacing_mm:g} mm"
+            if found:
+                candidates = np.array(found[: settings.finalists])
+                start = candidates[int(objective.losses(candidates).argmin())]
+                sigma = level.sigma * (sigma if settings.raw_scaling else 1.0)
+            outcome = minimise(
+                objective, variables, start, sigma, settings, level.evaluations, problem.seed + number, tolerance
+            )
+            found = [theta for theta, _ in trace.ranked(objective.level)]
+        best = trace.best(objective.level)
+        if best is None:
+            raise InversionError("no candidate has a finite loss")
+        return Inversion(
+            theta=Theta.from_array(best[0]),
+            loss=best[1],
+            trace=trace.table(),
+            evaluations=len(trace),
+            wall_seconds=trace.seconds,
+            status="ok" if outcome.converged else "not-converged",
+            message=f"{objective.spacing_mm:g} mm: {outcome.reason}",
+        )

@@ -1,0 +1,55 @@
+"""Trained networks of an inversion, loaded when a method first asks for them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from gliofit.errors import InputError
+
+__all__ = ["Networks"]
+
+
+class Networks:
+    """Surrogate and direct inverse network.
+
+    Parameters
+    ----------
+    surrogate, direct
+        Folders of trained networks, networks already loaded, or None where there are none.
+    device
+        Where to load them to: ``cpu`` or ``cuda``.
+    """
+
+    def __init__(self, surrogate: Any = None, direct: Any = None, device: str = "cpu") -> None:
+        self._surrogate, self._direct, self.device = surrogate, direct, device
+
+    @property
+    def has_surrogate(self) -> bool:
+        """Whether there is a surrogate."""
+        return self._surrogate is not None
+
+    @cached_property
+    def surrogate(self) -> Any:
+        """The surrogate; raises InputError if there is none."""
+        if self._surrogate is None:
+            raise InputError("surrogate", "none was given, and this method needs one", "train one, or name its folder")
+        if isinstance(self._surrogate, (str, Path)):
+            from gliofit.train.surrogate import load_surrogate
+
+            return load_surrogate(Path(self._surrogate), self.device)
+        return self._surrogate
+
+    @cached_property
+    def direct(self) -> Any:
+        """The direct inverse network; raises InputError if there is none."""
+        if self._direct is None:
+            raise InputError(
+                "direct inverse network", "none was given, and this method needs one", "train one, or name its folder"
+            )
+        if isinstance(self._direct, (str, Path)):
+            from gliofit.train.surrogate import load_direct_inverse
+
+            return load_direct_inverse(Path(self._direct), self.device)
+        return self._direct

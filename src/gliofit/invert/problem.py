@@ -1,0 +1,85 @@
+"""One case to invert: tissue, observation, bounds, and the means to do it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gliofit.invert.networks import Networks
+from gliofit.invert.observation import (
+    AbstractObservation,
+    ConcentrationObservation,
+    EmptyObservationError,
+    SegmentationObservation,
+)
+from gliofit.invert.trace import OnProgress, Trace
+from gliofit.theta import Bounds
+from gliofit.tissue import Tissue
+
+if TYPE_CHECKING:
+    from gliofit.invert.settings import InvertSettings
+
+__all__ = [
+    "AbstractObservation",
+    "ConcentrationObservation",
+    "EmptyObservationError",
+    "Problem",
+    "SegmentationObservation",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What a method gets.
+
+    Parameters
+    ----------
+    tissue
+        Tissue on the case's own grid.
+    observation
+        What theta is estimated from; it brings its likelihood.
+    bounds
+        Box for theta, origin in world mm.
+    networks
+        Trained networks, loaded on first use.
+    seed
+        Seed of everything random.
+    threads
+        Threads to use.
+    on_progress
+        Called with the number of evaluations and the last loss.
+    """
+
+    tissue: Tissue
+    observation: AbstractObservation
+    bounds: Bounds
+    networks: Networks = field(default_factory=Networks)
+    seed: int = 0
+    threads: int = 1
+    on_progress: OnProgress | None = None
+
+    @classmethod
+    def create(
+        cls,
+        observation: AbstractObservation,
+        settings: InvertSettings,
+        networks: Networks | None = None,
+        seed: int = 0,
+        threads: int = 1,
+        on_progress: OnProgress | None = None,
+    ) -> Problem:
+        """With the bounds of the settings about the observation's centre of mass."""
+        box = settings.bounds
+        bounds = Bounds.around(observation.centre_mm, box.origin_reach_mm, box.mu_d_mm, box.mu_rho)
+        return cls(observation.tissue, observation, bounds, networks or Networks(), seed, threads, on_progress)
+
+    def held_origin_mm(self, origin: str) -> NDArray[np.float64] | None:
+        """The fixed origin under a method's ``origin`` setting, None if the origin is free."""
+        return self.observation.centre_mm if origin == "centre-of-mass" else None
+
+    def start_trace(self) -> Trace:
+        """An empty record whose clock runs from now."""
+        return Trace(self.on_progress)

@@ -1,0 +1,242 @@
+"""Stage invert: one method on one case."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gliofit.errors import InputError, SeedOutsideTissueError
+from gliofit.grid import Grid
+from gliofit.invert.base import AbstractInverter, Inversion
+from gliofit.invert.networks import Networks
+from gliofit.invert.problem import (
+    AbstractObservation,
+    ConcentrationObservation,
+    EmptyObservationError,
+    Problem,
+    SegmentationObservation,
+)
+from gliofit.invert.registry import find_inverter
+from gliofit.invert.settings import InvertSettings
+from gliofit.invert.trace import OnProgress, Trace
+from gliofit.io import read_volume, write_table
+from gliofit.solver.seed import SEED_REACH_MM
+from gliofit.theta import Theta
+from gliofit.tissue import Tissue, TissueKind
+
+__all__ = ["fit", "invert_case", "parameters_row"]
+
+log = logging.getLogger(__name__)
+
+#: What can go wrong numerically within a method. Everything else is a bug and shows as one.
+_NUMERICAL = (ArithmeticError, MemoryError, RuntimeError, ValueError, np.linalg.LinAlgError)
+
+
+def fit(problem: Problem, method: str, settings: InvertSettings) -> Inversion:
+    """Run one of the configured methods.
+
+    Parameters
+    ----------
+    problem
+        The case.
+    method
+        Name of an entry of ``settings.methods``.
+    settings
+        Settings of the stage.
+
+    Returns
+    -------
+    The outcome. What goes wrong numerically within the method is an outcome too, with status ``failed``.
+
+    Raises
+    ------
+    InputError
+        If the method is not configured, or a network it needs is missing.
+    """
+    if method not in settings.methods:
+        raise InputError(f"method '{method}'", "is not configured", f"name one of {', '.join(settings.methods)}")
+    own = settings.methods[method]
+    inverter: AbstractInverter[Any] = find_inverter(own.inverter)(own)
+    # Loading is not part of the method's time.
+    if inverter.needs_surrogate:
+        _ = problem.networks.surrogate
+    if inverter.needs_direct:
+        _ = problem.networks.direct
+    started = time.perf_counter()
+    with _threads(problem.threads):
+        try:
+            inversion = inverter.invert(problem)
+        except NotImplementedError:
+            raise
+        except _NUMERICAL as error:
+            if isinstance(error, InputError) and not isinstance(error, SeedOutsideTissueError):
+                raise
+            log.warning("%s failed", method, exc_info=True)
+            name = "" if type(error).__name__ == "InversionError" else f"{type(error).__name__}: "
+            return _failure(f"{name}{error}", time.perf_counter() - started)
+    inversion = _settle_origin(inversion, problem, own.origin != "free", settings.move_origin_into_tissue)
+    notes = [note for note in (inversion.message, *problem.observation.notes) if note]
+    return replace(inversion, message="; ".join(notes))
+
+
+def invert_case(
+    case_dir: Path,
+    cohort: str,
+    case: str,
+    method: str,
+    settings: InvertSettings,
+    tissue_kind: TissueKind,
+    surrogate_dir: Path | None,
+    direct_dir: Path | None,
+    reference: Path | None,
+    out_dir: Path,
+    run: str,
+    seed: int,
+    threads: int,
+    device: str = "cpu",
+    on_progress: OnProgress | None = None,
+) -> None:
+    """Run one method on one case and write ``parameters.parquet`` and ``trace.parquet``.
+
+    Parameters
+    ----------
+    case_dir
+        Folder with the case's tissue and its ``concentration.nii.gz`` (synthetic) or ``segmentation.nii.gz``.
+    cohort
+        ``synthetic`` or ``patients``; with the method it decides what is observed.
+    case
+        Name of the case.
+    method
+        Name of an entry of ``settings.methods``.
+    settings
+        Settings of the stage.
+    tissue_kind
+        Label map or probability maps.
+    surrogate_dir, direct_dir
+        Folders of trained networks, where the method needs them.
+    reference
+        A patient's reference concentration, where the method observes it.
+    out_dir
+        Folder to write to.
+    run
+        Name of the run.
+    seed
+        Seed of everything random in this job.
+    threads
+        Threads to use.
+    device
+        Where networks run.
+    on_progress
+        Called with the number of evaluations and the last loss.
+    """
+    if method not in settings.methods:
+        raise InputError(f"method '{method}'", "is not configured", f"name one of {', '.join(settings.methods)}")
+    tissue = Tissue.load(case_dir, tissue_kind)
+    observed = settings.observation_of(method, cohort)
+    try:
+        observation = _observe(observed, Path(case_dir), tissue, settings, reference)
+    except EmptyObservationError as error:
+        inversion = _failure(str(error), 0.0)
+    else:
+        networks = Networks(surrogate_dir, direct_dir, device)
+        problem = Problem.create(observation, settings, networks, seed, threads, on_progress)
+        inversion = fit(problem, method, settings)
+    who = {"run": run, "cohort": cohort, "case": case, "method": method}
+    row = parameters_row(who, inversion, tissue.grid, seed, observed)
+    write_table(Path(out_dir) / "trace.parquet", inversion.trace)
+    write_table(Path(out_dir) / "parameters.parquet", pd.DataFrame([row]))
+
+
+def parameters_row(
+    who: dict[str, str], inversion: Inversion, grid: Grid, seed: int, observation: str
+) -> dict[str, Any]:
+    """The one row of ``parameters.parquet``; ``who`` is run, cohort, case and method."""
+    theta = inversion.theta
+    world = np.full(5, np.nan) if theta is None else theta.to_array()
+    voxel = np.full(3, np.nan) if theta is None else theta.origin_voxel(grid)
+    row: dict[str, Any] = {
+        **who,
+        "status": inversion.status,
+        "message": inversion.message,
+        "seed": seed,
+        "observation": observation,
+        **dict(zip(("origin_i", "origin_j", "origin_k"), voxel.tolist(), strict=True)),
+        **dict(zip(("origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho"), world.tolist(), strict=True)),
+        "loss": inversion.loss,
+        "evaluations": inversion.evaluations,
+        "wall_seconds": inversion.wall_seconds,
+        "chosen": "",
+        "loss_direct": np.nan,
+        "loss_gradient": np.nan,
+    }
+    return row | inversion.extra
+
+
+def _observe(
+    observed: str, case_dir: Path, tissue: Tissue, settings: InvertSettings, reference: Path | None
+) -> AbstractObservation:
+    if observed == "segmentation":
+        path = case_dir / "segmentation.nii.gz"
+        return SegmentationObservation(read_volume(path, np.uint8), tissue, settings.imaging, path)
+    if observed == "concentration":
+        path = case_dir / "concentration.nii.gz"
+    elif reference is not None:
+        path = Path(reference)
+    else:
+        raise InputError(
+            "reference concentration", "none was given, and this method observes it",
+            "run the reference method first, or set `patient_observation: segmentation`",
+        )  # fmt: skip
+    return ConcentrationObservation(read_volume(path, np.float32), tissue, path)
+
+
+def _failure(message: str, seconds: float) -> Inversion:
+    return Inversion(None, np.nan, Trace().table(), 0, seconds, "failed", message)
+
+
+def _settle_origin(inversion: Inversion, problem: Problem, held: bool, move: bool) -> Inversion:
+    """Say where an origin lies outside tissue, and move it if no part of the seed would lie in any and it may move."""
+    from gliofit.invert.solver_objective import distance_to_tissue_mm
+
+    theta, tissue = inversion.theta, problem.tissue
+    if theta is None:
+        return inversion
+    distance, nearest = distance_to_tissue_mm(tissue.mask, tissue.grid, theta.origin_mm)
+    spacing = max(tissue.grid.spacing_mm)
+    if distance <= np.sqrt(3) / 2 * spacing:
+        return inversion
+    where = f"the origin lies {distance:.1f} mm from white and grey matter"
+    # Half a voxel less than the seed's radius, so that the voxel reached really gets a share of it.
+    if distance <= SEED_REACH_MM - spacing / 2:
+        note = f"{where}; only the part of the initial tumour that reaches them grows" if held else ""
+    elif held or not move:
+        note = f"{where}, beyond the initial tumour; the final forward run will fail"
+    else:
+        theta = Theta((nearest[0], nearest[1], nearest[2]), theta.mu_d_mm, theta.mu_rho)
+        note = f"{where} and was moved to the nearest, the loss is that before the move"
+    message = "; ".join(part for part in (inversion.message, note) if part)
+    return replace(inversion, theta=theta, message=message)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Limit torch and numba to a number of threads, and put them back afterwards."""
+    import numba
+    import torch
+
+    before = torch.get_num_threads(), numba.get_num_threads()
+    torch.set_num_threads(max(1, count))
+    numba.set_num_threads(max(1, min(count, numba.config.NUMBA_NUM_THREADS)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        numba.set_num_threads(before[1])

@@ -1,0 +1,135 @@
+"""Settings of stage invert."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import Field, field_validator
+
+from gliofit.invert.base import MethodSettings, PatientObservation
+from gliofit.invert.imaging import ImagingSettings
+from gliofit.invert.registry import find_inverter, inverter_names
+from gliofit.settings import Settings
+
+__all__ = ["BoundsSettings", "InvertSettings"]
+
+# One alternative per file in methods/, so that schema and documentation list every method's keys.
+_Method = Annotated[
+    Union[tuple(find_inverter(name).settings_type for name in inverter_names())],  # noqa: UP007 - built at run time
+    Field(discriminator="inverter"),
+]
+
+_METHOD_NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+
+
+class BoundsSettings(Settings):
+    """Box that estimates stay in; the defaults are the paper's."""
+
+    origin_reach_mm: tuple[float, float, float] = Field(
+        (48.0, 48.0, 31.0),
+        description="Largest distance of the origin from the centre of mass towards right, front and top "
+        "(20 % of 240 x 240 x 155 mm).",
+    )
+    mu_d_mm: tuple[float, float] = Field((0.1, 40.0), description="Range of mu_D.")
+    mu_rho: tuple[float, float] = Field((0.1, 15.0), description="Range of mu_rho.")
+
+    @field_validator("mu_d_mm", "mu_rho")
+    @classmethod
+    def _ordered(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < value[0] < value[1]:
+            raise ValueError("needs a positive lower value below the upper one")
+        return value
+
+    @field_validator("origin_reach_mm")
+    @classmethod
+    def _positive(cls, value: tuple[float, float, float]) -> tuple[float, float, float]:
+        if min(value) <= 0:
+            raise ValueError("needs three positive distances")
+        return value
+
+
+def _default_methods() -> dict[str, MethodSettings]:
+    entries: dict[str, dict[str, str]] = {
+        "cmaes-solver": {},
+        "cmaes-surrogate": {},
+        "direct": {},
+        "gradient-surrogate": {},
+        "gradient-surrogate-com": {"inverter": "gradient-surrogate", "origin": "centre-of-mass"},
+        "hybrid": {},
+        "hybrid-com": {"inverter": "hybrid", "origin": "centre-of-mass"},
+    }
+    return {name: _method_settings(name, {"inverter": name} | entry) for name, entry in entries.items()}
+
+
+def _method_settings(name: str, entry: Any) -> MethodSettings:
+    """Settings of one entry of ``methods``, or a ValueError that says what would be valid."""
+    if isinstance(entry, MethodSettings):
+        return entry
+    if not isinstance(entry, Mapping):
+        raise ValueError(f"method '{name}' needs keys, at least 'inverter': one of {', '.join(inverter_names())}")
+    inverter = entry.get("inverter")
+    if inverter not in inverter_names():
+        found = "has no 'inverter'" if inverter is None else f"has the unknown inverter '{inverter}'"
+        raise ValueError(f"method '{name}' {found}; valid are {', '.join(inverter_names())}")
+    kind = find_inverter(inverter).settings_type
+    unknown = [str(key) for key in entry if key not in kind.model_fields]
+    if unknown:
+        raise ValueError(
+            f"method '{name}' has the unknown key '{unknown[0]}'; valid for inverter '{inverter}' are "
+            f"{', '.join(kind.model_fields)}"
+        )
+    return kind.model_validate(dict(entry))
+
+
+class InvertSettings(Settings):
+    """Which methods estimate theta, and what they see."""
+
+    methods: dict[Annotated[str, Field(pattern=_METHOD_NAME)], _Method] = Field(
+        default_factory=_default_methods,
+        description="Methods to run, by the name they have in results: each an inverter with its settings. The same "
+        "inverter may appear under several names.",
+    )
+    patient_observation: PatientObservation = Field(
+        "reference",
+        description="What methods see of a patient: `reference`, the concentration that `cmaes-solver` fitted to the "
+        "segmentation (the paper's protocol), or `segmentation` itself, through the imaging model.",
+    )
+    imaging: ImagingSettings = Field(
+        default_factory=ImagingSettings, description="How a concentration shows in a segmentation."
+    )
+    bounds: BoundsSettings = Field(default_factory=BoundsSettings, description="Box that estimates stay in.")
+    move_origin_into_tissue: bool = Field(
+        True,
+        description="Move an estimated origin to the nearest white or grey matter if no part of the initial tumour "
+        "would lie in any (an origin held at the centre of mass is never moved).",
+    )
+
+    @field_validator("methods", mode="before")
+    @classmethod
+    def _known(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise ValueError("needs one entry per method, for example `direct: {inverter: direct}`")
+        return {str(name): _method_settings(str(name), entry) for name, entry in value.items()}
+
+    @field_validator("methods")
+    @classmethod
+    def _not_reserved(cls, value: dict[str, MethodSettings]) -> dict[str, MethodSettings]:
+        if "oracle" in value:
+            raise ValueError("'oracle' is the name of the run with the true parameters; choose another name")
+        return value
+
+    def observation_of(self, method: str, cohort: str) -> Literal["concentration", "reference", "segmentation"]:
+        """What a method sees of the cases of a cohort."""
+        if cohort == "synthetic":
+            return "concentration"
+        return self.methods[method].patient_observation or self.patient_observation
+
+    def surrogate_of(self, method: str) -> str | None:
+        """Name of the surrogate a method needs, None if it needs none."""
+        settings = self.methods[method]
+        return settings.surrogate if find_inverter(settings.inverter).needs_surrogate else None
+
+    def needs_direct(self, method: str) -> bool:
+        """Whether a method needs the direct inverse network."""
+        return find_inverter(self.methods[method].inverter).needs_direct

@@ -1,0 +1,88 @@
+"""Loss of theta through the neural surrogate, on the cube around the observation's centre of mass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gliofit.crop import Crop
+from gliofit.invert.base import InversionError
+from gliofit.invert.problem import Problem
+from gliofit.invert.trace import Trace
+from gliofit.theta import Bounds
+
+__all__ = ["SurrogateObjective", "network_view"]
+
+#: Voxels predicted at once, so that a population of 128^3 cubes does not need all memory there is.
+_VOXELS_AT_ONCE = 2**24
+
+
+def network_view(problem: Problem, network: Any) -> tuple[Crop, Tensor]:
+    """The cube a network looks at, and its tissue as a tensor (1, 2, n, n, n) of white and grey matter."""
+    crop = Crop.around(problem.tissue.grid, problem.observation.centre_mm, network.crop)
+    tissue = crop.tissue(problem.tissue)
+    return crop, torch.from_numpy(np.stack([tissue.wm, tissue.gm])[None])
+
+
+class SurrogateObjective:
+    """The problem's loss with the surrogate as forward model.
+
+    Parameters
+    ----------
+    problem
+        The case.
+    trace
+        Gets every evaluation.
+    training_range
+        Whether to restrict ``bounds`` to where the surrogate was trained.
+    """
+
+    def __init__(self, problem: Problem, trace: Trace, training_range: bool = True) -> None:
+        self.surrogate, self.trace = problem.networks.surrogate, trace
+        self._like: Tensor = self.surrogate.theta_mean
+        self.crop, tissue = network_view(problem, self.surrogate)
+        self._tissue = tissue.to(self._like)
+        self.likelihood = problem.observation.likelihood(self.crop.volume, self._like.device)
+        self._centre = np.array([*self.crop.centre_mm, 0.0, 0.0])
+        self.bounds = self._trained(problem.bounds) if training_range else problem.bounds
+        self.scale = max(self.likelihood.without_tumour(), 1e-12)
+
+    def _trained(self, bounds: Bounds) -> Bounds:
+        lower = np.maximum(bounds.lower, self._numbers(self.surrogate.theta_low) + self._centre)
+        upper = np.minimum(bounds.upper, self._numbers(self.surrogate.theta_high) + self._centre)
+        if not (lower < upper).all():
+            raise InversionError("the bounds and the surrogate's training range have nothing in common")
+        return Bounds(lower, upper)
+
+    @staticmethod
+    def _numbers(values: Tensor) -> NDArray[np.float64]:
+        return values.detach().cpu().numpy().astype(np.float64)
+
+    @property
+    def training_mean(self) -> NDArray[np.float64]:
+        """Mean theta of the training set, placed about the cube's centre, within the bounds."""
+        return self.bounds.clip(self._numbers(self.surrogate.theta_mean) + self._centre)
+
+    def tensor_losses(self, theta: Tensor) -> Tensor:
+        """Differentiable losses, shape (B,), of parameters of shape (B, 5); not recorded."""
+        # The origin is taken relative to the cube in double precision: world coordinates would cost digits.
+        relative = theta - torch.as_tensor(self._centre, dtype=theta.dtype, device=theta.device)
+        return self.likelihood(self.surrogate(self._tissue, relative.to(self._like)))
+
+    @torch.no_grad()
+    def losses(self, thetas: NDArray[Any]) -> NDArray[np.float64]:
+        """Losses, shape (B,), of parameters of shape (B, 5), computed and recorded as one batch."""
+        batch = torch.as_tensor(np.atleast_2d(thetas), dtype=torch.float64, device=self._like.device)
+        size = max(1, _VOXELS_AT_ONCE // self.crop.size**3)
+        values = torch.cat([self.tensor_losses(part) for part in batch.split(size)]).double().cpu().numpy()
+        for theta, loss in zip(np.atleast_2d(thetas), values, strict=True):
+            self.trace.add(theta, loss)
+        return values
+
+    def record(self, theta: Tensor, loss: Tensor) -> None:
+        """Record an evaluation made through ``tensor_losses``."""
+        self.trace.add(self._numbers(theta), float(loss.detach()))

@@ -1,0 +1,68 @@
+"""Record of an inversion: every evaluation of the forward model, in order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["TRACE_COLUMNS", "OnProgress", "Trace"]
+
+#: Called with the number of evaluations so far and the loss of the last one.
+OnProgress = Callable[[int, float], None]
+
+TRACE_COLUMNS = (
+    "evaluation", "loss", "origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho", "seconds", "level",
+)  # fmt: skip
+
+
+class Trace:
+    """Collects evaluations.
+
+    Parameters
+    ----------
+    on_progress
+        Called after each evaluation.
+    """
+
+    def __init__(self, on_progress: OnProgress | None = None) -> None:
+        self._rows: list[tuple[Any, ...]] = []
+        self._on_progress = on_progress
+        self._started = time.perf_counter()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def seconds(self) -> float:
+        """Time since the start."""
+        return time.perf_counter() - self._started
+
+    def add(self, theta: NDArray[Any], loss: float, level: str = "") -> None:
+        """Add one evaluation at ``theta`` (x, y, z, mu_D, mu_rho; world mm)."""
+        self._rows.append((len(self._rows) + 1, float(loss), *(float(v) for v in theta), self.seconds, level))
+        if self._on_progress is not None:
+            self._on_progress(len(self._rows), float(loss))
+
+    def best(self, level: str | None = None) -> tuple[NDArray[np.float64], float] | None:
+        """Theta and loss of the smallest finite loss (of a level); None if there is none."""
+        rows = self.ranked(level)
+        return rows[0] if rows else None
+
+    def ranked(self, level: str | None = None) -> list[tuple[NDArray[np.float64], float]]:
+        """Theta and loss of all evaluations with finite loss, the smallest first."""
+        rows = [row for row in self._rows if np.isfinite(row[1]) and level in (None, row[-1])]
+        return [(np.array(row[2:7]), row[1]) for row in sorted(rows, key=lambda row: row[1])]
+
+    def table(self) -> pd.DataFrame:
+        """All evaluations, columns ``TRACE_COLUMNS``."""
+        import pandas as pd
+
+        table = pd.DataFrame(self._rows, columns=list(TRACE_COLUMNS))
+        return table.astype({"evaluation": "int64", "level": "str"} | dict.fromkeys(TRACE_COLUMNS[1:-1], "float64"))
