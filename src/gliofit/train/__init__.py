@@ -1,1 +1,1 @@
-"""Stage train: neural surrogates of the solver and direct inverse networks."""
+"""Networks: training on simulated tumours, and loading what was trained."""

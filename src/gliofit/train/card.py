@@ -1,0 +1,125 @@
+"""Model card: what a trained model is, made from its ``model.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gliofit.io import atomic_path, read_json
+
+__all__ = ["model_card", "write_card"]
+
+_THETA = (
+    ("dx_mm", "origin, right of the cube's centre (mm)"),
+    ("dy_mm", "origin, anterior (mm)"),
+    ("dz_mm", "origin, superior (mm)"),
+    ("mu_d_mm", "mu_D = sqrt(D T) (mm)"),
+    ("mu_rho", "mu_rho = sqrt(rho T)"),
+)
+
+_NUMBERS = {
+    "mse": "MSE of the concentration, all voxels of the cube",
+    "mae": "MAE of the concentration, all voxels of the cube",
+    "dice_033": "Dice of the outline at concentration 0.33",
+    "loss": "MSE of the normalised parameters",
+    "mae_dx_mm": "MAE of the origin, left-right (mm)",
+    "mae_dy_mm": "MAE of the origin, front-back (mm)",
+    "mae_dz_mm": "MAE of the origin, up-down (mm)",
+    "mae_mu_d_mm": "MAE of mu_D (mm)",
+    "mae_mu_rho": "MAE of mu_rho",
+    "origin_error_mm": "mean distance of the origin (mm)",
+}
+
+_USE = {
+    "surrogate": (
+        "Predicts the tumour-cell concentration on a cube about a tumour from white and grey matter fractions and "
+        "theta. It stands in for the numerical solver where an inversion needs many or differentiable evaluations."
+    ),
+    "direct-inverse": (
+        "Predicts theta from the tumour-cell concentration and the white and grey matter fractions on a cube about the "
+        "concentration's centre of mass. It is the `direct` method and the start of the hybrid one."
+    ),
+}
+
+
+def model_card(info: Mapping[str, Any]) -> str:
+    """Markdown text for the content of a ``model.json``."""
+    crop, training, validation = info["crop"], info["training"], info["validation"]
+    settings = training["settings"]
+    size, spacing = crop["size"], crop["spacing_mm"]
+    lines = [
+        f"# {info['name']}",
+        "",
+        _USE[info["kind"]],
+        "",
+        f"Loaded with `gliofit.train.surrogate.load_{info['kind'].replace('-', '_')}`.",
+        "",
+        "## What it is",
+        "",
+        f"- Architecture: `{info['architecture']}`, {training['parameters']:,} parameters, "
+        + ", ".join(f"{key} {value}" for key, value in info["network"].items()),
+        f"- Cube: {size} x {size} x {size} voxels of {spacing:g} mm, about the centre of mass, axes right, anterior, "
+        "superior, zero outside the image",
+        f"- Tissue input: {info['tissue_input']}; tissue it was trained on: {info['tissue_kind']}",
+        "",
+        "| parameter | mean | standard deviation | lowest seen | highest seen |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    theta = info["theta"]
+    for index, (_, title) in enumerate(_THETA):
+        cells = " | ".join(f"{theta[name][index]:.4g}" for name in ("mean", "std", "low", "high"))
+        lines.append(f"| {title} | {cells} |")
+    lines += [
+        "",
+        "Outside the range seen in training its output means nothing.",
+        "",
+        "## Validation",
+        "",
+        f"On {validation['samples']} simulated tumours that were not trained on (but that chose the epoch), "
+        f"at epoch {validation['epoch']:.2f}:",
+        "",
+        "| | this model | predicting the training mean |",
+        "| --- | ---: | ---: |",
+    ]
+    for key, title in _NUMBERS.items():
+        if key not in validation or (key == "loss" and "mse" in validation):
+            continue
+        lines.append(f"| {title} | {validation[key]:.4g} | {validation['baseline'][key]:.4g} |")
+    lines += [
+        "",
+        "## Training",
+        "",
+        f"- Data: {training['samples']} tumours simulated by gliofit's own solver at "
+        f"{info['simulation_spacing_mm']:g} mm ({len(training['shards'])} shards, fingerprint "
+        f"`{training['data_fingerprint'][:16]}`); no patient data",
+        f"- {training['epochs']:.1f} epochs ({training['steps']:,} steps of {settings['batch_size']} samples) in "
+        f"{training['minutes']:.0f} minutes on {training['device']}, {training['threads']} threads, "
+        f"{training['precision']}; stopped by {training['stopped_by']}",
+        f"- Seed {training['seed']}, learning rate {settings['learning_rate']:g} ({settings['schedule']}), "
+        f"mirrored axes: {', '.join(settings['flip_axes']) or 'none'}, moving average of weights: "
+        f"{settings['ema_decay'] or 'none'}",
+        f"- gliofit {training['gliofit']}, torch {training['torch']}",
+    ]
+    if training["init"] is not None:
+        earlier = training["init"].get("training") or {}
+        lines.append(
+            f"- Started from a model trained for {earlier.get('minutes', 0):.0f} minutes on "
+            f"{earlier.get('samples', 'unknown')} tumours (seed {earlier.get('seed')})"
+        )
+    lines += [
+        "",
+        "## Limits",
+        "",
+        "Trained on one atlas brain and on one growth model. Research use only; not a medical device.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def write_card(folder: str | Path) -> None:
+    """Write ``README.md`` into the folder of a model."""
+    folder = Path(folder)
+    text = model_card(read_json(folder / "model.json"))
+    with atomic_path(folder / "README.md") as temporary:
+        temporary.write_text(text)

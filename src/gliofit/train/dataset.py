@@ -1,0 +1,243 @@
+"""Simulated tumours as training samples: cubes about each tumour's centre of mass, cut from shards."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gliofit.crop import Crop, CropSettings
+from gliofit.errors import InputError
+from gliofit.grid import Grid, Volume
+from gliofit.io import read_table
+from gliofit.tissue import Tissue
+
+__all__ = ["Batch", "Shard", "ShardDataset", "flip"]
+
+_LOG = logging.getLogger(__name__)
+
+#: One count of a shard's uint16 values.
+_SLOPE = 1.0 / 65535.0
+
+_ORIGIN = ("origin_x_mm", "origin_y_mm", "origin_z_mm")
+_COM = ("com_x_mm", "com_y_mm", "com_z_mm")
+_COLUMNS = (*_ORIGIN, "mu_d_mm", "mu_rho", "index", *_COM)
+_MAKE_AGAIN = "simulate the shard again"
+
+
+class Batch(NamedTuple):
+    """Samples on the CPU, float32: tissue (B, 2, n, n, n), concentration (B, n, n, n), theta (B, 5) in mm."""
+
+    tissue: Tensor
+    concentration: Tensor
+    theta: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Shard:
+    """A 4-D image of concentrations, memory-mapped, and the table of its samples.
+
+    Parameters
+    ----------
+    path
+        The image, ``{shard}.nii``; the table lies beside it as ``{shard}.parquet``.
+    counts
+        Array (x, y, z, sample) of uint16, concentration times 65535.
+    grid
+        Grid of each sample.
+    table
+        One row per sample, in the order of the fourth axis.
+    """
+
+    path: Path
+    counts: NDArray[np.uint16]
+    grid: Grid
+    table: pd.DataFrame
+
+    @classmethod
+    def open(cls, path: str | Path) -> Shard:
+        """Check format and table of a shard; raises InputError."""
+        path = Path(path)
+        if path.suffix != ".nii":
+            raise InputError(path, "is no shard", "name the uncompressed image, {shard}.nii")
+        if not path.is_file():
+            raise InputError(path, "file not found", "run the simulate stage first")
+        try:
+            image = nib.load(path)
+            header, proxy = image.header, image.dataobj
+            shape, dtype, slope, intercept = proxy.shape, proxy.dtype, proxy.slope, proxy.inter
+        except Exception as error:
+            raise InputError(path, f"not a readable NIfTI image ({error})", _MAKE_AGAIN) from error
+        if len(shape) != 4 or header.get_data_dtype() != np.uint16:
+            raise InputError(path, f"has shape {shape} and type {dtype}, not 4-D uint16", _MAKE_AGAIN)
+        if abs(slope - _SLOPE) > 1e-9 or intercept != 0:
+            raise InputError(path, f"has scale {slope:g} and offset {intercept:g}, not 1/65535 and 0", _MAKE_AGAIN)
+        size = proxy.offset + int(np.prod(shape)) * 2
+        if path.stat().st_size < size:
+            raise InputError(path, "is cut short", _MAKE_AGAIN)
+        counts = np.memmap(path, dtype, mode="r", offset=proxy.offset, shape=shape, order="F")
+        try:
+            grid = Grid(shape[:3], image.affine)
+        except InputError as error:
+            raise InputError(path, error.problem, error.mend) from error
+        return cls(path, counts, grid, _read_samples(path.with_suffix(".parquet"), shape[3]))
+
+    def sample(self, index: int) -> Volume:
+        """Concentration of one sample in counts of 1/65535."""
+        return Volume(self.counts[..., index], self.grid)
+
+
+def _read_samples(path: Path, samples: int) -> pd.DataFrame:
+    table = read_table(path)
+    missing = [name for name in _COLUMNS if name not in table]
+    if missing:
+        raise InputError(path, f"has no column {', '.join(missing)}", _MAKE_AGAIN)
+    if len(table) != samples or sorted(table["index"]) != list(range(samples)):
+        raise InputError(path, f"does not list each of the image's {samples} samples once", _MAKE_AGAIN)
+    table = table.sort_values("index", ignore_index=True)
+    values = table[list(_COLUMNS)].to_numpy(dtype=np.float64)
+    if not np.isfinite(values).all():
+        row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
+        raise InputError(path, f"has a value that is not finite in sample {row}", _MAKE_AGAIN)
+    return table
+
+
+class ShardDataset:
+    """Samples of several shards, cut to cubes about their stored centres of mass.
+
+    Cubes are kept in memory, as uint16, if they fit into ``cache_gib``; otherwise they are cut each time.
+
+    Parameters
+    ----------
+    shards
+        Images ``{shard}.nii`` with their tables beside them.
+    tissue
+        Tissue the samples were simulated on.
+    crop
+        The cube.
+    cache_gib
+        Memory the cubes may take.
+    max_samples
+        Use only this many samples, in the order of the shards.
+
+    Attributes
+    ----------
+    theta
+        (n, 5) float64: origin relative to the cube's centre in mm (right, anterior, superior), mu_D in mm, mu_rho.
+    """
+
+    def __init__(
+        self,
+        shards: Sequence[str | Path],
+        tissue: Tissue,
+        crop: CropSettings,
+        *,
+        cache_gib: float = 8.0,
+        max_samples: int | None = None,
+    ) -> None:
+        if not shards:
+            raise InputError("training data", "there are no shards", "simulate at least one")
+        self.shards = [Shard.open(path) for path in shards]
+        for shard in self.shards:
+            if not shard.grid.matches(tissue.grid):
+                raise InputError(shard.path, "lies on another grid than the tissue", "give the tissue it was made on")
+        self.tissue = tissue.canonical()
+        self.crop_settings = crop
+        self.size = crop.size
+        self._where = [(s, i) for s, shard in enumerate(self.shards) for i in range(len(shard.table))][:max_samples]
+        if not self._where:
+            raise InputError(self.shards[0].path, "holds no samples", "simulate at least one")
+        rows = pd.concat([shard.table for shard in self.shards], ignore_index=True)[: len(self._where)]
+        self.crops = [Crop.around(tissue.grid, com, crop) for com in rows[list(_COM)].to_numpy(dtype=np.float64)]
+        centres = np.array([cut.centre_mm for cut in self.crops])
+        origins = rows[list(_ORIGIN)].to_numpy(dtype=np.float64) - centres
+        self.theta = np.concatenate([origins, rows[["mu_d_mm", "mu_rho"]].to_numpy(dtype=np.float64)], axis=1)
+        self._cache: NDArray[np.uint16] | None = None
+        if len(self) * 3 * self.size**3 * 2 <= cache_gib * 2**30:
+            _LOG.info("cutting %d cubes of %d^3 voxels", len(self), self.size)
+            cache = np.empty((len(self), 3, *(self.size,) * 3), np.uint16)
+            for index in range(len(self)):
+                cache[index] = self._cut(index)
+            self._cache = cache
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return len(self._where)
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the samples' parameters and the cube: tells whether a checkpoint belongs to this data."""
+        digest = sha256(np.ascontiguousarray(self.theta).tobytes())
+        digest.update(f"{self.crop_settings.size} {self.crop_settings.spacing_mm:g}".encode())
+        return digest.hexdigest()
+
+    def _cut(self, index: int) -> NDArray[np.uint16]:
+        """White matter, grey matter and concentration of one cube, as counts of 1/65535."""
+        shard, position = self._where[index]
+        crop = self.crops[index]
+        fractions = [crop.volume(self.tissue.map(name)).data for name in ("wm", "gm")]  # type: ignore[arg-type]
+        counts = crop.volume(self.shards[shard].sample(position)).data
+        return np.rint(np.stack([65535 * fractions[0], 65535 * fractions[1], counts])).astype(np.uint16)
+
+    def batch(self, indices: Sequence[int] | NDArray[np.int64]) -> Batch:
+        """Samples of the given indices."""
+        if self._cache is not None:
+            counts = self._cache[np.asarray(indices)]
+        else:
+            counts = np.stack([self._cut(int(index)) for index in indices])
+        values = torch.from_numpy(counts.astype(np.float32) * np.float32(_SLOPE))
+        theta = torch.from_numpy(self.theta[np.asarray(indices)].astype(np.float32))
+        return Batch(values[:, :2], values[:, 2], theta)
+
+    def batches(self, order: NDArray[np.int64], size: int, threads: int = 1) -> Iterator[Batch]:
+        """Batches of ``size`` in the given order of samples; cut ahead in threads where nothing is cached."""
+        parts = [order[start : start + size] for start in range(0, len(order), size)]
+        if self._cache is not None:
+            yield from map(self.batch, parts)
+            return
+        with ThreadPoolExecutor(max(1, threads)) as pool:
+            ahead = 2 * max(1, threads)
+            pending = [pool.submit(self.batch, part) for part in parts[:ahead]]
+            try:
+                for following in range(ahead, len(parts) + ahead):
+                    batch = pending.pop(0).result()
+                    if following < len(parts):
+                        pending.append(pool.submit(self.batch, parts[following]))
+                    yield batch
+            finally:
+                for job in pending:
+                    job.cancel()
+
+
+def flip(batch: Batch, chosen: Tensor) -> Batch:
+    """Mirror samples about the middle of their cubes.
+
+    The cubes' axes point right, anterior and superior, so mirroring an axis negates that component of the origin.
+    Growth is the same in the mirrored brain.
+
+    Parameters
+    ----------
+    batch
+        Samples.
+    chosen
+        (B, 3) bool: whether to mirror x, y, z of each sample.
+    """
+    tissue, concentration, theta = batch.tissue.clone(), batch.concentration.clone(), batch.theta.clone()
+    for axis in range(3):
+        rows = chosen[:, axis]
+        if rows.any():
+            tissue[rows] = tissue[rows].flip(2 + axis)
+            concentration[rows] = concentration[rows].flip(1 + axis)
+            theta[rows, axis] = -theta[rows, axis]
+    return Batch(tissue, concentration, theta)

@@ -1,0 +1,107 @@
+"""The parts of a 3-D ConvNeXt: its block, and the steps between resolutions."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gliofit.train.layers.depthwise import DepthwiseConv3d
+
+__all__ = ["ConvNeXtBlock", "ConvNeXtEncoder", "DownSampling", "UpSampling"]
+
+
+class ConvNeXtBlock(nn.Module):
+    """Residual block: depth-wise convolution, layer norm, pointwise MLP with GELU, layer scale.
+
+    Parameters
+    ----------
+    width
+        Channels of input and output.
+    kernel_size
+        Edge of the depth-wise kernel.
+    expansion
+        Width of the MLP's hidden layer relative to ``width``.
+    layer_scale
+        Initial value of the gain on the residual branch.
+    """
+
+    def __init__(self, width: int, kernel_size: int, expansion: int, layer_scale: float) -> None:
+        super().__init__()
+        self.depthwise = DepthwiseConv3d(width, kernel_size)
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+        self.expand = nn.Linear(width, expansion * width)
+        self.project = nn.Linear(expansion * width, width)
+        self.gain = nn.Parameter(torch.full((width,), float(layer_scale)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform (batch, width, x, y, z)."""
+        branch = self.norm(self.depthwise(x).permute(0, 2, 3, 4, 1))
+        branch = self.gain * self.project(F.gelu(self.expand(branch)))
+        return x + branch.permute(0, 4, 1, 2, 3)
+
+
+class DownSampling(nn.Module):
+    """Channel vector scaled to unit length and by a gain, then a 2^3 convolution of stride 2."""
+
+    def __init__(self, width: int, wider: int) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(width))
+        self.convolution = nn.Conv3d(width, wider, 2, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Halve the resolution of (batch, width, x, y, z)."""
+        return self.convolution(F.normalize(x, dim=1, eps=1e-6) * self.gain[:, None, None, None])
+
+
+class UpSampling(nn.ConvTranspose3d):
+    """Transposed 2^3 convolution of stride 2, which doubles the resolution."""
+
+    def __init__(self, width: int, narrower: int) -> None:
+        super().__init__(width, narrower, 2, stride=2)
+
+
+class ConvNeXtEncoder(nn.Module):
+    """Input convolution, then blocks and down-sampling per stage, then the neck's blocks.
+
+    Parameters
+    ----------
+    channels
+        Input channels.
+    widths
+        Channels at each resolution, the full one first; the last one is the neck.
+    blocks
+        Blocks at each resolution.
+    kernel_size, expansion, layer_scale
+        As of :class:`ConvNeXtBlock`.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        widths: tuple[int, ...],
+        blocks: int,
+        kernel_size: int,
+        expansion: int,
+        layer_scale: float,
+    ) -> None:
+        super().__init__()
+        self.stem = nn.Conv3d(channels, widths[0], 3, padding=1)
+        self.stages = nn.ModuleList(
+            nn.Sequential(*(ConvNeXtBlock(width, kernel_size, expansion, layer_scale) for _ in range(blocks)))
+            for width in widths
+        )
+        self.downs = nn.ModuleList(DownSampling(a, b) for a, b in pairwise(widths))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Features at every resolution, the full one first."""
+        features = []
+        x = self.stem(x)
+        for stage, down in zip(self.stages, [*self.downs, None], strict=True):
+            x = stage(x)
+            features.append(x)
+            if down is not None:
+                x = down(x)
+        return tuple(features)

@@ -1,0 +1,127 @@
+"""What a network is trained for: its loss, its validation numbers and the baselines that give them a scale."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gliofit.train.dataset import Batch, ShardDataset
+from gliofit.train.surrogate import DirectInverse, Surrogate, tissue_mask
+
+__all__ = ["AbstractTask", "InverseTask", "SurrogateTask"]
+
+_BATCH = 16
+
+#: Concentration at which the rim of oedema is assumed; validation reports the overlap of that outline.
+_OUTLINE = 0.33
+
+
+class AbstractTask(ABC):
+    """Loss and validation of one kind of network."""
+
+    #: What the loss is, for axis labels and tables.
+    unit: ClassVar[str]
+
+    @abstractmethod
+    def loss(self, model: Surrogate | DirectInverse, batch: Batch) -> Tensor:
+        """Loss to minimise, a scalar; the mean over the batch."""
+
+    @abstractmethod
+    def validate(self, model: Surrogate | DirectInverse, data: ShardDataset, device: torch.device) -> dict[str, float]:
+        """Numbers on a data set; ``loss`` is the one models are chosen by."""
+
+    @abstractmethod
+    def baseline(self, training: ShardDataset, validation: ShardDataset) -> dict[str, float]:
+        """The same numbers for predicting the training mean."""
+
+
+def _to(batch: Batch, device: torch.device) -> Batch:
+    return Batch(*(part.to(device, non_blocking=True) for part in batch))
+
+
+class SurrogateTask(AbstractTask):
+    """Mean squared error over the voxels of the cube."""
+
+    unit = "MSE of the concentration in the cube"
+
+    def loss(self, model: Surrogate | DirectInverse, batch: Batch) -> Tensor:
+        """MSE of the concentration."""
+        target = batch.concentration * tissue_mask(batch.tissue)
+        return torch.nn.functional.mse_loss(model(batch.tissue, batch.theta), target)
+
+    def validate(self, model: Surrogate | DirectInverse, data: ShardDataset, device: torch.device) -> dict[str, float]:
+        """MSE, MAE, their share of the variance left unexplained, and Dice of the outline at 0.33."""
+        assert isinstance(model, Surrogate)
+
+        def predictions(batch: Batch) -> Tensor:
+            return model(batch.tissue, batch.theta)
+
+        return self._measure(predictions, data, device)
+
+    def baseline(self, training: ShardDataset, validation: ShardDataset) -> dict[str, float]:
+        """Predict the mean concentration of the training set, voxel by voxel of the cube."""
+        total = torch.zeros((training.size,) * 3, dtype=torch.float64)
+        # A thousand samples settle a mean that serves as a scale only.
+        chosen = np.linspace(0, len(training) - 1, min(len(training), 1000)).astype(np.int64)
+        for batch in training.batches(chosen, _BATCH):
+            total += (batch.concentration * tissue_mask(batch.tissue)).sum(dim=0, dtype=torch.float64)
+        mean = (total / len(chosen)).float()
+        return self._measure(lambda batch: mean * tissue_mask(batch.tissue), validation, torch.device("cpu"))
+
+    @staticmethod
+    def _measure(predict: Callable[[Batch], Tensor], data: ShardDataset, device: torch.device) -> dict[str, float]:
+        squared = absolute = dice = 0.0
+        for batch in data.batches(np.arange(len(data)), _BATCH):
+            batch = _to(batch, device)
+            prediction = predict(batch)
+            target = batch.concentration * tissue_mask(batch.tissue)
+            error = prediction - target
+            squared += float(error.square().mean(dim=(1, 2, 3)).sum(dtype=torch.float64))
+            absolute += float(error.abs().mean(dim=(1, 2, 3)).sum(dtype=torch.float64))
+            inside, truth = prediction >= _OUTLINE, target >= _OUTLINE
+            both = (inside & truth).sum(dim=(1, 2, 3)).double()
+            sizes = (inside.sum(dim=(1, 2, 3)) + truth.sum(dim=(1, 2, 3))).double()
+            dice += float(torch.where(sizes > 0, 2 * both / sizes.clamp(min=1), torch.ones_like(sizes)).sum())
+        n = len(data)
+        return {"loss": squared / n, "mse": squared / n, "mae": absolute / n, "dice_033": dice / n}
+
+
+class InverseTask(AbstractTask):
+    """Mean squared error of theta as the network gives it."""
+
+    unit = "MSE of the normalised parameters"
+
+    def loss(self, model: Surrogate | DirectInverse, batch: Batch) -> Tensor:
+        """MSE of normalised theta."""
+        assert isinstance(model, DirectInverse)
+        target = (batch.theta - model.theta_mean) / model.theta_std
+        return torch.nn.functional.mse_loss(model.normalised(batch.concentration, batch.tissue), target)
+
+    def validate(self, model: Surrogate | DirectInverse, data: ShardDataset, device: torch.device) -> dict[str, float]:
+        """MSE of normalised theta, mean absolute errors and the distance of the origins."""
+        assert isinstance(model, DirectInverse)
+        parts = []
+        for batch in data.batches(np.arange(len(data)), _BATCH):
+            batch = _to(batch, device)
+            parts.append(model(batch.concentration, batch.tissue).double().cpu().numpy())
+        return self._measure(np.concatenate(parts), data, model.theta_std.double().cpu().numpy())
+
+    def baseline(self, training: ShardDataset, validation: ShardDataset) -> dict[str, float]:
+        """Predict the training set's mean theta, for every tumour."""
+        mean, std = training.theta.mean(axis=0), training.theta.std(axis=0)
+        return self._measure(np.broadcast_to(mean, validation.theta.shape), validation, np.where(std > 1e-9, std, 1.0))
+
+    @staticmethod
+    def _measure(theta: np.ndarray, data: ShardDataset, std: np.ndarray) -> dict[str, float]:
+        error = theta - data.theta
+        absolute = np.abs(error).mean(axis=0)
+        names = ("mae_dx_mm", "mae_dy_mm", "mae_dz_mm", "mae_mu_d_mm", "mae_mu_rho")
+        numbers = {"loss": float(((error / std) ** 2).mean())}
+        numbers.update({name: float(value) for name, value in zip(names, absolute, strict=True)})
+        numbers["origin_error_mm"] = float(np.linalg.norm(error[:, :3], axis=1).mean())
+        return numbers
