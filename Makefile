@@ -1,0 +1,73 @@
+# Everything a user or a developer does with gliofit. On a fresh machine each target first makes .venv by itself.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CORES ?= all
+CONFIG ?= config/demo.yaml
+SNAKEMAKE = $(BIN)/snakemake --cores $(CORES)
+
+# The oldest supported Python is also the one the pins were resolved on, so it comes first.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
+	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
+
+.PHONY: help
+help:  ## say what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 18
+
+.PHONY: venv
+venv: $(READY)  ## make .venv with the exact versions of constraints.txt
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "gliofit needs Python 3.11 or newer: install it, or name it with 'make PYTHON=...'"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[workflow,test,lint]'
+	touch $@
+
+.PHONY: demo
+demo: $(READY)  ## the whole chain on synthetic cases and phantom patients (under 15 minutes on two cores)
+	$(SNAKEMAKE)
+	$(SNAKEMAKE) --quiet all --report results/demo/publish/report.html
+	@$(BIN)/python -m gliofit.publish.where results/demo
+
+.PHONY: brats
+brats: $(READY)  ## the same on your patients: make brats PATIENTS=folder (or a table such as config/patients.tsv)
+	@test -n "$(PATIENTS)" || { echo "say where the patients are: make brats PATIENTS=folder"; exit 1; }
+	@test -e "$(PATIENTS)" || { echo "$(PATIENTS): no such folder or table; check PATIENTS="; exit 1; }
+	$(BIN)/gliofit check --patients "$(PATIENTS)"
+	$(SNAKEMAKE) --configfile config/brats.yaml --config patients='{"source": "$(PATIENTS)"}'
+	$(SNAKEMAKE) --configfile config/brats.yaml --config patients='{"source": "$(PATIENTS)"}' \
+		--quiet all --report results/brats/publish/report.html
+	@$(BIN)/python -m gliofit.publish.where results/brats
+
+.PHONY: test
+test: $(READY)  ## all tests
+	$(BIN)/python -m pytest
+
+.PHONY: lint
+lint: $(READY)  ## formatting, style, types and the workflow's own linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint
+
+.PHONY: format
+format: $(READY)  ## mend formatting
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow/rules
+
+.PHONY: generate
+generate: $(READY)  ## write the files that are made from the settings and the pins (schema, config table, envs)
+	$(BIN)/python -m gliofit.generate
+
+.PHONY: bench
+bench: $(READY)  ## benchmarks
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+.PHONY: clean
+clean:  ## remove results and caches, keep .venv
+	rm -rf results .snakemake .pytest_cache .ruff_cache .mypy_cache .hypothesis

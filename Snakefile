@@ -1,0 +1,42 @@
+"""gliofit: from patients to tumour-cell maps, tables and figures.
+
+`snakemake --cores all` runs the embedded demo; name another file of config/ with --configfile. A config file stands
+alone: what it does not say takes the default of config/README.md. `snakemake -n` says what would be done and why;
+targets such as register_all, tables or figures (workflow/rules/collect.smk) stop on the way.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.19")
+
+
+if not workflow.configfiles:
+
+    configfile: "config/demo.yaml"
+
+
+pathvars:
+    results=f"results/{config.get('run', 'demo')}",
+    logs=f"results/{config.get('run', 'demo')}/logs",
+    benchmarks=f"results/{config.get('run', 'demo')}/benchmarks",
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/atlas.smk"
+include: "workflow/rules/register.smk"
+include: "workflow/rules/simulate.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/invert.smk"
+include: "workflow/rules/forward.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/publish.smk"
+include: "workflow/rules/collect.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.tables.input,
+        rules.figures.input,
+        rules.checks.input,
+    localrule: True

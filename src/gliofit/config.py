@@ -1,0 +1,245 @@
+"""The whole configuration: one model put together from the settings of the stages.
+
+It is the single source of keys, defaults and descriptions. ``workflow/schemas/config.schema.json``, the table in
+``config/README.md`` and the conda files in ``envs/`` are generated (``make generate``) and a test says when they are
+out of date. Imports nothing heavy, because the workflow reads it whenever Snakemake starts.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import types
+import typing
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic_core import PydanticUndefined
+
+from gliofit.atlas.settings import AtlasSettings
+from gliofit.errors import InputError
+from gliofit.evaluate.settings import EvaluateSettings
+from gliofit.forward.settings import ForwardSettings
+from gliofit.invert.settings import InvertSettings
+from gliofit.publish.settings import PublishSettings
+from gliofit.register.settings import PatientsSettings, PhantomSettings, RegisterSettings
+from gliofit.settings import Settings
+from gliofit.simulate.settings import SimulateSettings
+from gliofit.train.settings import TrainSettings
+
+__all__ = ["Config", "describe_keys", "load_config", "read_config"]
+
+# A section has its stage's name; that pydantic's metaclass has an unrelated `register` too does no harm.
+warnings.filterwarnings("ignore", message='Field name "register" in "Config" shadows')
+
+
+class Config(Settings):
+    """Everything that can be set. A section per stage, in the order of the stages."""
+
+    run: str = Field(
+        "demo",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$",
+        description="Name of the run; results go to `results/{run}`.",
+    )
+    seed: int = Field(1, ge=0, description="The one seed; every job derives its own from it and from stable names.")
+    cohorts: list[Literal["synthetic", "patients"]] = Field(
+        ["synthetic", "patients"],
+        min_length=1,
+        description="Cohorts to evaluate: test samples with known theta, and patients (real ones or phantoms).",
+    )
+    tissue: Literal["labels", "probabilities"] = Field(
+        "labels",
+        description="Tissue the growth model sees: binary white and grey matter of the label map, as in the paper, or "
+        "the probability maps.",
+    )
+    atlas: AtlasSettings = Field(default_factory=AtlasSettings, description="The healthy brain everything starts from.")
+    patients: PatientsSettings = Field(default_factory=PatientsSettings, description="Where the patients are.")
+    phantoms: PhantomSettings = Field(
+        default_factory=PhantomSettings, description="Phantom patients, used where no real ones are given."
+    )
+    register: RegisterSettings = Field(default_factory=RegisterSettings, description="Atlas to patient registration.")
+    simulate: SimulateSettings = Field(default_factory=SimulateSettings, description="Synthetic tumours.")
+    train: TrainSettings = Field(default_factory=TrainSettings, description="Neural surrogate and direct inverse.")
+    invert: InvertSettings = Field(default_factory=InvertSettings, description="Inversion methods.")
+    forward: ForwardSettings = Field(default_factory=ForwardSettings, description="The final high-precision run.")
+    evaluate: EvaluateSettings = Field(default_factory=EvaluateSettings, description="Metrics and tests.")
+    publish: PublishSettings = Field(default_factory=PublishSettings, description="Tables, figures and report.")
+
+    @model_validator(mode="after")
+    def _sections_agree(self) -> Config:
+        for method in self.invert.methods:
+            for model in self.networks_of(method).values():
+                if model not in self.train.models:
+                    raise ValueError(
+                        f"invert.methods.{method} needs the network '{model}', which train.models does not have "
+                        f"({', '.join(self.train.models)})"
+                    )
+        reference = self.evaluate.reference_method
+        if "patients" in self.cohorts:
+            seeing = [m for m in self.invert.methods if self.invert.observation_of(m, "patients") == "reference"]
+            if seeing and reference not in self.invert.methods:
+                raise ValueError(
+                    f"{seeing[0]} observes the reference concentration, which '{reference}' makes "
+                    "(evaluate.reference_method); add that to invert.methods, or set "
+                    "invert.patient_observation: segmentation"
+                )
+            if reference in seeing:
+                raise ValueError(
+                    f"'{reference}' makes the reference concentration (evaluate.reference_method) and cannot observe "
+                    "it; give it patient_observation: segmentation"
+                )
+        return self
+
+    def networks_of(self, method: str) -> dict[str, str]:
+        """Trained networks a method needs: ``surrogate`` and ``direct``, each with the name of the model."""
+        roles = {"surrogate": self.invert.surrogate_of(method), "direct": self.invert.direct_of(method)}
+        return {role: model for role, model in roles.items() if model is not None}
+
+
+def load_config(raw: Mapping[str, Any]) -> Config:
+    """Check a configuration as YAML gives it, and fill in the defaults.
+
+    Raises
+    ------
+    InputError
+        For the first thing wrong: it names the key, and for an unknown one the nearest valid key.
+    """
+    try:
+        return Config.model_validate(dict(raw))
+    except ValidationError as error:
+        raise _as_input_error(error) from error
+
+
+def read_config(path: str | Path) -> Config:
+    """Read and check a YAML file."""
+    import yaml
+
+    try:
+        raw = yaml.safe_load(Path(path).read_text()) or {}
+    except OSError as error:
+        raise InputError(path, "cannot be read", "check the path") from error
+    except yaml.YAMLError as error:
+        raise InputError(path, f"is no valid YAML ({error})", "mend the file") from error
+    if not isinstance(raw, dict):
+        raise InputError(path, "holds no keys", "write `key: value` lines, see config/README.md")
+    return load_config(raw)
+
+
+def _as_input_error(error: ValidationError) -> InputError:
+    """Turn the first of pydantic's complaints into one line that names the mend."""
+    # Unknown keys first: a misspelt key often also shows up as a missing one.
+    first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
+    parts = [str(part) for part in first["loc"]]
+    key = ".".join(parts)
+    if first["type"] != "extra_forbidden":
+        return InputError(f"config key '{key}'", _complaint(first), "see config/README.md for what it may be")
+    siblings = _keys_beside(parts)
+    close = difflib.get_close_matches(parts[-1], siblings, n=1, cutoff=0.5)
+    parent = ".".join(parts[:-1])
+    if close:
+        mend = f"did you mean '{'.'.join([*parts[:-1], close[0]])}'?"
+    elif siblings:
+        mend = f"valid keys {'in ' + repr(parent) if parent else 'at the top'} are {', '.join(siblings)}"
+    else:
+        mend = "remove it, or see config/README.md"
+    return InputError(f"config key '{key}'", "is unknown", mend)
+
+
+def _complaint(item: Mapping[str, Any]) -> str:
+    """One of pydantic's messages as a clause, with the value it is about."""
+    message = str(item["msg"])
+    message = re.sub(r"^Value error, ", "", message)
+    value = item.get("input")
+    shown = f"{value!r}: " if isinstance(value, (str, int, float, bool)) else ""
+    return f"{shown}{message[:1].lower()}{message[1:]}"
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """All settings classes an annotation can hold, through Optional, unions, lists and mappings."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+        return
+    for argument in typing.get_args(annotation):
+        yield from _models_in(argument)
+
+
+def _keys_beside(parts: list[str]) -> list[str]:
+    """Valid keys in the section that the last of ``parts`` was found in."""
+    models: list[type[BaseModel]] = [Config]
+    for part in parts[:-1]:
+        named = [model.model_fields[part].annotation for model in models if part in model.model_fields]
+        # A part that is no field is a free name (of a method, say) or an alternative of a union: stay where we are.
+        models = [inner for annotation in named for inner in _models_in(annotation)] or models
+    return sorted({name for model in models for name in model.model_fields})
+
+
+def describe_keys(model: type[BaseModel] = Config, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
+    """All keys below a model as (key, what it may be, default, description), sections before what is in them."""
+    for name, field in model.model_fields.items():
+        key = f"{prefix}{name}"
+        inner = list(dict.fromkeys(_models_in(field.annotation)))
+        mapping = _is_mapping(field.annotation)
+        yield key, _type_text(field), _default_text(field), field.description or ""
+        for child in inner:
+            yield from describe_keys(child, f"{key}.<name>." if mapping else f"{key}.")
+
+
+def _is_mapping(annotation: Any) -> bool:
+    origin = typing.get_origin(annotation)
+    if origin in (typing.Union, types.UnionType, typing.Annotated):
+        return any(_is_mapping(argument) for argument in typing.get_args(annotation))
+    return origin in (dict, Mapping) or (isinstance(origin, type) and issubclass(origin, Mapping))
+
+
+def _type_text(field: Any) -> str:
+    """What a key may be, in words: the type and its limits."""
+    text = _annotation_text(field.annotation)
+    limits = []
+    for limit in field.metadata:
+        for sign, attribute in ((">=", "ge"), (">", "gt"), ("<=", "le"), ("<", "lt")):
+            if getattr(limit, attribute, None) is not None:
+                limits.append(f"{sign} {getattr(limit, attribute)}")
+        if getattr(limit, "multiple_of", None) is not None:
+            limits.append(f"multiple of {limit.multiple_of}")
+    return ", ".join([text, *limits])
+
+
+def _annotation_text(annotation: Any) -> str:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is type(None):
+        return "null"
+    if origin is Literal:
+        return ", ".join(f"`{argument}`" for argument in arguments)
+    if origin is typing.Annotated:
+        return _annotation_text(arguments[0])
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(_annotation_text(argument) for argument in arguments)
+    if origin in (list, tuple, set, frozenset):
+        inner = dict.fromkeys(_annotation_text(argument) for argument in arguments if argument is not Ellipsis)
+        count = f"{len(arguments)} of " if origin is tuple and Ellipsis not in arguments else "list of "
+        return count + " / ".join(inner)
+    if _is_mapping(annotation):
+        return f"names, each with {_annotation_text(arguments[1])}" if arguments else "names and values"
+    if isinstance(annotation, type):
+        if issubclass(annotation, BaseModel):
+            return "section"
+        return {"str": "text", "int": "whole number", "float": "number", "bool": "true / false", "Path": "path"}.get(
+            annotation.__name__, annotation.__name__
+        )
+    return str(annotation)
+
+
+def _default_text(field: Any) -> str:
+    """A key's default as YAML would have it; empty for sections."""
+    value = field.get_default(call_default_factory=True, validated_data={})
+    if value is PydanticUndefined:
+        return "required"
+    if isinstance(value, BaseModel):
+        return ""
+    if isinstance(value, Mapping) and any(isinstance(item, BaseModel) for item in value.values()):
+        return ", ".join(f"`{name}`" for name in value)
+    return f"`{json.dumps(value, default=str)}`"

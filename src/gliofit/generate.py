@@ -1,0 +1,104 @@
+"""Files that are made from the settings and the pins: ``make generate`` writes them, a test says when they are stale.
+
+- ``workflow/schemas/config.schema.json`` from ``gliofit.config.Config`` (editors complete and explain keys with it),
+- the table of all keys in ``config/README.md``, between its two marker lines,
+- ``envs/*.yaml`` from ``constraints.txt``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+from gliofit.config import Config, describe_keys
+from gliofit.io import atomic_path
+
+__all__ = ["ENVIRONMENTS", "generated_files", "write_generated_files"]
+
+TABLE_BEGIN, TABLE_END = "<!-- keys: made by `make generate` -->\n", "<!-- end of keys -->\n"
+
+_CORE = ("matplotlib", "nibabel", "numba", "numpy", "pandas", "pyarrow", "pydantic", "PyYAML", "scipy")
+
+#: Conda files by name: what the rules that use them import, besides this package.
+ENVIRONMENTS = {
+    "core": _CORE,
+    "register": (*_CORE, "antspyx", "nilearn"),
+    "torch": (*_CORE, "cma", "safetensors", "torch"),
+}
+
+
+def _pins(constraints: str) -> dict[str, str]:
+    """Exact versions by lower-case name."""
+    lines = (line.strip() for line in constraints.splitlines())
+    pairs = (line.split("==") for line in lines if line and not line.startswith("#"))
+    return {name.lower(): version for name, version in pairs}
+
+
+def _environment(packages: tuple[str, ...], pins: dict[str, str]) -> str:
+    lines = [f"      - {name}=={pins[name.lower()]}" for name in sorted(packages, key=str.lower)]
+    return "\n".join(
+        [
+            "# Made from constraints.txt by `make generate`; change the versions there.",
+            "channels:",
+            "  - conda-forge",
+            "  - nodefaults",
+            "dependencies:",
+            "  - python=3.11",
+            "  - pip",
+            "  - pip:",
+            *lines,
+            "",
+        ]
+    )
+
+
+#: Snakemake runs this in a new environment, from the folder it was called in.
+_POST_DEPLOY = """\
+#!/usr/bin/env bash
+# The package itself, from the clone that Snakemake was called in. Its dependencies are in the environment already.
+set -euo pipefail
+python -m pip install --no-deps --editable .
+"""
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"\s+", " ", text).replace("|", "\\|")
+
+
+def _key_table() -> str:
+    rows = ["| key | may be | default | what it is |", "| --- | --- | --- | --- |"]
+    rows += [f"| `{key}` | {_escaped(kind)} | {_escaped(default)} | {_escaped(text)} |" for key, kind, default, text in
+             describe_keys()]  # fmt: skip
+    return "\n".join(rows) + "\n"
+
+
+def generated_files(root: Path) -> dict[Path, str]:
+    """What every generated file below the repository's root should hold."""
+    pins = _pins((root / "constraints.txt").read_text())
+    schema = Config.model_json_schema()
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "gliofit configuration"} | schema
+    files = {root / "workflow/schemas/config.schema.json": json.dumps(schema, indent=2) + "\n"}
+    readme = root / "config/README.md"
+    before, _, rest = readme.read_text().partition(TABLE_BEGIN)
+    _, _, after = rest.partition(TABLE_END)
+    files[readme] = f"{before}{TABLE_BEGIN}{_key_table()}{TABLE_END}{after}"
+    for name, packages in ENVIRONMENTS.items():
+        files[root / f"envs/{name}.yaml"] = _environment(packages, pins)
+        files[root / f"envs/{name}.post-deploy.sh"] = _POST_DEPLOY
+    return files
+
+
+def write_generated_files(root: Path) -> list[Path]:
+    """Write the files that are missing or stale and return them."""
+    stale = [(p, text) for p, text in generated_files(root).items() if not p.is_file() or p.read_text() != text]
+    for path, text in stale:
+        with atomic_path(path) as temporary:
+            temporary.write_text(text)
+    return [path for path, _ in stale]
+
+
+if __name__ == "__main__":
+    for written in write_generated_files(Path(sys.argv[1] if len(sys.argv) > 1 else ".")):
+        print(f"wrote {written}")

@@ -1,0 +1,224 @@
+"""What every script of the workflow does before and after its work: log, threads, seed, device, sidecar.
+
+Imports nothing heavy: a script calls ``job`` first and imports its stage inside, so that numerical libraries find the
+thread counts already set and a failed import ends up in the log.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gliofit.errors import InputError
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import Snakemake
+
+__all__ = ["STAGE_VERSIONS", "Job", "job"]
+
+#: Raise a stage's number whenever its code gives other results. Snakemake sees rules and scripts but not the package,
+#: so this is what makes old results run again. The numbers are part of every rule's parameters and of the sidecars.
+STAGE_VERSIONS = {
+    "atlas": 1,
+    "register": 1,
+    "simulate": 1,
+    "train": 1,
+    "invert": 1,
+    "forward": 1,
+    "evaluate": 1,
+    "publish": 1,
+}
+
+#: Libraries that choose their own thread count unless told.
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of the workflow, in plain Python objects.
+
+    Parameters
+    ----------
+    input, output
+        Files by name, as paths (or lists of paths). The first output names the sidecar.
+    params
+        The rule's parameters by name.
+    wildcards
+        Values that make this job out of its rule.
+    threads
+        Threads this job may use.
+    seed
+        Seed of this job; 0 where nothing is random.
+    """
+
+    rule: str
+    input: Any
+    output: Any
+    params: Any
+    wildcards: Any
+    threads: int
+    gpu: int
+    seed: int
+
+    @property
+    def device(self) -> str:
+        """``cuda`` if the rule asked for a GPU and there is one, else ``cpu``."""
+        if not self.gpu:
+            return "cpu"
+        import torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the first output."""
+        return Path(self.output[0]).parent
+
+    @staticmethod
+    def progress(what: str, every_seconds: float = 5.0) -> Callable[[int, int], None]:
+        """A function of (done, total) that logs how far the job is, not more often than asked for."""
+        log, begin, last = logging.getLogger("gliofit"), time.perf_counter(), [-every_seconds]
+
+        def report(done: int, total: int) -> None:
+            elapsed = time.perf_counter() - begin
+            if done == total or elapsed - last[0] >= every_seconds:
+                last[0] = elapsed
+                log.info("%d of %d %s, %.0f s left", done, total, what, elapsed / max(done, 1) * (total - done))
+
+        return report
+
+
+@contextmanager
+def job(snakemake: Snakemake) -> Iterator[Job]:
+    """Run the body of a script as one job.
+
+    Everything printed, warned or raised goes to the rule's log file; a sidecar ``{first output}.json`` with settings,
+    seed and versions is written when the body ends well. Bad input ends the process with one line and exit code 2.
+    """
+    for name in THREAD_VARIABLES:
+        os.environ[name] = str(snakemake.threads)
+    os.environ.setdefault("MPLBACKEND", "Agg")
+
+    context = Job(
+        rule=snakemake.rule,
+        input=snakemake.input,
+        output=snakemake.output,
+        params=snakemake.params,
+        wildcards=snakemake.wildcards,
+        threads=int(snakemake.threads),
+        gpu=int(snakemake.resources.get("gpu", 0)),
+        seed=int(snakemake.params.get("seed", 0)),
+    )
+    with _logged(snakemake.log[0] if snakemake.log else None):
+        log = logging.getLogger("gliofit")
+        wildcards = " ".join(f"{key}={value}" for key, value in context.wildcards.items())
+        log.info("%s %s on %d thread(s), seed %d", context.rule, wildcards, context.threads, context.seed)
+        started, clock = datetime.now(UTC), time.perf_counter()
+        try:
+            yield context
+        except InputError as error:
+            log.debug("", exc_info=True)
+            print(f"gliofit: error: {error}", file=sys.stderr, flush=True)
+            raise SystemExit(2) from error
+        except Exception:
+            traceback.print_exc()
+            raise SystemExit(1) from None
+        seconds = time.perf_counter() - clock
+        _write_sidecar(context, started, seconds)
+        log.info("done in %.1f s%s", seconds, _peak_device_memory())
+
+
+@contextmanager
+def _logged(path: str | None) -> Iterator[None]:
+    """Point stdout and stderr, also those of compiled libraries, at a file."""
+    if path is None:
+        yield
+        return
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", buffering=1) as file:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        saved = os.dup(1), os.dup(2)
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        logging.basicConfig(
+            level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s", force=True
+        )
+        logging.captureWarnings(True)
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.dup2(saved[0], 1)
+            os.dup2(saved[1], 2)
+            os.close(saved[0])
+            os.close(saved[1])
+
+
+def _plain(value: Any) -> Any:
+    """Parameters as JSON holds them; sets and tuples of settings become lists."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
+def _write_sidecar(context: Job, started: datetime, seconds: float) -> None:
+    """Write beside the first output how it was made. Paths are those of the rule, relative to the working folder."""
+    from gliofit.io import write_json
+
+    write_json(
+        f"{context.output[0]}.json",
+        {
+            "rule": context.rule,
+            "wildcards": dict(context.wildcards.items()),
+            "input": [str(path) for path in context.input],
+            "output": [str(path) for path in context.output],
+            "params": _plain(dict(context.params.items())),
+            "seed": context.seed,
+            "threads": context.threads,
+            "started": started.isoformat(timespec="seconds"),
+            "wall_seconds": round(seconds, 3),
+            "versions": _versions(),
+        },
+    )
+
+
+def _versions() -> dict[str, str]:
+    """Versions of Python, this package, and the numerical libraries the job has loaded."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    versions = {"python": ".".join(str(part) for part in sys.version_info[:3])}
+    libraries = {"gliofit": "gliofit", "numpy": "numpy", "numba": "numba", "torch": "torch", "ants": "antspyx"}
+    for module, distribution in libraries.items():
+        if module in sys.modules:
+            try:
+                versions[distribution] = version(distribution)
+            except PackageNotFoundError:
+                versions[distribution] = "unknown"
+    return versions
+
+
+def _peak_device_memory() -> str:
+    """Peak memory on the GPU, which Snakemake's benchmark does not see."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
+        return ""
+    return f", {torch.cuda.max_memory_allocated() / 2**30:.2f} GiB on the GPU at most"

@@ -1,0 +1,347 @@
+"""Configuration, lists of cases and methods, and the functions that rules use. The only file with functions.
+
+Nothing heavy is imported and no image is read here: Snakemake runs this whenever it starts, on clusters for every job.
+"""
+
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+try:
+    from gliofit.config import load_config
+    from gliofit.errors import InputError
+    from gliofit.workflow import STAGE_VERSIONS
+except ImportError as error:
+    raise WorkflowError(
+        f"gliofit is not installed beside Snakemake ({error}); run `make venv` first"
+    ) from error
+
+try:
+    CONFIG = load_config(config)
+except InputError as error:
+    raise WorkflowError(f"{error.subject} {error.problem}; {error.mend}") from error
+
+# From here on `config` holds every key, so that a change of a default makes jobs run again as a change of a file does.
+config.update(CONFIG.model_dump(mode="json"))
+
+COHORTS = CONFIG.cohorts
+METHODS = list(CONFIG.invert.methods)
+ORACLE = "oracle"
+
+
+wildcard_constraints:
+    cohort="synthetic|patients",
+    case=r"[A-Za-z0-9_-]+",
+    shard=r"(train|validation|test)-\d{5}",
+    model=r"[a-z0-9-]+",
+    method=r"[a-z0-9-]+",
+    number=r"[123]",
+    estimate=r"[a-z0-9-]+",
+
+
+# ------------------------------------------------------------------------------------------------------------ cases
+
+
+def find_cases():
+    """Patient files by case; for phantoms, which do not exist yet, the files they will have."""
+    if "patients" not in COHORTS:
+        return {}
+    from gliofit.register.patients import find_patients, phantom_files
+
+    if CONFIG.patients.source is None:
+        folder = Path(f"results/{CONFIG.run}/register/phantoms")
+        found = [
+            phantom_files(folder / case, case) for case in CONFIG.phantoms.case_names()
+        ]
+    else:
+        found = find_patients(CONFIG.patients)
+    return {patient.case: patient for patient in found}
+
+
+try:
+    PATIENTS = find_cases()
+except InputError as error:
+    raise WorkflowError(f"{error.subject}: {error.problem}; {error.mend}") from error
+
+ARE_PHANTOMS = CONFIG.patients.source is None
+CASES = {"synthetic": CONFIG.simulate.case_names(), "patients": list(PATIENTS)}
+for cohort in COHORTS:
+    if not CASES[cohort]:
+        raise WorkflowError(
+            f"config: the cohort '{cohort}' has no cases; set simulate.test_cases, phantoms.count or patients.source, "
+            "or take the cohort out of `cohorts`"
+        )
+
+
+# ---------------------------------------------------------------------------------------------------- settings of jobs
+
+
+def pilot_settings():
+    """What the pilot report depends on: not how many tumours are simulated afterwards."""
+    counts = {
+        "samples_per_shard",
+        "train_shards",
+        "validation_shards",
+        "test_cases",
+        "spacing_mm",
+    }
+    return CONFIG.simulate.model_dump(mode="json", exclude=counts)
+
+
+def shard_settings(wildcards):
+    """What a shard depends on: not how many others there are, so that adding shards leaves the old ones alone."""
+    counts = {"train_shards", "validation_shards", "pilot_samples", "pilot_spacing_mm"}
+    if not wildcards.shard.startswith("test"):
+        counts.add("test_cases")
+    return CONFIG.simulate.model_dump(mode="json", exclude=counts)
+
+
+def phantom_settings():
+    """What a phantom depends on: not how many there are."""
+    return CONFIG.phantoms.model_dump(mode="json", exclude={"count"})
+
+
+def patient_facts(wildcards):
+    """What is known of a patient besides the images: name and label scheme."""
+    patient = PATIENTS[wildcards.case]
+    return {"case": patient.case, "labels": patient.labels}
+
+
+def model_settings(wildcards):
+    """Settings of the train stage with one model only."""
+    settings = CONFIG.train.model_dump(mode="json")
+    return settings | {"models": {wildcards.model: settings["models"][wildcards.model]}}
+
+
+def method_settings(wildcards):
+    """Settings of the invert stage with one method only."""
+    settings = CONFIG.invert.model_dump(mode="json")
+    return settings | {
+        "methods": {wildcards.method: settings["methods"][wildcards.method]}
+    }
+
+
+def tissue_kind(wildcards):
+    """Synthetic tumours grew in the fractions that averaging the atlas gave; patients have what the config says."""
+    return "probabilities" if wildcards.cohort == "synthetic" else CONFIG.tissue
+
+
+# ------------------------------------------------------------------------------------------------------ files of jobs
+
+
+def atlas_source(wildcards):
+    """Images of the user's atlas folder; none for the built-in atlas."""
+    folder = Path(CONFIG.atlas.source)
+    return (
+        sorted(str(path) for path in folder.glob("*.nii*")) if folder.is_dir() else []
+    )
+
+
+def atlas_files():
+    """What the atlas stage writes. Only registration needs a T1, and an atlas of tissue alone has none."""
+    names = [
+        "wm",
+        "gm",
+        "csf",
+        "labels",
+        "brain_mask",
+        *(["t1"] if "patients" in COHORTS else []),
+    ]
+    return {name: f"<results>/atlas/{name}.nii.gz" for name in names}
+
+
+def tissue_maps(folder, kind):
+    """The files `Tissue.load` reads."""
+    names = ["labels"] if kind == "labels" else ["wm", "gm", "csf"]
+    return {name: f"{folder}/{name}.nii.gz" for name in names}
+
+
+def case_folder(wildcards):
+    """Folder with a case's tissue and observation."""
+    stage = {"synthetic": "simulate/synthetic", "patients": "register/patients"}[
+        wildcards.cohort
+    ]
+    return f"<results>/{stage}/{wildcards.case}"
+
+
+def case_file(name):
+    """Input function for a file of a case folder."""
+    return lambda wildcards: f"{case_folder(wildcards)}/{name}"
+
+
+def tissue_of_case(wildcards):
+    """Tissue files of a case."""
+    return tissue_maps(case_folder(wildcards), tissue_kind(wildcards))
+
+
+def patient_images(wildcards):
+    """Images of a patient by name."""
+    patient = PATIENTS[wildcards.case]
+    images = {
+        name: getattr(patient, name)
+        for name in ("t1", "t1c", "t2", "flair", "seg", "brain_mask")
+    }
+    return {name: str(path) for name, path in images.items() if path is not None}
+
+
+def sample_of_case(suffix):
+    """Input function for the shard that holds a synthetic case."""
+
+    def path(wildcards):
+        shard, _ = CONFIG.simulate.case_location(wildcards.case)
+        return f"<results>/simulate/shards/{shard}.{suffix}"
+
+    return path
+
+
+def index_of_case(wildcards):
+    """Position of a synthetic case in its shard."""
+    return CONFIG.simulate.case_location(wildcards.case)[1]
+
+
+def shards(split):
+    """Volumes and tables of a split."""
+    names = CONFIG.simulate.shard_names(split)
+    return [
+        f"<results>/simulate/shards/{name}.{suffix}"
+        for name in names
+        for suffix in ("nii", "parquet")
+    ]
+
+
+def initial_model(wildcards):
+    """Files of the model that training starts from, if it does."""
+    folder = CONFIG.train.models[wildcards.model].init
+    return (
+        []
+        if folder is None
+        else [f"{folder}/weights.safetensors", f"{folder}/model.json"]
+    )
+
+
+def reference_file(wildcards):
+    """Final run of the reference method: what patients' estimates are compared with, and what most methods see."""
+    method = CONFIG.evaluate.reference_method
+    return f"<results>/forward/patients/{wildcards.case}/{method}/concentration.nii.gz"
+
+
+def observation_of_case(wildcards):
+    """What a method sees of a case."""
+    seen = CONFIG.invert.observation_of(wildcards.method, wildcards.cohort)
+    if seen == "reference":
+        return {"reference": reference_file(wildcards)}
+    return {seen: f"{case_folder(wildcards)}/{seen}.nii.gz"}
+
+
+def networks_of_method(wildcards):
+    """Weights of the trained networks a method needs."""
+    roles = CONFIG.networks_of(wildcards.method)
+    return {
+        role: f"<results>/train/{model}/weights.safetensors"
+        for role, model in roles.items()
+    }
+
+
+def gpus_of_method(wildcards):
+    """One GPU for methods with large networks; small ones are as fast on a core of the CPU."""
+    return int(
+        bool(CONFIG.networks_of(wildcards.method)) and CONFIG.train.crop.size > 48
+    )
+
+
+def networks_in_use():
+    """Networks that some method of the run needs."""
+    return sorted(
+        {model for method in METHODS for model in CONFIG.networks_of(method).values()}
+    )
+
+
+def parameters_of_estimate(wildcards):
+    """Parameters of a final run: of a method, of the candidate a method did not choose, or the true ones."""
+    if wildcards.estimate == ORACLE:
+        return f"{case_folder(wildcards)}/truth.parquet"
+    method = wildcards.estimate.removesuffix("-other")
+    return f"<results>/invert/{wildcards.cohort}/{wildcards.case}/{method}/parameters.parquet"
+
+
+def estimates(cohort):
+    """Everything that gets a final run, in the order of the tables."""
+    others = [
+        f"{method}-other" for method in METHODS if CONFIG.invert.keeps_other(method)
+    ]
+    return [*METHODS, *others, *([ORACLE] if cohort == "synthetic" else [])]
+
+
+def of_estimates(name):
+    """Input function for a file of every final run of a case."""
+    return lambda wildcards: [
+        f"<results>/forward/{wildcards.cohort}/{wildcards.case}/{estimate}/{name}"
+        for estimate in estimates(wildcards.cohort)
+    ]
+
+
+def truth_of_case(wildcards):
+    """What a case is scored against, besides its labels."""
+    folder = case_folder(wildcards)
+    if wildcards.cohort == "synthetic":
+        return {
+            "truth": f"{folder}/truth.parquet",
+            "reference": f"{folder}/concentration.nii.gz",
+        }
+    files = {"segmentation": f"{folder}/segmentation.nii.gz"}
+    if CONFIG.evaluate.reference_method in METHODS:
+        files["reference"] = reference_file(wildcards)
+    if ARE_PHANTOMS:
+        phantom = f"<results>/register/phantoms/{wildcards.case}"
+        files |= {
+            "truth": f"{phantom}/truth.parquet",
+            "truth_concentration": f"{phantom}/truth_concentration.nii.gz",
+        }
+    return files
+
+
+def of_cases(pattern):
+    """Input function for a file of every case of a cohort."""
+    return lambda wildcards: [
+        pattern.format(cohort=wildcards.cohort, case=case)
+        for case in CASES[wildcards.cohort]
+    ]
+
+
+def every(pattern, cohorts=("synthetic", "patients")):
+    """A file of every case of the run's cohorts; `{estimate}` and `{method}` in the pattern are filled in as well."""
+    return [
+        pattern.format(cohort=cohort, case=case, method=method, estimate=estimate)
+        for cohort in COHORTS
+        if cohort in cohorts
+        for case in CASES[cohort]
+        for method in (METHODS if "{method}" in pattern else [None])
+        for estimate in (estimates(cohort) if "{estimate}" in pattern else [None])
+    ]
+
+
+def tables_in_use():
+    """Tables that the run has numbers for."""
+    return [
+        *((1, 2) if "synthetic" in COHORTS else ()),
+        *((3,) if "patients" in COHORTS else ()),
+    ]
+
+
+def evaluated(cohort):
+    """Tables of the evaluate stage on a cohort."""
+    return [
+        f"<results>/evaluate/{cohort}/{name}.parquet"
+        for name in ("metrics", "tests", "summary", "dice_curve")
+    ]
+
+
+def cohort_of_table(wildcards):
+    """Evaluation that a table shows."""
+    cohort = "patients" if wildcards.number == "3" else "synthetic"
+    return {cohort: evaluated(cohort)} if cohort in COHORTS else {}
+
+
+def all_cohorts(wildcards):
+    """Evaluations of all cohorts of the run, by cohort."""
+    return {cohort: evaluated(cohort) for cohort in COHORTS}

@@ -1,0 +1,28 @@
+"""Stage forward: the final high-precision run for every estimate; it is what gets scored."""
+
+
+rule run_forward:
+    input:
+        unpack(tissue_of_case),
+        parameters=parameters_of_estimate,
+    output:
+        concentration="<results>/forward/{cohort}/{case}/{estimate}/concentration.nii.gz",
+        table="<results>/forward/{cohort}/{case}/{estimate}/forward.parquet",
+    log:
+        "<logs>/forward/run_forward/{cohort}/{case}/{estimate}.log",
+    benchmark:
+        "<benchmarks>/forward/run_forward/{cohort}/{case}/{estimate}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=lookup("forward", within=config),
+        tissue=tissue_kind,
+        run=lookup("run", within=config),
+        seed=lookup("seed", within=config),
+        stage_version=STAGE_VERSIONS["forward"],
+    script:
+        "../scripts/run_forward.py"

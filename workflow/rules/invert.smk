@@ -1,0 +1,30 @@
+"""Stage invert: one method on one case."""
+
+
+rule invert_case:
+    input:
+        unpack(tissue_of_case),
+        unpack(observation_of_case),
+        unpack(networks_of_method),
+    output:
+        parameters="<results>/invert/{cohort}/{case}/{method}/parameters.parquet",
+        trace="<results>/invert/{cohort}/{case}/{method}/trace.parquet",
+    log:
+        "<logs>/invert/invert_case/{cohort}/{case}/{method}.log",
+    benchmark:
+        "<benchmarks>/invert/invert_case/{cohort}/{case}/{method}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=gpus_of_method,
+        mem_mb=6000,
+        runtime="12h",
+    params:
+        settings=method_settings,
+        tissue=tissue_kind,
+        run=lookup("run", within=config),
+        seed=lookup("seed", within=config),
+        stage_version=STAGE_VERSIONS["invert"],
+    script:
+        "../scripts/invert_case.py"

@@ -1,0 +1,98 @@
+"""Stage publish: the paper's tables and figures with this run's numbers."""
+
+
+rule write_table:
+    """Tables 1 and 2 are about the synthetic cohort, table 3 about patients."""
+    input:
+        unpack(cohort_of_table),
+    output:
+        csv=report(
+            "<results>/publish/tables/table{number}.csv",
+            caption="../report/table{number}.rst",
+            category="Tables",
+            labels={"table": "{number}", "format": "CSV"},
+        ),
+        markdown="<results>/publish/tables/table{number}.md",
+        latex="<results>/publish/tables/table{number}.tex",
+    log:
+        "<logs>/publish/write_table/{number}.log",
+    benchmark:
+        "<benchmarks>/publish/write_table/{number}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        settings=lookup("publish", within=config),
+        stage_version=STAGE_VERSIONS["publish"],
+    script:
+        "../scripts/write_table.py"
+
+
+rule plot_figure3:
+    """Distributions of errors per method."""
+    input:
+        unpack(all_cohorts),
+    output:
+        png=report(
+            "<results>/publish/figures/figure3.png",
+            caption="../report/figure3.rst",
+            category="Figures",
+            labels={"figure": "3", "what": "error distributions"},
+        ),
+        svg="<results>/publish/figures/figure3.svg",
+    log:
+        "<logs>/publish/plot_figure3.log",
+    benchmark:
+        "<benchmarks>/publish/plot_figure3.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=10,
+    params:
+        settings=lookup("publish", within=config),
+        stage_version=STAGE_VERSIONS["publish"],
+    script:
+        "../scripts/plot_figure3.py"
+
+
+rule plot_figure4:
+    """Patients by methods: axial slices with contours."""
+    input:
+        metrics="<results>/evaluate/patients/metrics.parquet",
+        images=every("<results>/register/patients/{case}/t1.nii.gz", ["patients"]),
+        segmentations=every(
+            "<results>/register/patients/{case}/segmentation.nii.gz", ["patients"]
+        ),
+        labels=every("<results>/register/patients/{case}/labels.nii.gz", ["patients"]),
+        concentrations=every(
+            "<results>/forward/{cohort}/{case}/{method}/concentration.nii.gz",
+            ["patients"],
+        ),
+    output:
+        png=report(
+            "<results>/publish/figures/figure4.png",
+            caption="../report/figure4.rst",
+            category="Figures",
+            labels={"figure": "4", "what": "patients by methods"},
+        ),
+        svg="<results>/publish/figures/figure4.svg",
+    log:
+        "<logs>/publish/plot_figure4.log",
+    benchmark:
+        "<benchmarks>/publish/plot_figure4.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=6000,
+        runtime=30,
+    params:
+        settings=lookup("publish", within=config),
+        stage_version=STAGE_VERSIONS["publish"],
+    script:
+        "../scripts/plot_figure4.py"

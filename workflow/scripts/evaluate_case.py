@@ -1,0 +1,28 @@
+"""Rule evaluate_case.
+
+Input: final runs and parameters of every method on one case, and what they are scored against. Output: one row per
+method, and Dice over thresholds.
+"""
+
+from pathlib import Path
+
+from gliofit.workflow import job
+
+with job(snakemake) as run:
+    from gliofit.evaluate.case import evaluate_case
+    from gliofit.evaluate.settings import EvaluateSettings
+
+    evaluate_case(
+        run.wildcards.cohort,
+        run.wildcards.case,
+        Path(run.input.labels).parent,
+        {Path(file).parent.name: Path(file).parent for file in run.input.forwards},
+        {Path(file).parent.name: Path(file).parent for file in run.input.parameters},
+        run.input.get("reference"),
+        run.folder,
+        EvaluateSettings(**run.params.settings),
+        run.params.run,
+        run.seed,
+        truth_table=run.input.get("truth"),
+        truth_concentration=run.input.get("truth_concentration"),
+    )

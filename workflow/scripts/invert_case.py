@@ -1,0 +1,33 @@
+"""Rule invert_case.
+
+Input: tissue and observation of a case, and the networks the method needs. Output: the estimate (one row, also if the
+method failed) and its trace.
+"""
+
+from pathlib import Path
+
+from gliofit.seeds import derive_seed
+from gliofit.workflow import job
+
+with job(snakemake) as run:
+    from gliofit.invert.run import invert_case
+    from gliofit.invert.settings import InvertSettings
+
+    cohort, case, method = run.wildcards.cohort, run.wildcards.case, run.wildcards.method
+    folders = {role: Path(run.input[role]).parent for role in ("surrogate", "direct") if role in run.input.keys()}
+    invert_case(
+        Path(run.input[0]).parent,
+        cohort,
+        case,
+        method,
+        InvertSettings(**run.params.settings),
+        run.params.tissue,
+        folders.get("surrogate"),
+        folders.get("direct"),
+        run.input.get("reference"),
+        run.folder,
+        run.params.run,
+        derive_seed(run.seed, "invert", cohort, case, method),
+        run.threads,
+        run.device,
+    )

@@ -1,0 +1,15 @@
+"""Rule make_phantom.
+
+Input: the atlas. Output: a patient in BraTS 2021 naming with a simulated tumour, its true theta and concentration.
+"""
+
+from pathlib import Path
+
+from gliofit.workflow import job
+
+with job(snakemake) as run:
+    from gliofit.register.phantom import make_phantom
+    from gliofit.register.settings import PhantomSettings
+
+    atlas_dir = Path(run.input.facts).parent
+    make_phantom(run.wildcards.case, atlas_dir, run.folder, PhantomSettings(**run.params.settings), run.seed)

@@ -1,0 +1,6 @@
+"""Rule plot_figure3."""
+
+from gliofit.workflow import job
+
+with job(snakemake) as run:
+    raise NotImplementedError

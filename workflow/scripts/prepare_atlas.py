@@ -1,0 +1,13 @@
+"""Rule prepare_atlas.
+
+Input: nothing for the built-in atlas, else the files of the user's folder. Output: `t1, wm, gm, csf, labels,
+brain_mask` on the atlas's own grid, and `atlas.json`.
+"""
+
+from gliofit.workflow import job
+
+with job(snakemake) as run:
+    from gliofit.atlas.prepare import prepare_atlas
+    from gliofit.atlas.settings import AtlasSettings
+
+    prepare_atlas(AtlasSettings(**run.params.settings), run.folder)

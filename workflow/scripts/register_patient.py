@@ -1,0 +1,20 @@
+"""Rule register_patient.
+
+Input: a patient's images and segmentation, and the atlas. Output: the patient's T1, tissue, brain mask and
+segmentation on the patient's own grid, transforms, QC picture and QC numbers.
+"""
+
+from pathlib import Path
+
+from gliofit.workflow import job
+
+with job(snakemake) as run:
+    from gliofit.register.patients import PatientFiles
+    from gliofit.register.run import register_patient
+    from gliofit.register.settings import RegisterSettings
+
+    names = ("t1", "t1c", "t2", "flair", "seg", "brain_mask")
+    images = {name: Path(run.input[name]) if name in run.input.keys() else None for name in names}
+    patient = PatientFiles(**run.params.patient, **images)
+    settings = RegisterSettings(**run.params.settings)
+    register_patient(patient, Path(run.input.facts).parent, run.folder, settings, run.seed, run.threads)

@@ -1,0 +1,18 @@
+"""Rule report_pilot.
+
+Input: the atlas's tissue. Output: the thetas of a few hundred coarse simulations (table, summary, picture).
+"""
+
+from pathlib import Path
+
+from gliofit.workflow import job
+
+with job(snakemake) as run:
+    from gliofit.simulate.pilot import pilot_table, write_pilot_report
+    from gliofit.simulate.settings import SimulateSettings
+    from gliofit.tissue import Tissue
+
+    settings = SimulateSettings(**run.params.settings)
+    tissue = Tissue.load(Path(run.input[0]).parent, run.params.tissue)
+    table = pilot_table(tissue, settings, run.seed, run.progress("tumours"))
+    write_pilot_report(table, settings, run.folder)

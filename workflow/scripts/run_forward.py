@@ -1,0 +1,27 @@
+"""Rule run_forward.
+
+Input: a case's tissue and one row of parameters (an inversion's, or the truth for the estimate `oracle`; an estimate
+`{method}-other` is the candidate that a hybrid method did not choose). Output: the concentration and one row about it.
+"""
+
+from pathlib import Path
+
+from gliofit.workflow import job
+
+with job(snakemake) as run:
+    from gliofit.forward.run import run_forward
+    from gliofit.forward.settings import ForwardSettings
+
+    run_forward(
+        Path(run.input[0]).parent,
+        Path(run.input.parameters),
+        run.folder,
+        ForwardSettings(**run.params.settings),
+        run.params.tissue,
+        run=run.params.run,
+        cohort=run.wildcards.cohort,
+        case=run.wildcards.case,
+        method=run.wildcards.estimate,
+        seed=run.seed,
+        prefix="other_" if run.wildcards.estimate.endswith("-other") else "",
+    )

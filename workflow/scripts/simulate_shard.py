@@ -1,0 +1,17 @@
+"""Rule simulate_shard.
+
+Input: tissue at the spacing of the simulations. Output: one 4-D volume of samples and the table of their thetas.
+"""
+
+from pathlib import Path
+
+from gliofit.workflow import job
+
+with job(snakemake) as run:
+    from gliofit.simulate.settings import SimulateSettings
+    from gliofit.simulate.shard import simulate_shard
+    from gliofit.tissue import Tissue
+
+    tissue = Tissue.load(Path(run.input.wm).parent, "probabilities")
+    settings = SimulateSettings(**run.params.settings)
+    simulate_shard(tissue, run.wildcards.shard, settings, run.seed, run.folder, run.progress("samples"))
