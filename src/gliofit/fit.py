@@ -1,0 +1,171 @@
+"""Fit one tumour from single files: what the ``fit`` command does."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gliofit.errors import InputError
+from gliofit.forward.run import final_run
+from gliofit.forward.settings import ForwardSettings
+from gliofit.grid import Volume
+from gliofit.invert.networks import Networks
+from gliofit.invert.problem import (
+    AbstractObservation,
+    ConcentrationObservation,
+    Problem,
+    SegmentationObservation,
+)
+from gliofit.invert.run import fit, parameters_row
+from gliofit.invert.settings import InvertSettings
+from gliofit.io import read_volume, write_table, write_volume
+from gliofit.labels import translate_labels
+from gliofit.publish.summary import plot_summary
+from gliofit.tissue import Tissue
+
+__all__ = ["fit_files", "shipped_models"]
+
+DIRECT_INVERSE = "direct-inverse"
+
+
+def shipped_models() -> Path:
+    """Folder of the weights that come with gliofit: in the package, or beside it in a checkout."""
+    here = Path(__file__).resolve()
+    for folder in (here.parent / "models", here.parents[2] / "models"):
+        if folder.is_dir():
+            return folder
+    raise InputError("models", "no shipped networks found beside the package", "name a folder with --models")
+
+
+def _observe(
+    tissue: Tissue,
+    settings: InvertSettings,
+    concentration: Path | None,
+    segmentation: Path | None,
+    label_scheme: str | None,
+) -> AbstractObservation:
+    if (concentration is None) == (segmentation is None):
+        raise InputError("observation", "needs one source", "give either --concentration, or --seg and --labels")
+    if concentration is not None:
+        return ConcentrationObservation(read_volume(concentration, np.float32), tissue, concentration)
+    if label_scheme is None:
+        raise InputError(segmentation or "segmentation", "label scheme not named", "add --labels, e.g. brats2021")
+    volume = read_volume(segmentation, np.int32)  # type: ignore[arg-type]
+    labels = translate_labels(volume.data, label_scheme, str(segmentation))
+    return SegmentationObservation(Volume(labels, volume.grid), tissue, settings.imaging, str(segmentation))
+
+
+def fit_files(
+    tissue: Tissue,
+    *,
+    method: str,
+    out_dir: Path,
+    concentration: Path | None = None,
+    segmentation: Path | None = None,
+    label_scheme: str | None = None,
+    models: Path | None = None,
+    settings: InvertSettings | None = None,
+    forward: ForwardSettings | None = None,
+    seed: int = 0,
+    threads: int = 1,
+    progress: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
+    """Estimate theta, run the solver once more, and write the result.
+
+    Writes ``parameters.parquet`` (one row), ``trace.parquet``, ``concentration.nii.gz`` (final run on the tissue's
+    grid) and ``summary.png`` into ``out_dir``; all of them or none.
+
+    Parameters
+    ----------
+    tissue
+        Brain of the case.
+    method
+        Name of an entry of ``settings.methods``.
+    out_dir
+        Folder to write into.
+    concentration, segmentation, label_scheme
+        The observation: one of the two files; a segmentation needs its label scheme.
+    models
+        Folder with trained networks; the shipped ones if not given.
+    settings, forward
+        Settings of the stages; defaults if not given.
+    seed, threads
+        Random seed, and threads to use.
+    progress
+        Called with a line of text now and then.
+
+    Returns
+    -------
+    The row of ``parameters.parquet``.
+
+    Raises
+    ------
+    InputError
+        If an input is wrong, the method is unknown, or the method found no estimate.
+    """
+    settings = settings or InvertSettings()
+    if method not in settings.methods:
+        raise InputError(f"--method {method}", "unknown", f"name one of {', '.join(settings.methods)}")
+    observation = _observe(tissue, settings, concentration, segmentation, label_scheme)
+    folder = models if models is not None else shipped_models()
+    surrogate = settings.surrogate_of(method)
+    networks = Networks(
+        folder / surrogate if surrogate else None, folder / DIRECT_INVERSE if settings.needs_direct(method) else None
+    )
+    last = [time.monotonic()]
+
+    def on_progress(evaluations: int, loss: float) -> None:
+        if time.monotonic() - last[0] > 2:
+            last[0] = time.monotonic()
+            progress(f"{method}: {evaluations} evaluations, loss {loss:.4g}")
+
+    problem = Problem.create(observation, settings, networks, seed, threads, on_progress)
+    inversion = fit(problem, method, settings)
+    observed = "segmentation" if segmentation is not None else "concentration"
+    row = parameters_row(
+        {"run": "fit", "cohort": "files", "case": out_dir.resolve().name, "method": method},
+        inversion, tissue.grid, seed, observed,
+    )  # fmt: skip
+    source = str(segmentation or concentration)
+    if inversion.theta is None:
+        raise InputError(source, f"{method} found no estimate: {inversion.message}", "try another method")
+    progress(f"{method}: final forward run")
+    final = final_run(tissue, inversion.theta, forward or ForwardSettings())
+    if final.row["status"] != "ok":
+        raise InputError(source, f"the final forward run failed: {final.row['message']}", "try another method")
+    out_dir.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".tmp-", dir=out_dir.parent) as name:
+        temporary = Path(name)
+        write_table(temporary / "parameters.parquet", pd.DataFrame([row]))
+        write_table(temporary / "trace.parquet", inversion.trace)
+        write_volume(temporary / "concentration.nii.gz", final.concentration)
+        mask = observation.masks.whole if isinstance(observation, SegmentationObservation) else None
+        plot_summary(
+            temporary / "summary.png", tissue, final.concentration, observation.concentration, mask,
+            inversion.trace, _facts(row),
+        )  # fmt: skip
+        out_dir.mkdir(exist_ok=True)
+        for path in temporary.iterdir():
+            shutil.move(path, out_dir / path.name)
+    return row
+
+
+def _facts(row: dict[str, Any]) -> dict[str, str]:
+    """Text panel of the summary."""
+    return {
+        "method": row["method"],
+        "status": row["status"],
+        "mu_D": f"{row['mu_d_mm']:.2f} mm",
+        "mu_rho": f"{row['mu_rho']:.3f}",
+        "origin (voxel)": f"{row['origin_i']:.1f}, {row['origin_j']:.1f}, {row['origin_k']:.1f}",
+        "loss": f"{row['loss']:.4g}",
+        "evaluations": str(row["evaluations"]),
+        "seconds": f"{row['wall_seconds']:.1f}",
+    }
