@@ -57,6 +57,8 @@ def _set_threads(threads: int | None) -> int:
     granted = threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else threads or 1
     for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"):
         os.environ[name] = str(granted)
+    # Threads that spin while they wait slow everybody down on a machine that is not all ours.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     return granted
 
 

@@ -112,6 +112,8 @@ def job(snakemake: Snakemake) -> Iterator[Job]:
     """
     for name in THREAD_VARIABLES:
         os.environ[name] = str(snakemake.threads)
+    # Threads that spin while they wait slow down the jobs beside them.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("MPLBACKEND", "Agg")
 
     context = Job(

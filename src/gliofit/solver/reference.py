@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -23,6 +25,9 @@ __all__ = ["ReferenceSolver"]
 # Voxels kept around the tissue's bounding box; the toolkit crops the same way.
 _MARGIN = 2
 
+# A time step on fewer voxels takes less than about a millisecond.
+_WORTH_THREADS = 500_000
+
 
 @dataclass(frozen=True, eq=False)
 class _Domain:
@@ -41,6 +46,20 @@ def _rows(occupied: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.in
     low = np.where(some, occupied.argmax(axis=2), 0)
     high = np.where(some, occupied.shape[2] - occupied[:, :, ::-1].argmax(axis=2), 0)
     return low.astype(np.int32), high.astype(np.int32)
+
+
+@contextmanager
+def _threads_for(voxels: int) -> Iterator[None]:
+    """Use one thread on small grids, where threads wait for each other longer than they work."""
+    import numba
+
+    granted = numba.get_num_threads()
+    if voxels < _WORTH_THREADS:
+        numba.set_num_threads(1)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(granted)
 
 
 class ReferenceSolver(AbstractForwardSolver):
@@ -146,10 +165,11 @@ class ReferenceSolver(AbstractForwardSolver):
         diffusion = theta.diffusivity_mm2_per_day(duration_days) * dt / spacing**2
         reaction = theta.proliferation_per_day(duration_days) * dt
         stopping_sum = math.inf if stopping_volume_mm3 is None else stopping_volume_mm3 / grid.voxel_volume_mm3
-        taken, total, stopped = euler_steps(
-            state, other, *domain.faces, row_low, row_high, box,
-            kind(diffusion), kind(reaction), kind(1e-30), math.ceil(steps), stopping_sum,
-        )  # fmt: skip
+        with _threads_for(state.size):
+            taken, total, stopped = euler_steps(
+                state, other, *domain.faces, row_low, row_high, box,
+                kind(diffusion), kind(reaction), kind(1e-30), math.ceil(steps), stopping_sum,
+            )  # fmt: skip
         field = state if taken % 2 == 0 else other
         out = np.zeros(grid.shape, np.float32)
         target, source = [], []
