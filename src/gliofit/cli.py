@@ -67,7 +67,7 @@ def _read_tissue(tissue: Path | None, wm: Path | None, gm: Path | None) -> Tissu
     from gliofit.tissue import Tissue
 
     if tissue is not None and wm is None and gm is None:
-        return Tissue.from_labels(read_volume(tissue, "uint8"), tissue)
+        return Tissue.from_labels(read_volume(tissue), tissue)
     if tissue is None and wm is not None and gm is not None:
         return Tissue.from_maps(read_volume(wm, "float32"), read_volume(gm, "float32"), subject=gm)
     raise InputError("tissue", "needs one source", "give either --tissue, or --wm and --gm")

@@ -32,9 +32,6 @@ from gliofit.tissue import Tissue
 
 __all__ = ["fit_files", "shipped_models"]
 
-DIRECT_INVERSE = "direct-inverse"
-
-
 def shipped_models() -> Path:
     """Folder of the weights that come with gliofit: in the package, or beside it in a checkout."""
     here = Path(__file__).resolve()
@@ -115,10 +112,8 @@ def fit_files(
         raise InputError(f"--method {method}", "unknown", f"name one of {', '.join(settings.methods)}")
     observation = _observe(tissue, settings, concentration, segmentation, label_scheme)
     folder = models if models is not None else shipped_models()
-    surrogate = settings.surrogate_of(method)
-    networks = Networks(
-        folder / surrogate if surrogate else None, folder / DIRECT_INVERSE if settings.needs_direct(method) else None
-    )
+    surrogate, direct = settings.surrogate_of(method), settings.direct_of(method)
+    networks = Networks(folder / surrogate if surrogate else None, folder / direct if direct else None)
     last = [time.monotonic()]
 
     def on_progress(evaluations: int, loss: float) -> None:
