@@ -1,0 +1,31 @@
+"""Settings of the publish stage."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from gliofit.settings import Settings
+
+__all__ = ["PublishSettings"]
+
+
+class PublishSettings(Settings):
+    """What the published tables and figures show."""
+
+    significance: float = Field(
+        0.01, gt=0, lt=1, description="Corrected p value below which a difference is marked (the paper's 0.01)."
+    )
+    method_names: dict[str, str] = Field(
+        default={}, description="Names to print for methods, in place of the built-in ones."
+    )
+    figure4_cases: list[str] = Field(
+        default=[],
+        description="Patients of figure 4; without any, the best, the worst and evenly spaced ones between, by MSE.",
+    )
+    figure4_patients: int = Field(
+        4, ge=1, le=12, description="How many patients figure 4 shows when it chooses them itself."
+    )
+    figure4_methods: list[str] = Field(
+        default=[], description="Methods of figure 4, left to right; without any, all of the run."
+    )
+    dpi: int = Field(200, ge=50, le=600, description="Resolution of the PNG figures, in dots per inch.")
