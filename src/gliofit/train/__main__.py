@@ -30,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
         "--shards", type=Path, nargs="+", required=True, help="folders with train-*.nii and validation-*.nii"
     )
     parser.add_argument("--tissue", type=Path, required=True, help="folder of the tissue they were simulated on")
-    parser.add_argument("--tissue-kind", choices=("labels", "probabilities"), default="labels")
+    parser.add_argument("--tissue-kind", choices=("labels", "probabilities"), default="probabilities")
     parser.add_argument("--out", type=Path, required=True, help="folder of the model")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto")

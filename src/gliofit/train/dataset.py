@@ -10,7 +10,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-import nibabel as nib
 import numpy as np
 import pandas as pd
 import torch
@@ -20,15 +19,12 @@ from torch import Tensor
 from gliofit.crop import Crop, CropSettings
 from gliofit.errors import InputError
 from gliofit.grid import Grid, Volume
-from gliofit.io import read_table
+from gliofit.simulate.shard import SHARD_SCALE, read_shard
 from gliofit.tissue import Tissue
 
 __all__ = ["Batch", "Shard", "ShardDataset", "flip"]
 
 _LOG = logging.getLogger(__name__)
-
-#: One count of a shard's uint16 values.
-_SLOPE = 1.0 / 65535.0
 
 _ORIGIN = ("origin_x_mm", "origin_y_mm", "origin_z_mm")
 _COM = ("com_x_mm", "com_y_mm", "com_z_mm")
@@ -69,48 +65,30 @@ class Shard:
     def open(cls, path: str | Path) -> Shard:
         """Check format and table of a shard; raises InputError."""
         path = Path(path)
-        if path.suffix != ".nii":
-            raise InputError(path, "is no shard", "name the uncompressed image, {shard}.nii")
-        if not path.is_file():
-            raise InputError(path, "file not found", "run the simulate stage first")
         try:
-            image = nib.load(path)
-            header, proxy = image.header, image.dataobj
-            shape, dtype, slope, intercept = proxy.shape, proxy.dtype, proxy.slope, proxy.inter
+            counts, grid, table = read_shard(path)
+        except InputError:
+            raise
         except Exception as error:
-            raise InputError(path, f"not a readable NIfTI image ({error})", _MAKE_AGAIN) from error
-        if len(shape) != 4 or header.get_data_dtype() != np.uint16:
-            raise InputError(path, f"has shape {shape} and type {dtype}, not 4-D uint16", _MAKE_AGAIN)
-        if abs(slope - _SLOPE) > 1e-9 or intercept != 0:
-            raise InputError(path, f"has scale {slope:g} and offset {intercept:g}, not 1/65535 and 0", _MAKE_AGAIN)
-        size = proxy.offset + int(np.prod(shape)) * 2
-        if path.stat().st_size < size:
-            raise InputError(path, "is cut short", _MAKE_AGAIN)
-        counts = np.memmap(path, dtype, mode="r", offset=proxy.offset, shape=shape, order="F")
-        try:
-            grid = Grid(shape[:3], image.affine)
-        except InputError as error:
-            raise InputError(path, error.problem, error.mend) from error
-        return cls(path, counts, grid, _read_samples(path.with_suffix(".parquet"), shape[3]))
+            raise InputError(path, f"not a readable shard ({error})", _MAKE_AGAIN) from error
+        _check_samples(path.with_suffix(".parquet"), table)
+        return cls(path, counts, grid, table)
 
     def sample(self, index: int) -> Volume:
         """Concentration of one sample in counts of 1/65535."""
         return Volume(self.counts[..., index], self.grid)
 
 
-def _read_samples(path: Path, samples: int) -> pd.DataFrame:
-    table = read_table(path)
+def _check_samples(path: Path, table: pd.DataFrame) -> None:
     missing = [name for name in _COLUMNS if name not in table]
     if missing:
         raise InputError(path, f"has no column {', '.join(missing)}", _MAKE_AGAIN)
-    if len(table) != samples or sorted(table["index"]) != list(range(samples)):
-        raise InputError(path, f"does not list each of the image's {samples} samples once", _MAKE_AGAIN)
-    table = table.sort_values("index", ignore_index=True)
+    if list(table["index"]) != list(range(len(table))):
+        raise InputError(path, f"does not list each of its {len(table)} samples once", _MAKE_AGAIN)
     values = table[list(_COLUMNS)].to_numpy(dtype=np.float64)
     if not np.isfinite(values).all():
         row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
         raise InputError(path, f"has a value that is not finite in sample {row}", _MAKE_AGAIN)
-    return table
 
 
 class ShardDataset:
@@ -196,7 +174,7 @@ class ShardDataset:
             counts = self._cache[np.asarray(indices)]
         else:
             counts = np.stack([self._cut(int(index)) for index in indices])
-        values = torch.from_numpy(counts.astype(np.float32) * np.float32(_SLOPE))
+        values = torch.from_numpy(counts.astype(np.float32) * np.float32(SHARD_SCALE))
         theta = torch.from_numpy(self.theta[np.asarray(indices)].astype(np.float32))
         return Batch(values[:, :2], values[:, 2], theta)
 

@@ -114,7 +114,7 @@ def train_model(
     *,
     device: str = "auto",
     threads: int = 1,
-    tissue_kind: TissueKind = "labels",
+    tissue_kind: TissueKind = "probabilities",
     checkpoint: str | Path | None = None,
 ) -> None:
     """Train a model and write its folder.
@@ -184,6 +184,7 @@ class _Position:
     loss_sum: float = 0.0
     loss_count: int = 0
     since_best: int = 0
+    bad_steps: int = 0
     best_loss: float = math.inf
     stopped: str = ""
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -305,7 +306,7 @@ class _Training:
         size = settings.batch_size
         rest = order[position.step * size :]
         self.model.train()
-        bad, written = 0, self.clock.seconds
+        written = self.clock.seconds
         for batch in self.data.batches(rest, size, self.threads):
             chosen = flips[position.step * size : (position.step + 1) * size]
             loss = self._step(flip(batch, torch.from_numpy(chosen)))
@@ -314,12 +315,12 @@ class _Training:
             if math.isfinite(loss):
                 position.loss_sum += loss
                 position.loss_count += 1
-                bad = 0
+                position.bad_steps = 0
             else:
-                bad += 1
-                if bad >= _MAX_BAD_STEPS:
+                position.bad_steps += 1
+                if position.bad_steps >= _MAX_BAD_STEPS:
                     position.stopped = "divergence"
-                    _LOG.warning("%s: %d steps without a finite loss; training ends", self.name, bad)
+                    _LOG.warning("%s: %d steps without a finite loss; training ends", self.name, position.bad_steps)
                     break
             if not self.clock.left_for(self._validation_seconds):
                 position.stopped = "time"

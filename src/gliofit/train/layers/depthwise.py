@@ -164,8 +164,8 @@ class DepthwiseConv3d(nn.Conv3d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Convolve (batch, channels, x, y, z)."""
-        fast = input.device.type == "cpu" and input.dtype == self.weight.dtype == torch.float32
-        if not (fast and torch.is_grad_enabled()) or torch.is_autocast_enabled("cpu"):
+        if input.device.type != "cpu" or not torch.is_grad_enabled() or self.weight.dtype != torch.float32:
             return super().forward(input)
         assert self.bias is not None
-        return _Depthwise.apply(input, self.weight) + self.bias[:, None, None, None]
+        with torch.autocast("cpu", enabled=False):
+            return _Depthwise.apply(input.float(), self.weight) + self.bias[:, None, None, None]

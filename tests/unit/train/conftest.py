@@ -1,0 +1,130 @@
+"""A tiny brain, and shards of analytic blobs in it."""
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+from gliofit.crop import CropSettings, centre_of_mass_mm
+from gliofit.grid import Grid, Volume
+from gliofit.tissue import Tissue
+from gliofit.train.settings import ModelSettings, TrainSettings
+
+SPACING = 4.0
+SMALL = {"widths": (4, 8), "kernel_size": 3, "layer_scale": 0.1}
+
+
+def make_tissue(orientation=(1, 1, 1)) -> Tissue:
+    """An ellipsoid of grey matter around white matter, with axes possibly reversed."""
+    shape = (22, 24, 20)
+    affine = np.diag([SPACING * o for o in orientation] + [1.0])
+    affine[:3, 3] = [-o * SPACING * (n - 1) / 2 for o, n in zip(orientation, shape, strict=True)]
+    grid = Grid(shape, affine)
+    index = np.stack(np.meshgrid(*(np.arange(n) for n in shape), indexing="ij"), axis=-1)
+    world = grid.voxel_to_world(index)
+    radius = np.sqrt(((world / [40.0, 44.0, 36.0]) ** 2).sum(axis=-1))
+    # Not symmetric, so that mirrored data can be told from the original.
+    wm = ((radius < 0.7) & (world[..., 0] > -24)).astype(np.float32)
+    gm = ((radius < 1.0) & (wm == 0)).astype(np.float32)
+    return Tissue(wm, gm, np.zeros(shape, np.float32), grid)
+
+
+def blob(tissue: Tissue, origin_mm, mu_d_mm, mu_rho) -> np.ndarray:
+    """A stand-in for a tumour that depends smoothly on all five parameters."""
+    index = np.stack(np.meshgrid(*(np.arange(n) for n in tissue.grid.shape), indexing="ij"), axis=-1)
+    distance = np.linalg.norm(tissue.grid.voxel_to_world(index) - origin_mm, axis=-1)
+    radius = 2.0 * mu_d_mm
+    field = 1 / (1 + np.exp((distance - radius) / (2.0 + mu_rho)))
+    return (field * tissue.mask).astype(np.float32)
+
+
+def write_shard(folder: Path, name: str, tissue: Tissue, samples: int, seed: int) -> Path:
+    """Write a shard as the simulate stage does."""
+    rng = np.random.default_rng(seed)
+    counts = np.zeros((*tissue.grid.shape, samples), np.uint16, order="F")
+    rows = []
+    for index in range(samples):
+        origin = rng.uniform(-12, 12, 3)
+        mu_d, mu_rho = rng.uniform(4, 9), rng.uniform(1, 6)
+        field = blob(tissue, origin, mu_d, mu_rho)
+        counts[..., index] = np.rint(field * 65535)
+        com = centre_of_mass_mm(Volume(field, tissue.grid))
+        row = {"sample": index, "seed": index, "index": index, "mu_d_mm": mu_d, "mu_rho": mu_rho}
+        for axis, letter in enumerate("xyz"):
+            row[f"origin_{letter}_mm"] = origin[axis]
+            row[f"com_{letter}_mm"] = com[axis]
+        rows.append(row)
+    image = nib.Nifti1Image(counts, tissue.grid.affine)
+    image.header.set_data_dtype(np.uint16)
+    image.header.set_slope_inter(1 / 65535, 0)
+    path = folder / f"{name}.nii"
+    # nibabel would divide by the slope on writing, but the counts are already divided.
+    with path.open("wb") as file:
+        header = image.header.copy()
+        header["vox_offset"], header["magic"] = 352, b"n+1"
+        file.write(header.binaryblock + b"\0" * 4 + counts.tobytes(order="F"))
+    pd.DataFrame(rows).to_parquet(path.with_suffix(".parquet"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def tissue() -> Tissue:
+    return make_tissue()
+
+
+@pytest.fixture(scope="session")
+def crop() -> CropSettings:
+    return CropSettings(size=8, spacing_mm=8.0)
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory, tissue) -> Path:
+    """Folder with two training shards, a validation shard and the tissue."""
+    folder = tmp_path_factory.mktemp("shards")
+    tissue.save(folder / "tissue")
+    write_shard(folder, "train-00000", tissue, 6, 0)
+    write_shard(folder, "train-00001", tissue, 5, 1)
+    write_shard(folder, "validation-00000", tissue, 4, 2)
+    return folder
+
+
+@pytest.fixture
+def train_paths(data_dir) -> list[Path]:
+    return sorted(data_dir.glob("train-*.nii"))
+
+
+@pytest.fixture
+def validation_paths(data_dir) -> list[Path]:
+    return sorted(data_dir.glob("validation-*.nii"))
+
+
+@pytest.fixture
+def make_settings(crop):
+    """Settings of a stage with one small model of each kind; keywords change both."""
+
+    def make(**changes) -> TrainSettings:
+        common = {"batch_size": 4, "learning_rate": 3e-3, "epochs": 2} | changes
+        network = SMALL | common.pop("network", {})
+        return TrainSettings(
+            crop=crop,
+            models={
+                name: ModelSettings(architecture=name, network=network, **common)
+                for name in ("convnext-unet", "direct-inverse")
+            },
+        )
+
+    return make
+
+
+@pytest.fixture
+def train(train_paths, validation_paths, data_dir):
+    """Train a small model and return its folder."""
+    from gliofit.train.fit import train_model
+
+    def run(settings, out, name="convnext-unet", seed=0, **options) -> Path:
+        train_model(train_paths, validation_paths, data_dir / "tissue", settings, name, out, seed, **options)
+        return out
+
+    return run

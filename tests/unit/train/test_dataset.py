@@ -1,0 +1,155 @@
+"""Shards as training samples."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_allclose
+
+from gliofit.crop import CropSettings
+from gliofit.errors import InputError
+from gliofit.train.dataset import Batch, ShardDataset, flip
+
+from .conftest import blob, make_tissue, write_shard
+
+
+@pytest.fixture
+def copied(tmp_path, data_dir):
+    for path in data_dir.glob("train-00000.*"):
+        shutil.copy(path, tmp_path)
+    return tmp_path / "train-00000.nii"
+
+
+def test_samples_are_cubes_about_the_stored_centre(train_paths, tissue):
+    fine = CropSettings(size=16, spacing_mm=4.0)
+    data = ShardDataset(train_paths, tissue, fine)
+    assert len(data) == 11
+    batch = data.batch([0, 10])
+    assert batch.tissue.shape == (2, 2, 16, 16, 16)
+    assert batch.concentration.shape == (2, 16, 16, 16)
+    rows = pd.read_parquet(train_paths[1].with_suffix(".parquet"))
+    row = rows.iloc[4]
+    com = row[["com_x_mm", "com_y_mm", "com_z_mm"]].to_numpy(float)
+    centre = data.crops[10].centre_mm
+    assert np.abs(com - centre).max() <= 2.0
+    origin = row[["origin_x_mm", "origin_y_mm", "origin_z_mm"]].to_numpy(float)
+    assert_allclose(batch.theta[1], [*(origin - centre), row["mu_d_mm"], row["mu_rho"]], rtol=1e-5)
+    # The voxel at the origin's position holds the value of the tumour there.
+    full = blob(tissue, origin, row["mu_d_mm"], row["mu_rho"])
+    voxel = np.rint(data.crops[10].grid.world_to_voxel(origin)).astype(int)
+    there = np.rint(tissue.grid.world_to_voxel(data.crops[10].grid.voxel_to_world(voxel))).astype(int)
+    assert batch.concentration[1][tuple(voxel)] == pytest.approx(full[tuple(there)], abs=1e-4)
+
+
+def test_cutting_anew_equals_the_cache(train_paths, tissue, crop):
+    cached = ShardDataset(train_paths, tissue, crop)
+    fresh = ShardDataset(train_paths, tissue, crop, cache_gib=0)
+    order = np.array([3, 10, 0, 7, 5])
+    for threads in (1, 3):
+        for a, b in zip(cached.batches(order, 2), fresh.batches(order, 2, threads), strict=True):
+            for x, y in zip(a, b, strict=True):
+                assert torch.equal(x, y)
+
+
+def test_orientation_of_the_shard_does_not_matter(tmp_path, tissue, crop):
+    samples = []
+    for name, orientation in (("ras", (1, 1, 1)), ("lps", (-1, -1, 1))):
+        (tmp_path / name).mkdir()
+        turned = make_tissue(orientation)
+        path = write_shard(tmp_path / name, "train-00000", turned, 3, 0)
+        samples.append(ShardDataset([path], turned, crop).batch([0, 1, 2]))
+    for a, b in zip(*samples, strict=True):
+        assert_allclose(a, b, atol=1e-4)
+
+
+def test_block_means(train_paths, tissue):
+    coarse = ShardDataset(train_paths, tissue, CropSettings(size=8, spacing_mm=8.0)).batch([2])
+    fine = ShardDataset(train_paths, tissue, CropSettings(size=16, spacing_mm=4.0)).batch([2])
+    blocks = fine.concentration.reshape(8, 2, 8, 2, 8, 2).mean(dim=(1, 3, 5))
+    assert_allclose(coarse.concentration[0], blocks, atol=1e-4)
+
+
+def test_first_samples_only(train_paths, tissue, crop):
+    assert len(ShardDataset(train_paths, tissue, crop, max_samples=7)) == 7
+
+
+def test_fingerprint_tells_data_and_cubes_apart(train_paths, tissue, crop):
+    one = ShardDataset(train_paths, tissue, crop).fingerprint
+    assert one == ShardDataset(train_paths, tissue, crop, cache_gib=0).fingerprint
+    assert one != ShardDataset(train_paths[:1], tissue, crop).fingerprint
+    assert one != ShardDataset(train_paths, tissue, CropSettings(size=16, spacing_mm=4.0)).fingerprint
+
+
+def test_flip_mirrors_arrays_and_origin(train_paths, tissue, crop):
+    batch = ShardDataset(train_paths, tissue, crop).batch([0, 1])
+    mirrored = flip(batch, torch.tensor([[True, False, True], [False, False, False]]))
+    assert torch.equal(mirrored.concentration[0], batch.concentration[0].flip(0, 2))
+    assert torch.equal(mirrored.tissue[0], batch.tissue[0].flip(1, 3))
+    assert torch.equal(mirrored.theta[0], batch.theta[0] * torch.tensor([-1.0, 1.0, -1.0, 1.0, 1.0]))
+    for a, b in zip(mirrored, batch, strict=True):
+        assert torch.equal(a[1], b[1])
+
+
+def test_flipped_sample_equals_the_sample_of_the_mirrored_brain(tmp_path, crop):
+    """Growing in a mirrored brain from a mirrored origin is what the augmentation claims to show."""
+    tissue = make_tissue()
+    path = write_shard(tmp_path, "train-00000", tissue, 1, 0)
+    data = ShardDataset([path], tissue, crop)
+    row = pd.read_parquet(path.with_suffix(".parquet")).iloc[0]
+    centre = data.crops[0].centre_mm
+    mirrored = flip(data.batch([0]), torch.tensor([[True, False, False]]))
+    # The same blob from the flipped theta, on the flipped tissue of the cube.
+    origin = centre + mirrored.theta[0, :3].numpy()
+    index = np.stack(np.meshgrid(*(np.arange(8),) * 3, indexing="ij"), axis=-1)
+    world = data.crops[0].grid.voxel_to_world(index)
+    distance = np.linalg.norm(world - origin, axis=-1)
+    peak = np.unravel_index(distance.argmin(), distance.shape)
+    original = data.batch([0])
+    twin = (7 - peak[0], peak[1], peak[2])
+    assert mirrored.concentration[0][peak] == original.concentration[0][twin]
+    assert row["mu_d_mm"] == pytest.approx(float(mirrored.theta[0, 3]))
+
+
+def test_flip_leaves_its_argument_alone():
+    batch = Batch(torch.rand(1, 2, 4, 4, 4), torch.rand(1, 4, 4, 4), torch.rand(1, 5))
+    copies = [part.clone() for part in batch]
+    flip(batch, torch.ones(1, 3, dtype=torch.bool))
+    assert all(torch.equal(a, b) for a, b in zip(batch, copies, strict=True))
+
+
+def test_missing_shard(tissue, crop, tmp_path):
+    with pytest.raises(InputError, match="not found"):
+        ShardDataset([tmp_path / "train-00000.nii"], tissue, crop)
+    with pytest.raises(InputError, match="no shards"):
+        ShardDataset([], tissue, crop)
+
+
+def test_broken_files_are_named(copied, tissue, crop):
+    raw = copied.read_bytes()
+    for content in (raw[: len(raw) // 2], b"not an image", raw.replace(b"n+1\0", b"zzz\0", 1)):
+        copied.write_bytes(content)
+        with pytest.raises(InputError, match=r"train-00000\.nii"):
+            ShardDataset([copied], tissue, crop)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda table: table.drop(columns="com_y_mm"), "com_y_mm"),
+        (lambda table: table.iloc[1:], "shard|samples"),
+        (lambda table: table.assign(index=0), "once"),
+        (lambda table: table.assign(mu_rho=np.nan), "not finite"),
+    ],
+)
+def test_broken_tables_are_named(copied, tissue, crop, change, problem):
+    path = copied.with_suffix(".parquet")
+    change(pd.read_parquet(path)).to_parquet(path)
+    with pytest.raises(InputError, match=problem):
+        ShardDataset([copied], tissue, crop)
+
+
+def test_other_tissue_is_refused(train_paths, tissue, crop):
+    with pytest.raises(InputError, match="another grid"):
+        ShardDataset(train_paths, tissue.coarsen(2), crop)

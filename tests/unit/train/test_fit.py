@@ -1,0 +1,239 @@
+"""Training: it learns, resumes, stops and never makes a model worse."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from gliofit.errors import InputError
+from gliofit.train import fit
+from gliofit.train.__main__ import main
+from gliofit.train.fit import train_direct_inverse, train_surrogate
+from gliofit.train.schedule import learning_rate_factor
+from gliofit.train.surrogate import load_direct_inverse, load_surrogate
+
+
+def weights(folder):
+    return load_file(folder / "weights.safetensors")
+
+
+def same(a, b):
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+def info(folder):
+    return json.loads((folder / "model.json").read_text())
+
+
+def test_folder_of_a_trained_surrogate(train, make_settings, tmp_path):
+    out = train(make_settings(), tmp_path / "model")
+    assert {p.name for p in out.iterdir()} == {
+        "weights.safetensors",
+        "model.json",
+        "history.parquet",
+        "learning_curve.png",
+    }
+    history = pd.read_parquet(out / "history.parquet")
+    assert list(history["epoch"]) == [0, 1, 2]
+    assert history["best"].any()
+    assert not history["best"].iloc[0]
+    content = info(out)
+    assert content["validation"]["mse"] == pytest.approx(history["validation_loss"][history["best"]].iloc[-1])
+    assert content["validation"]["baseline"]["mse"] > 0
+    assert content["training"]["samples"] == 11
+    assert load_surrogate(out, "cpu").crop.size == 8
+
+
+@pytest.mark.parametrize("name", ["convnext-unet", "direct-inverse"])
+def test_overfits_four_samples(train, make_settings, tmp_path, train_paths, data_dir, name):
+    settings = make_settings(
+        epochs=80,
+        max_samples=4,
+        flip_axes=(),
+        learning_rate=1e-2,
+        schedule="cosine",
+        network={"widths": (8, 16), "layer_scale": 1.0},
+    )
+    fit.train_model(train_paths, train_paths[:1], data_dir / "tissue", settings, name, tmp_path, 0)
+    history = pd.read_parquet(tmp_path / "history.parquet")
+    assert history["train_loss"].iloc[-1] < 0.03 * history["train_loss"].iloc[1]
+
+
+def test_same_seed_same_weights(train, make_settings, tmp_path):
+    one, two, other = (
+        train(make_settings(), tmp_path / name, seed=seed) for name, seed in (("a", 0), ("b", 0), ("c", 1))
+    )
+    assert same(weights(one), weights(two))
+    assert not same(weights(one), weights(other))
+
+
+def test_threads_do_not_change_the_order_of_samples(train, make_settings, tmp_path):
+    settings = make_settings()
+    fresh = settings.model_copy(update={"cache_gib": 0.0})
+    assert same(weights(train(settings, tmp_path / "a")), weights(train(fresh, tmp_path / "b")))
+
+
+@pytest.mark.parametrize("ema", [None, 0.9])
+@pytest.mark.parametrize("after", [2, 3, 4])
+def test_resumed_equals_uninterrupted(train, make_settings, tmp_path, monkeypatch, after, ema):
+    """Stopped in the middle of an epoch (3 steps each) or at its end, it goes on bit for bit."""
+    settings = make_settings(epochs=3, schedule="cosine", ema_decay=ema).model_copy(update={"checkpoint_minutes": 1e-9})
+    whole = train(settings, tmp_path / "whole")
+
+    class Interrupted(Exception):
+        pass
+
+    step, steps = fit._Training._step, 0
+
+    def interrupted(self, batch):
+        nonlocal steps
+        if steps == after:
+            raise Interrupted
+        steps += 1
+        return step(self, batch)
+
+    checkpoint = tmp_path / "checkpoint.pt"
+    with monkeypatch.context() as patch:
+        patch.setattr(fit._Training, "_step", interrupted)
+        with pytest.raises(Interrupted):
+            train(settings, tmp_path / "parts", checkpoint=checkpoint)
+    assert checkpoint.is_file()
+    assert not (tmp_path / "parts").exists()
+    parts = train(settings, tmp_path / "parts", checkpoint=checkpoint)
+    assert same(weights(whole), weights(parts))
+    columns = ["epoch", "steps", "train_loss", "validation_loss", "best"]
+    histories = [pd.read_parquet(folder / "history.parquet")[columns] for folder in (whole, parts)]
+    pd.testing.assert_frame_equal(*histories)
+
+
+def test_finished_training_can_be_prolonged(train, make_settings, tmp_path):
+    checkpoint = tmp_path / "checkpoint.pt"
+    train(make_settings(epochs=1), tmp_path / "a", checkpoint=checkpoint)
+    longer = train(make_settings(epochs=2), tmp_path / "a", checkpoint=checkpoint)
+    assert same(weights(longer), weights(train(make_settings(epochs=2), tmp_path / "b")))
+
+
+def test_checkpoint_of_other_training_or_broken_is_not_used(train, make_settings, tmp_path, caplog):
+    checkpoint = tmp_path / "checkpoint.pt"
+    train(make_settings(), tmp_path / "a", checkpoint=checkpoint)
+    train(make_settings(batch_size=3), tmp_path / "b", checkpoint=checkpoint)
+    assert "other data or settings" in caplog.text
+    checkpoint.write_bytes(b"broken")
+    train(make_settings(), tmp_path / "c", checkpoint=checkpoint)
+    assert "not a readable checkpoint" in caplog.text
+    assert same(weights(tmp_path / "a"), weights(tmp_path / "c"))
+
+
+def test_init_is_never_worse(train, make_settings, tmp_path):
+    start = train(make_settings(epochs=3), tmp_path / "start")
+    before = info(start)["validation"]["mse"]
+    # A learning rate that ruins the network in the first steps.
+    ruined = train(make_settings(init=start, learning_rate=10.0, clip_norm=None), tmp_path / "ruined")
+    assert info(ruined)["validation"]["mse"] == before
+    assert same(weights(ruined), weights(start))
+    better = train(make_settings(init=start, learning_rate=1e-3), tmp_path / "better")
+    assert info(better)["validation"]["mse"] <= before
+    assert info(better)["training"]["init"]["validation"]["mse"] == before
+
+
+def test_zero_epochs_pass_the_model_on(train, make_settings, tmp_path):
+    start = train(make_settings(), tmp_path / "start")
+    out = train(make_settings(init=start, epochs=0), tmp_path / "out")
+    assert same(weights(out), weights(start))
+    assert (out / "learning_curve.png").stat().st_size > 1000
+
+
+def test_init_keeps_the_normalisation_and_widens_the_range(train, make_settings, tmp_path, data_dir):
+    start = train(make_settings(max_samples=3), tmp_path / "start")
+    old, new = (load_surrogate(folder) for folder in (start, train(make_settings(init=start), tmp_path / "new")))
+    assert torch.equal(old.theta_mean, new.theta_mean)
+    assert torch.equal(old.theta_std, new.theta_std)
+    assert (new.theta_low <= old.theta_low).all()
+    assert (new.theta_high > old.theta_high).any()
+
+
+def test_init_of_other_network_is_refused(train, make_settings, tmp_path):
+    start = train(make_settings(), tmp_path / "start")
+    with pytest.raises(InputError, match="has network"):
+        train(make_settings(init=start, network={"widths": (4, 6)}), tmp_path / "out")
+
+
+def test_time_budget_stops_inside_an_epoch(train, make_settings, tmp_path):
+    out = train(make_settings(epochs=10**6, time_budget_minutes=0.02, schedule="cosine"), tmp_path / "out")
+    assert info(out)["training"]["stopped_by"] == "time"
+    assert info(out)["training"]["minutes"] < 0.2
+
+
+def test_patience_stops(train, make_settings, tmp_path):
+    out = train(make_settings(epochs=50, learning_rate=1e-12, patience=2, ema_decay=None), tmp_path / "out")
+    assert info(out)["training"]["stopped_by"] == "patience"
+    assert len(pd.read_parquet(out / "history.parquet")) < 40
+
+
+def test_divergence_keeps_the_best(train, make_settings, tmp_path, monkeypatch):
+    step = fit._Training._step
+
+    def failing(self, batch):
+        return step(self, batch) if self.position.steps < 3 else float("nan")
+
+    monkeypatch.setattr(fit._Training, "_step", failing)
+    out = train(make_settings(epochs=50), tmp_path / "out")
+    assert info(out)["training"]["stopped_by"] == "divergence"
+
+
+def test_bfloat16_on_the_cpu(train, make_settings, tmp_path):
+    out = train(make_settings(precision="bfloat16"), tmp_path / "out")
+    assert np.isfinite(info(out)["validation"]["mse"])
+    assert all(value.dtype == torch.float32 for value in weights(out).values())
+
+
+def test_kinds_are_checked(train_paths, validation_paths, data_dir, make_settings, tmp_path):
+    arguments = (train_paths, validation_paths, data_dir / "tissue", make_settings())
+    with pytest.raises(InputError, match="is a direct-inverse"):
+        train_surrogate(*arguments, "direct-inverse", tmp_path, 0)
+    with pytest.raises(InputError, match=r"not in `train\.models`"):
+        train_direct_inverse(*arguments, "absent", tmp_path, 0)
+    train_direct_inverse(*arguments, "direct-inverse", tmp_path, 0)
+    model = load_direct_inverse(tmp_path)
+    assert model(torch.rand(2, 8, 8, 8), torch.rand(1, 2, 8, 8, 8)).shape == (2, 5)
+    assert info(tmp_path)["validation"]["origin_error_mm"] > 0
+
+
+def test_paper_switches(train, make_settings, tmp_path):
+    settings = make_settings(tissue_input="label", normalise=False)
+    model = load_surrogate(train(settings, tmp_path / "out"))
+    assert model.theta_mean.abs().sum() == 0
+    assert model(torch.rand(1, 2, 8, 8, 8), torch.zeros(1, 5)).shape == (1, 8, 8, 8)
+
+
+def test_learning_rate_schedule():
+    assert learning_rate_factor(0.7, "constant", 0.1) == 1
+    values = [learning_rate_factor(p, "cosine", 0.1) for p in (0, 0.05, 0.1, 0.55, 1, 2)]
+    assert values == pytest.approx([0.01, 0.505, 1, 0.505, 0.01, 0.01])
+
+
+def test_command_line(data_dir, tmp_path, make_settings, capsys):
+    config = tmp_path / "config.yaml"
+    config.write_text("train:\n" + "".join(f"  {line}\n" for line in _yaml(make_settings()).splitlines()))
+    command = ["--config", str(config), "--model", "direct-inverse", "--shards", str(data_dir)]
+    command += ["--tissue", str(data_dir / "tissue"), "--out", str(tmp_path / "out")]
+    assert main([*command, "--epochs", "1", "--card", "--checkpoint", str(tmp_path / "c.pt")]) == 0
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "predicting the training mean" in card
+    assert "mu_rho" in card
+    assert info(tmp_path / "out")["training"]["epochs"] == 1
+    shutil.rmtree(tmp_path / "out")
+    config.write_text("modles: {}")
+    assert main(command) == 2
+    assert "modles" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def _yaml(settings):
+    import yaml
+
+    return yaml.safe_dump(json.loads(settings.model_dump_json()))

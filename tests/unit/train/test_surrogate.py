@@ -1,0 +1,139 @@
+"""Trained networks in physical units, and their folders."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+
+from gliofit.crop import CropSettings
+from gliofit.errors import InputError
+from gliofit.train.architecture import find_architecture
+from gliofit.train.normalisation import Normalisation
+from gliofit.train.surrogate import DirectInverse, Surrogate, load_direct_inverse, load_surrogate, save_model
+
+from .conftest import SMALL
+
+THETAS = np.array([[1.0, -2.0, 0.5, 6.0, 3.0], [-4.0, 2.0, 1.5, 12.0, 4.0], [3.0, 3.0, -3.0, 9.0, 1.0]])
+
+
+def make_model(kind, tissue_input="maps"):
+    name = "convnext-unet" if kind is Surrogate else "direct-inverse"
+    network = find_architecture(name).build(SMALL, kind.tissue_channels(tissue_input), 8, seed=0)
+    return kind(network, Normalisation.of(THETAS), CropSettings(size=8, spacing_mm=4.0), tissue_input).eval()
+
+
+def save(folder, model):
+    name = "convnext-unet" if isinstance(model, Surrogate) else "direct-inverse"
+    save_model(folder, model, {"architecture": name, "network": SMALL})
+
+
+@pytest.fixture
+def tissue_tensor():
+    torch.manual_seed(0)
+    maps = torch.rand(1, 2, 8, 8, 8) / 2
+    maps[..., :3] = 0
+    maps[:, 0, ..., 3], maps[:, 1, ..., 3] = 0.05, 0.04
+    return maps
+
+
+def test_normalisation_round_trip():
+    normalisation = Normalisation.of(THETAS)
+    assert_allclose(normalisation.invert(normalisation.apply(THETAS)), THETAS)
+    assert_allclose(normalisation.apply(THETAS).std(axis=0), 1)
+    again = Normalisation.from_dict(json.loads(json.dumps(normalisation.to_dict())), "model.json")
+    for name in ("mean", "std", "low", "high"):
+        assert_allclose(getattr(again, name), getattr(normalisation, name))
+
+
+def test_normalisation_of_a_constant_parameter_is_finite():
+    assert np.isfinite(Normalisation.of(np.ones((3, 5))).apply(THETAS)).all()
+
+
+def test_raw_normalisation_gives_the_papers_coefficients():
+    raw = Normalisation.of(THETAS, normalise=False)
+    assert_allclose(raw.apply([48.0, -48.0, 31.0, 12.8, 3.8]), [0.2, -0.2, 0.2, 12.8, 3.8])
+
+
+@pytest.mark.parametrize("tissue_input", ["maps", "label"])
+def test_concentration_is_masked_and_bounded(tissue_tensor, tissue_input):
+    model = make_model(Surrogate, tissue_input)
+    out = model(tissue_tensor, torch.tensor(THETAS, dtype=torch.float32))
+    assert out.shape == (3, 8, 8, 8)
+    assert out.min() >= 0
+    assert out.max() <= 1
+    assert (out[..., :4] == 0).all()
+    inside = tissue_tensor.sum(dim=1)[0] >= 0.1
+    assert (out[:, inside] > 0).all()
+
+
+def test_theta_is_differentiable_and_agrees_with_finite_differences(tissue_tensor):
+    model = make_model(Surrogate).double()
+    theta = torch.tensor(THETAS[:1], requires_grad=True)
+
+    def value(point):
+        return model(tissue_tensor.double(), point).square().sum()
+
+    (gradient,) = torch.autograd.grad(value(theta), theta)
+    for k in range(5):
+        step = torch.zeros(1, 5, dtype=torch.float64)
+        step[0, k] = 1e-3
+        with torch.no_grad():
+            slope = (value(theta + step) - value(theta - step)) / 2e-3
+        assert gradient[0, k] == pytest.approx(float(slope), rel=1e-3, abs=1e-8)
+
+
+def test_bound_surrogate_equals_the_call(tissue_tensor):
+    model = make_model(Surrogate)
+    theta = torch.tensor(THETAS, dtype=torch.float32)
+    torch.testing.assert_close(model.bind(tissue_tensor)(theta), model(tissue_tensor, theta))
+
+
+def test_direct_inverse_ignores_concentration_outside_tissue(tissue_tensor):
+    model = make_model(DirectInverse)
+    concentration = torch.rand(2, 8, 8, 8)
+    spilled = concentration.clone()
+    spilled[..., :4] = 1
+    out = model(concentration, tissue_tensor)
+    assert out.shape == (2, 5)
+    torch.testing.assert_close(model(spilled, tissue_tensor), out)
+
+
+def test_wrong_tissue_shape_is_told(tissue_tensor):
+    with pytest.raises(ValueError, match="n = 8"):
+        make_model(Surrogate)(tissue_tensor[..., :4], torch.zeros(1, 5))
+
+
+@pytest.mark.parametrize("kind", [Surrogate, DirectInverse])
+def test_folder_round_trip(tmp_path, kind, tissue_tensor):
+    model = make_model(kind)
+    save(tmp_path, model)
+    loaded = (load_surrogate if kind is Surrogate else load_direct_inverse)(tmp_path, "cpu")
+    assert not loaded.training
+    assert not any(p.requires_grad for p in loaded.parameters())
+    for name in ("theta_mean", "theta_std", "theta_low", "theta_high"):
+        assert torch.equal(getattr(loaded, name), getattr(model, name))
+    assert loaded.crop == model.crop
+    second = torch.tensor(THETAS[:1], dtype=torch.float32) if kind is Surrogate else tissue_tensor
+    first = tissue_tensor if kind is Surrogate else torch.rand(1, 8, 8, 8)
+    torch.testing.assert_close(loaded(first, second), model(first, second))
+
+
+def test_wrong_kind_and_broken_folders_are_told(tmp_path):
+    with pytest.raises(InputError, match=r"model\.json: file not found"):
+        load_surrogate(tmp_path)
+    save(tmp_path, make_model(Surrogate))
+    with pytest.raises(InputError, match="not a direct inverse"):
+        load_direct_inverse(tmp_path)
+    weights = tmp_path / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(InputError, match=r"weights\.safetensors"):
+        load_surrogate(tmp_path)
+    weights.unlink()
+    with pytest.raises(InputError, match=r"weights\.safetensors"):
+        load_surrogate(tmp_path)
+    info = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps(info | {"format": 99}))
+    with pytest.raises(InputError, match="format 99"):
+        load_surrogate(tmp_path)
