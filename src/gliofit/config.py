@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
-from pydantic_core import PydanticUndefined
+from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from gliofit.atlas.settings import AtlasSettings
 from gliofit.errors import InputError
@@ -185,7 +185,15 @@ def describe_keys(model: type[BaseModel] = Config, prefix: str = "") -> Iterator
         mapping = _is_mapping(field.annotation)
         yield key, _type_text(field), _default_text(field), field.description or ""
         for child in inner:
-            yield from describe_keys(child, f"{key}.<name>." if mapping else f"{key}.")
+            below = f"<{_discriminator(child) or 'name'}>." if mapping else ""
+            yield from describe_keys(child, f"{key}.{below}")
+
+
+def _discriminator(model: type[BaseModel]) -> str | None:
+    """What tells a model from its alternatives in a mapping: the only value that its first key may have."""
+    first = next(iter(model.model_fields.values()))
+    values = typing.get_args(first.annotation) if typing.get_origin(first.annotation) is Literal else ()
+    return f"{next(iter(model.model_fields))}: {values[0]}" if len(values) == 1 else None
 
 
 def _is_mapping(annotation: Any) -> bool:
@@ -212,18 +220,20 @@ def _annotation_text(annotation: Any) -> str:
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if annotation is type(None):
         return "null"
+    if annotation is Any:
+        return "value"
     if origin is Literal:
         return ", ".join(f"`{argument}`" for argument in arguments)
     if origin is typing.Annotated:
         return _annotation_text(arguments[0])
     if origin in (typing.Union, types.UnionType):
-        return " or ".join(_annotation_text(argument) for argument in arguments)
+        return " or ".join(dict.fromkeys(_annotation_text(argument) for argument in arguments))
     if origin in (list, tuple, set, frozenset):
         inner = dict.fromkeys(_annotation_text(argument) for argument in arguments if argument is not Ellipsis)
         count = f"{len(arguments)} of " if origin is tuple and Ellipsis not in arguments else "list of "
         return count + " / ".join(inner)
     if _is_mapping(annotation):
-        return f"names, each with {_annotation_text(arguments[1])}" if arguments else "names and values"
+        return f"names, each with {_annotation_text(arguments[1])}" if arguments else "values by name"
     if isinstance(annotation, type):
         if issubclass(annotation, BaseModel):
             return "section"
@@ -242,4 +252,4 @@ def _default_text(field: Any) -> str:
         return ""
     if isinstance(value, Mapping) and any(isinstance(item, BaseModel) for item in value.values()):
         return ", ".join(f"`{name}`" for name in value)
-    return f"`{json.dumps(value, default=str)}`"
+    return f"`{json.dumps(to_jsonable_python(value))}`"
