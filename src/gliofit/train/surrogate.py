@@ -102,7 +102,8 @@ class Surrogate(_Model):
 
         def concentration(theta: Tensor) -> Tensor:
             logits = self.network.decode(features, (theta - self.theta_mean) / self.theta_std)
-            return torch.sigmoid(logits.float()) * mask
+            # Mixed precision ends here; double precision stays.
+            return torch.sigmoid(logits.to(torch.promote_types(logits.dtype, torch.float32))) * mask
 
         return concentration
 
