@@ -108,7 +108,7 @@ def _title(label: str, role: str) -> str:
     """A method's name on two lines where it has two parts."""
     if role == "reference":
         return f"Reference:\n{label}"
-    return label.replace(" on ", " on\n", 1).replace(" (", "\n(", 1)
+    return label.replace(" on ", " on\n", 1) if " on " in label else label.replace(" (", "\n(", 1)
 
 
 def choose_cases(metrics: pd.DataFrame, settings: PublishSettings) -> list[str]:
@@ -206,7 +206,8 @@ def _window(data: NDArray[Any]) -> NDArray[np.float32]:
     if inside.size == 0:
         return np.zeros_like(values)
     low, high = np.percentile(inside, [1, 99.5])
-    scaled = np.clip((values - low) / max(float(high - low), 1e-6), 0, 1)
+    # An image of one value (tissue of one kind) is drawn in a middle grey.
+    scaled = np.clip((values - low) / float(high - low), 0, 1) if high > low else np.full_like(values, 0.5)
     return np.where(values != 0, 0.12 + 0.88 * scaled, 0).astype(np.float32)
 
 

@@ -167,7 +167,8 @@ def to_latex_table(heading: str, panels: Sequence[Panel], notes: Sequence[str], 
         r"% \usepackage{booktabs,graphicx}",
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{to_latex(heading)}.}}",
+        # LaTeX counts tables by itself.
+        rf"\caption{{{to_latex(heading.split('. ', 1)[-1])}.}}",
         rf"\label{{tab:{label}}}",
     ]
     for panel in panels:

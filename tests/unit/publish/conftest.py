@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -90,6 +92,12 @@ def make_cohort(folder, cohort, scales, n, failed=(), truth=False):
 
 
 @pytest.fixture(scope="session")
+def fakes():
+    """The functions and constants of this file, which test modules cannot import."""
+    return sys.modules[__name__]
+
+
+@pytest.fixture(scope="session")
 def synthetic_dir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("synthetic")
     return make_cohort(folder, "synthetic", SCALES, 6, failed={(2, "gradient-surrogate")})
@@ -108,7 +116,7 @@ def ball(centre, radius):
 def write_patient(case_root, forward_root, case, methods, failed=()):
     """A round brain whose patient's right half is brighter, with a tumour on the patient's left, in front."""
     rng = np.random.default_rng(1)
-    x, y, _ = GRID.voxel_to_world(np.indices(GRID.shape).reshape(3, -1).T).T.reshape(3, *GRID.shape)
+    x = GRID.voxel_to_world(np.indices(GRID.shape).reshape(3, -1).T)[:, 0].reshape(GRID.shape)
     brain = ball((24, 28, 20), 22) > 0.3
     t1 = np.where(brain, np.where(x > 0, 900, 500) + 60 * rng.random(GRID.shape), 0).astype(np.float32)
     write_volume(case_root / case / "t1.nii.gz", Volume(t1, GRID))
@@ -118,5 +126,7 @@ def write_patient(case_root, forward_root, case, methods, failed=()):
     segmentation = np.where(field > 0.3, 2, 0) + (field > 0.7)
     write_volume(case_root / case / "segmentation.nii.gz", Volume(segmentation.astype(np.uint8), GRID))
     for i, method in enumerate(methods):
-        data = np.zeros_like(field) if method in failed else ball(centre + [0, 0.5 * i, 0], 7 + 0.4 * i) * brain
+        data = (
+            np.zeros_like(field) if method in failed else ball(centre + np.array([0, 0.5 * i, 0]), 7 + 0.4 * i) * brain
+        )
         write_volume(forward_root / case / method / "concentration.nii.gz", Volume(data.astype(np.float32), GRID))

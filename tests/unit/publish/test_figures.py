@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import shutil
+
+import nibabel as nib
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from gliofit.errors import InputError
+from gliofit.grid import Volume
+from gliofit.io import read_table, read_volume, write_table, write_volume
+from gliofit.publish.figure3 import draw_figure3
+from gliofit.publish.figure4 import _load_view, choose_cases, draw_figure4
+from gliofit.publish.figure7 import draw_figure7
+from gliofit.publish.settings import PublishSettings
+
+SETTINGS = PublishSettings(dpi=50)
+
+
+@pytest.fixture(scope="module")
+def roots(tmp_path_factory, fakes):
+    root = tmp_path_factory.mktemp("images")
+    for i in range(3):
+        failed = ("lmi",) if i == 1 else ()
+        fakes.write_patient(root / "register", root / "forward", f"patient-{i:05d}", fakes.PATIENT_SCALES, failed)
+    return root / "register", root / "forward"
+
+
+def test_figure3_is_written_and_repeats_byte_by_byte(tmp_path, synthetic_dir):
+    for name in ("first", "second"):
+        draw_figure3(synthetic_dir, tmp_path / name, SETTINGS)
+    for kind in ("png", "svg"):
+        first, second = ((tmp_path / name / f"figure3.{kind}").read_bytes() for name in ("first", "second"))
+        assert first == second
+    assert imread(tmp_path / "first" / "figure3.png").shape[1] == 525
+    svg = (tmp_path / "first" / "figure3.svg").read_text()
+    assert svg.startswith("<?xml")
+
+
+def test_figure3_copes_with_zero_errors_and_methods_without_a_score(tmp_path, synthetic_dir):
+    metrics = read_table(synthetic_dir / "metrics.parquet")
+    metrics.loc[metrics["method"] == "oracle", "mse_volume"] = 0.0
+    metrics.loc[metrics["method"] == "direct", "mse_volume"] = np.nan
+    metrics.loc[metrics["method"] == "direct", "status"] = "failed"
+    write_table(tmp_path / "metrics.parquet", metrics)
+    draw_figure3(tmp_path, tmp_path, SETTINGS)
+    assert (tmp_path / "figure3.png").is_file()
+
+
+def test_figure7(tmp_path, patients_dir):
+    draw_figure7(patients_dir, tmp_path, SETTINGS)
+    assert (tmp_path / "figure7.svg").is_file()
+
+
+def test_figure4(tmp_path, patients_dir, roots):
+    settings = PublishSettings(dpi=50, figure4_methods=["hybrid-com", "lmi"], figure4_patients=2)
+    draw_figure4(patients_dir, *roots, tmp_path, settings)
+    assert imread(tmp_path / "figure4.png").ndim == 3
+    assert (tmp_path / "figure4.svg").is_file()
+
+
+def test_slices_are_radiological_whatever_the_order_of_the_voxels(tmp_path, roots, fakes):
+    """The brain's right half is bright and the tumour left in front: bright left, tumour right and up."""
+    source, folder = roots[0] / "patient-00000", tmp_path / "case"
+    shutil.copytree(source, folder)
+    for path in folder.glob("*.nii.gz"):
+        volume = read_volume(path)
+        data, affine = np.asarray(volume.data).transpose(2, 0, 1)[::-1], fakes.GRID.affine[:, [2, 0, 1, 3]].copy()
+        affine[:3, 3] += affine[:3, 0] * (data.shape[0] - 1)
+        affine[:, 0] *= -1
+        image = nib.Nifti1Image(np.ascontiguousarray(data), affine)
+        nib.save(image, path)
+    views = [_load_view(case) for case in (source, folder)]
+    assert views[0].background == pytest.approx(views[1].background)
+    image, whole = views[0].background, views[0].whole
+    half = image.shape[0] // 2
+    assert image[:half].mean() > 1.5 * image[half:].mean()
+    x, y = np.argwhere(whole).mean(axis=0) / image.shape
+    assert x > 0.6
+    assert y > 0.6
+    assert views[0].height_mm == pytest.approx(8)
+
+
+def test_view_falls_back_to_tissue_and_refuses_a_case_without_tumour(tmp_path, roots, fakes):
+    folder = tmp_path / "case"
+    shutil.copytree(roots[0] / "patient-00000", folder)
+    (folder / "t1.nii.gz").unlink()
+    assert _load_view(folder).background.max() > 0.5
+    write_volume(folder / "segmentation.nii.gz", Volume(np.zeros(fakes.GRID.shape, np.uint8), fakes.GRID))
+    with pytest.raises(InputError, match="no tumour"):
+        _load_view(folder)
+
+
+def test_cases_are_the_named_ones_or_spread_from_best_to_worst(patients_dir):
+    metrics = read_table(patients_dir / "metrics.parquet")
+    errors = metrics[metrics["method"] == "hybrid-com"].set_index("case")["mse_volume"].sort_values()
+    assert choose_cases(metrics, PublishSettings()) == list(errors.index)
+    assert choose_cases(metrics, PublishSettings(figure4_patients=2)) == [errors.index[0], errors.index[-1]]
+    assert choose_cases(metrics, PublishSettings(figure4_cases=["patient-00001"])) == ["patient-00001"]
+    with pytest.raises(InputError, match="is no case"):
+        choose_cases(metrics, PublishSettings(figure4_cases=["nobody"]))
+    metrics["mse_volume"] = np.nan
+    assert choose_cases(metrics, PublishSettings(figure4_patients=1)) == ["patient-00000"]
+    with pytest.raises(InputError, match="no cases"):
+        choose_cases(metrics.iloc[:0], PublishSettings())
+
+
+def test_unknown_method_is_refused(tmp_path, patients_dir, roots):
+    with pytest.raises(InputError, match="is no method"):
+        draw_figure4(patients_dir, *roots, tmp_path, PublishSettings(figure4_methods=["nothing"]))

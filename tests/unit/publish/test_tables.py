@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+import pytest
+
+from gliofit.io import read_table
+from gliofit.publish.names import METHOD_NAMES, method_name, method_styles
+from gliofit.publish.settings import PublishSettings
+from gliofit.publish.tables import write_table3, write_tables
+
+SETTINGS = PublishSettings()
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory, synthetic_dir, patients_dir):
+    out = tmp_path_factory.mktemp("tables")
+    write_tables(synthetic_dir, patients_dir, out, SETTINGS)
+    return out
+
+
+def text(folder, name):
+    return (folder / name).read_text(encoding="utf-8")
+
+
+def line_of(markdown, method, kind="this run"):
+    rows = [[c.strip() for c in line.strip("|").split("|")] for line in markdown.splitlines() if line.startswith("|")]
+    start = next(i for i, row in enumerate(rows) if row[0] == METHOD_NAMES[method])
+    return next(row for row in rows[start:] if row[1] == kind)
+
+
+def test_all_forms_of_all_tables_are_written(tables):
+    assert sorted(path.name for path in tables.iterdir()) == sorted(
+        f"table{i}.{kind}" for i in (1, 2, 3) for kind in ("csv", "md", "tex", "html")
+    )
+
+
+def test_csv_holds_plain_numbers_beside_the_papers(fakes, tables, synthetic_dir):
+    csv = pd.read_csv(tables / "table2.csv").set_index("method")
+    assert list(csv.index) == [*fakes.SCALES]
+    metrics = read_table(synthetic_dir / "metrics.parquet")
+    own = metrics[metrics["method"] == "direct"]
+    assert csv.loc["direct", "mse_volume_mean"] == pytest.approx(own["mse_volume"].mean())
+    assert csv.loc["direct", "mse_volume_median"] == pytest.approx(own["mse_volume"].median())
+    assert csv.loc["direct", "mse_crop_standard_error"] == pytest.approx(own["mse_crop"].sem())
+    assert csv.loc["direct", "paper_mse_volume_mean"] == 4.81e-3
+    assert csv.loc["direct", "paper_n"] == 500
+    assert csv.loc["gradient-surrogate", ["mse_volume_n", "n_cases", "n_failed"]].tolist() == [5, 6, 1]
+    assert csv.loc["oracle", "role"] == "oracle"
+
+
+def test_markdown_shows_this_run_and_the_paper_with_best_and_second(tables):
+    markdown = text(tables, "table2.md")
+    panel = markdown.split("## (b)")[0]
+    assert line_of(panel, "gauss-newton")[4].startswith("**(")
+    assert "·10⁻" in line_of(panel, "gauss-newton")[4]
+    assert line_of(panel, "cmaes-solver")[4].startswith("<u>")
+    assert line_of(panel, "cmaes-solver", "paper")[4] == "0.340 ± 0.080"
+    assert line_of(panel, "direct", "paper")[4] == r"4.81 ± 0.20\*"
+    assert line_of(panel, "direct", "paper")[2] == "500"
+    assert "**" not in line_of(panel, "oracle")[4]
+    assert line_of(panel, "gradient-surrogate")[2:4] == ["5", "1"]
+    assert "(c) Whole volume, this run, on the 5 cases" in markdown
+
+
+def test_every_line_of_a_markdown_table_has_the_same_cells(tables):
+    for i in (1, 2, 3):
+        for block in re.split(r"\n\n", text(tables, f"table{i}.md")):
+            counts = {line.count("|") for line in block.splitlines() if line.startswith("|")}
+            assert len(counts) <= 1
+
+
+def test_latex_is_balanced_and_escaped(tables):
+    for i in (1, 2, 3):
+        tex = text(tables, f"table{i}.tex")
+        assert tex.count("{") == tex.count("}")
+        for name in ("table", "tabular", "minipage"):
+            assert tex.count(rf"\begin{{{name}}}") == tex.count(rf"\end{{{name}}}")
+        assert re.sub(r"\\.", "", tex).count("$") % 2 == 0
+        lines = [line for line in tex.splitlines() if line.endswith(r"\\")]
+        widths = [len(re.findall(r"(?<!\\)&", line)) for line in lines]
+        specs = [len(spec) - 1 for spec in re.findall(r"\\begin\{tabular\}\{(l+r+)\}", tex)]
+        assert set(widths) == set(specs)
+        # Only typographic quotes, which every TeX reads, are left outside ASCII.
+        assert not set(re.sub(r"[’]", "", tex)) - set(map(chr, range(128)))
+
+
+def test_notes_say_domain_observation_choice_and_how_few_cases(tables):
+    markdown = text(tables, "table2.md")
+    assert "240 × 240 × 155 mm" in markdown
+    assert "4.26 times" in markdown
+    assert "Few cases (n = 6)" in markdown
+    assert "below 0.031" in markdown
+    assert re.search(r"Hybrid keeps, .* in \d of 6 cases", markdown)
+    assert "Observed by the methods – the concentration: CMA-ES on solver" in markdown
+    assert "Oracle" in markdown
+    assert "5.21 %" in text(tables, "table1.md")
+    assert "may be a misprint" in text(tables, "table3.md")
+    assert "the tumour segmentation: CMA-ES on solver" in text(tables, "table3.md")
+
+
+def test_reference_row_has_dice_only(tables):
+    panel = text(tables, "table3.md").split("## (b)")[0]
+    row = next(line for line in panel.splitlines() if "(reference)" in line)
+    cells = [c.strip() for c in row.strip("|").split("|")]
+    assert cells[4:9] == ["–"] * 5
+    assert cells[9].startswith("8")
+    # It has nothing to show in the other panels.
+    assert "(reference)" not in text(tables, "table3.md").split("## (b)")[1]
+
+
+def test_table1_gives_the_papers_origin_as_a_range_in_mm(tables):
+    assert line_of(text(tables, "table1.md"), "gradient-surrogate", "paper")[-1] == "10.4–16.1"
+    assert (
+        "oracle" not in pd.read_csv(tables / "table1.csv").dropna(subset="mu_d_relative_error_mean")["method"].tolist()
+    )
+
+
+def test_stars_follow_the_corrected_tests(fakes, tmp_path):
+    folder = fakes.make_cohort(tmp_path / "many", "synthetic", fakes.SCALES, 40)
+    write_tables(folder, None, tmp_path, SETTINGS)
+    markdown = text(tmp_path, "table2.md")
+    assert line_of(markdown, "direct")[4].endswith(r"\*†")
+    assert "*" not in line_of(markdown, "hybrid")[4].replace("**", "")
+    assert "Few cases" not in markdown
+
+
+def test_phantom_patients_get_a_panel_of_their_own(fakes, tmp_path):
+    folder = fakes.make_cohort(tmp_path / "phantoms", "patients", fakes.PATIENT_SCALES, 2, truth=True)
+    write_table3(folder, tmp_path, SETTINGS)
+    panel = text(tmp_path, "table3.md").split("## Phantom patients")[1]
+    assert "CMA-ES on solver (reference) | this run | 2" in panel
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_one_or_two_cases_are_enough(fakes, tmp_path, n):
+    folder = fakes.make_cohort(tmp_path / "few", "synthetic", fakes.SCALES, n)
+    write_tables(folder, None, tmp_path, SETTINGS)
+    assert f"Few cases (n = {n})" in text(tmp_path, "table2.md")
+
+
+def test_all_methods_failed(fakes, tmp_path):
+    failed = {(i, method) for i in range(2) for method in fakes.SCALES}
+    folder = fakes.make_cohort(tmp_path / "failed", "synthetic", fakes.SCALES, 2, failed=failed)
+    write_tables(folder, None, tmp_path, SETTINGS)
+    assert line_of(text(tmp_path, "table2.md"), "direct")[2:5] == ["0", "2", "–"]
+
+
+def test_without_a_cohort_the_papers_numbers_stand_alone(tmp_path):
+    write_tables(None, None, tmp_path, SETTINGS)
+    for i in (1, 2, 3):
+        markdown = text(tmp_path, f"table{i}.md")
+        assert "not part of the run" in markdown
+        assert "this run |" not in markdown
+    assert pd.read_csv(tmp_path / "table3.csv")["paper_mse_volume_mean"].notna().all()
+
+
+def test_names_and_styles():
+    assert method_name("hybrid-com") == "Hybrid (COM)"
+    assert method_name("my-new-method") == "My new method"
+    assert method_name("hybrid", {"hybrid": "Ours"}) == "Ours"
+    styles = method_styles([*METHOD_NAMES, "my-new-method"])
+    assert len({(style.colour, style.line) for style in styles.values()}) == len(styles)
+    assert method_styles(["direct"])["direct"] == styles["direct"]
