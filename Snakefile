@@ -21,6 +21,9 @@ pathvars:
     benchmarks=f"results/{config.get('run', 'demo')}/benchmarks",
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/atlas.smk"
 include: "workflow/rules/register.smk"
@@ -36,7 +39,13 @@ include: "workflow/rules/collect.smk"
 rule all:
     default_target: True
     input:
+        rules.atlas_all.input,
+        rules.register_all.input if "patients" in COHORTS else [],
+        rules.simulate_all.input,
+        rules.train_all.input,
+        rules.invert_all.input,
+        rules.forward_all.input,
+        rules.evaluate_all.input,
         rules.tables.input,
         rules.figures.input,
-        rules.checks.input,
     localrule: True

@@ -233,7 +233,7 @@ def _annotation_text(annotation: Any) -> str:
         count = f"{len(arguments)} of " if origin is tuple and Ellipsis not in arguments else "list of "
         return count + " / ".join(inner)
     if _is_mapping(annotation):
-        return f"names, each with {_annotation_text(arguments[1])}" if arguments else "values by name"
+        return f"{_annotation_text(arguments[1])} by name" if arguments else "values by name"
     if isinstance(annotation, type):
         if issubclass(annotation, BaseModel):
             return "section"

@@ -1,4 +1,8 @@
-"""Targets to ask for by name: `snakemake register_all` does what registration needs and stops there."""
+"""Targets to ask for by name: `snakemake register_all` does what registration needs and stops there.
+
+They list every file of their stage, not the last ones only: Snakemake makes a missing file again only where somebody
+asks for it, and so a deleted intermediate and what depends on it, and nothing else, is made again.
+"""
 
 
 rule atlas_all:
@@ -9,59 +13,54 @@ rule atlas_all:
 
 rule register_all:
     input:
-        every("<results>/register/patients/{case}/qc.png", ["patients"]),
+        every(rules.register_patient.output, ["patients"]),
+        every(rules.make_phantom.output, ["patients"]) if ARE_PHANTOMS else [],
     localrule: True
 
 
 rule simulate_all:
     input:
+        rules.coarsen_atlas.output,
         rules.report_pilot.output,
-        shards("train") + shards("validation"),
-        every("<results>/simulate/synthetic/{case}/concentration.nii.gz", ["synthetic"]),
+        collect(rules.simulate_shard.output, shard=shards_in_use()),
+        every(rules.extract_case.output, ["synthetic"]),
     localrule: True
 
 
 rule train_all:
     input:
-        collect("<results>/train/{model}/weights.safetensors", model=networks_in_use()),
+        collect(rules.train_model.output, model=networks_in_use()),
     localrule: True
 
 
 rule invert_all:
     input:
-        every("<results>/invert/{cohort}/{case}/{method}/parameters.parquet"),
+        every(rules.invert_case.output),
     localrule: True
 
 
 rule forward_all:
     input:
-        every("<results>/forward/{cohort}/{case}/{estimate}/concentration.nii.gz"),
+        every(rules.run_forward.output),
     localrule: True
 
 
 rule evaluate_all:
     input:
-        collect("<results>/evaluate/{cohort}/metrics.parquet", cohort=COHORTS),
-    localrule: True
-
-
-rule checks:
-    input:
-        every("<results>/register/patients/{case}/qc.png", ["patients"]),
-        rules.report_pilot.output if networks_in_use() or "synthetic" in COHORTS else [],
-        collect("<results>/train/{model}/learning_curve.png", model=networks_in_use()),
-    """What a careful reader looks at first: registrations, theta distribution, learning curves."""
+        every(rules.evaluate_case.output),
+        collect(rules.evaluate_cohort.output, cohort=COHORTS),
     localrule: True
 
 
 rule tables:
     input:
-        collect("<results>/publish/tables/table{number}.csv", number=tables_in_use()),
+        collect(rules.write_table.output, number=tables_in_use()),
     localrule: True
 
 
 rule figures:
     input:
-        "<results>/publish/figures/figure3.png",
-        "<results>/publish/figures/figure4.png" if "patients" in COHORTS else [],
+        rules.draw_figure3.output,
+        rules.draw_figure4.output if "patients" in COHORTS else [],
+        rules.draw_figure7.output if "patients" in COHORTS else [],
     localrule: True

@@ -209,6 +209,15 @@ def shards(split):
     ]
 
 
+def shards_in_use():
+    """Names of all shards that the run needs."""
+    splits = [
+        *(["train", "validation"] if networks_in_use() else []),
+        *(["test"] if "synthetic" in COHORTS else []),
+    ]
+    return [name for split in splits for name in CONFIG.simulate.shard_names(split)]
+
+
 def initial_model(wildcards):
     """Files of the model that training starts from, if it does."""
     folder = CONFIG.train.models[wildcards.model].init
@@ -308,10 +317,11 @@ def of_cases(pattern):
     ]
 
 
-def every(pattern, cohorts=("synthetic", "patients")):
-    """A file of every case of the run's cohorts; `{estimate}` and `{method}` in the pattern are filled in as well."""
+def every(patterns, cohorts=("synthetic", "patients")):
+    """Files of every case of the run's cohorts; `{estimate}` and `{method}` in a pattern are filled in as well."""
     return [
         pattern.format(cohort=cohort, case=case, method=method, estimate=estimate)
+        for pattern in patterns
         for cohort in COHORTS
         if cohort in cohorts
         for case in CASES[cohort]
@@ -342,6 +352,6 @@ def cohort_of_table(wildcards):
     return {cohort: evaluated(cohort)} if cohort in COHORTS else {}
 
 
-def all_cohorts(wildcards):
-    """Evaluations of all cohorts of the run, by cohort."""
-    return {cohort: evaluated(cohort) for cohort in COHORTS}
+def cohort_of_figure3():
+    """Cohort whose errors figure 3 shows: the synthetic one where there is one, as in the paper."""
+    return "synthetic" if "synthetic" in COHORTS else COHORTS[0]

@@ -8,7 +8,7 @@ rule write_table:
     output:
         csv=report(
             "<results>/publish/tables/table{number}.csv",
-            caption="../report/table{number}.rst",
+            caption="../report/table.rst",
             category="Tables",
             labels={"table": "{number}", "format": "CSV"},
         ),
@@ -31,10 +31,10 @@ rule write_table:
         "../scripts/write_table.py"
 
 
-rule plot_figure3:
+rule draw_figure3:
     """Distributions of errors per method."""
     input:
-        unpack(all_cohorts),
+        evaluated(cohort_of_figure3()),
     output:
         png=report(
             "<results>/publish/figures/figure3.png",
@@ -44,9 +44,9 @@ rule plot_figure3:
         ),
         svg="<results>/publish/figures/figure3.svg",
     log:
-        "<logs>/publish/plot_figure3.log",
+        "<logs>/publish/draw_figure3.log",
     benchmark:
-        "<benchmarks>/publish/plot_figure3.tsv"
+        "<benchmarks>/publish/draw_figure3.tsv"
     conda:
         "../../envs/core.yaml"
     threads: 1
@@ -57,18 +57,18 @@ rule plot_figure3:
         settings=lookup("publish", within=config),
         stage_version=STAGE_VERSIONS["publish"],
     script:
-        "../scripts/plot_figure3.py"
+        "../scripts/draw_figure3.py"
 
 
-rule plot_figure4:
+rule draw_figure4:
     """Patients by methods: axial slices with contours."""
     input:
-        metrics="<results>/evaluate/patients/metrics.parquet",
-        images=every("<results>/register/patients/{case}/t1.nii.gz", ["patients"]),
+        evaluated("patients"),
+        images=every(["<results>/register/patients/{case}/t1.nii.gz"], ["patients"]),
         segmentations=every(
             "<results>/register/patients/{case}/segmentation.nii.gz", ["patients"]
         ),
-        labels=every("<results>/register/patients/{case}/labels.nii.gz", ["patients"]),
+        labels=every(["<results>/register/patients/{case}/labels.nii.gz"], ["patients"]),
         concentrations=every(
             "<results>/forward/{cohort}/{case}/{method}/concentration.nii.gz",
             ["patients"],
@@ -82,9 +82,9 @@ rule plot_figure4:
         ),
         svg="<results>/publish/figures/figure4.svg",
     log:
-        "<logs>/publish/plot_figure4.log",
+        "<logs>/publish/draw_figure4.log",
     benchmark:
-        "<benchmarks>/publish/plot_figure4.tsv"
+        "<benchmarks>/publish/draw_figure4.tsv"
     conda:
         "../../envs/core.yaml"
     threads: 1
@@ -95,4 +95,33 @@ rule plot_figure4:
         settings=lookup("publish", within=config),
         stage_version=STAGE_VERSIONS["publish"],
     script:
-        "../scripts/plot_figure4.py"
+        "../scripts/draw_figure4.py"
+
+
+rule draw_figure7:
+    """Dice over thresholds, patients."""
+    input:
+        evaluated("patients"),
+    output:
+        png=report(
+            "<results>/publish/figures/figure7.png",
+            caption="../report/figure7.rst",
+            category="Figures",
+            labels={"figure": "7", "what": "Dice over thresholds"},
+        ),
+        svg="<results>/publish/figures/figure7.svg",
+    log:
+        "<logs>/publish/draw_figure7.log",
+    benchmark:
+        "<benchmarks>/publish/draw_figure7.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        settings=lookup("publish", within=config),
+        stage_version=STAGE_VERSIONS["publish"],
+    script:
+        "../scripts/draw_figure7.py"

@@ -1,0 +1,18 @@
+"""Rule draw_figure4.
+
+Input: the evaluation of the patients, their images and all final runs on them. Output: figure 4, patients by methods
+(PNG and SVG).
+"""
+
+from pathlib import Path
+
+from gliofit.workflow import job
+
+with job(snakemake) as run:
+    from gliofit.publish.figure4 import draw_figure4
+    from gliofit.publish.settings import PublishSettings
+
+    evaluation = Path(run.input[0]).parent
+    case_root = Path(run.input.images[0]).parents[1]
+    forward_root = Path(run.input.concentrations[0]).parents[2]
+    draw_figure4(evaluation, case_root, forward_root, run.folder, PublishSettings(**run.params.settings))
