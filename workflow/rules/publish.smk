@@ -6,11 +6,12 @@ rule write_table:
     input:
         unpack(cohort_of_table),
     output:
-        csv=report(
-            "<results>/publish/tables/table{number}.csv",
+        csv="<results>/publish/tables/table{number}.csv",
+        html=report(
+            "<results>/publish/tables/table{number}.html",
             caption="../report/table.rst",
             category="Tables",
-            labels={"table": "{number}", "format": "CSV"},
+            labels={"table": "{number}"},
         ),
         markdown="<results>/publish/tables/table{number}.md",
         latex="<results>/publish/tables/table{number}.tex",

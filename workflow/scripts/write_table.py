@@ -1,6 +1,6 @@
 """Rule write_table.
 
-Input: the evaluation of a cohort. Output: one of the paper's tables as CSV, Markdown and LaTeX.
+Input: the evaluation of a cohort. Output: one of the paper's tables as CSV, HTML, Markdown and LaTeX.
 """
 
 from pathlib import Path

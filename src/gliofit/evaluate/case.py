@@ -288,7 +288,9 @@ def _dice_scores(estimate: NDArray[np.float32], target: _Target, thresholds: NDA
     else:
         whole = core = np.full(thresholds.shape, np.nan)
         whole_033 = core_060 = float("nan")
-    best = float(np.nanmax(whole)) if np.isfinite(whole).any() else float("nan")
+    # The named threshold lies between those of the curve; the best is not to be worse than it.
+    tried = np.append(whole, whole_033)
+    best = float(np.nanmax(tried)) if np.isfinite(tried).any() else float("nan")
     scores = {"dice_whole_033": float(whole_033), "dice_core_060": float(core_060), "dice_whole_best": best}
     return {"scores": scores, "threshold": thresholds, "dice_whole": whole, "dice_core": core}
 
