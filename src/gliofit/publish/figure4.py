@@ -264,7 +264,7 @@ def _draw_method(axes: Axes, view: _View, folder: Path, scores: pd.DataFrame) ->
 def _scores_text(row: pd.Series) -> str:
     parts = []
     if np.isfinite(row["mse_volume"]):
-        parts.append(f"MSE {format_quantity(row['mse_volume'] * 1e3)}·10⁻³")
+        parts.append(f"MSE {format_quantity(row['mse_volume'])}")
     if np.isfinite(row["dice_whole_033"]):
         parts.append(f"Dice {row['dice_whole_033']:.2f}")
     return ", ".join(parts) or " "

@@ -397,7 +397,6 @@ def _common_notes(cohort: _Cohort, paper: Mapping[str, PaperRow], settings: Publ
     if len(unsettled):
         counts = ", ".join(f"{method_name(str(m), settings.method_names)} {k}" for m, k in unsettled.items())
         notes.append(f"Scored although the search had not converged within its budget (cases): {counts}.")
-    notes.append("A power of ten in a cell multiplies that of its column.")
     if cohort.against is not None:
         others = int(cohort.tests["method"].nunique())
         against = method_name(cohort.against, settings.method_names)
@@ -472,6 +471,9 @@ def _write(
 ) -> None:
     """Write one table in its four forms."""
     out_dir = Path(out_dir)
+    cells = [cell.text for panel in panels for group in panel.groups for line in group for cell in line.cells]
+    if any("·10" in cell for cell in cells):
+        notes = [*notes, "A power of ten in a cell multiplies that of its column."]
     texts = {
         "md": to_markdown(heading, panels, notes),
         "html": to_html(heading, panels, notes),
