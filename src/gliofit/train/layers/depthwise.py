@@ -9,99 +9,57 @@ is one offset in the flattened volume, so that all of them are long, contiguous 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numba import njit
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 __all__ = ["DepthwiseConv3d"]
 
-#: Shifts along the last axis that the kernel accumulates at once: the largest kernel size.
-_LAGS = 7
-
-#: Voxels whose values stay in the first-level cache while all shifts are visited.
-_CHUNK = 4096
-
-
-@njit(fastmath=True, nogil=True, cache=True)
-def _correlate(
-    gradient: NDArray[np.float32],
-    image: NDArray[np.float32],
-    out: NDArray[np.float32],
-    first: int,
-    last: int,
-    row: int,
-    size: int,
-) -> None:
-    """Add to ``out[c, dz, dy, dx]`` the sums over batch and voxels of gradient times shifted image.
-
-    ``gradient`` and ``image`` are (batch, channel, flattened padded volume) with rows of length ``row``.
-    """
-    length = gradient.shape[2]
-    for channel in range(first, last):
-        for sample in range(gradient.shape[0]):
-            for start in range(0, length, _CHUNK):
-                g = gradient[sample, channel, start : min(length, start + _CHUNK)]
-                n = g.size
-                for dz in range(size):
-                    for dy in range(size):
-                        # Seven sums at once: each value of the gradient is loaded once for seven products.
-                        x = image[sample, channel, start + (dz * row + dy) * row :]
-                        x0, x1, x2, x3 = x[0:n], x[1 : n + 1], x[2 : n + 2], x[3 : n + 3]
-                        x4, x5, x6 = x[4 : n + 4], x[5 : n + 5], x[6 : n + 6]
-                        s0 = s1 = s2 = s3 = s4 = s5 = s6 = np.float32(0)
-                        for i in range(n):
-                            v = g[i]
-                            s0 += v * x0[i]
-                            s1 += v * x1[i]
-                            s2 += v * x2[i]
-                            s3 += v * x3[i]
-                            s4 += v * x4[i]
-                            s5 += v * x5[i]
-                            s6 += v * x6[i]
-                        sums = out[channel, dz, dy]
-                        sums[0] += s0
-                        sums[1] += s1
-                        sums[2] += s2
-                        sums[3] += s3
-                        sums[4] += s4
-                        sums[5] += s5
-                        sums[6] += s6
-
 
 def _kernel_gradient(image: Tensor, gradient: Tensor, size: int) -> Tensor:
     """Gradient with respect to a depth-wise kernel of shape (channels, 1, size, size, size)."""
+    from gliofit.train.layers.correlate_numba import LAGS, correlate
+
     batch, channels, *shape = image.shape
     pad = size // 2
     # One row length for both inner axes keeps the flattened offset of a shift (dz * row + dy) * row + dx.
     row = max(shape[1], shape[2]) + 2 * pad
     planes = shape[0] + 2 * pad
     # The furthest shift of the last plane reads this far beyond the volume (times the zeros of the gradient).
-    beyond = (size - 1) * row + _LAGS
+    beyond = (size - 1) * row + LAGS
     padded = image.new_zeros(batch, channels, planes * row * row + beyond)
     inner = padded[:, :, : planes * row * row].view(batch, channels, planes, row, row)
     inner[:, :, pad : pad + shape[0], pad : pad + shape[1], pad : pad + shape[2]] = image
     right = image.new_zeros(batch, channels, shape[0], row, row)
     right[:, :, :, : shape[1], : shape[2]] = gradient
-    out = np.zeros((channels, size, size, _LAGS), np.float32)
+    out = np.zeros((channels, size, size, LAGS), np.float32)
     arguments = (right.view(batch, channels, -1).numpy(), padded.numpy(), out)
     threads = min(torch.get_num_threads(), channels)
     if threads == 1:
-        _correlate(*arguments, 0, channels, row, size)
+        correlate(*arguments, 0, channels, row, size)
     else:
         # Every channel is summed by one thread in one order: the result does not depend on their number.
         edges = np.linspace(0, channels, threads + 1).astype(int)
         with ThreadPoolExecutor(threads) as pool:
             for job in [
-                pool.submit(_correlate, *arguments, int(first), int(last), row, size) for first, last in pairwise(edges)
+                pool.submit(correlate, *arguments, int(first), int(last), row, size) for first, last in pairwise(edges)
             ]:
                 job.result()
     return torch.from_numpy(np.ascontiguousarray(out[..., :size]))[:, None]
+
+
+@cache
+def _has_numba() -> bool:
+    try:
+        import numba  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 def _mirrored(weight: Tensor) -> Tensor:
@@ -127,7 +85,8 @@ class _Depthwise(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             to_image = _Depthwise.apply(gradient, _mirrored(weight))
         if ctx.needs_input_grad[1]:
-            if torch.is_grad_enabled():  # second derivatives are asked for: stay with differentiable operations
+            # Second derivatives need differentiable operations; without numba it is slow, but as exact.
+            if torch.is_grad_enabled() or not _has_numba():
                 to_weight = torch.nn.grad.conv3d_weight(
                     image, weight.shape, gradient, padding=weight.shape[-1] // 2, groups=weight.shape[0]
                 )
