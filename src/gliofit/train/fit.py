@@ -29,7 +29,7 @@ from gliofit.train.normalisation import Normalisation
 from gliofit.train.plot import plot_learning_curve
 from gliofit.train.schedule import Clock, learning_rate_factor
 from gliofit.train.settings import ModelSettings, TrainSettings
-from gliofit.train.surrogate import DirectInverse, Surrogate, load_model, save_model
+from gliofit.train.surrogate import DirectInverse, Surrogate, load_model, save_model, to_device
 from gliofit.train.task import AbstractTask, InverseTask, SurrogateTask
 
 __all__ = ["train_direct_inverse", "train_model", "train_surrogate"]
@@ -215,7 +215,7 @@ class _Training:
         self.parent: dict[str, Any] | None = None
         self.model = self._start()
         self.identity = self._identity()
-        self.model = self.model.to(device=device, memory_format=torch.channels_last_3d)
+        self.model = to_device(self.model, device)
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), lr=model_settings.learning_rate, weight_decay=model_settings.weight_decay
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
 import torch
 from pydantic import ValidationError
@@ -16,7 +16,7 @@ from gliofit.crop import CropSettings
 from gliofit.errors import InputError
 from gliofit.io import atomic_path, read_json, write_json
 from gliofit.tissue import TISSUE_THRESHOLD
-from gliofit.train.architecture import Architecture, find_architecture
+from gliofit.train.architecture import AbstractSurrogateNetwork, Architecture, find_architecture
 from gliofit.train.normalisation import Normalisation
 
 __all__ = ["DirectInverse", "Surrogate", "load_direct_inverse", "load_model", "load_surrogate", "save_model"]
@@ -65,6 +65,9 @@ class _Model(nn.Module):
         return 2 if tissue_input == "maps" else 1
 
 
+AnyModel = TypeVar("AnyModel", bound=_Model)
+
+
 class Surrogate(_Model):
     """Concentration from tissue and theta.
 
@@ -97,11 +100,12 @@ class Surrogate(_Model):
 
     def bind(self, tissue: Tensor) -> Callable[[Tensor], Tensor]:
         """Function of theta alone for one tissue; what depends on the tissue only is computed once."""
-        features = self.network.encode(channels_last(self._channels(tissue)))
+        network = cast(AbstractSurrogateNetwork, self.network)
+        features = network.encode(channels_last(self._channels(tissue)))
         mask = tissue_mask(tissue)
 
         def concentration(theta: Tensor) -> Tensor:
-            logits = self.network.decode(features, (theta - self.theta_mean) / self.theta_std)
+            logits = network.decode(features, (theta - self.theta_mean) / self.theta_std)
             # Mixed precision ends here; double precision stays.
             return torch.sigmoid(logits.to(torch.promote_types(logits.dtype, torch.float32))) * mask
 
@@ -133,6 +137,15 @@ class DirectInverse(_Model):
 def channels_last(x: Tensor) -> Tensor:
     """The same (B, C, x, y, z) tensor with channels next to each other in memory, several times faster on CPUs."""
     return x.contiguous(memory_format=torch.channels_last_3d)
+
+
+def to_device(model: AnyModel, device: str | torch.device) -> AnyModel:
+    """Move a model, with its kernels in the memory layout of :func:`channels_last`."""
+    model.to(device)
+    for parameter in model.parameters():
+        if parameter.ndim == 5:
+            parameter.data = channels_last(parameter.data)
+    return model
 
 
 def save_model(folder: str | Path, model: Surrogate | DirectInverse, description: dict[str, Any]) -> None:
@@ -195,7 +208,7 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Surrog
     model = model_class(network, normalisation, crop, tissue_input)
     model.info = info
     model.requires_grad_(False)
-    return model.to(device=device, memory_format=torch.channels_last_3d).eval()
+    return to_device(model, device).eval()
 
 
 def load_surrogate(folder: str | Path, device: str | torch.device = "cpu") -> Surrogate:

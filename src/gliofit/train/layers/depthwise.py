@@ -17,6 +17,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.grad import conv3d_weight
 
 __all__ = ["DepthwiseConv3d"]
 
@@ -87,7 +88,7 @@ class _Depthwise(torch.autograd.Function):
         if ctx.needs_input_grad[1]:
             # Second derivatives need differentiable operations; without numba it is slow, but as exact.
             if torch.is_grad_enabled() or not _has_numba():
-                to_weight = torch.nn.grad.conv3d_weight(
+                to_weight = conv3d_weight(
                     image, weight.shape, gradient, padding=weight.shape[-1] // 2, groups=weight.shape[0]
                 )
             else:

@@ -58,7 +58,8 @@ class Network(AbstractSurrogateNetwork):
         self.merges = nn.ModuleList(nn.Conv3d(2 * widths[level], widths[level], 1) for level in merged)
         self.stages = nn.ModuleList(stage(widths[level]) for level in merged)
         self.head = nn.Conv3d(widths[0], 1, 3, padding=1)
-        nn.init.constant_(self.head.bias, -2.0)  # most of the cube is free of tumour
+        with torch.no_grad():
+            self.head.bias.sub_(2.0)  # type: ignore[union-attr]  # most of the cube is free of tumour
 
     def encode(self, tissue: Tensor) -> tuple[Tensor, ...]:
         """Features at every resolution; those of the full resolution are dropped where they are not used."""
