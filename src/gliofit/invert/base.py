@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AbstractInverter",
+    "DirectMethodSettings",
     "Inversion",
     "InversionError",
     "MethodSettings",
-    "NetworkMethodSettings",
     "PatientObservation",
     "Status",
+    "SurrogateMethodSettings",
 ]
 
 #: ``not-converged`` estimates are usable; ``failed`` ones do not exist.
@@ -51,7 +52,13 @@ class MethodSettings(Settings):
     )
 
 
-class NetworkMethodSettings(MethodSettings):
+class DirectMethodSettings(MethodSettings):
+    """Settings of methods that use the direct inverse network."""
+
+    direct: str = Field("direct-inverse", description="Name of the trained direct inverse model.")
+
+
+class SurrogateMethodSettings(MethodSettings):
     """Settings of methods that use the neural surrogate."""
 
     surrogate: str = Field("convnext-unet", description="Name of the trained surrogate.")
@@ -81,6 +88,8 @@ class Inversion:
         Time of the inversion alone: without reading files, loading networks or the final forward run.
     status, message
         How it ended; the message also says what the user should know about the estimate.
+    other
+        The candidate a method that decides between two did not choose.
     extra
         Further columns of the results row.
     """
@@ -92,6 +101,7 @@ class Inversion:
     wall_seconds: float
     status: Status
     message: str = ""
+    other: Theta | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -101,15 +111,15 @@ SettingsT = TypeVar("SettingsT", bound=MethodSettings)
 class AbstractInverter(ABC, Generic[SettingsT]):
     """Estimates theta from an observation.
 
-    A method is one concrete subclass in one file of ``gliofit/invert/methods``. Heavy libraries are imported inside
-    ``invert``, because configurations are checked without them.
+    A method is one concrete subclass in one file of ``gliofit/invert/methods``. Settings derived from
+    ``SurrogateMethodSettings`` or ``DirectMethodSettings`` say that it needs those trained networks. Heavy libraries
+    are imported inside ``invert``, because configurations are checked without them.
     """
 
     #: The method's own settings class.
     settings_type: ClassVar[type[MethodSettings]]
-    #: Which trained networks the method needs.
-    needs_surrogate: ClassVar[bool] = False
-    needs_direct: ClassVar[bool] = False
+    #: Whether the method decides between two candidates; the other one then is in ``Inversion.other``.
+    keeps_other: ClassVar[bool] = False
 
     def __init__(self, settings: SettingsT) -> None:
         self.settings = settings

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from gliofit.invert.base import InversionError, MethodSettings
-from gliofit.invert.problem import Problem
 from gliofit.invert.variables import PAPER_START, Variables
 from gliofit.theta import Bounds
 
-__all__ = ["CmaOutcome", "CmaSettings", "Objective", "cma_variables", "minimise"]
+if TYPE_CHECKING:
+    from gliofit.invert.problem import Problem
 
-#: Step size of the paper's search in raw variables, and its absolute tolerance.
-_RAW_SIGMA, _RAW_TOLERANCE = 0.3, 1e-8
+__all__ = ["CmaOutcome", "CmaSearch", "CmaSettings", "Objective"]
+
+#: Step size of the paper's search in raw variables, its absolute tolerance, and over how many generations it is
+#: applied from which generation on.
+_RAW_SIGMA, _RAW_TOLERANCE, _RAW_GENERATIONS = 0.3, 1e-8, (9, 20)
 
 
 class Objective(Protocol):
@@ -42,20 +43,20 @@ class CmaSettings(MethodSettings):
     raw_scaling: bool = Field(
         False,
         description="Parity with the paper: one step size of 0.3 for unscaled variables (origin in fractions of the "
-        "head, mu_D, mu_rho), start 12.8 and 3.8, absolute tolerance 1e-8. Overrides `sigma0`, `log_mu`, `tolerance` "
-        "and the start.",
+        "head, mu_D, mu_rho), start 12.8 and 3.8, absolute tolerance 1e-8 over 9 generations after 20. Overrides "
+        "all other keys of the search but `popsize`.",
     )
     start_mu_d_mm: float = Field(
         PAPER_START[3], gt=0, description="First mu_D; the search starts at the centre of mass."
     )
     start_mu_rho: float = Field(PAPER_START[4], gt=0, description="First mu_rho.")
     tolerance: float = Field(
-        1e-5,
+        1e-4,
         ge=0,
         description="Stop when the best loss has improved by less than this, relative to the loss of no tumour, ...",
     )
-    tolerance_generations: int = Field(9, ge=1, description="... over this many generations, ...")
-    minimum_generations: int = Field(20, ge=1, description="... but not before this many.")
+    tolerance_generations: int = Field(10, ge=1, description="... over this many generations, ...")
+    minimum_generations: int = Field(16, ge=1, description="... but not before this many.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,68 +69,77 @@ class CmaOutcome:
     reason: str
 
 
-def cma_variables(
-    settings: CmaSettings, problem: Problem, bounds: Bounds
-) -> tuple[Variables, NDArray[np.float64], float, float]:
-    """Variables, first theta, first step size and tolerance factor (NaN: absolute, the paper's) of a search."""
-    held = problem.held_origin_mm(settings.origin)
-    centre = problem.observation.centre_mm
-    if settings.raw_scaling:
-        start = bounds.clip(np.array([*centre, *PAPER_START[3:]]))
-        return Variables.raw(bounds, centre, held), start, _RAW_SIGMA, np.nan
-    start = bounds.clip(np.array([*centre, settings.start_mu_d_mm, settings.start_mu_rho]))
-    return Variables.unit(bounds, held, settings.log_mu), start, settings.sigma0, settings.tolerance
+class CmaSearch:
+    """One search, which may move on from one objective to another: what it learnt of the landscape's shape is kept.
 
-
-def minimise(
-    objective: Objective,
-    variables: Variables,
-    start: NDArray[np.float64],
-    sigma0: float,
-    settings: CmaSettings,
-    evaluations: int,
-    seed: int,
-    tolerance: float,
-) -> CmaOutcome:
-    """Search from ``start`` (a theta) with at most about ``evaluations`` runs of the forward model.
-
-    Raises
-    ------
-    InversionError
-        If a whole generation has no finite loss.
+    Parameters
+    ----------
+    settings
+        Settings of CMA-ES.
+    problem
+        The case; the search starts at its centre of mass.
+    bounds
+        Box for theta.
     """
-    import cma
 
-    absolute = _RAW_TOLERANCE if np.isnan(tolerance) else tolerance * objective.scale
-    lower, upper = variables.lower, variables.upper
-    # A start on the border is legal but maps to a corner of the package's bound transformation.
-    inset = 1e-6 * (upper - lower)
-    first = np.clip(variables.encode(start), lower + inset, upper - inset)
-    best_theta, best_loss = variables.decode(first), np.inf
-    history: list[float] = []
-    with _seeded(seed):
-        search = cma.CMAEvolutionStrategy(
-            first,
-            sigma0,
+    def __init__(self, settings: CmaSettings, problem: Problem, bounds: Bounds) -> None:
+        import cma
+
+        self.settings = settings
+        centre, held = problem.observation.centre_mm, problem.held_origin_mm(settings.origin)
+        if settings.raw_scaling:
+            self.variables = Variables.raw(bounds, centre, held)
+            self._sigma, first = _RAW_SIGMA, np.array([*centre, *PAPER_START[3:]])
+        else:
+            self.variables = Variables.unit(bounds, held, settings.log_mu)
+            self._sigma, first = settings.sigma0, np.array([*centre, settings.start_mu_d_mm, settings.start_mu_rho])
+        lower, upper = self.variables.lower, self.variables.upper
+        # A start on the border is legal but maps to a corner of the package's bound transformation.
+        inset = 1e-6 * (upper - lower)
+        self._random = np.random.default_rng(problem.seed)
+        self._search = cma.CMAEvolutionStrategy(
+            np.clip(self.variables.encode(bounds.clip(first)), lower + inset, upper - inset),
+            self._sigma,
             {
                 "bounds": [lower.tolist(), upper.tolist()],
                 "popsize": settings.popsize,
+                "randn": lambda *shape: self._random.standard_normal(shape),
                 "seed": np.nan,
                 "verbose": -9,
                 "verb_log": 0,
                 "verb_disp": 0,
-                # Flat or tiny losses are normal here; our own rule decides when nothing happens any more.
+                # Our own rule decides when nothing happens any more; losses may be tiny or flat for a while.
                 "tolfun": 0,
                 "tolfunhist": 0,
-                "tolflatfitness": 50,
+                "tolfunrel": 0,
+                "tolflatfitness": np.inf,
+                "tolstagnation": np.inf,
             },
         )
-        used = 0
-        while used + settings.popsize <= max(evaluations, settings.popsize):
+
+    def narrow(self, spread: float) -> None:
+        """Set the step size so that the widest standard deviation of a variable is ``spread``."""
+        self._search.sigma *= spread / float(np.max(self._search.stds))
+
+    def run(self, objective: Objective, evaluations: int) -> CmaOutcome:
+        """Search with at most ``evaluations`` runs of the forward model, but at least one generation.
+
+        Raises
+        ------
+        InversionError
+            If a whole generation has no finite loss.
+        """
+        settings, search = self.settings, self._search
+        tolerance = _RAW_TOLERANCE if settings.raw_scaling else settings.tolerance * objective.scale
+        window, least = settings.tolerance_generations, settings.minimum_generations
+        if settings.raw_scaling:
+            window, least = _RAW_GENERATIONS
+        best_theta, best_loss = self.variables.decode(search.mean), np.inf
+        history: list[float] = []
+        for _ in range(max(1, evaluations // settings.popsize)):
             asked = search.ask()
-            thetas = variables.decode(np.array(asked))
+            thetas = self.variables.decode(np.array(asked))
             losses = objective.losses(thetas)
-            used += len(asked)
             finite = np.isfinite(losses)
             if not finite.any():
                 raise InversionError("no candidate of a whole generation has a finite loss")
@@ -139,22 +149,10 @@ def minimise(
             if losses[lowest] < best_loss:
                 best_theta, best_loss = thetas[lowest], float(losses[lowest])
             history.append(best_loss)
-            window = settings.tolerance_generations
-            if len(history) > max(window, settings.minimum_generations - 1):
+            if len(history) >= max(window + 1, least):
                 change = history[-1 - window] - history[-1]
-                if change <= absolute:
+                if change <= tolerance:
                     return CmaOutcome(best_theta, best_loss, True, f"changed by {change:.1e} in {window} generations")
             if stops := search.stop():
                 return CmaOutcome(best_theta, best_loss, True, f"cma: {', '.join(stops)}")
-    return CmaOutcome(best_theta, best_loss, False, f"budget of {evaluations} evaluations used up")
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Seed numpy's global generator, which ``cma`` draws from, and put it back afterwards."""
-    state = np.random.get_state()  # noqa: NPY002
-    np.random.seed(seed)  # noqa: NPY002
-    try:
-        yield
-    finally:
-        np.random.set_state(state)  # noqa: NPY002
+        return CmaOutcome(best_theta, best_loss, False, f"budget of {evaluations} evaluations used up")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from gliofit.invert.base import InversionError, NetworkMethodSettings
+from gliofit.invert.base import InversionError, SurrogateMethodSettings
 from gliofit.invert.variables import Variables
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _RAW_RATE, _RAW_EPSILON = 0.1, 1e-8
 _INSET = 0.02
 
 
-class LbfgsSettings(NetworkMethodSettings):
+class LbfgsSettings(SurrogateMethodSettings):
     """Settings of L-BFGS with a strong-Wolfe line search.
 
     By default it works on the unit box of the bounds, which a sigmoid maps to all real numbers.
@@ -79,9 +79,9 @@ def minimise(
 
     raw = settings.raw_scaling
     if raw:
-        variables = Variables.raw(objective.bounds, centre_mm.tolist(), _as_list(held_origin_mm))
+        variables = Variables.raw(objective.bounds, centre_mm, held_origin_mm)
     else:
-        variables = Variables.unit(objective.bounds, _as_list(held_origin_mm))
+        variables = Variables.unit(objective.bounds, held_origin_mm)
     lower, upper = torch.from_numpy(variables.lower), torch.from_numpy(variables.upper)
     first = torch.from_numpy(variables.encode(objective.bounds.clip(start)))
     if not raw:
@@ -132,7 +132,3 @@ def minimise(
             return LbfgsOutcome(*best, False, "the search left the finite numbers")
     assert best is not None
     return LbfgsOutcome(*best, False, f"budget of {outer_steps} steps used up")
-
-
-def _as_list(values: NDArray[np.float64] | None) -> list[float] | None:
-    return None if values is None else values.tolist()

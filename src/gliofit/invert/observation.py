@@ -17,7 +17,7 @@ from gliofit.grid import Volume
 from gliofit.invert.imaging import ImagingSettings
 from gliofit.invert.masks import TumourMasks, tumour_masks
 from gliofit.invert.pseudo import pseudo_concentration
-from gliofit.labels import TumourLabel
+from gliofit.labels import TissueLabel, TumourLabel
 from gliofit.tissue import Tissue
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ class EmptyObservationError(InputError):
 class AbstractObservation(ABC):
     """An observation on the grid of the case.
 
-    Only what lies in white or grey matter counts: the growth model says nothing about the rest.
+    Only voxels labelled white or grey matter count: the growth model says nothing about the rest, and stored
+    concentrations are zero there.
 
     Parameters
     ----------
@@ -54,6 +55,7 @@ class AbstractObservation(ABC):
 
     def __init__(self, tissue: Tissue) -> None:
         self.tissue = tissue
+        self.visible: NDArray[np.bool_] = tissue.labels >= TissueLabel.GREY_MATTER
 
     @property
     @abstractmethod
@@ -116,7 +118,7 @@ class ConcentrationObservation(AbstractObservation):
         low, high = float(turned.data.min()), float(turned.data.max())
         if low < -1e-3 or high > 1 + 1e-3:
             raise InputError(subject, f"holds values from {low:g} to {high:g}", "give a concentration between 0 and 1")
-        data = np.where(tissue.mask, np.clip(turned.data, 0, 1), 0).astype(np.float32)
+        data = np.where(self.visible, np.clip(turned.data, 0, 1), 0).astype(np.float32)
         if not data.any():
             raise EmptyObservationError(subject, "is zero in all white and grey matter", "give one that holds a tumour")
         self._concentration = Volume(data, tissue.grid)
@@ -136,7 +138,7 @@ class ConcentrationObservation(AbstractObservation):
         from gliofit.invert.likelihood import ConcentrationLikelihood
 
         observed = self._tensor(self._concentration.data, reduce, device)
-        return ConcentrationLikelihood(observed, self._tensor(self.tissue.mask, reduce, device))
+        return ConcentrationLikelihood(observed, self._tensor(self.visible, reduce, device))
 
 
 class SegmentationObservation(AbstractObservation):
@@ -168,7 +170,7 @@ class SegmentationObservation(AbstractObservation):
             raise InputError(subject, f"holds label values {strange}", "translate the labels to gliofit's first")
         self.imaging = imaging or ImagingSettings()
         self.masks: TumourMasks = tumour_masks(turned, self.imaging.minimum_enhancing_cc)
-        if not (self.masks.whole & tissue.mask).any():
+        if not (self.masks.whole & self.visible).any():
             raise EmptyObservationError(
                 subject, "holds no tumour within white and grey matter", "check the registration of the tissue"
             )
@@ -179,7 +181,7 @@ class SegmentationObservation(AbstractObservation):
         """The core within tissue, None if nothing is left of it."""
         if self.masks.core is None:
             return None
-        inside = self.masks.core & self.tissue.mask
+        inside = self.masks.core & self.visible
         return inside if inside.any() else None
 
     @property
@@ -191,12 +193,12 @@ class SegmentationObservation(AbstractObservation):
     def concentration(self) -> Volume:  # type: ignore[override]
         """A concentration drawn through the segmentation's borders (``pseudo_concentration``), within tissue."""
         drawn = pseudo_concentration(self.masks, self._segmentation, self.imaging)
-        return Volume(np.where(self.tissue.mask, drawn.data, np.float32(0)), self.tissue.grid)
+        return Volume(np.where(self.visible, drawn.data, np.float32(0)), self.tissue.grid)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Which core was used, where it is not the usual one, and how much of the tumour the model cannot reach."""
-        outside = 1 - np.count_nonzero(self.masks.whole & self.tissue.mask) / np.count_nonzero(self.masks.whole)
+        outside = 1 - np.count_nonzero(self.masks.whole & self.visible) / np.count_nonzero(self.masks.whole)
         notes = list(self.masks.notes)
         if self.masks.core is not None and self._core is None:
             notes.append("the core lies outside white and grey matter: fitted to the whole tumour alone")
@@ -208,7 +210,7 @@ class SegmentationObservation(AbstractObservation):
         """Soft Dice of whole tumour and core."""
         from gliofit.invert.likelihood import SegmentationLikelihood
 
-        inside = self.tissue.mask
+        inside = self.visible
         core = self._core
         return SegmentationLikelihood(
             self._tensor(self.masks.whole & inside, reduce, device),

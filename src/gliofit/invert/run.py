@@ -15,7 +15,7 @@ import pandas as pd
 
 from gliofit.errors import InputError, SeedOutsideTissueError
 from gliofit.grid import Grid
-from gliofit.invert.base import AbstractInverter, Inversion
+from gliofit.invert.base import AbstractInverter, DirectMethodSettings, Inversion, SurrogateMethodSettings
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import (
     AbstractObservation,
@@ -35,6 +35,8 @@ from gliofit.tissue import Tissue, TissueKind
 __all__ = ["fit", "invert_case", "parameters_row"]
 
 log = logging.getLogger(__name__)
+
+_THETA_COLUMNS = ("origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho")
 
 #: What can go wrong numerically within a method. Everything else is a bug and shows as one.
 _NUMERICAL = (ArithmeticError, MemoryError, RuntimeError, ValueError, np.linalg.LinAlgError)
@@ -66,9 +68,9 @@ def fit(problem: Problem, method: str, settings: InvertSettings) -> Inversion:
     own = settings.methods[method]
     inverter: AbstractInverter[Any] = find_inverter(own.inverter)(own)
     # Loading is not part of the method's time.
-    if inverter.needs_surrogate:
+    if isinstance(own, SurrogateMethodSettings):
         _ = problem.networks.surrogate
-    if inverter.needs_direct:
+    if isinstance(own, DirectMethodSettings):
         _ = problem.networks.direct
     started = time.perf_counter()
     with _threads(problem.threads):
@@ -162,6 +164,7 @@ def parameters_row(
     theta = inversion.theta
     world = np.full(5, np.nan) if theta is None else theta.to_array()
     voxel = np.full(3, np.nan) if theta is None else theta.origin_voxel(grid)
+    other = np.full(5, np.nan) if inversion.other is None else inversion.other.to_array()
     row: dict[str, Any] = {
         **who,
         "status": inversion.status,
@@ -169,13 +172,14 @@ def parameters_row(
         "seed": seed,
         "observation": observation,
         **dict(zip(("origin_i", "origin_j", "origin_k"), voxel.tolist(), strict=True)),
-        **dict(zip(("origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho"), world.tolist(), strict=True)),
+        **dict(zip(_THETA_COLUMNS, world.tolist(), strict=True)),
         "loss": inversion.loss,
         "evaluations": inversion.evaluations,
         "wall_seconds": inversion.wall_seconds,
         "chosen": "",
         "loss_direct": np.nan,
         "loss_gradient": np.nan,
+        **{f"other_{name}": value for name, value in zip(_THETA_COLUMNS, other.tolist(), strict=True)},
     }
     return row | inversion.extra
 
@@ -234,7 +238,7 @@ def _threads(count: int) -> Iterator[None]:
 
     before = torch.get_num_threads(), numba.get_num_threads()
     torch.set_num_threads(max(1, count))
-    numba.set_num_threads(max(1, min(count, numba.config.NUMBA_NUM_THREADS)))
+    numba.set_num_threads(max(1, min(count, numba.config.NUMBA_NUM_THREADS)))  # type: ignore[attr-defined]
     try:
         yield
     finally:

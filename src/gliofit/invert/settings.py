@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import Field, field_validator
 
-from gliofit.invert.base import MethodSettings, PatientObservation
+from gliofit.invert.base import DirectMethodSettings, MethodSettings, PatientObservation, SurrogateMethodSettings
 from gliofit.invert.imaging import ImagingSettings
 from gliofit.invert.registry import find_inverter, inverter_names
 from gliofit.settings import Settings
 
 __all__ = ["BoundsSettings", "InvertSettings"]
 
-# One alternative per file in methods/, so that schema and documentation list every method's keys.
-_Method = Annotated[
-    Union[tuple(find_inverter(name).settings_type for name in inverter_names())],  # noqa: UP007 - built at run time
-    Field(discriminator="inverter"),
-]
+if TYPE_CHECKING:
+    _Method = MethodSettings
+else:
+    # One alternative per file in methods/, so that schema and documentation list every method's keys.
+    _Method = Annotated[
+        Union[tuple(find_inverter(name).settings_type for name in inverter_names())],  # noqa: UP007 - not static
+        Field(discriminator="inverter"),
+    ]
 
 _METHOD_NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
@@ -128,8 +131,13 @@ class InvertSettings(Settings):
     def surrogate_of(self, method: str) -> str | None:
         """Name of the surrogate a method needs, None if it needs none."""
         settings = self.methods[method]
-        return settings.surrogate if find_inverter(settings.inverter).needs_surrogate else None
+        return settings.surrogate if isinstance(settings, SurrogateMethodSettings) else None
 
-    def needs_direct(self, method: str) -> bool:
-        """Whether a method needs the direct inverse network."""
-        return find_inverter(self.methods[method].inverter).needs_direct
+    def direct_of(self, method: str) -> str | None:
+        """Name of the direct inverse model a method needs, None if it needs none."""
+        settings = self.methods[method]
+        return settings.direct if isinstance(settings, DirectMethodSettings) else None
+
+    def keeps_other(self, method: str) -> bool:
+        """Whether a method decides between two candidates and keeps the other one in its results."""
+        return find_inverter(self.methods[method].inverter).keeps_other

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -45,11 +46,18 @@ class SurrogateObjective:
         self.surrogate, self.trace = problem.networks.surrogate, trace
         self._like: Tensor = self.surrogate.theta_mean
         self.crop, tissue = network_view(problem, self.surrogate)
-        self._tissue = tissue.to(self._like)
+        self._predict = self._bind(tissue.to(self._like))
         self.likelihood = problem.observation.likelihood(self.crop.volume, self._like.device)
         self._centre = np.array([*self.crop.centre_mm, 0.0, 0.0])
         self.bounds = self._trained(problem.bounds) if training_range else problem.bounds
         self.scale = max(self.likelihood.without_tumour(), 1e-12)
+
+    def _bind(self, tissue: Tensor) -> Callable[[Tensor], Tensor]:
+        """The surrogate for one tissue; one that can computes what depends on the tissue alone only once."""
+        if hasattr(self.surrogate, "bind"):
+            with torch.no_grad():
+                return self.surrogate.bind(tissue)
+        return lambda theta: self.surrogate(tissue, theta)
 
     def _trained(self, bounds: Bounds) -> Bounds:
         lower = np.maximum(bounds.lower, self._numbers(self.surrogate.theta_low) + self._centre)
@@ -71,7 +79,7 @@ class SurrogateObjective:
         """Differentiable losses, shape (B,), of parameters of shape (B, 5); not recorded."""
         # The origin is taken relative to the cube in double precision: world coordinates would cost digits.
         relative = theta - torch.as_tensor(self._centre, dtype=theta.dtype, device=theta.device)
-        return self.likelihood(self.surrogate(self._tissue, relative.to(self._like)))
+        return self.likelihood(self._predict(relative.to(self._like)))
 
     @torch.no_grad()
     def losses(self, thetas: NDArray[Any]) -> NDArray[np.float64]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from gliofit.theta import Bounds
 
@@ -51,17 +50,15 @@ class Variables:
     free: NDArray[np.bool_]
 
     @classmethod
-    def unit(cls, bounds: Bounds, held_origin_mm: Sequence[float] | None = None, log_mu: bool = False) -> Variables:
+    def unit(cls, bounds: Bounds, held_origin_mm: ArrayLike | None = None, log_mu: bool = False) -> Variables:
         """Each free component from 0 at its lower to 1 at its upper bound; mu_D and mu_rho on a log scale if asked."""
         log = _IS_MU & log_mu
         lower, upper = _apply(np.log, bounds.lower, log), _apply(np.log, bounds.upper, log)
         return cls(bounds, lower, upper - lower, log, *_hold(held_origin_mm))
 
     @classmethod
-    def raw(
-        cls, bounds: Bounds, centre_mm: Sequence[float], held_origin_mm: Sequence[float] | None = None
-    ) -> Variables:
-        """The paper's: origin from the centre of mass as a fraction of 240 x 240 x 155 mm; mu_D and mu_rho as they are."""
+    def raw(cls, bounds: Bounds, centre_mm: NDArray[np.float64], held_origin_mm: ArrayLike | None = None) -> Variables:
+        """The paper's: origin from the centre of mass as a fraction of 240 x 240 x 155 mm; mu_D and mu_rho as is."""
         offset = np.array([*centre_mm, 0.0, 0.0])
         scale = np.array([*PAPER_EXTENT_MM, 1.0, 1.0])
         return cls(bounds, offset, scale, np.zeros(5, bool), *_hold(held_origin_mm))
@@ -100,8 +97,8 @@ def _apply(function: Any, values: NDArray[Any], where: NDArray[np.bool_]) -> NDA
     return np.where(where, function(safe), values)
 
 
-def _hold(origin_mm: Sequence[float] | None) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _hold(origin_mm: ArrayLike | None) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     held, free = np.zeros(5), np.ones(5, bool)
     if origin_mm is not None:
-        held[:3], free[:3] = origin_mm, False
+        held[:3], free[:3] = np.asarray(origin_mm), False
     return held, free

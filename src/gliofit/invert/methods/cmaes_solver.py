@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from gliofit.invert.base import AbstractInverter, Inversion, InversionError, PatientObservation
-from gliofit.invert.cma_es import CmaSettings, cma_variables, minimise
-from gliofit.invert.problem import Problem
+from gliofit.invert.cma_es import CmaSearch, CmaSettings
 from gliofit.settings import Settings
 from gliofit.solver.settings import ReferenceSettings
 from gliofit.theta import Theta
+
+if TYPE_CHECKING:
+    from gliofit.invert.problem import Problem
 
 __all__ = ["CmaesSolver", "CmaesSolverSettings", "Level"]
 
@@ -37,8 +39,8 @@ class CmaesSolverSettings(CmaSettings):
     )
     schedule: tuple[Level, ...] = Field(
         (
-            Level(spacing_mm=4.0, evaluations=500, max_reaction_step=0.1),
-            Level(spacing_mm=2.0, evaluations=150, sigma=0.03, max_reaction_step=0.05),
+            Level(spacing_mm=4.0, evaluations=400, max_reaction_step=0.1),
+            Level(spacing_mm=2.0, evaluations=160, sigma=0.03),
         ),
         min_length=1,
         description="Levels from coarse to fine; each starts at the best point of the one before.",
@@ -63,7 +65,7 @@ class CmaesSolver(AbstractInverter[CmaesSolverSettings]):
 
         trace = problem.start_trace()
         settings = self.settings
-        variables, start, sigma, tolerance = cma_variables(settings, problem, problem.bounds)
+        search = CmaSearch(settings, problem, problem.bounds)
         found: list[np.ndarray] = []
         for number, level in enumerate(settings.schedule):
             integrator = settings.integrator
@@ -72,13 +74,10 @@ class CmaesSolver(AbstractInverter[CmaesSolverSettings]):
             objective = SolverObjective(problem, trace, ReferenceSolver(integrator), level.spacing_mm)
             # Levels may fall together on coarse cases; the number keeps their losses apart.
             objective.level = f"{number + 1}: {objective.spacing_mm:g} mm"
-            if found:
-                candidates = np.array(found[: settings.finalists])
-                start = candidates[int(objective.losses(candidates).argmin())]
-                sigma = level.sigma * (sigma if settings.raw_scaling else 1.0)
-            outcome = minimise(
-                objective, variables, start, sigma, settings, level.evaluations, problem.seed + number, tolerance
-            )
+            if number > 0:
+                objective.losses(np.array(found[: settings.finalists]))
+                search.narrow(level.sigma)
+            outcome = search.run(objective, level.evaluations)
             found = [theta for theta, _ in trace.ranked(objective.level)]
         best = trace.best(objective.level)
         if best is None:

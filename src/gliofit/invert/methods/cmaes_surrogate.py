@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from gliofit.invert.base import AbstractInverter, Inversion, NetworkMethodSettings
-from gliofit.invert.cma_es import CmaSettings, cma_variables, minimise
-from gliofit.invert.problem import Problem
+from gliofit.invert.base import AbstractInverter, Inversion, SurrogateMethodSettings
+from gliofit.invert.cma_es import CmaSearch, CmaSettings
 from gliofit.theta import Theta
+
+if TYPE_CHECKING:
+    from gliofit.invert.problem import Problem
 
 __all__ = ["CmaesSurrogate", "CmaesSurrogateSettings"]
 
 
-class CmaesSurrogateSettings(CmaSettings, NetworkMethodSettings):
+class CmaesSurrogateSettings(CmaSettings, SurrogateMethodSettings):
     """Settings of ``cmaes-surrogate``."""
 
     inverter: Literal["cmaes-surrogate"] = Field(description="`cmaes-surrogate`.")
@@ -25,7 +27,6 @@ class CmaesSurrogate(AbstractInverter[CmaesSurrogateSettings]):
     """Derivative-free search through the surrogate; a generation is one batch."""
 
     settings_type: ClassVar[type[CmaesSurrogateSettings]] = CmaesSurrogateSettings
-    needs_surrogate: ClassVar[bool] = True
 
     def invert(self, problem: Problem) -> Inversion:
         """Search from the centre of mass."""
@@ -33,10 +34,8 @@ class CmaesSurrogate(AbstractInverter[CmaesSurrogateSettings]):
 
         trace = problem.start_trace()
         objective = SurrogateObjective(problem, trace, self.settings.training_range)
-        variables, start, sigma, tolerance = cma_variables(self.settings, problem, objective.bounds)
-        outcome = minimise(
-            objective, variables, start, sigma, self.settings, self.settings.evaluations, problem.seed, tolerance
-        )
+        search = CmaSearch(self.settings, problem, objective.bounds)
+        outcome = search.run(objective, self.settings.evaluations)
         return Inversion(
             theta=Theta.from_array(outcome.theta),
             loss=outcome.loss,

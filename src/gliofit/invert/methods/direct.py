@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
-from gliofit.invert.base import AbstractInverter, Inversion, MethodSettings
-from gliofit.invert.problem import Problem
+from gliofit.invert.base import AbstractInverter, DirectMethodSettings, Inversion
 from gliofit.theta import Theta
+
+if TYPE_CHECKING:
+    from gliofit.invert.problem import Problem
 
 __all__ = ["Direct", "DirectSettings"]
 
 
-class DirectSettings(MethodSettings):
+class DirectSettings(DirectMethodSettings):
     """Settings of ``direct``. With `origin: centre-of-mass` the network's origin is replaced afterwards."""
 
     inverter: Literal["direct"] = Field(description="`direct`.")
@@ -24,7 +26,6 @@ class Direct(AbstractInverter[DirectSettings]):
     """One pass through the direct inverse network."""
 
     settings_type: ClassVar[type[DirectSettings]] = DirectSettings
-    needs_direct: ClassVar[bool] = True
 
     def invert(self, problem: Problem) -> Inversion:
         """Read theta from the observation; no forward model runs, so there is no loss."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from gliofit.invert.base import AbstractInverter, Inversion
 from gliofit.invert.lbfgs import LbfgsSettings, minimise
-from gliofit.invert.problem import Problem
 from gliofit.theta import Theta
+
+if TYPE_CHECKING:
+    from gliofit.invert.problem import Problem
 
 __all__ = ["GradientSurrogate", "GradientSurrogateSettings"]
 
@@ -31,7 +33,6 @@ class GradientSurrogate(AbstractInverter[GradientSurrogateSettings]):
     """Descent along the surrogate's gradients."""
 
     settings_type: ClassVar[type[GradientSurrogateSettings]] = GradientSurrogateSettings
-    needs_surrogate: ClassVar[bool] = True
 
     def invert(self, problem: Problem) -> Inversion:
         """Descend from the start."""

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
-from gliofit.invert.base import AbstractInverter, Inversion, Status
+from gliofit.invert.base import AbstractInverter, DirectMethodSettings, Inversion, Status
 from gliofit.invert.lbfgs import LbfgsSettings, minimise
-from gliofit.invert.problem import Problem
 from gliofit.theta import Theta
+
+if TYPE_CHECKING:
+    from gliofit.invert.problem import Problem
 
 __all__ = ["Hybrid", "HybridSettings"]
 
 
-class HybridSettings(LbfgsSettings):
+_OTHER = ("other_origin_x_mm", "other_origin_y_mm", "other_origin_z_mm", "other_mu_d_mm", "other_mu_rho")
+
+
+class HybridSettings(LbfgsSettings, DirectMethodSettings):
     """Settings of ``hybrid``."""
 
     inverter: Literal["hybrid"] = Field(description="`hybrid`.")
@@ -29,8 +34,7 @@ class Hybrid(AbstractInverter[HybridSettings]):
     """
 
     settings_type: ClassVar[type[HybridSettings]] = HybridSettings
-    needs_surrogate: ClassVar[bool] = True
-    needs_direct: ClassVar[bool] = True
+    keeps_other: ClassVar[bool] = True
 
     def invert(self, problem: Problem) -> Inversion:
         """Predict, descend from there, keep the better."""
@@ -49,10 +53,10 @@ class Hybrid(AbstractInverter[HybridSettings]):
         if clipped:
             notes.append("the direct estimate was brought into the bounds")
         chosen: Literal["direct", "gradient"] = "gradient"
-        theta, loss = outcome.theta, outcome.loss
+        theta, loss, other = outcome.theta, outcome.loss, direct
         status: Status = "ok" if outcome.converged else "not-converged"
         if np.isfinite(loss_direct) and loss_direct < loss:
-            chosen, theta, loss = "direct", direct, loss_direct
+            chosen, theta, loss, other = "direct", direct, loss_direct, outcome.theta
         return Inversion(
             theta=Theta.from_array(theta),
             loss=loss,
@@ -61,5 +65,8 @@ class Hybrid(AbstractInverter[HybridSettings]):
             wall_seconds=trace.seconds,
             status=status,
             message="; ".join(notes),
-            extra={"chosen": chosen, "loss_direct": loss_direct, "loss_gradient": outcome.loss},
+            # The candidate left aside gets a final run too, so that tables can say how often the choice was right.
+            other=Theta.from_array(other),
+            extra={"chosen": chosen, "loss_direct": loss_direct, "loss_gradient": outcome.loss}
+            | dict(zip(_OTHER, map(float, other), strict=True)),
         )
