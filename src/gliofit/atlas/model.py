@@ -1,0 +1,69 @@
+"""The prepared atlas: what the atlas stage writes and every later stage reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gliofit.errors import InputError
+from gliofit.grid import Volume
+from gliofit.io import read_json, read_volume
+from gliofit.tissue import Tissue
+
+__all__ = ["Atlas", "load_atlas"]
+
+
+@dataclass(frozen=True, eq=False)
+class Atlas:
+    """An anatomy on its own grid.
+
+    Parameters
+    ----------
+    t1
+        Skull-stripped T1 image (zero outside the brain), or None for an atlas of tissue alone.
+    tissue
+        White matter, grey matter and CSF.
+    brain_mask
+        The brain, bool.
+    name
+        ``mni152`` or the name of the folder it came from.
+    """
+
+    t1: Volume | None
+    tissue: Tissue
+    brain_mask: Volume
+    name: str
+
+    def require_t1(self) -> Volume:
+        """The T1 image; raises InputError for an atlas that has none."""
+        if self.t1 is None:
+            raise InputError(
+                f"atlas '{self.name}'",
+                "has no T1 image, without which no patient can be registered",
+                "add t1.nii.gz (same anatomy as the tissue) to the atlas folder, or use the atlas mni152",
+            )
+        return self.t1
+
+
+def load_atlas(folder: str | Path) -> Atlas:
+    """Read the folder that ``prepare_atlas`` wrote.
+
+    Raises
+    ------
+    InputError
+        If the folder is no prepared atlas.
+    """
+    folder = Path(folder)
+    facts = folder / "atlas.json"
+    if not facts.is_file():
+        raise InputError(folder, "holds no prepared atlas (no atlas.json)", "run the atlas stage first")
+    content = read_json(facts)
+    mask = read_volume(folder / "brain_mask.nii.gz")
+    tissue = Tissue.load(folder, "probabilities")
+    t1 = read_volume(folder / "t1.nii.gz", np.float32) if content.get("has_t1") else None
+    for name, volume in (("brain_mask.nii.gz", mask), ("t1.nii.gz", t1)):
+        if volume is not None and not volume.grid.matches(tissue.grid):
+            raise InputError(folder / name, "lies on another grid than the tissue", "run the atlas stage again")
+    return Atlas(t1, tissue, Volume(mask.data > 0, mask.grid), str(content["name"]))

@@ -1,0 +1,60 @@
+"""Write the atlas every other stage starts from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from gliofit.atlas.model import Atlas, load_atlas
+from gliofit.atlas.settings import BUILT_IN_ATLAS, AtlasSettings
+from gliofit.atlas.sources import atlas_from_folder, mni152
+from gliofit.grid import Volume
+from gliofit.io import write_json, write_volume
+
+__all__ = ["load_atlas", "prepare_atlas"]
+
+
+def prepare_atlas(settings: AtlasSettings, out_dir: Path) -> None:
+    """Write ``t1, wm, gm, csf, labels, brain_mask.nii.gz`` and ``atlas.json`` into ``out_dir``.
+
+    An atlas of tissue alone gets a ``t1.nii.gz`` of zeros, so that the set of files never varies, and
+    ``"has_t1": false`` in ``atlas.json``; ``load_atlas`` then gives no T1 and registration refuses it. The synthetic
+    study needs no T1.
+
+    Raises
+    ------
+    InputError
+        If the source is no usable atlas.
+    """
+    if settings.source == BUILT_IN_ATLAS:
+        atlas = mni152()
+    else:
+        atlas = atlas_from_folder(Path(settings.source), settings.tissue, settings.skull_strip)
+    _write(atlas, settings, out_dir)
+
+
+def _write(atlas: Atlas, settings: AtlasSettings, out_dir: Path) -> None:
+    grid = atlas.tissue.grid
+    t1 = atlas.t1 if atlas.t1 is not None else Volume(np.zeros(grid.shape, np.float32), grid)
+    write_volume(out_dir / "t1.nii.gz", t1)
+    write_volume(out_dir / "brain_mask.nii.gz", atlas.brain_mask)
+    atlas.tissue.save(out_dir)
+    cc = grid.voxel_volume_mm3 / 1000
+    write_json(
+        out_dir / "atlas.json",
+        {
+            "name": atlas.name,
+            "settings": settings,
+            "has_t1": atlas.t1 is not None,
+            "shape": list(grid.shape),
+            "spacing_mm": list(grid.spacing_mm),
+            "orientation": grid.axis_codes,
+            "volume_cc": {
+                "brain": round(float(atlas.brain_mask.data.sum()) * cc, 1),
+                "white_matter": round(float(atlas.tissue.wm.sum()) * cc, 1),
+                "grey_matter": round(float(atlas.tissue.gm.sum()) * cc, 1),
+                "csf": round(float(atlas.tissue.csf.sum()) * cc, 1),
+            },
+        },
+    )

@@ -1,0 +1,191 @@
+"""Where an atlas comes from: the MNI152 brain inside nilearn, or a user's folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gliofit.atlas.brain import solid
+from gliofit.atlas.model import Atlas
+from gliofit.errors import InputError
+from gliofit.grid import Grid, Volume
+from gliofit.io import read_volume
+from gliofit.tissue import TISSUE_THRESHOLD, Tissue
+
+__all__ = ["atlas_from_folder", "mni152"]
+
+Role = Literal["t1", "wm", "gm", "csf", "labels", "brain_mask"]
+
+#: Words of a file name that tell what the file is. The plain name (``wm.nii.gz``) always comes first.
+_WORDS: dict[Role, frozenset[str]] = {
+    "t1": frozenset({"t1", "t1w", "t1n"}),
+    "wm": frozenset({"wm", "white"}),
+    "gm": frozenset({"gm", "grey", "gray"}),
+    "csf": frozenset({"csf"}),
+    "labels": frozenset({"labels", "label", "tissue", "tissues", "dseg"}),
+    "brain_mask": frozenset({"mask"}),
+}
+
+#: A T1 image whose non-zero part is larger than the tissue by more than this still shows the skull.
+_STRIPPED_EXCESS = 1.3
+
+
+def mni152() -> Atlas:
+    """ICBM 152 (2009a, nonlinear, symmetric) at 1 mm; the files are part of nilearn."""
+    from nilearn.datasets import load_mni152_gm_template, load_mni152_template, load_mni152_wm_template
+
+    images = [load(resolution=1) for load in (load_mni152_template, load_mni152_wm_template, load_mni152_gm_template)]
+    grid = Grid(images[0].shape, images[0].affine)
+    t1, wm, gm = (np.asarray(image.dataobj, dtype=np.float32) for image in images)
+    # nilearn's own brain mask cuts the T1 at 0.2 of its maximum; the support of the stripped template says more.
+    brain = solid(t1 != 0)
+    return _assemble("mni152", "built-in atlas mni152", Volume(t1, grid), brain, wm, gm, None, strip=True)
+
+
+def atlas_from_folder(folder: Path, tissue: Literal["auto", "maps", "labels"], skull_strip: bool) -> Atlas:
+    """Read a user's atlas: tissue maps or a label map, and a T1 image if there is one.
+
+    Raises
+    ------
+    InputError
+        If the folder does not hold tissue in one of the two forms, files are ambiguous or lie on different grids.
+    """
+    if not folder.is_dir():
+        raise InputError(folder, "atlas folder not found", "check atlas.source, or use the built-in atlas mni152")
+    files = _roles(folder)
+    has_maps, has_labels = {"wm", "gm"} <= set(files), "labels" in files
+    if tissue == "auto" and has_maps and has_labels:
+        raise InputError(
+            folder,
+            f"holds tissue maps and a label map ({files['labels'].name})",
+            "set atlas.tissue to `maps` or `labels`",
+        )
+    use_maps = has_maps if tissue == "auto" else tissue == "maps"
+    if (use_maps and not has_maps) or (not use_maps and not has_labels):
+        wanted = {"auto": "wm.nii.gz and gm.nii.gz, or labels.nii.gz", "maps": "wm.nii.gz and gm.nii.gz"}
+        raise InputError(folder, "holds no tissue", f"add {wanted.get(tissue, 'labels.nii.gz')}")
+    volumes = {role: read_volume(path) for role, path in files.items()}
+    base: Role = "wm" if use_maps else "labels"
+    grid = volumes[base].grid
+    try:
+        _ = grid.isotropic_spacing_mm
+    except InputError as error:
+        raise InputError(files[base], error.problem, error.mend) from error
+    for role, volume in volumes.items():
+        if not volume.grid.matches(grid):
+            moved = volume.oriented_like(grid)
+            if not moved.grid.matches(grid):
+                raise InputError(
+                    files[role], f"lies on another grid than {files[base].name}", "resample both onto one grid"
+                )
+            volumes[role] = moved
+    t1, mask = volumes.get("t1"), volumes.get("brain_mask")
+    if use_maps:
+        maps = {}
+        for role in ("wm", "gm", "csf"):
+            if role in volumes:
+                maps[role] = _fraction(volumes[role].data, files[role])
+        wm, gm, csf = maps["wm"], maps["gm"], maps.get("csf")
+    else:
+        read = Tissue.from_labels(_whole_numbers(volumes["labels"], files["labels"]), files["labels"])
+        wm, gm, csf = read.wm, read.gm, read.csf if read.csf.any() else None
+    brain = _brain(wm, gm, csf, None if t1 is None else t1.data, None if mask is None else mask.data > 0)
+    return _assemble(folder.name, str(folder), t1, brain, wm, gm, csf, strip=skull_strip, grid=grid)
+
+
+def _assemble(
+    name: str,
+    subject: str,
+    t1: Volume | None,
+    brain: NDArray[np.bool_],
+    wm: NDArray[np.float32],
+    gm: NDArray[np.float32],
+    csf: NDArray[np.float32] | None,
+    *,
+    strip: bool,
+    grid: Grid | None = None,
+) -> Atlas:
+    """Confine everything to the brain and make CSF what grey and white matter leave of it."""
+    grid = grid if t1 is None else t1.grid
+    assert grid is not None
+    wm, gm = np.where(brain, wm, 0), np.where(brain, gm, 0)
+    total = np.maximum(wm + gm, 1)
+    wm, gm = wm / total, gm / total
+    csf = np.where(brain, 1 - wm - gm if csf is None else np.minimum(csf, 1 - wm - gm), 0).clip(0, 1)
+    maps = [Volume(data.astype(np.float32), grid) for data in (wm, gm, csf)]
+    if t1 is not None:
+        data = t1.data.astype(np.float32)
+        t1 = Volume(np.where(brain, data, 0).astype(np.float32) if strip else data, grid)
+    return Atlas(t1, Tissue.from_maps(*maps, subject=subject), Volume(brain, grid), name)
+
+
+def _roles(folder: Path) -> dict[Role, Path]:
+    """Which file of the folder is which, from their names."""
+    files: dict[Role, Path] = {}
+    for role, words in _WORDS.items():
+        exact = [folder / f"{role}{suffix}" for suffix in (".nii.gz", ".nii") if (folder / f"{role}{suffix}").is_file()]
+        found = exact or [path for path in _images(folder) if words & _words(path)]
+        if len(found) > 1:
+            raise InputError(
+                folder,
+                f"several files could be the {role} image ({', '.join(path.name for path in found)})",
+                f"name the right one {role}.nii.gz",
+            )
+        if found:
+            files[role] = found[0]
+    return files
+
+
+def _images(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and path.name.endswith((".nii", ".nii.gz")) and not path.name.startswith("."):
+            yield path
+
+
+def _words(path: Path) -> set[str]:
+    stem = path.name.removesuffix(".gz").removesuffix(".nii").lower()
+    return set(re.split(r"[^a-z0-9]+", stem))
+
+
+def _fraction(data: NDArray[np.generic], path: Path) -> NDArray[np.float32]:
+    """A tissue map as fractions; maps stored as percent or bytes are refused, not guessed at."""
+    values = np.asarray(data, dtype=np.float32)
+    if values.min() < -0.01 or values.max() > 1.01:
+        raise InputError(
+            path,
+            f"holds values from {values.min():g} to {values.max():g}",
+            "scale the tissue map to fractions between 0 and 1",
+        )
+    return values.clip(0, 1)
+
+
+def _whole_numbers(volume: Volume, path: Path) -> Volume:
+    rounded = np.rint(volume.data)
+    if np.abs(volume.data - rounded).max() > 1e-3 or rounded.min() < 0 or rounded.max() > 255:
+        raise InputError(path, "is no label map (values are not whole numbers)", "give labels 0, 1, 2 and 3")
+    return Volume(rounded.astype(np.uint8), volume.grid)
+
+
+def _brain(
+    wm: NDArray[np.float32],
+    gm: NDArray[np.float32],
+    csf: NDArray[np.float32] | None,
+    t1: NDArray[np.generic] | None,
+    mask: NDArray[np.bool_] | None,
+) -> NDArray[np.bool_]:
+    """Brain mask from what is there: the mask file, tissue with CSF, a skull-stripped T1, or grey and white matter."""
+    from scipy.ndimage import binary_closing
+
+    if mask is not None:
+        return mask
+    if csf is not None:
+        return solid(wm + gm + csf >= 0.5)
+    tissue = solid(binary_closing(np.pad((wm + gm) >= TISSUE_THRESHOLD, 4), iterations=4)[4:-4, 4:-4, 4:-4])
+    if t1 is not None and 0 < np.count_nonzero(t1) <= _STRIPPED_EXCESS * np.count_nonzero(tissue):
+        return solid(t1 != 0) | tissue
+    return tissue

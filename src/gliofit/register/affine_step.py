@@ -1,0 +1,58 @@
+"""The rigid and affine step, in a process of its own with one thread.
+
+ITK sums the mutual information of its threads in whatever order they finish, so the same seed gives another matrix
+each time; one thread does not. ITK's number of threads is fixed for a process, and the deformable step (which is exact
+whatever the number of threads) should have all it can get, hence the second process. It takes a few seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from gliofit.grid import Grid, Volume
+from gliofit.register.ants import Transforms, load_ants, register_affine
+from gliofit.register.settings import RegisterSettings
+
+__all__ = ["register_affine_reproducibly"]
+
+
+def register_affine_reproducibly(
+    fixed: Volume, moving: Volume, out_prefix: Path, settings: RegisterSettings, seed: int
+) -> Transforms:
+    """``register_affine`` with the same result for the same seed, whatever the number of threads elsewhere."""
+    with tempfile.TemporaryDirectory(prefix="gliofit-affine-") as scratch:
+        job = Path(scratch) / "job.npz"
+        np.savez(
+            job,
+            fixed=fixed.data.astype(np.float32),
+            fixed_affine=fixed.grid.affine,
+            moving=moving.data.astype(np.float32),
+            moving_affine=moving.grid.affine,
+        )
+        environment = {**os.environ, "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", __name__, str(job), str(out_prefix), settings.model_dump_json(), str(seed)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    result = Transforms(Path(f"{out_prefix}0GenericAffine.mat"))
+    if done.returncode != 0 or not result.affine.is_file():
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        raise RuntimeError(f"affine registration failed: {lines[-1] if lines else f'exit {done.returncode}'}")
+    return result
+
+
+def _main(job: str, out_prefix: str, settings: str, seed: str) -> None:
+    with np.load(job) as arrays:
+        fixed, moving = (
+            Volume(arrays[name], Grid(arrays[name].shape, arrays[f"{name}_affine"])) for name in ("fixed", "moving")
+        )
+    load_ants(1)
+    register_affine(fixed, moving, Path(out_prefix), RegisterSettings.model_validate_json(settings), int(seed))
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

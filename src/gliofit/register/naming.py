@@ -1,0 +1,88 @@
+"""File-name conventions of BraTS releases, and the label scheme each of them implies."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from gliofit.errors import InputError
+
+__all__ = ["CONVENTIONS", "ROLES", "NamingConvention", "check_case_name", "match_file", "phantom_file_names"]
+
+#: What an image of a case can be. A native T1 image and a segmentation are needed, the others are not.
+ROLES = ("t1", "t1c", "t2", "flair", "seg")
+
+_CASE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_SUFFIXES = (".nii.gz", ".nii")
+
+
+@dataclass(frozen=True, eq=False)
+class NamingConvention:
+    """How one BraTS release names its files.
+
+    Parameters
+    ----------
+    name
+        Name for messages.
+    endings
+        Role -> end of the file name before its suffix.
+    labels
+        Label scheme that segmentations of this release use.
+    """
+
+    name: str
+    endings: dict[str, str]
+    labels: str
+
+
+CONVENTIONS = (
+    NamingConvention(
+        "BraTS 2021", {"t1": "_t1", "t1c": "_t1ce", "t2": "_t2", "flair": "_flair", "seg": "_seg"}, "brats2021"
+    ),
+    NamingConvention(
+        "BraTS 2023", {"t1": "-t1n", "t1c": "-t1c", "t2": "-t2w", "flair": "-t2f", "seg": "-seg"}, "brats2023"
+    ),
+)
+
+
+def match_file(path: Path) -> tuple[NamingConvention, str, str] | None:
+    """Convention, case and role of a file by its name, or None if no convention knows it."""
+    name = path.name
+    if name.startswith("."):
+        return None
+    for suffix in _SUFFIXES:
+        if name.endswith(suffix):
+            stem = name.removesuffix(suffix)
+            break
+    else:
+        return None
+    for convention in CONVENTIONS:
+        for role, ending in convention.endings.items():
+            if stem.endswith(ending) and len(stem) > len(ending):
+                return convention, stem.removesuffix(ending), role
+    return None
+
+
+def check_case_name(case: str, subject: str | Path) -> str:
+    """Return the case name if it can be a folder name and a wildcard.
+
+    Raises
+    ------
+    InputError
+        If it holds anything but letters, digits, hyphens and underscores. Names are not changed silently: two cases
+        could become one.
+    """
+    if not _CASE_NAME.fullmatch(case):
+        better = re.sub(r"[^A-Za-z0-9_-]+", "-", case).strip("-_") or "case-1"
+        raise InputError(
+            subject,
+            f"case name '{case}' has characters other than letters, digits, hyphen and underscore",
+            f"rename the files or name the case in a patients table, for example '{better}'",
+        )
+    return case
+
+
+def phantom_file_names(case: str) -> dict[str, str]:
+    """Role -> file name of a phantom patient (BraTS 2021 naming)."""
+    return {role: f"{case}{ending}.nii.gz" for role, ending in CONVENTIONS[0].endings.items()}

@@ -1,0 +1,155 @@
+"""Does the brain lie as its header says? Its outline is compared with the atlas' in all 24 poses.
+
+A pose is a permutation of the axes with flips; left and right are left out, since a brain's outline hardly tells
+them apart (nor do its intensities). Both outlines are centred and scaled to one volume first; the atlas is also
+pitched in steps, because heads differ most in how far they nod.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import permutations, product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gliofit.errors import RegistrationError
+from gliofit.grid import Volume
+
+__all__ = ["Orientation", "check_orientation", "compare_orientation"]
+
+_SPACING_MM = 4.0
+_SIZE = 56
+#: Brains are scaled to this volume before comparison, so that only shape counts.
+_VOLUME_MM3 = 1.4e6
+_PITCHES_DEGREES = (-24, -16, -8, 0, 8, 16, 24)
+_AXES = ("left-right", "back-front", "foot-head")
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """How well a brain's outline fits the atlas' as its header describes it, and how well at best.
+
+    Parameters
+    ----------
+    dice_as_read
+        Overlap with the axes as the header gives them.
+    dice_best
+        Best overlap over all poses.
+    best_axes
+        Which axis of the brain (right, anterior, superior as read) goes to each axis of the atlas, at best.
+    best_flips
+        Which of the atlas' axes then run backwards.
+    """
+
+    dice_as_read: float
+    dice_best: float
+    best_axes: tuple[int, int, int]
+    best_flips: tuple[bool, bool, bool]
+
+    def describe(self) -> str:
+        """The best pose in words."""
+        if self.best_axes != (0, 1, 2):
+            swapped = [
+                f"its {_AXES[source]} axis runs {_AXES[target]}"
+                for target, source in enumerate(self.best_axes)
+                if source != target
+            ]
+            return "with axes exchanged (" + ", ".join(swapped) + ")"
+        names = [("left to right", "back to front", "upside down")[axis] for axis in (1, 2) if self.best_flips[axis]]
+        return " and ".join(names) if names else "as read"
+
+
+def check_orientation(subject: str, brain: Volume, atlas_brain: Volume, margin: float, minimum: float) -> Orientation:
+    """Compare the outlines and stop the case if the header cannot be right.
+
+    Raises
+    ------
+    RegistrationError
+        If another pose fits better by ``margin``, or none reaches ``minimum``.
+    """
+    found = compare_orientation(brain, atlas_brain)
+    numbers = f"brain-mask Dice with the atlas {found.dice_as_read:.2f} as read, {found.dice_best:.2f} turned"
+    if found.dice_best >= minimum and found.dice_best - found.dice_as_read > margin:
+        raise RegistrationError(
+            subject,
+            f"the brain lies {found.describe()} ({numbers}), so its header does not describe the image",
+            "write the header (affine) the image was made with, for all files of the case, or leave the case out",
+        )
+    if found.dice_as_read < minimum:
+        raise RegistrationError(
+            subject,
+            f"what is not zero does not have the shape of a brain (brain-mask Dice with the atlas "
+            f"{found.dice_as_read:.2f} after centring, {minimum:.2f} needed)",
+            "give a skull-stripped whole-brain image with background zero, or a brain_mask file",
+        )
+    return found
+
+
+def compare_orientation(brain: Volume, atlas_brain: Volume) -> Orientation:
+    """Overlap of a brain mask with the atlas' as read, and in its best pose."""
+    patient = _normalised(brain.canonical())
+    targets = _atlas_outlines(_Key(atlas_brain))
+    sizes = targets.sum(axis=1)
+    best, as_read = (-1.0, (0, 1, 2), (False, False, False)), -1.0
+    for axes, flips in _poses():
+        view = patient.transpose(axes)[tuple(slice(None, None, -1 if flip else 1) for flip in flips)]
+        flat = view.ravel()
+        dice = float((2 * (targets @ flat) / (sizes + flat.sum())).max())
+        if axes == (0, 1, 2) and not any(flips):
+            as_read = dice
+        if dice > best[0] + 1e-9:
+            best = (dice, axes, flips)
+    return Orientation(as_read, best[0], best[1], best[2])
+
+
+def _poses() -> Iterator[tuple[tuple[int, int, int], tuple[bool, bool, bool]]]:
+    """As read first, so that it wins a tie."""
+    for axes in permutations(range(3)):
+        for back, down in product((False, True), repeat=2):
+            yield axes, (False, back, down)  # type: ignore[misc]
+
+
+class _Key:
+    """Lets the atlas' outlines be kept between cases: equal masks on equal grids are equal keys."""
+
+    def __init__(self, brain: Volume) -> None:
+        self.brain = brain
+        self._identity = (brain.data.shape, int(np.count_nonzero(brain.data)), brain.grid.affine.tobytes())
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and self._identity == other._identity
+
+
+@lru_cache(maxsize=2)
+def _atlas_outlines(key: _Key) -> NDArray[np.float32]:
+    """The atlas' outline in each pitch, shape (pitches, voxels)."""
+    canonical = key.brain.canonical()
+    return np.stack([_normalised(canonical, np.deg2rad(pitch)).ravel() for pitch in _PITCHES_DEGREES])
+
+
+def _normalised(brain: Volume, pitch: float = 0.0) -> NDArray[np.float32]:
+    """Outline centred, scaled to one volume and pitched, on the comparison grid."""
+    from scipy.ndimage import affine_transform, gaussian_filter
+
+    data = brain.data.astype(np.float32)
+    spacing = np.array(brain.grid.spacing_mm)
+    total = data.sum(dtype=np.float64)
+    if not total > 0:
+        raise RegistrationError("brain mask", "is empty", "give an image with a brain in it")
+    centre = np.array(
+        [data.sum(axis=tuple(b for b in range(3) if b != a)) @ np.arange(data.shape[a]) / total for a in range(3)]
+    )
+    scale = (total * spacing.prod() / _VOLUME_MM3) ** (1 / 3)
+    cos, sin = np.cos(pitch), np.sin(pitch)
+    rotation = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
+    matrix = np.diag(1 / spacing) @ rotation * (_SPACING_MM * scale)
+    offset = centre - matrix @ np.full(3, (_SIZE - 1) / 2)
+    smooth = gaussian_filter(data, 0.4 * _SPACING_MM / spacing)
+    out = affine_transform(smooth, matrix, offset, output_shape=(_SIZE,) * 3, order=1)
+    return (out > 0.5).astype(np.float32)

@@ -1,0 +1,236 @@
+"""Finding patients: from file names and tables alone, no image is opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gliofit.errors import InputError
+from gliofit.labels import LABEL_SCHEMES
+from gliofit.register.naming import (
+    CONVENTIONS,
+    ROLES,
+    NamingConvention,
+    check_case_name,
+    match_file,
+    phantom_file_names,
+)
+from gliofit.register.settings import PatientsSettings, PhantomSettings
+
+__all__ = [
+    "PatientFiles",
+    "Problem",
+    "find_patients",
+    "patient_in_folder",
+    "phantom_cases",
+    "phantom_files",
+    "survey_patients",
+]
+
+
+@dataclass(frozen=True)
+class PatientFiles:
+    """Files of one patient, and the label scheme of the segmentation.
+
+    Parameters
+    ----------
+    case
+        Name of the case: letters, digits, hyphen, underscore.
+    t1
+        Skull-stripped native T1 image; its grid is the patient's grid.
+    seg
+        Tumour segmentation.
+    labels
+        Label scheme of the segmentation, a key of ``LABEL_SCHEMES``.
+    t1c, t2, flair
+        Other images, where there are any. Registration does not use them; checks do.
+    brain_mask
+        Brain mask, for images whose background is not zero. Otherwise the brain is where T1 is not zero.
+    """
+
+    case: str
+    t1: Path
+    seg: Path
+    labels: str
+    t1c: Path | None = None
+    t2: Path | None = None
+    flair: Path | None = None
+    brain_mask: Path | None = None
+
+    @property
+    def images(self) -> dict[str, Path]:
+        """Role -> file, for every file there is."""
+        roles = (*ROLES, "brain_mask")
+        return {role: path for role in roles if (path := getattr(self, role)) is not None}
+
+    @property
+    def paths(self) -> list[Path]:
+        """Every file of the case, T1 first."""
+        return list(self.images.values())
+
+
+def find_patients(settings: PatientsSettings) -> list[PatientFiles]:
+    """List the patients of a folder tree or a table, sorted by case name.
+
+    Raises
+    ------
+    InputError
+        If nothing is found, a file is missing, a case is named twice or cannot be a folder name, or the table has
+        unknown columns.
+    """
+    found, problems = survey_patients(settings)
+    if problems:
+        raise problems[0].error
+    return found
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A case that cannot be used as it is."""
+
+    case: str
+    error: InputError
+
+
+def survey_patients(settings: PatientsSettings) -> tuple[list[PatientFiles], list[Problem]]:
+    """Complete cases, and what is wrong with the others, so that a check can name all problems at once."""
+    if settings.source is None:
+        return [], []
+    source = Path(settings.source)
+    if settings.labels is not None and settings.labels not in LABEL_SCHEMES:
+        raise InputError(
+            "patients.labels", f"unknown label scheme '{settings.labels}'", f"name one of {', '.join(LABEL_SCHEMES)}"
+        )
+    if source.is_dir():
+        rows = _tree(source, settings.labels)
+    elif source.is_file():
+        from gliofit.register.table import read_patients_table
+
+        rows = read_patients_table(source, settings.labels)
+    else:
+        raise InputError(source, "not found", "give a folder of patients or a patients table (.tsv, .csv)")
+    return _select(rows, settings, source)
+
+
+def patient_in_folder(folder: Path, labels: str | None, case: str) -> PatientFiles:
+    """The one patient in a folder (not below it), under the name the caller gives it.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no case or several, or the case lacks a file.
+    """
+    if not folder.is_dir():
+        raise InputError(folder, f"folder of case {case} not found", "check the path in the patients table")
+    groups = _groups([(folder, sorted(path.name for path in folder.iterdir() if path.is_file()))])
+    if not groups:
+        raise InputError(folder, "holds no images in BraTS naming", _naming_help())
+    if len(groups) > 1:
+        names = ", ".join(sorted(prefix for _, _, prefix in groups))
+        raise InputError(folder, f"holds images of several cases ({names})", "name the files themselves in the table")
+    ((_, convention, prefix), files), *_ = groups.items()
+    return _patient(folder, convention, prefix, files, labels, case)
+
+
+def phantom_cases(settings: PhantomSettings) -> list[str]:
+    """Names of the phantom patients."""
+    return [f"phantom-{number:05d}" for number in range(settings.count)]
+
+
+def phantom_files(case: str, folder: Path) -> PatientFiles:
+    """Files that ``make_phantom`` writes into ``folder`` (whether or not they are there yet)."""
+    names = phantom_file_names(check_case_name(case, "phantom"))
+    return PatientFiles(case, labels=CONVENTIONS[0].labels, **{role: folder / name for role, name in names.items()})
+
+
+_Group = tuple[Path, NamingConvention, str]
+
+
+def _tree(root: Path, labels: str | None) -> list[PatientFiles | Problem]:
+    folders = ((Path(folder), sorted(files)) for folder, _, files in sorted(os.walk(root, followlinks=True)))
+    groups = _groups(folders)
+    if not groups:
+        raise InputError(root, "holds no images in BraTS naming", _naming_help())
+    rows: list[PatientFiles | Problem] = []
+    for (folder, convention, prefix), files in groups.items():
+        try:
+            rows.append(_patient(folder, convention, prefix, files, labels, prefix))
+        except InputError as error:
+            rows.append(Problem(prefix, error))
+    return rows
+
+
+def _groups(folders: Iterable[tuple[Path, list[str]]]) -> dict[_Group, dict[str, list[Path]]]:
+    """Files of each case by role; a case is one prefix in one convention in one folder."""
+    groups: dict[_Group, dict[str, list[Path]]] = {}
+    for folder, names in folders:
+        for name in names:
+            match = match_file(folder / name)
+            if match is not None:
+                convention, prefix, role = match
+                groups.setdefault((folder, convention, prefix), {}).setdefault(role, []).append(folder / name)
+    return groups
+
+
+def _patient(
+    folder: Path,
+    convention: NamingConvention,
+    prefix: str,
+    files: dict[str, list[Path]],
+    labels: str | None,
+    case: str,
+) -> PatientFiles:
+    check_case_name(case, folder)
+    for role, paths in files.items():
+        if len(paths) > 1:
+            names = " and ".join(path.name for path in paths)
+            raise InputError(folder, f"holds the {role} image of case {case} twice ({names})", "keep one of the two")
+    for role, what in (("t1", "native T1 image"), ("seg", "segmentation")):
+        if role not in files:
+            raise InputError(
+                folder / f"{prefix}{convention.endings[role]}.nii.gz",
+                f"file not found ({what} of case {case} in {convention.name} naming)",
+                f"add the file, or leave the case out (patients.exclude: [{case}])",
+            )
+    return PatientFiles(case, labels=labels or convention.labels, **{role: paths[0] for role, paths in files.items()})
+
+
+def _select(
+    rows: list[PatientFiles | Problem], settings: PatientsSettings, source: Path
+) -> tuple[list[PatientFiles], list[Problem]]:
+    """Apply ``include`` and ``exclude``, and refuse doubles."""
+    there = {row.case for row in rows}
+    problems: list[Problem] = []
+    for key, names in (("include", settings.include or ()), ("exclude", settings.exclude)):
+        strange = sorted(set(names) - there)
+        if strange:
+            error = InputError(
+                f"patients.{key}", f"names cases that are not in {source}: {', '.join(strange)}", "check the names"
+            )
+            problems.append(Problem(strange[0], error))
+    kept: dict[str, PatientFiles] = {}
+    for row in rows:
+        if row.case in settings.exclude or (settings.include is not None and row.case not in settings.include):
+            continue
+        if isinstance(row, Problem):
+            problems.append(row)
+        elif row.case in kept:
+            error = InputError(
+                row.t1, f"case {row.case} is there twice (also {kept[row.case].t1})", "give each case its own name"
+            )
+            problems.append(Problem(row.case, error))
+        else:
+            kept[row.case] = row
+    if not kept and not problems:
+        error = InputError(source, "no patient is left", "check patients.include and patients.exclude")
+        problems.append(Problem("", error))
+    return [kept[case] for case in sorted(kept)], problems
+
+
+def _naming_help() -> str:
+    patterns = " or ".join(
+        " ".join(f"CASE{ending}.nii.gz" for ending in convention.endings.values()) for convention in CONVENTIONS
+    )
+    return f"name files {patterns}, or list them in a patients table"

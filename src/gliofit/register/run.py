@@ -1,0 +1,293 @@
+"""Register one patient: the atlas' tissue on the patient's own grid."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gliofit.atlas.model import Atlas, load_atlas
+from gliofit.errors import RegistrationError
+from gliofit.grid import Grid, Volume
+from gliofit.io import atomic_path, write_table, write_volume
+from gliofit.labels import TumourLabel, core_mask, whole_tumour_mask
+from gliofit.register.affine_step import register_affine_reproducibly
+from gliofit.register.ants import Transforms, apply_transforms, load_ants, read_displacement, register_deformable
+from gliofit.register.fill import fill_tumour
+from gliofit.register.images import PatientImages, read_patient
+from gliofit.register.orientation import check_orientation
+from gliofit.register.patients import PatientFiles
+from gliofit.register.picture import draw_quality
+from gliofit.register.quality import (
+    contrast,
+    correlation,
+    dice,
+    jacobian_determinant,
+    mutual_information,
+    tumour_shares,
+    verdict,
+)
+from gliofit.register.settings import RegisterSettings
+from gliofit.seeds import derive_seed
+from gliofit.tissue import Tissue
+
+__all__ = ["register_patient"]
+
+_log = logging.getLogger(__name__)
+
+
+def register_patient(
+    patient: PatientFiles, atlas_dir: Path, out_dir: Path, settings: RegisterSettings, seed: int, threads: int
+) -> None:
+    """Bring the atlas onto a patient and write the case folder.
+
+    Two steps: rigid and affine without any mask, then a deformation (SyN, local cross-correlation) that looks only at
+    the brain around the tumour. Written are ``t1, wm, gm, csf, labels, brain_mask, segmentation.nii.gz``,
+    ``transforms/``, ``qc.png`` and ``qc.parquet``, everything on the grid of the patient's T1 image. Nothing is
+    written if the case is stopped.
+
+    Parameters
+    ----------
+    patient
+        Files and label scheme.
+    atlas_dir
+        Folder that ``prepare_atlas`` wrote; the atlas must have a T1 image.
+    out_dir
+        Case folder to write.
+    settings
+        How to register.
+    seed
+        The run's seed, from which this case's own is derived. The same seed gives the same transforms on one machine.
+    threads
+        Threads of the deformable step; a process can choose them only once.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be used.
+    RegistrationError
+        If the brain is turned, flipped or no brain, or ANTs gives up.
+    """
+    started = time.perf_counter()
+    job_seed = derive_seed(seed, "register", patient.case)
+    load_ants(threads)
+    atlas = load_atlas(atlas_dir)
+    atlas.require_t1()
+    images = read_patient(patient)
+    orientation = check_orientation(
+        str(patient.t1), images.brain, atlas.brain_mask, settings.orientation_margin, settings.minimum_overlap
+    )
+    with tempfile.TemporaryDirectory(prefix="gliofit-register-") as scratch:
+        try:
+            affine, transforms = _register(images, atlas, Path(scratch), settings, job_seed)
+            warped = _Warped.make(images, atlas, affine, transforms)
+        except RuntimeError as error:
+            raise RegistrationError(
+                patient.case, f"ANTs failed ({error})", "look at the images with gliofit check"
+            ) from error
+        tumour = whole_tumour_mask(images.segmentation.data)
+        tissue, filled_share = fill_tumour(warped.tissue, tumour, settings.tumour_fill)
+        if settings.tumour_fill != "atlas":
+            _log.info(
+                "%s: tumour_fill %s changed %.1f %% of the tumour",
+                patient.case,
+                settings.tumour_fill,
+                100 * filled_share,
+            )
+        numbers = _numbers(images, warped, tumour, settings)
+        numbers["tumour_filled_share"] = filled_share
+        numbers["header_dice"], numbers["best_turned_dice"] = orientation.dice_as_read, orientation.dice_best
+        status, message = verdict(numbers, settings)
+        if status != "ok":
+            _log.warning("%s: registration is %s: %s", patient.case, status, message)
+        _write_images(images, tissue, out_dir)
+        _write_transforms(transforms, out_dir / "transforms")
+    with atomic_path(out_dir / "qc.png") as path:
+        draw_quality(path, patient.case, images, tissue, warped.t1, numbers, status, message)
+    row = {
+        "case": patient.case,
+        "status": status,
+        "message": message,
+        "seed": job_seed,
+        "labels": patient.labels,
+        "tumour_fill": settings.tumour_fill,
+        **numbers,
+        **_volumes(images),
+        "resolution_mm": settings.resolution_mm,
+        "threads": threads,
+        "wall_seconds": time.perf_counter() - started,
+    }
+    write_table(out_dir / "qc.parquet", pd.DataFrame([row]))
+
+
+def _register(
+    images: PatientImages, atlas: Atlas, scratch: Path, settings: RegisterSettings, seed: int
+) -> tuple[Transforms, Transforms]:
+    """Both steps; transforms live in ``scratch``."""
+    box = _box(images.brain, settings.crop_margin_mm)
+    atlas_box = _box(atlas.brain_mask, settings.crop_margin_mm)
+    patient_t1 = _normalised(images.t1, images.brain)
+    atlas_t1 = _normalised(atlas.require_t1(), atlas.brain_mask)
+
+    def pair(resolution_mm: float) -> tuple[Volume, Volume]:
+        fixed, moving = patient_t1.extract(*box), atlas_t1.extract(*atlas_box)
+        return _at_resolution(fixed, resolution_mm), _at_resolution(moving, resolution_mm)
+
+    fixed, moving = pair(max(settings.affine_resolution_mm, settings.resolution_mm))
+    affine = register_affine_reproducibly(fixed, moving, scratch / "affine", settings, seed)
+    fixed, moving = pair(settings.resolution_mm)
+    mask = _metric_mask(images, settings).extract(*box).sample(fixed.grid, order=0)
+    return affine, register_deformable(fixed, moving, mask, affine, scratch / "deformable", settings, seed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Warped:
+    """The atlas on the patient's grid."""
+
+    t1: Volume
+    t1_affine: Volume
+    tissue: Tissue
+    brain: NDArray[np.bool_]
+    jacobian: Volume
+
+    @classmethod
+    def make(cls, images: PatientImages, atlas: Atlas, affine: Transforms, transforms: Transforms) -> _Warped:
+        grid = images.t1.grid
+        start, shape = _box(images.brain, 6.0)
+        box = grid.crop(start, shape)
+        back = tuple(-s for s in start)
+
+        def warp(volume: Volume, by: Transforms = transforms) -> Volume:
+            # Warped inside the brain's box, then put back onto the whole grid: linear interpolation costs by the voxel.
+            warped = apply_transforms(volume, box, by).extract(back, grid.shape)
+            return Volume(warped.data, grid)
+
+        brain = images.brain.data
+        wm, gm = (np.where(brain, warp(atlas.tissue.map(name)).data, 0) for name in ("wm", "gm"))
+        wm, gm = wm.clip(0, 1), gm.clip(0, 1)
+        # What of the brain is neither grey nor white matter is CSF, as in the atlas itself.
+        csf = np.where(brain, 1 - wm - gm, 0).clip(0, 1)
+        t1 = atlas.require_t1()
+        displacement = read_displacement(transforms)
+        return cls(
+            warp(t1),
+            warp(t1, affine),
+            Tissue(wm, gm, csf, grid),
+            warp(Volume(atlas.brain_mask.data.astype(np.float32), atlas.brain_mask.grid)).data > 0.5,
+            Volume(jacobian_determinant(*displacement), displacement[1]),
+        )
+
+
+def _numbers(
+    images: PatientImages, warped: _Warped, tumour: NDArray[np.bool_], settings: RegisterSettings
+) -> dict[str, float]:
+    """QC numbers; all of T1 are taken outside the tumour and its rim."""
+    brain, t1 = images.brain.data, images.t1.data
+    outside = brain & ~_grown(tumour, images.t1.grid, settings.tumour_margin_mm)
+    labels = warped.tissue.labels
+    volume_change = warped.jacobian.data[
+        Volume(brain.astype(np.uint8), images.t1.grid).sample(warped.jacobian.grid, order=0).data > 0
+    ]
+    csf_share, outside_share = tumour_shares(labels, brain, tumour)
+    return {
+        "brain_dice": dice(brain, warped.brain),
+        "correlation": correlation(t1, warped.t1.data, outside),
+        "correlation_affine": correlation(t1, warped.t1_affine.data, outside),
+        "mutual_information": mutual_information(t1, warped.t1.data, outside),
+        "contrast_white_grey": contrast(t1, outside & (labels == 3), outside & (labels == 2)),
+        "contrast_grey_csf": contrast(t1, outside & (labels == 2), outside & (labels == 1)),
+        "jacobian_min": float(volume_change.min()),
+        "jacobian_max": float(volume_change.max()),
+        "jacobian_folded_share": float(np.mean(volume_change <= 0)),
+        "tumour_csf_share": csf_share,
+        "tumour_outside_brain_share": outside_share,
+    }
+
+
+def _volumes(images: PatientImages) -> dict[str, float]:
+    labels, cc = images.segmentation.data, images.t1.grid.voxel_volume_mm3 / 1000
+    return {
+        "brain_cc": float(images.brain.data.sum()) * cc,
+        "tumour_cc": float(whole_tumour_mask(labels).sum()) * cc,
+        "core_cc": float(core_mask(labels).sum()) * cc,
+        "enhancing_cc": float((labels == TumourLabel.ENHANCING).sum()) * cc,
+    }
+
+
+def _write_images(images: PatientImages, tissue: Tissue, out_dir: Path) -> None:
+    write_volume(out_dir / "t1.nii.gz", images.t1)
+    write_volume(out_dir / "brain_mask.nii.gz", images.brain)
+    write_volume(out_dir / "segmentation.nii.gz", images.segmentation)
+    tissue.save(out_dir)
+
+
+def _write_transforms(transforms: Transforms, folder: Path) -> None:
+    for source, name in (
+        (transforms.affine, "affine.mat"),
+        (transforms.warp, "warp.nii.gz"),
+        (transforms.inverse_warp, "inverse_warp.nii.gz"),
+    ):
+        assert source is not None
+        with atomic_path(folder / name) as path:
+            shutil.copyfile(source, path)
+
+
+def _normalised(image: Volume, brain: Volume) -> Volume:
+    """Intensities of the brain from 0.1 to 1 between the 1st and 99th percentile, background 0."""
+    low, high = np.percentile(image.data[brain.data], (1, 99))
+    scaled = 0.1 + 0.9 * ((image.data - low) / max(high - low, np.finfo(np.float32).tiny)).clip(0, 1)
+    return Volume(np.where(brain.data, scaled, 0).astype(np.float32), image.grid)
+
+
+def _metric_mask(images: PatientImages, settings: RegisterSettings) -> Volume:
+    """Where the deformable step looks: brain and a thin rim around it, without the tumour and a rim around that."""
+    grid = images.t1.grid
+    tumour = _grown(whole_tumour_mask(images.segmentation.data), grid, settings.tumour_margin_mm)
+    return Volume((_grown(images.brain.data, grid, settings.brain_rim_mm) & ~tumour).astype(np.float32), grid)
+
+
+def _grown(mask: NDArray[np.bool_], grid: Grid, margin_mm: float) -> NDArray[np.bool_]:
+    """Mask widened by a distance."""
+    from scipy.ndimage import distance_transform_edt
+
+    if margin_mm == 0 or not mask.any():
+        return mask
+    start, shape = _box(Volume(mask, grid), margin_mm + max(grid.spacing_mm))
+    part = Volume(mask, grid).extract(start, shape)
+    near = distance_transform_edt(~part.data, sampling=grid.spacing_mm) <= margin_mm
+    return Volume(near, part.grid).extract(tuple(-s for s in start), grid.shape).data
+
+
+def _box(mask: Volume, margin_mm: float) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Start and shape of the mask's bounding box with a margin; may reach over the edge of the grid."""
+    start, shape = [], []
+    for axis, spacing in enumerate(mask.grid.spacing_mm):
+        used = np.flatnonzero(mask.data.any(axis=tuple(a for a in range(3) if a != axis)))
+        margin = int(np.ceil(margin_mm / spacing))
+        start.append(int(used[0]) - margin)
+        shape.append(int(used[-1] - used[0]) + 1 + 2 * margin)
+    return (start[0], start[1], start[2]), (shape[0], shape[1], shape[2])
+
+
+def _at_resolution(volume: Volume, resolution_mm: float) -> Volume:
+    """The volume at a coarser spacing (block means where it divides); finer than it is stays as it is."""
+    from scipy.ndimage import gaussian_filter
+
+    spacing = volume.grid.isotropic_spacing_mm
+    ratio = resolution_mm / spacing
+    if ratio <= 1.01:
+        return volume
+    if abs(ratio - round(ratio)) < 1e-3:
+        return volume.coarsen(round(ratio))
+    shape = tuple(int(np.ceil(n / ratio)) for n in volume.grid.shape)
+    affine = volume.grid.affine.copy()
+    affine[:3, :3] *= ratio
+    smooth = gaussian_filter(volume.data, 0.4 * ratio)
+    return Volume(smooth, volume.grid).sample(Grid((shape[0], shape[1], shape[2]), affine))

@@ -1,0 +1,105 @@
+"""Patients tables: one row per case, tab- or comma-separated text."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+from pathlib import Path
+
+from gliofit.errors import InputError
+from gliofit.labels import LABEL_SCHEMES
+from gliofit.register.naming import check_case_name
+from gliofit.register.patients import PatientFiles, Problem, patient_in_folder
+
+__all__ = ["COLUMNS", "read_patients_table"]
+
+#: Every column a patients table may have. ``case`` and either ``folder`` or ``t1`` and ``seg`` are needed.
+COLUMNS = ("case", "folder", "t1", "t1c", "t2", "flair", "seg", "brain_mask", "labels")
+
+_FILE_COLUMNS = ("t1", "t1c", "t2", "flair", "seg", "brain_mask")
+
+
+def read_patients_table(path: Path, labels: str | None = None) -> list[PatientFiles | Problem]:
+    """Read a patients table; relative paths start at the table's folder.
+
+    A row gives a ``folder`` in BraTS naming, or the files one by one; with both, a named file wins over the folder's.
+    The label scheme is the row's ``labels``, else ``labels`` as passed in, else what the folder's naming implies.
+
+    Raises
+    ------
+    InputError
+        If the table itself is broken: no header, unknown columns, no rows. A row that is wrong is a ``Problem``.
+    """
+    lines = _lines(path)
+    delimiter = "," if path.suffix == ".csv" else "\t"
+    reader = csv.reader(lines, delimiter=delimiter)
+    header = [name.strip() for name in next(reader, [])]
+    _check_header(header, path, delimiter)
+    rows: list[PatientFiles | Problem] = []
+    for number, cells in enumerate(reader, start=1):
+        if not any(cell.strip() for cell in cells):
+            continue
+        subject = f"{path}, row {number}"
+        values = dict(zip(header, (cell.strip() for cell in cells), strict=False))
+        case = values.get("case", "")
+        try:
+            if len(cells) > len(header):
+                raise InputError(subject, f"has {len(cells)} cells under {len(header)} columns", "remove the rest")
+            rows.append(_row({key: value for key, value in values.items() if value}, path, subject, labels))
+        except InputError as error:
+            rows.append(Problem(case, error))
+    if not rows:
+        raise InputError(path, "lists no patients", "add one row per case, or leave patients.source empty")
+    return rows
+
+
+def _lines(path: Path) -> list[str]:
+    """The table's lines without comments; utf-8, with or without a byte-order mark."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(path, "is not a text table", "give a table of tab-separated text (.tsv)") from error
+    return [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+
+
+def _check_header(header: list[str], path: Path, delimiter: str) -> None:
+    if not header:
+        raise InputError(path, "is empty", f"begin it with a line of column names: {' '.join(COLUMNS)}")
+    if len(header) == 1 and any(other in header[0] for other in ",;\t"):
+        wanted = "commas" if delimiter == "," else "tabs"
+        raise InputError(path, f"has one column, '{header[0][:40]}'", f"separate the columns by {wanted}")
+    for name in header:
+        if name not in COLUMNS:
+            near = difflib.get_close_matches(name.lower(), COLUMNS, 1, 0.5)
+            mend = f"did you mean '{near[0]}'? " if near else ""
+            raise InputError(path, f"has an unknown column '{name}'", f"{mend}columns are {', '.join(COLUMNS)}")
+    if len(set(header)) < len(header):
+        raise InputError(path, "names a column twice", "keep one of each")
+    if "case" not in header or not ("folder" in header or {"t1", "seg"} <= set(header)):
+        raise InputError(path, "lacks needed columns", "give the columns case, and folder or t1 and seg")
+
+
+def _row(values: dict[str, str], path: Path, subject: str, labels: str | None) -> PatientFiles:
+    if "case" not in values:
+        raise InputError(subject, "has no case name", "fill in the column 'case'")
+    case = check_case_name(values["case"], subject)
+    scheme = values.get("labels", labels)
+    if scheme is not None and scheme not in LABEL_SCHEMES:
+        raise InputError(subject, f"unknown label scheme '{scheme}'", f"name one of {', '.join(LABEL_SCHEMES)}")
+    files = {role: path.parent / values[role] for role in _FILE_COLUMNS if role in values}
+    for role, file in files.items():
+        if not file.is_file():
+            raise InputError(file, f"file not found ({role} of case {case})", f"correct the path in {path}")
+    if "folder" in values:
+        found = patient_in_folder(path.parent / values["folder"], scheme, case)
+        return PatientFiles(case, labels=found.labels, **{**found.images, **files})
+    missing = [role for role in ("t1", "seg") if role not in files]
+    if missing:
+        raise InputError(subject, f"case {case} has no {' and no '.join(missing)}", "fill in the file, or a folder")
+    if scheme is None:
+        raise InputError(
+            subject,
+            f"case {case} has no label scheme, which free file names do not tell",
+            f"fill in the column 'labels' with one of {', '.join(LABEL_SCHEMES)}",
+        )
+    return PatientFiles(case, labels=scheme, **files)
