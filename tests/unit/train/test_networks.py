@@ -136,3 +136,24 @@ def test_depthwise_has_second_derivatives_and_forward_mode():
     (second,) = torch.autograd.grad(first.sum(), layer.weight)
     (reference,) = torch.autograd.grad(theirs(x).pow(3).sum(), layer.weight, create_graph=True)
     torch.testing.assert_close(second, torch.autograd.grad(reference.sum(), layer.weight)[0], rtol=1e-4, atol=1e-4)
+
+
+def test_mlp_in_pieces_equals_the_whole(monkeypatch):
+    from gliofit.train.layers import mlp
+
+    torch.manual_seed(0)
+    expand, project = nn.Linear(3, 12), nn.Linear(12, 3)
+    x = torch.randn(2, 5, 5, 5, 3, requires_grad=True)
+    parameters = [x, *expand.parameters(), *project.parameters()]
+    results = []
+    for piece in (10_000, 37):
+        monkeypatch.setattr(mlp, "_PIECE", piece)
+        out = mlp.pointwise_mlp(x, expand, project)
+        first = torch.autograd.grad(out.pow(3).sum(), parameters)
+        again = mlp.pointwise_mlp(x, expand, project)
+        (slope,) = torch.autograd.grad(again.pow(3).sum(), x, create_graph=True)
+        second = torch.autograd.grad(slope.square().sum(), parameters[:4])
+        forward = torch.func.jvp(lambda v: mlp.pointwise_mlp(v, expand, project), (x,), (torch.ones_like(x),))
+        results.append([out, *first, *second, *forward])
+    for a, b in zip(*results, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gliofit.train.layers.depthwise import DepthwiseConv3d
+from gliofit.train.layers.mlp import pointwise_mlp
 
 __all__ = ["ConvNeXtBlock", "ConvNeXtEncoder", "DownSampling", "UpSampling"]
 
@@ -39,7 +39,7 @@ class ConvNeXtBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Transform (batch, width, x, y, z)."""
         branch = self.norm(self.depthwise(x).permute(0, 2, 3, 4, 1))
-        branch = self.gain * self.project(F.gelu(self.expand(branch)))
+        branch = self.gain * pointwise_mlp(branch, self.expand, self.project)
         return x + branch.permute(0, 4, 1, 2, 3)
 
 
