@@ -105,7 +105,10 @@ class PhantomSettings(Settings):
     )
     mu_rho: tuple[float, float] = Field((3.0, 6.0), description="Range of sqrt(rho T) before the growth is stopped.")
     front_mm: tuple[float, float] = Field(
-        (1.5, 3.5), description="Range of sqrt(D/rho), the width of the tumour's front in white matter, in mm."
+        (1.5, 4.0), description="Range of sqrt(D/rho), the width of the tumour's front in white matter, in mm."
+    )
+    tissue: Literal["labels", "probabilities"] = Field(
+        "labels", description="What the tumour grows in: the binary label map, as the paper, or the tissue fractions."
     )
     whole_at: float = Field(0.33, gt=0, lt=1, description="Concentration from which a voxel counts as tumour.")
     core_at: float = Field(0.6, gt=0, lt=1, description="Concentration from which a voxel counts as tumour core.")
