@@ -1,0 +1,71 @@
+"""Stand-ins for trained networks, and the cases they are exact for."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+
+from gliofit.crop import CropSettings
+from gliofit.grid import Grid, Volume
+from gliofit.labels import TissueLabel
+from gliofit.theta import Theta
+from gliofit.tissue import Tissue
+
+CROP = CropSettings(size=16, spacing_mm=8.0)
+TRUTH = Theta((9.0, -7.0, 5.0), 9.0, 4.0)
+
+
+def blob(distance, mu_d, mu_rho):
+    """A front that travels a distance and has a width like a Fisher-Kolmogorov one, made up."""
+    return torch.sigmoid((0.7 * mu_d * mu_rho - distance) / (1.5 * mu_d / mu_rho))
+
+
+class FakeSurrogate:
+    """Analytic, differentiable, with the interface of a trained surrogate."""
+
+    crop = CROP
+    theta_mean = torch.tensor([0.0, 0.0, 0.0, 12.8, 3.8])
+    theta_std = torch.tensor([10.0, 10.0, 10.0, 6.0, 1.5])
+    theta_low = torch.tensor([-40.0, -40.0, -40.0, 1.0, 0.5])
+    theta_high = torch.tensor([40.0, 40.0, 40.0, 35.0, 10.0])
+
+    def __call__(self, tissue, theta):
+        n, h = self.crop.size, self.crop.spacing_mm
+        axis = (torch.arange(n, dtype=theta.dtype) - (n - 1) / 2) * h
+        position = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), dim=-1)
+        offset = position[None] - theta[:, None, None, None, :3]
+        distance = (offset.square().sum(dim=-1) + 1e-6).sqrt()
+        mu_d, mu_rho = (theta[:, k, None, None, None] for k in (3, 4))
+        return blob(distance, mu_d, mu_rho) * (tissue.sum(dim=1) >= 0.1)
+
+
+class FakeDirect:
+    """Answers with a fixed theta in world mm, whatever it sees."""
+
+    crop = CROP
+
+    def __init__(self, theta: Theta, centre_mm) -> None:
+        self.answer = torch.tensor(theta.to_array() - np.array([*centre_mm, 0, 0]), dtype=torch.float32)
+        self.seen = None
+
+    def __call__(self, concentration, tissue):
+        self.seen = SimpleNamespace(concentration=concentration, tissue=tissue)
+        return self.answer[None]
+
+
+def cube_brain(size: int = 32, spacing_mm: float = 8.0) -> Tissue:
+    """White matter everywhere but in the outermost voxels."""
+    affine = np.diag([spacing_mm] * 3 + [1.0])
+    affine[:3, 3] = -spacing_mm * (size - 1) / 2
+    wm = np.zeros((size,) * 3, np.float32)
+    wm[1:-1, 1:-1, 1:-1] = 1
+    return Tissue(wm, np.zeros_like(wm), 1 - wm, Grid((size,) * 3, affine))
+
+
+def blob_volume(tissue: Tissue, theta: Theta) -> Volume:
+    index = np.stack(np.meshgrid(*(np.arange(n) for n in tissue.grid.shape), indexing="ij"), axis=-1)
+    distance = np.linalg.norm(tissue.grid.voxel_to_world(index) - theta.origin_mm, axis=-1)
+    field = blob(torch.from_numpy(distance), theta.mu_d_mm, theta.mu_rho).numpy()
+    return Volume((field * (tissue.labels >= TissueLabel.GREY_MATTER)).astype(np.float32), tissue.grid)

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gliofit.grid import Grid, Volume
+from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
+from gliofit.invert.run import fit
+from gliofit.invert.settings import InvertSettings
+from gliofit.invert.solver_objective import SolverObjective, distance_to_tissue_mm
+from gliofit.invert.trace import Trace
+from gliofit.labels import TumourLabel
+from gliofit.solver.reference import ReferenceSolver
+from gliofit.theta import Theta
+from gliofit.tissue import Tissue
+
+TRUTH = Theta((6.0, -4.0, 3.0), 10.0, 3.2)
+
+
+@pytest.fixture(scope="module")
+def white() -> Tissue:
+    """A ball of white matter, 5 mm voxels."""
+    n, h = 26, 5.0
+    affine = np.diag([h, h, h, 1.0])
+    affine[:3, 3] = -h * (n - 1) / 2
+    grid = Grid((n, n, n), affine)
+    index = np.stack(np.meshgrid(*(np.arange(n),) * 3, indexing="ij"), axis=-1)
+    ball = np.linalg.norm(grid.voxel_to_world(index), axis=-1) < 55
+    return Tissue(ball, np.zeros_like(ball), ~ball, grid)
+
+
+@pytest.fixture(scope="module")
+def grown(white) -> Volume:
+    return ReferenceSolver().solve(white, TRUTH).volume
+
+
+def configured(**keys) -> InvertSettings:
+    schedule = [{"spacing_mm": 10, "evaluations": 80}, {"spacing_mm": 5, "evaluations": 240}]
+    return InvertSettings(methods={"cmaes-solver": {"inverter": "cmaes-solver", "schedule": schedule} | keys})
+
+
+def test_recovers_theta_of_a_concentration(white, grown):
+    settings = configured(tolerance=1e-6)
+    problem = Problem.create(ConcentrationObservation(grown, white), settings, seed=1)
+    inversion = fit(problem, "cmaes-solver", settings)
+    assert inversion.status in ("ok", "not-converged")
+    assert np.linalg.norm(np.subtract(inversion.theta.origin_mm, TRUTH.origin_mm)) < 0.5
+    assert inversion.theta.mu_d_mm == pytest.approx(TRUTH.mu_d_mm, rel=0.05)
+    assert inversion.theta.mu_rho == pytest.approx(TRUTH.mu_rho, rel=0.03)
+    levels = inversion.trace["level"].unique().tolist()
+    assert levels == ["1: 10 mm", "2: 5 mm"]
+    fine = inversion.trace[inversion.trace["level"] == "2: 5 mm"]
+    assert inversion.loss == fine["loss"].min()
+    # The finest level begins with the best few of the coarse one.
+    coarse = inversion.trace[inversion.trace["level"] == "1: 10 mm"].nsmallest(5, "loss")
+    assert fine["mu_d_mm"].iloc[:5].tolist() == coarse["mu_d_mm"].tolist()
+
+
+def test_fits_a_segmentation(white, grown):
+    labels = np.zeros(white.grid.shape, np.uint8)
+    labels[grown.data > 0.33] = TumourLabel.OEDEMA
+    labels[grown.data > 0.6] = TumourLabel.ENHANCING
+    settings = configured()
+    problem = Problem.create(SegmentationObservation(Volume(labels, white.grid), white), settings, seed=1)
+    inversion = fit(problem, "cmaes-solver", settings)
+    assert inversion.loss < 0.15
+    field = ReferenceSolver().solve(white, inversion.theta).concentration > 0.33
+    truth = grown.data > 0.33
+    assert 2 * (field & truth).sum() / (field.sum() + truth.sum()) > 0.9
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_fixed_origin_never_moves(raw, white, grown):
+    settings = configured(origin="centre-of-mass", raw_scaling=raw, schedule=[{"spacing_mm": 5, "evaluations": 24}])
+    problem = Problem.create(ConcentrationObservation(grown, white), settings, seed=1)
+    inversion = fit(problem, "cmaes-solver", settings)
+    assert inversion.theta.origin_mm == tuple(problem.observation.centre_mm)
+
+
+def test_same_seed_same_result(white, grown):
+    settings = configured(schedule=[{"spacing_mm": 10, "evaluations": 24}])
+    tables = []
+    for seed in (5, 5, 6):
+        problem = Problem.create(ConcentrationObservation(grown, white), settings, seed=seed)
+        tables.append(fit(problem, "cmaes-solver", settings).trace.drop(columns="seconds"))
+    assert tables[0].equals(tables[1])
+    assert not tables[0].equals(tables[2])
+
+
+def test_seed_outside_tissue_costs_more_the_farther_it_is(white, grown):
+    settings = configured()
+    problem = Problem.create(ConcentrationObservation(grown, white), settings)
+    objective = SolverObjective(problem, Trace(), ReferenceSolver(), 5.0)
+    far = [np.array([x, 0.0, 0.0, 10.0, 3.2]) for x in (65.0, 80.0, 300.0)]
+    filled = np.array([0.0, 0.0, 0.0, 40.0, 15.0])
+    losses = objective.losses(np.array([TRUTH.to_array(), filled, *far]))
+    assert np.isfinite(losses).all()
+    assert (np.diff(losses) > 0).all()
+
+
+def test_hopeless_runs_are_given_up_but_ranked(white, grown):
+    settings = configured()
+    problem = Problem.create(ConcentrationObservation(grown, white), settings)
+    objective = SolverObjective(problem, Trace(), ReferenceSolver(), 5.0)
+    objective._stopping_volume = 1e5
+    losses = objective.losses(np.array([[0, 0, 0, 10, mu_rho] for mu_rho in (3.2, 8.0, 15.0)], dtype=float))
+    assert (np.diff(losses) > 0).all()
+
+
+def test_spacing_follows_the_case(white, grown):
+    settings = configured()
+    problem = Problem.create(ConcentrationObservation(grown, white), settings)
+    for wanted, factor in ((2.0, 1), (5.0, 1), (9.0, 2), (16.0, 3)):
+        assert SolverObjective(problem, Trace(), ReferenceSolver(), wanted).factor == factor
+
+
+def test_distance_to_tissue(white):
+    inside, _ = distance_to_tissue_mm(white.mask, white.grid, (2.5, 2.5, 2.5))
+    assert inside == 0
+    outside, nearest = distance_to_tissue_mm(white.mask, white.grid, (100.0, 2.5, 2.5))
+    assert outside == pytest.approx(47.5)
+    assert nearest == pytest.approx([52.5, 2.5, 2.5])

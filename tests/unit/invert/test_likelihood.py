@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from gliofit.grid import Grid, Volume
+from gliofit.invert.imaging import ImagingSettings
+from gliofit.invert.likelihood import ConcentrationLikelihood, SegmentationLikelihood, soft_dice, soft_mask
+from gliofit.invert.problem import ConcentrationObservation, SegmentationObservation
+from gliofit.tissue import Tissue
+
+FULL = torch.ones(1, 1, 4)
+
+
+def sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
+
+
+@pytest.mark.parametrize(
+    ("concentration", "threshold", "width"), [(0.4, 0.33, 0.1), (0.33, 0.33, 0.05), (0.9, 0.6, 0.2), (0.05, 0.33, 0.1)]
+)
+def test_soft_mask_by_hand(concentration, threshold, width):
+    low, high = sigmoid(-threshold / width), sigmoid((1 - threshold) / width)
+    expected = (sigmoid((concentration - threshold) / width) - low) / (high - low)
+    found = soft_mask(torch.tensor(concentration, dtype=torch.float64), threshold, width)
+    assert float(found) == pytest.approx(expected, rel=1e-12)
+
+
+def test_soft_mask_ends_at_zero_and_one():
+    ends = soft_mask(torch.tensor([0.0, 1.0], dtype=torch.float64), 0.33, 0.3)
+    assert ends.tolist() == pytest.approx([0, 1], abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("predicted", "observed", "expected"),
+    [
+        ([1, 1, 0, 0], [1, 1, 0, 0], 1.0),
+        ([1, 1, 0, 0], [0, 1, 1, 0], 0.5),  # 2 * 1 / (2 + 2)
+        ([1, 1, 1, 0], [1, 0, 0, 0], 0.5),  # 2 * 1 / (3 + 1)
+        ([0, 0, 0, 1], [1, 0, 0, 0], 0.0),
+        ([0.5, 0, 0, 0], [0.5, 0, 0, 0], 1.0),  # shares of voxels: perfect where equal
+        ([0.5, 0, 0, 0], [1, 0, 0, 0], 0.8),  # 2 * 0.5 / (0.25 + 1)
+        ([0, 0, 0, 0], [0, 0, 0, 0], 0.0),
+    ],
+)
+def test_soft_dice_by_hand(predicted, observed, expected):
+    values = [torch.tensor(v, dtype=torch.float64).reshape(1, 1, 4) for v in (predicted, observed)]
+    assert float(soft_dice(*values)) == pytest.approx(expected)
+
+
+def test_concentration_loss_is_the_mean_square_over_all_voxels():
+    observed = torch.tensor([0.0, 0.5, 1.0, 0.0]).reshape(1, 1, 4)
+    likelihood = ConcentrationLikelihood(observed, FULL)
+    batch = torch.stack([observed, torch.zeros_like(observed)])
+    assert likelihood(batch).tolist() == pytest.approx([0, 1.25 / 4])
+    assert likelihood.without_tumour() == pytest.approx(1.25 / 4)
+    assert likelihood.saturated() == pytest.approx((1 + 0.25 + 0 + 1) / 4)
+
+
+def test_segmentation_loss_by_hand():
+    imaging = ImagingSettings(threshold_whole=0.33, threshold_core=0.6, width=0.05)
+    whole = torch.tensor([1.0, 1.0, 0.0, 0.0], dtype=torch.float64).reshape(1, 1, 4)
+    core = torch.tensor([1.0, 0.0, 0.0, 0.0], dtype=torch.float64).reshape(1, 1, 4)
+    c = [0.8, 0.45, 0.3, 0.0]
+    share = torch.ones_like(whole)
+    parts = []
+    for mask, threshold in ((whole, 0.33), (core, 0.6)):
+        low, high = sigmoid(-threshold / 0.05), sigmoid((1 - threshold) / 0.05)
+        p = [(sigmoid((v - threshold) / 0.05) - low) / (high - low) for v in c]
+        y = mask.flatten().tolist()
+        dice = 2 * sum(a * b for a, b in zip(p, y, strict=True)) / (sum(a * a for a in p) + sum(b * b for b in y))
+        parts.append(1 - dice)
+    field = torch.tensor(c, dtype=torch.float64).reshape(1, 1, 1, 4)
+    assert float(SegmentationLikelihood(whole, core, share, imaging)(field)) == pytest.approx(sum(parts) / 2)
+    assert float(SegmentationLikelihood(whole, None, share, imaging)(field)) == pytest.approx(parts[0])
+    assert SegmentationLikelihood(whole, core, share, imaging).without_tumour() == pytest.approx(1)
+
+
+def test_partly_filled_voxels_are_compared_by_their_share():
+    """A voxel that is half tissue and all tumour there holds a mean of 0.5 and a half-filled mask: a perfect fit."""
+    share = torch.tensor([1.0, 0.5, 0.05, 0.0], dtype=torch.float64).reshape(1, 1, 4)
+    whole = torch.tensor([1.0, 0.5, 0.0, 0.0], dtype=torch.float64).reshape(1, 1, 4)
+    likelihood = SegmentationLikelihood(whole, None, share, ImagingSettings(width=0.005))
+    field = share * torch.tensor([1.0, 1.0, 0.0, 0.0], dtype=torch.float64)
+    assert float(likelihood(field[None])[0]) == pytest.approx(0, abs=1e-6)
+
+
+def test_losses_are_differentiable():
+    torch.manual_seed(0)
+    shape = (2, 3, 4)
+    share = torch.rand(shape, dtype=torch.float64).clamp(min=0.2)
+    observed = torch.rand(shape, dtype=torch.float64) * share
+    mask = (observed > 0.3).double()
+    field = (torch.rand((1, *shape), dtype=torch.float64) * 0.9 * share).requires_grad_(True)
+    for likelihood in (
+        ConcentrationLikelihood(observed, share),
+        SegmentationLikelihood(mask, mask * share, share, ImagingSettings(width=0.1)),
+    ):
+        assert torch.autograd.gradcheck(likelihood, field)
+
+
+def test_observations_reach_coarse_grids_as_block_means():
+    affine = np.eye(4)
+    wm = np.zeros((4, 4, 4), np.float32)
+    wm[:, :, :3] = 1
+    tissue = Tissue(wm, np.zeros_like(wm), 1 - wm, Grid((4, 4, 4), affine))
+    labels = np.zeros((4, 4, 4), np.uint8)
+    labels[:2, :2, 1:4] = 2
+    observation = SegmentationObservation(Volume(labels, tissue.grid), tissue)
+    likelihood = observation.likelihood(lambda volume: volume.coarsen(2))
+    # Rows 1 and 2 of four along z are tumour within tissue; row 3 is tumour in CSF, which does not count.
+    assert likelihood.whole[0, 0].tolist() == [0.5, 0.5]
+    assert likelihood.share[0, 0].tolist() == [1, 0.5]
+    field = Volume(np.full((4, 4, 4), 0.5, np.float32), tissue.grid)
+    mse = ConcentrationObservation(field, tissue).likelihood(lambda volume: volume.coarsen(2))
+    assert mse.observed[0, 0].tolist() == [0.5, 0.25]
+
+
+def test_axes_do_not_matter():
+    rng = np.random.default_rng(0)
+    wm = (rng.random((4, 6, 8)) > 0.2).astype(np.float32)
+    field = (rng.random((4, 6, 8)) * wm).astype(np.float32)
+    ras = Grid((4, 6, 8), np.eye(4))
+    tissue = Tissue(wm, np.zeros_like(wm), 1 - wm, ras)
+    flipped = Volume(field, ras).oriented_like(Grid((4, 6, 8), np.diag([-1.0, -1.0, 1.0, 1.0])))
+    assert flipped.grid.axis_codes == "LPS"
+    one = ConcentrationObservation(Volume(field, ras), tissue)
+    two = ConcentrationObservation(flipped, tissue)
+    assert np.array_equal(one.concentration.data, two.concentration.data)
+    assert one.centre_mm == pytest.approx(two.centre_mm)

@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from gliofit.errors import InputError
+from gliofit.grid import Volume
+from gliofit.invert.networks import Networks
+from gliofit.invert.problem import Problem, SegmentationObservation
+from gliofit.invert.run import fit
+from gliofit.invert.settings import InvertSettings
+from gliofit.invert.trace import TRACE_COLUMNS
+from gliofit.labels import TumourLabel
+from gliofit.theta import Theta
+
+from .fakes import TRUTH, blob_volume
+
+NEAR = Theta((12.0, -9.0, 2.0), 12.0, 3.0)
+SURROGATE_METHODS = ("cmaes-surrogate", "gradient-surrogate", "hybrid")
+
+
+def configured(name: str, **keys) -> InvertSettings:
+    return InvertSettings(methods={name: {"inverter": name, **keys}})
+
+
+def assert_recovered(theta: Theta, origin_mm: float, relative: float) -> None:
+    assert np.linalg.norm(np.subtract(theta.origin_mm, TRUTH.origin_mm)) < origin_mm
+    assert theta.mu_d_mm == pytest.approx(TRUTH.mu_d_mm, rel=relative)
+    assert theta.mu_rho == pytest.approx(TRUTH.mu_rho, rel=relative)
+
+
+@pytest.mark.parametrize("name", SURROGATE_METHODS)
+def test_recovers_theta(name, make_problem):
+    inversion = fit(make_problem(NEAR), name, configured(name))
+    assert inversion.status == "ok", inversion.message
+    # CMA-ES stops at a tolerance of 1e-4 of the loss of no tumour.
+    assert_recovered(inversion.theta, 0.5 if name == "cmaes-surrogate" else 0.1, 0.03)
+    assert inversion.evaluations == len(inversion.trace)
+    assert tuple(inversion.trace.columns) == TRACE_COLUMNS
+    assert inversion.loss == pytest.approx(inversion.trace["loss"].min())
+
+
+def test_direct_answers_what_the_network_says(make_problem):
+    problem = make_problem(NEAR)
+    inversion = fit(problem, "direct", configured("direct"))
+    assert inversion.theta.to_array() == pytest.approx(NEAR.to_array(), abs=1e-4)
+    assert np.isnan(inversion.loss)
+    seen = problem.networks.direct.seen
+    assert seen.concentration.shape == (1, 16, 16, 16)
+    assert seen.tissue.shape == (1, 2, 16, 16, 16)
+
+
+def test_direct_is_brought_into_the_bounds_and_says_so(make_problem):
+    inversion = fit(make_problem(Theta((0.0, 0.0, 0.0), 55.0, 3.0)), "direct", configured("direct"))
+    assert inversion.theta.mu_d_mm == 40.0
+    assert "bounds" in inversion.message
+
+
+@pytest.mark.parametrize("name", SURROGATE_METHODS)
+def test_raw_scaling_searches_the_papers_variables(name, make_problem):
+    inversion = fit(make_problem(NEAR), name, configured(name, raw_scaling=True))
+    assert inversion.status in ("ok", "not-converged")
+    start = inversion.trace.iloc[0]
+    if name == "gradient-surrogate":
+        assert start[["mu_d_mm", "mu_rho"]].tolist() == pytest.approx([12.8, 3.8])
+    if name == "cmaes-surrogate":
+        # One step size of 0.3 for all: hardly anything in mu_D, most of the box in the origin.
+        first = inversion.trace.iloc[:8]
+        assert first["mu_d_mm"].std() < 1
+        assert first["origin_x_mm"].std() > 15
+    bounds = make_problem().bounds
+    thetas = inversion.trace[list(TRACE_COLUMNS[2:7])].to_numpy()
+    assert (thetas >= bounds.lower - 1e-6).all()
+    assert (thetas <= bounds.upper + 1e-6).all()
+
+
+@pytest.mark.parametrize("name", [*SURROGATE_METHODS, "direct"])
+@pytest.mark.parametrize("raw", [False, True])
+def test_fixed_origin_never_moves(name, raw, make_problem):
+    problem = make_problem(NEAR)
+    keys = {"origin": "centre-of-mass"} | ({} if name == "direct" else {"raw_scaling": raw})
+    inversion = fit(problem, name, configured(name, **keys))
+    centre = problem.observation.centre_mm
+    assert inversion.theta.origin_mm == pytest.approx(tuple(centre), abs=0)
+    origins = inversion.trace[["origin_x_mm", "origin_y_mm", "origin_z_mm"]].to_numpy()
+    assert (origins == centre).all()
+
+
+def test_estimates_stay_in_the_training_range(make_problem):
+    problem = make_problem(NEAR)
+    problem.networks.surrogate.theta_high = torch.tensor([40.0, 40.0, 40.0, 7.0, 10.0])
+    inside = fit(problem, "gradient-surrogate", configured("gradient-surrogate"))
+    assert inside.theta.mu_d_mm <= 7
+    anywhere = fit(problem, "gradient-surrogate", configured("gradient-surrogate", training_range=False))
+    assert anywhere.theta.mu_d_mm == pytest.approx(TRUTH.mu_d_mm, rel=0.03)
+
+
+def test_no_common_range_is_a_failed_row(make_problem):
+    problem = make_problem(NEAR)
+    problem.networks.surrogate.theta_low = torch.tensor([-40.0, -40.0, -40.0, 41.0, 0.5])
+    inversion = fit(problem, "hybrid", configured("hybrid"))
+    assert inversion.status == "failed"
+    assert inversion.theta is None
+    assert "training range" in inversion.message
+
+
+def test_start_may_be_given(make_problem):
+    problem = make_problem()
+    settings = configured("gradient-surrogate", start=[4.0, 0.0, 0.0, 10.0, 5.0])
+    first = fit(problem, "gradient-surrogate", settings).trace.iloc[0]
+    assert first["origin_x_mm"] == pytest.approx(problem.observation.centre_mm[0] + 4)
+    assert first[["mu_d_mm", "mu_rho"]].tolist() == pytest.approx([10, 5])
+
+
+def test_hybrid_refines_the_direct_estimate(make_problem):
+    inversion = fit(make_problem(NEAR), "hybrid", configured("hybrid"))
+    assert inversion.extra["chosen"] == "gradient"
+    assert inversion.extra["loss_gradient"] == inversion.loss < inversion.extra["loss_direct"]
+    assert inversion.other.to_array() == pytest.approx(NEAR.to_array(), abs=1e-4)
+
+
+def test_hybrid_keeps_a_direct_estimate_that_descent_cannot_reach(make_problem):
+    # The training range forbids the true mu_D, so descent ends up worse than the direct network.
+    problem = make_problem(TRUTH)
+    problem.networks.surrogate.theta_high = torch.tensor([40.0, 40.0, 40.0, 5.0, 10.0])
+    inversion = fit(problem, "hybrid", configured("hybrid"))
+    assert inversion.extra["chosen"] == "direct"
+    assert inversion.loss == inversion.extra["loss_direct"] < inversion.extra["loss_gradient"]
+    assert inversion.theta.to_array() == pytest.approx(TRUTH.to_array(), abs=1e-4)
+    assert inversion.other.mu_d_mm <= 5
+
+
+@pytest.mark.parametrize(
+    "direct", [NEAR, TRUTH, Theta((-30.0, 30.0, 0.0), 3.0, 1.0), Theta((0.0, 0.0, 0.0), 30.0, 9.0)]
+)
+def test_hybrid_never_picks_the_worse_loss(direct, make_problem):
+    inversion = fit(make_problem(direct), "hybrid", configured("hybrid"))
+    both = inversion.extra["loss_direct"], inversion.extra["loss_gradient"]
+    assert inversion.loss == min(both)
+
+
+@pytest.mark.parametrize("name", SURROGATE_METHODS)
+def test_same_seed_same_result(name, make_problem):
+    settings = configured(name)
+    first = fit(make_problem(NEAR), name, settings)
+    np.random.default_rng()
+    np.random.rand(7)  # noqa: NPY002 - another state of the global generator must not matter
+    second = fit(make_problem(NEAR), name, settings)
+    columns = list(TRACE_COLUMNS[:7])
+    assert first.trace[columns].equals(second.trace[columns])
+    if name == "cmaes-surrogate":
+        other = fit(make_problem(NEAR, seed=4), name, settings)
+        assert not first.trace[columns].equals(other.trace[columns])
+
+
+def test_global_random_state_is_left_alone(make_problem):
+    np.random.seed(1)  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    fit(make_problem(), "cmaes-surrogate", configured("cmaes-surrogate", evaluations=40))
+    assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
+
+
+def test_budget_ends_a_search(make_problem):
+    inversion = fit(make_problem(), "cmaes-surrogate", configured("cmaes-surrogate", evaluations=24))
+    assert inversion.status == "not-converged"
+    assert inversion.evaluations == 24
+    assert "budget" in inversion.message
+    steps = fit(make_problem(), "gradient-surrogate", configured("gradient-surrogate", outer_steps=1, inner_steps=2))
+    assert steps.status == "not-converged"
+
+
+def test_progress_is_reported(make_problem):
+    seen = []
+    problem = make_problem(on_progress=lambda evaluation, loss: seen.append((evaluation, loss)))
+    inversion = fit(problem, "gradient-surrogate", configured("gradient-surrogate"))
+    assert [evaluation for evaluation, _ in seen] == inversion.trace["evaluation"].tolist()
+    assert [loss for _, loss in seen] == inversion.trace["loss"].tolist()
+
+
+def test_a_population_is_one_batch(make_problem):
+    problem = make_problem()
+    sizes = []
+    surrogate = problem.networks.surrogate
+    problem.networks.surrogate = lambda tissue, theta: (sizes.append(len(theta)), surrogate(tissue, theta))[1]
+    for name in ("crop", "theta_mean", "theta_low", "theta_high"):
+        setattr(problem.networks.surrogate, name, getattr(surrogate, name))
+    fit(problem, "cmaes-surrogate", configured("cmaes-surrogate", popsize=12, evaluations=36))
+    assert 12 in sizes
+    assert set(sizes) == {12}
+
+
+@pytest.mark.parametrize("bad", ["nan", "raise"])
+@pytest.mark.parametrize("name", [*SURROGATE_METHODS, "direct"])
+def test_failure_is_an_outcome(bad, name, make_problem):
+    problem = make_problem(NEAR)
+
+    def broken(*inputs):
+        if bad == "raise":
+            raise RuntimeError("out of memory")
+        return (
+            torch.full((1, 5) if name == "direct" else (len(inputs[1]), 16, 16, 16), float("nan")) + 0 * inputs[1].sum()
+        )
+
+    for fake in (problem.networks.surrogate, problem.networks.direct):
+        stand_in = lambda *inputs: broken(*inputs)  # noqa: E731
+        for key in ("crop", "theta_mean", "theta_low", "theta_high"):
+            if hasattr(fake, key):
+                setattr(stand_in, key, getattr(fake, key))
+        if fake is problem.networks.direct:
+            if name == "direct":
+                problem.networks.direct = stand_in
+        else:
+            problem.networks.surrogate = stand_in
+    inversion = fit(problem, name, configured(name))
+    assert inversion.status == "failed"
+    assert inversion.theta is None
+    assert np.isnan(inversion.loss)
+    assert inversion.message
+
+
+def test_bugs_are_not_hidden(make_problem):
+    problem = make_problem()
+    problem.networks.surrogate.crop = None
+    with pytest.raises(AttributeError):
+        fit(problem, "gradient-surrogate", configured("gradient-surrogate"))
+
+
+def test_missing_network_is_an_input_error(make_problem):
+    problem = make_problem()
+    with pytest.raises(InputError, match="direct inverse"):
+        fit(problem, "hybrid", configured("hybrid"))
+    bare = Problem(problem.tissue, problem.observation, problem.bounds, Networks())
+    with pytest.raises(InputError, match="surrogate"):
+        fit(bare, "gradient-surrogate", configured("gradient-surrogate"))
+
+
+def test_unknown_method_is_an_input_error(make_problem):
+    with pytest.raises(InputError, match="name one of hybrid"):
+        fit(make_problem(), "hybird", configured("hybrid"))
+
+
+def segmentation_of(field: Volume) -> Volume:
+    labels = np.zeros(field.grid.shape, np.uint8)
+    labels[field.data > 0.33] = TumourLabel.OEDEMA
+    labels[field.data > 0.6] = TumourLabel.ENHANCING
+    return Volume(labels, field.grid)
+
+
+@pytest.mark.parametrize("name", SURROGATE_METHODS)
+def test_segmentation_is_fitted_through_the_imaging_model(name, cube, make_problem):
+    observation = SegmentationObservation(segmentation_of(blob_volume(cube, TRUTH)), cube)
+    inversion = fit(make_problem(NEAR, observation), name, configured(name))
+    assert inversion.status == "ok"
+    assert inversion.loss < 0.25
+    assert np.linalg.norm(np.subtract(inversion.theta.origin_mm, TRUTH.origin_mm)) < 3
+    # The product sets where the front is; at 8 mm the two factors are hardly seen apart.
+    front = inversion.theta.mu_d_mm * inversion.theta.mu_rho
+    assert front == pytest.approx(TRUTH.mu_d_mm * TRUTH.mu_rho, rel=0.15)
+
+
+def test_direct_sees_a_pseudo_concentration(cube, make_problem):
+    observation = SegmentationObservation(segmentation_of(blob_volume(cube, TRUTH)), cube)
+    problem = make_problem(NEAR, observation)
+    fit(problem, "direct", configured("direct"))
+    seen = problem.networks.direct.seen.concentration
+    assert 0.6 < float(seen.max()) <= 1

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gliofit.errors import InputError
+from gliofit.grid import Grid, Volume
+from gliofit.invert.imaging import ImagingSettings
+from gliofit.invert.masks import tumour_masks
+from gliofit.invert.problem import ConcentrationObservation, EmptyObservationError, SegmentationObservation
+from gliofit.invert.pseudo import pseudo_concentration
+from gliofit.labels import TumourLabel as T
+
+from .fakes import TRUTH, blob_volume
+
+GRID = Grid((20, 20, 20), np.diag([5.0, 5.0, 5.0, 1.0]))  # 0.125 cc per voxel
+
+
+def segmentation(**counts: int) -> Volume:
+    """As many voxels of each label as named."""
+    data = np.zeros(GRID.shape, np.uint8)
+    values = np.concatenate([np.full(n, T[name.upper()], np.uint8) for name, n in counts.items()])
+    data.reshape(-1)[: len(values)] = values
+    return Volume(data, GRID)
+
+
+@pytest.mark.parametrize(
+    ("counts", "core", "says"),
+    [
+        ({"necrotic": 10, "oedema": 40, "enhancing": 20}, {T.NECROTIC, T.ENHANCING}, None),
+        ({"necrotic": 10, "oedema": 40, "enhancing": 12}, {T.NECROTIC, T.ENHANCING}, None),  # exactly 1.5 cc
+        ({"necrotic": 10, "oedema": 40, "enhancing": 11}, {T.NECROTIC}, "non-enhancing core"),
+        ({"necrotic": 10, "oedema": 40}, {T.NECROTIC}, "0.0 cc of enhancing"),
+        ({"non_enhancing": 5, "necrotic": 5, "oedema": 4}, {T.NECROTIC, T.NON_ENHANCING}, "non-enhancing core"),
+        ({"oedema": 40, "enhancing": 4}, {T.ENHANCING}, "only 0.5 cc"),
+        ({"oedema": 40}, None, "no core"),
+    ],
+)
+def test_core_and_its_fallback(counts, core, says):
+    volume = segmentation(**counts)
+    masks = tumour_masks(volume, 1.5)
+    assert np.count_nonzero(masks.whole) == sum(counts.values())
+    if core is None:
+        assert masks.core is None
+    else:
+        assert {T(v) for v in np.unique(volume.data[masks.core])} == core
+        assert np.count_nonzero(masks.core) == sum(n for name, n in counts.items() if T[name.upper()] in core)
+    assert (says is None) == (masks.notes == ())
+    assert says is None or says in masks.notes[0]
+
+
+def test_fallback_is_in_the_message(cube, make_problem):
+    from gliofit.invert.run import fit
+    from gliofit.invert.settings import InvertSettings
+
+    labels = np.zeros(cube.grid.shape, np.uint8)
+    labels[10:20, 10:20, 10:20] = T.OEDEMA
+    labels[13:17, 13:17, 13:17] = T.NECROTIC
+    observation = SegmentationObservation(Volume(labels, cube.grid), cube)
+    inversion = fit(make_problem(TRUTH, observation), "direct", InvertSettings())
+    assert "non-enhancing core" in inversion.message
+    assert inversion.status == "ok"
+
+
+def test_centre_of_a_segmentation_is_that_of_the_whole_tumour(cube):
+    labels = np.zeros(cube.grid.shape, np.uint8)
+    labels[8:12, 10, 10] = T.OEDEMA
+    labels[8, 10, 10] = T.NECROTIC
+    observation = SegmentationObservation(Volume(labels, cube.grid), cube)
+    assert observation.centre_mm == pytest.approx(cube.grid.voxel_to_world([9.5, 10, 10]))
+
+
+def test_tumour_outside_tissue_is_reported(cube):
+    labels = np.zeros(cube.grid.shape, np.uint8)
+    labels[0:4, 10, 10] = T.OEDEMA  # the outermost layer is CSF
+    observation = SegmentationObservation(Volume(labels, cube.grid), cube)
+    assert any("25% of the tumour" in note for note in observation.notes)
+
+
+@pytest.mark.parametrize("kind", ["concentration", "segmentation"])
+def test_nothing_to_see_is_an_error_of_its_own(kind, cube):
+    data = np.zeros(cube.grid.shape, np.uint8)
+    data[0, 0, 0] = 1
+    with pytest.raises(EmptyObservationError, match="white"):
+        if kind == "concentration":
+            ConcentrationObservation(Volume(data.astype(np.float32), cube.grid), cube)
+        else:
+            SegmentationObservation(Volume(data, cube.grid), cube)
+
+
+def test_bad_observations_are_refused(cube):
+    other = Grid(cube.grid.shape, np.diag([7.0, 7.0, 7.0, 1.0]))
+    with pytest.raises(InputError, match="one grid"):
+        ConcentrationObservation(Volume(np.ones(other.shape, np.float32), other), cube, "c.nii.gz")
+    with pytest.raises(InputError, match="between 0 and 1"):
+        ConcentrationObservation(Volume(np.full(cube.grid.shape, 255.0), cube.grid), cube, "c.nii.gz")
+    with pytest.raises(InputError, match=r"label values \[9\]"):
+        SegmentationObservation(Volume(np.full(cube.grid.shape, 9, np.uint8), cube.grid), cube)
+
+
+def test_thresholds_must_be_ordered():
+    with pytest.raises(ValueError, match="above threshold_whole"):
+        ImagingSettings(threshold_whole=0.5, threshold_core=0.5)
+
+
+def test_pseudo_concentration_has_the_borders_of_the_segmentation(cube):
+    field = blob_volume(cube, TRUTH)
+    imaging = ImagingSettings()
+    labels = np.zeros(cube.grid.shape, np.uint8)
+    labels[field.data > imaging.threshold_whole] = T.OEDEMA
+    labels[field.data > imaging.threshold_core] = T.ENHANCING
+    volume = Volume(labels, cube.grid)
+    masks = tumour_masks(volume, 1.5)
+    drawn = pseudo_concentration(masks, volume, imaging).data
+    assert (drawn[masks.core] >= imaging.threshold_core).all()
+    assert (drawn[masks.whole] >= imaging.threshold_whole).all()
+    assert (drawn[masks.whole & ~masks.core] <= imaging.threshold_core).all()
+    assert (drawn[~masks.whole] <= imaging.threshold_whole).all()
+    # Falls off to nothing, and is close to the front the segmentation was made from.
+    assert drawn[0, 0, 0] == 0
+    assert np.abs(drawn - field.data)[masks.whole].mean() < 0.1
+
+
+def test_pseudo_concentration_without_a_core(cube):
+    labels = np.zeros(cube.grid.shape, np.uint8)
+    labels[12:20, 12:20, 12:20] = T.OEDEMA
+    volume = Volume(labels, cube.grid)
+    drawn = pseudo_concentration(tumour_masks(volume, 1.5), volume, ImagingSettings()).data
+    assert (drawn[labels > 0] >= 0.33).all()
+    assert (drawn[labels == 0] <= 0.33).all()

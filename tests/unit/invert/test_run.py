@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gliofit.errors import InputError
+from gliofit.grid import Volume
+from gliofit.invert.problem import ConcentrationObservation
+from gliofit.invert.run import fit, invert_case
+from gliofit.invert.settings import InvertSettings
+from gliofit.io import write_volume
+from gliofit.labels import TumourLabel
+from gliofit.theta import Theta
+from gliofit.tissue import Tissue
+
+from .fakes import TRUTH, blob_volume
+
+COLUMNS = [
+    "run", "cohort", "case", "method", "status", "message", "seed", "observation", "origin_i", "origin_j", "origin_k",
+    "origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho", "loss", "evaluations", "wall_seconds", "chosen",
+    "loss_direct", "loss_gradient", "other_origin_x_mm", "other_origin_y_mm", "other_origin_z_mm", "other_mu_d_mm",
+    "other_mu_rho",
+]  # fmt: skip
+
+QUICK = InvertSettings(
+    methods={
+        "cmaes-solver": {"inverter": "cmaes-solver", "schedule": [{"spacing_mm": 8, "evaluations": 16}]},
+        "hybrid": {"inverter": "hybrid"},
+    }
+)
+
+
+@pytest.fixture
+def case_dir(tmp_path, cube):
+    folder = tmp_path / "case"
+    cube.save(folder)
+    field = blob_volume(cube, TRUTH)
+    write_volume(folder / "concentration.nii.gz", field)
+    labels = np.zeros(cube.grid.shape, np.uint8)
+    labels[field.data > 0.33] = TumourLabel.OEDEMA
+    labels[field.data > 0.6] = TumourLabel.NECROTIC
+    write_volume(folder / "segmentation.nii.gz", Volume(labels, cube.grid))
+    return folder
+
+
+def run(case_dir, tmp_path, *, method="cmaes-solver", cohort="synthetic", reference=None, settings=QUICK, **keys):
+    out = tmp_path / "out"
+    invert_case(case_dir, cohort, "case", method, settings, "labels", None, None, reference, out, "demo", 7, 1, **keys)
+    return pd.read_parquet(out / "parameters.parquet"), pd.read_parquet(out / "trace.parquet")
+
+
+def test_writes_one_row_and_the_trace(case_dir, tmp_path, cube):
+    table, trace = run(case_dir, tmp_path)
+    assert list(table.columns) == COLUMNS
+    row = table.iloc[0]
+    assert len(table) == 1
+    assert row[["run", "cohort", "case", "method", "seed"]].tolist() == ["demo", "synthetic", "case", "cmaes-solver", 7]
+    assert row["observation"] == "concentration"
+    assert row["status"] == "not-converged"
+    assert row["evaluations"] == len(trace) == 16
+    world = cube.grid.voxel_to_world(row[["origin_i", "origin_j", "origin_k"]].to_numpy(dtype=float))
+    assert world == pytest.approx(row[["origin_x_mm", "origin_y_mm", "origin_z_mm"]].to_numpy(dtype=float))
+
+
+def test_patients_observe_segmentation_or_reference(case_dir, tmp_path):
+    table, _ = run(case_dir, tmp_path, cohort="patients")
+    assert table.loc[0, "observation"] == "segmentation"
+    assert "non-enhancing core" in table.loc[0, "message"]
+    settings = InvertSettings.model_validate(
+        {"methods": {"mine": QUICK.methods["cmaes-solver"].model_dump() | {"patient_observation": None}}}
+    )
+    keys = {"method": "mine", "cohort": "patients", "settings": settings}
+    table, _ = run(case_dir, tmp_path, reference=case_dir / "concentration.nii.gz", **keys)
+    assert table.loc[0, "observation"] == "reference"
+    with pytest.raises(InputError, match="run the reference method first"):
+        run(case_dir, tmp_path, **keys)
+
+
+def test_a_reference_that_failed_gives_a_failed_row(case_dir, tmp_path, cube):
+    empty = tmp_path / "empty.nii.gz"
+    write_volume(empty, Volume(np.zeros(cube.grid.shape, np.float32), cube.grid))
+    table, trace = run(case_dir, tmp_path, method="hybrid", cohort="patients", reference=empty)
+    row = table.iloc[0]
+    assert row["status"] == "failed"
+    assert "zero" in row["message"]
+    assert np.isnan(row[["origin_x_mm", "mu_d_mm", "mu_rho", "loss", "other_mu_rho"]].to_numpy(dtype=float)).all()
+    assert list(table.columns) == COLUMNS
+    assert len(trace) == 0
+
+
+def test_missing_files_raise_and_write_nothing(case_dir, tmp_path):
+    (case_dir / "concentration.nii.gz").unlink()
+    with pytest.raises(InputError, match="file not found"):
+        run(case_dir, tmp_path)
+    assert not (tmp_path / "out" / "parameters.parquet").exists()
+
+
+def test_truth_is_never_read(case_dir, tmp_path):
+    """A truth table that cannot even be opened changes nothing."""
+    (case_dir / "truth.parquet").write_text("not a table")
+    table, _ = run(case_dir, tmp_path)
+    assert table.loc[0, "status"] == "not-converged"
+
+
+def island(cube: Tissue) -> Tissue:
+    """Tissue with a hole of 12 voxels' width filled with CSF."""
+    wm = cube.wm.copy()
+    wm[10:22, 10:22, 10:22] = 0
+    return Tissue(wm, np.zeros_like(wm), 1 - wm, cube.grid)
+
+
+@pytest.mark.parametrize("origin", ["free", "centre-of-mass"])
+@pytest.mark.parametrize("move", [True, False])
+def test_origin_outside_tissue(origin, move, cube, make_problem):
+    tissue = island(cube)
+    observation = ConcentrationObservation(blob_volume(tissue, Theta((0.0, 0.0, 0.0), 14.0, 6.0)), tissue)
+    settings = InvertSettings(
+        methods={"direct": {"inverter": "direct", "origin": origin}}, move_origin_into_tissue=move
+    )
+    inversion = fit(make_problem(Theta((0.0, 0.0, 0.0), 9.0, 4.0), observation), "direct", settings)
+    voxel = tuple(np.rint(inversion.theta.origin_voxel(tissue.grid)).astype(int))
+    if origin == "free" and move:
+        assert tissue.mask[voxel]
+        assert "was moved to the nearest" in inversion.message
+    else:
+        assert not tissue.mask[voxel]
+        assert "final forward run will fail" in inversion.message
+    if origin != "free":
+        assert inversion.theta.origin_mm == tuple(observation.centre_mm)
