@@ -12,7 +12,7 @@ min_version("9.19")
 
 if not workflow.configfiles:
 
-    configfile: "config/demo.yaml"
+    configfile: f"{workflow.basedir}/config/demo.yaml"
 
 
 pathvars:

@@ -56,18 +56,18 @@ class Config(Settings):
         description="Tissue the growth model sees: binary white and grey matter of the label map, as in the paper, or "
         "the probability maps.",
     )
-    atlas: AtlasSettings = Field(default_factory=AtlasSettings, description="The healthy brain everything starts from.")
-    patients: PatientsSettings = Field(default_factory=PatientsSettings, description="Where the patients are.")
+    atlas: AtlasSettings = Field(AtlasSettings(), description="The healthy brain everything starts from.")
+    patients: PatientsSettings = Field(PatientsSettings(), description="Where the patients are.")
     phantoms: PhantomSettings = Field(
-        default_factory=PhantomSettings, description="Phantom patients, used where no real ones are given."
+        PhantomSettings(), description="Phantom patients, used where no real ones are given."
     )
-    register: RegisterSettings = Field(default_factory=RegisterSettings, description="Atlas to patient registration.")
-    simulate: SimulateSettings = Field(default_factory=SimulateSettings, description="Synthetic tumours.")
-    train: TrainSettings = Field(default_factory=TrainSettings, description="Neural surrogate and direct inverse.")
-    invert: InvertSettings = Field(default_factory=InvertSettings, description="Inversion methods.")
-    forward: ForwardSettings = Field(default_factory=ForwardSettings, description="The final high-precision run.")
-    evaluate: EvaluateSettings = Field(default_factory=EvaluateSettings, description="Metrics and tests.")
-    publish: PublishSettings = Field(default_factory=PublishSettings, description="Tables, figures and report.")
+    register: RegisterSettings = Field(RegisterSettings(), description="Atlas to patient registration.")
+    simulate: SimulateSettings = Field(SimulateSettings(), description="Synthetic tumours.")
+    train: TrainSettings = Field(TrainSettings(), description="Neural surrogate and direct inverse.")
+    invert: InvertSettings = Field(InvertSettings(), description="Inversion methods.")
+    forward: ForwardSettings = Field(ForwardSettings(), description="The final high-precision run.")
+    evaluate: EvaluateSettings = Field(EvaluateSettings(), description="Metrics and tests.")
+    publish: PublishSettings = Field(PublishSettings(), description="Tables, figures and report.")
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Config:

@@ -1,6 +1,8 @@
 """Files that are made from the settings and the pins: ``make generate`` writes them, a test says when they are stale.
 
 - ``workflow/schemas/config.schema.json`` from ``gliofit.config.Config`` (editors complete and explain keys with it),
+- ``workflow/schemas/patients.schema.json`` and the header of ``config/patients.tsv`` from the columns that stage
+  register reads,
 - the table of all keys in ``config/README.md``, between its two marker lines,
 - ``envs/*.yaml`` from ``constraints.txt``.
 """
@@ -11,9 +13,12 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from gliofit.config import Config, describe_keys
 from gliofit.io import atomic_path
+from gliofit.labels import LABEL_SCHEMES
+from gliofit.register.table import COLUMNS
 
 __all__ = ["ENVIRONMENTS", "generated_files", "write_generated_files"]
 
@@ -63,6 +68,13 @@ python -m pip install --no-deps --editable .
 """
 
 
+_PATIENTS_NOTE = """\
+# Patients, one a line, cells separated by tabs; config/README.md says what the columns are. For example:
+# case-one\t/data/brats/case-one
+# case-two\t\t/data/two/t1.nii.gz\t\t\t\t/data/two/tumour.nii.gz\t\tbrats2023
+"""
+
+
 def _escaped(text: str) -> str:
     return re.sub(r"\s+", " ", text).replace("|", "\\|")
 
@@ -74,12 +86,32 @@ def _key_table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def _patients_schema() -> dict[str, Any]:
+    """Schema of one row of a patients table."""
+    text = {"type": "string", "minLength": 1}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "gliofit patients table, one row",
+        "description": "Empty cells count as absent. Paths are relative to the table.",
+        "type": "object",
+        "properties": dict.fromkeys(COLUMNS, text)
+        | {"case": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}, "labels": {"enum": list(LABEL_SCHEMES)}},
+        "required": ["case"],
+        "anyOf": [{"required": ["folder"]}, {"required": ["t1", "seg"]}],
+        "additionalProperties": False,
+    }
+
+
 def generated_files(root: Path) -> dict[Path, str]:
     """What every generated file below the repository's root should hold."""
     pins = _pins((root / "constraints.txt").read_text())
     schema = Config.model_json_schema()
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "gliofit configuration"} | schema
-    files = {root / "workflow/schemas/config.schema.json": json.dumps(schema, indent=2) + "\n"}
+    files = {
+        root / "workflow/schemas/config.schema.json": json.dumps(schema, indent=2) + "\n",
+        root / "workflow/schemas/patients.schema.json": json.dumps(_patients_schema(), indent=2) + "\n",
+        root / "config/patients.tsv": _PATIENTS_NOTE + "\t".join(COLUMNS) + "\n",
+    }
     readme = root / "config/README.md"
     before, _, rest = readme.read_text().partition(TABLE_BEGIN)
     _, _, after = rest.partition(TABLE_END)

@@ -137,7 +137,7 @@ def job(snakemake: Snakemake) -> Iterator[Job]:
             log.debug("", exc_info=True)
             print(f"gliofit: error: {error}", file=sys.stderr, flush=True)
             raise SystemExit(2) from error
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it is, the log shows it
             traceback.print_exc()
             raise SystemExit(1) from None
         seconds = time.perf_counter() - clock

@@ -12,9 +12,7 @@ try:
     from gliofit.errors import InputError
     from gliofit.workflow import STAGE_VERSIONS
 except ImportError as error:
-    raise WorkflowError(
-        f"gliofit is not installed beside Snakemake ({error}); run `make venv` first"
-    ) from error
+    raise WorkflowError(f"gliofit is not installed beside Snakemake ({error}); run `make venv` first") from error
 
 try:
     CONFIG = load_config(config)
@@ -46,13 +44,11 @@ def find_cases():
     """Patient files by case; for phantoms, which do not exist yet, the files they will have."""
     if "patients" not in COHORTS:
         return {}
-    from gliofit.register.patients import find_patients, phantom_files
+    from gliofit.register.patients import find_patients, phantom_cases, phantom_files
 
     if CONFIG.patients.source is None:
         folder = Path(f"results/{CONFIG.run}/register/phantoms")
-        found = [
-            phantom_files(folder / case, case) for case in CONFIG.phantoms.case_names()
-        ]
+        found = [phantom_files(case, folder / case) for case in phantom_cases(CONFIG.phantoms)]
     else:
         found = find_patients(CONFIG.patients)
     return {patient.case: patient for patient in found}
@@ -110,15 +106,14 @@ def patient_facts(wildcards):
 def model_settings(wildcards):
     """Settings of the train stage with one model only."""
     settings = CONFIG.train.model_dump(mode="json")
-    return settings | {"models": {wildcards.model: settings["models"][wildcards.model]}}
+    own = settings["models"][wildcards.model] | {"init": initial_folder(wildcards.model)}
+    return settings | {"models": {wildcards.model: own}}
 
 
 def method_settings(wildcards):
     """Settings of the invert stage with one method only."""
     settings = CONFIG.invert.model_dump(mode="json")
-    return settings | {
-        "methods": {wildcards.method: settings["methods"][wildcards.method]}
-    }
+    return settings | {"methods": {wildcards.method: settings["methods"][wildcards.method]}}
 
 
 def tissue_kind(wildcards):
@@ -132,9 +127,7 @@ def tissue_kind(wildcards):
 def atlas_source(wildcards):
     """Images of the user's atlas folder; none for the built-in atlas."""
     folder = Path(CONFIG.atlas.source)
-    return (
-        sorted(str(path) for path in folder.glob("*.nii*")) if folder.is_dir() else []
-    )
+    return sorted(str(path) for path in folder.glob("*.nii*")) if folder.is_dir() else []
 
 
 def atlas_files():
@@ -158,9 +151,7 @@ def tissue_maps(folder, kind):
 
 def case_folder(wildcards):
     """Folder with a case's tissue and observation."""
-    stage = {"synthetic": "simulate/synthetic", "patients": "register/patients"}[
-        wildcards.cohort
-    ]
+    stage = {"synthetic": "simulate/synthetic", "patients": "register/patients"}[wildcards.cohort]
     return f"<results>/{stage}/{wildcards.case}"
 
 
@@ -176,12 +167,7 @@ def tissue_of_case(wildcards):
 
 def patient_images(wildcards):
     """Images of a patient by name."""
-    patient = PATIENTS[wildcards.case]
-    images = {
-        name: getattr(patient, name)
-        for name in ("t1", "t1c", "t2", "flair", "seg", "brain_mask")
-    }
-    return {name: str(path) for name, path in images.items() if path is not None}
+    return {name: str(path) for name, path in PATIENTS[wildcards.case].images.items()}
 
 
 def sample_of_case(suffix):
@@ -202,11 +188,7 @@ def index_of_case(wildcards):
 def shards(split):
     """Volumes and tables of a split."""
     names = CONFIG.simulate.shard_names(split)
-    return [
-        f"<results>/simulate/shards/{name}.{suffix}"
-        for name in names
-        for suffix in ("nii", "parquet")
-    ]
+    return [f"<results>/simulate/shards/{name}.{suffix}" for name in names for suffix in ("nii", "parquet")]
 
 
 def shards_in_use():
@@ -218,14 +200,18 @@ def shards_in_use():
     return [name for split in splits for name in CONFIG.simulate.shard_names(split)]
 
 
+def initial_folder(model):
+    """Folder of the model that training starts from, if it does: in the working folder, or else in the clone."""
+    folder = CONFIG.train.models[model].init
+    if folder is None:
+        return None
+    return str(folder if folder.is_dir() else Path(workflow.basedir) / folder)
+
+
 def initial_model(wildcards):
     """Files of the model that training starts from, if it does."""
-    folder = CONFIG.train.models[wildcards.model].init
-    return (
-        []
-        if folder is None
-        else [f"{folder}/weights.safetensors", f"{folder}/model.json"]
-    )
+    folder = initial_folder(wildcards.model)
+    return [] if folder is None else [f"{folder}/weights.safetensors", f"{folder}/model.json"]
 
 
 def reference_file(wildcards):
@@ -245,24 +231,17 @@ def observation_of_case(wildcards):
 def networks_of_method(wildcards):
     """Weights of the trained networks a method needs."""
     roles = CONFIG.networks_of(wildcards.method)
-    return {
-        role: f"<results>/train/{model}/weights.safetensors"
-        for role, model in roles.items()
-    }
+    return {role: f"<results>/train/{model}/weights.safetensors" for role, model in roles.items()}
 
 
 def gpus_of_method(wildcards):
     """One GPU for methods with large networks; small ones are as fast on a core of the CPU."""
-    return int(
-        bool(CONFIG.networks_of(wildcards.method)) and CONFIG.train.crop.size > 48
-    )
+    return int(bool(CONFIG.networks_of(wildcards.method)) and CONFIG.train.crop.size > 48)
 
 
 def networks_in_use():
     """Networks that some method of the run needs."""
-    return sorted(
-        {model for method in METHODS for model in CONFIG.networks_of(method).values()}
-    )
+    return sorted({model for method in METHODS for model in CONFIG.networks_of(method).values()})
 
 
 def parameters_of_estimate(wildcards):
@@ -275,9 +254,7 @@ def parameters_of_estimate(wildcards):
 
 def estimates(cohort):
     """Everything that gets a final run, in the order of the tables."""
-    others = [
-        f"{method}-other" for method in METHODS if CONFIG.invert.keeps_other(method)
-    ]
+    others = [f"{method}-other" for method in METHODS if CONFIG.invert.keeps_other(method)]
     return [*METHODS, *others, *([ORACLE] if cohort == "synthetic" else [])]
 
 
@@ -311,10 +288,7 @@ def truth_of_case(wildcards):
 
 def of_cases(pattern):
     """Input function for a file of every case of a cohort."""
-    return lambda wildcards: [
-        pattern.format(cohort=wildcards.cohort, case=case)
-        for case in CASES[wildcards.cohort]
-    ]
+    return lambda wildcards: [pattern.format(cohort=wildcards.cohort, case=case) for case in CASES[wildcards.cohort]]
 
 
 def every(patterns, cohorts=("synthetic", "patients")):
@@ -340,10 +314,7 @@ def tables_in_use():
 
 def evaluated(cohort):
     """Tables of the evaluate stage on a cohort."""
-    return [
-        f"<results>/evaluate/{cohort}/{name}.parquet"
-        for name in ("metrics", "tests", "summary", "dice_curve")
-    ]
+    return [f"<results>/evaluate/{cohort}/{name}.parquet" for name in ("metrics", "tests", "summary", "dice_curve")]
 
 
 def cohort_of_table(wildcards):

@@ -66,14 +66,9 @@ rule draw_figure4:
     input:
         evaluated("patients"),
         images=every(["<results>/register/patients/{case}/t1.nii.gz"], ["patients"]),
-        segmentations=every(
-            "<results>/register/patients/{case}/segmentation.nii.gz", ["patients"]
-        ),
+        segmentations=every(["<results>/register/patients/{case}/segmentation.nii.gz"], ["patients"]),
         labels=every(["<results>/register/patients/{case}/labels.nii.gz"], ["patients"]),
-        concentrations=every(
-            "<results>/forward/{cohort}/{case}/{method}/concentration.nii.gz",
-            ["patients"],
-        ),
+        concentrations=every(["<results>/forward/{cohort}/{case}/{method}/concentration.nii.gz"], ["patients"]),
     output:
         png=report(
             "<results>/publish/figures/figure4.png",

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from gliofit.config import Config, describe_keys, load_config, read_config
+from gliofit.errors import InputError
+from gliofit.generate import generated_files
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CONFIGS = [*sorted((REPOSITORY / "config").glob("*.yaml")), REPOSITORY / "tests/e2e/smoke.yaml"]
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_shipped_configurations_are_valid(path: Path) -> None:
+    assert read_config(path).run == path.stem
+    schema = json.loads((REPOSITORY / "workflow/schemas/config.schema.json").read_text())
+    jsonschema.validate(yaml.safe_load(path.read_text()), schema)
+
+
+@pytest.mark.parametrize("path", generated_files(REPOSITORY), ids=lambda path: path.name)
+def test_generated_files_are_up_to_date(path: Path) -> None:
+    wanted = generated_files(REPOSITORY)[path]
+    assert path.is_file(), "run `make generate`"
+    assert path.read_text() == wanted, "run `make generate`"
+
+
+def test_every_key_is_described() -> None:
+    keys = list(describe_keys())
+    assert len(keys) > 100
+    assert not [key for key, _, _, description in keys if len(description) < 4]
+
+
+@pytest.mark.parametrize(
+    ("raw", "named", "mend"),
+    [
+        ({"simulat": {}}, "simulat", "simulate"),
+        ({"simulate": {"sampels_per_shard": 3}}, "simulate.sampels_per_shard", "simulate.samples_per_shard"),
+        (
+            {"forward": {"integrator": {"masked_seed": 1}}},
+            "forward.integrator.masked_seed",
+            "forward.integrator.mask_seed",
+        ),
+        ({"train": {"models": {"x": {"architectur": "y"}}}}, "architectur", "train.models.x.architecture"),
+        ({"invert": {"methods": {"direct": {"inverter": "direct", "orign": "free"}}}}, "orign", "origin"),
+        ({"patients": {"sources": "here"}}, "patients.sources", "patients.source"),
+    ],
+)
+def test_unknown_key_is_refused_with_the_nearest_one(raw: dict[str, Any], named: str, mend: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load_config(raw)
+    message = str(caught.value)
+    assert named in message
+    assert mend in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("raw", "parts"),
+    [
+        ({"seed": "x"}, ["seed", "integer"]),
+        ({"simulate": {"samples_per_shard": 0}}, ["simulate.samples_per_shard", "greater than or equal to 1"]),
+        ({"tissue": "both"}, ["tissue", "labels", "probabilities"]),
+        ({"run": "a/b"}, ["run"]),
+        ({"cohorts": []}, ["cohorts"]),
+        ({"train": {"crop": {"spacing_mm": "1e-3"}}}, []),
+        ({"invert": {"methods": {"a": {"inverter": "nothing"}}}}, ["nothing", "cmaes-solver"]),
+        ({"invert": {"methods": {"direct": {"inverter": "direct", "direct": "mine"}}}}, ["mine", "train.models"]),
+        ({"invert": {"methods": {"gradient": {"inverter": "gradient-surrogate"}}}}, ["evaluate.reference_method"]),
+    ],
+)
+def test_wrong_value_is_named(raw: dict[str, Any], parts: list[str]) -> None:
+    if not parts:  # pydantic reads a number written as text
+        assert load_config(raw).train.crop.spacing_mm == pytest.approx(1e-3)
+        return
+    with pytest.raises(InputError) as caught:
+        load_config(raw)
+    assert all(part in str(caught.value) for part in parts), str(caught.value)
+
+
+def test_configuration_survives_json() -> None:
+    config = Config()
+    assert load_config(json.loads(json.dumps(config.model_dump(mode="json")))) == config
+
+
+@pytest.mark.parametrize("text", ["- a\n", "a: [\n"])
+def test_broken_yaml_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=re.escape(str(path))):
+        read_config(path)
+
+
+def test_nothing_heavy_is_imported_when_the_workflow_starts() -> None:
+    code = (
+        "import sys, gliofit.config, gliofit.workflow, gliofit.register.patients\n"
+        "heavy = {'torch', 'ants', 'numba', 'cma', 'matplotlib', 'nilearn', 'sklearn', 'snakemake', 'monai'}\n"
+        "print(*sorted(heavy & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == ""

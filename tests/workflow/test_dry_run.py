@@ -1,0 +1,117 @@
+"""What Snakemake would do, for every configuration and every place to run; no job runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from .conftest import REPOSITORY, Snakemake
+
+
+def jobs(output: str) -> dict[str, int]:
+    """Number of jobs by rule, from the table Snakemake prints."""
+    table = output.rpartition("Job stats:")[2]
+    return {name: int(count) for name, count in re.findall(r"^(\w+)\s+(\d+)$", table, flags=re.MULTILINE)}
+
+
+def test_demo_is_the_default(snakemake: Snakemake) -> None:
+    result = snakemake("--dry-run", "--quiet", "rules")
+    assert result.returncode == 0, result.stdout
+    found = jobs(result.stdout)
+    assert found["prepare_atlas"] == 1
+    assert found["make_phantom"] == found["register_patient"] == 2
+    assert found["extract_case"] == 6
+    assert found["invert_case"] == 8 * 7
+    # Seven methods, the candidates that two hybrids did not choose, and the oracle where the truth is known.
+    assert found["run_forward"] == 8 * 9 + 6
+    assert found["evaluate_case"] == 8
+    assert found["evaluate_cohort"] == 2
+    assert found["write_table"] == 3
+    assert found["train_model"] == 2
+
+
+@pytest.mark.parametrize("profile", [None, "workstation", "slurm"])
+@pytest.mark.parametrize("config", ["demo", "brats", "paper"])
+def test_dry_run(snakemake: Snakemake, patients: Path, config: str, profile: str | None) -> None:
+    arguments = ["--dry-run", "--quiet", "rules", "--configfile", str(REPOSITORY / f"config/{config}.yaml")]
+    if profile is not None:
+        arguments += ["--profile", str(REPOSITORY / "profiles" / profile)]
+    if config == "brats":
+        arguments += ["--config", f'patients={{"source": "{patients}"}}']
+    result = snakemake(*arguments)
+    assert result.returncode == 0, result.stdout
+    found = jobs(result.stdout)
+    assert found["register_patient"] == {"demo": 2, "brats": 2, "paper": 75}[config]
+    assert ("make_phantom" in found) == (config != "brats")
+    if config == "paper":
+        assert found["simulate_shard"] == 280 + 10 + 5
+
+
+@pytest.mark.parametrize(
+    ("target", "last"),
+    [
+        ("atlas_all", "prepare_atlas"),
+        ("register_all", "register_patient"),
+        ("simulate_all", "extract_case"),
+        ("train_all", "train_model"),
+        ("invert_all", "invert_case"),
+        ("forward_all", "run_forward"),
+        ("evaluate_all", "evaluate_cohort"),
+        ("tables", "write_table"),
+        ("figures", "draw_figure4"),
+    ],
+)
+def test_targets_stop_at_their_stage(snakemake: Snakemake, target: str, last: str) -> None:
+    order = ["prepare_atlas", "register_patient", "extract_case", "train_model", "invert_case", "run_forward"]
+    order += ["evaluate_cohort", "write_table", "draw_figure4"]
+    result = snakemake(target, "--dry-run", "--quiet", "rules")
+    assert result.returncode == 0, result.stdout
+    found = jobs(result.stdout)
+    assert last in found
+    beyond = set(order[order.index(last) + 1 :])
+    # Reference concentrations of patients are final runs, which other methods see.
+    beyond -= {"run_forward"} if target == "invert_all" else set()
+    assert not beyond & found.keys()
+
+
+def test_unknown_key_stops_before_anything_starts(snakemake: Snakemake) -> None:
+    result = snakemake("--dry-run", "--config", 'simulate={"sampels_per_shard": 3}')
+    assert result.returncode != 0
+    assert "did you mean 'simulate.samples_per_shard'?" in result.stdout
+    assert "Traceback" not in result.stdout
+
+
+def test_missing_patients_stop_before_anything_starts(snakemake: Snakemake, tmp_path: Path) -> None:
+    result = snakemake("--dry-run", "--config", f'patients={{"source": "{tmp_path}/nowhere"}}')
+    assert result.returncode != 0
+    assert "nowhere" in result.stdout
+    assert "Traceback" not in result.stdout
+
+
+def test_patients_alone_need_no_test_cases(snakemake: Snakemake, patients: Path) -> None:
+    result = snakemake(
+        "--dry-run", "--quiet", "rules", "--config", f'patients={{"source": "{patients}"}}', 'cohorts=["patients"]'
+    )
+    assert result.returncode == 0, result.stdout
+    found = jobs(result.stdout)
+    assert "extract_case" not in found
+    assert found["write_table"] == 1
+    assert found["register_patient"] == 2
+
+
+def test_methods_without_networks_need_no_training(snakemake: Snakemake) -> None:
+    result = snakemake(
+        "--dry-run", "--quiet", "rules", "--configfile", str(REPOSITORY / "config/demo.yaml"),
+        "--config", 'cohorts=["patients"]', 'invert={"methods": {"cmaes-solver": {"inverter": "cmaes-solver"}}}',
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout
+    assert "train_model" not in jobs(result.stdout)
+
+
+def test_a_second_run_has_folders_of_its_own(snakemake: Snakemake) -> None:
+    result = snakemake("--dry-run", "--config", "run=second")
+    assert result.returncode == 0, result.stdout
+    assert "results/second/atlas" in result.stdout
+    assert "results/demo" not in result.stdout

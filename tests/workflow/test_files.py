@@ -1,0 +1,139 @@
+"""What can be said of the workflow's files without running it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gliofit.generate import ENVIRONMENTS
+
+from .conftest import run_snakemake
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+RULE_FILES = sorted((REPOSITORY / "workflow/rules").glob("*.smk"))
+STAGES = ("atlas", "register", "simulate", "train", "invert", "forward", "evaluate", "publish")
+
+
+def rules_with_scripts() -> dict[str, str]:
+    """Text of every rule that runs a script, by the rule's name."""
+    text = "\n".join(path.read_text() for path in RULE_FILES)
+    parts = re.split(r"^rule (\w+):\n", text, flags=re.MULTILINE)
+    return {name: body for name, body in zip(parts[1::2], parts[2::2], strict=True) if "script:" in body}
+
+
+def test_every_stage_has_one_rule_file_and_one_package() -> None:
+    assert {path.stem for path in RULE_FILES} == {*STAGES, "common", "collect"}
+    for stage in STAGES:
+        assert (REPOSITORY / "src/gliofit" / stage / "__init__.py").is_file()
+
+
+@pytest.mark.parametrize("name", rules_with_scripts())
+def test_rule_is_complete(name: str) -> None:
+    body = rules_with_scripts()[name]
+    for directive in ("input:", "output:", "log:", "benchmark:", "conda:", "threads:", "mem_mb=", "runtime="):
+        assert directive in body, f"{name} has no {directive}"
+    assert "stage_version=STAGE_VERSIONS[" in body
+    assert f'"../scripts/{name}.py"' in body, "a script has its rule's name"
+    assert (REPOSITORY / "workflow/scripts" / f"{name}.py").is_file()
+
+
+def test_every_script_belongs_to_a_rule_and_is_thin() -> None:
+    scripts = sorted((REPOSITORY / "workflow/scripts").glob("*.py"))
+    assert {path.stem for path in scripts} == set(rules_with_scripts())
+    for path in scripts:
+        lines = path.read_text().splitlines()
+        assert len(lines) <= 50, f"{path.name} has {len(lines)} lines; science belongs in the package"
+        top = [line for line in lines if re.match(r"(from|import) ", line)]
+        allowed = ("from pathlib", "from gliofit.workflow", "from gliofit.seeds")
+        assert all(line.startswith(allowed) for line in top), f"{path.name} imports before the job has started"
+
+
+def test_captions_are_used_and_exist() -> None:
+    text = "\n".join(path.read_text() for path in [*RULE_FILES, REPOSITORY / "Snakefile"])
+    used = set(re.findall(r"report/(\w+\.rst)", text))
+    assert used == {path.name for path in (REPOSITORY / "workflow/report").glob("*.rst")}
+
+
+def test_only_the_common_file_has_functions() -> None:
+    for path in RULE_FILES:
+        if path.stem != "common":
+            assert not re.search(r"\blambda\b|^\s*def ", path.read_text(), flags=re.MULTILINE), path.name
+
+
+def test_lint(tmp_path: Path) -> None:
+    result = run_snakemake(tmp_path, "--lint")
+    assert result.returncode == 0, result.stdout
+
+
+def test_format() -> None:
+    command = [sys.executable, "-m", "snakefmt.snakefmt", "--check", "Snakefile", "workflow/rules"]
+    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+# ---------------------------------------------------------------------------------------------------------- profiles
+
+
+def profile(name: str) -> dict[str, object]:
+    return yaml.safe_load((REPOSITORY / "profiles" / name / "profile.yaml").read_text())
+
+
+@pytest.mark.parametrize("name", ["workstation", "slurm"])
+def test_profiles_share_no_key_with_the_default_one(name: str) -> None:
+    # Snakemake lets the default profile win, key by key; a shared key would be without effect.
+    assert not profile("default").keys() & profile(name).keys()
+
+
+def test_slurm_profile_does_not_cap_gpus() -> None:
+    # `resources: gpu` is a limit over all jobs: on a cluster it would mean one GPU job at a time.
+    assert "gpu" not in (profile("slurm").get("resources") or {})
+
+
+def test_set_resources_name_real_rules() -> None:
+    text = (REPOSITORY / "profiles/slurm/profile.yaml").read_text()
+    block = text.partition("set-resources:")[2].split("\n# Where")[0]
+    named = re.findall(r"^#   (\w+):$", block, flags=re.MULTILINE)
+    assert named
+    assert set(named) <= set(rules_with_scripts())
+
+
+# ------------------------------------------------------------------------------------------------------ environments
+
+
+def pyproject() -> dict[str, dict]:
+    return tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+
+
+def test_environments_hold_what_the_project_depends_on() -> None:
+    needed = {re.split(r"[<>=\[]", item)[0].lower() for item in pyproject()["project"]["dependencies"]}
+    held = {name.lower() for names in ENVIRONMENTS.values() for name in names}
+    # The command line and its looks are no part of any rule.
+    assert held == needed - {"typer", "rich"}
+
+
+def test_constraints_meet_the_ranges() -> None:
+    from packaging.requirements import Requirement
+    from packaging.version import Version
+
+    lines = (REPOSITORY / "constraints.txt").read_text().splitlines()
+    pins = dict(line.lower().split("==") for line in lines if "==" in line)
+    project = pyproject()["project"]
+    extras = (item for items in project["optional-dependencies"].values() for item in items)
+    for text in [*project["dependencies"], *extras]:
+        requirement = Requirement(text)
+        name = requirement.name.lower()
+        assert name in pins, f"{name} has no pin"
+        assert requirement.specifier.contains(Version(pins[name])), f"{text} is pinned to {pins[name]}"
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_rules_name_an_environment_that_exists(name: str) -> None:
+    assert any(f"envs/{name}.yaml" in body for body in rules_with_scripts().values())
+    used = {match for body in rules_with_scripts().values() for match in re.findall(r"envs/(\w+)\.yaml", body)}
+    assert used == set(ENVIRONMENTS)
