@@ -3,8 +3,8 @@
 
 rule make_phantom:
     input:
-        **atlas_files(),
-        facts="<results>/atlas/atlas.json",
+        atlas=atlas_files().values(),
+        atlas_facts="<results>/atlas/atlas.json",
     output:
         t1="<results>/register/phantoms/{case}/{case}_t1.nii.gz",
         t1c="<results>/register/phantoms/{case}/{case}_t1ce.nii.gz",
@@ -34,8 +34,8 @@ rule make_phantom:
 rule register_patient:
     input:
         unpack(patient_images),
-        **atlas_files(),
-        facts="<results>/atlas/atlas.json",
+        atlas=atlas_files().values(),
+        atlas_facts="<results>/atlas/atlas.json",
     output:
         t1="<results>/register/patients/{case}/t1.nii.gz",
         wm="<results>/register/patients/{case}/wm.nii.gz",

@@ -12,5 +12,5 @@ with job(snakemake) as run:
 
     from gliofit.register.settings import PhantomSettings
 
-    atlas_dir = Path(run.input.facts).parent
+    atlas_dir = Path(run.input.atlas_facts).parent
     make_phantom(run.wildcards.case, atlas_dir, run.folder, PhantomSettings(**run.params.settings), run.seed)
