@@ -1,0 +1,207 @@
+"""The real chain, every stage and every method, on the smallest of cases (smoke.yaml)."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+METHODS = [
+    "cmaes-solver", "cmaes-surrogate", "direct", "gradient-surrogate", "gradient-surrogate-com", "hybrid", "hybrid-com",
+]  # fmt: skip
+IDENTITY = ["run", "cohort", "case", "method", "status", "message", "seed"]
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
+    command += ["--directory", str(folder), "--configfile", str(REPOSITORY / "tests/e2e/smoke.yaml"), "--cores", "2"]
+    return subprocess.run(
+        [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1500, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Working folder in which the chain has run once."""
+    folder = tmp_path_factory.mktemp("smoke")
+    result = snakemake(folder)
+    assert result.returncode == 0, result.stdout[-20_000:]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(folder: Path) -> Path:
+    return folder / "results/smoke"
+
+
+def planned(folder: Path) -> dict[str, int]:
+    """Jobs by rule that a further call would run."""
+    result = snakemake(folder, "--dry-run", "--quiet", "rules")
+    assert result.returncode == 0, result.stdout
+    table = result.stdout.rpartition("Job stats:")[2]
+    found = {name: int(count) for name, count in re.findall(r"^(\w+)\s+(\d+)$", table, flags=re.MULTILINE)}
+    return {name: count for name, count in found.items() if name not in ("all", "total")}
+
+
+@contextmanager
+def without(path: Path) -> Iterator[None]:
+    """A file taken away for a moment; its time stamp survives."""
+    aside = path.with_name(f"{path.name}.aside")
+    path.rename(aside)
+    try:
+        yield
+    finally:
+        aside.rename(path)
+
+
+def test_second_call_has_nothing_to_do(folder: Path) -> None:
+    result = snakemake(folder)
+    assert result.returncode == 0, result.stdout
+    assert "Nothing to be done" in result.stdout
+
+
+CASE = {"evaluate_case": 1, "evaluate_cohort": 1}
+SYNTHETIC = CASE | {"write_table": 2, "draw_figure3": 1}
+PATIENTS = CASE | {"write_table": 1, "draw_figure4": 1, "draw_figure7": 1}
+
+
+@pytest.mark.parametrize(
+    ("deleted", "expected"),
+    [
+        ("publish/figures/figure3.png", {"draw_figure3": 1}),
+        ("publish/tables/table2.md", {"write_table": 1}),
+        ("evaluate/synthetic/synthetic-00001/metrics.parquet", SYNTHETIC),
+        ("forward/synthetic/synthetic-00000/oracle/concentration.nii.gz", {"run_forward": 1} | SYNTHETIC),
+        (
+            "invert/synthetic/synthetic-00000/hybrid/parameters.parquet",
+            {"invert_case": 1, "run_forward": 2} | SYNTHETIC,
+        ),
+        ("invert/patients/phantom-00000/direct/trace.parquet", {"invert_case": 1, "run_forward": 1} | PATIENTS),
+        # The reference is what all other methods see.
+        (
+            "forward/patients/phantom-00000/cmaes-solver/concentration.nii.gz",
+            {"invert_case": 6, "run_forward": 9} | PATIENTS,
+        ),
+        (
+            "simulate/synthetic/synthetic-00001/concentration.nii.gz",
+            {"extract_case": 1, "invert_case": 7, "run_forward": 10} | SYNTHETIC,
+        ),
+        ("simulate/pilot.png", {"report_pilot": 1}),
+    ],
+)
+def test_deleting_an_intermediate_reruns_what_depends_on_it(
+    folder: Path, results: Path, deleted: str, expected: dict[str, int]
+) -> None:
+    with without(results / deleted):
+        assert planned(folder) == expected
+
+
+def test_a_changed_setting_reruns_what_depends_on_it(folder: Path) -> None:
+    result = snakemake(folder, "--dry-run", "--quiet", "rules", "--config", 'publish={"dpi": 100}')
+    table = result.stdout.rpartition("Job stats:")[2]
+    assert dict(re.findall(r"^(\w+)\s+(\d+)$", table, flags=re.MULTILINE)).keys() == {
+        "all", "total", "write_table", "draw_figure3", "draw_figure4", "draw_figure7",
+    }  # fmt: skip
+
+
+def test_more_shards_leave_the_old_ones_alone(folder: Path) -> None:
+    result = snakemake(
+        folder, "simulate_all", "--dry-run", "--quiet", "rules", "--config", 'simulate={"train_shards": 3}'
+    )
+    assert re.search(r"^simulate_shard\s+2$", result.stdout, flags=re.MULTILINE), result.stdout
+    assert "report_pilot" not in result.stdout
+
+
+@pytest.mark.parametrize(("cohort", "cases"), [("synthetic", 2), ("patients", 1)])
+def test_every_method_has_its_row(results: Path, cohort: str, cases: int) -> None:
+    metrics = pd.read_parquet(results / f"evaluate/{cohort}/metrics.parquet")
+    assert list(metrics.columns[:7]) == IDENTITY
+    extra = ["oracle"] if cohort == "synthetic" else []
+    for _, rows in metrics.groupby("case"):
+        assert list(rows["method"]) == [*METHODS, *extra]
+    assert metrics["case"].nunique() == cases
+    assert set(metrics["status"]) <= {"ok", "not-converged", "failed"}
+    assert (metrics["status"] != "failed").mean() > 0.8
+    scored = metrics[(metrics["status"] != "failed") & (metrics["role"] != "reference")]
+    assert np.isfinite(scored[["mse_volume", "mae_crop", "ncc_volume", "dice_whole_033"]].to_numpy(dtype=float)).all()
+
+
+def test_oracle_is_the_floor_on_synthetic_cases(results: Path) -> None:
+    metrics = pd.read_parquet(results / "evaluate/synthetic/metrics.parquet")
+    oracle = metrics[metrics["method"] == "oracle"]["mse_volume"].mean()
+    others = metrics[metrics["method"] != "oracle"].groupby("method")["mse_volume"].mean()
+    assert oracle < others.min()
+
+
+def test_estimates_are_on_the_grid_of_their_case(results: Path) -> None:
+    for case in [*(results / "simulate/synthetic").iterdir(), *(results / "register/patients").iterdir()]:
+        labels = nib.load(case / "labels.nii.gz")
+        cohort = "synthetic" if case.parent.name == "synthetic" else "patients"
+        found = list((results / "forward" / cohort / case.name).glob("*/concentration.nii.gz"))
+        assert len(found) == len(METHODS) + 2 + (cohort == "synthetic")
+        for path in found:
+            image = nib.load(path)
+            assert image.shape == labels.shape
+            np.testing.assert_allclose(image.affine, labels.affine, atol=1e-4)
+            data = np.asarray(image.dataobj)
+            assert data.min() >= 0
+            assert data.max() <= 1
+
+
+def test_tables_and_figures_are_there(results: Path) -> None:
+    for number in (1, 2, 3):
+        for suffix in ("csv", "md", "tex"):
+            assert (results / f"publish/tables/table{number}.{suffix}").stat().st_size > 300
+    for number in (3, 4, 7):
+        for suffix in ("png", "svg"):
+            assert (results / f"publish/figures/figure{number}.{suffix}").stat().st_size > 5000
+    assert "racle" in (results / "publish/tables/table2.md").read_text()
+
+
+def test_results_have_sidecars_without_machine_paths(folder: Path, results: Path) -> None:
+    sidecar = json.loads((results / "invert/synthetic/synthetic-00000/hybrid/parameters.parquet.json").read_text())
+    assert sidecar["rule"] == "invert_case"
+    assert sidecar["params"]["settings"]["methods"].keys() == {"hybrid"}
+    assert sidecar["versions"]["gliofit"]
+    assert sidecar["seed"] == 7
+    assert str(folder) not in json.dumps(sidecar)
+
+
+def test_nothing_half_written_is_left(results: Path) -> None:
+    assert not list(results.rglob(".tmp-*"))
+
+
+def test_report(folder: Path, results: Path) -> None:
+    report = results / "publish/report.html"
+    result = snakemake(folder, "--report", str(report.relative_to(folder)))
+    assert result.returncode == 0, result.stdout
+    assert report.stat().st_size > 100_000
+    assert str(folder) not in report.read_text(errors="ignore")
+
+
+def test_bad_input_is_one_line_and_stops_its_case_only(folder: Path, results: Path) -> None:
+    # The phantom's segmentation is replaced by the T1 image, whose values are no labels.
+    phantom = results / "register/phantoms/phantom-00000"
+    segmentation = phantom / "phantom-00000_seg.nii.gz"
+    kept = segmentation.read_bytes()
+    try:
+        segmentation.write_bytes((phantom / "phantom-00000_t1.nii.gz").read_bytes())
+        result = snakemake(folder, "register_all", "--forcerun", "register_patient")
+    finally:
+        segmentation.write_bytes(kept)
+    assert result.returncode != 0
+    line = re.search(r"^gliofit: error: .*phantom-00000_seg\.nii\.gz.*$", result.stdout, flags=re.MULTILINE)
+    assert line, result.stdout[-3000:]
+    assert "Traceback" not in (results / "logs/register/register_patient/phantom-00000.log").read_text()
