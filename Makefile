@@ -1,4 +1,6 @@
 # Everything a user or a developer does with gliofit. On a fresh machine each target first makes .venv by itself.
+# pip's own variables apply; a machine without a GPU saves much download with
+#   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make demo
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
@@ -6,7 +8,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CORES ?= all
-CONFIG ?= config/demo.yaml
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES)
 
 # The oldest supported Python is also the one the pins were resolved on, so it comes first.
@@ -26,25 +27,35 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[workflow,test,lint]'
 	touch $@
 
+# $(call chain,run,arguments): the whole workflow, then its report, then where to look.
+define chain
+	$(SNAKEMAKE) $(2)
+	@echo "building the report ..."
+	@$(SNAKEMAKE) $(2) --report results/$(1)/publish/report.html > results/$(1)/logs/report.log 2>&1 \
+		|| { cat results/$(1)/logs/report.log; exit 1; }
+	@echo
+	@echo "Look at"
+	@echo "  results/$(1)/publish/report.html                 everything in one page: open it in a browser"
+	@echo "  results/$(1)/publish/tables/table2.md            the methods compared (tables 1 to 3, also .csv and .tex)"
+	@echo "  results/$(1)/publish/figures/figure4.png         patients by methods"
+	@echo "  results/$(1)/register/patients/*/qc.png          was each patient registered well?"
+	@echo "  results/$(1)/forward/patients/*/*/concentration.nii.gz    tumour-cell maps, on the patient's own grid"
+endef
+
 .PHONY: demo
 demo: $(READY)  ## the whole chain on synthetic cases and phantom patients (under 15 minutes on two cores)
-	$(SNAKEMAKE)
-	$(SNAKEMAKE) --quiet all --report results/demo/publish/report.html
-	@$(BIN)/python -m gliofit.publish.where results/demo
+	$(call chain,demo,)
 
 .PHONY: brats
 brats: $(READY)  ## the same on your patients: make brats PATIENTS=folder (or a table such as config/patients.tsv)
 	@test -n "$(PATIENTS)" || { echo "say where the patients are: make brats PATIENTS=folder"; exit 1; }
 	@test -e "$(PATIENTS)" || { echo "$(PATIENTS): no such folder or table; check PATIENTS="; exit 1; }
-	$(BIN)/gliofit check --patients "$(PATIENTS)"
-	$(SNAKEMAKE) --configfile config/brats.yaml --config patients='{"source": "$(PATIENTS)"}'
-	$(SNAKEMAKE) --configfile config/brats.yaml --config patients='{"source": "$(PATIENTS)"}' \
-		--quiet all --report results/brats/publish/report.html
-	@$(BIN)/python -m gliofit.publish.where results/brats
+	$(BIN)/gliofit check --patients "$(PATIENTS)" || echo "going on with the cases that can be used"
+	$(call chain,brats,--configfile config/brats.yaml --config 'patients={"source": "$(PATIENTS)"}')
 
 .PHONY: test
 test: $(READY)  ## all tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: lint
 lint: $(READY)  ## formatting, style, types and the workflow's own linter

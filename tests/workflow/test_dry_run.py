@@ -110,6 +110,15 @@ def test_methods_without_networks_need_no_training(snakemake: Snakemake) -> None
     assert "train_model" not in jobs(result.stdout)
 
 
+def test_networks_alone_need_no_cases(snakemake: Snakemake) -> None:
+    result = snakemake("--dry-run", "--quiet", "rules", "--configfile", str(REPOSITORY / "config/models.yaml"))
+    assert result.returncode == 0, result.stdout
+    found = jobs(result.stdout)
+    assert found["train_model"] == 2
+    assert found["simulate_shard"] == 9
+    assert not {"register_patient", "invert_case", "evaluate_cohort", "draw_figure3"} & found.keys()
+
+
 def test_a_second_run_has_folders_of_its_own(snakemake: Snakemake) -> None:
     result = snakemake("--dry-run", "--config", "run=second")
     assert result.returncode == 0, result.stdout

@@ -60,7 +60,7 @@ rule tables:
 
 rule figures:
     input:
-        rules.draw_figure3.output,
+        rules.draw_figure3.output if COHORTS else [],
         rules.draw_figure4.output if "patients" in COHORTS else [],
         rules.draw_figure7.output if "patients" in COHORTS else [],
     localrule: True

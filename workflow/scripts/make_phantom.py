@@ -9,7 +9,6 @@ from gliofit.workflow import job
 
 with job(snakemake) as run:
     from gliofit.register.phantom import make_phantom
-
     from gliofit.register.settings import PhantomSettings
 
     atlas_dir = Path(run.input.atlas_facts).parent
