@@ -191,6 +191,16 @@ class Volume:
 
 def block_mean(data: NDArray[Any], factor: int) -> NDArray[np.float32]:
     """Mean over blocks of ``factor``^3 entries of the last three axes (lengths must be multiples of ``factor``)."""
-    *lead, x, y, z = data.shape
-    blocks = data.reshape(*lead, x // factor, factor, y // factor, factor, z // factor, factor)
-    return np.asarray(blocks.mean(axis=(-5, -3, -1), dtype=np.float32))
+    total = data.astype(np.float32)
+    # Strided sums, one axis after the other, are several times faster than one reduction over six axes.
+    for axis in (-1, -2, -3):
+        index: list[Any] = [slice(None)] * data.ndim
+        parts = []
+        for offset in range(factor):
+            index[axis] = slice(offset, None, factor)
+            parts.append(total[tuple(index)])
+        total = parts[0].copy()
+        for part in parts[1:]:
+            total += part
+    total /= np.float32(factor**3)
+    return total
