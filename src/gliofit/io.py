@@ -60,7 +60,7 @@ def read_volume(path: str | Path, dtype: DTypeLike | None = None) -> Volume:
     if not path.is_file():
         raise InputError(path, "file not found", "check the path")
     try:
-        image = nib.load(path)
+        image: Any = nib.load(path)
         data = np.asanyarray(image.dataobj)
     except Exception as error:
         raise InputError(path, f"not a readable NIfTI image ({error})", "write it again") from error

@@ -65,7 +65,7 @@ class Theta:
         return cls((x, y, z), mu_d, mu_rho)
 
     @classmethod
-    def from_voxel(cls, origin_voxel: Sequence[float], mu_d_mm: float, mu_rho: float, grid: Grid) -> Theta:
+    def from_voxel(cls, origin_voxel: Sequence[float] | NDArray[Any], mu_d_mm: float, mu_rho: float, grid: Grid) -> Theta:
         """With the origin given in fractional voxel indices of ``grid``."""
         x, y, z = grid.voxel_to_world(np.asarray(origin_voxel, dtype=float))
         return cls((x, y, z), mu_d_mm, mu_rho)
@@ -109,7 +109,7 @@ class Bounds:
     @classmethod
     def around(
         cls,
-        centre_mm: Sequence[float],
+        centre_mm: Sequence[float] | NDArray[Any],
         origin_reach_mm: Sequence[float] = (48.0, 48.0, 31.0),
         mu_d_mm: tuple[float, float] = (0.1, 40.0),
         mu_rho: tuple[float, float] = (0.1, 15.0),

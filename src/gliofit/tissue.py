@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -53,7 +53,8 @@ class Tissue:
         ]
         if not maps[0].any() and not maps[1].any():
             raise InputError(subject, "holds no grey or white matter", "give a tissue label map of a brain")
-        return cls(*maps, labels.grid)
+        wm, gm, csf = maps
+        return cls(wm, gm, csf, labels.grid)
 
     @classmethod
     def from_maps(
@@ -64,10 +65,12 @@ class Tissue:
             if volume is not None and not volume.grid.matches(wm.grid):
                 raise InputError(subject, f"{name} lies on another grid than wm", "resample both onto one grid")
         empty = np.zeros(wm.grid.shape, np.float32)
-        maps = [np.clip(v.data, 0, 1).astype(np.float32) if v is not None else empty for v in (wm, gm, csf)]
-        if (maps[0] + maps[1]).max() < TISSUE_THRESHOLD:
+        white, grey, fluid = (
+            np.clip(v.data, 0, 1).astype(np.float32) if v is not None else empty for v in (wm, gm, csf)
+        )
+        if (white + grey).max() < TISSUE_THRESHOLD:
             raise InputError(subject, "holds no grey or white matter", "give tissue fractions between 0 and 1")
-        return cls(*maps, wm.grid)
+        return cls(white, grey, fluid, wm.grid)
 
     @classmethod
     def load(cls, folder: str | Path, kind: TissueKind = "labels") -> Tissue:
@@ -106,15 +109,17 @@ class Tissue:
         """Block means of the maps on a grid of ``factor`` times the spacing."""
         if factor == 1:
             return self
-        coarse = [self.map(name).coarsen(factor) for name in ("wm", "gm", "csf")]  # type: ignore[arg-type]
-        return Tissue(*(volume.data for volume in coarse), coarse[0].grid)
+        return self._each(lambda volume: volume.coarsen(factor))
 
     def extract(self, start: Sequence[int], shape: Sequence[int]) -> Tissue:
         """Box of the tissue, with background where it leaves the grid."""
-        parts = [self.map(name).extract(start, shape) for name in ("wm", "gm", "csf")]  # type: ignore[arg-type]
-        return Tissue(*(part.data for part in parts), parts[0].grid)
+        return self._each(lambda volume: volume.extract(start, shape))
 
     def canonical(self) -> Tissue:
         """The same tissue with array axes towards right, anterior, superior."""
-        parts = [self.map(name).canonical() for name in ("wm", "gm", "csf")]  # type: ignore[arg-type]
-        return Tissue(*(part.data for part in parts), parts[0].grid)
+        return self._each(Volume.canonical)
+
+    def _each(self, change: Callable[[Volume], Volume]) -> Tissue:
+        """The tissue of the three changed maps."""
+        wm, gm, csf = change(self.map("wm")), change(self.map("gm")), change(self.map("csf"))
+        return Tissue(wm.data, gm.data, csf.data, wm.grid)

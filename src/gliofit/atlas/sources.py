@@ -117,11 +117,11 @@ def _assemble(
     total = np.maximum(wm + gm, 1)
     wm, gm = wm / total, gm / total
     csf = np.where(brain, 1 - wm - gm if csf is None else np.minimum(csf, 1 - wm - gm), 0).clip(0, 1)
-    maps = [Volume(data.astype(np.float32), grid) for data in (wm, gm, csf)]
+    white, grey, fluid = (Volume(data.astype(np.float32), grid) for data in (wm, gm, csf))
     if t1 is not None:
         data = t1.data.astype(np.float32)
         t1 = Volume(np.where(brain, data, 0).astype(np.float32) if strip else data, grid)
-    return Atlas(t1, Tissue.from_maps(*maps, subject=subject), Volume(brain, grid), name)
+    return Atlas(t1, Tissue.from_maps(white, grey, fluid, subject=subject), Volume(brain, grid), name)
 
 
 def _roles(folder: Path) -> dict[Role, Path]:

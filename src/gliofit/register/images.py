@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,7 +123,7 @@ def read_grid(path: Path) -> Grid:
     if not path.is_file():
         raise InputError(path, "file not found", "check the path")
     try:
-        image = nib.load(path)
+        image: Any = nib.load(path)
         shape, affine = tuple(image.shape), image.affine
     except Exception as error:
         raise InputError(path, f"not a readable NIfTI image ({error})", "write it again") from error

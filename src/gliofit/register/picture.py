@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ def draw_quality(
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    def ras(data: NDArray[np.generic]) -> NDArray[np.generic]:
+    def ras(data: NDArray[Any]) -> NDArray[Any]:
         return Volume(data, images.t1.grid).canonical().data
 
     brain = ras(images.brain.data)
@@ -50,7 +51,7 @@ def draw_quality(
     segmentation = ras(images.segmentation.data)[box]
     tumour, core = whole_tumour_mask(segmentation), core_mask(segmentation)
     labels, brain = ras(tissue.labels)[box], brain[box]
-    columns = (
+    columns: tuple[tuple[str, NDArray[Any], Any, list[tuple[NDArray[Any], str]]], ...] = (
         ("T1", t1, "gray", [(tumour, _TUMOUR), (core, _CORE)]),
         ("warped atlas", atlas, "gray", [(brain, _BRAIN), (tumour, _TUMOUR)]),
         (

@@ -46,7 +46,7 @@ def mutual_information(
     if any(low == high for low, high in edges):
         return float("nan")
     clipped = [np.clip(values, low, high) for values, (low, high) in zip((x, y), edges, strict=True)]
-    joint, _, _ = np.histogram2d(*clipped, bins=bins)
+    joint, _, _ = np.histogram2d(clipped[0], clipped[1], bins=bins)
     p = joint / joint.sum()
     independent = p.sum(axis=1, keepdims=True) * p.sum(axis=0, keepdims=True)
     used = p > 0

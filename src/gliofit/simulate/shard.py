@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -133,7 +134,7 @@ def read_shard(path: str | Path) -> tuple[np.ndarray, Grid, pd.DataFrame]:
     path = Path(path)
     if not path.is_file():
         raise InputError(path, "file not found", "simulate the shard")
-    image = nib.load(path, mmap="r")
+    image: Any = nib.load(path, mmap="r")
     if len(image.shape) != 4 or image.get_data_dtype() != np.uint16:
         raise InputError(path, f"is no shard (shape {image.shape}, {image.get_data_dtype()})", "simulate it again")
     if abs(float(image.dataobj.slope) - SHARD_SCALE) > 1e-9 or path.stat().st_size < 352 + 2 * np.prod(image.shape):
