@@ -65,7 +65,9 @@ class Theta:
         return cls((x, y, z), mu_d, mu_rho)
 
     @classmethod
-    def from_voxel(cls, origin_voxel: Sequence[float] | NDArray[Any], mu_d_mm: float, mu_rho: float, grid: Grid) -> Theta:
+    def from_voxel(
+        cls, origin_voxel: Sequence[float] | NDArray[Any], mu_d_mm: float, mu_rho: float, grid: Grid
+    ) -> Theta:
         """With the origin given in fractional voxel indices of ``grid``."""
         x, y, z = grid.voxel_to_world(np.asarray(origin_voxel, dtype=float))
         return cls((x, y, z), mu_d_mm, mu_rho)

@@ -74,7 +74,7 @@ def euler_steps(
                         - fz_before[k] * (v - z_before[k])
                     )
                     new = v + diffusion * flux + reaction * (v - v * v)
-                    new = new if new > tiny else tiny - tiny  # type: ignore[assignment]  # compiled: one type
+                    new = new if new > tiny else tiny - tiny  # type: ignore[assignment]
                     out[k] = new
                     row_sum += new
                 slab_sum += row_sum
