@@ -107,8 +107,9 @@ def model_settings(wildcards):
 
 
 def method_settings(wildcards):
-    """Settings of the invert stage with one method only."""
-    settings = CONFIG.invert.model_dump(mode="json")
+    """Settings of the invert stage with one method only; on synthetic cases without what patients are seen through."""
+    of_patients = {"patient_observation", "imaging"} if wildcards.cohort == "synthetic" else set()
+    settings = CONFIG.invert.model_dump(mode="json", exclude=of_patients)
     return settings | {"methods": {wildcards.method: settings["methods"][wildcards.method]}}
 
 

@@ -17,6 +17,8 @@ rule make_phantom:
         "<logs>/register/make_phantom/{case}.log",
     benchmark:
         "<benchmarks>/register/make_phantom/{case}.tsv"
+    # The longest chain of jobs begins with a patient: start it first.
+    priority: 10
     conda:
         "../../envs/core.yaml"
     threads: 1
@@ -58,6 +60,7 @@ rule register_patient:
         "<logs>/register/register_patient/{case}.log",
     benchmark:
         "<benchmarks>/register/register_patient/{case}.tsv"
+    priority: 10
     conda:
         "../../envs/register.yaml"
     threads: 4
