@@ -38,7 +38,7 @@ class CmaSettings(MethodSettings):
     """Settings of CMA-ES (the ``cma`` package)."""
 
     popsize: int = Field(8, ge=4, description="Candidates per generation; 8 is the usual 4 + 3 ln(5).")
-    sigma0: float = Field(0.25, gt=0, le=1, description="First step size, as a share of the range of each variable.")
+    sigma0: float = Field(0.15, gt=0, le=1, description="First step size, as a share of the range of each variable.")
     log_mu: bool = Field(True, description="Search mu_D and mu_rho on a logarithmic scale.")
     raw_scaling: bool = Field(
         False,
@@ -46,17 +46,19 @@ class CmaSettings(MethodSettings):
         "head, mu_D, mu_rho), start 12.8 and 3.8, absolute tolerance 1e-8 over 9 generations after 20. Overrides "
         "all other keys of the search but `popsize`.",
     )
-    start_mu_d_mm: float = Field(
-        PAPER_START[3], gt=0, description="First mu_D; the search starts at the centre of mass."
+    starts: tuple[tuple[float, float], ...] = Field(
+        ((12.8, 3.8), (4.0, 4.0), (25.0, 2.5), (8.0, 2.5), (6.0, 6.0), (20.0, 4.0)),
+        min_length=1,
+        description="Pairs of mu_D and mu_rho tried with the origin at the centre of mass; the search starts from the "
+        "best.",
     )
-    start_mu_rho: float = Field(PAPER_START[4], gt=0, description="First mu_rho.")
     tolerance: float = Field(
-        1e-4,
+        1e-3,
         ge=0,
-        description="Stop when the best loss has improved by less than this, relative to the loss of no tumour, ...",
+        description="Stop when the best losses of the last generations and all losses of the last one lie within this, "
+        "relative to the loss of no tumour.",
     )
-    tolerance_generations: int = Field(10, ge=1, description="... over this many generations, ...")
-    minimum_generations: int = Field(16, ge=1, description="... but not before this many.")
+    tolerance_generations: int = Field(10, ge=1, description="How many generations that looks back.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,26 +82,34 @@ class CmaSearch:
         The case; the search starts at its centre of mass.
     bounds
         Box for theta.
+    objective
+        Decides between the starting points.
     """
 
-    def __init__(self, settings: CmaSettings, problem: Problem, bounds: Bounds) -> None:
+    def __init__(self, settings: CmaSettings, problem: Problem, bounds: Bounds, objective: Objective) -> None:
         import cma
 
         self.settings = settings
         centre, held = problem.observation.centre_mm, problem.held_origin_mm(settings.origin)
         if settings.raw_scaling:
             self.variables = Variables.raw(bounds, centre, held)
-            self._sigma, first = _RAW_SIGMA, np.array([*centre, *PAPER_START[3:]])
+            sigma, starts = _RAW_SIGMA, (PAPER_START[3:],)
         else:
             self.variables = Variables.unit(bounds, held, settings.log_mu)
-            self._sigma, first = settings.sigma0, np.array([*centre, settings.start_mu_d_mm, settings.start_mu_rho])
+            sigma, starts = settings.sigma0, settings.starts
+        self._spent = 0
+        first = bounds.clip(np.array([[*centre, *mu] for mu in starts]))
+        if len(first) > 1:
+            losses = objective.losses(self.variables.decode(self.variables.encode(first)))
+            self._spent = len(first)
+            first = first[[int(np.where(np.isfinite(losses), losses, np.inf).argmin())]]
         lower, upper = self.variables.lower, self.variables.upper
         # A start on the border is legal but maps to a corner of the package's bound transformation.
         inset = 1e-6 * (upper - lower)
         self._random = np.random.default_rng(problem.seed)
         self._search = cma.CMAEvolutionStrategy(
-            np.clip(self.variables.encode(bounds.clip(first)), lower + inset, upper - inset),
-            self._sigma,
+            np.clip(self.variables.encode(first[0]), lower + inset, upper - inset),
+            sigma,
             {
                 "bounds": [lower.tolist(), upper.tolist()],
                 "popsize": settings.popsize,
@@ -124,19 +134,19 @@ class CmaSearch:
     def run(self, objective: Objective, evaluations: int) -> CmaOutcome:
         """Search with at most ``evaluations`` runs of the forward model, but at least one generation.
 
+        The first search's starting points are part of it.
+
         Raises
         ------
         InversionError
             If a whole generation has no finite loss.
         """
         settings, search = self.settings, self._search
-        tolerance = _RAW_TOLERANCE if settings.raw_scaling else settings.tolerance * objective.scale
-        window, least = settings.tolerance_generations, settings.minimum_generations
-        if settings.raw_scaling:
-            window, least = _RAW_GENERATIONS
-        best_theta, best_loss = self.variables.decode(search.mean), np.inf
+        best_theta, best_loss = np.empty(5), np.inf
         history: list[float] = []
-        for _ in range(max(1, evaluations // settings.popsize)):
+        generations = max(1, (evaluations - self._spent) // settings.popsize)
+        self._spent = 0
+        for _ in range(generations):
             asked = search.ask()
             thetas = self.variables.decode(np.array(asked))
             losses = objective.losses(thetas)
@@ -148,11 +158,24 @@ class CmaSearch:
             lowest = int(losses.argmin())
             if losses[lowest] < best_loss:
                 best_theta, best_loss = thetas[lowest], float(losses[lowest])
-            history.append(best_loss)
-            if len(history) >= max(window + 1, least):
-                change = history[-1 - window] - history[-1]
-                if change <= tolerance:
-                    return CmaOutcome(best_theta, best_loss, True, f"changed by {change:.1e} in {window} generations")
+            history.append(float(losses[lowest]))
+            if reason := self._settled(history, losses, objective.scale):
+                return CmaOutcome(best_theta, best_loss, True, reason)
             if stops := search.stop():
                 return CmaOutcome(best_theta, best_loss, True, f"cma: {', '.join(stops)}")
         return CmaOutcome(best_theta, best_loss, False, f"budget of {evaluations} evaluations used up")
+
+    def _settled(self, history: list[float], losses: NDArray[np.float64], scale: float) -> str:
+        """Why nothing more is to be expected, empty if something is."""
+        if self.settings.raw_scaling:
+            window, least = _RAW_GENERATIONS
+            if len(history) < max(window + 1, least):
+                return ""
+            change = min(history[:-window]) - min(history)
+            return f"best loss changed by {change:.1e} in {window} generations" if change < _RAW_TOLERANCE else ""
+        # The best loss so far says little: one lucky candidate stays the best while the search is still contracting.
+        window = self.settings.tolerance_generations
+        if len(history) < window:
+            return ""
+        span = max(np.ptp(history[-window:]), np.ptp(losses))
+        return f"losses within {span:.1e} of each other" if span <= self.settings.tolerance * scale else ""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gliofit.errors import SeedOutsideTissueError
 from gliofit.grid import Volume
+from gliofit.invert.likelihood import SegmentationLikelihood
 from gliofit.invert.problem import Problem
 from gliofit.invert.trace import Trace
 from gliofit.solver.base import AbstractForwardSolver
@@ -36,9 +37,18 @@ class SolverObjective:
         The forward solver.
     spacing_mm
         Voxel size wanted; the nearest whole multiple of the case's own is taken.
+    imaging_width
+        Width of the imaging model where it is not the observation's own; a wide one smooths the landscape.
     """
 
-    def __init__(self, problem: Problem, trace: Trace, solver: AbstractForwardSolver, spacing_mm: float) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        trace: Trace,
+        solver: AbstractForwardSolver,
+        spacing_mm: float,
+        imaging_width: float | None = None,
+    ) -> None:
         tissue = problem.tissue.canonical()
         own = tissue.grid.isotropic_spacing_mm
         self.factor = max(1, round(spacing_mm / own))
@@ -46,6 +56,8 @@ class SolverObjective:
         self.spacing_mm = own * self.factor
         self.level = f"{self.spacing_mm:g} mm"
         self.likelihood = problem.observation.likelihood(self._coarse)
+        if imaging_width is not None and isinstance(self.likelihood, SegmentationLikelihood):
+            self.likelihood.imaging = self.likelihood.imaging.model_copy(update={"width": imaging_width})
         self._share = self.likelihood.share.numpy()
         self.scale = max(self.likelihood.without_tumour(), 1e-12)
         # No prediction can lose more than this, so that a seed outside tissue ranks behind everything.

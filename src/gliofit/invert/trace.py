@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.invert.base import Inversion
+from gliofit.theta import Theta
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -59,6 +62,28 @@ class Trace:
         """Theta and loss of all evaluations with finite loss, the smallest first."""
         rows = [row for row in self._rows if np.isfinite(row[1]) and level in (None, row[-1])]
         return [(np.array(row[2:7]), row[1]) for row in sorted(rows, key=lambda row: row[1])]
+
+    def finish(
+        self,
+        theta: NDArray[Any],
+        loss: float,
+        converged: bool,
+        message: str,
+        other: NDArray[Any] | None = None,
+        **extra: Any,
+    ) -> Inversion:
+        """The outcome of an inversion that ends now with ``theta`` (x, y, z, mu_D, mu_rho; world mm)."""
+        return Inversion(
+            theta=Theta.from_array(theta),
+            loss=float(loss),
+            trace=self.table(),
+            evaluations=len(self),
+            wall_seconds=self.seconds,
+            status="ok" if converged else "not-converged",
+            message=message,
+            other=None if other is None else Theta.from_array(other),
+            extra=extra,
+        )
 
     def table(self) -> pd.DataFrame:
         """All evaluations, columns ``TRACE_COLUMNS``."""

@@ -25,7 +25,7 @@ COLUMNS = [
 
 QUICK = InvertSettings(
     methods={
-        "cmaes-solver": {"inverter": "cmaes-solver", "schedule": [{"spacing_mm": 8, "evaluations": 16}]},
+        "cmaes-solver": {"inverter": "cmaes-solver", "schedule": [{"spacing_mm": 8, "evaluations": 22}]},
         "hybrid": {"inverter": "hybrid"},
     }
 )
@@ -58,7 +58,7 @@ def test_writes_one_row_and_the_trace(case_dir, tmp_path, cube):
     assert row[["run", "cohort", "case", "method", "seed"]].tolist() == ["demo", "synthetic", "case", "cmaes-solver", 7]
     assert row["observation"] == "concentration"
     assert row["status"] == "not-converged"
-    assert row["evaluations"] == len(trace) == 16
+    assert row["evaluations"] == len(trace) == 22
     world = cube.grid.voxel_to_world(row[["origin_i", "origin_j", "origin_k"]].to_numpy(dtype=float))
     assert world == pytest.approx(row[["origin_x_mm", "origin_y_mm", "origin_z_mm"]].to_numpy(dtype=float))
 

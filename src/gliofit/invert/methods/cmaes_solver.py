@@ -11,7 +11,6 @@ from gliofit.invert.base import AbstractInverter, Inversion, InversionError, Pat
 from gliofit.invert.cma_es import CmaSearch, CmaSettings
 from gliofit.settings import Settings
 from gliofit.solver.settings import ReferenceSettings
-from gliofit.theta import Theta
 
 if TYPE_CHECKING:
     from gliofit.invert.problem import Problem
@@ -28,6 +27,13 @@ class Level(Settings):
     max_reaction_step: float | None = Field(
         None, gt=0, le=0.9, description="Bound on rho dt on this level, where it differs from the integrator's."
     )
+    imaging_width: float | None = Field(
+        None,
+        ge=0.005,
+        le=0.3,
+        description="Width of the imaging model on this level, where it differs from `invert.imaging.width`; a wide "
+        "one smooths the landscape.",
+    )
 
 
 class CmaesSolverSettings(CmaSettings):
@@ -39,8 +45,8 @@ class CmaesSolverSettings(CmaSettings):
     )
     schedule: tuple[Level, ...] = Field(
         (
-            Level(spacing_mm=4.0, evaluations=400, max_reaction_step=0.1),
-            Level(spacing_mm=2.0, evaluations=160, sigma=0.03),
+            Level(spacing_mm=4.0, evaluations=400, max_reaction_step=0.1, imaging_width=0.15),
+            Level(spacing_mm=2.0, evaluations=160, sigma=0.05),
         ),
         min_length=1,
         description="Levels from coarse to fine; each starts at the best point of the one before.",
@@ -65,16 +71,20 @@ class CmaesSolver(AbstractInverter[CmaesSolverSettings]):
 
         trace = problem.start_trace()
         settings = self.settings
-        search = CmaSearch(settings, problem, problem.bounds)
+        search: CmaSearch | None = None
         found: list[np.ndarray] = []
         for number, level in enumerate(settings.schedule):
             integrator = settings.integrator
             if level.max_reaction_step is not None:
                 integrator = integrator.model_copy(update={"max_reaction_step": level.max_reaction_step})
-            objective = SolverObjective(problem, trace, ReferenceSolver(integrator), level.spacing_mm)
+            objective = SolverObjective(
+                problem, trace, ReferenceSolver(integrator), level.spacing_mm, level.imaging_width
+            )
             # Levels may fall together on coarse cases; the number keeps their losses apart.
             objective.level = f"{number + 1}: {objective.spacing_mm:g} mm"
-            if number > 0:
+            if search is None:
+                search = CmaSearch(settings, problem, problem.bounds, objective)
+            else:
                 objective.losses(np.array(found[: settings.finalists]))
                 search.narrow(level.sigma)
             outcome = search.run(objective, level.evaluations)
@@ -82,12 +92,4 @@ class CmaesSolver(AbstractInverter[CmaesSolverSettings]):
         best = trace.best(objective.level)
         if best is None:
             raise InversionError("no candidate has a finite loss")
-        return Inversion(
-            theta=Theta.from_array(best[0]),
-            loss=best[1],
-            trace=trace.table(),
-            evaluations=len(trace),
-            wall_seconds=trace.seconds,
-            status="ok" if outcome.converged else "not-converged",
-            message=f"{objective.spacing_mm:g} mm: {outcome.reason}",
-        )
+        return trace.finish(*best, outcome.converged, f"{objective.spacing_mm:g} mm: {outcome.reason}")

@@ -8,7 +8,6 @@ from pydantic import Field
 
 from gliofit.invert.base import AbstractInverter, Inversion, SurrogateMethodSettings
 from gliofit.invert.cma_es import CmaSearch, CmaSettings
-from gliofit.theta import Theta
 
 if TYPE_CHECKING:
     from gliofit.invert.problem import Problem
@@ -34,14 +33,6 @@ class CmaesSurrogate(AbstractInverter[CmaesSurrogateSettings]):
 
         trace = problem.start_trace()
         objective = SurrogateObjective(problem, trace, self.settings.training_range)
-        search = CmaSearch(self.settings, problem, objective.bounds)
+        search = CmaSearch(self.settings, problem, objective.bounds, objective)
         outcome = search.run(objective, self.settings.evaluations)
-        return Inversion(
-            theta=Theta.from_array(outcome.theta),
-            loss=outcome.loss,
-            trace=trace.table(),
-            evaluations=len(trace),
-            wall_seconds=trace.seconds,
-            status="ok" if outcome.converged else "not-converged",
-            message=outcome.reason,
-        )
+        return trace.finish(outcome.theta, outcome.loss, outcome.converged, outcome.reason)

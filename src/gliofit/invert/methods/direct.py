@@ -8,7 +8,6 @@ import numpy as np
 from pydantic import Field
 
 from gliofit.invert.base import AbstractInverter, DirectMethodSettings, Inversion
-from gliofit.theta import Theta
 
 if TYPE_CHECKING:
     from gliofit.invert.problem import Problem
@@ -33,12 +32,5 @@ class Direct(AbstractInverter[DirectSettings]):
 
         trace = problem.start_trace()
         theta, clipped = direct_theta(problem, self.settings.origin)
-        return Inversion(
-            theta=Theta.from_array(theta),
-            loss=np.nan,
-            trace=trace.table(),
-            evaluations=0,
-            wall_seconds=trace.seconds,
-            status="ok",
-            message="the network's estimate was brought into the bounds" if clipped else "",
-        )
+        message = "the network's estimate was brought into the bounds" if clipped else ""
+        return trace.finish(theta, np.nan, True, message)

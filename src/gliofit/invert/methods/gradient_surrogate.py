@@ -9,7 +9,6 @@ from pydantic import Field
 
 from gliofit.invert.base import AbstractInverter, Inversion
 from gliofit.invert.lbfgs import LbfgsSettings, minimise
-from gliofit.theta import Theta
 
 if TYPE_CHECKING:
     from gliofit.invert.problem import Problem
@@ -46,12 +45,4 @@ class GradientSurrogate(AbstractInverter[GradientSurrogateSettings]):
         else:
             start = np.array([*centre, 0.0, 0.0]) + np.array(self.settings.start)
         outcome = minimise(objective, self.settings, start, problem.held_origin_mm(self.settings.origin), centre)
-        return Inversion(
-            theta=Theta.from_array(outcome.theta),
-            loss=outcome.loss,
-            trace=trace.table(),
-            evaluations=len(trace),
-            wall_seconds=trace.seconds,
-            status="ok" if outcome.converged else "not-converged",
-            message=outcome.reason,
-        )
+        return trace.finish(outcome.theta, outcome.loss, outcome.converged, outcome.reason)

@@ -7,17 +7,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from gliofit.invert.base import AbstractInverter, DirectMethodSettings, Inversion, Status
+from gliofit.invert.base import AbstractInverter, DirectMethodSettings, Inversion
 from gliofit.invert.lbfgs import LbfgsSettings, minimise
-from gliofit.theta import Theta
 
 if TYPE_CHECKING:
     from gliofit.invert.problem import Problem
 
 __all__ = ["Hybrid", "HybridSettings"]
-
-
-_OTHER = ("other_origin_x_mm", "other_origin_y_mm", "other_origin_z_mm", "other_mu_d_mm", "other_mu_rho")
 
 
 class HybridSettings(LbfgsSettings, DirectMethodSettings):
@@ -54,19 +50,7 @@ class Hybrid(AbstractInverter[HybridSettings]):
             notes.append("the direct estimate was brought into the bounds")
         chosen: Literal["direct", "gradient"] = "gradient"
         theta, loss, other = outcome.theta, outcome.loss, direct
-        status: Status = "ok" if outcome.converged else "not-converged"
         if np.isfinite(loss_direct) and loss_direct < loss:
             chosen, theta, loss, other = "direct", direct, loss_direct, outcome.theta
-        return Inversion(
-            theta=Theta.from_array(theta),
-            loss=loss,
-            trace=trace.table(),
-            evaluations=len(trace),
-            wall_seconds=trace.seconds,
-            status=status,
-            message="; ".join(notes),
-            # The candidate left aside gets a final run too, so that tables can say how often the choice was right.
-            other=Theta.from_array(other),
-            extra={"chosen": chosen, "loss_direct": loss_direct, "loss_gradient": outcome.loss}
-            | dict(zip(_OTHER, map(float, other), strict=True)),
-        )
+        losses = {"loss_direct": loss_direct, "loss_gradient": outcome.loss}
+        return trace.finish(theta, loss, outcome.converged, "; ".join(notes), other, chosen=chosen, **losses)
