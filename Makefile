@@ -23,9 +23,10 @@ venv: $(READY)  ## make .venv with the exact versions of constraints.txt
 
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "gliofit needs Python 3.11 or newer: install it, or name it with 'make PYTHON=...'"; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[workflow,test,lint]'
-	touch $@
+	@echo "setting up $(VENV) with $(PYTHON): some minutes, once"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[workflow,test,lint]'
+	@touch $@
 
 # $(call chain,run,arguments): the whole workflow, then its report, then where to look.
 define chain
