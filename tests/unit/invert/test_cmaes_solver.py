@@ -11,10 +11,14 @@ from gliofit.invert.solver_objective import SolverObjective, distance_to_tissue_
 from gliofit.invert.trace import Trace
 from gliofit.labels import TumourLabel
 from gliofit.solver.reference import ReferenceSolver
+from gliofit.solver.settings import ReferenceSettings
 from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 
-TRUTH = Theta((6.0, -4.0, 3.0), 10.0, 3.2)
+TRUTH = Theta((6.0, -4.0, 3.0), 7.0, 3.0)
+
+#: Few time steps, for truth and fit alike.
+COARSE_IN_TIME = ReferenceSettings(max_reaction_step=0.2)
 
 
 @pytest.fixture(scope="module")
@@ -31,31 +35,30 @@ def white() -> Tissue:
 
 @pytest.fixture(scope="module")
 def grown(white) -> Volume:
-    return ReferenceSolver().solve(white, TRUTH).volume
+    return ReferenceSolver(COARSE_IN_TIME).solve(white, TRUTH).volume
 
 
 def configured(**keys) -> InvertSettings:
-    schedule = [{"spacing_mm": 10, "evaluations": 120}, {"spacing_mm": 5, "evaluations": 160}]
-    return InvertSettings(methods={"cmaes-solver": {"inverter": "cmaes-solver", "schedule": schedule} | keys})
+    entry = {
+        "inverter": "cmaes-solver",
+        "integrator": COARSE_IN_TIME.model_dump(),
+        "schedule": [{"spacing_mm": 5, "evaluations": 300}, {"spacing_mm": 5, "evaluations": 80}],
+    }
+    return InvertSettings(methods={"cmaes-solver": entry | keys})
 
 
 def test_recovers_theta_of_a_concentration(white, grown):
     settings = configured()
     problem = Problem.create(ConcentrationObservation(grown, white), settings, seed=1)
     inversion = fit(problem, "cmaes-solver", settings)
-    assert inversion.status in ("ok", "not-converged")
-    assert np.linalg.norm(np.subtract(inversion.theta.origin_mm, TRUTH.origin_mm)) < 2
-    assert inversion.theta.mu_d_mm == pytest.approx(TRUTH.mu_d_mm, rel=0.1)
-    assert inversion.theta.mu_rho == pytest.approx(TRUTH.mu_rho, rel=0.05)
-    # Within 1 % of the energy of the observed field, on 280 runs of the solver.
-    assert inversion.loss < 0.01 * (grown.data**2).mean()
-    levels = inversion.trace["level"].unique().tolist()
-    assert levels == ["1: 10 mm", "2: 5 mm"]
-    fine = inversion.trace[inversion.trace["level"] == "2: 5 mm"]
-    assert inversion.loss == fine["loss"].min()
-    # The finest level begins with the best few of the coarse one.
-    coarse = inversion.trace[inversion.trace["level"] == "1: 10 mm"].nsmallest(5, "loss")
-    assert fine["mu_d_mm"].iloc[:5].tolist() == coarse["mu_d_mm"].tolist()
+    assert np.linalg.norm(np.subtract(inversion.theta.origin_mm, TRUTH.origin_mm)) < 1
+    assert inversion.theta.mu_d_mm == pytest.approx(TRUTH.mu_d_mm, rel=0.05)
+    assert inversion.theta.mu_rho == pytest.approx(TRUTH.mu_rho, rel=0.03)
+    first, last = (inversion.trace[inversion.trace["level"] == name] for name in ("1: 5 mm", "2: 5 mm"))
+    assert len(first) + len(last) == inversion.evaluations
+    # The last level begins with the best few of the one before, and the estimate is the best of the last.
+    assert last["mu_d_mm"].iloc[:5].tolist() == first.nsmallest(5, "loss")["mu_d_mm"].tolist()
+    assert inversion.loss == last["loss"].min()
 
 
 def test_fits_a_segmentation(white, grown):
@@ -66,7 +69,7 @@ def test_fits_a_segmentation(white, grown):
     problem = Problem.create(SegmentationObservation(Volume(labels, white.grid), white), settings, seed=1)
     inversion = fit(problem, "cmaes-solver", settings)
     assert inversion.loss < 0.15
-    field = ReferenceSolver().solve(white, inversion.theta).concentration > 0.33
+    field = ReferenceSolver(COARSE_IN_TIME).solve(white, inversion.theta).concentration > 0.33
     truth = grown.data > 0.33
     assert 2 * (field & truth).sum() / (field.sum() + truth.sum()) > 0.9
 
