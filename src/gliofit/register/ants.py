@@ -115,11 +115,10 @@ def register_deformable(
     seed: int,
 ) -> Transforms:
     """SyN from an affine start by local cross-correlation, which looks only where ``mask`` is set."""
-    import ants
-
     levels = len(settings.deformable_iterations)
     f, m = to_ants(fixed), to_ants(moving)
-    fixed_mask = ants.threshold_image(to_ants(mask), 0.5, None)
+    # ANTs takes a pointer to a mask for one to bytes whatever the image's type is, so the type must be bytes.
+    fixed_mask = to_ants(mask).clone("unsigned char")
     step = f"SyN[{settings.gradient_step},{settings.update_smoothing},{settings.total_smoothing}]"
     arguments: list[Any] = [
         "--initial-moving-transform", str(affine.affine),

@@ -48,8 +48,8 @@ def register_patient(
 ) -> None:
     """Bring the atlas onto a patient and write the case folder.
 
-    Two steps: rigid and affine without any mask, then a deformation (SyN, local cross-correlation) that looks only at
-    the brain around the tumour. Written are ``t1, wm, gm, csf, labels, brain_mask, segmentation.nii.gz``,
+    Two steps: rigid and affine without any mask, then a deformation (SyN, local cross-correlation) that does not
+    look at the tumour. Written are ``t1, wm, gm, csf, labels, brain_mask, segmentation.nii.gz``,
     ``transforms/``, ``qc.png`` and ``qc.parquet``, everything on the grid of the patient's T1 image. Nothing is
     written if the case is stopped.
 
@@ -143,7 +143,9 @@ def _register(
     fixed, moving = pair(max(settings.affine_resolution_mm, settings.resolution_mm))
     affine = register_affine_reproducibly(fixed, moving, scratch / "affine", settings, seed)
     fixed, moving = pair(settings.resolution_mm)
-    mask = _metric_mask(images, settings).extract(*box).sample(fixed.grid, order=0)
+    # Taken from its complement, since what lies beyond the edge of the grid is no tumour either.
+    hidden = _tumour_and_rim(images, settings).extract(*box)
+    mask = Volume((hidden.sample(fixed.grid).data < 0.5).astype(np.float32), fixed.grid)
     return affine, register_deformable(fixed, moving, mask, affine, scratch / "deformable", settings, seed)
 
 
@@ -246,11 +248,16 @@ def _normalised(image: Volume, brain: Volume) -> Volume:
     return Volume(np.where(brain.data, scaled, 0).astype(np.float32), image.grid)
 
 
-def _metric_mask(images: PatientImages, settings: RegisterSettings) -> Volume:
-    """Where the deformable step looks: brain and a thin rim around it, without the tumour and a rim around that."""
-    grid = images.t1.grid
-    tumour = _grown(whole_tumour_mask(images.segmentation.data), grid, settings.tumour_margin_mm)
-    return Volume((_grown(images.brain.data, grid, settings.brain_rim_mm) & ~tumour).astype(np.float32), grid)
+def _tumour_and_rim(images: PatientImages, settings: RegisterSettings) -> Volume:
+    """Where the deformable step does not look, as 0 and 1; it looks everywhere else.
+
+    The background is looked at on purpose. With a mask that ends at the brain, the brain's edge hardly pulls, and
+    white and grey matter come to lie worse as well: correlation outside the tumour 0.56 instead of 0.66 on a real
+    patient.
+    """
+    tumour = whole_tumour_mask(images.segmentation.data)
+    grown = _grown(tumour, images.t1.grid, settings.tumour_margin_mm)
+    return Volume(grown.astype(np.float32), images.t1.grid)
 
 
 def _grown(mask: NDArray[np.bool_], grid: Grid, margin_mm: float) -> NDArray[np.bool_]:

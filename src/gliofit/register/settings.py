@@ -61,10 +61,7 @@ class RegisterSettings(Settings):
     tumour_margin_mm: float = Field(
         3.0, ge=0, description="Width of the rim around the tumour that the deformable step does not look at either."
     )
-    brain_rim_mm: float = Field(
-        2.0, ge=0, description="Width of the rim outside the brain that the deformable step still looks at."
-    )
-    crop_margin_mm: float = Field(15.0, ge=5, description="Margin around the brain's bounding box that is kept.")
+    crop_margin_mm: float = Field(10.0, ge=5, description="Margin around the brain's bounding box that is kept.")
     orientation_margin: float = Field(
         0.02,
         ge=0,

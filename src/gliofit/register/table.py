@@ -70,7 +70,7 @@ def _check_header(header: list[str], path: Path, delimiter: str) -> None:
         raise InputError(path, f"has one column, '{header[0][:40]}'", f"separate the columns by {wanted}")
     for name in header:
         if name not in COLUMNS:
-            near = difflib.get_close_matches(name.lower(), COLUMNS, 1, 0.5)
+            near = difflib.get_close_matches(name.lower(), COLUMNS, 1, 0.6)
             mend = f"did you mean '{near[0]}'? " if near else ""
             raise InputError(path, f"has an unknown column '{name}'", f"{mend}columns are {', '.join(COLUMNS)}")
     if len(set(header)) < len(header):

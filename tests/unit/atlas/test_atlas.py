@@ -1,0 +1,206 @@
+"""The built-in atlas and atlases from a user's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from gliofit.atlas.brain import brain_from_image, solid
+from gliofit.atlas.model import Atlas
+from gliofit.atlas.prepare import load_atlas, prepare_atlas
+from gliofit.atlas.settings import AtlasSettings
+from gliofit.atlas.sources import atlas_from_folder, mni152
+from gliofit.errors import InputError
+from gliofit.grid import Grid, Volume
+from gliofit.io import read_json, read_volume, write_volume
+
+
+@pytest.fixture(scope="module")
+def built_in() -> Atlas:
+    return mni152()
+
+
+@pytest.fixture
+def grid() -> Grid:
+    return Grid((14, 12, 10), np.diag([2.0, 2.0, 2.0, 1.0]))
+
+
+@pytest.fixture
+def tissue(grid: Grid) -> dict[str, np.ndarray]:
+    """A box of white matter in a shell of grey matter in a shell of CSF."""
+    labels = np.zeros(grid.shape, np.uint8)
+    labels[1:-1, 1:-1, 1:-1] = 1
+    labels[2:-2, 2:-2, 2:-2] = 2
+    labels[4:-4, 4:-4, 4:-4] = 3
+    maps = {name: (labels == value).astype(np.float32) for name, value in (("csf", 1), ("gm", 2), ("wm", 3))}
+    return {"labels": labels, **maps}
+
+
+def write(folder: Path, grid: Grid, **images: np.ndarray) -> Path:
+    for name, data in images.items():
+        write_volume(folder / f"{name}.nii.gz", Volume(data, grid))
+    return folder
+
+
+def test_the_built_in_atlas_is_a_skull_stripped_brain(built_in: Atlas) -> None:
+    t1 = built_in.require_t1()
+    brain, tissue = built_in.brain_mask.data, built_in.tissue
+    assert t1.grid.isotropic_spacing_mm == 1.0
+    assert (t1.data[~brain] == 0).all()
+    assert 1700 < brain.sum() / 1000 < 2000
+    assert 600 < tissue.wm.sum() / 1000 < 750
+    assert 900 < tissue.gm.sum() / 1000 < 1100
+    # white matter is the brightest on T1, CSF the darkest
+    means = [t1.data[tissue.labels == value].mean() for value in (1, 2, 3)]
+    assert means == sorted(means)
+
+
+def test_csf_is_what_grey_and_white_matter_leave_of_the_brain(built_in: Atlas) -> None:
+    tissue, brain = built_in.tissue, built_in.brain_mask.data
+    total = tissue.wm + tissue.gm + tissue.csf
+    np.testing.assert_allclose(total[brain], 1, atol=1e-5)
+    assert (total[~brain] == 0).all()
+
+
+def test_the_lateral_ventricles_are_csf(built_in: Atlas) -> None:
+    grid = built_in.tissue.grid
+    labels = built_in.tissue.labels
+    for x in (-8.0, 8.0):
+        assert labels[tuple(np.rint(grid.world_to_voxel((x, -30, 22))).astype(int))] in (1, 3)
+    assert (labels[tuple(slice(n // 2 - 25, n // 2 + 25) for n in grid.shape)] == 1).sum() > 5000
+
+
+def test_what_is_prepared_can_be_loaded(tmp_path: Path, grid: Grid, tissue: dict[str, np.ndarray]) -> None:
+    t1 = 100 * tissue["wm"] + 60 * tissue["gm"] + 20 * tissue["csf"] + 7
+    source = write(tmp_path / "own", grid, wm=tissue["wm"], gm=tissue["gm"], csf=tissue["csf"], t1=t1)
+    prepare_atlas(AtlasSettings(source=str(source)), tmp_path / "out")
+    atlas = load_atlas(tmp_path / "out")
+    assert atlas.name == "own"
+    np.testing.assert_array_equal(atlas.tissue.labels, tissue["labels"])
+    np.testing.assert_array_equal(atlas.brain_mask.data, tissue["labels"] > 0)
+    stripped = atlas.require_t1().data
+    assert (stripped[tissue["labels"] == 0] == 0).all()
+    assert stripped[7, 6, 5] == t1[7, 6, 5]
+    facts = read_json(tmp_path / "out" / "atlas.json")
+    assert facts["volume_cc"]["white_matter"] == pytest.approx(tissue["wm"].sum() * 8 / 1000, abs=0.05)
+    for name in ("t1", "wm", "gm", "csf", "labels", "brain_mask"):
+        assert read_volume(tmp_path / "out" / f"{name}.nii.gz").grid.matches(grid)
+
+
+def test_labels_alone_serve_everything_but_registration(
+    tmp_path: Path, grid: Grid, tissue: dict[str, np.ndarray]
+) -> None:
+    source = write(tmp_path / "own", grid, labels=tissue["labels"])
+    prepare_atlas(AtlasSettings(source=str(source)), tmp_path / "out")
+    atlas = load_atlas(tmp_path / "out")
+    assert atlas.t1 is None
+    np.testing.assert_array_equal(atlas.tissue.labels, tissue["labels"])
+    with pytest.raises(InputError, match=r"no T1 image.*t1\.nii\.gz"):
+        atlas.require_t1()
+
+
+def test_csf_is_derived_from_a_skull_stripped_t1(tmp_path: Path, grid: Grid, tissue: dict[str, np.ndarray]) -> None:
+    fluid = np.zeros(grid.shape, bool)
+    fluid[2:-2, 2:-2, 1] = True
+    t1 = ((tissue["wm"] + tissue["gm"] > 0) | fluid) * np.float32(50)
+    t1[2, 2, 1] = -3  # resampled images go below zero at the edge of the brain
+    source = write(tmp_path / "own", grid, wm=tissue["wm"], gm=tissue["gm"], t1=t1)
+    np.testing.assert_array_equal(atlas_from_folder(source, "auto", True).tissue.csf, fluid)
+
+
+def test_a_t1_with_skull_is_stripped_by_the_mask(tmp_path: Path, grid: Grid, tissue: dict[str, np.ndarray]) -> None:
+    t1 = np.full(grid.shape, 9, np.float32)
+    mask = (tissue["labels"] > 0).astype(np.uint8)
+    source = write(tmp_path / "own", grid, wm=tissue["wm"], gm=tissue["gm"], t1=t1, brain_mask=mask)
+    np.testing.assert_array_equal(atlas_from_folder(source, "auto", True).require_t1().data, 9.0 * mask)
+    np.testing.assert_array_equal(atlas_from_folder(source, "auto", False).require_t1().data, t1)
+
+
+def test_other_axis_orders_are_turned_by_the_affine(tmp_path: Path, grid: Grid, tissue: dict[str, np.ndarray]) -> None:
+    source = write(tmp_path / "own", grid, wm=tissue["wm"])
+    ramp = np.broadcast_to(np.arange(grid.shape[0], dtype=np.float32)[:, None, None] / 20, grid.shape)
+    gm = np.where(tissue["gm"] > 0, ramp, 0).astype(np.float32)
+    affine = np.diag([-2.0, 2.0, 2.0, 1.0])
+    affine[0, 3] = 2.0 * (grid.shape[0] - 1)
+    write(source, Grid(grid.shape, affine), gm=np.ascontiguousarray(gm[::-1]))
+    np.testing.assert_allclose(atlas_from_folder(source, "auto", True).tissue.gm, gm, atol=1e-6)
+
+
+def _swap(images: dict[str, np.ndarray], **changes: np.ndarray) -> dict[str, np.ndarray]:
+    return {**{name: images[name] for name in ("wm", "gm")}, **changes}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: {"wm": t["wm"]}, r"holds no tissue; add wm\.nii\.gz and gm\.nii\.gz, or labels"),
+        (lambda t: _swap(t, labels=t["labels"]), "set atlas.tissue to `maps` or `labels`"),
+        (lambda t: _swap(t, gm=100 * t["gm"]), "values from 0 to 100; scale"),
+        (lambda t: _swap(t, a_t1=t["wm"], b_t1=t["wm"]), r"several files could be the t1 image \(a_t1"),
+        (lambda t: {"labels": t["labels"] * np.float32(0.7)}, "not whole numbers"),
+        (lambda t: {"labels": t["labels"] + np.uint8(2)}, "holds label values"),
+        (lambda t: {"labels": (t["labels"] == 1).astype(np.uint8)}, "no grey or white matter"),
+    ],
+)
+def test_unusable_folders_are_refused_with_the_mend(
+    tmp_path: Path, grid: Grid, tissue: dict[str, np.ndarray], change: object, message: str
+) -> None:
+    write(tmp_path / "own", grid, **change(tissue))  # type: ignore[operator]
+    with pytest.raises(InputError, match=message):
+        prepare_atlas(AtlasSettings(source=str(tmp_path / "own")), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_both_forms_of_tissue_are_fine_once_one_is_named(
+    tmp_path: Path, grid: Grid, tissue: dict[str, np.ndarray]
+) -> None:
+    source = write(tmp_path, grid, labels=tissue["labels"], wm=0.5 * tissue["wm"], gm=tissue["gm"], csf=tissue["csf"])
+    assert atlas_from_folder(source, "labels", True).tissue.wm.max() == 1
+    assert atlas_from_folder(source, "maps", True).tissue.wm.max() == 0.5
+
+
+def test_maps_on_different_grids_are_refused(tmp_path: Path, grid: Grid, tissue: dict[str, np.ndarray]) -> None:
+    source = write(tmp_path, grid, wm=tissue["wm"])
+    write(source, Grid((7, 6, 5), np.diag([4.0, 4.0, 4.0, 1.0])), gm=tissue["gm"][::2, ::2, ::2])
+    with pytest.raises(InputError, match=r"gm\.nii\.gz.*another grid than wm"):
+        atlas_from_folder(source, "auto", True)
+
+
+def test_voxels_must_be_cubes(tmp_path: Path, tissue: dict[str, np.ndarray]) -> None:
+    flat = Grid((14, 12, 10), np.diag([1.0, 1.0, 3.0, 1.0]))
+    source = write(tmp_path, flat, labels=tissue["labels"])
+    with pytest.raises(InputError, match=r"labels\.nii\.gz.*not cubes"):
+        atlas_from_folder(source, "auto", True)
+
+
+def test_missing_folders_and_unprepared_ones(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="atlas folder not found"):
+        prepare_atlas(AtlasSettings(source=str(tmp_path / "none")), tmp_path / "out")
+    with pytest.raises(InputError, match="run the atlas stage first"):
+        load_atlas(tmp_path)
+
+
+def test_unknown_keys_are_refused() -> None:
+    with pytest.raises(ValidationError):
+        AtlasSettings(sorce="mni152")  # type: ignore[call-arg]
+
+
+def test_brains_are_solid_and_may_be_negative() -> None:
+    image = np.zeros((9, 9, 9), np.float32)
+    image[2:7, 2:7, 2:7] = -1.5
+    image[4, 4, 4] = 0
+    image[0, 0, 0] = 3
+    expected = np.zeros((9, 9, 9), bool)
+    expected[2:7, 2:7, 2:7] = True
+    np.testing.assert_array_equal(brain_from_image(image), expected)
+    assert not solid(np.zeros((3, 3, 3), bool)).any()
+
+
+@pytest.mark.shared_data
+def test_a_published_label_atlas(shared_data: Path) -> None:
+    atlas = atlas_from_folder(shared_data / "atlas", "auto", True)
+    assert atlas.t1 is None
+    assert 550 < atlas.tissue.wm.sum() / 1000 < 700

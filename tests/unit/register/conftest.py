@@ -1,0 +1,68 @@
+"""A coarse atlas and a coarse phantom patient, made once for all tests of the stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gliofit.atlas.model import Atlas, load_atlas
+from gliofit.atlas.prepare import prepare_atlas
+from gliofit.atlas.settings import AtlasSettings
+from gliofit.atlas.sources import mni152
+from gliofit.grid import Volume
+from gliofit.io import write_volume
+from gliofit.register.patients import PatientFiles, phantom_files
+from gliofit.register.phantom import make_phantom
+from gliofit.register.settings import PhantomSettings, RegisterSettings
+
+SPACING_MM = 5
+
+
+@pytest.fixture(scope="session")
+def phantom_settings() -> PhantomSettings:
+    return PhantomSettings(spacing_mm=SPACING_MM, noise=0.02)
+
+
+@pytest.fixture(scope="session")
+def quick() -> RegisterSettings:
+    """Registration of a coarse brain in about a second."""
+    return RegisterSettings(
+        resolution_mm=SPACING_MM,
+        affine_resolution_mm=SPACING_MM,
+        affine_iterations=(100, 50),
+        affine_shrink=(2, 1),
+        deformable_iterations=(20, 10),
+    )
+
+
+@pytest.fixture(scope="session")
+def atlas_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built-in atlas at 5 mm, prepared the way a user's own folder is."""
+    source, out = tmp_path_factory.mktemp("coarse"), tmp_path_factory.mktemp("atlas")
+    atlas = mni152()
+    mask = Volume(atlas.brain_mask.data.astype(np.float32), atlas.brain_mask.grid).coarsen(SPACING_MM)
+    write_volume(source / "brain_mask.nii.gz", Volume((mask.data > 0.5).astype(np.uint8), mask.grid))
+    write_volume(source / "t1.nii.gz", atlas.require_t1().coarsen(SPACING_MM))
+    for name in ("wm", "gm", "csf"):
+        write_volume(source / f"{name}.nii.gz", atlas.tissue.map(name).coarsen(SPACING_MM))
+    prepare_atlas(AtlasSettings(source=str(source)), out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def atlas(atlas_dir: Path) -> Atlas:
+    return load_atlas(atlas_dir)
+
+
+@pytest.fixture(scope="session")
+def phantom_dir(atlas_dir: Path, phantom_settings: PhantomSettings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("phantom")
+    make_phantom("phantom-00000", atlas_dir, folder, phantom_settings, seed=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def phantom(phantom_dir: Path) -> PatientFiles:
+    return phantom_files("phantom-00000", phantom_dir)

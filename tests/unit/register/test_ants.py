@@ -1,0 +1,140 @@
+"""The border to ANTs: positions must survive the change between RAS and LPS in both directions."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from gliofit.grid import Grid, Volume
+from gliofit.io import write_volume
+from gliofit.register.ants import (
+    Transforms,
+    apply_to_points,
+    apply_transforms,
+    load_ants,
+    read_displacement,
+    register_deformable,
+    to_ants,
+)
+from gliofit.register.settings import RegisterSettings
+
+RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0])
+
+
+@pytest.fixture(scope="module")
+def ants():  # type: ignore[no-untyped-def]
+    return load_ants(1)
+
+
+def grids() -> list[Grid]:
+    """Every order of the axes, with some of them backwards, off the origin, not isotropic."""
+    found = []
+    for number, axes in enumerate(permutations(range(3))):
+        affine = np.zeros((4, 4))
+        for target, source in enumerate(axes):
+            affine[target, source] = (2.0 + source) * (-1 if (number >> target) & 1 else 1)
+        affine[:, 3] = (11.0, -7.0, 5.0, 1.0)
+        found.append(Grid((5, 6, 7), affine))
+    return found
+
+
+@pytest.mark.parametrize("grid", grids(), ids=lambda grid: grid.axis_codes)
+def test_images_keep_their_place_and_orientation(ants, grid: Grid, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    data = np.random.default_rng(0).random(grid.shape, dtype=np.float32)
+    image = to_ants(Volume(data, grid))
+    np.testing.assert_array_equal(image.numpy(), data)
+    for voxel in ([0, 0, 0], [4, 5, 6], [1, 2, 3]):
+        there = ants.transform_index_to_physical_point(image, voxel)
+        np.testing.assert_allclose(RAS_TO_LPS @ there, grid.voxel_to_world(voxel), atol=1e-4)
+    # and it is what ANTs itself makes of the NIfTI file
+    write_volume(tmp_path / "image.nii.gz", Volume(data, grid))
+    read = ants.image_read(str(tmp_path / "image.nii.gz"))
+    np.testing.assert_allclose(read.origin, image.origin, atol=1e-4)
+    np.testing.assert_allclose(read.spacing, image.spacing, atol=1e-5)
+    np.testing.assert_allclose(read.direction, image.direction, atol=1e-5)
+    np.testing.assert_allclose(read.numpy(), data, rtol=1e-6)
+
+
+@pytest.fixture
+def shift(ants, tmp_path: Path) -> Transforms:  # type: ignore[no-untyped-def]
+    """Patient positions go 6 mm right, 4 mm back and 2 mm up to reach the atlas (RAS: +6, -4, +2)."""
+    transform = ants.new_ants_transform(dimension=3)
+    transform.set_parameters(np.array([*np.eye(3).ravel(), *(RAS_TO_LPS @ (6.0, -4.0, 2.0))]))
+    ants.write_transform(transform, str(tmp_path / "shift.mat"))
+    return Transforms(tmp_path / "shift.mat")
+
+
+def test_points_and_images_travel_the_right_way(shift: Transforms) -> None:
+    patient = Grid((20, 18, 16), np.array([[-2.0, 0, 0, 0], [0, -2, 0, 34], [0, 0, 2, 0], [0, 0, 0, 1]]))
+    affine = np.diag([2.0, 2.0, 2.0, 1.0])
+    affine[:3, 3] = (-40.0, -4.0, -4.0)
+    atlas = Grid((24, 22, 20), affine)
+    place = np.array([-20.0, 16.0, 14.0])
+    moved = place + np.array([6.0, -4.0, 2.0])
+    np.testing.assert_allclose(apply_to_points(place, shift)[0], moved, atol=1e-4)
+    np.testing.assert_allclose(apply_to_points(moved, shift, to_patient=True)[0], place, atol=1e-4)
+    dot = np.zeros(atlas.shape, np.float32)
+    dot[tuple(np.rint(atlas.world_to_voxel(moved)).astype(int))] = 1
+    on_patient = apply_transforms(Volume(dot, atlas), patient, shift)
+    assert on_patient.grid is patient
+    found = patient.voxel_to_world(np.unravel_index(on_patient.data.argmax(), patient.shape))
+    np.testing.assert_allclose(found, place, atol=1e-6)
+    back = apply_transforms(on_patient, atlas, shift, inverse=True)
+    np.testing.assert_allclose(back.data, dot, atol=1e-5)
+
+
+def blobs(grid: Grid, *centres_and_widths: tuple[tuple[float, float, float], float]) -> Volume:
+    world = grid.voxel_to_world(np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), axis=-1))
+    data = sum(np.exp(-((world - np.array(c)) ** 2).sum(-1) / (2 * s * s)) for c, s in centres_and_widths)
+    return Volume(np.asarray(data, np.float32), grid)
+
+
+@pytest.fixture
+def identity(ants, tmp_path: Path) -> Transforms:  # type: ignore[no-untyped-def]
+    ants.write_transform(ants.new_ants_transform(dimension=3), str(tmp_path / "identity.mat"))
+    return Transforms(tmp_path / "identity.mat")
+
+
+def test_the_mask_hides_the_tumour_from_the_deformable_step(identity: Transforms, tmp_path: Path) -> None:
+    """Whatever is under the mask changes nothing; without the mask it does."""
+    grid = Grid((32, 22, 22), np.diag([-2.0, -2.0, 2.0, 1.0]))
+    centre = (-46.0, -22.0, 22.0)
+    moving = blobs(grid, ((-16, -22, 22), 6.0), (centre, 5.0))
+    healthy = blobs(grid, ((-19, -24, 22), 6.0), (centre, 5.0))
+    tumour = blobs(grid, ((-46, -20, 24), 2.0))
+    with_tumour = Volume(healthy.data - 0.9 * tumour.data, grid)
+    settings = RegisterSettings(deformable_iterations=(8,), metric_radius=1)
+    index = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), axis=-1)
+    distance = np.linalg.norm(grid.voxel_to_world(index) - centre, axis=-1)
+
+    def displacement(fixed: Volume, seen: np.ndarray) -> np.ndarray:
+        mask = Volume(seen.astype(np.float32), grid)
+        return read_displacement(register_deformable(fixed, moving, mask, identity, tmp_path / "r", settings, 1))[0]
+
+    masked = [displacement(fixed, distance > 16) for fixed in (healthy, with_tumour)]
+    assert np.abs(masked[0]).max() > 1.5  # the blob beside the mask was registered
+    np.testing.assert_allclose(masked[0], masked[1], atol=0.05)
+    assert np.abs(displacement(with_tumour, distance > -1) - masked[0]).max() > 0.5
+
+
+def test_the_displacement_field_has_the_grid_and_units_of_its_images(identity: Transforms, tmp_path: Path) -> None:
+    """A blob that lies 3 mm to the left and 2 mm to the back in the patient pulls the field that way."""
+    affine = np.array([[-2.0, 0, 0, 26], [0, -2, 0, 36], [0, 0, 2, -4], [0, 0, 0, 1.0]])
+    grid = Grid((24, 24, 22), affine)
+    fixed, moving = blobs(grid, ((2, 12, 18), 8.0)), blobs(grid, ((5, 14, 18), 8.0))
+    mask = Volume(np.ones(grid.shape, np.float32), grid)
+    settings = RegisterSettings(deformable_iterations=(20, 10))
+    found = register_deformable(fixed, moving, mask, identity, tmp_path / "r", settings, 1)
+    field, place = read_displacement(found)
+    assert place.matches(grid)
+    centre = tuple(np.rint(grid.world_to_voxel((2, 12, 18))).astype(int))
+    np.testing.assert_allclose(RAS_TO_LPS @ field[centre], (3, 2, 0), atol=0.7)
+    np.testing.assert_allclose(apply_to_points((2.0, 12.0, 18.0), found)[0], (5, 14, 18), atol=0.7)
+    np.testing.assert_allclose(apply_to_points((5.0, 14.0, 18.0), found, to_patient=True)[0], (2, 12, 18), atol=0.7)
+    warped = apply_transforms(moving, grid, found)
+    assert np.corrcoef(warped.data.ravel(), fixed.data.ravel())[0, 1] > 0.99
+    assert isinstance(nib.load(found.warp), nib.Nifti1Image)

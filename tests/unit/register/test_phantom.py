@@ -1,0 +1,167 @@
+"""Phantom patients: reproducible, of the BraTS form, and true to their truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+from gliofit.atlas.model import Atlas
+from gliofit.errors import InputError
+from gliofit.grid import Grid, Volume
+from gliofit.io import read_table, read_volume
+from gliofit.register.patients import PatientFiles
+from gliofit.register.phantom import make_phantom
+from gliofit.register.phantom_images import paint_segmentation
+from gliofit.register.phantom_shape import PhantomShape, integrate_velocity, phantom_grid
+from gliofit.register.settings import PhantomSettings
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@dataclass
+class Phantom:
+    images: dict[str, np.ndarray]
+    concentration: np.ndarray
+    truth: pd.Series
+    grid: Grid
+
+
+@pytest.fixture(scope="module")
+def made(phantom: PatientFiles, phantom_dir: Path) -> Phantom:
+    images = {role: read_volume(path) for role, path in phantom.images.items()}
+    return Phantom(
+        {role: volume.data for role, volume in images.items()},
+        read_volume(phantom_dir / "truth_concentration.nii.gz").data,
+        read_table(phantom_dir / "truth.parquet").iloc[0],
+        images["t1"].grid,
+    )
+
+
+def test_the_same_seed_gives_the_same_bytes(
+    atlas_dir: Path, phantom_dir: Path, phantom_settings: PhantomSettings, tmp_path: Path
+) -> None:
+    make_phantom("phantom-00000", atlas_dir, tmp_path / "again", phantom_settings, seed=1)
+    assert everything(tmp_path / "again") == everything(phantom_dir)
+    make_phantom("phantom-00000", atlas_dir, tmp_path / "other", phantom_settings, seed=2)
+    assert (
+        everything(tmp_path / "other")["phantom-00000_t1.nii.gz"] != everything(phantom_dir)["phantom-00000_t1.nii.gz"]
+    )
+
+
+def test_the_grid_is_that_of_brats() -> None:
+    grid = phantom_grid(1.0)
+    assert grid.shape == (240, 240, 155)
+    np.testing.assert_array_equal(grid.affine, [[-1, 0, 0, 0], [0, -1, 0, 239], [0, 0, 1, 0], [0, 0, 0, 1]])
+    coarse = phantom_grid(4.0)
+    assert coarse.shape == (60, 60, 39)
+    assert coarse.matches(grid.coarsen(4))
+
+
+def test_files_look_like_brats(made: Phantom, phantom_dir: Path) -> None:
+    names = {f"phantom-00000_{end}.nii.gz" for end in ("t1", "t1ce", "t2", "flair", "seg")}
+    assert set(everything(phantom_dir)) == {*names, "truth.parquet", "truth_concentration.nii.gz"}
+    brain = made.images["t1"] > 0
+    for role in ("t1", "t1c", "t2", "flair"):
+        assert made.images[role].dtype == np.int16
+        np.testing.assert_array_equal(made.images[role] != 0, brain)
+    assert 1100 < brain.sum() * made.grid.voxel_volume_mm3 / 1000 < 1700
+    assert not brain[[0, -1]].any()
+    assert not brain[:, :, -1].any()
+    assert nib.load(phantom_dir / "phantom-00000_seg.nii.gz").get_data_dtype() == np.uint8
+
+
+def test_the_segmentation_is_the_concentration_cut_at_the_thresholds(made: Phantom) -> None:
+    seg, c = made.images["seg"], made.concentration
+    np.testing.assert_array_equal(seg > 0, c >= 0.33)
+    np.testing.assert_array_equal((seg == 1) | (seg == 4), c >= 0.6)
+    np.testing.assert_array_equal(seg == 1, c >= 0.9)
+    assert 20 <= (seg > 0).sum() * made.grid.voxel_volume_mm3 / 1000 <= 150
+
+
+def test_tumours_appear_as_they_do_in_patients(made: Phantom) -> None:
+    seg, images = made.images["seg"], made.images
+    healthy = (images["t1"] > 0) & (made.concentration < 0.01)
+    rim, oedema = seg == 4, seg == 2
+    assert np.median(images["t1c"][rim]) > 1.4 * np.median(images["t1"][rim])
+    assert np.median(images["t1c"][rim]) > 1.3 * np.median(images["t1c"][healthy])
+    for role in ("flair", "t2"):
+        assert np.median(images[role][oedema]) > 1.3 * np.median(images[role][healthy])
+    white = np.percentile(images["t1"][healthy], 90)
+    assert np.median(images["t1"][seg > 0]) < 0.9 * white
+    assert (seg == 1).sum() < 30 or np.median(images["t1"][seg == 1]) < 0.75 * white
+
+
+def test_the_truth_describes_the_tumour(made: Phantom) -> None:
+    truth = made.truth
+    days = truth.final_time_days
+    assert truth.mu_d_mm == pytest.approx(np.sqrt(truth.diffusivity_mm2_per_day * days))
+    assert truth.mu_rho == pytest.approx(np.sqrt(truth.proliferation_per_day * days))
+    assert truth.volume_mm3 == pytest.approx(made.concentration.sum() * made.grid.voxel_volume_mm3, rel=0.01)
+    voxel = [truth.origin_i, truth.origin_j, truth.origin_k]
+    np.testing.assert_allclose(
+        made.grid.voxel_to_world(voxel), [truth.origin_x_mm, truth.origin_y_mm, truth.origin_z_mm], atol=1e-9
+    )
+    assert made.concentration[tuple(np.rint(voxel).astype(int))] > 0.5
+
+
+def test_wishes_that_cannot_be_met_are_refused(
+    atlas_dir: Path, phantom_settings: PhantomSettings, tmp_path: Path
+) -> None:
+    hopeless = phantom_settings.model_copy(update={"mu_rho": (0.1, 0.2)})
+    with pytest.raises(InputError, match="no tumour of 20 to 150 cc grew"):
+        make_phantom("phantom-00000", atlas_dir, tmp_path / "out", hopeless, seed=1)
+    with pytest.raises(InputError, match="letters, digits"):
+        make_phantom("phantom 0", atlas_dir, tmp_path / "out", phantom_settings, seed=1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_voxels_outside_the_brain_are_no_tumour() -> None:
+    c = np.array([0.2, 0.4, 0.7, 0.95, 0.95], np.float32).reshape(-1, 1, 1)
+    brain = np.array([1, 1, 1, 1, 0], bool).reshape(-1, 1, 1)
+    assert paint_segmentation(c, brain, PhantomSettings()).ravel().tolist() == [0, 2, 4, 1, 0]
+
+
+FIELD = Grid((16, 16, 16), np.array([[-4.0, 0, 0, 0], [0, -4, 0, 60], [0, 0, 4, 0], [0, 0, 0, 1]]))
+
+
+def test_a_constant_velocity_moves_everything_alike() -> None:
+    velocity = np.broadcast_to([3.0, -2.0, 1.0], (*FIELD.shape, 3))
+    np.testing.assert_allclose(integrate_velocity(velocity, FIELD), velocity, atol=1e-5)
+
+
+def test_flowing_forwards_and_backwards_ends_where_it_began() -> None:
+    world = FIELD.voxel_to_world(np.stack(np.meshgrid(*(np.arange(16),) * 3, indexing="ij"), axis=-1))
+    centre = FIELD.centre_mm
+    window = np.exp(-((world - centre) ** 2).sum(-1, keepdims=True) / (2 * 14.0**2))
+    velocity = 0.5 * window * np.cross((0.2, 0.3, 1.0), world - centre)
+    there, back = integrate_velocity(velocity, FIELD), integrate_velocity(-velocity, FIELD)
+    assert np.abs(there).max() > 3
+    inner = (slice(4, -4),) * 3
+    arrived = world[inner] + there[inner]
+    from scipy.ndimage import map_coordinates
+
+    index = np.moveaxis(FIELD.world_to_voxel(arrived), -1, 0)
+    returned = arrived + np.stack([map_coordinates(back[..., c], index, order=1) for c in range(3)], -1)
+    assert np.abs(returned - world[inner]).max() < 0.4  # a tenth of a voxel
+
+
+def test_shapes_never_fold_and_fit_the_field_of_view(atlas: Atlas) -> None:
+    grid = phantom_grid(5.0)
+    wild = PhantomSettings(deformation_mm=10, deformation_smoothness_mm=12)
+    mask = atlas.brain_mask
+    used = np.argwhere(mask.data)
+    centre = mask.grid.voxel_to_world((used.min(0) + used.max(0)) / 2)
+    for settings in (PhantomSettings(), wild):
+        shape = PhantomShape.draw(np.random.default_rng(3), grid, centre, settings)
+        assert shape.smallest_volume_change > 0.2
+        brain = shape.pull(Volume(mask.data.astype(np.float32), mask.grid), grid).data > 0.5
+        assert brain.sum() * grid.voxel_volume_mm3 == pytest.approx(
+            0.9**3 * mask.data.sum() * mask.grid.voxel_volume_mm3, rel=0.15
+        )

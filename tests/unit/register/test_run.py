@@ -1,0 +1,196 @@
+"""A true registration of a coarse phantom, whose tissue is known, and everything that must stop one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+from gliofit.atlas.model import load_atlas
+from gliofit.atlas.prepare import prepare_atlas
+from gliofit.atlas.settings import AtlasSettings
+from gliofit.errors import InputError, RegistrationError
+from gliofit.grid import Grid, Volume
+from gliofit.io import read_table, read_volume, write_volume
+from gliofit.register.ants import Transforms, apply_transforms
+from gliofit.register.patients import PatientFiles
+from gliofit.register.phantom import _deform
+from gliofit.register.phantom_shape import phantom_grid
+from gliofit.register.quality import dice
+from gliofit.register.run import register_patient
+from gliofit.register.settings import PhantomSettings, RegisterSettings
+from gliofit.seeds import derive_seed
+from gliofit.tissue import Tissue
+
+MAPS = ("t1", "wm", "gm", "csf", "labels", "brain_mask", "segmentation")
+FILES = {
+    *(f"{name}.nii.gz" for name in MAPS),
+    *(f"transforms/{name}" for name in ("affine.mat", "warp.nii.gz", "inverse_warp.nii.gz")),
+    "qc.png",
+    "qc.parquet",
+}
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def case_dir(
+    phantom: PatientFiles, atlas_dir: Path, quick: RegisterSettings, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    folder = tmp_path_factory.mktemp("registered") / phantom.case
+    register_patient(phantom, atlas_dir, folder, quick, seed=5, threads=2)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def row(case_dir: Path) -> pd.Series:
+    return read_table(case_dir / "qc.parquet").iloc[0]
+
+
+def test_every_file_is_there_and_on_the_patients_grid(case_dir: Path, phantom: PatientFiles) -> None:
+    assert files(case_dir) == FILES
+    t1 = nib.load(phantom.t1)
+    for name in MAPS:
+        image = nib.load(case_dir / f"{name}.nii.gz")
+        assert image.shape == t1.shape
+        np.testing.assert_array_equal(image.affine, t1.affine)
+        np.testing.assert_allclose(image.get_qform(), t1.affine, atol=1e-6)
+    np.testing.assert_array_equal(read_volume(case_dir / "t1.nii.gz").data, np.asarray(t1.dataobj))
+
+
+def test_tissue_comes_to_lie_on_the_patients_own(
+    case_dir: Path, atlas_dir: Path, phantom_settings: PhantomSettings, row: pd.Series
+) -> None:
+    """The phantom's deformation is known, so the warped tissue can be compared with its true tissue."""
+    seed = derive_seed(1, "phantom", "phantom-00000")
+    shapes = np.random.default_rng([seed, 0])
+    grid = phantom_grid(phantom_settings.spacing_mm)
+    true, brain = _deform(load_atlas(atlas_dir), grid, shapes, phantom_settings)
+    found = Tissue.load(case_dir, "probabilities")
+    assert dice(found.labels == 3, true.labels == 3) > 0.8
+    assert dice(found.labels == 2, true.labels == 2) > 0.75
+    assert row.brain_dice > 0.95
+    assert row.contrast_white_grey > 1.0
+    # maps add up inside the brain and are nothing outside
+    total = found.wm + found.gm + found.csf
+    np.testing.assert_allclose(total[brain], 1, atol=1e-3)
+    assert not total[~brain].any()
+    np.testing.assert_array_equal(Tissue.load(case_dir, "labels").labels, found.labels)
+
+
+def test_the_quality_row_says_what_was_done(row: pd.Series) -> None:
+    assert row.case == "phantom-00000"
+    assert row.status in {"ok", "borderline"}
+    assert row.seed == derive_seed(5, "register", "phantom-00000")
+    assert row.labels == "brats2021"
+    assert 0 < row.jacobian_min < 1 < row.jacobian_max
+    assert row.jacobian_folded_share == 0
+    assert row.correlation > row.correlation_affine - 0.01
+    assert row.tumour_outside_brain_share == 0
+    assert row.tumour_filled_share == 0
+    assert row.header_dice > 0.9
+    assert row.wall_seconds > 0
+
+
+def test_saved_transforms_repeat_what_was_written(case_dir: Path, atlas_dir: Path) -> None:
+    folder = case_dir / "transforms"
+    transforms = Transforms(folder / "affine.mat", folder / "warp.nii.gz", folder / "inverse_warp.nii.gz")
+    brain = read_volume(case_dir / "brain_mask.nii.gz")
+    atlas = load_atlas(atlas_dir)
+    again = apply_transforms(atlas.tissue.map("wm"), brain.grid, transforms)
+    written = read_volume(case_dir / "wm.nii.gz").data
+    np.testing.assert_allclose(again.data[brain.data > 0], written[brain.data > 0], atol=2e-3)
+    # and the way back
+    back = apply_transforms(Volume(written.astype(np.float32), brain.grid), atlas.tissue.grid, transforms, inverse=True)
+    assert np.corrcoef(back.data.ravel(), atlas.tissue.wm.ravel())[0, 1] > 0.9
+
+
+def test_the_same_seed_gives_the_same_tissue(
+    case_dir: Path, phantom: PatientFiles, atlas_dir: Path, quick: RegisterSettings, tmp_path: Path
+) -> None:
+    filled = quick.model_copy(update={"tumour_fill": "white"})
+    register_patient(phantom, atlas_dir, tmp_path / "again", filled, seed=5, threads=1)
+    tumour = read_volume(case_dir / "segmentation.nii.gz").data > 0
+    for name in ("wm", "gm"):
+        one, two = (read_volume(folder / f"{name}.nii.gz").data for folder in (case_dir, tmp_path / "again"))
+        np.testing.assert_array_equal(one[~tumour], two[~tumour])
+    np.testing.assert_array_equal(two[tumour], 0)
+    again = read_table(tmp_path / "again" / "qc.parquet").iloc[0]
+    assert again.tumour_fill == "white"
+    assert 0.2 < again.tumour_filled_share < 1
+
+
+def spoilt(phantom: PatientFiles, folder: Path, flip: int) -> PatientFiles:
+    """Every image turned without its header."""
+    changes = {}
+    for role, path in phantom.images.items():
+        volume = read_volume(path)
+        changes[role] = folder / path.name
+        write_volume(changes[role], Volume(np.ascontiguousarray(np.flip(volume.data, flip)), volume.grid))
+    return replace(phantom, **changes)
+
+
+def test_a_brain_back_to_front_stops_the_case_and_leaves_nothing(
+    phantom: PatientFiles, atlas_dir: Path, quick: RegisterSettings, tmp_path: Path
+) -> None:
+    with pytest.raises(RegistrationError, match="lies back to front") as caught:
+        register_patient(spoilt(phantom, tmp_path, 1), atlas_dir, tmp_path / "out", quick, seed=5, threads=1)
+    assert str(tmp_path / phantom.t1.name) in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_bad_files_stop_the_case_and_leave_nothing(
+    phantom: PatientFiles, atlas_dir: Path, quick: RegisterSettings, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken_seg.nii.gz"
+    broken.write_bytes(phantom.seg.read_bytes()[:900])
+    with pytest.raises(InputError, match="broken_seg"):
+        register_patient(replace(phantom, seg=broken), atlas_dir, tmp_path / "out", quick, seed=5, threads=1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_atlas_without_t1_cannot_be_registered(
+    phantom: PatientFiles, atlas_dir: Path, quick: RegisterSettings, tmp_path: Path
+) -> None:
+    labels = read_volume(atlas_dir / "labels.nii.gz")
+    write_volume(tmp_path / "own" / "labels.nii.gz", labels)
+    prepare_atlas(AtlasSettings(source=str(tmp_path / "own")), tmp_path / "atlas")
+    with pytest.raises(InputError, match="without which no patient can be registered"):
+        register_patient(phantom, tmp_path / "atlas", tmp_path / "out", quick, seed=5, threads=1)
+
+
+def test_a_failure_of_ants_is_a_registration_error(
+    phantom: PatientFiles, atlas_dir: Path, quick: RegisterSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("Registration failed with error code 1")
+
+    monkeypatch.setattr("gliofit.register.run.register_affine_reproducibly", fail)
+    with pytest.raises(RegistrationError, match=r"ANTs failed .*error code 1"):
+        register_patient(phantom, atlas_dir, tmp_path / "out", quick, seed=5, threads=1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_picture_is_a_picture(case_dir: Path) -> None:
+    from matplotlib.image import imread
+
+    picture = imread(case_dir / "qc.png")
+    assert min(picture.shape[:2]) > 600
+    assert picture[..., :3].std() > 0.1
+
+
+def test_odd_grids_are_worked_on_at_a_common_resolution() -> None:
+    from gliofit.register.run import _at_resolution
+
+    fine = Volume(np.random.default_rng(0).random((21, 20, 19), dtype=np.float32), Grid((21, 20, 19), np.eye(4)))
+    assert _at_resolution(fine, 1.0) is fine
+    assert _at_resolution(fine, 2.0).grid.spacing_mm == (2, 2, 2)
+    odd = _at_resolution(fine, 1.5)
+    assert odd.grid.spacing_mm == pytest.approx((1.5, 1.5, 1.5))
+    assert odd.data.mean() == pytest.approx(0.5, abs=0.05)
