@@ -91,6 +91,7 @@ class CmaSearch:
 
         self.settings = settings
         centre, held = problem.observation.centre_mm, problem.held_origin_mm(settings.origin)
+        starts: tuple[tuple[float, float], ...]
         if settings.raw_scaling:
             self.variables = Variables.raw(bounds, centre, held)
             sigma, starts = _RAW_SIGMA, (PAPER_START[3:],)
