@@ -48,7 +48,7 @@ class RegisterSettings(Settings):
     )
     affine_shrink: tuple[int, ...] = Field((8, 4, 2, 1), description="Coarsening per level of those steps.")
     deformable_iterations: tuple[int, ...] = Field(
-        (100, 70, 20),
+        (60, 40, 5),
         description="Most iterations per level, coarse to fine, of the deformable step (SyN); the last level works at "
         "`resolution_mm`, each level before it at twice the spacing. A last entry of 0 skips the finest level.",
     )

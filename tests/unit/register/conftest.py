@@ -33,7 +33,7 @@ def quick() -> RegisterSettings:
         affine_resolution_mm=SPACING_MM,
         affine_iterations=(100, 50),
         affine_shrink=(2, 1),
-        deformable_iterations=(20, 10),
+        deformable_iterations=(15, 4),
     )
 
 
