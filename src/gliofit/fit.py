@@ -32,6 +32,7 @@ from gliofit.tissue import Tissue
 
 __all__ = ["fit_files", "shipped_models"]
 
+
 def shipped_models() -> Path:
     """Folder of the weights that come with gliofit: in the package, or beside it in a checkout."""
     here = Path(__file__).resolve()

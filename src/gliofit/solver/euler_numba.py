@@ -74,10 +74,10 @@ def euler_steps(
                         - fz_before[k] * (v - z_before[k])
                     )
                     new = v + diffusion * flux + reaction * (v - v * v)
-                    new = new if new > tiny else tiny - tiny  # type: ignore[assignment]
+                    new = new if new > tiny else tiny - tiny
                     out[k] = new
                     row_sum += new
-                slab_sum += row_sum
+                slab_sum += row_sum  # type: ignore[assignment]
                 if row_sum > 0:
                     if i == x0:
                         reached[i, 0] = True
