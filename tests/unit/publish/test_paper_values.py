@@ -48,3 +48,22 @@ def test_normalised_errors_mean_tumours_of_possible_size(table):
         for metric in ("mse_volume", "mae_volume"):
             volume = row.values[metric].mean / row.values[f"{metric}_normalised"].mean
             assert 1e4 < volume < 0.05 * VOLUME_MM3
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "unit", "printed"),
+    [
+        (TABLE1, "mu_rho_relative_error", 1e-3, [177.7, 62.8, 124.1, 52.1]),
+        (TABLE1, "mu_d_relative_error", 1e-3, [272.2, 112.3, 93.9, 70.8]),
+        (TABLE1, "origin_error_fraction", 1e-3, [111.8, 72.2, 72.6, 66.9]),
+        (TABLE2, "mse_volume", 1e-3, [0.34, 5.42, 4.81, 5.91, 1.35]),
+        (TABLE2, "mae_volume", 1e-3, [1.55, 8.10, 8.87, 8.53, 3.29]),
+        (TABLE2, "ncc_volume", 1e-1, [8.95, 7.81, 8.47, 8.19, 9.15]),
+        (TABLE3, "mse_volume", 1e-3, [5.16, 1.76, 2.83, 5.76, 4.83, 2.47, 2.10]),
+        (TABLE3, "ncc_volume", 1e-1, [7.41, 8.53, 8.93, 4.81, 9.16, 8.83, 9.42]),
+    ],
+)
+def test_columns_as_the_paper_prints_them(table, column, unit, printed):
+    """Means of whole columns, typed from the paper a second time."""
+    found = sorted(row.values[column].mean for row in table.values())
+    assert found == pytest.approx(sorted(value * unit for value in printed), rel=1e-9)
