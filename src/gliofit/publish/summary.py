@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["plot_summary"]
 
 # name, axis that is cut, directions at the left and right edge of the picture
-_PLANES = (("axial", 2, "L", "R"), ("coronal", 1, "L", "R"), ("sagittal", 0, "P", "A"))
+_PLANES = (("axial", 2, "R", "L"), ("coronal", 1, "R", "L"), ("sagittal", 0, "A", "P"))
 _THRESHOLD = 0.33
 
 
 def _cut(data: NDArray, axis: int, index: int) -> NDArray:
-    return np.take(data, index, axis=axis).T
+    """A slice as picture rows, seen as radiologists do: the patient's right (or front) on the left."""
+    return np.take(data, index, axis=axis).T[:, ::-1]
 
 
 def plot_summary(
@@ -84,7 +85,7 @@ def plot_summary(
             panel.imshow(background, cmap="gray", vmin=0, vmax=1.4, **place)
             layer = panel.imshow(np.ma.masked_less(picture, 0.01), cmap="inferno", vmin=0, vmax=1, alpha=0.8, **place)
             if row == 0:
-                panel.set_title(title if column or mask is None else "observation (drawn through the segmentation)")
+                panel.set_title(title if column or mask is None else "observation\n(drawn through the segmentation)")
         panel = axes[row, 2]
         panel.imshow(background, cmap="gray", vmin=0, vmax=1.4, **place)
         difference = panel.imshow(
@@ -119,6 +120,8 @@ def plot_summary(
     lines = "\n".join(f"{name}: {value}" for name, value in facts.items())
     axes[1, 3].text(0, 1, lines, va="top", family="monospace", fontsize=9, wrap=True)
     what = "whole tumour" if mask is not None else "observation at 0.33"
-    axes[2, 3].text(0, 1, f"solid: {what}\ndashed: fit at 0.33\npatient's left is on the left", va="top", fontsize=9)
+    axes[2, 3].text(
+        0, 1, f"solid: {what}\ndashed: fit at 0.33\nthe patient's right is on the left", va="top", fontsize=9
+    )
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110, metadata={"Software": None})

@@ -127,3 +127,18 @@ def test_fit_mistakes(files, tmp_path, capsys, arguments, words):
 def test_help_without_arguments(capsys):
     assert run() == 0
     assert "solve" in capsys.readouterr().out
+
+
+def test_fit_a_segmentation_with_the_shipped_networks(files, tmp_path):
+    """The defaults: hybrid, on a segmentation, with the weights that come with gliofit."""
+    folder, _ = files
+    out = tmp_path / "fit"
+    tissue = ("--tissue", folder / "labels.nii.gz")
+    assert run("fit", *tissue, "--seg", folder / "seg.nii.gz", "--labels", "brats2021", "--out", out) == 0
+    row = read_table(out / "parameters.parquet").iloc[0]
+    assert (row["method"], row["observation"]) == ("hybrid", "segmentation")
+    assert row["chosen"] in ("direct", "gradient")
+    fitted = read_volume(out / "concentration.nii.gz").data > 0.33
+    whole = read_volume(folder / "seg.nii.gz").data > 0
+    assert 2 * (fitted & whole).sum() / (fitted.sum() + whole.sum()) > 0.7
+    assert (out / "summary.png").stat().st_size > 50_000
