@@ -34,7 +34,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         prepare_atlas(AtlasSettings(), Path(folder))
         tissue = load_atlas(Path(folder)).tissue
-    seed = np.array([0.0, 0.0, 0.0])
     labels = np.argwhere(tissue.wm > 0.5)
     seed = labels[np.abs(labels - np.array(tissue.grid.shape) * [0.35, 0.5, 0.6]).sum(axis=1).argmin()]
     solver = ReferenceSolver(ReferenceSettings.parity())

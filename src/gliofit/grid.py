@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gliofit.errors import InputError
 
-__all__ = ["Grid", "Volume", "block_mean"]
+__all__ = ["Grid", "Volume", "block_mean", "bounding_box"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,3 +204,12 @@ def block_mean(data: NDArray[Any], factor: int) -> NDArray[np.float32]:
             total += part
     total /= np.float32(factor**3)
     return total
+
+
+def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
+    """Smallest box that holds every true voxel of a 3-D mask (empty slices if there is none)."""
+    box = []
+    for axis in range(3):
+        hit = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        box.append(slice(int(hit[0]), int(hit[-1]) + 1) if hit.size else slice(0, 0))
+    return box[0], box[1], box[2]

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gliofit.crop import centre_of_mass_mm
-from gliofit.grid import Volume
+from gliofit.grid import Volume, bounding_box
 from gliofit.theta import Theta
 
 __all__ = [
@@ -172,7 +172,7 @@ def compare_fields(prediction: Volume, truth: Volume, tissue_mask: NDArray[np.bo
         raise ValueError("prediction, truth and tissue must lie on one grid")
     fields = [Volume(np.where(tissue_mask, volume.data, 0), grid).canonical() for volume in (prediction, truth)]
     voxel_mm3 = grid.voxel_volume_mm3
-    box = _bounding_box((fields[0].data != 0) | (fields[1].data != 0))
+    box = bounding_box((fields[0].data != 0) | (fields[1].data != 0))
     columns = field_errors(fields[0].data[box], fields[1].data[box], voxel_mm3, VOLUME_MM3).columns("volume")
 
     if not (fields[1].data > 0).any():
@@ -183,15 +183,6 @@ def compare_fields(prediction: Volume, truth: Volume, tissue_mask: NDArray[np.bo
     cubes = [field.extract(start, size).data for field in fields]
     domain = float(np.prod(size)) * voxel_mm3
     return columns | field_errors(cubes[0], cubes[1], voxel_mm3, domain).columns("crop")
-
-
-def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
-    """Smallest box that holds every true voxel (empty if there is none)."""
-    box = []
-    for axis in range(3):
-        hit = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        box.append(slice(int(hit[0]), int(hit[-1]) + 1) if hit.size else slice(0, 0))
-    return box[0], box[1], box[2]
 
 
 def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:

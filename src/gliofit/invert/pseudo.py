@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.grid import Volume
+from gliofit.grid import Volume, bounding_box
 from gliofit.invert.imaging import ImagingSettings
 from gliofit.invert.masks import TumourMasks
 
@@ -74,9 +74,8 @@ def _logit(value: float) -> float:
 def _box(mask: NDArray[np.bool_], spacing: tuple[float, ...]) -> tuple[list[int], list[int]]:
     """Bounding box of a mask with a margin, within the grid."""
     start, stop = [], []
-    for axis in range(3):
-        occupied = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        margin = int(np.ceil(_MARGIN_MM / spacing[axis]))
-        start.append(max(0, int(occupied[0]) - margin))
-        stop.append(min(mask.shape[axis], int(occupied[-1]) + 1 + margin))
+    for used, size, voxel in zip(bounding_box(mask), mask.shape, spacing, strict=True):
+        margin = int(np.ceil(_MARGIN_MM / voxel))
+        start.append(max(0, used.start - margin))
+        stop.append(min(size, used.stop + margin))
     return start, stop

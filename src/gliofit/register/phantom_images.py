@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.grid import bounding_box
 from gliofit.register.settings import PhantomSettings
 from gliofit.tissue import Tissue
 
@@ -48,7 +49,7 @@ def paint_images(
 
     grid = tissue.grid
     spacing = grid.isotropic_spacing_mm
-    box = _box(brain)
+    box = bounding_box(brain)
     inside = brain[box]
     wm, gm = tissue.wm[box], tissue.gm[box]
     csf = np.clip(1 - wm - gm, 0, 1)
@@ -119,11 +120,3 @@ def _smooth_noise(generator: np.random.Generator, shape: tuple[int, ...], sigma:
         field = zoom(field, factor, order=1)
     field = field[tuple(slice(0, n) for n in shape)]
     return (field - field.mean()) / max(float(field.std()), 1e-6)
-
-
-def _box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
-    bounds = []
-    for axis in range(3):
-        used = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        bounds.append(slice(int(used[0]), int(used[-1]) + 1))
-    return bounds[0], bounds[1], bounds[2]

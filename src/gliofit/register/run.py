@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gliofit.atlas.model import Atlas, load_atlas
 from gliofit.errors import RegistrationError
-from gliofit.grid import Grid, Volume
+from gliofit.grid import Grid, Volume, bounding_box
 from gliofit.io import atomic_path, write_table, write_volume
 from gliofit.labels import TumourLabel, core_mask, whole_tumour_mask
 from gliofit.register.affine_step import register_affine_reproducibly
@@ -275,11 +275,10 @@ def _grown(mask: NDArray[np.bool_], grid: Grid, margin_mm: float) -> NDArray[np.
 def _box(mask: Volume, margin_mm: float) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """Start and shape of the mask's bounding box with a margin; may reach over the edge of the grid."""
     start, shape = [], []
-    for axis, spacing in enumerate(mask.grid.spacing_mm):
-        used = np.flatnonzero(mask.data.any(axis=tuple(a for a in range(3) if a != axis)))
+    for used, spacing in zip(bounding_box(mask.data.astype(bool)), mask.grid.spacing_mm, strict=True):
         margin = int(np.ceil(margin_mm / spacing))
-        start.append(int(used[0]) - margin)
-        shape.append(int(used[-1] - used[0]) + 1 + 2 * margin)
+        start.append(used.start - margin)
+        shape.append(used.stop - used.start + 2 * margin)
     return (start[0], start[1], start[2]), (shape[0], shape[1], shape[2])
 
 

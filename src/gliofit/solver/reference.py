@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofit.errors import SeedOutsideTissueError
+from gliofit.grid import bounding_box
 from gliofit.solver.base import AbstractForwardSolver, Solution
 from gliofit.solver.faces import face_coefficients
 from gliofit.solver.seed import sub_voxel_seed, voxel_seed
@@ -85,10 +86,9 @@ class ReferenceSolver(AbstractForwardSolver):
             return known
         mask = tissue.mask
         low, high = [], []
-        for axis in range(3):
-            occupied = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-            low.append(max(0, occupied[0] - _MARGIN))
-            high.append(min(mask.shape[axis], occupied[-1] + 1 + _MARGIN))
+        for used, size in zip(bounding_box(mask), mask.shape, strict=True):
+            low.append(max(0, used.start - _MARGIN))
+            high.append(min(size, used.stop + _MARGIN))
         box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
         kind = np.dtype(self.settings.precision)
         # One voxel of zeros on each side lets the kernel read neighbours without asking where it is.
@@ -156,10 +156,9 @@ class ReferenceSolver(AbstractForwardSolver):
             # Unmasked seeds also grow where there is no tissue, so those rows have to be worked on too.
             row_low, row_high = _rows(domain.inside | (state > 0))
         box = np.empty(6, np.int64)
-        for axis, size in enumerate(state.shape):
-            occupied = np.flatnonzero(state.any(axis=tuple(a for a in range(3) if a != axis)))
-            box[2 * axis] = max(1, occupied[0] - 1)
-            box[2 * axis + 1] = min(size - 1, occupied[-1] + 2)
+        for axis, (used, size) in enumerate(zip(bounding_box(state > 0), state.shape, strict=True)):
+            box[2 * axis] = max(1, used.start - 1)
+            box[2 * axis + 1] = min(size - 1, used.stop + 1)
         steps = self.steps(theta, spacing, duration_days)
         dt = duration_days / steps
         diffusion = theta.diffusivity_mm2_per_day(duration_days) * dt / spacing**2
