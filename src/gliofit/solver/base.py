@@ -34,6 +34,11 @@ class Solution:
         Time steps taken.
     stopped_by
         ``time`` or ``volume``.
+    schedule
+        Accepted time steps as fractions of the duration, of integrators that choose them.
+    error_estimate
+        Sum of the estimated relative errors of the steps (L2), of integrators that estimate them. An upper guess: the
+        result is the extrapolated one, which is more accurate.
     """
 
     concentration: NDArray[np.float32]
@@ -42,6 +47,8 @@ class Solution:
     volume_mm3: float
     steps: int
     stopped_by: Literal["time", "volume"]
+    schedule: tuple[float, ...] | None = None
+    error_estimate: float | None = None
 
     @property
     def volume(self) -> Volume:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SEED_CUT", "SEED_REACH_MM", "seed_value", "sub_voxel_seed", "voxel_seed"]
+__all__ = ["SEED_CUT", "SEED_RAMP_MM", "SEED_REACH_MM", "seed_value", "sub_voxel_seed", "voxel_seed"]
 
 SEED_CUT = 0.1
 _PEAK = 250.0 / (4.0 * np.pi * 5.0) ** 1.5
@@ -13,6 +13,9 @@ _WIDTH_MM2 = 20.0
 
 #: Distance at which the Gaussian falls to the cut: 5.68 mm.
 SEED_REACH_MM = float(np.sqrt(_WIDTH_MM2 * np.log(_PEAK / SEED_CUT)))
+
+#: Half width of the shell over which the sub-voxel seed falls from the Gaussian to zero, about the cut.
+SEED_RAMP_MM = 0.5
 
 
 def seed_value(squared_distance_mm2: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -24,10 +27,21 @@ def seed_value(squared_distance_mm2: NDArray[np.floating]) -> NDArray[np.float64
     return np.where(value > SEED_CUT, np.minimum(value, 1.0), 0.0)
 
 
+def _ramped_value(squared_distance_mm2: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Seed whose cut is a cubic ramp of +- ``SEED_RAMP_MM``, and its derivative with respect to r^2."""
+    gaussian = _PEAK * np.exp(-squared_distance_mm2 / _WIDTH_MM2)
+    distance = np.sqrt(squared_distance_mm2)
+    x = np.clip((SEED_REACH_MM + SEED_RAMP_MM - distance) / (2 * SEED_RAMP_MM), 0, 1)
+    ramp = x * x * (3 - 2 * x)
+    # d ramp / d r^2 = ramp'(x) dx/dr / (2 r); it vanishes near r = 0, where x is clipped.
+    slope = -6 * x * (1 - x) / (2 * SEED_RAMP_MM) / (2 * np.maximum(distance, SEED_RAMP_MM))
+    return gaussian * ramp, gaussian * (slope - ramp / _WIDTH_MM2)
+
+
 def _box(
     shape: tuple[int, ...], centre: NDArray[np.floating], spacing_mm: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    reach = SEED_REACH_MM / spacing_mm + 1
+    reach = (SEED_REACH_MM + SEED_RAMP_MM) / spacing_mm + 1
     low = np.clip(np.floor(centre - reach).astype(int), 0, shape)
     high = np.clip(np.ceil(centre + reach).astype(int) + 1, 0, shape)
     return low, np.maximum(high, low)
@@ -44,27 +58,52 @@ def voxel_seed(shape: tuple[int, int, int], centre: NDArray[np.floating], spacin
 
 
 def sub_voxel_seed(
-    shape: tuple[int, int, int], centre: NDArray[np.floating], spacing_mm: float, sample_spacing_mm: float = 0.5
+    shape: tuple[int, int, int],
+    centre: NDArray[np.floating],
+    spacing_mm: float,
+    sample_spacing_mm: float = 0.5,
+    tangents: bool = False,
 ) -> NDArray[np.float64]:
     """Seed averaged over each voxel, about a real-valued centre in voxel indices.
 
     The average over points ``sample_spacing_mm`` apart makes mass and position nearly independent of where the centre
-    falls within a voxel, and of the voxel size; point samples of the cut Gaussian jump as voxels enter and leave.
+    falls within a voxel, and of the voxel size. The cut is widened to a cubic ramp of +- 0.5 mm (its mass differs from
+    the sharp one's by 0.1 %), because the average over points of a sharp cut would jump as points enter and leave:
+    so the field is continuously differentiable in the centre.
+
+    Parameters
+    ----------
+    shape
+        Grid of the field.
+    centre
+        Voxel indices, shape (3,).
+    spacing_mm
+        Voxel size.
+    sample_spacing_mm
+        Distance of the points that are averaged, at most.
+    tangents
+        Return the field and its three derivatives with respect to ``centre``, per voxel, shape (4, nx, ny, nz).
+
+    Returns
+    -------
+    Shape ``shape``, or (4, nx, ny, nz) with ``tangents``.
     """
-    out = np.zeros(shape)
+    out = np.zeros((4, *shape) if tangents else (1, *shape))
     centre = np.asarray(centre, dtype=float)
     low, high = _box(shape, centre, spacing_mm)
-    if (high <= low).any():
-        return out
-    per_axis = max(1, round(spacing_mm / sample_spacing_mm))
-    offsets = (np.arange(per_axis) + 0.5) / per_axis - 0.5
-    axes = []
-    for a, b, c in zip(low, high, centre, strict=True):
-        points = (np.arange(a, b)[:, None] + offsets).ravel()
-        axes.append(((points - c) * spacing_mm) ** 2)
-    squared = axes[0][:, None, None] + axes[1][None, :, None] + axes[2][None, None, :]
-    value = seed_value(squared)
-    nx, ny, nz = high - low
-    blocks = value.reshape(nx, per_axis, ny, per_axis, nz, per_axis).mean(axis=(1, 3, 5))
-    out[low[0] : high[0], low[1] : high[1], low[2] : high[2]] = blocks
-    return out
+    if (high > low).all():
+        per_axis = max(1, round(spacing_mm / sample_spacing_mm))
+        offsets = (np.arange(per_axis) + 0.5) / per_axis - 0.5
+        axes = []
+        for axis, (a, b, c) in enumerate(zip(low, high, centre, strict=True)):
+            points = (np.arange(a, b)[:, None] + offsets).ravel()
+            axes.append(((points - c) * spacing_mm).reshape([-1 if other == axis else 1 for other in range(3)]))
+        value, slope = _ramped_value(axes[0] ** 2 + axes[1] ** 2 + axes[2] ** 2)
+        nx, ny, nz = high - low
+        fine = [value]
+        if tangents:
+            fine += [-2 * spacing_mm * offset * slope for offset in axes]
+        for field, values in zip(out, fine, strict=True):
+            blocks = values.reshape(nx, per_axis, ny, per_axis, nz, per_axis).mean(axis=(1, 3, 5))
+            field[low[0] : high[0], low[1] : high[1], low[2] : high[2]] = blocks
+    return out if tangents else out[0]

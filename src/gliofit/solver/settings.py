@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from gliofit.settings import Settings
 
-__all__ = ["ReferenceSettings"]
+__all__ = ["AccurateSettings", "BackendName", "IntegratorSettings", "ReferenceSettings"]
+
+BackendName = Literal["auto", "numba", "torch", "triton"]
+
+
+class AccurateSettings(Settings):
+    """The ``accurate`` integrator: error-controlled in time, same flux discretisation in space."""
+
+    integrator: Literal["accurate"] = Field("accurate", description="Name of the integrator.")
+    tolerance: float = Field(
+        1e-3, gt=0, le=0.1, description="Relative error (L2) of c aimed at in each time step, by step doubling."
+    )
+    active: float = Field(
+        1e-8,
+        ge=0,
+        lt=1e-2,
+        description="Concentration above which a voxel is active; work is done there and around, and grows with it.",
+    )
+    precision: Literal["float32", "float64"] = Field("float32", description="Floating type of the field.")
+    backend: BackendName = Field(
+        "auto", description="`numba` on CPU, `triton` on CUDA, `torch` anywhere (slow, for checks); `auto` chooses."
+    )
 
 
 class ReferenceSettings(Settings):
     """The ``reference`` integrator: forward Euler in flux form, with the public toolkit's quirks behind named flags."""
 
+    integrator: Literal["reference"] = Field("reference", description="Name of the integrator.")
     mask_seed: bool = Field(
         True,
         description="Set the initial tumour to zero outside white and grey matter; the toolkit lets it grow there.",
@@ -41,3 +63,7 @@ class ReferenceSettings(Settings):
             exact_final_time=False,
             precision=precision,
         )
+
+
+#: Settings of any integrator, told apart by ``integrator``.
+IntegratorSettings = Annotated[AccurateSettings | ReferenceSettings, Field(discriminator="integrator")]

@@ -1,0 +1,214 @@
+"""The ``accurate`` integrator: Strang splitting with exact growth and RKL2 diffusion, error-controlled in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gliofit.errors import InputError, SeedOutsideTissueError
+from gliofit.grid import Grid
+from gliofit.solver.backends import make_stepper
+from gliofit.solver.backends.base import AbstractStepper, Growth
+from gliofit.solver.base import AbstractForwardSolver, Solution
+from gliofit.solver.control import StepControl
+from gliofit.solver.domain import Domain, domain_of
+from gliofit.solver.seed import sub_voxel_seed
+from gliofit.solver.settings import AccurateSettings
+from gliofit.theta import DURATION_DAYS, Theta
+from gliofit.tissue import Tissue
+
+__all__ = ["AccurateSolver", "Sensitivity"]
+
+
+@dataclass(frozen=True, eq=False)
+class Sensitivity:
+    """A solution with its derivatives.
+
+    Parameters
+    ----------
+    solution
+        The forward run.
+    tangents
+        Derivatives of c with respect to (x, y, z, mu_D, mu_rho) as in ``Theta.to_array``: per mm of the origin in
+        world coordinates, per mm of mu_D, per unit of mu_rho. Shape (5, *grid.shape), float32 or float64 as the solver.
+    """
+
+    solution: Solution
+    tangents: NDArray[Any]
+
+
+class AccurateSolver(AbstractForwardSolver):
+    """Fisher-Kolmogorov growth with the time error under control; no step size or stability limit to choose.
+
+    The space discretisation is the reference integrator's. See ``AbstractStepper`` for one time step, ``StepControl``
+    for how steps are chosen, and docs/solver.md for the derivation.
+
+    Parameters
+    ----------
+    settings
+        Tolerance, precision and back end.
+    """
+
+    def __init__(self, settings: AccurateSettings | None = None) -> None:
+        self.settings = settings or AccurateSettings()
+
+    def solve(
+        self,
+        tissue: Tissue,
+        theta: Theta,
+        *,
+        duration_days: float = DURATION_DAYS,
+        stopping_volume_mm3: float | None = None,
+        schedule: Sequence[float] | None = None,
+    ) -> Solution:
+        """Grow one tumour; see ``AbstractForwardSolver.solve``.
+
+        With ``schedule``, the ``schedule`` of another solution, its time steps are taken instead of chosen: then the
+        result is a smooth function of theta.
+        """
+        return self.solve_batch(
+            tissue,
+            [theta],
+            duration_days=duration_days,
+            stopping_volumes_mm3=[stopping_volume_mm3],
+            schedules=[schedule],
+        )[0]
+
+    def solve_batch(
+        self,
+        tissue: Tissue,
+        thetas: Sequence[Theta],
+        *,
+        duration_days: float = DURATION_DAYS,
+        stopping_volumes_mm3: Sequence[float | None] | None = None,
+        schedules: Sequence[Sequence[float] | None] | None = None,
+    ) -> list[Solution]:
+        """Grow several tumours in one tissue; on CUDA all at once.
+
+        Raises
+        ------
+        SeedOutsideTissueError
+            If no part of one of the initial tumours lies in white or grey matter.
+        InputError
+            If the grid is not isotropic, the tissue empty or not finite, or mu_D or mu_rho is not positive.
+        """
+        domain = domain_of(tissue, self.settings.precision)
+        stepper, controls = self._run(
+            domain, thetas, False, stopping_volumes_mm3 or [None] * len(thetas), schedules or [None] * len(thetas)
+        )
+        return [
+            self._solution(domain, stepper.fields(index)[0], control, duration_days)
+            for index, control in enumerate(controls)
+        ]
+
+    def solve_with_tangents(
+        self,
+        tissue: Tissue,
+        theta: Theta,
+        *,
+        duration_days: float = DURATION_DAYS,
+        schedule: Sequence[float] | None = None,
+    ) -> Sensitivity:
+        """Grow one tumour together with the derivatives of c with respect to theta.
+
+        The tangents are carried through the same steps as c, stage by stage, so they are the exact derivatives of the
+        discrete solution for its time steps held fixed. The origin moves the sub-voxel seed, whose cut is a ramp of
+        +- 0.5 mm and hence differentiable; the mask of tissue stays where it is.
+
+        Raises
+        ------
+        As ``solve_batch``.
+        """
+        domain = domain_of(tissue, self.settings.precision)
+        stepper, controls = self._run(domain, [theta], True, [None], [schedule])
+        fields = stepper.fields(0)
+        solution = self._solution(domain, fields[0], controls[0], duration_days)
+        return Sensitivity(solution, domain.to_grid(fields[1:], domain.dtype))
+
+    def _run(
+        self,
+        domain: Domain,
+        thetas: Sequence[Theta],
+        tangents: bool,
+        stopping_volumes_mm3: Sequence[float | None],
+        schedules: Sequence[Sequence[float] | None],
+    ) -> tuple[AbstractStepper, list[StepControl]]:
+        seeds = [initial_fields(domain, theta, tangents) for theta in thetas]
+        growths = [Growth(theta.mu_d_mm, theta.mu_rho) for theta in thetas]
+        stepper = make_stepper(self.settings, domain, seeds, growths)
+        voxel = domain.grid.voxel_volume_mm3
+        controls = [
+            StepControl(
+                growth, self.settings.tolerance, start, None if volume is None else volume / voxel, schedule=schedule
+            )
+            for growth, start, volume, schedule in zip(
+                growths, stepper.totals(), stopping_volumes_mm3, schedules, strict=True
+            )
+        ]
+        while not all(control.done for control in controls):
+            attempts = stepper.attempt([control.propose() for control in controls])
+            stepper.accept(
+                [
+                    attempt is not None and control.judge(attempt)
+                    for control, attempt in zip(controls, attempts, strict=True)
+                ]
+            )
+        return stepper, controls
+
+    def _solution(self, domain: Domain, field: NDArray[Any], control: StepControl, duration_days: float) -> Solution:
+        return Solution(
+            domain.to_grid(field),
+            domain.grid,
+            control.time * duration_days,
+            control.now.total * domain.grid.voxel_volume_mm3,
+            len(control.steps),
+            control.stopped_by,
+            tuple(control.steps),
+            control.errors,
+        )
+
+
+def initial_fields(domain: Domain, theta: Theta, tangents: bool) -> NDArray[Any]:
+    """Seed masked by tissue, alone or with its tangents: shape (1 or 6, nx, ny, nz) on the padded box.
+
+    Raises
+    ------
+    SeedOutsideTissueError
+        If no part of the seed lies in white or grey matter.
+    InputError
+        If the grid is not isotropic or mu_D or mu_rho is not positive.
+    """
+    check_growth(theta)
+    grid = domain.grid
+    spacing = grid.isotropic_spacing_mm
+    centre = theta.origin_voxel(grid)
+    values = sub_voxel_seed(domain.shape, centre - domain.start, spacing, tangents=tangents)
+    values = np.where(domain.inside, values if tangents else values[None], 0)
+    if not values[0].any():
+        raise outside_tissue(centre)
+    if not tangents:
+        return values.astype(domain.dtype)
+    fields = np.zeros((6, *domain.shape), domain.dtype)
+    fields[0] = values[0]
+    # From voxel indices to world mm: dc/dx_b = sum_a dc/dv_a (A^-1)_ab.
+    fields[1:4] = np.einsum("aijk,ab->bijk", values[1:], np.linalg.inv(grid.affine[:3, :3]))
+    return fields
+
+
+def check_growth(theta: Theta) -> None:
+    """Raise InputError unless mu_D and mu_rho are positive."""
+    for name, value in (("mu_D", theta.mu_d_mm), ("mu_rho", theta.mu_rho)):
+        if not value > 0:
+            raise InputError("theta", f"{name} is {value:g}", f"give a positive {name}")
+
+
+def outside_tissue(centre: NDArray[np.floating]) -> SeedOutsideTissueError:
+    """The error for a seed at voxel ``centre``."""
+    position = ", ".join(f"{v:.1f}" for v in centre)
+    return SeedOutsideTissueError(
+        f"seed at voxel ({position})", "no white or grey matter there", "choose a seed inside brain tissue"
+    )

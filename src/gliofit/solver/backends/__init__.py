@@ -1,0 +1,52 @@
+"""Back ends of the accurate integrator: the same steps on different devices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from gliofit.errors import InputError
+from gliofit.solver.backends.base import AbstractStepper, Growth
+from gliofit.solver.domain import Domain
+from gliofit.solver.settings import AccurateSettings
+
+__all__ = ["choose_backend", "make_stepper"]
+
+
+def choose_backend(name: str) -> Literal["numba", "torch", "triton"]:
+    """Back end meant by a setting: ``auto`` is ``triton`` where there is a CUDA device, else ``numba``.
+
+    Raises
+    ------
+    InputError
+        If ``triton`` is asked for where it cannot run.
+    """
+    from gliofit.solver.backends.triton_support import triton_problem
+
+    if name == "auto":
+        return "numba" if triton_problem() else "triton"
+    if name == "triton" and (problem := triton_problem()):
+        raise InputError("back end triton", problem, "use --backend numba or auto")
+    if name not in ("numba", "torch", "triton"):
+        raise InputError(f"back end {name}", "is not known", "use auto, numba, torch or triton")
+    return name  # type: ignore[return-value]
+
+
+def make_stepper(
+    settings: AccurateSettings, domain: Domain, seeds: Sequence[NDArray[Any]], growths: Sequence[Growth]
+) -> AbstractStepper:
+    """A batch of tumours at their seeds on the back end that the settings name."""
+    backend = choose_backend(settings.backend)
+    if backend == "numba":
+        from gliofit.solver.backends.numba_rows import NumbaStepper
+
+        return NumbaStepper(domain, seeds, growths, settings.active)
+    if backend == "torch":
+        from gliofit.solver.backends.torch_dense import TorchStepper
+
+        return TorchStepper(domain, seeds, growths)
+    from gliofit.solver.backends.triton_dense import TritonStepper
+
+    return TritonStepper(domain, seeds, growths, settings.active)

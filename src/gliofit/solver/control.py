@@ -1,0 +1,150 @@
+"""Step size control of the accurate integrator: error per step, end of the run, stopping by volume."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from gliofit.solver.backends.base import Attempt, Growth
+
+__all__ = ["StepControl"]
+
+# Longest step in units of 1 / rho: beyond, the logistic flow saturates within a step and the estimate means little.
+_LONGEST_REACTION = 4.0
+# Share of the last stretch that is taken as one step; the rest follows as a short last one. Where neighbouring voxels
+# differ in tissue, the error of a Strang step is proportional to the last step's length and is forgotten by the next.
+_LAST_STRETCH = 0.75
+_MOST_STEPS = 100_000
+
+
+class StepControl:
+    """Decides the steps of one tumour; all times are fractions of the duration.
+
+    The error of a step of length tau is proportional to tau^3 (Strang splitting and RKL2 are of order two), so the next
+    step is 0.9 (tolerance / error)^(1/3) times as long, within 0.2 to 3 times. A step is repeated where its error is
+    above twice the tolerance: the state that goes on is the extrapolated one, which is better than the estimate says.
+
+    Parameters
+    ----------
+    growth
+        Growth of the tumour.
+    tolerance
+        Estimated relative L2 error aimed at in each step.
+    start
+        Sum of c at the beginning.
+    stopping_total
+        Sum of c at which to stop, if it is reached in time.
+    stopping_tolerance
+        Relative tolerance of that sum.
+    schedule
+        Steps to take whatever their error, for example those of another run.
+    """
+
+    def __init__(
+        self,
+        growth: Growth,
+        tolerance: float,
+        start: Attempt,
+        stopping_total: float | None = None,
+        stopping_tolerance: float = 1e-4,
+        schedule: Sequence[float] | None = None,
+    ) -> None:
+        self.time = 0.0
+        self.steps: list[float] = []
+        self.rejected = 0
+        self.errors = 0.0
+        self.stopped_by: Literal["time", "volume"] = "time"
+        self.now = start
+        self._tolerance = tolerance
+        self._longest = _LONGEST_REACTION / max(growth.mu_rho**2, 1e-12)
+        # The seed is about sqrt(10) mm wide; a quarter of its diffusion time, or half a doubling or so, is a safe try.
+        self._next = min(0.1, 2.5 / max(growth.mu_d_mm**2, 1e-12), 0.5 / max(growth.mu_rho**2, 1e-12))
+        self._stopping_total, self._stopping_tolerance = stopping_total, stopping_tolerance
+        self._schedule = None if schedule is None else list(schedule)
+        self._beyond: tuple[float, Attempt] | None = None
+        self._tried = 0.0
+        self.done = False
+        if stopping_total is not None and start.total >= stopping_total * (1 - stopping_tolerance):
+            self._finish("volume")
+
+    def _finish(self, why: Literal["time", "volume"]) -> None:
+        self.done, self.stopped_by = True, why
+
+    def propose(self) -> float:
+        """Length of the next step to try, 0 if the run is over."""
+        if self.done:
+            return 0.0
+        if self._schedule is not None:
+            self._tried = self._schedule[len(self.steps)]
+            return self._tried
+        left = 1.0 - self.time
+        step = min(self._next, self._longest)
+        if step >= left:
+            step = left if step >= 4 * left else _LAST_STRETCH * left
+        elif step > left / 2:
+            step = left / 2
+        if self._stopping_total is not None:
+            step = min(step, self._step_to(self._stopping_total))
+        self._tried = step
+        return step
+
+    def _step_to(self, total: float) -> float:
+        """Step after which the sum is ``total``, by cubic Hermite interpolation up to a state known to lie beyond."""
+        if self._beyond is None:
+            return float("inf")
+        width, beyond = self._beyond
+        rise = beyond.total - self.now.total
+        low, high = 0.0, 1.0
+        for _ in range(60):
+            x = (low + high) / 2
+            value = (
+                self.now.total
+                + rise * x * x * (3 - 2 * x)
+                + width * (self.now.total_rate * x * (1 - x) ** 2 - beyond.total_rate * x * x * (1 - x))
+            )
+            low, high = (x, high) if value < total else (low, x)
+        # Never the ends of the bracket themselves, which would not shrink it.
+        return width * min(max((low + high) / 2, 1e-3), 1 - 1e-3)
+
+    def judge(self, attempt: Attempt) -> bool:
+        """Whether to accept the attempt; moves on if so.
+
+        Raises
+        ------
+        RuntimeError
+            If the fields are not finite or the steps become too many; neither happens on valid input.
+        """
+        step = self._tried
+        if not attempt.error < float("inf") or len(self.steps) + self.rejected > _MOST_STEPS:
+            raise RuntimeError(f"the time integration broke down at {self.time:.6f} of the duration")
+        if self._schedule is not None:
+            self._advance(step, attempt)
+            if len(self.steps) == len(self._schedule):
+                self._finish("time")
+            return True
+        factor = 0.9 * (self._tolerance / max(attempt.error, 1e-12)) ** (1 / 3)
+        if attempt.error > 2 * self._tolerance:
+            self._next = step * max(0.2, min(0.9, factor))
+            self.rejected += 1
+            return False
+        target = self._stopping_total
+        if target is not None and attempt.total > target * (1 + self._stopping_tolerance):
+            self._beyond = (step, attempt)
+            self.rejected += 1
+            return False
+        if self._beyond is not None:
+            self._beyond = (self._beyond[0] - step, self._beyond[1])
+        self._advance(step, attempt)
+        self._next = max(self._next if step < self._next else 0.0, step * max(0.2, min(3.0, factor)))
+        if target is not None and attempt.total >= target * (1 - self._stopping_tolerance):
+            self._finish("volume")
+        elif self.time >= 1 - 1e-12:
+            self.time = 1.0
+            self._finish("time")
+        return True
+
+    def _advance(self, step: float, attempt: Attempt) -> None:
+        self.time += step
+        self.steps.append(step)
+        self.errors += attempt.error
+        self.now = attempt

@@ -1,0 +1,125 @@
+"""The part of a tissue that a solver works on: its bounding box with face coefficients and row spans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gliofit.errors import InputError
+from gliofit.grid import Grid, bounding_box
+from gliofit.solver.faces import face_coefficients
+from gliofit.tissue import TISSUE_THRESHOLD, Tissue
+
+__all__ = ["Domain", "domain_of", "row_spans"]
+
+# Voxels kept around the tissue's bounding box; the toolkit crops the same way.
+_MARGIN = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Domain:
+    """Bounding box of a tissue, padded by one voxel of background on each side.
+
+    Parameters
+    ----------
+    grid
+        Grid of the tissue.
+    start
+        Voxel of ``grid`` at which the padded box begins, shape (3,), may be negative.
+    inside
+        Voxels in which cells live, on the padded box.
+    faces
+        Relative diffusivities of ``face_coefficients``, in the floating type of the solver.
+    row_low, row_high
+        Span of tissue of each row along the last axis, shape (nx, ny), int32; 0, 0 in empty rows.
+    spectral_bound
+        Largest eigenvalue of the discrete -div(D grad) for D_WM = 1 mm^2 and voxels of 1 mm, by Gershgorin's circles.
+    """
+
+    grid: Grid
+    start: NDArray[np.int64]
+    inside: NDArray[np.bool_]
+    faces: tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
+    row_low: NDArray[np.int32]
+    row_high: NDArray[np.int32]
+    spectral_bound: float
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Shape of the padded box."""
+        nx, ny, nz = self.inside.shape
+        return nx, ny, nz
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Floating type of the solver."""
+        return self.faces[0].dtype
+
+    def to_grid(self, field: NDArray[Any], dtype: Any = np.float32) -> NDArray[Any]:
+        """Copy a field (..., nx, ny, nz) of the padded box onto the tissue's grid, zero elsewhere."""
+        out = np.zeros((*field.shape[:-3], *self.grid.shape), dtype)
+        target, source = [], []
+        for start, size, length in zip(self.start, self.shape, self.grid.shape, strict=True):
+            target.append(slice(max(0, start), min(length, start + size)))
+            source.append(slice(max(0, -start), max(0, -start) + target[-1].stop - target[-1].start))
+        out[(..., *target)] = field[(..., *source)]
+        return out
+
+
+def row_spans(occupied: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """First and one-past-last occupied index of each row along the last axis (0, 0 where there is none)."""
+    some = occupied.any(axis=2)
+    low = np.where(some, occupied.argmax(axis=2), 0)
+    high = np.where(some, occupied.shape[2] - occupied[:, :, ::-1].argmax(axis=2), 0)
+    return low.astype(np.int32), high.astype(np.int32)
+
+
+_KNOWN: WeakKeyDictionary[Tissue, dict[str, Domain]] = WeakKeyDictionary()
+
+
+def domain_of(tissue: Tissue, precision: str = "float32") -> Domain:
+    """Domain of a tissue; kept while the tissue lives, since inversions use it hundreds of times.
+
+    Raises
+    ------
+    InputError
+        If the tissue holds values that are not finite or outside [0, 1], or no white and grey matter at all.
+    """
+    known = _KNOWN.setdefault(tissue, {})
+    if precision in known:
+        return known[precision]
+    for name in ("wm", "gm"):
+        data = getattr(tissue, name)
+        if not np.isfinite(data).all():
+            raise InputError("tissue", f"{name} holds values that are not finite", "replace them before the solve")
+        if data.size and (data.min() < 0 or data.max() > 1 + 1e-3):
+            raise InputError(
+                "tissue", f"{name} lies between {data.min():g} and {data.max():g}", "give fractions between 0 and 1"
+            )
+    mask = tissue.mask
+    if not mask.any():
+        raise InputError(
+            "tissue", f"no voxel holds {TISSUE_THRESHOLD:g} of white and grey matter", "give the tissue of a brain"
+        )
+    low, high = [], []
+    for used, size in zip(bounding_box(mask), mask.shape, strict=True):
+        low.append(max(0, used.start - _MARGIN))
+        high.append(min(size, used.stop + _MARGIN))
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    # One voxel of zeros on each side lets the kernels read neighbours without asking where they are.
+    wm, gm = (np.pad(m[box].astype(precision), 1) for m in (tissue.wm, tissue.gm))
+    inside = np.pad(mask[box], 1)
+    faces = face_coefficients(wm, gm)
+    outflow = sum(face.astype(np.float32) for face in faces)
+    for axis, face in enumerate(faces):
+        outflow += np.roll(face, 1, axis)
+    row_low, row_high = row_spans(inside)
+    domain = Domain(
+        tissue.grid, np.array(low) - 1, inside, faces, row_low, row_high, float(2 * max(outflow.max(), 1e-6))
+    )
+    known[precision] = domain
+    return domain
