@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.errors import InputError, SeedOutsideTissueError
-from gliofit.grid import Grid
 from gliofit.solver.backends import make_stepper
 from gliofit.solver.backends.base import AbstractStepper, Growth
 from gliofit.solver.base import AbstractForwardSolver, Solution
 from gliofit.solver.control import StepControl
 from gliofit.solver.domain import Domain, domain_of
+from gliofit.solver.inputs import check_growth, outside_tissue
 from gliofit.solver.seed import sub_voxel_seed
 from gliofit.solver.settings import AccurateSettings
 from gliofit.theta import DURATION_DAYS, Theta
@@ -32,13 +32,21 @@ class Sensitivity:
     ----------
     solution
         The forward run.
-    tangents
+    box_tangents
         Derivatives of c with respect to (x, y, z, mu_D, mu_rho) as in ``Theta.to_array``: per mm of the origin in
-        world coordinates, per mm of mu_D, per unit of mu_rho. Shape (5, *grid.shape), float32 or float64 as the solver.
+        world coordinates, per mm of mu_D, per unit of mu_rho. On the padded box of the domain, shape (5, nx, ny, nz).
+    domain
+        That domain.
     """
 
     solution: Solution
-    tangents: NDArray[Any]
+    box_tangents: NDArray[Any]
+    domain: Domain
+
+    @cached_property
+    def tangents(self) -> NDArray[Any]:
+        """The derivatives on the tissue's grid, zero outside tissue; shape (5, *grid.shape), in the solver's type."""
+        return self.domain.to_grid(self.box_tangents, self.box_tangents.dtype)
 
 
 class AccurateSolver(AbstractForwardSolver):
@@ -127,7 +135,7 @@ class AccurateSolver(AbstractForwardSolver):
         stepper, controls = self._run(domain, [theta], True, [None], [schedule])
         fields = stepper.fields(0)
         solution = self._solution(domain, fields[0], controls[0], duration_days)
-        return Sensitivity(solution, domain.to_grid(fields[1:], domain.dtype))
+        return Sensitivity(solution, fields[1:], domain)
 
     def _run(
         self,
@@ -186,29 +194,14 @@ def initial_fields(domain: Domain, theta: Theta, tangents: bool) -> NDArray[Any]
     grid = domain.grid
     spacing = grid.isotropic_spacing_mm
     centre = theta.origin_voxel(grid)
-    values = sub_voxel_seed(domain.shape, centre - domain.start, spacing, tangents=tangents)
-    values = np.where(domain.inside, values if tangents else values[None], 0)
+    fields = np.zeros((6 if tangents else 1, *domain.shape), domain.dtype)
+    values, box = sub_voxel_seed(domain.shape, centre - domain.start, spacing, tangents=tangents)
+    values = np.where(domain.inside[box], values, 0)
     if not values[0].any():
         raise outside_tissue(centre)
-    if not tangents:
-        return values.astype(domain.dtype)
-    fields = np.zeros((6, *domain.shape), domain.dtype)
-    fields[0] = values[0]
-    # From voxel indices to world mm: dc/dx_b = sum_a dc/dv_a (A^-1)_ab.
-    fields[1:4] = np.einsum("aijk,ab->bijk", values[1:], np.linalg.inv(grid.affine[:3, :3]))
+    fields[0][box] = values[0]
+    if tangents:
+        # From voxel indices to world mm: dc/dx_b = sum_a dc/dv_a (A^-1)_ab.
+        moved = np.einsum("aijk,ab->bijk", values[1:], np.linalg.inv(grid.affine[:3, :3]))
+        fields[(slice(1, 4), *box)] = moved
     return fields
-
-
-def check_growth(theta: Theta) -> None:
-    """Raise InputError unless mu_D and mu_rho are positive."""
-    for name, value in (("mu_D", theta.mu_d_mm), ("mu_rho", theta.mu_rho)):
-        if not value > 0:
-            raise InputError("theta", f"{name} is {value:g}", f"give a positive {name}")
-
-
-def outside_tissue(centre: NDArray[np.floating]) -> SeedOutsideTissueError:
-    """The error for a seed at voxel ``centre``."""
-    position = ", ".join(f"{v:.1f}" for v in centre)
-    return SeedOutsideTissueError(
-        f"seed at voxel ({position})", "no white or grey matter there", "choose a seed inside brain tissue"
-    )

@@ -9,8 +9,8 @@ from gliofit.solver.backends.base import Attempt, Growth
 
 __all__ = ["StepControl"]
 
-# Longest step in units of 1 / rho: beyond, the logistic flow saturates within a step and the estimate means little.
-_LONGEST_REACTION = 4.0
+# Longest step in units of 1 / rho: beyond, fronts thinner than a voxel err more than step doubling can tell.
+_LONGEST_REACTION = 1.0
 # Share of the last stretch that is taken as one step; the rest follows as a short last one. Where neighbouring voxels
 # differ in tissue, the error of a Strang step is proportional to the last step's length and is forgotten by the next.
 _LAST_STRETCH = 0.75
@@ -57,8 +57,8 @@ class StepControl:
         self.now = start
         self._tolerance = tolerance
         self._longest = _LONGEST_REACTION / max(growth.mu_rho**2, 1e-12)
-        # The seed is about sqrt(10) mm wide; a quarter of its diffusion time, or half a doubling or so, is a safe try.
-        self._next = min(0.1, 2.5 / max(growth.mu_d_mm**2, 1e-12), 0.5 / max(growth.mu_rho**2, 1e-12))
+        # The seed is about sqrt(10) mm wide; a tenth of its diffusion time, or half a doubling or so, is a safe try.
+        self._next = min(0.1, 1.0 / max(growth.mu_d_mm**2, 1e-12), 0.5 / max(growth.mu_rho**2, 1e-12))
         self._stopping_total, self._stopping_tolerance = stopping_total, stopping_tolerance
         self._schedule = None if schedule is None else list(schedule)
         self._beyond: tuple[float, Attempt] | None = None

@@ -63,7 +63,7 @@ def sub_voxel_seed(
     spacing_mm: float,
     sample_spacing_mm: float = 0.5,
     tangents: bool = False,
-) -> NDArray[np.float64]:
+) -> tuple[NDArray[np.float64], tuple[slice, slice, slice]]:
     """Seed averaged over each voxel, about a real-valued centre in voxel indices.
 
     The average over points ``sample_spacing_mm`` apart makes mass and position nearly independent of where the centre
@@ -82,16 +82,19 @@ def sub_voxel_seed(
     sample_spacing_mm
         Distance of the points that are averaged, at most.
     tangents
-        Return the field and its three derivatives with respect to ``centre``, per voxel, shape (4, nx, ny, nz).
+        Also return the three derivatives with respect to ``centre``, per voxel.
 
     Returns
     -------
-    Shape ``shape``, or (4, nx, ny, nz) with ``tangents``.
+    Field, or field and derivatives, on the box that holds the seed, shape (1 or 4, ...), and that box in the grid
+    (empty where the seed lies outside the grid).
     """
-    out = np.zeros((4, *shape) if tangents else (1, *shape))
     centre = np.asarray(centre, dtype=float)
     low, high = _box(shape, centre, spacing_mm)
-    if (high > low).all():
+    box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    nx, ny, nz = high - low
+    out = np.zeros((4 if tangents else 1, nx, ny, nz))
+    if out.size:
         per_axis = max(1, round(spacing_mm / sample_spacing_mm))
         offsets = (np.arange(per_axis) + 0.5) / per_axis - 0.5
         axes = []
@@ -99,11 +102,9 @@ def sub_voxel_seed(
             points = (np.arange(a, b)[:, None] + offsets).ravel()
             axes.append(((points - c) * spacing_mm).reshape([-1 if other == axis else 1 for other in range(3)]))
         value, slope = _ramped_value(axes[0] ** 2 + axes[1] ** 2 + axes[2] ** 2)
-        nx, ny, nz = high - low
         fine = [value]
         if tangents:
             fine += [-2 * spacing_mm * offset * slope for offset in axes]
         for field, values in zip(out, fine, strict=True):
-            blocks = values.reshape(nx, per_axis, ny, per_axis, nz, per_axis).mean(axis=(1, 3, 5))
-            field[low[0] : high[0], low[1] : high[1], low[2] : high[2]] = blocks
-    return out if tangents else out[0]
+            field[...] = values.reshape(nx, per_axis, ny, per_axis, nz, per_axis).mean(axis=(1, 3, 5))
+    return out, (box[0], box[1], box[2])

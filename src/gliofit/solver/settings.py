@@ -18,10 +18,10 @@ class AccurateSettings(Settings):
 
     integrator: Literal["accurate"] = Field("accurate", description="Name of the integrator.")
     tolerance: float = Field(
-        1e-3, gt=0, le=0.1, description="Relative error (L2) of c aimed at in each time step, by step doubling."
+        3e-3, gt=0, le=0.1, description="Relative error (L2) of c aimed at in each time step, by step doubling."
     )
     active: float = Field(
-        1e-8,
+        1e-7,
         ge=0,
         lt=1e-2,
         description="Concentration above which a voxel is active; work is done there and around, and grows with it.",

@@ -1,11 +1,11 @@
-"""Numba kernels of the accurate integrator: logistic steps, RKL2 diffusion and step doubling on lists of rows.
+"""Numba kernels of the accurate integrator: logistic steps, RKL2 diffusion and step doubling on packed rows.
 
-Fields have shape (F, N): F fields (c, or c and its five tangents) on the flattened padded box, strides ``sx`` and
-``sy`` along its first two axes. Work is done on rows: row r covers ``length[r]`` voxels from flat index ``base[r]``, and
-chunk k, one task for a thread, the rows ``chunks[k]`` to ``chunks[k + 1]``. Fields are zero outside the rows.
+Fields have shape (F, N): F fields (c, or c and its five tangents) on ``PackedRows``. Row r covers ``length[r]`` voxels
+from index ``base[r]``; its neighbours along the first two axes begin at ``beside[q, r]``, q = +x, -x, +y, -y. Rows are
+sorted by slab (first axis): slab i holds the rows ``slabs[i]`` to ``slabs[i + 1]``. Fields are zero outside the rows.
 
-Rows are taken as slices because only then do LLVM's inner loops vectorise, and no loop reads and writes two names of
-one array, because then they would not either.
+Indices are unsigned, since the loops do not vectorise where an index might be negative and count from the end; and no
+loop reads and writes two names of one array, since then they do not either.
 """
 
 from __future__ import annotations
@@ -14,168 +14,208 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["combine", "diffuse", "react"]
+__all__ = ["combine", "strang"]
 
-#: Places of the tangents that have sources of their own: c, three of the origin, mu_D, mu_rho.
+# Places of the tangents that have sources of their own, among c, three of the origin, mu_D, mu_rho.
 _MU_D = 4
 _MU_RHO = 5
 
 
-@nb.njit(fastmath=True, error_model="numpy", inline="always")
-def _react_row(fields: NDArray, start: int, stop: int, growth: np.floating, growth_slope: np.floating) -> None:
-    """Logistic growth of one row in place: c e / (1 + c (e - 1)) with e = ``growth``, tangents with it."""
-    c = fields[0, start:stop]
-    one = growth / growth
-    for f in range(1, fields.shape[0]):
-        tangent = fields[f, start:stop]
-        slope = growth_slope if f == _MU_RHO else growth - growth
-        for k in range(tangent.shape[0]):
-            v = c[k]
-            d = one / (one + v * (growth - one))
-            tangent[k] = (tangent[k] * growth + slope * v * (one - v)) * d * d
-    for k in range(c.shape[0]):
-        v = c[k]
-        c[k] = v * growth / (one + v * (growth - one))
+@nb.njit(fastmath=True, error_model="numpy")
+def _begin_slab(
+    state: NDArray, start: NDArray, two: NDArray, slope: NDArray, base: NDArray, length: NDArray, low: int, high: int,
+    growth: np.floating, growth_slope: np.floating,
+) -> None:  # fmt: skip
+    """Logistic growth before diffusion, from ``state`` into ``start`` and ``two`` (p_0).
 
-
-@nb.njit(parallel=True, fastmath=True, error_model="numpy", cache=True, nogil=True)
-def react(
-    state: NDArray,
-    out: NDArray,
-    base: NDArray,
-    length: NDArray,
-    chunks: NDArray,
-    growth: np.floating,
-    growth_slope: np.floating,
-) -> None:
-    """Copy ``state`` to ``out`` and let it grow logistically by the factor ``growth`` (and d growth / d mu_rho)."""
-    for chunk in nb.prange(chunks.shape[0] - 1):
-        for r in range(chunks[chunk], chunks[chunk + 1]):
-            a, b = base[r], base[r] + length[r]
-            for f in range(state.shape[0]):
-                source, target = state[f, a:b], out[f, a:b]
-                for k in range(target.shape[0]):
-                    target[k] = source[k]
-            _react_row(out, a, b, growth, growth_slope)
-
-
-@nb.njit(parallel=True, fastmath=True, error_model="numpy", cache=True, nogil=True)
-def diffuse(
-    start: NDArray,
-    first_flux: NDArray,
-    one: NDArray,
-    two: NDArray,
-    face_x: NDArray,
-    face_y: NDArray,
-    face_z: NDArray,
-    base: NDArray,
-    length: NDArray,
-    chunks: NDArray,
-    sx: int,
-    sy: int,
-    first: np.floating,
-    coefficients: NDArray,
-    mu_d_source: np.floating,
-    growth: np.floating,
-    growth_slope: np.floating,
-) -> bool:
-    """One RKL2 step from ``start`` with a logistic step at its end, in the buffers ``one`` and ``two``.
-
-    ``coefficients`` holds mu, nu, 1 - mu - nu, mu_l and gamma of each stage, shape (5, stages + 1). ``first``, mu_l and
-    gamma are already multiplied by D tau / h^2; their derivative with respect to mu_D is ``mu_d_source`` times
-    themselves. ``first_flux`` receives L of ``start``.
-
-    Returns
-    -------
-    Whether the result lies in ``two`` (else in ``one``).
+    c <- c e / (1 + c (e - 1)) with e = ``growth``; tangents are multiplied by the derivative, e / (1 + c (e - 1))^2, which
+    ``slope`` holds meanwhile, and that of mu_rho gains the derivative with respect to e. ``slope`` ends as p_0 of c.
     """
-    fields = start.shape[0]
-    longest = 0
-    for r in range(length.shape[0]):
-        longest = max(longest, length[r])
-    for chunk in nb.prange(chunks.shape[0] - 1):
-        for r in range(chunks[chunk], chunks[chunk + 1]):
-            a, b = base[r], base[r] + length[r]
-            fx, fx_before = face_x[a:b], face_x[a - sx : b - sx]
-            fy, fy_before = face_y[a:b], face_y[a - sy : b - sy]
-            fz, fz_before = face_z[a:b], face_z[a - 1 : b - 1]
-            for f in range(fields):
-                c = start[f, a:b]
-                x_after, x_before = start[f, a + sx : b + sx], start[f, a - sx : b - sx]
-                y_after, y_before = start[f, a + sy : b + sy], start[f, a - sy : b - sy]
-                z_after, z_before = start[f, a + 1 : b + 1], start[f, a - 1 : b - 1]
-                flux, out, copy = first_flux[f, a:b], one[f, a:b], two[f, a:b]
-                for k in range(flux.shape[0]):
-                    v = c[k]
-                    div = (
-                        fx[k] * (x_after[k] - v)
-                        - fx_before[k] * (v - x_before[k])
-                        + fy[k] * (y_after[k] - v)
-                        - fy_before[k] * (v - y_before[k])
-                        + fz[k] * (z_after[k] - v)
-                        - fz_before[k] * (v - z_before[k])
-                    )
-                    flux[k] = div
-                    out[k] = v + first * div
-                    copy[k] = v
-                if f == _MU_D:
-                    flux_c = first_flux[0, a:b]
-                    for k in range(flux.shape[0]):
-                        # Kept as L y_0 of the tangent plus its source, which the later stages need together.
-                        flux[k] += mu_d_source * flux_c[k]
-                        out[k] += first * mu_d_source * flux_c[k]
-    last = coefficients.shape[1] - 1
-    for j in range(2, last + 1):
-        if j % 2 == 0:
-            known, result = one, two
+    one = growth / growth
+    fields = state.shape[0]
+    c, c_start, c_two = state[0], start[0], two[0]
+    for r in range(low, high):
+        a, n = base[r], length[r]
+        if fields > 1:
+            for k in range(n):
+                d = one / (one + c[a + k] * (growth - one))
+                slope[a + k] = growth * d * d
+            for f in range(1, fields):
+                source, t_start, t_two = state[f], start[f], two[f]
+                if f == _MU_RHO:
+                    extra = growth_slope / growth
+                    for k in range(n):
+                        v = c[a + k]
+                        w = slope[a + k] * (source[a + k] + extra * v * (one - v))
+                        t_start[a + k] = w
+                        t_two[a + k] = w
+                else:
+                    for k in range(n):
+                        w = slope[a + k] * source[a + k]
+                        t_start[a + k] = w
+                        t_two[a + k] = w
+        for k in range(n):
+            v = c[a + k]
+            w = v * growth / (one + v * (growth - one))
+            c_start[a + k] = w
+            c_two[a + k] = w
+        if fields > 1:
+            for k in range(n):
+                slope[a + k] = c_start[a + k]
+
+
+@nb.njit(fastmath=True, error_model="numpy")
+def _end_slab(
+    start: NDArray, result: NDArray, base: NDArray, length: NDArray, low: int, high: int,
+    of_start: np.floating, of_polynomial: np.floating, growth: np.floating, growth_slope: np.floating,
+) -> None:  # fmt: skip
+    """End of RKL2, ``of_start`` start + ``of_polynomial`` result, and logistic growth after it, into ``result``.
+
+    With tangents, ``start`` of c is used up: it holds their factor at the end.
+    """
+    one = growth / growth
+    c_start, c = start[0], result[0]
+    for r in range(low, high):
+        a, n = base[r], length[r]
+        if start.shape[0] > 1:
+            for k in range(n):
+                v = of_start * c_start[a + k] + of_polynomial * c[a + k]
+                d = one / (one + v * (growth - one))
+                c[a + k] = v * growth * d
+                c_start[a + k] = growth * d * d
         else:
-            known, result = two, one
-        m, n, rest = coefficients[0, j], coefficients[1, j], coefficients[2, j]
-        ml, g = coefficients[3, j], coefficients[4, j]
-        for chunk in nb.prange(chunks.shape[0] - 1):
-            divergence = np.empty(longest if fields > 1 else 0, start.dtype)
-            for r in range(chunks[chunk], chunks[chunk + 1]):
-                a, b = base[r], base[r] + length[r]
-                fx, fx_before = face_x[a:b], face_x[a - sx : b - sx]
-                fy, fy_before = face_y[a:b], face_y[a - sy : b - sy]
-                fz, fz_before = face_z[a:b], face_z[a - 1 : b - 1]
-                for f in range(fields):
-                    c = known[f, a:b]
-                    x_after, x_before = known[f, a + sx : b + sx], known[f, a - sx : b - sx]
-                    y_after, y_before = known[f, a + sy : b + sy], known[f, a - sy : b - sy]
-                    z_after, z_before = known[f, a + 1 : b + 1], known[f, a - 1 : b - 1]
-                    y0, l0, out = start[f, a:b], first_flux[f, a:b], result[f, a:b]
-                    if f == 0 and fields > 1:
-                        for k in range(out.shape[0]):
-                            v = c[k]
-                            div = (
-                                fx[k] * (x_after[k] - v)
-                                - fx_before[k] * (v - x_before[k])
-                                + fy[k] * (y_after[k] - v)
-                                - fy_before[k] * (v - y_before[k])
-                                + fz[k] * (z_after[k] - v)
-                                - fz_before[k] * (v - z_before[k])
-                            )
-                            divergence[k] = div
-                            out[k] = m * v + n * out[k] + rest * y0[k] + ml * div + g * l0[k]
-                    else:
-                        for k in range(out.shape[0]):
-                            v = c[k]
-                            div = (
-                                fx[k] * (x_after[k] - v)
-                                - fx_before[k] * (v - x_before[k])
-                                + fy[k] * (y_after[k] - v)
-                                - fy_before[k] * (v - y_before[k])
-                                + fz[k] * (z_after[k] - v)
-                                - fz_before[k] * (v - z_before[k])
-                            )
-                            out[k] = m * v + n * out[k] + rest * y0[k] + ml * div + g * l0[k]
-                        if f == _MU_D:
-                            for k in range(out.shape[0]):
-                                out[k] += ml * mu_d_source * divergence[k]
-                if j == last:
-                    _react_row(result, a, b, growth, growth_slope)
-    return last % 2 == 0
+            for k in range(n):
+                v = of_start * c_start[a + k] + of_polynomial * c[a + k]
+                c[a + k] = v * growth / (one + v * (growth - one))
+        for f in range(1, start.shape[0]):
+            t_start, t = start[f], result[f]
+            for k in range(n):
+                t[a + k] = c_start[a + k] * (of_start * t_start[a + k] + of_polynomial * t[a + k])
+            if f == _MU_RHO:
+                extra = growth_slope / growth
+                for k in range(n):
+                    # With w = v e / (1 + v (e - 1)), the derivative v (1 - v) / (1 + v (e - 1))^2 is w (1 - w) / e.
+                    w = c[a + k]
+                    t[a + k] += extra * w * (one - w)
+
+
+@nb.njit(fastmath=True, error_model="numpy")
+def _stage_slab(
+    c: NDArray, out: NDArray, fx: NDArray, fy: NDArray, fz: NDArray,
+    base: NDArray, length: NDArray, beside: NDArray, low: int, high: int,
+    of_known: np.floating, of_flux: np.floating, of_last: np.floating,
+) -> None:  # fmt: skip
+    """out <- of_known c + of_flux L c + of_last out, on the rows ``low`` to ``high`` of one field."""
+    unit = nb.uint64(1)
+    for r in range(low, high):
+        a, n = base[r], length[r]
+        xp, xm, yp, ym = beside[0, r], beside[1, r], beside[2, r], beside[3, r]
+        for k in range(n):
+            v = c[a + k]
+            div = (
+                fx[a + k] * (c[xp + k] - v)
+                - fx[xm + k] * (v - c[xm + k])
+                + fy[a + k] * (c[yp + k] - v)
+                - fy[ym + k] * (v - c[ym + k])
+                + fz[a + k] * (c[a + k + unit] - v)
+                - fz[a + k - unit] * (v - c[a + k - unit])
+            )
+            out[a + k] = of_known * v + of_flux * div + of_last * out[a + k]
+
+
+@nb.njit(fastmath=True, error_model="numpy")
+def _add_slab(
+    source: NDArray, total: NDArray, base: NDArray, length: NDArray, low: int, high: int, weight: np.floating
+) -> None:  # fmt: skip
+    """total <- total + weight source, on the rows ``low`` to ``high``."""
+    for r in range(low, high):
+        a, n = base[r], length[r]
+        for k in range(n):
+            total[a + k] += weight * source[a + k]
+
+
+@nb.njit(fastmath=True, error_model="numpy")
+def _slab(
+    stage: int, slab: int, state: NDArray, start: NDArray, one: NDArray, two: NDArray, slope: NDArray,
+    fx: NDArray, fy: NDArray, fz: NDArray, base: NDArray, length: NDArray, beside: NDArray, slabs: NDArray,
+    stages: int, of_flux: np.floating, mu_d_source: np.floating,
+    of_start: np.floating, of_polynomial: np.floating, before: NDArray, after: NDArray,
+) -> None:  # fmt: skip
+    """Stage of all rows of one slab: 0 the reaction before, 1 to ``stages`` those of RKL2, the last with that after."""
+    low, high = slabs[slab], slabs[slab + 1]
+    unit = of_flux / of_flux
+    fields = start.shape[0]
+    if stage == 0:
+        _begin_slab(state, start, two, slope, base, length, low, high, before[0], before[1])
+        return
+    j = unit * stage
+    of_known = (j + j - unit) / j
+    of_last = -(j - unit) / j
+    known, result = (one, two) if stage % 2 == 0 else (two, one)
+    for f in range(fields):
+        # At stage 1 ``result`` holds something finite from before, which is multiplied by zero.
+        _stage_slab(
+            known[f], result[f], fx, fy, fz, base, length, beside, low, high, of_known, of_known * of_flux, of_last
+        )  # fmt: skip
+    if fields > 1 and stage % 2 == 0:
+        _add_slab(result[0], slope, base, length, low, high, j + j + unit)
+    if stage == stages:
+        if fields > 1:
+            _stage_slab(
+                slope, result[_MU_D], fx, fy, fz, base, length, beside, low, high,
+                unit - unit, of_flux * mu_d_source, unit,
+            )  # fmt: skip
+        _end_slab(start, result, base, length, low, high, of_start, of_polynomial, after[0], after[1])
+
+
+@nb.njit(parallel=True, fastmath=True, error_model="numpy", cache=True, nogil=True)
+def strang(
+    state: NDArray, start: NDArray, one: NDArray, two: NDArray, slope: NDArray,
+    fx: NDArray, fy: NDArray, fz: NDArray, base: NDArray, length: NDArray, beside: NDArray, slabs: NDArray,
+    chunks: NDArray, depth: int, stages: int, of_flux: np.floating, mu_d_source: np.floating,
+    of_start: np.floating, of_polynomial: np.floating, before: NDArray, after: NDArray,
+) -> None:  # fmt: skip
+    """React, diffuse by RKL2, react: from ``state`` into ``one`` (``stages`` is odd); the others are work space.
+
+    ``of_flux`` is w D tau / h^2; its derivative with respect to mu_D is ``mu_d_source`` times itself. ``of_start`` and
+    ``of_polynomial`` are a and b of ``Rkl2``. ``before`` and ``after`` hold the growth factors of the reactions and their
+    derivatives with respect to mu_rho. ``state`` may be ``one``.
+
+    With tangents, ``slope`` collects the derivative of the Legendre polynomial, P_s' = sum of (2 m + 1) P_m over even
+    m < s, applied to c: L of it is the source of the tangent of mu_D, so that all tangents share one recurrence.
+
+    Stages are taken ``depth`` at a time while a slab is in the cache (temporal blocking): chunk c sweeps over the slabs
+    ``chunks[c]`` to ``chunks[c + 1]``, each stage one slab behind the one before; where chunks meet, stage q leaves out q
+    slabs on either side, which follow when both chunks are done. A stage overwrites the result of the last but one
+    only where the last no longer needs it.
+    """
+    count = chunks.shape[0] - 1
+    begin = 0
+    while begin <= stages:
+        deep = min(depth, stages + 1 - begin)
+        for c in nb.prange(count):
+            low, high = chunks[c], chunks[c + 1]
+            for front in range(low, high + deep - 1):
+                for q in range(deep):
+                    slab = front - q
+                    inner = low + (q if c > 0 else 0)
+                    outer = high - (q if c < count - 1 else 0)
+                    if inner <= slab < outer:
+                        _slab(
+                            begin + q, slab, state, start, one, two, slope, fx, fy, fz, base, length, beside, slabs,
+                            stages, of_flux, mu_d_source, of_start,
+                            of_polynomial, before, after,
+                        )  # fmt: skip
+        if deep > 1:
+            for c in nb.prange(1, count):
+                for q in range(1, deep):
+                    for slab in range(chunks[c] - q, chunks[c] + q):
+                        _slab(
+                            begin + q, slab, state, start, one, two, slope, fx, fy, fz, base, length, beside, slabs,
+                            stages, of_flux, mu_d_source, of_start,
+                            of_polynomial, before, after,
+                        )  # fmt: skip
+        begin += deep
 
 
 @nb.njit(parallel=True, fastmath=True, error_model="numpy", cache=True, nogil=True)
@@ -184,8 +224,9 @@ def combine(
     fine: NDArray,
     base: NDArray,
     length: NDArray,
+    slabs: NDArray,
     chunks: NDArray,
-    active: float,
+    active: np.floating,
     low: NDArray,
     high: NDArray,
 ) -> tuple[float, float, float, float]:
@@ -198,35 +239,48 @@ def combine(
     Sums of (fine - coarse)^2, of fine^2, of the extrapolated c and of c (1 - c).
     """
     parts = np.zeros((chunks.shape[0] - 1, 4), np.float64)
+    one = active / active
+    tiny = one * 1e-30
+    four_thirds, third = (one + one + one + one) / (one + one + one), one / (one + one + one)
     for chunk in nb.prange(chunks.shape[0] - 1):
-        for r in range(chunks[chunk], chunks[chunk + 1]):
-            a, b = base[r], base[r] + length[r]
+        for r in range(slabs[chunks[chunk]], slabs[chunks[chunk + 1]]):
+            a, n = base[r], length[r]
+            out, source = coarse[0], fine[0]
             for f in range(1, coarse.shape[0]):
-                tangent, better, c_coarse, c_fine = coarse[f, a:b], fine[f, a:b], coarse[0, a:b], fine[0, a:b]
-                for k in range(tangent.shape[0]):
-                    value = (4 * better[k] - tangent[k]) / 3
-                    tangent[k] = value if 4 * c_fine[k] > c_coarse[k] else value - value
-            out, source = coarse[0, a:b], fine[0, a:b]
+                tangent, better = coarse[f], fine[f]
+                for k in range(n):
+                    tangent[a + k] = four_thirds * better[a + k] - third * tangent[a + k]
+            # Where c is clipped its tangents are zero; that is rare, so look first.
+            clipped = 0
+            for k in range(n):
+                clipped += 1 if four_thirds * source[a + k] < third * out[a + k] else 0
+            if clipped > 0:
+                for f in range(1, coarse.shape[0]):
+                    tangent = coarse[f]
+                    for k in range(n):
+                        if four_thirds * source[a + k] < third * out[a + k]:
+                            tangent[a + k] = one - one
             error, norm, total, growth = 0.0, 0.0, 0.0, 0.0
-            for k in range(out.shape[0]):
-                d = np.float64(source[k]) - np.float64(out[k])
-                v = (4 * source[k] - out[k]) / 3
-                v = v if v > 0 else v - v
+            for k in range(n):
+                d = np.float64(source[a + k]) - np.float64(out[a + k])
+                v = four_thirds * source[a + k] - third * out[a + k]
+                # Denormal numbers far ahead of the front would slow every later loop.
+                v = v if v > tiny else one - one
                 w = np.float64(v)
                 error += d * d
                 norm += w * w
                 total += w
                 growth += w * (1 - w)
-                out[k] = v
+                out[a + k] = v
             parts[chunk, 0] += error
             parts[chunk, 1] += norm
             parts[chunk, 2] += total
             parts[chunk, 3] += growth
-            first, last = 0, out.shape[0]
-            while first < last and out[first] <= active:
-                first += 1
-            while last > first and out[last - 1] <= active:
-                last -= 1
-            low[r] = first
-            high[r] = last
+            begin, end = 0, int(n)
+            while begin < end and out[a + np.uint64(begin)] <= active:
+                begin += 1
+            while end > begin and out[a + np.uint64(end - 1)] <= active:
+                end -= 1
+            low[r] = begin
+            high[r] = end
     return parts[:, 0].sum(), parts[:, 1].sum(), parts[:, 2].sum(), parts[:, 3].sum()

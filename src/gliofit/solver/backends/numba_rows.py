@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter, minimum_filter
 
 from gliofit.solver.backends.base import AbstractStepper, Attempt, Growth, reaction_factors
+from gliofit.solver.backends.packed import ALIGNMENT, aligned_zeros, pack_rows
 from gliofit.solver.domain import Domain
 from gliofit.solver.rkl2 import rkl2
 from gliofit.solver.threads import threads_for
 
 __all__ = ["NumbaStepper"]
 
-# Chunks of rows per thread: enough that threads end together, few enough that starting one costs nothing.
-_CHUNKS_PER_THREAD = 8
+# Bytes of fields that a thread sweeps over at a time, so that stages after the first find them in a shared cache.
+_WINDOW_BYTES = 12_000_000
+_DEEPEST = 8
 
 
 class NumbaStepper(AbstractStepper):
@@ -64,100 +66,97 @@ class _Tumour:
     """
 
     def __init__(self, domain: Domain, seed: NDArray[Any], growth: Growth, active: float) -> None:
-        self.domain, self.growth, self.active = domain, growth, active
-        self.shape = domain.shape
-        self.faces = tuple(face.reshape(-1) for face in domain.faces)
-        self.state = np.ascontiguousarray(seed, domain.dtype).reshape(len(seed), -1)
-        # calloc gives pages on first touch: voxels that no row reaches cost no memory.
-        self.coarse, self.start, self.flux, self.one, self.two = (np.zeros_like(self.state) for _ in range(5))
-        nx, ny, nz = self.shape
-        self.strides = (ny * nz, nz)
-        occupied = self.state[0].reshape(self.shape) != 0
-        some = occupied.any(axis=2)
-        # Extent of active voxels per row, with an empty row as (nz, 0) so that minima and maxima merge extents.
-        self.active_low = np.where(some, occupied.argmax(axis=2), nz).astype(np.int32)
-        self.active_high = np.where(some, nz - occupied[:, :, ::-1].argmax(axis=2), 0).astype(np.int32)
-        self.low, self.high = self.active_low.copy(), self.active_high.copy()
-        self.reach(0)
+        self.growth, self.active = growth, active
+        self.packed = pack_rows(domain)
+        self.kind = domain.dtype.type
+        self.spacing = domain.grid.isotropic_spacing_mm
+        self.spectral_bound = domain.spectral_bound
+        self.state = self.packed.pack(seed.astype(domain.dtype, copy=False))
+        # Pages come on first touch: voxels that no row reaches cost no memory.
+        self.coarse, self.start, self.one, self.two = (aligned_zeros(self.state.shape, domain.dtype) for _ in range(4))
+        self.slope = aligned_zeros(self.state.shape[1:] if len(self.state) > 1 else (1,), domain.dtype)
+        occupied = seed[0] != 0
+        some, nz = occupied.any(axis=2), occupied.shape[2]
+        # Extents of active voxels per row; an empty row is (beyond, 0), so that minima and maxima merge extents.
+        self.beyond = nz + ALIGNMENT
+        self.active_low = np.where(some, occupied.argmax(axis=2), self.beyond)
+        self.active_high = np.where(some, nz - occupied[:, :, ::-1].argmax(axis=2), 0)
+        self.low = np.full(some.shape, self.beyond)
+        self.high = np.zeros(some.shape, int)
 
     def reach(self, margin: int) -> None:
         """Widen the rows to ``margin`` voxels around the active ones, inside tissue."""
-        if margin:
-            size = 2 * margin + 1
-            low = minimum_filter(self.active_low, size, mode="nearest") - margin
-            high = maximum_filter(self.active_high, size, mode="nearest") + margin
-            nothing = maximum_filter(self.active_high, size, mode="nearest") == 0
-            low = np.maximum(low, self.domain.row_low)
-            high = np.minimum(high, self.domain.row_high)
-            nothing |= high <= low
-            self.low = np.minimum(self.low, np.where(nothing, self.shape[2], low))
-            self.high = np.maximum(self.high, np.where(nothing, 0, high))
-        i, j = np.nonzero(self.high > self.low)
-        self.rows = (i, j)
-        low, high = self.low[i, j], self.high[i, j]
-        self.base = (i * self.strides[0] + j * self.strides[1] + low).astype(np.int64)
-        self.length = (high - low).astype(np.int64)
+        size = 2 * margin + 1
+        low = minimum_filter(self.active_low, size, mode="nearest")
+        high = maximum_filter(self.active_high, size, mode="nearest")
+        low = np.maximum((low - margin) // ALIGNMENT * ALIGNMENT, self.packed.low)
+        high = np.minimum(-(-(high + margin) // ALIGNMENT) * ALIGNMENT, np.where(high > 0, self.packed.high, 0))
+        some = high > low
+        self.low = np.minimum(self.low, np.where(some, low, self.beyond))
+        self.high = np.maximum(self.high, np.where(some, high, 0))
+        i, j = self.rows = np.nonzero(self.high > self.low)
+        low, origin = self.low[i, j], self.packed.origin
+        self.base = (origin[i, j] + low).astype(np.uint64)
+        self.length = (self.high[i, j] - low).astype(np.uint64)
+        self.beside = np.stack(
+            [origin[i + 1, j] + low, origin[i - 1, j] + low, origin[i, j + 1] + low, origin[i, j - 1] + low]
+        ).astype(np.uint64)
+        self.slabs = np.searchsorted(i, np.arange(self.packed.shape[0] + 1))
+        self.first_slab, self.end_slab = int(i[0]), int(i[-1]) + 1
+        self.voxels = int(self.length.sum())
 
-    def chunks(self) -> NDArray[np.int64]:
-        """Bounds of runs of rows with about the same number of voxels, a few per thread."""
+    def chunks(self) -> tuple[NDArray[np.int64], int]:
+        """Bounds of runs of slabs with about the same number of voxels, one per thread, and the depth of blocking."""
         import numba
 
-        count = 1 if numba.get_num_threads() == 1 else numba.get_num_threads() * _CHUNKS_PER_THREAD
-        voxels = np.concatenate([[0], np.cumsum(self.length)])
-        return np.searchsorted(voxels, np.linspace(0, voxels[-1], count + 1)).astype(np.int64)
+        slabs = self.end_slab - self.first_slab
+        count = max(1, min(numba.get_num_threads(), slabs // 2))
+        voxels = np.concatenate([[0], np.cumsum(self.length.astype(np.int64))])[self.slabs]
+        goals = np.linspace(0, voxels[-1], count + 1)[1:-1]
+        inner = np.clip(np.searchsorted(voxels, goals), self.first_slab + 1, self.end_slab - 1)
+        bounds = np.unique(np.concatenate([[self.first_slab], inner, [self.end_slab]])).astype(np.int64)
+        fields = len(self.state)
+        slab_bytes = self.voxels / slabs * (3 * fields + 3) * self.state.itemsize
+        depth = int(np.clip(_WINDOW_BYTES / slab_bytes - 2, 1, _DEEPEST))
+        # Where chunks meet, both leave out one slab less than the depth, so they have to be that wide on either side.
+        return bounds, min(depth, max(1, int(np.diff(bounds).min()) // 2))
 
-    def strang(self, start: NDArray[Any], step: float, end_step: float, chunks: NDArray[np.int64]) -> NDArray[Any]:
-        """Diffuse ``start`` over ``step``, then react over ``end_step``; the result lies in one of two buffers."""
-        from gliofit.solver.backends.numba_kernels import diffuse
+    def strang(
+        self, source: NDArray[Any], before: float, step: float, after: float, chunks: tuple[NDArray[np.int64], int]
+    ) -> NDArray[Any]:
+        """React over ``before``, diffuse over ``step``, react over ``after``; the result lies in ``one``."""
+        from gliofit.solver.backends import numba_kernels
 
-        kind = self.domain.dtype.type
-        mu_d, spacing = self.growth.mu_d_mm, self.domain.grid.isotropic_spacing_mm
-        z = step * mu_d**2 / spacing**2
-        scheme = rkl2(z * self.domain.spectral_bound)
-        coefficients = np.stack(
-            [scheme.mu, scheme.nu, 1 - scheme.mu - scheme.nu, scheme.mu_l * z, scheme.gamma * z]
-        ).astype(kind)
-        factor, slope = reaction_factors(self.growth, end_step)
-        in_two = diffuse(
-            start, self.flux, self.one, self.two, *self.faces, self.base, self.length, chunks, *self.strides,
-            kind(scheme.first * z), coefficients, kind(2 / mu_d), kind(factor), kind(slope),
+        z = step * self.growth.mu_d_mm**2 / self.spacing**2
+        scheme = rkl2(z * self.spectral_bound)
+        numba_kernels.strang(
+            source, self.start, self.one, self.two, self.slope, *self.packed.faces,
+            self.base, self.length, self.beside, self.slabs, *chunks,
+            scheme.stages, self.kind(scheme.w * z), self.kind(2 / self.growth.mu_d_mm),
+            self.kind(scheme.a), self.kind(scheme.b),
+            np.array(reaction_factors(self.growth, before), self.kind),
+            np.array(reaction_factors(self.growth, after), self.kind),
         )  # fmt: skip
-        return self.two if in_two else self.one
-
-    def react(self, step: float, chunks: NDArray[np.int64]) -> None:
-        """Fill ``start`` with the state after a reaction step."""
-        from gliofit.solver.backends.numba_kernels import react
-
-        kind = self.domain.dtype.type
-        factor, slope = reaction_factors(self.growth, step)
-        react(self.state, self.start, self.base, self.length, chunks, kind(factor), kind(slope))
-
-    def take(self, name: str, buffer: NDArray[Any]) -> None:
-        """Exchange the buffer called ``name`` with one of the two work buffers."""
-        if buffer is self.one:
-            self.one = getattr(self, name)
-        else:
-            self.two = getattr(self, name)
-        setattr(self, name, buffer)
+        return self.one
 
     def attempt(self, step: float) -> Attempt:
         """See ``AbstractStepper.attempt``."""
-        from gliofit.solver.backends.numba_kernels import combine
+        from gliofit.solver.backends import numba_kernels
 
-        z = step * self.growth.mu_d_mm**2 / self.domain.grid.isotropic_spacing_mm**2
-        self.reach(rkl2(z * self.domain.spectral_bound).stages)
-        with threads_for(int(self.length.sum())):
+        z = step * self.growth.mu_d_mm**2 / self.spacing**2
+        self.reach(rkl2(z * self.spectral_bound).stages)
+        with threads_for(self.voxels):
             chunks = self.chunks()
-            self.react(step / 2, chunks)
-            self.take("coarse", self.strang(self.start, step, step / 2, chunks))
-            self.react(step / 4, chunks)
-            self.take("start", self.strang(self.start, step / 2, step / 2, chunks))
-            fine = self.strang(self.start, step / 2, step / 4, chunks)
-            low, high = np.empty(len(self.length), np.int32), np.empty(len(self.length), np.int32)
-            error, norm, total, growth = combine(
-                self.coarse, fine, self.base, self.length, chunks, self.active, low, high
+            coarse = self.strang(self.state, step / 2, step, step / 2, chunks)
+            # Keep the result out of the work buffers, which take the old one instead.
+            self.one, self.coarse = self.coarse, coarse
+            half = self.strang(self.state, step / 4, step / 2, step / 2, chunks)
+            fine = self.strang(half, 0.0, step / 2, step / 4, chunks)
+            low, high = np.empty(len(self.length), np.int64), np.empty(len(self.length), np.int64)
+            error, norm, total, growth = numba_kernels.combine(
+                self.coarse, fine, self.base, self.length, self.slabs, chunks[0], self.kind(self.active), low, high
             )
-        self.found = (low, high)
+        self.found = low, high
         return Attempt(float(np.sqrt(error / max(norm, 1e-300))) / 3, total, self.growth.mu_rho**2 * growth)
 
     def accept(self) -> None:
@@ -165,7 +164,7 @@ class _Tumour:
         self.state, self.coarse = self.coarse, self.state
         low, high = self.found
         start = self.low[self.rows]
-        self.active_low[self.rows] = np.where(high > low, start + low, self.shape[2])
+        self.active_low[self.rows] = np.where(high > low, start + low, self.beyond)
         self.active_high[self.rows] = np.where(high > low, start + high, 0)
 
     def total(self) -> Attempt:
@@ -175,4 +174,4 @@ class _Tumour:
 
     def fields(self) -> NDArray[Any]:
         """See ``AbstractStepper.fields``."""
-        return self.state.reshape(-1, *self.shape)
+        return self.packed.unpack(self.state)

@@ -1,0 +1,17 @@
+"""From the settings of an integrator to the solver."""
+
+from __future__ import annotations
+
+from gliofit.solver.accurate import AccurateSolver
+from gliofit.solver.base import AbstractForwardSolver
+from gliofit.solver.reference import ReferenceSolver
+from gliofit.solver.settings import AccurateSettings, ReferenceSettings
+
+__all__ = ["make_solver"]
+
+
+def make_solver(settings: AccurateSettings | ReferenceSettings | None = None) -> AbstractForwardSolver:
+    """Solver with the given settings; the accurate one with its defaults where there are none."""
+    if isinstance(settings, ReferenceSettings):
+        return ReferenceSolver(settings)
+    return AccurateSolver(settings)
