@@ -21,7 +21,7 @@ from gliofit.solver.settings import AccurateSettings
 from gliofit.theta import DURATION_DAYS, Theta
 from gliofit.tissue import Tissue
 
-__all__ = ["AccurateSolver", "Sensitivity"]
+__all__ = ["AccurateSolver", "Sensitivity", "initial_fields", "integrate"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,19 +157,12 @@ class AccurateSolver(AbstractForwardSolver):
                 growths, stepper.totals(), stopping_volumes_mm3, schedules, strict=True
             )
         ]
-        while not all(control.done for control in controls):
-            attempts = stepper.attempt([control.propose() for control in controls])
-            stepper.accept(
-                [
-                    attempt is not None and control.judge(attempt)
-                    for control, attempt in zip(controls, attempts, strict=True)
-                ]
-            )
+        integrate(stepper, controls)
         return stepper, controls
 
     def _solution(self, domain: Domain, field: NDArray[Any], control: StepControl, duration_days: float) -> Solution:
         return Solution(
-            domain.to_grid(field),
+            domain.to_grid(field, domain.dtype),
             domain.grid,
             control.time * duration_days,
             control.now.total * domain.grid.voxel_volume_mm3,
@@ -177,6 +170,18 @@ class AccurateSolver(AbstractForwardSolver):
             control.stopped_by,
             tuple(control.steps),
             control.errors,
+        )
+
+
+def integrate(stepper: AbstractStepper, controls: Sequence[StepControl]) -> None:
+    """Advance every tumour of a batch until its control says that it is done."""
+    while not all(control.done for control in controls):
+        attempts = stepper.attempt([control.propose() for control in controls])
+        stepper.accept(
+            [
+                attempt is not None and control.judge(attempt)
+                for control, attempt in zip(controls, attempts, strict=True)
+            ]
         )
 
 

@@ -23,7 +23,7 @@ class Solution:
     Parameters
     ----------
     concentration
-        Tumour-cell concentration, float32, of shape ``grid.shape``.
+        Tumour-cell concentration of shape ``grid.shape``, float32 (float64 from an accurate solver of that precision).
     grid
         Grid of the tissue the run was made on.
     final_time_days
@@ -41,7 +41,7 @@ class Solution:
         result is the extrapolated one, which is more accurate.
     """
 
-    concentration: NDArray[np.float32]
+    concentration: NDArray[np.floating]
     grid: Grid
     final_time_days: float
     volume_mm3: float
@@ -79,5 +79,6 @@ class AbstractForwardSolver(ABC):
         SeedOutsideTissueError
             If no part of the initial tumour lies in white or grey matter.
         InputError
-            If the grid is not isotropic.
+            If the grid is not isotropic, the tissue is empty or holds values that are not finite or outside [0, 1], or
+            mu_D or mu_rho is not positive.
         """

@@ -9,8 +9,10 @@ from gliofit.solver.backends.base import Attempt, Growth
 
 __all__ = ["StepControl"]
 
-# Longest step in units of 1 / rho: beyond, fronts thinner than a voxel err more than step doubling can tell.
+# Longest step in units of 1 / rho at a tolerance of 3e-3, longer and shorter with its cube root as all steps: fronts
+# thinner than a voxel err more than step doubling can tell.
 _LONGEST_REACTION = 1.0
+_AT_TOLERANCE = 3e-3
 # Share of the last stretch that is taken as one step; the rest follows as a short last one. Where neighbouring voxels
 # differ in tissue, the error of a Strang step is proportional to the last step's length and is forgotten by the next.
 _LAST_STRETCH = 0.75
@@ -56,7 +58,7 @@ class StepControl:
         self.stopped_by: Literal["time", "volume"] = "time"
         self.now = start
         self._tolerance = tolerance
-        self._longest = _LONGEST_REACTION / max(growth.mu_rho**2, 1e-12)
+        self._longest = _LONGEST_REACTION * (tolerance / _AT_TOLERANCE) ** (1 / 3) / max(growth.mu_rho**2, 1e-12)
         # The seed is about sqrt(10) mm wide; a tenth of its diffusion time, or half a doubling or so, is a safe try.
         self._next = min(0.1, 1.0 / max(growth.mu_d_mm**2, 1e-12), 0.5 / max(growth.mu_rho**2, 1e-12))
         self._stopping_total, self._stopping_tolerance = stopping_total, stopping_tolerance

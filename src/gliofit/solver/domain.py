@@ -62,12 +62,24 @@ class Domain:
     def to_grid(self, field: NDArray[Any], dtype: Any = np.float32) -> NDArray[Any]:
         """Copy a field (..., nx, ny, nz) of the padded box onto the tissue's grid, zero elsewhere."""
         out = np.zeros((*field.shape[:-3], *self.grid.shape), dtype)
+        target, source = self._overlap()
+        out[(..., *target)] = field[(..., *source)]
+        return out
+
+    def from_grid(self, field: NDArray[Any]) -> NDArray[Any]:
+        """Copy a field (..., *grid.shape) onto the padded box, zero where the box leaves the grid."""
+        out = np.zeros((*field.shape[:-3], *self.shape), field.dtype)
+        target, source = self._overlap()
+        out[(..., *source)] = field[(..., *target)]
+        return out
+
+    def _overlap(self) -> tuple[list[slice], list[slice]]:
+        """Where grid and padded box overlap, in the grid and in the box."""
         target, source = [], []
         for start, size, length in zip(self.start, self.shape, self.grid.shape, strict=True):
             target.append(slice(max(0, start), min(length, start + size)))
             source.append(slice(max(0, -start), max(0, -start) + target[-1].stop - target[-1].start))
-        out[(..., *target)] = field[(..., *source)]
-        return out
+        return target, source
 
 
 def row_spans(occupied: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

@@ -28,8 +28,8 @@ def _begin_slab(
 ) -> None:  # fmt: skip
     """Logistic growth before diffusion, from ``state`` into ``start`` and ``two`` (p_0).
 
-    c <- c e / (1 + c (e - 1)) with e = ``growth``; tangents are multiplied by the derivative, e / (1 + c (e - 1))^2, which
-    ``slope`` holds meanwhile, and that of mu_rho gains the derivative with respect to e. ``slope`` ends as p_0 of c.
+    c <- c e / (1 + c (e - 1)) with e = ``growth``; tangents are multiplied by its derivative, e / (1 + c (e - 1))^2,
+    which ``slope`` holds meanwhile; that of mu_rho gains the derivative with respect to e. ``slope`` ends as p_0 of c.
     """
     one = growth / growth
     fields = state.shape[0]
@@ -105,7 +105,7 @@ def _stage_slab(
     base: NDArray, length: NDArray, beside: NDArray, low: int, high: int,
     of_known: np.floating, of_flux: np.floating, of_last: np.floating,
 ) -> None:  # fmt: skip
-    """out <- of_known c + of_flux L c + of_last out, on the rows ``low`` to ``high`` of one field."""
+    """Set out <- of_known c + of_flux L c + of_last out, on the rows ``low`` to ``high`` of one field."""
     unit = nb.uint64(1)
     for r in range(low, high):
         a, n = base[r], length[r]
@@ -127,7 +127,7 @@ def _stage_slab(
 def _add_slab(
     source: NDArray, total: NDArray, base: NDArray, length: NDArray, low: int, high: int, weight: np.floating
 ) -> None:  # fmt: skip
-    """total <- total + weight source, on the rows ``low`` to ``high``."""
+    """Set total <- total + weight source, on the rows ``low`` to ``high``."""
     for r in range(low, high):
         a, n = base[r], length[r]
         for k in range(n):
@@ -178,15 +178,15 @@ def strang(
     """React, diffuse by RKL2, react: from ``state`` into ``one`` (``stages`` is odd); the others are work space.
 
     ``of_flux`` is w D tau / h^2; its derivative with respect to mu_D is ``mu_d_source`` times itself. ``of_start`` and
-    ``of_polynomial`` are a and b of ``Rkl2``. ``before`` and ``after`` hold the growth factors of the reactions and their
-    derivatives with respect to mu_rho. ``state`` may be ``one``.
+    ``of_polynomial`` are a and b of ``Rkl2``. ``before`` and ``after`` hold the growth factors of the reactions and
+    their derivatives with respect to mu_rho. ``state`` may be ``one``.
 
     With tangents, ``slope`` collects the derivative of the Legendre polynomial, P_s' = sum of (2 m + 1) P_m over even
     m < s, applied to c: L of it is the source of the tangent of mu_D, so that all tangents share one recurrence.
 
     Stages are taken ``depth`` at a time while a slab is in the cache (temporal blocking): chunk c sweeps over the slabs
-    ``chunks[c]`` to ``chunks[c + 1]``, each stage one slab behind the one before; where chunks meet, stage q leaves out q
-    slabs on either side, which follow when both chunks are done. A stage overwrites the result of the last but one
+    ``chunks[c]`` to ``chunks[c + 1]``, each stage one slab behind the one before; where chunks meet, stage q leaves out
+    q slabs on either side, which follow when both chunks are done. A stage overwrites the result of the last but one
     only where the last no longer needs it.
     """
     count = chunks.shape[0] - 1

@@ -139,12 +139,16 @@ class _Tumour:
         )  # fmt: skip
         return self.one
 
+    def carry(self, step: float) -> int:
+        """Voxels that one step can carry cells: its stages, or those of its two halves together."""
+        z = step * self.growth.mu_d_mm**2 / self.spacing**2 * self.spectral_bound
+        return max(rkl2(z).stages, 2 * rkl2(z / 2).stages)
+
     def attempt(self, step: float) -> Attempt:
         """See ``AbstractStepper.attempt``."""
         from gliofit.solver.backends import numba_kernels
 
-        z = step * self.growth.mu_d_mm**2 / self.spacing**2
-        self.reach(rkl2(z * self.spectral_bound).stages)
+        self.reach(self.carry(step))
         with threads_for(self.voxels):
             chunks = self.chunks()
             coarse = self.strang(self.state, step / 2, step, step / 2, chunks)

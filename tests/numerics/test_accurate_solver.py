@@ -1,0 +1,402 @@
+"""Claims about the accurate integrator: order, exact solutions, invariants, events, tangents."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from gliofit.errors import InputError, SeedOutsideTissueError
+from gliofit.grid import Grid
+from gliofit.solver.accurate import AccurateSolver, integrate
+from gliofit.solver.autograd import grow
+from gliofit.solver.backends import make_stepper
+from gliofit.solver.backends.base import Growth
+from gliofit.solver.control import StepControl
+from gliofit.solver.domain import domain_of
+from gliofit.solver.reference import ReferenceSolver
+from gliofit.solver.settings import AccurateSettings, ReferenceSettings
+from gliofit.theta import Theta
+from gliofit.tissue import Tissue
+
+DOUBLE = AccurateSettings(precision="float64")
+TIGHT = AccurateSettings(precision="float64", tolerance=1e-6, active=1e-18)
+THETA = Theta((21.3, -13.1, 9.2), 8.0, 3.0)
+
+
+def white_box(shape: tuple[int, int, int], spacing_mm: float) -> Tissue:
+    """White matter in every voxel."""
+    wm = np.ones(shape, np.float32)
+    return Tissue(wm, np.zeros_like(wm), np.zeros_like(wm), Grid(shape, np.diag([*(spacing_mm,) * 3, 1.0])))
+
+
+def uneven_brain(size: int = 22, spacing_mm: float = 4.0) -> Tissue:
+    """Smoothly mixed white and grey matter with a hole of CSF, a ragged border and soft fractions, at fixed seed."""
+    generator = np.random.default_rng(3)
+    x = np.stack(np.meshgrid(*(np.linspace(-1, 1, size),) * 3, indexing="ij"))
+    white = 0.5 + 0.5 * np.tanh(4 * (np.sin(5 * x[0]) * np.cos(4 * x[1]) + 0.5 * x[2]))
+    distance = np.sqrt((x**2).sum(0)) + generator.uniform(-0.05, 0.05, x[0].shape)
+    inside = (distance < 0.9) & (((x - 0.35) ** 2).sum(0) > 0.05)
+    wm, gm = white * inside, (1 - white) * inside
+    affine = np.diag([-spacing_mm, -spacing_mm, spacing_mm, 1.0])
+    affine[:3, 3] = np.array([1, 1, -1]) * spacing_mm * (size - 1) / 2
+    return Tissue(wm, gm, np.where(inside, 0, 1), Grid(wm.shape, affine))
+
+
+def run(
+    tissue: Tissue, field: np.ndarray, growth: Growth, settings: AccurateSettings = DOUBLE, steps: int | None = None
+) -> np.ndarray:
+    """Grow any initial field, on the tissue's grid."""
+    domain = domain_of(tissue, settings.precision)
+    stepper = make_stepper(settings, domain, [domain.from_grid(field.astype(settings.precision))[None]], [growth])
+    schedule = None if steps is None else [1 / steps] * steps
+    integrate(stepper, [StepControl(growth, settings.tolerance, stepper.totals()[0], schedule=schedule)])
+    return domain.to_grid(stepper.fields(0)[0], settings.precision)
+
+
+def order(errors: list[float], factor: float = 2.0) -> np.ndarray:
+    """Observed orders between neighbouring resolutions."""
+    e = np.array(errors)
+    return np.log(e[:-1] / e[1:]) / np.log(factor)
+
+
+def test_order_in_time():
+    """Three where c is smooth on the grid (two, extrapolated once); more than two on the worst tissue."""
+    growth = Growth(6.0, 2.0)
+    smooth = white_box((12, 12, 40), 2.0)
+    x = np.arange(40) * 2.0
+    start = np.broadcast_to(0.05 + 0.8 / (1 + np.exp((x - 40) / 5)), smooth.grid.shape)
+    exact = run(smooth, start, growth, steps=1024)
+    orders = order([np.abs(run(smooth, start, growth, steps=n) - exact).max() for n in (32, 64, 128, 256)])
+    assert (np.abs(orders - 3) < 0.15).all(), orders
+
+    uneven = uneven_brain()
+    solver = AccurateSolver(DOUBLE)
+    theta = Theta((0.0, 0.0, 0.0), 9.0, 2.5)
+    exact = solver.solve(uneven, theta, schedule=[1 / 1024] * 1024).concentration
+    errors = []
+    for n in (16, 32, 64, 128):
+        difference = solver.solve(uneven, theta, schedule=[1 / n] * n).concentration - exact
+        errors.append(float(np.sqrt((difference**2).mean())))
+    assert (order(errors) > 2.2).all(), order(errors)
+    assert errors[-1] < 1e-7
+
+
+def test_order_in_space():
+    """Second order: the error against the heat kernel falls by four with the voxel size."""
+    errors = []
+    growth = Growth(6.0, 1e-6)
+    for spacing, size in ((4.0, 24), (2.0, 48), (1.0, 96)):
+        tissue = white_box((size,) * 3, spacing)
+        axis = ((np.arange(size) + 0.5) - size / 2) * spacing
+        squared = axis[:, None, None] ** 2 + axis[None, :, None] ** 2 + axis[None, None, :] ** 2
+        start, end = 8.0**2, 8.0**2 + 2 * 6.0**2
+        tight = TIGHT.model_copy(update={"tolerance": 1e-5})
+        field = run(tissue, np.exp(-squared / (2 * start)), growth, tight)
+        errors.append(float(np.abs(field - (start / end) ** 1.5 * np.exp(-squared / (2 * end))).max()))
+    assert (np.abs(order(errors) - 2) < 0.2).all(), (errors, order(errors))
+    assert errors[-1] < 1e-3
+
+
+def test_heat_kernel_of_the_seed():
+    """Pure diffusion of the seed: variance grows by 2 D T per axis and mass stays."""
+    tissue = white_box((56,) * 3, 2.0)
+    theta = Theta((55.3, 56.1, 54.2), 9.0, 1e-6)
+    fields = [AccurateSolver(DOUBLE).solve(tissue, Theta(theta.origin_mm, mu, 1e-6)).concentration for mu in (1e-3, 9)]
+    axis = np.arange(56) * 2.0
+    for dimension in range(3):
+        profiles = [field.sum(axis=tuple(a for a in range(3) if a != dimension)) for field in fields]
+        variances = [np.average((axis - np.average(axis, weights=p)) ** 2, weights=p) for p in profiles]
+        assert variances[1] - variances[0] == pytest.approx(2 * 9.0**2, rel=2e-3)
+        assert np.average(axis, weights=profiles[1]) == pytest.approx(theta.origin_mm[dimension], abs=0.02)
+
+
+def test_exact_logistic_growth():
+    """Without gradients c follows the logistic curve to rounding, whatever the steps."""
+    tissue = white_box((6, 6, 6), 2.0)
+    for start, mu_rho in ((0.01, 2.0), (1e-4, 4.0), (0.7, 1.0)):
+        expected = start * np.exp(mu_rho**2) / (1 + start * (np.exp(mu_rho**2) - 1))
+        field = run(tissue, np.full(tissue.grid.shape, start), Growth(5.0, mu_rho))
+        assert np.abs(field - expected).max() < 1e-12
+
+
+def test_exact_travelling_wave():
+    """Ablowitz and Zeppetella (1979): c = (1 + exp((x - x0) / sqrt 6 - 5 t / 6))^-2 solves c_t = c_xx + c (1 - c)."""
+    spacing, mu_d, mu_rho = 0.25, 4.0, 3.0
+    tissue = white_box((3, 3, 400), spacing)
+    width = mu_d / mu_rho
+    x = np.arange(400) * spacing / width
+
+    def wave(time: float) -> np.ndarray:
+        profile = (1 + np.exp((x - 30) / np.sqrt(6) - 5 * time / 6)) ** -2.0
+        return np.broadcast_to(profile, tissue.grid.shape)
+
+    field = run(tissue, wave(0.0), Growth(mu_d, mu_rho), TIGHT)
+    middle = slice(40, 360)  # the ends have no flux, the wave has
+    assert np.abs(field - wave(mu_rho**2))[..., middle].max() < 5e-3
+
+
+def test_front_speed_on_a_fine_grid():
+    """From a step, the front moves by 2 sqrt(D rho) dt - 1.5 sqrt(D / rho) ln(t2 / t1) (Bramson 1983)."""
+    mu_d, mu_rho, spacing = 4.0, 8.0, 0.125
+    tissue = white_box((3, 3, 640), spacing)
+    start = np.zeros(tissue.grid.shape)
+    start[..., :40] = 1.0
+    positions = []
+    for share in (0.5, 1.0):
+        root = np.sqrt(share)
+        field = run(tissue, start, Growth(mu_d * root, mu_rho * root))[1, 1]
+        beyond = int(np.argmax(field < 0.5))
+        positions.append((beyond - (0.5 - field[beyond]) / (field[beyond - 1] - field[beyond])) * spacing)
+    expected = 2 * mu_d * mu_rho * 0.5 - 1.5 * mu_d / mu_rho * np.log(2)
+    assert positions[1] - positions[0] == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize(("settings", "tolerance"), [(DOUBLE, 1e-12), (AccurateSettings(), 1e-5)])
+def test_mass_is_conserved_without_growth(settings, tolerance):
+    """No flux leaves tissue, holes and ragged borders included, up to rounding; mu_rho makes up 1e-14 of the mass."""
+    solver = AccurateSolver(settings)
+    sums = [
+        solver.solve(uneven_brain(), Theta((0.0, 0.0, 0.0), mu_d, 1e-7)).concentration.sum(dtype=float)
+        for mu_d in (1e-4, 4.0, 15.0)
+    ]
+    assert sums[1:] == pytest.approx([sums[0]] * 2, rel=tolerance)
+
+
+@pytest.mark.parametrize(("mu_d", "mu_rho"), [(12.0, 4.0), (2.0, 7.0), (35.0, 3.0), (0.5, 12.0), (25.0, 14.0)])
+@pytest.mark.parametrize("spacing", [4.0, 8.0])
+def test_stays_between_zero_and_one(mu_d, mu_rho, spacing):
+    tissue = uneven_brain(22, spacing)
+    field = AccurateSolver().solve(tissue, Theta((2.0, 3.0, 1.0), mu_d, mu_rho)).concentration
+    assert field.min() >= 0
+    assert field.max() <= 1 + 1e-6
+    assert (field[~tissue.mask] == 0).all()
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_flips_with_the_brain(axis):
+    """A mirrored brain grows the mirrored tumour."""
+    tissue = uneven_brain()
+    theta = Theta((10.2, -7.1, 5.4), 8.0, 3.0)
+    voxel = theta.origin_voxel(tissue.grid)
+    voxel[axis] = tissue.grid.shape[axis] - 1 - voxel[axis]
+    flipped = Tissue(*(np.flip(m, axis) for m in (tissue.wm, tissue.gm, tissue.csf)), tissue.grid)
+    field = AccurateSolver(DOUBLE).solve(tissue, theta).concentration
+    other = AccurateSolver(DOUBLE).solve(flipped, Theta.from_voxel(voxel, 8.0, 3.0, tissue.grid)).concentration
+    assert np.abs(np.flip(other, axis) - field).max() < 1e-9
+
+
+def test_padding_changes_nothing():
+    tissue = uneven_brain()
+    field = AccurateSolver().solve(tissue, THETA).concentration
+    for before, after in ((1, 0), (3, 9), (17, 2)):
+        padded = tissue.extract((-before,) * 3, tuple(n + before + after for n in tissue.grid.shape))
+        other = AccurateSolver().solve(padded, THETA).concentration
+        inner = other[tuple(slice(before, before + n) for n in field.shape)]
+        assert np.abs(inner - field).max() < 1e-6
+        assert other.sum(dtype=float) == pytest.approx(field.sum(dtype=float), rel=1e-6)
+
+
+def test_active_region_does_not_show(brain):
+    """Working only where the tumour is gives what working everywhere gives."""
+    everywhere = AccurateSolver(AccurateSettings(active=0.0, precision="float64"))
+    full = everywhere.solve(brain, THETA)
+    usual = AccurateSolver(DOUBLE).solve(brain, THETA, schedule=full.schedule)
+    assert np.abs(usual.concentration - full.concentration).max() < 1e-6
+
+
+def test_blocking_and_threads_do_not_show(brain, monkeypatch):
+    """Any depth of temporal blocking and any number of threads give the same bits for the same steps."""
+    import numba
+
+    from gliofit.solver import threads
+    from gliofit.solver.backends import numba_rows
+
+    solver = AccurateSolver()
+    schedule = solver.solve(brain, THETA).schedule
+    expected = solver.solve_with_tangents(brain, THETA, schedule=schedule)
+    monkeypatch.setattr(threads, "_WORTH_THREADS", 0)
+    granted = numba.get_num_threads()
+    for count in {1, min(2, granted), granted}:
+        for depth in (1, 2, 5, 8):
+            monkeypatch.setattr(numba_rows, "_DEEPEST", depth)
+            numba.set_num_threads(count)
+            try:
+                found = solver.solve_with_tangents(brain, THETA, schedule=schedule)
+            finally:
+                numba.set_num_threads(granted)
+            assert (found.solution.concentration == expected.solution.concentration).all()
+            assert (found.box_tangents == expected.box_tangents).all()
+
+
+@pytest.mark.parametrize(("mu_d", "mu_rho"), [(8.0, 3.0), (3.0, 6.0), (20.0, 2.0), (0.8, 7.0)])
+def test_error_is_what_was_asked_for(brain, mu_d, mu_rho):
+    """The error of the result lies below the sum of its estimates, and falls with the tolerance."""
+    theta = Theta((21.3, -13.1, 9.2), mu_d, mu_rho)
+    exact = AccurateSolver(TIGHT).solve(brain, theta).concentration
+    errors = []
+    for tolerance in (1e-2, 1e-4, 1e-5):
+        settings = AccurateSettings(tolerance=tolerance, precision="float64")
+        solution = AccurateSolver(settings).solve(brain, theta)
+        errors.append(np.linalg.norm(solution.concentration - exact) / np.linalg.norm(exact))
+        assert errors[-1] < solution.error_estimate
+    assert errors[0] < 5e-3
+    assert errors[2] < 0.2 * errors[0]
+    assert errors[2] < 2e-5
+
+
+def test_reference_converges_to_accurate(brain):
+    """The explicit scheme differs from the accurate one by an error that halves with its time step."""
+    exact = AccurateSolver(TIGHT).solve(brain, THETA).concentration
+    errors = []
+    for step in (0.02, 0.01, 0.005):
+        settings = ReferenceSettings(max_reaction_step=step, precision="float64")
+        errors.append(float(np.abs(ReferenceSolver(settings).solve(brain, THETA).concentration - exact).max()))
+    assert (np.abs(order(errors) - 1) < 0.15).all(), errors
+
+
+@pytest.mark.parametrize("volume_cc", [1.0, 20.0, 80.0])
+def test_stops_at_the_volume(brain, volume_cc):
+    """To 0.1 %, and the stopped tumour is that of the shorter time."""
+    solver = AccurateSolver()
+    solution = solver.solve(brain, THETA, stopping_volume_mm3=1000 * volume_cc)
+    assert solution.stopped_by == "volume"
+    assert solution.volume_mm3 == pytest.approx(1000 * volume_cc, rel=1e-3)
+    assert solution.concentration.sum(dtype=float) * 64 == pytest.approx(1000 * volume_cc, rel=1e-3)
+    again = solver.solve(brain, THETA.at_fraction(solution.final_time_days / 100))
+    assert again.volume_mm3 == pytest.approx(1000 * volume_cc, rel=2e-3)
+    assert np.abs(again.concentration - solution.concentration).max() < 2e-3
+
+
+def test_volume_that_is_never_or_already_reached(brain):
+    never = AccurateSolver().solve(brain, THETA, stopping_volume_mm3=1e9)
+    assert (never.stopped_by, never.final_time_days) == ("time", 100.0)
+    already = AccurateSolver().solve(brain, THETA, stopping_volume_mm3=1.0)
+    assert (already.stopped_by, already.final_time_days, already.steps) == ("volume", 0.0, 0)
+
+
+def test_moves_continuously_with_the_origin(brain):
+    """Steps of a hundredth of a voxel change c by a hundredth of what a voxel does, across voxel borders too."""
+    solver = AccurateSolver(DOUBLE)
+    schedule = solver.solve(brain, THETA).schedule
+    fields = [
+        solver.solve(brain, Theta((21.3 + shift, -13.1, 9.2), 8.0, 3.0), schedule=schedule).concentration
+        for shift in np.arange(0, 4.0, 0.25)
+    ]
+    changes = [np.abs(b - a).max() for a, b in zip(fields[:-1], fields[1:], strict=True)]
+    assert max(changes) < 3 * np.median(changes)
+    tiny = solver.solve(brain, Theta((21.3 + 1e-6, -13.1, 9.2), 8.0, 3.0), schedule=schedule).concentration
+    assert np.abs(tiny - fields[0]).max() < 1e-5
+
+
+@pytest.mark.parametrize("tissue", ["ball", "uneven"])
+@pytest.mark.parametrize(("mu_d", "mu_rho"), [(8.0, 3.0), (2.5, 6.0), (16.0, 2.0)])
+def test_tangents_are_the_derivatives(brain, tissue, mu_d, mu_rho):
+    """Against central differences in float64 with the same steps: below 1e-5 for all five."""
+    tissue = brain if tissue == "ball" else uneven_brain()
+    theta = Theta((1.7, -3.1, 2.2), mu_d, mu_rho)
+    solver = AccurateSolver(DOUBLE)
+    sensitivity = solver.solve_with_tangents(tissue, theta)
+    schedule = sensitivity.solution.schedule
+    assert sensitivity.tangents.shape == (5, *tissue.grid.shape)
+    plain = solver.solve(tissue, theta)
+    assert np.abs(plain.concentration - sensitivity.solution.concentration).max() < 1e-12
+    for index, step in enumerate((1e-4, 1e-4, 1e-4, 1e-5, 1e-5)):
+        shift = np.zeros(5)
+        shift[index] = step
+        high, low = (
+            solver.solve(tissue, Theta.from_array(theta.to_array() + sign * shift), schedule=schedule).concentration
+            for sign in (1, -1)
+        )
+        difference = (high - low) / (2 * step)
+        error = np.linalg.norm(sensitivity.tangents[index] - difference) / np.linalg.norm(difference)
+        assert error < 1e-5, (index, error)
+
+
+def test_tangents_in_single_precision(brain):
+    double = AccurateSolver(DOUBLE).solve_with_tangents(brain, THETA)
+    single = AccurateSolver().solve_with_tangents(brain, THETA, schedule=double.solution.schedule)
+    assert single.tangents.dtype == np.float32
+    for a, b in zip(single.tangents, double.tangents, strict=True):
+        assert np.abs(a - b).max() < 1e-4 * np.abs(b).max()
+
+
+def test_torch_gradcheck():
+    tissue = uneven_brain(12, 6.0)
+    theta = torch.tensor([2.0, -3.0, 4.0, 8.0, 2.5], dtype=torch.float64, requires_grad=True)
+    schedule = AccurateSolver(DOUBLE).solve(tissue, Theta.from_array(theta.detach().numpy())).schedule
+    assert torch.autograd.gradcheck(lambda t: grow(t, tissue, schedule=schedule), theta, eps=1e-5, atol=1e-6)
+
+
+def test_torch_loss_descends():
+    """A few Gauss-Newton steps through torch find the theta that made the observation."""
+    tissue = uneven_brain(16, 5.0)
+    truth = torch.tensor([4.0, -6.0, 3.0, 7.0, 2.8], dtype=torch.float64)
+    observed = grow(truth, tissue)
+    assert not observed.requires_grad
+    theta = truth + torch.tensor([3.0, 2.0, -3.0, 1.0, -0.3], dtype=torch.float64)
+    losses = []
+    for _ in range(8):
+        jacobian = torch.autograd.functional.jacobian(
+            lambda t: grow(t, tissue)[::3, ::3, ::3].flatten(), theta, vectorize=False
+        )
+        residual = (grow(theta, tissue) - observed)[::3, ::3, ::3].flatten()
+        losses.append(float((residual**2).mean()))
+        theta = theta - torch.linalg.lstsq(jacobian, residual).solution
+    assert losses[-1] < 1e-6 * losses[0]
+    assert torch.allclose(theta, truth, atol=0.02)
+
+
+def test_autograd_refuses_other_shapes(brain):
+    with pytest.raises(ValueError, match=r"\(5,\)"):
+        grow(torch.zeros(2, 5), brain)
+
+
+@pytest.mark.parametrize("solver", [AccurateSolver(), ReferenceSolver()])
+def test_bad_input_is_refused_before_any_work(brain, solver):
+    with pytest.raises(SeedOutsideTissueError, match="no white or grey matter"):
+        solver.solve(brain, Theta((0.0, 0.0, 79.0), 5.0, 2.0))
+    with pytest.raises(SeedOutsideTissueError):
+        solver.solve(brain, Theta((0.0, 900.0, 0.0), 5.0, 2.0))
+    for name, theta in (("mu_D", Theta(THETA.origin_mm, 0.0, 2.0)), ("mu_rho", Theta(THETA.origin_mm, 5.0, 0.0))):
+        with pytest.raises(InputError, match=f"{name} is 0"):
+            solver.solve(brain, theta)
+    empty = np.zeros_like(brain.wm)
+    with pytest.raises(InputError, match="white and grey matter"):
+        solver.solve(Tissue(empty, empty, empty, brain.grid), THETA)
+    for bad in (np.nan, np.inf, -0.5, 3.0):
+        wm = brain.wm.copy()
+        wm[20, 20, 20] = bad
+        with pytest.raises(InputError, match="wm"):
+            solver.solve(Tissue(wm, brain.gm, brain.csf, brain.grid), THETA)
+    flat = Grid(brain.grid.shape, np.diag([4.0, 4.0, 2.0, 1.0]))
+    with pytest.raises(InputError, match="not cubes"):
+        solver.solve(Tissue(brain.wm, brain.gm, brain.csf, flat), Theta((80.0, 80.0, 40.0), 5.0, 2.0))
+    with pytest.raises(ValueError, match="shape"):
+        Tissue(brain.wm[1:], brain.gm, brain.csf, brain.grid)
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("case", ["small", "medium"])
+def test_closer_to_the_truth_than_the_toolkit(shared_data, case):
+    """On the toolkit's own cases, the error in time is a thousandth of the toolkit's, in the mean square."""
+    import json
+
+    from gliofit.io import read_volume
+
+    facts = json.loads((shared_data / "solver" / "cases.json").read_text())[case]
+    tissue = Tissue.from_labels(read_volume(shared_data / "atlas" / "mni152_tissue_space-sri24.nii.gz", np.uint8))
+    theta = Theta.from_growth(
+        tissue.grid.voxel_to_world(facts["seed_voxel"]),
+        facts["diffusivity_white_mm2_per_day"],
+        facts["proliferation_per_day"],
+        facts["stopping_time_days"],
+    )
+    toolkit = read_volume(shared_data / "solver" / f"{case}.nii.gz").data
+    exact = AccurateSolver(AccurateSettings(tolerance=1e-4, active=1e-12)).solve(tissue, theta).concentration
+    field = AccurateSolver().solve(tissue, theta).concentration
+    ours, theirs = (float(((f - exact)[tissue.mask].astype(float) ** 2).mean()) for f in (field, toolkit))
+    assert ours < 1e-3 * theirs
+    assert theirs < 1e-4  # the two solvers do agree on the tumour
