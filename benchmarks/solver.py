@@ -1,68 +1,293 @@
-"""Speed of the reference integrator as a ratio to a straight numpy version of the same scheme, in one run.
+"""Speed and accuracy of the forward solvers side by side, as ratios to a straight numpy scheme in one run.
 
-Run with ``make bench`` or ``python benchmarks/solver.py``. Prints one line per case and writes JSON with ``--out``.
+Run with ``make bench`` or ``python benchmarks/solver.py --out DIR``: prints tables and writes ``solver.parquet`` and
+``solver.png``. Cases: `medium` of the public toolkit's outputs on their anatomy where that data lies beside the
+checkout, else the same theta in the embedded atlas, 1 mm; then draws of the preset `paper`. On a machine with a CUDA
+device it also times one tumour and batches there.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import platform
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import matplotlib
+import numba
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from gliofit.atlas.prepare import load_atlas, prepare_atlas
 from gliofit.atlas.settings import AtlasSettings
-from gliofit.io import write_json
+from gliofit.errors import SeedOutsideTissueError
+from gliofit.io import read_volume
+from gliofit.simulate.sampler import draw_parameters
+from gliofit.simulate.settings import PRESETS
+from gliofit.solver.accurate import AccurateSolver
+from gliofit.solver.backends import choose_backend, numba_rows
+from gliofit.solver.backends.base import Growth
+from gliofit.solver.domain import domain_of
 from gliofit.solver.reference import ReferenceSolver
-from gliofit.solver.settings import ReferenceSettings
+from gliofit.solver.settings import AccurateSettings, ReferenceSettings
 from gliofit.theta import Theta
+from gliofit.tissue import Tissue
 from numpy_scheme import solve_numpy
 
-CASES = {"small": (6.0, 3.0), "medium": (12.8, 3.8), "sharp": (3.0, 5.0)}
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+MEDIUM = (12.8, 3.8)
+CONVERGED = AccurateSettings(tolerance=1e-5, active=1e-20)
+SOLVERS = {
+    "accurate": AccurateSolver(),
+    "accurate, tolerance 1e-2": AccurateSolver(AccurateSettings(tolerance=1e-2)),
+    "accurate, tolerance 3e-4": AccurateSolver(AccurateSettings(tolerance=3e-4)),
+    "reference": ReferenceSolver(ReferenceSettings.parity()),
+}
 
 
-def main() -> None:
-    """Time both versions in turn, three times each, and print the median ratio per step and per run."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--numpy-steps", type=int, default=25, help="numpy steps timed per repetition")
-    parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--out", type=Path)
-    arguments = parser.parse_args()
+def anatomy() -> tuple[Tissue, NDArray[np.float64], str]:
+    """Tissue at 1 mm, seed voxel of the medium case, and what they are."""
+    shared = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if (shared / "solver" / "cases.json").is_file():
+        labels = next((shared / "atlas").glob("*.nii.gz"))
+        facts = json.loads((shared / "solver" / "cases.json").read_text())["medium"]
+        return Tissue.from_labels(read_volume(labels, np.uint8)), np.array(facts["seed_voxel"], float), "toolkit's"
     with tempfile.TemporaryDirectory() as folder:
         prepare_atlas(AtlasSettings(), Path(folder))
         tissue = load_atlas(Path(folder)).tissue
     labels = np.argwhere(tissue.wm > 0.5)
     seed = labels[np.abs(labels - np.array(tissue.grid.shape) * [0.35, 0.5, 0.6]).sum(axis=1).argmin()]
-    solver = ReferenceSolver(ReferenceSettings.parity())
-    results = {}
-    for name, (mu_d, mu_rho) in CASES.items():
-        theta = Theta.from_voxel(seed, mu_d, mu_rho, tissue.grid)
-        solution = solver.solve(tissue, theta)  # compiles and fills the caches
-        ratios, fast_seconds = [], []
-        for _ in range(arguments.repeat):
-            begin = time.perf_counter()
-            _, taken = solve_numpy(tissue, theta, steps_at_most=arguments.numpy_steps)
-            slow = (time.perf_counter() - begin) / taken * solution.steps
-            begin = time.perf_counter()
-            solver.solve(tissue, theta)
-            fast_seconds.append(time.perf_counter() - begin)
-            ratios.append(slow / fast_seconds[-1])
-        results[name] = {
-            "mu_d_mm": mu_d, "mu_rho": mu_rho, "steps": solution.steps,
-            "seconds_median": statistics.median(fast_seconds),
-            "speedup_median": statistics.median(ratios), "speedup_minimum": min(ratios),
-        }  # fmt: skip
-        row = results[name]
-        print(
-            f"{name:8s} {solution.steps:5d} steps  {row['seconds_median']:.2f} s  "
-            f"{row['speedup_median']:.0f} times as fast as numpy (lowest of {arguments.repeat}: "
-            f"{row['speedup_minimum']:.0f})"
-        )
-    if arguments.out:
-        write_json(arguments.out, results)
+    return tissue, seed.astype(float), "embedded atlas"
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    """Wall time of one call."""
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def median_seconds(work: Callable[[], Any], repeat: int) -> float:
+    """Median wall time, after one call that compiles and fills caches."""
+    work()
+    return statistics.median(seconds(work) for _ in range(repeat))
+
+
+def compare(tissue: Tissue, theta: Theta, case: str, numpy_steps: int, repeat: int) -> list[dict[str, Any]]:
+    """All solvers and the numpy scheme on one tumour: seconds, ratio, error against the converged solution."""
+    exact = AccurateSolver(CONVERGED).solve(tissue, theta).concentration
+    inside = tissue.mask
+    solutions = {name: solver.solve(tissue, theta) for name, solver in SOLVERS.items()}
+    times: dict[str, list[float]] = {name: [] for name in SOLVERS}
+    slow: list[float] = []
+    for _ in range(repeat):
+        begin = time.perf_counter()
+        _, taken = solve_numpy(tissue, theta, steps_at_most=numpy_steps)
+        slow.append((time.perf_counter() - begin) / taken * solutions["reference"].steps)
+        for name, solver in SOLVERS.items():
+            times[name].append(seconds(lambda s=solver: s.solve(tissue, theta)))
+    rows = []
+    for name, solution in [*solutions.items(), ("numpy", solutions["reference"])]:
+        # The numpy scheme's field is the reference's to 3e-7 (tests/numerics), so they share the error.
+        own = slow if name == "numpy" else times[name]
+        error = (solution.concentration - exact)[inside].astype(float)
+        rows.append(
+            {
+                "benchmark": "solve", "case": case, "solver": name, "mu_d_mm": theta.mu_d_mm, "mu_rho": theta.mu_rho,
+                "steps": solution.steps, "seconds": statistics.median(own),
+                "ratio": statistics.median(s / f for s, f in zip(slow, own, strict=True)),
+                "mse": float((error**2).mean()), "max_error": float(np.abs(error).max()),
+            }
+        )  # fmt: skip
+    return rows
+
+
+def preset_thetas(tissue: Tissue, count: int) -> list[Theta]:
+    """Thetas of preset ``paper``, each for the time at which its stopping volume was reached."""
+    thetas = []
+    for _, row in draw_parameters(tissue, PRESETS["paper"], 10 * count, 7).iterrows():
+        origin = (row["origin_x_mm"], row["origin_y_mm"], row["origin_z_mm"])
+        planned = Theta.from_growth(origin, row["diffusivity_mm2_per_day"], row["proliferation_per_day"], 100.0)
+        try:
+            solution = AccurateSolver(AccurateSettings(tolerance=1e-2)).solve(
+                tissue, planned, stopping_volume_mm3=float(row["stopping_volume_mm3"])
+            )
+        except SeedOutsideTissueError:
+            continue
+        if solution.final_time_days > 0:
+            thetas.append(planned.at_fraction(solution.final_time_days / 100.0))
+        if len(thetas) == count:
+            break
+    return thetas
+
+
+@numba.njit(parallel=True)
+def _copy(source: NDArray, target: NDArray) -> None:
+    for part in numba.prange(64):
+        begin, end = part * len(source) // 64, (part + 1) * len(source) // 64
+        one, other = source[begin:end], target[begin:end]
+        for k in range(len(other)):
+            other[k] = one[k]
+
+
+def bandwidth(tissue: Tissue, repeat: int) -> list[dict[str, Any]]:
+    """Bytes that the stages of one Strang step must move, per second, against a copy of as much memory."""
+    domain = domain_of(tissue)
+    seed = np.where(domain.inside, np.float32(0.5), np.float32(0))[None]
+    tumour = numba_rows.NumbaStepper(domain, [seed], [Growth(*MEDIUM)], 0.0)._tumours[0]
+    tumour.attempt(0.1)
+    stored = tumour.state.shape[1]
+    source, target = np.ones(4 * stored, np.float32), np.zeros(4 * stored, np.float32)
+    copied = 8 * len(source) / median_seconds(lambda: _copy(source, target), repeat)
+    rows = [{"benchmark": "bandwidth", "case": "copy", "gb_per_second": copied / 1e9, "share": 1.0}]
+    stages = numba_rows.rkl2(0.1 * MEDIUM[0] ** 2 * tumour.spectral_bound).stages
+    # Per voxel and stage: read c and the last but one, write the new, three faces; before and after, three fields each.
+    moved = 4 * tumour.voxels * (6 * stages + 6)
+    bounds, deepest = tumour.chunks()
+    for name, depth in (("stages one by one", 1), (f"stages {deepest} at a time", deepest)):
+        took = median_seconds(lambda d=depth: tumour.strang(tumour.state, 0.01, 0.1, 0.01, (bounds, d)), repeat)
+        rows.append(
+            {"benchmark": "bandwidth", "case": name, "gb_per_second": moved / took / 1e9,
+             "share": moved / took / copied}
+        )  # fmt: skip
+    return rows
+
+
+def scaling(tissue: Tissue, theta: Theta, repeat: int) -> list[dict[str, Any]]:
+    """Seconds by number of cores at 1 mm, and by voxel size on all of them."""
+    rows = []
+    granted = numba.get_num_threads()
+    for cores in sorted({1, 2, 4, 8, 16, granted} & set(range(1, granted + 1))):
+        numba.set_num_threads(cores)
+        took = median_seconds(lambda: AccurateSolver().solve(tissue, theta), repeat)
+        rows.append({"benchmark": "cores", "case": f"{cores}", "cores": cores, "seconds": took})
+    numba.set_num_threads(granted)
+    for factor in (1, 2, 4):
+        coarse = tissue.coarsen(factor)
+        took = median_seconds(lambda c=coarse: AccurateSolver().solve(c, theta), repeat)
+        rows.append({"benchmark": "spacing", "case": f"{factor} mm", "spacing_mm": float(factor), "seconds": took})
+    return rows
+
+
+def tangents(tissue: Tissue, theta: Theta, repeat: int) -> list[dict[str, Any]]:
+    """Cost of all five tangents over the plain solve, in turn."""
+    rows = []
+    for factor in (1, 2):
+        coarse, solver = tissue.coarsen(factor), AccurateSolver()
+        solver.solve(coarse, theta)
+        solver.solve_with_tangents(coarse, theta)
+        pairs = [
+            (
+                seconds(lambda c=coarse, s=solver: s.solve(c, theta)),
+                seconds(lambda c=coarse, s=solver: s.solve_with_tangents(c, theta)),
+            )
+            for _ in range(repeat)
+        ]
+        rows.append(
+            {
+                "benchmark": "tangents", "case": f"{factor} mm", "seconds": statistics.median(b for _, b in pairs),
+                "ratio": statistics.median(b / a for a, b in pairs),
+            }
+        )  # fmt: skip
+    return rows
+
+
+def cuda(tissue: Tissue, theta: Theta, repeat: int) -> list[dict[str, Any]]:
+    """One tumour and batches in a cube of 128 mm at 1 mm on the device."""
+    if choose_backend("auto") != "triton":
+        return []
+    centre = theta.origin_voxel(tissue.grid).round().astype(int)
+    cube = tissue.extract(centre - 64, (128, 128, 128))
+    solver = AccurateSolver(AccurateSettings(backend="triton"))
+    plain = AccurateSolver(AccurateSettings(backend="numba")).solve(cube, theta).concentration
+    rows = []
+    for batch in (1, 8, 32):
+        found = solver.solve_batch(cube, [theta] * batch)[-1].concentration
+        took = median_seconds(lambda b=batch: solver.solve_batch(cube, [theta] * b), repeat)
+        rows.append(
+            {
+                "benchmark": "cuda", "case": f"batch of {batch}", "seconds": took, "tumours_per_second": batch / took,
+                "max_error": float(np.abs(found - plain).max()),
+            }
+        )  # fmt: skip
+    return rows
+
+
+def draw(table: pd.DataFrame, path: Path, title: str) -> None:
+    """Speed against error, bandwidth, scaling."""
+    figure, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
+    colours = dict(zip([*SOLVERS, "numpy"], ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00"), strict=True))
+    for name, rows in table[table.benchmark == "solve"].groupby("solver", sort=False):
+        for marker, those in (("o", rows[rows.case == "medium"]), (".", rows[rows.case != "medium"])):
+            axes[0].loglog(
+                those.seconds, np.sqrt(those.mse), marker, color=colours[name], ms=9 if marker == "o" else 6,
+                label=name if marker == "o" else None,
+            )  # fmt: skip
+    axes[0].set(xlabel="seconds per solve", ylabel="RMS error in tissue", title="large: medium; small: preset paper")
+    axes[0].legend(fontsize=7)
+    rows = table[table.benchmark == "bandwidth"]
+    axes[1].barh(rows.case, rows.gb_per_second, color="#0072B2")
+    axes[1].set(xlabel="GB/s that had to be moved", title="memory")
+    axes[1].invert_yaxis()
+    rows = table[table.benchmark.isin(["cores", "spacing"])]
+    axes[2].bar(
+        [
+            f"{c} core{'s' if c != '1' else ''}" if b == "cores" else c
+            for b, c in zip(rows.benchmark, rows.case, strict=True)
+        ],
+        rows.seconds,
+        color=["#0072B2" if b == "cores" else "#009E73" for b in rows.benchmark],
+    )
+    axes[2].set(ylabel="seconds per solve", title="cores at 1 mm; voxel size", yscale="log")
+    axes[2].tick_params(axis="x", labelrotation=30)
+    figure.suptitle(title, fontsize=9)
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+def main() -> None:
+    """Run all benchmarks in one process, print them, write Parquet and figure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--numpy-steps", type=int, default=12, help="numpy steps timed per repetition")
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--preset-draws", type=int, default=6, help="tumours of preset paper, at 1 mm")
+    parser.add_argument("--out", type=Path, default=Path("results/benchmarks"))
+    arguments = parser.parse_args()
+    tissue, seed, which = anatomy()
+    theta = Theta.from_voxel(seed, *MEDIUM, tissue.grid)
+    rows = compare(tissue, theta, "medium", arguments.numpy_steps, arguments.repeat)
+    for index, drawn in enumerate(preset_thetas(tissue, arguments.preset_draws)):
+        rows += compare(tissue, drawn, f"paper-{index}", arguments.numpy_steps, max(1, arguments.repeat // 2))
+    rows += bandwidth(tissue, arguments.repeat)
+    rows += scaling(tissue, theta, arguments.repeat)
+    rows += tangents(tissue, theta, arguments.repeat)
+    rows += cuda(tissue, theta, arguments.repeat)
+    table = pd.DataFrame(rows)
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, {numba.get_num_threads()} threads; anatomy: {which}"
+    table["machine"] = machine
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    table.to_parquet(arguments.out / "solver.parquet")
+    draw(table, arguments.out / "solver.png", machine)
+    print(machine)
+    for benchmark, some in table.groupby("benchmark", sort=False):
+        print(f"\n{benchmark}")
+        print(some.drop(columns=["benchmark", "machine"]).dropna(axis=1, how="all").to_string(
+            index=False, float_format=lambda v: f"{v:.3g}"
+        ))  # fmt: skip
+    preset = table[(table.benchmark == "solve") & table.case.str.startswith("paper")]
+    print("\npreset paper, medians over", preset.case.nunique(), "tumours")
+    print(preset.groupby("solver", sort=False)[["seconds", "ratio", "mse"]].median().to_string(
+        float_format=lambda v: f"{v:.3g}"
+    ))  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -285,7 +285,7 @@ def test_moves_continuously_with_the_origin(brain):
         solver.solve(brain, Theta((21.3 + shift, -13.1, 9.2), 8.0, 3.0), schedule=schedule).concentration
         for shift in np.arange(0, 4.0, 0.25)
     ]
-    changes = [np.abs(b - a).max() for a, b in zip(fields[:-1], fields[1:], strict=True)]
+    changes = [np.abs(b - a).max() for a, b in pairwise(fields)]
     assert max(changes) < 3 * np.median(changes)
     tiny = solver.solve(brain, Theta((21.3 + 1e-6, -13.1, 9.2), 8.0, 3.0), schedule=schedule).concentration
     assert np.abs(tiny - fields[0]).max() < 1e-5

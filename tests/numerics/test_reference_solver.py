@@ -61,9 +61,9 @@ def test_equals_plain_numpy(brain, mu_d, mu_rho):
 
 
 def test_pure_diffusion_conserves_mass(brain):
-    theta = Theta((0.0, 0.0, 50.0), 20.0, 0.0)
+    theta = Theta((0.0, 0.0, 50.0), 20.0, 1e-7)
     solver = ReferenceSolver(ReferenceSettings(precision="float64"))
-    start = solver.solve(brain, Theta(theta.origin_mm, 1e-6, 0.0)).volume_mm3
+    start = solver.solve(brain, Theta(theta.origin_mm, 1e-6, 1e-7)).volume_mm3
     assert solver.solve(brain, theta).volume_mm3 == pytest.approx(start, rel=1e-9)
 
 
@@ -73,7 +73,7 @@ def test_heat_kernel():
     centre = tissue.grid.centre_mm
     moments = []
     for mu_d in (1e-6, 5.0):
-        field = ReferenceSolver(ReferenceSettings(precision="float64")).solve(tissue, Theta(tuple(centre), mu_d, 0.0))
+        field = ReferenceSolver(ReferenceSettings(precision="float64")).solve(tissue, Theta(tuple(centre), mu_d, 1e-7))
         profile = field.concentration.sum(axis=(1, 2), dtype=float)
         offsets = np.arange(64) - centre[0]
         moments.append((profile * offsets**2).sum() / profile.sum())

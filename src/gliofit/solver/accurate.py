@@ -32,16 +32,23 @@ class Sensitivity:
     ----------
     solution
         The forward run.
-    box_tangents
-        Derivatives of c with respect to (x, y, z, mu_D, mu_rho) as in ``Theta.to_array``: per mm of the origin in
-        world coordinates, per mm of mu_D, per unit of mu_rho. On the padded box of the domain, shape (5, nx, ny, nz).
     domain
-        That domain.
+        Padded box on which the derivatives are held.
+    stepper
+        Back end that holds them.
     """
 
     solution: Solution
-    box_tangents: NDArray[Any]
     domain: Domain
+    stepper: AbstractStepper
+
+    @cached_property
+    def box_tangents(self) -> NDArray[Any]:
+        """Derivatives of c with respect to (x, y, z, mu_D, mu_rho) as in ``Theta.to_array``, on the padded box.
+
+        Per mm of the origin in world coordinates, per mm of mu_D, per unit of mu_rho; shape (5, nx, ny, nz).
+        """
+        return self.stepper.fields(0)[1:]
 
     @cached_property
     def tangents(self) -> NDArray[Any]:
@@ -109,7 +116,7 @@ class AccurateSolver(AbstractForwardSolver):
             domain, thetas, False, stopping_volumes_mm3 or [None] * len(thetas), schedules or [None] * len(thetas)
         )
         return [
-            self._solution(domain, stepper.fields(index)[0], control, duration_days)
+            self._solution(domain, stepper.concentration(index), control, duration_days)
             for index, control in enumerate(controls)
         ]
 
@@ -133,9 +140,8 @@ class AccurateSolver(AbstractForwardSolver):
         """
         domain = domain_of(tissue, self.settings.precision)
         stepper, controls = self._run(domain, [theta], True, [None], [schedule])
-        fields = stepper.fields(0)
-        solution = self._solution(domain, fields[0], controls[0], duration_days)
-        return Sensitivity(solution, fields[1:], domain)
+        solution = self._solution(domain, stepper.concentration(0), controls[0], duration_days)
+        return Sensitivity(solution, domain, stepper)
 
     def _run(
         self,

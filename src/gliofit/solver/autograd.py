@@ -24,12 +24,12 @@ class _Grow(torch.autograd.Function):
     ) -> torch.Tensor:
         """Solve; with tangents if theta wants a gradient."""
         point = Theta.from_array(theta.detach().cpu().double().numpy())
-        kind = {"dtype": theta.dtype, "device": theta.device}
-        if not ctx.needs_input_grad[0]:
-            return torch.as_tensor(solver.solve(tissue, point, schedule=schedule).concentration, **kind)
-        sensitivity = solver.solve_with_tangents(tissue, point, schedule=schedule)
-        ctx.sensitivity = sensitivity
-        return torch.as_tensor(sensitivity.solution.concentration, **kind)
+        if ctx.needs_input_grad[0]:
+            ctx.sensitivity = solver.solve_with_tangents(tissue, point, schedule=schedule)
+            solution = ctx.sensitivity.solution
+        else:
+            solution = solver.solve(tissue, point, schedule=schedule)
+        return torch.as_tensor(solution.concentration, dtype=theta.dtype, device=theta.device)
 
     @staticmethod
     @once_differentiable

@@ -63,23 +63,24 @@ class Domain:
         """Copy a field (..., nx, ny, nz) of the padded box onto the tissue's grid, zero elsewhere."""
         out = np.zeros((*field.shape[:-3], *self.grid.shape), dtype)
         target, source = self._overlap()
-        out[(..., *target)] = field[(..., *source)]
+        out[target] = field[source]
         return out
 
     def from_grid(self, field: NDArray[Any]) -> NDArray[Any]:
         """Copy a field (..., *grid.shape) onto the padded box, zero where the box leaves the grid."""
         out = np.zeros((*field.shape[:-3], *self.shape), field.dtype)
         target, source = self._overlap()
-        out[(..., *source)] = field[(..., *target)]
+        out[source] = field[target]
         return out
 
-    def _overlap(self) -> tuple[list[slice], list[slice]]:
-        """Where grid and padded box overlap, in the grid and in the box."""
-        target, source = [], []
+    def _overlap(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Where grid and padded box overlap on the last three axes: index of the grid, index of the box."""
+        target: list[Any] = [...]
+        source: list[Any] = [...]
         for start, size, length in zip(self.start, self.shape, self.grid.shape, strict=True):
             target.append(slice(max(0, start), min(length, start + size)))
             source.append(slice(max(0, -start), max(0, -start) + target[-1].stop - target[-1].start))
-        return target, source
+        return tuple(target), tuple(source)
 
 
 def row_spans(occupied: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -126,9 +127,9 @@ def domain_of(tissue: Tissue, precision: str = "float32") -> Domain:
     wm, gm = (np.pad(m[box].astype(precision), 1) for m in (tissue.wm, tissue.gm))
     inside = np.pad(mask[box], 1)
     faces = face_coefficients(wm, gm)
-    outflow = sum(face.astype(np.float32) for face in faces)
+    outflow = np.zeros(inside.shape, np.float32)
     for axis, face in enumerate(faces):
-        outflow += np.roll(face, 1, axis)
+        outflow += face + np.roll(face, 1, axis)
     row_low, row_high = row_spans(inside)
     domain = Domain(
         tissue.grid, np.array(low) - 1, inside, faces, row_low, row_high, float(2 * max(outflow.max(), 1e-6))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from gliofit.settings import Settings
 
@@ -16,15 +17,16 @@ BackendName = Literal["auto", "numba", "torch", "triton"]
 class AccurateSettings(Settings):
     """The ``accurate`` integrator: error-controlled in time, same flux discretisation in space."""
 
-    integrator: Literal["accurate"] = Field("accurate", description="Name of the integrator.")
+    name: Literal["accurate"] = Field("accurate", description="`accurate`, also where no name is given.")
     tolerance: float = Field(
         3e-3, gt=0, le=0.1, description="Relative error (L2) of c aimed at in each time step, by step doubling."
     )
     active: float = Field(
-        1e-7,
+        1e-15,
         ge=0,
         lt=1e-2,
-        description="Concentration above which a voxel is active; work is done there and around, and grows with it.",
+        description="Concentration above which a voxel is active; work is done there and around, and grows with it. "
+        "What lies ahead of a front decides its speed, so this is far below anything visible.",
     )
     precision: Literal["float32", "float64"] = Field("float32", description="Floating type of the field.")
     backend: BackendName = Field(
@@ -35,7 +37,10 @@ class AccurateSettings(Settings):
 class ReferenceSettings(Settings):
     """The ``reference`` integrator: forward Euler in flux form, with the public toolkit's quirks behind named flags."""
 
-    integrator: Literal["reference"] = Field("reference", description="Name of the integrator.")
+    # A section without a name is of `accurate`, so the schema has to ask for this one.
+    model_config = ConfigDict(json_schema_extra={"required": ["name"]})
+
+    name: Literal["reference"] = Field("reference", description="`reference`.")
     mask_seed: bool = Field(
         True,
         description="Set the initial tumour to zero outside white and grey matter; the toolkit lets it grow there.",
@@ -65,5 +70,12 @@ class ReferenceSettings(Settings):
         )
 
 
-#: Settings of any integrator, told apart by ``integrator``.
-IntegratorSettings = Annotated[AccurateSettings | ReferenceSettings, Field(discriminator="integrator")]
+def _named(value: Any) -> Any:
+    """A section without a name is of ``accurate``."""
+    return {"name": "accurate", **value} if isinstance(value, Mapping) else value
+
+
+#: Settings of any integrator, told apart by ``name``.
+IntegratorSettings = Annotated[
+    AccurateSettings | ReferenceSettings, Field(discriminator="name"), BeforeValidator(_named)
+]

@@ -65,6 +65,10 @@ class AbstractStepper(ABC):
     def fields(self, tumour: int) -> NDArray[Any]:
         """Present fields of one tumour on the padded box, shape (F, nx, ny, nz), on the host."""
 
+    def concentration(self, tumour: int) -> NDArray[Any]:
+        """First field of one tumour on the padded box, shape (nx, ny, nz), on the host."""
+        return self.fields(tumour)[0]
+
 
 def reaction_factors(growth: Growth, step: float) -> tuple[float, float]:
     """exp(rho tau) of a reaction step and its derivative with respect to mu_rho."""

@@ -262,13 +262,14 @@ def combine(
                             tangent[a + k] = one - one
             error, norm, total, growth = 0.0, 0.0, 0.0, 0.0
             for k in range(n):
-                d = np.float64(source[a + k]) - np.float64(out[a + k])
+                u = np.float64(source[a + k])
+                d = u - np.float64(out[a + k])
                 v = four_thirds * source[a + k] - third * out[a + k]
                 # Denormal numbers far ahead of the front would slow every later loop.
                 v = v if v > tiny else one - one
                 w = np.float64(v)
                 error += d * d
-                norm += w * w
+                norm += u * u
                 total += w
                 growth += w * (1 - w)
                 out[a + k] = v

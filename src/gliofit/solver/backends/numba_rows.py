@@ -58,6 +58,11 @@ class NumbaStepper(AbstractStepper):
         """See ``AbstractStepper.fields``."""
         return self._tumours[tumour].fields()
 
+    def concentration(self, tumour: int) -> NDArray[Any]:
+        """See ``AbstractStepper.concentration``."""
+        one = self._tumours[tumour]
+        return one.packed.unpack(one.state[0])
+
 
 class _Tumour:
     """State, work buffers and rows of one tumour.
@@ -129,7 +134,8 @@ class _Tumour:
 
         z = step * self.growth.mu_d_mm**2 / self.spacing**2
         scheme = rkl2(z * self.spectral_bound)
-        numba_kernels.strang(
+        run: Any = numba_kernels.strang
+        run(
             source, self.start, self.one, self.two, self.slope, *self.packed.faces,
             self.base, self.length, self.beside, self.slabs, *chunks,
             scheme.stages, self.kind(scheme.w * z), self.kind(2 / self.growth.mu_d_mm),

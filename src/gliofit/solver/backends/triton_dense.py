@@ -1,0 +1,320 @@
+"""CUDA back end: Triton kernels on all tumours of a batch at once, on the tiles that each has reached.
+
+An attempt is one launch per RKL2 stage for all tumours and fields, with the reactions in the first and last stage of
+each diffusion step, then two launches for extrapolation and sums; see ``triton_kernels``. Tumours with shorter steps
+need fewer stages and rest in the others, so that a tumour's result does not depend on the rest of its batch.
+
+Launching some fifty kernels takes longer than small ones run, so launches that come again are captured as a CUDA graph.
+What is fixed in a graph, stages and number of programs, is rounded up, and programs without work return at once; the
+rest is read from device buffers. The host waits once per attempt, for sums and active tiles.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
+
+from gliofit.grid import bounding_box
+from gliofit.solver.backends import choose_backend
+from gliofit.solver.backends.base import AbstractStepper, Attempt, Growth, reaction_factors
+from gliofit.solver.backends.triton_support import interpreted
+from gliofit.solver.domain import Domain
+from gliofit.solver.rkl2 import rkl2
+
+__all__ = ["TritonStepper"]
+
+# Margins around active voxels are rounded up to this, so that tiles, whose upload takes time, change less often.
+_MARGIN_STEP = 8
+# Graphs kept per workspace; each holds some hundred kilobytes of device memory.
+_MOST_GRAPHS = 128
+# Workspaces kept per domain for later solves, which then find their graphs.
+_MOST_FREE = 2
+
+
+class TritonStepper(AbstractStepper):
+    """Steps of a batch of tumours, all at once; see ``AbstractStepper``.
+
+    Each tumour has a list of tiles, those with tissue within the stages of a step from an active voxel. The list only
+    ever grows: whatever was written once is written again in every pass, and all else is zero.
+
+    Parameters
+    ----------
+    domain
+        Where.
+    seeds
+        Initial fields per tumour, shape (B, F, nx, ny, nz) on the padded box; F is 1, or 6 with tangents.
+    growths
+        Growth of each tumour.
+    active
+        Concentration above which a voxel is active.
+
+    Raises
+    ------
+    InputError
+        If there is no CUDA device or no Triton.
+    """
+
+    def __init__(self, domain: Domain, seeds: Sequence[NDArray[Any]], growths: Sequence[Growth], active: float) -> None:
+        choose_backend("triton")
+        self.growths, self.shape = list(growths), domain.shape
+        self.spacing, self.spectral_bound = domain.grid.isotropic_spacing_mm, domain.spectral_bound
+        self.space = _borrow(self, domain, len(seeds), len(seeds[0]))
+        self.space.scalars.here[..., 6] = active
+        for index, seed in enumerate(seeds):
+            self.space.seed(index, seed)
+
+    def attempt(self, steps: Sequence[float]) -> list[Attempt | None]:
+        """See ``AbstractStepper.attempt``."""
+        if not any(step > 0 for step in steps):
+            return [None] * len(steps)
+        space = self.space
+        counts, scalars = space.counts.here, space.scalars.here
+        for index, (step, growth) in enumerate(zip(steps, self.growths, strict=True)):
+            if step <= 0:
+                counts[index] = 0
+                continue
+            for kind, part in enumerate((step, step / 2)):
+                z = part * growth.mu_d_mm**2 / self.spacing**2
+                scheme = rkl2(z * self.spectral_bound)
+                k = scheme.w * z
+                counts[index, 1 + kind] = scheme.stages
+                scalars[index, kind, :4] = k, 2 * k / growth.mu_d_mm, scheme.a, scheme.b
+                scalars[index, kind, 4:6] = reaction_factors(growth, part / 2)
+            # As far as the coarse step or its two halves together can carry cells.
+            space.reach(index, max(int(counts[index, 1]), 2 * int(counts[index, 2])))
+        found = space.run()
+        return [
+            Attempt(float(np.sqrt(error / max(norm, 1e-300))) / 3, float(total), growth.mu_rho**2 * float(rate))
+            if step > 0
+            else None
+            for step, growth, (error, norm, total, rate) in zip(steps, self.growths, found, strict=True)
+        ]
+
+    def accept(self, which: Sequence[bool]) -> None:
+        """See ``AbstractStepper.accept``."""
+        for index, yes in enumerate(which):
+            if yes:
+                self.space.accept(index)
+
+    def totals(self) -> list[Attempt]:
+        """See ``AbstractStepper.totals``."""
+        c = self.space.state[:, 0].flatten(1)
+        sums = torch.stack([c.sum(1, dtype=torch.float64), (c * (1 - c)).sum(1, dtype=torch.float64)], 1).tolist()
+        return [Attempt(0.0, total, g.mu_rho**2 * rate) for (total, rate), g in zip(sums, self.growths, strict=True)]
+
+    def fields(self, tumour: int) -> NDArray[Any]:
+        """See ``AbstractStepper.fields``."""
+        return self.space.fields(tumour, self.shape, len(self.space.state[tumour]))
+
+    def concentration(self, tumour: int) -> NDArray[Any]:
+        """See ``AbstractStepper.concentration``."""
+        return self.space.fields(tumour, self.shape, 1)[0]
+
+
+class _Mirror:
+    """A small array on the host, pinned so that copies need not wait, and the same on the device."""
+
+    def __init__(self, shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> None:
+        self.there = torch.zeros(shape, dtype=kind, device=device)
+        self._here = torch.zeros(shape, dtype=kind, pin_memory=device.type == "cuda")
+        self.here: NDArray[Any] = self._here.numpy()
+
+    def send(self, index: Any = ...) -> None:
+        """Copy to the device."""
+        self.there[index].copy_(self._here[index], non_blocking=True)
+
+    def fetch(self) -> None:
+        """Copy to the host; there once the stream has been waited for."""
+        self._here.copy_(self.there, non_blocking=True)
+
+
+class _Workspace:
+    """Device memory of a batch, its copies on the host, its tiles and its graphs."""
+
+    def __init__(self, domain: Domain, tumours: int, fields: int) -> None:
+        from gliofit.solver.backends.triton_kernels import SCALARS, TILE
+
+        self.on_gpu = not interpreted()
+        self.device = torch.device("cuda" if self.on_gpu else "cpu")
+        self.tile = TILE
+        kind = torch.from_numpy(np.zeros(0, domain.dtype)).dtype
+        box = [-(-n // t) * t for n, t in zip(domain.shape, TILE, strict=True)]
+        self.size = (box[0] * box[1] * box[2], box[1] * box[2], box[2])
+        self.faces = self.zeros((3, *box), kind)
+        for face, source in zip(self.faces, domain.faces, strict=True):
+            face[tuple(slice(n) for n in domain.shape)] = torch.from_numpy(source).to(self.device)
+        self.buffers = self.zeros((5, tumours, fields, *box), kind)
+        self.state, self.coarse, self.start, self.one, self.two = self.buffers
+
+        self.tissue = self.tiles_of(domain.inside)
+        most = self.tissue.size
+        self.counts = _Mirror((tumours, 3), torch.int32, self.device)
+        self.scalars = _Mirror((tumours, 2, SCALARS), kind, self.device)
+        self.tiles = _Mirror((tumours, most), torch.int32, self.device)
+        self.sums = _Mirror((tumours, 4), torch.float64, self.device)
+        self.found = _Mirror((tumours, most), torch.int8, self.device)
+        self.partial = torch.zeros((tumours, 4, most), dtype=torch.float64, device=self.device)
+        self.graphs: dict[tuple[int, int, int], Any] = {}
+        self.clear()
+
+    def zeros(self, shape: tuple[int, ...], kind: torch.dtype) -> torch.Tensor:
+        """Zeros on the device, with a slab of zeros before and after, since kernels read neighbours unasked."""
+        guard, length = self.size[1], int(np.prod(shape))
+        return torch.zeros(length + 2 * guard, dtype=kind, device=self.device)[guard : guard + length].view(shape)
+
+    def clear(self) -> None:
+        """Make everything zero for new tumours."""
+        self.buffers.zero_()
+        self.counts.here[:] = 0
+        self.found.there.zero_()
+        tumours = len(self.state)
+        self.active = np.zeros((tumours, *self.tissue.shape), bool)
+        self.reached = np.zeros_like(self.active)
+        self.length = [0] * tumours
+        self.margin = [0] * tumours
+
+    def tiles_of(self, voxels: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Tiles that hold any of the voxels of a box."""
+        out = np.zeros([-(-n // t) for n, t in zip(voxels.shape, self.tile, strict=True)], bool)
+        places = np.unravel_index(np.flatnonzero(voxels), voxels.shape)
+        out[tuple(place // t for place, t in zip(places, self.tile, strict=True))] = True
+        return out
+
+    def seed(self, tumour: int, fields: NDArray[Any]) -> None:
+        """Set the initial fields of a tumour. Tangents are zero wherever c is, since it is nowhere negative."""
+        occupied = fields[0] != 0
+        box = (slice(None), *bounding_box(occupied))
+        values = torch.from_numpy(np.ascontiguousarray(fields[box])).to(self.state.dtype)
+        self.state[tumour][box] = values.to(self.device)
+        self.active[tumour] = self.tiles_of(occupied)
+
+    def reach(self, tumour: int, margin: int) -> None:
+        """Extend the tiles of a tumour to ``margin`` voxels around its active tiles."""
+        margin = -(-margin // _MARGIN_STEP) * _MARGIN_STEP
+        if margin > self.margin[tumour]:
+            self.margin[tumour] = margin
+            width = [2 * -(-margin // t) + 1 for t in self.tile]
+            near = maximum_filter(self.active[tumour], width, mode="constant") & self.tissue
+            if (near & ~self.reached[tumour]).any():
+                self.reached[tumour] |= near
+                listed = np.flatnonzero(self.reached[tumour])
+                self.length[tumour] = len(listed)
+                self.tiles.here[tumour, : len(listed)] = listed
+                self.tiles.send(tumour)
+        self.counts.here[tumour, 0] = self.length[tumour]
+
+    def accept(self, tumour: int) -> None:
+        """Make the last attempt of a tumour its state."""
+        box = self.voxels_of(self.reached[tumour])
+        self.state[tumour][box] = self.coarse[tumour][box]
+        active = self.found.here[tumour].reshape(self.tissue.shape) != 0
+        if (active != self.active[tumour]).any():
+            self.active[tumour], self.margin[tumour] = active, 0
+
+    def voxels_of(self, tiles: NDArray[np.bool_]) -> tuple[slice, ...]:
+        """Box of voxels, of all fields, that holds the tiles."""
+        box = bounding_box(tiles)
+        return (slice(None), *(slice(s.start * t, s.stop * t) for s, t in zip(box, self.tile, strict=True)))
+
+    def fields(self, tumour: int, shape: tuple[int, int, int], count: int) -> NDArray[Any]:
+        """First ``count`` present fields of a tumour on a box of the given shape."""
+        box = self.voxels_of(self.reached[tumour] | self.active[tumour])
+        values = self.state[tumour, :count][box].contiguous().cpu().numpy()
+        out = np.zeros((len(values), *shape), values.dtype)
+        out[box] = values[tuple(slice(n) for n in out[box].shape)]
+        return out
+
+    def run(self) -> NDArray[np.float64]:
+        """Try a step of all tumours that have tiles: into ``coarse`` and ``found``.
+
+        Returns
+        -------
+        Per tumour the sums of (fine - coarse)^2, fine^2, c and c (1 - c) of c extrapolated, shape (B, 4).
+        """
+        most = self.counts.here.max(0).tolist()
+        launched = min(_rounded_up(most[0]), self.tissue.size)
+        key = (launched, _odd(_rounded_up(most[1])), _odd(_rounded_up(most[2])))
+        self.counts.send()
+        self.scalars.send()
+        if not self.on_gpu:
+            self.launch(*key)
+        elif key not in self.graphs:
+            # The first time also compiles and loads kernels, which must not happen in a capture.
+            self.launch(*key)
+            self.graphs[key] = None
+            if len(self.graphs) > _MOST_GRAPHS:
+                del self.graphs[next(iter(self.graphs))]
+        else:
+            if self.graphs[key] is None:
+                self.graphs[key] = graph = torch.cuda.CUDAGraph()
+                with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+                    self.launch(*key)
+            self.graphs[key].replay()
+        self.sums.fetch()
+        self.found.fetch()
+        if self.on_gpu:
+            torch.cuda.current_stream().synchronize()
+        return self.sums.here
+
+    def launch(self, launched: int, coarse_stages: int, fine_stages: int) -> None:
+        """Queue the kernels of one attempt, with ``launched`` programs per tumour."""
+        from gliofit.solver.backends import triton_kernels as kernels
+
+        tumours, fields = self.state.shape[:2]
+        grid, most = (launched, tumours), self.tissue.size
+        known = (*self.faces, self.tiles.there, self.counts.there, self.scalars.there)
+
+        def strang(source: torch.Tensor, one: torch.Tensor, two: torch.Tensor, stages: int, fine: bool) -> None:
+            """Take a step from ``source`` into ``one``; ``two``, which may be ``source``, is work space."""
+            size = (most, *self.size)
+            kernels.first_stage[grid](source, self.start, one, *known, int(fine), *size, FIELDS=fields)
+            now, last = one, self.start
+            for stage in range(2, stages + 1):
+                out = two if stage % 2 == 0 else one
+                kernels.later_stage[grid](now, last, self.start, out, *known, int(fine), stage, *size, FIELDS=fields)
+                now, last = out, now
+
+        strang(self.state, self.coarse, self.one, coarse_stages, False)
+        strang(self.state, self.one, self.two, fine_stages, True)
+        strang(self.one, self.two, self.one, fine_stages, True)
+        kernels.combine[grid](
+            self.coarse, self.two, *known[3:], self.partial, self.found.there, most, *self.size, FIELDS=fields
+        )
+        kernels.add_up[(4, tumours)](self.partial, self.sums.there, launched, most)
+
+
+def _rounded_up(count: int) -> int:
+    """Next number with at most three leading binary digits, so that few counts occur: at most a quarter too much."""
+    unit = 1 << max(0, count.bit_length() - 3)
+    return -(-count // unit) * unit
+
+
+def _odd(count: int) -> int:
+    return count + 1 - count % 2
+
+
+_FREE: weakref.WeakKeyDictionary[Domain, list[_Workspace]] = weakref.WeakKeyDictionary()
+
+
+def _borrow(stepper: TritonStepper, domain: Domain, tumours: int, fields: int) -> _Workspace:
+    """Workspace of a domain, one that is free or a new one, until the stepper is gone."""
+    free = _FREE.setdefault(domain, [])
+    space = next((s for s in free if s.state.shape[:2] == (tumours, fields)), None)
+    if space is None:
+        space = _Workspace(domain, tumours, fields)
+    else:
+        free.remove(space)
+        space.clear()
+    weakref.finalize(stepper, _give_back, free, space).atexit = False
+    return space
+
+
+def _give_back(free: list[_Workspace], space: _Workspace) -> None:
+    free.append(space)
+    del free[:-_MOST_FREE]
