@@ -5,6 +5,7 @@ Bad input ends with exit code 2 and one line on stderr that names the file and t
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from enum import StrEnum
@@ -16,6 +17,7 @@ import typer
 from gliofit.errors import InputError
 
 if TYPE_CHECKING:
+    from gliofit.solver.base import AbstractForwardSolver
     from gliofit.tissue import Tissue
 
 __all__ = ["app", "main"]
@@ -33,14 +35,17 @@ app = typer.Typer(
 class Integrator(StrEnum):
     """Forward integrators."""
 
+    ACCURATE = "accurate"
     REFERENCE = "reference"
 
 
 class Backend(StrEnum):
-    """Where a solver runs."""
+    """What the accurate integrator runs on."""
 
     AUTO = "auto"
     NUMBA = "numba"
+    TORCH = "torch"
+    TRITON = "triton"
 
 
 TissueOption = Annotated[
@@ -73,6 +78,23 @@ def _read_tissue(tissue: Path | None, wm: Path | None, gm: Path | None) -> Tissu
     raise InputError("tissue", "needs one source", "give either --tissue, or --wm and --gm")
 
 
+def _make_solver(integrator: Integrator, backend: Backend) -> AbstractForwardSolver:
+    from gliofit.solver.registry import make_solver
+    from gliofit.solver.settings import AccurateSettings, ReferenceSettings
+
+    if integrator is Integrator.REFERENCE:
+        if backend not in (Backend.AUTO, Backend.NUMBA):
+            raise InputError(
+                f"--backend {backend}", "the reference integrator runs on the CPU only",
+                "leave --backend out, or use --integrator accurate",
+            )  # fmt: skip
+        return make_solver(ReferenceSettings())
+    from gliofit.solver.backends import choose_backend
+
+    # Here rather than in the solver, so that a back end that cannot run is told before anything is read.
+    return make_solver(AccurateSettings(backend=choose_backend(backend.value)))
+
+
 def _nifti(path: Path, option: str) -> Path:
     if not path.name.endswith((".nii", ".nii.gz")):
         raise InputError(path, f"{option} is no NIfTI name", "end it in .nii or .nii.gz")
@@ -88,26 +110,34 @@ def solve(
     tissue: TissueOption = None,
     wm: WhiteOption = None,
     gm: GreyOption = None,
-    integrator: Annotated[Integrator, typer.Option(help="Forward integrator.")] = Integrator.REFERENCE,
-    backend: Annotated[Backend, typer.Option(help="Back end of the integrator.")] = Backend.AUTO,
+    integrator: Annotated[
+        Integrator, typer.Option(help="accurate: error-controlled. reference: the public toolkit's scheme.")
+    ] = Integrator.ACCURATE,
+    backend: Annotated[
+        Backend, typer.Option(help="numba: CPU. triton: CUDA. torch: either, slow. auto: triton where there is CUDA.")
+    ] = Backend.AUTO,
     threads: ThreadsOption = None,
 ) -> None:
     """Grow one tumour on a brain and write its concentration."""
     _set_threads(threads)
-    import numpy as np
-
     from gliofit.io import write_volume
-    from gliofit.solver.reference import ReferenceSolver
     from gliofit.theta import Theta
 
     _nifti(out, "--out")
-    if not (np.isfinite([*seed, mu_d, mu_rho]).all() and mu_d > 0 and mu_rho > 0):
-        raise InputError("--mu-d, --mu-rho, --seed", "not finite and positive", "give mu_D in mm and mu_rho above zero")
+    for option, value in (("--mu-d", mu_d), ("--mu-rho", mu_rho)):
+        if not (math.isfinite(value) and value > 0):
+            raise InputError(option, f"is {value:g}", "give a number above zero")
+    if not all(map(math.isfinite, seed)):
+        raise InputError("--seed", "is not finite", "give three voxel indices")
+    solver = _make_solver(integrator, backend)
     brain = _read_tissue(tissue, wm, gm)
-    solver = {Integrator.REFERENCE: ReferenceSolver}[integrator]()
     solution = solver.solve(brain, Theta.from_voxel(seed, mu_d, mu_rho, brain.grid))
     write_volume(out, solution.volume)
-    typer.echo(f"{out}: {solution.volume_mm3 / 1000:.1f} cc of tumour cells after {solution.steps} steps")
+    estimate = solution.error_estimate
+    typer.echo(
+        f"{out}: {solution.volume_mm3 / 1000:.1f} cc of tumour cells; integrator {integrator}, {solution.steps} steps, "
+        + ("no error estimate" if estimate is None else f"estimated error {100 * estimate:.2g} %")
+    )
 
 
 @app.command()

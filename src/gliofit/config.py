@@ -133,15 +133,25 @@ def _as_input_error(error: ValidationError) -> InputError:
     """Turn the first of pydantic's complaints into one line that names the mend."""
     # Unknown keys first: a misspelt key often also shows up as a missing one.
     first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
-    parts = [str(part) for part in first["loc"]]
-    key = ".".join(parts)
+    section, models, alternatives = _section_of([str(part) for part in first["loc"]])
+    unknown = str(first["loc"][-1]) if first["loc"] else ""
+    parent = ".".join(section)
+    key = ".".join([*section, unknown])
     if first["type"] != "extra_forbidden":
         return InputError(f"config key '{key}'", _complaint(first), "see config/README.md for what it may be")
-    siblings = _keys_beside(parts)
-    close = difflib.get_close_matches(parts[-1], siblings, n=1, cutoff=0.5)
-    parent = ".".join(parts[:-1])
+    siblings = sorted({name for model in models for name in model.model_fields})
+    for other in alternatives:
+        if unknown in other.model_fields:
+            problem = " or ".join(f"`{_discriminator(model)}`" for model in models)
+            return InputError(
+                f"config key '{key}'",
+                f"is unknown with {problem}",
+                f"add `{_discriminator(other)}` to '{parent}', or remove the key",
+            )
+    everything = siblings + [name for other in alternatives for name in other.model_fields]
+    close = difflib.get_close_matches(unknown, everything, n=1, cutoff=0.5)
     if close:
-        mend = f"did you mean '{'.'.join([*parts[:-1], close[0]])}'?"
+        mend = f"did you mean '{'.'.join([*section, close[0]])}'?"
     elif siblings:
         mend = f"valid keys {'in ' + repr(parent) if parent else 'at the top'} are {', '.join(siblings)}"
     else:
@@ -167,14 +177,31 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models_in(argument)
 
 
-def _keys_beside(parts: list[str]) -> list[str]:
-    """Valid keys in the section that the last of ``parts`` was found in."""
+def _section_of(parts: list[str]) -> tuple[list[str], list[type[BaseModel]], list[type[BaseModel]]]:
+    """Where pydantic found the last of ``parts``.
+
+    Returns
+    -------
+    The section's key, without the tags that pydantic adds for alternatives of a union; the settings that the section
+    may be of; and its alternatives, which another tag would have chosen.
+    """
+    section: list[str] = []
     models: list[type[BaseModel]] = [Config]
+    alternatives: list[type[BaseModel]] = []
+    free_name = False
     for part in parts[:-1]:
+        tagged = [model for model in models if (_discriminator(model) or "").endswith(f": {part}")]
+        if tagged and not free_name:
+            alternatives = [model for model in models if model not in tagged]
+            models = tagged
+            continue
+        section.append(part)
         named = [model.model_fields[part].annotation for model in models if part in model.model_fields]
-        # A part that is no field is a free name (of a method, say) or an alternative of a union: stay where we are.
-        models = [inner for annotation in named for inner in _models_in(annotation)] or models
-    return sorted({name for model in models for name in model.model_fields})
+        # A part that is no field is the name of a method, say, or a place in a list: stay where we are.
+        if named and not free_name:
+            models, alternatives = [inner for annotation in named for inner in _models_in(annotation)], []
+        free_name = not free_name and any(_is_mapping(annotation) for annotation in named)
+    return section, models, alternatives
 
 
 def describe_keys(model: type[BaseModel] = Config, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
@@ -185,12 +212,13 @@ def describe_keys(model: type[BaseModel] = Config, prefix: str = "") -> Iterator
         mapping = _is_mapping(field.annotation)
         yield key, _type_text(field), _default_text(field), field.description or ""
         for child in inner:
-            below = f"<{_discriminator(child) or 'name'}>." if mapping else ""
+            tag = _discriminator(child)
+            below = f"<{tag or 'name'}>." if mapping else f"<{tag}>." if tag and len(inner) > 1 else ""
             yield from describe_keys(child, f"{key}.{below}")
 
 
 def _discriminator(model: type[BaseModel]) -> str | None:
-    """What tells a model from its alternatives in a mapping: the only value that its first key may have."""
+    """What tells a model from its alternatives: the only value that its first key may have."""
     first = next(iter(model.model_fields.values()))
     values = typing.get_args(first.annotation) if typing.get_origin(first.annotation) is Literal else ()
     return f"{next(iter(model.model_fields))}: {values[0]}" if len(values) == 1 else None

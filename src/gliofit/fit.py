@@ -145,7 +145,7 @@ def fit_files(
         mask = observation.masks.whole if isinstance(observation, SegmentationObservation) else None
         plot_summary(
             temporary / "summary.png", tissue, final.concentration, observation.concentration, mask,
-            inversion.trace, _facts(row),
+            inversion.trace, _facts(row) | {"final run": f"integrator {final.row['integrator']}"},
         )  # fmt: skip
         out_dir.mkdir(exist_ok=True)
         for path in temporary.iterdir():

@@ -13,6 +13,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pandas as pd
+from nibabel.openers import ImageOpener
 from numpy.typing import DTypeLike
 
 from gliofit.errors import InputError
@@ -54,11 +55,13 @@ def read_volume(path: str | Path, dtype: DTypeLike | None = None) -> Volume:
     Raises
     ------
     InputError
-        If the file is missing, is no readable image, is not 3-D, or has values that are not finite.
+        If the file is missing, is no readable image, is not 3-D, has values that are not finite, or a header with
+        spacings that are not positive.
     """
     path = Path(path)
     if not path.is_file():
         raise InputError(path, "file not found", "check the path")
+    _check_spacing(path)
     try:
         image: Any = nib.load(path)
         data = np.asanyarray(image.dataobj)
@@ -77,6 +80,22 @@ def read_volume(path: str | Path, dtype: DTypeLike | None = None) -> Volume:
     except InputError as error:
         raise InputError(path, error.problem, error.mend) from error
     return Volume(np.ascontiguousarray(data), grid)
+
+
+def _check_spacing(path: Path) -> None:
+    """Refuse a NIfTI header with spacings that are not positive, which nibabel would replace by 1 or their size."""
+    for kind in (nib.Nifti1Header, nib.Nifti2Header):
+        try:
+            with ImageOpener(str(path)) as file:
+                header = kind(file.read(kind.template_dtype.itemsize), check=False)
+        except Exception:  # noqa: BLE001 - no NIfTI: whatever it is, the reader says so
+            continue
+        if int(header["sizeof_hdr"]) != kind.sizeof_hdr:
+            continue
+        spacing = [float(value) for value in header["pixdim"][1:4]]
+        if not all(np.isfinite(value) and value > 0 for value in spacing):
+            shown = ", ".join(f"{value:g}" for value in spacing)
+            raise InputError(path, f"its header has the spacing {shown} mm", "write positive spacings into the header")
 
 
 def write_volume(path: str | Path, volume: Volume) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -88,12 +89,13 @@ class Tissue:
             write_volume(Path(folder) / f"{name}.nii.gz", Volume(getattr(self, name), self.grid))
         write_volume(Path(folder) / "labels.nii.gz", Volume(self.labels, self.grid))
 
-    @property
+    @cached_property
     def labels(self) -> NDArray[np.uint8]:
         """Label map: the largest of the three fractions; background where all together are below one half."""
         stack = np.stack([self.csf, self.gm, self.wm])
         labels = (stack.argmax(axis=0) + 1).astype(np.uint8)
         labels[stack.sum(axis=0) < 0.5] = TissueLabel.BACKGROUND
+        labels.setflags(write=False)
         return labels
 
     @property

@@ -168,6 +168,10 @@ def test_tables_and_figures_are_there(results: Path) -> None:
         for suffix in ("png", "svg"):
             assert (results / f"publish/figures/figure{number}.{suffix}").stat().st_size > 5000
     assert "racle" in (results / "publish/tables/table2.md").read_text()
+    for number in (1, 2, 3):
+        # Phantom patients are simulated too.
+        note = "Forward integrators – simulated data: accurate; final runs: accurate."
+        assert note in (results / f"publish/tables/table{number}.md").read_text()
 
 
 def test_results_have_sidecars_without_machine_paths(folder: Path, results: Path) -> None:

@@ -14,6 +14,7 @@ import yaml
 from gliofit.config import Config, describe_keys, load_config, read_config
 from gliofit.errors import InputError
 from gliofit.generate import generated_files
+from gliofit.solver.settings import AccurateSettings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIGS = [*sorted((REPOSITORY / "config").glob("*.yaml")), REPOSITORY / "tests/e2e/smoke.yaml"]
@@ -52,6 +53,26 @@ def test_every_key_is_described() -> None:
         ({"train": {"models": {"x": {"architectur": "y"}}}}, "architectur", "train.models.x.architecture"),
         ({"invert": {"methods": {"direct": {"inverter": "direct", "orign": "free"}}}}, "orign", "origin"),
         ({"patients": {"sources": "here"}}, "patients.sources", "patients.source"),
+        (
+            {"forward": {"integrator": {"max_reaction_step": 0.2}}},
+            "'forward.integrator.max_reaction_step': is unknown with `name: accurate`",
+            "add `name: reference` to 'forward.integrator'",
+        ),
+        (
+            {"simulate": {"integrator": {"name": "reference", "tolerance": 0.1}}},
+            "'simulate.integrator.tolerance': is unknown with `name: reference`",
+            "add `name: accurate` to 'simulate.integrator'",
+        ),
+        (
+            {"invert": {"methods": {"a": {"inverter": "cmaes-solver", "integrator": {"mask_seed": False}}}}},
+            "'invert.methods.a.integrator.mask_seed'",
+            "add `name: reference` to 'invert.methods.a.integrator'",
+        ),
+        (
+            {"forward": {"integrator": {"tolerence": 0.1}}},
+            "forward.integrator.tolerence",
+            "forward.integrator.tolerance",
+        ),
     ],
 )
 def test_unknown_key_is_refused_with_the_nearest_one(raw: dict[str, Any], named: str, mend: str) -> None:
@@ -70,6 +91,15 @@ def test_unknown_key_is_refused_with_the_nearest_one(raw: dict[str, Any], named:
         ({"simulate": {"samples_per_shard": 0}}, ["simulate.samples_per_shard", "greater than or equal to 1"]),
         ({"tissue": "both"}, ["tissue", "labels", "probabilities"]),
         ({"run": "a/b"}, ["run"]),
+        ({"forward": {"integrator": {"name": "exact"}}}, ["forward.integrator", "exact", "accurate", "reference"]),
+        (
+            {"forward": {"integrator": {"tolerance": 5}}},
+            ["'forward.integrator.tolerance'", "less than or equal to 0.1"],
+        ),
+        (
+            {"invert": {"methods": {"direct": {"inverter": "cmaes-solver", "popsize": 2}}}},
+            ["'invert.methods.direct.popsize'", "greater than or equal to 4"],
+        ),
         ({"cohorts": []}, ["cohorts"]),
         ({"train": {"crop": {"spacing_mm": "1e-3"}}}, []),
         ({"invert": {"methods": {"a": {"inverter": "nothing"}}}}, ["nothing", "cmaes-solver"]),
@@ -84,6 +114,24 @@ def test_wrong_value_is_named(raw: dict[str, Any], parts: list[str]) -> None:
     with pytest.raises(InputError) as caught:
         load_config(raw)
     assert all(part in str(caught.value) for part in parts), str(caught.value)
+
+
+def test_an_integrator_without_a_name_is_accurate() -> None:
+    config = load_config({"forward": {"integrator": {"tolerance": 0.01}}, "simulate": {"integrator": {}}})
+    assert config.forward.integrator == AccurateSettings(tolerance=0.01)
+    assert config.simulate.integrator == AccurateSettings()
+    schema = json.loads((REPOSITORY / "workflow/schemas/config.schema.json").read_text())
+    for section in ({}, {"precision": "float64"}, {"name": "reference", "mask_seed": False}):
+        jsonschema.validate({"forward": {"integrator": section}}, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"forward": {"integrator": {"mask_seed": False}}}, schema)
+
+
+def test_integrators_of_the_shipped_configurations() -> None:
+    for name, expected in {"demo": "accurate", "brats": "accurate", "paper": "reference"}.items():
+        config = read_config(REPOSITORY / f"config/{name}.yaml")
+        found = {config.simulate.integrator.name, config.forward.integrator.name}
+        assert found | {config.invert.methods["cmaes-solver"].integrator.name} == {expected}
 
 
 def test_configuration_survives_json() -> None:

@@ -49,6 +49,22 @@ def test_dry_run(snakemake: Snakemake, patients: Path, config: str, profile: str
         assert found["simulate_shard"] == 280 + 10 + 5
 
 
+def test_shards_take_all_cores_and_a_gpu_where_the_integrator_can_use_one(snakemake: Snakemake) -> None:
+    def shards(*arguments: str) -> str:
+        result = snakemake("simulate_all", "--dry-run", *arguments)
+        assert result.returncode == 0, result.stdout
+        return "".join(re.findall(r"^rule simulate_shard:\n(?:    .*\n)+", result.stdout, flags=re.MULTILINE))
+
+    found = shards("--cores", "16")
+    # 24 samples for training and validation, 6 in the test shard.
+    assert re.findall(r"threads: (\d+)", found).count("16") == 3
+    assert "threads: 6" in found
+    assert "gpu=1" in found
+    found = shards("--cores", "2", "--config", 'simulate={"integrator": {"name": "reference"}}')
+    assert set(re.findall(r"threads: (\d+)", found)) == {"2"}
+    assert "gpu=0" in found
+
+
 @pytest.mark.parametrize(
     ("target", "last"),
     [

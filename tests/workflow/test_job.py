@@ -32,6 +32,7 @@ with job(snakemake) as run:
     import os, sys, warnings
     assert not {"torch", "numba", "numpy"} & set(sys.modules), "imported before the thread counts were set"
     assert {os.environ[name] for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS")} == {"2"}
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "", "a job that asked for no GPU sees one"
     assert run.seed == 3 and run.device == "cpu" and str(run.folder) == "out"
     print("printed")
     warnings.warn("warned")

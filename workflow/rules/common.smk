@@ -76,6 +76,7 @@ def pilot_settings():
         "validation_shards",
         "test_cases",
         "spacing_mm",
+        "batch_size",
     }
     return CONFIG.simulate.model_dump(mode="json", exclude=counts)
 
@@ -116,6 +117,35 @@ def method_settings(wildcards):
 def tissue_kind(wildcards):
     """Synthetic tumours grew in the fractions that averaging the atlas gave; patients have what the config says."""
     return "probabilities" if wildcards.cohort == "synthetic" else CONFIG.tissue
+
+
+# ------------------------------------------------------------------------------------------- cores and GPUs of jobs
+
+
+def cores_of_shard(wildcards):
+    """All cores, as far as there are samples for them; 8 on a cluster, where nobody knows how many there are."""
+    try:
+        cores = workflow.cores
+    except WorkflowError:
+        cores = 8
+    return min(cores, CONFIG.simulate.samples_in(wildcards.shard))
+
+
+def gpus_of_integrator(integrator, backends=("triton",)):
+    """One GPU for the accurate integrator with one of these back ends; jobs of single tumours need not have one."""
+    return int(integrator.name == "accurate" and integrator.backend in backends)
+
+
+def gpus_of_shard(wildcards):
+    """One GPU, where there is one, unless the integrator is for CPUs only."""
+    return gpus_of_integrator(CONFIG.simulate.integrator, ("auto", "torch", "triton"))
+
+
+def gpus_of_method(wildcards):
+    """One GPU for methods with large networks; small ones are as fast on a core of the CPU."""
+    large = bool(CONFIG.networks_of(wildcards.method)) and CONFIG.train.crop.size > 48
+    integrator = getattr(CONFIG.invert.methods[wildcards.method], "integrator", None)
+    return int(large or (integrator is not None and gpus_of_integrator(integrator) > 0))
 
 
 # ------------------------------------------------------------------------------------------------------ files of jobs
@@ -229,11 +259,6 @@ def networks_of_method(wildcards):
     """Weights of the trained networks a method needs."""
     roles = CONFIG.networks_of(wildcards.method)
     return {role: f"<results>/train/{model}/weights.safetensors" for role, model in roles.items()}
-
-
-def gpus_of_method(wildcards):
-    """One GPU for methods with large networks; small ones are as fast on a core of the CPU."""
-    return int(bool(CONFIG.networks_of(wildcards.method)) and CONFIG.train.crop.size > 48)
 
 
 def networks_in_use():

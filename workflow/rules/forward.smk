@@ -13,9 +13,10 @@ rule run_forward:
     benchmark:
         "<benchmarks>/forward/run_forward/{cohort}/{case}/{estimate}.tsv"
     conda:
-        "../../envs/core.yaml"
+        "../../envs/torch.yaml"
     threads: 1
     resources:
+        gpu=gpus_of_integrator(CONFIG.forward.integrator),
         mem_mb=4000,
         runtime=60,
     params:

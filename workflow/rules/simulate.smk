@@ -44,9 +44,10 @@ rule report_pilot:
     benchmark:
         "<benchmarks>/simulate/report_pilot.tsv"
     conda:
-        "../../envs/core.yaml"
+        "../../envs/torch.yaml"
     threads: 1
     resources:
+        gpu=gpus_of_integrator(CONFIG.simulate.integrator),
         mem_mb=4000,
         runtime=60,
     params:
@@ -71,10 +72,11 @@ rule simulate_shard:
     benchmark:
         "<benchmarks>/simulate/simulate_shard/{shard}.tsv"
     conda:
-        "../../envs/core.yaml"
-    threads: 1
+        "../../envs/torch.yaml"
+    threads: cores_of_shard
     resources:
-        mem_mb=4000,
+        gpu=gpus_of_shard,
+        mem_mb=8000,
         runtime=240,
     params:
         settings=shard_settings,

@@ -14,4 +14,5 @@ with job(snakemake) as run:
 
     tissue = Tissue.load(Path(run.input.wm).parent, "probabilities")
     settings = SimulateSettings(**run.params.settings)
-    simulate_shard(tissue, run.wildcards.shard, settings, run.seed, run.folder, run.progress("samples"))
+    progress = run.progress("samples")
+    simulate_shard(tissue, run.wildcards.shard, settings, run.seed, run.folder, progress, run.threads)

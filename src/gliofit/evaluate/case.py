@@ -52,6 +52,8 @@ METRICS = (
 _EXTRAS = (
     "role",
     "observation",
+    "data_integrator",
+    "final_integrator",
     "origin_error_fraction",
     "forward_wall_seconds",
     "total_wall_seconds",
@@ -71,7 +73,7 @@ _EXTRAS = (
 METRICS_COLUMNS = (*IDENTITY, *METRICS, *_EXTRAS)
 CURVE_COLUMNS = ("run", "cohort", "case", "method", "threshold", "dice_whole", "dice_core")
 
-_TEXT = ("role", "observation", "chosen")
+_TEXT = ("role", "observation", "data_integrator", "final_integrator", "chosen")
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +87,7 @@ class _Target:
     core: NDArray[np.bool_] | None
     theta: Theta | None
     truth: Volume | None
+    integrator: str | None = None
     message: str = ""
 
 
@@ -152,6 +155,7 @@ def evaluate_case(
         row: dict[str, Any] = {"run": run, "cohort": cohort, "case": case, "method": method, "seed": seed}
         row |= _describe_run(folder, Path(invert_dirs[method]) if method in invert_dirs else None, target.grid)
         is_reference = cohort != "synthetic" and method == settings.reference_method
+        row["data_integrator"] = target.integrator
         row["role"] = "oracle" if method == ORACLE else "reference" if is_reference else "method"
         if target.message and not is_reference:
             row["message"] = "; ".join(text for text in (row["message"], target.message) if text)
@@ -191,7 +195,7 @@ def _load_target(
     target = _Target(labels.data >= TissueLabel.GREY_MATTER, labels.grid, None, None, None, None, None)
     field = _read_field(Path(reference), target) if reference is not None else None
     truth = _read_field(Path(truth_concentration), target) if truth_concentration is not None else None
-    theta = _read_truth(Path(truth_table)) if truth_table is not None else None
+    theta, integrator = _read_truth(Path(truth_table)) if truth_table is not None else (None, None)
     whole = core = None
     if cohort != "synthetic":
         path = case_dir / "segmentation.nii.gz"
@@ -205,7 +209,7 @@ def _load_target(
             raise InputError(str(reference), "holds no tumour in grey or white matter", "simulate the case again")
         # The reference method failed on this patient: there is nothing to measure a distance from.
         field, message = None, "no reference concentration to compare with"
-    return _Target(target.mask, target.grid, field, whole, core, theta, truth, message)
+    return _Target(target.mask, target.grid, field, whole, core, theta, truth, integrator, message)
 
 
 def _read_field(path: Path, target: _Target) -> Volume:
@@ -218,17 +222,18 @@ def _read_field(path: Path, target: _Target) -> Volume:
     return Volume(np.where(target.mask, volume.data, np.float32(0)), target.grid)
 
 
-def _read_truth(path: Path) -> Theta:
-    """True parameters of a case."""
+def _read_truth(path: Path) -> tuple[Theta, str | None]:
+    """True parameters of a case, and the integrator that made it."""
     row = read_table(path).iloc[0]
-    return Theta((row["origin_x_mm"], row["origin_y_mm"], row["origin_z_mm"]), row["mu_d_mm"], row["mu_rho"])
+    theta = Theta((row["origin_x_mm"], row["origin_y_mm"], row["origin_z_mm"]), row["mu_d_mm"], row["mu_rho"])
+    return theta, _text(row.get("integrator"))
 
 
 def _describe_run(forward_dir: Path, invert_dir: Path | None, grid: Grid) -> dict[str, Any]:
     """What the tables of the inversion and of the final forward run say about an estimate."""
     forward = read_table(forward_dir / "forward.parquet").iloc[0]
     seconds = float(forward.get("wall_seconds", np.nan))
-    row: dict[str, Any] = {"forward_wall_seconds": seconds}
+    row: dict[str, Any] = {"forward_wall_seconds": seconds, "final_integrator": _text(forward.get("integrator"))}
     tables = [forward]
     if invert_dir is None:
         row["total_wall_seconds"] = seconds

@@ -15,7 +15,7 @@ from gliofit.forward.settings import ForwardSettings
 from gliofit.grid import Volume
 from gliofit.io import read_table, write_table, write_volume
 from gliofit.labels import TissueLabel
-from gliofit.solver.reference import ReferenceSolver
+from gliofit.solver.registry import make_solver
 from gliofit.theta import Theta
 from gliofit.tissue import Tissue, TissueKind
 
@@ -32,29 +32,30 @@ class FinalRun:
     row: dict[str, Any]
 
 
-def _empty(tissue: Tissue, message: str) -> FinalRun:
+def _empty(tissue: Tissue, settings: ForwardSettings, message: str) -> FinalRun:
     """A run that could not be made: an all-zero volume, and a row that says so and why."""
     volume = Volume(np.zeros(tissue.grid.shape, np.float32), tissue.grid)
     row = {
-        "status": "failed", "message": message, "steps": 0, "final_time_days": np.nan, "volume_mm3": np.nan,
-        "wall_seconds": np.nan,
+        "status": "failed", "message": message, "integrator": settings.integrator.name, "steps": 0,
+        "error_estimate": np.nan, "final_time_days": np.nan, "volume_mm3": np.nan, "wall_seconds": np.nan,
     }  # fmt: skip
     return FinalRun(volume, row)
 
 
 def final_run(tissue: Tissue, theta: Theta, settings: ForwardSettings) -> FinalRun:
     """Grow the tumour of ``theta`` on ``tissue``; a seed outside tissue gives a row with status ``failed``."""
-    solver = ReferenceSolver(settings.integrator)
+    solver = make_solver(settings.integrator)
     begin = time.perf_counter()
     try:
         solution = solver.solve(tissue, theta)
     except SeedOutsideTissueError as error:
-        return _empty(tissue, str(error))
+        return _empty(tissue, settings, str(error))
     seconds = time.perf_counter() - begin
     field = np.where(tissue.labels >= TissueLabel.GREY_MATTER, np.clip(solution.concentration, 0, 1), 0)
     row = {
-        "status": "ok", "message": "", "steps": solution.steps, "final_time_days": solution.final_time_days,
-        "volume_mm3": solution.volume_mm3, "wall_seconds": seconds,
+        "status": "ok", "message": "", "integrator": settings.integrator.name, "steps": solution.steps,
+        "error_estimate": np.nan if solution.error_estimate is None else solution.error_estimate,
+        "final_time_days": solution.final_time_days, "volume_mm3": solution.volume_mm3, "wall_seconds": seconds,
     }  # fmt: skip
     return FinalRun(Volume(field.astype(np.float32), tissue.grid), row)
 
@@ -74,6 +75,10 @@ def run_forward(
     prefix: str = "",
 ) -> None:
     """Final run for one estimate; writes ``concentration.nii.gz`` and ``forward.parquet``.
+
+    The table has one row: who (``run cohort case method seed``), ``status message``, the ``integrator``, its ``steps``
+    and ``error_estimate`` (``Solution.error_estimate``, NaN for integrators without one), ``final_time_days
+    volume_mm3 wall_seconds``.
 
     Parameters
     ----------
@@ -107,7 +112,7 @@ def run_forward(
         result = final_run(tissue, Theta.from_array(values), settings)
     else:
         reason = table.loc[0, "message"] if "message" in table else ""
-        result = _empty(tissue, f"no estimate: {reason}" if reason else "no estimate")
+        result = _empty(tissue, settings, f"no estimate: {reason}" if reason else "no estimate")
     write_volume(out_dir / "concentration.nii.gz", result.concentration)
     names_row = {"run": run, "cohort": cohort, "case": case, "method": method, "seed": seed}
     write_table(out_dir / "forward.parquet", pd.DataFrame([names_row | result.row]))

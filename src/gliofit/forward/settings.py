@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from gliofit.settings import Settings
-from gliofit.solver.settings import ReferenceSettings
+from gliofit.solver.settings import AccurateSettings, IntegratorSettings
 
 __all__ = ["ForwardSettings"]
 
@@ -13,4 +13,4 @@ __all__ = ["ForwardSettings"]
 class ForwardSettings(Settings):
     """The final forward run on the case's own grid; it is what gets scored."""
 
-    integrator: ReferenceSettings = Field(default_factory=ReferenceSettings, description="The forward solver.")
+    integrator: IntegratorSettings = Field(default_factory=AccurateSettings, description="The forward solver.")

@@ -62,11 +62,12 @@ def _default_methods() -> dict[str, MethodSettings]:
         "hybrid": {},
         "hybrid-com": {"inverter": "hybrid", "origin": "centre-of-mass"},
     }
-    return {name: _method_settings(name, {"inverter": name} | entry) for name, entry in entries.items()}
+    kinds = {name: find_inverter(entry.get("inverter", name)).settings_type for name, entry in entries.items()}
+    return {name: kinds[name].model_validate({"inverter": name} | entry) for name, entry in entries.items()}
 
 
-def _method_settings(name: str, entry: Any) -> MethodSettings:
-    """Settings of one entry of ``methods``, or a ValueError that says what would be valid."""
+def _checked(name: str, entry: Any) -> MethodSettings | dict[str, Any]:
+    """One entry of ``methods`` whose inverter and keys are known, or a ValueError that says what would be valid."""
     if isinstance(entry, MethodSettings):
         return entry
     if not isinstance(entry, Mapping):
@@ -82,7 +83,7 @@ def _method_settings(name: str, entry: Any) -> MethodSettings:
             f"method '{name}' has the unknown key '{unknown[0]}'; valid for inverter '{inverter}' are "
             f"{', '.join(kind.model_fields)}"
         )
-    return kind.model_validate(dict(entry))
+    return dict(entry)
 
 
 class InvertSettings(Settings):
@@ -113,7 +114,7 @@ class InvertSettings(Settings):
     def _known(cls, value: Any) -> Any:
         if not isinstance(value, Mapping):
             raise ValueError("needs one entry per method, for example `direct: {inverter: direct}`")
-        return {str(name): _method_settings(str(name), entry) for name, entry in value.items()}
+        return {str(name): _checked(str(name), entry) for name, entry in value.items()}
 
     @field_validator("methods")
     @classmethod

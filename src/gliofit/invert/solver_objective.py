@@ -80,7 +80,7 @@ class SolverObjective:
             # Finite and growing with the distance, so that the search still knows which way to go.
             loss = self._worst * (2 + distance_to_tissue_mm(self.tissue.mask, self.tissue.grid, theta[:3])[0] / 10)
         else:
-            seen = torch.from_numpy(solution.concentration * self._share)
+            seen = torch.from_numpy(solution.concentration.astype(np.float32, copy=False) * self._share)
             loss = float(self.likelihood(seen[None])[0])
             if solution.stopped_by == "volume":
                 # Given up early: the more time was left, the worse.

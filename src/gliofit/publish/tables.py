@@ -392,6 +392,7 @@ def _common_notes(cohort: _Cohort, paper: Mapping[str, PaperRow], settings: Publ
         f"This run: “{run}”, {n} {'case' if n == 1 else 'cases'}. Mean ± standard error over the n cases with a score, "
         "then the median; failed cases have none and enter no mean. Bold: best, underlined: second best mean of this "
         "run’s methods.",
+        _integrator_note(cohort),
     ]
     unsettled = scored[scored["status"] == "not-converged"].groupby("method", sort=False).size()
     if len(unsettled):
@@ -421,6 +422,18 @@ def _common_notes(cohort: _Cohort, paper: Mapping[str, PaperRow], settings: Publ
         "with this run’s."
     )
     return notes
+
+
+def _integrator_note(cohort: _Cohort) -> str:
+    """Which forward integrators made the data, where they are simulated, and the final runs."""
+    parts = []
+    for column, what in (("data_integrator", "simulated data"), ("final_integrator", "final runs")):
+        names = cohort.metrics[column].dropna().drop_duplicates() if column in cohort.metrics else []
+        if len(names):
+            parts.append(f"{what}: {', '.join(str(name) for name in names)}")
+        elif column == "final_integrator":
+            parts.append(f"{what}: not recorded")
+    return f"Forward integrators – {'; '.join(parts)}."
 
 
 def _observation_notes(cohort: _Cohort, settings: PublishSettings) -> list[str]:
@@ -486,7 +499,7 @@ def _write(
 
 
 def _csv(cohort: _Cohort, paper: Mapping[str, PaperRow], columns: Sequence[Column]) -> pd.DataFrame:
-    """One row per method with plain numbers in the metrics' own units, and the paper's beside them."""
+    """One row per method with its integrators, plain numbers in the metrics' own units, and the paper's beside them."""
     found = _lookup(cohort.summary)
     p_values = {(str(r["method"]), str(r["metric"])): r for _, r in cohort.tests.iterrows()}
     rows = []
@@ -495,6 +508,9 @@ def _csv(cohort: _Cohort, paper: Mapping[str, PaperRow], columns: Sequence[Colum
         for count in ("n_cases", "n_failed", "n_not_converged"):
             row[count] = found[(method, columns[0].metric)][count] if method in cohort.methods else None
         row["paper_n"] = paper[method].n if method in paper else None
+        own_rows = cohort.metrics[cohort.metrics["method"] == method] if method in cohort.methods else pd.DataFrame()
+        for kind in ("data_integrator", "final_integrator"):
+            row[kind] = ", ".join(own_rows[kind].dropna().unique()) or None if kind in own_rows else None
         for column in columns:
             metric = column.metric
             own = found.get((method, metric))

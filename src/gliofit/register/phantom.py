@@ -20,6 +20,7 @@ from gliofit.register.phantom_shape import PhantomShape, phantom_grid
 from gliofit.register.settings import PhantomSettings
 from gliofit.seeds import derive_seed
 from gliofit.simulate.grow import truth_row
+from gliofit.solver.settings import AccurateSettings
 from gliofit.theta import DURATION_DAYS, Theta
 from gliofit.tissue import Tissue
 
@@ -28,6 +29,8 @@ __all__ = ["make_phantom"]
 #: A tumour is tried out at this spacing before it is grown in full.
 _TRIAL_SPACING_MM = 4.0
 _TRIES = 60
+#: A phantom's tumour is data, not a method's estimate: all runs make it with the same integrator.
+_INTEGRATOR = AccurateSettings()
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +84,7 @@ def make_phantom(case: str, atlas_dir: Path, out_dir: Path, settings: PhantomSet
     concentration = Volume(tumour.concentration, grid)
     write_volume(out_dir / "truth_concentration.nii.gz", concentration)
     rates = (tumour.planned.diffusivity_mm2_per_day(), tumour.planned.proliferation_per_day())
-    truth = truth_row(tumour.theta, concentration, *rates, tumour.final_time_days, tumour.volume_mm3)
+    truth = truth_row(tumour.theta, concentration, *rates, tumour.final_time_days, tumour.volume_mm3, _INTEGRATOR.name)
     row = {"case": case, "sample": 0, **truth, "seed": phantom_seed}
     write_table(out_dir / "truth.parquet", pd.DataFrame([row]))
 
@@ -105,9 +108,9 @@ def _deform(
 
 def _grow(tissue: Tissue, generator: np.random.Generator, settings: PhantomSettings) -> _Tumour:
     """Draw tumours until one has a size in the wanted range: first coarsely, then in full."""
-    from gliofit.solver.reference import ReferenceSolver
+    from gliofit.solver.registry import make_solver
 
-    solver = ReferenceSolver()
+    solver = make_solver(_INTEGRATOR)
     grows_in = tissue if settings.tissue == "probabilities" else Tissue.from_labels(Volume(tissue.labels, tissue.grid))
     spacing = tissue.grid.isotropic_spacing_mm
     trial_tissue = grows_in.coarsen(max(1, int(_TRIAL_SPACING_MM / spacing + 1e-6)))

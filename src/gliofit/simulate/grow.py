@@ -1,4 +1,4 @@
-"""Grow one drawn tumour and describe it by the theta that it really has."""
+"""One drawn tumour: what is planned, how it is grown, and its description by the theta that it really has."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ import numpy as np
 import pandas as pd
 
 from gliofit.crop import centre_of_mass_mm
+from gliofit.errors import SeedOutsideTissueError
 from gliofit.grid import Volume
 from gliofit.labels import TissueLabel
-from gliofit.solver.base import AbstractForwardSolver
+from gliofit.solver.base import Solution
+from gliofit.solver.registry import make_solver
+from gliofit.solver.settings import AccurateSettings, ReferenceSettings
 from gliofit.theta import DURATION_DAYS, Theta
 from gliofit.tissue import Tissue
 
-__all__ = ["Sample", "grow_sample", "theta_of", "truth_row"]
+__all__ = ["Sample", "describe_sample", "grow_sample", "planned_theta", "theta_of", "truth_row"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +36,13 @@ def theta_of(row: pd.Series | dict[str, Any]) -> Theta:
 
 
 def truth_row(
-    theta: Theta, volume: Volume, diffusivity: float, proliferation: float, final_time_days: float, volume_mm3: float
+    theta: Theta,
+    volume: Volume,
+    diffusivity: float,
+    proliferation: float,
+    final_time_days: float,
+    volume_mm3: float,
+    integrator: str,
 ) -> dict[str, Any]:
     """Columns every truth table has for one tumour; origin in world mm and in voxels of the volume's grid."""
     x, y, z = theta.origin_mm
@@ -42,10 +51,42 @@ def truth_row(
         "origin_x_mm": x, "origin_y_mm": y, "origin_z_mm": z, "origin_i": i, "origin_j": j, "origin_k": k,
         "mu_d_mm": theta.mu_d_mm, "mu_rho": theta.mu_rho, "diffusivity_mm2_per_day": diffusivity,
         "proliferation_per_day": proliferation, "final_time_days": final_time_days, "volume_mm3": volume_mm3,
+        "integrator": integrator,
     }  # fmt: skip
 
 
-def grow_sample(tissue: Tissue, drawn: pd.Series, solver: AbstractForwardSolver) -> Sample:
+def planned_theta(drawn: pd.Series) -> Theta:
+    """Theta of a drawn tumour if nothing stops it for 100 days."""
+    origin = (drawn["origin_x_mm"], drawn["origin_y_mm"], drawn["origin_z_mm"])
+    rates = float(drawn["diffusivity_mm2_per_day"]), float(drawn["proliferation_per_day"])
+    return Theta.from_growth(origin, *rates, DURATION_DAYS)
+
+
+def describe_sample(tissue: Tissue, drawn: pd.Series, solution: Solution, integrator: str) -> Sample | None:
+    """Sample of a drawn tumour and the forward run that grew it.
+
+    Returns
+    -------
+    The sample. ``mu_d_mm`` and ``mu_rho`` are those of the time really grown; the centre of mass is that of the
+    concentration in grey and white matter, and is stored because crops are centred on it. None if it makes no sample:
+    there is nothing in grey and white matter (a seed in a sliver of tissue that the label map calls CSF), or the seed
+    alone holds the stopping volume, so that it has not grown and theta would be zero.
+    """
+    field = np.where(tissue.labels >= TissueLabel.GREY_MATTER, np.clip(solution.concentration, 0, 1), 0)
+    if solution.final_time_days <= 0 or not field.any():
+        return None
+    theta = planned_theta(drawn).at_fraction(solution.final_time_days / DURATION_DAYS)
+    concentration = Volume(field.astype(np.float32), tissue.grid)
+    rates = float(drawn["diffusivity_mm2_per_day"]), float(drawn["proliferation_per_day"])
+    row: dict[str, Any] = {"sample": int(drawn["sample"]), "seed": int(drawn["seed"])}
+    row |= truth_row(theta, concentration, *rates, solution.final_time_days, solution.volume_mm3, integrator)
+    row |= {"stopping_volume_mm3": float(drawn["stopping_volume_mm3"]), "stopped_by": solution.stopped_by}
+    com = centre_of_mass_mm(concentration)
+    row |= dict(zip(("com_x_mm", "com_y_mm", "com_z_mm"), com.tolist(), strict=True))
+    return Sample(concentration, row)
+
+
+def grow_sample(tissue: Tissue, drawn: pd.Series, integrator: AccurateSettings | ReferenceSettings) -> Sample | None:
     """Grow a drawn tumour until its stopping volume or 100 days, whichever is first.
 
     Parameters
@@ -54,26 +95,17 @@ def grow_sample(tissue: Tissue, drawn: pd.Series, solver: AbstractForwardSolver)
         Brain to grow in.
     drawn
         A row of ``draw_parameters``.
-    solver
-        Forward solver.
+    integrator
+        Forward integrator.
 
     Returns
     -------
-    The sample. ``mu_d_mm`` and ``mu_rho`` are those of the time really grown; the centre of mass is that of the
-    concentration in grey and white matter, and is stored because crops are centred on it.
+    As ``describe_sample``; None also if the seed holds no tissue.
     """
-    origin = (drawn["origin_x_mm"], drawn["origin_y_mm"], drawn["origin_z_mm"])
-    diffusivity, proliferation = float(drawn["diffusivity_mm2_per_day"]), float(drawn["proliferation_per_day"])
-    planned = Theta.from_growth(origin, diffusivity, proliferation, DURATION_DAYS)
-    solution = solver.solve(tissue, planned, stopping_volume_mm3=float(drawn["stopping_volume_mm3"]))
-    theta = planned.at_fraction(solution.final_time_days / DURATION_DAYS)
-    field = np.where(tissue.labels >= TissueLabel.GREY_MATTER, np.clip(solution.concentration, 0, 1), 0)
-    concentration = Volume(field.astype(np.float32), tissue.grid)
-    row: dict[str, Any] = {"sample": int(drawn["sample"]), "seed": int(drawn["seed"])}
-    row |= truth_row(theta, concentration, diffusivity, proliferation, solution.final_time_days, solution.volume_mm3)
-    row |= {"stopping_volume_mm3": float(drawn["stopping_volume_mm3"]), "stopped_by": solution.stopped_by}
-    # A seed in a sliver of tissue that the label map calls CSF leaves nothing to centre on: fall back to the origin.
-    has_mass = bool(field.any())
-    com = centre_of_mass_mm(concentration) if has_mass else np.array(origin)
-    row |= dict(zip(("com_x_mm", "com_y_mm", "com_z_mm"), com.tolist(), strict=True))
-    return Sample(concentration, row)
+    try:
+        solution = make_solver(integrator).solve(
+            tissue, planned_theta(drawn), stopping_volume_mm3=float(drawn["stopping_volume_mm3"])
+        )
+    except SeedOutsideTissueError:
+        return None
+    return describe_sample(tissue, drawn, solution, integrator.name)

@@ -8,13 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gliofit.errors import SeedOutsideTissueError
 from gliofit.io import atomic_path, write_json, write_table
 from gliofit.seeds import derive_seed
 from gliofit.simulate.grow import grow_sample
 from gliofit.simulate.sampler import draw_parameters
 from gliofit.simulate.settings import PRESETS, SimulateSettings
-from gliofit.solver.reference import ReferenceSolver
 from gliofit.tissue import Tissue
 
 __all__ = ["PAPER_MEANS", "pilot_table", "write_pilot_report"]
@@ -32,14 +30,12 @@ def pilot_table(
     distribution of theta, is nearly that of the fine grid.
     """
     coarse = tissue.coarsen(tissue.grid.coarsening_to(settings.pilot_spacing_mm))
-    solver = ReferenceSolver(settings.integrator)
     drawn = draw_parameters(coarse, PRESETS[settings.preset], settings.pilot_samples, derive_seed(seed, "pilot"))
     rows = []
     for number, (_, row) in enumerate(drawn.iterrows()):
-        try:
-            rows.append(grow_sample(coarse, row, solver).row)
-        except SeedOutsideTissueError:
-            continue
+        sample = grow_sample(coarse, row, settings.integrator)
+        if sample is not None:
+            rows.append(sample.row)
         progress(number + 1, len(drawn))
     return pd.DataFrame(rows)
 
@@ -53,6 +49,7 @@ def write_pilot_report(table: pd.DataFrame, settings: SimulateSettings, out_dir:
     write_table(out_dir / "pilot.parquet", table)
     summary: dict[str, object] = {
         "preset": settings.preset,
+        "integrator": settings.integrator.name,
         "samples": len(table),
         "spacing_mm": settings.pilot_spacing_mm,
         "share_stopped_by_volume": float((table["stopped_by"] == "volume").mean()),

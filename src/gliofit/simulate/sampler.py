@@ -11,10 +11,17 @@ from gliofit.seeds import derive_seed
 from gliofit.simulate.settings import SamplerPreset
 from gliofit.tissue import Tissue
 
-__all__ = ["draw_parameters"]
+__all__ = ["draw_parameters", "seed_voxels"]
 
 
-def draw_parameters(tissue: Tissue, preset: SamplerPreset, count: int, seed: int) -> pd.DataFrame:
+def seed_voxels(tissue: Tissue) -> NDArray[np.int64]:
+    """Voxels labelled grey or white matter, in which seeds lie, shape (n, 3)."""
+    return np.argwhere(tissue.labels >= TissueLabel.GREY_MATTER)
+
+
+def draw_parameters(
+    tissue: Tissue, preset: SamplerPreset, count: int, seed: int, voxels: NDArray[np.int64] | None = None
+) -> pd.DataFrame:
     """Draw ``count`` tumours (paper, appendix D).
 
     Parameters
@@ -27,13 +34,15 @@ def draw_parameters(tissue: Tissue, preset: SamplerPreset, count: int, seed: int
         Number of samples.
     seed
         Random seed.
+    voxels
+        ``seed_voxels`` of the tissue, where they are known already.
 
     Returns
     -------
     One row per sample: ``sample, seed, origin_x_mm, origin_y_mm, origin_z_mm, diffusivity_mm2_per_day,
     proliferation_per_day, stopping_volume_mm3``. The first rows of a longer draw equal those of a shorter one.
     """
-    voxels: NDArray[np.int64] = np.argwhere(tissue.labels >= TissueLabel.GREY_MATTER)
+    voxels = seed_voxels(tissue) if voxels is None else voxels
     rows = []
     for sample in range(count):
         # One generator per sample: a sample does not depend on how many are drawn before it.

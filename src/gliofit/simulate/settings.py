@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from gliofit.settings import Settings
-from gliofit.solver.settings import ReferenceSettings
+from gliofit.solver.settings import AccurateSettings, IntegratorSettings
 
 __all__ = ["PRESETS", "SamplerPreset", "SimulateSettings"]
 
@@ -43,7 +43,8 @@ class SimulateSettings(Settings):
     test_cases: int = Field(6, ge=0, description="Size of the synthetic cohort (samples of the test shards).")
     pilot_samples: int = Field(200, ge=10, description="Samples of the pilot report of the theta distribution.")
     pilot_spacing_mm: float = Field(4.0, gt=0, description="Voxel size of the pilot's simulations.")
-    integrator: ReferenceSettings = Field(default_factory=ReferenceSettings, description="The forward solver.")
+    integrator: IntegratorSettings = Field(default_factory=AccurateSettings, description="The forward solver.")
+    batch_size: int = Field(32, ge=1, description="Tumours grown at a time on CUDA; of no effect on CPUs.")
 
     @model_validator(mode="after")
     def _whole_shards(self) -> SimulateSettings:

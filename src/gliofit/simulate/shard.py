@@ -10,14 +10,13 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 
-from gliofit.errors import InputError, SeedOutsideTissueError
+from gliofit.errors import InputError
 from gliofit.grid import Grid, Volume
 from gliofit.io import atomic_path, read_table, write_table
 from gliofit.seeds import derive_seed
-from gliofit.simulate.grow import grow_sample
-from gliofit.simulate.sampler import draw_parameters
+from gliofit.simulate.many import grow_samples
+from gliofit.simulate.sampler import draw_parameters, seed_voxels
 from gliofit.simulate.settings import PRESETS, SimulateSettings
-from gliofit.solver.reference import ReferenceSolver
 from gliofit.tissue import Tissue
 
 __all__ = ["SHARD_SCALE", "ShardWriter", "read_sample", "read_shard", "simulate_shard"]
@@ -65,6 +64,7 @@ def simulate_shard(
     seed: int,
     out_dir: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    threads: int = 1,
 ) -> pd.DataFrame:
     """Draw and grow the samples of one shard; writes ``{shard}.nii`` and ``{shard}.parquet`` into ``out_dir``.
 
@@ -82,37 +82,36 @@ def simulate_shard(
         Folder of the shards.
     progress
         Called with samples done and samples in all.
+    threads
+        Samples to grow at a time on a CPU; the files do not depend on it.
 
     Returns
     -------
-    The shard's table, one row per sample; column ``redraws`` counts seeds that held no tissue and were drawn again.
+    The shard's table, one row per sample. Column ``redraws`` counts draws that made no sample and were repeated,
+    ``integrator`` names the forward integrator.
     """
     split = shard.partition("-")[0]
     count = settings.samples_in(shard)
-    solver = ReferenceSolver(settings.integrator)
-    preset = PRESETS[settings.preset]
+    preset, voxels = PRESETS[settings.preset], seed_voxels(tissue)
+
+    def draw(index: int, attempt: int) -> pd.Series:
+        own_seed = derive_seed(seed, "simulate", shard, index, attempt)
+        return draw_parameters(tissue, preset, 1, own_seed, voxels).iloc[0]
+
     rows = []
     with atomic_path(Path(out_dir) / f"{shard}.nii") as temporary:
         writer = ShardWriter(temporary, tissue.grid, count)
+        # Closed by hand, so that an interruption stops the threads before the file is taken away.
+        samples = grow_samples(tissue, draw, count, settings.integrator, threads, settings.batch_size)
         try:
-            for index in range(count):
-                for redraws in range(100):
-                    own_seed = derive_seed(seed, "simulate", shard, index, redraws)
-                    drawn = draw_parameters(tissue, preset, 1, own_seed).iloc[0]
-                    try:
-                        sample = grow_sample(tissue, drawn, solver)
-                    except SeedOutsideTissueError:
-                        continue
-                    if sample.concentration.data.any():
-                        break
-                else:
-                    raise InputError(shard, "100 draws found no seed in tissue", "check the tissue maps")
+            for index, (sample, redraws) in enumerate(samples):
                 writer.append(sample.concentration.data)
                 rows.append(
                     sample.row | {"split": split, "shard": shard, "index": index, "sample": index, "redraws": redraws}
                 )
                 progress(index + 1, count)
         finally:
+            samples.close()
             writer.close()
         table = pd.DataFrame(rows)
         write_table(Path(out_dir) / f"{shard}.parquet", table)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
+import re
+import struct
+
+import nibabel as nib
 import numpy as np
 import pytest
 
 from gliofit import cli
 from gliofit.grid import Volume
 from gliofit.io import read_table, read_volume, write_volume
-from gliofit.solver.reference import ReferenceSolver
+from gliofit.solver.registry import make_solver
+from gliofit.solver.settings import AccurateSettings, ReferenceSettings
 from gliofit.theta import Theta
 
 
@@ -24,7 +30,7 @@ def files(tmp_path_factory, brain):
     folder = tmp_path_factory.mktemp("files")
     brain.save(folder)
     theta = Theta((20.0, -12.0, 8.0), 8.0, 3.0)
-    solution = ReferenceSolver().solve(brain, theta)
+    solution = make_solver(AccurateSettings(backend="numba")).solve(brain, theta)
     write_volume(folder / "c.nii.gz", solution.volume)
     labels = np.zeros(brain.grid.shape, np.uint8)
     labels[solution.concentration > 0.33] = 2
@@ -50,38 +56,104 @@ def test_solve(files, tmp_path, brain, capsys, maps):
         ("--wm", folder / "wm.nii.gz", "--gm", folder / "gm.nii.gz") if maps else ("--tissue", folder / "labels.nii.gz")
     )
     out = tmp_path / "c.nii.gz"
-    assert run("solve", *tissue, "--seed", *seed, "--mu-d", 8, "--mu-rho", 3, "--out", out) == 0
+    arguments = ["solve", *tissue, "--seed", *seed, "--mu-d", 8, "--mu-rho", 3, "--backend", "numba", "--out", out]
+    assert run(*arguments) == 0
     np.testing.assert_allclose(read_volume(out).data, read_volume(folder / "c.nii.gz").data, atol=1e-6)
-    assert "cc of tumour cells" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert re.search(r"cc of tumour cells; integrator accurate, \d+ steps, estimated error [\d.]+ %", said), said
+
+
+def test_solve_with_the_reference_integrator(files, tmp_path, brain, capsys):
+    folder, theta = files
+    out = tmp_path / "c.nii.gz"
+    arguments = ["--tissue", folder / "labels.nii.gz", "--seed", *theta.origin_voxel(brain.grid), "--out", out]
+    assert run("solve", *arguments, "--mu-d", 8, "--mu-rho", 3, "--integrator", "reference", "--backend", "numba") == 0
+    expected = make_solver(ReferenceSettings()).solve(brain, theta).concentration
+    np.testing.assert_allclose(read_volume(out).data, expected, atol=1e-6)
+    assert re.search(r"integrator reference, \d+ steps, no error estimate", capsys.readouterr().out)
+
+
+def test_the_named_back_end_runs(files, tmp_path, brain):
+    """Torch takes the same formulas; its result is that of numba to the rounding of their sums."""
+    folder, theta = files
+    out = tmp_path / "c.nii.gz"
+    arguments = ["--tissue", folder / "labels.nii.gz", "--seed", *theta.origin_voxel(brain.grid), "--out", out]
+    assert run("solve", *arguments, "--mu-d", 8, "--mu-rho", 3, "--backend", "torch") == 0
+    assert np.abs(read_volume(out).data - read_volume(folder / "c.nii.gz").data).max() < 1e-3
+
+
+@pytest.fixture(scope="module")
+def broken(files):
+    """Files that a user may come with and that no tumour can grow in."""
+    folder, _ = files
+    wm = read_volume(folder / "wm.nii.gz")
+    holes = wm.data.astype(np.float32)
+    holes[20, 20, 20] = np.nan
+    nib.save(nib.Nifti1Image(holes, wm.grid.affine), folder / "nan.nii.gz")
+    write_volume(folder / "smaller.nii.gz", wm.extract((0, 0, 0), (38, 40, 40)))
+    write_volume(folder / "empty.nii.gz", Volume(np.zeros(wm.grid.shape, np.uint8), wm.grid))
+    with gzip.open(folder / "labels.nii.gz") as file:
+        content = file.read()
+    for name, spacing in {"zero": 0.0, "negative": -4.0}.items():
+        # nibabel writes no such header; the spacing along the first axis is at byte 80.
+        with gzip.open(folder / f"{name}.nii.gz", "wb") as file:
+            file.write(content[:80] + struct.pack("<f", spacing) + content[84:])
+    return folder
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["--tissue", "{d}/absent.nii.gz"], "absent.nii.gz: file not found"),
+        (["--tissue", "{d}/nan.nii.gz"], "nan.nii.gz: holds values that are not finite"),
+        (["--wm", "{d}/nan.nii.gz", "--gm", "{d}/gm.nii.gz"], "nan.nii.gz: holds values that are not finite"),
+        (["--wm", "{d}/smaller.nii.gz", "--gm", "{d}/gm.nii.gz"], "gm lies on another grid than wm"),
+        (["--tissue", "{d}/empty.nii.gz"], "empty.nii.gz: holds no grey or white matter"),
+        (["--wm", "{d}/empty.nii.gz", "--gm", "{d}/empty.nii.gz"], "empty.nii.gz: holds no grey or white matter"),
+        (["--tissue", "{d}/zero.nii.gz"], "zero.nii.gz: its header has the spacing 0, 4, 4 mm"),
+        (["--tissue", "{d}/negative.nii.gz"], "negative.nii.gz: its header has the spacing -4, 4, 4 mm"),
         (["--tissue", "{d}/c.nii.gz"], "label values"),
         (["--wm", "{d}/wm.nii.gz"], "--wm and --gm"),
         (["--tissue", "{d}/labels.nii.gz", "--seed", 0, 0, 0], "no white or grey matter"),
-        (["--tissue", "{d}/labels.nii.gz", "--mu-d", -1], "above zero"),
+        (["--tissue", "{d}/labels.nii.gz", "--seed", 900, 0, 0], "no white or grey matter"),
+        (["--tissue", "{d}/labels.nii.gz", "--seed", "nan", 0, 0], "--seed: is not finite"),
+        (["--tissue", "{d}/labels.nii.gz", "--mu-d", -1], "--mu-d: is -1; give a number above zero"),
+        (["--tissue", "{d}/labels.nii.gz", "--mu-d", 0], "--mu-d: is 0; give a number above zero"),
+        (["--tissue", "{d}/labels.nii.gz", "--mu-rho", -1], "--mu-rho: is -1; give a number above zero"),
+        (["--tissue", "{d}/labels.nii.gz", "--mu-rho", "nan"], "--mu-rho: is nan; give a number above zero"),
         (["--tissue", "{d}/labels.nii.gz", "--mu-d", "wide"], "--mu-d"),
         (["--tissue", "{d}/labels.nii.gz", "--out", "{d}/c.txt"], ".nii"),
         (["--tissue", "{d}/labels.nii.gz", "--integrator", "magic"], "magic"),
+        (["--tissue", "{d}/labels.nii.gz", "--backend", "magic"], "magic"),
+        (["--tissue", "{d}/labels.nii.gz", "--integrator", "reference", "--backend", "torch"], "--integrator accurate"),
+        (["--tissue", "{d}/labels.nii.gz", "--integrator", "reference", "--backend", "triton"], "leave --backend out"),
         (["--tissue", "{d}/labels.nii.gz", "--bogus"], "--bogus"),
     ],
 )
-def test_mistakes_are_one_line_and_leave_nothing(files, tmp_path, capsys, arguments, words):
-    folder, _ = files
-    given = [str(a).format(d=folder) for a in arguments]
+def test_mistakes_are_one_line_and_leave_nothing(broken, tmp_path, capfd, arguments, words):
+    given = [str(a).format(d=broken) for a in arguments]
     defaults = {"--seed": (20, 20, 20), "--mu-d": (5,), "--mu-rho": (2,), "--out": (tmp_path / "out.nii.gz",)}
     for name, values in defaults.items():
         if name not in given:
             given += [name, *map(str, values)]
     assert run("solve", *given) == 2
-    captured = capsys.readouterr()
+    captured = capfd.readouterr()
     lines = captured.err.strip().splitlines()
     assert len(lines) == 1
     assert lines[0].startswith("gliofit: error: ")
     assert words in lines[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_back_end_that_cannot_run_is_named(files, tmp_path, capsys, monkeypatch):
+    import gliofit.solver.backends.triton_support as support
+
+    monkeypatch.setattr(support, "triton_problem", lambda: "there is no CUDA device")
+    folder, _ = files
+    arguments = ["--tissue", folder / "labels.nii.gz", "--seed", 20, 20, 20, "--mu-d", 5, "--mu-rho", 2]
+    assert run("solve", *arguments, "--backend", "triton", "--out", tmp_path / "c.nii") == 2
+    error = capsys.readouterr().err
+    assert error == "gliofit: error: back end triton: there is no CUDA device; use --backend numba or auto\n"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -24,7 +24,7 @@ def ball(radius, centre=CENTRE):
 def write_truth(path, mu_d=10.0, mu_rho=4.0):
     x, y, z = GRID.voxel_to_world(CENTRE)
     row = {"case": "c", "origin_x_mm": x, "origin_y_mm": y, "origin_z_mm": z, "mu_d_mm": mu_d, "mu_rho": mu_rho}
-    write_table(path, pd.DataFrame([row]))
+    write_table(path, pd.DataFrame([row | {"integrator": "accurate"}]))
 
 
 def write_estimate(root, method, field, status="ok", mu_d=11.0, theta=True, **extra):
@@ -32,7 +32,8 @@ def write_estimate(root, method, field, status="ok", mu_d=11.0, theta=True, **ex
     write_volume(forward / "concentration.nii.gz", Volume(field, GRID))
     row = {"run": "r", "method": method, "status": "ok", "message": "", "seed": 7}
     forward_status = "failed" if status == "failed" else "ok"
-    write_table(forward / "forward.parquet", pd.DataFrame([row | {"wall_seconds": 2.0, "status": forward_status}]))
+    final = {"wall_seconds": 2.0, "status": forward_status, "integrator": "reference", "error_estimate": np.nan}
+    write_table(forward / "forward.parquet", pd.DataFrame([row | final]))
     i, j, k = CENTRE + np.array([1, 0, 0]) if theta and status != "failed" else [np.nan] * 3
     values = {"origin_i": i, "origin_j": j, "origin_k": k, "mu_d_mm": mu_d if theta else np.nan}
     values |= {"mu_rho": 4.0 if theta else np.nan, "observation": "concentration", "evaluations": 30}
@@ -89,6 +90,9 @@ def test_synthetic_case(tmp_path, case_dir):
     assert 0 < direct["dice_whole_033"] < 1
     assert direct["dice_whole_best"] >= direct["dice_whole_033"]
 
+    assert set(rows["data_integrator"]) == {"accurate"}
+    assert set(rows["final_integrator"]) == {"reference"}
+
     hybrid = rows.loc["hybrid"]
     assert hybrid["other_mse_volume"] == direct["mse_volume"] > hybrid["mse_volume"]
     assert hybrid["choice_was_better"]
@@ -130,6 +134,8 @@ def test_patient_is_compared_with_the_reference_and_the_segmentation(tmp_path, c
     assert 0 < other["dice_whole_033"] < 1
     assert rows["mu_d_relative_error"].isna().all()
     assert rows["mse_volume_truth"].isna().all()
+    assert rows["data_integrator"].isna().all()
+    assert set(rows["final_integrator"]) == {"reference"}
 
 
 def test_phantom_is_compared_with_its_truth_too(tmp_path, case_dir):
@@ -141,7 +147,16 @@ def test_phantom_is_compared_with_its_truth_too(tmp_path, case_dir):
     )  # fmt: skip
     assert rows["mu_d_relative_error"].tolist() == pytest.approx([0.1, 0.1])
     assert (rows["mse_volume_truth"] > 0).all()
+    assert set(rows["data_integrator"]) == {"accurate"}
     assert rows.loc["hybrid-com", "mse_volume"] == 0
+
+
+def test_tables_without_integrators_are_read(tmp_path, case_dir):
+    for path in (case_dir / "truth.parquet", write_estimate(tmp_path, "direct", ball(6))[0] / "forward.parquet"):
+        write_table(path, read_table(path).drop(columns="integrator"))
+    folders = tmp_path / "forward/direct", tmp_path / "invert/direct"
+    rows, _ = evaluate(tmp_path, "synthetic", case_dir, {"direct": folders})
+    assert rows[["data_integrator", "final_integrator"]].isna().all(axis=None)
 
 
 @pytest.mark.parametrize("empty", [True, False])

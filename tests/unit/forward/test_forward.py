@@ -8,7 +8,7 @@ from gliofit.errors import InputError
 from gliofit.forward.run import run_forward
 from gliofit.forward.settings import ForwardSettings
 from gliofit.io import read_table, read_volume, write_table
-from gliofit.solver.reference import ReferenceSolver
+from gliofit.solver.registry import make_solver
 from gliofit.theta import Theta
 
 NAMES = {"run": "r", "cohort": "synthetic", "case": "c", "method": "direct", "seed": 1}
@@ -28,11 +28,13 @@ def case_dir(tmp_path, brain):
 def test_writes_the_field_of_the_estimate(tmp_path, case_dir, brain):
     write_table(tmp_path / "p.parquet", estimate())
     run_forward(case_dir, tmp_path / "p.parquet", tmp_path / "out", ForwardSettings(), "labels", **NAMES)
-    expected = ReferenceSolver().solve(brain, Theta((4.0, 0.0, -8.0), 6.0, 3.0)).concentration
+    solution = make_solver().solve(brain, Theta((4.0, 0.0, -8.0), 6.0, 3.0))
     field = read_volume(tmp_path / "out" / "concentration.nii.gz")
-    assert np.abs(field.data - np.where(brain.labels >= 2, expected, 0)).max() < 1e-6
+    assert np.abs(field.data - np.where(brain.labels >= 2, solution.concentration, 0)).max() < 1e-6
     row = read_table(tmp_path / "out" / "forward.parquet").iloc[0]
     assert (row["case"], row["status"]) == ("c", "ok")
+    assert (row["integrator"], row["steps"]) == ("accurate", solution.steps)
+    assert row["error_estimate"] == pytest.approx(solution.error_estimate)
     assert row["wall_seconds"] > 0
     assert row["volume_mm3"] == pytest.approx(field.data.sum(dtype=float) * 64, rel=1e-3)
 
@@ -45,9 +47,20 @@ def test_a_failed_estimate_is_a_row(tmp_path, case_dir, changes, words):
     write_table(tmp_path / "p.parquet", estimate(**changes))
     run_forward(case_dir, tmp_path / "p.parquet", tmp_path / "out", ForwardSettings(), "labels", **NAMES)
     row = read_table(tmp_path / "out" / "forward.parquet").iloc[0]
-    assert row["status"] == "failed"
+    assert (row["status"], row["integrator"]) == ("failed", "accurate")
+    assert np.isnan(row["error_estimate"])
     assert words in row["message"]
     assert not read_volume(tmp_path / "out" / "concentration.nii.gz").data.any()
+
+
+def test_the_integrator_of_the_settings_runs(tmp_path, case_dir, brain):
+    write_table(tmp_path / "p.parquet", estimate())
+    settings = ForwardSettings.model_validate({"integrator": {"name": "reference", "max_reaction_step": 0.1}})
+    run_forward(case_dir, tmp_path / "p.parquet", tmp_path / "out", settings, "labels", **NAMES)
+    row = read_table(tmp_path / "out" / "forward.parquet").iloc[0]
+    assert (row["integrator"], row["status"]) == ("reference", "ok")
+    assert row["steps"] == make_solver(settings.integrator).steps(Theta((4.0, 0.0, -8.0), 6.0, 3.0), 4.0)
+    assert np.isnan(row["error_estimate"])
 
 
 def test_prefix_reads_the_other_candidate(tmp_path, case_dir):

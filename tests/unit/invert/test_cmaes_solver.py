@@ -10,15 +10,15 @@ from gliofit.invert.settings import InvertSettings
 from gliofit.invert.solver_objective import SolverObjective, distance_to_tissue_mm
 from gliofit.invert.trace import Trace
 from gliofit.labels import TumourLabel
-from gliofit.solver.reference import ReferenceSolver
-from gliofit.solver.settings import ReferenceSettings
+from gliofit.solver.registry import make_solver
+from gliofit.solver.settings import AccurateSettings, ReferenceSettings
 from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 
 TRUTH = Theta((6.0, -4.0, 3.0), 7.0, 3.0)
 
-#: Few time steps, for truth and fit alike.
-COARSE_IN_TIME = ReferenceSettings(max_reaction_step=0.2)
+#: For truth and fit alike.
+INTEGRATOR = AccurateSettings(tolerance=0.01, backend="numba")
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +35,13 @@ def white() -> Tissue:
 
 @pytest.fixture(scope="module")
 def grown(white) -> Volume:
-    return ReferenceSolver(COARSE_IN_TIME).solve(white, TRUTH).volume
+    return make_solver(INTEGRATOR).solve(white, TRUTH).volume
 
 
 def configured(**keys) -> InvertSettings:
     entry = {
         "inverter": "cmaes-solver",
-        "integrator": COARSE_IN_TIME.model_dump(),
+        "integrator": INTEGRATOR.model_dump(),
         "schedule": [{"spacing_mm": 5, "evaluations": 300}, {"spacing_mm": 5, "evaluations": 80}],
     }
     return InvertSettings(methods={"cmaes-solver": entry | keys})
@@ -69,7 +69,7 @@ def test_fits_a_segmentation(white, grown):
     problem = Problem.create(SegmentationObservation(Volume(labels, white.grid), white), settings, seed=1)
     inversion = fit(problem, "cmaes-solver", settings)
     assert inversion.loss < 0.15
-    field = ReferenceSolver(COARSE_IN_TIME).solve(white, inversion.theta).concentration > 0.33
+    field = make_solver(INTEGRATOR).solve(white, inversion.theta).concentration > 0.33
     truth = grown.data > 0.33
     assert 2 * (field & truth).sum() / (field.sum() + truth.sum()) > 0.9
 
@@ -92,10 +92,40 @@ def test_same_seed_same_result(white, grown):
     assert not tables[0].equals(tables[2])
 
 
+def levels_solvers(white, grown, monkeypatch, **keys):
+    """Settings of the integrator that each level of a short schedule runs."""
+    import gliofit.invert.solver_objective as module
+
+    used = []
+
+    class Recording(module.SolverObjective):
+        def __init__(self, problem, trace, solver, *rest):
+            used.append(solver.settings)
+            super().__init__(problem, trace, solver, *rest)
+
+    monkeypatch.setattr(module, "SolverObjective", Recording)
+    schedule = [{"spacing_mm": 10, "evaluations": 8, "tolerance": 0.05}, {"spacing_mm": 10, "evaluations": 8}]
+    settings = configured(schedule=schedule, **keys)
+    problem = Problem.create(ConcentrationObservation(grown, white), settings, seed=1)
+    assert fit(problem, "cmaes-solver", settings).theta is not None
+    return used
+
+
+def test_levels_have_their_own_tolerance(white, grown, monkeypatch):
+    used = levels_solvers(white, grown, monkeypatch)
+    assert used == [INTEGRATOR.model_copy(update={"tolerance": 0.05}), INTEGRATOR]
+
+
+def test_the_reference_integrator_has_no_tolerance(white, grown, monkeypatch):
+    reference = {"name": "reference", "max_reaction_step": 0.2}
+    used = levels_solvers(white, grown, monkeypatch, integrator=reference)
+    assert used == [ReferenceSettings(max_reaction_step=0.2)] * 2
+
+
 def test_seed_outside_tissue_costs_more_the_farther_it_is(white, grown):
     settings = configured()
     problem = Problem.create(ConcentrationObservation(grown, white), settings)
-    objective = SolverObjective(problem, Trace(), ReferenceSolver(), 5.0)
+    objective = SolverObjective(problem, Trace(), make_solver(INTEGRATOR), 5.0)
     far = [np.array([x, 0.0, 0.0, 10.0, 3.2]) for x in (65.0, 80.0, 300.0)]
     filled = np.array([0.0, 0.0, 0.0, 40.0, 15.0])
     losses = objective.losses(np.array([TRUTH.to_array(), filled, *far]))
@@ -106,7 +136,7 @@ def test_seed_outside_tissue_costs_more_the_farther_it_is(white, grown):
 def test_hopeless_runs_are_given_up_but_ranked(white, grown):
     settings = configured()
     problem = Problem.create(ConcentrationObservation(grown, white), settings)
-    objective = SolverObjective(problem, Trace(), ReferenceSolver(), 5.0)
+    objective = SolverObjective(problem, Trace(), make_solver(INTEGRATOR), 5.0)
     objective._stopping_volume = 1e5
     losses = objective.losses(np.array([[0, 0, 0, 10, mu_rho] for mu_rho in (3.2, 8.0, 15.0)], dtype=float))
     assert (np.diff(losses) > 0).all()
@@ -116,7 +146,7 @@ def test_spacing_follows_the_case(white, grown):
     settings = configured()
     problem = Problem.create(ConcentrationObservation(grown, white), settings)
     for wanted, factor in ((2.0, 1), (5.0, 1), (9.0, 2), (16.0, 3)):
-        assert SolverObjective(problem, Trace(), ReferenceSolver(), wanted).factor == factor
+        assert SolverObjective(problem, Trace(), make_solver(INTEGRATOR), wanted).factor == factor
 
 
 def test_distance_to_tissue(white):

@@ -43,6 +43,10 @@ def make_row(rng, cohort, case, method, scale, failed=False, truth=False):
     row = dict.fromkeys(METRICS_COLUMNS, np.nan)
     row |= {"run": "fake", "cohort": cohort, "case": case, "method": method, "message": "", "seed": 1}
     row |= {"status": "failed" if failed else "ok", "role": "method", "observation": "concentration", "chosen": None}
+    row |= {
+        "final_integrator": "accurate",
+        "data_integrator": None if cohort == "patients" and not truth else "accurate",
+    }
     row |= {"choice_was_better": None, "wall_seconds": 10.0, "total_wall_seconds": 12.0, "forward_wall_seconds": 2.0}
     if method == "oracle":
         row |= {"role": "oracle", "observation": None, "wall_seconds": np.nan, "total_wall_seconds": 2.0}

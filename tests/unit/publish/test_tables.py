@@ -5,7 +5,7 @@ import re
 import pandas as pd
 import pytest
 
-from gliofit.io import read_table
+from gliofit.io import read_table, write_table
 from gliofit.publish.names import METHOD_NAMES, method_name, method_styles
 from gliofit.publish.settings import PublishSettings
 from gliofit.publish.tables import write_table3, write_tables
@@ -98,6 +98,31 @@ def test_notes_say_domain_observation_choice_and_how_few_cases(tables):
     assert "5.21 %" in text(tables, "table1.md")
     assert "may be a misprint" in text(tables, "table3.md")
     assert "the tumour segmentation: CMA-ES on solver" in text(tables, "table3.md")
+
+
+def test_notes_and_csv_name_the_integrators(fakes, tables, tmp_path):
+    for number in (1, 2):
+        for suffix in ("md", "html", "tex"):
+            content = text(tables, f"table{number}.{suffix}").replace("--", "–")
+            assert "Forward integrators – simulated data: accurate; final runs: accurate." in content
+        csv = pd.read_csv(tables / f"table{number}.csv").set_index("method")
+        assert (csv.loc["direct", ["data_integrator", "final_integrator"]] == "accurate").all()
+    assert "Forward integrators – final runs: accurate." in text(tables, "table3.md")
+    assert "data_integrator" not in pd.read_csv(tables / "table3.csv")
+
+    folder = fakes.make_cohort(tmp_path / "mixed", "patients", fakes.PATIENT_SCALES, 2, truth=True)
+    metrics = read_table(folder / "metrics.parquet")
+    metrics.loc[metrics["method"] == "direct", "final_integrator"] = "reference"
+    write_table(folder / "metrics.parquet", metrics)
+    write_table3(folder, tmp_path, SETTINGS)
+    note = "Forward integrators – simulated data: accurate; final runs: accurate, reference."
+    assert note in text(tmp_path, "table3.md")
+    assert pd.read_csv(tmp_path / "table3.csv").set_index("method").loc["direct", "final_integrator"] == "reference"
+
+    metrics[["data_integrator", "final_integrator"]] = None
+    write_table(folder / "metrics.parquet", metrics)
+    write_table3(folder, tmp_path, SETTINGS)
+    assert "Forward integrators – final runs: not recorded." in text(tmp_path, "table3.md")
 
 
 def test_reference_row_has_dice_only(tables):

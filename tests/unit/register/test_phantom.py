@@ -101,6 +101,7 @@ def test_tumours_appear_as_they_do_in_patients(made: Phantom) -> None:
 def test_the_truth_describes_the_tumour(made: Phantom) -> None:
     truth = made.truth
     days = truth.final_time_days
+    assert truth.integrator == "accurate"
     assert truth.mu_d_mm == pytest.approx(np.sqrt(truth.diffusivity_mm2_per_day * days))
     assert truth.mu_rho == pytest.approx(np.sqrt(truth.proliferation_per_day * days))
     assert truth.volume_mm3 == pytest.approx(made.concentration.sum() * made.grid.voxel_volume_mm3, rel=0.01)

@@ -17,7 +17,7 @@ from gliofit.simulate.pilot import pilot_table, write_pilot_report
 from gliofit.simulate.sampler import draw_parameters
 from gliofit.simulate.settings import PRESETS, SimulateSettings
 from gliofit.simulate.shard import SHARD_SCALE, ShardWriter, read_sample, read_shard, simulate_shard
-from gliofit.solver.reference import ReferenceSolver
+from gliofit.solver.registry import make_solver
 from gliofit.tissue import Tissue
 
 SETTINGS = SimulateSettings(samples_per_shard=3, test_cases=5, pilot_samples=12, spacing_mm=4.0)
@@ -56,9 +56,8 @@ def test_longer_draws_begin_with_shorter_ones(brain):
 def test_theta_is_that_of_the_time_grown(brain):
     """Growing the stated theta for the full time reproduces the sample (up to the time step's error)."""
     drawn = draw_parameters(brain, PRESETS["paper"], 1, 3).iloc[0]
-    solver = ReferenceSolver(SETTINGS.integrator)
-    sample = grow_sample(brain, drawn, solver)
-    again = solver.solve(brain, theta_of(sample.row)).concentration
+    sample = grow_sample(brain, drawn, SETTINGS.integrator)
+    again = make_solver(SETTINGS.integrator).solve(brain, theta_of(sample.row)).concentration
     assert np.abs(again - sample.concentration.data).max() < 0.08
     assert sample.row["mu_d_mm"] == pytest.approx(
         np.sqrt(sample.row["diffusivity_mm2_per_day"] * sample.row["final_time_days"])
@@ -78,13 +77,14 @@ def test_shard_is_memory_mapped_integers_with_scale(shards, brain):
     assert grid.matches(brain.grid)
     assert list(stored["index"]) == [0, 1, 2]
     assert set(stored["split"]) == {"train"}
+    assert set(stored["integrator"]) == {"accurate"}
     pd.testing.assert_frame_equal(stored, table)
 
 
 def test_stored_sample_equals_the_grown_one(shards, brain):
     folder, _ = shards
     volume, row = read_sample(folder / "train-00000.nii", 1)
-    solution = ReferenceSolver(SETTINGS.integrator).solve(
+    solution = make_solver(SETTINGS.integrator).solve(
         brain,
         theta_of(row).at_fraction(100.0 / row["final_time_days"]),
         stopping_volume_mm3=row["stopping_volume_mm3"],
@@ -106,9 +106,10 @@ def test_an_interrupted_shard_leaves_nothing(brain, tmp_path):
     def interrupt(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        simulate_shard(brain, "train-00000", SETTINGS, 7, tmp_path, interrupt)
-    assert list(tmp_path.iterdir()) == []
+    for threads in (1, 2):
+        with pytest.raises(KeyboardInterrupt):
+            simulate_shard(brain, "train-00000", SETTINGS, 7, tmp_path, interrupt, threads)
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_broken_shards_are_refused(shards, tmp_path):
@@ -159,6 +160,8 @@ def test_pilot_report(tmp_path, brain):
     write_pilot_report(table, SETTINGS, tmp_path)
     summary = json.loads((tmp_path / "pilot.json").read_text())
     assert summary["samples"] == len(table) == 12
+    assert summary["integrator"] == "accurate"
+    assert set(table["integrator"]) == {"accurate"}
     assert summary["mu_d_mm"]["mean"] == pytest.approx(table["mu_d_mm"].mean())
     assert summary["mu_rho"]["paper_mean"] == 3.8
     assert (tmp_path / "pilot.png").stat().st_size > 10_000

@@ -10,7 +10,7 @@ from pydantic import Field
 from gliofit.invert.base import AbstractInverter, Inversion, InversionError, PatientObservation
 from gliofit.invert.cma_es import CmaSearch, CmaSettings
 from gliofit.settings import Settings
-from gliofit.solver.settings import ReferenceSettings
+from gliofit.solver.settings import AccurateSettings, IntegratorSettings
 
 if TYPE_CHECKING:
     from gliofit.invert.problem import Problem
@@ -24,8 +24,12 @@ class Level(Settings):
     spacing_mm: float = Field(gt=0, description="Voxel size; the nearest whole multiple of the case's own is taken.")
     evaluations: int = Field(ge=4, description="Most solver runs.")
     sigma: float = Field(0.05, gt=0, le=1, description="First step size, except on the first level (`sigma0`).")
-    max_reaction_step: float | None = Field(
-        None, gt=0, le=0.9, description="Bound on rho dt on this level, where it differs from the integrator's."
+    tolerance: float | None = Field(
+        None,
+        gt=0,
+        le=0.1,
+        description="Tolerance of the `accurate` integrator on this level, where it differs from the integrator's own; "
+        "`reference` has none and ignores it.",
     )
     imaging_width: float | None = Field(
         None,
@@ -45,7 +49,7 @@ class CmaesSolverSettings(CmaSettings):
     )
     schedule: tuple[Level, ...] = Field(
         (
-            Level(spacing_mm=4.0, evaluations=400, max_reaction_step=0.1, imaging_width=0.15),
+            Level(spacing_mm=4.0, evaluations=400, tolerance=0.01, imaging_width=0.15),
             Level(spacing_mm=2.0, evaluations=160, sigma=0.05),
         ),
         min_length=1,
@@ -56,18 +60,18 @@ class CmaesSolverSettings(CmaSettings):
         ge=1,
         description="Best points of the coarser levels that are run again on the last level before it is searched.",
     )
-    integrator: ReferenceSettings = Field(default_factory=ReferenceSettings, description="The forward solver.")
+    integrator: IntegratorSettings = Field(default_factory=AccurateSettings, description="The forward solver.")
 
 
 class CmaesSolver(AbstractInverter[CmaesSolverSettings]):
-    """Derivative-free search through the reference integrator."""
+    """Derivative-free search through the numerical solver."""
 
     settings_type: ClassVar[type[CmaesSolverSettings]] = CmaesSolverSettings
 
     def invert(self, problem: Problem) -> Inversion:
         """Search level by level; the estimate is the best point evaluated on the last level."""
         from gliofit.invert.solver_objective import SolverObjective
-        from gliofit.solver.reference import ReferenceSolver
+        from gliofit.solver.registry import make_solver
 
         trace = problem.start_trace()
         settings = self.settings
@@ -75,11 +79,9 @@ class CmaesSolver(AbstractInverter[CmaesSolverSettings]):
         found: list[np.ndarray] = []
         for number, level in enumerate(settings.schedule):
             integrator = settings.integrator
-            if level.max_reaction_step is not None:
-                integrator = integrator.model_copy(update={"max_reaction_step": level.max_reaction_step})
-            objective = SolverObjective(
-                problem, trace, ReferenceSolver(integrator), level.spacing_mm, level.imaging_width
-            )
+            if level.tolerance is not None and isinstance(integrator, AccurateSettings):
+                integrator = integrator.model_copy(update={"tolerance": level.tolerance})
+            objective = SolverObjective(problem, trace, make_solver(integrator), level.spacing_mm, level.imaging_width)
             # Levels may fall together on coarse cases; the number keeps their losses apart.
             objective.level = f"{number + 1}: {objective.spacing_mm:g} mm"
             if search is None:
