@@ -216,7 +216,7 @@ def test_blocking_and_threads_do_not_show(brain, monkeypatch):
 
     solver = AccurateSolver()
     schedule = solver.solve(brain, THETA).schedule
-    expected = solver.solve_with_tangents(brain, THETA, schedule=schedule)
+    expected = [solver.solve_with_tangents(brain, THETA, schedule=schedule, exact=exact) for exact in (True, False)]
     monkeypatch.setattr(threads, "_WORTH_THREADS", 0)
     granted = numba.get_num_threads()
     for count in {1, min(2, granted), granted}:
@@ -224,11 +224,12 @@ def test_blocking_and_threads_do_not_show(brain, monkeypatch):
             monkeypatch.setattr(numba_rows, "_DEEPEST", depth)
             numba.set_num_threads(count)
             try:
-                found = solver.solve_with_tangents(brain, THETA, schedule=schedule)
+                found = [solver.solve_with_tangents(brain, THETA, schedule=schedule, exact=e) for e in (True, False)]
             finally:
                 numba.set_num_threads(granted)
-            assert (found.solution.concentration == expected.solution.concentration).all()
-            assert (found.box_tangents == expected.box_tangents).all()
+            for one, other in zip(found, expected, strict=True):
+                assert (one.solution.concentration == other.solution.concentration).all()
+                assert (one.box_tangents == other.box_tangents).all()
 
 
 @pytest.mark.parametrize(("mu_d", "mu_rho"), [(8.0, 3.0), (3.0, 6.0), (20.0, 2.0), (0.8, 7.0)])
@@ -313,6 +314,22 @@ def test_tangents_are_the_derivatives(brain, tissue, mu_d, mu_rho):
         difference = (high - low) / (2 * step)
         error = np.linalg.norm(sensitivity.tangents[index] - difference) / np.linalg.norm(difference)
         assert error < 1e-5, (index, error)
+
+
+@pytest.mark.parametrize(("mu_d", "mu_rho"), [(8.0, 3.0), (2.5, 6.0), (16.0, 2.0)])
+def test_inexact_tangents_are_close(brain, mu_d, mu_rho):
+    """They miss the exact ones by about the tolerance and by less as it falls; c is the same."""
+    theta = Theta((1.7, -3.1, 2.2), mu_d, mu_rho)
+    errors = []
+    for tolerance in (3e-3, 1e-4):
+        solver = AccurateSolver(AccurateSettings(precision="float64", tolerance=tolerance))
+        exact, other = (solver.solve_with_tangents(brain, theta, exact=yes) for yes in (True, False))
+        assert np.abs(other.solution.concentration - exact.solution.concentration).max() < 1e-12
+        errors.append(
+            max(np.linalg.norm(a - b) / np.linalg.norm(b) for a, b in zip(other.tangents, exact.tangents, strict=True))
+        )
+    assert 1e-6 < errors[0] < 0.05
+    assert errors[1] < 0.3 * errors[0]
 
 
 def test_tangents_in_single_precision(brain):

@@ -35,18 +35,25 @@ def choose_backend(name: str) -> Literal["numba", "torch", "triton"]:
 
 
 def make_stepper(
-    settings: AccurateSettings, domain: Domain, seeds: Sequence[NDArray[Any]], growths: Sequence[Growth]
+    settings: AccurateSettings,
+    domain: Domain,
+    seeds: Sequence[NDArray[Any]],
+    growths: Sequence[Growth],
+    extrapolate_tangents: bool = True,
 ) -> AbstractStepper:
-    """A batch of tumours at their seeds on the back end that the settings name."""
+    """A batch of tumours at their seeds on the back end that the settings name.
+
+    Without ``extrapolate_tangents`` a back end may spare the tangents the coarse step; Triton's never does.
+    """
     backend = choose_backend(settings.backend)
     if backend == "numba":
         from gliofit.solver.backends.numba_rows import NumbaStepper
 
-        return NumbaStepper(domain, seeds, growths, settings.active)
+        return NumbaStepper(domain, seeds, growths, settings.active, extrapolate_tangents)
     if backend == "torch":
         from gliofit.solver.backends.torch_dense import TorchStepper
 
-        return TorchStepper(domain, seeds, growths)
+        return TorchStepper(domain, seeds, growths, extrapolate_tangents=extrapolate_tangents)
     from gliofit.solver.backends.triton_dense import TritonStepper
 
     return TritonStepper(domain, seeds, growths, settings.active)

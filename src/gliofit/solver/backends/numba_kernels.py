@@ -2,7 +2,8 @@
 
 Fields have shape (F, N): F fields (c, or c and its five tangents) on ``PackedRows``. Row r covers ``length[r]`` voxels
 from index ``base[r]``; its neighbours along the first two axes begin at ``beside[q, r]``, q = +x, -x, +y, -y. Rows are
-sorted by slab (first axis): slab i holds the rows ``slabs[i]`` to ``slabs[i + 1]``. Fields are zero outside the rows.
+sorted by slab (first axis) and column (second axis): ``first_row[i, j]`` is the first row of slab i at column j or
+beyond. Fields are zero outside the rows.
 
 Indices are unsigned, since the loops do not vectorise where an index might be negative and count from the end; and no
 loop reads and writes two names of one array, since then they do not either.
@@ -101,26 +102,35 @@ def _end_slab(
 
 @nb.njit(fastmath=True, error_model="numpy")
 def _stage_slab(
-    c: NDArray, out: NDArray, fx: NDArray, fy: NDArray, fz: NDArray,
+    known: NDArray, out: NDArray, fields: int, fx: NDArray, fy: NDArray, fz: NDArray,
     base: NDArray, length: NDArray, beside: NDArray, low: int, high: int,
     of_known: np.floating, of_flux: np.floating, of_last: np.floating,
 ) -> None:  # fmt: skip
-    """Set out <- of_known c + of_flux L c + of_last out, on the rows ``low`` to ``high`` of one field."""
-    unit = nb.uint64(1)
+    """Set out <- of_known known + of_flux L known + of_last out, on the rows ``low`` to ``high`` of flattened fields.
+
+    All fields of a row follow each other, so that they find its faces in the nearest cache.
+    """
+    unit = np.uint64(1)
+    stored = np.uint64(fx.shape[0])
     for r in range(low, high):
-        a, n = base[r], length[r]
-        xp, xm, yp, ym = beside[0, r], beside[1, r], beside[2, r], beside[3, r]
-        for k in range(n):
-            v = c[a + k]
-            div = (
-                fx[a + k] * (c[xp + k] - v)
-                - fx[xm + k] * (v - c[xm + k])
-                + fy[a + k] * (c[yp + k] - v)
-                - fy[ym + k] * (v - c[ym + k])
-                + fz[a + k] * (c[a + k + unit] - v)
-                - fz[a + k - unit] * (v - c[a + k - unit])
-            )
-            out[a + k] = of_known * v + of_flux * div + of_last * out[a + k]
+        n = length[r]
+        xm, ym = beside[1, r], beside[3, r]
+        face = base[r]
+        for f in range(np.uint64(fields)):
+            shift = f * stored
+            a = face + shift
+            xp_c, xm_c, yp_c, ym_c = beside[0, r] + shift, xm + shift, beside[2, r] + shift, ym + shift
+            for k in range(n):
+                v = known[a + k]
+                div = (
+                    fx[face + k] * (known[xp_c + k] - v)
+                    - fx[xm + k] * (v - known[xm_c + k])
+                    + fy[face + k] * (known[yp_c + k] - v)
+                    - fy[ym + k] * (v - known[ym_c + k])
+                    + fz[face + k] * (known[a + k + unit] - v)
+                    - fz[face + k - unit] * (v - known[a + k - unit])
+                )
+                out[a + k] = of_known * v + of_flux * div + of_last * out[a + k]
 
 
 @nb.njit(fastmath=True, error_model="numpy")
@@ -136,13 +146,12 @@ def _add_slab(
 
 @nb.njit(fastmath=True, error_model="numpy")
 def _slab(
-    stage: int, slab: int, state: NDArray, start: NDArray, one: NDArray, two: NDArray, slope: NDArray,
-    fx: NDArray, fy: NDArray, fz: NDArray, base: NDArray, length: NDArray, beside: NDArray, slabs: NDArray,
+    stage: int, low: int, high: int, state: NDArray, start: NDArray, one: NDArray, two: NDArray, slope: NDArray,
+    fx: NDArray, fy: NDArray, fz: NDArray, base: NDArray, length: NDArray, beside: NDArray,
     stages: int, of_flux: np.floating, mu_d_source: np.floating,
     of_start: np.floating, of_polynomial: np.floating, before: NDArray, after: NDArray,
 ) -> None:  # fmt: skip
-    """Stage of all rows of one slab: 0 the reaction before, 1 to ``stages`` those of RKL2, the last with that after."""
-    low, high = slabs[slab], slabs[slab + 1]
+    """Stage of rows of one slab: 0 the reaction before, 1 to ``stages`` those of RKL2, the last with that after."""
     unit = of_flux / of_flux
     fields = start.shape[0]
     if stage == 0:
@@ -152,17 +161,17 @@ def _slab(
     of_known = (j + j - unit) / j
     of_last = -(j - unit) / j
     known, result = (one, two) if stage % 2 == 0 else (two, one)
-    for f in range(fields):
-        # At stage 1 ``result`` holds something finite from before, which is multiplied by zero.
-        _stage_slab(
-            known[f], result[f], fx, fy, fz, base, length, beside, low, high, of_known, of_known * of_flux, of_last
-        )  # fmt: skip
+    # At stage 1 ``result`` holds something finite from before, which is multiplied by zero.
+    _stage_slab(
+        known.reshape(-1), result.reshape(-1), fields, fx, fy, fz, base, length, beside, low, high,
+        of_known, of_known * of_flux, of_last,
+    )  # fmt: skip
     if fields > 1 and stage % 2 == 0:
         _add_slab(result[0], slope, base, length, low, high, j + j + unit)
     if stage == stages:
         if fields > 1:
             _stage_slab(
-                slope, result[_MU_D], fx, fy, fz, base, length, beside, low, high,
+                slope, result[_MU_D], 1, fx, fy, fz, base, length, beside, low, high,
                 unit - unit, of_flux * mu_d_source, unit,
             )  # fmt: skip
         _end_slab(start, result, base, length, low, high, of_start, of_polynomial, after[0], after[1])
@@ -171,8 +180,9 @@ def _slab(
 @nb.njit(parallel=True, fastmath=True, error_model="numpy", cache=True, nogil=True)
 def strang(
     state: NDArray, start: NDArray, one: NDArray, two: NDArray, slope: NDArray,
-    fx: NDArray, fy: NDArray, fz: NDArray, base: NDArray, length: NDArray, beside: NDArray, slabs: NDArray,
-    chunks: NDArray, depth: int, stages: int, of_flux: np.floating, mu_d_source: np.floating,
+    fx: NDArray, fy: NDArray, fz: NDArray, base: NDArray, length: NDArray, beside: NDArray,
+    first_row: NDArray, first_slab: int, end_slab: int, blocks: NDArray, depth: int,
+    stages: int, of_flux: np.floating, mu_d_source: np.floating,
     of_start: np.floating, of_polynomial: np.floating, before: NDArray, after: NDArray,
 ) -> None:  # fmt: skip
     """React, diffuse by RKL2, react: from ``state`` into ``one`` (``stages`` is odd); the others are work space.
@@ -184,37 +194,39 @@ def strang(
     With tangents, ``slope`` collects the derivative of the Legendre polynomial, P_s' = sum of (2 m + 1) P_m over even
     m < s, applied to c: L of it is the source of the tangent of mu_D, so that all tangents share one recurrence.
 
-    Stages are taken ``depth`` at a time while a slab is in the cache (temporal blocking): chunk c sweeps over the slabs
-    ``chunks[c]`` to ``chunks[c + 1]``, each stage one slab behind the one before; where chunks meet, stage q leaves out
-    q slabs on either side, which follow when both chunks are done. A stage overwrites the result of the last but one
-    only where the last no longer needs it.
+    Stages are taken ``depth`` at a time while slabs are in the cache (temporal blocking): block c holds the columns
+    ``blocks[c]`` to ``blocks[c + 1]`` and sweeps over the slabs, each stage one slab behind the one before. Where
+    blocks meet, stage q leaves out q columns on either side, which follow when both blocks are done. A stage overwrites
+    the result of the last but one only where the last no longer needs it.
     """
-    count = chunks.shape[0] - 1
+    count = blocks.shape[0] - 1
     begin = 0
     while begin <= stages:
         deep = min(depth, stages + 1 - begin)
         for c in nb.prange(count):
-            low, high = chunks[c], chunks[c + 1]
-            for front in range(low, high + deep - 1):
+            for front in range(first_slab, end_slab + deep - 1):
                 for q in range(deep):
                     slab = front - q
-                    inner = low + (q if c > 0 else 0)
-                    outer = high - (q if c < count - 1 else 0)
-                    if inner <= slab < outer:
+                    if first_slab <= slab < end_slab:
+                        left = blocks[c] + (q if c > 0 else 0)
+                        right = blocks[c + 1] - (q if c < count - 1 else 0)
                         _slab(
-                            begin + q, slab, state, start, one, two, slope, fx, fy, fz, base, length, beside, slabs,
-                            stages, of_flux, mu_d_source, of_start,
-                            of_polynomial, before, after,
+                            begin + q, first_row[slab, left], first_row[slab, right], state, start, one, two, slope,
+                            fx, fy, fz, base, length, beside, stages, of_flux, mu_d_source, of_start, of_polynomial,
+                            before, after,
                         )  # fmt: skip
         if deep > 1:
             for c in nb.prange(1, count):
-                for q in range(1, deep):
-                    for slab in range(chunks[c] - q, chunks[c] + q):
-                        _slab(
-                            begin + q, slab, state, start, one, two, slope, fx, fy, fz, base, length, beside, slabs,
-                            stages, of_flux, mu_d_source, of_start,
-                            of_polynomial, before, after,
-                        )  # fmt: skip
+                for front in range(first_slab + 1, end_slab + deep - 1):
+                    for q in range(1, deep):
+                        slab = front - q
+                        if first_slab <= slab < end_slab:
+                            left, right = blocks[c] - q, blocks[c] + q
+                            _slab(
+                                begin + q, first_row[slab, left], first_row[slab, right], state, start, one, two, slope,
+                                fx, fy, fz, base, length, beside, stages, of_flux, mu_d_source, of_start,
+                                of_polynomial, before, after,
+                            )  # fmt: skip
         begin += deep
 
 
@@ -224,15 +236,16 @@ def combine(
     fine: NDArray,
     base: NDArray,
     length: NDArray,
-    slabs: NDArray,
     chunks: NDArray,
     active: np.floating,
     low: NDArray,
     high: NDArray,
 ) -> tuple[float, float, float, float]:
-    """Extrapolate (4 fine - coarse) / 3 into ``coarse``, clipped below at zero.
+    """Extrapolate (4 fine - coarse) / 3 into ``fine``, c clipped below at zero, where its tangents are zero too.
 
-    ``low`` and ``high`` receive per row the first and one past the last voxel above ``active`` (0, 0 if none).
+    Fields that ``coarse`` has not got stay as they are. Chunk k, one task for a thread, holds the rows ``chunks[k]`` to
+    ``chunks[k + 1]``. ``low`` and ``high`` receive per row the first and one past the
+    last voxel above ``active`` (0, 0 if none).
 
     Returns
     -------
@@ -243,28 +256,29 @@ def combine(
     tiny = one * 1e-30
     four_thirds, third = (one + one + one + one) / (one + one + one), one / (one + one + one)
     for chunk in nb.prange(chunks.shape[0] - 1):
-        for r in range(slabs[chunks[chunk]], slabs[chunks[chunk + 1]]):
+        for r in range(chunks[chunk], chunks[chunk + 1]):
             a, n = base[r], length[r]
-            out, source = coarse[0], fine[0]
+            c, c_coarse = fine[0], coarse[0]
             for f in range(1, coarse.shape[0]):
-                tangent, better = coarse[f], fine[f]
+                tangent, other = fine[f], coarse[f]
                 for k in range(n):
-                    tangent[a + k] = four_thirds * better[a + k] - third * tangent[a + k]
-            # Where c is clipped its tangents are zero; that is rare, so look first.
-            clipped = 0
-            for k in range(n):
-                clipped += 1 if four_thirds * source[a + k] < third * out[a + k] else 0
-            if clipped > 0:
-                for f in range(1, coarse.shape[0]):
-                    tangent = coarse[f]
-                    for k in range(n):
-                        if four_thirds * source[a + k] < third * out[a + k]:
-                            tangent[a + k] = one - one
+                    tangent[a + k] = four_thirds * tangent[a + k] - third * other[a + k]
+            if fine.shape[0] > 1:
+                # Clipping is rare, so look first.
+                clipped = 0
+                for k in range(n):
+                    clipped += 1 if four_thirds * c[a + k] < third * c_coarse[a + k] else 0
+                if clipped > 0:
+                    for f in range(1, fine.shape[0]):
+                        tangent = fine[f]
+                        for k in range(n):
+                            if four_thirds * c[a + k] < third * c_coarse[a + k]:
+                                tangent[a + k] = one - one
             error, norm, total, growth = 0.0, 0.0, 0.0, 0.0
             for k in range(n):
-                u = np.float64(source[a + k])
-                d = u - np.float64(out[a + k])
-                v = four_thirds * source[a + k] - third * out[a + k]
+                u = np.float64(c[a + k])
+                d = u - np.float64(c_coarse[a + k])
+                v = four_thirds * c[a + k] - third * c_coarse[a + k]
                 # Denormal numbers far ahead of the front would slow every later loop.
                 v = v if v > tiny else one - one
                 w = np.float64(v)
@@ -272,15 +286,15 @@ def combine(
                 norm += u * u
                 total += w
                 growth += w * (1 - w)
-                out[a + k] = v
+                c[a + k] = v
             parts[chunk, 0] += error
             parts[chunk, 1] += norm
             parts[chunk, 2] += total
             parts[chunk, 3] += growth
             begin, end = 0, int(n)
-            while begin < end and out[a + np.uint64(begin)] <= active:
+            while begin < end and c[a + np.uint64(begin)] <= active:
                 begin += 1
-            while end > begin and out[a + np.uint64(end - 1)] <= active:
+            while end > begin and c[a + np.uint64(end - 1)] <= active:
                 end -= 1
             low[r] = begin
             high[r] = end

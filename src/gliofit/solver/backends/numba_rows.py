@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,8 +18,8 @@ from gliofit.solver.threads import threads_for
 
 __all__ = ["NumbaStepper"]
 
-# Bytes of fields that a thread sweeps over at a time, so that stages after the first find them in a shared cache.
-_WINDOW_BYTES = 12_000_000
+# Bytes of fields that a thread sweeps over at a time, so that stages after the first find them in a cache.
+_WINDOW_BYTES = 8_000_000
 _DEEPEST = 8
 
 
@@ -35,10 +36,21 @@ class NumbaStepper(AbstractStepper):
         Growth of each tumour.
     active
         Concentration above which a voxel is active. Rows reach as far beyond active voxels as the stages of one step.
+    extrapolate_tangents
+        Whether tangents are those of the extrapolated c, or of the fine one, which spares them the coarse step.
     """
 
-    def __init__(self, domain: Domain, seeds: Sequence[NDArray[Any]], growths: Sequence[Growth], active: float) -> None:
-        self._tumours = [_Tumour(domain, *item, active) for item in zip(seeds, growths, strict=True)]
+    def __init__(
+        self,
+        domain: Domain,
+        seeds: Sequence[NDArray[Any]],
+        growths: Sequence[Growth],
+        active: float,
+        extrapolate_tangents: bool = True,
+    ) -> None:
+        self._tumours = [
+            _Tumour(domain, *item, active, extrapolate_tangents) for item in zip(seeds, growths, strict=True)
+        ]
 
     def attempt(self, steps: Sequence[float]) -> list[Attempt | None]:
         """See ``AbstractStepper.attempt``."""
@@ -70,7 +82,9 @@ class _Tumour:
     Rows only ever grow, so that what was written once is written again in every pass and never read stale.
     """
 
-    def __init__(self, domain: Domain, seed: NDArray[Any], growth: Growth, active: float) -> None:
+    def __init__(
+        self, domain: Domain, seed: NDArray[Any], growth: Growth, active: float, extrapolate_tangents: bool
+    ) -> None:
         self.growth, self.active = growth, active
         self.packed = pack_rows(domain)
         self.kind = domain.dtype.type
@@ -78,8 +92,11 @@ class _Tumour:
         self.spectral_bound = domain.spectral_bound
         self.state = self.packed.pack(seed.astype(domain.dtype, copy=False))
         # Pages come on first touch: voxels that no row reaches cost no memory.
-        self.coarse, self.start, self.one, self.two = (aligned_zeros(self.state.shape, domain.dtype) for _ in range(4))
-        self.slope = aligned_zeros(self.state.shape[1:] if len(self.state) > 1 else (1,), domain.dtype)
+        self.start, self.one, self.two = (aligned_zeros(self.state.shape, domain.dtype) for _ in range(3))
+        extrapolated = len(self.state) if extrapolate_tangents else 1
+        self.coarse = aligned_zeros((extrapolated, self.state.shape[1]), domain.dtype)
+        self.nothing = aligned_zeros((1,), domain.dtype)
+        self.slope = aligned_zeros(self.state.shape[1:], domain.dtype) if len(self.state) > 1 else self.nothing
         occupied = seed[0] != 0
         some, nz = occupied.any(axis=2), occupied.shape[2]
         # Extents of active voxels per row; an empty row is (beyond, 0), so that minima and maxima merge extents.
@@ -106,44 +123,63 @@ class _Tumour:
         self.beside = np.stack(
             [origin[i + 1, j] + low, origin[i - 1, j] + low, origin[i, j + 1] + low, origin[i, j - 1] + low]
         ).astype(np.uint64)
-        self.slabs = np.searchsorted(i, np.arange(self.packed.shape[0] + 1))
-        self.first_slab, self.end_slab = int(i[0]), int(i[-1]) + 1
+        counts = np.zeros((self.packed.shape[0], self.packed.shape[1] + 1), np.int64)
+        counts[i, j + 1] = 1
+        before = np.concatenate([[0], np.cumsum(counts.sum(axis=1))[:-1]])
+        self.first_row = before[:, None] + np.cumsum(counts, axis=1)
+        self.slabs = (int(i[0]), int(i[-1]) + 1)
+        self.columns = np.bincount(j, weights=self.length, minlength=self.packed.shape[1])
         self.voxels = int(self.length.sum())
 
-    def chunks(self) -> tuple[NDArray[np.int64], int]:
-        """Bounds of runs of slabs with about the same number of voxels, one per thread, and the depth of blocking."""
+    def blocks(self, fields: int) -> tuple[NDArray[np.int64], int]:
+        """Bounds of blocks of columns with about the same number of voxels, and the depth of temporal blocking."""
         import numba
 
-        slabs = self.end_slab - self.first_slab
-        count = max(1, min(numba.get_num_threads(), slabs // 2))
-        voxels = np.concatenate([[0], np.cumsum(self.length.astype(np.int64))])[self.slabs]
-        goals = np.linspace(0, voxels[-1], count + 1)[1:-1]
-        inner = np.clip(np.searchsorted(voxels, goals), self.first_slab + 1, self.end_slab - 1)
-        bounds = np.unique(np.concatenate([[self.first_slab], inner, [self.end_slab]])).astype(np.int64)
-        fields = len(self.state)
-        slab_bytes = self.voxels / slabs * (3 * fields + 3) * self.state.itemsize
-        depth = int(np.clip(_WINDOW_BYTES / slab_bytes - 2, 1, _DEEPEST))
-        # Where chunks meet, both leave out one slab less than the depth, so they have to be that wide on either side.
-        return bounds, min(depth, max(1, int(np.diff(bounds).min()) // 2))
+        threads = numba.get_num_threads()
+        used = np.flatnonzero(self.columns)
+        first, end = int(used[0]), int(used[-1]) + 1
+        slab_bytes = self.voxels / (self.slabs[1] - self.slabs[0]) * (3 * fields + 3) * self.state.itemsize
+        wanted = math.ceil((_DEEPEST + 2) * slab_bytes / _WINDOW_BYTES / threads) * threads
+        # As many as there are threads, at the price of depth; more for the cache's sake only where there is room.
+        count = max(1, min(max(threads, min(wanted, (end - first) // (2 * _DEEPEST))), (end - first) // 2))
+        done = np.concatenate([[0], np.cumsum(self.columns)])
+        inner = np.searchsorted(done, np.linspace(0, done[-1], count + 1)[1:-1])
+        bounds = np.unique(np.clip(np.concatenate([[first], inner, [end]]), first, end)).astype(np.int64)
+        # Where blocks meet, both leave out one column less than the depth, so they have to be that wide on either side.
+        narrowest = int(np.diff(bounds).min())
+        return bounds, _DEEPEST if len(bounds) == 2 else min(_DEEPEST, max(1, narrowest // 2))
+
+    def chunks(self) -> NDArray[np.int64]:
+        """Bounds of runs of rows with about the same number of voxels, one per thread."""
+        import numba
+
+        done = np.concatenate([[0], np.cumsum(self.length.astype(np.int64))])
+        return np.searchsorted(done, np.linspace(0, done[-1], numba.get_num_threads() + 1)).astype(np.int64)
 
     def strang(
-        self, source: NDArray[Any], before: float, step: float, after: float, chunks: tuple[NDArray[np.int64], int]
-    ) -> NDArray[Any]:
-        """React over ``before``, diffuse over ``step``, react over ``after``; the result lies in ``one``."""
+        self,
+        source: NDArray[Any],
+        result: NDArray[Any],
+        before: float,
+        step: float,
+        after: float,
+    ) -> None:
+        """React over ``before``, diffuse over ``step``, react over ``after``, the first fields of ``source``."""
         from gliofit.solver.backends import numba_kernels
 
         z = step * self.growth.mu_d_mm**2 / self.spacing**2
         scheme = rkl2(z * self.spectral_bound)
+        fields = len(result)
+        slope = self.slope if fields > 1 else self.nothing
         run: Any = numba_kernels.strang
         run(
-            source, self.start, self.one, self.two, self.slope, *self.packed.faces,
-            self.base, self.length, self.beside, self.slabs, *chunks,
+            source[:fields], self.start[:fields], result, self.two[:fields], slope, *self.packed.faces,
+            self.base, self.length, self.beside, self.first_row, *self.slabs, *self.blocks(fields),
             scheme.stages, self.kind(scheme.w * z), self.kind(2 / self.growth.mu_d_mm),
             self.kind(scheme.a), self.kind(scheme.b),
             np.array(reaction_factors(self.growth, before), self.kind),
             np.array(reaction_factors(self.growth, after), self.kind),
         )  # fmt: skip
-        return self.one
 
     def carry(self, step: float) -> int:
         """Voxels that one step can carry cells: its stages, or those of its two halves together."""
@@ -156,22 +192,19 @@ class _Tumour:
 
         self.reach(self.carry(step))
         with threads_for(self.voxels):
-            chunks = self.chunks()
-            coarse = self.strang(self.state, step / 2, step, step / 2, chunks)
-            # Keep the result out of the work buffers, which take the old one instead.
-            self.one, self.coarse = self.coarse, coarse
-            half = self.strang(self.state, step / 4, step / 2, step / 2, chunks)
-            fine = self.strang(half, 0.0, step / 2, step / 4, chunks)
+            self.strang(self.state, self.coarse, step / 2, step, step / 2)
+            self.strang(self.state, self.one, step / 4, step / 2, step / 2)
+            self.strang(self.one, self.one, 0.0, step / 2, step / 4)
             low, high = np.empty(len(self.length), np.int64), np.empty(len(self.length), np.int64)
             error, norm, total, growth = numba_kernels.combine(
-                self.coarse, fine, self.base, self.length, self.slabs, chunks[0], self.kind(self.active), low, high
+                self.coarse, self.one, self.base, self.length, self.chunks(), self.kind(self.active), low, high
             )
         self.found = low, high
         return Attempt(float(np.sqrt(error / max(norm, 1e-300))) / 3, total, self.growth.mu_rho**2 * growth)
 
     def accept(self) -> None:
         """See ``AbstractStepper.accept``."""
-        self.state, self.coarse = self.coarse, self.state
+        self.state, self.one = self.one, self.state
         low, high = self.found
         start = self.low[self.rows]
         self.active_low[self.rows] = np.where(high > low, start + low, self.beyond)

@@ -33,14 +33,22 @@ class TorchStepper(AbstractStepper):
         Growth of each tumour.
     device
         Any torch device.
+    extrapolate_tangents
+        Whether tangents are those of the extrapolated c, or of the fine one.
     """
 
     def __init__(
-        self, domain: Domain, seeds: Sequence[NDArray[Any]], growths: Sequence[Growth], device: str = "cpu"
+        self,
+        domain: Domain,
+        seeds: Sequence[NDArray[Any]],
+        growths: Sequence[Growth],
+        device: str = "cpu",
+        extrapolate_tangents: bool = True,
     ) -> None:
         def on_device(array: NDArray[Any]) -> torch.Tensor:
             return torch.tensor(np.asarray(array, domain.dtype), device=device)
 
+        self.extrapolate_tangents = extrapolate_tangents
         self.faces = [on_device(face) for face in domain.faces]
         self.spacing, self.spectral_bound = domain.grid.isotropic_spacing_mm, domain.spectral_bound
         self.growths = list(growths)
@@ -74,6 +82,8 @@ class TorchStepper(AbstractStepper):
         coarse = self.strang(state, growth, step)
         fine = self.strang(self.strang(state, growth, step / 2), growth, step / 2)
         better = (4 * fine - coarse) / 3
+        if not self.extrapolate_tangents:
+            better[1:] = fine[1:]
         # Where c is clipped, so are its tangents.
         tried = self.tried[index] = torch.where(better[0] < 0, 0, better)
         error = torch.linalg.vector_norm((fine[0] - coarse[0]).double()) / torch.linalg.vector_norm(fine[0].double())
