@@ -2,8 +2,7 @@
 
 Fields have shape (F, N): F fields (c, or c and its five tangents) on ``PackedRows``. Row r covers ``length[r]`` voxels
 from index ``base[r]``; its neighbours along the first two axes begin at ``beside[q, r]``, q = +x, -x, +y, -y. Rows are
-sorted by slab (first axis) and column (second axis): ``first_row[i, j]`` is the first row of slab i at column j or
-beyond. Fields are zero outside the rows.
+sorted by slab (first axis): slab i holds the rows ``slabs[i]`` to ``slabs[i + 1]``. Fields are zero outside the rows.
 
 Indices are unsigned, since the loops do not vectorise where an index might be negative and count from the end; and no
 loop reads and writes two names of one array, since then they do not either.
@@ -181,7 +180,7 @@ def _slab(
 def strang(
     state: NDArray, start: NDArray, one: NDArray, two: NDArray, slope: NDArray,
     fx: NDArray, fy: NDArray, fz: NDArray, base: NDArray, length: NDArray, beside: NDArray,
-    first_row: NDArray, first_slab: int, end_slab: int, blocks: NDArray, depth: int,
+    slabs: NDArray, blocks: NDArray, depth: int,
     stages: int, of_flux: np.floating, mu_d_source: np.floating,
     of_start: np.floating, of_polynomial: np.floating, before: NDArray, after: NDArray,
 ) -> None:  # fmt: skip
@@ -194,38 +193,32 @@ def strang(
     With tangents, ``slope`` collects the derivative of the Legendre polynomial, P_s' = sum of (2 m + 1) P_m over even
     m < s, applied to c: L of it is the source of the tangent of mu_D, so that all tangents share one recurrence.
 
-    Stages are taken ``depth`` at a time while slabs are in the cache (temporal blocking): block c holds the columns
-    ``blocks[c]`` to ``blocks[c + 1]`` and sweeps over the slabs, each stage one slab behind the one before. Where
-    blocks meet, stage q leaves out q columns on either side, which follow when both blocks are done. A stage overwrites
-    the result of the last but one only where the last no longer needs it.
+    Stages are taken ``depth`` at a time while slabs are in the cache (temporal blocking): block c sweeps over the slabs
+    ``blocks[c]`` to ``blocks[c + 1]``, each stage one slab behind the one before. Where blocks meet, stage q leaves out
+    q slabs on either side, which follow when both blocks are done. A stage overwrites the result of the last but one
+    only where the last no longer needs it.
     """
     count = blocks.shape[0] - 1
     begin = 0
     while begin <= stages:
         deep = min(depth, stages + 1 - begin)
-        for c in nb.prange(count):
-            for front in range(first_slab, end_slab + deep - 1):
-                for q in range(deep):
-                    slab = front - q
-                    if first_slab <= slab < end_slab:
-                        left = blocks[c] + (q if c > 0 else 0)
-                        right = blocks[c + 1] - (q if c < count - 1 else 0)
-                        _slab(
-                            begin + q, first_row[slab, left], first_row[slab, right], state, start, one, two, slope,
-                            fx, fy, fz, base, length, beside, stages, of_flux, mu_d_source, of_start, of_polynomial,
-                            before, after,
-                        )  # fmt: skip
-        if deep > 1:
-            for c in nb.prange(1, count):
-                for front in range(first_slab + 1, end_slab + deep - 1):
-                    for q in range(1, deep):
+        for part in range(2 if deep > 1 else 1):
+            # First the blocks but for their borders, then the borders between them.
+            for c in nb.prange(part, count):
+                first, end = (blocks[c], blocks[c + 1]) if part == 0 else (blocks[c] - deep, blocks[c] + deep)
+                for front in range(first, end + deep):
+                    for q in range(part, deep):
                         slab = front - q
-                        if first_slab <= slab < end_slab:
-                            left, right = blocks[c] - q, blocks[c] + q
+                        if part == 0:
+                            low = blocks[c] + (q if c > 0 else 0)
+                            high = blocks[c + 1] - (q if c < count - 1 else 0)
+                        else:
+                            low, high = blocks[c] - q, blocks[c] + q
+                        if low <= slab < high:
                             _slab(
-                                begin + q, first_row[slab, left], first_row[slab, right], state, start, one, two, slope,
-                                fx, fy, fz, base, length, beside, stages, of_flux, mu_d_source, of_start,
-                                of_polynomial, before, after,
+                                begin + q, slabs[slab], slabs[slab + 1], state, start, one, two, slope, fx, fy, fz,
+                                base, length, beside, stages, of_flux, mu_d_source, of_start, of_polynomial, before,
+                                after,
                             )  # fmt: skip
         begin += deep
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,8 +17,7 @@ from gliofit.solver.threads import threads_for
 
 __all__ = ["NumbaStepper"]
 
-# Bytes of fields that a thread sweeps over at a time, so that stages after the first find them in a cache.
-_WINDOW_BYTES = 8_000_000
+# Stages taken while their slabs are in a cache; more would overflow it at 1 mm.
 _DEEPEST = 8
 
 
@@ -123,29 +121,20 @@ class _Tumour:
         self.beside = np.stack(
             [origin[i + 1, j] + low, origin[i - 1, j] + low, origin[i, j + 1] + low, origin[i, j - 1] + low]
         ).astype(np.uint64)
-        counts = np.zeros((self.packed.shape[0], self.packed.shape[1] + 1), np.int64)
-        counts[i, j + 1] = 1
-        before = np.concatenate([[0], np.cumsum(counts.sum(axis=1))[:-1]])
-        self.first_row = before[:, None] + np.cumsum(counts, axis=1)
-        self.slabs = (int(i[0]), int(i[-1]) + 1)
-        self.columns = np.bincount(j, weights=self.length, minlength=self.packed.shape[1])
+        self.slabs = np.searchsorted(i, np.arange(self.packed.shape[0] + 1))
         self.voxels = int(self.length.sum())
 
-    def blocks(self, fields: int) -> tuple[NDArray[np.int64], int]:
-        """Bounds of blocks of columns with about the same number of voxels, and the depth of temporal blocking."""
+    def blocks(self) -> tuple[NDArray[np.int64], int]:
+        """Bounds of one block of slabs per thread with about the same number of voxels, and the depth of blocking."""
         import numba
 
-        threads = numba.get_num_threads()
-        used = np.flatnonzero(self.columns)
+        used = np.flatnonzero(np.diff(self.slabs))
         first, end = int(used[0]), int(used[-1]) + 1
-        slab_bytes = self.voxels / (self.slabs[1] - self.slabs[0]) * (3 * fields + 3) * self.state.itemsize
-        wanted = math.ceil((_DEEPEST + 2) * slab_bytes / _WINDOW_BYTES / threads) * threads
-        # As many as there are threads, at the price of depth; more for the cache's sake only where there is room.
-        count = max(1, min(max(threads, min(wanted, (end - first) // (2 * _DEEPEST))), (end - first) // 2))
-        done = np.concatenate([[0], np.cumsum(self.columns)])
+        count = max(1, min(numba.get_num_threads(), (end - first) // 2))
+        done = np.concatenate([[0], np.cumsum(self.length.astype(np.int64))])[self.slabs]
         inner = np.searchsorted(done, np.linspace(0, done[-1], count + 1)[1:-1])
         bounds = np.unique(np.clip(np.concatenate([[first], inner, [end]]), first, end)).astype(np.int64)
-        # Where blocks meet, both leave out one column less than the depth, so they have to be that wide on either side.
+        # Where blocks meet, both leave out one slab less than the depth, so they have to be that wide on either side.
         narrowest = int(np.diff(bounds).min())
         return bounds, _DEEPEST if len(bounds) == 2 else min(_DEEPEST, max(1, narrowest // 2))
 
@@ -174,7 +163,7 @@ class _Tumour:
         run: Any = numba_kernels.strang
         run(
             source[:fields], self.start[:fields], result, self.two[:fields], slope, *self.packed.faces,
-            self.base, self.length, self.beside, self.first_row, *self.slabs, *self.blocks(fields),
+            self.base, self.length, self.beside, self.slabs, *self.blocks(),
             scheme.stages, self.kind(scheme.w * z), self.kind(2 / self.growth.mu_d_mm),
             self.kind(scheme.a), self.kind(scheme.b),
             np.array(reaction_factors(self.growth, before), self.kind),
