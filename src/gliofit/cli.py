@@ -173,7 +173,7 @@ def register(
 @app.command()
 def fit(
     out: Annotated[Path, typer.Option(help="Folder to write into.")],
-    method: Annotated[str, typer.Option(help="Inversion method.")] = "hybrid",
+    method: Annotated[str, typer.Option(help="Inversion method.")] = "gauss-newton",
     tissue: TissueOption = None,
     wm: WhiteOption = None,
     gm: GreyOption = None,

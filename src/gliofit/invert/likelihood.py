@@ -26,6 +26,13 @@ class AbstractLikelihood(ABC):
     def __call__(self, concentration: Tensor) -> Tensor:
         """Losses of shape (B,) for concentrations of shape (B, x, y, z)."""
 
+    @abstractmethod
+    def curvature(self, concentration: Tensor) -> Tensor:
+        """Second derivative of the loss by each voxel's concentration, shape (x, y, z), never negative.
+
+        That of Gauss-Newton: of the misfit as a weighted sum of squares, without second derivatives of what is seen.
+        """
+
     def without_tumour(self) -> float:
         """Loss of no tumour at all: the scale that tolerances are relative to."""
         return float(self(torch.zeros_like(self.template)[None])[0])
@@ -63,6 +70,10 @@ class ConcentrationLikelihood(AbstractLikelihood):
         """Losses of shape (B,) for concentrations of shape (B, x, y, z)."""
         return (concentration - self.observed).square().flatten(1).mean(dim=1)
 
+    def curvature(self, concentration: Tensor) -> Tensor:
+        """See ``AbstractLikelihood.curvature``; exact, since the loss is quadratic."""
+        return torch.full_like(concentration, 2 / concentration.numel())
+
     @property
     def template(self) -> Tensor:
         """The observed concentration."""
@@ -93,13 +104,37 @@ class SegmentationLikelihood(AbstractLikelihood):
 
     def __call__(self, concentration: Tensor) -> Tensor:
         """Losses of shape (B,) for concentrations of shape (B, x, y, z)."""
-        in_tissue = torch.where(
-            self._share >= _LEAST_SHARE, concentration / self._share.clamp(min=_LEAST_SHARE), 0.0
-        ).clamp(max=1)
+        in_tissue = self._in_tissue(concentration)
         losses = [self._missed(in_tissue, self.whole, self.imaging.threshold_whole)]
         if self.core is not None:
             losses.append(self._missed(in_tissue, self.core, self.imaging.threshold_core))
         return torch.stack(losses).mean(dim=0)
+
+    def curvature(self, concentration: Tensor) -> Tensor:
+        """See ``AbstractLikelihood.curvature``.
+
+        1 - Dice is sum (p - y)^2 / (sum p^2 + sum y^2); its denominator, which changes little, is taken as constant.
+        """
+        in_tissue = self._in_tissue(concentration)
+        regions = [(self.whole, self.imaging.threshold_whole)]
+        if self.core is not None:
+            regions.append((self.core, self.imaging.threshold_core))
+        total = torch.zeros_like(concentration)
+        for observed, threshold in regions:
+            seen = soft_mask(in_tissue, threshold, self.imaging.width)
+            # The slope of the stretched sigmoid by c, which is the prediction over the share, so that shares cancel.
+            low, high = _ends(threshold, self.imaging.width)
+            sigmoid = low + seen * (high - low)
+            slope = sigmoid * (1 - sigmoid) / (self.imaging.width * (high - low))
+            slope = torch.where((self._share >= _LEAST_SHARE) & (in_tissue < 1), slope, 0.0)
+            norm = (self._share * seen).square().sum() + observed.square().sum()
+            total += 2 * slope.square() / norm / len(regions)
+        return total
+
+    def _in_tissue(self, concentration: Tensor) -> Tensor:
+        """Concentration in the tissue of each voxel, from that averaged over the voxel."""
+        share = self._share.clamp(min=_LEAST_SHARE)
+        return torch.where(self._share >= _LEAST_SHARE, concentration / share, 0.0).clamp(max=1)
 
     def _missed(self, in_tissue: Tensor, observed: Tensor, threshold: float) -> Tensor:
         predicted = self._share * soft_mask(in_tissue, threshold, self.imaging.width)
@@ -122,9 +157,14 @@ def soft_mask(concentration: Tensor, threshold: float, width: float) -> Tensor:
     The stretch makes it exactly 0 at c = 0: otherwise the tail of the sigmoid, summed over the whole head, adds
     cubic centimetres of tumour that is not there.
     """
-    low = torch.sigmoid(torch.tensor(-threshold / width, dtype=torch.float64)).item()
-    high = torch.sigmoid(torch.tensor((1 - threshold) / width, dtype=torch.float64)).item()
+    low, high = _ends(threshold, width)
     return (torch.sigmoid((concentration - threshold) / width) - low) / (high - low)
+
+
+def _ends(threshold: float, width: float) -> tuple[float, float]:
+    """The sigmoid at concentrations 0 and 1."""
+    low, high = torch.sigmoid(torch.tensor([-threshold / width, (1 - threshold) / width], dtype=torch.float64)).tolist()
+    return low, high
 
 
 def soft_dice(predicted: Tensor, observed: Tensor) -> Tensor:

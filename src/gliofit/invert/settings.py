@@ -57,6 +57,7 @@ def _default_methods() -> dict[str, MethodSettings]:
         "cmaes-solver": {},
         "cmaes-surrogate": {},
         "direct": {},
+        "gauss-newton": {},
         "gradient-surrogate": {},
         "gradient-surrogate-com": {"inverter": "gradient-surrogate", "origin": "centre-of-mass"},
         "hybrid": {},

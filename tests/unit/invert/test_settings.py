@@ -60,8 +60,8 @@ def test_names_that_cannot_be_folders_of_results_are_refused(name):
 def test_defaults():
     settings = InvertSettings()
     assert list(settings.methods) == [
-        "cmaes-solver", "cmaes-surrogate", "direct", "gradient-surrogate", "gradient-surrogate-com", "hybrid",
-        "hybrid-com",
+        "cmaes-solver", "cmaes-surrogate", "direct", "gauss-newton", "gradient-surrogate", "gradient-surrogate-com",
+        "hybrid", "hybrid-com",
     ]  # fmt: skip
     assert settings.methods["hybrid-com"].origin == "centre-of-mass"
     assert settings.observation_of("hybrid", "synthetic") == "concentration"

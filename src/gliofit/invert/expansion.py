@@ -1,0 +1,124 @@
+"""Loss of theta with its gradient and Gauss-Newton Hessian, through the solver's tangents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gliofit.errors import SeedOutsideTissueError
+from gliofit.grid import Volume
+from gliofit.invert.likelihood import ConcentrationLikelihood, SegmentationLikelihood
+from gliofit.invert.problem import Problem
+from gliofit.invert.trace import Trace
+from gliofit.solver.accurate import AccurateSolver
+from gliofit.solver.domain import domain_of
+from gliofit.theta import Theta
+
+__all__ = ["Expansion", "ExpansionObjective"]
+
+
+@dataclass(frozen=True, eq=False)
+class Expansion:
+    """The loss about one theta.
+
+    Parameters
+    ----------
+    theta
+        (x, y, z, mu_D, mu_rho), shape (5,), origin in world mm.
+    loss
+        The problem's loss.
+    gradient, hessian
+        Its derivatives with respect to theta, shapes (5,) and (5, 5); the Hessian without second derivatives of c, so
+        it is positive semidefinite (Gauss-Newton).
+    tangents
+        Derivatives of c by which they were made, shape (5, N).
+    """
+
+    theta: NDArray[np.float64]
+    loss: float
+    gradient: NDArray[np.float64]
+    hessian: NDArray[np.float64]
+    tangents: NDArray[Any]
+
+
+class ExpansionObjective:
+    """The problem's loss through the accurate solver, with derivatives, at a chosen voxel size.
+
+    Everything is computed on the bounding box of the tissue, outside of which nothing can be fitted.
+
+    Parameters
+    ----------
+    problem
+        The case.
+    trace
+        Gets every evaluation.
+    solver
+        The forward solver.
+    spacing_mm
+        Voxel size wanted; the nearest whole multiple of the case's own is taken.
+    imaging_width
+        Width of the imaging model where it is not the observation's own; a wide one smooths the landscape.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        trace: Trace,
+        solver: AccurateSolver,
+        spacing_mm: float,
+        imaging_width: float | None = None,
+    ) -> None:
+        tissue = problem.tissue.canonical()
+        own = tissue.grid.isotropic_spacing_mm
+        factor = max(1, round(spacing_mm / own))
+        self.tissue, self.solver, self.trace = tissue.coarsen(factor), solver, trace
+        self.spacing_mm = own * factor
+        self.level = f"{self.spacing_mm:g} mm"
+        self.domain = domain_of(self.tissue, solver.settings.precision)
+        start, shape = self.domain.start.tolist(), self.domain.shape
+
+        def reduce(volume: Volume) -> Volume:
+            return volume.canonical().coarsen(factor).extract(start, shape)
+
+        self.likelihood = problem.observation.likelihood(reduce)
+        self._scale = 1.0
+        if isinstance(self.likelihood, ConcentrationLikelihood):
+            # A mean over the box becomes one over the whole grid, on which nothing else is missing.
+            self._scale = float(np.prod(shape) / np.prod(self.tissue.grid.shape))
+        if imaging_width is not None and isinstance(self.likelihood, SegmentationLikelihood):
+            self.likelihood.imaging = self.likelihood.imaging.model_copy(update={"width": imaging_width})
+        self.without_tumour = max(self._scale * self.likelihood.without_tumour(), 1e-12)
+
+    def expand(self, theta: NDArray[Any], borrowed: Expansion | None = None) -> Expansion | None:
+        """The loss about ``theta``, None if its seed lies outside tissue.
+
+        With ``borrowed``, the tangents of that expansion serve here too, which spares most of the work.
+        """
+        point = Theta.from_array(theta)
+        try:
+            if borrowed is None:
+                sensitivity = self.solver.solve_with_tangents(self.tissue, point, exact=False)
+                fields = sensitivity.stepper.fields(0)
+                c, tangents = fields[0], fields[1:].reshape(5, -1)
+            else:
+                c = self.domain.from_grid(self.solver.solve(self.tissue, point).concentration)
+                tangents = borrowed.tangents
+        except SeedOutsideTissueError:
+            return None
+        share = self.likelihood.share
+        seen = (torch.from_numpy(np.ascontiguousarray(c, dtype=np.float32)) * share).requires_grad_(True)
+        loss = self.likelihood(seen[None])[0]
+        (slope,) = torch.autograd.grad(loss, seen)
+        curvature = self.likelihood.curvature(seen.detach())
+        # From the prediction, c times the tissue's share, to c itself.
+        down = (self._scale * slope * share).flatten().numpy()
+        bend = (self._scale * curvature * share.square()).flatten().numpy()
+        gradient = (tangents @ down).astype(np.float64)
+        hessian = ((tangents * bend) @ tangents.T).astype(np.float64)
+        value = self._scale * float(loss.detach())
+        self.trace.add(np.asarray(theta), value, self.level)
+        return Expansion(np.array(theta, dtype=np.float64), value, gradient, hessian, tangents)

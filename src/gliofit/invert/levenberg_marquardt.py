@@ -1,0 +1,117 @@
+"""Levenberg-Marquardt for theta: scaled, damped and bounded Gauss-Newton steps.
+
+Source: More, The Levenberg-Marquardt algorithm, in Numerical Analysis (1978), with the scaling of Marquardt (1963).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gliofit.invert.expansion import Expansion, ExpansionObjective
+from gliofit.theta import Bounds
+
+__all__ = ["Descent", "descend"]
+
+# Steps are in mm and in the logarithms of mu_D and mu_rho: none is longer than this, and one this much shorter than
+# the second row counts as none.
+_LONGEST = np.array([8.0, 8.0, 8.0, 0.5, 0.25])
+_LENGTH = np.array([1.0, 1.0, 1.0, 0.1, 0.1])
+_DAMPING = (1e-9, 1e8)
+# Share of the loss of no tumour below which a fit counts as exact: rounding in single precision is not far below.
+_EXACT = 1e-10
+
+
+@dataclass(frozen=True)
+class Descent:
+    """Where a descent ended, why, and whether that is a minimum (or a corner of the bounds)."""
+
+    best: Expansion
+    converged: bool
+    reason: Literal["exact fit", "steps are small", "loss no longer falls", "budget", "no step lowers the loss"]
+
+
+def descend(
+    objective: ExpansionObjective,
+    start: Expansion,
+    bounds: Bounds,
+    evaluations: int,
+    free: NDArray[np.bool_],
+    borrow: int = 0,
+    step_tolerance: float = 1e-4,
+    loss_tolerance: float = 1e-6,
+) -> Descent:
+    """Lower the loss from ``start``.
+
+    Parameters
+    ----------
+    objective
+        Gives expansions.
+    start
+        Expansion at the start.
+    bounds
+        Box; a component at its border that wants to leave is held there for a step.
+    evaluations
+        Most evaluations, those with borrowed tangents included.
+    free
+        Components that may change, shape (5,).
+    borrow
+        Steps in a row that may use the tangents of an earlier one. Worth it near the minimum and where tangents are
+        dear; where a step with borrowed ones fails, fresh ones are made first.
+    step_tolerance
+        Largest step, in mm of the origin or tenths of the logarithms of mu_D and mu_rho, that counts as none.
+    loss_tolerance
+        Relative decrease of the loss that counts as none.
+    """
+    here, damping, borrowed, spent = start, 1e-3, 0, 0
+    exact = _EXACT * objective.without_tumour
+    lower, upper = bounds.lower, bounds.upper
+    while spent < evaluations:
+        if here.loss < exact:
+            return Descent(here, True, "exact fit")
+        # mu_D and mu_rho by their logarithms: they stay positive, and steps in them are relative.
+        units = np.array([1.0, 1.0, 1.0, here.theta[3], here.theta[4]])
+        gradient, hessian = here.gradient * units, here.hessian * np.outer(units, units)
+        stuck = ((here.theta <= lower) & (gradient > 0)) | ((here.theta >= upper) & (gradient < 0))
+        moving = free & ~stuck
+        step = np.zeros(5)
+        if moving.any():
+            own = hessian[np.ix_(moving, moving)]
+            diagonal = np.maximum(np.diag(own), 1e-12 * np.diag(own).max() + 1e-300)
+            step[moving] = -np.linalg.solve(own + damping * np.diag(diagonal), gradient[moving])
+        step /= max(1.0, float(np.max(np.abs(step) / _LONGEST)))
+        small = bool(np.max(np.abs(step) / _LENGTH) < step_tolerance)
+        if small and borrowed == 0:
+            return Descent(here, True, "steps are small")
+        trial = here.theta.copy()
+        trial[:3] += step[:3]
+        trial[3:] *= np.exp(step[3:])
+        trial = bounds.clip(trial)
+        lend = here if borrowed < borrow else None
+        there = objective.expand(trial, lend)
+        spent += 1
+        if there is not None and there.loss < here.loss:
+            predicted = -(gradient @ step + 0.5 * step @ hessian @ step)
+            gain = (here.loss - there.loss) / max(float(predicted), 1e-300)
+            falls = (here.loss - there.loss) / here.loss > loss_tolerance
+            damping = max(_DAMPING[0], damping * (0.1 if gain > 0.5 else 0.5 if gain > 0.1 else 2.0))
+            here, borrowed = there, borrowed + 1 if lend is not None else 0
+            if not falls and borrowed == 0:
+                return Descent(here, True, "loss no longer falls")
+            if not falls:
+                borrowed = borrow
+        elif borrowed > 0:
+            # The borrowed tangents may be to blame.
+            fresh = objective.expand(here.theta)
+            spent += 1
+            if fresh is not None:
+                here = fresh
+            borrowed = 0 if fresh is not None else borrow
+        else:
+            damping = max(1e-3, damping) * 8
+            if damping > _DAMPING[1] or small:
+                return Descent(here, small, "steps are small" if small else "no step lowers the loss")
+    return Descent(here, here.loss < exact, "exact fit" if here.loss < exact else "budget")

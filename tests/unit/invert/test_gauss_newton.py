@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gliofit.grid import Grid, Volume
+from gliofit.invert.expansion import ExpansionObjective
+from gliofit.invert.levenberg_marquardt import descend
+from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
+from gliofit.invert.run import fit
+from gliofit.invert.settings import InvertSettings
+from gliofit.invert.trace import Trace
+from gliofit.labels import TumourLabel
+from gliofit.solver.accurate import AccurateSolver
+from gliofit.solver.reference import ReferenceSolver
+from gliofit.solver.settings import AccurateSettings
+from gliofit.theta import Theta
+from gliofit.tissue import Tissue
+
+TRUTH = Theta((6.3, -4.2, 3.1), 7.0, 3.0)
+SETTINGS = InvertSettings(methods={"gauss-newton": {"inverter": "gauss-newton"}})
+
+
+@pytest.fixture(scope="module")
+def mixed() -> Tissue:
+    """White and grey matter in soft waves with a ventricle, 4 mm voxels."""
+    n, h = 30, 4.0
+    affine = np.diag([h, h, h, 1.0])
+    affine[:3, 3] = -h * (n - 1) / 2
+    grid = Grid((n, n, n), affine)
+    x, y, z = np.moveaxis(grid.voxel_to_world(np.stack(np.meshgrid(*(np.arange(n),) * 3, indexing="ij"), -1)), -1, 0)
+    inside = (x**2 + y**2 + z**2 < 55**2) & (((x + 14) / 8) ** 2 + (y / 14) ** 2 + ((z - 5) / 8) ** 2 > 1)
+    white = 0.5 + 0.5 * np.tanh(3 * np.sin(x / 9) * np.cos(y / 11) + z / 30)
+    return Tissue(white * inside, (1 - white) * inside, ~inside, grid)
+
+
+def observe(tissue: Tissue, theta: Theta) -> ConcentrationObservation:
+    return ConcentrationObservation(AccurateSolver().solve(tissue, theta).volume, tissue)
+
+
+def segment(tissue: Tissue, theta: Theta) -> SegmentationObservation:
+    c = AccurateSolver().solve(tissue, theta).concentration
+    labels = np.select([c > 0.6, c > 0.33], [TumourLabel.ENHANCING, TumourLabel.OEDEMA], 0).astype(np.uint8)
+    return SegmentationObservation(Volume(labels, tissue.grid), tissue)
+
+
+def distance_mm(one: Theta, two: Theta) -> float:
+    return float(np.linalg.norm(np.subtract(one.origin_mm, two.origin_mm)))
+
+
+@pytest.mark.parametrize(
+    "truth",
+    [
+        TRUTH,
+        Theta((-20.0, 18.0, -9.0), 3.0, 5.0),
+        Theta((0.0, -30.0, 5.0), 14.0, 2.2),
+        Theta((-4.0, 2.0, 6.0), 5.0, 4.0),  # beside the ventricle
+        Theta((15.0, 10.0, -12.0), 2.0, 7.5),  # a front much thinner than a voxel
+    ],
+)
+def test_recovers_theta_of_a_concentration(mixed, truth):
+    problem = Problem.create(observe(mixed, truth), SETTINGS)
+    inversion = fit(problem, "gauss-newton", SETTINGS)
+    assert inversion.status == "ok", inversion.message
+    assert inversion.loss < 1e-9
+    assert distance_mm(inversion.theta, truth) < 0.1
+    assert inversion.theta.mu_d_mm == pytest.approx(truth.mu_d_mm, rel=0.01)
+    assert inversion.theta.mu_rho == pytest.approx(truth.mu_rho, rel=0.005)
+    assert inversion.evaluations == len(inversion.trace) < 80
+
+
+def test_recovers_theta_of_a_segmentation(mixed):
+    """Within what thresholds leave open; the regions agree."""
+    observation = segment(mixed, TRUTH)
+    inversion = fit(Problem.create(observation, SETTINGS), "gauss-newton", SETTINGS)
+    assert distance_mm(inversion.theta, TRUTH) < 3
+    c = AccurateSolver().solve(mixed, inversion.theta).concentration
+    for mask, threshold in ((observation.masks.whole, 0.33), (observation.masks.core, 0.6)):
+        found = c > threshold
+        assert 2 * (found & mask).sum() / (found.sum() + mask.sum()) > 0.95
+
+
+@pytest.mark.parametrize("kind", [observe, segment])
+def test_expansion_is_that_of_the_loss(mixed, kind):
+    """Gradient against differences of the loss; the Hessian too, where the misfit is nearly zero."""
+    problem = Problem.create(kind(mixed, TRUTH), SETTINGS)
+    tight = AccurateSolver(AccurateSettings(tolerance=1e-5, precision="float64"))
+    objective = ExpansionObjective(problem, Trace(), tight, 4.0, 0.15)
+    theta = TRUTH.to_array() + np.array([1.0, -0.7, 0.5, 0.4, -0.1])
+    expansion = objective.expand(theta)
+    for index, step in enumerate((0.05, 0.05, 0.05, 0.02, 0.005)):
+        shift = np.zeros(5)
+        shift[index] = step
+        high, low = (objective.expand(theta + sign * shift).loss for sign in (1, -1))
+        assert expansion.gradient[index] == pytest.approx((high - low) / (2 * step), rel=0.02)
+    assert (np.linalg.eigvalsh(expansion.hessian) > 0).all()
+    at_truth = objective.expand(TRUTH.to_array())
+    if kind is observe:
+        shift = np.array([0.2, 0.1, -0.2, 0.05, 0.02])
+        predicted = 0.5 * shift @ at_truth.hessian @ shift
+        assert objective.expand(TRUTH.to_array() + shift).loss == pytest.approx(predicted, rel=0.1)
+
+
+def test_loss_is_that_over_the_whole_grid(mixed):
+    """Losses are those of the case's own grid, so that methods can be compared."""
+    problem = Problem.create(observe(mixed, TRUTH), SETTINGS)
+    objective = ExpansionObjective(problem, Trace(), AccurateSolver(), 4.0)
+    other = Theta((2.0, 0.0, 3.0), 8.0, 2.8)
+    c = AccurateSolver().solve(mixed, other).concentration
+    visible = problem.observation.visible
+    misfit = np.where(visible, c - problem.observation.concentration.data, 0)
+    assert objective.expand(other.to_array()).loss == pytest.approx(float((misfit**2).mean()), rel=0.02)
+
+
+def test_borrowed_tangents_reach_the_same_minimum(mixed):
+    problem = Problem.create(observe(mixed, TRUTH), SETTINGS)
+    objective = ExpansionObjective(problem, Trace(), AccurateSolver(), 4.0)
+    start = objective.expand(TRUTH.to_array() + np.array([2.0, -1.0, 1.0, 0.5, -0.2]))
+    free = np.ones(5, bool)
+    ends = [descend(objective, start, problem.bounds, 30, free, borrow) for borrow in (0, 2)]
+    assert all(end.converged and end.best.loss < 1e-9 for end in ends)
+
+
+def test_held_origin_and_bounds(mixed):
+    settings = InvertSettings(
+        methods={"fixed": {"inverter": "gauss-newton", "origin": "centre-of-mass"}},
+        bounds={"mu_d_mm": (0.1, 5.0)},
+    )
+    problem = Problem.create(observe(mixed, TRUTH), settings)
+    inversion = fit(problem, "fixed", settings)
+    np.testing.assert_allclose(inversion.theta.origin_mm, problem.observation.centre_mm)
+    assert inversion.theta.mu_d_mm == pytest.approx(5.0)
+    assert (inversion.trace["mu_d_mm"] <= 5.0 + 1e-9).all()
+
+
+def test_survives_another_solver_and_noise(mixed):
+    """Targets of the explicit scheme with noise: theta is near and the fit as good as the noise allows."""
+    field = ReferenceSolver().solve(mixed, TRUTH).concentration
+    noisy = np.clip(field + np.random.default_rng(0).normal(0, 0.02, field.shape), 0, 1) * (field > 1e-3)
+    observation = ConcentrationObservation(Volume(noisy.astype(np.float32), mixed.grid), mixed)
+    inversion = fit(Problem.create(observation, SETTINGS), "gauss-newton", SETTINGS)
+    assert distance_mm(inversion.theta, TRUTH) < 0.5
+    assert inversion.theta.mu_d_mm == pytest.approx(TRUTH.mu_d_mm, rel=0.1)
+    assert inversion.theta.mu_rho == pytest.approx(TRUTH.mu_rho, rel=0.05)
+
+
+def test_starts_have_the_observed_volume(mixed):
+    """Every start's tumour has the volume of the observation before any descent."""
+    problem = Problem.create(observe(mixed, TRUTH), SETTINGS)
+    inversion = fit(problem, "gauss-newton", SETTINGS)
+    starts = [Theta.from_array(row) for row in inversion.trace.iloc[:4, 2:7].to_numpy()]
+    for theta in starts:
+        volume = AccurateSolver().solve(mixed, theta).volume_mm3
+        assert volume == pytest.approx(problem.observation.volume_mm3, rel=0.03)
