@@ -271,6 +271,15 @@ def test_stops_at_the_volume(brain, volume_cc):
     assert np.abs(again.concentration - solution.concentration).max() < 2e-3
 
 
+@pytest.mark.parametrize("overshoot", [1.0003, 1.01, 1.04])
+def test_stops_at_the_volume_that_a_step_just_passes(brain, overshoot):
+    solver = AccurateSolver()
+    steps = solver.solve(brain, THETA).schedule
+    passed = solver.solve(brain, THETA, schedule=steps[: len(steps) // 2]).volume_mm3
+    solution = solver.solve(brain, THETA, stopping_volume_mm3=passed / overshoot)
+    assert solution.volume_mm3 == pytest.approx(passed / overshoot, rel=2e-4)
+
+
 def test_volume_that_is_never_or_already_reached(brain):
     never = AccurateSolver().solve(brain, THETA, stopping_volume_mm3=1e9)
     assert (never.stopped_by, never.final_time_days) == ("time", 100.0)
