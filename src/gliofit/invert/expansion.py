@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from gliofit.errors import SeedOutsideTissueError
-from gliofit.grid import Volume
-from gliofit.invert.likelihood import ConcentrationLikelihood, SegmentationLikelihood
+from gliofit.invert.coarse import CoarseCase
+from gliofit.invert.likelihood import ConcentrationLikelihood
 from gliofit.invert.problem import Problem
 from gliofit.invert.trace import Trace
 from gliofit.solver.accurate import AccurateSolver
@@ -72,25 +72,17 @@ class ExpansionObjective:
         spacing_mm: float,
         imaging_width: float | None = None,
     ) -> None:
-        tissue = problem.tissue.canonical()
-        own = tissue.grid.isotropic_spacing_mm
-        factor = max(1, round(spacing_mm / own))
-        self.tissue, self.solver, self.trace = tissue.coarsen(factor), solver, trace
-        self.spacing_mm = own * factor
+        case = CoarseCase.at(problem, spacing_mm)
+        self.tissue, self.spacing_mm = case.tissue, case.spacing_mm
+        self.solver, self.trace = solver, trace
         self.level = f"{self.spacing_mm:g} mm"
         self.domain = domain_of(self.tissue, solver.settings.precision)
         start, shape = self.domain.start.tolist(), self.domain.shape
-
-        def reduce(volume: Volume) -> Volume:
-            return volume.canonical().coarsen(factor).extract(start, shape)
-
-        self.likelihood = problem.observation.likelihood(reduce)
+        self.likelihood = case.likelihood(imaging_width, lambda volume: volume.extract(start, shape))
         self._scale = 1.0
         if isinstance(self.likelihood, ConcentrationLikelihood):
             # A mean over the box becomes one over the whole grid, on which nothing else is missing.
             self._scale = float(np.prod(shape) / np.prod(self.tissue.grid.shape))
-        if imaging_width is not None and isinstance(self.likelihood, SegmentationLikelihood):
-            self.likelihood.imaging = self.likelihood.imaging.model_copy(update={"width": imaging_width})
         self.without_tumour = max(self._scale * self.likelihood.without_tumour(), 1e-12)
 
     def expand(self, theta: NDArray[Any], borrowed: Expansion | None = None) -> Expansion | None:

@@ -9,8 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from gliofit.errors import SeedOutsideTissueError
-from gliofit.grid import Volume
-from gliofit.invert.likelihood import SegmentationLikelihood
+from gliofit.invert.coarse import CoarseCase
 from gliofit.invert.problem import Problem
 from gliofit.invert.trace import Trace
 from gliofit.solver.base import AbstractForwardSolver
@@ -49,23 +48,16 @@ class SolverObjective:
         spacing_mm: float,
         imaging_width: float | None = None,
     ) -> None:
-        tissue = problem.tissue.canonical()
-        own = tissue.grid.isotropic_spacing_mm
-        self.factor = max(1, round(spacing_mm / own))
-        self.tissue, self.solver, self.trace = tissue.coarsen(self.factor), solver, trace
-        self.spacing_mm = own * self.factor
+        case = CoarseCase.at(problem, spacing_mm)
+        self.factor, self.tissue, self.spacing_mm = case.factor, case.tissue, case.spacing_mm
+        self.solver, self.trace = solver, trace
         self.level = f"{self.spacing_mm:g} mm"
-        self.likelihood = problem.observation.likelihood(self._coarse)
-        if imaging_width is not None and isinstance(self.likelihood, SegmentationLikelihood):
-            self.likelihood.imaging = self.likelihood.imaging.model_copy(update={"width": imaging_width})
+        self.likelihood = case.likelihood(imaging_width)
         self._share = self.likelihood.share.numpy()
         self.scale = max(self.likelihood.without_tumour(), 1e-12)
         # No prediction can lose more than this, so that a seed outside tissue ranks behind everything.
         self._worst = self.likelihood.without_tumour() + self.likelihood.saturated()
         self._stopping_volume = max(_HOPELESS_MM3, _HOPELESS_RATIO * problem.observation.volume_mm3)
-
-    def _coarse(self, volume: Volume) -> Volume:
-        return volume.canonical().coarsen(self.factor)
 
     def losses(self, thetas: NDArray[Any]) -> NDArray[np.float64]:
         """Losses, shape (B,), of parameters of shape (B, 5)."""

@@ -33,6 +33,10 @@ class AccurateSettings(Settings):
         "auto", description="`numba` on CPU, `triton` on CUDA, `torch` anywhere (slow, for checks); `auto` chooses."
     )
 
+    def with_tolerance(self, tolerance: float | None) -> AccurateSettings:
+        """The same with another tolerance, if one is given."""
+        return self if tolerance is None else self.model_copy(update={"tolerance": tolerance})
+
 
 class ReferenceSettings(Settings):
     """The ``reference`` integrator: forward Euler in flux form, with the public toolkit's quirks behind named flags."""

@@ -79,8 +79,8 @@ class CmaesSolver(AbstractInverter[CmaesSolverSettings]):
         found: list[np.ndarray] = []
         for number, level in enumerate(settings.schedule):
             integrator = settings.integrator
-            if level.tolerance is not None and isinstance(integrator, AccurateSettings):
-                integrator = integrator.model_copy(update={"tolerance": level.tolerance})
+            if isinstance(integrator, AccurateSettings):
+                integrator = integrator.with_tolerance(level.tolerance)
             objective = SolverObjective(problem, trace, make_solver(integrator), level.spacing_mm, level.imaging_width)
             # Levels may fall together on coarse cases; the number keeps their losses apart.
             objective.level = f"{number + 1}: {objective.spacing_mm:g} mm"

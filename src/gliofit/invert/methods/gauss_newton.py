@@ -83,8 +83,7 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
         free = np.array([held is None] * 3 + [True, True])
         thetas: list[NDArray[np.float64]] = []
         for number, level in enumerate(self._levels(problem)):
-            update = {} if level.tolerance is None else {"tolerance": level.tolerance}
-            solver = AccurateSolver(self.settings.integrator.model_copy(update=update))
+            solver = AccurateSolver(self.settings.integrator.with_tolerance(level.tolerance))
             objective = ExpansionObjective(problem, trace, solver, level.spacing_mm, level.imaging_width)
             # Levels may fall together on coarse cases; the number keeps their losses apart.
             objective.level = f"{number + 1}: {objective.spacing_mm:g} mm"

@@ -156,7 +156,7 @@ class _Tumour:
         """React over ``before``, diffuse over ``step``, react over ``after``, the first fields of ``source``."""
         from gliofit.solver.backends import numba_kernels
 
-        z = step * self.growth.mu_d_mm**2 / self.spacing**2
+        z = self.diffusion(step)
         scheme = rkl2(z * self.spectral_bound)
         fields = len(result)
         slope = self.slope if fields > 1 else self.nothing
@@ -172,8 +172,12 @@ class _Tumour:
 
     def carry(self, step: float) -> int:
         """Voxels that one step can carry cells: its stages, or those of its two halves together."""
-        z = step * self.growth.mu_d_mm**2 / self.spacing**2 * self.spectral_bound
-        return max(rkl2(z).stages, 2 * rkl2(z / 2).stages)
+        stiffness = self.diffusion(step) * self.spectral_bound
+        return max(rkl2(stiffness).stages, 2 * rkl2(stiffness / 2).stages)
+
+    def diffusion(self, step: float) -> float:
+        """D_WM tau / h^2 of a step."""
+        return step * self.growth.mu_d_mm**2 / self.spacing**2
 
     def attempt(self, step: float) -> Attempt:
         """See ``AbstractStepper.attempt``."""
