@@ -16,7 +16,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 
 .PHONY: help
 help:  ## say what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 28
 
 .PHONY: venv
 venv: $(READY)  ## make .venv with the exact versions of constraints.txt
@@ -53,6 +53,16 @@ brats: $(READY)  ## the same on your patients: make brats PATIENTS=folder (or a 
 	@test -e "$(PATIENTS)" || { echo "$(PATIENTS): no such folder or table; check PATIENTS="; exit 1; }
 	$(BIN)/gliofit check --patients "$(PATIENTS)" || echo "going on with the cases that can be used"
 	$(call chain,brats,--configfile config/brats.yaml --config 'patients={"source": "$(PATIENTS)"}')
+
+.PHONY: benchmark-inversion
+benchmark-inversion: $(READY)  ## errors of Gauss-Newton on 200 synthetic tumours at 1 mm (hours)
+	$(SNAKEMAKE) study --configfile config/benchmark.yaml
+	@echo "Look at results/benchmark/study/study.md and study.png"
+
+.PHONY: robustness
+robustness: $(READY)  ## the same on 40 at 2 mm under noise, other voxels and other tissue, and against CMA-ES (hours)
+	$(SNAKEMAKE) study --configfile config/robustness.yaml
+	@echo "Look at results/robustness/study/study.md, convergence.md and study.png"
 
 .PHONY: test
 test: $(READY)  ## all tests

@@ -32,6 +32,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/invert.smk"
 include: "workflow/rules/forward.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/study.smk"
 include: "workflow/rules/publish.smk"
 include: "workflow/rules/collect.smk"
 
@@ -48,4 +49,5 @@ rule all:
         rules.evaluate_all.input,
         rules.tables.input,
         rules.figures.input,
+        rules.study.input,
     localrule: True

@@ -10,7 +10,7 @@ import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -181,6 +181,9 @@ def fit(
     seg: Annotated[Path | None, typer.Option(help="Observed segmentation; needs --labels.")] = None,
     labels: Annotated[str | None, typer.Option(help="Label scheme of --seg.")] = None,
     models: Annotated[Path | None, typer.Option(help="Folder of trained networks. [default: shipped]")] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Profile likelihood: intervals that need no quadratic loss; slow.")
+    ] = False,
     threads: ThreadsOption = None,
     random_seed: RandomSeedOption = 0,
 ) -> None:
@@ -199,13 +202,29 @@ def fit(
         models=models,
         seed=random_seed,
         threads=granted,
+        profile=profile,
         progress=lambda line: typer.echo(line, err=True),
     )
-    typer.echo(
-        f"{out}: mu_D {row['mu_d_mm']:.2f} mm, mu_rho {row['mu_rho']:.3f}, origin voxel "
-        f"({row['origin_i']:.1f}, {row['origin_j']:.1f}, {row['origin_k']:.1f}), loss {row['loss']:.3g}, "
-        f"{row['status']}, {row['wall_seconds']:.1f} s"
-    )
+    typer.echo(f"{out}: {_estimate(row)}, loss {row['loss']:.3g}, {row['status']}, {row['wall_seconds']:.1f} s")
+    if row["message"]:
+        typer.echo(f"notes: {row['message']}")
+
+
+def _estimate(row: dict[str, Any]) -> str:
+    """Theta in words, with intervals where there are any."""
+    from gliofit.invert.uncertainty import INTERVAL_LEVEL
+    from gliofit.publish.interval_text import THETA_ROWS, interval, interval_kind, number
+
+    suffix = interval_kind(row)
+    parts = []
+    for column, name, unit in THETA_ROWS:
+        ends = None if suffix == "none" else interval(row, column, suffix)
+        value, text = number(row[column], ends, 3 if column == "mu_rho" else 2)
+        parts.append(" ".join(part for part in (name, value, unit, text) if part))
+    parts.append(f"origin voxel ({row['origin_i']:.1f}, {row['origin_j']:.1f}, {row['origin_k']:.1f})")
+    if suffix != "none":
+        parts.append(f"in brackets {INTERVAL_LEVEL:.0%} {'profile ' if suffix else ''}intervals")
+    return ", ".join(parts)
 
 
 @app.command()

@@ -29,6 +29,7 @@ from gliofit.publish.settings import PublishSettings
 from gliofit.register.settings import PatientsSettings, PhantomSettings, RegisterSettings
 from gliofit.settings import Settings
 from gliofit.simulate.settings import SimulateSettings
+from gliofit.study.settings import StudySettings
 from gliofit.train.settings import TrainSettings
 
 __all__ = ["Config", "describe_keys", "load_config", "read_config"]
@@ -67,6 +68,9 @@ class Config(Settings):
     invert: InvertSettings = Field(InvertSettings(), description="Inversion methods.")
     forward: ForwardSettings = Field(ForwardSettings(), description="The final high-precision run.")
     evaluate: EvaluateSettings = Field(EvaluateSettings(), description="Metrics and tests.")
+    study: StudySettings = Field(
+        StudySettings(), description="Many synthetic tumours inverted under several scenarios, where asked for."
+    )
     publish: PublishSettings = Field(PublishSettings(), description="Tables, figures and report.")
 
     @model_validator(mode="after")
@@ -78,6 +82,17 @@ class Config(Settings):
                         f"invert.methods.{method} needs the network '{model}', which train.models does not have "
                         f"({', '.join(self.train.models)})"
                     )
+        for method in self.study.methods_in_use if self.study.cases else ():
+            if method not in self.invert.methods:
+                raise ValueError(
+                    f"study runs '{method}', which invert.methods does not have ({', '.join(self.invert.methods)})"
+                )
+            if self.networks_of(method):
+                raise ValueError(
+                    f"study runs '{method}', which needs a trained network; choose methods that run the solver"
+                )
+            if getattr(self.invert.methods[method], "refines", None) is not None:
+                raise ValueError(f"study runs '{method}', which refines another method; choose methods that run alone")
         reference = self.evaluate.reference_method
         if "patients" in self.cohorts:
             seeing = [m for m in self.invert.methods if self.invert.observation_of(m, "patients") == "reference"]

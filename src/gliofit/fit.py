@@ -15,7 +15,9 @@ import pandas as pd
 from gliofit.errors import InputError
 from gliofit.forward.run import final_run
 from gliofit.forward.settings import ForwardSettings
+from gliofit.forward.uncertainty import concentration_deviation, tangent_settings
 from gliofit.grid import Volume
+from gliofit.invert.methods.gauss_newton import GaussNewtonSettings
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import (
     AbstractObservation,
@@ -23,11 +25,12 @@ from gliofit.invert.problem import (
     Problem,
     SegmentationObservation,
 )
+from gliofit.invert.profile import profile_intervals, profile_likelihood
 from gliofit.invert.run import fit, parameters_row
 from gliofit.invert.settings import InvertSettings
 from gliofit.io import read_volume, write_table, write_volume
 from gliofit.labels import translate_labels
-from gliofit.publish.summary import plot_summary
+from gliofit.publish.summary import SummaryPage, plot_summary
 from gliofit.tissue import Tissue
 
 __all__ = ["fit_files", "shipped_models"]
@@ -73,12 +76,15 @@ def fit_files(
     forward: ForwardSettings | None = None,
     seed: int = 0,
     threads: int = 1,
+    profile: bool = False,
     progress: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Estimate theta, run the solver once more, and write the result.
 
     Writes ``parameters.parquet`` (one row), ``trace.parquet``, ``concentration.nii.gz`` (final run on the tissue's
-    grid) and ``summary.png`` into ``out_dir``; all of them or none.
+    grid) and ``summary.png`` into ``out_dir``; where the method says how well theta is determined also
+    ``uncertainty.nii.gz`` (standard deviation of the concentration), and ``profile.parquet`` if asked for. All of them
+    or none.
 
     Parameters
     ----------
@@ -96,6 +102,8 @@ def fit_files(
         Settings of the stages; defaults if not given.
     seed, threads
         Random seed, and threads to use.
+    profile
+        Whether to make a profile likelihood too (``profile_likelihood``); the row then has its intervals as well.
     progress
         Called with a line of text now and then.
 
@@ -106,21 +114,28 @@ def fit_files(
     Raises
     ------
     InputError
-        If an input is wrong, the method is unknown, or the method found no estimate.
+        If an input is wrong, the method is unknown or has no profile, or the method found no estimate.
     """
     settings = settings or InvertSettings()
     if method not in settings.methods:
         raise InputError(f"--method {method}", "unknown", f"name one of {', '.join(settings.methods)}")
+    own = settings.methods[method]
+    if profile and not isinstance(own, GaussNewtonSettings):
+        able = [name for name, other in settings.methods.items() if isinstance(other, GaussNewtonSettings)]
+        raise InputError(
+            "--profile", f"'{method}' does not say how well theta is determined",
+            f"use {'--method ' + able[0] + ', ' if able else ''}or leave --profile out",
+        )  # fmt: skip
     observation = _observe(tissue, settings, concentration, segmentation, label_scheme)
     folder = models if models is not None else shipped_models()
     surrogate, direct = settings.surrogate_of(method), settings.direct_of(method)
     networks = Networks(folder / surrogate if surrogate else None, folder / direct if direct else None)
-    last = [time.monotonic()]
+    last, doing = [time.monotonic()], [method]
 
     def on_progress(evaluations: int, loss: float) -> None:
         if time.monotonic() - last[0] > 2:
             last[0] = time.monotonic()
-            progress(f"{method}: {evaluations} evaluations, loss {loss:.4g}")
+            progress(f"{doing[0]}: {evaluations} evaluations, loss {loss:.4g}")
 
     problem = Problem.create(observation, settings, networks, seed, threads, on_progress)
     inversion = fit(problem, method, settings)
@@ -132,36 +147,57 @@ def fit_files(
     source = str(segmentation or concentration)
     if inversion.theta is None:
         raise InputError(source, f"{method} found no estimate: {inversion.message}", "try another method")
+    table = None
+    if profile and isinstance(own, GaussNewtonSettings):
+        progress(f"{method}: profile likelihood")
+        doing[0] = f"{method}, profile"
+        table = profile_likelihood(problem, own, inversion)
+        row |= _profile_columns(table)
+        row["message"] = "; ".join(part for part in (row["message"], _below(table)) if part)
     progress(f"{method}: final forward run")
-    final = final_run(tissue, inversion.theta, forward or ForwardSettings())
+    forward = forward or ForwardSettings()
+    final = final_run(tissue, inversion.theta, forward)
     if final.row["status"] != "ok":
         raise InputError(source, f"the final forward run failed: {final.row['message']}", "try another method")
+    deviation = None
+    if inversion.uncertainty is not None:
+        covariance = inversion.uncertainty.covariance
+        deviation = concentration_deviation(tissue, inversion.theta, covariance, tangent_settings(forward))
+    masks = observation.masks if isinstance(observation, SegmentationObservation) else None
+    page = SummaryPage(
+        tissue, final.concentration, observation.concentration, inversion.trace, row,
+        whole=None if masks is None else masks.whole,
+        core=None if masks is None else masks.core,
+        deviation=deviation,
+        facts={"final run": f"integrator {final.row['integrator']}, {final.row['volume_mm3'] / 1000:.1f} cc of cells"},
+    )  # fmt: skip
     out_dir.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tmp-", dir=out_dir.parent) as name:
         temporary = Path(name)
         write_table(temporary / "parameters.parquet", pd.DataFrame([row]))
         write_table(temporary / "trace.parquet", inversion.trace)
         write_volume(temporary / "concentration.nii.gz", final.concentration)
-        mask = observation.masks.whole if isinstance(observation, SegmentationObservation) else None
-        plot_summary(
-            temporary / "summary.png", tissue, final.concentration, observation.concentration, mask,
-            inversion.trace, _facts(row) | {"final run": f"integrator {final.row['integrator']}"},
-        )  # fmt: skip
+        if deviation is not None:
+            write_volume(temporary / "uncertainty.nii.gz", deviation)
+        if table is not None:
+            write_table(temporary / "profile.parquet", table)
+        plot_summary(temporary / "summary.png", page)
         out_dir.mkdir(exist_ok=True)
         for path in temporary.iterdir():
             shutil.move(path, out_dir / path.name)
     return row
 
 
-def _facts(row: dict[str, Any]) -> dict[str, str]:
-    """Text panel of the summary."""
+def _profile_columns(table: pd.DataFrame) -> dict[str, float]:
+    """Columns ``{component}_profile_low`` and ``_high``."""
     return {
-        "method": row["method"],
-        "status": row["status"],
-        "mu_D": f"{row['mu_d_mm']:.2f} mm",
-        "mu_rho": f"{row['mu_rho']:.3f}",
-        "origin (voxel)": f"{row['origin_i']:.1f}, {row['origin_j']:.1f}, {row['origin_k']:.1f}",
-        "loss": f"{row['loss']:.4g}",
-        "evaluations": str(row["evaluations"]),
-        "seconds": f"{row['wall_seconds']:.1f}",
+        f"{line.parameter}_profile_{end}": float(getattr(line, end))
+        for line in profile_intervals(table).itertuples()
+        for end in ("low", "high")
     }
+
+
+def _below(table: pd.DataFrame) -> str:
+    """A note where the profile found something clearly better than the estimate."""
+    lowest = float(table["deviance"].min())
+    return f"the profile found a better fit than the estimate (deviance {lowest:.2g})" if lowest < -0.1 else ""

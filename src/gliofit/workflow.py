@@ -32,9 +32,10 @@ STAGE_VERSIONS = {
     "register": 2,
     "simulate": 2,
     "train": 1,
-    "invert": 2,
+    "invert": 3,
     "forward": 2,
     "evaluate": 2,
+    "study": 1,
     "publish": 2,
 }
 

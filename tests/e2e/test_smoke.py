@@ -99,6 +99,7 @@ PATIENTS = CASE | {"write_table": 1, "draw_figure4": 1, "draw_figure7": 1}
             {"extract_case": 1, "invert_case": 7, "run_forward": 10} | SYNTHETIC,
         ),
         ("simulate/pilot.png", {"report_pilot": 1}),
+        ("study/batches/paper-00000.parquet", {"study_cases": 1, "study_tables": 1, "study_figure": 1}),
     ],
 )
 def test_deleting_an_intermediate_reruns_what_depends_on_it(
@@ -112,7 +113,7 @@ def test_a_changed_setting_reruns_what_depends_on_it(folder: Path) -> None:
     result = snakemake(folder, "--dry-run", "--quiet", "rules", "--config", 'publish={"dpi": 100}')
     table = result.stdout.rpartition("Job stats:")[2]
     assert dict(re.findall(r"^(\w+)\s+(\d+)$", table, flags=re.MULTILINE)).keys() == {
-        "all", "total", "write_table", "draw_figure3", "draw_figure4", "draw_figure7",
+        "all", "total", "write_table", "draw_figure3", "draw_figure4", "draw_figure7", "study_figure",
     }  # fmt: skip
 
 
@@ -158,6 +159,16 @@ def test_estimates_are_on_the_grid_of_their_case(results: Path) -> None:
             data = np.asarray(image.dataobj)
             assert data.min() >= 0
             assert data.max() <= 1
+
+
+def test_study_has_its_rows(results: Path) -> None:
+    for preset in ("paper", "appendix-d"):
+        table = pd.read_parquet(results / f"study/batches/{preset}-00000.parquet")
+        assert table["scenario"].tolist() == ["accurate", "reference"]
+        assert (table["status"] != "failed").all()
+        assert (table["oracle_mse_volume"] < table["mse_volume"]).all()
+    for name in ("study.md", "convergence.csv", "comparison.md", "study.png", "study.svg"):
+        assert (results / "study" / name).stat().st_size > 100
 
 
 def test_tables_and_figures_are_there(results: Path) -> None:

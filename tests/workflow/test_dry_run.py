@@ -135,6 +135,20 @@ def test_networks_alone_need_no_cases(snakemake: Snakemake) -> None:
     assert not {"register_patient", "invert_case", "evaluate_cohort", "draw_figure3"} & found.keys()
 
 
+@pytest.mark.parametrize(("config", "batches"), [("benchmark", 40), ("robustness", 8)])
+def test_studies_need_the_atlas_alone(snakemake: Snakemake, config: str, batches: int) -> None:
+    arguments = ["--dry-run", "--quiet", "rules", "--configfile", str(REPOSITORY / f"config/{config}.yaml")]
+    result = snakemake("study", *arguments)
+    assert result.returncode == 0, result.stdout
+    expected = {"prepare_atlas": 1, "study_cases": batches, "study_tables": 1, "study_figure": 1, "study": 1}
+    assert jobs(result.stdout) == expected | {"total": batches + 4}
+    result = snakemake(*arguments)
+    assert result.returncode == 0, result.stdout
+    found = jobs(result.stdout)
+    assert found["study_cases"] == batches
+    assert not {"train_model", "invert_case", "evaluate_cohort", "register_patient"} & found.keys()
+
+
 def test_a_second_run_has_folders_of_its_own(snakemake: Snakemake) -> None:
     result = snakemake("--dry-run", "--config", "run=second")
     assert result.returncode == 0, result.stdout

@@ -42,6 +42,12 @@ rule invert_all:
 rule forward_all:
     input:
         every(rules.run_forward.output),
+        collect(
+            rules.map_uncertainty.output,
+            cohort=[cohort for cohort in COHORTS if cohort == "patients"],
+            case=CASES["patients"],
+            method=[method for method in METHODS if CONFIG.invert.gives_uncertainty(method)],
+        ),
     localrule: True
 
 
@@ -63,4 +69,12 @@ rule figures:
         rules.draw_figure3.output if COHORTS else [],
         rules.draw_figure4.output if "patients" in COHORTS else [],
         rules.draw_figure7.output if "patients" in COHORTS else [],
+    localrule: True
+
+
+rule study:
+    input:
+        study_batches(rules.study_cases.output),
+        rules.study_tables.output if CONFIG.study.cases else [],
+        rules.study_figure.output if CONFIG.study.cases else [],
     localrule: True

@@ -35,6 +35,8 @@ wildcard_constraints:
     method=r"[a-z0-9-]+",
     number=r"[123]",
     estimate=r"[a-z0-9-]+",
+    preset=r"paper|appendix-d",
+    batch=r"\d{5}",
 
 
 # ------------------------------------------------------------------------------------------------------------ cases
@@ -114,6 +116,22 @@ def method_settings(wildcards):
     return settings | {"methods": {wildcards.method: settings["methods"][wildcards.method]}}
 
 
+def study_settings():
+    """What a batch of the study depends on: not how many others there are."""
+    return CONFIG.study.model_dump(mode="json", exclude={"cases", "cases_per_job", "presets"})
+
+
+def cases_of_batch(wildcards):
+    """Numbers of the tumours of a batch of the study."""
+    return CONFIG.study.cases_of(wildcards.batch)
+
+
+def methods_of_study(wildcards):
+    """Settings of the invert stage with the study's methods only, and without what patients are seen through."""
+    settings = CONFIG.invert.model_dump(mode="json", exclude={"patient_observation", "imaging"})
+    return settings | {"methods": {method: settings["methods"][method] for method in CONFIG.study.methods_in_use}}
+
+
 def tissue_kind(wildcards):
     """Synthetic tumours grew in the fractions that averaging the atlas gave; patients have what the config says."""
     return "probabilities" if wildcards.cohort == "synthetic" else CONFIG.tissue
@@ -146,6 +164,14 @@ def gpus_of_method(wildcards):
     large = bool(CONFIG.networks_of(wildcards.method)) and CONFIG.train.crop.size > 48
     integrator = getattr(CONFIG.invert.methods[wildcards.method], "integrator", None)
     return int(large or (integrator is not None and gpus_of_integrator(integrator) > 0))
+
+
+def gpus_of_study(wildcards):
+    """One GPU where something in the study insists on one."""
+    methods = [CONFIG.invert.methods[method] for method in CONFIG.study.methods_in_use]
+    users = [CONFIG.forward, *CONFIG.study.scenarios.values(), *methods]
+    integrators = [user.integrator for user in users if hasattr(user, "integrator")]
+    return max(gpus_of_integrator(integrator) for integrator in integrators)
 
 
 # ------------------------------------------------------------------------------------------------------ files of jobs
@@ -261,6 +287,14 @@ def networks_of_method(wildcards):
     return {role: f"<results>/train/{model}/weights.safetensors" for role, model in roles.items()}
 
 
+def refined_estimate(wildcards):
+    """Parameters of the method whose estimate a method refines, if it does."""
+    start = CONFIG.invert.refines(wildcards.method)
+    if start is None:
+        return {}
+    return {"start": f"<results>/invert/{wildcards.cohort}/{wildcards.case}/{start}/parameters.parquet"}
+
+
 def networks_in_use():
     """Networks that some method of the run needs."""
     return sorted({model for method in METHODS for model in CONFIG.networks_of(method).values()})
@@ -323,6 +357,16 @@ def every(patterns, cohorts=("synthetic", "patients")):
         for case in CASES[cohort]
         for method in (METHODS if "{method}" in pattern else [None])
         for estimate in (estimates(cohort) if "{estimate}" in pattern else [None])
+    ]
+
+
+def study_batches(patterns):
+    """Files of every batch of the study."""
+    return [
+        pattern.format(preset=preset, batch=batch)
+        for pattern in patterns
+        for preset in CONFIG.study.presets
+        for batch in CONFIG.study.batches
     ]
 
 

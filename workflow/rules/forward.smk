@@ -27,3 +27,28 @@ rule run_forward:
         stage_version=STAGE_VERSIONS["forward"],
     script:
         "../scripts/run_forward.py"
+
+
+rule map_uncertainty:
+    input:
+        unpack(tissue_of_case),
+        parameters="<results>/invert/{cohort}/{case}/{method}/parameters.parquet",
+    output:
+        uncertainty="<results>/forward/{cohort}/{case}/{method}/uncertainty.nii.gz",
+    log:
+        "<logs>/forward/map_uncertainty/{cohort}/{case}/{method}.log",
+    benchmark:
+        "<benchmarks>/forward/map_uncertainty/{cohort}/{case}/{method}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=gpus_of_integrator(CONFIG.forward.integrator),
+        mem_mb=6000,
+        runtime=60,
+    params:
+        settings=lookup("forward", within=config),
+        tissue=tissue_kind,
+        stage_version=STAGE_VERSIONS["forward"],
+    script:
+        "../scripts/map_uncertainty.py"

@@ -6,6 +6,7 @@ rule invert_case:
         unpack(tissue_of_case),
         unpack(observation_of_case),
         unpack(networks_of_method),
+        unpack(refined_estimate),
     output:
         parameters="<results>/invert/{cohort}/{case}/{method}/parameters.parquet",
         trace="<results>/invert/{cohort}/{case}/{method}/trace.parquet",

@@ -1,7 +1,7 @@
 """Rule invert_case.
 
-Input: tissue and observation of a case, and the networks the method needs. Output: the estimate (one row, also if the
-method failed) and its trace.
+Input: tissue and observation of a case, the networks the method needs, the estimate it refines if it does.
+Output: the estimate (one row, also if the method failed) and its trace.
 """
 
 from pathlib import Path
@@ -30,4 +30,5 @@ with job(snakemake) as run:
         derive_seed(run.seed, "invert", cohort, case, method),
         run.threads,
         run.device,
+        start=run.input.get("start"),
     )

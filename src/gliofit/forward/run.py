@@ -10,18 +10,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gliofit.errors import InputError, SeedOutsideTissueError
+from gliofit.errors import SeedOutsideTissueError
+from gliofit.forward.estimate import read_estimate
 from gliofit.forward.settings import ForwardSettings
 from gliofit.grid import Volume
-from gliofit.io import read_table, write_table, write_volume
+from gliofit.io import write_table, write_volume
 from gliofit.labels import TissueLabel
 from gliofit.solver.registry import make_solver
 from gliofit.theta import Theta
 from gliofit.tissue import Tissue, TissueKind
 
 __all__ = ["FinalRun", "final_run", "run_forward"]
-
-_COLUMNS = ("origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho")
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,18 +99,13 @@ def run_forward(
     InputError
         If the table has no such columns or not exactly one row.
     """
-    table = read_table(parameters)
-    names = [prefix + name for name in _COLUMNS]
-    missing = [name for name in names if name not in table]
-    if len(table) != 1 or missing:
-        raise InputError(parameters, f"{len(table)} rows, lacking columns {missing}", "run the inversion again")
+    row, theta = read_estimate(parameters, prefix)
     # Truth tables of synthetic cases live on simulated, not on probability tissue; both read the same folder.
     tissue = Tissue.load(case_dir, tissue_kind)
-    values = table.loc[0, names].to_numpy(dtype=float)
-    if np.isfinite(values).all():
-        result = final_run(tissue, Theta.from_array(values), settings)
+    if theta is not None:
+        result = final_run(tissue, theta, settings)
     else:
-        reason = table.loc[0, "message"] if "message" in table else ""
+        reason = row.get("message", "")
         result = _empty(tissue, settings, f"no estimate: {reason}" if reason else "no estimate")
     write_volume(out_dir / "concentration.nii.gz", result.concentration)
     names_row = {"run": run, "cohort": cohort, "case": case, "method": method, "seed": seed}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gliofit.invert.problem import Problem
+    from gliofit.invert.uncertainty import Uncertainty
 
 __all__ = [
     "AbstractInverter",
@@ -90,6 +91,8 @@ class Inversion:
         How it ended; the message also says what the user should know about the estimate.
     other
         The candidate a method that decides between two did not choose.
+    uncertainty
+        How well theta is determined, from methods that say so.
     extra
         Further columns of the results row.
     """
@@ -102,6 +105,7 @@ class Inversion:
     status: Status
     message: str = ""
     other: Theta | None = None
+    uncertainty: Uncertainty | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -120,6 +124,8 @@ class AbstractInverter(ABC, Generic[SettingsT]):
     settings_type: ClassVar[type[MethodSettings]]
     #: Whether the method decides between two candidates; the other one then is in ``Inversion.other``.
     keeps_other: ClassVar[bool] = False
+    #: Whether the method says how well theta is determined (``Inversion.uncertainty``).
+    gives_uncertainty: ClassVar[bool] = False
 
     def __init__(self, settings: SettingsT) -> None:
         self.settings = settings

@@ -36,6 +36,10 @@ class Expansion:
         it is positive semidefinite (Gauss-Newton).
     tangents
         Derivatives of c by which they were made, shape (5, N).
+    c
+        Concentration on the objective's box, shape (x, y, z).
+    fresh
+        Whether the tangents are those at ``theta``, not borrowed from another expansion.
     """
 
     theta: NDArray[np.float64]
@@ -43,6 +47,8 @@ class Expansion:
     gradient: NDArray[np.float64]
     hessian: NDArray[np.float64]
     tangents: NDArray[Any]
+    c: NDArray[Any]
+    fresh: bool = True
 
 
 class ExpansionObjective:
@@ -102,15 +108,34 @@ class ExpansionObjective:
         except SeedOutsideTissueError:
             return None
         share = self.likelihood.share
-        seen = (torch.from_numpy(np.ascontiguousarray(c, dtype=np.float32)) * share).requires_grad_(True)
-        loss = self.likelihood(seen[None])[0]
-        (slope,) = torch.autograd.grad(loss, seen)
-        curvature = self.likelihood.curvature(seen.detach())
-        # From the prediction, c times the tissue's share, to c itself.
-        down = (self._scale * slope * share).flatten().numpy()
-        bend = (self._scale * curvature * share.square()).flatten().numpy()
-        gradient = (tangents @ down).astype(np.float64)
-        hessian = ((tangents * bend) @ tangents.T).astype(np.float64)
-        value = self._scale * float(loss.detach())
+        seen = torch.from_numpy(np.ascontiguousarray(c, dtype=np.float32)) * share
+        value = self._scale * float(self.likelihood(seen[None])[0])
+        gradient, hessian = np.zeros(5), np.zeros((5, 5))
+        for term in self.likelihood.terms(seen):
+            # From the prediction, c times the tissue's share, to c itself.
+            down = (self._scale * term.slope * share).flatten().numpy()
+            bend = (self._scale * term.curvature * share.square()).flatten().numpy()
+            gradient += tangents @ down
+            hessian += (tangents * bend) @ tangents.T
+            if term.floats:
+                pull = (tangents @ bend).astype(np.float64)
+                hessian -= np.outer(pull, pull) / max(float(bend.sum(dtype=np.float64)), 1e-300)
         self.trace.add(np.asarray(theta), value, self.level)
-        return Expansion(np.array(theta, dtype=np.float64), value, gradient, hessian, tangents)
+        return Expansion(np.array(theta, dtype=np.float64), value, gradient, hessian, tangents, c, borrowed is None)
+
+    def seen(self, expansion: Expansion) -> torch.Tensor:
+        """What the likelihood compares: concentration averaged over voxels, shape (x, y, z)."""
+        return torch.from_numpy(np.ascontiguousarray(expansion.c, dtype=np.float32)) * self.likelihood.share
+
+    def scores(self, expansion: Expansion) -> NDArray[np.float32]:
+        """Each voxel's part of the gradient with respect to theta, shape (5, x, y, z)."""
+        share = self.likelihood.share
+        total = np.zeros_like(expansion.tangents)
+        for term in self.likelihood.terms(self.seen(expansion)):
+            down = (self._scale * term.slope * share).flatten().numpy()
+            tangents = expansion.tangents
+            if term.floats:
+                bend = (term.curvature * share.square()).flatten().numpy()
+                tangents = tangents - ((tangents @ bend) / max(float(bend.sum()), 1e-300))[:, None]
+            total += tangents * down
+        return total.reshape(5, *self.domain.shape)

@@ -5,6 +5,7 @@ Source: More, The Levenberg-Marquardt algorithm, in Numerical Analysis (1978), w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from gliofit.invert.expansion import Expansion, ExpansionObjective
 from gliofit.theta import Bounds
 
-__all__ = ["Descent", "descend"]
+__all__ = ["Descent", "are_same", "descend"]
 
 # Steps are in mm and in the logarithms of mu_D and mu_rho: none is longer than this, and one this much shorter than
 # the second row counts as none.
@@ -23,6 +24,8 @@ _LENGTH = np.array([1.0, 1.0, 1.0, 0.1, 0.1])
 _DAMPING = (1e-9, 1e8)
 # Share of the loss of no tumour below which a fit counts as exact: rounding in single precision is not far below.
 _EXACT = 1e-10
+# Points that differ by less than this are one: mm, and logarithms of mu_D and mu_rho.
+_SAME = np.array([2.0, 2.0, 2.0, 0.05, 0.03])
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,20 @@ class Descent:
 
     best: Expansion
     converged: bool
-    reason: Literal["exact fit", "steps are small", "loss no longer falls", "budget", "no step lowers the loss"]
+    reason: Literal[
+        "exact fit",
+        "steps are small",
+        "loss no longer falls",
+        "joins another descent",
+        "budget",
+        "no step lowers the loss",
+    ]
+
+
+def are_same(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    """Whether two thetas are so near each other that descents from both end in the same minimum."""
+    units = np.array([1.0, 1.0, 1.0, one[3], one[4]])
+    return bool((np.abs(one - other) < _SAME * units).all())
 
 
 def descend(
@@ -42,7 +58,8 @@ def descend(
     free: NDArray[np.bool_],
     borrow: int = 0,
     step_tolerance: float = 1e-4,
-    loss_tolerance: float = 1e-6,
+    loss_tolerance: float = 1e-5,
+    others: Sequence[Descent] = (),
 ) -> Descent:
     """Lower the loss from ``start``.
 
@@ -65,6 +82,8 @@ def descend(
         Largest step, in mm of the origin or tenths of the logarithms of mu_D and mu_rho, that counts as none.
     loss_tolerance
         Relative decrease of the loss that counts as none.
+    others
+        Descents of before on the same objective. One that comes near the end of another, not below it, ends there.
     """
     here, damping, borrowed, spent = start, 1e-3, 0, 0
     exact = _EXACT * objective.without_tumour
@@ -99,6 +118,8 @@ def descend(
             falls = (here.loss - there.loss) / here.loss > loss_tolerance
             damping = max(_DAMPING[0], damping * (0.1 if gain > 0.5 else 0.5 if gain > 0.1 else 2.0))
             here, borrowed = there, borrowed + 1 if lend is not None else 0
+            if any(here.loss >= end.best.loss and are_same(here.theta, end.best.theta) for end in others):
+                return Descent(here, False, "joins another descent")
             if not falls and borrowed == 0:
                 return Descent(here, True, "loss no longer falls")
             if not falls:

@@ -16,6 +16,7 @@ from gliofit.errors import InputError
 from gliofit.grid import Volume
 from gliofit.invert.imaging import ImagingSettings
 from gliofit.invert.masks import TumourMasks, tumour_masks
+from gliofit.invert.noise import tumour_in_noise
 from gliofit.invert.pseudo import pseudo_concentration
 from gliofit.labels import TissueLabel, TumourLabel
 from gliofit.tissue import Tissue
@@ -110,23 +111,38 @@ class ConcentrationObservation(AbstractObservation):
         Tissue of the case.
     subject
         Name for error messages.
+    noisy
+        Take values as they are, also below 0 and above 1: clipping would turn noise about 0 into tumour. Centre and
+        volume are then those of what stands out of the noise (``tumour_in_noise``).
     """
 
-    def __init__(self, concentration: Volume, tissue: Tissue, subject: str | Path = "concentration") -> None:
+    def __init__(
+        self, concentration: Volume, tissue: Tissue, subject: str | Path = "concentration", *, noisy: bool = False
+    ) -> None:
         super().__init__(tissue)
         turned = self._on_tissue_grid(concentration, subject)
         low, high = float(turned.data.min()), float(turned.data.max())
-        if low < -1e-3 or high > 1 + 1e-3:
+        if not np.isfinite([low, high]).all():
+            raise InputError(subject, "holds values that are not finite", "replace NaN and infinity before use")
+        if not noisy and (low < -1e-3 or high > 1 + 1e-3):
             raise InputError(subject, f"holds values from {low:g} to {high:g}", "give a concentration between 0 and 1")
-        data = np.where(self.visible, np.clip(turned.data, 0, 1), 0).astype(np.float32)
-        if not data.any():
+        values = turned.data if noisy else np.clip(turned.data, 0, 1)
+        data = np.where(self.visible, values, 0).astype(np.float32)
+        # Noise alone may sum to nothing, and then has no centre.
+        if not data.sum(dtype=np.float64) > 0:
             raise EmptyObservationError(subject, "is zero in all white and grey matter", "give one that holds a tumour")
         self._concentration = Volume(data, tissue.grid)
+        self._tumour = tumour_in_noise(self._concentration, self.visible) if noisy else self._concentration
 
     @property
     def centre_mm(self) -> NDArray[np.float64]:
         """Centre of mass of the concentration within tissue."""
-        return centre_of_mass_mm(self._concentration)
+        return centre_of_mass_mm(self._tumour)
+
+    @property
+    def volume_mm3(self) -> float:
+        """Integral of the concentration."""
+        return float(self._tumour.data.sum(dtype=np.float64)) * self.tissue.grid.voxel_volume_mm3
 
     @property
     def concentration(self) -> Volume:

@@ -16,7 +16,7 @@ from gliofit.invert.observation import (
     SegmentationObservation,
 )
 from gliofit.invert.trace import OnProgress, Trace
-from gliofit.theta import Bounds
+from gliofit.theta import Bounds, Theta
 from gliofit.tissue import Tissue
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class Problem:
         Threads to use.
     on_progress
         Called with the number of evaluations and the last loss.
+    start
+        Estimate of another method to refine, for methods that do so.
     """
 
     tissue: Tissue
@@ -60,6 +62,7 @@ class Problem:
     seed: int = 0
     threads: int = 1
     on_progress: OnProgress | None = None
+    start: Theta | None = None
 
     @classmethod
     def create(
@@ -70,11 +73,12 @@ class Problem:
         seed: int = 0,
         threads: int = 1,
         on_progress: OnProgress | None = None,
+        start: Theta | None = None,
     ) -> Problem:
         """With the bounds of the settings about the observation's centre of mass."""
         box = settings.bounds
         bounds = Bounds.around(observation.centre_mm, box.origin_reach_mm, box.mu_d_mm, box.mu_rho)
-        return cls(observation.tissue, observation, bounds, networks or Networks(), seed, threads, on_progress)
+        return cls(observation.tissue, observation, bounds, networks or Networks(), seed, threads, on_progress, start)
 
     def held_origin_mm(self, origin: str) -> NDArray[np.float64] | None:
         """The fixed origin under a method's ``origin`` setting, None if the origin is free."""

@@ -15,7 +15,7 @@ import pandas as pd
 
 from gliofit.errors import InputError, SeedOutsideTissueError
 from gliofit.grid import Grid
-from gliofit.invert.base import AbstractInverter, DirectMethodSettings, Inversion, SurrogateMethodSettings
+from gliofit.invert.base import AbstractInverter, Inversion, SurrogateMethodSettings
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import (
     AbstractObservation,
@@ -27,7 +27,8 @@ from gliofit.invert.problem import (
 from gliofit.invert.registry import find_inverter
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.trace import OnProgress, Trace
-from gliofit.io import read_volume, write_table
+from gliofit.invert.uncertainty import Uncertainty
+from gliofit.io import read_table, read_volume, write_table
 from gliofit.solver.seed import SEED_REACH_MM
 from gliofit.theta import Theta
 from gliofit.tissue import Tissue, TissueKind
@@ -70,7 +71,7 @@ def fit(problem: Problem, method: str, settings: InvertSettings) -> Inversion:
     # Loading is not part of the method's time.
     if isinstance(own, SurrogateMethodSettings):
         _ = problem.networks.surrogate
-    if isinstance(own, DirectMethodSettings):
+    if settings.direct_of(method) is not None:
         _ = problem.networks.direct
     started = time.perf_counter()
     with _threads(problem.threads):
@@ -105,6 +106,7 @@ def invert_case(
     threads: int,
     device: str = "cpu",
     on_progress: OnProgress | None = None,
+    start: Path | None = None,
 ) -> None:
     """Run one method on one case and write ``parameters.parquet`` and ``trace.parquet``.
 
@@ -138,6 +140,8 @@ def invert_case(
         Where networks run.
     on_progress
         Called with the number of evaluations and the last loss.
+    start
+        ``parameters.parquet`` of the method whose estimate this one refines.
     """
     if method not in settings.methods:
         raise InputError(f"method '{method}'", "is not configured", f"name one of {', '.join(settings.methods)}")
@@ -149,7 +153,7 @@ def invert_case(
         inversion = _failure(str(error), 0.0)
     else:
         networks = Networks(surrogate_dir, direct_dir, device)
-        problem = Problem.create(observation, settings, networks, seed, threads, on_progress)
+        problem = Problem.create(observation, settings, networks, seed, threads, on_progress, _estimate_in(start))
         inversion = fit(problem, method, settings)
     who = {"run": run, "cohort": cohort, "case": case, "method": method}
     row = parameters_row(who, inversion, tissue.grid, seed, observed)
@@ -180,7 +184,11 @@ def parameters_row(
         "loss_direct": np.nan,
         "loss_gradient": np.nan,
         **{f"other_{name}": value for name, value in zip(_THETA_COLUMNS, other.tolist(), strict=True)},
+        "threshold_whole": np.nan,
+        "threshold_core": np.nan,
     }
+    known = theta is not None and inversion.uncertainty is not None
+    row |= inversion.uncertainty.columns(theta) if known else Uncertainty.no_columns()  # type: ignore[union-attr, arg-type]
     return row | inversion.extra
 
 
@@ -200,6 +208,18 @@ def _observe(
             "run the reference method first, or set `patient_observation: segmentation`",
         )  # fmt: skip
     return ConcentrationObservation(read_volume(path, np.float32), tissue, path)
+
+
+def _estimate_in(parameters: Path | None) -> Theta | None:
+    """Theta of a row of results, None where the method found none."""
+    if parameters is None:
+        return None
+    table = read_table(parameters)
+    missing = [name for name in _THETA_COLUMNS if name not in table]
+    if len(table) != 1 or missing:
+        raise InputError(parameters, f"{len(table)} rows, lacking columns {missing}", "run that inversion again")
+    values = table.loc[0, list(_THETA_COLUMNS)].to_numpy(dtype=float)
+    return Theta.from_array(values) if np.isfinite(values).all() else None
 
 
 def _failure(message: str, seconds: float) -> Inversion:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from gliofit.invert.base import DirectMethodSettings, MethodSettings, PatientObservation, SurrogateMethodSettings
+from gliofit.invert.base import MethodSettings, PatientObservation, SurrogateMethodSettings
 from gliofit.invert.imaging import ImagingSettings
 from gliofit.invert.registry import find_inverter, inverter_names
 from gliofit.settings import Settings
@@ -124,6 +124,20 @@ class InvertSettings(Settings):
             raise ValueError("'oracle' is the name of the run with the true parameters; choose another name")
         return value
 
+    @model_validator(mode="after")
+    def _refined_exist(self) -> InvertSettings:
+        for name in self.methods:
+            passed = [name]
+            while (start := self.refines(passed[-1])) is not None:
+                if start not in self.methods:
+                    raise ValueError(
+                        f"methods.{passed[-1]} refines '{start}', which is no method ({', '.join(self.methods)})"
+                    )
+                if start in passed:
+                    raise ValueError(f"methods.{name} refines itself ({' refines '.join([*passed, start])})")
+                passed.append(start)
+        return self
+
     def observation_of(self, method: str, cohort: str) -> Literal["concentration", "reference", "segmentation"]:
         """What a method sees of the cases of a cohort."""
         if cohort == "synthetic":
@@ -138,8 +152,16 @@ class InvertSettings(Settings):
     def direct_of(self, method: str) -> str | None:
         """Name of the direct inverse model a method needs, None if it needs none."""
         settings = self.methods[method]
-        return settings.direct if isinstance(settings, DirectMethodSettings) else None
+        return getattr(settings, "direct", None)
+
+    def refines(self, method: str) -> str | None:
+        """Name of the method whose estimate a method refines, None if it refines none."""
+        return getattr(self.methods[method], "refines", None)
 
     def keeps_other(self, method: str) -> bool:
         """Whether a method decides between two candidates and keeps the other one in its results."""
         return find_inverter(self.methods[method].inverter).keeps_other
+
+    def gives_uncertainty(self, method: str) -> bool:
+        """Whether a method's results say how well theta is determined."""
+        return find_inverter(self.methods[method].inverter).gives_uncertainty

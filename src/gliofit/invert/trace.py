@@ -15,6 +15,8 @@ from gliofit.theta import Theta
 if TYPE_CHECKING:
     import pandas as pd
 
+    from gliofit.invert.uncertainty import Uncertainty
+
 __all__ = ["TRACE_COLUMNS", "OnProgress", "Trace"]
 
 #: Called with the number of evaluations so far and the loss of the last one.
@@ -38,6 +40,7 @@ class Trace:
         self._rows: list[tuple[Any, ...]] = []
         self._on_progress = on_progress
         self._started = time.perf_counter()
+        self._without_loss = 0
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -49,9 +52,14 @@ class Trace:
 
     def add(self, theta: NDArray[Any], loss: float, level: str = "") -> None:
         """Add one evaluation at ``theta`` (x, y, z, mu_D, mu_rho; world mm)."""
-        self._rows.append((len(self._rows) + 1, float(loss), *(float(v) for v in theta), self.seconds, level))
+        number = len(self._rows) + self._without_loss + 1
+        self._rows.append((number, float(loss), *(float(v) for v in theta), self.seconds, level))
         if self._on_progress is not None:
-            self._on_progress(len(self._rows), float(loss))
+            self._on_progress(number, float(loss))
+
+    def count(self, runs: int = 1) -> None:
+        """Count runs of the forward model that gave no loss: they have a number but no row."""
+        self._without_loss += runs
 
     def best(self, level: str | None = None) -> tuple[NDArray[np.float64], float] | None:
         """Theta and loss of the smallest finite loss (of a level); None if there is none."""
@@ -70,19 +78,21 @@ class Trace:
         converged: bool,
         message: str,
         other: NDArray[Any] | None = None,
-        **extra: Any,
+        uncertainty: Uncertainty | None = None,
+        extra: dict[str, Any] | None = None,
     ) -> Inversion:
         """The outcome of an inversion that ends now with ``theta`` (x, y, z, mu_D, mu_rho; world mm)."""
         return Inversion(
             theta=Theta.from_array(theta),
             loss=float(loss),
             trace=self.table(),
-            evaluations=len(self),
+            evaluations=len(self) + self._without_loss,
             wall_seconds=self.seconds,
             status="ok" if converged else "not-converged",
             message=message,
             other=None if other is None else Theta.from_array(other),
-            extra=extra,
+            uncertainty=uncertainty,
+            extra=extra or {},
         )
 
     def table(self) -> pd.DataFrame:

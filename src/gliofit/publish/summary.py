@@ -1,127 +1,287 @@
-"""One page for one fit: observation, fitted concentration, residual, and how the loss fell."""
+"""One page for one fit: what was seen, what was fitted, what is left, how sure it is, and how it came about."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gliofit.crop import centre_of_mass_mm
-from gliofit.grid import Volume
+from gliofit.grid import Volume, bounding_box
 from gliofit.io import atomic_path
+from gliofit.publish.drawing import figure_style
+from gliofit.publish.summary_text import draw_text
 from gliofit.tissue import Tissue
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-__all__ = ["plot_summary"]
+__all__ = ["SummaryPage", "plot_summary"]
 
-# name, axis that is cut, directions at the left and right edge of the picture
-_PLANES = (("axial", 2, "R", "L"), ("coronal", 1, "R", "L"), ("sagittal", 0, "A", "P"))
-_THRESHOLD = 0.33
+# name, axis that is cut, its letter, directions at the left and right edge of the picture
+_PLANES = (("axial", 2, "z", "R", "L"), ("coronal", 1, "y", "R", "L"), ("sagittal", 0, "x", "A", "P"))
+# Thresholds where the results row names none; the imaging model's defaults.
+_THRESHOLDS = {"threshold_whole": 0.33, "threshold_core": 0.6}
+# Inches: width of a picture and of the text, gaps, and what is above and below the pictures.
+_WIDTH, _TEXT, _GAP, _LEFT, _TOP, _BOTTOM = 2.35, 4.7, 0.07, 0.35, 0.85, 0.75
+# Okabe and Ito's colours, told apart by everybody.
+_OBSERVED, _FITTED, _WHOLE, _CORE = "#56B4E9", "#F0E442", "#009E73", "#D55E00"
+_LEVELS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9")
 
 
-def _cut(data: NDArray, axis: int, index: int) -> NDArray:
-    """A slice as picture rows, seen as radiologists do: the patient's right (or front) on the left."""
-    return np.take(data, index, axis=axis).T[:, ::-1]
-
-
-def plot_summary(
-    path: str | Path,
-    tissue: Tissue,
-    fitted: Volume,
-    observed: Volume,
-    segmentation: NDArray[np.bool_] | None,
-    trace: pd.DataFrame,
-    facts: dict[str, str],
-) -> None:
-    """Write ``summary.png``.
+@dataclass(frozen=True, eq=False)
+class SummaryPage:
+    """What the page shows; volumes and masks are on the tissue's grid.
 
     Parameters
     ----------
-    path
-        PNG to write.
     tissue
         Tissue of the case; the background of the pictures.
     fitted
-        Concentration of the final run, on the tissue's grid.
+        Concentration of the final run.
     observed
-        What was fitted to, on the tissue's grid: a concentration, or the one drawn through a segmentation.
-    segmentation
-        Whole-tumour mask on the same grid, where a segmentation was observed; the residual is then taken against it.
+        Concentration that was fitted to; for a segmentation the one drawn through it.
     trace
-        Table with columns ``evaluation`` and ``loss``.
+        Table with columns ``evaluation``, ``loss`` and ``level``.
+    row
+        Row of ``parameters.parquet``.
+    whole, core
+        Masks, where a segmentation was observed. The residual is then that of the whole tumour.
+    deviation
+        Standard deviation of the concentration, where it is known.
     facts
-        Lines of the text panel: name to value.
+        Further lines of the text: name to value.
     """
+
+    tissue: Tissue
+    fitted: Volume
+    observed: Volume
+    trace: pd.DataFrame
+    row: Mapping[str, Any]
+    whole: NDArray[np.bool_] | None = None
+    core: NDArray[np.bool_] | None = None
+    deviation: Volume | None = None
+    facts: Mapping[str, str] | None = None
+
+    def threshold(self, name: str) -> float:
+        """``threshold_whole`` or ``threshold_core``: the row's, or the usual one."""
+        value = float(self.row.get(name, np.nan))
+        return value if np.isfinite(value) else _THRESHOLDS[name]
+
+    def dice(self) -> dict[str, float]:
+        """Dice of the fit at the thresholds with the observed regions, as tables have it; by region."""
+        found = {}
+        for name, mask in (("whole", self.whole), ("core", self.core)):
+            if mask is not None:
+                fitted = self.fitted.data > self.threshold(f"threshold_{name}")
+                found[name] = float(2 * (fitted & mask).sum() / max(fitted.sum() + mask.sum(), 1))
+        return found
+
+
+class _Pictures:
+    """Cuts through everything at the tumour's centre, cropped to the brain, as radiologists look at them."""
+
+    def __init__(self, page: SummaryPage) -> None:
+        tissue, grid = page.tissue, page.tissue.grid
+        brain = Volume((tissue.wm + 0.6 * tissue.gm + 0.15 * tissue.csf).astype(np.float32), grid).canonical()
+        margin = round(3 / brain.grid.isotropic_spacing_mm)
+        self._box = tuple(
+            slice(max(0, side.start - margin), side.stop + margin) for side in bounding_box(brain.data > 0.05)
+        )
+        target = page.observed.canonical()
+        centre = np.rint(brain.grid.world_to_voxel(centre_of_mass_mm(target))).astype(int)
+        self._centre = np.clip(centre, 0, np.array(brain.grid.shape) - 1)
+        self.world = brain.grid.voxel_to_world(self._centre)
+        self.spacing = brain.grid.isotropic_spacing_mm
+        self.brain = brain.data
+
+    def cut(self, data: NDArray[Any], axis: int) -> NDArray[Any]:
+        """Picture rows of a canonical array: the patient's right (or front) on the left."""
+        box = tuple(int(self._centre[a]) if a == axis else self._box[a] for a in range(3))
+        return data[box].T[:, ::-1]
+
+    def size(self, axis: int) -> tuple[float, float]:
+        """Width and height of a plane in mm."""
+        height, width = self.cut(self.brain, axis).shape
+        return width * self.spacing, height * self.spacing
+
+
+def plot_summary(path: str | Path, page: SummaryPage) -> None:
+    """Write ``summary.png``: three planes of each picture on the left, the trace and the text on the right."""
+    with figure_style():
+        figure = _draw(page)
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, dpi=120, metadata={"Software": None})
+
+
+def _draw(page: SummaryPage) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    brain = Volume((tissue.wm + 0.6 * tissue.gm + 0.15 * tissue.csf).astype(np.float32), tissue.grid).canonical()
-    fit, target = fitted.canonical(), observed.canonical()
-    mask = None if segmentation is None else Volume(segmentation, tissue.grid).canonical().data
-    centre = np.rint(target.grid.world_to_voxel(centre_of_mass_mm(target))).astype(int)
-    centre = np.clip(centre, 0, np.array(target.grid.shape) - 1)
-    if mask is None:
-        residual, residual_name = fit.data - target.data, "fit - observation"
-        contour = target.data > _THRESHOLD
-    else:
-        residual, residual_name = (fit.data > _THRESHOLD).astype(np.float32) - mask, "fit > 0.33 minus whole tumour"
-        contour = mask
-    figure = Figure(figsize=(13, 9.5), layout="constrained")
+    pictures = _Pictures(page)
+    columns = _columns(page)
+    heights = [_WIDTH * pictures.size(axis)[1] / pictures.size(axis)[0] for _, axis, *_ in _PLANES]
+    left_part = _LEFT + len(columns) * (_WIDTH + _GAP)
+    width = left_part + 0.75 + _TEXT
+    height = _TOP + sum(heights) + 2 * _GAP + _BOTTOM
+    figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
-    axes = figure.subplots(3, 4, width_ratios=[1, 1, 1, 1.15])
-    extent_mm = target.grid.isotropic_spacing_mm
-    for row, (name, axis, left, right) in enumerate(_PLANES):
-        index = int(centre[axis])
-        background = _cut(brain.data, axis, index)
-        size = (background.shape[1] * extent_mm, background.shape[0] * extent_mm)
-        place = {"origin": "lower", "extent": (0, size[0], 0, size[1])}
-        shown = (("observation", _cut(target.data, axis, index)), ("fit", _cut(fit.data, axis, index)))
-        for column, (title, picture) in enumerate(shown):
-            panel = axes[row, column]
-            panel.imshow(background, cmap="gray", vmin=0, vmax=1.4, **place)
-            layer = panel.imshow(np.ma.masked_less(picture, 0.01), cmap="inferno", vmin=0, vmax=1, alpha=0.8, **place)
-            if row == 0:
-                panel.set_title(title if column or mask is None else "observation\n(drawn through the segmentation)")
-        panel = axes[row, 2]
-        panel.imshow(background, cmap="gray", vmin=0, vmax=1.4, **place)
-        difference = panel.imshow(
-            np.ma.masked_inside(_cut(residual, axis, index), -0.02, 0.02), cmap="RdBu_r", vmin=-1, vmax=1, **place
-        )
-        if row == 0:
-            panel.set_title(residual_name)
-        edge = _cut(contour, axis, index).astype(float)
-        fit_edge = (_cut(fit.data, axis, index) > _THRESHOLD).astype(float)
-        for panel in axes[row, :3]:
-            for data, colour, style in ((edge, "#66CCEE", "solid"), (fit_edge, "#CCBB44", "dashed")):
-                if data.any() and not data.all():
-                    panel.contour(data, levels=[0.5], colors=colour, linewidths=0.9, linestyles=style, **place)
+
+    def place(x: float, y: float, w: float, h: float) -> Axes:
+        """Axes at a place in inches, from the upper left corner of the page."""
+        return figure.add_axes((x / width, 1 - (y + h) / height, w / width, h / height))
+
+    figure.text(_LEFT / width, 1 - 0.3 / height, f"{page.row['case']}: {page.row['method']}", size=14, weight="bold")
+    masks = [None if m is None else Volume(m, page.tissue.grid).canonical().data for m in (page.whole, page.core)]
+    seen = page.observed.canonical().data > page.threshold("threshold_whole") if masks[0] is None else masks[0]
+    fit = page.fitted.canonical().data
+    edges = [(seen, _OBSERVED, "solid"), (fit > page.threshold("threshold_whole"), _FITTED, "dashed")]
+    if masks[1] is not None:
+        edges += [(masks[1], _OBSERVED, "solid"), (fit > page.threshold("threshold_core"), _FITTED, "dashed")]
+    y = _TOP
+    for (name, axis, letter, left, right), tall in zip(_PLANES, heights, strict=True):
+        size = pictures.size(axis)
+        frame: dict[str, Any] = {"origin": "lower", "extent": (0, size[0], 0, size[1])}
+        for number, column in enumerate(columns):
+            panel = place(_LEFT + number * (_WIDTH + _GAP), y, _WIDTH, tall)
+            panel.imshow(pictures.cut(pictures.brain, axis), cmap="gray", vmin=0, vmax=1.4, **frame)
+            column.layer = panel.imshow(np.ma.masked_invalid(pictures.cut(column.data, axis)), **column.look, **frame)
+            for mask, colour, style in edges:
+                edge = pictures.cut(mask, axis).astype(float)
+                if edge.any() and not edge.all():
+                    panel.contour(edge, levels=[0.5], colors=colour, linewidths=0.9, linestyles=style, **frame)
             panel.set(xticks=[], yticks=[])
-            panel.text(0.02, 0.5, left, transform=panel.transAxes, color="white", va="center")
-            panel.text(0.98, 0.5, right, transform=panel.transAxes, color="white", va="center", ha="right")
-        axes[row, 0].set_ylabel(name)
-    figure.colorbar(layer, ax=axes[:, 1], location="bottom", shrink=0.9, label="tumour-cell concentration")
-    figure.colorbar(difference, ax=axes[:, 2], location="bottom", shrink=0.9, label="residual")
-    if len(trace):
-        best = trace["loss"].cummin()
-        axes[0, 3].plot(trace["evaluation"], trace["loss"], ".", color="#BBBBBB", markersize=3, label="evaluated")
-        axes[0, 3].plot(trace["evaluation"], best, color="#4477AA", label="best so far")
-        axes[0, 3].set(xlabel="evaluation", ylabel="loss", title="trace")
-        if (trace["loss"] > 0).all():
-            axes[0, 3].set_yscale("log")
-        axes[0, 3].legend(frameon=False)
-    else:
-        axes[0, 3].axis("off")
-    for panel in axes[1:, 3]:
-        panel.axis("off")
-    lines = "\n".join(f"{name}: {value}" for name, value in facts.items())
-    axes[1, 3].text(0, 1, lines, va="top", family="monospace", fontsize=9, wrap=True)
-    what = "whole tumour" if mask is not None else "observation at 0.33"
-    axes[2, 3].text(
-        0, 1, f"solid: {what}\ndashed: fit at 0.33\nthe patient's right is on the left", va="top", fontsize=9
+            for x, side, text in ((0.02, "left", left), (0.98, "right", right)):
+                panel.text(x, 0.5, text, transform=panel.transAxes, color="white", va="center", ha=side, size=9)
+            if y == _TOP:
+                panel.set_title(column.title, size=10)
+            if number == 0:
+                panel.set_ylabel(f"{name}, {letter} = {pictures.world[axis]:.0f} mm", labelpad=3)
+        y += tall + _GAP
+    for number, column in enumerate(columns):
+        x = _LEFT + number * (_WIDTH + _GAP)
+        _key(place, figure, column, x, y)
+    x = left_part + 0.6
+    _trace(place(x + 0.15, _TOP, _TEXT - 0.2, 1.75), page.trace)
+    below = _TOP + 2.4
+    legend = [
+        (
+            _OBSERVED,
+            "solid",
+            "observed" if page.whole is not None else f"observed, c = {_THRESHOLDS['threshold_whole']}",
+        )
+    ]
+    named = [page.threshold("threshold_whole")] + ([page.threshold("threshold_core")] if page.core is not None else [])
+    legend.append((_FITTED, "dashed", "fit, c = " + " and ".join(f"{value:.2f}" for value in named)))
+    draw_text(
+        place(x - 0.2, below, _TEXT + 0.2, height - below - 0.15), page.row, page.dice(), page.facts or {}, legend
     )
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=110, metadata={"Software": None})
+    return figure
+
+
+@dataclass
+class _Column:
+    """One column of pictures: canonical data (NaN is transparent), how it looks, and the key below it."""
+
+    title: str
+    data: NDArray[Any]
+    look: dict[str, Any]
+    label: str
+    #: Colours and names where values are kinds, not amounts.
+    kinds: tuple[tuple[str, str], ...] = ()
+    layer: Any = None
+
+
+def _columns(page: SummaryPage) -> list[_Column]:
+    """The columns that this fit has."""
+    from matplotlib.colors import ListedColormap
+
+    def hidden(data: NDArray[Any], below: float) -> NDArray[Any]:
+        return np.where(np.abs(data) < below, np.nan, data)
+
+    def kinds(data: NDArray[Any], colours: list[str]) -> tuple[NDArray[Any], dict[str, Any]]:
+        look = {"cmap": ListedColormap(colours), "vmin": 0.5, "vmax": len(colours) + 0.5, "interpolation": "nearest"}
+        return np.where(data == 0, np.nan, data), look | {"alpha": 0.55}
+
+    amount: dict[str, Any] = {"cmap": "inferno", "vmin": 0, "vmax": 1, "alpha": 0.85}
+    label = "tumour cells, c"
+    fit, target = page.fitted.canonical().data, page.observed.canonical().data
+    fitted = _Column("fit", hidden(fit, 0.01), amount, label)
+    if page.whole is None:
+        most = _round_up(float(np.abs(fit - target).max()))
+        look = {"cmap": "RdBu_r", "vmin": -most, "vmax": most, "alpha": 0.9}
+        columns = [
+            _Column("observation", hidden(target, 0.01), amount, label),
+            fitted,
+            _Column("fit - observation", hidden(fit - target, 0.02 * most), look, "difference of c"),
+        ]
+    else:
+        grid = page.tissue.grid
+        whole = Volume(page.whole, grid).canonical().data
+        core = np.zeros_like(whole) if page.core is None else Volume(page.core, grid).canonical().data
+        names = (_WHOLE, "whole tumour"), (_CORE, "core")
+        regions, region_look = kinds(np.where(core, 2, whole.astype(int)), [_WHOLE, _CORE])
+        found = fit > page.threshold("threshold_whole")
+        missed, missed_look = kinds(np.where(whole & ~found, 1, 2 * (found & ~whole)), ["#2166AC", "#B2182B"])
+        columns = [
+            _Column("observation", regions, region_look, "", names if page.core is not None else names[:1]),
+            fitted,
+            _Column(
+                "residual, whole tumour", missed, missed_look, "", (("#2166AC", "missed"), ("#B2182B", "too much"))
+            ),
+        ]
+    if page.deviation is not None:
+        spread = page.deviation.canonical().data
+        most = _round_up(float(spread.max()))
+        look = {"cmap": "viridis", "vmin": 0, "vmax": most, "alpha": 0.85}
+        columns.append(_Column("standard deviation of c", hidden(spread, 0.02 * most), look, "standard deviation of c"))
+    return columns
+
+
+def _round_up(value: float) -> float:
+    """The next of 1, 2 or 5 times a power of ten, 1 at most: the end of a colour scale."""
+    if not value > 1e-4:
+        return 1e-4
+    power = 10 ** np.floor(np.log10(value))
+    return float(min(1, power * next(step for step in (1, 2, 5, 10) if step * power >= 0.999 * value)))
+
+
+def _key(place: Any, figure: Figure, column: _Column, x: float, y: float) -> None:
+    """Colour scale, or names of kinds, below a column."""
+    if not column.kinds:
+        bar = figure.colorbar(column.layer, cax=place(x + 0.15, y + 0.08, _WIDTH - 0.3, 0.11), orientation="horizontal")
+        bar.ax.locator_params(nbins=5)
+        bar.set_label(column.label, labelpad=2)
+        return
+    from matplotlib.patches import Patch
+
+    panel = place(x, y, _WIDTH, 0.4)
+    panel.axis("off")
+    patches = [Patch(color=colour, alpha=0.7, label=name) for colour, name in column.kinds]
+    panel.legend(handles=patches, loc="upper center", ncols=2, frameon=False, borderaxespad=0.3, columnspacing=1.2)
+
+
+def _trace(panel: Axes, trace: pd.DataFrame) -> None:
+    """Losses by evaluation. Those of different levels cannot be compared, so each has its colour and its own best."""
+    shown = trace[np.isfinite(trace["loss"])]
+    if shown.empty:
+        panel.axis("off")
+        return
+    levels = shown["level"].unique() if "level" in shown else [""]
+    for number, level in enumerate(levels):
+        part = shown[shown["level"] == level] if "level" in shown else shown
+        colour = _LEVELS[number % len(_LEVELS)]
+        panel.plot(part["evaluation"], part["loss"], ".", color=colour, markersize=4, alpha=0.5)
+        panel.plot(part["evaluation"], part["loss"].cummin(), color=colour, linewidth=1.4, label=level or "best so far")
+    panel.set(xlabel="evaluation", ylabel="loss")
+    panel.set_title("loss (levels cannot be compared)" if len(levels) > 1 else "loss", size=10)
+    if (shown["loss"] > 0).all():
+        panel.set_yscale("log")
+    if panel.get_legend_handles_labels()[1]:
+        panel.legend(frameon=False, ncols=min(3, len(levels)), loc="best", handlelength=1.2)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gliofit.grid import Grid, Volume
+from gliofit.grid import Volume
 from gliofit.invert.expansion import ExpansionObjective
 from gliofit.invert.levenberg_marquardt import descend
 from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
@@ -19,19 +19,6 @@ from gliofit.tissue import Tissue
 
 TRUTH = Theta((6.3, -4.2, 3.1), 7.0, 3.0)
 SETTINGS = InvertSettings(methods={"gauss-newton": {"inverter": "gauss-newton"}})
-
-
-@pytest.fixture(scope="module")
-def mixed() -> Tissue:
-    """White and grey matter in soft waves with a ventricle, 4 mm voxels."""
-    n, h = 30, 4.0
-    affine = np.diag([h, h, h, 1.0])
-    affine[:3, 3] = -h * (n - 1) / 2
-    grid = Grid((n, n, n), affine)
-    x, y, z = np.moveaxis(grid.voxel_to_world(np.stack(np.meshgrid(*(np.arange(n),) * 3, indexing="ij"), -1)), -1, 0)
-    inside = (x**2 + y**2 + z**2 < 55**2) & (((x + 14) / 8) ** 2 + (y / 14) ** 2 + ((z - 5) / 8) ** 2 > 1)
-    white = 0.5 + 0.5 * np.tanh(3 * np.sin(x / 9) * np.cos(y / 11) + z / 30)
-    return Tissue(white * inside, (1 - white) * inside, ~inside, grid)
 
 
 def observe(tissue: Tissue, theta: Theta) -> ConcentrationObservation:
@@ -66,7 +53,8 @@ def test_recovers_theta_of_a_concentration(mixed, truth):
     assert distance_mm(inversion.theta, truth) < 0.1
     assert inversion.theta.mu_d_mm == pytest.approx(truth.mu_d_mm, rel=0.01)
     assert inversion.theta.mu_rho == pytest.approx(truth.mu_rho, rel=0.005)
-    assert inversion.evaluations == len(inversion.trace) < 80
+    # The six runs that make the starts have no loss.
+    assert inversion.evaluations == len(inversion.trace) + 6 < 80
 
 
 def test_recovers_theta_of_a_segmentation(mixed):

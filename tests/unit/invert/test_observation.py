@@ -96,6 +96,23 @@ def test_bad_observations_are_refused(cube):
         SegmentationObservation(Volume(np.full(cube.grid.shape, 9, np.uint8), cube.grid), cube)
 
 
+def test_noisy_values_are_taken_as_they_are(cube):
+    data = np.random.default_rng(1).normal(0.5, 1.0, cube.grid.shape).astype(np.float32)
+    volume = Volume(data, cube.grid)
+    with pytest.raises(InputError, match="between 0 and 1"):
+        ConcentrationObservation(volume, cube)
+    observation = ConcentrationObservation(volume, cube, noisy=True)
+    inside = cube.labels >= 2
+    np.testing.assert_array_equal(observation.concentration.data, np.where(inside, data, 0))
+    assert observation.concentration.data.min() < 0
+    assert observation.concentration.data.max() > 1
+    with pytest.raises(EmptyObservationError, match="white"):
+        ConcentrationObservation(Volume(-data, cube.grid), cube, noisy=True)
+    data[10, 10, 10] = np.nan
+    with pytest.raises(InputError, match="not finite"):
+        ConcentrationObservation(volume, cube, noisy=True)
+
+
 def test_thresholds_must_be_ordered():
     with pytest.raises(ValueError, match="above threshold_whole"):
         ImagingSettings(threshold_whole=0.5, threshold_core=0.5)

@@ -9,6 +9,7 @@ from gliofit.grid import Volume
 from gliofit.invert.problem import ConcentrationObservation
 from gliofit.invert.run import fit, invert_case
 from gliofit.invert.settings import InvertSettings
+from gliofit.invert.uncertainty import Uncertainty
 from gliofit.io import write_volume
 from gliofit.labels import TumourLabel
 from gliofit.theta import Theta
@@ -20,7 +21,7 @@ COLUMNS = [
     "run", "cohort", "case", "method", "status", "message", "seed", "observation", "origin_i", "origin_j", "origin_k",
     "origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho", "loss", "evaluations", "wall_seconds", "chosen",
     "loss_direct", "loss_gradient", "other_origin_x_mm", "other_origin_y_mm", "other_origin_z_mm", "other_mu_d_mm",
-    "other_mu_rho",
+    "other_mu_rho", "threshold_whole", "threshold_core", *Uncertainty.no_columns(),
 ]  # fmt: skip
 
 QUICK = InvertSettings(

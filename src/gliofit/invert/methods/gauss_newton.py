@@ -14,14 +14,15 @@ from gliofit.solver.settings import AccurateSettings
 
 if TYPE_CHECKING:
     from gliofit.invert.expansion import Expansion, ExpansionObjective
+    from gliofit.invert.levenberg_marquardt import Descent
     from gliofit.invert.problem import Problem
 
 __all__ = ["GaussNewton", "GaussNewtonLevel", "GaussNewtonSettings"]
 
 # A candidate is given up where its loss after a level is this many times the best one's.
 _HOPELESS = 3.0
-# Candidates that differ by less than this are one: mm, and logarithms of mu_D and mu_rho.
-_SAME = np.array([2.0, 2.0, 2.0, 0.05, 0.03])
+# A loss below this share of that of no tumour needs no second try from other origins.
+_GOOD = 1e-4
 
 
 class GaussNewtonLevel(Settings):
@@ -30,11 +31,22 @@ class GaussNewtonLevel(Settings):
     spacing_mm: float = Field(gt=0, description="Voxel size; the nearest whole multiple of the case's own is taken.")
     evaluations: int = Field(ge=2, description="Most solver runs per candidate.")
     candidates: int = Field(1, ge=1, description="Candidates that are followed on this level.")
+    retries: int = Field(
+        0,
+        ge=0,
+        le=6,
+        description="Second tries from origins moved by `retry_mm`, where the fit is not good: a descent may have "
+        "ended on the wrong side of a ventricle or a sulcus.",
+    )
+    retry_mm: float = Field(5.0, gt=0, description="How far, along each axis, origins are moved for them.")
     borrow: int = Field(
         0, ge=0, description="Steps in a row that may use the derivatives of an earlier one: cheaper near the minimum."
     )
     tolerance: float | None = Field(
         None, gt=0, le=0.1, description="Tolerance of the solver on this level, where it differs from the integrator's."
+    )
+    loss_tolerance: float = Field(
+        1e-4, ge=0, lt=1, description="Relative decrease of the loss in a step that counts as none."
     )
     imaging_width: float | None = Field(
         None,
@@ -49,6 +61,13 @@ class GaussNewtonSettings(MethodSettings):
     """Settings of ``gauss-newton``."""
 
     inverter: Literal["gauss-newton"] = Field(description="`gauss-newton`.")
+    refines: str | None = Field(
+        None,
+        description="Name of a method of `invert.methods` whose estimate is refined, in place of the fixed starts.",
+    )
+    direct: str | None = Field(
+        None, description="Name of a trained direct inverse model whose estimate is one more start."
+    )
     start_widths_mm: tuple[float, ...] = Field(
         (0.6, 1.2, 2.2, 3.5, 6.0, 10.0),
         min_length=1,
@@ -58,11 +77,18 @@ class GaussNewtonSettings(MethodSettings):
     levels: tuple[GaussNewtonLevel, ...] = Field(
         (
             GaussNewtonLevel(spacing_mm=4.0, evaluations=12, candidates=3, tolerance=1e-2, imaging_width=0.15),
-            GaussNewtonLevel(spacing_mm=2.0, evaluations=12, candidates=2, tolerance=5e-3, imaging_width=0.1),
-            GaussNewtonLevel(spacing_mm=1.0, evaluations=20, candidates=1, borrow=2),
+            GaussNewtonLevel(
+                spacing_mm=2.0, evaluations=12, candidates=2, retries=2, tolerance=5e-3, imaging_width=0.1
+            ),
+            GaussNewtonLevel(spacing_mm=1.0, evaluations=20, candidates=1, borrow=2, loss_tolerance=1e-5),
         ),
         min_length=1,
         description="Levels from coarse to fine; levels finer than the case fall together with its own.",
+    )
+    correlation_mm: float = Field(
+        16.0,
+        gt=0,
+        description="Residuals farther apart than this count as independent in the covariance of theta.",
     )
     integrator: AccurateSettings = Field(default_factory=AccurateSettings, description="The forward solver.")
 
@@ -71,40 +97,98 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
     """Levenberg-Marquardt through the accurate solver's tangents."""
 
     settings_type: ClassVar[type[GaussNewtonSettings]] = GaussNewtonSettings
+    gives_uncertainty: ClassVar[bool] = True
 
     def invert(self, problem: Problem) -> Inversion:
         """Descend from several starts on the coarsest level, and go on with the best on finer ones."""
         from gliofit.invert.expansion import ExpansionObjective
-        from gliofit.invert.levenberg_marquardt import descend
+        from gliofit.invert.starts import front_width_starts
+        from gliofit.invert.uncertainty import uncertainty_of
         from gliofit.solver.accurate import AccurateSolver
 
         trace = problem.start_trace()
         held = problem.held_origin_mm(self.settings.origin)
         free = np.array([held is None] * 3 + [True, True])
         thetas: list[NDArray[np.float64]] = []
+        best: Descent | None = None
         for number, level in enumerate(self._levels(problem)):
             solver = AccurateSolver(self.settings.integrator.with_tolerance(level.tolerance))
             objective = ExpansionObjective(problem, trace, solver, level.spacing_mm, level.imaging_width)
             # Levels may fall together on coarse cases; the number keeps their losses apart.
             objective.level = f"{number + 1}: {objective.spacing_mm:g} mm"
             if number == 0:
-                thetas = _starts(objective, problem, self.settings.start_widths_mm, held)
+                thetas = self._handed_starts(problem, held)
+                if self.settings.refines is None:
+                    thetas += front_width_starts(objective, problem, self.settings.start_widths_mm, held)
             found = [e for e in (objective.expand(theta) for theta in thetas) if e is not None]
-            if not found:
-                raise InversionError("no start lies in tissue")
             # Before any descent a high loss says little about where it leads.
-            found = _distinct(found, np.inf if number == 0 else _HOPELESS)[: level.candidates]
-            descents = []
-            for start in found:
-                descents.append(descend(objective, start, problem.bounds, level.evaluations, free, level.borrow))
-                if descents[-1].reason == "exact fit":
-                    break
-            descents.sort(key=lambda descent: descent.best.loss)
+            found = _distinct(found, np.inf if best is None else _HOPELESS)[: level.candidates]
+            descents = self._descend(objective, found, problem, level, free)
+            if not descents:
+                # A slip of tissue may be there on finer voxels only.
+                continue
             best = descents[0]
             thetas = [e.theta for e in _distinct([d.best for d in descents], _HOPELESS)]
+        if best is None or not descents:
+            raise InversionError("no start lies in tissue")
+        end = best.best if best.best.fresh else objective.expand(best.best.theta) or best.best
+        uncertainty = uncertainty_of(objective, end, problem.bounds, free, self.settings.correlation_mm)
+        message = "; ".join([f"{objective.spacing_mm:g} mm: {best.reason}", *uncertainty.notes])
         return trace.finish(
-            best.best.theta, best.best.loss, best.converged, f"{objective.spacing_mm:g} mm: {best.reason}"
+            end.theta,
+            end.loss,
+            best.converged,
+            message,
+            uncertainty=uncertainty,
+            extra=_thresholds(objective, end),
         )
+
+    def _handed_starts(self, problem: Problem, held: NDArray[np.float64] | None) -> list[NDArray[np.float64]]:
+        """Estimates that come from elsewhere: of the method to refine, and of a direct inverse network."""
+        thetas = []
+        if self.settings.refines is not None:
+            if problem.start is None:
+                raise InversionError(f"'{self.settings.refines}' has no estimate to refine")
+            thetas.append(problem.bounds.clip(problem.start.to_array()))
+        if self.settings.direct is not None:
+            from gliofit.invert.direct_estimate import direct_theta
+
+            thetas.append(direct_theta(problem, self.settings.origin)[0])
+        for theta in thetas:
+            if held is not None:
+                theta[:3] = held
+        return thetas
+
+    @staticmethod
+    def _descend(
+        objective: ExpansionObjective,
+        starts: list[Expansion],
+        problem: Problem,
+        level: GaussNewtonLevel,
+        free: NDArray[np.bool_],
+    ) -> list[Descent]:
+        """Descents of a level, the best first."""
+        from gliofit.invert.levenberg_marquardt import descend
+
+        descents: list[Descent] = []
+
+        def follow(start: Expansion) -> None:
+            descents.append(
+                descend(
+                    objective, start, problem.bounds, level.evaluations, free, level.borrow,
+                    loss_tolerance=level.loss_tolerance, others=descents,
+                )
+            )  # fmt: skip
+            descents.sort(key=lambda descent: descent.best.loss)
+
+        for start in starts:
+            follow(start)
+            if descents[0].reason == "exact fit":
+                return descents
+        if descents and free[0] and level.retries and descents[0].best.loss > _GOOD * objective.without_tumour:
+            for start in _moved(objective, descents[0].best, problem, level.retry_mm)[: level.retries]:
+                follow(start)
+        return descents
 
     def _levels(self, problem: Problem) -> list[GaussNewtonLevel]:
         """Levels down to the case's own voxel size, the last of them with the imaging model's own width."""
@@ -113,50 +197,39 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
         coarser = [level for level in levels[:-1] if level.spacing_mm > max(own, levels[-1].spacing_mm) * 1.01]
         if not coarser:
             # All starts are compared on the one level there is.
-            most = max(level.candidates for level in levels)
-            return [levels[-1].model_copy(update={"candidates": most})]
-        return [*coarser, levels[-1]]
+            most = {name: max(getattr(level, name) for level in levels) for name in ("candidates", "retries")}
+            return [levels[-1].model_copy(update=most)]
+        # Levels that fall together with the case's own voxels leave their second tries to the finest.
+        retries = max(level.retries for level in levels[len(coarser) :])
+        return [*coarser, levels[-1].model_copy(update={"retries": retries})]
+
+
+def _thresholds(objective: ExpansionObjective, end: Expansion) -> dict[str, float]:
+    """Thresholds of the imaging model at the end, as columns of the results row."""
+    from gliofit.invert.likelihood import SegmentationLikelihood
+
+    if not isinstance(objective.likelihood, SegmentationLikelihood):
+        return {}
+    whole, core = objective.likelihood.thresholds(objective.seen(end))
+    return {"threshold_whole": whole} | ({} if core is None else {"threshold_core": core})
+
+
+def _moved(objective: ExpansionObjective, best: Expansion, problem: Problem, distance_mm: float) -> list[Expansion]:
+    """The same tumour from origins moved along each axis, as far as they lie in tissue; the best first."""
+    offsets = distance_mm * np.concatenate([np.eye(3), -np.eye(3)])
+    thetas = [problem.bounds.clip(best.theta + np.append(offset, [0.0, 0.0])) for offset in offsets]
+    found = [e for e in (objective.expand(theta) for theta in thetas) if e is not None]
+    return sorted(found, key=lambda e: e.loss)
 
 
 def _distinct(expansions: list[Expansion], hopeless: float) -> list[Expansion]:
     """The best first, without those that equal a better one or lose ``hopeless`` times as much as the best."""
+    from gliofit.invert.levenberg_marquardt import are_same
+
     kept: list[Expansion] = []
     for one in sorted(expansions, key=lambda e: e.loss):
-        logs = np.array([1.0, 1.0, 1.0, one.theta[3], one.theta[4]])
         if kept and one.loss > hopeless * kept[0].loss:
             break
-        if all((np.abs(one.theta - other.theta) > _SAME * logs).any() for other in kept):
+        if not any(are_same(one.theta, other.theta) for other in kept):
             kept.append(one)
     return kept
-
-
-def _starts(
-    objective: ExpansionObjective, problem: Problem, widths_mm: tuple[float, ...], held: NDArray[np.float64] | None
-) -> list[NDArray[np.float64]]:
-    """One theta per front width whose tumour, at the centre of mass, has the volume of the observation.
-
-    A run with the ratio mu_D / mu_rho of the width that stops at the volume tells the time at which it has it, and
-    with it both.
-    """
-    from gliofit.errors import SeedOutsideTissueError
-    from gliofit.invert.solver_objective import distance_to_tissue_mm
-    from gliofit.theta import Theta
-
-    centre = problem.observation.centre_mm
-    if held is None:
-        distance, nearest = distance_to_tissue_mm(objective.tissue.mask, objective.tissue.grid, centre)
-        centre = centre if distance <= objective.spacing_mm else nearest
-    most_d, most_rho = problem.bounds.upper[3:]
-    starts = []
-    for width in widths_mm:
-        mu_rho = min(most_rho, most_d / width)
-        planned = Theta((centre[0], centre[1], centre[2]), width * mu_rho, mu_rho)
-        try:
-            solution = objective.solver.solve(
-                objective.tissue, planned, stopping_volume_mm3=problem.observation.volume_mm3
-            )
-        except SeedOutsideTissueError:
-            continue
-        share = max(solution.final_time_days / 100.0, 1e-3)
-        starts.append(problem.bounds.clip(planned.at_fraction(share).to_array()))
-    return starts

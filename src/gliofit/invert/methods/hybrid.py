@@ -52,5 +52,5 @@ class Hybrid(AbstractInverter[HybridSettings]):
         theta, loss, other = outcome.theta, outcome.loss, direct
         if np.isfinite(loss_direct) and loss_direct < loss:
             chosen, theta, loss, other = "direct", direct, loss_direct, outcome.theta
-        losses = {"loss_direct": loss_direct, "loss_gradient": outcome.loss}
-        return trace.finish(theta, loss, outcome.converged, "; ".join(notes), other, chosen=chosen, **losses)
+        extra = {"chosen": chosen, "loss_direct": loss_direct, "loss_gradient": outcome.loss}
+        return trace.finish(theta, loss, outcome.converged, "; ".join(notes), other, extra=extra)

@@ -1,0 +1,43 @@
+"""What a final run needs of an inversion's results: the one row, and theta in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from gliofit.errors import InputError
+from gliofit.io import read_table
+from gliofit.theta import Theta
+
+__all__ = ["read_estimate"]
+
+_COLUMNS = ("origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho")
+
+
+def read_estimate(parameters: Path, prefix: str = "", also: Sequence[str] = ()) -> tuple[pd.Series, Theta | None]:
+    """The row of a ``parameters.parquet`` and its theta, None where the method found no estimate.
+
+    Parameters
+    ----------
+    parameters
+        Parquet with one row.
+    prefix
+        Prefix of the columns to read.
+    also
+        Further columns that must be there.
+
+    Raises
+    ------
+    InputError
+        If the table has no such columns or not exactly one row.
+    """
+    table = read_table(parameters)
+    names = [prefix + name for name in _COLUMNS]
+    missing = [name for name in (*names, *also) if name not in table]
+    if len(table) != 1 or missing:
+        raise InputError(parameters, f"{len(table)} rows, lacking columns {missing}", "run the inversion again")
+    values = table.loc[0, names].to_numpy(dtype=float)
+    return table.iloc[0], Theta.from_array(values) if np.isfinite(values).all() else None

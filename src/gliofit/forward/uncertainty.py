@@ -1,0 +1,103 @@
+"""Standard deviation of the tumour-cell map: what the uncertainty of theta means for each voxel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gliofit.errors import SeedOutsideTissueError
+from gliofit.forward.estimate import read_estimate
+from gliofit.forward.settings import ForwardSettings
+from gliofit.grid import Volume
+from gliofit.io import write_volume
+from gliofit.labels import TissueLabel
+from gliofit.solver.accurate import AccurateSolver
+from gliofit.solver.settings import AccurateSettings
+from gliofit.theta import Theta
+from gliofit.tissue import Tissue, TissueKind
+
+__all__ = ["concentration_deviation", "map_uncertainty", "tangent_settings"]
+
+
+def concentration_deviation(
+    tissue: Tissue, theta: Theta, covariance: NDArray[np.float64], settings: AccurateSettings | None = None
+) -> Volume:
+    """Standard deviation of c, by linear propagation of the covariance of theta.
+
+    sqrt(diag(J C J')) with the solver's tangents J, at most sqrt(c (1 - c)): no variable in [0, 1] with mean c has a
+    larger one, but linear propagation exceeds it where the front is steep. Zero outside grey and white matter.
+
+    Parameters
+    ----------
+    tissue
+        Tissue of the case.
+    theta
+        The estimate.
+    covariance
+        Of (x, y, z) in mm and the logarithms of mu_D and mu_rho, shape (5, 5).
+    settings
+        Solver that gives the tangents.
+
+    Raises
+    ------
+    SeedOutsideTissueError
+        If the estimate's seed lies outside tissue.
+    """
+    sensitivity = AccurateSolver(settings).solve_with_tangents(tissue, theta, exact=False)
+    domain, tangents = sensitivity.domain, sensitivity.box_tangents
+    # C = R R', so that the variance is a sum of squares of directional derivatives: never negative by rounding.
+    values, vectors = np.linalg.eigh(np.asarray(covariance, dtype=np.float64))
+    units = np.array([1.0, 1.0, 1.0, theta.mu_d_mm, theta.mu_rho])
+    roots = units[:, None] * vectors * np.sqrt(np.maximum(values, 0.0))
+    variance = np.zeros(domain.shape, tangents.dtype)
+    for root in roots.T.astype(tangents.dtype):
+        if root.any():
+            variance += np.square(np.tensordot(root, tangents, axes=1))
+    c = np.clip(domain.from_grid(sensitivity.solution.concentration), 0, 1)
+    deviation = domain.to_grid(np.sqrt(np.minimum(variance, c * (1 - c))))
+    deviation[tissue.labels < TissueLabel.GREY_MATTER] = 0
+    return Volume(deviation, tissue.grid)
+
+
+def tangent_settings(settings: ForwardSettings) -> AccurateSettings:
+    """Settings of the solver that gives the tangents of a final run: ``reference`` has none of its own."""
+    return settings.integrator if isinstance(settings.integrator, AccurateSettings) else AccurateSettings()
+
+
+def map_uncertainty(
+    case_dir: Path, parameters: Path, out_path: Path, settings: ForwardSettings, tissue_kind: TissueKind
+) -> None:
+    """Write the standard deviation of c for one estimate, float32.
+
+    All zeros where there is no estimate, where its seed lies outside tissue, and where the method gave no covariance.
+
+    Parameters
+    ----------
+    case_dir
+        Case folder with the tissue.
+    parameters
+        An inversion's ``parameters.parquet``.
+    out_path
+        NIfTI file to write.
+    settings, tissue_kind
+        Integrator, and which tissue maps to grow in.
+
+    Raises
+    ------
+    InputError
+        If the table has not one row with theta and ``covariance``.
+    """
+    row, theta = read_estimate(parameters, also=["covariance"])
+    tissue = Tissue.load(case_dir, tissue_kind)
+    deviation = Volume(np.zeros(tissue.grid.shape, np.float32), tissue.grid)
+    covariance = row["covariance"]
+    if theta is not None and isinstance(covariance, (list, np.ndarray)):
+        try:
+            matrix = np.asarray(covariance, dtype=float).reshape(5, 5)
+            deviation = concentration_deviation(tissue, theta, matrix, tangent_settings(settings))
+        except SeedOutsideTissueError:
+            # Its final run is all zeros as well, and `forward.parquet` says why.
+            pass
+    write_volume(out_path, deviation)

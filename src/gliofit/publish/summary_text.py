@@ -1,0 +1,122 @@
+"""The text beside the pictures of a summary: theta with intervals, quality of the fit, and notes."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import stats
+
+from gliofit.invert.uncertainty import INTERVAL_LEVEL
+from gliofit.publish.interval_text import THETA_ROWS, interval, interval_kind, number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["draw_text"]
+
+# Inches between lines, and characters of a line of notes.
+_LINE, _CHARACTERS = 0.185, 78
+
+
+def draw_text(
+    panel: Axes,
+    row: Mapping[str, Any],
+    dice: Mapping[str, float],
+    facts: Mapping[str, str],
+    legend: Sequence[tuple[str, str, str]],
+) -> None:
+    """Fill a panel with what is known of a fit.
+
+    Parameters
+    ----------
+    panel
+        Empty axes.
+    row
+        Row of ``parameters.parquet``.
+    dice
+        Dice by region.
+    facts
+        Further lines: name to value.
+    legend
+        Colour, style and meaning of the contours.
+    """
+    panel.axis("off")
+    figure = panel.get_figure()
+    tall = panel.get_position().height * figure.get_size_inches()[1]  # type: ignore[union-attr]
+    panel.set(xlim=(0, 1), ylim=(tall, 0))
+    y = 0.12
+    for colour, style, meaning in legend:
+        # On grey as in the pictures, where light colours show.
+        panel.plot([0, 0.1], [y, y], color="#555555", linewidth=6, solid_capstyle="butt")
+        panel.plot([0, 0.1], [y, y], color=colour, linestyle=style, linewidth=1.3)
+        panel.text(0.12, y, meaning, va="center")
+        y += _LINE
+    y += 0.6 * _LINE
+    suffix = interval_kind(row)
+    heading = {"none": "", "": f"{INTERVAL_LEVEL:.0%} interval", "_profile": f"{INTERVAL_LEVEL:.0%} profile interval"}
+    for x, text in ((0, "parameter"), (0.33, "estimate"), (0.6, heading[suffix])):
+        panel.text(x, y, text, va="center", weight="bold")
+    y += _LINE
+    for name, value, ends, unit in _theta_rows(row, suffix):
+        for x, text in ((0, name), (0.33, f"{value} {unit}"), (0.6, ends)):
+            panel.text(x, y, text, va="center")
+        y += _LINE
+    y += 0.6 * _LINE
+    lines = {"status": str(row["status"]), "loss": f"{row['loss']:.4g}"}
+    lines |= {f"Dice, {'whole tumour' if name == 'whole' else name}": f"{value:.3f}" for name, value in dice.items()}
+    lines |= {"time": f"{row['wall_seconds']:.1f} s, {row['evaluations']} evaluations"} | dict(facts)
+    for name, value in lines.items():
+        panel.text(0, y, name, va="center")
+        panel.text(0.33, y, value, va="center")
+        y += _LINE
+    _notes(panel, str(row.get("message") or ""), y + 0.6 * _LINE, tall)
+
+
+def _theta_rows(row: Mapping[str, Any], suffix: str) -> list[tuple[str, str, str, str]]:
+    """Name, estimate, interval and unit of each component and of the front's width."""
+    found = []
+    for column, name, unit in THETA_ROWS:
+        ends = None if suffix == "none" else interval(row, column, suffix)
+        decimals = 3 if column == "mu_rho" else 2
+        value, text = number(float(row[column]), ends, decimals)
+        found.append((name, value, text if ends or suffix == "none" else "held, or at its bound", unit))
+    width = float(row["mu_d_mm"]) / float(row["mu_rho"])
+    value, text = number(width, _width_interval(row, width))
+    found.insert(2, ("front width mu_D / mu_rho", value, text, "mm"))
+    return found
+
+
+def _width_interval(row: Mapping[str, Any], width: float) -> tuple[float, float] | None:
+    """Interval of mu_D / mu_rho, from the covariance of their logarithms."""
+    covariance = row.get("covariance")
+    if not isinstance(covariance, (list, np.ndarray)):
+        return None
+    matrix = np.asarray(covariance, dtype=float).reshape(5, 5)
+    variance = matrix[3, 3] + matrix[4, 4] - 2 * matrix[3, 4]
+    if not variance > 0:
+        return None
+    reach = float(np.exp(stats.norm.ppf(0.5 + INTERVAL_LEVEL / 2) * np.sqrt(variance)))
+    return width / reach, width * reach
+
+
+def _notes(panel: Axes, message: str, y: float, tall: float) -> None:
+    """Notes, wrapped; what does not fit on the page is in the table of results."""
+    if not message:
+        return
+    panel.text(0, y, "notes", va="center", weight="bold")
+    y += 0.9 * _LINE
+    lines = [
+        line
+        for note in message.split("; ")
+        for line in textwrap.wrap(note, _CHARACTERS, initial_indent="- ", subsequent_indent="  ")
+    ]
+    step = 0.8 * _LINE
+    room = int((tall - y) / step)
+    if len(lines) > room:
+        lines = [*lines[: max(room - 1, 0)], "... (column message of parameters.parquet)"]
+    for line in lines:
+        panel.text(0, y, line, va="center", size=8)
+        y += step

@@ -1,0 +1,1 @@
+"""Stage study: many synthetic tumours, observed under named scenarios, inverted and scored."""

@@ -1,0 +1,157 @@
+"""Figure of a study: errors by scenario, and loss against evaluations and seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gliofit.publish.drawing import figure_style, save_figure
+from gliofit.publish.names import method_name, method_styles
+from gliofit.study.summary import convergence
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+__all__ = ["draw_study"]
+
+# By preset.
+_MARKERS = ("o", "^")
+_LINES: Any = ("-", "--")
+_ORACLE = "oracle"
+
+
+def draw_study(
+    cases: pd.DataFrame,
+    traces: pd.DataFrame,
+    out_dir: str | Path,
+    names: Mapping[str, str] | None = None,
+    dpi: int = 150,
+    name: str = "study",
+) -> None:
+    """Draw ``{name}.png`` and ``{name}.svg``.
+
+    Left, the MSE of every case by scenario, with the oracle's. Right, the median of the best loss on the finest voxels
+    with its quartiles, against evaluations and seconds, in the first scenario.
+
+    Parameters
+    ----------
+    cases, traces
+        Tables of ``run_cases``.
+    out_dir
+        Folder to write to.
+    names
+        Printed names of methods where they differ from the usual ones.
+    dpi
+        Resolution of the PNG.
+    name
+        Name of the two files.
+    """
+    with figure_style():
+        from matplotlib.figure import Figure
+
+        scenarios = list(cases["scenario"].unique())
+        figure = Figure(figsize=(7.5 + 0.7 * len(scenarios), 4.2), layout="constrained")
+        errors, by_evaluations, by_seconds = figure.subplots(
+            1, 3, gridspec_kw={"width_ratios": [1 + 0.45 * len(scenarios), 1.6, 1.6]}
+        )
+        by_seconds.sharey(by_evaluations)
+        _draw_errors(errors, cases, scenarios)
+        first = cases["scenario"] == scenarios[0]
+        spent = traces[traces["scenario"] == scenarios[0]]
+        evaluations, seconds = _grid(spent["evaluation"]), _grid(spent["seconds"])
+        curves = convergence(cases[first], spent, evaluations.tolist(), seconds.tolist())
+        _draw_convergence(by_evaluations, curves[curves["by"] == "evaluations"])
+        _draw_convergence(by_seconds, curves[curves["by"] == "seconds"])
+        by_evaluations.set_xlabel("evaluations of the solver")
+        by_seconds.set_xlabel("time (s)")
+        by_evaluations.set_ylabel("best loss on the finest voxels")
+        by_evaluations.set_title(f"Convergence, {scenarios[0]}", loc="left")
+        presets, methods = list(cases["preset"].unique()), [*cases["method"].unique(), _ORACLE]
+        handles = _handles(presets, methods, names)
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(methods), frameon=False)
+        save_figure(figure, out_dir, name, dpi)
+
+
+def _grid(values: pd.Series) -> NDArray[np.float64]:
+    """Points of a logarithmic axis that holds all positive values."""
+    positive = values[values > 0]
+    low, high = (positive.min(), positive.max()) if len(positive) else (1.0, 10.0)
+    return np.geomspace(low, max(high, low * 1.01), 200)
+
+
+def _handles(presets: Sequence[str], methods: Sequence[str], names: Mapping[str, str] | None) -> list[Line2D]:
+    """Legend: a column per method, a line per preset."""
+    from matplotlib.lines import Line2D
+
+    styles = method_styles(methods)
+    return [
+        Line2D(
+            [], [], color=styles[method].colour, marker=_MARKERS[i], markersize=4, linewidth=1.5,
+            linestyle="none" if method == _ORACLE else _LINES[i],
+            markerfacecolor="none" if method == _ORACLE else styles[method].colour,
+            label=f"{method_name(method, names)}, {preset}",
+        )
+        for method in methods
+        for i, preset in enumerate(presets)
+    ]  # fmt: skip
+
+
+def _draw_errors(axes: Axes, cases: pd.DataFrame, scenarios: Sequence[str]) -> None:
+    """MSE of every case: a column of points per method and preset, and the oracle's, in each scenario."""
+    presets = list(cases["preset"].unique())
+    styles = method_styles([*cases["method"].unique(), _ORACLE])
+    for number, scenario in enumerate(scenarios):
+        here = cases[cases["scenario"] == scenario]
+        oracle = here.drop_duplicates(["preset", "case"]).assign(method=_ORACLE)
+        oracle["mse_volume"] = oracle["oracle_mse_volume"]
+        columns = [(m, p) for m in (*here["method"].unique(), _ORACLE) for p in presets]
+        width = 0.8 / max(len(columns), 4)
+        points = pd.concat([here, oracle])
+        points = points[points["mse_volume"] > 0]
+        for place, (method, preset) in enumerate(columns):
+            rows = points[(points["method"] == method) & (points["preset"] == preset)]
+            # Multiples of the golden ratio spread cases evenly, the same way in every drawing.
+            jitter = (rows["case"] * 0.618034) % 1 - 0.5
+            axes.plot(
+                number + width * (place + 0.5 - len(columns) / 2 + 0.8 * jitter), rows["mse_volume"],
+                linestyle="none", marker=_MARKERS[presets.index(preset)], markersize=3.5, markeredgewidth=0.7,
+                color=styles[method].colour, alpha=0.7,
+                markerfacecolor="none" if method == _ORACLE else styles[method].colour,
+            )  # fmt: skip
+    if (cases[["mse_volume", "oracle_mse_volume"]] > 0).any(axis=None):
+        axes.set_yscale("log")
+    axes.set_xticks(range(len(scenarios)), scenarios, rotation=30, ha="right", rotation_mode="anchor")
+    axes.set_xlim(-0.5, len(scenarios) - 0.5)
+    axes.set_ylabel("MSE, whole volume")
+    axes.set_title("Error of the final run", loc="left")
+    axes.grid(axis="y", color="0.92", linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def _draw_convergence(axes: Axes, curves: pd.DataFrame) -> None:
+    """Median loss with its quartiles; colours are methods, lines presets."""
+    presets = list(curves["preset"].unique())
+    styles = method_styles(list(curves["method"].unique()))
+    for (preset, method), curve in curves.groupby(["preset", "method"], sort=False):
+        colour = styles[str(method)].colour
+        shown = curve[curve["loss_median"] > 0]
+        axes.plot(
+            shown["at"], shown["loss_median"], color=colour, linewidth=1.5,
+            linestyle=_LINES[presets.index(preset)],
+        )  # fmt: skip
+        if shown.empty:
+            continue
+        band = shown[shown["loss_upper"].notna() & (shown["loss_lower"] > 0)]
+        axes.fill_between(band["at"], band["loss_lower"], band["loss_upper"], color=colour, alpha=0.12, linewidth=0)
+    # An axis without anything on it cannot be logarithmic.
+    if (curves["loss_median"] > 0).any():
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+    axes.grid(color="0.92", linewidth=0.6)
+    axes.set_axisbelow(True)

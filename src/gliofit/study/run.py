@@ -1,0 +1,174 @@
+"""Invert the targets of a study and score the estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gliofit.evaluate.metrics import compare_fields, parameter_errors
+from gliofit.forward.run import final_run
+from gliofit.forward.settings import ForwardSettings
+from gliofit.invert.base import Inversion
+from gliofit.invert.problem import ConcentrationObservation, EmptyObservationError, Problem
+from gliofit.invert.run import fit
+from gliofit.invert.settings import InvertSettings
+from gliofit.invert.trace import Trace
+from gliofit.labels import TissueLabel
+from gliofit.seeds import derive_seed
+from gliofit.study.settings import StudySettings
+from gliofit.study.target import Target, make_targets
+from gliofit.study.tissue import StudyTissue
+from gliofit.theta import Theta
+from gliofit.tissue import Tissue
+
+__all__ = ["COVERAGE_LEVEL", "PARAMETERS", "run_cases"]
+
+PARAMETERS = ("origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho")
+
+#: Probability of the intervals that are checked to hold the true parameters.
+COVERAGE_LEVEL = 0.9
+
+_ERRORS = (
+    "mse_volume", "ncc_volume", "mu_d_relative_error", "mu_d_bias", "mu_rho_relative_error", "mu_rho_bias",
+    "origin_error_mm",
+)  # fmt: skip
+_TRACE_COLUMNS = ["preset", "scenario", "case", "method", "evaluation", "loss", "seconds", "level"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """A target with the tissue the fit sees and what is needed to score estimates."""
+
+    target: Target
+    tissue: Tissue
+    inside: np.ndarray
+    forward: ForwardSettings
+
+    def field_errors(self, theta: Theta) -> tuple[dict[str, float], str]:
+        """Errors of the final run of ``theta`` against the clean target, and why there are none."""
+        result = final_run(self.tissue, theta, self.forward)
+        if result.row["status"] == "failed":
+            return {"mse_volume": np.nan, "ncc_volume": np.nan}, str(result.row["message"])
+        scores = compare_fields(result.concentration, self.target.clean, self.inside)
+        return {name: scores[name] for name in ("mse_volume", "ncc_volume")}, ""
+
+
+def run_cases(
+    atlas_dir: Path,
+    preset: str,
+    indices: Sequence[int],
+    settings: StudySettings,
+    invert_settings: InvertSettings,
+    forward_settings: ForwardSettings,
+    seed: int,
+    threads: int = 1,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Make the targets of some tumours under every scenario, invert them by every method, and score the estimates.
+
+    Parameters
+    ----------
+    atlas_dir
+        Folder of stage atlas.
+    preset
+        Ranges that tumours are drawn from.
+    indices
+        Numbers of the tumours.
+    settings, invert_settings, forward_settings
+        Settings of the stages.
+    seed
+        The run's seed.
+    threads
+        Threads a method may use.
+    progress
+        Called with inversions done and inversions in all.
+
+    Returns
+    -------
+    cases
+        One row per tumour, scenario and method: ``preset scenario case method status message``; the true ``origin_*_mm
+        mu_d_mm mu_rho`` and the same with ``estimate_``; ``volume_mm3`` and ``front_width_mm`` (mu_D / mu_rho) of the
+        truth; ``mse_volume ncc_volume`` of the estimate's final run against the target without noise, averaged over
+        240 x 240 x 155 mm, ``oracle_mse_volume`` of the final run with the true parameters;
+        ``mu_d_relative_error mu_rho_relative_error`` (sizes), ``mu_d_bias mu_rho_bias`` (signed),
+        ``origin_error_mm``; ``loss evaluations wall_seconds``; ``inside_*``, whether the method's interval of
+        probability ``COVERAGE_LEVEL`` holds the parameter, missing where it gives none. A failed inversion has NaN for
+        what there is not.
+    traces
+        One row per evaluation: ``preset scenario case method evaluation loss seconds level``.
+    """
+    tissue = StudyTissue(atlas_dir, settings)
+    inside = tissue.own.labels >= TissueLabel.GREY_MATTER
+    total = len(indices) * sum(len(settings.methods_of(name)) for name in settings.scenarios)
+    rows, traces = [], []
+    for index in indices:
+        for name, target in make_targets(tissue, preset, index, seed).items():
+            scenario = settings.scenarios[name]
+            case = _Case(target, tissue.of_fit(scenario), inside, forward_settings)
+            oracle, _ = case.field_errors(target.theta)
+            for method in settings.methods_of(name):
+                own_seed = derive_seed(seed, "study", preset, index, method)
+                inversion = _invert(case, scenario.noise > 0, method, invert_settings, own_seed, threads)
+                who = {"preset": preset, "scenario": name, "case": index, "method": method}
+                rows.append(who | _row(case, inversion, oracle["mse_volume"]))
+                traces.append(inversion.trace.assign(**who)[_TRACE_COLUMNS])
+                progress(len(rows), total)
+    cases = pd.DataFrame(rows).astype({f"inside_{parameter}": "boolean" for parameter in PARAMETERS})
+    # Failed inversions have empty traces, whose columns have no type of their own.
+    filled = [trace for trace in traces if len(trace)] or traces[:1]
+    return cases, pd.concat(filled, ignore_index=True)
+
+
+def _invert(case: _Case, noisy: bool, method: str, settings: InvertSettings, seed: int, threads: int) -> Inversion:
+    try:
+        observation = ConcentrationObservation(case.target.observed, case.tissue, "target", noisy=noisy)
+    except EmptyObservationError as error:
+        return Inversion(None, np.nan, Trace().table(), 0, 0.0, "failed", str(error))
+    return fit(Problem.create(observation, settings, seed=seed, threads=threads), method, settings)
+
+
+def _row(case: _Case, inversion: Inversion, oracle_mse: float) -> dict[str, Any]:
+    """Everything but who it is about."""
+    truth, estimate = case.target.theta, inversion.theta
+    status, message = str(inversion.status), inversion.message
+    errors = dict.fromkeys(_ERRORS, np.nan)
+    if estimate is not None:
+        fields, problem = case.field_errors(estimate)
+        if problem:
+            status, message = "failed", "; ".join(part for part in (message, f"final run: {problem}") if part)
+        else:
+            scores = parameter_errors(estimate, truth)
+            errors |= fields | {name: scores[name] for name in _ERRORS if name in scores}
+            errors["mu_d_bias"] = estimate.mu_d_mm / truth.mu_d_mm - 1
+            errors["mu_rho_bias"] = estimate.mu_rho / truth.mu_rho - 1
+    found = np.full(5, np.nan) if estimate is None else estimate.to_array()
+    return {
+        "status": status,
+        "message": message,
+        **dict(zip(PARAMETERS, truth.to_array().tolist(), strict=True)),
+        **{f"estimate_{name}": value for name, value in zip(PARAMETERS, found.tolist(), strict=True)},
+        "volume_mm3": float(case.target.row["volume_mm3"]),
+        "front_width_mm": truth.mu_d_mm / truth.mu_rho,
+        **errors,
+        "oracle_mse_volume": oracle_mse,
+        "loss": inversion.loss,
+        "evaluations": inversion.evaluations,
+        "wall_seconds": inversion.wall_seconds,
+        **_coverage(inversion, truth),
+    }
+
+
+def _coverage(inversion: Inversion, truth: Theta) -> dict[str, Any]:
+    """Whether the method's intervals hold the true parameters; missing where it gives none."""
+    uncertainty = getattr(inversion, "uncertainty", None)
+    if uncertainty is None or inversion.theta is None:
+        return {f"inside_{name}": pd.NA for name in PARAMETERS}
+    lower, upper = uncertainty.interval(inversion.theta, COVERAGE_LEVEL)
+    values = truth.to_array()
+    held = (np.asarray(lower) <= values) & (values <= np.asarray(upper))
+    return {f"inside_{name}": bool(one) for name, one in zip(PARAMETERS, held, strict=True)}

@@ -1,0 +1,105 @@
+"""Settings of stage study."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from gliofit.settings import Settings
+from gliofit.solver.settings import AccurateSettings, IntegratorSettings, ReferenceSettings
+
+__all__ = ["ScenarioSettings", "StudySettings"]
+
+_SCENARIO_NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+
+_Methods = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class ScenarioSettings(Settings):
+    """How a target comes about, and what differs from it in what the fit sees."""
+
+    integrator: IntegratorSettings = Field(
+        default_factory=AccurateSettings, description="The integrator that grows the target."
+    )
+    spacing_mm: float | None = Field(
+        None,
+        gt=0,
+        description="Voxel size the target is grown at, where it differs from `study.spacing_mm`, of which it must be "
+        "a whole part; the target is then averaged over the white and grey matter in each voxel of the fit.",
+    )
+    noise: float = Field(
+        0.0,
+        ge=0,
+        description="Standard deviation of white Gaussian noise in white and grey matter; values are not clipped.",
+    )
+    fit_tissue: Literal["labels", "probabilities"] | None = Field(
+        None,
+        description="Tissue the fit sees, where it differs from `study.tissue`, in which targets grow; `labels` is the "
+        "binary label map at `study.spacing_mm`.",
+    )
+    methods: _Methods | None = Field(
+        None, description="Methods to run in this scenario, where they differ from `study.methods`."
+    )
+
+
+def _default_scenarios() -> dict[str, ScenarioSettings]:
+    return {
+        "accurate": ScenarioSettings.model_validate({}),
+        "reference": ScenarioSettings.model_validate({"integrator": ReferenceSettings()}),
+    }
+
+
+class StudySettings(Settings):
+    """Tumours with known parameters, observed under every scenario and inverted by every method."""
+
+    cases: int = Field(0, ge=0, description="Tumours of each preset; 0: no study.")
+    cases_per_job: int = Field(5, ge=1, description="Tumours that one job works on.")
+    presets: tuple[Literal["paper", "appendix-d"], ...] = Field(
+        ("paper", "appendix-d"), min_length=1, description="Ranges that tumours are drawn from (`simulate.preset`)."
+    )
+    spacing_mm: float = Field(2.0, gt=0, description="Voxel size of the fit; the atlas is coarsened to it.")
+    tissue: Literal["labels", "probabilities"] = Field(
+        "probabilities",
+        description="Tissue of the atlas that targets grow in and that the fit sees; either is averaged over voxels.",
+    )
+    methods: _Methods = Field(
+        ("gauss-newton",), description="Methods to run, entries of `invert.methods` that need no trained network."
+    )
+    scenarios: dict[Annotated[str, Field(pattern=_SCENARIO_NAME)], ScenarioSettings] = Field(
+        default_factory=_default_scenarios,
+        min_length=1,
+        description="What is observed, by the name it has in results. Every scenario has the same tumours.",
+    )
+
+    @model_validator(mode="after")
+    def _whole_spacings(self) -> StudySettings:
+        for name, scenario in self.scenarios.items():
+            if scenario.spacing_mm is None:
+                continue
+            ratio = self.spacing_mm / scenario.spacing_mm
+            if round(ratio) < 1 or abs(ratio - round(ratio)) > 1e-3 * ratio:
+                raise ValueError(
+                    f"scenarios.{name}.spacing_mm of {scenario.spacing_mm:g} must be study.spacing_mm "
+                    f"({self.spacing_mm:g}) divided by a whole number"
+                )
+        return self
+
+    def methods_of(self, scenario: str) -> tuple[str, ...]:
+        """Methods that a scenario runs."""
+        return self.scenarios[scenario].methods or self.methods
+
+    @property
+    def methods_in_use(self) -> list[str]:
+        """Methods that some scenario runs, each once."""
+        return list(dict.fromkeys(method for scenario in self.scenarios for method in self.methods_of(scenario)))
+
+    @property
+    def batches(self) -> list[str]:
+        """Names of the jobs of a preset, for example ``00003``."""
+        return [f"{number:05d}" for number in range(-(-self.cases // self.cases_per_job))]
+
+    def cases_of(self, batch: str) -> list[int]:
+        """Numbers of the tumours of a batch; the last batch may hold fewer than the others."""
+        first = int(batch) * self.cases_per_job
+        return list(range(first, min(self.cases, first + self.cases_per_job)))

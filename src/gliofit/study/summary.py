@@ -1,0 +1,178 @@
+"""Summaries of a study's rows: errors, convergence, and methods against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gliofit.io import read_table
+
+__all__ = ["EVALUATIONS", "SECONDS", "comparison", "convergence", "read_batches", "summarise_study"]
+
+#: Where convergence is tabled.
+EVALUATIONS = (25, 50, 100, 150, 250, 500, 1000)
+SECONDS = (1, 2, 5, 10, 20, 50, 100)
+
+_GROUP = ["preset", "scenario", "method"]
+
+
+def read_batches(paths: Iterable[str | Path]) -> pd.DataFrame:
+    """One table of the tables that jobs wrote."""
+    tables = [read_table(path) for path in paths]
+    return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+
+
+def summarise_study(cases: pd.DataFrame) -> pd.DataFrame:
+    """One row per preset, scenario and method.
+
+    Parameters
+    ----------
+    cases
+        Rows of ``run_cases``.
+
+    Returns
+    -------
+    ``preset scenario method cases failed``; of MSE (estimate and ``oracle_``, whole volume) ``_median _mean _max``;
+    medians of ``mu_d_relative_error mu_rho_relative_error`` (sizes), ``mu_d_bias mu_rho_bias`` (signed) and
+    ``origin_error_mm``; ``ncc_min``; ``coverage``, the share of all parameters of all cases within their interval, NaN
+    where there are none; ``seconds`` and ``evaluations``, ``_median _max``. Failed cases count in ``failed`` and in the
+    oracle, whose errors they have, and in nothing else.
+    """
+    rows = []
+    for key, group in cases.groupby(_GROUP, sort=False):
+        done = group[group["status"] != "failed"]
+        inside = group[[name for name in group if str(name).startswith("inside_")]]
+        known = int(inside.notna().to_numpy().sum())
+        rows.append(
+            {
+                **dict(zip(_GROUP, key, strict=True)),
+                "cases": len(group),
+                "failed": len(group) - len(done),
+                **_spread("mse", done["mse_volume"]),
+                **_spread("oracle_mse", group["oracle_mse_volume"]),
+                **{
+                    f"{name}_median": done[name].median()
+                    for name in ("mu_d_relative_error", "mu_rho_relative_error", "mu_d_bias", "mu_rho_bias")
+                },
+                "origin_error_mm_median": done["origin_error_mm"].median(),
+                "ncc_min": done["ncc_volume"].min(),
+                "coverage": float(inside.sum().sum()) / known if known else np.nan,
+                "seconds_median": done["wall_seconds"].median(),
+                "seconds_max": done["wall_seconds"].max(),
+                "evaluations_median": done["evaluations"].median(),
+                "evaluations_max": done["evaluations"].max(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _spread(name: str, values: pd.Series) -> dict[str, float]:
+    return {f"{name}_median": values.median(), f"{name}_mean": values.mean(), f"{name}_max": values.max()}
+
+
+def convergence(
+    cases: pd.DataFrame,
+    traces: pd.DataFrame,
+    evaluations: Sequence[float] = EVALUATIONS,
+    seconds: Sequence[float] = SECONDS,
+) -> pd.DataFrame:
+    """Best loss so far against what was spent so far.
+
+    Only losses of a run's finest level, the last one of its trace, count, because those of coarser voxels are of
+    another problem; what was spent on coarser levels counts as spent. A run that has not reached the finest level has
+    an infinite loss, and so has a failed one, so that every median is over the same cases.
+
+    Parameters
+    ----------
+    cases, traces
+        Tables of ``run_cases``.
+    evaluations, seconds
+        Where to look. A run that has ended keeps its loss.
+
+    Returns
+    -------
+    Per preset, scenario and method, ``by`` (``evaluations``, ``seconds``) and ``at``: ``loss_median`` and the
+    quartiles ``loss_lower, loss_upper`` over all cases, NaN where infinite; ``cases``, and how many have ``reached``
+    the finest level.
+    """
+    per_run = {
+        key: _best_so_far(run.sort_values("evaluation"), evaluations, seconds)
+        for key, run in traces.groupby([*_GROUP, "case"], sort=False)
+    }
+    points = [("evaluations", at) for at in evaluations] + [("seconds", at) for at in seconds]
+    nowhere = np.full(len(points), np.inf)
+    rows: list[dict[str, Any]] = []
+    for key, group in cases.groupby(_GROUP, sort=False):
+        failed = (group["status"] == "failed").to_numpy()
+        runs = [per_run.get((*key, case), nowhere) for case in group["case"]]
+        losses = np.where(failed[:, None], np.inf, np.array(runs))
+        lower, upper = np.quantile(losses, (0.25, 0.75), axis=0, method="inverted_cdf")
+        columns = zip(points, np.median(losses, axis=0), lower, upper, np.isfinite(losses).sum(axis=0), strict=True)
+        for (by, at), median, low, high, reached in columns:
+            values = {"loss_median": median, "loss_lower": low, "loss_upper": high}
+            rows.append(
+                {
+                    **dict(zip(_GROUP, key, strict=True)),
+                    "by": by,
+                    "at": at,
+                    **{name: value if np.isfinite(value) else np.nan for name, value in values.items()},
+                    "cases": len(group),
+                    "reached": int(reached),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _best_so_far(run: pd.DataFrame, evaluations: Sequence[float], seconds: Sequence[float]) -> NDArray[np.float64]:
+    """Smallest loss of the finest level at each number of evaluations, then at each time; infinite before any."""
+    finest = run[run["level"] == run["level"].iloc[-1]]
+    losses = finest["loss"].to_numpy(dtype=float)
+    best = np.append(np.inf, np.minimum.accumulate(np.where(np.isfinite(losses), losses, np.inf)))
+    return np.concatenate(
+        [
+            best[np.searchsorted(finest[column].to_numpy(dtype=float), at, side="right")]
+            for column, at in (("evaluation", evaluations), ("seconds", seconds))
+        ]
+    )
+
+
+def comparison(cases: pd.DataFrame) -> pd.DataFrame:
+    """Every two methods of a preset and scenario, case by case.
+
+    Final losses can be compared: all methods see the same observation, and all runs end at the same finest voxel size,
+    that of the study.
+
+    Parameters
+    ----------
+    cases
+        Rows of ``run_cases``.
+
+    Returns
+    -------
+    ``preset scenario first second cases``, the cases that both have a loss for; ``second_above``, the share of them in
+    which the second method ends above the first's loss; ``loss_ratio_median``, the second's loss over the first's.
+    """
+    rows = []
+    for key, group in cases[cases["status"] != "failed"].groupby(["preset", "scenario"], sort=False):
+        losses = group.pivot(index="case", columns="method", values="loss")
+        for first, second in combinations(group["method"].unique(), 2):
+            both = losses[[first, second]].dropna()
+            ratio = both[second] / both[first].where(both[first] > 0)
+            rows.append(
+                {
+                    **dict(zip(("preset", "scenario"), key, strict=True)),
+                    "first": first,
+                    "second": second,
+                    "cases": len(both),
+                    "second_above": float((both[second] > both[first]).mean()),
+                    "loss_ratio_median": float(ratio.median()),
+                }
+            )
+    names = ["preset", "scenario", "first", "second", "cases", "second_above", "loss_ratio_median"]
+    return pd.DataFrame(rows, columns=names)

@@ -1,0 +1,148 @@
+"""Targets of a study: one drawn tumour, as every scenario lets it grow and shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gliofit.errors import InputError
+from gliofit.grid import Volume
+from gliofit.labels import TissueLabel
+from gliofit.seeds import derive_seed
+from gliofit.simulate.grow import Sample, grow_sample, theta_of
+from gliofit.simulate.sampler import draw_parameters, seed_voxels
+from gliofit.simulate.settings import PRESETS
+from gliofit.study.settings import ScenarioSettings
+from gliofit.study.tissue import StudyTissue
+from gliofit.theta import Theta
+from gliofit.tissue import Tissue
+
+__all__ = ["Target", "average_over_tissue", "make_targets"]
+
+#: Draws that make no sample are rare, so this many mean that something is wrong.
+_ATTEMPTS = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """One tumour in one scenario.
+
+    Parameters
+    ----------
+    clean
+        Concentration on the grid of the fit, in [0, 1], zero outside grey and white matter.
+    observed
+        The same with the scenario's noise.
+    theta
+        True parameters.
+    row
+        Row of the truth table (``describe_sample``).
+    """
+
+    clean: Volume
+    observed: Volume
+    theta: Theta
+    row: dict[str, Any]
+
+
+def average_over_tissue(fine: Volume, tissue: Tissue, coarse: Tissue) -> Volume:
+    """Mean concentration of the grey and white matter in each voxel of a coarser grid.
+
+    Parameters
+    ----------
+    fine
+        Concentration on the grid of ``tissue``, zero outside its grey and white matter.
+    tissue
+        Tissue the concentration lives in.
+    coarse
+        Tissue on the coarser grid; the result is zero where it is labelled neither grey nor white matter.
+    """
+    factor = tissue.grid.coarsening_to(coarse.grid.isotropic_spacing_mm)
+    if factor == 1:
+        return fine
+    inside = Volume((tissue.labels >= TissueLabel.GREY_MATTER).astype(np.float32), tissue.grid)
+    mean, share = fine.coarsen(factor), inside.coarsen(factor).data
+    counts = (share > 0) & (coarse.labels >= TissueLabel.GREY_MATTER)
+    return Volume(np.divide(mean.data, share, out=np.zeros_like(mean.data), where=counts), mean.grid)
+
+
+def make_targets(tissue: StudyTissue, preset: str, index: int, seed: int) -> dict[str, Target]:
+    """Draw one tumour and grow it under every scenario.
+
+    Parameters
+    ----------
+    tissue
+        Tissue of the study, with its settings.
+    preset
+        Ranges to draw from.
+    index
+        Number of the tumour within its preset.
+    seed
+        The run's seed.
+
+    Returns
+    -------
+    Target by scenario. All have the same draw: one that makes no sample in some scenario is repeated for all.
+
+    Raises
+    ------
+    InputError
+        If 100 draws make no sample.
+    """
+    own, scenarios = tissue.own, tissue.settings.scenarios
+    voxels = seed_voxels(own)
+    for attempt in range(_ATTEMPTS):
+        draw_seed = derive_seed(seed, "study", preset, index, attempt)
+        drawn = draw_parameters(own, PRESETS[preset], 1, draw_seed, voxels).iloc[0]
+        # Scenarios that differ in noise or in what the fit sees share their growth.
+        grown: dict[tuple[str, float | None], Sample] = {}
+        for scenario in scenarios.values():
+            if _growth(scenario) in grown:
+                continue
+            with _one_kernel_thread():
+                sample = grow_sample(tissue.of_target(scenario), drawn, scenario.integrator)
+            if sample is None:
+                break
+            grown[_growth(scenario)] = sample
+        else:
+            # The same pattern at every level of noise, so that levels compare case by case.
+            pattern = derive_seed(seed, "study", preset, index, "noise")
+            return {
+                name: _target(grown[_growth(scenario)], scenario, tissue, pattern)
+                for name, scenario in scenarios.items()
+            }
+    raise InputError("study", f"{_ATTEMPTS} draws found no tumour that grows in every scenario", "check the scenarios")
+
+
+def _growth(scenario: ScenarioSettings) -> tuple[str, float | None]:
+    """What a target's growth depends on, besides the draw."""
+    return scenario.integrator.model_dump_json(), scenario.spacing_mm
+
+
+def _target(sample: Sample, scenario: ScenarioSettings, tissue: StudyTissue, pattern: int) -> Target:
+    clean = average_over_tissue(sample.concentration, tissue.of_target(scenario), tissue.own)
+    observed = clean
+    if scenario.noise > 0:
+        inside = tissue.own.labels >= TissueLabel.GREY_MATTER
+        noise = np.random.default_rng(pattern).standard_normal(np.count_nonzero(inside), dtype=np.float32)
+        data = clean.data.copy()
+        data[inside] += np.float32(scenario.noise) * noise
+        observed = Volume(data, clean.grid)
+    return Target(clean, observed, theta_of(sample.row), sample.row)
+
+
+@contextmanager
+def _one_kernel_thread() -> Iterator[None]:
+    """One thread in the kernels: sums over several would be rounded differently on every machine."""
+    import numba
+
+    granted = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(granted)

@@ -1,0 +1,53 @@
+"""Tissue of a study: what targets grow in, and what a fit sees of it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from gliofit.grid import Volume
+from gliofit.study.settings import ScenarioSettings, StudySettings
+from gliofit.tissue import Tissue, TissueKind
+
+__all__ = ["StudyTissue"]
+
+
+class StudyTissue:
+    """Tissue of the atlas at the voxel sizes of a study, loaded on first use.
+
+    Parameters
+    ----------
+    atlas_dir
+        Folder of stage atlas.
+    settings
+        Settings of the stage.
+    """
+
+    def __init__(self, atlas_dir: Path, settings: StudySettings) -> None:
+        self.settings = settings
+        self._load = lru_cache(lambda kind: Tissue.load(atlas_dir, kind))
+        self._coarse = lru_cache(self._coarsen)
+
+    @property
+    def own(self) -> Tissue:
+        """Tissue of the study at its voxel size: seeds are drawn in it, and its labels say where targets are zero."""
+        return self._coarse(self.settings.tissue, self.settings.spacing_mm)
+
+    def of_target(self, scenario: ScenarioSettings) -> Tissue:
+        """Tissue that a scenario's targets grow in."""
+        return self._coarse(self.settings.tissue, scenario.spacing_mm or self.settings.spacing_mm)
+
+    def of_fit(self, scenario: ScenarioSettings) -> Tissue:
+        """Tissue that methods see in a scenario, at the voxel size of the study."""
+        if scenario.fit_tissue is None:
+            return self.own
+        return self._seen(scenario.fit_tissue)
+
+    def _coarsen(self, kind: TissueKind, spacing_mm: float) -> Tissue:
+        tissue = self._load(kind)
+        return tissue.coarsen(tissue.grid.coarsening_to(spacing_mm))
+
+    def _seen(self, kind: TissueKind) -> Tissue:
+        tissue = self._coarse(kind, self.settings.spacing_mm)
+        # Averaging binary tissue gives fractions; what counts here is that the fit does not see any.
+        return Tissue.from_labels(Volume(tissue.labels, tissue.grid)) if kind == "labels" else tissue

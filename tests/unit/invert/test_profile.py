@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from gliofit.grid import Volume
+from gliofit.invert.base import InversionError
+from gliofit.invert.problem import ConcentrationObservation, Problem
+from gliofit.invert.profile import PROFILE_COLUMNS, profile_intervals, profile_likelihood
+from gliofit.invert.run import fit
+from gliofit.invert.settings import InvertSettings
+from gliofit.solver.accurate import AccurateSolver
+from gliofit.theta import Theta
+
+TRUTH = Theta((6.3, -4.2, 3.1), 7.0, 3.0)
+SETTINGS = InvertSettings.model_validate(
+    {
+        "methods": {
+            "gauss-newton": {"inverter": "gauss-newton", "integrator": {"tolerance": 5e-4}},
+            "fixed": {"inverter": "gauss-newton", "origin": "centre-of-mass"},
+        }
+    }
+)
+NAMES = ["origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho"]
+
+
+@pytest.fixture(scope="module")
+def noisy(brain):
+    """A tumour with white noise in all tissue, some of it below zero."""
+    field = AccurateSolver().solve(brain, TRUTH).concentration
+    field = field + np.random.default_rng(0).normal(0, 0.02, field.shape)
+    observation = ConcentrationObservation(Volume(field.astype(np.float32), brain.grid), brain, noisy=True)
+    return Problem.create(observation, SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def inversion(noisy):
+    return fit(noisy, "gauss-newton", SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def profile(noisy, inversion):
+    return profile_likelihood(noisy, SETTINGS.methods["gauss-newton"], inversion)
+
+
+def test_a_well_determined_tumour_has_the_profile_of_its_covariance(profile):
+    assert tuple(profile.columns) == PROFILE_COLUMNS
+    assert profile["parameter"].unique().tolist() == NAMES
+    for _, points in profile.groupby("parameter"):
+        assert points["value"].is_monotonic_increasing
+        np.testing.assert_allclose(points["deviance"], [4, 1, 0, 1, 4], rtol=0.1, atol=1e-12)
+        np.testing.assert_allclose(points["standard_normal"], [-2, -1, 0, 1, 2], rtol=0.05, atol=1e-12)
+
+
+def test_components_are_held_where_they_should_be_and_the_others_move(profile, inversion):
+    estimate, errors = inversion.theta.to_array(), inversion.uncertainty.standard_errors
+    for k, name in enumerate(NAMES):
+        points = profile[profile["parameter"] == name]
+        distances = np.array([-2, -1, 0, 1, 2]) * errors[k]
+        expected = estimate[k] * np.exp(distances) if k >= 3 else estimate[k] + distances
+        np.testing.assert_allclose(points["value"], expected)
+        np.testing.assert_allclose(points[name], expected)
+    held = profile[profile["parameter"] == "mu_d_mm"]
+    # A wider tumour has to grow less.
+    assert held["mu_rho"].is_monotonic_decreasing
+
+
+def test_intervals_are_those_of_the_covariance(profile, inversion):
+    intervals = profile_intervals(profile).set_index("parameter").loc[NAMES]
+    low, high = inversion.uncertainty.interval(inversion.theta)
+    width = high - low
+    assert (np.abs(intervals["low"] - low) < 0.05 * width).all()
+    assert (np.abs(intervals["high"] - high) < 0.05 * width).all()
+    wider = profile_intervals(profile, 0.99).set_index("parameter").loc[NAMES]
+    assert (wider["low"] < intervals["low"]).all()
+    assert (wider["high"] > intervals["high"]).all()
+
+
+def test_a_held_origin_has_no_profile(noisy):
+    inversion = fit(noisy, "fixed", SETTINGS)
+    table = profile_likelihood(noisy, SETTINGS.methods["fixed"], inversion, multiples=(-1.0, 1.0))
+    assert table["parameter"].unique().tolist() == ["mu_d_mm", "mu_rho"]
+    np.testing.assert_allclose(table["origin_x_mm"], inversion.theta.origin_mm[0])
+
+
+def test_it_needs_an_uncertainty(noisy, inversion):
+    from dataclasses import replace
+
+    with pytest.raises(InversionError, match="uncertainty"):
+        profile_likelihood(noisy, SETTINGS.methods["gauss-newton"], replace(inversion, uncertainty=None))
+
+
+def made_up(parameter: str, values: list[float], normal: list[float]) -> pd.DataFrame:
+    table = pd.DataFrame({"parameter": parameter, "value": values, "standard_normal": normal})
+    return table.assign(deviance=table["standard_normal"] ** 2)
+
+
+def test_intervals_of_a_skew_profile():
+    """Interpolated on one side, continued on the other, which rises slowly."""
+    table = made_up("origin_x_mm", [8.0, 9.0, 10.0, 11.0, 12.0], [-4.0, -1.0, 0.0, 0.2, 0.5])
+    z = stats.norm.ppf(0.95)
+    row = profile_intervals(table).iloc[0]
+    assert row["low"] == pytest.approx(9 - (z - 1) / 3)
+    assert row["high"] == pytest.approx(12 + (z - 0.5) / 0.3)
+
+
+def test_intervals_of_growth_are_in_logarithms_and_open_where_the_loss_is_flat():
+    table = made_up("mu_d_mm", [5.0, 10.0, 20.0], [-1.0, 0.0, 0.0])
+    row = profile_intervals(table).iloc[0]
+    assert row["low"] == pytest.approx(10 * 0.5 ** stats.norm.ppf(0.95))
+    assert row["high"] == np.inf
+
+
+def test_a_point_below_the_estimate_shows_and_is_passed_over():
+    table = made_up("origin_x_mm", [9.0, 10.0, 11.0, 12.0], [-2.0, 0.0, 0.0, 2.0])
+    table.loc[2, "deviance"] = -0.3
+    row = profile_intervals(table).iloc[0]
+    assert row["high"] == pytest.approx(10 + 2 * stats.norm.ppf(0.95) / 2)

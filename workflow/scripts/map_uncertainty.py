@@ -1,0 +1,20 @@
+"""Rule map_uncertainty.
+
+Input: a case's tissue and an inversion's row of parameters. Output: the standard deviation of the concentration.
+"""
+
+from pathlib import Path
+
+from gliofit.workflow import job
+
+with job(snakemake) as run:
+    from gliofit.forward.settings import ForwardSettings
+    from gliofit.forward.uncertainty import map_uncertainty
+
+    map_uncertainty(
+        Path(run.input[0]).parent,
+        Path(run.input.parameters),
+        Path(run.output.uncertainty),
+        ForwardSettings(**run.params.settings),
+        run.params.tissue,
+    )

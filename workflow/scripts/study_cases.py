@@ -1,0 +1,29 @@
+"""Rule study_cases.
+
+Input: the atlas's tissue. Output: one row per tumour, scenario and method with estimate and errors, and all traces.
+"""
+
+from pathlib import Path
+
+from gliofit.workflow import job
+
+with job(snakemake) as run:
+    from gliofit.forward.settings import ForwardSettings
+    from gliofit.invert.settings import InvertSettings
+    from gliofit.io import write_table
+    from gliofit.study.run import run_cases
+    from gliofit.study.settings import StudySettings
+
+    cases, traces = run_cases(
+        Path(run.input.labels).parent,
+        run.wildcards.preset,
+        list(run.params.indices),
+        StudySettings(**run.params.settings),
+        InvertSettings(**run.params.invert),
+        ForwardSettings(**run.params.forward),
+        run.seed,
+        run.threads,
+        run.progress("inversions"),
+    )
+    write_table(run.output.trace, traces)
+    write_table(run.output.cases, cases)
