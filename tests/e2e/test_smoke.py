@@ -18,6 +18,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 METHODS = [
     "cmaes-solver", "cmaes-surrogate", "direct", "gradient-surrogate", "gradient-surrogate-com", "hybrid", "hybrid-com",
+    "gauss-newton", "direct-refined",
 ]  # fmt: skip
 IDENTITY = ["run", "cohort", "case", "method", "status", "message", "seed"]
 
@@ -73,8 +74,8 @@ def test_second_call_has_nothing_to_do(folder: Path) -> None:
 
 
 CASE = {"evaluate_case": 1, "evaluate_cohort": 1}
-SYNTHETIC = CASE | {"write_table": 2, "draw_figure3": 1}
-PATIENTS = CASE | {"write_table": 1, "draw_figure4": 1, "draw_figure7": 1}
+SYNTHETIC = CASE | {"write_table": 2, "write_refinement": 1, "draw_figure3": 1}
+PATIENTS = CASE | {"write_table": 1, "write_refinement": 1, "draw_figure4": 1, "draw_figure7": 1}
 
 
 @pytest.mark.parametrize(
@@ -88,15 +89,19 @@ PATIENTS = CASE | {"write_table": 1, "draw_figure4": 1, "draw_figure7": 1}
             "invert/synthetic/synthetic-00000/hybrid/parameters.parquet",
             {"invert_case": 1, "run_forward": 2} | SYNTHETIC,
         ),
-        ("invert/patients/phantom-00000/direct/trace.parquet", {"invert_case": 1, "run_forward": 1} | PATIENTS),
+        # What refines an estimate depends on it.
+        (
+            "invert/patients/phantom-00000/direct/trace.parquet",
+            {"invert_case": 2, "run_forward": 2, "map_uncertainty": 1} | PATIENTS,
+        ),
         # The reference is what all other methods see.
         (
             "forward/patients/phantom-00000/cmaes-solver/concentration.nii.gz",
-            {"invert_case": 6, "run_forward": 9} | PATIENTS,
+            {"invert_case": 8, "run_forward": 11, "map_uncertainty": 2} | PATIENTS,
         ),
         (
             "simulate/synthetic/synthetic-00001/concentration.nii.gz",
-            {"extract_case": 1, "invert_case": 7, "run_forward": 10} | SYNTHETIC,
+            {"extract_case": 1, "invert_case": 9, "run_forward": 12} | SYNTHETIC,
         ),
         ("simulate/pilot.png", {"report_pilot": 1}),
         ("study/batches/paper-00000.parquet", {"study_cases": 1, "study_tables": 1, "study_figure": 1}),
@@ -113,7 +118,7 @@ def test_a_changed_setting_reruns_what_depends_on_it(folder: Path) -> None:
     result = snakemake(folder, "--dry-run", "--quiet", "rules", "--config", 'publish={"dpi": 100}')
     table = result.stdout.rpartition("Job stats:")[2]
     assert dict(re.findall(r"^(\w+)\s+(\d+)$", table, flags=re.MULTILINE)).keys() == {
-        "all", "total", "write_table", "draw_figure3", "draw_figure4", "draw_figure7", "study_figure",
+        "all", "total", "write_table", "write_refinement", "draw_figure3", "draw_figure4", "draw_figure7", "study_figure",
     }  # fmt: skip
 
 

@@ -23,9 +23,9 @@ def test_demo_is_the_default(snakemake: Snakemake) -> None:
     assert found["prepare_atlas"] == 1
     assert found["make_phantom"] == found["register_patient"] == 2
     assert found["extract_case"] == 6
-    assert found["invert_case"] == 8 * 8
-    # Eight methods, the candidates that two hybrids did not choose, and the oracle where the truth is known.
-    assert found["run_forward"] == 8 * 10 + 6
+    assert found["invert_case"] == 8 * 9
+    # Nine methods, the candidates that two hybrids did not choose, and the oracle where the truth is known.
+    assert found["run_forward"] == 8 * 11 + 6
     assert found["evaluate_case"] == 8
     assert found["evaluate_cohort"] == 2
     assert found["write_table"] == 3

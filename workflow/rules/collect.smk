@@ -61,6 +61,7 @@ rule evaluate_all:
 rule tables:
     input:
         collect(rules.write_table.output, number=tables_in_use()),
+        rules.write_refinement.output if refinements() and COHORTS else [],
     localrule: True
 
 

@@ -295,6 +295,12 @@ def refined_estimate(wildcards):
     return {"start": f"<results>/invert/{wildcards.cohort}/{wildcards.case}/{start}/parameters.parquet"}
 
 
+def refinements():
+    """Methods that refine another's estimate, with that other one."""
+    found = {method: CONFIG.invert.refines(method) for method in METHODS}
+    return {method: start for method, start in found.items() if start is not None}
+
+
 def networks_in_use():
     """Networks that some method of the run needs."""
     return sorted({model for method in METHODS for model in CONFIG.networks_of(method).values()})

@@ -32,6 +32,39 @@ rule write_table:
         "../scripts/write_table.py"
 
 
+rule write_refinement:
+    """What Gauss-Newton adds to the estimates it refines."""
+    input:
+        **{cohort: f"<results>/evaluate/{cohort}/metrics.parquet" for cohort in COHORTS},
+    output:
+        csv="<results>/publish/tables/refinement.csv",
+        html=report(
+            "<results>/publish/tables/refinement.html",
+            caption="../report/refinement.rst",
+            category="Tables",
+            labels={"table": "refinement"},
+        ),
+        markdown="<results>/publish/tables/refinement.md",
+        latex="<results>/publish/tables/refinement.tex",
+    log:
+        "<logs>/publish/write_refinement.log",
+    benchmark:
+        "<benchmarks>/publish/write_refinement.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        settings=lookup("publish", within=config),
+        pairs=refinements(),
+        cohorts=COHORTS,
+        stage_version=STAGE_VERSIONS["publish"],
+    script:
+        "../scripts/write_refinement.py"
+
+
 rule draw_figure3:
     """Distributions of errors per method."""
     input:

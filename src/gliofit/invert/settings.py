@@ -62,6 +62,7 @@ def _default_methods() -> dict[str, MethodSettings]:
         "gradient-surrogate-com": {"inverter": "gradient-surrogate", "origin": "centre-of-mass"},
         "hybrid": {},
         "hybrid-com": {"inverter": "hybrid", "origin": "centre-of-mass"},
+        "hybrid-refined": {"inverter": "gauss-newton", "refines": "hybrid"},
     }
     kinds = {name: find_inverter(entry.get("inverter", name)).settings_type for name, entry in entries.items()}
     return {name: kinds[name].model_validate({"inverter": name} | entry) for name, entry in entries.items()}

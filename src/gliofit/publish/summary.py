@@ -29,7 +29,7 @@ _PLANES = (("axial", 2, "z", "R", "L"), ("coronal", 1, "y", "R", "L"), ("sagitta
 # Thresholds where the results row names none; the imaging model's defaults.
 _THRESHOLDS = {"threshold_whole": 0.33, "threshold_core": 0.6}
 # Inches: width of a picture and of the text, gaps, and what is above and below the pictures.
-_WIDTH, _TEXT, _GAP, _LEFT, _TOP, _BOTTOM = 2.35, 4.7, 0.07, 0.35, 0.85, 0.75
+_WIDTH, _TEXT, _GAP, _LEFT, _TOP, _BOTTOM = 2.35, 4.7, 0.07, 0.35, 0.75, 0.75
 # Okabe and Ito's colours, told apart by everybody.
 _OBSERVED, _FITTED, _WHOLE, _CORE = "#56B4E9", "#F0E442", "#009E73", "#D55E00"
 _LEVELS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9")
@@ -170,19 +170,18 @@ def _draw(page: SummaryPage) -> Figure:
     x = left_part + 0.6
     _trace(place(x + 0.15, _TOP, _TEXT - 0.2, 1.75), page.trace)
     below = _TOP + 2.4
-    legend = [
-        (
-            _OBSERVED,
-            "solid",
-            "observed" if page.whole is not None else f"observed, c = {_THRESHOLDS['threshold_whole']}",
-        )
-    ]
-    named = [page.threshold("threshold_whole")] + ([page.threshold("threshold_core")] if page.core is not None else [])
-    legend.append((_FITTED, "dashed", "fit, c = " + " and ".join(f"{value:.2f}" for value in named)))
-    draw_text(
-        place(x - 0.2, below, _TEXT + 0.2, height - below - 0.15), page.row, page.dice(), page.facts or {}, legend
-    )
+    text = place(x - 0.2, below, _TEXT + 0.2, height - below - 0.15)
+    draw_text(text, page.row, page.dice(), page.facts or {}, _legend(page))
     return figure
+
+
+def _legend(page: SummaryPage) -> list[tuple[str, str, str]]:
+    """Colour, style and meaning of the contours."""
+    cuts = [page.threshold("threshold_whole")] + ([page.threshold("threshold_core")] if page.core is not None else [])
+    at = "c = " + " and ".join(f"{cut:.2f}" for cut in cuts)
+    regions = "whole tumour" if page.core is None else "whole tumour and core"
+    seen = f"observed, {at}" if page.whole is None else f"observed {regions}"
+    return [(_OBSERVED, "solid", seen), (_FITTED, "dashed", f"fit, {at}")]
 
 
 @dataclass
@@ -200,6 +199,7 @@ class _Column:
 
 def _columns(page: SummaryPage) -> list[_Column]:
     """The columns that this fit has."""
+    from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 
     def hidden(data: NDArray[Any], below: float) -> NDArray[Any]:
@@ -209,13 +209,18 @@ def _columns(page: SummaryPage) -> list[_Column]:
         look = {"cmap": ListedColormap(colours), "vmin": 0.5, "vmax": len(colours) + 0.5, "interpolation": "nearest"}
         return np.where(data == 0, np.nan, data), look | {"alpha": 0.55}
 
-    amount: dict[str, Any] = {"cmap": "inferno", "vmin": 0, "vmax": 1, "alpha": 0.85}
+    # Without the darkest colours, which look like CSF.
+    growth = ListedColormap(colormaps["inferno"](np.linspace(0.18, 1, 256)))
+    amount: dict[str, Any] = {"cmap": growth, "vmin": 0, "vmax": 1, "alpha": 0.85}
     label = "tumour cells, c"
     fit, target = page.fitted.canonical().data, page.observed.canonical().data
     fitted = _Column("fit", hidden(fit, 0.01), amount, label)
     if page.whole is None:
         most = _round_up(float(np.abs(fit - target).max()))
-        look = {"cmap": "RdBu_r", "vmin": -most, "vmax": most, "alpha": 0.9}
+        # Small differences let the anatomy through.
+        colours = colormaps["RdBu_r"](np.linspace(0, 1, 256))
+        colours[:, 3] = np.minimum(1, 2.5 * np.abs(np.linspace(-1, 1, 256)))
+        look = {"cmap": ListedColormap(colours), "vmin": -most, "vmax": most}
         columns = [
             _Column("observation", hidden(target, 0.01), amount, label),
             fitted,
@@ -229,12 +234,11 @@ def _columns(page: SummaryPage) -> list[_Column]:
         regions, region_look = kinds(np.where(core, 2, whole.astype(int)), [_WHOLE, _CORE])
         found = fit > page.threshold("threshold_whole")
         missed, missed_look = kinds(np.where(whole & ~found, 1, 2 * (found & ~whole)), ["#2166AC", "#B2182B"])
+        sides = ("#2166AC", "missed"), ("#B2182B", "too much")
         columns = [
             _Column("observation", regions, region_look, "", names if page.core is not None else names[:1]),
             fitted,
-            _Column(
-                "residual, whole tumour", missed, missed_look, "", (("#2166AC", "missed"), ("#B2182B", "too much"))
-            ),
+            _Column("residual, whole tumour", missed, missed_look, "", sides),
         ]
     if page.deviation is not None:
         spread = page.deviation.canonical().data
@@ -245,11 +249,11 @@ def _columns(page: SummaryPage) -> list[_Column]:
 
 
 def _round_up(value: float) -> float:
-    """The next of 1, 2 or 5 times a power of ten, 1 at most: the end of a colour scale."""
+    """The next round number, 1 at most: the end of a colour scale."""
     if not value > 1e-4:
         return 1e-4
     power = 10 ** np.floor(np.log10(value))
-    return float(min(1, power * next(step for step in (1, 2, 5, 10) if step * power >= 0.999 * value)))
+    return float(min(1, power * next(step for step in (1, 1.5, 2, 3, 4, 6, 8, 10) if step * power >= 0.999 * value)))
 
 
 def _key(place: Any, figure: Figure, column: _Column, x: float, y: float) -> None:
@@ -269,6 +273,8 @@ def _key(place: Any, figure: Figure, column: _Column, x: float, y: float) -> Non
 
 def _trace(panel: Axes, trace: pd.DataFrame) -> None:
     """Losses by evaluation. Those of different levels cannot be compared, so each has its colour and its own best."""
+    from matplotlib.ticker import LogFormatter
+
     shown = trace[np.isfinite(trace["loss"])]
     if shown.empty:
         panel.axis("off")
@@ -283,5 +289,7 @@ def _trace(panel: Axes, trace: pd.DataFrame) -> None:
     panel.set_title("loss (levels cannot be compared)" if len(levels) > 1 else "loss", size=10)
     if (shown["loss"] > 0).all():
         panel.set_yscale("log")
+        for axis in (panel.yaxis.set_major_formatter, panel.yaxis.set_minor_formatter):
+            axis(LogFormatter(minor_thresholds=(1.2, 0.4)))
     if panel.get_legend_handles_labels()[1]:
         panel.legend(frameon=False, ncols=min(3, len(levels)), loc="best", handlelength=1.2)

@@ -65,7 +65,8 @@ def draw_text(
             panel.text(x, y, text, va="center")
         y += _LINE
     y += 0.6 * _LINE
-    lines = {"status": str(row["status"]), "loss": f"{row['loss']:.4g}"}
+    voxel = ", ".join(f"{row[f'origin_{letter}']:.1f}" for letter in "ijk")
+    lines = {"origin, voxel": voxel, "status": str(row["status"]), "loss": f"{row['loss']:.4g}"}
     lines |= {f"Dice, {'whole tumour' if name == 'whole' else name}": f"{value:.3f}" for name, value in dice.items()}
     lines |= {"time": f"{row['wall_seconds']:.1f} s, {row['evaluations']} evaluations"} | dict(facts)
     for name, value in lines.items():
@@ -85,7 +86,7 @@ def _theta_rows(row: Mapping[str, Any], suffix: str) -> list[tuple[str, str, str
         found.append((name, value, text if ends or suffix == "none" else "held, or at its bound", unit))
     width = float(row["mu_d_mm"]) / float(row["mu_rho"])
     value, text = number(width, _width_interval(row, width))
-    found.insert(2, ("front width mu_D / mu_rho", value, text, "mm"))
+    found.insert(2, ("front, mu_D / mu_rho", value, text, "mm"))
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -104,14 +105,15 @@ def run_cases(
     """
     tissue = StudyTissue(atlas_dir, settings)
     inside = tissue.own.labels >= TissueLabel.GREY_MATTER
-    total = len(indices) * sum(len(settings.methods_of(name)) for name in settings.scenarios)
+    total = sum(len(settings.runs_of(index)) for index in indices)
     rows, traces = [], []
     for index in indices:
-        for name, target in make_targets(tissue, preset, index, seed).items():
-            scenario = settings.scenarios[name]
+        targets = make_targets(tissue, preset, index, seed)
+        for name, runs in groupby(settings.runs_of(index), key=lambda run: run[0]):
+            target, scenario = targets[name], settings.scenarios[name]
             case = _Case(target, tissue.of_fit(scenario), inside, forward_settings)
             oracle, _ = case.field_errors(target.theta)
-            for method in settings.methods_of(name):
+            for _, method in runs:
                 own_seed = derive_seed(seed, "study", preset, index, method)
                 inversion = _invert(case, scenario.noise > 0, method, invert_settings, own_seed, threads)
                 who = {"preset": preset, "scenario": name, "case": index, "method": method}

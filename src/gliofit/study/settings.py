@@ -41,6 +41,9 @@ class ScenarioSettings(Settings):
     methods: _Methods | None = Field(
         None, description="Methods to run in this scenario, where they differ from `study.methods`."
     )
+    first_cases: int | None = Field(
+        None, ge=1, description="How many tumours of each preset, from the first on, this scenario has; without it all."
+    )
 
 
 def _default_scenarios() -> dict[str, ScenarioSettings]:
@@ -69,7 +72,7 @@ class StudySettings(Settings):
     scenarios: dict[Annotated[str, Field(pattern=_SCENARIO_NAME)], ScenarioSettings] = Field(
         default_factory=_default_scenarios,
         min_length=1,
-        description="What is observed, by the name it has in results. Every scenario has the same tumours.",
+        description="What is observed, by the name it has in results. A tumour is the same one in every scenario.",
     )
 
     @model_validator(mode="after")
@@ -85,9 +88,24 @@ class StudySettings(Settings):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _no_idle_tumours(self) -> StudySettings:
+        if all(scenario.first_cases is not None for scenario in self.scenarios.values()):
+            raise ValueError("scenarios: one at least must have all tumours; take away its first_cases")
+        return self
+
     def methods_of(self, scenario: str) -> tuple[str, ...]:
         """Methods that a scenario runs."""
         return self.scenarios[scenario].methods or self.methods
+
+    def runs_of(self, case: int) -> list[tuple[str, str]]:
+        """Scenario and method of every inversion of a tumour."""
+        return [
+            (name, method)
+            for name, scenario in self.scenarios.items()
+            if scenario.first_cases is None or case < scenario.first_cases
+            for method in self.methods_of(name)
+        ]
 
     @property
     def methods_in_use(self) -> list[str]:

@@ -170,6 +170,59 @@ def test_fit_a_concentration(files, tmp_path, brain):
     assert np.abs(field.data - read_volume(folder / "c.nii.gz").data).mean() < 1e-3
     assert (out / "summary.png").stat().st_size > 50_000
     assert not [p for p in tmp_path.iterdir() if p.name != "fit"]
+    # CMA-ES does not say how well theta is determined.
+    assert not (out / "uncertainty.nii.gz").exists()
+    assert row["covariance"] is None
+
+
+@pytest.fixture(scope="module")
+def noisy(files, brain):
+    """The tumour with noise where there is tumour, so that intervals have a width."""
+    folder, _ = files
+    c = read_volume(folder / "c.nii.gz").data
+    noise = np.random.default_rng(0).normal(0, 0.03, c.shape) * (c > 0.1) * (c < 0.9)
+    write_volume(folder / "noisy.nii.gz", Volume(np.clip(c + noise, 0, 1).astype(np.float32), brain.grid))
+    return folder / "noisy.nii.gz"
+
+
+def test_fit_with_uncertainty_and_profile(files, noisy, tmp_path, capsys):
+    folder, _ = files
+    out = tmp_path / "fit"
+    tissue = ("--tissue", folder / "labels.nii.gz")
+    assert run("fit", *tissue, "--concentration", noisy, "--out", out, "--profile") == 0
+    assert {path.name for path in out.iterdir()} == {
+        "parameters.parquet", "trace.parquet", "concentration.nii.gz", "uncertainty.nii.gz", "profile.parquet",
+        "summary.png",
+    }  # fmt: skip
+    row = read_table(out / "parameters.parquet").iloc[0]
+    assert row["mu_d_mm_low"] < row["mu_d_mm"] < row["mu_d_mm_high"]
+    for name in ("origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho"):
+        for end in ("low", "high"):
+            error = abs(row[f"{name}_profile_{end}"] - row[f"{name}_{end}"])
+            assert error < 0.15 * (row[f"{name}_high"] - row[f"{name}_low"])
+    profile = read_table(out / "profile.parquet")
+    assert len(profile) == 25
+    deviation = read_volume(out / "uncertainty.nii.gz").data
+    assert 0 < deviation.max() < 0.1
+    captured = capsys.readouterr()
+    said, notes = captured.out.strip().splitlines()
+    found = re.search(r"mu_D ([\d.]+) mm \[([\d.]+), ([\d.]+)\], mu_rho [\d.]+ \[", said)
+    assert found, said
+    assert float(found[2]) < float(found[1]) < float(found[3])
+    assert "in brackets 90% profile intervals" in said
+    assert notes == f"notes: {row['message']}"
+    assert "profile likelihood" in captured.err
+    assert "final forward run" in captured.err
+
+
+def test_fit_without_profile_has_the_intervals_of_the_covariance(files, noisy, tmp_path, capsys):
+    folder, _ = files
+    out = tmp_path / "fit"
+    assert run("fit", "--tissue", folder / "labels.nii.gz", "--concentration", noisy, "--out", out) == 0
+    assert (out / "uncertainty.nii.gz").exists()
+    assert not (out / "profile.parquet").exists()
+    assert "mu_d_mm_profile_low" not in read_table(out / "parameters.parquet")
+    assert "in brackets 90% intervals" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -181,6 +234,7 @@ def test_fit_a_concentration(files, tmp_path, brain):
         (["--seg", "{d}/seg.nii.gz", "--concentration", "{d}/c.nii.gz"], "either"),
         (["--concentration", "{d}/seg.nii.gz"], "between 0 and 1"),
         (["--concentration", "{d}/c.nii.gz", "--method", "guess"], "cmaes-solver"),
+        (["--concentration", "{d}/c.nii.gz", "--method", "direct", "--profile"], "use --method gauss-newton, or leave"),
         (["--concentration", "{d}/c.nii.gz", "--method", "direct", "--models", "{d}"], "direct-inverse"),
     ],
 )

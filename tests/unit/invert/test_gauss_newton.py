@@ -140,3 +140,102 @@ def test_starts_have_the_observed_volume(mixed):
     for theta in starts:
         volume = AccurateSolver().solve(mixed, theta).volume_mm3
         assert volume == pytest.approx(problem.observation.volume_mm3, rel=0.03)
+
+
+def test_a_retry_finds_the_other_side_of_a_wall(mixed):
+    """From the wrong side of a thin wall descents end in a poor minimum; moved origins lead out of it."""
+    wall = (np.abs(mixed.grid.voxel_to_world(np.argwhere(mixed.mask))[:, 0]) < 2.5).nonzero()[0]
+    inside = mixed.mask.copy()
+    inside[tuple(np.argwhere(mixed.mask)[wall].T)] = False
+    inside[:, :8] = mixed.mask[:, :8]
+    tissue = Tissue(mixed.wm * inside, mixed.gm * inside, ~inside, mixed.grid)
+    truth = Theta((6.0, 0.0, 12.0), 6.0, 3.5)
+    observation = observe(tissue, truth)
+    start = Theta((-6.0, 0.0, 12.0), 6.0, 3.5)
+    ends = []
+    for retries in (0, 6):
+        level = {"spacing_mm": 4.0, "evaluations": 12, "retries": retries, "retry_mm": 12.0}
+        settings = InvertSettings(
+            methods={"a": {"inverter": "direct"}, "b": {"inverter": "gauss-newton", "refines": "a", "levels": [level]}}
+        )
+        ends.append(fit(Problem.create(observation, settings, start=start), "b", settings))
+    stuck, freed = ends
+    assert stuck.loss > 1e-6
+    assert freed.loss < 1e-8
+    assert distance_mm(freed.theta, truth) < 0.2
+
+
+def test_refines_the_estimate_it_is_handed(mixed):
+    """It starts there and nowhere else, on the first level."""
+    settings = InvertSettings(
+        methods={"rough": {"inverter": "direct"}, "fine": {"inverter": "gauss-newton", "refines": "rough"}}
+    )
+    start = Theta((9.0, -2.0, 0.0), 9.0, 2.6)
+    problem = Problem.create(observe(mixed, TRUTH), settings, start=start)
+    inversion = fit(problem, "fine", settings)
+    first = inversion.trace.iloc[0]
+    np.testing.assert_allclose(first[["origin_x_mm", "mu_d_mm", "mu_rho"]].to_numpy(dtype=float), [9.0, 9.0, 2.6])
+    assert inversion.evaluations == len(inversion.trace) < 20
+    assert inversion.loss < 1e-9 < first["loss"]
+
+
+def test_nothing_to_refine_is_a_failed_row(mixed):
+    settings = InvertSettings(
+        methods={"rough": {"inverter": "direct"}, "fine": {"inverter": "gauss-newton", "refines": "rough"}}
+    )
+    inversion = fit(Problem.create(observe(mixed, TRUTH), settings), "fine", settings)
+    assert inversion.status == "failed"
+    assert inversion.message == "'rough' has no estimate to refine"
+
+
+def test_refined_methods_must_exist_and_not_go_round():
+    with pytest.raises(ValueError, match="refines 'b', which is no method"):
+        InvertSettings(methods={"a": {"inverter": "gauss-newton", "refines": "b"}})
+    with pytest.raises(ValueError, match="a refines itself"):
+        InvertSettings(
+            methods={
+                "a": {"inverter": "gauss-newton", "refines": "b"},
+                "b": {"inverter": "gauss-newton", "refines": "a"},
+            }
+        )
+
+
+def test_fitted_thresholds_find_those_the_segmentation_was_drawn_at(mixed):
+    """Contours at 0.2 and 0.75 in place of 0.33 and 0.6, with theta known to within an interval."""
+    c = AccurateSolver().solve(mixed, TRUTH).concentration
+    labels = np.select([c > 0.75, c > 0.2], [TumourLabel.ENHANCING, TumourLabel.OEDEMA], 0).astype(np.uint8)
+    segmentation = Volume(labels, mixed.grid)
+    losses = []
+    for fitted in (False, True):
+        settings = InvertSettings(
+            methods={"gauss-newton": {"inverter": "gauss-newton"}}, imaging={"fit_thresholds": fitted}
+        )
+        observation = SegmentationObservation(segmentation, mixed, settings.imaging)
+        inversion = fit(Problem.create(observation, settings), "gauss-newton", settings)
+        losses.append(inversion.loss)
+    assert 0.05 <= inversion.extra["threshold_whole"] <= 0.5
+    assert 0.5 <= inversion.extra["threshold_core"] <= 0.85
+    assert losses[1] < losses[0]
+
+
+@pytest.mark.parametrize("fitted", [False, True])
+def test_terms_of_a_segmentation_are_its_derivatives(mixed, fitted):
+    """The slope is exact with fitted thresholds too; one that sits within its range takes curvature away."""
+    imaging = {"fit_thresholds": fitted, "width": 0.15}
+    settings = InvertSettings(methods={"gauss-newton": {"inverter": "gauss-newton"}}, imaging=imaging)
+    observation = segment(mixed, TRUTH)
+    observation = SegmentationObservation(observation._segmentation, mixed, settings.imaging)
+    objective = ExpansionObjective(Problem.create(observation, settings), Trace(), AccurateSolver(), 4.0)
+    theta = TRUTH.to_array() + np.array([1.0, -0.7, 0.5, 0.4, -0.05])
+    expansion = objective.expand(theta)
+    floating = [term.floats for term in objective.likelihood.terms(objective.seen(expansion))]
+    assert any(floating) == fitted
+    for index, step in enumerate((0.1, 0.1, 0.1, 0.04, 0.01)):
+        shift = np.zeros(5)
+        shift[index] = step
+        high, low = (objective.expand(theta + sign * shift).loss for sign in (1, -1))
+        assert expansion.gradient[index] == pytest.approx((high - low) / (2 * step), rel=0.05, abs=1e-4)
+    if not fitted:
+        # With fitted thresholds they sum to it but for the stretch of the imaging model, which moves with them.
+        parts = objective.scores(expansion).sum((1, 2, 3))
+        np.testing.assert_allclose(parts, expansion.gradient, rtol=2e-2, atol=2e-4)

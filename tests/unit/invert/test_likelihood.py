@@ -74,7 +74,9 @@ def test_segmentation_loss_by_hand():
         dice = 2 * sum(a * b for a, b in zip(p, y, strict=True)) / (sum(a * a for a in p) + sum(b * b for b in y))
         parts.append(1 - dice)
     field = torch.tensor(c, dtype=torch.float64).reshape(1, 1, 1, 4)
-    assert float(SegmentationLikelihood(whole, core, share, imaging)(field)) == pytest.approx(0.7 * parts[0] + 0.3 * parts[1])
+    assert float(SegmentationLikelihood(whole, core, share, imaging)(field)) == pytest.approx(
+        0.7 * parts[0] + 0.3 * parts[1]
+    )
     assert float(SegmentationLikelihood(whole, None, share, imaging)(field)) == pytest.approx(parts[0])
     assert SegmentationLikelihood(whole, core, share, imaging).without_tumour() == pytest.approx(1)
 

@@ -51,3 +51,11 @@ def test_wrong_values_are_named(study: dict[str, Any], parts: list[str]) -> None
 
 def test_methods_are_not_looked_at_without_a_study() -> None:
     assert load_config({"study": {"methods": ["newton"]}}).study.cases == 0
+
+
+def test_a_scenario_may_have_the_first_tumours_only():
+    settings = StudySettings(cases=3, scenarios={"accurate": {}, "reference": {"first_cases": 2}})
+    assert settings.runs_of(1) == [("accurate", "gauss-newton"), ("reference", "gauss-newton")]
+    assert settings.runs_of(2) == [("accurate", "gauss-newton")]
+    with pytest.raises(ValueError, match="one at least must have all tumours"):
+        StudySettings(cases=3, scenarios={"accurate": {"first_cases": 2}})

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gliofit.io import write_table
+from gliofit.publish.refinement import compare_refinements, write_refinement
+from gliofit.publish.settings import PublishSettings
+
+METRICS = ("mse_volume", "ncc_volume", "mu_d_relative_error", "mu_rho_relative_error", "origin_error_mm")
+
+
+def metrics(**of_method) -> pd.DataFrame:
+    """Rows with one number per case for every metric; NCC as 1 minus it."""
+    rows = []
+    for method, values in of_method.items():
+        for number, value in enumerate(values):
+            row = dict.fromkeys(METRICS, value) | {"ncc_volume": 1 - value, "dice_whole_033": 1 - value}
+            rows.append(row | {"method": method, "case": f"case-{number}", "wall_seconds": 2.0})
+    return pd.DataFrame(rows)
+
+
+def test_means_and_wins_on_the_cases_both_have():
+    table = compare_refinements(
+        metrics(hybrid=[0.4, 0.2, 0.1, np.nan], fine=[0.1, 0.3, np.nan, 0.0]), {"fine": "hybrid"}
+    ).set_index("metric")
+    assert (table["n"].drop("wall_seconds") == 2).all()
+    assert table.loc["mse_volume", ["before", "after", "better"]].tolist() == pytest.approx([0.3, 0.2, 1])
+    assert table.loc["ncc_volume", ["before", "after", "better"]].tolist() == pytest.approx([0.7, 0.8, 1])
+    # The refined estimate costs both.
+    assert table.loc["wall_seconds", ["before", "after"]].tolist() == [2.0, 4.0]
+    assert np.isnan(table.loc["wall_seconds", "better"])
+
+
+def test_pairs_that_are_not_in_the_run_are_left_out():
+    assert compare_refinements(metrics(hybrid=[0.1]), {"fine": "hybrid"}).empty
+
+
+def test_writes_four_files_that_name_both_methods(tmp_path):
+    write_table(tmp_path / "synthetic" / "metrics.parquet", metrics(hybrid=[0.4, 0.2], fine=[1e-7, 3e-7]))
+    write_refinement({"synthetic": tmp_path / "synthetic"}, {"fine": "hybrid"}, tmp_path, PublishSettings())
+    text = (tmp_path / "refinement.md").read_text()
+    assert "| Hybrid | as it is | 2 |" in text
+    assert "2.00·10⁻⁷" in text
+    assert "2 of 2" in text
+    for suffix in ("csv", "tex", "html"):
+        assert (tmp_path / f"refinement.{suffix}").stat().st_size > 200
+
+
+def test_a_metric_without_numbers_has_no_column(tmp_path):
+    table = metrics(hybrid=[0.4], fine=[0.1])
+    table["mu_d_relative_error"] = np.nan
+    write_table(tmp_path / "patients" / "metrics.parquet", table)
+    write_refinement({"patients": tmp_path / "patients"}, {"fine": "hybrid"}, tmp_path, PublishSettings())
+    text = (tmp_path / "refinement.md").read_text()
+    assert "μ_D" not in text
+    assert "μ_ρ" in text
