@@ -36,7 +36,7 @@ def interval(row: Mapping[str, Any], name: str, suffix: str = "") -> tuple[float
 def number(value: float, ends: tuple[float, float] | None, decimals: int = 2) -> tuple[str, str]:
     """A value and its interval as text, both with two significant digits of the interval's half width.
 
-    Without an interval, or where it is wider than the value or open, with ``decimals``.
+    With ``decimals`` without an interval, or where it is open.
     """
     if ends is None:
         return f"{value:.{decimals}f}", ""

@@ -138,31 +138,16 @@ def _draw(page: SummaryPage) -> Figure:
         return figure.add_axes((x / width, 1 - (y + h) / height, w / width, h / height))
 
     figure.text(_LEFT / width, 1 - 0.3 / height, f"{page.row['case']}: {page.row['method']}", size=14, weight="bold")
-    masks = [None if m is None else Volume(m, page.tissue.grid).canonical().data for m in (page.whole, page.core)]
-    seen = page.observed.canonical().data > page.threshold("threshold_whole") if masks[0] is None else masks[0]
-    fit = page.fitted.canonical().data
-    edges = [(seen, _OBSERVED, "solid"), (fit > page.threshold("threshold_whole"), _FITTED, "dashed")]
-    if masks[1] is not None:
-        edges += [(masks[1], _OBSERVED, "solid"), (fit > page.threshold("threshold_core"), _FITTED, "dashed")]
+    edges = _edges(page)
     y = _TOP
-    for (name, axis, letter, left, right), tall in zip(_PLANES, heights, strict=True):
-        size = pictures.size(axis)
-        frame: dict[str, Any] = {"origin": "lower", "extent": (0, size[0], 0, size[1])}
+    for plane, tall in zip(_PLANES, heights, strict=True):
         for number, column in enumerate(columns):
             panel = place(_LEFT + number * (_WIDTH + _GAP), y, _WIDTH, tall)
-            panel.imshow(pictures.cut(pictures.brain, axis), cmap="gray", vmin=0, vmax=1.4, **frame)
-            column.layer = panel.imshow(np.ma.masked_invalid(pictures.cut(column.data, axis)), **column.look, **frame)
-            for mask, colour, style in edges:
-                edge = pictures.cut(mask, axis).astype(float)
-                if edge.any() and not edge.all():
-                    panel.contour(edge, levels=[0.5], colors=colour, linewidths=0.9, linestyles=style, **frame)
-            panel.set(xticks=[], yticks=[])
-            for x, side, text in ((0.02, "left", left), (0.98, "right", right)):
-                panel.text(x, 0.5, text, transform=panel.transAxes, color="white", va="center", ha=side, size=9)
+            _picture(panel, pictures, column, plane, edges)
             if y == _TOP:
                 panel.set_title(column.title, size=10)
             if number == 0:
-                panel.set_ylabel(f"{name}, {letter} = {pictures.world[axis]:.0f} mm", labelpad=3)
+                panel.set_ylabel(f"{plane[0]}, {plane[2]} = {pictures.world[plane[1]]:.0f} mm", labelpad=3)
         y += tall + _GAP
     for number, column in enumerate(columns):
         x = _LEFT + number * (_WIDTH + _GAP)
@@ -173,6 +158,43 @@ def _draw(page: SummaryPage) -> Figure:
     text = place(x - 0.2, below, _TEXT + 0.2, height - below - 0.15)
     draw_text(text, page.row, page.dice(), page.facts or {}, _legend(page))
     return figure
+
+
+def _edges(page: SummaryPage) -> list[tuple[NDArray[np.bool_], str, str]]:
+    """Contours: canonical mask, colour and style."""
+    fit, found = page.fitted.canonical().data, []
+    for name, mask in (("whole", page.whole), ("core", page.core)):
+        threshold = page.threshold(f"threshold_{name}")
+        if mask is not None:
+            found.append((Volume(mask, page.tissue.grid).canonical().data, _OBSERVED, "solid"))
+        elif page.whole is None and name == "whole":
+            found.append((page.observed.canonical().data > threshold, _OBSERVED, "solid"))
+        else:
+            continue
+        found.append((fit > threshold, _FITTED, "dashed"))
+    return found
+
+
+def _picture(
+    panel: Axes,
+    pictures: _Pictures,
+    column: _Column,
+    plane: tuple[str, int, str, str, str],
+    edges: list[tuple[NDArray[np.bool_], str, str]],
+) -> None:
+    """One plane of one column: anatomy, values, contours, and which side is which."""
+    _, axis, _, left, right = plane
+    width, height = pictures.size(axis)
+    frame: dict[str, Any] = {"origin": "lower", "extent": (0, width, 0, height)}
+    panel.imshow(pictures.cut(pictures.brain, axis), cmap="gray", vmin=0, vmax=1.4, **frame)
+    column.layer = panel.imshow(np.ma.masked_invalid(pictures.cut(column.data, axis)), **column.look, **frame)
+    for mask, colour, style in edges:
+        edge = pictures.cut(mask, axis).astype(float)
+        if edge.any() and not edge.all():
+            panel.contour(edge, levels=[0.5], colors=colour, linewidths=0.9, linestyles=style, **frame)
+    panel.set(xticks=[], yticks=[])
+    panel.text(0.02, 0.5, left, transform=panel.transAxes, color="white", va="center", ha="left")
+    panel.text(0.98, 0.5, right, transform=panel.transAxes, color="white", va="center", ha="right")
 
 
 def _legend(page: SummaryPage) -> list[tuple[str, str, str]]:
