@@ -118,7 +118,8 @@ def test_a_changed_setting_reruns_what_depends_on_it(folder: Path) -> None:
     result = snakemake(folder, "--dry-run", "--quiet", "rules", "--config", 'publish={"dpi": 100}')
     table = result.stdout.rpartition("Job stats:")[2]
     assert dict(re.findall(r"^(\w+)\s+(\d+)$", table, flags=re.MULTILINE)).keys() == {
-        "all", "total", "write_table", "write_refinement", "draw_figure3", "draw_figure4", "draw_figure7", "study_figure",
+        "all", "total", "write_table", "write_refinement", "draw_figure3", "draw_figure4", "draw_figure7",
+        "study_figure",
     }  # fmt: skip
 
 

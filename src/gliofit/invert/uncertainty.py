@@ -79,7 +79,12 @@ class Uncertainty:
 
 
 def uncertainty_of(
-    objective: ExpansionObjective, best: Expansion, bounds: Bounds, free: NDArray[np.bool_], correlation_mm: float
+    objective: ExpansionObjective,
+    best: Expansion,
+    bounds: Bounds,
+    free: NDArray[np.bool_],
+    correlation_mm: float,
+    hessian: NDArray[np.float64] | None = None,
 ) -> Uncertainty:
     """Uncertainty of the minimum of a loss.
 
@@ -102,6 +107,8 @@ def uncertainty_of(
         Components that were estimated, shape (5,).
     correlation_mm
         Edge of the blocks: residuals farther apart count as independent.
+    hessian
+        Hessian of the loss in (x, y, z, ln mu_D, ln mu_rho), where it is known better than Gauss-Newton's.
 
     Source: White, Econometrica 48 (1980); Liang and Zeger, Biometrika 73 (1986).
     """
@@ -114,7 +121,8 @@ def uncertainty_of(
     if len(moving) == 0:
         return Uncertainty(covariance, inverse, tuple(notes))
     scores = objective.scores(best) * units[:, None, None, None]
-    hessian = (best.hessian * np.outer(units, units))[np.ix_(moving, moving)]
+    whole = best.hessian * np.outer(units, units) if hessian is None else hessian
+    bend = whole[np.ix_(moving, moving)]
     scores = scores[moving]
     voxels = np.einsum("iabc,jabc->ij", scores, scores, dtype=np.float64)
     blocks = _sums(scores, max(1, round(correlation_mm / objective.spacing_mm)))
@@ -122,11 +130,11 @@ def uncertainty_of(
     # Rounding is all there is to the residuals of an exact fit.
     voxels += np.diag(1e-12 * np.diag(voxels) + 1e-300)
     inflation = max(1.0, float(np.trace(np.linalg.solve(voxels, summed))) / len(moving))
-    information = hessian @ np.linalg.solve(inflation * voxels, hessian)
+    information = bend @ np.linalg.solve(inflation * voxels, bend)
     prior = np.diag(1 / _prior_deviation(bounds)[moving] ** 2)
     where = np.ix_(moving, moving)
     covariance[where] = np.linalg.inv(information + prior)
-    inverse[where] = np.linalg.pinv(hessian, hermitian=True)
+    inverse[where] = np.linalg.pinv(bend, hermitian=True)
     notes += _vague(covariance)
     return Uncertainty(covariance, inverse, tuple(notes))
 

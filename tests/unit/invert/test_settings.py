@@ -61,7 +61,7 @@ def test_defaults():
     settings = InvertSettings()
     assert list(settings.methods) == [
         "cmaes-solver", "cmaes-surrogate", "direct", "gauss-newton", "gradient-surrogate", "gradient-surrogate-com",
-        "hybrid", "hybrid-com",
+        "hybrid", "hybrid-com", "hybrid-refined",
     ]  # fmt: skip
     assert settings.methods["hybrid-com"].origin == "centre-of-mass"
     assert settings.observation_of("hybrid", "synthetic") == "concentration"

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from gliofit.invert.expansion import Expansion, ExpansionObjective
     from gliofit.invert.levenberg_marquardt import Descent
     from gliofit.invert.problem import Problem
+    from gliofit.invert.uncertainty import Uncertainty
 
 __all__ = ["GaussNewton", "GaussNewtonLevel", "GaussNewtonSettings"]
 
 # A candidate is given up where its loss after a level is this many times the best one's.
 _HOPELESS = 3.0
+# Voxel size on which curvature is measured: a loss per Dice hardly depends on it.
+_CURVATURE_MM = 2.0
 # A loss below this share of that of no tumour needs no second try from other origins.
 _GOOD = 1e-4
 
@@ -103,7 +106,6 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
         """Descend from several starts on the coarsest level, and go on with the best on finer ones."""
         from gliofit.invert.expansion import ExpansionObjective
         from gliofit.invert.starts import front_width_starts
-        from gliofit.invert.uncertainty import uncertainty_of
         from gliofit.solver.accurate import AccurateSolver
 
         trace = problem.start_trace()
@@ -132,7 +134,7 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
         if best is None or not descents:
             raise InversionError("no start lies in tissue")
         end = best.best if best.best.fresh else objective.expand(best.best.theta) or best.best
-        uncertainty = uncertainty_of(objective, end, problem.bounds, free, self.settings.correlation_mm)
+        uncertainty = self._uncertainty(objective, end, problem, free)
         message = "; ".join([f"{objective.spacing_mm:g} mm: {best.reason}", *uncertainty.notes])
         return trace.finish(
             end.theta,
@@ -142,6 +144,28 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
             uncertainty=uncertainty,
             extra=_thresholds(objective, end),
         )
+
+    def _uncertainty(
+        self, objective: ExpansionObjective, end: Expansion, problem: Problem, free: NDArray[np.bool_]
+    ) -> Uncertainty:
+        """Uncertainty of the end; of a segmentation with a Hessian measured on voxels where that is cheap."""
+        from gliofit.invert.curvature import measured_hessian
+        from gliofit.invert.expansion import ExpansionObjective
+        from gliofit.invert.observation import ConcentrationObservation
+        from gliofit.invert.trace import Trace
+        from gliofit.invert.uncertainty import uncertainty_of
+
+        keys = problem.bounds, free, self.settings.correlation_mm
+        first = uncertainty_of(objective, end, *keys)
+        if isinstance(problem.observation, ConcentrationObservation):
+            return first
+        aside = Trace()
+        spacing = max(objective.spacing_mm, _CURVATURE_MM)
+        hessian = measured_hessian(
+            ExpansionObjective(problem, aside, objective.solver, spacing), end.theta, first.standard_errors
+        )
+        objective.trace.count(len(aside))
+        return first if hessian is None else uncertainty_of(objective, end, *keys, hessian)
 
     def _handed_starts(self, problem: Problem, held: NDArray[np.float64] | None) -> list[NDArray[np.float64]]:
         """Estimates that come from elsewhere: of the method to refine, and of a direct inverse network."""
