@@ -55,8 +55,7 @@ _TIME_NOTE = "Times depend on the machine and on what else it did; every inversi
 
 _EVALUATION_NOTE = (
     "Evaluations are runs of the solver. One of Gauss-Newton mostly carries the five derivatives with it and so costs "
-    "more than one of CMA-ES; times compare them fairly. Short runs that only choose starting points are in the times "
-    "alone."
+    "more than one of CMA-ES; times compare them fairly. Its runs that only choose starting points count as well."
 )
 
 _SUMMARY_NOTES = (

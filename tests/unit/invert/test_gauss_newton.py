@@ -239,3 +239,18 @@ def test_terms_of_a_segmentation_are_its_derivatives(mixed, fitted):
         # With fitted thresholds they sum to it but for the stretch of the imaging model, which moves with them.
         parts = objective.scores(expansion).sum((1, 2, 3))
         np.testing.assert_allclose(parts, expansion.gradient, rtol=2e-2, atol=2e-4)
+
+
+def test_a_start_in_the_ventricle_goes_to_the_nearest_tissue(mixed):
+    settings = InvertSettings(
+        methods={"rough": {"inverter": "direct"}, "fine": {"inverter": "gauss-newton", "refines": "rough"}}
+    )
+    truth = Theta((-2.0, 0.0, 5.0), 6.0, 3.0)
+    problem = Problem.create(observe(mixed, truth), settings, start=Theta((-14.0, 1.0, 5.0), 6.0, 3.0))
+    inversion = fit(problem, "fine", settings)
+    assert inversion.status != "failed", inversion.message
+    first = inversion.trace.iloc[0]
+    origin = first[["origin_x_mm", "origin_y_mm", "origin_z_mm"]].to_numpy(dtype=float)
+    voxel = np.rint(mixed.grid.world_to_voxel(origin)).astype(int)
+    assert mixed.mask[tuple(voxel)]
+    assert inversion.loss < 0.3 * first["loss"]

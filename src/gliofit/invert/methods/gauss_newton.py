@@ -122,7 +122,8 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
                 thetas = self._handed_starts(problem, held)
                 if self.settings.refines is None:
                     thetas += front_width_starts(objective, problem, self.settings.start_widths_mm, held)
-            found = [e for e in (objective.expand(theta) for theta in thetas) if e is not None]
+            expanded = (_expand_in_tissue(objective, theta, held is None) for theta in thetas)
+            found = [e for e in expanded if e is not None]
             # Before any descent a high loss says little about where it leads.
             found = _distinct(found, np.inf if best is None else _HOPELESS)[: level.candidates]
             descents = self._descend(objective, found, problem, level, free)
@@ -226,6 +227,17 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
         # Levels that fall together with the case's own voxels leave their second tries to the finest.
         retries = max(level.retries for level in levels[len(coarser) :])
         return [*coarser, levels[-1].model_copy(update={"retries": retries})]
+
+
+def _expand_in_tissue(objective: ExpansionObjective, theta: NDArray[np.float64], move: bool) -> Expansion | None:
+    """Expansion about theta, or about the nearest voxel of tissue: coarse levels see tissue where finer ones do not."""
+    from gliofit.invert.solver_objective import distance_to_tissue_mm
+
+    found = objective.expand(theta)
+    if found is None and move:
+        nearest = distance_to_tissue_mm(objective.tissue.mask, objective.tissue.grid, theta[:3])[1]
+        found = objective.expand(np.append(nearest, theta[3:]))
+    return found
 
 
 def _thresholds(objective: ExpansionObjective, end: Expansion) -> dict[str, float]:
