@@ -241,12 +241,12 @@ def test_terms_of_a_segmentation_are_its_derivatives(mixed, fitted):
         np.testing.assert_allclose(parts, expansion.gradient, rtol=2e-2, atol=2e-4)
 
 
-def test_a_start_in_the_ventricle_goes_to_the_nearest_tissue(mixed):
+def test_a_start_far_from_tissue_goes_to_the_nearest(mixed):
     settings = InvertSettings(
         methods={"rough": {"inverter": "direct"}, "fine": {"inverter": "gauss-newton", "refines": "rough"}}
     )
-    truth = Theta((-2.0, 0.0, 5.0), 6.0, 3.0)
-    problem = Problem.create(observe(mixed, truth), settings, start=Theta((-14.0, 1.0, 5.0), 6.0, 3.0))
+    truth = Theta((40.0, 0.0, 5.0), 6.0, 3.0)
+    problem = Problem.create(observe(mixed, truth), settings, start=Theta((75.0, 1.0, 5.0), 6.0, 3.0))
     inversion = fit(problem, "fine", settings)
     assert inversion.status != "failed", inversion.message
     first = inversion.trace.iloc[0]
