@@ -3,9 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gliofit.crop import Crop
 from gliofit.grid import Volume
 from gliofit.invert.expansion import ExpansionObjective
 from gliofit.invert.levenberg_marquardt import descend
+from gliofit.invert.networks import Networks
 from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
@@ -16,6 +18,8 @@ from gliofit.solver.reference import ReferenceSolver
 from gliofit.solver.settings import AccurateSettings
 from gliofit.theta import Theta
 from gliofit.tissue import Tissue
+
+from .fakes import CROP, FakeDirect
 
 TRUTH = Theta((6.3, -4.2, 3.1), 7.0, 3.0)
 SETTINGS = InvertSettings(methods={"gauss-newton": {"inverter": "gauss-newton"}})
@@ -254,3 +258,20 @@ def test_a_start_far_from_tissue_goes_to_the_nearest(mixed):
     voxel = np.rint(mixed.grid.world_to_voxel(origin)).astype(int)
     assert mixed.mask[tuple(voxel)]
     assert inversion.loss < 0.3 * first["loss"]
+
+
+def test_the_direct_estimate_is_one_more_start(mixed):
+    settings = InvertSettings(
+        methods={
+            name: {"inverter": "gauss-newton", "direct": direct, "start_widths_mm": [10.0]}
+            for name, direct in (("without", None), ("with", "direct-inverse"))
+        }
+    )
+    observation = observe(mixed, TRUTH)
+    guess = Theta((6.0, -4.0, 3.0), 7.2, 2.9)
+    centre = Crop.around(mixed.grid, observation.centre_mm, CROP).centre_mm
+    problem = Problem.create(observation, settings, Networks(None, FakeDirect(guess, centre)))
+    first = fit(problem, "with", settings).trace.iloc[0]
+    assert first[["origin_x_mm", "mu_d_mm", "mu_rho"]].tolist() == pytest.approx([6.0, 7.2, 2.9], abs=1e-4)
+    assert settings.direct_of("with") == "direct-inverse"
+    assert settings.direct_of("without") is None
