@@ -31,6 +31,7 @@ from gliofit.invert.settings import InvertSettings
 from gliofit.io import read_volume, write_table, write_volume
 from gliofit.labels import translate_labels
 from gliofit.publish.summary import SummaryPage, plot_summary
+from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 
 __all__ = ["fit_files", "shipped_models"]
@@ -128,8 +129,6 @@ def fit_files(
         )  # fmt: skip
     observation = _observe(tissue, settings, concentration, segmentation, label_scheme)
     folder = models if models is not None else shipped_models()
-    surrogate, direct = settings.surrogate_of(method), settings.direct_of(method)
-    networks = Networks(folder / surrogate if surrogate else None, folder / direct if direct else None)
     last, doing = [time.monotonic()], [method]
 
     def on_progress(evaluations: int, loss: float) -> None:
@@ -137,8 +136,14 @@ def fit_files(
             last[0] = time.monotonic()
             progress(f"{doing[0]}: {evaluations} evaluations, loss {loss:.4g}")
 
-    problem = Problem.create(observation, settings, networks, seed, threads, on_progress)
-    inversion = fit(problem, method, settings)
+    start: Theta | None = None
+    for step in settings.chain(method):
+        doing[0] = step
+        surrogate, direct = settings.surrogate_of(step), settings.direct_of(step)
+        networks = Networks(folder / surrogate if surrogate else None, folder / direct if direct else None)
+        problem = Problem.create(observation, settings, networks, seed, threads, on_progress, start)
+        inversion = fit(problem, step, settings)
+        start = inversion.theta
     observed = "segmentation" if segmentation is not None else "concentration"
     row = parameters_row(
         {"run": "fit", "cohort": "files", "case": out_dir.resolve().name, "method": method},

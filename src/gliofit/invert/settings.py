@@ -128,16 +128,27 @@ class InvertSettings(Settings):
     @model_validator(mode="after")
     def _refined_exist(self) -> InvertSettings:
         for name in self.methods:
-            passed = [name]
-            while (start := self.refines(passed[-1])) is not None:
-                if start not in self.methods:
-                    raise ValueError(
-                        f"methods.{passed[-1]} refines '{start}', which is no method ({', '.join(self.methods)})"
-                    )
-                if start in passed:
-                    raise ValueError(f"methods.{name} refines itself ({' refines '.join([*passed, start])})")
-                passed.append(start)
+            self.chain(name)
         return self
+
+    def chain(self, method: str) -> list[str]:
+        """Methods to run for one, in order: those whose estimates are refined on the way, and the method itself.
+
+        Raises
+        ------
+        ValueError
+            If a refined method does not exist, or the chain goes round.
+        """
+        passed = [method]
+        while (start := self.refines(passed[-1])) is not None:
+            if start not in self.methods:
+                raise ValueError(
+                    f"methods.{passed[-1]} refines '{start}', which is no method ({', '.join(self.methods)})"
+                )
+            if start in passed:
+                raise ValueError(f"methods.{method} refines itself ({' refines '.join([*passed, start])})")
+            passed.append(start)
+        return passed[::-1]
 
     def observation_of(self, method: str, cohort: str) -> Literal["concentration", "reference", "segmentation"]:
         """What a method sees of the cases of a cohort."""

@@ -253,7 +253,10 @@ def test_help_without_arguments(capsys):
     assert "solve" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("options", "method", "dice"), [([], "gauss-newton", 0.9), (["hybrid"], "hybrid", 0.7)])
+@pytest.mark.parametrize(
+    ("options", "method", "dice"),
+    [([], "gauss-newton", 0.9), (["hybrid"], "hybrid", 0.7), (["hybrid-refined"], "hybrid-refined", 0.9)],
+)
 def test_fit_a_segmentation(files, tmp_path, options, method, dice):
     """The default, Gauss-Newton, and a method with the weights that come with gliofit."""
     folder, _ = files
