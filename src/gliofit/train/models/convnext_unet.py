@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from gliofit.settings import Settings as BaseSettings
 from gliofit.train.architecture import AbstractSurrogateNetwork
+from gliofit.train.layers.coefficients import Coefficients
 from gliofit.train.layers.convnext import ConvNeXtBlock, ConvNeXtEncoder, UpSampling
 
 __all__ = ["Network", "Settings"]
@@ -49,8 +50,7 @@ class Network(AbstractSurrogateNetwork):
             return nn.Sequential(*(ConvNeXtBlock(width, *block) for _ in range(settings.blocks)))
 
         self.encoder = ConvNeXtEncoder(channels, widths, settings.blocks, *block)
-        self.neck_shape = (widths[-1], *(size // 2**depth,) * 3)
-        self.coefficients = nn.Linear(5, widths[-1] * (size // 2**depth) ** 3)
+        self.coefficients = Coefficients(widths[-1], size // 2**depth)
         # On the way up: the neck has nothing to merge, the full resolution only if its skip is used.
         merged = [*range(depth - 1, 0, -1), *([0] if skip else [])]
         self.neck = stage(widths[-1])
@@ -69,7 +69,7 @@ class Network(AbstractSurrogateNetwork):
     def decode(self, features: tuple[Tensor, ...], theta: Tensor) -> Tensor:
         """Logits of shape (batch, size, size, size)."""
         *skips, neck = features
-        x = self.neck(neck + self.coefficients(theta).reshape(-1, *self.neck_shape))
+        x = self.neck(neck + self.coefficients(theta))
         for index, up in enumerate(self.ups):
             x = up(x)
             if index < len(self.merges):

@@ -1,0 +1,50 @@
+"""V-Net of MONAI with theta added at its neck: a baseline of the paper's forward study (Table 5)."""
+
+from __future__ import annotations
+
+import torch
+from monai.networks.nets import VNet
+from torch import Tensor
+
+from gliofit.settings import Settings as BaseSettings
+from gliofit.train.architecture import AbstractSurrogateNetwork
+from gliofit.train.layers.coefficients import Coefficients
+
+__all__ = ["Network", "Settings"]
+
+
+class Settings(BaseSettings):
+    """MONAI's V-Net has fixed widths: 16, 32, 64, 128 and 256."""
+
+
+class Network(AbstractSurrogateNetwork):
+    """MONAI's ``VNet`` without dropout, which a regression of smooth fields does not want.
+
+    Source: Milletari et al., V-Net, 3DV 2016.
+    """
+
+    settings: Settings
+
+    def __init__(self, settings: Settings, channels: int, size: int) -> None:
+        super().__init__(settings, channels, size)
+        if size % 16 or size < 32:
+            raise ValueError(f"a V-Net needs a cube of 32, 48, 64 ... voxels, not {size}")
+        self.net = VNet(3, channels, 1, dropout_prob_down=None, dropout_prob_up=(None, 0.0), bias=True)
+        self.coefficients = Coefficients(256, size // 16)
+        with torch.no_grad():
+            self.net.out_tr.conv2.bias.sub_(2.0)  # type: ignore[union-attr, operator]  # most has no tumour
+
+    def encode(self, tissue: Tensor) -> tuple[Tensor, ...]:
+        """Features at every resolution."""
+        features = [self.net.in_tr(tissue)]
+        for down in (self.net.down_tr32, self.net.down_tr64, self.net.down_tr128, self.net.down_tr256):
+            features.append(down(features[-1]))
+        return tuple(features)
+
+    def decode(self, features: tuple[Tensor, ...], theta: Tensor) -> Tensor:
+        """Logits of shape (batch, size, size, size)."""
+        *skips, neck = features
+        x = neck + self.coefficients(theta)
+        for up in (self.net.up_tr256, self.net.up_tr128, self.net.up_tr64, self.net.up_tr32):
+            x = up(x, skips.pop().expand(x.shape[0], -1, -1, -1, -1))
+        return self.net.out_tr(x)[:, 0]
