@@ -295,8 +295,6 @@ def _key(place: Any, figure: Figure, column: _Column, x: float, y: float) -> Non
 
 def _trace(panel: Axes, trace: pd.DataFrame) -> None:
     """Losses by evaluation. Those of different levels cannot be compared, so each has its colour and its own best."""
-    from matplotlib.ticker import LogFormatter
-
     shown = trace[np.isfinite(trace["loss"])]
     if shown.empty:
         panel.axis("off")
@@ -309,9 +307,8 @@ def _trace(panel: Axes, trace: pd.DataFrame) -> None:
         panel.plot(part["evaluation"], part["loss"].cummin(), color=colour, linewidth=1.4, label=level or "best so far")
     panel.set(xlabel="evaluation", ylabel="loss")
     panel.set_title("loss (levels cannot be compared)" if len(levels) > 1 else "loss", size=10)
-    if (shown["loss"] > 0).all():
+    # Over less than a decade a logarithmic axis has no two labels that differ in their one digit.
+    if (shown["loss"] > 0).all() and shown["loss"].max() > 10 * shown["loss"].min():
         panel.set_yscale("log")
-        for axis in (panel.yaxis.set_major_formatter, panel.yaxis.set_minor_formatter):
-            axis(LogFormatter(minor_thresholds=(1.2, 0.4)))
     if panel.get_legend_handles_labels()[1]:
         panel.legend(frameon=False, ncols=min(3, len(levels)), loc="best", handlelength=1.2)
