@@ -76,6 +76,8 @@ class Config(Settings):
     @model_validator(mode="after")
     def _sections_agree(self) -> Config:
         for method in self.invert.methods:
+            # Here and not in the section, because a job gets the section with its own method alone.
+            self.invert.chain(method)
             for model in self.networks_of(method).values():
                 if model not in self.train.models:
                     raise ValueError(

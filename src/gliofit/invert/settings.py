@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from gliofit.invert.base import MethodSettings, PatientObservation, SurrogateMethodSettings
 from gliofit.invert.imaging import ImagingSettings
@@ -124,12 +124,6 @@ class InvertSettings(Settings):
         if "oracle" in value:
             raise ValueError("'oracle' is the name of the run with the true parameters; choose another name")
         return value
-
-    @model_validator(mode="after")
-    def _refined_exist(self) -> InvertSettings:
-        for name in self.methods:
-            self.chain(name)
-        return self
 
     def chain(self, method: str) -> list[str]:
         """Methods to run for one, in order: those whose estimates are refined on the way, and the method itself.

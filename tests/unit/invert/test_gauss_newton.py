@@ -3,7 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gliofit.config import load_config
 from gliofit.crop import Crop
+from gliofit.errors import InputError
 from gliofit.grid import Volume
 from gliofit.invert.expansion import ExpansionObjective
 from gliofit.invert.levenberg_marquardt import descend
@@ -193,15 +195,14 @@ def test_nothing_to_refine_is_a_failed_row(mixed):
 
 
 def test_refined_methods_must_exist_and_not_go_round():
-    with pytest.raises(ValueError, match="refines 'b', which is no method"):
-        InvertSettings(methods={"a": {"inverter": "gauss-newton", "refines": "b"}})
-    with pytest.raises(ValueError, match="a refines itself"):
-        InvertSettings(
-            methods={
-                "a": {"inverter": "gauss-newton", "refines": "b"},
-                "b": {"inverter": "gauss-newton", "refines": "a"},
-            }
-        )
+    """In a whole configuration; a job's section holds its own method alone, and that is no mistake."""
+    alone = {"a": {"inverter": "gauss-newton", "refines": "b"}}
+    assert InvertSettings(methods=alone).refines("a") == "b"
+    with pytest.raises(InputError, match="refines 'b', which is no method"):
+        load_config({"cohorts": ["synthetic"], "invert": {"methods": alone}})
+    both = alone | {"b": {"inverter": "gauss-newton", "refines": "a"}}
+    with pytest.raises(InputError, match="a refines itself"):
+        load_config({"cohorts": ["synthetic"], "invert": {"methods": both}})
 
 
 def test_fitted_thresholds_find_those_the_segmentation_was_drawn_at(mixed):
