@@ -170,11 +170,29 @@ def test_estimates_are_on_the_grid_of_their_case(results: Path) -> None:
 def test_study_has_its_rows(results: Path) -> None:
     for preset in ("paper", "appendix-d"):
         table = pd.read_parquet(results / f"study/batches/{preset}-00000.parquet")
-        assert table["scenario"].tolist() == ["accurate", "reference"]
+        runs = table[["scenario", "method"]].to_numpy().tolist()
+        assert runs == [[s, m] for s in ("accurate", "reference") for m in ("cmaes-solver", "gauss-newton")]
         assert (table["status"] != "failed").all()
-        assert (table["oracle_mse_volume"] < table["mse_volume"]).all()
+        same = table[table["scenario"] == "accurate"]
+        assert (same["oracle_mse_volume"] < same["mse_volume"]).all()
     for name in ("study.md", "convergence.csv", "comparison.md", "study.png", "study.svg"):
         assert (results / "study" / name).stat().st_size > 100
+
+
+def test_uncertainty_of_patients_is_mapped(results: Path) -> None:
+    for method in ("gauss-newton", "direct-refined"):
+        folder = results / f"forward/patients/phantom-00000/{method}"
+        deviation = np.asarray(nib.load(folder / "uncertainty.nii.gz").dataobj)
+        assert deviation.shape == nib.load(folder / "concentration.nii.gz").shape
+        assert 0 < deviation.max() <= 0.5
+
+
+def test_refinement_is_tabled(results: Path) -> None:
+    table = pd.read_csv(results / "publish/tables/refinement.csv").set_index(["cohort", "metric"])
+    assert table["refines"].unique().tolist() == ["direct"]
+    row = table.loc[("synthetic", "mse_volume")]
+    assert row["n"] == 2
+    assert row["after"] < row["before"]
 
 
 def test_tables_and_figures_are_there(results: Path) -> None:
