@@ -93,7 +93,7 @@ class Config(Settings):
                 raise ValueError(
                     f"study runs '{method}', which needs a trained network; choose methods that run the solver"
                 )
-            if getattr(self.invert.methods[method], "refines", None) is not None:
+            if self.invert.refines(method) is not None:
                 raise ValueError(f"study runs '{method}', which refines another method; choose methods that run alone")
         reference = self.evaluate.reference_method
         if "patients" in self.cohorts:

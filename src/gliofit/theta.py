@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 from gliofit.grid import Grid
 
-__all__ = ["DURATION_DAYS", "THETA_NAMES", "Bounds", "Theta"]
+__all__ = ["DURATION_DAYS", "THETA_COLUMNS", "THETA_NAMES", "Bounds", "Theta"]
 
 #: Growth time every re-simulation uses; only D T and rho T matter, so the choice is free (the paper uses 100 days).
 DURATION_DAYS = 100.0
 
 THETA_NAMES = ("origin_x", "origin_y", "origin_z", "mu_d", "mu_rho")
+
+#: Columns of theta in tables of results, in the order of ``Theta.to_array``.
+THETA_COLUMNS = ("origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho")
 
 
 @dataclass(frozen=True)

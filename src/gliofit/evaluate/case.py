@@ -25,7 +25,7 @@ from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.grid import Grid, Volume
 from gliofit.io import read_table, read_volume, write_table
 from gliofit.labels import TissueLabel, core_mask, whole_tumour_mask
-from gliofit.theta import Theta
+from gliofit.theta import THETA_COLUMNS, Theta
 
 __all__ = ["CURVE_COLUMNS", "IDENTITY", "METRICS", "METRICS_COLUMNS", "ORACLE", "OTHER_SUFFIX", "evaluate_case"]
 
@@ -273,7 +273,7 @@ def _text(value: Any) -> str | None:
 
 def _parameter_errors(row: Mapping[str, Any], truth: Theta) -> dict[str, float]:
     """Parameter errors of an estimate; none for methods that estimate a field without parameters."""
-    values = [row.get(n, np.nan) for n in ("origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho")]
+    values = [row.get(n, np.nan) for n in THETA_COLUMNS]
     return parameter_errors(Theta.from_array(values), truth) if np.isfinite(values).all() else {}
 
 

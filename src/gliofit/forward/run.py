@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from gliofit.errors import SeedOutsideTissueError
-from gliofit.forward.estimate import read_estimate
 from gliofit.forward.settings import ForwardSettings
 from gliofit.grid import Volume
+from gliofit.invert.estimate import read_estimate
 from gliofit.io import write_table, write_volume
 from gliofit.labels import TissueLabel
 from gliofit.solver.registry import make_solver

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofit.errors import SeedOutsideTissueError
-from gliofit.forward.estimate import read_estimate
 from gliofit.forward.settings import ForwardSettings
 from gliofit.grid import Volume
+from gliofit.invert.estimate import read_estimate
 from gliofit.io import write_volume
 from gliofit.labels import TissueLabel
 from gliofit.solver.accurate import AccurateSolver

@@ -19,12 +19,11 @@ from gliofit.invert.methods.gauss_newton import GaussNewtonSettings
 from gliofit.invert.problem import Problem
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
 from gliofit.solver.accurate import AccurateSolver
+from gliofit.theta import THETA_COLUMNS
 
 __all__ = ["PROFILE_COLUMNS", "profile_intervals", "profile_likelihood"]
 
-_THETA = ("origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho")
-
-PROFILE_COLUMNS = ("parameter", "value", "loss", "deviance", "standard_normal", *_THETA)
+PROFILE_COLUMNS = ("parameter", "value", "loss", "deviance", "standard_normal", *THETA_COLUMNS)
 
 # Most evaluations per point, and the deviance that is not worth a further one.
 _EVALUATIONS = 6
@@ -97,7 +96,7 @@ def profile_likelihood(
             deviance = scale * (loss - lowest)
             normal = np.sign(distance) * np.sqrt(np.maximum(deviance, 0))
             point = np.full(5, np.nan) if end is None else end.theta
-            rows.append((_THETA[k], held, loss, deviance, normal, *point))
+            rows.append((THETA_COLUMNS[k], held, loss, deviance, normal, *point))
     return pd.DataFrame(rows, columns=list(PROFILE_COLUMNS))
 
 
@@ -121,7 +120,7 @@ def profile_intervals(table: pd.DataFrame, level: float = INTERVAL_LEVEL) -> pd.
     quantile = float(stats.norm.ppf(0.5 + level / 2))
     rows = []
     for parameter, points in table.dropna(subset=["standard_normal"]).groupby("parameter", sort=False):
-        logarithmic = parameter in _THETA[3:]
+        logarithmic = parameter in THETA_COLUMNS[3:]
         values = points["value"].to_numpy(dtype=float)
         places = np.log(values) if logarithmic else values
         normal = points["standard_normal"].to_numpy(dtype=float)

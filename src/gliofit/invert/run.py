@@ -16,6 +16,7 @@ import pandas as pd
 from gliofit.errors import InputError, SeedOutsideTissueError
 from gliofit.grid import Grid
 from gliofit.invert.base import AbstractInverter, Inversion, SurrogateMethodSettings
+from gliofit.invert.estimate import read_estimate
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import (
     AbstractObservation,
@@ -28,16 +29,14 @@ from gliofit.invert.registry import find_inverter
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.trace import OnProgress, Trace
 from gliofit.invert.uncertainty import Uncertainty
-from gliofit.io import read_table, read_volume, write_table
+from gliofit.io import read_volume, write_table
 from gliofit.solver.seed import SEED_REACH_MM
-from gliofit.theta import Theta
+from gliofit.theta import THETA_COLUMNS, Theta
 from gliofit.tissue import Tissue, TissueKind
 
 __all__ = ["fit", "invert_case", "parameters_row"]
 
 log = logging.getLogger(__name__)
-
-_THETA_COLUMNS = ("origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho")
 
 #: What can go wrong numerically within a method. Everything else is a bug and shows as one.
 _NUMERICAL = (ArithmeticError, MemoryError, RuntimeError, ValueError, np.linalg.LinAlgError)
@@ -153,7 +152,15 @@ def invert_case(
         inversion = _failure(str(error), 0.0)
     else:
         networks = Networks(surrogate_dir, direct_dir, device)
-        problem = Problem.create(observation, settings, networks, seed, threads, on_progress, _estimate_in(start))
+        problem = Problem.create(
+            observation,
+            settings,
+            networks,
+            seed,
+            threads,
+            on_progress,
+            None if start is None else read_estimate(start)[1],
+        )
         inversion = fit(problem, method, settings)
     who = {"run": run, "cohort": cohort, "case": case, "method": method}
     row = parameters_row(who, inversion, tissue.grid, seed, observed)
@@ -176,14 +183,14 @@ def parameters_row(
         "seed": seed,
         "observation": observation,
         **dict(zip(("origin_i", "origin_j", "origin_k"), voxel.tolist(), strict=True)),
-        **dict(zip(_THETA_COLUMNS, world.tolist(), strict=True)),
+        **dict(zip(THETA_COLUMNS, world.tolist(), strict=True)),
         "loss": inversion.loss,
         "evaluations": inversion.evaluations,
         "wall_seconds": inversion.wall_seconds,
         "chosen": "",
         "loss_direct": np.nan,
         "loss_gradient": np.nan,
-        **{f"other_{name}": value for name, value in zip(_THETA_COLUMNS, other.tolist(), strict=True)},
+        **{f"other_{name}": value for name, value in zip(THETA_COLUMNS, other.tolist(), strict=True)},
         "threshold_whole": np.nan,
         "threshold_core": np.nan,
     }
@@ -208,18 +215,6 @@ def _observe(
             "run the reference method first, or set `patient_observation: segmentation`",
         )  # fmt: skip
     return ConcentrationObservation(read_volume(path, np.float32), tissue, path)
-
-
-def _estimate_in(parameters: Path | None) -> Theta | None:
-    """Theta of a row of results, None where the method found none."""
-    if parameters is None:
-        return None
-    table = read_table(parameters)
-    missing = [name for name in _THETA_COLUMNS if name not in table]
-    if len(table) != 1 or missing:
-        raise InputError(parameters, f"{len(table)} rows, lacking columns {missing}", "run that inversion again")
-    values = table.loc[0, list(_THETA_COLUMNS)].to_numpy(dtype=float)
-    return Theta.from_array(values) if np.isfinite(values).all() else None
 
 
 def _failure(message: str, seconds: float) -> Inversion:

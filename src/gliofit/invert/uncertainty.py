@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from gliofit.theta import Bounds, Theta
+from gliofit.theta import THETA_COLUMNS, Bounds, Theta
 
 if TYPE_CHECKING:
     from gliofit.invert.expansion import Expansion, ExpansionObjective
@@ -20,7 +20,6 @@ __all__ = ["INTERVAL_LEVEL", "Uncertainty", "uncertainty_of"]
 INTERVAL_LEVEL = 0.9
 
 _NAMES = ("origin x", "origin y", "origin z", "mu_D", "mu_rho")
-_COLUMNS = ("origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho")
 
 # A direction is not identifiable where its standard deviation is above these: mm, and logarithms of mu_D and mu_rho
 # (0.5: the 90 % interval spans more than a factor of five).
@@ -65,16 +64,16 @@ class Uncertainty:
         low, high = self.interval(theta)
         errors = self.standard_errors * np.array([1.0, 1.0, 1.0, theta.mu_d_mm, theta.mu_rho])
         return {
-            **dict(zip((f"{name}_se" for name in _COLUMNS), errors.tolist(), strict=True)),
-            **dict(zip((f"{name}_low" for name in _COLUMNS), low.tolist(), strict=True)),
-            **dict(zip((f"{name}_high" for name in _COLUMNS), high.tolist(), strict=True)),
+            **dict(zip((f"{name}_se" for name in THETA_COLUMNS), errors.tolist(), strict=True)),
+            **dict(zip((f"{name}_low" for name in THETA_COLUMNS), low.tolist(), strict=True)),
+            **dict(zip((f"{name}_high" for name in THETA_COLUMNS), high.tolist(), strict=True)),
             "covariance": self.covariance.flatten().tolist(),
         }
 
     @staticmethod
     def no_columns() -> dict[str, Any]:
         """The same columns for methods that give no uncertainty."""
-        names = [f"{name}_{what}" for what in ("se", "low", "high") for name in _COLUMNS]
+        names = [f"{name}_{what}" for what in ("se", "low", "high") for name in THETA_COLUMNS]
         return dict.fromkeys(names, float("nan")) | {"covariance": None}
 
 

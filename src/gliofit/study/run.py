@@ -24,12 +24,12 @@ from gliofit.seeds import derive_seed
 from gliofit.study.settings import StudySettings
 from gliofit.study.target import Target, make_targets
 from gliofit.study.tissue import StudyTissue
-from gliofit.theta import Theta
+from gliofit.theta import THETA_COLUMNS, Theta
 from gliofit.tissue import Tissue
 
 __all__ = ["COVERAGE_LEVEL", "PARAMETERS", "run_cases"]
 
-PARAMETERS = ("origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho")
+PARAMETERS = THETA_COLUMNS
 
 #: Probability of the intervals that are checked to hold the true parameters.
 COVERAGE_LEVEL = 0.9

@@ -1,4 +1,4 @@
-"""What a final run needs of an inversion's results: the one row, and theta in it."""
+"""What later steps need of an inversion's results: the one row, and theta in it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ import pandas as pd
 
 from gliofit.errors import InputError
 from gliofit.io import read_table
-from gliofit.theta import Theta
+from gliofit.theta import THETA_COLUMNS, Theta
 
 __all__ = ["read_estimate"]
-
-_COLUMNS = ("origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho")
 
 
 def read_estimate(parameters: Path, prefix: str = "", also: Sequence[str] = ()) -> tuple[pd.Series, Theta | None]:
@@ -35,7 +33,7 @@ def read_estimate(parameters: Path, prefix: str = "", also: Sequence[str] = ()) 
         If the table has no such columns or not exactly one row.
     """
     table = read_table(parameters)
-    names = [prefix + name for name in _COLUMNS]
+    names = [prefix + name for name in THETA_COLUMNS]
     missing = [name for name in (*names, *also) if name not in table]
     if len(table) != 1 or missing:
         raise InputError(parameters, f"{len(table)} rows, lacking columns {missing}", "run the inversion again")
