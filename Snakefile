@@ -33,6 +33,7 @@ include: "workflow/rules/invert.smk"
 include: "workflow/rules/forward.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/study.smk"
+include: "workflow/rules/assess.smk"
 include: "workflow/rules/publish.smk"
 include: "workflow/rules/collect.smk"
 
@@ -50,4 +51,5 @@ rule all:
         rules.tables.input,
         rules.figures.input,
         rules.study.input,
+        rules.assess.input,
     localrule: True

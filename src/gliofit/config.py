@@ -20,6 +20,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
+from gliofit.assess.settings import AssessSettings
 from gliofit.atlas.settings import AtlasSettings
 from gliofit.errors import InputError
 from gliofit.evaluate.settings import EvaluateSettings
@@ -71,6 +72,7 @@ class Config(Settings):
     study: StudySettings = Field(
         StudySettings(), description="Many synthetic tumours inverted under several scenarios, where asked for."
     )
+    assess: AssessSettings = Field(AssessSettings(), description="Trained surrogates against the solver.")
     publish: PublishSettings = Field(PublishSettings(), description="Tables, figures and report.")
 
     @model_validator(mode="after")
@@ -89,12 +91,15 @@ class Config(Settings):
                 raise ValueError(
                     f"study runs '{method}', which invert.methods does not have ({', '.join(self.invert.methods)})"
                 )
-            if self.networks_of(method):
+            ratio = self.train.crop.spacing_mm / self.study.spacing_mm
+            if self.networks_of(method) and (round(ratio) < 1 or abs(ratio - round(ratio)) > 1e-3 * ratio):
                 raise ValueError(
-                    f"study runs '{method}', which needs a trained network; choose methods that run the solver"
+                    f"study runs '{method}', whose network sees voxels of {self.train.crop.spacing_mm:g} mm "
+                    f"(train.crop.spacing_mm): no whole multiple of study.spacing_mm, {self.study.spacing_mm:g}"
                 )
             if self.invert.refines(method) is not None:
                 raise ValueError(f"study runs '{method}', which refines another method; choose methods that run alone")
+        self._assessment_agrees()
         reference = self.evaluate.reference_method
         if "patients" in self.cohorts:
             seeing = [m for m in self.invert.methods if self.invert.observation_of(m, "patients") == "reference"]
@@ -110,6 +115,41 @@ class Config(Settings):
                     "it; give it patient_observation: segmentation"
                 )
         return self
+
+    def _assessment_agrees(self) -> None:
+        for part, models in (("models", self.assess.models), ("sensitivity", self.assess.sensitivity.surrogates)):
+            for model in models:
+                if model not in self.train.models:
+                    raise ValueError(
+                        f"assess.{part} names '{model}', which train.models does not have "
+                        f"({', '.join(self.train.models)})"
+                    )
+                if self.train.models[model].architecture == "direct-inverse":
+                    raise ValueError(f"assess.{part} names '{model}', which is no surrogate")
+        stability, sensitivity = self.assess.stability, self.assess.sensitivity
+        for part, count, method, roles in (
+            ("stability", stability.cases, stability.method, {"surrogate", "direct"}),
+            ("sensitivity", len(sensitivity.surrogates), sensitivity.method, {"surrogate"}),
+        ):
+            if not count:
+                continue
+            if method not in self.invert.methods:
+                raise ValueError(
+                    f"assess.{part} uses '{method}', which invert.methods does not have "
+                    f"({', '.join(self.invert.methods)})"
+                )
+            if not hasattr(self.invert.methods[method], "raw_scaling") or not roles <= set(self.networks_of(method)):
+                start = " from a direct estimate" if part == "stability" else ""
+                raise ValueError(
+                    f"assess.{part} uses '{method}', which does not descend by gradients through a surrogate{start}"
+                )
+            if not self.simulate.test_cases:
+                raise ValueError(f"assess.{part} needs synthetic cases; set simulate.test_cases")
+        if stability.cases > self.simulate.test_cases:
+            raise ValueError(
+                f"assess.stability.cases of {stability.cases} are more than simulate.test_cases "
+                f"({self.simulate.test_cases})"
+            )
 
     def networks_of(self, method: str) -> dict[str, str]:
         """Trained networks a method needs: ``surrogate`` and ``direct``, each with the name of the model."""

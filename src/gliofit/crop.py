@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from gliofit.grid import Grid, Volume
+from gliofit.labels import TissueLabel
 from gliofit.settings import Settings
 from gliofit.tissue import Tissue
 
@@ -91,6 +92,16 @@ class Crop:
         if not canonical.grid.matches(self.source):
             raise ValueError("the tissue lies on another grid than the crop was made for")
         return canonical.extract(self.start, (self.size * self.factor,) * 3).coarsen(self.factor)
+
+    def channels(self, tissue: Tissue) -> NDArray[np.float32]:
+        """Tissue as networks see it, of shape (3, size, size, size).
+
+        White matter, grey matter, and the part of each voxel that is labelled either of them: concentrations are zero
+        in all others, so this is what tells a solver's field from a stored one.
+        """
+        visible = Volume((tissue.labels >= TissueLabel.GREY_MATTER).astype(np.float32), tissue.grid)
+        maps = (tissue.map("wm"), tissue.map("gm"), visible)
+        return np.stack([self.volume(volume).data for volume in maps])
 
 
 def canonical_grid(grid: Grid) -> Grid:

@@ -31,11 +31,12 @@ STAGE_VERSIONS = {
     "atlas": 1,
     "register": 2,
     "simulate": 2,
-    "train": 1,
-    "invert": 3,
+    "train": 2,
+    "invert": 4,
     "forward": 2,
     "evaluate": 2,
     "study": 1,
+    "assess": 1,
     "publish": 2,
 }
 

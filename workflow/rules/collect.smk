@@ -79,3 +79,19 @@ rule study:
         rules.study_tables.output if CONFIG.study.cases else [],
         rules.study_figure.output if CONFIG.study.cases else [],
     localrule: True
+
+
+rule assess:
+    input:
+        collect(rules.assess_tissue.output, case=patients_of_assessment()),
+        collect(rules.assess_targets.output, anatomy=anatomies_of_assessment()),
+        collect(
+            rules.assess_model.output,
+            model=CONFIG.assess.models,
+            anatomy=anatomies_of_assessment(),
+        ),
+        rules.assess_tables.output if CONFIG.assess.models else [],
+        rules.assess_figures.output if CONFIG.assess.models else [],
+        rules.assess_stability.output if CONFIG.assess.stability.cases else [],
+        rules.assess_sensitivity.output if CONFIG.assess.sensitivity.surrogates else [],
+    localrule: True

@@ -37,6 +37,7 @@ wildcard_constraints:
     estimate=r"[a-z0-9-]+",
     preset=r"paper|appendix-d",
     batch=r"\d{5}",
+    anatomy=r"atlas|warped-\d{5}|patient-[A-Za-z0-9_-]+",
 
 
 # ------------------------------------------------------------------------------------------------------------ cases
@@ -79,16 +80,23 @@ def pilot_settings():
         "test_cases",
         "spacing_mm",
         "batch_size",
+        "warps",
     }
     return CONFIG.simulate.model_dump(mode="json", exclude=counts)
 
 
 def shard_settings(wildcards):
     """What a shard depends on: not how many others there are, so that adding shards leaves the old ones alone."""
-    counts = {"train_shards", "validation_shards", "pilot_samples", "pilot_spacing_mm"}
+    # Which brain it grew in shows in its input.
+    counts = {"train_shards", "validation_shards", "pilot_samples", "pilot_spacing_mm", "warps"}
     if not wildcards.shard.startswith("test"):
         counts.add("test_cases")
     return CONFIG.simulate.model_dump(mode="json", exclude=counts)
+
+
+def warp_settings():
+    """What a warped atlas depends on: not how many others there are."""
+    return CONFIG.simulate.warps.model_dump(mode="json", exclude={"count"})
 
 
 def phantom_settings():
@@ -167,7 +175,9 @@ def gpus_of_method(wildcards):
 
 
 def gpus_of_study(wildcards):
-    """One GPU where something in the study insists on one."""
+    """One GPU where something in the study insists on one, or networks are large."""
+    if networks_of_study() and CONFIG.train.crop.size > 48:
+        return 1
     methods = [CONFIG.invert.methods[method] for method in CONFIG.study.methods_in_use]
     users = [CONFIG.forward, *CONFIG.study.scenarios.values(), *methods]
     integrators = [user.integrator for user in users if hasattr(user, "integrator")]
@@ -200,6 +210,45 @@ def tissue_maps(folder, kind):
     """The files `Tissue.load` reads."""
     names = ["labels"] if kind == "labels" else ["wm", "gm", "csf"]
     return {name: f"{folder}/{name}.nii.gz" for name in names}
+
+
+def tissue_of_anatomy(anatomy):
+    """Tissue files of a brain that tumours grow in: the atlas or a warped one."""
+    folder = "tissue" if anatomy == "atlas" else f"warped/{anatomy.removeprefix('warped-')}"
+    return tissue_maps(f"<results>/simulate/{folder}", "probabilities")
+
+
+def tissue_of_shard(wildcards):
+    """Tissue files of the brain that a shard's tumours grow in."""
+    return tissue_of_anatomy(CONFIG.simulate.anatomy_of(wildcards.shard))
+
+
+def warped_tissues(wildcards):
+    """Tissue files of the warped brains that a network's samples grow in."""
+    if CONFIG.train.models[wildcards.model].anatomies == "atlas":
+        return []
+    return [path for name in CONFIG.simulate.anatomies[1:] for path in tissue_of_anatomy(name).values()]
+
+
+def in_atlas(path):
+    """Whether a shard's tumours grew in the atlas itself."""
+    return CONFIG.simulate.anatomy_of(Path(path).stem) == "atlas"
+
+
+def simulation_settings(wildcards):
+    """How a network's samples are grown, for one that grows them as it trains."""
+    if CONFIG.train.models[wildcards.model].data == "shards":
+        return {}
+    keys = {"preset", "spacing_mm", "integrator", "batch_size"}
+    return CONFIG.simulate.model_dump(mode="json", include=keys)
+
+
+def training_shards(wildcards):
+    """Volumes and tables that a network trains on; none if its samples are grown as it trains."""
+    model = CONFIG.train.models[wildcards.model]
+    if model.data == "generated":
+        return []
+    return [path for path in shards("train") if model.anatomies == "all" or in_atlas(path)]
 
 
 def case_folder(wildcards):
@@ -287,6 +336,13 @@ def networks_of_method(wildcards):
     return {role: f"<results>/train/{model}/weights.safetensors" for role, model in roles.items()}
 
 
+def networks_of_study():
+    """Weights of the trained networks that methods of the study need."""
+    methods = CONFIG.study.methods_in_use if CONFIG.study.cases else []
+    models = {model for method in methods for model in CONFIG.networks_of(method).values()}
+    return [f"<results>/train/{model}/weights.safetensors" for model in sorted(models)]
+
+
 def refined_estimate(wildcards):
     """Parameters of the method whose estimate a method refines, if it does."""
     start = CONFIG.invert.refines(wildcards.method)
@@ -302,8 +358,9 @@ def refinements():
 
 
 def networks_in_use():
-    """Networks that some method of the run needs."""
-    return sorted({model for method in METHODS for model in CONFIG.networks_of(method).values()})
+    """Networks that some method of the run needs, or that are assessed."""
+    found = {model for method in METHODS for model in CONFIG.networks_of(method).values()}
+    return sorted(found | {*CONFIG.assess.models, *CONFIG.assess.sensitivity.surrogates})
 
 
 def parameters_of_estimate(wildcards):
@@ -398,3 +455,100 @@ def cohort_of_table(wildcards):
 def cohort_of_figure3():
     """Cohort whose errors figure 3 shows: the synthetic one where there is one, as in the paper."""
     return "patients" if COHORTS == ["patients"] else "synthetic"
+
+
+# ---------------------------------------------------------------------------------------------- assessment of networks
+
+
+def patients_of_assessment():
+    """Patients whose brains surrogates are tested in."""
+    wanted = CONFIG.assess.models and CONFIG.assess.patients and "patients" in COHORTS
+    return CASES["patients"] if wanted else []
+
+
+def anatomies_of_assessment():
+    """Brains that surrogates are tested in; the warped ones follow those that networks are trained on."""
+    warps = CONFIG.simulate.warps.count
+    return CONFIG.assess.anatomies(patients_of_assessment(), warps) if CONFIG.assess.models else []
+
+
+def target_settings():
+    """What test tumours depend on: not how many others there are, nor what networks are trained on."""
+    kept = {"preset", "spacing_mm", "integrator", "batch_size"}
+    return CONFIG.simulate.model_dump(mode="json", include=kept)
+
+
+def cases_of_anatomy(wildcards):
+    """Number of test tumours in a brain."""
+    return CONFIG.assess.cases_of(wildcards.anatomy)
+
+
+def solver_of_assessment():
+    """Settings of the solver that derivatives are compared with: the one of the simulations where it has them."""
+    integrator = CONFIG.simulate.integrator
+    return integrator.model_dump(mode="json") if integrator.name == "accurate" else {}
+
+
+def cores_of_targets(wildcards):
+    """All cores, as far as there are test tumours for them; 8 on a cluster."""
+    try:
+        cores = workflow.cores
+    except WorkflowError:
+        cores = 8
+    return min(cores, CONFIG.assess.cases_of(wildcards.anatomy))
+
+
+def gpus_of_assessment(wildcards):
+    """One GPU for large networks; small ones are as fast on a core of the CPU."""
+    return int(CONFIG.train.crop.size > 48)
+
+
+def tissue_of_targets(wildcards):
+    """Tissue files of a brain that surrogates are tested in, at the spacing of the simulations."""
+    kind, _, case = wildcards.anatomy.partition("-")
+    if kind == "patient":
+        return tissue_maps(f"<results>/assess/tissue/{case}", "probabilities")
+    return tissue_of_anatomy(wildcards.anatomy)
+
+
+def assessments(what):
+    """Rows of every assessed surrogate in every brain."""
+    return [
+        f"<results>/assess/models/{model}/{what}/{anatomy}.parquet"
+        for model in CONFIG.assess.models
+        for anatomy in anatomies_of_assessment()
+    ]
+
+
+def assessed_networks(name):
+    """A file of every assessed surrogate."""
+    return [f"<results>/train/{model}/{name}" for model in CONFIG.assess.models]
+
+
+def first_cases(count):
+    """Name, shard and index of the first synthetic cases."""
+    return [[case, *CONFIG.simulate.case_location(case)] for case in CONFIG.simulate.case_names()[:count]]
+
+
+def cases_of_sensitivity():
+    """How many synthetic cases the one of median volume is taken from; none where nobody looks."""
+    return CONFIG.assess.sensitivity.cases if CONFIG.assess.sensitivity.surrogates else 0
+
+
+def search_method(part):
+    """Settings of the invert stage with the method of assess.stability or assess.sensitivity only."""
+    method = getattr(CONFIG.assess, part).method
+    settings = CONFIG.invert.model_dump(mode="json", exclude={"patient_observation", "imaging"})
+    return settings | {"methods": {name: own for name, own in settings["methods"].items() if name == method}}
+
+
+def shards_of_cases(count):
+    """Volumes and tables of the shards that hold the first synthetic cases."""
+    names = sorted({shard for _, shard, _ in first_cases(count)})
+    return [f"<results>/simulate/shards/{name}.{suffix}" for name in names for suffix in ("nii", "parquet")]
+
+
+def networks_of_stability(wildcards):
+    """Weights of the networks of the search whose stability is examined."""
+    roles = CONFIG.networks_of(CONFIG.assess.stability.method)
+    return {role: f"<results>/train/{model}/weights.safetensors" for role, model in roles.items()}

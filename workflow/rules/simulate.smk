@@ -59,11 +59,37 @@ rule report_pilot:
         "../scripts/report_pilot.py"
 
 
+rule warp_atlas:
+    input:
+        **tissue_maps("<results>/simulate/tissue", "probabilities"),
+    output:
+        wm="<results>/simulate/warped/{number}/wm.nii.gz",
+        gm="<results>/simulate/warped/{number}/gm.nii.gz",
+        csf="<results>/simulate/warped/{number}/csf.nii.gz",
+        labels="<results>/simulate/warped/{number}/labels.nii.gz",
+    log:
+        "<logs>/simulate/warp_atlas/{number}.log",
+    benchmark:
+        "<benchmarks>/simulate/warp_atlas/{number}.tsv"
+    wildcard_constraints:
+        number=r"\d{5}",
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=10,
+    params:
+        settings=warp_settings(),
+        seed=lookup("seed", within=config),
+        stage_version=STAGE_VERSIONS["simulate"],
+    script:
+        "../scripts/warp_atlas.py"
+
+
 rule simulate_shard:
     input:
-        wm="<results>/simulate/tissue/wm.nii.gz",
-        gm="<results>/simulate/tissue/gm.nii.gz",
-        csf="<results>/simulate/tissue/csf.nii.gz",
+        unpack(tissue_of_shard),
     output:
         volumes="<results>/simulate/shards/{shard}.nii",
         table="<results>/simulate/shards/{shard}.parquet",

@@ -8,6 +8,7 @@ rule study_cases:
         wm="<results>/atlas/wm.nii.gz",
         gm="<results>/atlas/gm.nii.gz",
         csf="<results>/atlas/csf.nii.gz",
+        networks=networks_of_study(),
     output:
         cases="<results>/study/batches/{preset}-{batch}.parquet",
         trace="<results>/study/batches/{preset}-{batch}_trace.parquet",

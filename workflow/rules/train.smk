@@ -5,7 +5,8 @@ rule train_model:
     """Train a network, or go on with one (`init`); interrupted training goes on from its own checkpoint."""
     input:
         **tissue_maps("<results>/simulate/tissue", "probabilities"),
-        train=shards("train"),
+        warped=warped_tissues,
+        train=training_shards,
         validation=shards("validation"),
         init=initial_model,
     output:
@@ -31,6 +32,7 @@ rule train_model:
         runtime="36h",
     params:
         settings=model_settings,
+        simulate=simulation_settings,
         seed=lookup("seed", within=config),
         stage_version=STAGE_VERSIONS["train"],
     script:

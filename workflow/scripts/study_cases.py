@@ -1,6 +1,7 @@
 """Rule study_cases.
 
-Input: the atlas's tissue. Output: one row per tumour, scenario and method with estimate and errors, and all traces.
+Input: the atlas's tissue, and the networks that methods need.
+Output: one row per tumour, scenario and method with estimate and errors, and all traces.
 """
 
 from pathlib import Path
@@ -24,6 +25,9 @@ with job(snakemake) as run:
         run.seed,
         run.threads,
         run.progress("inversions"),
+        # Named by their folders: results/{run}/train/{model}.
+        {Path(path).parent.name: Path(path).parent for path in run.input.get("networks", [])},
+        run.device,
     )
     write_table(run.output.trace, traces)
     write_table(run.output.cases, cases)

@@ -9,6 +9,7 @@ from pathlib import Path
 from gliofit.workflow import job
 
 with job(snakemake) as run:
+    from gliofit.simulate.settings import SimulateSettings
     from gliofit.train.fit import train_model
     from gliofit.train.settings import TrainSettings
 
@@ -25,5 +26,8 @@ with job(snakemake) as run:
         threads=run.threads,
         tissue_kind="probabilities",
         # Not an output, which Snakemake would delete when the job is cut off.
+        # Brains lie in `tissue` and `warped/{number}`.
+        warped={f"warped-{Path(path).parent.name}": Path(path).parent for path in run.input.get("warped", [])},
+        simulate=SimulateSettings(**run.params.simulate),
         checkpoint=run.folder.parent / "checkpoints" / f"{name}.pt",
     )

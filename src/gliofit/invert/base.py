@@ -62,7 +62,7 @@ class DirectMethodSettings(MethodSettings):
 class SurrogateMethodSettings(MethodSettings):
     """Settings of methods that use the neural surrogate."""
 
-    surrogate: str = Field("convnext-unet", description="Name of the trained surrogate.")
+    surrogate: str = Field("guided-unet", description="Name of the trained surrogate.")
     training_range: bool = Field(
         True,
         description="Search only where the surrogate was trained (intersection with `invert.bounds`), because networks "

@@ -23,10 +23,9 @@ _VOXELS_AT_ONCE = 2**24
 
 
 def network_view(problem: Problem, network: Any) -> tuple[Crop, Tensor]:
-    """The cube a network looks at, and its tissue as a tensor (1, 2, n, n, n) of white and grey matter."""
+    """The cube a network looks at, and its tissue as a tensor (1, 3, n, n, n); see ``Crop.channels``."""
     crop = Crop.around(problem.tissue.grid, problem.observation.centre_mm, network.crop)
-    tissue = crop.tissue(problem.tissue)
-    return crop, torch.from_numpy(np.stack([tissue.wm, tissue.gm])[None])
+    return crop, torch.from_numpy(crop.channels(problem.tissue)[None])
 
 
 class SurrogateObjective:

@@ -14,6 +14,7 @@ from gliofit.solver.accurate import AccurateSolver, initial_fields
 from gliofit.solver.backends import choose_backend
 from gliofit.solver.domain import domain_of
 from gliofit.solver.settings import AccurateSettings, ReferenceSettings
+from gliofit.solver.threads import kernels_bear_threads
 from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 
@@ -91,7 +92,7 @@ def grow_on_cores(
     if count:
         # Alone, because numba knows its threading layer only once a kernel has run.
         yield grow(0)
-    if threads == 1 or count < 3 or not _kernels_bear_threads():
+    if threads == 1 or count < 3 or not kernels_bear_threads():
         yield from map(grow, range(1, count))
         return
     pool = ThreadPoolExecutor(threads, thread_name_prefix="simulate")
@@ -106,16 +107,6 @@ def grow_on_cores(
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _kernels_bear_threads() -> bool:
-    """Whether kernels may be called from several threads at a time: numba's own threading layer would crash."""
-    import numba
-
-    try:
-        return numba.threading_layer() in ("omp", "tbb")
-    except ValueError:  # No kernel has run: the back end is another one.
-        return False
 
 
 def grow_in_batches(

@@ -9,7 +9,10 @@ from pydantic import Field, model_validator
 from gliofit.settings import Settings
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
 
-__all__ = ["PRESETS", "SamplerPreset", "SimulateSettings"]
+__all__ = ["ATLAS", "PRESETS", "SamplerPreset", "SimulateSettings", "WarpSettings"]
+
+#: Name of the unwarped anatomy.
+ATLAS = "atlas"
 
 
 class SamplerPreset(Settings):
@@ -32,6 +35,32 @@ PRESETS: dict[str, SamplerPreset] = {
 }
 
 
+class WarpSettings(Settings):
+    """Randomly warped copies of the atlas, so that networks see more than one anatomy."""
+
+    count: int = Field(
+        0,
+        ge=0,
+        le=99_999,
+        description="Warped atlases, over which the shards of `train_shards` of this section take turns.",
+    )
+    train_shards: int = Field(
+        0, ge=0, description="Training shards on warped atlases, beyond `simulate.train_shards` on the atlas itself."
+    )
+    amplitude_mm: float = Field(
+        8.0,
+        ge=0,
+        description="Root mean square over the brain of the smooth random velocity, integrated for unit time.",
+    )
+    smoothness_mm: float = Field(
+        25.0, gt=0, description="Standard deviation of the Gaussian that smooths the velocity."
+    )
+    scale: float = Field(
+        0.06, ge=0, le=0.3, description="Standard deviation of the logarithm of a random scaling along each axis."
+    )
+    steps: int = Field(6, ge=1, le=12, description="Squarings in the integration of the velocity.")
+
+
 class SimulateSettings(Settings):
     """How synthetic tumours are drawn and grown."""
 
@@ -45,6 +74,13 @@ class SimulateSettings(Settings):
     pilot_spacing_mm: float = Field(4.0, gt=0, description="Voxel size of the pilot's simulations.")
     integrator: IntegratorSettings = Field(default_factory=AccurateSettings, description="The forward solver.")
     batch_size: int = Field(32, ge=1, description="Tumours grown at a time on CUDA; of no effect on CPUs.")
+    warps: WarpSettings = Field(WarpSettings(), description="Randomly warped atlases to grow tumours in.")
+
+    @model_validator(mode="after")
+    def _warps_for_shards(self) -> SimulateSettings:
+        if self.warps.train_shards and not self.warps.count:
+            raise ValueError("warps.train_shards: there are no warped atlases; set warps.count")
+        return self
 
     @model_validator(mode="after")
     def _whole_shards(self) -> SimulateSettings:
@@ -59,7 +95,8 @@ class SimulateSettings(Settings):
 
     def shard_names(self, split: Literal["train", "validation", "test"]) -> list[str]:
         """Names of a split's shards, for example ``train-00003``."""
-        count = {"train": self.train_shards, "validation": self.validation_shards, "test": self.test_shards}[split]
+        trained = self.train_shards + self.warps.train_shards
+        count = {"train": trained, "validation": self.validation_shards, "test": self.test_shards}[split]
         return [f"{split}-{number:05d}" for number in range(count)]
 
     def samples_in(self, shard: str) -> int:
@@ -68,6 +105,23 @@ class SimulateSettings(Settings):
         if split != "test":
             return self.samples_per_shard
         return min(self.samples_per_shard, self.test_cases - int(number) * self.samples_per_shard)
+
+    @property
+    def anatomies(self) -> list[str]:
+        """Names of all brains that tumours grow in: ``atlas``, then ``warped-00000`` and so on."""
+        return [ATLAS, *(f"warped-{number:05d}" for number in range(self.warps.count))]
+
+    def anatomy_of(self, shard: str) -> str:
+        """Brain a shard's tumours grow in.
+
+        The first ``train_shards`` training shards have the atlas, those beyond take turns over the warped ones.
+        Networks are compared by their errors in the atlas, so validation and the synthetic cohort are its.
+        """
+        split, _, number = shard.partition("-")
+        beyond = int(number) - self.train_shards
+        if split != "train" or beyond < 0:
+            return ATLAS
+        return self.anatomies[1 + beyond % self.warps.count]
 
     def case_names(self) -> list[str]:
         """Names of the synthetic cases."""

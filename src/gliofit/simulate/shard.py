@@ -9,6 +9,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from gliofit.errors import InputError
 from gliofit.grid import Grid, Volume
@@ -16,15 +17,20 @@ from gliofit.io import atomic_path, read_table, write_table
 from gliofit.seeds import derive_seed
 from gliofit.simulate.many import grow_samples
 from gliofit.simulate.sampler import draw_parameters, seed_voxels
-from gliofit.simulate.settings import PRESETS, SimulateSettings
+from gliofit.simulate.settings import ATLAS, PRESETS, SimulateSettings
 from gliofit.tissue import Tissue
 
-__all__ = ["SHARD_SCALE", "ShardWriter", "read_sample", "read_shard", "simulate_shard"]
+__all__ = ["SHARD_SCALE", "ShardWriter", "read_sample", "read_shard", "simulate_shard", "to_counts"]
 
 #: Concentrations are stored as unsigned 16-bit integers; one step is 1.5e-5.
 SHARD_SCALE = 1.0 / 65535.0
 
 _REQUIRED = ("index", "mu_d_mm", "mu_rho", "origin_x_mm", "origin_y_mm", "origin_z_mm", "com_x_mm")
+
+
+def to_counts(concentration: NDArray[Any]) -> NDArray[np.uint16]:
+    """Concentrations as shards hold them: clipped to [0, 1], in counts of 1/65535."""
+    return np.rint(np.clip(concentration, 0, 1) / SHARD_SCALE).astype(np.uint16)
 
 
 class ShardWriter:
@@ -49,8 +55,7 @@ class ShardWriter:
         """Add a sample of shape ``grid.shape`` with values in [0, 1]."""
         if concentration.shape != self._shape:
             raise ValueError(f"sample of shape {concentration.shape} in a shard of {self._shape}")
-        values = np.rint(np.clip(concentration, 0, 1) / SHARD_SCALE).astype(np.uint16)
-        self._file.write(values.tobytes(order="F"))
+        self._file.write(to_counts(concentration).tobytes(order="F"))
 
     def close(self) -> None:
         """Flush and close the file."""
@@ -65,6 +70,7 @@ def simulate_shard(
     out_dir: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
     threads: int = 1,
+    anatomy: str = ATLAS,
 ) -> pd.DataFrame:
     """Draw and grow the samples of one shard; writes ``{shard}.nii`` and ``{shard}.parquet`` into ``out_dir``.
 
@@ -84,11 +90,13 @@ def simulate_shard(
         Called with samples done and samples in all.
     threads
         Samples to grow at a time on a CPU; the files do not depend on it.
+    anatomy
+        Name of the tissue (``SimulateSettings.anatomy_of``), for the table.
 
     Returns
     -------
     The shard's table, one row per sample. Column ``redraws`` counts draws that made no sample and were repeated,
-    ``integrator`` names the forward integrator.
+    ``integrator`` names the forward integrator, ``anatomy`` the tissue.
     """
     split = shard.partition("-")[0]
     count = settings.samples_in(shard)
@@ -106,9 +114,8 @@ def simulate_shard(
         try:
             for index, (sample, redraws) in enumerate(samples):
                 writer.append(sample.concentration.data)
-                rows.append(
-                    sample.row | {"split": split, "shard": shard, "index": index, "sample": index, "redraws": redraws}
-                )
+                place = {"split": split, "shard": shard, "anatomy": anatomy, "index": index, "sample": index}
+                rows.append(sample.row | place | {"redraws": redraws})
                 progress(index + 1, count)
         finally:
             samples.close()

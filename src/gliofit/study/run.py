@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -15,6 +15,7 @@ from gliofit.evaluate.metrics import compare_fields, parameter_errors
 from gliofit.forward.run import final_run
 from gliofit.forward.settings import ForwardSettings
 from gliofit.invert.base import Inversion
+from gliofit.invert.networks import Networks
 from gliofit.invert.problem import ConcentrationObservation, EmptyObservationError, Problem
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
@@ -69,6 +70,8 @@ def run_cases(
     seed: int,
     threads: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    networks: Mapping[str, Any] | None = None,
+    device: str = "cpu",
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Make the targets of some tumours under every scenario, invert them by every method, and score the estimates.
 
@@ -88,6 +91,10 @@ def run_cases(
         Threads a method may use.
     progress
         Called with inversions done and inversions in all.
+    networks
+        Trained networks that methods need, or their folders, by the name of the model.
+    device
+        Where networks run.
 
     Returns
     -------
@@ -104,6 +111,7 @@ def run_cases(
         One row per evaluation: ``preset scenario case method evaluation loss seconds level``.
     """
     tissue = StudyTissue(atlas_dir, settings)
+    loaded = {method: _networks(method, invert_settings, networks or {}, device) for method in settings.methods_in_use}
     inside = tissue.own.labels >= TissueLabel.GREY_MATTER
     total = sum(len(settings.runs_of(index)) for index in indices)
     rows, traces = [], []
@@ -115,7 +123,9 @@ def run_cases(
             oracle, _ = case.field_errors(target.theta)
             for _, method in runs:
                 own_seed = derive_seed(seed, "study", preset, index, method)
-                inversion = _invert(case, scenario.noise > 0, method, invert_settings, own_seed, threads)
+                inversion = _invert(
+                    case, scenario.noise > 0, method, invert_settings, loaded[method], own_seed, threads
+                )
                 who = {"preset": preset, "scenario": name, "case": index, "method": method}
                 rows.append(who | _row(case, inversion, oracle["mse_volume"]))
                 traces.append(inversion.trace.assign(**who)[_TRACE_COLUMNS])
@@ -126,12 +136,26 @@ def run_cases(
     return cases, pd.concat(filled, ignore_index=True)
 
 
-def _invert(case: _Case, noisy: bool, method: str, settings: InvertSettings, seed: int, threads: int) -> Inversion:
+def _networks(method: str, settings: InvertSettings, given: Mapping[str, Any], device: str) -> Networks:
+    """Networks that a method needs; each is loaded once, on first use."""
+    surrogate, direct = settings.surrogate_of(method), settings.direct_of(method)
+    return Networks(given.get(surrogate or ""), given.get(direct or ""), device)
+
+
+def _invert(
+    case: _Case,
+    noisy: bool,
+    method: str,
+    settings: InvertSettings,
+    networks: Networks,
+    seed: int,
+    threads: int,
+) -> Inversion:
     try:
         observation = ConcentrationObservation(case.target.observed, case.tissue, "target", noisy=noisy)
     except EmptyObservationError as error:
         return Inversion(None, np.nan, Trace().table(), 0, 0.0, "failed", str(error))
-    return fit(Problem.create(observation, settings, seed=seed, threads=threads), method, settings)
+    return fit(Problem.create(observation, settings, networks, seed=seed, threads=threads), method, settings)
 
 
 def _row(case: _Case, inversion: Inversion, oracle_mse: float) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class StudySettings(Settings):
         description="Tissue of the atlas that targets grow in and that the fit sees; either is averaged over voxels.",
     )
     methods: _Methods = Field(
-        ("gauss-newton",), description="Methods to run, entries of `invert.methods` that need no trained network."
+        ("gauss-newton",), description="Methods to run, entries of `invert.methods` that refine no other."
     )
     scenarios: dict[Annotated[str, Field(pattern=_SCENARIO_NAME)], ScenarioSettings] = Field(
         default_factory=_default_scenarios,

@@ -17,6 +17,7 @@ import yaml
 from pydantic import ValidationError
 
 from gliofit.errors import InputError
+from gliofit.simulate.settings import SimulateSettings
 from gliofit.train.card import write_card
 from gliofit.train.fit import train_model
 from gliofit.train.settings import TrainSettings
@@ -30,6 +31,9 @@ def _parser() -> argparse.ArgumentParser:
         "--shards", type=Path, nargs="+", required=True, help="folders with train-*.nii and validation-*.nii"
     )
     parser.add_argument("--tissue", type=Path, required=True, help="folder of the tissue they were simulated on")
+    parser.add_argument(
+        "--warped", type=Path, nargs="+", default=[], help="folders of the warped tissues, named by their numbers"
+    )
     parser.add_argument("--tissue-kind", choices=("labels", "probabilities"), default="probabilities")
     parser.add_argument("--out", type=Path, required=True, help="folder of the model")
     parser.add_argument("--seed", type=int, default=0)
@@ -43,7 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _settings(path: Path, model: str, overrides: dict[str, Any]) -> TrainSettings:
+def _settings(path: Path, model: str, overrides: dict[str, Any]) -> tuple[TrainSettings, SimulateSettings]:
+    """The stage's settings, and those of stage simulate, by which samples are grown where that is asked for."""
     try:
         content = yaml.safe_load(path.read_text()) or {}
     except (OSError, yaml.YAMLError) as error:
@@ -51,6 +56,7 @@ def _settings(path: Path, model: str, overrides: dict[str, Any]) -> TrainSetting
     section = content.get("train", content)
     try:
         settings = TrainSettings.model_validate(section)
+        simulate = SimulateSettings.model_validate(content.get("simulate", {}) if "train" in content else {})
         if model in settings.models:
             changed = settings.models[model].model_dump() | overrides
             models = {name: value.model_dump() for name, value in settings.models.items()} | {model: changed}
@@ -59,7 +65,7 @@ def _settings(path: Path, model: str, overrides: dict[str, Any]) -> TrainSetting
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise InputError(path, f"{key}: {first['msg']}", "see docs/train.md") from error
-    return settings
+    return settings, simulate
 
 
 def _shards(folders: Sequence[Path], split: str) -> list[Path]:
@@ -79,11 +85,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if (value := getattr(options, name)) is not None
     }
     try:
+        settings, simulate = _settings(options.config, options.model, overrides)
+        generated = options.model in settings.models and settings.models[options.model].data == "generated"
         train_model(
-            _shards(options.shards, "train"),
+            [] if generated else _shards(options.shards, "train"),
             _shards(options.shards, "validation"),
             options.tissue,
-            _settings(options.config, options.model, overrides),
+            settings,
             options.model,
             options.out,
             options.seed,
@@ -91,6 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             threads=options.threads,
             tissue_kind=options.tissue_kind,
             checkpoint=options.checkpoint,
+            warped={f"warped-{folder.name}": folder for folder in options.warped},
+            simulate=simulate,
         )
         if options.card:
             write_card(options.out)

@@ -15,7 +15,34 @@ from gliofit.errors import InputError
 from gliofit.settings import Settings
 from gliofit.train.settings import architecture_names
 
-__all__ = ["AbstractInverseNetwork", "AbstractSurrogateNetwork", "Architecture", "find_architecture"]
+__all__ = ["AbstractInverseNetwork", "AbstractSurrogateNetwork", "Architecture", "Frame", "find_architecture"]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a network is made for.
+
+    Parameters
+    ----------
+    channels
+        Channels in which the network sees tissue.
+    size
+        Voxels along each edge of the cube.
+    spacing_mm
+        Voxel size.
+    theta_mean, theta_std
+        Normalisation of theta.
+    """
+
+    channels: int
+    size: int
+    spacing_mm: float = 1.0
+    theta_mean: tuple[float, ...] = (0.0,) * 5
+    theta_std: tuple[float, ...] = (1.0,) * 5
+
+    def physical(self, theta: Tensor) -> Tensor:
+        """Normalised theta (batch, 5) in mm about the cube's centre (origin), mm (mu_D) and no unit (mu_rho)."""
+        return theta * theta.new_tensor(self.theta_std) + theta.new_tensor(self.theta_mean)
 
 
 class AbstractSurrogateNetwork(nn.Module, ABC):
@@ -28,22 +55,20 @@ class AbstractSurrogateNetwork(nn.Module, ABC):
     ----------
     settings
         Instance of the module's ``Settings``.
-    channels
-        Number of input channels.
-    size
-        Voxels along each edge of the cube.
+    frame
+        Cube, channels and normalisation.
     """
 
-    def __init__(self, settings: Settings, channels: int, size: int) -> None:
+    def __init__(self, settings: Settings, frame: Frame) -> None:
         super().__init__()
-        self.settings, self.channels, self.size = settings, channels, size
+        self.settings, self.frame = settings, frame
 
     @abstractmethod
-    def encode(self, tissue: Tensor) -> tuple[Tensor, ...]:
-        """Features of the tissue, of shape (batch, channels, size, size, size)."""
+    def encode(self, tissue: Tensor) -> Any:
+        """What :meth:`decode` needs of the tissue, of shape (batch, channels, size, size, size)."""
 
     @abstractmethod
-    def decode(self, features: tuple[Tensor, ...], theta: Tensor) -> Tensor:
+    def decode(self, features: Any, theta: Tensor) -> Tensor:
         """Logits of shape (batch, size, size, size) for theta (batch, 5).
 
         The features may have a batch of one, which then serves all thetas.
@@ -57,13 +82,13 @@ class AbstractSurrogateNetwork(nn.Module, ABC):
 class AbstractInverseNetwork(nn.Module, ABC):
     """Maps concentration and tissue to normalised theta; arguments as of a surrogate network."""
 
-    def __init__(self, settings: Settings, channels: int, size: int) -> None:
+    def __init__(self, settings: Settings, frame: Frame) -> None:
         super().__init__()
-        self.settings, self.channels, self.size = settings, channels, size
+        self.settings, self.frame = settings, frame
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
-        """Theta (batch, 5) for images (batch, channels, size, size, size), concentration first."""
+        """Theta (batch, 5) for images (batch, 1 + channels, size, size, size), concentration first."""
 
 
 @dataclass(frozen=True)
@@ -90,15 +115,14 @@ class Architecture:
                 f"network settings of `{self.name}`", f"{key}: {first['msg']}", "see the architecture's settings"
             ) from error
 
-    def build(self, values: dict[str, Any], tissue_channels: int, size: int, seed: int | None = None) -> nn.Module:
+    def build(self, values: dict[str, Any], frame: Frame, seed: int | None = None) -> nn.Module:
         """Make the network; with ``seed`` its initial weights do not depend on the global random state."""
         settings = self.parse(values)
-        channels = tissue_channels + (self.kind == "direct-inverse")
         with torch.random.fork_rng(devices=[]):
             if seed is not None:
                 torch.manual_seed(seed)
             try:
-                return self.network_class(settings, channels, size)
+                return self.network_class(settings, frame)
             except ValueError as error:
                 raise InputError(
                     f"network settings of `{self.name}`", str(error), "change the network or `crop.size`"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gliofit.io import atomic_path, read_json
+from gliofit.simulate.settings import ATLAS
 
 __all__ = ["model_card", "write_card"]
 
@@ -90,11 +91,12 @@ def model_card(info: Mapping[str, Any]) -> str:
         "",
         "## Training",
         "",
-        f"- Data: {training['samples']} tumours simulated by gliofit's own solver at "
-        f"{info['simulation_spacing_mm']:g} mm ({len(training['shards'])} shards, fingerprint "
-        f"`{training['data_fingerprint'][:16]}`); no patient data",
+        f"- Data: {training['samples']} tumours{'' if training['shards'] else ' per epoch'} simulated by gliofit's own "
+        f"solver at {info['simulation_spacing_mm']:g} mm (fingerprint `{training['data_fingerprint'][:16]}`), in "
+        f"{_brains(training['anatomies'])}; no patient data",
         f"- {training['epochs']:.1f} epochs ({training['steps']:,} steps of {settings['batch_size']} samples) in "
-        f"{training['minutes']:.0f} minutes on {training['device']}, {training['threads']} threads, "
+        f"{training['minutes']:.0f} minutes on {training['devices']} x {training['device']}, "
+        f"{training['threads']} threads, "
         f"{training['precision']}; stopped by {training['stopped_by']}",
         f"- Seed {training['seed']}, learning rate {settings['learning_rate']:g} ({settings['schedule']}), "
         f"mirrored axes: {', '.join(settings['flip_axes']) or 'none'}, moving average of weights: "
@@ -111,10 +113,20 @@ def model_card(info: Mapping[str, Any]) -> str:
         "",
         "## Limits",
         "",
-        "Trained on one atlas brain and on one growth model. Research use only; not a medical device.",
+        f"Trained on {_brains(training['anatomies'])} and on one growth model. Research use only; not a medical "
+        "device.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _brains(anatomies: Sequence[str]) -> str:
+    warped = len(anatomies) - (ATLAS in anatomies)
+    parts = [
+        *(["one atlas brain"] if ATLAS in anatomies else []),
+        *([f"{warped} warped copies of it"] if warped else []),
+    ]
+    return " and ".join(parts)
 
 
 def write_card(folder: str | Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -19,10 +21,21 @@ from torch import Tensor
 from gliofit.crop import Crop, CropSettings
 from gliofit.errors import InputError
 from gliofit.grid import Grid, Volume
+from gliofit.simulate.settings import ATLAS
 from gliofit.simulate.shard import SHARD_SCALE, read_shard
 from gliofit.tissue import Tissue
 
-__all__ = ["Batch", "Shard", "ShardDataset", "flip"]
+__all__ = [
+    "AbstractDataset",
+    "Batch",
+    "Shard",
+    "ShardDataset",
+    "anatomies_of_shards",
+    "cut_counts",
+    "digest_of_tissues",
+    "flip",
+    "to_batch",
+]
 
 _LOG = logging.getLogger(__name__)
 
@@ -33,7 +46,7 @@ _MAKE_AGAIN = "simulate the shard again"
 
 
 class Batch(NamedTuple):
-    """Samples on the CPU, float32: tissue (B, 2, n, n, n), concentration (B, n, n, n), theta (B, 5) in mm."""
+    """Samples on the CPU, float32: tissue (B, 3, n, n, n), concentration (B, n, n, n), theta (B, 5) in mm."""
 
     tissue: Tensor
     concentration: Tensor
@@ -74,6 +87,11 @@ class Shard:
         _check_samples(path.with_suffix(".parquet"), table)
         return cls(path, counts, grid, table)
 
+    @property
+    def anatomies(self) -> list[str]:
+        """Name of the tissue that each sample grew in; older shards do not say and are of the atlas."""
+        return list(self.table["anatomy"]) if "anatomy" in self.table else [ATLAS] * len(self.table)
+
     def sample(self, index: int) -> Volume:
         """Concentration of one sample in counts of 1/65535."""
         return Volume(self.counts[..., index], self.grid)
@@ -91,7 +109,96 @@ def _check_samples(path: Path, table: pd.DataFrame) -> None:
         raise InputError(path, f"has a value that is not finite in sample {row}", _MAKE_AGAIN)
 
 
-class ShardDataset:
+def anatomies_of_shards(paths: Sequence[str | Path]) -> list[str]:
+    """Names of the tissues that shards' samples grew in, each once; raises InputError for a broken shard."""
+    return list(dict.fromkeys(name for path in paths for name in Shard.open(path).anatomies))
+
+
+def cut_counts(crop: Crop, tissue: Tissue, sample: Volume) -> NDArray[np.uint16]:
+    """A cube as counts of 1/65535: tissue (``Crop.channels``) and concentration, shape (4, size, size, size).
+
+    Parameters
+    ----------
+    crop
+        The cube.
+    tissue
+        Tissue of the sample.
+    sample
+        Concentration in counts of 1/65535, on the tissue's grid.
+    """
+    counts = crop.volume(sample).data
+    return np.rint(np.concatenate([65535 * crop.channels(tissue), counts[None]])).astype(np.uint16)
+
+
+def to_batch(counts: NDArray[np.uint16], theta: NDArray[np.float64]) -> Batch:
+    """Cubes of ``cut_counts``, shape (B, 4, n, n, n), and their thetas, shape (B, 5), as networks get them."""
+    values = torch.from_numpy(counts.astype(np.float32) * np.float32(SHARD_SCALE))
+    return Batch(values[:, :3], values[:, 3], torch.from_numpy(theta.astype(np.float32)))
+
+
+def digest_of_tissues(tissues: Mapping[str, Tissue]) -> bytes:
+    """Digest of the names, grids, and white and grey matter of tissues."""
+    digest = sha256()
+    for name in sorted(tissues):
+        tissue = tissues[name]
+        digest.update(f"{name} {tissue.grid.shape}".encode())
+        for data in (tissue.grid.affine, tissue.wm, tissue.gm):
+            digest.update(np.ascontiguousarray(data).tobytes())
+    return digest.digest()
+
+
+class AbstractDataset(ABC):
+    """Samples that networks are trained on or measured with.
+
+    Attributes
+    ----------
+    theta
+        (n, 5) float64: origin relative to the cube's centre in mm (right, anterior, superior), mu_D in mm, mu_rho. Of
+        the samples themselves, or of others drawn alike where samples are known only once they are grown.
+    size
+        Voxels along each edge of the cubes.
+    crop_settings
+        The cube.
+    tissue
+        The first tissue that samples grow in.
+    shards
+        Where the samples come from, if from files.
+    """
+
+    theta: NDArray[np.float64]
+    size: int
+    crop_settings: CropSettings
+    tissue: Tissue
+    shards: Sequence[Shard]
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of samples in an epoch."""
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Digest of the samples and the cube: tells whether a checkpoint belongs to this data."""
+
+    @property
+    @abstractmethod
+    def anatomies(self) -> list[str]:
+        """Names of the brains that samples grow in."""
+
+    @abstractmethod
+    def of_epoch(self, epoch: int) -> AbstractDataset:
+        """The samples of an epoch."""
+
+    @abstractmethod
+    def batch(self, indices: Sequence[int] | NDArray[np.int64]) -> Batch:
+        """Samples of the given indices."""
+
+    @abstractmethod
+    def batches(self, order: NDArray[np.int64], size: int, threads: int = 1) -> Iterator[Batch]:
+        """Batches of ``size`` in the given order of samples, made ahead of need in threads."""
+
+
+class ShardDataset(AbstractDataset):
     """Samples of several shards, cut to cubes about their stored centres of mass.
 
     Cubes are kept in memory, as uint16, if they fit into ``cache_gib``; otherwise they are cut each time.
@@ -101,7 +208,8 @@ class ShardDataset:
     shards
         Images ``{shard}.nii`` with their tables beside them.
     tissue
-        Tissue the samples were simulated on.
+        Tissues the samples were simulated on, by the names in column ``anatomy`` of the tables; a single one is that
+        of ``atlas``, which is also meant where there is no such column.
     crop
         The cube.
     cache_gib
@@ -109,16 +217,16 @@ class ShardDataset:
     max_samples
         Use only this many samples, in the order of the shards.
 
-    Attributes
-    ----------
-    theta
-        (n, 5) float64: origin relative to the cube's centre in mm (right, anterior, superior), mu_D in mm, mu_rho.
+    Raises
+    ------
+    InputError
+        If a shard is broken, its tissue is not given or lies on another grid, or there are no samples.
     """
 
     def __init__(
         self,
         shards: Sequence[str | Path],
-        tissue: Tissue,
+        tissue: Tissue | Mapping[str, Tissue],
         crop: CropSettings,
         *,
         cache_gib: float = 8.0,
@@ -127,24 +235,27 @@ class ShardDataset:
         if not shards:
             raise InputError("training data", "there are no shards", "simulate at least one")
         self.shards = [Shard.open(path) for path in shards]
-        for shard in self.shards:
-            if not shard.grid.matches(tissue.grid):
-                raise InputError(shard.path, "lies on another grid than the tissue", "give the tissue it was made on")
-        self.tissue = tissue.canonical()
+        given = {ATLAS: tissue} if isinstance(tissue, Tissue) else tissue
+        used = _tissues_of(self.shards, given)
+        self.tissues = {name: each.canonical() for name, each in used.items()}
+        self.tissue = self.tissues.get(ATLAS) or next(iter(self.tissues.values()))
         self.crop_settings = crop
         self.size = crop.size
+        self._anatomies = [name for shard in self.shards for name in shard.anatomies]
         self._where = [(s, i) for s, shard in enumerate(self.shards) for i in range(len(shard.table))][:max_samples]
         if not self._where:
             raise InputError(self.shards[0].path, "holds no samples", "simulate at least one")
         rows = pd.concat([shard.table for shard in self.shards], ignore_index=True)[: len(self._where)]
-        self.crops = [Crop.around(tissue.grid, com, crop) for com in rows[list(_COM)].to_numpy(dtype=np.float64)]
+        coms = rows[list(_COM)].to_numpy(dtype=np.float64)
+        names = self._anatomies[: len(coms)]
+        self.crops = [Crop.around(used[name].grid, com, crop) for name, com in zip(names, coms, strict=True)]
         centres = np.array([cut.centre_mm for cut in self.crops])
         origins = rows[list(_ORIGIN)].to_numpy(dtype=np.float64) - centres
         self.theta = np.concatenate([origins, rows[["mu_d_mm", "mu_rho"]].to_numpy(dtype=np.float64)], axis=1)
         self._cache: NDArray[np.uint16] | None = None
-        if len(self) * 3 * self.size**3 * 2 <= cache_gib * 2**30:
+        if len(self) * 4 * self.size**3 * 2 <= cache_gib * 2**30:
             _LOG.info("cutting %d cubes of %d^3 voxels", len(self), self.size)
-            cache = np.empty((len(self), 3, *(self.size,) * 3), np.uint16)
+            cache = np.empty((len(self), 4, *(self.size,) * 3), np.uint16)
             for index in range(len(self)):
                 cache[index] = self._cut(index)
             self._cache = cache
@@ -154,19 +265,28 @@ class ShardDataset:
         return len(self._where)
 
     @property
-    def fingerprint(self) -> str:
-        """Digest of the samples' parameters and the cube: tells whether a checkpoint belongs to this data."""
+    def anatomies(self) -> list[str]:
+        """Names of the brains that samples grew in."""
+        return list(self.tissues)
+
+    def of_epoch(self, epoch: int) -> ShardDataset:
+        """The same samples in every epoch."""
+        return self
+
+    @cached_property
+    def fingerprint(self) -> str:  # type: ignore[override]
+        """Digest of the samples' parameters, their tissues and the cube."""
         digest = sha256(np.ascontiguousarray(self.theta).tobytes())
         digest.update(f"{self.crop_settings.size} {self.crop_settings.spacing_mm:g}".encode())
+        digest.update(" ".join(self._anatomies[: len(self)]).encode())
+        digest.update(digest_of_tissues(self.tissues))
         return digest.hexdigest()
 
     def _cut(self, index: int) -> NDArray[np.uint16]:
-        """White matter, grey matter and concentration of one cube, as counts of 1/65535."""
+        """One cube as ``cut_counts`` gives it."""
         shard, position = self._where[index]
-        crop = self.crops[index]
-        fractions = [crop.volume(self.tissue.map(name)).data for name in ("wm", "gm")]  # type: ignore[arg-type]
-        counts = crop.volume(self.shards[shard].sample(position)).data
-        return np.rint(np.stack([65535 * fractions[0], 65535 * fractions[1], counts])).astype(np.uint16)
+        tissue = self.tissues[self._anatomies[index]]
+        return cut_counts(self.crops[index], tissue, self.shards[shard].sample(position))
 
     def batch(self, indices: Sequence[int] | NDArray[np.int64]) -> Batch:
         """Samples of the given indices."""
@@ -174,9 +294,7 @@ class ShardDataset:
             counts = self._cache[np.asarray(indices)]
         else:
             counts = np.stack([self._cut(int(index)) for index in indices])
-        values = torch.from_numpy(counts.astype(np.float32) * np.float32(SHARD_SCALE))
-        theta = torch.from_numpy(self.theta[np.asarray(indices)].astype(np.float32))
-        return Batch(values[:, :2], values[:, 2], theta)
+        return to_batch(counts, self.theta[np.asarray(indices)])
 
     def batches(self, order: NDArray[np.int64], size: int, threads: int = 1) -> Iterator[Batch]:
         """Batches of ``size`` in the given order of samples; cut ahead in threads where nothing is cached."""
@@ -196,6 +314,23 @@ class ShardDataset:
             finally:
                 for job in pending:
                     job.cancel()
+
+
+def _tissues_of(shards: Sequence[Shard], given: Mapping[str, Tissue]) -> dict[str, Tissue]:
+    """Those of the given tissues that shards need."""
+    used: dict[str, Tissue] = {}
+    for shard in shards:
+        for name in dict.fromkeys(shard.anatomies):
+            if name not in given:
+                raise InputError(
+                    shard.path,
+                    f"has samples that grew in the anatomy {name}, whose tissue is not given",
+                    f"give it beside {', '.join(given) or 'none'}",
+                )
+            if not shard.grid.matches(given[name].grid):
+                raise InputError(shard.path, "lies on another grid than the tissue", "give the tissue it was made on")
+            used[name] = given[name]
+    return used
 
 
 def flip(batch: Batch, chosen: Tensor) -> Batch:

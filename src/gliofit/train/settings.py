@@ -44,11 +44,13 @@ class ModelSettings(Settings):
     batch_size: int = Field(8, ge=1, description="Samples per optimisation step.")
     learning_rate: float = Field(1e-4, gt=0, description="Adam's learning rate, the highest one of the schedule.")
     weight_decay: float = Field(0.0, ge=0, description="Decoupled weight decay (AdamW); 0 is plain Adam.")
-    schedule: Literal["constant", "cosine"] = Field(
+    schedule: Literal["constant", "cosine", "plateau"] = Field(
         "constant",
         description="`cosine`: linear warm-up, then cosine decay to a hundredth over the epochs or the time budget, "
-        "whichever is used up faster.",
+        "whichever is used up faster. `plateau`: half of it after every `plateau_patience` epochs without a better "
+        "validation loss.",
     )
+    plateau_patience: int = Field(5, ge=1, description="Epochs that schedule `plateau` waits.")
     warmup_fraction: float = Field(0.02, ge=0, lt=1, description="Part of a cosine schedule spent on warm-up.")
     epochs: int = Field(
         100, ge=0, description="Passes over the training set, at most. 0 with `init`: pass that model on untrained."
@@ -69,10 +71,26 @@ class ModelSettings(Settings):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="Arithmetic of training; `auto`: bfloat16 (else float16) on CUDA, float32 on the CPU."
     )
+    devices: int = Field(
+        1, ge=1, description="GPUs to train on (CPU processes where there is none); they share each batch."
+    )
+    stored: Literal["float32", "float16", "bfloat16"] = Field(
+        "float32", description="Floating type in which weights are written; validation numbers are those of what is."
+    )
     init: Path | None = Field(
         None, description="Folder of a trained model to start from; the result is never worse on validation."
     )
     max_samples: int | None = Field(None, ge=1, description="Use only the first samples of the training shards.")
+    data: Literal["shards", "generated"] = Field(
+        "shards",
+        description="`shards`: the simulated training shards, again in every epoch. `generated`: fresh tumours in "
+        "every epoch, grown while the network trains; validation is on shards either way.",
+    )
+    anatomies: Literal["all", "atlas"] = Field(
+        "all",
+        description="`atlas`: train on tumours in the atlas only, also where there are warped ones (`simulate.warps`).",
+    )
+    samples_per_epoch: int = Field(2048, ge=1, description="Tumours in an epoch of generated data.")
 
     @field_validator("architecture")
     @classmethod
@@ -85,11 +103,13 @@ class ModelSettings(Settings):
     def _trains(self) -> ModelSettings:
         if self.epochs == 0 and self.init is None:
             raise ValueError("epochs: 0 needs `init`, a trained model to pass on")
+        if self.batch_size % self.devices:
+            raise ValueError(f"batch_size: {self.devices} devices cannot share {self.batch_size} samples evenly")
         return self
 
 
 def _default_models() -> dict[str, ModelSettings]:
-    return {name: ModelSettings(architecture=name) for name in ("convnext-unet", "direct-inverse")}
+    return {name: ModelSettings(architecture=name) for name in ("guided-unet", "direct-inverse")}
 
 
 class TrainSettings(Settings):

@@ -15,21 +15,23 @@ from torch import Tensor, nn
 from gliofit.crop import CropSettings
 from gliofit.errors import InputError
 from gliofit.io import atomic_path, read_json, write_json
-from gliofit.tissue import TISSUE_THRESHOLD
-from gliofit.train.architecture import AbstractSurrogateNetwork, Architecture, find_architecture
+from gliofit.train.architecture import AbstractSurrogateNetwork, Architecture, Frame, find_architecture
+from gliofit.train.expectation import Expectation
 from gliofit.train.normalisation import Normalisation
 
 __all__ = ["DirectInverse", "Surrogate", "load_direct_inverse", "load_model", "load_surrogate", "save_model"]
 
 #: Version of the layout of ``model.json``.
-_FORMAT = 1
+_FORMAT = 2
 
 TissueInput = Literal["maps", "label"]
 
 
-def tissue_mask(tissue: Tensor) -> Tensor:
-    """Where cells live, (B, n, n, n) float: white plus grey matter at least the solver's threshold."""
-    return (tissue.sum(dim=1) >= TISSUE_THRESHOLD).to(tissue.dtype)
+def frame_of(crop: CropSettings, tissue_input: TissueInput, normalisation: Normalisation) -> Frame:
+    """What a network of such a model is made for."""
+    channels = {"maps": 3, "label": 1}[tissue_input]
+    mean, std = (tuple(float(v) for v in values) for values in (normalisation.mean, normalisation.std))
+    return Frame(channels, crop.size, crop.spacing_mm, mean, std)
 
 
 class _Model(nn.Module):
@@ -51,18 +53,13 @@ class _Model(nn.Module):
             self.register_buffer(f"theta_{name}", values, persistent=False)
 
     def _channels(self, tissue: Tensor) -> Tensor:
-        if tissue.ndim != 5 or tissue.shape[1:] != (2, *(self.crop.size,) * 3):
+        if tissue.ndim != 5 or tissue.shape[1:] != (3, *(self.crop.size,) * 3):
             raise ValueError(
-                f"tissue of shape {tuple(tissue.shape)}, not (batch, 2, n, n, n) with n = {self.crop.size}"
+                f"tissue of shape {tuple(tissue.shape)}, not (batch, 3, n, n, n) with n = {self.crop.size}"
             )
         if self.tissue_input == "label":
-            return 3 * tissue[:, :1] + 2 * tissue[:, 1:]
+            return 3 * tissue[:, :1] + 2 * tissue[:, 1:2]
         return tissue
-
-    @staticmethod
-    def tissue_channels(tissue_input: TissueInput) -> int:
-        """Channels in which a network sees tissue."""
-        return 2 if tissue_input == "maps" else 1
 
 
 AnyModel = TypeVar("AnyModel", bound=_Model)
@@ -87,12 +84,14 @@ class Surrogate(_Model):
     """
 
     def forward(self, tissue: Tensor, theta: Tensor) -> Tensor:
-        """Concentration in [0, 1], (B, n, n, n), zero outside white and grey matter; differentiable in theta.
+        """Concentration in [0, 1], (B, n, n, n), differentiable in theta.
+
+        It is zero where no voxel of the case is labelled white or grey matter.
 
         Parameters
         ----------
         tissue
-            (B or 1, 2, n, n, n): block means of white and grey matter on the cube.
+            (B or 1, 3, n, n, n): the cube's tissue, as ``Crop.channels`` gives it.
         theta
             (B, 5) in physical units.
         """
@@ -102,12 +101,12 @@ class Surrogate(_Model):
         """Function of theta alone for one tissue; what depends on the tissue only is computed once."""
         network = cast(AbstractSurrogateNetwork, self.network)
         features = network.encode(channels_last(self._channels(tissue)))
-        mask = tissue_mask(tissue)
+        visible = tissue[:, 2]
 
         def concentration(theta: Tensor) -> Tensor:
             logits = network.decode(features, (theta - self.theta_mean) / self.theta_std)
             # Mixed precision ends here; double precision stays.
-            return torch.sigmoid(logits.to(torch.promote_types(logits.dtype, torch.float32))) * mask
+            return torch.sigmoid(logits.to(torch.promote_types(logits.dtype, torch.float32))) * visible
 
         return concentration
 
@@ -123,14 +122,14 @@ class DirectInverse(_Model):
         concentration
             (B, n, n, n): block means of the concentration on the cube about its centre of mass.
         tissue
-            (B or 1, 2, n, n, n): block means of white and grey matter on the same cube.
+            (B or 1, 3, n, n, n): the same cube's tissue, as ``Crop.channels`` gives it.
         """
         return self.theta_mean + self.normalised(concentration, tissue) * self.theta_std
 
     def normalised(self, concentration: Tensor, tissue: Tensor) -> Tensor:
         """Theta as the network gives it, (B, 5)."""
         channels = self._channels(tissue).expand(concentration.shape[0], -1, -1, -1, -1)
-        image = (concentration * tissue_mask(tissue))[:, None]
+        image = (concentration * (tissue[:, 2] > 0))[:, None]
         return self.network(channels_last(torch.cat([image, channels], dim=1))).float()
 
 
@@ -148,7 +147,12 @@ def to_device(model: AnyModel, device: str | torch.device) -> AnyModel:
     return model
 
 
-def save_model(folder: str | Path, model: Surrogate | DirectInverse, description: dict[str, Any]) -> None:
+def save_model(
+    folder: str | Path,
+    model: Surrogate | DirectInverse,
+    description: dict[str, Any],
+    stored: torch.dtype = torch.float32,
+) -> None:
     """Write ``weights.safetensors`` and ``model.json``.
 
     Parameters
@@ -159,9 +163,14 @@ def save_model(folder: str | Path, model: Surrogate | DirectInverse, description
         What to write.
     description
         Further content of ``model.json``: at least ``architecture`` and ``network``.
+    stored
+        Floating type of the file; weights are loaded as float32 whatever it is.
     """
     folder = Path(folder)
-    weights = {name: value.detach().cpu().contiguous() for name, value in model.network.state_dict().items()}
+    weights = {
+        name: value.detach().to("cpu", stored if value.is_floating_point() else value.dtype).contiguous()
+        for name, value in model.network.state_dict().items()
+    }
     low = {name: getattr(model, f"theta_{name}").tolist() for name in ("mean", "std", "low", "high")}
     with atomic_path(folder / "weights.safetensors") as temporary:
         save_file(weights, temporary)
@@ -178,13 +187,23 @@ def save_model(folder: str | Path, model: Surrogate | DirectInverse, description
     )
 
 
-def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Surrogate | DirectInverse:
-    """Load a folder written by :func:`save_model`, ready for use; raises InputError."""
+def load_model(
+    folder: str | Path, device: str | torch.device = "cpu", expected: Expectation | None = None
+) -> Surrogate | DirectInverse:
+    """Load a folder written by :func:`save_model`, ready for use.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no complete model of this version, or another one than is ``expected``.
+    """
     folder = Path(folder)
     path = folder / "model.json"
     info = read_json(path)
     if info.get("format") != _FORMAT:
-        raise InputError(path, f"has format {info.get('format')}, not {_FORMAT}", "train the model again")
+        raise InputError(path, f"has format {info.get('format')}, not {_FORMAT}", "train it again with this version")
+    if expected is not None:
+        expected.check(folder, info)
     try:
         crop = CropSettings.model_validate(info["crop"])
         tissue_input: TissueInput = info["tissue_input"]
@@ -194,7 +213,8 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Surrog
         raise InputError(path, f"is incomplete ({error})", "train the model again") from error
     if kind != architecture.kind:
         raise InputError(path, f"says {kind}, but `{architecture.name}` is a {architecture.kind}", "train it again")
-    network = architecture.build(values, _Model.tissue_channels(tissue_input), crop.size)
+    normalisation = Normalisation.from_dict(info.get("theta", {}), str(path))
+    network = architecture.build(values, frame_of(crop, tissue_input, normalisation))
     weights = folder / "weights.safetensors"
     if not weights.is_file():
         raise InputError(weights, "file not found", "copy the whole folder of the model")
@@ -203,7 +223,6 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Surrog
     except (SafetensorError, RuntimeError, OSError) as error:
         detail = str(error).splitlines()[0]
         raise InputError(weights, f"does not fit model.json ({detail})", "copy the whole folder again") from error
-    normalisation = Normalisation.from_dict(info.get("theta", {}), str(path))
     model_class = Surrogate if kind == "surrogate" else DirectInverse
     model = model_class(network, normalisation, crop, tissue_input)
     model.info = info

@@ -10,10 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gliofit.train.dataset import Batch, ShardDataset
-from gliofit.train.surrogate import DirectInverse, Surrogate, tissue_mask
+from gliofit.train.dataset import AbstractDataset, Batch
+from gliofit.train.surrogate import DirectInverse, Surrogate
 
 __all__ = ["AbstractTask", "InverseTask", "SurrogateTask"]
+
+AnyModel = Surrogate | DirectInverse
 
 _BATCH = 16
 
@@ -28,15 +30,17 @@ class AbstractTask(ABC):
     unit: ClassVar[str]
 
     @abstractmethod
-    def loss(self, model: Surrogate | DirectInverse, batch: Batch) -> Tensor:
+    def loss(self, model: AnyModel, batch: Batch) -> Tensor:
         """Loss to minimise, a scalar; the mean over the batch."""
 
     @abstractmethod
-    def validate(self, model: Surrogate | DirectInverse, data: ShardDataset, device: torch.device) -> dict[str, float]:
+    def validate(
+        self, model: Surrogate | DirectInverse, data: AbstractDataset, device: torch.device
+    ) -> dict[str, float]:
         """Numbers on a data set; ``loss`` is the one models are chosen by."""
 
     @abstractmethod
-    def baseline(self, training: ShardDataset, validation: ShardDataset) -> dict[str, float]:
+    def baseline(self, training: AbstractDataset, validation: AbstractDataset) -> dict[str, float]:
         """The same numbers for predicting the training mean."""
 
 
@@ -49,12 +53,13 @@ class SurrogateTask(AbstractTask):
 
     unit = "MSE of the concentration in the cube"
 
-    def loss(self, model: Surrogate | DirectInverse, batch: Batch) -> Tensor:
+    def loss(self, model: AnyModel, batch: Batch) -> Tensor:
         """MSE of the concentration."""
-        target = batch.concentration * tissue_mask(batch.tissue)
-        return torch.nn.functional.mse_loss(model(batch.tissue, batch.theta), target)
+        return torch.nn.functional.mse_loss(model(batch.tissue, batch.theta), batch.concentration)
 
-    def validate(self, model: Surrogate | DirectInverse, data: ShardDataset, device: torch.device) -> dict[str, float]:
+    def validate(
+        self, model: Surrogate | DirectInverse, data: AbstractDataset, device: torch.device
+    ) -> dict[str, float]:
         """MSE, MAE, their share of the variance left unexplained, and Dice of the outline at 0.33."""
         assert isinstance(model, Surrogate)
 
@@ -63,23 +68,23 @@ class SurrogateTask(AbstractTask):
 
         return self._measure(predictions, data, device)
 
-    def baseline(self, training: ShardDataset, validation: ShardDataset) -> dict[str, float]:
+    def baseline(self, training: AbstractDataset, validation: AbstractDataset) -> dict[str, float]:
         """Predict the mean concentration of the training set, voxel by voxel of the cube."""
         total = torch.zeros((training.size,) * 3, dtype=torch.float64)
         # A thousand samples settle a mean that serves as a scale only.
         chosen = np.linspace(0, len(training) - 1, min(len(training), 1000)).astype(np.int64)
         for batch in training.batches(chosen, _BATCH):
-            total += (batch.concentration * tissue_mask(batch.tissue)).sum(dim=0, dtype=torch.float64)
+            total += batch.concentration.sum(dim=0, dtype=torch.float64)
         mean = (total / len(chosen)).float()
-        return self._measure(lambda batch: mean * tissue_mask(batch.tissue), validation, torch.device("cpu"))
+        return self._measure(lambda batch: mean * batch.tissue[:, 2], validation, torch.device("cpu"))
 
     @staticmethod
-    def _measure(predict: Callable[[Batch], Tensor], data: ShardDataset, device: torch.device) -> dict[str, float]:
+    def _measure(predict: Callable[[Batch], Tensor], data: AbstractDataset, device: torch.device) -> dict[str, float]:
         squared = absolute = dice = 0.0
         for batch in data.batches(np.arange(len(data)), _BATCH):
             batch = _to(batch, device)
             prediction = predict(batch)
-            target = batch.concentration * tissue_mask(batch.tissue)
+            target = batch.concentration
             error = prediction - target
             squared += float(error.square().mean(dim=(1, 2, 3)).sum(dtype=torch.float64))
             absolute += float(error.abs().mean(dim=(1, 2, 3)).sum(dtype=torch.float64))
@@ -96,13 +101,15 @@ class InverseTask(AbstractTask):
 
     unit = "MSE of the normalised parameters"
 
-    def loss(self, model: Surrogate | DirectInverse, batch: Batch) -> Tensor:
+    def loss(self, model: AnyModel, batch: Batch) -> Tensor:
         """MSE of normalised theta."""
         assert isinstance(model, DirectInverse)
         target = (batch.theta - model.theta_mean) / model.theta_std
         return torch.nn.functional.mse_loss(model.normalised(batch.concentration, batch.tissue), target)
 
-    def validate(self, model: Surrogate | DirectInverse, data: ShardDataset, device: torch.device) -> dict[str, float]:
+    def validate(
+        self, model: Surrogate | DirectInverse, data: AbstractDataset, device: torch.device
+    ) -> dict[str, float]:
         """MSE of normalised theta, mean absolute errors and the distance of the origins."""
         assert isinstance(model, DirectInverse)
         parts = []
@@ -111,13 +118,13 @@ class InverseTask(AbstractTask):
             parts.append(model(batch.concentration, batch.tissue).double().cpu().numpy())
         return self._measure(np.concatenate(parts), data, model.theta_std.double().cpu().numpy())
 
-    def baseline(self, training: ShardDataset, validation: ShardDataset) -> dict[str, float]:
+    def baseline(self, training: AbstractDataset, validation: AbstractDataset) -> dict[str, float]:
         """Predict the training set's mean theta, for every tumour."""
         mean, std = training.theta.mean(axis=0), training.theta.std(axis=0)
         return self._measure(np.broadcast_to(mean, validation.theta.shape), validation, np.where(std > 1e-9, std, 1.0))
 
     @staticmethod
-    def _measure(theta: np.ndarray, data: ShardDataset, std: np.ndarray) -> dict[str, float]:
+    def _measure(theta: np.ndarray, data: AbstractDataset, std: np.ndarray) -> dict[str, float]:
         error = theta - data.theta
         absolute = np.abs(error).mean(axis=0)
         names = ("mae_dx_mm", "mae_dy_mm", "mae_dz_mm", "mae_mu_d_mm", "mae_mu_rho")

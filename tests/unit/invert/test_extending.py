@@ -31,7 +31,7 @@ from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
 
 settings = InvertSettings.model_validate({"methods": {"simplex": {"inverter": "nelder-mead", "evaluations": 800}}})
-assert settings.surrogate_of("simplex") == "convnext-unet"
+assert settings.surrogate_of("simplex") == "guided-unet"
 cube = cube_brain()
 observation = ConcentrationObservation(blob_volume(cube, TRUTH), cube)
 problem = Problem.create(observation, settings, Networks(FakeSurrogate()))
@@ -52,7 +52,7 @@ def test_the_method_works_from_its_file_alone(tmp_path):
 def test_the_surrogate_predicts_and_has_gradients(tmp_path):
     module: dict = {"__name__": "plain"}
     exec(compile(example("plain convolutional"), "plain.py", "exec"), module)
-    network = module["Network"](module["Settings"](), 2, 8)
+    network = module["Network"](module["Settings"](), module["Frame"](2, 8))
     theta = torch.zeros(3, 5, requires_grad=True)
     out = network(torch.rand(1, 2, 8, 8, 8), theta)
     assert out.shape == (3, 8, 8, 8)

@@ -48,7 +48,7 @@ def test_direct_answers_what_the_network_says(make_problem):
     assert np.isnan(inversion.loss)
     seen = problem.networks.direct.seen
     assert seen.concentration.shape == (1, 16, 16, 16)
-    assert seen.tissue.shape == (1, 2, 16, 16, 16)
+    assert seen.tissue.shape == (1, 3, 16, 16, 16)
 
 
 def test_direct_is_brought_into_the_bounds_and_says_so(make_problem):

@@ -69,7 +69,7 @@ def test_defaults():
     assert settings.observation_of("cmaes-solver", "patients") == "segmentation"
     changed = InvertSettings(patient_observation="segmentation")
     assert changed.observation_of("hybrid", "patients") == "segmentation"
-    assert settings.surrogate_of("hybrid") == "convnext-unet"
+    assert settings.surrogate_of("hybrid") == "guided-unet"
     assert settings.surrogate_of("direct") is None
     assert settings.direct_of("hybrid") == settings.direct_of("direct") == "direct-inverse"
     assert settings.direct_of("cmaes-surrogate") is None

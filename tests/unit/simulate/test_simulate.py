@@ -15,7 +15,7 @@ from gliofit.simulate.case import extract_case
 from gliofit.simulate.grow import grow_sample, theta_of
 from gliofit.simulate.pilot import pilot_table, write_pilot_report
 from gliofit.simulate.sampler import draw_parameters
-from gliofit.simulate.settings import PRESETS, SimulateSettings
+from gliofit.simulate.settings import PRESETS, SimulateSettings, WarpSettings
 from gliofit.simulate.shard import SHARD_SCALE, ShardWriter, read_sample, read_shard, simulate_shard
 from gliofit.solver.registry import make_solver
 from gliofit.tissue import Tissue
@@ -134,6 +134,25 @@ def test_writer_refuses_another_shape(tmp_path, brain):
     with pytest.raises(ValueError, match="sample of shape"):
         writer.append(np.zeros((2, 2, 2)))
     writer.close()
+
+
+def test_further_shards_take_turns_over_the_warped_atlases():
+    many = SETTINGS.model_copy(update={"train_shards": 2, "warps": WarpSettings(count=2, train_shards=3)})
+    assert many.anatomies == ["atlas", "warped-00000", "warped-00001"]
+    turns = ["atlas", "atlas", "warped-00000", "warped-00001", "warped-00000"]
+    assert [many.anatomy_of(shard) for shard in many.shard_names("train")] == turns
+    for split in ("validation", "test"):
+        assert {many.anatomy_of(shard) for shard in many.shard_names(split)} == {"atlas"}
+    assert {SETTINGS.anatomy_of(shard) for shard in SETTINGS.shard_names("train")} == {"atlas"}
+    with pytest.raises(ValueError, match=r"set warps\.count"):
+        SimulateSettings(warps={"train_shards": 1})
+
+
+def test_tables_say_what_the_tumours_grew_in(shards, brain, tmp_path):
+    assert set(shards[1]["anatomy"]) == {"atlas"}
+    table = simulate_shard(brain, "train-00000", SETTINGS, 7, tmp_path, anatomy="warped-00000")
+    assert set(table["anatomy"]) == set(read_table(tmp_path / "train-00000.parquet")["anatomy"]) == {"warped-00000"}
+    assert (tmp_path / "train-00000.nii").read_bytes() == (shards[0] / "train-00000.nii").read_bytes()
 
 
 def test_names_and_locations():

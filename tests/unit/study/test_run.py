@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gliofit.errors import InputError
 from gliofit.forward.settings import ForwardSettings
 from gliofit.invert.base import InversionError
 from gliofit.invert.methods.gauss_newton import GaussNewton
@@ -12,6 +13,7 @@ from gliofit.io import read_table, write_table
 from gliofit.study import run as study_run
 from gliofit.study.run import PARAMETERS, run_cases
 from gliofit.study.settings import StudySettings
+from unit.invert.fakes import TRUTH, FakeDirect, FakeSurrogate
 
 SETTINGS = StudySettings(
     spacing_mm=4.0,
@@ -117,3 +119,25 @@ def test_intervals_are_checked_where_a_method_gives_them(atlas, monkeypatch):
     settings = StudySettings(spacing_mm=4.0, scenarios={"accurate": {}})
     cases, _ = run_cases(atlas, "paper", [0], settings, INVERT, FORWARD, 1)
     assert cases.loc[0, [f"inside_{name}" for name in PARAMETERS]].tolist() == [True, True, False, True, True]
+
+
+def test_methods_get_their_networks(atlas):
+    """The surrogate is made up, so only that it was used can be asserted, and that the direct estimate is scored."""
+    settings = StudySettings(
+        spacing_mm=4.0, methods=["gradient-surrogate", "direct"], scenarios={"accurate": {"methods": None}}
+    )
+    invert = InvertSettings(
+        methods={
+            "gradient-surrogate": {"inverter": "gradient-surrogate", "outer_steps": 1, "inner_steps": 3},
+            "direct": {"inverter": "direct"},
+        }
+    )
+    networks = {"guided-unet": FakeSurrogate(), "direct-inverse": FakeDirect(TRUTH, (0, 0, 0))}
+    cases, traces = run_cases(atlas, "paper", [0], settings, invert, FORWARD, 1, networks=networks)
+    assert list(cases["method"]) == ["gradient-surrogate", "direct"]
+    assert set(cases["status"]) <= {"ok", "not-converged"}
+    assert cases["estimate_mu_d_mm"].iloc[1] == pytest.approx(TRUTH.mu_d_mm)
+    assert (traces["method"] == "gradient-surrogate").all()
+    assert len(traces) > 1
+    with pytest.raises(InputError, match="surrogate: none was given"):
+        run_cases(atlas, "paper", [0], settings, invert, FORWARD, 1)

@@ -39,8 +39,8 @@ def test_scenarios_have_methods_of_their_own():
             ["study.scenarios.reference.integrator", "name: reference"],
         ),
         ({"cases": 1, "methods": ["newton"]}, ["newton", "invert.methods", "gauss-newton"]),
-        ({"cases": 1, "methods": ["hybrid"]}, ["hybrid", "trained network"]),
-        ({"cases": 1, "scenarios": {"a": {"methods": ["direct"]}}}, ["direct", "trained network"]),
+        ({"cases": 1, "methods": ["hybrid"], "spacing_mm": 3.0}, ["hybrid", "voxels of 4 mm"]),
+        ({"cases": 1, "scenarios": {"a": {"methods": ["direct"]}}, "spacing_mm": 3.0}, ["direct", "voxels of 4 mm"]),
     ],
 )
 def test_wrong_values_are_named(study: dict[str, Any], parts: list[str]) -> None:

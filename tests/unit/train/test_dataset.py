@@ -10,7 +10,8 @@ from numpy.testing import assert_allclose
 
 from gliofit.crop import CropSettings
 from gliofit.errors import InputError
-from gliofit.train.dataset import Batch, ShardDataset, flip
+from gliofit.tissue import Tissue
+from gliofit.train.dataset import Batch, ShardDataset, anatomies_of_shards, flip
 
 from .conftest import blob, make_tissue, write_shard
 
@@ -27,7 +28,7 @@ def test_samples_are_cubes_about_the_stored_centre(train_paths, tissue):
     data = ShardDataset(train_paths, tissue, fine)
     assert len(data) == 11
     batch = data.batch([0, 10])
-    assert batch.tissue.shape == (2, 2, 16, 16, 16)
+    assert batch.tissue.shape == (2, 3, 16, 16, 16)
     assert batch.concentration.shape == (2, 16, 16, 16)
     rows = pd.read_parquet(train_paths[1].with_suffix(".parquet"))
     row = rows.iloc[4]
@@ -153,3 +154,51 @@ def test_broken_tables_are_named(copied, tissue, crop, change, problem):
 def test_other_tissue_is_refused(train_paths, tissue, crop):
     with pytest.raises(InputError, match="another grid"):
         ShardDataset(train_paths, tissue.coarsen(2), crop)
+
+
+@pytest.fixture
+def mixed(tmp_path, tissue):
+    """Shards of the atlas, which does not say so, and of a brain without white matter; and both tissues."""
+    grey = Tissue(np.zeros_like(tissue.wm), tissue.wm + tissue.gm, tissue.csf, tissue.grid)
+    paths = [write_shard(tmp_path, "train-00000", tissue, 3, 0), write_shard(tmp_path, "train-00001", grey, 2, 0)]
+    table = pd.read_parquet(paths[1].with_suffix(".parquet"))
+    table.assign(anatomy="warped-00000").to_parquet(paths[1].with_suffix(".parquet"))
+    return paths, {"atlas": tissue, "warped-00000": grey}
+
+
+@pytest.mark.parametrize("cache_gib", [0, 8])
+def test_samples_come_with_their_own_tissue(mixed, crop, cache_gib):
+    paths, tissues = mixed
+    assert anatomies_of_shards(paths) == ["atlas", "warped-00000"]
+    data = ShardDataset(paths, tissues, crop, cache_gib=cache_gib)
+    batch = data.batch([1, 3, 0, 4])
+    white = batch.tissue[:, 0].amax(dim=(1, 2, 3))
+    assert (white[[0, 2]] > 0.5).all()
+    assert (white[[1, 3]] == 0).all()
+    # The same draws in both: the tissue is all that differs.
+    assert_allclose(batch.tissue[2].sum(dim=0), batch.tissue[1].sum(dim=0), atol=1e-4)
+    assert torch.equal(batch.concentration[2], batch.concentration[1])
+    assert torch.equal(batch.theta[2], batch.theta[1])
+    assert data.tissue.grid.isotropic_spacing_mm == 4.0
+    assert data.of_epoch(3) is data
+
+
+def test_one_tissue_is_the_atlas(mixed, crop):
+    paths, tissues = mixed
+    alone = ShardDataset(paths[:1], tissues["atlas"], crop)
+    assert alone.fingerprint == ShardDataset(paths[:1], tissues, crop).fingerprint
+    for given in (tissues["atlas"], {"atlas": tissues["atlas"]}):
+        with pytest.raises(InputError, match=r"train-00001\.nii.*warped-00000"):
+            ShardDataset(paths, given, crop)
+
+
+def test_fingerprint_tells_anatomies_apart(mixed, crop):
+    paths, tissues = mixed
+    one = ShardDataset(paths, tissues, crop).fingerprint
+    assert ShardDataset(paths, tissues, crop).fingerprint == one
+    swapped = {"atlas": tissues["atlas"], "warped-00000": tissues["atlas"]}
+    assert ShardDataset(paths, swapped, crop).fingerprint != one
+    table = pd.read_parquet(paths[1].with_suffix(".parquet"))
+    table.assign(anatomy="warped-00001").to_parquet(paths[1].with_suffix(".parquet"))
+    renamed = {"atlas": tissues["atlas"], "warped-00001": tissues["warped-00000"]}
+    assert ShardDataset(paths, renamed, crop).fingerprint != one

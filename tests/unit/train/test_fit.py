@@ -9,12 +9,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from gliofit.crop import CropSettings
 from gliofit.errors import InputError
 from gliofit.train import fit
 from gliofit.train.__main__ import main
+from gliofit.train.architecture import find_architecture
+from gliofit.train.expectation import Expectation
 from gliofit.train.fit import train_direct_inverse, train_surrogate
 from gliofit.train.schedule import learning_rate_factor
-from gliofit.train.surrogate import load_direct_inverse, load_surrogate
+from gliofit.train.surrogate import load_direct_inverse, load_model, load_surrogate
+from gliofit.train.training import Training
 
 
 def weights(folder):
@@ -87,18 +91,18 @@ def test_resumed_equals_uninterrupted(train, make_settings, tmp_path, monkeypatc
     class Interrupted(Exception):
         pass
 
-    step, steps = fit._Training._step, 0
+    step, steps = Training._step, 0
 
-    def interrupted(self, batch):
+    def interrupted(self, batch, weight):
         nonlocal steps
         if steps == after:
             raise Interrupted
         steps += 1
-        return step(self, batch)
+        return step(self, batch, weight)
 
     checkpoint = tmp_path / "checkpoint.pt"
     with monkeypatch.context() as patch:
-        patch.setattr(fit._Training, "_step", interrupted)
+        patch.setattr(Training, "_step", interrupted)
         with pytest.raises(Interrupted):
             train(settings, tmp_path / "parts", checkpoint=checkpoint)
     assert checkpoint.is_file()
@@ -158,8 +162,72 @@ def test_init_keeps_the_normalisation_and_widens_the_range(train, make_settings,
 
 def test_init_of_other_network_is_refused(train, make_settings, tmp_path):
     start = train(make_settings(), tmp_path / "start")
-    with pytest.raises(InputError, match="has network"):
+    with pytest.raises(InputError, match=r"has network.widths \[4, 8\], not \[4, 6\]"):
         train(make_settings(init=start, network={"widths": (4, 6)}), tmp_path / "out")
+    with pytest.raises(InputError, match="has tissue_input maps, not label"):
+        train(make_settings(init=start, tissue_input="label"), tmp_path / "out")
+    path = start / "model.json"
+    path.write_text(path.read_text().replace('"format": 2', '"format": 1'))
+    with pytest.raises(InputError, match="has format 1, not 2"):
+        train(make_settings(init=start), tmp_path / "out")
+
+
+def test_other_cube_and_architecture_are_told_together(train, make_settings, tmp_path):
+    out = train(make_settings(), tmp_path / "model")
+    network = find_architecture("unet").parse({}).model_dump(mode="json")
+    expected = Expectation("unet", network, CropSettings(size=64, spacing_mm=2.0), "maps")
+    with pytest.raises(InputError) as error:
+        load_model(out, expected=expected)
+    for part in ("architecture convnext-unet, not unet", "crop.size 8, not 64", "crop.spacing_mm 8.0, not 2.0"):
+        assert part in str(error.value)
+
+
+def test_two_processes_train_the_same_network_as_one(train, make_settings, tmp_path):
+    """Eleven samples in batches of four: the last batch is shared two to one."""
+    one = train(make_settings(learning_rate=1e-3), tmp_path / "one")
+    two = train(make_settings(learning_rate=1e-3, devices=2), tmp_path / "two")
+    assert info(two)["training"]["devices"] == 2
+    a, b = weights(one), weights(two)
+    start = train(make_settings(learning_rate=1e-12), tmp_path / "start")
+    moved = max(float((a[name] - value).abs().max()) for name, value in weights(start).items())
+    apart = max(float((a[name] - b[name]).abs().max()) for name in a)
+    assert moved > 1e-3
+    assert apart < 0.02 * moved
+    history = pd.read_parquet(tmp_path / "two" / "history.parquet")
+    np.testing.assert_allclose(
+        history["train_loss"], pd.read_parquet(tmp_path / "one" / "history.parquet")["train_loss"], rtol=1e-3
+    )
+
+
+def test_batches_that_devices_cannot_share_are_refused(make_settings):
+    with pytest.raises(ValueError, match="3 devices cannot share 4 samples"):
+        make_settings(devices=3)
+
+
+def test_plateau_halves_the_rate_and_resumes(train, make_settings, tmp_path):
+    settings = make_settings(schedule="plateau", plateau_patience=1, learning_rate=1.0, epochs=6)
+    history = pd.read_parquet(train(settings, tmp_path / "whole") / "history.parquet")
+    worse = int((~history["best"]).iloc[1:-1].sum())
+    assert worse >= 1
+    assert history["learning_rate"].iloc[-1] == pytest.approx(0.5**worse)
+    checkpoint = tmp_path / "checkpoint.pt"
+    short = settings.models["convnext-unet"].model_copy(update={"epochs": 3})
+    train(settings.model_copy(update={"models": {"convnext-unet": short}}), tmp_path / "parts", checkpoint=checkpoint)
+    resumed = pd.read_parquet(train(settings, tmp_path / "parts", checkpoint=checkpoint) / "history.parquet")
+    assert list(resumed["learning_rate"]) == list(history["learning_rate"])
+
+
+@pytest.mark.parametrize("stored", ["float16", "bfloat16"])
+def test_stored_weights_are_short_and_measured(train, make_settings, tmp_path, stored):
+    whole = train(make_settings(), tmp_path / "whole")
+    short = train(make_settings(stored=stored), tmp_path / "short")
+    assert all(value.dtype == getattr(torch, stored) for value in weights(short).values())
+    assert (short / "weights.safetensors").stat().st_size < 0.7 * (whole / "weights.safetensors").stat().st_size
+    model = load_surrogate(short)
+    assert all(value.dtype == torch.float32 for value in model.network.state_dict().values())
+    mse = [info(folder)["validation"]["mse"] for folder in (whole, short)]
+    assert mse[0] != mse[1]
+    assert mse[1] == pytest.approx(mse[0], rel=0.05)
 
 
 def test_time_budget_stops_inside_an_epoch(train, make_settings, tmp_path):
@@ -175,12 +243,12 @@ def test_patience_stops(train, make_settings, tmp_path):
 
 
 def test_divergence_keeps_the_best(train, make_settings, tmp_path, monkeypatch):
-    step = fit._Training._step
+    step = Training._step
 
-    def failing(self, batch):
-        return step(self, batch) if self.position.steps < 3 else float("nan")
+    def failing(self, batch, weight):
+        return step(self, batch, weight) if self.position.steps < 3 else float("nan")
 
-    monkeypatch.setattr(fit._Training, "_step", failing)
+    monkeypatch.setattr(Training, "_step", failing)
     out = train(make_settings(epochs=50), tmp_path / "out")
     assert info(out)["training"]["stopped_by"] == "divergence"
 
@@ -199,7 +267,7 @@ def test_kinds_are_checked(train_paths, validation_paths, data_dir, make_setting
         train_direct_inverse(*arguments, "absent", tmp_path, 0)
     train_direct_inverse(*arguments, "direct-inverse", tmp_path, 0)
     model = load_direct_inverse(tmp_path)
-    assert model(torch.rand(2, 8, 8, 8), torch.rand(1, 2, 8, 8, 8)).shape == (2, 5)
+    assert model(torch.rand(2, 8, 8, 8), torch.rand(1, 3, 8, 8, 8)).shape == (2, 5)
     assert info(tmp_path)["validation"]["origin_error_mm"] > 0
 
 
@@ -207,7 +275,7 @@ def test_paper_switches(train, make_settings, tmp_path):
     settings = make_settings(tissue_input="label", normalise=False)
     model = load_surrogate(train(settings, tmp_path / "out"))
     assert model.theta_mean.abs().sum() == 0
-    assert model(torch.rand(1, 2, 8, 8, 8), torch.zeros(1, 5)).shape == (1, 8, 8, 8)
+    assert model(torch.rand(1, 3, 8, 8, 8), torch.zeros(1, 5)).shape == (1, 8, 8, 8)
 
 
 def test_learning_rate_schedule():

@@ -6,19 +6,19 @@ import pytest
 import torch
 
 from gliofit.errors import InputError
-from gliofit.train.architecture import find_architecture
+from gliofit.train.architecture import Frame, find_architecture
 
 NETWORKS = [("unet", {"widths": (4, 4, 8, 8, 8)}), ("unet-plus-plus", {"widths": (4, 4, 8, 8, 8)}), ("vnet", {})]
 
 
-def build(name, settings, size=32):
-    return find_architecture(name).build(settings, 2, size, seed=0)
+def build(name, settings, size=32, channels=2):
+    return find_architecture(name).build(settings, Frame(channels, size), seed=0)
 
 
 @pytest.mark.parametrize(("name", "settings"), NETWORKS)
 def test_shape_and_no_parameter_without_gradient(name, settings):
-    network = build(name, settings)
-    out = network(torch.rand(2, 2, 32, 32, 32), torch.randn(2, 5))
+    network = build(name, settings, channels=3)
+    out = network(torch.rand(2, 3, 32, 32, 32), torch.randn(2, 5))
     assert out.shape == (2, 32, 32, 32)
     # Weighted: instance norms would cancel the gradient of a plain sum.
     (out * torch.randn_like(out)).sum().backward()

@@ -4,13 +4,15 @@ import pytest
 import torch
 from torch import nn
 
-from gliofit.train.architecture import find_architecture
+from gliofit.errors import InputError
+from gliofit.train.architecture import Frame, find_architecture
 from gliofit.train.layers.convnext import ConvNeXtBlock, DownSampling
 from gliofit.train.layers.depthwise import DepthwiseConv3d
 
 
 def build(name, size=16, channels=2, **settings):
-    return find_architecture(name).build({"widths": (4, 8, 16), "layer_scale": 0.1} | settings, channels, size, seed=0)
+    settings = {"widths": (4, 8, 16), "layer_scale": 0.1} | settings
+    return find_architecture(name).build(settings, Frame(channels, size), seed=0)
 
 
 @pytest.mark.parametrize("size", [8, 16])
@@ -32,12 +34,23 @@ def test_direct_inverse_shape_and_no_parameter_without_gradient():
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
 
 
+def test_direct_inverse_on_patches_keeps_every_voxel():
+    network = build("direct-inverse", patch=2)
+    images = torch.rand(2, 3, 16, 16, 16)
+    assert network(images).shape == (2, 5)
+    changed = images.clone()
+    changed[:, 0, 5, 7, 9] += 1
+    assert not torch.allclose(network(changed), network(images))
+    with pytest.raises(InputError, match="that 8 divides, not 12"):
+        build("direct-inverse", 12, patch=2)
+
+
 def test_paper_sizes():
     """With the paper's settings the networks have the paper's numbers of parameters (10.8 and 4.5 million)."""
     with torch.device("meta"):
         widths = {"widths": (32, 64, 128, 256, 512)}
-        surrogate = find_architecture("convnext-unet").build(widths, 1, 128)
-        inverse = find_architecture("direct-inverse").build(widths, 1, 128)
+        surrogate = find_architecture("convnext-unet").build(widths, Frame(1, 128))
+        inverse = find_architecture("direct-inverse").build(widths, Frame(1, 128))
     assert sum(p.numel() for p in surrogate.parameters()) == pytest.approx(10.8e6, rel=0.01)
     assert sum(p.numel() for p in inverse.parameters()) == pytest.approx(4.5e6, rel=0.02)
     assert surrogate.coefficients.weight.shape == (512 * 8**3, 5)

@@ -11,7 +11,7 @@ from gliofit.crop import CropSettings
 from gliofit.errors import InputError
 from gliofit.train.architecture import find_architecture
 from gliofit.train.normalisation import Normalisation
-from gliofit.train.surrogate import DirectInverse, Surrogate, load_direct_inverse, load_surrogate, save_model
+from gliofit.train.surrogate import DirectInverse, Surrogate, frame_of, load_direct_inverse, load_surrogate, save_model
 
 from .conftest import SMALL
 
@@ -20,8 +20,9 @@ THETAS = np.array([[1.0, -2.0, 0.5, 6.0, 3.0], [-4.0, 2.0, 1.5, 12.0, 4.0], [3.0
 
 def make_model(kind, tissue_input="maps"):
     name = "convnext-unet" if kind is Surrogate else "direct-inverse"
-    network = find_architecture(name).build(SMALL, kind.tissue_channels(tissue_input), 8, seed=0)
-    return kind(network, Normalisation.of(THETAS), CropSettings(size=8, spacing_mm=4.0), tissue_input).eval()
+    crop, normalisation = CropSettings(size=8, spacing_mm=4.0), Normalisation.of(THETAS)
+    network = find_architecture(name).build(SMALL, frame_of(crop, tissue_input, normalisation), seed=0)
+    return kind(network, normalisation, crop, tissue_input).eval()
 
 
 def save(folder, model):
@@ -32,9 +33,10 @@ def save(folder, model):
 @pytest.fixture
 def tissue_tensor():
     torch.manual_seed(0)
-    maps = torch.rand(1, 2, 8, 8, 8) / 2
-    maps[..., :3] = 0
-    maps[:, 0, ..., 3], maps[:, 1, ..., 3] = 0.05, 0.04
+    maps = torch.rand(1, 3, 8, 8, 8) / 2
+    maps[:, 2] = 1
+    maps[..., :4] = 0
+    maps[:, 2, ..., 7] = 0.25
     return maps
 
 
@@ -64,8 +66,8 @@ def test_concentration_is_masked_and_bounded(tissue_tensor, tissue_input):
     assert out.min() >= 0
     assert out.max() <= 1
     assert (out[..., :4] == 0).all()
-    inside = tissue_tensor.sum(dim=1)[0] >= 0.1
-    assert (out[:, inside] > 0).all()
+    assert (out[..., 4:] > 0).all()
+    assert out[..., 7].max() <= 0.25
 
 
 def test_theta_is_differentiable_and_agrees_with_finite_differences(tissue_tensor):

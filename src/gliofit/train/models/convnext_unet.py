@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from gliofit.settings import Settings as BaseSettings
-from gliofit.train.architecture import AbstractSurrogateNetwork
+from gliofit.train.architecture import AbstractSurrogateNetwork, Frame
 from gliofit.train.layers.coefficients import Coefficients
 from gliofit.train.layers.convnext import ConvNeXtBlock, ConvNeXtEncoder, UpSampling
 
@@ -38,8 +38,9 @@ class Network(AbstractSurrogateNetwork):
 
     settings: Settings
 
-    def __init__(self, settings: Settings, channels: int, size: int) -> None:
-        super().__init__(settings, channels, size)
+    def __init__(self, settings: Settings, frame: Frame) -> None:
+        super().__init__(settings, frame)
+        channels, size = frame.channels, frame.size
         widths, skip = settings.widths, settings.full_resolution_skip
         depth = len(widths) - 1
         if size % 2**depth:

@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from gliofit.settings import Settings as BaseSettings
-from gliofit.train.architecture import AbstractSurrogateNetwork
+from gliofit.train.architecture import AbstractSurrogateNetwork, Frame
 from gliofit.train.layers.coefficients import Coefficients
 
 __all__ = ["Network", "Settings"]
@@ -30,8 +30,9 @@ class Network(AbstractSurrogateNetwork):
 
     settings: Settings
 
-    def __init__(self, settings: Settings, channels: int, size: int) -> None:
-        super().__init__(settings, channels, size)
+    def __init__(self, settings: Settings, frame: Frame) -> None:
+        super().__init__(settings, frame)
+        channels, size = frame.channels, frame.size
         if size % 16 or size < 32:
             raise ValueError(f"a U-Net of five resolutions needs a cube of 32, 48, 64 ... voxels, not {size}")
         widths = settings.widths

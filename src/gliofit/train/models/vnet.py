@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from monai.networks.nets import VNet
 from torch import Tensor
 
 from gliofit.settings import Settings as BaseSettings
-from gliofit.train.architecture import AbstractSurrogateNetwork
+from gliofit.train.architecture import AbstractSurrogateNetwork, Frame
 from gliofit.train.layers.coefficients import Coefficients
 
 __all__ = ["Network", "Settings"]
@@ -25,18 +26,21 @@ class Network(AbstractSurrogateNetwork):
 
     settings: Settings
 
-    def __init__(self, settings: Settings, channels: int, size: int) -> None:
-        super().__init__(settings, channels, size)
+    def __init__(self, settings: Settings, frame: Frame) -> None:
+        super().__init__(settings, frame)
+        channels, size = frame.channels, frame.size
         if size % 16 or size < 32:
             raise ValueError(f"a V-Net needs a cube of 32, 48, 64 ... voxels, not {size}")
-        self.net = VNet(3, channels, 1, dropout_prob_down=None, dropout_prob_up=(None, 0.0), bias=True)
+        # Its first layer repeats the input to 16 channels, so their number must divide that: zeros fill up.
+        self.fill = next(number - channels for number in (1, 2, 4, 8, 16) if number >= channels)
+        self.net = VNet(3, channels + self.fill, 1, dropout_prob_down=None, dropout_prob_up=(None, 0.0), bias=True)
         self.coefficients = Coefficients(256, size // 16)
         with torch.no_grad():
             self.net.out_tr.conv2.bias.sub_(2.0)  # type: ignore[union-attr, operator]  # most has no tumour
 
     def encode(self, tissue: Tensor) -> tuple[Tensor, ...]:
         """Features at every resolution."""
-        features = [self.net.in_tr(tissue)]
+        features = [self.net.in_tr(F.pad(tissue, (0, 0, 0, 0, 0, 0, 0, self.fill)))]
         for down in (self.net.down_tr32, self.net.down_tr64, self.net.down_tr128, self.net.down_tr256):
             features.append(down(features[-1]))
         return tuple(features)

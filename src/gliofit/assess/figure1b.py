@@ -1,0 +1,250 @@
+"""Figure 1b: surrogates beside the solver, on a typical and on a difficult test tumour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gliofit.assess.forward import OUTLINES, open_targets, predict_case
+from gliofit.assess.names import surrogate_name
+from gliofit.errors import InputError
+from gliofit.grid import Grid
+from gliofit.publish.drawing import figure_style, save_figure
+from gliofit.publish.numbers import format_quantity
+from gliofit.simulate.settings import ATLAS
+from gliofit.train.surrogate import Surrogate
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
+
+__all__ = ["CaseView", "best_model", "choose_cases", "draw_figure1b", "view_cases"]
+
+#: Share of tumours with a smaller error, by what the row is called.
+_ROWS = (("typical", 0.5), ("difficult", 0.9))
+
+_SOLVER_COLOUR, _OWN_COLOUR = "#FFFFFF", "#56B4E9"
+
+
+@dataclass(frozen=True, eq=False)
+class CaseView:
+    """One test tumour on the cube: tissue, target and predictions.
+
+    Parameters
+    ----------
+    title
+        What the row is called.
+    case
+        Number of the tumour.
+    grids
+        Grid of each model's cube.
+    tissue
+        White and grey matter on the cube of the first model, (2, n, n, n).
+    targets, predictions
+        Concentration by model, (n, n, n).
+    """
+
+    title: str
+    case: int
+    grids: Mapping[str, Grid]
+    tissue: NDArray[np.float32]
+    targets: Mapping[str, NDArray[np.float32]]
+    predictions: Mapping[str, NDArray[np.float32]]
+
+    def height_mm(self) -> float:
+        """World z of the axial slice in which the target's outline at 0.33 is largest."""
+        model = next(iter(self.targets))
+        target, grid = self.targets[model], self.grids[model]
+        areas = (target >= OUTLINES[0]).sum(axis=(0, 1))
+        k = int(areas.argmax()) if areas.any() else int(target.sum(axis=(0, 1)).argmax())
+        return float(grid.voxel_to_world(np.array([0, 0, k]))[2])
+
+
+def best_model(rows: pd.DataFrame) -> str:
+    """Surrogate with the smallest median error in the atlas; raises InputError if there are no tumours in it."""
+    atlas = rows[rows["group"] == ATLAS]
+    if atlas.empty:
+        raise InputError("figure 1b", "there are no test tumours in the atlas", "assess the atlas")
+    return str(atlas.groupby("model", sort=False)["mse_cube"].median().idxmin())
+
+
+def choose_cases(rows: pd.DataFrame) -> list[tuple[str, int]]:
+    """The tumours of the atlas nearest to the median and to the 90th percentile of the best model's error.
+
+    Returns
+    -------
+    Name of the row and number of the case; one of them only where both are the same tumour.
+    """
+    errors = rows[(rows["group"] == ATLAS) & (rows["model"] == best_model(rows))].set_index("case")["mse_cube"]
+    chosen: list[tuple[str, int]] = []
+    for title, share in _ROWS:
+        case = int((errors - errors.quantile(share)).abs().sort_index().idxmin())
+        if case not in [other for _, other in chosen]:
+            chosen.append((title, case))
+    return chosen
+
+
+def view_cases(
+    surrogates: Mapping[str, Surrogate], shard: str | Path, tissue_dir: str | Path, cases: Sequence[tuple[str, int]]
+) -> list[CaseView]:
+    """Predict some test tumours of the atlas with every surrogate.
+
+    Parameters
+    ----------
+    surrogates
+        Trained surrogates by name.
+    shard, tissue_dir
+        Test tumours of the atlas and their tissue.
+    cases
+        As ``choose_cases`` gives them.
+    """
+    data = {model: open_targets(shard, tissue_dir, surrogate) for model, surrogate in surrogates.items()}
+    views = []
+    for title, case in cases:
+        batches = {model: own.batch([case]) for model, own in data.items()}
+        fields = {model: predict_case(surrogates[model], batch)[:2] for model, batch in batches.items()}
+        views.append(
+            CaseView(
+                title,
+                case,
+                {model: own.crops[case].grid for model, own in data.items()},
+                next(iter(batches.values())).tissue[0, :2].numpy(),
+                {model: target for model, (_, target) in fields.items()},
+                {model: prediction for model, (prediction, _) in fields.items()},
+            )
+        )
+    return views
+
+
+def draw_figure1b(
+    views: Sequence[CaseView], rows: pd.DataFrame, out_dir: str | Path, dpi: int = 150, name: str = "figure1b"
+) -> None:
+    """Draw ``{name}.png`` and ``{name}.svg``: a row per tumour with tissue, solver, surrogates and a difference.
+
+    Axial slices through the tumour's largest area, in radiological convention (the patient's right is on the left).
+
+    Parameters
+    ----------
+    views
+        Of ``view_cases``.
+    rows
+        Rows of ``assess_forward``: the errors printed below each prediction, and which model is the best.
+    out_dir
+        Folder to write to.
+    dpi
+        Resolution of the PNG.
+    name
+        Name of the two files.
+    """
+    best = best_model(rows)
+    models = list(views[0].predictions)
+    columns = ["tissue", "solver", *map(surrogate_name, models), f"|{surrogate_name(best)} − solver|"]
+    with figure_style():
+        from matplotlib.figure import Figure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+        width = 1.55
+        tight = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.0, hspace=0.0)
+        size = (width * len(columns) + 1.75, (width + 0.17) * len(views) + 0.5)
+        figure = Figure(figsize=size, layout=tight)
+        grid = figure.subplots(len(views), len(columns), squeeze=False)
+        differences = [np.abs(view.predictions[best] - view.targets[best]) for view in views]
+        shown = [
+            _slice(field, view.grids[best], view.height_mm()) for field, view in zip(differences, views, strict=True)
+        ]
+        largest = max(float(part.max()) for part in shown) or 1.0
+        image = error = None
+        for axes, view, difference in zip(grid, views, shown, strict=True):
+            height = view.height_mm()
+            first = models[0]
+            own_grid = view.grids[first]
+            white, grey = (_slice(part, own_grid, height) for part in view.tissue)
+            _show(axes[0], 0.6 * white + 0.35 * grey, own_grid, "gray", 1.0)
+            where = f"z = {height:.0f} mm".replace("-", "−")
+            axes[0].set_ylabel(f"{view.title}\ntumour {view.case}\n{where}", fontsize=8)
+            for x, side, align in ((0.03, "R", "left"), (0.97, "L", "right")):
+                axes[0].text(x, 0.97, side, transform=axes[0].transAxes, ha=align, va="top", color="white", fontsize=7)
+            solver = _slice(view.targets[first], own_grid, height)
+            _outline(axes[0], solver, own_grid, _SOLVER_COLOUR, "--")
+            image = _show(axes[1], solver, own_grid, "inferno", 1.0)
+            _outline(axes[1], solver, own_grid, _SOLVER_COLOUR, "--")
+            for panel, model in zip(axes[2:], models, strict=False):
+                prediction = _slice(view.predictions[model], view.grids[model], height)
+                _show(panel, prediction, view.grids[model], "inferno", 1.0)
+                _outline(panel, prediction, view.grids[model], _OWN_COLOUR, "-")
+                _outline(
+                    panel,
+                    _slice(view.targets[model], view.grids[model], height),
+                    view.grids[model],
+                    _SOLVER_COLOUR,
+                    "--",
+                )
+                panel.set_xlabel(_scores(rows, model, view.case), fontsize=7, labelpad=2)
+            error = _show(axes[-1], difference, view.grids[best], "viridis", largest)
+        for axes, title in zip(grid[0], columns, strict=True):
+            axes.set_title(title, fontsize=8)
+        for mappable, label in ((error, "absolute difference"), (image, "tumour-cell concentration")):
+            assert mappable is not None
+            bar = figure.colorbar(mappable, ax=grid, shrink=0.9, aspect=22, pad=0.012, fraction=0.03)
+            bar.set_label(label, fontsize=8)
+        _legend(figure)
+        save_figure(figure, out_dir, name, dpi)
+
+
+def _slice(field: NDArray[np.floating], grid: Grid, height_mm: float) -> NDArray[np.floating]:
+    """Axial slice at a height, as (y, x) with the patient's right on the left."""
+    k = int(np.clip(np.rint(grid.world_to_voxel(np.array([*grid.centre_mm[:2], height_mm]))[2]), 0, field.shape[2] - 1))
+    return field[::-1, :, k].T
+
+
+def _edges(grid: Grid) -> tuple[float, float, float, float]:
+    """Left, right, bottom and top of a slice in mm to the patient's left and front."""
+    low, high = grid.voxel_to_world(np.full(3, -0.5)), grid.voxel_to_world(np.array(grid.shape) - 0.5)
+    return -float(high[0]), -float(low[0]), float(low[1]), float(high[1])
+
+
+def _show(axes: Axes, field: NDArray[np.floating], grid: Grid, colours: str, largest: float) -> AxesImage:
+    image = axes.imshow(
+        field, origin="lower", extent=_edges(grid), cmap=colours, vmin=0, vmax=largest, interpolation="nearest"
+    )
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    return image
+
+
+def _outline(axes: Axes, field: NDArray[np.floating], grid: Grid, colour: str, line: str) -> None:
+    """Contour at the concentration of the outer outline, where there is one."""
+    if field.max() >= OUTLINES[0] > field.min():
+        left, right, bottom, top = _edges(grid)
+        half = np.array(grid.spacing_mm[:2]) / 2
+        x = np.linspace(left + half[0], right - half[0], field.shape[1])
+        y = np.linspace(bottom + half[1], top - half[1], field.shape[0])
+        axes.contour(x, y, field, levels=[OUTLINES[0]], colors=colour, linewidths=0.9, linestyles=line)
+
+
+def _scores(rows: pd.DataFrame, model: str, case: int) -> str:
+    """Error and overlap of one prediction in the atlas."""
+    found = rows[(rows["group"] == ATLAS) & (rows["model"] == model) & (rows["case"] == case)]
+    if found.empty:
+        return " "
+    row = found.iloc[0]
+    dice = f", Dice {row['dice_033']:.2f}" if np.isfinite(row["dice_033"]) else ""
+    return f"MSE {format_quantity(row['mse_cube'])}{dice}"
+
+
+def _legend(figure: Any) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color="0.45", linestyle="--", linewidth=1.2, label=f"solver at {OUTLINES[0]} (white)"),
+        Line2D([], [], color=_OWN_COLOUR, linewidth=1.2, label=f"surrogate at {OUTLINES[0]}"),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=8)

@@ -1,0 +1,150 @@
+"""Surrogate against solver: the concentration on the cube of test tumours."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from gliofit.assess.settings import anatomy_group
+from gliofit.evaluate.metrics import VOLUME_MM3, dice_of_fields, field_errors
+from gliofit.theta import THETA_COLUMNS
+from gliofit.tissue import Tissue
+from gliofit.train.dataset import Batch, ShardDataset, anatomies_of_shards
+from gliofit.train.surrogate import Surrogate
+
+__all__ = ["FORWARD_METRICS", "OUTLINES", "assess_forward", "open_targets", "predict_case"]
+
+#: Concentrations at which outlines are compared.
+OUTLINES = (0.33, 0.66)
+
+#: Columns of ``assess_forward`` that score a prediction.
+FORWARD_METRICS = (
+    "mse_cube",
+    "mse_volume",
+    "mae_cube",
+    "ncc_cube",
+    "dice_033",
+    "dice_066",
+    "relative_volume_error",
+)
+
+
+def open_targets(shard: str | Path, tissue_dir: str | Path, surrogate: Surrogate) -> ShardDataset:
+    """Test tumours as cubes of a surrogate; raises InputError where shard and tissue do not fit each other."""
+    tissue = Tissue.load(tissue_dir, "probabilities")
+    # A shard of test tumours has one anatomy, whatever its name. Each cube is used once, so none is kept in memory.
+    return ShardDataset([shard], dict.fromkeys(anatomies_of_shards([shard]), tissue), surrogate.crop, cache_gib=0)
+
+
+def predict_case(surrogate: Surrogate, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+    """Prediction and target of a batch of one, and the prediction's wall time.
+
+    Returns
+    -------
+    Two concentrations (n, n, n), zero outside white and grey matter as in training, and seconds, with the transfer of
+    the tissue to the device and what depends on the tissue alone.
+    """
+    device = surrogate.theta_mean.device
+    begin = time.perf_counter()
+    with torch.no_grad():
+        # Reading the result back waits for the device.
+        prediction = surrogate(batch.tissue.to(device), batch.theta.to(device))[0].float().cpu().numpy()
+    seconds = time.perf_counter() - begin
+    return prediction, batch.concentration[0].numpy(), seconds
+
+
+def assess_forward(
+    surrogate: Surrogate,
+    shard: str | Path,
+    tissue_dir: str | Path,
+    model: str,
+    anatomy: str,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> pd.DataFrame:
+    """Score a surrogate on the test tumours of an anatomy.
+
+    Both fields are zero outside white and grey matter, as in training. Errors of the domain ``cube`` are averages over
+    all voxels of the cube, those of ``volume`` the same errors averaged over 240 x 240 x 155 mm
+    (``gliofit.evaluate.metrics``); what a tumour has outside the cube enters neither.
+
+    Parameters
+    ----------
+    surrogate
+        Trained surrogate, on the device to use.
+    shard
+        Test tumours, ``test-00000.nii``.
+    tissue_dir
+        Tissue they grew in.
+    model, anatomy
+        Names, which become columns.
+    progress
+        Called with tumours done and tumours in all.
+
+    Returns
+    -------
+    One row per tumour: ``model anatomy group case``; theta (origin in world mm); ``origin_distance_mm`` of the origin
+    from the centre of the cube, which is the tumour's centre of mass to half a voxel of the simulation; ``volume_mm3``,
+    the integral of the whole tumour; ``front_width_mm`` = mu_D / mu_rho; ``outside_cube``, the share of the tumour's
+    cells outside the cube; ``cube_volume_mm3`` and ``predicted_volume_mm3``, integrals of the two fields compared;
+    ``FORWARD_METRICS``, of which ``relative_volume_error`` is signed and Dice is NaN where both outlines are empty; and
+    ``seconds`` of the prediction.
+
+    Raises
+    ------
+    InputError
+        If the shard is none, or lies on another grid than the tissue.
+    """
+    data = open_targets(shard, tissue_dir, surrogate)
+    table = data.shards[0].table
+    voxel_mm3 = data.crops[0].grid.voxel_volume_mm3
+    cube_mm3 = voxel_mm3 * data.size**3
+    predict_case(surrogate, data.batch([0]))  # The first call sets libraries up and would count as slow.
+    rows = []
+    for case in range(len(data)):
+        prediction, target, seconds = predict_case(surrogate, data.batch([case]))
+        cube = field_errors(prediction, target, voxel_mm3, cube_mm3)
+        true_mm3, predicted_mm3 = (float(field.sum(dtype=np.float64)) * voxel_mm3 for field in (target, prediction))
+        truth = table.iloc[case]
+        rows.append(
+            {
+                "model": model,
+                "anatomy": anatomy,
+                "group": anatomy_group(anatomy),
+                "case": case,
+                **{name: float(truth[name]) for name in THETA_COLUMNS},
+                "origin_distance_mm": float(np.linalg.norm(data.theta[case, :3])),
+                "volume_mm3": _whole_volume(data, case),
+                "front_width_mm": float(truth["mu_d_mm"] / truth["mu_rho"]),
+                "outside_cube": _share_outside(data, case),
+                "cube_volume_mm3": true_mm3,
+                "predicted_volume_mm3": predicted_mm3,
+                "mse_cube": cube.mse,
+                "mse_volume": field_errors(prediction, target, voxel_mm3, VOLUME_MM3).mse,
+                "mae_cube": cube.mae,
+                "ncc_cube": cube.ncc,
+                **dict(zip(("dice_033", "dice_066"), dice_of_fields(prediction, target, OUTLINES), strict=True)),
+                "relative_volume_error": (predicted_mm3 - true_mm3) / true_mm3 if true_mm3 > 0 else float("nan"),
+                "seconds": seconds,
+            }
+        )
+        progress(case + 1, len(data))
+    return pd.DataFrame(rows)
+
+
+def _whole_volume(data: ShardDataset, case: int) -> float:
+    """Integral of a tumour's concentration over the whole grid, in mm^3."""
+    sample = data.shards[0].sample(case)
+    return float(sample.data.sum(dtype=np.int64)) / 65535 * sample.grid.voxel_volume_mm3
+
+
+def _share_outside(data: ShardDataset, case: int) -> float:
+    """Share of a tumour's cells outside its cube."""
+    crop, sample = data.crops[case], data.shards[0].sample(case)
+    inside = sample.canonical().extract(crop.start, (crop.size * crop.factor,) * 3)
+    return 1 - float(inside.data.sum(dtype=np.int64)) / float(sample.data.sum(dtype=np.int64))

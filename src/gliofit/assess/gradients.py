@@ -1,0 +1,222 @@
+"""Surrogate against solver: derivatives of the concentration and of an inversion's loss with respect to theta."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.autograd.forward_ad as forward_ad
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gliofit.assess.forward import open_targets
+from gliofit.assess.settings import anatomy_group
+from gliofit.crop import Crop
+from gliofit.errors import SeedOutsideTissueError
+from gliofit.grid import Volume
+from gliofit.labels import TissueLabel
+from gliofit.seeds import derive_seed
+from gliofit.simulate.grow import theta_of
+from gliofit.solver.accurate import AccurateSolver
+from gliofit.solver.settings import AccurateSettings
+from gliofit.theta import THETA_NAMES, Theta
+from gliofit.tissue import Tissue
+from gliofit.train.surrogate import Surrogate
+
+__all__ = ["QUANTITIES", "SolverOnCube", "assess_gradients", "surrogate_jacobian"]
+
+#: What is compared: the derivative of c with respect to each parameter, and the gradient of the loss.
+QUANTITIES = (*THETA_NAMES, "loss")
+
+#: Displacement of every normalised parameter at which the gradient of the loss is taken, and draws of its signs.
+_DISPLACEMENT = 0.25
+_ATTEMPTS = 8
+
+#: Voxels differentiated at once, so that five cubes of 128^3 voxels do not need all memory there is.
+_VOXELS_AT_ONCE = 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class SolverOnCube:
+    """The accurate solver as surrogates approximate it: block means on a cube.
+
+    Parameters
+    ----------
+    tissue
+        Anatomy at the spacing of the simulations.
+    crop
+        Cube of a tumour.
+    solver
+        The solver.
+    """
+
+    tissue: Tissue
+    crop: Crop
+    solver: AccurateSolver
+
+    def with_tangents(self, theta: Theta) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Concentration (n, n, n) and its derivatives (5, n, n, n) for (x, y, z, mu_D, mu_rho) in world mm.
+
+        Raises
+        ------
+        SeedOutsideTissueError
+            If no part of the initial tumour lies in white or grey matter.
+        """
+        sensitivity = self.solver.solve_with_tangents(self.tissue, theta)
+        field = self._on_cube(sensitivity.solution.concentration)
+        return field, np.stack([self._on_cube(tangent) for tangent in sensitivity.tangents])
+
+    def _on_cube(self, data: NDArray[np.floating]) -> NDArray[np.float64]:
+        # As in simulations: nothing outside the voxels labelled white or grey matter.
+        kept = np.where(self.tissue.labels >= TissueLabel.GREY_MATTER, data, 0)
+        return self.crop.volume(Volume(kept, self.tissue.grid)).data.astype(np.float64)
+
+
+def surrogate_jacobian(surrogate: Surrogate, tissue: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
+    """Concentration and its derivatives by forward-mode differentiation, exact up to rounding.
+
+    Parameters
+    ----------
+    surrogate
+        Trained surrogate.
+    tissue
+        (1, 3, n, n, n) as ``Crop.channels``, on the surrogate's device.
+    theta
+        (5,) in physical units, relative to the centre of the cube.
+
+    Returns
+    -------
+    (n, n, n) and (5, n, n, n), the latter per mm of the origin and of mu_D and per unit of mu_rho.
+    """
+    at_once = max(1, min(5, _VOXELS_AT_ONCE // surrogate.crop.size**3))
+    with torch.no_grad():
+        predict = surrogate.bind(tissue)
+        fields, tangents = [], []
+        for directions in torch.eye(5, dtype=theta.dtype, device=theta.device).split(at_once):
+            with forward_ad.dual_level():
+                copies = theta.expand(len(directions), 5).contiguous()
+                dual = forward_ad.unpack_dual(predict(forward_ad.make_dual(copies, directions)))
+                fields.append(dual.primal[0])
+                tangents.append(torch.zeros_like(dual.primal) if dual.tangent is None else dual.tangent)
+    return fields[0], torch.cat(tangents)
+
+
+def assess_gradients(
+    surrogate: Surrogate,
+    shard: str | Path,
+    tissue_dir: str | Path,
+    model: str,
+    anatomy: str,
+    cases: int,
+    seed: int,
+    solver: AccurateSettings | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> pd.DataFrame:
+    """Compare a surrogate's derivatives with the solver's exact ones.
+
+    Dc/dtheta is compared at the true theta of each tumour, as fields on the cube. The loss is the mean squared
+    difference of c and the solver's own field at the true theta over the cube; its gradient with respect to the five
+    normalised parameters (theta over the surrogate's ``theta_std``) is compared at a theta that is displaced by a
+    quarter of a standard deviation in every parameter, with random signs, the same ones for every model. At the truth
+    itself the solver's gradient is zero.
+
+    Parameters
+    ----------
+    surrogate
+        Trained surrogate, on the device to use.
+    shard
+        Test tumours, ``test-00000.nii``.
+    tissue_dir
+        Tissue they grew in.
+    model, anatomy
+        Names, which become columns.
+    cases
+        How many tumours, from the first on.
+    seed
+        The run's seed, for the signs.
+    solver
+        Settings of the accurate solver.
+    progress
+        Called with tumours done and tumours in all.
+
+    Returns
+    -------
+    One row per tumour and quantity (``QUANTITIES``): ``model anatomy group case quantity``; ``cosine`` of the angle
+    between the surrogate's and the solver's derivative; ``relative_norm``, the length of the surrogate's over that of
+    the solver's. NaN where a derivative is zero, or where no displaced theta was in tissue and positive.
+    """
+    names = ["model", "anatomy", "group", "case", "quantity", "cosine", "relative_norm"]
+    data = open_targets(shard, tissue_dir, surrogate)
+    tissue = Tissue.load(tissue_dir, "probabilities")
+    accurate = AccurateSolver(solver)
+    device, std = surrogate.theta_mean.device, surrogate.theta_std.double().cpu().numpy()
+    count = min(cases, len(data))
+    rows = []
+    for case in range(count):
+        batch = data.batch([case])
+        crop = data.crops[case]
+        on_cube = SolverOnCube(tissue, crop, accurate)
+        centre = np.array([*crop.centre_mm, 0.0, 0.0])
+        cube_tissue = batch.tissue.to(device)
+
+        def predicted(
+            point: NDArray[np.float64], centre: NDArray[np.float64] = centre, cube_tissue: Tensor = cube_tissue
+        ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+            relative = torch.as_tensor(point - centre, dtype=surrogate.theta_mean.dtype, device=device)
+            field, tangents = surrogate_jacobian(surrogate, cube_tissue, relative)
+            return field.double().cpu().numpy(), tangents.double().cpu().numpy()
+
+        theta = theta_of(data.shards[0].table.iloc[case]).to_array()
+        target, tangents = on_cube.with_tangents(Theta.from_array(theta))
+        _, own_tangents = predicted(theta)
+        pairs = dict(zip(THETA_NAMES, zip(own_tangents, tangents, strict=True), strict=True))
+        nowhere = np.full(5, np.nan)
+        pairs["loss"] = nowhere, nowhere
+        displaced = _displaced(on_cube, theta, std, derive_seed(seed, "assess", "displacement", anatomy, case))
+        if displaced is not None:
+            point, field, at_point = displaced
+            own_field, own_at_point = predicted(point)
+            pairs["loss"] = (
+                std * _loss_gradient(own_field, own_at_point, target),
+                std * _loss_gradient(field, at_point, target),
+            )
+        who = {"model": model, "anatomy": anatomy, "group": anatomy_group(anatomy), "case": case}
+        rows += [who | {"quantity": quantity, **_compare(*pairs[quantity])} for quantity in QUANTITIES]
+        progress(case + 1, count)
+    return pd.DataFrame(rows, columns=names)
+
+
+def _displaced(
+    on_cube: SolverOnCube, theta: NDArray[np.float64], std: NDArray[np.float64], seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None:
+    """A theta beside the true one that can be grown, with the solver's field and tangents there; None if none is."""
+    rng = np.random.default_rng(seed)
+    for _ in range(_ATTEMPTS):
+        point = theta + _DISPLACEMENT * std * rng.choice((-1.0, 1.0), size=5)
+        if min(point[3:]) <= 0:
+            continue
+        try:
+            return point, *on_cube.with_tangents(Theta.from_array(point))
+        except SeedOutsideTissueError:
+            continue
+    return None
+
+
+def _loss_gradient(
+    field: NDArray[np.float64], tangents: NDArray[np.float64], target: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Gradient of the mean of (field - target)^2 with respect to theta, (5,)."""
+    return 2 * (tangents * (field - target)).mean(axis=(1, 2, 3))
+
+
+def _compare(own: NDArray[np.float64], exact: NDArray[np.float64]) -> dict[str, float]:
+    """Cosine of the angle and ratio of the lengths of two derivatives."""
+    length, exact_length = float(np.linalg.norm(own)), float(np.linalg.norm(exact))
+    if not exact_length > 0:
+        return {"cosine": float("nan"), "relative_norm": float("nan")}
+    cosine = float(own.ravel() @ exact.ravel()) / (length * exact_length) if length > 0 else float("nan")
+    return {"cosine": cosine, "relative_norm": length / exact_length}

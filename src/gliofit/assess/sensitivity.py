@@ -1,0 +1,343 @@
+"""What surrogates make of changes of mu_D and mu_rho beside the solver, and the loss that follows (paper, figure 5)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gliofit.assess.stability import search_settings
+from gliofit.crop import Crop
+from gliofit.errors import InputError
+from gliofit.grid import Volume
+from gliofit.invert.base import InversionError
+from gliofit.invert.lbfgs import LbfgsSettings, minimise
+from gliofit.invert.networks import Networks
+from gliofit.invert.problem import ConcentrationObservation, Problem
+from gliofit.invert.settings import InvertSettings
+from gliofit.io import read_table, write_table
+from gliofit.simulate.grow import theta_of
+from gliofit.simulate.shard import read_sample
+from gliofit.solver.base import AbstractForwardSolver
+from gliofit.solver.registry import make_solver
+from gliofit.solver.settings import AccurateSettings, ReferenceSettings
+from gliofit.theta import Theta
+from gliofit.tissue import Tissue
+
+if TYPE_CHECKING:
+    from gliofit.assess.stability_settings import SensitivitySettings
+
+__all__ = ["SOLVER", "TABLES", "TISSUE", "examine", "median_case", "run_sensitivity"]
+
+_LOG = logging.getLogger(__name__)
+
+#: Name of the solver among the models.
+SOLVER = "solver"
+#: Name of the tissue among the models of ``slices``.
+TISSUE = "tissue"
+#: Tables that are written, each as ``{name}.parquet``.
+TABLES = ("changes", "slices", "landscape", "paths")
+
+_PARAMETERS = {"mu_d": 3, "mu_rho": 4}
+
+#: Where paths start: this share of the landscape's reach from the truth, in its four corners.
+_CORNERS = 0.8
+
+#: Thetas, shape (n, 5), to concentrations on the cube, shape (n, s, s, s), and to losses, shape (n,).
+_Predict = Callable[[NDArray[np.float64]], NDArray[np.floating[Any]]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Model:
+    predict: _Predict
+    losses: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+
+def median_case(cases: Sequence[tuple[str, str | Path, int]]) -> tuple[str, str | Path, int]:
+    """The case of median volume (the lower one of two), out of names, images of shards and indices in them.
+
+    Raises
+    ------
+    InputError
+        If there are no cases, or a table is missing or lacks one of them.
+    """
+    if not cases:
+        raise InputError("sensitivity", "there are no cases", "simulate at least one test case")
+    volumes = []
+    for _, path, index in cases:
+        table = read_table(Path(path).with_suffix(".parquet")).set_index("index")
+        if index not in table.index or "volume_mm3" not in table:
+            raise InputError(path, f"has no sample {index} with a volume", "simulate the shard again")
+        volumes.append(float(table.loc[index, "volume_mm3"]))  # type: ignore[arg-type]
+    order = np.argsort(volumes, kind="stable")
+    return cases[int(order[(len(cases) - 1) // 2])]
+
+
+def examine(
+    concentration: Volume,
+    truth: Theta,
+    tissue: Tissue,
+    surrogates: Mapping[str, Any],
+    settings: SensitivitySettings,
+    invert_settings: InvertSettings,
+    solver: AbstractForwardSolver,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, pd.DataFrame]:
+    """Compare surrogates with the solver on one tumour.
+
+    The solver runs on the tissue's grid; like the observation, its concentration is set to zero outside white and grey
+    matter and averaged over the voxels of the surrogates' cube, which is what surrogates learn.
+
+    Parameters
+    ----------
+    concentration
+        The tumour, on the grid of ``tissue``.
+    truth
+        Its parameters.
+    tissue
+        Its tissue.
+    surrogates
+        Surrogates by name, all for the same cube; those of ``settings`` are used.
+    settings
+        Changes, grid of the landscape and method of the paths.
+    invert_settings
+        Settings of the stage with that method.
+    solver
+        The forward solver.
+    progress
+        Called with parts done and parts in all.
+
+    Returns
+    -------
+    changes
+        ``model parameter change``: a model is ``solver`` or a surrogate, a change relative. ``size``: L2 norm of the
+        change of c over the cube, relative to that of the solver's c. ``cosine`` and ``error`` of the change against
+        the solver's: cosine of the angle between them, and L2 norm of their difference relative to the solver's.
+    slices
+        Axial slice with the largest changes of the solver: ``model parameter change x_mm y_mm z_mm value``. Rows
+        without parameter hold c at the truth, those of model ``tissue`` the part of the voxel that is white or grey
+        matter.
+    landscape
+        ``model mu_d_mm mu_rho loss`` with the origin at the truth: mean squared error over the cube against the
+        tumour; ``true_mu_d_mm true_mu_rho``.
+    paths
+        Every evaluation of gradient searches from four corners of the landscape, the origin held at the truth: ``model
+        start evaluation mu_d_mm mu_rho loss seconds``, and ``best`` for the one where the search ended.
+
+    Raises
+    ------
+    InputError
+        If there are no surrogates, they look at different cubes, or the method has no gradients.
+    """
+    search = search_settings(invert_settings, settings.method)
+    if not surrogates:
+        raise InputError("sensitivity", "there are no surrogates", "name at least one")
+    if len({(s.crop.size, s.crop.spacing_mm) for s in surrogates.values()}) > 1:
+        raise InputError("sensitivity", "the surrogates look at different cubes", "compare them one by one")
+    observation = ConcentrationObservation(concentration, tissue)
+    problems = {
+        name: Problem.create(observation, invert_settings, Networks(surrogate))
+        for name, surrogate in surrogates.items()
+    }
+    crop = Crop.around(tissue.grid, observation.centre_mm, next(iter(surrogates.values())).crop)
+    models = {SOLVER: _of_solver(observation, crop, solver)}
+    models |= {name: _of_surrogate(problem, search) for name, problem in problems.items()}
+
+    steps = 2 * len(models) + len(problems)
+    fields = {}
+    thetas, labels = _changed(truth, settings.change)
+    for name, model in models.items():
+        fields[name] = model.predict(thetas)
+        progress(len(fields), steps)
+    landscapes = []
+    for name, model in models.items():
+        landscapes.append(_landscape(name, model, truth, settings))
+        progress(len(models) + len(landscapes), steps)
+    paths = []
+    for name, problem in problems.items():
+        paths.append(_paths(name, problem, search, truth, settings.reach))
+        progress(2 * len(models) + len(paths), steps)
+    visible = crop.volume(Volume(observation.visible.astype(np.float32), tissue.grid)).data
+    return {
+        "changes": _changes(fields, labels),
+        "slices": _slices(fields, labels, visible, crop),
+        "landscape": pd.concat(landscapes, ignore_index=True),
+        "paths": pd.concat(paths, ignore_index=True),
+    }
+
+
+def run_sensitivity(
+    cases: Sequence[tuple[str, str | Path, int]],
+    tissue: Tissue,
+    surrogates: Mapping[str, str | Path],
+    settings: SensitivitySettings,
+    invert_settings: InvertSettings,
+    integrator: AccurateSettings | ReferenceSettings,
+    out_dir: str | Path,
+    device: str = "cpu",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Examine the case of median volume, and write ``TABLES``, each with a column ``case``.
+
+    Parameters
+    ----------
+    cases
+        Name, image of the shard and index in it, of each case.
+    tissue
+        Tissue the shards were simulated on.
+    surrogates
+        Folders of trained surrogates by name.
+    settings, invert_settings
+        As of ``examine``.
+    integrator
+        The solver that surrogates are compared with.
+    out_dir
+        Folder to write to.
+    device
+        Where surrogates run.
+    progress
+        Called with parts done and parts in all.
+
+    Raises
+    ------
+    InputError
+        As ``examine`` and ``median_case``, and if a shard or a surrogate cannot be read.
+    """
+    from gliofit.train.surrogate import load_surrogate
+
+    loaded = {name: load_surrogate(folder, device) for name, folder in surrogates.items()}
+    case, path, index = median_case(cases)
+    concentration, row = read_sample(path, index)
+    tables = examine(
+        concentration, theta_of(row), tissue, loaded, settings, invert_settings, make_solver(integrator), progress
+    )
+    for name in TABLES:
+        write_table(Path(out_dir) / f"{name}.parquet", tables[name].assign(case=case))
+
+
+def _of_solver(observation: ConcentrationObservation, crop: Crop, solver: AbstractForwardSolver) -> _Model:
+    import torch
+
+    likelihood = observation.likelihood(crop.volume)
+
+    def grow(theta: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
+        solution = solver.solve(observation.tissue, Theta.from_array(theta))
+        return crop.volume(Volume(solution.concentration * observation.visible, observation.tissue.grid)).data
+
+    def predict(thetas: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
+        return np.stack([grow(theta) for theta in thetas])
+
+    def losses(thetas: NDArray[np.float64]) -> NDArray[np.float64]:
+        # One at a time: a landscape of large cubes would not fit into memory.
+        fields = (torch.from_numpy(grow(theta).astype(np.float32))[None] for theta in thetas)
+        return np.array([float(likelihood(field)[0]) for field in fields])
+
+    return _Model(predict, losses)
+
+
+def _of_surrogate(problem: Problem, search: LbfgsSettings) -> _Model:
+    import torch
+
+    from gliofit.invert.surrogate_objective import SurrogateObjective, network_view
+
+    surrogate = problem.networks.surrogate
+    crop, tissue = network_view(problem, surrogate)
+    tissue = tissue.to(surrogate.theta_mean)
+    centre = np.array([*crop.centre_mm, 0.0, 0.0])
+    objective = SurrogateObjective(problem, problem.start_trace(), search.training_range)
+
+    @torch.no_grad()
+    def predict(thetas: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
+        relative = torch.from_numpy(thetas - centre).to(surrogate.theta_mean)
+        return np.stack([surrogate(tissue, one[None])[0].cpu().numpy() for one in relative])
+
+    return _Model(predict, objective.losses)
+
+
+def _changed(truth: Theta, change: float) -> tuple[NDArray[np.float64], list[tuple[str, float]]]:
+    """The true theta and its four changes, shape (5, 5), and which parameter changed by how much."""
+    labels = [("", 0.0), *((name, sign * change) for name in _PARAMETERS for sign in (-1, 1))]
+    thetas = np.tile(truth.to_array(), (len(labels), 1))
+    for row, (name, by) in zip(thetas, labels, strict=True):
+        if name:
+            row[_PARAMETERS[name]] *= 1 + by
+    return thetas, labels
+
+
+def _changes(fields: Mapping[str, NDArray[Any]], labels: Sequence[tuple[str, float]]) -> pd.DataFrame:
+    rows = []
+    true = (fields[SOLVER][1:] - fields[SOLVER][0]).astype(np.float64)
+    scale = float(np.linalg.norm(fields[SOLVER][0]))
+    for model, values in fields.items():
+        own = (values[1:] - values[0]).astype(np.float64)
+        for (parameter, by), change, expected in zip(labels[1:], own, true, strict=True):
+            size, wanted = float(np.linalg.norm(change)), float(np.linalg.norm(expected))
+            rows.append(
+                {
+                    "model": model, "parameter": parameter, "change": by, "size": size / scale,
+                    "cosine": float((change * expected).sum()) / (size * wanted) if size * wanted > 0 else np.nan,
+                    "error": float(np.linalg.norm(change - expected)) / wanted if wanted > 0 else np.nan,
+                }
+            )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _slices(
+    fields: Mapping[str, NDArray[Any]], labels: Sequence[tuple[str, float]], visible: NDArray[Any], crop: Crop
+) -> pd.DataFrame:
+    """The slice in which the solver's changes are largest."""
+    energy = ((fields[SOLVER][1:] - fields[SOLVER][0]) ** 2).sum(axis=(0, 1, 2))
+    level = int(energy.argmax())
+    size = crop.size
+    index = np.stack(np.meshgrid(np.arange(size), np.arange(size), [level], indexing="ij"), axis=-1).reshape(-1, 3)
+    place = pd.DataFrame(crop.grid.voxel_to_world(index), columns=["x_mm", "y_mm", "z_mm"])
+
+    def part(model: str, parameter: str, change: float, values: NDArray[Any]) -> pd.DataFrame:
+        return place.assign(
+            model=model, parameter=parameter, change=change, value=values[:, :, level].ravel().astype(np.float64)
+        )
+
+    parts = [part(TISSUE, "", 0.0, visible)]
+    for model, values in fields.items():
+        parts.append(part(model, "", 0.0, values[0]))
+        parts += [part(model, *label, values[i] - values[0]) for i, label in enumerate(labels) if i]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _landscape(name: str, model: _Model, truth: Theta, settings: SensitivitySettings) -> pd.DataFrame:
+    scale = np.linspace(1 - settings.reach, 1 + settings.reach, settings.points)
+    mu_d, mu_rho = (axis.ravel() for axis in np.meshgrid(scale * truth.mu_d_mm, scale * truth.mu_rho, indexing="ij"))
+    thetas = np.tile(truth.to_array(), (len(mu_d), 1))
+    thetas[:, 3], thetas[:, 4] = mu_d, mu_rho
+    table = pd.DataFrame({"model": name, "mu_d_mm": mu_d, "mu_rho": mu_rho, "loss": model.losses(thetas)})
+    return table.assign(true_mu_d_mm=truth.mu_d_mm, true_mu_rho=truth.mu_rho)
+
+
+def _paths(name: str, problem: Problem, search: LbfgsSettings, truth: Theta, reach: float) -> pd.DataFrame:
+    from gliofit.invert.surrogate_objective import SurrogateObjective
+
+    objective = SurrogateObjective(problem, problem.start_trace(), search.training_range)
+    origin = np.array(truth.origin_mm)
+    tables = [
+        pd.DataFrame(columns=["evaluation", "loss", "mu_d_mm", "mu_rho", "seconds", "start", "best"], dtype=float)
+    ]
+    for number, signs in enumerate([(-1, -1), (-1, 1), (1, -1), (1, 1)]):
+        start = truth.to_array()
+        start[3:] *= 1 + _CORNERS * reach * np.array(signs)
+        objective.trace = trace = problem.start_trace()
+        try:
+            outcome = minimise(objective, search, start, origin, problem.observation.centre_mm)
+        except InversionError as error:
+            _LOG.warning("%s: no path from start %d: %s", name, number, error)
+            continue
+        table = trace.table()[["evaluation", "loss", "mu_d_mm", "mu_rho", "seconds"]]
+        best = np.arange(len(table)) == int((table["loss"] - outcome.loss).abs().to_numpy().argmin())
+        tables.append(table.assign(start=number, best=best))
+    filled = [table for table in tables if len(table)] or tables
+    return pd.concat(filled, ignore_index=True).astype({"best": bool}).assign(model=name)

@@ -1,0 +1,233 @@
+"""Figure of surrogates' sensitivity to mu_D and mu_rho, and of the loss they descend on (paper, figure 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gliofit.assess.names import surrogate_colours, surrogate_name
+from gliofit.assess.sensitivity import SOLVER, TABLES, TISSUE
+from gliofit.io import read_table
+from gliofit.publish.drawing import figure_style, save_figure
+from gliofit.publish.numbers import MISSING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["draw_sensitivity"]
+
+_NAMES = {"mu_d": r"$\mu_D$", "mu_rho": r"$\mu_\rho$"}
+_LEVELS = 15
+#: Losses below this quantile of all are one colour: the solver's at the truth is zero but for rounding.
+_FLOOR = 0.01
+#: By surrogate; circles are starts.
+_MARKERS = ("s", "^", "D", "v", "P", "p")
+
+#: Inches: width of the page, left margin, space for colour bars, gaps, height of a heading with the titles below it, of
+#: the text under a map, of a landscape, and of what is below it.
+_WIDTH, _LEFT, _BARS, _GAP, _HEADING, _CAPTION, _LANDSCAPE, _LEGEND = 10.2, 0.45, 1.65, 0.08, 0.6, 0.37, 1.9, 1.0
+
+
+def draw_sensitivity(tables_dir: str | Path, out_dir: str | Path, dpi: int = 150, name: str = "sensitivity") -> None:
+    """Draw ``{name}.png`` and ``{name}.svg``.
+
+    Above, one row per model: an axial slice of c at the truth, and of its changes, all on one symmetric scale, with
+    their sizes and cosines over the whole cube. Below, the loss of each model over mu_D and mu_rho on one logarithmic
+    scale, with the paths of gradient searches through the surrogates.
+
+    Parameters
+    ----------
+    tables_dir
+        Folder with the tables of ``run_sensitivity``.
+    out_dir
+        Folder to write to.
+    dpi
+        Resolution of the PNG.
+    name
+        Name of the two files.
+    """
+    tables = {table: read_table(Path(tables_dir) / f"{table}.parquet") for table in TABLES}
+    models = [str(model) for model in tables["landscape"]["model"].unique()]
+    with figure_style():
+        from matplotlib.figure import Figure
+
+        # Places are set by hand: a solver's differ in the last digits from run to run, and so would the file.
+        edge = (_WIDTH - _LEFT - _BARS - 4 * _GAP) / 5
+        above = _HEADING + len(models) * (edge + _CAPTION)
+        figure = Figure(figsize=(_WIDTH, above + _HEADING + _LANDSCAPE + _LEGEND))
+        page = _Page(figure)
+        _draw_changes(page, tables["changes"], tables["slices"], models, edge)
+        _draw_landscapes(page, tables["landscape"], tables["paths"], models, above)
+        save_figure(figure, out_dir, name, dpi)
+
+
+@dataclass(frozen=True)
+class _Page:
+    """A figure on which places are in inches from its left upper corner."""
+
+    figure: Figure
+
+    def axes(self, left: float, top: float, width: float, height: float, **keys: Any) -> Axes:
+        full, high = self.figure.get_size_inches()
+        return self.figure.add_axes((left / full, 1 - (top + height) / high, width / full, height / high), **keys)
+
+    def heading(self, top: float, text: str) -> None:
+        full, high = self.figure.get_size_inches()
+        self.figure.text(
+            0.1 / full, 1 - (top + 0.08) / high, text, ha="left", va="top", fontsize=10, fontweight="bold"
+        )  # fmt: skip
+
+    def bar(self, drawn: Any, left: float, top: float, height: float, label: str) -> Any:
+        return self.figure.colorbar(drawn, cax=self.axes(left, top, 0.1, height), label=label)
+
+
+def _name(model: str) -> str:
+    return "solver" if model == SOLVER else surrogate_name(model)
+
+
+def _image(rows: pd.DataFrame) -> tuple[NDArray[np.float64], tuple[float, float, float, float]]:
+    """Values by y (rows) and x (columns), and the extent in mm."""
+    grid = rows.pivot(index="y_mm", columns="x_mm", values="value")
+    x, y = grid.columns.to_numpy(dtype=float), grid.index.to_numpy(dtype=float)
+    half = (x[1] - x[0]) / 2
+    return grid.to_numpy(), (x[0] - half, x[-1] + half, y[0] - half, y[-1] + half)
+
+
+def _draw_changes(page: _Page, changes: pd.DataFrame, slices: pd.DataFrame, models: Sequence[str], edge: float) -> None:
+    labels = [("", 0.0), *changes[["parameter", "change"]].drop_duplicates().itertuples(index=False, name=None)]
+    panels = [
+        [
+            page.axes(_LEFT + column * (edge + _GAP), _HEADING + row * (edge + _CAPTION), edge, edge)
+            for column in range(len(labels))
+        ]
+        for row in range(len(models))
+    ]
+    tissue, extent = _image(slices[slices["model"] == TISSUE])
+    of_changes = slices["parameter"] != ""
+    limit = max(float(slices.loc[of_changes, "value"].abs().max()), 1e-12)
+    drawn: dict[bool, Any] = {}
+    for line, model in zip(panels, models, strict=True):
+        for axes, (parameter, by) in zip(line, labels, strict=True):
+            here = (slices["model"] == model) & (slices["parameter"] == parameter) & (slices["change"] == by)
+            values, _ = _image(slices[here])
+            scale: Any = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit} if parameter else {
+                "cmap": "magma_r", "vmin": 0, "vmax": 1,
+            }  # fmt: skip
+            drawn[bool(parameter)] = axes.imshow(
+                values, origin="lower", extent=extent, interpolation="nearest", **scale
+            )
+            _outline(axes, tissue, extent)
+            axes.set(xticks=[], yticks=[])
+            for spine in axes.spines.values():
+                spine.set_visible(False)
+            if parameter:
+                row = changes[(changes["model"] == model) & (changes["parameter"] == parameter)]
+                row = row[row["change"] == by].iloc[0]
+                text = f"size {100 * row['size']:.0f} %"
+                if model != SOLVER:
+                    cosine = MISSING if np.isnan(row["cosine"]) else f"{row['cosine']:.3f}"
+                    text += f"\ncos {cosine}, error {100 * row['error']:.0f} %"
+                axes.set_xlabel(text, fontsize=7, labelpad=2)
+        line[0].set_ylabel(_name(model))
+    panels[0][0].set_title("$c$ at the truth")
+    for axes, (parameter, by) in zip(panels[0][1:], labels[1:], strict=True):
+        axes.set_title(f"{_NAMES[parameter]} {100 * by:+.0f} %".replace("-", "−"))
+    right = _WIDTH - _BARS + 0.15
+    page.bar(drawn[True], right, _HEADING, edge, "change of $c$")
+    page.bar(drawn[False], right + 0.85, _HEADING, edge, "$c$")
+    page.heading(0, "a   Change of concentration, axial slice")
+
+
+def _outline(axes: Axes, tissue: NDArray[np.float64], extent: tuple[float, float, float, float]) -> None:
+    """Outline of white and grey matter, where the slice holds any border of it."""
+    if tissue.min() < 0.5 < tissue.max():
+        axes.contour(tissue, levels=[0.5], origin="lower", extent=extent, colors="0.6", linewidths=0.5)
+
+
+def _draw_landscapes(
+    page: _Page, landscape: pd.DataFrame, paths: pd.DataFrame, models: Sequence[str], top: float
+) -> None:
+    from matplotlib.colors import LogNorm
+    from matplotlib.lines import Line2D
+    from matplotlib.ticker import LogFormatterSciNotation, LogLocator
+
+    gap, left = 0.15, _LEFT + 0.1
+    width = (_WIDTH - left - 1.0 - (len(models) - 1) * gap) / len(models)
+    panels = [
+        page.axes(left + number * (width + gap), top + _HEADING, width, _LANDSCAPE) for number in range(len(models))
+    ]
+    positive = landscape.loc[landscape["loss"] > 0, "loss"]
+    low, high = float(positive.quantile(_FLOOR)), float(positive.max())
+    levels = np.geomspace(low, max(high, 1.01 * low), _LEVELS)
+    truth = landscape[["true_mu_d_mm", "true_mu_rho"]].iloc[0].tolist()
+    filled: Any = None
+    for axes, model in zip(panels, models, strict=True):
+        grid = landscape[landscape["model"] == model].pivot(index="mu_rho", columns="mu_d_mm", values="loss")
+        filled = axes.contourf(
+            grid.columns, grid.index, np.clip(grid.to_numpy(), low * 1e-3, None), levels=levels,
+            norm=LogNorm(levels[0], levels[-1]), cmap="viridis", extend="min",
+        )  # fmt: skip
+        axes.plot(*truth, linestyle="none", marker="+", color="#D55E00", markersize=11, markeredgewidth=2, zorder=5)
+        own = paths[paths["model"] == model]
+        for _, path in own.groupby("start"):
+            # Line searches also try far away; what leads to the end are the evaluations with the lowest loss so far.
+            lower = path[path["loss"] <= path["loss"].cummin()]
+            axes.plot(lower["mu_d_mm"], lower["mu_rho"], color="white", linewidth=1.2, zorder=3)
+            axes.plot(path["mu_d_mm"], path["mu_rho"], linestyle="none", marker=".", color="white", markersize=3.5)
+            first = path.iloc[0]
+            axes.plot(
+                first["mu_d_mm"], first["mu_rho"], marker="o", markersize=5, color="white", markeredgecolor="black"
+            )
+        _ends(axes, own[own["best"]], "X", "white")
+        axes.set(
+            xlim=(grid.columns[0], grid.columns[-1]), ylim=(grid.index[0], grid.index[-1]), title=_name(model),
+            xlabel=r"$\mu_D$ (mm)",
+        )  # fmt: skip
+    # What the surrogates' minima are worth to the solver.
+    others = [model for model in models if model != SOLVER]
+    colours = surrogate_colours(others)
+    for marker, model in zip(_MARKERS * len(others), others, strict=False):
+        if SOLVER in models:
+            ends = paths[(paths["model"] == model) & paths["best"]]
+            _ends(panels[models.index(SOLVER)], ends, marker, colours[model])
+    panels[0].set_ylabel(r"$\mu_\rho$")
+    for axes in panels[1:]:
+        axes.tick_params(labelleft=False)
+    bar = page.bar(filled, _WIDTH - 0.85, top + _HEADING, _LANDSCAPE, "mean squared error")
+    bar.set_ticks(LogLocator(10))
+    bar.ax.yaxis.set_major_formatter(LogFormatterSciNotation())
+    plain: Any = {"linestyle": "none", "markeredgecolor": "black", "color": "white"}
+    handles = [
+        Line2D([], [], linestyle="none", marker="+", color="#D55E00", markersize=9, markeredgewidth=2, label="truth"),
+        Line2D([], [], marker="o", markersize=5, label="start of a search", **plain),
+        Line2D([], [], color="0.5", linewidth=1.2, marker=".", markersize=5, label="its way, and all evaluations"),
+        Line2D([], [], marker="X", markersize=7, label="its end", **plain),
+        *(
+            Line2D(
+                [],
+                [],
+                marker=marker,
+                markersize=6,
+                label=f"ends of {_name(model)}",
+                **(plain | {"color": colours[model]}),
+            )
+            for marker, model in zip(_MARKERS * len(others), others, strict=False)
+            if SOLVER in models
+        ),
+    ]
+    page.figure.legend(handles=handles, loc="lower center", ncols=min(len(handles), 5), frameon=False)
+    page.heading(top, "b   Loss, origin held at the truth")
+
+
+def _ends(axes: Axes, ends: pd.DataFrame, marker: str, colour: str) -> None:
+    axes.plot(
+        ends["mu_d_mm"], ends["mu_rho"], linestyle="none", marker=marker, markersize=7, color=colour,
+        markeredgecolor="black", zorder=4,
+    )  # fmt: skip

@@ -1,0 +1,131 @@
+"""Summaries of an assessment's rows: errors, derivatives, and errors by size and sharpness of the tumour."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gliofit.assess.forward import FORWARD_METRICS
+from gliofit.assess.gradients import QUANTITIES
+from gliofit.assess.settings import GROUPS
+from gliofit.simulate.settings import ATLAS
+
+__all__ = ["CALIBRATION_BINS", "calibration", "forward_summary", "gradient_summary"]
+
+#: Bins of tumours, of as many cases each as can be.
+CALIBRATION_BINS = 4
+
+_CALIBRATED = ("volume_mm3", "front_width_mm")
+
+
+def forward_summary(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row per model and group of anatomies, in the order of the models in ``rows`` and of ``GROUPS``.
+
+    Parameters
+    ----------
+    rows
+        Rows of ``assess_forward``.
+
+    Returns
+    -------
+    ``model group anatomies n``; of every metric of ``FORWARD_METRICS`` ``_mean``, ``_error`` (standard error of the
+    mean over tumours, NaN for one) and ``_median``; ``outside_cube_mean outside_cube_max``, ``seconds_median``.
+    Undefined values of a metric are left out of it.
+    """
+    out = []
+    for model, group, part in _parts(rows):
+        row: dict[str, Any] = {"model": model, "group": group}
+        row |= {"anatomies": part["anatomy"].nunique(), "n": len(part)}
+        for metric in FORWARD_METRICS:
+            values = part[metric]
+            row |= {
+                f"{metric}_mean": values.mean(),
+                f"{metric}_error": values.sem(ddof=1),
+                f"{metric}_median": values.median(),
+            }
+        row |= {"outside_cube_mean": part["outside_cube"].mean(), "outside_cube_max": part["outside_cube"].max()}
+        row["seconds_median"] = part["seconds"].median()
+        out.append(row)
+    return pd.DataFrame(out)
+
+
+def gradient_summary(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row per model, group of anatomies and quantity (``QUANTITIES``).
+
+    Parameters
+    ----------
+    rows
+        Rows of ``assess_gradients``.
+
+    Returns
+    -------
+    ``model group quantity n``, the tumours with a value, and of ``cosine`` and ``relative_norm`` the median and the
+    quartiles, ``_median _lower _upper``.
+    """
+    out = []
+    for model, group, part in _parts(rows):
+        for quantity in QUANTITIES:
+            values = part[part["quantity"] == quantity].dropna(subset=["cosine", "relative_norm"])
+            row: dict[str, Any] = {"model": model, "group": group, "quantity": quantity, "n": len(values)}
+            for name in ("cosine", "relative_norm"):
+                points = {"lower": 0.25, "median": 0.5, "upper": 0.75}
+                row |= {f"{name}_{which}": values[name].quantile(point) for which, point in points.items()}
+            out.append(row)
+    return pd.DataFrame(out)
+
+
+def calibration(rows: pd.DataFrame) -> pd.DataFrame:
+    """Errors by size of the tumour and by width of its front, over the atlas's tumours that all models have.
+
+    Parameters
+    ----------
+    rows
+        Rows of ``assess_forward``.
+
+    Returns
+    -------
+    Per ``by`` (``volume_mm3``, ``front_width_mm``), ``bin`` (1 to 4, quartiles of the tumours) and model: ``low high``,
+    the least and the greatest value in the bin; ``n``; ``mse_cube_median`` with the quartiles ``_lower _upper``,
+    ``dice_033_mean``, ``relative_volume_error_mean`` and ``_median`` (signed). A bin without tumours has no row.
+    """
+    atlas = rows[rows["group"] == ATLAS]
+    counts = atlas.groupby("case")["model"].nunique()
+    shared = atlas[atlas["case"].isin(counts[counts == atlas["model"].nunique()].index)]
+    out = []
+    for by in _CALIBRATED:
+        values = shared.drop_duplicates("case").set_index("case")[by].sort_index()
+        if values.empty:
+            continue
+        edges = np.quantile(values, np.arange(1, CALIBRATION_BINS) / CALIBRATION_BINS)
+        bins = pd.Series(np.searchsorted(edges, values.to_numpy(), side="left") + 1, index=values.index)
+        for number in range(1, CALIBRATION_BINS + 1):
+            cases = bins.index[bins == number]
+            for model in shared["model"].unique() if len(cases) else ():
+                part = shared[(shared["model"] == model) & shared["case"].isin(cases)]
+                quartiles = part["mse_cube"].quantile([0.25, 0.5, 0.75])
+                out.append(
+                    {
+                        "by": by,
+                        "bin": number,
+                        "model": model,
+                        "low": values[cases].min(),
+                        "high": values[cases].max(),
+                        "n": len(part),
+                        **dict(
+                            zip([f"mse_cube_{name}" for name in ("lower", "median", "upper")], quartiles, strict=True)
+                        ),
+                        "dice_033_mean": part["dice_033"].mean(),
+                        "relative_volume_error_mean": part["relative_volume_error"].mean(),
+                        "relative_volume_error_median": part["relative_volume_error"].median(),
+                    }
+                )
+    return pd.DataFrame(out)
+
+
+def _parts(rows: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+    """Rows of each model and group, in the order of the models in the rows and of ``GROUPS``."""
+    parts = {(str(model), str(group)): part for (model, group), part in rows.groupby(["model", "group"], sort=False)}
+    models = [str(model) for model in rows["model"].unique()]
+    return [(model, group, parts[model, group]) for model in models for group in GROUPS if (model, group) in parts]

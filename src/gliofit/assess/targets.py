@@ -1,0 +1,66 @@
+"""Test tumours of an anatomy: drawn and grown as those of training, with random numbers of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from gliofit.seeds import derive_seed
+from gliofit.simulate.settings import SimulateSettings
+from gliofit.simulate.shard import simulate_shard
+from gliofit.tissue import Tissue
+
+__all__ = ["TARGET_SHARD", "simulate_targets"]
+
+#: Name of the one shard that holds all test tumours of an anatomy.
+TARGET_SHARD = "test-00000"
+
+
+def simulate_targets(
+    tissue_dir: str | Path,
+    anatomy: str,
+    cases: int,
+    settings: SimulateSettings,
+    seed: int,
+    out_dir: str | Path,
+    threads: int = 1,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> pd.DataFrame:
+    """Grow the test tumours of an anatomy; writes ``test-00000.nii`` and ``test-00000.parquet`` into ``out_dir``.
+
+    Parameters
+    ----------
+    tissue_dir
+        ``wm, gm, csf.nii.gz`` of the anatomy at the spacing of the simulations.
+    anatomy
+        Its name, which decides the random numbers: no tumour is one of training or of the synthetic cohort.
+    cases
+        Number of tumours; the first ones do not depend on it.
+    settings
+        Sampler and integrator of the simulations; the numbers of samples in it are of no effect.
+    seed
+        The run's seed.
+    out_dir
+        Folder of the shard.
+    threads
+        Tumours to grow at a time on a CPU; the files do not depend on it.
+    progress
+        Called with tumours done and tumours in all.
+
+    Returns
+    -------
+    The shard's table, one row per tumour.
+    """
+    counts = {"test_cases": cases, "samples_per_shard": cases}
+    return simulate_shard(
+        Tissue.load(tissue_dir, "probabilities"),
+        TARGET_SHARD,
+        SimulateSettings.model_validate(settings.model_dump() | counts),
+        derive_seed(seed, "assess", anatomy),
+        Path(out_dir),
+        progress,
+        threads,
+        anatomy,
+    )

@@ -1,0 +1,170 @@
+"""U-Net that corrects a guess: a solve on coarse voxels, or a front that spreads evenly from the origin."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from gliofit.settings import Settings as BaseSettings
+from gliofit.solver.faces import DIFFUSIVITY_RATIO
+from gliofit.tissue import TISSUE_THRESHOLD
+from gliofit.train.architecture import AbstractSurrogateNetwork, Frame
+from gliofit.train.layers.coarse_growth import CoarseGrowth
+from gliofit.train.layers.convnext import ConvNeXtBlock, DownSampling, UpSampling
+from gliofit.train.layers.patches import gather, scatter
+
+__all__ = ["Network", "Settings"]
+
+#: Coarse voxels are this many fine ones along each axis.
+_FACTOR = 2
+
+#: Guesses are kept this far from 0 and 1, where the logit has no end.
+_EDGE = 1e-4
+
+_EMBEDDING = 64
+
+
+class Settings(BaseSettings):
+    """Settings of the guided U-Net."""
+
+    guide: Literal["coarse-solve", "front"] = Field(
+        "coarse-solve",
+        description="What is corrected: `coarse-solve`, the solver on voxels of twice the size; `front`, a logistic "
+        "front about the origin that knows no anatomy.",
+    )
+    tolerance: float = Field(
+        0.03, gt=0, le=0.1, description="Relative error of a time step of the coarse solve (without the front, unused)."
+    )
+    widths: tuple[int, ...] = Field(
+        (32, 48, 96),
+        min_length=2,
+        description="Channels per resolution, that of the coarse voxels first; every further one halves it.",
+    )
+    blocks: int = Field(1, ge=1, description="ConvNeXt blocks per resolution, on the way down and on the way up.")
+    kernel_size: Literal[3, 5, 7] = Field(5, description="Edge of the depth-wise kernels, in coarse voxels.")
+    expansion: int = Field(4, ge=1, description="Width of a block's MLP relative to its channels.")
+    layer_scale: float = Field(0.1, gt=0, description="Initial gain on the residual branch of each block.")
+
+
+class _Stage(nn.Module):
+    """ConvNeXt blocks, each followed by a scale and shift of its channels that theta decides."""
+
+    def __init__(self, width: int, settings: Settings) -> None:
+        super().__init__()
+        block = (settings.kernel_size, settings.expansion, settings.layer_scale)
+        self.blocks = nn.ModuleList(ConvNeXtBlock(width, *block) for _ in range(settings.blocks))
+        self.modulations = nn.ModuleList(nn.Linear(_EMBEDDING, 2 * width) for _ in range(settings.blocks))
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """Transform (batch, width, x, y, z)."""
+        for block, modulation in zip(self.blocks, self.modulations, strict=True):
+            scale, shift = modulation(embedding)[:, :, None, None, None].chunk(2, dim=1)
+            x = block(x) * (1 + scale) + shift
+        return x
+
+
+class Network(AbstractSurrogateNetwork):
+    """Theta enters as fields, by the guess, and at every resolution.
+
+    Works on voxels of twice the cube's size, which hold the 2^3 fine ones as channels: nothing of the full resolution
+    is lost, and a step costs an eighth. At the end the 2^3 corrections of each coarse voxel are spread again, and are
+    added to the logits of the guess. Fields of theta: the guess and its logit, the distance from the origin, the seed,
+    and the front coordinate (distance behind an undisturbed front in widths mu_D / mu_rho).
+    """
+
+    settings: Settings
+
+    def __init__(self, settings: Settings, frame: Frame) -> None:
+        super().__init__(settings, frame)
+        widths, depth = settings.widths, len(settings.widths)
+        if frame.size % (_FACTOR * 2 ** (depth - 1)):
+            raise ValueError(
+                f"{depth} widths need a cube size that {_FACTOR * 2 ** (depth - 1)} divides, not {frame.size}"
+            )
+        coarse = frame.size // _FACTOR
+        spacing = frame.spacing_mm * _FACTOR
+        self.growth = None
+        if settings.guide == "coarse-solve":
+            self.growth = CoarseGrowth(coarse, spacing, frame.spacing_mm, settings.tolerance)
+        axis = (torch.arange(coarse) - (coarse - 1) / 2) * spacing
+        places = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"))
+        self.register_buffer("places", places, persistent=False)
+        # Fitted to the volume of simulated tumours as spheres; learning goes on from there.
+        self.reach = nn.Parameter(torch.tensor([0.89, 0.92]))
+        # Tissue of the fine voxels, the diffusivity, and the five fields.
+        self.stem = nn.Conv3d(frame.channels * _FACTOR**3 + 1 + 5, widths[0], 3, padding=1)
+        self.embed = nn.Sequential(nn.Linear(7, _EMBEDDING), nn.GELU(), nn.Linear(_EMBEDDING, _EMBEDDING), nn.GELU())
+        self.down_stages = nn.ModuleList(_Stage(width, settings) for width in widths)
+        self.downs = nn.ModuleList(DownSampling(a, b) for a, b in pairwise(widths))
+        self.ups = nn.ModuleList(UpSampling(b, a) for a, b in pairwise(widths))
+        self.merges = nn.ModuleList(nn.Conv3d(2 * width, width, 1) for width in widths[:-1])
+        self.up_stages = nn.ModuleList(_Stage(width, settings) for width in widths[:-1])
+        self.head = nn.Conv3d(widths[0], _FACTOR**3, 3, padding=1)
+        with torch.no_grad():
+            # An untrained network gives the guess.
+            self.head.weight.mul_(0.01)
+            nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+
+    def encode(self, tissue: Tensor) -> Any:
+        """Channels of the coarse voxels, and what the guess needs of the tissue."""
+        mean = F.avg_pool3d(tissue, _FACTOR)
+        if self.frame.channels == 1:  # label values: 3 for white, 2 for grey matter
+            wm, gm = mean[:, 0] / 3, torch.zeros_like(mean[:, 0])
+        else:
+            wm, gm = mean[:, 0], mean[:, 1]
+        diffusivity = wm + gm / DIFFUSIVITY_RATIO
+        channels = torch.cat([gather(tissue, _FACTOR), diffusivity[:, None]], dim=1)
+        inside = ((wm + gm) >= TISSUE_THRESHOLD).to(tissue.dtype)
+        return channels, inside, None if self.growth is None else self.growth.tissues(wm, gm)
+
+    def decode(self, features: Any, theta: Tensor) -> Tensor:
+        """Logits of shape (batch, size, size, size)."""
+        channels, inside, tissues = features
+        channels, inside = (x.expand(theta.shape[0], *x.shape[1:]) for x in (channels, inside))
+        physical = self.frame.physical(theta)
+        mu_d, mu_rho = (physical[:, k, None, None, None].clamp(min=1e-3) for k in (3, 4))
+        offset = self.places - physical[:, :3, None, None, None]  # type: ignore[operator]
+        distance = (offset.square().sum(dim=1) + 1.0).sqrt()
+        width = mu_d / mu_rho
+        # A front has gone a distance of order sqrt(D rho) T, less a delay that grows with the logarithm of rho T.
+        radius = self.reach[0] * mu_d * mu_rho - self.reach[1] * width * torch.log1p(mu_rho.square())
+        behind = (radius - distance) / width
+        if self.growth is None:
+            guess = torch.sigmoid(behind.clamp(-9, 9))
+            fine = F.interpolate(guess[:, None], scale_factor=_FACTOR, mode="trilinear")[:, 0]
+        else:
+            with torch.autocast(theta.device.type, enabled=False):
+                guess = self.growth(tissues, physical.float()).to(theta.dtype)
+            fine = _spread_inside(guess, inside)
+        logit = _logit(guess)
+        fields = [guess, logit / 5, distance / 50, torch.exp(-distance.square() / 200), torch.tanh(behind / 5)]
+        rates = torch.cat([theta, torch.log(physical[:, 3:5].clamp(min=1e-3))], dim=1)
+        embedding = self.embed(rates)
+        x = torch.cat([channels, torch.stack(fields, dim=1)], dim=1)
+        # Channels next to each other in memory: several times faster on CPUs.
+        x = self.stem(x.contiguous(memory_format=torch.channels_last_3d))
+        skips = []
+        for index, stage in enumerate(self.down_stages):
+            x = stage(x, embedding)
+            if index < len(self.downs):
+                skips.append(x)
+                x = self.downs[index](x)
+        for index in range(len(self.ups) - 1, -1, -1):
+            x = self.merges[index](torch.cat([self.ups[index](x), skips[index]], dim=1))
+            x = self.up_stages[index](x, embedding)
+        return _logit(fine) + scatter(self.head(x), _FACTOR)[:, 0]
+
+
+def _logit(concentration: Tensor) -> Tensor:
+    return torch.logit(_EDGE + (1 - 2 * _EDGE) * concentration)
+
+
+def _spread_inside(x: Tensor, inside: Tensor) -> Tensor:
+    """Trilinear interpolation to the fine voxels from those coarse ones that hold tissue."""
+    both = F.interpolate(torch.stack([x * inside, inside], dim=1), scale_factor=_FACTOR, mode="trilinear")
+    return both[:, 0] / both[:, 1].clamp(min=1e-3)

@@ -1,0 +1,456 @@
+"""The training loop: one network, its optimiser and the position in the data."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+import platform
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from gliofit.errors import InputError
+from gliofit.io import write_table
+from gliofit.seeds import derive_seed
+from gliofit.tissue import TissueKind
+from gliofit.train.architecture import find_architecture
+from gliofit.train.checkpoint import digest, load_checkpoint, save_checkpoint
+from gliofit.train.dataset import AbstractDataset, Batch, flip
+from gliofit.train.expectation import Expectation
+from gliofit.train.normalisation import Normalisation
+from gliofit.train.plot import plot_learning_curve
+from gliofit.train.schedule import Clock, learning_rate_factor
+from gliofit.train.settings import ModelSettings, TrainSettings
+from gliofit.train.surrogate import DirectInverse, Surrogate, frame_of, load_model, save_model, to_device
+from gliofit.train.task import AbstractTask, InverseTask, SurrogateTask
+
+__all__ = ["Training"]
+
+_LOG = logging.getLogger(__name__)
+
+#: Steps in a row with a loss or gradient that is not finite after which training gives up.
+_MAX_BAD_STEPS = 20
+
+#: Settings that a continued training may change.
+_MAY_CHANGE = ("epochs", "time_budget_minutes", "patience", "init", "devices", "stored")
+
+_TASKS: dict[str, type[AbstractTask]] = {"surrogate": SurrogateTask, "direct-inverse": InverseTask}
+
+
+@dataclass
+class _Position:
+    """How far a training has come."""
+
+    epoch: int = 0
+    step: int = 0
+    steps: int = 0
+    loss_sum: float = 0.0
+    loss_count: int = 0
+    since_best: int = 0
+    bad_steps: int = 0
+    since_drop: int = 0
+    plateau_factor: float = 1.0
+    best_loss: float = math.inf
+    stopped: str = ""
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Training:
+    """One training: the networks, the optimiser and the position in the data.
+
+    On several devices every process holds the same network. Each takes its share of every batch, and gradients are
+    averaged; process 0 keeps the time, validates and writes.
+
+    Parameters
+    ----------
+    name, model_settings, stage
+        The model, its settings, and those of the stage.
+    data, held_out
+        Samples to train on and to choose weights by.
+    seed
+        Seed of the run.
+    fabric
+        Launched, with the devices to train on.
+    threads
+        CPU threads that prepare samples.
+    tissue_kind
+        How the tissue was read, for the record.
+    checkpoint
+        File to resume from and to write checkpoints to.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        model_settings: ModelSettings,
+        stage: TrainSettings,
+        data: AbstractDataset,
+        held_out: AbstractDataset,
+        seed: int,
+        fabric: Fabric,
+        threads: int,
+        tissue_kind: TissueKind,
+        checkpoint: str | Path | None,
+    ) -> None:
+        self.name, self.settings, self.stage = name, model_settings, stage
+        self.data, self.held_out = data, held_out
+        self.seed, self.fabric, self.threads, self.tissue_kind = seed, fabric, threads, tissue_kind
+        self.device = fabric.device
+        self.checkpoint = None if checkpoint is None else Path(checkpoint)
+        self.architecture = find_architecture(model_settings.architecture)
+        self.task = _TASKS[self.architecture.kind]()
+        self.parent: dict[str, Any] | None = None
+        self.model = self._start()
+        self.identity = self._identity()
+        self.model = to_device(self.model, self.device)
+        self.optimiser = torch.optim.AdamW(
+            self.model.parameters(), lr=model_settings.learning_rate, weight_decay=model_settings.weight_decay
+        )
+        self.average = None if model_settings.ema_decay is None else copy.deepcopy(self.model).requires_grad_(False)
+        self.precision = self._precision()
+        self.scaler = torch.amp.GradScaler("cuda", enabled=self.precision == torch.float16)
+        # Architectures may use random numbers (dropout); all else is drawn by seeds of its own.
+        torch.manual_seed(derive_seed(seed, name, "training"))
+        self.position = _Position()
+        self.best: dict[str, Tensor] = {}
+        self.clock = Clock(model_settings.time_budget_minutes)
+        self._validation_seconds = 0.0
+        self.steps_per_epoch = -(-len(data) // model_settings.batch_size)
+
+    def _start(self) -> Surrogate | DirectInverse:
+        """Fresh network, or the one of ``init`` with its normalisation."""
+        settings, crop = self.settings, self.stage.crop
+        values = self.architecture.parse(settings.network).model_dump(mode="json")
+        normalisation = Normalisation.of(self.data.theta, settings.normalise)
+        parent = None
+        if settings.init is not None:
+            expected = Expectation(self.architecture.name, values, crop, settings.tissue_input)
+            parent = load_model(settings.init, expected=expected)
+            if parent.info.get("tissue_kind") != self.tissue_kind:
+                _LOG.warning("%s was trained on %s tissue", settings.init, parent.info.get("tissue_kind"))
+            # The weights hold for the parent's normalisation; only the range of theta grows.
+            normalisation = Normalisation.from_dict(parent.info["theta"], str(settings.init)).merged(normalisation)
+            self.parent = {"training": parent.info.get("training"), "validation": parent.info.get("validation")}
+        frame = frame_of(crop, settings.tissue_input, normalisation)
+        network = self.architecture.build(values, frame, derive_seed(self.seed, self.name))
+        if parent is not None:
+            network.load_state_dict(parent.network.state_dict())
+        model_class = Surrogate if self.architecture.kind == "surrogate" else DirectInverse
+        return model_class(network, normalisation, crop, settings.tissue_input)
+
+    def _precision(self) -> torch.dtype:
+        wanted = self.settings.precision
+        if wanted == "auto":
+            if self.device.type != "cuda":
+                return torch.float32
+            return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        if wanted == "float16" and self.device.type != "cuda":
+            raise InputError("precision `float16`", "is for CUDA devices", "use `auto`")
+        return getattr(torch, wanted)
+
+    # ------------------------------------------------------------------------------------------------ the loop
+
+    def run(self) -> None:
+        """Train until epochs, patience or time budget are used up; the best weights are in ``best``."""
+        if not self._resume():
+            _LOG.info("%s: %d parameters, %d samples", self.name, self._parameters(), len(self.data))
+            # Before any step a fresh network says nothing; one to start from is a candidate to ship.
+            self._validate(candidate=self.settings.init is not None)
+        position, settings = self.position, self.settings
+        position.stopped = ""
+        while not position.stopped and position.epoch < settings.epochs:
+            if self._patience_is_over():
+                position.stopped = "patience"
+            elif position.steps and self._time_is_up():
+                position.stopped = "time"
+            else:
+                self._epoch()
+        position.stopped = position.stopped or "epochs"
+        _LOG.info("%s: stopped by %s after %.1f min", self.name, position.stopped, self.clock.seconds / 60)
+        if not self.best:
+            raise RuntimeError(f"{self.name}: training gave no finite validation loss; lower the learning rate")
+
+    def _patience_is_over(self) -> bool:
+        patience = self.settings.patience
+        return patience is not None and self.position.since_best >= patience
+
+    def _time_is_up(self) -> bool:
+        """Whether only the time for a validation is left, by the clock of process 0."""
+        return bool(self._agreed(not self.clock.left_for(self._validation_seconds)))
+
+    def _agreed(self, value: float) -> float:
+        """The value of process 0."""
+        return value if self.fabric.world_size == 1 else self.fabric.broadcast(value)
+
+    def _epoch(self) -> None:
+        """Train one epoch from the current step on, then validate."""
+        position, settings = self.position, self.settings
+        generator = np.random.default_rng(derive_seed(self.seed, self.name, "epoch", position.epoch))
+        order = generator.permutation(len(self.data))
+        flips = generator.random((len(self.data), 3)) < 0.5
+        flips &= np.array([axis in settings.flip_axes for axis in "xyz"])
+        size = settings.batch_size
+        rest = order[position.step * size :]
+        self.model.train()
+        written = self.clock.seconds
+        # Each process takes every n-th sample of a batch; the last batch may leave some of them none.
+        rank, world = self.fabric.global_rank, self.fabric.world_size
+        shares = [rest[start : start + size] for start in range(0, len(rest), size)]
+        own = np.concatenate([share[rank::world] for share in shares]) if world > 1 else rest
+        batches = self.data.of_epoch(position.epoch).batches(own, size // world, self.threads)
+        for share in shares:
+            chosen = flips[position.step * size : (position.step + 1) * size][rank::world]
+            batch = flip(next(batches), torch.from_numpy(chosen)) if len(chosen) else None
+            loss = self._step(batch, len(chosen) * world / len(share))
+            position.step += 1
+            position.steps += 1
+            if math.isfinite(loss):
+                position.loss_sum += loss
+                position.loss_count += 1
+                position.bad_steps = 0
+            else:
+                position.bad_steps += 1
+                if position.bad_steps >= _MAX_BAD_STEPS:
+                    position.stopped = "divergence"
+                    _LOG.warning("%s: %d steps without a finite loss; training ends", self.name, position.bad_steps)
+                    break
+            if self._time_is_up():
+                position.stopped = "time"
+                break
+            if self.checkpoint is not None and self.clock.seconds - written > 60 * self.stage.checkpoint_minutes:
+                self._save_checkpoint()
+                written = self.clock.seconds
+        self._validate(candidate=True)
+        if position.step >= self.steps_per_epoch:
+            position.epoch, position.step = position.epoch + 1, 0
+            position.loss_sum, position.loss_count = 0.0, 0
+        self._save_checkpoint()
+
+    def _step(self, batch: Batch | None, weight: float) -> float:
+        """One optimisation step; the loss before it, or NaN if the step was left out.
+
+        ``weight`` is this process's share of the samples relative to an even share.
+        """
+        settings = self.settings
+        rate = settings.learning_rate * self._rate_factor()
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.optimiser.zero_grad(set_to_none=True)
+        value = 0.0
+        if batch is not None:
+            if self.device.type == "cuda":
+                batch = Batch(*(part.pin_memory().to(self.device, non_blocking=True) for part in batch))
+            with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
+                loss = self.task.loss(self.model, batch)
+            self.scaler.scale(loss * weight if weight != 1 else loss).backward()
+            value = float(loss.detach()) * weight
+        if self.fabric.world_size > 1:
+            value = self._share_gradients(value)
+        self.scaler.unscale_(self.optimiser)
+        limit = math.inf if settings.clip_norm is None else settings.clip_norm
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
+        if self.scaler.is_enabled():
+            self.scaler.step(self.optimiser)  # leaves out steps that overflow by itself
+            self.scaler.update()
+        elif math.isfinite(value) and bool(torch.isfinite(norm)):
+            self.optimiser.step()
+        else:
+            return math.nan
+        if self.average is not None:
+            self._update_average()
+        return value
+
+    def _rate_factor(self) -> float:
+        """Learning rate relative to its peak, the same in all processes."""
+        settings, position = self.settings, self.position
+        if settings.schedule == "plateau":
+            return position.plateau_factor
+        progress = max(position.steps / max(1, settings.epochs * self.steps_per_epoch), self.clock.fraction)
+        return self._agreed(learning_rate_factor(progress, settings.schedule, settings.warmup_fraction))
+
+    def _share_gradients(self, loss: float) -> float:
+        """Average gradients over the processes, in one message; returns the average loss."""
+        parameters = [p for p in self.model.parameters() if p.requires_grad]
+        for parameter in parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        parts = [p.grad.reshape(-1) for p in parameters if p.grad is not None]
+        mean = self.fabric.all_reduce(torch.cat([*parts, parts[0].new_tensor([loss])]), reduce_op="mean")
+        assert isinstance(mean, Tensor)
+        start = 0
+        for parameter in parameters:
+            assert parameter.grad is not None
+            parameter.grad.copy_(mean[start : start + parameter.numel()].view_as(parameter))
+            start += parameter.numel()
+        return float(mean[-1])
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        assert self.average is not None
+        assert self.settings.ema_decay is not None
+        # The average of a young training must not hold on to its random start.
+        decay = min(self.settings.ema_decay, (1 + self.position.steps) / (10 + self.position.steps))
+        for mean, value in zip(self.average.parameters(), self.model.parameters(), strict=True):
+            mean.lerp_(value, 1 - decay)
+
+    @torch.no_grad()
+    def _validate(self, candidate: bool) -> None:
+        """Measure the model to ship, keep it if it is the best so far, and add a line to the history."""
+        position = self.position
+        shipped = self.model if self.average is None else self.average
+        shipped.eval()
+        before = self.clock.seconds
+        numbers: dict[str, float] = {}
+        if self.fabric.is_global_zero:
+            numbers = self.task.validate(shipped, self.held_out, self.device)
+        if self.fabric.world_size > 1:
+            numbers = self.fabric.broadcast(numbers)
+        self._validation_seconds = self.clock.seconds - before
+        loss = numbers["loss"]
+        better = candidate and math.isfinite(loss) and loss < position.best_loss
+        if better:
+            position.best_loss, position.since_best, position.since_drop = loss, 0, 0
+            self.best = {name: value.detach().cpu().clone() for name, value in shipped.network.state_dict().items()}
+        elif candidate:
+            position.since_best += 1
+            position.since_drop += 1
+            if position.since_drop >= self.settings.plateau_patience:
+                position.plateau_factor, position.since_drop = position.plateau_factor / 2, 0
+        train_loss = position.loss_sum / position.loss_count if position.loss_count else math.nan
+        epoch = position.epoch + position.step / self.steps_per_epoch
+        rate = self.optimiser.param_groups[0]["lr"]
+        row = {"epoch": epoch, "steps": position.steps, "seconds": self.clock.seconds, "learning_rate": rate}
+        row |= {"train_loss": train_loss, "validation_loss": loss, "best": better}
+        position.history.append(row | {f"validation_{key}": value for key, value in numbers.items() if key != "loss"})
+        _LOG.info(
+            "%s: epoch %.2f, %.1f min, training %.4g, validation %.4g%s",
+            self.name,
+            epoch,
+            self.clock.seconds / 60,
+            train_loss,
+            loss,
+            " (best)" if better else "",
+        )
+
+    def _parameters(self) -> int:
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
+    # ------------------------------------------------------------------------------------------- checkpoints
+
+    def _identity(self) -> str:
+        """Digest of all that decides how the training goes, but for how long it goes on."""
+        start = [float(value.double().abs().sum()) for value in self.model.network.state_dict().values()]
+        return digest(
+            {
+                "settings": self.settings.model_dump(mode="json", exclude=set(_MAY_CHANGE)),
+                "crop": self.stage.crop.model_dump(mode="json"),
+                "seed": self.seed,
+                "train": self.data.fingerprint,
+                "validation": self.held_out.fingerprint,
+                "start": start,
+            }
+        )
+
+    def _save_checkpoint(self) -> None:
+        if self.checkpoint is None or not self.fabric.is_global_zero:
+            return
+        state = {
+            "digest": self.identity,
+            "model": self.model.network.state_dict(),
+            "average": None if self.average is None else self.average.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "best": self.best,
+            "position": vars(self.position),
+            "random": torch.get_rng_state(),
+            "seconds": self.clock.seconds,
+            "validation_seconds": self._validation_seconds,
+        }
+        save_checkpoint(self.checkpoint, state)
+
+    def _resume(self) -> bool:
+        """Go on from the checkpoint if there is one for this very training."""
+        state = None if self.checkpoint is None else load_checkpoint(self.checkpoint, self.identity)
+        if state is None:
+            return False
+        self.model.network.load_state_dict(state["model"])
+        if self.average is not None:
+            self.average.network.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.best = state["best"]
+        self.position = _Position(**state["position"])
+        torch.set_rng_state(state["random"])
+        self.clock = Clock(self.settings.time_budget_minutes, state["seconds"])
+        self._validation_seconds = state["validation_seconds"]
+        _LOG.info("%s: resumed at epoch %d, step %d", self.name, self.position.epoch, self.position.step)
+        return True
+
+    # ------------------------------------------------------------------------------------------------ output
+
+    def write(self, folder: Path) -> None:
+        """Write the best model with its history."""
+        history = pd.DataFrame(self.position.history)
+        kept = history[history["best"]].iloc[-1]
+        prefix = "validation_"
+        numbers = {key.removeprefix(prefix): float(kept[key]) for key in history if key.startswith(prefix)}
+        # Generated samples would have to be grown once more.
+        training = self.data if self.data.shards else self.held_out
+        baseline = self.task.baseline(training, self.held_out)
+        stored = getattr(torch, self.settings.stored)
+        weights = {name: v.to(stored) if v.is_floating_point() else v for name, v in self.best.items()}
+        self.model.network.load_state_dict(weights)
+        if stored != torch.float32:
+            # What is shipped is what is measured.
+            with torch.no_grad():
+                numbers = self.task.validate(self.model.eval(), self.held_out, self.device)
+        description = {
+            "name": self.name,
+            "architecture": self.architecture.name,
+            "network": self.architecture.parse(self.settings.network),
+            "tissue_kind": self.tissue_kind,
+            "simulation_spacing_mm": self.data.tissue.grid.isotropic_spacing_mm,
+            "validation": {
+                "samples": len(self.held_out),
+                "epoch": float(kept["epoch"]),
+                **numbers,
+                "baseline": baseline,
+            },
+            "training": {
+                "samples": len(self.data),
+                "shards": [shard.path.name for shard in self.data.shards],
+                "anatomies": self.data.anatomies,
+                "data_fingerprint": self.data.fingerprint,
+                "seed": self.seed,
+                "epochs": float(history["epoch"].max()),
+                "steps": self.position.steps,
+                "minutes": self.clock.seconds / 60,
+                "stopped_by": self.position.stopped,
+                "device": _device_name(self.device),
+                "threads": self.threads,
+                "devices": self.fabric.world_size,
+                "precision": str(self.precision).removeprefix("torch."),
+                "parameters": self._parameters(),
+                "settings": self.settings,
+                "init": self.parent,
+                "gliofit": version("gliofit"),
+                "torch": torch.__version__,
+            },
+        }
+        write_table(folder / "history.parquet", history)
+        plot_learning_curve(history, folder / "learning_curve.png", self.name, self.task.unit, baseline["loss"])
+        save_model(folder, self.model, description, stored)
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU ({platform.machine()})"

@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from gliofit.assess.stability import (
+    PAPER_RATIOS,
+    displace,
+    examine_case,
+    run_stability,
+    search_settings,
+    summarise_stability,
+    wilson_interval,
+    write_stability,
+)
+from gliofit.assess.stability_settings import StabilitySettings
+from gliofit.crop import Crop
+from gliofit.errors import InputError
+from gliofit.invert.networks import Networks
+from gliofit.invert.problem import ConcentrationObservation, Problem
+from gliofit.invert.settings import InvertSettings
+from gliofit.io import write_table
+from gliofit.simulate.shard import ShardWriter
+from gliofit.theta import THETA_COLUMNS, Bounds, Theta
+
+# The fakes of the inversion's tests, which are a package of their own.
+_SPEC = spec_from_file_location("invert_fakes", Path(__file__).parents[1] / "invert/fakes.py")
+fakes = module_from_spec(_SPEC)
+_SPEC.loader.exec_module(fakes)
+
+TRUTH = fakes.TRUTH
+#: Where the folded surrogates have their second minimum: as far above 15 mm as the truth is below.
+FOLD, MIRROR = 15.0, 21.0
+NEAR = Theta((7.0, -9.0, 3.0), 11.0, 3.6)
+SETTINGS = StabilitySettings(starts=12)
+INVERT = InvertSettings(methods={"hybrid": {"inverter": "hybrid"}})
+
+
+class Folded(fakes.FakeSurrogate):
+    """Predicts the same at equal distances of mu_D from the fold: two minima with the same loss."""
+
+    def folded(self, theta):
+        mu_d = ((theta[:, 3] - FOLD).square() + 1e-3).sqrt() + 2 * TRUTH.mu_d_mm - FOLD
+        return torch.cat([theta[:, :3], mu_d[:, None], theta[:, 4:]], dim=1)
+
+    def __call__(self, tissue, theta):
+        return super().__call__(tissue, self.folded(theta))
+
+
+class Uneven(Folded):
+    """As folded, with less tumour beyond the fold: the second minimum is a local one, with a higher loss."""
+
+    def __call__(self, tissue, theta):
+        less = 1 - 0.3 * torch.sigmoid(4 * (theta[:, 3] - FOLD))
+        return super().__call__(tissue, theta) * less[:, None, None, None]
+
+
+def examine(surrogate, direct=NEAR, settings=SETTINGS, invert=INVERT, method="hybrid"):
+    tissue = fakes.cube_brain()
+    observation = ConcentrationObservation(fakes.blob_volume(tissue, TRUTH), tissue)
+    centre = Crop.around(tissue.grid, observation.centre_mm, fakes.CROP).centre_mm
+    networks = Networks(surrogate, fakes.FakeDirect(direct, centre))
+    problem = Problem.create(observation, invert, networks, seed=3)
+    table = examine_case(problem, TRUTH, settings, search_settings(invert, method), ("a",))
+    table.insert(0, "case", "a")
+    return table, problem
+
+
+@pytest.fixture(scope="module")
+def convex():
+    return examine(fakes.FakeSurrogate())
+
+
+@pytest.fixture(scope="module")
+def folded():
+    return examine(Folded())[0]
+
+
+def test_one_minimum_is_found_from_everywhere(convex):
+    summary = summarise_stability(convex[0])
+    assert summary["radius"].tolist() == [0.01, 0.1, 0.3]
+    assert (summary[["same_parameters", "same_loss", "same_both"]] == 1).all(axis=None)
+    assert summary["starts"].tolist() == [12, 12, 12]
+    assert summary["paper"].tolist() == list(PAPER_RATIOS.values())
+    assert convex[0]["theta_mse"].max() < 1e-4
+
+
+def test_starts_lie_on_the_sphere_and_are_what_was_evaluated_first(convex):
+    table, problem = convex
+    unit = problem.bounds.to_unit(table[[f"start_{name}" for name in THETA_COLUMNS]].to_numpy())
+    moved = np.linalg.norm(unit - unit[0], axis=1)
+    assert moved == pytest.approx(table["radius"].to_numpy(), abs=0.02)
+    assert moved == pytest.approx(table["displacement"].to_numpy())
+    assert len(np.unique(unit.round(6), axis=0)) == len(table)
+    again = examine(fakes.FakeSurrogate())[0]
+    columns = [f"start_{name}" for name in THETA_COLUMNS]
+    pd.testing.assert_frame_equal(table[columns], again[columns])
+
+
+def test_two_minima_of_one_loss_differ_in_their_parameters_alone(folded):
+    by_radius = summarise_stability(folded).set_index("radius")
+    assert by_radius.loc[0.01, "same_parameters"] == 1
+    assert 0 < by_radius.loc[0.3, "same_parameters"] < 1
+    assert (by_radius["same_loss"] == 1).all()
+    assert by_radius.loc[0.3, "same_both"] == by_radius.loc[0.3, "same_parameters"]
+    ends = folded["end_mu_d_mm"]
+    there = (ends - MIRROR).abs() < 0.5
+    assert there.any()
+    assert (there | ((ends - TRUTH.mu_d_mm).abs() < 0.5)).all()
+    assert (folded["same_parameters"] == ~there).all()
+
+
+def test_a_worse_minimum_has_another_loss():
+    table = examine(Uneven())[0]
+    by_radius = summarise_stability(table).set_index("radius")
+    assert by_radius.loc[0.01, ["same_parameters", "same_loss"]].tolist() == [1, 1]
+    assert 0 < by_radius.loc[0.3, "same_loss"] < 1
+    assert by_radius.loc[0.3, "same_parameters"] < 1
+    lost = table[~table["same_loss"]]
+    assert (lost["loss"] > 1.2 * table["loss"].iloc[0]).all()
+
+
+def test_the_tolerance_decides(folded):
+    # 21 mm is 133 % above 9 mm.
+    assert folded.loc[~folded["same_parameters"], "mu_d_change"].to_numpy() == pytest.approx(MIRROR / 9 - 1, abs=0.01)
+    tight = examine(Uneven(), settings=StabilitySettings(starts=4, tolerance=1e-9))[0]
+    assert tight["same_parameters"].tolist()[0]
+    assert not tight["same_parameters"].iloc[1:].any()
+
+
+def test_an_origin_elsewhere_is_another_minimum():
+    class Twice(fakes.FakeSurrogate):
+        """The same tumour from x and from 40 mm - x."""
+
+        def __call__(self, tissue, theta):
+            x = 20 - ((theta[:, :1] - 20).square() + 1e-3).sqrt()
+            return super().__call__(tissue, torch.cat([x, theta[:, 1:]], dim=1))
+
+    table = examine(Twice(), Theta((12.0, -9.0, 3.0), 11.0, 3.6))[0]
+    far = table["origin_change_mm"] > 10
+    assert far.any()
+    assert not table.loc[far, "same_parameters"].any()
+    assert table.loc[~far, "same_parameters"].all()
+    # Radius of a sphere of the tumour's volume, of which 20 % counts as the same.
+    volume = fakes.blob_volume(fakes.cube_brain(), TRUTH).data.sum(dtype=float) * 8.0**3
+    assert table["radius_mm"].unique() == pytest.approx([(3 * volume / 4 / np.pi) ** (1 / 3)])
+
+
+def test_a_held_origin_stays():
+    methods = {"hybrid-com": {"inverter": "hybrid", "origin": "centre-of-mass"}}
+    table, problem = examine(fakes.FakeSurrogate(), invert=InvertSettings(methods=methods), method="hybrid-com")
+    assert (table[[f"start_{name}" for name in THETA_COLUMNS[:3]]] == problem.observation.centre_mm).all(axis=None)
+    assert table["displacement"].to_numpy() == pytest.approx(table["radius"].to_numpy(), abs=0.02)
+
+
+def test_displacement_stays_inside():
+    bounds = Bounds.around((0, 0, 0))
+    corner, rng = bounds.from_unit(np.full(5, 0.01)), np.random.default_rng(1)
+    for radius in (0.01, 0.3, 0.5):
+        moved = displace(corner, radius, bounds, bounds, rng)
+        unit = bounds.to_unit(moved)
+        assert np.linalg.norm(unit - 0.01) == pytest.approx(radius)
+        assert unit.min() >= 0
+    assert displace(corner, 0, bounds, bounds, rng).tolist() == corner.tolist()
+    # Without room for the whole length the result is the nearest point of the box.
+    narrow = Bounds(bounds.from_unit(np.full(5, 0.005)), bounds.from_unit(np.full(5, 0.02)))
+    unit = bounds.to_unit(displace(corner, 0.3, bounds, narrow, rng))
+    assert ((unit >= 0.005 - 1e-9) & (unit <= 0.02 + 1e-9)).all()
+
+
+def test_searches_that_fail_are_rows():
+    class Broken(fakes.FakeSurrogate):
+        """No number beyond 20 mm."""
+
+        def __call__(self, tissue, theta):
+            gone = torch.where(theta[:, 3] > 20, torch.nan, 1.0)
+            return super().__call__(tissue, theta) * gone[:, None, None, None]
+
+    table = examine(Broken())[0]
+    failed = table["status"] == "failed"
+    assert failed.any()
+    assert table.loc[failed, "loss"].isna().all()
+    assert not table.loc[failed, ["same_parameters", "same_loss"]].any(axis=None)
+    assert summarise_stability(table)["failed"].sum() == failed.sum()
+    # Without a search to compare with, there is no ratio.
+    table = examine(Broken(), Theta(TRUTH.origin_mm, 30.0, 4.0))[0]
+    assert table["status"].iloc[0] == "failed"
+    summary = summarise_stability(table)
+    assert summary["cases"].tolist() == [0, 0, 0]
+    assert summary["same_parameters"].isna().all()
+    surrogate = fakes.FakeSurrogate()
+    surrogate.theta_low = torch.tensor([-40.0, -40.0, -40.0, 41.0, 0.5])
+    table = examine(surrogate)[0]
+    assert "training range" in table["message"].item()
+    assert summarise_stability(table).empty
+
+
+def test_wilson_interval():
+    # Newcombe, Stat. Med. 17 (1998), table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29.
+    for case, expected in {
+        (81, 263): (0.2553, 0.3662), (15, 148): (0.0624, 0.1605), (0, 20): (0.0, 0.1611), (1, 29): (0.0061, 0.1718),
+    }.items():  # fmt: skip
+        assert wilson_interval(*case) == pytest.approx(expected, abs=5e-5)
+    assert wilson_interval(20, 20) == pytest.approx((1 - 0.1611, 1.0), abs=5e-5)
+    assert np.isnan(wilson_interval(0, 0)).all()
+
+
+def test_shards_in_tables_out(tmp_path):
+    tissue = fakes.cube_brain()
+    volumes = [fakes.blob_volume(tissue, TRUTH), fakes.blob_volume(tissue, TRUTH)]
+    volumes[1].data[:] = 0
+    writer = ShardWriter(tmp_path / "test-00000.nii", tissue.grid, 2)
+    for volume in volumes:
+        writer.append(volume.data)
+    writer.close()
+    truth = dict(zip(THETA_COLUMNS, TRUTH.to_array(), strict=True))
+    com = dict.fromkeys(("com_x_mm", "com_y_mm", "com_z_mm"), 0.0)
+    write_table(tmp_path / "test-00000.parquet", pd.DataFrame([truth | com | {"index": i} for i in range(2)]))
+
+    centre = Crop.around(tissue.grid, ConcentrationObservation(volumes[0], tissue).centre_mm, fakes.CROP).centre_mm
+    networks = Networks(fakes.FakeSurrogate(), fakes.FakeDirect(NEAR, centre))
+    done = []
+    cases = [(name, tmp_path / "test-00000.nii", i) for i, name in enumerate(("full", "empty"))]
+    settings = StabilitySettings(radii=(0.02, 0.1))
+    table = run_stability(cases, tissue, networks, settings, INVERT, 1, lambda *at: done.append(at))
+    assert done == [(1, 2), (2, 2)]
+    assert table["case"].tolist() == ["full", "full", "full", "empty"]
+    assert table["status"].tolist() == ["ok"] * 3 + ["failed"]
+    assert table["same_parameters"].tolist()[:3] == [True] * 3
+    assert table["same_parameters"].isna().tolist() == [False] * 3 + [True]
+    write_table(tmp_path / "stability.parquet", table)
+    write_stability(pd.read_parquet(tmp_path / "stability.parquet"), tmp_path, settings.tolerance)
+    written = pd.read_csv(tmp_path / "stability.csv")
+    assert written["same_both"].tolist() == [1, 1]
+    assert np.isnan(written["paper"].iloc[0])
+    assert written["paper"].iloc[1] == PAPER_RATIOS[0.1]
+    text = (tmp_path / "stability.md").read_text()
+    assert "| 10 | 1 | 1 | 0 | 100.0 [20.7, 100.0] |" in text
+    assert "| 79.5 |" in text
+    assert "1 of 2 searches failed" in text
+
+
+def test_settings_and_methods_that_make_no_sense():
+    with pytest.raises(ValueError, match="twice"):
+        StabilitySettings(radii=(0.1, 0.1))
+    with pytest.raises(InputError, match="is not configured; name one of hybrid"):
+        search_settings(INVERT, "other")
+    with pytest.raises(InputError, match="does not descend"):
+        search_settings(InvertSettings(), "direct")
+    tissue = fakes.cube_brain()
+    with pytest.raises(InputError, match="direct estimate"):
+        run_stability([], tissue, Networks(), StabilitySettings(method="gradient-surrogate"), InvertSettings(), 1)

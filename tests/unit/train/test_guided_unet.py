@@ -1,0 +1,202 @@
+"""The guided U-Net and what guides it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.autograd import forward_ad
+
+from gliofit.errors import InputError
+from gliofit.grid import Grid
+from gliofit.solver.accurate import AccurateSolver
+from gliofit.solver.settings import AccurateSettings
+from gliofit.theta import Theta
+from gliofit.tissue import Tissue
+from gliofit.train.architecture import Frame, find_architecture
+from gliofit.train.layers.coarse_growth import CoarseGrowth
+from gliofit.train.layers.lattice import EqualSpeed, front_speed
+from gliofit.train.layers.patches import gather, scatter
+
+FRAME = Frame(3, 16, 4.0, (1.0, -1.0, 0.5, 9.0, 3.5), (4.0, 4.0, 4.0, 3.0, 1.0))
+SMALL = {"widths": (4, 8), "kernel_size": 3}
+
+
+def build(**settings):
+    return find_architecture("guided-unet").build(SMALL | settings, FRAME, seed=0).eval()
+
+
+def tissue(batch=1, size=16):
+    """White matter with a slab of grey matter, empty at the rim."""
+    maps = torch.zeros(batch, 3, size, size, size)
+    maps[:, 0, 1:-1, 1:-1, 1:-1] = 1
+    maps[:, 0, 10:12], maps[:, 1, 10:12] = 0, maps[:, 0, 10:12].clone()
+    maps[:, 2] = (maps[:, 0] + maps[:, 1] > 0).float()
+    return maps
+
+
+def column(size=200, spacing_mm=1.0):
+    """White matter one voxel wide along z: fronts are plane, and the lattice is one-dimensional."""
+    affine = np.diag([spacing_mm] * 3 + [1.0])
+    wm = np.zeros((3, 3, size), np.float32)
+    wm[1, 1, :] = 1
+    return Tissue(wm, np.zeros_like(wm), np.zeros_like(wm), Grid(wm.shape, affine))
+
+
+def test_front_speed_goes_to_that_of_the_continuum():
+    assert front_speed(8.0, 4.0, 0.01) == pytest.approx(2 * 8 * 4, rel=1e-4)
+    assert front_speed(4.0, 4.0, 4.0) > 1.2 * 2 * 4 * 4
+
+
+@pytest.mark.parametrize("width", [0.7, 1.5, 4.0])
+def test_front_speed_is_that_of_the_solver(width):
+    """Two times late in a long column; c = 1/2 moves by the speed times their difference (Bramson's term is small)."""
+    mu_rho = 9.0
+    brain, solver = column(1200, 1.0), AccurateSolver(AccurateSettings(tolerance=1e-3, active=0.0, precision="float64"))
+    theta = Theta((1.0, 1.0, 0.0), width * mu_rho, mu_rho)
+    fronts = []
+    for fraction in (0.5, 1.0):
+        line = solver.solve(brain, theta.at_fraction(fraction)).concentration[1, 1]
+        assert line[-1] < 0.5
+        last = int(np.flatnonzero(line >= 0.5)[-1])
+        fronts.append(last + (line[last] - 0.5) / (line[last] - line[last + 1]))
+    assert 2 * (fronts[1] - fronts[0]) == pytest.approx(front_speed(width * mu_rho, mu_rho, 1.0), rel=0.06)
+
+
+@pytest.mark.parametrize(("mu_d", "mu_rho"), [(3.0, 5.0), (6.0, 5.6), (17.0, 5.0), (31.0, 2.9)])
+def test_equal_speed(mu_d, mu_rho):
+    coarse = EqualSpeed(2.0, 4.0)(torch.tensor([mu_d], dtype=torch.float64), torch.tensor([mu_rho]))
+    assert float(coarse) < mu_d
+    assert front_speed(float(coarse), mu_rho, 4.0) == pytest.approx(front_speed(mu_d, mu_rho, 2.0), rel=1e-3)
+
+
+def test_equal_speed_is_smooth_and_bounded():
+    equal = EqualSpeed(2.0, 4.0)
+    rates = [torch.tensor([v], dtype=torch.float64, requires_grad=True) for v in (6.0, 4.0)]
+    assert torch.autograd.gradcheck(equal, rates)
+    extreme = equal(torch.tensor([1e-4, 1e4], dtype=torch.float64), torch.ones(2, dtype=torch.float64))
+    assert torch.isfinite(extreme).all()
+    assert extreme[1] == pytest.approx(1e4, rel=1e-3)
+
+
+def growth():
+    return CoarseGrowth(8, 8.0, 4.0, 0.03)
+
+
+def test_coarse_growth_is_the_solver_with_the_changed_diffusion():
+    layer, maps = growth(), torch.nn.functional.avg_pool3d(tissue(2), 2)
+    thetas = torch.tensor([[1.0, 2.0, -3.0, 9.0, 3.0], [-4.0, 0.0, 6.0, 7.0, 4.0]])
+    fields = layer(layer.tissues(maps[:, 0], maps[:, 1]), thetas)
+    for row, field in zip(thetas.double().numpy(), fields, strict=True):
+        mu_d = float(EqualSpeed(4.0, 8.0)(torch.tensor([row[3]]), torch.tensor([row[4]])))
+        brain = Tissue(maps[0, 0].numpy(), maps[0, 1].numpy(), np.zeros((8, 8, 8), np.float32), layer.grid)
+        expected = layer.solver.solve(brain, Theta((row[0], row[1], row[2]), mu_d, row[4])).concentration
+        assert expected.max() > 0.5
+        np.testing.assert_allclose(field.numpy(), expected, atol=1e-4)
+
+
+def test_coarse_growth_derivatives():
+    """Backward and forward mode agree with each other and with differences."""
+    layer, maps = growth(), torch.nn.functional.avg_pool3d(tissue(), 2)
+    tissues = layer.tissues(maps[:, 0], maps[:, 1])
+    theta = torch.tensor([[1.0, 2.0, -3.0, 11.0, 3.0]], requires_grad=True)
+    weights = torch.rand(8, 8, 8, generator=torch.Generator().manual_seed(0))
+    (gradient,) = torch.autograd.grad((layer(tissues, theta) * weights).sum(), theta)
+    with forward_ad.dual_level():
+        dual = forward_ad.make_dual(theta.detach().repeat(5, 1), torch.eye(5))
+        tangents = forward_ad.unpack_dual(layer(tissues, dual)).tangent
+    torch.testing.assert_close((tangents * weights).sum(dim=(1, 2, 3)), gradient[0], rtol=1e-4, atol=1e-4)
+    for k in range(5):
+        step = torch.zeros(1, 5)
+        step[0, k] = 0.02
+        with torch.no_grad():
+            after, before = (layer(tissues, theta + sign * step) for sign in (1, -1))
+        slope = float(((after - before) * weights).sum()) / 0.04
+        assert float(gradient[0, k]) == pytest.approx(slope, rel=0.05, abs=0.02 * float(gradient.abs().max()))
+
+
+def test_threads_do_not_change_what_grows():
+    layer, maps = growth(), torch.nn.functional.avg_pool3d(tissue(3), 2)
+    tissues, before = layer.tissues(maps[:, 0], maps[:, 1]), torch.get_num_threads()
+    thetas = torch.tensor([[1.0, 2.0, -3.0, 9.0, 3.0], [-4.0, 0.0, 6.0, 7.0, 4.0], [2.0, 2.0, 2.0, 12.0, 2.0]])
+    fields = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            fields.append(layer(tissues, thetas))
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(*fields)
+
+
+def test_nothing_grows_from_a_seed_without_tissue():
+    layer, maps = growth(), torch.nn.functional.avg_pool3d(tissue(), 2)
+    theta = torch.tensor([[200.0, 0.0, 0.0, 9.0, 3.0]], requires_grad=True)
+    field = layer(layer.tissues(maps[:, 0], maps[:, 1]), theta)
+    assert not field.any()
+    (gradient,) = torch.autograd.grad(field.sum(), theta)
+    assert not gradient.any()
+    assert not layer(layer.tissues(0 * maps[:, 0], 0 * maps[:, 1]), theta.detach()).any()
+
+
+def test_fine_voxels_become_channels_and_come_back():
+    x = torch.arange(2 * 3 * 8**3, dtype=torch.float32).reshape(2, 3, 8, 8, 8)
+    gathered = gather(x, 2)
+    assert gathered.shape == (2, 24, 4, 4, 4)
+    assert gathered[1, 8:16, 3, 0, 2].tolist() == x[1, 1, 6:8, 0:2, 4:6].flatten().tolist()
+    assert torch.equal(scatter(gathered, 2), x)
+
+
+@pytest.mark.parametrize("guide", ["coarse-solve", "front"])
+def test_shape_and_no_parameter_without_gradient(guide):
+    network = build(guide=guide)
+    out = network(tissue(2), torch.randn(2, 5, generator=torch.Generator().manual_seed(0)))
+    assert out.shape == (2, 16, 16, 16)
+    out.square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+
+
+def test_untrained_it_gives_the_coarse_solve():
+    network = build()
+    torch.nn.init.zeros_(network.head.weight)
+    theta = torch.tensor([[0.5, 0.0, 0.0, 0.5, 0.0]])
+    out = torch.sigmoid(network(tissue(), theta))[0].detach()
+    maps = torch.nn.functional.avg_pool3d(tissue(), 2)
+    coarse = network.growth(network.growth.tissues(maps[:, 0], maps[:, 1]), FRAME.physical(theta))[0]
+    inside = tissue()[0, 2] > 0
+    mean = torch.nn.functional.avg_pool3d(torch.where(inside, out, 0)[None, None], 2)[0, 0]
+    solid = torch.nn.functional.avg_pool3d(inside[None, None].float(), 2)[0, 0] == 1
+    assert coarse.max() > 0.5
+    assert (mean - coarse)[solid].abs().mean() < 0.02
+
+
+@pytest.mark.parametrize("guide", ["coarse-solve", "front"])
+def test_one_tissue_serves_many_thetas(guide):
+    network = build(guide=guide)
+    theta = torch.randn(3, 5, generator=torch.Generator().manual_seed(0))
+    shared = network.decode(network.encode(tissue()), theta)
+    torch.testing.assert_close(shared, network(tissue(3), theta), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("guide", ["coarse-solve", "front"])
+def test_gradient_of_theta_is_that_of_the_output(guide):
+    network = build(guide=guide)
+    theta = torch.tensor([[0.2, -0.3, 0.1, 0.4, 0.3]], requires_grad=True)
+    weights = torch.rand(16, 16, 16, generator=torch.Generator().manual_seed(0))
+    features = network.encode(tissue())
+    (gradient,) = torch.autograd.grad((torch.sigmoid(network.decode(features, theta)) * weights).sum(), theta)
+    with forward_ad.dual_level():
+        dual = forward_ad.make_dual(theta.detach().repeat(5, 1), torch.eye(5))
+        tangents = forward_ad.unpack_dual(torch.sigmoid(network.decode(features, dual))).tangent
+    torch.testing.assert_close((tangents * weights).sum(dim=(1, 2, 3)), gradient[0], rtol=2e-3, atol=1e-2)
+
+
+def test_label_input():
+    network = find_architecture("guided-unet").build(SMALL, Frame(1, 16, 4.0, FRAME.theta_mean, FRAME.theta_std))
+    labels = 3 * tissue()[:, :1] + 2 * tissue()[:, 1:2]
+    assert network(labels, torch.zeros(1, 5)).shape == (1, 16, 16, 16)
+
+
+def test_sizes_that_do_not_halve_are_refused():
+    with pytest.raises(InputError, match="that 4 divides, not 18"):
+        find_architecture("guided-unet").build(SMALL, Frame(3, 18, 4.0))

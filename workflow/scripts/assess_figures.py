@@ -1,0 +1,26 @@
+"""Rule assess_figures.
+
+Input: rows of every surrogate and anatomy, the surrogates, and the atlas's test tumours. Output: four figures (PNG and
+SVG).
+"""
+
+from pathlib import Path
+
+from gliofit.workflow import job
+
+with job(snakemake) as run:
+    from gliofit.assess.calibration_figure import draw_calibration
+    from gliofit.assess.figure1b import choose_cases, draw_figure1b, view_cases
+    from gliofit.assess.figure6 import draw_figure6
+    from gliofit.assess.gradient_figure import draw_gradients
+    from gliofit.study.summary import read_batches
+    from gliofit.train.surrogate import load_surrogate
+
+    forward, gradients = read_batches(run.input.forward), read_batches(run.input.gradients)
+    folders = [Path(file).parent for file in run.input.weights]
+    surrogates = {folder.name: load_surrogate(folder, run.device) for folder in folders}
+    views = view_cases(surrogates, run.input.volumes, Path(run.input.wm).parent, choose_cases(forward))
+    draw_figure1b(views, forward, run.folder, run.params.dpi)
+    draw_figure6(forward, run.folder, run.params.dpi)
+    draw_gradients(gradients, run.folder, run.params.dpi)
+    draw_calibration(forward, run.folder, run.params.dpi)

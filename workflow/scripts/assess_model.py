@@ -1,0 +1,30 @@
+"""Rule assess_model.
+
+Input: a surrogate, test tumours and their tissue. Output: one row per tumour with errors, one per derivative.
+"""
+
+from pathlib import Path
+
+from gliofit.workflow import job
+
+with job(snakemake) as run:
+    from gliofit.assess.forward import assess_forward
+    from gliofit.assess.gradients import assess_gradients
+    from gliofit.io import write_table
+    from gliofit.solver.settings import AccurateSettings
+    from gliofit.train.surrogate import load_surrogate
+
+    surrogate = load_surrogate(Path(run.input.weights).parent, run.device)
+    targets = (run.input.volumes, Path(run.input.wm).parent)
+    names = (run.wildcards.model, run.wildcards.anatomy)
+    write_table(run.output.forward, assess_forward(surrogate, *targets, *names, run.progress("tumours")))
+    gradients = assess_gradients(
+        surrogate,
+        *targets,
+        *names,
+        run.params.gradient_cases,
+        run.seed,
+        AccurateSettings(**run.params.solver),
+        run.progress("tumours with derivatives"),
+    )
+    write_table(run.output.gradients, gradients)

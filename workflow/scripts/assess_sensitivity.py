@@ -1,0 +1,34 @@
+"""Rule assess_sensitivity.
+
+Input: shards of synthetic cases, their tissue, surrogates.
+Output: changes of concentration, loss landscape and paths on it (Parquet), and the figure drawn from them.
+"""
+
+from pathlib import Path
+
+from gliofit.workflow import job
+
+with job(snakemake) as run:
+    from pydantic import TypeAdapter
+
+    from gliofit.assess.sensitivity import run_sensitivity
+    from gliofit.assess.sensitivity_figure import draw_sensitivity
+    from gliofit.assess.stability_settings import SensitivitySettings
+    from gliofit.invert.settings import InvertSettings
+    from gliofit.solver.settings import IntegratorSettings
+    from gliofit.tissue import Tissue
+
+    settings = SensitivitySettings(**run.params.settings)
+    shards = Path(run.input.shards[0]).parent
+    run_sensitivity(
+        [(case, shards / f"{shard}.nii", index) for case, shard, index in run.params.cases],
+        Tissue.load(Path(run.input.wm).parent, "probabilities"),
+        {name: Path(path).parent for name, path in zip(settings.surrogates, run.input.surrogates, strict=True)},
+        settings,
+        InvertSettings(**run.params.invert),
+        TypeAdapter(IntegratorSettings).validate_python(run.params.integrator),
+        run.folder,
+        run.device,
+        run.progress("parts"),
+    )
+    draw_sensitivity(run.folder, Path(run.output.png).parent, run.params.dpi)

@@ -1,0 +1,31 @@
+"""Rule assess_stability.
+
+Input: shards of synthetic cases, their tissue, the method's networks.
+Output: one row per case, radius and start (Parquet), and the ratios beside the paper's (CSV and Markdown).
+"""
+
+from pathlib import Path
+
+from gliofit.workflow import job
+
+with job(snakemake) as run:
+    from gliofit.assess.stability import run_stability, write_stability
+    from gliofit.assess.stability_settings import StabilitySettings
+    from gliofit.invert.networks import Networks
+    from gliofit.invert.settings import InvertSettings
+    from gliofit.io import write_table
+    from gliofit.tissue import Tissue
+
+    settings = StabilitySettings(**run.params.settings)
+    shards = Path(run.input.shards[0]).parent
+    table = run_stability(
+        [(case, shards / f"{shard}.nii", index) for case, shard, index in run.params.cases],
+        Tissue.load(Path(run.input.wm).parent, "probabilities"),
+        Networks(Path(run.input.surrogate).parent, Path(run.input.direct).parent, run.device),
+        settings,
+        InvertSettings(**run.params.invert),
+        run.seed,
+        run.progress("cases"),
+    )
+    write_table(run.output.table, table)
+    write_stability(table, run.folder, settings.tolerance)

@@ -1,0 +1,16 @@
+"""Rule assess_tables.
+
+Input: rows of every surrogate and anatomy. Output: forward study, anatomies, derivatives and calibration, as CSV and
+Markdown.
+"""
+
+from pathlib import Path
+
+from gliofit.workflow import job
+
+with job(snakemake) as run:
+    from gliofit.assess.tables import read_models, write_assess_tables
+    from gliofit.study.summary import read_batches
+
+    models = read_models({Path(file).parent.name: Path(file).parent for file in run.input.facts})
+    write_assess_tables(read_batches(run.input.forward), read_batches(run.input.gradients), models, run.folder)

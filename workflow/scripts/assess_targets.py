@@ -1,0 +1,23 @@
+"""Rule assess_targets.
+
+Input: tissue of an anatomy. Output: one 4-D volume of test tumours and the table of their thetas.
+"""
+
+from pathlib import Path
+
+from gliofit.workflow import job
+
+with job(snakemake) as run:
+    from gliofit.assess.targets import simulate_targets
+    from gliofit.simulate.settings import SimulateSettings
+
+    simulate_targets(
+        Path(run.input.wm).parent,
+        run.wildcards.anatomy,
+        run.params.cases,
+        SimulateSettings(**run.params.settings),
+        run.seed,
+        run.folder,
+        run.threads,
+        run.progress("tumours"),
+    )

@@ -1,0 +1,25 @@
+"""Rule warp_atlas.
+
+Input: the atlas's tissue at the spacing of the simulations. Output: `wm, gm, csf, labels` of a randomly warped copy.
+"""
+
+from pathlib import Path
+
+from gliofit.workflow import job
+
+with job(snakemake) as run:
+    from gliofit.errors import InputError
+    from gliofit.seeds import derive_seed
+    from gliofit.simulate.settings import WarpSettings
+    from gliofit.simulate.warp import warp_tissue
+    from gliofit.tissue import Tissue
+
+    tissue = Tissue.load(Path(run.input.wm).parent, "probabilities")
+    seed = derive_seed(run.seed, "simulate", "warp", run.wildcards.number)
+    try:
+        warped = warp_tissue(tissue, WarpSettings(**run.params.settings), seed)
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError("simulate.warps", "gives a map that folds the brain", str(error)) from error
+    warped.save(run.folder)
