@@ -64,6 +64,26 @@ robustness: $(READY)  ## the same on 40 at 2 mm under noise, other voxels and ot
 	$(SNAKEMAKE) study --configfile config/robustness.yaml
 	@echo "Look at results/robustness/study/study.md, convergence.md and study.png"
 
+.PHONY: surrogates
+surrogates: $(READY)  ## train the networks and compare the surrogates, on a CPU (hours)
+	$(SNAKEMAKE) assess study --configfile config/surrogates.yaml
+	@echo "Look at results/surrogates/assess/*.md and *.png, and results/surrogates/study/study.md"
+
+# A network's training is cut into pieces so that it fits into short loans of a machine; the checkpoint joins them.
+MODEL ?= guided-unet
+MINUTES ?= 10
+GPU_RUN := results/surrogates-gpu
+
+.PHONY: train-gpu
+train-gpu: $(READY)  ## ten minutes of the full training on a GPU: make train-gpu MODEL=guided-unet, until it is complete
+	$(BIN)/python -m pytest -q tests/numerics/test_backends.py
+	$(SNAKEMAKE) $(GPU_RUN)/simulate/shards/validation-0000{0,1}.nii $(GPU_RUN)/simulate/warped/000{00..31}/wm.nii.gz \
+		--configfile config/surrogates-gpu.yaml
+	$(BIN)/python -m gliofit.train --config config/surrogates-gpu.yaml --model $(MODEL) --device cuda --threads 8 \
+		--shards $(GPU_RUN)/simulate/shards --tissue $(GPU_RUN)/simulate/tissue \
+		--warped $(GPU_RUN)/simulate/warped/* --seed 2026 --out $(GPU_RUN)/train/$(MODEL) --card \
+		--checkpoint $(GPU_RUN)/train/checkpoints/$(MODEL).pt --piece-minutes $(MINUTES)
+
 .PHONY: test
 test: $(READY)  ## all tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
@@ -89,6 +109,7 @@ generate: $(READY)  ## write the files that are made from the settings and the p
 .PHONY: bench
 bench: $(READY)  ## benchmarks
 	$(BIN)/python benchmarks/solver.py
+	$(BIN)/python benchmarks/surrogates.py models/guided-unet
 
 .PHONY: clean
 clean:  ## remove results and caches, keep .venv

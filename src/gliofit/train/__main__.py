@@ -17,6 +17,7 @@ import yaml
 from pydantic import ValidationError
 
 from gliofit.errors import InputError
+from gliofit.io import read_json
 from gliofit.simulate.settings import SimulateSettings
 from gliofit.train.card import write_card
 from gliofit.train.fit import train_model
@@ -41,6 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     parser.add_argument("--checkpoint", type=Path, help="file to resume from, and to write checkpoints to")
     parser.add_argument("--time-budget-minutes", type=float, help="overrides the setting")
+    parser.add_argument(
+        "--piece-minutes", type=float, help="end after so long; the same command goes on from the checkpoint"
+    )
     parser.add_argument("--epochs", type=int, help="overrides the setting")
     parser.add_argument("--init", type=Path, help="folder of a model to start from; overrides the setting")
     parser.add_argument("--card", action="store_true", help="also write README.md, the model card")
@@ -75,6 +79,12 @@ def _shards(folders: Sequence[Path], split: str) -> list[Path]:
     return found
 
 
+def _stopped_by(folder: Path) -> str | None:
+    """What ended the training of a model's folder; None if it holds none yet."""
+    path = folder / "model.json"
+    return str(read_json(path)["training"]["stopped_by"]) if path.is_file() else None
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status is 2 for bad input."""
     options = _parser().parse_args(arguments)
@@ -101,8 +111,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             checkpoint=options.checkpoint,
             warped={f"warped-{folder.name}": folder for folder in options.warped},
             simulate=simulate,
+            piece_minutes=options.piece_minutes,
         )
-        if options.card:
+        finished = _stopped_by(options.out) not in (None, "piece")
+        print("training is complete" if finished else "training goes on when this command is given again")
+        if options.card and (options.out / "model.json").is_file():
             write_card(options.out)
     except InputError as error:
         print(f"gliofit: error: {error}", file=sys.stderr)

@@ -30,7 +30,8 @@ class TrainOptions(TypedDict, total=False):
     ``device`` (``auto`` takes CUDA where there is one), ``threads`` (of the CPU), ``tissue_kind`` (how the tissue
     folder is read), ``checkpoint`` (file to resume from and to write checkpoints to), ``warped`` (folders of further
     tissues that samples grow in, by the name of the anatomy) and ``simulate`` (how samples are grown where the model's
-    ``data`` is ``generated``).
+    ``data`` is ``generated``). ``piece_minutes`` ends the process after so long, with a checkpoint to go on from; the
+    folder then holds the best weights so far, if any have been validated.
     """
 
     device: str
@@ -39,6 +40,7 @@ class TrainOptions(TypedDict, total=False):
     checkpoint: str | Path | None
     warped: Mapping[str, str | Path]
     simulate: SimulateSettings | None
+    piece_minutes: float | None
 
 
 def train_surrogate(
@@ -101,6 +103,7 @@ def train_model(
     checkpoint: str | Path | None = None,
     warped: Mapping[str, str | Path] | None = None,
     simulate: SimulateSettings | None = None,
+    piece_minutes: float | None = None,
 ) -> None:
     """Train a model and write its folder.
 
@@ -118,7 +121,7 @@ def train_model(
         Receives ``weights.safetensors``, ``model.json``, ``history.parquet`` and ``learning_curve.png``.
     seed
         Seed of the run; on the CPU, same seed, same weights (unless a time budget ends or paces the training).
-    device, threads, tissue_kind, checkpoint, warped, simulate
+    device, threads, tissue_kind, checkpoint, warped, simulate, piece_minutes
         See :class:`TrainOptions`.
 
     Raises
@@ -130,7 +133,7 @@ def train_model(
     job = _Job(
         [Path(path) for path in train], [Path(path) for path in validation], Path(tissue_dir), settings, name,
         Path(out_dir), seed, threads, tissue_kind, None if checkpoint is None else Path(checkpoint),
-        {name: Path(folder) for name, folder in (warped or {}).items()}, simulate,
+        {name: Path(folder) for name, folder in (warped or {}).items()}, simulate, piece_minutes,
     )  # fmt: skip
     kind, devices = _device(device).type, model_settings.devices
     if devices == 1:
@@ -162,6 +165,7 @@ class _Job:
     checkpoint: Path | None
     warped: dict[str, Path]
     simulate: SimulateSettings | None
+    piece_minutes: float | None
 
 
 def _run(fabric: Fabric, job: _Job) -> None:
@@ -183,10 +187,11 @@ def _run(fabric: Fabric, job: _Job) -> None:
                 own, crop, job.simulate or SimulateSettings(), job.seed, model.samples_per_epoch, threads=threads
             )
         training = Training(
-            job.name, model, job.settings, data, held_out, job.seed, fabric, threads, job.tissue_kind, job.checkpoint
-        )
+            job.name, model, job.settings, data, held_out, job.seed, fabric, threads, job.tissue_kind, job.checkpoint,
+            job.piece_minutes,
+        )  # fmt: skip
         training.run()
-        if fabric.is_global_zero:
+        if fabric.is_global_zero and training.best:
             training.write(job.out_dir)
 
 

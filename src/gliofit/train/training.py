@@ -85,6 +85,8 @@ class Training:
         How the tissue was read, for the record.
     checkpoint
         File to resume from and to write checkpoints to.
+    piece_minutes
+        Stop after this time with a checkpoint to go on from, as an interruption would.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class Training:
         threads: int,
         tissue_kind: TissueKind,
         checkpoint: str | Path | None,
+        piece_minutes: float | None = None,
     ) -> None:
         self.name, self.settings, self.stage = name, model_settings, stage
         self.data, self.held_out = data, held_out
@@ -122,6 +125,7 @@ class Training:
         self.position = _Position()
         self.best: dict[str, Tensor] = {}
         self.clock = Clock(model_settings.time_budget_minutes)
+        self.piece = Clock(piece_minutes)
         self._validation_seconds = 0.0
         self.steps_per_epoch = -(-len(data) // model_settings.batch_size)
 
@@ -164,18 +168,20 @@ class Training:
             _LOG.info("%s: %d parameters, %d samples", self.name, self._parameters(), len(self.data))
             # Before any step a fresh network says nothing; one to start from is a candidate to ship.
             self._validate(candidate=self.settings.init is not None)
-        position, settings = self.position, self.settings
+        position, settings, before = self.position, self.settings, self.position.steps
         position.stopped = ""
         while not position.stopped and position.epoch < settings.epochs:
             if self._patience_is_over():
                 position.stopped = "patience"
             elif position.steps and self._time_is_up():
                 position.stopped = "time"
+            elif position.steps > before and self._agreed(not self.piece.left_for(0)):
+                position.stopped = "piece"
             else:
                 self._epoch()
         position.stopped = position.stopped or "epochs"
         _LOG.info("%s: stopped by %s after %.1f min", self.name, position.stopped, self.clock.seconds / 60)
-        if not self.best:
+        if not self.best and position.stopped != "piece":
             raise RuntimeError(f"{self.name}: training gave no finite validation loss; lower the learning rate")
 
     def _patience_is_over(self) -> bool:
@@ -225,6 +231,11 @@ class Training:
             if self._time_is_up():
                 position.stopped = "time"
                 break
+            if position.step < self.steps_per_epoch and self._agreed(not self.piece.left_for(0)):
+                # No validation, which an uninterrupted training would not have here either.
+                position.stopped = "piece"
+                self._save_checkpoint()
+                return
             if self.checkpoint is not None and self.clock.seconds - written > 60 * self.stage.checkpoint_minutes:
                 self._save_checkpoint()
                 written = self.clock.seconds

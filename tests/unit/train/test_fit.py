@@ -114,6 +114,22 @@ def test_resumed_equals_uninterrupted(train, make_settings, tmp_path, monkeypatc
     pd.testing.assert_frame_equal(*histories)
 
 
+def test_pieces_add_up_to_the_whole(train, make_settings, tmp_path, monkeypatch):
+    """Pieces of no time at all: one step each."""
+    settings = make_settings(epochs=2)
+    whole = train(settings, tmp_path / "whole")
+    checkpoint, seen = tmp_path / "checkpoint.pt", []
+    for _ in range(12):
+        train(settings, tmp_path / "parts", checkpoint=checkpoint, piece_minutes=1e-9)
+        seen.append((tmp_path / "parts").exists() and info(tmp_path / "parts")["training"]["stopped_by"])
+        if seen[-1] == "epochs":
+            break
+    assert seen[0] is False
+    assert "piece" in seen
+    assert seen[-1] == "epochs"
+    assert same(weights(whole), weights(tmp_path / "parts"))
+
+
 def test_finished_training_can_be_prolonged(train, make_settings, tmp_path):
     checkpoint = tmp_path / "checkpoint.pt"
     train(make_settings(epochs=1), tmp_path / "a", checkpoint=checkpoint)
