@@ -105,6 +105,10 @@ PATIENTS = CASE | {"write_table": 1, "write_refinement": 1, "draw_figure4": 1, "
         ),
         ("simulate/pilot.png", {"report_pilot": 1}),
         ("study/batches/paper-00000.parquet", {"study_cases": 1, "study_tables": 1, "study_figure": 1}),
+        (
+            "assess/models/guided-unet/gradients/atlas.parquet",
+            {"assess_model": 1, "assess_tables": 1, "assess_figures": 1},
+        ),
     ],
 )
 def test_deleting_an_intermediate_reruns_what_depends_on_it(
@@ -119,7 +123,7 @@ def test_a_changed_setting_reruns_what_depends_on_it(folder: Path) -> None:
     table = result.stdout.rpartition("Job stats:")[2]
     assert dict(re.findall(r"^(\w+)\s+(\d+)$", table, flags=re.MULTILINE)).keys() == {
         "all", "total", "write_table", "write_refinement", "draw_figure3", "draw_figure4", "draw_figure7",
-        "study_figure",
+        "study_figure", "assess_figures", "assess_sensitivity",
     }  # fmt: skip
 
 
@@ -171,12 +175,30 @@ def test_study_has_its_rows(results: Path) -> None:
     for preset in ("paper", "appendix-d"):
         table = pd.read_parquet(results / f"study/batches/{preset}-00000.parquet")
         runs = table[["scenario", "method"]].to_numpy().tolist()
-        assert runs == [[s, m] for s in ("accurate", "reference") for m in ("cmaes-solver", "gauss-newton")]
+        assert runs == [[s, m] for s in ("accurate", "reference") for m in ("cmaes-solver", "gauss-newton", "direct")]
         assert (table["status"] != "failed").all()
         same = table[table["scenario"] == "accurate"]
         assert (same["oracle_mse_volume"] < same["mse_volume"]).all()
     for name in ("study.md", "convergence.csv", "comparison.md", "study.png", "study.svg"):
         assert (results / "study" / name).stat().st_size > 100
+
+
+def test_surrogate_is_assessed_in_every_anatomy(results: Path) -> None:
+    folder = results / "assess/models/guided-unet"
+    anatomies = {"atlas": 5, "warped-00000": 2, "patient-phantom-00000": 2}
+    for anatomy, cases in anatomies.items():
+        rows = pd.read_parquet(folder / f"forward/{anatomy}.parquet")
+        assert len(rows) == cases
+        assert rows["mse_cube"].between(0, 1).all()
+        gradients = pd.read_parquet(folder / f"gradients/{anatomy}.parquet")
+        assert gradients["case"].nunique() == 1
+        assert gradients["cosine"].abs().max() <= 1 + 1e-6
+    for name in ("forward", "anatomies", "gradients", "calibration", "stability/stability"):
+        assert "Guided U-Net" in (results / f"assess/{name}.md").read_text() or name.startswith("stab")
+    for name in ("figure1b", "figure6", "gradients", "calibration", "sensitivity/sensitivity"):
+        assert (results / f"assess/{name}.png").stat().st_size > 5000
+    starts = pd.read_parquet(results / "assess/stability/stability.parquet")
+    assert starts["case"].nunique() == 2
 
 
 def test_uncertainty_of_patients_is_mapped(results: Path) -> None:

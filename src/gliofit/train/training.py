@@ -166,8 +166,10 @@ class Training:
         """Train until epochs, patience or time budget are used up; the best weights are in ``best``."""
         if not self._resume():
             _LOG.info("%s: %d parameters, %d samples", self.name, self._parameters(), len(self.data))
-            # Before any step a fresh network says nothing; one to start from is a candidate to ship.
-            self._validate(candidate=self.settings.init is not None)
+            # A network to start from is a candidate to ship. A fresh one says nothing, and a large one on a CPU would
+            # spend minutes of its budget on that.
+            if self.settings.init is not None:
+                self._validate()
         position, settings, before = self.position, self.settings, self.position.steps
         position.stopped = ""
         while not position.stopped and position.epoch < settings.epochs:
@@ -239,7 +241,7 @@ class Training:
             if self.checkpoint is not None and self.clock.seconds - written > 60 * self.stage.checkpoint_minutes:
                 self._save_checkpoint()
                 written = self.clock.seconds
-        self._validate(candidate=True)
+        self._validate()
         if position.step >= self.steps_per_epoch:
             position.epoch, position.step = position.epoch + 1, 0
             position.loss_sum, position.loss_count = 0.0, 0
@@ -313,7 +315,7 @@ class Training:
             mean.lerp_(value, 1 - decay)
 
     @torch.no_grad()
-    def _validate(self, candidate: bool) -> None:
+    def _validate(self) -> None:
         """Measure the model to ship, keep it if it is the best so far, and add a line to the history."""
         position = self.position
         shipped = self.model if self.average is None else self.average
@@ -326,11 +328,11 @@ class Training:
             numbers = self.fabric.broadcast(numbers)
         self._validation_seconds = self.clock.seconds - before
         loss = numbers["loss"]
-        better = candidate and math.isfinite(loss) and loss < position.best_loss
+        better = math.isfinite(loss) and loss < position.best_loss
         if better:
             position.best_loss, position.since_best, position.since_drop = loss, 0, 0
             self.best = {name: value.detach().cpu().clone() for name, value in shipped.network.state_dict().items()}
-        elif candidate:
+        else:
             position.since_best += 1
             position.since_drop += 1
             if position.since_drop >= self.settings.plateau_patience:

@@ -83,7 +83,10 @@ def folded():
 
 def test_one_minimum_is_found_from_everywhere(convex):
     summary = summarise_stability(convex[0])
-    assert summary["radius"].tolist() == [0.01, 0.1, 0.3]
+    assert summary["radius"].tolist() == [0.0, 0.01, 0.1, 0.3]
+    assert (summary[["mu_d_error", "mu_rho_error", "mu_d_moved", "mu_rho_moved"]] < 0.05).all(axis=None)
+    assert summary["paper_mu_d_error"].tolist() == [0.72, 1.16, 1.53, 3.25]
+    summary = summary[summary["radius"] > 0]
     assert (summary[["same_parameters", "same_loss", "same_both"]] == 1).all(axis=None)
     assert summary["starts"].tolist() == [12, 12, 12]
     assert summary["paper"].tolist() == list(PAPER_RATIOS.values())
@@ -106,7 +109,13 @@ def test_two_minima_of_one_loss_differ_in_their_parameters_alone(folded):
     by_radius = summarise_stability(folded).set_index("radius")
     assert by_radius.loc[0.01, "same_parameters"] == 1
     assert 0 < by_radius.loc[0.3, "same_parameters"] < 1
-    assert (by_radius["same_loss"] == 1).all()
+    assert (by_radius["same_loss"].drop(0.0) == 1).all()
+    moved = folded[folded["radius"] == 0.3]
+    sizes = (moved["end_mu_d_mm"] - folded["end_mu_d_mm"].iloc[0]).abs()
+    assert by_radius.loc[0.3, "mu_d_moved"] == pytest.approx(sizes.mean())
+    assert by_radius.loc[0.3, "mu_d_moved_se"] == pytest.approx(sizes.std(ddof=1) / len(sizes) ** 0.5)
+    errors = (moved["end_mu_d_mm"] - TRUTH.mu_d_mm).abs()
+    assert by_radius.loc[0.3, "mu_d_error"] == pytest.approx(errors.mean())
     assert by_radius.loc[0.3, "same_both"] == by_radius.loc[0.3, "same_parameters"]
     ends = folded["end_mu_d_mm"]
     there = (ends - MIRROR).abs() < 0.5
@@ -191,13 +200,13 @@ def test_searches_that_fail_are_rows():
     table = examine(Broken(), Theta(TRUTH.origin_mm, 30.0, 4.0))[0]
     assert table["status"].iloc[0] == "failed"
     summary = summarise_stability(table)
-    assert summary["cases"].tolist() == [0, 0, 0]
+    assert summary["cases"].tolist() == [0, 0, 0, 0]
     assert summary["same_parameters"].isna().all()
     surrogate = fakes.FakeSurrogate()
     surrogate.theta_low = torch.tensor([-40.0, -40.0, -40.0, 41.0, 0.5])
     table = examine(surrogate)[0]
     assert "training range" in table["message"].item()
-    assert summarise_stability(table).empty
+    assert summarise_stability(table)["cases"].tolist() == [0]
 
 
 def test_wilson_interval():
@@ -236,7 +245,7 @@ def test_shards_in_tables_out(tmp_path):
     write_table(tmp_path / "stability.parquet", table)
     write_stability(pd.read_parquet(tmp_path / "stability.parquet"), tmp_path, settings.tolerance)
     written = pd.read_csv(tmp_path / "stability.csv")
-    assert written["same_both"].tolist() == [1, 1]
+    assert written["same_both"].tolist()[1:] == [1, 1]
     assert np.isnan(written["paper"].iloc[0])
     assert written["paper"].iloc[1] == PAPER_RATIOS[0.1]
     text = (tmp_path / "stability.md").read_text()
