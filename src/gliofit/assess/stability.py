@@ -410,9 +410,9 @@ def write_stability(table: pd.DataFrame, out_dir: str | Path, tolerance: float, 
         cells = [f"{100 * row['radius']:g}", *(f"{row[column]:.0f}" for column in ("cases", "starts", "failed"))]
         cells += [_ratio_text(row, column) for column in ("same_parameters", "same_loss", "same_both")]
         cells.append(MISSING if np.isnan(row["paper"]) else f"{100 * row['paper']:.1f}")
-        for name in ("mu_d", "mu_rho"):
-            cells += [_mean_text(row, f"{name}_error"), format_quantity(row[f"paper_{name}_error"], decimals=2)]
-        cells += [_mean_text(row, f"{name}_moved") if row["radius"] > 0 else MISSING for name in ("mu_d", "mu_rho")]
+        for mu in ("mu_d", "mu_rho"):
+            cells += [_mean_text(row, f"{mu}_error"), format_quantity(row[f"paper_{mu}_error"], decimals=2)]
+        cells += [_mean_text(row, f"{mu}_moved") if row["radius"] > 0 else MISSING for mu in ("mu_d", "mu_rho")]
         cells += [format_quantity(row["theta_mse_median"]), format_quantity(row["loss_ratio_median"])]
         cells.append(format_quantity(row["evaluations_median"], decimals=0))
         lines.append("| " + " | ".join(cells) + " |")
