@@ -155,3 +155,25 @@ def test_nothing_heavy_is_imported_when_the_workflow_starts() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("raw", "parts"),
+    [
+        ({"assess": {"models": ["other"]}}, ["assess.models", "other", "guided-unet"]),
+        ({"assess": {"models": ["direct-inverse"]}}, ["direct-inverse", "no surrogate"]),
+        ({"assess": {"sensitivity": {"surrogates": ["other"]}}}, ["assess.sensitivity", "other"]),
+        ({"assess": {"stability": {"cases": 2, "method": "other"}}}, ["assess.stability", "other"]),
+        ({"assess": {"stability": {"cases": 2, "method": "direct"}}}, ["does not descend by gradients"]),
+        ({"assess": {"stability": {"cases": 2, "method": "gradient-surrogate"}}}, ["from a direct estimate"]),
+        ({"assess": {"stability": {"cases": 7}}}, ["more than simulate.test_cases"]),
+        ({"assess": {"stability": {"cases": 2}}, "simulate": {"test_cases": 0}}, ["set simulate.test_cases"]),
+        ({"simulate": {"warps": {"train_shards": 2}}}, ["set warps.count"]),
+        ({"train": {"models": {"a": {"architecture": "unet", "devices": 3, "batch_size": 4}}}}, ["cannot share"]),
+    ],
+)
+def test_assessment_and_training_that_make_no_sense(raw: dict, parts: list[str]) -> None:
+    with pytest.raises(InputError) as error:
+        load_config(raw)
+    for part in parts:
+        assert part in str(error.value)

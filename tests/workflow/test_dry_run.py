@@ -154,3 +154,46 @@ def test_a_second_run_has_folders_of_its_own(snakemake: Snakemake) -> None:
     assert result.returncode == 0, result.stdout
     assert "results/second/atlas" in result.stdout
     assert "results/demo" not in result.stdout
+
+
+def test_surrogate_study(snakemake: Snakemake) -> None:
+    result = snakemake(
+        "assess", "study", "--dry-run", "--quiet", "rules", "--configfile", str(REPOSITORY / "config/surrogates.yaml")
+    )
+    assert result.returncode == 0, result.stdout
+    found = jobs(result.stdout)
+    assert found["simulate_shard"] == 16 + 16 + 1 + 1
+    # Eight to train on and three to test on, which are others.
+    assert found["warp_atlas"] == 8 + 3
+    assert found["train_model"] == 9
+    assert found["assess_model"] == 8 * 4
+    assert found["study_cases"] == 10
+    assert found["assess_stability"] == found["assess_sensitivity"] == 1
+    assert "invert_case" not in found
+
+
+def test_networks_get_the_brains_they_are_to_see(snakemake: Snakemake) -> None:
+    def inputs(model: str) -> str:
+        target = f"results/surrogates/train/{model}/weights.safetensors"
+        result = snakemake(target, "--dry-run", "--configfile", str(REPOSITORY / "config/surrogates.yaml"))
+        assert result.returncode == 0, result.stdout
+        block = result.stdout.partition("rule train_model:")[2]
+        return re.findall(r"^    input: (.*)$", block, flags=re.MULTILINE)[0]
+
+    atlas, every = inputs("guided-unet-atlas"), inputs("guided-unet")
+    assert "train-00015.nii" in atlas
+    assert "train-00016.nii" not in atlas
+    assert "warped" not in atlas
+    assert "train-00031.nii" in every
+    assert "simulate/warped/00007/wm.nii.gz" in every
+
+
+def test_generated_data_need_no_training_shards(snakemake: Snakemake) -> None:
+    target = "results/surrogates-gpu/train/guided-unet/weights.safetensors"
+    result = snakemake(
+        target, "--dry-run", "--quiet", "rules", "--configfile", str(REPOSITORY / "config/surrogates-gpu.yaml")
+    )
+    assert result.returncode == 0, result.stdout
+    found = jobs(result.stdout)
+    assert found["simulate_shard"] == 2
+    assert found["warp_atlas"] == 32

@@ -200,3 +200,16 @@ def test_label_input():
 def test_sizes_that_do_not_halve_are_refused():
     with pytest.raises(InputError, match="that 4 divides, not 18"):
         find_architecture("guided-unet").build(SMALL, Frame(3, 18, 4.0))
+
+
+@pytest.mark.parametrize("guide", ["coarse-solve", "front"])
+def test_mixed_precision(guide):
+    """The coarse solve stays out of it, and gradients are finite."""
+    network = build(guide=guide)
+    theta = torch.tensor([[0.2, -0.3, 0.1, 0.4, 0.3]])
+    exact = torch.sigmoid(network(tissue(), theta))
+    with torch.autocast("cpu", torch.bfloat16):
+        out = torch.sigmoid(network(tissue(), theta).float())
+    out.square().mean().backward()
+    assert (out - exact).abs().max() < 0.05
+    assert all(torch.isfinite(p.grad).all() for p in network.parameters())
