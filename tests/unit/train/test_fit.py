@@ -2,11 +2,15 @@
 
 import json
 import shutil
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 
 from gliofit.crop import CropSettings
@@ -320,3 +324,35 @@ def _yaml(settings):
     import yaml
 
     return yaml.safe_dump(json.loads(settings.model_dump_json()))
+
+
+def test_killed_at_any_moment_it_resumes_to_the_same_place(data_dir, make_settings, tmp_path, train):
+    """SIGKILL, which nothing can catch: during a step, a validation or while a checkpoint is written."""
+    settings = make_settings(epochs=40).model_copy(update={"checkpoint_minutes": 1e-9})
+    whole = train(settings, tmp_path / "whole")
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump({"train": settings.model_dump(mode="json")}))
+    checkpoint, out = tmp_path / "checkpoints" / "model.pt", tmp_path / "out"
+    command = [
+        sys.executable, "-m", "gliofit.train", "--config", str(config), "--model", "convnext-unet",
+        "--shards", str(data_dir), "--tissue", str(data_dir / "tissue"), "--out", str(out),
+        "--checkpoint", str(checkpoint), "--seed", "0", "--device", "cpu",
+    ]  # fmt: skip
+    rng, kills = np.random.default_rng(0), 0
+    for _ in range(20):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        before = checkpoint.stat().st_mtime_ns if checkpoint.is_file() else 0
+        patience = time.monotonic() + 120
+        while process.poll() is None and time.monotonic() < patience:
+            # Importing takes seconds; the moments that matter begin with the first checkpoint of this process.
+            if kills < 4 and checkpoint.is_file() and checkpoint.stat().st_mtime_ns != before:
+                time.sleep(rng.uniform(0, 0.3))
+                process.kill()
+                kills += 1
+                break
+            time.sleep(0.01)
+        if process.wait() == 0:
+            break
+    assert kills >= 2
+    assert same(weights(whole), weights(out))
+    assert info(whole)["training"]["steps"] == info(out)["training"]["steps"]
