@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +14,8 @@ from torch import Tensor
 
 from gliofit.assess.forward import open_targets
 from gliofit.assess.settings import anatomy_group
-from gliofit.crop import Crop
+from gliofit.assess.solver_on_cube import SolverOnCube
 from gliofit.errors import SeedOutsideTissueError
-from gliofit.grid import Volume
-from gliofit.labels import TissueLabel
 from gliofit.seeds import derive_seed
 from gliofit.simulate.grow import theta_of
 from gliofit.solver.accurate import AccurateSolver
@@ -27,7 +24,7 @@ from gliofit.theta import THETA_NAMES, Theta
 from gliofit.tissue import Tissue
 from gliofit.train.surrogate import Surrogate
 
-__all__ = ["QUANTITIES", "SolverOnCube", "assess_gradients", "surrogate_jacobian"]
+__all__ = ["QUANTITIES", "assess_gradients", "surrogate_jacobian"]
 
 #: What is compared: the derivative of c with respect to each parameter, and the gradient of the loss.
 QUANTITIES = (*THETA_NAMES, "loss")
@@ -38,42 +35,6 @@ _ATTEMPTS = 8
 
 #: Voxels differentiated at once, so that five cubes of 128^3 voxels do not need all memory there is.
 _VOXELS_AT_ONCE = 2**20
-
-
-@dataclass(frozen=True, eq=False)
-class SolverOnCube:
-    """The accurate solver as surrogates approximate it: block means on a cube.
-
-    Parameters
-    ----------
-    tissue
-        Anatomy at the spacing of the simulations.
-    crop
-        Cube of a tumour.
-    solver
-        The solver.
-    """
-
-    tissue: Tissue
-    crop: Crop
-    solver: AccurateSolver
-
-    def with_tangents(self, theta: Theta) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Concentration (n, n, n) and its derivatives (5, n, n, n) for (x, y, z, mu_D, mu_rho) in world mm.
-
-        Raises
-        ------
-        SeedOutsideTissueError
-            If no part of the initial tumour lies in white or grey matter.
-        """
-        sensitivity = self.solver.solve_with_tangents(self.tissue, theta)
-        field = self._on_cube(sensitivity.solution.concentration)
-        return field, np.stack([self._on_cube(tangent) for tangent in sensitivity.tangents])
-
-    def _on_cube(self, data: NDArray[np.floating]) -> NDArray[np.float64]:
-        # As in simulations: nothing outside the voxels labelled white or grey matter.
-        kept = np.where(self.tissue.labels >= TissueLabel.GREY_MATTER, data, 0)
-        return self.crop.volume(Volume(kept, self.tissue.grid)).data.astype(np.float64)
 
 
 def surrogate_jacobian(surrogate: Surrogate, tissue: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
@@ -171,7 +132,7 @@ def assess_gradients(
             return field.double().cpu().numpy(), tangents.double().cpu().numpy()
 
         theta = theta_of(data.shards[0].table.iloc[case]).to_array()
-        target, tangents = on_cube.with_tangents(Theta.from_array(theta))
+        target, tangents = on_cube.field_and_tangents(Theta.from_array(theta))
         _, own_tangents = predicted(theta)
         pairs = dict(zip(THETA_NAMES, zip(own_tangents, tangents, strict=True), strict=True))
         nowhere = np.full(5, np.nan)
@@ -200,7 +161,7 @@ def _displaced(
         if min(point[3:]) <= 0:
             continue
         try:
-            return point, *on_cube.with_tangents(Theta.from_array(point))
+            return point, *on_cube.field_and_tangents(Theta.from_array(point))
         except SeedOutsideTissueError:
             continue
     return None

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gliofit.assess.solver_on_cube import SolverOnCube
 from gliofit.assess.stability import search_settings
 from gliofit.crop import Crop
 from gliofit.errors import InputError
@@ -225,17 +226,14 @@ def _of_solver(observation: ConcentrationObservation, crop: Crop, solver: Abstra
     import torch
 
     likelihood = observation.likelihood(crop.volume)
-
-    def grow(theta: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
-        solution = solver.solve(observation.tissue, Theta.from_array(theta))
-        return crop.volume(Volume(solution.concentration * observation.visible, observation.tissue.grid)).data
+    on_cube = SolverOnCube(observation.tissue, crop, solver)
 
     def predict(thetas: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
-        return np.stack([grow(theta) for theta in thetas])
+        return np.stack([on_cube.field(Theta.from_array(theta)) for theta in thetas])
 
     def losses(thetas: NDArray[np.float64]) -> NDArray[np.float64]:
         # One at a time: a landscape of large cubes would not fit into memory.
-        fields = (torch.from_numpy(grow(theta).astype(np.float32))[None] for theta in thetas)
+        fields = (torch.from_numpy(predict(theta[None]).astype(np.float32)) for theta in thetas)
         return np.array([float(likelihood(field)[0]) for field in fields])
 
     return _Model(predict, losses)

@@ -1,0 +1,65 @@
+"""The solver as surrogates approximate it: block means on a cube, of what is labelled white or grey matter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gliofit.crop import Crop
+from gliofit.grid import Volume
+from gliofit.labels import TissueLabel
+from gliofit.solver.accurate import AccurateSolver
+from gliofit.solver.base import AbstractForwardSolver
+from gliofit.theta import Theta
+from gliofit.tissue import Tissue
+
+__all__ = ["SolverOnCube"]
+
+
+@dataclass(frozen=True, eq=False)
+class SolverOnCube:
+    """A forward solver, seen on the cube of a tumour.
+
+    Parameters
+    ----------
+    tissue
+        Anatomy at the spacing of the simulations.
+    crop
+        Cube of a tumour.
+    solver
+        The solver; derivatives need an accurate one.
+    """
+
+    tissue: Tissue
+    crop: Crop
+    solver: AbstractForwardSolver
+
+    def field(self, theta: Theta) -> NDArray[np.float64]:
+        """Concentration, shape (n, n, n).
+
+        Raises
+        ------
+        SeedOutsideTissueError
+            If no part of the initial tumour lies in white or grey matter.
+        """
+        return self._on_cube(self.solver.solve(self.tissue, theta).concentration)
+
+    def field_and_tangents(self, theta: Theta) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Concentration (n, n, n) and its derivatives (5, n, n, n) for (x, y, z, mu_D, mu_rho) in world mm.
+
+        Raises
+        ------
+        SeedOutsideTissueError
+            If no part of the initial tumour lies in white or grey matter.
+        """
+        assert isinstance(self.solver, AccurateSolver)
+        sensitivity = self.solver.solve_with_tangents(self.tissue, theta)
+        field = self._on_cube(sensitivity.solution.concentration)
+        return field, np.stack([self._on_cube(tangent) for tangent in sensitivity.tangents])
+
+    def _on_cube(self, data: NDArray[np.floating]) -> NDArray[np.float64]:
+        # As in simulations: nothing outside the voxels labelled white or grey matter.
+        kept = np.where(self.tissue.labels >= TissueLabel.GREY_MATTER, data, 0)
+        return self.crop.volume(Volume(kept, self.tissue.grid)).data.astype(np.float64)
