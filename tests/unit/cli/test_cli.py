@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gliofit import cli
-from gliofit.grid import Volume
+from gliofit.grid import Grid, Volume
 from gliofit.io import read_table, read_volume, write_volume
 from gliofit.solver.registry import make_solver
 from gliofit.solver.settings import AccurateSettings, ReferenceSettings
@@ -38,6 +38,21 @@ def files(tmp_path_factory, brain):
     labels[solution.concentration > 0.9] = 1
     write_volume(folder / "seg.nii.gz", Volume(labels, brain.grid))
     return folder, theta
+
+
+@pytest.fixture(scope="module")
+def fine_files(files, tmp_path_factory):
+    """The same labels on voxels of 2 mm, which the shipped networks look at."""
+    folder, _ = files
+    fine = tmp_path_factory.mktemp("fine")
+    for name in ("labels", "seg"):
+        volume = read_volume(folder / f"{name}.nii.gz", np.uint8)
+        halved = volume.grid.affine @ np.array(
+            [[0.5, 0, 0, -0.25], [0, 0.5, 0, -0.25], [0, 0, 0.5, -0.25], [0, 0, 0, 1]]
+        )
+        data = volume.data.repeat(2, 0).repeat(2, 1).repeat(2, 2)
+        write_volume(fine / f"{name}.nii.gz", Volume(data, Grid(data.shape, halved)))
+    return fine
 
 
 @pytest.fixture(autouse=True)
@@ -257,9 +272,9 @@ def test_help_without_arguments(capsys):
     ("options", "method", "dice"),
     [([], "gauss-newton", 0.9), (["hybrid"], "hybrid", 0.7), (["hybrid-refined"], "hybrid-refined", 0.9)],
 )
-def test_fit_a_segmentation(files, tmp_path, options, method, dice):
-    """The default, Gauss-Newton, and a method with the weights that come with gliofit."""
-    folder, _ = files
+def test_fit_a_segmentation(files, fine_files, tmp_path, options, method, dice):
+    """The default, Gauss-Newton, and methods with the weights that come with gliofit."""
+    folder = fine_files if options else files[0]
     out = tmp_path / "fit"
     tissue = ("--tissue", folder / "labels.nii.gz")
     named = [part for name in options for part in ("--method", name)]
