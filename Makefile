@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CORES ?= all
+, := ,
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES)
 
 # The oldest supported Python is also the one the pins were resolved on, so it comes first.
@@ -65,8 +66,9 @@ robustness: $(READY)  ## the same on 40 at 2 mm under noise, other voxels and ot
 	@echo "Look at results/robustness/study/study.md, convergence.md and study.png"
 
 .PHONY: surrogates
-surrogates: $(READY)  ## train the networks and compare the surrogates, on a CPU (hours)
-	$(SNAKEMAKE) assess study --configfile config/surrogates.yaml
+surrogates: $(READY)  ## train the networks and compare the surrogates, on a CPU (hours); PATIENTS=folder adds their brains
+	$(SNAKEMAKE) assess study --configfile config/surrogates.yaml \
+		$(if $(PATIENTS),--config 'cohorts=["synthetic"$(,) "patients"]' 'patients={"source": "$(PATIENTS)"}')
 	@echo "Look at results/surrogates/assess/*.md and *.png, and results/surrogates/study/study.md"
 
 # A network's training is cut into pieces so that it fits into short loans of a machine; the checkpoint joins them.
