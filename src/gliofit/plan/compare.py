@@ -1,0 +1,138 @@
+"""Two target volumes against each other, and against a recurrence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gliofit.evaluate.metrics import dice
+from gliofit.grid import Volume, bounding_box
+from gliofit.labels import TumourLabel, translate_labels, whole_tumour_mask
+from gliofit.plan.distance import distance_mm
+
+__all__ = [
+    "COVERAGE_COLUMNS",
+    "OVERLAP_COLUMNS",
+    "Recurrence",
+    "compare_targets",
+    "coverage_columns",
+    "read_recurrence",
+    "recurrence_coverage",
+    "surface_distances_mm",
+]
+
+OVERLAP_COLUMNS = (
+    "clinical_cc", "personalised_cc", "dice", "clinical_only_cc", "personalised_only_cc", "surface_mean_mm",
+    "surface_95_mm",
+)  # fmt: skip
+
+COVERAGE_COLUMNS = (
+    "recurrence_cc", "recurrence_all_cc", "coverage_clinical", "coverage_personalised", "coverage_clinical_all",
+    "coverage_personalised_all",
+)  # fmt: skip
+
+#: Label of the resection cavity in post-operative BraTS segmentations (2023 and later).
+_CAVITY = 4
+
+
+def surface_distances_mm(
+    first: NDArray[np.bool_], second: NDArray[np.bool_], spacing_mm: Sequence[float]
+) -> tuple[float, float]:
+    """Mean and 95 % distance between the surfaces of two masks, in mm.
+
+    A surface is the voxels of a mask that have a neighbour through a face outside it; distances are between voxel
+    centres. The mean is over the surface voxels of both masks together, the other number the larger of the two
+    directions' 95th percentiles (Hausdorff distance without the worst 5 %). NaN if a mask is empty.
+    """
+    from scipy.ndimage import binary_erosion
+
+    if not first.any() or not second.any():
+        return float("nan"), float("nan")
+    box = bounding_box(first | second)
+    surfaces = []
+    for mask in (first[box], second[box]):
+        # Beyond the image there is no target: what touches its edge is surface.
+        surfaces.append(mask & ~binary_erosion(mask))
+    to_second = distance_mm(surfaces[1], spacing_mm)[surfaces[0]]
+    to_first = distance_mm(surfaces[0], spacing_mm)[surfaces[1]]
+    mean = float(np.concatenate([to_second, to_first]).mean())
+    return mean, float(max(np.percentile(to_second, 95), np.percentile(to_first, 95)))
+
+
+def compare_targets(clinical: Volume, personalised: Volume) -> dict[str, float]:
+    """Volumes, overlap and surface distances of two masks (bool) on one grid: the columns ``OVERLAP_COLUMNS``."""
+    if not clinical.grid.matches(personalised.grid):
+        raise ValueError("both targets must lie on one grid")
+    a, b = clinical.data.astype(bool), personalised.data.astype(bool)
+    cc = clinical.grid.voxel_volume_mm3 / 1000
+    mean, high = surface_distances_mm(a, b, clinical.grid.spacing_mm)
+    return {
+        "clinical_cc": np.count_nonzero(a) * cc,
+        "personalised_cc": np.count_nonzero(b) * cc,
+        "dice": dice(a, b),
+        "clinical_only_cc": np.count_nonzero(a & ~b) * cc,
+        "personalised_only_cc": np.count_nonzero(b & ~a) * cc,
+        "surface_mean_mm": mean,
+        "surface_95_mm": high,
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class Recurrence:
+    """Where a tumour came back, on the grid before treatment: its enhancing part, and all of it."""
+
+    enhancing: NDArray[np.bool_]
+    everything: NDArray[np.bool_]
+
+
+def read_recurrence(values: NDArray[np.integer], scheme: str, subject: str = "follow-up segmentation") -> Recurrence:
+    """Recurrence of a follow-up segmentation, as PredictGBM defines it: enhancing tumour, and all tumour.
+
+    Parameters
+    ----------
+    values
+        Label values of the source.
+    scheme
+        Label scheme (``LABEL_SCHEMES``). With ``brats2023`` the value 4 is the resection cavity and no tumour.
+    subject
+        What error messages name.
+
+    Raises
+    ------
+    InputError
+        If the scheme is unknown or the values are not its own. A follow-up without tumour is no error.
+    """
+    if scheme == "brats2023":
+        values = np.where(values == _CAVITY, 0, values)
+    if not values.any():
+        nothing = np.zeros(values.shape, bool)
+        return Recurrence(nothing, nothing)
+    labels = translate_labels(values, scheme, subject)
+    return Recurrence(labels == TumourLabel.ENHANCING, whole_tumour_mask(labels))
+
+
+def recurrence_coverage(
+    target: NDArray[np.bool_], recurrence: NDArray[np.bool_], without: float = float("nan")
+) -> float:
+    """Share of the recurrence's voxels inside a target.
+
+    ``without`` is what to give where there is no recurrence; PredictGBM gives 1, which lifts a cohort's mean.
+    """
+    count = np.count_nonzero(recurrence)
+    return float(np.count_nonzero(recurrence & target) / count) if count else without
+
+
+def coverage_columns(clinical: Volume, personalised: Volume, recurrence: Recurrence | None) -> dict[str, float]:
+    """Columns ``COVERAGE_COLUMNS``: NaN without a follow-up, coverage NaN where nothing came back."""
+    if recurrence is None:
+        return dict.fromkeys(COVERAGE_COLUMNS, float("nan"))
+    cc = clinical.grid.voxel_volume_mm3 / 1000
+    parts = {"": recurrence.enhancing, "_all": recurrence.everything}
+    row = {f"recurrence{suffix}_cc": float(np.count_nonzero(mask) * cc) for suffix, mask in parts.items()}
+    for suffix, mask in parts.items():
+        row[f"coverage_clinical{suffix}"] = recurrence_coverage(clinical.data.astype(bool), mask)
+        row[f"coverage_personalised{suffix}"] = recurrence_coverage(personalised.data.astype(bool), mask)
+    return {name: row[name] for name in COVERAGE_COLUMNS}

@@ -1,0 +1,111 @@
+"""Overlap, surfaces and coverage, by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gliofit.errors import InputError
+from gliofit.grid import Grid, Volume
+from gliofit.plan.compare import (
+    COVERAGE_COLUMNS,
+    OVERLAP_COLUMNS,
+    compare_targets,
+    coverage_columns,
+    read_recurrence,
+    recurrence_coverage,
+    surface_distances_mm,
+)
+
+GRID = Grid((30, 20, 10), np.diag([1.0, 2.0, 5.0, 1.0]))
+
+
+def box(i, j, k) -> np.ndarray:
+    mask = np.zeros(GRID.shape, bool)
+    mask[slice(*i), slice(*j), slice(*k)] = True
+    return mask
+
+
+def test_two_shifted_boxes():
+    """Ten by six by three voxels, shifted by four voxels of 1 mm along the first axis."""
+    first, second = Volume(box((5, 15), (4, 10), (3, 6)), GRID), Volume(box((9, 19), (4, 10), (3, 6)), GRID)
+    row = compare_targets(first, second)
+    assert tuple(row) == OVERLAP_COLUMNS
+    assert row["clinical_cc"] == row["personalised_cc"] == pytest.approx(180 * 10 / 1000)
+    assert row["dice"] == pytest.approx(2 * 108 / 360)
+    assert row["clinical_only_cc"] == row["personalised_only_cc"] == pytest.approx(72 * 10 / 1000)
+    # The furthest surface voxels, the end faces, are 4 mm from the other box; they are 10 % and more of all.
+    assert row["surface_95_mm"] == pytest.approx(4)
+    assert 0 < row["surface_mean_mm"] < 4
+
+
+def test_surface_distances_of_parallel_plates_are_their_distance():
+    first, second = box((5, 6), (0, 20), (0, 10)), box((12, 13), (0, 20), (0, 10))
+    assert surface_distances_mm(first, second, GRID.spacing_mm) == (7, 7)
+    assert surface_distances_mm(first.transpose(1, 0, 2), second.transpose(1, 0, 2), (2.0, 1.0, 5.0)) == (7, 7)
+
+
+def test_the_percentile_is_of_the_worse_direction():
+    """One stray voxel in 401 is beyond 5 %; a plate of 41 of its own is not."""
+    plate = box((5, 6), (0, 20), (0, 10))
+    stray = plate.copy()
+    stray[25, 10, 5] = True
+    assert surface_distances_mm(plate, stray, GRID.spacing_mm)[1] == 0
+    more = plate | box((25, 26), (0, 20), (4, 6))
+    assert surface_distances_mm(plate, more, GRID.spacing_mm)[1] == 20
+    assert surface_distances_mm(more, plate, GRID.spacing_mm)[1] == 20
+
+
+def test_empty_targets_have_no_distance():
+    nothing = Volume(np.zeros(GRID.shape, bool), GRID)
+    row = compare_targets(nothing, Volume(box((5, 6), (0, 20), (0, 10)), GRID))
+    assert row["dice"] == 0
+    assert np.isnan(row["surface_mean_mm"])
+    assert np.isnan(compare_targets(nothing, nothing)["dice"])
+
+
+def test_recurrence_of_a_follow_up():
+    values = np.zeros((4, 4, 4), np.int32)
+    values[0, 0] = [1, 2, 3, 4]
+    found = read_recurrence(values, "brats2023")
+    # The cavity is no tumour.
+    assert found.enhancing[0, 0].tolist() == [False, False, True, False]
+    assert found.everything[0, 0].tolist() == [True, True, True, False]
+    # In the older scheme 4 is what enhances.
+    values[0, 0] = [1, 2, 0, 4]
+    found = read_recurrence(values, "brats2021")
+    assert found.enhancing[0, 0].tolist() == [False, False, False, True]
+    assert found.everything.sum() == 3
+    with pytest.raises(InputError, match=r"label values \[7\]"):
+        read_recurrence(values + 7 * (values == 0), "brats2021")
+
+
+@pytest.mark.parametrize("values", [0, 4])
+def test_nothing_came_back(values):
+    found = read_recurrence(np.full((3, 3, 3), values), "brats2023")
+    assert not found.enhancing.any()
+    assert not found.everything.any()
+    target = np.ones((3, 3, 3), bool)
+    assert np.isnan(recurrence_coverage(target, found.everything))
+    assert recurrence_coverage(target, found.everything, without=1.0) == 1.0
+
+
+def test_coverage_by_hand():
+    """Four enhancing voxels, of which the targets hold three and one; six with oedema, four and two."""
+    values = np.zeros(GRID.shape, np.int32)
+    values[0:4, 0, 0] = 3
+    values[4:6, 0, 0] = 2
+    clinical, personalised = box((1, 5), (0, 1), (0, 1)), box((3, 5), (0, 1), (0, 1))
+    row = coverage_columns(Volume(clinical, GRID), Volume(personalised, GRID), read_recurrence(values, "brats2023"))
+    assert tuple(row) == COVERAGE_COLUMNS
+    assert row == pytest.approx(
+        {
+            "recurrence_cc": 0.04, "recurrence_all_cc": 0.06, "coverage_clinical": 3 / 4,
+            "coverage_personalised": 1 / 4, "coverage_clinical_all": 4 / 6, "coverage_personalised_all": 2 / 6,
+        }
+    )  # fmt: skip
+
+
+def test_without_a_follow_up_there_is_no_number():
+    mask = Volume(box((1, 5), (0, 1), (0, 1)), GRID)
+    assert np.isnan(list(coverage_columns(mask, mask, None).values())).all()

@@ -1,0 +1,92 @@
+"""Distances around barriers, by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gliofit.plan.distance import distance_mm, geodesic_distance_mm
+
+
+def test_without_barriers_it_is_the_euclidean_distance():
+    source = np.zeros((21, 23, 19), bool)
+    source[9:12, 10:13, 8:12] = True
+    spacing = (1.0, 0.8, 2.0)
+    straight = distance_mm(source, spacing)
+    around = geodesic_distance_mm(source, np.ones(source.shape, bool), spacing, 9.0)
+    near = straight <= 9
+    np.testing.assert_allclose(around[near], straight[near], atol=1e-9)
+
+
+def test_distances_go_around_the_edge_of_a_wall():
+    """A wall one voxel thick below y = 36: paths behind it bend round its two edges, at y = 35.5."""
+    source = np.zeros((45, 60, 5), bool)
+    source[15, 30, 2] = True
+    wall = np.zeros(source.shape, bool)
+    wall[22, :36, :] = True
+    found = geodesic_distance_mm(source, ~wall, (1, 1, 1), 25.0)
+
+    def around(i: int, j: int) -> float:
+        return np.hypot(21.5 - 15, 35.5 - 30) + 1 + np.hypot(i - 22.5, j - 35.5)
+
+    for i, j in [(23, 34), (24, 30), (28, 33), (30, 28), (26, 26)]:
+        straight = np.hypot(i - 15, j - 30)
+        assert around(i, j) > straight + 1, "the point must lie in the wall's shadow"
+        assert found[i, j, 2] == pytest.approx(around(i, j), abs=1.0)
+    # In sight over the edge: nothing in the way.
+    assert found[24, 44, 2] == pytest.approx(np.hypot(9, 14))
+    assert np.isinf(found[22, 30, 2])
+
+
+@pytest.mark.parametrize("thin", ["plane", "diagonal", "corners"])
+def test_no_path_leads_through_a_closed_wall_one_voxel_thick(thin):
+    source = np.zeros((20, 20, 20), bool)
+    source[4, 4, 4] = True
+    i, j, k = np.indices(source.shape)
+    # Voxels of the last two share only edges, or corners.
+    wall = {"plane": i == 10, "diagonal": i + j == 19, "corners": i + j + k == 28}[thin]
+    beyond = {"plane": i > 10, "diagonal": i + j > 19, "corners": i + j + k > 28}[thin]
+    found = geodesic_distance_mm(source, ~wall, (1, 1, 1), 60.0)
+    assert np.isinf(found[wall | beyond]).all()
+    assert np.isfinite(found[~wall & ~beyond]).all()
+
+
+def test_a_hole_in_the_wall_lets_paths_through():
+    source = np.zeros((20, 20, 20), bool)
+    source[4, 10, 10] = True
+    wall = np.indices(source.shape)[0] == 10
+    wall[10, 10, 10] = False
+    found = geodesic_distance_mm(source, ~wall, (1, 1, 1), 40.0)
+    assert found[15, 10, 10] == pytest.approx(11)
+    assert found[11, 16, 10] == pytest.approx(7 + 6, abs=1.0)
+
+
+def test_anisotropic_voxels():
+    source = np.zeros((11, 11, 11), bool)
+    source[5, 5, 5] = True
+    wall = np.zeros(source.shape, bool)
+    wall[7, :, :9] = True
+    found = geodesic_distance_mm(source, ~wall, (1.0, 1.0, 3.0), 60.0)
+    # Up by 12 mm (four voxels) past the wall, and down again; the wall ends 10.5 mm up.
+    assert found[9, 5, 5] == pytest.approx(2 * np.hypot(1.5, 10.5) + 1, abs=3.0)
+    assert found[5, 5, 9] == pytest.approx(12)
+    assert found[2, 5, 5] == pytest.approx(3)
+
+
+def test_a_large_source_has_the_same_distances_as_its_surface_alone():
+    source = np.zeros((25, 25, 25), bool)
+    source[7:18, 7:18, 7:18] = True
+    shell = source.copy()
+    shell[8:17, 8:17, 8:17] = False
+    allowed = np.ones(source.shape, bool)
+    allowed[20, :14] = False
+    solid = geodesic_distance_mm(source, allowed, (1, 1, 1), 10.0)
+    hollow = geodesic_distance_mm(shell, allowed, (1, 1, 1), 10.0)
+    np.testing.assert_allclose(solid[~source], hollow[~source])
+    assert (solid[source] == 0).all()
+
+
+def test_no_source_is_far_from_everything():
+    nothing = np.zeros((5, 5, 5), bool)
+    assert np.isinf(geodesic_distance_mm(nothing, ~nothing, (1, 1, 1), 5.0)).all()
+    assert np.isinf(distance_mm(nothing, (1, 1, 1))).all()

@@ -1,0 +1,264 @@
+"""Clinical and personalised targets, by hand."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from gliofit.errors import InputError
+from gliofit.grid import Grid, Volume
+from gliofit.labels import TumourLabel
+from gliofit.plan.target import brain_of_tissue, clinical_target, gross_tumour, personalised_target
+from gliofit.tissue import Tissue
+
+from .conftest import radius_mm
+
+
+def grid_of(shape=(61, 61, 61), spacing=(1.0, 1.0, 1.0)) -> Grid:
+    affine = np.diag([*spacing, 1.0])
+    affine[:3, 3] = -(np.array(shape) - 1) / 2 * spacing
+    return Grid(shape, affine)
+
+
+def ball(grid: Grid, radius: float, centre=(0.0, 0.0, 0.0)) -> np.ndarray:
+    return radius_mm(grid, centre) <= radius
+
+
+def segmentation(grid: Grid, core: np.ndarray, oedema: np.ndarray | None = None) -> Volume:
+    labels = np.zeros(grid.shape, np.uint8)
+    if oedema is not None:
+        labels[oedema] = TumourLabel.OEDEMA
+    labels[core] = TumourLabel.ENHANCING
+    return Volume(labels, grid)
+
+
+def everywhere(grid: Grid) -> Volume:
+    return Volume(np.ones(grid.shape, bool), grid)
+
+
+@pytest.mark.parametrize(("shape", "spacing"), [((61, 61, 61), (1, 1, 1)), ((101, 61, 31), (0.6, 1.0, 2.0))])
+def test_a_sphere_grows_by_the_margin(shape, spacing):
+    grid = grid_of(shape, spacing)
+    target = clinical_target(segmentation(grid, ball(grid, 10.5)), everywhere(grid), 15.0)
+    volume = 4 / 3 * np.pi * 25.5**3
+    # Half a voxel more or less all over the surface.
+    assert abs(target.volume_mm3 - volume) < 4 * np.pi * 25.5**2 * 0.5 * max(spacing)
+    radius = radius_mm(grid, (0, 0, 0))
+    assert target.mask.data[radius < 25.5 - 1.2 * max(spacing)].all()
+    assert not target.mask.data[radius > 25.5 + 1e-3].any()
+
+
+def test_exact_margins_along_axes_of_anisotropic_voxels():
+    grid = grid_of((41, 41, 21), (1.0, 1.5, 3.0))
+    core = np.zeros(grid.shape, bool)
+    core[20, 20, 10] = True
+    mask = clinical_target(segmentation(grid, core), everywhere(grid), 15.0).mask.data
+    assert np.flatnonzero(mask[:, 20, 10]).tolist() == list(range(5, 36))
+    assert np.flatnonzero(mask[20, :, 10]).tolist() == list(range(10, 31))
+    assert np.flatnonzero(mask[20, 20, :]).tolist() == list(range(5, 16))
+
+
+def test_spacing_rounded_in_a_header_loses_no_voxel():
+    spacing = float(np.nextafter(np.float32(1), np.float32(2)))
+    grid = grid_of((41, 5, 5), (spacing, 1.0, 1.0))
+    core = np.zeros(grid.shape, bool)
+    core[20, 2, 2] = True
+    mask = clinical_target(segmentation(grid, core), everywhere(grid), 15.0).mask.data
+    assert mask[:, 2, 2].sum() == 31
+
+
+def test_margin_zero_is_the_core_and_oedema_counts_only_if_asked():
+    grid = grid_of((31, 31, 31))
+    core, oedema = ball(grid, 5), ball(grid, 9)
+    seg = segmentation(grid, core, oedema)
+    np.testing.assert_array_equal(clinical_target(seg, everywhere(grid), 0.0).mask.data, core)
+    np.testing.assert_array_equal(clinical_target(seg, everywhere(grid), 0.0, region="whole").mask.data, oedema)
+    seg.data[15, 15, 15] = TumourLabel.NECROTIC
+    np.testing.assert_array_equal(gross_tumour(seg), core)
+
+
+@pytest.mark.parametrize("wall", [False, True])
+def test_larger_margins_contain_smaller_ones(wall):
+    grid = grid_of((41, 41, 41))
+    brain = Volume(ball(grid, 18), grid)
+    barriers = Volume(np.indices(grid.shape)[0] == 24, grid) if wall else None
+    seg = segmentation(grid, ball(grid, 3))
+    masks = [clinical_target(seg, brain, m, barriers).mask.data for m in (0, 2, 4.5, 5, 9, 14)]
+    for small, large in pairwise(masks):
+        assert not (small & ~large).any()
+        assert large.sum() > small.sum()
+    assert not (masks[-1] & ~brain.data).any()
+
+
+def test_a_wall_is_not_crossed_and_is_gone_around():
+    grid = grid_of((51, 51, 21))
+    i, j, _ = np.indices(grid.shape)
+    wall = (i == 30) & (j < 35)
+    seg = segmentation(grid, ball(grid, 2))
+    free = clinical_target(seg, everywhere(grid), 15.0).mask.data
+    mask = clinical_target(seg, everywhere(grid), 15.0, Volume(wall, grid)).mask.data
+    assert not (mask & ~free).any()
+    assert not (mask & wall).any()
+    # Behind the wall straight ahead is 10 mm from the core as the crow flies, and 20 mm around the edge.
+    assert free[36, 25, 10]
+    assert not mask[36, 25, 10]
+    # Just round the edge is nearer than the margin.
+    assert mask[32, 35, 10]
+    before = (i < 30) & free
+    np.testing.assert_array_equal(mask[before], free[before])
+
+
+def test_a_closed_wall_cuts_all_beyond():
+    grid = grid_of((41, 31, 31))
+    wall = np.indices(grid.shape)[0] == 26
+    mask = clinical_target(segmentation(grid, ball(grid, 3)), everywhere(grid), 15.0, Volume(wall, grid)).mask.data
+    assert not mask[26:].any()
+    assert mask[25].any()
+
+
+def test_paths_do_not_leave_the_brain_to_go_round_a_barrier():
+    grid = grid_of((41, 31, 31))
+    i, j, _ = np.indices(grid.shape)
+    brain = Volume(np.abs(j - 15) < 8, grid)
+    wall = Volume((i == 24) & brain.data, grid)
+    mask = clinical_target(segmentation(grid, ball(grid, 3)), brain, 20.0, wall).mask.data
+    assert not mask[25:].any()
+
+
+def test_tumour_in_a_barrier_stays_in_the_target():
+    grid = grid_of((41, 31, 31))
+    wall = Volume(np.indices(grid.shape)[0] == 21, grid)
+    core = ball(grid, 3)
+    mask = clinical_target(segmentation(grid, core), everywhere(grid), 5.0, wall).mask.data
+    assert mask[core].all()
+    assert not (mask & wall.data & ~core).any()
+
+
+def test_an_empty_barrier_changes_nothing_in_a_convex_brain():
+    grid = grid_of((41, 41, 41))
+    brain = Volume(ball(grid, 17.3), grid)
+    seg = segmentation(grid, ball(grid, 4, (6, 2, 0)))
+    plain = clinical_target(seg, brain, 12.0).mask.data
+    empty = clinical_target(seg, brain, 12.0, Volume(np.zeros(grid.shape, bool), grid)).mask.data
+    assert (plain ^ empty).sum() <= 0.002 * plain.sum()
+
+
+def test_core_voxels_outside_the_brain_are_left_out_and_told():
+    grid = grid_of((31, 31, 31))
+    brain = Volume(np.indices(grid.shape)[0] >= 15, grid)
+    core = ball(grid, 4)
+    target = clinical_target(segmentation(grid, core), brain, 3.0)
+    assert not target.mask.data[:15].any()
+    lost = int((core & ~brain.data).sum())
+    assert target.notes == (f"{lost} voxels of the tumour core outside the brain left out",)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"core": False}, "holds no tumour core; draw the margin around the whole tumour"),
+        ({"brain": False}, "the tumour core lies outside the brain"),
+        ({"margin": -1.0}, "margin: is -1 mm"),
+        ({"margin": float("nan")}, "margin: is nan mm"),
+        ({"shift": 1.0}, "barriers: lies on another grid"),
+    ],
+)
+def test_mistakes(change, words):
+    grid = grid_of((21, 21, 21))
+    core = ball(grid, 3) & change.get("core", True)
+    seg = segmentation(grid, core, ball(grid, 5))
+    brain = Volume(ball(grid, 9) & change.get("brain", True), grid)
+    moved = Volume(np.zeros(grid.shape, bool), grid.crop((change.get("shift", 0), 0, 0), grid.shape))
+    with pytest.raises(InputError, match=words.replace("(", r"\(")):
+        clinical_target(seg, brain, change.get("margin", 3.0), moved)
+
+
+# -------------------------------------------------------------------------------------------------------- personalised
+
+
+@pytest.mark.parametrize("voxels", [1, 100, 5000])
+def test_the_volume_is_matched_to_the_voxel(voxels):
+    grid = grid_of((31, 31, 31), (1.0, 0.5, 2.0))
+    field = Volume(np.random.default_rng(1).random(grid.shape).astype(np.float32), grid)
+    target = personalised_target(field, voxels * grid.voxel_volume_mm3, everywhere(grid))
+    assert target.mask.data.sum() == voxels
+    assert field.data[target.mask.data].min() == pytest.approx(target.level)
+    assert field.data[~target.mask.data].max() <= target.level
+
+
+def test_a_radial_map_gives_a_ball():
+    grid = grid_of((41, 41, 41))
+    radius = radius_mm(grid, (0.2, 0.1, 0.3))
+    field = Volume(np.exp(-radius / 10).astype(np.float32), grid)
+    target = personalised_target(field, 4 / 3 * np.pi * 12**3, everywhere(grid))
+    assert radius[target.mask.data].max() < 12.2
+    assert radius[~target.mask.data].min() > 11.8
+
+
+def test_ties_are_broken_by_distance_and_the_same_every_time():
+    """Flat inside and zero outside: the rest of the volume is a rim of even width."""
+    grid = grid_of((41, 41, 41))
+    field = Volume(np.where(ball(grid, 6), np.float32(1), np.float32(0)), grid)
+    volume = 4 / 3 * np.pi * 10**3
+    first = personalised_target(field, volume, everywhere(grid))
+    again = personalised_target(Volume(field.data.copy(), grid), volume, everywhere(grid))
+    np.testing.assert_array_equal(first.mask.data, again.mask.data)
+    assert first.mask.data.sum() == round(volume)
+    radius = radius_mm(grid, (0, 0, 0))
+    assert radius[first.mask.data].max() < 10.8
+    assert radius[~first.mask.data].min() > 9.4
+    assert first.level == 0
+    taken = round(volume) - int(ball(grid, 6).sum())
+    assert first.notes[0].startswith(f"{taken} voxels without tumour cells taken by distance")
+
+
+def test_what_may_not_be_in_the_target_is_not():
+    grid = grid_of((31, 31, 31))
+    field = Volume(np.exp(-radius_mm(grid, (0, 0, 0)) / 5).astype(np.float32), grid)
+    allowed = Volume(np.indices(grid.shape)[0] >= 15, grid)
+    mask = personalised_target(field, 900.0, allowed).mask.data
+    assert mask.sum() == 900
+    assert not mask[:15].any()
+
+
+def test_the_tumour_is_kept_where_the_map_has_no_cells():
+    grid = grid_of((41, 41, 41))
+    field = Volume(np.exp(-radius_mm(grid, (-8, 0, 0)) / 5).astype(np.float32), grid)
+    core = ball(grid, 3, (12, 0, 0))
+    kept = personalised_target(field, 2000.0, everywhere(grid), keep=core).mask.data
+    left = personalised_target(field, 2000.0, everywhere(grid)).mask.data
+    assert kept.sum() == left.sum() == 2000
+    assert kept[core].all()
+    assert not left[core].any()
+    # The others are the highest ones again.
+    others = field.data[kept & ~core]
+    assert others.min() >= field.data[~kept & ~core].max()
+
+
+def test_the_tumour_alone_where_the_volume_is_its_own():
+    grid = grid_of((21, 21, 21))
+    core = ball(grid, 3)
+    field = Volume(np.zeros(grid.shape, np.float32), grid)
+    target = personalised_target(field, float(core.sum()), everywhere(grid), keep=core)
+    np.testing.assert_array_equal(target.mask.data, core)
+
+
+def test_impossible_volumes():
+    grid = grid_of((11, 11, 11))
+    field = Volume(np.zeros(grid.shape, np.float32), grid)
+    with pytest.raises(InputError, match=r"the tumour alone is larger than the 0\.0 cc"):
+        personalised_target(field, 5.0, everywhere(grid), keep=ball(grid, 3))
+    with pytest.raises(InputError, match=r"the brain is smaller than the 1\.3 cc"):
+        personalised_target(field, 1332.0, everywhere(grid))
+    assert personalised_target(field, 1331.0, everywhere(grid)).mask.data.all()
+
+
+def test_the_brain_of_a_tissue_map_has_no_holes():
+    grid = grid_of((21, 21, 21))
+    wm = ball(grid, 8)
+    wm[10, 10, 10] = False
+    nothing = np.zeros(grid.shape)
+    brain = brain_of_tissue(Tissue(wm.astype(float), nothing, nothing, grid))
+    np.testing.assert_array_equal(brain.data, ball(grid, 8))
