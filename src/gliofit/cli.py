@@ -227,6 +227,91 @@ def _estimate(row: dict[str, Any]) -> str:
     return ", ".join(parts)
 
 
+class Region(StrEnum):
+    """What a margin is drawn around."""
+
+    CORE = "core"
+    WHOLE = "whole"
+
+
+@app.command()
+def plan(
+    seg: Annotated[Path, typer.Option(help="Segmentation before treatment; needs --labels.")],
+    labels: Annotated[str, typer.Option(help="Label scheme of --seg.")],
+    concentration: Annotated[Path, typer.Option(help="Tumour-cell concentration, e.g. of the fit command.")],
+    out: Annotated[Path, typer.Option(help="Folder to write into.")],
+    tissue: TissueOption = None,
+    wm: WhiteOption = None,
+    gm: GreyOption = None,
+    margin_mm: Annotated[float, typer.Option("--margin-mm", help="Margin of the clinical target.")] = 15.0,
+    region: Annotated[Region, typer.Option(help="What the margin is drawn around.")] = Region.CORE,
+    keep_tumour: Annotated[
+        bool, typer.Option(help="Whether the personalised target must contain what the margin is around.")
+    ] = True,
+    brain_mask: Annotated[Path | None, typer.Option(help="Brain mask. [default: where there is tissue]")] = None,
+    barriers: Annotated[Path | None, typer.Option(help="Mask of falx, tentorium and ventricles.")] = None,
+    image: Annotated[Path | None, typer.Option(help="MRI behind the contours, e.g. T1c. [default: tissue]")] = None,
+    dicom: Annotated[Path | None, typer.Option(help="Folder of the DICOM series; adds an RT structure set.")] = None,
+    recurrence: Annotated[Path | None, typer.Option(help="Follow-up segmentation, on the grid of --seg.")] = None,
+    recurrence_labels: Annotated[
+        str | None, typer.Option(help="Label scheme of --recurrence. [default: --labels]")
+    ] = None,
+    threads: ThreadsOption = None,
+) -> None:
+    """Draw target volumes by a margin and by tumour cells, of equal volume, and compare them. Research use only."""
+    _set_threads(threads)
+    from gliofit.plan.run import plan_files
+
+    if not (math.isfinite(margin_mm) and 0 <= margin_mm <= 100):
+        raise InputError("--margin-mm", f"is {margin_mm:g}", "give 0 to 100 mm")
+    row = plan_files(
+        _read_tissue(tissue, wm, gm),
+        segmentation=seg,
+        label_scheme=labels,
+        concentration=concentration,
+        out_dir=out,
+        margin_mm=margin_mm,
+        region=region.value,
+        keep_tumour=keep_tumour,
+        brain_mask=brain_mask,
+        barriers=barriers,
+        image=image,
+        dicom=dicom,
+        recurrence=recurrence,
+        recurrence_labels=recurrence_labels,
+    )
+    text = f"{out}: targets of {row['clinical_cc']:.1f} cc each, Dice {row['dice']:.2f}, level {row['level']:.2g}"
+    if math.isfinite(row["coverage_clinical_all"]):
+        shares = f"{row['coverage_clinical_all']:.0%} (clinical), {row['coverage_personalised_all']:.0%} (personalised)"
+        text += f"; recurrence covered {shares}"
+    typer.echo(text + ". Research use only")
+    if row["message"]:
+        typer.echo(f"notes: {row['message']}")
+
+
+@app.command()
+def predictgbm(
+    folder_in: Annotated[Path, typer.Argument(metavar="IN", help="Folder with Patient-00000 in it.")],
+    folder_out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for 00000.nii.gz.")],
+    method: Annotated[str, typer.Option(help="Inversion method.")] = "gauss-newton",
+    threads: ThreadsOption = None,
+    random_seed: RandomSeedOption = 0,
+) -> None:
+    """Fit one patient as PredictGBM hands it over, and write what PredictGBM expects."""
+    granted = _set_threads(threads)
+    from gliofit.plan.predictgbm import run_case
+
+    row = run_case(
+        folder_in,
+        folder_out,
+        method=method,
+        seed=random_seed,
+        threads=granted,
+        progress=lambda line: typer.echo(line, err=True),
+    )
+    typer.echo(f"{folder_out / '00000.nii.gz'}: {_estimate(row)}")
+
+
 @app.command()
 def check(
     patients: Annotated[Path, typer.Option(help="Table of patients, or a BraTS folder tree.")],

@@ -1,0 +1,151 @@
+"""Pictures of target volumes: the slices in which the two targets of a patient differ most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gliofit.grid import Volume, bounding_box
+from gliofit.plan.target import gross_tumour
+from gliofit.publish.drawing import figure_style, save_figure
+
+__all__ = ["PlanView", "draw_plans", "slices_of_difference"]
+
+_CLINICAL_COLOUR, _PERSONALISED_COLOUR, _TUMOUR_COLOUR = "#56B4E9", "#E69F00", "#FFFFFF"
+
+#: Views by the axis that they look along, in arrays towards right, anterior, superior.
+_VIEWS = ((2, "axial"), (1, "coronal"), (0, "sagittal"))
+
+#: Letters at the left and right edge of each view.
+_SIDES = {2: ("R", "L"), 1: ("R", "L"), 0: ("A", "P")}
+
+
+@dataclass(frozen=True, eq=False)
+class PlanView:
+    """Both targets of one method (bool masks on one grid), with its printed name."""
+
+    name: str
+    clinical: Volume
+    personalised: Volume
+
+
+def slices_of_difference(clinical: Volume, personalised: Volume) -> tuple[int, int, int]:
+    """Indices along the three axes of the slices that hold most voxels of one target alone.
+
+    The first one where several do; where the targets are the same, the slices that hold most of the target, and the
+    middle ones where there is none.
+    """
+    shown = clinical.data.astype(bool) ^ personalised.data.astype(bool)
+    if not shown.any():
+        shown = clinical.data.astype(bool)
+    if not shown.any():
+        i, j, k = (size // 2 for size in clinical.grid.shape)
+        return i, j, k
+    i, j, k = (int(shown.sum(axis=tuple(a for a in range(3) if a != axis)).argmax()) for axis in range(3))
+    return i, j, k
+
+
+def draw_plans(
+    views: Sequence[PlanView],
+    image: Volume,
+    segmentation: Volume,
+    out_dir: str | Path,
+    name: str,
+    title: str,
+    dpi: int = 200,
+) -> None:
+    """Draw a row per method with an axial, a coronal and a sagittal slice; writes ``{name}.png`` and ``.svg``.
+
+    Slices are laid out by the affine: the patient's right is on the left, in sagittal ones the front.
+
+    Parameters
+    ----------
+    views
+        Targets by method.
+    image
+        MRI (or tissue labels) behind the contours; resampled where it is on another grid.
+    segmentation
+        ``TumourLabel`` values; the outline of the core is drawn.
+    out_dir, name, title, dpi
+        Where to write, heading and resolution.
+    """
+    if not image.grid.matches(segmentation.grid):
+        image = image.sample(segmentation.grid)
+    tumour = Volume(gross_tumour(segmentation), segmentation.grid).canonical().data
+    background = Volume(_window(image.data), segmentation.grid).canonical()
+    box = tuple(
+        slice(max(0, part.start - 2), part.stop + 2) if part.stop else slice(None)
+        for part in bounding_box(background.data > 0)
+    )
+    spacing = background.grid.spacing_mm
+    sizes = [(part.stop or size) - (part.start or 0) for part, size in zip(box, background.grid.shape, strict=True)]
+    lengths = [size * step for size, step in zip(sizes, spacing, strict=True)]
+    # Across and up in each view, in mm.
+    widths = [lengths[1] if axis == 0 else lengths[0] for axis, _ in _VIEWS]
+    height = max(lengths[1], lengths[2])
+    with figure_style():
+        from matplotlib.figure import Figure
+        from matplotlib.lines import Line2D
+
+        scale = 7.5 / sum(widths)
+        figure = Figure(figsize=(8.2, scale * height * len(views) + 0.9), layout="constrained")
+        axes = figure.subplots(len(views), 3, squeeze=False, width_ratios=widths)
+        for row, view in zip(axes, views, strict=True):
+            clinical, personalised = view.clinical.canonical(), view.personalised.canonical()
+            at = slices_of_difference(clinical, personalised)
+            for panel, (axis, what) in zip(row, _VIEWS, strict=True):
+                across, up = (other for other in range(3) if other != axis)
+                panel.imshow(
+                    _cut(background.data, box, axis, at[axis]).T, origin="lower", cmap="gray", vmin=0, vmax=1,
+                    aspect=spacing[up] / spacing[across],
+                )  # fmt: skip
+                for mask, colour, line in (
+                    (tumour, _TUMOUR_COLOUR, ":"),
+                    (clinical.data, _CLINICAL_COLOUR, "-"),
+                    (personalised.data, _PERSONALISED_COLOUR, "-"),
+                ):
+                    cut = _cut(mask, box, axis, at[axis])
+                    if cut.any() and not cut.all():
+                        panel.contour(cut.T.astype(float), levels=[0.5], colors=colour, linewidths=0.9, linestyles=line)
+                panel.set_xticks([])
+                panel.set_yticks([])
+                for spine in panel.spines.values():
+                    spine.set_visible(False)
+                middle = (np.array(background.grid.shape) - 1) / 2
+                middle[axis] = at[axis]
+                world = background.grid.voxel_to_world(middle)[axis]
+                panel.set_xlabel(f"{what}, {'xyz'[axis]} = {world:.0f} mm", fontsize=7)
+                for x, side, align in zip((0.02, 0.98), _SIDES[axis], ("left", "right"), strict=True):
+                    panel.text(x, 0.98, side, transform=panel.transAxes, ha=align, va="top", color="white", fontsize=7)
+            row[0].set_ylabel(view.name, fontsize=8)
+        figure.suptitle(title, fontsize=9)
+        handles = [
+            Line2D([], [], color=_CLINICAL_COLOUR, linewidth=1.4, label="clinical target (margin)"),
+            Line2D([], [], color=_PERSONALISED_COLOUR, linewidth=1.4, label="personalised target, equal volume"),
+            Line2D([], [], color="0.45", linestyle=":", linewidth=1.4, label="tumour core (white)"),
+        ]
+        figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+        save_figure(figure, out_dir, name, dpi)
+
+
+def _cut(data: NDArray[Any], box: tuple[slice, ...], axis: int, at: int) -> NDArray[Any]:
+    """Slice across an axis of a canonical array, turned so that right, or in sagittal slices the front, is left."""
+    index: list[Any] = list(box)
+    index[axis] = at
+    return np.asarray(data[tuple(index)][::-1])
+
+
+def _window(data: NDArray[Any]) -> NDArray[np.float32]:
+    """Intensities in [0, 1] between low and high percentiles of what is not background."""
+    values = np.asarray(data, dtype=np.float32)
+    inside = values[values != 0]
+    if inside.size == 0:
+        return np.zeros_like(values)
+    low, high = np.percentile(inside, [1, 99.5])
+    scaled = np.clip((values - low) / float(high - low), 0, 1) if high > low else np.full_like(values, 0.5)
+    return np.where(values != 0, 0.12 + 0.88 * scaled, 0).astype(np.float32)

@@ -1,0 +1,141 @@
+"""PredictGBM's layout in and out, on a made-up small patient."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gliofit import cli
+from gliofit.errors import InputError
+from gliofit.grid import Grid, Volume
+from gliofit.io import read_volume, write_volume
+from gliofit.plan.predictgbm import TAIL, read_case, with_tail
+from gliofit.plan.target import clinical_target
+from gliofit.solver.registry import make_solver
+from gliofit.solver.settings import AccurateSettings
+from gliofit.theta import Theta
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as stop:
+        cli.main([str(a) for a in arguments])
+    return stop.value.code
+
+
+@pytest.fixture(autouse=True)
+def keep_environment(monkeypatch):
+    monkeypatch.setattr(cli, "_set_threads", lambda threads: 1)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, brain):
+    """What PredictGBM mounts: maps of the tissue, brain mask and a segmentation in its labels."""
+    folder = tmp_path_factory.mktemp("io0")
+    inside = folder / "Patient-00000"
+    for name in ("wm", "gm", "csf"):
+        write_volume(inside / f"00000-{name}.nii.gz", brain.map(name))
+    field = (
+        make_solver(AccurateSettings(backend="numba")).solve(brain, Theta((20.0, -12.0, 8.0), 8.0, 3.0)).concentration
+    )
+    labels = np.zeros(brain.grid.shape, np.uint8)
+    labels[field > 0.33] = 2
+    labels[field > 0.6] = 3
+    labels[field > 0.9] = 1
+    write_volume(inside / "00000-tumorseg.nii.gz", Volume(labels, brain.grid))
+    write_volume(inside / "00000-brain_mask.nii.gz", Volume(brain.labels > 0, brain.grid))
+    return folder
+
+
+def test_round_trip(folder, tmp_path, brain, capsys):
+    assert run("predictgbm", folder, tmp_path) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["00000.nii.gz"]
+    score = read_volume(tmp_path / "00000.nii.gz")
+    seg = read_volume(folder / "Patient-00000/00000-tumorseg.nii.gz", np.uint8)
+    assert score.data.dtype == np.float32
+    np.testing.assert_array_equal(score.grid.affine, brain.grid.affine)
+    inside = brain.labels > 0
+    assert (score.data[~inside] == 0).all()
+    assert (score.data[inside] > 0).all()
+    assert 0.5 < score.data.max() <= 1
+    fitted, whole = score.data > 0.33, seg.data > 0
+    assert 2 * (fitted & whole).sum() / (fitted.sum() + whole.sum()) > 0.9
+    # So many voxels with a score that PredictGBM's own ranking never comes in.
+    assert (score.data > 0).sum() >= clinical_target(seg, Volume(inside, brain.grid), 15).mask.data.sum()
+    assert re.search(r"00000\.nii\.gz: mu_D [\d.]+ mm", capsys.readouterr().out)
+
+
+def test_without_a_brain_mask_the_brain_is_where_there_is_tissue(folder, tmp_path, brain):
+    for path in (folder / "Patient-00000").iterdir():
+        if "brain_mask" not in path.name:
+            (tmp_path / "Patient-00000").mkdir(exist_ok=True)
+            (tmp_path / "Patient-00000" / path.name).symlink_to(path)
+    np.testing.assert_array_equal(read_case(tmp_path).brain.data, brain.labels > 0)
+
+
+def test_the_tail_ranks_everything_and_leaves_the_rest():
+    grid = Grid((21, 21, 21), np.diag([1.0, 1.0, 3.0, 1.0]))
+    i = np.indices(grid.shape)[0]
+    field = np.zeros(grid.shape, np.float32)
+    field[8:13, 8:13, 8:13] = np.linspace(1e-6, 1, 125, dtype=np.float32).reshape(5, 5, 5)
+    brain = i > 3
+    score = with_tail(Volume(field, grid), brain).data
+    high = field > 0
+    np.testing.assert_array_equal(score[high], field[high])
+    tail = brain & ~high
+    assert (score[tail] > 0).all()
+    assert score[tail].max() < TAIL < field[high].min()
+    assert (score[~brain] == 0).all()
+    # Nearer first, in mm: two voxels along the first axis before one along the third.
+    assert score[14, 10, 10] > score[10, 10, 13]
+    assert score[13, 10, 10] > score[14, 10, 10] > score[18, 10, 10]
+    with pytest.raises(InputError, match="holds no tumour cells in the brain"):
+        with_tail(Volume(field * 0, grid), brain)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("no folder", "Patient-00000: folder not found; give the folder that holds Patient-00000"),
+        ("gm", "00000-gm.nii.gz: file not found"),
+        ("tumorseg", "00000-tumorseg.nii.gz: file not found"),
+        ("csf small", "csf lies on another grid than wm"),
+        ("tumorseg small", "00000-tumorseg.nii.gz: lies on another grid than the tissue maps"),
+        ("brain_mask small", "00000-brain_mask.nii.gz: lies on another grid than the tissue maps"),
+        ("labels", "label values [4]"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(folder, tmp_path, capsys, change, words):
+    given, out = tmp_path / "in", tmp_path / "out"
+    inside = given / "Patient-00000"
+    if change != "no folder":
+        inside.mkdir(parents=True)
+        for path in (folder / "Patient-00000").iterdir():
+            if f"-{change}." not in path.name:
+                volume = read_volume(path)
+                if change == "labels" and "tumorseg" in path.name:
+                    volume = Volume(np.where(volume.data == 3, 4, volume.data), volume.grid)
+                if change.endswith(" small") and f"-{change.split()[0]}." in path.name:
+                    volume = volume.extract((0, 0, 0), (38, 40, 40))
+                write_volume(inside / path.name, volume)
+    assert run("predictgbm", given, out) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("gliofit: error: ")
+    assert words in lines[0]
+    assert not out.exists()
+
+
+def test_the_container_calls_the_command_on_predictgbms_folders():
+    text = (REPOSITORY / "docker/predictgbm/Dockerfile").read_text()
+    assert re.search(r"^FROM python:3\.11-slim", text, flags=re.MULTILINE)
+    assert 'ENTRYPOINT ["gliofit", "predictgbm", "/mlcube_io0", "/mlcube_io1"]' in text
+    assert "-c constraints.txt" in text
+    # Whatever it copies is there.
+    copied = re.findall(r"^COPY (.*) \S+$", text, flags=re.MULTILINE)
+    assert copied
+    assert all((REPOSITORY / name).exists() for line in copied for name in line.split())
