@@ -1,0 +1,24 @@
+"""Rule plan_picture.
+
+Input: targets of a patient by several methods, segmentation and an MRI. Output: one picture (PNG and SVG).
+"""
+
+from pathlib import Path
+
+from gliofit.workflow import job
+
+with job(snakemake) as run:
+    from gliofit.plan.run import draw_patient
+    from gliofit.plan.settings import PlanSettings
+    from gliofit.publish.settings import PublishSettings
+
+    publish = PublishSettings(**run.params.publish)
+    draw_patient(
+        Path(run.input.segmentation).parent,
+        {Path(path).parent.name: Path(path).parent for path in run.input.tables},
+        Path(run.input.image),
+        run.folder,
+        PlanSettings(**run.params.settings),
+        publish.method_names,
+        publish.dpi,
+    )
