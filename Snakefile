@@ -32,6 +32,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/invert.smk"
 include: "workflow/rules/forward.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/plan.smk"
 include: "workflow/rules/study.smk"
 include: "workflow/rules/assess.smk"
 include: "workflow/rules/publish.smk"
@@ -50,6 +51,7 @@ rule all:
         rules.evaluate_all.input,
         rules.tables.input,
         rules.figures.input,
+        rules.plan.input,
         rules.study.input,
         rules.assess.input,
     localrule: True

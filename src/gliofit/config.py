@@ -26,6 +26,7 @@ from gliofit.errors import InputError
 from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.forward.settings import ForwardSettings
 from gliofit.invert.settings import InvertSettings
+from gliofit.plan.settings import PlanSettings
 from gliofit.publish.settings import PublishSettings
 from gliofit.register.settings import PatientsSettings, PhantomSettings, RegisterSettings
 from gliofit.settings import Settings
@@ -69,6 +70,7 @@ class Config(Settings):
     invert: InvertSettings = Field(InvertSettings(), description="Inversion methods.")
     forward: ForwardSettings = Field(ForwardSettings(), description="The final high-precision run.")
     evaluate: EvaluateSettings = Field(EvaluateSettings(), description="Metrics and tests.")
+    plan: PlanSettings = Field(PlanSettings(), description="Radiotherapy targets of patients, where asked for.")
     study: StudySettings = Field(
         StudySettings(), description="Many synthetic tumours inverted under several scenarios, where asked for."
     )
@@ -86,6 +88,12 @@ class Config(Settings):
                         f"invert.methods.{method} needs the network '{model}', which train.models does not have "
                         f"({', '.join(self.train.models)})"
                     )
+        for method in self.plan.methods:
+            if method not in self.invert.methods:
+                raise ValueError(
+                    f"plan.methods names '{method}', which invert.methods does not have "
+                    f"({', '.join(self.invert.methods)})"
+                )
         for method in self.study.methods_in_use if self.study.cases else ():
             if method not in self.invert.methods:
                 raise ValueError(

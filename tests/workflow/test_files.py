@@ -17,7 +17,9 @@ from .conftest import run_snakemake
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RULE_FILES = sorted((REPOSITORY / "workflow/rules").glob("*.smk"))
-STAGES = ("atlas", "register", "simulate", "train", "invert", "forward", "evaluate", "study", "assess", "publish")
+STAGES = (
+    "atlas", "register", "simulate", "train", "invert", "forward", "evaluate", "plan", "study", "assess", "publish",
+)  # fmt: skip
 
 
 def rules_with_scripts() -> dict[str, str]:

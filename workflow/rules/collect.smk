@@ -73,6 +73,14 @@ rule figures:
     localrule: True
 
 
+rule plan:
+    input:
+        collect(rules.plan_patient.output, case=cases_to_plan(), method=CONFIG.plan.methods),
+        collect(rules.plan_picture.output, case=cases_to_plan()),
+        rules.plan_tables.output if cases_to_plan() else [],
+    localrule: True
+
+
 rule study:
     input:
         study_batches(rules.study_cases.output),

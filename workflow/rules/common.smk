@@ -433,6 +433,28 @@ def study_batches(patterns):
     ]
 
 
+def cases_to_plan():
+    """Patients that get target volumes."""
+    return CASES["patients"] if CONFIG.plan.methods and "patients" in COHORTS else []
+
+
+def plan_settings():
+    """What a plan depends on: not with which other methods there are plans, nor where files lie (they are inputs)."""
+    return CONFIG.plan.model_dump(mode="json", exclude={"methods", "barriers", "recurrence"})
+
+
+def plan_files(wildcards):
+    """Masks of barriers and follow-up segmentation of a patient, as far as there are any."""
+    found = {kind: CONFIG.plan.file_of(kind, wildcards.case) for kind in ("barriers", "recurrence")}
+    return {kind: path for kind, path in found.items() if path is not None and Path(path).is_file()}
+
+
+def image_of_plan(wildcards):
+    """MRI behind a patient's targets: contrast-enhanced T1 where there is one."""
+    images = PATIENTS[wildcards.case].images
+    return str(images.get("t1c", images["t1"]))
+
+
 def tables_in_use():
     """Tables that the run has numbers for."""
     return [
