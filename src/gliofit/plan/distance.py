@@ -73,9 +73,9 @@ def _path_lengths(
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import dijkstra
 
-    # The deep inside of the source starts no shortest path and would only make the graph larger. Moves reach two
-    # voxels far, so two layers stay.
-    inside = binary_erosion(source, np.ones((3, 3, 3)), iterations=2)
+    # The inside of the source would only make the graph larger: a move of two voxels that starts there passes another
+    # voxel of the source on its way.
+    inside = binary_erosion(source, np.ones((3, 3, 3)))
     nodes = allowed & ~inside
     number = np.full(allowed.shape, -1, np.int32)
     number[nodes] = np.arange(np.count_nonzero(nodes), dtype=np.int32)
@@ -115,11 +115,11 @@ def _passable(allowed: NDArray[np.bool_], here: tuple[slice, ...], move: tuple[i
         parts = (slice(part.start + step, part.stop + step) for part, step in zip(here, voxel, strict=True))
         return allowed[tuple(parts)]
 
-    crossed, touched = _voxels_on(move)
-    # Voxels that steps through faces lead to, from the start on.
+    # Voxels that steps through faces lead to, from the start on. What the line crosses the inside of cannot be stepped
+    # past; at an edge or corner there is more than one way.
     reached: dict[tuple[int, ...], NDArray[np.bool_]] = {(0, 0, 0): at((0, 0, 0))}
     signs = [int(np.sign(step)) for step in move]
-    for voxel in sorted(touched, key=lambda v: sum(abs(step) for step in v)):
+    for voxel in sorted(_touched(move), key=lambda v: sum(abs(step) for step in v)):
         before = [
             tuple(step - sign * (axis == back) for axis, (step, sign) in enumerate(zip(voxel, signs, strict=True)))
             for back in range(3)
@@ -127,15 +127,12 @@ def _passable(allowed: NDArray[np.bool_], here: tuple[slice, ...], move: tuple[i
         ]
         sources = [reached[other] for other in before if other in reached]
         reached[voxel] = at(voxel) & np.logical_or.reduce(sources)
-    possible = reached[move]
-    for voxel in crossed:
-        possible = possible & at(voxel)
-    return possible
+    return reached[move]
 
 
-def _voxels_on(move: tuple[int, ...]) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
-    """Voxels whose inside the straight line of a move crosses, and all that it touches; the start is left out."""
-    crossed, touched = [], []
+def _touched(move: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Voxels that the straight line of a move touches, be it at an edge or corner; the start is left out."""
+    touched = []
     for voxel in product(*(range(min(0, step), max(0, step) + 1) for step in move)):
         if voxel == (0, 0, 0):
             continue
@@ -146,9 +143,7 @@ def _voxels_on(move: tuple[int, ...]) -> tuple[list[tuple[int, ...]], list[tuple
                 enter, leave = max(enter, low), min(leave, high)
         if enter <= leave + 1e-9:
             touched.append(voxel)
-        if enter < leave - 1e-9:
-            crossed.append(voxel)
-    return crossed, touched
+    return touched
 
 
 def _shifted(shape: Sequence[int], move: tuple[int, ...]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:

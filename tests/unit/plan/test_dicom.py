@@ -32,7 +32,7 @@ def rotation(x: float, z: float) -> np.ndarray:
     return about_z @ about_x
 
 
-def write_series(folder, directions, origin, spacing, shape, uid="1.2.3.4", name=SECRETS[0]) -> None:
+def write_series(folder, directions, origin, spacing, shape, uid="1.2.3.4", name=SECRETS[0], birth=SECRETS[2]) -> None:
     """Single-frame images; ``directions`` has the steps along a row, down a column and across images as columns."""
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian
@@ -44,7 +44,7 @@ def write_series(folder, directions, origin, spacing, shape, uid="1.2.3.4", name
         image = Dataset()
         image.SOPClassUID, image.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.4", f"{uid}.{at + 1}"
         image.SpecificCharacterSet = "ISO_IR 192"
-        image.PatientName, image.PatientID, image.PatientBirthDate = name, SECRETS[1], SECRETS[2]
+        image.PatientName, image.PatientID, image.PatientBirthDate = name, SECRETS[1], birth
         image.StudyInstanceUID, image.SeriesInstanceUID, image.FrameOfReferenceUID = "1.2.3", uid, "1.2.5"
         image.Modality, image.Rows, image.Columns = "MR", rows, columns
         image.PixelSpacing = [f"{spacing[1]:.6g}", f"{spacing[0]:.6g}"]
@@ -122,6 +122,11 @@ def test_a_target_at_the_edge_of_the_images_has_closed_contours(tmp_path):
     mask[:5, 30:, :3] = True
     write_structure_set(tmp_path / "plan.dcm", read_series(tmp_path / "dicom"), {"CTV": Volume(mask, grid)})
     np.testing.assert_array_equal(fill(tmp_path / "plan.dcm", "CTV", *series), mask)
+    contour = pydicom.dcmread(tmp_path / "plan.dcm").ROIContourSequence[0].ContourSequence[0]
+    points = np.array(contour.ContourData, float).reshape(-1, 3)
+    # Half a pixel of 1 mm beyond the centre of the first one, and as far beyond the last one of 1.2 mm in the row.
+    assert points[:, 0].min() == pytest.approx(-17.5, abs=0.001)
+    assert points[:, 1].max() == pytest.approx(-23 + 35.5 * 1.2, abs=0.001)
 
 
 @pytest.mark.parametrize(
@@ -220,14 +225,16 @@ def test_images_that_are_not_parallel_are_refused(tmp_path):
         read_series(tmp_path / "dicom")
 
 
-def test_nothing_of_the_patient_is_logged(tmp_path, capfd, caplog):
+def test_nothing_of_the_patient_is_logged(tmp_path, capfd, caplog, monkeypatch):
     """pydicom warns of values that break the rules and quotes them; none of that may come out."""
     caplog.set_level(logging.DEBUG)
     grid, series = axial_grid()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        # Far too long for a name: a warning each time it is read or written.
-        write_series(tmp_path / "dicom", *series, name=SECRETS[0] * 8)
+        # Far too long for a name, a warning each time it is read or written; and a date that writing refuses.
+        monkeypatch.setattr(pydicom.config.settings, "writing_validation_mode", pydicom.config.IGNORE)
+        write_series(tmp_path / "dicom", *series, name=SECRETS[0] * 8, birth=f"born {SECRETS[2]}")
+        monkeypatch.undo()
     caplog.clear()
     capfd.readouterr()
     with warnings.catch_warnings(record=True) as caught:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gliofit.plan import distance
 from gliofit.plan.distance import distance_mm, geodesic_distance_mm
 
 
@@ -90,3 +91,19 @@ def test_no_source_is_far_from_everything():
     nothing = np.zeros((5, 5, 5), bool)
     assert np.isinf(geodesic_distance_mm(nothing, ~nothing, (1, 1, 1), 5.0)).all()
     assert np.isinf(distance_mm(nothing, (1, 1, 1))).all()
+
+
+@pytest.mark.parametrize("move", distance._MOVES)
+def test_a_move_is_barred_by_each_voxel_that_it_crosses(move):
+    """Voxels that hold a point of the line well inside; a line through edges alone has more than one way past them."""
+    here = tuple(slice(2, 3) for _ in range(3))
+    start = np.array([2, 2, 2])
+    free = np.ones((5, 5, 5), bool)
+    assert distance._passable(free, here, move).all()
+    line = np.outer(np.linspace(0, 1, 400), move)
+    crossed = {tuple(v) for v in np.rint(line[(np.abs(line - np.rint(line)) < 0.499).all(axis=1)]).astype(int)}
+    assert {(0, 0, 0), move} <= crossed
+    for voxel in crossed:
+        barred = free.copy()
+        barred[tuple(start + voxel)] = False
+        assert not distance._passable(barred, here, move).any()
