@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from gliofit.errors import InputError
-from gliofit.forward.run import final_run
+from gliofit.forward.run import final_field, final_run
 from gliofit.forward.settings import ForwardSettings
 from gliofit.forward.uncertainty import concentration_deviation, tangent_settings
 from gliofit.grid import Volume
@@ -150,31 +150,35 @@ def fit_files(
         inversion, tissue.grid, seed, observed,
     )  # fmt: skip
     source = str(segmentation or concentration)
-    if inversion.theta is None:
+    if inversion.theta is None and inversion.concentration is None:
         raise InputError(source, f"{method} found no estimate: {inversion.message}", "try another method")
     table = None
-    if profile and isinstance(own, GaussNewtonSettings):
+    if profile and isinstance(own, GaussNewtonSettings) and inversion.theta is not None:
         progress(f"{method}: profile likelihood")
         doing[0] = f"{method}, profile"
         table = profile_likelihood(problem, own, inversion)
         row |= _profile_columns(table)
         row["message"] = "; ".join(part for part in (row["message"], _below(table)) if part)
-    progress(f"{method}: final forward run")
     forward = forward or ForwardSettings()
-    final = final_run(tissue, inversion.theta, forward)
+    if inversion.theta is not None:
+        progress(f"{method}: final forward run")
+        final = final_run(tissue, inversion.theta, forward)
+    elif inversion.concentration is not None:
+        final = final_field(tissue, inversion.concentration)
     if final.row["status"] != "ok":
         raise InputError(source, f"the final forward run failed: {final.row['message']}", "try another method")
     deviation = None
-    if inversion.uncertainty is not None:
+    if inversion.uncertainty is not None and inversion.theta is not None:
         covariance = inversion.uncertainty.covariance
         deviation = concentration_deviation(tissue, inversion.theta, covariance, tangent_settings(forward))
     masks = observation.masks if isinstance(observation, SegmentationObservation) else None
+    how = "none, a field without theta" if inversion.theta is None else f"integrator {final.row['integrator']}"
     page = SummaryPage(
         tissue, final.concentration, observation.concentration, inversion.trace, row,
         whole=None if masks is None else masks.whole,
         core=None if masks is None else masks.core,
         deviation=deviation,
-        facts={"final run": f"integrator {final.row['integrator']}, {final.row['volume_mm3'] / 1000:.1f} cc of cells"},
+        facts={"final run": f"{how}, {final.row['volume_mm3'] / 1000:.1f} cc of cells"},
     )  # fmt: skip
     out_dir.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tmp-", dir=out_dir.parent) as name:

@@ -24,6 +24,7 @@ config.update(CONFIG.model_dump(mode="json"))
 
 COHORTS = CONFIG.cohorts
 METHODS = list(CONFIG.invert.methods)
+FIELD_METHODS = [method for method in METHODS if CONFIG.invert.gives_concentration(method)]
 ORACLE = "oracle"
 
 
@@ -369,6 +370,13 @@ def parameters_of_estimate(wildcards):
         return f"{case_folder(wildcards)}/truth.parquet"
     method = wildcards.estimate.removesuffix("-other")
     return f"<results>/invert/{wildcards.cohort}/{wildcards.case}/{method}/parameters.parquet"
+
+
+def field_of_estimate(wildcards):
+    """Concentration that takes the place of a final run, for methods that estimate no theta."""
+    if wildcards.estimate not in FIELD_METHODS:
+        return {}
+    return {"field": f"<results>/invert/{wildcards.cohort}/{wildcards.case}/{wildcards.estimate}/concentration.nii.gz"}
 
 
 def estimates(cohort):

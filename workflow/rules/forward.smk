@@ -4,6 +4,7 @@
 rule run_forward:
     input:
         unpack(tissue_of_case),
+        unpack(field_of_estimate),
         parameters=parameters_of_estimate,
     output:
         concentration="<results>/forward/{cohort}/{case}/{estimate}/concentration.nii.gz",

@@ -29,3 +29,17 @@ rule invert_case:
         stage_version=STAGE_VERSIONS["invert"],
     script:
         "../scripts/invert_case.py"
+
+
+if FIELD_METHODS:
+
+    # Methods that estimate a concentration in place of theta write it too.
+    use rule invert_case as invert_field with:
+        output:
+            parameters="<results>/invert/{cohort}/{case}/{method}/parameters.parquet",
+            trace="<results>/invert/{cohort}/{case}/{method}/trace.parquet",
+            concentration="<results>/invert/{cohort}/{case}/{method}/concentration.nii.gz",
+        wildcard_constraints:
+            method="|".join(FIELD_METHODS),
+
+    ruleorder: invert_field > invert_case

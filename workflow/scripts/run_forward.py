@@ -1,7 +1,8 @@
 """Rule run_forward.
 
 Input: a case's tissue and one row of parameters (an inversion's, or the truth for the estimate `oracle`; an estimate
-`{method}-other` is the candidate that a hybrid method did not choose). Output: the concentration and one row about it.
+`{method}-other` is the candidate that a hybrid method did not choose); of a method without theta also its
+concentration, which is taken over. Output: the concentration and one row about it.
 """
 
 from pathlib import Path
@@ -24,4 +25,5 @@ with job(snakemake) as run:
         method=run.wildcards.estimate,
         seed=run.seed,
         prefix="other_" if run.wildcards.estimate.endswith("-other") else "",
+        field=run.input.get("field"),
     )

@@ -14,13 +14,13 @@ from gliofit.errors import SeedOutsideTissueError
 from gliofit.forward.settings import ForwardSettings
 from gliofit.grid import Volume
 from gliofit.invert.estimate import read_estimate
-from gliofit.io import write_table, write_volume
+from gliofit.io import read_volume, write_table, write_volume
 from gliofit.labels import TissueLabel
 from gliofit.solver.registry import make_solver
 from gliofit.theta import Theta
 from gliofit.tissue import Tissue, TissueKind
 
-__all__ = ["FinalRun", "final_run", "run_forward"]
+__all__ = ["FinalRun", "final_field", "final_run", "run_forward"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,13 +50,29 @@ def final_run(tissue: Tissue, theta: Theta, settings: ForwardSettings) -> FinalR
     except SeedOutsideTissueError as error:
         return _empty(tissue, settings, str(error))
     seconds = time.perf_counter() - begin
-    field = np.where(tissue.labels >= TissueLabel.GREY_MATTER, np.clip(solution.concentration, 0, 1), 0)
     row = {
         "status": "ok", "message": "", "integrator": settings.integrator.name, "steps": solution.steps,
         "error_estimate": np.nan if solution.error_estimate is None else solution.error_estimate,
         "final_time_days": solution.final_time_days, "volume_mm3": solution.volume_mm3, "wall_seconds": seconds,
     }  # fmt: skip
-    return FinalRun(Volume(field.astype(np.float32), tissue.grid), row)
+    return FinalRun(_in_tissue(solution.volume, tissue), row)
+
+
+def final_field(tissue: Tissue, concentration: Volume) -> FinalRun:
+    """The concentration that a method without theta estimated, in place of a run; ``integrator`` is then ``none``."""
+    found = _in_tissue(concentration, tissue)
+    row = {
+        "status": "ok", "message": "", "integrator": "none", "steps": 0, "error_estimate": np.nan,
+        "final_time_days": np.nan,
+        "volume_mm3": float(found.data.sum(dtype=np.float64)) * tissue.grid.voxel_volume_mm3, "wall_seconds": 0.0,
+    }  # fmt: skip
+    return FinalRun(found, row)
+
+
+def _in_tissue(concentration: Volume, tissue: Tissue) -> Volume:
+    """Values between 0 and 1, zero outside grey and white matter."""
+    field = np.where(tissue.labels >= TissueLabel.GREY_MATTER, np.clip(concentration.data, 0, 1), 0)
+    return Volume(field.astype(np.float32), tissue.grid)
 
 
 def run_forward(
@@ -72,6 +88,7 @@ def run_forward(
     method: str,
     seed: int,
     prefix: str = "",
+    field: Path | None = None,
 ) -> None:
     """Final run for one estimate; writes ``concentration.nii.gz`` and ``forward.parquet``.
 
@@ -93,6 +110,8 @@ def run_forward(
         What the row is called.
     prefix
         Prefix of the columns to read: ``other_`` reads the candidate that a hybrid method did not choose.
+    field
+        Concentration that a method without theta estimated; it is taken over in place of a run.
 
     Raises
     ------
@@ -104,6 +123,8 @@ def run_forward(
     tissue = Tissue.load(case_dir, tissue_kind)
     if theta is not None:
         result = final_run(tissue, theta, settings)
+    elif field is not None and row["status"] != "failed":
+        result = final_field(tissue, read_volume(field, np.float32).oriented_like(tissue.grid))
     else:
         reason = row.get("message", "")
         result = _empty(tissue, settings, f"no estimate: {reason}" if reason else "no estimate")

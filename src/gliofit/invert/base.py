@@ -14,6 +14,7 @@ from gliofit.theta import Theta
 if TYPE_CHECKING:
     import pandas as pd
 
+    from gliofit.grid import Volume
     from gliofit.invert.problem import Problem
     from gliofit.invert.uncertainty import Uncertainty
 
@@ -77,7 +78,7 @@ class Inversion:
     Parameters
     ----------
     theta
-        Estimate, None where the method failed.
+        Estimate, None where the method failed or gives a concentration.
     loss
         The method's own loss at the estimate. Losses of different methods or domains cannot be compared.
     trace
@@ -95,6 +96,9 @@ class Inversion:
         How well theta is determined, from methods that say so.
     extra
         Further columns of the results row.
+    concentration
+        The estimate of a method that has no theta, on the grid of the case; it takes the place of the final forward
+        run.
     """
 
     theta: Theta | None
@@ -107,6 +111,7 @@ class Inversion:
     other: Theta | None = None
     uncertainty: Uncertainty | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    concentration: Volume | None = None
 
 
 SettingsT = TypeVar("SettingsT", bound=MethodSettings)
@@ -126,6 +131,8 @@ class AbstractInverter(ABC, Generic[SettingsT]):
     keeps_other: ClassVar[bool] = False
     #: Whether the method says how well theta is determined (``Inversion.uncertainty``).
     gives_uncertainty: ClassVar[bool] = False
+    #: Whether the method estimates a concentration and no theta (``Inversion.concentration``).
+    gives_concentration: ClassVar[bool] = False
 
     def __init__(self, settings: SettingsT) -> None:
         self.settings = settings

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from gliofit.errors import InputError, SeedOutsideTissueError
-from gliofit.grid import Grid
+from gliofit.grid import Grid, Volume
 from gliofit.invert.base import AbstractInverter, Inversion, SurrogateMethodSettings
 from gliofit.invert.estimate import read_estimate
 from gliofit.invert.networks import Networks
@@ -29,7 +29,7 @@ from gliofit.invert.registry import find_inverter
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.trace import OnProgress, Trace
 from gliofit.invert.uncertainty import Uncertainty
-from gliofit.io import read_volume, write_table
+from gliofit.io import read_volume, write_table, write_volume
 from gliofit.solver.seed import SEED_REACH_MM
 from gliofit.theta import THETA_COLUMNS, Theta
 from gliofit.tissue import Tissue, TissueKind
@@ -109,6 +109,9 @@ def invert_case(
 ) -> None:
     """Run one method on one case and write ``parameters.parquet`` and ``trace.parquet``.
 
+    A method that estimates a concentration in place of theta also writes ``concentration.nii.gz``, all zeros where it
+    failed.
+
     Parameters
     ----------
     case_dir
@@ -165,6 +168,9 @@ def invert_case(
     who = {"run": run, "cohort": cohort, "case": case, "method": method}
     row = parameters_row(who, inversion, tissue.grid, seed, observed)
     write_table(Path(out_dir) / "trace.parquet", inversion.trace)
+    if settings.gives_concentration(method):
+        nothing = Volume(np.zeros(tissue.grid.shape, np.float32), tissue.grid)
+        write_volume(Path(out_dir) / "concentration.nii.gz", inversion.concentration or nothing)
     write_table(Path(out_dir) / "parameters.parquet", pd.DataFrame([row]))
 
 

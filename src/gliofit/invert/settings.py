@@ -171,3 +171,7 @@ class InvertSettings(Settings):
     def gives_uncertainty(self, method: str) -> bool:
         """Whether a method's results say how well theta is determined."""
         return find_inverter(self.methods[method].inverter).gives_uncertainty
+
+    def gives_concentration(self, method: str) -> bool:
+        """Whether a method's estimate is a concentration, which takes the place of the final forward run."""
+        return find_inverter(self.methods[method].inverter).gives_concentration

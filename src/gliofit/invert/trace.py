@@ -15,6 +15,7 @@ from gliofit.theta import Theta
 if TYPE_CHECKING:
     import pandas as pd
 
+    from gliofit.grid import Volume
     from gliofit.invert.uncertainty import Uncertainty
 
 __all__ = ["TRACE_COLUMNS", "OnProgress", "Trace"]
@@ -93,6 +94,19 @@ class Trace:
             other=None if other is None else Theta.from_array(other),
             uncertainty=uncertainty,
             extra=extra or {},
+        )
+
+    def finish_field(self, concentration: Volume, loss: float, message: str) -> Inversion:
+        """The outcome of an inversion that ends now with a concentration in place of theta."""
+        return Inversion(
+            theta=None,
+            loss=float(loss),
+            trace=self.table(),
+            evaluations=len(self) + self._without_loss,
+            wall_seconds=self.seconds,
+            status="ok",
+            message=message,
+            concentration=concentration,
         )
 
     def table(self) -> pd.DataFrame:

@@ -1,0 +1,249 @@
+"""GliODIL: field and parameters fitted together to data and growth equation (Balcerak et al., arXiv:2312.05063)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from gliofit.invert.base import AbstractInverter, Inversion, InversionError, MethodSettings
+from gliofit.invert.odil.settings import ReleasedSettings, WeightSettings
+from gliofit.theta import DURATION_DAYS, THETA_COLUMNS
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gliofit.grid import Grid
+    from gliofit.invert.odil.loss import DiscreteLoss, Unknowns
+    from gliofit.invert.problem import Problem
+    from gliofit.invert.trace import Trace
+
+__all__ = ["Gliodil", "GliodilSettings"]
+
+# Theta has settled where it moved by less than this in the last tenth of the epochs.
+_SETTLED, _SETTLED_MM = 0.02, 0.5
+
+
+class GliodilSettings(MethodSettings):
+    """Settings of ``gliodil``."""
+
+    inverter: Literal["gliodil"] = Field(description="`gliodil`.")
+    space_cells: int = Field(32, ge=4, le=256, description="Cells along each axis of the box about the tumour.")
+    time_slices: int = Field(32, ge=4, le=1024, description="Time slices from the seed to the observation.")
+    levels: int = Field(
+        4, ge=1, le=8, description="Grids that the field is a sum of, each with half the cells of the one before."
+    )
+    box_scale: float = Field(1.5, ge=1, le=4, description="Length of the box over that of the tumour, along each axis.")
+    box_margin_mm: float = Field(10.0, ge=0, description="Least distance of the tumour from the faces of the box.")
+    optimiser: Literal["adam", "l-bfgs"] = Field("adam", description="What minimises the loss.")
+    epochs: int = Field(2000, ge=1, description="Evaluations of the loss and its derivatives.")
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="First step size of the field, for `adam`.")
+    rates_learning_rate: float = Field(5e-3, gt=0, le=1, description="That of D (mm²/day) and rho (1/day).")
+    origin_learning_rate: float = Field(0.1, gt=0, le=1, description="That of the origin (mm).")
+    imaging_learning_rate: float = Field(1e-3, gt=0, le=1, description="That of thresholds and of log10(D_WM / D_GM).")
+    final_learning_rate: float = Field(
+        0.02, gt=0, le=1, description="Step size at the end as a share of the first (cosine in between)."
+    )
+    first_strength: float = Field(
+        0.02,
+        gt=0,
+        le=1,
+        description="Factor on the weights of equation and seed at the start. With a small one the field follows the "
+        "data first and the parameters follow the field, which takes fewer epochs; GliODIL has 1.",
+    )
+    strengthening: float = Field(
+        0.9, gt=0, le=1, description="Share of the epochs in which that factor rises to 1, geometrically."
+    )
+    weights: WeightSettings = Field(default_factory=WeightSettings, description="Weights of the loss.")
+    fit_ratio: bool = Field(
+        False,
+        description="Fit D_WM / D_GM between 10 and 1000, from 100. The final forward run has 10 all the same.",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="`auto` takes a CUDA device where there is one.")
+    precision: Literal["float32", "float64"] = Field("float32", description="Floating type of the field.")
+    released: ReleasedSettings = Field(
+        default_factory=ReleasedSettings, description="Behaviour of the released version to repeat."
+    )
+
+    @model_validator(mode="after")
+    def _halves(self) -> GliodilSettings:
+        step = 2 ** (self.levels - 1)
+        for name in ("space_cells", "time_slices"):
+            if getattr(self, name) % step:
+                raise ValueError(f"{name} must be a multiple of {step} for {self.levels} levels")
+        return self
+
+
+class Gliodil(AbstractInverter[GliodilSettings]):
+    """Minimise the discrete loss from a forward run that looks like the observation."""
+
+    settings_type: ClassVar[type[GliodilSettings]] = GliodilSettings
+
+    def invert(self, problem: Problem) -> Inversion:
+        """Fit the field on a box about the tumour; theta is read off its parameters."""
+        import torch
+
+        trace = problem.start_trace()
+        loss, unknowns = self._start(problem)
+        groups = self._groups(unknowns, held=problem.held_origin_mm(self.settings.origin) is not None)
+        variables = [tensor for tensors, _ in groups for tensor in tensors]
+        for tensor in variables:
+            tensor.requires_grad_(True)
+
+        def evaluate() -> torch.Tensor:
+            optimiser.zero_grad(set_to_none=True)
+            value = loss(unknowns, self._strength(len(trace)))
+            value.backward()  # type: ignore[no-untyped-call]
+            trace.add(self._theta(loss, unknowns, problem), float(value.detach()), self.settings.optimiser)
+            if not np.isfinite(float(value.detach())):
+                raise InversionError(f"the loss was not finite after {len(trace)} epochs; choose smaller step sizes")
+            return value
+
+        if self.settings.optimiser == "adam":
+            optimiser: torch.optim.Optimizer = torch.optim.Adam(
+                [{"params": tensors, "lr": rate} for tensors, rate in groups], eps=1e-7
+            )
+            least, epochs = self.settings.final_learning_rate, self.settings.epochs
+            schedule = torch.optim.lr_scheduler.LambdaLR(
+                optimiser, lambda epoch: least + (1 - least) * (1 + np.cos(np.pi * epoch / epochs)) / 2
+            )
+            for _ in range(epochs):
+                evaluate()
+                optimiser.step()
+                schedule.step()
+        else:
+            optimiser = torch.optim.LBFGS(
+                variables,
+                max_iter=self.settings.epochs,
+                max_eval=self.settings.epochs,
+                history_size=20,
+                tolerance_grad=0,
+                tolerance_change=1e-12,
+                line_search_fn="strong_wolfe",
+            )
+            optimiser.step(evaluate)
+        return self._finish(trace, loss, unknowns)
+
+    def _start(self, problem: Problem) -> tuple[DiscreteLoss, Unknowns]:
+        """Loss and first guess."""
+        import torch
+
+        from gliofit.grid import Volume
+        from gliofit.invert.odil.diffusion import Diffusion, diffusion
+        from gliofit.invert.odil.guess import first_guess
+        from gliofit.invert.odil.loss import DiscreteLoss, Unknowns
+        from gliofit.invert.odil.multigrid import level_shapes
+        from gliofit.invert.odil.space import SpaceTime
+        from gliofit.invert.odil.terms import START_CORE, START_WHOLE, data_term, tumour_mask
+        from gliofit.solver.faces import DIFFUSIVITY_RATIO
+        from gliofit.tissue import TISSUE_THRESHOLD
+
+        own = self.settings
+        device = torch.device("cpu" if own.device == "cpu" or not torch.cuda.is_available() else "cuda")
+        if own.device == "cuda" and device.type != "cuda":
+            raise InversionError("there is no CUDA device; set `device: auto`")
+        dtype = torch.float32 if own.precision == "float32" else torch.float64
+        like = torch.zeros((), dtype=dtype, device=device)
+
+        observation = problem.observation
+        tumour = tumour_mask(observation)
+        if not tumour.any():
+            raise InversionError("no voxel holds enough tumour to draw a box about")
+        mask = Volume(tumour, problem.tissue.grid).canonical()
+        space = SpaceTime.about(mask, own.space_cells, own.time_slices, own.box_scale, own.box_margin_mm)
+        tissue = problem.tissue.canonical()
+        wm, gm = space.average(tissue.wm), space.average(tissue.gm)
+        inside = wm + gm >= TISSUE_THRESHOLD
+
+        def stencil(white: float, grey: float) -> Diffusion:
+            return diffusion(wm, gm, space.spacing_mm, white, grey, own.released, dtype, device)
+
+        ratio = 100.0 if own.fit_ratio else DIFFUSIVITY_RATIO
+        whole_stencil = stencil(1.0, 1 / ratio)
+        stencils = (stencil(1.0, 0.0), stencil(0.0, 1.0)) if own.fit_ratio else (whole_stencil, None)
+        term = data_term(observation, space, like)
+        data_weight = own.weights.regions if term.has_thresholds else own.weights.concentration
+        loss = DiscreteLoss(
+            space, stencils, like.new_tensor(inside.astype(np.float32)), term, problem.bounds, own.weights,
+            data_weight, own.released.wide_seed,
+        )  # fmt: skip
+        origin = like.new_tensor(space.to_box(self._first_origin(problem, space.grid, inside, term.core)))
+        seed = loss.seed(origin)
+        if not bool((seed > 0).any()):
+            raise InversionError("no cell of the initial tumour lies in white or grey matter")
+        guess = first_guess(term, whole_stencil, seed, space)
+        shapes = level_shapes(space.shape, own.levels)
+        levels = [guess.field.clone(), *(like.new_zeros(shape) for shape in shapes[1:])]
+        return loss, Unknowns(
+            levels,
+            origin,
+            like.new_tensor([guess.diffusivity, guess.proliferation]),
+            like.new_tensor([START_CORE, START_WHOLE]),
+            like.new_tensor([np.log10(ratio)]),
+        )
+
+    def _first_origin(
+        self, problem: Problem, grid: Grid, inside: NDArray[np.bool_], core: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """The held origin, or the core's centre of mass (without a core the tumour's), moved into tissue."""
+        from gliofit.invert.solver_objective import distance_to_tissue_mm
+
+        held = problem.held_origin_mm(self.settings.origin)
+        if held is not None:
+            return held
+        centre = problem.observation.centre_mm
+        if core.any():
+            centre = grid.voxel_to_world(np.argwhere(core).mean(axis=0))
+        distance, nearest = distance_to_tissue_mm(inside, grid, centre)
+        return nearest if distance > max(grid.spacing_mm) / 2 else centre
+
+    def _strength(self, epoch: int) -> float:
+        """Factor on the weights of equation and seed."""
+        risen = min(epoch / (self.settings.strengthening * self.settings.epochs), 1.0)
+        return self.settings.first_strength ** (1 - risen)
+
+    def _groups(self, unknowns: Unknowns, held: bool) -> list[tuple[list[Tensor], float]]:
+        """Variables with their step sizes."""
+        own = self.settings
+        groups = [(unknowns.levels, own.learning_rate), ([unknowns.rates], own.rates_learning_rate)]
+        if not held:
+            groups.append(([unknowns.origin_mm], own.origin_learning_rate))
+        imaging = [unknowns.imaging, *([unknowns.log_ratio] if own.fit_ratio else [])]
+        return [*groups, (imaging, own.imaging_learning_rate)]
+
+    def _theta(self, loss: DiscreteLoss, unknowns: Unknowns, problem: Problem) -> NDArray[np.float64]:
+        """Theta of the present parameters, within the bounds."""
+        held = problem.held_origin_mm(self.settings.origin)
+        place = unknowns.origin_mm.detach().double().cpu().numpy()
+        if self.settings.released.half_voxel_offset:
+            place = place + np.array(loss.space.source.spacing_mm) / 2
+        origin = loss.space.to_world(place) if held is None else held
+        rates = unknowns.rates.detach().double().abs().cpu().numpy()
+        theta = problem.bounds.clip(np.append(origin, np.sqrt(rates * DURATION_DAYS)))
+        # A held origin is reported as it is, whatever the rounding.
+        return theta if held is None else np.append(held, theta[3:])
+
+    def _finish(self, trace: Trace, loss: DiscreteLoss, unknowns: Unknowns) -> Inversion:
+        """The epoch of the lowest loss; not converged where theta still moved in the last tenth of the epochs."""
+        table = trace.table()
+        # Losses at lower strengths cannot be compared with those at full strength.
+        rising = int(np.ceil(self.settings.strengthening * self.settings.epochs))
+        full = 0 if self.settings.first_strength == 1 else min(rising, len(table) - 1)
+        best = table.iloc[full:].sort_values("loss", kind="stable").iloc[0]
+        theta, value = best[list(THETA_COLUMNS)].to_numpy(dtype=float), float(best["loss"])
+        late = table.iloc[-max(2, len(table) // 10) :]
+        mu = late[["mu_d_mm", "mu_rho"]].to_numpy()
+        place = late[["origin_x_mm", "origin_y_mm", "origin_z_mm"]].to_numpy()
+        drift = float(np.max(np.ptp(mu, axis=0) / mu.mean(axis=0)))
+        moved = float(np.linalg.norm(np.ptp(place, axis=0)))
+        cells = " x ".join(f"{size:.1f}" for size in loss.space.spacing_mm)
+        message = f"cells of {cells} mm; in the last tenth of the epochs mu moved by {drift:.1%}, "
+        message += f"the origin by {moved:.1f} mm"
+        extra = {}
+        if loss.term.has_thresholds:
+            core, whole = unknowns.imaging.detach().abs().tolist()
+            extra = {"threshold_whole": whole, "threshold_core": core}
+        settled = drift <= _SETTLED and moved <= _SETTLED_MM
+        return trace.finish(theta, value, settled, message, extra=extra)

@@ -1,0 +1,135 @@
+"""A concentration fitted to a segmentation as a smooth front, no growth model (Weidner et al., arXiv:2412.13811)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from gliofit.invert.base import AbstractInverter, Inversion, InversionError, MethodSettings
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from gliofit.invert.observation import AbstractObservation
+    from gliofit.invert.problem import Problem
+
+__all__ = ["StaticField", "StaticFieldSettings"]
+
+# First values of the field: whole tumour, what the core adds, and the brain.
+_WHOLE, _CORE, _BRAIN = 0.6, 0.2, 0.01
+
+# CSF, white and grey matter together from this on are brain.
+_LEAST_BRAIN = 0.1
+
+# Beyond this distance of the tumour the field is zero; it spreads far less.
+_MARGIN_MM = 30.0
+
+
+class StaticFieldSettings(MethodSettings):
+    """Settings of ``static-field``."""
+
+    inverter: Literal["static-field"] = Field(description="`static-field`.")
+    spacing_mm: float = Field(
+        1.0, gt=0, description="Voxel size of the fit; the nearest whole multiple of the case's own is taken."
+    )
+    steps: int = Field(500, ge=1, description="Steps of Adam.")
+    learning_rate: float = Field(0.01, gt=0, le=1, description="Step size.")
+    threshold_whole: float = Field(0.2, gt=0, lt=1, description="Concentration at the border of the whole tumour.")
+    threshold_core: float = Field(0.6, gt=0, lt=1, description="Concentration at the border of the core.")
+    sharpness: float = Field(
+        500.0, gt=0, description="Slope of the soft masks: a region shows as sigmoid(sharpness (c - threshold))."
+    )
+    front_weight: float = Field(
+        1000.0,
+        ge=0,
+        description="Weight of the front's shape, |grad c| = k c (1 - c), as of a travelling wave.",
+    )
+    smooth_weight: float = Field(1000.0, ge=0, description="Weight of differences between neighbouring voxels.")
+    first_steepness: float = Field(0.1, gt=0, description="First value of k per mm, which is fitted too.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> StaticFieldSettings:
+        if self.origin != "free":
+            raise ValueError("static-field has no origin that could be held")
+        if self.threshold_core <= self.threshold_whole:
+            raise ValueError("threshold_core must be above threshold_whole: the core lies inside the whole tumour")
+        return self
+
+
+class StaticField(AbstractInverter[StaticFieldSettings]):
+    """Gradient descent on the voxels of the concentration itself. There is no theta, and no final run of a solver."""
+
+    settings_type: ClassVar[type[StaticFieldSettings]] = StaticFieldSettings
+    gives_concentration: ClassVar[bool] = True
+
+    def invert(self, problem: Problem) -> Inversion:
+        """Fit the field on a box about the tumour."""
+        import torch
+
+        from gliofit.grid import Volume, bounding_box
+        from gliofit.invert.static_loss import StaticLoss
+
+        own = self.settings
+        trace = problem.start_trace()
+        tissue = problem.tissue.canonical()
+        factor = max(1, round(own.spacing_mm / tissue.grid.isotropic_spacing_mm))
+        spacing = tissue.grid.isotropic_spacing_mm * factor
+        brain_share = Volume(tissue.wm + tissue.gm + tissue.csf, tissue.grid).coarsen(factor)
+        whole_mask, core_mask = self._masks(problem.observation)
+
+        def coarse(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+            volume = Volume(mask.astype(np.float32), problem.tissue.grid).canonical()
+            return volume.coarsen(factor).data
+
+        whole, core = coarse(whole_mask), coarse(core_mask)
+        brain = (brain_share.data >= _LEAST_BRAIN) | (whole > 0)
+        reach = int(np.ceil(_MARGIN_MM / spacing))
+        box = tuple(
+            slice(max(0, used.start - reach), min(size, used.stop + reach))
+            for used, size in zip(bounding_box(whole > 0), whole.shape, strict=True)
+        )
+        fields = [torch.from_numpy(np.ascontiguousarray(data[box], np.float32)) for data in (whole, core, brain)]
+        thresholds = own.threshold_whole, own.threshold_core
+        loss = StaticLoss(
+            fields[0], fields[1], fields[2], thresholds, own.sharpness, own.front_weight, own.smooth_weight, spacing
+        )
+        field = (_WHOLE * fields[0] + _CORE * fields[1] + _BRAIN * fields[2]).clamp(1e-5, 1) * fields[2]
+        field.requires_grad_(True)
+        steepness = torch.tensor(own.first_steepness, requires_grad=True)
+        optimiser = torch.optim.Adam([field, steepness], lr=own.learning_rate)
+        nothing = np.full(5, np.nan)
+        for _ in range(own.steps):
+            optimiser.zero_grad(set_to_none=True)
+            value = loss(field, steepness)
+            value.backward()  # type: ignore[no-untyped-call]
+            trace.add(nothing, float(value.detach()), f"{spacing:g} mm")
+            if not np.isfinite(float(value.detach())):
+                raise InversionError(f"the loss was not finite after {len(trace)} steps; choose a smaller step size")
+            optimiser.step()
+            with torch.no_grad():
+                field.clamp_(1e-5, 1).mul_(fields[2])
+        with torch.no_grad():
+            last = float(loss(field, steepness))
+        coarse_field = np.zeros(whole.shape, np.float32)
+        coarse_field[box] = field.detach().numpy()
+        found = Volume(coarse_field, brain_share.grid)
+        if factor > 1:
+            found = found.sample(tissue.grid)
+        concentration = Volume(np.clip(found.data, 0, 1), tissue.grid).oriented_like(problem.tissue.grid)
+        message = f"a field without growth model at {spacing:g} mm, front of {abs(float(steepness)):.2g} per mm"
+        return trace.finish_field(concentration, last, message)
+
+    def _masks(self, observation: AbstractObservation) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Whole tumour and core: of the segmentation, or where a concentration exceeds the thresholds."""
+        from gliofit.invert.observation import SegmentationObservation
+
+        if isinstance(observation, SegmentationObservation):
+            masks = observation.masks
+            return masks.whole, np.zeros_like(masks.whole) if masks.core is None else masks.core
+        values = observation.concentration.data
+        whole = values > self.settings.threshold_whole
+        if not whole.any():
+            raise InversionError(f"the concentration nowhere exceeds threshold_whole {self.settings.threshold_whole:g}")
+        return whole, values > self.settings.threshold_core

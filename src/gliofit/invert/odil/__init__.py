@@ -1,0 +1,1 @@
+"""Optimising a discrete loss (ODIL): the whole space-time field of a tumour and its parameters together."""
