@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Gliodil", "GliodilSettings"]
 
+# Stages in which weights rise for `l-bfgs`.
+_STAGES = 8
+
 # Theta has settled where it moved by less than this in the last tenth of the epochs.
 _SETTLED, _SETTLED_MM = 0.02, 0.5
 
@@ -92,9 +95,11 @@ class Gliodil(AbstractInverter[GliodilSettings]):
         for tensor in variables:
             tensor.requires_grad_(True)
 
+        strength = 1.0
+
         def evaluate() -> torch.Tensor:
             optimiser.zero_grad(set_to_none=True)
-            value = loss(unknowns, self._strength(len(trace)))
+            value = loss(unknowns, strength)
             value.backward()  # type: ignore[no-untyped-call]
             trace.add(self._theta(loss, unknowns, problem), float(value.detach()), self.settings.optimiser)
             if not np.isfinite(float(value.detach())):
@@ -109,21 +114,26 @@ class Gliodil(AbstractInverter[GliodilSettings]):
             schedule = torch.optim.lr_scheduler.LambdaLR(
                 optimiser, lambda epoch: least + (1 - least) * (1 + np.cos(np.pi * epoch / epochs)) / 2
             )
-            for _ in range(epochs):
+            for epoch in range(epochs):
+                strength = self._strength(epoch)
                 evaluate()
                 optimiser.step()
                 schedule.step()
         else:
-            optimiser = torch.optim.LBFGS(
-                variables,
-                max_iter=self.settings.epochs,
-                max_eval=self.settings.epochs,
-                history_size=20,
-                tolerance_grad=0,
-                tolerance_change=1e-12,
-                line_search_fn="strong_wolfe",
-            )
-            optimiser.step(evaluate)
+            # A line search needs one function, so that weights rise in stages.
+            stages = 1 if self.settings.first_strength == 1 else _STAGES
+            for stage in range(stages):
+                strength = self._strength(self.settings.epochs * stage // max(stages - 1, 1)) if stages > 1 else 1.0
+                optimiser = torch.optim.LBFGS(
+                    variables,
+                    max_iter=self.settings.epochs,
+                    max_eval=self.settings.epochs // stages,
+                    history_size=20,
+                    tolerance_grad=0,
+                    tolerance_change=1e-12,
+                    line_search_fn="strong_wolfe",
+                )
+                optimiser.step(evaluate)
         return self._finish(trace, loss, unknowns)
 
     def _start(self, problem: Problem) -> tuple[DiscreteLoss, Unknowns]:

@@ -1,0 +1,316 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from gliofit.grid import Volume
+from gliofit.invert.methods.gliodil import Gliodil
+from gliofit.invert.odil.diffusion import diffusion
+from gliofit.invert.odil.guess import forward
+from gliofit.invert.odil.multigrid import assemble, level_shapes, refine
+from gliofit.invert.odil.residual import pde_loss, pde_residual
+from gliofit.invert.odil.seed import solver_seed, wide_seed
+from gliofit.invert.odil.settings import ReleasedSettings
+from gliofit.invert.odil.space import SpaceTime
+from gliofit.invert.odil.terms import RegionTerm
+from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
+from gliofit.invert.run import fit
+from gliofit.invert.settings import InvertSettings
+from gliofit.invert.trace import TRACE_COLUMNS
+from gliofit.labels import TumourLabel
+from gliofit.solver.accurate import AccurateSolver
+from gliofit.solver.faces import face_coefficients
+from gliofit.solver.seed import sub_voxel_seed
+from gliofit.solver.settings import AccurateSettings
+from gliofit.theta import Theta
+
+TRUTH = Theta((12.0, -6.0, 8.0), 14.0, 3.0)
+SMALL = {"space_cells": 16, "time_slices": 16, "levels": 3, "epochs": 500, "device": "cpu"}
+CPU = torch.device("cpu")
+
+
+def configured(**keys) -> InvertSettings:
+    return InvertSettings(methods={"gliodil": {"inverter": "gliodil", **SMALL, **keys}})
+
+
+@pytest.fixture(scope="module")
+def grown(mixed) -> Volume:
+    return AccurateSolver().solve(mixed, TRUTH).volume
+
+
+@pytest.fixture(scope="module")
+def problem(mixed, grown) -> Problem:
+    return Problem.create(ConcentrationObservation(grown, mixed), InvertSettings(), seed=1)
+
+
+@pytest.fixture(scope="module")
+def recovered(problem):
+    return fit(problem, "gliodil", configured())
+
+
+def stencil_of(tissue, released: ReleasedSettings | None = None, white: float = 1.0, grey: float = 0.1):
+    spacing = tissue.grid.spacing_mm
+    return diffusion(tissue.wm, tissue.gm, spacing, white, grey, released or ReleasedSettings(), torch.float64, CPU)
+
+
+def random_tissue(seed: int = 0, shape: tuple[int, int, int] = (5, 6, 7)):
+    rng = np.random.default_rng(seed)
+    wm = rng.random(shape)
+    outside = rng.random(shape) < 0.3
+    return np.where(outside, 0, wm), np.where(outside, 0, 1 - wm)
+
+
+# ------------------------------------------------------------------------------------------------------- multigrid
+
+
+@pytest.mark.parametrize("shape", [(4, 2, 6, 3), (1, 2, 2, 2)])
+def test_refining_reproduces_linear_fields(shape):
+    def linear(cells, step):
+        axes = [(torch.arange(n, dtype=torch.float64) + 0.5) * step for n in cells]
+        # An axis of one cell knows no slope.
+        slopes = [0.0 if n == 1 else s for n, s in zip(shape, (0.3, -1.2, 0.7, 2.0), strict=True)]
+        return 5 + sum(s * a for s, a in zip(slopes, torch.meshgrid(*axes, indexing="ij"), strict=True))
+
+    fine = linear([2 * n for n in shape], 1.0)
+    assert torch.allclose(refine(linear(shape, 2.0)), fine, atol=1e-12)
+    assert torch.allclose(refine(torch.ones(shape)), torch.ones([2 * n for n in shape]))
+
+
+def test_assembled_field_is_the_sum_of_its_levels():
+    shapes = level_shapes((8, 4, 4, 4), 3)
+    assert shapes == [(8, 4, 4, 4), (4, 2, 2, 2), (2, 1, 1, 1)]
+    levels = [torch.rand(shape) for shape in shapes]
+    assert torch.allclose(assemble(levels), levels[0] + refine(levels[1]) + refine(refine(levels[2])), atol=1e-6)
+    with pytest.raises(ValueError, match="multiples of 4"):
+        level_shapes((8, 6, 8, 8), 3)
+
+
+# ------------------------------------------------------------------------------------------------ space and operators
+
+
+def test_averages_keep_mass_and_positions(mixed):
+    mask = np.zeros(mixed.grid.shape, bool)
+    mask[8:20, 10:21, 9:19] = True
+    space = SpaceTime.about(Volume(mask, mixed.grid), 12, 8, 1.5, 10.0)
+    cell = np.prod(space.spacing_mm)
+    assert space.average(mask).sum() * cell == pytest.approx(mask.sum() * 64, rel=1e-5)
+    assert space.average(np.ones(mixed.grid.shape))[5, 5, 5] == pytest.approx(1)
+    index = np.argwhere(mask).mean(axis=0)
+    place = (np.argwhere(np.ones((12,) * 3)) * space.average(mask).reshape(-1, 1)).sum(axis=0) / space.average(
+        mask
+    ).sum()
+    world = mixed.grid.voxel_to_world(index)
+    assert space.grid.voxel_to_world(place) == pytest.approx(world, abs=1e-3)
+    assert space.to_world(space.to_box(world)) == pytest.approx(world)
+    assert space.to_box(space.grid.voxel_to_world([0, 0, 0])) == pytest.approx(np.array(space.spacing_mm) / 2)
+    assert (np.array(space.spacing_mm) * 12 >= np.array([12, 11, 10]) * 4 + 20 - 1e-9).all()
+
+
+@pytest.mark.parametrize("flags", list(itertools.product([False, True], repeat=3)))
+def test_transposed_stencil(flags):
+    released = ReleasedSettings(swapped_faces=flags[0], y_faces_for_z=flags[1], periodic_box=flags[2])
+    wm, gm = random_tissue()
+    stencil = diffusion(wm, gm, (1.0, 2.0, 1.5), 1.0, 0.1, released, torch.float64, CPU)
+    u, v = torch.rand(2, 3, *wm.shape, dtype=torch.float64)
+    assert float((v * stencil(u)).sum()) == pytest.approx(float((stencil.transpose(v) * u).sum()))
+    assert torch.allclose(stencil(torch.ones_like(u)), torch.zeros_like(u), atol=1e-12)
+    # Only the correct pairing keeps mass; the released ones lose or make some where tissues meet.
+    assert (abs(float(stencil(u).sum())) < 1e-9) == (not flags[0] and not flags[1])
+
+
+def test_stencil_is_the_solvers_flux_form(mixed):
+    u = torch.rand(1, *mixed.grid.shape, dtype=torch.float64)
+    expected = np.zeros(mixed.grid.shape)
+    for axis, face in enumerate(face_coefficients(mixed.wm.astype(float), mixed.gm.astype(float))):
+        flux = face * (np.roll(u[0].numpy(), -1, axis) - u[0].numpy()) / 16
+        expected += flux - np.roll(flux, 1, axis)
+    assert np.abs(stencil_of(mixed)(u)[0].numpy() - expected).max() < 1e-12
+
+
+@pytest.mark.parametrize("learned", [False, True])
+def test_loss_of_the_equation_has_the_right_derivatives(learned):
+    wm, gm = random_tissue(1, (3, 4, 3))
+    released = ReleasedSettings(swapped_faces=True)
+    keys = ((1.0, 2.0, 1.5), *((1.0, 0.0) if learned else (1.0, 0.1)), released, torch.float64, CPU)
+    other = diffusion(wm, gm, (1.0, 2.0, 1.5), 0.0, 1.0, released, torch.float64, CPU) if learned else None
+    stencils = diffusion(wm, gm, *keys), other
+    field = (torch.rand(4, *wm.shape, dtype=torch.float64) - 0.2).requires_grad_(True)
+    scalars = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (0.8, 0.15, 0.1)]
+
+    def loss(u, d, rho, grey):
+        return pde_loss(u, d, rho, grey, stencils, 2.5, 7.0)
+
+    assert torch.autograd.gradcheck(loss, (field, *scalars))
+    whole = diffusion(wm, gm, (1.0, 2.0, 1.5), 1.0, 0.1, released, torch.float64, CPU)
+    residual = pde_residual(field, scalars[0], scalars[1], whole, 2.5)
+    assert float(loss(field, *scalars)) == pytest.approx(7 * float(residual.square().sum()))
+
+
+def test_residual_vanishes_on_the_solvers_field_to_second_order_in_time(mixed):
+    solver = AccurateSolver(AccurateSettings(tolerance=1e-3))
+    shares = np.linspace(0.4, 1.0, 13)
+    fine = torch.from_numpy(
+        np.stack([solver.solve(mixed, TRUTH.at_fraction(share)).concentration for share in shares])
+    ).double()
+    rates = (torch.tensor(TRUTH.diffusivity_mm2_per_day()), torch.tensor(TRUTH.proliferation_per_day()))
+    stencil = stencil_of(mixed)
+
+    def size(field, d, rho):
+        """Residual relative to the rate of change."""
+        interval = 60 / (len(field) - 1)
+        return float(pde_residual(field, d, rho, stencil, interval).norm() * interval / torch.diff(field, dim=0).norm())
+
+    coarse = fine[::3]
+    assert size(fine, *rates) < 0.015
+    assert size(fine, *rates) < size(coarse, *rates) / 4
+    assert size(fine, rates[0] * 1.3, rates[1]) > 4 * size(fine, *rates)
+    assert size(fine, rates[0], rates[1] * 1.3) > 4 * size(fine, *rates)
+    wrong = fine + 0.02 * torch.rand(fine.shape, generator=torch.Generator().manual_seed(0), dtype=fine.dtype)
+    assert size(wrong, *rates) > 4 * size(fine, *rates)
+
+
+def test_explicit_run_follows_the_solver(mixed):
+    origin = torch.from_numpy((mixed.grid.world_to_voxel(TRUTH.origin_mm) + 0.5) * 4)
+    inside = torch.from_numpy(mixed.mask)
+    seed = solver_seed(origin, mixed.grid.shape, mixed.grid.spacing_mm) * inside
+    rates = TRUTH.diffusivity_mm2_per_day(), TRUTH.proliferation_per_day()
+    *_, last = forward(seed, *rates, stencil_of(mixed), np.linspace(0, 100, 5))
+    solution = AccurateSolver(AccurateSettings(tolerance=1e-3)).solve(mixed, TRUTH).concentration
+    assert np.abs(last.numpy() - solution).max() < 0.05
+
+
+def test_seed_is_the_solvers_and_moves_with_its_centre():
+    shape, spacing, centre = (9, 8, 7), 2.0, np.array([4.2, 3.7, 3.1])
+    expected = np.zeros(shape)
+    values, box = sub_voxel_seed(shape, centre, spacing)
+    expected[box] = values[0]
+    place = torch.from_numpy((centre + 0.5) * spacing).requires_grad_(True)
+    found = solver_seed(place, shape, (spacing,) * 3)
+    assert np.abs(found.detach().numpy() - expected).max() < 1e-6
+    # Where the box cuts the seed, less than all of it is there.
+    assert torch.autograd.gradcheck(lambda p: solver_seed(p, shape, (spacing,) * 3)[2:6], (place,), atol=1e-4)
+    far = torch.tensor([-50.0, 0.0, 0.0], dtype=torch.float64)
+    assert not solver_seed(far, shape, (spacing,) * 3).any()
+    wide = wide_seed(place.detach(), shape, (spacing,) * 3, (1.0, 1.0, 1.0))
+    assert float(wide.max()) == pytest.approx(0.58, abs=0.01)
+
+
+def test_regions_bound_the_last_slice():
+    core, oedema = (np.zeros((4, 1, 1), bool) for _ in range(2))
+    core[0], oedema[1] = True, True
+    visible = np.array([1, 1, 1, 0], bool).reshape(4, 1, 1)
+    term = RegionTerm(core, oedema, visible, torch.zeros((), dtype=torch.float64))
+    thresholds = torch.tensor([0.7, 0.3])
+
+    def misfit(*values):
+        return float(term(torch.tensor(values, dtype=torch.float64).reshape(4, 1, 1), *thresholds))
+
+    assert misfit(0.8, 0.5, 0.2, 0.9) == pytest.approx(0, abs=1e-12)
+    assert misfit(0.5, 0.5, 0.2, 0) == pytest.approx(0.04, rel=1e-5)
+    assert misfit(0.8, 0.9, 0.2, 0) == pytest.approx(0.04, rel=1e-5)
+    assert misfit(0.8, 0.1, 0.2, 0) == pytest.approx(0.04, rel=1e-5)
+    assert misfit(0.8, 0.5, 0.5, 0) == pytest.approx(0.04, rel=1e-5)
+
+
+# ---------------------------------------------------------------------------------------------------------- the method
+
+
+def errors(theta: Theta) -> tuple[float, float, float]:
+    distance = float(np.linalg.norm(np.subtract(theta.origin_mm, TRUTH.origin_mm)))
+    return distance, abs(theta.mu_d_mm / TRUTH.mu_d_mm - 1), abs(theta.mu_rho / TRUTH.mu_rho - 1)
+
+
+def test_trace_has_every_epoch(recovered):
+    assert recovered.evaluations == len(recovered.trace) == SMALL["epochs"]
+    assert tuple(recovered.trace.columns) == TRACE_COLUMNS
+    assert recovered.loss == recovered.trace["loss"].iloc[-50:].min()
+    assert recovered.loss < 0.1 * recovered.trace["loss"].iloc[0]
+
+
+def test_same_result_again(problem, recovered):
+    again = fit(problem, "gliodil", configured())
+    columns = list(TRACE_COLUMNS[:7])
+    assert recovered.trace[columns].equals(again.trace[columns])
+
+
+def test_held_origin_never_moves(problem):
+    inversion = fit(problem, "gliodil", configured(origin="centre-of-mass", epochs=20))
+    centre = problem.observation.centre_mm
+    assert inversion.theta.origin_mm == pytest.approx(tuple(centre), abs=0)
+    assert (inversion.trace[["origin_x_mm", "origin_y_mm", "origin_z_mm"]].to_numpy() == centre).all()
+
+
+def test_segmentation_is_fitted_with_learned_thresholds(mixed, grown):
+    labels = np.zeros(grown.grid.shape, np.uint8)
+    labels[grown.data > 0.33] = TumourLabel.OEDEMA
+    labels[grown.data > 0.6] = TumourLabel.ENHANCING
+    observation = SegmentationObservation(Volume(labels, grown.grid), mixed)
+    inversion = fit(Problem.create(observation, InvertSettings(), seed=1), "gliodil", configured())
+    assert inversion.theta is not None, inversion.message
+    assert 0.2 <= inversion.extra["threshold_whole"] <= 0.5 <= inversion.extra["threshold_core"] <= 0.85
+    assert inversion.extra["threshold_whole"] != pytest.approx(0.3, abs=1e-6)
+    seen = AccurateSolver().solve(mixed, inversion.theta).concentration > inversion.extra["threshold_whole"]
+    truth = observation.masks.whole & observation.visible
+    seen &= observation.visible
+    assert 2 * (seen & truth).sum() / (seen.sum() + truth.sum()) > 0.7
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"optimiser": "l-bfgs", "learning_rate": 0.01},
+        {"fit_ratio": True},
+        {"released": dict.fromkeys(ReleasedSettings.model_fields, True)},
+        {"precision": "float64"},
+    ],
+    ids=["l-bfgs", "ratio", "released", "float64"],
+)
+def test_variants_lower_the_loss(problem, keys):
+    inversion = fit(problem, "gliodil", configured(epochs=40, first_strength=1.0, **keys))
+    assert inversion.theta is not None, inversion.message
+    losses = inversion.trace["loss"].to_numpy()
+    assert losses[-1] < losses[0]
+
+
+def test_half_voxel_offset_is_half_a_voxel(problem):
+    plain, moved = (
+        fit(problem, "gliodil", configured(epochs=1, released={"half_voxel_offset": offset}))
+        for offset in (False, True)
+    )
+    assert np.subtract(moved.theta.origin_mm, plain.theta.origin_mm) == pytest.approx([2.0] * 3, abs=1e-4)
+
+
+def test_strength_rises_to_one():
+    own = configured(epochs=100, first_strength=0.01, strengthening=0.5).methods["gliodil"]
+    strengths = [Gliodil(own)._strength(epoch) for epoch in (0, 25, 50, 99)]
+    assert strengths == pytest.approx([0.01, 0.1, 1, 1])
+
+
+def test_a_missing_device_and_a_diverging_fit_are_failures(problem, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    inversion = fit(problem, "gliodil", configured(device="cuda"))
+    assert (inversion.status, inversion.theta) == ("failed", None)
+    assert "no CUDA device" in inversion.message
+    wild = fit(problem, "gliodil", configured(weights={"equation": 1e30}))
+    assert wild.status == "failed"
+    assert "not finite" in wild.message
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        ({"space_cells": 18}, "multiple of 4"),
+        ({"time_slices": 13}, "multiple of 4"),
+        ({"optimiser": "sgd"}, "optimiser"),
+        ({"weights": {"pde": 1}}, "pde"),
+        ({"box_scale": 0.5}, "box_scale"),
+        ({"origin": "corner"}, "origin"),
+    ],
+)
+def test_bad_settings_are_refused(keys, says):
+    with pytest.raises(ValidationError, match=says):
+        configured(**keys)
