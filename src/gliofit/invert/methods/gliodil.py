@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Gliodil", "GliodilSettings"]
 
+# Unit of the origin for `l-bfgs`, whose steps grow with gradients.
+_PLACE_MM = 100.0
+
 # Stages in which weights rise for `l-bfgs`.
 _STAGES = 8
 
@@ -186,12 +189,14 @@ class Gliodil(AbstractInverter[GliodilSettings]):
         guess = first_guess(term, whole_stencil, seed, space)
         shapes = level_shapes(space.shape, own.levels)
         levels = [guess.field.clone(), *(like.new_zeros(shape) for shape in shapes[1:])]
+        unit = _PLACE_MM if own.optimiser == "l-bfgs" else 1.0
         return loss, Unknowns(
             levels,
-            origin,
+            origin / unit,
             like.new_tensor([guess.diffusivity, guess.proliferation]),
             like.new_tensor([START_CORE, START_WHOLE]),
             like.new_tensor([np.log10(ratio)]),
+            unit,
         )
 
     def _first_origin(
@@ -219,7 +224,7 @@ class Gliodil(AbstractInverter[GliodilSettings]):
         own = self.settings
         groups = [(unknowns.levels, own.learning_rate), ([unknowns.rates], own.rates_learning_rate)]
         if not held:
-            groups.append(([unknowns.origin_mm], own.origin_learning_rate))
+            groups.append(([unknowns.place], own.origin_learning_rate))
         imaging = [unknowns.imaging, *([unknowns.log_ratio] if own.fit_ratio else [])]
         return [*groups, (imaging, own.imaging_learning_rate)]
 

@@ -92,9 +92,8 @@ class StaticField(AbstractInverter[StaticFieldSettings]):
         )
         fields = [torch.from_numpy(np.ascontiguousarray(data[box], np.float32)) for data in (whole, core, brain)]
         thresholds = own.threshold_whole, own.threshold_core
-        loss = StaticLoss(
-            fields[0], fields[1], fields[2], thresholds, own.sharpness, own.front_weight, own.smooth_weight, spacing
-        )
+        weights = own.front_weight, own.smooth_weight
+        loss = StaticLoss(fields[0], fields[1], fields[2], thresholds, own.sharpness, weights, spacing)
         field = (_WHOLE * fields[0] + _CORE * fields[1] + _BRAIN * fields[2]).clamp(1e-5, 1) * fields[2]
         field.requires_grad_(True)
         steepness = torch.tensor(own.first_steepness, requires_grad=True)
@@ -118,7 +117,7 @@ class StaticField(AbstractInverter[StaticFieldSettings]):
         if factor > 1:
             found = found.sample(tissue.grid)
         concentration = Volume(np.clip(found.data, 0, 1), tissue.grid).oriented_like(problem.tissue.grid)
-        message = f"a field without growth model at {spacing:g} mm, front of {abs(float(steepness)):.2g} per mm"
+        message = f"a field without growth model at {spacing:g} mm, front of {abs(float(steepness.detach())):.2g} per mm"
         return trace.finish_field(concentration, last, message)
 
     def _masks(self, observation: AbstractObservation) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

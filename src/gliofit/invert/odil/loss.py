@@ -31,21 +31,29 @@ class Unknowns:
     ----------
     levels
         The field on grids from fine to coarse (``multigrid.assemble``).
-    origin_mm
-        Centre of the seed from the lower corner of the box, shape (3,).
+    place
+        Centre of the seed from the lower corner of the box in units of ``unit_mm``, shape (3,).
     rates
         D in mm^2/day and rho in 1/day, shape (2,); their magnitudes count.
     imaging
         Thresholds of core and whole tumour, shape (2,); their magnitudes count.
     log_ratio
         log10(D_WM / D_GM), shape (1,); its magnitude counts.
+    unit_mm
+        Unit of the place. A large one lets optimisers that scale steps with gradients move it as fast as the field.
     """
 
     levels: list[Tensor]
-    origin_mm: Tensor
+    place: Tensor
     rates: Tensor
     imaging: Tensor
     log_ratio: Tensor
+    unit_mm: float = 1.0
+
+    @property
+    def origin_mm(self) -> Tensor:
+        """Centre of the seed from the lower corner of the box, shape (3,)."""
+        return self.place * self.unit_mm
 
 
 @dataclass(eq=False)

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from pydantic import ValidationError
+
+from gliofit.fit import fit_files
+from gliofit.forward.run import run_forward
+from gliofit.forward.settings import ForwardSettings
+from gliofit.grid import Volume
+from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
+from gliofit.invert.run import fit, invert_case
+from gliofit.invert.settings import InvertSettings
+from gliofit.invert.static_loss import StaticLoss
+from gliofit.io import read_table, read_volume, write_volume
+from gliofit.labels import TissueLabel, TumourLabel
+from gliofit.solver.accurate import AccurateSolver
+from gliofit.theta import THETA_COLUMNS, Theta
+
+WHO = {"run": "r", "cohort": "patients", "case": "c", "method": "static-field", "seed": 1}
+
+
+def configured(**keys) -> InvertSettings:
+    return InvertSettings(methods={"static-field": {"inverter": "static-field", "steps": 150, **keys}})
+
+
+@pytest.fixture(scope="module")
+def grown(mixed) -> Volume:
+    return AccurateSolver().solve(mixed, Theta((12.0, -6.0, 8.0), 14.0, 3.0)).volume
+
+
+@pytest.fixture(scope="module")
+def segmentation(grown) -> Volume:
+    labels = np.zeros(grown.grid.shape, np.uint8)
+    labels[grown.data > 0.2] = TumourLabel.OEDEMA
+    labels[grown.data > 0.6] = TumourLabel.ENHANCING
+    return Volume(labels, grown.grid)
+
+
+@pytest.fixture(scope="module")
+def fitted(mixed, segmentation):
+    problem = Problem.create(SegmentationObservation(segmentation, mixed), InvertSettings())
+    return fit(problem, "static-field", configured())
+
+
+def dice(first, second) -> float:
+    return 2 * np.count_nonzero(first & second) / (np.count_nonzero(first) + np.count_nonzero(second))
+
+
+def test_field_shows_the_segmentation(fitted, segmentation):
+    assert (fitted.status, fitted.theta) == ("ok", None)
+    field = fitted.concentration
+    assert field.grid.matches(segmentation.grid)
+    assert 0 <= field.data.min() <= field.data.max() <= 1
+    # Voxels of 4 mm are wider than the front, so that smoothness costs some of the overlap.
+    assert dice(field.data > 0.2, segmentation.data > 0) > 0.9
+    assert dice(field.data > 0.6, segmentation.data == TumourLabel.ENHANCING) > 0.85
+    assert len(fitted.trace) == fitted.evaluations == 150
+    assert fitted.loss < fitted.trace["loss"].iloc[0] / 2
+    assert fitted.trace[list(THETA_COLUMNS)].isna().all(axis=None)
+
+
+def test_front_is_smoother_than_the_first_field(fitted, segmentation):
+    # Between the two thresholds there is more than the step that the fit starts from.
+    values = fitted.concentration.data
+    assert len(np.unique(np.round(values[(values > 0.2) & (values < 0.6)], 2))) > 20
+    assert (values[segmentation.data == 0] > 0.02).any()
+
+
+def test_same_result_again(fitted, mixed, segmentation):
+    turned = segmentation.oriented_like(mixed.grid)
+    problem = Problem.create(SegmentationObservation(turned, mixed), InvertSettings(), seed=9)
+    again = fit(problem, "static-field", configured())
+    assert np.array_equal(again.concentration.data, fitted.concentration.data)
+
+
+def test_orientation_and_coarser_voxels_do_not_move_the_field(mixed, segmentation, fitted):
+    flip = np.diag([-1.0, 1.0, 1.0, 1.0])
+    flip[0, 3] = mixed.grid.shape[0] - 1
+    grid = type(mixed.grid)(mixed.grid.shape, mixed.grid.affine @ flip)
+    turned = type(mixed)(mixed.wm[::-1], mixed.gm[::-1], mixed.csf[::-1], grid)
+    problem = Problem.create(SegmentationObservation(segmentation, turned), InvertSettings())
+    found = fit(problem, "static-field", configured()).concentration
+    assert found.grid.matches(grid)
+    assert np.abs(found.data[::-1] - fitted.concentration.data).max() < 1e-3
+    problem = Problem.create(SegmentationObservation(segmentation, mixed), InvertSettings())
+    coarse = fit(problem, "static-field", configured(spacing_mm=8.0)).concentration
+    assert coarse.grid.matches(mixed.grid)
+    assert dice(coarse.data > 0.2, segmentation.data > 0) > 0.8
+
+
+def test_a_concentration_is_cut_at_the_thresholds(mixed, grown, fitted):
+    problem = Problem.create(ConcentrationObservation(grown, mixed), InvertSettings())
+    found = fit(problem, "static-field", configured())
+    assert dice(found.concentration.data > 0.2, fitted.concentration.data > 0.2) > 0.97
+    faint = ConcentrationObservation(Volume(grown.data * 0.1, grown.grid), mixed)
+    failed = fit(Problem.create(faint, InvertSettings()), "static-field", configured())
+    assert failed.status == "failed"
+    assert "threshold_whole" in failed.message
+
+
+def test_loss_of_a_travelling_front():
+    k = 0.4
+    x = torch.arange(-20, 20, 0.25, dtype=torch.float64)
+    field = torch.sigmoid(-k * x)[:, None, None].expand(-1, 4, 4).clone()
+    brain = torch.ones_like(field)
+    nothing = torch.zeros_like(field)
+
+    def loss(weights, steepness, mask=nothing):
+        own = StaticLoss(mask, nothing, brain, (0.2, 0.6), 500.0, weights, 0.25)
+        return float(own(field, torch.tensor(steepness)))
+
+    # |grad c| = k c (1 - c) holds for the front's own k alone.
+    assert loss((1.0, 0.0), k) < 1e-6
+    assert loss((1.0, 0.0), 1.3 * k) > 1e-4
+    assert loss((0.0, 1.0), k) > 0
+    assert loss((0.0, 0.0), k, (field > 0.2).to(field.dtype)) < 0.01
+    assert loss((0.0, 0.0), k, (field > 0.5).to(field.dtype)) > 0.02
+
+
+def test_files_of_a_case(tmp_path, mixed, segmentation):
+    case = tmp_path / "case"
+    mixed.save(case)
+    write_volume(case / "segmentation.nii.gz", segmentation)
+    settings = configured(patient_observation="segmentation")
+    keys = ("probabilities", None, None, None)
+    invert_case(case, "patients", "c", "static-field", settings, *keys, tmp_path / "i", "r", 1, 1)
+    row = read_table(tmp_path / "i/parameters.parquet").iloc[0]
+    assert (row["status"], row["observation"]) == ("ok", "segmentation")
+    assert row[list(THETA_COLUMNS)].isna().all()
+    files = tmp_path / "i/parameters.parquet", tmp_path / "f", ForwardSettings(), "probabilities"
+    run_forward(case, *files, field=tmp_path / "i/concentration.nii.gz", **WHO)
+    found = read_volume(tmp_path / "f/concentration.nii.gz")
+    own = read_volume(tmp_path / "i/concentration.nii.gz")
+    visible = mixed.labels >= TissueLabel.GREY_MATTER
+    assert np.array_equal(found.data, np.where(visible, own.data, np.float32(0)))
+    done = read_table(tmp_path / "f/forward.parquet").iloc[0]
+    assert (done["status"], done["integrator"], done["steps"]) == ("ok", "none", 0)
+    assert done["volume_mm3"] == pytest.approx(found.data.sum(dtype=float) * 64)
+
+
+def test_a_failure_leaves_zeros_and_a_failed_row(tmp_path, mixed, segmentation):
+    case = tmp_path / "case"
+    mixed.save(case)
+    write_volume(case / "segmentation.nii.gz", Volume(np.zeros_like(segmentation.data), segmentation.grid))
+    settings = configured(patient_observation="segmentation")
+    keys = ("probabilities", None, None, None)
+    invert_case(case, "patients", "c", "static-field", settings, *keys, tmp_path / "i", "r", 1, 1)
+    assert not read_volume(tmp_path / "i/concentration.nii.gz").data.any()
+    files = tmp_path / "i/parameters.parquet", tmp_path / "f", ForwardSettings(), "probabilities"
+    run_forward(case, *files, field=tmp_path / "i/concentration.nii.gz", **WHO)
+    row = read_table(tmp_path / "f/forward.parquet").iloc[0]
+    assert row["status"] == "failed"
+    assert "no tumour" in row["message"]
+
+
+def test_fit_command_takes_the_field(tmp_path, mixed, segmentation):
+    write_volume(tmp_path / "s.nii.gz", segmentation)
+    row = fit_files(
+        mixed, method="static-field", out_dir=tmp_path / "out", segmentation=tmp_path / "s.nii.gz",
+        label_scheme="gliofit", settings=configured(steps=20),
+    )  # fmt: skip
+    assert row["status"] == "ok"
+    assert read_volume(tmp_path / "out/concentration.nii.gz").data.max() > 0.5
+    assert (tmp_path / "out/summary.png").is_file()
+    assert len(pd.read_parquet(tmp_path / "out/trace.parquet")) == 20
+
+
+def test_only_this_method_gives_a_concentration():
+    settings = InvertSettings(methods={"a": {"inverter": "static-field"}, "b": {"inverter": "gliodil"}})
+    assert [name for name in settings.methods if settings.gives_concentration(name)] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        ({"origin": "centre-of-mass"}, "no origin"),
+        ({"threshold_core": 0.1}, "threshold_core must be above"),
+        ({"steps": 0}, "steps"),
+        ({"epochs": 5}, "unknown key 'epochs'"),
+    ],
+)
+def test_bad_settings_are_refused(keys, says):
+    with pytest.raises(ValidationError, match=says):
+        configured(**keys)
