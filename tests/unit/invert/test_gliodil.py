@@ -29,7 +29,7 @@ from gliofit.solver.settings import AccurateSettings
 from gliofit.theta import Theta
 
 TRUTH = Theta((12.0, -6.0, 8.0), 14.0, 3.0)
-SMALL = {"space_cells": 16, "time_slices": 16, "levels": 3, "epochs": 500, "device": "cpu"}
+SMALL = {"space_cells": 16, "time_slices": 16, "levels": 3, "epochs": 300, "device": "cpu"}
 CPU = torch.device("cpu")
 
 
@@ -225,10 +225,35 @@ def errors(theta: Theta) -> tuple[float, float, float]:
 
 
 def test_trace_has_every_epoch(recovered):
-    assert recovered.evaluations == len(recovered.trace) == SMALL["epochs"]
+    assert recovered.evaluations == len(recovered.trace)
+    # A line search may end an evaluation or two late.
+    assert 0.5 * SMALL["epochs"] <= recovered.evaluations <= SMALL["epochs"] + 20
     assert tuple(recovered.trace.columns) == TRACE_COLUMNS
-    assert recovered.loss == recovered.trace["loss"].iloc[-50:].min()
-    assert recovered.loss < 0.1 * recovered.trace["loss"].iloc[0]
+    assert recovered.loss in recovered.trace["loss"].to_numpy()[-SMALL["epochs"] // 4 :]
+
+
+def test_theta_is_recovered_as_far_as_coarse_cells_allow(recovered):
+    # Cells of 6.5 mm and slices of 6.7 days; measured 4.7 mm, 17 % and 4 % after a guess of 4.8 mm, 23 % and 8 %.
+    assert recovered.status in ("ok", "not-converged"), recovered.message
+    guess = recovered.trace.iloc[0]
+    distance, mu_d, mu_rho = errors(recovered.theta)
+    assert distance < 6
+    assert mu_d < 0.25
+    assert mu_rho < 0.06
+    assert mu_d < abs(guess["mu_d_mm"] / TRUTH.mu_d_mm - 1)
+    assert mu_rho < abs(guess["mu_rho"] / TRUTH.mu_rho - 1)
+
+
+def test_a_start_at_the_truth_stays_there(problem, monkeypatch):
+    # What the box itself grew leaves nothing to explain: theta must not drift.
+    method = Gliodil(configured(epochs=60, first_strength=1.0).methods["gliodil"])
+    loss, unknowns = method._start(problem)
+    loss.term._observed = unknowns.levels[0][-1] * loss.term._share
+    monkeypatch.setattr(method, "_start", lambda _: (loss, unknowns))
+    inversion = method.invert(problem)
+    first = inversion.trace.iloc[0]
+    assert inversion.theta.mu_d_mm == pytest.approx(first["mu_d_mm"], rel=0.05)
+    assert inversion.theta.mu_rho == pytest.approx(first["mu_rho"], rel=0.05)
 
 
 def test_same_result_again(problem, recovered):
@@ -262,12 +287,12 @@ def test_segmentation_is_fitted_with_learned_thresholds(mixed, grown):
 @pytest.mark.parametrize(
     "keys",
     [
-        {"optimiser": "l-bfgs", "learning_rate": 0.01},
+        {"optimiser": "adam", "final_learning_rate": 0.5},
         {"fit_ratio": True},
         {"released": dict.fromkeys(ReleasedSettings.model_fields, True)},
         {"precision": "float64"},
     ],
-    ids=["l-bfgs", "ratio", "released", "float64"],
+    ids=["adam", "ratio", "released", "float64"],
 )
 def test_variants_lower_the_loss(problem, keys):
     inversion = fit(problem, "gliodil", configured(epochs=40, first_strength=1.0, **keys))
@@ -278,7 +303,7 @@ def test_variants_lower_the_loss(problem, keys):
 
 def test_half_voxel_offset_is_half_a_voxel(problem):
     plain, moved = (
-        fit(problem, "gliodil", configured(epochs=1, released={"half_voxel_offset": offset}))
+        fit(problem, "gliodil", configured(epochs=4, released={"half_voxel_offset": offset}))
         for offset in (False, True)
     )
     assert np.subtract(moved.theta.origin_mm, plain.theta.origin_mm) == pytest.approx([2.0] * 3, abs=1e-4)
@@ -295,7 +320,7 @@ def test_a_missing_device_and_a_diverging_fit_are_failures(problem, monkeypatch)
     inversion = fit(problem, "gliodil", configured(device="cuda"))
     assert (inversion.status, inversion.theta) == ("failed", None)
     assert "no CUDA device" in inversion.message
-    wild = fit(problem, "gliodil", configured(weights={"equation": 1e30}))
+    wild = fit(problem, "gliodil", configured(weights={"equation": 1e30}, first_strength=1.0))
     assert wild.status == "failed"
     assert "not finite" in wild.message
 
@@ -308,6 +333,7 @@ def test_a_missing_device_and_a_diverging_fit_are_failures(problem, monkeypatch)
         ({"optimiser": "sgd"}, "optimiser"),
         ({"weights": {"pde": 1}}, "pde"),
         ({"box_scale": 0.5}, "box_scale"),
+        ({"epochs": 0}, "epochs"),
         ({"origin": "corner"}, "origin"),
     ],
 )

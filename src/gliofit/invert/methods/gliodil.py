@@ -33,7 +33,7 @@ _SETTLED, _SETTLED_MM = 0.02, 0.5
 
 
 class GliodilSettings(MethodSettings):
-    """Settings of ``gliodil``."""
+    """Settings of ``gliodil``. The step sizes (`..._learning_rate`) are those of `adam`."""
 
     inverter: Literal["gliodil"] = Field(description="`gliodil`.")
     space_cells: int = Field(32, ge=4, le=256, description="Cells along each axis of the box about the tumour.")
@@ -43,8 +43,10 @@ class GliodilSettings(MethodSettings):
     )
     box_scale: float = Field(1.5, ge=1, le=4, description="Length of the box over that of the tumour, along each axis.")
     box_margin_mm: float = Field(10.0, ge=0, description="Least distance of the tumour from the faces of the box.")
-    optimiser: Literal["adam", "l-bfgs"] = Field("adam", description="What minimises the loss.")
-    epochs: int = Field(2000, ge=1, description="Evaluations of the loss and its derivatives.")
+    optimiser: Literal["adam", "l-bfgs"] = Field(
+        "l-bfgs", description="What minimises the loss. GliODIL has `adam`, which needs far more epochs."
+    )
+    epochs: int = Field(1000, ge=4, description="Evaluations of the loss and its derivatives.")
     learning_rate: float = Field(1e-3, gt=0, le=1, description="First step size of the field, for `adam`.")
     rates_learning_rate: float = Field(5e-3, gt=0, le=1, description="That of D (mm²/day) and rho (1/day).")
     origin_learning_rate: float = Field(0.1, gt=0, le=1, description="That of the origin (mm).")
@@ -98,11 +100,12 @@ class Gliodil(AbstractInverter[GliodilSettings]):
         for tensor in variables:
             tensor.requires_grad_(True)
 
-        strength = 1.0
+        strength, strengths = 1.0, []
 
         def evaluate() -> torch.Tensor:
             optimiser.zero_grad(set_to_none=True)
             value = loss(unknowns, strength)
+            strengths.append(strength)
             value.backward()  # type: ignore[no-untyped-call]
             trace.add(self._theta(loss, unknowns, problem), float(value.detach()), self.settings.optimiser)
             if not np.isfinite(float(value.detach())):
@@ -124,7 +127,7 @@ class Gliodil(AbstractInverter[GliodilSettings]):
                 schedule.step()
         else:
             # A line search needs one function, so that weights rise in stages.
-            stages = 1 if self.settings.first_strength == 1 else _STAGES
+            stages = 1 if self.settings.first_strength == 1 else min(_STAGES, self.settings.epochs // 2)
             for stage in range(stages):
                 strength = self._strength(self.settings.epochs * stage // max(stages - 1, 1)) if stages > 1 else 1.0
                 optimiser = torch.optim.LBFGS(
@@ -137,7 +140,7 @@ class Gliodil(AbstractInverter[GliodilSettings]):
                     line_search_fn="strong_wolfe",
                 )
                 optimiser.step(evaluate)
-        return self._finish(trace, loss, unknowns)
+        return self._finish(trace, loss, unknowns, np.array(strengths))
 
     def _start(self, problem: Problem) -> tuple[DiscreteLoss, Unknowns]:
         """Loss and first guess."""
@@ -240,13 +243,13 @@ class Gliodil(AbstractInverter[GliodilSettings]):
         # A held origin is reported as it is, whatever the rounding.
         return theta if held is None else np.append(held, theta[3:])
 
-    def _finish(self, trace: Trace, loss: DiscreteLoss, unknowns: Unknowns) -> Inversion:
+    def _finish(
+        self, trace: Trace, loss: DiscreteLoss, unknowns: Unknowns, strengths: NDArray[np.float64]
+    ) -> Inversion:
         """The epoch of the lowest loss; not converged where theta still moved in the last tenth of the epochs."""
         table = trace.table()
         # Losses at lower strengths cannot be compared with those at full strength.
-        rising = int(np.ceil(self.settings.strengthening * self.settings.epochs))
-        full = 0 if self.settings.first_strength == 1 else min(rising, len(table) - 1)
-        best = table.iloc[full:].sort_values("loss", kind="stable").iloc[0]
+        best = table[strengths == strengths.max()].sort_values("loss", kind="stable").iloc[0]
         theta, value = best[list(THETA_COLUMNS)].to_numpy(dtype=float), float(best["loss"])
         late = table.iloc[-max(2, len(table) // 10) :]
         mu = late[["mu_d_mm", "mu_rho"]].to_numpy()

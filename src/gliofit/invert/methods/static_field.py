@@ -117,7 +117,9 @@ class StaticField(AbstractInverter[StaticFieldSettings]):
         if factor > 1:
             found = found.sample(tissue.grid)
         concentration = Volume(np.clip(found.data, 0, 1), tissue.grid).oriented_like(problem.tissue.grid)
-        message = f"a field without growth model at {spacing:g} mm, front of {abs(float(steepness.detach())):.2g} per mm"
+        message = (
+            f"a field without growth model at {spacing:g} mm, front of {abs(float(steepness.detach())):.2g} per mm"
+        )
         return trace.finish_field(concentration, last, message)
 
     def _masks(self, observation: AbstractObservation) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
