@@ -169,10 +169,12 @@ def gpus_of_shard(wildcards):
 
 
 def gpus_of_method(wildcards):
-    """One GPU for methods with large networks; small ones are as fast on a core of the CPU."""
+    """One GPU for methods with large networks or that insist on one; small ones are as fast on a core of the CPU."""
+    own = CONFIG.invert.methods[wildcards.method]
     large = bool(CONFIG.networks_of(wildcards.method)) and CONFIG.train.crop.size > 48
-    integrator = getattr(CONFIG.invert.methods[wildcards.method], "integrator", None)
-    return int(large or (integrator is not None and gpus_of_integrator(integrator) > 0))
+    integrator = getattr(own, "integrator", None)
+    insists = getattr(own, "device", None) == "cuda"
+    return int(large or insists or (integrator is not None and gpus_of_integrator(integrator) > 0))
 
 
 def gpus_of_study(wildcards):
