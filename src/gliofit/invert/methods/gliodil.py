@@ -251,7 +251,10 @@ class Gliodil(AbstractInverter[GliodilSettings]):
         # Losses at lower strengths cannot be compared with those at full strength.
         best = table[strengths == strengths.max()].sort_values("loss", kind="stable").iloc[0]
         theta, value = best[list(THETA_COLUMNS)].to_numpy(dtype=float), float(best["loss"])
-        late = table.iloc[-max(2, len(table) // 10) :]
+        # Line searches look at points that are not taken; those that lower the loss at one strength are.
+        lowest = table["loss"].groupby(strengths).cummin()
+        late = table.iloc[-max(2, len(table) // 10) :][lambda rows: rows["loss"] <= lowest[rows.index]]
+        late = late if len(late) else table[table["evaluation"] == best["evaluation"]]
         mu = late[["mu_d_mm", "mu_rho"]].to_numpy()
         place = late[["origin_x_mm", "origin_y_mm", "origin_z_mm"]].to_numpy()
         drift = float(np.max(np.ptp(mu, axis=0) / mu.mean(axis=0)))
