@@ -82,6 +82,9 @@ class Config(Settings):
         for method in self.invert.methods:
             # Here and not in the section, because a job gets the section with its own method alone.
             self.invert.chain(method)
+            start = self.invert.refines(method)
+            if start is not None and self.invert.gives_concentration(start):
+                raise ValueError(f"invert.methods.{method} refines '{start}', which estimates no theta")
             for model in self.networks_of(method).values():
                 if model not in self.train.models:
                     raise ValueError(
@@ -107,6 +110,8 @@ class Config(Settings):
                 )
             if self.invert.refines(method) is not None:
                 raise ValueError(f"study runs '{method}', which refines another method; choose methods that run alone")
+            if self.invert.gives_concentration(method):
+                raise ValueError(f"study runs '{method}', which estimates no theta; choose methods that do")
         self._assessment_agrees()
         reference = self.evaluate.reference_method
         if "patients" in self.cohorts:

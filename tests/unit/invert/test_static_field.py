@@ -6,6 +6,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from gliofit.config import load_config
+from gliofit.errors import InputError
 from gliofit.fit import fit_files
 from gliofit.forward.run import run_forward
 from gliofit.forward.settings import ForwardSettings
@@ -171,6 +173,21 @@ def test_fit_command_takes_the_field(tmp_path, mixed, segmentation):
 def test_only_this_method_gives_a_concentration():
     settings = InvertSettings(methods={"a": {"inverter": "static-field"}, "b": {"inverter": "gliodil"}})
     assert [name for name in settings.methods if settings.gives_concentration(name)] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("sections", "says"),
+    [
+        ({}, "refines 'field', which estimates no theta"),
+        ({"invert": {"methods": {"field": {"inverter": "static-field"}}}, "study": {"cases": 2, "methods": ["field"]}},
+         "study runs 'field', which estimates no theta"),
+    ],
+)  # fmt: skip
+def test_nothing_that_needs_theta_may_follow(sections, says):
+    refined = {"inverter": "gauss-newton", "refines": "field"}
+    methods = {"field": {"inverter": "static-field"}, "refined": refined}
+    with pytest.raises(InputError, match=says):
+        load_config({"invert": {"methods": methods}} | sections)
 
 
 @pytest.mark.parametrize(
