@@ -71,7 +71,7 @@ def draw_calibration(rows: pd.DataFrame, out_dir: str | Path, dpi: int = 150, na
             for m in models
         ]
         if handles:
-            figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+            figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), frameon=False)
         save_figure(figure, out_dir, name, dpi)
 
 

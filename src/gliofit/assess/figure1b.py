@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -188,7 +189,8 @@ def draw_figure1b(
                 panel.set_xlabel(_scores(rows, model, view.case), fontsize=7, labelpad=2)
             error = _show(axes[-1], difference, view.grids[best], "viridis", largest)
         for axes, title in zip(grid[0], columns, strict=True):
-            axes.set_title(title, fontsize=8)
+            # Long names would run into each other.
+            axes.set_title(textwrap.fill(title, 18), fontsize=8)
         for mappable, label in ((error, "absolute difference"), (image, "tumour-cell concentration")):
             assert mappable is not None
             bar = figure.colorbar(mappable, ax=grid, shrink=0.9, aspect=22, pad=0.012, fraction=0.03)

@@ -68,7 +68,7 @@ def draw_gradients(rows: pd.DataFrame, out_dir: str | Path, dpi: int = 150, name
             label_log_axis(norm.yaxis)
         handles = [Line2D([], [], color=colours[m], linewidth=5, label=surrogate_name(m)) for m in models]
         if handles:
-            figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+            figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), frameon=False)
         save_figure(figure, out_dir, name, dpi)
 
 

@@ -14,9 +14,9 @@ SURROGATE_NAMES = MappingProxyType(
         "unet-plus-plus": "U-Net++",
         "vnet": "V-Net",
         "guided-unet": "Guided U-Net",
-        "guided-unet-atlas": "Guided U-Net, atlas only",
-        "front-unet": "Guided U-Net without solver",
-        "front-unet-atlas": "Guided U-Net without solver, atlas only",
+        "guided-unet-atlas": "Guided, atlas only",
+        "front-unet": "Guided by a front",
+        "front-unet-atlas": "Guided by a front, atlas only",
     }
 )
 
