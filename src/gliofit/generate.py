@@ -30,7 +30,7 @@ _CORE = ("matplotlib", "nibabel", "numba", "numpy", "pandas", "pyarrow", "pydant
 ENVIRONMENTS = {
     "core": _CORE,
     "register": (*_CORE, "antspyx", "nilearn"),
-    "torch": (*_CORE, "cma", "monai", "safetensors", "torch"),
+    "torch": (*_CORE, "cma", "lightning-fabric", "monai", "safetensors", "torch"),
 }
 
 

@@ -35,10 +35,10 @@ def test_settings_do_not_import_torch():
 
 
 def test_wrong_network_settings_name_the_key():
-    from gliofit.train.architecture import find_architecture
+    from gliofit.train.architecture import Frame, find_architecture
 
     architecture = find_architecture("convnext-unet")
     with pytest.raises(InputError, match="width"):
         architecture.parse({"width": [1, 2]})
     with pytest.raises(InputError, match="divides"):
-        architecture.build({"widths": [4, 8, 16, 32, 64]}, 2, 8)
+        architecture.build({"widths": [4, 8, 16, 32, 64]}, Frame(2, 8))
