@@ -1,6 +1,6 @@
 """Time of surrogates against the solver: one forward pass and one gradient of the loss, as ratios in one run.
 
-Run with ``python benchmarks/surrogates.py models/convnext-unet --out DIR``: prints a Markdown table and writes
+Run with ``python benchmarks/surrogates.py models/guided-unet --out DIR``: prints a Markdown table and writes
 ``surrogates.parquet``. Every surrogate predicts the tumour of ``solver.py`` (mu_D 12.8 mm, mu_rho 3.8) in the embedded
 atlas, on the cube and voxels that it was trained for; the solver grows it on the same cube and in the whole brain at
 the same voxels. What depends on the tissue alone is computed once (``Surrogate.bind``) and timed by itself. The
