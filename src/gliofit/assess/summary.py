@@ -12,7 +12,7 @@ from gliofit.assess.gradients import QUANTITIES
 from gliofit.assess.settings import GROUPS
 from gliofit.simulate.settings import ATLAS
 
-__all__ = ["CALIBRATION_BINS", "calibration", "forward_summary", "gradient_summary"]
+__all__ = ["CALIBRATION_BINS", "calibration", "card_numbers", "forward_summary", "gradient_summary"]
 
 #: Bins of tumours, of as many cases each as can be.
 CALIBRATION_BINS = 4
@@ -49,6 +49,20 @@ def forward_summary(rows: pd.DataFrame) -> pd.DataFrame:
         row["seconds_median"] = part["seconds"].median()
         out.append(row)
     return pd.DataFrame(out)
+
+
+def card_numbers(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Means over the test tumours of one model, by group of anatomies, for its card (``gliofit.train.card``).
+
+    Parameters
+    ----------
+    rows
+        Rows of ``assess_forward`` of the model.
+    """
+    names = ("mse_cube", "mse_volume", "mae_cube", "ncc_cube", "dice_033")
+    return {
+        group: {"n": len(part), **{name: float(part[name].mean()) for name in names}} for _, group, part in _parts(rows)
+    }
 
 
 def gradient_summary(rows: pd.DataFrame) -> pd.DataFrame:

@@ -54,8 +54,8 @@ _COMPARISON = (
 _TIME_NOTE = "Times depend on the machine and on what else it did; every inversion ran on one core."
 
 _EVALUATION_NOTE = (
-    "Evaluations are runs of the solver, or of the surrogate in methods that have one. One of Gauss-Newton mostly carries "
-    "the five derivatives with it and so costs "
+    "Evaluations are runs of the solver, or of the surrogate in methods that have one. One of Gauss-Newton mostly "
+    "carries the five derivatives with it and so costs "
     "more than one of CMA-ES; times compare them fairly. Its runs that only choose starting points count as well."
 )
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gliofit.io import atomic_path, read_json
+from gliofit.evaluate.metrics import VOLUME_MM3
+from gliofit.io import atomic_path, read_json, write_json
 from gliofit.simulate.settings import ATLAS
 
 __all__ = ["model_card", "write_card"]
@@ -86,7 +87,16 @@ def model_card(info: Mapping[str, Any]) -> str:
     for key, title in _NUMBERS.items():
         if key not in validation or (key == "loss" and "mse" in validation):
             continue
-        lines.append(f"| {title} | {validation[key]:.4g} | {validation['baseline'][key]:.4g} |")
+        values = validation[key], validation["baseline"][key]
+        lines.append(f"| {title} | {values[0]:.4g} | {values[1]:.4g} |")
+        if key == "mse":
+            share = (size * spacing) ** 3 / VOLUME_MM3
+            lines.append(
+                f"| the same squared error averaged over 240 x 240 x 155 mm | {share * values[0]:.4g} "
+                f"| {share * values[1]:.4g} |"
+            )
+    if "test" in info:
+        lines += ["", "## Test", "", *_test_lines(info["test"])]
     lines += [
         "",
         "## Training",
@@ -120,6 +130,26 @@ def model_card(info: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _test_lines(groups: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Table of test numbers by group of anatomies."""
+    names = {
+        "n": "tumours",
+        "mse_cube": "MSE of the concentration, all voxels of the cube",
+        "mse_volume": "the same squared error averaged over 240 x 240 x 155 mm",
+        "mae_cube": "MAE of the concentration, all voxels of the cube",
+        "ncc_cube": "NCC in the cube",
+        "dice_033": "Dice of the outline at concentration 0.33",
+    }
+    heads = {"atlas": "atlas", "warped": "other warped atlases", "patients": "patients' brains"}
+    used = [group for group in heads if group in groups]
+    lines = ["On simulated tumours that had no part in training (stage assess).", ""]
+    lines += ["| | " + " | ".join(heads[group] for group in used) + " |", "| --- |" + " ---: |" * len(used)]
+    lines += [
+        f"| {title} | " + " | ".join(f"{groups[g][name]:.4g}" for g in used) + " |" for name, title in names.items()
+    ]
+    return lines
+
+
 def _brains(anatomies: Sequence[str]) -> str:
     warped = len(anatomies) - (ATLAS in anatomies)
     parts = [
@@ -129,9 +159,22 @@ def _brains(anatomies: Sequence[str]) -> str:
     return " and ".join(parts)
 
 
-def write_card(folder: str | Path) -> None:
-    """Write ``README.md`` into the folder of a model."""
+def write_card(folder: str | Path, test: Mapping[str, Mapping[str, float]] | None = None) -> None:
+    """Write ``README.md`` into the folder of a model.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    test
+        Means of ``n mse_cube mse_volume mae_cube ncc_cube dice_033`` on test tumours by group of anatomies
+        (``gliofit.assess.summary.card_numbers``); they are kept in ``model.json``.
+    """
     folder = Path(folder)
-    text = model_card(read_json(folder / "model.json"))
+    info = read_json(folder / "model.json")
+    if test is not None:
+        info = {**info, "test": {group: dict(values) for group, values in test.items()}}
+        write_json(folder / "model.json", info)
+    text = model_card(info)
     with atomic_path(folder / "README.md") as temporary:
         temporary.write_text(text)

@@ -18,6 +18,7 @@ from gliofit.errors import InputError
 from gliofit.train import fit
 from gliofit.train.__main__ import main
 from gliofit.train.architecture import find_architecture
+from gliofit.train.card import write_card
 from gliofit.train.expectation import Expectation
 from gliofit.train.fit import train_direct_inverse, train_surrogate
 from gliofit.train.schedule import learning_rate_factor
@@ -318,6 +319,19 @@ def test_command_line(data_dir, tmp_path, make_settings, capsys):
     assert main(command) == 2
     assert "modles" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_card_has_both_domains_and_what_was_tested(train, make_settings, tmp_path):
+    out = train(make_settings(), tmp_path / "model")
+    numbers = dict.fromkeys(("mse_cube", "mse_volume", "mae_cube", "ncc_cube", "dice_033"), 0.123)
+    write_card(out, {"atlas": {"n": 7, **numbers}})
+    card = (out / "README.md").read_text()
+    # A cube of 64 mm in 240 x 240 x 155 mm.
+    expected = info(out)["validation"]["mse"] * 64**3 / (240 * 240 * 155)
+    assert f"| the same squared error averaged over 240 x 240 x 155 mm | {expected:.4g} |" in card
+    assert "| tumours | 7 |" in card
+    assert "| Dice of the outline at concentration 0.33 | 0.123 |" in card
+    assert load_surrogate(out).info["test"]["atlas"]["n"] == 7
 
 
 def _yaml(settings):
