@@ -1,6 +1,5 @@
 # Everything a user or a developer does with gliofit. On a fresh machine each target first makes .venv by itself.
-# pip's own variables apply; a machine without a GPU saves much download with
-#   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make demo
+# pip's own variables apply: on a machine without a GPU, an index of CPU builds of torch saves much download.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 

@@ -63,6 +63,8 @@ try:
 except InputError as error:
     raise WorkflowError(f"{error.subject}: {error.problem}; {error.mend}") from error
 
+# Patients that cannot be used, with the reason; the tables say how many of how many they are about.
+LEFT_OUT = {}
 ARE_PHANTOMS = CONFIG.patients.source is None
 CASES = {"synthetic": CONFIG.simulate.case_names(), "patients": list(PATIENTS)}
 # A cohort without cases is left out, so that a configuration can ask for trained networks alone.
