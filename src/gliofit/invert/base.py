@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gliofit.settings import Settings
 from gliofit.theta import Theta
@@ -24,6 +24,7 @@ __all__ = [
     "Inversion",
     "InversionError",
     "MethodSettings",
+    "OriginReading",
     "PatientObservation",
     "Status",
     "SurrogateMethodSettings",
@@ -36,6 +37,10 @@ Status = Literal["ok", "not-converged", "failed"]
 PatientObservation = Literal["reference", "segmentation"]
 
 
+#: How the observation's centre of mass enters: the paper's "COM" can be read in each of three ways.
+OriginReading = Literal["free", "com-fixed", "com-start", "com-swap"]
+
+
 class InversionError(RuntimeError):
     """A method cannot give an estimate for this case; it becomes a row with status ``failed``."""
 
@@ -44,14 +49,26 @@ class MethodSettings(Settings):
     """Settings all methods have. Each method derives its own and narrows ``inverter`` to its file's name."""
 
     inverter: str = Field(description="File of the method in `gliofit/invert/methods`, with `-` for `_`.")
-    origin: Literal["free", "centre-of-mass"] = Field(
+    origin: OriginReading = Field(
         "free",
-        description="Whether the origin is estimated, or held at the centre of mass of the observation (and then is no "
-        "variable at all).",
+        description="`free`: the origin is estimated. The centre of mass of the observation (COM) enters in one of "
+        "three ways: `com-fixed` holds the origin there, and it is no variable at all; `com-swap` estimates it, and "
+        "then puts the COM in its place for the final run; `com-start` begins the search there (gradient methods).",
     )
     patient_observation: PatientObservation | None = Field(
         None, description="What the method sees of a patient, where it differs from `invert.patient_observation`."
     )
+
+    #: Whether the method searches from one start, which `origin: com-start` can choose.
+    has_start: ClassVar[bool] = False
+
+    @model_validator(mode="after")
+    def _origin_known(self) -> Self:
+        if self.origin == "com-start" and not self.has_start:
+            raise ValueError(
+                f"origin: com-start is for methods that search from one start, which '{self.inverter}' does not"
+            )
+        return self
 
 
 class DirectMethodSettings(MethodSettings):

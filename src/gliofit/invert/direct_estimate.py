@@ -17,7 +17,7 @@ __all__ = ["direct_theta"]
 def direct_theta(problem: Problem, origin: str = "free") -> tuple[NDArray[np.float64], bool]:
     """Theta, shape (5,), that the network reads from the observed concentration, and whether it had to be clipped.
 
-    The estimate is brought into the problem's bounds; with ``centre-of-mass`` its origin is replaced.
+    The estimate is brought into the problem's bounds; with ``com-fixed`` its origin is replaced.
 
     Raises
     ------

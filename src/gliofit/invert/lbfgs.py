@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,8 @@ class LbfgsSettings(SurrogateMethodSettings):
 
     By default it works on the unit box of the bounds, which a sigmoid maps to all real numbers.
     """
+
+    has_start: ClassVar[bool] = True
 
     epsilon: float = Field(
         1e-6,

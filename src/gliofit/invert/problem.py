@@ -81,8 +81,12 @@ class Problem:
         return cls(observation.tissue, observation, bounds, networks or Networks(), seed, threads, on_progress, start)
 
     def held_origin_mm(self, origin: str) -> NDArray[np.float64] | None:
-        """The fixed origin under a method's ``origin`` setting, None if the origin is free."""
-        return self.observation.centre_mm if origin == "centre-of-mass" else None
+        """The fixed origin under a method's ``origin`` setting, None if the origin is a variable."""
+        return self.observation.centre_mm if origin == "com-fixed" else None
+
+    def starting_at(self, origin: str, start: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A first theta, shape (5,), with its origin at the centre of mass under ``origin: com-start``."""
+        return np.array([*self.observation.centre_mm, *start[3:]]) if origin == "com-start" else start
 
     def start_trace(self) -> Trace:
         """An empty record whose clock runs from now."""

@@ -84,7 +84,10 @@ def fit(problem: Problem, method: str, settings: InvertSettings) -> Inversion:
             log.warning("%s failed", method, exc_info=True)
             name = "" if type(error).__name__ == "InversionError" else f"{type(error).__name__}: "
             return _failure(f"{name}{error}", time.perf_counter() - started)
-    inversion = _settle_origin(inversion, problem, own.origin != "free", settings.move_origin_into_tissue)
+    if own.origin == "com-swap":
+        inversion = _swap_origin(inversion, problem)
+    held = own.origin in ("com-fixed", "com-swap")
+    inversion = _settle_origin(inversion, problem, held, settings.move_origin_into_tissue)
     notes = [note for note in (inversion.message, *problem.observation.notes) if note]
     return replace(inversion, message="; ".join(notes))
 
@@ -225,6 +228,25 @@ def _observe(
 
 def _failure(message: str, seconds: float) -> Inversion:
     return Inversion(None, np.nan, Trace().table(), 0, seconds, "failed", message)
+
+
+def _swap_origin(inversion: Inversion, problem: Problem) -> Inversion:
+    """Put the centre of mass in the place of the estimated origins, as the paper's code does for its final run."""
+
+    def swapped(theta: Theta | None) -> Theta | None:
+        x, y, z = problem.observation.centre_mm.tolist()
+        return None if theta is None else Theta((x, y, z), theta.mu_d_mm, theta.mu_rho)
+
+    note = "the estimated origin was replaced by the centre of mass; the loss is that before"
+    message = "; ".join(part for part in (inversion.message, note) if part)
+    # An interval about the estimated origin says nothing of the one in its place.
+    return replace(
+        inversion,
+        theta=swapped(inversion.theta),
+        other=swapped(inversion.other),
+        uncertainty=None,
+        message=message,
+    )
 
 
 def _settle_origin(inversion: Inversion, problem: Problem, held: bool, move: bool) -> Inversion:

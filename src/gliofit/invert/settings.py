@@ -59,9 +59,9 @@ def _default_methods() -> dict[str, MethodSettings]:
         "direct": {},
         "gauss-newton": {},
         "gradient-surrogate": {},
-        "gradient-surrogate-com": {"inverter": "gradient-surrogate", "origin": "centre-of-mass"},
+        "gradient-surrogate-com": {"inverter": "gradient-surrogate", "origin": "com-fixed"},
         "hybrid": {},
-        "hybrid-com": {"inverter": "hybrid", "origin": "centre-of-mass"},
+        "hybrid-com": {"inverter": "hybrid", "origin": "com-fixed"},
         "hybrid-refined": {"inverter": "gauss-newton", "refines": "hybrid"},
     }
     kinds = {name: find_inverter(entry.get("inverter", name)).settings_type for name, entry in entries.items()}

@@ -161,7 +161,7 @@ def test_an_origin_elsewhere_is_another_minimum():
 
 
 def test_a_held_origin_stays():
-    methods = {"hybrid-com": {"inverter": "hybrid", "origin": "centre-of-mass"}}
+    methods = {"hybrid-com": {"inverter": "hybrid", "origin": "com-fixed"}}
     table, problem = examine(fakes.FakeSurrogate(), invert=InvertSettings(methods=methods), method="hybrid-com")
     assert (table[[f"start_{name}" for name in THETA_COLUMNS[:3]]] == problem.observation.centre_mm).all(axis=None)
     assert table["displacement"].to_numpy() == pytest.approx(table["radius"].to_numpy(), abs=0.02)

@@ -76,7 +76,7 @@ def test_fits_a_segmentation(white, grown):
 
 @pytest.mark.parametrize("raw", [False, True])
 def test_fixed_origin_never_moves(raw, white, grown):
-    settings = configured(origin="centre-of-mass", raw_scaling=raw, schedule=[{"spacing_mm": 5, "evaluations": 24}])
+    settings = configured(origin="com-fixed", raw_scaling=raw, schedule=[{"spacing_mm": 5, "evaluations": 24}])
     problem = Problem.create(ConcentrationObservation(grown, white), settings, seed=1)
     inversion = fit(problem, "cmaes-solver", settings)
     assert inversion.theta.origin_mm == tuple(problem.observation.centre_mm)

@@ -117,7 +117,7 @@ def test_borrowed_tangents_reach_the_same_minimum(mixed):
 
 def test_held_origin_and_bounds(mixed):
     settings = InvertSettings(
-        methods={"fixed": {"inverter": "gauss-newton", "origin": "centre-of-mass"}},
+        methods={"fixed": {"inverter": "gauss-newton", "origin": "com-fixed"}},
         bounds={"mu_d_mm": (0.1, 5.0)},
     )
     problem = Problem.create(observe(mixed, TRUTH), settings)

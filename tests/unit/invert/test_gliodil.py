@@ -263,7 +263,7 @@ def test_same_result_again(problem, recovered):
 
 
 def test_held_origin_never_moves(problem):
-    inversion = fit(problem, "gliodil", configured(origin="centre-of-mass", epochs=20))
+    inversion = fit(problem, "gliodil", configured(origin="com-fixed", epochs=20))
     centre = problem.observation.centre_mm
     assert inversion.theta.origin_mm == pytest.approx(tuple(centre), abs=0)
     assert (inversion.trace[["origin_x_mm", "origin_y_mm", "origin_z_mm"]].to_numpy() == centre).all()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from gliofit.errors import InputError
 from gliofit.grid import Volume
@@ -79,12 +80,43 @@ def test_raw_scaling_searches_the_papers_variables(name, make_problem):
 @pytest.mark.parametrize("raw", [False, True])
 def test_fixed_origin_never_moves(name, raw, make_problem):
     problem = make_problem(NEAR)
-    keys = {"origin": "centre-of-mass"} | ({} if name == "direct" else {"raw_scaling": raw})
+    keys = {"origin": "com-fixed"} | ({} if name == "direct" else {"raw_scaling": raw})
     inversion = fit(problem, name, configured(name, **keys))
     centre = problem.observation.centre_mm
     assert inversion.theta.origin_mm == pytest.approx(tuple(centre), abs=0)
     origins = inversion.trace[["origin_x_mm", "origin_y_mm", "origin_z_mm"]].to_numpy()
     assert (origins == centre).all()
+
+
+@pytest.mark.parametrize("name", ["gradient-surrogate", "hybrid"])
+def test_origin_may_start_at_the_centre_of_mass(name, make_problem):
+    problem = make_problem(NEAR)
+    centre = problem.observation.centre_mm
+    moved = {"start": [4.0, 0.0, 0.0, 10.0, 5.0]} if name == "gradient-surrogate" else {}
+    inversion = fit(problem, name, configured(name, origin="com-start", **moved))
+    origins = inversion.trace[["origin_x_mm", "origin_y_mm", "origin_z_mm"]].to_numpy()
+    # A hybrid's first row is the direct estimate, as it is.
+    first = 1 if name == "hybrid" else 0
+    assert origins[first] == pytest.approx(centre, abs=1e-6)
+    assert np.linalg.norm(origins[0] - centre) > 1e-3 or name != "hybrid"
+    assert inversion.theta.origin_mm != pytest.approx(tuple(centre), abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["gradient-surrogate", "hybrid", "direct"])
+def test_centre_of_mass_may_take_the_place_of_the_estimate(name, make_problem):
+    problem = make_problem(NEAR)
+    free, swapped = (fit(problem, name, configured(name, origin=origin)) for origin in ("free", "com-swap"))
+    assert swapped.theta.origin_mm == pytest.approx(tuple(problem.observation.centre_mm), abs=0)
+    assert (swapped.theta.mu_d_mm, swapped.theta.mu_rho) == (free.theta.mu_d_mm, free.theta.mu_rho)
+    assert "replaced by the centre of mass" in swapped.message
+    if name == "hybrid":
+        assert swapped.other.origin_mm == swapped.theta.origin_mm
+
+
+@pytest.mark.parametrize("name", ["direct", "cmaes-surrogate", "gauss-newton", "gliodil"])
+def test_only_methods_with_one_start_can_start_at_the_centre_of_mass(name):
+    with pytest.raises(ValidationError, match="com-start is for methods that search from one start"):
+        configured(name, origin="com-start")
 
 
 def test_estimates_stay_in_the_training_range(make_problem):

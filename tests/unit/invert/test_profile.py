@@ -19,7 +19,7 @@ SETTINGS = InvertSettings.model_validate(
     {
         "methods": {
             "gauss-newton": {"inverter": "gauss-newton", "integrator": {"tolerance": 5e-4}},
-            "fixed": {"inverter": "gauss-newton", "origin": "centre-of-mass"},
+            "fixed": {"inverter": "gauss-newton", "origin": "com-fixed"},
         }
     }
 )

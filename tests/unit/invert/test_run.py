@@ -111,7 +111,7 @@ def island(cube: Tissue) -> Tissue:
     return Tissue(wm, np.zeros_like(wm), 1 - wm, cube.grid)
 
 
-@pytest.mark.parametrize("origin", ["free", "centre-of-mass"])
+@pytest.mark.parametrize("origin", ["free", "com-fixed"])
 @pytest.mark.parametrize("move", [True, False])
 def test_origin_outside_tissue(origin, move, cube, make_problem):
     tissue = island(cube)

@@ -63,7 +63,7 @@ def test_defaults():
         "cmaes-solver", "cmaes-surrogate", "direct", "gauss-newton", "gradient-surrogate", "gradient-surrogate-com",
         "hybrid", "hybrid-com", "hybrid-refined",
     ]  # fmt: skip
-    assert settings.methods["hybrid-com"].origin == "centre-of-mass"
+    assert settings.methods["hybrid-com"].origin == "com-fixed"
     assert settings.observation_of("hybrid", "synthetic") == "concentration"
     assert settings.observation_of("hybrid", "patients") == "reference"
     assert settings.observation_of("cmaes-solver", "patients") == "segmentation"

@@ -193,7 +193,7 @@ def test_nothing_that_needs_theta_may_follow(sections, says):
 @pytest.mark.parametrize(
     ("keys", "says"),
     [
-        ({"origin": "centre-of-mass"}, "no origin"),
+        ({"origin": "com-fixed"}, "no origin"),
         ({"threshold_core": 0.1}, "threshold_core must be above"),
         ({"steps": 0}, "steps"),
         ({"epochs": 5}, "unknown key 'epochs'"),

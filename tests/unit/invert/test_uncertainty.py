@@ -100,7 +100,7 @@ def test_a_component_at_its_bound_is_named_and_has_no_interval(mixed):
 
 
 def test_a_held_origin_has_no_interval(mixed):
-    held = InvertSettings(methods={"held": {"inverter": "gauss-newton", "origin": "centre-of-mass"}})
+    held = InvertSettings(methods={"held": {"inverter": "gauss-newton", "origin": "com-fixed"}})
     observation = ConcentrationObservation(AccurateSolver().solve(mixed, TRUTH).volume, mixed)
     inversion = fit(Problem.create(observation, held), "held", held)
     np.testing.assert_allclose(inversion.theta.origin_mm, observation.centre_mm)

@@ -16,7 +16,7 @@ __all__ = ["Direct", "DirectSettings"]
 
 
 class DirectSettings(DirectMethodSettings):
-    """Settings of ``direct``. With `origin: centre-of-mass` the network's origin is replaced afterwards."""
+    """Settings of ``direct``. Where nothing is searched, `com-fixed` and `com-swap` are the same."""
 
     inverter: Literal["direct"] = Field(description="`direct`.")
 

@@ -44,5 +44,6 @@ class GradientSurrogate(AbstractInverter[GradientSurrogateSettings]):
             start = objective.training_mean
         else:
             start = np.array([*centre, 0.0, 0.0]) + np.array(self.settings.start)
+        start = problem.starting_at(self.settings.origin, start)
         outcome = minimise(objective, self.settings, start, problem.held_origin_mm(self.settings.origin), centre)
         return trace.finish(outcome.theta, outcome.loss, outcome.converged, outcome.reason)

@@ -42,8 +42,9 @@ class Hybrid(AbstractInverter[HybridSettings]):
         objective = SurrogateObjective(problem, trace, self.settings.training_range)
         direct, clipped = direct_theta(problem, origin)
         loss_direct = float(objective.losses(direct)[0])
+        start = problem.starting_at(origin, direct)
         outcome = minimise(
-            objective, self.settings, direct, problem.held_origin_mm(origin), problem.observation.centre_mm
+            objective, self.settings, start, problem.held_origin_mm(origin), problem.observation.centre_mm
         )
         notes = [outcome.reason]
         if clipped:
