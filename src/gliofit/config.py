@@ -115,8 +115,9 @@ class Config(Settings):
         self._assessment_agrees()
         reference = self.evaluate.reference_method
         if "patients" in self.cohorts:
-            seeing = [m for m in self.invert.methods if self.invert.observation_of(m, "patients") == "reference"]
-            if seeing and reference not in self.invert.methods:
+            methods = self.invert.methods_of("patients")
+            seeing = [m for m in methods if self.invert.observation_of(m, "patients") == "reference"]
+            if seeing and reference not in methods:
                 raise ValueError(
                     f"{seeing[0]} observes the reference concentration, which '{reference}' makes "
                     "(evaluate.reference_method); add that to invert.methods, or set "

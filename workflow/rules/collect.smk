@@ -46,7 +46,7 @@ rule forward_all:
             rules.map_uncertainty.output,
             cohort=[cohort for cohort in COHORTS if cohort == "patients"],
             case=CASES["patients"],
-            method=[method for method in METHODS if CONFIG.invert.gives_uncertainty(method)],
+            method=[method for method in METHODS["patients"] if CONFIG.invert.gives_uncertainty(method)],
         ),
     localrule: True
 

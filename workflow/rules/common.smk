@@ -23,8 +23,9 @@ except InputError as error:
 config.update(CONFIG.model_dump(mode="json"))
 
 COHORTS = CONFIG.cohorts
-METHODS = list(CONFIG.invert.methods)
-FIELD_METHODS = [method for method in METHODS if CONFIG.invert.gives_concentration(method)]
+METHODS = {cohort: CONFIG.invert.methods_of(cohort) for cohort in ("synthetic", "patients")}
+METHODS_IN_USE = [method for method in CONFIG.invert.methods if any(method in METHODS[cohort] for cohort in COHORTS)]
+FIELD_METHODS = [method for method in METHODS_IN_USE if CONFIG.invert.gives_concentration(method)]
 ORACLE = "oracle"
 
 
@@ -124,7 +125,9 @@ def method_settings(wildcards):
     """Settings of the invert stage with one method only; on synthetic cases without what patients are seen through."""
     of_patients = {"patient_observation", "imaging"} if wildcards.cohort == "synthetic" else set()
     settings = CONFIG.invert.model_dump(mode="json", exclude=of_patients)
-    return settings | {"methods": {wildcards.method: settings["methods"][wildcards.method]}}
+    own = settings["methods"][wildcards.method]
+    # On which other cohorts it runs makes no difference.
+    return settings | {"methods": {wildcards.method: {key: own[key] for key in own if key != "cohorts"}}}
 
 
 def study_settings():
@@ -358,13 +361,13 @@ def refined_estimate(wildcards):
 
 def refinements():
     """Methods that refine another's estimate, with that other one."""
-    found = {method: CONFIG.invert.refines(method) for method in METHODS}
+    found = {method: CONFIG.invert.refines(method) for method in METHODS_IN_USE}
     return {method: start for method, start in found.items() if start is not None}
 
 
 def networks_in_use():
     """Networks that some method of the run needs, or that are assessed."""
-    found = {model for method in METHODS for model in CONFIG.networks_of(method).values()}
+    found = {model for method in METHODS_IN_USE for model in CONFIG.networks_of(method).values()}
     return sorted(found | {*CONFIG.assess.models, *CONFIG.assess.sensitivity.surrogates})
 
 
@@ -385,8 +388,9 @@ def field_of_estimate(wildcards):
 
 def estimates(cohort):
     """Everything that gets a final run, in the order of the tables."""
-    others = [f"{method}-other" for method in METHODS if CONFIG.invert.keeps_other(method)]
-    return [*METHODS, *others, *([ORACLE] if cohort == "synthetic" else [])]
+    methods = METHODS[cohort]
+    others = [f"{method}-other" for method in methods if CONFIG.invert.keeps_other(method)]
+    return [*methods, *others, *([ORACLE] if cohort == "synthetic" else [])]
 
 
 def of_estimates(name):
@@ -394,6 +398,14 @@ def of_estimates(name):
     return lambda wildcards: [
         f"<results>/forward/{wildcards.cohort}/{wildcards.case}/{estimate}/{name}"
         for estimate in estimates(wildcards.cohort)
+    ]
+
+
+def parameters_of_methods(wildcards):
+    """Estimates of every method on a case."""
+    return [
+        f"<results>/invert/{wildcards.cohort}/{wildcards.case}/{method}/parameters.parquet"
+        for method in METHODS[wildcards.cohort]
     ]
 
 
@@ -406,7 +418,7 @@ def truth_of_case(wildcards):
             "reference": f"{folder}/concentration.nii.gz",
         }
     files = {"segmentation": f"{folder}/segmentation.nii.gz"}
-    if CONFIG.evaluate.reference_method in METHODS:
+    if CONFIG.evaluate.reference_method in METHODS["patients"]:
         files["reference"] = reference_file(wildcards)
     if ARE_PHANTOMS:
         phantom = f"<results>/register/phantoms/{wildcards.case}"
@@ -430,7 +442,7 @@ def every(patterns, cohorts=("synthetic", "patients")):
         for cohort in COHORTS
         if cohort in cohorts
         for case in CASES[cohort]
-        for method in (METHODS if "{method}" in pattern else [None])
+        for method in (METHODS[cohort] if "{method}" in pattern else [None])
         for estimate in (estimates(cohort) if "{estimate}" in pattern else [None])
     ]
 

@@ -7,10 +7,7 @@ rule evaluate_case:
         labels=case_file("labels.nii.gz"),
         concentrations=of_estimates("concentration.nii.gz"),
         forwards=of_estimates("forward.parquet"),
-        parameters=collect(
-            "<results>/invert/{{cohort}}/{{case}}/{method}/parameters.parquet",
-            method=METHODS,
-        ),
+        parameters=parameters_of_methods,
     output:
         metrics="<results>/evaluate/{cohort}/{case}/metrics.parquet",
         dice_curve="<results>/evaluate/{cohort}/{case}/dice_curve.parquet",

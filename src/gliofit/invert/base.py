@@ -59,6 +59,13 @@ class MethodSettings(Settings):
         None, description="What the method sees of a patient, where it differs from `invert.patient_observation`."
     )
 
+    cohorts: tuple[Literal["synthetic", "patients"], ...] = Field(
+        ("synthetic", "patients"),
+        min_length=1,
+        description="Cohorts to run the method on. An entry that differs from another only in what it sees of patients "
+        "needs `[patients]` alone.",
+    )
+
     #: Whether the method searches from one start, which `origin: com-start` can choose.
     has_start: ClassVar[bool] = False
 

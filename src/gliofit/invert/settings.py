@@ -125,6 +125,10 @@ class InvertSettings(Settings):
             raise ValueError("'oracle' is the name of the run with the true parameters; choose another name")
         return value
 
+    def methods_of(self, cohort: str) -> list[str]:
+        """Methods that run on a cohort."""
+        return [name for name, own in self.methods.items() if cohort in own.cohorts]
+
     def chain(self, method: str) -> list[str]:
         """Methods to run for one, in order: those whose estimates are refined on the way, and the method itself.
 
@@ -138,6 +142,12 @@ class InvertSettings(Settings):
             if start not in self.methods:
                 raise ValueError(
                     f"methods.{passed[-1]} refines '{start}', which is no method ({', '.join(self.methods)})"
+                )
+            missing = [cohort for cohort in self.methods[method].cohorts if cohort not in self.methods[start].cohorts]
+            if missing:
+                raise ValueError(
+                    f"methods.{method} runs on {missing[0]} and refines '{start}', which does not; give them the same "
+                    "cohorts"
                 )
             if start in passed:
                 raise ValueError(f"methods.{method} refines itself ({' refines '.join([*passed, start])})")

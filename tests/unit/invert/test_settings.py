@@ -101,3 +101,25 @@ def test_configuration_loads_nothing_heavy():
     code = "import sys, gliofit.invert.settings; print({'torch', 'cma', 'numba', 'ants', 'pandas'} & set(sys.modules))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "set()"
+
+
+def test_methods_of_one_cohort():
+    settings = InvertSettings(
+        methods={
+            "direct": {"inverter": "direct"},
+            "direct-segmentation": {"inverter": "direct", "cohorts": ["patients"]},
+        }
+    )
+    assert settings.methods_of("synthetic") == ["direct"]
+    assert settings.methods_of("patients") == ["direct", "direct-segmentation"]
+
+
+def test_refining_needs_the_refined_method_on_the_same_cohorts():
+    settings = InvertSettings(
+        methods={
+            "direct": {"inverter": "direct", "cohorts": ["patients"]},
+            "refined": {"inverter": "gauss-newton", "refines": "direct"},
+        }
+    )
+    with pytest.raises(ValueError, match="runs on synthetic and refines 'direct', which does not"):
+        settings.chain("refined")
