@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from gliofit.grid import Grid, Volume
-from gliofit.labels import TissueLabel
 from gliofit.settings import Settings
 from gliofit.tissue import Tissue
 
@@ -99,7 +98,7 @@ class Crop:
         White matter, grey matter, and the part of each voxel that is labelled either of them: concentrations are zero
         in all others, so this is what tells a solver's field from a stored one.
         """
-        visible = Volume((tissue.labels >= TissueLabel.GREY_MATTER).astype(np.float32), tissue.grid)
+        visible = Volume(tissue.visible.astype(np.float32), tissue.grid)
         maps = (tissue.map("wm"), tissue.map("gm"), visible)
         return np.stack([self.volume(volume).data for volume in maps])
 

@@ -98,6 +98,13 @@ class Tissue:
         labels.setflags(write=False)
         return labels
 
+    @cached_property
+    def visible(self) -> NDArray[np.bool_]:
+        """Voxels labelled grey or white matter: the only ones in which stored concentrations are not zero."""
+        visible = self.labels >= TissueLabel.GREY_MATTER
+        visible.setflags(write=False)
+        return visible
+
     @property
     def mask(self) -> NDArray[np.bool_]:
         """Voxels in which cells live and move: white plus grey matter at least ``TISSUE_THRESHOLD``."""

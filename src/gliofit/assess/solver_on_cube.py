@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from gliofit.crop import Crop
 from gliofit.grid import Volume
-from gliofit.labels import TissueLabel
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.base import AbstractForwardSolver
 from gliofit.theta import Theta
@@ -61,5 +60,5 @@ class SolverOnCube:
 
     def _on_cube(self, data: NDArray[np.floating]) -> NDArray[np.float64]:
         # As in simulations: nothing outside the voxels labelled white or grey matter.
-        kept = np.where(self.tissue.labels >= TissueLabel.GREY_MATTER, data, 0)
+        kept = np.where(self.tissue.visible, data, 0)
         return self.crop.volume(Volume(kept, self.tissue.grid)).data.astype(np.float64)

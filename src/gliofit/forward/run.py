@@ -15,7 +15,6 @@ from gliofit.forward.settings import ForwardSettings
 from gliofit.grid import Volume
 from gliofit.invert.estimate import read_estimate
 from gliofit.io import read_volume, write_table, write_volume
-from gliofit.labels import TissueLabel
 from gliofit.solver.registry import make_solver
 from gliofit.theta import Theta
 from gliofit.tissue import Tissue, TissueKind
@@ -71,7 +70,7 @@ def final_field(tissue: Tissue, concentration: Volume) -> FinalRun:
 
 def _in_tissue(concentration: Volume, tissue: Tissue) -> Volume:
     """Values between 0 and 1, zero outside grey and white matter."""
-    field = np.where(tissue.labels >= TissueLabel.GREY_MATTER, np.clip(concentration.data, 0, 1), 0)
+    field = np.where(tissue.visible, np.clip(concentration.data, 0, 1), 0)
     return Volume(field.astype(np.float32), tissue.grid)
 
 

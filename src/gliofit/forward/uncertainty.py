@@ -12,7 +12,6 @@ from gliofit.forward.settings import ForwardSettings
 from gliofit.grid import Volume
 from gliofit.invert.estimate import read_estimate
 from gliofit.io import write_volume
-from gliofit.labels import TissueLabel
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.settings import AccurateSettings
 from gliofit.theta import Theta
@@ -57,7 +56,7 @@ def concentration_deviation(
             variance += np.square(np.tensordot(root, tangents, axes=1))
     c = np.clip(domain.from_grid(sensitivity.solution.concentration), 0, 1)
     deviation = domain.to_grid(np.sqrt(np.minimum(variance, c * (1 - c))))
-    deviation[tissue.labels < TissueLabel.GREY_MATTER] = 0
+    deviation[~tissue.visible] = 0
     return Volume(deviation, tissue.grid)
 
 

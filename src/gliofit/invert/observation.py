@@ -18,7 +18,7 @@ from gliofit.invert.imaging import ImagingSettings
 from gliofit.invert.masks import TumourMasks, tumour_masks
 from gliofit.invert.noise import tumour_in_noise
 from gliofit.invert.pseudo import pseudo_concentration
-from gliofit.labels import TissueLabel, TumourLabel
+from gliofit.labels import TumourLabel
 from gliofit.tissue import Tissue
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class AbstractObservation(ABC):
 
     def __init__(self, tissue: Tissue) -> None:
         self.tissue = tissue
-        self.visible: NDArray[np.bool_] = tissue.labels >= TissueLabel.GREY_MATTER
+        self.visible: NDArray[np.bool_] = tissue.visible
 
     @property
     @abstractmethod

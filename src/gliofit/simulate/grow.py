@@ -11,7 +11,6 @@ import pandas as pd
 from gliofit.crop import centre_of_mass_mm
 from gliofit.errors import SeedOutsideTissueError
 from gliofit.grid import Volume
-from gliofit.labels import TissueLabel
 from gliofit.solver.base import Solution
 from gliofit.solver.registry import make_solver
 from gliofit.solver.settings import AccurateSettings, ReferenceSettings
@@ -72,7 +71,7 @@ def describe_sample(tissue: Tissue, drawn: pd.Series, solution: Solution, integr
     there is nothing in grey and white matter (a seed in a sliver of tissue that the label map calls CSF), or the seed
     alone holds the stopping volume, so that it has not grown and theta would be zero.
     """
-    field = np.where(tissue.labels >= TissueLabel.GREY_MATTER, np.clip(solution.concentration, 0, 1), 0)
+    field = np.where(tissue.visible, np.clip(solution.concentration, 0, 1), 0)
     if solution.final_time_days <= 0 or not field.any():
         return None
     theta = planned_theta(drawn).at_fraction(solution.final_time_days / DURATION_DAYS)

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gliofit.labels import TissueLabel
 from gliofit.seeds import derive_seed
 from gliofit.simulate.settings import SamplerPreset
 from gliofit.tissue import Tissue
@@ -16,7 +15,7 @@ __all__ = ["draw_parameters", "seed_voxels"]
 
 def seed_voxels(tissue: Tissue) -> NDArray[np.int64]:
     """Voxels labelled grey or white matter, in which seeds lie, shape (n, 3)."""
-    return np.argwhere(tissue.labels >= TissueLabel.GREY_MATTER)
+    return np.argwhere(tissue.visible)
 
 
 def draw_parameters(

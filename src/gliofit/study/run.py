@@ -20,7 +20,6 @@ from gliofit.invert.problem import ConcentrationObservation, EmptyObservationErr
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.trace import Trace
-from gliofit.labels import TissueLabel
 from gliofit.seeds import derive_seed
 from gliofit.study.settings import StudySettings
 from gliofit.study.target import Target, make_targets
@@ -112,7 +111,7 @@ def run_cases(
     """
     tissue = StudyTissue(atlas_dir, settings)
     loaded = {method: _networks(method, invert_settings, networks or {}, device) for method in settings.methods_in_use}
-    inside = tissue.own.labels >= TissueLabel.GREY_MATTER
+    inside = tissue.own.visible
     total = sum(len(settings.runs_of(index)) for index in indices)
     rows, traces = [], []
     for index in indices:

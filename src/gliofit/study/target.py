@@ -11,7 +11,6 @@ import numpy as np
 
 from gliofit.errors import InputError
 from gliofit.grid import Volume
-from gliofit.labels import TissueLabel
 from gliofit.seeds import derive_seed
 from gliofit.simulate.grow import Sample, grow_sample, theta_of
 from gliofit.simulate.sampler import draw_parameters, seed_voxels
@@ -64,9 +63,9 @@ def average_over_tissue(fine: Volume, tissue: Tissue, coarse: Tissue) -> Volume:
     factor = tissue.grid.coarsening_to(coarse.grid.isotropic_spacing_mm)
     if factor == 1:
         return fine
-    inside = Volume((tissue.labels >= TissueLabel.GREY_MATTER).astype(np.float32), tissue.grid)
+    inside = Volume(tissue.visible.astype(np.float32), tissue.grid)
     mean, share = fine.coarsen(factor), inside.coarsen(factor).data
-    counts = (share > 0) & (coarse.labels >= TissueLabel.GREY_MATTER)
+    counts = (share > 0) & coarse.visible
     return Volume(np.divide(mean.data, share, out=np.zeros_like(mean.data), where=counts), mean.grid)
 
 
@@ -127,7 +126,7 @@ def _target(sample: Sample, scenario: ScenarioSettings, tissue: StudyTissue, pat
     clean = average_over_tissue(sample.concentration, tissue.of_target(scenario), tissue.own)
     observed = clean
     if scenario.noise > 0:
-        inside = tissue.own.labels >= TissueLabel.GREY_MATTER
+        inside = tissue.own.visible
         noise = np.random.default_rng(pattern).standard_normal(np.count_nonzero(inside), dtype=np.float32)
         data = clean.data.copy()
         data[inside] += np.float32(scenario.noise) * noise
