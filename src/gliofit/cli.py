@@ -248,6 +248,9 @@ def plan(
     keep_tumour: Annotated[
         bool, typer.Option(help="Whether the personalised target must contain what the margin is around.")
     ] = True,
+    bridge_mm: Annotated[
+        float, typer.Option("--bridge-mm", help="Half the width of gaps of CSF that the personalised target closes.")
+    ] = 3.0,
     brain_mask: Annotated[Path | None, typer.Option(help="Brain mask. [default: where there is tissue]")] = None,
     barriers: Annotated[Path | None, typer.Option(help="Mask of falx, tentorium and ventricles.")] = None,
     image: Annotated[Path | None, typer.Option(help="MRI behind the contours, e.g. T1c. [default: tissue]")] = None,
@@ -264,6 +267,8 @@ def plan(
 
     if not (math.isfinite(margin_mm) and 0 <= margin_mm <= 100):
         raise InputError("--margin-mm", f"is {margin_mm:g}", "give 0 to 100 mm")
+    if not (math.isfinite(bridge_mm) and bridge_mm >= 0):
+        raise InputError("--bridge-mm", f"is {bridge_mm:g}", "give zero or more")
     row = plan_files(
         _read_tissue(tissue, wm, gm),
         segmentation=seg,
@@ -273,6 +278,7 @@ def plan(
         margin_mm=margin_mm,
         region=region.value,
         keep_tumour=keep_tumour,
+        bridge_mm=bridge_mm,
         brain_mask=brain_mask,
         barriers=barriers,
         image=image,

@@ -35,7 +35,7 @@ STAGE_VERSIONS = {
     "invert": 4,
     "forward": 2,
     "evaluate": 2,
-    "plan": 1,
+    "plan": 2,
     "study": 1,
     "assess": 1,
     "publish": 2,

@@ -28,7 +28,15 @@ from gliofit.plan.dicom import dicom_problem, read_series, write_structure_set
 from gliofit.plan.picture import PlanView, draw_plans
 from gliofit.plan.settings import PlanSettings
 from gliofit.plan.tables import write_plan_tables
-from gliofit.plan.target import Region, Target, brain_of_tissue, clinical_target, gross_tumour, personalised_target
+from gliofit.plan.target import (
+    Region,
+    Target,
+    brain_of_tissue,
+    bridge_gaps,
+    clinical_target,
+    gross_tumour,
+    personalised_target,
+)
 from gliofit.tissue import Tissue
 
 __all__ = ["PLAN_COLUMNS", "PlanRequest", "draw_patient", "make_plan", "plan_files", "plan_patient", "read_plans"]
@@ -57,6 +65,8 @@ class PlanRequest:
         Where the tumour came back; None: no follow-up.
     region, keep_tumour
         What the margin is drawn around, and whether the personalised target must contain it.
+    bridge_mm
+        Reach of ``bridge_gaps``.
     """
 
     segmentation: Volume
@@ -66,6 +76,7 @@ class PlanRequest:
     recurrence: Recurrence | None = None
     region: Region = "core"
     keep_tumour: bool = True
+    bridge_mm: float = 3.0
 
 
 def make_plan(request: PlanRequest, margin_mm: float) -> tuple[Target, Target, dict[str, Any]]:
@@ -88,10 +99,11 @@ def make_plan(request: PlanRequest, margin_mm: float) -> tuple[Target, Target, d
     if request.barriers is not None:
         # The same voxels are open to both targets.
         allowed = allowed & (~request.barriers.data.astype(bool) | tumour)
+    allowed_volume = Volume(allowed, request.brain.grid)
     personalised = personalised_target(
-        request.concentration,
+        bridge_gaps(request.concentration, allowed_volume, request.bridge_mm),
         clinical.volume_mm3,
-        Volume(allowed, request.brain.grid),
+        allowed_volume,
         keep=tumour if request.keep_tumour else None,
     )
     row = {
@@ -142,6 +154,7 @@ def plan_files(
     margin_mm: float = 15.0,
     region: Region = "core",
     keep_tumour: bool = True,
+    bridge_mm: float = 3.0,
     brain_mask: Path | None = None,
     barriers: Path | None = None,
     image: Path | None = None,
@@ -165,7 +178,7 @@ def plan_files(
         Tumour-cell concentration.
     out_dir
         Folder to write into; its name is the case's.
-    margin_mm, region, keep_tumour
+    margin_mm, region, keep_tumour, bridge_mm
         As in ``PlanSettings``.
     brain_mask, barriers
         Masks; without the first, the brain is where there is tissue.
@@ -198,6 +211,7 @@ def plan_files(
         None if recurrence is None else _read_follow_up(recurrence, grid, recurrence_labels or label_scheme),
         region,
         keep_tumour,
+        bridge_mm,
     )
     background = Volume(tissue.labels, tissue.grid) if image is None else read_volume(image, np.float32)
     missing = dicom_problem() if dicom is not None else None
@@ -281,6 +295,7 @@ def plan_patient(
         None if recurrence is None else _read_follow_up(recurrence, grid, settings.recurrence_labels or label_scheme),
         settings.region,
         settings.keep_tumour,
+        settings.bridge_mm,
     )
     rows = []
     for margin, name in zip(settings.margins_mm, settings.margin_names, strict=True):

@@ -25,6 +25,12 @@ class PlanSettings(Settings):
         "core", description="What the margin is drawn around: the tumour core or the whole tumour."
     )
     keep_tumour: bool = Field(True, description="The personalised target always contains what the margin is around.")
+    bridge_mm: float = Field(
+        3.0,
+        ge=0,
+        description="Voxels without cells (CSF) take the concentration of the nearest one with cells up to this "
+        "distance, in mm, so that the personalised target has no holes along sulci; 0: none do.",
+    )
     barriers: str | None = Field(
         None,
         description="Path of a mask of falx, tentorium and ventricles on the patient's grid, with `{case}` in it; "

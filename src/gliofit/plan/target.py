@@ -9,12 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofit.errors import InputError
-from gliofit.grid import Volume, bounding_box
+from gliofit.grid import Grid, Volume, bounding_box
 from gliofit.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.plan.distance import TOLERANCE_MM, distance_mm, geodesic_distance_mm
 from gliofit.tissue import Tissue
 
-__all__ = ["Region", "Target", "brain_of_tissue", "clinical_target", "gross_tumour", "personalised_target"]
+__all__ = [
+    "Region",
+    "Target",
+    "brain_of_tissue",
+    "bridge_gaps",
+    "clinical_target",
+    "gross_tumour",
+    "personalised_target",
+]
 
 #: What the margin is drawn around.
 Region = Literal["core", "whole"]
@@ -119,11 +127,7 @@ def clinical_target(
     notes = (f"{lost} voxels of the {what} outside the brain left out",) if lost else ()
 
     # Nothing beyond this box can be within the margin, and distances in it are those of the whole image.
-    reach = [int(np.ceil(margin_mm / step)) + 3 for step in grid.spacing_mm]
-    box = tuple(
-        slice(max(0, part.start - more), min(size, part.stop + more))
-        for part, more, size in zip(bounding_box(inside), reach, grid.shape, strict=True)
-    )
+    box = _box(inside, grid, margin_mm)
     if barriers is None:
         near = distance_mm(inside[box], grid.spacing_mm)
     else:
@@ -134,10 +138,49 @@ def clinical_target(
     return Target(Volume(mask, grid), notes)
 
 
+def _box(mask: NDArray[np.bool_], grid: Grid, margin_mm: float) -> tuple[slice, ...]:
+    """Everything within a margin of a mask, and some voxels more, as far as the grid goes."""
+    reach = [int(np.ceil(margin_mm / step)) + 3 for step in grid.spacing_mm]
+    return tuple(
+        slice(max(0, part.start - more), min(size, part.stop + more))
+        for part, more, size in zip(bounding_box(mask), reach, grid.shape, strict=True)
+    )
+
+
 _OTHER_REGION = {
     "core": "draw the margin around the whole tumour, or segment again",
     "whole": "segment the tumour again",
 }
+
+
+def bridge_gaps(concentration: Volume, allowed: Volume, reach_mm: float) -> Volume:
+    """Give voxels without cells the concentration of the nearest voxel with cells.
+
+    A growth model has no cells in CSF, and where tissue is that of a warped atlas, CSF lies in the wrong place by some
+    mm: level sets have holes along sulci and within the tumour, which no treatment could follow.
+
+    Parameters
+    ----------
+    concentration
+        Tumour-cell concentration on the patient's grid.
+    allowed
+        Mask (bool) on the same grid of the voxels to fill: what may be in a target.
+    reach_mm
+        Distance between voxel centres up to which they are filled, so that gaps of twice this width close. What is
+        wider, ventricles for example, stays open in the middle.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    empty = concentration.data <= 0
+    if reach_mm <= 0 or empty.all():
+        return concentration
+    box = _box(~empty, concentration.grid, reach_mm)
+    part = concentration.data[box]
+    away, nearest = distance_transform_edt(part <= 0, sampling=concentration.grid.spacing_mm, return_indices=True)
+    fill = allowed.data[box].astype(bool) & (part <= 0) & (away <= reach_mm + TOLERANCE_MM)
+    data = concentration.data.copy()
+    data[box] = np.where(fill, part[tuple(nearest)], part)
+    return Volume(data, concentration.grid)
 
 
 def personalised_target(

@@ -10,7 +10,7 @@ import pytest
 from gliofit.errors import InputError
 from gliofit.grid import Grid, Volume
 from gliofit.labels import TumourLabel
-from gliofit.plan.target import brain_of_tissue, clinical_target, gross_tumour, personalised_target
+from gliofit.plan.target import brain_of_tissue, bridge_gaps, clinical_target, gross_tumour, personalised_target
 from gliofit.tissue import Tissue
 
 from .conftest import radius_mm
@@ -262,3 +262,35 @@ def test_the_brain_of_a_tissue_map_has_no_holes():
     nothing = np.zeros(grid.shape)
     brain = brain_of_tissue(Tissue(wm.astype(float), nothing, nothing, grid))
     np.testing.assert_array_equal(brain.data, ball(grid, 8))
+
+
+def test_narrow_gaps_close_and_wide_ones_stay_open():
+    grid = grid_of((41, 41, 41), (1.0, 1.0, 1.0))
+    radius = radius_mm(grid, (0, 0, 0))
+    concentration = np.exp(-radius / 5).astype(np.float32)
+    concentration[23:27] = 0  # a sulcus of four voxels
+    concentration[:10] = 0  # a ventricle
+    volume = Volume(concentration, grid)
+    filled = bridge_gaps(volume, everywhere(grid), 3.0).data
+    assert (filled[22:28, 20, 20] > 0).all()
+    assert filled[23, 20, 20] == concentration[22, 20, 20]
+    assert filled[26, 20, 20] == concentration[27, 20, 20]
+    assert filled[7, 20, 20] == concentration[10, 20, 20]
+    assert filled[6, 20, 20] == 0
+    known = concentration > 0
+    assert (filled[known] == concentration[known]).all()
+    target = personalised_target(bridge_gaps(volume, everywhere(grid), 3.0), 4000.0, everywhere(grid)).mask.data
+    assert target[23:27, 20, 20].all()
+    assert not personalised_target(volume, 4000.0, everywhere(grid)).mask.data[23:27, 20, 20].any()
+
+
+def test_gaps_are_filled_where_a_target_may_be_only():
+    grid = grid_of((21, 21, 21), (1.0, 1.0, 1.0))
+    concentration = np.ones(grid.shape, np.float32)
+    concentration[10] = 0
+    allowed = np.ones(grid.shape, bool)
+    allowed[10, :5] = False
+    filled = bridge_gaps(Volume(concentration, grid), Volume(allowed, grid), 3.0).data
+    assert (filled[10, :5] == 0).all()
+    assert (filled[10, 5:] == 1).all()
+    assert bridge_gaps(Volume(concentration, grid), Volume(allowed, grid), 0.0).data is concentration
