@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.evaluate.boundary import surface_distances_mm
 from gliofit.evaluate.metrics import dice
-from gliofit.grid import Volume, bounding_box
+from gliofit.grid import Volume
 from gliofit.labels import TumourLabel, translate_labels, whole_tumour_mask
-from gliofit.plan.distance import distance_mm
 
 __all__ = [
     "COVERAGE_COLUMNS",
@@ -21,7 +20,6 @@ __all__ = [
     "coverage_columns",
     "read_recurrence",
     "recurrence_coverage",
-    "surface_distances_mm",
 ]
 
 OVERLAP_COLUMNS = (
@@ -36,30 +34,6 @@ COVERAGE_COLUMNS = (
 
 #: Label of the resection cavity in post-operative BraTS segmentations (2023 and later).
 _CAVITY = 4
-
-
-def surface_distances_mm(
-    first: NDArray[np.bool_], second: NDArray[np.bool_], spacing_mm: Sequence[float]
-) -> tuple[float, float]:
-    """Mean and 95 % distance between the surfaces of two masks, in mm.
-
-    A surface is the voxels of a mask that have a neighbour through a face outside it; distances are between voxel
-    centres. The mean is over the surface voxels of both masks together, the other number the larger of the two
-    directions' 95th percentiles (Hausdorff distance without the worst 5 %). NaN if a mask is empty.
-    """
-    from scipy.ndimage import binary_erosion
-
-    if not first.any() or not second.any():
-        return float("nan"), float("nan")
-    box = bounding_box(first | second)
-    surfaces = []
-    for mask in (first[box], second[box]):
-        # Beyond the image there is no target: what touches its edge is surface.
-        surfaces.append(mask & ~binary_erosion(mask))
-    to_second = distance_mm(surfaces[1], spacing_mm)[surfaces[0]]
-    to_first = distance_mm(surfaces[0], spacing_mm)[surfaces[1]]
-    mean = float(np.concatenate([to_second, to_first]).mean())
-    return mean, float(max(np.percentile(to_second, 95), np.percentile(to_first, 95)))
 
 
 def compare_targets(clinical: Volume, personalised: Volume) -> dict[str, float]:

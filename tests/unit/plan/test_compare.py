@@ -14,7 +14,6 @@ from gliofit.plan.compare import (
     coverage_columns,
     read_recurrence,
     recurrence_coverage,
-    surface_distances_mm,
 )
 
 GRID = Grid((30, 20, 10), np.diag([1.0, 2.0, 5.0, 1.0]))
@@ -37,23 +36,6 @@ def test_two_shifted_boxes():
     # The furthest surface voxels, the end faces, are 4 mm from the other box; they are 10 % and more of all.
     assert row["surface_95_mm"] == pytest.approx(4)
     assert 0 < row["surface_mean_mm"] < 4
-
-
-def test_surface_distances_of_parallel_plates_are_their_distance():
-    first, second = box((5, 6), (0, 20), (0, 10)), box((12, 13), (0, 20), (0, 10))
-    assert surface_distances_mm(first, second, GRID.spacing_mm) == (7, 7)
-    assert surface_distances_mm(first.transpose(1, 0, 2), second.transpose(1, 0, 2), (2.0, 1.0, 5.0)) == (7, 7)
-
-
-def test_the_percentile_is_of_the_worse_direction():
-    """One stray voxel in 401 is beyond 5 %; a plate of 41 of its own is not."""
-    plate = box((5, 6), (0, 20), (0, 10))
-    stray = plate.copy()
-    stray[25, 10, 5] = True
-    assert surface_distances_mm(plate, stray, GRID.spacing_mm)[1] == 0
-    more = plate | box((25, 26), (0, 20), (4, 6))
-    assert surface_distances_mm(plate, more, GRID.spacing_mm)[1] == 20
-    assert surface_distances_mm(more, plate, GRID.spacing_mm)[1] == 20
 
 
 def test_empty_targets_have_no_distance():
