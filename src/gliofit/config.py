@@ -113,6 +113,12 @@ class Config(Settings):
             if self.invert.gives_concentration(method):
                 raise ValueError(f"study runs '{method}', which estimates no theta; choose methods that do")
         self._assessment_agrees()
+        for method in self.evaluate.other_references:
+            if method not in self.invert.methods:
+                raise ValueError(
+                    f"evaluate.other_references names '{method}', which invert.methods does not have "
+                    f"({', '.join(self.invert.methods)})"
+                )
         reference = self.evaluate.reference_method
         if "patients" in self.cohorts:
             methods = self.invert.methods_of("patients")

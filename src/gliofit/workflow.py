@@ -34,11 +34,11 @@ STAGE_VERSIONS = {
     "train": 2,
     "invert": 4,
     "forward": 2,
-    "evaluate": 2,
+    "evaluate": 3,
     "plan": 2,
     "study": 1,
     "assess": 1,
-    "publish": 2,
+    "publish": 3,
 }
 
 #: Libraries that choose their own thread count unless told.

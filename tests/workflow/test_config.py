@@ -105,6 +105,7 @@ def test_unknown_key_is_refused_with_the_nearest_one(raw: dict[str, Any], named:
         ({"invert": {"methods": {"a": {"inverter": "nothing"}}}}, ["nothing", "cmaes-solver"]),
         ({"invert": {"methods": {"direct": {"inverter": "direct", "direct": "mine"}}}}, ["mine", "train.models"]),
         ({"invert": {"methods": {"gradient": {"inverter": "gradient-surrogate"}}}}, ["evaluate.reference_method"]),
+        ({"evaluate": {"other_references": ["statik-field"]}}, ["evaluate.other_references", "statik-field", "hybrid"]),
     ],
 )
 def test_wrong_value_is_named(raw: dict[str, Any], parts: list[str]) -> None:

@@ -61,6 +61,7 @@ rule evaluate_all:
 rule tables:
     input:
         collect(rules.write_table.output, number=tables_in_use()),
+        rules.write_segmentation_table.output if "segmentation" in OBSERVED else [],
         rules.write_refinement.output if refinements() and COHORTS else [],
     localrule: True
 
@@ -68,8 +69,8 @@ rule tables:
 rule figures:
     input:
         rules.draw_figure3.output if COHORTS else [],
-        rules.draw_figure4.output if "patients" in COHORTS else [],
-        rules.draw_figure7.output if "patients" in COHORTS else [],
+        collect(rules.draw_figure4.output, suffix=figure_suffixes()),
+        collect(rules.draw_figure7.output, suffix=figure_suffixes()),
     localrule: True
 
 

@@ -27,6 +27,7 @@ METHODS = {cohort: CONFIG.invert.methods_of(cohort) for cohort in ("synthetic", 
 METHODS_IN_USE = [method for method in CONFIG.invert.methods if any(method in METHODS[cohort] for cohort in COHORTS)]
 FIELD_METHODS = [method for method in METHODS_IN_USE if CONFIG.invert.gives_concentration(method)]
 ORACLE = "oracle"
+TABLES_OF_COHORT = ("metrics", "tests", "summary", "dice_curve", "agreement", "cases")
 
 
 wildcard_constraints:
@@ -39,6 +40,7 @@ wildcard_constraints:
     estimate=r"[a-z0-9-]+",
     preset=r"paper|appendix-d",
     batch=r"\d{5}",
+    suffix=r"(-segmentation)?",
     anatomy=r"atlas|warped-\d{5}|patient-[A-Za-z0-9_-]+",
 
 
@@ -70,6 +72,8 @@ ARE_PHANTOMS = CONFIG.patients.source is None
 CASES = {"synthetic": CONFIG.simulate.case_names(), "patients": list(PATIENTS)}
 # A cohort without cases is left out, so that a configuration can ask for trained networks alone.
 COHORTS = [cohort for cohort in COHORTS if CASES[cohort]]
+# What methods see of patients: each has a table 3 and figures 4 and 7 of its own.
+OBSERVED = {CONFIG.invert.observation_of(method, "patients") for method in METHODS if "patients" in COHORTS}
 
 
 # ---------------------------------------------------------------------------------------------------- settings of jobs
@@ -429,6 +433,11 @@ def truth_of_case(wildcards):
     return files
 
 
+def cases_left_out(wildcards):
+    """Cases that a cohort would have but that cannot be used, with the reason."""
+    return LEFT_OUT if wildcards.cohort == "patients" else {}
+
+
 def of_cases(pattern):
     """Input function for a file of every case of a cohort."""
     return lambda wildcards: [pattern.format(cohort=wildcards.cohort, case=case) for case in CASES[wildcards.cohort]]
@@ -483,13 +492,18 @@ def tables_in_use():
     """Tables that the run has numbers for."""
     return [
         *((1, 2) if "synthetic" in COHORTS else ()),
-        *((3,) if "patients" in COHORTS else ()),
+        *((3,) if "reference" in OBSERVED else ()),
     ]
+
+
+def figure_suffixes():
+    """What the names of figures about patients end with: nothing for the paper's, which are about the reference."""
+    return ["" if observed == "reference" else f"-{observed}" for observed in sorted(OBSERVED)]
 
 
 def evaluated(cohort):
     """Tables of the evaluate stage on a cohort."""
-    return [f"<results>/evaluate/{cohort}/{name}.parquet" for name in ("metrics", "tests", "summary", "dice_curve")]
+    return [f"<results>/evaluate/{cohort}/{name}.parquet" for name in TABLES_OF_COHORT]
 
 
 def cohort_of_table(wildcards):

@@ -11,6 +11,7 @@ rule evaluate_case:
     output:
         metrics="<results>/evaluate/{cohort}/{case}/metrics.parquet",
         dice_curve="<results>/evaluate/{cohort}/{case}/dice_curve.parquet",
+        agreement="<results>/evaluate/{cohort}/{case}/agreement.parquet",
     log:
         "<logs>/evaluate/evaluate_case/{cohort}/{case}.log",
     benchmark:
@@ -34,9 +35,12 @@ rule evaluate_cohort:
     input:
         metrics=of_cases("<results>/evaluate/{cohort}/{case}/metrics.parquet"),
         dice_curves=of_cases("<results>/evaluate/{cohort}/{case}/dice_curve.parquet"),
+        agreements=of_cases("<results>/evaluate/{cohort}/{case}/agreement.parquet"),
     output:
         metrics="<results>/evaluate/{cohort}/metrics.parquet",
         dice_curve="<results>/evaluate/{cohort}/dice_curve.parquet",
+        agreement="<results>/evaluate/{cohort}/agreement.parquet",
+        cases="<results>/evaluate/{cohort}/cases.parquet",
         tests="<results>/evaluate/{cohort}/tests.parquet",
         summary="<results>/evaluate/{cohort}/summary.parquet",
     log:
@@ -51,6 +55,7 @@ rule evaluate_cohort:
         runtime=30,
     params:
         settings=lookup("evaluate", within=config),
+        left_out=cases_left_out,
         seed=lookup("seed", within=config),
         stage_version=STAGE_VERSIONS["evaluate"],
     script:

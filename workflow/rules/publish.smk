@@ -32,10 +32,41 @@ rule write_table:
         "../scripts/write_table.py"
 
 
+rule write_segmentation_table:
+    """Table 3 of the methods that observe the segmentation."""
+    input:
+        evaluated("patients"),
+    output:
+        csv="<results>/publish/tables/table3-segmentation.csv",
+        html=report(
+            "<results>/publish/tables/table3-segmentation.html",
+            caption="../report/segmentation_table.rst",
+            category="Tables",
+            labels={"table": "3, segmentation-driven"},
+        ),
+        markdown="<results>/publish/tables/table3-segmentation.md",
+        latex="<results>/publish/tables/table3-segmentation.tex",
+    log:
+        "<logs>/publish/write_segmentation_table.log",
+    benchmark:
+        "<benchmarks>/publish/write_segmentation_table.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        settings=lookup("publish", within=config),
+        stage_version=STAGE_VERSIONS["publish"],
+    script:
+        "../scripts/write_segmentation_table.py"
+
+
 rule write_refinement:
     """What Gauss-Newton adds to the estimates it refines."""
     input:
-        **{cohort: f"<results>/evaluate/{cohort}/metrics.parquet" for cohort in COHORTS},
+        **{cohort: evaluated(cohort) for cohort in COHORTS},
     output:
         csv="<results>/publish/tables/refinement.csv",
         html=report(
@@ -95,7 +126,7 @@ rule draw_figure3:
 
 
 rule draw_figure4:
-    """Patients by methods: axial slices with contours."""
+    """Patients by methods of one observation: axial slices with contours."""
     input:
         evaluated("patients"),
         images=every(["<results>/register/patients/{case}/t1.nii.gz"], ["patients"]),
@@ -104,16 +135,16 @@ rule draw_figure4:
         concentrations=every(["<results>/forward/{cohort}/{case}/{method}/concentration.nii.gz"], ["patients"]),
     output:
         png=report(
-            "<results>/publish/figures/figure4.png",
+            "<results>/publish/figures/figure4{suffix}.png",
             caption="../report/figure4.rst",
             category="Figures",
-            labels={"figure": "4", "what": "patients by methods"},
+            labels={"figure": "4{suffix}", "what": "patients by methods"},
         ),
-        svg="<results>/publish/figures/figure4.svg",
+        svg="<results>/publish/figures/figure4{suffix}.svg",
     log:
-        "<logs>/publish/draw_figure4.log",
+        "<logs>/publish/draw_figure4{suffix}.log",
     benchmark:
-        "<benchmarks>/publish/draw_figure4.tsv"
+        "<benchmarks>/publish/draw_figure4{suffix}.tsv"
     conda:
         "../../envs/core.yaml"
     threads: 1
@@ -128,21 +159,21 @@ rule draw_figure4:
 
 
 rule draw_figure7:
-    """Dice over thresholds, patients."""
+    """Dice over thresholds, patients, methods of one observation."""
     input:
         evaluated("patients"),
     output:
         png=report(
-            "<results>/publish/figures/figure7.png",
+            "<results>/publish/figures/figure7{suffix}.png",
             caption="../report/figure7.rst",
             category="Figures",
-            labels={"figure": "7", "what": "Dice over thresholds"},
+            labels={"figure": "7{suffix}", "what": "Dice over thresholds"},
         ),
-        svg="<results>/publish/figures/figure7.svg",
+        svg="<results>/publish/figures/figure7{suffix}.svg",
     log:
-        "<logs>/publish/draw_figure7.log",
+        "<logs>/publish/draw_figure7{suffix}.log",
     benchmark:
-        "<benchmarks>/publish/draw_figure7.tsv"
+        "<benchmarks>/publish/draw_figure7{suffix}.tsv"
     conda:
         "../../envs/core.yaml"
     threads: 1

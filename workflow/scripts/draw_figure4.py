@@ -1,7 +1,7 @@
 """Rule draw_figure4.
 
 Input: the evaluation of the patients, their images and all final runs on them. Output: figure 4, patients by methods
-(PNG and SVG).
+of one observation (PNG and SVG).
 """
 
 from pathlib import Path
@@ -15,4 +15,5 @@ with job(snakemake) as run:
     evaluation = Path(run.input[0]).parent
     case_root = Path(run.input.images[0]).parents[1]
     forward_root = Path(run.input.concentrations[0]).parents[2]
-    draw_figure4(evaluation, case_root, forward_root, run.folder, PublishSettings(**run.params.settings))
+    observed = run.wildcards.suffix.removeprefix("-") or "reference"
+    draw_figure4(evaluation, case_root, forward_root, run.folder, PublishSettings(**run.params.settings), observed)

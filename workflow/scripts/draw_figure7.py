@@ -1,6 +1,7 @@
 """Rule draw_figure7.
 
-Input: the evaluation of the patients. Output: figure 7, Dice over thresholds (PNG and SVG).
+Input: the evaluation of the patients. Output: figure 7, Dice over thresholds of methods of one observation (PNG
+and SVG).
 """
 
 from pathlib import Path
@@ -11,4 +12,5 @@ with job(snakemake) as run:
     from gliofit.publish.figure7 import draw_figure7
     from gliofit.publish.settings import PublishSettings
 
-    draw_figure7(Path(run.input[0]).parent, run.folder, PublishSettings(**run.params.settings))
+    observed = run.wildcards.suffix.removeprefix("-") or "reference"
+    draw_figure7(Path(run.input[0]).parent, run.folder, PublishSettings(**run.params.settings), observed)

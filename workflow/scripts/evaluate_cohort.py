@@ -1,6 +1,7 @@
 """Rule evaluate_cohort.
 
-Input: the tables of all cases of a cohort. Output: all rows, Dice over thresholds, paired tests and a summary.
+Input: the tables of all cases of a cohort. Output: all rows, Dice over thresholds, agreement between methods, which
+cases there are, paired tests and a summary.
 """
 
 from gliofit.workflow import job
@@ -9,5 +10,12 @@ with job(snakemake) as run:
     from gliofit.evaluate.cohort import evaluate_cohort
     from gliofit.evaluate.settings import EvaluateSettings
 
-    settings = EvaluateSettings(**run.params.settings)
-    evaluate_cohort(run.input.metrics, run.input.dice_curves, run.folder, settings, run.seed)
+    evaluate_cohort(
+        run.input.metrics,
+        run.input.dice_curves,
+        run.input.agreements,
+        run.params.left_out,
+        run.folder,
+        EvaluateSettings(**run.params.settings),
+        run.seed,
+    )

@@ -12,7 +12,7 @@ with job(snakemake) as run:
     from gliofit.publish.settings import PublishSettings
 
     write_refinement(
-        {cohort: Path(run.input[cohort]).parent for cohort in run.params.cohorts},
+        {cohort: Path(run.input[cohort][0]).parent for cohort in run.params.cohorts},
         run.params.pairs,
         run.folder,
         PublishSettings(**run.params.settings),

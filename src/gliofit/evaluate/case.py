@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gliofit.errors import InputError
+from gliofit.evaluate.boundary import surface_distances_mm
 from gliofit.evaluate.metrics import (
     CORE_THRESHOLD,
     FIELD_METRICS,
@@ -27,7 +28,17 @@ from gliofit.io import read_table, read_volume, write_table
 from gliofit.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.theta import THETA_COLUMNS, Theta
 
-__all__ = ["CURVE_COLUMNS", "IDENTITY", "METRICS", "METRICS_COLUMNS", "ORACLE", "OTHER_SUFFIX", "evaluate_case"]
+__all__ = [
+    "AGREEMENT_COLUMNS",
+    "AGREEMENT_METRICS",
+    "CURVE_COLUMNS",
+    "IDENTITY",
+    "METRICS",
+    "METRICS_COLUMNS",
+    "ORACLE",
+    "OTHER_SUFFIX",
+    "evaluate_case",
+]
 
 #: Estimate that is the solver's run with the true parameters: the error that no method can get below.
 ORACLE = "oracle"
@@ -42,6 +53,9 @@ METRICS = (
     "dice_whole_033",
     "dice_core_060",
     "dice_whole_best",
+    "threshold_best",
+    "hd95_whole_033_mm",
+    "hd95_core_060_mm",
     "mu_d_relative_error",
     "mu_rho_relative_error",
     "origin_error_mm",
@@ -71,6 +85,10 @@ _EXTRAS = (
 )
 
 METRICS_COLUMNS = (*IDENTITY, *METRICS, *_EXTRAS)
+#: How close a method's final run comes to that of another, which is taken for a reference.
+AGREEMENT_METRICS = ("mse_volume", "mae_volume", "ncc_volume")
+AGREEMENT_COLUMNS = ("run", "cohort", "case", "method", "reference", *AGREEMENT_METRICS)
+
 CURVE_COLUMNS = ("run", "cohort", "case", "method", "threshold", "dice_whole", "dice_core")
 
 _TEXT = ("role", "observation", "data_integrator", "final_integrator", "chosen")
@@ -106,7 +124,7 @@ def evaluate_case(
     truth_table: str | Path | None = None,
     truth_concentration: str | Path | None = None,
 ) -> None:
-    """Score every method's final forward run on one case: ``metrics.parquet`` and ``dice_curve.parquet``.
+    """Score every method's final forward run on one case: ``metrics``, ``dice_curve`` and ``agreement.parquet``.
 
     Parameters
     ----------
@@ -125,11 +143,12 @@ def evaluate_case(
     invert_dirs
         Method to the folder with its ``parameters.parquet``.
     reference
-        Concentration the patients' fields are compared with; without one they get Dice scores only.
+        Concentration the patients' fields are compared with; without one they get scores against the segmentation only.
     out_dir
-        Folder for the two tables.
+        Folder for the three tables.
     settings
-        Names the reference method, whose own row is marked and gets Dice scores only.
+        Names the reference method, whose own row is marked and gets scores against the segmentation only, and the
+        other methods that the patients' fields are compared with in ``agreement.parquet``.
     run, seed
         Identity of the run, for the rows.
     truth_table, truth_concentration
@@ -148,8 +167,9 @@ def evaluate_case(
         reference = reference or case_dir / "concentration.nii.gz"
     target = _load_target(cohort, case_dir, reference, truth_table, truth_concentration)
     thresholds = np.linspace(0.05, 0.95, settings.curve_thresholds)
+    references = _references(cohort, forward_dirs, target, settings)
 
-    rows, curves = [], []
+    rows, curves, agreement = [], [], []
     for method in (name for name in forward_dirs if not name.endswith(OTHER_SUFFIX)):
         folder = Path(forward_dirs[method])
         row: dict[str, Any] = {"run": run, "cohort": cohort, "case": case, "method": method, "seed": seed}
@@ -170,8 +190,10 @@ def evaluate_case(
                 row |= _parameter_errors(row, target.theta)
             row["volume_mm3"] = float(estimate.data.sum(dtype=np.float64)) * target.grid.voxel_volume_mm3
             curve = _dice_scores(estimate.data, target, thresholds)
-            row |= curve.pop("scores")
-            curves.append(pd.DataFrame({"run": run, "cohort": cohort, "case": case, "method": method} | curve))
+            row |= curve.pop("scores") | _boundary_scores(estimate, target)
+            identity = {"run": run, "cohort": cohort, "case": case, "method": method}
+            curves.append(pd.DataFrame(identity | curve))
+            agreement += [identity | scores for scores in _agreement(method, estimate, references, target.mask)]
         other = forward_dirs.get(method + OTHER_SUFFIX)
         if other is not None:
             row |= _judge_choice(row, Path(other), target)
@@ -179,7 +201,8 @@ def evaluate_case(
 
     write_table(out_dir / "metrics.parquet", _metrics_table(rows))
     curve_table = pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=CURVE_COLUMNS)
-    write_table(out_dir / "dice_curve.parquet", _typed_curve(curve_table))
+    write_table(out_dir / "dice_curve.parquet", _typed_scores(curve_table, CURVE_COLUMNS))
+    write_table(out_dir / "agreement.parquet", _typed_scores(pd.DataFrame(agreement), AGREEMENT_COLUMNS))
 
 
 def _load_target(
@@ -220,6 +243,31 @@ def _read_field(path: Path, target: _Target) -> Volume:
     if not volume.grid.matches(target.grid):
         raise InputError(path, "lies on another grid than the case", "run the final forward solution on the case again")
     return Volume(np.where(target.mask, volume.data, np.float32(0)), target.grid)
+
+
+def _references(
+    cohort: str, forward_dirs: Mapping[str, str | Path], target: _Target, settings: EvaluateSettings
+) -> dict[str, Volume]:
+    """Final runs that a patient's others are compared with, by method; those that failed are none."""
+    names = [] if cohort == "synthetic" else [settings.reference_method, *settings.other_references]
+    fields = {
+        name: _read_field(Path(forward_dirs[name]) / "concentration.nii.gz", target)
+        for name in names
+        if name in forward_dirs
+    }
+    return {name: field for name, field in fields.items() if field.data.any()}
+
+
+def _agreement(
+    method: str, estimate: Volume, references: Mapping[str, Volume], mask: NDArray[np.bool_]
+) -> list[dict[str, Any]]:
+    """Rows of a method's final run, one per reference that is not the method itself."""
+    rows = []
+    for reference, field in references.items():
+        if reference != method:
+            scores = compare_fields(estimate, field, mask)
+            rows.append({"reference": reference} | {name: scores[name] for name in AGREEMENT_METRICS})
+    return rows
 
 
 def _read_truth(path: Path) -> tuple[Theta, str | None]:
@@ -295,9 +343,24 @@ def _dice_scores(estimate: NDArray[np.float32], target: _Target, thresholds: NDA
         whole_033 = core_060 = float("nan")
     # The named threshold lies between those of the curve; the best is not to be worse than it.
     tried = np.append(whole, whole_033)
-    best = float(np.nanmax(tried)) if np.isfinite(tried).any() else float("nan")
-    scores = {"dice_whole_033": float(whole_033), "dice_core_060": float(core_060), "dice_whole_best": best}
+    scores = {"dice_whole_033": float(whole_033), "dice_core_060": float(core_060)}
+    if np.isfinite(tried).any():
+        best = int(np.nanargmax(tried))
+        scores |= {"dice_whole_best": tried[best], "threshold_best": np.append(thresholds, WHOLE_THRESHOLD)[best]}
     return {"scores": scores, "threshold": thresholds, "dice_whole": whole, "dice_core": core}
+
+
+def _boundary_scores(estimate: Volume, target: _Target) -> dict[str, float]:
+    """HD95 at the named thresholds, against the same masks as Dice."""
+    scores = {}
+    regions = (("whole_033", WHOLE_THRESHOLD, target.whole), ("core_060", CORE_THRESHOLD, target.core))
+    for region, threshold, mask in regions:
+        if mask is None and target.field is not None:
+            mask = target.field.data >= threshold
+        if mask is not None:
+            spacing = target.grid.spacing_mm
+            scores[f"hd95_{region}_mm"] = surface_distances_mm(estimate.data >= threshold, mask, spacing)[1]
+    return scores
 
 
 def _judge_choice(row: Mapping[str, Any], other_dir: Path, target: _Target) -> dict[str, Any]:
@@ -330,7 +393,7 @@ def _metrics_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return table
 
 
-def _typed_curve(table: pd.DataFrame) -> pd.DataFrame:
-    table = table.reindex(columns=list(CURVE_COLUMNS))
-    types = {name: "float64" if name.startswith(("dice", "threshold")) else "string" for name in CURVE_COLUMNS}
-    return table.astype(types)
+def _typed_scores(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """A long table with its columns in order: names as text, everything else as numbers."""
+    text = ("run", "cohort", "case", "method", "reference")
+    return table.reindex(columns=list(columns)).astype({c: "string" if c in text else "float64" for c in columns})

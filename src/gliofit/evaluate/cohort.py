@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from gliofit.errors import InputError
-from gliofit.evaluate.case import CURVE_COLUMNS, METRICS, METRICS_COLUMNS
+from gliofit.evaluate.case import AGREEMENT_COLUMNS, AGREEMENT_METRICS, CURVE_COLUMNS, METRICS, METRICS_COLUMNS
 from gliofit.evaluate.metrics import FIELD_METRICS
 from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.evaluate.statistics import bootstrap_interval, compare_pairs, describe, holm
 from gliofit.io import read_table, write_table
 from gliofit.seeds import derive_seed
 
-__all__ = ["SUMMARY_COLUMNS", "TESTED_METRICS", "TESTS_COLUMNS", "compare_methods", "evaluate_cohort", "summarise"]
+__all__ = [
+    "CASES_COLUMNS",
+    "SUMMARY_COLUMNS",
+    "TESTED_METRICS",
+    "TESTS_COLUMNS",
+    "agreement_metric",
+    "compare_methods",
+    "evaluate_cohort",
+    "summarise",
+]
 
 #: Squares of parameter errors, which the paper's table 1 averages; derived here so that they get errors and medians.
 SQUARES = ("mu_d_relative_error", "mu_rho_relative_error", "origin_error_mm", "origin_error_fraction")
@@ -35,6 +44,8 @@ TESTED_METRICS = (
     "dice_whole_033",
     "dice_core_060",
     "dice_whole_best",
+    "hd95_whole_033_mm",
+    "hd95_core_060_mm",
     "mu_d_relative_error",
     "mu_rho_relative_error",
     "origin_error_mm",
@@ -60,6 +71,7 @@ SUMMARY_COLUMNS = (
 TESTS_COLUMNS = (
     "run",
     "cohort",
+    "observation",
     "metric",
     "method",
     "against",
@@ -74,24 +86,30 @@ TESTS_COLUMNS = (
     "note",
 )
 
+CASES_COLUMNS = ("case", "status", "message")
+
 
 def evaluate_cohort(
     case_tables: Sequence[str | Path],
     curves: Sequence[str | Path],
+    agreements: Sequence[str | Path],
+    left_out: Mapping[str, str],
     out_dir: str | Path,
     settings: EvaluateSettings,
     seed: int = 0,
 ) -> None:
-    """Gather a cohort's cases: ``metrics``, ``dice_curve``, ``summary`` and ``tests.parquet`` in ``out_dir``.
+    """Gather a cohort's cases: ``metrics dice_curve agreement cases summary tests``, each a ``.parquet``.
 
     Parameters
     ----------
-    case_tables, curves
-        ``metrics.parquet`` and ``dice_curve.parquet`` of every case.
+    case_tables, curves, agreements
+        ``metrics.parquet``, ``dice_curve.parquet`` and ``agreement.parquet`` of every case.
+    left_out
+        Cases that the cohort would have but that cannot be used, with the reason.
     out_dir
-        Folder for the four tables.
+        Folder for the six tables.
     settings
-        Which method the others are tested against, and how intervals are made.
+        Which methods the others are tested against, and how intervals are made.
     seed
         Seed of the bootstrap.
 
@@ -111,24 +129,49 @@ def evaluate_cohort(
         twice = metrics.loc[metrics.duplicated(["case", "method"]), "case"].iloc[0]
         raise InputError(out_dir, f"case {twice} comes twice", "name every case once")
     curve = pd.concat([read_table(path) for path in curves], ignore_index=True).reindex(columns=list(CURVE_COLUMNS))
+    agreement = pd.concat([read_table(path) for path in agreements], ignore_index=True)
+    agreement = agreement.reindex(columns=list(AGREEMENT_COLUMNS))
 
     write_table(out_dir / "metrics.parquet", metrics)
     write_table(out_dir / "dice_curve.parquet", curve)
-    write_table(out_dir / "summary.parquet", summarise(metrics, settings, seed))
+    write_table(out_dir / "agreement.parquet", agreement)
+    write_table(out_dir / "cases.parquet", _cases(metrics, left_out))
+    write_table(out_dir / "summary.parquet", summarise(metrics, agreement, settings, seed))
     write_table(out_dir / "tests.parquet", compare_methods(metrics, settings))
 
 
-def summarise(metrics: pd.DataFrame, settings: EvaluateSettings, seed: int = 0) -> pd.DataFrame:
+def _cases(metrics: pd.DataFrame, left_out: Mapping[str, str]) -> pd.DataFrame:
+    """Every case of the cohort: ``used``, or ``left out`` with the reason."""
+    used = [{"case": case, "status": "used", "message": ""} for case in metrics["case"].drop_duplicates()]
+    others = [{"case": case, "status": "left out", "message": reason} for case, reason in left_out.items()]
+    return pd.DataFrame([*used, *others], columns=list(CASES_COLUMNS)).astype("string")
+
+
+def agreement_metric(metric: str, reference: str) -> str:
+    """Name that a column of the agreement table has in the summary, where there is one row per method."""
+    return f"{metric}_vs_{reference}"
+
+
+def summarise(
+    metrics: pd.DataFrame, agreement: pd.DataFrame, settings: EvaluateSettings, seed: int = 0
+) -> pd.DataFrame:
     """One row per method and metric: mean, standard error, median, bootstrap interval, and how many cases they rest on.
 
     Failed cases have no scores and take part in no mean; ``n`` counts the cases that do, ``n_failed`` those that
-    failed, and ``n_not_converged`` those that are scored although the method did not converge.
+    failed, and ``n_not_converged`` those that are scored although the method did not converge. The agreement with each
+    reference follows as metrics of its own, named by ``agreement_metric``.
     """
     table = metrics.copy()
     for name in SQUARES:
         table[f"{name}_squared"] = table[name] ** 2
     table["choice_was_better"] = table["choice_was_better"].astype("Float64")
-    names = (*_SUMMARISED, *(f"{name}_squared" for name in SQUARES))
+    names = [*_SUMMARISED, *(f"{name}_squared" for name in SQUARES)]
+    rows_of_table = pd.MultiIndex.from_frame(table[["case", "method"]])
+    for reference, part in agreement.groupby("reference", sort=False):
+        scores = part.set_index(["case", "method"]).reindex(rows_of_table)
+        for name in AGREEMENT_METRICS:
+            names.append(agreement_metric(name, str(reference)))
+            table[names[-1]] = scores[name].to_numpy()
 
     rows = []
     for method, group in table.groupby("method", sort=False):
@@ -153,33 +196,39 @@ def summarise(metrics: pd.DataFrame, settings: EvaluateSettings, seed: int = 0) 
 
 
 def compare_methods(metrics: pd.DataFrame, settings: EvaluateSettings) -> pd.DataFrame:
-    """Test every method against the cohort's chosen one, metric by metric, paired by case.
+    """Test every method against the chosen one that observed the same, metric by metric, paired by case.
 
-    Holm's correction covers, for each metric and each kind of test, all methods that were tested. The reference and
-    the oracle are no methods and are not tested. The table is empty if the chosen method is not part of the run.
+    Methods that saw a patient's reference concentration and those that saw the segmentation are two comparisons, told
+    apart by the column ``observation``; the reference method, which saw the segmentation, takes part in the second.
+    Holm's correction covers, for each comparison, metric and kind of test, all methods that were tested. The oracle is
+    no method and is not tested. A comparison has no rows if its chosen method is not part of it.
     """
     cohort = str(metrics["cohort"].iloc[0])
-    against = settings.test_against.get(cohort)
-    own = metrics[metrics["role"] == "method"]
-    methods = list(own["method"].drop_duplicates())
-    if against not in methods:
-        return _typed_tests(pd.DataFrame(columns=list(TESTS_COLUMNS)))
+    chosen = {"concentration" if cohort == "synthetic" else "reference": settings.test_against.get(cohort)}
+    if cohort != "synthetic":
+        chosen["segmentation"] = settings.test_against_segmentation
     rows = []
-    for name in TESTED_METRICS:
-        wide = own.pivot(index="case", columns="method", values=name)
-        for method in (m for m in methods if m != against):
-            result = compare_pairs(wide[method], wide[against])
-            rows.append(
-                {"run": metrics["run"].iloc[0], "cohort": cohort, "metric": name, "method": method, "against": against}
-                | result.__dict__
-            )
+    for observation, against in chosen.items():
+        own = metrics[(metrics["role"] != "oracle") & (metrics["observation"] == observation)]
+        methods = list(own["method"].drop_duplicates())
+        if against not in methods:
+            continue
+        for name in TESTED_METRICS:
+            wide = own.pivot(index="case", columns="method", values=name)
+            for method in (m for m in methods if m != against):
+                result = compare_pairs(wide[method], wide[against])
+                rows.append(
+                    {"run": metrics["run"].iloc[0], "cohort": cohort, "observation": observation, "metric": name}
+                    | {"method": method, "against": against}
+                    | result.__dict__
+                )
     table = pd.DataFrame(rows, columns=list(TESTS_COLUMNS))
     for kind in ("t", "wilcoxon"):
-        table[f"{kind}_p_holm"] = table.groupby("metric")[f"{kind}_p"].transform(holm)
+        table[f"{kind}_p_holm"] = table.groupby(["observation", "metric"])[f"{kind}_p"].transform(holm)
     return _typed_tests(table)
 
 
 def _typed_tests(table: pd.DataFrame) -> pd.DataFrame:
-    text = ("run", "cohort", "metric", "method", "against", "note")
+    text = ("run", "cohort", "observation", "metric", "method", "against", "note")
     types = {name: "string" if name in text else "int64" if name == "n" else "float64" for name in TESTS_COLUMNS}
     return table.astype(types)

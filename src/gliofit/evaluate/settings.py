@@ -18,11 +18,21 @@ class EvaluateSettings(Settings):
 
     reference_method: str = Field(
         "cmaes-solver",
-        description="Method whose final run is the patients' reference; its own row holds Dice scores only.",
+        description="Method whose final run is the patients' reference; its own row holds scores against the "
+        "segmentation only.",
+    )
+    other_references: list[str] = Field(
+        default=[],
+        description="Further methods whose final runs every method's is compared with on patients (agreement.parquet).",
     )
     test_against: dict[str, str] = Field(
         default={"synthetic": "hybrid", "patients": "hybrid-com"},
-        description="Per cohort, the method that every other one is tested against.",
+        description="Per cohort, the method that every other one is tested against; of patients those that observe the "
+        "reference.",
+    )
+    test_against_segmentation: str = Field(
+        "gauss-newton-segmentation",
+        description="Method that the others which observe the patients' segmentation are tested against.",
     )
     curve_thresholds: int = Field(
         19, ge=2, le=99, description="Evenly spaced thresholds between 0.05 and 0.95 of the Dice curve."

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Description", "PairedTest", "bootstrap_interval", "compare_pairs", "describe", "holm"]
+__all__ = ["MIN_PAIRS", "Description", "PairedTest", "bootstrap_interval", "compare_pairs", "describe", "holm"]
 
 NAN = float("nan")
+
+#: Below six pairs no two-sided Wilcoxon signed-rank test can reach p < 0.05 (its smallest p is 2^(1-n)).
+MIN_PAIRS = 6
 
 
 @dataclass(frozen=True)
@@ -70,15 +73,15 @@ class PairedTest:
 
 
 def compare_pairs(first: ArrayLike, second: ArrayLike) -> PairedTest:
-    """Compare paired values; pairs with a missing value are left out."""
+    """Compare paired values; pairs with a missing value are left out, and fewer than ``MIN_PAIRS`` are not tested."""
     from scipy import stats
 
     a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
     difference = (a - b)[np.isfinite(a) & np.isfinite(b)]
     n = int(difference.size)
     mean = float(difference.mean()) if n else NAN
-    if n < 2:
-        return PairedTest(n, mean, NAN, NAN, NAN, NAN, f"too few pairs to test ({n})")
+    if n < MIN_PAIRS:
+        return PairedTest(n, mean, NAN, NAN, NAN, NAN, f"{n} {'pair' if n == 1 else 'pairs'}; a test needs six")
     if not difference.any():
         return PairedTest(n, mean, NAN, NAN, NAN, NAN, "no pair differs")
 

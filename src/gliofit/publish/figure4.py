@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from gliofit.errors import InputError
 from gliofit.grid import Volume
 from gliofit.io import read_table, read_volume
 from gliofit.labels import TissueLabel, core_mask, whole_tumour_mask
+from gliofit.publish.cohort import Observed, figure_name, methods_shown
 from gliofit.publish.drawing import figure_style, save_figure
 from gliofit.publish.names import method_name
 from gliofit.publish.numbers import format_quantity
@@ -28,7 +30,12 @@ if TYPE_CHECKING:
 __all__ = ["choose_cases", "draw_figure4"]
 
 #: Methods whose errors order the patients, best known first.
-_ORDERED_BY = ("hybrid-com", "hybrid", "gauss-newton", "direct")
+_ORDERED_BY = (
+    "hybrid-com", "hybrid", "gauss-newton", "direct", "gauss-newton-segmentation", "hybrid-segmentation",
+)  # fmt: skip
+
+#: Pictures beside each other; more go on in a second row of the same patient.
+_MOST_COLUMNS = 8
 
 _WHOLE_COLOUR, _CORE_COLOUR = "#56B4E9", "#FFFFFF"
 
@@ -39,7 +46,7 @@ def draw_figure4(
     forward_root: str | Path,
     out_dir: str | Path,
     settings: PublishSettings,
-    name: str = "figure4",
+    observed: Observed = "reference",
 ) -> None:
     """Draw patients by methods: T1, segmentation contours and the concentration of each final run.
 
@@ -54,11 +61,11 @@ def draw_figure4(
     forward_root
         Folder with ``{case}/{method}/concentration.nii.gz`` (``forward/patients``).
     out_dir
-        Folder for ``{name}.png`` and ``{name}.svg``.
+        Folder for ``figure4.png`` and ``.svg``, or ``figure4-segmentation`` for methods that observed that.
     settings
         Patients, methods, names and resolution.
-    name
-        Name of the two files.
+    observed
+        Which methods are shown: those of the table of the same observation.
 
     Raises
     ------
@@ -67,33 +74,40 @@ def draw_figure4(
     """
     metrics = read_table(Path(cohort_dir) / "metrics.parquet")
     cases = choose_cases(metrics, settings)
-    methods = _choose_methods(metrics, settings)
-    columns = len(methods) + 1
+    methods = _choose_methods(metrics, settings, observed)
+    rows = math.ceil((len(methods) + 1) / _MOST_COLUMNS)
+    columns = math.ceil((len(methods) + 1) / rows)
     with figure_style():
         from matplotlib.figure import Figure
         from matplotlib.layout_engine import ConstrainedLayoutEngine
 
         views = [_load_view(Path(case_root) / case) for case in cases]
         width = 1.45
-        heights = [width * view.background.shape[1] / view.background.shape[0] for view in views]
-        size = (width * columns + 0.9, sum(heights) + 0.22 * len(cases) + 0.75)
+        heights = [width * view.background.shape[1] / view.background.shape[0] for view in views for _ in range(rows)]
+        # Below each picture stand its scores; above it, its method, where a column has several.
+        text = 0.22 if rows == 1 else 0.52
+        size = (width * columns + 0.9, sum(heights) + text * len(heights) + 0.75)
         tight = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.02, wspace=0.0, hspace=0.0)
         figure = Figure(figsize=size, layout=tight)
-        grid = figure.subplots(len(cases), columns, squeeze=False, height_ratios=heights)
+        grid = figure.subplots(len(heights), columns, squeeze=False, height_ratios=heights)
         image = None
-        for row, (case, view) in enumerate(zip(cases, views, strict=True)):
-            _draw_background(grid[row, 0], view)
-            _draw_contours(grid[row, 0], view)
-            _draw_sides(grid[row, 0])
-            grid[row, 0].set_ylabel(f"{case}\nz = {view.height_mm:.0f} mm", fontsize=8)
-            for column, method in enumerate(methods, start=1):
+        for place, (case, view) in enumerate(zip(cases, views, strict=True)):
+            first, *others = grid[place * rows : (place + 1) * rows].ravel()
+            _draw_background(first, view)
+            _draw_contours(first, view)
+            _draw_sides(first)
+            first.set_ylabel(f"{case}\nz = {view.height_mm:.0f} mm", fontsize=8)
+            titled = place == 0 or rows > 1
+            if titled:
+                first.set_title("T1, segmentation", fontsize=8)
+            for axes, method in zip(others, methods, strict=False):
                 scores = metrics[(metrics["case"] == case) & (metrics["method"] == method)]
-                folder = Path(forward_root) / case / method
-                image = _draw_method(grid[row, column], view, folder, scores) or image
-        grid[0, 0].set_title("T1, segmentation", fontsize=8)
-        for column, method in enumerate(methods, start=1):
-            role = str(metrics.loc[metrics["method"] == method, "role"].iloc[0])
-            grid[0, column].set_title(_title(method_name(method, settings.method_names), role), fontsize=8)
+                image = _draw_method(axes, view, Path(forward_root) / case / method, scores, observed) or image
+                if titled:
+                    role = str(metrics.loc[metrics["method"] == method, "role"].iloc[0])
+                    axes.set_title(_title(method_name(method, settings.method_names), role), fontsize=8)
+            for axes in others[len(methods) :]:
+                axes.axis("off")
         if image is not None:
             bar = figure.colorbar(image, ax=grid, shrink=0.75, aspect=30, pad=0.01, fraction=0.02)
             bar.set_label("tumour-cell concentration", fontsize=8)
@@ -101,7 +115,7 @@ def draw_figure4(
             if bar.solids is not None:
                 bar.solids.set_alpha(1)
         _draw_legend(figure)
-        save_figure(figure, out_dir, name, settings.dpi)
+        save_figure(figure, out_dir, figure_name("figure4", observed), settings.dpi)
 
 
 def _title(label: str, role: str) -> str:
@@ -134,8 +148,8 @@ def choose_cases(metrics: pd.DataFrame, settings: PublishSettings) -> list[str]:
     return [ordered[i] for i in picks]
 
 
-def _choose_methods(metrics: pd.DataFrame, settings: PublishSettings) -> list[str]:
-    """The reference, then the methods the settings name, or all."""
+def _choose_methods(metrics: pd.DataFrame, settings: PublishSettings, observed: Observed) -> list[str]:
+    """The reference, then those of the observation that the settings name, or all."""
     roles = metrics[["method", "role"]].drop_duplicates("method")
     known = [str(method) for method in roles["method"]]
     reference = [str(method) for method in roles.loc[roles["role"] == "reference", "method"]]
@@ -143,7 +157,8 @@ def _choose_methods(metrics: pd.DataFrame, settings: PublishSettings) -> list[st
     strange = [method for method in wanted if method not in known]
     if strange:
         raise InputError("publish.figure4_methods", f"{strange[0]} is no method of the run", "name methods of the run")
-    return reference + [method for method in wanted if method not in reference]
+    shown = methods_shown(metrics, observed)
+    return reference + [method for method in wanted if method in shown and method not in reference]
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,7 +246,7 @@ def _draw_sides(axes: Axes) -> None:
         axes.text(x, 0.98, side, transform=axes.transAxes, ha=align, va="top", color="white", fontsize=7)
 
 
-def _draw_method(axes: Axes, view: _View, folder: Path, scores: pd.DataFrame) -> AxesImage | None:
+def _draw_method(axes: Axes, view: _View, folder: Path, scores: pd.DataFrame, observed: Observed) -> AxesImage | None:
     """One concentration over the T1, with the method's scores below; says so where there is none."""
     _draw_background(axes, view)
     if scores.empty or scores["status"].iloc[0] == "failed":
@@ -257,16 +272,19 @@ def _draw_method(axes: Axes, view: _View, folder: Path, scores: pd.DataFrame) ->
         aspect=view.volume.grid.spacing_mm[1] / view.volume.grid.spacing_mm[0],
     )  # fmt: skip
     _draw_contours(axes, view)
-    axes.set_xlabel(_scores_text(scores.iloc[0]), fontsize=7, labelpad=2)
+    axes.set_xlabel(_scores_text(scores.iloc[0], observed), fontsize=7, labelpad=2)
     return image
 
 
-def _scores_text(row: pd.Series) -> str:
+def _scores_text(row: pd.Series, observed: Observed) -> str:
+    """Scores by what was observed: distance from the reference, or from the segmentation; and Dice."""
     parts = []
-    if np.isfinite(row["mse_volume"]):
+    if observed == "reference" and np.isfinite(row["mse_volume"]):
         parts.append(f"MSE {format_quantity(row['mse_volume'])}")
     if np.isfinite(row["dice_whole_033"]):
         parts.append(f"Dice {row['dice_whole_033']:.2f}")
+    if observed == "segmentation" and np.isfinite(row["hd95_whole_033_mm"]):
+        parts.append(f"HD95 {row['hd95_whole_033_mm']:.1f} mm")
     return ", ".join(parts) or " "
 
 

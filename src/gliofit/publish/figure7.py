@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gliofit.evaluate.metrics import WHOLE_THRESHOLD
 from gliofit.io import read_table
+from gliofit.publish.cohort import Observed, figure_name, methods_shown
 from gliofit.publish.drawing import figure_style, save_figure
 from gliofit.publish.names import method_name, method_styles
 from gliofit.publish.settings import PublishSettings
@@ -15,23 +16,28 @@ __all__ = ["draw_figure7"]
 _REGIONS = {"dice_whole": "Whole tumour", "dice_core": "Tumour core"}
 
 
-def draw_figure7(cohort_dir: str | Path, out_dir: str | Path, settings: PublishSettings, name: str = "figure7") -> None:
+def draw_figure7(
+    cohort_dir: str | Path, out_dir: str | Path, settings: PublishSettings, observed: Observed = "reference"
+) -> None:
     """Draw each method's mean Dice by threshold with its standard error, for the whole tumour and its core.
 
     Parameters
     ----------
     cohort_dir
-        ``evaluate/{cohort}`` with ``dice_curve.parquet``.
+        ``evaluate/{cohort}`` with ``metrics.parquet`` and ``dice_curve.parquet``.
     out_dir
-        Folder for ``{name}.png`` and ``{name}.svg``.
+        Folder for ``figure7.png`` and ``.svg``, or ``figure7-segmentation`` for methods that observed that.
     settings
         Names of methods and resolution.
-    name
-        Name of the two files.
+    observed
+        Which methods are shown: those of the table of the same observation.
     """
+    metrics = read_table(Path(cohort_dir) / "metrics.parquet")
     curve = read_table(Path(cohort_dir) / "dice_curve.parquet")
-    methods = [str(method) for method in curve["method"].drop_duplicates()]
-    styles = method_styles(methods)
+    # Styles by all methods of the run, so that both figures draw a method in the same one.
+    styles = method_styles(str(method) for method in metrics["method"].drop_duplicates())
+    scored = set(curve["method"])
+    methods = [method for method in methods_shown(metrics, observed) if method in scored]
     with figure_style():
         from matplotlib.figure import Figure
 
@@ -58,4 +64,4 @@ def draw_figure7(cohort_dir: str | Path, out_dir: str | Path, settings: PublishS
             axes.grid(color="0.92", linewidth=0.6)
         panels[0].set_ylabel("Dice (mean ± standard error)")
         panels[1].legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=2.4)
-        save_figure(figure, out_dir, name, settings.dpi)
+        save_figure(figure, out_dir, figure_name("figure7", observed), settings.dpi)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 __all__ = ["METHOD_NAMES", "MethodStyle", "method_name", "method_styles"]
@@ -14,11 +14,14 @@ METHOD_NAMES = MappingProxyType(
         "cmaes-surrogate": "CMA-ES on surrogate",
         "direct": "Direct inverse",
         "gradient-surrogate": "Gradient on surrogate",
-        "gradient-surrogate-com": "Gradient on surrogate (COM)",
+        "gradient-surrogate-com": "Gradient on surrogate (COM fixed)",
+        "gradient-surrogate-com-start": "Gradient on surrogate (COM start)",
+        "gradient-surrogate-com-swap": "Gradient on surrogate (COM swap)",
         "hybrid": "Hybrid",
-        "hybrid-com": "Hybrid (COM)",
+        "hybrid-com": "Hybrid (COM fixed)",
+        "hybrid-com-start": "Hybrid (COM start)",
+        "hybrid-com-swap": "Hybrid (COM swap)",
         "gauss-newton": "Gauss-Newton on solver",
-        "gauss-newton-segmentation": "Gauss-Newton on solver (segmentation)",
         "hybrid-refined": "Hybrid, then Gauss-Newton",
         "gliodil": "GliODIL",
         "lmi": "LMI",
@@ -27,25 +30,41 @@ METHOD_NAMES = MappingProxyType(
     }
 )
 
-#: Okabe and Ito's palette, told apart with every common form of colour blindness; black is left for the oracle.
-_PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8C6D00", "#5E3C99")
+#: Ends the name of a method that observes the patients' segmentation where one without it observes the reference.
+_SEGMENTATION = "-segmentation"
+
+#: Okabe and Ito's palette, told apart with every common form of colour blindness, and a grey; black is left for the
+#: oracle.
+_PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8C6D00", "#5E3C99", "#7F7F7F")
+
+#: Lines as (offset, (drawn, left out, ...)) in line widths. What a hybrid keeps is often the gradient search's own
+#: estimate: its lines have their gaps where those of the gradient search are drawn, so that both show.
+_SOLID = (0.0, ())
+_DASHED = (0.0, (4.0, 2.0))
+_DOTTED, _DOTTED_BETWEEN = (0.0, (1.0, 2.0)), (1.5, (1.0, 2.0))
+_DASH_DOT, _DASH_DOT_BETWEEN = (0.0, (4.0, 2.0, 1.0, 2.0)), (4.5, (4.0, 2.0, 1.0, 2.0))
+_DASH_DOTS, _DASH_DOTS_BETWEEN = (0.0, (4.0, 2.0, 1.0, 2.0, 1.0, 2.0)), (4.5, (4.0, 2.0, 1.0, 2.0, 1.0, 2.0))
+_UNKNOWN = (0.0, (2.0, 1.0, 2.0, 1.0, 1.0, 1.0))
 
 #: Known methods keep their colour whatever else is in the run.
 _KNOWN = MappingProxyType(
     {
-        "cmaes-solver": (0, "-"),
-        "cmaes-surrogate": (5, "-"),
-        "direct": (1, "-"),
-        "gradient-surrogate": (2, "-"),
-        "gradient-surrogate-com": (2, ":"),
-        "hybrid": (3, "--"),
-        "hybrid-com": (3, ":"),
-        "gauss-newton": (7, "-"),
-        "gauss-newton-segmentation": (7, ":"),
-        "hybrid-refined": (7, "--"),
-        "gliodil": (4, "-"),
-        "lmi": (6, "-"),
-        "static-field": (4, ":"),
+        "cmaes-solver": (0, _SOLID),
+        "cmaes-surrogate": (5, _SOLID),
+        "direct": (1, _SOLID),
+        "gradient-surrogate": (2, _SOLID),
+        "gradient-surrogate-com": (2, _DOTTED),
+        "gradient-surrogate-com-start": (2, _DASH_DOT),
+        "gradient-surrogate-com-swap": (2, _DASH_DOTS),
+        "hybrid": (3, _DASHED),
+        "hybrid-com": (3, _DOTTED_BETWEEN),
+        "hybrid-com-start": (3, _DASH_DOT_BETWEEN),
+        "hybrid-com-swap": (3, _DASH_DOTS_BETWEEN),
+        "gauss-newton": (7, _SOLID),
+        "hybrid-refined": (7, _DASHED),
+        "gliodil": (4, _SOLID),
+        "lmi": (6, _SOLID),
+        "static-field": (8, _DASHED),
     }
 )
 
@@ -55,28 +74,45 @@ class MethodStyle:
     """Colour and line of a method."""
 
     colour: str
-    line: str
+    line: tuple[float, tuple[float, ...]]
 
 
 def method_name(method: str, overrides: Mapping[str, str] | None = None) -> str:
-    """Printed name of a method; a method nobody named gets its own, with spaces."""
+    """Printed name of a method.
+
+    ``{method}-segmentation`` is named after the method; one that nobody named gets its own name, with spaces.
+    """
     names = {**METHOD_NAMES, **(overrides or {})}
     if method in names:
         return names[method]
+    if method.endswith(_SEGMENTATION):
+        return f"{method_name(method.removesuffix(_SEGMENTATION), overrides)} (segmentation)"
     text = method.replace("-", " ").replace("_", " ")
     return text[:1].upper() + text[1:]
 
 
 def method_styles(methods: Iterable[str]) -> dict[str, MethodStyle]:
-    """A style for each method: fixed for the known ones, by order for the rest."""
-    styles, spare = {}, 0
+    """A style for each method: fixed for the known ones, by order for the rest.
+
+    ``{method}-segmentation`` has the method's colour and a line of its own.
+    """
+    styles: dict[str, MethodStyle] = {}
+    spare: dict[str, int] = {}
     for method in methods:
-        if method == "oracle":
-            styles[method] = MethodStyle("#000000", "-")
-        elif method in _KNOWN:
-            colour, line = _KNOWN[method]
-            styles[method] = MethodStyle(_PALETTE[colour], line)
+        known = method.removesuffix(_SEGMENTATION)
+        if known == "oracle":
+            style = MethodStyle("#000000", _SOLID)
+        elif known in _KNOWN:
+            colour, line = _KNOWN[known]
+            style = MethodStyle(_PALETTE[colour], line)
         else:
-            styles[method] = MethodStyle(_PALETTE[(7 - spare) % len(_PALETTE)], "-.")
-            spare += 1
+            place = spare.setdefault(known, len(spare))
+            style = MethodStyle(_PALETTE[(7 - place) % len(_PALETTE)], _UNKNOWN)
+        styles[method] = style if known == method else replace(style, line=_stretched(style.line))
     return styles
+
+
+def _stretched(line: tuple[float, tuple[float, ...]]) -> tuple[float, tuple[float, ...]]:
+    """The same line at twice the length; a solid one gets short gaps far apart."""
+    offset, pattern = line
+    return (2 * offset, tuple(2 * x for x in pattern)) if pattern else (0.0, (9.0, 1.5))

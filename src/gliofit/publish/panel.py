@@ -32,6 +32,8 @@ class Column:
         Which end is the better one; None leaves the column unranked.
     decimals
         Fixed number of decimals; None writes three digits whatever the size.
+    average
+        What a method's first line holds: the mean with its standard error, or the median alone.
     """
 
     metric: str
@@ -41,6 +43,7 @@ class Column:
     factor: float = 1.0
     better: Literal["low", "high"] | None = "low"
     decimals: int | None = None
+    average: Literal["mean", "median"] = "mean"
 
     @property
     def heading(self) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from gliofit.io import atomic_path, read_table
 from gliofit.publish.names import method_name
+from gliofit.publish.notes import case_notes, failure_notes, patient_count
 from gliofit.publish.numbers import MISSING
 from gliofit.publish.panel import Cell, Column, Line, Panel, to_html, to_latex_table, to_markdown
 from gliofit.publish.settings import PublishSettings
@@ -82,7 +83,7 @@ def write_refinement(
     Parameters
     ----------
     evaluations
-        Cohort to its ``evaluate/{cohort}`` folder.
+        Cohort to its ``evaluate/{cohort}`` folder with ``metrics.parquet`` and, of patients, ``cases.parquet``.
     pairs
         Refining method to the method it refines.
     out_dir
@@ -90,17 +91,22 @@ def write_refinement(
     settings
         Names of methods.
     """
-    tables, panels = [], []
+    tables, panels, notes = [], [], [*_NOTES]
     for cohort, folder in evaluations.items():
-        table = compare_refinements(read_table(Path(folder) / "metrics.parquet"), pairs)
+        metrics = read_table(Path(folder) / "metrics.parquet")
+        table = compare_refinements(metrics, pairs)
+        if cohort == "patients":
+            cases = read_table(Path(folder) / "cases.parquet")
+            compared = metrics[metrics["method"].isin({*pairs, *pairs.values()})]
+            notes += [f"Patients: {patient_count(cases)}.", *case_notes(cases), *failure_notes(compared, settings)]
         table.insert(0, "cohort", cohort)
         tables.append(table)
         panels.append(_panel(_TITLES[cohort], table, settings))
     heading, out = "Refinement. What Gauss-Newton adds to an estimate", Path(out_dir)
     texts = {
-        "md": to_markdown(heading, panels, _NOTES),
-        "tex": to_latex_table(heading, panels, _NOTES, "refinement"),
-        "html": to_html(heading, panels, _NOTES),
+        "md": to_markdown(heading, panels, notes),
+        "tex": to_latex_table(heading, panels, notes, "refinement"),
+        "html": to_html(heading, panels, notes),
         "csv": pd.concat(tables, ignore_index=True).to_csv(index=False, float_format="%.6g"),
     }
     for suffix, text in texts.items():

@@ -26,6 +26,8 @@ class PublishSettings(Settings):
         4, ge=1, le=12, description="How many patients figure 4 shows when it chooses them itself."
     )
     figure4_methods: list[str] = Field(
-        default=[], description="Methods of figure 4, left to right; without any, all of the run."
+        default=[],
+        description="Methods of figure 4, left to right, as far as they observed what it is about; without any, all "
+        "that did.",
     )
     dpi: int = Field(200, ge=50, le=600, description="Resolution of the PNG figures, in dots per inch.")

@@ -1,26 +1,27 @@
-"""Tables 1, 2 and 3: this run's numbers above the paper's, as CSV, Markdown, LaTeX and HTML."""
+"""Tables 1, 2 and 3, this run's numbers above the paper's, as CSV, Markdown, LaTeX and HTML; table 3 by observation."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 
-from gliofit.evaluate.cohort import summarise
+from gliofit.evaluate.cohort import agreement_metric
 from gliofit.evaluate.metrics import VOLUME_MM
-from gliofit.evaluate.settings import EvaluateSettings
-from gliofit.io import atomic_path, read_table
+from gliofit.io import atomic_path
+from gliofit.publish.cohort import LIKE_THE_PAPER, Cohort
 from gliofit.publish.names import method_name
+from gliofit.publish.notes import choice_notes, common_notes, observation_notes
 from gliofit.publish.numbers import MISSING
 from gliofit.publish.panel import Cell, Column, Line, Panel, to_html, to_latex_table, to_markdown
 from gliofit.publish.paper_values import PAPER_TABLES, PaperRow
 from gliofit.publish.settings import PublishSettings
 
-__all__ = ["write_table1", "write_table2", "write_table3", "write_tables"]
+__all__ = ["write_segmentation_table", "write_table1", "write_table2", "write_table3", "write_tables"]
 
 
 def _field_columns(domain: str) -> tuple[Column, ...]:
@@ -55,6 +56,14 @@ _DICE_COLUMNS = (
     Column("dice_whole_best", "Dice, whole, best threshold", power=-2, better="high", decimals=1),
 )
 
+_SEGMENTATION_COLUMNS = (
+    _DICE_COLUMNS[0],
+    _DICE_COLUMNS[2],
+    Column("threshold_best", "at threshold (median)", better=None, decimals=2, average="median"),
+    _DICE_COLUMNS[1],
+    Column("hd95_whole_033_mm", "HD95, whole ≥ 0.33", "mm"),
+)
+
 _TRUTH_COLUMNS = (
     Column("mse_volume_truth", "MSE", power=-3),
     Column("ncc_volume_truth", "NCC", better="high", decimals=3),
@@ -63,11 +72,13 @@ _TRUTH_COLUMNS = (
     Column("origin_error_mm", "Origin", "mm"),
 )
 
-_OBSERVED = {
-    "concentration": "the concentration",
-    "reference": "the reference concentration",
-    "segmentation": "the tumour segmentation",
-}
+#: The paper's own method with the highest Dice.
+_PAPERS_BEST = "hybrid-com"
+
+_DICE_NOTE = (
+    "Dice: the concentration (grey and white matter only) cut at the threshold, with the tumour segmentation "
+    "(whole: every label; core: all but oedema)."
+)
 
 _DOMAIN_NOTE = (
     "Domains: “whole volume” averages over the paper’s 240 × 240 × 155 mm, whatever the grid of the case, with the "
@@ -81,40 +92,6 @@ _TIME_NOTE = (
     "The paper’s (minutes, here in seconds; Quadro RTX 8000 and EPYC 7313) do not say whether they include the final "
     "run."
 )
-
-
-@dataclass(frozen=True, eq=False)
-class _Cohort:
-    """The evaluate stage's tables of one cohort; all empty when the cohort is not part of the run."""
-
-    metrics: pd.DataFrame
-    summary: pd.DataFrame
-    tests: pd.DataFrame
-
-    @classmethod
-    def load(cls, folder: str | Path | None) -> _Cohort:
-        if folder is None:
-            return cls(pd.DataFrame(), pd.DataFrame(), pd.DataFrame())
-        return cls(*(read_table(Path(folder) / f"{name}.parquet") for name in ("metrics", "summary", "tests")))
-
-    @property
-    def methods(self) -> dict[str, str]:
-        """Methods of the run in the order of its rows, with their roles."""
-        if self.metrics.empty:
-            return {}
-        return {str(m): str(r) for m, r in self.metrics[["method", "role"]].drop_duplicates("method").to_numpy()}
-
-    @property
-    def against(self) -> str | None:
-        """The method that the others were tested against."""
-        return None if self.tests.empty else str(self.tests["against"].iloc[0])
-
-    def on_cases(self, cases: Sequence[str], methods: Sequence[str]) -> _Cohort:
-        """The same tables for some cases and methods; without tests, which were made on all cases."""
-        metrics = self.metrics[self.metrics["case"].isin(cases) & self.metrics["method"].isin(methods)]
-        # Intervals are not printed in panels of subsets, so the fewest resamples do.
-        summary = summarise(metrics, EvaluateSettings.model_validate({"bootstrap_samples": 100}))
-        return _Cohort(metrics, summary, pd.DataFrame(columns=self.tests.columns))
 
 
 def write_tables(
@@ -139,7 +116,7 @@ def write_tables(
 
 def write_table1(synthetic_dir: str | Path | None, out_dir: str | Path, settings: PublishSettings) -> None:
     """Errors of the recovered parameters on synthetic cases."""
-    cohort, paper = _Cohort.load(synthetic_dir), PAPER_TABLES["table1"]
+    cohort, paper = Cohort.load(synthetic_dir), PAPER_TABLES["table1"]
     # The oracle knows the parameters; it has no errors to show here.
     order = [method for method in _order(cohort, paper) if cohort.methods.get(method) != "oracle"]
     panel = _panel("", cohort, paper, order, _PARAMETER_COLUMNS, settings)
@@ -148,7 +125,7 @@ def write_table1(synthetic_dir: str | Path | None, out_dir: str | Path, settings
     printed = example.values["origin_error_fraction"]
     corrected = printed.standard_error * math.sqrt(3 / example.n)
     notes = [
-        *_common_notes(cohort, paper, settings),
+        *common_notes(cohort, settings),
         "Errors of a rate are relative to its true value (MSE: mean square of the fraction); errors of the origin are "
         "the length of the offset, in mm and, as in the paper, with each axis in units of the volume’s extent "
         "(240 × 240 × 155 mm).",
@@ -166,17 +143,17 @@ def write_table1(synthetic_dir: str | Path | None, out_dir: str | Path, settings
 
 def write_table2(synthetic_dir: str | Path | None, out_dir: str | Path, settings: PublishSettings) -> None:
     """Errors of the final forward run on synthetic cases."""
-    cohort, paper = _Cohort.load(synthetic_dir), PAPER_TABLES["table2"]
+    cohort, paper = Cohort.load(synthetic_dir), PAPER_TABLES["table2"]
     order = _order(cohort, paper)
     columns = (*_field_columns("volume"), *_TIME_COLUMNS)
     panels = [_panel("(a) Whole volume", cohort, paper, order, columns, settings)]
     panels += _more_panels(cohort, order, _field_columns("volume"), settings)
     notes = [
-        *_common_notes(cohort, paper, settings),
+        *common_notes(cohort, settings),
         _DOMAIN_NOTE,
         _TIME_NOTE,
-        *_observation_notes(cohort, settings),
-        *_choice_notes(cohort, settings),
+        *observation_notes(cohort, settings),
+        *choice_notes(cohort, settings),
     ]
     if "oracle" in cohort.methods:
         notes.append(
@@ -194,19 +171,22 @@ def write_table2(synthetic_dir: str | Path | None, out_dir: str | Path, settings
 
 
 def write_table3(patients_dir: str | Path | None, out_dir: str | Path, settings: PublishSettings) -> None:
-    """Fit to patients, relative to the reference method, and Dice with the segmentation."""
-    cohort, paper = _Cohort.load(patients_dir), PAPER_TABLES["table3"]
+    """How well methods that observe the patients' reference concentration reproduce it; and what Dice that gives."""
+    cohort, paper = Cohort.load(patients_dir).that_observed("reference"), PAPER_TABLES["table3"]
     order = _order(cohort, paper)
     columns = (*_field_columns("volume"), *_DICE_COLUMNS, *_TIME_COLUMNS)
-    panels = [_panel("(a) Whole volume", cohort, paper, order, columns, settings)]
-    panels += _more_panels(cohort, order, (*_field_columns("volume"), _DICE_COLUMNS[0]), settings)
-    if not cohort.metrics.empty and cohort.metrics["mse_volume_truth"].notna().any():
-        known = cohort.metrics[cohort.metrics["mse_volume_truth"].notna()]
-        part = cohort.on_cases(list(known["case"].unique()), list(cohort.methods))
-        panels.append(
-            _panel("Phantom patients against their own truth", part, {}, order, _TRUTH_COLUMNS, settings, marks=True)
-        )
-    notes = [*_common_notes(cohort, paper, settings), _DOMAIN_NOTE, _TIME_NOTE]
+    marked = _marked(settings, LIKE_THE_PAPER, "sees the segmentation")
+    panels = [_panel("(a) Whole volume", cohort, paper, order, columns, marked)]
+    panels += _more_panels(cohort, order, (*_field_columns("volume"), _DICE_COLUMNS[0]), marked)
+    panels += _truth_panels(cohort, order, marked)
+    notes = [
+        "Reference-driven: the table measures how well a method reproduces a concentration that it is given, the final "
+        "run of the reference method fitted to the segmentation; the methods marked so are given the segmentation, as "
+        "in the paper, and are tested in the table of the segmentation-driven methods.",
+        *common_notes(cohort, settings),
+        _DOMAIN_NOTE,
+        _TIME_NOTE,
+    ]
     for method, role in cohort.methods.items():
         if role == "reference":
             notes.append(
@@ -214,22 +194,85 @@ def write_table3(patients_dir: str | Path | None, out_dir: str | Path, settings:
                 "estimate there is of a tumour that nobody can see, not from a truth; its own row has Dice scores only."
             )
     notes += [
-        *_observation_notes(cohort, settings),
-        "Dice: the concentration (grey and white matter only) cut at the threshold, with the tumour segmentation "
-        "(whole: every label; core: all but oedema).",
-        *_choice_notes(cohort, settings),
+        *observation_notes(cohort, settings),
+        _DICE_NOTE,
+        *choice_notes(cohort, settings),
         "Paper: 75 patients of BraTS 2021 that it does not name. Its direct and gradient methods observed the "
         "reference concentration that they are then scored against; GliODIL and LMI saw the segmentation alone.",
         "Paper: the Dice of 34 of the hybrid without COM hardly goes with its MSE and NCC, which are close to those of "
         "the direct inverse (Dice 57), and may be a misprint.",
-        "COM: the origin is fixed at the tumour’s centre of mass. Here it is taken out of the unknowns; the paper’s "
-        "text describes it in several ways.",
+        "COM fixed: the origin is held at the tumour’s centre of mass. Here it is taken out of the unknowns; the "
+        "paper’s text describes it in several ways.",
     ]
     shown = (*columns, *_field_columns("crop"), *_TRUTH_COLUMNS)
-    _write(out_dir, "table3", "Table 3. Fit to patients", panels, notes, cohort, paper, shown)
+    heading = "Table 3. Reference-driven fit to patients: how well a given concentration is reproduced"
+    _write(out_dir, "table3", heading, panels, notes, cohort, paper, shown)
 
 
-def _order(cohort: _Cohort, paper: Mapping[str, PaperRow]) -> list[str]:
+def write_segmentation_table(patients_dir: str | Path, out_dir: str | Path, settings: PublishSettings) -> None:
+    """How well methods that observe the patients' segmentation explain it, and how far they agree.
+
+    Writes ``table3-segmentation`` as ``.csv``, ``.md``, ``.tex`` and ``.html``.
+    """
+    cohort = Cohort.load(patients_dir).that_observed("segmentation")
+    paper = {
+        method: replace(row, values={name: row.values[name] for name in ("dice_whole_033", "wall_seconds")})
+        for method, row in ((method, PAPER_TABLES["table3"][method]) for method in (*LIKE_THE_PAPER, _PAPERS_BEST))
+    }
+    order = _order(cohort, paper)
+    agreement = [c for name in cohort.references for c in _agreement_columns(name, settings)]
+    columns = (*_SEGMENTATION_COLUMNS, *agreement, _TIME_COLUMNS[0])
+    marked = settings if _PAPERS_BEST in cohort.methods else _marked(settings, [_PAPERS_BEST], "sees the reference")
+    panels = [_panel("", cohort, paper, order, columns, marked, marks=True)]
+    panels += _shared_panels("(b) This run", cohort, order, columns, marked, "dice_whole_033", marks=True)
+    panels += _truth_panels(cohort, order, marked)
+    notes = [
+        "Segmentation-driven: the table measures how well a method explains the segmentation that it is given, which "
+        "is what a clinic has, and how far the methods agree where nobody can see the tumour.",
+        *common_notes(cohort, settings),
+        _DICE_NOTE,
+        "Best threshold: the one of the Dice curve, or 0.33, at which a patient’s Dice is largest; it is chosen with "
+        "the segmentation at hand and no forecast.",
+        "HD95: the 95th percentile of the distances between both surfaces, the larger of the two directions. Where a "
+        "concentration nowhere reaches the threshold there is no surface, and the patient is not in the mean.",
+        "NCC and MSE with another method’s final run, over the paper’s 240 × 240 × 155 mm (grey and white matter), are "
+        "agreement, not accuracy: they are not ranked or tested, and a method’s agreement with itself is left blank.",
+        _TIME_NOTE,
+        *choice_notes(cohort, settings),
+        "Paper: its Dice is that of 75 patients of BraTS 2021 that it does not name, other ones than here. Its own "
+        "methods, of which the best stands here, observed the reference concentration and not the segmentation; LMI "
+        "and GliODIL saw the segmentation.",
+    ]
+    shown = (*columns, Column("hd95_core_060_mm", "HD95, core ≥ 0.60", "mm"), *_TRUTH_COLUMNS)
+    heading = "Table 3, segmentation-driven. Fit to patients from the segmentation alone"
+    _write(out_dir, "table3-segmentation", heading, panels, notes, cohort, paper, shown)
+
+
+def _agreement_columns(reference: str, settings: PublishSettings) -> tuple[Column, Column]:
+    """Agreement with the final run of a method taken for a reference; it has no better end."""
+    name = method_name(reference, settings.method_names)
+    return (
+        Column(agreement_metric("ncc_volume", reference), f"NCC with {name}", better=None, decimals=3),
+        Column(agreement_metric("mse_volume", reference), f"MSE from {name}", power=-3, better=None),
+    )
+
+
+def _marked(settings: PublishSettings, methods: Sequence[str], remark: str) -> PublishSettings:
+    """Settings that print a remark behind the names of some methods."""
+    names = {method: f"{method_name(method, settings.method_names)} ({remark})" for method in methods}
+    return settings.model_copy(update={"method_names": settings.method_names | names})
+
+
+def _truth_panels(cohort: Cohort, order: Sequence[str], settings: PublishSettings) -> list[Panel]:
+    """Errors of phantom patients against their own truth."""
+    if cohort.metrics.empty or cohort.metrics["mse_volume_truth"].isna().all():
+        return []
+    known = cohort.metrics[cohort.metrics["mse_volume_truth"].notna()]
+    part = cohort.on_cases(list(known["case"].unique()), list(cohort.methods))
+    return [_panel("Phantom patients against their own truth", part, {}, order, _TRUTH_COLUMNS, settings, marks=True)]
+
+
+def _order(cohort: Cohort, paper: Mapping[str, PaperRow]) -> list[str]:
     """Reference, the paper's rows in its order, the run's other methods in theirs, oracle."""
     methods = cohort.methods
     first = [method for method, role in methods.items() if role == "reference"]
@@ -239,27 +282,40 @@ def _order(cohort: _Cohort, paper: Mapping[str, PaperRow]) -> list[str]:
 
 
 def _more_panels(
-    cohort: _Cohort, order: Sequence[str], columns: Sequence[Column], settings: PublishSettings
+    cohort: Cohort, order: Sequence[str], columns: Sequence[Column], settings: PublishSettings
 ) -> list[Panel]:
     """The crop domain, and the cases all methods share if some methods have scores for fewer."""
     if cohort.metrics.empty:
         return []
     crop = [c for c in _field_columns("crop") if any(c.metric.replace("crop", "volume") == v.metric for v in columns)]
     panels = [_panel("(b) 128 mm crop, this run", cohort, {}, order, crop, settings)]
-    scored = cohort.metrics[cohort.metrics["mse_volume"].notna()]
+    return panels + _shared_panels("(c) Whole volume, this run", cohort, order, columns, settings, "mse_volume")
+
+
+def _shared_panels(
+    title: str,
+    cohort: Cohort,
+    order: Sequence[str],
+    columns: Sequence[Column],
+    settings: PublishSettings,
+    metric: str,
+    marks: bool = False,
+) -> list[Panel]:
+    """The cases that all methods have this score for, if some have scores for fewer."""
+    scored = cohort.metrics[cohort.metrics[metric].notna()]
     per_case = scored.groupby("case")["method"].nunique()
     methods = list(scored["method"].unique())
     common = [str(case) for case in per_case.index[per_case == len(methods)]]
-    if 0 < len(common) < scored["case"].nunique():
-        part = cohort.on_cases(common, methods)
-        title = f"(c) Whole volume, this run, on the {len(common)} cases that every method has a score for"
-        panels.append(_panel(title, part, {}, order, columns, settings))
-    return panels
+    if not 0 < len(common) < scored["case"].nunique():
+        return []
+    part = cohort.on_cases(common, methods)
+    title += f", on the {len(common)} cases that every method has a score for"
+    return [_panel(title, part, {}, order, columns, settings, marks)]
 
 
 def _panel(
     title: str,
-    cohort: _Cohort,
+    cohort: Cohort,
     paper: Mapping[str, PaperRow],
     order: Sequence[str],
     columns: Sequence[Column],
@@ -292,7 +348,7 @@ def _lookup(summary: pd.DataFrame) -> dict[tuple[str, str], pd.Series]:
     return {(str(row["method"]), str(row["metric"])): row for _, row in summary.iterrows()}
 
 
-def _rank(cohort: _Cohort, columns: Sequence[Column], include_reference: bool = False) -> dict[tuple[str, str], str]:
+def _rank(cohort: Cohort, columns: Sequence[Column], include_reference: bool = False) -> dict[tuple[str, str], str]:
     """Best and second best mean of each column among the run's methods; the oracle does not compete."""
     emphasis = {}
     roles = ("method", "reference") if include_reference else ("method",)
@@ -315,7 +371,7 @@ def _own_lines(
     label: str,
     method: str,
     found: Mapping[tuple[str, str], pd.Series],
-    cohort: _Cohort,
+    cohort: Cohort,
     columns: Sequence[Column],
     emphasis: Mapping[tuple[str, str], str],
     settings: PublishSettings,
@@ -327,7 +383,9 @@ def _own_lines(
     failed = int(rows[0]["n_failed"])
     means = [
         Cell(
-            column.text(row["mean"], row["standard_error"]),
+            column.text(row["median"])
+            if column.average == "median"
+            else column.text(row["mean"], row["standard_error"]),
             _emphasis(emphasis.get((method, column.metric))),
             _stars(cohort.tests, method, column.metric, settings.significance),
         )
@@ -381,104 +439,13 @@ def _range_mm(fraction: float) -> str:
     return f"{fraction * min(VOLUME_MM):.1f}–{fraction * max(VOLUME_MM):.1f}"
 
 
-def _common_notes(cohort: _Cohort, paper: Mapping[str, PaperRow], settings: PublishSettings) -> list[str]:
-    """What the numbers are, what the marks mean, and how far few cases carry."""
-    if cohort.metrics.empty:
-        return ["This cohort is not part of the run: the table holds the paper’s numbers alone."]
-    scored = cohort.metrics[cohort.metrics["role"] == "method"]
-    n = int(scored["case"].nunique())
-    run = str(cohort.metrics["run"].iloc[0])
-    notes = [
-        f"This run: “{run}”, {n} {'case' if n == 1 else 'cases'}. Mean ± standard error over the n cases with a score, "
-        "then the median; failed cases have none and enter no mean. Bold: best, underlined: second best mean of this "
-        "run’s methods.",
-        _integrator_note(cohort),
-    ]
-    unsettled = scored[scored["status"] == "not-converged"].groupby("method", sort=False).size()
-    if len(unsettled):
-        counts = ", ".join(f"{method_name(str(m), settings.method_names)} {k}" for m, k in unsettled.items())
-        notes.append(f"Scored although the search had not converged within its budget (cases): {counts}.")
-    if cohort.against is not None:
-        others = int(cohort.tests["method"].nunique())
-        against = method_name(cohort.against, settings.method_names)
-        notes.append(
-            f"* paired t-test, † Wilcoxon signed-rank test, each against {against} on the cases "
-            f"both have, p < {settings.significance:g} after Holm’s correction over {others} "
-            f"{'method' if others == 1 else 'methods'}. In the paper’s lines * is its own uncorrected paired t-test."
-        )
-    else:
-        notes.append("No tests: the method that the others are tested against is not part of the run.")
-    if n < 30:
-        smallest = min(1.0, 2.0 ** (1 - n))
-        caveat = f"Few cases (n = {n}): means and standard errors depend on single cases, and t-tests on normality"
-        if cohort.against is not None and smallest >= settings.significance:
-            caveat += (
-                f"; no Wilcoxon test of {n} {'pair' if n == 1 else 'pairs'} can give a p below {smallest:.2g}, so † "
-                "cannot occur"
-            )
-        notes.append(caveat + ". Read them as an illustration, not as a ranking.")
-    notes.append(
-        "The paper’s lines come from its own cases and machine: they show the size of its errors and are not paired "
-        "with this run’s."
-    )
-    return notes
-
-
-def _integrator_note(cohort: _Cohort) -> str:
-    """Which forward integrators made the data, where they are simulated, and the final runs."""
-    parts = []
-    for column, what in (("data_integrator", "simulated data"), ("final_integrator", "final runs")):
-        names = cohort.metrics[column].dropna().drop_duplicates() if column in cohort.metrics else []
-        if len(names):
-            parts.append(f"{what}: {', '.join(str(name) for name in names)}")
-        elif column == "final_integrator":
-            parts.append(f"{what}: not recorded")
-    return f"Forward integrators – {'; '.join(parts)}."
-
-
-def _observation_notes(cohort: _Cohort, settings: PublishSettings) -> list[str]:
-    """Which methods were given what to fit."""
-    if cohort.metrics.empty:
-        return []
-    table = cohort.metrics[cohort.metrics["observation"].notna()]
-    parts = []
-    for observation, group in table.groupby("observation", sort=False):
-        names = [method_name(str(m), settings.method_names) for m in group["method"].unique()]
-        parts.append(f"{_OBSERVED.get(str(observation), str(observation))}: {', '.join(names)}")
-    return [f"Observed by the methods – {'; '.join(parts)}."] if parts else []
-
-
-def _choice_notes(cohort: _Cohort, settings: PublishSettings) -> list[str]:
-    """What each hybrid method chose, and how often that was right."""
-    notes = []
-    for method in cohort.methods:
-        rows = cohort.metrics[cohort.metrics["method"] == method]
-        chosen = rows["chosen"].dropna()
-        if chosen.empty:
-            continue
-        counts = ", ".join(f"{kind} {count}" for kind, count in chosen.value_counts().sort_index().items())
-        note = (
-            f"{method_name(method, settings.method_names)} keeps, of the direct estimate and the gradient search "
-            f"started from it, the candidate with the lower surrogate loss on the observation (chosen: {counts})"
-        )
-        judged = rows["choice_was_better"].dropna()
-        if len(judged):
-            share = float(judged.astype(float).mean())
-            note += (
-                f"; in {int(judged.sum())} of {len(judged)} cases ({100 * share:.0f} %) that was also the one with the "
-                "lower MSE of the final run"
-            )
-        notes.append(note + ".")
-    return notes
-
-
 def _write(
     out_dir: str | Path,
     name: str,
     heading: str,
     panels: Sequence[Panel],
     notes: Sequence[str],
-    cohort: _Cohort,
+    cohort: Cohort,
     paper: Mapping[str, PaperRow],
     columns: Sequence[Column],
 ) -> None:
@@ -498,7 +465,7 @@ def _write(
             temporary.write_text(text, encoding="utf-8")
 
 
-def _csv(cohort: _Cohort, paper: Mapping[str, PaperRow], columns: Sequence[Column]) -> pd.DataFrame:
+def _csv(cohort: Cohort, paper: Mapping[str, PaperRow], columns: Sequence[Column]) -> pd.DataFrame:
     """One row per method with its integrators, plain numbers in the metrics' own units, and the paper's beside them."""
     found = _lookup(cohort.summary)
     p_values = {(str(r["method"]), str(r["metric"])): r for _, r in cohort.tests.iterrows()}

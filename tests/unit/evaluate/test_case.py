@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from gliofit.errors import InputError
-from gliofit.evaluate.case import CURVE_COLUMNS, METRICS, METRICS_COLUMNS, evaluate_case
+from gliofit.evaluate.case import AGREEMENT_COLUMNS, CURVE_COLUMNS, METRICS, METRICS_COLUMNS, evaluate_case
 from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.grid import Grid, Volume
 from gliofit.io import read_table, write_table, write_volume
@@ -89,6 +89,10 @@ def test_synthetic_case(tmp_path, case_dir):
     assert (direct["wall_seconds"], direct["evaluations"], direct["total_wall_seconds"]) == (5, 30, 7)
     assert 0 < direct["dice_whole_033"] < 1
     assert direct["dice_whole_best"] >= direct["dice_whole_033"]
+    own = curve[curve["method"] == "direct"].set_index("threshold")["dice_whole"]
+    assert direct["threshold_best"] in (own.idxmax(), 0.33)
+    # A voxel of 4 mm too many all around, along an axis or aslant.
+    assert 4 <= direct["hd95_whole_033_mm"] <= 4 * 3**0.5
 
     assert set(rows["data_integrator"]) == {"accurate"}
     assert set(rows["final_integrator"]) == {"reference"}
@@ -107,7 +111,7 @@ def test_synthetic_case(tmp_path, case_dir):
     assert failed[[m for m in METRICS if m not in ("wall_seconds", "evaluations")]].isna().all()
 
     oracle = rows.loc["oracle"]
-    assert oracle["mse_volume"] == 0
+    assert oracle["mse_volume"] == oracle["hd95_whole_033_mm"] == oracle["hd95_core_060_mm"] == 0
     assert oracle["ncc_crop"] == pytest.approx(1)
     assert np.isnan(oracle["wall_seconds"])
     assert np.isnan(oracle["mu_d_relative_error"])
@@ -136,6 +140,48 @@ def test_patient_is_compared_with_the_reference_and_the_segmentation(tmp_path, c
     assert rows["mse_volume_truth"].isna().all()
     assert rows["data_integrator"].isna().all()
     assert set(rows["final_integrator"]) == {"reference"}
+
+
+def test_agreement_with_every_reference_but_itself(tmp_path, case_dir):
+    fields = {"cmaes-solver": ball(6), "static-field": ball(8), "lmi": ball(7), "gliodil": ball(6)}
+    fields["direct"] = np.zeros(GRID.shape, np.float32)
+    estimates = {
+        name: write_estimate(tmp_path, name, field, status="ok" if field.any() else "failed")
+        for name, field in fields.items()
+    }
+    settings = EvaluateSettings(other_references=["static-field", "direct"])
+    reference = estimates["cmaes-solver"][0] / "concentration.nii.gz"
+    rows, _ = evaluate(tmp_path, "patients", case_dir, estimates, reference, settings=settings)
+    table = read_table(tmp_path / "out/agreement.parquet")
+    assert tuple(table.columns) == AGREEMENT_COLUMNS
+    found = table.set_index(["reference", "method"])
+    # What failed has no rows, neither as a method nor as a reference.
+    assert found.index.tolist() == [
+        ("static-field", "cmaes-solver"), ("cmaes-solver", "static-field"), ("cmaes-solver", "lmi"),
+        ("static-field", "lmi"), ("cmaes-solver", "gliodil"), ("static-field", "gliodil"),
+    ]  # fmt: skip
+    assert found.loc[("cmaes-solver", "lmi"), "mse_volume"] == rows.loc["lmi", "mse_volume"] > 0
+    assert found.loc[("cmaes-solver", "gliodil"), ["mse_volume", "mae_volume"]].tolist() == [0, 0]
+    assert found.loc[("cmaes-solver", "gliodil"), "ncc_volume"] == pytest.approx(1)
+    both = [("cmaes-solver", "static-field"), ("static-field", "cmaes-solver")]
+    assert found.loc[both[0], "mse_volume"] == found.loc[both[1], "mse_volume"] > 0
+
+    evaluate(tmp_path, "synthetic", case_dir, {"lmi": estimates["lmi"]}, settings=settings)
+    assert read_table(tmp_path / "out/agreement.parquet").empty
+
+
+def test_boundaries_are_measured_in_mm_against_the_segmentation(tmp_path, case_dir):
+    """A tumour moved by two voxels of 4 mm, and one that no threshold finds."""
+    moved, faint = np.roll(ball(6), 2, axis=1), (0.3 * ball(6)).astype(np.float32)
+    estimates = {name: write_estimate(tmp_path, name, field) for name, field in (("lmi", moved), ("gliodil", faint))}
+    rows, curve = evaluate(tmp_path, "patients", case_dir, estimates)
+    assert 4 <= rows.loc["lmi", "hd95_whole_033_mm"] <= 8
+    assert 4 <= rows.loc["lmi", "hd95_core_060_mm"] <= 8
+    assert np.isnan(rows.loc["gliodil", "hd95_whole_033_mm"])
+    assert rows.loc["gliodil", "dice_whole_033"] == 0
+    best = curve[curve["method"] == "gliodil"].set_index("threshold")["dice_whole"]
+    assert rows.loc["gliodil", "threshold_best"] == best.idxmax() < 0.33
+    assert rows.loc["gliodil", "dice_whole_best"] == best.max()
 
 
 def test_phantom_is_compared_with_its_truth_too(tmp_path, case_dir):

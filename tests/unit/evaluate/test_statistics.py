@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gliofit.evaluate.statistics import bootstrap_interval, compare_pairs, describe, holm
+from gliofit.evaluate.statistics import MIN_PAIRS, bootstrap_interval, compare_pairs, describe, holm
 
 NAN = float("nan")
 
@@ -49,15 +49,20 @@ def test_bootstrap_interval_holds_the_mean_and_repeats():
 
 
 def test_compare_pairs_uses_the_pairs_that_are_complete():
-    a = np.array([1.0, 2.5, 3.0, 4.2, NAN, 6.0])
-    b = np.array([0.5, 2.0, 3.3, 3.0, 1.0, NAN])
+    a = np.array([1.0, 2.5, 3.0, 4.2, 1.0, 7.0, NAN, 6.0])
+    b = np.array([0.5, 2.0, 3.3, 3.0, 1.8, 5.0, 1.0, NAN])
     found = compare_pairs(a, b)
-    t, w = stats.ttest_rel(a[:4], b[:4]), stats.wilcoxon(a[:4], b[:4])
-    assert found.n == 4
-    assert found.mean_difference == pytest.approx(0.475)
+    t, w = stats.ttest_rel(a[:6], b[:6]), stats.wilcoxon(a[:6], b[:6])
+    assert found.n == 6
+    assert found.mean_difference == pytest.approx(3.1 / 6)
     assert (found.t_statistic, found.t_p) == pytest.approx((t.statistic, t.pvalue))
     assert (found.wilcoxon_statistic, found.wilcoxon_p) == pytest.approx((w.statistic, w.pvalue))
     assert found.note == ""
+
+
+def test_fewer_pairs_than_are_tested_could_not_reach_five_per_cent():
+    differences = np.arange(1.0, MIN_PAIRS)
+    assert stats.wilcoxon(differences).pvalue > 0.05 > stats.wilcoxon([*differences, float(MIN_PAIRS)]).pvalue
 
 
 def test_six_pairs_of_one_sign_give_the_smallest_possible_wilcoxon_p():
@@ -68,10 +73,11 @@ def test_six_pairs_of_one_sign_give_the_smallest_possible_wilcoxon_p():
 @pytest.mark.parametrize(
     ("a", "b", "n", "note"),
     [
-        ([1.0], [2.0], 1, "too few"),
-        ([], [], 0, "too few"),
-        ([1.0, NAN], [NAN, 1.0], 0, "too few"),
-        ([1.0, 2.0], [1.0, 2.0], 2, "no pair differs"),
+        ([1.0], [2.0], 1, "1 pair; a test needs six"),
+        ([], [], 0, "0 pairs; a test needs six"),
+        ([1.0, NAN], [NAN, 1.0], 0, "0 pairs; a test needs six"),
+        ([1.0, 2.5, 3.0, 4.2, 5.0], [0.5, 2.0, 3.3, 3.0, 4.0], 5, "5 pairs; a test needs six"),
+        (range(6), range(6), 6, "no pair differs"),
     ],
 )
 def test_compare_pairs_says_why_there_is_no_test(a, b, n, note):
@@ -82,7 +88,7 @@ def test_compare_pairs_says_why_there_is_no_test(a, b, n, note):
 
 
 def test_a_constant_difference_has_ranks_but_no_t_test():
-    found = compare_pairs([1.1, 2.1, 3.1], [1.0, 2.0, 3.0])
+    found = compare_pairs([1.1, 2.1, 3.1, 4.1, 5.1, 6.1], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
     assert np.isnan(found.t_p)
-    assert found.wilcoxon_p == pytest.approx(0.25)
+    assert 0 < found.wilcoxon_p < 0.05
     assert "same in every pair" in found.note

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gliofit.evaluate.case import CURVE_COLUMNS, METRICS_COLUMNS
+from gliofit.evaluate.case import AGREEMENT_COLUMNS, CURVE_COLUMNS, METRICS_COLUMNS
 from gliofit.evaluate.cohort import evaluate_cohort
 from gliofit.evaluate.metrics import FIELD_METRICS
 from gliofit.evaluate.settings import EvaluateSettings
@@ -34,7 +34,13 @@ PATIENT_SCALES = {
     "gauss-newton": 1e-3,
     "gliodil": 2e-3,
     "lmi": 6e-3,
+    "gauss-newton-segmentation": 1e-3,
+    "static-field": 4e-3,
 }
+#: Methods that observe the segmentation of patients.
+SEGMENTATION = ("cmaes-solver", "gliodil", "lmi", "gauss-newton-segmentation", "static-field")
+#: Methods whose final runs the others' agreement is measured with.
+REFERENCES = ("cmaes-solver", "static-field")
 #: LPS, as BraTS, but coarse.
 GRID = Grid((48, 56, 40), np.array([[-4.0, 0, 0, 96], [0, -4, 0, 100], [0, 0, 4, -72], [0, 0, 0, 1]]))
 
@@ -50,8 +56,10 @@ def make_row(rng, cohort, case, method, scale, failed=False, truth=False):
     row |= {"choice_was_better": None, "wall_seconds": 10.0, "total_wall_seconds": 12.0, "forward_wall_seconds": 2.0}
     if method == "oracle":
         row |= {"role": "oracle", "observation": None, "wall_seconds": np.nan, "total_wall_seconds": 2.0}
+    if cohort == "patients":
+        row["observation"] = "segmentation" if method in SEGMENTATION else "reference"
     if method == "cmaes-solver" and cohort == "patients":
-        row |= {"role": "reference", "observation": "segmentation"}
+        row["role"] = "reference"
     if failed:
         return row | {"message": "diverged"}
     mse = scale * float(np.exp(rng.normal(0, 0.8)))
@@ -60,6 +68,7 @@ def make_row(rng, cohort, case, method, scale, failed=False, truth=False):
             value = mse * (1.6 if "mae" in name else 1.0) * (4.257 if "crop" in name else 1.0)
             row[name] = 1 - min(0.9, 60 * mse) if "ncc" in name else value / (7e4 if i % 5 in (2, 3) else 1)
     row |= {"dice_whole_033": 0.85 - 30 * mse, "dice_core_060": 0.7 - 30 * mse, "dice_whole_best": 0.9 - 30 * mse}
+    row |= {"threshold_best": 0.25, "hd95_whole_033_mm": 4 + 1e3 * mse, "hd95_core_060_mm": 3 + 1e3 * mse}
     if (cohort == "synthetic" or truth) and method != "oracle":
         relative = float(np.sqrt(mse)) * abs(rng.normal(1, 0.3))
         row |= {"mu_d_relative_error": relative, "mu_rho_relative_error": 0.7 * relative, "evaluations": 100.0}
@@ -73,11 +82,22 @@ def make_row(rng, cohort, case, method, scale, failed=False, truth=False):
     return row
 
 
-def make_cohort(folder, cohort, scales, n, failed=(), truth=False):
+def make_agreement(rng, rows):
+    """Agreement of every method of a patient that did not fail with every reference but itself."""
+    return [
+        {k: row[k] for k in ("run", "cohort", "case", "method")}
+        | {"reference": reference, "mse_volume": 1e-3 * rng.random(), "mae_volume": 3e-3, "ncc_volume": 0.9}
+        for row in rows
+        for reference in REFERENCES
+        if row["cohort"] == "patients" and row["status"] != "failed" and row["method"] != reference
+    ]
+
+
+def make_cohort(folder, cohort, scales, n, failed=(), truth=False, left_out=None):
     """Write ``n`` cases and gather them; ``failed`` lists (case number, method)."""
     rng = np.random.default_rng(0)
     thresholds = np.linspace(0.05, 0.95, 19)
-    tables, curves = [], []
+    tables, curves, agreements = [], [], []
     for i in range(n):
         case = f"{cohort[:-1] if cohort == 'patients' else cohort}-{i:05d}"
         rows = [make_row(rng, cohort, case, m, s, (i, m) in failed, truth) for m, s in scales.items()]
@@ -89,9 +109,11 @@ def make_cohort(folder, cohort, scales, n, failed=(), truth=False):
             parts.append(pd.DataFrame({k: row[k] for k in ("run", "cohort", "case", "method")} | values))
         tables.append(folder / case / "metrics.parquet")
         curves.append(folder / case / "dice_curve.parquet")
+        agreements.append(folder / case / "agreement.parquet")
+        write_table(agreements[-1], pd.DataFrame(make_agreement(rng, rows), columns=list(AGREEMENT_COLUMNS)))
         write_table(tables[-1], table)
         write_table(curves[-1], pd.concat(parts)[list(CURVE_COLUMNS)].dropna(subset="dice_whole"))
-    evaluate_cohort(tables, curves, folder, EvaluateSettings(bootstrap_samples=200))
+    evaluate_cohort(tables, curves, agreements, left_out or {}, folder, EvaluateSettings(bootstrap_samples=200))
     return folder
 
 

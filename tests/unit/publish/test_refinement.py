@@ -51,8 +51,13 @@ def test_writes_four_files_that_name_both_methods(tmp_path):
 def test_a_metric_without_numbers_has_no_column(tmp_path):
     table = metrics(hybrid=[0.4], fine=[0.1])
     table["mu_d_relative_error"] = np.nan
+    table["status"], table["message"] = "ok", ""
     write_table(tmp_path / "patients" / "metrics.parquet", table)
+    cases = [["case-0", "used", ""], ["case-1", "left out", "excluded by the configuration"]]
+    write_table(tmp_path / "patients" / "cases.parquet", pd.DataFrame(cases, columns=["case", "status", "message"]))
     write_refinement({"patients": tmp_path / "patients"}, {"fine": "hybrid"}, tmp_path, PublishSettings())
     text = (tmp_path / "refinement.md").read_text()
     assert "μ_D" not in text
     assert "μ_ρ" in text
+    assert "Patients: 1 of 2 patients." in text
+    assert "Patients left out: case-1 (excluded by the configuration)." in text

@@ -1,0 +1,15 @@
+"""Rule write_segmentation_table.
+
+Input: the evaluation of the patients. Output: the table of methods that observe the segmentation, as CSV, HTML,
+Markdown and LaTeX.
+"""
+
+from pathlib import Path
+
+from gliofit.workflow import job
+
+with job(snakemake) as run:
+    from gliofit.publish.settings import PublishSettings
+    from gliofit.publish.tables import write_segmentation_table
+
+    write_segmentation_table(Path(run.input[0]).parent, run.folder, PublishSettings(**run.params.settings))
