@@ -75,7 +75,9 @@ def test_second_call_has_nothing_to_do(folder: Path) -> None:
 
 CASE = {"evaluate_case": 1, "evaluate_cohort": 1}
 SYNTHETIC = CASE | {"write_table": 2, "write_refinement": 1, "draw_figure3": 1}
-PATIENTS = CASE | {"write_table": 1, "write_refinement": 1, "draw_figure4": 1, "draw_figure7": 1}
+PATIENTS = CASE | {
+    "write_table": 1, "write_segmentation_table": 1, "write_refinement": 1, "draw_figure4": 2, "draw_figure7": 2,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -122,8 +124,8 @@ def test_a_changed_setting_reruns_what_depends_on_it(folder: Path) -> None:
     result = snakemake(folder, "--dry-run", "--quiet", "rules", "--config", 'publish={"dpi": 100}')
     table = result.stdout.rpartition("Job stats:")[2]
     assert dict(re.findall(r"^(\w+)\s+(\d+)$", table, flags=re.MULTILINE)).keys() == {
-        "all", "total", "write_table", "write_refinement", "draw_figure3", "draw_figure4", "draw_figure7",
-        "study_figure", "assess_figures", "assess_sensitivity",
+        "all", "total", "write_table", "write_segmentation_table", "write_refinement", "draw_figure3", "draw_figure4",
+        "draw_figure7", "study_figure", "assess_figures", "assess_sensitivity",
     }  # fmt: skip
 
 
@@ -218,10 +220,10 @@ def test_refinement_is_tabled(results: Path) -> None:
 
 
 def test_tables_and_figures_are_there(results: Path) -> None:
-    for number in (1, 2, 3):
+    for number in ("1", "2", "3", "3-segmentation"):
         for suffix in ("csv", "md", "tex"):
             assert (results / f"publish/tables/table{number}.{suffix}").stat().st_size > 300
-    for number in (3, 4, 7):
+    for number in ("3", "4", "4-segmentation", "7", "7-segmentation"):
         for suffix in ("png", "svg"):
             assert (results / f"publish/figures/figure{number}.{suffix}").stat().st_size > 5000
     assert "racle" in (results / "publish/tables/table2.md").read_text()

@@ -29,6 +29,9 @@ def test_demo_is_the_default(snakemake: Snakemake) -> None:
     assert found["evaluate_case"] == 8
     assert found["evaluate_cohort"] == 2
     assert found["write_table"] == 3
+    # The reference method observes the segmentation, all others the reference.
+    assert found["write_segmentation_table"] == 1
+    assert found["draw_figure4"] == found["draw_figure7"] == 2
     assert found["train_model"] == 2
 
 
@@ -115,6 +118,16 @@ def test_patients_alone_need_no_test_cases(snakemake: Snakemake, patients: Path)
     assert "extract_case" not in found
     assert found["write_table"] == 1
     assert found["register_patient"] == 2
+
+
+def test_a_table_that_no_method_belongs_to_is_left_out(snakemake: Snakemake) -> None:
+    methods = '{"cmaes-solver": {"inverter": "cmaes-solver"}, "gauss-newton": {"inverter": "gauss-newton"}}'
+    settings = f'invert={{"patient_observation": "segmentation", "methods": {methods}}}'
+    result = snakemake("tables", "figures", "--dry-run", "--config", 'cohorts=["patients"]', settings)
+    assert result.returncode == 0, result.stdout
+    for name in ("table3-segmentation.md", "figure4-segmentation.png", "figure7-segmentation.png"):
+        assert name in result.stdout
+    assert not re.search(r"table3\.md|figure[47]\.png", result.stdout)
 
 
 def test_methods_without_networks_need_no_training(snakemake: Snakemake) -> None:

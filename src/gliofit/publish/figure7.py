@@ -41,8 +41,10 @@ def draw_figure7(
     with figure_style():
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(10.5, 3.6), layout="constrained")
+        figure = Figure(figsize=(11.5, 3.8), layout="constrained")
         panels = figure.subplots(1, 2, sharey=True)
+        # Bands of many methods lie over each other.
+        alpha = 0.12 * min(1.0, 4 / max(1, len(methods)))
         for axes, (column, title) in zip(panels, _REGIONS.items(), strict=True):
             for method in methods:
                 by_threshold = curve[curve["method"] == method].groupby("threshold")[column]
@@ -50,7 +52,7 @@ def draw_figure7(
                 label = f"{method_name(method, settings.method_names)} (n = {int(by_threshold.count().max())})"
                 style = styles[method]
                 axes.plot(mean.index, mean, color=style.colour, linestyle=style.line, linewidth=1.7, label=label)
-                axes.fill_between(mean.index, mean - error, mean + error, color=style.colour, alpha=0.12, linewidth=0)
+                axes.fill_between(mean.index, mean - error, mean + error, color=style.colour, alpha=alpha, linewidth=0)
             if column == "dice_whole":
                 axes.axvline(WHOLE_THRESHOLD, color="0.6", linewidth=0.8, linestyle=":", zorder=0)
                 axes.annotate(
@@ -63,5 +65,5 @@ def draw_figure7(
             axes.set_title(title, loc="left")
             axes.grid(color="0.92", linewidth=0.6)
         panels[0].set_ylabel("Dice (mean ± standard error)")
-        panels[1].legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=2.4)
+        panels[1].legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=3.6)
         save_figure(figure, out_dir, figure_name("figure7", observed), settings.dpi)

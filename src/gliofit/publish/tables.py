@@ -175,7 +175,7 @@ def write_table3(patients_dir: str | Path | None, out_dir: str | Path, settings:
     cohort, paper = Cohort.load(patients_dir).that_observed("reference"), PAPER_TABLES["table3"]
     order = _order(cohort, paper)
     columns = (*_field_columns("volume"), *_DICE_COLUMNS, *_TIME_COLUMNS)
-    marked = _marked(settings, LIKE_THE_PAPER, "sees the segmentation")
+    marked = _marked(settings, order, LIKE_THE_PAPER, "sees the segmentation")
     panels = [_panel("(a) Whole volume", cohort, paper, order, columns, marked)]
     panels += _more_panels(cohort, order, (*_field_columns("volume"), _DICE_COLUMNS[0]), marked)
     panels += _truth_panels(cohort, order, marked)
@@ -222,7 +222,8 @@ def write_segmentation_table(patients_dir: str | Path, out_dir: str | Path, sett
     order = _order(cohort, paper)
     agreement = [c for name in cohort.references for c in _agreement_columns(name, settings)]
     columns = (*_SEGMENTATION_COLUMNS, *agreement, _TIME_COLUMNS[0])
-    marked = settings if _PAPERS_BEST in cohort.methods else _marked(settings, [_PAPERS_BEST], "sees the reference")
+    papers_alone = [method for method in (_PAPERS_BEST,) if method not in cohort.methods]
+    marked = _marked(settings, order, papers_alone, "sees the reference")
     panels = [_panel("", cohort, paper, order, columns, marked, marks=True)]
     panels += _shared_panels("(b) This run", cohort, order, columns, marked, "dice_whole_033", marks=True)
     panels += _truth_panels(cohort, order, marked)
@@ -236,7 +237,7 @@ def write_segmentation_table(patients_dir: str | Path, out_dir: str | Path, sett
         "HD95: the 95th percentile of the distances between both surfaces, the larger of the two directions. Where a "
         "concentration nowhere reaches the threshold there is no surface, and the patient is not in the mean.",
         "NCC and MSE with another method’s final run, over the paper’s 240 × 240 × 155 mm (grey and white matter), are "
-        "agreement, not accuracy: they are not ranked or tested, and a method’s agreement with itself is left blank.",
+        "agreement, not accuracy: they are not ranked or tested, and a method has none with itself.",
         _TIME_NOTE,
         *choice_notes(cohort, settings),
         "Paper: its Dice is that of 75 patients of BraTS 2021 that it does not name, other ones than here. Its own "
@@ -257,10 +258,11 @@ def _agreement_columns(reference: str, settings: PublishSettings) -> tuple[Colum
     )
 
 
-def _marked(settings: PublishSettings, methods: Sequence[str], remark: str) -> PublishSettings:
-    """Settings that print a remark behind the names of some methods."""
-    names = {method: f"{method_name(method, settings.method_names)} ({remark})" for method in methods}
-    return settings.model_copy(update={"method_names": settings.method_names | names})
+def _marked(settings: PublishSettings, order: Sequence[str], methods: Sequence[str], remark: str) -> PublishSettings:
+    """Settings with a name for every method of a table, and a remark behind some of them."""
+    names = {method: method_name(method, settings.method_names) for method in order}
+    names |= {method: f"{names[method]} ({remark})" for method in methods}
+    return settings.model_copy(update={"method_names": names})
 
 
 def _truth_panels(cohort: Cohort, order: Sequence[str], settings: PublishSettings) -> list[Panel]:

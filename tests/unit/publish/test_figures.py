@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shutil
 
 import nibabel as nib
@@ -48,16 +49,49 @@ def test_figure3_copes_with_zero_errors_and_methods_without_a_score(tmp_path, sy
     assert (tmp_path / "figure3.png").is_file()
 
 
-def test_figure7(tmp_path, patients_dir):
-    draw_figure7(patients_dir, tmp_path, SETTINGS)
-    assert (tmp_path / "figure7.svg").is_file()
+def comments(path):
+    """Texts of an SVG, which matplotlib draws as outlines with the words in a comment."""
+    return re.findall(r"<!-- (.*?) -->", path.read_text())
 
 
-def test_figure4(tmp_path, patients_dir, roots):
-    settings = PublishSettings(dpi=50, figure4_methods=["hybrid-com", "lmi"], figure4_patients=2)
-    draw_figure4(patients_dir, *roots, tmp_path, settings)
+def test_figure7_shows_the_methods_of_one_observation(tmp_path, patients_dir):
+    for observed in ("reference", "segmentation"):
+        draw_figure7(patients_dir, tmp_path, SETTINGS, observed)
+    found, other = (comments(tmp_path / f"figure7{suffix}.svg") for suffix in ("", "-segmentation"))
+    both = {"CMA-ES on solver (n = 3)", "LMI (n = 2)", "GliODIL (n = 3)"}
+    assert both <= {*found} & {*other}
+    assert "Hybrid (COM fixed) (n = 3)" in found
+    assert "Hybrid (COM fixed) (n = 3)" not in other
+    assert "Gauss-Newton on solver (segmentation) (n = 3)" in other
+    assert "Gauss-Newton on solver (segmentation) (n = 3)" not in found
+
+
+def test_figure4_shows_the_methods_of_one_observation(tmp_path, patients_dir, roots):
+    names = ["hybrid-com", "lmi", "static-field"]
+    settings = PublishSettings(dpi=50, figure4_methods=names, figure4_patients=2)
+    for observed in ("reference", "segmentation"):
+        draw_figure4(patients_dir, *roots, tmp_path, settings, observed)
+    found, other = (comments(tmp_path / f"figure4{suffix}.svg") for suffix in ("", "-segmentation"))
     assert imread(tmp_path / "figure4.png").ndim == 3
-    assert (tmp_path / "figure4.svg").is_file()
+    assert {"Reference:", "LMI", "Hybrid"} <= {*found}
+    assert "Static field" not in found
+    assert {"Reference:", "LMI", "Static field"} <= {*other}
+    assert "Hybrid" not in other
+    # Distances from the reference there, from the segmentation here.
+    assert not any("HD95" in text for text in found)
+    assert any(re.fullmatch(r"Dice \d\.\d\d, HD95 \d+\.\d mm", text) for text in other)
+
+
+def test_figure4_goes_on_in_a_second_row_where_there_are_many_methods(tmp_path, patients_dir, roots):
+    for name, patients in (("one", 1), ("two", 2)):
+        draw_figure4(patients_dir, *roots, tmp_path / name, PublishSettings(dpi=50, figure4_patients=patients))
+    # Reference, eight others and the T1: two rows of five with a title on each picture.
+    found = comments(tmp_path / "one" / "figure4.svg")
+    assert found.count("Direct inverse") == 1
+    assert comments(tmp_path / "two" / "figure4.svg").count("Direct inverse") == 2
+    height, width = imread(tmp_path / "one" / "figure4.png").shape[:2]
+    assert width == int(50 * (1.45 * 5 + 0.9))
+    assert height > 2 * 50 * 1.45
 
 
 def test_slices_are_radiological_whatever_the_order_of_the_voxels(tmp_path, roots, fakes):

@@ -8,15 +8,17 @@ import pytest
 from gliofit.io import read_table, write_table
 from gliofit.publish.names import METHOD_NAMES, method_name, method_styles
 from gliofit.publish.settings import PublishSettings
-from gliofit.publish.tables import write_table3, write_tables
+from gliofit.publish.tables import write_segmentation_table, write_table3, write_tables
 
 SETTINGS = PublishSettings()
+NAMES = ("1", "2", "3", "3-segmentation")
 
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory, synthetic_dir, patients_dir):
     out = tmp_path_factory.mktemp("tables")
     write_tables(synthetic_dir, patients_dir, out, SETTINGS)
+    write_segmentation_table(patients_dir, out, SETTINGS)
     return out
 
 
@@ -24,15 +26,19 @@ def text(folder, name):
     return (folder / name).read_text(encoding="utf-8")
 
 
-def line_of(markdown, method, kind="this run"):
-    rows = [[c.strip() for c in line.strip("|").split("|")] for line in markdown.splitlines() if line.startswith("|")]
-    start = next(i for i, row in enumerate(rows) if row[0] == METHOD_NAMES[method])
+def cells_of(markdown):
+    return [[c.strip() for c in line.strip("|").split("|")] for line in markdown.splitlines() if line.startswith("|")]
+
+
+def line_of(markdown, method, kind="this run", remark=""):
+    rows = cells_of(markdown)
+    start = next(i for i, row in enumerate(rows) if row[0] == method_name(method) + remark)
     return next(row for row in rows[start:] if row[1] == kind)
 
 
 def test_all_forms_of_all_tables_are_written(tables):
     assert sorted(path.name for path in tables.iterdir()) == sorted(
-        f"table{i}.{kind}" for i in (1, 2, 3) for kind in ("csv", "md", "tex", "html")
+        f"table{i}.{kind}" for i in NAMES for kind in ("csv", "md", "tex", "html")
     )
 
 
@@ -65,14 +71,14 @@ def test_markdown_shows_this_run_and_the_paper_with_best_and_second(tables):
 
 
 def test_every_line_of_a_markdown_table_has_the_same_cells(tables):
-    for i in (1, 2, 3):
+    for i in NAMES:
         for block in re.split(r"\n\n", text(tables, f"table{i}.md")):
             counts = {line.count("|") for line in block.splitlines() if line.startswith("|")}
             assert len(counts) <= 1
 
 
 def test_latex_is_balanced_and_escaped(tables):
-    for i in (1, 2, 3):
+    for i in NAMES:
         tex = text(tables, f"table{i}.tex")
         assert tex.count("{") == tex.count("}")
         for name in ("table", "tabular", "minipage"):
@@ -97,7 +103,7 @@ def test_notes_say_domain_observation_choice_and_how_few_cases(tables):
     assert "Oracle" in markdown
     assert "5.21 %" in text(tables, "table1.md")
     assert "may be a misprint" in text(tables, "table3.md")
-    assert "the tumour segmentation: CMA-ES on solver" in text(tables, "table3.md")
+    assert "the tumour segmentation: CMA-ES on solver, GliODIL, LMI;" in text(tables, "table3.md")
 
 
 def test_notes_and_csv_name_the_integrators(fakes, tables, tmp_path):
@@ -131,8 +137,94 @@ def test_reference_row_has_dice_only(tables):
     cells = [c.strip() for c in row.strip("|").split("|")]
     assert cells[4:9] == ["–"] * 5
     assert cells[9].startswith("8")
-    # It has nothing to show in the other panels.
+    # It has nothing to show in the other panels about the reference.
     assert "(reference)" not in text(tables, "table3.md").split("## (b)")[1]
+
+
+def labels_of(markdown):
+    return [row[0] for row in cells_of(markdown) if row[1] in ("this run", "paper") and row[0]]
+
+
+def test_every_method_stands_in_the_table_of_what_it_observed(fakes, tables):
+    panel = text(tables, "table3.md").split("## (b)")[0]
+    seen = ["LMI (sees the segmentation)", "GliODIL (sees the segmentation)"]
+    others = ["direct", "gradient-surrogate", "gradient-surrogate-com", "hybrid", "hybrid-com", "gauss-newton"]
+    expected = ["CMA-ES on solver (reference)", *seen, *(METHOD_NAMES[m] for m in others)]
+    assert labels_of(panel) == expected
+    assert line_of(panel, "lmi", "paper", " (sees the segmentation)")[9] == "42.0 ± 2.0"
+    panel = text(tables, "table3-segmentation.md").split("## (b)")[0]
+    assert labels_of(panel) == [
+        "CMA-ES on solver (reference)", "LMI", "GliODIL", "Hybrid (COM fixed) (sees the reference)",
+        "Gauss-Newton on solver (segmentation)", "Static field",
+    ]  # fmt: skip
+    csv = pd.read_csv(tables / "table3-segmentation.csv").set_index("method")
+    assert set(csv.index[csv["role"] != "paper only"]) == {*fakes.SEGMENTATION}
+
+
+def test_segmentation_table_has_dice_distance_and_agreement(tables, patients_dir):
+    rows = cells_of(text(tables, "table3-segmentation.md").split("## (b)")[0])
+    columns = {name: i for i, name in enumerate(rows[0])}
+    for name, value in {"lmi": "42.0 ± 2.0", "gliodil": "61.0 ± 2.0"}.items():
+        line = line_of(text(tables, "table3-segmentation.md"), name, "paper")
+        assert [line[columns[c]] for c in ("Dice, whole ≥ 0.33 ↑ (×10⁻²)", "HD95, whole ≥ 0.33 ↓ (mm)")] == [value, "–"]
+    line = line_of(text(tables, "table3-segmentation.md"), "hybrid-com", "paper", " (sees the reference)")
+    assert line[columns["Dice, whole ≥ 0.33 ↑ (×10⁻²)"]] == "59.0 ± 1.0"
+    own = line_of(text(tables, "table3-segmentation.md"), "static-field")
+    assert own[columns["at threshold (median)"]] == "0.25"
+    assert own[columns["NCC with CMA-ES on solver"]] == "0.900 ± 0.000"
+    # Nothing agrees with itself.
+    assert own[columns["NCC with Static field"]] == own[columns["MSE from Static field (×10⁻³)"]] == "–"
+    assert rows[2][0] == "CMA-ES on solver (reference)"
+    assert rows[2][columns["NCC with CMA-ES on solver"]] == "–"
+    assert rows[2][columns["NCC with Static field"]] == "0.900 ± 0.000"
+
+    csv = pd.read_csv(tables / "table3-segmentation.csv").set_index("method")
+    agreement = read_table(patients_dir / "agreement.parquet")
+    part = agreement[(agreement["method"] == "gliodil") & (agreement["reference"] == "static-field")]
+    assert csv.loc["gliodil", "mse_volume_vs_static-field_mean"] == pytest.approx(part["mse_volume"].mean())
+    metrics = read_table(patients_dir / "metrics.parquet")
+    expected = metrics.loc[metrics["method"] == "lmi", "hd95_whole_033_mm"].mean()
+    assert csv.loc["lmi", "hd95_whole_033_mm_mean"] == pytest.approx(expected)
+
+
+def test_marks_belong_to_the_table_of_the_observation(fakes, tmp_path):
+    folder = fakes.make_cohort(tmp_path / "many", "patients", fakes.PATIENT_SCALES, 40)
+    write_table3(folder, tmp_path, SETTINGS)
+    write_segmentation_table(folder, tmp_path, SETTINGS)
+    table, other = text(tmp_path, "table3.md"), text(tmp_path, "table3-segmentation.md")
+    # LMI is worse than either method that others are tested against; it is tested among its own alone.
+    assert "*†" not in "".join(line_of(table, "lmi", remark=" (sees the segmentation)")).replace("\\", "")
+    assert line_of(other, "lmi")[4].endswith(r"\*†")
+    assert "each against Hybrid (COM fixed)" in table
+    assert "each against Gauss-Newton on solver (segmentation)" in other
+    assert "over 4 methods" in other
+
+
+def test_no_marks_and_a_reason_below_six_patients(tables):
+    for name in ("table3", "table3-segmentation"):
+        markdown = text(tables, f"{name}.md")
+        assert "No tests: each needs 6 cases" in markdown
+        assert "†" not in markdown
+        assert "Few cases (n = 3)" in markdown
+
+
+def test_notes_name_patients_left_out_and_failures(fakes, tables, tmp_path):
+    for name in ("table3", "table3-segmentation"):
+        assert "3 of 3 patients" in text(tables, f"{name}.md")
+        assert "Failed: LMI on patient-00001 (diverged)." in text(tables, f"{name}.md")
+        assert "left out" not in text(tables, f"{name}.md")
+    failed = {(i, m) for i in range(6) for m in ("lmi", "gliodil", "direct")}
+    left_out = {"patient-x": "the registration was refused", "patient-y": "no tumour"}
+    folder = fakes.make_cohort(tmp_path / "p", "patients", fakes.PATIENT_SCALES, 6, failed=failed, left_out=left_out)
+    write_segmentation_table(folder, tmp_path, SETTINGS)
+    markdown = text(tmp_path, "table3-segmentation.md")
+    assert "6 of 8 patients" in markdown
+    assert "Patients left out: patient-x (the registration was refused); patient-y (no tumour)." in markdown
+    # Twelve failures of the methods of this table; those of others stand elsewhere.
+    note = next(line for line in markdown.splitlines() if line.startswith("- Failed: "))
+    assert note.count("(diverged)") == 10
+    assert note.endswith("; and 2 more.")
+    assert "Direct inverse" not in note
 
 
 def test_table1_gives_the_papers_origin_as_a_range_in_mm(tables):
@@ -182,9 +274,14 @@ def test_without_a_cohort_the_papers_numbers_stand_alone(tmp_path):
 
 
 def test_names_and_styles():
-    assert method_name("hybrid-com") == "Hybrid (COM)"
+    assert method_name("hybrid-com") == "Hybrid (COM fixed)"
+    assert method_name("hybrid-com-swap") == "Hybrid (COM swap)"
+    assert method_name("gauss-newton-segmentation") == "Gauss-Newton on solver (segmentation)"
+    assert method_name("hybrid-segmentation", {"hybrid": "Ours"}) == "Ours (segmentation)"
     assert method_name("my-new-method") == "My new method"
     assert method_name("hybrid", {"hybrid": "Ours"}) == "Ours"
-    styles = method_styles([*METHOD_NAMES, "my-new-method"])
-    assert len({(style.colour, style.line) for style in styles.values()}) == len(styles)
+    names = [*METHOD_NAMES, "my-new-method"]
+    styles = method_styles([*names, *(f"{name}-segmentation" for name in names)])
+    assert len({(style.colour, style.line) for style in styles.values()}) == len(styles) == 2 * len(names)
+    assert all(styles[f"{name}-segmentation"].colour == styles[name].colour for name in names)
     assert method_styles(["direct"])["direct"] == styles["direct"]
