@@ -73,7 +73,7 @@ CASES = {"synthetic": CONFIG.simulate.case_names(), "patients": list(PATIENTS)}
 # A cohort without cases is left out, so that a configuration can ask for trained networks alone.
 COHORTS = [cohort for cohort in COHORTS if CASES[cohort]]
 # What methods see of patients: each has a table 3 and figures 4 and 7 of its own.
-OBSERVED = {CONFIG.invert.observation_of(method, "patients") for method in METHODS if "patients" in COHORTS}
+OBSERVED = {CONFIG.invert.observation_of(method, "patients") for method in METHODS["patients"] if "patients" in COHORTS}
 
 
 # ---------------------------------------------------------------------------------------------------- settings of jobs
