@@ -47,12 +47,17 @@ endef
 demo: $(READY)  ## the whole chain on synthetic cases and phantom patients (under 15 minutes on two cores)
 	$(call chain,demo,)
 
+# Which patients can be used and which not, and why; the workflow takes the former.
+COHORT := results/brats/cohort.tsv
+
 .PHONY: brats
-brats: $(READY)  ## the same on your patients: make brats PATIENTS=folder (or a table such as config/patients.tsv)
+brats: $(READY)  ## the same on your patients: make brats PATIENTS=folder (or a table); SAMPLE=25 draws 25 of them
 	@test -n "$(PATIENTS)" || { echo "say where the patients are: make brats PATIENTS=folder"; exit 1; }
 	@test -e "$(PATIENTS)" || { echo "$(PATIENTS): no such folder or table; check PATIENTS="; exit 1; }
-	$(BIN)/gliofit check --patients "$(PATIENTS)" || echo "going on with the cases that can be used"
-	$(call chain,brats,--configfile config/brats.yaml --config 'patients={"source": "$(PATIENTS)"}')
+	@$(BIN)/gliofit check --patients "$(PATIENTS)" --out $(COHORT) \
+		|| { echo "no patient in $(PATIENTS) can be used: mend what is named above"; exit 1; }
+	$(call chain,brats,--configfile config/brats.yaml \
+		--config 'patients={"source": "$(COHORT)"$(if $(SAMPLE),$(,) "sample": $(SAMPLE))}')
 
 .PHONY: benchmark-inversion
 benchmark-inversion: $(READY)  ## errors of Gauss-Newton on 200 synthetic tumours at 1 mm (hours)

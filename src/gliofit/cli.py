@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 import os
 import sys
+import time
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -57,9 +59,14 @@ ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Thr
 RandomSeedOption = Annotated[int, typer.Option("--random-seed", min=0, help="Seed of everything random.")]
 
 
+def _all_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+
+
 def _set_threads(threads: int | None) -> int:
     """Tell every numerical library how many threads it may use; must run before they are imported."""
-    granted = threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else threads or 1
+    granted = threads or _all_cores()
     for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"):
         os.environ[name] = str(granted)
     # Threads that spin while they wait slow everybody down on a machine that is not all ours.
@@ -144,7 +151,7 @@ def solve(
 def register(
     t1: Annotated[Path, typer.Option(help="The patient's native T1, skull-stripped.")],
     seg: Annotated[Path, typer.Option(help="The patient's tumour segmentation.")],
-    labels: Annotated[str, typer.Option(help="Label scheme: brats2021, brats2023, brats2015 or gliofit.")],
+    labels: Annotated[str, typer.Option(help="Label scheme: brats2021, brats2023, brats2024, brats2015 or gliofit.")],
     out: Annotated[Path, typer.Option(help="Folder to write into.")],
     atlas: Annotated[str, typer.Option(help="mni152, or a folder with a T1 and tissue.")] = "mni152",
     threads: ThreadsOption = None,
@@ -322,17 +329,52 @@ def predictgbm(
 def check(
     patients: Annotated[Path, typer.Option(help="Table of patients, or a BraTS folder tree.")],
     labels: Annotated[str | None, typer.Option(help="Label scheme, where the naming does not imply it.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Table to write (.tsv or .csv): cases, files, and which can be used.")
+    ] = None,
+    cores: Annotated[int | None, typer.Option(min=1, help="Cases to look at at a time. [default: all cores]")] = None,
 ) -> None:
-    """Say what is wrong with patient files, file by file; exit code 1 if anything is."""
+    """Say what is wrong with patient files, file by file.
+
+    Exit code 1 if anything is; with --out only if no case can be used.
+    """
     from gliofit.register.check import check_patients
+    from gliofit.register.cohort_table import write_cohort_table
     from gliofit.register.settings import PatientsSettings
 
-    findings = check_patients(PatientsSettings(source=patients, labels=labels))
+    if out is not None and out.suffix not in (".tsv", ".csv"):
+        raise InputError(out, "--out is no table name", "end it in .tsv or .csv")
+    _set_threads(1)  # in each process
+    settings = PatientsSettings(source=patients, labels=labels)
+    cases = check_patients(settings, cores=cores or _all_cores(), progress=_progress("cases checked"))
+    findings = [finding for case in cases for finding in case.findings]
     for finding in findings:
-        typer.echo(f"{finding.case}: {finding.file}: {finding.problem}; {finding.mend}")
+        typer.echo(" ".join(f"{finding.case}: {finding.file}: {finding.problem}; {finding.mend}".split()))
+    named = [case for case in cases if case.case]
+    if out is not None and named:
+        write_cohort_table(out, named)
+        usable = sum(case.error is None for case in named)
+        typer.echo(f"{out}: {usable} of {len(named)} cases can be used")
+        if not usable:
+            raise typer.Exit(1)
+        return
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)
     typer.echo("nothing else found" if findings else "nothing wrong found")
+
+
+def _progress(what: str, after_seconds: float = 5.0) -> Callable[[int, int], None]:
+    """A function of (done, total) that says on stderr how far the work is, once it takes more than a few seconds."""
+    begin = last = time.monotonic()
+
+    def report(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= after_seconds:
+            last = now
+            typer.echo(f"{done} of {total} {what}, {(now - begin) / done * (total - done):.0f} s left", err=True)
+
+    return report
 
 
 def _error(message: str) -> int:

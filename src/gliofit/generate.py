@@ -18,7 +18,7 @@ from typing import Any
 from gliofit.config import Config, describe_keys
 from gliofit.io import atomic_path
 from gliofit.labels import LABEL_SCHEMES
-from gliofit.register.table import COLUMNS
+from gliofit.register.table import CHECK_COLUMNS, COLUMNS, STATUSES
 
 __all__ = ["ENVIRONMENTS", "generated_files", "write_generated_files"]
 
@@ -94,10 +94,19 @@ def _patients_schema() -> dict[str, Any]:
         "title": "gliofit patients table, one row",
         "description": "Empty cells count as absent. Paths are relative to the table.",
         "type": "object",
-        "properties": dict.fromkeys(COLUMNS, text)
-        | {"case": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}, "labels": {"enum": list(LABEL_SCHEMES)}},
+        "properties": dict.fromkeys((*COLUMNS, *CHECK_COLUMNS), text)
+        | {
+            "case": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
+            "labels": {"enum": list(LABEL_SCHEMES)},
+            "status": {"enum": list(STATUSES)},
+        },
         "required": ["case"],
-        "anyOf": [{"required": ["folder"]}, {"required": ["t1", "seg"]}],
+        "anyOf": [
+            {"required": ["folder"]},
+            {"required": ["t1", "seg"]},
+            {"required": ["t1c", "seg"]},
+            {"properties": {"status": {"const": "refused"}}, "required": ["status"]},
+        ],
         "additionalProperties": False,
     }
 

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from gliofit.errors import InputError
 
-__all__ = ["LABEL_SCHEMES", "TissueLabel", "TumourLabel", "core_mask", "translate_labels", "whole_tumour_mask"]
+__all__ = [
+    "LABEL_SCHEMES",
+    "TissueLabel",
+    "TumourLabel",
+    "abnormal_mask",
+    "core_mask",
+    "translate_labels",
+    "whole_tumour_mask",
+]
 
 
 class TissueLabel(IntEnum):
@@ -23,13 +31,14 @@ class TissueLabel(IntEnum):
 
 
 class TumourLabel(IntEnum):
-    """Values of tumour segmentations inside gliofit, whatever the source calls them."""
+    """Values of tumour segmentations inside gliofit, whatever the source calls them. A cavity of surgery is no tumour."""
 
     NONE = 0
     NECROTIC = 1
     OEDEMA = 2
     ENHANCING = 3
     NON_ENHANCING = 4
+    CAVITY = 5
 
 
 #: Source value -> internal label. Label values alone do not tell the scheme, so it must always be named.
@@ -43,6 +52,14 @@ LABEL_SCHEMES = MappingProxyType(
                 2: TumourLabel.OEDEMA,
                 3: TumourLabel.NON_ENHANCING,
                 4: TumourLabel.ENHANCING,
+            }
+        ),
+        "brats2024": MappingProxyType(
+            {
+                1: TumourLabel.NECROTIC,
+                2: TumourLabel.OEDEMA,
+                3: TumourLabel.ENHANCING,
+                4: TumourLabel.CAVITY,
             }
         ),
         "gliofit": MappingProxyType({int(label): label for label in TumourLabel if label != TumourLabel.NONE}),
@@ -64,11 +81,13 @@ def translate_labels(values: NDArray[np.integer], scheme: str, subject: str = "s
     present = {int(v) for v in np.unique(values)} - {0}
     strange = sorted(present - set(known))
     if strange:
+        others = [name for name, values_of in LABEL_SCHEMES.items() if present <= set(values_of)]
+        hint = f"{' or '.join(others)} would fit" if others else "none that gliofit knows would fit"
         raise InputError(
             subject, f"holds label values {strange} that scheme '{scheme}' ({sorted(known)}) does not have",
-            "name the scheme the segmentation was made with",
+            f"name the scheme the segmentation was made with ({hint})",
         )  # fmt: skip
-    if not present:
+    if not any(known[value] != TumourLabel.CAVITY for value in present):
         raise InputError(subject, "holds no tumour label", "give a segmentation of this case's tumour")
     out = np.zeros(values.shape, np.uint8)
     for value, label in known.items():
@@ -78,9 +97,14 @@ def translate_labels(values: NDArray[np.integer], scheme: str, subject: str = "s
 
 def whole_tumour_mask(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Every tumour voxel of an internal segmentation."""
-    return labels > TumourLabel.NONE
+    return (labels > TumourLabel.NONE) & (labels != TumourLabel.CAVITY)
 
 
 def core_mask(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Tumour core of an internal segmentation: everything but oedema (necrosis counts as core)."""
-    return (labels > TumourLabel.NONE) & (labels != TumourLabel.OEDEMA)
+    return whole_tumour_mask(labels) & (labels != TumourLabel.OEDEMA)
+
+
+def abnormal_mask(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Tumour and cavity: everything that a healthy atlas has no counterpart of."""
+    return labels > TumourLabel.NONE

@@ -48,26 +48,26 @@ wildcard_constraints:
 
 
 def find_cases():
-    """Patient files by case; for phantoms, which do not exist yet, the files they will have."""
+    """Patient files by case, and why other cases are left out; for phantoms the files that they will have."""
     if "patients" not in COHORTS:
-        return {}
-    from gliofit.register.patients import find_patients, phantom_cases, phantom_files
+        return {}, {}
+    from gliofit.register.cohort import find_cohort
+    from gliofit.register.patients import phantom_cases, phantom_files
 
     if CONFIG.patients.source is None:
         folder = Path(f"results/{CONFIG.run}/register/phantoms")
-        found = [phantom_files(case, folder / case) for case in phantom_cases(CONFIG.phantoms)]
+        found, left_out = [phantom_files(case, folder / case) for case in phantom_cases(CONFIG.phantoms)], {}
     else:
-        found = find_patients(CONFIG.patients)
-    return {patient.case: patient for patient in found}
+        found, left_out = find_cohort(CONFIG.patients, CONFIG.seed)
+    return {patient.case: patient for patient in found}, left_out
 
 
 try:
-    PATIENTS = find_cases()
+    # Patients that cannot be used, with the reason; the tables say how many of how many they are about.
+    PATIENTS, LEFT_OUT = find_cases()
 except InputError as error:
     raise WorkflowError(f"{error.subject}: {error.problem}; {error.mend}") from error
 
-# Patients that cannot be used, with the reason; the tables say how many of how many they are about.
-LEFT_OUT = {}
 ARE_PHANTOMS = CONFIG.patients.source is None
 CASES = {"synthetic": CONFIG.simulate.case_names(), "patients": list(PATIENTS)}
 # A cohort without cases is left out, so that a configuration can ask for trained networks alone.

@@ -70,7 +70,7 @@ def read_recurrence(values: NDArray[np.integer], scheme: str, subject: str = "fo
     values
         Label values of the source.
     scheme
-        Label scheme (``LABEL_SCHEMES``). With ``brats2023`` the value 4 is the resection cavity and no tumour.
+        Label scheme (``LABEL_SCHEMES``). With ``brats2023`` too the value 4 is the resection cavity and no tumour.
     subject
         What error messages name.
 
@@ -79,7 +79,7 @@ def read_recurrence(values: NDArray[np.integer], scheme: str, subject: str = "fo
     InputError
         If the scheme is unknown or the values are not its own. A follow-up without tumour is no error.
     """
-    if scheme == "brats2023":
+    if scheme in ("brats2023", "brats2024"):
         values = np.where(values == _CAVITY, 0, values)
     if not values.any():
         nothing = np.zeros(values.shape, bool)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -12,18 +15,21 @@ import numpy as np
 
 from gliofit.errors import InputError
 from gliofit.grid import Volume
-from gliofit.labels import TumourLabel, whole_tumour_mask
+from gliofit.labels import TumourLabel, core_mask, whole_tumour_mask
+from gliofit.register.field_of_view import edge_share
 from gliofit.register.images import read_brain, read_like, read_segmentation, read_t1
 from gliofit.register.orientation import check_orientation
 from gliofit.register.patients import PatientFiles, survey_patients
 from gliofit.register.settings import PatientsSettings, RegisterSettings
 
-__all__ = ["Finding", "check_patient", "check_patients"]
+__all__ = ["CheckedCase", "Finding", "check_patient", "check_patients"]
 
 _T = TypeVar("_T")
 
 #: Enhancing tumour under this volume (cc) says little; methods that need a core then use the necrotic label too.
 _LITTLE_ENHANCING_CC = 1.5
+#: Share of the surface of brain or tumour on the edge of the volume (``edge_share``) from which it counts as cut.
+_CUT_SHARE = 0.03
 
 
 @dataclass(frozen=True)
@@ -51,9 +57,37 @@ class Finding:
     severity: Literal["error", "warning"] = "error"
 
 
+@dataclass(frozen=True)
+class CheckedCase:
+    """What a check found of one case.
+
+    Parameters
+    ----------
+    case
+        The case; empty if the findings are about the whole source.
+    patient
+        Its files; None if they could not be told.
+    findings
+        What is wrong or odd, in the order in which it was found.
+    """
+
+    case: str
+    patient: PatientFiles | None
+    findings: list[Finding]
+
+    @property
+    def error(self) -> Finding | None:
+        """The first thing for which the case cannot be used, if there is one."""
+        return next((finding for finding in self.findings if finding.severity == "error"), None)
+
+
 def check_patients(
-    settings: PatientsSettings, atlas_dir: Path | None = None, registration: RegisterSettings | None = None
-) -> list[Finding]:
+    settings: PatientsSettings,
+    atlas_dir: Path | None = None,
+    registration: RegisterSettings | None = None,
+    cores: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[CheckedCase]:
     """Read every file of every patient and list what is wrong; nothing is written, and nothing stops it.
 
     Parameters
@@ -64,17 +98,78 @@ def check_patients(
         Prepared atlas to compare brains with. Without it the built-in atlas is used.
     registration
         Settings whose orientation limits apply.
+    cores
+        Cases to look at at a time, each in a process of its own if more than one.
+    progress
+        Called with the number of cases done and of all cases.
+
+    Returns
+    -------
+    Cases sorted by name; one without a name if the source itself cannot be used.
     """
     try:
-        patients, problems = survey_patients(settings)
+        survey = survey_patients(settings)
     except InputError as error:
-        return [Finding("", error.subject, error.problem, error.mend)]
-    findings = [Finding(p.case, p.error.subject, p.error.problem, p.error.mend) for p in problems]
-    atlas_brain = _atlas_brain(atlas_dir) if patients else None
-    for patient in patients:
-        assert atlas_brain is not None
-        findings += check_patient(patient, atlas_brain, registration or RegisterSettings())
-    return findings
+        return [CheckedCase("", None, [Finding("", error.subject, error.problem, error.mend)])]
+    cases: dict[str, CheckedCase] = {}
+    if survey.patients:
+        look = partial(_look, _atlas_brain(atlas_dir), registration or RegisterSettings())
+        cases = {case.case: case for case in _each(look, survey.patients, cores, progress or (lambda *_: None))}
+    others = [Finding(p.case, p.error.subject, p.error.problem, p.error.mend) for p in survey.problems]
+    others += [
+        Finding(row.case, settings.source or "", f"refused by the check that wrote it ({row.message})", "check again")
+        for row in survey.refused
+    ]
+    for finding in others:
+        cases.setdefault(finding.case, CheckedCase(finding.case, None, [])).findings.append(finding)
+    return [cases[case] for case in sorted(cases)]
+
+
+def _look(atlas_brain: Volume, registration: RegisterSettings, patient: PatientFiles) -> CheckedCase:
+    """Findings of one patient, whatever its files do to the check."""
+    try:
+        findings = check_patient(patient, atlas_brain, registration)
+    except Exception as error:  # noqa: BLE001 - one case must not be the end of all others
+        findings = [_unexpected(patient, f"{type(error).__name__}: {error}")]
+    return CheckedCase(patient.case, patient, findings)
+
+
+def _unexpected(patient: PatientFiles, what: str) -> Finding:
+    return Finding(patient.case, patient.t1, f"the check failed ({what})", "look at the case's images, or leave it out")
+
+
+def _each(
+    look: Callable[[PatientFiles], CheckedCase],
+    patients: list[PatientFiles],
+    cores: int,
+    progress: Callable[[int, int], None],
+) -> Iterator[CheckedCase]:
+    """Look at all patients, in any order."""
+    if min(cores, len(patients)) == 1:
+        for done, patient in enumerate(patients, start=1):
+            yield look(patient)
+            progress(done, len(patients))
+        return
+    done, lost = 0, []
+    with ProcessPoolExecutor(min(cores, len(patients)), mp_context=get_context("spawn")) as pool:
+        jobs = {pool.submit(look, patient): patient for patient in patients}
+        for job in as_completed(jobs):
+            try:
+                yield job.result()
+            except BrokenProcessPool:
+                lost.append(jobs[job])
+                continue
+            done += 1
+            progress(done, len(patients))
+    # A process that dies, for want of memory say, takes the others' cases along: look again, one after the other.
+    for patient in lost:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            try:
+                yield pool.submit(look, patient).result()
+            except BrokenProcessPool:
+                yield CheckedCase(patient.case, patient, [_unexpected(patient, "its process died")])
+        done += 1
+        progress(done, len(patients))
 
 
 def check_patient(patient: PatientFiles, atlas_brain: Volume, registration: RegisterSettings) -> list[Finding]:
@@ -83,6 +178,8 @@ def check_patient(patient: PatientFiles, atlas_brain: Volume, registration: Regi
     t1 = found.attempt(partial(read_t1, patient.t1))
     if t1 is None:
         return found.list
+    if not patient.has_native_t1:
+        found.warn(patient.t1, "takes the place of the native T1 image, which is missing", "add that if there is one")
     brain = found.attempt(partial(read_brain, patient, t1))
     images: dict[str, Volume] = {}
     for role in ("t1c", "t2", "flair"):
@@ -103,6 +200,13 @@ def check_patient(patient: PatientFiles, atlas_brain: Volume, registration: Regi
                 registration.minimum_overlap,
             )
         )
+        cut = edge_share(brain.data)
+        if cut > _CUT_SHARE:
+            found.warn(
+                patient.t1,
+                f"the edge of the volume cuts the brain ({cut:.0%} of its surface)",
+                "look well at qc.png, since the missing part cannot be registered",
+            )
         _check_images(found, patient, images, brain)
     if segmentation is not None:
         _check_segmentation(found, patient, segmentation, brain, images.get("flair"))
@@ -150,7 +254,13 @@ def _check_segmentation(
     labels, cc = segmentation.data, segmentation.grid.voxel_volume_mm3 / 1000
     tumour = whole_tumour_mask(labels)
     enhancing = float((labels == TumourLabel.ENHANCING).sum()) * cc
-    if enhancing == 0:
+    if not core_mask(labels).any():
+        found.warn(
+            patient.seg,
+            "has no core, oedema alone",
+            f"check the label scheme ({patient.labels}); methods are fitted to the whole tumour alone",
+        )
+    elif enhancing == 0:
         found.warn(
             patient.seg,
             "has no enhancing tumour",
@@ -159,6 +269,20 @@ def _check_segmentation(
         )
     elif enhancing < _LITTLE_ENHANCING_CC:
         found.warn(patient.seg, f"has only {enhancing:.1f} cc of enhancing tumour", "read the core's numbers with care")
+    cavity = float((labels == TumourLabel.CAVITY).sum()) * cc
+    if cavity > 0:
+        found.warn(
+            patient.seg,
+            f"has {cavity:.1f} cc of resection cavity",
+            "take images from before surgery: growth models know of none, and to them the cavity is tissue without tumour",
+        )
+    cut = edge_share(tumour)
+    if cut > _CUT_SHARE:
+        found.warn(
+            patient.seg,
+            f"the edge of the volume cuts the tumour ({cut:.0%} of its surface)",
+            "read its numbers with care: what lies beyond is unknown",
+        )
     if brain is None:
         return
     outside = float(1 - brain.data[tumour].mean())

@@ -22,7 +22,8 @@ from gliofit.register.settings import PatientsSettings, PhantomSettings
 __all__ = [
     "PatientFiles",
     "Problem",
-    "find_patients",
+    "Refused",
+    "Survey",
     "patient_in_folder",
     "phantom_cases",
     "phantom_files",
@@ -39,7 +40,8 @@ class PatientFiles:
     case
         Name of the case: letters, digits, hyphen, underscore.
     t1
-        Skull-stripped native T1 image; its grid is the patient's grid.
+        Skull-stripped native T1 image; its grid is the patient's grid. Where there is none (some BraTS 2015 cases),
+        the contrast-enhanced one takes its place.
     seg
         Tumour segmentation.
     labels
@@ -70,20 +72,10 @@ class PatientFiles:
         """Every file of the case, T1 first."""
         return list(self.images.values())
 
-
-def find_patients(settings: PatientsSettings) -> list[PatientFiles]:
-    """List the patients of a folder tree or a table, sorted by case name.
-
-    Raises
-    ------
-    InputError
-        If nothing is found, a file is missing, a case is named twice or cannot be a folder name, or the table has
-        unknown columns.
-    """
-    found, problems = survey_patients(settings)
-    if problems:
-        raise problems[0].error
-    return found
+    @property
+    def has_native_t1(self) -> bool:
+        """Whether ``t1`` is a native T1 image, and not the contrast-enhanced one in its place."""
+        return self.t1 != self.t1c
 
 
 @dataclass(frozen=True)
@@ -94,10 +86,40 @@ class Problem:
     error: InputError
 
 
-def survey_patients(settings: PatientsSettings) -> tuple[list[PatientFiles], list[Problem]]:
+@dataclass(frozen=True)
+class Refused:
+    """A case that a check found unfit and that its table says so of."""
+
+    case: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What there is in a source of patients.
+
+    Parameters
+    ----------
+    patients
+        Complete cases, sorted by name.
+    problems
+        What is wrong with the others.
+    excluded
+        Cases that the settings leave out.
+    refused
+        Cases that an earlier check refused, among those that the settings ask for.
+    """
+
+    patients: list[PatientFiles]
+    problems: list[Problem]
+    excluded: list[str]
+    refused: list[Refused]
+
+
+def survey_patients(settings: PatientsSettings) -> Survey:
     """Complete cases, and what is wrong with the others, so that a check can name all problems at once."""
     if settings.source is None:
-        return [], []
+        return Survey([], [], [], [])
     source = Path(settings.source)
     if settings.labels is not None and settings.labels not in LABEL_SCHEMES:
         raise InputError(
@@ -145,15 +167,18 @@ def phantom_files(case: str, folder: Path) -> PatientFiles:
     return PatientFiles(case, labels=CONVENTIONS[0].labels, **{role: folder / name for role, name in names.items()})
 
 
+#: What can be added where a needed file is missing.
+_WANTED = {"t1": "the file or a contrast-enhanced T1", "seg": "the file"}
+
 _Group = tuple[Path, NamingConvention, str]
 
 
-def _tree(root: Path, labels: str | None) -> list[PatientFiles | Problem]:
+def _tree(root: Path, labels: str | None) -> list[PatientFiles | Problem | Refused]:
     folders = ((Path(folder), sorted(files)) for folder, _, files in sorted(os.walk(root, followlinks=True)))
     groups = _groups(folders)
     if not groups:
         raise InputError(root, "holds no images in BraTS naming", _naming_help())
-    rows: list[PatientFiles | Problem] = []
+    rows: list[PatientFiles | Problem | Refused] = []
     for (folder, convention, prefix), files in groups.items():
         try:
             rows.append(_patient(folder, convention, prefix, files, labels, prefix))
@@ -187,19 +212,19 @@ def _patient(
         if len(paths) > 1:
             names = " and ".join(path.name for path in paths)
             raise InputError(folder, f"holds the {role} image of case {case} twice ({names})", "keep one of the two")
+    if "t1" not in files and "t1c" in files:
+        files = {"t1": files["t1c"], **files}
     for role, what in (("t1", "native T1 image"), ("seg", "segmentation")):
         if role not in files:
             raise InputError(
                 folder / f"{prefix}{convention.endings[role]}.nii.gz",
                 f"file not found ({what} of case {case} in {convention.name} naming)",
-                f"add the file, or leave the case out (patients.exclude: [{case}])",
+                f"add {_WANTED[role]}, or leave the case out (patients.exclude: [{case}])",
             )
     return PatientFiles(case, labels=labels or convention.labels, **{role: paths[0] for role, paths in files.items()})
 
 
-def _select(
-    rows: list[PatientFiles | Problem], settings: PatientsSettings, source: Path
-) -> tuple[list[PatientFiles], list[Problem]]:
+def _select(rows: list[PatientFiles | Problem | Refused], settings: PatientsSettings, source: Path) -> Survey:
     """Apply ``include`` and ``exclude``, and refuse doubles."""
     there = {row.case for row in rows}
     problems: list[Problem] = []
@@ -211,11 +236,17 @@ def _select(
             )
             problems.append(Problem(strange[0], error))
     kept: dict[str, PatientFiles] = {}
+    excluded: set[str] = set()
+    refused: list[Refused] = []
     for row in rows:
-        if row.case in settings.exclude or (settings.include is not None and row.case not in settings.include):
+        if settings.include is not None and row.case not in settings.include:
             continue
-        if isinstance(row, Problem):
+        if row.case in settings.exclude:
+            excluded.add(row.case)
+        elif isinstance(row, Problem):
             problems.append(row)
+        elif isinstance(row, Refused):
+            refused.append(row)
         elif row.case in kept:
             error = InputError(
                 row.t1, f"case {row.case} is there twice (also {kept[row.case].t1})", "give each case its own name"
@@ -223,10 +254,16 @@ def _select(
             problems.append(Problem(row.case, error))
         else:
             kept[row.case] = row
+    for row in refused:
+        if row.case in kept:
+            error = InputError(source, f"case {row.case} is there twice, once refused", "keep one of the two")
+            problems.append(Problem(row.case, error))
     if not kept and not problems:
-        error = InputError(source, "no patient is left", "check patients.include and patients.exclude")
-        problems.append(Problem("", error))
-    return [kept[case] for case in sorted(kept)], problems
+        mend = "check patients.include and patients.exclude"
+        if refused:
+            mend = f"{len(refused)} refused by the check, the first ({refused[0].case}): {refused[0].message}"
+        problems.append(Problem("", InputError(source, "no patient is left", mend)))
+    return Survey([kept[case] for case in sorted(kept)], problems, sorted(excluded), refused)
 
 
 def _naming_help() -> str:

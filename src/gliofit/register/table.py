@@ -9,21 +9,28 @@ from pathlib import Path
 from gliofit.errors import InputError
 from gliofit.labels import LABEL_SCHEMES
 from gliofit.register.naming import check_case_name
-from gliofit.register.patients import PatientFiles, Problem, patient_in_folder
+from gliofit.register.patients import PatientFiles, Problem, Refused, patient_in_folder
 
-__all__ = ["COLUMNS", "read_patients_table"]
+__all__ = ["CHECK_COLUMNS", "COLUMNS", "STATUSES", "read_patients_table"]
 
-#: Every column a patients table may have. ``case`` and either ``folder`` or ``t1`` and ``seg`` are needed.
+#: Every column that a person fills in. ``case``, and ``folder`` or ``seg`` and a T1 image (``t1``, ``t1c``) are needed.
 COLUMNS = ("case", "folder", "t1", "t1c", "t2", "flair", "seg", "brain_mask", "labels")
+
+#: Columns that a check adds: what it says of the case, and why.
+CHECK_COLUMNS = ("status", "message")
+
+#: What a check may say of a case; an empty cell means ``use``.
+STATUSES = ("use", "refused")
 
 _FILE_COLUMNS = ("t1", "t1c", "t2", "flair", "seg", "brain_mask")
 
 
-def read_patients_table(path: Path, labels: str | None = None) -> list[PatientFiles | Problem]:
+def read_patients_table(path: Path, labels: str | None = None) -> list[PatientFiles | Problem | Refused]:
     """Read a patients table; relative paths start at the table's folder.
 
     A row gives a ``folder`` in BraTS naming, or the files one by one; with both, a named file wins over the folder's.
-    The label scheme is the row's ``labels``, else ``labels`` as passed in, else what the folder's naming implies.
+    The label scheme is the row's ``labels``, else ``labels`` as passed in, else what the folder's naming implies. Of a
+    row that a check refused nothing but the case and the message is looked at.
 
     Raises
     ------
@@ -35,7 +42,7 @@ def read_patients_table(path: Path, labels: str | None = None) -> list[PatientFi
     reader = csv.reader(lines, delimiter=delimiter)
     header = [name.strip() for name in next(reader, [])]
     _check_header(header, path, delimiter)
-    rows: list[PatientFiles | Problem] = []
+    rows: list[PatientFiles | Problem | Refused] = []
     for number, cells in enumerate(reader, start=1):
         if not any(cell.strip() for cell in cells):
             continue
@@ -63,25 +70,32 @@ def _lines(path: Path) -> list[str]:
 
 
 def _check_header(header: list[str], path: Path, delimiter: str) -> None:
+    columns = (*COLUMNS, *CHECK_COLUMNS)
     if not header:
         raise InputError(path, "is empty", f"begin it with a line of column names: {' '.join(COLUMNS)}")
     if len(header) == 1 and any(other in header[0] for other in ",;\t"):
         wanted = "commas" if delimiter == "," else "tabs"
         raise InputError(path, f"has one column, '{header[0][:40]}'", f"separate the columns by {wanted}")
     for name in header:
-        if name not in COLUMNS:
-            near = difflib.get_close_matches(name.lower(), COLUMNS, 1, 0.6)
+        if name not in columns:
+            near = difflib.get_close_matches(name.lower(), columns, 1, 0.6)
             mend = f"did you mean '{near[0]}'? " if near else ""
-            raise InputError(path, f"has an unknown column '{name}'", f"{mend}columns are {', '.join(COLUMNS)}")
+            raise InputError(path, f"has an unknown column '{name}'", f"{mend}columns are {', '.join(columns)}")
     if len(set(header)) < len(header):
         raise InputError(path, "names a column twice", "keep one of each")
-    if "case" not in header or not ("folder" in header or {"t1", "seg"} <= set(header)):
+    named = set(header)
+    if "case" not in named or not ("folder" in named or ("seg" in named and named & {"t1", "t1c"})):
         raise InputError(path, "lacks needed columns", "give the columns case, and folder or t1 and seg")
 
 
-def _row(values: dict[str, str], path: Path, subject: str, labels: str | None) -> PatientFiles:
+def _row(values: dict[str, str], path: Path, subject: str, labels: str | None) -> PatientFiles | Refused:
     if "case" not in values:
         raise InputError(subject, "has no case name", "fill in the column 'case'")
+    status = values.get("status", "use")
+    if status not in STATUSES:
+        raise InputError(subject, f"unknown status '{status}'", f"name one of {', '.join(STATUSES)}")
+    if status == "refused":
+        return Refused(values["case"], values.get("message", "no reason given"))
     case = check_case_name(values["case"], subject)
     scheme = values.get("labels", labels)
     if scheme is not None and scheme not in LABEL_SCHEMES:
@@ -93,6 +107,8 @@ def _row(values: dict[str, str], path: Path, subject: str, labels: str | None) -
     if "folder" in values:
         found = patient_in_folder(path.parent / values["folder"], scheme, case)
         return PatientFiles(case, labels=found.labels, **{**found.images, **files})
+    if "t1" not in files and "t1c" in files:
+        files["t1"] = files["t1c"]
     missing = [role for role in ("t1", "seg") if role not in files]
     if missing:
         raise InputError(subject, f"case {case} has no {' and no '.join(missing)}", "fill in the file, or a folder")

@@ -77,6 +77,7 @@ def test_tables(tmp_path):
         ("brats2021", [0, 1, 2, 4], [0, 1, 2, 3]),
         ("brats2023", [0, 1, 2, 3], [0, 1, 2, 3]),
         ("brats2015", [1, 2, 3, 4], [1, 2, 4, 3]),
+        ("brats2024", [1, 2, 3, 4], [1, 2, 3, 5]),
     ],
 )
 def test_label_schemes(scheme, values, expected):
@@ -94,10 +95,10 @@ def test_labels_of_another_scheme_are_refused():
         translate_labels(np.array([0]), "brats2021")
 
 
-def test_necrosis_counts_as_core():
+def test_necrosis_counts_as_core_and_a_cavity_as_no_tumour():
     labels = np.array(list(TumourLabel), np.uint8)
-    np.testing.assert_array_equal(whole_tumour_mask(labels), [False, True, True, True, True])
-    np.testing.assert_array_equal(core_mask(labels), [False, True, False, True, True])
+    np.testing.assert_array_equal(whole_tumour_mask(labels), [False, True, True, True, True, False])
+    np.testing.assert_array_equal(core_mask(labels), [False, True, False, True, True, False])
 
 
 def test_theta_conversions():

@@ -38,7 +38,8 @@ def cases(phantom: PatientFiles, tmp_path: Path):  # type: ignore[no-untyped-def
 
 
 def check(tmp_path: Path, atlas_dir: Path, **settings: object) -> list[Finding]:
-    return check_patients(PatientsSettings(source=tmp_path / "patients", **settings), atlas_dir)
+    cases = check_patients(PatientsSettings(source=tmp_path / "patients", **settings), atlas_dir)
+    return [finding for case in cases for finding in case.findings]
 
 
 def test_a_good_patient_has_no_findings(cases, tmp_path: Path, atlas_dir: Path) -> None:  # type: ignore[no-untyped-def]
@@ -88,7 +89,8 @@ def test_a_segmentation_of_someone_else_is_odd(cases, tmp_path: Path, atlas_dir:
 
 
 def test_a_source_that_is_not_there_is_one_finding(tmp_path: Path) -> None:
-    (found,) = check_patients(PatientsSettings(source=tmp_path / "none"))
-    assert (found.case, found.severity) == ("", "error")
+    (case,) = check_patients(PatientsSettings(source=tmp_path / "none"))
+    (found,) = case.findings
+    assert (case.case, found.case, found.severity) == ("", "", "error")
     assert "not found" in found.problem
     assert check_patients(PatientsSettings()) == []

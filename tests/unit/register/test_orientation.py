@@ -10,10 +10,11 @@ import pytest
 from gliofit.atlas.model import Atlas
 from gliofit.errors import RegistrationError
 from gliofit.grid import Grid, Volume
+from gliofit.register.cohort import find_cohort
 from gliofit.register.images import read_patient, read_t1
 from gliofit.register.naming import CONVENTIONS
 from gliofit.register.orientation import check_orientation, compare_orientation
-from gliofit.register.patients import PatientFiles, find_patients
+from gliofit.register.patients import PatientFiles
 from gliofit.register.settings import PatientsSettings
 
 LIMITS = {"margin": 0.02, "minimum": 0.8}
@@ -89,7 +90,7 @@ def test_a_cut_field_of_view_is_not_taken_for_a_turned_brain(brain: Volume, atla
 @pytest.mark.shared_data
 @pytest.mark.parametrize("case", ["BraTS-GLI-00000-000", "BraTS2021_00006"])
 def test_real_patients_pass_as_read_and_stop_when_flipped(shared_data: Path, atlas: Atlas, case: str) -> None:
-    (patient,) = find_patients(PatientsSettings(source=shared_data / "patients", include=(case,)))
+    (patient,), _ = find_cohort(PatientsSettings(source=shared_data / "patients", include=(case,)), seed=1)
     t1 = read_t1(patient.t1)
     brain = Volume(t1.data != 0, t1.grid)
     assert check_orientation(case, brain, atlas.brain_mask, **LIMITS).dice_as_read > 0.92

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from gliofit.errors import InputError
 from gliofit.register.naming import CONVENTIONS, check_case_name, match_file
-from gliofit.register.patients import find_patients, phantom_cases, phantom_files, survey_patients
+from gliofit.register.cohort import find_cohort
+from gliofit.register.patients import phantom_cases, phantom_files, survey_patients
 from gliofit.register.settings import PatientsSettings, PhantomSettings, RegisterSettings
 
 ENDINGS_2021 = ("_t1", "_t1ce", "_t2", "_flair", "_seg")
@@ -26,7 +27,7 @@ def case(folder: Path, name: str, endings: tuple[str, ...] = ENDINGS_2021, suffi
 
 
 def find(source: Path, **settings: object) -> list:
-    return find_patients(PatientsSettings(source=source, **settings))
+    return find_cohort(PatientsSettings(source=source, **settings), seed=1)[0]
 
 
 def table(folder: Path, *rows: str, name: str = "patients.tsv", tab: str = "\t") -> Path:
@@ -82,7 +83,7 @@ def test_only_t1_and_segmentation_are_needed(tmp_path: Path) -> None:
 
 
 def test_nothing_is_found_where_there_are_no_patients(tmp_path: Path) -> None:
-    assert find_patients(PatientsSettings()) == []
+    assert find_cohort(PatientsSettings(), seed=1) == ([], {})
     with pytest.raises(InputError, match="no images in BraTS naming; name files CASE_t1"):
         find(tmp_path)
     with pytest.raises(InputError, match="not found"):
@@ -92,7 +93,7 @@ def test_nothing_is_found_where_there_are_no_patients(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("missing", "message"), [("_t1", "native T1 image"), ("_seg", "segmentation")])
 def test_missing_files_are_named_with_their_path(tmp_path: Path, missing: str, message: str) -> None:
     case(tmp_path, "good")
-    case(tmp_path, "bad", tuple(e for e in ENDINGS_2021 if e != missing))
+    case(tmp_path, "bad", tuple(e for e in ENDINGS_2021 if e not in (missing, "_t1ce")))
     with pytest.raises(InputError, match=message) as caught:
         find(tmp_path)
     assert caught.value.subject == str(tmp_path / f"bad{missing}.nii.gz")
@@ -104,10 +105,10 @@ def test_missing_files_are_named_with_their_path(tmp_path: Path, missing: str, m
 def test_all_problems_can_be_listed_at_once(tmp_path: Path) -> None:
     case(tmp_path, "good")
     case(tmp_path, "a", ("_t1",))
-    case(tmp_path, "b", ("_seg",))
-    found, problems = survey_patients(PatientsSettings(source=tmp_path))
-    assert [p.case for p in found] == ["good"]
-    assert [p.case for p in problems] == ["a", "b"]
+    case(tmp_path, "b", ("_seg", "_t2"))
+    survey = survey_patients(PatientsSettings(source=tmp_path))
+    assert [p.case for p in survey.patients] == ["good"]
+    assert [p.case for p in survey.problems] == ["a", "b"]
 
 
 def test_a_case_may_not_be_there_twice(tmp_path: Path) -> None:

@@ -1,0 +1,53 @@
+"""What a check found, as a patients table that the workflow reads."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+from gliofit.io import atomic_path
+from gliofit.register.check import CheckedCase
+from gliofit.register.patients import PatientFiles
+from gliofit.register.table import CHECK_COLUMNS, COLUMNS
+
+__all__ = ["write_cohort_table"]
+
+_COLUMNS = (*(name for name in COLUMNS if name != "folder"), *CHECK_COLUMNS)
+
+
+def write_cohort_table(path: Path, cases: Iterable[CheckedCase]) -> None:
+    """Write one row per case with its files, whether it can be used (``status``) and why not (``message``).
+
+    Paths are relative to the table if they lie below its folder, else absolute. A table that says the same already is
+    not touched. Findings without a case name have no row.
+    """
+    out = io.StringIO()
+    writer = csv.DictWriter(out, _COLUMNS, delimiter="," if path.suffix == ".csv" else "\t", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_row(case, path.parent.absolute()) for case in cases if case.case)
+    text = out.getvalue()
+    if path.is_file() and path.read_bytes() == text.encode():
+        return
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _row(case: CheckedCase, folder: Path) -> dict[str, str]:
+    row = {"case": case.case, "status": "use"}
+    if case.patient is not None:
+        row |= {"labels": case.patient.labels} | _files(case.patient, folder)
+    if case.error is not None:
+        message = f"{case.error.file}: {case.error.problem}; {case.error.mend}"
+        row |= {"status": "refused", "message": " ".join(message.split())}
+    return row
+
+
+def _files(patient: PatientFiles, folder: Path) -> dict[str, str]:
+    files = {role: path.absolute() for role, path in patient.images.items()}
+    if not patient.has_native_t1:
+        del files["t1"]
+    return {
+        role: str(path.relative_to(folder) if path.is_relative_to(folder) else path) for role, path in files.items()
+    }
