@@ -31,7 +31,7 @@ class TissueLabel(IntEnum):
 
 
 class TumourLabel(IntEnum):
-    """Values of tumour segmentations inside gliofit, whatever the source calls them. A cavity of surgery is no tumour."""
+    """Values of tumour segmentations inside gliofit, whatever the source calls them; a surgical cavity is no tumour."""
 
     NONE = 0
     NECROTIC = 1

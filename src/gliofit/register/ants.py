@@ -29,6 +29,7 @@ __all__ = [
     "read_displacement",
     "register_affine",
     "register_deformable",
+    "without_deformation",
 ]
 
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0])
@@ -114,7 +115,13 @@ def register_deformable(
     settings: RegisterSettings,
     seed: int,
 ) -> Transforms:
-    """SyN from an affine start by local cross-correlation, which looks only where ``mask`` is set."""
+    """SyN from an affine start by local cross-correlation, which looks only where ``mask`` is set.
+
+    Raises
+    ------
+    RuntimeError
+        If ANTs gives up, or the displacements it found are not numbers.
+    """
     levels = len(settings.deformable_iterations)
     f, m = to_ants(fixed), to_ants(moving)
     # ANTs takes a pointer to a mask for one to bytes whatever the image's type is, so the type must be bytes.
@@ -129,11 +136,35 @@ def register_deformable(
         "--smoothing-sigmas", _levels(list(range(levels))[::-1]) + "vox",
     ]  # fmt: skip
     _registration(f, m, arguments, _call("", fixed_mask, "NA"), out_prefix, seed)
-    return Transforms(
-        Path(f"{out_prefix}0GenericAffine.mat"),
-        Path(f"{out_prefix}1Warp.nii.gz"),
-        Path(f"{out_prefix}1InverseWarp.nii.gz"),
+    found = _with_warps(Path(f"{out_prefix}0GenericAffine.mat"), out_prefix)
+    if not (found.warp and found.warp.is_file()):
+        raise RuntimeError("no displacements were written")
+    if not np.isfinite(read_displacement(found)[0]).all():
+        raise RuntimeError("displacements are not finite")
+    return found
+
+
+def without_deformation(fixed: Volume, affine: Transforms, out_prefix: Path) -> Transforms:
+    """The affine step with displacements of zero, in the files that a deformable step would have written."""
+    import ants
+
+    reference = to_ants(fixed)
+    zero = ants.from_numpy(
+        np.zeros((*fixed.grid.shape, 3), np.float32),
+        origin=reference.origin,
+        spacing=reference.spacing,
+        direction=reference.direction,
+        has_components=True,
     )
+    result = _with_warps(affine.affine, out_prefix)
+    for path in (result.warp, result.inverse_warp):
+        ants.image_write(zero, str(path))
+    return result
+
+
+def _with_warps(affine: Path, out_prefix: Path) -> Transforms:
+    """Transforms under the names that ANTs gives to its displacement fields."""
+    return Transforms(affine, Path(f"{out_prefix}1Warp.nii.gz"), Path(f"{out_prefix}1InverseWarp.nii.gz"))
 
 
 def apply_transforms(volume: Volume, onto: Grid, transforms: Transforms, *, inverse: bool = False) -> Volume:

@@ -16,7 +16,7 @@ import numpy as np
 from gliofit.errors import InputError
 from gliofit.grid import Volume
 from gliofit.labels import TumourLabel, core_mask, whole_tumour_mask
-from gliofit.register.field_of_view import edge_share
+from gliofit.register.field_of_view import CUT_SHARE, edge_share
 from gliofit.register.images import read_brain, read_like, read_segmentation, read_t1
 from gliofit.register.orientation import check_orientation
 from gliofit.register.patients import PatientFiles, survey_patients
@@ -28,8 +28,6 @@ _T = TypeVar("_T")
 
 #: Enhancing tumour under this volume (cc) says little; methods that need a core then use the necrotic label too.
 _LITTLE_ENHANCING_CC = 1.5
-#: Share of the surface of brain or tumour on the edge of the volume (``edge_share``) from which it counts as cut.
-_CUT_SHARE = 0.03
 
 
 @dataclass(frozen=True)
@@ -201,7 +199,7 @@ def check_patient(patient: PatientFiles, atlas_brain: Volume, registration: Regi
             )
         )
         cut = edge_share(brain.data)
-        if cut > _CUT_SHARE:
+        if cut > CUT_SHARE:
             found.warn(
                 patient.t1,
                 f"the edge of the volume cuts the brain ({cut:.0%} of its surface)",
@@ -274,10 +272,10 @@ def _check_segmentation(
         found.warn(
             patient.seg,
             f"has {cavity:.1f} cc of resection cavity",
-            "take images from before surgery: growth models know of none, and to them the cavity is tissue without tumour",
+            "take images from before surgery: to a growth model the cavity is tissue that no tumour has reached",
         )
     cut = edge_share(tumour)
-    if cut > _CUT_SHARE:
+    if cut > CUT_SHARE:
         found.warn(
             patient.seg,
             f"the edge of the volume cuts the tumour ({cut:.0%} of its surface)",

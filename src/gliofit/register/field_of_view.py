@@ -1,11 +1,14 @@
-"""Is something cut by the edge of the volume?"""
+"""Whether something is cut by the edge of the volume."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["edge_share"]
+__all__ = ["CUT_SHARE", "edge_share"]
+
+#: Share of the surface of brain or tumour on the edge of the volume from which it counts as cut.
+CUT_SHARE = 0.03
 
 
 def edge_share(mask: NDArray[np.bool_]) -> float:

@@ -87,12 +87,17 @@ def jacobian_determinant(displacement_lps: NDArray[np.floating], grid: Grid) -> 
     return np.linalg.det(matrix)
 
 
-def verdict(numbers: dict[str, float], settings: RegisterSettings) -> tuple[Literal["ok", "borderline", "poor"], str]:
+def verdict(
+    numbers: dict[str, float], settings: RegisterSettings, failure: str = ""
+) -> tuple[Literal["ok", "borderline", "poor"], str]:
     """Status of a registration, and the reasons for it.
 
-    ``ok``: use it. ``borderline``: look at the picture before you do. ``poor``: do not use it.
+    ``ok``: use it. ``borderline``: look at the picture before you do. ``poor``: do not use it. A registration without
+    its deformable step is poor, ``failure`` being why there is none.
     """
     poor, doubtful = [], []
+    if failure:
+        poor.append(f"the deformable step failed ({failure}): affine registration alone")
     overlap = numbers["brain_dice"]
     if overlap < settings.poor_dice:
         poor.append(f"brain-mask Dice {overlap:.3f} is under {settings.poor_dice:g}")

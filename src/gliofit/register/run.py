@@ -17,9 +17,17 @@ from gliofit.atlas.model import Atlas, load_atlas
 from gliofit.errors import RegistrationError
 from gliofit.grid import Grid, Volume, bounding_box
 from gliofit.io import atomic_path, write_table, write_volume
-from gliofit.labels import TumourLabel, core_mask, whole_tumour_mask
+from gliofit.labels import TumourLabel, abnormal_mask, core_mask, whole_tumour_mask
 from gliofit.register.affine_step import register_affine_reproducibly
-from gliofit.register.ants import Transforms, apply_transforms, load_ants, read_displacement, register_deformable
+from gliofit.register.ants import (
+    Transforms,
+    apply_transforms,
+    load_ants,
+    read_displacement,
+    register_deformable,
+    without_deformation,
+)
+from gliofit.register.field_of_view import CUT_SHARE, edge_share
 from gliofit.register.fill import fill_tumour
 from gliofit.register.images import PatientImages, read_patient
 from gliofit.register.orientation import check_orientation
@@ -49,7 +57,8 @@ def register_patient(
     """Bring the atlas onto a patient and write the case folder.
 
     Two steps: rigid and affine without any mask, then a deformation (SyN, local cross-correlation) that does not
-    look at the tumour. Written are ``t1, wm, gm, csf, labels, brain_mask, segmentation.nii.gz``,
+    look at the tumour. If the second step fails numerically, the first stands alone: the displacements are zero and
+    the status is ``poor``. Written are ``t1, wm, gm, csf, labels, brain_mask, segmentation.nii.gz``,
     ``transforms/``, ``qc.png`` and ``qc.parquet``, everything on the grid of the patient's T1 image. Nothing is
     written if the case is stopped.
 
@@ -73,7 +82,7 @@ def register_patient(
     InputError
         If a file cannot be used.
     RegistrationError
-        If the brain is turned, flipped or no brain, or ANTs gives up.
+        If the brain is turned, flipped or no brain, or the affine step fails.
     """
     started = time.perf_counter()
     job_seed = derive_seed(seed, "register", patient.case)
@@ -86,7 +95,7 @@ def register_patient(
     )
     with tempfile.TemporaryDirectory(prefix="gliofit-register-") as scratch:
         try:
-            affine, transforms = _register(images, atlas, Path(scratch), settings, job_seed)
+            affine, transforms, failure = _register(images, atlas, Path(scratch), settings, job_seed)
             warped = _Warped.make(images, atlas, affine, transforms)
         except RuntimeError as error:
             raise RegistrationError(
@@ -104,17 +113,21 @@ def register_patient(
         numbers = _numbers(images, warped, tumour, settings)
         numbers["tumour_filled_share"] = filled_share
         numbers["header_dice"], numbers["best_turned_dice"] = orientation.dice_as_read, orientation.dice_best
-        status, message = verdict(numbers, settings)
+        status, message = verdict(numbers, settings, failure)
         if status != "ok":
             _log.warning("%s: registration is %s: %s", patient.case, status, message)
         _write_images(images, tissue, out_dir)
         _write_transforms(transforms, out_dir / "transforms")
+    notes = _notes(patient, images)
+    for note in notes:
+        _log.info("%s: %s", patient.case, note)
     with atomic_path(out_dir / "qc.png") as path:
         draw_quality(path, patient.case, images, tissue, warped.t1, numbers, status, message)
     row = {
         "case": patient.case,
         "status": status,
         "message": message,
+        "notes": "; ".join(notes),
         "seed": job_seed,
         "labels": patient.labels,
         "tumour_fill": settings.tumour_fill,
@@ -129,8 +142,8 @@ def register_patient(
 
 def _register(
     images: PatientImages, atlas: Atlas, scratch: Path, settings: RegisterSettings, seed: int
-) -> tuple[Transforms, Transforms]:
-    """Both steps; transforms live in ``scratch``."""
+) -> tuple[Transforms, Transforms, str]:
+    """Both steps, and why the second failed (empty if it did not); transforms live in ``scratch``."""
     box = _box(images.brain, settings.crop_margin_mm)
     atlas_box = _box(atlas.brain_mask, settings.crop_margin_mm)
     patient_t1 = _normalised(images.t1, images.brain)
@@ -146,7 +159,11 @@ def _register(
     # Taken from its complement, since what lies beyond the edge of the grid is no tumour either.
     hidden = _tumour_and_rim(images, settings).extract(*box)
     mask = Volume((hidden.sample(fixed.grid).data < 0.5).astype(np.float32), fixed.grid)
-    return affine, register_deformable(fixed, moving, mask, affine, scratch / "deformable", settings, seed)
+    prefix = scratch / "deformable"
+    try:
+        return affine, register_deformable(fixed, moving, mask, affine, prefix, settings, seed), ""
+    except RuntimeError as error:
+        return affine, without_deformation(fixed, affine, prefix), " ".join(str(error).split())
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +209,7 @@ def _numbers(
 ) -> dict[str, float]:
     """QC numbers; all of T1 are taken outside the tumour and its rim."""
     brain, t1 = images.brain.data, images.t1.data
-    outside = brain & ~_grown(tumour, images.t1.grid, settings.tumour_margin_mm)
+    outside = brain & ~_grown(abnormal_mask(images.segmentation.data), images.t1.grid, settings.tumour_margin_mm)
     labels = warped.tissue.labels
     volume_change = warped.jacobian.data[
         Volume(brain.astype(np.uint8), images.t1.grid).sample(warped.jacobian.grid, order=0).data > 0
@@ -223,6 +240,25 @@ def _volumes(images: PatientImages) -> dict[str, float]:
     }
 
 
+def _notes(patient: PatientFiles, images: PatientImages) -> list[str]:
+    """What a person should know of the case that says nothing of how well it was registered."""
+    labels, cc = images.segmentation.data, images.t1.grid.voxel_volume_mm3 / 1000
+    notes = []
+    if not patient.has_native_t1:
+        notes.append("registered by T1c, since there is no native T1")
+    if not core_mask(labels).any():
+        notes.append("no core, oedema alone")
+    elif not (labels == TumourLabel.ENHANCING).any():
+        notes.append("no enhancing tumour: the core is the necrotic or non-enhancing label")
+    cavity = float((labels == TumourLabel.CAVITY).sum()) * cc
+    if cavity > 0:
+        notes.append(f"{cavity:.1f} cc of resection cavity, which is neither tumour nor core")
+    for what, mask in (("brain", images.brain.data), ("tumour", whole_tumour_mask(labels))):
+        if (share := edge_share(mask)) > CUT_SHARE:
+            notes.append(f"the edge of the volume cuts the {what} ({share:.0%} of its surface)")
+    return notes
+
+
 def _write_images(images: PatientImages, tissue: Tissue, out_dir: Path) -> None:
     write_volume(out_dir / "t1.nii.gz", images.t1)
     write_volume(out_dir / "brain_mask.nii.gz", images.brain)
@@ -249,14 +285,13 @@ def _normalised(image: Volume, brain: Volume) -> Volume:
 
 
 def _tumour_and_rim(images: PatientImages, settings: RegisterSettings) -> Volume:
-    """Where the deformable step does not look, as 0 and 1; it looks everywhere else.
+    """Where the deformable step does not look, as 0 and 1: tumour, cavity and a rim. It looks everywhere else.
 
     The background is looked at on purpose. With a mask that ends 2 mm outside the brain, the brain's edge pulls less
     and tissue comes to lie worse: on TCGA-FG-6692 brain-mask Dice 0.972 instead of 0.979, correlation outside the
     tumour 0.64 instead of 0.67, contrast of white and grey matter 0.95 instead of 1.04.
     """
-    tumour = whole_tumour_mask(images.segmentation.data)
-    grown = _grown(tumour, images.t1.grid, settings.tumour_margin_mm)
+    grown = _grown(abnormal_mask(images.segmentation.data), images.t1.grid, settings.tumour_margin_mm)
     return Volume(grown.astype(np.float32), images.t1.grid)
 
 

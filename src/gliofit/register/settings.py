@@ -22,16 +22,16 @@ class PatientsSettings(Settings):
     )
     labels: str | None = Field(
         None,
-        description="Label scheme of the segmentations (brats2021, brats2023, brats2024, brats2015, gliofit) where it is not the "
-        "one that the file naming implies. A table's own `labels` column wins over it.",
+        description="Label scheme of the segmentations (brats2021, brats2023, brats2024, brats2015, gliofit) where it "
+        "is not the one that the file naming implies. A table's own `labels` column wins over it.",
     )
     include: tuple[str, ...] | None = Field(None, description="Only these cases. Empty: all that are found.")
     exclude: tuple[str, ...] = Field((), description="Cases to leave out.")
     sample: int | None = Field(
         None,
         ge=1,
-        description="Draw this many of the cases that can be used, at random by the run's seed and the cases' names, so "
-        "that cases which are added change the draw as little as possible. Empty, or more than there are: all.",
+        description="Draw this many of the cases that can be used, at random by the run's seed and the cases' names, "
+        "so that cases which are added change the draw as little as possible. Empty, or more than there are: all.",
     )
 
 

@@ -10,8 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from gliofit.errors import InputError
-from gliofit.register.naming import CONVENTIONS, check_case_name, match_file
 from gliofit.register.cohort import find_cohort
+from gliofit.register.naming import CONVENTIONS, check_case_name, match_file
 from gliofit.register.patients import phantom_cases, phantom_files, survey_patients
 from gliofit.register.settings import PatientsSettings, PhantomSettings, RegisterSettings
 
