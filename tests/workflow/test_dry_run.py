@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -107,6 +108,24 @@ def test_missing_patients_stop_before_anything_starts(snakemake: Snakemake, tmp_
     assert result.returncode != 0
     assert "nowhere" in result.stdout
     assert "Traceback" not in result.stdout
+
+
+def test_refused_and_undrawn_patients_get_no_jobs(snakemake: Snakemake, patients: Path, tmp_path: Path) -> None:
+    header, used = "case\tfolder\tstatus\tmessage", f"{patients}/BraTS2021_00001\tuse\t"
+    rows = [f"one\t{used}", f"two\t{used}", f"three\t{used}", "four\t\trefused\tfour_t2.nii.gz: not a readable image"]
+    (tmp_path / "my cohort.tsv").write_text("\n".join([header, *rows]) + "\n")
+
+    def registered(**settings: object) -> set[str]:
+        given = json.dumps({"source": "my cohort.tsv", **settings})
+        result = snakemake("register_all", "--dry-run", "--config", f"patients={given}", 'cohorts=["patients"]')
+        assert result.returncode == 0, result.stdout
+        return set(re.findall(r"register/patients/(\w+)/t1\.nii\.gz", result.stdout))
+
+    assert registered() == {"one", "two", "three"}
+    drawn = registered(sample=2)
+    assert len(drawn) == 2
+    assert drawn < {"one", "two", "three"}
+    assert registered(sample=50, exclude=["two"]) == {"one", "three"}
 
 
 def test_patients_alone_need_no_test_cases(snakemake: Snakemake, patients: Path) -> None:

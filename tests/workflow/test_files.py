@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -54,6 +55,26 @@ def test_every_script_belongs_to_a_rule_and_is_thin() -> None:
         top = [line for line in lines if re.match(r"(from|import) ", line)]
         allowed = ("from pathlib", "from gliofit.workflow", "from gliofit.seeds")
         assert all(line.startswith(allowed) for line in top), f"{path.name} imports before the job has started"
+
+
+def test_make_brats_checks_the_patients_and_runs_what_can_be_used() -> None:
+    command = ["make", "--dry-run", "--old-file", ".venv/.ready", "brats", "PATIENTS=/data/my, patients", "SAMPLE=25"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    lines = [shlex.split(line) for line in done.stdout.replace("\\\n", " ").splitlines()]
+    (check,) = [line for line in lines if line[0].endswith("gliofit")]
+    assert check[1 : check.index("||")] == [
+        "check",
+        "--patients",
+        "/data/my, patients",
+        "--out",
+        "results/brats/cohort.tsv",
+    ]
+    runs = [line for line in lines if line[0].endswith("snakemake")]
+    assert [run[run.index("--config") + 1] for run in runs] == [
+        'patients={"source": "results/brats/cohort.tsv", "sample": 25}'
+    ] * 2
+    assert all(run[run.index("--configfile") + 1] == "config/brats.yaml" for run in runs)
+    assert yaml.safe_load((REPOSITORY / "profiles/default/profile.yaml").read_text())["keep-going"]
 
 
 def test_captions_are_used_and_exist() -> None:

@@ -130,7 +130,9 @@ def test_registration_does_not_look_at_a_cavity(copy: PatientFiles, quick: Regis
 
     expected = _tumour_and_rim(read_patient(copy), quick).data
     change(copy.seg, lambda data: np.where(data == 1, 4, np.where(data == 4, 3, data)))
-    np.testing.assert_array_equal(_tumour_and_rim(read_patient(replace(copy, labels="brats2024")), quick).data, expected)
+    np.testing.assert_array_equal(
+        _tumour_and_rim(read_patient(replace(copy, labels="brats2024")), quick).data, expected
+    )
 
 
 def test_a_cavity_alone_is_no_tumour(copy: PatientFiles) -> None:

@@ -177,6 +177,34 @@ def test_a_failure_of_ants_is_a_registration_error(
     assert not (tmp_path / "out").exists()
 
 
+def test_without_its_deformable_step_a_registration_is_affine_and_poor(
+    phantom: PatientFiles, atlas_dir: Path, quick: RegisterSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("ITK ERROR:\n  singular")
+
+    monkeypatch.setattr("gliofit.register.run.register_deformable", fail)
+    register_patient(phantom, atlas_dir, tmp_path / "out", quick, seed=5, threads=1)
+    assert files(tmp_path / "out") == FILES
+    row = read_table(tmp_path / "out" / "qc.parquet").iloc[0]
+    assert row.status == "poor"
+    assert row.message.startswith("the deformable step failed (ITK ERROR: singular): affine registration alone")
+    assert (row.jacobian_min, row.jacobian_max) == pytest.approx((1, 1))
+    assert row.correlation == pytest.approx(row.correlation_affine)
+    # the transforms that are written say the same as the affine alone, both ways
+    folder = tmp_path / "out" / "transforms"
+    transforms = Transforms(folder / "affine.mat", folder / "warp.nii.gz", folder / "inverse_warp.nii.gz")
+    atlas, grid = load_atlas(atlas_dir), read_volume(tmp_path / "out" / "brain_mask.nii.gz").grid
+    t1 = atlas.require_t1()
+    for volume, onto, inverse in ((t1, grid, False), (read_volume(phantom.t1, np.float32), t1.grid, True)):
+        one, two = (
+            apply_transforms(volume, onto, by, inverse=inverse).data
+            for by in (transforms, Transforms(transforms.affine))
+        )
+        assert one.max() > 0
+        np.testing.assert_allclose(one, two, atol=1e-3 * one.max())
+
+
 def test_the_picture_is_a_picture(case_dir: Path) -> None:
     from matplotlib.image import imread
 

@@ -1,0 +1,261 @@
+"""From a folder of unknown quality to the cases of a run: the check's table, who is left out and why, and the draw."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gliofit import cli
+from gliofit.errors import InputError
+from gliofit.grid import Volume
+from gliofit.io import read_volume, write_volume
+from gliofit.register.check import CheckedCase, Finding, check_patients
+from gliofit.register.cohort import draw_cases, find_cohort
+from gliofit.register.cohort_table import write_cohort_table
+from gliofit.register.patients import PatientFiles
+from gliofit.register.settings import PatientsSettings
+
+ENDINGS = {"t1": "_t1", "t1c": "_t1ce", "t2": "_t2", "flair": "_flair", "seg": "_seg"}
+
+
+def add(root: Path, phantom: PatientFiles, name: str) -> Path:
+    """A copy of the phantom under another name."""
+    folder = root / name
+    folder.mkdir(parents=True)
+    for role, path in phantom.images.items():
+        shutil.copy(path, folder / f"{name}{ENDINGS[role]}.nii.gz")
+    return folder
+
+
+@pytest.fixture
+def source(phantom: PatientFiles, tmp_path: Path) -> Path:
+    """Patients as a folder from somewhere holds them: two good ones, and four that are not."""
+    root = tmp_path / "my patients"
+    for name in ("good-1", "good-2"):
+        add(root, phantom, name)
+    path = add(root, phantom, "broken") / "broken_t2.nii.gz"
+    path.write_bytes(path.read_bytes()[:2000])
+    path = add(root, phantom, "grid") / "grid_flair.nii.gz"
+    volume = read_volume(path)
+    write_volume(path, volume.extract((0, 0, 0), [n - 1 for n in volume.grid.shape]))
+    (add(root, phantom, "noseg") / "noseg_seg.nii.gz").unlink()
+    for path in add(root, phantom, "turned").iterdir():
+        volume = read_volume(path)
+        write_volume(path, Volume(np.ascontiguousarray(volume.data[:, ::-1]), volume.grid))
+    return root
+
+
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as stop:
+        cli.main([str(argument) for argument in arguments])
+    return stop.value.code  # type: ignore[return-value]
+
+
+@pytest.fixture(autouse=True)
+def keep_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command sets thread counts for its own process."""
+    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "OMP_WAIT_POLICY"):
+        monkeypatch.setenv(name, os.environ.get(name, "1"))
+
+
+def test_a_check_writes_the_table_that_a_run_takes_its_cases_from(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "results" / "cohort.tsv"
+    assert run("check", "--patients", source, "--out", out, "--cores", 2) == 0
+    printed = capsys.readouterr().out
+    assert f"{out}: 2 of 6 cases can be used" in printed
+    assert "turned" in printed
+    assert list(tmp_path.glob("results/*")) == [out]
+    header, *rows = (line.split("\t") for line in out.read_text().splitlines())
+    assert header == "case t1 t1c t2 flair seg brain_mask labels status message".split()
+    table = {row[0]: dict(zip(header, row, strict=True)) for row in rows}
+    assert {case: row["status"] for case, row in table.items()} == {
+        "broken": "refused", "good-1": "use", "good-2": "use", "grid": "refused", "noseg": "refused",
+        "turned": "refused",
+    }  # fmt: skip
+    assert table["good-1"]["t1"] == str(source / "good-1" / "good-1_t1.nii.gz")
+    assert table["good-1"]["labels"] == "brats2021"
+    assert table["good-1"]["message"] == ""
+    patients, left_out = find_cohort(PatientsSettings(source=out), seed=1)
+    assert [p.case for p in patients] == ["good-1", "good-2"]
+    assert patients == find_cohort(PatientsSettings(source=source, include=("good-1", "good-2")), seed=1)[0]
+    for case, words in (
+        ("broken", "broken_t2.nii.gz: not a readable NIfTI image"),
+        ("grid", "another grid"),
+        ("noseg", "segmentation of case noseg"),
+        ("turned", "back to front"),
+    ):
+        assert left_out[case].startswith("refused: ")
+        assert words in left_out[case]
+    assert list(left_out) == ["broken", "grid", "noseg", "turned"]
+
+
+def test_a_table_that_says_the_same_is_not_touched(source: Path, tmp_path: Path) -> None:
+    for name in ("grid", "turned", "broken", "good-2"):
+        shutil.rmtree(source / name)
+    out = source / "cohort.tsv"
+    assert run("check", "--patients", source, "--out", out) == 0
+    os.utime(out, (1, 1))
+    assert run("check", "--patients", source, "--out", out) == 0
+    assert out.stat().st_mtime == 1
+    # below the table's folder paths are relative, so that the folder may move
+    moved = source.rename(tmp_path / "moved")
+    (patient,), _ = find_cohort(PatientsSettings(source=moved / "cohort.tsv"), seed=1)
+    assert patient.t1 == moved / "good-1" / "good-1_t1.nii.gz"
+    assert patient.t1.is_file()
+    (moved / "good-1" / "good-1_seg.nii.gz").unlink()
+    assert run("check", "--patients", moved, "--out", moved / "cohort.tsv") == 1
+    assert (moved / "cohort.tsv").stat().st_mtime > 1
+
+
+def test_without_a_case_that_can_be_used_the_check_and_the_run_stop(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("good-1", "good-2", "turned", "broken", "grid"):
+        shutil.rmtree(source / name)
+    out = tmp_path / "cohort.tsv"
+    assert run("check", "--patients", source, "--out", out) == 1
+    assert "0 of 1 cases can be used" in capsys.readouterr().out
+    with pytest.raises(InputError, match=r"no patient is left; 1 refused by the check, the first \(noseg\)"):
+        find_cohort(PatientsSettings(source=out), seed=1)
+    assert run("check", "--patients", tmp_path / "nowhere", "--out", tmp_path / "none.tsv") == 1
+    assert not (tmp_path / "none.tsv").exists()
+    assert run("check", "--patients", source, "--out", tmp_path / "cohort.xlsx") == 2
+
+
+def test_whatever_a_case_does_to_the_check_the_others_are_checked(
+    source: Path, atlas_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gliofit.register import check
+
+    reader = check.read_like
+
+    def read_like(path: Path, grid: object) -> Volume:
+        if "good-1" in path.name:
+            raise MemoryError("no\nroom")
+        return reader(path, grid)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(check, "read_like", read_like)
+    done = []
+    settings = PatientsSettings(source=source, include=("good-1", "good-2"))
+    one, two = check_patients(settings, atlas_dir, progress=lambda *numbers: done.append(numbers))
+    assert one.error is not None
+    assert "the check failed (MemoryError" in one.error.problem
+    assert two.findings == []
+    assert done == [(1, 2), (2, 2)]
+
+
+def _die(patient: PatientFiles) -> CheckedCase:
+    if patient.case == "bad":
+        os._exit(9)
+    return CheckedCase(patient.case, patient, [])
+
+
+def test_a_process_that_dies_takes_no_other_case_along(phantom: PatientFiles) -> None:
+    from gliofit.register.check import _each
+
+    patients = [replace(phantom, case=case) for case in ("bad", "one", "two")]
+    done: list[tuple[int, int]] = []
+    found = {case.case: case for case in _each(_die, patients, 2, lambda *numbers: done.append(numbers))}
+    assert {case: found[case].error is None for case in found} == {"bad": False, "one": True, "two": True}
+    assert "its process died" in found["bad"].findings[0].problem
+    assert done == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_case_that_is_there_twice_is_refused(phantom: PatientFiles, tmp_path: Path, atlas_dir: Path) -> None:
+    add(tmp_path / "patients" / "one", phantom, "a")
+    add(tmp_path / "patients" / "two", phantom, "a")
+    cases = check_patients(PatientsSettings(source=tmp_path / "patients"), atlas_dir)
+    write_cohort_table(tmp_path / "cohort.tsv", cases)
+    with pytest.raises(InputError, match="no patient is left"):
+        find_cohort(PatientsSettings(source=tmp_path / "cohort.tsv"), seed=1)
+    assert "case a is there twice" in (tmp_path / "cohort.tsv").read_text()
+
+
+def test_a_table_keeps_what_is_special_of_a_case(phantom: PatientFiles, tmp_path: Path) -> None:
+    """T1c in the place of T1, a brain mask, a label scheme, odd characters in a path and in a message."""
+    folder = tmp_path / 'a "b"\tc'
+    folder.mkdir()
+    files = {}
+    for role, path in {**phantom.images, "brain_mask": phantom.seg}.items():
+        files[role] = folder / f"{role}.nii.gz"
+        shutil.copy(path, files[role])
+    patient = PatientFiles("x", labels="gliofit", **{**files, "t1": files["t1c"]})
+    finding = Finding("y", "file", 'has a\n"quote"\tand a tab', "mend it")
+    for name in ("cohort.tsv", "cohort.csv"):
+        out = tmp_path / "out" / name
+        write_cohort_table(out, [CheckedCase("x", patient, []), CheckedCase("y", None, [finding])])
+        assert find_cohort(PatientsSettings(source=out), seed=1) == (
+            [patient],
+            {"y": 'refused: file: has a "quote" and a tab; mend it'},
+        )
+
+
+def table(folder: Path, *rows: str) -> Path:
+    """A table of cases in one folder with files that may be empty."""
+    (folder / "f.nii.gz").touch()
+    path = folder / "patients.tsv"
+    path.write_text("\n".join(["case\tt1\tseg\tlabels\tstatus\tmessage", *rows]) + "\n")
+    return path
+
+
+def test_refused_and_excluded_cases_are_left_out_with_the_reason(tmp_path: Path) -> None:
+    used = "f.nii.gz\tf.nii.gz\tbrats2021"
+    path = table(
+        tmp_path, f"a\t{used}\tuse", f"b\t{used}", "c\t\t\t\trefused\tc_seg.nii.gz: no tumour", f"d\t{used}\tuse"
+    )
+    patients, left_out = find_cohort(PatientsSettings(source=path, exclude=("d",)), seed=1)
+    assert [p.case for p in patients] == ["a", "b"]
+    assert left_out == {"c": "refused: c_seg.nii.gz: no tumour", "d": "excluded in the configuration"}
+    # what is not included is no part of the cohort
+    assert find_cohort(PatientsSettings(source=path, include=("b",)), seed=1)[1] == {}
+    with pytest.raises(InputError, match="unknown status 'maybe'; name one of use, refused"):
+        find_cohort(PatientsSettings(source=table(tmp_path, f"a\t{used}\tmaybe")), seed=1)
+    with pytest.raises(InputError, match="case a is there twice, once refused"):
+        find_cohort(PatientsSettings(source=table(tmp_path, f"a\t{used}", "a\t\t\t\trefused")), seed=1)
+
+
+def test_an_earlier_refusal_stays_when_its_table_is_checked_again(
+    phantom: PatientFiles, tmp_path: Path, atlas_dir: Path
+) -> None:
+    path = table(tmp_path, f"a\t{phantom.t1}\t{phantom.seg}\tbrats2021\tuse", "c\t\t\t\trefused\tno tumour")
+    one, two = check_patients(PatientsSettings(source=path), atlas_dir)
+    assert one.error is None
+    assert two.error is not None
+    assert "no tumour" in two.error.problem
+
+
+def test_a_draw_depends_on_seed_and_names_alone() -> None:
+    cases = [f"case-{number:03d}" for number in range(60)]
+    drawn = draw_cases(cases, 10, seed=1)
+    assert len(set(drawn)) == 10
+    assert draw_cases(reversed(cases), 10, seed=1) == drawn
+    assert set(draw_cases(cases, 10, seed=2)) != set(drawn)
+    assert draw_cases(cases, 9, seed=1) == drawn[:9]
+    # patients that are added drive out as many as come in, and leave the others where they are
+    for added in range(20):
+        more = draw_cases([*cases, f"new-{added}"], 10, seed=1)
+        assert len(set(more) & set(drawn)) >= 9
+        assert [case for case in more if not case.startswith("new")] == drawn[
+            : 10 - sum(c.startswith("n") for c in more)
+        ]
+
+
+def test_a_sample_is_drawn_from_the_cases_that_can_be_used(tmp_path: Path) -> None:
+    used = "f.nii.gz\tf.nii.gz\tbrats2021"
+    names = [f"case-{number}" for number in range(8)]
+    path = table(tmp_path, *(f"{name}\t{used}" for name in names), "bad\t\t\t\trefused\tbroken")
+    settings = PatientsSettings(source=path, sample=3, exclude=("case-5",))
+    patients, left_out = find_cohort(settings, seed=7)
+    drawn = [p.case for p in patients]
+    assert drawn == sorted(draw_cases([name for name in names if name != "case-5"], 3, seed=7))
+    assert {case for case, reason in left_out.items() if reason == "not drawn"} == {*names} - {*drawn, "case-5"}
+    assert left_out["bad"] == "refused: broken"
+    everybody = find_cohort(PatientsSettings(source=path, sample=100), seed=7)[0]
+    assert [p.case for p in everybody] == names
