@@ -18,7 +18,7 @@ class PatientsSettings(Settings):
     source: Path | None = Field(
         None,
         description="Folder tree in BraTS 2021 or BraTS 2023 naming, or a table (.tsv or .csv) with the columns case, "
-        "folder or t1/t1c/t2/flair/seg, brain_mask, labels. Empty: no patients.",
+        "folder or t1/t1c/t2/flair/seg, brain_mask, labels, such as `gliofit check --out` writes. Empty: no patients.",
     )
     labels: str | None = Field(
         None,
