@@ -46,10 +46,11 @@ def test_empty_targets_have_no_distance():
     assert np.isnan(compare_targets(nothing, nothing)["dice"])
 
 
-def test_recurrence_of_a_follow_up():
+@pytest.mark.parametrize("scheme", ["brats2023", "brats2024"])
+def test_recurrence_of_a_follow_up(scheme):
     values = np.zeros((4, 4, 4), np.int32)
     values[0, 0] = [1, 2, 3, 4]
-    found = read_recurrence(values, "brats2023")
+    found = read_recurrence(values, scheme)
     # The cavity is no tumour.
     assert found.enhancing[0, 0].tolist() == [False, False, True, False]
     assert found.everything[0, 0].tolist() == [True, True, True, False]
@@ -62,9 +63,9 @@ def test_recurrence_of_a_follow_up():
         read_recurrence(values + 7 * (values == 0), "brats2021")
 
 
-@pytest.mark.parametrize("values", [0, 4])
-def test_nothing_came_back(values):
-    found = read_recurrence(np.full((3, 3, 3), values), "brats2023")
+@pytest.mark.parametrize(("values", "scheme"), [(0, "brats2023"), (4, "brats2023"), (4, "brats2024")])
+def test_nothing_came_back(values, scheme):
+    found = read_recurrence(np.full((3, 3, 3), values), scheme)
     assert not found.enhancing.any()
     assert not found.everything.any()
     target = np.ones((3, 3, 3), bool)
