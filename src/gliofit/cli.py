@@ -344,6 +344,8 @@ def check(
 
     if out is not None and out.suffix not in (".tsv", ".csv"):
         raise InputError(out, "--out is no table name", "end it in .tsv or .csv")
+    if out is not None and out.resolve() == patients.resolve():
+        raise InputError(out, "--out is the table that is checked", "give another name, or check the folder again")
     _set_threads(1)  # in each process
     settings = PatientsSettings(source=patients, labels=labels)
     cases = check_patients(settings, cores=cores or _all_cores(), progress=_progress("cases checked"))

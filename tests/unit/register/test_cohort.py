@@ -127,6 +127,8 @@ def test_without_a_case_that_can_be_used_the_check_and_the_run_stop(
     assert run("check", "--patients", tmp_path / "nowhere", "--out", tmp_path / "none.tsv") == 1
     assert not (tmp_path / "none.tsv").exists()
     assert run("check", "--patients", source, "--out", tmp_path / "cohort.xlsx") == 2
+    assert run("check", "--patients", out, "--out", out) == 2
+    assert "is the table that is checked" in capsys.readouterr().err
 
 
 def test_whatever_a_case_does_to_the_check_the_others_are_checked(
