@@ -12,9 +12,10 @@ from gliofit.io import atomic_path
 from gliofit.publish.names import method_name
 from gliofit.publish.panel import Column
 
-__all__ = ["summarise_plans", "write_plan_tables"]
+__all__ = ["PLAN_NUMBERS", "summarise_plans", "write_plan_tables"]
 
-_COLUMNS = (
+#: Numbers of a plan as tables print them.
+PLAN_NUMBERS = (
     Column("clinical_cc", "clinical", "cc", better=None, decimals=1),
     Column("personalised_cc", "personalised", "cc", better=None, decimals=1),
     Column("dice", "Dice", better=None, decimals=3),
@@ -51,8 +52,8 @@ def summarise_plans(plans: pd.DataFrame) -> pd.DataFrame:
         good = group[group["status"] == "ok"]
         row = {"method": method, "margin_mm": margin, "cases": len(group), "failed": len(group) - len(good)}
         row["with_recurrence"] = int(good["coverage_clinical_all"].notna().sum())
-        rows.append(row | {column.metric: float(good[column.metric].mean()) for column in _COLUMNS})
-    names = ["method", "margin_mm", "cases", "failed", "with_recurrence", *(column.metric for column in _COLUMNS)]
+        rows.append(row | {column.metric: float(good[column.metric].mean()) for column in PLAN_NUMBERS})
+    names = ["method", "margin_mm", "cases", "failed", "with_recurrence", *(column.metric for column in PLAN_NUMBERS)]
     return pd.DataFrame(rows, columns=names)
 
 
@@ -100,10 +101,10 @@ def write_plan_tables(plans: pd.DataFrame, out_dir: str | Path, names: Mapping[s
 
 
 def _pipe_table(table: pd.DataFrame, labels: Sequence[str], headings: Sequence[str]) -> str:
-    lines = ["| " + " | ".join([*headings, *(column.heading for column in _COLUMNS)]) + " |"]
-    lines.append("|" + " --- |" * len(labels) + " ---: |" * len(_COLUMNS))
+    lines = ["| " + " | ".join([*headings, *(column.heading for column in PLAN_NUMBERS)]) + " |"]
+    lines.append("|" + " --- |" * len(labels) + " ---: |" * len(PLAN_NUMBERS))
     for _, row in table.iterrows():
         cells = [f"{row[name]:g}" if isinstance(row[name], (float, np.floating)) else str(row[name]) for name in labels]
-        cells += [column.text(float(row[column.metric])) for column in _COLUMNS]
+        cells += [column.text(float(row[column.metric])) for column in PLAN_NUMBERS]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

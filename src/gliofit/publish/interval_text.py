@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
-__all__ = ["THETA_ROWS", "interval", "interval_kind", "number"]
+from gliofit.invert.uncertainty import INTERVAL_LEVEL
+
+__all__ = ["THETA_ROWS", "interval", "interval_kind", "number", "width_interval"]
 
 #: Column of results, what people call it, and its unit.
 THETA_ROWS = (
@@ -44,3 +47,17 @@ def number(value: float, ends: tuple[float, float] | None, decimals: int = 2) ->
     if np.isfinite(half):
         decimals = int(np.clip(1 - np.floor(np.log10(half)), 0, 4))
     return f"{value:.{decimals}f}", f"[{ends[0]:.{decimals}f}, {ends[1]:.{decimals}f}]"
+
+
+def width_interval(row: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Interval of the front's width mu_D / mu_rho in mm, from the covariance of their logarithms."""
+    covariance = row.get("covariance")
+    if not isinstance(covariance, (list, np.ndarray)):
+        return None
+    matrix = np.asarray(covariance, dtype=float).reshape(5, 5)
+    variance = matrix[3, 3] + matrix[4, 4] - 2 * matrix[3, 4]
+    if not variance > 0:
+        return None
+    width = float(row["mu_d_mm"]) / float(row["mu_rho"])
+    reach = float(np.exp(stats.norm.ppf(0.5 + INTERVAL_LEVEL / 2) * np.sqrt(variance)))
+    return width / reach, width * reach

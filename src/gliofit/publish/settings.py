@@ -10,7 +10,7 @@ __all__ = ["PublishSettings"]
 
 
 class PublishSettings(Settings):
-    """What the published tables and figures show."""
+    """What the published tables, figures and pages show."""
 
     significance: float = Field(
         0.01, gt=0, lt=1, description="Corrected p value below which a difference is marked (the paper's 0.01)."
@@ -29,5 +29,10 @@ class PublishSettings(Settings):
         default=[],
         description="Methods of figure 4, left to right, as far as they observed what it is about; without any, all "
         "that did.",
+    )
+    preferred_method: str = Field(
+        "gauss-newton-segmentation",
+        description="Method that patient pages show first and in three planes; where it is missing or failed, the "
+        "first method that ended well.",
     )
     dpi: int = Field(200, ge=50, le=600, description="Resolution of the PNG figures, in dots per inch.")

@@ -6,11 +6,8 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from scipy import stats
-
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
-from gliofit.publish.interval_text import THETA_ROWS, interval, interval_kind, number
+from gliofit.publish.interval_text import THETA_ROWS, interval, interval_kind, number, width_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,22 +82,9 @@ def _theta_rows(row: Mapping[str, Any], suffix: str) -> list[tuple[str, str, str
         value, text = number(float(row[column]), ends, decimals)
         found.append((name, value, text if ends or suffix == "none" else "held, or at its bound", unit))
     width = float(row["mu_d_mm"]) / float(row["mu_rho"])
-    value, text = number(width, _width_interval(row, width))
+    value, text = number(width, width_interval(row))
     found.insert(2, ("front, mu_D / mu_rho", value, text, "mm"))
     return found
-
-
-def _width_interval(row: Mapping[str, Any], width: float) -> tuple[float, float] | None:
-    """Interval of mu_D / mu_rho, from the covariance of their logarithms."""
-    covariance = row.get("covariance")
-    if not isinstance(covariance, (list, np.ndarray)):
-        return None
-    matrix = np.asarray(covariance, dtype=float).reshape(5, 5)
-    variance = matrix[3, 3] + matrix[4, 4] - 2 * matrix[3, 4]
-    if not variance > 0:
-        return None
-    reach = float(np.exp(stats.norm.ppf(0.5 + INTERVAL_LEVEL / 2) * np.sqrt(variance)))
-    return width / reach, width * reach
 
 
 def _notes(panel: Axes, message: str, y: float, tall: float) -> None:

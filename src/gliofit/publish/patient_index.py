@@ -1,0 +1,80 @@
+"""The list of all patients of a run, with links to their pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from gliofit.errors import InputError
+from gliofit.io import read_table
+from gliofit.publish.names import method_name
+from gliofit.publish.numbers import MISSING
+from gliofit.publish.page import Cell, Page
+from gliofit.publish.patient_record import choose_method
+from gliofit.publish.settings import PublishSettings
+
+__all__ = ["write_patient_index"]
+
+_HEADINGS = (
+    "Patient", "Whole tumour (cc)", "Core (cc)", "Registration", "Method", "Dice, whole at 0.33", "Dice, core at 0.60",
+    "Status",
+)  # fmt: skip
+
+
+def write_patient_index(
+    checks: Mapping[str, Path], metrics: str | Path, path: str | Path, settings: PublishSettings, run: str
+) -> None:
+    """Write the list of patients; the pages lie beside it as ``{case}.html``.
+
+    Parameters
+    ----------
+    checks
+        Patient to the ``qc.parquet`` of the registration.
+    metrics
+        ``metrics.parquet`` of the cohort.
+    path
+        HTML file to write.
+    settings
+        Preferred method and printed names.
+    run
+        Name of the run.
+
+    Raises
+    ------
+    InputError
+        If a table is missing, or the metrics lack a patient.
+    """
+    table = read_table(metrics)
+    rows = []
+    for case, file in checks.items():
+        scores = table[table["case"] == case].set_index("method")
+        if scores.empty:
+            raise InputError(metrics, f"has no row of patient '{case}'", "evaluate the cohort again")
+        check = read_table(file).iloc[0]
+        statuses = {str(method): str(status) for method, status in scores["status"].items()}
+        chosen = choose_method(statuses, settings.preferred_method)
+        numbers = ["dice_whole_033", "dice_core_060"]
+        values = [float("nan")] * 2 if chosen is None else [float(scores.loc[chosen, name]) for name in numbers]
+        rows.append(
+            [
+                Cell(case, link=f"{case}.html"),
+                Cell(f"{check['tumour_cc']:.1f}"),
+                Cell(f"{check['core_cc']:.1f}"),
+                Cell(str(check["status"]), str(check["message"]), words=True),
+                Cell(MISSING if chosen is None else method_name(chosen, settings.method_names), words=True),
+                *(Cell(f"{value:.2f}" if np.isfinite(value) else MISSING) for value in values),
+                Cell("every method failed" if chosen is None else statuses[chosen], words=True),
+            ]
+        )
+    page = Page(f"Patients, run {run}")
+    page.heading("Patients", 1)
+    page.paragraph(f"Run {run}, {len(rows)} patients. Research output, not for clinical decisions.")
+    page.table(_HEADINGS, rows)
+    wanted = method_name(settings.preferred_method, settings.method_names)
+    page.paragraph(
+        f"Dice is that of the preferred method, {wanted}, or where it failed or is missing of the first method that "
+        "ended well."
+    )
+    page.write(path)

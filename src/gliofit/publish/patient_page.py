@@ -1,0 +1,257 @@
+"""The page of one patient: pictures, estimates of every method, target volumes, and how it all came about."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gliofit import __version__
+from gliofit.crop import centre_of_mass_mm
+from gliofit.errors import InputError
+from gliofit.grid import Volume
+from gliofit.invert.settings import BoundsSettings
+from gliofit.io import read_table, read_volume
+from gliofit.labels import TissueLabel, core_mask, whole_tumour_mask
+from gliofit.plan.tables import PLAN_NUMBERS
+from gliofit.publish.names import method_name
+from gliofit.publish.page import Cell, Page
+from gliofit.publish.patient_picture import CellMap, PatientPicture, draw_patient_picture
+from gliofit.publish.patient_record import MethodRecord, PatientRecord, read_record
+from gliofit.publish.patient_warnings import registration_text, warnings_of
+from gliofit.publish.provenance import PROVENANCE_HEADINGS, provenance_rows
+from gliofit.publish.settings import PublishSettings
+from gliofit.publish.slices import PatientSlices
+from gliofit.publish.theta_table import THETA_HEADINGS, theta_meanings, theta_rows
+
+__all__ = ["PatientSources", "write_patient_page"]
+
+#: Method whose uncertainty is shown where the preferred one gives none.
+_UNCERTAIN = "gauss-newton-segmentation"
+
+_RESEARCH = "Research output, not for clinical decisions."
+
+
+@dataclass(frozen=True, eq=False)
+class PatientSources:
+    """Files of one patient.
+
+    Parameters
+    ----------
+    case
+        Name of the patient.
+    case_dir
+        ``register/patients/{case}``.
+    invert_dirs, forward_dirs
+        Folders with ``parameters.parquet`` and with ``concentration.nii.gz``, by method.
+    metrics
+        ``metrics.parquet`` of the patient.
+    images
+        The patient's own ``t1c`` and ``flair``, as far as there are any.
+    uncertainties
+        Maps of the standard deviation of the concentration, by method.
+    plans
+        Tables of target volumes, by method.
+    """
+
+    case: str
+    case_dir: Path
+    invert_dirs: Mapping[str, Path]
+    forward_dirs: Mapping[str, Path]
+    metrics: Path
+    images: Mapping[str, Path] = field(default_factory=dict)
+    uncertainties: Mapping[str, Path] = field(default_factory=dict)
+    plans: Mapping[str, Path] = field(default_factory=dict)
+
+
+def write_patient_page(
+    sources: PatientSources, out_dir: str | Path, settings: PublishSettings, bounds: BoundsSettings, run: str
+) -> None:
+    """Write ``{case}.png`` and ``{case}.html``, which holds the picture and needs no other file.
+
+    Parameters
+    ----------
+    sources
+        Files of the patient.
+    out_dir
+        Folder to write to.
+    settings
+        Preferred method and printed names.
+    bounds
+        Box that estimates were searched in.
+    run
+        Name of the run.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or lies on another grid than the patient, the segmentation holds no tumour, or the metrics
+        lack a method.
+    """
+    names = {method: method_name(method, settings.method_names) for method in sources.invert_dirs}
+    parameters = {method: folder / "parameters.parquet" for method, folder in sources.invert_dirs.items()}
+    record = read_record(
+        sources.case, sources.case_dir / "qc.parquet", parameters, sources.metrics, names, settings.preferred_method
+    )
+    path = sources.case_dir / "segmentation.nii.gz"
+    segmentation = read_volume(path, np.uint8)
+    whole = Volume(whole_tumour_mask(segmentation.data), segmentation.grid)
+    if not whole.data.any():
+        raise InputError(path, "holds no tumour", "segment the tumour again")
+    picture = _picture(sources, record, segmentation, whole)
+    png = Path(out_dir) / f"{sources.case}.png"
+    draw_patient_picture(png, picture)
+
+    centre = centre_of_mass_mm(whole)
+    page = Page(f"{sources.case}, run {run}")
+    page.heading(f"Patient {sources.case}", 1)
+    page.paragraph(f"Run {run}. {_facts(record, segmentation)} {_RESEARCH}")
+    _add_warnings(page, record, bounds, centre)
+    page.heading("Picture")
+    page.image("data:image/png;base64," + base64.b64encode(png.read_bytes()).decode("ascii"), picture.description())
+    _add_estimates(page, record, settings, centre)
+    if sources.plans:
+        _add_plans(page, sources, settings)
+    _add_provenance(page, sources, record)
+    page.write(Path(out_dir) / f"{sources.case}.html")
+
+
+def _facts(record: PatientRecord, segmentation: Volume) -> str:
+    """Volumes, voxels and labels in one sentence."""
+    checks = record.checks
+    spacing = " × ".join(f"{step:g}" for step in np.round(segmentation.grid.spacing_mm, 3))
+    return (
+        f"Whole tumour {checks['tumour_cc']:.1f} cc, core {checks['core_cc']:.1f} cc (enhancing "
+        f"{checks['enhancing_cc']:.1f} cc); voxels {spacing} mm; label scheme {checks['labels']}."
+    )
+
+
+def _add_warnings(page: Page, record: PatientRecord, bounds: BoundsSettings, centre_mm: NDArray[np.float64]) -> None:
+    """Warnings, or that there are none; then the registration where no warning has said it."""
+    warnings = warnings_of(record, bounds, centre_mm)
+    page.heading("What to know first")
+    if record.checks["status"] == "ok":
+        warnings.append(registration_text(record))
+    alarming = len(warnings) > (record.checks["status"] == "ok")
+    if not alarming:
+        warnings.insert(0, "Nothing to warn of: every method ended well, inside its search box.")
+    page.items(warnings, "warnings" if alarming else "quiet")
+
+
+def _picture(sources: PatientSources, record: PatientRecord, segmentation: Volume, whole: Volume) -> PatientPicture:
+    """Read the slices of everything, one volume after the other."""
+    labels = read_volume(sources.case_dir / "labels.nii.gz", np.uint8)
+    if not labels.grid.matches(segmentation.grid):
+        raise InputError(
+            sources.case_dir / "labels.nii.gz", "lies on another grid than the segmentation", "register the case again"
+        )
+    slices = PatientSlices.through(whole, Volume(labels.data > TissueLabel.BACKGROUND, labels.grid))
+    t1 = slices.read_image(sources.case_dir / "t1.nii.gz")
+    images = {"T1c": slices.read_image(sources.images["t1c"])} if "t1c" in sources.images else {"T1": t1}
+    if "flair" in sources.images:
+        images["FLAIR"] = slices.read_image(sources.images["flair"])
+    maps = [
+        CellMap(
+            method.name,
+            None if method.status == "failed" else slices.read(_concentration(sources, method)),
+            _note(method),
+        )
+        for method in record.methods
+    ]
+    deviation = None
+    order = sorted(sources.uncertainties, key=lambda name: (name != record.preferred, name != _UNCERTAIN))
+    for name in order:
+        if deviation is None:
+            cuts = slices.read(sources.uncertainties[name])
+            # All zeros where the method failed or gave no covariance.
+            if any(cut.any() for cut in cuts.values()):
+                deviation = next(method.name for method in record.methods if method.method == name), cuts
+    return PatientPicture(
+        slices, images, t1, slices.cut(labels.data), slices.cut(whole.data), slices.cut(core_mask(segmentation.data)),
+        maps, record.preferred is not None, deviation,
+    )  # fmt: skip
+
+
+def _concentration(sources: PatientSources, method: MethodRecord) -> Path:
+    return sources.forward_dirs[method.method] / "concentration.nii.gz"
+
+
+def _note(method: MethodRecord) -> str:
+    scores = method.scores
+    parts = [("Dice", scores["dice_whole_033"]), ("core", scores["dice_core_060"])]
+    return ", ".join(f"{name} {value:.2f}" for name, value in parts if np.isfinite(value)) or " "
+
+
+def _add_estimates(
+    page: Page, record: PatientRecord, settings: PublishSettings, centre_mm: NDArray[np.float64]
+) -> None:
+    """The table of theta, and how to read it."""
+    page.heading("Estimates")
+    wanted = method_name(settings.preferred_method, settings.method_names)
+    if record.preferred is None:
+        page.paragraph("Every method failed on this patient.")
+    elif record.preferred != settings.preferred_method:
+        page.paragraph(
+            f"The preferred method, {wanted}, is not part of the run or failed; {record.methods[0].name} stands in its "
+            "place."
+        )
+    page.table(THETA_HEADINGS, theta_rows(record.methods, centre_mm), first_row=record.preferred is not None)
+    page.heading("How to read the table", 3)
+    page.terms(theta_meanings())
+    page.paragraph(
+        "One time point determines only the products μ_D = sqrt(D T) and μ_ρ = sqrt(ρ T): the diffusivity D, the "
+        "proliferation rate ρ and the age T of the tumour cannot be told apart, and no speed of growth follows from "
+        f"this table. {_RESEARCH}"
+    )
+
+
+def _add_plans(page: Page, sources: PatientSources, settings: PublishSettings) -> None:
+    """Target volumes of every method and margin; numbers that this patient has none of have no column."""
+    tables = {method: read_table(path) for method, path in sources.plans.items()}
+    shown = [
+        column
+        for column in PLAN_NUMBERS
+        if any(np.isfinite(table[column.metric].astype(float)).any() for table in tables.values())
+    ]
+    rows = []
+    for method, table in tables.items():
+        for _, row in table.iterrows():
+            numbers = [Cell(column.text(float(row[column.metric]))) for column in shown]
+            name = method_name(method, settings.method_names)
+            said = Cell(str(row["status"]), str(row["message"] or ""), words=True)
+            rows.append([Cell(name), Cell(f"{row['margin_mm']:g}"), *numbers, said])
+    page.heading("Target volumes")
+    page.table(["Method", "Margin (mm)", *(column.heading for column in shown), "Status"], rows)
+    page.paragraph(
+        "Clinical: everything in the brain within the margin of the tumour. Personalised: the voxels of highest "
+        "tumour-cell concentration, as many as the clinical target has. Surfaces apart: distances between the borders "
+        f"of the two. {_RESEARCH}"
+    )
+
+
+def _add_provenance(page: Page, sources: PatientSources, record: PatientRecord) -> None:
+    """Final runs by method, and the jobs that left a sidecar."""
+    page.heading("How this came about")
+    integrators: dict[str, list[str]] = {}
+    for method in record.methods:
+        integrator = method.scores["final_integrator"]
+        # `none` where the method estimated the concentration itself.
+        text = str(integrator) if isinstance(integrator, str) else "not recorded"
+        integrators.setdefault(text, []).append(method.name)
+    runs = "; ".join(f"{name} ({', '.join(methods)})" for name, methods in integrators.items())
+    page.paragraph(f"This page was written by gliofit {__version__}. Integrator of the final runs: {runs}.")
+    jobs = [("registration", sources.case_dir / "t1.nii.gz")]
+    for method in record.methods:
+        jobs.append((f"{method.name}: estimate", sources.invert_dirs[method.method] / "parameters.parquet"))
+        jobs.append((f"{method.name}: final run", _concentration(sources, method)))
+    rows = provenance_rows(jobs)
+    if rows:
+        page.table(PROVENANCE_HEADINGS, rows, folded=f"{len(rows)} jobs with seeds and inputs")
+        page.paragraph(
+            "Seed: that of the run, from which every job derives its own. Integrator: the forward solver in the job's "
+            "own settings. Inputs are named without their folders."
+        )

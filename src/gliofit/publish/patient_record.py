@@ -1,0 +1,123 @@
+"""Everything the tables of a run say about one patient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from gliofit.errors import InputError
+from gliofit.io import read_table
+
+__all__ = ["MethodRecord", "PatientRecord", "choose_method", "read_record"]
+
+
+@dataclass(frozen=True, eq=False)
+class MethodRecord:
+    """One method on one patient.
+
+    Parameters
+    ----------
+    method
+        Name in the configuration.
+    name
+        Printed name.
+    parameters
+        Row of ``parameters.parquet``.
+    scores
+        Row of the patient's ``metrics.parquet``.
+    """
+
+    method: str
+    name: str
+    parameters: pd.Series
+    scores: pd.Series
+
+    @property
+    def status(self) -> str:
+        """The worse of the estimate's status and the final run's."""
+        return str(self.scores["status"])
+
+    @property
+    def notes(self) -> list[str]:
+        """What the estimate and the final run say of themselves."""
+        message = self.scores["message"]
+        return [note for note in str(message).split("; ") if note] if pd.notna(message) else []
+
+
+@dataclass(frozen=True, eq=False)
+class PatientRecord:
+    """One patient: the checks of the registration and every method, the preferred one first.
+
+    Parameters
+    ----------
+    case
+        Name of the patient.
+    checks
+        Row of ``qc.parquet``.
+    methods
+        Methods in the order to show them.
+    preferred
+        Name of the method to show in three planes; None where every method failed.
+    """
+
+    case: str
+    checks: pd.Series
+    methods: tuple[MethodRecord, ...]
+    preferred: str | None
+
+
+def choose_method(statuses: Mapping[str, str], wanted: str) -> str | None:
+    """The wanted method, else the first that ended well, else the first with any result.
+
+    Parameters
+    ----------
+    statuses
+        Status by method, in the order of the run.
+    wanted
+        ``publish.preferred_method``.
+    """
+    fitting = [wanted] if statuses.get(wanted, "failed") != "failed" else []
+    fitting += [method for method, status in statuses.items() if status == "ok"]
+    fitting += [method for method, status in statuses.items() if status != "failed"]
+    return fitting[0] if fitting else None
+
+
+def read_record(
+    case: str, checks: Path, parameters: Mapping[str, Path], metrics: Path, names: Mapping[str, str], wanted: str
+) -> PatientRecord:
+    """Read the tables of a patient.
+
+    Parameters
+    ----------
+    case
+        Name of the patient.
+    checks
+        ``qc.parquet`` of the registration.
+    parameters
+        Method to its ``parameters.parquet``.
+    metrics
+        ``metrics.parquet`` of the patient.
+    names
+        Printed name by method.
+    wanted
+        ``publish.preferred_method``.
+
+    Raises
+    ------
+    InputError
+        If a table is missing, or the metrics lack a method.
+    """
+    scores = {str(row["method"]): row for _, row in read_table(metrics).iterrows()}
+    missing = [method for method in parameters if method not in scores]
+    if missing:
+        raise InputError(metrics, f"has no row of method '{missing[0]}'", "evaluate the patient again")
+    preferred = choose_method({method: str(scores[method]["status"]) for method in parameters}, wanted)
+    methods = [
+        MethodRecord(method, names[method], read_table(path).iloc[0], scores[method])
+        for method, path in parameters.items()
+    ]
+    methods.sort(key=lambda record: record.method != preferred)
+    return PatientRecord(case, read_table(checks).iloc[0], tuple(methods), preferred)

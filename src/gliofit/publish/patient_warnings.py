@@ -1,0 +1,90 @@
+"""What a reader of a patient's results has to know first."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gliofit.invert.settings import BoundsSettings
+from gliofit.publish.patient_record import MethodRecord, PatientRecord
+from gliofit.theta import THETA_COLUMNS
+
+__all__ = ["registration_text", "warnings_of"]
+
+#: Parts of the notes of methods that doubt the result; other notes only say why a search ended.
+_DOUBTS = (
+    "is at its bound", "not identifiable", "from white and grey matter", "in white or grey matter",
+    "no reference concentration", "the core is", "core is the",
+)  # fmt: skip
+#: Nearer to a bound than this is at it: share of mu_D and mu_rho, and of the origin's reach.
+_NEAR, _NEAR_REACH = 0.01, 0.05
+
+
+def registration_text(record: PatientRecord) -> str:
+    """Verdict on the registration, with its numbers."""
+    checks = record.checks
+    verdict = f"Registration: {checks['status']}" + (f" ({checks['message']})" if checks["message"] else "")
+    return (
+        f"{verdict}. Brain-mask Dice {checks['brain_dice']:.3f}, correlation of T1 outside the tumour "
+        f"{checks['correlation']:.2f} ({checks['correlation_affine']:.2f} before the deformation), local volume change "
+        f"{checks['jacobian_min']:.2f} to {checks['jacobian_max']:.2f}, {checks['tumour_csf_share']:.1%} of the tumour "
+        f"in the atlas' CSF, {checks['tumour_outside_brain_share']:.1%} outside the brain."
+    )
+
+
+def warnings_of(record: PatientRecord, bounds: BoundsSettings, centre_mm: NDArray[np.float64]) -> list[str]:
+    """Sentences, the gravest first; none where all is well.
+
+    A registration that is not ok, methods that failed or did not converge, estimates at the edge of the search box, and
+    notes of methods that doubt their result. The same note by several methods is said once.
+
+    Parameters
+    ----------
+    record
+        The patient.
+    bounds
+        Box of the search.
+    centre_mm
+        Centre of mass of the segmentation in world mm, shape (3,), which the box lies about.
+    """
+    found = []
+    if record.checks["status"] == "poor":
+        found.append("The registration is poor: do not use what follows. " + registration_text(record))
+    elif record.checks["status"] != "ok":
+        found.append("Look at the registration before you use what follows. " + registration_text(record))
+    by_text: dict[str, list[str]] = {}
+    for status, text in (("failed", "failed"), ("not-converged", "did not converge")):
+        for method in record.methods:
+            if method.status == status:
+                notes = [note for note in method.notes if status == "failed" or not _doubts(note)]
+                reason = f" ({'; '.join(notes)})" if notes else ""
+                by_text.setdefault(f" {text}{reason}", []).append(method.name)
+    for method in record.methods:
+        edges = _at_edges(method, bounds, centre_mm)
+        if edges:
+            text = f": estimate at the edge of the search box ({', '.join(edges)}): the data may ask for more"
+            by_text.setdefault(text, []).append(method.name)
+    for method in record.methods:
+        for note in method.notes if method.status != "failed" else []:
+            if _doubts(note):
+                by_text.setdefault(f": {note}", []).append(method.name)
+    return found + [f"{', '.join(names)}{text}." for text, names in by_text.items()]
+
+
+def _doubts(note: str) -> bool:
+    return any(part in note for part in _DOUBTS)
+
+
+def _at_edges(method: MethodRecord, bounds: BoundsSettings, centre_mm: NDArray[np.float64]) -> list[str]:
+    """Components of theta that ended at the edge of the box, as text."""
+    theta = np.array([float(method.parameters[name]) for name in THETA_COLUMNS])
+    if not np.isfinite(theta).all():
+        return []
+    found = []
+    for name, offset, reach in zip("xyz", theta[:3] - centre_mm, bounds.origin_reach_mm, strict=True):
+        if abs(offset) >= (1 - _NEAR_REACH) * reach:
+            found.append(f"origin {name} {offset:+.0f} mm from the tumour's centre".replace("-", "−"))
+    for name, value, (low, high) in (("μ_D", theta[3], bounds.mu_d_mm), ("μ_ρ", theta[4], bounds.mu_rho)):
+        if value <= (1 + _NEAR) * low or value >= (1 - _NEAR) * high:
+            found.append(f"{name} {value:.3g}")
+    return found

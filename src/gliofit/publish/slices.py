@@ -1,0 +1,132 @@
+"""Slices of a patient through the tumour's centre, as radiologists look at them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gliofit.crop import canonical_grid, centre_of_mass_mm
+from gliofit.grid import Grid, Volume, bounding_box
+from gliofit.register.images import read_like
+
+__all__ = ["AXIAL", "PLANES", "PatientSlices", "Plane", "grey_values"]
+
+
+@dataclass(frozen=True)
+class Plane:
+    """One of the three planes.
+
+    Parameters
+    ----------
+    name
+        What it is called.
+    axis
+        Axis of a canonical (RAS) array that it cuts.
+    letter
+        The axis' letter.
+    left, right
+        Sides of the patient at the left and right edge of the picture.
+    """
+
+    name: str
+    axis: int
+    letter: str
+    left: str
+    right: str
+
+
+AXIAL = Plane("axial", 2, "z", "R", "L")
+#: All planes; radiological convention, the patient's right is on the left.
+PLANES = (AXIAL, Plane("coronal", 1, "y", "R", "L"), Plane("sagittal", 0, "x", "A", "P"))
+
+
+@dataclass(frozen=True, eq=False)
+class PatientSlices:
+    """Where a patient's volumes are cut: three planes through the tumour, each cropped to the brain it meets.
+
+    Parameters
+    ----------
+    grid
+        Grid of the patient.
+    centre
+        Indices of the three slices in canonical (RAS) arrays.
+    boxes
+        Part of canonical arrays that each plane shows, by the plane's name.
+    """
+
+    grid: Grid
+    centre: tuple[int, int, int]
+    boxes: Mapping[str, tuple[slice, slice, slice]]
+
+    @classmethod
+    def through(cls, tumour: Volume, brain: Volume) -> PatientSlices:
+        """Slices through the centre of mass of a mask, cropped to another with a margin of 2 voxels.
+
+        A plane that meets no tumour at the centre is moved to where it meets most.
+
+        Raises
+        ------
+        ValueError
+            If there is no tumour.
+        """
+        mask = tumour.canonical()
+        middle = np.rint(mask.grid.world_to_voxel(centre_of_mass_mm(mask))).astype(int)
+        centre = []
+        for axis in range(3):
+            area = mask.data.sum(axis=tuple(a for a in range(3) if a != axis))
+            centre.append(int(middle[axis] if area[middle[axis]] else area.argmax()))
+        inside = brain.canonical().data.astype(bool) | mask.data.astype(bool)
+        boxes = {}
+        for plane in PLANES:
+            layer = slice(centre[plane.axis], centre[plane.axis] + 1)
+            index = tuple(layer if axis == plane.axis else slice(None) for axis in range(3))
+            sides = [slice(max(0, side.start - 2), side.stop + 2) for side in bounding_box(inside[index])]
+            sides[plane.axis] = layer
+            boxes[plane.name] = (sides[0], sides[1], sides[2])
+        return cls(tumour.grid, (centre[0], centre[1], centre[2]), boxes)
+
+    def cut(self, data: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Pictures by plane, rows upwards, of an array on the patient's grid."""
+        whole = Volume(data, self.grid).canonical().data
+        found = {}
+        for plane in PLANES:
+            # Copied, so that the volume behind it can go.
+            found[plane.name] = whole[self.boxes[plane.name]].squeeze(plane.axis).T[:, ::-1].copy()
+        return found
+
+    def read(self, path: str | Path) -> dict[str, NDArray[Any]]:
+        """Pictures by plane of a file; raises InputError if it does not lie on the patient's grid."""
+        return self.cut(read_like(Path(path), self.grid).data)
+
+    def read_image(self, path: str | Path) -> dict[str, NDArray[Any]]:
+        """Pictures by plane of an MRI, as ``grey_values``."""
+        return self.cut(grey_values(read_like(Path(path), self.grid).data))
+
+    def position_mm(self, plane: Plane) -> float:
+        """World coordinate of a plane."""
+        return float(canonical_grid(self.grid).voxel_to_world(np.array(self.centre))[plane.axis])
+
+    def size_mm(self, plane: Plane) -> tuple[float, float]:
+        """Width and height of a plane's picture."""
+        spacing = canonical_grid(self.grid).spacing_mm
+        sides = zip(self.boxes[plane.name], canonical_grid(self.grid).shape, strict=True)
+        lengths = [len(range(*side.indices(size))) for side, size in sides]
+        across, up = (axis for axis in range(3) if axis != plane.axis)
+        return lengths[across] * spacing[across], lengths[up] * spacing[up]
+
+
+def grey_values(data: NDArray[Any]) -> NDArray[np.float32]:
+    """Intensities from 0.1 to 1 between the 1st and the 99.5th percentile of what is not background, which is 0."""
+    values = np.asarray(data, dtype=np.float32)
+    inside = values[values != 0]
+    if inside.size == 0:
+        return np.zeros_like(values)
+    low, high = np.percentile(inside, [1, 99.5])
+    # An image of one value is drawn in a middle grey.
+    scaled = np.clip((values - low) / float(high - low), 0, 1) if high > low else np.full_like(values, 0.5)
+    return np.where(values != 0, 0.1 + 0.9 * scaled, 0).astype(np.float32)
