@@ -36,6 +36,7 @@ include: "workflow/rules/plan.smk"
 include: "workflow/rules/study.smk"
 include: "workflow/rules/assess.smk"
 include: "workflow/rules/publish.smk"
+include: "workflow/rules/patient.smk"
 include: "workflow/rules/collect.smk"
 
 
@@ -51,6 +52,7 @@ rule all:
         rules.evaluate_all.input,
         rules.tables.input,
         rules.figures.input,
+        rules.patient_pages.input,
         rules.plan.input,
         rules.study.input,
         rules.assess.input,

@@ -31,7 +31,8 @@ def rules_with_scripts() -> dict[str, str]:
 
 
 def test_every_stage_has_one_rule_file_and_one_package() -> None:
-    assert {path.stem for path in RULE_FILES} == {*STAGES, "common", "collect"}
+    # Stage publish has two: what it makes of a cohort, and of each patient.
+    assert {path.stem for path in RULE_FILES} == {*STAGES, "patient", "common", "collect"}
     for stage in STAGES:
         assert (REPOSITORY / "src/gliofit" / stage / "__init__.py").is_file()
 

@@ -104,3 +104,10 @@ rule assess:
         rules.assess_stability.output if CONFIG.assess.stability.cases else [],
         rules.assess_sensitivity.output if CONFIG.assess.sensitivity.surrogates else [],
     localrule: True
+
+
+rule patient_pages:
+    input:
+        every(rules.write_patient_page.output, ["patients"]),
+        rules.write_patient_index.output if "patients" in COHORTS else [],
+    localrule: True

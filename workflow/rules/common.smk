@@ -488,6 +488,12 @@ def image_of_plan(wildcards):
     return str(images.get("t1c", images["t1"]))
 
 
+def images_of_page(wildcards):
+    """A patient's own MRI that the page shows beside T1, as far as there is any."""
+    images = PATIENTS[wildcards.case].images
+    return {role: str(images[role]) for role in ("t1c", "flair") if role in images}
+
+
 def tables_in_use():
     """Tables that the run has numbers for."""
     return [

@@ -213,7 +213,7 @@ def _known(picture: PatientPicture) -> list[tuple[str, Callable[..., Any], Calla
     found.append(("grey and white matter, CSF", lambda panel: _tissue(panel, picture), _tissue_key))
     if picture.deviation is not None:
         name, cuts = picture.deviation
-        title = f"standard deviation of c, {name}"
+        title = f"uncertainty, {name}"
         found.append((title, lambda panel: _deviation(panel, picture, cuts), _deviation_key))
     return found[:_COLUMNS]
 

@@ -13,8 +13,8 @@ __all__ = ["registration_text", "warnings_of"]
 
 #: Parts of the notes of methods that doubt the result; other notes only say why a search ended.
 _DOUBTS = (
-    "is at its bound", "not identifiable", "from white and grey matter", "in white or grey matter",
-    "no reference concentration", "the core is", "core is the",
+    "is at its bound", "brought into the bounds", "not identifiable", "white and grey matter", "core is ", "no core:",
+    "no reference concentration",
 )  # fmt: skip
 #: Nearer to a bound than this is at it: share of mu_D and mu_rho, and of the origin's reach.
 _NEAR, _NEAR_REACH = 0.01, 0.05

@@ -1,0 +1,20 @@
+"""Rule write_patient_index.
+
+Input: registration checks of all patients and the scores of the cohort. Output: a list with links to their pages.
+"""
+
+from pathlib import Path
+
+from gliofit.workflow import job
+
+with job(snakemake) as run:
+    from gliofit.publish.patient_index import write_patient_index
+    from gliofit.publish.settings import PublishSettings
+
+    write_patient_index(
+        {Path(file).parent.name: Path(file) for file in run.input.checks},
+        run.input.metrics,
+        run.output.html,
+        PublishSettings(**run.params.settings),
+        run.params.run,
+    )
