@@ -1,0 +1,54 @@
+"""Patient pages in the workflow: a job per patient, with what there is of images, uncertainties and plans."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from .conftest import Snakemake
+
+METHODS = (
+    '{"gauss-newton": {"inverter": "gauss-newton"}, "cmaes-solver": {"inverter": "cmaes-solver"}, '
+    '"direct": {"inverter": "direct", "cohorts": ["synthetic"]}}'
+)
+
+
+def inputs(output: str) -> dict[str, list[str]]:
+    """Inputs of the pages by patient."""
+    found = re.findall(r"^rule write_patient_page:\n    input: (.*)\n    output: (\S+)\.html", output, re.MULTILINE)
+    return {Path(page).name: files.split(", ") for files, page in found}
+
+
+def dry_run(snakemake: Snakemake, patients: Path, *arguments: str) -> str:
+    result = snakemake(
+        "patient_pages", "--dry-run",
+        "--config", f'patients={{"source": "{patients}"}}', 'cohorts=["patients"]', f'invert={{"methods": {METHODS}}}',
+        *arguments,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout
+    return result.stdout
+
+
+def test_a_page_per_patient_and_their_list(snakemake: Snakemake, patients: Path) -> None:
+    for path in (patients / "BraTS-GLI-00002-000").glob("*-t1c.nii.gz"):
+        path.unlink()
+    output = dry_run(snakemake, patients)
+    found = inputs(output)
+    assert set(found) == {"BraTS2021_00001", "BraTS-GLI-00002-000"}
+    files = found["BraTS2021_00001"]
+    assert str(patients / "BraTS2021_00001/BraTS2021_00001_t1ce.nii.gz") in files
+    assert str(patients / "BraTS2021_00001/BraTS2021_00001_flair.nii.gz") in files
+    # The other patient has no contrast-enhanced T1, and only one method gives an uncertainty.
+    assert not [file for file in found["BraTS-GLI-00002-000"] if "t1c" in file]
+    uncertain = [Path(file).parent.name for file in files if file.endswith("uncertainty.nii.gz")]
+    assert uncertain == ["gauss-newton"]
+    shown = [Path(file).parent.name for file in files if file.endswith("concentration.nii.gz")]
+    assert shown == ["gauss-newton", "cmaes-solver"]
+    assert not [file for file in files if "/plan/" in file]
+    assert "results/demo/publish/patients/index.html" in output
+
+
+def test_plans_are_on_the_pages_where_there_are_any(snakemake: Snakemake, patients: Path) -> None:
+    found = inputs(dry_run(snakemake, patients, 'plan={"methods": ["cmaes-solver"]}'))
+    plans = [file for file in found["BraTS2021_00001"] if "/plan/" in file]
+    assert plans == ["results/demo/plan/patients/BraTS2021_00001/cmaes-solver/plan.parquet"]
