@@ -25,8 +25,10 @@ __all__ = ["CellMap", "PatientPicture", "draw_patient_picture"]
 #: Pictures by plane, as ``PatientSlices.cut`` gives them.
 Cuts = Mapping[str, NDArray[Any]]
 
-# Inches: the page, the columns of small pictures, gaps, and what is above and below pictures.
-_WIDTH, _COLUMNS, _GAP, _EDGE, _HEADING, _TITLE, _KEY, _NOTE = 11.0, 5, 0.06, 0.08, 0.42, 0.36, 0.5, 0.24
+# Inches: the page, gaps, what is above and below pictures, and the height of the keys beside the three planes.
+_WIDTH, _GAP, _EDGE, _HEADING, _TITLE, _KEY, _NOTE, _KEYS = 11.0, 0.06, 0.08, 0.42, 0.36, 0.5, 0.24, 3.0
+#: Small pictures in a row.
+_COLUMNS = 5
 #: Dots per inch; the page shows an inch as about 105 dots, and one file of all patients must not become too large.
 _DPI = 130
 _WHOLE, _CORE, _CELLS = "#56B4E9", "#FFFFFF", "#F0E442"
@@ -148,7 +150,7 @@ def _draw(picture: PatientPicture) -> Figure:
     sizes = [slices.size_mm(plane) for plane in PLANES]
     keys = side
     scale = (_WIDTH - 2 * _EDGE - 3 * _GAP - keys - 0.3) / sum(width for width, _ in sizes)
-    middle = scale * max(height for _, height in sizes)
+    middle = max(_KEYS, scale * max(height for _, height in sizes))
     rows = -(-len(picture.maps) // _COLUMNS)
     height = _HEADING + _TITLE + tall + _KEY
     height += (_HEADING + _TITLE + middle) if picture.preferred else 0
@@ -167,7 +169,7 @@ def _draw(picture: PatientPicture) -> Figure:
 
     layer = None
     if picture.preferred:
-        y = _heading(sheet, y, f"Tumour cells by the preferred method: {picture.maps[0].name}")
+        y = _heading(sheet, y, f"Tumour cells in three planes: {picture.maps[0].name}")
         x = _EDGE
         for plane, (width, length) in zip(PLANES, sizes, strict=True):
             _title(sheet, x, y, scale * width, f"{plane.name}, {plane.letter} = {_mm(slices, plane)}")
@@ -215,7 +217,7 @@ def _known(picture: PatientPicture) -> list[tuple[str, Callable[..., Any], Calla
         name, cuts = picture.deviation
         title = f"uncertainty, {name}"
         found.append((title, lambda panel: _deviation(panel, picture, cuts), _deviation_key))
-    return found[:_COLUMNS]
+    return found
 
 
 def _frame(picture: PatientPicture, plane: Plane) -> dict[str, Any]:
