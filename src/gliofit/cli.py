@@ -379,6 +379,25 @@ def _progress(what: str, after_seconds: float = 5.0) -> Callable[[int, int], Non
     return report
 
 
+@app.command()
+def provenance(
+    file: Annotated[Path, typer.Argument(help="A file that a run of the workflow made.")],
+    as_json: Annotated[bool, typer.Option("--json", help="The whole tree as JSON.")] = False,
+    depth: Annotated[int | None, typer.Option(min=1, help="Jobs to go back. [default: to the first inputs]")] = None,
+) -> None:
+    """Say how a result was made, back to its inputs; exit code 1 if files have changed since."""
+    import json
+
+    from gliofit.provenance import trace, tree_text
+
+    origin = trace(file, depth)
+    typer.echo(json.dumps(origin.as_json(), indent=2) if as_json else tree_text(origin))
+    for note in origin.notes():
+        typer.echo(note, err=True)
+    if any(origin.notes()):
+        raise typer.Exit(1)
+
+
 def _error(message: str) -> int:
     print(f"gliofit: error: {' '.join(message.split())}", file=sys.stderr)
     return 2

@@ -34,7 +34,7 @@ from gliofit.simulate.settings import SimulateSettings
 from gliofit.study.settings import StudySettings
 from gliofit.train.settings import TrainSettings
 
-__all__ = ["Config", "describe_keys", "load_config", "read_config"]
+__all__ = ["Config", "describe_keys", "load_config", "models_in", "read_config"]
 
 # A section has its stage's name; that pydantic's metaclass has an unrelated `register` too does no harm.
 warnings.filterwarnings("ignore", message='Field name "register" in "Config" shadows')
@@ -245,13 +245,13 @@ def _complaint(item: Mapping[str, Any]) -> str:
     return f"{shown}{message[:1].lower()}{message[1:]}"
 
 
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
     """All settings classes an annotation can hold, through Optional, unions, lists and mappings."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
         return
     for argument in typing.get_args(annotation):
-        yield from _models_in(argument)
+        yield from models_in(argument)
 
 
 def _section_of(parts: list[str]) -> tuple[list[str], list[type[BaseModel]], list[type[BaseModel]]]:
@@ -276,7 +276,7 @@ def _section_of(parts: list[str]) -> tuple[list[str], list[type[BaseModel]], lis
         named = [model.model_fields[part].annotation for model in models if part in model.model_fields]
         # A part that is no field is the name of a method, say, or a place in a list: stay where we are.
         if named and not free_name:
-            models, alternatives = [inner for annotation in named for inner in _models_in(annotation)], []
+            models, alternatives = [inner for annotation in named for inner in models_in(annotation)], []
         free_name = not free_name and any(_is_mapping(annotation) for annotation in named)
     return section, models, alternatives
 
@@ -285,7 +285,7 @@ def describe_keys(model: type[BaseModel] = Config, prefix: str = "") -> Iterator
     """All keys below a model as (key, what it may be, default, description), sections before what is in them."""
     for name, field in model.model_fields.items():
         key = f"{prefix}{name}"
-        inner = list(dict.fromkeys(_models_in(field.annotation)))
+        inner = list(dict.fromkeys(models_in(field.annotation)))
         mapping = _is_mapping(field.annotation)
         yield key, _type_text(field), _default_text(field), field.description or ""
         for child in inner:

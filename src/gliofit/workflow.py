@@ -1,6 +1,6 @@
 """What every script of the workflow does before and after its work: log, threads, seed, device, sidecar.
 
-Imports nothing heavy: a script calls ``job`` first and imports its stage inside, so that numerical libraries find the
+``gliofit.provenance`` reads the sidecars. Imports nothing heavy: a script calls ``job`` first and imports its stage inside, so that numerical libraries find the
 thread counts already set and a failed import ends up in the log.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import sys
 import time
 import traceback
@@ -18,12 +19,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gliofit.digests import digest_in_run, sha256_of
 from gliofit.errors import InputError
+from gliofit.revision import UNKNOWN, remember_revision, source_digest
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
 
-__all__ = ["STAGE_VERSIONS", "Job", "job"]
+__all__ = ["PACKAGE_PREFIX", "STAGE_VERSIONS", "Job", "job"]
+
+#: Stands in sidecars for the folder of the clone, where that is not the working folder.
+PACKAGE_PREFIX = "gliofit:"
 
 #: Raise a stage's number whenever its code gives other results. Snakemake sees rules and scripts but not the package,
 #: so this is what makes old results run again. The numbers are part of every rule's parameters and of the sidecars.
@@ -92,6 +98,11 @@ class Job:
         """Folder of the first output."""
         return Path(self.output[0]).parent
 
+    @property
+    def run_folder(self) -> Path:
+        """``results/{run}``, which every output lies in."""
+        return Path(*Path(self.output[0]).parts[:2])
+
     @staticmethod
     def progress(what: str, every_seconds: float = 5.0) -> Callable[[int, int], None]:
         """A function of (done, total) that logs how far the job is, not more often than asked for."""
@@ -111,7 +122,7 @@ def job(snakemake: Snakemake) -> Iterator[Job]:
     """Run the body of a script as one job.
 
     Everything printed, warned or raised goes to the rule's log file; a sidecar ``{first output}.json`` with settings,
-    seed and versions is written when the body ends well. Bad input ends the process with one line and exit code 2.
+    seed, code, machine, and digests of inputs and outputs is written when the body ends well. Bad input ends the process with one line and exit code 2.
     """
     for name in THREAD_VARIABLES:
         os.environ[name] = str(snakemake.threads)
@@ -136,9 +147,13 @@ def job(snakemake: Snakemake) -> Iterator[Job]:
         log = logging.getLogger("gliofit")
         wildcards = " ".join(f"{key}={value}" for key, value in context.wildcards.items())
         log.info("%s %s on %d thread(s), seed %d", context.rule, wildcards, context.threads, context.seed)
-        started, clock = datetime.now(UTC), time.perf_counter()
         try:
+            sources = source_digest()
+            inputs = [(str(path), digest_in_run(path, context.run_folder)) for path in context.input]
+            started, clock = datetime.now(UTC), time.perf_counter()
             yield context
+            seconds = time.perf_counter() - clock
+            _write_sidecar(context, inputs, sources, started, seconds)
         except InputError as error:
             log.debug("", exc_info=True)
             print(f"gliofit: error: {error}", file=sys.stderr, flush=True)
@@ -146,8 +161,6 @@ def job(snakemake: Snakemake) -> Iterator[Job]:
         except Exception:  # noqa: BLE001 - whatever it is, the log shows it
             traceback.print_exc()
             raise SystemExit(1) from None
-        seconds = time.perf_counter() - clock
-        _write_sidecar(context, started, seconds)
         log.info("done in %.1f s%s", seconds, _peak_device_memory())
 
 
@@ -185,28 +198,63 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_plain(item) for item in value]
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+    if isinstance(value, (int, float, bool, type(None))):
+        return value
+    return _portable(str(value))
 
 
-def _write_sidecar(context: Job, started: datetime, seconds: float) -> None:
-    """Write beside the first output how it was made. Paths are those of the rule, relative to the working folder."""
+def _portable(path: str) -> str:
+    """A path relative to the working folder or the clone, where it lies in them; anything else as it is.
+
+    Where a clone lies says who made it. Paths elsewhere are those that the configuration names.
+    """
+    for folder, prefix in ((Path.cwd(), ""), (Path(__file__).resolve().parents[2], PACKAGE_PREFIX)):
+        if path.startswith(f"{folder}/"):
+            return prefix + path.removeprefix(f"{folder}/")
+    return path
+
+
+def _write_sidecar(
+    context: Job, inputs: list[tuple[str, str]], sources: str, started: datetime, seconds: float
+) -> None:
+    """Write beside the first output how it was made, and from what."""
     from gliofit.io import write_json
 
+    revision = remember_revision()
     write_json(
         f"{context.output[0]}.json",
         {
             "rule": context.rule,
             "wildcards": dict(context.wildcards.items()),
-            "input": [str(path) for path in context.input],
-            "output": [str(path) for path in context.output],
+            "input": [{"path": _portable(path), "sha256": digest} for path, digest in inputs],
+            "output": [{"path": str(path), "sha256": sha256_of(path)} for path in context.output],
             "params": _plain(dict(context.params.items())),
             "seed": context.seed,
             "threads": context.threads,
+            "device": _device_name(),
             "started": started.isoformat(timespec="seconds"),
             "wall_seconds": round(seconds, 3),
+            "code": {
+                "revision": revision.removesuffix("-dirty"),
+                "dirty": None if revision == UNKNOWN else revision.endswith("-dirty"),
+                "sources": sources,
+            },
             "versions": _versions(),
         },
     )
+
+
+def _device_name() -> str:
+    """Model of the GPU that the job used, else of the CPU; never the machine's name."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
+        return str(torch.cuda.get_device_name())
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
 
 
 def _versions() -> dict[str, str]:

@@ -46,6 +46,7 @@ BODY
 def run_script(folder: Path, body: str) -> tuple[subprocess.CompletedProcess[str], str]:
     """Run a script whose job does ``body``; its outcome, and its log."""
     script = folder / "script.py"
+    (folder / "labels.nii.gz").write_bytes(b"labels")
     script.write_text(SCRIPT.replace("BODY", "\n".join(f"    {line}" for line in body.splitlines())))
     result = subprocess.run([sys.executable, script], cwd=folder, capture_output=True, text=True, check=False)
     return result, (folder / "logs/one.log").read_text()

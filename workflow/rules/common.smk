@@ -10,6 +10,7 @@ from snakemake.exceptions import WorkflowError
 try:
     from gliofit.config import load_config
     from gliofit.errors import InputError
+    from gliofit.revision import remember_revision
     from gliofit.workflow import STAGE_VERSIONS
 except ImportError as error:
     raise WorkflowError(f"gliofit is not installed beside Snakemake ({error}); run `make venv` first") from error
@@ -18,6 +19,9 @@ try:
     CONFIG = load_config(config)
 except InputError as error:
     raise WorkflowError(f"{error.subject} {error.problem}; {error.mend}") from error
+
+# Jobs inherit it, so that they need not ask git.
+remember_revision()
 
 # From here on `config` holds every key, so that a change of a default makes jobs run again as a change of a file does.
 config.update(CONFIG.model_dump(mode="json"))
