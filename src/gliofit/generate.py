@@ -4,7 +4,8 @@
 - ``workflow/schemas/patients.schema.json`` and the header of ``config/patients.tsv`` from the columns that stage
   register reads,
 - the table of all keys in ``config/README.md``, between its two marker lines,
-- ``envs/*.yaml`` from ``constraints.txt``.
+- ``envs/*.yaml`` from ``constraints.txt``,
+- ``workflow/code.json``, the digests of the code behind each stage, from the package (``gliofit.stage_code``).
 """
 
 from __future__ import annotations
@@ -19,8 +20,13 @@ from gliofit.config import Config, describe_keys
 from gliofit.io import atomic_path
 from gliofit.labels import LABEL_SCHEMES
 from gliofit.register.table import CHECK_COLUMNS, COLUMNS, STATUSES
+from gliofit.stage_code import changed_parts, code_digests
+from gliofit.workflow import STAGE_VERSIONS
 
-__all__ = ["ENVIRONMENTS", "generated_files", "write_generated_files"]
+__all__ = ["CODE_FILE", "ENVIRONMENTS", "forgotten_versions", "generated_files", "write_generated_files"]
+
+#: Digests of the code behind each stage, below the repository's root.
+CODE_FILE = "workflow/code.json"
 
 TABLE_BEGIN, TABLE_END = "<!-- keys: made by `make generate` -->\n", "<!-- end of keys -->\n"
 
@@ -111,6 +117,26 @@ def _patients_schema() -> dict[str, Any]:
     }
 
 
+def _code(root: Path) -> str:
+    """Digests and versions, a line for each, so that branches that touch different parts merge without a conflict."""
+    content = {"code": code_digests(root / "src/gliofit"), "versions": STAGE_VERSIONS}
+    return json.dumps(content, indent=2) + "\n"
+
+
+def forgotten_versions(root: Path) -> list[str]:
+    """A line for every part of the package whose code changed since the digests were written, and no version with it.
+
+    Whether results change is for the author to say: a renamed variable changes the code and no result.
+    """
+    recorded = json.loads((root / CODE_FILE).read_text())
+    return [
+        f"src/gliofit/{part} changed: raise STAGE_VERSIONS of {', '.join(stages)} (src/gliofit/workflow.py) if results "
+        "change, then run `make generate`"
+        for part, stages in changed_parts(recorded, root / "src/gliofit").items()
+        if stages
+    ]
+
+
 def generated_files(root: Path) -> dict[Path, str]:
     """What every generated file below the repository's root should hold."""
     pins = _pins((root / "constraints.txt").read_text())
@@ -119,6 +145,7 @@ def generated_files(root: Path) -> dict[Path, str]:
     files = {
         root / "workflow/schemas/config.schema.json": json.dumps(schema, indent=2) + "\n",
         root / "workflow/schemas/patients.schema.json": json.dumps(_patients_schema(), indent=2) + "\n",
+        root / CODE_FILE: _code(root),
         root / "config/patients.tsv": _PATIENTS_NOTE + "\t".join(COLUMNS) + "\n",
     }
     readme = root / "config/README.md"
@@ -141,5 +168,9 @@ def write_generated_files(root: Path) -> list[Path]:
 
 
 if __name__ == "__main__":
-    for written in write_generated_files(Path(sys.argv[1] if len(sys.argv) > 1 else ".")):
+    repository = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+    if (repository / CODE_FILE).is_file():
+        for line in forgotten_versions(repository):
+            print(line)
+    for written in write_generated_files(repository):
         print(f"wrote {written}")
