@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -39,6 +40,8 @@ with job(snakemake) as run:
     os.system("echo from a compiled library")
     report = run.progress("samples", every_seconds=0)
     report(1, 4)
+    run.folder.mkdir()
+    (run.folder / "table.parquet").write_bytes(b"table")
 BODY
 """
 
@@ -70,6 +73,10 @@ def test_sidecar_says_how_the_result_was_made(tmp_path: Path) -> None:
     assert sidecar["seed"] == 3
     assert sidecar["threads"] == 2
     assert {"python", "gliofit"} <= sidecar["versions"].keys()
+    for name, path, content in (("input", "labels.nii.gz", b"labels"), ("output", "out/table.parquet", b"table")):
+        assert sidecar[name] == [{"path": path, "sha256": hashlib.sha256(content).hexdigest()}]
+    assert sidecar["device"]
+    assert sidecar["code"].keys() == {"revision", "dirty", "sources"}
 
 
 BAD_INPUT = "from gliofit.errors import InputError\nraise InputError('a.nii', 'is bad', 'mend it')"

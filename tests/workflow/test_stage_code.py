@@ -64,7 +64,7 @@ def test_a_raised_version_is_enough(package: Path, recorded: dict[str, dict], mo
     root = package.parents[1]
     (root / "workflow").mkdir()
     (root / CODE_FILE).write_text(json.dumps(recorded))
-    edit(package / "atlas/prepare.py", "return ", "return 2 * ")
+    edit(package / "atlas/sources.py", "return ", "return 2 * ")
     (line,) = [line for line in forgotten_versions(root) if "/atlas " in line]
     assert line.startswith("src/gliofit/atlas changed: raise STAGE_VERSIONS of atlas")
     assert "make generate" in line
