@@ -398,6 +398,32 @@ def provenance(
         raise typer.Exit(1)
 
 
+@app.command()
+def estimate(
+    config: Annotated[Path, typer.Argument(help="Configuration of the run, such as config/brats.yaml.")],
+    patients: Annotated[Path | None, typer.Option(help="Table of patients, or a BraTS folder tree.")] = None,
+    cores: Annotated[int | None, typer.Option(min=1, help="Cores that the run may use. [default: all]")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The numbers as JSON.")] = False,
+) -> None:
+    """Predict jobs, time, memory and disk of a run of the workflow on this machine."""
+    import json
+
+    from gliofit.config import load_config, read_config
+    from gliofit.estimate.costs import calibration_seconds, read_costs
+    from gliofit.estimate.run import estimate_run
+    from gliofit.register.patients import find_patients, phantom_cases
+
+    settings = read_config(config)
+    if patients is not None:
+        raw = settings.model_dump(mode="json")
+        settings = load_config(raw | {"patients": raw["patients"] | {"source": str(patients)}})
+    counted = phantom_cases(settings.phantoms) if settings.patients.source is None else find_patients(settings.patients)
+    costs = read_costs()
+    slowness = calibration_seconds() / costs.calibration_seconds
+    found = estimate_run(settings, len(counted), cores or _set_threads(None), costs, slowness)
+    typer.echo(json.dumps(found.as_json(), indent=2) if as_json else found.text())
+
+
 def _error(message: str) -> int:
     print(f"gliofit: error: {' '.join(message.split())}", file=sys.stderr)
     return 2

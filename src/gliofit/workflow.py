@@ -26,7 +26,7 @@ from gliofit.revision import UNKNOWN, remember_revision, source_digest
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
 
-__all__ = ["PACKAGE_PREFIX", "STAGE_VERSIONS", "Job", "job"]
+__all__ = ["PACKAGE_PREFIX", "STAGE_VERSIONS", "Job", "device_name", "job"]
 
 #: Stands in sidecars for the folder of the clone, where that is not the working folder.
 PACKAGE_PREFIX = "gliofit:"
@@ -231,7 +231,7 @@ def _write_sidecar(
             "params": _plain(dict(context.params.items())),
             "seed": context.seed,
             "threads": context.threads,
-            "device": _device_name(),
+            "device": device_name(),
             "started": started.isoformat(timespec="seconds"),
             "wall_seconds": round(seconds, 3),
             "code": {
@@ -244,11 +244,11 @@ def _write_sidecar(
     )
 
 
-def _device_name() -> str:
+def device_name() -> str:
     """Model of the GPU that the job used, else of the CPU; never the machine's name."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
-        return str(torch.cuda.get_device_name())
+        return str(torch.cuda.getdevice_name())
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

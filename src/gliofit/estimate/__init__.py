@@ -1,0 +1,1 @@
+"""What a run costs, told before it starts: jobs, processor time, memory and disk."""
