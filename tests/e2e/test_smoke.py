@@ -15,6 +15,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gliofit.config import read_config
+from gliofit.estimate.costs import START_SECONDS, calibration_seconds, read_costs
+from gliofit.estimate.run import estimate_run
+from gliofit.provenance import trace, tree_text
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 METHODS = [
     "cmaes-solver", "cmaes-surrogate", "direct", "gradient-surrogate", "gradient-surrogate-com", "hybrid", "hybrid-com",
@@ -240,6 +245,30 @@ def test_results_have_sidecars_without_machine_paths(folder: Path, results: Path
     assert sidecar["versions"]["gliofit"]
     assert sidecar["seed"] == 7
     assert str(folder) not in json.dumps(sidecar)
+
+
+def test_a_table_is_traced_to_the_atlas(results: Path) -> None:
+    origin = trace(results / "publish/tables/table3.md")
+    assert list(origin.notes()) == []
+    text = tree_text(origin)
+    for rule in ("evaluate_cohort", "evaluate_case", "run_forward", "invert_case", "train_model", "register_patient"):
+        assert f" {rule} " in text
+    # Where everything starts, told once.
+    assert len(re.findall(r"^ *prepare_atlas, seed", text, flags=re.MULTILINE)) == 1
+
+
+def test_costs_were_predicted(results: Path) -> None:
+    costs = read_costs()
+    slowness = calibration_seconds() / costs.calibration_seconds
+    total = estimate_run(read_config(REPOSITORY / "tests/e2e/smoke.yaml"), 1, 2, costs, slowness).total
+    benchmarks = [pd.read_csv(path, sep="\t").iloc[0] for path in (results / "benchmarks").rglob("*.tsv")]
+    assert total.jobs == len(benchmarks)
+    report = results / "publish/report.html"
+    size = sum(path.stat().st_size for path in results.rglob("*") if path.is_file() and path != report)
+    assert 0.5 < total.bytes / size < 2
+    # Benchmarks know of jobs alone, not of what Snakemake takes to start them.
+    predicted = total.cpu_seconds - slowness * START_SECONDS * total.jobs
+    assert 0.5 < predicted / sum(row["cpu_time"] for row in benchmarks) < 2
 
 
 def test_nothing_half_written_is_left(results: Path) -> None:

@@ -38,13 +38,22 @@ class Costs(Settings):
     costs: dict[str, Cost] = Field(description="By rule, and what sets jobs of a rule apart.")
 
     def of(self, jobs: Jobs) -> tuple[Cost, bool]:
-        """Cost of a kind of job, and whether it was measured; otherwise it is that of the dearest job of the rule."""
+        """Cost of a kind of job, and whether it was measured.
+
+        One that was not costs what the dearest kind of its rule does, or else the middle one of all jobs.
+        """
         if jobs.key in self.costs:
             return self.costs[jobs.key], True
+
+        def seconds(cost: Cost) -> float:
+            return cost.seconds[0] + cost.seconds[1] * jobs.work
+
         alike = [cost for key, cost in self.costs.items() if key.partition(" ")[0] == jobs.rule]
-        if not alike:
-            raise KeyError(jobs.rule)
-        return max(alike, key=lambda cost: cost.seconds[0] + cost.seconds[1] * jobs.work), False
+        if alike:
+            return max(alike, key=seconds), False
+        everything = sorted(self.costs.values(), key=lambda cost: cost.seconds[0])
+        middle = everything[len(everything) // 2]
+        return middle.model_copy(update={"seconds": (middle.seconds[0], 0.0), "bytes": (middle.bytes[0], 0.0)}), False
 
 
 def calibration_seconds() -> float:

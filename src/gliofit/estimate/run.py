@@ -74,7 +74,7 @@ class Estimate:
         lines.append(f"time on {self.cores} core(s), {self.slowness:.2g} times that of {self.machine}; without a GPU")
         if self.not_measured:
             lines.append(
-                f"not measured, and guessed from the dearest job of the same rule: {', '.join(self.not_measured)}"
+                f"not measured, and guessed from other kinds of jobs: {', '.join(self.not_measured)}"
             )
         return "\n".join(lines)
 
