@@ -1,7 +1,7 @@
 """How a result was made: the chain of jobs and inputs behind a file, read from the sidecars that jobs write.
 
-A sidecar (``gliofit.workflow``) lists a job's inputs and outputs with their digests, so a file is traced to the job that
-wrote it, that job's inputs to theirs, and so on to files that no job wrote.
+A sidecar (``gliofit.workflow``) lists a job's inputs and outputs with their digests, so a file is traced to the job
+that wrote it, that job's inputs to theirs, and so on to files that no job wrote.
 """
 
 from __future__ import annotations

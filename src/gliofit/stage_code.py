@@ -75,7 +75,8 @@ def _read(package: Path) -> dict[str, _Part]:
 
 
 def _read_part(package: Path, files: list[Path]) -> _Part:
-    digest, imports = hashlib.sha256(), set()
+    digest = hashlib.sha256()
+    imports: set[str] = set()
     for path in files:
         tree = ast.parse(path.read_text())
         imports.update(_imported(tree))
@@ -107,8 +108,8 @@ def _reached(stage: str, parts: dict[str, _Part]) -> set[str]:
 def _plain(node: Any) -> str:
     """A syntax tree as text, without what says nothing to the computer.
 
-    ``ast.dump`` and ``ast.unparse`` differ between versions of Python, this does not: fields that are empty, as new ones
-    are in old code, are left out.
+    ``ast.dump`` and ``ast.unparse`` differ between versions of Python, this does not: fields that are empty, as new
+    ones are in old code, are left out.
     """
     if isinstance(node, list):
         return "[" + ",".join(_plain(item) for item in node) + "]"

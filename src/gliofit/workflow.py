@@ -1,7 +1,7 @@
 """What every script of the workflow does before and after its work: log, threads, seed, device, sidecar.
 
-``gliofit.provenance`` reads the sidecars. Imports nothing heavy: a script calls ``job`` first and imports its stage inside, so that numerical libraries find the
-thread counts already set and a failed import ends up in the log.
+``gliofit.provenance`` reads the sidecars. Imports nothing heavy: a script calls ``job`` first and imports its stage
+inside, so that numerical libraries find the thread counts already set and a failed import ends up in the log.
 """
 
 from __future__ import annotations
@@ -122,7 +122,8 @@ def job(snakemake: Snakemake) -> Iterator[Job]:
     """Run the body of a script as one job.
 
     Everything printed, warned or raised goes to the rule's log file; a sidecar ``{first output}.json`` with settings,
-    seed, code, machine, and digests of inputs and outputs is written when the body ends well. Bad input ends the process with one line and exit code 2.
+    seed, code, machine, and digests of inputs and outputs is written when the body ends well. Bad input ends the
+    process with one line and exit code 2.
     """
     for name in THREAD_VARIABLES:
         os.environ[name] = str(snakemake.threads)

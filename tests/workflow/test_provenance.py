@@ -67,7 +67,8 @@ INVERT = rule(
     case="a", method="quick",
 )  # fmt: skip
 FORWARD = rule(
-    "run_forward", ["results/one/invert/patients/a/quick/parameters.parquet", "results/one/register/patients/a/t1.nii.gz"],
+    "run_forward",
+    ["results/one/invert/patients/a/quick/parameters.parquet", "results/one/register/patients/a/t1.nii.gz"],
     ["forward/patients/a/quick/concentration.nii.gz"], {"tissue": "labels"}, case="a",
 )  # fmt: skip
 
@@ -140,9 +141,7 @@ def test_paths_of_the_clone_name_no_home(folder: Path) -> None:
         ("patients/t1.nii.gz", "has changed since it was read"),
     ],
 )
-def test_a_changed_file_is_told(
-    folder: Path, changed: str, note: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_changed_file_is_told(folder: Path, changed: str, note: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert provenance(folder / RESULT) == 0
     assert capsys.readouterr().err == ""
     (folder / changed).write_text("other")

@@ -50,8 +50,8 @@ def test_the_papers_sizes_are_planned_within_a_minute(snakemake: Snakemake, tmp_
     # Processor time, because other programs may share the machine.
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     result = snakemake(
-        "--dry-run", "--quiet", "rules", "--configfile", str(config), "--config", f'patients={{"source": "{patients}"}}',
-        timeout=900,
+        "--dry-run", "--quiet", "rules", "--configfile", str(config),
+        "--config", f'patients={{"source": "{patients}"}}', timeout=900,
     )  # fmt: skip
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert result.returncode == 0, result.stdout
@@ -62,7 +62,9 @@ def test_the_papers_sizes_are_planned_within_a_minute(snakemake: Snakemake, tmp_
     assert seconds < 60
 
 
-@pytest.mark.parametrize("name", ["config/demo.yaml", "config/brats.yaml", "config/surrogates.yaml", "tests/e2e/smoke.yaml"])
+@pytest.mark.parametrize(
+    "name", ["config/demo.yaml", "config/brats.yaml", "config/surrogates.yaml", "tests/e2e/smoke.yaml"]
+)
 def test_the_estimate_counts_the_jobs_of_the_plan(snakemake: Snakemake, tmp_path: Path, name: str) -> None:
     config = REPOSITORY / name
     arguments = ["--dry-run", "--quiet", "rules", "--configfile", str(config)]

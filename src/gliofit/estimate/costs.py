@@ -10,9 +10,12 @@ from pydantic import Field
 from gliofit.estimate.jobs import Jobs
 from gliofit.settings import Settings
 
-__all__ = ["COSTS_FILE", "START_SECONDS", "Cost", "Costs", "Line", "calibration_seconds", "read_costs"]
+__all__ = ["COSTS_FILE", "FAR", "START_SECONDS", "Cost", "Costs", "Line", "calibration_seconds", "read_costs"]
 
 COSTS_FILE = Path(__file__).with_name("costs.yaml")
+
+#: Jobs of so many times the work that was measured are said to be far from what was measured.
+FAR = 10.0
 
 #: Processor time that Snakemake takes to start a job, which benchmarks do not count.
 START_SECONDS = 1.3
@@ -24,6 +27,7 @@ class Cost(Settings):
     """What a job of one kind takes."""
 
     jobs: int = Field(description="Jobs that were measured.")
+    work: float = Field(description="Units of work of the largest of them.")
     seconds: Line = Field(description="Processor time: of every job, and for a unit of work.")
     bytes: Line = Field(description="What it leaves on disk, with its log: of every job, and for a unit of size.")
     megabytes: float = Field(description="Most memory that one of them took (resident).")

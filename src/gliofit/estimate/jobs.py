@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from gliofit.config import Config
 
 __all__ = ["Jobs", "plan_jobs"]
+
+Cohort = Literal["synthetic", "patients"]
+Split = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True)
@@ -82,11 +85,11 @@ class _Plan:
 
     def __init__(self, config: Config, patients: int) -> None:
         self.config = config
-        counts = {"synthetic": config.simulate.test_cases, "patients": patients}
+        counts: dict[Cohort, int] = {"synthetic": config.simulate.test_cases, "patients": patients}
         self.cases = {cohort: counts[cohort] for cohort in config.cohorts if counts[cohort]}
         phantoms = config.patients.source is None
         # Real patients have voxels of 1 mm, as BraTS has.
-        self.spacing_mm = {
+        self.spacing_mm: dict[Cohort, float] = {
             "synthetic": config.simulate.spacing_mm,
             "patients": config.phantoms.spacing_mm if phantoms else 1.0,
         }
@@ -135,12 +138,15 @@ class _Plan:
             "simulate", "report_pilot", 1, config.integrator.name, work, config.pilot_samples, ("simulate/pilot.*",), ""
         )
         warped = config.warps.count if self._sees_warped() else 0
-        warped += min(self.config.assess.warped, 1000) if self.config.assess.models else 0
-        yield Jobs(
-            "simulate", "warp_atlas", warped, work=size, size=size, files=("simulate/warped/*/*",)
-        )
-        for split in [*(["train", "validation"] if self.networks else []), *(["test"] if "synthetic" in self.cases else [])]:
-            names = config.shard_names(split)  # type: ignore[arg-type] - the three splits
+        warped += self.config.assess.warped if self.config.assess.models else 0
+        yield Jobs("simulate", "warp_atlas", warped, work=size, size=size, files=("simulate/warped/*/*",))
+        splits: dict[Split, bool] = {
+            "train": bool(self.networks),
+            "validation": bool(self.networks),
+            "test": "synthetic" in self.cases,
+        }
+        for split in [split for split, needed in splits.items() if needed]:
+            names = config.shard_names(split)
             samples = sum(config.samples_in(name) for name in names) / max(len(names), 1)
             yield Jobs(
                 "simulate", "simulate_shard", len(names), config.integrator.name,
@@ -178,7 +184,8 @@ class _Plan:
         voxels = spacing_mm**-3
         work = {
             "cmaes-solver": lambda: sum(
-                level.evaluations * _solving(max(level.spacing_mm, spacing_mm), own.integrator) for level in own.schedule
+                level.evaluations * _solving(max(level.spacing_mm, spacing_mm), own.integrator)
+                for level in own.schedule
             ),
             "gauss-newton": lambda: sum(
                 level.evaluations * level.candidates * _solving(max(level.spacing_mm, spacing_mm), own.integrator)
@@ -194,7 +201,7 @@ class _Plan:
         kind = own.inverter if integrator is None or integrator.name == "accurate" else f"{own.inverter} reference"
         return kind, work + voxels
 
-    def _cohort(self, cohort: str) -> Iterator[Jobs]:
+    def _cohort(self, cohort: Cohort) -> Iterator[Jobs]:
         config, count, spacing = self.config, self.cases[cohort], self.spacing_mm[cohort]
         methods, voxels = self.methods[cohort], self.spacing_mm[cohort] ** -3
         fields = [method for method in methods if config.invert.gives_concentration(method)]
@@ -281,9 +288,7 @@ class _Plan:
             files = ("assess/*.csv*", "assess/*.md*")
             yield Jobs("assess", "assess_tables", 1, files=files, benchmarks="")
             files = ("assess/*.png*", "assess/*.svg*")
-            yield Jobs(
-                "assess", "assess_figures", 1, work=len(assess.models) * self.cubes, files=files, benchmarks=""
-            )
+            yield Jobs("assess", "assess_figures", 1, work=len(assess.models) * self.cubes, files=files, benchmarks="")
         if assess.stability.cases:
             searches = assess.stability.cases * (1 + len(assess.stability.radii) * assess.stability.starts)
             work = searches * self._inversion(assess.stability.method, simulate.spacing_mm)[1]
@@ -303,5 +308,6 @@ class _Plan:
         for name in figures:
             patients = self.cases.get("patients", 0)
             work = patients * len(self.methods["patients"]) if name == "figure4" else 0.0
-            yield Jobs("publish", f"draw_{name}", 1, work=work, size=work, files=(f"publish/figures/{name}*",), benchmarks="")
-
+            yield Jobs(
+                "publish", f"draw_{name}", 1, work=work, size=work, files=(f"publish/figures/{name}*",), benchmarks=""
+            )

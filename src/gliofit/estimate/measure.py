@@ -1,7 +1,7 @@
 """Make the table of costs from finished runs: ``python -m gliofit.estimate.measure RESULTS_DIR --config CONFIG``.
 
-Reads the benchmark files that Snakemake wrote and the sizes of results. Runs of different sizes together tell what a job
-takes in any case from what its work takes, so name several: ``--run CONFIG RESULTS_DIR`` once for each.
+Reads the benchmark files that Snakemake wrote and the sizes of results. Runs of different sizes together tell what a
+job takes in any case from what its work takes, so name several: ``--run CONFIG RESULTS_DIR`` once for each.
 """
 
 from __future__ import annotations
@@ -101,6 +101,7 @@ def _cost(items: list[Measured]) -> Cost:
     times = [(item.jobs.work, seconds) for item in items for seconds in item.seconds]
     return Cost(
         jobs=len(times),
+        work=_rounded(max(work for work, _ in times)),
         seconds=_line(times, _STARTING_SECONDS),
         bytes=_line([(item.jobs.size, item.bytes) for item in items], _STARTING_BYTES),
         megabytes=max(item.megabytes for item in items),

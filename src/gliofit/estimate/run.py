@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gliofit.config import Config
-from gliofit.estimate.costs import START_SECONDS, Costs
+from gliofit.estimate.costs import FAR, START_SECONDS, Costs
 from gliofit.estimate.jobs import Jobs, plan_jobs
 
 __all__ = ["Estimate", "StageEstimate", "estimate_run"]
@@ -46,6 +46,8 @@ class Estimate:
     slowness: float
     #: Kinds of jobs that the table of costs does not have, whose numbers are those of others of their rule.
     not_measured: tuple[str, ...]
+    #: Kinds of jobs with much more work than those that were measured.
+    far: tuple[str, ...]
 
     @property
     def total(self) -> StageEstimate:
@@ -73,9 +75,9 @@ class Estimate:
         ]
         lines.append(f"time on {self.cores} core(s), {self.slowness:.2g} times that of {self.machine}; without a GPU")
         if self.not_measured:
-            lines.append(
-                f"not measured, and guessed from other kinds of jobs: {', '.join(self.not_measured)}"
-            )
+            lines.append(f"not measured, and guessed from other kinds of jobs: {', '.join(self.not_measured)}")
+        if self.far:
+            lines.append(f"more than {FAR:g} times the work that was measured: {', '.join(self.far)}")
         return "\n".join(lines)
 
 
@@ -97,6 +99,7 @@ def estimate_run(config: Config, patients: int, cores: int, costs: Costs, slowne
     """
     groups = plan_jobs(config, patients)
     unknown = dict.fromkeys(jobs.key for jobs in groups if not costs.of(jobs)[1])
+    far = dict.fromkeys(jobs.key for jobs in groups if jobs.work > FAR * costs.of(jobs)[0].work > 0)
     stages = dict.fromkeys(jobs.stage for jobs in groups)
     return Estimate(
         tuple(_stage(name, [jobs for jobs in groups if jobs.stage == name], cores, costs, slowness) for name in stages),
@@ -104,6 +107,7 @@ def estimate_run(config: Config, patients: int, cores: int, costs: Costs, slowne
         costs.machine,
         slowness,
         tuple(unknown),
+        tuple(key for key in far if key not in unknown),
     )
 
 

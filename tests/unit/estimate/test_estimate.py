@@ -24,7 +24,9 @@ def write_run(folder: Path, config: Path) -> None:
     for jobs in plan_jobs(read_config(config), 2):
         for number in range(jobs.count):
             place = jobs.benchmarks.replace("*", f"case-{number:05d}")
-            benchmark = folder / "benchmarks" / jobs.stage / (f"{jobs.rule}/{place}.tsv" if place else f"{jobs.rule}.tsv")
+            benchmark = (
+                folder / "benchmarks" / jobs.stage / (f"{jobs.rule}/{place}.tsv" if place else f"{jobs.rule}.tsv")
+            )
             benchmark.parent.mkdir(parents=True, exist_ok=True)
             benchmark.write_text(f"s\tmax_rss\tcpu_time\n9\t50\t{2 + 3 * jobs.work}\n")
             parent, _, name = jobs.files[0].rpartition("/")
@@ -40,7 +42,9 @@ def configuration(path: Path, spacing_mm: float, **simulate: float) -> Path:
     raw = {
         "phantoms": {"spacing_mm": spacing_mm},
         "simulate": {"spacing_mm": spacing_mm, **simulate},
-        "invert": {"methods": {"cmaes-solver": {"inverter": "cmaes-solver"}, "gauss-newton": {"inverter": "gauss-newton"}}},
+        "invert": {
+            "methods": {"cmaes-solver": {"inverter": "cmaes-solver"}, "gauss-newton": {"inverter": "gauss-newton"}}
+        },
         "register": {"resolution_mm": spacing_mm},
     }
     path.write_text(yaml.safe_dump(raw))
@@ -96,6 +100,12 @@ def test_what_was_not_measured_is_told() -> None:
     found = estimate_run(load_config({"invert": methods, "evaluate": {}}), 2, 2, read_costs())
     assert found.not_measured == ("invert_case cmaes-solver reference",)
     assert found.not_measured[0] in found.text()
+
+
+def test_work_far_beyond_what_was_measured_is_told() -> None:
+    methods = {"cmaes-surrogate": {"inverter": "cmaes-surrogate", "evaluations": 1_000_000}}
+    raw = {"invert": {"methods": methods}, "cohorts": ["synthetic"]}
+    assert estimate_run(load_config(raw), 0, 2, read_costs()).far == ("invert_case cmaes-surrogate",)
 
 
 def test_no_benchmarks_no_table(tmp_path: Path) -> None:
