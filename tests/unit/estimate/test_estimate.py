@@ -11,7 +11,7 @@ import yaml
 from gliofit import cli
 from gliofit.config import Config, load_config, read_config
 from gliofit.errors import InputError
-from gliofit.estimate.costs import COSTS_FILE, calibration_seconds, read_costs
+from gliofit.estimate.costs import COSTS_FILE, read_costs
 from gliofit.estimate.jobs import plan_jobs
 from gliofit.estimate.measure import measure_run, table_of_costs
 from gliofit.estimate.run import estimate_run
@@ -143,7 +143,3 @@ def test_the_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None
     assert run(config, "--cores", 2) == 0
     assert "total" in capsys.readouterr().out
     assert run(tmp_path / "nothing.yaml") == 2
-
-
-def test_calibration_is_steady() -> None:
-    assert calibration_seconds() == pytest.approx(calibration_seconds(), rel=0.5)
