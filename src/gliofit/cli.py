@@ -411,16 +411,20 @@ def estimate(
     from gliofit.config import load_config, read_config
     from gliofit.estimate.costs import calibration_seconds, read_costs
     from gliofit.estimate.run import estimate_run
-    from gliofit.register.patients import find_patients, phantom_cases
+    from gliofit.register.cohort import find_cohort
+    from gliofit.register.patients import phantom_cases
 
     settings = read_config(config)
     if patients is not None:
         raw = settings.model_dump(mode="json")
         settings = load_config(raw | {"patients": raw["patients"] | {"source": str(patients)}})
-    counted = phantom_cases(settings.phantoms) if settings.patients.source is None else find_patients(settings.patients)
+    if settings.patients.source is None:
+        count = len(phantom_cases(settings.phantoms))
+    else:
+        count = len(find_cohort(settings.patients, settings.seed)[0])
     costs = read_costs()
     slowness = calibration_seconds() / costs.calibration_seconds
-    found = estimate_run(settings, len(counted), cores or _set_threads(None), costs, slowness)
+    found = estimate_run(settings, count, cores or _set_threads(None), costs, slowness)
     typer.echo(json.dumps(found.as_json(), indent=2) if as_json else found.text())
 
 

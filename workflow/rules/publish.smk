@@ -142,9 +142,9 @@ rule draw_figure4:
         ),
         svg="<results>/publish/figures/figure4{suffix}.svg",
     log:
-        "<logs>/publish/draw_figure4{suffix}.log",
+        "<logs>/publish/draw_figure4/figure4{suffix}.log",
     benchmark:
-        "<benchmarks>/publish/draw_figure4{suffix}.tsv"
+        "<benchmarks>/publish/draw_figure4/figure4{suffix}.tsv"
     conda:
         "../../envs/core.yaml"
     threads: 1
@@ -171,9 +171,9 @@ rule draw_figure7:
         ),
         svg="<results>/publish/figures/figure7{suffix}.svg",
     log:
-        "<logs>/publish/draw_figure7{suffix}.log",
+        "<logs>/publish/draw_figure7/figure7{suffix}.log",
     benchmark:
-        "<benchmarks>/publish/draw_figure7{suffix}.tsv"
+        "<benchmarks>/publish/draw_figure7/figure7{suffix}.tsv"
     conda:
         "../../envs/core.yaml"
     threads: 1

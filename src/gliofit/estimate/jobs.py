@@ -298,16 +298,28 @@ class _Plan:
             yield Jobs("assess", "assess_sensitivity", 1, work=work, files=("assess/sensitivity/*",), benchmarks="")
 
     def _publish(self) -> Iterator[Jobs]:
-        tables = [*((1, 2) if "synthetic" in self.cases else ()), *((3,) if "patients" in self.cases else ())]
+        methods = self.methods.get("patients", [])
+        seen = [self.config.invert.observation_of(method, "patients") for method in methods]
+        tables = [*((1, 2) if "synthetic" in self.cases else ()), *((3,) if "reference" in seen else ())]
         for number in tables:
-            yield Jobs("publish", "write_table", 1, files=(f"publish/tables/table{number}*",), benchmarks=f"{number}")
+            yield Jobs("publish", "write_table", 1, files=(f"publish/tables/table{number}.*",), benchmarks=f"{number}")
+        if "segmentation" in seen:
+            files = ("publish/tables/table3-segmentation*",)
+            yield Jobs("publish", "write_segmentation_table", 1, files=files, benchmarks="")
         refining = any(self.config.invert.refines(m) for methods in self.methods.values() for m in methods)
         if refining:
             yield Jobs("publish", "write_refinement", 1, files=("publish/tables/refinement*",), benchmarks="")
-        figures = [*(["figure3"] if self.cases else []), *(["figure4", "figure7"] if "patients" in self.cases else [])]
-        for name in figures:
-            patients = self.cases.get("patients", 0)
-            work = patients * len(self.methods["patients"]) if name == "figure4" else 0.0
-            yield Jobs(
-                "publish", f"draw_{name}", 1, work=work, size=work, files=(f"publish/figures/{name}*",), benchmarks=""
-            )
+        if self.cases:
+            yield Jobs("publish", "draw_figure3", 1, files=("publish/figures/figure3*",), benchmarks="")
+        patients = self.cases.get("patients", 0)
+        for observed in sorted(set(seen)):
+            for figure in ("figure4", "figure7"):
+                name = figure if observed == "reference" else f"{figure}-{observed}"
+                work = patients * seen.count(observed) if figure == "figure4" else 0.0
+                files = (f"publish/figures/{name}.*",)
+                yield Jobs("publish", f"draw_{figure}", 1, work=work, size=work, files=files, benchmarks=name)
+        if patients:
+            work = float(len(methods))
+            files = ("publish/patients/*.png*", "publish/patients/*.html*")
+            yield Jobs("publish", "write_patient_page", patients, work=work, size=work, files=files)
+            yield Jobs("publish", "write_patient_index", 1, benchmarks="")
