@@ -320,6 +320,6 @@ class _Plan:
                 yield Jobs("publish", f"draw_{figure}", 1, work=work, size=work, files=files, benchmarks=name)
         if patients:
             work = float(len(methods))
-            files = ("publish/patients/*.png*", "publish/patients/*.html*")
-            yield Jobs("publish", "write_patient_page", patients, work=work, size=work, files=files)
-            yield Jobs("publish", "write_patient_index", 1, benchmarks="")
+            pages = ("publish/patients/*.png*", "publish/patients/*.html*")
+            yield Jobs("publish", "write_patient_page", patients, work=work, size=work, files=pages)
+            yield Jobs("publish", "write_patient_index", 1, files=("publish/patients/index*",), benchmarks="")
