@@ -8,14 +8,26 @@ from importlib import import_module
 from typing import Any, Literal
 
 import torch
-from pydantic import ValidationError
+from pydantic import Field, ValidationError, model_validator
 from torch import Tensor, nn
 
 from gliofit.errors import InputError
 from gliofit.settings import Settings
 from gliofit.train.settings import architecture_names
 
-__all__ = ["AbstractInverseNetwork", "AbstractSurrogateNetwork", "Architecture", "Frame", "find_architecture"]
+__all__ = [
+    "AbstractAtlasNetwork",
+    "AbstractInverseNetwork",
+    "AbstractSurrogateNetwork",
+    "Architecture",
+    "AtlasNetworkSettings",
+    "Frame",
+    "ModelKind",
+    "find_architecture",
+]
+
+#: What networks are for: concentration from theta; theta from a concentration; theta from a segmentation in the atlas.
+ModelKind = Literal["surrogate", "direct-inverse", "atlas-inverse"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +103,41 @@ class AbstractInverseNetwork(nn.Module, ABC):
         """Theta (batch, 5) for images (batch, 1 + channels, size, size, size), concentration first."""
 
 
+class AtlasNetworkSettings(Settings):
+    """Settings of all networks that read segmentations in the atlas."""
+
+    range_whole: tuple[float, float] = Field(
+        (0.05, 0.5),
+        description="Range that the concentration at the border of the whole tumour is drawn from, anew for every "
+        "sample and epoch; validation has the range's centre.",
+    )
+    range_core: tuple[float, float] = Field((0.5, 0.85), description="The same for the border of the core.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> AtlasNetworkSettings:
+        for name, (low, high) in (("range_whole", self.range_whole), ("range_core", self.range_core)):
+            if not 0 < low <= high < 1:
+                raise ValueError(f"{name} needs two rising numbers between 0 and 1")
+        if self.range_core[0] < self.range_whole[1]:
+            raise ValueError("range_core must lie above range_whole: the core lies inside the whole tumour")
+        return self
+
+
+class AbstractAtlasNetwork(nn.Module, ABC):
+    """Maps a segmentation on a cube that is fixed in the atlas to normalised theta.
+
+    Arguments as of a surrogate network. The anatomy is always the same, so that it is not among the inputs.
+    """
+
+    def __init__(self, settings: Settings, frame: Frame) -> None:
+        super().__init__()
+        self.settings, self.frame = settings, frame
+
+    @abstractmethod
+    def forward(self, image: Tensor) -> Tensor:
+        """Theta (batch, 5) for images (batch, 1, size, size, size) of ``segmentation_image``."""
+
+
 @dataclass(frozen=True)
 class Architecture:
     """A module of ``gliofit.train.models``: its ``Settings`` and ``Network`` classes."""
@@ -100,8 +147,10 @@ class Architecture:
     network_class: type[nn.Module]
 
     @property
-    def kind(self) -> Literal["surrogate", "direct-inverse"]:
+    def kind(self) -> ModelKind:
         """What the network is for."""
+        if issubclass(self.network_class, AbstractAtlasNetwork):
+            return "atlas-inverse"
         return "surrogate" if issubclass(self.network_class, AbstractSurrogateNetwork) else "direct-inverse"
 
     def parse(self, values: dict[str, Any]) -> Settings:
@@ -135,6 +184,6 @@ def find_architecture(name: str) -> Architecture:
         raise InputError(f"architecture `{name}`", "is not known", f"choose one of {', '.join(architecture_names())}")
     module = import_module(f"gliofit.train.models.{name.replace('-', '_')}")
     network = module.Network
-    if not issubclass(network, AbstractSurrogateNetwork | AbstractInverseNetwork):
+    if not issubclass(network, AbstractSurrogateNetwork | AbstractInverseNetwork | AbstractAtlasNetwork):
         raise TypeError(f"{module.__name__}.Network is neither a surrogate nor an inverse network")
     return Architecture(name, module.Settings, network)

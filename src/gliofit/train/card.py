@@ -42,6 +42,10 @@ _USE = {
         "Predicts theta from the tumour-cell concentration and the white and grey matter fractions on a cube about the "
         "concentration's centre of mass. It is the `direct` method and the start of the hybrid one."
     ),
+    "atlas-inverse": (
+        "Predicts theta in the atlas from a segmentation that was brought there: 0.333 in oedema, 0.999 in the core, "
+        "on a cube that never moves. It is the `lmi` method (Learn-Morph-Infer)."
+    ),
 }
 
 
@@ -61,9 +65,10 @@ def model_card(info: Mapping[str, Any]) -> str:
         "",
         f"- Architecture: `{info['architecture']}`, {training['parameters']:,} parameters, "
         + ", ".join(f"{key} {value}" for key, value in info["network"].items()),
-        f"- Cube: {size} x {size} x {size} voxels of {spacing:g} mm, about the centre of mass, axes right, anterior, "
+        f"- Cube: {size} x {size} x {size} voxels of {spacing:g} mm, {_place(info)}, axes right, anterior, "
         "superior, zero outside the image",
-        f"- Tissue input: {info['tissue_input']}; tissue it was trained on: {info['tissue_kind']}",
+        f"- Tissue input: {'none' if info['kind'] == 'atlas-inverse' else info['tissue_input']}; "
+        f"tissue it was trained on: {info['tissue_kind']}",
         "",
         "| parameter | mean | standard deviation | lowest seen | highest seen |",
         "| --- | ---: | ---: | ---: | ---: |",
@@ -128,6 +133,13 @@ def model_card(info: Mapping[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _place(info: Mapping[str, Any]) -> str:
+    """Where the cube lies."""
+    if info["kind"] != "atlas-inverse":
+        return "about the centre of mass"
+    return f"fixed in the atlas about ({', '.join(f'{value:g}' for value in info['centre_mm'])}) mm"
 
 
 def _test_lines(groups: Mapping[str, Mapping[str, float]]) -> list[str]:

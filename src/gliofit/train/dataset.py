@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,7 @@ from gliofit.tissue import Tissue
 
 __all__ = [
     "AbstractDataset",
+    "Anchor",
     "Batch",
     "Shard",
     "ShardDataset",
@@ -43,6 +44,10 @@ _ORIGIN = ("origin_x_mm", "origin_y_mm", "origin_z_mm")
 _COM = ("com_x_mm", "com_y_mm", "com_z_mm")
 _COLUMNS = (*_ORIGIN, "mu_d_mm", "mu_rho", "index", *_COM)
 _MAKE_AGAIN = "simulate the shard again"
+
+
+#: What cubes are laid about: each tumour's centre of mass, or the middle of the brain's grid.
+Anchor = Literal["tumour", "grid"]
 
 
 class Batch(NamedTuple):
@@ -163,6 +168,8 @@ class AbstractDataset(ABC):
         The first tissue that samples grow in.
     shards
         Where the samples come from, if from files.
+    centre_mm
+        World position, shape (3,), of the middle of cubes that do not follow the tumours; None if they do.
     """
 
     theta: NDArray[np.float64]
@@ -170,6 +177,7 @@ class AbstractDataset(ABC):
     crop_settings: CropSettings
     tissue: Tissue
     shards: Sequence[Shard]
+    centre_mm: NDArray[np.float64] | None = None
 
     @abstractmethod
     def __len__(self) -> int:
@@ -199,7 +207,7 @@ class AbstractDataset(ABC):
 
 
 class ShardDataset(AbstractDataset):
-    """Samples of several shards, cut to cubes about their stored centres of mass.
+    """Samples of several shards, cut to cubes about their stored centres of mass or the middle of the grid.
 
     Cubes are kept in memory, as uint16, if they fit into ``cache_gib``; otherwise they are cut each time.
 
@@ -216,6 +224,8 @@ class ShardDataset(AbstractDataset):
         Memory the cubes may take.
     max_samples
         Use only this many samples, in the order of the shards.
+    anchor
+        What cubes are laid about; ``grid`` is for samples of one anatomy.
 
     Raises
     ------
@@ -231,6 +241,7 @@ class ShardDataset(AbstractDataset):
         *,
         cache_gib: float = 8.0,
         max_samples: int | None = None,
+        anchor: Anchor = "tumour",
     ) -> None:
         if not shards:
             raise InputError("training data", "there are no shards", "simulate at least one")
@@ -248,14 +259,22 @@ class ShardDataset(AbstractDataset):
         rows = pd.concat([shard.table for shard in self.shards], ignore_index=True)[: len(self._where)]
         coms = rows[list(_COM)].to_numpy(dtype=np.float64)
         names = self._anatomies[: len(coms)]
+        if anchor == "grid":
+            coms[:] = self.tissue.grid.centre_mm
         self.crops = [Crop.around(used[name].grid, com, crop) for name, com in zip(names, coms, strict=True)]
         centres = np.array([cut.centre_mm for cut in self.crops])
         origins = rows[list(_ORIGIN)].to_numpy(dtype=np.float64) - centres
         self.theta = np.concatenate([origins, rows[["mu_d_mm", "mu_rho"]].to_numpy(dtype=np.float64)], axis=1)
+        # Cubes in one place share their tissue, which is kept once.
+        self._shared: Tensor | None = None
+        if anchor == "grid":
+            self.centre_mm = self.crops[0].centre_mm
+            self._shared = torch.from_numpy(self.crops[0].channels(self.tissue))
         self._cache: NDArray[np.uint16] | None = None
-        if len(self) * 4 * self.size**3 * 2 <= cache_gib * 2**30:
+        channels = 4 if self._shared is None else 1
+        if len(self) * channels * self.size**3 * 2 <= cache_gib * 2**30:
             _LOG.info("cutting %d cubes of %d^3 voxels", len(self), self.size)
-            cache = np.empty((len(self), 4, *(self.size,) * 3), np.uint16)
+            cache = np.empty((len(self), channels, *(self.size,) * 3), np.uint16)
             for index in range(len(self)):
                 cache[index] = self._cut(index)
             self._cache = cache
@@ -283,10 +302,12 @@ class ShardDataset(AbstractDataset):
         return digest.hexdigest()
 
     def _cut(self, index: int) -> NDArray[np.uint16]:
-        """One cube as ``cut_counts`` gives it."""
+        """One cube as ``cut_counts`` gives it, without the tissue where all share it."""
         shard, position = self._where[index]
-        tissue = self.tissues[self._anatomies[index]]
-        return cut_counts(self.crops[index], tissue, self.shards[shard].sample(position))
+        sample = self.shards[shard].sample(position)
+        if self._shared is not None:
+            return np.rint(self.crops[index].volume(sample).data).astype(np.uint16)[None]
+        return cut_counts(self.crops[index], self.tissues[self._anatomies[index]], sample)
 
     def batch(self, indices: Sequence[int] | NDArray[np.int64]) -> Batch:
         """Samples of the given indices."""
@@ -294,7 +315,14 @@ class ShardDataset(AbstractDataset):
             counts = self._cache[np.asarray(indices)]
         else:
             counts = np.stack([self._cut(int(index)) for index in indices])
-        return to_batch(counts, self.theta[np.asarray(indices)])
+        theta = self.theta[np.asarray(indices)]
+        if self._shared is None:
+            return to_batch(counts, theta)
+        return Batch(
+            self._shared.expand(len(counts), -1, -1, -1, -1),
+            torch.from_numpy(counts[:, 0].astype(np.float32) * np.float32(SHARD_SCALE)),
+            torch.from_numpy(theta.astype(np.float32)),
+        )
 
     def batches(self, order: NDArray[np.int64], size: int, threads: int = 1) -> Iterator[Batch]:
         """Batches of ``size`` in the given order of samples; cut ahead in threads where nothing is cached."""
@@ -346,6 +374,8 @@ def flip(batch: Batch, chosen: Tensor) -> Batch:
     chosen
         (B, 3) bool: whether to mirror x, y, z of each sample.
     """
+    if not chosen.any():
+        return batch
     tissue, concentration, theta = batch.tissue.clone(), batch.concentration.clone(), batch.theta.clone()
     for axis in range(3):
         rows = chosen[:, axis]

@@ -7,17 +7,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 import torch
 from lightning_fabric import Fabric
 
 from gliofit.errors import InputError
+from gliofit.seeds import derive_seed
 from gliofit.simulate.settings import ATLAS, SimulateSettings
 from gliofit.tissue import Tissue, TissueKind
-from gliofit.train.architecture import find_architecture
-from gliofit.train.dataset import AbstractDataset, ShardDataset
+from gliofit.train.architecture import AtlasNetworkSettings, ModelKind, find_architecture
+from gliofit.train.dataset import AbstractDataset, Anchor, ShardDataset
 from gliofit.train.generated import GeneratedDataset
+from gliofit.train.segmented import SegmentedDataset
 from gliofit.train.settings import ModelSettings, TrainSettings
 from gliofit.train.training import Training
 
@@ -81,7 +83,7 @@ def _model_settings(settings: TrainSettings, name: str) -> ModelSettings:
     return settings.models[name]
 
 
-def _expect(settings: TrainSettings, name: str, kind: Literal["surrogate", "direct-inverse"]) -> None:
+def _expect(settings: TrainSettings, name: str, kind: ModelKind) -> None:
     model = _model_settings(settings, name)
     found = find_architecture(model.architecture).kind
     if found != kind:
@@ -176,16 +178,30 @@ def _run(fabric: Fabric, job: _Job) -> None:
         # Warped tissues are made from the unwarped maps, whatever kind that is.
         tissues = {ATLAS: Tissue.load(job.tissue_dir, job.tissue_kind)}
         tissues |= {name: Tissue.load(folder, "probabilities") for name, folder in job.warped.items()}
-        crop, half = job.settings.crop, job.settings.cache_gib / 2 / fabric.world_size
-        held_out = ShardDataset(job.validation, tissues, crop, cache_gib=half)
+        crop, half = job.settings.crop_of(job.name), job.settings.cache_gib / 2 / fabric.world_size
+        anchor: Anchor = "grid" if model.in_atlas else "tumour"
+        if model.in_atlas:
+            tissues = {ATLAS: tissues[ATLAS]}
+        held_out: AbstractDataset = ShardDataset(job.validation, tissues, crop, cache_gib=half, anchor=anchor)
         data: AbstractDataset
         if model.data == "shards":
-            data = ShardDataset(job.train, tissues, crop, cache_gib=half, max_samples=model.max_samples)
+            data = ShardDataset(job.train, tissues, crop, cache_gib=half, max_samples=model.max_samples, anchor=anchor)
         else:
             own = tissues if model.anatomies == "all" else {ATLAS: tissues[ATLAS]}
             data = GeneratedDataset(
-                own, crop, job.simulate or SimulateSettings(), job.seed, model.samples_per_epoch, threads=threads
+                own,
+                crop,
+                job.simulate or SimulateSettings(),
+                job.seed,
+                model.samples_per_epoch,
+                threads=threads,
+                anchor=anchor,
             )
+        if model.in_atlas:
+            network = find_architecture(model.architecture).parse(model.network)
+            assert isinstance(network, AtlasNetworkSettings)
+            held_out = SegmentedDataset(held_out, network, None)
+            data = SegmentedDataset(data, network, derive_seed(job.seed, job.name))
         training = Training(
             job.name, model, job.settings, data, held_out, job.seed, fabric, threads, job.tissue_kind, job.checkpoint,
             job.piece_minutes,

@@ -29,7 +29,7 @@ from gliofit.solver.backends import choose_backend
 from gliofit.solver.settings import AccurateSettings
 from gliofit.solver.threads import kernels_bear_threads
 from gliofit.tissue import Tissue
-from gliofit.train.dataset import AbstractDataset, Batch, Shard, cut_counts, digest_of_tissues, to_batch
+from gliofit.train.dataset import AbstractDataset, Anchor, Batch, Shard, cut_counts, digest_of_tissues, to_batch
 
 __all__ = ["GeneratedDataset"]
 
@@ -75,6 +75,8 @@ class GeneratedDataset(AbstractDataset):
         Of the CPU, for the pilot.
     ahead_gib
         Memory that cubes grown ahead of need may take. More lets more tumours of one tissue grow at a time on CUDA.
+    anchor
+        What cubes are laid about; ``grid`` is for a single tissue.
 
     Raises
     ------
@@ -93,6 +95,7 @@ class GeneratedDataset(AbstractDataset):
         pilot: int = 256,
         threads: int = 1,
         ahead_gib: float = 4.0,
+        anchor: Anchor = "tumour",
     ) -> None:
         given = {ATLAS: tissues} if isinstance(tissues, Tissue) else dict(tissues)
         if not given:
@@ -105,6 +108,8 @@ class GeneratedDataset(AbstractDataset):
         self.crop_settings, self.size = crop, crop.size
         self.settings, self.seed = settings, seed
         self.shards: Sequence[Shard] = ()
+        if anchor == "grid":
+            self.centre_mm = Crop.around(self.tissue.grid, self.tissue.grid.centre_mm, crop).centre_mm
         self._samples, self._pilot, self._ahead_gib = samples, pilot, ahead_gib
         self._epoch = 0
         self._on_device = (
@@ -186,7 +191,8 @@ class GeneratedDataset(AbstractDataset):
 
     def _crop(self, place: int, sample: Sample) -> Crop:
         com = np.array([sample.row[f"com_{axis}_mm"] for axis in "xyz"])
-        return Crop.around(self._tissues[place].grid, com, self.crop_settings)
+        centre = com if self.centre_mm is None else self.centre_mm
+        return Crop.around(self._tissues[place].grid, centre, self.crop_settings)
 
     def _grow(self, indices: Sequence[int]) -> list[_Cube]:
         """Samples of one tissue, alone on a core or together on CUDA."""

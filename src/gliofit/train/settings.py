@@ -10,7 +10,10 @@ from pydantic import Field, field_validator, model_validator
 from gliofit.crop import CropSettings
 from gliofit.settings import Settings
 
-__all__ = ["ModelSettings", "TrainSettings", "architecture_names"]
+__all__ = ["ATLAS_ARCHITECTURES", "ModelSettings", "TrainSettings", "architecture_names"]
+
+#: Architectures whose cube is fixed in the atlas, not about a tumour.
+ATLAS_ARCHITECTURES = ("lmi",)
 
 
 def architecture_names() -> list[str]:
@@ -27,6 +30,11 @@ class ModelSettings(Settings):
     )
     network: dict[str, Any] = Field(
         default_factory=dict, description="Settings of the architecture (see its module); defaults where left out."
+    )
+    crop: CropSettings | None = Field(
+        None,
+        description="The network's own cube in place of `train.crop`. That of `lmi` is fixed in the atlas and should "
+        "span its brain.",
     )
     tissue_input: Literal["maps", "label"] = Field(
         "maps",
@@ -107,6 +115,21 @@ class ModelSettings(Settings):
             raise ValueError(f"batch_size: {self.devices} devices cannot share {self.batch_size} samples evenly")
         return self
 
+    @model_validator(mode="after")
+    def _stays_in_the_atlas(self) -> ModelSettings:
+        if self.in_atlas and self.anatomies != "atlas":
+            raise ValueError(f"anatomies: `{self.architecture}` sees no anatomy and knows that of the atlas; set atlas")
+        if self.in_atlas and self.flip_axes:
+            raise ValueError(
+                f"flip_axes: `{self.architecture}` sees a fixed cube, and the mirrored atlas is another brain; set []"
+            )
+        return self
+
+    @property
+    def in_atlas(self) -> bool:
+        """Whether the cube is fixed in the atlas."""
+        return self.architecture in ATLAS_ARCHITECTURES
+
 
 def _default_models() -> dict[str, ModelSettings]:
     return {name: ModelSettings(architecture=name) for name in ("guided-unet", "direct-inverse")}
@@ -116,7 +139,8 @@ class TrainSettings(Settings):
     """The train stage: the cube all networks see and the networks to train."""
 
     crop: CropSettings = Field(
-        default_factory=CropSettings, description="The cube about a tumour's centre of mass that networks see."
+        default_factory=CropSettings,
+        description="The cube about a tumour's centre of mass that networks see, unless they have their own.",
     )
     models: dict[str, ModelSettings] = Field(
         default_factory=_default_models,
@@ -128,3 +152,7 @@ class TrainSettings(Settings):
     checkpoint_minutes: float = Field(
         10.0, gt=0, description="Write a checkpoint this often, and after every epoch, where a path for it is given."
     )
+
+    def crop_of(self, model: str) -> CropSettings:
+        """The cube a network sees."""
+        return self.models[model].crop or self.crop

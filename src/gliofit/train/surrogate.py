@@ -4,25 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, ClassVar, Literal, TypeVar, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from gliofit.crop import CropSettings
+from gliofit.crop import Crop, CropSettings
 from gliofit.errors import InputError
+from gliofit.grid import Grid
 from gliofit.io import atomic_path, read_json, write_json
-from gliofit.train.architecture import AbstractSurrogateNetwork, Architecture, Frame, find_architecture
+from gliofit.train.architecture import AbstractSurrogateNetwork, Architecture, Frame, ModelKind, find_architecture
 from gliofit.train.expectation import Expectation
 from gliofit.train.normalisation import Normalisation
 
-__all__ = ["DirectInverse", "Surrogate", "load_direct_inverse", "load_model", "load_surrogate", "save_model"]
+__all__ = [
+    "AnyModel",
+    "AtlasInverse",
+    "DirectInverse",
+    "Surrogate",
+    "load_atlas_inverse",
+    "load_direct_inverse",
+    "load_model",
+    "load_surrogate",
+    "make_model",
+    "save_model",
+    "segmentation_image",
+]
 
 #: Version of the layout of ``model.json``.
 _FORMAT = 2
+
+_NAMES: dict[ModelKind, str] = {
+    "surrogate": "a surrogate",
+    "direct-inverse": "a direct inverse model",
+    "atlas-inverse": "a network for segmentations in the atlas",
+}
 
 TissueInput = Literal["maps", "label"]
 
@@ -37,6 +58,7 @@ def frame_of(crop: CropSettings, tissue_input: TissueInput, normalisation: Norma
 class _Model(nn.Module):
     """A network with what is needed to use it on physical quantities."""
 
+    kind: ClassVar[ModelKind]
     theta_mean: Tensor
     theta_std: Tensor
     theta_low: Tensor
@@ -62,7 +84,7 @@ class _Model(nn.Module):
         return tissue
 
 
-AnyModel = TypeVar("AnyModel", bound=_Model)
+_ModelT = TypeVar("_ModelT", bound=_Model)
 
 
 class Surrogate(_Model):
@@ -82,6 +104,8 @@ class Surrogate(_Model):
     info
         Content of ``model.json`` of a loaded model.
     """
+
+    kind: ClassVar[ModelKind] = "surrogate"
 
     def forward(self, tissue: Tensor, theta: Tensor) -> Tensor:
         """Concentration in [0, 1], (B, n, n, n), differentiable in theta.
@@ -114,6 +138,8 @@ class Surrogate(_Model):
 class DirectInverse(_Model):
     """Theta from concentration and tissue; attributes and conventions as of :class:`Surrogate`."""
 
+    kind: ClassVar[ModelKind] = "direct-inverse"
+
     def forward(self, concentration: Tensor, tissue: Tensor) -> Tensor:
         """Theta in physical units, (B, 5).
 
@@ -133,12 +159,80 @@ class DirectInverse(_Model):
         return self.network(channels_last(torch.cat([image, channels], dim=1))).float()
 
 
+class AtlasInverse(_Model):
+    """Theta in the atlas from a segmentation in the atlas; attributes and conventions as of :class:`Surrogate`.
+
+    The cube is fixed in the atlas: a tumour's place in the cube is all that says where in the brain it is.
+
+    Attributes
+    ----------
+    centre_mm
+        Middle of the cube in the atlas' world coordinates, shape (3,); theta's origin is relative to it.
+    """
+
+    kind: ClassVar[ModelKind] = "atlas-inverse"
+
+    def __init__(
+        self,
+        network: nn.Module,
+        normalisation: Normalisation,
+        crop: CropSettings,
+        centre_mm: NDArray[np.float64],
+        tissue_input: TissueInput = "maps",
+    ) -> None:
+        super().__init__(network, normalisation, crop, tissue_input)
+        self.centre_mm = np.asarray(centre_mm, dtype=np.float64)
+
+    def cube(self, grid: Grid) -> Crop:
+        """The cube on a grid of the atlas, of any voxel size that divides the cube's."""
+        return Crop.around(grid, self.centre_mm, self.crop)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Theta in physical units, (B, 5), from (B, n, n, n) images of :func:`segmentation_image`."""
+        return self.theta_mean + self.normalised(image) * self.theta_std
+
+    def normalised(self, image: Tensor) -> Tensor:
+        """Theta as the network gives it, (B, 5)."""
+        return self.network(channels_last(image[:, None])).float()
+
+
+#: Trained networks of all kinds.
+AnyModel = Surrogate | DirectInverse | AtlasInverse
+
+
+def make_model(
+    kind: ModelKind,
+    network: nn.Module,
+    normalisation: Normalisation,
+    crop: CropSettings,
+    tissue_input: TissueInput,
+    centre_mm: NDArray[np.float64] | None = None,
+) -> AnyModel:
+    """Put a network and what it was trained with together; ``centre_mm`` is for cubes that are fixed in the atlas."""
+    if kind == "atlas-inverse":
+        assert centre_mm is not None
+        return AtlasInverse(network, normalisation, crop, centre_mm, tissue_input)
+    model_class = Surrogate if kind == "surrogate" else DirectInverse
+    return model_class(network, normalisation, crop, tissue_input)
+
+
+def segmentation_image(whole: Tensor, core: Tensor) -> Tensor:
+    """The one channel that networks in the atlas read: 0.333 in oedema, 0.999 in the core.
+
+    Parameters
+    ----------
+    whole, core
+        Masks of the whole tumour (core included) and of the core, (B, n, n, n).
+    """
+    return 0.333 * whole.float() + 0.666 * core.float()
+
+
 def channels_last(x: Tensor) -> Tensor:
     """The same (B, C, x, y, z) tensor with channels next to each other in memory, several times faster on CPUs."""
     return x.contiguous(memory_format=torch.channels_last_3d)
 
 
-def to_device(model: AnyModel, device: str | torch.device) -> AnyModel:
+def to_device(model: _ModelT, device: str | torch.device) -> _ModelT:
     """Move a model, with its kernels in the memory layout of :func:`channels_last`."""
     model.to(device)
     for parameter in model.parameters():
@@ -149,7 +243,7 @@ def to_device(model: AnyModel, device: str | torch.device) -> AnyModel:
 
 def save_model(
     folder: str | Path,
-    model: Surrogate | DirectInverse,
+    model: AnyModel,
     description: dict[str, Any],
     stored: torch.dtype = torch.float32,
 ) -> None:
@@ -178,18 +272,17 @@ def save_model(
         folder / "model.json",
         {
             "format": _FORMAT,
-            "kind": "surrogate" if isinstance(model, Surrogate) else "direct-inverse",
+            "kind": model.kind,
             "crop": model.crop,
             "tissue_input": model.tissue_input,
+            **({"centre_mm": model.centre_mm.tolist()} if isinstance(model, AtlasInverse) else {}),
             "theta": {"names": ["dx_mm", "dy_mm", "dz_mm", "mu_d_mm", "mu_rho"], **low},
             **description,
         },
     )
 
 
-def load_model(
-    folder: str | Path, device: str | torch.device = "cpu", expected: Expectation | None = None
-) -> Surrogate | DirectInverse:
+def load_model(folder: str | Path, device: str | torch.device = "cpu", expected: Expectation | None = None) -> AnyModel:
     """Load a folder written by :func:`save_model`, ready for use.
 
     Raises
@@ -209,6 +302,7 @@ def load_model(
         tissue_input: TissueInput = info["tissue_input"]
         kind, values = info["kind"], info["network"]
         architecture: Architecture = find_architecture(info["architecture"])
+        centre = np.array(info["centre_mm"]) if architecture.kind == "atlas-inverse" else None
     except (KeyError, ValidationError) as error:
         raise InputError(path, f"is incomplete ({error})", "train the model again") from error
     if kind != architecture.kind:
@@ -223,8 +317,7 @@ def load_model(
     except (SafetensorError, RuntimeError, OSError) as error:
         detail = str(error).splitlines()[0]
         raise InputError(weights, f"does not fit model.json ({detail})", "copy the whole folder again") from error
-    model_class = Surrogate if kind == "surrogate" else DirectInverse
-    model = model_class(network, normalisation, crop, tissue_input)
+    model = make_model(kind, network, normalisation, crop, tissue_input, centre)
     model.info = info
     model.requires_grad_(False)
     return to_device(model, device).eval()
@@ -234,7 +327,7 @@ def load_surrogate(folder: str | Path, device: str | torch.device = "cpu") -> Su
     """Load a trained surrogate; raises InputError if the folder holds none."""
     model = load_model(folder, device)
     if not isinstance(model, Surrogate):
-        raise InputError(folder, "holds a direct inverse model, not a surrogate", "name a surrogate's folder")
+        raise InputError(folder, f"holds {_NAMES[model.kind]}, not a surrogate", "name a surrogate's folder")
     return model
 
 
@@ -242,7 +335,15 @@ def load_direct_inverse(folder: str | Path, device: str | torch.device = "cpu") 
     """Load a trained direct inverse model; raises InputError if the folder holds none."""
     model = load_model(folder, device)
     if not isinstance(model, DirectInverse):
-        raise InputError(
-            folder, "holds a surrogate, not a direct inverse model", "name a direct inverse model's folder"
-        )
+        found = _NAMES[model.kind]
+        raise InputError(folder, f"holds {found}, not a direct inverse model", "name a direct inverse model's folder")
+    return model
+
+
+def load_atlas_inverse(folder: str | Path, device: str | torch.device = "cpu") -> AtlasInverse:
+    """Load a trained network that reads segmentations in the atlas; raises InputError if the folder holds none."""
+    model = load_model(folder, device)
+    if not isinstance(model, AtlasInverse):
+        found = _NAMES[model.kind]
+        raise InputError(folder, f"holds {found}, not a network for segmentations in the atlas", "name one's folder")
     return model

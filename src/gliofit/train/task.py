@@ -11,11 +11,9 @@ import torch
 from torch import Tensor
 
 from gliofit.train.dataset import AbstractDataset, Batch
-from gliofit.train.surrogate import DirectInverse, Surrogate
+from gliofit.train.surrogate import AnyModel, AtlasInverse, DirectInverse, Surrogate
 
 __all__ = ["AbstractTask", "InverseTask", "SurrogateTask"]
-
-AnyModel = Surrogate | DirectInverse
 
 _BATCH = 16
 
@@ -34,9 +32,7 @@ class AbstractTask(ABC):
         """Loss to minimise, a scalar; the mean over the batch."""
 
     @abstractmethod
-    def validate(
-        self, model: Surrogate | DirectInverse, data: AbstractDataset, device: torch.device
-    ) -> dict[str, float]:
+    def validate(self, model: AnyModel, data: AbstractDataset, device: torch.device) -> dict[str, float]:
         """Numbers on a data set; ``loss`` is the one models are chosen by."""
 
     @abstractmethod
@@ -57,9 +53,7 @@ class SurrogateTask(AbstractTask):
         """MSE of the concentration."""
         return torch.nn.functional.mse_loss(model(batch.tissue, batch.theta), batch.concentration)
 
-    def validate(
-        self, model: Surrogate | DirectInverse, data: AbstractDataset, device: torch.device
-    ) -> dict[str, float]:
+    def validate(self, model: AnyModel, data: AbstractDataset, device: torch.device) -> dict[str, float]:
         """MSE, MAE, their share of the variance left unexplained, and Dice of the outline at 0.33."""
         assert isinstance(model, Surrogate)
 
@@ -103,19 +97,22 @@ class InverseTask(AbstractTask):
 
     def loss(self, model: AnyModel, batch: Batch) -> Tensor:
         """MSE of normalised theta."""
-        assert isinstance(model, DirectInverse)
         target = (batch.theta - model.theta_mean) / model.theta_std
-        return torch.nn.functional.mse_loss(model.normalised(batch.concentration, batch.tissue), target)
+        return torch.nn.functional.mse_loss(self._normalised(model, batch), target)
 
-    def validate(
-        self, model: Surrogate | DirectInverse, data: AbstractDataset, device: torch.device
-    ) -> dict[str, float]:
-        """MSE of normalised theta, mean absolute errors and the distance of the origins."""
+    @staticmethod
+    def _normalised(model: AnyModel, batch: Batch) -> Tensor:
+        if isinstance(model, AtlasInverse):
+            return model.normalised(batch.concentration)
         assert isinstance(model, DirectInverse)
+        return model.normalised(batch.concentration, batch.tissue)
+
+    def validate(self, model: AnyModel, data: AbstractDataset, device: torch.device) -> dict[str, float]:
+        """MSE of normalised theta, mean absolute errors and the distance of the origins."""
         parts = []
         for batch in data.batches(np.arange(len(data)), _BATCH):
-            batch = _to(batch, device)
-            parts.append(model(batch.concentration, batch.tissue).double().cpu().numpy())
+            theta = model.theta_mean + self._normalised(model, _to(batch, device)) * model.theta_std
+            parts.append(theta.double().cpu().numpy())
         return self._measure(np.concatenate(parts), data, model.theta_std.double().cpu().numpy())
 
     def baseline(self, training: AbstractDataset, validation: AbstractDataset) -> dict[str, float]:

@@ -29,7 +29,7 @@ from gliofit.train.normalisation import Normalisation
 from gliofit.train.plot import plot_learning_curve
 from gliofit.train.schedule import Clock, learning_rate_factor
 from gliofit.train.settings import ModelSettings, TrainSettings
-from gliofit.train.surrogate import DirectInverse, Surrogate, frame_of, load_model, save_model, to_device
+from gliofit.train.surrogate import AnyModel, AtlasInverse, frame_of, load_model, make_model, save_model, to_device
 from gliofit.train.task import AbstractTask, InverseTask, SurrogateTask
 
 __all__ = ["Training"]
@@ -42,7 +42,11 @@ _MAX_BAD_STEPS = 20
 #: Settings that a continued training may change.
 _MAY_CHANGE = ("epochs", "time_budget_minutes", "patience", "init", "devices", "stored")
 
-_TASKS: dict[str, type[AbstractTask]] = {"surrogate": SurrogateTask, "direct-inverse": InverseTask}
+_TASKS: dict[str, type[AbstractTask]] = {
+    "surrogate": SurrogateTask,
+    "direct-inverse": InverseTask,
+    "atlas-inverse": InverseTask,
+}
 
 
 @dataclass
@@ -103,7 +107,7 @@ class Training:
         checkpoint: str | Path | None,
         piece_minutes: float | None = None,
     ) -> None:
-        self.name, self.settings, self.stage = name, model_settings, stage
+        self.name, self.settings, self.stage, self.crop = name, model_settings, stage, data.crop_settings
         self.data, self.held_out = data, held_out
         self.seed, self.fabric, self.threads, self.tissue_kind = seed, fabric, threads, tissue_kind
         self.device = fabric.device
@@ -129,15 +133,17 @@ class Training:
         self._validation_seconds = 0.0
         self.steps_per_epoch = -(-len(data) // model_settings.batch_size)
 
-    def _start(self) -> Surrogate | DirectInverse:
+    def _start(self) -> AnyModel:
         """Fresh network, or the one of ``init`` with its normalisation."""
-        settings, crop = self.settings, self.stage.crop
+        settings, crop = self.settings, self.crop
         values = self.architecture.parse(settings.network).model_dump(mode="json")
         normalisation = Normalisation.of(self.data.theta, settings.normalise)
         parent = None
         if settings.init is not None:
             expected = Expectation(self.architecture.name, values, crop, settings.tissue_input)
             parent = load_model(settings.init, expected=expected)
+            if isinstance(parent, AtlasInverse):
+                self._expect_place(parent)
             if parent.info.get("tissue_kind") != self.tissue_kind:
                 _LOG.warning("%s was trained on %s tissue", settings.init, parent.info.get("tissue_kind"))
             # The weights hold for the parent's normalisation; only the range of theta grows.
@@ -147,8 +153,19 @@ class Training:
         network = self.architecture.build(values, frame, derive_seed(self.seed, self.name))
         if parent is not None:
             network.load_state_dict(parent.network.state_dict())
-        model_class = Surrogate if self.architecture.kind == "surrogate" else DirectInverse
-        return model_class(network, normalisation, crop, settings.tissue_input)
+        centre = self.data.centre_mm
+        return make_model(self.architecture.kind, network, normalisation, crop, settings.tissue_input, centre)
+
+    def _expect_place(self, parent: AtlasInverse) -> None:
+        """Refuse a network whose cube lies elsewhere in the atlas than that of the present data."""
+        assert self.data.centre_mm is not None
+        theirs, mine = parent.centre_mm.tolist(), self.data.centre_mm.tolist()
+        if not np.allclose(theirs, mine, atol=0.01):
+            raise InputError(
+                self.settings.init or "init",
+                f"has its cube about {theirs} mm, not {mine}",
+                "use the atlas and voxel size that it was trained on, or train without `init`",
+            )
 
     def _precision(self) -> torch.dtype:
         wanted = self.settings.precision
@@ -364,7 +381,7 @@ class Training:
         return digest(
             {
                 "settings": self.settings.model_dump(mode="json", exclude=set(_MAY_CHANGE)),
-                "crop": self.stage.crop.model_dump(mode="json"),
+                "crop": self.crop.model_dump(mode="json"),
                 "seed": self.seed,
                 "train": self.data.fingerprint,
                 "validation": self.held_out.fingerprint,
