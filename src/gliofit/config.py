@@ -32,7 +32,7 @@ from gliofit.register.settings import PatientsSettings, PhantomSettings, Registe
 from gliofit.settings import Settings
 from gliofit.simulate.settings import SimulateSettings
 from gliofit.study.settings import StudySettings
-from gliofit.train.settings import TrainSettings
+from gliofit.train.settings import ATLAS_ARCHITECTURES, TrainSettings
 
 __all__ = ["Config", "describe_keys", "load_config", "models_in", "read_config"]
 
@@ -83,7 +83,7 @@ class Config(Settings):
             # Here and not in the section, because a job gets the section with its own method alone.
             self.invert.chain(method)
             start = self.invert.refines(method)
-            if start is not None and self.invert.gives_concentration(start):
+            if start is not None and not self.invert.gives_theta(start):
                 raise ValueError(f"invert.methods.{method} refines '{start}', which estimates no theta")
             for model in self.networks_of(method).values():
                 if model not in self.train.models:
@@ -91,6 +91,12 @@ class Config(Settings):
                         f"invert.methods.{method} needs the network '{model}', which train.models does not have "
                         f"({', '.join(self.train.models)})"
                     )
+            network = self.invert.lmi_of(method)
+            if network is not None and not self.train.models[network].in_atlas:
+                raise ValueError(
+                    f"invert.methods.{method} needs a network in the atlas, and '{network}' of train.models is a "
+                    f"{self.train.models[network].architecture}; give it the architecture {ATLAS_ARCHITECTURES[0]}"
+                )
         for method in self.plan.methods:
             if method not in self.invert.methods:
                 raise ValueError(
@@ -102,15 +108,19 @@ class Config(Settings):
                 raise ValueError(
                     f"study runs '{method}', which invert.methods does not have ({', '.join(self.invert.methods)})"
                 )
-            ratio = self.train.crop.spacing_mm / self.study.spacing_mm
-            if self.networks_of(method) and (round(ratio) < 1 or abs(ratio - round(ratio)) > 1e-3 * ratio):
-                raise ValueError(
-                    f"study runs '{method}', whose network sees voxels of {self.train.crop.spacing_mm:g} mm "
-                    f"(train.crop.spacing_mm): no whole multiple of study.spacing_mm, {self.study.spacing_mm:g}"
-                )
+            if self.invert.needs_atlas(method):
+                raise ValueError(f"study runs '{method}', which works in the atlas; choose methods that do not")
+            for model in self.networks_of(method).values():
+                seen = self.train.crop_of(model).spacing_mm
+                ratio = seen / self.study.spacing_mm
+                if round(ratio) < 1 or abs(ratio - round(ratio)) > 1e-3 * ratio:
+                    raise ValueError(
+                        f"study runs '{method}', whose network sees voxels of {seen:g} mm "
+                        f"(train.crop.spacing_mm): no whole multiple of study.spacing_mm, {self.study.spacing_mm:g}"
+                    )
             if self.invert.refines(method) is not None:
                 raise ValueError(f"study runs '{method}', which refines another method; choose methods that run alone")
-            if self.invert.gives_concentration(method):
+            if not self.invert.gives_theta(method):
                 raise ValueError(f"study runs '{method}', which estimates no theta; choose methods that do")
         self._assessment_agrees()
         for method in self.evaluate.other_references:
@@ -144,7 +154,7 @@ class Config(Settings):
                         f"assess.{part} names '{model}', which train.models does not have "
                         f"({', '.join(self.train.models)})"
                     )
-                if self.train.models[model].architecture == "direct-inverse":
+                if self.train.models[model].architecture in ("direct-inverse", *ATLAS_ARCHITECTURES):
                     raise ValueError(f"assess.{part} names '{model}', which is no surrogate")
         stability, sensitivity = self.assess.stability, self.assess.sensitivity
         for part, count, method, roles in (
@@ -172,8 +182,12 @@ class Config(Settings):
             )
 
     def networks_of(self, method: str) -> dict[str, str]:
-        """Trained networks a method needs: ``surrogate`` and ``direct``, each with the name of the model."""
-        roles = {"surrogate": self.invert.surrogate_of(method), "direct": self.invert.direct_of(method)}
+        """Trained networks a method needs: ``surrogate``, ``direct`` and ``lmi``, each with the name of the model."""
+        roles = {
+            "surrogate": self.invert.surrogate_of(method),
+            "direct": self.invert.direct_of(method),
+            "lmi": self.invert.lmi_of(method),
+        }
         return {role: model for role, model in roles.items() if model is not None}
 
 

@@ -127,6 +127,13 @@ def fit_files(
             "--profile", f"'{method}' does not say how well theta is determined",
             f"use {'--method ' + able[0] + ', ' if able else ''}or leave --profile out",
         )  # fmt: skip
+    for step in settings.chain(method):
+        if settings.needs_atlas(step):
+            raise InputError(
+                f"--method {method}",
+                f"'{step}' works in the atlas, and single files have no registration to it",
+                "run it in the workflow (docs/invert.md), which registers patients, or use another method",
+            )
     observation = _observe(tissue, settings, concentration, segmentation, label_scheme)
     folder = models if models is not None else shipped_models()
     last, doing = [time.monotonic()], [method]
@@ -160,11 +167,11 @@ def fit_files(
         row |= _profile_columns(table)
         row["message"] = "; ".join(part for part in (row["message"], _below(table)) if part)
     forward = forward or ForwardSettings()
-    if inversion.theta is not None:
+    if inversion.concentration is not None:
+        final = final_field(tissue, inversion.concentration)
+    elif inversion.theta is not None:
         progress(f"{method}: final forward run")
         final = final_run(tissue, inversion.theta, forward)
-    elif inversion.concentration is not None:
-        final = final_field(tissue, inversion.concentration)
     if final.row["status"] != "ok":
         raise InputError(source, f"the final forward run failed: {final.row['message']}", "try another method")
     deviation = None

@@ -32,11 +32,14 @@ TABLE_BEGIN, TABLE_END = "<!-- keys: made by `make generate` -->\n", "<!-- end o
 
 _CORE = ("matplotlib", "nibabel", "numba", "numpy", "pandas", "pyarrow", "pydantic", "PyYAML", "scipy")
 
+_NETWORKS = ("cma", "lightning-fabric", "monai", "safetensors", "torch")
+
 #: Conda files by name: what the rules that use them import, besides this package.
 ENVIRONMENTS = {
     "core": _CORE,
     "register": (*_CORE, "antspyx", "nilearn"),
-    "torch": (*_CORE, "cma", "lightning-fabric", "monai", "safetensors", "torch"),
+    "torch": (*_CORE, *_NETWORKS),
+    "torch-register": (*_CORE, *_NETWORKS, "antspyx"),
 }
 
 

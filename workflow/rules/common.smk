@@ -184,7 +184,7 @@ def gpus_of_shard(wildcards):
 def gpus_of_method(wildcards):
     """One GPU for methods with large networks or that insist on one; small ones are as fast on a core of the CPU."""
     own = CONFIG.invert.methods[wildcards.method]
-    large = bool(CONFIG.networks_of(wildcards.method)) and CONFIG.train.crop.size > 48
+    large = any(CONFIG.train.crop_of(model).size > 48 for model in CONFIG.networks_of(wildcards.method).values())
     integrator = getattr(own, "integrator", None)
     insists = getattr(own, "device", None) == "cuda"
     return int(large or insists or (integrator is not None and gpus_of_integrator(integrator) > 0))
@@ -352,6 +352,17 @@ def networks_of_method(wildcards):
     return {role: f"<results>/train/{model}/weights.safetensors" for role, model in roles.items()}
 
 
+def atlas_of_method(wildcards):
+    """The atlas' tissue and the way there, for methods that work in it; synthetic cases live in it."""
+    if wildcards.cohort == "synthetic" or not CONFIG.invert.needs_atlas(wildcards.method):
+        return {}
+    names = ["affine.mat", "warp.nii.gz", "inverse_warp.nii.gz"]
+    return {
+        "atlas": list(tissue_maps("<results>/atlas", CONFIG.tissue).values()),
+        "transforms": [f"{case_folder(wildcards)}/transforms/{name}" for name in names],
+    }
+
+
 def networks_of_study():
     """Weights of the trained networks that methods of the study need."""
     methods = CONFIG.study.methods_in_use if CONFIG.study.cases else []
@@ -388,7 +399,7 @@ def parameters_of_estimate(wildcards):
 
 
 def field_of_estimate(wildcards):
-    """Concentration that takes the place of a final run, for methods that estimate no theta."""
+    """Concentration that takes the place of a final run, for methods that estimate one."""
     if wildcards.estimate not in FIELD_METHODS:
         return {}
     return {"field": f"<results>/invert/{wildcards.cohort}/{wildcards.case}/{wildcards.estimate}/concentration.nii.gz"}

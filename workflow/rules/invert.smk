@@ -7,6 +7,7 @@ rule invert_case:
         unpack(observation_of_case),
         unpack(networks_of_method),
         unpack(refined_estimate),
+        unpack(atlas_of_method),
     output:
         parameters="<results>/invert/{cohort}/{case}/{method}/parameters.parquet",
         trace="<results>/invert/{cohort}/{case}/{method}/trace.parquet",
@@ -33,8 +34,10 @@ rule invert_case:
 
 if FIELD_METHODS:
 
-    # Methods that estimate a concentration in place of theta write it too.
+    # Methods that estimate a concentration write it too. Some of them go to the atlas, for which they need ANTs.
     use rule invert_case as invert_field with:
+        conda:
+            "../../envs/torch-register.yaml"
         output:
             parameters="<results>/invert/{cohort}/{case}/{method}/parameters.parquet",
             trace="<results>/invert/{cohort}/{case}/{method}/trace.parquet",

@@ -1,7 +1,8 @@
 """Rule invert_case.
 
-Input: tissue and observation of a case, the networks the method needs, the estimate it refines if it does.
-Output: the estimate (one row, also if the method failed) and its trace.
+Input: tissue and observation of a case, the networks the method needs, the estimate it refines if it does, and for
+methods that work in the atlas its tissue and a patient's transforms.
+Output: the estimate (one row, also if the method failed) and its trace; of some methods also a concentration.
 """
 
 from pathlib import Path
@@ -14,7 +15,8 @@ with job(snakemake) as run:
     from gliofit.invert.settings import InvertSettings
 
     cohort, case, method = run.wildcards.cohort, run.wildcards.case, run.wildcards.method
-    folders = {role: Path(run.input[role]).parent for role in ("surrogate", "direct") if role in run.input.keys()}
+    roles = [role for role in ("surrogate", "direct", "lmi") if role in run.input.keys()]
+    folders = {role: Path(run.input[role]).parent for role in roles}
     invert_case(
         Path(run.input[0]).parent,
         cohort,
@@ -31,4 +33,6 @@ with job(snakemake) as run:
         run.threads,
         run.device,
         start=run.input.get("start"),
+        lmi_dir=folders.get("lmi"),
+        atlas_dir=Path(run.input.atlas[0]).parent if "atlas" in run.input.keys() else None,
     )

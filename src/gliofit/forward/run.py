@@ -58,7 +58,7 @@ def final_run(tissue: Tissue, theta: Theta, settings: ForwardSettings) -> FinalR
 
 
 def final_field(tissue: Tissue, concentration: Volume) -> FinalRun:
-    """The concentration that a method without theta estimated, in place of a run; ``integrator`` is then ``none``."""
+    """The concentration that a method estimated itself, in place of a run; ``integrator`` is then ``none``."""
     found = _in_tissue(concentration, tissue)
     row = {
         "status": "ok", "message": "", "integrator": "none", "steps": 0, "error_estimate": np.nan,
@@ -110,7 +110,7 @@ def run_forward(
     prefix
         Prefix of the columns to read: ``other_`` reads the candidate that a hybrid method did not choose.
     field
-        Concentration that a method without theta estimated; it is taken over in place of a run.
+        Concentration that a method estimated itself; it is taken over in place of a run, also where there is a theta.
 
     Raises
     ------
@@ -120,10 +120,10 @@ def run_forward(
     row, theta = read_estimate(parameters, prefix)
     # Truth tables of synthetic cases live on simulated, not on probability tissue; both read the same folder.
     tissue = Tissue.load(case_dir, tissue_kind)
-    if theta is not None:
-        result = final_run(tissue, theta, settings)
-    elif field is not None and row["status"] != "failed":
+    if field is not None and row["status"] != "failed":
         result = final_field(tissue, read_volume(field, np.float32).oriented_like(tissue.grid))
+    elif theta is not None:
+        result = final_run(tissue, theta, settings)
     else:
         reason = row.get("message", "")
         result = _empty(tissue, settings, f"no estimate: {reason}" if reason else "no estimate")

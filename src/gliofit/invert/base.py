@@ -102,7 +102,7 @@ class Inversion:
     Parameters
     ----------
     theta
-        Estimate, None where the method failed or gives a concentration.
+        Estimate, None where the method failed or gives a concentration alone.
     loss
         The method's own loss at the estimate. Losses of different methods or domains cannot be compared.
     trace
@@ -121,8 +121,8 @@ class Inversion:
     extra
         Further columns of the results row.
     concentration
-        The estimate of a method that has no theta, on the grid of the case; it takes the place of the final forward
-        run.
+        The concentration that a method estimates itself, with or without theta, on the grid of the case; it takes the
+        place of the final forward run.
     """
 
     theta: Theta | None
@@ -155,8 +155,12 @@ class AbstractInverter(ABC, Generic[SettingsT]):
     keeps_other: ClassVar[bool] = False
     #: Whether the method says how well theta is determined (``Inversion.uncertainty``).
     gives_uncertainty: ClassVar[bool] = False
-    #: Whether the method estimates a concentration and no theta (``Inversion.concentration``).
+    #: Whether the method estimates theta.
+    gives_theta: ClassVar[bool] = True
+    #: Whether the method estimates a concentration (``Inversion.concentration``) in place of the final forward run.
     gives_concentration: ClassVar[bool] = False
+    #: Whether the method works in the atlas and needs the way there (``Problem.atlas``).
+    needs_atlas: ClassVar[bool] = False
 
     def __init__(self, settings: SettingsT) -> None:
         self.settings = settings

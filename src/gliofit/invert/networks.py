@@ -12,7 +12,7 @@ __all__ = ["Networks"]
 
 
 class Networks:
-    """Surrogate and direct inverse network.
+    """Surrogate, direct inverse network and network in the atlas.
 
     Parameters
     ----------
@@ -20,10 +20,12 @@ class Networks:
         Folders of trained networks, networks already loaded, or None where there are none.
     device
         Where to load them to: ``cpu`` or ``cuda``.
+    lmi
+        The network that reads segmentations in the atlas, as the others.
     """
 
-    def __init__(self, surrogate: Any = None, direct: Any = None, device: str = "cpu") -> None:
-        self._surrogate, self._direct, self.device = surrogate, direct, device
+    def __init__(self, surrogate: Any = None, direct: Any = None, device: str = "cpu", lmi: Any = None) -> None:
+        self._surrogate, self._direct, self._lmi, self.device = surrogate, direct, lmi, device
 
     @property
     def has_surrogate(self) -> bool:
@@ -53,3 +55,16 @@ class Networks:
 
             return load_direct_inverse(Path(self._direct), self.device)
         return self._direct
+
+    @cached_property
+    def lmi(self) -> Any:
+        """The network that reads segmentations in the atlas; raises InputError if there is none."""
+        if self._lmi is None:
+            raise InputError(
+                "network in the atlas", "none was given, and this method needs one", "train one, or name its folder"
+            )
+        if isinstance(self._lmi, (str, Path)):
+            from gliofit.train.surrogate import load_atlas_inverse
+
+            return load_atlas_inverse(Path(self._lmi), self.device)
+        return self._lmi

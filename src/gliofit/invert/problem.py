@@ -20,6 +20,7 @@ from gliofit.theta import Bounds, Theta
 from gliofit.tissue import Tissue
 
 if TYPE_CHECKING:
+    from gliofit.invert.atlas_map import AbstractAtlasMap
     from gliofit.invert.settings import InvertSettings
 
 __all__ = [
@@ -53,6 +54,8 @@ class Problem:
         Called with the number of evaluations and the last loss.
     start
         Estimate of another method to refine, for methods that do so.
+    atlas
+        The way to the atlas, for methods that work there.
     """
 
     tissue: Tissue
@@ -63,6 +66,7 @@ class Problem:
     threads: int = 1
     on_progress: OnProgress | None = None
     start: Theta | None = None
+    atlas: AbstractAtlasMap | None = None
 
     @classmethod
     def create(
@@ -74,11 +78,13 @@ class Problem:
         threads: int = 1,
         on_progress: OnProgress | None = None,
         start: Theta | None = None,
+        atlas: AbstractAtlasMap | None = None,
     ) -> Problem:
         """With the bounds of the settings about the observation's centre of mass."""
         box = settings.bounds
         bounds = Bounds.around(observation.centre_mm, box.origin_reach_mm, box.mu_d_mm, box.mu_rho)
-        return cls(observation.tissue, observation, bounds, networks or Networks(), seed, threads, on_progress, start)
+        tissue, networks = observation.tissue, networks or Networks()
+        return cls(tissue, observation, bounds, networks, seed, threads, on_progress, start, atlas)
 
     def held_origin_mm(self, origin: str) -> NDArray[np.float64] | None:
         """The fixed origin under a method's ``origin`` setting, None if the origin is a variable."""

@@ -15,6 +15,7 @@ import pandas as pd
 
 from gliofit.errors import InputError, SeedOutsideTissueError
 from gliofit.grid import Grid, Volume
+from gliofit.invert.atlas_map import AbstractAtlasMap, IdentityMap, RegisteredMap
 from gliofit.invert.base import AbstractInverter, Inversion, SurrogateMethodSettings
 from gliofit.invert.estimate import read_estimate
 from gliofit.invert.networks import Networks
@@ -72,6 +73,8 @@ def fit(problem: Problem, method: str, settings: InvertSettings) -> Inversion:
         _ = problem.networks.surrogate
     if settings.direct_of(method) is not None:
         _ = problem.networks.direct
+    if settings.lmi_of(method) is not None:
+        _ = problem.networks.lmi
     started = time.perf_counter()
     with _threads(problem.threads):
         try:
@@ -109,11 +112,12 @@ def invert_case(
     device: str = "cpu",
     on_progress: OnProgress | None = None,
     start: Path | None = None,
+    lmi_dir: Path | None = None,
+    atlas_dir: Path | None = None,
 ) -> None:
     """Run one method on one case and write ``parameters.parquet`` and ``trace.parquet``.
 
-    A method that estimates a concentration in place of theta also writes ``concentration.nii.gz``, all zeros where it
-    failed.
+    A method that estimates a concentration also writes ``concentration.nii.gz``, all zeros where it failed.
 
     Parameters
     ----------
@@ -147,6 +151,10 @@ def invert_case(
         Called with the number of evaluations and the last loss.
     start
         ``parameters.parquet`` of the method whose estimate this one refines.
+    lmi_dir
+        Folder of the trained network in the atlas, where the method needs it.
+    atlas_dir
+        Folder with the atlas' tissue, where the method works in the atlas and the case is a patient.
     """
     if method not in settings.methods:
         raise InputError(f"method '{method}'", "is not configured", f"name one of {', '.join(settings.methods)}")
@@ -157,7 +165,10 @@ def invert_case(
     except EmptyObservationError as error:
         inversion = _failure(str(error), 0.0)
     else:
-        networks = Networks(surrogate_dir, direct_dir, device)
+        networks = Networks(surrogate_dir, direct_dir, device, lmi_dir)
+        atlas = None
+        if settings.needs_atlas(method):
+            atlas = _way_to_atlas(Path(case_dir), cohort, tissue, tissue_kind, atlas_dir)
         problem = Problem.create(
             observation,
             settings,
@@ -166,6 +177,7 @@ def invert_case(
             threads,
             on_progress,
             None if start is None else read_estimate(start)[1],
+            atlas,
         )
         inversion = fit(problem, method, settings)
     who = {"run": run, "cohort": cohort, "case": case, "method": method}
@@ -202,6 +214,7 @@ def parameters_row(
         **{f"other_{name}": value for name, value in zip(THETA_COLUMNS, other.tolist(), strict=True)},
         "threshold_whole": np.nan,
         "threshold_core": np.nan,
+        "out_of_range": False,
     }
     known = theta is not None and inversion.uncertainty is not None
     row |= inversion.uncertainty.columns(theta) if known else Uncertainty.no_columns()  # type: ignore[union-attr, arg-type]
@@ -224,6 +237,17 @@ def _observe(
             "run the reference method first, or set `patient_observation: segmentation`",
         )  # fmt: skip
     return ConcentrationObservation(read_volume(path, np.float32), tissue, path)
+
+
+def _way_to_atlas(
+    case_dir: Path, cohort: str, tissue: Tissue, tissue_kind: TissueKind, atlas_dir: Path | None
+) -> AbstractAtlasMap:
+    """Synthetic cases live in the atlas; patients were registered to it."""
+    if cohort == "synthetic":
+        return IdentityMap(tissue)
+    if atlas_dir is None:
+        raise InputError("atlas", "its tissue was not given, and this method works in it", "name the atlas' folder")
+    return RegisteredMap.load(case_dir, Path(atlas_dir), tissue_kind, tissue.grid)
 
 
 def _failure(message: str, seconds: float) -> Inversion:
@@ -254,7 +278,8 @@ def _settle_origin(inversion: Inversion, problem: Problem, held: bool, move: boo
     from gliofit.invert.solver_objective import distance_to_tissue_mm
 
     theta, tissue = inversion.theta, problem.tissue
-    if theta is None:
+    # A concentration of its own was not grown from an origin in the case.
+    if theta is None or inversion.concentration is not None:
         return inversion
     distance, nearest = distance_to_tissue_mm(tissue.mask, tissue.grid, theta.origin_mm)
     spacing = max(tissue.grid.spacing_mm)

@@ -170,6 +170,10 @@ class InvertSettings(Settings):
         settings = self.methods[method]
         return getattr(settings, "direct", None)
 
+    def lmi_of(self, method: str) -> str | None:
+        """Name of the network in the atlas that a method needs, None if it needs none."""
+        return getattr(self.methods[method], "lmi", None)
+
     def refines(self, method: str) -> str | None:
         """Name of the method whose estimate a method refines, None if it refines none."""
         return getattr(self.methods[method], "refines", None)
@@ -182,6 +186,14 @@ class InvertSettings(Settings):
         """Whether a method's results say how well theta is determined."""
         return find_inverter(self.methods[method].inverter).gives_uncertainty
 
+    def gives_theta(self, method: str) -> bool:
+        """Whether a method estimates theta."""
+        return find_inverter(self.methods[method].inverter).gives_theta
+
+    def needs_atlas(self, method: str) -> bool:
+        """Whether a method works in the atlas, to which a patient must be registered."""
+        return find_inverter(self.methods[method].inverter).needs_atlas
+
     def gives_concentration(self, method: str) -> bool:
-        """Whether a method's estimate is a concentration, which takes the place of the final forward run."""
+        """Whether a method estimates a concentration, which takes the place of the final forward run."""
         return find_inverter(self.methods[method].inverter).gives_concentration

@@ -81,6 +81,7 @@ class Trace:
         other: NDArray[Any] | None = None,
         uncertainty: Uncertainty | None = None,
         extra: dict[str, Any] | None = None,
+        concentration: Volume | None = None,
     ) -> Inversion:
         """The outcome of an inversion that ends now with ``theta`` (x, y, z, mu_D, mu_rho; world mm)."""
         return Inversion(
@@ -94,6 +95,7 @@ class Trace:
             other=None if other is None else Theta.from_array(other),
             uncertainty=uncertainty,
             extra=extra or {},
+            concentration=concentration,
         )
 
     def finish_field(self, concentration: Volume, loss: float, message: str) -> Inversion:

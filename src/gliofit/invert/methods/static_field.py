@@ -62,6 +62,7 @@ class StaticField(AbstractInverter[StaticFieldSettings]):
     """Gradient descent on the voxels of the concentration itself. There is no theta, and no final run of a solver."""
 
     settings_type: ClassVar[type[StaticFieldSettings]] = StaticFieldSettings
+    gives_theta: ClassVar[bool] = False
     gives_concentration: ClassVar[bool] = True
 
     def invert(self, problem: Problem) -> Inversion:
