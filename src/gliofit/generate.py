@@ -39,7 +39,7 @@ ENVIRONMENTS = {
     "core": _CORE,
     "register": (*_CORE, "antspyx", "nilearn"),
     "torch": (*_CORE, *_NETWORKS),
-    "torch-register": (*_CORE, *_NETWORKS, "antspyx"),
+    "torch_register": (*_CORE, *_NETWORKS, "antspyx"),
 }
 
 

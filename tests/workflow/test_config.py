@@ -158,6 +158,21 @@ def test_nothing_heavy_is_imported_when_the_workflow_starts() -> None:
     assert found.stdout.strip() == ""
 
 
+def test_a_concentration_does_not_keep_a_theta_from_being_refined() -> None:
+    refined = LMI["methods"] | {"b": {"inverter": "gauss-newton", "refines": "lmi"}}
+    config = load_config({"invert": {"methods": refined, "patient_observation": "segmentation"}, "train": LMI_MODEL})
+    assert config.networks_of("lmi") == {"lmi": "lmi"}
+    assert config.invert.chain("b") == ["lmi", "b"]
+
+
+LMI = {"methods": {"lmi": {"inverter": "lmi"}}, "patient_observation": "segmentation"}
+LMI_MODEL = {"models": {"lmi": {"architecture": "lmi", "anatomies": "atlas", "flip_axes": []}}}
+STATIC = {
+    "methods": {"a": {"inverter": "static-field"}, "b": {"inverter": "gauss-newton", "refines": "a"}},
+    "patient_observation": "segmentation",
+}
+
+
 @pytest.mark.parametrize(
     ("raw", "parts"),
     [
@@ -171,6 +186,12 @@ def test_nothing_heavy_is_imported_when_the_workflow_starts() -> None:
         ({"assess": {"stability": {"cases": 2}}, "simulate": {"test_cases": 0}}, ["set simulate.test_cases"]),
         ({"simulate": {"warps": {"train_shards": 2}}}, ["set warps.count"]),
         ({"train": {"models": {"a": {"architecture": "unet", "devices": 3, "batch_size": 4}}}}, ["cannot share"]),
+        ({"train": {"models": {"a": {"architecture": "lmi", "flip_axes": []}}}}, ["anatomies", "set atlas"]),
+        ({"invert": LMI}, ["needs the network 'lmi'", "train.models"]),
+        ({"invert": {"methods": {"lmi": LMI["methods"]["lmi"] | {"lmi": "guided-unet"}}}}, ["network in the atlas"]),
+        ({"invert": LMI, "train": LMI_MODEL, "assess": {"models": ["lmi"]}}, ["lmi", "no surrogate"]),
+        ({"invert": LMI, "train": LMI_MODEL, "study": {"cases": 1, "methods": ["lmi"]}}, ["works in the atlas"]),
+        ({"invert": STATIC}, ["refines 'a'", "estimates no theta"]),
     ],
 )
 def test_assessment_and_training_that_make_no_sense(raw: dict, parts: list[str]) -> None:

@@ -36,13 +36,13 @@ if FIELD_METHODS:
 
     # Methods that estimate a concentration write it too. Some of them go to the atlas, for which they need ANTs.
     use rule invert_case as invert_field with:
-        conda:
-            "../../envs/torch-register.yaml"
         output:
             parameters="<results>/invert/{cohort}/{case}/{method}/parameters.parquet",
             trace="<results>/invert/{cohort}/{case}/{method}/trace.parquet",
             concentration="<results>/invert/{cohort}/{case}/{method}/concentration.nii.gz",
         wildcard_constraints:
             method="|".join(FIELD_METHODS),
+        conda:
+            "../../envs/torch_register.yaml"
 
     ruleorder: invert_field > invert_case

@@ -7,7 +7,8 @@ import pytest
 from gliofit.errors import InputError
 from gliofit.forward.run import run_forward
 from gliofit.forward.settings import ForwardSettings
-from gliofit.io import read_table, read_volume, write_table
+from gliofit.grid import Volume
+from gliofit.io import read_table, read_volume, write_table, write_volume
 from gliofit.solver.registry import make_solver
 from gliofit.theta import Theta
 
@@ -73,6 +74,19 @@ def test_prefix_reads_the_other_candidate(tmp_path, case_dir):
         run_forward(case_dir, tmp_path / "p.parquet", out, ForwardSettings(), "labels", prefix=prefix, **NAMES)
         fields.append(read_volume(out / "concentration.nii.gz").data.sum())
     assert fields[1] > 1.3 * fields[0]
+
+
+def test_a_field_comes_before_a_run_of_theta(tmp_path, case_dir, brain):
+    """A method that grew the tumour elsewhere says both, and its field is the estimate."""
+    write_table(tmp_path / "p.parquet", estimate(status="ok"))
+    values = np.random.default_rng(0).random(brain.grid.shape, dtype=np.float32)
+    write_volume(tmp_path / "field.nii.gz", Volume(values, brain.grid))
+    field = {"field": tmp_path / "field.nii.gz"}
+    run_forward(case_dir, tmp_path / "p.parquet", tmp_path / "out", ForwardSettings(), "labels", **field, **NAMES)
+    found = read_volume(tmp_path / "out" / "concentration.nii.gz").data
+    assert np.abs(found - np.where(brain.labels >= 2, values, 0)).max() < 1e-6
+    row = read_table(tmp_path / "out" / "forward.parquet").iloc[0]
+    assert (row["status"], row["integrator"], row["steps"]) == ("ok", "none", 0)
 
 
 def test_a_table_without_estimate_is_refused(tmp_path, case_dir):

@@ -1,0 +1,201 @@
+"""The network that reads segmentations in the atlas, its samples, and its training."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from pydantic import ValidationError
+
+from gliofit.crop import CropSettings
+from gliofit.errors import InputError
+from gliofit.io import read_json
+from gliofit.simulate.settings import SimulateSettings
+from gliofit.tissue import Tissue
+from gliofit.train.architecture import Frame, find_architecture
+from gliofit.train.card import write_card
+from gliofit.train.dataset import ShardDataset
+from gliofit.train.generated import GeneratedDataset
+from gliofit.train.models.lmi import Settings
+from gliofit.train.segmented import SegmentedDataset
+from gliofit.train.settings import ATLAS_ARCHITECTURES, ModelSettings, TrainSettings, architecture_names
+from gliofit.train.surrogate import load_atlas_inverse, load_direct_inverse, load_surrogate
+
+from .conftest import blob
+
+CUBE = CropSettings(size=16, spacing_mm=8.0)
+SMALL = {"channels": 4, "blocks": 3, "convolutions": 2}
+
+
+def make_stage(**changes) -> TrainSettings:
+    """A stage whose own crop is not the network's."""
+    model = {"architecture": "lmi", "network": SMALL, "crop": CUBE, "anatomies": "atlas", "flip_axes": []}
+    model |= {"batch_size": 4, "learning_rate": 3e-3, "epochs": 2} | changes
+    return TrainSettings(crop=CropSettings(size=8, spacing_mm=4.0), models={"lmi": ModelSettings.model_validate(model)})
+
+
+@pytest.fixture
+def data(train_paths, tissue) -> ShardDataset:
+    return ShardDataset(train_paths, tissue, CUBE, anchor="grid")
+
+
+def test_published_size():
+    with torch.device("meta"):
+        network = find_architecture("lmi").build({}, Frame(3, 128))
+    # 22 016 of the first convolution, 16 of 110 656, 325 of the linear layer.
+    assert sum(p.numel() for p in network.parameters()) == 22016 + 16 * 110656 + 325 == 1792837
+    assert not [m for m in network.modules() if "Norm" in type(m).__name__]
+
+
+def test_shapes_and_no_parameter_without_gradient():
+    network = find_architecture("lmi").build(SMALL, Frame(3, 32), seed=0)
+    image = torch.rand(3, 1, 32, 32, 32)
+    seen = []
+    for block in network.blocks:
+        block.register_forward_hook(lambda module, given, out: seen.append(out.shape[-1]))
+    out = network(image)
+    assert (out.shape, seen) == ((3, 5), [16, 8, 4])
+    out.square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+    with pytest.raises(InputError, match="that 8 divides, not 12"):
+        find_architecture("lmi").build(SMALL, Frame(3, 12))
+
+
+def test_a_block_adds_its_input():
+    block = find_architecture("lmi").build(SMALL, Frame(3, 16)).blocks[1]
+    x = torch.rand(1, 4, 8, 8, 8)
+    for parameter in block.parameters():
+        torch.nn.init.zeros_(parameter)
+    torch.testing.assert_close(block(x), torch.nn.functional.max_pool3d(x, 2))
+
+
+def test_the_cube_stays_where_it_is(data, train_paths, tissue):
+    rows = pd.concat([pd.read_parquet(path.with_suffix(".parquet")) for path in train_paths])
+    origins = rows[["origin_x_mm", "origin_y_mm", "origin_z_mm"]].to_numpy(float)
+    assert np.abs(data.centre_mm - tissue.grid.centre_mm).max() <= 2.0
+    assert_allclose(data.theta[:, :3], origins - data.centre_mm)
+    batch = data.batch([0, 7])
+    # 64 voxels of 4 mm in 8 of 8 mm: the whole brain is in the cube.
+    row = rows.iloc[7]
+    full = blob(tissue, origins[7], row["mu_d_mm"], row["mu_rho"])
+    assert float(batch.concentration[1].sum()) * 8 == pytest.approx(full.sum(), rel=1e-3)
+    assert torch.equal(batch.tissue[0], batch.tissue[1])
+    assert_allclose(batch.tissue[0], data.crops[0].channels(tissue.canonical()))
+    moved = data.batch([3]).concentration - batch.concentration[0]
+    assert moved.abs().max() > 0.1
+
+
+def test_cutting_anew_equals_the_cache(data, train_paths, tissue):
+    fresh = ShardDataset(train_paths, tissue, CUBE, cache_gib=0, anchor="grid")
+    order = np.array([3, 10, 0, 7, 5])
+    for a, b in zip(data.batches(order, 2), fresh.batches(order, 2), strict=True):
+        assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_generated_samples_in_a_fixed_cube(brain):
+    simulate = SimulateSettings(spacing_mm=4.0, integrator={"name": "accurate", "tolerance": 0.05})
+    fixed = GeneratedDataset(brain, CUBE, simulate, 3, 4, pilot=4, anchor="grid")
+    assert_allclose(fixed.centre_mm, brain.grid.centre_mm, atol=4.0)
+    drawn = [fixed.draw(index)[["origin_x_mm", "origin_y_mm", "origin_z_mm"]].to_numpy(float) for index in (0, 1)]
+    assert_allclose(fixed.batch([0, 1]).theta[:, :3], np.array(drawn) - fixed.centre_mm, atol=1e-4)
+
+
+def test_thresholds_change_with_the_epoch_and_follow_the_seed(data):
+    one, again, other = (SegmentedDataset(data, Settings(), seed) for seed in (5, 5, 6))
+    first, second = one.of_epoch(0).thresholds, one.of_epoch(1).thresholds
+    assert_allclose(first, again.of_epoch(0).thresholds)
+    assert_allclose(second, again.of_epoch(1).thresholds)
+    assert (first != second).all()
+    assert (first != other.of_epoch(0).thresholds).all()
+    drawn = np.concatenate([one.of_epoch(epoch).thresholds for epoch in range(60)])
+    assert_allclose(drawn.min(axis=0), [0.05, 0.5], atol=0.02)
+    assert_allclose(drawn.max(axis=0), [0.5, 0.85], atol=0.02)
+    assert len({one.fingerprint, other.fingerprint, data.fingerprint}) == 3
+    fixed = SegmentedDataset(data, Settings(), None)
+    assert_allclose(fixed.of_epoch(3).thresholds, np.tile([0.275, 0.675], (11, 1)))
+
+
+def test_samples_are_cut_at_their_own_thresholds(data):
+    seen = SegmentedDataset(data, Settings(), 5).of_epoch(2)
+    order = np.array([4, 1, 9])
+    (pair, single), concentration = list(seen.batches(order, 2)), data.batch(order).concentration.numpy()
+    images = torch.cat([pair.concentration, single.concentration]).numpy()
+    for image, truth, (whole, core) in zip(images, concentration, seen.thresholds[order], strict=True):
+        expected = np.select([truth >= np.float32(core), truth >= np.float32(whole)], [0.999, 0.333])
+        assert_allclose(image, expected, atol=1e-6)
+    assert len(np.unique(images)) == 3
+    assert torch.equal(pair.theta, data.batch(order[:2]).theta)
+
+
+def test_settings_keep_it_in_the_atlas():
+    assert [n for n in architecture_names() if find_architecture(n).kind == "atlas-inverse"] == [*ATLAS_ARCHITECTURES]
+    stage = make_stage()
+    assert stage.crop_of("lmi") == CUBE
+    assert make_stage(crop=None).crop_of("lmi") == stage.crop != CUBE
+    with pytest.raises(ValidationError, match="set atlas"):
+        make_stage(anatomies="all")
+    with pytest.raises(ValidationError, match="mirrored atlas"):
+        make_stage(flip_axes=["x"])
+    with pytest.raises(ValidationError, match="above range_whole"):
+        Settings(range_core=(0.3, 0.8))
+    with pytest.raises(ValidationError, match="two rising numbers"):
+        Settings(range_whole=(0.5, 0.2))
+
+
+@pytest.fixture
+def trained(train, tmp_path):
+    return train(make_stage(), tmp_path / "lmi", "lmi")
+
+
+def test_it_trains_in_its_own_cube_and_is_loaded_in_physical_units(trained, data, tissue):
+    info = read_json(trained / "model.json")
+    assert (info["kind"], info["crop"]) == ("atlas-inverse", CUBE.model_dump())
+    assert_allclose(info["centre_mm"], data.centre_mm)
+    assert_allclose(info["theta"]["mean"], data.theta.mean(axis=0))
+    model = load_atlas_inverse(trained)
+    image = SegmentedDataset(data, Settings(), None).batch([2]).concentration
+    assert_allclose(model(image), model.theta_mean + model.normalised(image) * model.theta_std)
+    # The same cube on finer voxels of the same brain, which end elsewhere: the odd one of 23 is left out.
+    fine = Tissue(*(getattr(tissue, name).repeat(2, 0).repeat(2, 1).repeat(2, 2)[:-1] for name in ("wm", "gm", "csf")),
+                  tissue.grid.__class__((43, 48, 40), fine_affine(tissue)))  # fmt: skip
+    assert np.abs(fine.grid.centre_mm - tissue.grid.centre_mm).max() > 0.9
+    assert_allclose(model.cube(fine.grid).centre_mm, data.centre_mm)
+    for load, name in ((load_surrogate, "a surrogate"), (load_direct_inverse, "a direct inverse model")):
+        with pytest.raises(InputError, match=f"segmentations in the atlas, not {name}"):
+            load(trained)
+    write_card(trained)
+    card = (trained / "README.md").read_text()
+    assert "fixed in the atlas about (" in card
+    assert "Tissue input: none" in card
+    assert "mirrored axes: none" in card
+
+
+def fine_affine(tissue) -> np.ndarray:
+    affine = tissue.grid.affine.copy()
+    affine[:3, 3] = tissue.grid.voxel_to_world((-0.25, -0.25, -0.25))
+    affine[:3, :3] /= 2
+    return affine
+
+
+def test_same_seed_same_weights_and_learning(train, tmp_path):
+    settings = make_stage(epochs=60, max_samples=6, schedule="cosine", learning_rate=1e-2, network=SMALL)
+    one, two = (train(settings, tmp_path / name, "lmi") for name in "ab")
+    weights = [(folder / "weights.safetensors").read_bytes() for folder in (one, two)]
+    assert weights[0] == weights[1]
+    losses = pd.read_parquet(one / "history.parquet")["train_loss"]
+    assert losses.iloc[-5:].mean() < 0.65 * losses.iloc[0]
+
+
+def test_weights_are_passed_on_in_their_own_place_only(trained, train, tmp_path, data_dir):
+    passed = train(make_stage(init=trained, epochs=0), tmp_path / "passed", "lmi")
+    assert (passed / "weights.safetensors").read_bytes() == (trained / "weights.safetensors").read_bytes()
+    info = read_json(trained / "model.json")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "weights.safetensors").write_bytes((trained / "weights.safetensors").read_bytes())
+    info["centre_mm"][1] += 4
+    (elsewhere / "model.json").write_text(json.dumps(info))
+    with pytest.raises(InputError, match="has its cube about"):
+        train(make_stage(init=elsewhere, epochs=0), tmp_path / "refused", "lmi")
