@@ -38,7 +38,7 @@ STAGE_VERSIONS = {
     "register": 2,
     "simulate": 2,
     "train": 2,
-    "invert": 4,
+    "invert": 5,
     "forward": 2,
     "evaluate": 3,
     "plan": 2,

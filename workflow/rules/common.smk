@@ -192,7 +192,7 @@ def gpus_of_method(wildcards):
 
 def gpus_of_study(wildcards):
     """One GPU where something in the study insists on one, or networks are large."""
-    if networks_of_study() and CONFIG.train.crop.size > 48:
+    if any(CONFIG.train.crop_of(model).size > 48 for model in models_of_study()):
         return 1
     methods = [CONFIG.invert.methods[method] for method in CONFIG.study.methods_in_use]
     users = [CONFIG.forward, *CONFIG.study.scenarios.values(), *methods]
@@ -365,9 +365,13 @@ def atlas_of_method(wildcards):
 
 def networks_of_study():
     """Weights of the trained networks that methods of the study need."""
+    return [f"<results>/train/{model}/weights.safetensors" for model in models_of_study()]
+
+
+def models_of_study():
+    """Trained networks that methods of the study need."""
     methods = CONFIG.study.methods_in_use if CONFIG.study.cases else []
-    models = {model for method in methods for model in CONFIG.networks_of(method).values()}
-    return [f"<results>/train/{model}/weights.safetensors" for model in sorted(models)]
+    return sorted({model for method in methods for model in CONFIG.networks_of(method).values()})
 
 
 def refined_estimate(wildcards):
