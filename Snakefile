@@ -25,6 +25,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/resources.smk"
 include: "workflow/rules/atlas.smk"
 include: "workflow/rules/register.smk"
 include: "workflow/rules/simulate.smk"

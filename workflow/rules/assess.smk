@@ -18,8 +18,8 @@ rule assess_tissue:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(10),
     params:
         spacing_mm=lookup("simulate/spacing_mm", within=config),
         tissue=lookup("tissue", within=config),
@@ -44,8 +44,8 @@ rule assess_targets:
     threads: cores_of_targets
     resources:
         gpu=gpus_of_shard,
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=by_attempt(memory_of_targets),
+        runtime=by_attempt(minutes_of_targets),
     params:
         cases=cases_of_anatomy,
         settings=target_settings(),
@@ -76,8 +76,8 @@ rule assess_model:
     threads: 1
     resources:
         gpu=gpus_of_assessment,
-        mem_mb=16000,
-        runtime=240,
+        mem_mb=by_attempt(memory_of_network),
+        runtime=by_attempt(minutes_of_assessment),
     params:
         gradient_cases=lookup("assess/gradient_cases", within=config),
         solver=solver_of_assessment(),
@@ -110,8 +110,8 @@ rule assess_tables:
         "../../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=by_attempt(2000),
+        runtime=by_attempt(10),
     params:
         stage_version=STAGE_VERSIONS["assess"],
     script:
@@ -166,8 +166,8 @@ rule assess_figures:
     threads: 1
     resources:
         gpu=gpus_of_assessment,
-        mem_mb=16000,
-        runtime=30,
+        mem_mb=by_attempt(memory_of_network),
+        runtime=by_attempt(30),
     params:
         dpi=lookup("publish/dpi", within=config),
         stage_version=STAGE_VERSIONS["assess"],
@@ -194,8 +194,8 @@ rule assess_stability:
     threads: 1
     resources:
         gpu=gpus_of_assessment,
-        mem_mb=8000,
-        runtime="12h",
+        mem_mb=by_attempt(memory_of_network),
+        runtime=by_attempt(minutes_of_stability),
     params:
         settings=lookup("assess/stability", within=config),
         cases=first_cases(CONFIG.assess.stability.cases),
@@ -237,8 +237,8 @@ rule assess_sensitivity:
     threads: 1
     resources:
         gpu=gpus_of_assessment,
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=by_attempt(memory_of_network),
+        runtime=by_attempt(minutes_of_sensitivity),
     params:
         settings=lookup("assess/sensitivity", within=config),
         cases=first_cases(cases_of_sensitivity()),

@@ -15,8 +15,8 @@ rule prepare_atlas:
         "../../envs/register.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(10),
     params:
         settings=lookup("atlas", within=config),
         stage_version=STAGE_VERSIONS["atlas"],

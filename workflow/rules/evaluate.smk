@@ -20,8 +20,8 @@ rule evaluate_case:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=by_attempt(memory_of_case(40)),
+        runtime=by_attempt(minutes_of_evaluation),
     params:
         settings=lookup("evaluate", within=config),
         run=lookup("run", within=config),
@@ -51,8 +51,8 @@ rule evaluate_cohort:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=by_attempt(memory_of_tables),
+        runtime=by_attempt(minutes_of_cohort),
     params:
         settings=lookup("evaluate", within=config),
         left_out=cases_left_out,

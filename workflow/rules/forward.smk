@@ -18,8 +18,8 @@ rule run_forward:
     threads: 1
     resources:
         gpu=gpus_of_integrator(CONFIG.forward.integrator),
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=by_attempt(memory_of_case(40)),
+        runtime=by_attempt(minutes_of_forward),
     params:
         settings=lookup("forward", within=config),
         tissue=tissue_kind,
@@ -45,8 +45,8 @@ rule map_uncertainty:
     threads: 1
     resources:
         gpu=gpus_of_integrator(CONFIG.forward.integrator),
-        mem_mb=6000,
-        runtime=60,
+        mem_mb=by_attempt(memory_of_case(60)),
+        runtime=by_attempt(minutes_of_uncertainty),
     params:
         settings=lookup("forward", within=config),
         tissue=tissue_kind,

@@ -20,8 +20,8 @@ rule invert_case:
     threads: 1
     resources:
         gpu=gpus_of_method,
-        mem_mb=6000,
-        runtime="12h",
+        mem_mb=by_attempt(memory_of_method),
+        runtime=by_attempt(minutes_of_method),
     params:
         settings=method_settings,
         tissue=tissue_kind,

@@ -27,8 +27,8 @@ rule plan_patient:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=by_attempt(memory_of_case(100)),
+        runtime=by_attempt(minutes_of_plan),
     params:
         settings=plan_settings(),
         patient=patient_facts,
@@ -70,8 +70,8 @@ rule plan_picture:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=by_attempt(memory_of_case(30)),
+        runtime=by_attempt(10),
     params:
         settings=plan_settings(),
         publish=lookup("publish", within=config),
@@ -100,8 +100,8 @@ rule plan_tables:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=by_attempt(memory_of_tables),
+        runtime=by_attempt(minutes_of_tables),
     params:
         names=lookup("publish/method_names", within=config),
         stage_version=STAGE_VERSIONS["plan"],

@@ -23,8 +23,8 @@ rule write_table:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=by_attempt(memory_of_tables),
+        runtime=by_attempt(minutes_of_tables),
     params:
         settings=lookup("publish", within=config),
         stage_version=STAGE_VERSIONS["publish"],
@@ -85,8 +85,8 @@ rule write_refinement:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=by_attempt(memory_of_tables),
+        runtime=by_attempt(minutes_of_tables),
     params:
         settings=lookup("publish", within=config),
         pairs=refinements(),
@@ -116,8 +116,8 @@ rule draw_figure3:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=by_attempt(memory_of_tables),
+        runtime=by_attempt(minutes_of_tables),
     params:
         settings=lookup("publish", within=config),
         stage_version=STAGE_VERSIONS["publish"],
@@ -149,8 +149,8 @@ rule draw_figure4:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=6000,
-        runtime=30,
+        mem_mb=by_attempt(memory_of_patients),
+        runtime=by_attempt(minutes_of_patients),
     params:
         settings=lookup("publish", within=config),
         stage_version=STAGE_VERSIONS["publish"],
@@ -178,8 +178,8 @@ rule draw_figure7:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=by_attempt(memory_of_tables),
+        runtime=by_attempt(minutes_of_tables),
     params:
         settings=lookup("publish", within=config),
         stage_version=STAGE_VERSIONS["publish"],

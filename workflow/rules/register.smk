@@ -23,8 +23,8 @@ rule make_phantom:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=6000,
-        runtime=30,
+        mem_mb=by_attempt(memory_of_case(80)),
+        runtime=by_attempt(minutes_of_phantom),
     params:
         settings=phantom_settings(),
         seed=lookup("seed", within=config),
@@ -65,8 +65,8 @@ rule register_patient:
         "../../envs/register.yaml"
     threads: 4
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=by_attempt(memory_of_registration),
+        runtime=by_attempt(minutes_of_registration),
     params:
         settings=lookup("register", within=config),
         patient=patient_facts,

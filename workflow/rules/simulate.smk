@@ -17,8 +17,8 @@ rule coarsen_atlas:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(10),
     params:
         spacing_mm=lookup("simulate/spacing_mm", within=config),
         tissue=lookup("tissue", within=config),
@@ -48,8 +48,8 @@ rule report_pilot:
     threads: 1
     resources:
         gpu=gpus_of_integrator(CONFIG.simulate.integrator),
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(minutes_of_pilot),
     params:
         settings=pilot_settings(),
         tissue=lookup("tissue", within=config),
@@ -77,8 +77,8 @@ rule warp_atlas:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(10),
     params:
         settings=warp_settings(),
         seed=lookup("seed", within=config),
@@ -102,8 +102,8 @@ rule simulate_shard:
     threads: cores_of_shard
     resources:
         gpu=gpus_of_shard,
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=by_attempt(memory_of_shard),
+        runtime=by_attempt(minutes_of_shard),
     params:
         settings=shard_settings,
         seed=lookup("seed", within=config),
@@ -135,8 +135,8 @@ rule extract_case:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=by_attempt(memory_of_case(30)),
+        runtime=by_attempt(10),
     params:
         index=index_of_case,
         stage_version=STAGE_VERSIONS["simulate"],

@@ -21,8 +21,8 @@ rule study_cases:
     threads: 1
     resources:
         gpu=gpus_of_study,
-        mem_mb=6000,
-        runtime="12h",
+        mem_mb=by_attempt(memory_of_study),
+        runtime=by_attempt(minutes_of_study),
     params:
         settings=study_settings(),
         indices=cases_of_batch,
@@ -55,8 +55,8 @@ rule study_tables:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=by_attempt(2000),
+        runtime=by_attempt(10),
     params:
         names=lookup("publish/method_names", within=config),
         stage_version=STAGE_VERSIONS["study"],
@@ -85,8 +85,8 @@ rule study_figure:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(10),
     params:
         settings=lookup("publish", within=config),
         stage_version=STAGE_VERSIONS["study"],

@@ -27,9 +27,9 @@ rule train_model:
         "../../envs/torch.yaml"
     threads: 8
     resources:
-        gpu=1,
-        mem_mb=16000,
-        runtime="36h",
+        gpu=gpus_of_training,
+        mem_mb=by_attempt(memory_of_training),
+        runtime=by_attempt(minutes_of_training),
     params:
         settings=model_settings,
         simulate=simulation_settings,
