@@ -94,6 +94,11 @@ train-gpu: $(READY)  ## ten minutes of the full training on a GPU: make train-gp
 test: $(READY)  ## all tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
+.PHONY: cluster-test
+cluster-test: $(READY)  ## the SLURM profile on a real SLURM of one node; as root on Debian installs SLURM first
+	$(BIN)/python tests/cluster/loopback.py install
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slurm tests/cluster
+
 .PHONY: lint
 lint: $(READY)  ## formatting, style, types and the workflow's own linter
 	$(BIN)/ruff check .

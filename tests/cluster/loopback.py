@@ -1,7 +1,7 @@
 """A real SLURM of one node on the loopback interface, for tests: no systemd, no cgroups, nothing outside its folder.
 
-``python tests/cluster/loopback.py install`` gets Debian's packages, ``... start FOLDER`` starts a cluster and prints how a
-shell finds it, ``... stop FOLDER`` ends it.
+``python tests/cluster/loopback.py install`` gets Debian's packages, ``... start FOLDER`` starts a cluster and prints how
+a shell finds it, ``... stop FOLDER`` ends it.
 """
 
 from __future__ import annotations
@@ -228,7 +228,7 @@ class LoopbackCluster:
         (self.folder / "gres.conf").write_text(
             f"AutoDetect=off\nNodeName={_host()} Name=gpu File={self.folder}/dev/gpu[0-{self.gpus - 1}]\n"
         )
-        # Where the machine's name is not 127.0.0.1 itself, srun would wait at the one address and be called at the other.
+        # Where the machine's name is not 127.0.0.1, srun would wait at the one address and be called at the other.
         at_home = socket.gethostbyname(_host()) == "127.0.0.1"
         controller_port, node_port = _free_ports(2)
         self.configuration.write_text(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +44,7 @@ pytestmark = [
 
 @dataclass(frozen=True)
 class Run:
-    """A call of Snakemake through the profile: where, how it ended, what it said, its jobs as the controller saw them."""
+    """A call of Snakemake through the profile: where, how it ended, what it said, and its jobs as SLURM saw them."""
 
     folder: Path
     code: int
@@ -77,23 +77,27 @@ class Call:
         """Jobs of this call as the controller sees them."""
         return [job for job in self.cluster.jobs() if job["WorkDir"].startswith(str(self.folder))]
 
-    def result(self, seconds: int = 220) -> Run:
-        """Wait for the end; a call that hangs is interrupted, which cancels its jobs."""
+    def result(self) -> Run:
+        """Wait for the end, long enough for a busy machine; a call that hangs is interrupted and cancels its jobs."""
         try:
-            self.process.wait(seconds)
+            self.process.wait(1200)
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGINT)
-            self.process.wait(30)
+            self.process.wait(120)
         return Run(self.folder, self.process.returncode, self.log.read_text(), self.jobs())
+
+
+@contextmanager
+def running_cluster() -> Iterator[LoopbackCluster]:
+    """A cluster that is stopped even where a test fails. Its folder has a short path, for it holds a socket."""
+    with tempfile.TemporaryDirectory(prefix="slurm-") as folder, LoopbackCluster(folder, cpus=4) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LoopbackCluster]:
-    """A cluster of four cores, which is stopped even where a test fails. Its path is short, for it holds a socket."""
-    folder = Path(tempfile.mkdtemp(prefix="slurm-"))
-    with LoopbackCluster(folder, cpus=4) as cluster:
+    with running_cluster() as cluster:
         yield cluster
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
@@ -108,13 +112,10 @@ def runs(cluster: LoopbackCluster, tmp_path_factory: pytest.TempPathFactory) -> 
         "hungry": Call(cluster, folder / "hungry", HERE / "Snakefile", "hungry.txt", edits={}),
         "cancelled": Call(cluster, folder / "cancelled", HERE / "Snakefile", "endless.txt", edits={"retries": 0}),
     }  # fmt: skip
-    end = time.monotonic() + 60
-    while time.monotonic() < end and calls["cancelled"].process.poll() is None:
-        running = [job["JobId"] for job in calls["cancelled"].jobs() if job["JobState"] == "RUNNING"]
-        if running:
-            cluster.ask("scancel", *running)
-            break
+    cancelled = calls["cancelled"]
+    while cancelled.process.poll() is None and not any(job["JobState"] == "RUNNING" for job in cancelled.jobs()):
         time.sleep(0.5)
+    cluster.ask("scancel", *(job["JobId"] for job in cancelled.jobs()))
     return {name: call.result() for name, call in calls.items()}
 
 
@@ -198,17 +199,13 @@ def test_a_cancelled_job_is_noticed(runs: dict[str, Run]) -> None:
 
 
 def test_nothing_is_left_when_the_cluster_stops() -> None:
-    folder = Path(tempfile.mkdtemp(prefix="slurm-"))
-    cluster = LoopbackCluster(folder, cpus=2)
-    with cluster:
-        number = subprocess.run(
-            ["sbatch", "--parsable", "-t5", f"--output={folder}/job.log", "--wrap", "sleep 300"],
-            env=cluster.environment, capture_output=True, text=True, check=True,
-        ).stdout.strip()  # fmt: skip
-        while cluster.jobs()[-1]["JobState"] != "RUNNING":
+    with running_cluster() as cluster:
+        output = cluster.folder / "job.log"
+        subprocess.run(
+            ["sbatch", f"--output={output}", "--wrap", "echo begun; sleep 300"], env=cluster.environment, check=True
+        )
+        while not output.exists() or not output.read_text():
             time.sleep(0.1)
-        assert cluster.jobs()[-1]["JobId"] == number
-        # munged, slurmctld and its helper, slurmd, the job's manager, shell and sleep.
+        # munged, slurmctld and its helper, slurmd, and of the job its keeper, shell and sleep.
         assert len(cluster.processes()) >= 6
     assert cluster.processes() == []
-    shutil.rmtree(folder)

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from gliofit.generate import ENVIRONMENTS
 from .conftest import run_snakemake
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+PARTITIONS = REPOSITORY / "profiles/slurm/partitions.yaml"
 RULE_FILES = sorted((REPOSITORY / "workflow/rules").glob("*.smk"))
 STAGES = (
     "atlas", "register", "simulate", "train", "invert", "forward", "evaluate", "plan", "study", "assess", "publish",
@@ -32,7 +34,7 @@ def rules_with_scripts() -> dict[str, str]:
 
 def test_every_stage_has_one_rule_file_and_one_package() -> None:
     # Stage publish has two: what it makes of a cohort, and of each patient.
-    assert {path.stem for path in RULE_FILES} == {*STAGES, "patient", "common", "collect"}
+    assert {path.stem for path in RULE_FILES} == {*STAGES, "patient", "common", "resources", "collect"}
     for stage in STAGES:
         assert (REPOSITORY / "src/gliofit" / stage / "__init__.py").is_file()
 
@@ -42,6 +44,9 @@ def test_rule_is_complete(name: str) -> None:
     body = rules_with_scripts()[name]
     for directive in ("input:", "output:", "log:", "benchmark:", "conda:", "threads:", "mem_mb=", "runtime="):
         assert directive in body, f"{name} has no {directive}"
+    # A retry has to get more than what was not enough.
+    assert "mem_mb=by_attempt(" in body
+    assert "runtime=by_attempt(" in body
     assert "stage_version=STAGE_VERSIONS[" in body
     assert f'"../scripts/{name}.py"' in body, "a script has its rule's name"
     assert (REPOSITORY / "workflow/scripts" / f"{name}.py").is_file()
@@ -84,9 +89,9 @@ def test_captions_are_used_and_exist() -> None:
     assert used == {path.name for path in (REPOSITORY / "workflow/report").glob("*.rst")}
 
 
-def test_only_the_common_file_has_functions() -> None:
+def test_only_two_files_have_functions() -> None:
     for path in RULE_FILES:
-        if path.stem != "common":
+        if path.stem not in ("common", "resources"):
             assert not re.search(r"\blambda\b|^\s*def ", path.read_text(), flags=re.MULTILINE), path.name
 
 
@@ -119,12 +124,42 @@ def test_slurm_profile_does_not_cap_gpus() -> None:
     assert "gpu" not in (profile("slurm").get("resources") or {})
 
 
-def test_set_resources_name_real_rules() -> None:
+def commented(name: str) -> dict[str, object]:
+    """What a line of the slurm profile would say if it were no comment."""
     text = (REPOSITORY / "profiles/slurm/profile.yaml").read_text()
-    block = text.partition("set-resources:")[2].split("\n# Where")[0]
-    named = re.findall(r"^#   (\w+):$", block, flags=re.MULTILINE)
-    assert named
-    assert set(named) <= set(rules_with_scripts())
+    return yaml.safe_load(re.findall(rf"^# ({name}: .*)$", text, flags=re.MULTILINE)[0])
+
+
+def test_slurm_profile_names_real_rules() -> None:
+    text = (REPOSITORY / "profiles/slurm/profile.yaml").read_text()
+    named = re.findall(r"^#   (\w+):$", text, flags=re.MULTILINE)
+    arrays = commented("slurm-array-jobs")["slurm-array-jobs"].split(", ")
+    assert "train_model" in named
+    assert "simulate_shard" in arrays
+    assert {*named, *arrays} <= set(rules_with_scripts())
+
+
+def test_slurm_profile_has_no_key_that_the_plugin_does_not_know() -> None:
+    from snakemake_executor_plugin_slurm import ExecutorSettings
+
+    known = {f"slurm-{field.name.replace('_', '-')}" for field in fields(ExecutorSettings)}
+    text = (REPOSITORY / "profiles/slurm/profile.yaml").read_text()
+    used = set(re.findall(r"^(?:# )?(slurm-[a-z-]+):", text, flags=re.MULTILINE))
+    assert len(used) > 5
+    assert used <= known
+
+
+def test_partitions_are_read_by_the_plugin() -> None:
+    from snakemake_executor_plugin_slurm.partitions import read_partition_file
+
+    found = {partition.name: partition.limits for partition in read_partition_file(PARTITIONS)}
+    assert found["cpu"].max_gpu == 0
+    assert found["gpu"].max_gpu > 0
+
+
+def test_no_rule_has_retries_of_its_own() -> None:
+    # They would also act inside a cluster's job, with the memory that was not enough.
+    assert not [path.name for path in RULE_FILES if re.search(r"^\s+retries:", path.read_text(), flags=re.MULTILINE)]
 
 
 # ------------------------------------------------------------------------------------------------------ environments

@@ -1,4 +1,6 @@
-"""Configuration, lists of cases and methods, and the functions that rules use. The only file with functions.
+"""Configuration, lists of cases and methods, and the functions that rules use.
+
+Functions are here and, for memory and time, in resources.smk; nowhere else.
 
 Nothing heavy is imported and no image is read here: Snakemake runs this whenever it starts, on clusters for every job.
 """

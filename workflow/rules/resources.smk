@@ -1,12 +1,13 @@
 """How long jobs may take and how much memory they get, by how much there is to do.
 
 Limits and no forecasts: where a cluster enforces them, a job that needs more is ended. Seconds and megabytes were taken
-from the benchmarks of runs at 1 and 2 mm on cores of a shared AMD EPYC, and are about twice what was found there.
+from the benchmarks of runs at 1 and 2 mm on cores of a shared AMD EPYC, and are about twice what was found there. Networks
+were timed on the CPU; those that are large enough to want a GPU are faster there.
 """
 
 from math import ceil
 
-# Minutes that any job may take to start, import its libraries and write its files on a slow disk.
+# Minutes that every job has to start, import its libraries and write its files on a slow disk.
 START = 15
 
 # Seconds on one core for a million voxels: one tumour grown by an integrator, one prediction of a surrogate, one with
