@@ -1,7 +1,7 @@
 """A real SLURM of one node on the loopback interface, for tests: no systemd, no cgroups, nothing outside its folder.
 
-``python tests/cluster/loopback.py install`` gets Debian's packages, ``... start FOLDER`` starts a cluster and prints how
-a shell finds it, ``... stop FOLDER`` ends it.
+``python tests/cluster/loopback.py install`` gets Debian's packages, ``... start FOLDER`` starts a cluster and prints
+how a shell finds it, ``... stop FOLDER`` ends it.
 """
 
 from __future__ import annotations

@@ -109,7 +109,10 @@ def runs(cluster: LoopbackCluster, tmp_path_factory: pytest.TempPathFactory) -> 
             cluster, folder / "tiny", REPOSITORY / "Snakefile", "tables", "--configfile", str(HERE / "tiny.yaml"),
             edits=ARRAYS | {"slurm-array-jobs": "simulate_shard"},
         ),
-        "hungry": Call(cluster, folder / "hungry", HERE / "Snakefile", "hungry.txt", edits={}),
+        "small": Call(
+            cluster, folder / "small", HERE / "Snakefile", "hungry.txt", "seeing.txt",
+            edits={"set-resources": {"seeing": {"gpu": 0, "gres": "gpu:1"}}},
+        ),
         "cancelled": Call(cluster, folder / "cancelled", HERE / "Snakefile", "endless.txt", edits={"retries": 0}),
     }  # fmt: skip
     cancelled = calls["cancelled"]
@@ -180,14 +183,23 @@ def test_logs_are_where_the_profile_says(runs: dict[str, Run]) -> None:
 
 
 def test_a_job_that_fails_gets_more_memory_and_passes(runs: dict[str, Run]) -> None:
-    run = runs["hungry"]
+    run = runs["small"]
     assert run.code == 0, run.output
     assert (run.folder / "hungry.txt").read_text() == "fed\n"
-    seen = [(job["JobState"], job["MinMemoryNode"], job["TimeLimit"]) for job in run.jobs]
+    seen = [(job["JobState"], job["MinMemoryNode"], job["TimeLimit"]) for job in run.of("hungry")]
     assert seen == [("FAILED", "200M", "00:03:00"), ("COMPLETED", "400M", "00:06:00")]
     assert "Trying to restart job" in run.output
     # The log of the failed attempt says why.
-    assert "MemoryError" in Path(run.jobs[0]["StdOut"]).read_text()
+    assert "MemoryError" in Path(run.of("hungry")[0]["StdOut"]).read_text()
+
+
+def test_gpus_of_clusters_that_want_generic_resources(runs: dict[str, Run]) -> None:
+    run = runs["small"]
+    (job,) = run.of("seeing")
+    assert job["TresPerNode"] == "gres:gpu:1"
+    assert "TresPerJob" not in job
+    assert job["Partition"] == "gpu"
+    assert (run.folder / "seeing.txt").read_text() in ("0\n", "1\n")
 
 
 def test_a_cancelled_job_is_noticed(runs: dict[str, Run]) -> None:

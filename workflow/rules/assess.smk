@@ -19,7 +19,7 @@ rule assess_tissue:
     threads: 1
     resources:
         mem_mb=by_attempt(4000),
-        runtime=by_attempt(10),
+        runtime=by_attempt(START),
     params:
         spacing_mm=lookup("simulate/spacing_mm", within=config),
         tissue=lookup("tissue", within=config),
@@ -111,7 +111,7 @@ rule assess_tables:
     threads: 1
     resources:
         mem_mb=by_attempt(2000),
-        runtime=by_attempt(10),
+        runtime=by_attempt(START),
     params:
         stage_version=STAGE_VERSIONS["assess"],
     script:

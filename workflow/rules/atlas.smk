@@ -16,7 +16,7 @@ rule prepare_atlas:
     threads: 1
     resources:
         mem_mb=by_attempt(4000),
-        runtime=by_attempt(10),
+        runtime=by_attempt(START),
     params:
         settings=lookup("atlas", within=config),
         stage_version=STAGE_VERSIONS["atlas"],

@@ -71,7 +71,7 @@ rule plan_picture:
     threads: 1
     resources:
         mem_mb=by_attempt(memory_of_case(30)),
-        runtime=by_attempt(10),
+        runtime=by_attempt(START),
     params:
         settings=plan_settings(),
         publish=lookup("publish", within=config),

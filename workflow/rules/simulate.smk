@@ -18,7 +18,7 @@ rule coarsen_atlas:
     threads: 1
     resources:
         mem_mb=by_attempt(4000),
-        runtime=by_attempt(10),
+        runtime=by_attempt(START),
     params:
         spacing_mm=lookup("simulate/spacing_mm", within=config),
         tissue=lookup("tissue", within=config),
@@ -78,7 +78,7 @@ rule warp_atlas:
     threads: 1
     resources:
         mem_mb=by_attempt(4000),
-        runtime=by_attempt(10),
+        runtime=by_attempt(START),
     params:
         settings=warp_settings(),
         seed=lookup("seed", within=config),
@@ -136,7 +136,7 @@ rule extract_case:
     threads: 1
     resources:
         mem_mb=by_attempt(memory_of_case(30)),
-        runtime=by_attempt(10),
+        runtime=by_attempt(START),
     params:
         index=index_of_case,
         stage_version=STAGE_VERSIONS["simulate"],

@@ -56,7 +56,7 @@ rule study_tables:
     threads: 1
     resources:
         mem_mb=by_attempt(2000),
-        runtime=by_attempt(10),
+        runtime=by_attempt(START),
     params:
         names=lookup("publish/method_names", within=config),
         stage_version=STAGE_VERSIONS["study"],
@@ -86,7 +86,7 @@ rule study_figure:
     threads: 1
     resources:
         mem_mb=by_attempt(4000),
-        runtime=by_attempt(10),
+        runtime=by_attempt(START),
     params:
         settings=lookup("publish", within=config),
         stage_version=STAGE_VERSIONS["study"],
