@@ -249,7 +249,7 @@ def device_name() -> str:
     """Model of the GPU that the job used, else of the CPU; never the machine's name."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
-        return str(torch.cuda.getdevice_name())
+        return str(torch.cuda.get_device_name())
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

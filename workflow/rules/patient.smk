@@ -45,8 +45,8 @@ rule write_patient_page:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=by_attempt(memory_of_case(40)),
+        runtime=by_attempt(START),
     params:
         settings=lookup("publish", within=config),
         bounds=lookup("invert/bounds", within=config),
@@ -73,8 +73,8 @@ rule write_patient_index:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=by_attempt(memory_of_tables),
+        runtime=by_attempt(minutes_of_tables),
     params:
         settings=lookup("publish", within=config),
         run=lookup("run", within=config),

@@ -54,8 +54,8 @@ rule write_segmentation_table:
         "../../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=by_attempt(memory_of_tables),
+        runtime=by_attempt(minutes_of_tables),
     params:
         settings=lookup("publish", within=config),
         stage_version=STAGE_VERSIONS["publish"],

@@ -34,7 +34,7 @@ def provenance_rows(first_outputs: Sequence[tuple[str, Path]]) -> list[list[Cell
         if path.is_file():
             content = read_json(path)
             version = content["versions"].get("gliofit", MISSING)
-            inputs = ", ".join(dict.fromkeys(_input_name(file) for file in content["input"]))
+            inputs = ", ".join(dict.fromkeys(_input_name(file["path"]) for file in content["input"]))
             seed = str(content["seed"])
             found.append([Cell(name), Cell(seed), Cell(_integrator(content), words=True), Cell(version, words=True)])
             found[-1].append(Cell(inputs, words=True))

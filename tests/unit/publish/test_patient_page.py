@@ -336,7 +336,10 @@ def test_target_volumes(patient):
 
 def test_provenance_names_no_folders(tmp_path):
     content = {
-        "input": ["/home/someone/data/a_seg.nii.gz", "results/r/train/guided-unet/weights.safetensors"],
+        "input": [
+            {"path": "/home/someone/data/a_seg.nii.gz", "sha256": "0" * 64},
+            {"path": "results/r/train/guided-unet/weights.safetensors", "sha256": "1" * 64},
+        ],
         "params": {"settings": {"methods": {"m": {"integrator": {"name": "reference"}}}}},
         "seed": 7,
         "versions": {"gliofit": "1.2.3"},
