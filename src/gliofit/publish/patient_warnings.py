@@ -53,6 +53,10 @@ def warnings_of(record: PatientRecord, bounds: BoundsSettings, centre_mm: NDArra
     elif record.checks["status"] != "ok":
         found.append("Look at the registration before you use what follows. " + registration_text(record))
     by_text: dict[str, list[str]] = {}
+    for method in record.methods:
+        if method.status != "failed" and method.scores["dice_whole_033"] == 0:
+            text = " shows nothing where the tumour is: its concentration reaches 0.33 nowhere in the segmentation"
+            by_text.setdefault(text, []).append(method.name)
     for status, text in (("failed", "failed"), ("not-converged", "did not converge")):
         for method in record.methods:
             if method.status == status:

@@ -201,8 +201,9 @@ def write_table3(patients_dir: str | Path | None, out_dir: str | Path, settings:
         "reference concentration that they are then scored against; GliODIL and LMI saw the segmentation alone.",
         "Paper: the Dice of 34 of the hybrid without COM hardly goes with its MSE and NCC, which are close to those of "
         "the direct inverse (Dice 57), and may be a misprint.",
-        "COM fixed: the origin is held at the tumour’s centre of mass. Here it is taken out of the unknowns; the "
-        "paper’s text describes it in several ways.",
+        "COM: the paper words the use of the tumour’s centre of mass in three ways. Fixed: the origin is held there "
+        "and is no unknown. Start: the search begins there. Swap: the search is free, and the centre of mass takes the "
+        "origin’s place in the final run.",
     ]
     shown = (*columns, *_field_columns("crop"), *_TRUTH_COLUMNS)
     heading = "Table 3. Reference-driven fit to patients: how well a given concentration is reproduced"
@@ -238,6 +239,7 @@ def write_segmentation_table(patients_dir: str | Path, out_dir: str | Path, sett
         "concentration nowhere reaches the threshold there is no surface, and the patient is not in the mean.",
         "NCC and MSE with another method’s final run, over the paper’s 240 × 240 × 155 mm (grey and white matter), are "
         "agreement, not accuracy: they are not ranked or tested, and a method has none with itself.",
+        *_field_notes(cohort, settings),
         _TIME_NOTE,
         *choice_notes(cohort, settings),
         "Paper: its Dice is that of 75 patients of BraTS 2021 that it does not name, other ones than here. Its own "
@@ -247,6 +249,24 @@ def write_segmentation_table(patients_dir: str | Path, out_dir: str | Path, sett
     shown = (*columns, Column("hd95_core_060_mm", "HD95, core ≥ 0.60", "mm"), *_TRUTH_COLUMNS)
     heading = "Table 3, segmentation-driven. Fit to patients from the segmentation alone"
     _write(out_dir, "table3-segmentation", heading, panels, notes, cohort, paper, shown)
+
+
+def _field_notes(cohort: Cohort, settings: PublishSettings) -> list[str]:
+    """What the Dice of methods without a growth model is worth, and of those that cut at thresholds of their own."""
+    notes = []
+    without = cohort.metrics[(cohort.metrics["final_integrator"] == "none") & cohort.metrics["mu_d_mm"].isna()]
+    names = [method_name(str(method), settings.method_names) for method in without["method"].drop_duplicates()]
+    if names:
+        notes.append(
+            f"{', '.join(names)}: a value for every voxel and no growth equation, so it can follow any outline. Its Dice "
+            "shows what a smooth field can reach; it says nothing of how the tumour grew or will grow."
+        )
+    if "gliodil" in cohort.methods:
+        notes.append(
+            f"{method_name('gliodil', settings.method_names)} learns its own thresholds; for it the best threshold is "
+            "the fairer column."
+        )
+    return notes
 
 
 def _agreement_columns(reference: str, settings: PublishSettings) -> tuple[Column, Column]:

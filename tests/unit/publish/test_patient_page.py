@@ -190,6 +190,17 @@ def test_warnings_come_first_and_by_gravity(patient):
     assert found[4:] == [f"cmaes-solver: {note}." for note in notes]
 
 
+def test_a_tumour_that_shows_nowhere_is_a_warning(patient):
+    assert not warnings_of(record_of(patient), BoundsSettings(), np.array(ORIGIN))
+    table = read_table(patient.sources.metrics)
+    write_table(
+        patient.sources.metrics,
+        table.assign(dice_whole_033=table["dice_whole_033"].mask(table["method"] == "direct", 0)),
+    )
+    [text] = warnings_of(record_of(patient), BoundsSettings(), np.array(ORIGIN))
+    assert text.startswith("direct shows nothing where the tumour is")
+
+
 def test_an_origin_at_the_edge_of_the_box_is_a_warning(patient):
     centre = np.add(ORIGIN, [0, 0, 30])
     [text] = warnings_of(record_of(patient), BoundsSettings(), centre)
