@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypedDict, Unpack
 
 import torch
 from lightning_fabric import Fabric
@@ -16,63 +15,14 @@ from gliofit.errors import InputError
 from gliofit.seeds import derive_seed
 from gliofit.simulate.settings import ATLAS, SimulateSettings
 from gliofit.tissue import Tissue, TissueKind
-from gliofit.train.architecture import AtlasNetworkSettings, ModelKind, find_architecture
+from gliofit.train.architecture import AtlasNetworkSettings, find_architecture
 from gliofit.train.dataset import AbstractDataset, Anchor, ShardDataset
 from gliofit.train.generated import GeneratedDataset
 from gliofit.train.segmented import SegmentedDataset
 from gliofit.train.settings import ModelSettings, TrainSettings
 from gliofit.train.training import Training
 
-__all__ = ["train_direct_inverse", "train_model", "train_surrogate"]
-
-
-class TrainOptions(TypedDict, total=False):
-    """What else a training may be given.
-
-    ``device`` (``auto`` takes CUDA where there is one), ``threads`` (of the CPU), ``tissue_kind`` (how the tissue
-    folder is read), ``checkpoint`` (file to resume from and to write checkpoints to), ``warped`` (folders of further
-    tissues that samples grow in, by the name of the anatomy) and ``simulate`` (how samples are grown where the model's
-    ``data`` is ``generated``). ``piece_minutes`` ends the process after so long, with a checkpoint to go on from; the
-    folder then holds the best weights so far, if any have been validated.
-    """
-
-    device: str
-    threads: int
-    tissue_kind: TissueKind
-    checkpoint: str | Path | None
-    warped: Mapping[str, str | Path]
-    simulate: SimulateSettings | None
-    piece_minutes: float | None
-
-
-def train_surrogate(
-    train: Sequence[str | Path],
-    validation: Sequence[str | Path],
-    tissue_dir: str | Path,
-    settings: TrainSettings,
-    name: str,
-    out_dir: str | Path,
-    seed: int,
-    **options: Unpack[TrainOptions],
-) -> None:
-    """Train the surrogate ``name``; as :func:`train_model`, but raises InputError if it is no surrogate."""
-    _expect(settings, name, "surrogate")
-    train_model(train, validation, tissue_dir, settings, name, out_dir, seed, **options)
-
-
-def train_direct_inverse(
-    train: Sequence[str | Path],
-    validation: Sequence[str | Path],
-    tissue_dir: str | Path,
-    settings: TrainSettings,
-    name: str,
-    out_dir: str | Path,
-    seed: int,
-    **options: Unpack[TrainOptions],
-) -> None:
-    """Train the direct inverse model ``name``; as :func:`train_model`, but raises InputError if it is none."""
-    _expect(settings, name, "direct-inverse")
-    train_model(train, validation, tissue_dir, settings, name, out_dir, seed, **options)
+__all__ = ["train_model"]
 
 
 def _model_settings(settings: TrainSettings, name: str) -> ModelSettings:
@@ -81,13 +31,6 @@ def _model_settings(settings: TrainSettings, name: str) -> ModelSettings:
             f"model `{name}`", "is not in `train.models`", f"choose one of {', '.join(settings.models)} or add it"
         )
     return settings.models[name]
-
-
-def _expect(settings: TrainSettings, name: str, kind: ModelKind) -> None:
-    model = _model_settings(settings, name)
-    found = find_architecture(model.architecture).kind
-    if found != kind:
-        raise InputError(f"model `{name}`", f"`{model.architecture}` is a {found}", f"name a {kind}")
 
 
 def train_model(
@@ -123,8 +66,21 @@ def train_model(
         Receives ``weights.safetensors``, ``model.json``, ``history.parquet`` and ``learning_curve.png``.
     seed
         Seed of the run; on the CPU, same seed, same weights (unless a time budget ends or paces the training).
-    device, threads, tissue_kind, checkpoint, warped, simulate, piece_minutes
-        See :class:`TrainOptions`.
+    device
+        ``auto`` takes CUDA where there is one.
+    threads
+        Threads of the CPU.
+    tissue_kind
+        How the tissue folder is read.
+    checkpoint
+        File to resume from and to write checkpoints to.
+    warped
+        Folders of further tissues that samples grow in, by the name of the anatomy.
+    simulate
+        How samples are grown where the model's ``data`` is ``generated``.
+    piece_minutes
+        Ends the process after so long, with a checkpoint to go on from; the folder then holds the best weights so far,
+        if any have been validated.
 
     Raises
     ------

@@ -20,7 +20,6 @@ from gliofit.train.__main__ import main
 from gliofit.train.architecture import find_architecture
 from gliofit.train.card import write_card
 from gliofit.train.expectation import Expectation
-from gliofit.train.fit import train_direct_inverse, train_surrogate
 from gliofit.train.schedule import learning_rate_factor
 from gliofit.train.surrogate import load_direct_inverse, load_model, load_surrogate
 from gliofit.train.training import Training
@@ -279,13 +278,11 @@ def test_bfloat16_on_the_cpu(train, make_settings, tmp_path):
     assert all(value.dtype == torch.float32 for value in weights(out).values())
 
 
-def test_kinds_are_checked(train_paths, validation_paths, data_dir, make_settings, tmp_path):
+def test_direct_inverse_reads_theta(train_paths, validation_paths, data_dir, make_settings, tmp_path):
     arguments = (train_paths, validation_paths, data_dir / "tissue", make_settings())
-    with pytest.raises(InputError, match="is a direct-inverse"):
-        train_surrogate(*arguments, "direct-inverse", tmp_path, 0)
     with pytest.raises(InputError, match=r"not in `train\.models`"):
-        train_direct_inverse(*arguments, "absent", tmp_path, 0)
-    train_direct_inverse(*arguments, "direct-inverse", tmp_path, 0)
+        fit.train_model(*arguments, "absent", tmp_path, 0)
+    fit.train_model(*arguments, "direct-inverse", tmp_path, 0)
     model = load_direct_inverse(tmp_path)
     assert model(torch.rand(2, 8, 8, 8), torch.rand(1, 3, 8, 8, 8)).shape == (2, 5)
     assert info(tmp_path)["validation"]["origin_error_mm"] > 0
