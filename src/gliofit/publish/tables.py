@@ -258,8 +258,8 @@ def _field_notes(cohort: Cohort, settings: PublishSettings) -> list[str]:
     names = [method_name(str(method), settings.method_names) for method in without["method"].drop_duplicates()]
     if names:
         notes.append(
-            f"{', '.join(names)}: a value for every voxel and no growth equation, so it can follow any outline. Its Dice "
-            "shows what a smooth field can reach; it says nothing of how the tumour grew or will grow."
+            f"{', '.join(names)}: a value for every voxel and no growth equation, so it can follow any outline. Its "
+            "Dice shows what a smooth field can reach; it says nothing of how the tumour grew or will grow."
         )
     if "gliodil" in cohort.methods:
         notes.append(
