@@ -159,10 +159,9 @@ def register(
 ) -> None:
     """Bring the atlas onto a patient: tissue maps on the patient's own grid, with a quality report."""
     granted = _set_threads(threads)
-    import tempfile
-
     from gliofit.atlas.prepare import prepare_atlas
     from gliofit.atlas.settings import AtlasSettings
+    from gliofit.io import scratch_folder
     from gliofit.register.patients import PatientFiles
     from gliofit.register.run import register_patient
     from gliofit.register.settings import RegisterSettings
@@ -171,9 +170,9 @@ def register(
         if not path.is_file():
             raise InputError(path, "file not found", "check the path")
     patient = PatientFiles(case=out.resolve().name, t1=t1, seg=seg, labels=labels)
-    with tempfile.TemporaryDirectory() as folder:
-        prepare_atlas(AtlasSettings(source=atlas), Path(folder))
-        register_patient(patient, Path(folder), out, RegisterSettings(), random_seed, granted)
+    with scratch_folder(out) as folder:
+        prepare_atlas(AtlasSettings(source=atlas), folder)
+        register_patient(patient, folder, out, RegisterSettings(), random_seed, granted)
     typer.echo(f"{out}: tissue maps, qc.png and qc.parquet written; look at {out / 'qc.png'}")
 
 

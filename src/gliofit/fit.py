@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +27,7 @@ from gliofit.invert.problem import (
 from gliofit.invert.profile import profile_intervals, profile_likelihood
 from gliofit.invert.run import fit, parameters_row
 from gliofit.invert.settings import InvertSettings
-from gliofit.io import read_volume, write_table, write_volume
+from gliofit.io import read_volume, scratch_folder, write_table, write_volume
 from gliofit.labels import translate_labels
 from gliofit.publish.summary import SummaryPage, plot_summary
 from gliofit.theta import Theta
@@ -187,9 +186,7 @@ def fit_files(
         deviation=deviation,
         facts={"final run": f"{how}, {final.row['volume_mm3'] / 1000:.1f} cc of cells"},
     )  # fmt: skip
-    out_dir.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".tmp-", dir=out_dir.parent) as name:
-        temporary = Path(name)
+    with scratch_folder(out_dir) as temporary:
         write_table(temporary / "parameters.parquet", pd.DataFrame([row]))
         write_table(temporary / "trace.parquet", inversion.trace)
         write_volume(temporary / "concentration.nii.gz", final.concentration)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import glob
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +23,32 @@ from numpy.typing import DTypeLike
 from gliofit.errors import InputError
 from gliofit.grid import Grid, Volume
 
-__all__ = ["atomic_path", "read_json", "read_table", "read_volume", "write_json", "write_table", "write_volume"]
+__all__ = [
+    "DAMAGED",
+    "TEMPORARY_PREFIX",
+    "atomic_path",
+    "read_json",
+    "read_table",
+    "read_volume",
+    "scratch_folder",
+    "write_json",
+    "write_table",
+    "write_volume",
+]
+
+#: How names of unfinished files and folders begin.
+TEMPORARY_PREFIX = ".tmp-"
+
+#: Mend for a damaged file. Snakemake knows times, not contents, so it makes a file again only where there is none.
+DAMAGED = "delete it and run again if gliofit made it, else get a whole copy"
+
+#: Why a file cannot be written, and the mend, by error number.
+_REFUSALS = {
+    errno.ENOSPC: ("cannot be written, the disk is full", "make space and run again"),
+    errno.EDQUOT: ("cannot be written, the disk quota is used up", "make space and run again"),
+    errno.EROFS: ("cannot be written, the disk is read-only", "make it writable, or work in another folder"),
+    errno.EACCES: ("cannot be written, permission denied", "make the folder writable, or work in another one"),
+}
 
 
 @contextmanager
@@ -27,24 +56,94 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success flush it to disk and rename it into place.
 
     The temporary name keeps the full suffix (``.nii.gz``) so that writers which look at it work. If the block raises,
-    nothing is left behind and an older ``path`` is untouched.
+    nothing is left behind and an older ``path`` is untouched. One process at a time may write a path: temporary files
+    that lie there for it are from killed ones, and are taken away.
+
+    Raises
+    ------
+    InputError
+        If the disk is full or read-only, or another process took the temporary file away.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".tmp-", suffix=f"-{path.name}", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary: Path | None = None
     try:
+        handle, name = tempfile.mkstemp(**_beside(path))
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
+        if not temporary.exists():
+            raise InputError(path, "is being written by another process", "let one at a time write it")
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        # Asked before the space that the file takes is given back.
+        refusal = _refusal(path, error)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        if refusal is not None:
+            raise refusal from error
         raise
+
+
+@contextmanager
+def scratch_folder(path: str | Path) -> Iterator[Path]:
+    """Yield an empty folder beside ``path``, for whatever is on the way to it; taken away in the end.
+
+    It is on the disk of the results and not in the system's folder for temporary files, where nobody would find what
+    a killed process leaves; here the next one takes it away.
+
+    Raises
+    ------
+    InputError
+        If the disk is full or read-only.
+    """
+    path = Path(path)
+    try:
+        with tempfile.TemporaryDirectory(**_beside(path)) as name:
+            try:
+                yield Path(name)
+            except Exception as error:
+                refusal = _refusal(path, error)
+                if refusal is not None:
+                    raise refusal from error
+                raise
+    except OSError as error:
+        refusal = _refusal(path, error)
+        raise error if refusal is None else refusal from error
+
+
+def _beside(path: Path) -> dict[str, Any]:
+    """Arguments of ``tempfile`` for a name beside ``path``, cleared of what killed processes left under such names."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f"{TEMPORARY_PREFIX}????????-{glob.escape(path.name)}"):
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink(missing_ok=True)
+    return {"prefix": TEMPORARY_PREFIX, "suffix": f"-{path.name}", "dir": path.parent}
+
+
+def _refusal(path: Path, error: BaseException) -> InputError | None:
+    """The error to tell if it is the disk that refused ``path``.
+
+    Libraries tell a full disk in ways of their own, some without its error number, so the disk is asked too.
+    """
+    if not isinstance(error, Exception):
+        return None
+    if not (isinstance(error, OSError) and error.errno in _REFUSALS):
+        try:
+            with tempfile.TemporaryFile(dir=path.parent) as file:
+                file.write(bytes(1 << 16))
+                file.flush()
+                os.fsync(file.fileno())
+            return None
+        except OSError as answer:
+            error = answer
+    return InputError(path, *_REFUSALS[error.errno]) if error.errno in _REFUSALS else None
 
 
 def read_volume(path: str | Path, dtype: DTypeLike | None = None) -> Volume:
@@ -55,18 +154,20 @@ def read_volume(path: str | Path, dtype: DTypeLike | None = None) -> Volume:
     Raises
     ------
     InputError
-        If the file is missing, is no readable image, is not 3-D, has values that are not finite, or a header with
-        spacings that are not positive.
+        If the file is missing, is no readable image, is damaged (other length than the header says, wrong checksum),
+        is not 3-D, has values that are not finite, or a header with spacings that are not positive.
     """
     path = Path(path)
     if not path.is_file():
         raise InputError(path, "file not found", "check the path")
     _check_spacing(path)
     try:
-        image: Any = nib.load(path)
+        image = _load_whole(path)
         data = np.asanyarray(image.dataobj)
+    except InputError:
+        raise
     except Exception as error:
-        raise InputError(path, f"not a readable NIfTI image ({error})", "write it again") from error
+        raise InputError(path, f"not a readable NIfTI image ({_first_line(error)})", DAMAGED) from error
     while data.ndim > 3 and data.shape[-1] == 1:
         data = data[..., 0]
     if data.ndim != 3:
@@ -80,6 +181,38 @@ def read_volume(path: str | Path, dtype: DTypeLike | None = None) -> Volume:
     except InputError as error:
         raise InputError(path, error.problem, error.mend) from error
     return Volume(np.ascontiguousarray(data), grid)
+
+
+def _load_whole(path: Path) -> Any:
+    """Load an image, and if it is NIfTI read the file to its end.
+
+    nibabel reads as many bytes as the header asks for and stops, before the checksum that ends a compressed file; so
+    most damage within goes unnoticed.
+    """
+    image: Any = nib.load(path)
+    if not isinstance(image, nib.Nifti1Image):
+        return image
+    expected = image.dataobj.offset + int(np.prod(image.shape)) * image.get_data_dtype().itemsize
+    if path.suffix == ".nii":
+        found = path.stat().st_size
+    else:
+        content = BytesIO()
+        with ImageOpener(str(path)) as file:
+            # In parts, because a header that lies may ask for more memory than there is.
+            while content.tell() <= expected and (part := file.read(1 << 20)):
+                content.write(part)
+        found = content.tell()
+        content.seek(0)
+        image = type(image).from_stream(content)
+    if found != expected:
+        amount = f"more than {expected}" if found > expected else str(found)
+        raise InputError(path, f"holds {amount} bytes where its header says {expected}", DAMAGED)
+    return image
+
+
+def _first_line(error: Exception) -> str:
+    """An error in one line."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _check_spacing(path: Path) -> None:
@@ -116,20 +249,20 @@ def write_volume(path: str | Path, volume: Volume) -> None:
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """Read a Parquet table; raises InputError if it is missing or unreadable."""
+    """Read a Parquet table; raises InputError if it is missing, unreadable or its checksums are wrong."""
     path = Path(path)
     if not path.is_file():
         raise InputError(path, "file not found", "check the path")
     try:
-        return pd.read_parquet(path)
+        return pd.read_parquet(path, page_checksum_verification=True)
     except Exception as error:
-        raise InputError(path, f"not a readable Parquet table ({error})", "produce it again") from error
+        raise InputError(path, f"not a readable Parquet table ({_first_line(error)})", DAMAGED) from error
 
 
 def write_table(path: str | Path, table: pd.DataFrame) -> None:
-    """Write a table as Parquet."""
+    """Write a table as Parquet, with a checksum in every page."""
     with atomic_path(path) as temporary:
-        table.to_parquet(temporary, index=False)
+        table.to_parquet(temporary, index=False, write_page_checksum=True)
 
 
 def _plain(value: Any) -> Any:
@@ -158,8 +291,8 @@ def read_json(path: str | Path) -> dict[str, Any]:
         raise InputError(path, "file not found", "check the path")
     try:
         content = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise InputError(path, f"not valid JSON ({error})", "write it again") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(path, f"not valid JSON ({error})", DAMAGED) from error
     if not isinstance(content, dict):
-        raise InputError(path, "holds no JSON object", "write it again")
+        raise InputError(path, "holds no JSON object", DAMAGED)
     return content

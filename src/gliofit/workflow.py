@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -144,7 +144,7 @@ def job(snakemake: Snakemake) -> Iterator[Job]:
         gpu=int(snakemake.resources.get("gpu", 0)),
         seed=int(snakemake.params.get("seed", 0)),
     )
-    with _logged(snakemake.log[0] if snakemake.log else None):
+    with _logged(snakemake.log[0] if snakemake.log else None) as terminal:
         log = logging.getLogger("gliofit")
         wildcards = " ".join(f"{key}={value}" for key, value in context.wildcards.items())
         log.info("%s %s on %d thread(s), seed %d", context.rule, wildcards, context.threads, context.seed)
@@ -157,19 +157,28 @@ def job(snakemake: Snakemake) -> Iterator[Job]:
             _write_sidecar(context, inputs, sources, started, seconds)
         except InputError as error:
             log.debug("", exc_info=True)
-            print(f"gliofit: error: {error}", file=sys.stderr, flush=True)
+            _tell(f"gliofit: error: {' '.join(str(error).split())}\n", terminal)
             raise SystemExit(2) from error
         except Exception:  # noqa: BLE001 - whatever it is, the log shows it
-            traceback.print_exc()
+            _tell(traceback.format_exc(), terminal)
             raise SystemExit(1) from None
         log.info("done in %.1f s%s", seconds, _peak_device_memory())
 
 
+def _tell(text: str, terminal: int) -> None:
+    """Write into the log; on the terminal where the log's disk takes no more."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        os.write(terminal, text.encode())
+
+
 @contextmanager
-def _logged(path: str | None) -> Iterator[None]:
-    """Point stdout and stderr, also those of compiled libraries, at a file."""
+def _logged(path: str | None) -> Iterator[int]:
+    """Point stdout and stderr, also those of compiled libraries, at a file; yields what stderr was."""
     if path is None:
-        yield
+        yield 2
         return
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", buffering=1) as file:
@@ -183,10 +192,12 @@ def _logged(path: str | None) -> Iterator[None]:
         )
         logging.captureWarnings(True)
         try:
-            yield
+            yield saved[1]
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            # What a full disk did not take comes out on the terminal.
+            with suppress(OSError):
+                sys.stdout.flush()
+                sys.stderr.flush()
             os.dup2(saved[0], 1)
             os.dup2(saved[1], 2)
             os.close(saved[0])

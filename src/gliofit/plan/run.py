@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ import pandas as pd
 
 from gliofit.errors import InputError
 from gliofit.grid import Grid, Volume
-from gliofit.io import read_table, read_volume, write_table, write_volume
+from gliofit.io import read_table, read_volume, scratch_folder, write_table, write_volume
 from gliofit.labels import translate_labels
 from gliofit.plan.compare import (
     COVERAGE_COLUMNS,
@@ -227,9 +226,7 @@ def plan_files(
     row = {"run": "plan", "cohort": "files", "case": case, "method": "concentration", "seed": 0} | columns
     table = pd.DataFrame([row])[list(PLAN_COLUMNS)]
 
-    out_dir.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".tmp-", dir=out_dir.parent) as name:
-        temporary = Path(name)
+    with scratch_folder(out_dir) as temporary:
         write_volume(temporary / "clinical.nii.gz", clinical.mask)
         write_volume(temporary / "personalised.nii.gz", personalised.mask)
         write_table(temporary / "plan.parquet", table)

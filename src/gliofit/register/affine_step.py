@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -26,18 +25,18 @@ def register_affine_reproducibly(
     fixed: Volume, moving: Volume, out_prefix: Path, settings: RegisterSettings, seed: int
 ) -> Transforms:
     """``register_affine`` with the same result for the same seed, whatever the number of threads elsewhere."""
-    with tempfile.TemporaryDirectory(prefix="gliofit-affine-") as scratch:
-        job = Path(scratch) / "job.npz"
-        np.savez(
-            job,
-            fixed=fixed.data.astype(np.float32),
-            fixed_affine=fixed.grid.affine,
-            moving=moving.data.astype(np.float32),
-            moving_affine=moving.grid.affine,
-        )
-        environment = {**os.environ, "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", __name__, str(job), str(out_prefix), settings.model_dump_json(), str(seed)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    job = Path(f"{out_prefix}job.npz")
+    np.savez(
+        job,
+        fixed=fixed.data.astype(np.float32),
+        fixed_affine=fixed.grid.affine,
+        moving=moving.data.astype(np.float32),
+        moving_affine=moving.grid.affine,
+    )
+    environment = {**os.environ, "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", __name__, str(job), str(out_prefix), settings.model_dump_json(), str(seed)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    job.unlink()
     result = Transforms(Path(f"{out_prefix}0GenericAffine.mat"))
     if done.returncode != 0 or not result.affine.is_file():
         lines = (done.stderr or done.stdout).strip().splitlines()

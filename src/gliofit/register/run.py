@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from gliofit.atlas.model import Atlas, load_atlas
 from gliofit.errors import RegistrationError
 from gliofit.grid import Grid, Volume, bounding_box
-from gliofit.io import atomic_path, write_table, write_volume
+from gliofit.io import atomic_path, scratch_folder, write_table, write_volume
 from gliofit.labels import TumourLabel, abnormal_mask, core_mask, whole_tumour_mask
 from gliofit.register.affine_step import register_affine_reproducibly
 from gliofit.register.ants import (
@@ -93,9 +92,9 @@ def register_patient(
     orientation = check_orientation(
         str(patient.t1), images.brain, atlas.brain_mask, settings.orientation_margin, settings.minimum_overlap
     )
-    with tempfile.TemporaryDirectory(prefix="gliofit-register-") as scratch:
+    with scratch_folder(out_dir / "transforms") as scratch:
         try:
-            affine, transforms, failure = _register(images, atlas, Path(scratch), settings, job_seed)
+            affine, transforms, failure = _register(images, atlas, scratch, settings, job_seed)
             warped = _Warped.make(images, atlas, affine, transforms)
         except RuntimeError as error:
             raise RegistrationError(

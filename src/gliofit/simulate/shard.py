@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gliofit.errors import InputError
 from gliofit.grid import Grid, Volume
-from gliofit.io import atomic_path, read_table, write_table
+from gliofit.io import DAMAGED, atomic_path, read_table, write_table
 from gliofit.seeds import derive_seed
 from gliofit.simulate.many import grow_samples
 from gliofit.simulate.sampler import draw_parameters, seed_voxels
@@ -140,17 +140,23 @@ def read_shard(path: str | Path) -> tuple[np.ndarray, Grid, pd.DataFrame]:
     path = Path(path)
     if not path.is_file():
         raise InputError(path, "file not found", "simulate the shard")
-    image: Any = nib.load(path, mmap="r")
+    try:
+        image: Any = nib.load(path, mmap="r")
+    except Exception as error:
+        raise InputError(path, f"is no readable shard ({error})", DAMAGED) from error
     if len(image.shape) != 4 or image.get_data_dtype() != np.uint16:
-        raise InputError(path, f"is no shard (shape {image.shape}, {image.get_data_dtype()})", "simulate it again")
-    if abs(float(image.dataobj.slope) - SHARD_SCALE) > 1e-9 or path.stat().st_size < 352 + 2 * np.prod(image.shape):
-        raise InputError(path, "has another scale than 1/65535 or is cut short", "simulate it again")
+        raise InputError(path, f"is no shard (shape {image.shape}, {image.get_data_dtype()})", DAMAGED)
+    expected, found = 352 + 2 * int(np.prod(image.shape)), path.stat().st_size
+    if found != expected:
+        raise InputError(path, f"holds {found} bytes where its header says {expected}", DAMAGED)
+    if abs(float(image.dataobj.slope) - SHARD_SCALE) > 1e-9:
+        raise InputError(path, f"has the scale {image.dataobj.slope:g}, not 1/65535", DAMAGED)
     table = read_table(path.with_suffix(".parquet"))
     missing = [name for name in _REQUIRED if name not in table]
     if missing or len(table) != image.shape[3]:
         raise InputError(
             path.with_suffix(".parquet"), f"{len(table)} rows for {image.shape[3]} samples, lacking {missing}",
-            "simulate the shard again",
+            DAMAGED,
         )  # fmt: skip
     grid = Grid(image.shape[:3], image.affine)
     return image.dataobj.get_unscaled(), grid, table.sort_values("index").reset_index(drop=True)
