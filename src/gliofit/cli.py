@@ -427,6 +427,22 @@ def estimate(
     typer.echo(json.dumps(found.as_json(), indent=2) if as_json else found.text())
 
 
+@app.command()
+def verify(
+    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="Results folder, such as results/demo.")],
+) -> None:
+    """Read every file of a results folder and name those that are damaged or left over; exit code 1 if any is."""
+    from gliofit.verify import verify as verify_files
+
+    found = verify_files(results)
+    for damage in found.damages:
+        typer.echo(f"{damage.path}: {damage.problem}; {damage.mend}")
+    unread = f", {len(found.unread)} of unknown kinds not" if found.unread else ""
+    typer.echo(f"{found.files} files read ({found.size / 1e6:.1f} MB){unread}: {len(found.damages) or 'none'} damaged or left over")
+    if found.damages:
+        raise typer.Exit(1)
+
+
 def _error(message: str) -> int:
     print(f"gliofit: error: {' '.join(message.split())}", file=sys.stderr)
     return 2

@@ -27,6 +27,7 @@ __all__ = [
     "DAMAGED",
     "TEMPORARY_PREFIX",
     "atomic_path",
+    "check_image",
     "read_json",
     "read_table",
     "read_volume",
@@ -161,13 +162,9 @@ def read_volume(path: str | Path, dtype: DTypeLike | None = None) -> Volume:
     if not path.is_file():
         raise InputError(path, "file not found", "check the path")
     _check_spacing(path)
-    try:
-        image = _load_whole(path)
+    with _readable(path):
+        image = _load(path)
         data = np.asanyarray(image.dataobj)
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(path, f"not a readable NIfTI image ({_first_line(error)})", DAMAGED) from error
     while data.ndim > 3 and data.shape[-1] == 1:
         data = data[..., 0]
     if data.ndim != 3:
@@ -183,8 +180,25 @@ def read_volume(path: str | Path, dtype: DTypeLike | None = None) -> Volume:
     return Volume(np.ascontiguousarray(data), grid)
 
 
-def _load_whole(path: Path) -> Any:
-    """Load an image, and if it is NIfTI read the file to its end.
+def check_image(path: str | Path) -> None:
+    """Raise InputError unless an image, of any shape, is whole; uncompressed ones hold no checksum but a length."""
+    with _readable(Path(path)):
+        _load(Path(path))
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn what goes wrong with an image into an InputError."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(path, f"not a readable NIfTI image ({_first_line(error)})", DAMAGED) from error
+
+
+def _load(path: Path) -> Any:
+    """Load an image; if it is NIfTI, read a compressed file to its end and compare lengths.
 
     nibabel reads as many bytes as the header asks for and stops, before the checksum that ends a compressed file; so
     most damage within goes unnoticed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar, cast
 
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from gliofit.crop import Crop, CropSettings
 from gliofit.errors import InputError
 from gliofit.grid import Grid
-from gliofit.io import atomic_path, read_json, write_json
+from gliofit.io import DAMAGED, atomic_path, read_json, write_json
 from gliofit.train.architecture import AbstractSurrogateNetwork, Architecture, Frame, ModelKind, find_architecture
 from gliofit.train.expectation import Expectation
 from gliofit.train.normalisation import Normalisation
@@ -277,6 +278,7 @@ def save_model(
             "tissue_input": model.tissue_input,
             **({"centre_mm": model.centre_mm.tolist()} if isinstance(model, AtlasInverse) else {}),
             "theta": {"names": ["dx_mm", "dy_mm", "dz_mm", "mu_d_mm", "mu_rho"], **low},
+            "weights_sha256": sha256((folder / "weights.safetensors").read_bytes()).hexdigest(),
             **description,
         },
     )
@@ -312,11 +314,14 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu", expected:
     weights = folder / "weights.safetensors"
     if not weights.is_file():
         raise InputError(weights, "file not found", "copy the whole folder of the model")
+    # Models of before do not say.
+    if info.get("weights_sha256", (found := sha256(weights.read_bytes()).hexdigest())) != found:
+        raise InputError(weights, "is damaged, or of another training than model.json", DAMAGED)
     try:
         network.load_state_dict(load_file(weights))
     except (SafetensorError, RuntimeError, OSError) as error:
         detail = str(error).splitlines()[0]
-        raise InputError(weights, f"does not fit model.json ({detail})", "copy the whole folder again") from error
+        raise InputError(weights, f"does not fit model.json ({detail})", DAMAGED) from error
     model = make_model(kind, network, normalisation, crop, tissue_input, centre)
     model.info = info
     model.requires_grad_(False)

@@ -1,0 +1,190 @@
+"""Comparison of two results folders, file by file: bytes where bytes must agree, else values but for times.
+
+What may differ is listed here and nowhere else. A column of times may differ in every row; whatever is not listed must
+be the same.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+#: Columns of tables that hold times.
+TIME_COLUMNS = ("wall_seconds", "seconds", "cpu_seconds")
+
+#: Keys of JSON files that hold times: of sidecars, of model.json, of summaries.
+TIME_KEYS = ("started", "wall_seconds", "seconds", "minutes")
+
+#: Keys and columns that say how many threads a job had, which depends on the cores given to the workflow.
+THREADS = ("threads",)
+
+#: Folders of what Snakemake and jobs say about how a run went.
+RECORDS = ("logs", "benchmarks")
+
+#: Numbers of these files, and drawings of these, are made of times.
+TIMED_FILES: tuple[str, ...] = ()
+
+
+@dataclass
+class Comparison:
+    """What :func:`compare` found.
+
+    Parameters
+    ----------
+    same_bytes, same_values
+        Number of files of each suffix that agree byte by byte, and in all values but times.
+    size
+        Bytes of the files compared.
+    differences
+        What differs, in words.
+    not_compared
+        Files that are made of times.
+    """
+
+    same_bytes: Counter[str] = field(default_factory=Counter)
+    same_values: Counter[str] = field(default_factory=Counter)
+    size: int = 0
+    differences: list[str] = field(default_factory=list)
+    not_compared: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        bytewise = ", ".join(f"{count} {suffix}" for suffix, count in sorted(self.same_bytes.items()))
+        by_value = ", ".join(f"{count} {suffix}" for suffix, count in sorted(self.same_values.items()))
+        files = self.same_bytes.total() + self.same_values.total()
+        lines = [
+            f"{files} files agree ({self.size / 1e6:.1f} MB compared)",
+            f"  byte by byte: {bytewise or 'none'}",
+            f"  in all values but times: {by_value or 'none'}",
+            f"  made of times, not compared: {', '.join(self.not_compared) or 'none'}",
+            f"{len(self.differences)} differences",
+        ]
+        return "\n".join(lines + [f"  {line}" for line in self.differences])
+
+
+def compare(first: Path, second: Path, *, other_cores: bool = False) -> Comparison:
+    """Compare two results folders.
+
+    Parameters
+    ----------
+    first, second
+        Folders such as ``results/smoke``.
+    other_cores
+        Whether the two ran on different numbers of cores, so that recorded numbers of threads may differ.
+    """
+    ignored = {*TIME_COLUMNS, *TIME_KEYS, *(THREADS if other_cores else ())}
+    found = Comparison()
+    files, others = (_files(folder) for folder in (first, second))
+    found.differences += [f"{name}: only in {first}" for name in sorted(files - others)]
+    found.differences += [f"{name}: only in {second}" for name in sorted(others - files)]
+    for name in sorted(files & others):
+        one, other = first / name, second / name
+        found.size += one.stat().st_size
+        suffix = ".nii.gz" if name.endswith(".nii.gz") else one.suffix
+        if one.read_bytes() == other.read_bytes():
+            found.same_bytes[suffix] += 1
+        elif name in TIMED_FILES:
+            found.not_compared.append(name)
+        else:
+            try:
+                words = _COMPARERS.get(suffix, _bytes)(one, other, ignored)
+            except Exception as error:  # noqa: BLE001 - a file that cannot be read does differ
+                words = f"cannot be compared ({error!r})"
+            if words:
+                found.differences.append(f"{name}: {words}")
+            else:
+                found.same_values[suffix] += 1
+    return found
+
+
+def _files(folder: Path) -> set[str]:
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {str(path) for path in paths if path.parts[0] not in RECORDS}
+
+
+def _bytes(one: Path, other: Path, ignored: set[str]) -> str:
+    return f"other bytes ({one.stat().st_size} and {other.stat().st_size})"
+
+
+def _volumes(one: Path, other: Path, ignored: set[str]) -> str:
+    import nibabel as nib
+
+    images = nib.load(one), nib.load(other)
+    arrays = [np.asanyarray(image.dataobj) for image in images]
+    if arrays[0].shape != arrays[1].shape or not np.array_equal(images[0].affine, images[1].affine):
+        return "another grid"
+    if np.array_equal(*arrays):
+        return "the same voxels in other bytes"
+    apart = np.abs(arrays[0].astype(float) - arrays[1].astype(float))
+    return f"{np.count_nonzero(apart)} voxels differ, by up to {apart.max():.3g}"
+
+
+def _tables(one: Path, other: Path, ignored: set[str]) -> str:
+    tables = [pd.read_parquet(path) for path in (one, other)]
+    return _frames(*tables, ignored) or ("" if ignored & set(tables[0].columns) else "the same values in other bytes")
+
+
+def _frames(one: pd.DataFrame, other: pd.DataFrame, ignored: set[str]) -> str:
+    if list(one.columns) != list(other.columns) or len(one) != len(other):
+        return "other columns or rows"
+    kept = [column for column in one.columns if column not in ignored]
+    try:
+        pd.testing.assert_frame_equal(one[kept], other[kept], check_exact=True)
+    except AssertionError as error:
+        return re.sub(r"\s+", " ", str(error))
+    return ""
+
+
+def _json(one: Path, other: Path, ignored: set[str]) -> str:
+    contents = [_without(json.loads(path.read_text()), ignored) for path in (one, other)]
+    return "; ".join(_apart(*contents)[:5])
+
+
+def _without(value: Any, ignored: set[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _without(item, ignored) for key, item in value.items() if key not in ignored}
+    return [_without(item, ignored) for item in value] if isinstance(value, list) else value
+
+
+def _apart(one: Any, other: Any, place: str = "") -> list[str]:
+    if isinstance(one, dict) and isinstance(other, dict):
+        keys = sorted({*one, *other})
+        return [words for key in keys for words in _apart(one.get(key), other.get(key), f"{place}/{key}")]
+    return [] if one == other else [f"{place}: {one!r} and {other!r}"]
+
+
+def _checkpoints(one: Path, other: Path, ignored: set[str]) -> str:
+    import torch
+
+    states = [torch.load(path, map_location="cpu", weights_only=True) for path in (one, other)]
+    return "; ".join(_states_apart(*states, ignored | {"validation_seconds"})[:5])
+
+
+def _states_apart(one: Any, other: Any, ignored: set[str], place: str = "") -> list[str]:
+    import torch
+
+    if isinstance(one, dict) and isinstance(other, dict):
+        keys = [key for key in {**one, **other} if key not in ignored]
+        return [w for key in keys for w in _states_apart(one.get(key), other.get(key), ignored, f"{place}/{key}")]
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)) and len(one) == len(other):
+        pairs = enumerate(zip(one, other, strict=True))
+        return [w for i, (a, b) in pairs for w in _states_apart(a, b, ignored, f"{place}/{i}")]
+    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+        return [] if torch.equal(one, other) else [place]
+    same = one == other or (one != one and other != other)
+    return [] if same else [f"{place}: {one!r} and {other!r}"]
+
+
+_COMPARERS = {
+    ".nii": _volumes,
+    ".nii.gz": _volumes,
+    ".parquet": _tables,
+    ".json": _json,
+    ".pt": _checkpoints,
+}

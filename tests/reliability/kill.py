@@ -1,0 +1,197 @@
+"""Kill the workflow again and again, restart it, and compare what comes out with an undisturbed run.
+
+Run with ``make kill-test`` or ``python -m tests.reliability.kill``. Every kill is SIGKILL to all processes of the run
+at once, as a power cut or the memory of a machine running out would be. They come in turn at random times, while a
+rule runs that has not been hit yet, and at the moment a file is being written. After each, every file that has its
+final name must be whole. Exit code 1 if anything is lost, damaged, left over or different in the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import cycle
+from pathlib import Path
+
+from gliofit.verify import verify
+
+from .compare import Comparison, compare
+from .launch import SMOKE, Progress, Workplace, alive, kill
+
+#: Ways to choose the moment of a kill.
+KINDS = ("time", "rule", "writing")
+
+#: Longest wait for such a moment, in seconds; a run that does not come to it is killed then.
+PATIENCE = 90.0
+
+
+@dataclass
+class Ordeal:
+    """What became of a run that was killed.
+
+    Parameters
+    ----------
+    moments
+        Number of kills by how their moment was chosen.
+    rules
+        Number of jobs cut off, by rule; ``-`` for kills while no job ran.
+    mid_write
+        Kills that left unfinished files.
+    locks
+        Kills that left Snakemake's lock.
+    faults
+        What went wrong, in words; empty if the run survived everything.
+    comparison
+        With the undisturbed run.
+    """
+
+    moments: Counter[str] = field(default_factory=Counter)
+    rules: Counter[str] = field(default_factory=Counter)
+    mid_write: int = 0
+    locks: int = 0
+    faults: list[str] = field(default_factory=list)
+    comparison: Comparison | None = None
+
+    def __str__(self) -> str:
+        rules = ", ".join(f"{rule} {count}" for rule, count in self.rules.most_common())
+        moments = ", ".join(f"{count} by {kind}" for kind, count in self.moments.items())
+        lines = [
+            f"{self.moments.total()} kills ({moments})",
+            f"jobs cut off: {rules}",
+            f"{self.mid_write} kills left unfinished files, {self.locks} a lock",
+            str(self.comparison or "not compared"),
+            f"{len(self.faults)} faults",
+        ]
+        return "\n".join(lines + [f"  {fault}" for fault in self.faults])
+
+
+def endure(place: Workplace, undisturbed: Path, kills: int, seed: int) -> Ordeal:
+    """Run the workflow in ``place`` while killing it, then to its end; compare with the results ``undisturbed``.
+
+    Parameters
+    ----------
+    place
+        An empty working folder.
+    undisturbed
+        Results of a run of the same configuration that nobody killed.
+    kills
+        How many times to kill it.
+    seed
+        Of the times of the kills.
+    """
+    ordeal, generator = Ordeal(), random.Random(seed)
+    for number, kind in zip(range(kills), cycle(KINDS), strict=False):
+        log = place.folder / f"attempt-{number:02d}.log"
+        place.folder.mkdir(parents=True, exist_ok=True)
+        process = place.start(log)
+        ended = _wait_for_moment(process, kind, place, log, ordeal, generator)
+        if ended:
+            ordeal.faults.append(f"attempt {number} ended by itself with {process.returncode}: {log}")
+            break
+        kill(process)
+        _look_around(place, Progress.read(log), kind, ordeal, number)
+        if not _unlock(place, ordeal):
+            break
+    code, said = place.run()
+    if code:
+        ordeal.faults.append(f"the last run failed: {said[-2000:]}")
+        return ordeal
+    code, said = place.run("--dry-run")
+    if "Nothing to be done" not in said:
+        ordeal.faults.append("a further run would find something to do")
+    ordeal.faults += [f"{d.path}: {d.problem}" for d in verify(place.results).damages]
+    ordeal.faults += [f"left in the folder for temporary files: {name}" for name in place.strays()]
+    ordeal.comparison = compare(undisturbed, place.results)
+    ordeal.faults += ordeal.comparison.differences
+    return ordeal
+
+
+def _wait_for_moment(process, kind: str, place: Workplace, log: Path, ordeal: Ordeal, generator: random.Random) -> bool:
+    """Wait until it is time to kill; whether the run has ended before."""
+    begin, delay = time.monotonic(), generator.uniform(3, 25)
+    moment = begin + delay if kind == "time" else None
+    while process.poll() is None and time.monotonic() < begin + PATIENCE:
+        if moment is not None:
+            if time.monotonic() >= moment:
+                break
+            time.sleep(0.05)
+        elif kind == "rule":
+            if Progress.read(log).running.keys() - ordeal.rules.keys():
+                moment = time.monotonic() + generator.uniform(0.5, 12)
+            time.sleep(0.2)
+        else:
+            # Only after some progress, since every attempt begins with a file being written.
+            if time.monotonic() >= begin + delay and place.unfinished():
+                break
+            time.sleep(0.002)
+    return process.poll() is not None
+
+
+def _look_around(place: Workplace, progress: Progress, kind: str, ordeal: Ordeal, number: int) -> None:
+    """Note what a kill left."""
+    running = progress.running or Counter({"-": 1})
+    unfinished = place.unfinished()
+    ordeal.moments[kind] += 1
+    ordeal.rules += running
+    ordeal.mid_write += bool(unfinished)
+    print(f"kill {number + 1}: {', '.join(running)}; {len(progress.ended)} jobs done; {len(unfinished)} unfinished files", flush=True)
+    ordeal.faults += [f"kill {number + 1}: still alive: {command}" for command in alive(place.folder)]
+    if place.results.is_dir():
+        damages = verify(place.results, unfinished=False).damages
+        ordeal.faults += [f"kill {number + 1}: {damage.path}: {damage.problem}" for damage in damages]
+
+
+def _unlock(place: Workplace, ordeal: Ordeal) -> bool:
+    """Take Snakemake's lock away as its message says; whether that went well."""
+    locks = place.folder / ".snakemake/locks"
+    if not (locks.is_dir() and any(locks.iterdir())):
+        return True
+    if not ordeal.locks:
+        code, said = place.run()
+        if code == 0 or "--unlock" not in said:
+            ordeal.faults.append("a plain rerun says nothing of --unlock")
+    ordeal.locks += 1
+    code, said = place.run("--unlock")
+    if code:
+        ordeal.faults.append(f"--unlock failed: {said[-2000:]}")
+    return code == 0
+
+
+def main() -> int:
+    """Run the test; exit code 1 if there are faults."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=24)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--config", type=Path, default=SMOKE)
+    parser.add_argument("--undisturbed", type=Path, help="results of an undisturbed run, to save making one")
+    parser.add_argument("--keep", type=Path, help="folder to work in and leave behind")
+    options = parser.parse_args()
+    folder = options.keep or Path(tempfile.mkdtemp(prefix="gliofit-kill-"))
+    begin, undisturbed = time.monotonic(), options.undisturbed
+    if undisturbed is None:
+        plain = Workplace(folder / "undisturbed", options.config.resolve(), options.cores)
+        code, said = plain.run()
+        if code:
+            print(said[-5000:])
+            return 1
+        undisturbed = plain.results
+        print(f"undisturbed run: {(time.monotonic() - begin) / 60:.1f} min", flush=True)
+    place = Workplace(folder / "killed", options.config.resolve(), options.cores)
+    ordeal = endure(place, undisturbed, options.kills, options.seed)
+    print(f"{ordeal}\n{(time.monotonic() - begin) / 60:.1f} min in all")
+    if options.keep is None and not ordeal.faults:
+        shutil.rmtree(folder)
+    else:
+        print(f"left in {folder}")
+    return int(bool(ordeal.faults))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

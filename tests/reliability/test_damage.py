@@ -1,0 +1,202 @@
+"""Every kind of file in every kind of damage: noticed by its reader, in one line that names the file and the mend."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gliofit.cli import main
+from gliofit.errors import InputError
+from gliofit.grid import Grid, Volume
+from gliofit.io import read_json, read_table, read_volume, write_json, write_table, write_volume
+from gliofit.simulate.settings import SimulateSettings
+from gliofit.simulate.shard import read_shard, simulate_shard
+from gliofit.tissue import Tissue
+from gliofit.train.checkpoint import load_checkpoint, save_checkpoint
+from gliofit.train.surrogate import load_model
+from gliofit.verify import verify
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+#: Header of NIfTI-1: the first size of the grid, a 16-bit number.
+FIRST_SIZE = slice(42, 44)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, brain: Tissue) -> Path:
+    """A results folder with one file of each kind."""
+    import torch
+
+    folder = tmp_path_factory.mktemp("whole")
+    generator = np.random.default_rng(0)
+    volume = Volume(generator.random((20, 22, 24), np.float32), Grid((20, 22, 24), np.eye(4)))
+    write_volume(folder / "volume.nii.gz", volume)
+    write_volume(folder / "plain.nii", volume)
+    write_table(folder / "table.parquet", pd.DataFrame({"a": generator.random(500), "b": ["x"] * 500}))
+    write_json(folder / "facts.json", {"a": 1})
+    settings = SimulateSettings(samples_per_shard=2, spacing_mm=4.0)
+    simulate_shard(brain, "train-00000", settings, 7, folder / "shards")
+    for name in ("weights.safetensors", "model.json"):
+        (folder / "model").mkdir(exist_ok=True)
+        shutil.copy(REPOSITORY / "models/guided-unet" / name, folder / "model" / name)
+    # Shipped before digests were kept.
+    from gliofit.train.surrogate import save_model
+
+    model = load_model(folder / "model")
+    save_model(folder / "model", model, {key: model.info[key] for key in ("architecture", "network")})
+    save_checkpoint(folder / "checkpoints/model.pt", {"digest": "x", "weights": torch.rand(1000)})
+    return folder
+
+
+def nothing(content: bytes) -> bytes:
+    return b""
+
+
+def half(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def last_byte_lost(content: bytes) -> bytes:
+    return content[:-1]
+
+
+def garbage(content: bytes) -> bytes:
+    return np.random.default_rng(1).bytes(len(content))
+
+
+def zeros(content: bytes) -> bytes:
+    return bytes(len(content))
+
+
+def one_bit(content: bytes) -> bytes:
+    changed = bytearray(content)
+    changed[len(content) // 2] ^= 16
+    return bytes(changed)
+
+
+def larger_in_header(content: bytes) -> bytes:
+    return _first_size(content, 30_000)
+
+
+def smaller_in_header(content: bytes) -> bytes:
+    return _first_size(content, 7)
+
+
+def _first_size(content: bytes, size: int) -> bytes:
+    packed = content[:2] == b"\x1f\x8b"
+    changed = bytearray(gzip.decompress(content) if packed else content)
+    changed[FIRST_SIZE] = size.to_bytes(2, "little")
+    return gzip.compress(changed, mtime=0) if packed else bytes(changed)
+
+
+SHORT = [nothing, half, last_byte_lost, garbage, zeros]
+HEADER = [larger_in_header, smaller_in_header]
+READERS: list[tuple[str, Callable[[Path], object], list[Callable[[bytes], bytes]]]] = [
+    ("volume.nii.gz", read_volume, [*SHORT, one_bit, *HEADER]),
+    # Without a checksum one bit cannot be noticed.
+    ("plain.nii", read_volume, [*SHORT, *HEADER]),
+    ("table.parquet", read_table, [*SHORT, one_bit]),
+    ("facts.json", read_json, [nothing, half, garbage, zeros]),
+    ("shards/train-00000.nii", read_shard, [*SHORT, *HEADER]),
+    ("model/weights.safetensors", lambda path: load_model(path.parent), [*SHORT, one_bit]),
+    ("model/model.json", lambda path: load_model(path.parent), [nothing, half, garbage, zeros]),
+]
+CASES = [
+    pytest.param(name, read, damage, id=f"{name}-{damage.__name__}")
+    for name, read, damages in READERS
+    for damage in damages
+]
+
+
+@pytest.fixture
+def copy(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "results"))
+
+
+@pytest.mark.parametrize(("name", "read", "damage"), CASES)
+def test_damage_is_noticed_and_the_file_named(
+    copy: Path, name: str, read: Callable[[Path], object], damage: Callable[[bytes], bytes]
+) -> None:
+    path = copy / name
+    read(path)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(InputError) as caught:
+        read(path)
+    error = caught.value
+    assert error.subject == str(path)
+    assert "delete it and run again" in error.mend
+    assert "\n" not in str(error)
+    assert [found.path for found in verify(copy).damages] == [path]
+
+
+def test_damaged_table_of_a_shard_is_named(copy: Path) -> None:
+    path = copy / "shards/train-00000.parquet"
+    path.write_bytes(half(path.read_bytes()))
+    with pytest.raises(InputError, match=r"train-00000\.parquet.*delete it and run again"):
+        read_shard(path.with_suffix(".nii"))
+
+
+@pytest.mark.parametrize("damage", SHORT)
+def test_a_damaged_checkpoint_makes_training_begin_anew(
+    copy: Path, damage: Callable[[bytes], bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = copy / "checkpoints/model.pt"
+    assert load_checkpoint(path, "x") is not None
+    path.write_bytes(damage(path.read_bytes()))
+    assert load_checkpoint(path, "x") is None
+    assert f"{path}: not a readable checkpoint" in caplog.text
+    assert [found.path for found in verify(copy).damages] == [path]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("picture.png", (REPOSITORY / "docs/images/fit-summary.png").read_bytes()),
+        ("drawing.svg", b"<svg xmlns='http://www.w3.org/2000/svg'><g/></svg>"),
+        ("table.csv", b"a,b\n1,2\n"),
+        ("affine.mat", None),
+    ],
+)
+def test_verify_reads_what_only_people_read(tmp_path: Path, name: str, content: bytes | None) -> None:
+    path = tmp_path / name
+    if content is None:
+        from scipy.io import savemat
+
+        savemat(path, {"AffineTransform_float_3_3": np.ones((12, 1))}, format="4")
+    else:
+        path.write_bytes(content)
+    assert not verify(tmp_path).damages
+    for damage in (nothing, zeros):
+        whole = path.read_bytes()
+        path.write_bytes(damage(whole))
+        assert [found.path for found in verify(tmp_path).damages] == [path]
+        path.write_bytes(whole)
+
+
+def test_the_command_names_damage_and_leftovers(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["verify", str(copy)])
+    assert stop.value.code == 0
+    assert "none damaged" in capsys.readouterr().out
+    (copy / "volume.nii.gz").write_bytes(b"")
+    (copy / ".tmp-abcdefgh-table.parquet").write_bytes(b"half")
+    (copy / ".tmp-abcdefgh-transforms").mkdir()
+    (copy / ".tmp-abcdefgh-transforms/affine.mat").write_bytes(b"half")
+    with pytest.raises(SystemExit) as stop:
+        main(["verify", str(copy)])
+    assert stop.value.code == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    assert lines[0].startswith(f"{copy}/.tmp-abcdefgh-table.parquet: left by a run that was killed; delete it")
+    assert lines[1].startswith(f"{copy}/.tmp-abcdefgh-transforms: left by a run that was killed; delete it")
+    assert lines[2].startswith(f"{copy}/volume.nii.gz: not a readable NIfTI image")
+    with pytest.raises(SystemExit) as stop:
+        main(["verify", str(copy / "absent")])
+    assert stop.value.code == 2
+    assert "no such folder" in capsys.readouterr().err
