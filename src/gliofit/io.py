@@ -6,6 +6,7 @@ import errno
 import glob
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -131,20 +132,22 @@ def _beside(path: Path) -> dict[str, Any]:
 def _refusal(path: Path, error: BaseException) -> InputError | None:
     """The error to tell if it is the disk that refused ``path``.
 
-    Libraries tell a full disk in ways of their own, some without its error number, so the disk is asked too.
+    Libraries tell a full disk in ways of their own: those in Rust by a number in the text, torch not at all, so the disk
+    is asked too.
     """
     if not isinstance(error, Exception):
         return None
-    if not (isinstance(error, OSError) and error.errno in _REFUSALS):
+    told = re.search(r"\(os error (\d+)\)", str(error))
+    number = error.errno if isinstance(error, OSError) else int(told[1]) if told else None
+    if number not in _REFUSALS:
         try:
             with tempfile.TemporaryFile(dir=path.parent) as file:
                 file.write(bytes(1 << 16))
                 file.flush()
                 os.fsync(file.fileno())
-            return None
         except OSError as answer:
-            error = answer
-    return InputError(path, *_REFUSALS[error.errno]) if error.errno in _REFUSALS else None
+            number = answer.errno
+    return InputError(path, *_REFUSALS[number]) if number in _REFUSALS else None
 
 
 def read_volume(path: str | Path, dtype: DTypeLike | None = None) -> Volume:

@@ -16,20 +16,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-#: Columns of tables that hold times.
-TIME_COLUMNS = ("wall_seconds", "seconds", "cpu_seconds")
+#: Columns of tables that hold times: wall_seconds and what is made of it, seconds of a history, `time, median (s)`.
+TIME_COLUMNS = re.compile(r"(^|_)seconds(_|$)|^time, ")
 
-#: Keys of JSON files that hold times: of sidecars, of model.json, of summaries.
-TIME_KEYS = ("started", "wall_seconds", "seconds", "minutes")
+#: Keys of JSON files and checkpoints that hold times: of sidecars, of model.json, of a training's state.
+TIME_KEYS = re.compile(r"started|wall_seconds|seconds|validation_seconds|minutes")
 
 #: Keys and columns that say how many threads a job had, which depends on the cores given to the workflow.
-THREADS = ("threads",)
+THREADS = re.compile(r"threads")
 
 #: Folders of what Snakemake and jobs say about how a run went.
 RECORDS = ("logs", "benchmarks")
 
-#: Numbers of these files, and drawings of these, are made of times.
-TIMED_FILES: tuple[str, ...] = ()
+#: Tables in which times are typeset between other numbers. The same numbers are in the CSV file of the same name,
+#: which is compared without its columns of times.
+TYPESET_TIMES = re.compile(r"publish/tables/table[23]\.(md|tex|html)|study/study\.md")
 
 
 @dataclass
@@ -44,14 +45,17 @@ class Comparison:
         Bytes of the files compared.
     differences
         What differs, in words.
+    columns
+        Columns and keys that were left out.
     not_compared
-        Files that are made of times.
+        Files that times are typeset in.
     """
 
     same_bytes: Counter[str] = field(default_factory=Counter)
     same_values: Counter[str] = field(default_factory=Counter)
     size: int = 0
     differences: list[str] = field(default_factory=list)
+    columns: set[str] = field(default_factory=set)
     not_compared: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -62,7 +66,8 @@ class Comparison:
             f"{files} files agree ({self.size / 1e6:.1f} MB compared)",
             f"  byte by byte: {bytewise or 'none'}",
             f"  in all values but times: {by_value or 'none'}",
-            f"  made of times, not compared: {', '.join(self.not_compared) or 'none'}",
+            f"  left out as times: {', '.join(sorted(self.columns)) or 'nothing'}",
+            f"  not compared, times typeset in them: {', '.join(self.not_compared) or 'none'}",
             f"{len(self.differences)} differences",
         ]
         return "\n".join(lines + [f"  {line}" for line in self.differences])
@@ -78,8 +83,8 @@ def compare(first: Path, second: Path, *, other_cores: bool = False) -> Comparis
     other_cores
         Whether the two ran on different numbers of cores, so that recorded numbers of threads may differ.
     """
-    ignored = {*TIME_COLUMNS, *TIME_KEYS, *(THREADS if other_cores else ())}
     found = Comparison()
+    ignored = Ignored(found.columns, other_cores)
     files, others = (_files(folder) for folder in (first, second))
     found.differences += [f"{name}: only in {first}" for name in sorted(files - others)]
     found.differences += [f"{name}: only in {second}" for name in sorted(others - files)]
@@ -89,7 +94,7 @@ def compare(first: Path, second: Path, *, other_cores: bool = False) -> Comparis
         suffix = ".nii.gz" if name.endswith(".nii.gz") else one.suffix
         if one.read_bytes() == other.read_bytes():
             found.same_bytes[suffix] += 1
-        elif name in TIMED_FILES:
+        elif TYPESET_TIMES.fullmatch(name):
             found.not_compared.append(name)
         else:
             try:
@@ -103,16 +108,46 @@ def compare(first: Path, second: Path, *, other_cores: bool = False) -> Comparis
     return found
 
 
+@dataclass(frozen=True)
+class Ignored:
+    """Which names are left out, and which of them have been met.
+
+    Parameters
+    ----------
+    met
+        Receives them.
+    other_cores
+        Whether numbers of threads are left out too.
+    """
+
+    met: set[str]
+    other_cores: bool
+
+    def column(self, name: str) -> bool:
+        """Whether a column of a table is left out."""
+        return self._note(name, TIME_COLUMNS.search(name))
+
+    def key(self, name: str) -> bool:
+        """Whether a key of a JSON file or of a checkpoint is left out."""
+        return self._note(name, TIME_KEYS.fullmatch(name))
+
+    def _note(self, name: str, match: re.Match[str] | None) -> bool:
+        found = bool(match or (self.other_cores and THREADS.fullmatch(name)))
+        if found:
+            self.met.add(name)
+        return found
+
+
 def _files(folder: Path) -> set[str]:
     paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return {str(path) for path in paths if path.parts[0] not in RECORDS}
 
 
-def _bytes(one: Path, other: Path, ignored: set[str]) -> str:
+def _bytes(one: Path, other: Path, ignored: Ignored) -> str:
     return f"other bytes ({one.stat().st_size} and {other.stat().st_size})"
 
 
-def _volumes(one: Path, other: Path, ignored: set[str]) -> str:
+def _volumes(one: Path, other: Path, ignored: Ignored) -> str:
     import nibabel as nib
 
     images = nib.load(one), nib.load(other)
@@ -125,30 +160,34 @@ def _volumes(one: Path, other: Path, ignored: set[str]) -> str:
     return f"{np.count_nonzero(apart)} voxels differ, by up to {apart.max():.3g}"
 
 
-def _tables(one: Path, other: Path, ignored: set[str]) -> str:
-    tables = [pd.read_parquet(path) for path in (one, other)]
-    return _frames(*tables, ignored) or ("" if ignored & set(tables[0].columns) else "the same values in other bytes")
+def _tables(one: Path, other: Path, ignored: Ignored) -> str:
+    return _frames(pd.read_parquet(one), pd.read_parquet(other), ignored)
 
 
-def _frames(one: pd.DataFrame, other: pd.DataFrame, ignored: set[str]) -> str:
+def _texts(one: Path, other: Path, ignored: Ignored) -> str:
+    # As they are typeset: text, nothing rounded.
+    return _frames(pd.read_csv(one, dtype=str), pd.read_csv(other, dtype=str), ignored)
+
+
+def _frames(one: pd.DataFrame, other: pd.DataFrame, ignored: Ignored) -> str:
     if list(one.columns) != list(other.columns) or len(one) != len(other):
         return "other columns or rows"
-    kept = [column for column in one.columns if column not in ignored]
+    kept = [column for column in one.columns if not ignored.column(column)]
     try:
         pd.testing.assert_frame_equal(one[kept], other[kept], check_exact=True)
     except AssertionError as error:
         return re.sub(r"\s+", " ", str(error))
-    return ""
+    return "the same values in other bytes" if len(kept) == len(one.columns) else ""
 
 
-def _json(one: Path, other: Path, ignored: set[str]) -> str:
+def _json(one: Path, other: Path, ignored: Ignored) -> str:
     contents = [_without(json.loads(path.read_text()), ignored) for path in (one, other)]
     return "; ".join(_apart(*contents)[:5])
 
 
-def _without(value: Any, ignored: set[str]) -> Any:
+def _without(value: Any, ignored: Ignored) -> Any:
     if isinstance(value, dict):
-        return {key: _without(item, ignored) for key, item in value.items() if key not in ignored}
+        return {key: _without(item, ignored) for key, item in value.items() if not ignored.key(key)}
     return [_without(item, ignored) for item in value] if isinstance(value, list) else value
 
 
@@ -159,18 +198,18 @@ def _apart(one: Any, other: Any, place: str = "") -> list[str]:
     return [] if one == other else [f"{place}: {one!r} and {other!r}"]
 
 
-def _checkpoints(one: Path, other: Path, ignored: set[str]) -> str:
+def _checkpoints(one: Path, other: Path, ignored: Ignored) -> str:
     import torch
 
     states = [torch.load(path, map_location="cpu", weights_only=True) for path in (one, other)]
-    return "; ".join(_states_apart(*states, ignored | {"validation_seconds"})[:5])
+    return "; ".join(_states_apart(*states, ignored)[:5])
 
 
-def _states_apart(one: Any, other: Any, ignored: set[str], place: str = "") -> list[str]:
+def _states_apart(one: Any, other: Any, ignored: Ignored, place: str = "") -> list[str]:
     import torch
 
     if isinstance(one, dict) and isinstance(other, dict):
-        keys = [key for key in {**one, **other} if key not in ignored]
+        keys = [key for key in {**one, **other} if not ignored.key(str(key))]
         return [w for key in keys for w in _states_apart(one.get(key), other.get(key), ignored, f"{place}/{key}")]
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)) and len(one) == len(other):
         pairs = enumerate(zip(one, other, strict=True))
@@ -185,6 +224,7 @@ _COMPARERS = {
     ".nii": _volumes,
     ".nii.gz": _volumes,
     ".parquet": _tables,
+    ".csv": _texts,
     ".json": _json,
     ".pt": _checkpoints,
 }

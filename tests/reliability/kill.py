@@ -1,9 +1,10 @@
 """Kill the workflow again and again, restart it, and compare what comes out with an undisturbed run.
 
 Run with ``make kill-test`` or ``python -m tests.reliability.kill``. Every kill is SIGKILL to all processes of the run
-at once, as a power cut or the memory of a machine running out would be. They come in turn at random times, while a
-rule runs that has not been hit yet, and at the moment a file is being written. After each, every file that has its
-final name must be whole. Exit code 1 if anything is lost, damaged, left over or different in the end.
+at once, as a power cut or the memory of a machine running out would be. They come in turn while Snakemake starts, at
+random times, while a rule runs that has not been hit yet, and at the moment a file is being written; between kills the
+run gets its share of the jobs done, so that they spread over all of it. After each, every file that has its final name
+must be whole. Exit code 1 if anything is lost, damaged, left over or different in the end.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -25,10 +27,13 @@ from .compare import Comparison, compare
 from .launch import SMOKE, Progress, Workplace, alive, kill
 
 #: Ways to choose the moment of a kill.
-KINDS = ("time", "rule", "writing")
+KINDS = ("start", "time", "rule", "writing", "time", "rule", "writing")
 
-#: Longest wait for such a moment, in seconds; a run that does not come to it is killed then.
-PATIENCE = 90.0
+#: Rules that are hit the first time they run, whatever else was planned: the ones with most to lose.
+FIRST = {"simulate_shard", "register_patient", "train_model"}
+
+#: Longest wait for a rule or for a file being written, in seconds; the run is killed then all the same.
+PATIENCE = 60.0
 
 
 @dataclass
@@ -43,6 +48,8 @@ class Ordeal:
         Number of jobs cut off, by rule; ``-`` for kills while no job ran.
     mid_write
         Kills that left unfinished files.
+    unfinished
+        Those that the last kill left.
     locks
         Kills that left Snakemake's lock.
     faults
@@ -54,6 +61,7 @@ class Ordeal:
     moments: Counter[str] = field(default_factory=Counter)
     rules: Counter[str] = field(default_factory=Counter)
     mid_write: int = 0
+    unfinished: set[Path] = field(default_factory=set)
     locks: int = 0
     faults: list[str] = field(default_factory=list)
     comparison: Comparison | None = None
@@ -85,17 +93,19 @@ def endure(place: Workplace, undisturbed: Path, kills: int, seed: int) -> Ordeal
     seed
         Of the times of the kills.
     """
-    ordeal, generator = Ordeal(), random.Random(seed)
+    ordeal, generator, share = Ordeal(), random.Random(seed), 1
     for number, kind in zip(range(kills), cycle(KINDS), strict=False):
         log = place.folder / f"attempt-{number:02d}.log"
         place.folder.mkdir(parents=True, exist_ok=True)
         process = place.start(log)
-        ended = _wait_for_moment(process, kind, place, log, ordeal, generator)
-        if ended:
-            ordeal.faults.append(f"attempt {number} ended by itself with {process.returncode}: {log}")
+        _wait_for_moment(process, kind, share, place, log, ordeal, generator)
+        if process.poll() is not None:
+            ordeal.faults.append(f"attempt {number + 1} ended by itself with {process.returncode}: {log}")
             break
         kill(process)
-        _look_around(place, Progress.read(log), kind, ordeal, number)
+        progress = Progress.read(log)
+        share = max(share, progress.total // (kills + 1))
+        _look_around(place, progress, kind, ordeal, number)
         if not _unlock(place, ordeal):
             break
     code, said = place.run()
@@ -112,35 +122,56 @@ def endure(place: Workplace, undisturbed: Path, kills: int, seed: int) -> Ordeal
     return ordeal
 
 
-def _wait_for_moment(process, kind: str, place: Workplace, log: Path, ordeal: Ordeal, generator: random.Random) -> bool:
-    """Wait until it is time to kill; whether the run has ended before."""
-    begin, delay = time.monotonic(), generator.uniform(3, 25)
-    moment = begin + delay if kind == "time" else None
-    while process.poll() is None and time.monotonic() < begin + PATIENCE:
-        if moment is not None:
-            if time.monotonic() >= moment:
-                break
+def _wait_for_moment(
+    process: subprocess.Popen[bytes],
+    kind: str,
+    share: int,
+    place: Workplace,
+    log: Path,
+    ordeal: Ordeal,
+    generator: random.Random,
+) -> None:
+    """Return when it is time to kill, or the run has ended by itself."""
+
+    def seconds_pass(seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and process.poll() is None:
             time.sleep(0.05)
-        elif kind == "rule":
-            if Progress.read(log).running.keys() - ordeal.rules.keys():
-                moment = time.monotonic() + generator.uniform(0.5, 12)
-            time.sleep(0.2)
-        else:
-            # Only after some progress, since every attempt begins with a file being written.
-            if time.monotonic() >= begin + delay and place.unfinished():
-                break
+
+    if kind == "start":
+        return seconds_pass(generator.uniform(1, 10))
+    while process.poll() is None:
+        progress = Progress.read(log)
+        if FIRST & progress.running.keys() - ordeal.rules.keys():
+            return seconds_pass(generator.uniform(1, 10))
+        if len(progress.ended) >= share:
+            break
+        time.sleep(0.2)
+    if kind == "time":
+        return seconds_pass(generator.uniform(0, 15))
+    end = time.monotonic() + PATIENCE
+    while process.poll() is None and time.monotonic() < end:
+        if kind == "writing":
+            if set(place.unfinished()) - ordeal.unfinished:
+                return None
             time.sleep(0.002)
-    return process.poll() is not None
+        else:
+            if Progress.read(log).running.keys() - ordeal.rules.keys():
+                return seconds_pass(generator.uniform(0, 5))
+            time.sleep(0.2)
 
 
 def _look_around(place: Workplace, progress: Progress, kind: str, ordeal: Ordeal, number: int) -> None:
     """Note what a kill left."""
     running = progress.running or Counter({"-": 1})
-    unfinished = place.unfinished()
+    unfinished = set(place.unfinished())
+    new = len(unfinished - ordeal.unfinished)
+    ordeal.unfinished = unfinished
     ordeal.moments[kind] += 1
     ordeal.rules += running
-    ordeal.mid_write += bool(unfinished)
-    print(f"kill {number + 1}: {', '.join(running)}; {len(progress.ended)} jobs done; {len(unfinished)} unfinished files", flush=True)
+    ordeal.mid_write += bool(new)
+    done = f"{len(progress.ended)} of {progress.total} jobs done"
+    print(f"kill {number + 1} ({kind}): {done}, cut off {', '.join(running)}; {new} files unfinished", flush=True)
     ordeal.faults += [f"kill {number + 1}: still alive: {command}" for command in alive(place.folder)]
     if place.results.is_dir():
         damages = verify(place.results, unfinished=False).damages

@@ -116,17 +116,22 @@ class Progress:
         Rule by number of the job.
     ended
         Numbers of the jobs that ended.
+    total
+        Jobs that were to be done.
     """
 
     begun: dict[str, str] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
+    total: int = 0
 
     @classmethod
     def read(cls, log: Path) -> Progress:
         """Read a log, also one that is being written."""
         text = log.read_text(errors="replace")
-        begun = {number: rule for rule, number in re.findall(r"^(?:local)?rule (\w+):\n(?:    .*\n)*?    jobid: (\d+)$", text, re.M)}
-        return cls(begun, set(re.findall(r"^Finished jobid: (\d+)", text, re.M)))
+        jobs = re.findall(r"^(?:local)?rule (\w+):\n(?:    .*\n)*?    jobid: (\d+)$", text, re.M)
+        total = re.search(r"^total\s+(\d+)$", text, re.M)
+        ended = set(re.findall(r"^Finished jobid: (\d+)", text, re.M))
+        return cls({number: rule for rule, number in jobs}, ended, int(total[1]) if total else 0)
 
     @property
     def running(self) -> Counter[str]:

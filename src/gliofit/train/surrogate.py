@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from gliofit.crop import Crop, CropSettings
@@ -267,8 +267,10 @@ def save_model(
         for name, value in model.network.state_dict().items()
     }
     low = {name: getattr(model, f"theta_{name}").tolist() for name in ("mean", "std", "low", "high")}
+    content = save(weights)
     with atomic_path(folder / "weights.safetensors") as temporary:
-        save_file(weights, temporary)
+        # Not by save_file, which goes by a temporary file of its own that stays if the process is killed.
+        temporary.write_bytes(content)
     write_json(
         folder / "model.json",
         {
@@ -278,7 +280,7 @@ def save_model(
             "tissue_input": model.tissue_input,
             **({"centre_mm": model.centre_mm.tolist()} if isinstance(model, AtlasInverse) else {}),
             "theta": {"names": ["dx_mm", "dy_mm", "dz_mm", "mu_d_mm", "mu_rho"], **low},
-            "weights_sha256": sha256((folder / "weights.safetensors").read_bytes()).hexdigest(),
+            "weights_sha256": sha256(content).hexdigest(),
             **description,
         },
     )

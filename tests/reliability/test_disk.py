@@ -1,0 +1,201 @@
+"""A disk that is full or read-only: one line that names the file and the mend, nothing half written, and a way on."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gliofit.errors import InputError
+from gliofit.grid import Grid, Volume
+from gliofit.io import scratch_folder, write_json, write_table, write_volume
+from gliofit.simulate.settings import SimulateSettings
+from gliofit.simulate.shard import simulate_shard
+from gliofit.tissue import Tissue
+from gliofit.train.checkpoint import save_checkpoint
+from gliofit.train.surrogate import load_model, save_model
+from gliofit.verify import verify
+
+from .launch import REPOSITORY, Workplace
+
+MODEL = REPOSITORY / "models/guided-unet"
+NOISE = np.random.default_rng(0).random((60, 60, 60), np.float32)
+
+
+def mount(*arguments: str) -> None:
+    subprocess.run(["mount", *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 256 kB, mounted where results go."""
+    folder = tmp_path / "results"
+    folder.mkdir()
+    try:
+        mount("-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder))
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("needs the right to mount a small disk (run as root)")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def _volume(folder: Path, brain: Tissue) -> Path:
+    write_volume(folder / "c.nii.gz", Volume(NOISE, Grid(NOISE.shape, np.eye(4))))
+    return folder / "c.nii.gz"
+
+
+def _table(folder: Path, brain: Tissue) -> Path:
+    write_table(folder / "t.parquet", pd.DataFrame({"a": NOISE.ravel()}))
+    return folder / "t.parquet"
+
+
+def _json(folder: Path, brain: Tissue) -> Path:
+    write_json(folder / "f.json", {"a": NOISE.ravel()[:100_000]})
+    return folder / "f.json"
+
+
+def _checkpoint(folder: Path, brain: Tissue) -> Path:
+    import torch
+
+    save_checkpoint(folder / "m.pt", {"weights": torch.from_numpy(NOISE)})
+    return folder / "m.pt"
+
+
+def _weights(folder: Path, brain: Tissue) -> Path:
+    import torch
+
+    model = load_model(MODEL)
+    # Larger than the disk.
+    model.network.register_buffer("ballast", torch.zeros(200_000))
+    save_model(folder, model, {key: model.info[key] for key in ("architecture", "network")})
+    return folder / "weights.safetensors"
+
+
+def _shard(folder: Path, brain: Tissue) -> Path:
+    simulate_shard(brain, "train-00000", SimulateSettings(samples_per_shard=3, spacing_mm=4.0), 7, folder)
+    return folder / "train-00000.nii"
+
+
+def _picture(folder: Path, brain: Tissue) -> Path:
+    from matplotlib.figure import Figure
+
+    from gliofit.publish.drawing import save_figure
+
+    figure = Figure(figsize=(8, 8))
+    figure.add_axes((0, 0, 1, 1)).imshow(NOISE.reshape(600, 360), interpolation="nearest")
+    save_figure(figure, folder, "figure", 300)
+    return folder / "figure.png"
+
+
+def _registration(folder: Path, brain: Tissue) -> Path:
+    """What ANTs, which raises a RuntimeError, does in its scratch folder."""
+    with scratch_folder(folder / "transforms") as scratch:
+        try:
+            (scratch / "warp.nii.gz").write_bytes(NOISE.tobytes())
+        except OSError as error:
+            raise RuntimeError("ITK ERROR: cannot write") from error
+    return folder / "transforms"
+
+
+WRITERS = [_volume, _table, _json, _checkpoint, _weights, _shard, _picture, _registration]
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_full_disk_is_told_in_one_line(small_disk: Path, brain: Tissue, write: Callable[[Path, Tissue], Path]) -> None:
+    with pytest.raises(InputError) as caught:
+        write(small_disk, brain)
+    told = str(caught.value)
+    assert re.fullmatch(rf"{small_disk}/[\w.-]+: cannot be written, the disk is full; make space and run again", told)
+    assert list(small_disk.iterdir()) == []
+    mount("-o", "remount,size=64m", str(small_disk))
+    assert write(small_disk, brain).name in told
+    assert not verify(small_disk).damages
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_read_only_disk_is_told_in_one_line(
+    small_disk: Path, brain: Tissue, write: Callable[[Path, Tissue], Path]
+) -> None:
+    mount("-o", "remount,ro", str(small_disk))
+    with pytest.raises(InputError, match=r"^\S+: cannot be written, the disk is read-only; make it writable, or work"):
+        write(small_disk, brain)
+
+
+def test_an_older_file_survives_a_full_disk(small_disk: Path) -> None:
+    write_json(small_disk / "f.json", {"a": 1})
+    (small_disk / "filler").write_bytes(bytes(200_000))
+    with pytest.raises(InputError, match="disk is full"):
+        write_json(small_disk / "f.json", {"a": NOISE.ravel()})
+    assert (small_disk / "f.json").read_text() == '{\n  "a": 1\n}\n'
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir(mode=0o555)
+    with pytest.raises(InputError, match=r"f\.json: cannot be written, permission denied; make the folder writable"):
+        write_json(tmp_path / "results/f.json", {})
+
+
+def errors(said: str) -> list[str]:
+    """The lines of gliofit in what Snakemake said, each once (logs of failed jobs are shown more than once)."""
+    return sorted(set(re.findall(r"gliofit: error: .*", said)))
+
+
+@pytest.mark.e2e
+def test_a_run_on_a_full_disk_says_so_and_goes_on_when_there_is_space(small_disk: Path) -> None:
+    place = Workplace(small_disk.parent, targets=("results/smoke/simulate/tissue/wm.nii.gz",), cores=1)
+    code, said = place.run()
+    assert code != 0
+    assert len(errors(said)) == 1, said
+    assert re.search(r"atlas/\w+\.nii\.gz: cannot be written, the disk is full; make space and run again", errors(said)[0])
+    assert "Traceback" not in said
+    assert not verify(place.results).damages
+    mount("-o", "remount,size=64m", str(small_disk))
+    code, said = place.run()
+    assert code == 0, said
+    assert not verify(place.results).damages
+
+    # Once more with a disk that has turned read-only.
+    (place.results / "simulate/tissue/gm.nii.gz").unlink()
+    mount("-o", "remount,ro", str(small_disk))
+    code, said = place.run()
+    assert code != 0
+    assert re.search(r"[Rr]ead-only file system.*results/smoke", said), said
+    mount("-o", "remount,rw", str(small_disk))
+    code, said = place.run()
+    assert code == 0, said
+
+
+@pytest.mark.e2e
+def test_a_damaged_intermediate_is_named_and_made_again_once_deleted(tmp_path: Path) -> None:
+    case, shard = "results/smoke/simulate/synthetic/synthetic-00000/truth.parquet", "shards/test-00000"
+    place = Workplace(tmp_path, targets=(case,), cores=1)
+    code, said = place.run()
+    assert code == 0, said
+    whole = {path.name: path.read_bytes() for path in (place.results / "simulate").rglob("*") if path.is_file()}
+    for name in ("tissue/gm.nii.gz", f"{shard}.nii", f"{shard}.parquet"):
+        path = place.results / "simulate" / name
+        times = path.stat()
+        path.write_bytes(path.read_bytes()[: times.st_size // 2])
+        # As a bad disk would: Snakemake sees no change.
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        (tmp_path / case).unlink()
+        code, said = place.run()
+        assert code != 0
+        assert len(errors(said)) == 1, said
+        assert re.search(rf"error: results/smoke/simulate/{re.escape(name)}: .*; delete it and run again", errors(said)[0])
+        assert [damage.path for damage in verify(place.results).damages] == [path]
+        path.unlink()
+        code, said = place.run()
+        assert code == 0, said
+        for made in (place.results / "simulate").rglob("*.nii*"):
+            if made.suffix != ".json":
+                assert made.read_bytes() == whole[made.name], made
+    shutil.rmtree(tmp_path / "results")
