@@ -99,6 +99,14 @@ cluster-test: $(READY)  ## the SLURM profile on a real SLURM of one node; as roo
 	$(BIN)/python tests/cluster/loopback.py install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slurm tests/cluster
 
+.PHONY: kill-test
+kill-test: $(READY)  ## kill a small run 24 times, restart it, compare with an undisturbed one (half an hour or more)
+	$(BIN)/python -m tests.reliability.kill
+
+.PHONY: determinism-test
+determinism-test: $(READY)  ## run the small run three times, on one core and two, and compare byte by byte
+	$(BIN)/python -m tests.reliability.determinism
+
 .PHONY: lint
 lint: $(READY)  ## formatting, style, types and the workflow's own linter
 	$(BIN)/ruff check .

@@ -438,7 +438,8 @@ def verify(
     for damage in found.damages:
         typer.echo(f"{damage.path}: {damage.problem}; {damage.mend}")
     unread = f", {len(found.unread)} of unknown kinds not" if found.unread else ""
-    typer.echo(f"{found.files} files read ({found.size / 1e6:.1f} MB){unread}: {len(found.damages) or 'none'} damaged or left over")
+    count = len(found.damages) or "none"
+    typer.echo(f"{found.files} files read ({found.size / 1e6:.1f} MB){unread}: {count} damaged or left over")
     if found.damages:
         raise typer.Exit(1)
 

@@ -114,8 +114,11 @@ def scratch_folder(path: str | Path) -> Iterator[Path]:
                     raise refusal from error
                 raise
     except OSError as error:
+        # From making the folder or taking it away.
         refusal = _refusal(path, error)
-        raise error if refusal is None else refusal from error
+        if refusal is not None:
+            raise refusal from error
+        raise
 
 
 def _beside(path: Path) -> dict[str, Any]:
@@ -132,8 +135,8 @@ def _beside(path: Path) -> dict[str, Any]:
 def _refusal(path: Path, error: BaseException) -> InputError | None:
     """The error to tell if it is the disk that refused ``path``.
 
-    Libraries tell a full disk in ways of their own: those in Rust by a number in the text, torch not at all, so the disk
-    is asked too.
+    Libraries tell a full disk in ways of their own: those in Rust by a number in the text, torch not at all, so the
+    disk is asked too.
     """
     if not isinstance(error, Exception):
         return None
@@ -207,7 +210,7 @@ def _load(path: Path) -> Any:
     most damage within goes unnoticed.
     """
     image: Any = nib.load(path)
-    if not isinstance(image, nib.Nifti1Image):
+    if not issubclass(type(image), nib.Nifti1Image):
         return image
     expected = image.dataobj.offset + int(np.prod(image.shape)) * image.get_data_dtype().itemsize
     if path.suffix == ".nii":

@@ -80,7 +80,7 @@ class Workplace:
 
     def unfinished(self) -> list[Path]:
         """Files and folders of writers that did not come to an end."""
-        return [path for path in self.results.rglob(".tmp-*") if path.parent == self.results or ".tmp-" not in str(path.parent)]
+        return list(self.results.rglob(".tmp-*"))
 
     def strays(self) -> list[str]:
         """What gliofit left in the folder for temporary files; Snakemake and torch keep folders of their own there."""

@@ -1,0 +1,32 @@
+"""Short forms of the kill test and of the determinism test; ``make kill-test determinism-test`` run the full ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .compare import compare
+from .conftest import SHORT
+from .kill import endure
+from .launch import Workplace
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("reliability")]
+
+
+def test_a_killed_run_comes_to_the_same_results(undisturbed: Workplace, tmp_path: Path) -> None:
+    ordeal = endure(Workplace(tmp_path, targets=SHORT), undisturbed.results, kills=4, seed=3)
+    assert not ordeal.faults, str(ordeal)
+    assert ordeal.moments.total() == 4
+    assert ordeal.locks
+
+
+def test_one_core_gives_the_same_bytes_as_two(undisturbed: Workplace, tmp_path: Path) -> None:
+    place = Workplace(tmp_path, targets=SHORT, cores=1)
+    code, said = place.run()
+    assert code == 0, said[-5000:]
+    found = compare(undisturbed.results, place.results, other_cores=True)
+    assert not found.differences, str(found)
+    assert found.same_bytes[".nii.gz"] >= 20
+    assert found.same_bytes[".nii"] == 2
+    assert found.same_bytes[".safetensors"] == 1
