@@ -6,6 +6,7 @@ inside, so that numerical libraries find the thread counts already set and a fai
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import platform
@@ -159,7 +160,11 @@ def job(snakemake: Snakemake) -> Iterator[Job]:
             log.debug("", exc_info=True)
             _tell(f"gliofit: error: {' '.join(str(error).split())}\n", terminal)
             raise SystemExit(2) from error
-        except Exception:  # noqa: BLE001 - whatever it is, the log shows it
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                # Of the log itself; results are written by gliofit.io, which tells.
+                _tell(f"gliofit: error: {context.folder}: the disk is full; make space and run again\n", terminal)
+                raise SystemExit(2) from error
             _tell(traceback.format_exc(), terminal)
             raise SystemExit(1) from None
         log.info("done in %.1f s%s", seconds, _peak_device_memory())

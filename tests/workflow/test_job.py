@@ -48,11 +48,14 @@ BODY
 
 def run_script(folder: Path, body: str) -> tuple[subprocess.CompletedProcess[str], str]:
     """Run a script whose job does ``body``; its outcome, and its log."""
+    return start(folder, body), (folder / "logs/one.log").read_text()
+
+
+def start(folder: Path, body: str, text: str = SCRIPT) -> subprocess.CompletedProcess[str]:
     script = folder / "script.py"
     (folder / "labels.nii.gz").write_bytes(b"labels")
-    script.write_text(SCRIPT.replace("BODY", "\n".join(f"    {line}" for line in body.splitlines())))
-    result = subprocess.run([sys.executable, script], cwd=folder, capture_output=True, text=True, check=False)
-    return result, (folder / "logs/one.log").read_text()
+    script.write_text(text.replace("BODY", "\n".join(f"    {line}" for line in body.splitlines())))
+    return subprocess.run([sys.executable, script], cwd=folder, capture_output=True, text=True, check=False)
 
 
 def test_everything_goes_to_the_log(tmp_path: Path) -> None:
@@ -96,3 +99,22 @@ def test_failures_are_in_the_log_and_leave_no_sidecar(tmp_path: Path, body: str,
     assert message in log
     assert ("Traceback" in log) == (code == 1)
     assert not (tmp_path / "out/table.parquet.json").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device of Linux that is always full")
+def test_errors_come_out_where_the_disk_of_the_log_is_full(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/one.log").symlink_to("/dev/full")
+    result = start(tmp_path, "pass")
+    assert result.returncode == 2
+    assert "gliofit: error: out: the disk is full; make space and run again" in result.stderr
+    assert "Traceback" not in result.stderr
+    silent = SCRIPT.replace('    print("printed")\n', "").replace('    warnings.warn("warned")\n', "")
+    result = start(tmp_path, BAD_INPUT, silent)
+    assert result.returncode == 2
+    assert "gliofit: error: a.nii: is bad; mend it" in result.stderr
+
+
+def test_an_error_of_several_lines_is_told_in_one(tmp_path: Path) -> None:
+    _, log = run_script(tmp_path, BAD_INPUT.replace("is bad", "is bad\\n  and worse"))
+    assert "gliofit: error: a.nii: is bad and worse; mend it\n" in log

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 
 import nibabel as nib
 import numpy as np
@@ -9,7 +11,16 @@ import pytest
 
 from gliofit.errors import InputError
 from gliofit.grid import Grid, Volume
-from gliofit.io import atomic_path, read_json, read_table, read_volume, write_json, write_table, write_volume
+from gliofit.io import (
+    atomic_path,
+    read_json,
+    read_table,
+    read_volume,
+    scratch_folder,
+    write_json,
+    write_table,
+    write_volume,
+)
 from gliofit.labels import TumourLabel, core_mask, translate_labels, whole_tumour_mask
 from gliofit.seeds import derive_seed
 from gliofit.theta import Bounds, Theta
@@ -26,6 +37,38 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         raise RuntimeError
     assert read_json(path) == {"x": 1.0, "y": [0, 1]}
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+KILLED = """
+import os, signal
+from gliofit.io import atomic_path, scratch_folder
+with scratch_folder("out/transforms") as scratch, atomic_path("out/a.json") as temporary:
+    (scratch / "warp").write_text("half")
+    temporary.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_writer_leaves_is_taken_away_by_the_next(tmp_path):
+    subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path, check=False)
+    out = tmp_path / "out"
+    left = sorted(path.name for path in out.iterdir())
+    assert len(left) == 2
+    assert left[0].startswith(".tmp-")
+    # Whose name ends alike, and is being written.
+    (out / ".tmp-abcdefgh-b-a.json").touch()
+    write_json(out / "a.json", {"x": 1})
+    with scratch_folder(out / "transforms") as scratch:
+        assert list(scratch.iterdir()) == []
+    assert sorted(path.name for path in out.iterdir()) == [".tmp-abcdefgh-b-a.json", "a.json"]
+
+
+def test_two_writers_of_one_file_do_not_mix(tmp_path):
+    with pytest.raises(InputError, match="being written by another process"), atomic_path(tmp_path / "a") as first:  # noqa: PT012
+        first.write_text("first")
+        with atomic_path(tmp_path / "a") as second:
+            second.write_text("second")
+    assert (tmp_path / "a").read_text() == "second"
 
 
 def test_volume_round_trip(tmp_path):
