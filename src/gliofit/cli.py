@@ -169,8 +169,9 @@ def register(
     for path in (t1, seg):
         if not path.is_file():
             raise InputError(path, "file not found", "check the path")
-    patient = PatientFiles(case=out.resolve().name, t1=t1, seg=seg, labels=labels)
-    with scratch_folder(out) as folder:
+    case = out.resolve().name
+    patient = PatientFiles(case=case, t1=t1, seg=seg, labels=labels)
+    with scratch_folder(out.resolve().with_name(f"{case}-atlas")) as folder:
         prepare_atlas(AtlasSettings(source=atlas), folder)
         register_patient(patient, folder, out, RegisterSettings(), random_seed, granted)
     typer.echo(f"{out}: tissue maps, qc.png and qc.parquet written; look at {out / 'qc.png'}")

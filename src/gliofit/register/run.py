@@ -92,7 +92,7 @@ def register_patient(
     orientation = check_orientation(
         str(patient.t1), images.brain, atlas.brain_mask, settings.orientation_margin, settings.minimum_overlap
     )
-    with scratch_folder(out_dir / "transforms") as scratch:
+    with scratch_folder(out_dir) as scratch:
         try:
             affine, transforms, failure = _register(images, atlas, scratch, settings, job_seed)
             warped = _Warped.make(images, atlas, affine, transforms)
