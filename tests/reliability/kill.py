@@ -104,7 +104,8 @@ def endure(place: Workplace, undisturbed: Path, kills: int, seed: int) -> Ordeal
             break
         kill(process)
         progress = Progress.read(log)
-        share = max(share, progress.total // (kills + 1))
+        # What is left of the jobs, spread over what is left of the kills.
+        share = max(1, (progress.total - len(progress.ended)) // (kills - number)) if progress.total else share
         _look_around(place, progress, kind, ordeal, number)
         if not _unlock(place, ordeal):
             break
@@ -156,8 +157,11 @@ def _wait_for_moment(
                 return None
             time.sleep(0.002)
         else:
-            if Progress.read(log).running.keys() - ordeal.rules.keys():
+            progress = Progress.read(log)
+            if progress.running.keys() - ordeal.rules.keys():
                 return seconds_pass(generator.uniform(0, 5))
+            if len(progress.ended) >= 2 * share:
+                return None
             time.sleep(0.2)
 
 
@@ -172,6 +176,9 @@ def _look_around(place: Workplace, progress: Progress, kind: str, ordeal: Ordeal
     ordeal.mid_write += bool(new)
     done = f"{len(progress.ended)} of {progress.total} jobs done"
     print(f"kill {number + 1} ({kind}): {done}, cut off {', '.join(running)}; {new} files unfinished", flush=True)
+    end = time.monotonic() + 10
+    while alive(place.folder) and time.monotonic() < end:
+        time.sleep(0.1)
     ordeal.faults += [f"kill {number + 1}: still alive: {command}" for command in alive(place.folder)]
     if place.results.is_dir():
         damages = verify(place.results, unfinished=False).damages

@@ -84,7 +84,7 @@ class Workplace:
 
     def strays(self) -> list[str]:
         """What gliofit left in the folder for temporary files; Snakemake and torch keep folders of their own there."""
-        others = re.compile(r"snakemake|torchinductor_|\.?numba")
+        others = re.compile(r"snakemake|torchinductor_|[0-9a-f]{32}-pulp")
         return sorted(path.name for path in self.temporary.iterdir() if not others.match(path.name))
 
 

@@ -65,7 +65,8 @@ def train_model(
     out_dir
         Receives ``weights.safetensors``, ``model.json``, ``history.parquet`` and ``learning_curve.png``.
     seed
-        Seed of the run; on the CPU, same seed, same weights (unless a time budget ends or paces the training).
+        Seed of the run; on the CPU, same seed and number of threads, same weights (unless a time budget ends or paces
+        the training). Other numbers of threads sum gradients in another order.
     device
         ``auto`` takes CUDA where there is one.
     threads
