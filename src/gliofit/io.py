@@ -23,6 +23,7 @@ from numpy.typing import DTypeLike
 
 from gliofit.errors import InputError
 from gliofit.grid import Grid, Volume
+from gliofit.header import check_header
 
 __all__ = [
     "DAMAGED",
@@ -162,19 +163,19 @@ def read_volume(path: str | Path, dtype: DTypeLike | None = None) -> Volume:
     ------
     InputError
         If the file is missing, is no readable image, is damaged (other length than the header says, wrong checksum),
-        is not 3-D, has values that are not finite, or a header with spacings that are not positive.
+        has values that are not finite, a header with spacings that are not positive, or one that ``check_header``
+        refuses.
     """
     path = Path(path)
     if not path.is_file():
         raise InputError(path, "file not found", "check the path")
     _check_spacing(path)
     with _readable(path):
+        # Before its voxels are read: a header may claim more than there is memory for.
+        check_header(nib.load(path), path)
         image = _load(path)
         data = np.asanyarray(image.dataobj)
-    while data.ndim > 3 and data.shape[-1] == 1:
-        data = data[..., 0]
-    if data.ndim != 3:
-        raise InputError(path, f"has shape {data.shape}", "give a 3-D image")
+    data = data.reshape(data.shape[:3])
     if not np.isfinite(data).all():
         raise InputError(path, "holds values that are not finite", "replace NaN and infinity before use")
     if dtype is not None:

@@ -17,7 +17,7 @@ from gliofit.errors import InputError
 from gliofit.grid import Volume
 from gliofit.labels import TumourLabel, core_mask, whole_tumour_mask
 from gliofit.register.field_of_view import CUT_SHARE, edge_share
-from gliofit.register.images import read_brain, read_like, read_segmentation, read_t1
+from gliofit.register.images import check_inside, read_brain, read_like, read_segmentation, read_t1
 from gliofit.register.orientation import check_orientation
 from gliofit.register.patients import PatientFiles, survey_patients
 from gliofit.register.settings import PatientsSettings, RegisterSettings
@@ -283,7 +283,9 @@ def _check_segmentation(
         )
     if brain is None:
         return
-    outside = float(1 - brain.data[tumour].mean())
+    outside = found.attempt(partial(check_inside, segmentation, brain, patient.seg))
+    if outside is None:
+        return
     if outside > 0.05:
         found.warn(patient.seg, f"{outside:.0%} of the tumour lies outside the brain", "check that the grids agree")
     elif outside > 0.001:

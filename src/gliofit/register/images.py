@@ -12,14 +12,27 @@ from numpy.typing import NDArray
 from gliofit.atlas.brain import brain_from_image, solid
 from gliofit.errors import InputError
 from gliofit.grid import Grid, Volume
+from gliofit.header import check_header
 from gliofit.io import read_volume
-from gliofit.labels import translate_labels
+from gliofit.labels import translate_labels, whole_tumour_mask
 from gliofit.register.patients import PatientFiles
 
-__all__ = ["PatientImages", "read_brain", "read_grid", "read_like", "read_patient", "read_segmentation", "read_t1"]
+__all__ = [
+    "PatientImages",
+    "check_inside",
+    "read_brain",
+    "read_grid",
+    "read_like",
+    "read_patient",
+    "read_segmentation",
+    "read_t1",
+]
 
 #: Brains outside this range (cubic centimetres) tell of a wrong voxel size in the header.
 _BRAIN_CC = (500.0, 2500.0)
+
+#: A segmentation with more of its tumour outside the brain than this belongs to other images.
+_MOST_OUTSIDE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +60,7 @@ def read_patient(files: PatientFiles) -> PatientImages:
     Raises
     ------
     InputError
-        Naming the file that is missing, unreadable, on another grid, or in another label scheme.
+        Naming the file that is missing, unreadable, on another grid, in another label scheme, or of another brain.
     """
     t1 = read_t1(files.t1)
     segmentation = read_segmentation(files.seg, files.labels, t1.grid)
@@ -55,7 +68,9 @@ def read_patient(files: PatientFiles) -> PatientImages:
         path = getattr(files, role)
         if path is not None:
             _same_grid(read_grid(path), t1.grid, path)
-    return PatientImages(t1, segmentation, read_brain(files, t1))
+    brain = read_brain(files, t1)
+    check_inside(segmentation, brain, files.seg)
+    return PatientImages(t1, segmentation, brain)
 
 
 def read_t1(path: Path) -> Volume:
@@ -111,6 +126,24 @@ def read_brain(files: PatientFiles, t1: Volume) -> Volume:
     return Volume(mask, t1.grid)
 
 
+def check_inside(segmentation: Volume, brain: Volume, path: Path) -> float:
+    """Share of the tumour (``TumourLabel`` values) that lies outside the brain mask.
+
+    Raises
+    ------
+    InputError
+        Naming ``path`` if it is more than half.
+    """
+    outside = float(1 - brain.data[whole_tumour_mask(segmentation.data)].mean())
+    if outside > _MOST_OUTSIDE:
+        raise InputError(
+            path,
+            f"{outside:.0%} of the tumour lies outside the brain",
+            "give the segmentation of this case, on the grid of its images",
+        )
+    return outside
+
+
 def read_like(path: Path, grid: Grid) -> Volume:
     """Read a volume that must lie on ``grid``; another order of the axes is turned by the affine."""
     return _like(read_volume(path), grid, path)
@@ -124,15 +157,11 @@ def read_grid(path: Path) -> Grid:
         raise InputError(path, "file not found", "check the path")
     try:
         image: Any = nib.load(path)
-        shape, affine = tuple(image.shape), image.affine
     except Exception as error:
         raise InputError(path, f"not a readable NIfTI image ({error})", "write it again") from error
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
-    if len(shape) != 3:
-        raise InputError(path, f"has shape {shape}", "give a 3-D image")
+    check_header(image, path)
     try:
-        return Grid(shape, affine)
+        return Grid(image.shape[:3], image.affine)
     except InputError as error:
         raise InputError(path, error.problem, error.mend) from error
 

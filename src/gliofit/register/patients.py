@@ -146,7 +146,7 @@ def patient_in_folder(folder: Path, labels: str | None, case: str) -> PatientFil
     """
     if not folder.is_dir():
         raise InputError(folder, f"folder of case {case} not found", "check the path in the patients table")
-    groups = _groups([(folder, sorted(path.name for path in folder.iterdir() if path.is_file()))])
+    groups = _groups([(folder, sorted(path.name for path in folder.iterdir() if not path.is_dir()))])
     if not groups:
         raise InputError(folder, "holds no images in BraTS naming", _naming_help())
     if len(groups) > 1:

@@ -1,0 +1,68 @@
+"""What the header of an image must say before its voxels are read."""
+
+from __future__ import annotations
+
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+
+from gliofit.errors import InputError
+
+__all__ = ["check_header"]
+
+#: About thirty times a BraTS image: what is larger does not fit into the memory that jobs ask for, and a small
+#: compressed file can claim to be of any size.
+_MOST_VOXELS = 2**28
+
+#: Number types by numpy's letter; the others hold one real number per voxel.
+_OTHER_TYPES = {"c": "complex", "V": "colour"}
+
+#: NIfTI's codes of lengths that are not millimetres; 0 is unknown, which everybody takes for millimetres.
+_OTHER_UNITS = {1: "metres", 3: "micrometres"}
+
+#: How much sform and qform may differ, as a share of a voxel's size: the qform is a rounded quaternion.
+_FORM_TOLERANCE = 0.01
+
+
+def check_header(image: Any, path: Path) -> None:
+    """Refuse an image of nibabel that is no 3-D image of real numbers, or whose header contradicts itself.
+
+    Raises
+    ------
+    InputError
+        If the image has other than three axes (trailing ones of length one apart) or more than 2^28 voxels, holds
+        complex numbers or colours, gives lengths in metres or micrometres, or has an sform and a qform that turn or
+        scale voxels differently. An sform and a qform that are shifted against each other are accepted; the sform
+        counts.
+    """
+    shape = tuple(image.shape)
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) != 3:
+        raise InputError(path, f"has shape {shape}", "give a 3-D image")
+    if prod(shape) > _MOST_VOXELS:
+        raise InputError(
+            path, f"has {' x '.join(map(str, shape))} voxels", "cut it to the head, or resample it to voxels of 1 mm"
+        )
+    kind = image.get_data_dtype().kind
+    if kind in _OTHER_TYPES:
+        raise InputError(path, f"holds {_OTHER_TYPES[kind]} values", "give an image of real numbers, one per voxel")
+    if not isinstance(image.header, nib.Nifti1Header):
+        return
+    units = int(image.header["xyzt_units"]) & 7
+    if units in _OTHER_UNITS:
+        raise InputError(
+            path, f"its header gives lengths in {_OTHER_UNITS[units]}", "write millimetres into the header"
+        )
+    sform, qform = image.get_sform(coded=True)[0], image.get_qform(coded=True)[0]
+    if sform is not None and qform is not None:
+        gap = np.abs(sform - qform)[:3, :3].max()
+        if gap > _FORM_TOLERANCE * np.abs(sform[:3, :3]).max():
+            raise InputError(
+                path,
+                "its sform and qform turn or scale the voxels differently",
+                "write the right affine into both, or set the code of the wrong one to 0",
+            )

@@ -1,0 +1,112 @@
+"""A coarse atlas and a patient made from it in a second: the case that every kind of bad image spoils."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gliofit import cli
+from gliofit.atlas.prepare import prepare_atlas
+from gliofit.atlas.settings import AtlasSettings
+from gliofit.atlas.sources import mni152
+from gliofit.grid import Volume
+from gliofit.io import read_volume, write_volume
+from gliofit.register.patients import PatientFiles
+
+SPACING_MM = 5
+ROLES = ("t1", "t1ce", "t2", "flair", "seg")
+
+Case = Callable[[Path, str], Path]
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="session")
+def atlas_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built-in atlas at 5 mm, as a user's own folder."""
+    folder = tmp_path_factory.mktemp("coarse")
+    atlas = mni152()
+    mask = Volume(atlas.brain_mask.data.astype(np.float32), atlas.brain_mask.grid).coarsen(SPACING_MM)
+    write_volume(folder / "brain_mask.nii.gz", Volume((mask.data > 0.5).astype(np.uint8), mask.grid))
+    write_volume(folder / "t1.nii.gz", atlas.require_t1().coarsen(SPACING_MM))
+    for name in ("wm", "gm", "csf"):
+        write_volume(folder / f"{name}.nii.gz", atlas.tissue.map(name).coarsen(SPACING_MM))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def atlas_dir(atlas_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("atlas")
+    prepare_atlas(AtlasSettings(source=str(atlas_source)), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def patient(atlas_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> PatientFiles:
+    """A BraTS 2021 case: the atlas' own brain in a box with air about it, with a ball of tumour that FLAIR shows."""
+    folder = tmp_path_factory.mktemp("good")
+    t1 = read_volume(atlas_dir / "t1.nii.gz", np.float32).extract((-3, -3, -3), (46, 53, 44))
+    grid, brain = t1.grid, t1.data > 0
+    index = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), axis=-1)
+    radius = np.linalg.norm(grid.voxel_to_world(index) - [28.0, 10.0, 20.0], axis=-1)
+    seg = np.select([radius < 8, radius < 14, radius < 24], [1, 4, 2], 0).astype(np.uint8) * brain
+    base = np.rint(800 * t1.data / t1.data.max()).astype(np.int16)
+    images = {
+        "t1": base,
+        "t1ce": base + 100 * (seg == 4),
+        "t2": base // 2 + brain,
+        "flair": base // 2 + 300 * (seg > 0),
+    }
+    for role, data in images.items():
+        write_volume(folder / f"good_{role}.nii.gz", Volume((data * brain).astype(np.int16), grid))
+    write_volume(folder / "good_seg.nii.gz", Volume(seg, grid))
+    files = {role.replace("t1ce", "t1c"): folder / f"good_{role}.nii.gz" for role in ROLES}
+    return PatientFiles("good", labels="brats2021", **files)
+
+
+@pytest.fixture(scope="session")
+def add_case(patient: PatientFiles) -> Case:
+    """Copies the good case into a folder of its own below another, under another name."""
+
+    def add(root: Path, case: str) -> Path:
+        folder = root / case
+        folder.mkdir(parents=True)
+        for role in ROLES:
+            shutil.copy(patient.t1.with_name(f"good_{role}.nii.gz"), folder / f"{case}_{role}.nii.gz")
+        return folder
+
+    return add
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The command line: exit status, and what it said on stdout and stderr."""
+    monkeypatch.setattr(cli, "_set_threads", lambda threads: 1)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            cli.main([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        return stop.value.code, out, err  # type: ignore[return-value]
+
+    return call
+
+
+def refusal(outcome: tuple[int, str, str]) -> str:
+    """The one line with which a command refused its input, without its beginning."""
+    code, _, err = outcome
+    assert code == 2, outcome
+    (line,) = err.splitlines()
+    assert line.startswith("gliofit: error: "), line
+    return line.removeprefix("gliofit: error: ")
+
+
+def listing(folder: Path) -> dict[str, int]:
+    """Every file and folder below a folder, with its time of change: what a refused command must leave as it was."""
+    found = sorted(Path(root) / name for root, folders, files in os.walk(folder) for name in (*folders, *files))
+    return {str(path): path.lstat().st_mtime_ns for path in found}

@@ -1,0 +1,265 @@
+"""Bad images of a patient. Every kind spoils the good case of the conftest; its T1 image has 5 mm voxels."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from .kind import Kind
+
+#: Bytes of fields of the NIfTI-1 header.
+_DIM, _PIXDIM, _UNITS, _QFORM_CODE, _SROW_Z = 40, 76, 123, 252, 312
+
+
+@dataclass(frozen=True)
+class ImageKind(Kind):
+    """A bad image; ``spoil`` is called with a folder that holds the good case's files and the case's name."""
+
+    spoil: Callable[[Path, str], None]
+
+
+def _file(folder: Path, case: str, role: str) -> Path:
+    return folder / f"{case}_{role}.nii.gz"
+
+
+def bytes_of(role: str, change: Callable[[bytes], bytes]) -> Callable[[Path, str], None]:
+    """Change the file as it lies on the disk."""
+
+    def spoil(folder: Path, case: str) -> None:
+        path = _file(folder, case, role)
+        path.write_bytes(change(path.read_bytes()))
+
+    return spoil
+
+
+def header_of(role: str, *fields: tuple[int, str, tuple[float, ...]]) -> Callable[[Path, str], None]:
+    """Write fields of the header (offset, format, values), which nibabel would not write."""
+
+    def change(content: bytes) -> bytes:
+        raw = bytearray(gzip.decompress(content))
+        for offset, code, values in fields:
+            struct.pack_into(code, raw, offset, *values)
+        return gzip.compress(bytes(raw), mtime=0)
+
+    return bytes_of(role, change)
+
+
+def image_of(
+    role: str,
+    data: Callable[[NDArray], NDArray] = lambda data: data,
+    affine: Callable[[NDArray], NDArray] = lambda affine: affine,
+) -> Callable[[Path, str], None]:
+    """Write the image anew with another array or affine."""
+
+    def spoil(folder: Path, case: str) -> None:
+        path = _file(folder, case, role)
+        image = nib.load(path)
+        nib.save(nib.Nifti1Image(data(np.asarray(image.dataobj)), affine(image.affine)), path)
+
+    return spoil
+
+
+def every(
+    data: Callable[[NDArray], NDArray] = lambda data: data,
+    affine: Callable[[NDArray], NDArray] = lambda affine: affine,
+) -> Callable[[Path, str], None]:
+    """Change the arrays or affines of all files of the case in one way."""
+
+    def spoil(folder: Path, case: str) -> None:
+        for role in ("t1", "t1ce", "t2", "flair", "seg"):
+            image_of(role, data, affine)(folder, case)
+
+    return spoil
+
+
+def _with(data: NDArray, value: complex) -> NDArray:
+    out = data.astype(np.result_type(type(value), np.float32))
+    out[20, 20, 20] = value
+    return out
+
+
+def _colours(data: NDArray) -> NDArray:
+    grey = np.clip(data / 4, 0, 255).astype(np.uint8)
+    return np.stack([grey] * 3, axis=-1).copy().view([("R", "u1"), ("G", "u1"), ("B", "u1")])[..., 0]
+
+
+def _scaled(factor: float, affine: NDArray) -> NDArray:
+    return affine @ np.diag([factor, factor, factor, 1.0])
+
+
+def _moved(affine: NDArray) -> NDArray:
+    out = affine.copy()
+    out[0, 3] += 10
+    return out
+
+
+def _turned(degrees: float, affine: NDArray) -> NDArray:
+    angle = np.deg2rad(degrees)
+    turn = np.eye(4)
+    turn[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    return turn @ affine
+
+
+def _two_forms(folder: Path, case: str) -> None:
+    """The sform as it was, and a qform that runs the other way from left to right."""
+    path = _file(folder, case, "t1")
+    image = nib.load(path)
+    mirrored = image.affine @ np.diag([-1.0, 1.0, 1.0, 1.0])
+    image.set_sform(image.affine, code=1)
+    image.set_qform(mirrored, code=1)
+    nib.save(image, path)
+
+
+def _head(data: NDArray) -> NDArray:
+    """A head instead of a brain: everything within 100 mm of the middle that is not brain is bone and skin."""
+    index = np.stack(np.meshgrid(*(np.arange(n) - (n - 1) / 2 for n in data.shape), indexing="ij"))
+    return np.where((data == 0) & (np.linalg.norm(5 * index, axis=0) < 98), 400, data).astype(data.dtype)
+
+
+def _half(data: NDArray) -> NDArray:
+    out = data.copy()
+    out[: data.shape[0] // 2] = 0
+    return out
+
+
+def _huge(folder: Path, case: str) -> None:
+    header_of("t1", (_DIM, "<8h", (3, 20000, 20000, 20000, 1, 1, 1, 1)))(folder, case)
+
+
+def _dangling(folder: Path, case: str) -> None:
+    path = _file(folder, case, "t2")
+    path.unlink()
+    path.symlink_to(folder / "elsewhere.nii.gz")
+
+
+def _mask(change: Callable[[NDArray], NDArray]) -> Callable[[Path, str], None]:
+    """A brain mask file beside the others, which the case's row of the table names."""
+
+    def spoil(folder: Path, case: str) -> None:
+        image = nib.load(_file(folder, case, "t1"))
+        mask = change((np.asarray(image.dataobj) != 0).astype(np.uint8))
+        nib.save(nib.Nifti1Image(mask, image.affine), folder / f"{case}_mask.nii.gz")
+
+    return spoil
+
+
+_UNREADABLE = "...: not a readable NIfTI image (...); write it again"
+_FINITE = "...: holds values that are not finite; replace NaN and infinity before use"
+_REAL = "...: holds {} values; give an image of real numbers, one per voxel"
+_FORM = "...: the affine is oblique or singular; resample the image onto axis-aligned voxels first"
+_SPACING = "...: its header has the spacing ... mm; write positive spacings into the header"
+_VOLUME = (
+    "...: the brain measures ... cc (spacing ... mm); check the voxel size in the header, and that the image is "
+    "skull-stripped with background zero"
+)
+_GRID = "...: lies on another grid than the T1 image (...); resample all images of a case onto one grid"
+_POSE = (
+    "...: the brain lies ... (brain-mask Dice with the atlas ... as read, ... turned), so its header does not describe "
+    "the image; write the header (affine) the image was made with, for all files of the case, or leave the case out"
+)
+_SHAPE = (
+    "...: what is not zero does not have the shape of a brain (brain-mask Dice with the atlas ... after centring, ... "
+    "needed); give a skull-stripped whole-brain image with background zero, or a brain_mask file"
+)
+_LABELS = (
+    "...: holds label values [...] that scheme 'brats2021' ([1, 2, 4]) does not have; name the scheme the segmentation "
+    "was made with (...)"
+)
+
+IMAGE_KINDS = [
+    ImageKind("empty file", _UNREADABLE, bytes_of("t1", lambda content: b"")),
+    ImageKind("truncated gzip", _UNREADABLE, bytes_of("t1", lambda content: content[: len(content) // 2])),
+    ImageKind("text named .nii.gz", _UNREADABLE, bytes_of("t2", lambda content: b"this is no image\n" * 40)),
+    ImageKind("compressed text", _UNREADABLE, bytes_of("flair", lambda content: gzip.compress(b"no image\n" * 400))),
+    ImageKind(
+        "picture named .nii.gz", _UNREADABLE, bytes_of("t1ce", lambda content: b"\x89PNG\r\n\x1a\n" + bytes(2000))
+    ),
+    ImageKind("unknown data type code", _UNREADABLE, header_of("t1", (70, "<h", (999,)))),
+    ImageKind("link to a file that is gone", "...: file not found; check the path", _dangling),
+    ImageKind("2-D image", "...: has shape (...); give a 3-D image", image_of("t1", lambda data: data[:, :, 20])),
+    ImageKind(
+        "4-D image with several volumes",
+        "...: has shape (...); give a 3-D image",
+        image_of("t2", lambda data: np.stack([data, data], axis=-1)),
+    ),
+    ImageKind("voxels that are NaN", _FINITE, image_of("t1", partial(_with, value=np.nan))),
+    ImageKind("voxels that are infinite", _FINITE, image_of("seg", partial(_with, value=np.inf))),
+    ImageKind("T1 image all zero", "...: is constant; give the T1 image of the case", image_of("t1", np.zeros_like)),
+    ImageKind(
+        "T1 image constant",
+        "...: is constant; give the T1 image of the case",
+        image_of("t1", lambda data: np.full_like(data, 7)),
+    ),
+    ImageKind("complex numbers", _REAL.format("complex"), image_of("t1", partial(_with, value=1 + 1j))),
+    ImageKind("colours (RGB)", _REAL.format("colour"), image_of("t1", _colours)),
+    ImageKind(
+        "sform and qform that disagree",
+        "...: its sform and qform turn or scale the voxels differently; write the right affine into both, or set the "
+        "code of the wrong one to 0",
+        _two_forms,
+    ),
+    ImageKind("singular affine", _FORM, header_of("t1", (_QFORM_CODE, "<h", (0,)), (_SROW_Z, "<4f", (0, 0, 0, 0)))),
+    ImageKind("oblique affine", _FORM, image_of("t1", affine=partial(_turned, 20))),
+    ImageKind("spacing of zero", _SPACING, header_of("t1", (_PIXDIM + 4, "<f", (0.0,)))),
+    ImageKind("negative spacing", _SPACING, header_of("t1", (_PIXDIM + 8, "<f", (-5.0,)))),
+    ImageKind("spacing that is NaN", _SPACING, header_of("seg", (_PIXDIM + 12, "<f", (np.nan,)))),
+    ImageKind(
+        "lengths in metres",
+        "...: its header gives lengths in metres; write millimetres into the header",
+        header_of("t1", (_UNITS, "<b", (1,))),
+    ),
+    ImageKind("voxels a tenth of their size", _VOLUME, every(affine=partial(_scaled, 0.1))),
+    ImageKind("voxels twice their size", _VOLUME, every(affine=partial(_scaled, 2.0))),
+    ImageKind(
+        "voxels that are no cubes",
+        "...: voxels are not cubes (spacing (...) mm); resample the case to isotropic voxels (BraTS uses 1 mm)",
+        image_of("t1", affine=lambda affine: affine @ np.diag([1.0, 1.0, 3.0, 1.0])),
+    ),
+    ImageKind("image of another size", _GRID, image_of("t2", lambda data: data[:-2])),
+    ImageKind("shifted segmentation", _GRID, image_of("seg", affine=_moved)),
+    ImageKind("brain back to front", _POSE, every(lambda data: data[:, ::-1])),
+    ImageKind("brain upside down", _POSE, every(lambda data: data[:, :, ::-1])),
+    ImageKind("half a brain", _SHAPE, image_of("t1", _half)),
+    ImageKind("head with its skull", _VOLUME, image_of("t1", _head)),
+    ImageKind(
+        "background that is not zero",
+        "...: the background is not zero; give a skull-stripped image with background zero, or a brain_mask file in "
+        "the patients table",
+        image_of("t1", lambda data: np.where(data == 0, -3, data).astype(data.dtype)),
+    ),
+    ImageKind(
+        "too many voxels",
+        "...: has 20000 x 20000 x 20000 voxels; cut it to the head, or resample it to voxels of 1 mm",
+        _huge,
+    ),
+    ImageKind(
+        "empty segmentation",
+        "...: holds no tumour label; give a segmentation of this case's tumour",
+        image_of("seg", np.zeros_like),
+    ),
+    ImageKind(
+        "segmentation outside the brain",
+        "...: ... of the tumour lies outside the brain; give the segmentation of this case, on the grid of its images",
+        image_of("seg", lambda data: np.roll(data, data.shape[2] // 2, axis=2)),
+    ),
+    ImageKind(
+        "interpolated labels",
+        "...: holds values that are not whole numbers; resample segmentations with nearest neighbour",
+        image_of("seg", lambda data: data * np.float32(0.6)),
+    ),
+    ImageKind("negative labels", _LABELS, image_of("seg", lambda data: -data.astype(np.int16))),
+    ImageKind(
+        "labels of another scheme", _LABELS, image_of("seg", lambda data: np.where(data == 4, 3, data).astype(np.uint8))
+    ),
+    ImageKind("labels of no scheme", _LABELS, image_of("seg", lambda data: (data * 50).astype(np.uint8))),
+    ImageKind("empty brain mask", "...: the brain measures 0 cc (...", _mask(np.zeros_like)),
+    ImageKind("brain mask of another size", _GRID, _mask(lambda data: data[:, :-1])),
+]
