@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gliofit.errors import InputError
+from gliofit.output import check_out_file, check_out_folder
 
 if TYPE_CHECKING:
     from gliofit.solver.base import AbstractForwardSolver
@@ -130,7 +131,7 @@ def solve(
     from gliofit.io import write_volume
     from gliofit.theta import Theta
 
-    _nifti(out, "--out")
+    check_out_file(_nifti(out, "--out"), (tissue, wm, gm))
     for option, value in (("--mu-d", mu_d), ("--mu-rho", mu_rho)):
         if not (math.isfinite(value) and value > 0):
             raise InputError(option, f"is {value:g}", "give a number above zero")
@@ -166,6 +167,8 @@ def register(
     from gliofit.register.run import register_patient
     from gliofit.register.settings import RegisterSettings
 
+    names = ("t1", "wm", "gm", "csf", "labels", "brain_mask", "segmentation")
+    check_out_folder(out, (f"{name}.nii.gz" for name in names), (t1, seg))
     for path in (t1, seg):
         if not path.is_file():
             raise InputError(path, "file not found", "check the path")
@@ -198,6 +201,7 @@ def fit(
     granted = _set_threads(threads)
     from gliofit.fit import fit_files
 
+    check_out_folder(out, ("concentration.nii.gz", "uncertainty.nii.gz"), (tissue, wm, gm, concentration, seg))
     brain = _read_tissue(tissue, wm, gm)
     row = fit_files(
         brain,
@@ -272,6 +276,8 @@ def plan(
     _set_threads(threads)
     from gliofit.plan.run import plan_files
 
+    inputs = (tissue, wm, gm, seg, concentration, brain_mask, barriers, image, recurrence)
+    check_out_folder(out, ("clinical.nii.gz", "personalised.nii.gz"), inputs)
     if not (math.isfinite(margin_mm) and 0 <= margin_mm <= 100):
         raise InputError("--margin-mm", f"is {margin_mm:g}", "give 0 to 100 mm")
     if not (math.isfinite(bridge_mm) and bridge_mm >= 0):
@@ -314,6 +320,7 @@ def predictgbm(
     granted = _set_threads(threads)
     from gliofit.plan.predictgbm import run_case
 
+    check_out_folder(folder_out)
     row = run_case(
         folder_in,
         folder_out,
@@ -346,6 +353,8 @@ def check(
         raise InputError(out, "--out is no table name", "end it in .tsv or .csv")
     if out is not None and out.resolve() == patients.resolve():
         raise InputError(out, "--out is the table that is checked", "give another name, or check the folder again")
+    if out is not None:
+        check_out_file(out)
     _set_threads(1)  # in each process
     settings = PatientsSettings(source=patients, labels=labels)
     cases = check_patients(settings, cores=cores or _all_cores(), progress=_progress("cases checked"))
@@ -465,6 +474,10 @@ def main(arguments: list[str] | None = None) -> None:
         context = getattr(error, "ctx", None)
         hint = f"; see {context.command_path} --help" if context is not None else ""
         code = _error(error.format_message() + hint)  # type: ignore[attr-defined]
+    except OSError as error:
+        if error.filename is None:
+            raise
+        code = _error(f"{error.filename}: {error.strerror}; check the path, its permissions and the space there")
     except (typer.Abort, KeyboardInterrupt):
         code = 130
     raise SystemExit(code if isinstance(code, int) else 0)

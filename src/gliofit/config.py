@@ -207,17 +207,9 @@ def load_config(raw: Mapping[str, Any]) -> Config:
 
 def read_config(path: str | Path) -> Config:
     """Read and check a YAML file."""
-    import yaml
+    from gliofit.yaml_file import read_yaml
 
-    try:
-        raw = yaml.safe_load(Path(path).read_text()) or {}
-    except OSError as error:
-        raise InputError(path, "cannot be read", "check the path") from error
-    except yaml.YAMLError as error:
-        raise InputError(path, f"is no valid YAML ({error})", "mend the file") from error
-    if not isinstance(raw, dict):
-        raise InputError(path, "holds no keys", "write `key: value` lines, see config/README.md")
-    return load_config(raw)
+    return load_config(read_yaml(path))
 
 
 def _as_input_error(error: ValidationError) -> InputError:
@@ -229,7 +221,9 @@ def _as_input_error(error: ValidationError) -> InputError:
     parent = ".".join(section)
     key = ".".join([*section, unknown])
     if first["type"] != "extra_forbidden":
-        return InputError(f"config key '{key}'", _complaint(first), "see config/README.md for what it may be")
+        # What is wrong between sections has no key of its own.
+        subject = f"config key '{key}'" if key else "configuration"
+        return InputError(subject, _complaint(first), "see config/README.md for what it may be")
     siblings = sorted({name for model in models for name in model.model_fields})
     for other in alternatives:
         if unknown in other.model_fields:

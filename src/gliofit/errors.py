@@ -20,7 +20,8 @@ class InputError(ValueError):
 
     def __init__(self, subject: str | Path, problem: str, mend: str) -> None:
         self.subject, self.problem, self.mend = str(subject), problem, mend
-        super().__init__(f"{subject}: {problem}; {mend}")
+        # One line, whatever a library's message or a file name has in it.
+        super().__init__(" ".join(f"{subject}: {problem}; {mend}".splitlines()))
 
     def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
         """Keep the three parts when the error crosses a process border."""

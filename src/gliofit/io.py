@@ -311,8 +311,9 @@ def read_json(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(path, "file not found", "check the path")
     try:
-        content = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    # Also bytes that are no text, numbers of thousands of digits and brackets in thousands of brackets.
+    except (ValueError, RecursionError) as error:
         raise InputError(path, f"not valid JSON ({error})", DAMAGED) from error
     if not isinstance(content, dict):
         raise InputError(path, "holds no JSON object", DAMAGED)

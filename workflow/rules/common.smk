@@ -14,10 +14,14 @@ try:
     from gliofit.errors import InputError
     from gliofit.revision import remember_revision
     from gliofit.workflow import STAGE_VERSIONS
+    from gliofit.yaml_file import read_yaml
 except ImportError as error:
     raise WorkflowError(f"gliofit is not installed beside Snakemake ({error}); run `make venv` first") from error
 
 try:
+    # Snakemake has read these files, but takes the last of a key that is there twice.
+    for path in workflow.configfiles:
+        read_yaml(path)
     CONFIG = load_config(config)
 except InputError as error:
     raise WorkflowError(f"{error.subject} {error.problem}; {error.mend}") from error

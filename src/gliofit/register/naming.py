@@ -14,6 +14,8 @@ __all__ = ["CONVENTIONS", "ROLES", "NamingConvention", "check_case_name", "match
 ROLES = ("t1", "t1c", "t2", "flair", "seg")
 
 _CASE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+#: The name is part of file names, which most file systems limit to 255 bytes.
+_LONGEST_NAME = 100
 _SUFFIXES = (".nii.gz", ".nii")
 
 
@@ -70,8 +72,8 @@ def check_case_name(case: str, subject: str | Path) -> str:
     Raises
     ------
     InputError
-        If it holds anything but letters, digits, hyphens and underscores. Names are not changed silently: two cases
-        could become one.
+        If it holds anything but letters, digits, hyphens and underscores, or more than 100 of them. Names are not
+        changed silently: two cases could become one.
     """
     if not _CASE_NAME.fullmatch(case):
         better = re.sub(r"[^A-Za-z0-9_-]+", "-", case).strip("-_") or "case-1"
@@ -79,6 +81,12 @@ def check_case_name(case: str, subject: str | Path) -> str:
             subject,
             f"case name '{case}' has characters other than letters, digits, hyphen and underscore",
             f"rename the files or name the case in a patients table, for example '{better}'",
+        )
+    if len(case) > _LONGEST_NAME:
+        raise InputError(
+            subject,
+            f"case name '{case[:20]}...' has {len(case)} characters",
+            f"name the case in a patients table with {_LONGEST_NAME} at most",
         )
     return case
 

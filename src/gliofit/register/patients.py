@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,7 +144,7 @@ def patient_in_folder(folder: Path, labels: str | None, case: str) -> PatientFil
     InputError
         If the folder holds no case or several, or the case lacks a file.
     """
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise InputError(folder, f"folder of case {case} not found", "check the path in the patients table")
     groups = _groups([(folder, sorted(path.name for path in folder.iterdir() if not path.is_dir()))])
     if not groups:
@@ -174,8 +174,7 @@ _Group = tuple[Path, NamingConvention, str]
 
 
 def _tree(root: Path, labels: str | None) -> list[PatientFiles | Problem | Refused]:
-    folders = ((Path(folder), sorted(files)) for folder, _, files in sorted(os.walk(root, followlinks=True)))
-    groups = _groups(folders)
+    groups = _groups(sorted(_folders(root)))
     if not groups:
         raise InputError(root, "holds no images in BraTS naming", _naming_help())
     rows: list[PatientFiles | Problem | Refused] = []
@@ -185,6 +184,19 @@ def _tree(root: Path, labels: str | None) -> list[PatientFiles | Problem | Refus
         except InputError as error:
             rows.append(Problem(prefix, error))
     return rows
+
+
+def _folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Every folder below a root with the names of its files; each once, since links may lead round in circles."""
+    seen: set[Path] = set()
+    for name, below, files in os.walk(root, followlinks=True):
+        real = Path(name).resolve()
+        if real in seen:
+            below.clear()
+            continue
+        seen.add(real)
+        below.sort()
+        yield Path(name), sorted(files)
 
 
 def _groups(folders: Iterable[tuple[Path, list[str]]]) -> dict[_Group, dict[str, list[Path]]]:
@@ -236,6 +248,7 @@ def _select(rows: list[PatientFiles | Problem | Refused], settings: PatientsSett
             )
             problems.append(Problem(strange[0], error))
     kept: dict[str, PatientFiles] = {}
+    spelt: dict[str, str] = {}
     excluded: set[str] = set()
     refused: list[Refused] = []
     for row in rows:
@@ -252,8 +265,17 @@ def _select(rows: list[PatientFiles | Problem | Refused], settings: PatientsSett
                 row.t1, f"case {row.case} is there twice (also {kept[row.case].t1})", "give each case its own name"
             )
             problems.append(Problem(row.case, error))
+        elif row.case.lower() in spelt:
+            error = InputError(
+                row.t1,
+                f"case {row.case} differs from case {spelt[row.case.lower()]} in capitals only, and some file systems "
+                "take their folders for one",
+                "give one of them another name in a patients table",
+            )
+            problems.append(Problem(row.case, error))
         else:
             kept[row.case] = row
+            spelt[row.case.lower()] = row.case
     for row in refused:
         if row.case in kept:
             error = InputError(source, f"case {row.case} is there twice, once refused", "keep one of the two")

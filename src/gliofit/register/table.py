@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import os
 from pathlib import Path
 
 from gliofit.errors import InputError
@@ -37,13 +38,15 @@ def read_patients_table(path: Path, labels: str | None = None) -> list[PatientFi
     InputError
         If the table itself is broken: no header, unknown columns, no rows. A row that is wrong is a ``Problem``.
     """
-    lines = _lines(path)
     delimiter = "," if path.suffix == ".csv" else "\t"
-    reader = csv.reader(lines, delimiter=delimiter)
-    header = [name.strip() for name in next(reader, [])]
+    try:
+        first, *others = list(csv.reader(_lines(path), delimiter=delimiter, strict=True)) or [[]]
+    except csv.Error as error:
+        raise InputError(path, f"is no table ({error})", "give a table of tab-separated text (.tsv)") from error
+    header = [name.strip() for name in first]
     _check_header(header, path, delimiter)
     rows: list[PatientFiles | Problem | Refused] = []
-    for number, cells in enumerate(reader, start=1):
+    for number, cells in enumerate(others, start=1):
         if not any(cell.strip() for cell in cells):
             continue
         subject = f"{path}, row {number}"
@@ -64,6 +67,8 @@ def _lines(path: Path) -> list[str]:
     """The table's lines without comments; utf-8, with or without a byte-order mark."""
     try:
         text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})", "check the path and its permissions") from error
     except UnicodeDecodeError as error:
         raise InputError(path, "is not a text table", "give a table of tab-separated text (.tsv)") from error
     return [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
@@ -102,7 +107,8 @@ def _row(values: dict[str, str], path: Path, subject: str, labels: str | None) -
         raise InputError(subject, f"unknown label scheme '{scheme}'", f"name one of {', '.join(LABEL_SCHEMES)}")
     files = {role: path.parent / values[role] for role in _FILE_COLUMNS if role in values}
     for role, file in files.items():
-        if not file.is_file():
+        # Unlike the method of Path this bears names that no file can have.
+        if not os.path.isfile(file):
             raise InputError(file, f"file not found ({role} of case {case})", f"correct the path in {path}")
     if "folder" in values:
         found = patient_in_folder(path.parent / values["folder"], scheme, case)

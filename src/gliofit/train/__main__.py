@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from gliofit.errors import InputError
@@ -22,6 +21,7 @@ from gliofit.simulate.settings import SimulateSettings
 from gliofit.train.card import write_card
 from gliofit.train.fit import train_model
 from gliofit.train.settings import TrainSettings
+from gliofit.yaml_file import read_yaml
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,10 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _settings(path: Path, model: str, overrides: dict[str, Any]) -> tuple[TrainSettings, SimulateSettings]:
     """The stage's settings, and those of stage simulate, by which samples are grown where that is asked for."""
-    try:
-        content = yaml.safe_load(path.read_text()) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise InputError(path, f"cannot be read ({error})", "give a YAML file") from error
+    content = read_yaml(path)
     section = content.get("train", content)
     try:
         settings = TrainSettings.model_validate(section)

@@ -46,13 +46,13 @@ class Expectation:
         if info.get("architecture") != self.architecture:
             differences.append(f"architecture {info.get('architecture')}, not {self.architecture}")
         else:
-            theirs = dict(info.get("network", {}))
+            theirs = _section(info, "network")
             differences += [
                 f"network.{key} {theirs.get(key)}, not {self.network.get(key)}"
                 for key in sorted({*theirs, *self.network})
                 if theirs.get(key) != self.network.get(key)
             ]
-        crop = dict(info.get("crop", {}))
+        crop = _section(info, "crop")
         for key, mine in self.crop.model_dump(mode="json").items():
             if crop.get(key) != mine:
                 differences.append(f"crop.{key} {crop.get(key)}, not {mine}")
@@ -62,3 +62,9 @@ class Expectation:
             raise InputError(
                 folder, f"has {'; '.join(differences)}", "name a model of these settings, or change the settings to its"
             )
+
+
+def _section(info: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """A section of a ``model.json``; empty where there is none."""
+    section = info.get(key)
+    return section if isinstance(section, dict) else {}

@@ -66,4 +66,6 @@ class Normalisation:
             raise InputError(subject, f"has no complete theta statistics ({error})", "train the model again") from error
         if any(array.shape != (5,) or not np.isfinite(array).all() for array in arrays):
             raise InputError(subject, "has theta statistics that are not five numbers", "train the model again")
+        if (arrays[1] <= 0).any():
+            raise InputError(subject, "has a spread of theta that is not positive", "train the model again")
         return cls(*arrays)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar, cast
+from typing import Any, ClassVar, Literal, TypeVar, cast, get_args
 
 import numpy as np
 import torch
@@ -309,6 +309,8 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu", expected:
         centre = np.array(info["centre_mm"]) if architecture.kind == "atlas-inverse" else None
     except (KeyError, ValidationError) as error:
         raise InputError(path, f"is incomplete ({error})", "train the model again") from error
+    if tissue_input not in get_args(TissueInput):
+        raise InputError(path, f"has the unknown tissue_input {tissue_input!r}", "train the model again")
     if kind != architecture.kind:
         raise InputError(path, f"says {kind}, but `{architecture.name}` is a {architecture.kind}", "train it again")
     normalisation = Normalisation.from_dict(info.get("theta", {}), str(path))
@@ -320,10 +322,13 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu", expected:
     if info.get("weights_sha256", (found := sha256(weights.read_bytes()).hexdigest())) != found:
         raise InputError(weights, "is damaged, or of another training than model.json", DAMAGED)
     try:
-        network.load_state_dict(load_file(weights))
+        tensors = load_file(weights)
+        network.load_state_dict(tensors)
     except (SafetensorError, RuntimeError, OSError) as error:
         detail = str(error).splitlines()[0]
         raise InputError(weights, f"does not fit model.json ({detail})", DAMAGED) from error
+    if not all(bool(values.isfinite().all()) for values in tensors.values()):
+        raise InputError(weights, "holds values that are not finite", "copy the whole folder again, or train it again")
     model = make_model(kind, network, normalisation, crop, tissue_input, centre)
     model.info = info
     model.requires_grad_(False)
