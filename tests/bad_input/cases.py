@@ -45,7 +45,11 @@ def without(*roles: str) -> Callable[[Path, Case], Path]:
 
 def named(case: str) -> Callable[[Path, Case], Path]:
     """A case with a name, in a folder tree."""
-    return folder(lambda root, add: None if add(root / "other", case) else None)
+
+    def spoil(root: Path, add: Case) -> None:
+        add(root / "other", case)
+
+    return folder(spoil)
 
 
 def row(line: str) -> Callable[[Path, Case], Path]:

@@ -46,7 +46,8 @@ CONFIG_KINDS = [
     ),
     ConfigKind(
         "network that is missing",
-        f"configuration: invert.methods.direct needs the network 'mine', which train.models does not have (...); {_SEE}",
+        "configuration: invert.methods.direct needs the network 'mine', which train.models does not have (...); "
+        f"{_SEE}",
         b"invert: {methods: {direct: {inverter: direct, direct: mine}}}\n",
     ),
     ConfigKind("bracket that does not end", "..., line 2: is no valid YAML (...); mend the line", b"seed: [\n"),

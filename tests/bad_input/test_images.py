@@ -39,9 +39,10 @@ def cohort(tmp_path_factory: pytest.TempPathFactory, add_case: Case) -> Path:
 def checked(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, dict[str, str]]]:
     """What ``gliofit check --out`` says of every case of the cohort: the table, and its rows by case."""
     out = tmp_path_factory.mktemp("checked") / "cohort.tsv"
-    with pytest.raises(SystemExit) as stop, pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cli, "_set_threads", lambda threads: 1)
-        cli.main(["check", "--patients", str(cohort), "--out", str(out), "--cores", "1"])
+        with pytest.raises(SystemExit) as stop:
+            cli.main(["check", "--patients", str(cohort), "--out", str(out), "--cores", "1"])
     assert stop.value.code == 0
     with out.open(newline="") as file:
         return out, {row["case"]: row for row in csv.DictReader(file, delimiter="\t")}

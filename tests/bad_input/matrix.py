@@ -1,0 +1,30 @@
+"""Every kind of bad input that is tested, and the tables of docs/bad-input.md that list them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .cases import CASE_KINDS
+from .commands import COMMAND_KINDS
+from .configs import CONFIG_KINDS
+from .images import IMAGE_KINDS
+from .kind import Kind
+from .weights import WEIGHTS_KINDS
+
+#: Heading in the document -> kinds.
+MATRIX: dict[str, Sequence[Kind]] = {
+    "Images": IMAGE_KINDS,
+    "Lists of patients": CASE_KINDS,
+    "Configuration": CONFIG_KINDS,
+    "Networks": WEIGHTS_KINDS,
+    "Command line": COMMAND_KINDS,
+}
+
+
+def table(kinds: Sequence[Kind]) -> str:
+    """A table as the document has it."""
+    lines = ["| what is wrong | what is said |", "| --- | --- |"]
+    for kind in kinds:
+        marks = "``" if "`" in kind.message else "`"
+        lines.append(f"| {kind.name} | {marks}{kind.message}{marks} |")
+    return "\n".join(lines)
