@@ -60,3 +60,11 @@ def test_the_workflow_stops_before_anything_starts(name: str, tmp_path: Path) ->
         problem = kind.message.partition(": ")[2].partition(";")[0].partition("...")[0]
         assert problem in done.stdout, done.stdout
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("text", [".nan", ".inf", "-.inf"])
+def test_numbers_are_finite(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(f"register:\n  total_smoothing: {text}\n")
+    with pytest.raises(InputError, match=r"'register\.total_smoothing': .*finite number"):
+        read_config(path)
