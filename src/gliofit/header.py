@@ -60,7 +60,7 @@ def check_header(image: Any, path: Path) -> None:
     try:
         sform, qform = image.get_sform(coded=True)[0], image.get_qform(coded=True)[0]
     except ValueError as error:
-        raise InputError(path, f"its qform is no rotation ({error})", "write the affine into the header again") from error
+        raise InputError(path, f"its qform is no rotation ({error})", "write the affine anew") from error
     if sform is not None and qform is not None:
         gap = np.abs(sform - qform)[:3, :3].max()
         if gap > _FORM_TOLERANCE * np.abs(sform[:3, :3]).max():

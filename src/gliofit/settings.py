@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Settings(BaseModel):
-    """Frozen settings that refuse unknown keys, NaN and infinity. Every field carries a description (it becomes the documentation)."""
+    """Frozen settings that refuse unknown keys, NaN and infinity.
+
+    Every field carries a description (it becomes the documentation).
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
