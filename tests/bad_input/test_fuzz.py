@@ -52,6 +52,11 @@ def one_line(error: InputError) -> None:
     assert len(str(error).splitlines()) == 1
 
 
+@given(parts=st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=3, max_size=3))
+def test_an_error_of_any_words_is_one_line(parts: list[str]) -> None:
+    assert len(str(InputError(*parts)).splitlines()) == 1
+
+
 def read(path: Path) -> None:
     """Read an image whole and by its header alone: valid, or refused."""
     with warnings.catch_warnings():

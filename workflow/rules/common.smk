@@ -24,7 +24,7 @@ try:
         read_yaml(path)
     CONFIG = load_config(config)
 except InputError as error:
-    raise WorkflowError(f"{error.subject} {error.problem}; {error.mend}") from error
+    raise WorkflowError(str(error)) from error
 
 # Jobs inherit it, so that they need not ask git.
 remember_revision()
@@ -76,7 +76,7 @@ try:
     # Patients that cannot be used, with the reason; the tables say how many of how many they are about.
     PATIENTS, LEFT_OUT = find_cases()
 except InputError as error:
-    raise WorkflowError(f"{error.subject}: {error.problem}; {error.mend}") from error
+    raise WorkflowError(str(error)) from error
 
 ARE_PHANTOMS = CONFIG.patients.source is None
 CASES = {"synthetic": CONFIG.simulate.case_names(), "patients": list(PATIENTS)}
