@@ -34,9 +34,8 @@ def check_header(image: Any, path: Path) -> None:
     ------
     InputError
         If the image has other than three axes (trailing ones of length one apart) or more than 2^28 voxels, holds
-        complex numbers or colours, gives lengths in metres or micrometres, or has an sform and a qform that turn or
-        scale voxels differently. An sform and a qform that are shifted against each other are accepted; the sform
-        counts.
+        complex numbers or colours, gives lengths in metres or micrometres, or has a qform that is no rotation, or that
+        turns or scales voxels differently than the sform. A mere shift between the two is accepted; the sform counts.
     """
     shape = tuple(image.shape)
     while len(shape) > 3 and shape[-1] == 1:
