@@ -82,6 +82,7 @@ CASE = {"evaluate_case": 1, "evaluate_cohort": 1}
 SYNTHETIC = CASE | {"write_table": 2, "write_refinement": 1, "draw_figure3": 1}
 PATIENTS = CASE | {
     "write_table": 1, "write_segmentation_table": 1, "write_refinement": 1, "draw_figure4": 2, "draw_figure7": 2,
+    "write_patient_page": 1, "write_patient_index": 1,
 }  # fmt: skip
 
 
@@ -130,7 +131,7 @@ def test_a_changed_setting_reruns_what_depends_on_it(folder: Path) -> None:
     table = result.stdout.rpartition("Job stats:")[2]
     assert dict(re.findall(r"^(\w+)\s+(\d+)$", table, flags=re.MULTILINE)).keys() == {
         "all", "total", "write_table", "write_segmentation_table", "write_refinement", "draw_figure3", "draw_figure4",
-        "draw_figure7", "study_figure", "assess_figures", "assess_sensitivity",
+        "draw_figure7", "write_patient_page", "write_patient_index", "study_figure", "assess_figures", "assess_sensitivity",
     }  # fmt: skip
 
 

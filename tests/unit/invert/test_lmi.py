@@ -296,7 +296,7 @@ def test_settings():
     assert own.observation_of("lmi", "patients") == "segmentation"
     assert (own.lmi_of("lmi"), own.direct_of("lmi"), own.surrogate_of("lmi")) == ("lmi", None, None)
     for keys, words in (
-        ({"origin": "centre-of-mass"}, "cannot hold it"),
+        ({"origin": "com-fixed"}, "cannot hold it"),
         ({"threshold_core": 0.2}, "above threshold_whole"),
         ({"patient_observation": "reference"}, "segmentation"),
     ):
