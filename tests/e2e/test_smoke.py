@@ -131,7 +131,8 @@ def test_a_changed_setting_reruns_what_depends_on_it(folder: Path) -> None:
     table = result.stdout.rpartition("Job stats:")[2]
     assert dict(re.findall(r"^(\w+)\s+(\d+)$", table, flags=re.MULTILINE)).keys() == {
         "all", "total", "write_table", "write_segmentation_table", "write_refinement", "draw_figure3", "draw_figure4",
-        "draw_figure7", "write_patient_page", "write_patient_index", "study_figure", "assess_figures", "assess_sensitivity",
+        "draw_figure7", "write_patient_page", "write_patient_index", "study_figure", "assess_figures",
+        "assess_sensitivity",
     }  # fmt: skip
 
 
