@@ -119,15 +119,23 @@ class Job:
 
 
 @contextmanager
-def job(snakemake: Snakemake) -> Iterator[Job]:
+def job(snakemake: Snakemake, threads: int | None = None) -> Iterator[Job]:
     """Run the body of a script as one job.
 
     Everything printed, warned or raised goes to the rule's log file; a sidecar ``{first output}.json`` with settings,
     seed, code, machine, and digests of inputs and outputs is written when the body ends well. Bad input ends the
     process with one line and exit code 2.
+
+    Parameters
+    ----------
+    snakemake
+        What Snakemake gives a script.
+    threads
+        Threads to use in place of what Snakemake grants, for jobs whose results depend on their number.
     """
+    threads = threads or int(snakemake.threads)
     for name in THREAD_VARIABLES:
-        os.environ[name] = str(snakemake.threads)
+        os.environ[name] = str(threads)
     # Threads that spin while they wait slow down the jobs beside them.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("MPLBACKEND", "Agg")
@@ -141,7 +149,7 @@ def job(snakemake: Snakemake) -> Iterator[Job]:
         output=snakemake.output,
         params=snakemake.params,
         wildcards=snakemake.wildcards,
-        threads=int(snakemake.threads),
+        threads=threads,
         gpu=int(snakemake.resources.get("gpu", 0)),
         seed=int(snakemake.params.get("seed", 0)),
     )

@@ -22,6 +22,9 @@ TIME_COLUMNS = re.compile(r"(^|_)seconds(_|$)|^time, ")
 #: Keys of JSON files and checkpoints that hold times: of sidecars, of model.json, of a training's state.
 TIME_KEYS = re.compile(r"started|wall_seconds|seconds|validation_seconds|minutes")
 
+#: Keys of sidecars that hold digests: of files that hold times among others, and all files are compared themselves.
+DIGESTS = re.compile(r"sha256")
+
 #: Keys and columns that say how many threads a job had, which depends on the cores given to the workflow.
 THREADS = re.compile(r"threads")
 
@@ -136,7 +139,7 @@ class Ignored:
 
     def key(self, name: str) -> bool:
         """Whether a key of a JSON file or of a checkpoint is left out."""
-        return self._note(name, TIME_KEYS.fullmatch(name))
+        return self._note(name, TIME_KEYS.fullmatch(name) or DIGESTS.fullmatch(name))
 
     def _note(self, name: str, match: re.Match[str] | None) -> bool:
         found = bool(match or (self.other_cores and THREADS.fullmatch(name)))

@@ -6,14 +6,11 @@ import pytest
 
 from .launch import Workplace
 
-#: Registration and simulation, whose results do not depend on the number of cores.
-UNTRAINED = (
+#: Registration, simulation and training: the stages that have most to lose.
+SHORT = (
     "results/smoke/register/patients/phantom-00000/qc.parquet",
-    "results/smoke/simulate/shards/train-00000.nii",
+    "results/smoke/train/guided-unet/model.json",
 )
-
-#: And training: the stages that have most to lose.
-SHORT = (*UNTRAINED, "results/smoke/train/guided-unet/model.json")
 
 
 @pytest.fixture(scope="session")

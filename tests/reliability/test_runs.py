@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from .compare import compare
-from .conftest import SHORT, UNTRAINED
+from .conftest import SHORT
 from .kill import endure
 from .launch import Workplace
 
@@ -22,10 +22,11 @@ def test_a_killed_run_comes_to_the_same_results(undisturbed: Workplace, tmp_path
 
 
 def test_one_core_gives_the_same_bytes_as_two(undisturbed: Workplace, tmp_path: Path) -> None:
-    place = Workplace(tmp_path, targets=UNTRAINED, cores=1)
+    place = Workplace(tmp_path, targets=SHORT, cores=1)
     code, said = place.run()
     assert code == 0, said[-5000:]
-    found = compare(place.results, undisturbed.results, other_cores=True, part=True)
+    found = compare(place.results, undisturbed.results, other_cores=True)
     assert not found.differences, str(found)
     assert found.same_bytes[".nii.gz"] >= 20
-    assert found.same_bytes[".nii"] == 1
+    assert found.same_bytes[".nii"] >= 1
+    assert found.same_bytes[".safetensors"] == 1

@@ -25,7 +25,7 @@ rule train_model:
         "<benchmarks>/train/train_model/{model}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 8
+    threads: CONFIG.train.threads
     resources:
         gpu=gpus_of_training,
         mem_mb=by_attempt(memory_of_training),

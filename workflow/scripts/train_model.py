@@ -8,7 +8,8 @@ from pathlib import Path
 
 from gliofit.workflow import job
 
-with job(snakemake) as run:
+# Not the cores that Snakemake grants: weights would depend on them.
+with job(snakemake, snakemake.params.settings["threads"]) as run:
     from gliofit.simulate.settings import SimulateSettings
     from gliofit.train.fit import train_model
     from gliofit.train.settings import TrainSettings

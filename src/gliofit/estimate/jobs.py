@@ -175,7 +175,8 @@ class _Plan:
                 samples = min(samples, model.max_samples)
             yield Jobs(
                 "train", "train_model", 1, model.architecture, model.epochs * samples * self.cubes,
-                files=(f"train/{name}/*",), benchmarks=name, threads=8, limit_minutes=model.time_budget_minutes,
+                files=(f"train/{name}/*",), benchmarks=name, threads=self.config.train.threads,
+                limit_minutes=model.time_budget_minutes,
             )  # fmt: skip
 
     def _inversion(self, method: str, spacing_mm: float) -> tuple[str, float]:

@@ -149,6 +149,12 @@ class TrainSettings(Settings):
     cache_gib: float = Field(
         8.0, ge=0, description="Keep the cubes in memory while they fit into this; larger sets are cut anew each time."
     )
+    threads: int = Field(
+        2,
+        ge=1,
+        description="CPU threads that a network is trained with. Gradients are summed by threads and depend on how "
+        "many there are; this way they do not depend on the number of cores of a run.",
+    )
     checkpoint_minutes: float = Field(
         10.0, gt=0, description="Write a checkpoint this often, and after every epoch, where a path for it is given."
     )
