@@ -22,6 +22,7 @@ from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from gliofit.assess.settings import AssessSettings
 from gliofit.atlas.settings import AtlasSettings
+from gliofit.batches import BatchSettings
 from gliofit.errors import InputError
 from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.forward.settings import ForwardSettings
@@ -58,6 +59,9 @@ class Config(Settings):
         "labels",
         description="Tissue the growth model sees: binary white and grey matter of the label map, as in the paper, or "
         "the probability maps.",
+    )
+    cases_per_job: BatchSettings = Field(
+        BatchSettings(), description="How many cases a job does one after the other (docs/workflow.md)."
     )
     atlas: AtlasSettings = Field(AtlasSettings(), description="The healthy brain everything starts from.")
     patients: PatientsSettings = Field(PatientsSettings(), description="Where the patients are.")
@@ -122,6 +126,12 @@ class Config(Settings):
                 raise ValueError(f"study runs '{method}', which refines another method; choose methods that run alone")
             if not self.invert.gives_theta(method):
                 raise ValueError(f"study runs '{method}', which estimates no theta; choose methods that do")
+        for method in self.cases_per_job.methods:
+            if method not in self.invert.methods:
+                raise ValueError(
+                    f"cases_per_job.methods names '{method}', which invert.methods does not have "
+                    f"({', '.join(self.invert.methods)})"
+                )
         self._assessment_agrees()
         for method in self.evaluate.other_references:
             if method not in self.invert.methods:

@@ -1,7 +1,8 @@
 """What every script of the workflow does before and after its work: log, threads, seed, device, sidecar.
 
-``gliofit.provenance`` reads the sidecars. Imports nothing heavy: a script calls ``job`` first and imports its stage
-inside, so that numerical libraries find the thread counts already set and a failed import ends up in the log.
+``gliofit.provenance`` reads the sidecars. Imports nothing heavy: a script calls ``job``, or ``each_case`` where a job
+may have several cases, and imports its stage inside, so that numerical libraries find the thread counts already set and
+a failed import ends up in the log.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ import platform
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,11 +24,12 @@ from typing import TYPE_CHECKING, Any
 from gliofit.digests import digest_in_run, sha256_of
 from gliofit.errors import InputError
 from gliofit.revision import UNKNOWN, remember_revision, source_digest
+from gliofit.unfinished import Unfinished
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
 
-__all__ = ["PACKAGE_PREFIX", "STAGE_VERSIONS", "Job", "device_name", "job"]
+__all__ = ["PACKAGE_PREFIX", "STAGE_VERSIONS", "Job", "device_name", "each_case", "job"]
 
 #: Stands in sidecars for the folder of the clone, where that is not the working folder.
 PACKAGE_PREFIX = "gliofit:"
@@ -60,7 +62,7 @@ THREAD_VARIABLES = (
 
 @dataclass(frozen=True)
 class Job:
-    """One job of the workflow, in plain Python objects.
+    """One job of the workflow, or one case of a job that has several, in plain Python objects.
 
     Parameters
     ----------
@@ -134,6 +136,60 @@ def job(snakemake: Snakemake, threads: int | None = None) -> Iterator[Job]:
         Threads to use in place of what Snakemake grants, for jobs whose results depend on their number.
     """
     threads = threads or int(snakemake.threads)
+    _prepare(snakemake, threads)
+    context = _whole(snakemake, threads)
+    with _logged(snakemake) as terminal:
+        try:
+            with _recorded(context, _begin(context)):
+                yield context
+        except Exception as error:  # noqa: BLE001 - whatever it is, the log shows it
+            raise SystemExit(_report(error, context, terminal)) from None
+
+
+def each_case(snakemake: Snakemake, work: Callable[[Job], None]) -> None:
+    """Do the same with every case of a job, one after the other, each as ``job`` does.
+
+    A job has the one case of its wildcards, or those that its parameter ``batch`` lists
+    (``workflow/rules/batches.smk``). Whatever goes wrong with a case of a batch, the others are done; then the job
+    fails, and names those that failed. The next attempt at a batch takes back what is done (``gliofit.unfinished``) if
+    inputs, parameters and seed are the same.
+
+    Parameters
+    ----------
+    snakemake
+        The object that a script finds.
+    work
+        What to do with a case.
+    """
+    threads = int(snakemake.threads)
+    _prepare(snakemake, threads)
+    batch = snakemake.params.get("batch")
+    contexts = [_whole(snakemake, threads)] if batch is None else list(_split(snakemake, batch))
+    kept = None if batch is None else Unfinished(contexts[0].run_folder, snakemake.rule)
+    codes: dict[str, int] = {}
+    with _logged(snakemake) as terminal:
+        for context in contexts:
+            try:
+                facts = _begin(context)
+                if kept is not None and kept.restore(context.output, facts):
+                    logging.getLogger("gliofit").info("done by an earlier attempt")
+                    continue
+                with _recorded(context, facts):
+                    work(context)
+                if kept is not None:
+                    kept.keep(context.output)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the log shows it
+                codes[_title(context)] = _report(error, context, terminal)
+        if batch is not None and codes:
+            _tell(f"gliofit: {len(codes)} of {len(contexts)} cases failed: {'; '.join(codes)}\n", terminal)
+        if codes:
+            raise SystemExit(min(codes.values()))
+    if kept is not None:
+        kept.remove()
+
+
+def _prepare(snakemake: Snakemake, threads: int) -> None:
+    """Threads and devices of this process, before any library asks for them."""
     for name in THREAD_VARIABLES:
         os.environ[name] = str(threads)
     # Threads that spin while they wait slow down the jobs beside them.
@@ -143,7 +199,10 @@ def job(snakemake: Snakemake, threads: int | None = None) -> Iterator[Job]:
         # Jobs that asked for no GPU run many at a time; none of them should take one because it is there.
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
-    context = Job(
+
+def _whole(snakemake: Snakemake, threads: int) -> Job:
+    """The job as Snakemake has it."""
+    return Job(
         rule=snakemake.rule,
         input=snakemake.input,
         output=snakemake.output,
@@ -153,29 +212,105 @@ def job(snakemake: Snakemake, threads: int | None = None) -> Iterator[Job]:
         gpu=int(snakemake.resources.get("gpu", 0)),
         seed=int(snakemake.params.get("seed", 0)),
     )
-    with _logged(snakemake.log[0] if snakemake.log else None) as terminal:
-        log = logging.getLogger("gliofit")
-        wildcards = " ".join(f"{key}={value}" for key, value in context.wildcards.items())
-        log.info("%s %s on %d thread(s), seed %d", context.rule, wildcards, context.threads, context.seed)
+
+
+class _Named(list[str]):
+    """Files or wildcards of a case, which Snakemake gives for a whole job.
+
+    Parameters
+    ----------
+    items
+        All of them, in order.
+    counts
+        How many have a name, by name; None for one that is no list.
+    """
+
+    def __init__(self, items: Sequence[str], counts: Mapping[str, int | None]) -> None:
+        super().__init__(items)
+        self._named: dict[str, Any] = {}
+        first = 0
+        for name, count in counts.items():
+            self._named[name] = items[first] if count is None else list(items[first : first + count])
+            first += 1 if count is None else count
+
+    def __getattr__(self, name: str) -> Any:
         try:
-            sources = source_digest()
-            inputs = [(str(path), digest_in_run(path, context.run_folder)) for path in context.input]
-            started, clock = datetime.now(UTC), time.perf_counter()
-            yield context
-            seconds = time.perf_counter() - clock
-            _write_sidecar(context, inputs, sources, started, seconds)
-        except InputError as error:
-            log.debug("", exc_info=True)
-            _tell(f"gliofit: error: {' '.join(str(error).split())}\n", terminal)
-            raise SystemExit(2) from error
-        except Exception as error:
-            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-                # Of the log itself; results are written by gliofit.io, which tells.
-                _tell(f"gliofit: error: {context.folder}: the disk is full; make space and run again\n", terminal)
-                raise SystemExit(2) from error
-            _tell(traceback.format_exc(), terminal)
-            raise SystemExit(1) from None
-        log.info("done in %.1f s%s", seconds, _peak_device_memory())
+            return self.__dict__["_named"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._named[key] if isinstance(key, str) else super().__getitem__(key)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self._named.get(name, default)
+
+    def keys(self) -> KeysView[str]:
+        return self._named.keys()
+
+    def items(self) -> ItemsView[str, Any]:
+        return self._named.items()
+
+
+def _split(snakemake: Snakemake, batch: dict[str, Any]) -> Iterator[Job]:
+    """Cases of a job, whose files are in the order of its cases."""
+    whole, cases = _whole(snakemake, int(snakemake.threads)), batch["cases"]
+    shares = {}
+    for kind, files in (("input", list(whole.input)), ("output", list(whole.output))):
+        size = sum(1 if count is None else count for count in batch[kind].values())
+        if size * len(cases) != len(files):
+            raise ValueError(
+                f"{whole.rule} has {len(files)} files of {kind}, not {size} for each of {len(cases)} cases"
+            )
+        shares[kind] = [_Named(files[first : first + size], batch[kind]) for first in range(0, len(files), size)]
+    for wildcards, given, wanted in zip(cases, shares["input"], shares["output"], strict=True):
+        own = _Named(list(wildcards.values()), dict.fromkeys(wildcards))
+        yield replace(whole, rule=batch["rule"], input=given, output=wanted, wildcards=own)
+
+
+def _title(context: Job) -> str:
+    return " ".join([context.rule, *(f"{key}={value}" for key, value in context.wildcards.items())])
+
+
+def _begin(context: Job) -> dict[str, Any]:
+    """Log what is about to be done.
+
+    Returns
+    -------
+    What the results follow from, as the sidecar has it.
+    """
+    log = logging.getLogger("gliofit")
+    log.info("%s on %d thread(s), seed %d", _title(context), context.threads, context.seed)
+    inputs = [
+        {"path": _portable(str(path)), "sha256": digest_in_run(path, context.run_folder)} for path in context.input
+    ]
+    params = {key: value for key, value in context.params.items() if key != "batch"}
+    return {
+        "rule": context.rule,
+        "wildcards": dict(context.wildcards.items()),
+        "input": inputs,
+        "params": _plain(params),
+        "seed": context.seed,
+    }
+
+
+def _report(error: Exception, context: Job, terminal: int) -> int:
+    """Say what went wrong, bad input in one line.
+
+    Returns
+    -------
+    Exit code of the process: 2 for bad input, 1 for anything else.
+    """
+    if isinstance(error, InputError):
+        logging.getLogger("gliofit").debug("", exc_info=error)
+        _tell(f"gliofit: error: {' '.join(str(error).split())}\n", terminal)
+        return 2
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        # Of the log itself; results are written by gliofit.io, which tells.
+        _tell(f"gliofit: error: {context.folder}: the disk is full; make space and run again\n", terminal)
+        return 2
+    _tell("".join(traceback.format_exception(error)), terminal)
+    return 1
 
 
 def _tell(text: str, terminal: int) -> None:
@@ -188,11 +323,23 @@ def _tell(text: str, terminal: int) -> None:
 
 
 @contextmanager
-def _logged(path: str | None) -> Iterator[int]:
-    """Point stdout and stderr, also those of compiled libraries, at a file; yields what stderr was."""
-    if path is None:
+def _recorded(context: Job, facts: dict[str, Any]) -> Iterator[None]:
+    """Write the sidecar of what the body does, if it ends well."""
+    sources = source_digest()
+    started, clock = datetime.now(UTC), time.perf_counter()
+    yield
+    seconds = time.perf_counter() - clock
+    _write_sidecar(context, facts, sources, started, seconds)
+    logging.getLogger("gliofit").info("done in %.1f s%s", seconds, _peak_device_memory())
+
+
+@contextmanager
+def _logged(snakemake: Snakemake) -> Iterator[int]:
+    """Point stdout and stderr, also those of compiled libraries, at the rule's log file; yields what stderr was."""
+    if not snakemake.log:
         yield 2
         return
+    path = snakemake.log[0]
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", buffering=1) as file:
         sys.stdout.flush()
@@ -239,22 +386,16 @@ def _portable(path: str) -> str:
     return path
 
 
-def _write_sidecar(
-    context: Job, inputs: list[tuple[str, str]], sources: str, started: datetime, seconds: float
-) -> None:
+def _write_sidecar(context: Job, facts: dict[str, Any], sources: str, started: datetime, seconds: float) -> None:
     """Write beside the first output how it was made, and from what."""
     from gliofit.io import write_json
 
     revision = remember_revision()
     write_json(
         f"{context.output[0]}.json",
-        {
-            "rule": context.rule,
-            "wildcards": dict(context.wildcards.items()),
-            "input": [{"path": _portable(path), "sha256": digest} for path, digest in inputs],
+        facts
+        | {
             "output": [{"path": str(path), "sha256": sha256_of(path)} for path in context.output],
-            "params": _plain(dict(context.params.items())),
-            "seed": context.seed,
             "threads": context.threads,
             "device": device_name(),
             "started": started.isoformat(timespec="seconds"),

@@ -8,9 +8,11 @@ Nothing heavy is imported and no image is read here: Snakemake runs this wheneve
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.iocontainers import Wildcards
 
 try:
     from gliofit.config import load_config
+    from gliofit.digests import sha256_of
     from gliofit.errors import InputError
     from gliofit.revision import remember_revision
     from gliofit.workflow import STAGE_VERSIONS
@@ -302,11 +304,6 @@ def sample_of_case(suffix):
         return f"<results>/simulate/shards/{shard}.{suffix}"
 
     return path
-
-
-def index_of_case(wildcards):
-    """Position of a synthetic case in its shard."""
-    return CONFIG.simulate.case_location(wildcards.case)[1]
 
 
 def shards(split):
@@ -643,3 +640,98 @@ def networks_of_stability(wildcards):
     """Weights of the networks of the search whose stability is examined."""
     roles = CONFIG.networks_of(CONFIG.assess.stability.method)
     return {role: f"<results>/train/{model}/weights.safetensors" for role, model in roles.items()}
+
+
+# -------------------------------------------------------------------------------------------------- batches of cases
+
+
+class Batch:
+    """Cases that one job does one after the other, each as a rule does a single one.
+
+    What the job reads, writes and asks for is what that rule says of its cases.
+    """
+
+    def __init__(self, name, cases, number, **wildcards):
+        self.rule = workflow.get_rule(name)
+        self.title = "_".join([name, *wildcards.values(), f"{number:05d}"]).replace("-", "_")
+        self.cases = [Wildcards(fromdict=wildcards | {"case": case}) for case in cases]
+        # Stands in the names of log and benchmark where the rule's have a case.
+        self.whole = Wildcards(fromdict=wildcards | {"case": f"batch-{number:05d}"})
+        self.output = [path for case in self.cases for path in self.rule.expand_output(case)[0]]
+        self.log = self.rule.log[0].apply_wildcards(self.whole)
+        self.benchmark = self.rule.benchmark.apply_wildcards(self.whole)
+        self.conda = self.rule.conda_env
+
+    def input(self, wildcards):
+        """Files of all cases, those of the first one first."""
+        return [path for case in self.cases for path in self.rule.expand_input(case)[0]]
+
+    def resources(self):
+        """What the rule, or the profile for the rule, asks for a case; time for all of them."""
+        kept = {name: item for name, item in self.rule.resources.items() if name[0] != "_" and name != "tmpdir"}
+        return {name: self.resource(item, len(self.cases) if name == "runtime" else 1) for name, item in kept.items()}
+
+    def resource(self, item, times):
+        """Resource function: so many times what a resource of the rule is for the first case."""
+
+        def amount(wildcards, input, attempt, threads):
+            value = item.evaluate(self.cases[0], input=input, attempt=attempt, threads=threads).value
+            return value if times == 1 else times * value
+
+        return amount
+
+    def threads(self, wildcards):
+        """Cores of a single case."""
+        return self.rule.resources["_cores"].evaluate(self.cases[0]).value
+
+    def params(self):
+        """The rule's, which cases of a batch have in common, and what tells the cases apart."""
+        own = {name: self.param(value) for name, value in self.rule.params.items()}
+        return own | {"batch": self.facts}
+
+    def param(self, value):
+        """Parameter as the rule has it for the first case."""
+        return (lambda wildcards: value(self.cases[0])) if callable(value) else value
+
+    def facts(self, wildcards):
+        """What the script needs to take the cases apart (``gliofit.workflow.each_case``)."""
+        script = Path(workflow.basedir) / "workflow/rules" / self.rule.script
+        return {
+            "rule": self.rule.name,
+            "script": script.stem,
+            # Snakemake watches scripts whose names hold no parameter.
+            "script_sha256": sha256_of(script),
+            "cases": [dict(case.items()) for case in self.cases],
+            "input": self.names(self.rule.expand_input(self.cases[0])[0]),
+            "output": self.names(self.rule.expand_output(self.cases[0])[0]),
+        }
+
+    def names(self, files):
+        """Names of the files of a case with how many files each name has; None for a file that is no list."""
+        return {name: None if isinstance(files[name], str) else len(files[name]) for name in files.keys()}
+
+
+def batches():
+    """Every batch of the run; none where cases are jobs of their own."""
+
+    def of(name, groups, **wildcards):
+        return [Batch(name, cases, number, **wildcards) for number, cases in enumerate(groups)]
+
+    found = []
+    for cohort in COHORTS:
+        if CONFIG.cases_per_job.size(cohort) == 1:
+            continue
+        groups = CONFIG.cases_per_job.split(CASES[cohort], cohort)
+        if cohort == "synthetic":
+            found += of("extract_case", groups)
+        for method in METHODS[cohort]:
+            if CONFIG.cases_per_job.size(cohort, method) > 1:
+                inversion = "invert_field" if method in FIELD_METHODS else "invert_case"
+                own = CONFIG.cases_per_job.split(CASES[cohort], cohort, method)
+                found += of(inversion, own, cohort=cohort, method=method)
+            if cohort == "patients" and CONFIG.invert.gives_uncertainty(method):
+                found += of("map_uncertainty", groups, cohort=cohort, method=method)
+        for estimate in estimates(cohort):
+            found += of("run_forward", groups, cohort=cohort, estimate=estimate)
+        found += of("evaluate_case", groups, cohort=cohort)
+    return found

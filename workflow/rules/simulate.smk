@@ -138,7 +138,7 @@ rule extract_case:
         mem_mb=by_attempt(memory_of_case(30)),
         runtime=by_attempt(START),
     params:
-        index=index_of_case,
+        samples_per_shard=lookup("simulate/samples_per_shard", within=config),
         stage_version=STAGE_VERSIONS["simulate"],
     script:
         "../scripts/extract_case.py"

@@ -6,9 +6,11 @@ method, Dice over thresholds, and the agreement of a patient's estimates with th
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.workflow import Job, each_case
 
-with job(snakemake) as run:
+
+def work(run: Job) -> None:
+    """All estimates of one case."""
     from gliofit.evaluate.case import evaluate_case
     from gliofit.evaluate.settings import EvaluateSettings
 
@@ -26,3 +28,6 @@ with job(snakemake) as run:
         truth_table=run.input.get("truth"),
         truth_concentration=run.input.get("truth_concentration"),
     )
+
+
+each_case(snakemake, work)

@@ -5,10 +5,18 @@ Input: a test shard and its tissue. Output: one of its samples as a case folder,
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.workflow import Job, each_case
 
-with job(snakemake) as run:
+
+def work(run: Job) -> None:
+    """One sample of the shard."""
     from gliofit.simulate.case import extract_case
+    from gliofit.simulate.settings import SimulateSettings
 
+    settings = SimulateSettings(samples_per_shard=run.params.samples_per_shard)
+    _, index = settings.case_location(run.wildcards.case)
     tissue_dir = Path(run.input.wm).parent
-    extract_case(run.wildcards.case, Path(run.input.volumes), run.params.index, tissue_dir, run.folder)
+    extract_case(run.wildcards.case, Path(run.input.volumes), index, tissue_dir, run.folder)
+
+
+each_case(snakemake, work)

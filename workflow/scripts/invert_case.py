@@ -8,9 +8,11 @@ Output: the estimate (one row, also if the method failed) and its trace; of some
 from pathlib import Path
 
 from gliofit.seeds import derive_seed
-from gliofit.workflow import job
+from gliofit.workflow import Job, each_case
 
-with job(snakemake) as run:
+
+def work(run: Job) -> None:
+    """One method on one case."""
     from gliofit.invert.run import invert_case
     from gliofit.invert.settings import InvertSettings
 
@@ -36,3 +38,6 @@ with job(snakemake) as run:
         lmi_dir=folders.get("lmi"),
         atlas_dir=Path(run.input.atlas[0]).parent if "atlas" in run.input.keys() else None,
     )
+
+
+each_case(snakemake, work)

@@ -5,9 +5,11 @@ Input: a case's tissue and an inversion's row of parameters. Output: the standar
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.workflow import Job, each_case
 
-with job(snakemake) as run:
+
+def work(run: Job) -> None:
+    """The uncertainty of one estimate."""
     from gliofit.forward.settings import ForwardSettings
     from gliofit.forward.uncertainty import map_uncertainty
 
@@ -18,3 +20,6 @@ with job(snakemake) as run:
         ForwardSettings(**run.params.settings),
         run.params.tissue,
     )
+
+
+each_case(snakemake, work)

@@ -7,9 +7,11 @@ concentration, which is taken over. Output: the concentration and one row about 
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.workflow import Job, each_case
 
-with job(snakemake) as run:
+
+def work(run: Job) -> None:
+    """The final run of one estimate."""
     from gliofit.forward.run import run_forward
     from gliofit.forward.settings import ForwardSettings
 
@@ -27,3 +29,6 @@ with job(snakemake) as run:
         prefix="other_" if run.wildcards.estimate.endswith("-other") else "",
         field=run.input.get("field"),
     )
+
+
+each_case(snakemake, work)

@@ -32,13 +32,15 @@ class Jobs:
     count
         How many.
     work, size
-        Units of work, and of disk, of each.
+        Units of work, and of disk, of each; of each case, where it does several.
     files
         Patterns of what they write, below the folder of the run.
     benchmarks
         Pattern of their benchmark files below ``benchmarks/{stage}/{rule}``, without suffix.
     limit_minutes
         Time after which a job stops by itself.
+    cases
+        How many cases each does one after the other, on average.
     """
 
     stage: str
@@ -51,6 +53,7 @@ class Jobs:
     benchmarks: str = "*"
     threads: int = 1
     limit_minutes: float | None = None
+    cases: float = 1.0
 
     @property
     def key(self) -> str:
@@ -153,8 +156,15 @@ class _Plan:
                 samples * _solving(spacing, config.integrator), samples * size,
                 (f"simulate/shards/{split}-*",), f"{split}-*", threads=int(samples),
             )  # fmt: skip
-        count = self.cases.get("synthetic", 0)
-        yield Jobs("simulate", "extract_case", count, work=size, size=size, files=("simulate/synthetic/*/*",))
+        count, cases = self._batches("synthetic")
+        files = ("simulate/synthetic/*/*",)
+        yield Jobs("simulate", "extract_case", count, work=size, size=size, files=files, cases=cases)
+
+    def _batches(self, cohort: Cohort, method: str | None = None) -> tuple[int, float]:
+        """Number of jobs for all cases of a cohort, and cases of each on average; of inversions by a method, if any."""
+        cases = self.cases.get(cohort, 0)
+        count = -(-cases // self.config.cases_per_job.size(cohort, method))
+        return count, cases / max(count, 1)
 
     def _sees_warped(self) -> bool:
         """Whether a shard or a network of the run needs warped atlases."""
@@ -203,16 +213,18 @@ class _Plan:
         return kind, work + voxels
 
     def _cohort(self, cohort: Cohort) -> Iterator[Jobs]:
-        config, count, spacing = self.config, self.cases[cohort], self.spacing_mm[cohort]
+        config, spacing = self.config, self.spacing_mm[cohort]
         methods, voxels = self.methods[cohort], self.spacing_mm[cohort] ** -3
         fields = [method for method in methods if config.invert.gives_concentration(method)]
         for method in methods:
             kind, work = self._inversion(method, spacing)
             size = voxels if method in fields else 0.0
+            count, cases = self._batches(cohort, method)
             yield Jobs(
                 "invert", "invert_case", count, kind, work, size, (f"invert/{cohort}/*/{method}/*",),
-                f"{cohort}/*/{method}",
+                f"{cohort}/*/{method}", cases=cases,
             )  # fmt: skip
+        count, cases = self._batches(cohort)
         others = [f"{method}-other" for method in methods if config.invert.keeps_other(method)]
         estimates = [*methods, *others, *(["oracle"] if cohort == "synthetic" else [])]
         integrator = config.forward.integrator
@@ -220,18 +232,20 @@ class _Plan:
             files = tuple(f"forward/{cohort}/*/{estimate}/{name}*" for name in ("concentration", "forward"))
             kind = "of a field" if estimate in fields else integrator.name
             work = voxels if estimate in fields else _solving(spacing, integrator)
-            yield Jobs("forward", "run_forward", count, kind, work, voxels, files, f"{cohort}/*/{estimate}")
+            yield Jobs(
+                "forward", "run_forward", count, kind, work, voxels, files, f"{cohort}/*/{estimate}", cases=cases
+            )
         for method in methods if cohort == "patients" else ():
             if config.invert.gives_uncertainty(method):
                 yield Jobs(
                     "forward", "map_uncertainty", count, integrator.name, _solving(spacing, integrator), voxels,
-                    (f"forward/{cohort}/*/{method}/uncertainty*",), f"{cohort}/*/{method}",
+                    (f"forward/{cohort}/*/{method}/uncertainty*",), f"{cohort}/*/{method}", cases=cases,
                 )  # fmt: skip
         yield Jobs(
             "evaluate", "evaluate_case", count, work=len(estimates) * voxels, size=len(estimates),
-            files=(f"evaluate/{cohort}/*/*",), benchmarks=f"{cohort}/*",
+            files=(f"evaluate/{cohort}/*/*",), benchmarks=f"{cohort}/*", cases=cases,
         )  # fmt: skip
-        rows = count * len(estimates)
+        rows = self.cases[cohort] * len(estimates)
         yield Jobs(
             "evaluate", "evaluate_cohort", 1, work=rows, size=rows, files=(f"evaluate/{cohort}/*",), benchmarks=cohort
         )

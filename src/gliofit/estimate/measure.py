@@ -29,7 +29,7 @@ _STARTING_SECONDS, _STARTING_BYTES = 1.0, 5e3
 
 @dataclass(frozen=True)
 class Measured:
-    """Jobs of one kind in one run: seconds of each, and bytes of each on average."""
+    """Jobs of one kind in one run: seconds of each, and bytes of each on average; of each case, where they have several."""
 
     jobs: Jobs
     seconds: list[float]
@@ -68,9 +68,9 @@ def _measure(jobs: Jobs, results: Path) -> Measured | None:
     written += [*results.glob(f"logs/{place}.log"), *files]
     return Measured(
         jobs,
-        [float(row["cpu_time"]) for row in rows],
+        [float(row["cpu_time"]) / jobs.cases for row in rows],
         max(float(row["max_rss"]) for row in rows),
-        sum(path.stat().st_size for path in written) / len(files),
+        sum(path.stat().st_size for path in written) / len(files) / jobs.cases,
     )
 
 

@@ -121,7 +121,7 @@ def _stage(name: str, groups: list[Jobs], cores: int, costs: Costs, slowness: fl
         sum(jobs.count for jobs in groups),
         total,
         max(total / cores, longest),
-        sum(jobs.count * (cost.bytes[0] + cost.bytes[1] * jobs.size) for jobs, cost in lines),
+        sum(jobs.count * jobs.cases * (cost.bytes[0] + cost.bytes[1] * jobs.size) for jobs, cost in lines),
         max(cost.megabytes for _, cost in lines),
     )
 
@@ -129,7 +129,7 @@ def _stage(name: str, groups: list[Jobs], cores: int, costs: Costs, slowness: fl
 def _seconds(jobs: Jobs, cores: int, costs: Costs, slowness: float) -> float:
     """Processor time of one job."""
     fixed, slope = costs.of(jobs)[0].seconds
-    seconds = slowness * (fixed + slope * jobs.work)
+    seconds = slowness * jobs.cases * (fixed + slope * jobs.work)
     if jobs.limit_minutes is not None:
         seconds = min(seconds, 60 * jobs.limit_minutes * min(cores, jobs.threads))
     return seconds + slowness * START_SECONDS
