@@ -50,7 +50,7 @@ def test_dry_run(snakemake: Snakemake, patients: Path, config: str, profile: str
     assert found["register_patient"] == {"demo": 2, "brats": 2, "paper": 75}[config]
     assert ("make_phantom" in found) == (config != "brats")
     if config == "paper":
-        assert found["simulate_shard"] == 280 + 10 + 5
+        assert found["simulate_shard"] == 140 + 5 + 3
 
 
 def test_shards_take_all_cores_and_a_gpu_where_the_integrator_can_use_one(snakemake: Snakemake) -> None:

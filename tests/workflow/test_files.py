@@ -34,7 +34,8 @@ def rules_with_scripts() -> dict[str, str]:
 
 def test_every_stage_has_one_rule_file_and_one_package() -> None:
     # Stage publish has two: what it makes of a cohort, and of each patient.
-    assert {path.stem for path in RULE_FILES} == {*STAGES, "patient", "common", "resources", "collect"}
+    others = {"common", "resources", "collect", "batches"}
+    assert {path.stem for path in RULE_FILES} == {*STAGES, "patient", *others}
     for stage in STAGES:
         assert (REPOSITORY / "src/gliofit" / stage / "__init__.py").is_file()
 

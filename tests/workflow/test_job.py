@@ -118,3 +118,111 @@ def test_errors_come_out_where_the_disk_of_the_log_is_full(tmp_path: Path) -> No
 def test_an_error_of_several_lines_is_told_in_one(tmp_path: Path) -> None:
     _, log = run_script(tmp_path, BAD_INPUT.replace("is bad", "is bad\\n  and worse"))
     assert "gliofit: error: a.nii: is bad and worse; mend it\n" in log
+
+
+BATCH = """
+import json, sys
+from pathlib import Path
+from types import SimpleNamespace
+
+class Params(dict):
+    __getattr__ = dict.__getitem__
+
+cases, factor = ["a", "b", "c"], int(sys.argv[1])
+facts = {
+    "rule": "invert_case", "cases": [{"cohort": "synthetic", "case": case} for case in cases],
+    "input": {"image": None, "networks": 2}, "output": {"table": None, "trace": None},
+}
+snakemake = SimpleNamespace(
+    rule="invert_case_synthetic_00000", params=Params(seed=3, factor=factor, batch=facts), wildcards={}, threads=1,
+    input=[path for case in cases for path in (f"{case}.txt", "one.bin", "two.bin")],
+    output=[f"results/one/{case}/{name}" for case in cases for name in ("table", "trace")],
+    resources={}, log=["results/one/logs/batch.log"],
+)
+from gliofit.errors import InputError
+from gliofit.workflow import each_case
+
+def work(run):
+    assert Path(run.input[0]) == Path(run.input.image) == Path(f"{run.wildcards.case}.txt")
+    assert run.input.networks == run.input["networks"] == ["one.bin", "two.bin"]
+    assert run.input.get("start") is None and set(run.input.keys()) == {"image", "networks"}
+    assert str(run.folder) == f"results/one/{run.wildcards.case}"
+    text = Path(run.input.image).read_text()
+    if text == "bad":
+        raise InputError(run.input.image, "is bad", "mend it")
+    if text == "unforeseen":
+        raise ZeroDivisionError("oh")
+    with open("done.txt", "a") as done:
+        done.write(run.wildcards.case)
+    run.folder.mkdir(parents=True, exist_ok=True)
+    Path(run.output.table).write_text(text * run.params.factor)
+    Path(run.output.trace).write_text("trace")
+
+each_case(snakemake, work)
+"""
+
+
+def run_batch(folder: Path, factor: int = 2) -> tuple[int, str, str]:
+    """Run a batch as Snakemake does, which deletes what a failed job wrote; exit code, log, cases that were done."""
+    (folder / "done.txt").write_text("")
+    command = [sys.executable, "-c", BATCH, str(factor)]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert result.stdout + result.stderr == ""
+    if result.returncode:
+        for name in ("table", "trace"):
+            for path in folder.glob(f"results/one/?/{name}"):
+                path.unlink()
+    return result.returncode, (folder / "results/one/logs/batch.log").read_text(), (folder / "done.txt").read_text()
+
+
+@pytest.fixture
+def batch(tmp_path: Path) -> Path:
+    """Working folder with inputs of three cases."""
+    for name in ("a.txt", "b.txt", "c.txt", "one.bin", "two.bin"):
+        (tmp_path / name).write_text(name[0])
+    return tmp_path
+
+
+def test_cases_of_a_batch_are_recorded_as_jobs_of_their_own(batch: Path) -> None:
+    code, log, done = run_batch(batch)
+    assert (code, done) == (0, "abc"), log
+    record = json.loads((batch / "results/one/b/table.json").read_text())
+    assert record["rule"] == "invert_case"
+    assert record["wildcards"] == {"cohort": "synthetic", "case": "b"}
+    assert [item["path"] for item in record["input"]] == ["b.txt", "one.bin", "two.bin"]
+    assert [item["path"] for item in record["output"]] == ["results/one/b/table", "results/one/b/trace"]
+    assert record["params"] == {"seed": 3, "factor": 2}
+    assert not list((batch / "results/one/.unfinished").iterdir())
+
+
+@pytest.mark.parametrize(("text", "code"), [("bad", 2), ("unforeseen", 1)])
+def test_a_bad_case_fails_the_batch_after_the_others(batch: Path, text: str, code: int) -> None:
+    (batch / "b.txt").write_text(text)
+    found, log, done = run_batch(batch)
+    assert (found, done) == (code, "ac")
+    assert log.splitlines()[-1] == "gliofit: 1 of 3 cases failed: invert_case cohort=synthetic case=b"
+    assert ("gliofit: error: b.txt: is bad; mend it" in log.splitlines()) == (text == "bad")
+    assert ("ZeroDivisionError: oh" in log) == (text == "unforeseen")
+    (batch / "b.txt").write_text("b")
+    found, log, done = run_batch(batch)
+    assert (found, done) == (0, "b"), log
+    assert log.count("done by an earlier attempt") == 2
+    for case in "abc":
+        assert (batch / f"results/one/{case}/table").read_text() == 2 * case
+        record = json.loads((batch / f"results/one/{case}/table.json").read_text())
+        assert record["output"][0]["sha256"] == hashlib.sha256((2 * case).encode()).hexdigest()
+
+
+@pytest.mark.parametrize("what", ["input", "params", "kept"])
+def test_what_is_out_of_date_is_not_taken_back(batch: Path, what: str) -> None:
+    (batch / "b.txt").write_text("bad")
+    run_batch(batch)
+    (batch / "b.txt").write_text("b")
+    if what == "input":
+        (batch / "a.txt").write_text("A")
+    if what == "kept":
+        (batch / "results/one/.unfinished/invert_case_synthetic_00000/a/trace").write_text("half")
+    code, log, done = run_batch(batch, factor=3 if what == "params" else 2)
+    assert (code, done) == (0, "abc" if what == "params" else "ab"), log
+    expected = {"input": "AA", "params": "aaa", "kept": "aa"}[what]
+    assert (batch / "results/one/a/table").read_text() == expected

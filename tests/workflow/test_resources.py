@@ -34,8 +34,9 @@ def asked(folder: Path, *arguments: str) -> Found:
 
 @pytest.fixture(scope="module")
 def paper(tmp_path_factory: pytest.TempPathFactory) -> Found:
-    """Jobs of the paper's own size, but not as many, sent to a cluster."""
+    """Jobs of the paper's own size, but not as many, one for each case, sent to a cluster."""
     fewer = ['simulate={"test_cases": 100, "train_shards": 2}', 'phantoms={"count": 5}']
+    fewer += ['cases_per_job={"synthetic": 1, "patients": 1}']
     return asked(tmp_path_factory.mktemp("paper"), *PAPER, *fewer, "--profile", str(REPOSITORY / "profiles/slurm"))
 
 
@@ -56,6 +57,18 @@ def test_every_job_of_the_paper_fits_on_ordinary_nodes(paper: Found) -> None:
     for rule, jobs in paper.items():
         # Two days and 64 GB are common limits; and every job has a quarter of an hour to start.
         assert all(15 <= value <= 48 * 60 for value in minutes(jobs)), rule
+        assert all(1500 <= value <= 64_000 for value in megabytes(jobs)), rule
+
+
+def test_batches_of_the_paper_fit_on_a_cluster(tmp_path: Path) -> None:
+    fewer = ['simulate={"test_cases": 50, "train_shards": 2}', 'phantoms={"count": 50}']
+    found = asked(tmp_path, *PAPER, *fewer, "--profile", str(REPOSITORY / "profiles/slurm"))
+    many = {rule: jobs for rule, jobs in found.items() if re.search(r"_\d{5}$", rule)}
+    assert "invert_case_synthetic_hybrid_00001" in many
+    for rule, jobs in many.items():
+        # A week, as in the profile's partitions.
+        assert all(25 * 15 <= value <= 7 * 24 * 60 for value in minutes(jobs) if "cmaes_solver" not in rule), rule
+        assert all(value <= 7 * 24 * 60 for value in minutes(jobs)), rule
         assert all(1500 <= value <= 64_000 for value in megabytes(jobs)), rule
 
 
@@ -83,9 +96,9 @@ def test_methods_have_time_for_their_evaluations(paper: Found) -> None:
 def test_shards_have_time_for_their_samples(paper: Found, demo: Found, tmp_path: Path) -> None:
     larger = asked(tmp_path, "simulate_all", *PAPER, 'simulate={"samples_per_shard": 1000, "train_shards": 1}')
     (long,) = minutes(larger["simulate_shard"], shard="train-00000")
-    (usual,) = minutes(paper["simulate_shard"])
-    # All but the quarter of an hour that every job has; eight cores do 1000 samples in 125 turns, 100 in 13.
-    assert (long - 15) / (usual - 15) == pytest.approx(125 / 13, rel=0.1)
+    (usual,) = minutes(paper["simulate_shard"], shard="train-00000")
+    # All but the quarter of an hour that every job has; eight cores do 1000 samples in 125 turns, 200 in 25.
+    assert (long - 15) / (usual - 15) == pytest.approx(125 / 25, rel=0.1)
     # At 2 mm there is less to do than at 1 mm.
     assert max(minutes(demo["simulate_shard"])) < usual
     assert max(megabytes(demo["simulate_shard"])) < min(megabytes(paper["simulate_shard"]))

@@ -674,8 +674,10 @@ class Batch:
     def resource(self, item, times):
         """Resource function: so many times what a resource of the rule is for the first case."""
 
-        def amount(wildcards, input, attempt, threads):
-            value = item.evaluate(self.cases[0], input=input, attempt=attempt, threads=threads).value
+        def amount(wildcards, input, attempt, threads, rulename, async_run):
+            # What profiles say is an expression that asks for all of these.
+            known = {"input": input, "attempt": attempt, "threads": threads, "async_run": async_run}
+            value = item.evaluate(self.cases[0], rulename=self.rule.name, **known).value
             return value if times == 1 else times * value
 
         return amount

@@ -161,7 +161,7 @@ class _Plan:
         yield Jobs("simulate", "extract_case", count, work=size, size=size, files=files, cases=cases)
 
     def _batches(self, cohort: Cohort, method: str | None = None) -> tuple[int, float]:
-        """Number of jobs for all cases of a cohort, and cases of each on average; of inversions by a method, if any."""
+        """How many jobs do all cases of a cohort, by a method if they are inversions, and how many each on average."""
         cases = self.cases.get(cohort, 0)
         count = -(-cases // self.config.cases_per_job.size(cohort, method))
         return count, cases / max(count, 1)

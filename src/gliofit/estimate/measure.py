@@ -29,7 +29,7 @@ _STARTING_SECONDS, _STARTING_BYTES = 1.0, 5e3
 
 @dataclass(frozen=True)
 class Measured:
-    """Jobs of one kind in one run: seconds of each, and bytes of each on average; of each case, where they have several."""
+    """Jobs of one kind in one run: seconds of each, and bytes of each on average; per case, where they have several."""
 
     jobs: Jobs
     seconds: list[float]

@@ -1,0 +1,147 @@
+"""Jobs of several cases: the results of single ones, failures of one case, and what runs again (batches.yaml)."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+from gliofit.provenance import trace
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SINGLE = 'cases_per_job={"synthetic": 1, "patients": 1}'
+TARGETS = ("forward_all", "evaluate_all")
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e-batches")]
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
+    command += ["--directory", str(folder), "--configfile", str(REPOSITORY / "tests/e2e/batches.yaml"), "--cores", "2"]
+    return subprocess.run(
+        [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Working folder in which the batches have run once."""
+    folder = tmp_path_factory.mktemp("batches")
+    result = snakemake(folder, *TARGETS)
+    assert result.returncode == 0, result.stdout[-20_000:]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(folder: Path) -> Path:
+    return folder / "results/batches"
+
+
+def planned(folder: Path, *arguments: str) -> dict[str, int]:
+    """Jobs by rule that a further call would run."""
+    result = snakemake(folder, *TARGETS, "--dry-run", "--quiet", "rules", *arguments)
+    assert result.returncode == 0, result.stdout
+    table = result.stdout.rpartition("Job stats:")[2]
+    found = {name: int(count) for name, count in re.findall(r"^(\w+)\s+(\d+)$", table, flags=re.MULTILINE)}
+    return {name: count for name, count in found.items() if name not in (*TARGETS, "total")}
+
+
+def timeless(table: pd.DataFrame) -> pd.DataFrame:
+    """A table without what it says of seconds."""
+    if "metric" in table:
+        table = table[~table["metric"].str.contains("seconds")].reset_index(drop=True)
+    return table[[name for name in table if "seconds" not in name]]
+
+
+def test_batches_give_what_single_cases_give(folder: Path, results: Path, tmp_path: Path) -> None:
+    single = shutil.copytree(folder, tmp_path / "single")
+    again = planned(single, "--config", SINGLE)
+    # Other jobs make the same files, so Snakemake runs them; what is no batch stays.
+    assert again == {
+        "extract_case": 3, "invert_case": 2 * 3 + 2 * 2, "invert_field": 3, "run_forward": 4 * 3 + 2 * 2,
+        "map_uncertainty": 2, "evaluate_case": 5, "evaluate_cohort": 2,
+    }  # fmt: skip
+    result = snakemake(single, *TARGETS, "--config", SINGLE)
+    assert result.returncode == 0, result.stdout[-20_000:]
+
+    def files(root: Path) -> set[str]:
+        stages = ("simulate/synthetic", "invert", "forward", "evaluate")
+        return {str(path.relative_to(root)) for stage in stages for path in (root / stage).rglob("*") if path.is_file()}
+
+    other = single / "results/batches"
+    assert files(results) == files(other)
+    compared = set()
+    for name in files(results):
+        compared.add(Path(name).suffixes[0])
+        if name.endswith(".parquet"):
+            one, two = (timeless(pd.read_parquet(root / name)) for root in (results, other))
+            pd.testing.assert_frame_equal(one, two)
+        elif name.endswith(".nii.gz"):
+            one, two = (np.asarray(nib.load(root / name).dataobj) for root in (results, other))
+            np.testing.assert_array_equal(one, two)
+        else:
+            one, two = (json.loads((root / name).read_text()) for root in (results, other))
+            for key in ("rule", "wildcards", "params", "seed", "threads"):
+                assert one[key] == two[key], name
+            assert [item["path"] for item in one["input"]] == [item["path"] for item in two["input"]]
+    assert compared == {".parquet", ".nii"}
+
+
+def test_every_file_of_a_batch_is_traced_back(results: Path) -> None:
+    origin = trace(results / "evaluate/patients/phantom-00001/metrics.parquet")
+    assert list(origin.notes()) == []
+    assert origin.job["rule"] == "evaluate_case"
+    assert origin.job["wildcards"] == {"cohort": "patients", "case": "phantom-00001"}
+    assert "phantom-00000" not in json.dumps(origin.as_json())
+
+
+def test_a_new_patient_reruns_its_batch_alone(folder: Path) -> None:
+    assert planned(folder) == {}
+    batches = ["invert_case_patients_cmaes_solver", "invert_case_patients_gauss_newton"]
+    batches += ["run_forward_patients_cmaes_solver", "run_forward_patients_gauss_newton"]
+    batches += ["map_uncertainty_patients_gauss_newton", "evaluate_case_patients"]
+    new = dict.fromkeys([f"{name}_00001" for name in batches], 1)
+    expected = new | {"make_phantom": 1, "register_patient": 1, "evaluate_cohort": 1}
+    assert planned(folder, "--config", 'phantoms={"count": 3}') == expected
+
+
+def test_one_bad_case_does_not_lose_the_others(folder: Path, results: Path) -> None:
+    batch, first, second = (
+        "run_forward_synthetic_oracle_00000",
+        *(results / f"forward/synthetic/synthetic-0000{number}/oracle/concentration.nii.gz" for number in (0, 1)),
+    )
+    log = results / "logs/forward/run_forward/synthetic/batch-00000/oracle.log"
+    spoilt = results / "simulate/synthetic/synthetic-00000/wm.nii.gz"
+    kept, state = spoilt.read_bytes(), spoilt.stat()
+    target = str(second.relative_to(folder))
+    made = json.loads(Path(f"{second}.json").read_text())["output"]
+    try:
+        spoilt.write_bytes(b"no image")
+        os.utime(spoilt, ns=(state.st_atime_ns, state.st_mtime_ns))
+        result = snakemake(folder, target, "--forcerun", batch)
+        assert result.returncode != 0
+        assert "1 of 2 cases failed: run_forward cohort=synthetic" in result.stdout
+        # Snakemake has deleted what the job wrote.
+        assert not first.exists()
+        assert not second.exists()
+    finally:
+        spoilt.write_bytes(kept)
+        os.utime(spoilt, ns=(state.st_atime_ns, state.st_mtime_ns))
+    result = snakemake(folder, target)
+    assert result.returncode == 0, result.stdout[-5000:]
+    told = log.read_text()
+    assert told.count("done by an earlier attempt") == 1
+    assert told.index("case=synthetic-00000") < told.index("done in") < told.index("case=synthetic-00001")
+    assert first.is_file()
+    assert json.loads(Path(f"{second}.json").read_text())["output"] == made
+    assert list(trace(second).notes()) == []
+    assert not list((results / ".unfinished").iterdir())
