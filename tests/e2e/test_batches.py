@@ -145,3 +145,9 @@ def test_one_bad_case_does_not_lose_the_others(folder: Path, results: Path) -> N
     assert json.loads(Path(f"{second}.json").read_text())["output"][0] == made
     assert list(trace(second).notes()) == []
     assert not list((results / ".unfinished").iterdir())
+
+
+def test_report(folder: Path) -> None:
+    result = snakemake(folder, *TARGETS, "--report", "report.html")
+    assert result.returncode == 0, result.stdout[-5000:]
+    assert "invert_case_patients_gauss_newton_00000" in (folder / "report.html").read_text()

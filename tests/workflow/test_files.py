@@ -55,12 +55,13 @@ def test_rule_is_complete(name: str) -> None:
 
 def test_every_script_belongs_to_a_rule_and_is_thin() -> None:
     scripts = sorted((REPOSITORY / "workflow/scripts").glob("*.py"))
-    assert {path.stem for path in scripts} == set(rules_with_scripts())
+    # Rules of batches have no name of their own in the text.
+    assert {path.stem for path in scripts} == {*rules_with_scripts(), "do_batch"}
     for path in scripts:
         lines = path.read_text().splitlines()
         assert len(lines) <= 50, f"{path.name} has {len(lines)} lines; science belongs in the package"
         top = [line for line in lines if re.match(r"(from|import) ", line)]
-        allowed = ("from pathlib", "from gliofit.workflow", "from gliofit.seeds")
+        allowed = ("from pathlib", "from runpy", "from gliofit.workflow", "from gliofit.seeds")
         assert all(line.startswith(allowed) for line in top), f"{path.name} imports before the job has started"
 
 

@@ -25,4 +25,4 @@ for batch in batches():
         params:
             **batch.params(),
         script:
-            "../scripts/{params.batch[script]}.py"
+            "../scripts/do_batch.py"

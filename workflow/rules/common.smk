@@ -700,8 +700,8 @@ class Batch:
         script = Path(workflow.basedir) / "workflow/rules" / self.rule.script
         return {
             "rule": self.rule.name,
-            "script": script.stem,
-            # Snakemake watches scripts whose names hold no parameter.
+            "script": script.name,
+            # Snakemake watches the script that calls this one.
             "script_sha256": sha256_of(script),
             "cases": [dict(case.items()) for case in self.cases],
             "input": self.names(self.rule.expand_input(self.cases[0])[0]),

@@ -11,7 +11,7 @@ import yaml
 from gliofit import cli
 from gliofit.config import Config, load_config, read_config
 from gliofit.errors import InputError
-from gliofit.estimate.costs import COSTS_FILE, read_costs
+from gliofit.estimate.costs import COSTS_FILE, START_SECONDS, read_costs
 from gliofit.estimate.jobs import plan_jobs
 from gliofit.estimate.measure import measure_run, table_of_costs
 from gliofit.estimate.run import estimate_run
@@ -143,3 +143,12 @@ def test_the_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None
     assert run(config, "--cores", 2) == 0
     assert "total" in capsys.readouterr().out
     assert run(tmp_path / "nothing.yaml") == 2
+
+
+def test_batches_cost_what_their_cases_cost() -> None:
+    costs, config = read_costs(), read_config(REPOSITORY / "config/demo.yaml")
+    raw = config.model_dump(mode="json") | {"cases_per_job": {"synthetic": 4, "patients": 2}}
+    single, many = (estimate_run(given, 2, 1, costs).total for given in (config, load_config(raw)))
+    assert many.jobs < single.jobs / 2
+    assert many.bytes == pytest.approx(single.bytes)
+    assert many.cpu_seconds == pytest.approx(single.cpu_seconds - START_SECONDS * (single.jobs - many.jobs))
