@@ -424,17 +424,13 @@ def device_name() -> str:
 
 
 def _versions() -> dict[str, str]:
-    """Versions of Python, this package, and the numerical libraries the job has loaded."""
+    """Versions of Python, this package, and the numerical libraries that are installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     versions = {"python": ".".join(str(part) for part in sys.version_info[:3])}
-    libraries = {"gliofit": "gliofit", "numpy": "numpy", "numba": "numba", "torch": "torch", "ants": "antspyx"}
-    for module, distribution in libraries.items():
-        if module in sys.modules:
-            try:
-                versions[distribution] = version(distribution)
-            except PackageNotFoundError:
-                versions[distribution] = "unknown"
+    for name in ("gliofit", "numpy", "scipy", "numba", "torch", "antspyx"):
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
     return versions
 
 

@@ -13,6 +13,8 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.io import DAMAGED
+
 from .kind import Kind
 
 #: Bytes of fields of the NIfTI-1 header.
@@ -151,7 +153,7 @@ def _mask(change: Callable[[NDArray], NDArray]) -> Callable[[Path, str], None]:
     return spoil
 
 
-_UNREADABLE = "...: not a readable NIfTI image (...); write it again"
+_UNREADABLE = f"...: not a readable NIfTI image (...); {DAMAGED}"
 _FINITE = "...: holds values that are not finite; replace NaN and infinity before use"
 _REAL = "...: holds {} values; give an image of real numbers, one per voxel"
 _FORM = "...: the affine is oblique or singular; resample the image onto axis-aligned voxels first"

@@ -112,4 +112,4 @@ def test_no_name_of_a_person_is_in_any_result_or_log(folder: Path) -> None:
 def test_sidecars_name_inputs_by_their_paths_alone(folder: Path) -> None:
     sidecar = json.loads((folder / "results/odd/register/patients/good/t1.nii.gz.json").read_text())
     assert sidecar["wildcards"] == {"case": "good"}
-    assert '-my images\' "x"/good/good_t1.nii.gz' in sidecar["input"]
+    assert '-my images\' "x"/good/good_t1.nii.gz' in [file["path"] for file in sidecar["input"]]

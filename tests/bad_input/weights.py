@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
+from gliofit.io import DAMAGED
+
 from .kind import Kind
 
 
@@ -75,21 +77,45 @@ def _nan(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return tensors | {first: torch.full_like(tensors[first], torch.nan)}
 
 
-_FIT = "...weights.safetensors: does not fit model.json (...); copy the whole folder again"
+def without_digest(spoil: Callable[[Path], None]) -> Callable[[Path], None]:
+    """Spoil the weights of a model whose ``model.json`` holds no digest of them, as older ones do."""
+
+    def both(folder: Path) -> None:
+        spoil(folder)
+        path = folder / "model.json"
+        content = json.loads(path.read_text())
+        del content["weights_sha256"]
+        path.write_text(json.dumps(content))
+
+    return both
+
+
+_FIT = f"...weights.safetensors: does not fit model.json (...); {DAMAGED}"
 
 WEIGHTS_KINDS = [
-    WeightsKind("truncated weights", _FIT, _cut),
     WeightsKind(
-        "weights of other shapes", _FIT, weights(lambda all_: {k: v.repeat_interleave(2, 0) for k, v in all_.items()})
+        "weights of another training",
+        f"...weights.safetensors: is damaged, or of another training than model.json; {DAMAGED}",
+        weights(lambda all_: {k: v + 1 for k, v in all_.items()}),
     ),
-    WeightsKind("weights under other names", _FIT, weights(lambda all_: {f"x.{k}": v for k, v in all_.items()})),
+    WeightsKind("truncated weights", _FIT, without_digest(_cut)),
+    WeightsKind(
+        "weights of other shapes",
+        _FIT,
+        without_digest(weights(lambda all_: {k: v.repeat_interleave(2, 0) for k, v in all_.items()})),
+    ),
+    WeightsKind(
+        "weights under other names",
+        _FIT,
+        without_digest(weights(lambda all_: {f"x.{k}": v for k, v in all_.items()})),
+    ),
     WeightsKind(
         "weights that are NaN",
         "...weights.safetensors: holds values that are not finite; copy the whole folder again, or train it again",
-        weights(_nan),
+        without_digest(weights(_nan)),
     ),
-    WeightsKind("pickle named .safetensors", _FIT, _pickled),
-    WeightsKind("torch file named .safetensors", _FIT, _torch_file),
+    WeightsKind("pickle named .safetensors", _FIT, without_digest(_pickled)),
+    WeightsKind("torch file named .safetensors", _FIT, without_digest(_torch_file)),
     WeightsKind(
         "torch file in place of the weights",
         "...weights.safetensors: file not found; copy the whole folder of the model",
@@ -107,7 +133,7 @@ WEIGHTS_KINDS = [
     ),
     WeightsKind(
         "model.json that is damaged",
-        "...model.json: not valid JSON (...); write it again",
+        f"...model.json: not valid JSON (...); {DAMAGED}",
         lambda folder: (
             (folder / "model.json").write_bytes((folder / "model.json").read_bytes()[:50] + b"\xff") and None
         ),

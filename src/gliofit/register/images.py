@@ -13,7 +13,7 @@ from gliofit.atlas.brain import brain_from_image, solid
 from gliofit.errors import InputError
 from gliofit.grid import Grid, Volume
 from gliofit.header import check_header
-from gliofit.io import read_volume
+from gliofit.io import DAMAGED, read_volume
 from gliofit.labels import translate_labels, whole_tumour_mask
 from gliofit.register.patients import PatientFiles
 
@@ -158,7 +158,7 @@ def read_grid(path: Path) -> Grid:
     try:
         image: Any = nib.load(path)
     except Exception as error:
-        raise InputError(path, f"not a readable NIfTI image ({error})", "write it again") from error
+        raise InputError(path, f"not a readable NIfTI image ({error})", DAMAGED) from error
     check_header(image, path)
     try:
         return Grid(image.shape[:3], image.affine)
