@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gliofit.grid import Volume, bounding_box
 from gliofit.plan.target import gross_tumour
-from gliofit.publish.drawing import figure_style, save_figure
+from gliofit.publish.drawing import figure_style, grey_values, save_figure
 
 __all__ = ["PlanView", "draw_plans", "slices_of_difference"]
 
@@ -77,7 +77,7 @@ def draw_plans(
     if not image.grid.matches(segmentation.grid):
         image = image.sample(segmentation.grid)
     tumour = Volume(gross_tumour(segmentation), segmentation.grid).canonical().data
-    background = Volume(_window(image.data), segmentation.grid).canonical()
+    background = Volume(grey_values(image.data), segmentation.grid).canonical()
     box = tuple(
         slice(max(0, part.start - 2), part.stop + 2) if part.stop else slice(None)
         for part in bounding_box(background.data > 0)
@@ -138,14 +138,3 @@ def _cut(data: NDArray[Any], box: tuple[slice, ...], axis: int, at: int) -> NDAr
     index: list[Any] = list(box)
     index[axis] = at
     return np.asarray(data[tuple(index)][::-1])
-
-
-def _window(data: NDArray[Any]) -> NDArray[np.float32]:
-    """Intensities in [0, 1] between low and high percentiles of what is not background."""
-    values = np.asarray(data, dtype=np.float32)
-    inside = values[values != 0]
-    if inside.size == 0:
-        return np.zeros_like(values)
-    low, high = np.percentile(inside, [1, 99.5])
-    scaled = np.clip((values - low) / float(high - low), 0, 1) if high > low else np.full_like(values, 0.5)
-    return np.where(values != 0, 0.12 + 0.88 * scaled, 0).astype(np.float32)

@@ -7,12 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gliofit.io import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["figure_style", "save_figure"]
+__all__ = ["figure_style", "grey_values", "save_figure"]
 
 _STYLE: Any = {
     "font.family": "DejaVu Sans",
@@ -47,3 +50,15 @@ def save_figure(figure: Figure, out_dir: str | Path, name: str, dpi: int) -> Non
     for kind, fields in metadata.items():
         with atomic_path(Path(out_dir) / f"{name}.{kind}") as temporary:
             figure.savefig(temporary, format=kind, dpi=dpi, metadata=fields)
+
+
+def grey_values(data: NDArray[Any]) -> NDArray[np.float32]:
+    """Intensities from 0.1 to 1 between the 1st and the 99.5th percentile of what is not background, which is 0."""
+    values = np.asarray(data, dtype=np.float32)
+    inside = values[values != 0]
+    if inside.size == 0:
+        return np.zeros_like(values)
+    low, high = np.percentile(inside, [1, 99.5])
+    # An image of one value is drawn in a middle grey.
+    scaled = np.clip((values - low) / float(high - low), 0, 1) if high > low else np.full_like(values, 0.5)
+    return np.where(values != 0, 0.1 + 0.9 * scaled, 0).astype(np.float32)

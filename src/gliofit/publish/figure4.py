@@ -17,7 +17,7 @@ from gliofit.grid import Volume
 from gliofit.io import read_table, read_volume
 from gliofit.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.publish.cohort import Observed, figure_name, methods_shown
-from gliofit.publish.drawing import figure_style, save_figure
+from gliofit.publish.drawing import figure_style, grey_values, save_figure
 from gliofit.publish.names import method_name
 from gliofit.publish.numbers import format_quantity
 from gliofit.publish.settings import PublishSettings
@@ -206,24 +206,12 @@ def _load_view(case_dir: Path) -> _View:
     slices = (box[0], box[1], k)
     return _View(
         slices,
-        _radiological(_window(brain.data), slices),
+        _radiological(grey_values(brain.data), slices),
         _radiological(whole, slices) > 0.5,
         _radiological(core_mask(segmentation.data), slices) > 0.5,
         float(segmentation.grid.voxel_to_world(np.array([*centre[:2], k]))[2]),
         segmentation,
     )
-
-
-def _window(data: NDArray[Any]) -> NDArray[np.float32]:
-    """Scale intensities to [0, 1] between low and high percentiles of what is not background."""
-    values = np.asarray(data, dtype=np.float32)
-    inside = values[values != 0]
-    if inside.size == 0:
-        return np.zeros_like(values)
-    low, high = np.percentile(inside, [1, 99.5])
-    # An image of one value (tissue of one kind) is drawn in a middle grey.
-    scaled = np.clip((values - low) / float(high - low), 0, 1) if high > low else np.full_like(values, 0.5)
-    return np.where(values != 0, 0.12 + 0.88 * scaled, 0).astype(np.float32)
 
 
 def _draw_background(axes: Axes, view: _View) -> None:

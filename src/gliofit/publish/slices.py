@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from gliofit.crop import canonical_grid, centre_of_mass_mm
 from gliofit.grid import Grid, Volume, bounding_box
+from gliofit.publish.drawing import grey_values
 from gliofit.register.images import read_like
 
-__all__ = ["AXIAL", "PLANES", "PatientSlices", "Plane", "grey_values"]
+__all__ = ["AXIAL", "PLANES", "PatientSlices", "Plane"]
 
 
 @dataclass(frozen=True)
@@ -118,15 +119,3 @@ class PatientSlices:
         lengths = [len(range(*side.indices(size))) for side, size in sides]
         across, up = (axis for axis in range(3) if axis != plane.axis)
         return lengths[across] * spacing[across], lengths[up] * spacing[up]
-
-
-def grey_values(data: NDArray[Any]) -> NDArray[np.float32]:
-    """Intensities from 0.1 to 1 between the 1st and the 99.5th percentile of what is not background, which is 0."""
-    values = np.asarray(data, dtype=np.float32)
-    inside = values[values != 0]
-    if inside.size == 0:
-        return np.zeros_like(values)
-    low, high = np.percentile(inside, [1, 99.5])
-    # An image of one value is drawn in a middle grey.
-    scaled = np.clip((values - low) / float(high - low), 0, 1) if high > low else np.full_like(values, 0.5)
-    return np.where(values != 0, 0.1 + 0.9 * scaled, 0).astype(np.float32)
