@@ -335,27 +335,25 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu", expected:
     return to_device(model, device).eval()
 
 
+def _load_kind(folder: str | Path, device: str | torch.device, kind: type[_ModelT], wanted: str, mend: str) -> _ModelT:
+    """Load a model that must be of one kind."""
+    model = load_model(folder, device)
+    if not isinstance(model, kind):
+        raise InputError(folder, f"holds {_NAMES[model.kind]}, not {wanted}", mend)
+    return model
+
+
 def load_surrogate(folder: str | Path, device: str | torch.device = "cpu") -> Surrogate:
     """Load a trained surrogate; raises InputError if the folder holds none."""
-    model = load_model(folder, device)
-    if not isinstance(model, Surrogate):
-        raise InputError(folder, f"holds {_NAMES[model.kind]}, not a surrogate", "name a surrogate's folder")
-    return model
+    return _load_kind(folder, device, Surrogate, "a surrogate", "name a surrogate's folder")
 
 
 def load_direct_inverse(folder: str | Path, device: str | torch.device = "cpu") -> DirectInverse:
     """Load a trained direct inverse model; raises InputError if the folder holds none."""
-    model = load_model(folder, device)
-    if not isinstance(model, DirectInverse):
-        found = _NAMES[model.kind]
-        raise InputError(folder, f"holds {found}, not a direct inverse model", "name a direct inverse model's folder")
-    return model
+    wanted = "a direct inverse model"
+    return _load_kind(folder, device, DirectInverse, wanted, "name a direct inverse model's folder")
 
 
 def load_atlas_inverse(folder: str | Path, device: str | torch.device = "cpu") -> AtlasInverse:
     """Load a trained network that reads segmentations in the atlas; raises InputError if the folder holds none."""
-    model = load_model(folder, device)
-    if not isinstance(model, AtlasInverse):
-        found = _NAMES[model.kind]
-        raise InputError(folder, f"holds {found}, not a network for segmentations in the atlas", "name one's folder")
-    return model
+    return _load_kind(folder, device, AtlasInverse, "a network for segmentations in the atlas", "name one's folder")
