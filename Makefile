@@ -25,7 +25,7 @@ $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "gliofit needs Python 3.11 or newer: install it, or name it with 'make PYTHON=...'"; exit 1; }
 	@echo "setting up $(VENV) with $(PYTHON): some minutes, once"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[workflow,test,lint]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[workflow,docs,test,lint]'
 	@touch $@
 
 # $(call chain,run,arguments): the whole workflow, then its report, then where to look.
