@@ -15,5 +15,5 @@ with job(snakemake) as run:
     folder = Path(run.input.wm).parent
     tissue = Tissue.load(folder, "probabilities")
     settings = SimulateSettings(**run.params.settings)
-    progress = run.progress("samples")
-    simulate_shard(tissue, run.wildcards.shard, settings, run.seed, run.folder, progress, run.threads, brain_name(folder))
+    progress, brain = run.progress("samples"), brain_name(folder)
+    simulate_shard(tissue, run.wildcards.shard, settings, run.seed, run.folder, progress, run.threads, brain)
