@@ -334,7 +334,7 @@ def predictgbm(
 
 @app.command()
 def check(
-    patients: Annotated[Path, typer.Option(help="Table of patients, or a BraTS folder tree.")],
+    patients: Annotated[Path, typer.Option(help="Table of patients, BraTS folders, or BIDS dataset.")],
     labels: Annotated[str | None, typer.Option(help="Label scheme, where the naming does not imply it.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="Table to write (.tsv or .csv): cases, files, and which can be used.")
@@ -410,7 +410,7 @@ def provenance(
 @app.command()
 def estimate(
     config: Annotated[Path, typer.Argument(help="Configuration of the run, such as config/brats.yaml.")],
-    patients: Annotated[Path | None, typer.Option(help="Table of patients, or a BraTS folder tree.")] = None,
+    patients: Annotated[Path | None, typer.Option(help="Table of patients, BraTS folders, or BIDS dataset.")] = None,
     cores: Annotated[int | None, typer.Option(min=1, help="Cores that the run may use. [default: all]")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The numbers as JSON.")] = False,
 ) -> None:

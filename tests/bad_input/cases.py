@@ -223,7 +223,7 @@ CASE_KINDS = [
     CaseKind("folder without patients", "...: holds no images in BraTS naming; name files ...", _nothing, whole=True),
     CaseKind(
         "patients that are not there",
-        "...: not found; give a folder of patients or a patients table (.tsv, .csv)",
+        "...: not found; give a folder of patients, a BIDS dataset or a table (.tsv, .csv)",
         _not_there,
         whole=True,
     ),
