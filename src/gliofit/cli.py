@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gliofit.errors import InputError
+from gliofit.export.command import export
 from gliofit.output import check_out_file, check_out_folder
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+app.command()(export)
 
 
 class Integrator(StrEnum):
