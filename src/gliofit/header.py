@@ -37,7 +37,7 @@ class Look:
     name
         What the image is; up to 15 characters are kept with the intent.
     intent
-        ``label`` for maps of labels and masks, which FSLeyes then shows as such; ``estimate`` for estimated quantities;
+        ``label`` for maps of labels and masks; ``estimate`` for estimated quantities;
         ``none`` for images.
     display
         Values shown as black and white, or as the ends of a colour map. Both 0: the viewer chooses.

@@ -115,7 +115,7 @@ All images of a patient lie on the grid of the patient's T1 image; their world c
 Names of methods and cases have letters and digits alone here. `Method` of the sidecars and the column `case` of
 `participants.tsv` (`*_sessions.tsv` where there are sessions) have them as gliofit does.
 
-`viewers` has names and colours of labels for ITK-SNAP (.txt), 3D Slicer (.ctbl) and FSLeyes (.lut).
+`viewers` has names and colours of labels for ITK-SNAP (.txt), 3D Slicer (.ctbl) and FSLeyes (luts).
 """
 
 

@@ -130,9 +130,16 @@ def bids_table(labels: Sequence[LabelColour]) -> str:
 
 
 def write_colours(folder: Path) -> None:
-    """Write ``{tissue,tumour,targets}.{txt,ctbl,lut}``: ITK-SNAP, 3D Slicer, FSLeyes."""
+    """Write ``{tissue,tumour,targets}.{txt,ctbl}`` for ITK-SNAP and 3D Slicer, ``luts/....lut`` for FSLeyes.
+
+    FSLeyes finds tables in a folder ``luts`` below the one that ``FSLEYES_SITE_CONFIG_DIR`` names.
+    """
     for kind, labels in LABELS.items():
-        tables = {"txt": itksnap_table(labels), "ctbl": slicer_table(labels, kind), "lut": fsleyes_table(labels)}
-        for suffix, text in tables.items():
-            with atomic_path(folder / f"{kind}.{suffix}") as temporary:
+        tables = {
+            f"{kind}.txt": itksnap_table(labels),
+            f"{kind}.ctbl": slicer_table(labels, kind),
+            f"luts/{kind}.lut": fsleyes_table(labels),
+        }
+        for name, text in tables.items():
+            with atomic_path(folder / name) as temporary:
                 temporary.write_text(text, encoding="utf-8")

@@ -57,7 +57,7 @@ def test_slicer_reads_its_colour_table(folder: Path, kind: str) -> None:
 def test_fsleyes_reads_its_lookup_table(folder: Path, kind: str) -> None:
     """Index, red, green, blue from 0 to 1, and the rest of the line is the name."""
     found = []
-    for line in content(folder / f"{kind}.lut"):
+    for line in content(folder / f"luts/{kind}.lut"):
         value, red, green, blue, name = line.split(" ", 4)
         found.append((int(value), name.lower(), tuple(round(255 * float(part)) for part in (red, green, blue))))
     assert found == [(value, name.lower(), rgb) for value, name, rgb in facts(LABELS[kind])]
