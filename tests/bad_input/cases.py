@@ -264,14 +264,14 @@ CASE_KINDS = [
     ),
     CaseKind(
         "BIDS segmentation without lookup table",
-        "...: nothing says what the label values of sub-bad mean; add sub-bad_dseg.tsv with the columns index and name, "
-        "or state the scheme with patients.labels (...)",
+        "...: nothing says what the label values of sub-bad mean; add sub-bad_dseg.tsv with the columns index and "
+        "name, or state the scheme with patients.labels (...)",
         bids(lambda anat: (anat / "sub-bad_dseg.tsv").unlink()),
     ),
     CaseKind(
         "BIDS segmentation of tissue",
-        "...: label 1 is 'grey matter', which gliofit does not take for a part of a tumour; state the label scheme with "
-        "patients.labels, or name the tumour segmentation in a patients table",
+        "...: label 1 is 'grey matter', which gliofit does not take for a part of a tumour; state the label scheme "
+        "with patients.labels, or name the tumour segmentation in a patients table",
         bids(lambda anat: (anat / "sub-bad_dseg.tsv").write_text("index\tname\n1\tgrey matter\n")),
     ),
     CaseKind(

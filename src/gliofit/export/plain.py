@@ -33,7 +33,8 @@ parameters.tsv       origin (world mm), mu_D and mu_rho of every method
 transforms           ANTs transforms: antsApplyTransforms -i ATLAS -r t1.nii.gz -t transforms/warp.nii.gz
                      -t transforms/affine.mat
 
-viewers/*.txt are label descriptions of ITK-SNAP, *.ctbl colour tables of 3D Slicer, luts/*.lut lookup tables of FSLeyes.
+In viewers, *.txt are label descriptions of ITK-SNAP, *.ctbl colour tables of 3D Slicer, luts/*.lut lookup tables of
+FSLeyes.
 docs/interoperability.md of gliofit says how to open them.
 """
 
