@@ -71,7 +71,7 @@ LABELS: dict[str, tuple[LabelColour, ...]] = {
         LabelColour(TissueLabel.WHITE_MATTER, "white matter", "WM", (235, 235, 235), _WHITE),
     ),
     "tumour": (
-        LabelColour(TumourLabel.NECROTIC, "necrotic tumour", "NCR", (0, 114, 178), _LESION),
+        LabelColour(TumourLabel.NECROTIC, "necrotic tumour", "NCR", (213, 94, 0), _LESION),
         LabelColour(TumourLabel.OEDEMA, "oedema", "ED", (0, 158, 115), _LESION),
         LabelColour(TumourLabel.ENHANCING, "enhancing tumour", "ET", (240, 228, 66), _LESION),
         LabelColour(TumourLabel.NON_ENHANCING, "non-enhancing tumour", "NET", (204, 121, 167), _LESION),
