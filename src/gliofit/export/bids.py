@@ -301,13 +301,11 @@ def _description(results: Sequence[CaseResults]) -> dict[str, Any]:
         "DatasetType": "derivative",
         "GeneratedBy": [made],
     }
-    sources = {root: read_description(root) for result in results for root in _datasets(result)}
-    described = [
-        {key: text for key, text in (("DOI", found.get("DatasetDOI")), ("Version", found.get("Version"))) if text}
-        for found in sources.values()
-        if found is not None and found.get("DatasetDOI")
+    descriptions = [
+        read_description(root) for root in sorted({root for result in results for root in _datasets(result)})
     ]
-    return content | ({"SourceDatasets": described} if described else {})
+    sources = [{"DOI": found["DatasetDOI"]} for found in descriptions if found is not None and "DatasetDOI" in found]
+    return content | ({"SourceDatasets": sources} if sources else {})
 
 
 def _datasets(result: CaseResults) -> set[Path]:

@@ -23,7 +23,8 @@ __all__ = ["bids_patients", "bids_role", "label_scheme"]
 _PLAIN = {"T2w": "t2", "FLAIR": "flair"}
 
 #: Values of ``acq`` by which some datasets name a contrast-enhanced T1 image, for which BIDS has the entity ``ce``.
-_CONTRAST = re.compile(r"(?i)(?<!pre)(?<!no)(post|gad|contrast)|gd$|^(t1)?ce$|^t1c$")
+_CONTRAST = re.compile(r"(?i)post|gad|contrast|gd$|^(t1)?ce$|^t1c$")
+_NO_CONTRAST = re.compile(r"(?i)(pre|no|non|without)(contrast|gad|gd)")
 
 #: Values of ``label``, ``desc`` and ``seg`` of tumour segmentations.
 _TUMOUR = re.compile(r"(?i)tumou?r|lesion|glioma|brats|neoplas")
@@ -91,7 +92,9 @@ def bids_role(name: BidsName) -> str | None:
     """What an image can be of a case: a role of ``PatientFiles``, or None."""
     entities = name.entities
     if name.suffix == "T1w":
-        return "t1c" if "ce" in entities or _CONTRAST.search(entities.get("acq", "")) else "t1"
+        acquired = entities.get("acq", "")
+        enhanced = _CONTRAST.search(acquired) and not _NO_CONTRAST.search(acquired)
+        return "t1c" if "ce" in entities or enhanced else "t1"
     if name.suffix == "mask" and "brain" in (entities.get("desc", "").lower(), entities.get("label", "").lower()):
         return "brain_mask"
     if name.suffix == "dseg":

@@ -287,6 +287,19 @@ def test_unstripped_images_are_not_called_brains(tmp_path: Path) -> None:
     assert sidecar["SkullStripped"] is False
 
 
+def test_a_source_dataset_is_named_by_its_doi(tmp_path: Path) -> None:
+    run = tmp_path / "results/run"
+    write_case(run, "sub-1", oblique_lps_grid())
+    export_run(run, tmp_path / "without")
+    assert "SourceDatasets" not in json.loads((tmp_path / "without/dataset_description.json").read_text())
+    description = {"Name": "x", "BIDSVersion": "1.8.0", "DatasetDOI": "doi:10.0/x"}
+    (run.parent / "input/dataset_description.json").write_text(json.dumps(description))
+    export_run(run, tmp_path / "with")
+    found = json.loads((tmp_path / "with/dataset_description.json").read_text())
+    assert found["SourceDatasets"] == [{"DOI": "doi:10.0/x"}]
+    assert str(tmp_path) not in "".join(path.read_text() for path in (tmp_path / "with").rglob("*.json"))
+
+
 def test_names_of_every_kind_of_image_differ(run: Path) -> None:
     for result in find_results(run):
         items = [item for item in image_items(result) if item.kind != "t1"]

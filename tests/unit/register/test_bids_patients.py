@@ -106,11 +106,12 @@ def test_spaces_of_the_patient_himself_are_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("contrast", ["ce-gadolinium", "ce-gad", "ce-Gd", "acq-postcontrast", "acq-ce", "acq-mpragegd"])
-def test_contrast_enhanced_images_are_told_apart(tmp_path: Path, contrast: str) -> None:
+@pytest.mark.parametrize("native", ["acq-precontrast_", "acq-noncontrast_", "acq-pregad_", "acq-mprage_", ""])
+def test_contrast_enhanced_images_are_told_apart(tmp_path: Path, contrast: str, native: str) -> None:
     anat = "sub-01/anat/sub-01_"
-    touch(tmp_path, f"{anat}acq-precontrast_T1w.nii.gz", f"{anat}{contrast}_T1w.nii.gz", f"{anat}dseg.nii.gz")
+    touch(tmp_path, f"{anat}{native}T1w.nii.gz", f"{anat}{contrast}_T1w.nii.gz", f"{anat}dseg.nii.gz")
     (patient,) = find(tmp_path, labels="brats2023")
-    assert names(patient)["t1"] == "sub-01_acq-precontrast_T1w.nii.gz"
+    assert names(patient)["t1"] == f"sub-01_{native}T1w.nii.gz"
     assert names(patient)["t1c"] == f"sub-01_{contrast}_T1w.nii.gz"
 
 
