@@ -156,15 +156,18 @@ def _patient(
             f"add {case}_dseg.nii.gz to anat, here or in derivatives, or leave the case out "
             f"(patients.exclude: [{case}])",
         )
-    seg = _choose(roles.pop("seg"), case, "seg", None, entities)
-    chosen = {role: _choose(found, case, role, _space(seg.name), entities) for role, found in roles.items()}
+    seg = _choose(roles.pop("seg"), case, "seg", entities)
+    space = _space(seg.name)
+    # Images in another space cannot lie on the segmentation's grid.
+    inside = {role: [image for image in found if _space(image.name) == space] for role, found in roles.items()}
+    chosen = {role: _choose(found, case, role, entities) for role, found in inside.items() if found}
     if "t1" not in chosen and "t1c" in chosen:
         chosen["t1"] = chosen["t1c"]
     if "t1" not in chosen:
         raise InputError(
             root,
-            f"has no T1w image of {case}",
-            f"add {case}_T1w.nii.gz, skull-stripped, or leave the case out (patients.exclude: [{case}])",
+            f"has no T1w image of {case}" + (f" in the segmentation's space {space}" if space else ""),
+            f"add {case}_{f'space-{space}_' if space else ''}T1w.nii.gz, skull-stripped, or leave the case out (patients.exclude: [{case}])",
         )
     files = {role: image.path for role, image in (chosen | {"seg": seg}).items()}
     for path in files.values():
@@ -174,8 +177,8 @@ def _patient(
     return PatientFiles(case, labels=labels or _scheme(seg, case), **files)
 
 
-def _choose(images: list[BidsImage], case: str, role: str, space: str | None, entities: Mapping[str, str]) -> BidsImage:
-    """The one image of a role: by the wanted entities, then in the segmentation's space, then without skull.
+def _choose(images: list[BidsImage], case: str, role: str, entities: Mapping[str, str]) -> BidsImage:
+    """The one image of a role: by the wanted entities, then of a tumour (segmentations) or without skull (images).
 
     Raises
     ------
@@ -183,11 +186,11 @@ def _choose(images: list[BidsImage], case: str, role: str, space: str | None, en
         If several are as good, naming the entities in which they differ.
     """
 
-    def rank(image: BidsImage) -> tuple[int, bool, bool]:
+    def rank(image: BidsImage) -> tuple[int, bool]:
         name = image.name
         wanted = sum(name.entities.get(key) == value for key, value in entities.items())
         better = _is_tumour(name) if role == "seg" else bool(_STRIPPED.search(name.entities.get("desc", "")))
-        return wanted, space is None or _space(name) == space, better
+        return wanted, better
 
     best = max(map(rank, images))
     left = [image for image in images if rank(image) == best]

@@ -95,6 +95,17 @@ def test_images_in_the_space_of_the_segmentation_and_without_skull_win(tmp_path:
     }
 
 
+def test_images_in_other_spaces_are_left_out(tmp_path: Path) -> None:
+    anat = "sub-01/anat/sub-01_"
+    touch(tmp_path, f"{anat}T1w.nii.gz", f"{anat}dseg.nii.gz", f"{anat}space-MNI_desc-brain_mask.nii.gz")
+    assert set(names(find(tmp_path, labels="brats2023")[0])) == {"t1", "seg"}
+    (tmp_path / f"{anat}dseg.nii.gz").rename(tmp_path / f"{anat}space-MNI_dseg.nii.gz")
+    with pytest.raises(
+        InputError, match="no T1w image of sub-01 in the segmentation's space MNI; add sub-01_space-MNI"
+    ):
+        find(tmp_path, labels="brats2023")
+
+
 def test_spaces_of_the_patient_himself_are_one(tmp_path: Path) -> None:
     touch(
         tmp_path,
