@@ -164,10 +164,11 @@ def _patient(
     if "t1" not in chosen and "t1c" in chosen:
         chosen["t1"] = chosen["t1c"]
     if "t1" not in chosen:
+        where, ending = (f" in the segmentation's space {space}", f"space-{space}_T1w") if space else ("", "T1w")
         raise InputError(
             root,
-            f"has no T1w image of {case}" + (f" in the segmentation's space {space}" if space else ""),
-            f"add {case}_{f'space-{space}_' if space else ''}T1w.nii.gz, skull-stripped, or leave the case out (patients.exclude: [{case}])",
+            f"has no T1w image of {case}{where}",
+            f"add {case}_{ending}.nii.gz, skull-stripped, or leave the case out (patients.exclude: [{case}])",
         )
     files = {role: image.path for role, image in (chosen | {"seg": seg}).items()}
     for path in files.values():
