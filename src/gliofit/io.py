@@ -29,6 +29,7 @@ __all__ = [
     "DAMAGED",
     "TEMPORARY_PREFIX",
     "atomic_path",
+    "check_file",
     "check_image",
     "read_json",
     "read_table",
@@ -154,6 +155,20 @@ def _refusal(path: Path, error: BaseException) -> InputError | None:
     return InputError(path, *_REFUSALS[number]) if number in _REFUSALS else None
 
 
+def check_file(path: Path) -> None:
+    """Check that there is a file to read.
+
+    Raises
+    ------
+    InputError
+        If there is nothing, or a folder.
+    """
+    if path.is_dir():
+        raise InputError(path, "is a folder", "name a file in it")
+    if not path.is_file():
+        raise InputError(path, "file not found", "check the path")
+
+
 def read_volume(path: str | Path, dtype: DTypeLike | None = None) -> Volume:
     """Read a NIfTI volume with its grid.
 
@@ -167,8 +182,7 @@ def read_volume(path: str | Path, dtype: DTypeLike | None = None) -> Volume:
         refuses.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(path, "file not found", "check the path")
+    check_file(path)
     _check_spacing(path)
     with _readable(path):
         # Before its voxels are read: a header may claim more than there is memory for.
@@ -293,8 +307,7 @@ def write_volume(path: str | Path, volume: Volume, look: Look | None = None) -> 
 def read_table(path: str | Path) -> pd.DataFrame:
     """Read a Parquet table; raises InputError if it is missing, unreadable or its checksums are wrong."""
     path = Path(path)
-    if not path.is_file():
-        raise InputError(path, "file not found", "check the path")
+    check_file(path)
     try:
         return pd.read_parquet(path, page_checksum_verification=True)
     except Exception as error:
@@ -329,8 +342,7 @@ def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
 def read_json(path: str | Path) -> dict[str, Any]:
     """Read a JSON object; raises InputError if it is missing or broken."""
     path = Path(path)
-    if not path.is_file():
-        raise InputError(path, "file not found", "check the path")
+    check_file(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     # Also bytes that are no text, numbers of thousands of digits and brackets in thousands of brackets.
