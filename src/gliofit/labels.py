@@ -68,6 +68,10 @@ LABEL_SCHEMES = MappingProxyType(
 )
 
 
+#: More values than this beside those of a scheme are no labels.
+_MANY_VALUES = 10
+
+
 def check_scheme(scheme: str, subject: str) -> None:
     """Check that there is a label scheme of this name.
 
@@ -93,6 +97,11 @@ def translate_labels(values: NDArray[np.integer], scheme: str, subject: str = "s
     present = {int(v) for v in np.unique(values)} - {0}
     strange = sorted(present - set(known))
     if strange:
+        if len(strange) > _MANY_VALUES:
+            raise InputError(
+                subject, f"holds {len(present)} values, as an image does and no segmentation",
+                "give the segmentation; two files may be swapped",
+            )  # fmt: skip
         others = [name for name, values_of in LABEL_SCHEMES.items() if present <= set(values_of)]
         hint = f"{' or '.join(others)} would fit" if others else "none that gliofit knows would fit"
         raise InputError(
