@@ -24,7 +24,10 @@ class Remaining:
 
     def __init__(self, jobs: Mapping[str, int]) -> None:
         self._left = Counter(jobs)
-        self._expected = {rule: seconds for rule, seconds in _costs().items() if rule in jobs}
+        costs = _costs()
+        # A batch of cases is a rule of its own, whose name begins with that of the cases' rule.
+        named = {rule: max((name for name in costs if rule.startswith(name)), key=len, default="") for rule in jobs}
+        self._expected = {rule: costs[name] for rule, name in named.items() if name}
         self._seen: dict[str, list[float]] = {}
 
     def finish(self, rule: str, seconds: float) -> None:

@@ -31,7 +31,7 @@ __all__ = ["EXAMPLES", "fit"]
 
 EXAMPLES = (
     "gliofit fit --tissue registered/labels.nii.gz --seg seg.nii.gz \\\n    --labels brats2021 --out fit/",
-    "gliofit fit --tissue labels.nii.gz --concentration c.nii.gz --profile --out fit/",
+    "gliofit fit --tissue labels.nii.gz --concentration c.nii.gz \\\n    --profile --out fit/",
     "gliofit fit --tissue labels.nii.gz --concentration c.nii.gz \\\n    --method hybrid --out fit/ --json",
 )
 
