@@ -93,7 +93,8 @@ def _run(
 ) -> None:
     from gliofit.config import read_config
 
-    name = read_config(config).run
+    own = read_config(config).run
+    name = next((text.removeprefix("run=") for text in arguments if text.startswith("run=")), own)
     folder = (folder or Path()).absolute()
     check_out_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
