@@ -11,6 +11,8 @@ from gliofit.cli.check import EXAMPLES as CHECK_EXAMPLES
 from gliofit.cli.check import check
 from gliofit.cli.estimate import EXAMPLES as ESTIMATE_EXAMPLES
 from gliofit.cli.estimate import estimate
+from gliofit.cli.export import EXAMPLES as EXPORT_EXAMPLES
+from gliofit.cli.export import export
 from gliofit.cli.fit import EXAMPLES as FIT_EXAMPLES
 from gliofit.cli.fit import fit
 from gliofit.cli.help import HelpCommand, HelpGroup, examples_text
@@ -42,6 +44,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], Sequence[str]], ...] = (
     (_RUNS, check, CHECK_EXAMPLES),
     (_RUNS, estimate, ESTIMATE_EXAMPLES),
     (_RUNS, run, RUN_EXAMPLES),
+    (_RESULTS, export, EXPORT_EXAMPLES),
     (_RESULTS, provenance, PROVENANCE_EXAMPLES),
     (_RESULTS, verify, VERIFY_EXAMPLES),
 )

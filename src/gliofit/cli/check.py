@@ -27,7 +27,7 @@ EXAMPLES = (
 
 def check(
     patients: Annotated[
-        Path, typer.Option(help="Table of patients, or a BraTS folder tree.", rich_help_panel=OBSERVED)
+        Path, typer.Option(help="Table of patients, BraTS folders, or BIDS dataset.", rich_help_panel=OBSERVED)
     ],
     labels: Annotated[
         str | None,

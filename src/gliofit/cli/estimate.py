@@ -30,7 +30,7 @@ def estimate(
         ),
     ],
     patients: Annotated[
-        Path | None, typer.Option(help="Table of patients, or a BraTS folder tree.", rich_help_panel=_RUN)
+        Path | None, typer.Option(help="Table of patients, BraTS folders, or BIDS dataset.", rich_help_panel=_RUN)
     ] = None,
     cores: Annotated[
         int | None, typer.Option(min=1, help="Cores that the run may use. [default: all]", rich_help_panel=HOW)

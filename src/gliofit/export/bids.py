@@ -25,6 +25,7 @@ from gliofit.export.parameters import column_meanings, parameter_table, tsv
 from gliofit.export.results import CaseResults
 from gliofit.grid import Volume
 from gliofit.io import read_table, read_volume, write_json, write_volume
+from gliofit.progress import OnProgress
 from gliofit.register.images import read_like
 
 __all__ = ["BIDS_VERSION", "bids_name", "case_entities", "write_bids"]
@@ -154,7 +155,7 @@ def bids_name(item: Item) -> tuple[dict[str, str], str]:
     return {key: value.format(margin=margin, method=method) for key, value in entities.items()}, suffix
 
 
-def write_bids(results: Sequence[CaseResults], folder: Path, images: bool) -> None:
+def write_bids(results: Sequence[CaseResults], folder: Path, images: bool, progress: OnProgress) -> None:
     """Write a dataset of BIDS derivatives.
 
     Parameters
@@ -165,6 +166,8 @@ def write_bids(results: Sequence[CaseResults], folder: Path, images: bool) -> No
         Where to write; empty.
     images
         Whether to copy the patients' own MRI too.
+    progress
+        Told of every patient.
 
     Raises
     ------
@@ -173,7 +176,8 @@ def write_bids(results: Sequence[CaseResults], folder: Path, images: bool) -> No
         damaged.
     """
     places = _places(results)
-    for result, place in zip(results, places, strict=True):
+    for number, (result, place) in enumerate(zip(results, places, strict=True)):
+        progress("patients exported", number, len(results))
         _write_case(result, place, folder, images)
     _write_participants(results, places, folder)
     write_json(folder / DESCRIPTION, _description(results))

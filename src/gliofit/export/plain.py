@@ -12,6 +12,7 @@ from gliofit.export.mri import other_images
 from gliofit.export.parameters import parameter_table
 from gliofit.export.results import CaseResults
 from gliofit.io import read_volume, write_volume
+from gliofit.progress import OnProgress
 from gliofit.register.images import read_like
 
 __all__ = ["plain_name", "write_plain"]
@@ -46,7 +47,7 @@ def plain_name(item: Item) -> str:
     return "-".join(part for part in parts if part) + ".nii.gz"
 
 
-def write_plain(results: Sequence[CaseResults], folder: Path, images: bool) -> None:
+def write_plain(results: Sequence[CaseResults], folder: Path, images: bool, progress: OnProgress) -> None:
     """Write every patient's images, parameters and transforms, and the tables for viewers.
 
     Parameters
@@ -57,13 +58,16 @@ def write_plain(results: Sequence[CaseResults], folder: Path, images: bool) -> N
         Where to write; empty.
     images
         Whether to copy the patient's own MRI too; T1 is written in any case.
+    progress
+        Told of every patient.
 
     Raises
     ------
     InputError
         As ``other_images``, or if a result is damaged.
     """
-    for result in results:
+    for number, result in enumerate(results):
+        progress("patients exported", number, len(results))
         out = folder / result.case
         for item in image_items(result):
             write_volume(out / plain_name(item), item.read(), item.look)

@@ -13,6 +13,7 @@ from gliofit.export.plain import write_plain
 from gliofit.export.results import find_results
 from gliofit.io import scratch_folder
 from gliofit.output import check_out_folder
+from gliofit.progress import OnProgress, no_progress
 
 __all__ = ["Layout", "export_run"]
 
@@ -27,6 +28,7 @@ def export_run(
     cases: Sequence[str] | None = None,
     methods: Sequence[str] | None = None,
     images: bool = False,
+    progress: OnProgress = no_progress,
 ) -> int:
     """Write patients' results into a new folder: all of it or nothing.
 
@@ -42,6 +44,8 @@ def export_run(
         Only these; None: all that there are.
     images
         Whether to copy the patients' own MRI as far as it is known and still where the run read it.
+    progress
+        Told of every patient.
 
     Returns
     -------
@@ -58,7 +62,7 @@ def export_run(
         raise InputError(out, "is not empty", "name a new folder, so that nothing in it is mixed up with older files")
     with scratch_folder(out) as temporary:
         write = write_bids if layout == "bids" else write_plain
-        write(results, temporary, images)
+        write(results, temporary, images, progress)
         out.mkdir(parents=True, exist_ok=True)
         for path in sorted(temporary.iterdir()):
             shutil.move(path, out / path.name)
