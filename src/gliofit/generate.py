@@ -30,7 +30,7 @@ CODE_FILE = "workflow/code.json"
 
 TABLE_BEGIN, TABLE_END = "<!-- keys: made by `make generate` -->\n", "<!-- end of keys -->\n"
 
-_CORE = ("matplotlib", "nibabel", "numba", "numpy", "pandas", "pyarrow", "pydantic", "PyYAML", "scipy")
+_CORE = ("matplotlib", "nibabel", "numba", "numpy", "pandas", "pyarrow", "pydantic", "PyYAML", "scikit-image", "scipy")
 
 _NETWORKS = ("cma", "lightning-fabric", "monai", "safetensors", "torch")
 

@@ -118,10 +118,10 @@ def _read_text(path: Path) -> None:
         raise InputError(path, "holds zero bytes", DAMAGED)
 
 
-def _read_vector(path: Path) -> None:
-    from xml.etree import ElementTree
-
-    ElementTree.parse(path)
+def _read_document(path: Path) -> None:
+    content = path.read_bytes()
+    if not content.startswith(b"%PDF-") or not content.rstrip().endswith(b"%%EOF"):
+        raise InputError(path, "is no whole PDF file", DAMAGED)
 
 
 def _read_picture(path: Path) -> None:
@@ -159,7 +159,7 @@ _READERS: dict[str, Callable[[Path], object]] = {
     ".pt": _read_checkpoint,
     ".mat": _read_transform,
     ".png": _read_picture,
-    ".svg": _read_vector,
+    ".pdf": _read_document,
     ".csv": _read_text,
     ".html": _read_text,
     ".md": _read_text,

@@ -170,7 +170,7 @@ def test_study_has_its_rows(results: Path) -> None:
         assert (table["status"] != "failed").all()
         same = table[table["scenario"] == "accurate"]
         assert (same["oracle_mse_volume"] < same["mse_volume"]).all()
-    for name in ("study.md", "convergence.csv", "comparison.md", "study.png", "study.svg"):
+    for name in ("study.md", "convergence.csv", "comparison.md", "study.png", "study.pdf"):
         assert (results / "study" / name).stat().st_size > 100
 
 
@@ -213,7 +213,7 @@ def test_tables_and_figures_are_there(results: Path) -> None:
         for suffix in ("csv", "md", "tex"):
             assert (results / f"publish/tables/table{number}.{suffix}").stat().st_size > 300
     for number in ("3", "4", "4-segmentation", "7", "7-segmentation"):
-        for suffix in ("png", "svg"):
+        for suffix in ("png", "pdf"):
             assert (results / f"publish/figures/figure{number}.{suffix}").stat().st_size > 5000
     assert "racle" in (results / "publish/tables/table2.md").read_text()
     for number in (1, 2, 3):

@@ -166,7 +166,7 @@ def plan_files(
     """Plan one patient from files: what the ``plan`` command does.
 
     Writes masks on the patient's grid (``clinical.nii.gz``, ``personalised.nii.gz``), ``plan.parquet``, ``plan.csv``,
-    ``plan.md``, ``plan.png`` and ``plan.svg`` into ``out_dir``, and with a DICOM series ``plan.dcm`` (RT structure
+    ``plan.md``, ``plan.png`` and ``plan.pdf`` into ``out_dir``, and with a DICOM series ``plan.dcm`` (RT structure
     set). All of them or none; where pydicom is missing ``plan.dcm`` alone is left out, and the row's message says so.
 
     Parameters
@@ -321,9 +321,9 @@ def plan_patient(
 
 def draw_patient(
     case_dir: Path, plan_dirs: Mapping[str, Path], image: Path, out_dir: Path, settings: PlanSettings,
-    names: Mapping[str, str] | None = None, dpi: int = 200,
+    names: Mapping[str, str] | None = None, dpi: int = 300,
 ) -> None:  # fmt: skip
-    """Draw the plans of one patient by several methods, at the first margin: ``plan.png`` and ``plan.svg``.
+    """Draw the plans of one patient by several methods, at the first margin: ``plan.png`` and ``plan.pdf``.
 
     Parameters
     ----------

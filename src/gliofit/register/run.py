@@ -132,8 +132,7 @@ def register_patient(
     notes = _notes(patient, images)
     for note in notes:
         _log.info("%s: %s", patient.case, note)
-    with atomic_path(out_dir / "qc.png") as path:
-        draw_quality(path, patient.case, images, tissue, warped.t1, numbers, status, message)
+    draw_quality(out_dir / "qc.png", patient.case, images, tissue, warped.t1, numbers, status, message)
     row = {
         "case": patient.case,
         "status": status,

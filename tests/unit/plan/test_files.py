@@ -17,7 +17,7 @@ from gliofit.plan.run import PLAN_COLUMNS, draw_patient, plan_patient, read_plan
 from gliofit.plan.settings import PlanSettings
 from gliofit.plan.tables import summarise_plans, write_plan_tables
 
-FILES = {"clinical.nii.gz", "personalised.nii.gz", "plan.parquet", "plan.csv", "plan.md", "plan.png", "plan.svg"}
+FILES = {"clinical.nii.gz", "personalised.nii.gz", "plan.parquet", "plan.csv", "plan.md", "plan.png", "plan.pdf"}
 
 
 def run(*arguments: object) -> int:
