@@ -64,7 +64,7 @@ CASE = {"evaluate_case": 1, "evaluate_cohort": 1}
 SYNTHETIC = CASE | {"write_table": 2, "write_refinement": 1, "draw_figure3": 1}
 PATIENTS = CASE | {
     "write_table": 1, "write_segmentation_table": 1, "write_refinement": 1, "draw_figure4": 2, "draw_figure7": 2,
-    "write_patient_page": 1, "write_patient_index": 1,
+    "write_patient_page": 1, "write_patient_index": 1, "draw_view3d": 1,
 }  # fmt: skip
 
 
@@ -113,7 +113,7 @@ def test_a_changed_setting_reruns_what_depends_on_it(folder: Path) -> None:
     table = result.stdout.rpartition("Job stats:")[2]
     assert dict(re.findall(r"^(\w+)\s+(\d+)$", table, flags=re.MULTILINE)).keys() == {
         "all", "total", "write_table", "write_segmentation_table", "write_refinement", "draw_figure3", "draw_figure4",
-        "draw_figure7", "write_patient_page", "write_patient_index", "study_figure", "assess_figures",
+        "draw_figure7", "write_patient_page", "write_patient_index", "draw_view3d", "study_figure", "assess_figures",
         "assess_sensitivity",
     }  # fmt: skip
 
@@ -215,6 +215,8 @@ def test_tables_and_figures_are_there(results: Path) -> None:
     for number in ("3", "4", "4-segmentation", "7", "7-segmentation"):
         for suffix in ("png", "pdf"):
             assert (results / f"publish/figures/figure{number}.{suffix}").stat().st_size > 5000
+    for suffix in ("png", "pdf"):
+        assert (results / f"publish/patients/phantom-00000.3d.{suffix}").stat().st_size > 5000
     assert "racle" in (results / "publish/tables/table2.md").read_text()
     for number in (1, 2, 3):
         # Phantom patients are simulated too.
