@@ -14,6 +14,7 @@ from gliofit.evaluate.metrics import WHOLE_THRESHOLD
 from gliofit.io import atomic_path
 from gliofit.labels import TissueLabel
 from gliofit.publish.drawing import figure_style
+from gliofit.publish.patient_colours import CORE_COLOUR, TISSUE_COLOURS, WHOLE_COLOUR, deviation_scale
 from gliofit.publish.slices import AXIAL, PLANES, PatientSlices, Plane
 
 if TYPE_CHECKING:
@@ -31,14 +32,10 @@ _WIDTH, _GAP, _EDGE, _HEADING, _TITLE, _KEY, _NOTE, _KEYS = 11.0, 0.06, 0.08, 0.
 _COLUMNS = 5
 #: Dots per inch; the page shows an inch as about 105 dots, and one file of all patients must not become too large.
 _DPI = 130
-_WHOLE, _CORE, _CELLS = "#56B4E9", "#FFFFFF", "#F0E442"
+_CELLS = "#F0E442"
 #: Dashes short enough to be told in a key.
 _DASHES = (0, (2, 1))
 _WHITE_EDGE, _CSF_EDGE = "#E69F00", "#56B4E9"
-_TISSUE = ((TissueLabel.CSF, "#2f6db5", "CSF"), (TissueLabel.GREY_MATTER, "#7a7a7a", "grey"),
-           (TissueLabel.WHITE_MATTER, "#d5d5d5", "white"))  # fmt: skip
-#: Ends of the scale of the standard deviation, whose largest possible value is one half.
-_DEVIATIONS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,8 +254,8 @@ def _edge(
 
 
 def _segmentation(panel: Axes, picture: PatientPicture, plane: Plane) -> None:
-    _edge(panel, picture, plane, picture.whole[plane.name], 0.5, (_WHOLE, "solid"))
-    _edge(panel, picture, plane, picture.core[plane.name], 0.5, (_CORE, "dashed"))
+    _edge(panel, picture, plane, picture.whole[plane.name], 0.5, (WHOLE_COLOUR, "solid"))
+    _edge(panel, picture, plane, picture.core[plane.name], 0.5, (CORE_COLOUR, "dashed"))
 
 
 def _outlines(panel: Axes, picture: PatientPicture) -> None:
@@ -273,7 +270,7 @@ def _outlines(panel: Axes, picture: PatientPicture) -> None:
 def _tissue(panel: Axes, picture: PatientPicture) -> None:
     from matplotlib.colors import ListedColormap
 
-    colours = ListedColormap(["black", *(colour for _, colour, _ in _TISSUE)])
+    colours = ListedColormap(["black", *(colour for _, colour, _ in TISSUE_COLOURS)])
     frame = _frame(picture, AXIAL)
     panel.imshow(picture.labels[AXIAL.name], cmap=colours, vmin=-0.5, vmax=3.5, interpolation="nearest", **frame)
     _finish(panel, AXIAL)
@@ -284,7 +281,7 @@ def _deviation(panel: Axes, picture: PatientPicture, cuts: Cuts) -> Any:
     image = next(iter(picture.images.values()))
     _background(panel, picture, image, AXIAL)
     values = cuts[AXIAL.name]
-    most = next((end for end in _DEVIATIONS if values.max() <= end), 0.5)
+    most = deviation_scale(float(values.max()))
     shown = np.ma.masked_less(values, 0.05 * most)
     layer = panel.imshow(shown, cmap="viridis", vmin=0, vmax=most, alpha=0.85, **_frame(picture, AXIAL))
     _segmentation(panel, picture, AXIAL)
@@ -341,7 +338,7 @@ def _lines_key(sheet: _Sheet, x: float, y: float, entries: Sequence[tuple[str, A
 
 
 def _segmentation_key(sheet: _Sheet, layer: Any, x: float, y: float, width: float) -> None:
-    _lines_key(sheet, x, y + 0.04, [(_WHOLE, "solid", "whole tumour"), (_CORE, _DASHES, "core")])
+    _lines_key(sheet, x, y + 0.04, [(WHOLE_COLOUR, "solid", "whole tumour"), (CORE_COLOUR, _DASHES, "core")])
 
 
 def _no_key(sheet: _Sheet, layer: Any, x: float, y: float, width: float) -> None:
@@ -357,7 +354,7 @@ def _tissue_key(sheet: _Sheet, layer: Any, x: float, y: float, width: float) -> 
 
     panel = sheet.axes(x, y, width, 0.45)
     panel.axis("off")
-    patches = [Patch(facecolor=colour, label=name) for _, colour, name in _TISSUE]
+    patches = [Patch(facecolor=colour, label=name) for _, colour, name in TISSUE_COLOURS]
     how = {"frameon": False, "fontsize": 9, "borderpad": 0.2, "columnspacing": 1.0, "handlelength": 1.2}
     panel.legend(handles=patches, loc="upper left", ncols=3, **how)
 
@@ -368,8 +365,8 @@ def _cells_key(sheet: _Sheet, layer: Any, x: float, y: float, width: float) -> N
         sheet, layer, (x, y + 0.15, width - 0.1, 0.12), "tumour-cell concentration c\n(share of the most there can be)"
     )
     entries: list[tuple[str, Any, str]] = [
-        (_WHOLE, "solid", "segmentation, whole"),
-        (_CORE, _DASHES, "segmentation, core"),
+        (WHOLE_COLOUR, "solid", "segmentation, whole"),
+        (CORE_COLOUR, _DASHES, "segmentation, core"),
         (_CELLS, "solid", f"model, c = {WHOLE_THRESHOLD:.2f}"),
     ]
     _lines_key(sheet, x - 0.04, y + 1.0, entries)

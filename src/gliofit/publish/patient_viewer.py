@@ -1,0 +1,114 @@
+"""The viewer of a patient page: MRI, tissue, segmentation, every method's cells, uncertainty and target volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gliofit.crop import centre_of_mass_mm
+from gliofit.evaluate.metrics import WHOLE_THRESHOLD
+from gliofit.grid import Volume
+from gliofit.labels import TissueLabel, TumourLabel
+from gliofit.publish.names import method_styles
+from gliofit.publish.patient_colours import CORE_COLOUR, TISSUE_COLOURS, WHOLE_COLOUR, deviation_scale
+from gliofit.publish.patient_record import PatientRecord
+from gliofit.publish.viewer import Viewer
+from gliofit.publish.viewer_colours import cell_colours, deviation_colours
+from gliofit.publish.viewer_volumes import ViewerBox
+from gliofit.register.images import read_like
+
+__all__ = ["CELLS", "TargetFiles", "patient_viewer"]
+
+#: Files of the clinical and of the personalised target volume, by printed name of the plan.
+TargetFiles = Mapping[str, tuple[Path, Path]]
+
+#: Groups of layers.
+CELLS, _TISSUE, _OUTLINES, _DEVIATIONS = "Tumour-cell concentration", "Tissue", "Outlines", "Uncertainty"
+
+_CLINICAL_COLOUR, _PERSONALISED_COLOUR = "#CC79A7", "#E69F00"
+#: Dashes in line widths.
+_DASHES = (2.0, 1.5)
+
+_TUMOUR = [TumourLabel.NECROTIC, TumourLabel.OEDEMA, TumourLabel.ENHANCING, TumourLabel.NON_ENHANCING]
+_CORE = [label for label in _TUMOUR if label != TumourLabel.OEDEMA]
+
+
+def patient_viewer(
+    record: PatientRecord,
+    segmentation: Volume,
+    labels: Volume,
+    whole: Volume,
+    images: Mapping[str, Path],
+    concentrations: Mapping[str, Path],
+    uncertainties: Mapping[str, Path],
+    targets: TargetFiles,
+) -> Viewer:
+    """The viewer, with the first MRI, the segmentation and the cells by the first method shown.
+
+    Parameters
+    ----------
+    record
+        The patient.
+    segmentation, labels, whole
+        ``TumourLabel`` values, ``TissueLabel`` values and mask of the whole tumour, on the patient's grid.
+    images
+        MRI by printed name.
+    concentrations, uncertainties
+        Concentration and its standard deviation, by method; of methods that failed none.
+    targets
+        Target volumes.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or lies on another grid than the patient.
+    """
+    grid = segmentation.grid
+    brain = Volume((labels.data > TissueLabel.BACKGROUND) | whole.data, grid)
+    viewer = Viewer(ViewerBox.around(brain), centre_of_mass_mm(whole), "the tumour's centre", "the T1 image")
+    for name, path in images.items():
+        viewer.image(name, read_like(path, grid).data)
+    viewer.outline("segmentation, whole", _OUTLINES, segmentation.data, _TUMOUR, WHOLE_COLOUR, visible=True)
+    viewer.outline("segmentation, core", _OUTLINES, segmentation.data, _CORE, CORE_COLOUR, _DASHES, visible=True)
+    for name, (clinical, personalised) in targets.items():
+        both = _both(read_like(clinical, grid).data, read_like(personalised, grid).data)
+        viewer.outline(f"clinical target, {name}", _OUTLINES, both, (1, 3), _CLINICAL_COLOUR)
+        viewer.outline(f"personalised target, {name}", _OUTLINES, both, (2, 3), _PERSONALISED_COLOUR, _DASHES)
+    styles = method_styles(method.method for method in record.methods)
+    for method in record.methods:
+        if method.status == "failed":
+            viewer.missing(method.name, CELLS, "failed")
+            continue
+        style = styles[method.method]
+        cells = read_like(concentrations[method.method], grid).data
+        line = (WHOLE_THRESHOLD, style.colour, style.line[1])
+        viewer.map(method.name, CELLS, cells, cell_colours(), visible=method.method == record.preferred, line=line)
+    _add_deviations(viewer, record, uncertainties)
+    tissue = {int(label): (name, colour) for label, colour, name in TISSUE_COLOURS}
+    viewer.labels("registered tissue", _TISSUE, labels.data, tissue)
+    return viewer
+
+
+def _add_deviations(viewer: Viewer, record: PatientRecord, uncertainties: Mapping[str, Path]) -> None:
+    """Maps of the standard deviation in one scale; a line in place of those that would look empty."""
+    maps = {
+        method: read_like(uncertainties[method.method], viewer.box.source).data
+        for method in record.methods
+        if method.method in uncertainties
+    }
+    scale = deviation_scale(max((float(values.max()) for values in maps.values()), default=0.0))
+    for method, values in maps.items():
+        most = float(values.max())
+        if most < deviation_scale(0.0) / 2:
+            viewer.missing(method.name, _DEVIATIONS, f"nothing to see: at most {most:.1g}" if most else "none")
+        else:
+            viewer.map(method.name, _DEVIATIONS, values, deviation_colours(scale))
+
+
+def _both(clinical: NDArray[Any], personalised: NDArray[Any]) -> NDArray[np.uint8]:
+    """1 where only the clinical target is, 2 where only the personalised one is, 3 where both are."""
+    return ((clinical > 0) + 2 * (personalised > 0)).astype(np.uint8)
