@@ -187,9 +187,8 @@ def _viewer(
     targets = {}
     for method, table in sources.plans.items():
         for margin in read_table(table)["margin_mm"].astype(float):
-            name = f"{margin:g} mm, {method_name(method, settings.method_names)}"
-            kinds = ("clinical", "personalised")
-            targets[name] = tuple(table.parent / f"{kind}-{margin:g}mm.nii.gz" for kind in kinds)
+            clinical, personalised = (table.parent / f"{kind}-{margin:g}mm.nii.gz" for kind in ("clinical", "personalised"))
+            targets[margin, method_name(method, settings.method_names)] = clinical, personalised
     return patient_viewer(
         record, segmentation, labels, whole, images,
         {method.method: _concentration(sources, method) for method in record.methods}, sources.uncertainties, targets,

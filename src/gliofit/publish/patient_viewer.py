@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gliofit.crop import centre_of_mass_mm
 from gliofit.evaluate.metrics import WHOLE_THRESHOLD
@@ -23,8 +21,8 @@ from gliofit.register.images import read_like
 
 __all__ = ["CELLS", "TargetFiles", "patient_viewer"]
 
-#: Files of the clinical and of the personalised target volume, by printed name of the plan.
-TargetFiles = Mapping[str, tuple[Path, Path]]
+#: Files of the clinical and of the personalised target volume, by margin in mm and printed name of the method.
+TargetFiles = Mapping[tuple[float, str], tuple[Path, Path]]
 
 #: Groups of layers.
 CELLS, _TISSUE, _OUTLINES, _DEVIATIONS = "Tumour-cell concentration", "Tissue", "Outlines", "Uncertainty"
@@ -74,10 +72,7 @@ def patient_viewer(
         viewer.image(name, read_like(path, grid).data)
     viewer.outline("segmentation, whole", _OUTLINES, segmentation.data, _TUMOUR, WHOLE_COLOUR, visible=True)
     viewer.outline("segmentation, core", _OUTLINES, segmentation.data, _CORE, CORE_COLOUR, _DASHES, visible=True)
-    for name, (clinical, personalised) in targets.items():
-        both = _both(read_like(clinical, grid).data, read_like(personalised, grid).data)
-        viewer.outline(f"clinical target, {name}", _OUTLINES, both, (1, 3), _CLINICAL_COLOUR)
-        viewer.outline(f"personalised target, {name}", _OUTLINES, both, (2, 3), _PERSONALISED_COLOUR, _DASHES)
+    _add_targets(viewer, targets)
     styles = method_styles(method.method for method in record.methods)
     for method in record.methods:
         if method.status == "failed":
@@ -91,6 +86,20 @@ def patient_viewer(
     tissue = {int(label): (name, colour) for label, colour, name in TISSUE_COLOURS}
     viewer.labels("registered tissue", _TISSUE, labels.data, tissue)
     return viewer
+
+
+def _add_targets(viewer: Viewer, targets: TargetFiles) -> None:
+    """Outlines of target volumes; the clinical one of a margin is the same whatever the method."""
+    clinical_done = set()
+    for (margin, name), files in targets.items():
+        clinical, personalised = (read_like(path, viewer.box.source).data > 0 for path in files)
+        both = (clinical + 2 * personalised).astype(np.uint8)
+        if margin not in clinical_done:
+            viewer.outline(f"clinical target, {margin:g} mm", _OUTLINES, both, (1, 3), _CLINICAL_COLOUR)
+            clinical_done.add(margin)
+        viewer.outline(
+            f"personalised target, {margin:g} mm, {name}", _OUTLINES, both, (2, 3), _PERSONALISED_COLOUR, _DASHES
+        )
 
 
 def _add_deviations(viewer: Viewer, record: PatientRecord, uncertainties: Mapping[str, Path]) -> None:
@@ -107,8 +116,3 @@ def _add_deviations(viewer: Viewer, record: PatientRecord, uncertainties: Mappin
             viewer.missing(method.name, _DEVIATIONS, f"nothing to see: at most {most:.1g}" if most else "none")
         else:
             viewer.map(method.name, _DEVIATIONS, values, deviation_colours(scale))
-
-
-def _both(clinical: NDArray[Any], personalised: NDArray[Any]) -> NDArray[np.uint8]:
-    """1 where only the clinical target is, 2 where only the personalised one is, 3 where both are."""
-    return ((clinical > 0) + 2 * (personalised > 0)).astype(np.uint8)

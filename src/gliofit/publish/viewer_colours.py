@@ -25,6 +25,8 @@ class ViewerColours:
         Name of a table of matplotlib.
     title
         What the colour bar says.
+    symbol
+        Sign of what is shown, for the read-out.
     low, high
         Ends of the scale.
     opacity
@@ -35,6 +37,7 @@ class ViewerColours:
 
     name: str
     title: str
+    symbol: str
     low: float
     high: float
     opacity: Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -50,6 +53,7 @@ class ViewerColours:
         steps = np.rint(np.linspace(0, 255, _STEPS)).astype(int)
         return {
             "title": self.title,
+            "symbol": self.symbol,
             "range": [self.low, self.high],
             **{letter: column.tolist() for letter, column in zip("RGBA", columns, strict=True)},
             "I": steps.tolist(),
@@ -58,18 +62,20 @@ class ViewerColours:
 
 def cell_colours() -> ViewerColours:
     """Tumour-cell concentration: as in the page's picture, few cells let the anatomy through."""
-    return ViewerColours("inferno", "tumour-cell concentration c", 0.0, 1.0, lambda c: c / 0.2, start=0.15)
+    return ViewerColours("inferno", "tumour-cell concentration c", "c", 0.0, 1.0, lambda c: c / 0.2, start=0.15)
 
 
 def deviation_colours(most: float) -> ViewerColours:
     """Standard deviation of the concentration, from 0 to ``most``."""
-    return ViewerColours(
-        "viridis", "standard deviation of c", 0.0, most, lambda value: np.where(value > 0.05 * most, 1, value / most)
-    )
+
+    def opacity(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.where(values > 0.05 * most, 1.0, 0.0)
+
+    return ViewerColours("viridis", "standard deviation of c", "SD of c", 0.0, most, opacity)
 
 
 def difference_colours(most: float) -> ViewerColours:
     """Estimate minus truth, from ``-most`` (blue) to ``most`` (red)."""
     return ViewerColours(
-        "RdBu_r", "estimate − truth", -most, most, lambda value: np.abs(value) / (0.3 * most)
+        "RdBu_r", "estimate − truth", "Δc", -most, most, lambda values: np.abs(values) / (0.3 * most)
     )

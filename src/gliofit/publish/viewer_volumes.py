@@ -18,7 +18,7 @@ __all__ = ["Quantised", "ViewerBox", "quantised_image", "quantised_range"]
 #: Voxels about the brain.
 _MARGIN = 2
 #: Grey levels of an MRI: more would double its size and show only noise.
-_GREYS = 127
+_GREYS = 63
 #: Brightest share of an MRI that gets one grey, in percent.
 _BRIGHTEST = 0.1
 
@@ -47,7 +47,7 @@ def quantised_range(data: NDArray[Any], low: float, high: float) -> Quantised:
 
 
 def quantised_image(data: NDArray[Any]) -> tuple[Quantised, tuple[float, float]]:
-    """An MRI in 127 greys up to its 99.9th percentile, and the window to show it in (1st to 99.5th).
+    """An MRI in 63 greys up to its 99.9th percentile, and the window to show it in (1st to 99.5th).
 
     Percentiles are those of what is not background, which is 0.
     """

@@ -26,18 +26,32 @@ function tickBox(text, checked, changed, ...before) {
   return { input, label: make("label", { className: "viewer-tick" }, input, ...before, text) };
 }
 
+/** Draw a line with a rim that shows it on every background: dark about light colours, light about dark ones. */
+function drawLine(pen, path, colour, dashes, width) {
+  const [red, green, blue] = [1, 3, 5].map((start) => parseInt(colour.slice(start, start + 2), 16));
+  const dark = 0.3 * red + 0.6 * green + 0.1 * blue < 110;
+  pen.setLineDash([]);
+  pen.lineJoin = "round";
+  pen.lineWidth = 2.2 * width;
+  pen.strokeStyle = dark ? "rgba(255, 255, 255, 0.55)" : "rgba(0, 0, 0, 0.45)";
+  pen.stroke(path);
+  pen.setLineDash(dashes.map((length) => width * length));
+  pen.lineWidth = width;
+  pen.strokeStyle = colour;
+  pen.stroke(path);
+  pen.setLineDash([]);
+}
+
 /** A piece of line as it is drawn, on grey. */
 function lineSample(colour, dashes) {
-  const sample = make("canvas", { className: "viewer-line", width: 44, height: 20 });
+  const sample = make("canvas", { className: "viewer-line", width: 52, height: 24 });
   const pen = sample.getContext("2d");
-  pen.fillStyle = "#444";
-  pen.fillRect(0, 0, 44, 20);
-  pen.strokeStyle = colour;
-  pen.lineWidth = 4;
-  pen.setLineDash(dashes.map((length) => 4 * length));
-  pen.moveTo(4, 10);
-  pen.lineTo(40, 10);
-  pen.stroke();
+  pen.fillStyle = "#555";
+  pen.fillRect(0, 0, 52, 24);
+  const path = new Path2D();
+  path.moveTo(4, 12);
+  path.lineTo(48, 12);
+  drawLine(pen, path, colour, dashes, 3.2);
   return sample;
 }
 

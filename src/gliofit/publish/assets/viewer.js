@@ -74,7 +74,7 @@ async function start() {
     make("p", { className: "viewer-help" },
       "Click or drag in a slice to move the crosshair. With a slice clicked: arrow keys move within it, Page Up and Page " +
       "Down or the wheel go through slices, Home leads back. Values are those of the voxel under the crosshair, in the " +
-      "steps that the page stores them with (concentrations 1/255, MRI 1/127 of the brightest)."),
+      "steps that the page stores them with (concentrations 1/255, MRI 1/63 of the brightest)."),
   );
 
   // -------------------------------------------------------------------------------------------------------- NiiVue
@@ -219,24 +219,19 @@ async function start() {
     const start = state.voxel[through] * steps[through];
     const at = (column, row) => {
       const beyond = column < 0 || row < 0 || column >= columns || row >= rows;
-      return beyond ? table[0] : table[layer.voxels[start + column * steps[across] + row * steps[up]]];
+      return beyond ? -Infinity : table[layer.voxels[start + column * steps[across] + row * steps[up]]];
     };
     const screen = (column, row) => slice.toScreen(
       place.origin[across] + column * place.spacing[across], place.origin[up] + row * place.spacing[up]);
-    pen.beginPath();
-    contour(columns, rows, at, level, (x0, y0, x1, y1) => {
-      pen.moveTo(...screen(x0, y0));
-      pen.lineTo(...screen(x1, y1));
-    });
+    const lines = new Path2D();
+    for (const line of contours(columns, rows, at, level)) {
+      const path = new Path2D();
+      line.forEach(([column, row], place) => (place ? path.lineTo(...screen(column, row)) : path.moveTo(...screen(column, row))));
+      path.closePath();
+      lines.addPath(path);
+    }
     pen.globalAlpha = opacity;
-    pen.lineCap = "round";
-    // A dark rim shows the line on every background.
-    pen.lineWidth = 3.4;
-    pen.strokeStyle = "rgba(0, 0, 0, 0.5)";
-    pen.stroke();
-    pen.lineWidth = 1.6;
-    pen.strokeStyle = look.colour;
-    pen.stroke();
+    drawLine(pen, lines, look.colour, look.dashes, 1.6);
     pen.globalAlpha = 1;
   }
 
@@ -309,7 +304,8 @@ async function start() {
     const rows = [
       ["x, y, z (world mm)", at.map(millimetres).join(", ")],
       [`voxel of ${place.gridName}`, sourceVoxel().join(", ")],
-      ...shown.map((layer) => [layer.name, told(layer)]),
+      ...shown.map((layer) => [layer.kind === "map" ? `${colours[layer.colours].symbol}, ${layer.name}` : layer.name,
+        told(layer)]),
     ];
     readOut.replaceChildren(make("table", {}, make("tbody", {}, ...rows.map(([name, value]) =>
       make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, value))))));
