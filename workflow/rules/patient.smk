@@ -2,13 +2,14 @@
 
 
 rule write_patient_page:
-    """Pictures, estimates of every method, target volumes and provenance of one patient."""
+    """Viewer, pictures, estimates of every method, target volumes and provenance of one patient."""
     input:
         unpack(images_of_page),
         t1="<results>/register/patients/{case}/t1.nii.gz",
         segmentation="<results>/register/patients/{case}/segmentation.nii.gz",
         labels="<results>/register/patients/{case}/labels.nii.gz",
         checks="<results>/register/patients/{case}/qc.parquet",
+        picture="<results>/register/patients/{case}/qc.png",
         metrics="<results>/evaluate/patients/{case}/metrics.parquet",
         parameters=collect(
             "<results>/invert/patients/{{case}}/{method}/parameters.parquet",
@@ -25,6 +26,12 @@ rule write_patient_page:
         plans=collect(
             "<results>/plan/patients/{{case}}/{method}/plan.parquet",
             method=CONFIG.plan.methods,
+        ),
+        targets=collect(
+            "<results>/plan/patients/{{case}}/{method}/{kind}-{margin}.nii.gz",
+            method=CONFIG.plan.methods,
+            kind=["clinical", "personalised"],
+            margin=CONFIG.plan.margin_names,
         ),
     output:
         html=report(
@@ -50,6 +57,7 @@ rule write_patient_page:
     params:
         settings=lookup("publish", within=config),
         bounds=lookup("invert/bounds", within=config),
+        register=lookup("register", within=config),
         run=lookup("run", within=config),
         stage_version=STAGE_VERSIONS["publish"],
     script:

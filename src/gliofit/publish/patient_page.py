@@ -64,6 +64,8 @@ class PatientSources:
     plans
         Tables of target volumes, by method; the volumes lie beside them as ``clinical-{margin}mm.nii.gz`` and
         ``personalised-{margin}mm.nii.gz``.
+    truth
+        True concentration of a phantom.
     """
 
     case: str
@@ -74,6 +76,7 @@ class PatientSources:
     images: Mapping[str, Path] = field(default_factory=dict)
     uncertainties: Mapping[str, Path] = field(default_factory=dict)
     plans: Mapping[str, Path] = field(default_factory=dict)
+    truth: Path | None = None
 
 
 def write_patient_page(
@@ -192,6 +195,7 @@ def _viewer(
     return patient_viewer(
         record, segmentation, labels, whole, images,
         {method.method: _concentration(sources, method) for method in record.methods}, sources.uncertainties, targets,
+        sources.truth,
     )  # fmt: skip
 
 
@@ -314,7 +318,7 @@ def _add_registration(
     page.paragraph("One criterion is enough. A registration whose deformable step failed is poor as well.")
     page.image(
         page_picture(sources.case_dir / "qc.png"),
-        "T1 and warped atlas in three planes, the outlines of the warped tissue on T1, and the tissue labels.",
+        "T1 and warped atlas in axial, coronal and sagittal slices, the outlines of the warped tissue on T1, and the tissue labels.",
     )
 
 

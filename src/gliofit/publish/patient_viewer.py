@@ -27,7 +27,7 @@ TargetFiles = Mapping[tuple[float, str], tuple[Path, Path]]
 #: Groups of layers.
 CELLS, _TISSUE, _OUTLINES, _DEVIATIONS = "Tumour-cell concentration", "Tissue", "Outlines", "Uncertainty"
 
-_CLINICAL_COLOUR, _PERSONALISED_COLOUR = "#CC79A7", "#E69F00"
+_CLINICAL_COLOUR, _PERSONALISED_COLOUR, _TRUTH_COLOUR = "#CC79A7", "#E69F00", "#000000"
 #: Dashes in line widths.
 _DASHES = (2.0, 1.5)
 
@@ -44,6 +44,7 @@ def patient_viewer(
     concentrations: Mapping[str, Path],
     uncertainties: Mapping[str, Path],
     targets: TargetFiles,
+    truth: Path | None = None,
 ) -> Viewer:
     """The viewer, with the first MRI, the segmentation and the cells by the first method shown.
 
@@ -59,6 +60,8 @@ def patient_viewer(
         Concentration and its standard deviation, by method; of methods that failed none.
     targets
         Target volumes.
+    truth
+        True concentration of a phantom.
 
     Raises
     ------
@@ -73,6 +76,9 @@ def patient_viewer(
     viewer.outline("segmentation, whole", _OUTLINES, segmentation.data, _TUMOUR, WHOLE_COLOUR, visible=True)
     viewer.outline("segmentation, core", _OUTLINES, segmentation.data, _CORE, CORE_COLOUR, _DASHES, visible=True)
     _add_targets(viewer, targets)
+    if truth is not None:
+        line = (WHOLE_THRESHOLD, _TRUTH_COLOUR, ())
+        viewer.map("truth of the phantom", CELLS, read_like(truth, grid).data, cell_colours(), line=line)
     styles = method_styles(method.method for method in record.methods)
     for method in record.methods:
         if method.status == "failed":

@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -144,8 +145,7 @@ class Viewer:
         ))  # fmt: skip
         content = {"place": self._place, "layers": self._layers, "colours": self._colours}
         page.data("viewer-data", "application/json", json.dumps(content).replace("<", "\\u003c"))
-        library = gzip.compress((_ASSETS / "niivue.umd.js").read_bytes(), 9, mtime=0)
-        page.data("viewer-library", "application/gzip", base64.b64encode(library).decode("ascii"))
+        page.data("viewer-library", "application/gzip", _library())
         for name, packed in self._packed.items():
             page.data(name, "application/gzip", packed)
         parts = "\n".join(_text(name) for name in _SCRIPTS)
@@ -161,6 +161,13 @@ class Viewer:
             {"id": f"layer-{len(self._layers)}", "kind": kind, "name": name, "group": group, "volume": volume,
              "slope": values.slope, "intercept": values.intercept} | more
         )  # fmt: skip
+
+
+@cache
+def _library() -> str:
+    """NiiVue, compressed."""
+    packed = gzip.compress((_ASSETS / "niivue.umd.js").read_bytes(), 9, mtime=0)
+    return base64.b64encode(packed).decode("ascii")
 
 
 def _text(name: str) -> str:
