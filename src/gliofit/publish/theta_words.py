@@ -44,8 +44,8 @@ def theta_words(chosen: MethodRecord, others: Sequence[MethodRecord] = ()) -> li
     words = [
         (
             f"Infiltration length λ = sqrt(D/ρ) = μ_D/μ_ρ: {_written(length, ends)} mm",
-            "Ahead of the visible tumour the concentration in white matter falls by a factor of e (to 37 %) over every λ, "
-            f"tenfold over {2.303 * length:.1f} mm; in grey matter, where cells spread {_SLOWER_IN_GREY:g} times more "
+            "Ahead of the visible tumour the concentration in white matter falls by about a factor of e (to 37 %) over every "
+            f"λ, tenfold over {2.303 * length:.1f} mm; in grey matter, where cells spread {_SLOWER_IN_GREY:g} times more "
             f"slowly, over lengths {np.sqrt(_SLOWER_IN_GREY):.1f} times shorter. This is the length that papers on "
             "radiotherapy planning call infiltration length; μ_D in the table is another one." + _compared(others),
         ),
