@@ -111,3 +111,9 @@ rule patient_pages:
         every(rules.write_patient_page.output, ["patients"]),
         rules.write_patient_index.output if "patients" in COHORTS else [],
     localrule: True
+
+
+rule case_pages:
+    input:
+        collect(rules.write_case_page.output, case=CONFIG.publish.cases),
+    localrule: True

@@ -1,4 +1,4 @@
-"""Stage publish, patient by patient: a page for each, and the list of them."""
+"""Stage publish, case by case: a page for each patient, the list of them, and pages of synthetic cases."""
 
 
 rule write_patient_page:
@@ -89,3 +89,41 @@ rule write_patient_index:
         stage_version=STAGE_VERSIONS["publish"],
     script:
         "../scripts/write_patient_index.py"
+
+
+rule write_case_page:
+    """Viewer, estimates and errors of one synthetic case."""
+    input:
+        unpack(lambda wildcards: tissue_maps(f"<results>/simulate/synthetic/{wildcards.case}", "probabilities")),
+        labels="<results>/simulate/synthetic/{case}/labels.nii.gz",
+        truth="<results>/simulate/synthetic/{case}/truth.parquet",
+        reference="<results>/simulate/synthetic/{case}/concentration.nii.gz",
+        metrics="<results>/evaluate/synthetic/{case}/metrics.parquet",
+        parameters=collect(
+            "<results>/invert/synthetic/{{case}}/{method}/parameters.parquet",
+            method=METHODS["synthetic"],
+        ),
+        concentrations=collect(
+            "<results>/forward/synthetic/{{case}}/{method}/concentration.nii.gz",
+            method=METHODS["synthetic"],
+        ),
+    output:
+        html="<results>/publish/cases/{case}.html",
+    log:
+        "<logs>/publish/write_case_page/{case}.log",
+    benchmark:
+        "<benchmarks>/publish/write_case_page/{case}.tsv"
+    wildcard_constraints:
+        case=r"synthetic-\d{5}",
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=by_attempt(megabytes(40, CONFIG.simulate.spacing_mm)),
+        runtime=by_attempt(START),
+    params:
+        settings=lookup("publish", within=config),
+        run=lookup("run", within=config),
+        stage_version=STAGE_VERSIONS["publish"],
+    script:
+        "../scripts/write_case_page.py"

@@ -333,6 +333,8 @@ class _Plan:
                 work = patients * seen.count(observed) if figure == "figure4" else 0.0
                 files = (f"publish/figures/{name}.*",)
                 yield Jobs("publish", f"draw_{figure}", 1, work=work, size=work, files=files, benchmarks=name)
+        work, files = float(len(self.methods.get("synthetic", ()))), ("publish/cases/*.html*",)
+        yield Jobs("publish", "write_case_page", len(self.config.publish.cases), work=work, size=work, files=files)
         if patients:
             work = float(len(methods))
             pages = ("publish/patients/*.png*", "publish/patients/*.html*")
