@@ -20,7 +20,7 @@ from gliofit.invert.base import Inversion
 from gliofit.invert.run import parameters_row
 from gliofit.invert.settings import BoundsSettings
 from gliofit.io import read_volume, write_table, write_volume
-from gliofit.labels import TissueLabel, TumourLabel
+from gliofit.labels import TumourLabel
 from gliofit.publish.patient_page import PatientSources, write_patient_page
 from gliofit.publish.settings import PublishSettings
 from gliofit.register.settings import RegisterSettings
@@ -204,9 +204,7 @@ def test_read_out_is_the_value_of_the_files(viewer: Viewer, sources: PatientSour
 
 def test_slices_move_by_keys_sliders_and_pointer(viewer: Viewer) -> None:
     marks = viewer.page.locator("#viewer-marks")
-    axial, coronal, _ = viewer.ask("slices")
     start = viewer.ask("crosshair")
-    x, y = viewer.ask("screenOf", "axial", start)
     # A click moves the crosshair to where it is.
     target = [start[0] + 16, start[1] - 12, start[2]]
     x, y = viewer.ask("screenOf", "axial", target)
@@ -239,7 +237,8 @@ def test_slices_move_by_keys_sliders_and_pointer(viewer: Viewer) -> None:
 def bright_side(viewer: Viewer, plane: str) -> float:
     """Where the colours of the tumour are in a slice: from −1, its left edge, to 1."""
     box = next(item for item in viewer.ask("slices") if item["plane"] == plane)
-    rows, columns = (slice(round(box[k]), round(box[k] + box[size])) for k, size in (("top", "height"), ("left", "width")))
+    rows = slice(round(box["top"]), round(box["top"] + box["height"]))
+    columns = slice(round(box["left"]), round(box["left"] + box["width"]))
     pixels = viewer.pixels()[rows, columns]
     # Cells are the only thing that is more red than blue.
     where = np.argwhere(pixels[..., 0] - pixels[..., 2] > 60)

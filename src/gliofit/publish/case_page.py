@@ -13,6 +13,7 @@ import pandas as pd
 from gliofit.crop import centre_of_mass_mm
 from gliofit.evaluate.metrics import CORE_THRESHOLD, WHOLE_THRESHOLD
 from gliofit.grid import Volume
+from gliofit.invert.uncertainty import INTERVAL_LEVEL
 from gliofit.io import read_table, read_volume
 from gliofit.publish.interval_text import interval, interval_kind, number, width_interval
 from gliofit.publish.names import method_name, method_styles
@@ -96,17 +97,17 @@ def write_case_page(sources: CaseSources, path: str | Path, settings: PublishSet
     page = Page(f"{sources.case}, run {run}")
     page.heading(f"Synthetic case {sources.case}", 1)
     page.paragraph(
-        f"Run {run}. A tumour of {row['volume_mm3'] / 1000:.1f} cc that the forward solver ({row['integrator']}) grew from "
-        f"known parameters; voxels {spacing} mm. What methods found can therefore be held against the truth."
+        f"Run {run}. A tumour of {row['volume_mm3'] / 1000:.1f} cc that the forward solver ({row['integrator']}) grew "
+        f"from known parameters; voxels {spacing} mm. What methods found can therefore be held against the truth."
     )
     page.heading("Viewer")
     _viewer(sources, methods, truth).add_to(page)
     page.heading("Parameters and their errors")
     page.table(_HEADINGS, [_true_row(row), *(_row(method, row) for method in methods)], first_row=True)
     page.paragraph(
-        "Errors of μ_D, μ_ρ and μ_D/μ_ρ are relative to the truth. In brackets: the 90 % interval, where a method gives "
-        "one. MSE: mean squared error of the final run's concentration over the volume. Dice: overlap with the true "
-        "tumour where both are cut at the same concentration (1: the same, 0: apart)."
+        f"Errors of μ_D, μ_ρ and μ_D/μ_ρ are relative to the truth. In brackets: the {INTERVAL_LEVEL:.0%} interval, "
+        "where a method gives one. MSE: mean squared error of the final run's concentration over the volume. Dice: "
+        "overlap with the true tumour where both are cut at the same concentration (1: the same, 0: apart)."
     )
     _add_provenance(page, sources, methods)
     page.write(path)

@@ -190,7 +190,9 @@ def _viewer(
     targets = {}
     for method, table in sources.plans.items():
         for margin in read_table(table)["margin_mm"].astype(float):
-            clinical, personalised = (table.parent / f"{kind}-{margin:g}mm.nii.gz" for kind in ("clinical", "personalised"))
+            clinical, personalised = (
+                table.parent / f"{kind}-{margin:g}mm.nii.gz" for kind in ("clinical", "personalised")
+            )
             targets[margin, method_name(method, settings.method_names)] = clinical, personalised
     return patient_viewer(
         record, segmentation, labels, whole, images,
@@ -208,17 +210,17 @@ def _unseen(sources: PatientSources, record: PatientRecord) -> list[str]:
         most = float(read_volume(sources.uncertainties[method.method]).data.max())
         if most == 0:
             none.append(method.name)
-        elif most < deviation_scale(0) / 2:
+        elif most < deviation_scale(0) / 2 and method.parameters["observation"] != "segmentation":
             exact.append(f"{method.name} (at most {most:.0e})")
     said = []
     if exact:
         said.append(
-            f"No uncertainty to be seen: {', '.join(exact)}. What these methods were given to fit, a concentration that a "
-            "growth model made, holds no noise and is met almost exactly, so that hardly any other parameters would do. "
-            "That says how well the fit is determined, not how well the patient's tumour is known."
+            f"No uncertainty to be seen: {', '.join(exact)}. What these methods were given to fit, a concentration "
+            "that a growth model made, holds no noise and is met almost exactly, so that hardly any other parameters "
+            "would do. That says how well the fit is determined, not how well the patient's tumour is known."
         )
     if none:
-        said.append(f"No uncertainty map: {', '.join(none)} failed or gave no covariance, and its map is zero everywhere.")
+        said.append(f"No uncertainty map: {', '.join(none)} gave no covariance, and the map is zero everywhere.")
     return said
 
 
@@ -299,26 +301,30 @@ def _add_words(page: Page, record: PatientRecord) -> None:
     page.terms(theta_words(chosen, others))
 
 
-def _add_registration(
-    page: Page, sources: PatientSources, record: PatientRecord, register: RegisterSettings
-) -> None:
+def _add_registration(page: Page, sources: PatientSources, record: PatientRecord, register: RegisterSettings) -> None:
     """The picture a person judges the registration by, and by what."""
     page.heading("Registration")
     page.paragraph(
-        "The atlas was warped onto this patient's T1 image; tissue, and with it every result on this page, is no better "
-        "than that. Good: use it. Borderline: look at the picture first; outlines of white matter and CSF should follow "
-        "the folds and ventricles of the T1 image everywhere but in and close to the tumour. Poor: do not use it."
+        "The atlas was warped onto this patient's T1 image; tissue, and with it every result on this page, is no "
+        "better than that. Good: use it. Borderline: look at the picture first; outlines of white matter and CSF "
+        "should follow the folds and ventricles of the T1 image everywhere but in and close to the tumour. Poor: do "
+        "not use it."
     )
     page.paragraph(registration_text(record))
     rows = [
-        [Cell(item.name), Cell(item.found), *(Cell(text or MISSING) for text in (item.good, item.borderline, item.poor))]
+        [
+            Cell(item.name),
+            Cell(item.found),
+            *(Cell(text or MISSING) for text in (item.good, item.borderline, item.poor)),
+        ]
         for item in criteria(record.checks, register)
     ]
     page.table(("Criterion", "This patient", "Good", "Borderline", "Poor"), rows)
     page.paragraph("One criterion is enough. A registration whose deformable step failed is poor as well.")
     page.image(
         page_picture(sources.case_dir / "qc.png"),
-        "T1 and warped atlas in axial, coronal and sagittal slices, the outlines of the warped tissue on T1, and the tissue labels.",
+        "T1 and warped atlas in axial, coronal and sagittal slices, the outlines of the warped tissue on T1, and the "
+        "tissue labels.",
     )
 
 

@@ -77,8 +77,8 @@ def patient_viewer(
     viewer.outline("segmentation, core", _OUTLINES, segmentation.data, _CORE, CORE_COLOUR, _DASHES, visible=True)
     _add_targets(viewer, targets)
     if truth is not None:
-        line = (WHOLE_THRESHOLD, _TRUTH_COLOUR, ())
-        viewer.map("truth of the phantom", CELLS, read_like(truth, grid).data, cell_colours(), line=line)
+        cells = read_like(truth, grid).data
+        viewer.map("truth of the phantom", CELLS, cells, cell_colours(), line=(WHOLE_THRESHOLD, _TRUTH_COLOUR, ()))
     styles = method_styles(method.method for method in record.methods)
     for method in record.methods:
         if method.status == "failed":

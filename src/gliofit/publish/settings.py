@@ -37,7 +37,7 @@ class PublishSettings(Settings):
     )
     cases: list[str] = Field(
         default=[],
-        description="Synthetic cases that get a page of their own, for example `[synthetic-00000]`; others get one when "
-        "it is asked for.",
+        description="Synthetic cases that get a page of their own, for example `[synthetic-00000]`; others get one "
+        "when it is asked for.",
     )
     dpi: int = Field(200, ge=50, le=600, description="Resolution of the PNG figures, in dots per inch.")

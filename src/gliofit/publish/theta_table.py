@@ -65,8 +65,8 @@ def theta_meanings() -> list[tuple[str, str]]:
         ),
         (
             "Infiltration length μ_D/μ_ρ",
-            "λ = sqrt(D/ρ) in mm, over which the concentration falls by a factor of e ahead of the border: long ones mean "
-            "many cells beyond what MRI shows.",
+            "λ = sqrt(D/ρ) in mm, over which the concentration falls by a factor of e ahead of the border: long ones "
+            "mean many cells beyond what MRI shows.",
         ),
         (
             "Origin",

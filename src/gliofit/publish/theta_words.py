@@ -32,8 +32,8 @@ def theta_words(chosen: MethodRecord, others: Sequence[MethodRecord] = ()) -> li
     others
         Methods to compare its infiltration length with.
 
-    Source: Swanson, Alvord and Murray, Cell Proliferation 33 (2000), for the speed and D/rho; Unkelbach et al., Phys Med
-    Biol 59 (2014), who call sqrt(D/rho) the infiltration length.
+    Source: Swanson, Alvord and Murray, Cell Proliferation 33 (2000), for the speed and D/rho; Unkelbach et al.,
+    Phys Med Biol 59 (2014), who call sqrt(D/rho) the infiltration length.
     """
     row = chosen.parameters
     if not np.isfinite([float(row[name]) for name in THETA_COLUMNS]).all():
@@ -44,15 +44,16 @@ def theta_words(chosen: MethodRecord, others: Sequence[MethodRecord] = ()) -> li
     words = [
         (
             f"Infiltration length λ = sqrt(D/ρ) = μ_D/μ_ρ: {_written(length, ends)} mm",
-            "Ahead of the visible tumour the concentration in white matter falls by about a factor of e (to 37 %) over every "
-            f"λ, tenfold over {2.303 * length:.1f} mm; in grey matter, where cells spread {_SLOWER_IN_GREY:g} times more "
-            f"slowly, over lengths {np.sqrt(_SLOWER_IN_GREY):.1f} times shorter. This is the length that papers on "
-            "radiotherapy planning call infiltration length; μ_D in the table is another one." + _compared(others),
+            "Ahead of the visible tumour the concentration in white matter falls by about a factor of e (to 37 %) over "
+            f"every λ, tenfold over {np.log(10) * length:.1f} mm; in grey matter, where cells spread "
+            f"{_SLOWER_IN_GREY:g} times more slowly, over lengths {np.sqrt(_SLOWER_IN_GREY):.1f} times shorter. This is "
+            "the length that papers on radiotherapy planning call infiltration length; μ_D in the table is another one."
+            + _compared(others),
         ),
         (
             f"Growth ρT = μ_ρ²: {mu_rho**2:.3g}",
-            f"Where nothing is in their way, cells multiply e-fold {mu_rho**2:.3g} times during the age T of the tumour "
-            f"({mu_rho**2 / np.log(2):.3g} doublings). The border moves through white matter by about "
+            f"Where nothing is in their way, cells multiply e-fold {mu_rho**2:.3g} times during the age T of the "
+            f"tumour ({mu_rho**2 / np.log(2):.3g} doublings). The border moves through white matter by about "
             f"2 μ_D μ_ρ = {2 * mu_d * mu_rho:.0f} mm in that time, which brain surface, ventricles and grey matter "
             "shorten. Neither is a speed: T is unknown.",
         ),
@@ -63,8 +64,8 @@ def theta_words(chosen: MethodRecord, others: Sequence[MethodRecord] = ()) -> li
     words.append(
         (
             "What one time point cannot determine",
-            f"{said}The diffusivity D (mm² per day), the proliferation rate ρ (per day), the age T (days) and the speed of "
-            "growth (mm per year): an old slow tumour and a young fast one look the same.",
+            f"{said}The diffusivity D (mm² per day), the proliferation rate ρ (per day), the age T (days) and the "
+            "speed of growth (mm per year): an old slow tumour and a young fast one look the same.",
         )
     )
     return words
@@ -108,6 +109,4 @@ def _compared(others: Sequence[MethodRecord]) -> str:
     lengths = [length for length in lengths if np.isfinite(length)]
     if len(lengths) < 2:
         return ""
-    return (
-        f" The {len(lengths)} other methods that saw the same found {min(lengths):.1f} to {max(lengths):.1f} mm."
-    )
+    return f" The {len(lengths)} other methods that saw the same found {min(lengths):.1f} to {max(lengths):.1f} mm."

@@ -1,7 +1,7 @@
 """An interactive viewer in three planes, as part of a page that needs no other file and no network.
 
-NiiVue draws the slices with WebGL; what is around it (``assets/viewer*.js``) is ours. Volumes and the library lie in the
-page as compressed text and are unpacked when they are first looked at.
+NiiVue draws the slices with WebGL; what is around it (``assets/viewer*.js``) is ours. Volumes and the library lie in
+the page as compressed text and are unpacked when they are first looked at.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Viewer:
         """
         self._colours.setdefault(colours.title, colours.table())
         values = quantised_range(self.box.cut(data), colours.low, colours.high)
-        contour = None if line is None else {"level": line[0], "colour": line[1], "dashes": list(line[2])}
+        contour = None if line is None else dict(zip(("level", "colour", "dashes"), line, strict=True))
         self._layer(
             "map", name, group, values, colours=colours.title, visible=visible, opacity=opacity, contour=contour
         )

@@ -41,8 +41,11 @@ class Quantised:
 
 
 def quantised_range(data: NDArray[Any], low: float, high: float) -> Quantised:
-    """Values in 255 steps from ``low`` to ``high``; what lies beyond gets the nearest one."""
-    slope = (high - low) / 255
+    """Values in 255 steps from ``low`` to ``high``, 254 with zero in their middle where ``low`` is negative.
+
+    What lies beyond gets the nearest one.
+    """
+    slope = (high - low) / (254 if low < 0 else 255)
     return Quantised(np.rint((np.clip(data, low, high) - low) / slope).astype(np.uint8), slope, low)
 
 
@@ -105,7 +108,7 @@ class ViewerBox:
         """Values of the box as a compressed NIfTI-1 file in base64; the same values give the same text."""
         import nibabel as nib
 
-        header = nib.Nifti1Header()
+        header = nib.Nifti1Header(endianness="<")
         header.set_data_shape(values.raw.shape)
         header.set_data_dtype(np.uint8)
         header.set_xyzt_units("mm")

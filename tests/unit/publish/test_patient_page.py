@@ -79,7 +79,8 @@ def patient(tmp_path, fakes):
     checks = {
         "case": CASE, "status": "ok", "message": "", "labels": "brats2021", "brain_dice": 0.981, "correlation": 0.7,
         "correlation_affine": 0.5, "jacobian_min": 0.4, "jacobian_max": 2.9, "tumour_csf_share": 0.03,
-        "tumour_outside_brain_share": 0.0, "jacobian_folded_share": 0.0, "contrast_white_grey": 1.7, "tumour_cc": 24.19, "core_cc": 9.28, "enhancing_cc": 1.5,
+        "tumour_outside_brain_share": 0.0, "jacobian_folded_share": 0.0, "contrast_white_grey": 1.7,
+        "tumour_cc": 24.19, "core_cc": 9.28, "enhancing_cc": 1.5,
     }  # fmt: skip
     write_table(case_dir / "qc.parquet", pd.DataFrame([checks]))
     Image.new("RGB", (30, 20), "navy").save(case_dir / "qc.png")

@@ -105,22 +105,24 @@ function layerList(layers, act) {
   return list;
 }
 
+/** Red, green and blue of a value. */
+function shadeOf({ range, R, G, B }, value) {
+  const share = Math.min(Math.max((value - range[0]) / (range[1] - range[0]), 0), 1);
+  const place = share * (R.length - 1);
+  const [low, high] = [Math.floor(place), Math.ceil(place)];
+  return [R, G, B].map((column) => Math.round(column[low] + (place - low) * (column[high] - column[low])));
+}
+
 /** A colour bar with its ends. */
 function colourBar(colours) {
   const bar = make("canvas", { width: 256, height: 1, className: "viewer-bar" });
   const pen = bar.getContext("2d");
   const pixels = pen.createImageData(256, 1);
+  const [low, high] = colours.range;
   for (let step = 0; step < 256; step++) {
-    const place = (step / 255) * (colours.I.length - 1);
-    const [low, share] = [Math.floor(place), place % 1];
-    const high = Math.min(low + 1, colours.I.length - 1);
-    ["R", "G", "B"].forEach((letter, i) => {
-      pixels.data[4 * step + i] = colours[letter][low] * (1 - share) + colours[letter][high] * share;
-    });
-    pixels.data[4 * step + 3] = 255;
+    pixels.data.set([...shadeOf(colours, low + ((high - low) * step) / 255), 255], 4 * step);
   }
   pen.putImageData(pixels, 0, 0);
-  const [low, high] = colours.range;
   const ends = [low, (low + high) / 2, high].map((value) => make("span", {}, plain(value)));
   return make("div", { className: "viewer-scale" }, colours.title, bar, make("div", {}, ...ends));
 }

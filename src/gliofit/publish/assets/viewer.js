@@ -88,29 +88,31 @@ async function start() {
   await nv.attachToCanvas(slices);
   nv.setRenderAzimuthElevation(120, 20);
 
-  /** NiiVue's picture of a layer, made when it is first shown. */
+  /** Fetch the voxels of a layer, and make NiiVue's picture of it unless it is an outline. */
   async function load(layer) {
-    if (layer.picture !== undefined) return;
-    const { file, voxels } = await loadVolume(layer.volume);
-    layer.voxels = voxels;
-    layer.picture = null;
-    if (layer.kind === "outline") return;
-    const options = { url: `${layer.id}.nii`, name: `${layer.id}.nii`, buffer: file.slice(0), opacity: layer.opacity };
-    if (layer.kind === "map") {
-      nv.addColormap(layer.colours, colours[layer.colours]);
-      Object.assign(options, { colormap: layer.colours });
+    if (!layer.voxels) {
+      const { file, voxels } = await loadVolume(layer.volume);
+      Object.assign(layer, { file, voxels });
     }
-    layer.picture = await niivue.NVImage.loadFromUrl(options);
-    const range = layer.kind === "map" ? colours[layer.colours].range : layer.range;
-    if (range) [layer.picture.cal_min, layer.picture.cal_max] = range;
+    if (layer.picture || layer.kind === "outline" || (layer.kind !== "image" && !layer.visible)) return;
+    const file = layer.kind === "image" ? layer.file.slice(0) : coloured(layer.file, layer.voxels, shades(layer));
+    const name = `${layer.id}.nii`;
+    layer.picture = await niivue.NVImage.loadFromUrl({ url: name, name, buffer: file });
+    if (layer.kind === "image") [layer.picture.cal_min, layer.picture.cal_max] = layer.range;
+  }
+
+  /** Red, green, blue and opacity of each raw value of a layer. */
+  function shades(layer) {
     if (layer.labels) {
-      const shade = (start) => [0, ...layer.labels.map(({ colour }) => parseInt(colour.slice(start, start + 2), 16))];
-      layer.picture.setColormapLabel({
-        R: shade(1), G: shade(3), B: shade(5), A: [0, ...layer.labels.map(() => 255)],
-        I: [0, ...layer.labels.map(({ value }) => value)],
-        labels: ["", ...layer.labels.map(({ name }) => name)],
-      });
+      const found = new Map(layer.labels.map(({ value, colour }) =>
+        [value, [1, 3, 5].map((start) => parseInt(colour.slice(start, start + 2), 16))]));
+      return (raw) => (found.has(raw) ? [...found.get(raw), 255] : [0, 0, 0, 0]);
     }
+    const { fade, ...table } = colours[layer.colours];
+    return (raw) => {
+      const value = layer.intercept + layer.slope * raw;
+      return [...shadeOf(table, value), Math.round(255 * Math.min(1, Math.abs(value) / fade))];
+    };
   }
 
   /** Change what is shown; what it needs is loaded first, one change after the other. */
@@ -132,8 +134,10 @@ async function start() {
     for (const layer of [background, ...shown]) await load(layer);
     const [low, high] = background.range;
     background.picture.cal_max = low + (high - low) / state.brightness;
-    const over = layers.filter((layer) => layer.visible && layer.kind !== "image" && layer.picture);
+    const over = shown.filter((layer) => layer.visible && layer.picture);
     for (const layer of over) layer.picture.opacity = layer.opacity;
+    // Colours take four times the memory of what they are made from.
+    for (const layer of layers) if (layer.picture && layer.kind !== "image" && !layer.visible) layer.picture = null;
     nv.volumes = [background.picture, ...over.map((layer) => layer.picture)];
     nv.back = nv.volumes[0];
     nv.overlays = nv.volumes.slice(1);
