@@ -46,8 +46,8 @@ def theta_words(chosen: MethodRecord, others: Sequence[MethodRecord] = ()) -> li
             f"Infiltration length λ = sqrt(D/ρ) = μ_D/μ_ρ: {_written(length, ends)} mm",
             "Ahead of the visible tumour the concentration in white matter falls by about a factor of e (to 37 %) over "
             f"every λ, tenfold over {np.log(10) * length:.1f} mm; in grey matter, where cells spread "
-            f"{_SLOWER_IN_GREY:g} times more slowly, over lengths {np.sqrt(_SLOWER_IN_GREY):.1f} times shorter. This is "
-            "the length that papers on radiotherapy planning call infiltration length; μ_D in the table is another one."
+            f"{_SLOWER_IN_GREY:g} times more slowly, over lengths {np.sqrt(_SLOWER_IN_GREY):.1f} times shorter. This "
+            "is the length that papers on radiotherapy planning call infiltration length; μ_D in the table is another."
             + _compared(others),
         ),
         (
