@@ -115,5 +115,5 @@ rule patient_pages:
 
 rule case_pages:
     input:
-        collect(rules.write_case_page.output, case=CONFIG.publish.cases),
+        collect(rules.write_case_page.output, case=CONFIG.publish.cases if "synthetic" in COHORTS else []),
     localrule: True

@@ -334,9 +334,10 @@ class _Plan:
                 files = (f"publish/figures/{name}.*",)
                 yield Jobs("publish", f"draw_{figure}", 1, work=work, size=work, files=files, benchmarks=name)
         work, files = float(len(self.methods.get("synthetic", ()))), ("publish/cases/*.html*",)
-        yield Jobs("publish", "write_case_page", len(self.config.publish.cases), work=work, size=work, files=files)
+        pages = len(self.config.publish.cases) if "synthetic" in self.cases else 0
+        yield Jobs("publish", "write_case_page", pages, work=work, size=work, files=files)
         if patients:
             work = float(len(methods))
-            pages = ("publish/patients/*.png*", "publish/patients/*.html*")
-            yield Jobs("publish", "write_patient_page", patients, work=work, size=work, files=pages)
+            files = ("publish/patients/*.png*", "publish/patients/*.html*")
+            yield Jobs("publish", "write_patient_page", patients, work=work, size=work, files=files)
             yield Jobs("publish", "write_patient_index", 1, files=("publish/patients/index*",), benchmarks="")

@@ -408,7 +408,7 @@ def test_an_empty_map_of_the_uncertainty_is_explained(patient):
     assert "No uncertainty to be seen" not in write(patient)
     change(patient.sources.invert_dirs[METHODS[2]] / "parameters.parquet", observation="reference")
     field = read_volume(patient.folder / "uncertainty.nii.gz")
-    for factor, words in ((1e-6, "holds no noise and is met almost exactly"), (0, "its map is zero everywhere")):
+    for factor, words in ((1e-6, "holds no noise and is met almost exactly"), (0, "the map is zero everywhere")):
         write_volume(patient.folder / "uncertainty.nii.gz", Volume(factor * field.data, field.grid))
         found = Reader(write(patient))
         assert words in " ".join(found.texts)
