@@ -333,8 +333,9 @@ class _Plan:
                 work = patients * seen.count(observed) if figure == "figure4" else 0.0
                 files = (f"publish/figures/{name}.*",)
                 yield Jobs("publish", f"draw_{figure}", 1, work=work, size=work, files=files, benchmarks=name)
-        work, files = float(len(self.methods.get("synthetic", ()))), ("publish/cases/*.html*",)
+        work = float(len(self.methods.get("synthetic", ())))
         pages = len(self.config.publish.cases) if "synthetic" in self.cases else 0
+        files = ("publish/cases/*.html*",)
         yield Jobs("publish", "write_case_page", pages, work=work, size=work, files=files)
         if patients:
             work = float(len(methods))
