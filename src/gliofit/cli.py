@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gliofit.errors import InputError
+from gliofit.export.command import export
 from gliofit.output import check_out_file, check_out_folder
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+app.command()(export)
 
 
 class Integrator(StrEnum):
@@ -334,7 +338,7 @@ def predictgbm(
 
 @app.command()
 def check(
-    patients: Annotated[Path, typer.Option(help="Table of patients, or a BraTS folder tree.")],
+    patients: Annotated[Path, typer.Option(help="Table of patients, BraTS folders, or BIDS dataset.")],
     labels: Annotated[str | None, typer.Option(help="Label scheme, where the naming does not imply it.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="Table to write (.tsv or .csv): cases, files, and which can be used.")
@@ -410,7 +414,7 @@ def provenance(
 @app.command()
 def estimate(
     config: Annotated[Path, typer.Argument(help="Configuration of the run, such as config/brats.yaml.")],
-    patients: Annotated[Path | None, typer.Option(help="Table of patients, or a BraTS folder tree.")] = None,
+    patients: Annotated[Path | None, typer.Option(help="Table of patients, BraTS folders, or BIDS dataset.")] = None,
     cores: Annotated[int | None, typer.Option(min=1, help="Cores that the run may use. [default: all]")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The numbers as JSON.")] = False,
 ) -> None:

@@ -23,7 +23,7 @@ from numpy.typing import DTypeLike
 
 from gliofit.errors import InputError
 from gliofit.grid import Grid, Volume
-from gliofit.header import check_header
+from gliofit.header import Look, check_header
 
 __all__ = [
     "DAMAGED",
@@ -252,8 +252,25 @@ def _check_spacing(path: Path) -> None:
             raise InputError(path, f"its header has the spacing {shown} mm", "write positive spacings into the header")
 
 
-def write_volume(path: str | Path, volume: Volume) -> None:
-    """Write a volume as NIfTI-1, in its own data type (bool as uint8, float64 as float32)."""
+#: Most that a qform may be away from the sform, in mm.
+_QFORM_TOLERANCE_MM = 0.1
+
+
+def write_volume(path: str | Path, volume: Volume, look: Look | None = None) -> None:
+    """Write a volume as NIfTI-1, in its own data type (bool as uint8, float64 as float32).
+
+    The affine is written as sform, and as qform where that can hold it: a qform knows no shear, and one that is
+    somewhere else than the sform would have programs of the ITK family show the image there.
+
+    Parameters
+    ----------
+    path
+        File to write (``.nii`` or ``.nii.gz``).
+    volume
+        The volume.
+    look
+        What the header tells viewers; nothing but the place where not given.
+    """
     data = volume.data
     if data.dtype == bool:
         data = data.astype(np.uint8)
@@ -265,6 +282,10 @@ def write_volume(path: str | Path, volume: Volume) -> None:
     image.header.set_xyzt_units("mm")
     image.set_sform(volume.grid.affine, code=1)
     image.set_qform(volume.grid.affine, code=1)
+    if not Grid(volume.grid.shape, image.get_qform()).matches(volume.grid, _QFORM_TOLERANCE_MM):
+        image.set_qform(None, code=0)
+    if look is not None:
+        look.write(image.header)
     with atomic_path(path) as temporary:
         nib.save(image, temporary)
 

@@ -104,4 +104,9 @@ COMMAND_KINDS = [
         "...: folder not found; give the folder that holds Patient-00000, as PredictGBM mounts it",
         "predictgbm {d} {o}/out",
     ),
+    CommandKind(
+        "results without patients",
+        "...: holds no registered patient; name a results folder such as results/demo",
+        "export {d} {o}/out",
+    ),
 ]

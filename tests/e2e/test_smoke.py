@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from e2e.runner import REPOSITORY, Runner
 from gliofit.config import read_config
 from gliofit.estimate.costs import START_SECONDS, calibration_seconds, read_costs
 from gliofit.estimate.run import estimate_run
 from gliofit.provenance import trace, tree_text
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+snakemake = Runner("smoke.yaml")
 METHODS = [
     "cmaes-solver", "cmaes-surrogate", "direct", "gradient-surrogate", "gradient-surrogate-com", "hybrid", "hybrid-com",
     "gauss-newton", "direct-refined",
@@ -28,14 +27,6 @@ METHODS = [
 IDENTITY = ["run", "cohort", "case", "method", "status", "message", "seed"]
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
-
-
-def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
-    command += ["--directory", str(folder), "--configfile", str(REPOSITORY / "tests/e2e/smoke.yaml"), "--cores", "2"]
-    return subprocess.run(
-        [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1500, check=False
-    )
 
 
 @pytest.fixture(scope="module")
@@ -50,15 +41,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def results(folder: Path) -> Path:
     return folder / "results/smoke"
-
-
-def planned(folder: Path) -> dict[str, int]:
-    """Jobs by rule that a further call would run."""
-    result = snakemake(folder, "--dry-run", "--quiet", "rules")
-    assert result.returncode == 0, result.stdout
-    table = result.stdout.rpartition("Job stats:")[2]
-    found = {name: int(count) for name, count in re.findall(r"^(\w+)\s+(\d+)$", table, flags=re.MULTILINE)}
-    return {name: count for name, count in found.items() if name not in ("all", "total")}
 
 
 @contextmanager
@@ -124,7 +106,7 @@ def test_deleting_an_intermediate_reruns_what_depends_on_it(
     folder: Path, results: Path, deleted: str, expected: dict[str, int]
 ) -> None:
     with without(results / deleted):
-        assert planned(folder) == expected
+        assert snakemake.planned(folder) == expected
 
 
 def test_a_changed_setting_reruns_what_depends_on_it(folder: Path) -> None:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from gliofit.errors import InputError
 from gliofit.io import read_json
-from gliofit.simulate.settings import SimulateSettings
+from gliofit.simulate.settings import SimulateSettings, warped_name
 from gliofit.train.card import write_card
 from gliofit.train.fit import train_model
 from gliofit.train.settings import TrainSettings
@@ -106,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             threads=options.threads,
             tissue_kind=options.tissue_kind,
             checkpoint=options.checkpoint,
-            warped={f"warped-{folder.name}": folder for folder in options.warped},
+            warped={warped_name(folder.name): folder for folder in options.warped},
             simulate=simulate,
             piece_minutes=options.piece_minutes,
         )
