@@ -67,6 +67,7 @@ class Page:
         SubElement(head, "meta", name="viewport", content="width=device-width, initial-scale=1")
         SubElement(head, "title").text = title
         SubElement(head, "style").text = _STYLE
+        self._head = head
         self._body = SubElement(self._root, "body")
 
     def heading(self, text: str, level: int = 2) -> None:
@@ -90,6 +91,26 @@ class Page:
         for term, meaning in pairs:
             SubElement(group, "dt").text = term
             SubElement(group, "dd").text = meaning
+
+    def element(self, tag: str, attributes: dict[str, str], text: str = "", parent: Element | None = None) -> Element:
+        """An element of any kind, at the end of the page or of another element."""
+        found = SubElement(self._body if parent is None else parent, tag, attributes)
+        found.text = text
+        return found
+
+    def folded(self, title: str) -> Element:
+        """A part that only its title shows of until the reader opens it."""
+        part = SubElement(self._body, "details")
+        SubElement(part, "summary").text = title
+        return part
+
+    def style(self, text: str) -> None:
+        """More rules for how the page looks."""
+        self._raw(SubElement(self._head, "style"), text)
+
+    def data(self, name: str, kind: str, text: str) -> None:
+        """A program or what one reads, of a media type, which does not show; written as it is."""
+        self._raw(SubElement(self._body, "script", {"id": name, "type": kind}), text)
 
     def image(self, data: str, text: str) -> None:
         """A picture, given as a ``data:`` address, with the text for those who do not see it."""
@@ -135,6 +156,13 @@ class Page:
         text = tostring(self._root, encoding="unicode", method="html")
         with atomic_path(path) as temporary:
             temporary.write_text(f"<!doctype html>\n{text}\n", encoding="utf-8")
+
+    @staticmethod
+    def _raw(element: Element, text: str) -> None:
+        """Set text that browsers do not unescape; raises ValueError where it would end its own element."""
+        if "</" in text:
+            raise ValueError(f"'</' in a {element.tag}")
+        element.text = text
 
     @staticmethod
     def _scroll(parent: Element) -> Element:
