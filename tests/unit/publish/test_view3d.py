@@ -114,7 +114,9 @@ def test_view_shows_the_segmentation_and_the_preferred_method(tmp_path, patients
     assert sum(bool(axes.images) for axes in drawn.figures[0].axes) == 6
     picture = imread(tmp_path / "one/patient-00001.3d.png")[..., :3]
     # Yellow below, none above.
-    yellow = (picture[..., 0] > 0.5) & (picture[..., 2] < 0.4 * picture[..., 0]) & (picture[..., 1] > 0.5 * picture[..., 0])
+    yellow = (
+        (picture[..., 0] > 0.5) & (picture[..., 2] < 0.4 * picture[..., 0]) & (picture[..., 1] > 0.5 * picture[..., 0])
+    )
     assert yellow[len(yellow) // 2 :].sum() > 500
     assert yellow[: len(yellow) // 2].sum() == 0
 
