@@ -267,7 +267,7 @@ def _cells(panel: Axes, picture: PatientPicture, cells: CellMap, plane: Plane) -
 
 
 def _deviation_key(sheet: Sheet, layer: Any, x: float, y: float, width: float) -> None:
-    bar = sheet.bar(layer, x + 0.1, y + 0.05, width - 0.2, 0.06, "standard deviation of c (no unit)")
+    bar = sheet.bar(layer, x + 0.1, y + 0.05, width - 0.2, 0.06, "deviation of c (no unit)")
     bar.ax.locator_params(nbins=4)
 
 

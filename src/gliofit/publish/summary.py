@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofit.crop import centre_of_mass_mm
+from gliofit.figures.axes import label_log_axis
 from gliofit.figures.colours import (
     BLUE,
     CHANGE,
@@ -159,7 +160,7 @@ def _draw(page: SummaryPage) -> Figure:
         y += tall + _GAP
     for number, column in enumerate(columns):
         _key(sheet, column, _LEFT + number * (width + _GAP), y, width)
-    trace = sheet.axes(0.45, below + 0.2, 2.1, _TRACE - 0.2)
+    trace = sheet.axes(0.5, below + 0.2, 2.05, _TRACE - 0.2)
     _trace(trace, page.trace)
     text = sheet.axes(2.75, below, TWO_COLUMNS - 2.8, sheet.height - below)
     draw_text(text, page.row, page.dice(), page.facts or {}, _legend(page))
@@ -311,6 +312,7 @@ def _trace(panel: Axes, trace: pd.DataFrame) -> None:
     # Over less than a decade a logarithmic axis has no two labels that differ in their one digit.
     if (shown["loss"] > 0).all() and shown["loss"].max() > 10 * shown["loss"].min():
         panel.set_yscale("log")
+        label_log_axis(panel.yaxis)
     if panel.get_legend_handles_labels()[1]:
         panel.legend(
             ncols=min(3, len(levels)), loc="lower right", bbox_to_anchor=(1, 1), handlelength=1.2, columnspacing=1

@@ -146,7 +146,7 @@ class Reader(HTMLParser):
             self.texts.append(data)
 
 
-def test_page_is_one_file_with_the_picture_in_it(patient):
+def test_page_is_one_file_with_the_picture_in_it(patient, drawn):
     text = write(patient)
     found = Reader(text)
     sizes = []

@@ -160,11 +160,12 @@ def test_a_held_origin_says_so(make_page):
     "changes",
     [
         {"message": "; ".join([NOTE] * 12)},
+        {"deviation": False, "core": False},
         {"segmentation": False, "trace": pd.DataFrame({"evaluation": [], "loss": [], "level": []})},
         {"trace": pd.DataFrame({"evaluation": [1, 2], "loss": [0.0, np.inf], "level": ["", ""]})},
     ],
 )
-def test_nothing_is_cut_off_or_overlaps(make_page, tmp_path, changes):
+def test_nothing_is_cut_off_or_overlaps(make_page, tmp_path, changes, drawn):
     page = make_page(**changes)
     figure = draw(page)
     figure.canvas.draw()

@@ -174,7 +174,7 @@ def test_case_folder(shards, tmp_path, brain):
     np.testing.assert_array_equal(read_volume(tmp_path / "concentration.nii.gz").data, expected.data)
 
 
-def test_pilot_report(tmp_path, brain):
+def test_pilot_report(tmp_path, brain, drawn):
     table = pilot_table(brain, SETTINGS, 3)
     write_pilot_report(table, SETTINGS, tmp_path)
     summary = json.loads((tmp_path / "pilot.json").read_text())
