@@ -129,7 +129,7 @@ rule write_patient_index:
 rule write_case_page:
     """Viewer, estimates and errors of one synthetic case."""
     input:
-        unpack(lambda wildcards: tissue_maps(f"<results>/simulate/synthetic/{wildcards.case}", "probabilities")),
+        **tissue_maps("<results>/simulate/synthetic/{case}", "probabilities"),
         labels="<results>/simulate/synthetic/{case}/labels.nii.gz",
         truth="<results>/simulate/synthetic/{case}/truth.parquet",
         reference="<results>/simulate/synthetic/{case}/concentration.nii.gz",

@@ -12,7 +12,7 @@ from gliofit.io import DAMAGED
 __all__ = ["page_picture"]
 
 #: Of WebP, 0 to 100; text stays sharp, and the picture takes a fifth of the PNG's bytes.
-_QUALITY = 90
+_QUALITY = 80
 
 
 def page_picture(png: str | Path) -> str:

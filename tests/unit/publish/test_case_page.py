@@ -1,0 +1,112 @@
+"""Pages of synthetic cases: what the reader sees of truth, estimates and differences."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+
+from gliofit.errors import InputError
+from gliofit.evaluate.case import evaluate_case
+from gliofit.evaluate.settings import EvaluateSettings
+from gliofit.grid import Volume
+from gliofit.invert.base import Inversion
+from gliofit.invert.run import parameters_row
+from gliofit.io import write_table, write_volume
+from gliofit.publish.case_page import CaseSources, write_case_page
+from gliofit.publish.settings import PublishSettings
+from gliofit.theta import THETA_COLUMNS, Theta
+from gliofit.tissue import Tissue
+
+CASE = "synthetic-00000"
+TRUTH = Theta((10.0, 0.0, 5.0), 8.0, 2.0)
+FOUND = {"direct": Theta((13.0, 0.0, 9.0), 10.0, 2.0), "gauss-newton": TRUTH}
+
+
+def blob(brain: Tissue, theta: Theta) -> NDArray[np.float32]:
+    world = brain.grid.voxel_to_world(np.moveaxis(np.indices(brain.grid.shape), 0, -1))
+    distance = np.linalg.norm(world - theta.origin_mm, axis=-1)
+    return (np.clip(1.2 - distance / (4 * theta.mu_d_mm), 0, 1) * brain.visible).astype(np.float32)
+
+
+@pytest.fixture
+def sources(tmp_path: Path, brain: Tissue) -> CaseSources:
+    case_dir = tmp_path / "simulate"
+    brain.save(case_dir)
+    write_volume(case_dir / "labels.nii.gz", Volume(brain.labels, brain.grid))
+    write_volume(case_dir / "concentration.nii.gz", Volume(blob(brain, TRUTH), brain.grid))
+    row = dict(zip(THETA_COLUMNS, TRUTH.to_array(), strict=True)) | {"volume_mm3": 43210.0, "integrator": "accurate"}
+    write_table(case_dir / "truth.parquet", pd.DataFrame([row]))
+    for method, theta in FOUND.items():
+        who = {"run": "fake", "cohort": "synthetic", "case": CASE, "method": method}
+        outcome = Inversion(theta, 0.1, pd.DataFrame(), 10, 12.5, "ok", "")
+        found = parameters_row(who, outcome, brain.grid, 1, "concentration")
+        write_table(tmp_path / "invert" / method / "parameters.parquet", pd.DataFrame([found]))
+    for method, theta in (FOUND | {"oracle": TRUTH}).items():
+        final = {"status": "ok", "message": "", "integrator": "accurate", "wall_seconds": 1.0}
+        write_table(tmp_path / "forward" / method / "forward.parquet", pd.DataFrame([final]))
+        write_volume(tmp_path / "forward" / method / "concentration.nii.gz", Volume(blob(brain, theta), brain.grid))
+    invert = {method: tmp_path / "invert" / method for method in FOUND}
+    forward = {method: tmp_path / "forward" / method for method in FOUND}
+    evaluate_case(
+        "synthetic", CASE, case_dir, forward | {"oracle": tmp_path / "forward/oracle"}, invert,
+        case_dir / "concentration.nii.gz", tmp_path / "evaluate", EvaluateSettings(), "fake", 1,
+        truth_table=case_dir / "truth.parquet",
+    )  # fmt: skip
+    return CaseSources(CASE, case_dir, invert, forward, tmp_path / "evaluate/metrics.parquet")
+
+
+def page_of(sources: CaseSources) -> str:
+    path = sources.metrics.parent / "page.html"
+    write_case_page(sources, path, PublishSettings(), "fake")
+    return path.read_text()
+
+
+def script(page: str, name: str) -> str:
+    return page.partition(f'<script id="{name}"')[2].partition(">")[2].partition("</script>")[0]
+
+
+def test_differences_are_those_of_the_files(sources: CaseSources, brain: Tissue) -> None:
+    page = page_of(sources)
+    content = json.loads(script(page, "viewer-data"))
+    layers = [layer for layer in content["layers"] if layer["group"] == "Estimate minus truth"]
+    assert [layer["name"] for layer in layers] == ["Direct inverse", "Gauss-Newton on solver"]
+    found = []
+    for layer in layers:
+        file = sources.metrics.parent / "layer.nii"
+        file.write_bytes(gzip.decompress(base64.b64decode(script(page, layer["volume"]))))
+        found.append(nib.load(file).get_fdata())
+    low, high = content["colours"]["estimate − truth"]["range"]
+    assert low == -high
+    wanted = blob(brain, FOUND["direct"]) - blob(brain, TRUTH)
+    assert high / 5 < np.abs(wanted).max() <= high
+    assert found[0].max() == pytest.approx(wanted.max(), abs=high / 250)
+    assert found[0].min() == pytest.approx(wanted.min(), abs=high / 250)
+    assert found[0].sum() == pytest.approx(wanted.sum(), rel=0.02)
+    # No difference is none, not a step beside it.
+    assert np.abs(found[1]).max() < 1e-6
+
+
+def test_errors_are_told_beside_the_truth(sources: CaseSources) -> None:
+    page = page_of(sources)
+    assert "43.2 cc" in page
+    row = page.partition("Direct inverse<small>")[2].partition("</tr>")[0]
+    cells = [part.partition("<")[0] for part in row.split("<td>")[1:]]
+    assert cells[:7] == ["10.00", "+25.0%", "2.00", "+0.0%", "5.00", "+25.0%", "5.00"]
+    truth = page.partition(">Truth<")[2].partition("</tr>")[0]
+    assert [truth.count(value) for value in (">8.00<", ">2.00<", ">4.00<")] == [1, 1, 1]
+    assert page_of(sources) == page
+
+
+def test_a_final_run_on_another_grid_is_refused(sources: CaseSources, brain: Tissue) -> None:
+    path = sources.forward_dirs["direct"] / "concentration.nii.gz"
+    write_volume(path, Volume(blob(brain, TRUTH), brain.grid.crop((1, 0, 0), brain.grid.shape)))
+    with pytest.raises(InputError, match="lies on another grid"):
+        page_of(sources)
