@@ -30,7 +30,7 @@ def test_registration_is_drawn_with_the_patients_right_on_the_left(tmp_path: Pat
     tumour = np.linalg.norm(world - [side * 35, 0, 0], axis=-1) < 14
     inside = brain.wm + brain.gm + brain.csf > 0.5
     t1 = Volume(np.where(tumour, 900, 200 + 100 * brain.wm).astype(np.float32) * inside, brain.grid)
-    segmentation = Volume(np.where(tumour, TumourLabel.ENHANCING, 0).astype(np.uint8), brain.grid)
+    segmentation = Volume(np.where(tumour, TumourLabel.OEDEMA, 0).astype(np.uint8), brain.grid)
     images = PatientImages(t1, segmentation, Volume(inside, brain.grid))
     draw_quality(tmp_path / "qc.png", "case-1", images, brain, t1, NUMBERS, "review", "poor brain mask")
     words = drawn.words(0)
