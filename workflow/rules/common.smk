@@ -516,6 +516,13 @@ def images_of_page(wildcards):
     return {role: str(images[role]) for role in ("t1c", "flair") if role in images}
 
 
+def method_of_pictures():
+    """Method that the small pictures of patients in the report show: the preferred one where the run has it."""
+    methods = METHODS["patients"] if "patients" in COHORTS else []
+    preferred = CONFIG.publish.preferred_method
+    return [preferred] if preferred in methods else methods[:1]
+
+
 def tables_in_use():
     """Tables that the run has numbers for."""
     return [
