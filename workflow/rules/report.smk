@@ -101,13 +101,19 @@ rule write_report:
 
 
 rule pack_report:
-    """The report with all pages, tables and figures in one file, on demand."""
+    """The report with all that it leads to in one file, on demand."""
     input:
         rules.write_report.output.html,
         rules.write_report.input.pages,
         rules.write_report.input.index,
         rules.write_report.input.tables,
         rules.write_report.input.figures,
+        rules.write_report.input.registrations,
+        rules.write_report.input.curves,
+        rules.write_report.input.pilot,
+        rules.write_report.input.plan_pictures,
+        rules.write_report.input.study_figures,
+        rules.write_report.input.assess_figures,
     output:
         zip="<results>/publish/report.zip",
     log:

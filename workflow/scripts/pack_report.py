@@ -1,6 +1,6 @@
 """Rule pack_report.
 
-Input: the report, pages, tables and figures. Output: all of them in one file, with the same folders.
+Input: the report, pages, tables and pictures. Output: all of them in one file, in the folders of the run.
 """
 
 from gliofit.workflow import job
@@ -8,4 +8,4 @@ from gliofit.workflow import job
 with job(snakemake) as run:
     from gliofit.publish.pack import pack
 
-    pack(run.output.zip, run.folder, run.input)
+    pack(run.output.zip, run.run_folder.parent, run.input)

@@ -235,7 +235,9 @@ class Page:
         """A wide picture with its caption."""
         figure = SubElement(self._body, "figure")
         frame = self._scroll(figure)
-        self._draw(SubElement(frame, "a", href=shown.link) if shown.link else frame, shown)
+        drawn = self._draw(SubElement(frame, "a", href=shown.link) if shown.link else frame, shown)
+        # As small on narrow screens as can be read, and never larger than it is.
+        drawn.set("style", f"min-width: min(56em, {0.55 * shown.size[0]:.0f}px); max-width: {shown.size[0]}px")
         SubElement(figure, "figcaption").text = shown.caption
 
     def gallery(self, pictures: Iterable[Shown], kind: str = "") -> None:

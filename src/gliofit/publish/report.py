@@ -17,7 +17,7 @@ from gliofit.publish.captions import CAPTIONS
 from gliofit.publish.cohort import Cohort
 from gliofit.publish.glossary import CITATIONS, GLOSSARY
 from gliofit.publish.markdown import read_markdown
-from gliofit.publish.names import method_name
+from gliofit.publish.names import method_name, quoted_name
 from gliofit.publish.notes import patient_count
 from gliofit.publish.numbers import MISSING, format_quantity
 from gliofit.publish.page import Cell, Page, Shown
@@ -105,7 +105,8 @@ def write_report(path: str | Path, sources: ReportSources, facts: RunFacts) -> N
     if sources.tables:
         page.heading("Tables")
         page.paragraph(
-            "A click on a heading sorts by that column. The paper's lines come from its own cases and machine."
+            "A click on a heading sorts by that column. Lines of the source “paper” are the published numbers, from "
+            "other cases and another machine. Bold is the best and underlined the second best of this run."
         )
         _add_tables(page, sources.tables)
     if sources.figures:
@@ -228,12 +229,19 @@ def _add_cases(page: Page, sources: ReportSources, settings: PublishSettings) ->
             row[0] = replace(row[0], picture=small, link=_link(sources, sources.pages[case]))
         page.table(INDEX_HEADINGS, rows, sortable=True)
         page.paragraph(
-            "Pictures: axial slice through the tumour's centre, the patient's right on the left; T1, tumour cells, "
-            f"outline of the segmentation (blue) and of c = 0.33 (yellow). {index_note(settings)}"
+            "Pictures: axial slice through the tumour's centre, the patient's right on the left; T1, tumour cells by "
+            f"{_drawn_methods(sources, settings)}, outline of the segmentation (blue) and of c = 0.33 (yellow). "
+            f"{index_note(settings)}"
         )
     if others:
         page.heading("Synthetic cases")
         page.links("Pages of single cases:", [(case, _link(sources, sources.pages[case])) for case in others])
+
+
+def _drawn_methods(sources: ReportSources, settings: PublishSettings) -> str:
+    """Methods whose cells the small pictures show."""
+    methods = dict.fromkeys(path.parent.name for path in sources.concentrations.values())
+    return ", ".join(quoted_name(method, settings.method_names) for method in methods)
 
 
 def _link(sources: ReportSources, path: Path) -> str:

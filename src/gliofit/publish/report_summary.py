@@ -16,8 +16,8 @@ __all__ = ["summary_sentences"]
 
 #: What patients' methods observed, the score of that, which end of it is best, and how it is said.
 _QUESTIONS: tuple[tuple[Observed, str, str, str], ...] = (
-    ("segmentation", "dice_whole_033", "max", "explains best (median Dice of the whole tumour {})"),
-    ("reference", "mse_volume", "min", "reproduces best (median MSE {})"),
+    ("segmentation", "dice_whole_033", "max", "explains it best (median Dice of the whole tumour {})"),
+    ("reference", "mse_volume", "min", "reproduces it best (median MSE {})"),
 )
 
 
@@ -67,11 +67,11 @@ def _on_patients(cohort: Cohort, phantoms: bool, settings: PublishSettings) -> s
         if len(medians):
             value = float(medians.agg(best))
             seen = "reference concentration" if observed == "reference" else observed
-            several = f"{len(medians)} methods" if len(medians) > 1 else "one method"
+            names = _named(medians, value, settings)
             shown = text.format(format_quantity(value, decimals=2 if observed == "segmentation" else None))
-            parts.append(
-                f"{several} with a growth model saw the {seen}, which {_named(medians, value, settings)} {shown}"
-            )
+            several = f"of {len(medians)} methods with a growth model that saw the {seen}, {names} {shown}"
+            alone = f"{names}, the one method with a growth model that saw the {seen}, {shown}"
+            parts.append(several if len(medians) > 1 else alone.replace(" best ", " "))
     said = "; ".join(parts) if parts else "no method has a result"
     return f"On {count}, {said}."
 

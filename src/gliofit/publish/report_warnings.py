@@ -150,25 +150,28 @@ def _of_networks(networks: Mapping[str, Mapping[str, Any]]) -> list[str]:
         validation = model["validation"]
         share = validation["loss"] / validation["baseline"]["loss"]
         if share > _LARGE_LOSS.get(model["kind"], _LARGE_LOSS_OF_OTHERS):
-            found.append(
-                f"The network {name} has a large validation loss, {share:.0%} of that of a constant guess: what rests "
-                "on it says little of the method."
-            )
-    return found
+            found.append(f"{name} {share:.0%}")
+    if not found:
+        return []
+    return [
+        f"Networks with a large validation loss, as a share of that of a constant guess: {', '.join(found)}. What "
+        "rests on them says little of their design."
+    ]
 
 
 def _of_solvers(cohorts: Mapping[str, Cohort]) -> list[str]:
     """Cohorts whose tumours were grown by the solver that scores estimates."""
-    found = []
+    same: dict[str, list[str]] = {}
     for name, cohort in cohorts.items():
-        made, final = (set(cohort.metrics[kind].dropna()) for kind in ("data_integrator", "final_integrator"))
-        if made & final:
-            found.append(
-                f"The tumours of {_COHORTS[name]} were grown by the solver that scores estimates and that methods on "
-                f"the solver fit with ({', '.join(sorted(made & final))}): the model is exact there, as it never is on "
-                "people, and such methods can come close to no error."
-            )
-    return found
+        grown, final = (set(cohort.metrics[kind].dropna()) for kind in ("data_integrator", "final_integrator"))
+        if grown & final:
+            same.setdefault(", ".join(sorted(grown & final)), []).append(_COHORTS[name])
+    return [
+        f"The tumours of {' and '.join(names)} were grown by the solver that scores estimates and that methods on the "
+        f"solver fit with ({solvers}): the model is exact there, as it never is on people, and such methods can come "
+        "close to no error."
+        for solvers, names in same.items()
+    ]
 
 
 def _of_tests(cohorts: Mapping[str, Cohort]) -> list[str]:
