@@ -338,5 +338,5 @@ class _Plan:
             pages = ("publish/patients/*.png*", "publish/patients/*.html*")
             yield Jobs("publish", "write_patient_page", patients, work=work, size=work, files=pages)
             yield Jobs("publish", "write_patient_index", 1, files=("publish/patients/index*",), benchmarks="")
-        files = ("publish/report.html*",)
-        yield Jobs("publish", "write_report", 1, work=patients, size=patients, files=files, benchmarks="")
+        work, files = 1.0 + patients, ("publish/report.html*",)
+        yield Jobs("publish", "write_report", 1, work=work, size=work, files=files, benchmarks="")
