@@ -310,13 +310,16 @@ class Page:
         if name not in self._scripts:
             self._scripts.append(name)
 
-    def write(self, path: str | Path) -> None:
-        """Write the page."""
+    def text(self) -> str:
+        """The whole page; nothing can be added to it afterwards."""
         for name in self._scripts:
             SubElement(self._frame, "script").text = (_ASSETS / name).read_text(encoding="utf-8")
-        text = tostring(self._root, encoding="unicode", method="html")
+        return f"<!doctype html>\n{tostring(self._root, encoding='unicode', method='html')}\n"
+
+    def write(self, path: str | Path) -> None:
+        """Write the page."""
         with atomic_path(path) as temporary:
-            temporary.write_text(f"<!doctype html>\n{text}\n", encoding="utf-8")
+            temporary.write_text(self.text(), encoding="utf-8")
 
     def _folded(self, line: str) -> Element:
         """Where to add to: the page itself, or a part that shows this line alone until it is opened."""
