@@ -86,7 +86,8 @@ nav ~ main h2 { scroll-margin-top: 3em; }
 @media (max-width: 700px) {
   table { font-size: 13px; }
   th, td { padding: 0.3em 0.5em; }
-  tbody th.text { min-width: 7.4em; max-width: 9em; }
+  tbody th.text { min-width: 7.4em; max-width: 11em; }
+  tbody td.text { min-width: 4.4em; }
   .symbols { columns: 1; }
   .facts { grid-template-columns: 1fr; gap: 0; }
   .facts dd { margin-bottom: 0.5em; }
