@@ -45,7 +45,12 @@ def make_run(root: Path, run: str = "fake") -> tuple[ReportSources, RunFacts]:
     pictures = [*figures, folder / "simulate/pilot.png", folder / "train/guided-unet/learning_curve.png"]
     pictures += [folder / f"register/patients/{case}/qc.png" for case in cases]
     for number, path in enumerate(
-        [*pictures, folder / "study/study.png", folder / "plan/patients/patient-00000/plan.png"]
+        [
+            *pictures,
+            folder / "study/study.png",
+            folder / "plan/patients/patient-00000/plan.png",
+            publish / "patients/patient-00000.3d.png",
+        ]
     ):
         _draw(path, 300 + 250 * number)
     _write_network(folder / "train/guided-unet/model.json")
@@ -63,6 +68,7 @@ def make_run(root: Path, run: str = "fake") -> tuple[ReportSources, RunFacts]:
         {case: folder / "register/patients" / case for case in cases},
         {case: folder / f"forward/patients/{case}/{_SEEN}/concentration.nii.gz" for case in cases},
         {case: publish / f"patients/{case}.html" for case in cases},
+        {"patient-00000": publish / "patients/patient-00000.3d.png"},
         [folder / "train/guided-unet"],
         [folder / "simulate/pilot.png"],
         [folder / "plan/plan.md"],

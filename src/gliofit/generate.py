@@ -32,7 +32,10 @@ CODE_FILE = "workflow/code.json"
 
 TABLE_BEGIN, TABLE_END = "<!-- keys: made by `make generate` -->\n", "<!-- end of keys -->\n"
 
-_CORE = ("matplotlib", "nibabel", "numba", "numpy", "pandas", "pillow", "pyarrow", "pydantic", "PyYAML", "scipy")
+_CORE = (
+    "matplotlib", "nibabel", "numba", "numpy", "pandas", "pillow", "pyarrow", "pydantic", "PyYAML", "scikit-image",
+    "scipy",
+)  # fmt: skip
 
 _NETWORKS = ("cma", "lightning-fabric", "monai", "safetensors", "torch")
 

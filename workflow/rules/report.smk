@@ -12,7 +12,7 @@ rule write_report:
             *([rules.write_refinement.output.markdown] if refinements() and COHORTS else []),
         ],
         figures=[
-            *([rules.draw_figure3.output.png] if COHORTS else []),
+            *collect(rules.draw_figure3.output.png, suffix=suffixes_of_figure3()),
             *collect(rules.draw_figure4.output.png, suffix=figure_suffixes()),
             *collect(rules.draw_figure7.output.png, suffix=figure_suffixes()),
         ],
@@ -33,6 +33,7 @@ rule write_report:
             method=method_of_pictures(),
         ),
         pages=every([rules.write_patient_page.output.html], ["patients"]),
+        views=every([rules.draw_view3d.output.png], ["patients"]),
         # Not read, but what the run has beside the report.
         index=rules.write_patient_index.output.html if "patients" in COHORTS else [],
         networks=collect(rules.train_model.output.facts, model=networks_in_use()),
@@ -108,6 +109,7 @@ rule pack_report:
         rules.write_report.input.index,
         rules.write_report.input.tables,
         rules.write_report.input.figures,
+        rules.write_report.input.views,
         rules.write_report.input.registrations,
         rules.write_report.input.curves,
         rules.write_report.input.pilot,

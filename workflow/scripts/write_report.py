@@ -28,6 +28,7 @@ with job(snakemake) as run:
         case_dirs={path.parent.name: path.parent for path in paths("checks")},
         concentrations={path.parents[1].name: path for path in paths("concentrations")},
         pages={path.stem: path for path in paths("pages")},
+        views={path.name.removesuffix(".3d.png"): path for path in paths("views")},
         networks=[path.parent for path in paths("networks")],
         pilot=paths("pilot"),
         plans=paths("plans"),

@@ -11,16 +11,25 @@ from types import MappingProxyType
 
 __all__ = ["CAPTIONS", "caption_files"]
 
+_FIGURE3 = (
+    "mean squared error (MSE) of the concentration of every case's final run, by method, on a logarithmic axis (a), "
+    "and the share of cases below each error (b), in which lines are those beside the names. On synthetic cases the "
+    "error is the distance from the truth; on patients it is that from the final run of the reference method, for "
+    "methods that observed the same. Boxes are quartiles with the median, diamonds this run's means. A failed case has "
+    "no point, and keeps the curve of its method below one."
+)
+
 _FIGURE4 = (
     "in the axial slice through the centre of the tumour, over the T1 image and with the outlines of the segmentation. "
-    "The patient's right is on the left (R, L). Unless the configuration names patients, those shown are the best, the "
-    "worst and some between."
+    "The first picture of a patient shows the whole slice with a frame around the field of the others, which holds the "
+    "segmentation and all that any method shown has there at a concentration of 0.1 or more. The patient's right is on "
+    "the left (R, L). Unless the configuration names patients, those shown are the best, the worst and some between."
 )
 
 _FIGURE7 = (
     "Figure 7: Dice between the segmentation and the concentration cut at a threshold, by threshold and method, for "
-    "methods that observed the {observed}; bands are the standard error over patients. The dotted line is the "
-    "threshold of 0.33 that table 3 uses."
+    "methods that observed the {observed}; bands are the standard error over patients. Dotted lines are the thresholds "
+    "that table 3 uses, 0.33 for the whole tumour (a) and 0.60 for its core (b)."
 )
 
 #: Captions by the name of the table or picture, as plain text.
@@ -42,9 +51,8 @@ CAPTIONS: Mapping[str, str] = MappingProxyType(
         "the patients that were left out.",
         "refinement": "Methods whose estimate Gauss-Newton on the solver refined: scores before and after on the same "
         "cases.",
-        "figure3": "Figure 3: mean squared error of every case's final run, by method, on a logarithmic axis (left), "
-        "and the share of cases below each error (right). Boxes are quartiles, diamonds this run's means, triangles "
-        "the published ones. A failed case has no point, and keeps the curve of its method below one.",
+        "figure3": f"Figure 3: {_FIGURE3} Triangles are the published means.",
+        "figure3-segmentation": f"Figure 3, segmentation-driven: {_FIGURE3}",
         "figure4": "Figure 4: tumour-cell concentrations of the methods that observed the reference concentration of "
         f"patients, {_FIGURE4}",
         "figure4-segmentation": "Figure 4, segmentation-driven: tumour-cell concentrations of the methods that "
@@ -65,6 +73,12 @@ CAPTIONS: Mapping[str, str] = MappingProxyType(
         "concentration of every method in one colour scale, estimates with their intervals, target volumes where there "
         "are any, and how all of it came about. What to know first, such as a registration that a person should look "
         "at, stands at the top. Research output, not for clinical decisions.",
+        "view3d": "A patient in three dimensions: above, the segmented tumour (blue) with its core (white); below, "
+        "where the preferred method has tumour cells at a concentration above 0.33 (yellow), about what MRI shows as tumour, "
+        "and above 0.02 (orange), few cells around it. White and grey matter of the registered atlas are drawn as "
+        "glass. From the front, from the side that the tumour is nearer to, and from below, where the patient's right "
+        "(R) is on the left as in axial slices. Surfaces are smoothed and meshed at 3 mm; volumes are those of the "
+        "voxels. Research output, not for clinical decisions.",
         "report": "Everything in one page of its own that needs no other file and no network: what was run, what to "
         "know first, tables that can be sorted, figures, times, settings and symbols. Its links to the "
         "pages of patients work in results/{run}/publish/report.html itself. Research output, not for clinical "
@@ -72,31 +86,32 @@ CAPTIONS: Mapping[str, str] = MappingProxyType(
         "plan": "Target volumes of a patient, for research only: everything within the margin of the tumour (blue) and "
         "the voxels of highest tumour-cell concentration, as many of them (orange), in the slices where the two differ "
         "most.",
-        "study": "The study: errors of inversions of synthetic tumours by scenario (left), and the best loss on the "
-        "finest voxels against what was spent (right; first scenario, median and quartiles over cases). The oracle is "
-        "the final run with the true parameters, which shows the error of whatever made the target differ from what "
-        "the fit assumes.",
+        "study": "The study: errors of inversions of synthetic tumours by scenario (a), and the best loss on the "
+        "finest voxels against evaluations (b) and time (c), in the first scenario: median and quartiles "
+        "over cases. The oracle is the final run with the true parameters, which shows the error of "
+        "whatever made the target differ from what the fit assumes.",
         "figure1b": "Figure 1b: trained surrogates beside the solver on two test tumours in the atlas, those nearest "
         "to the median and to the 90th percentile of the best surrogate's error. Axial slice through the tumour's "
         "largest area, in radiological convention; right, the best surrogate's absolute difference.",
         "figure6": "Figure 6: mean squared error of surrogates over the voxels of the cube, for every test tumour in "
         "the atlas, against the parameters, the width of the front, the volume and the distance of the origin from the "
         "cube's centre. Lines are running medians.",
-        "calibration": "Test tumours in the atlas: the volume that surrogates predict against the solver's (left), and "
-        "the median of the mean squared error with its quartiles by volume and by width of the front (right).",
+        "calibration": "Test tumours in the atlas: the volume that surrogates predict against the solver's (a), and "
+        "the median of the mean squared error with its quartiles by volume and by width of the front (b, c).",
         "gradients": "Derivatives of surrogates with respect to each parameter against the solver's exact ones, and "
-        "the gradient of an inversion's loss beside the truth, for test tumours in the atlas: cosine of the angle "
-        "(left) and relative length (right), both 1 for a perfect surrogate. Boxes are quartiles.",
+        "the gradient of an inversion's loss beside the truth, for test tumours in the atlas: cosine of "
+        "the angle (a) and relative length (b), both 1 for a perfect surrogate. Boxes are quartiles.",
         "sensitivity": "Sensitivity: an axial slice of the concentration and of its change when μ_D and μ_ρ change by "
-        "the given amount, solver beside surrogates on one scale, with sizes, cosines and errors over the whole cube "
-        "(above); the mean squared error over μ_D and μ_ρ with the origin at the truth, and gradient searches from "
-        "four starts (below).",
+        "the given amount, solver beside surrogates on one scale, with sizes, cosines and errors over the"
+        " whole cube (a); the mean squared error over μ_D and μ_ρ with the origin at the truth, and "
+        "gradient searches from four starts (b).",
     }
 )
 
 #: Files for several outputs of a rule: the wildcard that tells these apart, and the caption for each value.
 _BY_WILDCARD = {
     "table": ("number", {"1": "table1", "2": "table2", "3": "table3"}),
+    "figure3": ("suffix", {"": "figure3", "-segmentation": "figure3-segmentation"}),
     "figure4": ("suffix", {"": "figure4", "-segmentation": "figure4-segmentation"}),
     "figure7": ("suffix", {"": "figure7", "-segmentation": "figure7-segmentation"}),
 }

@@ -233,6 +233,11 @@ def _add_cases(page: Page, sources: ReportSources, settings: PublishSettings) ->
             f"{_drawn_methods(sources, settings)}, outline of the segmentation (blue) and of c = 0.33 (yellow). "
             f"{index_note(settings)}"
         )
+    if sources.views:
+        page.heading("Patients in three dimensions", 3)
+        page.paragraph(CAPTIONS["view3d"])
+        width = _NARROW if len(sources.views) < _MANY else _SMALL
+        page.gallery(_show(sources, path, width, case) for case, path in sources.views.items())
     if others:
         page.heading("Synthetic cases")
         page.links("Pages of single cases:", [(case, _link(sources, sources.pages[case])) for case in others])

@@ -34,6 +34,8 @@ class ReportSources:
         Patient to the final run that its small picture shows.
     pages
         Case to its page, patients first.
+    views
+        Patient to the picture in three dimensions.
     networks
         Folders ``train/{model}``.
     pilot
@@ -55,6 +57,7 @@ class ReportSources:
     case_dirs: Mapping[str, Path] = field(default_factory=dict)
     concentrations: Mapping[str, Path] = field(default_factory=dict)
     pages: Mapping[str, Path] = field(default_factory=dict)
+    views: Mapping[str, Path] = field(default_factory=dict)
     networks: Sequence[Path] = ()
     pilot: Sequence[Path] = ()
     plans: Sequence[Path] = ()

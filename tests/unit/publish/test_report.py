@@ -64,8 +64,8 @@ def test_one_file_without_outside_addresses(run, page):
     found = Reader(page)
     assert all(image["src"].startswith("data:image/png;base64,") for image in found.of("img"))
     assert all(image["alt"] for image in found.of("img"))
-    # Three figures, three registrations, three patients, pilot, learning curve, target volumes and study.
-    assert len(found.of("img")) == 13
+    # Three figures, registrations and patients; one view, pilot, learning curve, target volumes and study.
+    assert len(found.of("img")) == 14
     assert not found.of("link")
     assert not re.search(r"https?:|@import|url\(", page)
     out = run[0].out_dir
@@ -205,8 +205,8 @@ def test_damaged_files_are_told(run, tmp_path):
 def test_a_run_with_a_study_alone_has_a_report(run, tmp_path):
     sources, facts = run
     bare = replace(
-        sources, evaluations={}, tables=(), figures=(), case_dirs={}, concentrations={}, pages={}, networks=(),
-        plans=(), plan_pictures={},
+        sources, evaluations={}, tables=(), figures=(), case_dirs={}, concentrations={}, pages={}, views={},
+        networks=(), plans=(), plan_pictures={},
     )  # fmt: skip
     write_report(tmp_path / "report.html", bare, facts)
     said = Reader((tmp_path / "report.html").read_text()).said
