@@ -74,8 +74,8 @@ CAPTIONS: Mapping[str, str] = MappingProxyType(
         "are any, and how all of it came about. What to know first, such as a registration that a person should look "
         "at, stands at the top. Research output, not for clinical decisions.",
         "view3d": "A patient in three dimensions: above, the segmented tumour (blue) with its core (white); below, "
-        "where the preferred method has tumour cells at a concentration above 0.33 (yellow), about what MRI shows as tumour, "
-        "and above 0.02 (orange), few cells around it. White and grey matter of the registered atlas are drawn as "
+        "where the preferred method has tumour cells at a concentration above 0.33 (yellow), about what MRI shows as "
+        "tumour, and above 0.02 (orange), few cells around it. White and grey matter of the registered atlas are drawn as "
         "glass. From the front, from the side that the tumour is nearer to, and from below, where the patient's right "
         "(R) is on the left as in axial slices. Surfaces are smoothed and meshed at 3 mm; volumes are those of the "
         "voxels. Research output, not for clinical decisions.",
