@@ -75,10 +75,10 @@ CAPTIONS: Mapping[str, str] = MappingProxyType(
         "at, stands at the top. Research output, not for clinical decisions.",
         "view3d": "A patient in three dimensions: above, the segmented tumour (blue) with its core (white); below, "
         "where the preferred method has tumour cells at a concentration above 0.33 (yellow), about what MRI shows as "
-        "tumour, and above 0.02 (orange), few cells around it. White and grey matter of the registered atlas are drawn as "
-        "glass. From the front, from the side that the tumour is nearer to, and from below, where the patient's right "
-        "(R) is on the left as in axial slices. Surfaces are smoothed and meshed at 3 mm; volumes are those of the "
-        "voxels. Research output, not for clinical decisions.",
+        "tumour, and above 0.02 (orange), few cells around it. White and grey matter of the registered atlas are drawn "
+        "as glass. From the front, from the side that the tumour is nearer to, and from below, where the patient's "
+        "right (R) is on the left as in axial slices. Surfaces are smoothed and meshed at 3 mm; volumes are those of "
+        "the voxels. Research output, not for clinical decisions.",
         "report": "Everything in one page of its own that needs no other file and no network: what was run, what to "
         "know first, tables that can be sorted, figures, times, settings and symbols. Its links to the "
         "pages of patients work in results/{run}/publish/report.html itself. Research output, not for clinical "
