@@ -56,6 +56,7 @@ rule all:
         rules.tables.input,
         rules.figures.input,
         rules.patient_pages.input,
+        rules.case_pages.input,
         rules.plan.input,
         rules.study.input,
         rules.assess.input,

@@ -107,6 +107,9 @@ class Config(Settings):
                     f"plan.methods names '{method}', which invert.methods does not have "
                     f"({', '.join(self.invert.methods)})"
                 )
+        for case in self.publish.cases if "synthetic" in self.cohorts else ():
+            if case not in self.simulate.case_names():
+                raise ValueError(f"publish.cases names '{case}', which is no synthetic case of the run")
         for method in self.study.methods_in_use if self.study.cases else ():
             if method not in self.invert.methods:
                 raise ValueError(

@@ -62,6 +62,7 @@ def test_second_call_has_nothing_to_do(folder: Path) -> None:
 
 CASE = {"evaluate_case": 1, "evaluate_cohort": 1}
 SYNTHETIC = CASE | {"write_table": 2, "write_refinement": 1, "draw_figure3": 1, "write_report": 1}
+PAGE = {"write_case_page": 1}
 PATIENTS = CASE | {
     "write_table": 1, "write_segmentation_table": 1, "write_refinement": 1, "draw_figure4": 2, "draw_figure7": 2,
     "write_patient_page": 1, "write_patient_index": 1, "draw_view3d": 1, "write_report": 1,
@@ -74,10 +75,10 @@ PATIENTS = CASE | {
         ("publish/figures/figure3.png", {"draw_figure3": 1, "write_report": 1}),
         ("publish/tables/table2.md", {"write_table": 1, "write_report": 1}),
         ("evaluate/synthetic/synthetic-00001/metrics.parquet", SYNTHETIC),
-        ("forward/synthetic/synthetic-00000/oracle/concentration.nii.gz", {"run_forward": 1} | SYNTHETIC),
+        ("forward/synthetic/synthetic-00000/oracle/concentration.nii.gz", {"run_forward": 1} | PAGE | SYNTHETIC),
         (
             "invert/synthetic/synthetic-00000/hybrid/parameters.parquet",
-            {"invert_case": 1, "run_forward": 2} | SYNTHETIC,
+            {"invert_case": 1, "run_forward": 2} | PAGE | SYNTHETIC,
         ),
         # What refines an estimate depends on it.
         (
@@ -116,8 +117,8 @@ def test_a_changed_setting_reruns_what_depends_on_it(folder: Path) -> None:
     table = result.stdout.rpartition("Job stats:")[2]
     assert dict(re.findall(r"^(\w+)\s+(\d+)$", table, flags=re.MULTILINE)).keys() == {
         "all", "total", "write_table", "write_segmentation_table", "write_refinement", "draw_figure3", "draw_figure4",
-        "draw_figure7", "write_patient_page", "write_patient_index", "draw_view3d", "study_figure", "assess_figures",
-        "assess_sensitivity", "write_report",
+        "draw_figure7", "write_patient_page", "write_patient_index", "write_case_page", "draw_view3d", "study_figure",
+        "assess_figures", "assess_sensitivity", "write_report",
     }  # fmt: skip
 
 

@@ -51,4 +51,28 @@ def test_a_page_per_patient_and_their_list(snakemake: Snakemake, patients: Path)
 def test_plans_are_on_the_pages_where_there_are_any(snakemake: Snakemake, patients: Path) -> None:
     found = inputs(dry_run(snakemake, patients, 'plan={"methods": ["cmaes-solver"]}'))
     plans = [file for file in found["BraTS2021_00001"] if "/plan/" in file]
-    assert plans == ["results/demo/plan/patients/BraTS2021_00001/cmaes-solver/plan.parquet"]
+    folder = "results/demo/plan/patients/BraTS2021_00001/cmaes-solver"
+    assert plans == [
+        f"{folder}/{name}" for name in ("plan.parquet", "clinical-15mm.nii.gz", "personalised-15mm.nii.gz")
+    ]
+
+
+def test_synthetic_cases_have_pages_where_asked_for(snakemake: Snakemake) -> None:
+    methods = '{"gauss-newton": {"inverter": "gauss-newton"}, "cmaes-solver": {"inverter": "cmaes-solver"}}'
+    config = ["--config", 'cohorts=["synthetic"]', f'invert={{"methods": {methods}}}']
+
+    def pages(target: str, *arguments: str) -> dict[str, list[str]]:
+        result = snakemake(target, "--dry-run", *config, *arguments)
+        assert result.returncode == 0, result.stdout
+        pattern = r"^rule write_case_page:\n    input: (.*)\n    output: (\S+)\.html"
+        found = re.findall(pattern, result.stdout, re.MULTILINE)
+        return {Path(page).name: files.split(", ") for files, page in found}
+
+    found = pages("case_pages", 'publish={"cases": ["synthetic-00002"]}')
+    assert list(found) == ["synthetic-00002"]
+    shown = [Path(file).parent.name for file in found["synthetic-00002"] if file.endswith("/concentration.nii.gz")]
+    assert shown == ["synthetic-00002", "gauss-newton", "cmaes-solver"]
+    # One that the configuration does not name.
+    assert list(pages("results/demo/publish/cases/synthetic-00004.html")) == ["synthetic-00004"]
+    result = snakemake("case_pages", "--dry-run", *config, 'publish={"cases": ["synthetic-99999"]}')
+    assert "publish.cases names 'synthetic-99999', which is no synthetic case of the run" in result.stdout

@@ -112,3 +112,9 @@ rule patient_pages:
         every(rules.draw_view3d.output, ["patients"]),
         rules.write_patient_index.output if "patients" in COHORTS else [],
     localrule: True
+
+
+rule case_pages:
+    input:
+        collect(rules.write_case_page.output, case=CONFIG.publish.cases if "synthetic" in COHORTS else []),
+    localrule: True

@@ -511,9 +511,12 @@ def image_of_plan(wildcards):
 
 
 def images_of_page(wildcards):
-    """A patient's own MRI that the page shows beside T1, as far as there is any."""
+    """A patient's own MRI that the page shows beside T1, as far as there is any; of phantoms the truth."""
     images = PATIENTS[wildcards.case].images
-    return {role: str(images[role]) for role in ("t1c", "flair") if role in images}
+    found = {role: str(images[role]) for role in ("t1c", "flair") if role in images}
+    if ARE_PHANTOMS:
+        found["truth"] = f"<results>/register/phantoms/{wildcards.case}/truth_concentration.nii.gz"
+    return found
 
 
 def method_of_pictures():

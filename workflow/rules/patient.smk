@@ -1,14 +1,15 @@
-"""Stage publish, patient by patient: a page for each, and the list of them."""
+"""Stage publish, case by case: a page for each patient, the list of them, and pages of synthetic cases."""
 
 
 rule write_patient_page:
-    """Pictures, estimates of every method, target volumes and provenance of one patient."""
+    """Viewer, pictures, estimates of every method, target volumes and provenance of one patient."""
     input:
         unpack(images_of_page),
         t1="<results>/register/patients/{case}/t1.nii.gz",
         segmentation="<results>/register/patients/{case}/segmentation.nii.gz",
         labels="<results>/register/patients/{case}/labels.nii.gz",
         checks="<results>/register/patients/{case}/qc.parquet",
+        picture="<results>/register/patients/{case}/qc.png",
         metrics="<results>/evaluate/patients/{case}/metrics.parquet",
         parameters=collect(
             "<results>/invert/patients/{{case}}/{method}/parameters.parquet",
@@ -25,6 +26,12 @@ rule write_patient_page:
         plans=collect(
             "<results>/plan/patients/{{case}}/{method}/plan.parquet",
             method=CONFIG.plan.methods,
+        ),
+        targets=collect(
+            "<results>/plan/patients/{{case}}/{method}/{kind}-{margin}.nii.gz",
+            method=CONFIG.plan.methods,
+            kind=["clinical", "personalised"],
+            margin=CONFIG.plan.margin_names,
         ),
     output:
         html=report(
@@ -50,6 +57,7 @@ rule write_patient_page:
     params:
         settings=lookup("publish", within=config),
         bounds=lookup("invert/bounds", within=config),
+        register=lookup("register", within=config),
         run=lookup("run", within=config),
         stage_version=STAGE_VERSIONS["publish"],
     script:
@@ -116,3 +124,41 @@ rule write_patient_index:
         stage_version=STAGE_VERSIONS["publish"],
     script:
         "../scripts/write_patient_index.py"
+
+
+rule write_case_page:
+    """Viewer, estimates and errors of one synthetic case."""
+    input:
+        unpack(lambda wildcards: tissue_maps(f"<results>/simulate/synthetic/{wildcards.case}", "probabilities")),
+        labels="<results>/simulate/synthetic/{case}/labels.nii.gz",
+        truth="<results>/simulate/synthetic/{case}/truth.parquet",
+        reference="<results>/simulate/synthetic/{case}/concentration.nii.gz",
+        metrics="<results>/evaluate/synthetic/{case}/metrics.parquet",
+        parameters=collect(
+            "<results>/invert/synthetic/{{case}}/{method}/parameters.parquet",
+            method=METHODS["synthetic"],
+        ),
+        concentrations=collect(
+            "<results>/forward/synthetic/{{case}}/{method}/concentration.nii.gz",
+            method=METHODS["synthetic"],
+        ),
+    output:
+        html="<results>/publish/cases/{case}.html",
+    log:
+        "<logs>/publish/write_case_page/{case}.log",
+    benchmark:
+        "<benchmarks>/publish/write_case_page/{case}.tsv"
+    wildcard_constraints:
+        case=r"synthetic-\d{5}",
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=by_attempt(megabytes(40, CONFIG.simulate.spacing_mm)),
+        runtime=by_attempt(START),
+    params:
+        settings=lookup("publish", within=config),
+        run=lookup("run", within=config),
+        stage_version=STAGE_VERSIONS["publish"],
+    script:
+        "../scripts/write_case_page.py"

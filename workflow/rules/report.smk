@@ -32,7 +32,13 @@ rule write_report:
             case=CASES["patients"] if "patients" in COHORTS else [],
             method=method_of_pictures(),
         ),
-        pages=every([rules.write_patient_page.output.html], ["patients"]),
+        pages=[
+            *every([rules.write_patient_page.output.html], ["patients"]),
+            *collect(
+                rules.write_case_page.output.html,
+                case=CONFIG.publish.cases if "synthetic" in COHORTS else [],
+            ),
+        ],
         views=every([rules.draw_view3d.output.png], ["patients"]),
         # Not read, but what the run has beside the report.
         index=rules.write_patient_index.output.html if "patients" in COHORTS else [],

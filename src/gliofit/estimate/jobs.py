@@ -333,10 +333,13 @@ class _Plan:
                 work = patients * seen.count(observed) if figure == "figure4" else 0.0
                 files = (f"publish/figures/{name}.*",)
                 yield Jobs("publish", f"draw_{figure}", 1, work=work, size=work, files=files, benchmarks=name)
+        work = float(len(self.methods.get("synthetic", ())))
+        pages = len(self.config.publish.cases) if "synthetic" in self.cases else 0
+        yield Jobs("publish", "write_case_page", pages, work=work, size=work, files=("publish/cases/*.html*",))
         if patients:
             work = float(len(methods))
-            pages = ("publish/patients/*.png*", "publish/patients/*.html*")
-            yield Jobs("publish", "write_patient_page", patients, work=work, size=work, files=pages)
+            written = ("publish/patients/*.png*", "publish/patients/*.html*")
+            yield Jobs("publish", "write_patient_page", patients, work=work, size=work, files=written)
             yield Jobs("publish", "draw_view3d", patients, files=("publish/patients/*.3d.pdf*",))
             yield Jobs("publish", "write_patient_index", 1, files=("publish/patients/index*",), benchmarks="")
         work, files = 1.0 + patients, ("publish/report.html*",)

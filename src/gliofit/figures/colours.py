@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.labels import TissueLabel
+
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
 __all__ = [
-    "BLACK", "BLUE", "BROWN", "CHANGE", "CLINICAL", "CORE", "CSF", "DEVIATION", "GLASS", "GREEN", "GREY", "MISSED",
-    "MODEL", "ORANGE", "PERSONALISED", "PURPLE", "SKY", "SPREAD", "TISSUE", "TOO_MUCH", "VERMILION", "VIOLET",
-    "WHITE_MATTER", "WHOLE", "YELLOW", "cells_map", "cells_opacity",
+    "BLACK", "BLUE", "BROWN", "CHANGE", "CLINICAL", "CORE", "COVERING", "CSF", "DEVIATION", "GLASS", "GREEN", "GREY",
+    "MISSED", "MODEL", "ORANGE", "PERSONALISED", "PURPLE", "SKY", "SPREAD", "TISSUE", "TISSUE_KINDS", "TOO_MUCH",
+    "VERMILION", "VIOLET", "WHITE_MATTER", "WHOLE", "YELLOW", "cells_map", "cells_opacity", "deviation_scale",
 ]  # fmt: skip
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -32,17 +34,25 @@ SPREAD, GLASS = VERMILION, "#C9D3DC"
 #: Outlines of registered tissue.
 WHITE_MATTER, CSF = ORANGE, PURPLE
 #: Target volumes.
-CLINICAL, PERSONALISED = SKY, ORANGE
+CLINICAL, PERSONALISED = PURPLE, ORANGE
 #: Where a fit has no tumour and the segmentation has, and the other way round.
 MISSED, TOO_MUCH = BLUE, VERMILION
-#: Fills of CSF, grey and white matter.
-TISSUE = ("#2F6DB5", "#7A7A7A", "#D5D5D5")
+#: Names in keys and fills of CSF, grey and white matter.
+TISSUE_KINDS = {
+    int(TissueLabel.CSF): ("CSF", "#2F6DB5"),
+    int(TissueLabel.GREY_MATTER): ("grey", "#7A7A7A"),
+    int(TissueLabel.WHITE_MATTER): ("white", "#D5D5D5"),
+}
+TISSUE = tuple(colour for _, colour in TISSUE_KINDS.values())
 
 #: Maps of standard deviations and sizes of differences, and of changes to both sides of none.
 DEVIATION, CHANGE = "viridis", "RdBu_r"
 
+#: Ends of the scale of the standard deviation, whose largest possible value is one half.
+_DEVIATIONS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
+
 #: Concentration from which on cells cover the image behind them as much as they ever do.
-_COVERING, _COVER = 0.2, 0.85
+COVERING, _COVER = 0.2, 0.85
 
 
 def cells_map() -> Colormap:
@@ -55,4 +65,9 @@ def cells_map() -> Colormap:
 
 def cells_opacity(concentration: NDArray[Any]) -> NDArray[Any]:
     """Opacity of a concentration over an image: none without cells, so that few of them let the anatomy through."""
-    return _COVER * np.clip(concentration / _COVERING, 0, 1)
+    return _COVER * np.clip(concentration / COVERING, 0, 1)
+
+
+def deviation_scale(most: float) -> float:
+    """End of the scale for maps of the standard deviation whose largest value is ``most``."""
+    return next((end for end in _DEVIATIONS if most <= end), _DEVIATIONS[-1])

@@ -181,6 +181,7 @@ class Page:
         SubElement(head, "meta", name="viewport", content="width=device-width, initial-scale=1")
         SubElement(head, "title").text = title
         SubElement(head, "style").text = _STYLE
+        self._head = head
         self._frame = SubElement(self._root, "body")
         self._contents = SubElement(self._frame, "nav", {"aria-label": "Contents"}) if contents else None
         self._body = SubElement(self._frame, "main")
@@ -227,6 +228,26 @@ class Page:
         for term, meaning in pairs:
             SubElement(group, "dt").text = term
             SubElement(group, "dd").text = meaning
+
+    def element(self, tag: str, attributes: dict[str, str], text: str = "", parent: Element | None = None) -> Element:
+        """An element of any kind, at the end of the page or of another element."""
+        found = SubElement(self._body if parent is None else parent, tag, attributes)
+        found.text = text
+        return found
+
+    def folded(self, title: str) -> Element:
+        """A part that only its title shows of until the reader opens it."""
+        part = SubElement(self._body, "details")
+        SubElement(part, "summary").text = title
+        return part
+
+    def style(self, text: str) -> None:
+        """More rules for how the page looks."""
+        self._raw(SubElement(self._head, "style"), text)
+
+    def data(self, name: str, kind: str, text: str) -> None:
+        """A program or what one reads, of a media type, which does not show; written as it is."""
+        self._raw(SubElement(self._body, "script", {"id": name, "type": kind}), text)
 
     def image(self, data: str, text: str) -> None:
         """A picture, given as a ``data:`` address, with the text for those who do not see it."""
@@ -324,16 +345,19 @@ class Page:
 
     def _folded(self, line: str) -> Element:
         """Where to add to: the page itself, or a part that shows this line alone until it is opened."""
-        if not line:
-            return self._body
-        part = SubElement(self._body, "details")
-        SubElement(part, "summary").text = line
-        return part
+        return self.folded(line) if line else self._body
 
     @staticmethod
     def _draw(parent: Element, shown: Shown) -> Element:
         width, height = (str(length) for length in shown.size)
         return SubElement(parent, "img", src=shown.data, alt=shown.text, width=width, height=height)
+
+    @staticmethod
+    def _raw(element: Element, text: str) -> None:
+        """Set text that browsers do not unescape; raises ValueError where it would end its own element."""
+        if "</" in text:
+            raise ValueError(f"'</' in a {element.tag}")
+        element.text = text
 
     @staticmethod
     def _scroll(parent: Element) -> Element:

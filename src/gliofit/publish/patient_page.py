@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,20 +12,28 @@ from numpy.typing import NDArray
 from gliofit import __version__
 from gliofit.crop import centre_of_mass_mm
 from gliofit.errors import InputError
+from gliofit.figures.colours import deviation_scale
 from gliofit.grid import Volume
 from gliofit.invert.settings import BoundsSettings
 from gliofit.io import read_table, read_volume
 from gliofit.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.plan.tables import PLAN_NUMBERS
 from gliofit.publish.names import method_name
+from gliofit.publish.numbers import MISSING
 from gliofit.publish.page import Cell, Page
+from gliofit.publish.page_picture import page_picture
 from gliofit.publish.patient_picture import CellMap, PatientPicture, draw_patient_picture
 from gliofit.publish.patient_record import MethodRecord, PatientRecord, read_record
+from gliofit.publish.patient_viewer import patient_viewer
 from gliofit.publish.patient_warnings import registration_text, warnings_of
 from gliofit.publish.provenance import PROVENANCE_HEADINGS, provenance_rows
 from gliofit.publish.settings import PublishSettings
 from gliofit.publish.slices import PatientSlices
 from gliofit.publish.theta_table import THETA_HEADINGS, theta_meanings, theta_rows
+from gliofit.publish.theta_words import theta_words
+from gliofit.publish.viewer import Viewer
+from gliofit.register.criteria import criteria
+from gliofit.register.settings import RegisterSettings
 
 __all__ = ["PatientSources", "write_patient_page"]
 
@@ -55,7 +62,10 @@ class PatientSources:
     uncertainties
         Maps of the standard deviation of the concentration, by method.
     plans
-        Tables of target volumes, by method.
+        Tables of target volumes, by method; the volumes lie beside them as ``clinical-{margin}mm.nii.gz`` and
+        ``personalised-{margin}mm.nii.gz``.
+    truth
+        True concentration of a phantom.
     """
 
     case: str
@@ -66,12 +76,18 @@ class PatientSources:
     images: Mapping[str, Path] = field(default_factory=dict)
     uncertainties: Mapping[str, Path] = field(default_factory=dict)
     plans: Mapping[str, Path] = field(default_factory=dict)
+    truth: Path | None = None
 
 
 def write_patient_page(
-    sources: PatientSources, out_dir: str | Path, settings: PublishSettings, bounds: BoundsSettings, run: str
+    sources: PatientSources,
+    out_dir: str | Path,
+    settings: PublishSettings,
+    bounds: BoundsSettings,
+    register: RegisterSettings,
+    run: str,
 ) -> None:
-    """Write ``{case}.png`` and ``{case}.html``, which holds the picture and needs no other file.
+    """Write ``{case}.png`` and ``{case}.html``, which holds picture and viewer and needs no other file.
 
     Parameters
     ----------
@@ -83,6 +99,8 @@ def write_patient_page(
         Preferred method and printed names.
     bounds
         Box that estimates were searched in.
+    register
+        By what registrations are judged.
     run
         Name of the run.
 
@@ -102,7 +120,8 @@ def write_patient_page(
     whole = Volume(whole_tumour_mask(segmentation.data), segmentation.grid)
     if not whole.data.any():
         raise InputError(path, "holds no tumour", "segment the tumour again")
-    picture = _picture(sources, record, segmentation, whole)
+    labels = _labels(sources, segmentation)
+    picture = _picture(sources, record, segmentation, labels, whole)
     png = Path(out_dir) / f"{sources.case}.png"
     draw_patient_picture(png, picture)
 
@@ -111,11 +130,16 @@ def write_patient_page(
     page.heading(f"Patient {sources.case}", 1)
     page.paragraph(f"Run {run}. {_facts(record, segmentation)} {_RESEARCH}")
     _add_warnings(page, record, bounds, centre)
-    page.heading("Picture")
-    page.image("data:image/png;base64," + base64.b64encode(png.read_bytes()).decode("ascii"), picture.description())
+    page.heading("Viewer")
+    _viewer(sources, record, settings, segmentation, labels, whole).add_to(page)
+    for sentence in _unseen(sources, record):
+        page.paragraph(sentence)
     _add_estimates(page, record, settings, centre)
     if sources.plans:
         _add_plans(page, sources, settings)
+    page.heading("Picture")
+    page.image(page_picture(png), picture.description())
+    _add_registration(page, sources, record, register)
     _add_provenance(page, sources, record)
     page.write(Path(out_dir) / f"{sources.case}.html")
 
@@ -142,13 +166,68 @@ def _add_warnings(page: Page, record: PatientRecord, bounds: BoundsSettings, cen
     page.items(warnings, "warnings" if alarming else "quiet")
 
 
-def _picture(sources: PatientSources, record: PatientRecord, segmentation: Volume, whole: Volume) -> PatientPicture:
-    """Read the slices of everything, one volume after the other."""
-    labels = read_volume(sources.case_dir / "labels.nii.gz", np.uint8)
+def _labels(sources: PatientSources, segmentation: Volume) -> Volume:
+    """Tissue labels, which must lie on the grid of the segmentation."""
+    path = sources.case_dir / "labels.nii.gz"
+    labels = read_volume(path, np.uint8)
     if not labels.grid.matches(segmentation.grid):
-        raise InputError(
-            sources.case_dir / "labels.nii.gz", "lies on another grid than the segmentation", "register the case again"
+        raise InputError(path, "lies on another grid than the segmentation", "register the case again")
+    return labels
+
+
+def _viewer(
+    sources: PatientSources,
+    record: PatientRecord,
+    settings: PublishSettings,
+    segmentation: Volume,
+    labels: Volume,
+    whole: Volume,
+) -> Viewer:
+    """The viewer with everything that the page is about."""
+    names = {"t1c": "T1c", "flair": "FLAIR"}
+    images = {name: sources.images[role] for role, name in names.items() if role in sources.images}
+    images["T1"] = sources.case_dir / "t1.nii.gz"
+    targets = {}
+    for method, table in sources.plans.items():
+        for margin in read_table(table)["margin_mm"].astype(float):
+            clinical, personalised = (
+                table.parent / f"{kind}-{margin:g}mm.nii.gz" for kind in ("clinical", "personalised")
+            )
+            targets[margin, method_name(method, settings.method_names)] = clinical, personalised
+    return patient_viewer(
+        record, segmentation, labels, whole, images,
+        {method.method: _concentration(sources, method) for method in record.methods}, sources.uncertainties, targets,
+        sources.truth,
+    )  # fmt: skip
+
+
+def _unseen(sources: PatientSources, record: PatientRecord) -> list[str]:
+    """Why maps of the standard deviation look empty, where some do."""
+    exact, none = [], []
+    for method in record.methods:
+        if method.method not in sources.uncertainties:
+            continue
+        most = float(read_volume(sources.uncertainties[method.method]).data.max())
+        if most == 0:
+            none.append(method.name)
+        elif most < deviation_scale(0) / 2 and method.parameters["observation"] != "segmentation":
+            exact.append(f"{method.name} (at most {most:.0e})")
+    said = []
+    if exact:
+        said.append(
+            f"No uncertainty to be seen: {', '.join(exact)}. What these methods were given to fit, a concentration "
+            "that a growth model made, holds no noise and is met almost exactly, so that hardly any other parameters "
+            "would do. That says how well the fit is determined, not how well the patient's tumour is known."
         )
+    if none:
+        said.append(f"No uncertainty map: {', '.join(none)} gave no covariance, and the map is zero everywhere.")
+    return said
+
+
+def _picture(
+    sources: PatientSources, record: PatientRecord, segmentation: Volume, labels: Volume, whole: Volume
+) -> PatientPicture:
+    """Read the slices of everything, one volume after the other."""
     slices = PatientSlices.through(whole, Volume(labels.data > TissueLabel.BACKGROUND, labels.grid))
     t1 = slices.read_image(sources.case_dir / "t1.nii.gz")
     images = {"T1c": slices.read_image(sources.images["t1c"])} if "t1c" in sources.images else {"T1": t1}
@@ -199,6 +278,9 @@ def _add_estimates(
             f"The preferred method, {wanted}, is not part of the run or failed; {record.methods[0].name} stands in its "
             "place."
         )
+    else:
+        page.paragraph(f"In words, by {record.methods[0].name}:")
+    _add_words(page, record)
     page.table(THETA_HEADINGS, theta_rows(record.methods, centre_mm), first_row=record.preferred is not None)
     page.heading("How to read the table", 3)
     page.terms(theta_meanings())
@@ -206,6 +288,43 @@ def _add_estimates(
         "One time point determines only the products μ_D = sqrt(D T) and μ_ρ = sqrt(ρ T): the diffusivity D, the "
         "proliferation rate ρ and the age T of the tumour cannot be told apart, and no speed of growth follows from "
         f"this table. {_RESEARCH}"
+    )
+
+
+def _add_words(page: Page, record: PatientRecord) -> None:
+    """The first method's estimate in words, beside those of methods that were given the same to fit."""
+    if record.preferred is None:
+        return
+    chosen, *rest = record.methods
+    same = chosen.parameters["observation"]
+    others = [other for other in rest if other.status != "failed" and other.parameters["observation"] == same]
+    page.terms(theta_words(chosen, others))
+
+
+def _add_registration(page: Page, sources: PatientSources, record: PatientRecord, register: RegisterSettings) -> None:
+    """The picture a person judges the registration by, and by what."""
+    page.heading("Registration")
+    page.paragraph(
+        "The atlas was warped onto this patient's T1 image; tissue, and with it every result on this page, is no "
+        "better than that. Good: use it. Borderline: look at the picture first; outlines of white matter and CSF "
+        "should follow the folds and ventricles of the T1 image everywhere but in and close to the tumour. Poor: do "
+        "not use it."
+    )
+    page.paragraph(registration_text(record))
+    rows = [
+        [
+            Cell(item.name),
+            Cell(item.found),
+            *(Cell(text or MISSING) for text in (item.good, item.borderline, item.poor)),
+        ]
+        for item in criteria(record.checks, register)
+    ]
+    page.table(("Criterion", "This patient", "Good", "Borderline", "Poor"), rows)
+    page.paragraph("One criterion is enough. A registration whose deformable step failed is poor as well.")
+    page.image(
+        page_picture(sources.case_dir / "qc.png"),
+        "T1 and warped atlas in axial, coronal and sagittal slices, the outlines of the warped tissue on T1, and the "
+        "tissue labels.",
     )
 
 

@@ -11,7 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofit.evaluate.metrics import WHOLE_THRESHOLD
-from gliofit.figures.colours import CORE, CSF, DEVIATION, MODEL, TISSUE, WHITE_MATTER, WHOLE
+from gliofit.figures.colours import (
+    CORE,
+    CSF,
+    DEVIATION,
+    MODEL,
+    TISSUE,
+    TISSUE_KINDS,
+    WHITE_MATTER,
+    WHOLE,
+    deviation_scale,
+)
 from gliofit.figures.sheet import Sheet
 from gliofit.figures.slices import add_scale_bar, draw_cells, draw_edge, draw_failed, finish_slice
 from gliofit.figures.style import HEADING, SMALL, TWO_COLUMNS, figure_style, save_picture
@@ -29,15 +39,12 @@ Cuts = Mapping[str, NDArray[Any]]
 
 # Inches: gaps, what is above and below pictures, and the height of the keys beside the three planes.
 _GAP, _EDGE, _HEADING, _TITLE, _KEY, _NOTE, _KEYS = 0.04, 0.05, 0.3, 0.28, 0.42, 0.18, 2.3
-_KINDS = ("CSF", "grey", "white")
 #: Small pictures in a row.
 _COLUMNS = 5
 #: Dots per inch, of which a screen shows about 160; one file of all patients must not become too large.
 _DPI = 200
 #: Dashes short enough to be told in a key.
 _DASHES = (0, (2, 1))
-#: Ends of the scale of the standard deviation, whose largest possible value is one half.
-_DEVIATIONS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,7 +246,7 @@ def _deviation(panel: Axes, picture: PatientPicture, cuts: Cuts) -> Any:
     image = next(iter(picture.images.values()))
     _background(panel, picture, image, AXIAL)
     values = cuts[AXIAL.name]
-    most = next((end for end in _DEVIATIONS if values.max() <= end), 0.5)
+    most = deviation_scale(float(values.max()))
     shown = np.ma.masked_less(values, 0.05 * most)
     layer = panel.imshow(shown, cmap=DEVIATION, vmin=0, vmax=most, alpha=0.85, **_frame(picture, AXIAL))
     _segmentation(panel, picture, AXIAL)
@@ -294,7 +301,7 @@ def _tissue_key(sheet: Sheet, layer: Any, x: float, y: float, width: float) -> N
 
     panel = sheet.axes(x, y, width, 0.45)
     panel.axis("off")
-    patches = [Patch(facecolor=colour, label=name) for colour, name in zip(TISSUE, _KINDS, strict=True)]
+    patches = [Patch(facecolor=colour, label=name) for name, colour in TISSUE_KINDS.values()]
     panel.legend(handles=patches, loc="upper left", ncols=3, borderpad=0.2, columnspacing=0.8, handlelength=1.0)
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from gliofit.errors import InputError
 from gliofit.io import read_table
 
-__all__ = ["MethodRecord", "PatientRecord", "choose_method", "read_record"]
+__all__ = ["MethodRecord", "PatientRecord", "choose_method", "read_methods", "read_record"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,25 +85,17 @@ def choose_method(statuses: Mapping[str, str], wanted: str) -> str | None:
     return fitting[0] if fitting else None
 
 
-def read_record(
-    case: str, checks: Path, parameters: Mapping[str, Path], metrics: Path, names: Mapping[str, str], wanted: str
-) -> PatientRecord:
-    """Read the tables of a patient.
+def read_methods(parameters: Mapping[str, Path], metrics: Path, names: Mapping[str, str]) -> list[MethodRecord]:
+    """Read what the tables of a case say of each method, in the order of the run.
 
     Parameters
     ----------
-    case
-        Name of the patient.
-    checks
-        ``qc.parquet`` of the registration.
     parameters
         Method to its ``parameters.parquet``.
     metrics
-        ``metrics.parquet`` of the patient.
+        ``metrics.parquet`` of the case.
     names
         Printed name by method.
-    wanted
-        ``publish.preferred_method``.
 
     Raises
     ------
@@ -113,11 +105,33 @@ def read_record(
     scores = {str(row["method"]): row for _, row in read_table(metrics).iterrows()}
     missing = [method for method in parameters if method not in scores]
     if missing:
-        raise InputError(metrics, f"has no row of method '{missing[0]}'", "evaluate the patient again")
-    preferred = choose_method({method: str(scores[method]["status"]) for method in parameters}, wanted)
-    methods = [
+        raise InputError(metrics, f"has no row of method '{missing[0]}'", "evaluate the case again")
+    return [
         MethodRecord(method, names[method], read_table(path).iloc[0], scores[method])
         for method, path in parameters.items()
     ]
+
+
+def read_record(
+    case: str, checks: Path, parameters: Mapping[str, Path], metrics: Path, names: Mapping[str, str], wanted: str
+) -> PatientRecord:
+    """Read the tables of a patient; ``parameters``, ``metrics`` and ``names`` as in ``read_methods``.
+
+    Parameters
+    ----------
+    case
+        Name of the patient.
+    checks
+        ``qc.parquet`` of the registration.
+    wanted
+        ``publish.preferred_method``.
+
+    Raises
+    ------
+    InputError
+        If a table is missing, or the metrics lack a method.
+    """
+    methods = read_methods(parameters, metrics, names)
+    preferred = choose_method({method.method: method.status for method in methods}, wanted)
     methods.sort(key=lambda record: record.method != preferred)
     return PatientRecord(case, read_table(checks).iloc[0], tuple(methods), preferred)

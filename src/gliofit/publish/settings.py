@@ -35,4 +35,9 @@ class PublishSettings(Settings):
         description="Method that patient pages show first and in three planes; where it is missing or failed, the "
         "first method that ended well.",
     )
+    cases: list[str] = Field(
+        default=[],
+        description="Synthetic cases that get a page of their own, for example `[synthetic-00000]`; others get one "
+        "when it is asked for.",
+    )
     dpi: int = Field(300, ge=50, le=600, description="Resolution of the PNG figures, in dots per inch.")

@@ -21,9 +21,9 @@ __all__ = ["THETA_HEADINGS", "theta_meanings", "theta_rows"]
 THETA_HEADINGS = (
     "Method",
     "Sees",
-    "Infiltration μ_D (mm)",
+    "Spread μ_D (mm)",
     "Growth μ_ρ",
-    "Front width μ_D/μ_ρ (mm)",
+    "Infiltration length μ_D/μ_ρ (mm)",
     "Origin x, y, z (mm)",
     "Origin to centre (mm)",
     "Visible from c =",
@@ -56,7 +56,7 @@ def theta_meanings() -> list[tuple[str, str]]:
             "reference method fitted to the segmentation.",
         ),
         (
-            "Infiltration μ_D",
+            "Spread μ_D",
             "sqrt(D T) in mm: the distance over which cells spread in white matter during the age of the tumour.",
         ),
         (
@@ -64,9 +64,9 @@ def theta_meanings() -> list[tuple[str, str]]:
             "sqrt(ρ T), without a unit: its square says how many times cells multiplied e-fold during that age.",
         ),
         (
-            "Front width μ_D/μ_ρ",
-            "sqrt(D/ρ) in mm, the length over which the concentration falls off at the border: wide fronts carry many "
-            "cells beyond what MRI shows.",
+            "Infiltration length μ_D/μ_ρ",
+            "λ = sqrt(D/ρ) in mm, over which the concentration falls by a factor of e ahead of the border: long ones "
+            "mean many cells beyond what MRI shows.",
         ),
         (
             "Origin",

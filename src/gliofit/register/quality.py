@@ -11,14 +11,27 @@ from gliofit.grid import Grid
 from gliofit.labels import TissueLabel
 from gliofit.register.settings import RegisterSettings
 
-__all__ = ["contrast", "correlation", "dice", "jacobian_determinant", "mutual_information", "verdict"]
+__all__ = [
+    "CSF_SHARE",
+    "JACOBIAN_RANGE",
+    "LOST_CORRELATION",
+    "OUTSIDE_SHARE",
+    "contrast",
+    "correlation",
+    "dice",
+    "jacobian_determinant",
+    "mutual_information",
+    "verdict",
+]
 
 _LPS = np.diag([-1.0, -1.0, 1.0])
 
 #: Shares of the tumour that lie in warped CSF, or outside the brain, above which a person should look.
-_CSF_SHARE, _OUTSIDE_SHARE = 0.15, 0.05
+CSF_SHARE, OUTSIDE_SHARE = 0.15, 0.05
 #: Local volume change (of the deformation, without the affine part) beyond which a person should look.
-_JACOBIAN_RANGE = (0.1, 8.0)
+JACOBIAN_RANGE = (0.1, 8.0)
+#: Correlation of T1 that the deformation may lose before a person should look.
+LOST_CORRELATION = 0.01
 
 
 def dice(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
@@ -105,13 +118,13 @@ def verdict(
         doubtful.append(f"brain-mask Dice {overlap:.3f} is under {settings.good_dice:g}")
     if numbers["jacobian_folded_share"] > 0:
         poor.append(f"the deformation folds in {numbers['jacobian_folded_share']:.2%} of the brain")
-    elif not _JACOBIAN_RANGE[0] <= numbers["jacobian_min"] <= numbers["jacobian_max"] <= _JACOBIAN_RANGE[1]:
+    elif not JACOBIAN_RANGE[0] <= numbers["jacobian_min"] <= numbers["jacobian_max"] <= JACOBIAN_RANGE[1]:
         doubtful.append(f"local volume change {numbers['jacobian_min']:.2f} to {numbers['jacobian_max']:.2f}")
-    if numbers["correlation"] < numbers["correlation_affine"] - 0.01:
+    if numbers["correlation"] < numbers["correlation_affine"] - LOST_CORRELATION:
         doubtful.append("the deformation made the correlation worse")
-    if numbers["tumour_outside_brain_share"] > _OUTSIDE_SHARE:
+    if numbers["tumour_outside_brain_share"] > OUTSIDE_SHARE:
         doubtful.append(f"{numbers['tumour_outside_brain_share']:.1%} of the tumour lies outside the brain")
-    if numbers["tumour_csf_share"] > _CSF_SHARE:
+    if numbers["tumour_csf_share"] > CSF_SHARE:
         doubtful.append(f"{numbers['tumour_csf_share']:.1%} of the tumour lies in warped CSF")
     if numbers["contrast_white_grey"] < 0:
         doubtful.append("T1 is not brighter in warped white matter than in grey matter")

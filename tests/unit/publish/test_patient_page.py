@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import re
 from html.parser import HTMLParser
+from io import BytesIO
 from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from gliofit.errors import InputError
 from gliofit.evaluate.case import evaluate_case
@@ -30,6 +33,8 @@ from gliofit.publish.provenance import provenance_rows
 from gliofit.publish.settings import PublishSettings
 from gliofit.publish.slices import PLANES, PatientSlices
 from gliofit.publish.theta_table import THETA_HEADINGS, theta_rows
+from gliofit.publish.theta_words import theta_words
+from gliofit.register.settings import RegisterSettings
 from gliofit.theta import Theta
 
 CASE = "patient-00000"
@@ -74,9 +79,11 @@ def patient(tmp_path, fakes):
     checks = {
         "case": CASE, "status": "ok", "message": "", "labels": "brats2021", "brain_dice": 0.981, "correlation": 0.7,
         "correlation_affine": 0.5, "jacobian_min": 0.4, "jacobian_max": 2.9, "tumour_csf_share": 0.03,
-        "tumour_outside_brain_share": 0.0, "tumour_cc": 24.19, "core_cc": 9.28, "enhancing_cc": 1.5,
+        "tumour_outside_brain_share": 0.0, "jacobian_folded_share": 0.0, "contrast_white_grey": 1.7,
+        "tumour_cc": 24.19, "core_cc": 9.28, "enhancing_cc": 1.5,
     }  # fmt: skip
     write_table(case_dir / "qc.parquet", pd.DataFrame([checks]))
+    Image.new("RGB", (30, 20), "navy").save(case_dir / "qc.png")
     sure = Uncertainty(np.diag(ERRORS**2), np.eye(5))
     write_method(tmp_path, METHODS[0], inversion(), "segmentation", fakes.GRID)
     write_method(tmp_path, METHODS[1], inversion(), "reference", fakes.GRID)
@@ -102,7 +109,7 @@ def patient(tmp_path, fakes):
 def write(patient, settings=None, run="fake"):
     """The page's text, and what a browser would make of it."""
     out = patient.folder / "out"
-    write_patient_page(patient.sources, out, settings or PublishSettings(), BoundsSettings(), run)
+    write_patient_page(patient.sources, out, settings or PublishSettings(), BoundsSettings(), RegisterSettings(), run)
     return (out / f"{CASE}.html").read_text()
 
 
@@ -121,11 +128,11 @@ def change(path, **values):
 
 
 class Reader(HTMLParser):
-    """Elements and texts of a page."""
+    """Elements and texts of a page, without its programs and what they read."""
 
     def __init__(self, text):
         super().__init__()
-        self.tags, self.addresses, self.texts = [], [], []
+        self.tags, self.addresses, self.texts, self.scripts = [], [], [], {}
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
@@ -133,17 +140,25 @@ class Reader(HTMLParser):
         self.addresses += [value for name, value in attrs if name in ("src", "href")]
 
     def handle_data(self, data):
-        self.texts.append(data)
+        if self.cdata_elem:
+            self.scripts[self.tags[-1][1].get("id", self.cdata_elem)] = data
+        else:
+            self.texts.append(data)
 
 
 def test_page_is_one_file_with_the_picture_in_it(patient):
     text = write(patient)
     found = Reader(text)
-    png = (patient.folder / "out" / f"{CASE}.png").read_bytes()
-    assert found.addresses == ["data:image/png;base64," + base64.b64encode(png).decode()]
+    sizes = []
+    for address in found.addresses:
+        kind, _, content = address.partition(",")
+        assert kind == "data:image/webp;base64"
+        sizes.append(Image.open(BytesIO(base64.b64decode(content))).size)
+    with Image.open(patient.folder / "out" / f"{CASE}.png") as png:
+        assert sizes == [png.size, (30, 20)]
     assert not re.search(r"https?:|@import|url\(", text)
     assert ("html", {"lang": "en"}) in found.tags
-    [picture] = [attributes for tag, attributes in found.tags if tag == "img"]
+    picture, _ = (attributes for tag, attributes in found.tags if tag == "img")
     for part in ("T1c, FLAIR", "standard deviation", "Direct inverse", "Gauss-Newton on solver (segmentation)"):
         assert part in picture["alt"]
     said = " ".join(found.texts)
@@ -166,8 +181,9 @@ def test_text_of_others_is_never_markup(patient):
     change(patient.sources.case_dir / "qc.parquet", status="borderline", message=ESCAPED, labels=ESCAPED)
     score(patient.folder)
     found = Reader(write(patient, PublishSettings(method_names={"direct": ESCAPED}), run=ESCAPED))
-    assert "script" not in [tag for tag, _ in found.tags]
+    assert all(attributes["id"].startswith("viewer-") for tag, attributes in found.tags if tag == "script")
     assert " ".join(found.texts).count(ESCAPED) >= 6
+    assert ESCAPED in [layer["name"] for layer in json.loads(found.scripts["viewer-data"])["layers"]]
 
 
 def test_warnings_come_first_and_by_gravity(patient):
@@ -216,10 +232,10 @@ def test_table_of_theta(patient):
     assert [len(row) for row in rows] == [len(THETA_HEADINGS)] * 3
     cells = dict(zip(THETA_HEADINGS, rows[0], strict=True))
     reach = 1.6448536
-    mu_d = cells["Infiltration μ_D (mm)"]
+    mu_d = cells["Spread μ_D (mm)"]
     assert mu_d.text == "8.0"
     assert mu_d.below == f"[{8 * np.exp(-0.1 * reach):.1f}, {8 * np.exp(0.1 * reach):.1f}]"
-    width = cells["Front width μ_D/μ_ρ (mm)"]
+    width = cells["Infiltration length μ_D/μ_ρ (mm)"]
     both = np.hypot(0.1, 0.05)
     assert width.text.startswith("4.0")
     assert np.array(json.loads(width.below)) == pytest.approx([4 * np.exp(s * both * reach) for s in (-1, 1)], abs=0.01)
@@ -331,6 +347,9 @@ def test_metrics_without_a_method_are_refused(patient):
 
 def test_target_volumes(patient):
     assert "Target volumes" not in write(patient)
+    shape = patient.grid.shape
+    for kind in ("clinical", "personalised"):
+        write_volume(patient.folder / f"{kind}-15mm.nii.gz", Volume(np.ones(shape, np.uint8), patient.grid))
     numbers = ["clinical_cc", "personalised_cc", "dice", "clinical_only_cc", "personalised_only_cc", "surface_mean_mm"]
     numbers += ["surface_95_mm", "level", "coverage_clinical", "coverage_personalised", "coverage_clinical_all"]
     row = dict.fromkeys([*numbers, "coverage_personalised_all"], np.nan)
@@ -343,6 +362,83 @@ def test_target_volumes(patient):
     assert "73.4" in text
     # There was no follow-up.
     assert "recurrence" not in text
+    names = [layer["name"] for layer in json.loads(Reader(text).scripts["viewer-data"])["layers"]]
+    assert [name for name in names if "target" in name] == [
+        "clinical target, 15 mm", "personalised target, 15 mm, Direct inverse",
+    ]  # fmt: skip
+
+
+def packed(found, layer, folder):
+    """Values of a layer of the viewer, read by another library than the one that wrote them."""
+    path = folder / "layer.nii"
+    path.write_bytes(gzip.decompress(base64.b64decode(found.scripts[layer["volume"]])))
+    image = nib.load(path)
+    return image.get_fdata(), image.affine
+
+
+def test_volumes_of_the_viewer_are_the_results(patient):
+    """Wherever the box was cut, and though the case is stored towards left and back."""
+    found = Reader(write(patient))
+    content = json.loads(found.scripts["viewer-data"])
+    layers = {layer["name"]: layer for layer in content["layers"] if layer["group"] != "Uncertainty"}
+    names = {"direct": "Direct inverse", "cmaes-solver": "CMA-ES on solver"}
+    for method, name in names.items():
+        cells = read_volume(patient.sources.forward_dirs[method] / "concentration.nii.gz").canonical()
+        values, affine = packed(found, layers[name], patient.folder)
+        assert list(values.shape) == content["place"]["shape"]
+        assert np.prod(values.shape) < np.prod(cells.data.shape)
+        assert affine[:3, 3] == pytest.approx(content["place"]["origin"])
+        start = np.rint(cells.grid.world_to_voxel(affine[:3, 3])).astype(int)
+        box = tuple(slice(first, first + size) for first, size in zip(start, values.shape, strict=True))
+        assert np.abs(values - cells.data[box]).max() < 0.502 / 255
+        # Nothing was cut away.
+        assert cells.data.sum() == pytest.approx(cells.data[box].sum())
+    # The voxel that the read-out gives is that of the case's own files.
+    rows = np.array(content["place"]["voxelFromMm"])
+    world = patient.grid.voxel_to_world([10, 20, 30])
+    assert rows[:, :3] @ world + rows[:, 3] == pytest.approx([10, 20, 30])
+    tissue, _ = packed(found, layers["registered tissue"], patient.folder)
+    assert set(np.unique(tissue)) == {0, 3}
+    assert [layer["visible"] for layer in content["layers"] if layer["group"] == "Tumour-cell concentration"] == [
+        True, False, False,
+    ]  # fmt: skip
+
+
+def test_an_empty_map_of_the_uncertainty_is_explained(patient):
+    assert "No uncertainty to be seen" not in write(patient)
+    change(patient.sources.invert_dirs[METHODS[2]] / "parameters.parquet", observation="reference")
+    field = read_volume(patient.folder / "uncertainty.nii.gz")
+    for factor, words in ((1e-6, "holds no noise and is met almost exactly"), (0, "the map is zero everywhere")):
+        write_volume(patient.folder / "uncertainty.nii.gz", Volume(factor * field.data, field.grid))
+        found = Reader(write(patient))
+        assert words in " ".join(found.texts)
+        layers = json.loads(found.scripts["viewer-data"])["layers"]
+        assert [layer["kind"] for layer in layers if layer["group"] == "Uncertainty"] == ["missing"]
+
+
+def test_registration_is_judged_by_its_own_limits(patient):
+    out = patient.folder / "out"
+    limits = RegisterSettings(good_dice=0.99, poor_dice=0.97)
+    write_patient_page(patient.sources, out, PublishSettings(), BoundsSettings(), limits, "fake")
+    texts = Reader((out / f"{CASE}.html").read_text()).texts
+    place = texts.index("Overlap of the brain masks (Dice)")
+    assert texts[place + 1 : place + 5] == ["0.981", "0.99 and more", "0.97 to 0.99", "under 0.97"]
+
+
+def test_estimate_in_words(patient):
+    chosen, *others = record_of(patient).methods
+    words = dict(theta_words(chosen, others))
+    length, growth, sure, undetermined = words
+    both = 1.6448536 * np.hypot(0.1, 0.05)
+    assert length.endswith("4.00 [3.33, 4.81] mm")
+    assert "other methods that saw the same found 4.0 to 4.0 mm" in words[length]
+    assert growth.endswith(": 4")
+    assert "2 μ_D μ_ρ = 32 mm" in words[growth]
+    assert f"λ roughly determined (the ends differ by a factor of {np.exp(2 * both):.2f})" in words[sure]
+    assert f"μ_ρ well determined (the ends differ by a factor of {np.exp(2 * 1.6448536 * 0.05):.2f})" in words[sure]
+    assert "the age T (days)" in words[undetermined]
+    # A method without uncertainty does not seem sure.
+    assert "gives no intervals" in dict(theta_words(others[0]))["How sure"]
 
 
 def test_provenance_names_no_folders(tmp_path):

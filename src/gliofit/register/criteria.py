@@ -1,0 +1,77 @@
+"""By what a registration is judged, in words, from the same numbers as the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gliofit.register.quality import CSF_SHARE, JACOBIAN_RANGE, LOST_CORRELATION, OUTSIDE_SHARE
+from gliofit.register.settings import RegisterSettings
+
+__all__ = ["Criterion", "criteria"]
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One quantity that a registration is judged by.
+
+    Parameters
+    ----------
+    name
+        What is measured.
+    found
+        This patient's value.
+    good, borderline, poor
+        What counts as which; empty where nothing does.
+    """
+
+    name: str
+    found: str
+    good: str
+    borderline: str
+    poor: str
+
+
+def criteria(checks: Mapping[str, Any], settings: RegisterSettings) -> list[Criterion]:
+    """The criteria of ``verdict`` with what a patient has.
+
+    Parameters
+    ----------
+    checks
+        Row of ``qc.parquet``.
+    settings
+        Limits of the brain-mask Dice.
+    """
+    good, poor = settings.good_dice, settings.poor_dice
+    low, high = JACOBIAN_RANGE
+    gain = float(checks["correlation"]) - float(checks["correlation_affine"])
+    return [
+        Criterion(
+            "Overlap of the brain masks (Dice)", f"{checks['brain_dice']:.3f}",
+            f"{good:g} and more", f"{poor:g} to {good:g}", f"under {poor:g}",
+        ),
+        Criterion(
+            "Deformation turned inside out (share of the brain)", f"{checks['jacobian_folded_share']:.2%}", "none", "",
+            "any",
+        ),
+        Criterion(
+            "Local volume change by the deformation", f"{checks['jacobian_min']:.2f} to {checks['jacobian_max']:.2f}",
+            f"within {low:g} to {high:g}", "beyond", "",
+        ),
+        Criterion(
+            "Correlation of T1 with the warped atlas, gained by the deformation", f"{gain:+.2f}".replace("-", "−"),
+            f"−{LOST_CORRELATION:g} and more", "less", "",
+        ),
+        Criterion(
+            "Tumour outside the brain", f"{checks['tumour_outside_brain_share']:.1%}", f"up to {OUTSIDE_SHARE:.0%}",
+            "more", "",
+        ),
+        Criterion(
+            "Tumour in the atlas' CSF", f"{checks['tumour_csf_share']:.1%}", f"up to {CSF_SHARE:.0%}", "more", "",
+        ),
+        Criterion(
+            "White matter brighter than grey in T1 (contrast)",
+            f"{checks['contrast_white_grey']:.2f}".replace("-", "−"), "0 and more", "under 0", "",
+        ),
+    ]  # fmt: skip
