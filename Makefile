@@ -31,12 +31,13 @@ $(READY): pyproject.toml constraints.txt
 # $(call chain,run,arguments): the whole workflow, then its report, then where to look.
 define chain
 	$(SNAKEMAKE) $(2)
-	@echo "building the report ..."
-	@$(SNAKEMAKE) $(2) --report results/$(1)/publish/report.html > results/$(1)/logs/report.log 2>&1 \
+	@echo "building Snakemake's report ..."
+	@$(SNAKEMAKE) $(2) --report results/$(1)/publish/workflow-report.html > results/$(1)/logs/report.log 2>&1 \
 		|| { cat results/$(1)/logs/report.log; exit 1; }
 	@echo
 	@echo "Look at"
 	@echo "  results/$(1)/publish/report.html                 everything in one page: open it in a browser"
+	@echo "  results/$(1)/publish/workflow-report.html        Snakemake's own: the same, with every job and its rule"
 	@echo "  results/$(1)/publish/tables/table2.md            the methods compared (tables 1 to 3, also .csv and .tex)"
 	@echo "  results/$(1)/publish/figures/figure4.png         patients by methods"
 	@echo "  results/$(1)/register/patients/*/qc.png          was each patient registered well?"

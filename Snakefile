@@ -39,6 +39,7 @@ include: "workflow/rules/study.smk"
 include: "workflow/rules/assess.smk"
 include: "workflow/rules/publish.smk"
 include: "workflow/rules/patient.smk"
+include: "workflow/rules/report.smk"
 include: "workflow/rules/collect.smk"
 
 
@@ -59,4 +60,5 @@ rule all:
         rules.plan.input,
         rules.study.input,
         rules.assess.input,
+        rules.write_report.output,
     localrule: True

@@ -5,6 +5,7 @@
   register reads,
 - the table of all keys in ``config/README.md``, between its two marker lines,
 - ``envs/*.yaml`` from ``constraints.txt``,
+- ``workflow/report/*.rst``, captions of Snakemake's report, from ``gliofit.publish.captions``,
 - ``workflow/code.json``, the digests of the code behind each stage, from the package (``gliofit.stage_code``).
 """
 
@@ -19,6 +20,7 @@ from typing import Any
 from gliofit.config import Config, describe_keys
 from gliofit.io import atomic_path
 from gliofit.labels import LABEL_SCHEMES
+from gliofit.publish.captions import caption_files
 from gliofit.register.table import CHECK_COLUMNS, COLUMNS, STATUSES
 from gliofit.stage_code import changed_parts, code_digests
 from gliofit.workflow import STAGE_VERSIONS
@@ -30,7 +32,10 @@ CODE_FILE = "workflow/code.json"
 
 TABLE_BEGIN, TABLE_END = "<!-- keys: made by `make generate` -->\n", "<!-- end of keys -->\n"
 
-_CORE = ("matplotlib", "nibabel", "numba", "numpy", "pandas", "pyarrow", "pydantic", "PyYAML", "scikit-image", "scipy")
+_CORE = (
+    "matplotlib", "nibabel", "numba", "numpy", "pandas", "pillow", "pyarrow", "pydantic", "PyYAML", "scikit-image",
+    "scipy",
+)  # fmt: skip
 
 _NETWORKS = ("cma", "lightning-fabric", "monai", "safetensors", "torch")
 
@@ -155,6 +160,7 @@ def generated_files(root: Path) -> dict[Path, str]:
     before, _, rest = readme.read_text().partition(TABLE_BEGIN)
     _, _, after = rest.partition(TABLE_END)
     files[readme] = f"{before}{TABLE_BEGIN}{_key_table()}{TABLE_END}{after}"
+    files |= {root / f"workflow/report/{name}": text for name, text in caption_files().items()}
     for name, packages in ENVIRONMENTS.items():
         files[root / f"envs/{name}.yaml"] = _environment(packages, pins)
         files[root / f"envs/{name}.post-deploy.sh"] = _POST_DEPLOY

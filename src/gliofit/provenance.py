@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from gliofit.config import Config, models_in
 from gliofit.digests import sha256_of
 from gliofit.errors import InputError
-from gliofit.io import read_json
+from gliofit.sidecars import sidecars
 from gliofit.workflow import PACKAGE_PREFIX
 
 __all__ = ["Origin", "changed_settings", "find_run", "trace", "tree_text"]
@@ -173,14 +173,8 @@ class _Jobs:
 
 def _outputs(run: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every output of a run that a job has a record of, with that record."""
-    for path in sorted(run.rglob("*.json")):
-        # An output's sidecar has its whole name, a JSON file that is a result itself has not.
-        if not path.with_suffix("").is_file():
-            continue
-        record = read_json(path)
-        # Sidecars of older versions list paths without digests.
-        if "rule" in record and all(isinstance(item, dict) for item in record["output"]):
-            yield from ((item["path"], record) for item in record["output"])
+    for record in sidecars(run):
+        yield from ((item["path"], record) for item in record["output"])
 
 
 def changed_settings(job: dict[str, Any]) -> dict[str, Any]:

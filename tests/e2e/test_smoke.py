@@ -61,19 +61,19 @@ def test_second_call_has_nothing_to_do(folder: Path) -> None:
 
 
 CASE = {"evaluate_case": 1, "evaluate_cohort": 1}
-SYNTHETIC = CASE | {"write_table": 2, "write_refinement": 1, "draw_figure3": 1}
+SYNTHETIC = CASE | {"write_table": 2, "write_refinement": 1, "draw_figure3": 1, "write_report": 1}
 PAGE = {"write_case_page": 1}
 PATIENTS = CASE | {
     "write_table": 1, "write_segmentation_table": 1, "write_refinement": 1, "draw_figure4": 2, "draw_figure7": 2,
-    "write_patient_page": 1, "write_patient_index": 1, "draw_view3d": 1,
+    "write_patient_page": 1, "write_patient_index": 1, "draw_view3d": 1, "write_report": 1,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("deleted", "expected"),
     [
-        ("publish/figures/figure3.png", {"draw_figure3": 1}),
-        ("publish/tables/table2.md", {"write_table": 1}),
+        ("publish/figures/figure3.png", {"draw_figure3": 1, "write_report": 1}),
+        ("publish/tables/table2.md", {"write_table": 1, "write_report": 1}),
         ("evaluate/synthetic/synthetic-00001/metrics.parquet", SYNTHETIC),
         ("forward/synthetic/synthetic-00000/oracle/concentration.nii.gz", {"run_forward": 1} | PAGE | SYNTHETIC),
         (
@@ -94,11 +94,14 @@ PATIENTS = CASE | {
             "simulate/synthetic/synthetic-00001/concentration.nii.gz",
             {"extract_case": 1, "invert_case": 9, "run_forward": 12} | SYNTHETIC,
         ),
-        ("simulate/pilot.png", {"report_pilot": 1}),
-        ("study/batches/paper-00000.parquet", {"study_cases": 1, "study_tables": 1, "study_figure": 1}),
+        ("simulate/pilot.png", {"report_pilot": 1, "write_report": 1}),
+        (
+            "study/batches/paper-00000.parquet",
+            {"study_cases": 1, "study_tables": 1, "study_figure": 1, "write_report": 1},
+        ),
         (
             "assess/models/guided-unet/gradients/atlas.parquet",
-            {"assess_model": 1, "assess_tables": 1, "assess_figures": 1},
+            {"assess_model": 1, "assess_tables": 1, "assess_figures": 1, "write_report": 1},
         ),
     ],
 )
@@ -115,7 +118,7 @@ def test_a_changed_setting_reruns_what_depends_on_it(folder: Path) -> None:
     assert dict(re.findall(r"^(\w+)\s+(\d+)$", table, flags=re.MULTILINE)).keys() == {
         "all", "total", "write_table", "write_segmentation_table", "write_refinement", "draw_figure3", "draw_figure4",
         "draw_figure7", "write_patient_page", "write_patient_index", "write_case_page", "draw_view3d", "study_figure",
-        "assess_figures", "assess_sensitivity",
+        "assess_figures", "assess_sensitivity", "write_report",
     }  # fmt: skip
 
 
@@ -250,7 +253,7 @@ def test_costs_were_predicted(results: Path) -> None:
     total = estimate_run(read_config(REPOSITORY / "tests/e2e/smoke.yaml"), 1, 2, costs, slowness).total
     benchmarks = [pd.read_csv(path, sep="\t").iloc[0] for path in (results / "benchmarks").rglob("*.tsv")]
     assert total.jobs == len(benchmarks)
-    report = results / "publish/report.html"
+    report = results / "publish/workflow-report.html"
     size = sum(path.stat().st_size for path in results.rglob("*") if path.is_file() and path != report)
     assert 0.5 < total.bytes / size < 2
     # Benchmarks know of jobs alone, not of what Snakemake takes to start them.
@@ -262,8 +265,28 @@ def test_nothing_half_written_is_left(results: Path) -> None:
     assert not list(results.rglob(".tmp-*"))
 
 
-def test_report(folder: Path, results: Path) -> None:
-    report = results / "publish/report.html"
+def test_report_tells_what_was_run(folder: Path, results: Path) -> None:
+    report = (results / "publish/report.html").read_text()
+    assert len(report) > 500_000
+    assert str(folder) not in report
+    benchmarks = list((results / "benchmarks").rglob("*.tsv"))
+    # All jobs but the report itself were done before.
+    assert f" in {len(benchmarks) - 1} jobs" in report
+    for text in (
+        "2 synthetic tumours",
+        "1 of 1 phantom patient",
+        "Table 2. Final tumour",
+        "patients/phantom-00000.html",
+    ):
+        assert text in report
+    pictures = len(re.findall("data:image/png", report))
+    # Figures 3, 4, 7 (two of both), pilot, study, assessment (five), two learning curves; registration, small picture
+    # and view in three dimensions of the patient.
+    assert pictures == 5 + 1 + 1 + 5 + 2 + 3
+
+
+def test_report_of_snakemake(folder: Path, results: Path) -> None:
+    report = results / "publish/workflow-report.html"
     result = snakemake(folder, "--report", str(report.relative_to(folder)))
     assert result.returncode == 0, result.stdout
     assert report.stat().st_size > 100_000

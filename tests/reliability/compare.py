@@ -38,6 +38,7 @@ QUANTITY = "metric"
 #: is compared without its times. And the study's losses by seconds of search, as table and drawing.
 TYPESET_TIMES = re.compile(
     r"publish/tables/(table[23]|table3-segmentation|refinement)\.(md|tex|html)|publish/(patients|cases)/[^/]+\.html"
+    r"|publish/report\.(html|zip)"
     r"|study/(study\.(md|png|pdf)|convergence\.(csv|md))"
 )
 

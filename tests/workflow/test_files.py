@@ -33,9 +33,9 @@ def rules_with_scripts() -> dict[str, str]:
 
 
 def test_every_stage_has_one_rule_file_and_one_package() -> None:
-    # Stage publish has two: what it makes of a cohort, and of each patient.
+    # Stage publish has three: what it makes of a cohort, of each patient, and of the whole run.
     others = {"common", "resources", "collect", "batches"}
-    assert {path.stem for path in RULE_FILES} == {*STAGES, "patient", *others}
+    assert {path.stem for path in RULE_FILES} == {*STAGES, "patient", "report", *others}
     for stage in STAGES:
         assert (REPOSITORY / "src/gliofit" / stage / "__init__.py").is_file()
 
@@ -87,7 +87,7 @@ def test_make_brats_checks_the_patients_and_runs_what_can_be_used() -> None:
 
 def test_captions_are_used_and_exist() -> None:
     text = "\n".join(path.read_text() for path in [*RULE_FILES, REPOSITORY / "Snakefile"])
-    used = set(re.findall(r"report/(\w+\.rst)", text))
+    used = set(re.findall(r"report/([\w-]+\.rst)", text))
     assert used == {path.name for path in (REPOSITORY / "workflow/report").glob("*.rst")}
 
 

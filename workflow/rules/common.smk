@@ -519,6 +519,13 @@ def images_of_page(wildcards):
     return found
 
 
+def method_of_pictures():
+    """Method that the small pictures of patients in the report show: the preferred one where the run has it."""
+    methods = METHODS["patients"] if "patients" in COHORTS else []
+    preferred = CONFIG.publish.preferred_method
+    return [preferred] if preferred in methods else methods[:1]
+
+
 def tables_in_use():
     """Tables that the run has numbers for."""
     return [

@@ -40,7 +40,7 @@ rule write_segmentation_table:
         csv="<results>/publish/tables/table3-segmentation.csv",
         html=report(
             "<results>/publish/tables/table3-segmentation.html",
-            caption="../report/segmentation_table.rst",
+            caption="../report/table3-segmentation.rst",
             category="Tables",
             labels={"table": "3, segmentation-driven"},
         ),

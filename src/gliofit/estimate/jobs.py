@@ -342,3 +342,5 @@ class _Plan:
             yield Jobs("publish", "write_patient_page", patients, work=work, size=work, files=written)
             yield Jobs("publish", "draw_view3d", patients, files=("publish/patients/*.3d.pdf*",))
             yield Jobs("publish", "write_patient_index", 1, files=("publish/patients/index*",), benchmarks="")
+        work, files = 1.0 + patients, ("publish/report.html*",)
+        yield Jobs("publish", "write_report", 1, work=work, size=work, files=files, benchmarks="")

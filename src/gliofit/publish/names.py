@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from gliofit.figures.colours import BLACK, BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, VIOLET
 
-__all__ = ["METHOD_NAMES", "MethodStyle", "method_name", "method_styles"]
+__all__ = ["METHOD_NAMES", "MethodStyle", "method_name", "method_styles", "quoted_name"]
 
 METHOD_NAMES = MappingProxyType(
     {
@@ -90,6 +90,12 @@ def method_name(method: str, overrides: Mapping[str, str] | None = None) -> str:
         return f"{method_name(method.removesuffix(_SEGMENTATION), overrides)} (segmentation)"
     text = method.replace("-", " ").replace("_", " ")
     return text[:1].upper() + text[1:]
+
+
+def quoted_name(method: str, overrides: Mapping[str, str] | None = None) -> str:
+    """Printed name of a method for a sentence: in quotes where its comma could be taken for the end of it."""
+    name = method_name(method, overrides)
+    return f"“{name}”" if "," in name else name
 
 
 def method_styles(methods: Iterable[str]) -> dict[str, MethodStyle]:

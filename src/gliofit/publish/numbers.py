@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-__all__ = ["format_power", "format_quantity", "to_latex"]
+__all__ = ["format_power", "format_quantity", "read_quantity", "to_latex"]
 
 #: What stands in a cell without a value.
 MISSING = "–"
@@ -56,6 +56,21 @@ def _fixed(value: float, decimals: int) -> str:
 
 def _join(value: str, error: str) -> str:
     return f"{value} ± {error}" if error else value
+
+
+#: A number at the start of a cell, its error, and the power of ten behind both.
+_QUANTITY = re.compile(
+    r"\(?([−-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?|[−-]?\d+(?:\.\d+)?)(?: ± [\d.,]+)?\)?(?:·10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+))?"
+)
+
+
+def read_quantity(text: str) -> float | None:
+    """The value that a text from ``format_quantity`` begins with, without its error; None where there is none."""
+    match = _QUANTITY.match(text)
+    if match is None:
+        return None
+    value = float(match.group(1).replace(",", "").replace("−", "-"))
+    return value * 10.0 ** int(match.group(2).translate(_NORMAL)) if match.group(2) else value
 
 
 _LATEX = {

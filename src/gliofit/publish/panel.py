@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from html import escape
 from typing import Literal
 
 from gliofit.publish.numbers import format_power, format_quantity, to_latex
+from gliofit.publish.page import Cell as PageCell
+from gliofit.publish.page import Page
 
 __all__ = ["Cell", "Column", "Line", "Panel", "to_html", "to_latex_table", "to_markdown"]
 
@@ -120,48 +121,27 @@ def _markdown_cell(cell: Cell) -> str:
     return f"{cell.text}{marks}"
 
 
-_HTML_STYLE = """
-body { font: 14px/1.4 sans-serif; margin: 1.5em; color: #222; }
-table { border-collapse: collapse; margin: 0.6em 0 1.4em; }
-th, td { padding: 0.25em 0.7em; text-align: right; white-space: nowrap; }
-th { border-bottom: 2px solid #444; white-space: normal; vertical-align: bottom; }
-th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left; }
-tr.method td { border-top: 1px solid #ccc; }
-tr.paper td { color: #666; }
-ul { max-width: 60em; font-size: 12.5px; }
-"""
-
-
 def to_html(heading: str, panels: Sequence[Panel], notes: Sequence[str]) -> str:
-    """Render panels as a page of their own, for the report."""
-    out = ["<!doctype html>", f'<html lang="en"><head><meta charset="utf-8"><title>{escape(heading)}</title>']
-    out += [f"<style>{_HTML_STYLE}</style></head><body>", f"<h1>{escape(heading)}</h1>"]
+    """Render panels as a page of their own, with tables that can be sorted."""
+    page = Page(heading)
+    page.heading(heading, 1)
     for panel in panels:
         if panel.title:
-            out.append(f"<h2>{escape(panel.title)}</h2>")
-        out.append(
-            "<table><thead><tr>" + "".join(f"<th>{escape(text)}</th>" for text in panel.headings) + "</tr></thead>"
-        )
-        out.append("<tbody>")
-        for group in panel.groups:
-            for i, line in enumerate(group):
-                names = " ".join((["method"] if i == 0 else []) + (["paper"] if line.kind.startswith("paper") else []))
-                texts = [escape(text) for text in (line.label, line.kind, line.n, line.failed)]
-                cells = "".join(f"<td>{text}</td>" for text in [*texts, *(_html_cell(cell) for cell in line.cells)])
-                out.append(f'<tr class="{names}">{cells}</tr>')
-        out.append("</tbody></table>")
-        out += [f"<p>{escape(note)}</p>" for note in panel.notes]
-    out.append("<ul>" + "".join(f"<li>{escape(note)}</li>" for note in notes) + "</ul></body></html>")
-    return "\n".join(out) + "\n"
+            page.heading(panel.title)
+        rows = [_html_row(line) for group in panel.groups for line in group]
+        page.table(panel.headings, rows, sortable=True)
+        for note in panel.notes:
+            page.paragraph(note)
+    page.items(notes)
+    return page.text()
 
 
-def _html_cell(cell: Cell) -> str:
-    text = escape(cell.text)
-    if cell.emphasis == "best":
-        text = f"<b>{text}</b>"
-    elif cell.emphasis == "second":
-        text = f"<u>{text}</u>"
-    return text + (f"<sup>{cell.marks}</sup>" if cell.marks else "")
+def _html_row(line: Line) -> list[PageCell]:
+    faint = line.kind.startswith("paper")
+    names = [PageCell(text, words=True, faint=faint) for text in (line.label, line.kind)]
+    numbers = [PageCell(text, faint=faint) for text in (line.n, line.failed)]
+    cells = [PageCell(f"{c.text}{c.marks}", emphasis=c.emphasis, faint=faint) for c in line.cells]
+    return [*names, *numbers, *cells]
 
 
 def to_latex_table(heading: str, panels: Sequence[Panel], notes: Sequence[str], label: str) -> str:

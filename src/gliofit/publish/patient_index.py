@@ -15,9 +15,9 @@ from gliofit.publish.page import Cell, Page
 from gliofit.publish.patient_record import choose_method
 from gliofit.publish.settings import PublishSettings
 
-__all__ = ["write_patient_index"]
+__all__ = ["INDEX_HEADINGS", "index_note", "index_rows", "write_patient_index"]
 
-_HEADINGS = (
+INDEX_HEADINGS = (
     "Patient", "Whole tumour (cc)", "Core (cc)", "Registration", "Method", "Dice, whole at 0.33", "Dice, core at 0.60",
     "Status",
 )  # fmt: skip
@@ -46,6 +46,41 @@ def write_patient_index(
     InputError
         If a table is missing, or the metrics lack a patient.
     """
+    rows = index_rows(checks, metrics, settings)
+    page = Page(f"Patients, run {run}")
+    page.heading("Patients", 1)
+    page.paragraph(f"Run {run}, {len(rows)} patients. Research output, not for clinical decisions.")
+    page.table(INDEX_HEADINGS, rows, sortable=True)
+    page.paragraph(index_note(settings))
+    page.write(path)
+
+
+def index_note(settings: PublishSettings) -> str:
+    """Whose Dice the list gives."""
+    wanted = method_name(settings.preferred_method, settings.method_names)
+    return (
+        f"Dice is that of the preferred method, {wanted}, or where it failed or is missing of the first method that "
+        "ended well."
+    )
+
+
+def index_rows(
+    checks: Mapping[str, Path], metrics: str | Path, settings: PublishSettings, folder: str = ""
+) -> list[list[Cell]]:
+    """One row per patient, in the order of ``INDEX_HEADINGS``.
+
+    Parameters
+    ----------
+    checks, metrics, settings
+        As those of ``write_patient_index``.
+    folder
+        Where the patients' pages lie from where the rows are shown, ending in a slash.
+
+    Raises
+    ------
+    InputError
+        If a table is missing, or the metrics lack a patient.
+    """
     table = read_table(metrics)
     rows = []
     for case, file in checks.items():
@@ -59,7 +94,7 @@ def write_patient_index(
         values = [float("nan")] * 2 if chosen is None else [float(scores.loc[chosen, name]) for name in numbers]
         rows.append(
             [
-                Cell(case, link=f"{case}.html"),
+                Cell(case, link=f"{folder}{case}.html"),
                 Cell(f"{check['tumour_cc']:.1f}"),
                 Cell(f"{check['core_cc']:.1f}"),
                 Cell(str(check["status"]), str(check["message"]), words=True),
@@ -68,13 +103,4 @@ def write_patient_index(
                 Cell("every method failed" if chosen is None else statuses[chosen], words=True),
             ]
         )
-    page = Page(f"Patients, run {run}")
-    page.heading("Patients", 1)
-    page.paragraph(f"Run {run}, {len(rows)} patients. Research output, not for clinical decisions.")
-    page.table(_HEADINGS, rows)
-    wanted = method_name(settings.preferred_method, settings.method_names)
-    page.paragraph(
-        f"Dice is that of the preferred method, {wanted}, or where it failed or is missing of the first method that "
-        "ended well."
-    )
-    page.write(path)
+    return rows

@@ -9,7 +9,7 @@ from gliofit.invert.settings import BoundsSettings
 from gliofit.publish.patient_record import MethodRecord, PatientRecord
 from gliofit.theta import THETA_COLUMNS
 
-__all__ = ["registration_text", "warnings_of"]
+__all__ = ["doubts", "registration_text", "warnings_of"]
 
 #: Parts of the notes of methods that doubt the result; other notes only say why a search ended.
 _DOUBTS = (
@@ -60,7 +60,7 @@ def warnings_of(record: PatientRecord, bounds: BoundsSettings, centre_mm: NDArra
     for status, text in (("failed", "failed"), ("not-converged", "did not converge")):
         for method in record.methods:
             if method.status == status:
-                notes = [note for note in method.notes if status == "failed" or not _doubts(note)]
+                notes = [note for note in method.notes if status == "failed" or not doubts(note)]
                 reason = f" ({'; '.join(notes)})" if notes else ""
                 by_text.setdefault(f" {text}{reason}", []).append(method.name)
     for method in record.methods:
@@ -70,12 +70,13 @@ def warnings_of(record: PatientRecord, bounds: BoundsSettings, centre_mm: NDArra
             by_text.setdefault(text, []).append(method.name)
     for method in record.methods:
         for note in method.notes if method.status != "failed" else []:
-            if _doubts(note):
+            if doubts(note):
                 by_text.setdefault(f": {note}", []).append(method.name)
     return found + [f"{', '.join(names)}{text}." for text, names in by_text.items()]
 
 
-def _doubts(note: str) -> bool:
+def doubts(note: str) -> bool:
+    """Whether a note of a method doubts its result; other notes only say why a search ended."""
     return any(part in note for part in _DOUBTS)
 
 

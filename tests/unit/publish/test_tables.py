@@ -42,6 +42,16 @@ def test_all_forms_of_all_tables_are_written(tables):
     )
 
 
+def test_html_is_one_page_with_tables_that_sort(tables):
+    text = (tables / "table2.html").read_text()
+    assert text.count('<table class="sortable">') == 3
+    assert "<script>" in text
+    assert not re.search(r"https?:", text)
+    # The paper's line, set back below ours, with the number it sorts by.
+    assert '<td class="faint" data-value="0.34">0.340 ± 0.080</td>' in text
+    assert re.search(r'<td data-value="[0-9.e-]+"><b>', text)
+
+
 def test_csv_holds_plain_numbers_beside_the_papers(fakes, tables, synthetic_dir):
     csv = pd.read_csv(tables / "table2.csv").set_index("method")
     assert list(csv.index) == [*fakes.SCALES]

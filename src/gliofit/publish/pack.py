@@ -1,0 +1,34 @@
+"""Files packed into one, to send to somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from gliofit.io import atomic_path
+
+__all__ = ["pack"]
+
+#: The oldest time that the format knows, for every file, so that the same files give the same bytes.
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def pack(path: str | Path, folder: str | Path, files: Iterable[str | Path]) -> None:
+    """Write a ZIP file.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    folder
+        Where the names inside begin.
+    files
+        What to pack, below that folder.
+    """
+    with atomic_path(path) as temporary, ZipFile(temporary, "w") as archive:
+        for file in sorted(Path(file) for file in files):
+            entry = ZipInfo(file.relative_to(folder).as_posix(), _EPOCH)
+            # Readable for all, as files are that nobody made otherwise.
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, file.read_bytes(), ZIP_DEFLATED)

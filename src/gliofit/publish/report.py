@@ -1,0 +1,359 @@
+"""The report of a run: what was run, what to know first, every table and figure, and how it came about."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gliofit import __version__
+from gliofit.io import read_json, read_table
+from gliofit.publish.captions import CAPTIONS
+from gliofit.publish.cohort import Cohort
+from gliofit.publish.glossary import CITATIONS, GLOSSARY
+from gliofit.publish.markdown import read_markdown
+from gliofit.publish.names import method_name, quoted_name
+from gliofit.publish.notes import patient_count
+from gliofit.publish.numbers import MISSING, format_quantity
+from gliofit.publish.page import Cell, Page, Shown
+from gliofit.publish.patient_index import INDEX_HEADINGS, index_note, index_rows
+from gliofit.publish.report_sources import ReportSources, RunFacts
+from gliofit.publish.report_summary import summary_sentences
+from gliofit.publish.report_warnings import run_warnings
+from gliofit.publish.run_record import RunRecord, read_run_record, stage_times
+from gliofit.publish.settings import PublishSettings
+from gliofit.publish.settings_text import SETTING_HEADINGS
+from gliofit.publish.shown import show_file
+from gliofit.publish.thumbnail import show_patient
+
+__all__ = ["RULE", "write_report"]
+
+#: Rule that writes the report, whose own record of an earlier run does not count.
+RULE = "write_report"
+
+_RESEARCH = "Research output, not for clinical decisions."
+
+#: Pixels of pictures: a column of text on a screen of high resolution, pictures beside each other, and of many.
+_WIDE, _NARROW, _SMALL = 1600, 760, 420
+
+#: Patients from which on pictures of registrations are small.
+_MANY = 16
+
+_METHOD_HEADINGS = (
+    "Method", "Sees", "Cases", "ok", "Not converged", "Failed", "Inversion, median (s)", "Final run, median (s)",
+)  # fmt: skip
+
+_NETWORK_HEADINGS = (
+    "Network", "What it is", "Weights", "Training tumours", "Epochs", "Training (min)", "Validation loss",
+    "Of a constant guess (%)", "Validation tumours",
+)  # fmt: skip
+
+_KINDS = {
+    "surrogate": "surrogate: predicts the tumour",
+    "direct-inverse": "direct inverse: predicts θ",
+    "atlas-inverse": "inverse in the atlas: predicts θ from outlines",
+}
+
+_COHORTS = {"synthetic": "Synthetic tumours", "patients": "Patients"}
+
+
+def write_report(path: str | Path, sources: ReportSources, facts: RunFacts) -> None:
+    """Write the report, one HTML file that needs no other.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    sources
+        What the report is made from.
+    facts
+        What the configuration of the run says.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or damaged.
+    """
+    settings = facts.publish
+    cohorts = {name: Cohort.load(folder) for name, folder in sources.evaluations.items()}
+    checks = {case: read_table(folder / "qc.parquet").iloc[0] for case, folder in sources.case_dirs.items()}
+    networks = {folder.name: read_json(folder / "model.json") for folder in sources.networks}
+    record, times = read_run_record(sources.run_dir, RULE), stage_times(sources.run_dir, RULE)
+
+    page = Page(f"gliofit report, run {facts.run}", contents=True)
+    page.heading(f"Report of run {facts.run}", 1)
+    page.paragraph(f"Growth models of brain tumours, personalised by gliofit. {_RESEARCH}")
+    summary = summary_sentences(cohorts, facts.phantoms, settings)
+    if summary:
+        page.heading("In short")
+        page.paragraph(" ".join(summary), "lead")
+    page.heading("What to know first")
+    warnings = run_warnings(cohorts, checks, networks, record, facts.phantoms, settings)
+    calm = ["Nothing to warn of: every method ended well on every case, and every registration is good."]
+    page.items(warnings or calm, "warnings" if warnings else "quiet")
+    page.heading("What was run")
+    page.terms(_what_was_run(sources, facts, cohorts, networks, record, times), "facts")
+    for name, cohort in cohorts.items():
+        page.heading(f"{_COHORTS[name]}, method by method", 3)
+        page.table(_METHOD_HEADINGS, _method_rows(cohort, settings), sortable=True)
+    _add_cases(page, sources, settings)
+    if sources.tables:
+        page.heading("Tables")
+        page.paragraph(
+            "A click on a heading sorts by that column. Lines of the source “paper” are the published numbers, from "
+            "other cases and another machine. Bold is the best and underlined the second best of this run."
+        )
+        _add_tables(page, sources.tables)
+    if sources.figures:
+        page.heading("Figures")
+        _add_figures(page, sources, sources.figures)
+    if checks:
+        page.heading("Registration")
+        page.paragraph(f"{CAPTIONS['registration']} A picture leads to the same in full size.")
+        page.gallery(_registrations(sources, checks))
+    if sources.pilot or networks:
+        page.heading("Simulated tumours and networks")
+        _add_networks(page, sources, networks)
+    if sources.plans:
+        page.heading("Target volumes")
+        _add_tables(page, sources.plans, "Target volumes")
+        page.paragraph(CAPTIONS["plan"])
+        page.gallery(_show(sources, path, _NARROW, case) for case, path in sources.plan_pictures.items())
+    for title, tables, figures in (
+        ("Study", sources.study, sources.study_figures),
+        ("Surrogates beside the solver", sources.assess, sources.assess_figures),
+    ):
+        if tables or figures:
+            page.heading(title)
+            _add_figures(page, sources, figures)
+            _add_tables(page, tables, title)
+    _add_times(page, times)
+    _add_settings(page, facts, record)
+    page.heading("Symbols and words")
+    page.terms(GLOSSARY, "symbols")
+    page.heading("How to cite")
+    page.items(CITATIONS)
+    page.paragraph(_RESEARCH)
+    page.write(path)
+
+
+def _what_was_run(
+    sources: ReportSources,
+    facts: RunFacts,
+    cohorts: Mapping[str, Cohort],
+    networks: Mapping[str, Any],
+    record: RunRecord,
+    times: pd.DataFrame,
+) -> list[tuple[str, str]]:
+    """What was run on what, as terms and their meanings."""
+    found = [("Run", f"{facts.run}, seed {facts.seed}, from which every job derives its own")]
+    if "synthetic" in cohorts:
+        n = cohorts["synthetic"].metrics["case"].nunique()
+        found.append(("Synthetic tumours", f"{n}, voxels of {facts.spacing_mm:g} mm, priors “{facts.preset}”"))
+    if "patients" in cohorts:
+        kind = " (phantoms)" if facts.phantoms else ""
+        found.append(("Patients", f"{patient_count(cohorts['patients'].cases)}{kind}"))
+    if cohorts:
+        counts = [f"{sum(role != 'oracle' for role in c.methods.values())} on {name}" for name, c in cohorts.items()]
+        found.append(("Methods", ", ".join(counts)))
+    if networks:
+        found.append(("Networks", ", ".join(networks)))
+    atlas = read_json(sources.atlas)
+    voxels = " × ".join(f"{step:g}" for step in atlas["spacing_mm"])
+    found.append(("Atlas", f"{atlas['name']}, voxels of {voxels} mm"))
+    if record.started is not None and record.finished is not None:
+        found.append(("When", f"{record.started:%Y-%m-%d %H:%M} to {record.finished:%Y-%m-%d %H:%M %Z}"))
+    if len(times):
+        found.append(("Processor time", f"{_duration(times['cpu_seconds'].sum())} in {times['jobs'].sum()} jobs"))
+    found.append(("Machine", ", ".join(record.devices) or "not recorded"))
+    versions = ", ".join(record.versions.get("gliofit", ())) or __version__
+    found.append(
+        ("gliofit", f"version {versions}, revision {', '.join(_short(r) for r in record.revisions) or 'not recorded'}")
+    )
+    return found
+
+
+def _short(revision: str) -> str:
+    """Twelve digits of a commit, and that there were changes."""
+    commit, _, dirty = revision.partition("-")
+    return f"{commit[:12]}{' with changes' if dirty else ''}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _method_rows(cohort: Cohort, settings: PublishSettings) -> list[list[Cell]]:
+    """How the cases of each method ended, and how long they took."""
+    rows = []
+    for method, part in cohort.metrics.groupby("method", sort=False):
+        statuses = part["status"].value_counts()
+        seen = part["observation"].dropna()
+        rows.append(
+            [
+                Cell(method_name(str(method), settings.method_names)),
+                Cell("true θ" if seen.empty else str(seen.iloc[0]), words=True),
+                Cell(str(len(part))),
+                *(Cell(str(statuses.get(status, 0))) for status in ("ok", "not-converged", "failed")),
+                *(Cell(_seconds(part[name].dropna().median())) for name in ("wall_seconds", "forward_wall_seconds")),
+            ]
+        )
+    return rows
+
+
+def _seconds(value: float) -> str:
+    if not np.isfinite(value):
+        return MISSING
+    return f"{value:.2f}" if value < 10 else f"{value:,.0f}"
+
+
+def _add_cases(page: Page, sources: ReportSources, settings: PublishSettings) -> None:
+    """Patients with small pictures and links to their pages, and links to the pages of synthetic cases."""
+    patients = {case: folder / "qc.parquet" for case, folder in sources.case_dirs.items()}
+    others = [case for case in sources.pages if case not in patients]
+    if "patients" in sources.evaluations:
+        page.heading("Patients")
+        page.paragraph("A name leads to the patient's own page, with pictures and estimates of every method.")
+        rows = index_rows(patients, sources.evaluations["patients"] / "metrics.parquet", settings)
+        for row, case in zip(rows, patients, strict=True):
+            small = show_patient(case, sources.case_dirs[case], sources.concentrations[case])
+            # Drawn for screens of twice as many dots.
+            small = replace(small, size=(small.size[0] // 2, small.size[1] // 2))
+            row[0] = replace(row[0], picture=small, link=_link(sources, sources.pages[case]))
+        page.table(INDEX_HEADINGS, rows, sortable=True)
+        page.paragraph(
+            "Pictures: axial slice through the tumour's centre, the patient's right on the left; T1, tumour cells by "
+            f"{_drawn_methods(sources, settings)}, outline of the segmentation (blue) and of c = 0.33 (yellow). "
+            f"{index_note(settings)}"
+        )
+    if sources.views:
+        page.heading("Patients in three dimensions", 3)
+        page.paragraph(CAPTIONS["view3d"])
+        width = _NARROW if len(sources.views) < _MANY else _SMALL
+        page.gallery(_show(sources, path, width, case) for case, path in sources.views.items())
+    if others:
+        page.heading("Synthetic cases")
+        page.links("Pages of single cases:", [(case, _link(sources, sources.pages[case])) for case in others])
+
+
+def _drawn_methods(sources: ReportSources, settings: PublishSettings) -> str:
+    """Methods whose cells the small pictures show."""
+    methods = dict.fromkeys(path.parent.name for path in sources.concentrations.values())
+    return ", ".join(quoted_name(method, settings.method_names) for method in methods)
+
+
+def _link(sources: ReportSources, path: Path) -> str:
+    return Path(os.path.relpath(path, sources.out_dir)).as_posix()
+
+
+def _add_tables(page: Page, paths: Sequence[Path], section: str = "") -> None:
+    """Tables with their captions, and with their notes folded; one that is called as its section has no heading."""
+    for path in paths:
+        table = read_markdown(path)
+        if table.heading != section:
+            page.heading(table.heading, 3)
+        if path.stem in CAPTIONS and path.parent.name == "tables":
+            page.paragraph(CAPTIONS[path.stem])
+        for panel in table.panels:
+            if panel.title:
+                page.heading(panel.title, 4)
+            page.table(panel.headings, panel.rows, sortable=True)
+        if table.notes:
+            page.items(table.notes, folded=f"Notes to this table ({len(table.notes)})")
+
+
+def _add_figures(page: Page, sources: ReportSources, paths: Sequence[Path]) -> None:
+    for path in paths:
+        page.figure(_show(sources, path, _WIDE, CAPTIONS[path.stem]))
+
+
+def _show(sources: ReportSources, path: Path, width: int, caption: str) -> Shown:
+    """A picture that leads to its file."""
+    return show_file(path, caption.partition(". ")[0], width, caption, _link(sources, path))
+
+
+def _registrations(sources: ReportSources, checks: Mapping[str, pd.Series]) -> list[Shown]:
+    """Pictures of registrations with the verdict, those to look at first."""
+    order = {"poor": 0, "check": 1}
+    found, width = [], _NARROW if len(checks) < _MANY else _SMALL
+    for case in sorted(checks, key=lambda case: order.get(str(checks[case]["status"]), 2)):
+        row = checks[case]
+        message = f" ({row['message']})" if row["message"] else ""
+        caption = (
+            f"{case}: {row['status']}{message}. Brain-mask Dice {row['brain_dice']:.3f}, correlation of T1 outside the "
+            f"tumour {row['correlation']:.2f}."
+        )
+        found.append(_show(sources, sources.case_dirs[case] / "qc.png", width, caption))
+    return found
+
+
+def _add_networks(page: Page, sources: ReportSources, networks: Mapping[str, Any]) -> None:
+    """The pilot, a table of networks and their learning curves."""
+    _add_figures(page, sources, sources.pilot)
+    if not networks:
+        return
+    rows = []
+    for name, model in networks.items():
+        training, validation = model["training"], model["validation"]
+        start = training["settings"]["init"]
+        rows.append(
+            [
+                Cell(name, f"trained further from {start}" if start else ""),
+                Cell(_KINDS.get(model["kind"], model["kind"]), words=True),
+                Cell(f"{training['parameters']:,}"),
+                Cell(f"{training['samples']:,}"),
+                Cell(f"{training['epochs']:.3g}"),
+                Cell(f"{training['minutes']:.1f}"),
+                Cell(format_quantity(validation["loss"])),
+                Cell(f"{100 * validation['loss'] / validation['baseline']['loss']:.1f}"),
+                Cell(str(validation["samples"])),
+            ]
+        )
+    page.heading("Networks", 3)
+    page.table(_NETWORK_HEADINGS, rows, sortable=True)
+    page.paragraph(
+        "Validation loss: of surrogates the mean squared error of the concentration over the cube, of inverse networks "
+        "that of θ divided by its standard deviation. A constant guess is the mean of the training tumours."
+    )
+    page.paragraph(CAPTIONS["learning_curve"])
+    page.gallery(_show(sources, folder / "learning_curve.png", _NARROW, folder.name) for folder in sources.networks)
+
+
+def _add_times(page: Page, times: pd.DataFrame) -> None:
+    if times.empty:
+        return
+    page.heading("Times")
+    rows = [
+        [
+            Cell(row["stage"]),
+            Cell(str(row["jobs"])),
+            Cell(f"{row['cpu_seconds'] / 60:.1f}"),
+            Cell(_seconds(row["longest_seconds"])),
+            Cell(f"{row['memory_mb']:,.0f}"),
+        ]
+        for _, row in times.iterrows()
+    ]
+    page.table(("Stage", "Jobs", "Processor time (min)", "Longest job (s)", "Memory, most (MB)"), rows, sortable=True)
+    page.paragraph(
+        "As Snakemake measured every job on this machine beside whatever else it did. Times of single methods stand "
+        "under “What was run”."
+    )
+
+
+def _add_settings(page: Page, facts: RunFacts, record: RunRecord) -> None:
+    page.heading("Settings and versions")
+    page.paragraph("Every key is explained in config/README.md of gliofit; what follows is not the default.")
+    if facts.changed:
+        page.table(SETTING_HEADINGS, facts.changed, folded=f"{len(facts.changed)} settings with their meanings")
+    versions = ", ".join(f"{name} {' and '.join(numbers)}" for name, numbers in record.versions.items())
+    page.paragraph(
+        f"Jobs on record: {record.jobs}. Versions: {versions or 'not recorded'}. The command “gliofit provenance FILE” "
+        "says of every file how it was made."
+    )

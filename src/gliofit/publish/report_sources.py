@@ -1,0 +1,95 @@
+"""What the report of a run is made from: its files, and what its configuration says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gliofit.publish.page import Cell
+from gliofit.publish.settings import PublishSettings
+
+__all__ = ["ReportSources", "RunFacts"]
+
+
+@dataclass(frozen=True, eq=False)
+class ReportSources:
+    """Files of a run; what it does not have is empty.
+
+    Parameters
+    ----------
+    run_dir
+        ``results/{run}``, whose sidecars and benchmarks say how the run went.
+    out_dir
+        Folder of the report, which links begin at: ``publish``.
+    atlas
+        ``atlas.json``.
+    evaluations
+        Cohort to its ``evaluate/{cohort}`` folder.
+    tables, figures
+        Markdown tables and PNG figures about the cohorts, in the order to show them.
+    case_dirs
+        Patient to ``register/patients/{case}``, with ``qc.parquet`` and ``qc.png``.
+    concentrations
+        Patient to the final run that its small picture shows.
+    pages
+        Case to its page, patients first.
+    views
+        Patient to the picture in three dimensions.
+    networks
+        Folders ``train/{model}``.
+    pilot
+        ``simulate/pilot.png``, in a list.
+    plans, study, assess
+        Markdown tables of those stages.
+    plan_pictures
+        Patient to the picture of the target volumes.
+    study_figures, assess_figures
+        Their PNG figures.
+    """
+
+    run_dir: Path
+    out_dir: Path
+    atlas: Path
+    evaluations: Mapping[str, Path] = field(default_factory=dict)
+    tables: Sequence[Path] = ()
+    figures: Sequence[Path] = ()
+    case_dirs: Mapping[str, Path] = field(default_factory=dict)
+    concentrations: Mapping[str, Path] = field(default_factory=dict)
+    pages: Mapping[str, Path] = field(default_factory=dict)
+    views: Mapping[str, Path] = field(default_factory=dict)
+    networks: Sequence[Path] = ()
+    pilot: Sequence[Path] = ()
+    plans: Sequence[Path] = ()
+    plan_pictures: Mapping[str, Path] = field(default_factory=dict)
+    study: Sequence[Path] = ()
+    study_figures: Sequence[Path] = ()
+    assess: Sequence[Path] = ()
+    assess_figures: Sequence[Path] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class RunFacts:
+    """What a run's configuration says.
+
+    Parameters
+    ----------
+    run, seed
+        Name and seed.
+    phantoms
+        Whether the patients are phantoms.
+    spacing_mm, preset
+        Voxels of synthetic tumours, and the name of their priors.
+    publish
+        Preferred method and printed names.
+    changed
+        Settings that are not the defaults, as ``setting_rows`` gives them.
+    """
+
+    run: str
+    seed: int
+    phantoms: bool
+    spacing_mm: float
+    preset: str
+    publish: PublishSettings
+    changed: Sequence[Sequence[Cell]] = ()

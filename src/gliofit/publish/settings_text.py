@@ -1,0 +1,82 @@
+"""The settings of a run in words: those that differ from their defaults, each with what it means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from gliofit.publish.numbers import MISSING
+from gliofit.publish.page import Cell
+
+__all__ = ["SETTING_HEADINGS", "setting_rows"]
+
+SETTING_HEADINGS = ("Key", "This run", "Default", "What it is")
+
+
+def setting_rows(config: BaseModel) -> list[list[Cell]]:
+    """One row per setting that is not the default, in the order of ``SETTING_HEADINGS``.
+
+    Of absolute paths the last part alone is given: where files lie says who ran it.
+    """
+    rows = []
+    for key, value, default, meaning in _changed(config, type(config)(), ""):
+        texts = [_text(value), _text(default), _sentence(meaning)]
+        rows.append([Cell(key), *(Cell(text, words=True) for text in texts)])
+    return rows
+
+
+def _changed(model: BaseModel, default: Any, prefix: str) -> Iterator[tuple[str, Any, Any, str]]:
+    """Key, value, default (None: there is none) and description of changed settings below a section."""
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        usual = getattr(default, name) if type(default) is type(model) else field.get_default(call_default_factory=True)
+        if value != usual:
+            yield from _entries(f"{prefix}{name}", value, usual, field.description or "")
+
+
+def _entries(key: str, value: Any, usual: Any, meaning: str) -> Iterator[tuple[str, Any, Any, str]]:
+    if isinstance(value, BaseModel):
+        yield from _changed(value, usual, f"{key}.")
+    elif isinstance(value, dict) and any(isinstance(item, BaseModel) for item in value.values()):
+        known = usual if isinstance(usual, dict) else {}
+        for name, item in value.items():
+            if item != known.get(name):
+                yield from _entries(f"{key}.{name}", item, known.get(name), "")
+        left_out = [name for name in known if name not in value]
+        if left_out:
+            yield key, f"without {', '.join(left_out)}", ", ".join(known), meaning
+    else:
+        yield key, value, usual, meaning
+
+
+def _text(value: Any) -> str:
+    if value is PydanticUndefined:
+        return MISSING
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case Path():
+            return f"…/{value.name}" if value.is_absolute() else str(value)
+        case str():
+            return f"…/{value.rstrip('/').rpartition('/')[2]}" if value.startswith("/") else value
+        case float():
+            return f"{value:g}"
+        case dict():
+            return ", ".join(f"{key}: {_text(item)}" for key, item in value.items()) or "none"
+        case list() | tuple() | set() | frozenset():
+            return ", ".join(_text(item) for item in value) or "none"
+        case BaseModel():
+            changed = value.model_dump(exclude_defaults=True)
+            return f"({_text(changed)})" if changed else "(defaults)"
+    return str(value)
+
+
+def _sentence(text: str) -> str:
+    return re.sub(r"\s+", " ", text)

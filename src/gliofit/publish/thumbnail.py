@@ -1,0 +1,79 @@
+"""A small picture of a patient: the axial slice through the tumour with cells and the outline of the segmentation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from gliofit.errors import InputError
+from gliofit.evaluate.metrics import WHOLE_THRESHOLD
+from gliofit.grid import Volume
+from gliofit.io import read_volume
+from gliofit.labels import whole_tumour_mask
+from gliofit.publish.page import Shown
+from gliofit.publish.shown import show_pixels
+from gliofit.publish.slices import AXIAL, PatientSlices
+
+__all__ = ["show_patient"]
+
+#: Height in pixels, of which pages show half as many.
+_HEIGHT = 220
+
+#: Segmented whole tumour, and where the model shows it, as on the patient's page.
+_WHOLE, _CELLS = (86, 180, 233), (240, 228, 66)
+
+
+def show_patient(case: str, case_dir: str | Path, concentration: str | Path) -> Shown:
+    """Draw a patient.
+
+    Parameters
+    ----------
+    case
+        Name of the patient.
+    case_dir
+        ``register/patients/{case}``.
+    concentration
+        Final run to show; where it is zero everywhere, as that of a method that failed, MRI and outline are left.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or lies on another grid than the patient, or the segmentation holds no tumour.
+    """
+    from matplotlib import colormaps
+    from PIL import Image
+
+    folder = Path(case_dir)
+    segmentation = read_volume(folder / "segmentation.nii.gz", np.uint8)
+    whole = Volume(whole_tumour_mask(segmentation.data), segmentation.grid)
+    if not whole.data.any():
+        raise InputError(folder / "segmentation.nii.gz", "holds no tumour", "segment the tumour again")
+    labels = read_volume(folder / "labels.nii.gz", np.uint8)
+    slices = PatientSlices.through(whole, Volume(labels.data > 0, labels.grid))
+    grey = slices.read_image(folder / "t1.nii.gz")[AXIAL.name]
+    cells = slices.read(concentration)[AXIAL.name]
+
+    width, height = (_HEIGHT * side / slices.size_mm(AXIAL)[1] for side in slices.size_mm(AXIAL))
+    size = round(width), round(height)
+
+    def enlarged(values: np.ndarray) -> np.ndarray:
+        # Rows of pictures run downwards.
+        image = Image.fromarray(np.ascontiguousarray(values[::-1], dtype=np.float32))
+        return np.clip(np.asarray(image.resize(size, Image.Resampling.BILINEAR)), 0, 1)
+
+    amount, grey = enlarged(cells), enlarged(grey)
+    opacity = (0.85 * np.clip(amount / 0.2, 0, 1))[..., None]
+    colours = 255 * colormaps["inferno"](0.15 + 0.85 * amount)[..., :3]
+    pixels = (1 - opacity) * 255 * grey[..., None] + opacity * colours
+    inside = enlarged(slices.cut(whole.data)[AXIAL.name]) > 0.5
+    for region, colour in ((inside, _WHOLE), (amount > WHOLE_THRESHOLD, _CELLS)):
+        pixels[_edge(region)] = colour
+    image = Image.fromarray(np.rint(pixels).astype(np.uint8), "RGB")
+    return show_pixels(image, f"Axial slice of {case} through the tumour, with tumour cells and segmentation")
+
+
+def _edge(region: np.ndarray) -> np.ndarray:
+    """Pixels of a region that have a neighbour outside."""
+    around = np.pad(region, 1)
+    return region & ~(around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:])
