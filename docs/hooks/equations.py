@@ -1,0 +1,68 @@
+"""Equations as pictures within the page, made when the site is built: nothing is fetched to show them.
+
+Blocks of ``math`` and text between dollar signs hold TeX, which code hosts typeset themselves. Here matplotlib does,
+and its outlines become SVG in the colour and size of the text around.
+"""
+
+from __future__ import annotations
+
+import functools
+import html
+import re
+from typing import Any
+
+_BLOCK = re.compile(r"^```math\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_MADE = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
+
+# Points per em of the outlines; only ratios to it end up in the page.
+_EM = 10.0
+
+# What the equations use and matplotlib writes otherwise.
+_SYNONYMS = {r"\lVert": r"\Vert", r"\rVert": r"\Vert", r"\lvert": r"\vert", r"\rvert": r"\vert", r"\le ": r"\leq "}
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Turn blocks of math into what the Markdown extension for equations knows."""
+    return _BLOCK.sub(lambda block: f"$$\n{block.group(1).strip()}\n$$", markdown)
+
+
+def on_page_content(content: str, **_: Any) -> str:
+    """Typeset every equation of a page."""
+
+    def typeset(made: re.Match[str]) -> str:
+        tag, _, tex = made.groups()
+        return f'<{tag} class="arithmatex">{_picture(html.unescape(tex))}</{tag}>'
+
+    return _MADE.sub(typeset, content)
+
+
+@functools.cache
+def _picture(tex: str) -> str:
+    """An equation as SVG whose sizes are in ems of the text around it."""
+    import matplotlib
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.mathtext import MathTextParser
+    from matplotlib.path import Path
+    from matplotlib.textpath import TextToPath
+
+    tex = " ".join(tex.split())
+    shown = tex
+    for name, other in _SYNONYMS.items():
+        shown = shown.replace(name, other)
+    with matplotlib.rc_context({"mathtext.fontset": "stix"}):
+        font = FontProperties(size=_EM)
+        width, height, depth, *_ = MathTextParser("path").parse(f"${shown}$", dpi=72, prop=font)
+        vertices, codes = TextToPath().get_text_path(font, f"${shown}$", ismath=True)
+    letters = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C", Path.CLOSEPOLY: "Z"}
+    outline = ""
+    for points, code in Path(vertices, codes).iter_segments(curves=True, simplify=False):
+        outline += letters[code]
+        if code != Path.CLOSEPOLY:
+            # The page's vertical axis points down.
+            outline += " ".join(f"{x:.2f} {-y:.2f}" for x, y in points.reshape(-1, 2))
+    box = f"0 {-(height - depth):.2f} {width:.2f} {height:.2f}"
+    size = f"width:{width / _EM:.3f}em;height:{height / _EM:.3f}em;vertical-align:{-depth / _EM:.3f}em"
+    return (
+        f'<svg class="equation" role="img" aria-label="{html.escape(tex)}" viewBox="{box}" style="{size}">'
+        f'<path d="{outline}"/></svg>'
+    )
