@@ -2,14 +2,17 @@
 // a hidden frame instead: the frame has what a worker has (importScripts, postMessage, onmessage) and nothing else is asked for.
 (() => {
   if (location.protocol !== "file:") return;
-  window.Worker = class extends EventTarget {
+  // The theme's script looks for this name to know that it runs in a frame.
+  window.IFrameWorker = window.Worker = class extends EventTarget {
     constructor(address) {
       super();
       this.waiting = [];
       this.frame = document.createElement("iframe");
       this.frame.hidden = true;
       this.frame.srcdoc = "<!doctype html><title>worker</title>";
-      this.frame.addEventListener("load", () => this.start(String(address)), { once: true });
+      this.frame.addEventListener("load", () => this.start(new URL(address, document.baseURI).href), {
+        once: true,
+      });
       document.documentElement.append(this.frame);
     }
     start(address) {

@@ -14,8 +14,8 @@ from typing import Any
 _BLOCK = re.compile(r"^```math\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _MADE = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 
-# Points per em of the outlines; only ratios to it end up in the page.
-_EM = 10.0
+# Units per em that matplotlib gives outlines of math in.
+_EM = 100.0
 
 # What the equations use and matplotlib writes otherwise.
 _SYNONYMS = {r"\lVert": r"\Vert", r"\rVert": r"\Vert", r"\lvert": r"\vert", r"\rvert": r"\vert", r"\le ": r"\leq "}
@@ -59,8 +59,8 @@ def _picture(tex: str) -> str:
         outline += letters[code]
         if code != Path.CLOSEPOLY:
             # The page's vertical axis points down.
-            outline += " ".join(f"{x:.2f} {-y:.2f}" for x, y in points.reshape(-1, 2))
-    box = f"0 {-(height - depth):.2f} {width:.2f} {height:.2f}"
+            outline += " ".join(f"{x:.0f} {-y:.0f}" for x, y in points.reshape(-1, 2))
+    box = f"0 {-(height - depth):.0f} {width:.0f} {height:.0f}"
     size = f"width:{width / _EM:.3f}em;height:{height / _EM:.3f}em;vertical-align:{-depth / _EM:.3f}em"
     return (
         f'<svg class="equation" role="img" aria-label="{html.escape(tex)}" viewBox="{box}" style="{size}">'
