@@ -31,14 +31,14 @@ def on_page_content(content: str, **_: Any) -> str:
 
     def typeset(made: re.Match[str]) -> str:
         tag, _, tex = made.groups()
-        return f'<{tag} class="arithmatex">{_picture(html.unescape(tex))}</{tag}>'
+        return f'<{tag} class="arithmatex">{_picture(html.unescape(tex), tag == "div")}</{tag}>'
 
     return _MADE.sub(typeset, content)
 
 
 @functools.cache
-def _picture(tex: str) -> str:
-    """An equation as SVG whose sizes are in ems of the text around it."""
+def _picture(tex: str, display: bool) -> str:
+    """An equation as SVG whose sizes are in ems of the text around it; larger, with full fractions, on its own line."""
     import matplotlib
     from matplotlib.font_manager import FontProperties
     from matplotlib.mathtext import MathTextParser
@@ -46,7 +46,8 @@ def _picture(tex: str) -> str:
     from matplotlib.textpath import TextToPath
 
     tex = " ".join(tex.split())
-    shown = tex
+    shown = tex.replace(r"\frac", r"\dfrac") if display else tex
+    em = _EM / (1.1 if display else 1.0)
     for name, other in _SYNONYMS.items():
         shown = shown.replace(name, other)
     with matplotlib.rc_context({"mathtext.fontset": "stix"}):
@@ -61,7 +62,7 @@ def _picture(tex: str) -> str:
             # The page's vertical axis points down.
             outline += " ".join(f"{x:.0f} {-y:.0f}" for x, y in points.reshape(-1, 2))
     box = f"0 {-(height - depth):.0f} {width:.0f} {height:.0f}"
-    size = f"width:{width / _EM:.3f}em;height:{height / _EM:.3f}em;vertical-align:{-depth / _EM:.3f}em"
+    size = f"width:{width / em:.3f}em;height:{height / em:.3f}em;vertical-align:{-depth / em:.3f}em"
     return (
         f'<svg class="equation" role="img" aria-label="{html.escape(tex)}" viewBox="{box}" style="{size}">'
         f'<path d="{outline}"/></svg>'

@@ -70,7 +70,9 @@ def test_nothing_is_loaded_from_a_host(site: Path, pages: dict[Path, Page]) -> N
 def test_every_equation_is_typeset(pages: dict[Path, Page]) -> None:
     text = {path.stem: path.read_text("utf-8") for path in pages}
     assert text["methods"].count('class="equation"') > 50
-    assert not [name for name, page in text.items() if re.search(r"\\\(|\\\[|\\frac", re.sub(r'aria-label="[^"]*"', "", page))]
+    assert not [
+        name for name, page in text.items() if re.search(r"\\\(|\\\[|\\frac", re.sub(r'aria-label="[^"]*"', "", page))
+    ]
 
 
 def test_the_tutorial_shows_what_its_commands_gave(site: Path) -> None:

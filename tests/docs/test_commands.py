@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def wrong(words: list[str]) -> str | None:
             if option not in snakemake_options():
                 return f"no option {option}"
         targets = [word for word in given if re.fullmatch(r"[a-z]+(_[a-z0-9]+)*", word)]
-        values = {"all", *(following for before, following in zip(given, given[1:], strict=False) if before[0] == "-")}
+        values = {"all", *(following for before, following in pairwise(given) if before[0] == "-")}
         return next((f"no rule {target}" for target in targets if target not in rules() | values), None)
     if given[:1] == ["-m"]:
         found = importlib.util.find_spec(given[1]) or (REPOSITORY / (given[1].replace(".", "/") + ".py")).is_file()

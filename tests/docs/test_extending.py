@@ -81,7 +81,6 @@ for method in ("simplex", "hybrid-plain"):
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Simulation, training and fits in a copy of the package that has both files, as the page's configuration asks."""
     folder = tmp_path_factory.mktemp("extended")
-    # With what numba has compiled, which is most of the time.
     shutil.copytree(REPOSITORY / "src", folder / "src")
     for title, place in PLACES.items():
         (folder / place).write_text(example(title))
@@ -90,6 +89,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = {key: config[key] for key in ("seed", "simulate", "train")} | {"run": "extended", "cohorts": ["synthetic"]}
     config["simulate"]["spacing_mm"] = 10.0
     config["train"]["crop"] = {"size": 16, "spacing_mm": 10.0}
+    # The seed of a solve on voxels of 20 mm is a million points.
+    config["train"]["models"]["guided-unet"]["network"]["guide"] = "front"
     for block in blocks("yaml"):
         config = merged(config, yaml.safe_load(block))
     config["train"]["models"]["plain"] |= {"epochs": 2, "batch_size": 4}
