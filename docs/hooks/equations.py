@@ -14,6 +14,10 @@ from typing import Any
 _BLOCK = re.compile(r"^```math\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _MADE = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 
+# Text of a notebook, and an equation in it: on a line of its own, or within the line.
+_PARAGRAPH = re.compile(r"<(p|li|td)\b[^>]*>(?:(?!<pre).)*?</\1>", re.DOTALL)
+_DOLLARS = re.compile(r"\$\$([^$]+)\$\$|\$([^\s$](?:[^$<]*[^\s$])?)\$")
+
 # Units per em that matplotlib gives outlines of math in.
 _EM = 100.0
 
@@ -26,14 +30,25 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     return _BLOCK.sub(lambda block: f"$$\n{block.group(1).strip()}\n$$", markdown)
 
 
-def on_page_content(content: str, **_: Any) -> str:
-    """Typeset every equation of a page."""
+def on_page_content(content: str, page: Any, **_: Any) -> str:
+    """Typeset every equation of a page; notebooks come with their dollar signs as they are."""
+    if page.file.src_uri.endswith(".ipynb"):
+        content = _PARAGRAPH.sub(lambda found: _DOLLARS.sub(_marked, found[0]), content)
 
     def typeset(made: re.Match[str]) -> str:
         tag, _, tex = made.groups()
         return f'<{tag} class="arithmatex">{_picture(html.unescape(tex), tag == "div")}</{tag}>'
 
     return _MADE.sub(typeset, content)
+
+
+def _marked(found: re.Match[str]) -> str:
+    """An equation of a notebook as the Markdown extension would have it."""
+    return (
+        rf'<div class="arithmatex">\[{found[1]}\]</div>'
+        if found[1]
+        else rf'<span class="arithmatex">\({found[2]}\)</span>'
+    )
 
 
 @functools.cache

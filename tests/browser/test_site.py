@@ -35,9 +35,9 @@ def test_pictures_are_there(site: Path, watched: Watched) -> None:
 
 def test_search_finds_without_a_server(site: Path, watched: Watched) -> None:
     page = watched.open(site / "index.html")
-    page.evaluate("document.querySelector('#__search').click()")
-    page.locator("input[name=query]").fill("segmentation")
-    page.locator(".md-search-result__link").first.wait_for(timeout=20_000)
+    page.locator("label[for=__search]:visible, input[name=query]:visible").first.click()
+    page.locator("input[name=query]").press_sequentially("segmentation", delay=50)
+    page.locator(".md-search-result__meta", has_text="matching documents").wait_for(timeout=30_000)
     assert page.locator(".md-search-result__link").count() > 3
 
 
