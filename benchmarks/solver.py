@@ -19,15 +19,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numba
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from gliofit.atlas.prepare import load_atlas, prepare_atlas
 from gliofit.atlas.settings import AtlasSettings
 from gliofit.errors import SeedOutsideTissueError
+from gliofit.figures.axes import label_log_axis
+from gliofit.figures.colours import BLUE, GREEN, ORANGE, SKY, VERMILION
+from gliofit.figures.style import TEXT, TWO_COLUMNS, figure_style, letter_panel, save_picture
 from gliofit.io import read_volume
 from gliofit.simulate.sampler import draw_parameters
 from gliofit.simulate.settings import PRESETS
@@ -40,9 +43,6 @@ from gliofit.solver.settings import AccurateSettings, ReferenceSettings
 from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 from numpy_scheme import solve_numpy
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 
 MEDIUM = (12.8, 3.8)
 CONVERGED = AccurateSettings(tolerance=1e-5, active=1e-20)
@@ -226,35 +226,39 @@ def cuda(tissue: Tissue, theta: Theta, repeat: int) -> list[dict[str, Any]]:
 
 
 def draw(table: pd.DataFrame, path: Path, title: str) -> None:
-    """Speed against error, bandwidth, scaling."""
-    figure, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
-    colours = dict(zip([*SOLVERS, "numpy"], ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00"), strict=True))
-    for name, rows in table[table.benchmark == "solve"].groupby("solver", sort=False):
-        for marker, those in (("o", rows[rows.case == "medium"]), (".", rows[rows.case != "medium"])):
-            axes[0].loglog(
-                those.seconds, np.sqrt(those.mse), marker, color=colours[name], ms=9 if marker == "o" else 6,
-                label=name if marker == "o" else None,
-            )  # fmt: skip
-    axes[0].set(xlabel="seconds per solve", ylabel="RMS error in tissue", title="large: medium; small: preset paper")
-    axes[0].legend(fontsize=7)
-    rows = table[table.benchmark == "bandwidth"]
-    axes[1].barh(rows.case, rows.gb_per_second, color="#0072B2")
-    axes[1].set(xlabel="GB/s that had to be moved", title="memory")
-    axes[1].invert_yaxis()
-    rows = table[table.benchmark.isin(["cores", "spacing"])]
-    axes[2].bar(
-        [
-            f"{c} core{'s' if c != '1' else ''}" if b == "cores" else c
-            for b, c in zip(rows.benchmark, rows.case, strict=True)
-        ],
-        rows.seconds,
-        color=["#0072B2" if b == "cores" else "#009E73" for b in rows.benchmark],
-    )
-    axes[2].set(ylabel="seconds per solve", title="cores at 1 mm; voxel size", yscale="log")
-    axes[2].tick_params(axis="x", labelrotation=30)
-    figure.suptitle(title, fontsize=9)
-    figure.savefig(path, dpi=130)
-    plt.close(figure)
+    """Speed against error (large: medium, small: preset paper), bandwidth, and scaling by cores at 1 mm and voxels."""
+    colours = dict(zip([*SOLVERS, "numpy"], (BLUE, SKY, GREEN, ORANGE, VERMILION), strict=True))
+    with figure_style():
+        figure = Figure(figsize=(TWO_COLUMNS, 2.5), layout="constrained")
+        axes = figure.subplots(1, 3)
+        for name, rows in table[table.benchmark == "solve"].groupby("solver", sort=False):
+            for marker, those in (("o", rows[rows.case == "medium"]), (".", rows[rows.case != "medium"])):
+                axes[0].loglog(
+                    those.seconds, np.sqrt(those.mse), marker, color=colours[name], ms=6 if marker == "o" else 4,
+                    label=name if marker == "o" else None,
+                )  # fmt: skip
+        axes[0].set(xlabel="time per solve (s)", ylabel="RMS error of c in tissue (no unit)")
+        figure.legend(loc="outside lower left", ncols=len(colours))
+        rows = table[table.benchmark == "bandwidth"]
+        axes[1].barh(rows.case, rows.gb_per_second, color=BLUE)
+        axes[1].set(xlabel="memory moved (GB/s)")
+        axes[1].invert_yaxis()
+        rows = table[table.benchmark.isin(["cores", "spacing"])]
+        axes[2].barh(
+            [
+                f"{c} core{'s' if c != '1' else ''}" if b == "cores" else c
+                for b, c in zip(rows.benchmark, rows.case, strict=True)
+            ],
+            rows.seconds,
+            color=[BLUE if b == "cores" else GREEN for b in rows.benchmark],
+        )
+        axes[2].set(xlabel="time per solve (s)", xscale="log", xlim=(0.01, 1))
+        label_log_axis(axes[2].xaxis)
+        axes[2].invert_yaxis()
+        for panel, letter in zip(axes, "abc", strict=True):
+            letter_panel(panel, letter)
+        figure.suptitle(title, fontsize=TEXT)
+        save_picture(figure, path, 150)
 
 
 def main() -> None:

@@ -77,7 +77,7 @@ def _make(root: Path, page: str, text: str) -> Path:
     pictures = [path for path, _ in _PICTURE.findall(text)]
     package = root / "src/gliofit"
     # The digests are of what stages use; the command line is beside them.
-    others = [package / "cli.py", package / "fit.py", package / "provenance.py", *package.glob("estimate/*")]
+    others = [package / "fit.py", package / "provenance.py", *package.glob("cli/*.py"), *package.glob("estimate/*")]
     others += [*root.glob("config/*.yaml"), *root.glob("docs/*.yaml")]
     contents = [path.read_text("utf-8") for path in sorted(others) if path.is_file()]
     behind = json.dumps([steps, pictures, contents, code_digests(package)], sort_keys=True)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from pathlib import Path
+
+__all__ = ["InputError", "RegistrationError", "SeedOutsideTissueError", "name_one_of"]
 
 
 class InputError(ValueError):
@@ -26,6 +30,13 @@ class InputError(ValueError):
     def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
         """Keep the three parts when the error crosses a process border."""
         return type(self), (self.subject, self.problem, self.mend)
+
+
+def name_one_of(name: str, known: Iterable[str]) -> str:
+    """The mend for a name that is not known: the one that was meant, as far as can be told, and all that there are."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, 1, 0.75)
+    return f"{f'did you mean {near[0]!r}? ' if near else ''}name one of {', '.join(names)}"
 
 
 class SeedOutsideTissueError(InputError):

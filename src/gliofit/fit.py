@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from gliofit.errors import InputError
+from gliofit.errors import InputError, name_one_of
 from gliofit.forward.run import final_field, final_run
 from gliofit.forward.settings import ForwardSettings
 from gliofit.forward.uncertainty import concentration_deviation, tangent_settings
@@ -29,6 +27,7 @@ from gliofit.invert.run import fit, parameters_row
 from gliofit.invert.settings import InvertSettings
 from gliofit.io import read_volume, scratch_folder, write_table, write_volume
 from gliofit.labels import translate_labels
+from gliofit.progress import OnProgress, no_progress
 from gliofit.publish.summary import SummaryPage, plot_summary
 from gliofit.theta import Theta
 from gliofit.tissue import Tissue
@@ -77,7 +76,7 @@ def fit_files(
     seed: int = 0,
     threads: int = 1,
     profile: bool = False,
-    progress: Callable[[str], None] = lambda line: None,
+    progress: OnProgress = no_progress,
 ) -> dict[str, Any]:
     """Estimate theta, run the solver once more, and write the result.
 
@@ -105,7 +104,7 @@ def fit_files(
     profile
         Whether to make a profile likelihood too (``profile_likelihood``); the row then has its intervals as well.
     progress
-        Called with a line of text now and then.
+        Hears of the method's evaluations and of what follows them.
 
     Returns
     -------
@@ -118,7 +117,7 @@ def fit_files(
     """
     settings = settings or InvertSettings()
     if method not in settings.methods:
-        raise InputError(f"--method {method}", "unknown", f"name one of {', '.join(settings.methods)}")
+        raise InputError(f"--method {method}", "unknown", name_one_of(method, settings.methods))
     own = settings.methods[method]
     if profile and not isinstance(own, GaussNewtonSettings):
         able = [name for name, other in settings.methods.items() if isinstance(other, GaussNewtonSettings)]
@@ -135,16 +134,21 @@ def fit_files(
             )
     observation = _observe(tissue, settings, concentration, segmentation, label_scheme)
     folder = models if models is not None else shipped_models()
-    last, doing = [time.monotonic()], [method]
+    doing, most = method, own.most_evaluations
 
-    def on_progress(evaluations: int, loss: float) -> None:
-        if time.monotonic() - last[0] > 2:
-            last[0] = time.monotonic()
-            progress(f"{doing[0]}: {evaluations} evaluations, loss {loss:.4g}")
+    def on_progress(evaluations: int, loss: float, level: str) -> None:
+        if level or most is None:
+            # Evaluations of a finer level take many times as long: their number says nothing of the time.
+            limit = "" if most is None else f" of at most {most}"
+            place = f" at level {level}" if level else ""
+            progress(doing, note=f"evaluation {evaluations}{limit}, loss {loss:.3g}{place}")
+        else:
+            progress(f"{doing}, evaluations", evaluations, most, f"loss {loss:.3g}", most=True)
 
     start: Theta | None = None
     for step in settings.chain(method):
-        doing[0] = step
+        doing, most = step, settings.methods[step].most_evaluations
+        progress(doing)
         surrogate, direct = settings.surrogate_of(step), settings.direct_of(step)
         networks = Networks(folder / surrogate if surrogate else None, folder / direct if direct else None)
         problem = Problem.create(observation, settings, networks, seed, threads, on_progress, start)
@@ -160,8 +164,8 @@ def fit_files(
         raise InputError(source, f"{method} found no estimate: {inversion.message}", "try another method")
     table = None
     if profile and isinstance(own, GaussNewtonSettings) and inversion.theta is not None:
-        progress(f"{method}: profile likelihood")
-        doing[0] = f"{method}, profile"
+        doing, most = f"{method}, profile likelihood", None
+        progress(doing)
         table = profile_likelihood(problem, own, inversion)
         row |= _profile_columns(table)
         row["message"] = "; ".join(part for part in (row["message"], _below(table)) if part)
@@ -169,12 +173,13 @@ def fit_files(
     if inversion.concentration is not None:
         final = final_field(tissue, inversion.concentration)
     elif inversion.theta is not None:
-        progress(f"{method}: final forward run")
-        final = final_run(tissue, inversion.theta, forward)
+        progress("final forward run")
+        final = final_run(tissue, inversion.theta, forward, progress)
     if final.row["status"] != "ok":
         raise InputError(source, f"the final forward run failed: {final.row['message']}", "try another method")
     deviation = None
     if inversion.uncertainty is not None and inversion.theta is not None:
+        progress("map of uncertainty")
         covariance = inversion.uncertainty.covariance
         deviation = concentration_deviation(tissue, inversion.theta, covariance, tangent_settings(forward))
     masks = observation.masks if isinstance(observation, SegmentationObservation) else None
@@ -186,6 +191,7 @@ def fit_files(
         deviation=deviation,
         facts={"final run": f"{how}, {final.row['volume_mm3'] / 1000:.1f} cc of cells"},
     )  # fmt: skip
+    progress("writing results")
     with scratch_folder(out_dir) as temporary:
         write_table(temporary / "parameters.parquet", pd.DataFrame([row]))
         write_table(temporary / "trace.parquet", inversion.trace)

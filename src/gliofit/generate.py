@@ -38,7 +38,7 @@ _SECTION_TABLE = re.compile(f"(<!-- keys of ([a-z, ]+): made by `make generate` 
 
 _ALTERNATIVE = re.compile(r"(\S*?<\w+: [\w-]+>)\.(.+)")
 
-_CORE = ("matplotlib", "nibabel", "numba", "numpy", "pandas", "pyarrow", "pydantic", "PyYAML", "scipy")
+_CORE = ("matplotlib", "nibabel", "numba", "numpy", "pandas", "pyarrow", "pydantic", "PyYAML", "scikit-image", "scipy")
 
 _NETWORKS = ("cma", "lightning-fabric", "monai", "safetensors", "torch")
 

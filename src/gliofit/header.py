@@ -1,17 +1,18 @@
-"""What the header of an image must say before its voxels are read."""
+"""What the header of an image must say before its voxels are read, and what it can tell viewers."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import nibabel as nib
 import numpy as np
 
 from gliofit.errors import InputError
 
-__all__ = ["check_header"]
+__all__ = ["Look", "check_header"]
 
 #: About thirty times a BraTS image: what is larger does not fit into the memory that jobs ask for, and a small
 #: compressed file can claim to be of any size.
@@ -25,6 +26,35 @@ _OTHER_UNITS = {1: "metres", 3: "micrometres"}
 
 #: How much sform and qform may differ, as a share of a voxel's size: the qform is a rounded quaternion.
 _FORM_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a NIfTI-1 header tells viewers about its values.
+
+    Parameters
+    ----------
+    name
+        What the image is; up to 15 characters are kept with the intent.
+    intent
+        ``label`` for maps of labels and masks; ``estimate`` for estimated quantities;
+        ``none`` for images.
+    display
+        Values shown as black and white, or as the ends of a colour map. Both 0: the viewer chooses.
+    description
+        Up to 79 characters; without times, so that the same results are the same bytes.
+    """
+
+    name: str
+    intent: Literal["label", "estimate", "none"]
+    display: tuple[float, float]
+    description: str
+
+    def write(self, header: nib.Nifti1Header) -> None:
+        """Fill in ``intent_code``, ``intent_name``, ``cal_min``, ``cal_max`` and ``descrip``."""
+        header.set_intent(self.intent, name=self.name)
+        header["cal_min"], header["cal_max"] = self.display
+        header["descrip"] = self.description
 
 
 def check_header(image: Any, path: Path) -> None:

@@ -23,12 +23,13 @@ from numpy.typing import DTypeLike
 
 from gliofit.errors import InputError
 from gliofit.grid import Grid, Volume
-from gliofit.header import check_header
+from gliofit.header import Look, check_header
 
 __all__ = [
     "DAMAGED",
     "TEMPORARY_PREFIX",
     "atomic_path",
+    "check_file",
     "check_image",
     "read_json",
     "read_table",
@@ -154,6 +155,20 @@ def _refusal(path: Path, error: BaseException) -> InputError | None:
     return InputError(path, *_REFUSALS[number]) if number in _REFUSALS else None
 
 
+def check_file(path: Path) -> None:
+    """Check that there is a file to read.
+
+    Raises
+    ------
+    InputError
+        If there is nothing, or a folder.
+    """
+    if path.is_dir():
+        raise InputError(path, "is a folder", "name a file in it")
+    if not path.is_file():
+        raise InputError(path, "file not found", "check the path")
+
+
 def read_volume(path: str | Path, dtype: DTypeLike | None = None) -> Volume:
     """Read a NIfTI volume with its grid.
 
@@ -167,8 +182,7 @@ def read_volume(path: str | Path, dtype: DTypeLike | None = None) -> Volume:
         refuses.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(path, "file not found", "check the path")
+    check_file(path)
     _check_spacing(path)
     with _readable(path):
         # Before its voxels are read: a header may claim more than there is memory for.
@@ -252,8 +266,25 @@ def _check_spacing(path: Path) -> None:
             raise InputError(path, f"its header has the spacing {shown} mm", "write positive spacings into the header")
 
 
-def write_volume(path: str | Path, volume: Volume) -> None:
-    """Write a volume as NIfTI-1, in its own data type (bool as uint8, float64 as float32)."""
+#: Most that a qform may be away from the sform, in mm.
+_QFORM_TOLERANCE_MM = 0.1
+
+
+def write_volume(path: str | Path, volume: Volume, look: Look | None = None) -> None:
+    """Write a volume as NIfTI-1, in its own data type (bool as uint8, float64 as float32).
+
+    The affine is written as sform, and as qform where that can hold it: a qform knows no shear, and one that is
+    somewhere else than the sform would have programs of the ITK family show the image there.
+
+    Parameters
+    ----------
+    path
+        File to write (``.nii`` or ``.nii.gz``).
+    volume
+        The volume.
+    look
+        What the header tells viewers; nothing but the place where not given.
+    """
     data = volume.data
     if data.dtype == bool:
         data = data.astype(np.uint8)
@@ -265,6 +296,10 @@ def write_volume(path: str | Path, volume: Volume) -> None:
     image.header.set_xyzt_units("mm")
     image.set_sform(volume.grid.affine, code=1)
     image.set_qform(volume.grid.affine, code=1)
+    if not Grid(volume.grid.shape, image.get_qform()).matches(volume.grid, _QFORM_TOLERANCE_MM):
+        image.set_qform(None, code=0)
+    if look is not None:
+        look.write(image.header)
     with atomic_path(path) as temporary:
         nib.save(image, temporary)
 
@@ -272,8 +307,7 @@ def write_volume(path: str | Path, volume: Volume) -> None:
 def read_table(path: str | Path) -> pd.DataFrame:
     """Read a Parquet table; raises InputError if it is missing, unreadable or its checksums are wrong."""
     path = Path(path)
-    if not path.is_file():
-        raise InputError(path, "file not found", "check the path")
+    check_file(path)
     try:
         return pd.read_parquet(path, page_checksum_verification=True)
     except Exception as error:
@@ -308,8 +342,7 @@ def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
 def read_json(path: str | Path) -> dict[str, Any]:
     """Read a JSON object; raises InputError if it is missing or broken."""
     path = Path(path)
-    if not path.is_file():
-        raise InputError(path, "file not found", "check the path")
+    check_file(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     # Also bytes that are no text, numbers of thousands of digits and brackets in thousands of brackets.

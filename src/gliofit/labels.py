@@ -8,13 +8,14 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.errors import InputError
+from gliofit.errors import InputError, name_one_of
 
 __all__ = [
     "LABEL_SCHEMES",
     "TissueLabel",
     "TumourLabel",
     "abnormal_mask",
+    "check_scheme",
     "core_mask",
     "translate_labels",
     "whole_tumour_mask",
@@ -67,6 +68,22 @@ LABEL_SCHEMES = MappingProxyType(
 )
 
 
+#: More values than this beside those of a scheme are no labels.
+_MANY_VALUES = 10
+
+
+def check_scheme(scheme: str, subject: str) -> None:
+    """Check that there is a label scheme of this name.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    if scheme not in LABEL_SCHEMES:
+        raise InputError(subject, f"unknown label scheme '{scheme}'", name_one_of(scheme, LABEL_SCHEMES))
+
+
 def translate_labels(values: NDArray[np.integer], scheme: str, subject: str = "segmentation") -> NDArray[np.uint8]:
     """Translate a source's label values to ``TumourLabel`` values.
 
@@ -84,12 +101,16 @@ def translate_labels(values: NDArray[np.integer], scheme: str, subject: str = "s
     InputError
         If the scheme is unknown, the image holds a value the scheme does not have, or there is no tumour at all.
     """
-    if scheme not in LABEL_SCHEMES:
-        raise InputError(subject, f"unknown label scheme '{scheme}'", f"name one of {', '.join(LABEL_SCHEMES)}")
+    check_scheme(scheme, subject)
     known = LABEL_SCHEMES[scheme]
     present = {int(v) for v in np.unique(values)} - {0}
     strange = sorted(present - set(known))
     if strange:
+        if len(strange) > _MANY_VALUES:
+            raise InputError(
+                subject, f"holds {len(present)} values, as an image does and no segmentation",
+                "give the segmentation; two files may be swapped",
+            )  # fmt: skip
         others = [name for name, values_of in LABEL_SCHEMES.items() if present <= set(values_of)]
         hint = f"{' or '.join(others)} would fit" if others else "none that gliofit knows would fit"
         raise InputError(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gliofit.errors import InputError
 from gliofit.io import DAMAGED, TEMPORARY_PREFIX, check_image, read_json, read_table
+from gliofit.progress import OnProgress, no_progress
 
 __all__ = ["Damage", "Verification", "verify"]
 
@@ -55,7 +56,7 @@ class Verification:
     damages: list[Damage]
 
 
-def verify(folder: str | Path, *, unfinished: bool = True) -> Verification:
+def verify(folder: str | Path, *, unfinished: bool = True, progress: OnProgress = no_progress) -> Verification:
     """Read every file under a folder.
 
     Volumes, tables and weights are checked against the checksums they hold or that lie beside them, checkpoints and
@@ -69,6 +70,8 @@ def verify(folder: str | Path, *, unfinished: bool = True) -> Verification:
     unfinished
         Whether to name files of writers that were killed. While a run is under way there are some of writers that are
         alive.
+    progress
+        Hears of the number of files looked at.
 
     Raises
     ------
@@ -81,7 +84,9 @@ def verify(folder: str | Path, *, unfinished: bool = True) -> Verification:
     files, size, unread = 0, 0, []
     damages: dict[Path, Damage] = {}
     logs = folder / "logs"
-    for path in sorted(folder.rglob("*")):
+    paths = sorted(folder.rglob("*"))
+    for number, path in enumerate(paths):
+        progress("files", number, len(paths))
         parts = path.relative_to(folder).parts
         if any(part.startswith(TEMPORARY_PREFIX) for part in parts):
             if unfinished and path.name.startswith(TEMPORARY_PREFIX):
@@ -113,10 +118,10 @@ def _read_text(path: Path) -> None:
         raise InputError(path, "holds zero bytes", DAMAGED)
 
 
-def _read_vector(path: Path) -> None:
-    from xml.etree import ElementTree
-
-    ElementTree.parse(path)
+def _read_document(path: Path) -> None:
+    content = path.read_bytes()
+    if not content.startswith(b"%PDF-") or not content.rstrip().endswith(b"%%EOF"):
+        raise InputError(path, "is no whole PDF file", DAMAGED)
 
 
 def _read_picture(path: Path) -> None:
@@ -154,7 +159,7 @@ _READERS: dict[str, Callable[[Path], object]] = {
     ".pt": _read_checkpoint,
     ".mat": _read_transform,
     ".png": _read_picture,
-    ".svg": _read_vector,
+    ".pdf": _read_document,
     ".csv": _read_text,
     ".html": _read_text,
     ".md": _read_text,

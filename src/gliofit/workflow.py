@@ -47,7 +47,7 @@ STAGE_VERSIONS = {
     "plan": 2,
     "study": 1,
     "assess": 1,
-    "publish": 3,
+    "publish": 4,
 }
 
 #: Libraries that choose their own thread count unless told.

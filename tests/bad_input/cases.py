@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,24 @@ def table(content: str | bytes) -> Callable[[Path, Case], Path]:
         path = root / "patients.tsv"
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return path
+
+    return make
+
+
+def bids(spoil: Callable[[Path], None]) -> Callable[[Path, Case], Path]:
+    """A BIDS dataset of the subjects ``good`` and ``bad``; ``spoil`` gets the folder with images of the second."""
+
+    def make(root: Path, add: Case) -> Path:
+        for subject in ("good", "bad"):
+            below = add(root / "source", subject)
+            anat = root / f"sub-{subject}/anat"
+            anat.mkdir(parents=True)
+            for role, suffix in (("t1", "T1w"), ("seg", "dseg")):
+                (below / f"{subject}_{role}.nii.gz").rename(anat / f"sub-{subject}_{suffix}.nii.gz")
+            (anat / f"sub-{subject}_dseg.tsv").write_text("index\tname\n1\tnecrotic\n2\toedema\n4\tenhancing\n")
+        shutil.rmtree(root / "source")
+        spoil(root / "sub-bad/anat")
+        return root
 
     return make
 
@@ -220,10 +239,51 @@ CASE_KINDS = [
         table("case\tfolder\ngood\t" + "x" * 1_000_000 + "\n"),
         whole=True,
     ),
+    CaseKind(
+        "BIDS subject without segmentation",
+        "...: has no tumour segmentation of sub-bad; add sub-bad_dseg.nii.gz to anat, here or in derivatives, or leave "
+        "the case out (patients.exclude: [sub-bad])",
+        bids(lambda anat: (anat / "sub-bad_dseg.nii.gz").unlink()),
+    ),
+    CaseKind(
+        "BIDS subject without T1 image",
+        "...: has no T1w image of sub-bad; add sub-bad_T1w.nii.gz, skull-stripped, or leave the case out "
+        "(patients.exclude: [sub-bad])",
+        bids(lambda anat: (anat / "sub-bad_T1w.nii.gz").unlink()),
+    ),
+    CaseKind(
+        "BIDS subject with several T1 images",
+        "...: 2 files could be the T1w image of sub-bad (...), which differ in run; choose by patients.entities, such "
+        "as {run: '2'}, or list the files in a patients table",
+        bids(lambda anat: (anat / "sub-bad_run-2_T1w.nii.gz").touch()),
+    ),
+    CaseKind(
+        "BIDS image that was not fetched",
+        "...: is a link to nothing; fetch the file's content, with datalad get for example",
+        bids(lambda anat: (anat / "sub-bad_FLAIR.nii.gz").symlink_to("gone")),
+    ),
+    CaseKind(
+        "BIDS segmentation without lookup table",
+        "...: nothing says what the label values of sub-bad mean; add sub-bad_dseg.tsv with the columns index and "
+        "name, or state the scheme with patients.labels (...)",
+        bids(lambda anat: (anat / "sub-bad_dseg.tsv").unlink()),
+    ),
+    CaseKind(
+        "BIDS segmentation of tissue",
+        "...: label 1 is 'grey matter', which gliofit does not take for a part of a tumour; state the label scheme "
+        "with patients.labels, or name the tumour segmentation in a patients table",
+        bids(lambda anat: (anat / "sub-bad_dseg.tsv").write_text("index\tname\n1\tgrey matter\n")),
+    ),
+    CaseKind(
+        "BIDS description that is broken",
+        "...: has no text 'BIDSVersion'; fill it in, as every BIDS dataset must",
+        bids(lambda anat: (anat.parents[1] / "dataset_description.json").write_text('{"Name": "x"}')),
+        whole=True,
+    ),
     CaseKind("folder without patients", "...: holds no images in BraTS naming; name files ...", _nothing, whole=True),
     CaseKind(
         "patients that are not there",
-        "...: not found; give a folder of patients or a patients table (.tsv, .csv)",
+        "...: not found; give a folder of patients, a BIDS dataset or a table (.tsv, .csv)",
         _not_there,
         whole=True,
     ),

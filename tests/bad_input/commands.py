@@ -29,14 +29,14 @@ _BOTH = "...: is both read and written; give --out another {}"
 COMMAND_KINDS = [
     CommandKind("unknown command", "No such command 'slove'...; see ... --help", "slove"),
     CommandKind("unknown option", "No such option: --sead...; see ... solve --help", f"{_SOLVE} {_FIELD_OUT} --sead 3"),
-    CommandKind("missing option", "Missing option '--out'.; see ... solve --help", _SOLVE),
+    CommandKind("missing option", "Missing option '--out'; see ... solve --help", _SOLVE),
     CommandKind("no threads", _THREADS, f"{_SOLVE} {_FIELD_OUT} --threads 0"),
     CommandKind("fewer than no threads", _THREADS, f"{_SOLVE} {_FIELD_OUT} --threads -1"),
     CommandKind("threads in words", _THREADS, f"{_SOLVE} {_FIELD_OUT} --threads two"),
     CommandKind(
         "input that is not there", "...: file not found; check the path", f"fit --tissue {{d}}/no.nii {_FIELD} {_OUT}"
     ),
-    CommandKind("input that is a folder", "...: file not found; check the path", f"fit --tissue {{d}} {_FIELD} {_OUT}"),
+    CommandKind("input that is a folder", "...: is a folder; name a file in it", f"fit --tissue {{d}} {_FIELD} {_OUT}"),
     CommandKind(
         "input whose name is too long",
         "...: File name too long; check the path, its permissions and the space there",
@@ -103,5 +103,10 @@ COMMAND_KINDS = [
         "PredictGBM without its folder",
         "...: folder not found; give the folder that holds Patient-00000, as PredictGBM mounts it",
         "predictgbm {d} {o}/out",
+    ),
+    CommandKind(
+        "results without patients",
+        "...: holds no registered patient; name a results folder such as results/demo",
+        "export {d} {o}/out",
     ),
 ]

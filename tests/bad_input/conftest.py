@@ -14,6 +14,7 @@ from gliofit import cli
 from gliofit.atlas.prepare import prepare_atlas
 from gliofit.atlas.settings import AtlasSettings
 from gliofit.atlas.sources import mni152
+from gliofit.cli import machine
 from gliofit.grid import Volume
 from gliofit.io import read_volume, write_volume
 from gliofit.register.patients import PatientFiles
@@ -85,7 +86,7 @@ def add_case(patient: PatientFiles) -> Case:
 @pytest.fixture
 def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     """The command line: exit status, and what it said on stdout and stderr."""
-    monkeypatch.setattr(cli, "_set_threads", lambda threads: 1)
+    monkeypatch.setattr(machine, "set_threads", lambda threads: 1)
 
     def call(*arguments: object) -> tuple[int, str, str]:
         capfd.readouterr()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gliofit import cli
+from gliofit.cli import machine
 from gliofit.errors import InputError
 from gliofit.register.cohort import find_cohort
 from gliofit.register.patients import PatientFiles, survey_patients
@@ -40,7 +41,7 @@ def checked(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     """What ``gliofit check --out`` says of every case of the cohort: the table, and its rows by case."""
     out = tmp_path_factory.mktemp("checked") / "cohort.tsv"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cli, "_set_threads", lambda threads: 1)
+        patch.setattr(machine, "set_threads", lambda threads: 1)
         with pytest.raises(SystemExit) as stop:
             cli.main(["check", "--patients", str(cohort), "--out", str(out), "--cores", "1"])
     assert stop.value.code == 0

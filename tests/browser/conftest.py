@@ -65,7 +65,7 @@ class Watched:
 
 @pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
 def watched(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Watched]:
-    """A fresh page at desktop and at phone width; fails the test if it printed an error or asked for anything outside."""
+    """A fresh page at desktop and at phone width; fails the test where it printed an error or asked for an address."""
     width, height = request.param
     context = browser.new_context(viewport={"width": width, "height": height}, offline=True)
     watched = Watched(context.new_page())

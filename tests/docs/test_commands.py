@@ -30,7 +30,7 @@ IDS = [path.relative_to(REPOSITORY).as_posix() for path in DOCUMENTS]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 #: Endings that make `study.md` or `atlas.json` the name of a file and not of a setting.
-_FILES = re.compile(r"\.(json|md|png|svg|csv|parquet|smk|py|gz|nii|dcm|tex|html|yaml|yml|tsv|pt|log)\b")
+_FILES = re.compile(r"\.(json|md|png|svg|pdf|csv|parquet|smk|py|gz|nii|dcm|tex|html|yaml|yml|tsv|pt|log)\b")
 
 
 def fences(text: str, *kinds: str) -> list[str]:
@@ -40,7 +40,9 @@ def fences(text: str, *kinds: str) -> list[str]:
 def commands(path: Path) -> Iterator[list[str]]:
     """Words of every command: lines of blocks, and code within the text that begins with a program's name."""
     text = path.read_text("utf-8")
-    lines = [line for code in fences(text, "", "sh", "console") for line in code.replace("\\\n", " ").splitlines()]
+    lines = [
+        line for code in fences(text, "", "sh", "bash", "console") for line in code.replace("\\\n", " ").splitlines()
+    ]
     lines += re.findall(r"`((?:gliofit|make|snakemake|python) [^`]+)`", _FENCE.sub("", text))
     for line in lines:
         if re.match(r"(gliofit|make|snakemake|python) ", line):
@@ -67,13 +69,19 @@ def wrong(words: list[str]) -> str | None:
     program, *given = words
     options = [word.partition("=")[0] for word in given if re.match(r"--?[a-z]", word)]
     if program == "gliofit":
-        known = typer.main.get_command(app)
-        command = known.commands.get(given[0]) if given else None  # type: ignore[attr-defined]
-        if given and given[0] == "--help":
+        group = typer.main.get_command(app)
+        own = {name for parameter in group.params for name in parameter.opts} | {"--help"}
+        if given == ["COMMAND", "--help"]:
             return None
+        if given and given[0].startswith("-"):
+            return None if given[0] in own else f"no option {given[0]}"
+        command = group.commands.get(given[0]) if given else None  # type: ignore[attr-defined]
         if command is None:
             return f"no command {given[:1]}"
         names = {name for parameter in command.params for name in [*parameter.opts, *parameter.secondary_opts]}
+        if command.context_settings.get("ignore_unknown_options"):
+            # What the command does not know goes on to Snakemake.
+            names |= snakemake_options()
         return next((f"no option {option}" for option in options if option not in names | {"--help"}), None)
     if program == "make":
         text = (REPOSITORY / "Makefile").read_text()

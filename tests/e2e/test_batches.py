@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import nibabel as nib
@@ -15,21 +12,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from e2e.runner import Runner
 from gliofit.provenance import trace
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+snakemake = Runner("batches.yaml", timeout=900)
 SINGLE = 'cases_per_job={"synthetic": 1, "patients": 1}'
 TARGETS = ("forward_all", "evaluate_all")
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e-batches")]
-
-
-def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
-    command += ["--directory", str(folder), "--configfile", str(REPOSITORY / "tests/e2e/batches.yaml"), "--cores", "2"]
-    return subprocess.run(
-        [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900, check=False
-    )
 
 
 @pytest.fixture(scope="module")
@@ -46,15 +36,6 @@ def results(folder: Path) -> Path:
     return folder / "results/batches"
 
 
-def planned(folder: Path, *arguments: str) -> dict[str, int]:
-    """Jobs by rule that a further call would run."""
-    result = snakemake(folder, *TARGETS, "--dry-run", "--quiet", "rules", *arguments)
-    assert result.returncode == 0, result.stdout
-    table = result.stdout.rpartition("Job stats:")[2]
-    found = {name: int(count) for name, count in re.findall(r"^(\w+)\s+(\d+)$", table, flags=re.MULTILINE)}
-    return {name: count for name, count in found.items() if name not in (*TARGETS, "total")}
-
-
 def timeless(table: pd.DataFrame) -> pd.DataFrame:
     """A table without what it says of seconds."""
     if "metric" in table:
@@ -64,7 +45,7 @@ def timeless(table: pd.DataFrame) -> pd.DataFrame:
 
 def test_batches_give_what_single_cases_give(folder: Path, results: Path, tmp_path: Path) -> None:
     single = shutil.copytree(folder, tmp_path / "single")
-    again = planned(single, "--config", SINGLE)
+    again = snakemake.planned(single, *TARGETS, "--config", SINGLE)
     # Other jobs make the same files, so Snakemake runs them; what is no batch stays.
     assert again == {
         "extract_case": 3, "invert_case": 3 + 2 * 2, "invert_field": 3, "run_forward": 3 * 3 + 2 * 2,
@@ -105,13 +86,13 @@ def test_every_file_of_a_batch_is_traced_back(results: Path) -> None:
 
 
 def test_a_new_patient_reruns_its_batch_alone(folder: Path) -> None:
-    assert planned(folder) == {}
+    assert snakemake.planned(folder, *TARGETS) == {}
     batches = ["invert_case_patients_cmaes_solver", "invert_case_patients_gauss_newton"]
     batches += ["run_forward_patients_cmaes_solver", "run_forward_patients_gauss_newton"]
     batches += ["map_uncertainty_patients_gauss_newton", "evaluate_case_patients"]
     new = dict.fromkeys([f"{name}_00001" for name in batches], 1)
     expected = new | {"make_phantom": 1, "register_patient": 1, "evaluate_cohort": 1}
-    assert planned(folder, "--config", 'phantoms={"count": 3}') == expected
+    assert snakemake.planned(folder, *TARGETS, "--config", 'phantoms={"count": 3}') == expected
 
 
 def test_one_bad_case_does_not_lose_the_others(folder: Path, results: Path) -> None:

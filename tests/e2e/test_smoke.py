@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from e2e.runner import REPOSITORY, Runner
 from gliofit.config import read_config
 from gliofit.estimate.costs import START_SECONDS, calibration_seconds, read_costs
 from gliofit.estimate.run import estimate_run
 from gliofit.provenance import trace, tree_text
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+snakemake = Runner("smoke.yaml")
 METHODS = [
     "cmaes-solver", "cmaes-surrogate", "direct", "gradient-surrogate", "gradient-surrogate-com", "hybrid", "hybrid-com",
     "gauss-newton", "direct-refined",
@@ -28,14 +27,6 @@ METHODS = [
 IDENTITY = ["run", "cohort", "case", "method", "status", "message", "seed"]
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
-
-
-def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
-    command += ["--directory", str(folder), "--configfile", str(REPOSITORY / "tests/e2e/smoke.yaml"), "--cores", "2"]
-    return subprocess.run(
-        [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1500, check=False
-    )
 
 
 @pytest.fixture(scope="module")
@@ -50,15 +41,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def results(folder: Path) -> Path:
     return folder / "results/smoke"
-
-
-def planned(folder: Path) -> dict[str, int]:
-    """Jobs by rule that a further call would run."""
-    result = snakemake(folder, "--dry-run", "--quiet", "rules")
-    assert result.returncode == 0, result.stdout
-    table = result.stdout.rpartition("Job stats:")[2]
-    found = {name: int(count) for name, count in re.findall(r"^(\w+)\s+(\d+)$", table, flags=re.MULTILINE)}
-    return {name: count for name, count in found.items() if name not in ("all", "total")}
 
 
 @contextmanager
@@ -82,7 +64,7 @@ CASE = {"evaluate_case": 1, "evaluate_cohort": 1}
 SYNTHETIC = CASE | {"write_table": 2, "write_refinement": 1, "draw_figure3": 1}
 PATIENTS = CASE | {
     "write_table": 1, "write_segmentation_table": 1, "write_refinement": 1, "draw_figure4": 2, "draw_figure7": 2,
-    "write_patient_page": 1, "write_patient_index": 1,
+    "write_patient_page": 1, "write_patient_index": 1, "draw_view3d": 1,
 }  # fmt: skip
 
 
@@ -123,7 +105,7 @@ def test_deleting_an_intermediate_reruns_what_depends_on_it(
     folder: Path, results: Path, deleted: str, expected: dict[str, int]
 ) -> None:
     with without(results / deleted):
-        assert planned(folder) == expected
+        assert snakemake.planned(folder) == expected
 
 
 def test_a_changed_setting_reruns_what_depends_on_it(folder: Path) -> None:
@@ -131,7 +113,7 @@ def test_a_changed_setting_reruns_what_depends_on_it(folder: Path) -> None:
     table = result.stdout.rpartition("Job stats:")[2]
     assert dict(re.findall(r"^(\w+)\s+(\d+)$", table, flags=re.MULTILINE)).keys() == {
         "all", "total", "write_table", "write_segmentation_table", "write_refinement", "draw_figure3", "draw_figure4",
-        "draw_figure7", "write_patient_page", "write_patient_index", "study_figure", "assess_figures",
+        "draw_figure7", "write_patient_page", "write_patient_index", "draw_view3d", "study_figure", "assess_figures",
         "assess_sensitivity",
     }  # fmt: skip
 
@@ -188,7 +170,7 @@ def test_study_has_its_rows(results: Path) -> None:
         assert (table["status"] != "failed").all()
         same = table[table["scenario"] == "accurate"]
         assert (same["oracle_mse_volume"] < same["mse_volume"]).all()
-    for name in ("study.md", "convergence.csv", "comparison.md", "study.png", "study.svg"):
+    for name in ("study.md", "convergence.csv", "comparison.md", "study.png", "study.pdf"):
         assert (results / "study" / name).stat().st_size > 100
 
 
@@ -231,8 +213,10 @@ def test_tables_and_figures_are_there(results: Path) -> None:
         for suffix in ("csv", "md", "tex"):
             assert (results / f"publish/tables/table{number}.{suffix}").stat().st_size > 300
     for number in ("3", "4", "4-segmentation", "7", "7-segmentation"):
-        for suffix in ("png", "svg"):
+        for suffix in ("png", "pdf"):
             assert (results / f"publish/figures/figure{number}.{suffix}").stat().st_size > 5000
+    for suffix in ("png", "pdf"):
+        assert (results / f"publish/patients/phantom-00000.3d.{suffix}").stat().st_size > 5000
     assert "racle" in (results / "publish/tables/table2.md").read_text()
     for number in (1, 2, 3):
         # Phantom patients are simulated too.

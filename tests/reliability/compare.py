@@ -38,7 +38,7 @@ QUANTITY = "metric"
 #: is compared without its times. And the study's losses by seconds of search, as table and drawing.
 TYPESET_TIMES = re.compile(
     r"publish/tables/(table[23]|table3-segmentation|refinement)\.(md|tex|html)|publish/patients/[^/]+\.html"
-    r"|study/(study\.(md|png|svg)|convergence\.(csv|md))"
+    r"|study/(study\.(md|png|pdf)|convergence\.(csv|md))"
 )
 
 

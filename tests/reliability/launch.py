@@ -55,7 +55,8 @@ class Workplace:
         source = os.pathsep.join([str(REPOSITORY / "src"), *filter(None, [os.environ.get("PYTHONPATH")])])
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
         command += ["--directory", str(self.folder), "--configfile", str(self.configuration)]
-        command += ["--cores", str(self.cores), *self.options, *arguments, *self.targets]
+        # `Progress` reads what Snakemake says by itself.
+        command += ["--logger-gliofit-full", "--cores", str(self.cores), *self.options, *arguments, *self.targets]
         with log.open("wb") as file:
             return subprocess.Popen(
                 command,

@@ -158,7 +158,7 @@ def test_a_damaged_checkpoint_makes_training_begin_anew(
     ("name", "content"),
     [
         ("picture.png", (REPOSITORY / "docs/images/fit-summary.png").read_bytes()),
-        ("drawing.svg", b"<svg xmlns='http://www.w3.org/2000/svg'><g/></svg>"),
+        ("drawing.pdf", b"%PDF-1.4\n1 0 obj\n<< >>\nendobj\ntrailer\n<< >>\n%%EOF\n"),
         ("table.csv", b"a,b\n1,2\n"),
         ("affine.mat", None),
     ],

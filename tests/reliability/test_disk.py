@@ -83,7 +83,7 @@ def _shard(folder: Path, brain: Tissue) -> Path:
 def _picture(folder: Path, brain: Tissue) -> Path:
     from matplotlib.figure import Figure
 
-    from gliofit.publish.drawing import save_figure
+    from gliofit.figures.style import save_figure
 
     figure = Figure(figsize=(8, 8))
     figure.add_axes((0, 0, 1, 1)).imshow(NOISE.reshape(600, 360), interpolation="nearest")

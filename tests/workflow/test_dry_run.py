@@ -33,6 +33,9 @@ def test_demo_is_the_default(snakemake: Snakemake) -> None:
     # The reference method observes the segmentation, all others the reference.
     assert found["write_segmentation_table"] == 1
     assert found["draw_figure4"] == found["draw_figure7"] == 2
+    # Of the synthetic cases.
+    assert found["draw_figure3"] == 1
+    assert found["draw_view3d"] == 2
     assert found["train_model"] == 2
 
 
@@ -144,9 +147,16 @@ def test_a_table_that_no_method_belongs_to_is_left_out(snakemake: Snakemake) -> 
     settings = f'invert={{"patient_observation": "segmentation", "methods": {methods}}}'
     result = snakemake("tables", "figures", "--dry-run", "--config", 'cohorts=["patients"]', settings)
     assert result.returncode == 0, result.stdout
-    for name in ("table3-segmentation.md", "figure4-segmentation.png", "figure7-segmentation.png"):
+    for name in ("table3-segmentation.md", *(f"figure{number}-segmentation.pdf" for number in (3, 4, 7))):
         assert name in result.stdout
-    assert not re.search(r"table3\.md|figure[47]\.png", result.stdout)
+    assert not re.search(r"table3\.md|figure[347]\.png", result.stdout)
+
+
+def test_figure3_of_patients_is_drawn_for_each_observation(snakemake: Snakemake) -> None:
+    result = snakemake("figures", "--dry-run", "--quiet", "rules", "--config", 'cohorts=["patients"]')
+    assert result.returncode == 0, result.stdout
+    found = jobs(result.stdout)
+    assert found["draw_figure3"] == found["draw_figure4"] == found["draw_figure7"] == 2
 
 
 def test_methods_without_networks_need_no_training(snakemake: Snakemake) -> None:

@@ -51,7 +51,7 @@ def test_code_makes_a_difference_to_the_stages_that_it_is_behind(package: Path, 
     edit(package / "invert/odil/loss.py", "return ", "return 2 * ")
     edit(package / "seeds.py", "[:4]", "[4:8]")
     # Of no stage's results.
-    edit(package / "cli.py", "return ", "return 2 * ")
+    edit(package / "cli/entry.py", "return ", "return 2 * ")
     changed = changed_parts(recorded, package)
     assert changed.keys() - before.keys() == {"simulate", "invert", "seeds"} - before.keys()
     assert (changed["simulate"], changed["invert"]) == (["simulate"], ["invert"])

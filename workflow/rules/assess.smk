@@ -135,28 +135,28 @@ rule assess_figures:
             category="Networks",
             labels={"network": "surrogates", "what": "figure 1b, beside the solver"},
         ),
-        figure1b_svg="<results>/assess/figure1b.svg",
+        figure1b_pdf="<results>/assess/figure1b.pdf",
         figure6=report(
             "<results>/assess/figure6.png",
             caption="../report/figure6.rst",
             category="Networks",
             labels={"network": "surrogates", "what": "figure 6, error by parameter"},
         ),
-        figure6_svg="<results>/assess/figure6.svg",
+        figure6_pdf="<results>/assess/figure6.pdf",
         gradients=report(
             "<results>/assess/gradients.png",
             caption="../report/gradients.rst",
             category="Networks",
             labels={"network": "surrogates", "what": "derivatives"},
         ),
-        gradients_svg="<results>/assess/gradients.svg",
+        gradients_pdf="<results>/assess/gradients.pdf",
         calibration=report(
             "<results>/assess/calibration.png",
             caption="../report/calibration.rst",
             category="Networks",
             labels={"network": "surrogates", "what": "volume, and error by tumour"},
         ),
-        calibration_svg="<results>/assess/calibration.svg",
+        calibration_pdf="<results>/assess/calibration.pdf",
     log:
         "<logs>/assess/assess_figures.log",
     benchmark:
@@ -227,7 +227,7 @@ rule assess_sensitivity:
             category="Figures",
             labels={"figure": "sensitivity", "what": "sensitivity and loss landscape"},
         ),
-        svg="<results>/assess/sensitivity/sensitivity.svg",
+        pdf="<results>/assess/sensitivity/sensitivity.pdf",
     log:
         "<logs>/assess/assess_sensitivity.log",
     benchmark:

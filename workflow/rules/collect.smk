@@ -68,7 +68,7 @@ rule tables:
 
 rule figures:
     input:
-        rules.draw_figure3.output if COHORTS else [],
+        collect(rules.draw_figure3.output, suffix=suffixes_of_figure3()),
         collect(rules.draw_figure4.output, suffix=figure_suffixes()),
         collect(rules.draw_figure7.output, suffix=figure_suffixes()),
     localrule: True
@@ -109,5 +109,6 @@ rule assess:
 rule patient_pages:
     input:
         every(rules.write_patient_page.output, ["patients"]),
+        every(rules.draw_view3d.output, ["patients"]),
         rules.write_patient_index.output if "patients" in COHORTS else [],
     localrule: True

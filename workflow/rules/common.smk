@@ -529,6 +529,13 @@ def figure_suffixes():
     return ["" if observed == "reference" else f"-{observed}" for observed in sorted(OBSERVED)]
 
 
+def suffixes_of_figure3():
+    """As of other figures where it shows patients; synthetic cases have one truth."""
+    if cohort_of_figure3() == "patients":
+        return figure_suffixes()
+    return [""] if COHORTS else []
+
+
 def evaluated(cohort):
     """Tables of the evaluate stage on a cohort."""
     return [f"<results>/evaluate/{cohort}/{name}.parquet" for name in TABLES_OF_COHORT]

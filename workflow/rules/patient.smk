@@ -31,7 +31,7 @@ rule write_patient_page:
             "<results>/publish/patients/{case}.html",
             caption="../report/patient.rst",
             category="Patients",
-            labels={"case": "{case}"},
+            labels={"case": "{case}", "what": "page"},
         ),
         png="<results>/publish/patients/{case}.png",
     log:
@@ -54,6 +54,41 @@ rule write_patient_page:
         stage_version=STAGE_VERSIONS["publish"],
     script:
         "../scripts/write_patient_page.py"
+
+
+rule draw_view3d:
+    """Brain, segmentation and spread of the cells of one patient in three dimensions."""
+    input:
+        segmentation="<results>/register/patients/{case}/segmentation.nii.gz",
+        labels="<results>/register/patients/{case}/labels.nii.gz",
+        metrics="<results>/evaluate/patients/{case}/metrics.parquet",
+        concentrations=collect(
+            "<results>/forward/patients/{{case}}/{method}/concentration.nii.gz",
+            method=METHODS["patients"],
+        ),
+    output:
+        png=report(
+            "<results>/publish/patients/{case}.3d.png",
+            caption="../report/view3d.rst",
+            category="Patients",
+            labels={"case": "{case}", "what": "in three dimensions"},
+        ),
+        pdf="<results>/publish/patients/{case}.3d.pdf",
+    log:
+        "<logs>/publish/draw_view3d/{case}.log",
+    benchmark:
+        "<benchmarks>/publish/draw_view3d/{case}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=by_attempt(memory_of_case(40)),
+        runtime=by_attempt(START),
+    params:
+        settings=lookup("publish", within=config),
+        stage_version=STAGE_VERSIONS["publish"],
+    script:
+        "../scripts/draw_view3d.py"
 
 
 rule write_patient_index:

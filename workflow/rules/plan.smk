@@ -61,7 +61,7 @@ rule plan_picture:
             category="Plans",
             labels={"case": "{case}"},
         ),
-        svg="<results>/plan/patients/{case}/plan.svg",
+        pdf="<results>/plan/patients/{case}/plan.pdf",
     log:
         "<logs>/plan/plan_picture/{case}.log",
     benchmark:

@@ -97,21 +97,21 @@ rule write_refinement:
 
 
 rule draw_figure3:
-    """Distributions of errors per method."""
+    """Distributions of errors per method; of patients, of the methods of one observation."""
     input:
         evaluated(cohort_of_figure3()),
     output:
         png=report(
-            "<results>/publish/figures/figure3.png",
+            "<results>/publish/figures/figure3{suffix}.png",
             caption="../report/figure3.rst",
             category="Figures",
-            labels={"figure": "3", "what": "error distributions"},
+            labels={"figure": "3{suffix}", "what": "error distributions"},
         ),
-        svg="<results>/publish/figures/figure3.svg",
+        pdf="<results>/publish/figures/figure3{suffix}.pdf",
     log:
-        "<logs>/publish/draw_figure3.log",
+        "<logs>/publish/draw_figure3/figure3{suffix}.log",
     benchmark:
-        "<benchmarks>/publish/draw_figure3.tsv"
+        "<benchmarks>/publish/draw_figure3/figure3{suffix}.tsv"
     conda:
         "../../envs/core.yaml"
     threads: 1
@@ -140,7 +140,7 @@ rule draw_figure4:
             category="Figures",
             labels={"figure": "4{suffix}", "what": "patients by methods"},
         ),
-        svg="<results>/publish/figures/figure4{suffix}.svg",
+        pdf="<results>/publish/figures/figure4{suffix}.pdf",
     log:
         "<logs>/publish/draw_figure4/figure4{suffix}.log",
     benchmark:
@@ -169,7 +169,7 @@ rule draw_figure7:
             category="Figures",
             labels={"figure": "7{suffix}", "what": "Dice over thresholds"},
         ),
-        svg="<results>/publish/figures/figure7{suffix}.svg",
+        pdf="<results>/publish/figures/figure7{suffix}.pdf",
     log:
         "<logs>/publish/draw_figure7/figure7{suffix}.log",
     benchmark:

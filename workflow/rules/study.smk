@@ -76,7 +76,7 @@ rule study_figure:
             category="Figures",
             labels={"figure": "study", "what": "errors and convergence"},
         ),
-        svg="<results>/study/study.svg",
+        pdf="<results>/study/study.pdf",
     log:
         "<logs>/study/study_figure.log",
     benchmark:

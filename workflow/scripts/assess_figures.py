@@ -1,7 +1,7 @@
 """Rule assess_figures.
 
 Input: rows of every surrogate and anatomy, the surrogates, and the atlas's test tumours. Output: four figures (PNG and
-SVG).
+PDF).
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Rule draw_figure4.
 
 Input: the evaluation of the patients, their images and all final runs on them. Output: figure 4, patients by methods
-of one observation (PNG and SVG).
+of one observation (PNG and PDF).
 """
 
 from pathlib import Path

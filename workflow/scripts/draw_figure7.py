@@ -1,7 +1,7 @@
 """Rule draw_figure7.
 
 Input: the evaluation of the patients. Output: figure 7, Dice over thresholds of methods of one observation (PNG
-and SVG).
+and PDF).
 """
 
 from pathlib import Path

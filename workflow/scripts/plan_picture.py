@@ -1,6 +1,6 @@
 """Rule plan_picture.
 
-Input: targets of a patient by several methods, segmentation and an MRI. Output: one picture (PNG and SVG).
+Input: targets of a patient by several methods, segmentation and an MRI. Output: one picture (PNG and PDF).
 """
 
 from pathlib import Path

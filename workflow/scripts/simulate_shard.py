@@ -8,14 +8,12 @@ from pathlib import Path
 from gliofit.workflow import job
 
 with job(snakemake) as run:
-    from gliofit.simulate.settings import ATLAS, SimulateSettings
+    from gliofit.simulate.settings import SimulateSettings, brain_name
     from gliofit.simulate.shard import simulate_shard
     from gliofit.tissue import Tissue
 
     folder = Path(run.input.wm).parent
-    # Brains lie in `tissue` and `warped/{number}`.
-    anatomy = ATLAS if folder.name == "tissue" else f"warped-{folder.name}"
     tissue = Tissue.load(folder, "probabilities")
     settings = SimulateSettings(**run.params.settings)
-    progress = run.progress("samples")
-    simulate_shard(tissue, run.wildcards.shard, settings, run.seed, run.folder, progress, run.threads, anatomy)
+    progress, brain = run.progress("samples"), brain_name(folder)
+    simulate_shard(tissue, run.wildcards.shard, settings, run.seed, run.folder, progress, run.threads, brain)

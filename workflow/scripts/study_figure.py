@@ -1,6 +1,6 @@
 """Rule study_figure.
 
-Input: rows and traces of all batches. Output: errors by scenario and convergence (PNG and SVG).
+Input: rows and traces of all batches. Output: errors by scenario and convergence (PNG and PDF).
 """
 
 from gliofit.workflow import job

@@ -10,7 +10,7 @@ from gliofit.workflow import job
 
 # Not the cores that Snakemake grants: weights would depend on them.
 with job(snakemake, snakemake.params.settings["threads"]) as run:
-    from gliofit.simulate.settings import SimulateSettings
+    from gliofit.simulate.settings import SimulateSettings, brain_name
     from gliofit.train.fit import train_model
     from gliofit.train.settings import TrainSettings
 
@@ -26,9 +26,8 @@ with job(snakemake, snakemake.params.settings["threads"]) as run:
         device=run.device,
         threads=run.threads,
         tissue_kind="probabilities",
-        # Not an output, which Snakemake would delete when the job is cut off.
-        # Brains lie in `tissue` and `warped/{number}`.
-        warped={f"warped-{Path(path).parent.name}": Path(path).parent for path in run.input.get("warped", [])},
+        warped={brain_name(folder): folder for folder in (Path(path).parent for path in run.input.get("warped", []))},
         simulate=SimulateSettings(**run.params.simulate),
+        # Not an output, which Snakemake would delete when the job is cut off.
         checkpoint=run.folder.parent / "checkpoints" / f"{name}.pt",
     )

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from gliofit.assess.axes import label_log_axis
 from gliofit.assess.names import surrogate_colours, surrogate_name
 from gliofit.assess.summary import calibration
-from gliofit.publish.drawing import figure_style, save_figure
+from gliofit.figures.axes import label_log_axis
+from gliofit.figures.style import TWO_COLUMNS, figure_style, letter_panel, save_figure
 from gliofit.simulate.settings import ATLAS
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ _BINNED = (
 )
 
 
-def draw_calibration(rows: pd.DataFrame, out_dir: str | Path, dpi: int = 150, name: str = "calibration") -> None:
-    """Draw ``{name}.png`` and ``{name}.svg``.
+def draw_calibration(rows: pd.DataFrame, out_dir: str | Path, dpi: int = 300, name: str = "calibration") -> None:
+    """Draw ``{name}.png`` and ``{name}.pdf``.
 
     Left, the volume (integral of the concentration on the cube) that surrogates predict against the target's; then the
     median MSE with its quartiles in four bins of volume and of front width. Test tumours in the atlas.
@@ -50,28 +50,28 @@ def draw_calibration(rows: pd.DataFrame, out_dir: str | Path, dpi: int = 150, na
         from matplotlib.figure import Figure
         from matplotlib.lines import Line2D
 
-        figure = Figure(figsize=(9.6, 3.5), layout="constrained")
+        figure = Figure(figsize=(TWO_COLUMNS, 2.75), layout="constrained")
         volumes, *binned = figure.subplots(1, 3)
         _draw_volumes(volumes, atlas, colours)
         table = calibration(rows)
-        for axes, (by, factor, label) in zip(binned, _BINNED, strict=True):
+        for axes, letter, (by, factor, label) in zip(binned, "bc", _BINNED, strict=True):
             if len(table):
                 _draw_bins(axes, table[table["by"] == by], models, colours, factor)
             axes.set_xlabel(label)
-            axes.grid(axis="y", color="0.92", linewidth=0.6)
-            axes.set_axisbelow(True)
+            axes.grid(axis="y")
+            letter_panel(axes, letter)
         binned[1].sharey(binned[0])
         if (atlas["mse_cube"] > 0).any():
             binned[0].set_yscale("log")
-            label_log_axis(binned[0].yaxis, 1e3)
-        binned[0].set_ylabel("MSE, cube (×10⁻³): median and quartiles")
+            label_log_axis(binned[0].yaxis)
+        binned[0].set_ylabel("MSE of c, cube (no unit)")
         binned[1].tick_params(labelleft=False)
         handles = [
-            Line2D([], [], color=colours[m], marker="o", markersize=5, linewidth=1.5, label=surrogate_name(m))
+            Line2D([], [], color=colours[m], marker="o", markersize=3.5, linewidth=1.2, label=surrogate_name(m))
             for m in models
         ]
         if handles:
-            figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), frameon=False)
+            figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4))
         save_figure(figure, out_dir, name, dpi)
 
 
@@ -80,7 +80,7 @@ def _draw_volumes(axes: Axes, atlas: pd.DataFrame, colours: dict[str, str]) -> N
     kept = atlas[(atlas["cube_volume_mm3"] > 0) & (atlas["predicted_volume_mm3"] > 0)]
     for model, part in kept.groupby("model", sort=False):
         axes.scatter(
-            part["cube_volume_mm3"] / 1000, part["predicted_volume_mm3"] / 1000, s=11, alpha=0.55, linewidths=0,
+            part["cube_volume_mm3"] / 1000, part["predicted_volume_mm3"] / 1000, s=5, alpha=0.55, linewidths=0,
             color=colours[str(model)], zorder=2,
         )  # fmt: skip
     if len(kept):
@@ -93,8 +93,8 @@ def _draw_volumes(axes: Axes, atlas: pd.DataFrame, colours: dict[str, str]) -> N
         label_log_axis(axes.yaxis)
     axes.set_xlabel("solver’s volume on the cube (cm³)")
     axes.set_ylabel("predicted volume (cm³)")
-    axes.grid(color="0.92", linewidth=0.6)
-    axes.set_axisbelow(True)
+    axes.grid()
+    letter_panel(axes, "a")
 
 
 def _draw_bins(axes: Axes, table: pd.DataFrame, models: Sequence[str], colours: dict[str, str], factor: float) -> None:
@@ -105,7 +105,7 @@ def _draw_bins(axes: Axes, table: pd.DataFrame, models: Sequence[str], colours: 
         x = np.searchsorted(bins["bin"].to_numpy(), part["bin"].to_numpy()) + 0.7 * ((place + 0.5) / len(models) - 0.5)
         median = part["mse_cube_median"].to_numpy()
         away = np.stack([median - part["mse_cube_lower"].to_numpy(), part["mse_cube_upper"].to_numpy() - median])
-        axes.errorbar(x, median, away, fmt="o", color=colours[model], markersize=5, linewidth=1.5, capsize=0)
+        axes.errorbar(x, median, away, fmt="o", color=colours[model], markersize=3.5, linewidth=1.2, capsize=0)
     labels = [
         f"{low * factor:.3g} to\n{high * factor:.3g}" for low, high in zip(bins["low"], bins["high"], strict=True)
     ]

@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 from gliofit.assess.forward import OUTLINES, open_targets, predict_case
 from gliofit.assess.names import surrogate_name
 from gliofit.errors import InputError
+from gliofit.figures.colours import DEVIATION, SKY, cells_map
+from gliofit.figures.sheet import Sheet
+from gliofit.figures.slices import add_scale_bar, draw_edge, finish_slice
+from gliofit.figures.style import SMALL, TWO_COLUMNS, figure_style, save_figure
 from gliofit.grid import Grid
-from gliofit.publish.drawing import figure_style, save_figure
 from gliofit.publish.numbers import format_quantity
 from gliofit.simulate.settings import ATLAS
 from gliofit.train.surrogate import Surrogate
@@ -30,7 +33,11 @@ __all__ = ["CaseView", "best_model", "choose_cases", "draw_figure1b", "view_case
 #: Share of tumours with a smaller error, by what the row is called.
 _ROWS = (("typical", 0.5), ("difficult", 0.9))
 
-_SOLVER_COLOUR, _OWN_COLOUR = "#FFFFFF", "#56B4E9"
+_SOLVER_COLOUR, _OWN_COLOUR = "white", SKY
+_DASHES = (0, (2, 1))
+
+# Inches: left margin, gaps, titles above, scores below a row, key below all; and width of a character of small text.
+_LEFT, _GAP, _TITLES, _SCORES, _KEY, _CHARACTER = 0.42, 0.05, 0.38, 0.27, 0.42, 0.052
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,9 +131,9 @@ def view_cases(
 
 
 def draw_figure1b(
-    views: Sequence[CaseView], rows: pd.DataFrame, out_dir: str | Path, dpi: int = 150, name: str = "figure1b"
+    views: Sequence[CaseView], rows: pd.DataFrame, out_dir: str | Path, dpi: int = 300, name: str = "figure1b"
 ) -> None:
-    """Draw ``{name}.png`` and ``{name}.svg``: a row per tumour with tissue, solver, surrogates and a difference.
+    """Draw ``{name}.png`` and ``{name}.pdf``: a row per tumour with tissue, solver, surrogates and a difference.
 
     Axial slices through the tumour's largest area, in radiological convention (the patient's right is on the left).
 
@@ -146,57 +153,51 @@ def draw_figure1b(
     best = best_model(rows)
     models = list(views[0].predictions)
     columns = ["tissue", "solver", *map(surrogate_name, models), f"|{surrogate_name(best)} − solver|"]
+    edge = (TWO_COLUMNS - _LEFT) / len(columns) - _GAP
     with figure_style():
-        from matplotlib.figure import Figure
-        from matplotlib.layout_engine import ConstrainedLayoutEngine
-
-        width = 1.55
-        tight = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.0, hspace=0.0)
-        size = (width * len(columns) + 1.75, (width + 0.17) * len(views) + 0.5)
-        figure = Figure(figsize=size, layout=tight)
-        grid = figure.subplots(len(views), len(columns), squeeze=False)
+        sheet = Sheet(TWO_COLUMNS, _TITLES + len(views) * (edge + _SCORES) + _KEY)
         differences = [np.abs(view.predictions[best] - view.targets[best]) for view in views]
         shown = [
             _slice(field, view.grids[best], view.height_mm()) for field, view in zip(differences, views, strict=True)
         ]
         largest = max(float(part.max()) for part in shown) or 1.0
         image = error = None
-        for axes, view, difference in zip(grid, views, shown, strict=True):
+        for row, (view, difference) in enumerate(zip(views, shown, strict=True)):
+            top = _TITLES + row * (edge + _SCORES)
+            axes = [sheet.axes(_LEFT + number * (edge + _GAP), top, edge, edge) for number in range(len(columns))]
             height = view.height_mm()
             first = models[0]
             own_grid = view.grids[first]
             white, grey = (_slice(part, own_grid, height) for part in view.tissue)
             _show(axes[0], 0.6 * white + 0.35 * grey, own_grid, "gray", 1.0)
-            where = f"z = {height:.0f} mm".replace("-", "−")
-            axes[0].set_ylabel(f"{view.title}\ntumour {view.case}\n{where}", fontsize=8)
-            for x, side, align in ((0.03, "R", "left"), (0.97, "L", "right")):
-                axes[0].text(x, 0.97, side, transform=axes[0].transAxes, ha=align, va="top", color="white", fontsize=7)
+            where = f"{view.title}\ntumour {view.case}\nz = {height:.0f} mm".replace("-", "−")
+            sheet.text(
+                _LEFT / 2, top + edge / 2, where, rotation=90, ha="center", va="center", fontsize=SMALL, linespacing=1.1
+            )
+            finish_slice(axes[0], "R", "L")
+            add_scale_bar(axes[0])
             solver = _slice(view.targets[first], own_grid, height)
-            _outline(axes[0], solver, own_grid, _SOLVER_COLOUR, "--")
-            image = _show(axes[1], solver, own_grid, "inferno", 1.0)
-            _outline(axes[1], solver, own_grid, _SOLVER_COLOUR, "--")
+            _outline(axes[0], solver, own_grid, _SOLVER_COLOUR, _DASHES)
+            image = _show(axes[1], solver, own_grid, cells_map(), 1.0)
+            _outline(axes[1], solver, own_grid, _SOLVER_COLOUR, _DASHES)
             for panel, model in zip(axes[2:], models, strict=False):
-                prediction = _slice(view.predictions[model], view.grids[model], height)
-                _show(panel, prediction, view.grids[model], "inferno", 1.0)
-                _outline(panel, prediction, view.grids[model], _OWN_COLOUR, "-")
-                _outline(
-                    panel,
-                    _slice(view.targets[model], view.grids[model], height),
-                    view.grids[model],
-                    _SOLVER_COLOUR,
-                    "--",
-                )
-                panel.set_xlabel(_scores(rows, model, view.case), fontsize=7, labelpad=2)
-            error = _show(axes[-1], difference, view.grids[best], "viridis", largest)
-        for axes, title in zip(grid[0], columns, strict=True):
-            # Long names would run into each other.
-            axes.set_title(textwrap.fill(title, 18), fontsize=8)
-        for mappable, label in ((error, "absolute difference"), (image, "tumour-cell concentration")):
-            assert mappable is not None
-            bar = figure.colorbar(mappable, ax=grid, shrink=0.9, aspect=22, pad=0.012, fraction=0.03)
-            bar.set_label(label, fontsize=8)
-        _legend(figure)
-        save_figure(figure, out_dir, name, dpi)
+                grid = view.grids[model]
+                prediction, target = (_slice(field[model], grid, height) for field in (view.predictions, view.targets))
+                _show(panel, prediction, grid, cells_map(), 1.0)
+                _outline(panel, prediction, grid, _OWN_COLOUR, "solid")
+                _outline(panel, target, grid, _SOLVER_COLOUR, _DASHES)
+                panel.set_xlabel(_scores(rows, model, view.case), fontsize=SMALL, labelpad=1, linespacing=1.05)
+            error = _show(axes[-1], difference, view.grids[best], DEVIATION, largest)
+        for number, title in enumerate(columns):
+            lines = textwrap.wrap(title, int(edge / _CHARACTER), break_on_hyphens=False, break_long_words=False)
+            x = _LEFT + number * (edge + _GAP) + edge / 2
+            sheet.text(x, _TITLES - 0.04, "\n".join(lines), ha="center", va="bottom", fontsize=SMALL, linespacing=1.05)
+        for mappable, label, x in (
+            (image, "concentration c (no unit)", 3.2), (error, "absolute difference of c (no unit)", 5.3)
+        ):  # fmt: skip
+            sheet.bar(mappable, x, sheet.height - _KEY + 0.08, 1.7, 0.07, label).ax.locator_params(nbins=5)
+        _legend(sheet)
+        save_figure(sheet.figure, out_dir, name, dpi)
 
 
 def _slice(field: NDArray[np.floating], grid: Grid, height_mm: float) -> NDArray[np.floating]:
@@ -211,25 +212,17 @@ def _edges(grid: Grid) -> tuple[float, float, float, float]:
     return -float(high[0]), -float(low[0]), float(low[1]), float(high[1])
 
 
-def _show(axes: Axes, field: NDArray[np.floating], grid: Grid, colours: str, largest: float) -> AxesImage:
+def _show(axes: Axes, field: NDArray[np.floating], grid: Grid, colours: Any, largest: float) -> AxesImage:
     image = axes.imshow(
         field, origin="lower", extent=_edges(grid), cmap=colours, vmin=0, vmax=largest, interpolation="nearest"
     )
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    finish_slice(axes)
     return image
 
 
-def _outline(axes: Axes, field: NDArray[np.floating], grid: Grid, colour: str, line: str) -> None:
+def _outline(axes: Axes, field: NDArray[np.floating], grid: Grid, colour: str, line: Any) -> None:
     """Contour at the concentration of the outer outline, where there is one."""
-    if field.max() >= OUTLINES[0] > field.min():
-        left, right, bottom, top = _edges(grid)
-        half = np.array(grid.spacing_mm[:2]) / 2
-        x = np.linspace(left + half[0], right - half[0], field.shape[1])
-        y = np.linspace(bottom + half[1], top - half[1], field.shape[0])
-        axes.contour(x, y, field, levels=[OUTLINES[0]], colors=colour, linewidths=0.9, linestyles=line)
+    draw_edge(axes, field, OUTLINES[0], colour, line, width=0.7, origin="lower", extent=_edges(grid))
 
 
 def _scores(rows: pd.DataFrame, model: str, case: int) -> str:
@@ -238,15 +231,15 @@ def _scores(rows: pd.DataFrame, model: str, case: int) -> str:
     if found.empty:
         return " "
     row = found.iloc[0]
-    dice = f", Dice {row['dice_033']:.2f}" if np.isfinite(row["dice_033"]) else ""
+    dice = f"\nDice {row['dice_033']:.2f}" if np.isfinite(row["dice_033"]) else ""
     return f"MSE {format_quantity(row['mse_cube'])}{dice}"
 
 
-def _legend(figure: Any) -> None:
+def _legend(sheet: Sheet) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], color="0.45", linestyle="--", linewidth=1.2, label=f"solver at {OUTLINES[0]} (white)"),
-        Line2D([], [], color=_OWN_COLOUR, linewidth=1.2, label=f"surrogate at {OUTLINES[0]}"),
+        Line2D([], [], color="0.45", linestyle=_DASHES, linewidth=1.2, label=f"solver, c = {OUTLINES[0]} (white)"),
+        Line2D([], [], color=_OWN_COLOUR, linewidth=1.2, label=f"surrogate, c = {OUTLINES[0]}"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
+    sheet.figure.legend(handles=handles, loc="lower left", bbox_to_anchor=(_LEFT / sheet.width, 0.01), borderaxespad=0)

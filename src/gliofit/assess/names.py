@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from types import MappingProxyType
 
+from gliofit.figures.colours import BLUE, BROWN, GREEN, ORANGE, PURPLE, SKY, VERMILION, VIOLET
+
 __all__ = ["GROUP_NAMES", "QUANTITY_NAMES", "surrogate_colours", "surrogate_name"]
 
 SURROGATE_NAMES = MappingProxyType(
@@ -33,8 +35,7 @@ QUANTITY_NAMES = MappingProxyType(
     }
 )
 
-#: Okabe and Ito's palette, told apart with every common form of colour blindness.
-_PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#5E3C99", "#8C6D00")
+_PALETTE = (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY, VIOLET, BROWN)
 
 #: Known surrogates keep their colour whatever they are compared with.
 _KNOWN = MappingProxyType({"convnext-unet": 0, "unet": 1, "unet-plus-plus": 2, "vnet": 3, "guided-unet": 4})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 
 from gliofit.assess.names import surrogate_colours, surrogate_name
 from gliofit.assess.sensitivity import SOLVER, TABLES, TISSUE
+from gliofit.figures.colours import CHANGE, DEVIATION, VERMILION, cells_map
+from gliofit.figures.sheet import Sheet
+from gliofit.figures.slices import add_scale_bar, finish_slice
+from gliofit.figures.style import SMALL, TWO_COLUMNS, figure_style, save_figure
 from gliofit.io import read_table
-from gliofit.publish.drawing import figure_style, save_figure
 from gliofit.publish.numbers import MISSING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 __all__ = ["draw_sensitivity"]
 
@@ -30,13 +32,13 @@ _FLOOR = 0.01
 #: By surrogate; circles are starts.
 _MARKERS = ("s", "^", "D", "v", "P", "p")
 
-#: Inches: width of the page, left margin, space for colour bars, gaps, height of a heading with the titles below it, of
-#: the text under a map, of a landscape, and of what is below it.
-_WIDTH, _LEFT, _BARS, _GAP, _HEADING, _CAPTION, _LANDSCAPE, _LEGEND = 10.2, 0.45, 1.65, 0.08, 0.6, 0.37, 1.9, 1.0
+#: Inches: left margin, space for colour bars, gaps, height of a heading with the titles below it, of the text under a
+#: map, of a landscape, and of what is below it.
+_LEFT, _BARS, _GAP, _HEADING, _CAPTION, _LANDSCAPE, _LEGEND = 0.42, 1.05, 0.05, 0.42, 0.34, 1.35, 0.78
 
 
-def draw_sensitivity(tables_dir: str | Path, out_dir: str | Path, dpi: int = 150, name: str = "sensitivity") -> None:
-    """Draw ``{name}.png`` and ``{name}.svg``.
+def draw_sensitivity(tables_dir: str | Path, out_dir: str | Path, dpi: int = 300, name: str = "sensitivity") -> None:
+    """Draw ``{name}.png`` and ``{name}.pdf``.
 
     Above, one row per model: an axial slice of c at the truth, and of its changes, all on one symmetric scale, with
     their sizes and cosines over the whole cube. Below, the loss of each model over mu_D and mu_rho on one logarithmic
@@ -56,36 +58,12 @@ def draw_sensitivity(tables_dir: str | Path, out_dir: str | Path, dpi: int = 150
     tables = {table: read_table(Path(tables_dir) / f"{table}.parquet") for table in TABLES}
     models = [str(model) for model in tables["landscape"]["model"].unique()]
     with figure_style():
-        from matplotlib.figure import Figure
-
-        # Places are set by hand: a solver's differ in the last digits from run to run, and so would the file.
-        edge = (_WIDTH - _LEFT - _BARS - 4 * _GAP) / 5
+        edge = (TWO_COLUMNS - _LEFT - _BARS - 4 * _GAP) / 5
         above = _HEADING + len(models) * (edge + _CAPTION)
-        figure = Figure(figsize=(_WIDTH, above + _HEADING + _LANDSCAPE + _LEGEND))
-        page = _Page(figure)
+        page = Sheet(TWO_COLUMNS, above + _HEADING + _LANDSCAPE + _LEGEND)
         _draw_changes(page, tables["changes"], tables["slices"], models, edge)
         _draw_landscapes(page, tables["landscape"], tables["paths"], models, above)
-        save_figure(figure, out_dir, name, dpi)
-
-
-@dataclass(frozen=True)
-class _Page:
-    """A figure on which places are in inches from its left upper corner."""
-
-    figure: Figure
-
-    def axes(self, left: float, top: float, width: float, height: float, **keys: Any) -> Axes:
-        full, high = self.figure.get_size_inches()
-        return self.figure.add_axes((left / full, 1 - (top + height) / high, width / full, height / high), **keys)
-
-    def heading(self, top: float, text: str) -> None:
-        full, high = self.figure.get_size_inches()
-        self.figure.text(
-            0.1 / full, 1 - (top + 0.08) / high, text, ha="left", va="top", fontsize=10, fontweight="bold"
-        )  # fmt: skip
-
-    def bar(self, drawn: Any, left: float, top: float, height: float, label: str) -> Any:
-        return self.figure.colorbar(drawn, cax=self.axes(left, top, 0.1, height), label=label)
+        save_figure(page.figure, out_dir, name, dpi)
 
 
 def _name(model: str) -> str:
@@ -100,7 +78,7 @@ def _image(rows: pd.DataFrame) -> tuple[NDArray[np.float64], tuple[float, float,
     return grid.to_numpy(), (x[0] - half, x[-1] + half, y[0] - half, y[-1] + half)
 
 
-def _draw_changes(page: _Page, changes: pd.DataFrame, slices: pd.DataFrame, models: Sequence[str], edge: float) -> None:
+def _draw_changes(page: Sheet, changes: pd.DataFrame, slices: pd.DataFrame, models: Sequence[str], edge: float) -> None:
     labels = [("", 0.0), *changes[["parameter", "change"]].drop_duplicates().itertuples(index=False, name=None)]
     panels = [
         [
@@ -117,16 +95,16 @@ def _draw_changes(page: _Page, changes: pd.DataFrame, slices: pd.DataFrame, mode
         for axes, (parameter, by) in zip(line, labels, strict=True):
             here = (slices["model"] == model) & (slices["parameter"] == parameter) & (slices["change"] == by)
             values, _ = _image(slices[here])
-            scale: Any = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit} if parameter else {
-                "cmap": "magma_r", "vmin": 0, "vmax": 1,
+            scale: Any = {"cmap": CHANGE, "vmin": -limit, "vmax": limit} if parameter else {
+                "cmap": cells_map(), "vmin": 0, "vmax": 1,
             }  # fmt: skip
             drawn[bool(parameter)] = axes.imshow(
                 values, origin="lower", extent=extent, interpolation="nearest", **scale
             )
             _outline(axes, tissue, extent)
-            axes.set(xticks=[], yticks=[])
-            for spine in axes.spines.values():
-                spine.set_visible(False)
+            # Radiological: x points to the patient's right, which is on the left.
+            axes.set_xlim(extent[1], extent[0])
+            finish_slice(axes, *("RL" if axes is panels[0][0] else ""))
             if parameter:
                 row = changes[(changes["model"] == model) & (changes["parameter"] == parameter)]
                 row = row[row["change"] == by].iloc[0]
@@ -134,15 +112,16 @@ def _draw_changes(page: _Page, changes: pd.DataFrame, slices: pd.DataFrame, mode
                 if model != SOLVER:
                     cosine = MISSING if np.isnan(row["cosine"]) else f"{row['cosine']:.3f}"
                     text += f"\ncos {cosine}, error {100 * row['error']:.0f} %"
-                axes.set_xlabel(text, fontsize=7, labelpad=2)
-        line[0].set_ylabel(_name(model))
-    panels[0][0].set_title("$c$ at the truth")
+                axes.set_xlabel(text, fontsize=SMALL, labelpad=1, linespacing=1.05)
+        line[0].set_ylabel(textwrap.fill(_name(model), 16))
+    panels[0][0].set_title("c at the truth")
     for axes, (parameter, by) in zip(panels[0][1:], labels[1:], strict=True):
         axes.set_title(f"{_NAMES[parameter]} {100 * by:+.0f} %".replace("-", "−"))
-    right = _WIDTH - _BARS + 0.15
-    page.bar(drawn[True], right, _HEADING, edge, "change of $c$")
-    page.bar(drawn[False], right + 0.85, _HEADING, edge, "$c$")
-    page.heading(0, "a   Change of concentration, axial slice")
+    right = TWO_COLUMNS - _BARS + 0.08
+    add_scale_bar(panels[0][0])
+    page.bar(drawn[True], right, _HEADING, 0.08, edge, "change of c (no unit)")
+    page.bar(drawn[False], right + 0.56, _HEADING, 0.08, edge, "c (no unit)")
+    page.text(0.05, 0.12, r"$\mathbf{a}$   Change of concentration, axial slice")
 
 
 def _outline(axes: Axes, tissue: NDArray[np.float64], extent: tuple[float, float, float, float]) -> None:
@@ -152,14 +131,14 @@ def _outline(axes: Axes, tissue: NDArray[np.float64], extent: tuple[float, float
 
 
 def _draw_landscapes(
-    page: _Page, landscape: pd.DataFrame, paths: pd.DataFrame, models: Sequence[str], top: float
+    page: Sheet, landscape: pd.DataFrame, paths: pd.DataFrame, models: Sequence[str], top: float
 ) -> None:
     from matplotlib.colors import LogNorm
     from matplotlib.lines import Line2D
     from matplotlib.ticker import LogFormatterSciNotation, LogLocator
 
-    gap, left = 0.15, _LEFT + 0.1
-    width = (_WIDTH - left - 1.0 - (len(models) - 1) * gap) / len(models)
+    gap, left = 0.1, _LEFT
+    width = (TWO_COLUMNS - left - 0.65 - (len(models) - 1) * gap) / len(models)
     panels = [
         page.axes(left + number * (width + gap), top + _HEADING, width, _LANDSCAPE) for number in range(len(models))
     ]
@@ -172,22 +151,29 @@ def _draw_landscapes(
         grid = landscape[landscape["model"] == model].pivot(index="mu_rho", columns="mu_d_mm", values="loss")
         filled = axes.contourf(
             grid.columns, grid.index, np.clip(grid.to_numpy(), low * 1e-3, None), levels=levels,
-            norm=LogNorm(levels[0], levels[-1]), cmap="viridis", extend="min",
+            norm=LogNorm(levels[0], levels[-1]), cmap=DEVIATION, extend="min",
         )  # fmt: skip
-        axes.plot(*truth, linestyle="none", marker="+", color="#D55E00", markersize=11, markeredgewidth=2, zorder=5)
+        axes.plot(*truth, linestyle="none", marker="+", color=VERMILION, markersize=7, markeredgewidth=1.5, zorder=5)
         own = paths[paths["model"] == model]
         for _, path in own.groupby("start"):
             # Line searches also try far away; what leads to the end are the evaluations with the lowest loss so far.
             lower = path[path["loss"] <= path["loss"].cummin()]
-            axes.plot(lower["mu_d_mm"], lower["mu_rho"], color="white", linewidth=1.2, zorder=3)
-            axes.plot(path["mu_d_mm"], path["mu_rho"], linestyle="none", marker=".", color="white", markersize=3.5)
+            axes.plot(lower["mu_d_mm"], lower["mu_rho"], color="white", linewidth=0.9, zorder=3)
+            axes.plot(path["mu_d_mm"], path["mu_rho"], linestyle="none", marker=".", color="white", markersize=2)
             first = path.iloc[0]
             axes.plot(
-                first["mu_d_mm"], first["mu_rho"], marker="o", markersize=5, color="white", markeredgecolor="black"
+                first["mu_d_mm"],
+                first["mu_rho"],
+                marker="o",
+                markersize=3.5,
+                markeredgewidth=0.7,
+                color="white",
+                markeredgecolor="black",
             )
         _ends(axes, own[own["best"]], "X", "white")
         axes.set(
-            xlim=(grid.columns[0], grid.columns[-1]), ylim=(grid.index[0], grid.index[-1]), title=_name(model),
+            xlim=(grid.columns[0], grid.columns[-1]), ylim=(grid.index[0], grid.index[-1]),
+            title=textwrap.fill(_name(model), 22),
             xlabel=r"$\mu_D$ (mm)",
         )  # fmt: skip
     # What the surrogates' minima are worth to the solver.
@@ -197,24 +183,24 @@ def _draw_landscapes(
         if SOLVER in models:
             ends = paths[(paths["model"] == model) & paths["best"]]
             _ends(panels[models.index(SOLVER)], ends, marker, colours[model])
-    panels[0].set_ylabel(r"$\mu_\rho$")
+    panels[0].set_ylabel(r"$\mu_\rho$ (no unit)")
     for axes in panels[1:]:
         axes.tick_params(labelleft=False)
-    bar = page.bar(filled, _WIDTH - 0.85, top + _HEADING, _LANDSCAPE, "mean squared error")
+    bar = page.bar(filled, TWO_COLUMNS - 0.58, top + _HEADING, 0.08, _LANDSCAPE, "MSE of c (no unit)")
     bar.set_ticks(LogLocator(10))
     bar.ax.yaxis.set_major_formatter(LogFormatterSciNotation())
     plain: Any = {"linestyle": "none", "markeredgecolor": "black", "color": "white"}
     handles = [
-        Line2D([], [], linestyle="none", marker="+", color="#D55E00", markersize=9, markeredgewidth=2, label="truth"),
-        Line2D([], [], marker="o", markersize=5, label="start of a search", **plain),
-        Line2D([], [], color="0.5", linewidth=1.2, marker=".", markersize=5, label="its way, and all evaluations"),
-        Line2D([], [], marker="X", markersize=7, label="its end", **plain),
+        Line2D([], [], linestyle="none", marker="+", color=VERMILION, markersize=6, markeredgewidth=1.5, label="truth"),
+        Line2D([], [], marker="o", markersize=3.5, label="start of a search", **plain),
+        Line2D([], [], color="0.5", linewidth=0.9, marker=".", markersize=3, label="its way, and all evaluations"),
+        Line2D([], [], marker="X", markersize=5, label="its end", **plain),
         *(
             Line2D(
                 [],
                 [],
                 marker=marker,
-                markersize=6,
+                markersize=4.5,
                 label=f"ends of {_name(model)}",
                 **(plain | {"color": colours[model]}),
             )
@@ -222,12 +208,13 @@ def _draw_landscapes(
             if SOLVER in models
         ),
     ]
-    page.figure.legend(handles=handles, loc="lower center", ncols=min(len(handles), 5), frameon=False)
-    page.heading(top, "b   Loss, origin held at the truth")
+    page.figure.legend(handles=handles, loc="lower center", ncols=min(len(handles), 4), columnspacing=1.4)
+    page.text(0.05, top + 0.12, r"$\mathbf{b}$   Loss, origin held at the truth")
 
 
 def _ends(axes: Axes, ends: pd.DataFrame, marker: str, colour: str) -> None:
     axes.plot(
-        ends["mu_d_mm"], ends["mu_rho"], linestyle="none", marker=marker, markersize=7, color=colour,
+        ends["mu_d_mm"], ends["mu_rho"], linestyle="none", marker=marker, markersize=4.5, color=colour,
+        markeredgewidth=0.6,
         markeredgecolor="black", zorder=4,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from gliofit.assess.stability_settings import SensitivitySettings, StabilitySettings
 from gliofit.settings import Settings
-from gliofit.simulate.settings import ATLAS
+from gliofit.simulate.settings import ATLAS, warped_name
 
 __all__ = ["GROUPS", "AssessSettings", "anatomy_group"]
 
@@ -73,7 +73,7 @@ class AssessSettings(Settings):
         trained_warps
             Number of warped atlases that networks may have been trained on; the following ones are tested on.
         """
-        warped = [f"warped-{number:05d}" for number in range(trained_warps, trained_warps + self.warped)]
+        warped = map(warped_name, range(trained_warps, trained_warps + self.warped))
         return [ATLAS, *warped, *(f"patient-{case}" for case in patients if self.patients)]
 
     def cases_of(self, anatomy: str) -> int:

@@ -275,7 +275,7 @@ class _Plan:
                 )  # fmt: skip
         if study.cases:
             yield Jobs("study", "study_tables", 1, files=("study/*.csv*", "study/*.md*"), benchmarks="")
-            yield Jobs("study", "study_figure", 1, files=("study/*.png*", "study/*.svg*"), benchmarks="")
+            yield Jobs("study", "study_figure", 1, files=("study/*.png*", "study/*.pdf*"), benchmarks="")
 
     def _assess(self) -> Iterator[Jobs]:
         assess, simulate = self.config.assess, self.config.simulate
@@ -302,7 +302,7 @@ class _Plan:
                     )
             files = ("assess/*.csv*", "assess/*.md*")
             yield Jobs("assess", "assess_tables", 1, files=files, benchmarks="")
-            files = ("assess/*.png*", "assess/*.svg*")
+            files = ("assess/*.png*", "assess/*.pdf*")
             yield Jobs("assess", "assess_figures", 1, work=len(assess.models) * self.cubes, files=files, benchmarks="")
         if assess.stability.cases:
             searches = assess.stability.cases * (1 + len(assess.stability.radii) * assess.stability.starts)
@@ -324,11 +324,11 @@ class _Plan:
         refining = any(self.config.invert.refines(m) for methods in self.methods.values() for m in methods)
         if refining:
             yield Jobs("publish", "write_refinement", 1, files=("publish/tables/refinement*",), benchmarks="")
-        if self.cases:
-            yield Jobs("publish", "draw_figure3", 1, files=("publish/figures/figure3*",), benchmarks="")
+        if "synthetic" in self.cases:
+            yield Jobs("publish", "draw_figure3", 1, files=("publish/figures/figure3.*",), benchmarks="figure3")
         patients = self.cases.get("patients", 0)
         for observed in sorted(set(seen)):
-            for figure in ("figure4", "figure7"):
+            for figure in ("figure4", "figure7", *(() if "synthetic" in self.cases else ("figure3",))):
                 name = figure if observed == "reference" else f"{figure}-{observed}"
                 work = patients * seen.count(observed) if figure == "figure4" else 0.0
                 files = (f"publish/figures/{name}.*",)
@@ -337,4 +337,5 @@ class _Plan:
             work = float(len(methods))
             pages = ("publish/patients/*.png*", "publish/patients/*.html*")
             yield Jobs("publish", "write_patient_page", patients, work=work, size=work, files=pages)
+            yield Jobs("publish", "draw_view3d", patients, files=("publish/patients/*.3d.pdf*",))
             yield Jobs("publish", "write_patient_index", 1, files=("publish/patients/index*",), benchmarks="")

@@ -167,7 +167,7 @@ def evaluate_case(
         reference = reference or case_dir / "concentration.nii.gz"
     target = _load_target(cohort, case_dir, reference, truth_table, truth_concentration)
     thresholds = np.linspace(0.05, 0.95, settings.curve_thresholds)
-    references = _references(cohort, forward_dirs, target, settings)
+    references = _references(cohort, forward_dirs, reference, target, settings)
 
     rows, curves, agreement = [], [], []
     for method in (name for name in forward_dirs if not name.endswith(OTHER_SUFFIX)):
@@ -246,16 +246,22 @@ def _read_field(path: Path, target: _Target) -> Volume:
 
 
 def _references(
-    cohort: str, forward_dirs: Mapping[str, str | Path], target: _Target, settings: EvaluateSettings
+    cohort: str,
+    forward_dirs: Mapping[str, str | Path],
+    reference: str | Path | None,
+    target: _Target,
+    settings: EvaluateSettings,
 ) -> dict[str, Volume]:
     """Final runs that a patient's others are compared with, by method; those that failed are none."""
     names = [] if cohort == "synthetic" else [settings.reference_method, *settings.other_references]
-    fields = {
-        name: _read_field(Path(forward_dirs[name]) / "concentration.nii.gz", target)
-        for name in names
-        if name in forward_dirs
-    }
-    return {name: field for name, field in fields.items() if field.data.any()}
+    fields = {}
+    for name in (name for name in names if name in forward_dirs):
+        path = Path(forward_dirs[name]) / "concentration.nii.gz"
+        known = target.field if reference is not None and path == Path(reference) else None
+        field = _read_field(path, target) if known is None else known
+        if field.data.any():
+            fields[name] = field
+    return fields
 
 
 def _agreement(

@@ -15,6 +15,7 @@ from gliofit.forward.settings import ForwardSettings
 from gliofit.grid import Volume
 from gliofit.invert.estimate import read_estimate
 from gliofit.io import read_volume, write_table, write_volume
+from gliofit.progress import OnProgress, no_progress
 from gliofit.solver.registry import make_solver
 from gliofit.theta import Theta
 from gliofit.tissue import Tissue, TissueKind
@@ -40,12 +41,12 @@ def _empty(tissue: Tissue, settings: ForwardSettings, message: str) -> FinalRun:
     return FinalRun(volume, row)
 
 
-def final_run(tissue: Tissue, theta: Theta, settings: ForwardSettings) -> FinalRun:
+def final_run(tissue: Tissue, theta: Theta, settings: ForwardSettings, progress: OnProgress = no_progress) -> FinalRun:
     """Grow the tumour of ``theta`` on ``tissue``; a seed outside tissue gives a row with status ``failed``."""
     solver = make_solver(settings.integrator)
     begin = time.perf_counter()
     try:
-        solution = solver.solve(tissue, theta)
+        solution = solver.solve(tissue, theta, progress=progress)
     except SeedOutsideTissueError as error:
         return _empty(tissue, settings, str(error))
     seconds = time.perf_counter() - begin

@@ -69,6 +69,11 @@ class MethodSettings(Settings):
     #: Whether the method searches from one start, which `origin: com-start` can choose.
     has_start: ClassVar[bool] = False
 
+    @property
+    def most_evaluations(self) -> int | None:
+        """Evaluations of the forward model that the method makes at most; None where its settings do not say."""
+        return None
+
     @model_validator(mode="after")
     def _origin_known(self) -> Self:
         if self.origin == "com-start" and not self.has_start:

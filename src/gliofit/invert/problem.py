@@ -51,7 +51,7 @@ class Problem:
     threads
         Threads to use.
     on_progress
-        Called with the number of evaluations and the last loss.
+        Called with the number of evaluations, the last loss and its level.
     start
         Estimate of another method to refine, for methods that do so.
     atlas

@@ -148,7 +148,7 @@ def invert_case(
     device
         Where networks run.
     on_progress
-        Called with the number of evaluations and the last loss.
+        Called with the number of evaluations, the last loss and its level.
     start
         ``parameters.parquet`` of the method whose estimate this one refines.
     lmi_dir

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TRACE_COLUMNS", "OnProgress", "Trace"]
 
-#: Called with the number of evaluations so far and the loss of the last one.
-OnProgress = Callable[[int, float], None]
+#: Called with the number of evaluations so far, the loss of the last one, and the level it was made on.
+OnProgress = Callable[[int, float, str], None]
 
 TRACE_COLUMNS = (
     "evaluation", "loss", "origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho", "seconds", "level",
@@ -56,7 +56,7 @@ class Trace:
         number = len(self._rows) + self._without_loss + 1
         self._rows.append((number, float(loss), *(float(v) for v in theta), self.seconds, level))
         if self._on_progress is not None:
-            self._on_progress(number, float(loss))
+            self._on_progress(number, float(loss), level)
 
     def count(self, runs: int = 1) -> None:
         """Count runs of the forward model that gave no loss: they have a number but no row."""

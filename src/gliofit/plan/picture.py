@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.figures.colours import CLINICAL, CORE, PERSONALISED
+from gliofit.figures.slices import add_scale_bar, draw_edge, finish_slice, grey_values
+from gliofit.figures.style import TEXT, TWO_COLUMNS, figure_style, save_figure
 from gliofit.grid import Volume, bounding_box
 from gliofit.plan.target import gross_tumour
-from gliofit.publish.drawing import figure_style, grey_values, save_figure
 
 __all__ = ["PlanView", "draw_plans", "slices_of_difference"]
-
-_CLINICAL_COLOUR, _PERSONALISED_COLOUR, _TUMOUR_COLOUR = "#56B4E9", "#E69F00", "#FFFFFF"
 
 #: Views by the axis that they look along, in arrays towards right, anterior, superior.
 _VIEWS = ((2, "axial"), (1, "coronal"), (0, "sagittal"))
@@ -57,9 +58,9 @@ def draw_plans(
     out_dir: str | Path,
     name: str,
     title: str,
-    dpi: int = 200,
+    dpi: int = 300,
 ) -> None:
-    """Draw a row per method with an axial, a coronal and a sagittal slice; writes ``{name}.png`` and ``.svg``.
+    """Draw a row per method with an axial, a coronal and a sagittal slice; writes ``{name}.png`` and ``.pdf``.
 
     Slices are laid out by the affine: the patient's right is on the left, in sagittal ones the front.
 
@@ -82,9 +83,8 @@ def draw_plans(
         slice(max(0, part.start - 2), part.stop + 2) if part.stop else slice(None)
         for part in bounding_box(background.data > 0)
     )
-    spacing = background.grid.spacing_mm
     sizes = [(part.stop or size) - (part.start or 0) for part, size in zip(box, background.grid.shape, strict=True)]
-    lengths = [size * step for size, step in zip(sizes, spacing, strict=True)]
+    lengths = [size * step for size, step in zip(sizes, background.grid.spacing_mm, strict=True)]
     # Across and up in each view, in mm.
     widths = [lengths[1] if axis == 0 else lengths[0] for axis, _ in _VIEWS]
     height = max(lengths[1], lengths[2])
@@ -92,44 +92,37 @@ def draw_plans(
         from matplotlib.figure import Figure
         from matplotlib.lines import Line2D
 
-        scale = 7.5 / sum(widths)
-        figure = Figure(figsize=(8.2, scale * height * len(views) + 0.9), layout="constrained")
+        scale = 0.94 * TWO_COLUMNS / sum(widths)
+        figure = Figure(figsize=(TWO_COLUMNS, (scale * height + 0.15) * len(views) + 0.45), layout="constrained")
         axes = figure.subplots(len(views), 3, squeeze=False, width_ratios=widths)
         for row, view in zip(axes, views, strict=True):
             clinical, personalised = view.clinical.canonical(), view.personalised.canonical()
             at = slices_of_difference(clinical, personalised)
             for panel, (axis, what) in zip(row, _VIEWS, strict=True):
                 across, up = (other for other in range(3) if other != axis)
-                panel.imshow(
-                    _cut(background.data, box, axis, at[axis]).T, origin="lower", cmap="gray", vmin=0, vmax=1,
-                    aspect=spacing[up] / spacing[across],
-                )  # fmt: skip
+                frame: dict[str, Any] = {"origin": "lower", "extent": (0, lengths[across], 0, lengths[up])}
+                panel.imshow(_cut(background.data, box, axis, at[axis]).T, cmap="gray", vmin=0, vmax=1, **frame)
                 for mask, colour, line in (
-                    (tumour, _TUMOUR_COLOUR, ":"),
-                    (clinical.data, _CLINICAL_COLOUR, "-"),
-                    (personalised.data, _PERSONALISED_COLOUR, "-"),
+                    (tumour, CORE, "dotted"),
+                    (clinical.data, CLINICAL, "solid"),
+                    (personalised.data, PERSONALISED, "solid"),
                 ):
-                    cut = _cut(mask, box, axis, at[axis])
-                    if cut.any() and not cut.all():
-                        panel.contour(cut.T.astype(float), levels=[0.5], colors=colour, linewidths=0.9, linestyles=line)
-                panel.set_xticks([])
-                panel.set_yticks([])
-                for spine in panel.spines.values():
-                    spine.set_visible(False)
+                    draw_edge(panel, _cut(mask, box, axis, at[axis]).T, 0.5, colour, line, **frame)
+                finish_slice(panel, *_SIDES[axis])
+                add_scale_bar(panel)
                 middle = (np.array(background.grid.shape) - 1) / 2
                 middle[axis] = at[axis]
                 world = background.grid.voxel_to_world(middle)[axis]
-                panel.set_xlabel(f"{what}, {'xyz'[axis]} = {world:.0f} mm", fontsize=7)
-                for x, side, align in zip((0.02, 0.98), _SIDES[axis], ("left", "right"), strict=True):
-                    panel.text(x, 0.98, side, transform=panel.transAxes, ha=align, va="top", color="white", fontsize=7)
-            row[0].set_ylabel(view.name, fontsize=8)
-        figure.suptitle(title, fontsize=9)
+                panel.set_xlabel(f"{what}, {'xyz'[axis]} = {world:.0f} mm".replace("-", "−"))
+            # Longer than its picture is high, the name of a method goes on in a second line.
+            row[0].set_ylabel(textwrap.fill(view.name, max(12, int(scale * height / 0.06))))
+        figure.suptitle(title, fontsize=TEXT)
         handles = [
-            Line2D([], [], color=_CLINICAL_COLOUR, linewidth=1.4, label="clinical target (margin)"),
-            Line2D([], [], color=_PERSONALISED_COLOUR, linewidth=1.4, label="personalised target, equal volume"),
+            Line2D([], [], color=CLINICAL, linewidth=1.4, label="clinical target (margin)"),
+            Line2D([], [], color=PERSONALISED, linewidth=1.4, label="personalised target, equal volume"),
             Line2D([], [], color="0.45", linestyle=":", linewidth=1.4, label="tumour core (white)"),
         ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+        figure.legend(handles=handles, loc="outside lower center", ncols=3)
         save_figure(figure, out_dir, name, dpi)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from gliofit.grid import Volume
 from gliofit.io import read_volume, write_volume
 from gliofit.plan.distance import distance_mm
 from gliofit.plan.target import brain_of_tissue
+from gliofit.progress import OnProgress, no_progress
 from gliofit.tissue import Tissue
 
 __all__ = ["TAIL", "PredictGBMCase", "read_case", "run_case", "with_tail"]
@@ -92,7 +92,7 @@ def run_case(
     method: str = "gauss-newton",
     seed: int = 0,
     threads: int = 1,
-    progress: Callable[[str], None] = lambda line: None,
+    progress: OnProgress = no_progress,
 ) -> dict[str, Any]:
     """Fit the patient in PredictGBM's input folder and write ``00000.nii.gz``: float32 scores on the input's grid.
 

@@ -36,6 +36,7 @@ from gliofit.plan.target import (
     gross_tumour,
     personalised_target,
 )
+from gliofit.progress import OnProgress, no_progress
 from gliofit.tissue import Tissue
 
 __all__ = ["PLAN_COLUMNS", "PlanRequest", "draw_patient", "make_plan", "plan_files", "plan_patient", "read_plans"]
@@ -160,11 +161,12 @@ def plan_files(
     dicom: Path | None = None,
     recurrence: Path | None = None,
     recurrence_labels: str | None = None,
+    progress: OnProgress = no_progress,
 ) -> dict[str, Any]:
     """Plan one patient from files: what the ``plan`` command does.
 
     Writes masks on the patient's grid (``clinical.nii.gz``, ``personalised.nii.gz``), ``plan.parquet``, ``plan.csv``,
-    ``plan.md``, ``plan.png`` and ``plan.svg`` into ``out_dir``, and with a DICOM series ``plan.dcm`` (RT structure
+    ``plan.md``, ``plan.png`` and ``plan.pdf`` into ``out_dir``, and with a DICOM series ``plan.dcm`` (RT structure
     set). All of them or none; where pydicom is missing ``plan.dcm`` alone is left out, and the row's message says so.
 
     Parameters
@@ -187,6 +189,8 @@ def plan_files(
         Folder of the patient's DICOM series.
     recurrence, recurrence_labels
         Follow-up segmentation on the patient's grid, with its label scheme (that of the segmentation if not given).
+    progress
+        Hears of what is being done.
 
     Returns
     -------
@@ -197,6 +201,7 @@ def plan_files(
     InputError
         If an input is wrong or no plan can be made of it.
     """
+    progress("reading")
     labels = read_volume(segmentation, np.int32)
     if not labels.grid.matches(tissue.grid):
         raise InputError(segmentation, "lies on another grid than the tissue", "resample both onto one grid")
@@ -215,6 +220,7 @@ def plan_files(
     background = Volume(tissue.labels, tissue.grid) if image is None else read_volume(image, np.float32)
     missing = dicom_problem() if dicom is not None else None
     series = read_series(dicom) if dicom is not None and missing is None else None
+    progress("drawing targets")
     try:
         clinical, personalised, columns = make_plan(request, margin_mm)
     except InputError as error:
@@ -226,6 +232,7 @@ def plan_files(
     row = {"run": "plan", "cohort": "files", "case": case, "method": "concentration", "seed": 0} | columns
     table = pd.DataFrame([row])[list(PLAN_COLUMNS)]
 
+    progress("writing results")
     with scratch_folder(out_dir) as temporary:
         write_volume(temporary / "clinical.nii.gz", clinical.mask)
         write_volume(temporary / "personalised.nii.gz", personalised.mask)
@@ -314,9 +321,9 @@ def plan_patient(
 
 def draw_patient(
     case_dir: Path, plan_dirs: Mapping[str, Path], image: Path, out_dir: Path, settings: PlanSettings,
-    names: Mapping[str, str] | None = None, dpi: int = 200,
+    names: Mapping[str, str] | None = None, dpi: int = 300,
 ) -> None:  # fmt: skip
-    """Draw the plans of one patient by several methods, at the first margin: ``plan.png`` and ``plan.svg``.
+    """Draw the plans of one patient by several methods, at the first margin: ``plan.png`` and ``plan.pdf``.
 
     Parameters
     ----------

@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gliofit.figures.axes import label_log_axis
+from gliofit.figures.style import SMALL, TWO_COLUMNS, figure_style, letter_panel, save_figure
 from gliofit.io import read_table
-from gliofit.publish.drawing import figure_style, save_figure
+from gliofit.publish.cohort import Observed, figure_name, methods_shown
 from gliofit.publish.names import MethodStyle, method_name, method_styles
 from gliofit.publish.paper_values import PAPER_TABLES, PaperRow
 from gliofit.publish.settings import PublishSettings
@@ -24,61 +26,75 @@ __all__ = ["draw_figure3"]
 _METRIC = "mse_volume"
 
 
-def draw_figure3(cohort_dir: str | Path, out_dir: str | Path, settings: PublishSettings, name: str = "figure3") -> None:
+def draw_figure3(
+    cohort_dir: str | Path, out_dir: str | Path, settings: PublishSettings, observed: Observed = "reference"
+) -> None:
     """Draw every case's whole-volume MSE by method, and the share of cases below each error.
+
+    Synthetic cases have a truth, which all methods are compared with. Patients have none: there the error is the
+    distance from the reference method's final run, and only methods that observed the same are compared.
 
     Parameters
     ----------
     cohort_dir
         ``evaluate/{cohort}`` with ``metrics.parquet``.
     out_dir
-        Folder for ``{name}.png`` and ``{name}.svg``.
+        Folder for ``figure3.png`` and ``.pdf``, or ``figure3-segmentation`` for methods that observed that.
     settings
         Names of methods and resolution.
-    name
-        Name of the two files.
+    observed
+        Which methods are shown if the cases are patients: those of the table of the same observation.
     """
     metrics = read_table(Path(cohort_dir) / "metrics.parquet")
-    metrics = metrics[metrics["role"] != "reference"]
     cohort = str(metrics["cohort"].iloc[0]) if len(metrics) else "synthetic"
-    paper = PAPER_TABLES["table2" if cohort == "synthetic" else "table3"]
+    label, paper = "MSE of c, whole volume (no unit)", PAPER_TABLES["table2"]
+    if cohort == "patients":
+        reference = metrics.loc[metrics["role"] == "reference", "method"]
+        # Not compared with the paper's where the methods observed something else than the paper's.
+        paper = PAPER_TABLES["table3"] if observed == "reference" else {}
+        if len(reference):
+            label = f"MSE of c against {method_name(str(reference.iloc[0]), settings.method_names)}\n"
+            label += "(whole volume, no unit)"
+        metrics = metrics[metrics["method"].isin(methods_shown(metrics, observed))]
+    metrics = metrics[metrics["role"] != "reference"]
     order = _order(metrics)
     values = {m: _errors(metrics, m) for m in order}
     failed = metrics[metrics["status"] == "failed"].groupby("method").size().to_dict()
     styles = method_styles(order)
-    names = {method: method_name(method, settings.method_names) for method in order}
     low, high = _limits(values, [row.values[_METRIC].mean for m, row in paper.items() if m in order])
 
     with figure_style():
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(10.5, 1.6 + 0.42 * max(4, len(order))), layout="constrained")
-        left, right = figure.subplots(1, 2, width_ratios=[1.35, 1])
+        figure = Figure(figsize=(TWO_COLUMNS, 0.95 + 0.23 * max(5, len(order))), layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=[1.25, 1], gridspec_kw={"wspace": 0.03})
         for place, method in enumerate(order):
             _draw_strip(left, place, values[method], styles[method], low)
             _draw_paper(left, place, paper.get(method))
+            _draw_line(left, place, styles[method])
             count = f"n = {values[method].size}" + (f", {failed[method]} failed" if method in failed else "")
             left.annotate(
-                count, (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=7, color="0.35"
+                count, (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=SMALL, color="0.35"
             )
-        left.set_yticks(range(len(order)), [names[method] for method in order])
+        left.set_yticks(range(len(order)), [method_name(method, settings.method_names) for method in order])
+        # Room for the lines that the other panel draws methods with.
+        left.tick_params(axis="y", length=0, pad=22)
         left.set_ylim(len(order) - 0.4, -0.6)
-        left.set_title("(a) Error of every case", loc="left")
-        _draw_legend(left)
+        letter_panel(left, "a", "Error of every case")
         for method in order:
             total = values[method].size + failed.get(method, 0)
-            _draw_share(right, values[method], total, styles[method], names[method], low, high)
+            _draw_share(right, values[method], total, styles[method], low, high)
         right.set_ylim(0, 1.02)
-        right.set_ylabel("share of all cases with a smaller error")
-        right.set_title("(b) Cumulative distribution", loc="left")
-        right.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=2.4)
+        right.set_ylabel("cumulative share of cases")
+        letter_panel(right, "b", "Cumulative distribution")
         for axes in (left, right):
             axes.set_xscale("log")
             axes.set_xlim(low, high)
-            axes.set_xlabel("MSE of the final forward run, whole volume")
-            axes.grid(axis="x", color="0.9", linewidth=0.6)
-            axes.set_axisbelow(True)
-        save_figure(figure, out_dir, name, settings.dpi)
+            label_log_axis(axes.xaxis)
+            axes.set_xlabel(label)
+            axes.grid(axis="x")
+        _draw_legend(figure, bool(paper))
+        save_figure(figure, out_dir, figure_name("figure3", observed), settings.dpi)
 
 
 def _order(metrics: pd.DataFrame) -> list[str]:
@@ -112,51 +128,56 @@ def _draw_strip(axes: Axes, place: int, values: NDArray[np.float64], style: Meth
     many = values.size > 60
     shown = np.maximum(values, low * 1.02)
     axes.scatter(
-        shown, place + jitter, s=5 if many else 16, color=style.colour, alpha=0.25 if many else 0.75,
+        shown, place + jitter, s=3 if many else 9, color=style.colour, alpha=0.25 if many else 0.75,
         linewidths=0, zorder=2, rasterized=many,
     )  # fmt: skip
     if values.size >= 5:
         low_q, median, high_q = np.percentile(shown, [25, 50, 75])
-        box: dict[str, Any] = {"facecolor": "none", "edgecolor": "0.15", "linewidth": 0.9, "zorder": 3}
+        box: dict[str, Any] = {"facecolor": "none", "edgecolor": "0.15", "linewidth": 0.7, "zorder": 3}
         from matplotlib.patches import Rectangle
 
         axes.add_patch(Rectangle((low_q, place - 0.32), high_q - low_q, 0.64, **box))
-        axes.plot([median, median], [place - 0.32, place + 0.32], color="0.15", linewidth=1.6, zorder=3)
+        axes.plot([median, median], [place - 0.32, place + 0.32], color="0.15", linewidth=1.3, zorder=3)
     mean = max(float(values.mean()), low * 1.02)
-    axes.scatter(
-        mean, place, marker="D", s=34, color=style.colour, edgecolors="white", linewidths=0.9, zorder=5
-    )  # fmt: skip
+    axes.scatter(mean, place, marker="D", s=18, color=style.colour, edgecolors="white", linewidths=0.7, zorder=5)
 
 
 def _draw_paper(axes: Axes, place: int, row: PaperRow | None) -> None:
     """The paper's mean of the same method."""
     if row is not None:
-        axes.scatter(row.values[_METRIC].mean, place + 0.42, marker="^", s=26, color="0.1", linewidths=0, zorder=6)
+        axes.scatter(row.values[_METRIC].mean, place + 0.4, marker="^", s=13, color="0.1", linewidths=0, zorder=6)
 
 
-def _draw_legend(axes: Axes) -> None:
+def _draw_line(axes: Axes, place: int, style: MethodStyle) -> None:
+    """The line that the other panel draws a method with, beside its name."""
+    axes.annotate(
+        "", (0, place), (-20, 0), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
+        arrowprops={"arrowstyle": "-", "color": style.colour, "linestyle": style.line, "linewidth": 1.3, "shrinkA": 0,
+                    "shrinkB": 3}, annotation_clip=False,
+    )  # fmt: skip
+
+
+def _draw_legend(figure: Any, with_paper: bool) -> None:
     from matplotlib.lines import Line2D
 
     grey: dict[str, Any] = {"color": "0.4", "linestyle": "none"}
     dark: dict[str, Any] = {"markeredgecolor": "0.15", "linestyle": "none"}
     handles = [
-        Line2D([], [], marker="o", markersize=4, label="case", **grey),
-        Line2D([], [], marker="D", markersize=5.5, markeredgecolor="white", label="mean", **grey),
-        Line2D([], [], marker="^", markersize=5, markerfacecolor="0.1", label="paper’s mean", **dark),
-        Line2D([], [], marker="s", markersize=7, markerfacecolor="none", label="quartiles", **dark),
+        Line2D([], [], marker="o", markersize=3, label="case", **grey),
+        Line2D([], [], marker="D", markersize=4, markeredgecolor="white", label="mean", **grey),
+        Line2D([], [], marker="s", markersize=5, markerfacecolor="none", label="quartiles and median", **dark),
     ]
-    axes.legend(
-        handles=handles, ncols=4, frameon=False, loc="lower left", bbox_to_anchor=(0, 1.06), columnspacing=1.2,
-        handletextpad=0.3, borderaxespad=0,
-    )  # fmt: skip
+    if with_paper:
+        handles.append(Line2D([], [], marker="^", markersize=3.5, markerfacecolor="0.1", label="paper’s mean", **dark))
+    figure.legend(handles=handles, ncols=4, loc="outside lower left", columnspacing=1.4, handletextpad=0.2)
 
 
 def _draw_share(
-    axes: Axes, values: NDArray[np.float64], total: int, style: MethodStyle, name: str, low: float, high: float
+    axes: Axes, values: NDArray[np.float64], total: int, style: MethodStyle, low: float, high: float
 ) -> None:
     """Empirical distribution function, from edge to edge; failed cases keep it below one."""
     if values.size == 0:
         return
     x = np.concatenate([[low], np.maximum(values, low), [high]])
     y = np.concatenate([[0.0], np.arange(1, values.size + 1) / total, [values.size / total]])
-    axes.step(x, y, where="post", color=style.colour, linestyle=style.line, linewidth=1.6, label=name)
+    axes.step(x, y, where="post", color=style.colour, linestyle=style.line, linewidth=1.3)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import math
+import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,21 +12,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gliofit.crop import centre_of_mass_mm
 from gliofit.errors import InputError
+from gliofit.figures.colours import CORE, WHOLE
+from gliofit.figures.sheet import Sheet
+from gliofit.figures.slices import add_scale_bar, draw_cells, draw_edge, draw_failed, finish_slice, grey_values
+from gliofit.figures.style import ONE_COLUMN, PAGE_HEIGHT, SMALL, TWO_COLUMNS, figure_style, save_figure
 from gliofit.grid import Volume
 from gliofit.io import read_table, read_volume
 from gliofit.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.publish.cohort import Observed, figure_name, methods_shown
-from gliofit.publish.drawing import figure_style, grey_values, save_figure
 from gliofit.publish.names import method_name
 from gliofit.publish.numbers import format_quantity
 from gliofit.publish.settings import PublishSettings
+from gliofit.publish.slices import AXIAL, PatientSlices
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from matplotlib.image import AxesImage
 
 __all__ = ["choose_cases", "draw_figure4"]
 
@@ -34,10 +36,14 @@ _ORDERED_BY = (
     "hybrid-com", "hybrid", "gauss-newton", "direct", "gauss-newton-segmentation", "hybrid-segmentation",
 )  # fmt: skip
 
-#: Pictures beside each other; more go on in a second row of the same patient.
-_MOST_COLUMNS = 8
-
-_WHOLE_COLOUR, _CORE_COLOUR = "#56B4E9", "#FFFFFF"
+# Inches: margin for patients' names, gaps, titles above a block of rows, scores below each picture, the key below all,
+# the narrowest picture, and one that is large enough.
+_LEFT, _GAP, _TITLES, _SCORES, _KEY, _NARROWEST, _LARGE = 0.42, 0.05, 0.38, 0.25, 0.4, 0.6, 1.2
+#: Width of a character of small text, in inches.
+_CHARACTER = 0.05
+#: Pictures are cut to where there is tumour by the segmentation or any method (from this concentration on), with a
+#: margin and no narrower than this; in mm.
+_SHOWN_FROM, _MARGIN, _FIELD = 0.1, 12.0, 80.0
 
 
 def draw_figure4(
@@ -50,7 +56,8 @@ def draw_figure4(
 ) -> None:
     """Draw patients by methods: T1, segmentation contours and the concentration of each final run.
 
-    Slices are laid out by the affine: axial, in radiological convention (the patient's right is on the left).
+    The T1 shows the whole slice with a frame around the field that the other pictures show. Slices are laid out by the
+    affine: axial, in radiological convention (the patient's right is on the left).
 
     Parameters
     ----------
@@ -61,7 +68,7 @@ def draw_figure4(
     forward_root
         Folder with ``{case}/{method}/concentration.nii.gz`` (``forward/patients``).
     out_dir
-        Folder for ``figure4.png`` and ``.svg``, or ``figure4-segmentation`` for methods that observed that.
+        Folder for ``figure4.png`` and ``.pdf``, or ``figure4-segmentation`` for methods that observed that.
     settings
         Patients, methods, names and resolution.
     observed
@@ -75,54 +82,68 @@ def draw_figure4(
     metrics = read_table(Path(cohort_dir) / "metrics.parquet")
     cases = choose_cases(metrics, settings)
     methods = _choose_methods(metrics, settings, observed)
-    rows = math.ceil((len(methods) + 1) / _MOST_COLUMNS)
-    columns = math.ceil((len(methods) + 1) / rows)
+    width = ONE_COLUMN if len(methods) == 1 else TWO_COLUMNS
+    columns, side = _layout(len(cases), len(methods) + 1, width)
+    # Titles and scores may be wider than their pictures.
+    step = min((width - _LEFT) / columns, max(side + _GAP, 1.15))
+    blocks = [range(start, min(start + columns, len(methods) + 1)) for start in range(0, len(methods) + 1, columns)]
+    row_height = side + _SCORES + _GAP
+    block_height = _TITLES + len(cases) * row_height
     with figure_style():
-        from matplotlib.figure import Figure
-        from matplotlib.layout_engine import ConstrainedLayoutEngine
-
-        views = [_load_view(Path(case_root) / case) for case in cases]
-        width = 1.45
-        heights = [width * view.background.shape[1] / view.background.shape[0] for view in views for _ in range(rows)]
-        # Below each picture stand its scores; above it, its method, where a column has several.
-        text = 0.22 if rows == 1 else 0.52
-        size = (width * columns + 0.9, sum(heights) + text * len(heights) + 0.75)
-        tight = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.02, wspace=0.0, hspace=0.0)
-        figure = Figure(figsize=size, layout=tight)
-        grid = figure.subplots(len(heights), columns, squeeze=False, height_ratios=heights)
-        image = None
-        for place, (case, view) in enumerate(zip(cases, views, strict=True)):
-            first, *others = grid[place * rows : (place + 1) * rows].ravel()
-            _draw_background(first, view)
-            _draw_contours(first, view)
-            _draw_sides(first)
-            first.set_ylabel(f"{case}\nz = {view.height_mm:.0f} mm", fontsize=8)
-            titled = place == 0 or rows > 1
-            if titled:
-                first.set_title("T1, segmentation", fontsize=8)
-            for axes, method in zip(others, methods, strict=False):
-                scores = metrics[(metrics["case"] == case) & (metrics["method"] == method)]
-                image = _draw_method(axes, view, Path(forward_root) / case / method, scores, observed) or image
-                if titled:
-                    role = str(metrics.loc[metrics["method"] == method, "role"].iloc[0])
-                    axes.set_title(_title(method_name(method, settings.method_names), role), fontsize=8)
-            for axes in others[len(methods) :]:
-                axes.axis("off")
-        if image is not None:
-            bar = figure.colorbar(image, ax=grid, shrink=0.75, aspect=30, pad=0.01, fraction=0.02)
-            bar.set_label("tumour-cell concentration", fontsize=8)
-            # The image's own map of opacities is none for the bar.
-            if bar.solids is not None:
-                bar.solids.set_alpha(1)
-        _draw_legend(figure)
-        save_figure(figure, out_dir, figure_name("figure4", observed), settings.dpi)
+        sheet = Sheet(width, len(blocks) * block_height + _KEY)
+        layer = None
+        for row, case in enumerate(cases):
+            fields = _read_fields(metrics, Path(forward_root) / case, case, methods)
+            view = _load_view(Path(case_root) / case, list(fields.values()))
+            for number, block in enumerate(blocks):
+                top = number * block_height + _TITLES + row * row_height
+                _draw_name(sheet, top + side / 2, row_height, case, view.height_mm)
+                for column, picture in enumerate(block):
+                    axes = sheet.axes(_LEFT + (column + 0.5) * step - side / 2, top, side, side)
+                    if picture == 0:
+                        _draw_overview(axes, view)
+                        continue
+                    method = methods[picture - 1]
+                    scores = metrics[(metrics["case"] == case) & (metrics["method"] == method)]
+                    layer = _draw_method(axes, view, fields.get(method), scores, observed) or layer
+        for number, block in enumerate(blocks):
+            for column, picture in enumerate(block):
+                title = "T1, segmentation" if picture == 0 else _title(metrics, methods[picture - 1], settings)
+                lines = textwrap.wrap(title, int(step / _CHARACTER), break_on_hyphens=False, break_long_words=False)
+                x, bottom = _LEFT + (column + 0.5) * step, number * block_height + _TITLES - 0.04
+                sheet.text(x, bottom, "\n".join(lines), ha="center", va="bottom", fontsize=SMALL, linespacing=1.05)
+        _draw_key(sheet, layer)
+        save_figure(sheet.figure, out_dir, figure_name("figure4", observed), settings.dpi)
 
 
-def _title(label: str, role: str) -> str:
-    """A method's name on two lines where it has two parts."""
-    if role == "reference":
-        return f"Reference:\n{label}"
-    return label.replace(" on ", " on\n", 1) if " on " in label else label.replace(" (", "\n(", 1)
+def _layout(patients: int, pictures: int, width: float) -> tuple[int, float]:
+    """Pictures beside each other, and their size in inches, so that they are as large as a page has room for.
+
+    Those of a patient go on in a second block of rows, or a third, where that makes them larger.
+    """
+    best = (pictures, 0.0)
+    for blocks in range(1, pictures + 1):
+        if best[1] > _LARGE:
+            break
+        columns = -(-pictures // blocks)
+        wide = (width - _LEFT) / columns - _GAP
+        tall = (PAGE_HEIGHT - _KEY - blocks * _TITLES) / (blocks * patients) - _SCORES - _GAP
+        best = max(best, (columns, min(wide, tall, 1.6)), key=lambda found: found[1])
+    # Many patients or methods need more than a page.
+    return best if best[1] > _NARROWEST else (min(pictures, 8), _NARROWEST)
+
+
+def _draw_name(sheet: Sheet, y: float, height: float, case: str, height_mm: float) -> None:
+    """A patient's name and the slice, upwards, beside a row of pictures around ``y``."""
+    where = f"z = {height_mm:.0f} mm".replace("-", "−")
+    lines = [*textwrap.wrap(case, int(height / _CHARACTER) - 1), where]
+    sheet.text(_LEFT / 2, y, "\n".join(lines), rotation=90, ha="center", va="center", fontsize=SMALL, linespacing=1.05)
+
+
+def _title(metrics: pd.DataFrame, method: str, settings: PublishSettings) -> str:
+    role = str(metrics.loc[metrics["method"] == method, "role"].iloc[0])
+    name = method_name(method, settings.method_names)
+    return f"Reference: {name}" if role == "reference" else name
 
 
 def choose_cases(metrics: pd.DataFrame, settings: PublishSettings) -> list[str]:
@@ -161,107 +182,123 @@ def _choose_methods(metrics: pd.DataFrame, settings: PublishSettings, observed: 
     return reference + [method for method in wanted if method in shown and method not in reference]
 
 
+def _read_fields(metrics: pd.DataFrame, folder: Path, case: str, methods: Sequence[str]) -> dict[str, Volume]:
+    """Final concentrations of a patient, of the methods that have one."""
+    rows = metrics[(metrics["case"] == case) & (metrics["status"] != "failed")]
+    run = set(rows["method"])
+    return {
+        method: read_volume(folder / method / "concentration.nii.gz", np.float32) for method in methods if method in run
+    }
+
+
 @dataclass(frozen=True, eq=False)
 class _View:
-    """One axial slice of a patient, cropped to the brain, as (x to the patient's left, y to the front) images."""
+    """One axial slice of a patient, as images with rows to the front and the patient's right on the left.
 
-    slices: tuple[slice, slice, int]
+    Parameters
+    ----------
+    slices
+        Where volumes are cut.
+    background, whole, core
+        MRI, and masks of the segmentation.
+    field
+        Left, right, lower and upper edge, in mm, of what pictures of methods show.
+    height_mm
+        World z.
+    """
+
+    slices: PatientSlices
     background: NDArray[np.float32]
     whole: NDArray[np.bool_]
     core: NDArray[np.bool_]
+    field: tuple[float, float, float, float]
     height_mm: float
-    volume: Volume
 
     def cut(self, volume: Volume) -> NDArray[np.float32]:
         """The same slice of another volume of the patient."""
-        canonical = volume.canonical()
-        if not canonical.grid.matches(self.volume.grid):
+        if not volume.grid.matches(self.slices.grid):
             raise ValueError("the volume lies on another grid than the patient")
-        return _radiological(canonical.data, self.slices)
+        return self.slices.cut(volume.data)[AXIAL.name]
+
+    @property
+    def frame(self) -> Mapping[str, Any]:
+        """What images and contours are placed by, in mm."""
+        width, height = self.slices.size_mm(AXIAL)
+        return {"origin": "lower", "extent": (0, width, 0, height)}
 
 
-def _radiological(data: NDArray[Any], slices: tuple[slice, slice, int]) -> NDArray[np.float32]:
-    """Axial slice of a canonical (RAS) array with the patient's right on the left."""
-    return np.asarray(data[slices][::-1], dtype=np.float32)
-
-
-def _load_view(case_dir: Path) -> _View:
-    """Find the slice of a patient and read what lies behind the concentrations."""
-    segmentation = read_volume(case_dir / "segmentation.nii.gz", np.uint8).canonical()
-    labels = read_volume(case_dir / "labels.nii.gz", np.uint8).canonical()
+def _load_view(case_dir: Path, fields: Sequence[Volume] = ()) -> _View:
+    """Find the slice of a patient, what part of it tumour is in, and read what lies behind the concentrations."""
+    segmentation = read_volume(case_dir / "segmentation.nii.gz", np.uint8)
+    labels = read_volume(case_dir / "labels.nii.gz", np.uint8)
     path = case_dir / "t1.nii.gz"
-    brain = read_volume(path, np.float32).canonical() if path.is_file() else labels
-    whole = whole_tumour_mask(segmentation.data)
-    if not whole.any():
+    whole = Volume(whole_tumour_mask(segmentation.data), segmentation.grid)
+    if not whole.data.any():
         raise InputError(case_dir / "segmentation.nii.gz", "holds no tumour", "segment the tumour again")
-    centre = segmentation.grid.world_to_voxel(centre_of_mass_mm(Volume(whole, segmentation.grid)))
-    k = int(np.rint(centre[2]))
-    if not whole[:, :, k].any():
-        k = int(whole.sum(axis=(0, 1)).argmax())
-    inside = (labels.data > TissueLabel.BACKGROUND).any(axis=2) | whole.any(axis=2)
-    box = []
-    for axis in (0, 1):
-        hit = np.flatnonzero(np.any(inside, axis=1 - axis))
-        box.append(slice(max(0, int(hit[0]) - 2), int(hit[-1]) + 3))
-    slices = (box[0], box[1], k)
+    slices = PatientSlices.through(whole, Volume(labels.data > TissueLabel.BACKGROUND, labels.grid))
+    image = slices.read_image(path) if path.is_file() else slices.cut(grey_values(labels.data))
+    masks = [slices.cut(mask)[AXIAL.name] for mask in (whole.data, core_mask(segmentation.data))]
+    shown = masks[0].copy()
+    for field in fields:
+        shown |= slices.cut(field.data)[AXIAL.name] >= _SHOWN_FROM
     return _View(
-        slices,
-        _radiological(grey_values(brain.data), slices),
-        _radiological(whole, slices) > 0.5,
-        _radiological(core_mask(segmentation.data), slices) > 0.5,
-        float(segmentation.grid.voxel_to_world(np.array([*centre[:2], k]))[2]),
-        segmentation,
+        slices, image[AXIAL.name], masks[0], masks[1], _field(shown, slices.size_mm(AXIAL)), slices.position_mm(AXIAL)
     )
 
 
+def _field(shown: NDArray[np.bool_], size_mm: tuple[float, float]) -> tuple[float, float, float, float]:
+    """Edges of a square around a mask, with a margin."""
+    middles, halves = [], [_FIELD / 2]
+    for axis, length in zip((1, 0), size_mm, strict=True):
+        hit = np.flatnonzero(shown.any(axis=1 - axis)) * length / shown.shape[axis]
+        middles.append((hit[0] + hit[-1]) / 2)
+        halves.append((hit[-1] - hit[0]) / 2 + _MARGIN)
+    (x, y), half = middles, max(halves)
+    return x - half, x + half, y - half, y + half
+
+
+def _draw_overview(axes: Axes, view: _View) -> None:
+    """The whole slice with the segmentation, and a frame around what the other pictures show."""
+    from matplotlib.patches import Rectangle
+
+    left, right, bottom, top = view.field
+    _draw_background(axes, view)
+    _draw_contours(axes, view)
+    axes.add_patch(
+        Rectangle(
+            (left, bottom), right - left, top - bottom, fill=False, edgecolor="white", linewidth=0.6, clip_on=True
+        )
+    )
+    width, height = view.slices.size_mm(AXIAL)
+    half = max(width, height) / 2
+    axes.set(xlim=(width / 2 - half, width / 2 + half), ylim=(height / 2 - half, height / 2 + half))
+    add_scale_bar(axes)
+
+
 def _draw_background(axes: Axes, view: _View) -> None:
-    spacing = view.volume.grid.spacing_mm
-    axes.imshow(view.background.T, origin="lower", cmap="gray", vmin=0, vmax=1, aspect=spacing[1] / spacing[0])
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.imshow(view.background, cmap="gray", vmin=0, vmax=1, **view.frame)
+    finish_slice(axes, AXIAL.left, AXIAL.right)
 
 
 def _draw_contours(axes: Axes, view: _View) -> None:
-    for mask, colour, line in ((view.whole, _WHOLE_COLOUR, "-"), (view.core, _CORE_COLOUR, "--")):
-        if mask.any() and not mask.all():
-            axes.contour(mask.T.astype(float), levels=[0.5], colors=colour, linewidths=0.8, linestyles=line)
+    draw_edge(axes, view.whole, 0.5, WHOLE, width=0.7, **view.frame)
+    draw_edge(axes, view.core, 0.5, CORE, (0, (2, 1)), width=0.7, **view.frame)
 
 
-def _draw_sides(axes: Axes) -> None:
-    for x, side, align in ((0.02, "R", "left"), (0.98, "L", "right")):
-        axes.text(x, 0.98, side, transform=axes.transAxes, ha=align, va="top", color="white", fontsize=7)
-
-
-def _draw_method(axes: Axes, view: _View, folder: Path, scores: pd.DataFrame, observed: Observed) -> AxesImage | None:
+def _draw_method(axes: Axes, view: _View, field: Volume | None, scores: pd.DataFrame, observed: Observed) -> Any:
     """One concentration over the T1, with the method's scores below; says so where there is none."""
+    left, right, bottom, top = view.field
     _draw_background(axes, view)
-    if scores.empty or scores["status"].iloc[0] == "failed":
-        text = "failed" if len(scores) else "not run"
-        axes.text(
-            0.5,
-            0.5,
-            text,
-            transform=axes.transAxes,
-            ha="center",
-            va="center",
-            color="white",
-            fontsize=9,
-            bbox={"facecolor": "black", "edgecolor": "none", "alpha": 0.7},
-        )
-        axes.set_xlabel(" ", fontsize=7)
-        return None
-    field = view.cut(read_volume(folder / "concentration.nii.gz", np.float32))
-    # Fully transparent without cells, so that anatomy shows through the margin where cells are few.
-    opacity = 0.85 * np.clip(field / 0.2, 0, 1)
-    image = axes.imshow(
-        field.T, origin="lower", cmap="inferno", vmin=0, vmax=1, alpha=opacity.T,
-        aspect=view.volume.grid.spacing_mm[1] / view.volume.grid.spacing_mm[0],
-    )  # fmt: skip
-    _draw_contours(axes, view)
-    axes.set_xlabel(_scores_text(scores.iloc[0], observed), fontsize=7, labelpad=2)
-    return image
+    layer = None
+    if field is None:
+        draw_failed(axes, "failed" if len(scores) else "not run")
+    else:
+        layer = draw_cells(axes, view.cut(field), **view.frame)
+        _draw_contours(axes, view)
+        axes.set_xlabel(_scores_text(scores.iloc[0], observed), fontsize=SMALL, labelpad=1, linespacing=1.05)
+    axes.set(xlim=(left, right), ylim=(bottom, top))
+    add_scale_bar(axes, 20)
+    return layer
 
 
 def _scores_text(row: pd.Series, observed: Observed) -> str:
@@ -273,14 +310,18 @@ def _scores_text(row: pd.Series, observed: Observed) -> str:
         parts.append(f"Dice {row['dice_whole_033']:.2f}")
     if observed == "segmentation" and np.isfinite(row["hd95_whole_033_mm"]):
         parts.append(f"HD95 {row['hd95_whole_033_mm']:.1f} mm")
-    return ", ".join(parts) or " "
+    return "\n".join(parts)
 
 
-def _draw_legend(figure: Figure) -> None:
+def _draw_key(sheet: Sheet, layer: Any) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], color=_WHOLE_COLOUR, linewidth=1.4, label="segmentation, whole tumour"),
-        Line2D([], [], color="0.45", linestyle="--", linewidth=1.4, label="segmentation, core (white)"),
+        Line2D([], [], color=WHOLE, linewidth=1.4, label="segmentation, whole"),
+        Line2D([], [], color="0.45", linestyle=(0, (2, 1)), linewidth=1.4, label="segmentation, core (white)"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
+    sheet.figure.legend(handles=handles, loc="lower left", bbox_to_anchor=(_LEFT / sheet.width, 0.0), borderaxespad=0)
+    if layer is not None:
+        width = 0.34 * sheet.width
+        place = sheet.width - width - 0.15, sheet.height - _KEY + 0.08, width, 0.07
+        sheet.bar(layer, *place, "concentration c (no unit)").set_ticks([0, 0.5, 1])

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gliofit.evaluate.metrics import WHOLE_THRESHOLD
+from gliofit.evaluate.metrics import CORE_THRESHOLD, WHOLE_THRESHOLD
+from gliofit.figures.style import SMALL, TWO_COLUMNS, figure_style, letter_panel, save_figure
 from gliofit.io import read_table
 from gliofit.publish.cohort import Observed, figure_name, methods_shown
-from gliofit.publish.drawing import figure_style, save_figure
 from gliofit.publish.names import method_name, method_styles
 from gliofit.publish.settings import PublishSettings
 
 __all__ = ["draw_figure7"]
 
-_REGIONS = {"dice_whole": "Whole tumour", "dice_core": "Tumour core"}
+#: Column, name, and the threshold that the tables use.
+_REGIONS = (("dice_whole", "Whole tumour", WHOLE_THRESHOLD), ("dice_core", "Tumour core", CORE_THRESHOLD))
 
 
 def draw_figure7(
@@ -26,7 +27,7 @@ def draw_figure7(
     cohort_dir
         ``evaluate/{cohort}`` with ``metrics.parquet`` and ``dice_curve.parquet``.
     out_dir
-        Folder for ``figure7.png`` and ``.svg``, or ``figure7-segmentation`` for methods that observed that.
+        Folder for ``figure7.png`` and ``.pdf``, or ``figure7-segmentation`` for methods that observed that.
     settings
         Names of methods and resolution.
     observed
@@ -41,29 +42,30 @@ def draw_figure7(
     with figure_style():
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(11.5, 3.8), layout="constrained")
+        columns = 3
+        figure = Figure(figsize=(TWO_COLUMNS, 2.45 + 0.14 * -(-len(methods) // columns)), layout="constrained")
         panels = figure.subplots(1, 2, sharey=True)
         # Bands of many methods lie over each other.
         alpha = 0.12 * min(1.0, 4 / max(1, len(methods)))
-        for axes, (column, title) in zip(panels, _REGIONS.items(), strict=True):
+        for axes, letter, (column, title, usual) in zip(panels, "ab", _REGIONS, strict=True):
             for method in methods:
                 by_threshold = curve[curve["method"] == method].groupby("threshold")[column]
                 mean, error = by_threshold.mean(), by_threshold.sem()
                 label = f"{method_name(method, settings.method_names)} (n = {int(by_threshold.count().max())})"
                 style = styles[method]
-                axes.plot(mean.index, mean, color=style.colour, linestyle=style.line, linewidth=1.7, label=label)
+                axes.plot(mean.index, mean, color=style.colour, linestyle=style.line, linewidth=1.3, label=label)
                 axes.fill_between(mean.index, mean - error, mean + error, color=style.colour, alpha=alpha, linewidth=0)
-            if column == "dice_whole":
-                axes.axvline(WHOLE_THRESHOLD, color="0.6", linewidth=0.8, linestyle=":", zorder=0)
-                axes.annotate(
-                    f"{WHOLE_THRESHOLD:g}", (WHOLE_THRESHOLD, 1.0), xycoords=("data", "axes fraction"), fontsize=7,
-                    xytext=(2, -8), textcoords="offset points", color="0.4",
-                )  # fmt: skip
+            axes.axvline(usual, color="0.45", linewidth=0.7, linestyle=":", zorder=0)
+            axes.annotate(
+                f"{usual:.2f}", (usual, 1.0), xycoords=("data", "axes fraction"), fontsize=SMALL, xytext=(0, 1),
+                textcoords="offset points", color="0.35", ha="center", va="bottom",
+            )  # fmt: skip
             axes.set_xlim(0, 1)
             axes.set_ylim(0, 1)
-            axes.set_xlabel("threshold of the concentration")
-            axes.set_title(title, loc="left")
-            axes.grid(color="0.92", linewidth=0.6)
-        panels[0].set_ylabel("Dice (mean ± standard error)")
-        panels[1].legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=3.6)
+            axes.set_xlabel("threshold of c (share of the most cells there can be)")
+            letter_panel(axes, letter, title)
+            axes.grid()
+        panels[0].set_ylabel("Dice, mean ± standard error")
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, ncols=columns, loc="outside lower center", handlelength=3.4, columnspacing=1.4)
         save_figure(figure, out_dir, figure_name("figure7", observed), settings.dpi)

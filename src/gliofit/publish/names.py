@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from gliofit.figures.colours import BLACK, BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, VIOLET
+
 __all__ = ["METHOD_NAMES", "MethodStyle", "method_name", "method_styles"]
 
 METHOD_NAMES = MappingProxyType(
@@ -33,9 +35,8 @@ METHOD_NAMES = MappingProxyType(
 #: Ends the name of a method that observes the patients' segmentation where one without it observes the reference.
 _SEGMENTATION = "-segmentation"
 
-#: Okabe and Ito's palette, told apart with every common form of colour blindness, and a grey; black is left for the
-#: oracle.
-_PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8C6D00", "#5E3C99", "#7F7F7F")
+#: Black is left for the oracle.
+_PALETTE = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BROWN, VIOLET, GREY)
 
 #: Lines as (offset, (drawn, left out, ...)) in line widths. What a hybrid keeps is often the gradient search's own
 #: estimate: its lines have their gaps where those of the gradient search are drawn, so that both show.
@@ -101,7 +102,7 @@ def method_styles(methods: Iterable[str]) -> dict[str, MethodStyle]:
     for method in methods:
         known = method.removesuffix(_SEGMENTATION)
         if known == "oracle":
-            style = MethodStyle("#000000", _SOLID)
+            style = MethodStyle(BLACK, _SOLID)
         elif known in _KNOWN:
             colour, line = _KNOWN[known]
             style = MethodStyle(_PALETTE[colour], line)

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofit.evaluate.metrics import WHOLE_THRESHOLD
-from gliofit.io import atomic_path
+from gliofit.figures.colours import CORE, CSF, DEVIATION, MODEL, TISSUE, WHITE_MATTER, WHOLE
+from gliofit.figures.sheet import Sheet
+from gliofit.figures.slices import add_scale_bar, draw_cells, draw_edge, draw_failed, finish_slice
+from gliofit.figures.style import HEADING, SMALL, TWO_COLUMNS, figure_style, save_picture
 from gliofit.labels import TissueLabel
-from gliofit.publish.drawing import figure_style
 from gliofit.publish.slices import AXIAL, PLANES, PatientSlices, Plane
 
 if TYPE_CHECKING:
@@ -25,18 +27,15 @@ __all__ = ["CellMap", "PatientPicture", "draw_patient_picture"]
 #: Pictures by plane, as ``PatientSlices.cut`` gives them.
 Cuts = Mapping[str, NDArray[Any]]
 
-# Inches: the page, gaps, what is above and below pictures, and the height of the keys beside the three planes.
-_WIDTH, _GAP, _EDGE, _HEADING, _TITLE, _KEY, _NOTE, _KEYS = 11.0, 0.06, 0.08, 0.42, 0.36, 0.5, 0.24, 3.0
+# Inches: gaps, what is above and below pictures, and the height of the keys beside the three planes.
+_GAP, _EDGE, _HEADING, _TITLE, _KEY, _NOTE, _KEYS = 0.04, 0.05, 0.3, 0.28, 0.42, 0.18, 2.3
+_KINDS = ("CSF", "grey", "white")
 #: Small pictures in a row.
 _COLUMNS = 5
-#: Dots per inch; the page shows an inch as about 105 dots, and one file of all patients must not become too large.
-_DPI = 130
-_WHOLE, _CORE, _CELLS = "#56B4E9", "#FFFFFF", "#F0E442"
+#: Dots per inch, of which a screen shows about 160; one file of all patients must not become too large.
+_DPI = 200
 #: Dashes short enough to be told in a key.
 _DASHES = (0, (2, 1))
-_WHITE_EDGE, _CSF_EDGE = "#E69F00", "#56B4E9"
-_TISSUE = ((TissueLabel.CSF, "#2f6db5", "CSF"), (TissueLabel.GREY_MATTER, "#7a7a7a", "grey"),
-           (TissueLabel.WHITE_MATTER, "#d5d5d5", "white"))  # fmt: skip
 #: Ends of the scale of the standard deviation, whose largest possible value is one half.
 _DEVIATIONS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 
@@ -114,48 +113,25 @@ def _mm(slices: PatientSlices, plane: Plane) -> str:
 def draw_patient_picture(path: str | Path, picture: PatientPicture) -> None:
     """Write the picture as PNG; the same picture gives the same bytes."""
     with figure_style():
-        figure = _draw(picture)
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary, format="png", dpi=_DPI, metadata={"Software": None})
-
-
-class _Sheet:
-    """Places in inches from the upper left corner of a figure."""
-
-    def __init__(self, height: float) -> None:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-        self.height = height
-        self.figure: Figure = Figure(figsize=(_WIDTH, height), facecolor="white")
-        FigureCanvasAgg(self.figure)
-
-    def axes(self, x: float, y: float, width: float, height: float) -> Axes:
-        """Axes whose upper left corner is at (x, y)."""
-        box = (x / _WIDTH, 1 - (y + height) / self.height, width / _WIDTH, height / self.height)
-        return self.figure.add_axes(box)
-
-    def text(self, x: float, y: float, text: str, **how: Any) -> None:
-        """Text whose baseline is at y."""
-        self.figure.text(x / _WIDTH, 1 - y / self.height, text, **how)
+        save_picture(_draw(picture), path, _DPI)
 
 
 def _draw(picture: PatientPicture) -> Figure:
     """Lay out the three parts from top to bottom."""
     slices = picture.slices
-    side = (_WIDTH - 2 * _EDGE - (_COLUMNS - 1) * _GAP) / _COLUMNS
+    side = (TWO_COLUMNS - 2 * _EDGE - (_COLUMNS - 1) * _GAP) / _COLUMNS
     across, up = slices.size_mm(AXIAL)
     tall = side * up / across
     # The three planes share one scale, beside a column for keys.
     sizes = [slices.size_mm(plane) for plane in PLANES]
     keys = side
-    scale = (_WIDTH - 2 * _EDGE - 3 * _GAP - keys - 0.3) / sum(width for width, _ in sizes)
+    scale = (TWO_COLUMNS - 2 * _EDGE - 3 * _GAP - keys - 0.1) / sum(width for width, _ in sizes)
     middle = max(_KEYS, scale * max(height for _, height in sizes))
     rows = -(-len(picture.maps) // _COLUMNS)
     height = _HEADING + _TITLE + tall + _KEY
     height += (_HEADING + _TITLE + middle) if picture.preferred else 0
     height += _HEADING + rows * (_TITLE + tall + _NOTE) + 0.1
-    sheet = _Sheet(height)
+    sheet = Sheet(TWO_COLUMNS, height)
     at = f"axial, {AXIAL.letter} = {_mm(slices, AXIAL)}"
 
     y = _heading(sheet, 0, f"What is known ({at})")
@@ -164,6 +140,8 @@ def _draw(picture: PatientPicture) -> Figure:
         _title(sheet, x, y, side, title)
         panel = sheet.axes(x, y + _TITLE, side, tall)
         layer = draw(panel)
+        if number == 0:
+            add_scale_bar(panel)
         key(sheet, layer, x, y + _TITLE + tall, side)
     y += _TITLE + tall + _KEY
 
@@ -175,8 +153,9 @@ def _draw(picture: PatientPicture) -> Figure:
             _title(sheet, x, y, scale * width, f"{plane.name}, {plane.letter} = {_mm(slices, plane)}")
             panel = sheet.axes(x, y + _TITLE, scale * width, scale * length)
             layer = _cells(panel, picture, picture.maps[0], plane)
+            add_scale_bar(panel)
             x += scale * width + _GAP
-        _cells_key(sheet, layer, x + 0.3, y + _TITLE, keys)
+        _cells_key(sheet, layer, x + 0.1, y + _TITLE, keys)
         y += _TITLE + middle
     y = _heading(sheet, y, f"Tumour cells by every method ({at})")
     for number, cells in enumerate(picture.maps):
@@ -184,21 +163,21 @@ def _draw(picture: PatientPicture) -> Figure:
         x, top = _EDGE + column * (side + _GAP), y + row * (_TITLE + tall + _NOTE)
         _title(sheet, x, top, side, cells.name)
         _cells(sheet.axes(x, top + _TITLE, side, tall), picture, cells, AXIAL)
-        sheet.text(x + side / 2, top + _TITLE + tall + 0.16, cells.note, size=9, ha="center")
+        sheet.text(x + side / 2, top + _TITLE + tall + 0.12, cells.note, fontsize=SMALL, ha="center")
     return sheet.figure
 
 
-def _heading(sheet: _Sheet, y: float, text: str) -> float:
-    sheet.text(_EDGE, y + 0.3, text, size=11, weight="bold")
+def _heading(sheet: Sheet, y: float, text: str) -> float:
+    sheet.text(_EDGE, y + 0.22, text, fontsize=HEADING, weight="bold")
     return y + _HEADING
 
 
-def _title(sheet: _Sheet, x: float, y: float, width: float, text: str) -> None:
+def _title(sheet: Sheet, x: float, y: float, width: float, text: str) -> None:
     """Title above a picture, on two lines where it is long."""
     import textwrap
 
-    lines = textwrap.wrap(text, max(12, int(width * 15)), break_on_hyphens=False)[:2]
-    sheet.text(x + width / 2, y + _TITLE - 0.05, "\n".join(lines), size=9, ha="center", va="bottom", linespacing=1.05)
+    lines = textwrap.wrap(text, max(12, int(width * 18)), break_on_hyphens=False)[:2]
+    sheet.text(x + width / 2, y + _TITLE - 0.04, "\n".join(lines), ha="center", va="bottom", linespacing=1.05)
 
 
 def _known(picture: PatientPicture) -> list[tuple[str, Callable[..., Any], Callable[..., None]]]:
@@ -228,43 +207,19 @@ def _frame(picture: PatientPicture, plane: Plane) -> dict[str, Any]:
 def _background(panel: Axes, picture: PatientPicture, cuts: Cuts, plane: Plane) -> None:
     """An image with the sides of the patient."""
     panel.imshow(cuts[plane.name], cmap="gray", vmin=0, vmax=1, **_frame(picture, plane))
-    _finish(panel, plane)
-
-
-def _finish(panel: Axes, plane: Plane) -> None:
-    panel.set(xticks=[], yticks=[])
-    panel.set_facecolor("black")
-    for spine in panel.spines.values():
-        spine.set_visible(False)
-    for x, side, align in ((0.02, plane.left, "left"), (0.98, plane.right, "right")):
-        panel.text(x, 0.985, side, transform=panel.transAxes, ha=align, va="top", color="white", size=9)
-
-
-def _edge(
-    panel: Axes, picture: PatientPicture, plane: Plane, values: NDArray[Any], level: float, look: tuple[str, str]
-) -> None:
-    """Contour of values, on a dark rim that shows it on every background."""
-    from matplotlib import patheffects
-
-    inside = values > level
-    if inside.any() and not inside.all():
-        colour, line = look
-        drawn = panel.contour(
-            values.astype(float), levels=[level], colors=colour, linestyles=line, linewidths=1.1,
-            **_frame(picture, plane),
-        )  # fmt: skip
-        drawn.set_path_effects([patheffects.Stroke(linewidth=2.1, foreground="#00000099"), patheffects.Normal()])
+    finish_slice(panel, plane.left, plane.right)
 
 
 def _segmentation(panel: Axes, picture: PatientPicture, plane: Plane) -> None:
-    _edge(panel, picture, plane, picture.whole[plane.name], 0.5, (_WHOLE, "solid"))
-    _edge(panel, picture, plane, picture.core[plane.name], 0.5, (_CORE, "dashed"))
+    frame = _frame(picture, plane)
+    draw_edge(panel, picture.whole[plane.name], 0.5, WHOLE, **frame)
+    draw_edge(panel, picture.core[plane.name], 0.5, CORE, _DASHES, **frame)
 
 
 def _outlines(panel: Axes, picture: PatientPicture) -> None:
     _background(panel, picture, picture.t1, AXIAL)
     labels = picture.labels[AXIAL.name]
-    for label, colour in ((TissueLabel.WHITE_MATTER, _WHITE_EDGE), (TissueLabel.CSF, _CSF_EDGE)):
+    for label, colour in ((TissueLabel.WHITE_MATTER, WHITE_MATTER), (TissueLabel.CSF, CSF)):
         inside = labels == label
         if inside.any():
             panel.contour(inside.astype(float), levels=[0.5], colors=colour, linewidths=0.6, **_frame(picture, AXIAL))
@@ -273,10 +228,10 @@ def _outlines(panel: Axes, picture: PatientPicture) -> None:
 def _tissue(panel: Axes, picture: PatientPicture) -> None:
     from matplotlib.colors import ListedColormap
 
-    colours = ListedColormap(["black", *(colour for _, colour, _ in _TISSUE)])
+    colours = ListedColormap(["black", *TISSUE])
     frame = _frame(picture, AXIAL)
     panel.imshow(picture.labels[AXIAL.name], cmap=colours, vmin=-0.5, vmax=3.5, interpolation="nearest", **frame)
-    _finish(panel, AXIAL)
+    finish_slice(panel, AXIAL.left, AXIAL.right)
     _segmentation(panel, picture, AXIAL)
 
 
@@ -286,95 +241,76 @@ def _deviation(panel: Axes, picture: PatientPicture, cuts: Cuts) -> Any:
     values = cuts[AXIAL.name]
     most = next((end for end in _DEVIATIONS if values.max() <= end), 0.5)
     shown = np.ma.masked_less(values, 0.05 * most)
-    layer = panel.imshow(shown, cmap="viridis", vmin=0, vmax=most, alpha=0.85, **_frame(picture, AXIAL))
+    layer = panel.imshow(shown, cmap=DEVIATION, vmin=0, vmax=most, alpha=0.85, **_frame(picture, AXIAL))
     _segmentation(panel, picture, AXIAL)
     return layer
 
 
 def _cells(panel: Axes, picture: PatientPicture, cells: CellMap, plane: Plane) -> Any:
     """Cells over the first image, with the segmentation and the line where the model shows tumour."""
-    from matplotlib import colormaps
-    from matplotlib.colors import ListedColormap
-
     _background(panel, picture, next(iter(picture.images.values())), plane)
     if cells.cuts is None:
-        box = {"facecolor": "black", "edgecolor": "none", "alpha": 0.7}
-        panel.text(
-            0.5, 0.5, "failed", transform=panel.transAxes, ha="center", va="center", color="white", size=11, bbox=box
-        )
+        draw_failed(panel, "failed")
         return None
-    values = cells.cuts[plane.name]
-    # Without the darkest colours, which look like no cells; few cells let the anatomy through.
-    colours = ListedColormap(colormaps["inferno"](np.linspace(0.15, 1, 256)))
-    opacity = 0.85 * np.clip(values / 0.2, 0, 1)
-    layer = panel.imshow(values, cmap=colours, vmin=0, vmax=1, alpha=opacity, **_frame(picture, plane))
+    values, frame = cells.cuts[plane.name], _frame(picture, plane)
+    layer = draw_cells(panel, values, **frame)
     _segmentation(panel, picture, plane)
-    _edge(panel, picture, plane, values, WHOLE_THRESHOLD, (_CELLS, "solid"))
+    draw_edge(panel, values, WHOLE_THRESHOLD, MODEL, **frame)
     return layer
 
 
-def _bar(sheet: _Sheet, layer: Any, box: tuple[float, float, float, float], label: str) -> None:
-    bar = sheet.figure.colorbar(layer, cax=sheet.axes(*box), orientation="horizontal")
-    # The image's own map of opacities is none for the bar.
-    if bar.solids is not None:
-        bar.solids.set_alpha(1)
-    bar.ax.locator_params(nbins=5)
-    bar.ax.tick_params(labelsize=9, pad=1, length=2)
-    bar.set_label(label, size=9, labelpad=1)
+def _deviation_key(sheet: Sheet, layer: Any, x: float, y: float, width: float) -> None:
+    bar = sheet.bar(layer, x + 0.1, y + 0.05, width - 0.2, 0.06, "standard deviation of c (no unit)")
+    bar.ax.locator_params(nbins=4)
 
 
-def _deviation_key(sheet: _Sheet, layer: Any, x: float, y: float, width: float) -> None:
-    _bar(sheet, layer, (x + 0.2, y + 0.06, width - 0.4, 0.09), "standard deviation of c (no unit)")
-
-
-def _lines_key(sheet: _Sheet, x: float, y: float, entries: Sequence[tuple[str, Any, str]]) -> None:
+def _lines_key(sheet: Sheet, x: float, y: float, entries: Sequence[tuple[str, Any, str]]) -> None:
     """Lines with what they mean, one below the other."""
-    panel = sheet.axes(x, y, 2.4, 0.2 * len(entries))
+    panel = sheet.axes(x, y, 1.5, 0.14 * len(entries))
     panel.axis("off")
-    panel.set(xlim=(0, 2.4), ylim=(0.2 * len(entries), 0))
+    panel.set(xlim=(0, 1.5), ylim=(0.14 * len(entries), 0))
     for number, (colour, style, meaning) in enumerate(entries):
-        at = 0.2 * number + 0.11
+        at = 0.14 * number + 0.07
         # On grey as in the pictures, where light colours show.
-        panel.plot([0.04, 0.36], [at, at], color="#444444", linewidth=7, solid_capstyle="butt")
-        panel.plot([0.04, 0.36], [at, at], color=colour, linestyle=style, linewidth=1.4)
-        panel.text(0.44, at, meaning, va="center", size=9)
+        panel.plot([0.02, 0.24], [at, at], color="0.27", linewidth=5, solid_capstyle="butt")
+        panel.plot([0.02, 0.24], [at, at], color=colour, linestyle=style, linewidth=1.1)
+        panel.text(0.3, at, meaning, va="center", fontsize=SMALL)
 
 
-def _segmentation_key(sheet: _Sheet, layer: Any, x: float, y: float, width: float) -> None:
-    _lines_key(sheet, x, y + 0.04, [(_WHOLE, "solid", "whole tumour"), (_CORE, _DASHES, "core")])
+def _segmentation_key(sheet: Sheet, layer: Any, x: float, y: float, width: float) -> None:
+    _lines_key(sheet, x, y + 0.04, [(WHOLE, "solid", "whole tumour"), (CORE, _DASHES, "core")])
 
 
-def _no_key(sheet: _Sheet, layer: Any, x: float, y: float, width: float) -> None:
+def _no_key(sheet: Sheet, layer: Any, x: float, y: float, width: float) -> None:
     """Nothing: the picture has the key of the one before."""
 
 
-def _outlines_key(sheet: _Sheet, layer: Any, x: float, y: float, width: float) -> None:
-    _lines_key(sheet, x, y + 0.04, [(_WHITE_EDGE, "solid", "white matter of the atlas"), (_CSF_EDGE, "solid", "CSF")])
+def _outlines_key(sheet: Sheet, layer: Any, x: float, y: float, width: float) -> None:
+    _lines_key(sheet, x, y + 0.04, [(WHITE_MATTER, "solid", "white matter, atlas"), (CSF, "solid", "CSF, atlas")])
 
 
-def _tissue_key(sheet: _Sheet, layer: Any, x: float, y: float, width: float) -> None:
+def _tissue_key(sheet: Sheet, layer: Any, x: float, y: float, width: float) -> None:
     from matplotlib.patches import Patch
 
     panel = sheet.axes(x, y, width, 0.45)
     panel.axis("off")
-    patches = [Patch(facecolor=colour, label=name) for _, colour, name in _TISSUE]
-    how = {"frameon": False, "fontsize": 9, "borderpad": 0.2, "columnspacing": 1.0, "handlelength": 1.2}
-    panel.legend(handles=patches, loc="upper left", ncols=3, **how)
+    patches = [Patch(facecolor=colour, label=name) for colour, name in zip(TISSUE, _KINDS, strict=True)]
+    panel.legend(handles=patches, loc="upper left", ncols=3, borderpad=0.2, columnspacing=0.8, handlelength=1.0)
 
 
-def _cells_key(sheet: _Sheet, layer: Any, x: float, y: float, width: float) -> None:
+def _cells_key(sheet: Sheet, layer: Any, x: float, y: float, width: float) -> None:
     """Key of all pictures with cells."""
-    _bar(
-        sheet, layer, (x, y + 0.15, width - 0.1, 0.12), "tumour-cell concentration c\n(share of the most there can be)"
-    )
+    if layer is not None:
+        bar = sheet.bar(layer, x, y + 0.05, width - 0.1, 0.08, "concentration c (no unit)")
+        bar.ax.locator_params(nbins=5)
     entries: list[tuple[str, Any, str]] = [
-        (_WHOLE, "solid", "segmentation, whole"),
-        (_CORE, _DASHES, "segmentation, core"),
-        (_CELLS, "solid", f"model, c = {WHOLE_THRESHOLD:.2f}"),
+        (WHOLE, "solid", "segmentation, whole"),
+        (CORE, _DASHES, "segmentation, core"),
+        (MODEL, "solid", f"model, c = {WHOLE_THRESHOLD:.2f}"),
     ]
-    _lines_key(sheet, x - 0.04, y + 1.0, entries)
+    _lines_key(sheet, x - 0.02, y + 0.58, entries)
     notes = (
-        "Radiological: the patient's\nright (R) is on the left;\nA front, P back.\nz, y, x: world mm.\n"
+        "Radiological: the patient’s\nright (R) is on the left;\nA front, P back.\nz, y, x: world mm.\n"
         "All pictures of c have\nthis scale."
     )
-    sheet.text(x, y + 1.85, notes, size=9, va="top", linespacing=1.35)
+    sheet.text(x, y + 1.1, notes, fontsize=SMALL, va="top", linespacing=1.3)

@@ -35,4 +35,4 @@ class PublishSettings(Settings):
         description="Method that patient pages show first and in three planes; where it is missing or failed, the "
         "first method that ended well.",
     )
-    dpi: int = Field(200, ge=50, le=600, description="Resolution of the PNG figures, in dots per inch.")
+    dpi: int = Field(300, ge=50, le=600, description="Resolution of the PNG figures, in dots per inch.")

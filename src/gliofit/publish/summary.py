@@ -11,9 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofit.crop import centre_of_mass_mm
+from gliofit.figures.colours import (
+    BLUE,
+    CHANGE,
+    DEVIATION,
+    GREEN,
+    MISSED,
+    MODEL,
+    ORANGE,
+    PURPLE,
+    SKY,
+    TOO_MUCH,
+    VERMILION,
+    WHOLE,
+    cells_map,
+)  # fmt: skip
+from gliofit.figures.sheet import Sheet
+from gliofit.figures.slices import add_scale_bar, draw_edge, finish_slice
+from gliofit.figures.style import HEADING, TWO_COLUMNS, figure_style, save_picture
 from gliofit.grid import Volume, bounding_box
-from gliofit.io import atomic_path
-from gliofit.publish.drawing import figure_style
 from gliofit.publish.summary_text import draw_text
 from gliofit.tissue import Tissue
 
@@ -28,11 +44,12 @@ __all__ = ["SummaryPage", "plot_summary"]
 _PLANES = (("axial", 2, "z", "R", "L"), ("coronal", 1, "y", "R", "L"), ("sagittal", 0, "x", "A", "P"))
 # Thresholds where the results row names none; the imaging model's defaults.
 _THRESHOLDS = {"threshold_whole": 0.33, "threshold_core": 0.6}
-# Inches: width of a picture and of the text, gaps, and what is above and below the pictures.
-_WIDTH, _TEXT, _GAP, _LEFT, _TOP, _BOTTOM = 2.35, 4.7, 0.07, 0.35, 0.75, 0.75
-# Okabe and Ito's colours, told apart by everybody.
-_OBSERVED, _FITTED, _WHOLE, _CORE = "#56B4E9", "#F0E442", "#009E73", "#D55E00"
-_LEVELS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9")
+# Inches: widest picture, gaps, left margin, heading and titles above the pictures, keys below them, trace and text.
+_WIDEST, _GAP, _LEFT, _TOP, _KEYS, _TRACE, _TEXT = 2.2, 0.04, 0.24, 0.44, 0.42, 2.1, 3.3
+_DPI = 200
+# Colours of regions and of the levels of a search.
+_WHOLE_REGION, _CORE_REGION = GREEN, VERMILION
+_LEVELS = (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,49 +132,38 @@ class _Pictures:
 def plot_summary(path: str | Path, page: SummaryPage) -> None:
     """Write ``summary.png``: three planes of each picture on the left, the trace and the text on the right."""
     with figure_style():
-        figure = _draw(page)
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary, dpi=120, metadata={"Software": None})
+        save_picture(_draw(page), path, _DPI)
 
 
 def _draw(page: SummaryPage) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     pictures = _Pictures(page)
     columns = _columns(page)
-    heights = [_WIDTH * pictures.size(axis)[1] / pictures.size(axis)[0] for _, axis, *_ in _PLANES]
-    left_part = _LEFT + len(columns) * (_WIDTH + _GAP)
-    width = left_part + 0.75 + _TEXT
-    height = _TOP + sum(heights) + 2 * _GAP + _BOTTOM
-    figure = Figure(figsize=(width, height))
-    FigureCanvasAgg(figure)
-
-    def place(x: float, y: float, w: float, h: float) -> Axes:
-        """Axes at a place in inches, from the upper left corner of the page."""
-        return figure.add_axes((x / width, 1 - (y + h) / height, w / width, h / height))
-
-    figure.text(_LEFT / width, 1 - 0.3 / height, f"{page.row['case']}: {page.row['method']}", size=14, weight="bold")
+    width = min(_WIDEST, (TWO_COLUMNS - _LEFT) / len(columns) - _GAP)
+    heights = [width * pictures.size(axis)[1] / pictures.size(axis)[0] for _, axis, *_ in _PLANES]
+    below = _TOP + sum(heights) + 3 * _GAP + _KEYS
+    sheet = Sheet(TWO_COLUMNS, below + _TEXT)
+    sheet.text(_LEFT, 0.17, f"{page.row['case']}: {page.row['method']}", fontsize=HEADING, weight="bold")
     edges = _edges(page)
     y = _TOP
     for plane, tall in zip(_PLANES, heights, strict=True):
         for number, column in enumerate(columns):
-            panel = place(_LEFT + number * (_WIDTH + _GAP), y, _WIDTH, tall)
+            x = _LEFT + number * (width + _GAP)
+            panel = sheet.axes(x, y, width, tall)
             _picture(panel, pictures, column, plane, edges)
             if y == _TOP:
-                panel.set_title(column.title, size=10)
+                sheet.text(x + width / 2, y - 0.05, column.title, ha="center")
             if number == 0:
-                panel.set_ylabel(f"{plane[0]}, {plane[2]} = {pictures.world[plane[1]]:.0f} mm", labelpad=3)
+                where = f"{plane[0]}, {plane[2]} = {pictures.world[plane[1]]:.0f} mm".replace("-", "−")
+                panel.set_ylabel(where, labelpad=3)
+                add_scale_bar(panel)
         y += tall + _GAP
     for number, column in enumerate(columns):
-        x = _LEFT + number * (_WIDTH + _GAP)
-        _key(place, figure, column, x, y)
-    x = left_part + 0.6
-    _trace(place(x + 0.15, _TOP, _TEXT - 0.2, 1.75), page.trace)
-    below = _TOP + 2.4
-    text = place(x - 0.2, below, _TEXT + 0.2, height - below - 0.15)
+        _key(sheet, column, _LEFT + number * (width + _GAP), y, width)
+    trace = sheet.axes(0.45, below + 0.2, 2.1, _TRACE - 0.2)
+    _trace(trace, page.trace)
+    text = sheet.axes(2.75, below, TWO_COLUMNS - 2.8, sheet.height - below)
     draw_text(text, page.row, page.dice(), page.facts or {}, _legend(page))
-    return figure
+    return sheet.figure
 
 
 def _edges(page: SummaryPage) -> list[tuple[NDArray[np.bool_], str, str]]:
@@ -166,12 +172,12 @@ def _edges(page: SummaryPage) -> list[tuple[NDArray[np.bool_], str, str]]:
     for name, mask in (("whole", page.whole), ("core", page.core)):
         threshold = page.threshold(f"threshold_{name}")
         if mask is not None:
-            found.append((Volume(mask, page.tissue.grid).canonical().data, _OBSERVED, "solid"))
+            found.append((Volume(mask, page.tissue.grid).canonical().data, WHOLE, "solid"))
         elif page.whole is None and name == "whole":
-            found.append((page.observed.canonical().data > threshold, _OBSERVED, "solid"))
+            found.append((page.observed.canonical().data > threshold, WHOLE, "solid"))
         else:
             continue
-        found.append((fit > threshold, _FITTED, "dashed"))
+        found.append((fit > threshold, MODEL, "dashed"))
     return found
 
 
@@ -189,12 +195,8 @@ def _picture(
     panel.imshow(pictures.cut(pictures.brain, axis), cmap="gray", vmin=0, vmax=1.4, **frame)
     column.layer = panel.imshow(np.ma.masked_invalid(pictures.cut(column.data, axis)), **column.look, **frame)
     for mask, colour, style in edges:
-        edge = pictures.cut(mask, axis).astype(float)
-        if edge.any() and not edge.all():
-            panel.contour(edge, levels=[0.5], colors=colour, linewidths=0.9, linestyles=style, **frame)
-    panel.set(xticks=[], yticks=[])
-    panel.text(0.02, 0.5, left, transform=panel.transAxes, color="white", va="center", ha="left")
-    panel.text(0.98, 0.5, right, transform=panel.transAxes, color="white", va="center", ha="right")
+        draw_edge(panel, pictures.cut(mask, axis), 0.5, colour, style, width=0.8, **frame)
+    finish_slice(panel, left, right)
 
 
 def _legend(page: SummaryPage) -> list[tuple[str, str, str]]:
@@ -203,7 +205,7 @@ def _legend(page: SummaryPage) -> list[tuple[str, str, str]]:
     at = "c = " + " and ".join(f"{cut:.2f}" for cut in cuts)
     regions = "whole tumour" if page.core is None else "whole tumour and core"
     seen = f"observed, {at}" if page.whole is None else f"observed {regions}"
-    return [(_OBSERVED, "solid", seen), (_FITTED, "dashed", f"fit, {at}")]
+    return [(WHOLE, "solid", seen), (MODEL, "dashed", f"fit, {at}")]
 
 
 @dataclass
@@ -231,32 +233,30 @@ def _columns(page: SummaryPage) -> list[_Column]:
         look = {"cmap": ListedColormap(colours), "vmin": 0.5, "vmax": len(colours) + 0.5, "interpolation": "nearest"}
         return np.where(data == 0, np.nan, data), look | {"alpha": 0.55}
 
-    # Without the darkest colours, which look like CSF.
-    growth = ListedColormap(colormaps["inferno"](np.linspace(0.18, 1, 256)))
-    amount: dict[str, Any] = {"cmap": growth, "vmin": 0, "vmax": 1, "alpha": 0.85}
-    label = "tumour cells, c"
+    amount: dict[str, Any] = {"cmap": cells_map(), "vmin": 0, "vmax": 1, "alpha": 0.85}
+    label = "concentration c (no unit)"
     fit, target = page.fitted.canonical().data, page.observed.canonical().data
     fitted = _Column("fit", hidden(fit, 0.01), amount, label)
     if page.whole is None:
         most = _round_up(float(np.abs(fit - target).max()))
         # Small differences let the anatomy through.
-        colours = colormaps["RdBu_r"](np.linspace(0, 1, 256))
+        colours = colormaps[CHANGE](np.linspace(0, 1, 256))
         colours[:, 3] = np.minimum(1, 2.5 * np.abs(np.linspace(-1, 1, 256)))
         look = {"cmap": ListedColormap(colours), "vmin": -most, "vmax": most}
         columns = [
             _Column("observation", hidden(target, 0.01), amount, label),
             fitted,
-            _Column("fit - observation", hidden(fit - target, 0.02 * most), look, "difference of c"),
+            _Column("fit - observation", hidden(fit - target, 0.02 * most), look, "difference of c (no unit)"),
         ]
     else:
         grid = page.tissue.grid
         whole = Volume(page.whole, grid).canonical().data
         core = np.zeros_like(whole) if page.core is None else Volume(page.core, grid).canonical().data
-        names = (_WHOLE, "whole tumour"), (_CORE, "core")
-        regions, region_look = kinds(np.where(core, 2, whole.astype(int)), [_WHOLE, _CORE])
+        names = (_WHOLE_REGION, "whole tumour"), (_CORE_REGION, "core")
+        regions, region_look = kinds(np.where(core, 2, whole.astype(int)), [_WHOLE_REGION, _CORE_REGION])
         found = fit > page.threshold("threshold_whole")
-        missed, missed_look = kinds(np.where(whole & ~found, 1, 2 * (found & ~whole)), ["#2166AC", "#B2182B"])
-        sides = ("#2166AC", "missed"), ("#B2182B", "too much")
+        missed, missed_look = kinds(np.where(whole & ~found, 1, 2 * (found & ~whole)), [MISSED, TOO_MUCH])
+        sides = (MISSED, "missed"), (TOO_MUCH, "too much")
         columns = [
             _Column("observation", regions, region_look, "", names if page.core is not None else names[:1]),
             fitted,
@@ -265,8 +265,10 @@ def _columns(page: SummaryPage) -> list[_Column]:
     if page.deviation is not None:
         spread = page.deviation.canonical().data
         most = _round_up(float(spread.max()))
-        look = {"cmap": "viridis", "vmin": 0, "vmax": most, "alpha": 0.85}
-        columns.append(_Column("standard deviation of c", hidden(spread, 0.02 * most), look, "standard deviation of c"))
+        look = {"cmap": DEVIATION, "vmin": 0, "vmax": most, "alpha": 0.85}
+        columns.append(
+            _Column("standard deviation of c", hidden(spread, 0.02 * most), look, "standard deviation of c (no unit)")
+        )
     return columns
 
 
@@ -278,19 +280,17 @@ def _round_up(value: float) -> float:
     return float(min(1, power * next(step for step in (1, 1.5, 2, 3, 4, 6, 8, 10) if step * power >= 0.999 * value)))
 
 
-def _key(place: Any, figure: Figure, column: _Column, x: float, y: float) -> None:
+def _key(sheet: Sheet, column: _Column, x: float, y: float, width: float) -> None:
     """Colour scale, or names of kinds, below a column."""
     if not column.kinds:
-        bar = figure.colorbar(column.layer, cax=place(x + 0.15, y + 0.08, _WIDTH - 0.3, 0.11), orientation="horizontal")
-        bar.ax.locator_params(nbins=5)
-        bar.set_label(column.label, labelpad=2)
+        sheet.bar(column.layer, x + 0.1, y + 0.04, width - 0.2, 0.07, column.label).ax.locator_params(nbins=4)
         return
     from matplotlib.patches import Patch
 
-    panel = place(x, y, _WIDTH, 0.4)
+    panel = sheet.axes(x, y, width, 0.3)
     panel.axis("off")
     patches = [Patch(color=colour, alpha=0.7, label=name) for colour, name in column.kinds]
-    panel.legend(handles=patches, loc="upper center", ncols=2, frameon=False, borderaxespad=0.3, columnspacing=1.2)
+    panel.legend(handles=patches, loc="upper center", ncols=2, borderaxespad=0.2, columnspacing=1, handlelength=1.2)
 
 
 def _trace(panel: Axes, trace: pd.DataFrame) -> None:
@@ -303,12 +303,15 @@ def _trace(panel: Axes, trace: pd.DataFrame) -> None:
     for number, level in enumerate(levels):
         part = shown[shown["level"] == level] if "level" in shown else shown
         colour = _LEVELS[number % len(_LEVELS)]
-        panel.plot(part["evaluation"], part["loss"], ".", color=colour, markersize=4, alpha=0.5)
-        panel.plot(part["evaluation"], part["loss"].cummin(), color=colour, linewidth=1.4, label=level or "best so far")
-    panel.set(xlabel="evaluation", ylabel="loss")
-    panel.set_title("loss (levels cannot be compared)" if len(levels) > 1 else "loss", size=10)
+        panel.plot(part["evaluation"], part["loss"], ".", color=colour, markersize=2.5, alpha=0.5)
+        panel.plot(part["evaluation"], part["loss"].cummin(), color=colour, label=level or "best so far")
+    panel.set(
+        xlabel="evaluation", ylabel="loss (no unit; levels cannot be compared)" if len(levels) > 1 else "loss (no unit)"
+    )
     # Over less than a decade a logarithmic axis has no two labels that differ in their one digit.
     if (shown["loss"] > 0).all() and shown["loss"].max() > 10 * shown["loss"].min():
         panel.set_yscale("log")
     if panel.get_legend_handles_labels()[1]:
-        panel.legend(frameon=False, ncols=min(3, len(levels)), loc="best", handlelength=1.2)
+        panel.legend(
+            ncols=min(3, len(levels)), loc="lower right", bbox_to_anchor=(1, 1), handlelength=1.2, columnspacing=1
+        )

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from gliofit.figures.style import SMALL
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
 from gliofit.publish.interval_text import THETA_ROWS, interval, interval_kind, number, width_interval
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_text"]
 
 # Inches between lines, and characters of a line of notes.
-_LINE, _CHARACTERS = 0.185, 78
+_LINE, _CHARACTERS = 0.128, 84
 
 
 def draw_text(
@@ -44,11 +45,11 @@ def draw_text(
     figure = panel.get_figure()
     tall = panel.get_position().height * figure.get_size_inches()[1]  # type: ignore[union-attr]
     panel.set(xlim=(0, 1), ylim=(tall, 0))
-    y = 0.12
+    y = 0.08
     for colour, style, meaning in legend:
         # On grey as in the pictures, where light colours show.
-        panel.plot([0, 0.1], [y, y], color="#555555", linewidth=6, solid_capstyle="butt")
-        panel.plot([0, 0.1], [y, y], color=colour, linestyle=style, linewidth=1.3)
+        panel.plot([0, 0.1], [y, y], color="0.33", linewidth=4.5, solid_capstyle="butt")
+        panel.plot([0, 0.1], [y, y], color=colour, linestyle=style, linewidth=1.0)
         panel.text(0.12, y, meaning, va="center")
         y += _LINE
     y += 0.6 * _LINE
@@ -98,10 +99,10 @@ def _notes(panel: Axes, message: str, y: float, tall: float) -> None:
         for note in message.split("; ")
         for line in textwrap.wrap(note, _CHARACTERS, initial_indent="- ", subsequent_indent="  ")
     ]
-    step = 0.8 * _LINE
+    step = 0.85 * _LINE
     room = int((tall - y) / step)
     if len(lines) > room:
         lines = [*lines[: max(room - 1, 0)], "... (column message of parameters.parquet)"]
     for line in lines:
-        panel.text(0, y, line, va="center", size=8)
+        panel.text(0, y, line, va="center", fontsize=SMALL)
         y += step

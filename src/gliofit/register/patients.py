@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gliofit.bids.dataset import is_dataset
 from gliofit.errors import InputError
 from gliofit.labels import LABEL_SCHEMES
 from gliofit.register.naming import (
@@ -121,18 +122,23 @@ def survey_patients(settings: PatientsSettings) -> Survey:
     if settings.source is None:
         return Survey([], [], [], [])
     source = Path(settings.source)
+    rows: Sequence[PatientFiles | Problem | Refused]
     if settings.labels is not None and settings.labels not in LABEL_SCHEMES:
         raise InputError(
             "patients.labels", f"unknown label scheme '{settings.labels}'", f"name one of {', '.join(LABEL_SCHEMES)}"
         )
-    if source.is_dir():
+    if source.is_dir() and is_dataset(source):
+        from gliofit.register.bids_patients import bids_patients
+
+        rows = bids_patients(source, settings.labels, settings.entities)
+    elif source.is_dir():
         rows = _tree(source, settings.labels)
     elif source.is_file():
         from gliofit.register.table import read_patients_table
 
         rows = read_patients_table(source, settings.labels)
     else:
-        raise InputError(source, "not found", "give a folder of patients or a patients table (.tsv, .csv)")
+        raise InputError(source, "not found", "give a folder of patients, a BIDS dataset or a table (.tsv, .csv)")
     return _select(rows, settings, source)
 
 
@@ -236,7 +242,7 @@ def _patient(
     return PatientFiles(case, labels=labels or convention.labels, **{role: paths[0] for role, paths in files.items()})
 
 
-def _select(rows: list[PatientFiles | Problem | Refused], settings: PatientsSettings, source: Path) -> Survey:
+def _select(rows: Sequence[PatientFiles | Problem | Refused], settings: PatientsSettings, source: Path) -> Survey:
     """Apply ``include`` and ``exclude``, and refuse doubles."""
     there = {row.case for row in rows}
     problems: list[Problem] = []
@@ -292,4 +298,4 @@ def _naming_help() -> str:
     patterns = " or ".join(
         " ".join(f"CASE{ending}.nii.gz" for ending in convention.endings.values()) for convention in CONVENTIONS
     )
-    return f"name files {patterns}, or list them in a patients table"
+    return f"name files {patterns}, list them in a patients table, or give a BIDS dataset"

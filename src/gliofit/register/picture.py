@@ -8,6 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.crop import canonical_grid
+from gliofit.figures.colours import CORE, CSF, MODEL, TISSUE, WHITE_MATTER, WHOLE
+from gliofit.figures.sheet import Sheet
+from gliofit.figures.slices import add_scale_bar, draw_edge, finish_slice, name_edges
+from gliofit.figures.style import HEADING, SMALL, TWO_COLUMNS, figure_style, save_picture
 from gliofit.grid import Volume
 from gliofit.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.register.images import PatientImages
@@ -22,7 +27,10 @@ _PLANES = {
     "coronal": (1, (0, 2), "RLIS"),
     "sagittal": (0, (1, 2), "APIS"),
 }
-_TUMOUR, _CORE, _BRAIN, _WHITE, _CSF = "#ff3b30", "#ff9ecb", "#35d0ff", "#ffd60a", "#4da3ff"
+_DPI = 200
+
+# Inches: gaps, words and titles above the pictures, key below them.
+_GAP, _WORDS, _KEY = 0.03, 0.62, 0.3
 
 
 def draw_quality(
@@ -36,15 +44,14 @@ def draw_quality(
     message: str,
 ) -> None:
     """Draw T1, warped atlas, outlines of the warped tissue on T1, and the label map, in three planes of the tumour."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import ListedColormap
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
     def ras(data: NDArray[Any]) -> NDArray[Any]:
         return Volume(data, images.t1.grid).canonical().data
 
     brain = ras(images.brain.data)
+    canonical = canonical_grid(images.t1.grid)
     spacing = images.t1.grid.isotropic_spacing_mm
     box = _bounds(brain, 4)
     t1, atlas = _window(ras(images.t1.data), brain)[box], _window(ras(atlas_t1.data), brain)[box]
@@ -52,68 +59,64 @@ def draw_quality(
     tumour, core = whole_tumour_mask(segmentation), core_mask(segmentation)
     labels, brain = ras(tissue.labels)[box], brain[box]
     columns: tuple[tuple[str, NDArray[Any], Any, list[tuple[NDArray[Any], str]]], ...] = (
-        ("T1", t1, "gray", [(tumour, _TUMOUR), (core, _CORE)]),
-        ("warped atlas", atlas, "gray", [(brain, _BRAIN), (tumour, _TUMOUR)]),
+        ("T1", t1, "gray", [(tumour, WHOLE), (core, CORE)]),
+        ("warped atlas", atlas, "gray", [(brain, MODEL), (tumour, WHOLE)]),
         (
             "T1 and warped tissue",
             t1,
             "gray",
-            [(labels == TissueLabel.WHITE_MATTER, _WHITE), (labels == TissueLabel.CSF, _CSF), (tumour, _TUMOUR)],
+            [(labels == TissueLabel.WHITE_MATTER, WHITE_MATTER), (labels == TissueLabel.CSF, CSF), (tumour, WHOLE)],
         ),
-        ("tissue labels", labels, ListedColormap(["black", "#2f6db5", "#8a8a8a", "#f2f2f2"]), [(tumour, _TUMOUR)]),
+        ("tissue labels", labels, ListedColormap(["black", *TISSUE]), [(tumour, WHOLE)]),
     )
-    heights = [t1.shape[axes[1]] for _, axes, _ in _PLANES.values()]
-    width = max(t1.shape[axes[0]] for _, axes, _ in _PLANES.values())
-    inches = 3.3 / width
-    figure = Figure(figsize=(4 * 3.4, sum(heights) * inches + 1.25), facecolor="white")
-    FigureCanvasAgg(figure)
-    grid = figure.add_gridspec(
-        3, 4, height_ratios=heights, left=0.005, right=0.995, bottom=0.045, top=0.90, wspace=0.02, hspace=0.02
-    )
-    for row, (plane, (normal, _, letters)) in enumerate(_PLANES.items()):
-        index = _busiest(tumour, normal)
-        for column, (title, image, colours, outlines) in enumerate(columns):
-            ax = figure.add_subplot(grid[row, column])
-            shown = _slice(image, normal, index)
-            top = 3 if title == "tissue labels" else 1
-            ax.imshow(shown, cmap=colours, origin="lower", vmin=0, vmax=top, interpolation="nearest")
-            for mask, colour in outlines:
-                flat = _slice(mask, normal, index)
-                if flat.any() and not flat.all():
-                    ax.contour(flat.astype(float), levels=[0.5], colors=[colour], linewidths=0.7)
-            if row == 0:
-                ax.set_title(title, fontsize=10)
-            ax.set_facecolor("black")
-            ax.set_xlim(shown.shape[1] / 2 - width / 2, shown.shape[1] / 2 + width / 2)
-            ax.set_xticks([])
-            ax.set_yticks([])
-            places = ((0.02, 0.5), (0.98, 0.5), (0.5, 0.02), (0.5, 0.98))
-            sides = (("left", "center"), ("right", "center"), ("center", "bottom"), ("center", "top"))
-            for letter, (x, y), (ha, va) in zip(letters, places, sides, strict=True):
-                ax.text(x, y, letter, transform=ax.transAxes, color="#e8e8e8", fontsize=8, ha=ha, va=va)
-            if column == 0:
-                label = f"{plane}, {index * spacing:.0f} mm"
-                ax.text(0.02, 0.02, label, transform=ax.transAxes, color="#e8e8e8", fontsize=7, va="bottom")
-    figure.suptitle(f"{case}: {status}" + (f" ({message})" if message else ""), fontsize=12, x=0.01, y=0.99, ha="left")
-    figure.text(
-        0.01,
-        1 - 0.62 / figure.get_figheight(),
-        f"brain-mask Dice {numbers['brain_dice']:.3f}   correlation outside tumour {numbers['correlation']:.3f} "
-        f"(affine only {numbers['correlation_affine']:.3f})   volume change {numbers['jacobian_min']:.2f} to "
-        f"{numbers['jacobian_max']:.2f}   tumour in warped CSF {numbers['tumour_csf_share']:.1%}, "
-        f"outside brain {numbers['tumour_outside_brain_share']:.1%}",
-        fontsize=9,
-    )
-    entries = (
-        (_TUMOUR, "tumour"), (_CORE, "tumour core"), (_BRAIN, "brain of the patient"),
-        (_WHITE, "white matter (warped)"), (_CSF, "CSF (warped)"),
-    )  # fmt: skip
-    figure.legend(
-        handles=[Line2D([], [], color=colour, label=label) for colour, label in entries],
-        loc="lower left", ncol=5, fontsize=8, frameon=False, bbox_to_anchor=(0.0, 0.0),
-    )  # fmt: skip
-    figure.text(0.995, 0.012, "radiological: the patient's right is on the left", fontsize=8, ha="right")
-    figure.savefig(path, dpi=110, format="png", metadata={"Software": None})
+    sizes = {plane: (t1.shape[axes[0]], t1.shape[axes[1]]) for plane, (_, axes, _) in _PLANES.items()}
+    width = (TWO_COLUMNS - 3 * _GAP) / 4
+    # All planes at one scale, in panels as wide as the widest.
+    widest = max(across for across, _ in sizes.values())
+    inch = width / widest
+    sheet = Sheet(TWO_COLUMNS, _WORDS + sum(inch * up + _GAP for _, up in sizes.values()) + _KEY)
+    with figure_style():
+        top = _WORDS
+        for plane, (normal, _, letters) in _PLANES.items():
+            index = _busiest(tumour, normal)
+            up = sizes[plane][1]
+            for column, (title, image, colours, outlines) in enumerate(columns):
+                ax = sheet.axes(column * (width + _GAP), top, width, inch * up)
+                shown = _slice(image, normal, index)
+                extent = np.array([0, shown.shape[1], 0, shown.shape[0]]) * spacing
+                frame: dict[str, Any] = {"origin": "lower", "extent": tuple(extent)}
+                most = 3 if title == "tissue labels" else 1
+                ax.imshow(shown, cmap=colours, vmin=0, vmax=most, interpolation="nearest", **frame)
+                for mask, colour in outlines:
+                    draw_edge(ax, _slice(mask, normal, index), 0.5, colour, width=0.6, **frame)
+                finish_slice(ax)
+                middle = shown.shape[1] / 2
+                ax.set(xlim=((middle - widest / 2) * spacing, (middle + widest / 2) * spacing), ylim=(0, extent[3]))
+                name_edges(ax, letters)
+                if plane == "axial":
+                    sheet.text(column * (width + _GAP) + width / 2, top - 0.05, title, ha="center")
+                if column == 0:
+                    add_scale_bar(ax)
+                    at = canonical.voxel_to_world(np.full(3, index + box[normal].start))[normal]
+                    where = f"{plane}\n{'xyz'[normal]} = {at:.0f} mm".replace("-", "−")
+                    ax.text(0.03, 0.97, where, transform=ax.transAxes, color="white", fontsize=SMALL, va="top")
+            top += inch * up + _GAP
+        heading = f"{case}: {status}" + (f" ({message})" if message else "")
+        sheet.text(0.03, 0.15, heading, fontsize=HEADING)
+        words = (
+            f"brain-mask Dice {numbers['brain_dice']:.3f}, correlation outside tumour {numbers['correlation']:.3f} "
+            f"(affine only {numbers['correlation_affine']:.3f}), volume change {numbers['jacobian_min']:.2f} to "
+            f"{numbers['jacobian_max']:.2f},\ntumour in warped CSF {numbers['tumour_csf_share']:.1%}, outside brain "
+            f"{numbers['tumour_outside_brain_share']:.1%}; radiological: the patient’s right is on the left"
+        )
+        sheet.text(0.03, 0.42, words, fontsize=SMALL)
+        entries = (
+            (WHOLE, "tumour"), (CORE, "core (white)"), (MODEL, "brain of the patient"),
+            (WHITE_MATTER, "white matter (warped)"), (CSF, "CSF (warped)"),
+        )  # fmt: skip
+        handles = [Line2D([], [], color="0.75" if colour == CORE else colour, label=label) for colour, label in entries]
+        sheet.figure.legend(handles=handles, loc="lower left", ncol=5, bbox_to_anchor=(0.0, 0.0), columnspacing=1.2)
+        save_picture(sheet.figure, path, _DPI)
 
 
 def _slice(volume: NDArray[np.generic], normal: int, index: int) -> NDArray[np.generic]:

@@ -17,6 +17,7 @@ from gliofit.errors import RegistrationError
 from gliofit.grid import Grid, Volume, bounding_box
 from gliofit.io import atomic_path, scratch_folder, write_table, write_volume
 from gliofit.labels import TumourLabel, abnormal_mask, core_mask, whole_tumour_mask
+from gliofit.progress import OnProgress, no_progress
 from gliofit.register.affine_step import register_affine_reproducibly
 from gliofit.register.ants import (
     Transforms,
@@ -51,7 +52,13 @@ _log = logging.getLogger(__name__)
 
 
 def register_patient(
-    patient: PatientFiles, atlas_dir: Path, out_dir: Path, settings: RegisterSettings, seed: int, threads: int
+    patient: PatientFiles,
+    atlas_dir: Path,
+    out_dir: Path,
+    settings: RegisterSettings,
+    seed: int,
+    threads: int,
+    progress: OnProgress = no_progress,
 ) -> None:
     """Bring the atlas onto a patient and write the case folder.
 
@@ -75,6 +82,8 @@ def register_patient(
         The run's seed, from which this case's own is derived. The same seed gives the same transforms on one machine.
     threads
         Threads of the deformable step; a process can choose them only once.
+    progress
+        Hears of the steps.
 
     Raises
     ------
@@ -85,6 +94,7 @@ def register_patient(
     """
     started = time.perf_counter()
     job_seed = derive_seed(seed, "register", patient.case)
+    progress("reading the images")
     load_ants(threads)
     atlas = load_atlas(atlas_dir)
     atlas.require_t1()
@@ -94,7 +104,8 @@ def register_patient(
     )
     with scratch_folder(out_dir) as scratch:
         try:
-            affine, transforms, failure = _register(images, atlas, scratch, settings, job_seed)
+            affine, transforms, failure = _register(images, atlas, scratch, settings, job_seed, progress)
+            progress("warping the atlas, step 3 of 4")
             warped = _Warped.make(images, atlas, affine, transforms)
         except RuntimeError as error:
             raise RegistrationError(
@@ -115,13 +126,13 @@ def register_patient(
         status, message = verdict(numbers, settings, failure)
         if status != "ok":
             _log.warning("%s: registration is %s: %s", patient.case, status, message)
+        progress("writing results, step 4 of 4")
         _write_images(images, tissue, out_dir)
         _write_transforms(transforms, out_dir / "transforms")
     notes = _notes(patient, images)
     for note in notes:
         _log.info("%s: %s", patient.case, note)
-    with atomic_path(out_dir / "qc.png") as path:
-        draw_quality(path, patient.case, images, tissue, warped.t1, numbers, status, message)
+    draw_quality(out_dir / "qc.png", patient.case, images, tissue, warped.t1, numbers, status, message)
     row = {
         "case": patient.case,
         "status": status,
@@ -140,7 +151,7 @@ def register_patient(
 
 
 def _register(
-    images: PatientImages, atlas: Atlas, scratch: Path, settings: RegisterSettings, seed: int
+    images: PatientImages, atlas: Atlas, scratch: Path, settings: RegisterSettings, seed: int, progress: OnProgress
 ) -> tuple[Transforms, Transforms, str]:
     """Both steps, and why the second failed (empty if it did not); transforms live in ``scratch``."""
     box = _box(images.brain, settings.crop_margin_mm)
@@ -152,8 +163,10 @@ def _register(
         fixed, moving = patient_t1.extract(*box), atlas_t1.extract(*atlas_box)
         return _at_resolution(fixed, resolution_mm), _at_resolution(moving, resolution_mm)
 
+    progress("rigid and affine, step 1 of 4")
     fixed, moving = pair(max(settings.affine_resolution_mm, settings.resolution_mm))
     affine = register_affine_reproducibly(fixed, moving, scratch / "affine", settings, seed)
+    progress("deformation, step 2 of 4")
     fixed, moving = pair(settings.resolution_mm)
     # Taken from its complement, since what lies beyond the edge of the grid is no tumour either.
     hidden = _tumour_and_rim(images, settings).extract(*box)

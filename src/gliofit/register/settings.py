@@ -17,13 +17,20 @@ class PatientsSettings(Settings):
 
     source: Path | None = Field(
         None,
-        description="Folder tree in BraTS 2021 or BraTS 2023 naming, or a table (.tsv or .csv) with the columns case, "
-        "folder or t1/t1c/t2/flair/seg, brain_mask, labels, such as `gliofit check --out` writes. Empty: no patients.",
+        description="Folder tree in BraTS 2021 or BraTS 2023 naming, BIDS dataset, or table (.tsv or .csv) with the "
+        "columns case, folder or t1/t1c/t2/flair/seg, brain_mask, labels, such as `gliofit check --out` writes. Empty: "
+        "no patients.",
     )
     labels: str | None = Field(
         None,
         description="Label scheme of the segmentations (brats2021, brats2023, brats2024, brats2015, gliofit) where it "
-        "is not the one that the file naming implies. A table's own `labels` column wins over it.",
+        "is not the one that the file naming, or the lookup table of a BIDS segmentation, implies. A table's own "
+        "`labels` column wins over it.",
+    )
+    entities: dict[str, str] = Field(
+        {},
+        description="BIDS entities by which to choose where several files could be the same image of a case, such as "
+        "`{run: '1'}`.",
     )
     include: tuple[str, ...] | None = Field(None, description="Only these cases. Empty: all that are found.")
     exclude: tuple[str, ...] = Field((), description="Cases to leave out.")

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gliofit.io import atomic_path, write_json, write_table
+from gliofit.figures.colours import BLACK, DEVIATION, SKY, VERMILION
+from gliofit.figures.style import TWO_COLUMNS, figure_style, letter_panel, save_picture
+from gliofit.io import write_json, write_table
 from gliofit.seeds import derive_seed
 from gliofit.simulate.grow import grow_sample
 from gliofit.simulate.sampler import draw_parameters
@@ -19,6 +21,8 @@ __all__ = ["PAPER_MEANS", "pilot_table", "write_pilot_report"]
 
 #: Means of the training set that the paper's released code holds (mm; no unit).
 PAPER_MEANS = {"mu_d_mm": 12.8, "mu_rho": 3.8}
+
+_DPI = 200
 
 
 def pilot_table(
@@ -66,18 +70,22 @@ def write_pilot_report(table: pd.DataFrame, settings: SimulateSettings, out_dir:
         }
     write_json(out_dir / "pilot.json", summary)
 
-    figure = Figure(figsize=(10, 3.2), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(1, 3)
-    for axis, (name, label) in zip(axes[:2], (("mu_d_mm", r"$\mu_D$ (mm)"), ("mu_rho", r"$\mu_\rho$")), strict=True):
-        axis.hist(table[name], bins=30, color="#4477AA")
-        axis.axvline(table[name].mean(), color="black", label=f"mean {table[name].mean():.2f}")
-        axis.axvline(PAPER_MEANS[name], color="#EE6677", linestyle="--", label=f"paper {PAPER_MEANS[name]:.1f}")
-        axis.set(xlabel=label, ylabel="samples")
-        axis.legend(frameon=False)
-    points = axes[2].scatter(table["mu_d_mm"], table["mu_rho"], c=table["volume_mm3"] / 1000, s=8, cmap="viridis")
-    axes[2].set(xlabel=r"$\mu_D$ (mm)", ylabel=r"$\mu_\rho$")
-    figure.colorbar(points, ax=axes[2], label="volume (cm³)")
-    figure.suptitle(f"Pilot of preset '{settings.preset}': {len(table)} tumours at {settings.pilot_spacing_mm:g} mm")
-    with atomic_path(out_dir / "pilot.png") as temporary:
-        figure.savefig(temporary, dpi=150, metadata={"Software": None})
+    with figure_style():
+        figure = Figure(figsize=(TWO_COLUMNS, 2.2), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(1, 3)
+        labels = (("mu_d_mm", r"$\mu_D$ (mm)"), ("mu_rho", r"$\mu_\rho$ (no unit)"))
+        for axis, letter, (name, label) in zip(axes, "ab", labels, strict=False):
+            axis.hist(table[name], bins=30, color=SKY)
+            axis.axvline(table[name].mean(), color=BLACK, label=f"mean {table[name].mean():.2f}")
+            axis.axvline(PAPER_MEANS[name], color=VERMILION, linestyle="--", label=f"paper {PAPER_MEANS[name]:.1f}")
+            axis.set(xlabel=label, ylabel="tumours")
+            axis.legend(
+                loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.1, columnspacing=1, handlelength=1.3
+            )
+            letter_panel(axis, letter)
+        points = axes[2].scatter(table["mu_d_mm"], table["mu_rho"], c=table["volume_mm3"] / 1000, s=4, cmap=DEVIATION)
+        axes[2].set(xlabel=labels[0][1], ylabel=labels[1][1])
+        letter_panel(axes[2], "c")
+        figure.colorbar(points, ax=axes[2], label="volume (cm³)")
+        save_picture(figure, out_dir / "pilot.png", _DPI)

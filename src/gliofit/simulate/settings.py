@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -9,10 +10,20 @@ from pydantic import Field, model_validator
 from gliofit.settings import Settings
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
 
-__all__ = ["ATLAS", "PRESETS", "SamplerPreset", "SimulateSettings", "WarpSettings"]
+__all__ = ["ATLAS", "PRESETS", "SamplerPreset", "SimulateSettings", "WarpSettings", "brain_name", "warped_name"]
 
 #: Name of the unwarped anatomy.
 ATLAS = "atlas"
+
+
+def warped_name(number: int | str) -> str:
+    """Name of a warped atlas by its number, or by the folder named after it."""
+    return f"warped-{number:05d}" if isinstance(number, int) else f"warped-{number}"
+
+
+def brain_name(folder: Path) -> str:
+    """Name of the brain whose tissue a folder holds: ``tissue`` for the atlas, ``warped/{number}`` for the others."""
+    return ATLAS if folder.name == "tissue" else warped_name(folder.name)
 
 
 class SamplerPreset(Settings):
@@ -109,7 +120,7 @@ class SimulateSettings(Settings):
     @property
     def anatomies(self) -> list[str]:
         """Names of all brains that tumours grow in: ``atlas``, then ``warped-00000`` and so on."""
-        return [ATLAS, *(f"warped-{number:05d}" for number in range(self.warps.count))]
+        return [ATLAS, *map(warped_name, range(self.warps.count))]
 
     def anatomy_of(self, shard: str) -> str:
         """Brain a shard's tumours grow in.

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.progress import OnProgress, no_progress
 from gliofit.solver.backends import make_stepper
 from gliofit.solver.backends.base import AbstractStepper, Growth
 from gliofit.solver.base import AbstractForwardSolver, Solution
@@ -79,6 +80,7 @@ class AccurateSolver(AbstractForwardSolver):
         duration_days: float = DURATION_DAYS,
         stopping_volume_mm3: float | None = None,
         schedule: Sequence[float] | None = None,
+        progress: OnProgress = no_progress,
     ) -> Solution:
         """Grow one tumour; see ``AbstractForwardSolver.solve``.
 
@@ -91,6 +93,7 @@ class AccurateSolver(AbstractForwardSolver):
             duration_days=duration_days,
             stopping_volumes_mm3=[stopping_volume_mm3],
             schedules=[schedule],
+            progress=progress,
         )[0]
 
     def solve_batch(
@@ -101,6 +104,7 @@ class AccurateSolver(AbstractForwardSolver):
         duration_days: float = DURATION_DAYS,
         stopping_volumes_mm3: Sequence[float | None] | None = None,
         schedules: Sequence[Sequence[float] | None] | None = None,
+        progress: OnProgress = no_progress,
     ) -> list[Solution]:
         """Grow several tumours in one tissue; on CUDA all at once.
 
@@ -112,9 +116,11 @@ class AccurateSolver(AbstractForwardSolver):
             If the grid is not isotropic, the tissue empty or not finite, or mu_D or mu_rho is not positive.
         """
         domain = domain_of(tissue, self.settings.precision)
+        count = len(thetas)
         stepper, controls = self._run(
-            domain, thetas, False, stopping_volumes_mm3 or [None] * len(thetas), schedules or [None] * len(thetas)
-        )
+            domain, thetas, False, stopping_volumes_mm3 or [None] * count, schedules or [None] * count,
+            progress=progress,
+        )  # fmt: skip
         return [
             self._solution(domain, stepper.concentration(index), control, duration_days)
             for index, control in enumerate(controls)
@@ -155,6 +161,7 @@ class AccurateSolver(AbstractForwardSolver):
         stopping_volumes_mm3: Sequence[float | None],
         schedules: Sequence[Sequence[float] | None],
         extrapolate_tangents: bool = True,
+        progress: OnProgress = no_progress,
     ) -> tuple[AbstractStepper, list[StepControl]]:
         seeds = [initial_fields(domain, theta, tangents) for theta in thetas]
         growths = [Growth(theta.mu_d_mm, theta.mu_rho) for theta in thetas]
@@ -168,7 +175,7 @@ class AccurateSolver(AbstractForwardSolver):
                 growths, stepper.totals(), stopping_volumes_mm3, schedules, strict=True
             )
         ]
-        integrate(stepper, controls)
+        integrate(stepper, controls, progress)
         return stepper, controls
 
     def _solution(self, domain: Domain, field: NDArray[Any], control: StepControl, duration_days: float) -> Solution:
@@ -184,7 +191,7 @@ class AccurateSolver(AbstractForwardSolver):
         )
 
 
-def integrate(stepper: AbstractStepper, controls: Sequence[StepControl]) -> None:
+def integrate(stepper: AbstractStepper, controls: Sequence[StepControl], progress: OnProgress = no_progress) -> None:
     """Advance every tumour of a batch until its control says that it is done."""
     while not all(control.done for control in controls):
         attempts = stepper.attempt([control.propose() for control in controls])
@@ -194,6 +201,7 @@ def integrate(stepper: AbstractStepper, controls: Sequence[StepControl]) -> None
                 for control, attempt in zip(controls, attempts, strict=True)
             ]
         )
+        progress("growing", min(control.time for control in controls), 1.0)
 
 
 def initial_fields(domain: Domain, theta: Theta, tangents: bool) -> NDArray[Any]:

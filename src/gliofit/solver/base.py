@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofit.grid import Grid, Volume
+from gliofit.progress import OnProgress, no_progress
 from gliofit.theta import DURATION_DAYS, Theta
 from gliofit.tissue import Tissue
 
@@ -67,12 +68,14 @@ class AbstractForwardSolver(ABC):
         *,
         duration_days: float = DURATION_DAYS,
         stopping_volume_mm3: float | None = None,
+        progress: OnProgress = no_progress,
     ) -> Solution:
         """Grow one tumour.
 
         D_WM and rho are those that give ``theta`` after ``duration_days``. With ``stopping_volume_mm3`` the run ends
         when the integral of c reaches it, if that is earlier; the tumour then is the one of
-        ``theta.at_fraction(final_time_days / duration_days)``.
+        ``theta.at_fraction(final_time_days / duration_days)``. ``progress`` hears of the grown share of the duration,
+        from integrators that can tell.
 
         Raises
         ------

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofit.grid import bounding_box
+from gliofit.progress import OnProgress, no_progress
 from gliofit.solver.base import AbstractForwardSolver, Solution
 from gliofit.solver.domain import Domain, domain_of, row_spans
 from gliofit.solver.inputs import check_growth, outside_tissue
@@ -77,6 +78,7 @@ class ReferenceSolver(AbstractForwardSolver):
         *,
         duration_days: float = DURATION_DAYS,
         stopping_volume_mm3: float | None = None,
+        progress: OnProgress = no_progress,
     ) -> Solution:
         """Grow one tumour; see ``AbstractForwardSolver.solve``."""
         from gliofit.solver.euler_numba import euler_steps
@@ -101,6 +103,8 @@ class ReferenceSolver(AbstractForwardSolver):
         diffusion = theta.diffusivity_mm2_per_day(duration_days) * dt / spacing**2
         reaction = theta.proliferation_per_day(duration_days) * dt
         stopping_sum = math.inf if stopping_volume_mm3 is None else stopping_volume_mm3 / grid.voxel_volume_mm3
+        # All steps are one call of compiled code, which tells nothing on its way.
+        progress("growing")
         with threads_for(state.size):
             taken, total, stopped = euler_steps(
                 state, other, *domain.faces, row_low, row_high, box,

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gliofit.publish.drawing import figure_style, save_figure
+from gliofit.figures.axes import label_log_axis
+from gliofit.figures.style import TWO_COLUMNS, figure_style, letter_panel, save_figure
 from gliofit.publish.names import method_name, method_styles
 from gliofit.study.summary import convergence
 
@@ -24,6 +25,8 @@ __all__ = ["draw_study"]
 _MARKERS = ("o", "^")
 _LINES: Any = ("-", "--")
 _ORACLE = "oracle"
+#: Entries of the legend beside each other.
+_LEGEND_COLUMNS = 3
 
 
 def draw_study(
@@ -31,10 +34,10 @@ def draw_study(
     traces: pd.DataFrame,
     out_dir: str | Path,
     names: Mapping[str, str] | None = None,
-    dpi: int = 150,
+    dpi: int = 300,
     name: str = "study",
 ) -> None:
-    """Draw ``{name}.png`` and ``{name}.svg``.
+    """Draw ``{name}.png`` and ``{name}.pdf``.
 
     Left, the MSE of every case by scenario, with the oracle's. Right, the median of the best loss on the finest voxels
     with its quartiles, against evaluations and seconds, in the first scenario.
@@ -56,9 +59,13 @@ def draw_study(
         from matplotlib.figure import Figure
 
         scenarios = list(cases["scenario"].unique())
-        figure = Figure(figsize=(7.5 + 0.7 * len(scenarios), 4.2), layout="constrained")
+        presets, methods = list(cases["preset"].unique()), [*cases["method"].unique(), _ORACLE]
+        columns = len(presets) * len(methods)
+        height = max(2.0, len(scenarios) * max(0.3, 0.075 * columns))
+        legend = 0.15 * -(-columns // _LEGEND_COLUMNS)
+        figure = Figure(figsize=(TWO_COLUMNS, height + 0.65 + legend), layout="constrained")
         errors, by_evaluations, by_seconds = figure.subplots(
-            1, 3, gridspec_kw={"width_ratios": [1 + 0.45 * len(scenarios), 1.6, 1.6]}
+            1, 3, gridspec_kw={"width_ratios": [1.5, 1, 1], "wspace": 0.04}
         )
         by_seconds.sharey(by_evaluations)
         _draw_errors(errors, cases, scenarios)
@@ -70,11 +77,12 @@ def draw_study(
         _draw_convergence(by_seconds, curves[curves["by"] == "seconds"])
         by_evaluations.set_xlabel("evaluations of the solver")
         by_seconds.set_xlabel("time (s)")
-        by_evaluations.set_ylabel("best loss on the finest voxels")
-        by_evaluations.set_title(f"Convergence, {scenarios[0]}", loc="left")
-        presets, methods = list(cases["preset"].unique()), [*cases["method"].unique(), _ORACLE]
+        by_evaluations.set_ylabel("best loss, finest voxels (no unit)")
+        by_seconds.tick_params(labelleft=False)
+        for axes, letter, what in ((errors, "a", ""), (by_evaluations, "b", scenarios[0]), (by_seconds, "c", "")):
+            letter_panel(axes, letter, what)
         handles = _handles(presets, methods, names)
-        figure.legend(handles=handles, loc="outside lower center", ncols=len(methods), frameon=False)
+        figure.legend(handles=handles, loc="outside lower center", ncols=_LEGEND_COLUMNS, columnspacing=1.4)
         save_figure(figure, out_dir, name, dpi)
 
 
@@ -92,7 +100,7 @@ def _handles(presets: Sequence[str], methods: Sequence[str], names: Mapping[str,
     styles = method_styles(methods)
     return [
         Line2D(
-            [], [], color=styles[method].colour, marker=_MARKERS[i], markersize=4, linewidth=1.5,
+            [], [], color=styles[method].colour, marker=_MARKERS[i], markersize=3, linewidth=1.2,
             linestyle="none" if method == _ORACLE else _LINES[i],
             markerfacecolor="none" if method == _ORACLE else styles[method].colour,
             label=f"{method_name(method, names)}, {preset}",
@@ -119,19 +127,22 @@ def _draw_errors(axes: Axes, cases: pd.DataFrame, scenarios: Sequence[str]) -> N
             # Multiples of the golden ratio spread cases evenly, the same way in every drawing.
             jitter = (rows["case"] * 0.618034) % 1 - 0.5
             axes.plot(
-                number + width * (place + 0.5 - len(columns) / 2 + 0.8 * jitter), rows["mse_volume"],
-                linestyle="none", marker=_MARKERS[presets.index(preset)], markersize=3.5, markeredgewidth=0.7,
+                rows["mse_volume"], number + width * (place + 0.5 - len(columns) / 2 + 0.8 * jitter),
+                linestyle="none", marker=_MARKERS[presets.index(preset)], markersize=2, markeredgewidth=0.5,
                 color=styles[method].colour, alpha=0.7,
                 markerfacecolor="none" if method == _ORACLE else styles[method].colour,
             )  # fmt: skip
     if (cases[["mse_volume", "oracle_mse_volume"]] > 0).any(axis=None):
-        axes.set_yscale("log")
-    axes.set_xticks(range(len(scenarios)), scenarios, rotation=30, ha="right", rotation_mode="anchor")
-    axes.set_xlim(-0.5, len(scenarios) - 0.5)
-    axes.set_ylabel("MSE, whole volume")
-    axes.set_title("Error of the final run", loc="left")
-    axes.grid(axis="y", color="0.92", linewidth=0.6)
-    axes.set_axisbelow(True)
+        axes.set_xscale("log")
+        label_log_axis(axes.xaxis)
+    axes.set_yticks(range(len(scenarios)), scenarios)
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(len(scenarios) - 0.5, -0.5)
+    # Rows of different scenarios must not run into each other.
+    for border in range(1, len(scenarios)):
+        axes.axhline(border - 0.5, color="0.8", linewidth=0.5, zorder=0)
+    axes.set_xlabel("MSE of c, whole volume (no unit)")
+    axes.grid(axis="x")
 
 
 def _draw_convergence(axes: Axes, curves: pd.DataFrame) -> None:
@@ -142,7 +153,7 @@ def _draw_convergence(axes: Axes, curves: pd.DataFrame) -> None:
         colour = styles[str(method)].colour
         shown = curve[curve["loss_median"] > 0]
         axes.plot(
-            shown["at"], shown["loss_median"], color=colour, linewidth=1.5,
+            shown["at"], shown["loss_median"], color=colour,
             linestyle=_LINES[presets.index(preset)],
         )  # fmt: skip
         if shown.empty:
@@ -153,5 +164,6 @@ def _draw_convergence(axes: Axes, curves: pd.DataFrame) -> None:
     if (curves["loss_median"] > 0).any():
         axes.set_xscale("log")
         axes.set_yscale("log")
-    axes.grid(color="0.92", linewidth=0.6)
-    axes.set_axisbelow(True)
+        label_log_axis(axes.xaxis)
+        label_log_axis(axes.yaxis)
+    axes.grid()

@@ -17,7 +17,8 @@ from pydantic import ValidationError
 
 from gliofit.errors import InputError
 from gliofit.io import read_json
-from gliofit.simulate.settings import SimulateSettings
+from gliofit.progress import show_progress
+from gliofit.simulate.settings import SimulateSettings, warped_name
 from gliofit.train.card import write_card
 from gliofit.train.fit import train_model
 from gliofit.train.settings import TrainSettings
@@ -94,22 +95,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings, simulate = _settings(options.config, options.model, overrides)
         generated = options.model in settings.models and settings.models[options.model].data == "generated"
-        train_model(
-            [] if generated else _shards(options.shards, "train"),
-            _shards(options.shards, "validation"),
-            options.tissue,
-            settings,
-            options.model,
-            options.out,
-            options.seed,
-            device=options.device,
-            threads=options.threads,
-            tissue_kind=options.tissue_kind,
-            checkpoint=options.checkpoint,
-            warped={f"warped-{folder.name}": folder for folder in options.warped},
-            simulate=simulate,
-            piece_minutes=options.piece_minutes,
-        )
+        with show_progress("gliofit.train") as progress:
+            train_model(
+                [] if generated else _shards(options.shards, "train"),
+                _shards(options.shards, "validation"),
+                options.tissue,
+                settings,
+                options.model,
+                options.out,
+                options.seed,
+                device=options.device,
+                threads=options.threads,
+                tissue_kind=options.tissue_kind,
+                checkpoint=options.checkpoint,
+                warped={warped_name(folder.name): folder for folder in options.warped},
+                simulate=simulate,
+                piece_minutes=options.piece_minutes,
+                progress=progress,
+            )
         finished = _stopped_by(options.out) not in (None, "piece")
         print("training is complete" if finished else "training goes on when this command is given again")
         if options.card and (options.out / "model.json").is_file():

@@ -12,6 +12,7 @@ import torch
 from lightning_fabric import Fabric
 
 from gliofit.errors import InputError
+from gliofit.progress import OnProgress, no_progress
 from gliofit.seeds import derive_seed
 from gliofit.simulate.settings import ATLAS, SimulateSettings
 from gliofit.tissue import Tissue, TissueKind
@@ -49,6 +50,7 @@ def train_model(
     warped: Mapping[str, str | Path] | None = None,
     simulate: SimulateSettings | None = None,
     piece_minutes: float | None = None,
+    progress: OnProgress = no_progress,
 ) -> None:
     """Train a model and write its folder.
 
@@ -82,6 +84,8 @@ def train_model(
     piece_minutes
         Ends the process after so long, with a checkpoint to go on from; the folder then holds the best weights so far,
         if any have been validated.
+    progress
+        Hears of the share of the training that is done, on one device.
 
     Raises
     ------
@@ -96,7 +100,7 @@ def train_model(
     )  # fmt: skip
     kind, devices = _device(device).type, model_settings.devices
     if devices == 1:
-        _run(Fabric(accelerator=kind, devices=1), job)
+        _run(Fabric(accelerator=kind, devices=1), job, progress)
         return
     if kind == "cuda" and devices > torch.cuda.device_count():
         raise InputError(
@@ -127,7 +131,7 @@ class _Job:
     piece_minutes: float | None
 
 
-def _run(fabric: Fabric, job: _Job) -> None:
+def _run(fabric: Fabric, job: _Job, progress: OnProgress = no_progress) -> None:
     """Train in one process of possibly several."""
     model = job.settings.models[job.name]
     threads = max(1, job.threads // fabric.world_size)
@@ -161,7 +165,7 @@ def _run(fabric: Fabric, job: _Job) -> None:
             data = SegmentedDataset(data, network, derive_seed(job.seed, job.name))
         training = Training(
             job.name, model, job.settings, data, held_out, job.seed, fabric, threads, job.tissue_kind, job.checkpoint,
-            job.piece_minutes,
+            job.piece_minutes, progress,
         )  # fmt: skip
         training.run()
         if fabric.is_global_zero and training.best:

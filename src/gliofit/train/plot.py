@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
-from gliofit.io import atomic_path
+from gliofit.figures.axes import label_log_axis
+from gliofit.figures.colours import BLUE, GREY, VERMILION
+from gliofit.figures.style import ONE_COLUMN, figure_style, save_picture
 
 __all__ = ["plot_learning_curve"]
+
+_DPI = 200
 
 
 def plot_learning_curve(history: pd.DataFrame, path: str | Path, title: str, unit: str, baseline: float) -> None:
@@ -29,17 +31,26 @@ def plot_learning_curve(history: pd.DataFrame, path: str | Path, title: str, uni
     baseline
         Validation loss of predicting the training mean.
     """
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    trained = history.dropna(subset=["train_loss"])
-    if len(trained):
-        axes.plot(trained["epoch"], trained["train_loss"], color="0.6", marker=".", label="training")
-    axes.plot(history["epoch"], history["validation_loss"], color="C0", marker=".", label="validation")
-    best = history[history["best"]]
-    axes.plot(best["epoch"].tail(1), best["validation_loss"].tail(1), "o", color="C3", label="kept")
-    axes.axhline(baseline, color="0.3", linestyle=":", label="predicting the mean")
-    axes.set(xlabel="epoch", ylabel=unit, yscale="log", title=title)
-    axes.legend()
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=120, format="png", metadata={"Software": None})
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with figure_style():
+        figure = Figure(figsize=(ONE_COLUMN, 2.5), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        trained = history.dropna(subset=["train_loss"])
+        if len(trained):
+            axes.plot(trained["epoch"], trained["train_loss"], color=GREY, marker=".", markersize=3, label="training")
+        axes.plot(
+            history["epoch"], history["validation_loss"], color=BLUE, marker=".", markersize=3, label="validation"
+        )
+        best = history[history["best"]]
+        axes.plot(
+            best["epoch"].tail(1), best["validation_loss"].tail(1), "o", color=VERMILION, markersize=4, label="kept"
+        )
+        axes.axhline(baseline, color="0.3", linewidth=0.9, linestyle=":", label="predicting the mean")
+        axes.set(xlabel="epoch", ylabel=unit, yscale="log")
+        axes.grid()
+        label_log_axis(axes.yaxis)
+        figure.legend(loc="outside lower center", ncols=4, title=title, columnspacing=1.2)
+        save_picture(figure, path, _DPI)

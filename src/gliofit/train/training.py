@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from gliofit.errors import InputError
 from gliofit.io import write_table
+from gliofit.progress import OnProgress, no_progress
 from gliofit.seeds import derive_seed
 from gliofit.tissue import TissueKind
 from gliofit.train.architecture import find_architecture
@@ -91,6 +92,8 @@ class Training:
         File to resume from and to write checkpoints to.
     piece_minutes
         Stop after this time with a checkpoint to go on from, as an interruption would.
+    progress
+        Hears of every step.
     """
 
     def __init__(
@@ -106,6 +109,7 @@ class Training:
         tissue_kind: TissueKind,
         checkpoint: str | Path | None,
         piece_minutes: float | None = None,
+        progress: OnProgress = no_progress,
     ) -> None:
         self.name, self.settings, self.stage, self.crop = name, model_settings, stage, data.crop_settings
         self.data, self.held_out = data, held_out
@@ -130,6 +134,7 @@ class Training:
         self.best: dict[str, Tensor] = {}
         self.clock = Clock(model_settings.time_budget_minutes)
         self.piece = Clock(piece_minutes)
+        self._progress = progress
         self._validation_seconds = 0.0
         self.steps_per_epoch = -(-len(data) // model_settings.batch_size)
 
@@ -237,6 +242,7 @@ class Training:
             loss = self._step(batch, len(chosen) * world / len(share))
             position.step += 1
             position.steps += 1
+            self._tell()
             if math.isfinite(loss):
                 position.loss_sum += loss
                 position.loss_count += 1
@@ -297,6 +303,13 @@ class Training:
         if self.average is not None:
             self._update_average()
         return value
+
+    def _tell(self) -> None:
+        """Report the share that is done, of the epochs or of the time, whichever ends first."""
+        settings, position = self.settings, self.position
+        share = max(position.steps / max(1, settings.epochs * self.steps_per_epoch), self.clock.fraction)
+        note = f"epoch {position.epoch + 1} of {settings.epochs}, step {position.step} of {self.steps_per_epoch}"
+        self._progress(f"training {self.name}", min(share, 1.0), 1.0, note, most=settings.patience is not None)
 
     def _rate_factor(self) -> float:
         """Learning rate relative to its peak, the same in all processes."""

@@ -182,12 +182,12 @@ def test_paths_lie_in_the_plane_and_end_in_the_surrogates_minimum(tables):
     assert biased["mu_d_mm"].to_numpy() == pytest.approx(TRUTH.mu_d_mm / 1.2, rel=0.02)
 
 
-def test_figure_is_drawn_from_the_tables(tables, tmp_path):
+def test_figure_is_drawn_from_the_tables(tables, tmp_path, drawn):
     for name in TABLES:
         write_table(tmp_path / f"{name}.parquet", tables[name])
     for folder in (tmp_path / "one", tmp_path / "two"):
         draw_sensitivity(tmp_path, folder, dpi=60)
-    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == ["sensitivity.png", "sensitivity.svg"]
+    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == ["sensitivity.pdf", "sensitivity.png"]
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
     # Searches that all failed leave the landscape.

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from gliofit import cli
+from gliofit.cli import machine
 from gliofit.grid import Grid, Volume
 from gliofit.io import read_table, read_volume, write_volume
 from gliofit.solver.registry import make_solver
@@ -58,7 +59,7 @@ def fine_files(files, tmp_path_factory):
 @pytest.fixture(autouse=True)
 def keep_environment(monkeypatch):
     """The command sets thread counts for its own process, which numba does not bear once its threads run."""
-    monkeypatch.setattr(cli, "_set_threads", lambda threads: 1)
+    monkeypatch.setattr(machine, "set_threads", lambda threads: 1)
 
 
 @pytest.mark.parametrize("maps", [False, True])
@@ -226,8 +227,6 @@ def test_fit_with_uncertainty_and_profile(files, noisy, tmp_path, capsys):
     assert float(found[2]) < float(found[1]) < float(found[3])
     assert "in brackets 90% profile intervals" in said
     assert notes == f"notes: {row['message']}"
-    assert "profile likelihood" in captured.err
-    assert "final forward run" in captured.err
 
 
 def test_fit_without_profile_has_the_intervals_of_the_covariance(files, noisy, tmp_path, capsys):

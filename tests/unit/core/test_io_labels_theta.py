@@ -11,6 +11,7 @@ import pytest
 
 from gliofit.errors import InputError
 from gliofit.grid import Grid, Volume
+from gliofit.header import Look
 from gliofit.io import (
     atomic_path,
     read_json,
@@ -188,3 +189,26 @@ def test_input_errors_survive_pickling():
     error = pickle.loads(pickle.dumps(InputError("file", "is bad", "mend it")))
     assert (error.subject, error.problem, error.mend) == ("file", "is bad", "mend it")
     assert str(error) == "file: is bad; mend it"
+
+
+@pytest.mark.parametrize("shear", [0.0, 0.03])
+def test_a_qform_is_written_where_it_can_hold_the_affine(tmp_path, shear):
+    affine = np.diag([-1.0, -1.0, 1.0, 1.0])
+    affine[0, 1] = shear
+    affine[:3, 3] = [90.0, 126.0, -72.0]
+    grid = Grid((60, 50, 40), affine)
+    write_volume(tmp_path / "a.nii.gz", Volume(np.zeros(grid.shape, np.float32), grid))
+    image = nib.load(tmp_path / "a.nii.gz")
+    np.testing.assert_allclose(image.affine, affine, atol=1e-6)
+    assert (int(image.header["sform_code"]), int(image.header["qform_code"])) == (1, 0 if shear else 1)
+    assert read_volume(tmp_path / "a.nii.gz").grid.matches(grid)
+
+
+def test_headers_keep_what_viewers_are_told_and_no_more(tmp_path):
+    plain = Volume(np.ones(GRID.shape, np.uint8), GRID)
+    write_volume(tmp_path / "plain.nii.gz", plain)
+    write_volume(tmp_path / "label.nii.gz", plain, Look("tumour", "label", (0, 5), "gliofit"))
+    plain_header, header = (nib.load(tmp_path / f"{name}.nii.gz").header for name in ("plain", "label"))
+    assert plain_header.get_intent() == ("none", (), "")
+    assert header.get_intent() == ("label", (), "tumour")
+    assert (float(header["cal_min"]), float(header["cal_max"]), header["descrip"].item()) == (0, 5, b"gliofit")

@@ -204,7 +204,7 @@ def test_budget_ends_a_search(make_problem):
 
 def test_progress_is_reported(make_problem):
     seen = []
-    problem = make_problem(on_progress=lambda evaluation, loss: seen.append((evaluation, loss)))
+    problem = make_problem(on_progress=lambda evaluation, loss, level: seen.append((evaluation, loss)))
     inversion = fit(problem, "gradient-surrogate", configured("gradient-surrogate"))
     assert [evaluation for evaluation, _ in seen] == inversion.trace["evaluation"].tolist()
     assert [loss for _, loss in seen] == inversion.trace["loss"].tolist()

@@ -10,13 +10,14 @@ import pandas as pd
 import pytest
 
 from gliofit import cli
+from gliofit.cli import machine
 from gliofit.grid import Volume
 from gliofit.io import read_table, read_volume, write_table, write_volume
 from gliofit.plan.run import PLAN_COLUMNS, draw_patient, plan_patient, read_plans
 from gliofit.plan.settings import PlanSettings
 from gliofit.plan.tables import summarise_plans, write_plan_tables
 
-FILES = {"clinical.nii.gz", "personalised.nii.gz", "plan.parquet", "plan.csv", "plan.md", "plan.png", "plan.svg"}
+FILES = {"clinical.nii.gz", "personalised.nii.gz", "plan.parquet", "plan.csv", "plan.md", "plan.png", "plan.pdf"}
 
 
 def run(*arguments: object) -> int:
@@ -27,7 +28,7 @@ def run(*arguments: object) -> int:
 
 @pytest.fixture(autouse=True)
 def keep_environment(monkeypatch):
-    monkeypatch.setattr(cli, "_set_threads", lambda threads: 1)
+    monkeypatch.setattr(machine, "set_threads", lambda threads: 1)
 
 
 def given(case, out, *more: object) -> list[object]:

@@ -38,7 +38,7 @@ def test_slices_hold_most_of_what_only_one_target_has():
 
 
 @pytest.mark.parametrize("codes", ["RAS", "LPS"])
-def test_right_and_front_are_on_the_left(tmp_path, codes):
+def test_right_and_front_are_on_the_left(tmp_path, codes, drawn):
     """Bright towards the patient's right, and brighter still towards the front."""
     grid = grid_of(codes)
     index = np.stack(np.meshgrid(*(np.arange(40),) * 3, indexing="ij"), axis=-1)
@@ -50,7 +50,7 @@ def test_right_and_front_are_on_the_left(tmp_path, codes):
     for name in ("one", "two"):
         draw_plans([PlanView("Method", *near)] * 2, image, seg, tmp_path, name, "case", dpi=60)
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
-    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+    assert (tmp_path / "one.pdf").read_bytes() == (tmp_path / "two.pdf").read_bytes()
     picture = imread(tmp_path / "one.png")[..., :3].mean(axis=2)
     # The panels are the dark columns, one beside the other.
     dark = (picture < 0.02).mean(axis=0) > 0.1

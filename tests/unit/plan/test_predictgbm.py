@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gliofit import cli
+from gliofit.cli import machine
 from gliofit.errors import InputError
 from gliofit.grid import Grid, Volume
 from gliofit.io import read_volume, write_volume
@@ -29,7 +30,7 @@ def run(*arguments: object) -> int:
 
 @pytest.fixture(autouse=True)
 def keep_environment(monkeypatch):
-    monkeypatch.setattr(cli, "_set_threads", lambda threads: 1)
+    monkeypatch.setattr(machine, "set_threads", lambda threads: 1)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gliofit.figures.style import figure_style
 from gliofit.grid import Volume
 from gliofit.invert.uncertainty import Uncertainty
 from gliofit.publish.interval_text import interval, interval_kind, number
@@ -57,6 +58,12 @@ def make_page(brain, row):
     return make
 
 
+def draw(page: SummaryPage):
+    """The page as it is written."""
+    with figure_style():
+        return _draw(page)
+
+
 def texts(figure) -> list[str]:
     found = [text.get_text() for text in figure.texts]
     for panel in figure.axes:
@@ -74,21 +81,23 @@ def texts(figure) -> list[str]:
     ],
 )
 def test_columns_are_those_that_the_fit_has(make_page, options, expected):
-    figure = _draw(make_page(**options))
+    figure = draw(make_page(**options))
     pictures = [panel for panel in figure.axes if panel.images]
     assert len(pictures) == 3 * len(expected)
-    assert [panel.get_title() for panel in pictures[: len(expected)]] == expected
+    assert [text.get_text() for text in figure.texts[1:]] == expected
     assert [panel.get_ylabel().split(",")[0] for panel in pictures[:: len(expected)]] == [
         "axial",
         "coronal",
         "sagittal",
     ]
-    assert [text.get_text() for text in pictures[0].texts] == ["R", "L"]
+    assert [text.get_text() for text in pictures[1].texts] == ["R", "L"]
+    # The first picture of each row has the bar of known length as well.
+    assert [text.get_text() for text in pictures[0].texts] == ["R", "L", "5 cm"]
     assert [text.get_text() for text in pictures[-1].texts] == ["A", "P"]
 
 
 def test_the_patients_right_is_on_the_left(make_page):
-    panel = _draw(make_page()).axes[1]
+    panel = draw(make_page()).axes[1]
     tumour = np.argwhere(~np.ma.getmaskarray(panel.images[1].get_array()))
     # x is +12 mm: to the right of the middle.
     assert tumour[:, 1].mean() < panel.images[0].get_array().shape[1] / 2 - 2
@@ -106,12 +115,12 @@ def test_pictures_are_cropped_to_the_brain(make_page):
         whole=np.pad(page.whole, (9, 11)),
         core=np.pad(page.core, (9, 11)),
     )
-    shapes = [_draw(one).axes[0].images[0].get_array().shape for one in (page, wider)]
+    shapes = [draw(one).axes[0].images[0].get_array().shape for one in (page, wider)]
     assert max(shapes[1]) <= max(shapes[0]) + 2 < 45
 
 
 def test_text_says_what_was_found(make_page):
-    said = texts(_draw(make_page()))
+    said = texts(draw(make_page()))
     assert "case-1: gauss-newton" in said
     assert "90% interval" in said
     assert {"7.00 mm", "[6.77, 7.23]", "3.000 ", "[2.951, 3.050]", "2.333 mm"} <= set(said)
@@ -122,7 +131,7 @@ def test_text_says_what_was_found(make_page):
 
 def test_thresholds_of_the_row_are_used(make_page):
     page = make_page(threshold_whole=0.2, threshold_core=0.7)
-    assert "fit, c = 0.20 and 0.70" in texts(_draw(page))
+    assert "fit, c = 0.20 and 0.70" in texts(draw(page))
     fitted = page.fitted.data > 0.2
     assert page.dice()["whole"] == pytest.approx(2 * (fitted & page.whole).sum() / (fitted.sum() + page.whole.sum()))
     assert make_page(core=False).dice().keys() == {"whole"}
@@ -130,21 +139,21 @@ def test_thresholds_of_the_row_are_used(make_page):
 
 def test_a_profile_comes_before_the_covariance(make_page, row):
     page = make_page(mu_d_mm_profile_low=6.5, mu_d_mm_profile_high=float("inf"))
-    said = texts(_draw(page))
+    said = texts(draw(page))
     assert "90% profile interval" in said
     assert "[6.50, inf]" in said
 
 
 def test_methods_without_uncertainty_have_a_page_too(make_page):
     page = make_page(segmentation=False, deviation=False, **Uncertainty.no_columns())
-    said = texts(_draw(page))
+    said = texts(draw(page))
     assert not any("interval" in text or "bound" in text for text in said)
     assert "7.00 mm" in said
 
 
 def test_a_held_origin_says_so(make_page):
     known = Uncertainty(np.diag([0, 0, 0, 0.02, 0.01]) ** 2, np.eye(5)).columns(THETA)
-    assert texts(_draw(make_page(**known))).count("held, or at its bound") == 3
+    assert texts(draw(make_page(**known))).count("held, or at its bound") == 3
 
 
 @pytest.mark.parametrize(
@@ -157,7 +166,7 @@ def test_a_held_origin_says_so(make_page):
 )
 def test_nothing_is_cut_off_or_overlaps(make_page, tmp_path, changes):
     page = make_page(**changes)
-    figure = _draw(page)
+    figure = draw(page)
     figure.canvas.draw()
     width, height = figure.canvas.get_width_height()
     panel = figure.axes[-1]

@@ -102,7 +102,7 @@ def test_batches_are_put_together(tmp_path):
     assert list(read_batches([tmp_path / "empty.parquet"])) == list(TRACES)
 
 
-def test_tables_and_figure(tmp_path):
+def test_tables_and_figure(tmp_path, drawn):
     second = cases(method="cmaes-solver", status="ok", loss=[2.0, 1.0, 6.0, 1.0])
     rows = pd.concat([cases(), second, cases(preset="appendix-d", scenario="noise-1")])
     traces = pd.concat([TRACES, TRACES.assign(method="cmaes-solver")])
@@ -110,7 +110,7 @@ def test_tables_and_figure(tmp_path):
         write_study_tables(rows, traces, folder, {"cmaes-solver": "CMA"})
         draw_study(rows, traces, folder, dpi=60)
     names = {f"{name}.{kind}" for name in ("study", "convergence", "comparison") for kind in ("csv", "md")}
-    assert {path.name for path in (tmp_path / "one").iterdir()} == names | {"study.png", "study.svg"}
+    assert {path.name for path in (tmp_path / "one").iterdir()} == names | {"study.png", "study.pdf"}
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
 
@@ -126,7 +126,7 @@ def test_tables_and_figure(tmp_path):
     )
 
 
-def test_one_method_and_nothing_reached_are_fine(tmp_path):
+def test_one_method_and_nothing_reached_are_fine(tmp_path, drawn):
     write_study_tables(cases(status="failed"), TRACES.head(0), tmp_path)
     draw_study(cases(status="failed", mse_volume=np.nan), TRACES.head(0), tmp_path, dpi=60)
     assert "Nothing to show" in (tmp_path / "comparison.md").read_text()

@@ -62,6 +62,12 @@ class CmaesSolverSettings(CmaSettings):
     )
     integrator: IntegratorSettings = Field(default_factory=AccurateSettings, description="The forward solver.")
 
+    @property
+    def most_evaluations(self) -> int:
+        """Starts, every level's own, and finalists that are run again."""
+        again = self.finalists * (len(self.schedule) - 1)
+        return len(self.starts) + sum(level.evaluations for level in self.schedule) + again
+
 
 class CmaesSolver(AbstractInverter[CmaesSolverSettings]):
     """Derivative-free search through the numerical solver."""

@@ -21,6 +21,11 @@ class CmaesSurrogateSettings(CmaSettings, SurrogateMethodSettings):
     inverter: Literal["cmaes-surrogate"] = Field(description="`cmaes-surrogate`.")
     evaluations: int = Field(1000, ge=4, description="Most runs of the surrogate.")
 
+    @property
+    def most_evaluations(self) -> int:
+        """Starts, and those of the search."""
+        return len(self.starts) + self.evaluations
+
 
 class CmaesSurrogate(AbstractInverter[CmaesSurrogateSettings]):
     """Derivative-free search through the surrogate; a generation is one batch."""

@@ -49,6 +49,11 @@ class StaticFieldSettings(MethodSettings):
     smooth_weight: float = Field(1000.0, ge=0, description="Weight of differences between neighbouring voxels.")
     first_steepness: float = Field(0.1, gt=0, description="First value of k per mm, which is fitted too.")
 
+    @property
+    def most_evaluations(self) -> int:
+        """One a step."""
+        return self.steps
+
     @model_validator(mode="after")
     def _consistent(self) -> StaticFieldSettings:
         if self.origin != "free":

@@ -1,0 +1,1 @@
+"""Names and places of files in BIDS datasets (Brain Imaging Data Structure)."""

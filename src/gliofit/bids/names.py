@@ -1,0 +1,67 @@
+"""File names of BIDS: entities, a suffix, an extension, such as ``sub-01_ses-02_ce-gadolinium_T1w.nii.gz``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = ["BidsName", "bids_label", "parse_name"]
+
+#: Extensions of images, the longer first.
+_EXTENSIONS = (".nii.gz", ".nii")
+_PAIR = re.compile(r"([a-z]+)-([0-9A-Za-z+]+)")
+_SUFFIX = re.compile(r"[0-9A-Za-z]+")
+
+
+@dataclass(frozen=True)
+class BidsName:
+    """A file name, taken apart.
+
+    Parameters
+    ----------
+    entities
+        Value by key in the order of the name, ``sub`` first.
+    suffix
+        What the image is: ``T1w``, ``FLAIR``, ``dseg``.
+    extension
+        With its dot.
+    """
+
+    entities: Mapping[str, str]
+    suffix: str
+    extension: str
+
+    @property
+    def stem(self) -> str:
+        """The name without extension."""
+        return "_".join([*(f"{key}-{value}" for key, value in self.entities.items()), self.suffix])
+
+    def __str__(self) -> str:
+        """The file name."""
+        return self.stem + self.extension
+
+
+def parse_name(name: str, extensions: tuple[str, ...] = _EXTENSIONS) -> BidsName | None:
+    """Take a file name apart; None if it is none of BIDS, or has another extension."""
+    extension = next((ending for ending in extensions if name.endswith(ending)), None)
+    if extension is None:
+        return None
+    *pairs, suffix = name.removesuffix(extension).split("_")
+    matches = [_PAIR.fullmatch(pair) for pair in pairs]
+    if not _SUFFIX.fullmatch(suffix):
+        return None
+    entities: dict[str, str] = {}
+    for match in matches:
+        if match is None or match[1] in entities:
+            return None
+        entities[match[1]] = match[2]
+    return BidsName(entities, suffix, extension)
+
+
+def bids_label(name: str) -> str:
+    """What is left of a name as the value of an entity, which has letters and digits alone.
+
+    Names that differ in other characters only have the same label, so whoever writes labels writes the names as well.
+    """
+    return re.sub(r"[^0-9A-Za-z]", "", name)

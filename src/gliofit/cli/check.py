@@ -1,0 +1,92 @@
+"""``gliofit check``: what is wrong with patients' files."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gliofit.cli import machine
+from gliofit.cli.complete import complete_labels
+from gliofit.cli.options import HOW, OBSERVED, RESULT, JsonOption
+from gliofit.cli.result import say
+from gliofit.errors import InputError
+from gliofit.output import check_out_file
+from gliofit.progress import show_progress
+
+__all__ = ["EXAMPLES", "check"]
+
+EXAMPLES = (
+    "gliofit check --patients /data/brats",
+    "gliofit check --patients /data/brats --out cohort.tsv",
+    "gliofit check --patients patients.tsv --labels brats2021 --json",
+)
+
+
+def check(
+    patients: Annotated[
+        Path, typer.Option(help="Table of patients, BraTS folders, or BIDS dataset.", rich_help_panel=OBSERVED)
+    ],
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="Label scheme, where the naming does not imply it.",
+            autocompletion=complete_labels,
+            rich_help_panel=OBSERVED,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table to write (.tsv or .csv): cases, files, and which can be used.", rich_help_panel=RESULT
+        ),
+    ] = None,
+    cores: Annotated[
+        int | None,
+        typer.Option(min=1, help="Cases to look at at a time. [default: all cores]", rich_help_panel=HOW),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what is wrong with patient files, file by file.
+
+    Exit code 1 if anything is; with --out only if no case can be used.
+    """
+    from gliofit.register.check import check_patients
+    from gliofit.register.cohort_table import write_cohort_table
+    from gliofit.register.settings import PatientsSettings
+
+    if out is not None and out.suffix not in (".tsv", ".csv"):
+        raise InputError(out, "--out is no table name", "end it in .tsv or .csv")
+    if out is not None and out.resolve() == patients.resolve():
+        raise InputError(out, "--out is the table that is checked", "give another name, or check the folder again")
+    if out is not None:
+        check_out_file(out)
+    machine.set_threads(1)  # in each process
+    settings = PatientsSettings(source=patients, labels=labels)
+    with show_progress("gliofit check") as progress:
+        cases = check_patients(
+            settings,
+            cores=cores or machine.all_cores(),
+            progress=lambda done, total: progress("cases", done, total),
+        )
+    findings = [finding for case in cases for finding in case.findings]
+    lines = [
+        " ".join(f"{finding.case}: {finding.file}: {finding.problem}; {finding.mend}".split()) for finding in findings
+    ]
+    named = [case for case in cases if case.case]
+    usable = sum(case.error is None for case in named)
+    table = out if named else None
+    if table is not None:
+        write_cohort_table(table, named)
+        lines.append(f"{table}: {usable} of {len(named)} cases can be used")
+        wrong = not usable
+    else:
+        wrong = any(finding.severity == "error" for finding in findings)
+        if not wrong:
+            lines.append("nothing else found" if findings else "nothing wrong found")
+    content = {"cases": len(named), "usable": usable, "table": table, "findings": [asdict(one) for one in findings]}
+    say(as_json, content, *lines)
+    if wrong:
+        raise typer.Exit(1)

@@ -1,0 +1,27 @@
+"""What the shell offers when the tabulator key is pressed after an option."""
+
+from __future__ import annotations
+
+__all__ = ["complete_labels", "complete_method", "complete_target"]
+
+
+def complete_method(incomplete: str) -> list[str]:
+    """Names of inversion methods."""
+    from gliofit.invert.settings import InvertSettings
+
+    return [name for name in InvertSettings().methods if name.startswith(incomplete)]
+
+
+def complete_labels(incomplete: str) -> list[str]:
+    """Names of label schemes."""
+    from gliofit.labels import LABEL_SCHEMES
+
+    return [name for name in LABEL_SCHEMES if name.startswith(incomplete)]
+
+
+def complete_target(incomplete: str) -> list[str]:
+    """Targets of the workflow, those that collect a stage's results."""
+    from gliofit.cli.checkout import find_checkout, targets_of
+
+    root = find_checkout()
+    return [] if root is None else [name for name in targets_of(root) if name.startswith(incomplete)]

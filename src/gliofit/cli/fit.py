@@ -1,0 +1,102 @@
+"""``gliofit fit``: estimate the parameters of one tumour."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gliofit.cli import machine
+from gliofit.cli.complete import complete_labels
+from gliofit.cli.options import (
+    HOW,
+    OBSERVED,
+    GreyOption,
+    JsonOption,
+    MethodOption,
+    OutFolderOption,
+    RandomSeedOption,
+    ThreadsOption,
+    TissueOption,
+    WhiteOption,
+    estimate_text,
+    read_tissue,
+)
+from gliofit.cli.result import files_in, say
+from gliofit.output import check_out_folder
+from gliofit.progress import show_progress
+
+__all__ = ["EXAMPLES", "fit"]
+
+EXAMPLES = (
+    "gliofit fit --tissue registered/labels.nii.gz --seg seg.nii.gz \\\n    --labels brats2021 --out fit/",
+    "gliofit fit --tissue labels.nii.gz --concentration c.nii.gz \\\n    --profile --out fit/",
+    "gliofit fit --tissue labels.nii.gz --concentration c.nii.gz \\\n    --method hybrid --out fit/ --json",
+)
+
+_FILES = (
+    "parameters.parquet", "trace.parquet", "profile.parquet", "concentration.nii.gz", "uncertainty.nii.gz",
+    "summary.png",
+)  # fmt: skip
+
+
+def fit(
+    out: OutFolderOption,
+    tissue: TissueOption = None,
+    wm: WhiteOption = None,
+    gm: GreyOption = None,
+    concentration: Annotated[
+        Path | None, typer.Option(help="Observed tumour-cell concentration.", rich_help_panel=OBSERVED)
+    ] = None,
+    seg: Annotated[
+        Path | None, typer.Option(help="Observed segmentation; needs --labels.", rich_help_panel=OBSERVED)
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="Label scheme of --seg: brats2021, brats2023, brats2024, brats2015 or gliofit.",
+            autocompletion=complete_labels,
+            rich_help_panel=OBSERVED,
+        ),
+    ] = None,
+    method: MethodOption = "gauss-newton",
+    models: Annotated[
+        Path | None, typer.Option(help="Folder of trained networks. [default: shipped]", rich_help_panel=HOW)
+    ] = None,
+    profile: Annotated[
+        bool,
+        typer.Option(
+            "--profile",
+            help="Profile likelihood: intervals that need no quadratic loss; slow.",
+            rich_help_panel=HOW,
+        ),
+    ] = False,
+    threads: ThreadsOption = None,
+    random_seed: RandomSeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Estimate origin, mu_D and mu_rho of one tumour from a concentration or a segmentation."""
+    granted = machine.set_threads(threads)
+    with show_progress("gliofit fit") as progress:
+        progress("reading")
+        from gliofit.fit import fit_files
+
+        check_out_folder(out, ("concentration.nii.gz", "uncertainty.nii.gz"), (tissue, wm, gm, concentration, seg))
+        row = fit_files(
+            read_tissue(tissue, wm, gm),
+            method=method,
+            out_dir=out,
+            concentration=concentration,
+            segmentation=seg,
+            label_scheme=labels,
+            models=models,
+            seed=random_seed,
+            threads=granted,
+            profile=profile,
+            progress=progress,
+        )
+    lines = [f"{out}: {estimate_text(row)}, loss {row['loss']:.3g}, {row['status']}, {row['wall_seconds']:.1f} s"]
+    if row["message"]:
+        lines.append(f"notes: {row['message']}")
+    say(as_json, {"folder": out, "files": files_in(out, _FILES), "parameters": row}, *lines)

@@ -1,0 +1,123 @@
+"""Options that several commands have, and what is made of them."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gliofit.cli.complete import complete_labels, complete_method
+from gliofit.cli.help import LAST
+from gliofit.errors import InputError
+
+if TYPE_CHECKING:
+    from gliofit.tissue import Tissue
+
+__all__ = [
+    "BRAIN",
+    "HOW",
+    "OBSERVED",
+    "RESULT",
+    "GreyOption",
+    "JsonOption",
+    "LabelsOption",
+    "MethodOption",
+    "OutFolderOption",
+    "RandomSeedOption",
+    "ThreadsOption",
+    "TissueOption",
+    "WhiteOption",
+    "estimate_text",
+    "read_tissue",
+]
+
+#: Groups of options.
+BRAIN, OBSERVED = "Brain", "What is observed"
+HOW, RESULT = LAST[:2]
+
+TissueOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--tissue",
+        help="Tissue label map: 0 background, 1 CSF, 2 grey, 3 white matter; e.g. labels.nii.gz of register.",
+        rich_help_panel=BRAIN,
+    ),
+]
+WhiteOption = Annotated[
+    Path | None,
+    typer.Option("--wm", help="White matter map; with --gm instead of --tissue.", rich_help_panel=BRAIN),
+]
+GreyOption = Annotated[
+    Path | None,
+    typer.Option("--gm", help="Grey matter map; with --wm instead of --tissue.", rich_help_panel=BRAIN),
+]
+LabelsOption = Annotated[
+    str,
+    typer.Option(
+        "--labels",
+        help="Label scheme of --seg: brats2021, brats2023, brats2024, brats2015 or gliofit.",
+        autocompletion=complete_labels,
+        rich_help_panel=OBSERVED,
+    ),
+]
+MethodOption = Annotated[
+    str,
+    typer.Option(
+        "--method",
+        help="Inversion method, of docs/methods.md.",
+        autocompletion=complete_method,
+        rich_help_panel=HOW,
+    ),
+]
+OutFolderOption = Annotated[Path, typer.Option("--out", help="Folder to write into.", rich_help_panel=RESULT)]
+ThreadsOption = Annotated[
+    int | None, typer.Option("--threads", min=1, help="Threads to use. [default: all]", rich_help_panel=HOW)
+]
+RandomSeedOption = Annotated[
+    int, typer.Option("--random-seed", min=0, help="Seed of everything random.", rich_help_panel=HOW)
+]
+JsonOption = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="Say the result, or the mistake, as one JSON object on stdout.", rich_help_panel=RESULT
+    ),
+]
+
+
+def read_tissue(tissue: Path | None, wm: Path | None, gm: Path | None) -> Tissue:
+    """Tissue of one of the two sources.
+
+    Raises
+    ------
+    InputError
+        If none or both are given, or a file cannot be used.
+    """
+    from gliofit.io import read_volume
+    from gliofit.tissue import Tissue
+
+    if tissue is not None and wm is None and gm is None:
+        return Tissue.from_labels(read_volume(tissue), tissue)
+    if tissue is None and wm is not None and gm is not None:
+        return Tissue.from_maps(read_volume(wm, "float32"), read_volume(gm, "float32"), subject=gm)
+    raise InputError("tissue", "needs one source", "give either --tissue, or --wm and --gm")
+
+
+def estimate_text(row: dict[str, Any]) -> str:
+    """Theta in words, with intervals where there are any."""
+    from gliofit.invert.uncertainty import INTERVAL_LEVEL
+    from gliofit.publish.interval_text import THETA_ROWS, interval, interval_kind, number
+
+    if not math.isfinite(row["mu_d_mm"]):
+        return "a concentration without theta"
+    suffix = interval_kind(row)
+    parts = []
+    for column, name, unit in THETA_ROWS:
+        ends = None if suffix == "none" else interval(row, column, suffix)
+        value, text = number(row[column], ends, 3 if column == "mu_rho" else 2)
+        parts.append(" ".join(part for part in (name, value, unit, text) if part))
+    parts.append(f"origin voxel ({row['origin_i']:.1f}, {row['origin_j']:.1f}, {row['origin_k']:.1f})")
+    if suffix != "none":
+        parts.append(f"in brackets {INTERVAL_LEVEL:.0%} {'profile ' if suffix else ''}intervals")
+    return ", ".join(parts)

@@ -1,0 +1,151 @@
+"""``gliofit plan``: target volumes by a margin and by tumour cells."""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gliofit.cli import machine
+from gliofit.cli.complete import complete_labels
+from gliofit.cli.options import (
+    BRAIN,
+    OBSERVED,
+    RESULT,
+    GreyOption,
+    JsonOption,
+    LabelsOption,
+    OutFolderOption,
+    ThreadsOption,
+    TissueOption,
+    WhiteOption,
+    read_tissue,
+)
+from gliofit.cli.result import files_in, say
+from gliofit.errors import InputError
+from gliofit.output import check_out_folder
+from gliofit.progress import show_progress
+
+__all__ = ["EXAMPLES", "Region", "plan"]
+
+EXAMPLES = (
+    "gliofit plan --tissue registered/labels.nii.gz --seg seg.nii.gz \\\n"
+    "    --labels brats2021 --concentration fit/concentration.nii.gz --out plan/",
+    "gliofit plan --tissue registered/labels.nii.gz --seg seg.nii.gz \\\n"
+    "    --labels brats2021 --concentration fit/concentration.nii.gz \\\n"
+    "    --recurrence followup.nii.gz --image t1c.nii.gz --margin-mm 20 --out plan/",
+)
+
+_TARGETS, _AFTER = "Targets", "Follow-up"
+
+_FILES = (
+    "clinical.nii.gz", "personalised.nii.gz", "plan.parquet", "plan.csv", "plan.md", "plan.png", "plan.svg", "plan.dcm",
+)  # fmt: skip
+
+
+class Region(StrEnum):
+    """What a margin is drawn around."""
+
+    CORE = "core"
+    WHOLE = "whole"
+
+
+def plan(
+    seg: Annotated[Path, typer.Option(help="Segmentation before treatment.", rich_help_panel=OBSERVED)],
+    labels: LabelsOption,
+    concentration: Annotated[
+        Path, typer.Option(help="Tumour-cell concentration, e.g. of the fit command.", rich_help_panel=OBSERVED)
+    ],
+    out: OutFolderOption,
+    tissue: TissueOption = None,
+    wm: WhiteOption = None,
+    gm: GreyOption = None,
+    brain_mask: Annotated[
+        Path | None, typer.Option(help="Brain mask. [default: where there is tissue]", rich_help_panel=BRAIN)
+    ] = None,
+    barriers: Annotated[
+        Path | None, typer.Option(help="Mask of falx, tentorium and ventricles.", rich_help_panel=BRAIN)
+    ] = None,
+    margin_mm: Annotated[
+        float, typer.Option("--margin-mm", help="Margin of the clinical target.", rich_help_panel=_TARGETS)
+    ] = 15.0,
+    region: Annotated[
+        Region, typer.Option(help="What the margin is drawn around.", rich_help_panel=_TARGETS)
+    ] = Region.CORE,
+    keep_tumour: Annotated[
+        bool,
+        typer.Option(
+            help="Whether the personalised target must contain what the margin is around.", rich_help_panel=_TARGETS
+        ),
+    ] = True,
+    bridge_mm: Annotated[
+        float,
+        typer.Option(
+            "--bridge-mm",
+            help="Half the width of gaps of CSF that the personalised target closes.",
+            rich_help_panel=_TARGETS,
+        ),
+    ] = 3.0,
+    recurrence: Annotated[
+        Path | None, typer.Option(help="Follow-up segmentation, on the grid of --seg.", rich_help_panel=_AFTER)
+    ] = None,
+    recurrence_labels: Annotated[
+        str | None,
+        typer.Option(
+            help="Label scheme of --recurrence. [default: --labels]",
+            autocompletion=complete_labels,
+            rich_help_panel=_AFTER,
+        ),
+    ] = None,
+    image: Annotated[
+        Path | None,
+        typer.Option(help="MRI behind the contours, e.g. T1c. [default: tissue]", rich_help_panel=RESULT),
+    ] = None,
+    dicom: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the DICOM series; adds an RT structure set.", rich_help_panel=RESULT),
+    ] = None,
+    threads: ThreadsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw target volumes by a margin and by tumour cells, of equal volume, and compare them. Research use only."""
+    machine.set_threads(threads)
+    inputs = (tissue, wm, gm, seg, concentration, brain_mask, barriers, image, recurrence)
+    check_out_folder(out, ("clinical.nii.gz", "personalised.nii.gz"), inputs)
+    if not (math.isfinite(margin_mm) and 0 <= margin_mm <= 100):
+        raise InputError("--margin-mm", f"is {margin_mm:g}", "give 0 to 100 mm")
+    if not (math.isfinite(bridge_mm) and bridge_mm >= 0):
+        raise InputError("--bridge-mm", f"is {bridge_mm:g}", "give zero or more")
+    with show_progress("gliofit plan") as progress:
+        progress("reading")
+        from gliofit.plan.run import plan_files
+
+        row = plan_files(
+            read_tissue(tissue, wm, gm),
+            segmentation=seg,
+            label_scheme=labels,
+            concentration=concentration,
+            out_dir=out,
+            margin_mm=margin_mm,
+            region=region.value,
+            keep_tumour=keep_tumour,
+            bridge_mm=bridge_mm,
+            brain_mask=brain_mask,
+            barriers=barriers,
+            image=image,
+            dicom=dicom,
+            recurrence=recurrence,
+            recurrence_labels=recurrence_labels,
+            progress=progress,
+        )
+    text = f"{out}: targets of {row['clinical_cc']:.1f} cc each, Dice {row['dice']:.2f}, level {row['level']:.2g}"
+    if math.isfinite(row["coverage_clinical_all"]):
+        shares = f"{row['coverage_clinical_all']:.0%} (clinical), {row['coverage_personalised_all']:.0%} (personalised)"
+        text += f"; recurrence covered {shares}"
+    lines = [f"{text}. Research use only"]
+    if row["message"]:
+        lines.append(f"notes: {row['message']}")
+    say(as_json, {"folder": out, "files": files_in(out, _FILES), "plan": row, "research_use_only": True}, *lines)

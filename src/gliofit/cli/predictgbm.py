@@ -1,0 +1,44 @@
+"""``gliofit predictgbm``: one patient as PredictGBM hands it over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gliofit.cli import machine
+from gliofit.cli.options import JsonOption, MethodOption, RandomSeedOption, ThreadsOption, estimate_text
+from gliofit.cli.result import say
+from gliofit.output import check_out_folder
+from gliofit.progress import show_progress
+
+__all__ = ["EXAMPLES", "predictgbm"]
+
+EXAMPLES = ("gliofit predictgbm /mlcube_io0 /mlcube_io1",)
+
+_FOLDERS = "Folders"
+
+
+def predictgbm(
+    folder_in: Annotated[
+        Path, typer.Argument(metavar="IN", help="Folder with Patient-00000 in it.", rich_help_panel=_FOLDERS)
+    ],
+    folder_out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Folder for 00000.nii.gz.", rich_help_panel=_FOLDERS)
+    ],
+    method: MethodOption = "gauss-newton",
+    threads: ThreadsOption = None,
+    random_seed: RandomSeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit one patient as PredictGBM hands it over, and write what PredictGBM expects."""
+    granted = machine.set_threads(threads)
+    check_out_folder(folder_out)
+    with show_progress("gliofit predictgbm") as progress:
+        progress("reading")
+        from gliofit.plan.predictgbm import run_case
+
+        row = run_case(folder_in, folder_out, method=method, seed=random_seed, threads=granted, progress=progress)
+    written = folder_out / "00000.nii.gz"
+    say(as_json, {"concentration": written, "parameters": row}, f"{written}: {estimate_text(row)}")

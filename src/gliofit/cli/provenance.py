@@ -1,0 +1,41 @@
+"""``gliofit provenance``: how a result was made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gliofit.cli.options import HOW, JsonOption
+from gliofit.cli.result import say
+from gliofit.progress import show_progress
+
+__all__ = ["EXAMPLES", "provenance"]
+
+EXAMPLES = (
+    "gliofit provenance results/demo/publish/tables/table2.md",
+    "gliofit provenance results/demo/publish/tables/table2.md --depth 2 --json",
+)
+
+
+def provenance(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A file that a run of the workflow made.", rich_help_panel="Result")
+    ],
+    depth: Annotated[
+        int | None, typer.Option(min=1, help="Jobs to go back. [default: to the first inputs]", rich_help_panel=HOW)
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how a result was made, back to its inputs; exit code 1 if files have changed since."""
+    with show_progress("gliofit provenance") as progress:
+        progress("reading records")
+        from gliofit.provenance import trace, tree_text
+
+        origin = trace(file, depth)
+    say(as_json, origin.as_json(), tree_text(origin))
+    for note in origin.notes():
+        typer.echo(note, err=True)
+    if any(origin.notes()):
+        raise typer.Exit(1)

@@ -1,0 +1,71 @@
+"""``gliofit register``: bring the atlas onto a patient."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gliofit.cli import machine
+from gliofit.cli.options import (
+    HOW,
+    OBSERVED,
+    JsonOption,
+    LabelsOption,
+    OutFolderOption,
+    RandomSeedOption,
+    ThreadsOption,
+)
+from gliofit.cli.result import files_in, say
+from gliofit.output import check_out_folder
+from gliofit.progress import show_progress
+
+__all__ = ["EXAMPLES", "register"]
+
+EXAMPLES = ("gliofit register --t1 t1.nii.gz --seg seg.nii.gz --labels brats2021 \\\n    --out registered/",)
+
+_IMAGES = ("t1", "wm", "gm", "csf", "labels", "brain_mask", "segmentation")
+
+
+def register(
+    t1: Annotated[Path, typer.Option(help="The patient's native T1, skull-stripped.", rich_help_panel=OBSERVED)],
+    seg: Annotated[Path, typer.Option(help="The patient's tumour segmentation.", rich_help_panel=OBSERVED)],
+    labels: LabelsOption,
+    out: OutFolderOption,
+    atlas: Annotated[
+        str, typer.Option(help="mni152, or a folder with a T1 and tissue.", rich_help_panel=HOW)
+    ] = "mni152",
+    threads: ThreadsOption = None,
+    random_seed: RandomSeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring the atlas onto a patient: tissue maps on the patient's own grid, with a quality report."""
+    granted = machine.set_threads(threads)
+    from gliofit.io import check_file, read_table, scratch_folder
+    from gliofit.labels import check_scheme
+
+    check_out_folder(out, (f"{name}.nii.gz" for name in _IMAGES), (t1, seg))
+    check_scheme(labels, "--labels")
+    for path in (t1, seg):
+        check_file(path)
+    from gliofit.atlas.prepare import prepare_atlas
+    from gliofit.atlas.settings import AtlasSettings
+    from gliofit.register.patients import PatientFiles
+    from gliofit.register.run import register_patient
+    from gliofit.register.settings import RegisterSettings
+
+    case = out.resolve().name
+    patient = PatientFiles(case=case, t1=t1, seg=seg, labels=labels)
+    with show_progress("gliofit register") as progress, scratch_folder(out.resolve().with_name(f"{case}-atlas")) as own:
+        progress("preparing the atlas")
+        prepare_atlas(AtlasSettings(source=atlas), own)
+        register_patient(patient, own, out, RegisterSettings(), random_seed, granted, progress)
+    quality = read_table(out / "qc.parquet").iloc[0].to_dict()
+    written = files_in(out, [*(f"{name}.nii.gz" for name in _IMAGES), "qc.png", "qc.parquet"])
+    verdict = "" if quality["status"] == "ok" else f" ({quality['status']}: {quality['message']})"
+    say(
+        as_json,
+        {"folder": out, "files": written, "quality": quality},
+        f"{out}: tissue maps, qc.png and qc.parquet written{verdict}; look at {out / 'qc.png'}",
+    )

@@ -1,0 +1,46 @@
+"""What a command says of its result: lines for people, or one JSON object for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+__all__ = ["files_in", "json_text", "say"]
+
+
+def say(as_json: bool, content: Mapping[str, Any], *lines: str) -> None:
+    """Write a result to the standard output, as JSON or as lines."""
+    if as_json:
+        typer.echo(json_text(content))
+    else:
+        for line in lines:
+            typer.echo(line)
+
+
+def json_text(content: Mapping[str, Any]) -> str:
+    """A JSON object; paths are text, and numbers that are not finite are null."""
+    return json.dumps(_plain(content), indent=2, allow_nan=False)
+
+
+def files_in(folder: Path, names: Iterable[str]) -> list[Path]:
+    """Files of these names that a command has written into a folder."""
+    return [folder / name for name in names if (folder / name).exists()]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):  # of numpy
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,145 @@
+"""``gliofit solve``: grow one tumour."""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gliofit.cli import machine
+from gliofit.cli.options import (
+    HOW,
+    RESULT,
+    GreyOption,
+    JsonOption,
+    ThreadsOption,
+    TissueOption,
+    WhiteOption,
+    read_tissue,
+)
+from gliofit.cli.result import say
+from gliofit.errors import InputError
+from gliofit.output import check_out_file
+from gliofit.progress import show_progress
+
+if TYPE_CHECKING:
+    from gliofit.solver.base import AbstractForwardSolver
+
+__all__ = ["EXAMPLES", "Backend", "Integrator", "solve"]
+
+EXAMPLES = (
+    "gliofit solve --tissue labels.nii.gz --seed 84 141 69 \\\n    --mu-d 12.8 --mu-rho 3.8 --out c.nii.gz",
+    "gliofit solve --wm wm.nii.gz --gm gm.nii.gz --seed 84 141 69 \\\n"
+    "    --mu-d 12.8 --mu-rho 3.8 --out c.nii.gz --json",
+)
+
+_TUMOUR = "Tumour"
+
+
+class Integrator(StrEnum):
+    """Forward integrators."""
+
+    ACCURATE = "accurate"
+    REFERENCE = "reference"
+
+
+class Backend(StrEnum):
+    """What the accurate integrator runs on."""
+
+    AUTO = "auto"
+    NUMBA = "numba"
+    TORCH = "torch"
+    TRITON = "triton"
+
+
+def solve(
+    seed: Annotated[
+        tuple[float, float, float],
+        typer.Option(help="Origin I J K in (fractional) voxel indices.", metavar="I J K", rich_help_panel=_TUMOUR),
+    ],
+    mu_d: Annotated[
+        float,
+        typer.Option("--mu-d", help="sqrt(D T) in white matter, in mm: how far cells spread.", rich_help_panel=_TUMOUR),
+    ],
+    mu_rho: Annotated[
+        float, typer.Option("--mu-rho", help="sqrt(rho T): how often cells divide.", rich_help_panel=_TUMOUR)
+    ],
+    out: Annotated[Path, typer.Option(help="Concentration to write (.nii or .nii.gz).", rich_help_panel=RESULT)],
+    tissue: TissueOption = None,
+    wm: WhiteOption = None,
+    gm: GreyOption = None,
+    integrator: Annotated[
+        Integrator,
+        typer.Option(help="accurate: error-controlled. reference: the public toolkit's scheme.", rich_help_panel=HOW),
+    ] = Integrator.ACCURATE,
+    backend: Annotated[
+        Backend,
+        typer.Option(
+            help="numba: CPU. triton: CUDA. torch: either, slow. auto: triton where there is CUDA.",
+            rich_help_panel=HOW,
+        ),
+    ] = Backend.AUTO,
+    threads: ThreadsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Grow one tumour on a brain and write its concentration."""
+    machine.set_threads(threads)
+    from gliofit.io import write_volume
+    from gliofit.theta import Theta
+
+    check_out_file(_nifti(out, "--out"), (tissue, wm, gm))
+    for option, value in (("--mu-d", mu_d), ("--mu-rho", mu_rho)):
+        if not (math.isfinite(value) and value > 0):
+            raise InputError(option, f"is {value:g}", "give a number above zero")
+    if not all(map(math.isfinite, seed)):
+        raise InputError("--seed", "is not finite", "give three voxel indices")
+    with show_progress("gliofit solve") as progress:
+        progress("reading")
+        solver = _make_solver(integrator, backend)
+        brain = read_tissue(tissue, wm, gm)
+        solution = solver.solve(brain, Theta.from_voxel(seed, mu_d, mu_rho, brain.grid), progress=progress)
+        write_volume(out, solution.volume)
+    estimate = solution.error_estimate
+    content = {
+        "concentration": out,
+        "volume_mm3": solution.volume_mm3,
+        "final_time_days": solution.final_time_days,
+        "integrator": integrator.value,
+        "steps": solution.steps,
+        "error_estimate": estimate,
+        "origin_voxel": seed,
+        "mu_d_mm": mu_d,
+        "mu_rho": mu_rho,
+    }
+    say(
+        as_json,
+        content,
+        f"{out}: {solution.volume_mm3 / 1000:.1f} cc of tumour cells; integrator {integrator}, {solution.steps} steps, "
+        + ("no error estimate" if estimate is None else f"estimated error {100 * estimate:.2g} %"),
+    )
+
+
+def _make_solver(integrator: Integrator, backend: Backend) -> AbstractForwardSolver:
+    from gliofit.solver.registry import make_solver
+    from gliofit.solver.settings import AccurateSettings, ReferenceSettings
+
+    if integrator is Integrator.REFERENCE:
+        if backend not in (Backend.AUTO, Backend.NUMBA):
+            raise InputError(
+                f"--backend {backend}", "the reference integrator runs on the CPU only",
+                "leave --backend out, or use --integrator accurate",
+            )  # fmt: skip
+        return make_solver(ReferenceSettings())
+    from gliofit.solver.backends import choose_backend
+
+    # Here rather than in the solver, so that a back end that cannot run is told before anything is read.
+    return make_solver(AccurateSettings(backend=choose_backend(backend.value)))
+
+
+def _nifti(path: Path, option: str) -> Path:
+    if not path.name.endswith((".nii", ".nii.gz")):
+        raise InputError(path, f"{option} is no NIfTI name", "end it in .nii or .nii.gz")
+    return path

@@ -1,0 +1,48 @@
+"""``gliofit verify``: whether a run's files are whole."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gliofit.cli.options import JsonOption
+from gliofit.cli.result import say
+from gliofit.progress import show_progress
+
+__all__ = ["EXAMPLES", "verify"]
+
+EXAMPLES = ("gliofit verify results/demo", "gliofit verify results/demo --json")
+
+
+def verify(
+    results: Annotated[
+        Path,
+        typer.Argument(metavar="RESULTS", help="Results folder, such as results/demo.", rich_help_panel="Folder"),
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Read every file of a results folder and name those that are damaged or left over; exit code 1 if any is."""
+    from gliofit.verify import verify as verify_files
+
+    with show_progress("gliofit verify") as progress:
+        found = verify_files(results, progress=progress)
+    unread = f", {len(found.unread)} of unknown kinds not" if found.unread else ""
+    count = len(found.damages) or "none"
+    content = {
+        "folder": results,
+        "files": found.files,
+        "bytes": found.size,
+        "unread": found.unread,
+        "damages": [asdict(damage) for damage in found.damages],
+    }
+    say(
+        as_json,
+        content,
+        *(f"{damage.path}: {damage.problem}; {damage.mend}" for damage in found.damages),
+        f"{found.files} files read ({found.size / 1e6:.1f} MB){unread}: {count} damaged or left over",
+    )
+    if found.damages:
+        raise typer.Exit(1)

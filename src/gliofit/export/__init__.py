@@ -1,0 +1,1 @@
+"""Results in layouts and file formats that other programs know."""

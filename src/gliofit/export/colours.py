@@ -1,0 +1,145 @@
+"""Names and colours of labels, and the tables by which viewers and BIDS know them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+from gliofit.io import atomic_path
+from gliofit.labels import TissueLabel, TumourLabel
+
+__all__ = [
+    "LABELS",
+    "LabelColour",
+    "TargetLabel",
+    "bids_table",
+    "fsleyes_table",
+    "itksnap_table",
+    "slicer_table",
+    "write_colours",
+]
+
+
+class TargetLabel(IntEnum):
+    """Values of maps that hold a clinical and a personalised target."""
+
+    BOTH = 1
+    CLINICAL = 2
+    PERSONALISED = 3
+
+
+@dataclass(frozen=True)
+class LabelColour:
+    """A label as viewers show it.
+
+    Parameters
+    ----------
+    value
+        Value in the image.
+    name
+        Name in words.
+    abbreviation
+        Short name.
+    rgb
+        Red, green, blue from 0 to 255.
+    mapping
+        The standard label of BIDS that comes nearest (imaging derivatives, table of standard labels), if any does.
+    """
+
+    value: int
+    name: str
+    abbreviation: str
+    rgb: tuple[int, int, int]
+    mapping: int | None = None
+
+    @property
+    def colour(self) -> str:
+        """``#rrggbb``."""
+        return "#{:02x}{:02x}{:02x}".format(*self.rgb)
+
+
+#: Standard labels of BIDS.
+_GREY, _WHITE, _CSF, _LESION = 1, 2, 3, 7
+
+#: Labels of every kind of map that is written; background is 0 everywhere.
+LABELS: dict[str, tuple[LabelColour, ...]] = {
+    "tissue": (
+        LabelColour(TissueLabel.CSF, "cerebrospinal fluid", "CSF", (86, 180, 233), _CSF),
+        LabelColour(TissueLabel.GREY_MATTER, "grey matter", "GM", (140, 140, 140), _GREY),
+        LabelColour(TissueLabel.WHITE_MATTER, "white matter", "WM", (235, 235, 235), _WHITE),
+    ),
+    "tumour": (
+        LabelColour(TumourLabel.NECROTIC, "necrotic tumour", "NCR", (213, 94, 0), _LESION),
+        LabelColour(TumourLabel.OEDEMA, "oedema", "ED", (0, 158, 115), _LESION),
+        LabelColour(TumourLabel.ENHANCING, "enhancing tumour", "ET", (240, 228, 66), _LESION),
+        LabelColour(TumourLabel.NON_ENHANCING, "non-enhancing tumour", "NET", (204, 121, 167), _LESION),
+        LabelColour(TumourLabel.CAVITY, "resection cavity", "RC", (120, 80, 60), _LESION),
+    ),
+    "targets": (
+        LabelColour(TargetLabel.BOTH, "both targets", "BOTH", (240, 228, 66)),
+        LabelColour(TargetLabel.CLINICAL, "clinical target only", "CLIN", (86, 180, 233)),
+        LabelColour(TargetLabel.PERSONALISED, "personalised target only", "PERS", (213, 94, 0)),
+    ),
+}
+
+
+def itksnap_table(labels: Sequence[LabelColour]) -> str:
+    """Label description of ITK-SNAP (version 2 and later): index, colour, opacity, two flags, name in quotes.
+
+    The flags say whether a label is shown in slices and as a surface. ITK-SNAP wants a line for label 0.
+    """
+    lines = [
+        "################################################",
+        "# ITK-SnAP Label Description File",
+        "# File format:",
+        "# IDX   -R-  -G-  -B-  -A--  VIS MSH  LABEL",
+        "################################################",
+        '    0     0    0    0     0    0   0    "Clear Label"',
+    ]
+    for label in labels:
+        red, green, blue = label.rgb
+        lines.append(f'{label.value:5d} {red:5d} {green:4d} {blue:4d}     1    1   1    "{label.name}"')
+    return "\n".join(lines) + "\n"
+
+
+def slicer_table(labels: Sequence[LabelColour], name: str) -> str:
+    """Colour table of 3D Slicer (version 4 and later): index, name with underscores, red, green, blue, opacity."""
+    lines = [f"# Color table file {name}", f"# {len(labels) + 1} values", "0 background 0 0 0 0"]
+    lines += [f"{label.value} {label.name.replace(' ', '_')} {' '.join(map(str, label.rgb))} 255" for label in labels]
+    return "\n".join(lines) + "\n"
+
+
+def fsleyes_table(labels: Sequence[LabelColour]) -> str:
+    """Lookup table of FSLeyes: index, red, green, blue from 0 to 1, name."""
+    lines = (
+        f"{label.value} {' '.join(f'{part / 255:.6f}' for part in label.rgb)} {label.name.capitalize()}"
+        for label in labels
+    )
+    return "\n".join(lines) + "\n"
+
+
+def bids_table(labels: Sequence[LabelColour]) -> str:
+    """Lookup table of a segmentation as BIDS has it: ``index name abbreviation mapping color``."""
+    lines = ["index\tname\tabbreviation\tmapping\tcolor", "0\tbackground\tBG\t0\t#000000"]
+    for label in labels:
+        mapping = "n/a" if label.mapping is None else label.mapping
+        lines.append(f"{label.value}\t{label.name}\t{label.abbreviation}\t{mapping}\t{label.colour}")
+    return "\n".join(lines) + "\n"
+
+
+def write_colours(folder: Path) -> None:
+    """Write ``{tissue,tumour,targets}.{txt,ctbl}`` for ITK-SNAP and 3D Slicer, ``luts/....lut`` for FSLeyes.
+
+    FSLeyes finds tables in a folder ``luts`` below the one that ``FSLEYES_SITE_CONFIG_DIR`` names.
+    """
+    for kind, labels in LABELS.items():
+        tables = {
+            f"{kind}.txt": itksnap_table(labels),
+            f"{kind}.ctbl": slicer_table(labels, kind),
+            f"luts/{kind}.lut": fsleyes_table(labels),
+        }
+        for name, text in tables.items():
+            with atomic_path(folder / name) as temporary:
+                temporary.write_text(text, encoding="utf-8")

@@ -1,0 +1,194 @@
+"""Files to hand on, whatever they are called there: what each shows, how viewers are to show it, and its origin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gliofit.digests import sha256_of
+from gliofit.export.colours import LABELS, TargetLabel
+from gliofit.export.results import CaseResults
+from gliofit.grid import Volume
+from gliofit.header import Look
+from gliofit.io import read_json, read_table, read_volume
+from gliofit.plan.target import gross_tumour
+
+__all__ = ["Item", "image_items", "origin"]
+
+#: What every result carries into every viewer.
+_RESEARCH = "gliofit, research use only"
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """One image to hand on.
+
+    Parameters
+    ----------
+    kind
+        ``t1``, ``wm``, ``gm``, ``csf``, ``tissue``, ``tumour``, ``brain``, ``concentration``, ``uncertainty``, ``gtv``,
+        ``clinical``, ``personalised`` or ``targets``.
+    source
+        File of the run that it is made of, or the first of them.
+    record
+        Sidecar of the job that made it.
+    look
+        What the header tells viewers.
+    description
+        What it is, in a sentence.
+    method
+        Name of the estimate or plan; empty where there is none.
+    margin
+        Margin of a target as file names have it; empty for other images.
+    read
+        Returns the volume.
+    labels
+        Kind of the label map (key of ``LABELS``); empty for other images.
+    facts
+        What else a reader should know, by key of a sidecar.
+    """
+
+    kind: str
+    source: Path
+    record: Path
+    look: Look
+    description: str
+    read: Callable[[], Volume]
+    method: str = ""
+    margin: str = ""
+    labels: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def image_items(results: CaseResults) -> Iterator[Item]:
+    """Every image of a patient: tissue, segmentation, concentrations with their uncertainty, targets.
+
+    What failed is left out, since its volumes are empty, and so are maps of uncertainty without any. Gross tumour and
+    clinical targets come once, because they do not depend on the method.
+    """
+    yield from _registered(results)
+    for estimate in results.estimates:
+        yield from _estimated(results, estimate)
+    seen: set[tuple[str, str, str]] = set()
+    for method in results.plans:
+        for item in _planned(results, method):
+            place = (item.kind, item.margin, item.method)
+            if place not in seen:
+                seen.add(place)
+                yield item
+
+
+def origin(item: Item, run: Path) -> dict[str, Any]:
+    """Where an image is from: path in the run and digest of its file there, and the job that made it.
+
+    The job is left out where there is no record of it; records of older versions lack the code's revision.
+    """
+    found: dict[str, Any] = {"Path": item.source.relative_to(run).as_posix(), "SHA256": sha256_of(item.source)}
+    if item.record.is_file():
+        job = read_json(item.record)
+        found |= {"Rule": job.get("rule"), "Seed": job.get("seed"), "Version": job.get("versions", {}).get("gliofit")}
+        found["Revision"] = job.get("code", {}).get("revision")
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _label_look(name: str, largest: int) -> Look:
+    return Look(name, "label", (0, largest), _RESEARCH)
+
+
+def _registered(results: CaseResults) -> Iterator[Item]:
+    folder = results.registered
+    record = folder / "t1.nii.gz.json"
+
+    def item(kind: str, file: str, look: Look, description: str, labels: str = "") -> Item:
+        path = folder / f"{file}.nii.gz"
+        return Item(kind, path, record, look, description, partial(read_volume, path), labels=labels)
+
+    yield item("t1", "t1", Look("T1", "none", (0, 0), _RESEARCH), "T1 image without skull, as gliofit read it.")
+    for kind, name in (("wm", "White matter"), ("gm", "Grey matter"), ("csf", "Cerebrospinal fluid")):
+        look = Look(name[:15], "estimate", (0, 1), _RESEARCH)
+        yield item(kind, kind, look, f"{name}: fraction of the voxel, from the atlas registered to the patient.")
+    yield item("tissue", "labels", _label_look("tissue", 3), "Tissue with the largest fraction.", "tissue")
+    yield item("brain", "brain_mask", _label_look("brain mask", 1), "Brain.")
+    text = "Tumour segmentation that the run was given, in gliofit's labels."
+    yield item("tumour", "segmentation", _label_look("tumour", len(LABELS["tumour"])), text, "tumour")
+
+
+def _estimated(results: CaseResults, estimate: str) -> Iterator[Item]:
+    folder = results.forward(estimate)
+    path = folder / "concentration.nii.gz"
+    row = read_table(folder / "forward.parquet").iloc[0]
+    if row["status"] == "failed":
+        return
+    facts = {"Method": estimate} | _judgement(row, "Run")
+    # Candidates that a hybrid method did not choose have no table of their own.
+    if (parameters := results.parameters(estimate)).is_file():
+        facts |= _judgement(read_table(parameters).iloc[0], "Estimate")
+    yield Item(
+        "concentration", path, Path(f"{path}.json"), Look("concentration", "estimate", (0, 1), _RESEARCH),
+        "Tumour cells as a fraction of the carrying capacity, as the method estimates them. Not a probability.",
+        partial(read_volume, path), method=estimate, facts=facts,
+    )  # fmt: skip
+    path = folder / "uncertainty.nii.gz"
+    if path.is_file() and read_volume(path).data.any():
+        yield Item(
+            "uncertainty", path, Path(f"{path}.json"), Look("std of c", "estimate", (0, 0.5), _RESEARCH),
+            "Standard deviation of the tumour-cell concentration, by linear propagation of the estimate's covariance.",
+            partial(read_volume, path), method=estimate, facts=facts,
+        )  # fmt: skip
+
+
+def _planned(results: CaseResults, method: str) -> Iterator[Item]:
+    folder = results.plan(method)
+    table = read_table(folder / "plan.parquet")
+    record = folder / "plan.parquet.json"
+    segmentation = results.registered / "segmentation.nii.gz"
+    for _, row in table[table["status"] != "failed"].iterrows():
+        margin, region = f"{row['margin_mm']:g}mm", str(row["region"])
+        around = "core" if region == "core" else "whole tumour"
+        clinical, personalised = (folder / f"{kind}-{margin}.nii.gz" for kind in ("clinical", "personalised"))
+        facts = {"Margin": float(row["margin_mm"]), "MarginUnits": "mm", "Region": region}
+        own = facts | {"Method": method} | _judgement(row, "Plan")
+        yield Item(
+            "gtv", segmentation, record, _label_look("GTV", 1), f"Gross tumour volume: the {around}.",
+            partial(_gross, segmentation, region), facts={"Region": region},
+        )  # fmt: skip
+        yield Item(
+            "clinical", clinical, record, _label_look("CTV clinical", 1),
+            f"Clinical target volume by a margin of {row['margin_mm']:g} mm around the {around}. Research use only.",
+            partial(read_volume, clinical), margin=margin, facts=facts,
+        )  # fmt: skip
+        yield Item(
+            "personalised", personalised, record, _label_look("CTV personal", 1),
+            "Target volume where the modelled concentration is highest, of the clinical one's volume. Research use "
+            "only.",
+            partial(read_volume, personalised), method, margin, facts=own | {"Level": float(row["level"])},
+        )  # fmt: skip
+        yield Item(
+            "targets", clinical, record, _label_look("targets", 3),
+            "Clinical and personalised target volume in one map. Research use only.",
+            partial(_both, clinical, personalised), method, margin, "targets", own,
+        )  # fmt: skip
+
+
+def _judgement(row: pd.Series, of: str) -> dict[str, str]:
+    """What a row of results says of itself, as facts of a sidecar."""
+    found = {f"{of}Status": str(row["status"]), f"{of}Message": str(row["message"])}
+    return {key: text for key, text in found.items() if text}
+
+
+def _gross(path: Path, region: str) -> Volume:
+    segmentation = read_volume(path, np.uint8)
+    return Volume(gross_tumour(segmentation, "core" if region == "core" else "whole"), segmentation.grid)
+
+
+def _both(clinical: Path, personalised: Path) -> Volume:
+    first, second = read_volume(clinical, np.uint8), read_volume(personalised, np.uint8)
+    here, there = first.data > 0, second.data > 0
+    kinds = TargetLabel.BOTH * (here & there) + TargetLabel.CLINICAL * (here & ~there)
+    return Volume((kinds + TargetLabel.PERSONALISED * (there & ~here)).astype(np.uint8), first.grid)

@@ -1,0 +1,59 @@
+"""A patient's own MRI, which results have T1 of and know the rest by the record of the job that read it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from gliofit.bids.names import parse_name
+from gliofit.digests import sha256_of
+from gliofit.errors import InputError
+from gliofit.export.results import CaseResults
+from gliofit.io import read_json
+from gliofit.register.bids_patients import bids_role
+from gliofit.register.naming import match_file
+
+__all__ = ["input_paths", "other_images"]
+
+_ROLES = ("t1c", "t2", "flair")
+
+
+def input_paths(results: CaseResults) -> list[tuple[Path, str | None]]:
+    """Files that the registration read, with their digests at that time (None in records of older versions)."""
+    record = results.registered / "t1.nii.gz.json"
+    if not record.is_file():
+        return []
+    # Paths in records start where the workflow ran.
+    start = results.run.resolve().parents[1]
+    items: list[Any] = read_json(record).get("input", [])
+    pairs = [(item["path"], item["sha256"]) if isinstance(item, dict) else (item, None) for item in items]
+    return [(start / path, digest) for path, digest in pairs]
+
+
+def other_images(results: CaseResults) -> dict[str, Path]:
+    """Contrast-enhanced T1, T2 and FLAIR of a patient, as far as file names tell them, by role.
+
+    Raises
+    ------
+    InputError
+        If one is no longer there, or is not what the run read.
+    """
+    found = {}
+    for path, digest in input_paths(results):
+        role = _role(path)
+        if role not in _ROLES:
+            continue
+        if not path.is_file():
+            raise InputError(path, "file not found, though the run read it", "put it back, or leave --images out")
+        if digest is not None and sha256_of(path) != digest:
+            raise InputError(path, "has changed since the run read it", "run again, or leave --images out")
+        found[role] = path
+    return found
+
+
+def _role(path: Path) -> str | None:
+    match = match_file(path)
+    if match is not None:
+        return match[2]
+    name = parse_name(path.name)
+    return None if name is None else bids_role(name)

@@ -1,0 +1,81 @@
+"""The plain layout: a folder per patient, with names that say what a file is."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from gliofit.export.colours import write_colours
+from gliofit.export.items import Item, image_items
+from gliofit.export.mri import other_images
+from gliofit.export.parameters import parameter_table
+from gliofit.export.results import CaseResults
+from gliofit.io import read_volume, write_volume
+from gliofit.progress import OnProgress
+from gliofit.register.images import read_like
+
+__all__ = ["plain_name", "write_plain"]
+
+_NAMES = {"brain": "brain_mask"}
+
+_README = """\
+Results of gliofit, a folder per patient. Research use only.
+
+t1, wm, gm, csf      T1 image, and fractions of white matter, grey matter and cerebrospinal fluid
+tissue, tumour       label maps; viewers/tissue.* and viewers/tumour.* have names and colours
+brain_mask           brain
+concentration-M      tumour cells by method M, as a fraction of the carrying capacity
+uncertainty-M        standard deviation of that
+gtv, ctv-clinical-R, ctv-personalised-R-M
+                     gross tumour, and target volumes by a margin R and, of equal volume, by method M
+targets-R-M          both in one label map; viewers/targets.*
+parameters.tsv       origin (world mm), mu_D and mu_rho of every method
+transforms           ANTs transforms: antsApplyTransforms -i ATLAS -r t1.nii.gz -t transforms/warp.nii.gz
+                     -t transforms/affine.mat
+
+In viewers, *.txt are label descriptions of ITK-SNAP, *.ctbl colour tables of 3D Slicer, luts/*.lut lookup tables of
+FSLeyes.
+docs/interoperability.md of gliofit says how to open them.
+"""
+
+
+def plain_name(item: Item) -> str:
+    """File name of an image."""
+    kind = {"clinical": "ctv-clinical", "personalised": "ctv-personalised"}.get(item.kind, item.kind)
+    parts = (_NAMES.get(kind, kind), item.margin, item.method)
+    return "-".join(part for part in parts if part) + ".nii.gz"
+
+
+def write_plain(results: Sequence[CaseResults], folder: Path, images: bool, progress: OnProgress) -> None:
+    """Write every patient's images, parameters and transforms, and the tables for viewers.
+
+    Parameters
+    ----------
+    results
+        Patients.
+    folder
+        Where to write; empty.
+    images
+        Whether to copy the patient's own MRI too; T1 is written in any case.
+    progress
+        Told of every patient.
+
+    Raises
+    ------
+    InputError
+        As ``other_images``, or if a result is damaged.
+    """
+    for number, result in enumerate(results):
+        progress("patients exported", number, len(results))
+        out = folder / result.case
+        for item in image_items(result):
+            write_volume(out / plain_name(item), item.read(), item.look)
+        if images:
+            grid = read_volume(result.registered / "t1.nii.gz").grid
+            for role, path in other_images(result).items():
+                write_volume(out / f"{role}.nii.gz", read_like(path, grid))
+        (out / "parameters.tsv").write_text(parameter_table(result), encoding="utf-8")
+        shutil.copytree(result.registered / "transforms", out / "transforms")
+    write_colours(folder / "viewers")
+    (folder / "README.txt").write_text(_README, encoding="utf-8")

@@ -1,0 +1,111 @@
+"""What a run has of each of its patients that is worth handing on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gliofit.errors import InputError
+
+__all__ = ["CaseResults", "find_results"]
+
+
+@dataclass(frozen=True)
+class CaseResults:
+    """Results of one patient.
+
+    Parameters
+    ----------
+    case
+        Name of the patient.
+    run
+        Folder of the run, ``results/{run}``.
+    estimates
+        Names of the final runs that there are, sorted: methods, and candidates that a hybrid method did not choose.
+    plans
+        Methods with target volumes, sorted.
+    """
+
+    case: str
+    run: Path
+    estimates: tuple[str, ...]
+    plans: tuple[str, ...]
+
+    @property
+    def registered(self) -> Path:
+        """Folder with the patient's tissue."""
+        return self.run / "register/patients" / self.case
+
+    def forward(self, estimate: str) -> Path:
+        """Folder of a final run."""
+        return self.run / "forward/patients" / self.case / estimate
+
+    def parameters(self, method: str) -> Path:
+        """Table of an estimate."""
+        return self.run / "invert/patients" / self.case / method / "parameters.parquet"
+
+    def plan(self, method: str) -> Path:
+        """Folder of the target volumes by a method."""
+        return self.run / "plan/patients" / self.case / method
+
+
+def find_results(
+    run: Path, cases: Sequence[str] | None = None, methods: Sequence[str] | None = None
+) -> list[CaseResults]:
+    """Patients of a run with what there is of them.
+
+    Parameters
+    ----------
+    run
+        Folder of the run.
+    cases, methods
+        Only these; None: all that there are.
+
+    Returns
+    -------
+    Patients sorted by case.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no registered patient, or lacks a case or a method that is asked for.
+    """
+    patients = run / "register/patients"
+    found = _folders(patients, "t1.nii.gz")
+    if not found:
+        raise InputError(run, "holds no registered patient", "name a results folder such as results/demo")
+    _check_known(cases, set(found), run, "patient")
+    results = [
+        CaseResults(
+            case,
+            run,
+            _folders(run / "forward/patients" / case, "concentration.nii.gz"),
+            _folders(run / "plan/patients" / case, "plan.parquet"),
+        )
+        for case in found
+        if cases is None or case in cases
+    ]
+    _check_known(methods, {name for result in results for name in result.estimates}, run, "final run of the method")
+    if methods is None:
+        return results
+    return [
+        CaseResults(
+            result.case,
+            run,
+            tuple(name for name in result.estimates if name in methods),
+            tuple(name for name in result.plans if name in methods),
+        )
+        for result in results
+    ]
+
+
+def _folders(folder: Path, file: str) -> tuple[str, ...]:
+    """Names of the folders in a folder that hold a file."""
+    return tuple(sorted(path.parent.name for path in folder.glob(f"*/{file}")))
+
+
+def _check_known(wanted: Sequence[str] | None, there: set[str], run: Path, what: str) -> None:
+    missing = sorted(set(wanted or ()) - there)
+    if missing:
+        raise InputError(run, f"has no {what} '{missing[0]}'", f"name some of {', '.join(sorted(there)) or 'none'}")

@@ -1,0 +1,69 @@
+"""Hand on the results of a run in a layout that other programs know."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from gliofit.errors import InputError
+from gliofit.export.bids import write_bids
+from gliofit.export.plain import write_plain
+from gliofit.export.results import find_results
+from gliofit.io import scratch_folder
+from gliofit.output import check_out_folder
+from gliofit.progress import OnProgress, no_progress
+
+__all__ = ["Layout", "export_run"]
+
+Layout = Literal["bids", "plain"]
+
+
+def export_run(
+    run: Path,
+    out: Path,
+    layout: Layout = "bids",
+    *,
+    cases: Sequence[str] | None = None,
+    methods: Sequence[str] | None = None,
+    images: bool = False,
+    progress: OnProgress = no_progress,
+) -> int:
+    """Write patients' results into a new folder: all of it or nothing.
+
+    Parameters
+    ----------
+    run
+        Folder of the run, ``results/{run}``.
+    out
+        Folder to write; must not be there, or be empty.
+    layout
+        ``bids``: BIDS derivatives; ``plain``: a folder per patient.
+    cases, methods
+        Only these; None: all that there are.
+    images
+        Whether to copy the patients' own MRI as far as it is known and still where the run read it.
+    progress
+        Told of every patient.
+
+    Returns
+    -------
+    Number of patients written.
+
+    Raises
+    ------
+    InputError
+        If the run has nothing to hand on, or the folder cannot be written.
+    """
+    results = find_results(run, cases, methods)
+    check_out_folder(out)
+    if out.is_dir() and any(out.iterdir()):
+        raise InputError(out, "is not empty", "name a new folder, so that nothing in it is mixed up with older files")
+    with scratch_folder(out) as temporary:
+        write = write_bids if layout == "bids" else write_plain
+        write(results, temporary, images, progress)
+        out.mkdir(parents=True, exist_ok=True)
+        for path in sorted(temporary.iterdir()):
+            shutil.move(path, out / path.name)
+    return len(results)

@@ -1,0 +1,92 @@
+"""What all pictures of slices share: grey values, sides of the patient, outlines, and a bar of known length."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gliofit.figures.colours import cells_map, cells_opacity
+from gliofit.figures.style import SMALL
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
+
+__all__ = ["add_scale_bar", "draw_cells", "draw_edge", "draw_failed", "finish_slice", "grey_values", "name_edges"]
+
+
+def grey_values(data: NDArray[Any]) -> NDArray[np.float32]:
+    """Intensities from 0.1 to 1 between the 1st and the 99.5th percentile of what is not background, which is 0."""
+    values = np.asarray(data, dtype=np.float32)
+    inside = values[values != 0]
+    if inside.size == 0:
+        return np.zeros_like(values)
+    low, high = np.percentile(inside, [1, 99.5])
+    # An image of one value is drawn in a middle grey.
+    scaled = np.clip((values - low) / float(high - low), 0, 1) if high > low else np.full_like(values, 0.5)
+    return np.where(values != 0, 0.1 + 0.9 * scaled, 0).astype(np.float32)
+
+
+def finish_slice(axes: Axes, left: str = "", right: str = "") -> None:
+    """Take away ticks and frame, and say which side of the patient is where (R, L; A, P)."""
+    axes.set(xticks=[], yticks=[])
+    axes.set_facecolor("black")
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    for x, side, align in ((0.025, left, "left"), (0.975, right, "right")):
+        if side:
+            _write(axes, axes.transAxes, x, 0.98, side, ha=align, va="top")
+
+
+def name_edges(axes: Axes, letters: str) -> None:
+    """Sides of the patient at the left, right, lower and upper edge of a picture, such as RLPA."""
+    places = ((0.03, 0.5), (0.97, 0.5), (0.5, 0.04), (0.5, 0.96))
+    for letter, (x, y) in zip(letters, places, strict=True):
+        _write(axes, axes.transAxes, x, y, letter, ha="center", va="center")
+
+
+def add_scale_bar(axes: Axes, length_mm: float = 50.0) -> None:
+    """Bar of a known length in the lower left corner of a picture whose x axis is in mm."""
+    left, right = axes.get_xlim()
+    start = left + 0.04 * (right - left)
+    across = axes.get_xaxis_transform()
+    axes.plot([start, start + np.copysign(length_mm, right - left)], [0.04, 0.04], transform=across, color="white",
+              linewidth=1.5, solid_capstyle="butt", path_effects=_rim(1.5))  # fmt: skip
+    _write(axes, across, start, 0.06, f"{length_mm / 10:g} cm", va="bottom")
+    axes.set_xlim(left, right)
+
+
+def draw_cells(axes: Axes, concentration: NDArray[Any], **frame: Any) -> AxesImage:
+    """Tumour-cell concentration over an image; ``frame`` is what ``imshow`` places it by."""
+    return axes.imshow(concentration, cmap=cells_map(), vmin=0, vmax=1, alpha=cells_opacity(concentration), **frame)
+
+
+def draw_edge(
+    axes: Axes, values: NDArray[Any], level: float, colour: str, line: Any = "solid", width: float = 0.9, **frame: Any
+) -> None:
+    """Contour of values, on a dark rim that shows it on every background; nothing where there is none."""
+    inside = values > level
+    if inside.any() and not inside.all():
+        drawn = axes.contour(
+            np.asarray(values, dtype=float), levels=[level], colors=colour, linestyles=[line], linewidths=width, **frame
+        )
+        drawn.set_path_effects(_rim(width))
+
+
+def draw_failed(axes: Axes, text: str) -> None:
+    """Say in the middle of a picture why it shows no cells."""
+    box = {"facecolor": "black", "edgecolor": "none", "alpha": 0.7, "pad": 2}
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="white", bbox=box)
+
+
+def _write(axes: Axes, transform: Any, x: float, y: float, text: str, **how: Any) -> None:
+    """White text that is read on bright anatomy too."""
+    axes.text(x, y, text, transform=transform, color="white", fontsize=SMALL, path_effects=_rim(0.4), **how)
+
+
+def _rim(width: float) -> list[Any]:
+    from matplotlib import patheffects
+
+    return [patheffects.Stroke(linewidth=width + 0.9, foreground="#00000099"), patheffects.Normal()]

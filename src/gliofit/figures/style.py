@@ -1,0 +1,98 @@
+"""Sizes and fonts of figures, and writing PNG and PDF without anything that changes by itself.
+
+Figures are drawn at the size they are printed at, one or two columns of a journal wide, so that sizes of text are those
+on paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gliofit.io import atomic_path
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "HEADING", "ONE_COLUMN", "PAGE_HEIGHT", "SMALL", "TEXT", "TWO_COLUMNS", "figure_style", "letter_panel",
+    "save_figure", "save_picture",
+]  # fmt: skip
+
+#: Inches: width of one and of two columns (89 and 183 mm), and the most that a page has room for above a caption.
+ONE_COLUMN, TWO_COLUMNS, PAGE_HEIGHT = 3.5, 7.2, 9.0
+
+#: Points: text, text that is beside something else, and headings of pages that no caption belongs to.
+TEXT, SMALL, HEADING = 7.0, 6.5, 8.5
+
+_STYLE: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": TEXT,
+    "axes.titlesize": TEXT,
+    "axes.labelsize": TEXT,
+    "figure.titlesize": HEADING,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "legend.fontsize": SMALL,
+    "legend.title_fontsize": SMALL,
+    "legend.frameon": False,
+    "axes.titlepad": 4,
+    "axes.labelpad": 2.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "grid.color": "0.9",
+    "grid.linewidth": 0.5,
+    "lines.linewidth": 1.2,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "xtick.minor.size": 1.5,
+    "ytick.minor.size": 1.5,
+    "xtick.major.pad": 2,
+    "ytick.major.pad": 2,
+    # TrueType: journals refuse the Type 3 that matplotlib embeds by itself.
+    "pdf.fonttype": 42,
+    "figure.constrained_layout.w_pad": 0.02,
+    "figure.constrained_layout.h_pad": 0.02,
+}
+
+#: What a file would say of when and with what it was written.
+_NO_METADATA: Any = {
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+
+@contextmanager
+def figure_style() -> Iterator[None]:
+    """Draw in our style, whatever the user's matplotlib settings are."""
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        yield
+
+
+def save_figure(figure: Figure, out_dir: str | Path, name: str, dpi: int) -> None:
+    """Write ``{name}.png`` and ``{name}.pdf``; the same figure gives the same bytes."""
+    for kind, fields in _NO_METADATA.items():
+        with atomic_path(Path(out_dir) / f"{name}.{kind}") as temporary:
+            figure.savefig(temporary, format=kind, dpi=dpi, metadata=fields)
+
+
+def save_picture(figure: Figure, path: str | Path, dpi: int) -> None:
+    """Write a picture that pages and people look at, as PNG only; the same figure gives the same bytes."""
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=dpi, metadata=_NO_METADATA["png"])
+
+
+def letter_panel(axes: Axes, letter: str, what: str = "") -> None:
+    """Put a panel's letter, and what tells it from the others, above its left corner."""
+    axes.set_title(rf"$\mathbf{{{letter}}}$   {what}".rstrip(), loc="left")

@@ -1,0 +1,338 @@
+"""A patient in three dimensions: brain, segmentation, and how far tumour cells spread, from three directions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gliofit.errors import InputError
+from gliofit.evaluate.metrics import WHOLE_THRESHOLD
+from gliofit.figures.colours import CORE, GLASS, MODEL, SPREAD, WHOLE
+from gliofit.figures.sheet import Sheet
+from gliofit.figures.slices import add_scale_bar, finish_slice, name_edges
+from gliofit.figures.style import TWO_COLUMNS, figure_style, save_figure
+from gliofit.grid import Grid, bounding_box
+from gliofit.io import read_table, read_volume
+from gliofit.labels import TissueLabel, core_mask, whole_tumour_mask
+from gliofit.publish.names import method_name
+from gliofit.publish.patient_record import choose_method
+from gliofit.publish.settings import PublishSettings
+from gliofit.register.images import read_like
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Surface", "draw_view3d", "surface_of"]
+
+#: Few cells, as a share of the most there can be.
+_FEW = 0.02
+#: Millimetres: triangles of the surfaces, and how much masks are smoothed before.
+_STEP, _SMOOTHING = 3.0, 1.5
+
+#: Each pixel is the mean of so many by so many, which smooths the borders of triangles.
+_FINER = 3
+#: Pixels of an inch, and what is left of a colour where no light falls.
+_PIXELS, _SHADE = 180, 0.35
+
+# Inches: left margin, gaps, names of directions above, keys below; and millimetres around what is shown.
+_LEFT, _GAP, _ABOVE, _KEY, _EDGE_MM = 0.3, 0.05, 0.2, 0.24, 6.0
+
+
+@dataclass(frozen=True)
+class _Direction:
+    """Where the patient is seen from.
+
+    Parameters
+    ----------
+    name
+        In words.
+    towards
+        Unit vector from the patient to the eye, in RAS.
+    right
+        Unit vector to the right in the picture.
+    letters
+        Sides of the patient at the left, right, lower and upper edge.
+    """
+
+    name: str
+    towards: tuple[float, float, float]
+    right: tuple[float, float, float]
+    letters: str
+
+    @property
+    def up(self) -> NDArray[np.float64]:
+        """Unit vector upwards in the picture."""
+        return np.cross(np.array(self.towards, dtype=float), np.array(self.right, dtype=float))
+
+
+_FRONT = _Direction("from the front", (0, 1, 0), (-1, 0, 0), "RLIS")
+_LEFT_SIDE = _Direction("from the left", (-1, 0, 0), (0, -1, 0), "APIS")
+_RIGHT_SIDE = _Direction("from the right", (1, 0, 0), (0, 1, 0), "PAIS")
+#: As axial slices are looked at, so that the patient's right is on the left here as well.
+_BELOW = _Direction("from below, as axial slices", (0, 0, -1), (-1, 0, 0), "RLPA")
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """Triangles of the border of a region.
+
+    Parameters
+    ----------
+    corners
+        World coordinates (RAS, mm) of the triangles' corners, (n, 3, 3).
+    normals
+        Unit normals of the triangles, outwards, (n, 3).
+    colour
+        Colour of the region.
+    opacity
+        Of a triangle that faces the eye.
+    rim
+        What is added to the opacity where the surface turns away from the eye, as glass does.
+    """
+
+    corners: NDArray[np.float64]
+    normals: NDArray[np.float64]
+    colour: str
+    opacity: float
+    rim: float = 0.0
+
+
+def surface_of(
+    values: NDArray[Any],
+    grid: Grid,
+    level: float,
+    colour: str,
+    opacity: float,
+    rim: float = 0.0,
+    smoothing: float = 0.0,
+) -> Surface | None:
+    """Surface where values cross a level, by marching cubes on voxels of 3 mm; None where they nowhere do.
+
+    Parameters
+    ----------
+    values
+        Mask or concentration on the grid.
+    grid
+        The patient's.
+    level
+        Values above it are inside.
+    colour, opacity, rim
+        As in :class:`Surface`.
+    smoothing
+        Standard deviation, in mm, of the Gaussian that values are smoothed with; a mask needs some.
+    """
+    from scipy.ndimage import gaussian_filter, zoom
+    from skimage.measure import marching_cubes
+
+    inside = np.asarray(values) > level
+    if not inside.any():
+        return None
+    spacing = np.array(grid.spacing_mm)
+    # A border of nothing closes surfaces that end at the edge of the volume.
+    margin = int(np.ceil(3 * max(smoothing, _STEP) / spacing.min())) + 1
+    box = [slice(max(0, side.start - margin), side.stop + margin) for side in bounding_box(inside)]
+    part = np.pad(np.asarray(values, dtype=np.float32)[tuple(box)], margin)
+    start = np.array([side.start for side in box]) - margin
+    if smoothing:
+        part = gaussian_filter(part, smoothing / spacing)
+    coarser = np.minimum(1, spacing / _STEP)
+    fewer = zoom(part, coarser, order=1, grid_mode=True, mode="grid-constant") if (coarser < 1).any() else part
+    if not fewer.min() < level < fewer.max():
+        return None
+    places, triangles, _, _ = marching_cubes(fewer, level)
+    # Places of the coarser voxels among the finer ones, whose outer borders are the same.
+    ratio = np.array(part.shape) / np.array(fewer.shape)
+    world = grid.voxel_to_world((places + 0.5) * ratio - 0.5 + start)
+    corners = world[triangles]
+    if np.linalg.det(corners).sum() < 0:
+        corners, triangles = corners[:, ::-1], triangles[:, ::-1]
+    return Surface(corners, _normals(corners, triangles, len(world)), colour, opacity, rim)
+
+
+def _normals(corners: NDArray[np.float64], triangles: NDArray[np.int32], points: int) -> NDArray[np.float64]:
+    """Normals of triangles, each the mean of those around its corners, so that surfaces look round."""
+    own = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    around = np.zeros((points, 3))
+    for corner in range(3):
+        np.add.at(around, triangles[:, corner], own)
+    mean = around[triangles].sum(axis=1)
+    return mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
+
+
+def draw_view3d(
+    case_dir: str | Path,
+    metrics: str | Path,
+    forward_root: str | Path,
+    out_dir: str | Path,
+    settings: PublishSettings,
+) -> None:
+    """Draw ``{case}.3d.png`` and ``.pdf``: segmentation above, spread of the cells by one method below.
+
+    Both in a brain of glass, from the front, from the side that the tumour is nearer to, and from below as axial slices
+    are looked at. The method is the preferred one, or the first that ended well where that failed or is missing.
+
+    Parameters
+    ----------
+    case_dir
+        ``register/patients/{case}``, with ``segmentation.nii.gz`` and ``labels.nii.gz``.
+    metrics
+        ``metrics.parquet`` of the patient.
+    forward_root
+        Folder with ``{method}/concentration.nii.gz`` (``forward/patients/{case}``).
+    out_dir
+        Folder to write to.
+    settings
+        Preferred method and printed names.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or lies on another grid than the patient, or the segmentation holds no tumour.
+    """
+    case_dir = Path(case_dir)
+    segmentation = read_volume(case_dir / "segmentation.nii.gz", np.uint8)
+    grid = segmentation.grid
+    whole, core = whole_tumour_mask(segmentation.data), core_mask(segmentation.data)
+    if not whole.any():
+        raise InputError(case_dir / "segmentation.nii.gz", "holds no tumour", "segment the tumour again")
+    tissue = read_like(case_dir / "labels.nii.gz", grid).data >= TissueLabel.GREY_MATTER
+    rows = read_table(metrics)
+    statuses = {str(row.method): str(row.status) for row in rows.itertuples()}
+    method = choose_method(statuses, settings.preferred_method)
+
+    brain = surface_of(tissue, grid, 0.5, GLASS, 0.06, 0.6, _SMOOTHING)
+    litres = grid.voxel_volume_mm3 / 1000
+    seen = [
+        (surface_of(core, grid, 0.5, CORE, 1.0, 0.0, _SMOOTHING), f"core ({core.sum() * litres:.0f} cm³)"),
+        (surface_of(whole, grid, 0.5, WHOLE, 0.3, 0.5, _SMOOTHING), f"whole tumour ({whole.sum() * litres:.0f} cm³)"),
+    ]
+    views = [("Segmentation", seen)]
+    if method is not None:
+        field = read_like(Path(forward_root) / method / "concentration.nii.gz", grid).data
+        found = [
+            (
+                surface_of(field, grid, level, colour, opacity, rim, 1.0),
+                f"c above {level:.2f} ({(field > level).sum() * litres:.0f} cm³)",
+            )
+            for level, colour, opacity, rim in ((WHOLE_THRESHOLD, MODEL, 1.0, 0.0), (_FEW, SPREAD, 0.3, 0.5))
+        ]
+        views.append((method_name(method, settings.method_names), found))
+    centre = grid.voxel_to_world(np.argwhere(whole).mean(axis=0))
+    middle = grid.voxel_to_world(np.argwhere(tissue).mean(axis=0))
+    directions = (_FRONT, _RIGHT_SIDE if centre[0] > middle[0] else _LEFT_SIDE, _BELOW)
+    with figure_style():
+        figure = _draw([part for part in (brain,) if part is not None], views, directions)
+        save_figure(figure, out_dir, f"{case_dir.name}.3d", _PIXELS)
+
+
+def _draw(
+    brain: Sequence[Surface],
+    views: Sequence[tuple[str, Sequence[tuple[Surface | None, str]]]],
+    directions: Sequence[_Direction],
+) -> Figure:
+    """A row of pictures per view, all at one scale, with a key below each row."""
+    from matplotlib.patches import Patch
+
+    shown = [*brain, *(surface for _, parts in views for surface, _ in parts if surface is not None)]
+    points = np.concatenate([surface.corners.reshape(-1, 3) for surface in shown])
+    low, high = points.min(axis=0) - _EDGE_MM, points.max(axis=0) + _EDGE_MM
+    centre = (low + high) / 2
+    # Across and up; directions are along axes.
+    sizes = [(high - low) @ np.abs(np.stack([direction.right, direction.up], axis=1)) for direction in directions]
+    scale = (TWO_COLUMNS - _LEFT - len(directions) * _GAP) / sum(across for across, _ in sizes)
+    up = max(up for _, up in sizes)
+    tall = scale * up
+    sheet = Sheet(TWO_COLUMNS, _ABOVE + len(views) * (tall + _KEY))
+    for row, (name, parts) in enumerate(views):
+        top = _ABOVE + row * (tall + _KEY)
+        surfaces = [*brain, *(surface for surface, _ in parts if surface is not None)]
+        letter = rf"$\mathbf{{{'ab'[row]}}}$"
+        sheet.text(_LEFT / 2, top + tall / 2, f"{letter}   {name}", rotation=90, ha="center", va="center")
+        x = _LEFT
+        for direction, (across, _) in zip(directions, sizes, strict=True):
+            axes = sheet.axes(x, top, scale * across, tall)
+            picture = _render(surfaces, direction, centre, (across, up), scale)
+            axes.imshow(picture, extent=(-across / 2, across / 2, -up / 2, up / 2))
+            finish_slice(axes)
+            name_edges(axes, direction.letters)
+            if row == 0:
+                sheet.text(x + scale * across / 2, top - 0.05, direction.name, ha="center")
+            if x == _LEFT:
+                add_scale_bar(axes)
+            x += scale * across + _GAP
+        handles = [
+            Patch(facecolor=surface.colour, edgecolor="0.3", linewidth=0.4, label=text)
+            for surface, text in parts
+            if surface is not None
+        ]
+        sheet.figure.legend(
+            handles=handles, loc="upper left", ncols=max(1, len(handles)), borderaxespad=0.3, handlelength=1.2,
+            bbox_to_anchor=(_LEFT / sheet.width, 1 - (top + tall) / sheet.height),
+        )  # fmt: skip
+    return sheet.figure
+
+
+def _render(
+    surfaces: Sequence[Surface],
+    direction: _Direction,
+    centre: NDArray[np.float64],
+    size_mm: tuple[float, float],
+    scale: float,
+) -> NDArray[np.uint8]:
+    """Picture of surfaces on black, seen from far away, as (rows, columns, 3).
+
+    Triangles of all surfaces are drawn in the order of their depth, so that what is behind glass is seen through it.
+
+    Parameters
+    ----------
+    surfaces
+        What is shown.
+    direction
+        From where.
+    centre
+        World point in the middle of the picture.
+    size_mm
+        Width and height.
+    scale
+        Inches of the figure for a millimetre.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.collections import PolyCollection
+    from matplotlib.colors import to_rgb
+    from matplotlib.figure import Figure
+
+    right, up, eye = (np.array(vector, dtype=float) for vector in (direction.right, direction.up, direction.towards))
+    light = eye + 0.6 * up - 0.5 * right
+    light /= np.linalg.norm(light)
+    corners, colours = [], []
+    for surface in surfaces:
+        facing = surface.normals @ eye
+        kept = facing > 0
+        bright = _SHADE + (1 - _SHADE) * np.clip(surface.normals[kept] @ light, 0, 1)
+        opacity = np.clip(surface.opacity + surface.rim * (1 - facing[kept]) ** 2, 0, 1)
+        corners.append(surface.corners[kept] - centre)
+        colours.append(np.column_stack([bright[:, None] * np.array(to_rgb(surface.colour)), opacity]))
+    places = np.concatenate(corners)
+    order = np.argsort((places @ eye).mean(axis=1), kind="stable")
+    flat = np.stack([places @ right, places @ up], axis=-1)[order]
+
+    columns, rows = (round(length * scale * _PIXELS) for length in size_mm)
+    figure = Figure(figsize=(_FINER * columns / 100, _FINER * rows / 100), dpi=100, facecolor="black")
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(-size_mm[0] / 2, size_mm[0] / 2), ylim=(-size_mm[1] / 2, size_mm[1] / 2))
+    axes.axis("off")
+    faces = np.concatenate(colours)[order]
+    # Seams between triangles show on what cannot be seen through; there, edges cover them.
+    edges = np.where(faces[:, 3:] < 1, 0.0, faces)
+    axes.add_collection(PolyCollection(list(flat), facecolors=faces, edgecolors=edges, linewidths=0.7))
+    canvas.draw()
+    fine = np.asarray(canvas.buffer_rgba())[..., :3].astype(np.float32)
+    fine = fine[: rows * _FINER, : columns * _FINER]
+    mean = fine.reshape(rows, _FINER, columns, _FINER, 3).mean(axis=(1, 3))
+    return np.rint(mean).astype(np.uint8)

@@ -1,0 +1,36 @@
+"""Snakemake on one of the configurations beside this file."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Calls of Snakemake with a configuration and a time limit in seconds."""
+
+    config: str
+    timeout: int = 1500
+
+    def __call__(self, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run it in a working folder; what it prints to stderr is in ``stdout`` as well."""
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
+        command += ["--directory", str(folder), "--configfile", str(REPOSITORY / "tests/e2e" / self.config)]
+        command += ["--cores", "2", *arguments]
+        return subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=self.timeout, check=False
+        )
+
+    def planned(self, folder: Path, *arguments: str) -> dict[str, int]:
+        """Jobs by rule that a further call would run; rules that only collect are left out."""
+        result = self(folder, *arguments, "--dry-run", "--quiet", "rules")
+        assert result.returncode == 0, result.stdout
+        table = result.stdout.rpartition("Job stats:")[2]
+        found = {name: int(count) for name, count in re.findall(r"^(\w+)\s+(\d+)$", table, flags=re.MULTILINE)}
+        return {name: count for name, count in found.items() if not name.endswith(("all", "total"))}

@@ -1,0 +1,149 @@
+"""``--json``: one object on the standard output, of results and of mistakes."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gliofit import cli
+from gliofit.cli import machine
+from gliofit.cli.result import json_text
+from gliofit.grid import Volume
+from gliofit.io import read_table, read_volume, write_volume
+from gliofit.solver.registry import make_solver
+from gliofit.solver.settings import AccurateSettings
+from gliofit.theta import Theta
+from gliofit.tissue import Tissue
+
+THETA = Theta((20.0, -12.0, 8.0), 8.0, 3.0)
+
+
+@pytest.fixture(autouse=True)
+def keep_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "set_threads", lambda threads: 1)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory, brain: Tissue) -> Path:
+    folder = tmp_path_factory.mktemp("files")
+    brain.save(folder)
+    solution = make_solver(AccurateSettings(backend="numba")).solve(brain, THETA)
+    write_volume(folder / "c.nii.gz", solution.volume)
+    labels = np.zeros(brain.grid.shape, np.uint8)
+    for threshold, label in ((0.33, 2), (0.6, 4), (0.9, 1)):
+        labels[solution.concentration > threshold] = label
+    write_volume(folder / "seg.nii.gz", Volume(labels, brain.grid))
+    return folder
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]):
+    def run(*arguments: object) -> tuple[int, dict]:
+        with pytest.raises(SystemExit) as stop:
+            cli.main([*map(str, arguments), "--json"])
+        captured = capsys.readouterr()
+        assert captured.err == ""
+        return int(stop.value.code or 0), json.loads(captured.out)
+
+    return run
+
+
+def test_solve(files: Path, tmp_path: Path, brain: Tissue, call) -> None:
+    out = tmp_path / "c.nii.gz"
+    seed = THETA.origin_voxel(brain.grid)
+    arguments = ("--tissue", files / "labels.nii.gz", "--seed", *seed, "--mu-d", 8, "--mu-rho", 3, "--out", out)
+    code, found = call("solve", *arguments, "--backend", "numba")
+    assert code == 0
+    assert found["concentration"] == str(out)
+    volume = float(read_volume(out).data.sum(dtype=float)) * brain.grid.voxel_volume_mm3
+    assert found["volume_mm3"] == pytest.approx(volume, rel=1e-5)
+    # Not rounded, as the line for people is.
+    assert found["error_estimate"] != round(found["error_estimate"], 4)
+    assert (found["mu_d_mm"], found["integrator"]) == (8.0, "accurate")
+    code, found = call("solve", *arguments, "--integrator", "reference")
+    assert found["error_estimate"] is None
+
+
+def test_fit_and_plan(files: Path, tmp_path: Path, call) -> None:
+    tissue = ("--tissue", files / "labels.nii.gz")
+    code, found = call("fit", *tissue, "--concentration", files / "c.nii.gz", "--out", tmp_path / "fit")
+    assert code == 0
+    row = read_table(tmp_path / "fit/parameters.parquet").iloc[0]
+    assert found["parameters"]["mu_d_mm"] == row["mu_d_mm"]
+    assert found["parameters"].keys() == set(row.index)
+    assert all(Path(path).is_file() for path in found["files"])
+    assert str(tmp_path / "fit/summary.png") in found["files"]
+    code, found = call(
+        "plan", *tissue, "--seg", files / "seg.nii.gz", "--labels", "brats2021",
+        "--concentration", tmp_path / "fit/concentration.nii.gz", "--out", tmp_path / "plan",
+    )  # fmt: skip
+    assert code == 0
+    assert found["research_use_only"] is True
+    assert found["plan"]["clinical_cc"] > 0
+    # There is no follow-up.
+    assert math.isnan(read_table(tmp_path / "plan/plan.parquet").iloc[0]["coverage_clinical_all"])
+    assert found["plan"]["coverage_clinical_all"] is None
+    assert str(tmp_path / "plan/plan.md") in found["files"]
+
+
+def test_verify(files: Path, tmp_path: Path, call) -> None:
+    (tmp_path / "good.json").write_text("{}")
+    (tmp_path / "bad.json").write_text("{")
+    code, found = call("verify", tmp_path)
+    assert (code, found["files"], found["bytes"]) == (1, 2, 3)
+    (damage,) = found["damages"]
+    assert damage.keys() == {"path", "problem", "mend"}
+    assert damage["path"] == str(tmp_path / "bad.json")
+    (tmp_path / "bad.json").unlink()
+    assert call("verify", tmp_path)[0] == 0
+
+
+def test_check(tmp_path: Path, call) -> None:
+    case = tmp_path / "BraTS2021_00001"
+    case.mkdir()
+    for name in ("t1", "seg"):
+        (case / f"BraTS2021_00001_{name}.nii.gz").write_bytes(b"no image")
+    code, found = call("check", "--patients", tmp_path, "--cores", 1)
+    assert (code, found["cases"], found["usable"], found["table"]) == (1, 1, 0, None)
+    assert found["findings"][0].keys() == {"case", "file", "problem", "mend", "severity"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "subject", "problem", "mend"),
+    [
+        ("verify {o}/nothing", "{o}/nothing", "no such folder", "name a results folder"),
+        ("fit --tissue {d}/no.nii --out {o}/fit", "{d}/no.nii", "file not found", "check the path"),
+        ("fit --tissue {d} --out {o}/fit", "{d}", "is a folder", "name a file in it"),
+        ("fit --tissue {d}/c.nii.gz --out {o}/fit", "{d}/c.nii.gz", "label values", ""),
+        ("solve --seed 1 2 3", "gliofit solve", "Missing option", "see gliofit solve --help"),
+        ("fitt", "gliofit", "Did you mean 'fit'", "see gliofit --help"),
+        (
+            "fit --tissue {d}/labels.nii.gz --concentration {d}/c.nii.gz --method gaus-newton --out {o}/fit",
+            "--method gaus-newton", "unknown", "did you mean 'gauss-newton'? name one of",
+        ),
+        (
+            "fit --tissue {d}/labels.nii.gz --seg {d}/seg.nii.gz --labels brats2012 --out {o}/fit",
+            "{d}/seg.nii.gz", "unknown label scheme 'brats2012'", "did you mean 'brats20",
+        ),
+    ],
+)  # fmt: skip
+def test_mistakes(files: Path, tmp_path: Path, call, arguments: str, subject: str, problem: str, mend: str) -> None:
+    code, found = call(*(part.format(d=files, o=tmp_path) for part in arguments.split()))
+    assert code == 2
+    assert found.keys() == {"error"}
+    error = found["error"]
+    assert error["subject"] == subject.format(d=files, o=tmp_path)
+    assert problem in error["problem"]
+    assert mend in error["mend"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_number_that_is_none_is_null() -> None:
+    content = {"a": math.nan, "b": [np.float32(0.1), np.inf], "c": np.array([1, 2]), "d": Path("x"), "e": (True, None)}
+    assert json.loads(json_text(content)) == {
+        "a": None, "b": [float(np.float32(0.1)), None], "c": [1, 2], "d": "x", "e": [True, None]
+    }  # fmt: skip

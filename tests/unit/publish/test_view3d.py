@@ -1,0 +1,134 @@
+"""The view in three dimensions: surfaces where they belong, sides that are named rightly, the method that is shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.image import imread
+
+from gliofit.errors import InputError
+from gliofit.figures.colours import CORE, MODEL, WHOLE
+from gliofit.grid import Grid, Volume
+from gliofit.io import read_table, write_volume
+from gliofit.publish.settings import PublishSettings
+from gliofit.publish.view3d import _BELOW, _FRONT, _LEFT_SIDE, _RIGHT_SIDE, _render, draw_view3d, surface_of
+
+SETTINGS = PublishSettings(preferred_method="gauss-newton")
+
+
+def grid_of(codes: str, spacing: float = 2.0, size: int = 40) -> Grid:
+    signs = [-1 if code in "LPI" else 1 for code in codes]
+    affine = np.diag([spacing * sign for sign in signs] + [1.0])
+    affine[:3, 3] = -affine[:3, :3] @ np.full(3, (size - 1) / 2)
+    return Grid((size, size, size), affine)
+
+
+def ball(grid: Grid, centre: tuple[float, float, float], radius: float) -> np.ndarray:
+    world = grid.voxel_to_world(np.stack(np.meshgrid(*map(np.arange, grid.shape), indexing="ij"), axis=-1))
+    return np.linalg.norm(world - centre, axis=-1) < radius
+
+
+@pytest.mark.parametrize("codes", ["RAS", "LPS", "LAI"])
+@pytest.mark.parametrize("spacing", [1.0, 2.0, 4.0])
+def test_surface_lies_around_its_region_and_faces_outwards(codes, spacing):
+    grid = grid_of(codes, spacing, round(80 / spacing))
+    centre = (10.0, -6.0, 4.0)
+    surface = surface_of(ball(grid, centre, 20), grid, 0.5, WHOLE, 1.0, smoothing=1.5)
+    away = surface.corners.reshape(-1, 3) - centre
+    assert np.linalg.norm(away, axis=1) == pytest.approx(20, abs=2.5)
+    assert away.mean(axis=0) == pytest.approx([0, 0, 0], abs=1.0)
+    # By the divergence theorem: a closed surface that faces outwards encloses its volume.
+    own = np.cross(surface.corners[:, 1] - surface.corners[:, 0], surface.corners[:, 2] - surface.corners[:, 0])
+    volume = (surface.corners.mean(axis=1) * own).sum() / 6
+    assert volume == pytest.approx(4 / 3 * np.pi * 20**3, rel=0.1)
+    middle = surface.corners.mean(axis=1) - centre
+    assert (np.einsum("ij,ij->i", middle, surface.normals) > 0.9 * np.linalg.norm(middle, axis=1)).mean() > 0.98
+    assert len(surface.corners) < 3000
+
+
+def test_no_surface_where_nothing_is_above_the_level():
+    grid = grid_of("RAS")
+    assert surface_of(np.zeros(grid.shape), grid, 0.33, MODEL, 1.0) is None
+    # What fills the volume ends at its edge.
+    assert surface_of(np.ones(grid.shape), grid, 0.33, MODEL, 1.0) is not None
+
+
+@pytest.mark.parametrize(
+    ("direction", "across", "up"),
+    [(_FRONT, -1, 3), (_LEFT_SIDE, -2, 3), (_RIGHT_SIDE, 2, 3), (_BELOW, -1, 2)],
+    ids=["front", "left", "right", "below"],
+)
+def test_sides_are_where_the_letters_say(direction, across, up):
+    """One ball in the middle and one towards each axis: drawn where its side's letter stands."""
+    grid = grid_of("LPS")
+    axes = np.eye(3)
+    for number, towards in ((across, (1.0, 0.0)), (up, (0.0, 1.0))):
+        place = np.sign(number) * axes[abs(number) - 1] * 20
+        surface = surface_of(ball(grid, tuple(place), 8), grid, 0.5, WHOLE, 1.0, smoothing=1.0)
+        picture = _render([surface], direction, np.zeros(3), (80.0, 80.0), 1 / 60)
+        rows, columns = np.nonzero(picture.sum(axis=2))
+        height, width = picture.shape[:2]
+        found = (columns.mean() / width - 0.5) * 80, (0.5 - rows.mean() / height) * 80
+        assert found == pytest.approx(np.array(towards) * 20, abs=1.5)
+        # The letter that stands there is that of the side.
+        letter = direction.letters[1 if towards[0] else 3]
+        assert letter == {1: "R", -1: "L", 2: "A", -2: "P", 3: "S", -3: "I"}[number]
+
+
+def test_what_is_inside_glass_is_seen_through_it():
+    grid = grid_of("RAS")
+    inner = surface_of(ball(grid, (0, 0, 0), 10), grid, 0.5, CORE, 1.0, smoothing=1.0)
+    glass = surface_of(ball(grid, (0, 0, 0), 30), grid, 0.5, WHOLE, 0.2, 0.5, smoothing=1.0)
+    opaque = surface_of(ball(grid, (0, 0, 0), 30), grid, 0.5, WHOLE, 1.0, smoothing=1.0)
+    for outer, seen in ((glass, True), (opaque, False)):
+        picture = _render([outer, inner], _FRONT, np.zeros(3), (80.0, 80.0), 1 / 60) / 255
+        middle = picture[tuple(side // 2 for side in picture.shape[:2])]
+        # White through blue has more red than blue itself, whose red is the least of its three.
+        share = middle[0] / middle[2]
+        assert (share > 1.3 * to_rgb(WHOLE)[0] / to_rgb(WHOLE)[2]) == seen
+        assert not picture[0, 0].any()
+
+
+@pytest.fixture
+def roots(tmp_path, fakes):
+    failed = ("lmi",)
+    fakes.write_patient(tmp_path / "register", tmp_path / "forward", "patient-00001", fakes.PATIENT_SCALES, failed)
+    return tmp_path / "register/patient-00001", tmp_path / "forward/patient-00001"
+
+
+def test_view_shows_the_segmentation_and_the_preferred_method(tmp_path, patients_dir, roots, drawn):
+    metrics = patients_dir / "patient-00001/metrics.parquet"
+    for name in ("one", "two"):
+        draw_view3d(roots[0], metrics, roots[1], tmp_path / name, SETTINGS)
+    for kind in ("png", "pdf"):
+        one, two = ((tmp_path / name / f"patient-00001.3d.{kind}").read_bytes() for name in ("one", "two"))
+        assert one == two
+        assert len(one) < 1e6
+    words = drawn.words(0)
+    # The tumour of the fakes is on the left.
+    for text in ("from the front", "from the left", "from below, as axial slices", "5 cm"):
+        assert text in words
+    assert any(text.endswith("Gauss-Newton on solver") for text in words)
+    assert any(text.startswith("c above 0.33 (") for text in words)
+    assert sum(bool(axes.images) for axes in drawn.figures[0].axes) == 6
+    picture = imread(tmp_path / "one/patient-00001.3d.png")[..., :3]
+    # Yellow below, none above.
+    yellow = (picture[..., 0] > 0.5) & (picture[..., 2] < 0.4 * picture[..., 0]) & (picture[..., 1] > 0.5 * picture[..., 0])
+    assert yellow[len(yellow) // 2 :].sum() > 500
+    assert yellow[: len(yellow) // 2].sum() == 0
+
+
+def test_segmentation_alone_where_every_method_failed(tmp_path, patients_dir, roots, drawn):
+    metrics = read_table(patients_dir / "patient-00001/metrics.parquet").assign(status="failed")
+    metrics.to_parquet(tmp_path / "metrics.parquet")
+    draw_view3d(roots[0], tmp_path / "metrics.parquet", roots[1], tmp_path, SETTINGS)
+    words = drawn.words(0)
+    assert any(text.startswith("whole tumour (") for text in words)
+    assert not any(text.startswith("c above") for text in words)
+
+
+def test_a_patient_without_tumour_is_refused(tmp_path, patients_dir, roots, fakes):
+    write_volume(roots[0] / "segmentation.nii.gz", Volume(np.zeros(fakes.GRID.shape, np.uint8), fakes.GRID))
+    with pytest.raises(InputError, match="no tumour"):
+        draw_view3d(roots[0], patients_dir / "patient-00001/metrics.parquet", roots[1], tmp_path, SETTINGS)

@@ -1,0 +1,233 @@
+"""What a run prints: one line of what is done and left, failures at once, a summary; and Snakemake's own words."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from snakemake_logger_plugin_gliofit.remaining import Remaining
+from snakemake_logger_plugin_gliofit.tally import Running, Tally
+
+from .conftest import REPOSITORY
+
+SNAKEFILE = '''
+rule all:
+    input: expand("out/{case}.txt", case=["good", "bad", "odd"]), "late.txt"
+rule work:
+    output: "out/{case}.txt"
+    log: "logs/{case}.log"
+    params: seconds=config.get("seconds", 0), fail=config.get("fail", "")
+    shell:
+        """
+        sleep {params.seconds}
+        case "{params.fail}{wildcards.case}" in
+            1bad) printf 'reading\\ngliofit: error: bad.nii: is no image; give an image\\n' >{log}; exit 2;;
+            1odd) printf 'line %s\\n' $(seq 0 29) >{log}; exit 1;;
+            *) touch {output};;
+        esac
+        """
+rule late:
+    input: "out/bad.txt"
+    output: touch("late.txt")
+'''
+
+
+def call(folder: Path, *arguments: str, logger: bool = True) -> subprocess.CompletedProcess[str]:
+    folder.mkdir(exist_ok=True)
+    (folder / "Snakefile").write_text(SNAKEFILE)
+    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "none", "--cores", "1", "--keep-going"]
+    return subprocess.run(
+        [*command, *(("--logger", "gliofit", "--nocolor") if logger else ("--nocolor",)), *arguments],
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+def test_a_run_that_goes_well_is_told_in_few_lines(tmp_path: Path) -> None:
+    done = call(tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^5 of 5 jobs done in \d+ s$", done.stdout, flags=re.MULTILINE), done.stdout
+    assert "jobid:" not in done.stdout
+    assert "SNAKEMAKE" not in done.stdout
+    assert re.search(r"^total +5$", done.stdout, flags=re.MULTILINE)
+    (log,) = (tmp_path / ".snakemake/log").iterdir()
+    assert log.read_text().count("jobid:") >= 5
+
+
+def test_failures_are_told_once_with_their_reason(tmp_path: Path) -> None:
+    done = call(tmp_path, "--config", "fail=1")
+    assert done.returncode == 1
+    said = done.stdout
+    assert said.count("FAILED") == 2, said
+    lines = said.splitlines()
+    bad = lines.index("FAILED work bad")
+    assert lines[bad + 1 : bad + 3] == ["  log: logs/bad.log", "gliofit: error: bad.nii: is no image; give an image"]
+    odd = lines.index("FAILED work odd")
+    assert lines[odd + 2 : odd + 14] == [f"line {number}" for number in range(18, 30)]
+    assert re.search(r"^1 of 5 jobs done in \d+ s; 2 failed, 2 not begun for that$", said, flags=re.MULTILINE), said
+    assert "  work bad: logs/bad.log" in lines
+    assert "RuleException" not in said
+    assert "At least one job did not complete" not in said
+
+
+def without_times(text: str) -> list[str]:
+    return [line for line in text.splitlines() if not re.search(r"^\[\w+ \w+ +\d+ |Date:|Workflow ID:|Command:", line)]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--dry-run"], ["--logger-gliofit-full", "--config", "fail=1"], ["--dry-run", "-q"]]
+)
+def test_snakemakes_own_words_can_be_had(tmp_path: Path, arguments: list[str]) -> None:
+    others = [argument for argument in arguments if argument != "--logger-gliofit-full"]
+    expected = call(tmp_path / "a", *others, logger=False)
+    found = call(tmp_path / "b", *arguments)
+    assert found.returncode == expected.returncode
+
+    def words(text: str) -> Counter[str]:
+        """Every word, whatever the order of files and jobs."""
+        return Counter(re.findall(r"[A-Za-z_]+", " ".join(without_times(re.sub(r"\S*/(a|b)\b\S*|tmp\w+", "", text)))))
+
+    assert words(found.stdout) == words(expected.stdout)
+
+
+def test_quiet_is_quiet(tmp_path: Path) -> None:
+    assert call(tmp_path, "--quiet", "all").stdout.strip() == ""
+    again = call(tmp_path, "--quiet", "progress", "--config", "fail=1", "--forceall")
+    assert "FAILED work bad" in again.stdout
+    assert "jobs done" not in again.stdout
+
+
+def test_nothing_to_do_and_wrong_rules_are_said(tmp_path: Path) -> None:
+    assert call(tmp_path).returncode == 0
+    assert "Nothing to be done" in call(tmp_path).stdout
+    wrong = call(tmp_path, "no-such-target")
+    assert wrong.returncode == 1
+    assert "no-such-target" in wrong.stdout
+
+
+def test_a_terminal_has_one_line_that_renews(tmp_path: Path) -> None:
+    (tmp_path / "Snakefile").write_text(SNAKEFILE)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "none", "--cores", "1", "--logger", "gliofit"]
+    process = subprocess.Popen(
+        [*command, "--config", "seconds=1.2"],
+        cwd=tmp_path,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm"},
+    )
+    os.close(theirs)
+    said = b""
+    while True:
+        try:
+            part = os.read(ours, 65_536)
+        except OSError:
+            break
+        if not part:
+            break
+        said += part
+    os.close(ours)
+    assert process.wait(60) == 0, said
+    text = said.decode()
+    renewed = re.findall(r"\r\x1b\[K(\[[#-]{10}\] \d of 5 done, [^\r]*)\r", text)
+    assert len(renewed) >= 3, text
+    assert any("1 running (work " in line for line in renewed)
+    assert text.rstrip().endswith("s")
+
+
+# ------------------------------------------------------------------------------------------------------------ numbers
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def run_jobs(tally: Tally, clock: Clock, rule: str, count: int, seconds: float) -> None:
+    for number in range(count):
+        tally.begin(1000 + tally.done, Running(rule, f"{rule} {number}"))
+        clock.now += seconds
+        tally.finish(1000 + tally.done)
+        tally.count(tally.done + 1, tally.total)
+
+
+def test_the_line_of_a_run() -> None:
+    clock = Clock()
+    tally = Tally({"strange": 20}, clock=clock)
+    assert tally.text() == "[----------] 0 of 20 done, 20 left, 1 s so far"
+    run_jobs(tally, clock, "strange", 8, 10.0)
+    tally.begin(1, Running("strange", "strange a"))
+    tally.begin(2, Running("strange", "strange b"))
+    assert tally.text() == "[####------] 8 of 20 done, 10 left, about 2 min, 2 running (strange a, strange b)"
+    tally.begin(3, Running("strange", "strange c"))
+    assert tally.text().endswith("3 running (strange a, strange b, ...)")
+    assert tally.fail(3, ["logs/c.log"]) is not None
+    assert tally.fail(3, ["logs/c.log"]) is None
+    assert ", 1 failed, 9 left, 80 s so far, 2 running" in tally.text()
+    # Another attempt.
+    tally.begin(3, Running("strange", "strange c"))
+    assert "failed" not in tally.text()
+
+
+def test_measured_costs_are_scaled_by_what_was_seen() -> None:
+    jobs = {"register_patient": 4, "train_model": 1, "all": 1}
+    usual = Remaining(jobs)
+    slow = Remaining(jobs)
+    cost = usual.of("register_patient")
+    assert cost > 0
+    assert usual.of("all") == 0
+    slow.finish("register_patient", 3 * cost)
+    # Half of what was seen and half of the scaled cost, which here are the same.
+    assert slow.of("register_patient") == pytest.approx(3 * cost)
+    assert slow.of("train_model") == pytest.approx(3 * usual.of("train_model"))
+    left = 3 * slow.of("register_patient") + slow.of("train_model")
+    assert slow.seconds([], 1.0) == pytest.approx(left)
+    assert slow.seconds([], 2.0) == pytest.approx(left / 2)
+
+
+def test_a_long_job_that_runs_alone_is_waited_for() -> None:
+    times = Remaining({"train_model": 1, "strange": 50})
+    expected = times.of("train_model")
+    assert times.seconds([("train_model", 0.25 * expected)], 8.0) == pytest.approx(0.75 * expected)
+    # Over time: a tenth more, again and again.
+    assert times.seconds([("train_model", 10 * expected)], 1.0) == pytest.approx(expected)
+
+
+def test_batches_cost_as_the_rule_of_their_cases() -> None:
+    times = Remaining({"register_patient": 1, "invert_case_patients_gauss_newton_00001": 1})
+    assert times.of("invert_case_patients_gauss_newton_00001") == Remaining({"invert_case": 1}).of("invert_case") > 0
+
+
+# ------------------------------------------------------------------------------------------------------------ profile
+
+
+def test_the_default_profile_chooses_it_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    import importlib.util
+
+    import yte
+
+    def profile() -> dict[str, object]:
+        with (REPOSITORY / "profiles/default/profile.yaml").open() as file:
+            return yte.process_yaml(file, require_use_yte=True)
+
+    assert profile()["logger"] == "gliofit"
+    assert profile()["keep-going"] is True
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert "logger" not in profile()
+    assert profile()["keep-going"] is True
+
+
+def test_the_wheel_holds_it() -> None:
+    import tomllib
+
+    packages = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert "src/snakemake_logger_plugin_gliofit" in packages["packages"]
