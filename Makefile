@@ -108,6 +108,11 @@ kill-test: $(READY)  ## kill a small run 24 times, restart it, compare with an u
 determinism-test: $(READY)  ## run the small run three times, on one core and two, and compare byte by byte
 	$(BIN)/python -m tests.reliability.determinism
 
+.PHONY: docs
+docs: $(READY)  ## the documentation as a site, in results/docs (minutes the first time: the tutorial is run)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "Look at results/docs/index.html"
+
 .PHONY: lint
 lint: $(READY)  ## formatting, style, types and the workflow's own linter
 	$(BIN)/ruff check .

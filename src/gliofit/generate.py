@@ -3,7 +3,8 @@
 - ``workflow/schemas/config.schema.json`` from ``gliofit.config.Config`` (editors complete and explain keys with it),
 - ``workflow/schemas/patients.schema.json`` and the header of ``config/patients.tsv`` from the columns that stage
   register reads,
-- the table of all keys in ``config/README.md``, between its two marker lines,
+- the table of all keys in ``config/README.md``, and those of single sections in pages of ``docs/``, between two marker
+  lines each,
 - ``envs/*.yaml`` from ``constraints.txt``,
 - ``workflow/report/*.rst``, captions of Snakemake's report, from ``gliofit.publish.captions``,
 - ``workflow/code.json``, the digests of the code behind each stage, from the package (``gliofit.stage_code``).
@@ -11,9 +12,11 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,11 @@ __all__ = ["CODE_FILE", "ENVIRONMENTS", "forgotten_versions", "generated_files",
 CODE_FILE = "workflow/code.json"
 
 TABLE_BEGIN, TABLE_END = "<!-- keys: made by `make generate` -->\n", "<!-- end of keys -->\n"
+
+# The same in pages of single stages: `<!-- keys of patients, register: made by ... -->`.
+_SECTION_TABLE = re.compile(f"(<!-- keys of ([a-z, ]+): made by `make generate` -->\n).*?{TABLE_END}", re.DOTALL)
+
+_ALTERNATIVE = re.compile(r"(\S*?<\w+: [\w-]+>)\.(.+)")
 
 _CORE = (
     "matplotlib", "nibabel", "numba", "numpy", "pandas", "pillow", "pyarrow", "pydantic", "PyYAML", "scikit-image",
@@ -93,11 +101,36 @@ def _escaped(text: str) -> str:
     return re.sub(r"\s+", " ", text).replace("|", "\\|")
 
 
-def _key_table() -> str:
+def _key_table(keys: Iterable[tuple[str, str, str, str]]) -> str:
+    """Table of keys as ``describe_keys`` has them."""
     rows = ["| key | may be | default | what it is |", "| --- | --- | --- | --- |"]
-    rows += [f"| `{key}` | {_escaped(kind)} | {_escaped(default)} | {_escaped(text)} |" for key, kind, default, text in
-             describe_keys()]  # fmt: skip
+    rows += [f"| `{key}` | {_escaped(kind)} | {_escaped(default)} | {_escaped(text)} |"
+             for key, kind, default, text in keys]  # fmt: skip
     return "\n".join(rows) + "\n"
+
+
+def _section_tables(sections: list[str]) -> str:
+    """Keys of some sections; those of alternatives (of an inverter, say) in tables of their own, folded in."""
+    plain, alternatives = [], dict[str, list[tuple[str, str, str, str]]]()
+    for key, *rest in describe_keys():
+        if key.partition(".")[0] not in sections or "." not in key:
+            continue
+        found = _ALTERNATIVE.fullmatch(key)
+        if found:
+            alternatives.setdefault(found[1], []).append((found[2], *rest))  # type: ignore[arg-type]
+        else:
+            plain.append((key, *rest))
+    folded = [
+        f'\n<details markdown="1">\n<summary>Keys below <code>{html.escape(name)}</code></summary>\n\n'
+        f"{_key_table(keys)}\n</details>\n"
+        for name, keys in alternatives.items()
+    ]
+    return "".join([_key_table(plain), *folded])  # type: ignore[arg-type]
+
+
+def _with_keys(page: str) -> str:
+    """A page with its tables of keys as they should be."""
+    return _SECTION_TABLE.sub(lambda old: f"{old[1]}{_section_tables(old[2].split(', '))}{TABLE_END}", page)
 
 
 def _patients_schema() -> dict[str, Any]:
@@ -159,7 +192,11 @@ def generated_files(root: Path) -> dict[Path, str]:
     readme = root / "config/README.md"
     before, _, rest = readme.read_text().partition(TABLE_BEGIN)
     _, _, after = rest.partition(TABLE_END)
-    files[readme] = f"{before}{TABLE_BEGIN}{_key_table()}{TABLE_END}{after}"
+    files[readme] = f"{before}{TABLE_BEGIN}{_key_table(describe_keys())}{TABLE_END}{after}"
+    for path in sorted(root.glob("docs/*.md")):
+        page = path.read_text()
+        if _SECTION_TABLE.search(page):
+            files[path] = _with_keys(page)
     files |= {root / f"workflow/report/{name}": text for name, text in caption_files().items()}
     for name, packages in ENVIRONMENTS.items():
         files[root / f"envs/{name}.yaml"] = _environment(packages, pins)

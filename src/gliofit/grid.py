@@ -190,7 +190,19 @@ class Volume:
 
 
 def block_mean(data: NDArray[Any], factor: int) -> NDArray[np.float32]:
-    """Mean over blocks of ``factor``^3 entries of the last three axes (lengths must be multiples of ``factor``)."""
+    """Mean over blocks of ``factor``^3 entries of the last three axes (lengths must be multiples of ``factor``).
+
+    Parameters
+    ----------
+    data
+        Shape (..., x, y, z).
+    factor
+        Voxels along each edge of a block.
+
+    Returns
+    -------
+    Shape (..., x / factor, y / factor, z / factor).
+    """
     total = data.astype(np.float32)
     # Strided sums, one axis after the other, are several times faster than one reduction over six axes.
     for axis in (-1, -2, -3):
@@ -207,7 +219,13 @@ def block_mean(data: NDArray[Any], factor: int) -> NDArray[np.float32]:
 
 
 def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
-    """Smallest box that holds every true voxel of a 3-D mask (empty slices if there is none)."""
+    """Smallest box that holds every true voxel of a 3-D mask (empty slices if there is none).
+
+    Parameters
+    ----------
+    mask
+        Shape (x, y, z).
+    """
     box = []
     for axis in range(3):
         hit = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))

@@ -87,6 +87,15 @@ def check_scheme(scheme: str, subject: str) -> None:
 def translate_labels(values: NDArray[np.integer], scheme: str, subject: str = "segmentation") -> NDArray[np.uint8]:
     """Translate a source's label values to ``TumourLabel`` values.
 
+    Parameters
+    ----------
+    values
+        Values of the source, any shape; the result has the same.
+    scheme
+        A name of ``LABEL_SCHEMES``.
+    subject
+        What messages call the image.
+
     Raises
     ------
     InputError
@@ -117,15 +126,33 @@ def translate_labels(values: NDArray[np.integer], scheme: str, subject: str = "s
 
 
 def whole_tumour_mask(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Every tumour voxel of an internal segmentation."""
+    """Every tumour voxel of an internal segmentation.
+
+    Parameters
+    ----------
+    labels
+        Values of ``TumourLabel``, any shape; the mask has the same.
+    """
     return (labels > TumourLabel.NONE) & (labels != TumourLabel.CAVITY)
 
 
 def core_mask(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Tumour core of an internal segmentation: everything but oedema (necrosis counts as core)."""
+    """Tumour core of an internal segmentation: everything but oedema (necrosis counts as core).
+
+    Parameters
+    ----------
+    labels
+        Values of ``TumourLabel``, any shape; the mask has the same.
+    """
     return whole_tumour_mask(labels) & (labels != TumourLabel.OEDEMA)
 
 
 def abnormal_mask(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Tumour and cavity: everything that a healthy atlas has no counterpart of."""
+    """Tumour and cavity: everything that a healthy atlas has no counterpart of.
+
+    Parameters
+    ----------
+    labels
+        Values of ``TumourLabel``, any shape; the mask has the same.
+    """
     return labels > TumourLabel.NONE

@@ -71,7 +71,17 @@ class Theta:
     def from_voxel(
         cls, origin_voxel: Sequence[float] | NDArray[Any], mu_d_mm: float, mu_rho: float, grid: Grid
     ) -> Theta:
-        """With the origin given in fractional voxel indices of ``grid``."""
+        """With the origin given in fractional voxel indices of ``grid``.
+
+        Parameters
+        ----------
+        origin_voxel
+            Shape (3,), voxel centres at whole numbers.
+        mu_d_mm, mu_rho
+            As in ``Theta``.
+        grid
+            Grid of the indices.
+        """
         x, y, z = grid.voxel_to_world(np.asarray(origin_voxel, dtype=float))
         return cls((x, y, z), mu_d_mm, mu_rho)
 
@@ -119,7 +129,13 @@ class Bounds:
         mu_d_mm: tuple[float, float] = (0.1, 40.0),
         mu_rho: tuple[float, float] = (0.1, 15.0),
     ) -> Bounds:
-        """The paper's box: 20 % of 240 x 240 x 155 mm about the centre of mass; mu_D 0.1 to 40 mm, mu_rho 0.1 to 15."""
+        """The paper's box: 20 % of 240 x 240 x 155 mm about the centre of mass; mu_D 0.1 to 40 mm, mu_rho 0.1 to 15.
+
+        Parameters
+        ----------
+        centre_mm
+            Centre of mass in world mm, shape (3,).
+        """
         centre, reach = np.asarray(centre_mm, dtype=float), np.asarray(origin_reach_mm, dtype=float)
         lower = np.array([*(centre - reach), mu_d_mm[0], mu_rho[0]])
         return cls(lower, np.array([*(centre + reach), mu_d_mm[1], mu_rho[1]]))
@@ -133,5 +149,15 @@ class Bounds:
         return self.lower + np.asarray(unit, dtype=float) * (self.upper - self.lower)
 
     def clip(self, theta: NDArray[Any]) -> NDArray[np.float64]:
-        """Nearest point of the box."""
+        """Nearest point of the box.
+
+        Parameters
+        ----------
+        theta
+            Shape (..., 5), origin in world mm.
+
+        Returns
+        -------
+        Of the same shape.
+        """
         return np.clip(np.asarray(theta, dtype=float), self.lower, self.upper)

@@ -26,7 +26,13 @@ class Description:
 
 
 def describe(values: ArrayLike) -> Description:
-    """Describe the finite values of a sample."""
+    """Describe the finite values of a sample.
+
+    Parameters
+    ----------
+    values
+        The sample, shape (n,); what is not finite is left out.
+    """
     sample = _finite(values)
     if sample.size == 0:
         return Description(0, NAN, NAN, NAN)
@@ -35,7 +41,19 @@ def describe(values: ArrayLike) -> Description:
 
 
 def bootstrap_interval(values: ArrayLike, confidence: float, samples: int, seed: int) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean of the finite values; NaN below two values."""
+    """Percentile bootstrap interval of the mean of the finite values; NaN below two values.
+
+    Parameters
+    ----------
+    values
+        The sample, shape (n,).
+    confidence
+        Coverage, between 0 and 1.
+    samples
+        Resamples.
+    seed
+        Seed of the resampling.
+    """
     sample = _finite(values)
     if sample.size < 2:
         return NAN, NAN
@@ -73,7 +91,13 @@ class PairedTest:
 
 
 def compare_pairs(first: ArrayLike, second: ArrayLike) -> PairedTest:
-    """Compare paired values; pairs with a missing value are left out, and fewer than ``MIN_PAIRS`` are not tested."""
+    """Compare paired values; pairs with a missing value are left out, and fewer than ``MIN_PAIRS`` are not tested.
+
+    Parameters
+    ----------
+    first, second
+        Values of both methods on the same cases in the same order, shapes (n,).
+    """
     from scipy import stats
 
     a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
@@ -98,7 +122,19 @@ def compare_pairs(first: ArrayLike, second: ArrayLike) -> PairedTest:
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
-    """Holm's step-down adjusted p values; missing ones stay missing and do not count as tests."""
+    """Holm's step-down adjusted p values; missing ones stay missing and do not count as tests.
+
+    Source: Holm, Scandinavian Journal of Statistics 6 (1979).
+
+    Parameters
+    ----------
+    p_values
+        The p values of one family of tests, shape (m,).
+
+    Returns
+    -------
+    Adjusted p values in the same order, shape (m,).
+    """
     p = np.asarray(p_values, dtype=float)
     adjusted = np.full(p.shape, NAN)
     known = np.flatnonzero(np.isfinite(p))

@@ -241,6 +241,19 @@ def soft_mask(concentration: Tensor, threshold: float, width: float) -> Tensor:
 
     The stretch makes it exactly 0 at c = 0: otherwise the tail of the sigmoid, summed over the whole head, adds
     cubic centimetres of tumour that is not there.
+
+    Parameters
+    ----------
+    concentration
+        Any shape, 0 to 1.
+    threshold
+        Concentration at the region's border.
+    width
+        Width of the step, in concentration.
+
+    Returns
+    -------
+    Shares between 0 and 1, of the shape of ``concentration``.
     """
     low, high = _ends(threshold, width)
     return (torch.sigmoid((concentration - threshold) / width) - low) / (high - low)
@@ -257,6 +270,17 @@ def soft_dice(predicted: Tensor, observed: Tensor) -> Tensor:
 
     With squares, it is 1 exactly where p = y also for voxels that a region fills in part; for masks of zeros and ones
     it is the usual Dice.
+
+    Source: Milletari et al., V-Net, 3DV 2016.
+
+    Parameters
+    ----------
+    predicted, observed
+        Shares of voxels in a region, shapes (..., x, y, z).
+
+    Returns
+    -------
+    Dice of shape (...).
     """
     axes = (-3, -2, -1)
     both = (predicted * observed).sum(dim=axes)

@@ -87,7 +87,7 @@ class Problem:
         return cls(tissue, observation, bounds, networks, seed, threads, on_progress, start, atlas)
 
     def held_origin_mm(self, origin: str) -> NDArray[np.float64] | None:
-        """The fixed origin under a method's ``origin`` setting, None if the origin is a variable."""
+        """The fixed origin under a method's ``origin`` setting, shape (3,) in world mm; None if it is a variable."""
         return self.observation.centre_mm if origin == "com-fixed" else None
 
     def starting_at(self, origin: str, start: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -63,12 +63,12 @@ class Trace:
         self._without_loss += runs
 
     def best(self, level: str | None = None) -> tuple[NDArray[np.float64], float] | None:
-        """Theta and loss of the smallest finite loss (of a level); None if there is none."""
+        """Theta, shape (5,), and loss of the smallest finite loss (of a level); None if there is none."""
         rows = self.ranked(level)
         return rows[0] if rows else None
 
     def ranked(self, level: str | None = None) -> list[tuple[NDArray[np.float64], float]]:
-        """Theta and loss of all evaluations with finite loss, the smallest first."""
+        """Thetas, shapes (5,), and losses of all evaluations with finite loss, the smallest first."""
         rows = [row for row in self._rows if np.isfinite(row[1]) and level in (None, row[-1])]
         return [(np.array(row[2:7]), row[1]) for row in sorted(rows, key=lambda row: row[1])]
 

@@ -94,6 +94,8 @@ def uncertainty_of(
     are summed within blocks first (cluster-robust covariance, Liang and Zeger 1986); never below one.
     The box of the bounds enters as a wide normal prior, which keeps what is not identifiable finite.
 
+    Source: White, Econometrica 48 (1980); Liang and Zeger, Biometrika 73 (1986).
+
     Parameters
     ----------
     objective
@@ -108,8 +110,6 @@ def uncertainty_of(
         Edge of the blocks: residuals farther apart count as independent.
     hessian
         Hessian of the loss in (x, y, z, ln mu_D, ln mu_rho), where it is known better than Gauss-Newton's.
-
-    Source: White, Econometrica 48 (1980); Liang and Zeger, Biometrika 73 (1986).
     """
     units = np.array([1.0, 1.0, 1.0, best.theta[3], best.theta[4]])
     near = 1e-6 * (bounds.upper - bounds.lower)

@@ -93,7 +93,12 @@ def recurrence_coverage(
 ) -> float:
     """Share of the recurrence's voxels inside a target.
 
-    ``without`` is what to give where there is no recurrence; PredictGBM gives 1, which lifts a cohort's mean.
+    Parameters
+    ----------
+    target, recurrence
+        Masks of one shape.
+    without
+        What to give where there is no recurrence; PredictGBM gives 1, which lifts a cohort's mean.
     """
     count = np.count_nonzero(recurrence)
     return float(np.count_nonzero(recurrence & target) / count) if count else without

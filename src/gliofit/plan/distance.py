@@ -15,7 +15,19 @@ TOLERANCE_MM = 1e-4
 
 
 def distance_mm(source: NDArray[np.bool_], spacing_mm: Sequence[float]) -> NDArray[np.float64]:
-    """Euclidean distance of every voxel centre to the nearest centre of a source voxel; infinite without a source."""
+    """Euclidean distance of every voxel centre to the nearest centre of a source voxel; infinite without a source.
+
+    Parameters
+    ----------
+    source
+        Mask of shape (x, y, z).
+    spacing_mm
+        Voxel size along the three axes.
+
+    Returns
+    -------
+    Distances in mm, of the shape of ``source``.
+    """
     from scipy.ndimage import distance_transform_edt
 
     if not source.any():

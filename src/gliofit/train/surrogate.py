@@ -123,7 +123,17 @@ class Surrogate(_Model):
         return self.bind(tissue)(theta)
 
     def bind(self, tissue: Tensor) -> Callable[[Tensor], Tensor]:
-        """Function of theta alone for one tissue; what depends on the tissue only is computed once."""
+        """Function of theta alone for one tissue; what depends on the tissue only is computed once.
+
+        Parameters
+        ----------
+        tissue
+            (B or 1, 3, n, n, n): the cube's tissue, as ``Crop.channels`` gives it.
+
+        Returns
+        -------
+        Function from (B, 5) in physical units to concentrations (B, n, n, n).
+        """
         network = cast(AbstractSurrogateNetwork, self.network)
         features = network.encode(channels_last(self._channels(tissue)))
         visible = tissue[:, 2]
