@@ -238,6 +238,8 @@ def _causes(records: Records) -> Iterator[Finding]:
             if row["method"] == "gradient-surrogate" and row["preset"] == "paper" and row["undisturbed"]:
                 causes = row["causes"]
                 rho, d = causes["mu_rho"], causes["mu_d_mm"]
+                if rho is None or d is None:
+                    continue
                 text = f"rank correlation of the MSE with μ_ρ {rho:+.2f}, with μ_D {d:+.2f}"
                 yield Finding(f"{name}, {row['scenario']}", text.replace("-", "−"), min(rho, d) > 0.2)
 

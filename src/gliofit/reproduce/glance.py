@@ -80,7 +80,7 @@ def _stability(records: Records) -> Iterator[list[str]]:
             if abs(line["radius"] - _RADIUS) < 1e-9:
                 yield [
                     "[Table 4](#table-4-stability-of-the-gradient-search)",
-                    f"searches that end in the same minimum, start moved by {_RADIUS:.0%} (%)",
+                    f"searches that end in the same minimum, start moved by {100 * _RADIUS:g} % (%)",
                     f"{100 * PAPER_RATIOS[_RADIUS]:.1f}",
                     str(PAPER_COUNTS["stability"]),
                     f"{100 * line['same_parameters']:.1f}",

@@ -117,7 +117,7 @@ def _missing() -> str:
 def _remedy(item: Mapping[str, Any]) -> str:
     if "config" in item:
         text = yaml.safe_dump(item["config"], default_flow_style=True, sort_keys=False, width=10**6).strip()
-        return f"`{text.removeprefix('{').removesuffix('}')}`"
+        return f"over {item['over']}: `{text.removeprefix('{').removesuffix('}')}`"
     return f"`{item['command']}`" if "command" in item else MISSING
 
 

@@ -228,8 +228,9 @@ def _study(results: Path) -> list[dict[str, Any]]:
 
 
 def _rank_correlation(first: pd.Series, second: pd.Series) -> float:
-    """Spearman's correlation of two columns."""
-    return float(first.astype(float).rank().corr(second.astype(float).rank()))
+    """Spearman's correlation of two columns, NaN for fewer than three cases."""
+    both = pd.DataFrame({"first": first, "second": second}).dropna().astype(float).rank()
+    return float(both["first"].corr(both["second"])) if len(both) > 2 else float("nan")
 
 
 def _assess(results: Path) -> dict[str, Any]:

@@ -331,7 +331,10 @@ def figure6_table(records: Records) -> str:
     causes = {"mu_rho": "μ_ρ", "mu_d_mm": "μ_D", "volume_mm3": "volume", "front_width_mm": "front width μ_D/μ_ρ"}
     rows = [
         [method_name(row["method"]), f"{name}, {row['scenario']}", str(row["cases"] - row["failed"])]
-        + [f"{row['causes'][cause]:+.2f}".replace("-", "−") for cause in causes]
+        + [
+            MISSING if (found := row["causes"][cause]) is None else f"{found:+.2f}".replace("-", "−")
+            for cause in causes
+        ]
         for name, record in records.items()
         for row in record.get("study", [])
         if row["preset"] == "paper" and row["undisturbed"] and row["method"] in TABLE2
