@@ -1,4 +1,4 @@
-"""Records of finished runs, the page on reproduction from them, and the pictures of the documentation."""
+"""Records of finished runs, the page on reproduction from them, pictures and notebooks of the documentation."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gliofit.errors import InputError
 from gliofit.io import atomic_path
+from gliofit.reproduce.notebook import execute_notebook
 from gliofit.reproduce.page import PICTURES, page_text
 from gliofit.reproduce.record import record_run
 from gliofit.yaml_file import read_yaml
@@ -29,6 +30,8 @@ def _parser() -> argparse.ArgumentParser:
     pictures = commands.add_parser("pictures", help="copy pictures of runs into the documentation")
     pictures.add_argument("--root", type=Path, default=Path(), help="folder that holds results")
     pictures.add_argument("--out", type=Path, default=Path("docs/images"), help="folder of pictures")
+    notebook = commands.add_parser("notebook", help="execute a notebook where it lies, and keep what it shows")
+    notebook.add_argument("path", type=Path, help="the notebook")
     return parser
 
 
@@ -64,8 +67,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _record(options.results, options.out)
         elif options.command == "page":
             _write(options.out, page_text(options.records))
-        else:
+        elif options.command == "pictures":
             _copy_pictures(options.root, options.out)
+        else:
+            import nbformat
+
+            _write(options.path, nbformat.writes(execute_notebook(options.path)) + "\n")
     except InputError as error:
         print(f"gliofit: error: {error}", file=sys.stderr)
         return 2
