@@ -114,10 +114,7 @@ def _versus(
     """A line for each method and source: of every column the paper's number, ours, and how they compare."""
     found = [method for source in sources for method in source.methods if not _is_variant(method)]
     methods = [*paper, *(() if only_compared else dict.fromkeys(m for m in found if m not in paper))]
-    headings = ["method", "run", "n (paper)"]
-    for column in columns:
-        how = "ours − paper" if column.better == "high" else "ours / paper"
-        headings += [f"{_plain(column)}: paper", "ours", how]
+    headings = ["method", "run", "n (paper)", *(_plain(column) for column in columns)]
     rows: list[list[str]] = []
     for method in methods:
         printed = paper.get(method)
@@ -132,13 +129,24 @@ def _versus(
                    f"{n} ({printed.n})" if printed else str(n)]  # fmt: skip
             for column in columns:
                 value = None if printed is None else printed.values.get(column.metric)
-                row += [
-                    _printed(column, value, paper_median),
-                    _own(column, values, paper_median),
-                    _compared(column, values, value, paper_median),
-                ]
+                row.append(_cell(column, value, values, paper_median))
             rows.append(row)
     return pipe_table(headings, rows, 2)
+
+
+def _cell(
+    column: Column, value: PaperValue | None, values: Mapping[str, Sequence[float | None]], median: bool = False
+) -> str:
+    """The paper's number, ours in bold, and how they compare, one below the other."""
+    compared = _compared(column, values, value, median)
+    return _stacked(_printed(column, value, median), _own(column, values, median), compared, column.better == "high")
+
+
+def _stacked(printed: str, own: str, compared: str, difference: bool = False) -> str:
+    """Lines of one cell; what is missing is left out, and nothing at all is a dash."""
+    lines = [printed, f"**{own}**" if own != MISSING else MISSING, compared if difference else f"× {compared}"]
+    shown = [line for line, text in zip(lines, (printed, own, compared), strict=True) if text != MISSING]
+    return "<br>".join(shown) or MISSING
 
 
 def _is_variant(method: str) -> bool:
@@ -234,10 +242,7 @@ def segmentation_table(records: Records) -> str:
 
 def table4(records: Records) -> str:
     """Stability of the gradient search against its start (paper, table 4)."""
-    headings = [
-        "radius", "run", "starts (paper)", "same minimum (%): paper", "ours", "95 % interval",
-        "error of μ_D (mm): paper", "ours", "ours / paper", "error of μ_ρ: paper", "ours", "ours / paper",
-    ]  # fmt: skip
+    headings = ["radius", "run", "starts (paper)", "same minimum (%)", "error of μ_D (mm)", "error of μ_ρ"]
     rows = []
     for name, record in records.items():
         for line in record.get("assess", {}).get("stability", []):
@@ -246,28 +251,27 @@ def table4(records: Records) -> str:
             errors = next((value for at, value in PAPER_ERRORS.items() if math.isclose(at, radius)), None)
             same = line["same_parameters"]
             row = [f"{100 * radius:g} %", name, f"{line['starts']} ({PAPER_COUNTS['stability']})"]
-            row += [MISSING if ratio is None else f"{100 * ratio:.1f}"]
-            row += [MISSING, MISSING] if same is None else [
-                f"{100 * same:.1f}",
-                f"{100 * line['same_parameters_low']:.0f} to {100 * line['same_parameters_high']:.0f}",
-            ]  # fmt: skip
+            shares = MISSING if same is None else (
+                f"{100 * same:.1f} "
+                f"[{100 * line['same_parameters_low']:.0f}, {100 * line['same_parameters_high']:.0f}]"
+            )  # fmt: skip
+            row.append(_stacked(MISSING if ratio is None else f"{100 * ratio:.1f}", shares, MISSING))
             for place, key in enumerate(("mu_d_error", "mu_rho_error")):
                 own = float(line[key])
-                row += [
-                    MISSING if errors is None else f"{errors[place]:.2f}",
-                    format_quantity(own, float(line[f"{key}_se"]), decimals=2),
-                    MISSING if errors is None else format_quantity(own / errors[place]),
-                ]
+                row.append(
+                    _stacked(
+                        MISSING if errors is None else f"{errors[place]:.2f}",
+                        format_quantity(own, float(line[f"{key}_se"]), decimals=2),
+                        MISSING if errors is None else format_quantity(own / errors[place]),
+                    )
+                )
             rows.append(row)
     return pipe_table(headings, rows, 2)
 
 
 def table5(records: Records) -> str:
     """Surrogates against the solver (section 3.1 and table 5)."""
-    headings = [
-        "surrogate", "run", "n", "cube", "tumours seen, minutes", "MSE (×10⁻³): paper", "ours", "ours / paper",
-        "MAE (×10⁻³): paper", "ours", "ours / paper", "NCC: paper", "ours", "ours − paper",
-    ]  # fmt: skip
+    headings = ["surrogate", "run", "cube; tumours seen in training", "n", *(_plain(column) for column in _FORWARD)]
     rows = []
     shown: set[str] = set()
     for name, record in records.items():
@@ -278,21 +282,18 @@ def table5(records: Records) -> str:
             model = assess["models"][line["model"]]
             printed = PAPER_FORWARD.get(model["architecture"])
             errors = PAPER_FORWARD_ERRORS.get(model["architecture"], (math.nan,) * 3)
-            row = [surrogate_name(line["model"]), name, str(line["n"]), model["voxel"],
-                   f"{model['seen']:,}, {model['minutes']:.0f} on {model['device']}"]  # fmt: skip
+            seen = f"{model['seen']:,} in {model['minutes']:.0f} min on {model['device']}"
+            row = [surrogate_name(line["model"]), name, f"{model['voxel']}; {seen}", str(line["n"])]
             for place, column in enumerate(_FORWARD):
                 value = None if printed is None else PaperValue(printed[place], errors[place])
-                row += [_printed(column, value, False), _own(column, line, False),
-                        _compared(column, line, value, False)]  # fmt: skip
+                row.append(_cell(column, value, line))
             rows.append(row)
             shown.add(model["architecture"])
     for architecture in (name for name in PAPER_FORWARD if name not in shown):
-        cells: list[str] = []
         both = zip(PAPER_FORWARD[architecture], PAPER_FORWARD_ERRORS[architecture], strict=True)
-        for column, (mean, error) in zip(_FORWARD, both, strict=True):
-            cells += [_printed(column, PaperValue(mean, error), False), MISSING, MISSING]
-        rows.append([surrogate_name(architecture), MISSING, "0", MISSING, MISSING, *cells])
-    return pipe_table(headings, rows, 2)
+        cells = [_cell(column, PaperValue(*pair), {}) for column, pair in zip(_FORWARD, both, strict=True)]
+        rows.append([surrogate_name(architecture), MISSING, "not assessed", "0", *cells])
+    return pipe_table(headings, rows, 3)
 
 
 def figure3_table(records: Records) -> str:
