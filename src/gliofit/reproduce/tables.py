@@ -146,7 +146,8 @@ def _stacked(printed: str, own: str, compared: str, difference: bool = False) ->
     """Lines of one cell; what is missing is left out, and nothing at all is a dash."""
     lines = [printed, f"**{own}**" if own != MISSING else MISSING, compared if difference else f"× {compared}"]
     shown = [line for line, text in zip(lines, (printed, own, compared), strict=True) if text != MISSING]
-    return "<br>".join(shown) or MISSING
+    # A number and its error stay on one line.
+    return "<br>".join(shown).replace(" ± ", "\u00a0±\u00a0") or MISSING
 
 
 def _is_variant(method: str) -> bool:

@@ -41,8 +41,8 @@ def test_a_changed_record_changes_the_page(tmp_path: Path) -> None:
     demo["cohorts"]["synthetic"]["methods"]["hybrid"]["values"]["mse_volume"][:3] = [2.7e-3, 1e-4, 2.5e-3]
     (tmp_path / "demo.json").write_text(json.dumps(demo))
     assert main(["page", "--records", str(tmp_path), "--out", str(tmp_path / "page.md")]) == 0
-    assert "2.70 ± 0.10" in (tmp_path / "page.md").read_text()
-    assert "2.70 ± 0.10" not in page_text(RECORDS)
+    assert "2.70\u00a0±\u00a00.10" in (tmp_path / "page.md").read_text()
+    assert "2.70\u00a0±\u00a00.10" not in page_text(RECORDS)
 
 
 def test_ratio_and_difference_are_ours_against_the_paper_s(records: dict[str, Any]) -> None:
