@@ -91,6 +91,22 @@ train-gpu: $(READY)  ## ten minutes of the full training on a GPU: make train-gp
 		--warped $(GPU_RUN)/simulate/warped/* --seed 2026 --out $(GPU_RUN)/train/$(MODEL) --card \
 		--checkpoint $(GPU_RUN)/train/checkpoints/$(MODEL).pt --piece-minutes $(MINUTES)
 
+# Finished runs of the shipped configurations.
+RECORDED = $(wildcard $(addprefix results/,demo brats surrogates benchmark robustness surrogates-gpu paper))
+
+.PHONY: reproduction
+reproduction: $(READY)  ## docs/reproduction.md, the paper's numbers beside those of the runs that are in results/
+	$(if $(RECORDED),$(BIN)/python -m gliofit.reproduce record $(RECORDED))
+	$(BIN)/python -m gliofit.reproduce page
+
+.PHONY: pictures
+pictures: $(READY)  ## copy pictures of the runs that are in results/ into docs/images
+	$(BIN)/python -m gliofit.reproduce pictures
+
+.PHONY: notebook
+notebook: $(READY)  ## execute docs/notebooks/refit.ipynb on the demo's results, and keep what it shows
+	$(BIN)/python -m gliofit.reproduce notebook docs/notebooks/refit.ipynb
+
 .PHONY: test
 test: $(READY)  ## all tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile

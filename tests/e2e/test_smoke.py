@@ -18,6 +18,7 @@ from gliofit.config import read_config
 from gliofit.estimate.costs import START_SECONDS, calibration_seconds, read_costs
 from gliofit.estimate.run import estimate_run
 from gliofit.provenance import trace, tree_text
+from gliofit.reproduce.record import record_run
 
 snakemake = Runner("smoke.yaml")
 METHODS = [
@@ -307,3 +308,11 @@ def test_bad_input_is_one_line_and_stops_its_case_only(folder: Path, results: Pa
     line = re.search(r"^gliofit: error: .*phantom-00000_seg\.nii\.gz.*$", result.stdout, flags=re.MULTILINE)
     assert line, result.stdout[-3000:]
     assert "Traceback" not in (results / "logs/register/register_patient/phantom-00000.log").read_text()
+
+
+def test_run_has_everything_that_the_page_on_reproduction_records(results: Path) -> None:
+    record = record_run(results)
+    assert {"cohorts", "study", "assess", "pilot"} <= set(record)
+    assert record["cohorts"]["patients"]["phantoms"]
+    assert set(METHODS) <= set(record["cohorts"]["synthetic"]["methods"])
+    assert {"forward", "models", "stability", "sensitivity"} == set(record["assess"])

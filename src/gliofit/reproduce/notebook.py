@@ -1,0 +1,53 @@
+"""Executing notebooks of the documentation: on the demo's results for readers, on small ones for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ["execute_notebook"]
+
+#: Seconds that a cell may take.
+_TIMEOUT = 1800
+
+
+def execute_notebook(path: Path, parameters: Mapping[str, Any] | None = None) -> Any:
+    """Run all cells of a notebook, from its own folder, in the Python that runs this.
+
+    Parameters
+    ----------
+    path
+        The notebook.
+    parameters
+        Values that replace those of the cell with the tag ``parameters``, by name.
+
+    Returns
+    -------
+    The notebook (``nbformat.NotebookNode``) with what its cells gave, without times. The file is left as it is.
+
+    Raises
+    ------
+    nbclient.exceptions.CellExecutionError
+        If a cell fails.
+    """
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if "parameters" in cell.metadata.get("tags", ()):
+            cell.source += "".join(f"\n{name} = {value!r}" for name, value in (parameters or {}).items())
+    NotebookClient(
+        notebook,
+        timeout=_TIMEOUT,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        record_timing=False,
+    ).execute()
+    # Whose Python it was is no part of a notebook.
+    notebook.metadata = nbformat.from_dict(
+        {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+         "language_info": {"name": "python"}}
+    )  # fmt: skip
+    return notebook

@@ -1,0 +1,116 @@
+"""The notebook runs on results as the workflow leaves them, here of one small phantom; the committed one shows some."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gliofit.evaluate.case import evaluate_case
+from gliofit.evaluate.cohort import evaluate_cohort
+from gliofit.evaluate.settings import EvaluateSettings
+from gliofit.forward.run import run_forward
+from gliofit.forward.settings import ForwardSettings
+from gliofit.grid import Volume
+from gliofit.invert.run import invert_case
+from gliofit.invert.settings import InvertSettings
+from gliofit.io import write_table, write_volume
+from gliofit.labels import TumourLabel
+from gliofit.reproduce.notebook import execute_notebook
+from gliofit.solver.accurate import AccurateSolver
+from gliofit.theta import Theta
+from gliofit.tissue import Tissue
+
+NOTEBOOK = Path(__file__).resolve().parents[2] / "docs/notebooks/refit.ipynb"
+CASE, TRUTH = "ball-00000", Theta((-20.0, 8.0, 12.0), 9.0, 3.6)
+METHODS = {"gauss-newton": {"inverter": "gauss-newton", "levels": [{"spacing_mm": 8.0, "evaluations": 6}]}}
+
+
+def write_run(results: Path, tissue: Tissue) -> None:
+    """One patient whose tumour is known, inverted and scored by one method; both cohorts have it."""
+    case_dir = results / "register/patients" / CASE
+    tissue.save(case_dir)
+    grid = tissue.grid
+    field = Volume(AccurateSolver().solve(tissue, TRUTH).concentration, grid)
+    image = 100.0 * tissue.labels + np.random.default_rng(1).random(grid.shape)
+    write_volume(case_dir / "t1.nii.gz", Volume((image * (tissue.labels > 0)).astype(np.float32), grid))
+    labels = np.where(field.data >= 0.6, TumourLabel.ENHANCING, np.where(field.data >= 0.33, TumourLabel.OEDEMA, 0))
+    write_volume(case_dir / "segmentation.nii.gz", Volume(labels.astype(np.uint8), grid))
+    write_volume(case_dir / "concentration.nii.gz", field)
+    names = ("origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho")
+    truth = pd.DataFrame([dict(zip(names, TRUTH.to_array(), strict=True)) | {"integrator": "accurate"}])
+    write_table(results / "register/phantoms" / CASE / "truth.parquet", truth)
+    write_table(case_dir / "truth.parquet", truth)
+
+    settings = InvertSettings.model_validate({"methods": METHODS, "patient_observation": "segmentation"})
+    for cohort in ("synthetic", "patients"):
+        place = Path(cohort) / CASE / "gauss-newton"
+        invert, forward, out = results / "invert" / place, results / "forward" / place, results / "evaluate" / cohort
+        invert_case(case_dir, cohort, CASE, "gauss-newton", settings, "labels", None, None, None, invert, "tiny", 1, 1)
+        run_forward(
+            case_dir, invert / "parameters.parquet", forward, ForwardSettings(), "labels",
+            run="tiny", cohort=cohort, case=CASE, method="gauss-newton", seed=1,
+        )  # fmt: skip
+        evaluate = EvaluateSettings.model_validate({"reference_method": "gauss-newton", "bootstrap_samples": 100})
+        reference = forward / "concentration.nii.gz" if cohort == "patients" else None
+        evaluate_case(
+            cohort, CASE, case_dir, {"gauss-newton": forward}, {"gauss-newton": invert}, reference, out / CASE,
+            evaluate, "tiny", 1,
+        )  # fmt: skip
+        files = [[out / CASE / f"{name}.parquet"] for name in ("metrics", "dice_curve", "agreement")]
+        evaluate_cohort(*files, {}, out, evaluate)
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory, brain: Tissue) -> Any:
+    results = tmp_path_factory.mktemp("notebook") / "tiny"
+    write_run(results, brain)
+    parameters = {"results": str(results), "finest_mm": 4.0, "other_thresholds": [(0.2, 0.5)], "threads": 1}
+    return execute_notebook(NOTEBOOK, parameters)
+
+
+def texts(notebook: Any) -> list[str]:
+    """Tables and lines that the cells gave, as text."""
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    return [output.get("text") or output["data"]["text/plain"] for output in outputs]
+
+
+def pictures(notebook: Any) -> int:
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    return sum("image/png" in output.get("data", {}) for output in outputs)
+
+
+def test_notebook_shows_tables_and_pictures_of_the_run(executed: Any) -> None:
+    shown = "\n".join(texts(executed))
+    assert f"{CASE}, one of 1 patients" in shown
+    assert "Gauss-Newton on solver" in shown
+    assert pictures(executed) == 3
+
+
+def test_refits_find_the_truth_under_the_thresholds_it_was_cut_at(executed: Any) -> None:
+    table = next(text for text in texts(executed) if "(default)" in text)
+    line = next(line for line in table.splitlines() if "(default)" in line)
+    found = [float(number) for number in re.findall(r"\d+\.\d+", line.split("(default)")[1])]
+    mu_d, mu_rho, whole, core = found[:4]
+    assert mu_d == pytest.approx(TRUTH.mu_d_mm, rel=0.2)
+    assert mu_rho == pytest.approx(TRUTH.mu_rho, rel=0.1)
+    assert min(whole, core) > 0.9
+    other = next(line for line in table.splitlines() if line.startswith("0.2, 0.5"))
+    assert float(re.findall(r"\d+\.\d+", other)[3]) != pytest.approx(mu_rho, rel=1e-3)
+
+
+def test_committed_notebook_was_executed_without_trace_of_a_machine() -> None:
+    content = json.loads(NOTEBOOK.read_text())
+    cells = [cell for cell in content["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1)), "run `make notebook`"
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 3
+    assert {output["output_type"] for output in outputs} <= {"display_data", "execute_result", "stream"}
+    assert "stderr" not in {output.get("name") for output in outputs}
+    assert not re.search(r"/(?:tmp|home|root|work|usr|Users)/", json.dumps(outputs))
+    assert NOTEBOOK.stat().st_size < 1_500_000
