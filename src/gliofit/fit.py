@@ -14,6 +14,7 @@ from gliofit.forward.run import final_field, final_run
 from gliofit.forward.settings import ForwardSettings
 from gliofit.forward.uncertainty import concentration_deviation, tangent_settings
 from gliofit.grid import Volume
+from gliofit.header import CONCENTRATION, DEVIATION
 from gliofit.invert.methods.gauss_newton import GaussNewtonSettings
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import (
@@ -195,9 +196,9 @@ def fit_files(
     with scratch_folder(out_dir) as temporary:
         write_table(temporary / "parameters.parquet", pd.DataFrame([row]))
         write_table(temporary / "trace.parquet", inversion.trace)
-        write_volume(temporary / "concentration.nii.gz", final.concentration)
+        write_volume(temporary / "concentration.nii.gz", final.concentration, CONCENTRATION)
         if deviation is not None:
-            write_volume(temporary / "uncertainty.nii.gz", deviation)
+            write_volume(temporary / "uncertainty.nii.gz", deviation, DEVIATION)
         if table is not None:
             write_table(temporary / "profile.parquet", table)
         plot_summary(temporary / "summary.png", page)

@@ -12,7 +12,7 @@ import numpy as np
 
 from gliofit.errors import InputError
 
-__all__ = ["Look", "check_header"]
+__all__ = ["CONCENTRATION", "DEVIATION", "RESEARCH", "Look", "check_header"]
 
 #: About thirty times a BraTS image: what is larger does not fit into the memory that jobs ask for, and a small
 #: compressed file can claim to be of any size.
@@ -55,6 +55,14 @@ class Look:
         header.set_intent(self.intent, name=self.name)
         header["cal_min"], header["cal_max"] = self.display
         header["descrip"] = self.description
+
+
+#: What every header says.
+RESEARCH = "gliofit, research use only"
+
+#: Tumour-cell concentrations, and their standard deviations.
+CONCENTRATION = Look("concentration", "estimate", (0.0, 1.0), RESEARCH)
+DEVIATION = Look("std of c", "estimate", (0.0, 0.5), RESEARCH)
 
 
 def check_header(image: Any, path: Path) -> None:

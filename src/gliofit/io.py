@@ -283,7 +283,7 @@ def write_volume(path: str | Path, volume: Volume, look: Look | None = None) -> 
     volume
         The volume.
     look
-        What the header tells viewers; nothing but the place where not given.
+        What the header tells viewers; where not given, only that whole numbers are labels.
     """
     data = volume.data
     if data.dtype == bool:
@@ -300,6 +300,8 @@ def write_volume(path: str | Path, volume: Volume, look: Look | None = None) -> 
         image.set_qform(None, code=0)
     if look is not None:
         look.write(image.header)
+    elif data.dtype.kind in "iu":
+        image.header.set_intent("label")
     with atomic_path(path) as temporary:
         nib.save(image, temporary)
 

@@ -87,6 +87,7 @@ def solve(
 ) -> None:
     """Grow one tumour on a brain and write its concentration."""
     machine.set_threads(threads)
+    from gliofit.header import CONCENTRATION
     from gliofit.io import write_volume
     from gliofit.theta import Theta
 
@@ -101,7 +102,7 @@ def solve(
         solver = _make_solver(integrator, backend)
         brain = read_tissue(tissue, wm, gm)
         solution = solver.solve(brain, Theta.from_voxel(seed, mu_d, mu_rho, brain.grid), progress=progress)
-        write_volume(out, solution.volume)
+        write_volume(out, solution.volume, CONCENTRATION)
     estimate = solution.error_estimate
     content = {
         "concentration": out,

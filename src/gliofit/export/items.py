@@ -15,14 +15,11 @@ from gliofit.digests import sha256_of
 from gliofit.export.colours import LABELS, TargetLabel
 from gliofit.export.results import CaseResults
 from gliofit.grid import Volume
-from gliofit.header import Look
+from gliofit.header import CONCENTRATION, DEVIATION, RESEARCH, Look
 from gliofit.io import read_json, read_table, read_volume
 from gliofit.plan.target import gross_tumour
 
 __all__ = ["Item", "image_items", "origin"]
-
-#: What every result carries into every viewer.
-_RESEARCH = "gliofit, research use only"
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +95,7 @@ def origin(item: Item, run: Path) -> dict[str, Any]:
 
 
 def _label_look(name: str, largest: int) -> Look:
-    return Look(name, "label", (0, largest), _RESEARCH)
+    return Look(name, "label", (0, largest), RESEARCH)
 
 
 def _registered(results: CaseResults) -> Iterator[Item]:
@@ -109,9 +106,9 @@ def _registered(results: CaseResults) -> Iterator[Item]:
         path = folder / f"{file}.nii.gz"
         return Item(kind, path, record, look, description, partial(read_volume, path), labels=labels)
 
-    yield item("t1", "t1", Look("T1", "none", (0, 0), _RESEARCH), "T1 image without skull, as gliofit read it.")
+    yield item("t1", "t1", Look("T1", "none", (0, 0), RESEARCH), "T1 image without skull, as gliofit read it.")
     for kind, name in (("wm", "White matter"), ("gm", "Grey matter"), ("csf", "Cerebrospinal fluid")):
-        look = Look(name[:15], "estimate", (0, 1), _RESEARCH)
+        look = Look(name[:15], "estimate", (0, 1), RESEARCH)
         yield item(kind, kind, look, f"{name}: fraction of the voxel, from the atlas registered to the patient.")
     yield item("tissue", "labels", _label_look("tissue", 3), "Tissue with the largest fraction.", "tissue")
     yield item("brain", "brain_mask", _label_look("brain mask", 1), "Brain.")
@@ -130,14 +127,14 @@ def _estimated(results: CaseResults, estimate: str) -> Iterator[Item]:
     if (parameters := results.parameters(estimate)).is_file():
         facts |= _judgement(read_table(parameters).iloc[0], "Estimate")
     yield Item(
-        "concentration", path, Path(f"{path}.json"), Look("concentration", "estimate", (0, 1), _RESEARCH),
+        "concentration", path, Path(f"{path}.json"), CONCENTRATION,
         "Tumour cells as a fraction of the carrying capacity, as the method estimates them. Not a probability.",
         partial(read_volume, path), method=estimate, facts=facts,
     )  # fmt: skip
     path = folder / "uncertainty.nii.gz"
     if path.is_file() and read_volume(path).data.any():
         yield Item(
-            "uncertainty", path, Path(f"{path}.json"), Look("std of c", "estimate", (0, 0.5), _RESEARCH),
+            "uncertainty", path, Path(f"{path}.json"), DEVIATION,
             "Standard deviation of the tumour-cell concentration, by linear propagation of the estimate's covariance.",
             partial(read_volume, path), method=estimate, facts=facts,
         )  # fmt: skip

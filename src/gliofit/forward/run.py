@@ -13,6 +13,7 @@ import pandas as pd
 from gliofit.errors import SeedOutsideTissueError
 from gliofit.forward.settings import ForwardSettings
 from gliofit.grid import Volume
+from gliofit.header import CONCENTRATION
 from gliofit.invert.estimate import read_estimate
 from gliofit.io import read_volume, write_table, write_volume
 from gliofit.progress import OnProgress, no_progress
@@ -128,6 +129,6 @@ def run_forward(
     else:
         reason = row.get("message", "")
         result = _empty(tissue, settings, f"no estimate: {reason}" if reason else "no estimate")
-    write_volume(out_dir / "concentration.nii.gz", result.concentration)
+    write_volume(out_dir / "concentration.nii.gz", result.concentration, CONCENTRATION)
     names_row = {"run": run, "cohort": cohort, "case": case, "method": method, "seed": seed}
     write_table(out_dir / "forward.parquet", pd.DataFrame([names_row | result.row]))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gliofit.errors import SeedOutsideTissueError
 from gliofit.forward.settings import ForwardSettings
 from gliofit.grid import Volume
+from gliofit.header import DEVIATION
 from gliofit.invert.estimate import read_estimate
 from gliofit.io import write_volume
 from gliofit.solver.accurate import AccurateSolver
@@ -99,4 +100,4 @@ def map_uncertainty(
         except SeedOutsideTissueError:
             # Its final run is all zeros as well, and `forward.parquet` says why.
             pass
-    write_volume(out_path, deviation)
+    write_volume(out_path, deviation, DEVIATION)

@@ -15,6 +15,7 @@ import pandas as pd
 
 from gliofit.errors import InputError, SeedOutsideTissueError
 from gliofit.grid import Grid, Volume
+from gliofit.header import CONCENTRATION
 from gliofit.invert.atlas_map import AbstractAtlasMap, IdentityMap, RegisteredMap
 from gliofit.invert.base import AbstractInverter, Inversion, SurrogateMethodSettings
 from gliofit.invert.estimate import read_estimate
@@ -185,7 +186,7 @@ def invert_case(
     write_table(Path(out_dir) / "trace.parquet", inversion.trace)
     if settings.gives_concentration(method):
         nothing = Volume(np.zeros(tissue.grid.shape, np.float32), tissue.grid)
-        write_volume(Path(out_dir) / "concentration.nii.gz", inversion.concentration or nothing)
+        write_volume(Path(out_dir) / "concentration.nii.gz", inversion.concentration or nothing, CONCENTRATION)
     write_table(Path(out_dir) / "parameters.parquet", pd.DataFrame([row]))
 
 

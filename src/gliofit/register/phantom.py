@@ -13,6 +13,7 @@ from gliofit.atlas.brain import solid
 from gliofit.atlas.model import Atlas, load_atlas
 from gliofit.errors import InputError, SeedOutsideTissueError
 from gliofit.grid import Grid, Volume
+from gliofit.header import CONCENTRATION
 from gliofit.io import write_table, write_volume
 from gliofit.register.naming import check_case_name, phantom_file_names
 from gliofit.register.phantom_images import paint_images, paint_segmentation
@@ -82,7 +83,7 @@ def make_phantom(case: str, atlas_dir: Path, out_dir: Path, settings: PhantomSet
         write_volume(out_dir / names[role], Volume(image, grid))
     write_volume(out_dir / names["seg"], Volume(segmentation, grid))
     concentration = Volume(tumour.concentration, grid)
-    write_volume(out_dir / "truth_concentration.nii.gz", concentration)
+    write_volume(out_dir / "truth_concentration.nii.gz", concentration, CONCENTRATION)
     rates = (tumour.planned.diffusivity_mm2_per_day(), tumour.planned.proliferation_per_day())
     truth = truth_row(tumour.theta, concentration, *rates, tumour.final_time_days, tumour.volume_mm3, _INTEGRATOR.name)
     row = {"case": case, "sample": 0, **truth, "seed": phantom_seed}

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from gliofit.grid import Volume
+from gliofit.header import CONCENTRATION
 from gliofit.io import write_table, write_volume
 from gliofit.simulate.shard import read_sample
 from gliofit.tissue import Tissue
@@ -21,5 +22,5 @@ def extract_case(case: str, shard_path: Path, index: int, tissue_dir: Path, out_
     tissue.save(out_dir)
     brain = (tissue.wm + tissue.gm + tissue.csf) >= 0.5
     write_volume(out_dir / "brain_mask.nii.gz", Volume(brain, tissue.grid))
-    write_volume(out_dir / "concentration.nii.gz", concentration)
+    write_volume(out_dir / "concentration.nii.gz", concentration, CONCENTRATION)
     write_table(out_dir / "truth.parquet", pd.DataFrame([row.to_dict() | {"case": case}]))

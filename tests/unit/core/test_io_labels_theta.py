@@ -209,6 +209,9 @@ def test_headers_keep_what_viewers_are_told_and_no_more(tmp_path):
     write_volume(tmp_path / "plain.nii.gz", plain)
     write_volume(tmp_path / "label.nii.gz", plain, Look("tumour", "label", (0, 5), "gliofit"))
     plain_header, header = (nib.load(tmp_path / f"{name}.nii.gz").header for name in ("plain", "label"))
-    assert plain_header.get_intent() == ("none", (), "")
+    # Whole numbers are labels, whether anybody says so or not.
+    assert plain_header.get_intent() == ("label", (), "")
+    write_volume(tmp_path / "image.nii.gz", Volume(np.ones(GRID.shape, np.float32), GRID))
+    assert nib.load(tmp_path / "image.nii.gz").header.get_intent() == ("none", (), "")
     assert header.get_intent() == ("label", (), "tumour")
     assert (float(header["cal_min"]), float(header["cal_max"]), header["descrip"].item()) == (0, 5, b"gliofit")
