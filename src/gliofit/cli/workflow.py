@@ -28,6 +28,7 @@ RUN_EXAMPLES = (
 #: What a run leaves for people, below its folder, in the order to look at it.
 _PLACES = {
     "publish/report.html": "everything in one page",
+    "publish/workflow-report.html": "Snakemake's own: the same, with every job and its rule",
     "publish/patients/index.html": "a page per patient",
     "publish/tables/table2.md": "the methods compared",
     "publish/tables/table3.md": "the methods compared on patients",
@@ -104,7 +105,8 @@ def _run(
         given += ["--cores", str(cores or "all")]
     whole = not arguments or arguments[0].startswith("-")
     report = whole and not any(argument in _NO_RUN for argument in arguments)
-    code = run_workflow(root, folder, given, Path("results") / name / "publish/report.html" if report else None)
+    own_report = Path("results") / name / "publish/workflow-report.html"
+    code = run_workflow(root, folder, given, own_report if report else None)
     if code != 0:
         raise typer.Exit(1)
     results = folder / "results" / name

@@ -83,7 +83,7 @@ def test_the_demo_ends_with_where_to_look(
     first, second = called
     assert first == ["--configfile", str(REPOSITORY / "config/demo.yaml"), "--cores", "2"]
     assert second[: len(first)] == first
-    assert "results/demo/publish/report.html" in second
+    assert "results/demo/publish/workflow-report.html" in second
     report = tmp_path / "results/demo/publish/report.html"
     assert capsys.readouterr().out.splitlines() == ["Look at", f"  {report}  (everything in one page)"]
     assert opened == [report.as_uri()]
@@ -107,7 +107,7 @@ def test_reports_and_cores(arguments: str, reports: bool, cores: bool, called: l
 
 def test_a_run_named_on_the_command_line_has_its_report_there(called: list[list[str]], tmp_path: Path) -> None:
     assert run("run", "config/demo.yaml", "--config", "run=other", "--folder", tmp_path) == 0
-    assert "results/other/publish/report.html" in called[-1]
+    assert "results/other/publish/workflow-report.html" in called[-1]
 
 
 def test_commands_without_results_of_their_own_keep_mistakes_in_json(
