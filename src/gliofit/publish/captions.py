@@ -83,9 +83,9 @@ CAPTIONS: Mapping[str, str] = MappingProxyType(
         "know first, tables that can be sorted, figures, times, settings and symbols. Its links to the "
         "pages of patients work in results/{run}/publish/report.html itself. Research output, not for clinical "
         "decisions.",
-        "plan": "Target volumes of a patient, for research only: everything within the margin of the tumour (purple) and "
-        "the voxels of highest tumour-cell concentration, as many of them (orange), in the slices where the two differ "
-        "most.",
+        "plan": "Target volumes of a patient, for research only: everything within the margin of the tumour (purple) "
+        "and the voxels of highest tumour-cell concentration, as many of them (orange), in the slices where the two "
+        "differ most.",
         "study": "The study: errors of inversions of synthetic tumours by scenario (a), and the best loss on the "
         "finest voxels against evaluations (b) and time (c), in the first scenario: median and quartiles "
         "over cases. The oracle is the final run with the true parameters, which shows the error of "
