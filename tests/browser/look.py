@@ -1,8 +1,8 @@
 """Look at every page of a results folder: ``python -m tests.browser.look RESULTS OUT``.
 
-Opens each HTML file below RESULTS at desktop and at phone width, writes screenshots of whole pages into OUT, and ends
-with exit code 1 if a page printed an error, asked for anything outside, holds a picture that did not load or a link to
-a file that is not there, or is wider than the window.
+Opens each HTML file below RESULTS at desktop and at phone width, writes screenshots of whole pages and of viewers into
+OUT, and ends with exit code 1 if a page printed an error, asked for anything outside, holds a picture that did not load
+or a link to a file that is not there, or is wider than the window.
 """
 
 from __future__ import annotations
@@ -66,6 +66,10 @@ def look(results: Path, out: Path) -> int:
                 tall = page.evaluate("document.documentElement.scrollHeight")
                 clip = {"x": 0, "y": 0, "width": width, "height": min(tall, _LONGEST)}
                 page.screenshot(path=picture, full_page=True, clip=clip)
+                viewer = page.query_selector("#viewer")
+                if viewer is not None:
+                    page.wait_for_function("window.gliofitViewer && window.gliofitViewer.ready")
+                    viewer.screenshot(path=out / f"{name}-{kind}-viewer.png")
                 found = [*problems(page), *watched.errors, *(f"asked for {url}" for url in watched.outside)]
                 print(f"{path} {kind}: {picture}" + "".join(f"\n  ! {text}" for text in found))
                 total += len(found)

@@ -66,7 +66,7 @@ def call_snakemake(root: Path, folder: Path, arguments: Sequence[str]) -> int:
 
 
 def run_workflow(root: Path, folder: Path, arguments: Sequence[str], report: Path | None) -> int:
-    """Run the workflow, then build Snakemake's report if one is named; the first exit code that is not zero, or zero."""
+    """Run the workflow, then Snakemake's report if one is named; the first exit code that is not zero, or zero."""
     code = call_snakemake(root, folder, arguments)
     if code != 0 or report is None:
         return code
