@@ -95,7 +95,7 @@ train-gpu: $(READY)  ## ten minutes of the full training on a GPU: make train-gp
 RECORDED = $(wildcard $(addprefix results/,demo brats surrogates benchmark robustness surrogates-gpu paper))
 
 .PHONY: reproduction
-reproduction: $(READY)  ## docs/reproduction.md, the paper's numbers beside those of the runs that are in results/
+reproduction: $(READY)  ## docs/reproduction.md and the README's tables, the paper's numbers beside those of the runs that are in results/
 	$(if $(RECORDED),$(BIN)/python -m gliofit.reproduce record $(RECORDED))
 	$(BIN)/python -m gliofit.reproduce page
 

@@ -28,6 +28,7 @@ __all__ = [
     "figure7_table",
     "pilot_table",
     "pipe_table",
+    "plain_heading",
     "runs_table",
     "segmentation_table",
     "table1",
@@ -114,7 +115,7 @@ def _versus(
     """A line for each method and source: of every column the paper's number, ours, and how they compare."""
     found = [method for source in sources for method in source.methods if not _is_variant(method)]
     methods = [*paper, *(() if only_compared else dict.fromkeys(m for m in found if m not in paper))]
-    headings = ["method", "run", "n (paper)", *(_plain(column) for column in columns)]
+    headings = ["method", "run", "n (paper)", *(plain_heading(column) for column in columns)]
     rows: list[list[str]] = []
     for method in methods:
         printed = paper.get(method)
@@ -155,7 +156,7 @@ def _is_variant(method: str) -> bool:
     return method.endswith(("-com-start", "-com-swap"))
 
 
-def _plain(column: Column) -> str:
+def plain_heading(column: Column) -> str:
     """Heading without the arrow."""
     return replace(column, better=None).heading
 
@@ -238,7 +239,7 @@ def segmentation_table(records: Records) -> str:
             name = method_name(method.removesuffix("-segmentation"))
             rows.append([name, source.label, str(entry["cases"] - entry["failed"])])
             rows[-1] += [_own(column, entry["values"], median=False) for column in columns]
-    return pipe_table(["method", "run", "n", *(_plain(column) for column in columns)], rows, 2)
+    return pipe_table(["method", "run", "n", *(plain_heading(column) for column in columns)], rows, 2)
 
 
 def table4(records: Records) -> str:
@@ -272,7 +273,13 @@ def table4(records: Records) -> str:
 
 def table5(records: Records) -> str:
     """Surrogates against the solver (section 3.1 and table 5)."""
-    headings = ["surrogate", "run", "cube; tumours seen in training", "n", *(_plain(column) for column in _FORWARD)]
+    headings = [
+        "surrogate",
+        "run",
+        "cube; tumours seen in training",
+        "n",
+        *(plain_heading(column) for column in _FORWARD),
+    ]
     rows = []
     shown: set[str] = set()
     for name, record in records.items():

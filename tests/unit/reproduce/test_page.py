@@ -15,6 +15,7 @@ from gliofit.errors import InputError
 from gliofit.publish.paper_values import TABLE2
 from gliofit.reproduce.__main__ import main
 from gliofit.reproduce.claims import CLAIMS, claims_table
+from gliofit.reproduce.front import front_text
 from gliofit.reproduce.page import DISAGREEMENTS, MISSING_ITEMS, PICTURES, page_text
 from gliofit.reproduce.runs import KNOWN_RUNS
 from gliofit.reproduce.sources import read_records
@@ -32,6 +33,14 @@ def records() -> dict[str, Any]:
 
 def test_committed_page_is_made_from_the_committed_records() -> None:
     assert (REPOSITORY / "docs/reproduction.md").read_text() == page_text(RECORDS), "run `make reproduction`"
+    readme = (REPOSITORY / "README.md").read_text()
+    assert readme == front_text(readme, RECORDS), "run `make reproduction`"
+    row = next(line for line in readme.splitlines() if line.startswith("| CMA-ES on solver |"))
+    record = json.loads((RECORDS / "demo.json").read_text())
+    mean = record["cohorts"]["synthetic"]["methods"]["cmaes-solver"]["values"]["mu_d_relative_error"][0]
+    assert f"| {100 * mean:.3g} |" in row
+    with pytest.raises(InputError, match="has no place for results"):
+        front_text("# a README", RECORDS)
 
 
 def test_a_changed_record_changes_the_page(tmp_path: Path) -> None:
@@ -106,7 +115,10 @@ def test_what_would_make_the_missing_is_possible() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), flags=re.MULTILINE))
     for command in commands:
         program, first = command.split()[:2]
-        assert program in ("make", "snakemake", "gliofit")
+        assert program in ("make", "snakemake", "gliofit", "python")
+        if program == "python":
+            module = command.split()[2]
+            assert (REPOSITORY / f"{module.replace('.', '/')}.py").is_file()
         if program == "make":
             assert first in targets
         for path in re.findall(r"(?:config|profiles)/\S+", command):

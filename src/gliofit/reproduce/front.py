@@ -1,0 +1,111 @@
+"""The two short tables of the README, from the records of runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from gliofit.errors import InputError
+from gliofit.publish.names import method_name
+from gliofit.publish.numbers import MISSING
+from gliofit.publish.panel import Column
+from gliofit.publish.paper_values import TABLE2, TABLE3
+from gliofit.reproduce.sources import Records, patient_sources, read_records, synthetic_sources
+from gliofit.reproduce.tables import pipe_table, plain_heading
+
+__all__ = ["front_text"]
+
+BEGIN, END = "<!-- results: made by `make reproduction` -->\n", "<!-- end of results -->\n"
+
+_MSE = Column("mse_volume", "MSE", power=-3)
+_SYNTHETIC = (
+    _MSE,
+    Column("mu_rho_relative_error", "μ_ρ error", "%", factor=100),
+    Column("mu_d_relative_error", "μ_D error", "%", factor=100),
+    Column("origin_error_mm", "origin error", "mm"),
+    Column("wall_seconds", "time", "s"),
+)
+_DICE = Column("dice_whole_033", "Dice, whole at 0.33", decimals=2)
+_PATIENTS = (
+    _DICE,
+    Column("dice_core_060", "Dice, core at 0.6", decimals=2),
+    Column("hd95_whole_033_mm", "HD95", "mm"),
+    Column("ncc_volume_vs_cmaes-solver", "NCC with CMA-ES on solver", decimals=3),
+    Column("wall_seconds", "time", "s"),
+)
+
+
+def front_text(readme: str, records_dir: Path) -> str:
+    """The README with its tables made again.
+
+    Parameters
+    ----------
+    readme
+        Its text, with the two marker lines.
+    records_dir
+        Folder with the records of runs ``demo`` and ``brats``.
+
+    Raises
+    ------
+    InputError
+        If a marker or a record is missing.
+    """
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise InputError("README", "has no place for results", f"put in the lines {BEGIN.strip()} and {END.strip()}")
+    records = read_records(records_dir)
+    for name in ("demo", "brats"):
+        if name not in records:
+            raise InputError(
+                records_dir, f"holds no record of run {name}", "make it: python -m gliofit.reproduce record"
+            )
+    return f"{before}{begin}{_synthetic(records)}\n\n{_patients(records)}\n{end}{after}"
+
+
+def _synthetic(records: Records) -> str:
+    source = next(source for source in synthetic_sources(records) if source.label == "demo")
+    rows = []
+    for method, entry in source.methods.items():
+        paper = TABLE2[method].values.get(_MSE.metric) if method in TABLE2 else None
+        rows.append([method_name(method), *_means(entry["values"], _SYNTHETIC)])
+        rows[-1].append(_MSE.text(paper.mean) if paper else MISSING)
+    scale = source.scale.replace(" of ", " grown by integrator ")
+    headings = ["method", *(plain_heading(column) for column in _SYNTHETIC), "paper’s MSE (×10⁻³)"]
+    return (
+        f"**`make demo`**, {_machine(records, 'demo')}: {scale}, concentration observed, scored by a final run of the "
+        "solver with each estimate. Means; mean squared errors over 240 × 240 × 155 mm. The paper’s numbers come from "
+        f"other tumours on another machine.\n\n{pipe_table(headings, rows)}"
+    )
+
+
+def _patients(records: Records) -> str:
+    source = next(source for source in patient_sources(records, "segmentation") if source.label == "brats")
+    rows = []
+    for method, entry in source.methods.items():
+        name = method.removesuffix("-segmentation")
+        paper = TABLE3[name].values.get(_DICE.metric) if name in TABLE3 and name in ("lmi", "gliodil") else None
+        rows.append([method_name(name), *_means(entry["values"], _PATIENTS)])
+        rows[-1].append(_DICE.text(paper.mean) if paper else MISSING)
+    headings = ["method", *(plain_heading(column) for column in _PATIENTS), "paper’s Dice"]
+    return (
+        f"**`make brats`** on real patients (not ours to share), {_machine(records, 'brats')}: {source.scale}, the "
+        "segmentation alone observed, as in a clinic. Means; the static field has a value for every voxel and no "
+        f"growth equation.\n\n{pipe_table(headings, rows)}"
+    )
+
+
+def _means(values: Mapping[str, Sequence[float | None]], columns: Sequence[Column]) -> list[str]:
+    means = [values.get(column.metric, [None])[0] for column in columns]
+    return [
+        MISSING if mean is None or math.isnan(mean) else column.text(mean)
+        for column, mean in zip(columns, means, strict=True)
+    ]
+
+
+def _machine(records: Records, run: str) -> str:
+    """Processors and versions that the run's jobs recorded."""
+    found = records[run]["provenance"]
+    devices = [name if name else "a machine that early jobs did not record" for name in found["device"]]
+    return f"{' and '.join(devices)}, no GPU, gliofit {' and '.join(found['gliofit'])}"
