@@ -97,7 +97,7 @@ RECORDED = $(wildcard $(addprefix results/,demo brats surrogates benchmark robus
 .PHONY: reproduction
 reproduction: $(READY)  ## docs/reproduction.md and the README's tables, the paper's numbers beside those of the runs that are in results/
 	$(if $(RECORDED),$(BIN)/python -m gliofit.reproduce record $(RECORDED))
-	$(BIN)/python -m gliofit.reproduce page
+	$(BIN)/python -m gliofit.reproduce page --readme README.md
 
 .PHONY: pictures
 pictures: $(READY)  ## copy pictures of the runs that are in results/ into docs/images

@@ -28,7 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     page = commands.add_parser("page", help="write the page from the records")
     page.add_argument("--records", type=Path, default=Path("docs/reproduction"), help="folder of records")
     page.add_argument("--out", type=Path, default=Path("docs/reproduction.md"), help="the page")
-    page.add_argument("--readme", type=Path, default=Path("README.md"), help="the README, whose tables are made too")
+    page.add_argument("--readme", type=Path, help="README whose tables are made too")
     pictures = commands.add_parser("pictures", help="copy pictures of runs into the documentation")
     pictures.add_argument("--root", type=Path, default=Path(), help="folder that holds results")
     pictures.add_argument("--out", type=Path, default=Path("docs/images"), help="folder of pictures")
@@ -69,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _record(options.results, options.out)
         elif options.command == "page":
             _write(options.out, page_text(options.records))
-            _write(options.readme, front_text(options.readme.read_text(encoding="utf-8"), options.records))
+            if options.readme is not None:
+                _write(options.readme, front_text(options.readme.read_text(encoding="utf-8"), options.records))
         elif options.command == "pictures":
             _copy_pictures(options.root, options.out)
         else:
