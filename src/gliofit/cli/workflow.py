@@ -56,7 +56,7 @@ OpenOption = Annotated[
 
 
 def demo(cores: CoresOption = None, folder: FolderOption = None, open_report: OpenOption = False) -> None:
-    """Run the whole chain on synthetic cases and phantom patients: under 15 minutes on two cores, no data needed."""
+    """Run the whole chain on synthetic cases and phantom patients: about 15 minutes on two cores, no data needed."""
     root = require_checkout()
     _run(root, root / "config/demo.yaml", folder, cores, [], open_report)
 
