@@ -186,6 +186,8 @@ class LogHandler(LogHandlerBase):
         if failed is None:
             return
         lines = [f"{'FAILED' if self._plain.nocolor else _RED_FAILED} {failed.words}"]
+        # Clusters say here what became of the job, such as that it was cancelled.
+        lines += [f"  {' '.join(job['rule_msg'].split())}"] if job["rule_msg"] else []
         for log in job["log"]:
             lines += [f"  log: {log}", *_reason(Path(log))]
         self._say("\n".join(lines))

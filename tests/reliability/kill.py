@@ -27,7 +27,7 @@ from .compare import Comparison, compare
 from .launch import SMOKE, Progress, Workplace, alive, kill
 
 #: Ways to choose the moment of a kill.
-KINDS = ("start", "time", "rule", "writing", "time", "rule", "writing")
+KINDS = ("start", "writing", "time", "rule", "writing", "time", "rule")
 
 #: Rules that are hit the first time they run, whatever else was planned: the ones with most to lose.
 FIRST = {"simulate_shard", "register_patient", "train_model"}

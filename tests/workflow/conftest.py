@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -23,6 +24,14 @@ def run_snakemake(folder: Path, *arguments: str, timeout: int = 300) -> subproce
         timeout=timeout,
         check=False,
     )
+
+
+def without_choices(folder: Path) -> tuple[str, str]:
+    """Options for the demo without what it says of methods, plans and pages: the defaults, and what a test adds."""
+    settings = yaml.safe_load((REPOSITORY / "config/demo.yaml").read_text())
+    path = folder / "without-choices.yaml"
+    path.write_text(yaml.safe_dump({k: v for k, v in settings.items() if k not in ("invert", "plan", "publish")}))
+    return "--configfile", str(path)
 
 
 @pytest.fixture

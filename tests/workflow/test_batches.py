@@ -10,7 +10,7 @@ import pytest
 
 from gliofit.batches import BatchSettings
 
-from .conftest import Snakemake, run_snakemake
+from .conftest import Snakemake, run_snakemake, without_choices
 
 METHODS = (
     '{"cmaes-solver": {"inverter": "cmaes-solver"}, "gauss-newton": {"inverter": "gauss-newton"}, '
@@ -28,7 +28,8 @@ Jobs = dict[str, list[dict[str, str]]]
 
 def asked(folder: Path, *arguments: str) -> Jobs:
     """Jobs of a dry run."""
-    result = run_snakemake(folder, "evaluate_all", "forward_all", "--dry-run", "--config", *arguments)
+    targets = ("evaluate_all", "forward_all", "--dry-run", *without_choices(folder))
+    result = run_snakemake(folder, *targets, "--config", *arguments)
     assert result.returncode == 0, result.stdout
     found: Jobs = {}
     for rule, body in re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", result.stdout, flags=re.MULTILINE):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import REPOSITORY, Snakemake
+from .conftest import REPOSITORY, Snakemake, without_choices
 
 
 def jobs(output: str) -> dict[str, int]:
@@ -24,9 +24,13 @@ def test_demo_is_the_default(snakemake: Snakemake) -> None:
     assert found["prepare_atlas"] == 1
     assert found["make_phantom"] == found["register_patient"] == 2
     assert found["extract_case"] == 6
-    assert found["invert_case"] == 8 * 9
-    # Nine methods, the candidates that two hybrids did not choose, and the oracle where the truth is known.
-    assert found["run_forward"] == 8 * 11 + 6
+    # Nine methods, and three that observe the phantoms' segmentations; a fourth of these estimates a field.
+    assert found["invert_case"] == 8 * 9 + 2 * 3
+    assert found["invert_field"] == 2
+    # All of these, the candidates that hybrids did not choose, and the oracle where the truth is known.
+    assert found["run_forward"] == 8 * 11 + 2 * (4 + 1) + 6
+    assert found["plan_patient"] == 2
+    assert found["write_case_page"] == found["write_report"] == 1
     assert found["evaluate_case"] == 8
     assert found["evaluate_cohort"] == 2
     assert found["write_table"] == 3
@@ -159,18 +163,23 @@ def test_figure3_of_patients_is_drawn_for_each_observation(snakemake: Snakemake)
     assert found["draw_figure3"] == found["draw_figure4"] == found["draw_figure7"] == 2
 
 
-def test_methods_without_networks_need_no_training(snakemake: Snakemake) -> None:
-    result = snakemake(
-        "--dry-run", "--quiet", "rules", "--configfile", str(REPOSITORY / "config/demo.yaml"),
-        "--config", 'cohorts=["patients"]', 'invert={"methods": {"cmaes-solver": {"inverter": "cmaes-solver"}}}',
-    )  # fmt: skip
+def test_methods_without_networks_need_no_training(snakemake: Snakemake, tmp_path: Path) -> None:
+    methods = 'invert={"methods": {"cmaes-solver": {"inverter": "cmaes-solver"}}}'
+    config = [*without_choices(tmp_path), "--config", 'cohorts=["patients"]', methods]
+    result = snakemake("--dry-run", "--quiet", "rules", *config)
     assert result.returncode == 0, result.stdout
     assert "train_model" not in jobs(result.stdout)
 
 
-def test_networks_alone_need_no_cases(snakemake: Snakemake) -> None:
+def test_networks_alone_need_no_cases(snakemake: Snakemake, tmp_path: Path) -> None:
     result = snakemake(
-        "--dry-run", "--quiet", "rules", "--config", 'simulate={"test_cases": 0}', 'cohorts=["synthetic"]'
+        "--dry-run",
+        "--quiet",
+        "rules",
+        *without_choices(tmp_path),
+        "--config",
+        'simulate={"test_cases": 0}',
+        'cohorts=["synthetic"]',
     )
     assert result.returncode == 0, result.stdout
     found = jobs(result.stdout)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
-from .conftest import Snakemake
+from .conftest import Snakemake, without_choices
 
 
-def test_a_field_goes_from_the_inversion_to_the_final_run(snakemake: Snakemake) -> None:
+def test_a_field_goes_from_the_inversion_to_the_final_run(snakemake: Snakemake, tmp_path: Path) -> None:
     methods = 'invert={"methods": {"static-field": {"inverter": "static-field"}, "gliodil": {"inverter": "gliodil"}}}'
-    result = snakemake("forward_all", "--dry-run", "--config", methods, 'cohorts=["synthetic"]')
+    config = without_choices(tmp_path)
+    result = snakemake("forward_all", "--dry-run", *config, "--config", methods, 'cohorts=["synthetic"]')
     assert result.returncode == 0, result.stdout
     fields = re.findall(r"^rule invert_field:\n(?:    .*\n)+", result.stdout, flags=re.MULTILINE)
     others = re.findall(r"^rule invert_case:\n(?:    .*\n)+", result.stdout, flags=re.MULTILINE)
@@ -21,14 +23,14 @@ def test_a_field_goes_from_the_inversion_to_the_final_run(snakemake: Snakemake) 
     assert len(reading) == len(fields)
 
 
-def test_what_works_in_the_atlas_gets_it_with_the_way_there(snakemake: Snakemake) -> None:
+def test_what_works_in_the_atlas_gets_it_with_the_way_there(snakemake: Snakemake, tmp_path: Path) -> None:
     """Patients need the atlas' tissue and their transforms; synthetic cases live in the atlas."""
     methods = (
         'invert={"methods": {"lmi": {"inverter": "lmi"}, "a": {"inverter": "static-field"}}, '
         '"patient_observation": "segmentation"}'
     )
     model = 'train={"models": {"lmi": {"architecture": "lmi", "anatomies": "atlas", "flip_axes": []}}}'
-    result = snakemake("forward_all", "--dry-run", "--config", methods, model)
+    result = snakemake("forward_all", "--dry-run", *without_choices(tmp_path), "--config", methods, model)
     assert result.returncode == 0, result.stdout
     jobs = re.findall(r"^rule invert_field:\n(?:    .*\n)+", result.stdout, flags=re.MULTILINE)
     inputs = [job.split("input:")[1].split("output:")[0] for job in jobs]

@@ -15,7 +15,7 @@ from gliofit.errors import InputError
 from gliofit.grid import Grid, Volume
 from gliofit.io import read_table, read_volume, write_table, write_volume
 
-from .conftest import Snakemake
+from .conftest import Snakemake, without_choices
 
 METHODS = '{"gauss-newton": {"inverter": "gauss-newton"}, "cmaes-solver": {"inverter": "cmaes-solver"}}'
 
@@ -23,8 +23,8 @@ METHODS = '{"gauss-newton": {"inverter": "gauss-newton"}, "cmaes-solver": {"inve
 def configuration(patients: Path, **plan: object) -> list[str]:
     """Two patients and two methods without networks."""
     return [
-        "--config", f'patients={{"source": "{patients}"}}', 'cohorts=["patients"]', f'invert={{"methods": {METHODS}}}',
-        f"plan={json.dumps(plan)}",
+        *without_choices(patients), "--config", f'patients={{"source": "{patients}"}}', 'cohorts=["patients"]',
+        f'invert={{"methods": {METHODS}}}', f"plan={json.dumps(plan)}",
     ]  # fmt: skip
 
 

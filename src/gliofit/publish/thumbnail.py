@@ -8,6 +8,7 @@ import numpy as np
 
 from gliofit.errors import InputError
 from gliofit.evaluate.metrics import WHOLE_THRESHOLD
+from gliofit.figures.colours import MODEL, WHOLE, cells_map, cells_opacity
 from gliofit.grid import Volume
 from gliofit.io import read_volume
 from gliofit.labels import whole_tumour_mask
@@ -19,9 +20,6 @@ __all__ = ["show_patient"]
 
 #: Height in pixels, of which pages show half as many.
 _HEIGHT = 220
-
-#: Segmented whole tumour, and where the model shows it, as on the patient's page.
-_WHOLE, _CELLS = (86, 180, 233), (240, 228, 66)
 
 
 def show_patient(case: str, case_dir: str | Path, concentration: str | Path) -> Shown:
@@ -41,7 +39,7 @@ def show_patient(case: str, case_dir: str | Path, concentration: str | Path) -> 
     InputError
         If a file is missing or lies on another grid than the patient, or the segmentation holds no tumour.
     """
-    from matplotlib import colormaps
+    from matplotlib.colors import to_rgb
     from PIL import Image
 
     folder = Path(case_dir)
@@ -63,12 +61,12 @@ def show_patient(case: str, case_dir: str | Path, concentration: str | Path) -> 
         return np.clip(np.asarray(image.resize(size, Image.Resampling.BILINEAR)), 0, 1)
 
     amount, grey = enlarged(cells), enlarged(grey)
-    opacity = (0.85 * np.clip(amount / 0.2, 0, 1))[..., None]
-    colours = 255 * colormaps["inferno"](0.15 + 0.85 * amount)[..., :3]
+    opacity = cells_opacity(amount)[..., None]
+    colours = 255 * cells_map()(amount)[..., :3]
     pixels = (1 - opacity) * 255 * grey[..., None] + opacity * colours
     inside = enlarged(slices.cut(whole.data)[AXIAL.name]) > 0.5
-    for region, colour in ((inside, _WHOLE), (amount > WHOLE_THRESHOLD, _CELLS)):
-        pixels[_edge(region)] = colour
+    for region, colour in ((inside, WHOLE), (amount > WHOLE_THRESHOLD, MODEL)):
+        pixels[_edge(region)] = 255 * np.array(to_rgb(colour))
     image = Image.fromarray(np.rint(pixels).astype(np.uint8), "RGB")
     return show_pixels(image, f"Axial slice of {case} through the tumour, with tumour cells and segmentation")
 
