@@ -80,6 +80,7 @@ class LogHandler(LogHandlerBase):
         self._remote = False
         self._lock = threading.Lock()
         self._takers: dict[LogEvent, Callable[[Any], None]] = {
+            LogEvent.JOB_STARTED: self._started,
             LogEvent.JOB_INFO: self._job,
             LogEvent.JOB_FINISHED: self._finished,
             LogEvent.JOB_ERROR: self._failed,
@@ -159,6 +160,12 @@ class LogHandler(LogHandlerBase):
             )
         return event is None and message.startswith(_WORTH_READING)
 
+    def _started(self, record: Any) -> None:
+        """Jobs handed to a cluster: Snakemake tells no more of them than their numbers."""
+        assert self._tally is not None
+        for number in record.jobs if self._remote else ():
+            self._tally.begin(number, Running("", f"job {number}"))
+
     def _job(self, record: Any) -> None:
         assert self._tally is not None
         words = " ".join([record.rule_name, *map(str, record.wildcards.values())])
@@ -182,7 +189,7 @@ class LogHandler(LogHandlerBase):
     def _tell_failure(self, job: dict[str, Any]) -> None:
         """Say which job failed and why, once for every attempt: Snakemake repeats it at the end."""
         assert self._tally is not None
-        failed = self._tally.fail(job["jobid"], list(job["log"]))
+        failed = self._tally.fail(job["jobid"], job["rule_name"], list(job["log"]))
         if failed is None:
             return
         lines = [f"{'FAILED' if self._plain.nocolor else _RED_FAILED} {failed.words}"]

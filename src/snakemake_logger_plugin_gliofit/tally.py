@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gliofit.progress import duration_text
 from snakemake_logger_plugin_gliofit.remaining import Remaining
@@ -25,7 +25,7 @@ class Running:
     Parameters
     ----------
     rule
-        Its rule.
+        Its rule; empty where Snakemake has not told it, as of jobs that it hands to a cluster.
     words
         The rule and the values of its wildcards, for people.
     threads
@@ -63,6 +63,8 @@ class Tally:
         self._busy = 0.0
         self._running: dict[int, Running] = {}
         self._failed: dict[int, tuple[Running, list[str]]] = {}
+        # Whether jobs have ended whose rules are not known, so that nothing is known of those left.
+        self._unnamed = False
         self.done, self.total = 0, sum(jobs.values())
 
     def begin(self, number: int, job: Running) -> None:
@@ -76,14 +78,17 @@ class Tally:
         """A job has ended well."""
         self._pass()
         job = self._running.pop(number, None)
-        if job is not None:
+        if job is not None and not job.rule:
+            self._unnamed = True
+        elif job is not None:
             self._remaining.finish(job.rule, self._clock() - job.begun)
 
-    def fail(self, number: int, logs: list[str]) -> Running | None:
-        """A job has failed: the job; None if that has been said already."""
+    def fail(self, number: int, rule: str, logs: list[str]) -> Running | None:
+        """A job of a rule has failed: the job; None if that has been said already."""
         self._pass()
         job = self._running.pop(number, None)
         if job is not None:
+            job = job if job.rule else replace(job, rule=rule, words=f"{rule}, {job.words}")
             self._failed[number] = job, logs
         return job
 
@@ -93,7 +98,7 @@ class Tally:
 
     def remaining_seconds(self) -> float | None:
         """What the run may still take; None where nothing can be said yet."""
-        if self.done < _ENOUGH:
+        if self.done < _ENOUGH or self._unnamed:
             return None
         self._pass()
         now = self._clock()

@@ -170,12 +170,26 @@ def test_the_line_of_a_run() -> None:
     assert tally.text() == "[####------] 8 of 20 done, 10 left, about 2 min, 2 running (strange a, strange b)"
     tally.begin(3, Running("strange", "strange c"))
     assert tally.text().endswith("3 running (strange a, strange b, ...)")
-    assert tally.fail(3, ["logs/c.log"]) is not None
-    assert tally.fail(3, ["logs/c.log"]) is None
+    assert tally.fail(3, "strange", ["logs/c.log"]) is not None
+    assert tally.fail(3, "strange", ["logs/c.log"]) is None
     assert ", 1 failed, 9 left, 80 s so far, 2 running" in tally.text()
     # Another attempt.
     tally.begin(3, Running("strange", "strange c"))
     assert "failed" not in tally.text()
+
+
+def test_jobs_on_a_cluster_have_numbers_until_they_fail() -> None:
+    """Snakemake does not tell names of jobs that it hands on, only those of failed ones."""
+    clock = Clock()
+    tally = Tally({"strange": 20}, remote=True, clock=clock)
+    run_jobs(tally, clock, "", 8, 10.0)
+    tally.begin(1, Running("", "job 1"))
+    # What is left is not known by rule, so there is no time left to tell.
+    assert tally.text() == "[####------] 8 of 20 done, 11 left, 80 s so far, 1 submitted (job 1)"
+    failed = tally.fail(1, "strange", ["logs/slurm.log"])
+    assert failed is not None
+    assert failed.words == "strange, job 1"
+    assert tally.fail(1, "strange", ["logs/slurm.log"]) is None
 
 
 def test_measured_costs_are_scaled_by_what_was_seen() -> None:
