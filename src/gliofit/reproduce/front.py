@@ -71,12 +71,11 @@ def _synthetic(records: Records) -> str:
         paper = TABLE2[method].values.get(_MSE.metric) if method in TABLE2 else None
         rows.append([method_name(method), *_means(entry["values"], _SYNTHETIC)])
         rows[-1].append(_MSE.text(paper.mean) if paper else MISSING)
-    scale = source.scale.replace(" of ", " grown by integrator ")
     headings = ["method", *(plain_heading(column) for column in _SYNTHETIC), "paper’s MSE (×10⁻³)"]
     return (
-        f"**`make demo`**, {_machine(records, 'demo')}: {scale}, concentration observed, scored by a final run of the "
-        "solver with each estimate. Means; mean squared errors over 240 × 240 × 155 mm. The paper’s numbers come from "
-        f"other tumours on another machine.\n\n{pipe_table(headings, rows)}"
+        f"**`make demo`**, {_machine(records, 'demo')}: {source.scale}, concentration observed, scored by a final run "
+        "of the solver with each estimate. Means; mean squared errors over 240 × 240 × 155 mm. The paper’s numbers "
+        f"come from other tumours on another machine.\n\n{pipe_table(headings, rows)}"
     )
 
 

@@ -69,14 +69,14 @@ def synthetic_sources(records: Records) -> list[Source]:
         cohort = record.get("cohorts", {}).get("synthetic")
         if cohort:
             by = _listed(cohort["data_integrator"])
-            scale = f"{cohort['cases']} tumours of {by}, {cohort['spacing_mm']:g} mm"
+            scale = f"{cohort['cases']} tumours grown by integrator {by}, {cohort['spacing_mm']:g} mm"
             methods = {m: entry for m, entry in cohort["methods"].items() if entry["role"] == "method"}
             found.append(Source(name, scale, methods, cohort["pairs"]))
         rows = [row for row in record.get("study", []) if row["preset"] == "paper" and row["undisturbed"]]
         for scenario in dict.fromkeys(row["scenario"] for row in rows):
             part = [row for row in rows if row["scenario"] == scenario]
             first = part[0]
-            scale = f"{first['cases']} tumours of {first['integrator']}, {first['spacing_mm']:g} mm"
+            scale = f"{first['cases']} tumours grown by integrator {first['integrator']}, {first['spacing_mm']:g} mm"
             pairs = [pair for row in part for pair in row["pairs"]]
             found.append(Source(f"{name}, {scenario}", scale, {row["method"]: row for row in part}, pairs))
     return found
