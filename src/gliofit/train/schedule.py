@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 
 __all__ = ["Clock", "learning_rate_factor"]
 
@@ -28,19 +29,28 @@ class Clock:
     Parameters
     ----------
     budget_minutes
-        What may be spent; None for no limit.
+        Largest time to spend; None for no limit.
     spent_seconds
-        What earlier runs spent.
+        Time spent by earlier runs.
+    now
+        Clock to read, in seconds: ``time.monotonic`` for elapsed time, ``time.process_time`` for processor time summed
+        over the threads of this process, which does not depend on other load on the machine.
     """
 
-    def __init__(self, budget_minutes: float | None, spent_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        budget_minutes: float | None,
+        spent_seconds: float = 0.0,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._budget = None if budget_minutes is None else 60 * budget_minutes
-        self._start = time.monotonic() - spent_seconds
+        self._now = now
+        self._start = now() - spent_seconds
 
     @property
     def seconds(self) -> float:
         """Time spent so far."""
-        return time.monotonic() - self._start
+        return self._now() - self._start
 
     @property
     def fraction(self) -> float:

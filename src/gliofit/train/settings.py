@@ -54,8 +54,8 @@ class ModelSettings(Settings):
     weight_decay: float = Field(0.0, ge=0, description="Decoupled weight decay (AdamW); 0 is plain Adam.")
     schedule: Literal["constant", "cosine", "plateau"] = Field(
         "constant",
-        description="`cosine`: linear warm-up, then cosine decay to a hundredth over the epochs or the time budget, "
-        "whichever is used up faster. `plateau`: half of it after every `plateau_patience` epochs without a better "
+        description="`cosine`: linear warm-up, then cosine decay to a hundredth over the epochs or the time budgets, "
+        "whichever is used up fastest. `plateau`: half of it after every `plateau_patience` epochs without a better "
         "validation loss.",
     )
     plateau_patience: int = Field(5, ge=1, description="Epochs that schedule `plateau` waits.")
@@ -65,6 +65,15 @@ class ModelSettings(Settings):
     )
     time_budget_minutes: float | None = Field(
         None, gt=0, description="Training stops after this time, in the middle of an epoch if need be."
+    )
+    core_budget_minutes: float | None = Field(
+        None,
+        gt=0,
+        description="Training stops after this much processor time, summed over the threads of the process: a budget "
+        "for comparing networks that does not depend on other load on the machine.",
+    )
+    validate_every_steps: int | None = Field(
+        None, ge=1, description="Also validate after this many steps within an epoch; null: only after every epoch."
     )
     patience: int | None = Field(
         None, ge=1, description="Stop after this many epochs without a better validation loss; null: never."
@@ -111,6 +120,8 @@ class ModelSettings(Settings):
     def _trains(self) -> ModelSettings:
         if self.epochs == 0 and self.init is None:
             raise ValueError("epochs: 0 needs `init`, a trained model to pass on")
+        if self.core_budget_minutes is not None and self.devices > 1:
+            raise ValueError("core_budget_minutes: processor time is counted for one process; set devices: 1")
         if self.batch_size % self.devices:
             raise ValueError(f"batch_size: {self.devices} devices cannot share {self.batch_size} samples evenly")
         return self

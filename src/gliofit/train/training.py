@@ -6,6 +6,7 @@ import copy
 import logging
 import math
 import platform
+import time
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -41,7 +42,7 @@ _LOG = logging.getLogger(__name__)
 _MAX_BAD_STEPS = 20
 
 #: Settings that a continued training may change.
-_MAY_CHANGE = ("epochs", "time_budget_minutes", "patience", "init", "devices", "stored")
+_MAY_CHANGE = ("epochs", "time_budget_minutes", "core_budget_minutes", "patience", "init", "devices", "stored")
 
 _TASKS: dict[str, type[AbstractTask]] = {
     "surrogate": SurrogateTask,
@@ -133,6 +134,7 @@ class Training:
         self.position = _Position()
         self.best: dict[str, Tensor] = {}
         self.clock = Clock(model_settings.time_budget_minutes)
+        self.core_clock = Clock(model_settings.core_budget_minutes, now=time.process_time)
         self.piece = Clock(piece_minutes)
         self._progress = progress
         self._validation_seconds = 0.0
@@ -214,7 +216,8 @@ class Training:
 
     def _time_is_up(self) -> bool:
         """Whether only the time for a validation is left, by the clock of process 0."""
-        return bool(self._agreed(not self.clock.left_for(self._validation_seconds)))
+        seconds = self._validation_seconds
+        return bool(self._agreed(not (self.clock.left_for(seconds) and self.core_clock.left_for(seconds))))
 
     def _agreed(self, value: float) -> float:
         """The value of process 0."""
@@ -256,6 +259,10 @@ class Training:
             if self._time_is_up():
                 position.stopped = "time"
                 break
+            every = settings.validate_every_steps
+            if every is not None and position.step % every == 0 and position.step < self.steps_per_epoch:
+                self._validate()
+                self.model.train()
             if position.step < self.steps_per_epoch and self._agreed(not self.piece.left_for(0)):
                 # No validation, which an uninterrupted training would not have here either.
                 position.stopped = "piece"
@@ -307,16 +314,21 @@ class Training:
     def _tell(self) -> None:
         """Report the share that is done, of the epochs or of the time, whichever ends first."""
         settings, position = self.settings, self.position
-        share = max(position.steps / max(1, settings.epochs * self.steps_per_epoch), self.clock.fraction)
+        share = max(position.steps / max(1, settings.epochs * self.steps_per_epoch), self._budget_fraction)
         note = f"epoch {position.epoch + 1} of {settings.epochs}, step {position.step} of {self.steps_per_epoch}"
         self._progress(f"training {self.name}", min(share, 1.0), 1.0, note, most=settings.patience is not None)
+
+    @property
+    def _budget_fraction(self) -> float:
+        """Part of the time budgets spent, that of the one used up fastest."""
+        return max(self.clock.fraction, self.core_clock.fraction)
 
     def _rate_factor(self) -> float:
         """Learning rate relative to its peak, the same in all processes."""
         settings, position = self.settings, self.position
         if settings.schedule == "plateau":
             return position.plateau_factor
-        progress = max(position.steps / max(1, settings.epochs * self.steps_per_epoch), self.clock.fraction)
+        progress = max(position.steps / max(1, settings.epochs * self.steps_per_epoch), self._budget_fraction)
         return self._agreed(learning_rate_factor(progress, settings.schedule, settings.warmup_fraction))
 
     def _share_gradients(self, loss: float) -> float:
@@ -371,6 +383,7 @@ class Training:
         epoch = position.epoch + position.step / self.steps_per_epoch
         rate = self.optimiser.param_groups[0]["lr"]
         row = {"epoch": epoch, "steps": position.steps, "seconds": self.clock.seconds, "learning_rate": rate}
+        row |= {"core_seconds": self.core_clock.seconds}
         row |= {"train_loss": train_loss, "validation_loss": loss, "best": better}
         position.history.append(row | {f"validation_{key}": value for key, value in numbers.items() if key != "loss"})
         _LOG.info(
@@ -415,6 +428,7 @@ class Training:
             "position": vars(self.position),
             "random": torch.get_rng_state(),
             "seconds": self.clock.seconds,
+            "core_seconds": self.core_clock.seconds,
             "validation_seconds": self._validation_seconds,
         }
         save_checkpoint(self.checkpoint, state)
@@ -433,6 +447,7 @@ class Training:
         self.position = _Position(**state["position"])
         torch.set_rng_state(state["random"])
         self.clock = Clock(self.settings.time_budget_minutes, state["seconds"])
+        self.core_clock = Clock(self.settings.core_budget_minutes, state["core_seconds"], time.process_time)
         self._validation_seconds = state["validation_seconds"]
         _LOG.info("%s: resumed at epoch %d, step %d", self.name, self.position.epoch, self.position.step)
         return True
@@ -476,6 +491,7 @@ class Training:
                 "epochs": float(history["epoch"].max()),
                 "steps": self.position.steps,
                 "minutes": self.clock.seconds / 60,
+                "core_minutes": self.core_clock.seconds / 60,
                 "stopped_by": self.position.stopped,
                 "device": _device_name(self.device),
                 "threads": self.threads,

@@ -84,11 +84,12 @@ def test_threads_do_not_change_the_order_of_samples(train, make_settings, tmp_pa
     assert same(weights(train(settings, tmp_path / "a")), weights(train(fresh, tmp_path / "b")))
 
 
-@pytest.mark.parametrize("ema", [None, 0.9])
+@pytest.mark.parametrize(("ema", "every"), [(None, None), (0.9, None), (None, 1)])
 @pytest.mark.parametrize("after", [2, 3, 4])
-def test_resumed_equals_uninterrupted(train, make_settings, tmp_path, monkeypatch, after, ema):
+def test_resumed_equals_uninterrupted(train, make_settings, tmp_path, monkeypatch, after, ema, every):
     """Stopped in the middle of an epoch (3 steps each) or at its end, it goes on bit for bit."""
-    settings = make_settings(epochs=3, schedule="cosine", ema_decay=ema).model_copy(update={"checkpoint_minutes": 1e-9})
+    settings = make_settings(epochs=3, schedule="cosine", ema_decay=ema, validate_every_steps=every)
+    settings = settings.model_copy(update={"checkpoint_minutes": 1e-9})
     whole = train(settings, tmp_path / "whole")
 
     class Interrupted(Exception):
@@ -115,6 +116,22 @@ def test_resumed_equals_uninterrupted(train, make_settings, tmp_path, monkeypatc
     columns = ["epoch", "steps", "train_loss", "validation_loss", "best"]
     histories = [pd.read_parquet(folder / "history.parquet")[columns] for folder in (whole, parts)]
     pd.testing.assert_frame_equal(*histories)
+
+
+def test_validation_within_an_epoch_changes_no_weights(train, make_settings, tmp_path):
+    rare, often = (train(make_settings(validate_every_steps=every), tmp_path / str(every)) for every in (None, 1))
+    assert list(pd.read_parquet(often / "history.parquet")["steps"]) == [1, 2, 3, 4, 5, 6]
+    last = pd.read_parquet(rare / "history.parquet").iloc[-1]
+    assert pd.read_parquet(often / "history.parquet").iloc[-1]["validation_loss"] == last["validation_loss"]
+
+
+def test_processor_time_ends_a_training(train, make_settings, tmp_path):
+    out = train(make_settings(epochs=100_000, core_budget_minutes=2 / 60, schedule="cosine"), tmp_path / "model")
+    assert info(out)["training"]["stopped_by"] == "time"
+    history = pd.read_parquet(out / "history.parquet")
+    assert history["core_seconds"].is_monotonic_increasing
+    assert history["core_seconds"].iloc[-1] < 4
+    assert history["learning_rate"].iloc[-1] < 1e-3
 
 
 def test_pieces_add_up_to_the_whole(train, make_settings, tmp_path, monkeypatch):
