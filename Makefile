@@ -56,7 +56,7 @@ brats: $(READY)  ## the same on your patients: make brats PATIENTS=folder (or a 
 	@test -n "$(PATIENTS)" || { echo "say where the patients are: make brats PATIENTS=folder"; exit 1; }
 	@test -e "$(PATIENTS)" || { echo "$(PATIENTS): no such folder or table; check PATIENTS="; exit 1; }
 	@$(BIN)/gliofit check --patients "$(PATIENTS)" --out $(COHORT) \
-		|| { echo "no patient in $(PATIENTS) can be used: mend what is named above"; exit 1; }
+		|| { echo "no patient in $(PATIENTS) can be used: correct what is named above"; exit 1; }
 	$(call chain,brats,--configfile config/brats.yaml \
 		--config 'patients={"source": "$(COHORT)"$(if $(SAMPLE),$(,) "sample": $(SAMPLE))}')
 
@@ -138,7 +138,7 @@ lint: $(READY)  ## formatting, style, types and the workflow's own linter
 	$(BIN)/snakemake --lint
 
 .PHONY: format
-format: $(READY)  ## mend formatting
+format: $(READY)  ## correct formatting
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow/rules

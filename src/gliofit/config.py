@@ -226,7 +226,7 @@ def read_config(path: str | Path) -> Config:
 
 
 def _as_input_error(error: ValidationError) -> InputError:
-    """Turn the first of pydantic's complaints into one line that names the mend."""
+    """Turn the first of pydantic's complaints into one line that names the hint."""
     # Unknown keys first: a misspelt key often also shows up as a missing one.
     first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
     section, models, alternatives = _section_of([str(part) for part in first["loc"]])
@@ -249,12 +249,12 @@ def _as_input_error(error: ValidationError) -> InputError:
     everything = siblings + [name for other in alternatives for name in other.model_fields]
     close = difflib.get_close_matches(unknown, everything, n=1, cutoff=0.5)
     if close:
-        mend = f"did you mean '{'.'.join([*section, close[0]])}'?"
+        hint = f"did you mean '{'.'.join([*section, close[0]])}'?"
     elif siblings:
-        mend = f"valid keys {'in ' + repr(parent) if parent else 'at the top'} are {', '.join(siblings)}"
+        hint = f"valid keys {'in ' + repr(parent) if parent else 'at the top'} are {', '.join(siblings)}"
     else:
-        mend = "remove it, or see config/README.md"
-    return InputError(f"config key '{key}'", "is unknown", mend)
+        hint = "remove it, or see config/README.md"
+    return InputError(f"config key '{key}'", "is unknown", hint)
 
 
 def _complaint(item: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Errors a user can mend: they name what is wrong and what to do about it."""
+"""Errors that a user can correct: each names what is wrong and has a hint about what to do."""
 
 from __future__ import annotations
 
@@ -18,22 +18,24 @@ class InputError(ValueError):
         The file, config key or case that is wrong.
     problem
         What is wrong with it, in one clause.
-    mend
+    hint
         What the user should do instead, in one clause.
+    code
+        Kind of mistake, in lower case with dashes, for programs and tests; it stays when the wording changes.
     """
 
-    def __init__(self, subject: str | Path, problem: str, mend: str) -> None:
-        self.subject, self.problem, self.mend = str(subject), problem, mend
+    def __init__(self, subject: str | Path, problem: str, hint: str, code: str = "invalid-input") -> None:
+        self.subject, self.problem, self.hint, self.code = str(subject), problem, hint, code
         # One line, whatever a library's message or a file name has in it.
-        super().__init__(" ".join(f"{subject}: {problem}; {mend}".splitlines()))
+        super().__init__(" ".join(f"{subject}: {problem}; {hint}".splitlines()))
 
-    def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
-        """Keep the three parts when the error crosses a process border."""
-        return type(self), (self.subject, self.problem, self.mend)
+    def __reduce__(self) -> tuple[type, tuple[str, str, str, str]]:
+        """Keep all parts when the error crosses a process border."""
+        return type(self), (self.subject, self.problem, self.hint, self.code)
 
 
 def name_one_of(name: str, known: Iterable[str]) -> str:
-    """The mend for a name that is not known: the one that was meant, as far as can be told, and all that there are."""
+    """Hint for an unknown name: the closest known name, if there is one, and the list of all."""
     names = list(known)
     near = difflib.get_close_matches(name, names, 1, 0.75)
     return f"{f'did you mean {near[0]!r}? ' if near else ''}name one of {', '.join(names)}"

@@ -46,7 +46,7 @@ TEMPORARY_PREFIX = ".tmp-"
 #: Mend for a damaged file. Snakemake knows times, not contents, so it makes a file again only where there is none.
 DAMAGED = "delete it and run again if gliofit made it, else get a whole copy"
 
-#: Why a file cannot be written, and the mend, by error number.
+#: Why a file cannot be written, and the hint, by error number.
 _REFUSALS = {
     errno.ENOSPC: ("cannot be written, the disk is full", "make space and run again"),
     errno.EDQUOT: ("cannot be written, the disk quota is used up", "make space and run again"),
@@ -197,7 +197,7 @@ def read_volume(path: str | Path, dtype: DTypeLike | None = None) -> Volume:
     try:
         grid = Grid(data.shape, image.affine)
     except InputError as error:
-        raise InputError(path, error.problem, error.mend) from error
+        raise InputError(path, error.problem, error.hint) from error
     return Volume(np.ascontiguousarray(data), grid)
 
 

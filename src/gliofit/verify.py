@@ -27,13 +27,13 @@ class Damage:
         The file.
     problem
         What is wrong with it.
-    mend
+    hint
         What to do about it.
     """
 
     path: Path
     problem: str
-    mend: str
+    hint: str
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def verify(folder: str | Path, *, unfinished: bool = True, progress: OnProgress 
             read(path)
         except InputError as error:
             # A model is read as one, and may be damaged in its other file.
-            damages[Path(error.subject)] = Damage(Path(error.subject), error.problem, error.mend)
+            damages[Path(error.subject)] = Damage(Path(error.subject), error.problem, error.hint)
         except Exception as error:  # noqa: BLE001 - decoders raise what they like; the file is damaged all the same
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             damages[path] = Damage(path, f"cannot be read ({reason})", DAMAGED)

@@ -43,7 +43,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         raise InputError(path, "cannot be read", "check the path") from error
     except yaml.MarkedYAMLError as error:
         line = "" if error.problem_mark is None else f", line {error.problem_mark.line + 1}"
-        raise InputError(f"{path}{line}", f"is no valid YAML ({error.problem})", "mend the line") from error
+        raise InputError(f"{path}{line}", f"is no valid YAML ({error.problem})", "correct the line") from error
     # Bytes that are no text, whole numbers of thousands of digits, brackets in thousands of brackets.
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         detail = " ".join(str(error).split())

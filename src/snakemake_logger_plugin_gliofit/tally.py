@@ -135,7 +135,7 @@ class Tally:
         lost = self.total - self.done - len(self._failed)
         lines = [f"{text}; {len(self._failed)} failed" + (f", {lost} not begun for that" if lost > 0 else "")]
         lines += [f"  {job.words}: {', '.join(logs) or 'no log'}" for job, logs in self._failed.values()]
-        return "\n".join([*lines, "mend what is named above and give the same command again: what is done stays"])
+        return "\n".join([*lines, "correct what is named above and give the same command again: what is done stays"])
 
     def _pass(self) -> None:
         """Add up how many jobs ran for how long."""

@@ -15,7 +15,7 @@ class Kind:
     name
         What is wrong, in a few words.
     message
-        ``subject: problem; mend`` as it is said; ``...`` stands for what depends on the file.
+        ``subject: problem; hint`` as it is said; ``...`` stands for what depends on the file.
     """
 
     name: str

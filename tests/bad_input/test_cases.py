@@ -27,7 +27,7 @@ def test_it_is_refused_and_good_cases_are_not(kind: CaseKind, add_case: Case, at
     assert kind.is_said_by(str(caught.value)), str(caught.value)
     cases = check_patients(PatientsSettings(source=source), atlas_dir)
     errors = [finding for case in cases for finding in case.findings if finding.severity == "error"]
-    said = [f"{finding.file}: {finding.problem}; {finding.mend}" for finding in errors]
+    said = [f"{finding.file}: {finding.problem}; {finding.hint}" for finding in errors]
     assert any(kind.is_said_by(line) for line in said), said
     assert listing(tmp_path) == before
     if kind.whole:

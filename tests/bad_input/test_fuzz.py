@@ -47,9 +47,9 @@ def image(folder: Path) -> bytes:
 
 
 def one_line(error: InputError) -> None:
-    """An error must name its subject and a mend in one line."""
+    """An error must name its subject and a hint in one line."""
     assert error.subject
-    assert error.mend
+    assert error.hint
     assert len(str(error).splitlines()) == 1
 
 

@@ -28,8 +28,8 @@ def test_kinds_have_names_of_their_own_and_messages_with_a_mend() -> None:
 
 
 def test_a_message_is_matched_as_a_whole() -> None:
-    kind = Kind("x", "...: is [bad]; mend ...")
-    assert kind.is_said_by("a file: is [bad]; mend it")
-    assert not kind.is_said_by("a file: is bad; mend it")
+    kind = Kind("x", "...: is [bad]; hint ...")
+    assert kind.is_said_by("a file: is [bad]; hint it")
+    assert not kind.is_said_by("a file: is bad; hint it")
     assert not kind.is_said_by("a file: is [bad]; leave it")
-    assert not kind.is_said_by("a file: is [bad]; mend it\nTraceback")
+    assert not kind.is_said_by("a file: is [bad]; hint it\nTraceback")

@@ -1,4 +1,4 @@
-"""Every kind of file in every kind of damage: noticed by its reader, in one line that names the file and the mend."""
+"""Every kind of file in every kind of damage: noticed by its reader, in one line that names the file and the hint."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_damage_is_noticed_and_the_file_named(
         read(path)
     error = caught.value
     assert error.subject == str(path)
-    assert "delete it and run again" in error.mend
+    assert "delete it and run again" in error.hint
     assert "\n" not in str(error)
     assert [found.path for found in verify(copy).damages] == [path]
 

@@ -1,4 +1,4 @@
-"""A disk that is full or read-only: one line that names the file and the mend, nothing half written, and a way on."""
+"""A disk that is full or read-only: one line that names the file and the hint, nothing half written, and a way on."""
 
 from __future__ import annotations
 

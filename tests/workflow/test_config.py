@@ -41,7 +41,7 @@ def test_every_key_is_described() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "named", "mend"),
+    ("raw", "named", "hint"),
     [
         ({"simulat": {}}, "simulat", "simulate"),
         ({"simulate": {"sampels_per_shard": 3}}, "simulate.sampels_per_shard", "simulate.samples_per_shard"),
@@ -75,12 +75,12 @@ def test_every_key_is_described() -> None:
         ),
     ],
 )
-def test_unknown_key_is_refused_with_the_nearest_one(raw: dict[str, Any], named: str, mend: str) -> None:
+def test_unknown_key_is_refused_with_the_nearest_one(raw: dict[str, Any], named: str, hint: str) -> None:
     with pytest.raises(InputError) as caught:
         load_config(raw)
     message = str(caught.value)
     assert named in message
-    assert mend in message
+    assert hint in message
     assert "\n" not in message
 
 

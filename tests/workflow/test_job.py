@@ -82,13 +82,13 @@ def test_sidecar_says_how_the_result_was_made(tmp_path: Path) -> None:
     assert sidecar["code"].keys() == {"revision", "dirty", "sources"}
 
 
-BAD_INPUT = "from gliofit.errors import InputError\nraise InputError('a.nii', 'is bad', 'mend it')"
+BAD_INPUT = "from gliofit.errors import InputError\nraise InputError('a.nii', 'is bad', 'correct it')"
 
 
 @pytest.mark.parametrize(
     ("body", "code", "message"),
     [
-        (BAD_INPUT, 2, "gliofit: error: a.nii: is bad; mend it"),
+        (BAD_INPUT, 2, "gliofit: error: a.nii: is bad; correct it"),
         ("raise ZeroDivisionError('oh')", 1, "ZeroDivisionError: oh"),
         ("import no_such_library", 1, "No module named 'no_such_library'"),
     ],
@@ -112,12 +112,12 @@ def test_errors_come_out_where_the_disk_of_the_log_is_full(tmp_path: Path) -> No
     silent = SCRIPT.replace('    print("printed")\n', "").replace('    warnings.warn("warned")\n', "")
     result = start(tmp_path, BAD_INPUT, silent)
     assert result.returncode == 2
-    assert "gliofit: error: a.nii: is bad; mend it" in result.stderr
+    assert "gliofit: error: a.nii: is bad; correct it" in result.stderr
 
 
 def test_an_error_of_several_lines_is_told_in_one(tmp_path: Path) -> None:
     _, log = run_script(tmp_path, BAD_INPUT.replace("is bad", "is bad\\n  and worse"))
-    assert "gliofit: error: a.nii: is bad and worse; mend it\n" in log
+    assert "gliofit: error: a.nii: is bad and worse; correct it\n" in log
 
 
 BATCH = """
@@ -149,7 +149,7 @@ def work(run):
     assert str(run.folder) == f"results/one/{run.wildcards.case}"
     text = Path(run.input.image).read_text()
     if text == "bad":
-        raise InputError(run.input.image, "is bad", "mend it")
+        raise InputError(run.input.image, "is bad", "correct it")
     if text == "unforeseen":
         raise ZeroDivisionError("oh")
     with open("done.txt", "a") as done:
@@ -201,7 +201,7 @@ def test_a_bad_case_fails_the_batch_after_the_others(batch: Path, text: str, cod
     found, log, done = run_batch(batch)
     assert (found, done) == (code, "ac")
     assert log.splitlines()[-1] == "gliofit: 1 of 3 cases failed: invert_case cohort=synthetic case=b"
-    assert ("gliofit: error: b.txt: is bad; mend it" in log.splitlines()) == (text == "bad")
+    assert ("gliofit: error: b.txt: is bad; correct it" in log.splitlines()) == (text == "bad")
     assert ("ZeroDivisionError: oh" in log) == (text == "unforeseen")
     (batch / "b.txt").write_text("b")
     found, log, done = run_batch(batch)

@@ -75,7 +75,7 @@ def atlas_from_folder(folder: Path, tissue: Literal["auto", "maps", "labels"], s
     try:
         _ = grid.isotropic_spacing_mm
     except InputError as error:
-        raise InputError(files[base], error.problem, error.mend) from error
+        raise InputError(files[base], error.problem, error.hint) from error
     for role, volume in volumes.items():
         if not volume.grid.matches(grid):
             moved = volume.oriented_like(grid)

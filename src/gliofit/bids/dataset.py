@@ -147,9 +147,9 @@ def _read_object(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror})", "check the path and its permissions") from error
     except (ValueError, RecursionError) as error:
-        raise InputError(path, f"not valid JSON ({error})", "mend it, or take it away") from error
+        raise InputError(path, f"not valid JSON ({error})", "correct it, or take it away") from error
     if not isinstance(content, dict):
-        raise InputError(path, "holds no JSON object", "mend it, or take it away")
+        raise InputError(path, "holds no JSON object", "correct it, or take it away")
     return content
 
 

@@ -73,7 +73,7 @@ def check(
         )
     findings = [finding for case in cases for finding in case.findings]
     lines = [
-        " ".join(f"{finding.case}: {finding.file}: {finding.problem}; {finding.mend}".split()) for finding in findings
+        " ".join(f"{finding.case}: {finding.file}: {finding.problem}; {finding.hint}".split()) for finding in findings
     ]
     named = [case for case in cases if case.case]
     usable = sum(case.error is None for case in named)

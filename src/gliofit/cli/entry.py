@@ -19,7 +19,7 @@ _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; all bad input, also wrong options, is one line on stderr and exit code 2.
 
-    With ``--json`` the line is an object on stdout, ``{"error": {"subject": ..., "problem": ..., "mend": ...}}``.
+    With ``--json`` the line is an object on stdout, ``{"error": {...}}`` with ``code``, ``subject``, ``problem`` and ``hint``.
     """
     given = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in given
@@ -29,12 +29,12 @@ def main(arguments: list[str] | None = None) -> None:
         code = _tell(error, as_json)
     except _UsageError as error:
         wrong = _usage(error)
-        code = _tell(wrong, as_json, f"{wrong.problem}; {wrong.mend}")
+        code = _tell(wrong, as_json, f"{wrong.problem}; {wrong.hint}")
     except OSError as error:
         if error.filename is None:
             raise
-        mend = "check the path, its permissions and the space there"
-        code = _tell(InputError(error.filename, error.strerror or "cannot be used", mend), as_json)
+        hint = "check the path, its permissions and the space there"
+        code = _tell(InputError(error.filename, error.strerror or "cannot be used", hint), as_json)
     except (typer.Abort, KeyboardInterrupt):
         code = 130
     raise SystemExit(code if isinstance(code, int) else 0)
@@ -50,7 +50,7 @@ def _usage(error: Exception) -> InputError:
 def _tell(error: InputError, as_json: bool, line: str = "") -> int:
     """Write a mistake, in JSON or as a line of its own or its usual words; the exit code."""
     if as_json:
-        parts = {"subject": error.subject, "problem": error.problem, "mend": error.mend}
+        parts = {"code": error.code, "subject": error.subject, "problem": error.problem, "hint": error.hint}
         typer.echo(json_text({"error": parts}))
     else:
         print(f"gliofit: error: {' '.join((line or str(error)).split())}", file=sys.stderr)

@@ -41,7 +41,7 @@ def verify(
     say(
         as_json,
         content,
-        *(f"{damage.path}: {damage.problem}; {damage.mend}" for damage in found.damages),
+        *(f"{damage.path}: {damage.problem}; {damage.hint}" for damage in found.damages),
         f"{found.files} files read ({found.size / 1e6:.1f} MB){unread}: {count} damaged or left over",
     )
     if found.damages:

@@ -225,7 +225,7 @@ def plan_files(
         clinical, personalised, columns = make_plan(request, margin_mm)
     except InputError as error:
         subject = segmentation if error.subject == "segmentation" else error.subject
-        raise InputError(subject, error.problem, error.mend) from error
+        raise InputError(subject, error.problem, error.hint) from error
     if missing is not None:
         columns["message"] = "; ".join(part for part in (columns["message"], f"no plan.dcm: {missing}") if part)
     case = out_dir.resolve().name

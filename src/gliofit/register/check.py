@@ -42,7 +42,7 @@ class Finding:
         The file, or what else is wrong.
     problem
         What is wrong with it.
-    mend
+    hint
         What to do about it.
     severity
         ``error``: the case cannot be registered as it is. ``warning``: it can, but a person should know.
@@ -51,7 +51,7 @@ class Finding:
     case: str
     file: Path | str
     problem: str
-    mend: str
+    hint: str
     severity: Literal["error", "warning"] = "error"
 
 
@@ -108,12 +108,12 @@ def check_patients(
     try:
         survey = survey_patients(settings)
     except InputError as error:
-        return [CheckedCase("", None, [Finding("", error.subject, error.problem, error.mend)])]
+        return [CheckedCase("", None, [Finding("", error.subject, error.problem, error.hint)])]
     cases: dict[str, CheckedCase] = {}
     if survey.patients:
         look = partial(_look, _atlas_brain(atlas_dir), registration or RegisterSettings())
         cases = {case.case: case for case in _each(look, survey.patients, cores, progress or (lambda *_: None))}
-    others = [Finding(p.case, p.error.subject, p.error.problem, p.error.mend) for p in survey.problems]
+    others = [Finding(p.case, p.error.subject, p.error.problem, p.error.hint) for p in survey.problems]
     others += [
         Finding(row.case, settings.source or "", f"refused by the check that wrote it ({row.message})", "check again")
         for row in survey.refused
@@ -223,12 +223,12 @@ class _Findings:
         try:
             return read()
         except InputError as error:
-            self.list.append(Finding(self.case, error.subject, error.problem, error.mend))
+            self.list.append(Finding(self.case, error.subject, error.problem, error.hint))
             return None
 
-    def warn(self, file: Path, problem: str, mend: str) -> None:
+    def warn(self, file: Path, problem: str, hint: str) -> None:
         """Add a warning."""
-        self.list.append(Finding(self.case, file, problem, mend, "warning"))
+        self.list.append(Finding(self.case, file, problem, hint, "warning"))
 
 
 def _check_images(found: _Findings, patient: PatientFiles, images: dict[str, Volume], brain: Volume) -> None:

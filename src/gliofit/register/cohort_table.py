@@ -39,7 +39,7 @@ def _row(case: CheckedCase, folder: Path) -> dict[str, str]:
     if case.patient is not None:
         row |= {"labels": case.patient.labels} | _files(case.patient, folder)
     if case.error is not None:
-        message = f"{case.error.file}: {case.error.problem}; {case.error.mend}"
+        message = f"{case.error.file}: {case.error.problem}; {case.error.hint}"
         row |= {"status": "refused", "message": " ".join(message.split())}
     return row
 

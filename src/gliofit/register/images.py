@@ -163,7 +163,7 @@ def read_grid(path: Path) -> Grid:
     try:
         return Grid(image.shape[:3], image.affine)
     except InputError as error:
-        raise InputError(path, error.problem, error.mend) from error
+        raise InputError(path, error.problem, error.hint) from error
 
 
 def _like(volume: Volume, grid: Grid, path: Path) -> Volume:

@@ -287,10 +287,10 @@ def _select(rows: Sequence[PatientFiles | Problem | Refused], settings: Patients
             error = InputError(source, f"case {row.case} is there twice, once refused", "keep one of the two")
             problems.append(Problem(row.case, error))
     if not kept and not problems:
-        mend = "check patients.include and patients.exclude"
+        hint = "check patients.include and patients.exclude"
         if refused:
-            mend = f"{len(refused)} refused by the check, the first ({refused[0].case}): {refused[0].message}"
-        problems.append(Problem("", InputError(source, "no patient is left", mend)))
+            hint = f"{len(refused)} refused by the check, the first ({refused[0].case}): {refused[0].message}"
+        problems.append(Problem("", InputError(source, "no patient is left", hint)))
     return Survey([kept[case] for case in sorted(kept)], problems, sorted(excluded), refused)
 
 

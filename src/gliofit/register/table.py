@@ -84,8 +84,8 @@ def _check_header(header: list[str], path: Path, delimiter: str) -> None:
     for name in header:
         if name not in columns:
             near = difflib.get_close_matches(name.lower(), columns, 1, 0.6)
-            mend = f"did you mean '{near[0]}'? " if near else ""
-            raise InputError(path, f"has an unknown column '{name}'", f"{mend}columns are {', '.join(columns)}")
+            hint = f"did you mean '{near[0]}'? " if near else ""
+            raise InputError(path, f"has an unknown column '{name}'", f"{hint}columns are {', '.join(columns)}")
     if len(set(header)) < len(header):
         raise InputError(path, "names a column twice", "keep one of each")
     named = set(header)

@@ -345,11 +345,11 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu", expected:
     return to_device(model, device).eval()
 
 
-def _load_kind(folder: str | Path, device: str | torch.device, kind: type[_ModelT], wanted: str, mend: str) -> _ModelT:
+def _load_kind(folder: str | Path, device: str | torch.device, kind: type[_ModelT], wanted: str, hint: str) -> _ModelT:
     """Load a model that must be of one kind."""
     model = load_model(folder, device)
     if not isinstance(model, kind):
-        raise InputError(folder, f"holds {_NAMES[model.kind]}, not {wanted}", mend)
+        raise InputError(folder, f"holds {_NAMES[model.kind]}, not {wanted}", hint)
     return model
 
 

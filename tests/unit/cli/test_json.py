@@ -96,7 +96,7 @@ def test_verify(files: Path, tmp_path: Path, call) -> None:
     code, found = call("verify", tmp_path)
     assert (code, found["files"], found["bytes"]) == (1, 2, 3)
     (damage,) = found["damages"]
-    assert damage.keys() == {"path", "problem", "mend"}
+    assert damage.keys() == {"path", "problem", "hint"}
     assert damage["path"] == str(tmp_path / "bad.json")
     (tmp_path / "bad.json").unlink()
     assert call("verify", tmp_path)[0] == 0
@@ -109,11 +109,11 @@ def test_check(tmp_path: Path, call) -> None:
         (case / f"BraTS2021_00001_{name}.nii.gz").write_bytes(b"no image")
     code, found = call("check", "--patients", tmp_path, "--cores", 1)
     assert (code, found["cases"], found["usable"], found["table"]) == (1, 1, 0, None)
-    assert found["findings"][0].keys() == {"case", "file", "problem", "mend", "severity"}
+    assert found["findings"][0].keys() == {"case", "file", "problem", "hint", "severity"}
 
 
 @pytest.mark.parametrize(
-    ("arguments", "subject", "problem", "mend"),
+    ("arguments", "subject", "problem", "hint"),
     [
         ("verify {o}/nothing", "{o}/nothing", "no such folder", "name a results folder"),
         ("fit --tissue {d}/no.nii --out {o}/fit", "{d}/no.nii", "file not found", "check the path"),
@@ -131,14 +131,14 @@ def test_check(tmp_path: Path, call) -> None:
         ),
     ],
 )  # fmt: skip
-def test_mistakes(files: Path, tmp_path: Path, call, arguments: str, subject: str, problem: str, mend: str) -> None:
+def test_mistakes(files: Path, tmp_path: Path, call, arguments: str, subject: str, problem: str, hint: str) -> None:
     code, found = call(*(part.format(d=files, o=tmp_path) for part in arguments.split()))
     assert code == 2
     assert found.keys() == {"error"}
     error = found["error"]
     assert error["subject"] == subject.format(d=files, o=tmp_path)
     assert problem in error["problem"]
-    assert mend in error["mend"]
+    assert hint in error["hint"]
     assert list(tmp_path.iterdir()) == []
 
 

@@ -114,4 +114,4 @@ def test_commands_without_results_of_their_own_keep_mistakes_in_json(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("estimate", tmp_path / "no.yaml", "--json") == 2
-    assert json.loads(capsys.readouterr().out)["error"]["mend"]
+    assert json.loads(capsys.readouterr().out)["error"]["hint"]

@@ -186,9 +186,9 @@ def test_tissue_round_trip_and_checks(tmp_path, brain):
 
 
 def test_input_errors_survive_pickling():
-    error = pickle.loads(pickle.dumps(InputError("file", "is bad", "mend it")))
-    assert (error.subject, error.problem, error.mend) == ("file", "is bad", "mend it")
-    assert str(error) == "file: is bad; mend it"
+    error = pickle.loads(pickle.dumps(InputError("file", "is bad", "correct it")))
+    assert (error.subject, error.problem, error.hint) == ("file", "is bad", "correct it")
+    assert str(error) == "file: is bad; correct it"
 
 
 @pytest.mark.parametrize("shear", [0.0, 0.03])

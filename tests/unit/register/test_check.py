@@ -75,7 +75,7 @@ def test_every_broken_file_of_a_case_is_found(cases, tmp_path: Path, atlas_dir: 
         (folder / f"many{end}.nii.gz").write_bytes(b"no image")
     found = check(tmp_path, atlas_dir)
     assert {Path(f.file).name for f in found} == {"many_flair.nii.gz", "many_t2.nii.gz", "many_seg.nii.gz"}
-    assert any("label values [3]" in f.problem and "scheme" in f.mend for f in found)
+    assert any("label values [3]" in f.problem and "scheme" in f.hint for f in found)
 
 
 def test_a_segmentation_of_someone_else_is_odd(cases, tmp_path: Path, atlas_dir: Path) -> None:  # type: ignore[no-untyped-def]

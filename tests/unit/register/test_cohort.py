@@ -189,13 +189,13 @@ def test_a_table_keeps_what_is_special_of_a_case(phantom: PatientFiles, tmp_path
         files[role] = folder / f"{role}.nii.gz"
         shutil.copy(path, files[role])
     patient = PatientFiles("x", labels="gliofit", **{**files, "t1": files["t1c"]})
-    finding = Finding("y", "file", 'has a\n"quote"\tand a tab', "mend it")
+    finding = Finding("y", "file", 'has a\n"quote"\tand a tab', "correct it")
     for name in ("cohort.tsv", "cohort.csv"):
         out = tmp_path / "out" / name
         write_cohort_table(out, [CheckedCase("x", patient, []), CheckedCase("y", None, [finding])])
         assert find_cohort(PatientsSettings(source=out), seed=1) == (
             [patient],
-            {"y": 'refused: file: has a "quote" and a tab; mend it'},
+            {"y": 'refused: file: has a "quote" and a tab; correct it'},
         )
 
 

@@ -61,7 +61,7 @@ def test_turned_brains_stop_the_case(
 ) -> None:
     with pytest.raises(RegistrationError, match=words) as caught:
         check_orientation("case", spoil(brain, axes, flips), atlas.brain_mask, **LIMITS)
-    assert "write the header" in caught.value.mend
+    assert "write the header" in caught.value.hint
     assert "as read" in caught.value.problem
 
 

@@ -97,7 +97,7 @@ def test_missing_files_are_named_with_their_path(tmp_path: Path, missing: str, m
     with pytest.raises(InputError, match=message) as caught:
         find(tmp_path)
     assert caught.value.subject == str(tmp_path / f"bad{missing}.nii.gz")
-    assert "exclude: [bad]" in caught.value.mend
+    assert "exclude: [bad]" in caught.value.hint
     assert [p.case for p in find(tmp_path, exclude=("bad",))] == ["good"]
     assert [p.case for p in find(tmp_path, include=("good",))] == ["good"]
 

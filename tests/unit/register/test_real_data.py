@@ -94,7 +94,7 @@ def test_a_value_outside_the_scheme_is_refused_with_the_schemes_that_would_fit(
     change(copy.seg, lambda data: spread(data, values))
     with pytest.raises(InputError) as caught:
         read_patient(replace(copy, labels=named))
-    assert plausible in caught.value.mend
+    assert plausible in caught.value.hint
 
 
 def spread(data: np.ndarray, values: tuple[int, ...]) -> np.ndarray:
@@ -122,7 +122,7 @@ def test_a_cavity_is_neither_tumour_nor_core_and_the_check_says_so(copy: Patient
     assert not whole_tumour_mask(labels)[four].any()
     assert not core_mask(labels)[four].any()
     assert not any("cavity" in finding.problem for finding in findings(before, atlas))
-    assert any("resection cavity" in f.problem and "before surgery" in f.mend for f in findings(after, atlas))
+    assert any("resection cavity" in f.problem and "before surgery" in f.hint for f in findings(after, atlas))
 
 
 def test_registration_does_not_look_at_a_cavity(copy: PatientFiles, quick: RegisterSettings) -> None:
