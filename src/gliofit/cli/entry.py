@@ -19,7 +19,7 @@ _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; all bad input, also wrong options, is one line on stderr and exit code 2.
 
-    With ``--json`` the line is an object on stdout, ``{"error": {...}}`` with ``code``, ``subject``, ``problem`` and ``hint``.
+    With ``--json`` the line is an object on stdout: ``{"error": {"code", "subject", "problem", "hint"}}``.
     """
     given = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in given
