@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["InputError", "RegistrationError", "SeedOutsideTissueError", "name_one_of"]
+__all__ = ["InputError", "InputWarning", "RegistrationError", "SeedOutsideTissueError", "name_one_of"]
 
 
 class InputError(ValueError):
@@ -32,6 +33,34 @@ class InputError(ValueError):
     def __reduce__(self) -> tuple[type, tuple[str, str, str, str]]:
         """Keep all parts when the error crosses a process border."""
         return type(self), (self.subject, self.problem, self.hint, self.code)
+
+
+@dataclass(frozen=True)
+class InputWarning:
+    """Input that can be used, with something in it that a person should know.
+
+    Functions that read input take a ``warnings: list[InputWarning]`` and append to it. Commands print each warning once
+    on stderr, ``--json`` carries them under ``warnings``, and ``gliofit check`` lists them as findings.
+
+    Parameters
+    ----------
+    subject
+        The file or config key that the warning is about.
+    problem
+        What is odd about it, in one clause.
+    hint
+        What the user can do about it, in one clause.
+    code
+        Kind of oddity, in lower case with dashes, for programs and tests.
+    """
+
+    subject: str
+    problem: str
+    hint: str
+    code: str
+
+    def __str__(self) -> str:
+        return " ".join(f"{self.subject}: {self.problem}; {self.hint}".splitlines())
 
 
 def name_one_of(name: str, known: Iterable[str]) -> str:
