@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 from types import MappingProxyType
 
@@ -16,6 +17,7 @@ __all__ = [
     "TumourLabel",
     "abnormal_mask",
     "check_scheme",
+    "describe_labels",
     "core_mask",
     "translate_labels",
     "whole_tumour_mask",
@@ -32,7 +34,7 @@ class TissueLabel(IntEnum):
 
 
 class TumourLabel(IntEnum):
-    """Values of tumour segmentations inside gliofit, whatever the source calls them; a surgical cavity is no tumour."""
+    """Values of tumour segmentations inside gliofit; a surgical cavity is not tumour."""
 
     NONE = 0
     NECROTIC = 1
@@ -42,7 +44,7 @@ class TumourLabel(IntEnum):
     CAVITY = 5
 
 
-#: Source value -> internal label. Label values alone do not tell the scheme, so it must always be named.
+#: Source value -> internal label, one to one. Label values alone do not tell the scheme, so it must always be named.
 LABEL_SCHEMES = MappingProxyType(
     {
         "brats2021": MappingProxyType({1: TumourLabel.NECROTIC, 2: TumourLabel.OEDEMA, 4: TumourLabel.ENHANCING}),
@@ -63,10 +65,32 @@ LABEL_SCHEMES = MappingProxyType(
                 4: TumourLabel.CAVITY,
             }
         ),
+        # Pediatric tumours, as released from 2024 on; the release of 2023 has the labels of brats2023. A cyst counts as
+        # necrosis: both are fluid inside the core.
+        "brats2024-ped": MappingProxyType(
+            {
+                1: TumourLabel.ENHANCING,
+                2: TumourLabel.NON_ENHANCING,
+                3: TumourLabel.NECROTIC,
+                4: TumourLabel.OEDEMA,
+            }
+        ),
+        # Medical Segmentation Decathlon (Task01_BrainTumour), and BraTS data prepared for nnU-Net.
+        "msd": MappingProxyType({1: TumourLabel.OEDEMA, 2: TumourLabel.NECROTIC, 3: TumourLabel.ENHANCING}),
         "gliofit": MappingProxyType({int(label): label for label in TumourLabel if label != TumourLabel.NONE}),
     }
 )
 
+
+_WORDS = MappingProxyType(
+    {
+        TumourLabel.NECROTIC: "necrotic",
+        TumourLabel.OEDEMA: "oedema",
+        TumourLabel.ENHANCING: "enhancing",
+        TumourLabel.NON_ENHANCING: "non-enhancing",
+        TumourLabel.CAVITY: "resection cavity",
+    }
+)
 
 #: More values than this beside those of a scheme are no labels.
 _MANY_VALUES = 10
@@ -81,7 +105,31 @@ def check_scheme(scheme: str, subject: str) -> None:
         If there is none.
     """
     if scheme not in LABEL_SCHEMES:
-        raise InputError(subject, f"unknown label scheme '{scheme}'", name_one_of(scheme, LABEL_SCHEMES))
+        raise InputError(
+            subject, f"unknown label scheme '{scheme}'", name_one_of(scheme, LABEL_SCHEMES), "label-scheme"
+        )
+
+
+def describe_labels(meanings: Mapping[int, TumourLabel]) -> str:
+    """Values and what they mean, such as ``1 necrotic, 2 oedema``."""
+    return ", ".join(f"{value} {_WORDS.get(label, 'none')}" for value, label in sorted(meanings.items()))
+
+
+def _scheme_hint(values: NDArray[np.integer], present: set[int]) -> str:
+    """Schemes that have all values of a segmentation and read it sensibly, with the values that they read differently.
+
+    The names alone would mislead: the value 4 is enhancing tumour in one scheme and a resection cavity in another.
+    """
+    from gliofit.anatomy import sensible_schemes
+
+    schemes = sensible_schemes(values)
+    readings = {name: {value: LABEL_SCHEMES[name][value] for value in present} for name in schemes}
+    disputed = {value for value in present if len({meanings[value] for meanings in readings.values()}) > 1}
+    parts = [
+        f"{name}: {describe_labels({value: meanings[value] for value in disputed or present})}"
+        for name, meanings in readings.items()
+    ]
+    return "; ".join(parts) or "none that gliofit knows fits"
 
 
 def translate_labels(values: NDArray[np.integer], scheme: str, subject: str = "segmentation") -> NDArray[np.uint8]:
@@ -109,16 +157,16 @@ def translate_labels(values: NDArray[np.integer], scheme: str, subject: str = "s
         if len(strange) > _MANY_VALUES:
             raise InputError(
                 subject, f"holds {len(present)} values, as an image does and no segmentation",
-                "give the segmentation; two files may be swapped",
+                "give the segmentation; two files may be swapped", code="label-values",
             )  # fmt: skip
-        others = [name for name, values_of in LABEL_SCHEMES.items() if present <= set(values_of)]
-        hint = f"{' or '.join(others)} would fit" if others else "none that gliofit knows would fit"
         raise InputError(
             subject, f"holds label values {strange} that scheme '{scheme}' ({sorted(known)}) does not have",
-            f"name the scheme the segmentation was made with ({hint})",
+            f"name the scheme the segmentation was made with ({_scheme_hint(values, present)})", code="label-values",
         )  # fmt: skip
     if not any(known[value] != TumourLabel.CAVITY for value in present):
-        raise InputError(subject, "holds no tumour label", "give a segmentation of this case's tumour")
+        raise InputError(
+            subject, "holds no tumour label", "give a segmentation of this case's tumour", code="no-tumour"
+        )
     out = np.zeros(values.shape, np.uint8)
     for value, label in known.items():
         out[values == value] = label
