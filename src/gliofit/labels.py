@@ -17,8 +17,8 @@ __all__ = [
     "TumourLabel",
     "abnormal_mask",
     "check_scheme",
-    "describe_labels",
     "core_mask",
+    "describe_labels",
     "translate_labels",
     "whole_tumour_mask",
 ]
