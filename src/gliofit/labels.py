@@ -84,7 +84,9 @@ def check_scheme(scheme: str, subject: str) -> None:
         raise InputError(subject, f"unknown label scheme '{scheme}'", name_one_of(scheme, LABEL_SCHEMES))
 
 
-def translate_labels(values: NDArray[np.integer], scheme: str, subject: str = "segmentation") -> NDArray[np.uint8]:
+def translate_labels(
+    values: NDArray[np.integer], scheme: str, subject: str = "segmentation", hint: str | None = None
+) -> NDArray[np.uint8]:
     """Translate a source's label values to ``TumourLabel`` values.
 
     Parameters
@@ -95,6 +97,8 @@ def translate_labels(values: NDArray[np.integer], scheme: str, subject: str = "s
         A name of ``LABEL_SCHEMES``.
     subject
         What messages call the image.
+    hint
+        What to do about values that the scheme does not have; by default, to name another scheme.
 
     Raises
     ------
@@ -109,16 +113,16 @@ def translate_labels(values: NDArray[np.integer], scheme: str, subject: str = "s
         if len(strange) > _MANY_VALUES:
             raise InputError(
                 subject, f"holds {len(present)} values, as an image does and no segmentation",
-                "give the segmentation; two files may be swapped",
+                "give the segmentation; two files may be swapped", "labels-many",
             )  # fmt: skip
         others = [name for name, values_of in LABEL_SCHEMES.items() if present <= set(values_of)]
-        hint = f"{' or '.join(others)} would fit" if others else "none that gliofit knows would fit"
+        fit = f"{' or '.join(others)} would fit" if others else "none that gliofit knows would fit"
         raise InputError(
             subject, f"holds label values {strange} that scheme '{scheme}' ({sorted(known)}) does not have",
-            f"name the scheme the segmentation was made with ({hint})",
+            hint or f"name the scheme the segmentation was made with ({fit})", "labels-of-another-scheme",
         )  # fmt: skip
     if not any(known[value] != TumourLabel.CAVITY for value in present):
-        raise InputError(subject, "holds no tumour label", "give a segmentation of this case's tumour")
+        raise InputError(subject, "holds no tumour label", "give a segmentation of this case's tumour", "no-tumour")
     out = np.zeros(values.shape, np.uint8)
     for value, label in known.items():
         out[values == value] = label
