@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["InputError", "InputWarning", "RegistrationError", "SeedOutsideTissueError", "name_one_of"]
+__all__ = ["GridError", "InputError", "InputWarning", "RegistrationError", "SeedOutsideTissueError", "name_one_of"]
 
 
 class InputError(ValueError):
@@ -59,6 +59,11 @@ class InputWarning:
     hint: str
     code: str
 
+    @property
+    def note(self) -> str:
+        """Subject and problem in one line, for the notes of a result."""
+        return " ".join(f"{self.subject}: {self.problem}".split())
+
     def __str__(self) -> str:
         return " ".join(f"{self.subject}: {self.problem}; {self.hint}".splitlines())
 
@@ -68,6 +73,14 @@ def name_one_of(name: str, known: Iterable[str]) -> str:
     names = list(known)
     near = difflib.get_close_matches(name, names, 1, 0.75)
     return f"{f'did you mean {near[0]!r}? ' if near else ''}name one of {', '.join(names)}"
+
+
+class GridError(InputError):
+    """A grid that cannot be used. Its subject is ``grid``; whoever knows the file names it with ``about``."""
+
+    def about(self, subject: str | Path) -> InputError:
+        """Return the same error about the file that the grid is of."""
+        return InputError(subject, self.problem, self.hint, self.code)
 
 
 class SeedOutsideTissueError(InputError):

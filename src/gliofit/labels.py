@@ -132,7 +132,9 @@ def _scheme_hint(values: NDArray[np.integer], present: set[int]) -> str:
     return "; ".join(parts) or "none that gliofit knows fits"
 
 
-def translate_labels(values: NDArray[np.integer], scheme: str, subject: str = "segmentation") -> NDArray[np.uint8]:
+def translate_labels(
+    values: NDArray[np.integer], scheme: str, subject: str = "segmentation", hint: str | None = None
+) -> NDArray[np.uint8]:
     """Translate a source's label values to ``TumourLabel`` values.
 
     Parameters
@@ -143,6 +145,8 @@ def translate_labels(values: NDArray[np.integer], scheme: str, subject: str = "s
         A name of ``LABEL_SCHEMES``.
     subject
         What messages call the image.
+    hint
+        What to do about values that the scheme does not have; by default, to name another scheme.
 
     Raises
     ------
@@ -157,16 +161,15 @@ def translate_labels(values: NDArray[np.integer], scheme: str, subject: str = "s
         if len(strange) > _MANY_VALUES:
             raise InputError(
                 subject, f"holds {len(present)} values, as an image does and no segmentation",
-                "give the segmentation; two files may be swapped", code="label-values",
+                "give the segmentation; two files may be swapped", "labels-many",
             )  # fmt: skip
         raise InputError(
             subject, f"holds label values {strange} that scheme '{scheme}' ({sorted(known)}) does not have",
-            f"name the scheme the segmentation was made with ({_scheme_hint(values, present)})", code="label-values",
+            hint or f"name the scheme the segmentation was made with ({_scheme_hint(values, present)})",
+            "labels-of-another-scheme",
         )  # fmt: skip
     if not any(known[value] != TumourLabel.CAVITY for value in present):
-        raise InputError(
-            subject, "holds no tumour label", "give a segmentation of this case's tumour", code="no-tumour"
-        )
+        raise InputError(subject, "holds no tumour label", "give a segmentation of this case's tumour", "no-tumour")
     out = np.zeros(values.shape, np.uint8)
     for value, label in known.items():
         out[values == value] = label

@@ -20,7 +20,7 @@ from gliofit.cli.options import (
     WhiteOption,
     read_tissue,
 )
-from gliofit.cli.result import say
+from gliofit.cli.result import print_warnings, say
 from gliofit.errors import InputError
 from gliofit.output import check_out_file
 from gliofit.progress import show_progress
@@ -97,10 +97,10 @@ def solve(
             raise InputError(option, f"is {value:g}", "give a number above zero")
     if not all(map(math.isfinite, seed)):
         raise InputError("--seed", "is not finite", "give three voxel indices")
-    with show_progress("gliofit solve") as progress:
+    with print_warnings() as warnings, show_progress("gliofit solve") as progress:
         progress("reading")
         solver = _make_solver(integrator, backend)
-        brain = read_tissue(tissue, wm, gm)
+        brain = read_tissue(tissue, wm, gm, warnings=warnings, isotropic=True)
         solution = solver.solve(brain, Theta.from_voxel(seed, mu_d, mu_rho, brain.grid), progress=progress)
         write_volume(out, solution.volume, CONCENTRATION)
     estimate = solution.error_estimate
@@ -120,6 +120,7 @@ def solve(
         content,
         f"{out}: {solution.volume_mm3 / 1000:.1f} cc of tumour cells; integrator {integrator}, {solution.steps} steps, "
         + ("no error estimate" if estimate is None else f"estimated error {100 * estimate:.2g} %"),
+        warnings=warnings,
     )
 
 

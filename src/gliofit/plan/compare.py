@@ -18,8 +18,8 @@ __all__ = [
     "Recurrence",
     "compare_targets",
     "coverage_columns",
-    "read_recurrence",
     "recurrence_coverage",
+    "recurrence_of",
 ]
 
 OVERLAP_COLUMNS = (
@@ -62,7 +62,7 @@ class Recurrence:
     everything: NDArray[np.bool_]
 
 
-def read_recurrence(values: NDArray[np.integer], scheme: str, subject: str = "follow-up segmentation") -> Recurrence:
+def recurrence_of(values: NDArray[np.integer], scheme: str, subject: str = "follow-up segmentation") -> Recurrence:
     """Recurrence of a follow-up segmentation, as PredictGBM defines it: enhancing tumour, and all tumour.
 
     Parameters

@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gliofit.errors import InputError
+from gliofit.errors import InputError, InputWarning
 from gliofit.grid import Grid, Volume
+from gliofit.inputs import read_concentration, read_image, read_label_values, read_mask, read_segmentation
 from gliofit.io import read_table, read_volume, scratch_folder, write_table, write_volume
-from gliofit.labels import translate_labels
 from gliofit.plan.compare import (
     COVERAGE_COLUMNS,
     OVERLAP_COLUMNS,
     Recurrence,
     compare_targets,
     coverage_columns,
-    read_recurrence,
+    recurrence_of,
 )
 from gliofit.plan.dicom import dicom_problem, read_series, write_structure_set
 from gliofit.plan.picture import PlanView, draw_plans
@@ -45,6 +45,10 @@ PLAN_COLUMNS = (
     "run", "cohort", "case", "method", "status", "message", "seed", "region", "margin_mm", "level", *OVERLAP_COLUMNS,
     *COVERAGE_COLUMNS,
 )  # fmt: skip
+
+
+#: What messages call the image that all others must lie on.
+_TISSUE, _PATIENT = "the tissue", "the patient's segmentation"
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,28 +124,14 @@ def _failed_row(region: str, margin_mm: float, message: str) -> dict[str, Any]:
     return {"status": "failed", "message": message, "region": region, "margin_mm": float(margin_mm)} | numbers
 
 
-def _read_mask(path: str | Path, grid: Grid, what: str) -> Volume:
-    """A mask on the patient's grid: what is above one half."""
-    volume = read_volume(path, np.float32)
-    if not volume.grid.matches(grid):
-        raise InputError(path, f"{what} on another grid than the patient's", "resample it onto that grid")
-    return Volume(volume.data > 0.5, volume.grid)
+def _read_recurrence(path: Path, scheme: str, grid: Grid, warnings: list[InputWarning]) -> Recurrence:
+    """Read a follow-up segmentation on the patient's grid, which may be without tumour."""
+    values = read_label_values(path, grid, warnings=warnings, reference=_PATIENT)
+    return recurrence_of(values.data, scheme, str(path))
 
 
-def _read_concentration(path: str | Path, grid: Grid) -> Volume:
-    volume = read_volume(path, np.float32)
-    if not volume.grid.matches(grid):
-        raise InputError(path, "lies on another grid than the segmentation", "resample it onto that grid")
-    if volume.data.min() < -1e-3 or volume.data.max() > 1 + 1e-3:
-        raise InputError(path, "holds values that are not between 0 and 1", "give a tumour-cell concentration")
-    return volume
-
-
-def _read_follow_up(path: str | Path, grid: Grid, scheme: str) -> Recurrence:
-    volume = read_volume(path, np.int32)
-    if not volume.grid.matches(grid):
-        raise InputError(path, "lies on another grid than the patient's", "register the follow-up to the patient")
-    return read_recurrence(volume.data, scheme, str(path))
+def _with_notes(message: str, warnings: list[InputWarning]) -> str:
+    return "; ".join(part for part in (message, *(warning.note for warning in warnings)) if part)
 
 
 def plan_files(
@@ -162,6 +152,7 @@ def plan_files(
     recurrence: Path | None = None,
     recurrence_labels: str | None = None,
     progress: OnProgress = no_progress,
+    warnings: list[InputWarning] | None = None,
 ) -> dict[str, Any]:
     """Plan one patient from files: what the ``plan`` command does.
 
@@ -190,7 +181,9 @@ def plan_files(
     recurrence, recurrence_labels
         Follow-up segmentation on the patient's grid, with its label scheme (that of the segmentation if not given).
     progress
-        Hears of what is being done.
+        Called with the name of each step.
+    warnings
+        List that warnings about the images are appended to; what it holds is written into the row's message.
 
     Returns
     -------
@@ -202,22 +195,22 @@ def plan_files(
         If an input is wrong or no plan can be made of it.
     """
     progress("reading")
-    labels = read_volume(segmentation, np.int32)
-    if not labels.grid.matches(tissue.grid):
-        raise InputError(segmentation, "lies on another grid than the tissue", "resample both onto one grid")
-    internal = Volume(translate_labels(labels.data, label_scheme, str(segmentation)), labels.grid)
-    grid = labels.grid
+    warnings = [] if warnings is None else warnings
+    grid = tissue.grid
+    brain = brain_of_tissue(tissue)
+    if brain_mask is not None:
+        brain = read_mask(brain_mask, grid, warnings=warnings, reference=_TISSUE)
     request = PlanRequest(
-        internal,
-        _read_concentration(concentration, grid),
-        brain_of_tissue(tissue) if brain_mask is None else _read_mask(brain_mask, grid, "brain mask"),
-        None if barriers is None else _read_mask(barriers, grid, "barriers"),
-        None if recurrence is None else _read_follow_up(recurrence, grid, recurrence_labels or label_scheme),
+        read_segmentation(segmentation, label_scheme, grid, warnings=warnings, reference=_TISSUE),
+        read_concentration(concentration, grid, warnings=warnings),
+        brain,
+        None if barriers is None else read_mask(barriers, grid, warnings=warnings, reference=_TISSUE),
+        None if recurrence is None else _read_recurrence(recurrence, recurrence_labels or label_scheme, grid, warnings),
         region,
         keep_tumour,
         bridge_mm,
     )
-    background = Volume(tissue.labels, tissue.grid) if image is None else read_volume(image, np.float32)
+    background = Volume(tissue.labels, grid) if image is None else read_image(image, warnings=warnings)
     missing = dicom_problem() if dicom is not None else None
     series = read_series(dicom) if dicom is not None and missing is None else None
     progress("drawing targets")
@@ -228,6 +221,7 @@ def plan_files(
         raise InputError(subject, error.problem, error.hint) from error
     if missing is not None:
         columns["message"] = "; ".join(part for part in (columns["message"], f"no plan.dcm: {missing}") if part)
+    columns["message"] = _with_notes(columns["message"], warnings)
     case = out_dir.resolve().name
     row = {"run": "plan", "cohort": "files", "case": case, "method": "concentration", "seed": 0} | columns
     table = pd.DataFrame([row])[list(PLAN_COLUMNS)]
@@ -263,7 +257,7 @@ def plan_patient(
     """Plan one patient with one method of a run, at every margin.
 
     Writes ``plan.parquet`` (a row per margin) and ``clinical-{margin}.nii.gz``, ``personalised-{margin}.nii.gz``. What
-    cannot be planned, because the method has no final run or the patient no tumour core, is a row with status
+    cannot be planned, because the method has no forward simulation or the patient no tumour core, is a row with status
     ``failed`` and empty masks.
 
     Parameters
@@ -291,12 +285,19 @@ def plan_patient(
     segmentation = read_volume(case_dir / "segmentation.nii.gz", np.uint8)
     grid = segmentation.grid
     final = read_table(forward_dir / "forward.parquet").iloc[0]
+    warnings: list[InputWarning] = []
+    barrier_mask = follow_up = None
+    if barriers is not None:
+        barrier_mask = read_mask(Path(barriers), grid, warnings=warnings, reference=_PATIENT)
+    if recurrence is not None:
+        scheme = settings.recurrence_labels or label_scheme
+        follow_up = _read_recurrence(Path(recurrence), scheme, grid, warnings)
     request = PlanRequest(
         segmentation,
         read_volume(forward_dir / "concentration.nii.gz", np.float32),
-        _read_mask(case_dir / "brain_mask.nii.gz", grid, "brain mask"),
-        None if barriers is None else _read_mask(barriers, grid, "barriers"),
-        None if recurrence is None else _read_follow_up(recurrence, grid, settings.recurrence_labels or label_scheme),
+        _mask(case_dir / "brain_mask.nii.gz"),
+        barrier_mask,
+        follow_up,
         settings.region,
         settings.keep_tumour,
         settings.bridge_mm,
@@ -315,7 +316,7 @@ def plan_patient(
                 row = _failed_row(settings.region, margin, str(error))
         for kind, mask in masks.items():
             write_volume(out_dir / f"{kind}-{name}.nii.gz", mask)
-        rows.append({**identity, **row})
+        rows.append({**identity, **row, "message": _with_notes(row["message"], warnings)})
     write_table(out_dir / "plan.parquet", pd.DataFrame(rows)[list(PLAN_COLUMNS)])
 
 

@@ -13,11 +13,12 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
-from gliofit.errors import InputError
+from gliofit.errors import InputError, InputWarning
 from gliofit.grid import Volume
+from gliofit.inputs import read_image, read_segmentation
 from gliofit.labels import TumourLabel, core_mask, whole_tumour_mask
 from gliofit.register.field_of_view import CUT_SHARE, edge_share
-from gliofit.register.images import check_inside, read_brain, read_like, read_segmentation, read_t1
+from gliofit.register.images import check_inside, read_brain, read_t1
 from gliofit.register.orientation import check_orientation
 from gliofit.register.patients import PatientFiles, survey_patients
 from gliofit.register.settings import PatientsSettings, RegisterSettings
@@ -46,6 +47,8 @@ class Finding:
         What to do about it.
     severity
         ``error``: the case cannot be registered as it is. ``warning``: it can, but a person should know.
+    code
+        Kind of mistake, as in ``InputError`` and ``InputWarning``; empty for what only the check finds.
     """
 
     case: str
@@ -53,6 +56,7 @@ class Finding:
     problem: str
     hint: str
     severity: Literal["error", "warning"] = "error"
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -173,20 +177,22 @@ def _each(
 def check_patient(patient: PatientFiles, atlas_brain: Volume, registration: RegisterSettings) -> list[Finding]:
     """Findings of one patient whose files are all there."""
     found = _Findings(patient.case)
-    t1 = found.attempt(partial(read_t1, patient.t1))
+    t1 = found.attempt(partial(read_t1, patient.t1, warnings=found.warnings))
     if t1 is None:
-        return found.list
+        return found.all
     if not patient.has_native_t1:
         found.warn(patient.t1, "takes the place of the native T1 image, which is missing", "add that if there is one")
-    brain = found.attempt(partial(read_brain, patient, t1))
+    brain = found.attempt(partial(read_brain, patient, t1, warnings=found.warnings))
     images: dict[str, Volume] = {}
     for role in ("t1c", "t2", "flair"):
         path = getattr(patient, role)
         if path is not None:
-            image = found.attempt(partial(read_like, path, t1.grid))
+            image = found.attempt(partial(read_image, path, t1.grid, warnings=found.warnings))
             if image is not None:
                 images[role] = image
-    segmentation = found.attempt(partial(read_segmentation, patient.seg, patient.labels, t1.grid))
+    segmentation = found.attempt(
+        partial(read_segmentation, patient.seg, patient.labels, t1.grid, warnings=found.warnings)
+    )
     if brain is not None:
         found.attempt(
             partial(
@@ -208,7 +214,7 @@ def check_patient(patient: PatientFiles, atlas_brain: Volume, registration: Regi
         _check_images(found, patient, images, brain)
     if segmentation is not None:
         _check_segmentation(found, patient, segmentation, brain, images.get("flair"))
-    return found.list
+    return found.all
 
 
 class _Findings:
@@ -217,13 +223,21 @@ class _Findings:
     def __init__(self, case: str) -> None:
         self.case = case
         self.list: list[Finding] = []
+        #: Warnings of the readers.
+        self.warnings: list[InputWarning] = []
+
+    @property
+    def all(self) -> list[Finding]:
+        """Findings and, after them, the warnings of the readers."""
+        read = [Finding(self.case, w.subject, w.problem, w.hint, "warning", w.code) for w in self.warnings]
+        return [*self.list, *read]
 
     def attempt(self, read: Callable[[], _T]) -> _T | None:
         """Result of ``read``, or None and a finding if it raises."""
         try:
             return read()
         except InputError as error:
-            self.list.append(Finding(self.case, error.subject, error.problem, error.hint))
+            self.list.append(Finding(self.case, error.subject, error.problem, error.hint, code=error.code))
             return None
 
     def warn(self, file: Path, problem: str, hint: str) -> None:

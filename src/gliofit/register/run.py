@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gliofit.atlas.model import Atlas, load_atlas
-from gliofit.errors import RegistrationError
+from gliofit.errors import InputWarning, RegistrationError
 from gliofit.grid import Grid, Volume, bounding_box
 from gliofit.io import atomic_path, scratch_folder, write_table, write_volume
 from gliofit.labels import TumourLabel, abnormal_mask, core_mask, whole_tumour_mask
@@ -59,6 +59,7 @@ def register_patient(
     seed: int,
     threads: int,
     progress: OnProgress = no_progress,
+    warnings: list[InputWarning] | None = None,
 ) -> None:
     """Bring the atlas onto a patient and write the case folder.
 
@@ -83,7 +84,9 @@ def register_patient(
     threads
         Threads of the deformable step; a process can choose them only once.
     progress
-        Hears of the steps.
+        Called with the name of each step.
+    warnings
+        List that warnings about the images are appended to; what it holds is written into the notes.
 
     Raises
     ------
@@ -98,7 +101,8 @@ def register_patient(
     load_ants(threads)
     atlas = load_atlas(atlas_dir)
     atlas.require_t1()
-    images = read_patient(patient)
+    warnings = [] if warnings is None else warnings
+    images = read_patient(patient, warnings=warnings)
     orientation = check_orientation(
         str(patient.t1), images.brain, atlas.brain_mask, settings.orientation_margin, settings.minimum_overlap
     )
@@ -129,7 +133,7 @@ def register_patient(
         progress("writing results, step 4 of 4")
         _write_images(images, tissue, out_dir)
         _write_transforms(transforms, out_dir / "transforms")
-    notes = _notes(patient, images)
+    notes = [*_notes(patient, images), *(warning.note for warning in warnings)]
     for note in notes:
         _log.info("%s: %s", patient.case, note)
     draw_quality(out_dir / "qc.png", patient.case, images, tissue, warped.t1, numbers, status, message)

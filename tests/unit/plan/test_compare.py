@@ -12,8 +12,8 @@ from gliofit.plan.compare import (
     OVERLAP_COLUMNS,
     compare_targets,
     coverage_columns,
-    read_recurrence,
     recurrence_coverage,
+    recurrence_of,
 )
 
 GRID = Grid((30, 20, 10), np.diag([1.0, 2.0, 5.0, 1.0]))
@@ -50,22 +50,22 @@ def test_empty_targets_have_no_distance():
 def test_recurrence_of_a_follow_up(scheme):
     values = np.zeros((4, 4, 4), np.int32)
     values[0, 0] = [1, 2, 3, 4]
-    found = read_recurrence(values, scheme)
+    found = recurrence_of(values, scheme)
     # The cavity is no tumour.
     assert found.enhancing[0, 0].tolist() == [False, False, True, False]
     assert found.everything[0, 0].tolist() == [True, True, True, False]
     # In the older scheme 4 is what enhances.
     values[0, 0] = [1, 2, 0, 4]
-    found = read_recurrence(values, "brats2021")
+    found = recurrence_of(values, "brats2021")
     assert found.enhancing[0, 0].tolist() == [False, False, False, True]
     assert found.everything.sum() == 3
     with pytest.raises(InputError, match=r"label values \[7\]"):
-        read_recurrence(values + 7 * (values == 0), "brats2021")
+        recurrence_of(values + 7 * (values == 0), "brats2021")
 
 
 @pytest.mark.parametrize(("values", "scheme"), [(0, "brats2023"), (4, "brats2023"), (4, "brats2024")])
 def test_nothing_came_back(values, scheme):
-    found = read_recurrence(np.full((3, 3, 3), values), scheme)
+    found = recurrence_of(np.full((3, 3, 3), values), scheme)
     assert not found.enhancing.any()
     assert not found.everything.any()
     target = np.ones((3, 3, 3), bool)
@@ -79,7 +79,7 @@ def test_coverage_by_hand():
     values[0:4, 0, 0] = 3
     values[4:6, 0, 0] = 2
     clinical, personalised = box((1, 5), (0, 1), (0, 1)), box((3, 5), (0, 1), (0, 1))
-    row = coverage_columns(Volume(clinical, GRID), Volume(personalised, GRID), read_recurrence(values, "brats2023"))
+    row = coverage_columns(Volume(clinical, GRID), Volume(personalised, GRID), recurrence_of(values, "brats2023"))
     assert tuple(row) == COVERAGE_COLUMNS
     assert row == pytest.approx(
         {
