@@ -11,9 +11,9 @@ tumour, whole tumours of 24 to 230 cc); the numbers stand beside each threshold.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,15 @@ from gliofit.labels import (
 )
 from gliofit.tissue import Tissue
 
-__all__ = ["check_segmentation", "check_tissue", "edge_share", "focus_volumes_mm3", "sensible_schemes"]
+__all__ = [
+    "brain_warnings",
+    "check_labels",
+    "check_segmentation",
+    "check_tissue",
+    "edge_share",
+    "focus_volumes_mm3",
+    "sensible_schemes",
+]
 
 #: Tumours above this volume (cc) are refused. The largest of the fourteen patients has 230 cc, and at death the
 #: enhancing part of a glioblastoma averages that of a ball of 3 cm radius, 113 cc (Swanson et al., Br J Cancer 98:113,
@@ -95,7 +103,7 @@ _TISSUE_WORDS = {
 }
 
 
-def check_segmentation(
+def check_labels(
     labels: NDArray[np.uint8],
     grid: Grid,
     scheme: str,
@@ -103,7 +111,7 @@ def check_segmentation(
     warnings: list[InputWarning],
     brain: NDArray[np.bool_] | None = None,
 ) -> None:
-    """Refuse a segmentation that cannot be of a tumour, and warn of what a person should know about it.
+    """Refuse labels that cannot be of a tumour, and warn of labels that enclose what they cannot.
 
     Parameters
     ----------
@@ -130,11 +138,30 @@ def check_segmentation(
     tumour = whole_tumour_mask(labels)
     _refuse_tissue(tumour, grid, subject, brain)
     outside = _outside_share(tumour, subject, brain)
-
-    def warn(problem: str, hint: str, code: str) -> None:
-        warnings.append(InputWarning(subject, problem, hint, code))
-
+    warn = partial(_warn, warnings, subject)
     _check_enclosure(labels, scheme, warn)
+    if outside > 0.05:
+        warn(f"{outside:.0%} of the tumour lies outside the brain", "check that the grids agree", "tumour-outside")
+    elif outside > 0.001:
+        warn(f"{outside:.1%} of the tumour lies outside the brain", "nothing, if that is its edge", "tumour-outside")
+
+
+def check_segmentation(
+    labels: NDArray[np.uint8],
+    grid: Grid,
+    scheme: str,
+    subject: str | Path,
+    warnings: list[InputWarning],
+    brain: NDArray[np.bool_] | None = None,
+) -> None:
+    """Check a segmentation that a tumour is fitted to, or a target is drawn around.
+
+    Beside what ``check_labels`` looks at, that is missing parts, a resection cavity, several foci, and a tumour that
+    the field of view cuts. Parameters and errors are those of ``check_labels``.
+    """
+    check_labels(labels, grid, scheme, subject, warnings, brain)
+    tumour = whole_tumour_mask(labels)
+    warn = partial(_warn, warnings, str(subject))
     _check_parts(labels, grid, scheme, warn)
     _check_foci(labels, tumour, grid, warn)
     cut = edge_share(tumour)
@@ -144,10 +171,6 @@ def check_segmentation(
             "read its numbers with care: what lies beyond is unknown",
             "tumour-cut",
         )
-    if outside > 0.05:
-        warn(f"{outside:.0%} of the tumour lies outside the brain", "check that the grids agree", "tumour-outside")
-    elif outside > 0.001:
-        warn(f"{outside:.1%} of the tumour lies outside the brain", "nothing, if that is its edge", "tumour-outside")
 
 
 def check_tissue(tissue: Tissue, subject: str | Path, warnings: list[InputWarning]) -> None:
@@ -338,10 +361,12 @@ def _name(label: TumourLabel) -> str:
     return describe_labels({0: label}).removeprefix("0 ")
 
 
-class _Warn(Protocol):
-    """Adds a warning about the segmentation."""
+def _warn(warnings: list[InputWarning], subject: str, problem: str, hint: str, code: str) -> None:
+    warnings.append(InputWarning(subject, problem, hint, code))
 
-    def __call__(self, problem: str, hint: str, code: str) -> None: ...
+
+#: ``_warn`` about one subject: takes problem, hint and code.
+_Warn = Callable[[str, str, str], None]
 
 
 def _refuse_tissue(tumour: NDArray[np.bool_], grid: Grid, subject: str, brain: NDArray[np.bool_] | None) -> None:

@@ -26,6 +26,7 @@ from gliofit.invert.profile import profile_intervals, profile_likelihood
 from gliofit.invert.run import fit, parameters_row
 from gliofit.invert.settings import InvertSettings
 from gliofit.io import scratch_folder, write_table, write_volume
+from gliofit.plan.target import brain_of_tissue
 from gliofit.progress import OnProgress, no_progress
 from gliofit.publish.summary import SummaryPage, plot_summary
 from gliofit.theta import Theta
@@ -59,7 +60,10 @@ def _observe(
     assert segmentation is not None
     if label_scheme is None:
         raise InputError(segmentation, "label scheme not named", "add --labels, e.g. brats2021")
-    labels = read_segmentation(segmentation, label_scheme, tissue.grid, warnings=warnings, reference="the tissue")
+    labels = read_segmentation(
+        segmentation, label_scheme, tissue.grid,
+        brain=brain_of_tissue(tissue), warnings=warnings, reference="the tissue",
+    )  # fmt: skip
     return SegmentationObservation(labels, tissue, settings.imaging, segmentation)
 
 

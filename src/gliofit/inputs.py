@@ -12,16 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.anatomy import check_labels, check_segmentation, check_tissue
 from gliofit.errors import GridError, InputError, InputWarning
 from gliofit.grid import Grid, Volume
 from gliofit.io import read_grid, read_stored
-from gliofit.labels import translate_labels
+from gliofit.labels import LABEL_SCHEMES, TumourLabel, check_scheme, translate_labels
 from gliofit.tissue import Tissue
 from gliofit.unit_interval import concentration_values, tissue_fractions
 
 __all__ = [
     "check_grid",
     "read_concentration",
+    "read_follow_up",
     "read_image",
     "read_label_values",
     "read_mask",
@@ -163,6 +165,7 @@ def read_segmentation(
     scheme: str,
     grid: Grid,
     *,
+    brain: Volume | None = None,
     warnings: list[InputWarning],
     reference: str = "the T1 image",
     hint: str | None = None,
@@ -175,6 +178,8 @@ def read_segmentation(
         As for ``read_image``.
     scheme
         Label scheme of the file.
+    brain
+        Brain mask (bool) on ``grid``, to compare the tumour with.
     hint
         What to do about labels that the scheme does not have; by default, to name another scheme.
 
@@ -185,10 +190,36 @@ def read_segmentation(
     Raises
     ------
     InputError
-        As ``read_label_values``, or if the labels are not those of the scheme.
+        As ``read_label_values``, if the labels are not those of the scheme, or as ``check_segmentation``.
     """
     values = read_label_values(path, grid, warnings=warnings, reference=reference)
-    return Volume(translate_labels(values.data, scheme, str(path), hint), values.grid)
+    labels = translate_labels(values.data, scheme, str(path), hint)
+    check_segmentation(labels, values.grid, scheme, path, warnings, None if brain is None else brain.data)
+    return Volume(labels, values.grid)
+
+
+def read_follow_up(
+    path: Path,
+    scheme: str,
+    grid: Grid,
+    *,
+    brain: Volume | None = None,
+    warnings: list[InputWarning],
+    reference: str = "the T1 image",
+) -> Volume:
+    """Read a segmentation after treatment, which may be without tumour; the rest is as for ``read_segmentation``.
+
+    With ``brats2023`` too the value 4 is the resection cavity.
+    """
+    scheme = "brats2024" if scheme == "brats2023" else scheme
+    values = read_label_values(path, grid, warnings=warnings, reference=reference)
+    check_scheme(scheme, str(path))
+    cavity = [value for value, label in LABEL_SCHEMES[scheme].items() if label == TumourLabel.CAVITY]
+    if np.isin(values.data, [0, *cavity]).all():
+        return Volume(np.where(values.data != 0, TumourLabel.CAVITY, 0).astype(np.uint8), values.grid)
+    labels = translate_labels(values.data, scheme, str(path))
+    check_labels(labels, values.grid, scheme, path, warnings, None if brain is None else brain.data)
+    return Volume(labels, values.grid)
 
 
 def read_concentration(
@@ -225,7 +256,9 @@ def read_tissue_labels(path: Path, *, warnings: list[InputWarning], isotropic: b
     labels = read_label_values(path, None, warnings=warnings)
     if isotropic:
         _check_isotropic(labels.grid, path)
-    return Tissue.from_labels(labels, path)
+    tissue = Tissue.from_labels(labels, path)
+    check_tissue(tissue, path, warnings)
+    return tissue
 
 
 def read_tissue_maps(
@@ -253,7 +286,9 @@ def read_tissue_maps(
         if path is not None:
             volume, _ = _read(path, white.grid, warnings, wm.name)
             maps[name] = Volume(tissue_fractions(volume.data, path), volume.grid)
-    return Tissue.from_maps(maps["wm"], maps["gm"], maps.get("csf"), wm)
+    tissue = Tissue.from_maps(maps["wm"], maps["gm"], maps.get("csf"), wm)
+    check_tissue(tissue, wm, warnings)
+    return tissue
 
 
 def _read(path: Path, grid: Grid | None, warnings: list[InputWarning], reference: str) -> tuple[Volume, float]:

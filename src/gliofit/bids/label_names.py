@@ -93,14 +93,16 @@ def tumour_part(name: str) -> TumourLabel | None:
         return None
     if any(_DOUBT.fullmatch(word) for word in words):
         raise AmbiguousNameError(name)
-    if any(_INFILTRATION.fullmatch(words[mention.place]) and _before_noun(words, mention.place) for mention in mentions):
+    if any(
+        _INFILTRATION.fullmatch(words[mention.place]) and _before_noun(words, mention.place) for mention in mentions
+    ):
         raise AmbiguousNameError(name)
     there = {mention.part for mention in mentions if not mention.negated}
     denied = [mention for mention in mentions if mention.negated and mention.part == TumourLabel.ENHANCING]
     if TumourLabel.ENHANCING in there and denied:
         raise AmbiguousNameError(name)
     solid = [mention for mention in denied if mention.describes and _before_noun(words, mention.place)]
-    if denied and not there or solid:
+    if (denied and not there) or solid:
         there.add(TumourLabel.NON_ENHANCING)
     if there == {TumourLabel.NECROTIC, TumourLabel.NON_ENHANCING}:
         # The necrotic label of BraTS is necrotic and non-enhancing core.

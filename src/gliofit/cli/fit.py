@@ -55,7 +55,7 @@ def fit(
     labels: Annotated[
         str | None,
         typer.Option(
-            help="Label scheme of --seg: brats2021, brats2023, brats2024, brats2015 or gliofit.",
+            help="Label scheme of --seg, such as brats2021; docs/register.md lists them.",
             autocompletion=complete_labels,
             rich_help_panel=OBSERVED,
         ),

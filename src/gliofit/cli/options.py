@@ -57,7 +57,7 @@ LabelsOption = Annotated[
     str,
     typer.Option(
         "--labels",
-        help="Label scheme of --seg: brats2021, brats2023, brats2024, brats2015 or gliofit.",
+        help="Label scheme of --seg, such as brats2021; docs/register.md lists them.",
         autocompletion=complete_labels,
         rich_help_panel=OBSERVED,
     ),

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from gliofit.errors import InputError, InputWarning
-from gliofit.grid import Grid, Volume
-from gliofit.inputs import read_concentration, read_image, read_label_values, read_mask, read_segmentation
+from gliofit.grid import Volume
+from gliofit.inputs import read_concentration, read_follow_up, read_image, read_mask, read_segmentation
 from gliofit.io import read_table, read_volume, scratch_folder, write_table, write_volume
 from gliofit.plan.compare import (
     COVERAGE_COLUMNS,
@@ -124,10 +124,10 @@ def _failed_row(region: str, margin_mm: float, message: str) -> dict[str, Any]:
     return {"status": "failed", "message": message, "region": region, "margin_mm": float(margin_mm)} | numbers
 
 
-def _read_recurrence(path: Path, scheme: str, grid: Grid, warnings: list[InputWarning]) -> Recurrence:
+def _read_recurrence(path: Path, scheme: str, brain: Volume, warnings: list[InputWarning]) -> Recurrence:
     """Read a follow-up segmentation on the patient's grid, which may be without tumour."""
-    values = read_label_values(path, grid, warnings=warnings, reference=_PATIENT)
-    return recurrence_of(values.data, scheme, str(path))
+    labels = read_follow_up(path, scheme, brain.grid, brain=brain, warnings=warnings, reference=_PATIENT)
+    return recurrence_of(labels.data)
 
 
 def _with_notes(message: str, warnings: list[InputWarning]) -> str:
@@ -201,11 +201,13 @@ def plan_files(
     if brain_mask is not None:
         brain = read_mask(brain_mask, grid, warnings=warnings, reference=_TISSUE)
     request = PlanRequest(
-        read_segmentation(segmentation, label_scheme, grid, warnings=warnings, reference=_TISSUE),
+        read_segmentation(segmentation, label_scheme, grid, brain=brain, warnings=warnings, reference=_TISSUE),
         read_concentration(concentration, grid, warnings=warnings),
         brain,
         None if barriers is None else read_mask(barriers, grid, warnings=warnings, reference=_TISSUE),
-        None if recurrence is None else _read_recurrence(recurrence, recurrence_labels or label_scheme, grid, warnings),
+        None
+        if recurrence is None
+        else _read_recurrence(recurrence, recurrence_labels or label_scheme, brain, warnings),
         region,
         keep_tumour,
         bridge_mm,
@@ -285,17 +287,18 @@ def plan_patient(
     segmentation = read_volume(case_dir / "segmentation.nii.gz", np.uint8)
     grid = segmentation.grid
     final = read_table(forward_dir / "forward.parquet").iloc[0]
+    brain = _mask(case_dir / "brain_mask.nii.gz")
     warnings: list[InputWarning] = []
     barrier_mask = follow_up = None
     if barriers is not None:
         barrier_mask = read_mask(Path(barriers), grid, warnings=warnings, reference=_PATIENT)
     if recurrence is not None:
         scheme = settings.recurrence_labels or label_scheme
-        follow_up = _read_recurrence(Path(recurrence), scheme, grid, warnings)
+        follow_up = _read_recurrence(Path(recurrence), scheme, brain, warnings)
     request = PlanRequest(
         segmentation,
         read_volume(forward_dir / "concentration.nii.gz", np.float32),
-        _mask(case_dir / "brain_mask.nii.gz"),
+        brain,
         barrier_mask,
         follow_up,
         settings.region,

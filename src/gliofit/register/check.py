@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gliofit.errors import InputError, InputWarning
 from gliofit.grid import Volume
 from gliofit.inputs import read_image, read_segmentation
-from gliofit.labels import TumourLabel, core_mask, whole_tumour_mask
-from gliofit.register.field_of_view import CUT_SHARE, edge_share
-from gliofit.register.images import check_inside, read_brain, read_t1
+from gliofit.labels import whole_tumour_mask
+from gliofit.register.images import read_brain, read_t1
 from gliofit.register.orientation import check_orientation
 from gliofit.register.patients import PatientFiles, survey_patients
 from gliofit.register.settings import PatientsSettings, RegisterSettings
@@ -26,9 +26,6 @@ from gliofit.register.settings import PatientsSettings, RegisterSettings
 __all__ = ["CheckedCase", "Finding", "check_patient", "check_patients"]
 
 _T = TypeVar("_T")
-
-#: Enhancing tumour under this volume (cc) says little; methods that need a core then use the necrotic label too.
-_LITTLE_ENHANCING_CC = 1.5
 
 
 @dataclass(frozen=True)
@@ -191,7 +188,7 @@ def check_patient(patient: PatientFiles, atlas_brain: Volume, registration: Regi
             if image is not None:
                 images[role] = image
     segmentation = found.attempt(
-        partial(read_segmentation, patient.seg, patient.labels, t1.grid, warnings=found.warnings)
+        partial(read_segmentation, patient.seg, patient.labels, t1.grid, brain=brain, warnings=found.warnings)
     )
     if brain is not None:
         found.attempt(
@@ -204,16 +201,9 @@ def check_patient(patient: PatientFiles, atlas_brain: Volume, registration: Regi
                 registration.minimum_overlap,
             )
         )
-        cut = edge_share(brain.data)
-        if cut > CUT_SHARE:
-            found.warn(
-                patient.t1,
-                f"the edge of the volume cuts the brain ({cut:.0%} of its surface)",
-                "look well at qc.png, since the missing part cannot be registered",
-            )
         _check_images(found, patient, images, brain)
-    if segmentation is not None:
-        _check_segmentation(found, patient, segmentation, brain, images.get("flair"))
+    if segmentation is not None and brain is not None and "flair" in images:
+        _check_flair(found, patient.seg, whole_tumour_mask(segmentation.data), brain, images["flair"])
     return found.all
 
 
@@ -260,59 +250,15 @@ def _check_images(found: _Findings, patient: PatientFiles, images: dict[str, Vol
             )
 
 
-def _check_segmentation(
-    found: _Findings, patient: PatientFiles, segmentation: Volume, brain: Volume | None, flair: Volume | None
-) -> None:
-    labels, cc = segmentation.data, segmentation.grid.voxel_volume_mm3 / 1000
-    tumour = whole_tumour_mask(labels)
-    enhancing = float((labels == TumourLabel.ENHANCING).sum()) * cc
-    if not core_mask(labels).any():
+def _check_flair(found: _Findings, seg: Path, tumour: NDArray[np.bool_], brain: Volume, flair: Volume) -> None:
+    """Tumours are bright on FLAIR."""
+    healthy, inside = flair.data[brain.data & ~tumour], flair.data[brain.data & tumour]
+    if inside.size and healthy.size and np.median(inside) < np.median(healthy):
         found.warn(
-            patient.seg,
-            "has no core, oedema alone",
-            f"check the label scheme ({patient.labels}); methods are fitted to the whole tumour alone",
+            seg,
+            "the tumour is darker on FLAIR than the rest of the brain",
+            "check that the segmentation belongs to these images and is not flipped",
         )
-    elif enhancing == 0:
-        found.warn(
-            patient.seg,
-            "has no enhancing tumour",
-            "nothing to do for a low-grade tumour: the core then is the necrotic or non-enhancing label; "
-            f"otherwise check the label scheme ({patient.labels})",
-        )
-    elif enhancing < _LITTLE_ENHANCING_CC:
-        found.warn(patient.seg, f"has only {enhancing:.1f} cc of enhancing tumour", "read the core's numbers with care")
-    cavity = float((labels == TumourLabel.CAVITY).sum()) * cc
-    if cavity > 0:
-        found.warn(
-            patient.seg,
-            f"has {cavity:.1f} cc of resection cavity",
-            "take images from before surgery: to a growth model the cavity is tissue that no tumour has reached",
-        )
-    cut = edge_share(tumour)
-    if cut > CUT_SHARE:
-        found.warn(
-            patient.seg,
-            f"the edge of the volume cuts the tumour ({cut:.0%} of its surface)",
-            "read its numbers with care: what lies beyond is unknown",
-        )
-    if brain is None:
-        return
-    outside = found.attempt(partial(check_inside, segmentation, brain, patient.seg))
-    if outside is None:
-        return
-    if outside > 0.05:
-        found.warn(patient.seg, f"{outside:.0%} of the tumour lies outside the brain", "check that the grids agree")
-    elif outside > 0.001:
-        found.warn(patient.seg, f"{outside:.1%} of the tumour lies outside the brain", "nothing, if that is its edge")
-    if flair is not None:
-        healthy = flair.data[brain.data & ~tumour]
-        inside = flair.data[brain.data & tumour]
-        if inside.size and healthy.size and np.median(inside) < np.median(healthy):
-            found.warn(
-                patient.seg,
-                "the tumour is darker on FLAIR than the rest of the brain",
-                "check that the segmentation belongs to these images and is not flipped",
-            )
 
 
 def _atlas_brain(atlas_dir: Path | None) -> Volume:

@@ -8,16 +8,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.anatomy import brain_warnings
 from gliofit.atlas.brain import brain_from_image, solid
 from gliofit.errors import InputError, InputWarning
 from gliofit.grid import Volume
 from gliofit.inputs import check_grid, read_image, read_mask, read_segmentation
-from gliofit.labels import whole_tumour_mask
 from gliofit.register.patients import PatientFiles
 
 __all__ = [
     "PatientImages",
-    "check_inside",
     "read_brain",
     "read_patient",
     "read_t1",
@@ -25,9 +24,6 @@ __all__ = [
 
 #: Brains outside this range (cubic centimetres) tell of a wrong voxel size in the header.
 _BRAIN_CC = (500.0, 2500.0)
-
-#: A segmentation with more of its tumour outside the brain than this belongs to other images.
-_MOST_OUTSIDE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,13 +61,12 @@ def read_patient(files: PatientFiles, *, warnings: list[InputWarning]) -> Patien
         Naming the file that is missing, unreadable, on another grid, in another label scheme, or of another brain.
     """
     t1 = read_t1(files.t1, warnings=warnings)
-    segmentation = read_segmentation(files.seg, files.labels, t1.grid, warnings=warnings)
+    brain = read_brain(files, t1, warnings=warnings)
+    segmentation = read_segmentation(files.seg, files.labels, t1.grid, brain=brain, warnings=warnings)
     for role in ("t1c", "t2", "flair"):
         path = getattr(files, role)
         if path is not None:
             check_grid(path, t1.grid, warnings=warnings)
-    brain = read_brain(files, t1, warnings=warnings)
-    check_inside(segmentation, brain, files.seg)
     return PatientImages(t1, segmentation, brain)
 
 
@@ -111,25 +106,8 @@ def read_brain(files: PatientFiles, t1: Volume, *, warnings: list[InputWarning])
             "check the voxel size in the header, and that the image is skull-stripped with background zero",
             code="brain-volume",
         )
+    warnings += brain_warnings(mask, subject)
     return Volume(mask, t1.grid)
-
-
-def check_inside(segmentation: Volume, brain: Volume, path: Path) -> float:
-    """Share of the tumour (``TumourLabel`` values) that lies outside the brain mask.
-
-    Raises
-    ------
-    InputError
-        Naming ``path`` if it is more than half.
-    """
-    outside = float(1 - brain.data[whole_tumour_mask(segmentation.data)].mean())
-    if outside > _MOST_OUTSIDE:
-        raise InputError(
-            path,
-            f"{outside:.0%} of the tumour lies outside the brain",
-            "give the segmentation of this case, on the grid of its images",
-        )
-    return outside
 
 
 def _border(data: NDArray[np.float32]) -> NDArray[np.float32]:

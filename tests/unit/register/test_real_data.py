@@ -22,13 +22,13 @@ import pandas as pd
 import pytest
 from scipy.ndimage import binary_dilation
 
+from gliofit.anatomy import edge_share
 from gliofit.atlas.model import Atlas
 from gliofit.errors import InputError
 from gliofit.grid import Volume
 from gliofit.io import read_table, read_volume, write_volume
 from gliofit.labels import TumourLabel, core_mask, whole_tumour_mask
 from gliofit.register.check import Finding, check_patient
-from gliofit.register.field_of_view import edge_share
 from gliofit.register.images import read_patient
 from gliofit.register.patients import PatientFiles, patient_in_folder
 from gliofit.register.run import register_patient
