@@ -68,7 +68,7 @@ _LITTLE_ENHANCING_CC = 1.5
 CUT_SHARE = 0.03
 
 #: Labels with fewer voxels, or less of the tumour, than this have no surface to judge.
-_FEWEST_VOXELS, _SMALLEST_SHARE = 30, 0.005
+_FEWEST_VOXELS, _SMALLEST_SHARE = 10, 0.005
 
 #: Oedema lies outside: of its surface 0.52 to 0.93 borders healthy tissue, and that is at least 0.15 more than of any
 #: other label in all fourteen. With necrosis and oedema exchanged it is at least 0.15 less in the thirteen that have

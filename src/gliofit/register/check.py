@@ -109,12 +109,14 @@ def check_patients(
     try:
         survey = survey_patients(settings)
     except InputError as error:
-        return [CheckedCase("", None, [Finding("", error.subject, error.problem, error.hint)])]
+        return [CheckedCase("", None, [_refused("", error)])]
     cases: dict[str, CheckedCase] = {}
     if survey.patients:
         look = partial(_look, _atlas_brain(atlas_dir), registration or RegisterSettings())
         cases = {case.case: case for case in _each(look, survey.patients, cores, progress or (lambda *_: None))}
-    others = [Finding(p.case, p.error.subject, p.error.problem, p.error.hint) for p in survey.problems]
+    others = [
+        Finding(p.case, p.error.subject, p.error.problem, p.error.hint, code=p.error.code) for p in survey.problems
+    ]
     others += [
         Finding(row.case, settings.source or "", f"refused by the check that wrote it ({row.message})", "check again")
         for row in survey.refused
@@ -131,6 +133,10 @@ def _look(atlas_brain: Volume, registration: RegisterSettings, patient: PatientF
     except Exception as error:  # noqa: BLE001 - one case must not be the end of all others
         findings = [_unexpected(patient, f"{type(error).__name__}: {error}")]
     return CheckedCase(patient.case, patient, findings)
+
+
+def _refused(case: str, error: InputError) -> Finding:
+    return Finding(case, error.subject, error.problem, error.hint, code=error.code)
 
 
 def _unexpected(patient: PatientFiles, what: str) -> Finding:
@@ -227,7 +233,7 @@ class _Findings:
         try:
             return read()
         except InputError as error:
-            self.list.append(Finding(self.case, error.subject, error.problem, error.hint, code=error.code))
+            self.list.append(_refused(self.case, error))
             return None
 
     def warn(self, file: Path, problem: str, hint: str) -> None:
