@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import json
 from collections.abc import Callable
@@ -14,7 +13,6 @@ import pytest
 from numpy.typing import NDArray
 
 from gliofit.anatomy import check_segmentation, check_tissue, edge_share, focus_volumes_mm3, sensible_schemes
-from gliofit.atlas.sources import mni152
 from gliofit.bids.label_names import AmbiguousNameError, tumour_part
 from gliofit.errors import InputError, InputWarning
 from gliofit.grid import Grid, Volume
@@ -256,18 +254,19 @@ class TestSchemeHints:
         assert all(len(set(meanings.values())) == len(meanings) for meanings in LABEL_SCHEMES.values())
 
 
-@functools.cache
-def mni() -> tuple[Labels, Grid]:
-    """Tissue labels of the built-in atlas, every third voxel."""
-    labels = mni152().tissue.labels[::3, ::3, ::3]
-    return labels, Grid(labels.shape, np.diag([3.0, 3.0, 3.0, 1.0]))
+@pytest.fixture(scope="module")
+def mni(atlas_dir: Path) -> Volume:
+    """Tissue labels of the MNI152 brain on voxels of 5 mm."""
+    return read_volume(atlas_dir / "labels.nii.gz", np.uint8)
 
 
 class TestTissue:
     @pytest.mark.parametrize("order", list(itertools.permutations((1, 2, 3))), ids=str)
     @pytest.mark.parametrize("brain", ["made up", "MNI152"])
-    def test_every_other_order_is_noticed_and_the_right_one_named(self, brain: str, order: tuple[int, ...]) -> None:
-        right, grid = (SCENE.tissue(), GRID) if brain == "made up" else mni()
+    def test_every_other_order_is_noticed_and_the_right_one_named(
+        self, brain: str, order: tuple[int, ...], mni: Volume
+    ) -> None:
+        right, grid = (SCENE.tissue(), GRID) if brain == "made up" else (mni.data, mni.grid)
         csf, grey, white = order
         warnings: list[InputWarning] = []
         labels = np.array([0, *order], np.uint8)[right]
@@ -279,12 +278,11 @@ class TestTissue:
             named = dict(sorted({csf: "CSF", grey: "grey matter", white: "white matter"}.items()))
             assert ", ".join(f"{value} {name}" for value, name in named.items()) in found["tissue-order"].problem
 
-    def test_exchanged_maps_of_white_and_grey_matter(self) -> None:
-        labels, grid = mni()
-        wm, gm = ((labels == value).astype(np.float32) for value in (3, 2))
+    def test_exchanged_maps_of_white_and_grey_matter(self, mni: Volume) -> None:
+        wm, gm = ((mni.data == value).astype(np.float32) for value in (3, 2))
         for white, grey, codes in ((wm, gm, []), (gm, wm, ["tissue-order"])):
             warnings: list[InputWarning] = []
-            check_tissue(Tissue(white, grey, np.zeros_like(wm), grid), "wm.nii.gz", warnings)
+            check_tissue(Tissue(white, grey, np.zeros_like(wm), mni.grid), "wm.nii.gz", warnings)
             assert [warning.code for warning in warnings] == codes
 
     def test_ventricles_as_the_only_csf_are_not_white_matter(self) -> None:
@@ -499,7 +497,9 @@ class TestCommands:
 
 
 @pytest.fixture(scope="module")
-def checked(add_case: Case, patient: PatientFiles, tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+def checked(
+    add_case: Case, patient: PatientFiles, atlas_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, set[str]]:
     """Codes that ``gliofit check`` gives for cases of one folder, made from the good one."""
     root = tmp_path_factory.mktemp("anatomy")
     good = read_volume(patient.seg, np.uint8)
@@ -515,7 +515,7 @@ def checked(add_case: Case, patient: PatientFiles, tmp_path_factory: pytest.Temp
         folder.mkdir()
         write_volume(folder / f"{name}-t1n.nii.gz", Volume(t1, good.grid))
         write_volume(folder / f"{name}-seg.nii.gz", Volume(seg, good.grid))
-    cases_found = check_patients(PatientsSettings(source=root))
+    cases_found = check_patients(PatientsSettings(source=root), atlas_dir)
     return {case.case: {finding.code for finding in case.findings} for case in cases_found}
 
 
