@@ -121,7 +121,10 @@ def broken(files):
         (["--tissue", "{d}/absent.nii.gz"], "absent.nii.gz: file not found"),
         (["--tissue", "{d}/nan.nii.gz"], "nan.nii.gz: holds values that are not finite"),
         (["--wm", "{d}/nan.nii.gz", "--gm", "{d}/gm.nii.gz"], "nan.nii.gz: holds values that are not finite"),
-        (["--wm", "{d}/smaller.nii.gz", "--gm", "{d}/gm.nii.gz"], "gm lies on another grid than wm"),
+        (
+            ["--wm", "{d}/smaller.nii.gz", "--gm", "{d}/gm.nii.gz"],
+            "gm.nii.gz: lies on another grid than smaller.nii.gz",
+        ),
         (["--tissue", "{d}/empty.nii.gz"], "empty.nii.gz: holds no grey or white matter"),
         (["--wm", "{d}/empty.nii.gz", "--gm", "{d}/empty.nii.gz"], "empty.nii.gz: holds no grey or white matter"),
         (["--tissue", "{d}/zero.nii.gz"], "zero.nii.gz: its header has the spacing 0, 4, 4 mm"),
