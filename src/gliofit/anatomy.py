@@ -90,7 +90,7 @@ _ENCLOSED_BY_CAVITY = 0.8
 _FOCUS_CC, _FOCUS_SHARE, _FOCUS_GAP_MM = 1.0, 0.05, 10.0
 
 #: Tissue labels with less of the brain than this are left out of the comparison of orders.
-_SMALLEST_TISSUE_SHARE = 0.05
+_SMALLEST_TISSUE_SHARE = 0.01
 
 #: Share of its surface up to which white matter borders the outside of the brain: 0.001 and 0.003 in two label maps of
 #: the MNI152 brain, where grey matter has 0.06 and 0.13 and CSF 0.25 and 0.32.
