@@ -283,7 +283,7 @@ IMAGE_KINDS = [
     ),
     ImageKind(
         "interpolated labels",
-        "...: holds values that are not whole numbers; resample segmentations with nearest neighbour",
+        "...: holds values that are not whole numbers; give labels, resampled with nearest neighbour",
         image_of("seg", lambda data: data * np.float32(0.6)),
     ),
     ImageKind("negative labels", _LABELS, image_of("seg", lambda data: -data.astype(np.int16))),
