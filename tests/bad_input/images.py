@@ -83,6 +83,14 @@ def every(
     return spoil
 
 
+def _tissue_as_segmentation(folder: Path, case: str) -> None:
+    """Bright voxels of T1 as one label, the rest of the brain as another."""
+    t1 = nib.load(_file(folder, case, "t1"))
+    data = np.asarray(t1.dataobj)
+    labels = np.select([data > 400, data > 0], [2, 1]).astype(np.uint8)
+    nib.save(nib.Nifti1Image(labels, t1.affine), _file(folder, case, "seg"))
+
+
 def _with(data: NDArray, value: complex) -> NDArray:
     out = data.astype(np.result_type(type(value), np.float32))
     out[20, 20, 20] = value
@@ -280,6 +288,11 @@ IMAGE_KINDS = [
         "segmentation outside the brain",
         "...: ... of the tumour lies outside the brain; give the segmentation of this case, on the grid of its images",
         image_of("seg", lambda data: np.roll(data, data.shape[2] // 2, axis=2)),
+    ),
+    ImageKind(
+        "tissue map as segmentation",
+        "...: the tumour measures ... cc; give a tumour segmentation; tissue maps and brain masks measure as much",
+        _tissue_as_segmentation,
     ),
     ImageKind(
         "interpolated labels",
