@@ -25,12 +25,13 @@ from gliofit.inputs import (
     read_tissue_labels,
     read_tissue_maps,
 )
-from gliofit.io import read_volume, write_volume
+from gliofit.io import read_table, read_volume, write_volume
 from gliofit.labels import LABEL_SCHEMES
 from gliofit.register.ants import to_ants
 from gliofit.register.check import check_patient
 from gliofit.register.images import read_patient
 from gliofit.register.patients import PatientFiles
+from gliofit.register.run import register_patient
 from gliofit.register.settings import RegisterSettings
 
 from .conftest import Run
@@ -239,6 +240,31 @@ def test_row_17_ants_gets_the_grid_that_gliofit_takes(tmp_path: Path) -> None:
     np.testing.assert_array_equal(image.direction, np.diag([1.0, -1.0, 1.0]))
     np.testing.assert_allclose(image.origin, LAS[:3, 3] * (-1, -1, 1))
     assert image.spacing == (3.0, 3.0, 3.0)
+
+
+def test_row_17_register_notes_it_and_writes_no_orientation(
+    patient: PatientFiles, atlas_dir: Path, tmp_path: Path
+) -> None:
+    """The arrays lie as the guess has it, so that the brain is where the atlas has it."""
+    files = {}
+    for role in ("t1", "seg"):
+        data = read_volume(getattr(patient, role)).data[::-1]
+        files[role] = save_with_header(tmp_path / f"{role}.nii.gz", np.ascontiguousarray(data), np.eye(4), 0, 5.0)
+    warnings: list[InputWarning] = []
+    nameless_patient = PatientFiles("x", labels="brats2021", **files)
+    out = tmp_path / "out"
+    register_patient(nameless_patient, atlas_dir, out, RegisterSettings(), seed=1, threads=1, warnings=warnings)
+    assert [(w.code, w.subject) for w in warnings] == [
+        ("orientation-unknown", str(files[role])) for role in ("t1", "seg")
+    ]
+    row = read_table(out / "qc.parquet").iloc[0]
+    assert all(warning.note in row["notes"] for warning in warnings)
+    # The atlas' white matter came onto the brain, which it would not have if ANTs had another orientation.
+    assert row["brain_dice"] > 0.95
+    for name in ("t1", "wm", "labels", "segmentation"):
+        header = nib.load(out / f"{name}.nii.gz").header
+        assert (int(header["sform_code"]), int(header["qform_code"])) == (0, 0)
+    np.testing.assert_array_equal(nib.load(out / "t1.nii.gz").affine, nib.load(files["t1"]).affine)
 
 
 def test_row_17_check_lists_it_as_a_warning(patient: PatientFiles, atlas_dir: Path, tmp_path: Path) -> None:
