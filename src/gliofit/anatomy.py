@@ -37,6 +37,7 @@ __all__ = [
     "check_tissue",
     "edge_share",
     "focus_volumes_mm3",
+    "scheme_hint",
     "sensible_schemes",
 ]
 
@@ -252,6 +253,26 @@ def sensible_schemes(values: NDArray[np.integer]) -> list[str]:
         for name, meanings in LABEL_SCHEMES.items()
         if present <= set(meanings) and surfaces.problem(meanings) is None
     ]
+
+
+def scheme_hint(values: NDArray[np.integer]) -> str:
+    """What to do about values that a scheme does not have: schemes that read them sensibly, and how.
+
+    The names alone would mislead: the value 4 is enhancing tumour in one scheme and a resection cavity in another.
+
+    Parameters
+    ----------
+    values
+        Label values of the source, 0 where there is nothing.
+    """
+    present = {int(value) for value in np.unique(values)} - {0}
+    readings = {name: {value: LABEL_SCHEMES[name][value] for value in present} for name in sensible_schemes(values)}
+    disputed = {value for value in present if len({meanings[value] for meanings in readings.values()}) > 1}
+    parts = [
+        f"{name}: {describe_labels({value: meanings[value] for value in disputed or present})}"
+        for name, meanings in readings.items()
+    ]
+    return f"name the scheme the segmentation was made with ({'; '.join(parts) or 'none that gliofit knows fits'})"
 
 
 def focus_volumes_mm3(mask: NDArray[np.bool_], grid: Grid) -> list[float]:
@@ -500,17 +521,17 @@ def _tissue_order(
     """Order of the tissue labels as read, and the order that fits (empty if none does); None if the one read does."""
     from scipy.ndimage import binary_fill_holes, distance_transform_edt
 
-    # Every third millimetre tells depths of centimetres apart.
-    step = tuple(slice(None, None, max(1, round(3 / size))) for size in spacing_mm)
-    sampled = np.pad(labels[step], 1)
+    # Voxels of 3 mm are enough for depths of centimetres.
+    steps = [max(1, round(3 / size)) for size in spacing_mm]
+    sampled = np.pad(labels[tuple(slice(None, None, step) for step in steps)], 1)
     brain = binary_fill_holes(sampled > 0)
-    total = max(np.count_nonzero(sampled), 1)
+    total = int(np.count_nonzero(sampled))
     values = [
         int(value) for value in _TISSUE_WORDS if np.count_nonzero(sampled == value) >= _SMALLEST_TISSUE_SHARE * total
     ]
-    if not {int(TissueLabel.GREY_MATTER), int(TissueLabel.WHITE_MATTER)} <= set(values):
+    if len(values) < 2:
         return None
-    sampling = [size * max(1, round(3 / size)) for size in spacing_mm]
+    sampling = [size * step for size, step in zip(spacing_mm, steps, strict=True)]
     depth = distance_transform_edt(brain, sampling=sampling)
     depths = {value: float(depth[sampled == value].mean()) for value in values}
     # Holes in the map are not the outside of the brain.
@@ -532,10 +553,11 @@ def _tissue_order(
             )
         )
 
-    meanings = [TissueLabel(value) for value in values]
-    as_read = dict(zip(meanings, values, strict=True))
-    if fits(as_read):
+    as_read = {TissueLabel(value): value for value in values}
+    complete = {TissueLabel.GREY_MATTER, TissueLabel.WHITE_MATTER} <= set(as_read)
+    if complete and fits(as_read):
         return None
+    meanings = [TissueLabel.GREY_MATTER, TissueLabel.WHITE_MATTER, TissueLabel.CSF][: len(values)]
     orders = [dict(zip(meanings, places, strict=True)) for places in itertools.permutations(values)]
     fitting = [order for order in orders if fits(order)]
     best = max(fitting, key=lambda order: depths[order[TissueLabel.WHITE_MATTER]], default={})

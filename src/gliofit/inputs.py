@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.anatomy import check_labels, check_segmentation, check_tissue
+from gliofit.anatomy import check_labels, check_segmentation, check_tissue, scheme_hint
 from gliofit.errors import GridError, InputError, InputWarning
 from gliofit.grid import Grid, Volume
 from gliofit.io import read_grid, read_stored
@@ -193,7 +193,7 @@ def read_segmentation(
         As ``read_label_values``, if the labels are not those of the scheme, or as ``check_segmentation``.
     """
     values = read_label_values(path, grid, warnings=warnings, reference=reference)
-    labels = translate_labels(values.data, scheme, str(path), hint)
+    labels = _translate(values.data, scheme, path, hint)
     check_segmentation(labels, values.grid, scheme, path, warnings, None if brain is None else brain.data)
     return Volume(labels, values.grid)
 
@@ -217,9 +217,19 @@ def read_follow_up(
     cavity = [value for value, label in LABEL_SCHEMES[scheme].items() if label == TumourLabel.CAVITY]
     if np.isin(values.data, [0, *cavity]).all():
         return Volume(np.where(values.data != 0, TumourLabel.CAVITY, 0).astype(np.uint8), values.grid)
-    labels = translate_labels(values.data, scheme, str(path))
+    labels = _translate(values.data, scheme, path)
     check_labels(labels, values.grid, scheme, path, warnings, None if brain is None else brain.data)
     return Volume(labels, values.grid)
+
+
+def _translate(values: NDArray[np.int64], scheme: str, path: Path, hint: str | None = None) -> NDArray[np.uint8]:
+    """Translate a source's values; by default the hint names the schemes that fit its anatomy."""
+    try:
+        return translate_labels(values, scheme, str(path), hint)
+    except InputError as error:
+        if hint is None and error.code == "labels-of-another-scheme":
+            raise InputError(path, error.problem, scheme_hint(values), error.code) from None
+        raise
 
 
 def read_concentration(

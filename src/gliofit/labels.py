@@ -115,23 +115,6 @@ def describe_labels(meanings: Mapping[int, TumourLabel]) -> str:
     return ", ".join(f"{value} {_WORDS.get(label, 'none')}" for value, label in sorted(meanings.items()))
 
 
-def _scheme_hint(values: NDArray[np.integer], present: set[int]) -> str:
-    """Schemes that have all values of a segmentation and read it sensibly, with the values that they read differently.
-
-    The names alone would mislead: the value 4 is enhancing tumour in one scheme and a resection cavity in another.
-    """
-    from gliofit.anatomy import sensible_schemes
-
-    schemes = sensible_schemes(values)
-    readings = {name: {value: LABEL_SCHEMES[name][value] for value in present} for name in schemes}
-    disputed = {value for value in present if len({meanings[value] for meanings in readings.values()}) > 1}
-    parts = [
-        f"{name}: {describe_labels({value: meanings[value] for value in disputed or present})}"
-        for name, meanings in readings.items()
-    ]
-    return "; ".join(parts) or "none that gliofit knows fits"
-
-
 def translate_labels(
     values: NDArray[np.integer], scheme: str, subject: str = "segmentation", hint: str | None = None
 ) -> NDArray[np.uint8]:
@@ -165,7 +148,7 @@ def translate_labels(
             )  # fmt: skip
         raise InputError(
             subject, f"holds label values {strange} that scheme '{scheme}' ({sorted(known)}) does not have",
-            hint or f"name the scheme the segmentation was made with ({_scheme_hint(values, present)})",
+            hint or "name the scheme the segmentation was made with",
             "labels-of-another-scheme",
         )  # fmt: skip
     if not any(known[value] != TumourLabel.CAVITY for value in present):

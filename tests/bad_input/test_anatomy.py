@@ -16,6 +16,7 @@ from gliofit.anatomy import check_segmentation, check_tissue, edge_share, focus_
 from gliofit.bids.label_names import AmbiguousNameError, tumour_part
 from gliofit.errors import InputError, InputWarning
 from gliofit.grid import Grid, Volume
+from gliofit.inputs import read_segmentation
 from gliofit.io import read_volume, write_volume
 from gliofit.labels import LABEL_SCHEMES, TumourLabel, translate_labels
 from gliofit.register.bids_patients import label_scheme
@@ -227,27 +228,31 @@ class TestSegmentation:
 
 
 class TestSchemeHints:
-    def hint(self, segmentation: Labels, scheme: str) -> str:
-        with pytest.raises(InputError) as caught:
-            translate_labels(segmentation, scheme)
-        assert caught.value.code == "labels-of-another-scheme"
-        return caught.value.hint
+    @pytest.fixture
+    def hint(self, tmp_path: Path) -> Callable[[Labels, str], str]:
+        def of(segmentation: Labels, scheme: str) -> str:
+            with pytest.raises(InputError) as caught:
+                read_segmentation(save(tmp_path / "seg.nii.gz", segmentation), scheme, GRID, warnings=[])
+            assert caught.value.code == "labels-of-another-scheme"
+            return caught.value.hint
 
-    def test_hints_say_what_values_mean_and_leave_out_misreadings(self) -> None:
+        return of
+
+    def test_hints_say_what_values_mean_and_leave_out_misreadings(self, hint: Callable[[Labels, str], str]) -> None:
         """Pediatric labels named brats2023; by brats2024 the outer ball would be a cavity around the tumour."""
-        hint = self.hint(relabelled(TUMOUR, {4: 1, 1: 3, 2: 4}), "brats2023")
-        assert "brats2024-ped: 1 enhancing, 3 necrotic, 4 oedema" in hint
-        assert "brats2024:" not in hint
-        assert "cavity" not in hint
+        said = hint(relabelled(TUMOUR, {4: 1, 1: 3, 2: 4}), "brats2023")
+        assert "brats2024-ped: 1 enhancing, 3 necrotic, 4 oedema" in said
+        assert "brats2024:" not in said
+        assert "cavity" not in said
 
-    def test_of_schemes_that_fit_the_anatomy_all_are_named(self) -> None:
-        hint = self.hint(TUMOUR, "brats2023")
-        assert "brats2021" in hint
-        assert "brats2015" in hint
-        assert "brats2024:" not in hint
+    def test_of_schemes_that_fit_the_anatomy_all_are_named(self, hint: Callable[[Labels, str], str]) -> None:
+        said = hint(TUMOUR, "brats2023")
+        assert "brats2021" in said
+        assert "brats2015" in said
+        assert "brats2024:" not in said
 
-    def test_values_of_no_scheme(self) -> None:
-        assert "none that gliofit knows" in self.hint(relabelled(TUMOUR, {2: 2, 1: 9}), "brats2021")
+    def test_values_of_no_scheme(self, hint: Callable[[Labels, str], str]) -> None:
+        assert "none that gliofit knows" in hint(relabelled(TUMOUR, {2: 2, 1: 9}), "brats2021")
 
     def test_schemes_are_one_to_one(self) -> None:
         """Sources are recovered from the labels they were translated to."""
@@ -292,6 +297,14 @@ class TestTissue:
         labels[rim] = 0
         assert np.count_nonzero(labels == 1) > 0
         assert tissue_codes(labels) == {}
+
+    @pytest.mark.parametrize(
+        ("changes", "named"),
+        [({2: 1, 3: 2}, "1 grey matter, 2 white matter"), ({3: 1, 2: 3}, "1 white matter, 3 grey matter")],
+    )
+    def test_two_labels_without_white_or_grey_matter(self, changes: dict[int, int], named: str) -> None:
+        """Maps without CSF in another order: one of the two tissues is taken for CSF, and one is missing."""
+        assert named in tissue_codes(relabelled(SCENE.tissue(), changes))["tissue-order"].problem
 
     def test_a_tumour_segmentation_is_a_small_brain(self) -> None:
         found = tissue_codes(relabelled(TUMOUR, {1: 1, 2: 2, 4: 3}))
