@@ -211,32 +211,32 @@ def plan_files(
         bridge_mm,
     )
     background = Volume(tissue.labels, grid) if image is None else read_image(image, warnings=warnings)
-    missing = dicom_problem() if dicom is not None else None
-    series = read_series(dicom) if dicom is not None and missing is None else None
+    no_dicom = dicom_problem() if dicom is not None else None
+    series = read_series(dicom, warnings=warnings) if dicom is not None and no_dicom is None else None
     progress("drawing targets")
     try:
         clinical, personalised, columns = make_plan(request, margin_mm)
     except InputError as error:
         subject = segmentation if error.subject == "segmentation" else error.subject
-        raise InputError(subject, error.problem, error.hint) from error
-    if missing is not None:
-        columns["message"] = "; ".join(part for part in (columns["message"], f"no plan.dcm: {missing}") if part)
-    columns["message"] = _with_notes(columns["message"], warnings)
-    case = out_dir.resolve().name
-    row = {"run": "plan", "cohort": "files", "case": case, "method": "concentration", "seed": 0} | columns
-    table = pd.DataFrame([row])[list(PLAN_COLUMNS)]
+        raise InputError(subject, error.problem, error.hint, error.code) from error
 
     progress("writing results")
     with scratch_folder(out_dir) as temporary:
         write_volume(temporary / "clinical.nii.gz", clinical.mask)
         write_volume(temporary / "personalised.nii.gz", personalised.mask)
+        if series is not None:
+            targets = {f"CTV {margin_mm:g} mm": clinical.mask, "CTV personalised": personalised.mask}
+            write_structure_set(temporary / "plan.dcm", series, targets, warnings=warnings)
+        if no_dicom is not None:
+            columns["message"] = "; ".join(part for part in (columns["message"], f"no plan.dcm: {no_dicom}") if part)
+        columns["message"] = _with_notes(columns["message"], warnings)
+        case = out_dir.resolve().name
+        row = {"run": "plan", "cohort": "files", "case": case, "method": "concentration", "seed": 0} | columns
+        table = pd.DataFrame([row])[list(PLAN_COLUMNS)]
         write_table(temporary / "plan.parquet", table)
         write_plan_tables(table, temporary)
         view = PlanView("concentration", clinical.mask, personalised.mask)
         draw_plans([view], background, request.segmentation, temporary, "plan", f"{case}, {margin_mm:g} mm")
-        if series is not None:
-            names = {f"CTV {margin_mm:g} mm": clinical.mask, "CTV personalised": personalised.mask}
-            write_structure_set(temporary / "plan.dcm", series, names)
         out_dir.mkdir(exist_ok=True)
         for path in temporary.iterdir():
             shutil.move(path, out_dir / path.name)
