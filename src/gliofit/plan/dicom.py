@@ -69,8 +69,8 @@ _COMMON = (
     ("frames of reference", ("FrameOfReferenceUID",), "dicom-several-frames-of-reference"),
 )
 
-#: Deviation of positions and spacings that rounding in the files explains: in mm, and as a share of the spacing.
-_POSITION_TOLERANCE_MM = 0.05
+#: Deviation of positions from even spacing that rounding explains: in mm, and as a share of the spacing.
+_POSITION_TOLERANCE_MM = 0.06
 _SPACING_TOLERANCE = 0.05
 
 #: Share of a target's voxels outside the images above which it is refused; below, there is a warning.
@@ -220,9 +220,7 @@ def read_series(folder: str | Path, *, warnings: list[InputWarning] | None = Non
         raise InputError(_SUBJECT, problem, "install it, or leave --dicom out", code="dicom-no-pydicom")
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(
-            _SUBJECT, "folder not found", "check the path given to --dicom", code="dicom-folder-not-found"
-        )
+        raise InputError(_SUBJECT, "folder not found", "check the path given to --dicom", code="dicom-folder-not-found")
     with _quiet():
         images = _without_copies(_read_images(folder), [] if warnings is None else warnings)
         for name, keywords, code in _COMMON:
@@ -268,10 +266,10 @@ def _read_images(folder: Path) -> list[Any]:
             if not (bare or cut_short or start.endswith(b"DICM")):
                 continue
             image = dcmread(path, defer_size=1024, specific_tags=list(_KEYWORDS), force=bare)
-            incomplete = _ends_early(image, path)
-            if _is_image(image):
+            if _ends_early(image, path):
+                damaged += 1
+            elif _is_image(image):
                 images.append(image)
-                damaged += incomplete
         except Exception:  # noqa: BLE001 - many types; what pydicom says may quote a patient's name
             damaged += 1
     with_pixels = sum("PixelData" in image for image in images)
@@ -314,7 +312,8 @@ def _ends_early(image: Any, path: Path) -> bool:
     if image.file_meta.get("TransferSyntaxUID") == _DEFLATED:
         return False  # positions are those of the decompressed data, which would not have been complete
     size = path.stat().st_size
-    elements = (image.get_item(tag, keep_deferred=True) for tag in list(image.keys()))
+    parts = (image.file_meta, image)
+    elements = [part.get_item(tag, keep_deferred=True) for part in parts for tag in list(part.keys())]
     return any(
         element.value_tell + element.length > size
         for element in elements
@@ -360,9 +359,11 @@ def _without_copies(images: Sequence[Any], warnings: list[InputWarning]) -> list
     if copies:
         warnings.append(
             InputWarning(
-                _SUBJECT, f"{copies} files are copies of others and are left out", "remove the copies",
+                _SUBJECT,
+                f"{copies} files are copies of others and are left out",
+                "remove the copies",
                 code="dicom-copies",
-            )  # fmt: skip
+            )
         )
     return distinct
 
@@ -492,12 +493,18 @@ def _check_spacing(slices: Sequence[Slice]) -> None:
 
     Readers give every contour the thickness of the common spacing; where an image is missing, the target has a gap.
     """
-    moves = np.diff([image.origin for image in slices], axis=0)
-    gaps = moves @ slices[0].normal
-    spacing = np.sort(gaps)[(len(gaps) - 1) // 2]
-    steps = np.rint(gaps / spacing)
-    tolerance = max(_POSITION_TOLERANCE_MM, _SPACING_TOLERANCE * spacing)
-    if ((steps < 1) | (np.abs(gaps - steps * spacing) > tolerance)).any():
+    origins = np.array([image.origin for image in slices])
+    normal = slices[0].normal
+    gaps = np.diff(origins @ normal)
+    # How many spacings each image lies above the first, and the straight line through all positions.
+    steps = np.rint(gaps / np.sort(gaps)[(len(gaps) - 1) // 2])
+    index = np.concatenate([[0], np.cumsum(steps)])
+    line = np.stack([np.ones_like(index), index], axis=-1)
+    coefficients = np.linalg.lstsq(line, origins, rcond=None)[0]
+    residual = origins - line @ coefficients
+    along = residual @ normal
+    spacing = float(coefficients[1] @ normal)
+    if steps.min() < 1 or np.abs(along).max() > max(_POSITION_TOLERANCE_MM, _SPACING_TOLERANCE * spacing):
         raise InputError(
             _SUBJECT, f"the distance between its images varies from {gaps.min():.3g} to {gaps.max():.3g} mm",
             "give a series with evenly spaced images", code="dicom-uneven-spacing",
@@ -508,10 +515,9 @@ def _check_spacing(slices: Sequence[Slice]) -> None:
             _SUBJECT, f"{missing} images are missing between the others, which are {spacing:.3g} mm apart",
             "copy the whole series; a target would have no contours there", code="dicom-missing-images",
         )  # fmt: skip
-    # The shift of each image against the one before it: constant with gantry tilt.
-    shifts = moves - gaps[:, None] * slices[0].normal
+    # Gantry tilt shifts each image against the one before it by the same vector, which is part of the line.
     pixel = min(np.linalg.norm(slices[0].column_step), np.linalg.norm(slices[0].row_step))
-    if np.linalg.norm(shifts - np.median(shifts, axis=0), axis=1).max() > pixel / 2:
+    if np.linalg.norm(residual - along[:, None] * normal, axis=1).max() > pixel / 2:
         raise InputError(
             _SUBJECT, "its images are shifted against each other within their planes",
             "give a series whose images form one stack", code="dicom-shifted-images",
@@ -705,9 +711,11 @@ def _target_contours(
     if outside:
         warnings.append(
             InputWarning(
-                _SUBJECT, f"{problem} and have no contours", "give a series that covers the target",
+                _SUBJECT,
+                f"{problem} and have no contours",
+                "give a series that covers the target",
                 code="dicom-target-cut",
-            )  # fmt: skip
+            )
         )
     contours = [(image, points) for image in series.slices for points in mask_contours(mask, image)]
     if not contours:
@@ -720,9 +728,11 @@ def _target_contours(
     if abs(drawn_cc - mask_cc) > _LARGEST_VOLUME_CHANGE * mask_cc:
         warnings.append(
             InputWarning(
-                _SUBJECT, f"the contours of '{name}' enclose {drawn_cc:.3g} cc where the target has {mask_cc:.3g} cc",
-                "give a series with thinner slices or smaller pixels", code="dicom-volume-change",
-            )  # fmt: skip
+                _SUBJECT,
+                f"the contours of '{name}' enclose {drawn_cc:.3g} cc where the target has {mask_cc:.3g} cc",
+                "give a series with thinner slices or smaller pixels",
+                code="dicom-volume-change",
+            )
         )
     return contours
 
