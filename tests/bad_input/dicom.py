@@ -206,7 +206,6 @@ def _links(folder: Path) -> None:
     (folder / "image-020.dcm").symlink_to(folder / "gone")
 
 
-_ONE = "give a folder with one series alone, without localisers"
 _AGAIN = "export the series again from the scanner or the archive"
 _DAMAGED = "DICOM series: holds ... unreadable or incomplete files; copy the whole series again"
 _PLANES = "; give a folder with one image per plane: one echo, one time point, one weighting"
@@ -222,8 +221,8 @@ _LACKS = f"DICOM series: ... of ... images lack {{}}; {_AGAIN}"
 _INVALID = f"DICOM series: ... of ... images have an invalid {{}}; {_AGAIN}"
 
 
-def _several(name: str) -> str:
-    return f"DICOM series: holds images of ... {name}; {_ONE}"
+def _several(plural: str, singular: str) -> str:
+    return f"DICOM series: holds images of ... {plural}; give a folder with the images of one {singular} alone"
 
 
 def _lacking(keyword: str, name: str) -> DicomKind:
@@ -249,12 +248,18 @@ DICOM_KINDS = [
     DicomKind("image cut in its pixels", _DAMAGED, "dicom-damaged-file", added(_cut(0.8))),
     DicomKind("empty file among images", _DAMAGED, "dicom-damaged-file", added(_cut(0))),
     DicomKind("image that was not fetched", _DAMAGED, "dicom-damaged-file", added(_links)),
-    DicomKind("images of two patients", _several("patients"), "dicom-several-patients", each(PatientID="4711-0816")),
-    DicomKind("images of two studies", _several("studies"), "dicom-several-studies", each(StudyInstanceUID="1.2.9")),
-    DicomKind("images of two series", _several("series"), "dicom-several-series", each(SeriesInstanceUID="1.2.9")),
+    DicomKind(
+        "images of two patients", _several("patients", "patient"), "dicom-several-patients", each(PatientID="4711-0816")
+    ),
+    DicomKind(
+        "images of two studies", _several("studies", "study"), "dicom-several-studies", each(StudyInstanceUID="1.2.9")
+    ),
+    DicomKind(
+        "images of two series", _several("series", "series"), "dicom-several-series", each(SeriesInstanceUID="1.2.9")
+    ),
     DicomKind(
         "images of two frames of reference",
-        _several("frames of reference"),
+        _several("frames of reference", "frame of reference"),
         "dicom-several-frames-of-reference",
         each(FrameOfReferenceUID="1.2.9"),
     ),
@@ -289,10 +294,20 @@ DICOM_KINDS = [
         "dicom-invalid-attribute",
         each(PixelSpacing=[0, 0]),
     ),
-    DicomKind("localiser in the series", _several("orientations"), "dicom-several-orientations", changed(_localiser)),
-    DicomKind("several matrix sizes", _several("matrix sizes"), "dicom-several-matrix-sizes", changed(_larger)),
     DicomKind(
-        "several pixel spacings", _several("pixel spacings"), "dicom-several-pixel-spacings", each(PixelSpacing=[1, 1])
+        "localiser in the series",
+        _several("orientations", "orientation"),
+        "dicom-several-orientations",
+        changed(_localiser),
+    ),
+    DicomKind(
+        "several matrix sizes", _several("matrix sizes", "matrix size"), "dicom-several-matrix-sizes", changed(_larger)
+    ),
+    DicomKind(
+        "several pixel spacings",
+        _several("pixel spacings", "pixel spacing"),
+        "dicom-several-pixel-spacings",
+        each(PixelSpacing=[1, 1]),
     ),
     DicomKind(
         "two echoes in one series",

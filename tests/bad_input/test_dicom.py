@@ -103,7 +103,12 @@ def _each(**values: Any) -> Callable[[Path], None]:
 
 
 def _without(*keywords: str) -> Callable[[Path], None]:
-    return changed(lambda images: [delattr(image, keyword) for image in images for keyword in keywords])
+    def change(images: Images) -> None:
+        for image in images:
+            for keyword in keywords:
+                delattr(image, keyword)
+
+    return changed(change)
 
 
 def _written_as(syntax: str, compress: bool = False) -> Callable[[Path], None]:

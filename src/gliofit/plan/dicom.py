@@ -61,13 +61,15 @@ _KEYWORDS = (
     *_PATIENT_KEYWORDS, *_UID_KEYWORDS, *_GEOMETRY_KEYWORDS, *_VARIANT_KEYWORDS, "NumberOfFrames", "PixelData",
 )  # fmt: skip
 
-#: What all images must have in common: its name, the attributes that identify it, and the code of the error.
+#: What all images must have in common: its name for several and for one, the attributes that identify it, and the code.
 _COMMON = (
-    ("patients", ("PatientID", "PatientName", "PatientBirthDate"), "dicom-several-patients"),
-    ("studies", ("StudyInstanceUID",), "dicom-several-studies"),
-    ("series", ("SeriesInstanceUID",), "dicom-several-series"),
-    ("frames of reference", ("FrameOfReferenceUID",), "dicom-several-frames-of-reference"),
-)
+    ("patients", "patient", ("PatientID", "PatientName", "PatientBirthDate"), "dicom-several-patients"),
+    ("studies", "study", ("StudyInstanceUID",), "dicom-several-studies"),
+    ("series", "series", ("SeriesInstanceUID",), "dicom-several-series"),
+    (
+        "frames of reference", "frame of reference", ("FrameOfReferenceUID",), "dicom-several-frames-of-reference",
+    ),
+)  # fmt: skip
 
 #: Deviation of positions from even spacing that rounding explains: in mm, and as a share of the spacing.
 _POSITION_TOLERANCE_MM = 0.06
@@ -223,11 +225,10 @@ def read_series(folder: str | Path, *, warnings: list[InputWarning] | None = Non
         raise InputError(_SUBJECT, "folder not found", "check the path given to --dicom", code="dicom-folder-not-found")
     with _quiet():
         images = _without_copies(_read_images(folder), [] if warnings is None else warnings)
-        for name, keywords, code in _COMMON:
+        for plural, singular, keywords, code in _COMMON:
             values = {tuple(_text(image, keyword) for keyword in keywords) for image in images}
-            if name != "patients":  # images without the identifier of a study or series are reported below
-                values.discard(("",))
-            _check_single(len(values), name, code)
+            values.discard(("",))  # a missing UID is reported below
+            _check_single(len(values), plural, singular, code)
         _check_single_frames(images)
         _check_attributes(images)
         slices = [_slice_of(image) for image in images]
@@ -368,11 +369,11 @@ def _without_copies(images: Sequence[Any], warnings: list[InputWarning]) -> list
     return distinct
 
 
-def _check_single(count: int, name: str, code: str) -> None:
+def _check_single(count: int, plural: str, singular: str, code: str) -> None:
     """Check that there is one of what all images must have in common."""
     if count > 1:
         raise InputError(
-            _SUBJECT, f"holds images of {count} {name}", "give a folder with one series alone, without localisers",
+            _SUBJECT, f"holds images of {count} {plural}", f"give a folder with the images of one {singular} alone",
             code=code,
         )  # fmt: skip
 
@@ -447,9 +448,9 @@ def _check_geometry(slices: Sequence[Slice]) -> None:
     steps = [np.array([image.column_step, image.row_step]) for image in slices]
     spacings = [np.linalg.norm(step, axis=1) for step in steps]
     directions = [step / spacing[:, None] for step, spacing in zip(steps, spacings, strict=True)]
-    _check_single(_count_distinct(directions), "orientations", "dicom-several-orientations")
-    _check_single(_count_distinct(sizes), "matrix sizes", "dicom-several-matrix-sizes")
-    _check_single(_count_distinct(spacings), "pixel spacings", "dicom-several-pixel-spacings")
+    _check_single(_count_distinct(directions), "orientations", "orientation", "dicom-several-orientations")
+    _check_single(_count_distinct(sizes), "matrix sizes", "matrix size", "dicom-several-matrix-sizes")
+    _check_single(_count_distinct(spacings), "pixel spacings", "pixel spacing", "dicom-several-pixel-spacings")
 
 
 def _count_distinct(values: Sequence[NDArray[np.float64]]) -> int:
