@@ -18,7 +18,7 @@ from gliofit.grid import Grid, Volume
 from .kind import Kind
 
 #: Columns, rows and images of the series; mm between neighbours; middle of the stack in the patient frame, mm.
-SHAPE, SPACING, CENTRE = (44, 40, 20), (2.0, 2.0, 2.5), (12.0, -30.0, 55.0)
+SHAPE, SPACING, CENTRE = (44, 40, 16), (2.0, 2.0, 2.5), (12.0, -30.0, 55.0)
 
 MR_CLASS, ENHANCED_CLASS = "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1"
 
@@ -181,7 +181,7 @@ def _cut(share: float) -> Callable[[Path], None]:
 
 def _enhanced(images: Images) -> None:
     del images[1:]
-    images[0].SOPClassUID, images[0].NumberOfFrames = ENHANCED_CLASS, 20
+    images[0].SOPClassUID, images[0].NumberOfFrames = ENHANCED_CLASS, 16
     del images[0].ImagePositionPatient, images[0].ImageOrientationPatient, images[0].PixelSpacing
 
 
@@ -203,7 +203,7 @@ def _same_identifier(images: Images) -> None:
 
 
 def _links(folder: Path) -> None:
-    (folder / "image-020.dcm").symlink_to(folder / "gone")
+    (folder / "image-016.dcm").symlink_to(folder / "gone")
 
 
 _AGAIN = "export the series again from the scanner or the archive"
@@ -311,25 +311,25 @@ DICOM_KINDS = [
     ),
     DicomKind(
         "two echoes in one series",
-        f"DICOM series: holds 40 images in 20 planes, which differ in EchoTime{_PLANES}",
+        f"DICOM series: holds 32 images in 16 planes, which differ in EchoTime{_PLANES}",
         "dicom-same-plane",
         again(EchoTime="160"),
     ),
     DicomKind(
         "two time points in one series",
-        f"DICOM series: holds 40 images in 20 planes, which differ in TemporalPositionIdentifier{_PLANES}",
+        f"DICOM series: holds 32 images in 16 planes, which differ in TemporalPositionIdentifier{_PLANES}",
         "dicom-same-plane",
         again(TemporalPositionIdentifier=2),
     ),
     DicomKind(
         "two diffusion weightings in one series",
-        f"DICOM series: holds 40 images in 20 planes, which differ in DiffusionBValue{_PLANES}",
+        f"DICOM series: holds 32 images in 16 planes, which differ in DiffusionBValue{_PLANES}",
         "dicom-same-plane",
         again(DiffusionBValue=1000.0),
     ),
     DicomKind(
         "one image acquired twice",
-        f"DICOM series: holds 21 images in 20 planes{_PLANES}",
+        f"DICOM series: holds 17 images in 16 planes{_PLANES}",
         "dicom-same-plane",
         again(7),
     ),
@@ -351,7 +351,7 @@ DICOM_KINDS = [
         "DICOM series: 3 images are missing between the others, which are 2.5 mm apart; copy the whole series; a "
         "target would have no contours there",
         "dicom-missing-images",
-        changed(lambda images: [images.pop(index) for index in (15, 8, 7)]),
+        changed(lambda images: [images.pop(index) for index in (12, 8, 7)]),
     ),
     DicomKind(
         "images that are not evenly spaced",
@@ -371,7 +371,7 @@ DICOM_KINDS = [
         "last images missing where the target is",
         _OUTSIDE,
         "dicom-target-outside",
-        changed(lambda images: images.__delitem__(slice(13, None))),
+        changed(lambda images: images.__delitem__(slice(11, None))),
     ),
     DicomKind(
         "target in another frame",

@@ -137,18 +137,21 @@ def _rounded(images: Images) -> None:
 
 
 _TILTED = np.array([[1.0, 0, 0], [0, 1, 0.4], [0, 0, 1]])
-_SIDE = target("ball", (0, 17, 15), 0.5)
+_SIDE = target("ball", (0, 15, 8), 0.7)
 
 VALID = {
     "plain": (added(lambda folder: None), target()),
     "images in another order": (changed(lambda images: images.reverse()), target()),
     "axes reversed": (_stack(directions=np.diag([-1.0, -1, 1])), target()),
     "images from head to foot": (_stack(directions=np.diag([1.0, 1, -1])), target()),
-    "sagittal": (_stack(directions=np.array([[0.0, 0, 1], [1, 0, 0], [0, -1, 0]]), shape=(40, 40, 28)), target()),
-    "oblique by 20 degrees": (_stack(directions=_turned(20, -9), shape=(48, 44, 24)), target()),
+    "sagittal": (_stack(directions=np.array([[0.0, 0, 1], [1, 0, 0], [0, -1, 0]]), shape=(40, 40, 24)), target()),
+    "oblique by 20 degrees": (_stack(directions=_turned(20, -9), shape=(48, 44, 20)), target()),
     "gantry tilt": (_stack(directions=_TILTED), target("ball")),
-    "gantry tilt, target where the first image does not reach": (_stack(directions=_TILTED, shape=(44, 24, 20)), _SIDE),
-    "oblong pixels": (_stack(spacing=(1.6, 2.2, 2.5), shape=(52, 36, 20)), target()),
+    "gantry tilt, target where the first image does not reach": (
+        _stack(directions=_TILTED, spacing=(1, 1, 2.5), shape=(60, 48, 16)),
+        _SIDE,
+    ),
+    "oblong pixels": (_stack(spacing=(1.6, 2.2, 2.5), shape=(52, 36, 16)), target()),
     "slices of 5 mm": (_stack(spacing=(2, 2, 5), shape=(44, 40, 12)), target("ball")),
     "thickness above the spacing": (_each(SliceThickness="5"), target()),
     "thickness below the spacing": (_each(SliceThickness="1", SpacingBetweenSlices="1"), target()),
@@ -192,7 +195,7 @@ def test_copies_of_a_file_are_left_out_with_a_warning(tmp_path: Path) -> None:
 
 def test_a_mask_that_ends_with_its_grid_keeps_its_last_half_voxel(tmp_path: Path) -> None:
     """A block that fills a grid of 6 mm voxels: 24 mm wide, although voxel centres are 18 mm apart."""
-    write_images(tmp_path / "series", make_images(spacing=(2, 2, 2)))
+    write_images(tmp_path / "series", make_images((20, 20, 14), (2, 2, 2)))
     affine = np.diag([6.0, 6, 6, 1])
     affine[:3, 3] = np.array(CENTRE) * [-1, -1, 1] - 9
     block = Volume(np.ones((4, 4, 4), bool), Grid((4, 4, 4), affine))
@@ -205,7 +208,7 @@ def test_a_mask_that_ends_with_its_grid_keeps_its_last_half_voxel(tmp_path: Path
 def test_a_rim_outside_the_images_is_named(tmp_path: Path) -> None:
     write_images(tmp_path / "series", make_images())
     inside = target("ball")
-    # Two voxels of 1.5 mm beyond the 50 mm of the stack.
+    # Two voxels of 1.5 mm beyond the 40 mm of the stack.
     inside.data[24, 24, 49] = inside.data[25, 24, 49] = True
     count = int(inside.data.sum())
     warnings: list[InputWarning] = []

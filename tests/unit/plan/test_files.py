@@ -148,7 +148,7 @@ def test_mistakes_are_one_line_and_leave_nothing(case, tmp_path, capfd, change, 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_dicom_series_gives_a_structure_set(case, tmp_path):
+def test_dicom_series_gives_a_structure_set(case, tmp_path, capfd):
     pydicom = pytest.importorskip("pydicom", reason="DICOM export needs pydicom")
     from .test_dicom import fill, write_series
 
@@ -156,9 +156,13 @@ def test_dicom_series_gives_a_structure_set(case, tmp_path):
     # The case is LPS: the axes of an axial series.
     series = (np.eye(3), tuple(grid.affine[:3, 3] * [-1, -1, 1]), grid.spacing_mm, grid.shape)
     write_series(tmp_path / "dicom", *series)
+    copied = next((tmp_path / "dicom").iterdir())
+    (tmp_path / "dicom" / "copy.dcm").write_bytes(copied.read_bytes())
     out = tmp_path / "patient"
     assert run(*given(case, out, "--dicom", tmp_path / "dicom")) == 0
     assert {path.name for path in out.iterdir()} == FILES | {"plan.dcm"}
+    assert "1 files are copies of others" in capfd.readouterr().err
+    assert "1 files are copies of others" in read_table(out / "plan.parquet").iloc[0]["message"]
     names = [roi.ROIName for roi in pydicom.dcmread(out / "plan.dcm").StructureSetROISequence]
     assert names == ["CTV 15 mm", "CTV personalised"]
     for name, file in zip(names, ("clinical", "personalised"), strict=True):
