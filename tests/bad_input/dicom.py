@@ -207,18 +207,15 @@ def _links(folder: Path) -> None:
 
 
 _AGAIN = "export the series again from the scanner or the archive"
-_DAMAGED = "DICOM series: holds ... unreadable or incomplete files; copy the whole series again"
+_DAMAGED = "DICOM series: holds unreadable or incomplete files (...); copy the whole series again"
 _PLANES = "; give a folder with one image per plane: one echo, one time point, one weighting"
-_FRAMES = (
-    "DICOM series: ... files hold several images each (multi-frame, enhanced or mosaic); export the series as single "
-    "images"
-)
+_FRAMES = "DICOM series: holds multi-frame, enhanced or mosaic images (... of ...); export the series as single images"
 _OUTSIDE = (
     "DICOM series: ... of ... voxels of '...' lie outside its images; give the whole series that the patient's images "
     "were made from, in the scanner's own frame"
 )
-_LACKS = f"DICOM series: ... of ... images lack {{}}; {_AGAIN}"
-_INVALID = f"DICOM series: ... of ... images have an invalid {{}}; {_AGAIN}"
+_LACKS = f"DICOM series: holds images without {{}} (... of ...); {_AGAIN}"
+_INVALID = f"DICOM series: holds images with an invalid {{}} (... of ...); {_AGAIN}"
 
 
 def _several(plural: str, singular: str) -> str:
@@ -348,7 +345,7 @@ DICOM_KINDS = [
     ),
     DicomKind(
         "images missing between the others",
-        "DICOM series: 3 images are missing between the others, which are 2.5 mm apart; copy the whole series; a "
+        "DICOM series: images are missing between the others (3 at a distance of 2.5 mm); copy the whole series; a "
         "target would have no contours there",
         "dicom-missing-images",
         changed(lambda images: [images.pop(index) for index in (12, 8, 7)]),

@@ -278,7 +278,7 @@ def _read_images(folder: Path) -> list[Any]:
         damaged += len(images) - with_pixels
     if damaged:
         raise InputError(
-            _SUBJECT, f"holds {damaged} unreadable or incomplete files", "copy the whole series again",
+            _SUBJECT, f"holds unreadable or incomplete files ({damaged})", "copy the whole series again",
             code="dicom-damaged-file",
         )  # fmt: skip
     if not images:
@@ -361,7 +361,7 @@ def _without_copies(images: Sequence[Any], warnings: list[InputWarning]) -> list
         warnings.append(
             InputWarning(
                 _SUBJECT,
-                f"{copies} files are copies of others and are left out",
+                f"holds byte-identical copies of images ({copies}), which are left out",
                 "remove the copies",
                 code="dicom-copies",
             )
@@ -390,7 +390,7 @@ def _check_single_frames(images: Sequence[Any]) -> None:
     )
     if several:
         raise InputError(
-            _SUBJECT, f"{several} files hold several images each (multi-frame, enhanced or mosaic)",
+            _SUBJECT, f"holds multi-frame, enhanced or mosaic images ({several} of {len(images)})",
             "export the series as single images", code="dicom-multi-frame",
         )  # fmt: skip
 
@@ -398,10 +398,10 @@ def _check_single_frames(images: Sequence[Any]) -> None:
 def _check_attributes(images: Sequence[Any]) -> None:
     """Check that each image has the attributes that contours need, with values that make sense."""
     checks: tuple[tuple[str, str, Callable[[Any, str], bool]], ...] = (
-        ("lack", "dicom-missing-attribute", lambda image, keyword: not _text(image, keyword)),
-        ("have an invalid", "dicom-invalid-attribute", lambda image, keyword: not _is_valid(image, keyword)),
+        ("without", "dicom-missing-attribute", lambda image, keyword: not _text(image, keyword)),
+        ("with an invalid", "dicom-invalid-attribute", lambda image, keyword: not _is_valid(image, keyword)),
     )
-    for verb, code, fails in checks:
+    for preposition, code, fails in checks:
         failures = [
             [keyword for keyword in (*_UID_KEYWORDS, *_GEOMETRY_KEYWORDS) if fails(image, keyword)] for image in images
         ]
@@ -409,7 +409,7 @@ def _check_attributes(images: Sequence[Any]) -> None:
         if count:
             keywords = dict.fromkeys(keyword for image in failures for keyword in image)
             raise InputError(
-                _SUBJECT, f"{count} of {len(images)} images {verb} {', '.join(keywords)}",
+                _SUBJECT, f"holds images {preposition} {', '.join(keywords)} ({count} of {len(images)})",
                 "export the series again from the scanner or the archive", code=code,
             )  # fmt: skip
 
@@ -513,7 +513,7 @@ def _check_spacing(slices: Sequence[Slice]) -> None:
     missing = int(steps.sum()) - len(gaps)
     if missing:
         raise InputError(
-            _SUBJECT, f"{missing} images are missing between the others, which are {spacing:.3g} mm apart",
+            _SUBJECT, f"images are missing between the others ({missing} at a distance of {spacing:.3g} mm)",
             "copy the whole series; a target would have no contours there", code="dicom-missing-images",
         )  # fmt: skip
     # Gantry tilt shifts each image against the one before it by the same vector, which is part of the line.
