@@ -35,6 +35,7 @@ _MAGIC: tuple[tuple[bytes, str, str], ...] = (
     (b"\x89PNG", "a PNG picture", "give the image itself"),
     (b"\xff\xd8\xff", "a JPEG picture", "give the image itself"),
     (b"%PDF", "a PDF document", "give the image itself"),
+    (b"\x93NUMPY", "a numpy array", "save it as NIfTI (.nii.gz), with its affine"),
     (b"PK\x03\x04", "a zip archive", "unpack it and give the image in it"),
 )
 
@@ -93,11 +94,7 @@ def unreadable_image(path: Path, reason: str) -> InputError:
     if _is_text(head):
         kind = "a web page" if head.lstrip()[:1] == b"<" else "text"
         return InputError(path, f"is {kind}, not a NIfTI image", "give the image, as .nii or .nii.gz", "not-nifti")
-    if nifti_class(path) is not None:
-        return InputError(path, f"not a readable NIfTI image ({reason})", DAMAGED, code="damaged-file")
-    return InputError(
-        path, f"not a readable NIfTI image ({reason})", "give a whole NIfTI image, as .nii or .nii.gz", "not-nifti"
-    )
+    return InputError(path, f"not a readable NIfTI image ({reason})", DAMAGED, code="damaged-file")
 
 
 def _head(path: Path) -> bytes:

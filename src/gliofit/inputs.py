@@ -152,7 +152,7 @@ def read_label_values(
         raise InputError(
             path,
             "holds values that are not whole numbers",
-            "resample segmentations with nearest neighbour",
+            "give labels, resampled with nearest neighbour",
             code="labels-not-whole",
         )
     return Volume(numbers, volume.grid)

@@ -362,7 +362,7 @@ def draw_patient(
     ]
     segmentation = read_volume(case_dir / "segmentation.nii.gz", np.uint8)
     title = f"{case_dir.name}, {settings.margins_mm[0]:g} mm"
-    draw_plans(views, read_volume(image, np.float32), segmentation, out_dir, "plan", title, dpi)
+    draw_plans(views, read_image(image, warnings=[]), segmentation, out_dir, "plan", title, dpi)
 
 
 def _mask(path: Path) -> Volume:

@@ -93,7 +93,7 @@ def test_bad_images_are_refused(tmp_path):
     with pytest.raises(InputError, match="not found"):
         read_volume(tmp_path / "absent.nii")
     (tmp_path / "text.nii").write_text("no image")
-    with pytest.raises(InputError, match="not a readable"):
+    with pytest.raises(InputError, match="is text, not a NIfTI image"):
         read_volume(tmp_path / "text.nii")
     nib.save(nib.Nifti1Image(np.zeros((4, 5, 6, 2)), np.eye(4)), tmp_path / "four.nii")
     with pytest.raises(InputError, match="3-D"):

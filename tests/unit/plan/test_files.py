@@ -112,17 +112,18 @@ def test_whole_tumour_and_no_tumour_kept(case, tmp_path):
     ("change", "words"),
     [
         ({"--concentration": "absent.nii.gz"}, "absent.nii.gz: file not found; check the path"),
-        ({"--concentration": "seg.nii.gz"}, "holds values that are not between 0 and 1"),
-        ({"--concentration": "small.nii.gz"}, "small.nii.gz: lies on another grid than the segmentation"),
+        ({"--concentration": "seg.nii.gz"}, "seg.nii.gz: holds values from 0 to 3"),
+        ({"--concentration": "small.nii.gz"}, "small.nii.gz: lies on another grid than the tissue"),
         ({"--seg": "small.nii.gz"}, "small.nii.gz: lies on another grid than the tissue"),
         ({"--labels": "brats2021"}, "label values [3]"),
         ({"--seg": "oedema.nii.gz"}, "oedema.nii.gz: holds no tumour core; draw the margin around the whole tumour"),
         ({"--margin-mm": -3}, "--margin-mm: is -3; give 0 to 100 mm"),
         ({"--margin-mm": "nan"}, "--margin-mm: is nan; give 0 to 100 mm"),
-        ({"--barriers": "small.nii.gz"}, "small.nii.gz: barriers on another grid than the patient's"),
-        ({"--brain-mask": "small.nii.gz"}, "small.nii.gz: brain mask on another grid"),
-        ({"--brain-mask": "nothing.nii.gz"}, "seg.nii.gz: the tumour core lies outside the brain"),
-        ({"--recurrence": "small.nii.gz"}, "register the follow-up to the patient"),
+        ({"--barriers": "small.nii.gz"}, "small.nii.gz: lies on another grid than the tissue"),
+        ({"--brain-mask": "small.nii.gz"}, "small.nii.gz: lies on another grid than the tissue"),
+        ({"--brain-mask": "elsewhere.nii.gz"}, "seg.nii.gz: the tumour core lies outside the brain"),
+        ({"--brain-mask": "nothing.nii.gz"}, "nothing.nii.gz: is an empty mask"),
+        ({"--recurrence": "small.nii.gz"}, "small.nii.gz: lies on another grid than the patient's segmentation"),
         ({"--recurrence": "recurrence.nii.gz", "--recurrence-labels": "mine"}, "unknown label scheme 'mine'"),
         ({"--region": "half"}, "half"),
         ({"--dicom": "nowhere"}, "DICOM series: folder not found; check the path given to --dicom"),
@@ -134,6 +135,7 @@ def test_mistakes_are_one_line_and_leave_nothing(case, tmp_path, capfd, change, 
     write_volume(case / "small.nii.gz", seg.extract((0, 0, 0), (40, 50, 42)))
     write_volume(case / "oedema.nii.gz", Volume(np.where(seg.data == 2, 2, 0).astype(np.uint8), seg.grid))
     write_volume(case / "nothing.nii.gz", Volume(np.zeros(seg.grid.shape, np.uint8), seg.grid))
+    write_volume(case / "elsewhere.nii.gz", Volume(seg.data == 0, seg.grid))
     options = {"--tissue": "tissue.nii.gz", "--seg": "seg.nii.gz", "--labels": "brats2023",
                "--concentration": "c.nii.gz"} | change  # fmt: skip
     arguments: list[object] = ["plan", "--out", tmp_path / "patient"]
