@@ -53,7 +53,7 @@ _TISSUE, _PATIENT = "the tissue", "the patient's segmentation"
 
 @dataclass(frozen=True, eq=False)
 class PlanRequest:
-    """What a plan is made from; everything on one grid.
+    """Input data of a plan; everything on one grid.
 
     Parameters
     ----------
@@ -66,9 +66,9 @@ class PlanRequest:
     barriers
         Mask (bool) of what cells do not cross; None: no barriers.
     recurrence
-        Where the tumour came back; None: no follow-up.
+        Recurrence of the tumour; None: no follow-up.
     region, keep_tumour
-        What the margin is drawn around, and whether the personalised target must contain it.
+        Region that the margin is drawn around, and whether the personalised target must contain it.
     bridge_mm
         Reach of ``bridge_gaps``.
     """
@@ -84,11 +84,19 @@ class PlanRequest:
 
 
 def make_plan(request: PlanRequest, margin_mm: float) -> tuple[Target, Target, dict[str, Any]]:
-    """The clinical target, the personalised one of equal volume, and how they compare.
+    """Draw the clinical target and the personalised one of equal volume, and compare them.
+
+    Parameters
+    ----------
+    request
+        Input data of the plan.
+    margin_mm
+        Margin of the clinical target, mm.
 
     Returns
     -------
-    Both targets, and the columns ``status message region margin_mm level`` with those of the comparison.
+    The clinical target, the personalised target, and the columns ``status message region margin_mm level`` with those
+    of the comparison.
 
     Raises
     ------
@@ -120,6 +128,7 @@ def make_plan(request: PlanRequest, margin_mm: float) -> tuple[Target, Target, d
 
 
 def _failed_row(region: str, margin_mm: float, message: str) -> dict[str, Any]:
+    """Return the columns of a plan that could not be made."""
     numbers = dict.fromkeys(("level", *OVERLAP_COLUMNS, *COVERAGE_COLUMNS), float("nan"))
     return {"status": "failed", "message": message, "region": region, "margin_mm": float(margin_mm)} | numbers
 
@@ -131,6 +140,7 @@ def _read_recurrence(path: Path, scheme: str, brain: Volume, warnings: list[Inpu
 
 
 def _with_notes(message: str, warnings: list[InputWarning]) -> str:
+    """Return a message with the notes of warnings after it."""
     return "; ".join(part for part in (message, *(warning.note for warning in warnings)) if part)
 
 
@@ -213,32 +223,32 @@ def plan_files(
         bridge_mm,
     )
     background = Volume(tissue.labels, grid) if image is None else read_image(image, warnings=warnings)
-    missing = dicom_problem() if dicom is not None else None
-    series = read_series(dicom) if dicom is not None and missing is None else None
+    no_dicom = dicom_problem() if dicom is not None else None
+    series = read_series(dicom, warnings=warnings) if dicom is not None and no_dicom is None else None
     progress("drawing targets")
     try:
         clinical, personalised, columns = make_plan(request, margin_mm)
     except InputError as error:
         subject = segmentation if error.subject == "segmentation" else error.subject
-        raise InputError(subject, error.problem, error.hint) from error
-    if missing is not None:
-        columns["message"] = "; ".join(part for part in (columns["message"], f"no plan.dcm: {missing}") if part)
-    columns["message"] = _with_notes(columns["message"], warnings)
-    case = out_dir.resolve().name
-    row = {"run": "plan", "cohort": "files", "case": case, "method": "concentration", "seed": 0} | columns
-    table = pd.DataFrame([row])[list(PLAN_COLUMNS)]
+        raise InputError(subject, error.problem, error.hint, error.code) from error
 
     progress("writing results")
     with scratch_folder(out_dir) as temporary:
         write_volume(temporary / "clinical.nii.gz", clinical.mask)
         write_volume(temporary / "personalised.nii.gz", personalised.mask)
+        if series is not None:
+            targets = {f"CTV {margin_mm:g} mm": clinical.mask, "CTV personalised": personalised.mask}
+            write_structure_set(temporary / "plan.dcm", series, targets, warnings=warnings)
+        if no_dicom is not None:
+            columns["message"] = "; ".join(part for part in (columns["message"], f"no plan.dcm: {no_dicom}") if part)
+        columns["message"] = _with_notes(columns["message"], warnings)
+        case = out_dir.resolve().name
+        row = {"run": "plan", "cohort": "files", "case": case, "method": "concentration", "seed": 0} | columns
+        table = pd.DataFrame([row])[list(PLAN_COLUMNS)]
         write_table(temporary / "plan.parquet", table)
         write_plan_tables(table, temporary)
         view = PlanView("concentration", clinical.mask, personalised.mask)
         draw_plans([view], background, request.segmentation, temporary, "plan", f"{case}, {margin_mm:g} mm")
-        if series is not None:
-            names = {f"CTV {margin_mm:g} mm": clinical.mask, "CTV personalised": personalised.mask}
-            write_structure_set(temporary / "plan.dcm", series, names)
         out_dir.mkdir(exist_ok=True)
         for path in temporary.iterdir():
             shutil.move(path, out_dir / path.name)
@@ -258,9 +268,9 @@ def plan_patient(
 ) -> None:
     """Plan one patient with one method of a run, at every margin.
 
-    Writes ``plan.parquet`` (a row per margin) and ``clinical-{margin}.nii.gz``, ``personalised-{margin}.nii.gz``. What
-    cannot be planned, because the method has no forward simulation or the patient no tumour core, is a row with status
-    ``failed`` and empty masks.
+    Writes ``plan.parquet`` (a row per margin) and ``clinical-{margin}.nii.gz``, ``personalised-{margin}.nii.gz``. A
+    plan that cannot be made, because the method has no forward simulation or the patient no tumour core, is a row with
+    status ``failed`` and empty masks.
 
     Parameters
     ----------
@@ -269,7 +279,7 @@ def plan_patient(
     forward_dir
         ``forward/patients/{case}/{method}`` with ``concentration.nii.gz`` and ``forward.parquet``.
     out_dir
-        Where to write.
+        Folder to write into.
     settings
         Settings of the stage.
     identity
@@ -286,7 +296,7 @@ def plan_patient(
     """
     segmentation = read_volume(case_dir / "segmentation.nii.gz", np.uint8)
     grid = segmentation.grid
-    final = read_table(forward_dir / "forward.parquet").iloc[0]
+    forward = read_table(forward_dir / "forward.parquet").iloc[0]
     brain = _mask(case_dir / "brain_mask.nii.gz")
     warnings: list[InputWarning] = []
     barrier_mask = follow_up = None
@@ -309,8 +319,8 @@ def plan_patient(
     for margin, name in zip(settings.margins_mm, settings.margin_names, strict=True):
         empty = Volume(np.zeros(grid.shape, bool), grid)
         masks = {"clinical": empty, "personalised": empty}
-        if final["status"] == "failed":
-            row = _failed_row(settings.region, margin, f"no final run: {final['message']}")
+        if forward["status"] == "failed":
+            row = _failed_row(settings.region, margin, f"no forward simulation: {forward['message']}")
         else:
             try:
                 clinical, personalised, row = make_plan(request, margin)
@@ -338,9 +348,9 @@ def draw_patient(
     image
         MRI behind the contours.
     out_dir
-        Where to write.
+        Folder to write into.
     settings, names, dpi
-        Settings of the stage, printed names of methods, and resolution.
+        Settings of the stage, printed names of methods, and resolution of the picture in dots per inch.
     """
     from gliofit.publish.names import method_name
 
@@ -359,11 +369,12 @@ def draw_patient(
 
 
 def _mask(path: Path) -> Volume:
+    """Read a mask that a stage wrote."""
     volume = read_volume(path, np.uint8)
     return Volume(volume.data > 0, volume.grid)
 
 
 def read_plans(paths: Sequence[str | Path]) -> pd.DataFrame:
-    """All rows of several tables of ``plan_patient``."""
+    """Read the tables that ``plan_patient`` wrote, as one table."""
     tables = [read_table(path) for path in paths]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(PLAN_COLUMNS))
