@@ -10,6 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.growth.fisher_kolmogorov import diffusivity_mm2_per_day, proliferation_per_day
 from gliofit.solver.faces import face_coefficients
 from gliofit.solver.seed import voxel_seed
 from gliofit.theta import Theta
@@ -36,8 +37,8 @@ def solve_numpy(
     high = np.minimum(occupied.max(axis=0) + 3, tissue.grid.shape)
     box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     faces = face_coefficients(tissue.wm[box].astype(float), tissue.gm[box].astype(float))
-    diffusivity = theta.diffusivity_mm2_per_day(duration_days)
-    proliferation = theta.proliferation_per_day(duration_days)
+    diffusivity = diffusivity_mm2_per_day(theta, duration_days)
+    proliferation = proliferation_per_day(theta, duration_days)
     count = max(8 * duration_days * diffusivity / spacing**2 + 100, 1.1 * proliferation * duration_days)
     dt = duration_days / count
     centre = np.floor(theta.origin_voxel(tissue.grid) + 1e-6) - low

@@ -31,6 +31,7 @@ from gliofit.errors import SeedOutsideTissueError
 from gliofit.figures.axes import label_log_axis
 from gliofit.figures.colours import BLUE, GREEN, ORANGE, SKY, VERMILION
 from gliofit.figures.style import TEXT, TWO_COLUMNS, figure_style, letter_panel, save_picture
+from gliofit.growth.fisher_kolmogorov import theta_of_rates
 from gliofit.io import read_volume
 from gliofit.simulate.sampler import draw_parameters
 from gliofit.simulate.settings import PRESETS
@@ -116,7 +117,7 @@ def preset_thetas(tissue: Tissue, count: int) -> list[Theta]:
     thetas = []
     for _, row in draw_parameters(tissue, PRESETS["paper"], 10 * count, 7).iterrows():
         origin = (row["origin_x_mm"], row["origin_y_mm"], row["origin_z_mm"])
-        planned = Theta.from_growth(origin, row["diffusivity_mm2_per_day"], row["proliferation_per_day"], 100.0)
+        planned = theta_of_rates(origin, row["diffusivity_mm2_per_day"], row["proliferation_per_day"], 100.0)
         try:
             solution = AccurateSolver(AccurateSettings(tolerance=1e-2)).solve(
                 tissue, planned, stopping_volume_mm3=float(row["stopping_volume_mm3"])
@@ -270,7 +271,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/benchmarks"))
     arguments = parser.parse_args()
     tissue, seed, which = anatomy()
-    theta = Theta.from_voxel(seed, *MEDIUM, tissue.grid)
+    theta = Theta.from_voxel(seed, *MEDIUM, grid=tissue.grid)
     rows = compare(tissue, theta, "medium", arguments.numpy_steps, arguments.repeat)
     for index, drawn in enumerate(preset_thetas(tissue, arguments.preset_draws)):
         rows += compare(tissue, drawn, f"paper-{index}", arguments.numpy_steps, max(1, arguments.repeat // 2))

@@ -11,6 +11,7 @@ import pytest
 
 from gliofit.errors import SeedOutsideTissueError
 from gliofit.grid import Grid
+from gliofit.growth.fisher_kolmogorov import theta_of_rates
 from gliofit.io import read_volume
 from gliofit.solver.reference import ReferenceSolver
 from gliofit.solver.settings import ReferenceSettings
@@ -34,7 +35,7 @@ def test_equals_the_public_toolkit(shared_data, case):
     facts = json.loads((shared_data / "solver" / "cases.json").read_text())[case]
     labels = read_volume(shared_data / "atlas" / "mni152_tissue_space-sri24.nii.gz", np.uint8)
     tissue = Tissue.from_labels(labels)
-    theta = Theta.from_growth(
+    theta = theta_of_rates(
         tissue.grid.voxel_to_world(facts["seed_voxel"]),
         facts["diffusivity_white_mm2_per_day"],
         facts["proliferation_per_day"],
@@ -153,7 +154,7 @@ def test_truncated_seed_jumps(brain):
     """The toolkit's quirk: all origins within a voxel give one field."""
     solver = ReferenceSolver(ReferenceSettings(sub_voxel_seed=False))
     first, second = (
-        solver.solve(brain, Theta.from_voxel((20.0 + s, 20.0, 20.0), 5.0, 2.0, brain.grid)) for s in (0.1, 0.8)
+        solver.solve(brain, Theta.from_voxel((20.0 + s, 20.0, 20.0), 5.0, 2.0, grid=brain.grid)) for s in (0.1, 0.8)
     )
     np.testing.assert_array_equal(first.concentration, second.concentration)
 

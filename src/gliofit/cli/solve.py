@@ -101,7 +101,7 @@ def solve(
         progress("reading")
         solver = _make_solver(integrator, backend)
         brain = read_tissue(tissue, wm, gm)
-        solution = solver.solve(brain, Theta.from_voxel(seed, mu_d, mu_rho, brain.grid), progress=progress)
+        solution = solver.solve(brain, Theta.from_voxel(seed, mu_d, mu_rho, grid=brain.grid), progress=progress)
         write_volume(out, solution.volume, CONCENTRATION)
     estimate = solution.error_estimate
     content = {

@@ -11,10 +11,11 @@ import pandas as pd
 from gliofit.crop import centre_of_mass_mm
 from gliofit.errors import SeedOutsideTissueError
 from gliofit.grid import Volume
+from gliofit.growth.fisher_kolmogorov import theta_of_rates
+from gliofit.growth.theta import DURATION_DAYS, Theta
 from gliofit.solver.base import Solution
 from gliofit.solver.registry import make_solver
 from gliofit.solver.settings import AccurateSettings, ReferenceSettings
-from gliofit.theta import DURATION_DAYS, Theta
 from gliofit.tissue import Tissue
 
 __all__ = ["Sample", "describe_sample", "grow_sample", "planned_theta", "theta_of", "truth_row"]
@@ -58,7 +59,7 @@ def planned_theta(drawn: pd.Series) -> Theta:
     """Theta of a drawn tumour if nothing stops it for 100 days."""
     origin = (drawn["origin_x_mm"], drawn["origin_y_mm"], drawn["origin_z_mm"])
     rates = float(drawn["diffusivity_mm2_per_day"]), float(drawn["proliferation_per_day"])
-    return Theta.from_growth(origin, *rates, DURATION_DAYS)
+    return theta_of_rates(origin, *rates, DURATION_DAYS)
 
 
 def describe_sample(tissue: Tissue, drawn: pd.Series, solution: Solution, integrator: str) -> Sample | None:
