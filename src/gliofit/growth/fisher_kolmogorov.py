@@ -72,11 +72,16 @@ class FisherKolmogorov(GrowthModel):
 
 
 def theta_of_rates(
-    origin_mm: ArrayLike, diffusivity_mm2_per_day: float, proliferation_per_day: float, duration_days: float
+    origin_mm: ArrayLike,
+    diffusivity_mm2_per_day: float,
+    proliferation_per_day: float,
+    duration_days: float,
+    *further: float,
+    space: ParameterSpace = SPACE,
 ) -> Theta:
-    """Theta of a diffusivity in white matter, a proliferation rate and a growth time."""
+    """Theta of a diffusivity in white matter, a proliferation rate, a growth time, and the space's further parameters."""
     mu_d, mu_rho = np.sqrt(diffusivity_mm2_per_day * duration_days), np.sqrt(proliferation_per_day * duration_days)
-    return Theta(origin_mm, float(mu_d), float(mu_rho))
+    return Theta(origin_mm, float(mu_d), float(mu_rho), *further, space=space)
 
 
 def diffusivity_mm2_per_day(theta: Theta, duration_days: float = DURATION_DAYS) -> float:

@@ -228,6 +228,11 @@ class ParameterSpace:
         offset = self.relative_to(centre_mm)
         return Bounds(limits[:, 0] + offset, limits[:, 1] + offset)
 
+    @property
+    def relative_columns(self) -> tuple[str, ...]:
+        """Columns for vectors whose positions are offsets from the middle of a cube: ``dx_mm`` for ``origin_x_mm``."""
+        return tuple(p.column if p.axis is None else f"d{p.name.removeprefix('origin_')}_mm" for p in self.parameters)
+
     def row(self, values: ArrayLike | None, prefix: str = "", suffix: str = "") -> dict[str, float]:
         """Values by column, for a row of a table; NaN where there are none."""
         numbers = np.full(len(self), np.nan) if values is None else np.asarray(values, dtype=np.float64)
