@@ -79,7 +79,7 @@ def theta_of_rates(
     *further: float,
     space: ParameterSpace = SPACE,
 ) -> Theta:
-    """Theta of a diffusivity in white matter, a proliferation rate, a growth time, and the space's further parameters."""
+    """Theta of a diffusivity in white matter, a proliferation rate, a duration, and the space's further parameters."""
     mu_d, mu_rho = np.sqrt(diffusivity_mm2_per_day * duration_days), np.sqrt(proliferation_per_day * duration_days)
     return Theta(origin_mm, float(mu_d), float(mu_rho), *further, space=space)
 
