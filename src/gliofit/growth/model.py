@@ -27,6 +27,7 @@ __all__ = [
     "GrowthModel",
     "find_growth_model",
     "growth_model_names",
+    "growth_of",
     "space_of",
 ]
 
@@ -106,6 +107,11 @@ def find_growth_model(name: str) -> GrowthModel:
     model = kind()
     assert isinstance(model, GrowthModel)
     return model
+
+
+def growth_of(theta: Theta) -> Growth:
+    """Coefficients of the growth equation of theta's model."""
+    return find_growth_model(theta.space.model).growth(theta)
 
 
 def space_of(row: Mapping[str, Any] | pd.Series) -> ParameterSpace:

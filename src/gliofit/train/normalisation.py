@@ -63,9 +63,7 @@ class Normalisation:
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(subject, f"has no complete theta statistics ({error})", "train the model again") from error
         if any(array.shape != (len(space),) or not np.isfinite(array).all() for array in arrays):
-            raise InputError(
-                subject, f"has theta statistics that are not {len(space)} numbers", "train the model again"
-            )
+            raise InputError(subject, f"theta has not {len(space)} means, spreads and limits", "train it again")
         if (arrays[1] <= 0).any():
             raise InputError(subject, "has a spread of theta that is not positive", "train the model again")
         return cls(*arrays)

@@ -154,9 +154,8 @@ class Training:
             if parent.info.get("tissue_kind") != self.tissue_kind:
                 _LOG.warning("%s was trained on %s tissue", settings.init, parent.info.get("tissue_kind"))
             # The weights hold for the parent's normalisation; only the range of theta grows.
-            normalisation = Normalisation.from_dict(parent.info["theta"], str(settings.init), parent.space).merged(
-                normalisation
-            )
+            theirs = Normalisation.from_dict(parent.info["theta"], str(settings.init), parent.space)
+            normalisation = theirs.merged(normalisation)
             self.parent = {"training": parent.info.get("training"), "validation": parent.info.get("validation")}
         frame = frame_of(crop, settings.tissue_input, normalisation)
         network = self.architecture.build(values, frame, derive_seed(self.seed, self.name))

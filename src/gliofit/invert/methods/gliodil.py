@@ -148,13 +148,13 @@ class Gliodil(AbstractInverter[GliodilSettings]):
         import torch
 
         from gliofit.grid import Volume
+        from gliofit.growth.model import DIFFUSIVITY_RATIO
         from gliofit.invert.odil.diffusion import Diffusion, diffusion
         from gliofit.invert.odil.guess import first_guess
         from gliofit.invert.odil.loss import DiscreteLoss, Unknowns
         from gliofit.invert.odil.multigrid import level_shapes
         from gliofit.invert.odil.space import SpaceTime
         from gliofit.invert.odil.terms import START_CORE, START_WHOLE, data_term, tumour_mask
-        from gliofit.solver.faces import DIFFUSIVITY_RATIO
         from gliofit.tissue import TISSUE_THRESHOLD
 
         own = self.settings

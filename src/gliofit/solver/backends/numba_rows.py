@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter, minimum_filter
 
-from gliofit.solver.backends.base import AbstractStepper, Attempt, Growth, reaction_factors
+from gliofit.growth.model import Growth
+from gliofit.solver.backends.base import GREY_SHARE, AbstractStepper, Attempt, reaction_factors
 from gliofit.solver.backends.packed import ALIGNMENT, aligned_zeros, pack_rows
 from gliofit.solver.domain import Domain
 from gliofit.solver.rkl2 import rkl2
@@ -95,6 +96,11 @@ class _Tumour:
         self.coarse = aligned_zeros((extrapolated, self.state.shape[1]), domain.dtype)
         self.nothing = aligned_zeros((1,), domain.dtype)
         self.slope = aligned_zeros(self.state.shape[1:], domain.dtype) if len(self.state) > 1 else self.nothing
+        #: Operator of the tangent by the grey share; empty arrays where that is not computed.
+        empty = np.zeros(0, domain.dtype)
+        self.grey_faces = (
+            self.packed.pack_faces(domain.grey_faces) if len(self.state) > GREY_SHARE else (empty, empty, empty)
+        )
         occupied = seed[0] != 0
         some, nz = occupied.any(axis=2), occupied.shape[2]
         # Extents of active voxels per row; an empty row is (beyond, 0), so that minima and maxima merge extents.
@@ -163,7 +169,7 @@ class _Tumour:
         run: Any = numba_kernels.strang
         run(
             source[:fields], self.start[:fields], result, self.two[:fields], slope, *self.packed.faces,
-            self.base, self.length, self.beside, self.slabs, *self.blocks(),
+            *self.grey_faces, self.base, self.length, self.beside, self.slabs, *self.blocks(),
             scheme.stages, self.kind(scheme.w * z), self.kind(2 / self.growth.mu_d_mm),
             self.kind(scheme.a), self.kind(scheme.b),
             np.array(reaction_factors(self.growth, before), self.kind),
