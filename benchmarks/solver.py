@@ -40,7 +40,7 @@ from gliofit.solver.backends import choose_backend, numba_rows
 from gliofit.solver.backends.base import Growth
 from gliofit.solver.domain import domain_of
 from gliofit.solver.reference import ReferenceSolver
-from gliofit.solver.settings import AccurateSettings, ReferenceSettings
+from gliofit.solver.settings import AccurateSettings, ToolkitSettings
 from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 from numpy_scheme import solve_numpy
@@ -51,7 +51,7 @@ SOLVERS = {
     "accurate": AccurateSolver(),
     "accurate, tolerance 1e-2": AccurateSolver(AccurateSettings(tolerance=1e-2)),
     "accurate, tolerance 3e-4": AccurateSolver(AccurateSettings(tolerance=3e-4)),
-    "reference": ReferenceSolver(ReferenceSettings.parity()),
+    "reference": ReferenceSolver(ToolkitSettings().scheme),
 }
 
 
@@ -92,7 +92,7 @@ def compare(tissue: Tissue, theta: Theta, case: str, numpy_steps: int, repeat: i
     slow: list[float] = []
     for _ in range(repeat):
         begin = time.perf_counter()
-        _, taken = solve_numpy(tissue, theta, steps_at_most=numpy_steps)
+        taken = solve_numpy(tissue, theta, steps_at_most=numpy_steps).steps
         slow.append((time.perf_counter() - begin) / taken * solutions["reference"].steps)
         for name, solver in SOLVERS.items():
             times[name].append(seconds(lambda s=solver: s.solve(tissue, theta)))

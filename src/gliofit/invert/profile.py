@@ -20,6 +20,7 @@ from gliofit.invert.methods.gauss_newton import GaussNewtonSettings
 from gliofit.invert.problem import Problem
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
 from gliofit.solver.accurate import AccurateSolver
+from gliofit.threads import blas_threads
 
 __all__ = ["PROFILE_COLUMNS", "profile_intervals", "profile_likelihood"]
 
@@ -64,6 +65,13 @@ def profile_likelihood(
     InversionError
         If the inversion has no estimate or no uncertainty, or its seed lies outside tissue.
     """
+    with blas_threads(1):
+        return _profile(problem, settings, inversion, multiples)
+
+
+def _profile(
+    problem: Problem, settings: GaussNewtonSettings, inversion: Inversion, multiples: Sequence[float]
+) -> pd.DataFrame:
     theta, uncertainty = inversion.theta, inversion.uncertainty
     if theta is None or uncertainty is None:
         raise InversionError("a profile needs an estimate with its uncertainty")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +34,7 @@ from gliofit.invert.trace import OnProgress, Trace
 from gliofit.invert.uncertainty import Uncertainty
 from gliofit.io import read_volume, write_table, write_volume
 from gliofit.solver.seed import SEED_REACH_MM
+from gliofit.threads import blas_threads, kernel_threads, torch_threads
 from gliofit.tissue import Tissue, TissueKind
 
 __all__ = ["fit", "invert_case", "parameters_row"]
@@ -79,7 +78,7 @@ def fit(problem: Problem, method: str, settings: InvertSettings) -> Inversion:
     if settings.lmi_of(method) is not None:
         _ = problem.networks.lmi
     started = time.perf_counter()
-    with _threads(problem.threads):
+    with kernel_threads(problem.threads), torch_threads(problem.threads), blas_threads(1):
         try:
             inversion = inverter.invert(problem)
         except NotImplementedError:
@@ -300,19 +299,3 @@ def _settle_origin(inversion: Inversion, problem: Problem, held: bool, move: boo
         note = f"{where} and was moved to the nearest, the loss is that before the move"
     message = "; ".join(part for part in (inversion.message, note) if part)
     return replace(inversion, theta=theta, message=message)
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Limit torch and numba to a number of threads, and put them back afterwards."""
-    import numba
-    import torch
-
-    before = torch.get_num_threads(), numba.get_num_threads()
-    torch.set_num_threads(max(1, count))
-    numba.set_num_threads(max(1, min(count, numba.config.NUMBA_NUM_THREADS)))  # type: ignore[attr-defined]
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        numba.set_num_threads(before[1])

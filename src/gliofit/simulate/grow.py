@@ -16,7 +16,7 @@ from gliofit.growth.model import COLUMN, space_of
 from gliofit.growth.theta import DURATION_DAYS, Theta
 from gliofit.solver.base import Solution
 from gliofit.solver.registry import make_solver
-from gliofit.solver.settings import AccurateSettings, ReferenceSettings
+from gliofit.solver.settings import IntegratorSettings
 from gliofit.tissue import Tissue
 
 __all__ = ["Sample", "describe_sample", "grow_sample", "planned_theta", "theta_of", "truth_row"]
@@ -87,7 +87,7 @@ def describe_sample(tissue: Tissue, drawn: pd.Series, solution: Solution, integr
     return Sample(concentration, row)
 
 
-def grow_sample(tissue: Tissue, drawn: pd.Series, integrator: AccurateSettings | ReferenceSettings) -> Sample | None:
+def grow_sample(tissue: Tissue, drawn: pd.Series, integrator: IntegratorSettings) -> Sample | None:
     """Grow a drawn tumour until its stopping volume or 100 days, whichever is first.
 
     Parameters

@@ -1,4 +1,4 @@
-"""The ``reference`` integrator: the public toolkit's explicit scheme, fast, with its quirks as flags."""
+"""The ``reference`` and ``toolkit`` integrators: the public toolkit's explicit scheme, with its faults as flags."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ReferenceSolver(AbstractForwardSolver):
     Parameters
     ----------
     settings
-        Flags and precision; ``ReferenceSettings.parity()`` for the toolkit's behaviour.
+        Flags and precision; those of ``ToolkitSettings.scheme`` give the toolkit's results.
     """
 
     def __init__(self, settings: ReferenceSettings | None = None) -> None:

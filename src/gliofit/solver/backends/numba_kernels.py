@@ -14,6 +14,10 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+#: Without `reassoc`, which would let numba order the same sums differently in a kernel that it has just compiled and in
+#: one from its cache (numba issue 10617).
+_FAST = {"nnan", "ninf", "nsz", "arcp", "contract"}
+
 __all__ = ["combine", "strang"]
 
 # Places of the tangents that have sources of their own, among c, three of the origin, mu_D, mu_rho, grey share.
@@ -22,7 +26,7 @@ _MU_RHO = 5
 _GREY_SHARE = 6
 
 
-@nb.njit(fastmath=True, error_model="numpy")
+@nb.njit(fastmath=_FAST, error_model="numpy")
 def _begin_slab(
     state: NDArray, start: NDArray, two: NDArray, slope: NDArray, base: NDArray, length: NDArray, low: int, high: int,
     growth: np.floating, growth_slope: np.floating,
@@ -65,7 +69,7 @@ def _begin_slab(
                 slope[a + k] = c_start[a + k]
 
 
-@nb.njit(fastmath=True, error_model="numpy")
+@nb.njit(fastmath=_FAST, error_model="numpy")
 def _end_slab(
     start: NDArray, result: NDArray, base: NDArray, length: NDArray, low: int, high: int,
     of_start: np.floating, of_polynomial: np.floating, growth: np.floating, growth_slope: np.floating,
@@ -100,7 +104,7 @@ def _end_slab(
                     t[a + k] += extra * w * (one - w)
 
 
-@nb.njit(fastmath=True, error_model="numpy")
+@nb.njit(fastmath=_FAST, error_model="numpy")
 def _stage_slab(
     known: NDArray, out: NDArray, fields: int, fx: NDArray, fy: NDArray, fz: NDArray,
     base: NDArray, length: NDArray, beside: NDArray, low: int, high: int,
@@ -133,7 +137,7 @@ def _stage_slab(
                 out[a + k] = of_known * v + of_flux * div + of_last * out[a + k]
 
 
-@nb.njit(fastmath=True, error_model="numpy")
+@nb.njit(fastmath=_FAST, error_model="numpy")
 def _add_slab(
     source: NDArray, total: NDArray, base: NDArray, length: NDArray, low: int, high: int, weight: np.floating
 ) -> None:  # fmt: skip
@@ -144,7 +148,7 @@ def _add_slab(
             total[a + k] += weight * source[a + k]
 
 
-@nb.njit(fastmath=True, error_model="numpy")
+@nb.njit(fastmath=_FAST, error_model="numpy")
 def _slab(
     stage: int, low: int, high: int, state: NDArray, start: NDArray, one: NDArray, two: NDArray, slope: NDArray,
     fx: NDArray, fy: NDArray, fz: NDArray, gx: NDArray, gy: NDArray, gz: NDArray,
@@ -183,7 +187,7 @@ def _slab(
         _end_slab(start, result, base, length, low, high, of_start, of_polynomial, after[0], after[1])
 
 
-@nb.njit(parallel=True, fastmath=True, error_model="numpy", cache=True, nogil=True)
+@nb.njit(parallel=True, fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
 def strang(
     state: NDArray, start: NDArray, one: NDArray, two: NDArray, slope: NDArray,
     fx: NDArray, fy: NDArray, fz: NDArray, gx: NDArray, gy: NDArray, gz: NDArray,

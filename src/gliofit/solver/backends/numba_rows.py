@@ -21,6 +21,9 @@ __all__ = ["NumbaStepper"]
 # Stages taken while their slabs are in a cache; more would overflow it at 1 mm.
 _DEEPEST = 8
 
+# Runs of rows that are summed on their own; enough for the cores of a workstation.
+_CHUNKS = 64
+
 
 class NumbaStepper(AbstractStepper):
     """Steps of a batch of tumours, one after the other; see ``AbstractStepper``.
@@ -145,11 +148,12 @@ class _Tumour:
         return bounds, _DEEPEST if len(bounds) == 2 else min(_DEEPEST, max(1, narrowest // 2))
 
     def chunks(self) -> NDArray[np.int64]:
-        """Bounds of runs of rows with about the same number of voxels, one per thread."""
-        import numba
+        """Bounds of runs of rows with about the same number of voxels.
 
+        As many on every machine: each has its own sum, and the rounding of the total must not depend on threads.
+        """
         done = np.concatenate([[0], np.cumsum(self.length.astype(np.int64))])
-        return np.searchsorted(done, np.linspace(0, done[-1], numba.get_num_threads() + 1)).astype(np.int64)
+        return np.searchsorted(done, np.linspace(0, done[-1], _CHUNKS + 1)).astype(np.int64)
 
     def strang(
         self,

@@ -19,6 +19,7 @@ from gliofit.growth.theta import Theta
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.settings import AccurateSettings
 from gliofit.solver.threads import kernels_bear_threads
+from gliofit.threads import kernel_threads
 from gliofit.tissue import Tissue
 from gliofit.train.layers.lattice import EqualSpeed
 
@@ -97,17 +98,12 @@ class CoarseGrowth:
 
     def _grow(self, tissue: Tissue, theta: Theta, with_tangents: bool) -> NDArray[np.float32]:
         """Concentration and, where asked for, its tangents: (1 or 1 + n, size, size, size)."""
-        import numba
-
-        granted = numba.get_num_threads()
-        numba.set_num_threads(1)
         try:
-            if not with_tangents:
-                return self.solver.solve(tissue, theta).concentration[None]
-            found = self.solver.solve_with_tangents(tissue, theta)
-            return np.concatenate([found.solution.concentration[None], found.tangents])
+            with kernel_threads(1):
+                if not with_tangents:
+                    return self.solver.solve(tissue, theta).concentration[None]
+                sensitivity = self.solver.solve_with_tangents(tissue, theta)
+                return np.concatenate([sensitivity.solution.concentration[None], sensitivity.tangents])
         except (SeedOutsideTissueError, InputError):
-            # No tissue at the seed, or none in the whole cube: nothing grows, whatever the rates.
+            # No tissue at the seed, or none in the whole cube: nothing grows.
             return np.zeros((1 + len(theta.space) if with_tangents else 1, *self.grid.shape), np.float32)
-        finally:
-            numba.set_num_threads(granted)
