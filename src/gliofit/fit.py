@@ -12,6 +12,8 @@ from gliofit.errors import GridError, InputError, InputWarning, name_one_of
 from gliofit.forward.run import final_field, final_run
 from gliofit.forward.settings import ForwardSettings
 from gliofit.forward.uncertainty import concentration_deviation, tangent_settings
+from gliofit.growth.space import ParameterSpace
+from gliofit.growth.theta import Theta
 from gliofit.header import CONCENTRATION, DEVIATION
 from gliofit.inputs import read_concentration, read_segmentation
 from gliofit.invert.methods.gauss_newton import GaussNewtonSettings
@@ -29,7 +31,6 @@ from gliofit.io import scratch_folder, write_table, write_volume
 from gliofit.plan.target import brain_of_tissue
 from gliofit.progress import OnProgress, no_progress
 from gliofit.publish.summary import SummaryPage, plot_summary
-from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 
 __all__ = ["fit_files", "shipped_models"]
@@ -161,7 +162,10 @@ def fit_files(
         progress(doing)
         surrogate, direct = settings.surrogate_of(step), settings.direct_of(step)
         networks = Networks(folder / surrogate if surrogate else None, folder / direct if direct else None)
-        problem = Problem.create(observation, settings, networks, seed, threads, on_progress, start)
+        problem = Problem.create(
+            observation, settings, networks, seed, threads, on_progress, start,
+            model=settings.methods[step].growth_model,
+        )  # fmt: skip
         try:
             inversion = fit(problem, step, settings)
         except GridError as error:
@@ -170,7 +174,7 @@ def fit_files(
     observed = "segmentation" if segmentation is not None else "concentration"
     row = parameters_row(
         {"run": "fit", "cohort": "files", "case": out_dir.resolve().name, "method": method},
-        inversion, tissue.grid, seed, observed,
+        inversion, tissue.grid, seed, observed, problem.space,
     )  # fmt: skip
     row["message"] = "; ".join(part for part in (row["message"], *(warning.note for warning in warnings)) if part)
     if inversion.theta is None and inversion.concentration is None:
@@ -180,7 +184,7 @@ def fit_files(
         doing, most = f"{method}, profile likelihood", None
         progress(doing)
         table = profile_likelihood(problem, own, inversion)
-        row |= _profile_columns(table)
+        row |= _profile_columns(problem.space, table)
         row["message"] = "; ".join(part for part in (row["message"], _below(table)) if part)
     forward = forward or ForwardSettings()
     if inversion.concentration is not None:
@@ -220,11 +224,11 @@ def fit_files(
     return row
 
 
-def _profile_columns(table: pd.DataFrame) -> dict[str, float]:
+def _profile_columns(space: ParameterSpace, table: pd.DataFrame) -> dict[str, float]:
     """Columns ``{component}_profile_low`` and ``_high``."""
     return {
         f"{line.parameter}_profile_{end}": float(getattr(line, end))
-        for line in profile_intervals(table).itertuples()
+        for line in profile_intervals(space, table).itertuples()
         for end in ("low", "high")
     }
 
