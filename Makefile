@@ -78,7 +78,7 @@ surrogates: $(READY)  ## train the networks and compare the surrogates, on a CPU
 
 .PHONY: networks
 networks: $(READY)  ## train the paper's networks at 4 mm on a CPU (days on one core; the same command resumes)
-	$(SNAKEMAKE) train_all --configfile config/networks.yaml
+	$(SNAKEMAKE) --configfile config/networks.yaml -- train_all
 
 # A network's training is cut into pieces so that it fits into short loans of a machine; the checkpoint joins them.
 MODEL ?= guided-unet
