@@ -101,7 +101,9 @@ def read_tissue(tissue: Path | None, wm: Path | None, gm: Path | None) -> Tissue
         return Tissue.from_labels(read_volume(tissue), tissue)
     if tissue is None and wm is not None and gm is not None:
         return Tissue.from_maps(read_volume(wm, "float32"), read_volume(gm, "float32"), subject=gm)
-    raise InputError("tissue", "needs one source", "give either --tissue, or --wm and --gm")
+    raise InputError(
+        "--tissue, --wm, --gm", "one source is needed", "give either --tissue, or --wm and --gm", "one-source-needed"
+    )
 
 
 def estimate_text(row: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ import typer
 from gliofit.cli import machine
 from gliofit.cli.options import JsonOption, MethodOption, RandomSeedOption, ThreadsOption, estimate_text
 from gliofit.cli.result import say
-from gliofit.output import check_out_folder
+from gliofit.output import PREDICTGBM_FILES, claim_folder, files_in
 from gliofit.progress import show_progress
 
 __all__ = ["EXAMPLES", "predictgbm"]
@@ -34,11 +34,11 @@ def predictgbm(
 ) -> None:
     """Fit one patient as PredictGBM hands it over, and write what PredictGBM expects."""
     granted = machine.set_threads(threads)
-    check_out_folder(folder_out)
-    with show_progress("gliofit predictgbm") as progress:
+    with show_progress("gliofit predictgbm") as progress, claim_folder(folder_out, PREDICTGBM_FILES):
         progress("reading")
         from gliofit.plan.predictgbm import run_case
 
         row = run_case(folder_in, folder_out, method=method, seed=random_seed, threads=granted, progress=progress)
-    written = folder_out / "00000.nii.gz"
-    say(as_json, {"concentration": written, "parameters": row}, f"{written}: {estimate_text(row)}")
+    (written,) = files = files_in(folder_out, PREDICTGBM_FILES)
+    content = {"concentration": written, "files": files, "parameters": row}
+    say(as_json, content, f"{written}: {estimate_text(row)}")

@@ -4,32 +4,37 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import typer
 
-__all__ = ["files_in", "json_text", "say"]
+__all__ = ["OutputStreamError", "json_text", "say"]
+
+
+class OutputStreamError(OSError):
+    """The standard output takes no more, because its disk is full for example."""
 
 
 def say(as_json: bool, content: Mapping[str, Any], *lines: str) -> None:
-    """Write a result to the standard output, as JSON or as lines."""
-    if as_json:
-        typer.echo(json_text(content))
-    else:
-        for line in lines:
+    """Write a result to the standard output, as JSON or as lines.
+
+    Raises
+    ------
+    OutputStreamError
+        If it cannot be written.
+    """
+    try:
+        for line in [json_text(content)] if as_json else lines:
             typer.echo(line)
+    except OSError as error:
+        raise OutputStreamError(error.errno, error.strerror) from error
 
 
 def json_text(content: Mapping[str, Any]) -> str:
     """A JSON object; paths are text, and numbers that are not finite are null."""
     return json.dumps(_plain(content), indent=2, allow_nan=False)
-
-
-def files_in(folder: Path, names: Iterable[str]) -> list[Path]:
-    """Files of these names that a command has written into a folder."""
-    return [folder / name for name in names if (folder / name).exists()]
 
 
 def _plain(value: Any) -> Any:

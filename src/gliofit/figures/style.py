@@ -6,7 +6,7 @@ on paper.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HEADING", "ONE_COLUMN", "PAGE_HEIGHT", "SMALL", "TEXT", "TWO_COLUMNS", "figure_style", "letter_panel",
-    "save_figure", "save_picture",
+    "picture_problem", "save_figure", "save_picture",
 ]  # fmt: skip
 
 #: Inches: width of one and of two columns (89 and 183 mm), and the most that a page has room for above a caption.
@@ -91,6 +91,28 @@ def save_picture(figure: Figure, path: str | Path, dpi: int) -> None:
     """Write a picture that pages and people look at, as PNG only; the same figure gives the same bytes."""
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png", dpi=dpi, metadata=_NO_METADATA["png"])
+
+
+def picture_problem(name: str, draw: Callable[[], None]) -> str:
+    """Draw a picture of results that are kept without it.
+
+    Parameters
+    ----------
+    name
+        File name of the picture.
+    draw
+        Draws and writes it.
+
+    Returns
+    -------
+    Why there is no picture, for the message of the results; empty if it was drawn.
+    """
+    try:
+        draw()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must not cost the results
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return f"no {name}: {reason}"
+    return ""
 
 
 def letter_panel(axes: Axes, letter: str, what: str = "") -> None:

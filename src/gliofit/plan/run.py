@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 
 from gliofit.errors import InputError
+from gliofit.figures.style import picture_problem
 from gliofit.grid import Grid, Volume
-from gliofit.io import read_table, read_volume, scratch_folder, write_table, write_volume
+from gliofit.io import read_table, read_volume, write_table, write_volume
 from gliofit.labels import translate_labels
+from gliofit.output import PLAN_FILES, name_of_folder, output_folder
 from gliofit.plan.compare import (
     COVERAGE_COLUMNS,
     OVERLAP_COLUMNS,
@@ -167,7 +169,8 @@ def plan_files(
 
     Writes masks on the patient's grid (``clinical.nii.gz``, ``personalised.nii.gz``), ``plan.parquet``, ``plan.csv``,
     ``plan.md``, ``plan.png`` and ``plan.pdf`` into ``out_dir``, and with a DICOM series ``plan.dcm`` (RT structure
-    set). All of them or none; where pydicom is missing ``plan.dcm`` alone is left out, and the row's message says so.
+    set). All of them or none, but ``plan.dcm`` where pydicom is missing, and a picture that cannot be drawn, are left
+    out, and the row's message says so. Those that an earlier plan left there and this one does not write are removed.
 
     Parameters
     ----------
@@ -228,24 +231,24 @@ def plan_files(
         raise InputError(subject, error.problem, error.hint) from error
     if missing is not None:
         columns["message"] = "; ".join(part for part in (columns["message"], f"no plan.dcm: {missing}") if part)
-    case = out_dir.resolve().name
+    case = name_of_folder(out_dir)
     row = {"run": "plan", "cohort": "files", "case": case, "method": "concentration", "seed": 0} | columns
-    table = pd.DataFrame([row])[list(PLAN_COLUMNS)]
 
     progress("writing results")
-    with scratch_folder(out_dir) as temporary:
+    with output_folder(out_dir, PLAN_FILES) as temporary:
+        view = PlanView("concentration", clinical.mask, personalised.mask)
+        title = f"{case}, {margin_mm:g} mm"
+        draw = partial(draw_plans, [view], background, request.segmentation, temporary, "plan", title)
+        problem = picture_problem("plan.png", draw)
+        row["message"] = "; ".join(part for part in (row["message"], problem) if part)
+        table = pd.DataFrame([row])[list(PLAN_COLUMNS)]
         write_volume(temporary / "clinical.nii.gz", clinical.mask)
         write_volume(temporary / "personalised.nii.gz", personalised.mask)
         write_table(temporary / "plan.parquet", table)
         write_plan_tables(table, temporary)
-        view = PlanView("concentration", clinical.mask, personalised.mask)
-        draw_plans([view], background, request.segmentation, temporary, "plan", f"{case}, {margin_mm:g} mm")
         if series is not None:
             names = {f"CTV {margin_mm:g} mm": clinical.mask, "CTV personalised": personalised.mask}
             write_structure_set(temporary / "plan.dcm", series, names)
-        out_dir.mkdir(exist_ok=True)
-        for path in temporary.iterdir():
-            shutil.move(path, out_dir / path.name)
     return row
 
 

@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
+from gliofit.children import safe_children
 from gliofit.errors import InputError
 from gliofit.grid import Volume
 from gliofit.labels import TumourLabel, core_mask, whole_tumour_mask
@@ -149,7 +150,7 @@ def _each(
             progress(done, len(patients))
         return
     done, lost = 0, []
-    with ProcessPoolExecutor(min(cores, len(patients)), mp_context=get_context("spawn")) as pool:
+    with safe_children(), ProcessPoolExecutor(min(cores, len(patients)), mp_context=get_context("spawn")) as pool:
         jobs = {pool.submit(look, patient): patient for patient in patients}
         for job in as_completed(jobs):
             try:
@@ -161,7 +162,7 @@ def _each(
             progress(done, len(patients))
     # A process that dies, for want of memory say, takes the others' cases along: look again, one after the other.
     for patient in lost:
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        with safe_children(), ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             try:
                 yield pool.submit(look, patient).result()
             except BrokenProcessPool:

@@ -6,6 +6,7 @@ import logging
 import shutil
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,11 @@ from numpy.typing import NDArray
 
 from gliofit.atlas.model import Atlas, load_atlas
 from gliofit.errors import RegistrationError
+from gliofit.figures.style import picture_problem
 from gliofit.grid import Grid, Volume, bounding_box
 from gliofit.io import atomic_path, scratch_folder, write_table, write_volume
 from gliofit.labels import TumourLabel, abnormal_mask, core_mask, whole_tumour_mask
+from gliofit.output import REGISTER_FILES, output_folder
 from gliofit.progress import OnProgress, no_progress
 from gliofit.register.affine_step import register_affine_reproducibly
 from gliofit.register.ants import (
@@ -66,7 +69,7 @@ def register_patient(
     look at the tumour. If the second step fails numerically, the first stands alone: the displacements are zero and
     the status is ``poor``. Written are ``t1, wm, gm, csf, labels, brain_mask, segmentation.nii.gz``,
     ``transforms/``, ``qc.png`` and ``qc.parquet``, everything on the grid of the patient's T1 image. Nothing is
-    written if the case is stopped.
+    written if the case is stopped. A picture that cannot be drawn is left out, and the notes say so.
 
     Parameters
     ----------
@@ -102,7 +105,7 @@ def register_patient(
     orientation = check_orientation(
         str(patient.t1), images.brain, atlas.brain_mask, settings.orientation_margin, settings.minimum_overlap
     )
-    with scratch_folder(out_dir) as scratch:
+    with output_folder(out_dir, REGISTER_FILES) as folder, scratch_folder(folder / "ants") as scratch:
         try:
             affine, transforms, failure = _register(images, atlas, scratch, settings, job_seed, progress)
             progress("warping the atlas, step 3 of 4")
@@ -127,27 +130,31 @@ def register_patient(
         if status != "ok":
             _log.warning("%s: registration is %s: %s", patient.case, status, message)
         progress("writing results, step 4 of 4")
-        _write_images(images, tissue, out_dir)
-        _write_transforms(transforms, out_dir / "transforms")
-    notes = _notes(patient, images)
-    for note in notes:
-        _log.info("%s: %s", patient.case, note)
-    draw_quality(out_dir / "qc.png", patient.case, images, tissue, warped.t1, numbers, status, message)
-    row = {
-        "case": patient.case,
-        "status": status,
-        "message": message,
-        "notes": "; ".join(notes),
-        "seed": job_seed,
-        "labels": patient.labels,
-        "tumour_fill": settings.tumour_fill,
-        **numbers,
-        **_volumes(images),
-        "resolution_mm": settings.resolution_mm,
-        "threads": threads,
-        "wall_seconds": time.perf_counter() - started,
-    }
-    write_table(out_dir / "qc.parquet", pd.DataFrame([row]))
+        _write_images(images, tissue, folder)
+        _write_transforms(transforms, folder / "transforms")
+        notes = _notes(patient, images)
+        for note in notes:
+            _log.info("%s: %s", patient.case, note)
+        picture = folder / "qc.png"
+        draw = partial(draw_quality, picture, patient.case, images, tissue, warped.t1, numbers, status, message)
+        if problem := picture_problem(picture.name, draw):
+            _log.error("%s: %s", patient.case, problem)
+            notes.append(problem)
+        row = {
+            "case": patient.case,
+            "status": status,
+            "message": message,
+            "notes": "; ".join(notes),
+            "seed": job_seed,
+            "labels": patient.labels,
+            "tumour_fill": settings.tumour_fill,
+            **numbers,
+            **_volumes(images),
+            "resolution_mm": settings.resolution_mm,
+            "threads": threads,
+            "wall_seconds": time.perf_counter() - started,
+        }
+        write_table(folder / "qc.parquet", pd.DataFrame([row]))
 
 
 def _register(
