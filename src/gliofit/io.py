@@ -414,17 +414,17 @@ def read_table(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     check_file(path)
     try:
-        # An open file, because pyarrow takes a name for a URI, which must be UTF-8.
-        with path.open("rb") as file:
-            return pd.read_parquet(file, page_checksum_verification=True)
+        # The content and not the name, which pyarrow takes for a URI that must be UTF-8.
+        return pd.read_parquet(BytesIO(path.read_bytes()), page_checksum_verification=True)
     except Exception as error:
         raise InputError(path, f"not a readable Parquet table ({_first_line(error)})", DAMAGED) from error
 
 
 def write_table(path: str | Path, table: pd.DataFrame) -> None:
     """Write a table as Parquet, with a checksum in every page."""
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        table.to_parquet(file, index=False, write_page_checksum=True)
+    content = table.to_parquet(index=False, write_page_checksum=True)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def _plain(value: Any) -> Any:

@@ -14,6 +14,8 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.compiled import cached_njit
+
 __all__ = ["combine", "strang"]
 
 # Places of the tangents that have sources of their own, among c, three of the origin, mu_D, mu_rho.
@@ -176,7 +178,7 @@ def _slab(
         _end_slab(start, result, base, length, low, high, of_start, of_polynomial, after[0], after[1])
 
 
-@nb.njit(parallel=True, fastmath=True, error_model="numpy", cache=True, nogil=True)
+@cached_njit(parallel=True, fastmath=True, error_model="numpy", nogil=True)
 def strang(
     state: NDArray, start: NDArray, one: NDArray, two: NDArray, slope: NDArray,
     fx: NDArray, fy: NDArray, fz: NDArray, base: NDArray, length: NDArray, beside: NDArray,
@@ -223,7 +225,7 @@ def strang(
         begin += deep
 
 
-@nb.njit(parallel=True, fastmath=True, error_model="numpy", cache=True, nogil=True)
+@cached_njit(parallel=True, fastmath=True, error_model="numpy", nogil=True)
 def combine(
     coarse: NDArray,
     fine: NDArray,
