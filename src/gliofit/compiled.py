@@ -10,7 +10,7 @@ import numba as nb
 __all__ = ["cached_njit"]
 
 
-def cached_njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+def cached_njit(**options: Any) -> Any:
     """``numba.njit`` with ``cache=True``, or without a cache where numba cannot write one.
 
     It cannot where neither the package nor the home folder is writable, as in a read-only container; then kernels are

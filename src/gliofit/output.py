@@ -150,7 +150,7 @@ def files_in(folder: Path, names: Iterable[str]) -> list[Path]:
 
 
 def name_of_folder(folder: Path) -> str:
-    """Name of a folder as text that tables and pictures can hold: bytes that are not UTF-8 become ``\\xNN``."""
+    """Name of a folder as text that tables and pictures can hold: bytes that are not UTF-8 are escaped."""
     return os.fsencode(folder.resolve().name).decode("utf-8", "backslashreplace")
 
 

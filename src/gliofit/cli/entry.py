@@ -102,7 +102,7 @@ def _write_line(text: str) -> None:
 
 
 def _flush_streams() -> None:
-    """Empty the buffers of the standard streams; what they do not take is dropped, so that Python does not try again."""
+    """Empty the buffers of the standard streams; what they do not take is dropped, or Python would try again."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:

@@ -9,7 +9,7 @@ import typer
 
 from gliofit.cli import machine
 from gliofit.cli.options import JsonOption, MethodOption, RandomSeedOption, ThreadsOption, estimate_text
-from gliofit.cli.result import say
+from gliofit.cli.result import print_warnings, say
 from gliofit.output import PREDICTGBM_FILES, claim_folder, files_in
 from gliofit.progress import show_progress
 
@@ -34,11 +34,23 @@ def predictgbm(
 ) -> None:
     """Fit one patient as PredictGBM hands it over, and write what PredictGBM expects."""
     granted = machine.set_threads(threads)
-    with show_progress("gliofit predictgbm") as progress, claim_folder(folder_out, PREDICTGBM_FILES):
+    with (
+        print_warnings() as warnings,
+        show_progress("gliofit predictgbm") as progress,
+        claim_folder(folder_out, PREDICTGBM_FILES),
+    ):
         progress("reading")
         from gliofit.plan.predictgbm import run_case
 
-        row = run_case(folder_in, folder_out, method=method, seed=random_seed, threads=granted, progress=progress)
+        row = run_case(
+            folder_in,
+            folder_out,
+            method=method,
+            seed=random_seed,
+            threads=granted,
+            progress=progress,
+            warnings=warnings,
+        )
     (written,) = files = files_in(folder_out, PREDICTGBM_FILES)
     content = {"concentration": written, "files": files, "parameters": row}
-    say(as_json, content, f"{written}: {estimate_text(row)}")
+    say(as_json, content, f"{written}: {estimate_text(row)}", warnings=warnings)

@@ -17,7 +17,7 @@ from gliofit.cli.options import (
     RandomSeedOption,
     ThreadsOption,
 )
-from gliofit.cli.result import say
+from gliofit.cli.result import print_warnings, say
 from gliofit.output import REGISTER_FILES, claim_folder, files_in, name_of_folder
 from gliofit.progress import show_progress
 
@@ -53,16 +53,19 @@ def register(
     from gliofit.register.settings import RegisterSettings
 
     patient = PatientFiles(case=name_of_folder(out), t1=t1, seg=seg, labels=labels)
-    with show_progress("gliofit register") as progress, claim_folder(out, REGISTER_FILES, (t1, seg)) as scratch:
+    with (
+        print_warnings() as warnings,
+        show_progress("gliofit register") as progress,
+        claim_folder(out, REGISTER_FILES, (t1, seg)) as scratch,
+    ):
         progress("preparing the atlas")
-        prepare_atlas(AtlasSettings(source=atlas), scratch)
-        register_patient(patient, scratch, out, RegisterSettings(), random_seed, granted, progress)
+        prepare_atlas(AtlasSettings(source=atlas), scratch, warnings)
+        register_patient(patient, scratch, out, RegisterSettings(), random_seed, granted, progress, warnings)
     quality = read_table(out / "qc.parquet").iloc[0].to_dict()
-    lines = [f"notes: {quality['notes']}"] if quality["notes"] else []
     verdict = "" if quality["status"] == "ok" else f" ({quality['status']}: {quality['message']})"
     say(
         as_json,
         {"folder": out, "files": files_in(out, REGISTER_FILES), "quality": quality},
         f"{out}: tissue maps, qc.png and qc.parquet written{verdict}; look at {out / 'qc.png'}",
-        *lines,
+        warnings=warnings,
     )

@@ -4,29 +4,50 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import typer
 
-__all__ = ["OutputStreamError", "json_text", "say"]
+from gliofit.errors import InputWarning
+
+__all__ = ["OutputStreamError", "json_text", "print_warnings", "say"]
 
 
 class OutputStreamError(OSError):
     """The standard output takes no more, because its disk is full for example."""
 
 
-def say(as_json: bool, content: Mapping[str, Any], *lines: str) -> None:
-    """Write a result to the standard output, as JSON or as lines.
+@contextmanager
+def print_warnings() -> Iterator[list[InputWarning]]:
+    """Yield a list for warnings about the input; in the end, also after an error, print each of them on stderr."""
+    warnings: list[InputWarning] = []
+    try:
+        yield warnings
+    finally:
+        for warning in dict.fromkeys(warnings):
+            # Nobody may be there to read it.
+            with suppress(OSError):
+                print(f"gliofit: warning: {warning}", file=sys.stderr)
+
+
+def say(as_json: bool, content: Mapping[str, Any], *lines: str, warnings: Iterable[InputWarning] | None = None) -> None:
+    """Write a result to the standard output, as JSON, with the warnings of commands that read images, or as lines.
 
     Raises
     ------
     OutputStreamError
         If it cannot be written.
     """
+    if as_json:
+        listed = {} if warnings is None else {"warnings": [asdict(warning) for warning in dict.fromkeys(warnings)]}
+        lines = (json_text({**content, **listed}),)
     try:
-        for line in [json_text(content)] if as_json else lines:
+        for line in lines:
             typer.echo(line)
     except OSError as error:
         raise OutputStreamError(error.errno, error.strerror) from error

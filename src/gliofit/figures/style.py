@@ -6,11 +6,12 @@ on paper.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gliofit.errors import InputWarning
 from gliofit.io import atomic_path
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HEADING", "ONE_COLUMN", "PAGE_HEIGHT", "SMALL", "TEXT", "TWO_COLUMNS", "figure_style", "letter_panel",
-    "picture_problem", "save_figure", "save_picture",
+    "optional_picture", "save_figure", "save_picture",
 ]  # fmt: skip
 
 #: Inches: width of one and of two columns (89 and 183 mm), and the most that a page has room for above a caption.
@@ -93,26 +94,16 @@ def save_picture(figure: Figure, path: str | Path, dpi: int) -> None:
         figure.savefig(temporary, format="png", dpi=dpi, metadata=_NO_METADATA["png"])
 
 
-def picture_problem(name: str, draw: Callable[[], None]) -> str:
-    """Draw a picture of results that are kept without it.
-
-    Parameters
-    ----------
-    name
-        File name of the picture.
-    draw
-        Draws and writes it.
-
-    Returns
-    -------
-    Why there is no picture, for the message of the results; empty if it was drawn.
-    """
+@contextmanager
+def optional_picture(path: Path, warnings: list[InputWarning]) -> Iterator[None]:
+    """Draw a picture within, of results that are kept without it: if it fails, a warning says so (``no-picture``)."""
     try:
-        draw()
+        yield
     except Exception as error:  # noqa: BLE001 - whatever it is, it must not cost the results
         reason = " ".join(str(error).split()) or type(error).__name__
-        return f"no {name}: {reason}"
-    return ""
+        warnings.append(
+            InputWarning(str(path), f"could not be drawn ({reason})", "all other results are there", "no-picture")
+        )
 
 
 def letter_panel(axes: Axes, letter: str, what: str = "") -> None:

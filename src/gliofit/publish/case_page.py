@@ -15,7 +15,7 @@ from gliofit.evaluate.metrics import CORE_THRESHOLD, WHOLE_THRESHOLD
 from gliofit.figures.colours import TISSUE_KINDS
 from gliofit.grid import Volume
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
-from gliofit.io import read_table, read_volume
+from gliofit.io import read_like, read_table, read_volume
 from gliofit.publish.interval_text import interval, interval_kind, number, width_interval
 from gliofit.publish.names import method_name, method_styles
 from gliofit.publish.numbers import MISSING
@@ -26,7 +26,6 @@ from gliofit.publish.settings import PublishSettings
 from gliofit.publish.viewer import Viewer
 from gliofit.publish.viewer_colours import cell_colours, difference_colours
 from gliofit.publish.viewer_volumes import ViewerBox
-from gliofit.register.images import read_like
 from gliofit.theta import THETA_COLUMNS
 from gliofit.tissue import Tissue
 
