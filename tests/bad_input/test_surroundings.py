@@ -344,6 +344,19 @@ def test_an_unknown_matplotlib_backend_and_names_that_are_not_utf8_do_not_matter
     assert read_table(out / "plan.parquet")["case"].item() == name_of_folder(out) == r"pl\xe4n"
 
 
+def test_register_refuses_a_folder_that_ants_cannot_name(files: Path, tmp_path: Path) -> None:
+    from gliofit.register.patients import PatientFiles
+    from gliofit.register.run import register_patient
+    from gliofit.register.settings import RegisterSettings
+
+    patient = PatientFiles("a", t1=files / "c.nii.gz", seg=files / "seg.nii.gz", labels="brats2021")
+    out = tmp_path / "M\udcfcller"
+    with pytest.raises(InputError) as caught:
+        register_patient(patient, tmp_path / "atlas", out, RegisterSettings(), seed=1, threads=1)
+    assert (caught.value.code, caught.value.subject) == ("name-not-utf8", str(out))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_warning_about_a_name_that_is_not_utf8_can_be_kept_in_a_table(tmp_path: Path) -> None:
     note = InputWarning("f\udce4t.nii.gz", "is odd", "look at it", "odd").note
     write_table(tmp_path / "t.parquet", pd.DataFrame([{"message": note}]))

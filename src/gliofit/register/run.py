@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gliofit.atlas.model import Atlas, load_atlas
-from gliofit.errors import InputWarning, RegistrationError
+from gliofit.errors import InputError, InputWarning, RegistrationError
 from gliofit.figures.style import optional_picture
 from gliofit.grid import Grid, Volume, bounding_box
 from gliofit.io import atomic_path, scratch_folder, write_table, write_volume
@@ -97,6 +97,7 @@ def register_patient(
         If the brain is turned, flipped or no brain, or the affine step fails.
     """
     started = time.perf_counter()
+    _check_name(out_dir)
     job_seed = derive_seed(seed, "register", patient.case)
     progress("reading the images")
     load_ants(threads)
@@ -155,6 +156,16 @@ def register_patient(
             "wall_seconds": time.perf_counter() - started,
         }
         write_table(folder / "qc.parquet", pd.DataFrame([row]))
+
+
+def _check_name(folder: Path) -> None:
+    """Refuse a folder that ANTs, which works in it, cannot open."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            folder, "has a name that is not UTF-8, which ANTs cannot open", "name another folder", "name-not-utf8"
+        ) from error
 
 
 def _register(
