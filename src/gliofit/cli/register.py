@@ -62,10 +62,11 @@ def register(
         prepare_atlas(AtlasSettings(source=atlas), scratch, warnings)
         register_patient(patient, scratch, out, RegisterSettings(), random_seed, granted, progress, warnings)
     quality = read_table(out / "qc.parquet").iloc[0].to_dict()
+    picture = out / "qc.png"
     verdict = "" if quality["status"] == "ok" else f" ({quality['status']}: {quality['message']})"
     say(
         as_json,
         {"folder": out, "files": files_in(out, REGISTER_FILES), "quality": quality},
-        f"{out}: tissue maps, qc.png and qc.parquet written{verdict}; look at {out / 'qc.png'}",
+        f"{out}: tissue maps and qc.parquet written{verdict}" + (f"; look at {picture}" if picture.exists() else ""),
         warnings=warnings,
     )
