@@ -76,6 +76,10 @@ surrogates: $(READY)  ## train the networks and compare the surrogates, on a CPU
 		$(if $(PATIENTS),--config 'cohorts=["synthetic"$(,) "patients"]' 'patients={"source": "$(PATIENTS)"}')
 	@echo "Look at results/surrogates/assess/*.md and *.png, and results/surrogates/study/study.md"
 
+.PHONY: networks
+networks: $(READY)  ## train the paper's networks at 4 mm on a CPU (days on one core; the same command resumes)
+	$(SNAKEMAKE) train_all --configfile config/networks.yaml
+
 # A network's training is cut into pieces so that it fits into short loans of a machine; the checkpoint joins them.
 MODEL ?= guided-unet
 MINUTES ?= 10
