@@ -5,9 +5,17 @@ alone: what it does not say takes the default of config/README.md. `snakemake -n
 targets such as register_all, tables or figures (workflow/rules/collect.smk) stop on the way.
 """
 
+import os
+import sys
+
 from snakemake.utils import min_version
 
 min_version("9.19")
+
+# Neither this process nor those of jobs take modules from the clone or the working folder, where a file of the user's
+# own such as random.py would run in place of the library's (gliofit.children).
+os.environ["PYTHONSAFEPATH"] = "1"
+sys.path[:] = [path for path in sys.path if path not in ("", os.getcwd(), workflow.basedir)]
 
 
 if not workflow.configfiles:

@@ -61,8 +61,9 @@ class InputWarning:
 
     @property
     def note(self) -> str:
-        """Subject and problem in one line, for the notes of a result."""
-        return " ".join(f"{self.subject}: {self.problem}".split())
+        """Subject and problem in one line, for the notes of a result; bytes of a name that are no text are escaped."""
+        text = " ".join(f"{self.subject}: {self.problem}".split())
+        return text.encode("utf-8", "backslashreplace").decode()
 
     def __str__(self) -> str:
         return " ".join(f"{self.subject}: {self.problem}; {self.hint}".splitlines())

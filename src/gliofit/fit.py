@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from gliofit.errors import GridError, InputError, InputWarning, name_one_of
+from gliofit.figures.style import optional_picture
 from gliofit.forward.run import final_field, final_run
 from gliofit.forward.settings import ForwardSettings
 from gliofit.forward.uncertainty import concentration_deviation, tangent_settings
@@ -27,7 +27,8 @@ from gliofit.invert.problem import (
 from gliofit.invert.profile import profile_intervals, profile_likelihood
 from gliofit.invert.run import fit, parameters_row
 from gliofit.invert.settings import InvertSettings
-from gliofit.io import scratch_folder, write_table, write_volume
+from gliofit.io import write_table, write_volume
+from gliofit.output import FIT_FILES, name_of_folder, output_folder
 from gliofit.plan.target import brain_of_tissue
 from gliofit.progress import OnProgress, no_progress
 from gliofit.publish.summary import SummaryPage, plot_summary
@@ -42,7 +43,7 @@ def shipped_models() -> Path:
     for folder in (here.parent / "models", here.parents[2] / "models"):
         if folder.is_dir():
             return folder
-    raise InputError("models", "no shipped networks found beside the package", "name a folder with --models")
+    raise InputError("--models", "no shipped networks found beside the package", "name a folder with --models")
 
 
 def _observe(
@@ -54,7 +55,10 @@ def _observe(
     warnings: list[InputWarning],
 ) -> AbstractObservation:
     if (concentration is None) == (segmentation is None):
-        raise InputError("observation", "needs one source", "give either --concentration, or --seg and --labels")
+        raise InputError(
+            "--seg, --concentration", "one of the two is needed", "give either --concentration, or --seg and --labels",
+            "one-source-needed",
+        )  # fmt: skip
     if concentration is not None:
         observed = read_concentration(concentration, tissue.grid, warnings=warnings)
         return ConcentrationObservation(observed, tissue, concentration)
@@ -90,7 +94,8 @@ def fit_files(
     Writes ``parameters.parquet`` (one row), ``trace.parquet``, ``concentration.nii.gz`` (final run on the tissue's
     grid) and ``summary.png`` into ``out_dir``; where the method says how well theta is determined also
     ``uncertainty.nii.gz`` (standard deviation of the concentration), and ``profile.parquet`` if asked for. All of them
-    or none.
+    or none, but a picture that cannot be drawn is left out, and the row's message says so. Those that an earlier fit
+    left there and this one does not write are removed.
 
     Parameters
     ----------
@@ -173,7 +178,7 @@ def fit_files(
         start = inversion.theta
     observed = "segmentation" if segmentation is not None else "concentration"
     row = parameters_row(
-        {"run": "fit", "cohort": "files", "case": out_dir.resolve().name, "method": method},
+        {"run": "fit", "cohort": "files", "case": name_of_folder(out_dir), "method": method},
         inversion, tissue.grid, seed, observed, problem.space,
     )  # fmt: skip
     row["message"] = "; ".join(part for part in (row["message"], *(warning.note for warning in warnings)) if part)
@@ -209,7 +214,11 @@ def fit_files(
         facts={"final run": f"{how}, {final.row['volume_mm3'] / 1000:.1f} cc of cells"},
     )  # fmt: skip
     progress("writing results")
-    with scratch_folder(out_dir) as temporary:
+    with output_folder(out_dir, FIT_FILES) as temporary:
+        before = len(warnings)
+        with optional_picture(out_dir / "summary.png", warnings):
+            plot_summary(temporary / "summary.png", page)
+        row["message"] = "; ".join(part for part in (row["message"], *(w.note for w in warnings[before:])) if part)
         write_table(temporary / "parameters.parquet", pd.DataFrame([row]))
         write_table(temporary / "trace.parquet", inversion.trace)
         write_volume(temporary / "concentration.nii.gz", final.concentration, CONCENTRATION)
@@ -217,10 +226,6 @@ def fit_files(
             write_volume(temporary / "uncertainty.nii.gz", deviation, DEVIATION)
         if table is not None:
             write_table(temporary / "profile.parquet", table)
-        plot_summary(temporary / "summary.png", page)
-        out_dir.mkdir(exist_ok=True)
-        for path in temporary.iterdir():
-            shutil.move(path, out_dir / path.name)
     return row
 
 

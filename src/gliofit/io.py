@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import glob
 import json
 import os
@@ -10,7 +11,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedIOBase, BufferedReader, BytesIO
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from gliofit.header import Look, check_header, orientation_known
 
 __all__ = [
     "DAMAGED",
+    "OUTPUT_IN_USE",
     "TEMPORARY_PREFIX",
     "atomic_path",
     "check_file",
@@ -46,13 +48,20 @@ __all__ = [
 #: How names of unfinished files and folders begin.
 TEMPORARY_PREFIX = ".tmp-"
 
-#: Why a file cannot be written, and the hint, by error number.
+#: Code of the error about a file or folder that another process is writing.
+OUTPUT_IN_USE = "output-in-use"
+
+#: Why a file cannot be written, the hint and the code, by error number.
 _REFUSALS = {
-    errno.ENOSPC: ("cannot be written, the disk is full", "make space and run again"),
-    errno.EDQUOT: ("cannot be written, the disk quota is used up", "make space and run again"),
-    errno.EROFS: ("cannot be written, the disk is read-only", "make it writable, or work in another folder"),
-    errno.EACCES: ("cannot be written, permission denied", "make the folder writable, or work in another one"),
-}
+    errno.ENOSPC: ("cannot be written, the disk is full", "make space and run again", "disk-full"),
+    errno.EDQUOT: ("cannot be written, the disk quota is used up", "make space and run again", "disk-full"),
+    errno.EROFS: (
+        "cannot be written, the disk is read-only", "make it writable, or work in another folder", "not-writable"
+    ),
+    errno.EACCES: (
+        "cannot be written, permission denied", "make the folder writable, or work in another one", "not-writable"
+    ),
+}  # fmt: skip
 
 
 @contextmanager
@@ -60,90 +69,180 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success flush it to disk and rename it into place.
 
     The temporary name keeps the full suffix (``.nii.gz``) so that writers which look at it work. If the block raises,
-    nothing is left behind and an older ``path`` is untouched. One process at a time may write a path: temporary files
-    that lie there for it are from killed ones, and are taken away.
+    nothing is left behind and an older ``path`` is untouched.
 
     Raises
     ------
     InputError
-        If the disk is full or read-only, or another process took the temporary file away.
+        If the disk is full or read-only, or another process is writing the same path (code ``output-in-use``).
     """
     path = Path(path)
     temporary: Path | None = None
-    try:
-        handle, name = tempfile.mkstemp(**_beside(path))
-        os.close(handle)
-        temporary = Path(name)
-        yield temporary
-        if not temporary.exists():
-            raise InputError(path, "is being written by another process", "let one at a time write it")
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
-    except BaseException as error:
-        # Asked before the space that the file takes is given back.
-        refusal = _refusal(path, error)
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        if refusal is not None:
-            raise refusal from error
-        raise
+    with _only_writer(path, path) as names:
+        try:
+            handle, name = tempfile.mkstemp(**names)
+            os.close(handle)
+            temporary = Path(name)
+            yield temporary
+            if not temporary.exists():
+                raise InputError(path, "its temporary file was removed by another process", "run again")
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)
+            temporary.replace(path)
+        except BaseException as error:
+            # The disk is probed before the space that the file takes is given back.
+            refusal = _refusal(path, error, path)
+            if temporary is not None:
+                temporary.unlink(missing_ok=True)
+            if refusal is not None:
+                raise refusal from error
+            raise
 
 
 @contextmanager
-def scratch_folder(path: str | Path) -> Iterator[Path]:
-    """Yield an empty folder beside ``path``, for whatever is on the way to it; taken away in the end.
+def scratch_folder(path: str | Path, subject: str | Path | None = None) -> Iterator[Path]:
+    """Yield an empty folder beside ``path`` for intermediate files, and remove it at the end.
 
-    It is on the disk of the results and not in the system's folder for temporary files, where nobody would find what
-    a killed process leaves; here the next one takes it away.
+    It lies on the disk of the results and not in the system's folder for temporary files, which may be missing or
+    small; what a killed process leaves here is removed by the next one.
+
+    Parameters
+    ----------
+    path
+        File or folder that the intermediate files are for; it need not exist.
+    subject
+        What errors are about; ``path`` if not given.
 
     Raises
     ------
     InputError
-        If the disk is full or read-only.
+        If the disk is full or read-only, or another process uses the scratch folder of the same path (code
+        ``output-in-use``).
     """
-    path = Path(path)
+    path, subject = Path(path), subject or path
+    with _only_writer(path, subject) as names:
+        try:
+            with tempfile.TemporaryDirectory(**names) as name:
+                try:
+                    yield Path(name)
+                except Exception as error:
+                    refusal = _refusal(path, error, subject)
+                    if refusal is not None:
+                        raise refusal from error
+                    raise
+        except OSError as error:
+            # From making the folder or removing it.
+            refusal = _refusal(path, error, subject)
+            if refusal is not None:
+                raise refusal from error
+            raise
+
+
+@contextmanager
+def _only_writer(path: Path, subject: str | Path) -> Iterator[dict[str, Any]]:
+    """Lock ``path`` against other writers and yield the arguments of ``tempfile`` for a name beside it.
+
+    The lock (``flock``) is on a file ``.tmp-lock-{name}`` and ends with the process, however that ends, so it shows
+    whether a writer is alive, also one in another container or on another host of a network file system that passes
+    locks on (NFS and CIFS do by default). Whoever holds it removes what killed writers left. On a file system without
+    locks there is no protection, and nothing is removed because it may be in use.
+
+    Raises
+    ------
+    InputError
+        If another process holds the lock (code ``output-in-use``), or the disk refuses the file.
+    """
     try:
-        with tempfile.TemporaryDirectory(**_beside(path)) as name:
-            try:
-                yield Path(name)
-            except Exception as error:
-                refusal = _refusal(path, error)
-                if refusal is not None:
-                    raise refusal from error
-                raise
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock, held = _lock(path.with_name(f"{TEMPORARY_PREFIX}lock-{path.name}"))
     except OSError as error:
-        # From making the folder or taking it away.
-        refusal = _refusal(path, error)
+        refusal = _refusal(path, error, subject)
         if refusal is not None:
             raise refusal from error
         raise
+    if lock is None:
+        raise InputError(
+            subject, "is being written by another process", "wait until it has ended, or write elsewhere", OUTPUT_IN_USE
+        )
+    try:
+        if held:
+            for left in path.parent.glob(f"{TEMPORARY_PREFIX}????????-{glob.escape(path.name)}"):
+                # What another user's process left cannot always be removed; it is in nobody's way.
+                with suppress(OSError):
+                    if left.is_dir():
+                        shutil.rmtree(left)
+                    else:
+                        left.unlink()
+        yield {"prefix": TEMPORARY_PREFIX, "suffix": f"-{path.name}", "dir": path.parent}
+    finally:
+        lock.close()
 
 
-def _beside(path: Path) -> dict[str, Any]:
-    """Arguments of ``tempfile`` for a name beside ``path``, cleared of what killed processes left under such names."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f"{TEMPORARY_PREFIX}????????-{glob.escape(path.name)}"):
-        if left.is_dir():
-            shutil.rmtree(left)
-        else:
-            left.unlink(missing_ok=True)
-    return {"prefix": TEMPORARY_PREFIX, "suffix": f"-{path.name}", "dir": path.parent}
+class _Lock:
+    """A lock file that this process has open.
+
+    Parameters
+    ----------
+    path
+        The file.
+    descriptor
+        Open file descriptor.
+    """
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self._path, self._descriptor = path, descriptor
+
+    def close(self) -> None:
+        """Remove the file, then release the lock, so that nobody locks a file without a name."""
+        # Ignored because the folder may be gone or turned read-only; the lock itself ends with the descriptor.
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+        os.close(self._descriptor)
 
 
-def _refusal(path: Path, error: BaseException) -> InputError | None:
-    """The error to tell if it is the disk that refused ``path``.
+def _lock(path: Path) -> tuple[_Lock | None, bool]:
+    """Lock a file, created if it is missing.
 
-    Libraries tell a full disk in ways of their own: those in Rust by a number in the text, torch not at all, so the
-    disk is asked too.
+    Returns
+    -------
+    The lock, None if another process has it; and whether the file system has locks at all.
+    """
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                os.close(descriptor)
+                return None, True
+            return _Lock(path, descriptor), False
+        # The last owner may have removed the file between the two calls above; then this lock protects nothing.
+        try:
+            if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                return _Lock(path, descriptor), True
+        except FileNotFoundError:
+            pass
+        os.close(descriptor)
+
+
+def _refusal(path: Path, error: BaseException, subject: str | Path) -> InputError | None:
+    """The error to report if it is the disk that refused ``path``, else None.
+
+    Libraries report a full disk in different ways: those in Rust by a number in the text, torch not at all, so the
+    disk is probed too.
     """
     if not isinstance(error, Exception):
         return None
-    told = re.search(r"\(os error (\d+)\)", str(error))
-    number = error.errno if isinstance(error, OSError) else int(told[1]) if told else None
+    if isinstance(error, OSError):
+        # An error about another place, such as an input that may not be read, says nothing about this disk.
+        elsewhere = isinstance(error.filename, (str, bytes)) and not _is_below(error.filename, path.parent)
+        number = None if elsewhere else error.errno
+    else:
+        reported = re.search(r"\(os error (\d+)\)", str(error))
+        number = int(reported[1]) if reported else None
     if number not in _REFUSALS:
         try:
             with tempfile.TemporaryFile(dir=path.parent) as file:
@@ -152,7 +251,11 @@ def _refusal(path: Path, error: BaseException) -> InputError | None:
                 os.fsync(file.fileno())
         except OSError as answer:
             number = answer.errno
-    return InputError(path, *_REFUSALS[number]) if number in _REFUSALS else None
+    return InputError(subject, *_REFUSALS[number]) if number in _REFUSALS else None
+
+
+def _is_below(name: str | bytes, folder: Path) -> bool:
+    return Path(os.path.abspath(os.fsdecode(name))).is_relative_to(os.path.abspath(folder))
 
 
 def check_file(path: Path) -> None:
@@ -385,15 +488,17 @@ def read_table(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     check_file(path)
     try:
-        return pd.read_parquet(path, page_checksum_verification=True)
+        # The content and not the name, which pyarrow takes for a URI that must be UTF-8.
+        return pd.read_parquet(BytesIO(path.read_bytes()), page_checksum_verification=True)
     except Exception as error:
         raise InputError(path, f"not a readable Parquet table ({_first_line(error)})", DAMAGED) from error
 
 
 def write_table(path: str | Path, table: pd.DataFrame) -> None:
     """Write a table as Parquet, with a checksum in every page."""
+    content = table.to_parquet(index=False, write_page_checksum=True)
     with atomic_path(path) as temporary:
-        table.to_parquet(temporary, index=False, write_page_checksum=True)
+        temporary.write_bytes(content)
 
 
 def _plain(value: Any) -> Any:

@@ -194,7 +194,8 @@ def _prepare(snakemake: Snakemake, threads: int) -> None:
         os.environ[name] = str(threads)
     # Threads that spin while they wait slow down the jobs beside them.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    os.environ.setdefault("MPLBACKEND", "Agg")
+    # A backend that the user's profile names may be one that matplotlib does not have.
+    os.environ["MPLBACKEND"] = "agg"
     if not int(snakemake.resources.get("gpu", 0)):
         # Jobs that asked for no GPU run many at a time; none of them should take one because it is there.
         os.environ["CUDA_VISIBLE_DEVICES"] = ""

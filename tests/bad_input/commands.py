@@ -70,7 +70,7 @@ COMMAND_KINDS = [
     ),
     CommandKind(
         "two observations",
-        "observation: needs one source; give either --concentration, or --seg and --labels",
+        "--seg, --concentration: one of the two is needed; give either --concentration, or --seg and --labels",
         f"{_FIT} {_FIELD} --seg {{d}}/seg.nii.gz {_OUT}",
     ),
     CommandKind(

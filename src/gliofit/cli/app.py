@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -28,6 +28,7 @@ from gliofit.cli.solve import EXAMPLES as SOLVE_EXAMPLES
 from gliofit.cli.solve import solve
 from gliofit.cli.verify import EXAMPLES as VERIFY_EXAMPLES
 from gliofit.cli.verify import verify
+from gliofit.cli.version import version_text
 from gliofit.cli.workflow import DEMO_EXAMPLES, RUN_EXAMPLES, demo, run
 
 __all__ = ["EXAMPLES", "app"]
@@ -57,13 +58,32 @@ _PASSED_ON: dict[str, Any] = {"ignore_unknown_options": True, "allow_extra_args"
 
 app = typer.Typer(
     name="gliofit",
-    help="Personalise brain-tumour growth models to patients.",
     epilog="'gliofit COMMAND --help' explains a command. A first try: 'gliofit demo'.",
     cls=HelpGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version_text())
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and the commit, and end."
+        ),
+    ] = False,
+) -> None:
+    """Personalise brain-tumour growth models to patients."""
+
+
 for _panel, _function, _examples in _COMMANDS:
     app.command(
         cls=HelpCommand,

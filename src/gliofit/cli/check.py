@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,9 @@ from gliofit.cli.result import say
 from gliofit.errors import InputError
 from gliofit.output import check_out_file
 from gliofit.progress import show_progress
+
+if TYPE_CHECKING:
+    from gliofit.register.check import Finding
 
 __all__ = ["EXAMPLES", "check"]
 
@@ -72,9 +75,7 @@ def check(
             progress=lambda done, total: progress("cases", done, total),
         )
     findings = [finding for case in cases for finding in case.findings]
-    lines = [
-        " ".join(f"{finding.case}: {finding.file}: {finding.problem}; {finding.hint}".split()) for finding in findings
-    ]
+    lines = [_line(finding) for finding in findings]
     named = [case for case in cases if case.case]
     usable = sum(case.error is None for case in named)
     table = out if named else None
@@ -90,3 +91,9 @@ def check(
     say(as_json, content, *lines)
     if wrong:
         raise typer.Exit(1)
+
+
+def _line(finding: Finding) -> str:
+    """A finding in one line; one about the whole source has no case."""
+    where = [str(part) for part in (finding.case, finding.file) if str(part)]
+    return " ".join(f"{': '.join(where)}: {finding.problem}; {finding.hint}".split())

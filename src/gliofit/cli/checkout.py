@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from gliofit.children import safe_children
 from gliofit.errors import InputError
 
 __all__ = ["call_snakemake", "find_checkout", "require_checkout", "run_workflow", "targets_of"]
@@ -53,10 +54,10 @@ def targets_of(root: Path) -> list[str]:
 
 
 def call_snakemake(root: Path, folder: Path, arguments: Sequence[str]) -> int:
-    """Call Snakemake with the checkout's workflow in a working folder, and wait; its exit code."""
+    """Call Snakemake with the checkout's workflow in a working folder, and wait; returns its exit code."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile")]
     command += ["--directory", str(folder), "--workflow-profile", str(root / "profiles/default")]
-    with subprocess.Popen([*command, *arguments]) as process:
+    with safe_children(), subprocess.Popen([*command, *arguments]) as process:
         while True:
             try:
                 return process.wait()

@@ -60,8 +60,9 @@ def export(
 
     with show_progress("gliofit export") as progress:
         count = export_run(results, out, layout.value, cases=case, methods=method, images=images, progress=progress)
+    files = sorted(path for path in out.rglob("*") if path.is_file())
     say(
         as_json,
-        {"folder": out, "layout": layout.value, "patients": count},
+        {"folder": out, "files": files, "layout": layout.value, "patients": count},
         f"{out}: {count} patient{'s' if count > 1 else ''} in the {layout} layout",
     )

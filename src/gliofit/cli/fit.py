@@ -23,8 +23,8 @@ from gliofit.cli.options import (
     estimate_text,
     read_tissue,
 )
-from gliofit.cli.result import files_in, print_warnings, say
-from gliofit.output import check_out_folder
+from gliofit.cli.result import print_warnings, say
+from gliofit.output import FIT_FILES, claim_folder, files_in
 from gliofit.progress import show_progress
 
 __all__ = ["EXAMPLES", "fit"]
@@ -34,11 +34,6 @@ EXAMPLES = (
     "gliofit fit --tissue labels.nii.gz --concentration c.nii.gz \\\n    --profile --out fit/",
     "gliofit fit --tissue labels.nii.gz --concentration c.nii.gz \\\n    --method hybrid --out fit/ --json",
 )
-
-_FILES = (
-    "parameters.parquet", "trace.parquet", "profile.parquet", "concentration.nii.gz", "uncertainty.nii.gz",
-    "summary.png",
-)  # fmt: skip
 
 
 def fit(
@@ -78,11 +73,15 @@ def fit(
 ) -> None:
     """Estimate origin, mu_D and mu_rho of one tumour from a concentration or a segmentation."""
     granted = machine.set_threads(threads)
-    with print_warnings() as warnings, show_progress("gliofit fit") as progress:
+    inputs = (tissue, wm, gm, concentration, seg)
+    with (
+        print_warnings() as warnings,
+        show_progress("gliofit fit") as progress,
+        claim_folder(out, FIT_FILES, inputs),
+    ):
         progress("reading")
         from gliofit.fit import fit_files
 
-        check_out_folder(out, ("concentration.nii.gz", "uncertainty.nii.gz"), (tissue, wm, gm, concentration, seg))
         row = fit_files(
             read_tissue(tissue, wm, gm, warnings=warnings, isotropic=True),
             method=method,
@@ -100,4 +99,4 @@ def fit(
     lines = [f"{out}: {estimate_text(row)}, loss {row['loss']:.3g}, {row['status']}, {row['wall_seconds']:.1f} s"]
     if row["message"]:
         lines.append(f"notes: {row['message']}")
-    say(as_json, {"folder": out, "files": files_in(out, _FILES), "parameters": row}, *lines, warnings=warnings)
+    say(as_json, {"folder": out, "files": files_in(out, FIT_FILES), "parameters": row}, *lines, warnings=warnings)

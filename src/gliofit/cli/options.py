@@ -118,7 +118,9 @@ def read_tissue(
         return read_tissue_labels(tissue, warnings=warnings, isotropic=isotropic)
     if tissue is None and wm is not None and gm is not None:
         return read_tissue_maps(wm, gm, warnings=warnings, isotropic=isotropic)
-    raise InputError("tissue", "needs one source", "give either --tissue, or --wm and --gm")
+    raise InputError(
+        "--tissue, --wm, --gm", "one source is needed", "give either --tissue, or --wm and --gm", "one-source-needed"
+    )
 
 
 def estimate_text(row: dict[str, Any]) -> str:

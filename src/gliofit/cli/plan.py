@@ -24,9 +24,9 @@ from gliofit.cli.options import (
     WhiteOption,
     read_tissue,
 )
-from gliofit.cli.result import files_in, print_warnings, say
+from gliofit.cli.result import print_warnings, say
 from gliofit.errors import InputError
-from gliofit.output import check_out_folder
+from gliofit.output import PLAN_FILES, claim_folder, files_in
 from gliofit.progress import show_progress
 
 __all__ = ["EXAMPLES", "Region", "plan"]
@@ -40,10 +40,6 @@ EXAMPLES = (
 )
 
 _TARGETS, _AFTER = "Targets", "Follow-up"
-
-_FILES = (
-    "clinical.nii.gz", "personalised.nii.gz", "plan.parquet", "plan.csv", "plan.md", "plan.png", "plan.svg", "plan.dcm",
-)  # fmt: skip
 
 
 class Region(StrEnum):
@@ -114,12 +110,15 @@ def plan(
     """Draw target volumes by a margin and by tumour cells, of equal volume, and compare them. Research use only."""
     machine.set_threads(threads)
     inputs = (tissue, wm, gm, seg, concentration, brain_mask, barriers, image, recurrence)
-    check_out_folder(out, ("clinical.nii.gz", "personalised.nii.gz"), inputs)
     if not (math.isfinite(margin_mm) and 0 <= margin_mm <= 100):
         raise InputError("--margin-mm", f"is {margin_mm:g}", "give 0 to 100 mm")
     if not (math.isfinite(bridge_mm) and bridge_mm >= 0):
         raise InputError("--bridge-mm", f"is {bridge_mm:g}", "give zero or more")
-    with print_warnings() as warnings, show_progress("gliofit plan") as progress:
+    with (
+        print_warnings() as warnings,
+        show_progress("gliofit plan") as progress,
+        claim_folder(out, PLAN_FILES, inputs),
+    ):
         progress("reading")
         from gliofit.plan.run import plan_files
 
@@ -149,5 +148,5 @@ def plan(
     lines = [f"{text}. Research use only"]
     if row["message"]:
         lines.append(f"notes: {row['message']}")
-    content = {"folder": out, "files": files_in(out, _FILES), "plan": row, "research_use_only": True}
+    content = {"folder": out, "files": files_in(out, PLAN_FILES), "plan": row, "research_use_only": True}
     say(as_json, content, *lines, warnings=warnings)

@@ -10,7 +10,7 @@ import typer
 from gliofit.cli import machine
 from gliofit.cli.options import JsonOption, MethodOption, RandomSeedOption, ThreadsOption, estimate_text
 from gliofit.cli.result import print_warnings, say
-from gliofit.output import check_out_folder
+from gliofit.output import PREDICTGBM_FILES, claim_folder, files_in
 from gliofit.progress import show_progress
 
 __all__ = ["EXAMPLES", "predictgbm"]
@@ -34,8 +34,11 @@ def predictgbm(
 ) -> None:
     """Fit one patient as PredictGBM hands it over, and write what PredictGBM expects."""
     granted = machine.set_threads(threads)
-    check_out_folder(folder_out)
-    with print_warnings() as warnings, show_progress("gliofit predictgbm") as progress:
+    with (
+        print_warnings() as warnings,
+        show_progress("gliofit predictgbm") as progress,
+        claim_folder(folder_out, PREDICTGBM_FILES),
+    ):
         progress("reading")
         from gliofit.plan.predictgbm import run_case
 
@@ -48,6 +51,6 @@ def predictgbm(
             progress=progress,
             warnings=warnings,
         )
-    written = folder_out / "00000.nii.gz"
-    content = {"concentration": written, "parameters": row}
+    (written,) = files = files_in(folder_out, PREDICTGBM_FILES)
+    content = {"concentration": written, "files": files, "parameters": row}
     say(as_json, content, f"{written}: {estimate_text(row)}", warnings=warnings)

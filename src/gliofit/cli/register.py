@@ -17,15 +17,13 @@ from gliofit.cli.options import (
     RandomSeedOption,
     ThreadsOption,
 )
-from gliofit.cli.result import files_in, print_warnings, say
-from gliofit.output import check_out_folder
+from gliofit.cli.result import print_warnings, say
+from gliofit.output import REGISTER_FILES, claim_folder, files_in, name_of_folder
 from gliofit.progress import show_progress
 
 __all__ = ["EXAMPLES", "register"]
 
 EXAMPLES = ("gliofit register --t1 t1.nii.gz --seg seg.nii.gz --labels brats2021 \\\n    --out registered/",)
-
-_IMAGES = ("t1", "wm", "gm", "csf", "labels", "brain_mask", "segmentation")
 
 
 def register(
@@ -42,10 +40,9 @@ def register(
 ) -> None:
     """Bring the atlas onto a patient: tissue maps on the patient's own grid, with a quality report."""
     granted = machine.set_threads(threads)
-    from gliofit.io import check_file, read_table, scratch_folder
+    from gliofit.io import check_file, read_table
     from gliofit.labels import check_scheme
 
-    check_out_folder(out, (f"{name}.nii.gz" for name in _IMAGES), (t1, seg))
     check_scheme(labels, "--labels")
     for path in (t1, seg):
         check_file(path)
@@ -55,22 +52,21 @@ def register(
     from gliofit.register.run import register_patient
     from gliofit.register.settings import RegisterSettings
 
-    case = out.resolve().name
-    patient = PatientFiles(case=case, t1=t1, seg=seg, labels=labels)
+    patient = PatientFiles(case=name_of_folder(out), t1=t1, seg=seg, labels=labels)
     with (
         print_warnings() as warnings,
         show_progress("gliofit register") as progress,
-        scratch_folder(out.resolve().with_name(f"{case}-atlas")) as own,
+        claim_folder(out, REGISTER_FILES, (t1, seg)) as scratch,
     ):
         progress("preparing the atlas")
-        prepare_atlas(AtlasSettings(source=atlas), own, warnings)
-        register_patient(patient, own, out, RegisterSettings(), random_seed, granted, progress, warnings)
+        prepare_atlas(AtlasSettings(source=atlas), scratch, warnings)
+        register_patient(patient, scratch, out, RegisterSettings(), random_seed, granted, progress, warnings)
     quality = read_table(out / "qc.parquet").iloc[0].to_dict()
-    written = files_in(out, [*(f"{name}.nii.gz" for name in _IMAGES), "qc.png", "qc.parquet"])
+    picture = out / "qc.png"
     verdict = "" if quality["status"] == "ok" else f" ({quality['status']}: {quality['message']})"
     say(
         as_json,
-        {"folder": out, "files": written, "quality": quality},
-        f"{out}: tissue maps, qc.png and qc.parquet written{verdict}; look at {out / 'qc.png'}",
+        {"folder": out, "files": files_in(out, REGISTER_FILES), "quality": quality},
+        f"{out}: tissue maps and qc.parquet written{verdict}" + (f"; look at {picture}" if picture.exists() else ""),
         warnings=warnings,
     )

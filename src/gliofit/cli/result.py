@@ -6,7 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,11 @@ import typer
 
 from gliofit.errors import InputWarning
 
-__all__ = ["files_in", "json_text", "print_warnings", "say"]
+__all__ = ["OutputStreamError", "json_text", "print_warnings", "say"]
+
+
+class OutputStreamError(OSError):
+    """The standard output takes no more, because its disk is full for example."""
 
 
 @contextmanager
@@ -26,27 +30,32 @@ def print_warnings() -> Iterator[list[InputWarning]]:
         yield warnings
     finally:
         for warning in dict.fromkeys(warnings):
-            print(f"gliofit: warning: {warning}", file=sys.stderr)
+            # Nobody may be there to read it.
+            with suppress(OSError):
+                print(f"gliofit: warning: {warning}", file=sys.stderr)
 
 
 def say(as_json: bool, content: Mapping[str, Any], *lines: str, warnings: Iterable[InputWarning] | None = None) -> None:
-    """Write a result to the standard output, as JSON, with the warnings of commands that read images, or as lines."""
+    """Write a result to the standard output, as JSON, with the warnings of commands that read images, or as lines.
+
+    Raises
+    ------
+    OutputStreamError
+        If it cannot be written.
+    """
     if as_json:
         listed = {} if warnings is None else {"warnings": [asdict(warning) for warning in dict.fromkeys(warnings)]}
-        typer.echo(json_text({**content, **listed}))
-    else:
+        lines = (json_text({**content, **listed}),)
+    try:
         for line in lines:
             typer.echo(line)
+    except OSError as error:
+        raise OutputStreamError(error.errno, error.strerror) from error
 
 
 def json_text(content: Mapping[str, Any]) -> str:
     """A JSON object; paths are text, and numbers that are not finite are null."""
     return json.dumps(_plain(content), indent=2, allow_nan=False)
-
-
-def files_in(folder: Path, names: Iterable[str]) -> list[Path]:
-    """Files of these names that a command has written into a folder."""
-    return [folder / name for name in names if (folder / name).exists()]
 
 
 def _plain(value: Any) -> Any:

@@ -11,6 +11,7 @@ import typer
 from gliofit.cli.checkout import require_checkout, run_workflow
 from gliofit.cli.complete import complete_target
 from gliofit.cli.options import HOW, RESULT
+from gliofit.cli.result import say
 from gliofit.errors import InputError
 from gliofit.output import check_out_folder
 
@@ -113,9 +114,7 @@ def _run(
     found = {results / place: what for place, what in _PLACES.items() if (results / place).is_file()}
     if not report or not found:
         return
-    typer.echo("Look at")
-    for path, what in found.items():
-        typer.echo(f"  {path}  ({what})")
+    say(False, {}, "Look at", *(f"  {path}  ({what})" for path, what in found.items()))
     first = next(iter(found))
     if open_report and not webbrowser.open(first.as_uri()):
         raise InputError(first, "no browser could be started", "open it yourself")

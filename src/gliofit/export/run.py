@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -11,8 +10,8 @@ from gliofit.errors import InputError
 from gliofit.export.bids import write_bids
 from gliofit.export.plain import write_plain
 from gliofit.export.results import find_results
-from gliofit.io import scratch_folder
-from gliofit.output import check_out_folder
+from gliofit.io import TEMPORARY_PREFIX
+from gliofit.output import check_out_folder, output_folder
 from gliofit.progress import OnProgress, no_progress
 
 __all__ = ["Layout", "export_run"]
@@ -58,12 +57,12 @@ def export_run(
     """
     results = find_results(run, cases, methods)
     check_out_folder(out)
-    if out.is_dir() and any(out.iterdir()):
-        raise InputError(out, "is not empty", "name a new folder, so that nothing in it is mixed up with older files")
-    with scratch_folder(out) as temporary:
+    if out.is_dir() and any(not path.name.startswith(TEMPORARY_PREFIX) for path in out.iterdir()):
+        raise InputError(
+            out, "is not empty", "name a new folder, so that nothing in it is mixed up with older files",
+            "output-not-empty",
+        )  # fmt: skip
+    with output_folder(out) as temporary:
         write = write_bids if layout == "bids" else write_plain
         write(results, temporary, images, progress)
-        out.mkdir(parents=True, exist_ok=True)
-        for path in sorted(temporary.iterdir()):
-            shutil.move(path, out / path.name)
     return len(results)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gliofit.errors import InputWarning
 from gliofit.io import atomic_path
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HEADING", "ONE_COLUMN", "PAGE_HEIGHT", "SMALL", "TEXT", "TWO_COLUMNS", "figure_style", "letter_panel",
-    "save_figure", "save_picture",
+    "optional_picture", "save_figure", "save_picture",
 ]  # fmt: skip
 
 #: Inches: width of one and of two columns (89 and 183 mm), and the most that a page has room for above a caption.
@@ -91,6 +92,18 @@ def save_picture(figure: Figure, path: str | Path, dpi: int) -> None:
     """Write a picture that pages and people look at, as PNG only; the same figure gives the same bytes."""
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png", dpi=dpi, metadata=_NO_METADATA["png"])
+
+
+@contextmanager
+def optional_picture(path: Path, warnings: list[InputWarning]) -> Iterator[None]:
+    """Draw a picture within, of results that are kept without it: if it fails, a warning says so (``no-picture``)."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must not cost the results
+        reason = " ".join(str(error).split()) or type(error).__name__
+        warnings.append(
+            InputWarning(str(path), f"could not be drawn ({reason})", "all other results are there", "no-picture")
+        )
 
 
 def letter_panel(axes: Axes, letter: str, what: str = "") -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from gliofit.errors import InputError, InputWarning
 from gliofit.fit import fit_files
 from gliofit.grid import Volume
 from gliofit.inputs import read_mask, read_segmentation, read_tissue_maps
-from gliofit.io import read_volume, write_volume
+from gliofit.io import read_volume, scratch_folder, write_volume
+from gliofit.output import PREDICTGBM_FILES, output_folder
 from gliofit.plan.distance import distance_mm
 from gliofit.plan.target import brain_of_tissue
 from gliofit.progress import OnProgress, no_progress
@@ -112,8 +112,8 @@ def run_case(
     """
     warnings = [] if warnings is None else warnings
     case = read_case(in_dir, warnings=warnings)
-    with tempfile.TemporaryDirectory() as name:
-        fitted = Path(name) / _CASE
+    with output_folder(Path(out_dir), PREDICTGBM_FILES) as folder, scratch_folder(folder / "fit") as scratch:
+        fitted = scratch / _CASE
         row = fit_files(
             case.tissue,
             method=method,
@@ -126,5 +126,5 @@ def run_case(
             warnings=warnings,
         )
         concentration = read_volume(fitted / "concentration.nii.gz", np.float32)
-    write_volume(Path(out_dir) / f"{_CASE}.nii.gz", with_tail(concentration, case.brain.data))
+        write_volume(folder / f"{_CASE}.nii.gz", with_tail(concentration, case.brain.data))
     return row

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,11 @@ import numpy as np
 import pandas as pd
 
 from gliofit.errors import InputError, InputWarning
+from gliofit.figures.style import optional_picture
 from gliofit.grid import Volume
 from gliofit.inputs import read_concentration, read_follow_up, read_image, read_mask, read_segmentation
-from gliofit.io import read_table, read_volume, scratch_folder, write_table, write_volume
+from gliofit.io import read_table, read_volume, write_table, write_volume
+from gliofit.output import PLAN_FILES, name_of_folder, output_folder
 from gliofit.plan.compare import (
     COVERAGE_COLUMNS,
     OVERLAP_COLUMNS,
@@ -168,7 +169,8 @@ def plan_files(
 
     Writes masks on the patient's grid (``clinical.nii.gz``, ``personalised.nii.gz``), ``plan.parquet``, ``plan.csv``,
     ``plan.md``, ``plan.png`` and ``plan.pdf`` into ``out_dir``, and with a DICOM series ``plan.dcm`` (RT structure
-    set). All of them or none; where pydicom is missing ``plan.dcm`` alone is left out, and the row's message says so.
+    set). All of them or none, but ``plan.dcm`` where pydicom is missing, and a picture that cannot be drawn, are left
+    out, and the row's message says so. Those that an earlier plan left there and this one does not write are removed.
 
     Parameters
     ----------
@@ -231,9 +233,13 @@ def plan_files(
     except InputError as error:
         subject = segmentation if error.subject == "segmentation" else error.subject
         raise InputError(subject, error.problem, error.hint, error.code) from error
+    case = name_of_folder(out_dir)
 
     progress("writing results")
-    with scratch_folder(out_dir) as temporary:
+    with output_folder(out_dir, PLAN_FILES) as temporary:
+        with optional_picture(out_dir / "plan.png", warnings):
+            view = PlanView("concentration", clinical.mask, personalised.mask)
+            draw_plans([view], background, request.segmentation, temporary, "plan", f"{case}, {margin_mm:g} mm")
         write_volume(temporary / "clinical.nii.gz", clinical.mask)
         write_volume(temporary / "personalised.nii.gz", personalised.mask)
         if series is not None:
@@ -242,16 +248,10 @@ def plan_files(
         if no_dicom is not None:
             columns["message"] = "; ".join(part for part in (columns["message"], f"no plan.dcm: {no_dicom}") if part)
         columns["message"] = _with_notes(columns["message"], warnings)
-        case = out_dir.resolve().name
         row = {"run": "plan", "cohort": "files", "case": case, "method": "concentration", "seed": 0} | columns
         table = pd.DataFrame([row])[list(PLAN_COLUMNS)]
         write_table(temporary / "plan.parquet", table)
         write_plan_tables(table, temporary)
-        view = PlanView("concentration", clinical.mask, personalised.mask)
-        draw_plans([view], background, request.segmentation, temporary, "plan", f"{case}, {margin_mm:g} mm")
-        out_dir.mkdir(exist_ok=True)
-        for path in temporary.iterdir():
-            shutil.move(path, out_dir / path.name)
     return row
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gliofit.children import safe_children
 from gliofit.grid import Grid, Volume
 from gliofit.register.ants import Transforms, load_ants, register_affine
 from gliofit.register.settings import RegisterSettings
@@ -33,9 +34,11 @@ def register_affine_reproducibly(
         moving=moving.data.astype(np.float32),
         moving_affine=moving.grid.affine,
     )
-    environment = {**os.environ, "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    threads = {"ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", __name__, str(job), str(out_prefix), settings.model_dump_json(), str(seed)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    with safe_children():
+        environment = os.environ | threads
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     job.unlink()
     result = Transforms(Path(f"{out_prefix}0GenericAffine.mat"))
     if done.returncode != 0 or not result.affine.is_file():

@@ -14,6 +14,7 @@ from typing import Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.children import safe_children
 from gliofit.errors import InputError, InputWarning
 from gliofit.grid import Volume
 from gliofit.inputs import read_image, read_segmentation
@@ -156,7 +157,7 @@ def _each(
             progress(done, len(patients))
         return
     done, lost = 0, []
-    with ProcessPoolExecutor(min(cores, len(patients)), mp_context=get_context("spawn")) as pool:
+    with safe_children(), ProcessPoolExecutor(min(cores, len(patients)), mp_context=get_context("spawn")) as pool:
         jobs = {pool.submit(look, patient): patient for patient in patients}
         for job in as_completed(jobs):
             try:
@@ -168,7 +169,7 @@ def _each(
             progress(done, len(patients))
     # A process that dies, for want of memory say, takes the others' cases along: look again, one after the other.
     for patient in lost:
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        with safe_children(), ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             try:
                 yield pool.submit(look, patient).result()
             except BrokenProcessPool:

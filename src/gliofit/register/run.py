@@ -13,10 +13,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gliofit.atlas.model import Atlas, load_atlas
-from gliofit.errors import InputWarning, RegistrationError
+from gliofit.errors import InputError, InputWarning, RegistrationError
+from gliofit.figures.style import optional_picture
 from gliofit.grid import Grid, Volume, bounding_box
 from gliofit.io import atomic_path, scratch_folder, write_table, write_volume
 from gliofit.labels import TumourLabel, abnormal_mask, core_mask, whole_tumour_mask
+from gliofit.output import REGISTER_FILES, output_folder
 from gliofit.progress import OnProgress, no_progress
 from gliofit.register.affine_step import register_affine_reproducibly
 from gliofit.register.ants import (
@@ -66,7 +68,7 @@ def register_patient(
     look at the tumour. If the second step fails numerically, the first stands alone: the displacements are zero and
     the status is ``poor``. Written are ``t1, wm, gm, csf, labels, brain_mask, segmentation.nii.gz``,
     ``transforms/``, ``qc.png`` and ``qc.parquet``, everything on the grid of the patient's T1 image. Nothing is
-    written if the case is stopped.
+    written if the case is stopped. A picture that cannot be drawn is left out, and the notes say so.
 
     Parameters
     ----------
@@ -95,6 +97,7 @@ def register_patient(
         If the brain is turned, flipped or no brain, or the affine step fails.
     """
     started = time.perf_counter()
+    _check_name(out_dir)
     job_seed = derive_seed(seed, "register", patient.case)
     progress("reading the images")
     load_ants(threads)
@@ -105,7 +108,7 @@ def register_patient(
     orientation = check_orientation(
         str(patient.t1), images.brain, atlas.brain_mask, settings.orientation_margin, settings.minimum_overlap
     )
-    with scratch_folder(out_dir) as scratch:
+    with output_folder(out_dir, REGISTER_FILES) as folder, scratch_folder(folder / "ants") as scratch:
         try:
             affine, transforms, failure = _register(images, atlas, scratch, settings, job_seed, progress)
             progress("warping the atlas, step 3 of 4")
@@ -130,28 +133,39 @@ def register_patient(
         if status != "ok":
             _log.warning("%s: registration is %s: %s", patient.case, status, message)
         progress("writing results, step 4 of 4")
-        _write_images(images, tissue, out_dir)
-        _write_transforms(transforms, out_dir / "transforms")
-    notes = [] if patient.has_native_t1 else ["registered by T1c, since there is no native T1"]
-    notes += [warning.note for warning in warnings]
-    for note in notes:
-        _log.info("%s: %s", patient.case, note)
-    draw_quality(out_dir / "qc.png", patient.case, images, tissue, warped.t1, numbers, status, message)
-    row = {
-        "case": patient.case,
-        "status": status,
-        "message": message,
-        "notes": "; ".join(notes),
-        "seed": job_seed,
-        "labels": patient.labels,
-        "tumour_fill": settings.tumour_fill,
-        **numbers,
-        **_volumes(images),
-        "resolution_mm": settings.resolution_mm,
-        "threads": threads,
-        "wall_seconds": time.perf_counter() - started,
-    }
-    write_table(out_dir / "qc.parquet", pd.DataFrame([row]))
+        _write_images(images, tissue, folder)
+        _write_transforms(transforms, folder / "transforms")
+        with optional_picture(out_dir / "qc.png", warnings):
+            draw_quality(folder / "qc.png", patient.case, images, tissue, warped.t1, numbers, status, message)
+        notes = [] if patient.has_native_t1 else ["registered by T1c, since there is no native T1"]
+        notes += [warning.note for warning in warnings]
+        for note in notes:
+            _log.info("%s: %s", patient.case, note)
+        row = {
+            "case": patient.case,
+            "status": status,
+            "message": message,
+            "notes": "; ".join(notes),
+            "seed": job_seed,
+            "labels": patient.labels,
+            "tumour_fill": settings.tumour_fill,
+            **numbers,
+            **_volumes(images),
+            "resolution_mm": settings.resolution_mm,
+            "threads": threads,
+            "wall_seconds": time.perf_counter() - started,
+        }
+        write_table(folder / "qc.parquet", pd.DataFrame([row]))
+
+
+def _check_name(folder: Path) -> None:
+    """Refuse a folder that ANTs, which works in it, cannot open."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            folder, "has a name that is not UTF-8, which ANTs cannot open", "name another folder", "name-not-utf8"
+        ) from error
 
 
 def _register(

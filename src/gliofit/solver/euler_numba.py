@@ -6,11 +6,13 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.compiled import cached_njit
+
 __all__ = ["euler_steps"]
 
 
 # Rows are taken as slices because only then do LLVM's inner loops vectorise; index arithmetic is 4 to 7 times slower.
-@nb.njit(parallel=True, fastmath=True, error_model="numpy", cache=True)
+@cached_njit(parallel=True, fastmath=True, error_model="numpy")
 def euler_steps(
     state: NDArray,
     other: NDArray,

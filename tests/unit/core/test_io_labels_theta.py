@@ -51,12 +51,13 @@ with scratch_folder("out/transforms") as scratch, atomic_path("out/a.json") as t
 """
 
 
-def test_what_a_killed_writer_leaves_is_taken_away_by_the_next(tmp_path):
+def test_what_a_killed_writer_leaves_is_removed_by_the_next(tmp_path):
     subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path, check=False)
     out = tmp_path / "out"
     left = sorted(path.name for path in out.iterdir())
-    assert len(left) == 2
-    assert left[0].startswith(".tmp-")
+    # Two temporary names and their locks.
+    assert len(left) == 4
+    assert all(name.startswith(".tmp-") for name in left)
     # Whose name ends alike, and is being written.
     (out / ".tmp-abcdefgh-b-a.json").touch()
     write_json(out / "a.json", {"x": 1})
@@ -65,12 +66,14 @@ def test_what_a_killed_writer_leaves_is_taken_away_by_the_next(tmp_path):
     assert sorted(path.name for path in out.iterdir()) == [".tmp-abcdefgh-b-a.json", "a.json"]
 
 
-def test_two_writers_of_one_file_do_not_mix(tmp_path):
-    with pytest.raises(InputError, match="being written by another process"), atomic_path(tmp_path / "a") as first:  # noqa: PT012
+def test_a_second_writer_of_a_file_is_refused(tmp_path):
+    with atomic_path(tmp_path / "a") as first:
         first.write_text("first")
-        with atomic_path(tmp_path / "a") as second:
-            second.write_text("second")
-    assert (tmp_path / "a").read_text() == "second"
+        with pytest.raises(InputError) as caught, atomic_path(tmp_path / "a"):
+            pass
+        assert (caught.value.code, caught.value.subject) == ("output-in-use", str(tmp_path / "a"))
+    assert (tmp_path / "a").read_text() == "first"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 def test_volume_round_trip(tmp_path):

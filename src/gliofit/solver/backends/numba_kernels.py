@@ -14,6 +14,8 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.compiled import cached_njit
+
 #: Without `reassoc`, which would let numba order the same sums differently in a kernel that it has just compiled and in
 #: one from its cache (numba issue 10617).
 _FAST = {"nnan", "ninf", "nsz", "arcp", "contract"}
@@ -187,7 +189,7 @@ def _slab(
         _end_slab(start, result, base, length, low, high, of_start, of_polynomial, after[0], after[1])
 
 
-@nb.njit(parallel=True, fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
+@cached_njit(parallel=True, fastmath=_FAST, error_model="numpy", nogil=True)
 def strang(
     state: NDArray, start: NDArray, one: NDArray, two: NDArray, slope: NDArray,
     fx: NDArray, fy: NDArray, fz: NDArray, gx: NDArray, gy: NDArray, gz: NDArray,
@@ -236,7 +238,7 @@ def strang(
         begin += deep
 
 
-@nb.njit(parallel=True, fastmath=True, error_model="numpy", cache=True, nogil=True)
+@cached_njit(parallel=True, fastmath=True, error_model="numpy", nogil=True)
 def combine(
     coarse: NDArray,
     fine: NDArray,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from gliofit.compiled import cached_njit
 
 __all__ = ["LAGS", "correlate"]
 
@@ -15,7 +16,7 @@ LAGS = 7
 _CHUNK = 4096
 
 
-@njit(fastmath=True, nogil=True, cache=True)
+@cached_njit(fastmath=True, nogil=True)
 def correlate(
     gradient: NDArray[np.float32],
     image: NDArray[np.float32],

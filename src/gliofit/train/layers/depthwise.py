@@ -9,7 +9,7 @@ is one offset in the flattened volume, so that all of them are long, contiguous 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from typing import Any
 
@@ -48,7 +48,8 @@ def _kernel_gradient(image: Tensor, gradient: Tensor, size: int) -> Tensor:
         edges = np.linspace(0, channels, threads + 1).astype(int)
         with ThreadPoolExecutor(threads) as pool:
             for job in [
-                pool.submit(correlate, *arguments, int(first), int(last), row, size) for first, last in pairwise(edges)
+                pool.submit(partial(correlate, *arguments), int(first), int(last), row, size)
+                for first, last in pairwise(edges)
             ]:
                 job.result()
     return torch.from_numpy(np.ascontiguousarray(out[..., :size]))[:, None]
