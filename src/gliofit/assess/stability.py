@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +24,9 @@ from gliofit.invert.networks import Networks
 from gliofit.invert.problem import ConcentrationObservation, EmptyObservationError, Problem
 from gliofit.invert.settings import InvertSettings
 from gliofit.io import atomic_path
+from gliofit.metrics.parameters import RATES
+from gliofit.metrics.statistics import wilson_interval
+from gliofit.paper import paper_table
 from gliofit.publish.numbers import MISSING, format_quantity
 from gliofit.seeds import derive_seed
 from gliofit.simulate.grow import theta_of
@@ -37,26 +39,16 @@ if TYPE_CHECKING:
     from gliofit.invert.surrogate_objective import SurrogateObjective
 
 __all__ = [
-    "PAPER_CASES",
-    "PAPER_ERRORS",
-    "PAPER_RATIOS",
     "displace",
     "examine_case",
+    "paper_stability",
     "run_stability",
     "search_settings",
     "summarise_stability",
-    "wilson_interval",
     "write_stability",
 ]
 
 _LOG = logging.getLogger(__name__)
-
-#: Ratio of searches that end in the same minimum, by radius, and how many there were (paper, table 4).
-PAPER_RATIOS = MappingProxyType({0.01: 0.895, 0.1: 0.795, 0.3: 0.521})
-PAPER_CASES = 190
-
-#: Mean sizes of the errors of mu_D (mm) and mu_rho against the truth, by radius (paper, table 4).
-PAPER_ERRORS = MappingProxyType({0.0: (0.72, 0.17), 0.01: (1.16, 0.24), 0.1: (1.53, 0.35), 0.3: (3.25, 1.02)})
 
 #: Directions tried for a start that stays in the box. From any point at least one in 32 does, up to half its width.
 _DIRECTIONS = 1000
@@ -317,18 +309,10 @@ def _no_search(truth: Theta, message: str) -> pd.DataFrame:
     return _compare(table, truth, Bounds.around((0, 0, 0)), 0.0, np.nan, 0.0)
 
 
-def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval of a ratio; NaN without trials (E. B. Wilson, J. Am. Stat. Assoc. 22, 1927)."""
-    from scipy.stats import norm
-
-    if trials == 0:
-        return float("nan"), float("nan")
-    z = float(norm.ppf(0.5 + confidence / 2))
-    ratio = successes / trials
-    middle = (ratio + z**2 / (2 * trials)) / (1 + z**2 / trials)
-    half = z / (1 + z**2 / trials) * np.sqrt(ratio * (1 - ratio) / trials + z**2 / (4 * trials**2))
-    # Rounding must not push the bound of a ratio of 0 or 1 past it.
-    return float(max(0.0, middle - half)) if successes else 0.0, float(middle + half) if successes < trials else 1.0
+def paper_stability(radius: float) -> dict[str, float]:
+    """Return the paper's means of table 4 by metric; empty for a radius that the paper does not have."""
+    row = paper_table(4).get(f"{100 * radius:.6g}")
+    return {} if row is None else {name: value.mean for name, value in row.values.items()}
 
 
 def summarise_stability(table: pd.DataFrame) -> pd.DataFrame:
@@ -367,14 +351,14 @@ def summarise_stability(table: pd.DataFrame) -> pd.DataFrame:
         for name, same in verdicts.items() if row["radius"] > 0 else ():
             row[name] = float(same.mean()) if len(same) else np.nan
             row[f"{name}_low"], row[f"{name}_high"] = wilson_interval(int(same.sum()), len(same))
-        row["paper"] = next((v for r, v in PAPER_RATIOS.items() if np.isclose(r, row["radius"])), np.nan)
-        paper = next((v for r, v in PAPER_ERRORS.items() if np.isclose(r, row["radius"])), (np.nan, np.nan))
-        for (name, column), published in zip((("mu_d", "mu_d_mm"), ("mu_rho", "mu_rho")), paper, strict=True):
+        paper = paper_stability(row["radius"])
+        row["paper"] = paper.get("same_parameters", np.nan)
+        for name, column in RATES.items():
             ends = known[f"end_{column}"]
             for kind, other in (("error", known[column]), ("moved", known["case"].map(zero[f"end_{column}"]))):
                 size = (ends - other).abs()
                 row[f"{name}_{kind}"], row[f"{name}_{kind}_se"] = size.mean(), size.sem(ddof=1)
-            row[f"paper_{name}_error"] = published
+            row[f"paper_{name}_error"] = paper.get(f"{name}_error", np.nan)
         row["theta_mse_median"] = known["theta_mse"].median()
         row["loss_ratio_median"] = (known["loss"] / known["case"].map(reference)).median()
         row["evaluations_median"] = known.loc[known["status"] != "failed", "evaluations"].median()
@@ -401,7 +385,7 @@ def write_stability(table: pd.DataFrame, out_dir: str | Path, tolerance: float, 
         summary.to_csv(temporary, index=False, float_format="%.6g")
     heading = (
         "radius (% of range)", "cases", "starts", "failed", "same parameters (%)", "same loss (%)", "both (%)",
-        f"paper (%, n = {PAPER_CASES})", "error of μ_D (mm)", "paper", "error of μ_ρ", "paper",
+        f"paper (%, n = {paper_table(4)['0'].n})", "error of μ_D (mm)", "paper", "error of μ_ρ", "paper",
         "change of μ_D (mm)", "change of μ_ρ", "MSE of theta, median", "loss / loss of radius 0, median",
         "evaluations, median",
     )  # fmt: skip

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from gliofit.invert.base import InversionError, MethodSettings
-from gliofit.invert.variables import PAPER_START, Variables
+from gliofit.invert.variables import Variables
+from gliofit.paper import MEAN_THETA
 from gliofit.theta import Bounds
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class CmaSearch:
         starts: tuple[tuple[float, float], ...]
         if settings.raw_scaling:
             self.variables = Variables.raw(bounds, centre, held)
-            sigma, starts = _RAW_SIGMA, (PAPER_START[3:],)
+            sigma, starts = _RAW_SIGMA, (tuple(MEAN_THETA.values()),)
         else:
             self.variables = Variables.unit(bounds, held, settings.log_mu)
             sigma, starts = settings.sigma0, settings.starts

@@ -8,15 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gliofit.paper import EXTENT_MM
 from gliofit.theta import Bounds
 
-__all__ = ["PAPER_EXTENT_MM", "PAPER_START", "Variables"]
-
-#: Size of the paper's volumes; it expresses origins as fractions of it.
-PAPER_EXTENT_MM = (240.0, 240.0, 155.0)
-
-#: Mean theta of the paper's training set: origin relative to the centre of mass in mm, mu_D in mm, mu_rho.
-PAPER_START = (0.0, 0.0, 0.0, 12.8, 3.8)
+__all__ = ["Variables"]
 
 _IS_MU = np.array([False, False, False, True, True])
 
@@ -60,7 +55,7 @@ class Variables:
     def raw(cls, bounds: Bounds, centre_mm: NDArray[np.float64], held_origin_mm: ArrayLike | None = None) -> Variables:
         """The paper's: origin from the centre of mass as a fraction of 240 x 240 x 155 mm; mu_D and mu_rho as is."""
         offset = np.array([*centre_mm, 0.0, 0.0])
-        scale = np.array([*PAPER_EXTENT_MM, 1.0, 1.0])
+        scale = np.array([*EXTENT_MM, 1.0, 1.0])
         return cls(bounds, offset, scale, np.zeros(5, bool), *_hold(held_origin_mm))
 
     @property

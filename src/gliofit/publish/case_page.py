@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from gliofit.crop import centre_of_mass_mm
-from gliofit.evaluate.metrics import CORE_THRESHOLD, WHOLE_THRESHOLD
 from gliofit.figures.colours import TISSUE_KINDS
 from gliofit.grid import Volume
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
 from gliofit.io import read_table, read_volume
+from gliofit.metrics.masks import CORE_THRESHOLD, WHOLE_THRESHOLD
 from gliofit.publish.interval_text import interval, interval_kind, number, width_interval
 from gliofit.publish.names import method_name, method_styles
 from gliofit.publish.numbers import MISSING

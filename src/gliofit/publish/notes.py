@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from gliofit.evaluate.statistics import MIN_PAIRS
+from gliofit.metrics.statistics import MIN_PAIRS
 from gliofit.publish.cohort import Cohort
 from gliofit.publish.names import method_name
 from gliofit.publish.settings import PublishSettings

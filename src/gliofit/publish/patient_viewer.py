@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from gliofit.crop import centre_of_mass_mm
-from gliofit.evaluate.metrics import WHOLE_THRESHOLD
 from gliofit.figures.colours import BLACK, CLINICAL, CORE, PERSONALISED, TISSUE_KINDS, WHOLE, deviation_scale
 from gliofit.grid import Volume
 from gliofit.labels import TissueLabel, TumourLabel
+from gliofit.metrics.masks import WHOLE_THRESHOLD
 from gliofit.publish.names import method_styles
 from gliofit.publish.patient_record import PatientRecord
 from gliofit.publish.viewer import Viewer

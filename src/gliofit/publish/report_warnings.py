@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from gliofit.evaluate.statistics import MIN_PAIRS
+from gliofit.metrics.statistics import MIN_PAIRS
 from gliofit.publish.cohort import Cohort
 from gliofit.publish.names import quoted_name
 from gliofit.publish.patient_warnings import doubts

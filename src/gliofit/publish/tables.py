@@ -11,14 +11,13 @@ from typing import Literal
 import pandas as pd
 
 from gliofit.evaluate.cohort import agreement_metric
-from gliofit.evaluate.metrics import VOLUME_MM
 from gliofit.io import atomic_path
+from gliofit.paper import EXTENT_MM, PaperRow, paper_table
 from gliofit.publish.cohort import LIKE_THE_PAPER, Cohort
 from gliofit.publish.names import method_name
 from gliofit.publish.notes import choice_notes, common_notes, observation_notes
 from gliofit.publish.numbers import MISSING
 from gliofit.publish.panel import Cell, Column, Line, Panel, to_html, to_latex_table, to_markdown
-from gliofit.publish.paper_values import PAPER_TABLES, PaperRow
 from gliofit.publish.settings import PublishSettings
 
 __all__ = ["write_segmentation_table", "write_table1", "write_table2", "write_table3", "write_tables"]
@@ -116,11 +115,11 @@ def write_tables(
 
 def write_table1(synthetic_dir: str | Path | None, out_dir: str | Path, settings: PublishSettings) -> None:
     """Errors of the recovered parameters on synthetic cases."""
-    cohort, paper = Cohort.load(synthetic_dir), PAPER_TABLES["table1"]
+    cohort, paper = Cohort.load(synthetic_dir), paper_table(1)
     # The oracle knows the parameters; it has no errors to show here.
     order = [method for method in _order(cohort, paper) if cohort.methods.get(method) != "oracle"]
     panel = _panel("", cohort, paper, order, _PARAMETER_COLUMNS, settings)
-    smallest, largest = min(VOLUME_MM), max(VOLUME_MM)
+    smallest, largest = min(EXTENT_MM), max(EXTENT_MM)
     example = paper["gradient-surrogate"]
     printed = example.values["origin_error_fraction"]
     corrected = printed.standard_error * math.sqrt(3 / example.n)
@@ -143,7 +142,7 @@ def write_table1(synthetic_dir: str | Path | None, out_dir: str | Path, settings
 
 def write_table2(synthetic_dir: str | Path | None, out_dir: str | Path, settings: PublishSettings) -> None:
     """Errors of the final forward run on synthetic cases."""
-    cohort, paper = Cohort.load(synthetic_dir), PAPER_TABLES["table2"]
+    cohort, paper = Cohort.load(synthetic_dir), paper_table(2)
     order = _order(cohort, paper)
     columns = (*_field_columns("volume"), *_TIME_COLUMNS)
     panels = [_panel("(a) Whole volume", cohort, paper, order, columns, settings)]
@@ -172,7 +171,7 @@ def write_table2(synthetic_dir: str | Path | None, out_dir: str | Path, settings
 
 def write_table3(patients_dir: str | Path | None, out_dir: str | Path, settings: PublishSettings) -> None:
     """How well methods that observe the patients' reference concentration reproduce it; and what Dice that gives."""
-    cohort, paper = Cohort.load(patients_dir).that_observed("reference"), PAPER_TABLES["table3"]
+    cohort, paper = Cohort.load(patients_dir).that_observed("reference"), paper_table(3)
     order = _order(cohort, paper)
     columns = (*_field_columns("volume"), *_DICE_COLUMNS, *_TIME_COLUMNS)
     marked = _marked(settings, order, LIKE_THE_PAPER, "sees the segmentation")
@@ -218,7 +217,7 @@ def write_segmentation_table(patients_dir: str | Path, out_dir: str | Path, sett
     cohort = Cohort.load(patients_dir).that_observed("segmentation")
     paper = {
         method: replace(row, values={name: row.values[name] for name in ("dice_whole_033", "wall_seconds")})
-        for method, row in ((method, PAPER_TABLES["table3"][method]) for method in (*LIKE_THE_PAPER, _PAPERS_BEST))
+        for method, row in ((method, paper_table(3)[method]) for method in (*LIKE_THE_PAPER, _PAPERS_BEST))
     }
     order = _order(cohort, paper)
     agreement = [c for name in cohort.references for c in _agreement_columns(name, settings)]
@@ -458,7 +457,7 @@ def _paper_lines(label: str, row: PaperRow, columns: Sequence[Column]) -> list[L
 
 def _range_mm(fraction: float) -> str:
     """What a fraction of the 240 x 240 x 155 mm volume may be in mm."""
-    return f"{fraction * min(VOLUME_MM):.1f}–{fraction * max(VOLUME_MM):.1f}"
+    return f"{fraction * min(EXTENT_MM):.1f}–{fraction * max(EXTENT_MM):.1f}"
 
 
 def _write(

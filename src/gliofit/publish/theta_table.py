@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.evaluate.metrics import CORE_THRESHOLD, WHOLE_THRESHOLD
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
+from gliofit.metrics.masks import CORE_THRESHOLD, WHOLE_THRESHOLD
 from gliofit.publish.interval_text import interval, interval_kind, number, width_interval
 from gliofit.publish.numbers import MISSING
 from gliofit.publish.page import Cell

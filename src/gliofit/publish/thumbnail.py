@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from gliofit.errors import InputError
-from gliofit.evaluate.metrics import WHOLE_THRESHOLD
 from gliofit.figures.colours import MODEL, WHOLE, cells_map, cells_opacity
 from gliofit.grid import Volume
 from gliofit.io import read_volume
 from gliofit.labels import whole_tumour_mask
+from gliofit.metrics.masks import WHOLE_THRESHOLD
 from gliofit.publish.page import Shown
 from gliofit.publish.shown import show_pixels
 from gliofit.publish.slices import AXIAL, PatientSlices

@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gliofit.errors import InputError
+from gliofit.paper import paper_table
 from gliofit.publish.names import method_name
 from gliofit.publish.numbers import MISSING
 from gliofit.publish.panel import Column
-from gliofit.publish.paper_values import TABLE2, TABLE3
 from gliofit.reproduce.sources import Records, patient_sources, read_records, synthetic_sources
 from gliofit.reproduce.tables import pipe_table, plain_heading
 
 __all__ = ["front_text"]
+
+TABLE2, TABLE3 = paper_table(2), paper_table(3)
 
 BEGIN, END = "<!-- results: made by `make reproduction` -->\n", "<!-- end of results -->\n"
 

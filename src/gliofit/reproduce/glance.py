@@ -6,16 +6,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gliofit.assess.names import surrogate_name
-from gliofit.assess.stability import PAPER_RATIOS
-from gliofit.assess.tables import PAPER_TEST_MSE
+from gliofit.paper import TEST_MSE, PaperRow, paper_table
 from gliofit.publish.names import method_name
 from gliofit.publish.numbers import format_quantity
-from gliofit.publish.paper_values import TABLE1, TABLE2, TABLE3, PaperRow
-from gliofit.reproduce.paper import PAPER_COUNTS
 from gliofit.reproduce.sources import Records, Source, patient_sources, synthetic_sources
 from gliofit.reproduce.tables import pipe_table
 
 __all__ = ["glance_table"]
+
+TABLE1, TABLE2, TABLE3, TABLE4 = paper_table(1), paper_table(2), paper_table(3), paper_table(4)
 
 #: The radius whose row of table 4 is shown.
 _RADIUS = 0.1
@@ -81,8 +80,8 @@ def _stability(records: Records) -> Iterator[list[str]]:
                 yield [
                     "[Table 4](#table-4-stability-of-the-gradient-search)",
                     f"searches that end in the same minimum, start moved by {100 * _RADIUS:g} % (%)",
-                    f"{100 * PAPER_RATIOS[_RADIUS]:.1f}",
-                    str(PAPER_COUNTS["stability"]),
+                    f"{100 * TABLE4[f'{100 * _RADIUS:g}'].values['same_parameters'].mean:.1f}",
+                    str(TABLE4["0"].n),
                     f"{100 * line['same_parameters']:.1f}",
                     str(line["starts"]),
                     name,
@@ -98,8 +97,8 @@ def _surrogate(records: Records) -> Iterator[list[str]]:
                     yield [
                         "[Section 3.1](#table-5-and-section-31-surrogates-against-the-solver)",
                         f"MSE of the surrogate (×10⁻³), ours: {surrogate_name(model)}",
-                        format_quantity(1e3 * PAPER_TEST_MSE),
-                        str(PAPER_COUNTS["synthetic"]),
+                        format_quantity(1e3 * TEST_MSE),
+                        str(TABLE2["hybrid"].n),
                         format_quantity(1e3 * line["mse_cube"][0], 1e3 * line["mse_cube"][1]),
                         str(line["n"]),
                         name,

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from gliofit.assess.tables import PAPER_TEST_MSE
+from gliofit.paper import TEST_MSE
 from gliofit.publish.names import method_name
 from gliofit.publish.numbers import MISSING, format_quantity
 from gliofit.reproduce.claims import claims_table
@@ -65,7 +65,7 @@ def page_text(records_dir: Path) -> str:
         "unsettled_synthetic": _unsettled(synthetic_sources(records)),
         "unsettled_patients": _unsettled(patient_sources(records, "segmentation")),
         "table4": table4(records),
-        "paper_test_mse": format_quantity(PAPER_TEST_MSE),
+        "paper_test_mse": format_quantity(TEST_MSE),
         "table5": table5(records),
         "figure3": figure3_table(records),
         "figure5": figure5_table(records),

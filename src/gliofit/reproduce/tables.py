@@ -9,17 +9,14 @@ from itertools import pairwise
 from typing import Any
 
 from gliofit.assess.names import GROUP_NAMES, surrogate_name
-from gliofit.assess.stability import PAPER_ERRORS, PAPER_RATIOS
-from gliofit.assess.tables import PAPER_FORWARD
+from gliofit.assess.stability import paper_stability
+from gliofit.paper import MEAN_THETA, PaperRow, PaperValue, paper_table
 from gliofit.publish.names import method_name
 from gliofit.publish.numbers import MISSING, format_power, format_quantity
 from gliofit.publish.panel import Column
-from gliofit.publish.paper_values import TABLE1, TABLE2, TABLE3, PaperRow, PaperValue
-from gliofit.reproduce.paper import PAPER_COUNTS, PAPER_FORWARD_ERRORS
 from gliofit.reproduce.record import ERROR_BINS
 from gliofit.reproduce.runs import KNOWN_RUNS
 from gliofit.reproduce.sources import Records, Source, patient_sources, synthetic_sources
-from gliofit.simulate.pilot import PAPER_MEANS
 
 __all__ = [
     "figure3_table",
@@ -37,6 +34,8 @@ __all__ = [
     "table4",
     "table5",
 ]
+
+TABLE1, TABLE2, TABLE3, TABLE4, TABLE5 = paper_table(1), paper_table(2), paper_table(3), paper_table(4), paper_table(5)
 
 _MSE = Column("mse_volume", "MSE", power=-3)
 _NCC = Column("ncc_volume", "NCC", better="high", decimals=3)
@@ -249,22 +248,29 @@ def table4(records: Records) -> str:
     for name, record in records.items():
         for line in record.get("assess", {}).get("stability", []):
             radius = float(line["radius"])
-            ratio = next((value for at, value in PAPER_RATIOS.items() if math.isclose(at, radius)), None)
-            errors = next((value for at, value in PAPER_ERRORS.items() if math.isclose(at, radius)), None)
+            paper = paper_stability(radius)
+            ratio = paper.get("same_parameters", math.nan)
+            printed_share = MISSING if math.isnan(ratio) else f"{100 * ratio:.1f}"
             same = line["same_parameters"]
-            row = [f"{100 * radius:g} %", name, f"{line['starts']} ({PAPER_COUNTS['stability']})"]
+            row = [f"{100 * radius:g} %", name, f"{line['starts']} ({TABLE4['0'].n})"]
             shares = MISSING if same is None else (
                 f"{100 * same:.1f} "
                 f"[{100 * line['same_parameters_low']:.0f}, {100 * line['same_parameters_high']:.0f}]"
             )  # fmt: skip
-            row.append(_stacked(MISSING if ratio is None else f"{100 * ratio:.1f}", shares, MISSING))
-            for place, key in enumerate(("mu_d_error", "mu_rho_error")):
+            row.append(
+                _stacked(
+                    printed_share,
+                    shares,
+                    MISSING,
+                )
+            )
+            for key in ("mu_d_error", "mu_rho_error"):
                 own = float(line[key])
                 row.append(
                     _stacked(
-                        MISSING if errors is None else f"{errors[place]:.2f}",
+                        f"{paper[key]:.2f}" if paper else MISSING,
                         format_quantity(own, float(line[f"{key}_se"]), decimals=2),
-                        MISSING if errors is None else format_quantity(own / errors[place]),
+                        format_quantity(own / paper[key]) if paper else MISSING,
                     )
                 )
             rows.append(row)
@@ -288,18 +294,15 @@ def table5(records: Records) -> str:
             if line["group"] != "atlas":
                 continue
             model = assess["models"][line["model"]]
-            printed = PAPER_FORWARD.get(model["architecture"])
-            errors = PAPER_FORWARD_ERRORS.get(model["architecture"], (math.nan,) * 3)
+            printed = TABLE5.get(model["architecture"])
             seen = f"{model['seen']:,} in {model['minutes']:.0f} min on {model['device']}"
             row = [surrogate_name(line["model"]), name, f"{model['voxel']}; {seen}", str(line["n"])]
-            for place, column in enumerate(_FORWARD):
-                value = None if printed is None else PaperValue(printed[place], errors[place])
-                row.append(_cell(column, value, line))
+            for column in _FORWARD:
+                row.append(_cell(column, None if printed is None else printed.values[column.metric], line))
             rows.append(row)
             shown.add(model["architecture"])
-    for architecture in (name for name in PAPER_FORWARD if name not in shown):
-        both = zip(PAPER_FORWARD[architecture], PAPER_FORWARD_ERRORS[architecture], strict=True)
-        cells = [_cell(column, PaperValue(*pair), {}) for column, pair in zip(_FORWARD, both, strict=True)]
+    for architecture in (name for name in TABLE5 if name not in shown):
+        cells = [_cell(column, TABLE5[architecture].values[column.metric], {}) for column in _FORWARD]
         rows.append([surrogate_name(architecture), MISSING, "not assessed", "0", *cells])
     return pipe_table(headings, rows, 3)
 
@@ -382,8 +385,8 @@ def pilot_table(records: Records) -> str:
         row = [name, f"`{pilot['preset']}`", str(pilot["samples"]), f"{pilot['spacing_mm']:g} mm"]
         for key, column in (("mu_d_mm", Column("", "μ_D", "mm")), ("mu_rho", Column("", "μ_ρ"))):
             found = pilot[key]
-            row += [column.text(PAPER_MEANS[key]), column.text(found["mean"], found["standard_error"]),
-                    format_quantity(found["mean"] / PAPER_MEANS[key])]  # fmt: skip
+            row += [column.text(MEAN_THETA[key]), column.text(found["mean"], found["standard_error"]),
+                    format_quantity(found["mean"] / MEAN_THETA[key])]  # fmt: skip
         rows.append(row)
     headings = ["run", "preset", "tumours", "voxels", "μ_D (mm): paper's code", "ours", "ours / paper",
                 "μ_ρ: paper's code", "ours", "ours / paper"]  # fmt: skip

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gliofit.evaluate.metrics import VOLUME_MM3
 from gliofit.io import atomic_path, read_json, write_json
+from gliofit.metrics.fields import VOLUME_MM3
 from gliofit.simulate.settings import ATLAS
 
 __all__ = ["model_card", "write_card"]

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofit.errors import InputError
+from gliofit.paper import EXTENT_MM
 
 __all__ = ["Normalisation"]
 
 #: Scale of the paper's raw coefficients: origin as a fraction of the BraTS volume, mu as it is.
-_PAPER_SCALE = np.array([240.0, 240.0, 155.0, 1.0, 1.0])
+_PAPER_SCALE = np.array([*EXTENT_MM, 1.0, 1.0])
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,10 +10,10 @@ import pytest
 
 from gliofit.evaluate.case import AGREEMENT_COLUMNS, CURVE_COLUMNS, METRICS_COLUMNS
 from gliofit.evaluate.cohort import evaluate_cohort
-from gliofit.evaluate.metrics import FIELD_METRICS
 from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.grid import Grid, Volume
 from gliofit.io import write_table, write_volume
+from gliofit.metrics.fields import FIELD_METRICS
 
 #: Typical whole-volume MSE of each method.
 SCALES = {
