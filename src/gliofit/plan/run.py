@@ -26,7 +26,7 @@ from gliofit.plan.compare import (
 from gliofit.plan.dicom import dicom_problem, read_series, write_structure_set
 from gliofit.plan.picture import PlanView, draw_plans
 from gliofit.plan.settings import PlanSettings
-from gliofit.plan.tables import write_plan_tables
+from gliofit.plan.tables import plan_table
 from gliofit.plan.target import (
     Region,
     Target,
@@ -37,6 +37,7 @@ from gliofit.plan.target import (
     personalised_target,
 )
 from gliofit.progress import OnProgress, no_progress
+from gliofit.report.render import write_renderings
 from gliofit.tissue import Tissue
 
 __all__ = ["PLAN_COLUMNS", "PlanRequest", "draw_patient", "make_plan", "plan_files", "plan_patient", "read_plans"]
@@ -237,7 +238,7 @@ def plan_files(
         write_volume(temporary / "clinical.nii.gz", clinical.mask)
         write_volume(temporary / "personalised.nii.gz", personalised.mask)
         write_table(temporary / "plan.parquet", table)
-        write_plan_tables(table, temporary)
+        write_renderings(plan_table(table), temporary, "plan", ("csv", "md"))
         view = PlanView("concentration", clinical.mask, personalised.mask)
         draw_plans([view], background, request.segmentation, temporary, "plan", f"{case}, {margin_mm:g} mm")
         if series is not None:
@@ -338,7 +339,7 @@ def draw_patient(
     settings, names, dpi
         Settings of the stage, printed names of methods, and resolution.
     """
-    from gliofit.publish.names import method_name
+    from gliofit.report.names import method_name
 
     margin = settings.margin_names[0]
     views = [

@@ -17,9 +17,6 @@ from gliofit.invert.uncertainty import INTERVAL_LEVEL
 from gliofit.io import read_table, read_volume
 from gliofit.metrics.masks import CORE_THRESHOLD, WHOLE_THRESHOLD
 from gliofit.publish.interval_text import interval, interval_kind, number, width_interval
-from gliofit.publish.names import method_name, method_styles
-from gliofit.publish.numbers import MISSING
-from gliofit.publish.page import Cell, Page
 from gliofit.publish.patient_record import MethodRecord, read_methods
 from gliofit.publish.provenance import PROVENANCE_HEADINGS, provenance_rows
 from gliofit.publish.settings import PublishSettings
@@ -27,6 +24,10 @@ from gliofit.publish.viewer import Viewer
 from gliofit.publish.viewer_colours import cell_colours, difference_colours
 from gliofit.publish.viewer_volumes import ViewerBox
 from gliofit.register.images import read_like
+from gliofit.report.names import method_name, method_styles
+from gliofit.report.numbers import MISSING
+from gliofit.report.page import Page
+from gliofit.report.table import Cell
 from gliofit.theta import THETA_COLUMNS
 from gliofit.tissue import Tissue
 
@@ -103,7 +104,7 @@ def write_case_page(sources: CaseSources, path: str | Path, settings: PublishSet
     page.heading("Viewer")
     _viewer(sources, methods, truth).add_to(page)
     page.heading("Parameters and their errors")
-    page.table(_HEADINGS, [_true_row(row), *(_row(method, row) for method in methods)], first_row=True)
+    page.grid(_HEADINGS, [_true_row(row), *(_row(method, row) for method in methods)], first_row=True)
     page.paragraph(
         f"Errors of μ_D, μ_ρ and μ_D/μ_ρ are relative to the truth. In brackets: the {INTERVAL_LEVEL:.0%} interval, "
         "where a method gives one. MSE: mean squared error of the final run's concentration over the volume. Dice: "
@@ -190,4 +191,4 @@ def _add_provenance(page: Page, sources: CaseSources, methods: Sequence[MethodRe
     rows = provenance_rows(jobs)
     if rows:
         page.heading("How this came about")
-        page.table(PROVENANCE_HEADINGS, rows, folded=f"{len(rows)} jobs with seeds and inputs")
+        page.grid(PROVENANCE_HEADINGS, rows, folded=f"{len(rows)} jobs with seeds and inputs")

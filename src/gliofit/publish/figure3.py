@@ -15,8 +15,8 @@ from gliofit.figures.style import SMALL, TWO_COLUMNS, figure_style, letter_panel
 from gliofit.io import read_table
 from gliofit.paper import PaperRow, paper_table
 from gliofit.publish.cohort import Observed, figure_name, methods_shown
-from gliofit.publish.names import MethodStyle, method_name, method_styles
 from gliofit.publish.settings import PublishSettings
+from gliofit.report.names import MethodStyle, method_name, method_styles
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,12 +12,12 @@ from gliofit.figures.colours import BLACK, CLINICAL, CORE, PERSONALISED, TISSUE_
 from gliofit.grid import Volume
 from gliofit.labels import TissueLabel, TumourLabel
 from gliofit.metrics.masks import WHOLE_THRESHOLD
-from gliofit.publish.names import method_styles
 from gliofit.publish.patient_record import PatientRecord
 from gliofit.publish.viewer import Viewer
 from gliofit.publish.viewer_colours import cell_colours, deviation_colours
 from gliofit.publish.viewer_volumes import ViewerBox
 from gliofit.register.images import read_like
+from gliofit.report.names import method_styles
 
 __all__ = ["CELLS", "TargetFiles", "patient_viewer"]
 

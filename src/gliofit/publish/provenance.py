@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from gliofit.io import read_json
-from gliofit.publish.numbers import MISSING
-from gliofit.publish.page import Cell
+from gliofit.report.numbers import MISSING
+from gliofit.report.table import Cell
 
 __all__ = ["PROVENANCE_HEADINGS", "provenance_rows"]
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gliofit.publish.page import Cell
 from gliofit.publish.settings import PublishSettings
+from gliofit.report.table import Cell
 
 __all__ = ["ReportSources", "RunFacts"]
 
@@ -27,7 +27,7 @@ class ReportSources:
     evaluations
         Cohort to its ``evaluate/{cohort}`` folder.
     tables, figures
-        Markdown tables and PNG figures about the cohorts, in the order to show them.
+        Tables (``save_table``) and PNG figures about the cohorts, in the order to show them.
     case_dirs
         Patient to ``register/patients/{case}``, with ``qc.parquet`` and ``qc.png``.
     concentrations
@@ -41,7 +41,7 @@ class ReportSources:
     pilot
         ``simulate/pilot.png``, in a list.
     plans, study, assess
-        Markdown tables of those stages.
+        Tables of those stages.
     plan_pictures
         Patient to the picture of the target volumes.
     study_figures, assess_figures

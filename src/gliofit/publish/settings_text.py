@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from gliofit.publish.numbers import MISSING
-from gliofit.publish.page import Cell
+from gliofit.report.numbers import MISSING
+from gliofit.report.table import Cell
 
 __all__ = ["SETTING_HEADINGS", "setting_rows"]
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
 from gliofit.metrics.masks import CORE_THRESHOLD, WHOLE_THRESHOLD
 from gliofit.publish.interval_text import interval, interval_kind, number, width_interval
-from gliofit.publish.numbers import MISSING
-from gliofit.publish.page import Cell
 from gliofit.publish.patient_record import MethodRecord
+from gliofit.report.numbers import MISSING
+from gliofit.report.table import Cell
 from gliofit.theta import THETA_COLUMNS
 
 __all__ = ["THETA_HEADINGS", "theta_meanings", "theta_rows"]

@@ -19,10 +19,10 @@ from gliofit.grid import Grid, bounding_box
 from gliofit.io import read_table, read_volume
 from gliofit.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.metrics.masks import WHOLE_THRESHOLD
-from gliofit.publish.names import method_name
 from gliofit.publish.patient_record import choose_method
 from gliofit.publish.settings import PublishSettings
 from gliofit.register.images import read_like
+from gliofit.report.names import method_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

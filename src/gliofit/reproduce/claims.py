@@ -8,10 +8,10 @@ from itertools import pairwise
 
 from gliofit.assess.names import surrogate_name
 from gliofit.paper import TEST_MSE, paper_table
-from gliofit.publish.names import method_name
-from gliofit.publish.numbers import format_quantity
+from gliofit.report.names import method_name
+from gliofit.report.numbers import format_quantity
+from gliofit.report.table import Table, text_table
 from gliofit.reproduce.sources import Records, Source, patient_sources, synthetic_sources
-from gliofit.reproduce.tables import pipe_table
 
 __all__ = ["CLAIMS", "Claim", "Finding", "claims_table"]
 
@@ -56,7 +56,7 @@ class Claim:
     examine: Callable[[Records], Iterator[Finding]]
 
 
-def claims_table(records: Records) -> str:
+def claims_table(records: Records) -> Table:
     """All claims, each with a line for every run that says something about it."""
     rows = []
     for claim in CLAIMS:
@@ -66,7 +66,7 @@ def claims_table(records: Records) -> str:
             rows.append([*first, finding.run, finding.evidence, "yes" if finding.seen else "no"])
         if not findings:
             rows.append([claim.place, claim.says, "–", "no record says anything about it", "–"])
-    return pipe_table(["paper", "says", "run", "what we see", "seen here"], rows, 5)
+    return text_table(["paper", "says", "run", "what we see", "seen here"], rows, 5)
 
 
 def _mean(source: Source, method: str, metric: str) -> float:

@@ -7,10 +7,10 @@ from typing import Any
 
 from gliofit.assess.names import surrogate_name
 from gliofit.paper import TEST_MSE, PaperRow, paper_table
-from gliofit.publish.names import method_name
-from gliofit.publish.numbers import format_quantity
+from gliofit.report.names import method_name
+from gliofit.report.numbers import format_quantity
+from gliofit.report.table import Table, text_table
 from gliofit.reproduce.sources import Records, Source, patient_sources, synthetic_sources
-from gliofit.reproduce.tables import pipe_table
 
 __all__ = ["glance_table"]
 
@@ -20,11 +20,11 @@ TABLE1, TABLE2, TABLE3, TABLE4 = paper_table(1), paper_table(2), paper_table(3),
 _RADIUS = 0.1
 
 
-def glance_table(records: Records) -> str:
+def glance_table(records: Records) -> Table:
     """One line per item; ours is the run with the most cases."""
     rows = [*_synthetic(records), *_patients(records), *_stability(records), *_surrogate(records)]
     headings = ["item", "what", "paper", "cases", "here", "cases", "run"]
-    return pipe_table(headings, rows, 2)
+    return text_table(headings, rows, 2)
 
 
 def _synthetic(records: Records) -> Iterator[list[str]]:

@@ -14,8 +14,8 @@ from gliofit.assess.stability import (
     paper_stability,
     run_stability,
     search_settings,
+    stability_table,
     summarise_stability,
-    write_stability,
 )
 from gliofit.assess.stability_settings import StabilitySettings
 from gliofit.crop import Crop
@@ -24,6 +24,7 @@ from gliofit.invert.networks import Networks
 from gliofit.invert.problem import ConcentrationObservation, Problem
 from gliofit.invert.settings import InvertSettings
 from gliofit.io import write_table
+from gliofit.report.render import write_renderings
 from gliofit.simulate.shard import ShardWriter
 from gliofit.theta import THETA_COLUMNS, Bounds, Theta
 
@@ -232,7 +233,8 @@ def test_shards_in_tables_out(tmp_path):
     assert table["same_parameters"].tolist()[:3] == [True] * 3
     assert table["same_parameters"].isna().tolist() == [False] * 3 + [True]
     write_table(tmp_path / "stability.parquet", table)
-    write_stability(pd.read_parquet(tmp_path / "stability.parquet"), tmp_path, settings.tolerance)
+    again = stability_table(pd.read_parquet(tmp_path / "stability.parquet"), settings.tolerance)
+    write_renderings(again, tmp_path, "stability")
     written = pd.read_csv(tmp_path / "stability.csv")
     assert written["same_both"].tolist()[1:] == [1, 1]
     assert np.isnan(written["paper"].iloc[:2]).all()

@@ -24,7 +24,6 @@ from gliofit.invert.run import parameters_row
 from gliofit.invert.settings import BoundsSettings
 from gliofit.invert.uncertainty import Uncertainty, _vague
 from gliofit.io import read_table, read_volume, write_json, write_table, write_volume
-from gliofit.publish.numbers import MISSING
 from gliofit.publish.patient_index import write_patient_index
 from gliofit.publish.patient_page import PatientSources, write_patient_page
 from gliofit.publish.patient_record import choose_method, read_record
@@ -35,6 +34,7 @@ from gliofit.publish.slices import PLANES, PatientSlices
 from gliofit.publish.theta_table import THETA_HEADINGS, theta_rows
 from gliofit.publish.theta_words import theta_words
 from gliofit.register.settings import RegisterSettings
+from gliofit.report.numbers import MISSING
 from gliofit.theta import Theta
 
 CASE = "patient-00000"
