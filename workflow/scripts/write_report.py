@@ -11,7 +11,7 @@ with job(snakemake) as run:
     from gliofit.config import load_config
     from gliofit.publish.report import write_report
     from gliofit.publish.report_sources import ReportSources, RunFacts
-    from gliofit.publish.settings_text import setting_rows
+    from gliofit.publish.settings_text import changed_settings
 
     def paths(name):
         """Files of an input that may be one, several or none."""
@@ -41,6 +41,12 @@ with job(snakemake) as run:
     config = load_config(run.params.config)
     phantoms, simulate = config.patients.source is None, config.simulate
     facts = RunFacts(
-        config.run, config.seed, phantoms, simulate.spacing_mm, simulate.preset, config.publish, setting_rows(config)
+        config.run,
+        config.seed,
+        phantoms,
+        simulate.spacing_mm,
+        simulate.preset,
+        config.publish,
+        changed_settings(config),
     )
     write_report(run.output.html, sources, facts)

@@ -6,6 +6,7 @@ printed and converted to the units of gliofit's own metrics here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -44,17 +45,17 @@ class PaperValue:
     """
 
     mean: float
-    standard_error: float = float("nan")
-    median: float = float("nan")
+    standard_error: float = math.nan
+    median: float = math.nan
     starred: bool = False
 
 
 @dataclass(frozen=True)
 class PaperRow:
-    """One row of a table: its printed name, the number of cases (None where not printed), and values by metric."""
+    """One row of a table: its printed name, the number of cases (0 where not printed), and values by metric."""
 
     label: str
-    n: int | None
+    n: int
     values: Mapping[str, PaperValue]
 
 
@@ -79,11 +80,12 @@ def paper_table(number: int) -> Mapping[str, PaperRow]:
 
 def _row(row: Mapping[str, Any], units: Mapping[str, float]) -> PaperRow:
     missing = [None] * len(units)
-    columns = zip(*(row.get(kind, missing) for kind in ("mean", "error", "median")), strict=True)
+    means, errors, medians = (
+        [math.nan if x is None else x * unit for x, unit in zip(row.get(kind, missing), units.values(), strict=True)]
+        for kind in ("mean", "error", "median")
+    )
     values = {
-        metric: PaperValue(
-            *(float("nan") if value is None else value * unit for value in numbers), metric in row.get("starred", ())
-        )
-        for (metric, unit), numbers in zip(units.items(), columns, strict=True)
+        metric: PaperValue(mean, error, median, metric in row.get("starred", ()))
+        for metric, mean, error, median in zip(units, means, errors, medians, strict=True)
     }
-    return PaperRow(row["label"], row.get("n"), MappingProxyType(values))
+    return PaperRow(row["label"], row.get("n", 0), MappingProxyType(values))

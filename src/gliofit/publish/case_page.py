@@ -18,7 +18,7 @@ from gliofit.io import read_table, read_volume
 from gliofit.metrics.masks import CORE_THRESHOLD, WHOLE_THRESHOLD
 from gliofit.publish.interval_text import interval, interval_kind, number, width_interval
 from gliofit.publish.patient_record import MethodRecord, read_methods
-from gliofit.publish.provenance import PROVENANCE_HEADINGS, provenance_rows
+from gliofit.publish.provenance import provenance_table
 from gliofit.publish.settings import PublishSettings
 from gliofit.publish.viewer import Viewer
 from gliofit.publish.viewer_colours import cell_colours, difference_colours
@@ -188,7 +188,7 @@ def _add_provenance(page: Page, sources: CaseSources, methods: Sequence[MethodRe
     for method in methods:
         jobs.append((f"{method.name}: estimate", sources.invert_dirs[method.method] / "parameters.parquet"))
         jobs.append((f"{method.name}: final run", sources.forward_dirs[method.method] / "concentration.nii.gz"))
-    rows = provenance_rows(jobs)
-    if rows:
+    table = provenance_table(jobs)
+    if len(table.frame):
         page.heading("How this came about")
-        page.grid(PROVENANCE_HEADINGS, rows, folded=f"{len(rows)} jobs with seeds and inputs")
+        page.table(table, sortable=False, folded=f"{len(table.frame)} jobs with seeds and inputs")

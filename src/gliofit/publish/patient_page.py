@@ -24,7 +24,7 @@ from gliofit.publish.patient_picture import CellMap, PatientPicture, draw_patien
 from gliofit.publish.patient_record import MethodRecord, PatientRecord, read_record
 from gliofit.publish.patient_viewer import patient_viewer
 from gliofit.publish.patient_warnings import registration_text, warnings_of
-from gliofit.publish.provenance import PROVENANCE_HEADINGS, provenance_rows
+from gliofit.publish.provenance import provenance_table
 from gliofit.publish.settings import PublishSettings
 from gliofit.publish.slices import PatientSlices
 from gliofit.publish.theta_table import THETA_HEADINGS, theta_meanings, theta_rows
@@ -35,7 +35,7 @@ from gliofit.register.settings import RegisterSettings
 from gliofit.report.names import method_name
 from gliofit.report.numbers import MISSING
 from gliofit.report.page import Page
-from gliofit.report.table import Cell, Table, column
+from gliofit.report.table import Table, column, text_table
 
 __all__ = ["PatientSources", "write_patient_page"]
 
@@ -314,14 +314,11 @@ def _add_registration(page: Page, sources: PatientSources, record: PatientRecord
     )
     page.paragraph(registration_text(record))
     rows = [
-        [
-            Cell(item.name),
-            Cell(item.found),
-            *(Cell(text or MISSING) for text in (item.good, item.borderline, item.poor)),
-        ]
+        [item.name, item.found, *(text or MISSING for text in (item.good, item.borderline, item.poor))]
         for item in criteria(record.checks, register)
     ]
-    page.grid(("Criterion", "This patient", "Good", "Borderline", "Poor"), rows)
+    headings = ("Criterion", "This patient", "Good", "Borderline", "Poor")
+    page.table(text_table(headings, rows), sortable=False)
     page.paragraph("One criterion is enough. A registration whose deformable step failed is poor as well.")
     page.image(
         page_picture(sources.case_dir / "qc.png"),
@@ -332,8 +329,8 @@ def _add_registration(page: Page, sources: PatientSources, record: PatientRecord
 
 def _add_plans(page: Page, sources: PatientSources, settings: PublishSettings) -> None:
     """Add target volumes of every method and margin."""
-    frame = pd.concat([read_table(path) for path in sources.plans.values()], ignore_index=True)
-    frame["method"] = [method_name(method, settings.method_names) for method in frame["method"]]
+    tables = {method_name(method, settings.method_names): read_table(path) for method, path in sources.plans.items()}
+    frame = pd.concat([table.assign(method=name) for name, table in tables.items()], ignore_index=True)
     columns = (
         column("method", "Method"), column("margin_mm", "Margin", "mm", format="g"), *PLAN_NUMBERS,
         column("status", "Status"), column("message", "Remark"),
@@ -362,9 +359,9 @@ def _add_provenance(page: Page, sources: PatientSources, record: PatientRecord) 
     for method in record.methods:
         jobs.append((f"{method.name}: estimate", sources.invert_dirs[method.method] / "parameters.parquet"))
         jobs.append((f"{method.name}: final run", _concentration(sources, method)))
-    rows = provenance_rows(jobs)
-    if rows:
-        page.grid(PROVENANCE_HEADINGS, rows, folded=f"{len(rows)} jobs with seeds and inputs")
+    table = provenance_table(jobs)
+    if len(table.frame):
+        page.table(table, sortable=False, folded=f"{len(table.frame)} jobs with seeds and inputs")
         page.paragraph(
             "Seed: that of the run, from which every job derives its own. Integrator: the forward solver in the job's "
             "own settings. Inputs are named without their folders."

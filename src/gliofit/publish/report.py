@@ -22,7 +22,6 @@ from gliofit.publish.report_summary import summary_sentences
 from gliofit.publish.report_warnings import run_warnings
 from gliofit.publish.run_record import RunRecord, read_run_record, stage_times
 from gliofit.publish.settings import PublishSettings
-from gliofit.publish.settings_text import SETTING_HEADINGS
 from gliofit.publish.shown import show_file
 from gliofit.publish.thumbnail import show_patient
 from gliofit.report.names import method_name, quoted_name
@@ -344,8 +343,8 @@ def _add_times(page: Page, times: pd.DataFrame) -> None:
 def _add_settings(page: Page, facts: RunFacts, record: RunRecord) -> None:
     page.heading("Settings and versions")
     page.paragraph("Every key is explained in config/README.md of gliofit; what follows is not the default.")
-    if facts.changed:
-        page.grid(SETTING_HEADINGS, facts.changed, folded=f"{len(facts.changed)} settings with their meanings")
+    if facts.changed is not None and len(facts.changed.frame):
+        page.table(facts.changed, sortable=False, folded=f"{len(facts.changed.frame)} settings with their meanings")
     versions = ", ".join(f"{name} {' and '.join(numbers)}" for name, numbers in record.versions.items())
     page.paragraph(
         f"Jobs on record: {record.jobs}. Versions: {versions or 'not recorded'}. The command “gliofit provenance FILE” "

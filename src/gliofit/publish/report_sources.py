@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gliofit.publish.settings import PublishSettings
-from gliofit.report.table import Cell
+from gliofit.report.table import Table
 
 __all__ = ["ReportSources", "RunFacts"]
 
@@ -83,7 +83,7 @@ class RunFacts:
     publish
         Preferred method and printed names.
     changed
-        Settings that are not the defaults, as ``setting_rows`` gives them.
+        Settings that are not the defaults, as ``changed_settings`` gives them.
     """
 
     run: str
@@ -92,4 +92,4 @@ class RunFacts:
     spacing_mm: float
     preset: str
     publish: PublishSettings
-    changed: Sequence[Sequence[Cell]] = ()
+    changed: Table | None = None

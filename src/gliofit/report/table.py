@@ -322,9 +322,9 @@ class Table:
         words = [
             all(row[i].words or not _has_content(row[i]) for row in rows) if wide[i] is None else wide[i] for i in kept
         ]
-        cells = [[replace(row[i], words=text) for i, text in zip(kept, words, strict=True)] for row in rows]
+        shown_rows = [[replace(row[i], words=text) for i, text in zip(kept, words, strict=True)] for row in rows]
         spans = [(name, len(list(part))) for name, part in groupby(groups[i] for i in kept)]
-        return Grid([headings[i] for i in kept], cells, spans if any(groups) else (), words, starts)
+        return Grid([headings[i] for i in kept], shown_rows, spans if any(groups) else (), words, starts)
 
     def _line(self, record: Mapping[str, Any], place: int) -> list[Cell]:
         """Cells of one line of a row of the frame."""

@@ -113,7 +113,7 @@ def _versus(
             if all(c.name not in values for c in columns):
                 continue
             n = entry["cases"] - entry["failed"]
-            pairs = ((c, printed and printed.values.get(c.name), values.get(c.name)) for c in columns)
+            pairs = ((c, None if printed is None else printed.values.get(c.name), values.get(c.name)) for c in columns)
             rows.append(
                 [
                     "" if place and rows else method_name(method),
@@ -247,7 +247,7 @@ def table5(records: Records) -> Table:
             model = assess["models"][line["model"]]
             printed = paper.get(model["architecture"])
             seen = f"{model['seen']:,} in {model['minutes']:.0f} min on {model['device']}"
-            cells = [_compared(c, printed and printed.values[c.name], line[c.name]) for c in _FORWARD]
+            cells = [_compared(c, None if printed is None else printed.values[c.name], line[c.name]) for c in _FORWARD]
             rows.append([surrogate_name(line["model"]), name, f"{model['voxel']}; {seen}", str(line["n"]), *cells])
             shown.add(model["architecture"])
     for architecture in (name for name in paper if name not in shown):

@@ -28,7 +28,7 @@ from gliofit.publish.patient_index import write_patient_index
 from gliofit.publish.patient_page import PatientSources, write_patient_page
 from gliofit.publish.patient_record import choose_method, read_record
 from gliofit.publish.patient_warnings import warnings_of
-from gliofit.publish.provenance import provenance_rows
+from gliofit.publish.provenance import provenance_table
 from gliofit.publish.settings import PublishSettings
 from gliofit.publish.slices import PLANES, PatientSlices
 from gliofit.publish.theta_table import THETA_HEADINGS, theta_rows
@@ -453,7 +453,7 @@ def test_provenance_names_no_folders(tmp_path):
     }
     write_json(tmp_path / "parameters.parquet.json", content)
     jobs = [("m: estimate", tmp_path / "parameters.parquet"), ("m: final run", tmp_path / "other.nii.gz")]
-    [row] = provenance_rows(jobs)
+    [row] = provenance_table(jobs).grid().rows
     inputs = "a_seg.nii.gz, guided-unet/weights.safetensors"
     assert [cell.text for cell in row] == ["m: estimate", "7", "reference", "1.2.3", inputs]
 

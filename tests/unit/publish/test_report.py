@@ -20,7 +20,7 @@ from gliofit.publish.report_summary import summary_sentences
 from gliofit.publish.report_warnings import run_warnings
 from gliofit.publish.run_record import RunRecord, read_run_record, stage_times
 from gliofit.publish.settings import PublishSettings
-from gliofit.publish.settings_text import setting_rows
+from gliofit.publish.settings_text import changed_settings
 from gliofit.publish.shown import show_file
 from gliofit.report.table import load_table
 
@@ -215,7 +215,7 @@ def test_settings_are_given_with_default_and_meaning_and_without_folders():
         "invert": {"methods": {"direct": {"inverter": "direct"}}}, "evaluate": {"reference_method": "direct"},
         "cohorts": ["synthetic"],
     }  # fmt: skip
-    rows = {row[0].text: [cell.text for cell in row[1:]] for row in setting_rows(load_config(raw))}
+    rows = {row[0].text: [cell.text for cell in row[1:]] for row in changed_settings(load_config(raw)).grid().rows}
     assert rows["publish.dpi"] == [
         "100",
         str(PublishSettings().dpi),
@@ -224,7 +224,7 @@ def test_settings_are_given_with_default_and_meaning_and_without_folders():
     assert rows["patients.source"][0] == "…/brats"
     assert not any("somebody" in text for row in rows.values() for text in row)
     assert "publish.significance" not in rows
-    assert setting_rows(load_config({})) == []
+    assert changed_settings(load_config({})).frame.empty
 
 
 def test_pictures_are_scaled_and_small_ones_are_not(tmp_path, run):
