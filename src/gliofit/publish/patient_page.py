@@ -19,6 +19,7 @@ from gliofit.invert.settings import BoundsSettings
 from gliofit.io import read_table, read_volume
 from gliofit.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.plan.tables import PLAN_NUMBERS
+from gliofit.publish.estimates import column_meanings, estimates_table
 from gliofit.publish.page_picture import page_picture
 from gliofit.publish.patient_picture import CellMap, PatientPicture, draw_patient_picture
 from gliofit.publish.patient_record import MethodRecord, PatientRecord, read_record
@@ -27,7 +28,6 @@ from gliofit.publish.patient_warnings import registration_text, warnings_of
 from gliofit.publish.provenance import provenance_table
 from gliofit.publish.settings import PublishSettings
 from gliofit.publish.slices import PatientSlices
-from gliofit.publish.theta_table import THETA_HEADINGS, theta_meanings, theta_rows
 from gliofit.publish.theta_words import theta_words
 from gliofit.publish.viewer import Viewer
 from gliofit.register.criteria import criteria
@@ -283,9 +283,10 @@ def _add_estimates(
     else:
         page.paragraph(f"In words, by {record.methods[0].name}:")
     _add_words(page, record)
-    page.grid(THETA_HEADINGS, theta_rows(record.methods, centre_mm), first_row=record.preferred is not None)
+    table = estimates_table(record.methods, centre_mm)
+    page.table(table, sortable=False, first_row=record.preferred is not None)
     page.heading("How to read the table", 3)
-    page.terms(theta_meanings())
+    page.terms(column_meanings())
     page.paragraph(
         "One time point determines only the products μ_D = sqrt(D T) and μ_ρ = sqrt(ρ T): the diffusivity D, the "
         "proliferation rate ρ and the age T of the tumour cannot be told apart, and no speed of growth follows from "

@@ -90,10 +90,10 @@ class Page:
         grid = Grid.of(headings, rows)
         self._add("table", grid=grid, first_row=first_row, folded=folded, sortable=sortable)
 
-    def table(self, table: Table, sortable: bool = True, folded: str = "") -> None:
+    def table(self, table: Table, sortable: bool = True, folded: str = "", first_row: bool = False) -> None:
         """Add the cells of a table, without title, notes and panels."""
         self.script |= sortable
-        self._add("table", grid=table.grid(), first_row=False, folded=folded, sortable=sortable)
+        self._add("table", grid=table.grid(), first_row=first_row, folded=folded, sortable=sortable)
 
     def style(self, text: str) -> None:
         """Add rules to the style sheet."""

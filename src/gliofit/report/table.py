@@ -110,6 +110,8 @@ class Numbers:
         1 for the best and 2 for the second best value.
     marks
         Signs behind the number.
+    below
+        Smaller text under a text, in HTML.
     """
 
     value: str
@@ -118,6 +120,7 @@ class Numbers:
     high: str = ""
     rank: str = ""
     marks: str = ""
+    below: str = ""
 
 
 @dataclass(frozen=True)
@@ -193,7 +196,9 @@ class Column:
         if numbers is None:
             return Cell("", faint=faint)
         if isinstance(row.get(numbers.value), str):
-            return Cell(row[numbers.value], words=self.words is not False, faint=faint)
+            below = row.get(numbers.below)
+            text = below if isinstance(below, str) else ""
+            return Cell(row[numbers.value], text, words=self.words is not False, faint=faint)
         value, error, low, high = (
             math.nan if pd.isna(row.get(name)) else float(row[name])
             for name in (numbers.value, numbers.error, numbers.low, numbers.high)
