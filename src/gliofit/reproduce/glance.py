@@ -44,10 +44,9 @@ def glance_table(records: Records) -> Table:
             run, entry = max(scored.items(), key=lambda pair: pair[1]["cases"] - pair[1]["failed"])
             printed, own = paper_table(number)[method], entry["values"][metric]
             value = printed.values[metric]
-            rows.append(
-                [item, f"{what}, {method_name(method)}", _text(value.mean, value.standard_error, factor), str(printed.n),
-                 _text(*own[:2], factor), str(entry["cases"] - entry["failed"]), run]
-            )  # fmt: skip
+            ours = [_text(*own[:2], factor), str(entry["cases"] - entry["failed"]), run]
+            paper = [_text(value.mean, value.standard_error, factor), str(printed.n)]
+            rows.append([item, f"{what}, {method_name(method)}", *paper, *ours])
     rows += [*_stability(records), *_surrogates(records)]
     return text_table(["item", "what", "paper", "cases", "here", "cases", "run"], rows, 2)
 

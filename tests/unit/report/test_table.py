@@ -18,7 +18,8 @@ NAN = float("nan")
 def make_table() -> Table:
     frame = pd.DataFrame(
         {
-            "method.label": ["First|", "Second"], "mse": [1.5e-3, NAN], "mse_error": [1e-4, NAN], "mse.rank": [1.0, NAN],
+            "method.label": ["First|", "Second"], "mse": [1.5e-3, NAN], "mse_error": [1e-4, NAN],
+            "mse.rank": [1.0, NAN],
             "mse.marks": ["*", ""], "paper_mse": [NAN, 2e-3], "paper_low": [NAN, NAN], "nothing": [NAN, NAN],
             "n": pd.array([5, None], "Int64"), "paper_n": [NAN, 25.0],
         }
