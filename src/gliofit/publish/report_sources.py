@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gliofit.publish.settings import PublishSettings
+from gliofit.publish.settings_text import changed_settings
 from gliofit.report.table import Table
+
+if TYPE_CHECKING:
+    from gliofit.config import Config
 
 __all__ = ["ReportSources", "RunFacts"]
 
@@ -93,3 +98,12 @@ class RunFacts:
     preset: str
     publish: PublishSettings
     changed: Table | None = None
+
+    @classmethod
+    def of(cls, config: Config) -> RunFacts:
+        """Take the facts from a run's configuration."""
+        phantoms, simulate = config.patients.source is None, config.simulate
+        return cls(
+            config.run, config.seed, phantoms, simulate.spacing_mm, simulate.preset, config.publish,
+            changed_settings(config),
+        )  # fmt: skip

@@ -44,7 +44,7 @@ def glance_table(records: Records) -> Table:
             run, entry = max(scored.items(), key=lambda pair: pair[1]["cases"] - pair[1]["failed"])
             printed, own = paper_table(number)[method], entry["values"][metric]
             value = printed.values[metric]
-            ours = [_text(*own[:2], factor), str(entry["cases"] - entry["failed"]), run]
+            ours = [_text(own[0], own[1], factor), str(entry["cases"] - entry["failed"]), run]
             paper = [_text(value.mean, value.standard_error, factor), str(printed.n)]
             rows.append([item, f"{what}, {method_name(method)}", *paper, *ours])
     rows += [*_stability(records), *_surrogates(records)]
@@ -79,5 +79,5 @@ def _surrogates(records: Records) -> Iterator[list[str]]:
                 "[Section 3.1](#table-5-and-section-31-surrogates-against-the-solver)",
                 f"MSE of the surrogate (×10⁻³), ours: {surrogate_name(model)}",
                 format_quantity(1e3 * TEST_MSE), str(paper_table(2)["hybrid"].n),
-                _text(*lines[model]["mse_cube"][:2], 1e3), str(lines[model]["n"]), name,
+                _text(lines[model]["mse_cube"][0], lines[model]["mse_cube"][1], 1e3), str(lines[model]["n"]), name,
             ]  # fmt: skip
