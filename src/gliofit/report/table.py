@@ -253,6 +253,8 @@ class Grid:
         Whether a column holds text.
     starts
         Whether a row is the first line of its row of the frame.
+    help
+        Meanings of the columns; empty without any.
     """
 
     headings: Sequence[str]
@@ -260,6 +262,7 @@ class Grid:
     groups: Sequence[tuple[str, int]] = ()
     words: Sequence[bool] = ()
     starts: Sequence[bool] = ()
+    help: Sequence[str] = ()
 
     @classmethod
     def of(cls, headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Grid:
@@ -319,17 +322,18 @@ class Table:
                 source = [Cell(name, words=True, faint=cells[0].faint)] if self.lines else []
                 rows.append([cells[0], *source, *cells[1:]])
                 starts.append(place == 0 and bool(cells[0].text))
-        heads = [(c.heading, c.group, c.words) for c in self.columns]
+        heads = [(c.heading, c.group, c.words, c.help) for c in self.columns]
         if self.lines:
-            heads.insert(1, ("Source", "", True))
-        headings, groups, wide = zip(*heads, strict=True)
+            heads.insert(1, ("Source", "", True, ""))
+        headings, groups, wide, texts = zip(*heads, strict=True)
         kept = [i for i in range(len(headings)) if i == 0 or not rows or any(_has_content(row[i]) for row in rows)]
         words = [
             all(row[i].words or not _has_content(row[i]) for row in rows) if wide[i] is None else wide[i] for i in kept
         ]
         shown_rows = [[replace(row[i], words=text) for i, text in zip(kept, words, strict=True)] for row in rows]
         spans = [(name, len(list(part))) for name, part in groupby(groups[i] for i in kept)]
-        return Grid([headings[i] for i in kept], shown_rows, spans if any(groups) else (), words, starts)
+        chosen = [headings[i] for i in kept]
+        return Grid(chosen, shown_rows, spans if any(groups) else (), words, starts, [texts[i] for i in kept])
 
     def _line(self, record: Mapping[str, Any], place: int) -> list[Cell]:
         """Cells of one line of a row of the frame."""

@@ -29,7 +29,7 @@ def make_table() -> Table:
         Column("n", (Numbers("n"), Numbers("paper_n")), format=",.0f"),
         Column(
             "MSE", (Numbers("mse", "mse_error", rank="mse.rank", marks="mse.marks"), Numbers("paper_mse")),
-            power=-3, better="low", group="Whole volume",
+            power=-3, better="low", group="Whole volume", help="Mean & squared",
         ),
         column("nothing", "nothing"),
     )  # fmt: skip
@@ -117,7 +117,9 @@ def test_html_escapes_and_holds_numbers_to_sort_by(tmp_path):
     assert "<script>alert" not in text
     assert "&lt;script&gt;" in text
     write_renderings(make_table(), tmp_path, "table", ("html",))
-    assert 'data-value="1.5"><b>1.50 ± 0.10</b>*' in (tmp_path / "table.html").read_text()
+    text = (tmp_path / "table.html").read_text()
+    assert 'data-value="1.5"><b>1.50 ± 0.10</b>*' in text
+    assert '<th scope="col" title="Mean &amp; squared">MSE ↓ (×10⁻³)</th>' in text
     assert not (tmp_path / "table.json").exists()
 
 
