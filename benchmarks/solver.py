@@ -31,6 +31,7 @@ from gliofit.errors import SeedOutsideTissueError
 from gliofit.figures.axes import label_log_axis
 from gliofit.figures.colours import BLUE, GREEN, ORANGE, SKY, VERMILION
 from gliofit.figures.style import TEXT, TWO_COLUMNS, figure_style, letter_panel, save_picture
+from gliofit.growth.fisher_kolmogorov import theta_of_rates
 from gliofit.io import read_volume
 from gliofit.simulate.sampler import draw_parameters
 from gliofit.simulate.settings import PRESETS
@@ -39,7 +40,7 @@ from gliofit.solver.backends import choose_backend, numba_rows
 from gliofit.solver.backends.base import Growth
 from gliofit.solver.domain import domain_of
 from gliofit.solver.reference import ReferenceSolver
-from gliofit.solver.settings import AccurateSettings, ReferenceSettings
+from gliofit.solver.settings import AccurateSettings, ToolkitSettings
 from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 from numpy_scheme import solve_numpy
@@ -50,7 +51,7 @@ SOLVERS = {
     "accurate": AccurateSolver(),
     "accurate, tolerance 1e-2": AccurateSolver(AccurateSettings(tolerance=1e-2)),
     "accurate, tolerance 3e-4": AccurateSolver(AccurateSettings(tolerance=3e-4)),
-    "reference": ReferenceSolver(ReferenceSettings.parity()),
+    "reference": ReferenceSolver(ToolkitSettings().scheme),
 }
 
 
@@ -91,7 +92,7 @@ def compare(tissue: Tissue, theta: Theta, case: str, numpy_steps: int, repeat: i
     slow: list[float] = []
     for _ in range(repeat):
         begin = time.perf_counter()
-        _, taken = solve_numpy(tissue, theta, steps_at_most=numpy_steps)
+        taken = solve_numpy(tissue, theta, steps_at_most=numpy_steps).steps
         slow.append((time.perf_counter() - begin) / taken * solutions["reference"].steps)
         for name, solver in SOLVERS.items():
             times[name].append(seconds(lambda s=solver: s.solve(tissue, theta)))
@@ -116,7 +117,7 @@ def preset_thetas(tissue: Tissue, count: int) -> list[Theta]:
     thetas = []
     for _, row in draw_parameters(tissue, PRESETS["paper"], 10 * count, 7).iterrows():
         origin = (row["origin_x_mm"], row["origin_y_mm"], row["origin_z_mm"])
-        planned = Theta.from_growth(origin, row["diffusivity_mm2_per_day"], row["proliferation_per_day"], 100.0)
+        planned = theta_of_rates(origin, row["diffusivity_mm2_per_day"], row["proliferation_per_day"], 100.0)
         try:
             solution = AccurateSolver(AccurateSettings(tolerance=1e-2)).solve(
                 tissue, planned, stopping_volume_mm3=float(row["stopping_volume_mm3"])
@@ -270,7 +271,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/benchmarks"))
     arguments = parser.parse_args()
     tissue, seed, which = anatomy()
-    theta = Theta.from_voxel(seed, *MEDIUM, tissue.grid)
+    theta = Theta.from_voxel(seed, *MEDIUM, grid=tissue.grid)
     rows = compare(tissue, theta, "medium", arguments.numpy_steps, arguments.repeat)
     for index, drawn in enumerate(preset_thetas(tissue, arguments.preset_draws)):
         rows += compare(tissue, drawn, f"paper-{index}", arguments.numpy_steps, max(1, arguments.repeat // 2))

@@ -65,7 +65,7 @@ def anatomy() -> tuple[Tissue, Theta]:
         tissue = load_atlas(Path(folder)).tissue
     white = np.argwhere(tissue.wm > 0.5)
     seed = white[np.abs(white - np.array(tissue.grid.shape) * [0.35, 0.5, 0.6]).sum(axis=1).argmin()]
-    return tissue, Theta.from_voxel(seed.astype(float), *MEDIUM, tissue.grid)
+    return tissue, Theta.from_voxel(seed.astype(float), *MEDIUM, grid=tissue.grid)
 
 
 def untrained(crop: CropSettings, device: str) -> Surrogate:

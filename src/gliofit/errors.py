@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["InputError", "RegistrationError", "SeedOutsideTissueError", "name_one_of"]
+__all__ = ["GridError", "InputError", "InputWarning", "RegistrationError", "SeedOutsideTissueError", "name_one_of"]
 
 
 class InputError(ValueError):
@@ -34,11 +35,52 @@ class InputError(ValueError):
         return type(self), (self.subject, self.problem, self.hint, self.code)
 
 
+@dataclass(frozen=True)
+class InputWarning:
+    """Input that can be used, with something in it that a person should know.
+
+    Functions that read input take a ``warnings: list[InputWarning]`` and append to it. Commands print each warning once
+    on stderr, ``--json`` carries them under ``warnings``, and ``gliofit check`` lists them as findings.
+
+    Parameters
+    ----------
+    subject
+        The file or config key that the warning is about.
+    problem
+        What is odd about it, in one clause.
+    hint
+        What the user can do about it, in one clause.
+    code
+        Kind of oddity, in lower case with dashes, for programs and tests.
+    """
+
+    subject: str
+    problem: str
+    hint: str
+    code: str
+
+    @property
+    def note(self) -> str:
+        """Subject and problem in one line, for the notes of a result."""
+        return " ".join(f"{self.subject}: {self.problem}".split())
+
+    def __str__(self) -> str:
+        return " ".join(f"{self.subject}: {self.problem}; {self.hint}".splitlines())
+
+
 def name_one_of(name: str, known: Iterable[str]) -> str:
     """Hint for an unknown name: the closest known name, if there is one, and the list of all."""
     names = list(known)
     near = difflib.get_close_matches(name, names, 1, 0.75)
     return f"{f'did you mean {near[0]!r}? ' if near else ''}name one of {', '.join(names)}"
+
+
+class GridError(InputError):
+    """A grid that cannot be used. Its subject is ``grid``; whoever knows the file names it with ``about``."""
+
+    def about(self, subject: str | Path) -> InputError:
+        """Return the same error about the file that the grid is of."""
+        return InputError(subject, self.problem, self.hint, self.code)
 
 
 class SeedOutsideTissueError(InputError):

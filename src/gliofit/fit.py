@@ -6,15 +6,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from gliofit.errors import InputError, name_one_of
+from gliofit.errors import GridError, InputError, InputWarning, name_one_of
 from gliofit.forward.run import final_field, final_run
 from gliofit.forward.settings import ForwardSettings
 from gliofit.forward.uncertainty import concentration_deviation, tangent_settings
-from gliofit.grid import Volume
+from gliofit.growth.space import ParameterSpace
+from gliofit.growth.theta import Theta
 from gliofit.header import CONCENTRATION, DEVIATION
+from gliofit.inputs import read_concentration, read_segmentation
 from gliofit.invert.methods.gauss_newton import GaussNewtonSettings
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import (
@@ -26,11 +27,10 @@ from gliofit.invert.problem import (
 from gliofit.invert.profile import profile_intervals, profile_likelihood
 from gliofit.invert.run import fit, parameters_row
 from gliofit.invert.settings import InvertSettings
-from gliofit.io import read_volume, scratch_folder, write_table, write_volume
-from gliofit.labels import translate_labels
+from gliofit.io import scratch_folder, write_table, write_volume
+from gliofit.plan.target import brain_of_tissue
 from gliofit.progress import OnProgress, no_progress
 from gliofit.publish.summary import SummaryPage, plot_summary
-from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 
 __all__ = ["fit_files", "shipped_models"]
@@ -51,16 +51,21 @@ def _observe(
     concentration: Path | None,
     segmentation: Path | None,
     label_scheme: str | None,
+    warnings: list[InputWarning],
 ) -> AbstractObservation:
     if (concentration is None) == (segmentation is None):
         raise InputError("observation", "needs one source", "give either --concentration, or --seg and --labels")
     if concentration is not None:
-        return ConcentrationObservation(read_volume(concentration, np.float32), tissue, concentration)
+        observed = read_concentration(concentration, tissue.grid, warnings=warnings)
+        return ConcentrationObservation(observed, tissue, concentration)
+    assert segmentation is not None
     if label_scheme is None:
-        raise InputError(segmentation or "segmentation", "label scheme not named", "add --labels, e.g. brats2021")
-    volume = read_volume(segmentation, np.int32)  # type: ignore[arg-type]
-    labels = translate_labels(volume.data, label_scheme, str(segmentation))
-    return SegmentationObservation(Volume(labels, volume.grid), tissue, settings.imaging, str(segmentation))
+        raise InputError(segmentation, "label scheme not named", "add --labels, e.g. brats2021")
+    labels = read_segmentation(
+        segmentation, label_scheme, tissue.grid,
+        brain=brain_of_tissue(tissue), warnings=warnings, reference="the tissue",
+    )  # fmt: skip
+    return SegmentationObservation(labels, tissue, settings.imaging, segmentation)
 
 
 def fit_files(
@@ -78,6 +83,7 @@ def fit_files(
     threads: int = 1,
     profile: bool = False,
     progress: OnProgress = no_progress,
+    warnings: list[InputWarning] | None = None,
 ) -> dict[str, Any]:
     """Estimate theta, run the solver once more, and write the result.
 
@@ -105,7 +111,9 @@ def fit_files(
     profile
         Whether to make a profile likelihood too (``profile_likelihood``); the row then has its intervals as well.
     progress
-        Hears of the method's evaluations and of what follows them.
+        Called with the method's evaluations and with the steps that follow.
+    warnings
+        List that warnings about the observation are appended to; what it holds is written into the notes.
 
     Returns
     -------
@@ -133,7 +141,9 @@ def fit_files(
                 f"'{step}' works in the atlas, and single files have no registration to it",
                 "run it in the workflow (docs/invert.md), which registers patients, or use another method",
             )
-    observation = _observe(tissue, settings, concentration, segmentation, label_scheme)
+    warnings = [] if warnings is None else warnings
+    observation = _observe(tissue, settings, concentration, segmentation, label_scheme, warnings)
+    source = str(segmentation or concentration)
     folder = models if models is not None else shipped_models()
     doing, most = method, own.most_evaluations
 
@@ -152,15 +162,21 @@ def fit_files(
         progress(doing)
         surrogate, direct = settings.surrogate_of(step), settings.direct_of(step)
         networks = Networks(folder / surrogate if surrogate else None, folder / direct if direct else None)
-        problem = Problem.create(observation, settings, networks, seed, threads, on_progress, start)
-        inversion = fit(problem, step, settings)
+        problem = Problem.create(
+            observation, settings, networks, seed, threads, on_progress, start,
+            model=settings.methods[step].growth_model,
+        )  # fmt: skip
+        try:
+            inversion = fit(problem, step, settings)
+        except GridError as error:
+            raise InputError(source, f"--method {step}: {error.problem}", error.hint, error.code) from error
         start = inversion.theta
     observed = "segmentation" if segmentation is not None else "concentration"
     row = parameters_row(
         {"run": "fit", "cohort": "files", "case": out_dir.resolve().name, "method": method},
-        inversion, tissue.grid, seed, observed,
+        inversion, tissue.grid, seed, observed, problem.space,
     )  # fmt: skip
-    source = str(segmentation or concentration)
+    row["message"] = "; ".join(part for part in (row["message"], *(warning.note for warning in warnings)) if part)
     if inversion.theta is None and inversion.concentration is None:
         raise InputError(source, f"{method} found no estimate: {inversion.message}", "try another method")
     table = None
@@ -168,7 +184,7 @@ def fit_files(
         doing, most = f"{method}, profile likelihood", None
         progress(doing)
         table = profile_likelihood(problem, own, inversion)
-        row |= _profile_columns(table)
+        row |= _profile_columns(problem.space, table)
         row["message"] = "; ".join(part for part in (row["message"], _below(table)) if part)
     forward = forward or ForwardSettings()
     if inversion.concentration is not None:
@@ -208,11 +224,11 @@ def fit_files(
     return row
 
 
-def _profile_columns(table: pd.DataFrame) -> dict[str, float]:
+def _profile_columns(space: ParameterSpace, table: pd.DataFrame) -> dict[str, float]:
     """Columns ``{component}_profile_low`` and ``_high``."""
     return {
         f"{line.parameter}_profile_{end}": float(getattr(line, end))
-        for line in profile_intervals(table).itertuples()
+        for line in profile_intervals(space, table).itertuples()
         for end in ("low", "high")
     }
 

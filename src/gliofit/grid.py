@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.errors import InputError
+from gliofit.errors import GridError, InputError
 
 __all__ = ["Grid", "Volume", "block_mean", "bounding_box"]
 
@@ -25,32 +26,38 @@ class Grid:
         Number of voxels along the three array axes.
     affine
         4 x 4 matrix from voxel indices (voxel centres at integers) to world coordinates in mm, RAS.
+    orientation_known
+        Whether the file says where its axes point. If not, ``affine`` is nibabel's guess.
 
     Raises
     ------
-    InputError
+    GridError
         If the affine is oblique or singular.
     """
 
     shape: tuple[int, int, int]
     affine: NDArray[np.float64]
+    orientation_known: bool = True
 
     def __post_init__(self) -> None:
         shape = tuple(int(n) for n in self.shape)
         affine = np.array(self.affine, dtype=np.float64)
         if len(shape) != 3 or min(shape) < 1 or affine.shape != (4, 4):
-            raise InputError(
+            raise GridError(
                 "grid", f"shape {shape} with affine of shape {affine.shape}", "give a 3-D grid and a 4 x 4 affine"
             )
         rotation = affine[:3, :3]
         spacing = np.sqrt((rotation**2).sum(axis=0))
         largest = np.abs(rotation).max(axis=0)
         if not np.isfinite(affine).all() or (spacing <= 0).any() or (largest < 0.999 * spacing).any():
-            raise InputError(
-                "grid", "the affine is oblique or singular", "resample the image onto axis-aligned voxels first"
+            raise GridError(
+                "grid",
+                "the affine is oblique or singular",
+                "resample the image onto axis-aligned voxels first",
+                code="oblique-affine",
             )
         if sorted(np.abs(rotation).argmax(axis=0)) != [0, 1, 2]:
-            raise InputError("grid", "the affine maps two array axes to one direction", "write a valid header")
+            raise GridError("grid", "the affine maps two array axes to one direction", "write a valid header")
         affine.setflags(write=False)
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "affine", affine)
@@ -63,10 +70,16 @@ class Grid:
 
     @property
     def isotropic_spacing_mm(self) -> float:
-        """Voxel size of an isotropic grid, in mm; raises InputError for any other grid."""
+        """Voxel size of an isotropic grid, in mm; raises GridError for any other grid."""
         spacing = self.spacing_mm
         if max(spacing) - min(spacing) > 1e-3 * max(spacing):
-            raise InputError("grid", f"voxels are not cubes (spacing {spacing} mm)", "resample to isotropic voxels")
+            shown = " x ".join(f"{value:g}" for value in spacing)
+            raise GridError(
+                "grid",
+                f"voxels are not cubes (spacing {shown} mm)",
+                "resample the case to isotropic voxels (BraTS uses 1 mm)",
+                code="anisotropic-voxels",
+            )
         return float(round(spacing[0], 6))
 
     @property
@@ -105,7 +118,7 @@ class Grid:
         """Grid of the box that begins at voxel ``start`` (may be negative) with the given shape."""
         affine = self.affine.copy()
         affine[:3, 3] = self.voxel_to_world(np.asarray(start, dtype=np.float64))
-        return Grid((int(shape[0]), int(shape[1]), int(shape[2])), affine)
+        return replace(self, shape=(int(shape[0]), int(shape[1]), int(shape[2])), affine=affine)
 
     def coarsen(self, factor: int) -> Grid:
         """Grid of blocks of ``factor``^3 voxels; the last block of an axis may reach past the end."""
@@ -115,19 +128,76 @@ class Grid:
         affine[:3, 3] = self.voxel_to_world(np.full(3, (factor - 1) / 2))
         affine[:3, :3] *= factor
         shape = tuple(-(-n // factor) for n in self.shape)
-        return Grid((shape[0], shape[1], shape[2]), affine)
+        return replace(self, shape=(shape[0], shape[1], shape[2]), affine=affine)
 
     def coarsening_to(self, spacing_mm: float) -> int:
-        """Whole number of voxels per coarse voxel of ``spacing_mm``; raises InputError if it is not whole."""
+        """Whole number of voxels per coarse voxel of ``spacing_mm``; raises GridError if it is not whole."""
         ratio = spacing_mm / self.isotropic_spacing_mm
         factor = round(ratio)
         if factor < 1 or abs(ratio - factor) > 1e-3 * ratio:
-            raise InputError(
-                f"spacing {spacing_mm} mm",
-                f"is not a whole multiple of the grid's {self.isotropic_spacing_mm:g} mm",
-                "choose a multiple, or resample the input",
+            raise GridError(
+                "grid",
+                f"a spacing of {spacing_mm:g} mm is not a whole multiple of its {self.isotropic_spacing_mm:g} mm",
+                "resample the input, or choose another spacing or method",
+                code="spacing-not-multiple",
             )
         return factor
+
+    def turned(self, orientation: NDArray[Any]) -> Grid:
+        """Grid of an array whose axes are permuted and flipped by a nibabel orientation, shape (3, 2)."""
+        shape = [0, 0, 0]
+        for size, axis in zip(self.shape, orientation[:, 0], strict=True):
+            shape[int(axis)] = size
+        affine = self.affine @ nib.orientations.inv_ornt_aff(orientation, self.shape)
+        return replace(self, shape=(shape[0], shape[1], shape[2]), affine=affine)
+
+    def orientation_to(self, other: Grid) -> NDArray[Any]:
+        """Permutation and flips, shape (3, 2), that turn the axes of this grid to those of another."""
+        return nib.orientations.ornt_transform(nib.io_orientation(self.affine), nib.io_orientation(other.affine))
+
+    def check_same(self, other: Grid, subject: str | Path, reference: str) -> None:
+        """Check that both grids hold the same voxels, in the same order or, where orientations are known, in another.
+
+        Parameters
+        ----------
+        other
+            The grid of the case.
+        subject
+            File of this grid.
+        reference
+            What messages call the image of the other grid.
+
+        Raises
+        ------
+        InputError
+            If they do not.
+        """
+        if self.matches(other):
+            return
+        turned, known = self.turned(self.orientation_to(other)), self.orientation_known and other.orientation_known
+        if turned.matches(other) and not known:
+            raise InputError(
+                subject,
+                f"has its axes {self.axis_codes} and {reference} {other.axis_codes}, and one of the two headers holds "
+                "no orientation, so that is a guess",
+                "write the right affine into the headers of all images of the case",
+                code="orientation-unknown",
+            )
+        if turned.matches(other):
+            return
+        if turned.shape != other.shape:
+            difference = f"{_times(self.shape)} voxels, {reference} {_times(other.shape)}"
+        else:
+            gap = np.abs(turned.affine - other.affine)[:3].max()
+            difference = f"same number of voxels, affine apart by up to {gap:.3g}"
+        if not known:
+            difference += "; one of the two headers holds no orientation"
+        raise InputError(
+            subject,
+            f"lies on another grid than {reference} ({difference})",
+            "resample all images of a case onto one grid",
+            code="grid-mismatch",
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,18 +214,32 @@ class Volume:
     def canonical(self) -> Volume:
         """The same volume with array axes towards right, anterior, superior (a view where possible)."""
         orientation = nib.io_orientation(self.grid.affine)
-        data = nib.apply_orientation(self.data, orientation)
-        affine = self.grid.affine @ nib.orientations.inv_ornt_aff(orientation, self.grid.shape)
-        return Volume(data, Grid(data.shape, affine))
+        return Volume(nib.apply_orientation(self.data, orientation), self.grid.turned(orientation))
 
     def oriented_like(self, grid: Grid) -> Volume:
         """The same volume with its array axes permuted and flipped to agree with those of ``grid``."""
-        transform = nib.orientations.ornt_transform(
-            nib.io_orientation(self.grid.affine), nib.io_orientation(grid.affine)
-        )
-        data = nib.apply_orientation(self.data, transform)
-        affine = self.grid.affine @ nib.orientations.inv_ornt_aff(transform, self.grid.shape)
-        return Volume(data, Grid(data.shape, affine))
+        orientation = self.grid.orientation_to(grid)
+        return Volume(nib.apply_orientation(self.data, orientation), self.grid.turned(orientation))
+
+    def onto(self, grid: Grid, subject: str | Path, reference: str) -> Volume:
+        """The same volume on ``grid``, with its axes permuted and flipped to agree.
+
+        Parameters
+        ----------
+        grid
+            The grid of the case.
+        subject
+            File of this volume.
+        reference
+            What messages call the image of ``grid``.
+
+        Raises
+        ------
+        InputError
+            If it lies on another grid.
+        """
+        self.grid.check_same(grid, subject, reference)
+        return Volume(np.ascontiguousarray(self.oriented_like(grid).data), grid)
 
     def coarsen(self, factor: int) -> Volume:
         """Mean over blocks of ``factor``^3 voxels, with zeros beyond the end (shape of ``Grid.coarsen``)."""
@@ -187,6 +271,10 @@ class Volume:
             data, matrix[:3, :3], matrix[:3, 3], output_shape=grid.shape, order=order, mode="constant", cval=fill
         )
         return Volume(out, grid)
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return " x ".join(str(n) for n in shape)
 
 
 def block_mean(data: NDArray[Any], factor: int) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from gliofit.errors import InputError
 
-__all__ = ["CONCENTRATION", "DEVIATION", "RESEARCH", "Look", "check_header"]
+__all__ = ["CONCENTRATION", "DEVIATION", "RESEARCH", "Look", "check_header", "orientation_known"]
 
 #: About thirty times a BraTS image: what is larger does not fit into the memory that jobs ask for, and a small
 #: compressed file can claim to be of any size.
@@ -72,8 +72,9 @@ def check_header(image: Any, path: Path) -> None:
     ------
     InputError
         If the image has other than three axes (trailing ones of length one apart) or more than 2^28 voxels, holds
-        complex numbers or colours, gives lengths in metres or micrometres, or has a qform that is no rotation, or that
-        turns or scales voxels differently than the sform. A mere shift between the two is accepted; the sform counts.
+        complex numbers or colours, gives lengths in metres or micrometres, has a qform that is no rotation or that
+        turns or scales voxels differently than the sform, or spacings (``pixdim``) that differ from those of the
+        sform. A mere shift between sform and qform is accepted; the sform counts.
     """
     shape = tuple(image.shape)
     while len(shape) > 3 and shape[-1] == 1:
@@ -105,4 +106,37 @@ def check_header(image: Any, path: Path) -> None:
                 path,
                 "its sform and qform turn or scale the voxels differently",
                 "write the right affine into both, or set the code of the wrong one to 0",
+                code="forms-disagree",
             )
+    elif sform is not None:
+        # Programs of the ITK family scale by pixdim, nibabel by the sform. A singular sform is refused elsewhere.
+        sizes = np.linalg.norm(sform[:3, :3], axis=0)
+        spacing = np.asarray(image.header["pixdim"][1:4], dtype=np.float64)
+        if (sizes > 0).all() and (np.abs(sizes - spacing) > _FORM_TOLERANCE * sizes).any():
+            raise InputError(
+                path,
+                f"its sform has voxels of {_millimetres(sizes)} and its pixdim {_millimetres(spacing)}",
+                "write the right spacing into both",
+                code="spacing-disagrees",
+            )
+
+
+def orientation_known(image: Any) -> bool:
+    """Whether an image of nibabel says where its axes point.
+
+    NIfTI images say so by the code of sform or qform, Analyze images only by a ``.mat`` file beside them, MGH images
+    by a flag. Without it, ``image.affine`` is nibabel's default.
+    """
+    header = image.header
+    if isinstance(header, nib.Nifti1Header):
+        return int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0
+    if isinstance(header, nib.analyze.AnalyzeHeader):
+        matrix = image.file_map.get("mat")
+        return matrix is not None and matrix.filename is not None and Path(matrix.filename).is_file()
+    if isinstance(header, nib.freesurfer.mghformat.MGHHeader):
+        return int(header["goodRASFlag"]) > 0
+    return True
+
+
+def _millimetres(spacing: Any) -> str:
+    return " x ".join(f"{value:.4g}" for value in spacing) + " mm"

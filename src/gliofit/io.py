@@ -11,19 +11,19 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from io import BytesIO
+from io import BufferedIOBase, BufferedReader, BytesIO
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
-from nibabel.openers import ImageOpener
 from numpy.typing import DTypeLike
 
-from gliofit.errors import InputError
+from gliofit.errors import GridError, InputError
+from gliofit.formats import DAMAGED, nifti_class, open_content, unreadable_image
 from gliofit.grid import Grid, Volume
-from gliofit.header import Look, check_header
+from gliofit.header import Look, check_header, orientation_known
 
 __all__ = [
     "DAMAGED",
@@ -31,7 +31,10 @@ __all__ = [
     "atomic_path",
     "check_file",
     "check_image",
+    "read_grid",
     "read_json",
+    "read_like",
+    "read_stored",
     "read_table",
     "read_volume",
     "scratch_folder",
@@ -42,9 +45,6 @@ __all__ = [
 
 #: How names of unfinished files and folders begin.
 TEMPORARY_PREFIX = ".tmp-"
-
-#: Mend for a damaged file. Snakemake knows times, not contents, so it makes a file again only where there is none.
-DAMAGED = "delete it and run again if gliofit made it, else get a whole copy"
 
 #: Why a file cannot be written, and the hint, by error number.
 _REFUSALS = {
@@ -170,9 +170,42 @@ def check_file(path: Path) -> None:
 
 
 def read_volume(path: str | Path, dtype: DTypeLike | None = None) -> Volume:
-    """Read a NIfTI volume with its grid.
+    """Read a result of gliofit with its grid; images that a user gives are read by ``gliofit.inputs``.
 
     Trailing axes of length one are dropped. ``dtype`` converts after scaling; integers are rounded, not cut.
+
+    Raises
+    ------
+    InputError
+        As ``read_stored``.
+    """
+    volume, _ = read_stored(path)
+    if dtype is None:
+        return volume
+    data = volume.data
+    data = np.rint(data).astype(dtype) if np.issubdtype(np.dtype(dtype), np.integer) else data.astype(dtype)
+    return Volume(data, volume.grid)
+
+
+def read_like(path: str | Path, grid: Grid, reference: str = "the T1 image") -> Volume:
+    """Read a result of gliofit that must lie on ``grid``, in the axis order of ``grid``.
+
+    Raises
+    ------
+    InputError
+        As ``read_stored``, or if it lies on another grid. Messages call the image of ``grid`` ``reference``.
+    """
+    return read_volume(path).onto(grid, path, reference)
+
+
+def read_stored(path: str | Path) -> tuple[Volume, float]:
+    """Read an image with its grid, and the step between two neighbouring values that its file can store.
+
+    A NIfTI image in one file is read whatever its name, compressed or not.
+
+    Returns
+    -------
+    The volume, and the step: the scale in the header of an image of integers, else 0.
 
     Raises
     ------
@@ -184,27 +217,41 @@ def read_volume(path: str | Path, dtype: DTypeLike | None = None) -> Volume:
     path = Path(path)
     check_file(path)
     _check_spacing(path)
-    with _readable(path):
+    with _readable(path), _opened(path) as (opened, stream):
         # Before its voxels are read: a header may claim more than there is memory for.
-        check_header(nib.load(path), path)
-        image = _load(path)
+        check_header(opened, path)
+        image = opened if stream is None else _whole(opened, stream, path)
         data = np.asanyarray(image.dataobj)
+        scale = abs(float(getattr(image.dataobj, "slope", 1)))
+        step = scale if image.get_data_dtype().kind in "iu" and scale != 1 else 0.0
     data = data.reshape(data.shape[:3])
     if not np.isfinite(data).all():
         raise InputError(path, "holds values that are not finite", "replace NaN and infinity before use")
-    if dtype is not None:
-        data = np.rint(data).astype(dtype) if np.issubdtype(np.dtype(dtype), np.integer) else data.astype(dtype)
-    try:
-        grid = Grid(data.shape, image.affine)
-    except InputError as error:
-        raise InputError(path, error.problem, error.hint) from error
-    return Volume(np.ascontiguousarray(data), grid)
+    return Volume(np.ascontiguousarray(data), _grid(image, path)), step
+
+
+def read_grid(path: str | Path) -> Grid:
+    """Read the grid of an image from its header alone.
+
+    Raises
+    ------
+    InputError
+        As ``read_stored``, without what the voxels would show.
+    """
+    path = Path(path)
+    check_file(path)
+    _check_spacing(path)
+    with _readable(path), _opened(path) as (image, _):
+        check_header(image, path)
+        return _grid(image, path)
 
 
 def check_image(path: str | Path) -> None:
     """Raise InputError unless an image, of any shape, is whole; uncompressed ones hold no checksum but a length."""
-    with _readable(Path(path)):
-        _load(Path(path))
+    path = Path(path)
+    with _readable(path), _opened(path) as (image, stream):
+        if stream is not None:
+            _whole(image, stream, path)
 
 
 @contextmanager
@@ -215,34 +262,55 @@ def _readable(path: Path) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        raise InputError(path, f"not a readable NIfTI image ({_first_line(error)})", DAMAGED) from error
+        raise unreadable_image(path, _first_line(error)) from error
 
 
-def _load(path: Path) -> Any:
-    """Load an image; if it is NIfTI, read a compressed file to its end and compare lengths.
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, BufferedIOBase | None]]:
+    """Open an image without reading its voxels.
+
+    Yields
+    ------
+    The image, and for NIfTI in one file its content, decompressed; for what else nibabel reads, None.
+    """
+    kind = nifti_class(path)
+    if kind is None:
+        yield nib.load(path), None
+        return
+    with open_content(path) as stream:
+        yield kind.from_stream(stream), stream
+
+
+def _whole(image: Any, stream: BufferedIOBase, path: Path) -> Any:
+    """Read a compressed NIfTI image to its end and compare the length of any with its header.
 
     nibabel reads as many bytes as the header asks for and stops, before the checksum that ends a compressed file; so
     most damage within goes unnoticed.
     """
-    image: Any = nib.load(path)
-    if not issubclass(type(image), nib.Nifti1Image):
-        return image
     expected = image.dataobj.offset + int(np.prod(image.shape)) * image.get_data_dtype().itemsize
-    if path.suffix == ".nii":
+    if isinstance(stream, BufferedReader):
         found = path.stat().st_size
     else:
         content = BytesIO()
-        with ImageOpener(str(path)) as file:
-            # In parts, because a header that lies may ask for more memory than there is.
-            while content.tell() <= expected and (part := file.read(1 << 20)):
-                content.write(part)
+        stream.seek(0)
+        # In parts, because a header that lies may ask for more memory than there is.
+        while content.tell() <= expected and (part := stream.read(1 << 20)):
+            content.write(part)
         found = content.tell()
         content.seek(0)
         image = type(image).from_stream(content)
     if found != expected:
         amount = f"more than {expected}" if found > expected else str(found)
-        raise InputError(path, f"holds {amount} bytes where its header says {expected}", DAMAGED)
+        raise InputError(path, f"holds {amount} bytes where its header says {expected}", DAMAGED, code="damaged-file")
     return image
+
+
+def _grid(image: Any, path: Path) -> Grid:
+    """Grid of an image, with the file in errors."""
+    try:
+        return Grid(image.shape[:3], image.affine, orientation_known(image))
+    except GridError as error:
+        raise error.about(path) from error
 
 
 def _first_line(error: Exception) -> str:
@@ -254,9 +322,9 @@ def _check_spacing(path: Path) -> None:
     """Refuse a NIfTI header with spacings that are not positive, which nibabel would replace by 1 or their size."""
     for kind in (nib.Nifti1Header, nib.Nifti2Header):
         try:
-            with ImageOpener(str(path)) as file:
+            with open_content(path) as file:
                 header = kind(file.read(kind.template_dtype.itemsize), check=False)
-        except Exception:  # noqa: BLE001 - no NIfTI: whatever it is, the reader says so
+        except Exception:  # noqa: BLE001 - not NIfTI: the reader says what it is
             continue
         if int(header["sizeof_hdr"]) != kind.sizeof_hdr:
             continue
@@ -274,7 +342,9 @@ def write_volume(path: str | Path, volume: Volume, look: Look | None = None) -> 
     """Write a volume as NIfTI-1, in its own data type (bool as uint8, float64 as float32).
 
     The affine is written as sform, and as qform where that can hold it: a qform knows no shear, and one that is
-    somewhere else than the sform would have programs of the ITK family show the image there.
+    somewhere else than the sform would have programs of the ITK family show the image there. Where the orientation is
+    not known, both get code 0, like the input that did not say it: every program then makes the same guess for input
+    and output, and shows them voxel on voxel. A part of such a grid, whose place a code of 0 cannot hold, gets code 2.
 
     Parameters
     ----------
@@ -294,9 +364,13 @@ def write_volume(path: str | Path, volume: Volume, look: Look | None = None) -> 
         data = data.astype(np.int32)
     image = nib.Nifti1Image(data, volume.grid.affine)
     image.header.set_xyzt_units("mm")
-    image.set_sform(volume.grid.affine, code=1)
-    image.set_qform(volume.grid.affine, code=1)
-    if not Grid(volume.grid.shape, image.get_qform()).matches(volume.grid, _QFORM_TOLERANCE_MM):
+    code = 1
+    if not volume.grid.orientation_known:
+        default = Grid(volume.grid.shape, image.header.get_base_affine())
+        code = 0 if default.matches(volume.grid) else 2
+    image.set_sform(volume.grid.affine, code=code)
+    image.set_qform(volume.grid.affine, code=code)
+    if code and not Grid(volume.grid.shape, image.get_qform()).matches(volume.grid, _QFORM_TOLERANCE_MM):
         image.set_qform(None, code=0)
     if look is not None:
         look.write(image.header)

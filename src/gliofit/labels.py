@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 from types import MappingProxyType
 
@@ -17,6 +18,7 @@ __all__ = [
     "abnormal_mask",
     "check_scheme",
     "core_mask",
+    "describe_labels",
     "translate_labels",
     "whole_tumour_mask",
 ]
@@ -32,7 +34,7 @@ class TissueLabel(IntEnum):
 
 
 class TumourLabel(IntEnum):
-    """Values of tumour segmentations inside gliofit, whatever the source calls them; a surgical cavity is no tumour."""
+    """Values of tumour segmentations inside gliofit; a surgical cavity is not tumour."""
 
     NONE = 0
     NECROTIC = 1
@@ -42,7 +44,7 @@ class TumourLabel(IntEnum):
     CAVITY = 5
 
 
-#: Source value -> internal label. Label values alone do not tell the scheme, so it must always be named.
+#: Source value -> internal label, one to one. Label values alone do not tell the scheme, so it must always be named.
 LABEL_SCHEMES = MappingProxyType(
     {
         "brats2021": MappingProxyType({1: TumourLabel.NECROTIC, 2: TumourLabel.OEDEMA, 4: TumourLabel.ENHANCING}),
@@ -63,10 +65,32 @@ LABEL_SCHEMES = MappingProxyType(
                 4: TumourLabel.CAVITY,
             }
         ),
+        # Pediatric tumours, as released from 2024 on; the release of 2023 has the labels of brats2023. A cyst counts as
+        # necrosis: both are fluid inside the core.
+        "brats2024-ped": MappingProxyType(
+            {
+                1: TumourLabel.ENHANCING,
+                2: TumourLabel.NON_ENHANCING,
+                3: TumourLabel.NECROTIC,
+                4: TumourLabel.OEDEMA,
+            }
+        ),
+        # Medical Segmentation Decathlon (Task01_BrainTumour), and BraTS data prepared for nnU-Net.
+        "msd": MappingProxyType({1: TumourLabel.OEDEMA, 2: TumourLabel.NECROTIC, 3: TumourLabel.ENHANCING}),
         "gliofit": MappingProxyType({int(label): label for label in TumourLabel if label != TumourLabel.NONE}),
     }
 )
 
+
+_WORDS = MappingProxyType(
+    {
+        TumourLabel.NECROTIC: "necrotic",
+        TumourLabel.OEDEMA: "oedema",
+        TumourLabel.ENHANCING: "enhancing",
+        TumourLabel.NON_ENHANCING: "non-enhancing",
+        TumourLabel.CAVITY: "resection cavity",
+    }
+)
 
 #: More values than this beside those of a scheme are no labels.
 _MANY_VALUES = 10
@@ -81,10 +105,19 @@ def check_scheme(scheme: str, subject: str) -> None:
         If there is none.
     """
     if scheme not in LABEL_SCHEMES:
-        raise InputError(subject, f"unknown label scheme '{scheme}'", name_one_of(scheme, LABEL_SCHEMES))
+        raise InputError(
+            subject, f"unknown label scheme '{scheme}'", name_one_of(scheme, LABEL_SCHEMES), "label-scheme"
+        )
 
 
-def translate_labels(values: NDArray[np.integer], scheme: str, subject: str = "segmentation") -> NDArray[np.uint8]:
+def describe_labels(meanings: Mapping[int, TumourLabel]) -> str:
+    """Values and what they mean, such as ``1 necrotic, 2 oedema``."""
+    return ", ".join(f"{value} {_WORDS.get(label, 'none')}" for value, label in sorted(meanings.items()))
+
+
+def translate_labels(
+    values: NDArray[np.integer], scheme: str, subject: str = "segmentation", hint: str | None = None
+) -> NDArray[np.uint8]:
     """Translate a source's label values to ``TumourLabel`` values.
 
     Parameters
@@ -95,6 +128,8 @@ def translate_labels(values: NDArray[np.integer], scheme: str, subject: str = "s
         A name of ``LABEL_SCHEMES``.
     subject
         What messages call the image.
+    hint
+        What to do about values that the scheme does not have; by default, to name another scheme.
 
     Raises
     ------
@@ -109,16 +144,15 @@ def translate_labels(values: NDArray[np.integer], scheme: str, subject: str = "s
         if len(strange) > _MANY_VALUES:
             raise InputError(
                 subject, f"holds {len(present)} values, as an image does and no segmentation",
-                "give the segmentation; two files may be swapped",
+                "give the segmentation; two files may be swapped", "labels-many",
             )  # fmt: skip
-        others = [name for name, values_of in LABEL_SCHEMES.items() if present <= set(values_of)]
-        hint = f"{' or '.join(others)} would fit" if others else "none that gliofit knows would fit"
         raise InputError(
             subject, f"holds label values {strange} that scheme '{scheme}' ({sorted(known)}) does not have",
-            f"name the scheme the segmentation was made with ({hint})",
+            hint or "name the scheme the segmentation was made with",
+            "labels-of-another-scheme",
         )  # fmt: skip
     if not any(known[value] != TumourLabel.CAVITY for value in present):
-        raise InputError(subject, "holds no tumour label", "give a segmentation of this case's tumour")
+        raise InputError(subject, "holds no tumour label", "give a segmentation of this case's tumour", "no-tumour")
     out = np.zeros(values.shape, np.uint8)
     for value, label in known.items():
         out[values == value] = label

@@ -15,11 +15,15 @@ from gliofit.errors import InputError
 from gliofit.grid import Grid, Volume
 from gliofit.io import read_volume, write_volume
 from gliofit.labels import TissueLabel
+from gliofit.unit_interval import tissue_fractions
 
 __all__ = ["TISSUE_THRESHOLD", "Tissue", "TissueKind"]
 
 #: A voxel takes part in growth where white plus grey matter reach this (TumorGrowthToolkit's constant).
 TISSUE_THRESHOLD = 0.1
+
+#: Fraction of grey and white matter that the maps of a brain reach somewhere; lower ones are on another scale.
+_LEAST_TISSUE = 0.5
 
 TissueKind = Literal["labels", "probabilities"]
 
@@ -46,14 +50,19 @@ class Tissue:
         values = np.unique(labels.data)
         if not np.isin(values, [int(label) for label in TissueLabel]).all():
             raise InputError(
-                subject, f"holds label values {values[:8].tolist()}", "use 0 background, 1 CSF, 2 grey, 3 white matter"
+                subject,
+                f"holds label values {values[:8].tolist()}",
+                "use 0 background, 1 CSF, 2 grey, 3 white matter",
+                code="tissue-labels",
             )
         maps = [
             (labels.data == label).astype(np.float32)
             for label in (TissueLabel.WHITE_MATTER, TissueLabel.GREY_MATTER, TissueLabel.CSF)
         ]
         if not maps[0].any() and not maps[1].any():
-            raise InputError(subject, "holds no grey or white matter", "give a tissue label map of a brain")
+            raise InputError(
+                subject, "holds no grey or white matter", "give a tissue label map of a brain", "no-tissue"
+            )
         wm, gm, csf = maps
         return cls(wm, gm, csf, labels.grid)
 
@@ -61,16 +70,25 @@ class Tissue:
     def from_maps(
         cls, wm: Volume, gm: Volume, csf: Volume | None = None, subject: str | Path = "tissue maps"
     ) -> Tissue:
-        """From probability maps; CSF is empty where it is not given. Values are clipped to [0, 1]."""
-        for name, volume in (("gm", gm), ("csf", csf)):
-            if volume is not None and not volume.grid.matches(wm.grid):
-                raise InputError(subject, f"{name} lies on another grid than wm", "resample both onto one grid")
+        """From maps of fractions on one grid; CSF is empty where it is not given.
+
+        Raises
+        ------
+        InputError
+            If a map lies on another grid or does not hold fractions, or no voxel is mostly grey and white matter.
+        """
         empty = np.zeros(wm.grid.shape, np.float32)
         white, grey, fluid = (
-            np.clip(v.data, 0, 1).astype(np.float32) if v is not None else empty for v in (wm, gm, csf)
+            empty if volume is None else tissue_fractions(volume.onto(wm.grid, subject, "wm").data, subject)
+            for volume in (wm, gm, csf)
         )
-        if (white + grey).max() < TISSUE_THRESHOLD:
-            raise InputError(subject, "holds no grey or white matter", "give tissue fractions between 0 and 1")
+        if (most := float((white + grey).max())) < _LEAST_TISSUE:
+            raise InputError(
+                subject,
+                f"grey and white matter reach {most:.2g} together at most",
+                "give tissue fractions between 0 and 1",
+                code="tissue-scale",
+            )
         return cls(white, grey, fluid, wm.grid)
 
     @classmethod

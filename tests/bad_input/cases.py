@@ -53,6 +53,19 @@ def named(case: str) -> Callable[[Path, Case], Path]:
     return folder(spoil)
 
 
+def pediatric() -> Callable[[Path, Case], Path]:
+    """A case with the file names of a data set whose releases have different labels."""
+
+    def spoil(root: Path, add: Case) -> None:
+        below = add(root, "bad")
+        for role, ending in (("t1", "t1n"), ("seg", "seg")):
+            (below / f"bad_{role}.nii.gz").rename(below / f"BraTS-PED-00001-000-{ending}.nii.gz")
+        for path in below.glob("bad_*"):
+            path.unlink()
+
+    return folder(spoil)
+
+
 def row(line: str) -> Callable[[Path, Case], Path]:
     """A table with a good case and one bad row (columns case, folder, t1, seg, labels, status)."""
     return table(f"case\tfolder\tt1\tseg\tlabels\tstatus\ngood\tgood\n{line}\n")
@@ -155,6 +168,13 @@ CASE_KINDS = [
         "case's name of 300 characters",
         "...: case name '...' has 300 characters; name the case in a patients table with 100 at most",
         row(f"{'b' * 300}\tspare"),
+    ),
+    CaseKind(
+        "names of BraTS-PED",
+        "...: the names of case BraTS-PED-00001-000 do not say what its labels mean: sets named BraTS-PED differ; name "
+        "the label scheme (--labels, patients.labels or column 'labels'): brats2024-ped for pediatric tumours of 2024 "
+        "and later (1 enhancing, 2 non-enhancing, 3 cyst, 4 oedema), brats2023 for those of 2023",
+        pediatric(),
     ),
     CaseKind("row without a name", "...: has no case name; fill in the column 'case'", row("\tspare")),
     CaseKind(
@@ -273,6 +293,17 @@ CASE_KINDS = [
         "...: label 1 is 'grey matter', which gliofit does not take for a part of a tumour; state the label scheme "
         "with patients.labels, or name the tumour segmentation in a patients table",
         bids(lambda anat: (anat / "sub-bad_dseg.tsv").write_text("index\tname\n1\tgrey matter\n")),
+    ),
+    CaseKind(
+        "BIDS label whose name can mean two parts",
+        "...: label 4 is 'tumour core (enhancing + necrosis)', which can mean more than one part of a tumour; state "
+        "the label scheme with patients.labels, or name each value necrotic, oedema, enhancing, non-enhancing, "
+        "resection cavity",
+        bids(
+            lambda anat: (anat / "sub-bad_dseg.tsv").write_text(
+                "index\tname\n2\toedema, no enhancement\n4\ttumour core (enhancing + necrosis)\n"
+            )
+        ),
     ),
     CaseKind(
         "BIDS description that is broken",

@@ -12,6 +12,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from gliofit.io import DAMAGED
 
@@ -80,6 +81,14 @@ def every(
             image_of(role, data, affine)(folder, case)
 
     return spoil
+
+
+def _tissue_as_segmentation(folder: Path, case: str) -> None:
+    """Bright voxels of T1 as one label, the rest of the brain as another."""
+    t1 = nib.load(_file(folder, case, "t1"))
+    data = np.asarray(t1.dataobj)
+    labels = np.select([data > 400, data > 0], [2, 1]).astype(np.uint8)
+    nib.save(nib.Nifti1Image(labels, t1.affine), _file(folder, case, "seg"))
 
 
 def _with(data: NDArray, value: complex) -> NDArray:
@@ -153,7 +162,13 @@ def _mask(change: Callable[[NDArray], NDArray]) -> Callable[[Path, str], None]:
     return spoil
 
 
+def _per_cent(mask: NDArray) -> NDArray:
+    """A soft mask in per cent."""
+    return np.rint(100 * gaussian_filter(mask.astype(np.float32), 2)).astype(np.uint8)
+
+
 _UNREADABLE = f"...: not a readable NIfTI image (...); {DAMAGED}"
+_TEXT = "...: is text, not a NIfTI image; give the image, as .nii or .nii.gz"
 _FINITE = "...: holds values that are not finite; replace NaN and infinity before use"
 _REAL = "...: holds {} values; give an image of real numbers, one per voxel"
 _FORM = "...: the affine is oblique or singular; resample the image onto axis-aligned voxels first"
@@ -177,12 +192,29 @@ _LABELS = (
 )
 
 IMAGE_KINDS = [
-    ImageKind("empty file", _UNREADABLE, bytes_of("t1", lambda content: b"")),
+    ImageKind("empty file", f"...: is empty; {DAMAGED}", bytes_of("t1", lambda content: b"")),
     ImageKind("truncated gzip", _UNREADABLE, bytes_of("t1", lambda content: content[: len(content) // 2])),
-    ImageKind("text named .nii.gz", _UNREADABLE, bytes_of("t2", lambda content: b"this is no image\n" * 40)),
-    ImageKind("compressed text", _UNREADABLE, bytes_of("flair", lambda content: gzip.compress(b"no image\n" * 400))),
+    ImageKind("text named .nii.gz", _TEXT, bytes_of("t2", lambda content: b"this is no image\n" * 40)),
+    ImageKind("compressed text", _TEXT, bytes_of("flair", lambda content: gzip.compress(b"no image\n" * 400))),
     ImageKind(
-        "picture named .nii.gz", _UNREADABLE, bytes_of("t1ce", lambda content: b"\x89PNG\r\n\x1a\n" + bytes(2000))
+        "picture named .nii.gz",
+        "...: is a PNG picture, not a NIfTI image; give the image itself",
+        bytes_of("t1ce", lambda content: b"\x89PNG\r\n\x1a\n" + bytes(2000)),
+    ),
+    ImageKind(
+        "image compressed twice",
+        "...: is compressed twice; decompress it once, with gunzip for example",
+        bytes_of("t1", gzip.compress),
+    ),
+    ImageKind(
+        "Git LFS pointer",
+        "...: is a Git LFS pointer, not a NIfTI image; fetch the file's content, with `git lfs pull` for example",
+        bytes_of("seg", lambda content: b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"),
+    ),
+    ImageKind(
+        "NRRD image named .nii.gz",
+        "...: is an NRRD image, not a NIfTI image; convert it to NIfTI (.nii.gz), ...",
+        bytes_of("t1", lambda content: b"NRRD0004\ntype: short\n"),
     ),
     ImageKind("unknown data type code", _UNREADABLE, header_of("t1", (70, "<h", (999,)))),
     ImageKind("link to a file that is gone", "...: file not found; check the path", _dangling),
@@ -208,6 +240,11 @@ IMAGE_KINDS = [
         "code of the wrong one to 0",
         _two_forms,
     ),
+    ImageKind(
+        "sform and pixdim that disagree",
+        "...: its sform has voxels of ... mm and its pixdim ... mm; write the right spacing into both",
+        header_of("t1", (_QFORM_CODE, "<h", (0,)), (_PIXDIM + 4, "<3f", (2.0, 2.0, 2.0))),
+    ),
     ImageKind("singular affine", _FORM, header_of("t1", (_QFORM_CODE, "<h", (0,)), (_SROW_Z, "<4f", (0, 0, 0, 0)))),
     ImageKind("oblique affine", _FORM, image_of("t1", affine=partial(_turned, 20))),
     ImageKind("spacing of zero", _SPACING, header_of("t1", (_PIXDIM + 4, "<f", (0.0,)))),
@@ -222,7 +259,7 @@ IMAGE_KINDS = [
     ImageKind("voxels twice their size", _VOLUME, every(affine=partial(_scaled, 2.0))),
     ImageKind(
         "voxels that are no cubes",
-        "...: voxels are not cubes (spacing (...) mm); resample the case to isotropic voxels (BraTS uses 1 mm)",
+        "...: voxels are not cubes (spacing ... mm); resample the case to isotropic voxels (BraTS uses 1 mm)",
         image_of("t1", affine=lambda affine: affine @ np.diag([1.0, 1.0, 3.0, 1.0])),
     ),
     ImageKind("image of another size", _GRID, image_of("t2", lambda data: data[:-2])),
@@ -253,8 +290,13 @@ IMAGE_KINDS = [
         image_of("seg", lambda data: np.roll(data, data.shape[2] // 2, axis=2)),
     ),
     ImageKind(
+        "tissue map as segmentation",
+        "...: the tumour measures ... cc; give a tumour segmentation; tissue maps and brain masks measure as much",
+        _tissue_as_segmentation,
+    ),
+    ImageKind(
         "interpolated labels",
-        "...: holds values that are not whole numbers; resample segmentations with nearest neighbour",
+        "...: holds values that are not whole numbers; give labels, resampled with nearest neighbour",
         image_of("seg", lambda data: data * np.float32(0.6)),
     ),
     ImageKind("negative labels", _LABELS, image_of("seg", lambda data: -data.astype(np.int16))),
@@ -262,6 +304,11 @@ IMAGE_KINDS = [
         "labels of another scheme", _LABELS, image_of("seg", lambda data: np.where(data == 4, 3, data).astype(np.uint8))
     ),
     ImageKind("labels of no scheme", _LABELS, image_of("seg", lambda data: (data * 50).astype(np.uint8))),
-    ImageKind("empty brain mask", "...: the brain measures 0 cc (...", _mask(np.zeros_like)),
+    ImageKind("empty brain mask", "...: is an empty mask; give the mask, or leave it out", _mask(np.zeros_like)),
+    ImageKind(
+        "brain mask in per cent",
+        "...: is not a mask (values from 0 to 100); give 0 and 1, or fractions between them",
+        _mask(_per_cent),
+    ),
     ImageKind("brain mask of another size", _GRID, _mask(lambda data: data[:, :-1])),
 ]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from .cases import CASE_KINDS
 from .commands import COMMAND_KINDS
 from .configs import CONFIG_KINDS
+from .dicom import DICOM_KINDS
 from .images import IMAGE_KINDS
 from .kind import Kind
 from .weights import WEIGHTS_KINDS
@@ -14,6 +15,7 @@ from .weights import WEIGHTS_KINDS
 #: Heading in the document -> kinds.
 MATRIX: dict[str, Sequence[Kind]] = {
     "Images": IMAGE_KINDS,
+    "DICOM series": DICOM_KINDS,
     "Lists of patients": CASE_KINDS,
     "Configuration": CONFIG_KINDS,
     "Networks": WEIGHTS_KINDS,

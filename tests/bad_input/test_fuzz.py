@@ -21,9 +21,8 @@ from gliofit.config import Config, load_config, read_config
 from gliofit.crop import CropSettings
 from gliofit.errors import InputError
 from gliofit.grid import Grid, Volume
-from gliofit.io import read_json, read_volume, write_volume
+from gliofit.io import read_grid, read_json, read_volume, write_volume
 from gliofit.labels import LABEL_SCHEMES, TumourLabel, translate_labels
-from gliofit.register.images import read_grid
 from gliofit.register.patients import PatientFiles, Problem, Refused
 from gliofit.register.table import CHECK_COLUMNS, COLUMNS, read_patients_table
 from gliofit.train.expectation import Expectation

@@ -16,6 +16,7 @@ from PIL import Image
 from gliofit.evaluate.case import evaluate_case
 from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.grid import Volume
+from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.invert.base import Inversion
 from gliofit.invert.run import parameters_row
 from gliofit.invert.settings import BoundsSettings
@@ -67,7 +68,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory, brain: Tissue) -> PatientS
     for method, theta in METHODS.items():
         who = {"run": "fake", "cohort": "patients", "case": CASE, "method": method}
         outcome = Inversion(theta, 0.1, pd.DataFrame(), 10, 12.5, "ok", "")
-        row = parameters_row(who, outcome, grid, 1, "segmentation")
+        row = parameters_row(who, outcome, grid, 1, "segmentation", SPACE)
         write_table(folder / "invert" / method / "parameters.parquet", pd.DataFrame([row]))
         final = {"status": "ok", "message": "", "integrator": "accurate", "wall_seconds": 1.0}
         write_table(folder / "forward" / CASE / method / "forward.parquet", pd.DataFrame([final]))

@@ -10,6 +10,7 @@ import torch
 
 from gliofit.errors import InputError, SeedOutsideTissueError
 from gliofit.grid import Grid
+from gliofit.growth.fisher_kolmogorov import theta_of_rates
 from gliofit.solver.accurate import AccurateSolver, integrate
 from gliofit.solver.autograd import grow
 from gliofit.solver.backends import make_stepper
@@ -184,7 +185,7 @@ def test_flips_with_the_brain(axis):
     voxel[axis] = tissue.grid.shape[axis] - 1 - voxel[axis]
     flipped = Tissue(*(np.flip(m, axis) for m in (tissue.wm, tissue.gm, tissue.csf)), tissue.grid)
     field = AccurateSolver(DOUBLE).solve(tissue, theta).concentration
-    other = AccurateSolver(DOUBLE).solve(flipped, Theta.from_voxel(voxel, 8.0, 3.0, tissue.grid)).concentration
+    other = AccurateSolver(DOUBLE).solve(flipped, Theta.from_voxel(voxel, 8.0, 3.0, grid=tissue.grid)).concentration
     assert np.abs(np.flip(other, axis) - field).max() < 1e-9
 
 
@@ -414,7 +415,7 @@ def test_closer_to_the_truth_than_the_toolkit(shared_data, case):
 
     facts = json.loads((shared_data / "solver" / "cases.json").read_text())[case]
     tissue = Tissue.from_labels(read_volume(shared_data / "atlas" / "mni152_tissue_space-sri24.nii.gz", np.uint8))
-    theta = Theta.from_growth(
+    theta = theta_of_rates(
         tissue.grid.voxel_to_world(facts["seed_voxel"]),
         facts["diffusivity_white_mm2_per_day"],
         facts["proliferation_per_day"],

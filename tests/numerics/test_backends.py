@@ -45,8 +45,8 @@ def patchy() -> Tissue:
 def thetas(patchy) -> list[Theta]:
     """Two tumours off centre, the first with twice the diffusion of the second."""
     return [
-        Theta.from_voxel((6.3, 11.6, 9.2), 13.0, 2.2, patchy.grid),
-        Theta.from_voxel((16.4, 8.7, 12.1), 6.0, 3.0, patchy.grid),
+        Theta.from_voxel((6.3, 11.6, 9.2), 13.0, 2.2, grid=patchy.grid),
+        Theta.from_voxel((16.4, 8.7, 12.1), 6.0, 3.0, grid=patchy.grid),
     ]
 
 

@@ -195,7 +195,7 @@ def test_the_command_names_damage_and_leftovers(copy: Path, capsys: pytest.Captu
     assert len(lines) == 4
     assert lines[0].startswith(f"{copy}/.tmp-abcdefgh-table.parquet: left by a run that was killed; delete it")
     assert lines[1].startswith(f"{copy}/.tmp-abcdefgh-transforms: left by a run that was killed; delete it")
-    assert lines[2].startswith(f"{copy}/volume.nii.gz: not a readable NIfTI image")
+    assert lines[2].startswith(f"{copy}/volume.nii.gz: is empty")
     with pytest.raises(SystemExit) as stop:
         main(["verify", str(copy / "absent")])
     assert stop.value.code == 2

@@ -15,6 +15,7 @@ START = 15
 SECONDS = {
     "accurate": 1.0,
     "reference": 2.0,
+    "toolkit": 2.0,
     "prediction": 1.0,
     "gradient": 3.0,
     "field": 0.1,

@@ -27,7 +27,7 @@ from gliofit.simulate.grow import theta_of
 from gliofit.simulate.shard import read_sample
 from gliofit.solver.base import AbstractForwardSolver
 from gliofit.solver.registry import make_solver
-from gliofit.solver.settings import AccurateSettings, ReferenceSettings
+from gliofit.solver.settings import IntegratorSettings
 from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 
@@ -179,7 +179,7 @@ def run_sensitivity(
     surrogates: Mapping[str, str | Path],
     settings: SensitivitySettings,
     invert_settings: InvertSettings,
-    integrator: AccurateSettings | ReferenceSettings,
+    integrator: IntegratorSettings,
     out_dir: str | Path,
     device: str = "cpu",
     progress: Callable[[int, int], None] = lambda done, total: None,

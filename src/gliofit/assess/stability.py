@@ -305,7 +305,7 @@ def _no_search(truth: Theta, message: str) -> pd.DataFrame:
     table = _complete(pd.DataFrame([{"radius": 0.0, "start": 0, "status": "failed", "message": message}]))
     for name, value in zip(THETA_COLUMNS, truth.to_array().tolist(), strict=True):
         table[name] = value
-    return _compare(table, truth, Bounds.around((0, 0, 0)), 0.0, np.nan, 0.0)
+    return _compare(table, truth, truth.space.bounds_about((0, 0, 0)), 0.0, np.nan, 0.0)
 
 
 def paper_stability(radius: float) -> dict[str, float]:

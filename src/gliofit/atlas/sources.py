@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from gliofit.atlas.brain import solid
 from gliofit.atlas.model import Atlas
-from gliofit.errors import InputError
+from gliofit.errors import InputError, InputWarning
 from gliofit.grid import Grid, Volume
-from gliofit.io import read_volume
+from gliofit.inputs import read_image, read_mask, read_tissue_labels, read_tissue_maps
 from gliofit.tissue import TISSUE_THRESHOLD, Tissue
 
 __all__ = ["atlas_from_folder", "mni152"]
@@ -47,8 +47,12 @@ def mni152() -> Atlas:
     return _assemble("mni152", "built-in atlas mni152", Volume(t1, grid), brain, wm, gm, None, strip=True)
 
 
-def atlas_from_folder(folder: Path, tissue: Literal["auto", "maps", "labels"], skull_strip: bool) -> Atlas:
+def atlas_from_folder(
+    folder: Path, tissue: Literal["auto", "maps", "labels"], skull_strip: bool, *, warnings: list[InputWarning]
+) -> Atlas:
     """Read a user's atlas: tissue maps or a label map, and a T1 image if there is one.
+
+    Warnings about its images are appended to ``warnings``.
 
     Raises
     ------
@@ -69,32 +73,21 @@ def atlas_from_folder(folder: Path, tissue: Literal["auto", "maps", "labels"], s
     if (use_maps and not has_maps) or (not use_maps and not has_labels):
         wanted = {"auto": "wm.nii.gz and gm.nii.gz, or labels.nii.gz", "maps": "wm.nii.gz and gm.nii.gz"}
         raise InputError(folder, "holds no tissue", f"add {wanted.get(tissue, 'labels.nii.gz')}")
-    volumes = {role: read_volume(path) for role, path in files.items()}
-    base: Role = "wm" if use_maps else "labels"
-    grid = volumes[base].grid
-    try:
-        _ = grid.isotropic_spacing_mm
-    except InputError as error:
-        raise InputError(files[base], error.problem, error.hint) from error
-    for role, volume in volumes.items():
-        if not volume.grid.matches(grid):
-            moved = volume.oriented_like(grid)
-            if not moved.grid.matches(grid):
-                raise InputError(
-                    files[role], f"lies on another grid than {files[base].name}", "resample both onto one grid"
-                )
-            volumes[role] = moved
-    t1, mask = volumes.get("t1"), volumes.get("brain_mask")
+    base = files["wm" if use_maps else "labels"]
     if use_maps:
-        maps = {}
-        for role in ("wm", "gm", "csf"):
-            if role in volumes:
-                maps[role] = _fraction(volumes[role].data, files[role])
-        wm, gm, csf = maps["wm"], maps["gm"], maps.get("csf")
+        brain_tissue = read_tissue_maps(base, files["gm"], files.get("csf"), warnings=warnings, isotropic=True)
+        has_csf = "csf" in files
     else:
-        read = Tissue.from_labels(_whole_numbers(volumes["labels"], files["labels"]), files["labels"])
-        wm, gm, csf = read.wm, read.gm, read.csf if read.csf.any() else None
-    brain = _brain(wm, gm, csf, None if t1 is None else t1.data, None if mask is None else mask.data > 0)
+        brain_tissue = read_tissue_labels(base, warnings=warnings, isotropic=True)
+        has_csf = bool(brain_tissue.csf.any())
+    wm, gm, grid = brain_tissue.wm, brain_tissue.gm, brain_tissue.grid
+    csf = brain_tissue.csf if has_csf else None
+    t1 = mask = None
+    if "t1" in files:
+        t1 = read_image(files["t1"], grid, warnings=warnings, reference=base.name)
+    if "brain_mask" in files:
+        mask = read_mask(files["brain_mask"], grid, warnings=warnings, reference=base.name)
+    brain = _brain(wm, gm, csf, None if t1 is None else t1.data, None if mask is None else mask.data)
     return _assemble(folder.name, str(folder), t1, brain, wm, gm, csf, strip=skull_strip, grid=grid)
 
 
@@ -150,25 +143,6 @@ def _images(folder: Path) -> Iterator[Path]:
 def _words(path: Path) -> set[str]:
     stem = path.name.removesuffix(".gz").removesuffix(".nii").lower()
     return set(re.split(r"[^a-z0-9]+", stem))
-
-
-def _fraction(data: NDArray[np.generic], path: Path) -> NDArray[np.float32]:
-    """A tissue map as fractions; maps stored as percent or bytes are refused, not guessed at."""
-    values = np.asarray(data, dtype=np.float32)
-    if values.min() < -0.01 or values.max() > 1.01:
-        raise InputError(
-            path,
-            f"holds values from {values.min():g} to {values.max():g}",
-            "scale the tissue map to fractions between 0 and 1",
-        )
-    return values.clip(0, 1)
-
-
-def _whole_numbers(volume: Volume, path: Path) -> Volume:
-    rounded = np.rint(volume.data)
-    if np.abs(volume.data - rounded).max() > 1e-3 or rounded.min() < 0 or rounded.max() > 255:
-        raise InputError(path, "is no label map (values are not whole numbers)", "give labels 0, 1, 2 and 3")
-    return Volume(rounded.astype(np.uint8), volume.grid)
 
 
 def _brain(

@@ -23,7 +23,7 @@ from gliofit.cli.options import (
     estimate_text,
     read_tissue,
 )
-from gliofit.cli.result import files_in, say
+from gliofit.cli.result import files_in, print_warnings, say
 from gliofit.output import check_out_folder
 from gliofit.progress import show_progress
 
@@ -55,7 +55,7 @@ def fit(
     labels: Annotated[
         str | None,
         typer.Option(
-            help="Label scheme of --seg: brats2021, brats2023, brats2024, brats2015 or gliofit.",
+            help="Label scheme of --seg, such as brats2021; docs/register.md lists them.",
             autocompletion=complete_labels,
             rich_help_panel=OBSERVED,
         ),
@@ -78,13 +78,13 @@ def fit(
 ) -> None:
     """Estimate origin, mu_D and mu_rho of one tumour from a concentration or a segmentation."""
     granted = machine.set_threads(threads)
-    with show_progress("gliofit fit") as progress:
+    with print_warnings() as warnings, show_progress("gliofit fit") as progress:
         progress("reading")
         from gliofit.fit import fit_files
 
         check_out_folder(out, ("concentration.nii.gz", "uncertainty.nii.gz"), (tissue, wm, gm, concentration, seg))
         row = fit_files(
-            read_tissue(tissue, wm, gm),
+            read_tissue(tissue, wm, gm, warnings=warnings, isotropic=True),
             method=method,
             out_dir=out,
             concentration=concentration,
@@ -95,8 +95,9 @@ def fit(
             threads=granted,
             profile=profile,
             progress=progress,
+            warnings=warnings,
         )
     lines = [f"{out}: {estimate_text(row)}, loss {row['loss']:.3g}, {row['status']}, {row['wall_seconds']:.1f} s"]
     if row["message"]:
         lines.append(f"notes: {row['message']}")
-    say(as_json, {"folder": out, "files": files_in(out, _FILES), "parameters": row}, *lines)
+    say(as_json, {"folder": out, "files": files_in(out, _FILES), "parameters": row}, *lines, warnings=warnings)

@@ -10,7 +10,7 @@ import typer
 
 from gliofit.cli.complete import complete_labels, complete_method
 from gliofit.cli.help import LAST
-from gliofit.errors import InputError
+from gliofit.errors import InputError, InputWarning
 
 if TYPE_CHECKING:
     from gliofit.tissue import Tissue
@@ -57,7 +57,7 @@ LabelsOption = Annotated[
     str,
     typer.Option(
         "--labels",
-        help="Label scheme of --seg: brats2021, brats2023, brats2024, brats2015 or gliofit.",
+        help="Label scheme of --seg, such as brats2021; docs/register.md lists them.",
         autocompletion=complete_labels,
         rich_help_panel=OBSERVED,
     ),
@@ -86,21 +86,38 @@ JsonOption = Annotated[
 ]
 
 
-def read_tissue(tissue: Path | None, wm: Path | None, gm: Path | None) -> Tissue:
-    """Tissue of one of the two sources.
+def read_tissue(
+    tissue: Path | None,
+    wm: Path | None,
+    gm: Path | None,
+    *,
+    warnings: list[InputWarning],
+    isotropic: bool = False,
+) -> Tissue:
+    """Read the tissue from one of the two sources.
+
+    Parameters
+    ----------
+    tissue
+        Tissue label map.
+    wm, gm
+        Maps of white and grey matter.
+    warnings
+        List that warnings are appended to.
+    isotropic
+        Whether voxels must be cubes.
 
     Raises
     ------
     InputError
         If none or both are given, or a file cannot be used.
     """
-    from gliofit.io import read_volume
-    from gliofit.tissue import Tissue
+    from gliofit.inputs import read_tissue_labels, read_tissue_maps
 
     if tissue is not None and wm is None and gm is None:
-        return Tissue.from_labels(read_volume(tissue), tissue)
+        return read_tissue_labels(tissue, warnings=warnings, isotropic=isotropic)
     if tissue is None and wm is not None and gm is not None:
-        return Tissue.from_maps(read_volume(wm, "float32"), read_volume(gm, "float32"), subject=gm)
+        return read_tissue_maps(wm, gm, warnings=warnings, isotropic=isotropic)
     raise InputError("tissue", "needs one source", "give either --tissue, or --wm and --gm")
 
 

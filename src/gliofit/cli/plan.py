@@ -24,7 +24,7 @@ from gliofit.cli.options import (
     WhiteOption,
     read_tissue,
 )
-from gliofit.cli.result import files_in, say
+from gliofit.cli.result import files_in, print_warnings, say
 from gliofit.errors import InputError
 from gliofit.output import check_out_folder
 from gliofit.progress import show_progress
@@ -119,12 +119,12 @@ def plan(
         raise InputError("--margin-mm", f"is {margin_mm:g}", "give 0 to 100 mm")
     if not (math.isfinite(bridge_mm) and bridge_mm >= 0):
         raise InputError("--bridge-mm", f"is {bridge_mm:g}", "give zero or more")
-    with show_progress("gliofit plan") as progress:
+    with print_warnings() as warnings, show_progress("gliofit plan") as progress:
         progress("reading")
         from gliofit.plan.run import plan_files
 
         row = plan_files(
-            read_tissue(tissue, wm, gm),
+            read_tissue(tissue, wm, gm, warnings=warnings),
             segmentation=seg,
             label_scheme=labels,
             concentration=concentration,
@@ -140,6 +140,7 @@ def plan(
             recurrence=recurrence,
             recurrence_labels=recurrence_labels,
             progress=progress,
+            warnings=warnings,
         )
     text = f"{out}: targets of {row['clinical_cc']:.1f} cc each, Dice {row['dice']:.2f}, level {row['level']:.2g}"
     if math.isfinite(row["coverage_clinical_all"]):
@@ -148,4 +149,5 @@ def plan(
     lines = [f"{text}. Research use only"]
     if row["message"]:
         lines.append(f"notes: {row['message']}")
-    say(as_json, {"folder": out, "files": files_in(out, _FILES), "plan": row, "research_use_only": True}, *lines)
+    content = {"folder": out, "files": files_in(out, _FILES), "plan": row, "research_use_only": True}
+    say(as_json, content, *lines, warnings=warnings)

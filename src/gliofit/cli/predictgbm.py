@@ -9,7 +9,7 @@ import typer
 
 from gliofit.cli import machine
 from gliofit.cli.options import JsonOption, MethodOption, RandomSeedOption, ThreadsOption, estimate_text
-from gliofit.cli.result import say
+from gliofit.cli.result import print_warnings, say
 from gliofit.output import check_out_folder
 from gliofit.progress import show_progress
 
@@ -35,10 +35,19 @@ def predictgbm(
     """Fit one patient as PredictGBM hands it over, and write what PredictGBM expects."""
     granted = machine.set_threads(threads)
     check_out_folder(folder_out)
-    with show_progress("gliofit predictgbm") as progress:
+    with print_warnings() as warnings, show_progress("gliofit predictgbm") as progress:
         progress("reading")
         from gliofit.plan.predictgbm import run_case
 
-        row = run_case(folder_in, folder_out, method=method, seed=random_seed, threads=granted, progress=progress)
+        row = run_case(
+            folder_in,
+            folder_out,
+            method=method,
+            seed=random_seed,
+            threads=granted,
+            progress=progress,
+            warnings=warnings,
+        )
     written = folder_out / "00000.nii.gz"
-    say(as_json, {"concentration": written, "parameters": row}, f"{written}: {estimate_text(row)}")
+    content = {"concentration": written, "parameters": row}
+    say(as_json, content, f"{written}: {estimate_text(row)}", warnings=warnings)

@@ -17,7 +17,7 @@ from gliofit.cli.options import (
     RandomSeedOption,
     ThreadsOption,
 )
-from gliofit.cli.result import files_in, say
+from gliofit.cli.result import files_in, print_warnings, say
 from gliofit.output import check_out_folder
 from gliofit.progress import show_progress
 
@@ -57,10 +57,14 @@ def register(
 
     case = out.resolve().name
     patient = PatientFiles(case=case, t1=t1, seg=seg, labels=labels)
-    with show_progress("gliofit register") as progress, scratch_folder(out.resolve().with_name(f"{case}-atlas")) as own:
+    with (
+        print_warnings() as warnings,
+        show_progress("gliofit register") as progress,
+        scratch_folder(out.resolve().with_name(f"{case}-atlas")) as own,
+    ):
         progress("preparing the atlas")
-        prepare_atlas(AtlasSettings(source=atlas), own)
-        register_patient(patient, own, out, RegisterSettings(), random_seed, granted, progress)
+        prepare_atlas(AtlasSettings(source=atlas), own, warnings)
+        register_patient(patient, own, out, RegisterSettings(), random_seed, granted, progress, warnings)
     quality = read_table(out / "qc.parquet").iloc[0].to_dict()
     written = files_in(out, [*(f"{name}.nii.gz" for name in _IMAGES), "qc.png", "qc.parquet"])
     verdict = "" if quality["status"] == "ok" else f" ({quality['status']}: {quality['message']})"
@@ -68,4 +72,5 @@ def register(
         as_json,
         {"folder": out, "files": written, "quality": quality},
         f"{out}: tissue maps, qc.png and qc.parquet written{verdict}; look at {out / 'qc.png'}",
+        warnings=warnings,
     )

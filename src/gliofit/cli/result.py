@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import typer
 
-__all__ = ["files_in", "json_text", "say"]
+from gliofit.errors import InputWarning
+
+__all__ = ["files_in", "json_text", "print_warnings", "say"]
 
 
-def say(as_json: bool, content: Mapping[str, Any], *lines: str) -> None:
-    """Write a result to the standard output, as JSON or as lines."""
+@contextmanager
+def print_warnings() -> Iterator[list[InputWarning]]:
+    """Yield a list for warnings about the input; in the end, also after an error, print each of them on stderr."""
+    warnings: list[InputWarning] = []
+    try:
+        yield warnings
+    finally:
+        for warning in dict.fromkeys(warnings):
+            print(f"gliofit: warning: {warning}", file=sys.stderr)
+
+
+def say(as_json: bool, content: Mapping[str, Any], *lines: str, warnings: Iterable[InputWarning] | None = None) -> None:
+    """Write a result to the standard output, as JSON, with the warnings of commands that read images, or as lines."""
     if as_json:
-        typer.echo(json_text(content))
+        listed = {} if warnings is None else {"warnings": [asdict(warning) for warning in dict.fromkeys(warnings)]}
+        typer.echo(json_text({**content, **listed}))
     else:
         for line in lines:
             typer.echo(line)

@@ -20,7 +20,7 @@ from gliofit.cli.options import (
     WhiteOption,
     read_tissue,
 )
-from gliofit.cli.result import say
+from gliofit.cli.result import print_warnings, say
 from gliofit.errors import InputError
 from gliofit.output import check_out_file
 from gliofit.progress import show_progress
@@ -44,6 +44,7 @@ class Integrator(StrEnum):
 
     ACCURATE = "accurate"
     REFERENCE = "reference"
+    TOOLKIT = "toolkit"
 
 
 class Backend(StrEnum):
@@ -73,7 +74,11 @@ def solve(
     gm: GreyOption = None,
     integrator: Annotated[
         Integrator,
-        typer.Option(help="accurate: error-controlled. reference: the public toolkit's scheme.", rich_help_panel=HOW),
+        typer.Option(
+            help="accurate: error-controlled. reference: the public toolkit's explicit scheme without its faults. "
+            "toolkit: the same with all of its faults, for comparison with its results.",
+            rich_help_panel=HOW,
+        ),
     ] = Integrator.ACCURATE,
     backend: Annotated[
         Backend,
@@ -97,11 +102,11 @@ def solve(
             raise InputError(option, f"is {value:g}", "give a number above zero")
     if not all(map(math.isfinite, seed)):
         raise InputError("--seed", "is not finite", "give three voxel indices")
-    with show_progress("gliofit solve") as progress:
+    with print_warnings() as warnings, show_progress("gliofit solve") as progress:
         progress("reading")
         solver = _make_solver(integrator, backend)
-        brain = read_tissue(tissue, wm, gm)
-        solution = solver.solve(brain, Theta.from_voxel(seed, mu_d, mu_rho, brain.grid), progress=progress)
+        brain = read_tissue(tissue, wm, gm, warnings=warnings, isotropic=True)
+        solution = solver.solve(brain, Theta.from_voxel(seed, mu_d, mu_rho, grid=brain.grid), progress=progress)
         write_volume(out, solution.volume, CONCENTRATION)
     estimate = solution.error_estimate
     content = {
@@ -120,20 +125,21 @@ def solve(
         content,
         f"{out}: {solution.volume_mm3 / 1000:.1f} cc of tumour cells; integrator {integrator}, {solution.steps} steps, "
         + ("no error estimate" if estimate is None else f"estimated error {100 * estimate:.2g} %"),
+        warnings=warnings,
     )
 
 
 def _make_solver(integrator: Integrator, backend: Backend) -> AbstractForwardSolver:
     from gliofit.solver.registry import make_solver
-    from gliofit.solver.settings import AccurateSettings, ReferenceSettings
+    from gliofit.solver.settings import AccurateSettings, ReferenceSettings, ToolkitSettings
 
-    if integrator is Integrator.REFERENCE:
+    if integrator is not Integrator.ACCURATE:
         if backend not in (Backend.AUTO, Backend.NUMBA):
             raise InputError(
-                f"--backend {backend}", "the reference integrator runs on the CPU only",
+                f"--backend {backend}", f"the {integrator} integrator runs on the CPU only",
                 "leave --backend out, or use --integrator accurate",
             )  # fmt: skip
-        return make_solver(ReferenceSettings())
+        return make_solver(ReferenceSettings() if integrator is Integrator.REFERENCE else ToolkitSettings())
     from gliofit.solver.backends import choose_backend
 
     # Here rather than in the solver, so that a back end that cannot run is told before anything is read.

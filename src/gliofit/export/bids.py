@@ -24,9 +24,8 @@ from gliofit.export.mri import input_paths, other_images
 from gliofit.export.parameters import column_meanings, parameter_table, tsv
 from gliofit.export.results import CaseResults
 from gliofit.grid import Volume
-from gliofit.io import read_table, read_volume, write_json, write_volume
+from gliofit.io import read_like, read_table, read_volume, write_json, write_volume
 from gliofit.progress import OnProgress
-from gliofit.register.images import read_like
 
 __all__ = ["BIDS_VERSION", "bids_name", "case_entities", "write_bids"]
 

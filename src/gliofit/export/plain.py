@@ -11,9 +11,8 @@ from gliofit.export.items import Item, image_items
 from gliofit.export.mri import other_images
 from gliofit.export.parameters import parameter_table
 from gliofit.export.results import CaseResults
-from gliofit.io import read_volume, write_volume
+from gliofit.io import read_like, read_volume, write_volume
 from gliofit.progress import OnProgress
-from gliofit.register.images import read_like
 
 __all__ = ["plain_name", "write_plain"]
 

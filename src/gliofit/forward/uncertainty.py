@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from gliofit.errors import SeedOutsideTissueError
 from gliofit.forward.settings import ForwardSettings
 from gliofit.grid import Volume
+from gliofit.growth.theta import Theta
 from gliofit.header import DEVIATION
 from gliofit.invert.estimate import read_estimate
 from gliofit.io import write_volume
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.settings import AccurateSettings
-from gliofit.theta import Theta
 from gliofit.tissue import Tissue, TissueKind
 
 __all__ = ["concentration_deviation", "map_uncertainty", "tangent_settings"]
@@ -36,7 +36,7 @@ def concentration_deviation(
     theta
         The estimate.
     covariance
-        Of (x, y, z) in mm and the logarithms of mu_D and mu_rho, shape (5, 5).
+        Covariance of the coordinates of theta, shape (n, n).
     settings
         Solver that gives the tangents.
 
@@ -49,7 +49,7 @@ def concentration_deviation(
     domain, tangents = sensitivity.domain, sensitivity.box_tangents
     # C = R R', so that the variance is a sum of squares of directional derivatives: never negative by rounding.
     values, vectors = np.linalg.eigh(np.asarray(covariance, dtype=np.float64))
-    units = np.array([1.0, 1.0, 1.0, theta.mu_d_mm, theta.mu_rho])
+    units = theta.space.derivative(theta.to_array())
     roots = units[:, None] * vectors * np.sqrt(np.maximum(values, 0.0))
     variance = np.zeros(domain.shape, tangents.dtype)
     for root in roots.T.astype(tangents.dtype):
@@ -95,7 +95,7 @@ def map_uncertainty(
     covariance = row["covariance"]
     if theta is not None and isinstance(covariance, (list, np.ndarray)):
         try:
-            matrix = np.asarray(covariance, dtype=float).reshape(5, 5)
+            matrix = np.asarray(covariance, dtype=float).reshape(len(theta.space), -1)
             deviation = concentration_deviation(tissue, theta, matrix, tangent_settings(settings))
         except SeedOutsideTissueError:
             # Its final run is all zeros as well, and `forward.parquet` says why.

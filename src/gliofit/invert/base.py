@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
+from gliofit.growth.model import DEFAULT, growth_model_names
+from gliofit.growth.theta import Theta
 from gliofit.settings import Settings
-from gliofit.theta import Theta
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,13 +67,28 @@ class MethodSettings(Settings):
         "needs `[patients]` alone.",
     )
 
+    growth_model: str = Field(
+        DEFAULT, description="Growth model whose parameters are estimated (docs/methods.md, growth models)."
+    )
+
     #: Whether the method searches from one start, which `origin: com-start` can choose.
     has_start: ClassVar[bool] = False
+    #: Whether the method works with any growth model, or with the paper's alone.
+    any_growth_model: ClassVar[bool] = False
 
     @property
     def most_evaluations(self) -> int | None:
         """Evaluations of the forward model that the method makes at most; None where its settings do not say."""
         return None
+
+    @model_validator(mode="after")
+    def _growth_model_known(self) -> Self:
+        known = growth_model_names() if self.any_growth_model else [DEFAULT]
+        if self.growth_model not in known:
+            raise ValueError(
+                f"growth_model: '{self.inverter}' works with {', '.join(known)}, not with '{self.growth_model}'"
+            )
+        return self
 
     @model_validator(mode="after")
     def _origin_known(self) -> Self:
@@ -111,8 +127,7 @@ class Inversion:
     loss
         The method's own loss at the estimate. Losses of different methods or domains cannot be compared.
     trace
-        One row per evaluation: ``evaluation, loss, origin_x_mm, origin_y_mm, origin_z_mm, mu_d_mm, mu_rho, seconds,
-        level``.
+        One row per evaluation, see ``Trace.table``.
     evaluations
         Runs of the forward model, solver or surrogate.
     wall_seconds

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from gliofit.growth.space import Bounds
 from gliofit.invert.base import InversionError, MethodSettings
 from gliofit.invert.variables import Variables
-from gliofit.paper import MEAN_THETA
-from gliofit.theta import Bounds
 
 if TYPE_CHECKING:
     from gliofit.invert.problem import Problem
@@ -31,7 +30,7 @@ class Objective(Protocol):
     scale: float
 
     def losses(self, thetas: NDArray[Any]) -> NDArray[np.float64]:
-        """Losses, shape (B,), of parameters of shape (B, 5)."""
+        """Losses, shape (B,), of parameters of shape (B, n)."""
         ...
 
 
@@ -64,7 +63,7 @@ class CmaSettings(MethodSettings):
 
 @dataclass(frozen=True, eq=False)
 class CmaOutcome:
-    """How a search ended: the best theta, shape (5,), its loss, and whether it stopped by itself."""
+    """How a search ended: the best theta, shape (n,), its loss, and whether it stopped by itself."""
 
     theta: NDArray[np.float64]
     loss: float
@@ -92,15 +91,16 @@ class CmaSearch:
 
         self.settings = settings
         centre, held = problem.observation.centre_mm, problem.held_origin_mm(settings.origin)
-        starts: tuple[tuple[float, float], ...]
+        starts: tuple[tuple[float, ...], ...]
         if settings.raw_scaling:
-            self.variables = Variables.raw(bounds, centre, held)
-            sigma, starts = _RAW_SIGMA, (tuple(MEAN_THETA.values()),)
+            self.variables = Variables.raw(problem.space, bounds, centre, held)
+            sigma, starts = _RAW_SIGMA, (tuple(problem.space.typical[3:]),)
         else:
-            self.variables = Variables.unit(bounds, held, settings.log_mu)
+            self.variables = Variables.unit(problem.space, bounds, held, settings.log_mu)
             sigma, starts = settings.sigma0, settings.starts
         self._spent = 0
-        first = bounds.clip(np.array([[*centre, *mu] for mu in starts]))
+        typical = problem.space.typical
+        first = bounds.clip(np.array([[*centre, *values, *typical[3 + len(values) :]] for values in starts]))
         if len(first) > 1:
             losses = objective.losses(self.variables.decode(self.variables.encode(first)))
             self._spent = len(first)
@@ -144,7 +144,7 @@ class CmaSearch:
             If a whole generation has no finite loss.
         """
         settings, search = self.settings, self._search
-        best_theta, best_loss = np.empty(5), np.inf
+        best_theta, best_loss = np.empty(0), np.inf
         history: list[float] = []
         generations = max(1, (evaluations - self._spent) // settings.popsize)
         self._spent = 0

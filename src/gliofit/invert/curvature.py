@@ -9,54 +9,49 @@ from gliofit.invert.expansion import ExpansionObjective
 
 __all__ = ["measured_hessian"]
 
-# Differences are taken over about a standard error, within these: mm, and logarithms of mu_D and mu_rho.
-_LEAST = np.array([0.1, 0.1, 0.1, 0.005, 0.002])
-_MOST = np.array([2.0, 2.0, 2.0, 0.1, 0.05])
-# Share of Gauss-Newton's curvature that is left at least, in every direction.
+# Smallest share of Gauss-Newton's curvature in any direction of the result.
 _FLOOR = 0.05
 
 
 def measured_hessian(
     objective: ExpansionObjective, theta: NDArray[np.float64], standard_errors: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:
-    """Hessian of the loss in (x, y, z, ln mu_D, ln mu_rho), shape (5, 5).
+    """Hessian of the loss in coordinates of the parameter space, shape (n, n).
 
-    Gauss-Newton's Hessian drops second derivatives of what is seen, which is right where residuals are small. The
-    residuals of a segmentation are not: whole voxels are missed, the imaging model is steep, and the true curvature
-    may be a third of Gauss-Newton's. Ten gradients measure it over about the distance that matters.
+    Gauss-Newton's Hessian neglects second derivatives of the prediction, which is accurate where residuals are small.
+    Those of a segmentation are not: whole voxels disagree, the imaging model is steep, and the true curvature may be
+    a third of Gauss-Newton's. Central differences of gradients over about one standard error measure it.
 
     Parameters
     ----------
     objective
         Gives gradients.
     theta
-        (x, y, z, mu_D, mu_rho), shape (5,).
+        Parameters, shape (n,).
     standard_errors
-        First guess of what theta is uncertain by: mm, and logarithms of mu_D and mu_rho.
+        First estimate of the standard errors in coordinates, shape (n,).
 
     Returns
     -------
-    The Hessian, made positive definite by Gauss-Newton's; None if theta or what surrounds it has no gradient.
+    The Hessian, made positive definite by Gauss-Newton's; None if theta or its neighbourhood has no gradient.
     """
     middle = objective.expand(theta)
     if middle is None:
         return None
-    units = np.array([1.0, 1.0, 1.0, theta[3], theta[4]])
-    steps = np.clip(standard_errors, _LEAST, _MOST)
+    space = objective.space
+    units = space.derivative(theta)
+    least, most = space.steps("difference").T
+    steps = np.clip(standard_errors, least, most)
     columns = []
     for index, step in enumerate(steps):
         ends = []
         for sign in (1, -1):
-            shifted = np.array(theta, dtype=np.float64)
-            if index < 3:
-                shifted[index] += sign * step
-            else:
-                shifted[index] *= np.exp(sign * step)
+            shifted = space.moved(theta, sign * step * np.eye(len(space))[index])
             there = objective.expand(shifted)
             if there is not None:
-                ends.append((sign * step, there.gradient * np.array([1.0, 1.0, 1.0, shifted[3], shifted[4]])))
+                ends.append((sign * step, there.gradient * space.derivative(shifted)))
         if len(ends) < 2:
-            # On one side lies no tissue.
+            # There is no tissue on one side.
             ends.append((0.0, middle.gradient * units))
         if len(ends) < 2:
             return None

@@ -15,7 +15,7 @@ __all__ = ["direct_theta"]
 
 @torch.no_grad()
 def direct_theta(problem: Problem, origin: str = "free") -> tuple[NDArray[np.float64], bool]:
-    """Theta, shape (5,), that the network reads from the observed concentration, and whether it had to be clipped.
+    """Theta, shape (n,), that the network estimates from the observed concentration, and whether it was clipped.
 
     The estimate is brought into the problem's bounds; with ``com-fixed`` its origin is replaced.
 
@@ -32,7 +32,7 @@ def direct_theta(problem: Problem, origin: str = "free") -> tuple[NDArray[np.flo
     raw = network(concentration.to(device), tissue.to(device))[0].double().cpu().numpy()
     if not np.isfinite(raw).all():
         raise InversionError("the direct inverse network gives numbers that are not finite")
-    theta = raw + np.array([*crop.centre_mm, 0.0, 0.0])
+    theta = raw + problem.space.relative_to(crop.centre_mm)
     held = problem.held_origin_mm(origin)
     if held is not None:
         theta[:3] = held

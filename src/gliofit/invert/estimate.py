@@ -1,4 +1,4 @@
-"""What later steps need of an inversion's results: the one row, and theta in it."""
+"""Read an inversion's result: its one row, and theta in it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 
 from gliofit.errors import InputError
+from gliofit.growth.model import space_of
+from gliofit.growth.theta import Theta
 from gliofit.io import read_table
-from gliofit.theta import THETA_COLUMNS, Theta
 
 __all__ = ["read_estimate"]
 
 
 def read_estimate(parameters: Path, prefix: str = "", also: Sequence[str] = ()) -> tuple[pd.Series, Theta | None]:
-    """The row of a ``parameters.parquet`` and its theta, None where the method found no estimate.
+    """Read the row of a ``parameters.parquet`` and its theta, None where the method found no estimate.
 
     Parameters
     ----------
@@ -33,9 +34,10 @@ def read_estimate(parameters: Path, prefix: str = "", also: Sequence[str] = ()) 
         If the table has no such columns or not exactly one row.
     """
     table = read_table(parameters)
-    names = [prefix + name for name in THETA_COLUMNS]
+    space = space_of(table.iloc[0] if len(table) else {})
+    names = [prefix + name for name in space.columns]
     missing = [name for name in (*names, *also) if name not in table]
     if len(table) != 1 or missing:
         raise InputError(parameters, f"{len(table)} rows, lacking columns {missing}", "run the inversion again")
     values = table.loc[0, names].to_numpy(dtype=float)
-    return table.iloc[0], Theta.from_array(values) if np.isfinite(values).all() else None
+    return table.iloc[0], Theta.from_array(values, space) if np.isfinite(values).all() else None

@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from gliofit.errors import SeedOutsideTissueError
+from gliofit.growth.theta import Theta
 from gliofit.invert.coarse import CoarseCase
 from gliofit.invert.likelihood import ConcentrationLikelihood
 from gliofit.invert.problem import Problem
 from gliofit.invert.trace import Trace
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.domain import domain_of
-from gliofit.theta import Theta
 
 __all__ = ["Expansion", "ExpansionObjective"]
 
@@ -28,14 +28,14 @@ class Expansion:
     Parameters
     ----------
     theta
-        (x, y, z, mu_D, mu_rho), shape (5,), origin in world mm.
+        Parameters, shape (n,), positions in world mm.
     loss
         The problem's loss.
     gradient, hessian
-        Its derivatives with respect to theta, shapes (5,) and (5, 5); the Hessian without second derivatives of c, so
+        Its derivatives with respect to theta, shapes (n,) and (n, n); the Hessian without second derivatives of c, so
         it is positive semidefinite (Gauss-Newton).
     tangents
-        Derivatives of c by which they were made, shape (5, N).
+        Derivatives of c from which they were computed, shape (n, N).
     c
         Concentration on the objective's box, shape (x, y, z).
     fresh
@@ -80,6 +80,7 @@ class ExpansionObjective:
     ) -> None:
         case = CoarseCase.at(problem, spacing_mm)
         self.tissue, self.spacing_mm = case.tissue, case.spacing_mm
+        self.space = problem.space
         self.solver, self.trace = solver, trace
         self.level = f"{self.spacing_mm:g} mm"
         self.domain = domain_of(self.tissue, solver.settings.precision)
@@ -96,12 +97,12 @@ class ExpansionObjective:
 
         With ``borrowed``, the tangents of that expansion serve here too, which spares most of the work.
         """
-        point = Theta.from_array(theta)
+        point = Theta.from_array(theta, self.space)
         try:
             if borrowed is None:
                 sensitivity = self.solver.solve_with_tangents(self.tissue, point, exact=False)
                 fields = sensitivity.stepper.fields(0)
-                c, tangents = fields[0], fields[1:].reshape(5, -1)
+                c, tangents = fields[0], fields[1:].reshape(len(self.space), -1)
             else:
                 c = self.domain.from_grid(self.solver.solve(self.tissue, point).concentration)
                 tangents = borrowed.tangents
@@ -110,7 +111,8 @@ class ExpansionObjective:
         share = self.likelihood.share
         seen = torch.from_numpy(np.ascontiguousarray(c, dtype=np.float32)) * share
         value = self._scale * float(self.likelihood(seen[None])[0])
-        gradient, hessian = np.zeros(5), np.zeros((5, 5))
+        size = len(self.space)
+        gradient, hessian = np.zeros(size), np.zeros((size, size))
         for term in self.likelihood.terms(seen):
             # From the prediction, c times the tissue's share, to c itself.
             down = (self._scale * term.slope * share).flatten().numpy()
@@ -128,7 +130,7 @@ class ExpansionObjective:
         return torch.from_numpy(np.ascontiguousarray(expansion.c, dtype=np.float32)) * self.likelihood.share
 
     def scores(self, expansion: Expansion) -> NDArray[np.float32]:
-        """Each voxel's part of the gradient with respect to theta, shape (5, x, y, z)."""
+        """Each voxel's part of the gradient with respect to theta, shape (n, x, y, z)."""
         share = self.likelihood.share
         total = np.zeros_like(expansion.tangents)
         for term in self.likelihood.terms(self.seen(expansion)):
@@ -138,4 +140,4 @@ class ExpansionObjective:
                 bend = (term.curvature * share.square()).flatten().numpy()
                 tangents = tangents - ((tangents @ bend) / max(float(bend.sum()), 1e-300))[:, None]
             total += tangents * down
-        return total.reshape(5, *self.domain.shape)
+        return total.reshape(-1, *self.domain.shape)

@@ -53,7 +53,7 @@ class LbfgsSettings(SurrogateMethodSettings):
 
 @dataclass(frozen=True, eq=False)
 class LbfgsOutcome:
-    """How a descent ended: the best theta, shape (5,), its loss, and whether it stopped by itself."""
+    """How a descent ended: the best theta, shape (n,), its loss, and whether it stopped by itself."""
 
     theta: NDArray[np.float64]
     loss: float
@@ -81,9 +81,9 @@ def minimise(
 
     raw = settings.raw_scaling
     if raw:
-        variables = Variables.raw(objective.bounds, centre_mm, held_origin_mm)
+        variables = Variables.raw(objective.space, objective.bounds, centre_mm, held_origin_mm)
     else:
-        variables = Variables.unit(objective.bounds, held_origin_mm)
+        variables = Variables.unit(objective.space, objective.bounds, held_origin_mm)
     lower, upper = torch.from_numpy(variables.lower), torch.from_numpy(variables.upper)
     first = torch.from_numpy(variables.encode(objective.bounds.clip(start)))
     if not raw:

@@ -12,20 +12,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.growth.space import Bounds, ParameterSpace
 from gliofit.invert.expansion import Expansion, ExpansionObjective
-from gliofit.theta import Bounds
 
 __all__ = ["Descent", "are_same", "descend"]
 
-# Steps are in mm and in the logarithms of mu_D and mu_rho: none is longer than this, and one this much shorter than
-# the second row counts as none.
-_LONGEST = np.array([8.0, 8.0, 8.0, 0.5, 0.25])
-_LENGTH = np.array([1.0, 1.0, 1.0, 0.1, 0.1])
 _DAMPING = (1e-9, 1e8)
 # Share of the loss of no tumour below which a fit counts as exact: rounding in single precision is not far below.
 _EXACT = 1e-10
-# Points that differ by less than this are one: mm, and logarithms of mu_D and mu_rho.
-_SAME = np.array([2.0, 2.0, 2.0, 0.05, 0.03])
 
 
 @dataclass(frozen=True)
@@ -44,10 +38,9 @@ class Descent:
     ]
 
 
-def are_same(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-    """Whether two thetas are so near each other that descents from both end in the same minimum."""
-    units = np.array([1.0, 1.0, 1.0, one[3], one[4]])
-    return bool((np.abs(one - other) < _SAME * units).all())
+def are_same(space: ParameterSpace, one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    """Whether two parameter vectors are so close that descents from both end in the same minimum."""
+    return bool((np.abs(one - other) < space.steps("same") * space.derivative(one)).all())
 
 
 def descend(
@@ -70,45 +63,44 @@ def descend(
     start
         Expansion at the start.
     bounds
-        Box; a component at its border that wants to leave is held there for a step.
+        Box; a parameter that a step pushes against its bound is held there for that step.
     evaluations
         Most evaluations, those with borrowed tangents included.
     free
-        Components that may change, shape (5,).
+        Parameters that may change, shape (n,).
     borrow
-        Steps in a row that may use the tangents of an earlier one. Worth it near the minimum and where tangents are
-        dear; where a step with borrowed ones fails, fresh ones are made first.
+        Successive steps that may use the tangents of an earlier one, which saves time near the minimum and where
+        tangents are expensive. If a step with borrowed tangents fails, fresh ones are computed first.
     step_tolerance
-        Largest step, in mm of the origin or tenths of the logarithms of mu_D and mu_rho, that counts as none.
+        Step, in the units of the space's ``steps("unit")``, below which the descent has converged.
     loss_tolerance
-        Relative decrease of the loss that counts as none.
+        Relative decrease of the loss below which the descent has converged.
     others
-        Descents of before on the same objective. One that comes near the end of another, not below it, ends there.
+        Previous descents on the same objective. A descent that comes close to the end of one of them, and not below it,
+        ends there.
     """
+    space = objective.space
+    longest, unit = space.steps("longest"), space.steps("unit")
     here, damping, borrowed, spent = start, 1e-3, 0, 0
     exact = _EXACT * objective.without_tumour
     lower, upper = bounds.lower, bounds.upper
     while spent < evaluations:
         if here.loss < exact:
             return Descent(here, True, "exact fit")
-        # mu_D and mu_rho by their logarithms: they stay positive, and steps in them are relative.
-        units = np.array([1.0, 1.0, 1.0, here.theta[3], here.theta[4]])
+        units = space.derivative(here.theta)
         gradient, hessian = here.gradient * units, here.hessian * np.outer(units, units)
         stuck = ((here.theta <= lower) & (gradient > 0)) | ((here.theta >= upper) & (gradient < 0))
         moving = free & ~stuck
-        step = np.zeros(5)
+        step = np.zeros(len(space))
         if moving.any():
             own = hessian[np.ix_(moving, moving)]
             diagonal = np.maximum(np.diag(own), 1e-12 * np.diag(own).max() + 1e-300)
             step[moving] = -np.linalg.solve(own + damping * np.diag(diagonal), gradient[moving])
-        step /= max(1.0, float(np.max(np.abs(step) / _LONGEST)))
-        small = bool(np.max(np.abs(step) / _LENGTH) < step_tolerance)
+        step /= max(1.0, float(np.max(np.abs(step) / longest)))
+        small = bool(np.max(np.abs(step) / unit) < step_tolerance)
         if small and borrowed == 0:
             return Descent(here, True, "steps are small")
-        trial = here.theta.copy()
-        trial[:3] += step[:3]
-        trial[3:] *= np.exp(step[3:])
-        trial = bounds.clip(trial)
+        trial = bounds.clip(space.moved(here.theta, step))
         lend = here if borrowed < borrow else None
         there = objective.expand(trial, lend)
         spent += 1
@@ -118,14 +110,14 @@ def descend(
             falls = (here.loss - there.loss) / here.loss > loss_tolerance
             damping = max(_DAMPING[0], damping * (0.1 if gain > 0.5 else 0.5 if gain > 0.1 else 2.0))
             here, borrowed = there, borrowed + 1 if lend is not None else 0
-            if any(here.loss >= end.best.loss and are_same(here.theta, end.best.theta) for end in others):
+            if any(here.loss >= end.best.loss and are_same(space, here.theta, end.best.theta) for end in others):
                 return Descent(here, False, "joins another descent")
             if not falls and borrowed == 0:
                 return Descent(here, True, "loss no longer falls")
             if not falls:
                 borrowed = borrow
         elif borrowed > 0:
-            # The borrowed tangents may be to blame.
+            # The borrowed tangents may be the cause.
             fresh = objective.expand(here.theta)
             spent += 1
             if fresh is not None:

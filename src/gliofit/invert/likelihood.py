@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gliofit.invert.imaging import ImagingSettings
+from gliofit.threads import torch_threads
 
 __all__ = ["AbstractLikelihood", "ConcentrationLikelihood", "SegmentationLikelihood", "Term", "soft_dice", "soft_mask"]
 
@@ -48,15 +49,26 @@ class Term:
 
 
 class AbstractLikelihood(ABC):
-    """Loss of predictions against one observation on one grid; zero for a perfect fit, small is good."""
+    """Loss of predictions against one observation on one grid; zero for a perfect fit.
 
-    @abstractmethod
+    Computed on one thread, so that sums over voxels are rounded the same way on every machine.
+    """
+
     def __call__(self, concentration: Tensor) -> Tensor:
         """Losses of shape (B,) for concentrations of shape (B, x, y, z)."""
+        with torch_threads(1):
+            return self._losses(concentration)
+
+    def terms(self, concentration: Tensor) -> list[Term]:
+        """Parts whose slopes add up to that of the loss, at one concentration of shape (x, y, z)."""
+        with torch_threads(1):
+            return self._terms(concentration)
 
     @abstractmethod
-    def terms(self, concentration: Tensor) -> list[Term]:
-        """Parts whose slopes add up to the loss's at one concentration of shape (x, y, z)."""
+    def _losses(self, concentration: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _terms(self, concentration: Tensor) -> list[Term]: ...
 
     def without_tumour(self) -> float:
         """Loss of no tumour at all: the scale that tolerances are relative to."""
@@ -91,12 +103,11 @@ class ConcentrationLikelihood(AbstractLikelihood):
     def __init__(self, observed: Tensor, share: Tensor) -> None:
         self.observed, self._share = observed, share
 
-    def __call__(self, concentration: Tensor) -> Tensor:
-        """Losses of shape (B,) for concentrations of shape (B, x, y, z)."""
+    def _losses(self, concentration: Tensor) -> Tensor:
         return (concentration - self.observed).square().flatten(1).mean(dim=1)
 
-    def terms(self, concentration: Tensor) -> list[Term]:
-        """See ``AbstractLikelihood.terms``; exact, since the loss is quadratic."""
+    def _terms(self, concentration: Tensor) -> list[Term]:
+        """Exact, since the loss is quadratic."""
         count = concentration.numel()
         return [Term(2 / count * (concentration - self.observed), torch.full_like(concentration, 2 / count))]
 
@@ -138,16 +149,15 @@ class SegmentationLikelihood(AbstractLikelihood):
     def __init__(self, whole: Tensor, core: Tensor | None, share: Tensor, imaging: ImagingSettings) -> None:
         self.whole, self.core, self._share, self.imaging = whole, core, share, imaging
 
-    def __call__(self, concentration: Tensor) -> Tensor:
-        """Losses of shape (B,) for concentrations of shape (B, x, y, z)."""
+    def _losses(self, concentration: Tensor) -> Tensor:
         losses = []
         for one in self._in_tissue(concentration):
             parts = [region.weight * self._missed(one, region) for region in self._regions()]
             losses.append(torch.stack(parts).sum())
         return torch.stack(losses)
 
-    def terms(self, concentration: Tensor) -> list[Term]:
-        """See ``AbstractLikelihood.terms``.
+    def _terms(self, concentration: Tensor) -> list[Term]:
+        """Parts of the loss, one per region.
 
         1 - Dice is sum (p - y)^2 / (sum p^2 + sum y^2); its denominator, which changes little, is taken as constant in
         the curvature.

@@ -20,6 +20,7 @@ from gliofit.invert.noise import tumour_in_noise
 from gliofit.invert.pseudo import pseudo_concentration
 from gliofit.labels import TumourLabel
 from gliofit.tissue import Tissue
+from gliofit.unit_interval import concentration_values
 
 if TYPE_CHECKING:
     import torch
@@ -88,17 +89,6 @@ class AbstractObservation(ABC):
         volume = Volume(data.astype(np.float32, copy=False), self.tissue.grid)
         return torch.from_numpy(np.ascontiguousarray(reduce(volume).data, dtype=np.float32)).to(device)
 
-    def _on_tissue_grid(self, volume: Volume, subject: str | Path) -> Volume:
-        """The volume with the axes of the tissue; refuse another grid."""
-        turned = volume.oriented_like(self.tissue.grid)
-        if not turned.grid.matches(self.tissue.grid):
-            raise InputError(
-                subject,
-                f"grid {volume.grid.shape} differs from the tissue's {self.tissue.grid.shape}, or is shifted",
-                "bring both onto one grid",
-            )
-        return turned
-
 
 class ConcentrationObservation(AbstractObservation):
     """A tumour-cell concentration.
@@ -120,13 +110,10 @@ class ConcentrationObservation(AbstractObservation):
         self, concentration: Volume, tissue: Tissue, subject: str | Path = "concentration", *, noisy: bool = False
     ) -> None:
         super().__init__(tissue)
-        turned = self._on_tissue_grid(concentration, subject)
-        low, high = float(turned.data.min()), float(turned.data.max())
-        if not np.isfinite([low, high]).all():
+        turned = concentration.onto(tissue.grid, subject, "the tissue")
+        if noisy and not np.isfinite(turned.data).all():
             raise InputError(subject, "holds values that are not finite", "replace NaN and infinity before use")
-        if not noisy and (low < -1e-3 or high > 1 + 1e-3):
-            raise InputError(subject, f"holds values from {low:g} to {high:g}", "give a concentration between 0 and 1")
-        values = turned.data if noisy else np.clip(turned.data, 0, 1)
+        values = turned.data if noisy else concentration_values(turned.data, subject)
         data = np.where(self.visible, values, 0).astype(np.float32)
         # Noise alone may sum to nothing, and then has no centre.
         if not data.sum(dtype=np.float64) > 0:
@@ -180,7 +167,7 @@ class SegmentationObservation(AbstractObservation):
         subject: str | Path = "segmentation",
     ) -> None:
         super().__init__(tissue)
-        turned = self._on_tissue_grid(segmentation, subject)
+        turned = segmentation.onto(tissue.grid, subject, "the tissue")
         strange = sorted({int(v) for v in np.unique(turned.data)} - {int(label) for label in TumourLabel})
         if strange:
             raise InputError(subject, f"holds label values {strange}", "translate the labels to gliofit's first")

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.growth.model import DEFAULT, GrowthModel, find_growth_model
+from gliofit.growth.space import Bounds, ParameterSpace
+from gliofit.growth.theta import Theta
 from gliofit.invert.networks import Networks
 from gliofit.invert.observation import (
     AbstractObservation,
@@ -16,7 +19,6 @@ from gliofit.invert.observation import (
     SegmentationObservation,
 )
 from gliofit.invert.trace import OnProgress, Trace
-from gliofit.theta import Bounds, Theta
 from gliofit.tissue import Tissue
 
 if TYPE_CHECKING:
@@ -56,6 +58,8 @@ class Problem:
         Estimate of another method to refine, for methods that do so.
     atlas
         The way to the atlas, for methods that work there.
+    model
+        Growth model whose parameters are estimated.
     """
 
     tissue: Tissue
@@ -67,6 +71,12 @@ class Problem:
     on_progress: OnProgress | None = None
     start: Theta | None = None
     atlas: AbstractAtlasMap | None = None
+    model: GrowthModel = field(default_factory=lambda: find_growth_model(DEFAULT))
+
+    @property
+    def space(self) -> ParameterSpace:
+        """Parameter space of the growth model."""
+        return self.model.space
 
     @classmethod
     def create(
@@ -79,21 +89,22 @@ class Problem:
         on_progress: OnProgress | None = None,
         start: Theta | None = None,
         atlas: AbstractAtlasMap | None = None,
+        model: str = DEFAULT,
     ) -> Problem:
         """With the bounds of the settings about the observation's centre of mass."""
-        box = settings.bounds
-        bounds = Bounds.around(observation.centre_mm, box.origin_reach_mm, box.mu_d_mm, box.mu_rho)
+        growth = find_growth_model(model)
+        bounds = growth.space.bounds_about(observation.centre_mm, settings.bounds.ranges(growth.space))
         tissue, networks = observation.tissue, networks or Networks()
-        return cls(tissue, observation, bounds, networks, seed, threads, on_progress, start, atlas)
+        return cls(tissue, observation, bounds, networks, seed, threads, on_progress, start, atlas, growth)
 
     def held_origin_mm(self, origin: str) -> NDArray[np.float64] | None:
         """The fixed origin under a method's ``origin`` setting, shape (3,) in world mm; None if it is a variable."""
         return self.observation.centre_mm if origin == "com-fixed" else None
 
     def starting_at(self, origin: str, start: NDArray[np.float64]) -> NDArray[np.float64]:
-        """A first theta, shape (5,), with its origin at the centre of mass under ``origin: com-start``."""
-        return np.array([*self.observation.centre_mm, *start[3:]]) if origin == "com-start" else start
+        """An initial theta, shape (n,), with its origin at the centre of mass under ``origin: com-start``."""
+        return np.append(self.observation.centre_mm, start[3:]) if origin == "com-start" else start
 
     def start_trace(self) -> Trace:
         """An empty record whose clock runs from now."""
-        return Trace(self.on_progress)
+        return Trace(self.space, self.on_progress)

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from gliofit.growth.space import ParameterSpace
 from gliofit.invert.base import Inversion, InversionError
 from gliofit.invert.expansion import Expansion, ExpansionObjective
 from gliofit.invert.levenberg_marquardt import descend
@@ -19,11 +20,12 @@ from gliofit.invert.methods.gauss_newton import GaussNewtonSettings
 from gliofit.invert.problem import Problem
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
 from gliofit.solver.accurate import AccurateSolver
-from gliofit.theta import THETA_COLUMNS
+from gliofit.threads import blas_threads
 
 __all__ = ["PROFILE_COLUMNS", "profile_intervals", "profile_likelihood"]
 
-PROFILE_COLUMNS = ("parameter", "value", "loss", "deviance", "standard_normal", *THETA_COLUMNS)
+#: Columns of a profile, before those of the parameter space.
+PROFILE_COLUMNS = ("parameter", "value", "loss", "deviance", "standard_normal")
 
 # Most evaluations per point, and the deviance that is not worth a further one.
 _EVALUATIONS = 6
@@ -36,7 +38,7 @@ def profile_likelihood(
     inversion: Inversion,
     multiples: Sequence[float] = (-2.0, -1.0, 1.0, 2.0),
 ) -> pd.DataFrame:
-    """The loss along each free component of theta, minimised over the others.
+    """The loss along each free parameter, minimised over the others.
 
     Parameters
     ----------
@@ -47,8 +49,8 @@ def profile_likelihood(
     inversion
         Outcome with an uncertainty.
     multiples
-        Where components are held: distances from the estimate in standard errors (of logarithms for mu_D and mu_rho),
-        clipped to the bounds.
+        Distances from the estimate at which a parameter is held, in standard errors of its coordinate; clipped to the
+        bounds.
 
     Returns
     -------
@@ -63,6 +65,13 @@ def profile_likelihood(
     InversionError
         If the inversion has no estimate or no uncertainty, or its seed lies outside tissue.
     """
+    with blas_threads(1):
+        return _profile(problem, settings, inversion, multiples)
+
+
+def _profile(
+    problem: Problem, settings: GaussNewtonSettings, inversion: Inversion, multiples: Sequence[float]
+) -> pd.DataFrame:
     theta, uncertainty = inversion.theta, inversion.uncertainty
     if theta is None or uncertainty is None:
         raise InversionError("a profile needs an estimate with its uncertainty")
@@ -78,38 +87,41 @@ def profile_likelihood(
     per_grid = objective.without_tumour / objective.likelihood.without_tumour()
     lowest = _exact_loss(objective, per_grid, best)
     errors, inverse = uncertainty.standard_errors, uncertainty.inverse_hessian
-    free = np.array([problem.held_origin_mm(settings.origin) is None] * 3 + [True, True])
+    space = problem.space
+    free = space.free(problem.held_origin_mm(settings.origin) is not None)
     rows = []
     for k in np.flatnonzero(free & (errors > 0) & (np.diag(inverse) > 0)):
         scale = 2 * inverse[k, k] / errors[k] ** 2
-        others = free & (np.arange(5) != k)
+        others = free & (np.arange(len(space)) != k)
         for multiple in sorted({0.0, *multiples}):
-            held = problem.bounds.clip(_moved(estimate, k, multiple * errors[k]))[k]
-            distance = np.log(held / estimate[k]) if k >= 3 else held - estimate[k]
+            held = problem.bounds.clip(space.moved(estimate, multiple * errors * (np.arange(len(space)) == k)))[k]
+            distance = np.log(held / estimate[k]) if space.log[k] else held - estimate[k]
             end: Expansion | None = best
             if distance != 0:
                 # To second order the minimum over the others moves along the column of the inverse Hessian.
-                start = problem.bounds.clip(_moved(estimate, slice(None), inverse[:, k] / inverse[k, k] * distance))
+                start = problem.bounds.clip(space.moved(estimate, inverse[:, k] / inverse[k, k] * distance))
                 start[~free], start[k] = estimate[~free], held
                 end = _minimum(objective, problem, objective.expand(start), others, scale)
             loss = np.nan if end is None else _exact_loss(objective, per_grid, end)
             deviance = scale * (loss - lowest)
             normal = np.sign(distance) * np.sqrt(np.maximum(deviance, 0))
-            point = np.full(5, np.nan) if end is None else end.theta
-            rows.append((THETA_COLUMNS[k], held, loss, deviance, normal, *point))
-    return pd.DataFrame(rows, columns=list(PROFILE_COLUMNS))
+            point = np.full(len(space), np.nan) if end is None else end.theta
+            rows.append((space.columns[k], held, loss, deviance, normal, *point))
+    return pd.DataFrame(rows, columns=[*PROFILE_COLUMNS, *space.columns])
 
 
-def profile_intervals(table: pd.DataFrame, level: float = INTERVAL_LEVEL) -> pd.DataFrame:
+def profile_intervals(space: ParameterSpace, table: pd.DataFrame, level: float = INTERVAL_LEVEL) -> pd.DataFrame:
     """Intervals where a profile's ``standard_normal`` passes the quantiles of the normal distribution.
 
-    Interpolated between points, and continued beyond the outermost ones, linearly in mm and in the logarithms of mu_D
-    and mu_rho; an end is infinite (zero for mu_D and mu_rho) where the loss does not rise on that side.
+    Interpolated between points, and extrapolated beyond the outermost ones, linearly in coordinates; an end lies at
+    the limit of the coordinate where the loss does not rise on that side.
 
     Parameters
     ----------
+    space
+        Parameter space of the profile.
     table
-        Of ``profile_likelihood``.
+        A result of ``profile_likelihood``.
     level
         Coverage.
 
@@ -120,7 +132,7 @@ def profile_intervals(table: pd.DataFrame, level: float = INTERVAL_LEVEL) -> pd.
     quantile = float(stats.norm.ppf(0.5 + level / 2))
     rows = []
     for parameter, points in table.dropna(subset=["standard_normal"]).groupby("parameter", sort=False):
-        logarithmic = parameter in THETA_COLUMNS[3:]
+        logarithmic = space.log[space.index(str(parameter))]
         values = points["value"].to_numpy(dtype=float)
         places = np.log(values) if logarithmic else values
         normal = points["standard_normal"].to_numpy(dtype=float)
@@ -144,13 +156,6 @@ def _reach(distances: NDArray[np.float64], normal: NDArray[np.float64], quantile
     after = next((n for n in range(1, len(line)) if line[n][1] >= quantile), len(line) - 1)
     (near, low), (far, high) = line[after - 1], line[after]
     return near + (quantile - low) / (high - low) * (far - near)
-
-
-def _moved(theta: NDArray[np.float64], where: int | slice, by: float | NDArray[np.float64]) -> NDArray[np.float64]:
-    """``theta`` with some components moved by mm, or by logarithms of mu_D and mu_rho."""
-    step = np.zeros(5)
-    step[where] = by
-    return np.append(theta[:3] + step[:3], theta[3:] * np.exp(step[3:]))
 
 
 def _minimum(

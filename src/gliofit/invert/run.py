@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,9 @@ import pandas as pd
 
 from gliofit.errors import InputError, SeedOutsideTissueError
 from gliofit.grid import Grid, Volume
+from gliofit.growth.model import COLUMN, find_growth_model
+from gliofit.growth.space import ParameterSpace
+from gliofit.growth.theta import Theta
 from gliofit.header import CONCENTRATION
 from gliofit.invert.atlas_map import AbstractAtlasMap, IdentityMap, RegisteredMap
 from gliofit.invert.base import AbstractInverter, Inversion, SurrogateMethodSettings
@@ -33,7 +34,7 @@ from gliofit.invert.trace import OnProgress, Trace
 from gliofit.invert.uncertainty import Uncertainty
 from gliofit.io import read_volume, write_table, write_volume
 from gliofit.solver.seed import SEED_REACH_MM
-from gliofit.theta import THETA_COLUMNS, Theta
+from gliofit.threads import blas_threads, kernel_threads, torch_threads
 from gliofit.tissue import Tissue, TissueKind
 
 __all__ = ["fit", "invert_case", "parameters_row"]
@@ -77,7 +78,7 @@ def fit(problem: Problem, method: str, settings: InvertSettings) -> Inversion:
     if settings.lmi_of(method) is not None:
         _ = problem.networks.lmi
     started = time.perf_counter()
-    with _threads(problem.threads):
+    with kernel_threads(problem.threads), torch_threads(problem.threads), blas_threads(1):
         try:
             inversion = inverter.invert(problem)
         except NotImplementedError:
@@ -87,7 +88,7 @@ def fit(problem: Problem, method: str, settings: InvertSettings) -> Inversion:
                 raise
             log.warning("%s failed", method, exc_info=True)
             name = "" if type(error).__name__ == "InversionError" else f"{type(error).__name__}: "
-            return _failure(f"{name}{error}", time.perf_counter() - started)
+            return _failure(problem.space, f"{name}{error}", time.perf_counter() - started)
     if own.origin == "com-swap":
         inversion = _swap_origin(inversion, problem)
     held = own.origin in ("com-fixed", "com-swap")
@@ -159,12 +160,14 @@ def invert_case(
     """
     if method not in settings.methods:
         raise InputError(f"method '{method}'", "is not configured", f"name one of {', '.join(settings.methods)}")
+    model = settings.methods[method].growth_model
+    space = find_growth_model(model).space
     tissue = Tissue.load(case_dir, tissue_kind)
     observed = settings.observation_of(method, cohort)
     try:
         observation = _observe(observed, Path(case_dir), tissue, settings, reference)
     except EmptyObservationError as error:
-        inversion = _failure(str(error), 0.0)
+        inversion = _failure(space, str(error), 0.0)
     else:
         networks = Networks(surrogate_dir, direct_dir, device, lmi_dir)
         atlas = None
@@ -179,10 +182,11 @@ def invert_case(
             on_progress,
             None if start is None else read_estimate(start)[1],
             atlas,
+            model,
         )
         inversion = fit(problem, method, settings)
     who = {"run": run, "cohort": cohort, "case": case, "method": method}
-    row = parameters_row(who, inversion, tissue.grid, seed, observed)
+    row = parameters_row(who, inversion, tissue.grid, seed, observed, space)
     write_table(Path(out_dir) / "trace.parquet", inversion.trace)
     if settings.gives_concentration(method):
         nothing = Volume(np.zeros(tissue.grid.shape, np.float32), tissue.grid)
@@ -191,34 +195,33 @@ def invert_case(
 
 
 def parameters_row(
-    who: dict[str, str], inversion: Inversion, grid: Grid, seed: int, observation: str
+    who: dict[str, str], inversion: Inversion, grid: Grid, seed: int, observation: str, space: ParameterSpace
 ) -> dict[str, Any]:
     """The one row of ``parameters.parquet``; ``who`` is run, cohort, case and method."""
     theta = inversion.theta
-    world = np.full(5, np.nan) if theta is None else theta.to_array()
     voxel = np.full(3, np.nan) if theta is None else theta.origin_voxel(grid)
-    other = np.full(5, np.nan) if inversion.other is None else inversion.other.to_array()
     row: dict[str, Any] = {
         **who,
         "status": inversion.status,
         "message": inversion.message,
         "seed": seed,
         "observation": observation,
+        COLUMN: space.model,
         **dict(zip(("origin_i", "origin_j", "origin_k"), voxel.tolist(), strict=True)),
-        **dict(zip(THETA_COLUMNS, world.tolist(), strict=True)),
+        **space.row(None if theta is None else theta.to_array()),
         "loss": inversion.loss,
         "evaluations": inversion.evaluations,
         "wall_seconds": inversion.wall_seconds,
         "chosen": "",
         "loss_direct": np.nan,
         "loss_gradient": np.nan,
-        **{f"other_{name}": value for name, value in zip(THETA_COLUMNS, other.tolist(), strict=True)},
+        **space.row(None if inversion.other is None else inversion.other.to_array(), prefix="other_"),
         "threshold_whole": np.nan,
         "threshold_core": np.nan,
         "out_of_range": False,
     }
     known = theta is not None and inversion.uncertainty is not None
-    row |= inversion.uncertainty.columns(theta) if known else Uncertainty.no_columns()  # type: ignore[union-attr, arg-type]
+    row |= inversion.uncertainty.columns(theta) if known else Uncertainty.no_columns(space)  # type: ignore[union-attr, arg-type]
     return row | inversion.extra
 
 
@@ -251,16 +254,15 @@ def _way_to_atlas(
     return RegisteredMap.load(case_dir, Path(atlas_dir), tissue_kind, tissue.grid)
 
 
-def _failure(message: str, seconds: float) -> Inversion:
-    return Inversion(None, np.nan, Trace().table(), 0, seconds, "failed", message)
+def _failure(space: ParameterSpace, message: str, seconds: float) -> Inversion:
+    return Inversion(None, np.nan, Trace(space).table(), 0, seconds, "failed", message)
 
 
 def _swap_origin(inversion: Inversion, problem: Problem) -> Inversion:
     """Put the centre of mass in the place of the estimated origins, as the paper's code does for its final run."""
 
     def swapped(theta: Theta | None) -> Theta | None:
-        x, y, z = problem.observation.centre_mm.tolist()
-        return None if theta is None else Theta((x, y, z), theta.mu_d_mm, theta.mu_rho)
+        return None if theta is None else theta.with_origin(problem.observation.centre_mm)
 
     note = "the estimated origin was replaced by the centre of mass; the loss is that before"
     message = "; ".join(part for part in (inversion.message, note) if part)
@@ -293,23 +295,7 @@ def _settle_origin(inversion: Inversion, problem: Problem, held: bool, move: boo
     elif held or not move:
         note = f"{where}, beyond the initial tumour; the final forward run will fail"
     else:
-        theta = Theta((nearest[0], nearest[1], nearest[2]), theta.mu_d_mm, theta.mu_rho)
+        theta = theta.with_origin(nearest)
         note = f"{where} and was moved to the nearest, the loss is that before the move"
     message = "; ".join(part for part in (inversion.message, note) if part)
     return replace(inversion, theta=theta, message=message)
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Limit torch and numba to a number of threads, and put them back afterwards."""
-    import numba
-    import torch
-
-    before = torch.get_num_threads(), numba.get_num_threads()
-    torch.set_num_threads(max(1, count))
-    numba.set_num_threads(max(1, min(count, numba.config.NUMBA_NUM_THREADS)))  # type: ignore[attr-defined]
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        numba.set_num_threads(before[1])

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from pydantic import Field, field_validator
+from pydantic import Field, create_model, field_validator, model_validator
 
+from gliofit.growth.model import find_growth_model, growth_model_names
+from gliofit.growth.space import ParameterSpace
 from gliofit.invert.base import MethodSettings, PatientObservation, SurrogateMethodSettings
 from gliofit.invert.imaging import ImagingSettings
 from gliofit.invert.registry import find_inverter, inverter_names
@@ -26,23 +28,21 @@ else:
 _METHOD_NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
 
-class BoundsSettings(Settings):
-    """Box that estimates stay in; the defaults are the paper's."""
+class _Bounds(Settings):
+    """Box that estimates stay in; the defaults are the paper's. One range per parameter of the growth models."""
 
     origin_reach_mm: tuple[float, float, float] = Field(
         (48.0, 48.0, 31.0),
         description="Largest distance of the origin from the centre of mass towards right, front and top "
         "(20 % of 240 x 240 x 155 mm).",
     )
-    mu_d_mm: tuple[float, float] = Field((0.1, 40.0), description="Range of mu_D.")
-    mu_rho: tuple[float, float] = Field((0.1, 15.0), description="Range of mu_rho.")
 
-    @field_validator("mu_d_mm", "mu_rho")
-    @classmethod
-    def _ordered(cls, value: tuple[float, float]) -> tuple[float, float]:
-        if not 0 < value[0] < value[1]:
-            raise ValueError("needs a positive lower value below the upper one")
-        return value
+    @model_validator(mode="after")
+    def _ordered(self) -> _Bounds:
+        for name in type(self).model_fields:
+            if name != "origin_reach_mm" and not 0 < getattr(self, name)[0] < getattr(self, name)[1]:
+                raise ValueError(f"{name}: needs a positive lower value below the upper one")
+        return self
 
     @field_validator("origin_reach_mm")
     @classmethod
@@ -50,6 +50,26 @@ class BoundsSettings(Settings):
         if min(value) <= 0:
             raise ValueError("needs three positive distances")
         return value
+
+    def ranges(self, space: ParameterSpace) -> dict[str, tuple[float, float]]:
+        """Range of each parameter of a space by its column, those of positions relative to the centre of mass."""
+        reach = self.origin_reach_mm
+        return {
+            p.column: getattr(self, p.column) if p.axis is None else (-reach[p.axis], reach[p.axis])
+            for p in space.parameters
+        }
+
+
+def _range_fields() -> dict[str, Any]:
+    """A field for every parameter of a growth model that is not a component of a position."""
+    parameters = [p for name in growth_model_names() for p in find_growth_model(name).space.others]
+    return {p.column: (tuple[float, float], Field(p.bounds, description=f"Range of {p.symbol}.")) for p in parameters}
+
+
+if TYPE_CHECKING:
+    BoundsSettings = _Bounds
+else:
+    BoundsSettings = create_model("BoundsSettings", __base__=_Bounds, __module__=__name__, **_range_fields())
 
 
 def _default_methods() -> dict[str, MethodSettings]:

@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from gliofit.errors import SeedOutsideTissueError
+from gliofit.growth.theta import DURATION_DAYS, Theta
 from gliofit.invert.coarse import CoarseCase
 from gliofit.invert.problem import Problem
 from gliofit.invert.trace import Trace
 from gliofit.solver.base import AbstractForwardSolver
-from gliofit.theta import DURATION_DAYS, Theta
 
 __all__ = ["SolverObjective", "distance_to_tissue_mm"]
 
@@ -50,6 +50,7 @@ class SolverObjective:
     ) -> None:
         case = CoarseCase.at(problem, spacing_mm)
         self.factor, self.tissue, self.spacing_mm = case.factor, case.tissue, case.spacing_mm
+        self.space = problem.space
         self.solver, self.trace = solver, trace
         self.level = f"{self.spacing_mm:g} mm"
         self.likelihood = case.likelihood(imaging_width)
@@ -60,13 +61,13 @@ class SolverObjective:
         self._stopping_volume = max(_HOPELESS_MM3, _HOPELESS_RATIO * problem.observation.volume_mm3)
 
     def losses(self, thetas: NDArray[Any]) -> NDArray[np.float64]:
-        """Losses, shape (B,), of parameters of shape (B, 5)."""
+        """Losses, shape (B,), of parameters of shape (B, n)."""
         return np.array([self._loss(theta) for theta in np.atleast_2d(thetas)])
 
     def _loss(self, theta: NDArray[Any]) -> float:
         try:
             solution = self.solver.solve(
-                self.tissue, Theta.from_array(theta), stopping_volume_mm3=self._stopping_volume
+                self.tissue, Theta.from_array(theta, self.space), stopping_volume_mm3=self._stopping_volume
             )
         except SeedOutsideTissueError:
             # Finite and growing with the distance, so that the search still knows which way to go.

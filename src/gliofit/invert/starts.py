@@ -1,4 +1,4 @@
-"""Where descents start when nobody knows better: one theta per front width, grown to the observed volume."""
+"""Default starting points of descents: one theta per front width, grown to the observed volume."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofit.errors import SeedOutsideTissueError
+from gliofit.growth.theta import DURATION_DAYS
 from gliofit.invert.solver_objective import distance_to_tissue_mm
-from gliofit.theta import DURATION_DAYS, Theta
 
 if TYPE_CHECKING:
     from gliofit.invert.expansion import ExpansionObjective
@@ -23,18 +23,15 @@ def front_width_starts(
 ) -> list[NDArray[np.float64]]:
     """One theta per front width whose tumour, at the centre of mass, has the volume of the observation.
 
-    A run with the ratio mu_D / mu_rho of the width that stops at the volume tells the time at which it has it, and
-    with it both.
+    A run with rates for that width which stops at the volume gives the time of growth, and with it theta.
     """
     centre = problem.observation.centre_mm
     if held is None:
         distance, nearest = distance_to_tissue_mm(objective.tissue.mask, objective.tissue.grid, centre)
         centre = centre if distance <= objective.spacing_mm else nearest
-    most_d, most_rho = problem.bounds.upper[3:]
     starts = []
     for width in widths_mm:
-        mu_rho = min(most_rho, most_d / width)
-        planned = Theta((centre[0], centre[1], centre[2]), width * mu_rho, mu_rho)
+        planned = problem.model.of_front_width(centre, width, problem.bounds)
         try:
             solution = objective.solver.solve(
                 objective.tissue, planned, stopping_volume_mm3=problem.observation.volume_mm3

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gliofit.crop import Crop
+from gliofit.growth.space import Bounds
 from gliofit.invert.base import InversionError
 from gliofit.invert.problem import Problem
 from gliofit.invert.trace import Trace
-from gliofit.theta import Bounds
 
 __all__ = ["SurrogateObjective", "network_view"]
 
@@ -47,7 +47,8 @@ class SurrogateObjective:
         self.crop, tissue = network_view(problem, self.surrogate)
         self._predict = self._bind(tissue.to(self._like))
         self.likelihood = problem.observation.likelihood(self.crop.volume, self._like.device)
-        self._centre = np.array([*self.crop.centre_mm, 0.0, 0.0])
+        self.space = problem.space
+        self._centre = self.space.relative_to(self.crop.centre_mm)
         self.bounds = self._trained(problem.bounds) if training_range else problem.bounds
         self.scale = max(self.likelihood.without_tumour(), 1e-12)
 
@@ -75,14 +76,14 @@ class SurrogateObjective:
         return self.bounds.clip(self._numbers(self.surrogate.theta_mean) + self._centre)
 
     def tensor_losses(self, theta: Tensor) -> Tensor:
-        """Differentiable losses, shape (B,), of parameters of shape (B, 5); not recorded."""
+        """Differentiable losses, shape (B,), of parameters of shape (B, n); not recorded."""
         # The origin is taken relative to the cube in double precision: world coordinates would cost digits.
         relative = theta - torch.as_tensor(self._centre, dtype=theta.dtype, device=theta.device)
         return self.likelihood(self._predict(relative.to(self._like)))
 
     @torch.no_grad()
     def losses(self, thetas: NDArray[Any]) -> NDArray[np.float64]:
-        """Losses, shape (B,), of parameters of shape (B, 5), computed and recorded as one batch."""
+        """Losses, shape (B,), of parameters of shape (B, n), computed and recorded as one batch."""
         batch = torch.as_tensor(np.atleast_2d(thetas), dtype=torch.float64, device=self._like.device)
         size = max(1, _VOXELS_AT_ONCE // self.crop.size**3)
         values = torch.cat([self.tensor_losses(part) for part in batch.split(size)]).double().cpu().numpy()

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.growth.space import ParameterSpace
+from gliofit.growth.theta import Theta
 from gliofit.invert.base import Inversion
-from gliofit.theta import Theta
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,14 +19,15 @@ if TYPE_CHECKING:
     from gliofit.grid import Volume
     from gliofit.invert.uncertainty import Uncertainty
 
-__all__ = ["TRACE_COLUMNS", "OnProgress", "Trace"]
+__all__ = ["OnProgress", "Trace", "trace_columns"]
 
 #: Called with the number of evaluations so far, the loss of the last one, and the level it was made on.
 OnProgress = Callable[[int, float, str], None]
 
-TRACE_COLUMNS = (
-    "evaluation", "loss", "origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho", "seconds", "level",
-)  # fmt: skip
+
+def trace_columns(space: ParameterSpace) -> list[str]:
+    """Columns of a trace: number of the evaluation, loss, parameters, seconds since the start, level."""
+    return ["evaluation", "loss", *space.columns, "seconds", "level"]
 
 
 class Trace:
@@ -33,11 +35,14 @@ class Trace:
 
     Parameters
     ----------
+    space
+        Parameter space of the evaluated points.
     on_progress
         Called after each evaluation.
     """
 
-    def __init__(self, on_progress: OnProgress | None = None) -> None:
+    def __init__(self, space: ParameterSpace, on_progress: OnProgress | None = None) -> None:
+        self._space = space
         self._rows: list[tuple[Any, ...]] = []
         self._on_progress = on_progress
         self._started = time.perf_counter()
@@ -52,25 +57,25 @@ class Trace:
         return time.perf_counter() - self._started
 
     def add(self, theta: NDArray[Any], loss: float, level: str = "") -> None:
-        """Add one evaluation at ``theta`` (x, y, z, mu_D, mu_rho; world mm)."""
+        """Add one evaluation at ``theta``, shape (n,)."""
         number = len(self._rows) + self._without_loss + 1
         self._rows.append((number, float(loss), *(float(v) for v in theta), self.seconds, level))
         if self._on_progress is not None:
             self._on_progress(number, float(loss), level)
 
     def count(self, runs: int = 1) -> None:
-        """Count runs of the forward model that gave no loss: they have a number but no row."""
+        """Count runs of the forward model without a loss: they have a number but no row."""
         self._without_loss += runs
 
     def best(self, level: str | None = None) -> tuple[NDArray[np.float64], float] | None:
-        """Theta, shape (5,), and loss of the smallest finite loss (of a level); None if there is none."""
+        """Theta, shape (n,), and loss of the smallest finite loss (of a level); None if there is none."""
         rows = self.ranked(level)
         return rows[0] if rows else None
 
     def ranked(self, level: str | None = None) -> list[tuple[NDArray[np.float64], float]]:
-        """Thetas, shapes (5,), and losses of all evaluations with finite loss, the smallest first."""
+        """Thetas, shapes (n,), and losses of all evaluations with finite loss, the smallest first."""
         rows = [row for row in self._rows if np.isfinite(row[1]) and level in (None, row[-1])]
-        return [(np.array(row[2:7]), row[1]) for row in sorted(rows, key=lambda row: row[1])]
+        return [(np.array(row[2:-2]), row[1]) for row in sorted(rows, key=lambda row: row[1])]
 
     def finish(
         self,
@@ -83,16 +88,16 @@ class Trace:
         extra: dict[str, Any] | None = None,
         concentration: Volume | None = None,
     ) -> Inversion:
-        """The outcome of an inversion that ends now with ``theta`` (x, y, z, mu_D, mu_rho; world mm)."""
+        """The outcome of an inversion that ends now with ``theta``, shape (n,)."""
         return Inversion(
-            theta=Theta.from_array(theta),
+            theta=Theta.from_array(theta, self._space),
             loss=float(loss),
             trace=self.table(),
             evaluations=len(self) + self._without_loss,
             wall_seconds=self.seconds,
             status="ok" if converged else "not-converged",
             message=message,
-            other=None if other is None else Theta.from_array(other),
+            other=None if other is None else Theta.from_array(other, self._space),
             uncertainty=uncertainty,
             extra=extra or {},
             concentration=concentration,
@@ -112,8 +117,9 @@ class Trace:
         )
 
     def table(self) -> pd.DataFrame:
-        """All evaluations, columns ``TRACE_COLUMNS``."""
+        """All evaluations, columns ``trace_columns``."""
         import pandas as pd
 
-        table = pd.DataFrame(self._rows, columns=list(TRACE_COLUMNS))
-        return table.astype({"evaluation": "int64", "level": "str"} | dict.fromkeys(TRACE_COLUMNS[1:-1], "float64"))
+        columns = trace_columns(self._space)
+        table = pd.DataFrame(self._rows, columns=columns)
+        return table.astype({"evaluation": "int64", "level": "str"} | dict.fromkeys(columns[1:-1], "float64"))

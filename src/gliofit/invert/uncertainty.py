@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from gliofit.theta import THETA_COLUMNS, Bounds, Theta
+from gliofit.growth.space import Bounds, ParameterSpace
+from gliofit.growth.theta import Theta
 
 if TYPE_CHECKING:
     from gliofit.invert.expansion import Expansion, ExpansionObjective
@@ -19,27 +20,20 @@ __all__ = ["INTERVAL_LEVEL", "Uncertainty", "uncertainty_of"]
 #: Coverage of the intervals in results and pictures.
 INTERVAL_LEVEL = 0.9
 
-_NAMES = ("origin x", "origin y", "origin z", "mu_D", "mu_rho")
-
-# A direction is not identifiable where its standard deviation is above these: mm, and logarithms of mu_D and mu_rho
-# (0.5: the 90 % interval spans more than a factor of five).
-_VAGUE = np.array([10.0, 10.0, 10.0, 0.5, 0.5])
-
 
 @dataclass(frozen=True, eq=False)
 class Uncertainty:
-    """Normal approximation of what is known of theta.
+    """Normal approximation of the distribution of theta, in coordinates of its space.
 
     Parameters
     ----------
     covariance
-        Of (x, y, z) in mm and the logarithms of mu_D and mu_rho, shape (5, 5). Zero for components that were held or
-        ended at a bound.
+        Covariance of the coordinates, shape (n, n). Zero for parameters that were held or ended at a bound.
     inverse_hessian
-        Inverse of the loss's Gauss-Newton Hessian in the same variables, shape (5, 5): turns differences of the loss
-        into the covariance's scale (``profile``).
+        Inverse of the loss's Gauss-Newton Hessian in the same coordinates, shape (n, n): converts differences of the
+        loss to the scale of the covariance (``profile``).
     notes
-        What is not identifiable, and which components ended at a bound.
+        Directions that are not identifiable, and parameters that ended at a bound.
     """
 
     covariance: NDArray[np.float64]
@@ -48,33 +42,31 @@ class Uncertainty:
 
     @property
     def standard_errors(self) -> NDArray[np.float64]:
-        """Of (x, y, z) in mm and the logarithms of mu_D and mu_rho, shape (5,)."""
+        """Standard deviations of the coordinates, shape (n,)."""
         return np.sqrt(np.diag(self.covariance))
 
     def interval(self, theta: Theta, level: float = INTERVAL_LEVEL) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Lower and upper ends of each component's interval, shapes (5,); those of mu_D and mu_rho are positive."""
+        """Lower and upper ends of each parameter's interval, shapes (n,)."""
         reach = float(stats.norm.ppf(0.5 + level / 2)) * self.standard_errors
         middle = theta.to_array()
-        low, high = middle - reach, middle + reach
-        low[3:], high[3:] = middle[3:] * np.exp(-reach[3:]), middle[3:] * np.exp(reach[3:])
-        return low, high
+        return theta.space.moved(middle, -reach), theta.space.moved(middle, reach)
 
     def columns(self, theta: Theta) -> dict[str, Any]:
         """Columns of the results row: standard errors, ends of the 90 % intervals, and the covariance by rows."""
-        low, high = self.interval(theta)
-        errors = self.standard_errors * np.array([1.0, 1.0, 1.0, theta.mu_d_mm, theta.mu_rho])
+        space, (low, high) = theta.space, self.interval(theta)
+        errors = self.standard_errors * space.derivative(theta.to_array())
         return {
-            **dict(zip((f"{name}_se" for name in THETA_COLUMNS), errors.tolist(), strict=True)),
-            **dict(zip((f"{name}_low" for name in THETA_COLUMNS), low.tolist(), strict=True)),
-            **dict(zip((f"{name}_high" for name in THETA_COLUMNS), high.tolist(), strict=True)),
+            **space.row(errors, suffix="_se"),
+            **space.row(low, suffix="_low"),
+            **space.row(high, suffix="_high"),
             "covariance": self.covariance.flatten().tolist(),
         }
 
     @staticmethod
-    def no_columns() -> dict[str, Any]:
+    def no_columns(space: ParameterSpace) -> dict[str, Any]:
         """The same columns for methods that give no uncertainty."""
-        names = [f"{name}_{what}" for what in ("se", "low", "high") for name in THETA_COLUMNS]
-        return dict.fromkeys(names, float("nan")) | {"covariance": None}
+        columns = (space.row(None, suffix=f"_{what}") for what in ("se", "low", "high"))
+        return {name: value for part in columns for name, value in part.items()} | {"covariance": None}
 
 
 def uncertainty_of(
@@ -105,18 +97,19 @@ def uncertainty_of(
     bounds
         Box of the search.
     free
-        Components that were estimated, shape (5,).
+        Parameters that were estimated, shape (n,).
     correlation_mm
         Edge of the blocks: residuals farther apart count as independent.
     hessian
-        Hessian of the loss in (x, y, z, ln mu_D, ln mu_rho), where it is known better than Gauss-Newton's.
+        Hessian of the loss in coordinates, where a better one than Gauss-Newton's is known.
     """
-    units = np.array([1.0, 1.0, 1.0, best.theta[3], best.theta[4]])
+    space = objective.space
+    units = space.derivative(best.theta)
     near = 1e-6 * (bounds.upper - bounds.lower)
     at_bound = free & ((best.theta <= bounds.lower + near) | (best.theta >= bounds.upper - near))
     moving = np.flatnonzero(free & ~at_bound)
-    notes = [f"{_NAMES[k]} is at its bound" for k in np.flatnonzero(at_bound)]
-    covariance, inverse = np.zeros((5, 5)), np.zeros((5, 5))
+    notes = [f"{space.symbols[k]} is at its bound" for k in np.flatnonzero(at_bound)]
+    covariance, inverse = np.zeros((2, len(space), len(space)))
     if len(moving) == 0:
         return Uncertainty(covariance, inverse, tuple(notes))
     scores = objective.scores(best) * units[:, None, None, None]
@@ -130,19 +123,17 @@ def uncertainty_of(
     voxels += np.diag(1e-12 * np.diag(voxels) + 1e-300)
     inflation = max(1.0, float(np.trace(np.linalg.solve(voxels, summed))) / len(moving))
     information = bend @ np.linalg.solve(inflation * voxels, bend)
-    prior = np.diag(1 / _prior_deviation(bounds)[moving] ** 2)
+    prior = np.diag(1 / _prior_deviation(space, bounds)[moving] ** 2)
     where = np.ix_(moving, moving)
     covariance[where] = np.linalg.inv(information + prior)
     inverse[where] = np.linalg.pinv(bend, hermitian=True)
-    notes += _vague(covariance)
+    notes += _vague(space, covariance)
     return Uncertainty(covariance, inverse, tuple(notes))
 
 
-def _prior_deviation(bounds: Bounds) -> NDArray[np.float64]:
-    """Standard deviations of uniform variables in the box, of mu_D and mu_rho by their logarithms."""
-    lower, upper = bounds.lower.copy(), bounds.upper.copy()
-    lower[3:], upper[3:] = np.log(lower[3:]), np.log(upper[3:])
-    return (upper - lower) / np.sqrt(12)
+def _prior_deviation(space: ParameterSpace, bounds: Bounds) -> NDArray[np.float64]:
+    """Standard deviations of coordinates that are uniform in the box."""
+    return (space.to_coordinates(bounds.upper) - space.to_coordinates(bounds.lower)) / np.sqrt(12)
 
 
 def _sums(scores: NDArray[Any], edge: int) -> NDArray[np.float64]:
@@ -153,17 +144,20 @@ def _sums(scores: NDArray[Any], edge: int) -> NDArray[np.float64]:
     return total.reshape(len(scores), -1)
 
 
-def _vague(covariance: NDArray[np.float64]) -> list[str]:
-    """Sentences on directions whose standard deviation is too large to mean anything."""
-    values, vectors = np.linalg.eigh(covariance / np.outer(_VAGUE, _VAGUE))
+def _vague(space: ParameterSpace, covariance: NDArray[np.float64]) -> list[str]:
+    """Notes on directions that are not identifiable."""
+    scale = space.steps("vague")
+    values, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))
     notes = []
     for value, vector in zip(values[::-1], vectors.T[::-1], strict=True):
         if value <= 1:
             break
         main = np.flatnonzero(np.abs(vector) > 0.3)
-        spread = np.sqrt(value) * vector * _VAGUE
+        spread = np.sqrt(value) * vector * scale
         parts = [
-            f"{_NAMES[k]} {spread[k]:+.0f} mm" if k < 3 else f"{_NAMES[k]} by a factor of {np.exp(spread[k]):.2g}"
+            f"{space.symbols[k]} by a factor of {np.exp(spread[k]):.2g}"
+            if space.log[k]
+            else f"{space.symbols[k]} {spread[k]:+.0f} {space.parameters[k].unit}".rstrip()
             for k in main
         ]
         notes.append(f"not identifiable: {', '.join(parts)} (one standard deviation) changes the fit little")

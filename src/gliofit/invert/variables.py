@@ -1,4 +1,4 @@
-"""The unknowns in the coordinates an optimiser works in."""
+"""The free parameters as an optimiser varies them."""
 
 from __future__ import annotations
 
@@ -8,33 +8,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gliofit.paper import EXTENT_MM
-from gliofit.theta import Bounds
+from gliofit.growth.space import Bounds, ParameterSpace
 
 __all__ = ["Variables"]
-
-_IS_MU = np.array([False, False, False, True, True])
 
 
 @dataclass(frozen=True, eq=False)
 class Variables:
-    """An invertible map between theta and the free variables of an optimiser.
+    """An invertible map between parameters and the free variables of an optimiser.
 
-    A free component of theta is ``offset + scale * variable``, or the exponential of that where ``log`` is set; a
-    component that is not free does not exist for the optimiser and has its value in ``held``.
+    A free parameter is ``offset + scale * variable``, or the exponential of that where ``log`` is set. A parameter that
+    is not free is not a variable and has its value in ``held``.
 
     Parameters
     ----------
     bounds
         Box for theta.
     offset, scale
-        The map, shape (5,).
+        The map, shape (n,).
     log
-        Components whose logarithm is the variable, shape (5,).
+        Parameters whose logarithm is varied, shape (n,).
     held
-        Values of the components that are not free, shape (5,).
+        Values of the parameters that are not free, shape (n,).
     free
-        Which components are free, shape (5,). mu_D and mu_rho always are.
+        Which parameters are free, shape (n,).
     """
 
     bounds: Bounds
@@ -45,18 +42,25 @@ class Variables:
     free: NDArray[np.bool_]
 
     @classmethod
-    def unit(cls, bounds: Bounds, held_origin_mm: ArrayLike | None = None, log_mu: bool = False) -> Variables:
-        """Each free component from 0 at its lower to 1 at its upper bound; mu_D and mu_rho on a log scale if asked."""
-        log = _IS_MU & log_mu
+    def unit(
+        cls, space: ParameterSpace, bounds: Bounds, held_origin_mm: ArrayLike | None = None, logarithms: bool = False
+    ) -> Variables:
+        """Each free parameter from 0 at its lower to 1 at its upper bound, in coordinates of the space if asked."""
+        log = space.log & logarithms
         lower, upper = _apply(np.log, bounds.lower, log), _apply(np.log, bounds.upper, log)
-        return cls(bounds, lower, upper - lower, log, *_hold(held_origin_mm))
+        return cls(bounds, lower, upper - lower, log, *_hold(space, held_origin_mm))
 
     @classmethod
-    def raw(cls, bounds: Bounds, centre_mm: NDArray[np.float64], held_origin_mm: ArrayLike | None = None) -> Variables:
-        """The paper's: origin from the centre of mass as a fraction of 240 x 240 x 155 mm; mu_D and mu_rho as is."""
-        offset = np.array([*centre_mm, 0.0, 0.0])
-        scale = np.array([*EXTENT_MM, 1.0, 1.0])
-        return cls(bounds, offset, scale, np.zeros(5, bool), *_hold(held_origin_mm))
+    def raw(
+        cls,
+        space: ParameterSpace,
+        bounds: Bounds,
+        centre_mm: ArrayLike,
+        held_origin_mm: ArrayLike | None = None,
+    ) -> Variables:
+        """The paper's: positions from the centre of mass as fractions of its volume's size, the others unchanged."""
+        offset, scale = space.relative_to(centre_mm), space.paper_scale
+        return cls(bounds, offset, scale, np.zeros(len(space), bool), *_hold(space, held_origin_mm))
 
     @property
     def lower(self) -> NDArray[np.float64]:
@@ -69,14 +73,14 @@ class Variables:
         return self.encode(self.bounds.upper)
 
     def encode(self, theta: NDArray[Any]) -> NDArray[np.float64]:
-        """Free variables, shape (..., n), of parameters of shape (..., 5)."""
+        """Free variables, shape (..., k), of parameters of shape (..., n)."""
         theta = np.asarray(theta, dtype=np.float64)
         return ((_apply(np.log, theta, self.log) - self.offset) / self.scale)[..., self.free]
 
     def decode(self, variables: Any, library: Any = np) -> Any:
-        """Parameters, shape (..., 5), of free variables of shape (..., n), with numpy or torch (``library``)."""
+        """Parameters, shape (..., n), of free variables of shape (..., k), with numpy or torch (``library``)."""
         columns, position = [], 0
-        for name in range(5):
+        for name in range(len(self.free)):
             if self.free[name]:
                 column = variables[..., position] * float(self.scale[name]) + float(self.offset[name])
                 columns.append(library.exp(column) if self.log[name] else column)
@@ -92,8 +96,8 @@ def _apply(function: Any, values: NDArray[Any], where: NDArray[np.bool_]) -> NDA
     return np.where(where, function(safe), values)
 
 
-def _hold(origin_mm: ArrayLike | None) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    held, free = np.zeros(5), np.ones(5, bool)
+def _hold(space: ParameterSpace, origin_mm: ArrayLike | None) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    held = np.zeros(len(space))
     if origin_mm is not None:
-        held[:3], free[:3] = np.asarray(origin_mm), False
-    return held, free
+        held[:3] = np.asarray(origin_mm)
+    return held, space.free(origin_mm is not None)

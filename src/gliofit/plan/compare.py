@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofit.grid import Volume
-from gliofit.labels import TumourLabel, translate_labels, whole_tumour_mask
+from gliofit.labels import TumourLabel, whole_tumour_mask
 from gliofit.metrics.masks import dice, surface_distances_mm
 
 __all__ = [
@@ -17,8 +17,8 @@ __all__ = [
     "Recurrence",
     "compare_targets",
     "coverage_columns",
-    "read_recurrence",
     "recurrence_coverage",
+    "recurrence_of",
 ]
 
 OVERLAP_COLUMNS = (
@@ -30,9 +30,6 @@ COVERAGE_COLUMNS = (
     "recurrence_cc", "recurrence_all_cc", "coverage_clinical", "coverage_personalised", "coverage_clinical_all",
     "coverage_personalised_all",
 )  # fmt: skip
-
-#: Label of the resection cavity in post-operative BraTS segmentations (2023 and later).
-_CAVITY = 4
 
 
 def compare_targets(clinical: Volume, personalised: Volume) -> dict[str, float]:
@@ -61,29 +58,14 @@ class Recurrence:
     everything: NDArray[np.bool_]
 
 
-def read_recurrence(values: NDArray[np.integer], scheme: str, subject: str = "follow-up segmentation") -> Recurrence:
-    """Recurrence of a follow-up segmentation, as PredictGBM defines it: enhancing tumour, and all tumour.
+def recurrence_of(labels: NDArray[np.uint8]) -> Recurrence:
+    """Recurrence of a follow-up, as PredictGBM defines it: enhancing tumour, and all tumour.
 
     Parameters
     ----------
-    values
-        Label values of the source.
-    scheme
-        Label scheme (``LABEL_SCHEMES``). With ``brats2023`` too the value 4 is the resection cavity and no tumour.
-    subject
-        What error messages name.
-
-    Raises
-    ------
-    InputError
-        If the scheme is unknown or the values are not its own. A follow-up without tumour is no error.
+    labels
+        Values of ``TumourLabel``.
     """
-    if scheme in ("brats2023", "brats2024"):
-        values = np.where(values == _CAVITY, 0, values)
-    if not values.any():
-        nothing = np.zeros(values.shape, bool)
-        return Recurrence(nothing, nothing)
-    labels = translate_labels(values, scheme, subject)
     return Recurrence(labels == TumourLabel.ENHANCING, whole_tumour_mask(labels))
 
 

@@ -1,50 +1,92 @@
-"""Target volumes as a DICOM RT structure set, with contours in the planes of the patient's image series.
+"""Write target volumes as a DICOM RT structure set, with contours in the planes of the patient's image series.
 
-Nothing of what a DICOM file says about the patient is ever printed, logged or put into an error message: messages name
-the command's option, not files, whose names may hold a patient's. The structure set itself is part of the patient's
-record and carries the same patient and study as the series.
+Errors, warnings and logs hold nothing from the DICOM files but names of attributes, and no file names, since either may
+identify the patient. The structure set itself is part of the patient's record and carries the patient and study of the
+series.
 """
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import logging
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.errors import InputError
+from gliofit.errors import InputError, InputWarning
 from gliofit.grid import Volume
 from gliofit.io import atomic_path
 
-__all__ = ["Series", "dicom_problem", "mask_contours", "read_series", "write_structure_set"]
+__all__ = ["Series", "Slice", "dicom_problem", "mask_contours", "read_series", "write_structure_set"]
 
 _SUBJECT = "DICOM series"
 
 _STRUCTURE_SET_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
+_DEFLATED = "1.2.840.10008.1.2.1.99"
 
-#: Blue for the margin, vermilion for the model: told apart with every common form of colour blindness.
+#: Storage of single CT, MR and PET images. Images of other classes may have no place in the patient (screenshots).
+_SECTION_CLASSES = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.128")
+
+#: Blue for the margin, vermilion for the model: distinct with every common form of colour blindness.
 _COLOURS = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167))
 
-#: What a structure set has in common with the images it was drawn on.
-_OF_PATIENT = (
+#: Attributes that the structure set copies from the images.
+_PATIENT_KEYWORDS = (
     "SpecificCharacterSet", "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyInstanceUID",
     "StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName",
 )  # fmt: skip
 
-#: Share of a target that may lie beyond the series, for voxels cut by its edge.
+_UID_KEYWORDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
+
+#: Attributes that say where an image lies, and how many numbers each has.
+_GEOMETRY_KEYWORDS = {
+    "ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2, "Rows": 1, "Columns": 1,
+}  # fmt: skip
+
+#: Attributes in which several images of one place usually differ.
+_VARIANT_KEYWORDS = (
+    "ImageType", "EchoTime", "InversionTime", "FlipAngle", "DiffusionBValue", "TemporalPositionIdentifier",
+    "TriggerTime", "AcquisitionNumber", "AcquisitionTime",
+)  # fmt: skip
+
+_KEYWORDS = (
+    *_PATIENT_KEYWORDS, *_UID_KEYWORDS, *_GEOMETRY_KEYWORDS, *_VARIANT_KEYWORDS, "NumberOfFrames", "PixelData",
+)  # fmt: skip
+
+#: What all images must have in common: its name for several and for one, the attributes that identify it, and the code.
+_COMMON = (
+    ("patients", "patient", ("PatientID", "PatientName", "PatientBirthDate"), "dicom-several-patients"),
+    ("studies", "study", ("StudyInstanceUID",), "dicom-several-studies"),
+    ("series", "series", ("SeriesInstanceUID",), "dicom-several-series"),
+    (
+        "frames of reference", "frame of reference", ("FrameOfReferenceUID",), "dicom-several-frames-of-reference",
+    ),
+)  # fmt: skip
+
+#: Deviation of positions from even spacing that rounding explains: in mm, and as a share of the spacing.
+_POSITION_TOLERANCE_MM = 0.06
+_SPACING_TOLERANCE = 0.05
+
+#: Share of a target's voxels outside the images above which it is refused; below, there is a warning.
 _LARGEST_LOSS = 0.001
+
+#: Difference between the volume of the contours and that of the mask above which there is a warning, as a share.
+_LARGEST_VOLUME_CHANGE = 0.05
+
+#: Signs of the axes: DICOM positions point left and posterior, world coordinates right and anterior.
+_TO_RAS = np.array([-1.0, -1.0, 1.0])
 
 
 def dicom_problem() -> str | None:
-    """Why DICOM files cannot be read and written here, or None if they can."""
+    """Return why DICOM files cannot be read and written here, or None if they can."""
     try:
         import pydicom
     except ImportError:
@@ -77,43 +119,69 @@ class Slice:
     columns: int
 
     def positions(self, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Patient positions (..., 3) in mm of fractional (column, row) pixels (..., 2)."""
+        """Return the patient positions (..., 3) in mm of fractional (column, row) pixels (..., 2)."""
         return self.origin + pixels[..., :1] * self.column_step + pixels[..., 1:] * self.row_step
+
+    @property
+    def normal(self) -> NDArray[np.float64]:
+        """Unit vector across the image, shape (3,)."""
+        across = np.cross(self.column_step, self.row_step)
+        return across / np.linalg.norm(across)
 
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """Images of one series, in order along their normal."""
+    """Images of one series that form a regular stack.
+
+    Parameters
+    ----------
+    slices
+        At least two images, in order along their normal.
+    series_uid, frame_uid
+        SeriesInstanceUID and FrameOfReferenceUID.
+    patient
+        Attributes of patient and study by keyword, for the structure set.
+    """
 
     slices: tuple[Slice, ...]
     series_uid: str
     frame_uid: str
-    of_patient: Mapping[str, Any]
+    patient: Mapping[str, Any]
 
     @property
-    def normal(self) -> NDArray[np.float64]:
-        """Unit vector across the images."""
-        across = np.cross(self.slices[0].column_step, self.slices[0].row_step)
-        return across / np.linalg.norm(across)
+    def heights(self) -> NDArray[np.float64]:
+        """Positions of the images along their normal in mm, ascending; shape (n,)."""
+        return np.array([image.origin @ self.slices[0].normal for image in self.slices])
+
+    @property
+    def spacing_mm(self) -> float:
+        """Distance between neighbouring images along their normal, in mm."""
+        heights = self.heights
+        return float(heights[-1] - heights[0]) / (len(heights) - 1)
 
     def contains(self, positions: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Which of the (n, 3) patient positions lie in the block that the images span."""
+        """Return which of the (n, 3) patient positions the images cover.
+
+        Each image covers its pixels, half a spacing to either side. With gantry tilt images are shifted against each
+        other, so that the nearest image counts.
+        """
         first = self.slices[0]
-        along = np.array([float(part.origin @ self.normal) for part in self.slices])
-        half = float(np.diff(along).max() / 2) if len(along) > 1 else 0.5
-        offset = positions - first.origin
+        heights = self.heights
+        height = positions @ first.normal
+        nearest = np.rint((height - heights[0]) / self.spacing_mm).astype(int).clip(0, len(heights) - 1)
+        offset = positions - np.array([image.origin for image in self.slices])[nearest]
         column = offset @ first.column_step / (first.column_step @ first.column_step)
         row = offset @ first.row_step / (first.row_step @ first.row_step)
-        height = positions @ self.normal
+        beyond = self.spacing_mm / 2 + 1e-3
         return np.asarray(
             (column >= -0.5) & (column <= first.columns - 0.5) & (row >= -0.5) & (row <= first.rows - 0.5)
-            & (height >= along[0] - half - 1e-3) & (height <= along[-1] + half + 1e-3)
+            & (height >= heights[0] - beyond) & (height <= heights[-1] + beyond)
         )  # fmt: skip
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep pydicom from warning of odd values: its warnings quote them, a patient's name for instance."""
+    """Keep pydicom from warning about invalid values: its warnings quote them, a patient's name for instance."""
     from pydicom import config
 
     log = logging.getLogger("pydicom")
@@ -122,74 +190,251 @@ def _quiet() -> Iterator[None]:
     config.settings.reading_validation_mode = config.IGNORE
     config.settings.writing_validation_mode = config.IGNORE
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with catch_warnings():
+            simplefilter("ignore")
             yield
     finally:
         log.disabled, config.settings.reading_validation_mode, config.settings.writing_validation_mode = before
 
 
-def read_series(folder: str | Path) -> Series:
-    """Read the geometry of a DICOM image series; files that are no DICOM images are passed over.
+def read_series(folder: str | Path, *, warnings: list[InputWarning] | None = None) -> Series:
+    """Read the geometry of a DICOM image series, which must be one regular stack of single images.
+
+    Files that are not DICOM images (text, structure sets, reports, DICOMDIR) are passed over, and so are screenshots
+    without a place in the patient. Only headers are used, so pixels may be compressed in any way. Names of files,
+    InstanceNumber and SliceThickness are not used.
+
+    Parameters
+    ----------
+    folder
+        Folder of the series; folders below it are read too.
+    warnings
+        List that warnings are appended to.
 
     Raises
     ------
     InputError
-        If pydicom is missing, the folder holds no images with a position, images of several series, or images that are
-        not parallel or not of one size. Messages hold no path and nothing from the files.
+        If pydicom is missing, a file is damaged, or the images are not one regular stack: see the table of DICOM series
+        in ``docs/bad-input.md``. Messages hold no path and no value from the files.
     """
     problem = dicom_problem()
     if problem is not None:
-        raise InputError(_SUBJECT, problem, "install it, or leave --dicom out")
+        raise InputError(_SUBJECT, problem, "install it, or leave --dicom out", code="dicom-no-pydicom")
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(_SUBJECT, "folder not found", "check the path given to --dicom")
-    import pydicom
-
-    slices: list[Slice] = []
-    series: set[str] = set()
-    frames: set[str] = set()
-    of_patient: dict[str, Any] = {}
+        raise InputError(_SUBJECT, "folder not found", "check the path given to --dicom", code="dicom-folder-not-found")
     with _quiet():
-        for path in sorted(folder.rglob("*")):
-            if not path.is_file():
+        images = _without_copies(_read_images(folder), [] if warnings is None else warnings)
+        for plural, singular, keywords, code in _COMMON:
+            values = {tuple(_text(image, keyword) for keyword in keywords) for image in images}
+            values.discard(("",))  # a missing UID is reported below
+            _check_single(len(values), plural, singular, code)
+        _check_single_frames(images)
+        _check_attributes(images)
+        slices = [_slice_of(image) for image in images]
+        _check_geometry(slices)
+        order = np.argsort([image.origin @ slices[0].normal for image in slices], kind="stable")
+        images, slices = [images[i] for i in order], [slices[i] for i in order]
+        _check_positions(slices, images)
+        _check_spacing(slices)
+        first = images[0]
+        patient = {keyword: first[keyword].value for keyword in _PATIENT_KEYWORDS if keyword in first}
+        return Series(tuple(slices), str(first.SeriesInstanceUID), str(first.FrameOfReferenceUID), patient)
+
+
+def _read_images(folder: Path) -> list[Any]:
+    """Read the headers of the images in a folder as pydicom data sets, with a few attributes each.
+
+    Raises
+    ------
+    InputError
+        If a file is damaged, or there are no images.
+    """
+    from pydicom import dcmread
+
+    images: list[Any] = []
+    damaged = 0
+    for path in sorted(folder.rglob("*")):
+        # A link to nothing stays: it is an image that was not fetched.
+        if path.name.startswith(".") or not (path.is_file() or path.is_symlink()):
+            continue
+        try:
+            with path.open("rb") as file:
+                start = file.read(132)
+            # Old files begin with the data set itself, at its group 0008.
+            bare = start[:2] == b"\x08\x00" and start[3:4] == b"\x00"
+            cut_short = (bytes(128) + b"DICM").startswith(start) and len(start) < 132
+            if not (bare or cut_short or start.endswith(b"DICM")):
                 continue
-            try:
-                image = pydicom.dcmread(path, stop_before_pixels=True)
-                found = _slice_of(image)
-            except Exception:  # noqa: BLE001 - no DICOM image; what pydicom says may quote a patient's name
-                continue
-            if not slices:
-                of_patient = {name: image[name].value for name in _OF_PATIENT if name in image}
-            slices.append(found)
-            series.add(str(image.SeriesInstanceUID))
-            frames.add(str(image.FrameOfReferenceUID))
-    if not slices:
+            image = dcmread(path, defer_size=1024, specific_tags=list(_KEYWORDS), force=bare)
+            if _ends_early(image, path):
+                damaged += 1
+            elif _is_image(image):
+                images.append(image)
+        except Exception:  # noqa: BLE001 - many types; what pydicom says may quote a patient's name
+            damaged += 1
+    with_pixels = sum("PixelData" in image for image in images)
+    if with_pixels:
+        damaged += len(images) - with_pixels
+    if damaged:
         raise InputError(
-            _SUBJECT, "holds no images with a position in the patient", "give the folder of a series of single images"
+            _SUBJECT, f"holds unreadable or incomplete files ({damaged})", "copy the whole series again",
+            code="dicom-damaged-file",
+        )  # fmt: skip
+    if not images:
+        raise InputError(
+            _SUBJECT, "holds no images", "give the folder of a series of CT, MR or PET images", code="dicom-no-images"
         )
-    if len(series) > 1 or len(frames) > 1:
-        raise InputError(_SUBJECT, f"holds images of {len(series)} series", "give a folder with one series alone")
-    first = slices[0]
-    for other in slices[1:]:
-        same = np.allclose(other.column_step, first.column_step, atol=1e-3) and np.allclose(
-            other.row_step, first.row_step, atol=1e-3
+    return images
+
+
+def _is_image(image: Any) -> bool:
+    """Return whether a data set is an image that contours could be drawn on, or a part of one.
+
+    Raises
+    ------
+    ValueError
+        If it has no class, as every complete DICOM file has.
+    """
+    from pydicom.uid import UID
+
+    sop_class = UID(_text(image, "SOPClassUID") or str(image.file_meta.get("MediaStorageSOPClassUID", "")))
+    if not sop_class:
+        raise ValueError("no class")
+    known = sop_class.name != sop_class
+    if not (("Image Storage" in sop_class.name) if known else ("Rows" in image)):
+        return False
+    placed = "ImagePositionPatient" in image or "ImageOrientationPatient" in image
+    return placed or sop_class in _SECTION_CLASSES or "Enhanced" in sop_class.name
+
+
+def _ends_early(image: Any, path: Path) -> bool:
+    """Return whether the file ends before the end of an attribute."""
+    if image.file_meta.get("TransferSyntaxUID") == _DEFLATED:
+        return False  # positions are those of the decompressed data, which would not have been complete
+    size = path.stat().st_size
+    parts = (image.file_meta, image)
+    elements = [part.get_item(tag, keep_deferred=True) for part in parts for tag in list(part.keys())]
+    return any(
+        element.value_tell + element.length > size
+        for element in elements
+        if getattr(element, "length", 0xFFFFFFFF) != 0xFFFFFFFF
+    )
+
+
+def _text(image: Any, keyword: str) -> str:
+    """Return the value of an attribute as text, without the padding of names; empty if there is none."""
+    value = image.get(keyword)
+    return "" if value is None else str(value).strip(" ^\0")
+
+
+def _numbers(image: Any, keyword: str) -> NDArray[np.float64]:
+    """Return the values of an attribute, shape (n,); empty if they are not numbers."""
+    try:
+        return np.atleast_1d(np.array(image[keyword].value, dtype=np.float64))
+    except (TypeError, ValueError):
+        return np.zeros(0)
+
+
+def _without_copies(images: Sequence[Any], warnings: list[InputWarning]) -> list[Any]:
+    """Return the images without byte-identical copies, with a warning if there are any.
+
+    Raises
+    ------
+    InputError
+        If two images with the same identifier differ.
+    """
+    first: dict[str, Any] = {}
+    distinct = []
+    for image in images:
+        identifier = _text(image, "SOPInstanceUID")
+        original = first.setdefault(identifier, image) if identifier else image
+        if original is image:
+            distinct.append(image)
+        elif not filecmp.cmp(original.filename, image.filename, shallow=False):
+            raise InputError(
+                _SUBJECT, "holds different images with the same SOPInstanceUID", "export the series again, one version "
+                "of each image", code="dicom-same-identifier",
+            )  # fmt: skip
+    copies = len(images) - len(distinct)
+    if copies:
+        warnings.append(
+            InputWarning(
+                _SUBJECT,
+                f"holds byte-identical copies of images ({copies}), which are left out",
+                "remove the copies",
+                code="dicom-copies",
+            )
         )
-        if not same or (other.rows, other.columns) != (first.rows, first.columns):
-            raise InputError(_SUBJECT, "holds images that are not parallel or not of one size", "leave localisers out")
-    across = np.cross(first.column_step, first.row_step)
-    ordered = sorted(slices, key=lambda part: float(part.origin @ across))
-    return Series(tuple(ordered), series.pop(), frames.pop(), of_patient)
+    return distinct
+
+
+def _check_single(count: int, plural: str, singular: str, code: str) -> None:
+    """Check that there is one of what all images must have in common."""
+    if count > 1:
+        raise InputError(
+            _SUBJECT, f"holds images of {count} {plural}", f"give a folder with the images of one {singular} alone",
+            code=code,
+        )  # fmt: skip
+
+
+def _check_single_frames(images: Sequence[Any]) -> None:
+    """Check that each file holds one image: no enhanced or multi-frame image, no mosaic."""
+    from pydicom.uid import UID
+
+    several = sum(
+        (_numbers(image, "NumberOfFrames") > 1).any()
+        if "NumberOfFrames" in image
+        else "Enhanced" in UID(_text(image, "SOPClassUID")).name or "MOSAIC" in _text(image, "ImageType")
+        for image in images
+    )
+    if several:
+        raise InputError(
+            _SUBJECT, f"holds multi-frame, enhanced or mosaic images ({several} of {len(images)})",
+            "export the series as single images", code="dicom-multi-frame",
+        )  # fmt: skip
+
+
+def _check_attributes(images: Sequence[Any]) -> None:
+    """Check that each image has the attributes that contours need, with values that make sense."""
+    checks: tuple[tuple[str, str, Callable[[Any, str], bool]], ...] = (
+        ("without", "dicom-missing-attribute", lambda image, keyword: not _text(image, keyword)),
+        ("with an invalid", "dicom-invalid-attribute", lambda image, keyword: not _is_valid(image, keyword)),
+    )
+    for preposition, code, fails in checks:
+        failures = [
+            [keyword for keyword in (*_UID_KEYWORDS, *_GEOMETRY_KEYWORDS) if fails(image, keyword)] for image in images
+        ]
+        count = sum(map(bool, failures))
+        if count:
+            keywords = dict.fromkeys(keyword for image in failures for keyword in image)
+            raise InputError(
+                _SUBJECT, f"holds images {preposition} {', '.join(keywords)} ({count} of {len(images)})",
+                "export the series again from the scanner or the archive", code=code,
+            )  # fmt: skip
+
+
+def _is_valid(image: Any, keyword: str) -> bool:
+    """Return whether an attribute that says where an image lies has values that make sense."""
+    if keyword not in _GEOMETRY_KEYWORDS:
+        return True
+    values = _numbers(image, keyword)
+    if values.shape != (_GEOMETRY_KEYWORDS[keyword],) or not np.isfinite(values).all():
+        return False
+    if keyword == "ImageOrientationPatient":
+        axes = values.reshape(2, 3)
+        return bool(np.allclose(axes @ axes.T, np.eye(2), atol=2e-3))
+    return keyword == "ImagePositionPatient" or bool((values > 0).all())
 
 
 def _slice_of(image: Any) -> Slice:
-    """Geometry of one image; raises whatever is missing."""
-    direction = np.array(image.ImageOrientationPatient, dtype=np.float64)
-    between_rows, between_columns = (float(value) for value in image.PixelSpacing)
+    """Return the geometry of an image whose attributes are valid."""
+    direction = _numbers(image, "ImageOrientationPatient")
+    between_rows, between_columns = _numbers(image, "PixelSpacing")
     return Slice(
-        str(image.SOPInstanceUID),
-        str(image.SOPClassUID),
-        np.array(image.ImagePositionPatient, dtype=np.float64),
+        _text(image, "SOPInstanceUID"),
+        _text(image, "SOPClassUID"),
+        _numbers(image, "ImagePositionPatient"),
         direction[:3] * between_columns,
         direction[3:] * between_rows,
         int(image.Rows),
@@ -197,42 +442,134 @@ def _slice_of(image: Any) -> Slice:
     )
 
 
-_TO_RAS = np.array([-1.0, -1.0, 1.0])
+def _check_geometry(slices: Sequence[Slice]) -> None:
+    """Check that all images have one size, one pixel spacing and one orientation."""
+    sizes = [np.array([image.rows, image.columns], float) for image in slices]
+    steps = [np.array([image.column_step, image.row_step]) for image in slices]
+    spacings = [np.linalg.norm(step, axis=1) for step in steps]
+    directions = [step / spacing[:, None] for step, spacing in zip(steps, spacings, strict=True)]
+    _check_single(_count_distinct(directions), "orientations", "orientation", "dicom-several-orientations")
+    _check_single(_count_distinct(sizes), "matrix sizes", "matrix size", "dicom-several-matrix-sizes")
+    _check_single(_count_distinct(spacings), "pixel spacings", "pixel spacing", "dicom-several-pixel-spacings")
 
 
-def mask_contours(mask: Volume, part: Slice) -> list[NDArray[np.float64]]:
-    """Closed contours of a mask in the plane of an image, each of shape (points, 3), in mm of the patient frame.
+def _count_distinct(values: Sequence[NDArray[np.float64]]) -> int:
+    """Return how many of the values differ by more than rounding explains."""
+    distinct: list[NDArray[np.float64]] = []
+    for value in values:
+        if not any(np.allclose(value, other, rtol=0, atol=1e-3) for other in distinct):
+            distinct.append(value)
+    return len(distinct)
+
+
+def _check_positions(slices: Sequence[Slice], images: Sequence[Any]) -> None:
+    """Check that there are several planes, with one image in each.
+
+    Several images of one plane (echoes, time points, diffusion weightings) would give every contour several times,
+    which readers that combine contours by the even-odd rule take for an empty structure.
+    """
+    gaps = np.diff([image.origin @ slices[0].normal for image in slices])
+    same = gaps < _POSITION_TOLERANCE_MM
+    if same.any():
+        pairs = [pair for pair, is_same in zip(pairwise(images), same, strict=True) if is_same]
+        differing = [
+            keyword for keyword in _VARIANT_KEYWORDS
+            if any(_text(one, keyword) != _text(other, keyword) for one, other in pairs)
+        ]  # fmt: skip
+        words = f", which differ in {', '.join(differing)}" if differing else ""
+        planes = len(slices) - int(same.sum())
+        raise InputError(
+            _SUBJECT, f"holds {len(slices)} images in {planes} planes{words}",
+            "give a folder with one image per plane: one echo, one time point, one weighting", code="dicom-same-plane",
+        )  # fmt: skip
+    if len(slices) < 2:
+        raise InputError(
+            _SUBJECT, "holds a single image", "give the whole series; a target needs contours in several planes",
+            code="dicom-single-image",
+        )  # fmt: skip
+
+
+def _check_spacing(slices: Sequence[Slice]) -> None:
+    """Check that images follow each other at one distance and in one direction.
+
+    Readers give every contour the thickness of the common spacing; where an image is missing, the target has a gap.
+    """
+    origins = np.array([image.origin for image in slices])
+    normal = slices[0].normal
+    gaps = np.diff(origins @ normal)
+    # How many spacings each image lies above the first, and the straight line through all positions.
+    steps = np.rint(gaps / np.sort(gaps)[(len(gaps) - 1) // 2])
+    index = np.concatenate([[0], np.cumsum(steps)])
+    line = np.stack([np.ones_like(index), index], axis=-1)
+    coefficients = np.linalg.lstsq(line, origins, rcond=None)[0]
+    residual = origins - line @ coefficients
+    along = residual @ normal
+    spacing = float(coefficients[1] @ normal)
+    if steps.min() < 1 or np.abs(along).max() > max(_POSITION_TOLERANCE_MM, _SPACING_TOLERANCE * spacing):
+        raise InputError(
+            _SUBJECT, f"the distance between its images varies from {gaps.min():.3g} to {gaps.max():.3g} mm",
+            "give a series with evenly spaced images", code="dicom-uneven-spacing",
+        )  # fmt: skip
+    missing = int(steps.sum()) - len(gaps)
+    if missing:
+        raise InputError(
+            _SUBJECT, f"images are missing between the others ({missing} at a distance of {spacing:.3g} mm)",
+            "copy the whole series; a target would have no contours there", code="dicom-missing-images",
+        )  # fmt: skip
+    # Gantry tilt shifts each image against the one before it by the same vector, which is part of the line.
+    pixel = min(np.linalg.norm(slices[0].column_step), np.linalg.norm(slices[0].row_step))
+    if np.linalg.norm(residual - along[:, None] * normal, axis=1).max() > pixel / 2:
+        raise InputError(
+            _SUBJECT, "its images are shifted against each other within their planes",
+            "give a series whose images form one stack", code="dicom-shifted-images",
+        )  # fmt: skip
+
+
+def mask_contours(mask: Volume, image: Slice) -> list[NDArray[np.float64]]:
+    """Return the closed contours of a mask in the plane of an image.
 
     The mask is interpolated linearly to the image's pixels and cut at one half, so that a mask on the image's own
-    pixels gives contours that run midway between its pixels and those outside. A hole is joined to its outline by a
-    channel of no width, as DICOM has it for closed planar contours.
+    pixels gives contours that run midway between its pixels and those outside. Contours do not overlap. A hole is
+    joined to its outline by a channel of zero width (the keyhole technique of DICOM PS3.3, C.8.8.6.3), so that the
+    even-odd rule, the non-zero rule and the union of filled contours give the same area.
+
+    Parameters
+    ----------
+    mask
+        Mask (bool).
+    image
+        Image whose plane the mask is cut by.
+
+    Returns
+    -------
+    Contours, each of shape (points, 3), in mm of the patient frame; the first point is not repeated.
     """
     from contourpy import FillType, contour_generator
     from scipy.ndimage import map_coordinates
 
-    row, column = np.meshgrid(np.arange(part.rows), np.arange(part.columns), indexing="ij")
-    positions = part.positions(np.stack([column, row], axis=-1).astype(np.float64))
-    voxels = mask.grid.world_to_voxel(positions * _TO_RAS)
-    field = map_coordinates(mask.data.astype(np.float32), np.moveaxis(voxels, -1, 0), order=1, mode="constant", cval=0)
+    row, column = np.meshgrid(np.arange(image.rows), np.arange(image.columns), indexing="ij")
+    positions = image.positions(np.stack([column, row], axis=-1).astype(np.float64))
+    voxels = np.moveaxis(mask.grid.world_to_voxel(positions * _TO_RAS), -1, 0)
+    # "grid-constant" lets a target end half a voxel beyond the mask's last voxel, as inside the grid.
+    field = map_coordinates(mask.data.astype(np.float32), voxels, order=1, mode="grid-constant", cval=0)
     if not (field >= 0.5).any():
         return []
     # A rim of zeros closes contours at the image's edge.
     generator = contour_generator(z=np.pad(field, 1), fill_type=FillType.OuterOffset)
     filled: Any = generator.filled(0.5, 2.0)
-    outlines, offsets = filled
     contours = []
-    for points, ends in zip(outlines, offsets, strict=True):
+    for points, ends in zip(*filled, strict=True):
         rings = [points[begin : end - 1] - 1 for begin, end in pairwise(ends)]
         ring = rings[0]
         for hole in rings[1:]:
             ring = _join(ring, hole)
         if len(ring) >= 3:
-            contours.append(part.positions(ring))
+            contours.append(image.positions(ring))
     return contours
 
 
 def _join(ring: NDArray[np.float64], hole: NDArray[np.float64]) -> NDArray[np.float64]:
-    """One ring that runs round the outline, across to the hole at their nearest points, round it, and back."""
+    """Return a ring that runs round the outline, across to the hole at their nearest points, round it, and back."""
     from scipy.spatial import cKDTree
 
     gaps, nearest = cKDTree(ring).query(hole)
@@ -242,7 +579,15 @@ def _join(ring: NDArray[np.float64], hole: NDArray[np.float64]) -> NDArray[np.fl
     return np.concatenate([ring[: at + 1], turned, turned[:1], ring[at:]])
 
 
-def write_structure_set(path: str | Path, series: Series, targets: Mapping[str, Volume]) -> None:
+def _area_mm2(points: NDArray[np.float64]) -> float:
+    """Return the area of a planar contour, shape (points, 3), without that of holes joined to it."""
+    local = points - points[0]
+    return float(np.linalg.norm(np.cross(local, np.roll(local, -1, axis=0)).sum(axis=0))) / 2
+
+
+def write_structure_set(
+    path: str | Path, series: Series, targets: Mapping[str, Volume], *, warnings: list[InputWarning] | None = None
+) -> None:
     """Write targets as a DICOM RT structure set in the frame of an image series.
 
     Dates are left empty and identifiers follow from series and masks, so the same input gives the same file.
@@ -256,32 +601,36 @@ def write_structure_set(path: str | Path, series: Series, targets: Mapping[str, 
         was made from this series, or resampled to it, not one moved to an atlas.
     targets
         Masks (bool) by the name of the structure.
+    warnings
+        List that warnings are appended to.
 
     Raises
     ------
     InputError
-        If a target lies outside the images, as happens when it was moved to an atlas, or between two of them.
+        If a target is empty, reaches outside the images, as happens when it was moved to an atlas, or lies between two
+        of them.
     """
     from pydicom import dcmwrite
     from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+    from pydicom.uid import ImplicitVRLittleEndian, generate_uid
 
+    warnings = [] if warnings is None else warnings
     digest = hashlib.sha256()
+    contours = {}
     for name, mask in targets.items():
         digest.update(name.encode() + np.packbits(mask.data.astype(bool)).tobytes() + mask.grid.affine.tobytes())
-        _check_inside(mask, series)
+        contours[name] = _target_contours(name, mask, series, warnings)
 
     def uid(kind: str) -> str:
         return str(generate_uid(entropy_srcs=[kind, series.series_uid, digest.hexdigest()]))
 
     with _quiet():
         out = Dataset()
-        for name, value in series.of_patient.items():
-            setattr(out, name, value)
-        for name in ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
-                     "AccessionNumber", "ReferringPhysicianName"):  # fmt: skip
-            if name not in out:
-                setattr(out, name, "")
+        for keyword, value in series.patient.items():
+            setattr(out, keyword, value)
+        for keyword in _PATIENT_KEYWORDS:
+            if keyword not in out and keyword != "SpecificCharacterSet":
+                setattr(out, keyword, "")
         out.SOPClassUID, out.SOPInstanceUID = _STRUCTURE_SET_CLASS, uid("instance")
         out.Modality, out.SeriesInstanceUID, out.SeriesNumber = "RTSTRUCT", uid("series"), None
         out.SeriesDescription = "gliofit targets, research use only"
@@ -292,20 +641,20 @@ def write_structure_set(path: str | Path, series: Series, targets: Mapping[str, 
         out.ApprovalStatus = "UNAPPROVED"
         out.FrameOfReferenceUID, out.PositionReferenceIndicator = series.frame_uid, ""
 
-        images = [_item(ReferencedSOPClassUID=part.sop_class, ReferencedSOPInstanceUID=part.instance)
-                  for part in series.slices]  # fmt: skip
-        of_series = _item(SeriesInstanceUID=series.series_uid, ContourImageSequence=images)
-        of_study = _item(
+        references = [_item(ReferencedSOPClassUID=image.sop_class, ReferencedSOPInstanceUID=image.instance)
+                      for image in series.slices]  # fmt: skip
+        referenced_series = _item(SeriesInstanceUID=series.series_uid, ContourImageSequence=references)
+        referenced_study = _item(
             ReferencedSOPClassUID="1.2.840.10008.3.1.2.3.1",
-            ReferencedSOPInstanceUID=str(out.get("StudyInstanceUID", "")),
-            RTReferencedSeriesSequence=[of_series],
+            ReferencedSOPInstanceUID=str(out.StudyInstanceUID),
+            RTReferencedSeriesSequence=[referenced_series],
         )
         out.ReferencedFrameOfReferenceSequence = [
-            _item(FrameOfReferenceUID=series.frame_uid, RTReferencedStudySequence=[of_study])
+            _item(FrameOfReferenceUID=series.frame_uid, RTReferencedStudySequence=[referenced_study])
         ]
-        names, contours, observations = [], [], []
-        for number, (name, mask) in enumerate(targets.items(), start=1):
-            names.append(
+        structures, structure_contours, observations = [], [], []
+        for number, (name, items) in enumerate(contours.items(), start=1):
+            structures.append(
                 _item(
                     ROINumber=number,
                     ReferencedFrameOfReferenceUID=series.frame_uid,
@@ -313,55 +662,97 @@ def write_structure_set(path: str | Path, series: Series, targets: Mapping[str, 
                     ROIGenerationAlgorithm="AUTOMATIC",
                 )
             )
-            found = [_contour(points, part) for part in series.slices for points in mask_contours(mask, part)]
-            if not found:
-                raise InputError(_SUBJECT, f"'{name}' lies between its images", "give a series with thinner slices")
             colour = list(_COLOURS[(number - 1) % len(_COLOURS)])
-            contours.append(_item(ReferencedROINumber=number, ROIDisplayColor=colour, ContourSequence=found))
+            structure_contours.append(
+                _item(
+                    ReferencedROINumber=number,
+                    ROIDisplayColor=colour,
+                    ContourSequence=[_contour_item(points, image) for image, points in items],
+                )
+            )
             observations.append(
                 _item(
                     ObservationNumber=number, ReferencedROINumber=number, RTROIInterpretedType="CTV", ROIInterpreter=""
                 )
             )
-        out.StructureSetROISequence = names
-        out.ROIContourSequence = contours
+        out.StructureSetROISequence = structures
+        out.ROIContourSequence = structure_contours
         out.RTROIObservationsSequence = observations
 
         out.file_meta = FileMetaDataset()
         out.file_meta.MediaStorageSOPClassUID = out.SOPClassUID
         out.file_meta.MediaStorageSOPInstanceUID = out.SOPInstanceUID
-        out.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        # With explicit value representations, ContourData could not be longer than 64 kB.
+        out.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
         with atomic_path(path) as temporary:
             dcmwrite(temporary, out, enforce_file_format=True)
 
 
+def _target_contours(
+    name: str, mask: Volume, series: Series, warnings: list[InputWarning]
+) -> list[tuple[Slice, NDArray[np.float64]]]:
+    """Return the contours of a target, each with its image, after checking that the images cover it.
+
+    Raises
+    ------
+    InputError
+        If the target is empty, reaches outside the images, or lies between two of them.
+    """
+    voxels = np.argwhere(mask.data)
+    if not len(voxels):
+        raise InputError(_SUBJECT, f"'{name}' is empty", "leave --dicom out", code="dicom-empty-target")
+    outside = np.count_nonzero(~series.contains(mask.grid.voxel_to_world(voxels) * _TO_RAS))
+    problem = f"{outside} of {len(voxels)} voxels of '{name}' lie outside its images"
+    if outside > _LARGEST_LOSS * len(voxels):
+        raise InputError(
+            _SUBJECT, problem,
+            "give the whole series that the patient's images were made from, in the scanner's own frame",
+            code="dicom-target-outside",
+        )  # fmt: skip
+    if outside:
+        warnings.append(
+            InputWarning(
+                _SUBJECT,
+                f"{problem} and have no contours",
+                "give a series that covers the target",
+                code="dicom-target-cut",
+            )
+        )
+    contours = [(image, points) for image in series.slices for points in mask_contours(mask, image)]
+    if not contours:
+        raise InputError(
+            _SUBJECT, f"'{name}' lies between its images", "give a series with thinner slices",
+            code="dicom-target-between-images",
+        )  # fmt: skip
+    drawn_cc = sum(_area_mm2(points) for _, points in contours) * series.spacing_mm / 1000
+    mask_cc = len(voxels) * mask.grid.voxel_volume_mm3 / 1000
+    if abs(drawn_cc - mask_cc) > _LARGEST_VOLUME_CHANGE * mask_cc:
+        warnings.append(
+            InputWarning(
+                _SUBJECT,
+                f"the contours of '{name}' enclose {drawn_cc:.3g} cc where the target has {mask_cc:.3g} cc",
+                "give a series with thinner slices or smaller pixels",
+                code="dicom-volume-change",
+            )
+        )
+    return contours
+
+
 def _item(**values: Any) -> Any:
-    """A data set of a sequence."""
+    """Return a data set of a sequence."""
     from pydicom.dataset import Dataset
 
     item = Dataset()
-    for name, value in values.items():
-        setattr(item, name, value)
+    for keyword, value in values.items():
+        setattr(item, keyword, value)
     return item
 
 
-def _contour(points: NDArray[np.float64], part: Slice) -> Any:
-    """A closed contour that refers to its image; a thousandth of a mm is more than enough."""
+def _contour_item(points: NDArray[np.float64], image: Slice) -> Any:
+    """Return a closed contour that refers to its image, with coordinates rounded to 0.001 mm."""
     return _item(
-        ContourImageSequence=[_item(ReferencedSOPClassUID=part.sop_class, ReferencedSOPInstanceUID=part.instance)],
+        ContourImageSequence=[_item(ReferencedSOPClassUID=image.sop_class, ReferencedSOPInstanceUID=image.instance)],
         ContourGeometricType="CLOSED_PLANAR",
         NumberOfContourPoints=len(points),
         ContourData=[f"{value:.3f}" for value in points.ravel()],
     )
-
-
-def _check_inside(mask: Volume, series: Series) -> None:
-    voxels = np.argwhere(mask.data)
-    if not len(voxels):
-        raise InputError(_SUBJECT, "a target is empty", "leave --dicom out")
-    outside = np.count_nonzero(~series.contains(mask.grid.voxel_to_world(voxels) * _TO_RAS))
-    if outside > _LARGEST_LOSS * len(voxels):
-        raise InputError(
-            _SUBJECT, f"{outside} of {len(voxels)} voxels of a target lie outside its images",
-            "give the series that the patient's images were made from, in the scanner's own frame",
-        )  # fmt: skip

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.errors import InputError
+from gliofit.errors import InputError, InputWarning
 from gliofit.fit import fit_files
 from gliofit.grid import Volume
+from gliofit.inputs import read_mask, read_segmentation, read_tissue_maps
 from gliofit.io import read_volume, write_volume
 from gliofit.plan.distance import distance_mm
 from gliofit.plan.target import brain_of_tissue
@@ -26,6 +27,7 @@ _FOLDER, _CASE = "Patient-00000", "00000"
 
 #: Its segmentations have 1 necrotic, 2 oedema, 3 enhancing.
 _LABELS = "brats2023"
+_LABELS_HINT = "give PredictGBM's labels: 1 necrotic, 2 oedema, 3 enhancing"
 
 #: Scores of voxels without tumour cells stay below this.
 TAIL = 1e-12
@@ -40,33 +42,28 @@ class PredictGBMCase:
     segmentation: Path
 
 
-def read_case(folder: str | Path) -> PredictGBMCase:
+def read_case(folder: str | Path, *, warnings: list[InputWarning]) -> PredictGBMCase:
     """Read ``Patient-00000/00000-{gm,wm,csf,tumorseg}.nii.gz``, and ``00000-brain_mask.nii.gz`` where it is there.
 
     Without a brain mask the brain is where there is tissue. Other images (``t1c``, ``flair``, ``pet``, ``adc``) are not
-    used.
+    used. Warnings about the images are appended to ``warnings``.
 
     Raises
     ------
     InputError
-        If the folder or one of the four files is missing or not readable, or the grids differ.
+        If the folder or one of the four files is missing or cannot be used, or the grids differ.
     """
     inside = Path(folder) / _FOLDER
     if not inside.is_dir():
         raise InputError(inside, "folder not found", f"give the folder that holds {_FOLDER}, as PredictGBM mounts it")
-    wm, gm, csf = (read_volume(inside / f"{_CASE}-{name}.nii.gz", np.float32) for name in ("wm", "gm", "csf"))
-    tissue = Tissue.from_maps(wm, gm, csf, inside)
-    segmentation = inside / f"{_CASE}-tumorseg.nii.gz"
-    grid = read_volume(segmentation).grid
-    if not grid.matches(tissue.grid):
-        raise InputError(segmentation, "lies on another grid than the tissue maps", "resample both onto one grid")
-    path = inside / f"{_CASE}-brain_mask.nii.gz"
-    brain = brain_of_tissue(tissue)
-    if path.is_file():
-        mask = read_volume(path, np.float32)
-        if not mask.grid.matches(grid):
-            raise InputError(path, "lies on another grid than the tissue maps", "resample both onto one grid")
-        brain = Volume(mask.data > 0.5, grid)
+    wm, gm, csf, segmentation, mask = (
+        inside / f"{_CASE}-{name}.nii.gz" for name in ("wm", "gm", "csf", "tumorseg", "brain_mask")
+    )
+    tissue = read_tissue_maps(wm, gm, csf, warnings=warnings, isotropic=True)
+    place: dict[str, Any] = {"grid": tissue.grid, "warnings": warnings, "reference": "the tissue maps"}
+    # Read here for its hint alone: the fit reads it again, with its warnings.
+    read_segmentation(segmentation, _LABELS, hint=_LABELS_HINT, **(place | {"warnings": []}))
+    brain = read_mask(mask, **place) if mask.is_file() else brain_of_tissue(tissue)
     return PredictGBMCase(tissue, brain, segmentation)
 
 
@@ -93,6 +90,7 @@ def run_case(
     seed: int = 0,
     threads: int = 1,
     progress: OnProgress = no_progress,
+    warnings: list[InputWarning] | None = None,
 ) -> dict[str, Any]:
     """Fit the patient in PredictGBM's input folder and write ``00000.nii.gz``: float32 scores on the input's grid.
 
@@ -100,7 +98,7 @@ def run_case(
     ----------
     in_dir, out_dir
         Folders that PredictGBM mounts at ``/mlcube_io0`` and ``/mlcube_io1``.
-    method, seed, threads, progress
+    method, seed, threads, progress, warnings
         As for ``gliofit.fit.fit_files``.
 
     Returns
@@ -112,7 +110,8 @@ def run_case(
     InputError
         As ``read_case`` and ``fit_files``.
     """
-    case = read_case(in_dir)
+    warnings = [] if warnings is None else warnings
+    case = read_case(in_dir, warnings=warnings)
     with tempfile.TemporaryDirectory() as name:
         fitted = Path(name) / _CASE
         row = fit_files(
@@ -124,6 +123,7 @@ def run_case(
             seed=seed,
             threads=threads,
             progress=progress,
+            warnings=warnings,
         )
         concentration = read_volume(fitted / "concentration.nii.gz", np.float32)
     write_volume(Path(out_dir) / f"{_CASE}.nii.gz", with_tail(concentration, case.brain.data))

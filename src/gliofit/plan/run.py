@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gliofit.errors import InputError
-from gliofit.grid import Grid, Volume
+from gliofit.errors import InputError, InputWarning
+from gliofit.grid import Volume
+from gliofit.inputs import read_concentration, read_follow_up, read_image, read_mask, read_segmentation
 from gliofit.io import read_table, read_volume, scratch_folder, write_table, write_volume
-from gliofit.labels import translate_labels
 from gliofit.plan.compare import (
     COVERAGE_COLUMNS,
     OVERLAP_COLUMNS,
     Recurrence,
     compare_targets,
     coverage_columns,
-    read_recurrence,
+    recurrence_of,
 )
 from gliofit.plan.dicom import dicom_problem, read_series, write_structure_set
 from gliofit.plan.picture import PlanView, draw_plans
@@ -48,9 +48,13 @@ PLAN_COLUMNS = (
 )  # fmt: skip
 
 
+#: What messages call the image that all others must lie on.
+_TISSUE, _PATIENT = "the tissue", "the patient's segmentation"
+
+
 @dataclass(frozen=True, eq=False)
 class PlanRequest:
-    """What a plan is made from; everything on one grid.
+    """Input data of a plan; everything on one grid.
 
     Parameters
     ----------
@@ -63,9 +67,9 @@ class PlanRequest:
     barriers
         Mask (bool) of what cells do not cross; None: no barriers.
     recurrence
-        Where the tumour came back; None: no follow-up.
+        Recurrence of the tumour; None: no follow-up.
     region, keep_tumour
-        What the margin is drawn around, and whether the personalised target must contain it.
+        Region that the margin is drawn around, and whether the personalised target must contain it.
     bridge_mm
         Reach of ``bridge_gaps``.
     """
@@ -81,11 +85,19 @@ class PlanRequest:
 
 
 def make_plan(request: PlanRequest, margin_mm: float) -> tuple[Target, Target, dict[str, Any]]:
-    """The clinical target, the personalised one of equal volume, and how they compare.
+    """Draw the clinical target and the personalised one of equal volume, and compare them.
+
+    Parameters
+    ----------
+    request
+        Input data of the plan.
+    margin_mm
+        Margin of the clinical target, mm.
 
     Returns
     -------
-    Both targets, and the columns ``status message region margin_mm level`` with those of the comparison.
+    The clinical target, the personalised target, and the columns ``status message region margin_mm level`` with those
+    of the comparison.
 
     Raises
     ------
@@ -117,32 +129,20 @@ def make_plan(request: PlanRequest, margin_mm: float) -> tuple[Target, Target, d
 
 
 def _failed_row(region: str, margin_mm: float, message: str) -> dict[str, Any]:
+    """Return the columns of a plan that could not be made."""
     numbers = dict.fromkeys(("level", *OVERLAP_COLUMNS, *COVERAGE_COLUMNS), float("nan"))
     return {"status": "failed", "message": message, "region": region, "margin_mm": float(margin_mm)} | numbers
 
 
-def _read_mask(path: str | Path, grid: Grid, what: str) -> Volume:
-    """A mask on the patient's grid: what is above one half."""
-    volume = read_volume(path, np.float32)
-    if not volume.grid.matches(grid):
-        raise InputError(path, f"{what} on another grid than the patient's", "resample it onto that grid")
-    return Volume(volume.data > 0.5, volume.grid)
+def _read_recurrence(path: Path, scheme: str, brain: Volume, warnings: list[InputWarning]) -> Recurrence:
+    """Read a follow-up segmentation on the patient's grid, which may be without tumour."""
+    labels = read_follow_up(path, scheme, brain.grid, brain=brain, warnings=warnings, reference=_PATIENT)
+    return recurrence_of(labels.data)
 
 
-def _read_concentration(path: str | Path, grid: Grid) -> Volume:
-    volume = read_volume(path, np.float32)
-    if not volume.grid.matches(grid):
-        raise InputError(path, "lies on another grid than the segmentation", "resample it onto that grid")
-    if volume.data.min() < -1e-3 or volume.data.max() > 1 + 1e-3:
-        raise InputError(path, "holds values that are not between 0 and 1", "give a tumour-cell concentration")
-    return volume
-
-
-def _read_follow_up(path: str | Path, grid: Grid, scheme: str) -> Recurrence:
-    volume = read_volume(path, np.int32)
-    if not volume.grid.matches(grid):
-        raise InputError(path, "lies on another grid than the patient's", "register the follow-up to the patient")
-    return read_recurrence(volume.data, scheme, str(path))
+def _with_notes(message: str, warnings: list[InputWarning]) -> str:
+    """Return a message with the notes of warnings after it."""
+    return "; ".join(part for part in (message, *(warning.note for warning in warnings)) if part)
 
 
 def plan_files(
@@ -163,6 +163,7 @@ def plan_files(
     recurrence: Path | None = None,
     recurrence_labels: str | None = None,
     progress: OnProgress = no_progress,
+    warnings: list[InputWarning] | None = None,
 ) -> dict[str, Any]:
     """Plan one patient from files: what the ``plan`` command does.
 
@@ -191,7 +192,9 @@ def plan_files(
     recurrence, recurrence_labels
         Follow-up segmentation on the patient's grid, with its label scheme (that of the segmentation if not given).
     progress
-        Hears of what is being done.
+        Called with the name of each step.
+    warnings
+        List that warnings about the images are appended to; what it holds is written into the row's message.
 
     Returns
     -------
@@ -203,47 +206,50 @@ def plan_files(
         If an input is wrong or no plan can be made of it.
     """
     progress("reading")
-    labels = read_volume(segmentation, np.int32)
-    if not labels.grid.matches(tissue.grid):
-        raise InputError(segmentation, "lies on another grid than the tissue", "resample both onto one grid")
-    internal = Volume(translate_labels(labels.data, label_scheme, str(segmentation)), labels.grid)
-    grid = labels.grid
+    warnings = [] if warnings is None else warnings
+    grid = tissue.grid
+    brain = brain_of_tissue(tissue)
+    if brain_mask is not None:
+        brain = read_mask(brain_mask, grid, warnings=warnings, reference=_TISSUE)
     request = PlanRequest(
-        internal,
-        _read_concentration(concentration, grid),
-        brain_of_tissue(tissue) if brain_mask is None else _read_mask(brain_mask, grid, "brain mask"),
-        None if barriers is None else _read_mask(barriers, grid, "barriers"),
-        None if recurrence is None else _read_follow_up(recurrence, grid, recurrence_labels or label_scheme),
+        read_segmentation(segmentation, label_scheme, grid, brain=brain, warnings=warnings, reference=_TISSUE),
+        read_concentration(concentration, grid, warnings=warnings),
+        brain,
+        None if barriers is None else read_mask(barriers, grid, warnings=warnings, reference=_TISSUE),
+        None
+        if recurrence is None
+        else _read_recurrence(recurrence, recurrence_labels or label_scheme, brain, warnings),
         region,
         keep_tumour,
         bridge_mm,
     )
-    background = Volume(tissue.labels, tissue.grid) if image is None else read_volume(image, np.float32)
-    missing = dicom_problem() if dicom is not None else None
-    series = read_series(dicom) if dicom is not None and missing is None else None
+    background = Volume(tissue.labels, grid) if image is None else read_image(image, warnings=warnings)
+    no_dicom = dicom_problem() if dicom is not None else None
+    series = read_series(dicom, warnings=warnings) if dicom is not None and no_dicom is None else None
     progress("drawing targets")
     try:
         clinical, personalised, columns = make_plan(request, margin_mm)
     except InputError as error:
         subject = segmentation if error.subject == "segmentation" else error.subject
-        raise InputError(subject, error.problem, error.hint) from error
-    if missing is not None:
-        columns["message"] = "; ".join(part for part in (columns["message"], f"no plan.dcm: {missing}") if part)
-    case = out_dir.resolve().name
-    row = {"run": "plan", "cohort": "files", "case": case, "method": "concentration", "seed": 0} | columns
-    table = pd.DataFrame([row])[list(PLAN_COLUMNS)]
+        raise InputError(subject, error.problem, error.hint, error.code) from error
 
     progress("writing results")
     with scratch_folder(out_dir) as temporary:
         write_volume(temporary / "clinical.nii.gz", clinical.mask)
         write_volume(temporary / "personalised.nii.gz", personalised.mask)
+        if series is not None:
+            targets = {f"CTV {margin_mm:g} mm": clinical.mask, "CTV personalised": personalised.mask}
+            write_structure_set(temporary / "plan.dcm", series, targets, warnings=warnings)
+        if no_dicom is not None:
+            columns["message"] = "; ".join(part for part in (columns["message"], f"no plan.dcm: {no_dicom}") if part)
+        columns["message"] = _with_notes(columns["message"], warnings)
+        case = out_dir.resolve().name
+        row = {"run": "plan", "cohort": "files", "case": case, "method": "concentration", "seed": 0} | columns
+        table = pd.DataFrame([row])[list(PLAN_COLUMNS)]
         write_table(temporary / "plan.parquet", table)
         write_renderings(plan_table(table), temporary, "plan", ("csv", "md"))
         view = PlanView("concentration", clinical.mask, personalised.mask)
         draw_plans([view], background, request.segmentation, temporary, "plan", f"{case}, {margin_mm:g} mm")
-        if series is not None:
-            names = {f"CTV {margin_mm:g} mm": clinical.mask, "CTV personalised": personalised.mask}
-            write_structure_set(temporary / "plan.dcm", series, names)
         out_dir.mkdir(exist_ok=True)
         for path in temporary.iterdir():
             shutil.move(path, out_dir / path.name)
@@ -263,9 +269,9 @@ def plan_patient(
 ) -> None:
     """Plan one patient with one method of a run, at every margin.
 
-    Writes ``plan.parquet`` (a row per margin) and ``clinical-{margin}.nii.gz``, ``personalised-{margin}.nii.gz``. What
-    cannot be planned, because the method has no final run or the patient no tumour core, is a row with status
-    ``failed`` and empty masks.
+    Writes ``plan.parquet`` (a row per margin) and ``clinical-{margin}.nii.gz``, ``personalised-{margin}.nii.gz``. A
+    plan that cannot be made, because the method has no forward simulation or the patient no tumour core, is a row with
+    status ``failed`` and empty masks.
 
     Parameters
     ----------
@@ -274,7 +280,7 @@ def plan_patient(
     forward_dir
         ``forward/patients/{case}/{method}`` with ``concentration.nii.gz`` and ``forward.parquet``.
     out_dir
-        Where to write.
+        Folder to write into.
     settings
         Settings of the stage.
     identity
@@ -291,13 +297,21 @@ def plan_patient(
     """
     segmentation = read_volume(case_dir / "segmentation.nii.gz", np.uint8)
     grid = segmentation.grid
-    final = read_table(forward_dir / "forward.parquet").iloc[0]
+    forward = read_table(forward_dir / "forward.parquet").iloc[0]
+    brain = _mask(case_dir / "brain_mask.nii.gz")
+    warnings: list[InputWarning] = []
+    barrier_mask = follow_up = None
+    if barriers is not None:
+        barrier_mask = read_mask(Path(barriers), grid, warnings=warnings, reference=_PATIENT)
+    if recurrence is not None:
+        scheme = settings.recurrence_labels or label_scheme
+        follow_up = _read_recurrence(Path(recurrence), scheme, brain, warnings)
     request = PlanRequest(
         segmentation,
         read_volume(forward_dir / "concentration.nii.gz", np.float32),
-        _read_mask(case_dir / "brain_mask.nii.gz", grid, "brain mask"),
-        None if barriers is None else _read_mask(barriers, grid, "barriers"),
-        None if recurrence is None else _read_follow_up(recurrence, grid, settings.recurrence_labels or label_scheme),
+        brain,
+        barrier_mask,
+        follow_up,
         settings.region,
         settings.keep_tumour,
         settings.bridge_mm,
@@ -306,8 +320,8 @@ def plan_patient(
     for margin, name in zip(settings.margins_mm, settings.margin_names, strict=True):
         empty = Volume(np.zeros(grid.shape, bool), grid)
         masks = {"clinical": empty, "personalised": empty}
-        if final["status"] == "failed":
-            row = _failed_row(settings.region, margin, f"no final run: {final['message']}")
+        if forward["status"] == "failed":
+            row = _failed_row(settings.region, margin, f"no forward simulation: {forward['message']}")
         else:
             try:
                 clinical, personalised, row = make_plan(request, margin)
@@ -316,7 +330,7 @@ def plan_patient(
                 row = _failed_row(settings.region, margin, str(error))
         for kind, mask in masks.items():
             write_volume(out_dir / f"{kind}-{name}.nii.gz", mask)
-        rows.append({**identity, **row})
+        rows.append({**identity, **row, "message": _with_notes(row["message"], warnings)})
     write_table(out_dir / "plan.parquet", pd.DataFrame(rows)[list(PLAN_COLUMNS)])
 
 
@@ -335,9 +349,9 @@ def draw_patient(
     image
         MRI behind the contours.
     out_dir
-        Where to write.
+        Folder to write into.
     settings, names, dpi
-        Settings of the stage, printed names of methods, and resolution.
+        Settings of the stage, printed names of methods, and resolution of the picture in dots per inch.
     """
     from gliofit.report.names import method_name
 
@@ -352,15 +366,16 @@ def draw_patient(
     ]
     segmentation = read_volume(case_dir / "segmentation.nii.gz", np.uint8)
     title = f"{case_dir.name}, {settings.margins_mm[0]:g} mm"
-    draw_plans(views, read_volume(image, np.float32), segmentation, out_dir, "plan", title, dpi)
+    draw_plans(views, read_image(image, warnings=[]), segmentation, out_dir, "plan", title, dpi)
 
 
 def _mask(path: Path) -> Volume:
+    """Read a mask that a stage wrote."""
     volume = read_volume(path, np.uint8)
     return Volume(volume.data > 0, volume.grid)
 
 
 def read_plans(paths: Sequence[str | Path]) -> pd.DataFrame:
-    """All rows of several tables of ``plan_patient``."""
+    """Read the tables that ``plan_patient`` wrote, as one table."""
     tables = [read_table(path) for path in paths]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(PLAN_COLUMNS))

@@ -12,7 +12,7 @@ from gliofit.crop import centre_of_mass_mm
 from gliofit.figures.colours import TISSUE_KINDS
 from gliofit.grid import Volume
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
-from gliofit.io import read_table, read_volume
+from gliofit.io import read_like, read_table, read_volume
 from gliofit.metrics.masks import WHOLE_THRESHOLD
 from gliofit.publish.estimates import errors_table
 from gliofit.publish.patient_record import MethodRecord, read_methods
@@ -21,7 +21,6 @@ from gliofit.publish.settings import PublishSettings
 from gliofit.publish.viewer import Viewer
 from gliofit.publish.viewer_colours import cell_colours, difference_colours
 from gliofit.publish.viewer_volumes import ViewerBox
-from gliofit.register.images import read_like
 from gliofit.report.names import method_name, method_styles
 from gliofit.report.page import Page
 from gliofit.tissue import Tissue

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.growth.model import space_of
 from gliofit.invert.settings import BoundsSettings
 from gliofit.publish.patient_record import MethodRecord, PatientRecord
-from gliofit.theta import THETA_COLUMNS
 
 __all__ = ["doubts", "registration_text", "warnings_of"]
 
@@ -82,14 +82,17 @@ def doubts(note: str) -> bool:
 
 def _at_edges(method: MethodRecord, bounds: BoundsSettings, centre_mm: NDArray[np.float64]) -> list[str]:
     """Components of theta that ended at the edge of the box, as text."""
-    theta = np.array([float(method.parameters[name]) for name in THETA_COLUMNS])
+    space = space_of(method.parameters)
+    theta = np.array([float(method.parameters[name]) for name in space.columns])
     if not np.isfinite(theta).all():
         return []
     found = []
     for name, offset, reach in zip("xyz", theta[:3] - centre_mm, bounds.origin_reach_mm, strict=True):
         if abs(offset) >= (1 - _NEAR_REACH) * reach:
             found.append(f"origin {name} {offset:+.0f} mm from the tumour's centre".replace("-", "−"))
-    for name, value, (low, high) in (("μ_D", theta[3], bounds.mu_d_mm), ("μ_ρ", theta[4], bounds.mu_rho)):
+    ranges = bounds.ranges(space)
+    for parameter in space.others:
+        name, value, (low, high) = parameter.text, theta[space.index(parameter.column)], ranges[parameter.column]
         if value <= (1 + _NEAR) * low or value >= (1 - _NEAR) * high:
             found.append(f"{name} {value:.3g}")
     return found

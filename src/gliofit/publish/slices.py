@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gliofit.crop import canonical_grid, centre_of_mass_mm
 from gliofit.figures.slices import grey_values
 from gliofit.grid import Grid, Volume, bounding_box
-from gliofit.register.images import read_like
+from gliofit.io import read_like
 
 __all__ = ["AXIAL", "PLANES", "PatientSlices", "Plane"]
 

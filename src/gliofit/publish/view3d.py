@@ -16,12 +16,11 @@ from gliofit.figures.sheet import Sheet
 from gliofit.figures.slices import add_scale_bar, finish_slice, name_edges
 from gliofit.figures.style import TWO_COLUMNS, figure_style, save_figure
 from gliofit.grid import Grid, bounding_box
-from gliofit.io import read_table, read_volume
+from gliofit.io import read_like, read_table, read_volume
 from gliofit.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.metrics.masks import WHOLE_THRESHOLD
 from gliofit.publish.patient_record import choose_method
 from gliofit.publish.settings import PublishSettings
-from gliofit.register.images import read_like
 from gliofit.report.names import method_name
 
 if TYPE_CHECKING:

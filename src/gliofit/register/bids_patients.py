@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gliofit.bids.dataset import BidsImage, anatomical_images, read_description, read_lookup
+from gliofit.bids.label_names import AmbiguousNameError, tumour_part
 from gliofit.bids.names import BidsName
 from gliofit.errors import InputError
-from gliofit.labels import LABEL_SCHEMES, TumourLabel
+from gliofit.labels import LABEL_SCHEMES, TumourLabel, describe_labels
 from gliofit.register.naming import check_case_name
 from gliofit.register.patients import PatientFiles, Problem
 
@@ -38,16 +39,8 @@ _STRIPPED = re.compile(r"(?i)^brain|strip")
 #: Values of ``space`` that mean the patient's own T1 image, as no ``space`` does.
 _NATIVE = frozenset({"", "T1w", "orig", "individual", "native"})
 
-#: What names of labels say, looked for in this order: "non-enhancing" holds "enhancing", and what many call "necrotic
-#: and non-enhancing core" is the necrotic label of BraTS.
-_MEANINGS = (
-    (re.compile(r"(?i)^(background|bg|clear label|none|unlabell?ed)$"), TumourLabel.NONE),
-    (re.compile(r"(?i)necro|\bncr\b"), TumourLabel.NECROTIC),
-    (re.compile(r"(?i)non[ _-]?enhanc|\bnet\b|\bncet\b|\bnetc\b"), TumourLabel.NON_ENHANCING),
-    (re.compile(r"(?i)o?edema|\bed\b|snfh|flair|infiltrat"), TumourLabel.OEDEMA),
-    (re.compile(r"(?i)enhanc|\bet\b"), TumourLabel.ENHANCING),
-    (re.compile(r"(?i)cavity|resect|\brc\b"), TumourLabel.CAVITY),
-)
+_OWN_SCHEME = "state the label scheme with patients.labels"
+_PLAIN_NAMES = ("necrotic", "oedema", "enhancing", "non-enhancing", "resection cavity")
 
 #: What a role is called in messages.
 _WHAT = {
@@ -117,27 +110,36 @@ def label_scheme(names: Mapping[int, str], path: Path) -> str:
     Raises
     ------
     InputError
-        If a name is none of a tumour's parts, or no scheme has these values.
+        If a name is not that of one part of a tumour, or no scheme has these values.
     """
     meanings = {}
     for value, name in names.items():
-        meaning = next((label for words, label in _MEANINGS if words.search(name)), None)
+        try:
+            meaning = tumour_part(name)
+        except AmbiguousNameError:
+            raise InputError(
+                path, f"label {value} is '{name}', which can mean more than one part of a tumour",
+                f"{_OWN_SCHEME}, or name each value {', '.join(_PLAIN_NAMES)}", "label-name-ambiguous",
+            ) from None  # fmt: skip
         if meaning is None:
             raise InputError(
-                path,
-                f"label {value} is '{name}', which gliofit does not take for a part of a tumour",
-                "state the label scheme with patients.labels, or name the tumour segmentation in a patients table",
-            )
+                path, f"label {value} is '{name}', which gliofit does not take for a part of a tumour",
+                f"{_OWN_SCHEME}, or name the tumour segmentation in a patients table", "label-name-unknown",
+            )  # fmt: skip
         meanings[value] = meaning
     tumour = {value: label for value, label in meanings.items() if value != 0 and label != TumourLabel.NONE}
     for scheme, values in LABEL_SCHEMES.items():
-        if tumour and all(values.get(value) == label for value, label in tumour.items()):
+        # Schemes without a label for it count non-enhancing core as necrotic.
+        core = TumourLabel.NON_ENHANCING if TumourLabel.NON_ENHANCING in values.values() else TumourLabel.NECROTIC
+        wanted = {value: core if label == TumourLabel.NON_ENHANCING else label for value, label in tumour.items()}
+        if tumour and all(values.get(value) == label for value, label in wanted.items()):
             return scheme
-    shown = ", ".join(f"{value} {label.name.lower().replace('_', '-')}" for value, label in sorted(tumour.items()))
+    shown = describe_labels(tumour)
     raise InputError(
         path,
-        f"says {shown or 'nothing of a tumour'}, which is no label scheme of gliofit",
+        f"says {shown or 'nothing of a tumour'}, which is not a label scheme of gliofit",
         f"change the values of the segmentation to those of {', '.join(LABEL_SCHEMES)}",
+        "label-scheme",
     )
 
 

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gliofit.errors import InputError
+from gliofit.errors import InputError, InputWarning
 from gliofit.grid import Volume
-from gliofit.labels import TumourLabel, core_mask, whole_tumour_mask
-from gliofit.register.field_of_view import CUT_SHARE, edge_share
-from gliofit.register.images import check_inside, read_brain, read_like, read_segmentation, read_t1
+from gliofit.inputs import read_image, read_segmentation
+from gliofit.labels import whole_tumour_mask
+from gliofit.register.images import read_brain, read_t1
 from gliofit.register.orientation import check_orientation
 from gliofit.register.patients import PatientFiles, survey_patients
 from gliofit.register.settings import PatientsSettings, RegisterSettings
@@ -25,9 +26,6 @@ from gliofit.register.settings import PatientsSettings, RegisterSettings
 __all__ = ["CheckedCase", "Finding", "check_patient", "check_patients"]
 
 _T = TypeVar("_T")
-
-#: Enhancing tumour under this volume (cc) says little; methods that need a core then use the necrotic label too.
-_LITTLE_ENHANCING_CC = 1.5
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,8 @@ class Finding:
         What to do about it.
     severity
         ``error``: the case cannot be registered as it is. ``warning``: it can, but a person should know.
+    code
+        Kind of mistake, as in ``InputError`` and ``InputWarning``; empty for what only the check finds.
     """
 
     case: str
@@ -53,6 +53,7 @@ class Finding:
     problem: str
     hint: str
     severity: Literal["error", "warning"] = "error"
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,12 +109,14 @@ def check_patients(
     try:
         survey = survey_patients(settings)
     except InputError as error:
-        return [CheckedCase("", None, [Finding("", error.subject, error.problem, error.hint)])]
+        return [CheckedCase("", None, [_refused("", error)])]
     cases: dict[str, CheckedCase] = {}
     if survey.patients:
         look = partial(_look, _atlas_brain(atlas_dir), registration or RegisterSettings())
         cases = {case.case: case for case in _each(look, survey.patients, cores, progress or (lambda *_: None))}
-    others = [Finding(p.case, p.error.subject, p.error.problem, p.error.hint) for p in survey.problems]
+    others = [
+        Finding(p.case, p.error.subject, p.error.problem, p.error.hint, code=p.error.code) for p in survey.problems
+    ]
     others += [
         Finding(row.case, settings.source or "", f"refused by the check that wrote it ({row.message})", "check again")
         for row in survey.refused
@@ -130,6 +133,10 @@ def _look(atlas_brain: Volume, registration: RegisterSettings, patient: PatientF
     except Exception as error:  # noqa: BLE001 - one case must not be the end of all others
         findings = [_unexpected(patient, f"{type(error).__name__}: {error}")]
     return CheckedCase(patient.case, patient, findings)
+
+
+def _refused(case: str, error: InputError) -> Finding:
+    return Finding(case, error.subject, error.problem, error.hint, code=error.code)
 
 
 def _unexpected(patient: PatientFiles, what: str) -> Finding:
@@ -173,20 +180,22 @@ def _each(
 def check_patient(patient: PatientFiles, atlas_brain: Volume, registration: RegisterSettings) -> list[Finding]:
     """Findings of one patient whose files are all there."""
     found = _Findings(patient.case)
-    t1 = found.attempt(partial(read_t1, patient.t1))
+    t1 = found.attempt(partial(read_t1, patient.t1, warnings=found.warnings))
     if t1 is None:
-        return found.list
+        return found.all
     if not patient.has_native_t1:
         found.warn(patient.t1, "takes the place of the native T1 image, which is missing", "add that if there is one")
-    brain = found.attempt(partial(read_brain, patient, t1))
+    brain = found.attempt(partial(read_brain, patient, t1, warnings=found.warnings))
     images: dict[str, Volume] = {}
     for role in ("t1c", "t2", "flair"):
         path = getattr(patient, role)
         if path is not None:
-            image = found.attempt(partial(read_like, path, t1.grid))
+            image = found.attempt(partial(read_image, path, t1.grid, warnings=found.warnings))
             if image is not None:
                 images[role] = image
-    segmentation = found.attempt(partial(read_segmentation, patient.seg, patient.labels, t1.grid))
+    segmentation = found.attempt(
+        partial(read_segmentation, patient.seg, patient.labels, t1.grid, brain=brain, warnings=found.warnings)
+    )
     if brain is not None:
         found.attempt(
             partial(
@@ -198,17 +207,10 @@ def check_patient(patient: PatientFiles, atlas_brain: Volume, registration: Regi
                 registration.minimum_overlap,
             )
         )
-        cut = edge_share(brain.data)
-        if cut > CUT_SHARE:
-            found.warn(
-                patient.t1,
-                f"the edge of the volume cuts the brain ({cut:.0%} of its surface)",
-                "look well at qc.png, since the missing part cannot be registered",
-            )
         _check_images(found, patient, images, brain)
-    if segmentation is not None:
-        _check_segmentation(found, patient, segmentation, brain, images.get("flair"))
-    return found.list
+    if segmentation is not None and brain is not None and "flair" in images:
+        _check_flair(found, patient.seg, whole_tumour_mask(segmentation.data), brain, images["flair"])
+    return found.all
 
 
 class _Findings:
@@ -217,13 +219,21 @@ class _Findings:
     def __init__(self, case: str) -> None:
         self.case = case
         self.list: list[Finding] = []
+        #: Warnings of the readers.
+        self.warnings: list[InputWarning] = []
+
+    @property
+    def all(self) -> list[Finding]:
+        """Findings and, after them, the warnings of the readers."""
+        read = [Finding(self.case, w.subject, w.problem, w.hint, "warning", w.code) for w in self.warnings]
+        return [*self.list, *read]
 
     def attempt(self, read: Callable[[], _T]) -> _T | None:
         """Result of ``read``, or None and a finding if it raises."""
         try:
             return read()
         except InputError as error:
-            self.list.append(Finding(self.case, error.subject, error.problem, error.hint))
+            self.list.append(_refused(self.case, error))
             return None
 
     def warn(self, file: Path, problem: str, hint: str) -> None:
@@ -246,59 +256,15 @@ def _check_images(found: _Findings, patient: PatientFiles, images: dict[str, Vol
             )
 
 
-def _check_segmentation(
-    found: _Findings, patient: PatientFiles, segmentation: Volume, brain: Volume | None, flair: Volume | None
-) -> None:
-    labels, cc = segmentation.data, segmentation.grid.voxel_volume_mm3 / 1000
-    tumour = whole_tumour_mask(labels)
-    enhancing = float((labels == TumourLabel.ENHANCING).sum()) * cc
-    if not core_mask(labels).any():
+def _check_flair(found: _Findings, seg: Path, tumour: NDArray[np.bool_], brain: Volume, flair: Volume) -> None:
+    """Tumours are bright on FLAIR."""
+    healthy, inside = flair.data[brain.data & ~tumour], flair.data[brain.data & tumour]
+    if inside.size and healthy.size and np.median(inside) < np.median(healthy):
         found.warn(
-            patient.seg,
-            "has no core, oedema alone",
-            f"check the label scheme ({patient.labels}); methods are fitted to the whole tumour alone",
+            seg,
+            "the tumour is darker on FLAIR than the rest of the brain",
+            "check that the segmentation belongs to these images and is not flipped",
         )
-    elif enhancing == 0:
-        found.warn(
-            patient.seg,
-            "has no enhancing tumour",
-            "nothing to do for a low-grade tumour: the core then is the necrotic or non-enhancing label; "
-            f"otherwise check the label scheme ({patient.labels})",
-        )
-    elif enhancing < _LITTLE_ENHANCING_CC:
-        found.warn(patient.seg, f"has only {enhancing:.1f} cc of enhancing tumour", "read the core's numbers with care")
-    cavity = float((labels == TumourLabel.CAVITY).sum()) * cc
-    if cavity > 0:
-        found.warn(
-            patient.seg,
-            f"has {cavity:.1f} cc of resection cavity",
-            "take images from before surgery: to a growth model the cavity is tissue that no tumour has reached",
-        )
-    cut = edge_share(tumour)
-    if cut > CUT_SHARE:
-        found.warn(
-            patient.seg,
-            f"the edge of the volume cuts the tumour ({cut:.0%} of its surface)",
-            "read its numbers with care: what lies beyond is unknown",
-        )
-    if brain is None:
-        return
-    outside = found.attempt(partial(check_inside, segmentation, brain, patient.seg))
-    if outside is None:
-        return
-    if outside > 0.05:
-        found.warn(patient.seg, f"{outside:.0%} of the tumour lies outside the brain", "check that the grids agree")
-    elif outside > 0.001:
-        found.warn(patient.seg, f"{outside:.1%} of the tumour lies outside the brain", "nothing, if that is its edge")
-    if flair is not None:
-        healthy = flair.data[brain.data & ~tumour]
-        inside = flair.data[brain.data & tumour]
-        if inside.size and healthy.size and np.median(inside) < np.median(healthy):
-            found.warn(
-                patient.seg,
-                "the tumour is darker on FLAIR than the rest of the brain",
-                "check that the segmentation belongs to these images and is not flipped",
-            )
 
 
 def _atlas_brain(atlas_dir: Path | None) -> Volume:

@@ -8,7 +8,15 @@ from pathlib import Path
 
 from gliofit.errors import InputError
 
-__all__ = ["CONVENTIONS", "ROLES", "NamingConvention", "check_case_name", "match_file", "phantom_file_names"]
+__all__ = [
+    "CONVENTIONS",
+    "ROLES",
+    "NamingConvention",
+    "check_case_name",
+    "implied_scheme",
+    "match_file",
+    "phantom_file_names",
+]
 
 #: What an image of a case can be. A native T1 image and a segmentation are needed, the others are not.
 ROLES = ("t1", "t1c", "t2", "flair", "seg")
@@ -46,6 +54,43 @@ CONVENTIONS = (
         "BraTS 2023", {"t1": "-t1n", "t1c": "-t1c", "t2": "-t2w", "flair": "-t2f", "seg": "-seg"}, "brats2023"
     ),
 )
+
+
+#: Data sets of BraTS 2023 and later, by the word after ``BraTS-``, whose labels 1 to 3 are those of ``brats2023``:
+#: gliomas before and after treatment, sub-Saharan Africa, metastases, meningioma, and the mixture of all of them. After
+#: treatment, and in later metastases, 4 is a resection cavity; those values are refused until the scheme is named. The
+#: pediatric set (PED) has the same names in two releases with different labels.
+_SAME_LABELS = frozenset({"GLI", "SSA", "MET", "MEN", "GOAT"})
+_DATA_SET = re.compile(r"(?i)BraTS-([A-Za-z]+)-")
+
+
+def implied_scheme(convention: NamingConvention, case: str, subject: str | Path) -> str:
+    """Label scheme that the names of a case imply.
+
+    Parameters
+    ----------
+    convention
+        Convention of its file names.
+    case
+        The part of the file names before the role.
+    subject
+        What messages name.
+
+    Raises
+    ------
+    InputError
+        If the data set has the names of the convention but other labels (``labels-not-implied``).
+    """
+    data_set = _DATA_SET.match(case)
+    if data_set is not None and convention.labels == "brats2023" and data_set[1].upper() not in _SAME_LABELS:
+        raise InputError(
+            subject,
+            f"the names of case {case} do not say what its labels mean: sets named BraTS-{data_set[1]} differ",
+            "name the label scheme (--labels, patients.labels or column 'labels'): brats2024-ped for pediatric tumours "
+            "of 2024 and later (1 enhancing, 2 non-enhancing, 3 cyst, 4 oedema), brats2023 for those of 2023",
+            "labels-not-implied",
+        )
+    return convention.labels
 
 
 def match_file(path: Path) -> tuple[NamingConvention, str, str] | None:

@@ -15,6 +15,7 @@ from gliofit.register.naming import (
     ROLES,
     NamingConvention,
     check_case_name,
+    implied_scheme,
     match_file,
     phantom_file_names,
 )
@@ -239,7 +240,8 @@ def _patient(
                 f"file not found ({what} of case {case} in {convention.name} naming)",
                 f"add {_WANTED[role]}, or leave the case out (patients.exclude: [{case}])",
             )
-    return PatientFiles(case, labels=labels or convention.labels, **{role: paths[0] for role, paths in files.items()})
+    scheme = labels or implied_scheme(convention, prefix, files["seg"][0])
+    return PatientFiles(case, labels=scheme, **{role: paths[0] for role, paths in files.items()})
 
 
 def _select(rows: Sequence[PatientFiles | Problem | Refused], settings: PatientsSettings, source: Path) -> Survey:

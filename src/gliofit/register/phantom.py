@@ -13,6 +13,8 @@ from gliofit.atlas.brain import solid
 from gliofit.atlas.model import Atlas, load_atlas
 from gliofit.errors import InputError, SeedOutsideTissueError
 from gliofit.grid import Grid, Volume
+from gliofit.growth.fisher_kolmogorov import diffusivity_mm2_per_day, proliferation_per_day
+from gliofit.growth.theta import DURATION_DAYS, Theta
 from gliofit.header import CONCENTRATION
 from gliofit.io import write_table, write_volume
 from gliofit.register.naming import check_case_name, phantom_file_names
@@ -22,7 +24,6 @@ from gliofit.register.settings import PhantomSettings
 from gliofit.seeds import derive_seed
 from gliofit.simulate.grow import truth_row
 from gliofit.solver.settings import AccurateSettings
-from gliofit.theta import DURATION_DAYS, Theta
 from gliofit.tissue import Tissue
 
 __all__ = ["make_phantom"]
@@ -84,7 +85,7 @@ def make_phantom(case: str, atlas_dir: Path, out_dir: Path, settings: PhantomSet
     write_volume(out_dir / names["seg"], Volume(segmentation, grid))
     concentration = Volume(tumour.concentration, grid)
     write_volume(out_dir / "truth_concentration.nii.gz", concentration, CONCENTRATION)
-    rates = (tumour.planned.diffusivity_mm2_per_day(), tumour.planned.proliferation_per_day())
+    rates = (diffusivity_mm2_per_day(tumour.planned), proliferation_per_day(tumour.planned))
     truth = truth_row(tumour.theta, concentration, *rates, tumour.final_time_days, tumour.volume_mm3, _INTEGRATOR.name)
     row = {"case": case, "sample": 0, **truth, "seed": phantom_seed}
     write_table(out_dir / "truth.parquet", pd.DataFrame([row]))
@@ -149,7 +150,7 @@ def _draw_theta(
     candidates = np.flatnonzero((tissue.wm > 0.8).ravel() & (depth.ravel() > 8))
     voxel = np.array(np.unravel_index(generator.choice(candidates), grid.shape)) + generator.uniform(-0.5, 0.5, 3)
     mu_rho = generator.uniform(*settings.mu_rho)
-    return Theta.from_voxel(voxel, mu_rho * generator.uniform(*settings.front_mm), mu_rho, grid)
+    return Theta.from_voxel(voxel, mu_rho * generator.uniform(*settings.front_mm), mu_rho, grid=grid)
 
 
 def _depth(tissue: Tissue) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gliofit.atlas.model import Atlas, load_atlas
-from gliofit.errors import RegistrationError
+from gliofit.errors import InputWarning, RegistrationError
 from gliofit.grid import Grid, Volume, bounding_box
 from gliofit.io import atomic_path, scratch_folder, write_table, write_volume
 from gliofit.labels import TumourLabel, abnormal_mask, core_mask, whole_tumour_mask
@@ -27,7 +27,6 @@ from gliofit.register.ants import (
     register_deformable,
     without_deformation,
 )
-from gliofit.register.field_of_view import CUT_SHARE, edge_share
 from gliofit.register.fill import fill_tumour
 from gliofit.register.images import PatientImages, read_patient
 from gliofit.register.orientation import check_orientation
@@ -59,6 +58,7 @@ def register_patient(
     seed: int,
     threads: int,
     progress: OnProgress = no_progress,
+    warnings: list[InputWarning] | None = None,
 ) -> None:
     """Bring the atlas onto a patient and write the case folder.
 
@@ -83,7 +83,9 @@ def register_patient(
     threads
         Threads of the deformable step; a process can choose them only once.
     progress
-        Hears of the steps.
+        Called with the name of each step.
+    warnings
+        List that warnings about the images are appended to; what it holds is written into the notes.
 
     Raises
     ------
@@ -98,7 +100,8 @@ def register_patient(
     load_ants(threads)
     atlas = load_atlas(atlas_dir)
     atlas.require_t1()
-    images = read_patient(patient)
+    warnings = [] if warnings is None else warnings
+    images = read_patient(patient, warnings=warnings)
     orientation = check_orientation(
         str(patient.t1), images.brain, atlas.brain_mask, settings.orientation_margin, settings.minimum_overlap
     )
@@ -129,7 +132,8 @@ def register_patient(
         progress("writing results, step 4 of 4")
         _write_images(images, tissue, out_dir)
         _write_transforms(transforms, out_dir / "transforms")
-    notes = _notes(patient, images)
+    notes = [] if patient.has_native_t1 else ["registered by T1c, since there is no native T1"]
+    notes += [warning.note for warning in warnings]
     for note in notes:
         _log.info("%s: %s", patient.case, note)
     draw_quality(out_dir / "qc.png", patient.case, images, tissue, warped.t1, numbers, status, message)
@@ -250,25 +254,6 @@ def _volumes(images: PatientImages) -> dict[str, float]:
         "core_cc": float(core_mask(labels).sum()) * cc,
         "enhancing_cc": float((labels == TumourLabel.ENHANCING).sum()) * cc,
     }
-
-
-def _notes(patient: PatientFiles, images: PatientImages) -> list[str]:
-    """What a person should know of the case that says nothing of how well it was registered."""
-    labels, cc = images.segmentation.data, images.t1.grid.voxel_volume_mm3 / 1000
-    notes = []
-    if not patient.has_native_t1:
-        notes.append("registered by T1c, since there is no native T1")
-    if not core_mask(labels).any():
-        notes.append("no core, oedema alone")
-    elif not (labels == TumourLabel.ENHANCING).any():
-        notes.append("no enhancing tumour: the core is the necrotic or non-enhancing label")
-    cavity = float((labels == TumourLabel.CAVITY).sum()) * cc
-    if cavity > 0:
-        notes.append(f"{cavity:.1f} cc of resection cavity, which is neither tumour nor core")
-    for what, mask in (("brain", images.brain.data), ("tumour", whole_tumour_mask(labels))):
-        if (share := edge_share(mask)) > CUT_SHARE:
-            notes.append(f"the edge of the volume cuts the {what} ({share:.0%} of its surface)")
-    return notes
 
 
 def _write_images(images: PatientImages, tissue: Tissue, out_dir: Path) -> None:

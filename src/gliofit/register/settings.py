@@ -23,8 +23,9 @@ class PatientsSettings(Settings):
     )
     labels: str | None = Field(
         None,
-        description="Label scheme of the segmentations (brats2021, brats2023, brats2024, brats2015, gliofit) where it "
-        "is not the one that the file naming, or the lookup table of a BIDS segmentation, implies. A table's own "
+        description="Label scheme of the segmentations (brats2021, brats2023, brats2024, brats2015, brats2024-ped, "
+        "msd, gliofit) where it is not the one that the file naming, or the lookup table of a BIDS segmentation, "
+        "implies. A table's own "
         "`labels` column wins over it.",
     )
     entities: dict[str, str] = Field(

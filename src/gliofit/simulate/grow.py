@@ -11,10 +11,12 @@ import pandas as pd
 from gliofit.crop import centre_of_mass_mm
 from gliofit.errors import SeedOutsideTissueError
 from gliofit.grid import Volume
+from gliofit.growth.fisher_kolmogorov import SPACE, theta_of_rates
+from gliofit.growth.model import COLUMN, space_of
+from gliofit.growth.theta import DURATION_DAYS, Theta
 from gliofit.solver.base import Solution
 from gliofit.solver.registry import make_solver
-from gliofit.solver.settings import AccurateSettings, ReferenceSettings
-from gliofit.theta import DURATION_DAYS, Theta
+from gliofit.solver.settings import IntegratorSettings
 from gliofit.tissue import Tissue
 
 __all__ = ["Sample", "describe_sample", "grow_sample", "planned_theta", "theta_of", "truth_row"]
@@ -30,8 +32,8 @@ class Sample:
 
 def theta_of(row: pd.Series | dict[str, Any]) -> Theta:
     """Theta of a row of a truth table."""
-    origin = (row["origin_x_mm"], row["origin_y_mm"], row["origin_z_mm"])
-    return Theta(origin, row["mu_d_mm"], row["mu_rho"])
+    space = space_of(row)
+    return Theta.from_array([row[column] for column in space.columns], space)
 
 
 def truth_row(
@@ -44,21 +46,21 @@ def truth_row(
     integrator: str,
 ) -> dict[str, Any]:
     """Columns every truth table has for one tumour; origin in world mm and in voxels of the volume's grid."""
-    x, y, z = theta.origin_mm
     i, j, k = theta.origin_voxel(volume.grid)
     return {
-        "origin_x_mm": x, "origin_y_mm": y, "origin_z_mm": z, "origin_i": i, "origin_j": j, "origin_k": k,
-        "mu_d_mm": theta.mu_d_mm, "mu_rho": theta.mu_rho, "diffusivity_mm2_per_day": diffusivity,
-        "proliferation_per_day": proliferation, "final_time_days": final_time_days, "volume_mm3": volume_mm3,
-        "integrator": integrator,
+        COLUMN: theta.space.model, **theta.space.row(theta.to_array()), "origin_i": i, "origin_j": j, "origin_k": k,
+        "diffusivity_mm2_per_day": diffusivity, "proliferation_per_day": proliferation,
+        "final_time_days": final_time_days, "volume_mm3": volume_mm3, "integrator": integrator,
     }  # fmt: skip
 
 
 def planned_theta(drawn: pd.Series) -> Theta:
     """Theta of a drawn tumour if nothing stops it for 100 days."""
-    origin = (drawn["origin_x_mm"], drawn["origin_y_mm"], drawn["origin_z_mm"])
+    space = space_of(drawn)
+    origin = [drawn[column] for column in space.columns[:3]]
+    further = [float(drawn[column]) for column in space.columns[len(SPACE) :]]
     rates = float(drawn["diffusivity_mm2_per_day"]), float(drawn["proliferation_per_day"])
-    return Theta.from_growth(origin, *rates, DURATION_DAYS)
+    return theta_of_rates(origin, *rates, DURATION_DAYS, *further, space=space)
 
 
 def describe_sample(tissue: Tissue, drawn: pd.Series, solution: Solution, integrator: str) -> Sample | None:
@@ -85,7 +87,7 @@ def describe_sample(tissue: Tissue, drawn: pd.Series, solution: Solution, integr
     return Sample(concentration, row)
 
 
-def grow_sample(tissue: Tissue, drawn: pd.Series, integrator: AccurateSettings | ReferenceSettings) -> Sample | None:
+def grow_sample(tissue: Tissue, drawn: pd.Series, integrator: IntegratorSettings) -> Sample | None:
     """Grow a drawn tumour until its stopping volume or 100 days, whichever is first.
 
     Parameters

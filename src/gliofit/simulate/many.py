@@ -13,9 +13,10 @@ from gliofit.simulate.grow import Sample, describe_sample, grow_sample, planned_
 from gliofit.solver.accurate import AccurateSolver, initial_fields
 from gliofit.solver.backends import choose_backend
 from gliofit.solver.domain import domain_of
-from gliofit.solver.settings import AccurateSettings, ReferenceSettings
+from gliofit.solver.settings import AccurateSettings, IntegratorSettings
 from gliofit.solver.threads import kernels_bear_threads
 from gliofit.theta import Theta
+from gliofit.threads import kernel_threads
 from gliofit.tissue import Tissue
 
 __all__ = ["Draw", "grow_in_batches", "grow_on_cores", "grow_samples"]
@@ -31,7 +32,7 @@ def grow_samples(
     tissue: Tissue,
     draw: Draw,
     count: int,
-    integrator: AccurateSettings | ReferenceSettings,
+    integrator: IntegratorSettings,
     threads: int = 1,
     batch_size: int = 32,
 ) -> Generator[tuple[Sample, int]]:
@@ -68,25 +69,19 @@ def grow_samples(
 
 
 def grow_on_cores(
-    tissue: Tissue, draw: Draw, count: int, integrator: AccurateSettings | ReferenceSettings, threads: int
+    tissue: Tissue, draw: Draw, count: int, integrator: IntegratorSettings, threads: int
 ) -> Generator[tuple[Sample, int]]:
     """As ``grow_samples``, each sample on one core.
 
-    Threads do, since the kernels release Python's lock, and they share the tissue. One thread in each kernel whatever
-    ``threads`` is: sums over several would be rounded differently, and samples would depend on the machine.
+    In threads, because the kernels release Python's lock and share the tissue; each kernel runs on one thread.
     """
-    import numba
 
     def grow(index: int) -> tuple[Sample, int]:
-        granted = numba.get_num_threads()
-        numba.set_num_threads(1)
-        try:
+        with kernel_threads(1):
             for attempt in range(_ATTEMPTS):
                 sample = grow_sample(tissue, draw(index, attempt), integrator)
                 if sample is not None:
                     return sample, attempt
-        finally:
-            numba.set_num_threads(granted)
         raise _hopeless()
 
     if count:

@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gliofit.growth.fisher_kolmogorov import SPACE
+from gliofit.growth.model import COLUMN
+from gliofit.growth.space import ParameterSpace
 from gliofit.seeds import derive_seed
 from gliofit.simulate.settings import SamplerPreset
 from gliofit.tissue import Tissue
@@ -19,7 +22,12 @@ def seed_voxels(tissue: Tissue) -> NDArray[np.int64]:
 
 
 def draw_parameters(
-    tissue: Tissue, preset: SamplerPreset, count: int, seed: int, voxels: NDArray[np.int64] | None = None
+    tissue: Tissue,
+    preset: SamplerPreset,
+    count: int,
+    seed: int,
+    voxels: NDArray[np.int64] | None = None,
+    space: ParameterSpace = SPACE,
 ) -> pd.DataFrame:
     """Draw ``count`` tumours (paper, appendix D).
 
@@ -35,11 +43,14 @@ def draw_parameters(
         Random seed.
     voxels
         ``seed_voxels`` of the tissue, where they are known already.
+    space
+        Parameter space of the growth model. Parameters beyond the paper's are uniform in their bounds, in coordinates.
 
     Returns
     -------
     One row per sample: ``sample, seed, origin_x_mm, origin_y_mm, origin_z_mm, diffusivity_mm2_per_day,
-    proliferation_per_day, stopping_volume_mm3``. The first rows of a longer draw equal those of a shorter one.
+    proliferation_per_day, stopping_volume_mm3, growth_model`` and
+    the columns of further parameters. The first rows of a longer draw equal those of a shorter one.
     """
     voxels = seed_voxels(tissue) if voxels is None else voxels
     rows = []
@@ -59,6 +70,18 @@ def draw_parameters(
                 "diffusivity_mm2_per_day": rng.uniform(*preset.diffusivity_mm2_per_day),
                 "proliferation_per_day": rng.uniform(*preset.proliferation_per_day),
                 "stopping_volume_mm3": rng.uniform(*preset.stopping_volume_mm3),
+                COLUMN: space.model,
+                **_further(space, rng),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _further(space: ParameterSpace, rng: np.random.Generator) -> dict[str, float]:
+    """Values of the parameters beyond origin, diffusion and proliferation, by column."""
+    values = {}
+    for parameter in space.parameters[len(SPACE) :]:
+        low, high = np.log(parameter.bounds) if parameter.log else parameter.bounds
+        drawn = rng.uniform(low, high)
+        values[parameter.column] = float(np.exp(drawn) if parameter.log else drawn)
+    return values

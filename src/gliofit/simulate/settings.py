@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from gliofit.growth.model import DEFAULT, growth_model_names
 from gliofit.settings import Settings
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
 
@@ -76,6 +77,7 @@ class SimulateSettings(Settings):
     """How synthetic tumours are drawn and grown."""
 
     preset: Literal["paper", "appendix-d"] = Field("paper", description="Ranges of D, rho and stopping volume.")
+    growth_model: str = Field(DEFAULT, description="Growth model of the simulated tumours.")
     spacing_mm: float = Field(2.0, gt=0, description="Voxel size of the simulations; the atlas is coarsened to it.")
     samples_per_shard: int = Field(32, ge=1, description="Samples one job grows and one file holds.")
     train_shards: int = Field(2, ge=1, description="Shards to train networks on.")
@@ -86,6 +88,13 @@ class SimulateSettings(Settings):
     integrator: IntegratorSettings = Field(default_factory=AccurateSettings, description="The forward solver.")
     batch_size: int = Field(32, ge=1, description="Tumours grown at a time on CUDA; of no effect on CPUs.")
     warps: WarpSettings = Field(WarpSettings(), description="Randomly warped atlases to grow tumours in.")
+
+    @field_validator("growth_model")
+    @classmethod
+    def _known_growth_model(cls, name: str) -> str:
+        if name not in growth_model_names():
+            raise ValueError(f"no growth model `{name}`; there are {', '.join(growth_model_names())}")
+        return name
 
     @model_validator(mode="after")
     def _warps_for_shards(self) -> SimulateSettings:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gliofit.errors import InputError
 from gliofit.grid import Grid, Volume
+from gliofit.growth.model import find_growth_model, space_of
 from gliofit.io import DAMAGED, atomic_path, read_table, write_table
 from gliofit.seeds import derive_seed
 from gliofit.simulate.many import grow_samples
@@ -25,7 +26,7 @@ __all__ = ["SHARD_SCALE", "ShardWriter", "read_sample", "read_shard", "simulate_
 #: Concentrations are stored as unsigned 16-bit integers; one step is 1.5e-5.
 SHARD_SCALE = 1.0 / 65535.0
 
-_REQUIRED = ("index", "mu_d_mm", "mu_rho", "origin_x_mm", "origin_y_mm", "origin_z_mm", "com_x_mm")
+_REQUIRED = ("index", "com_x_mm")
 
 
 def to_counts(concentration: NDArray[Any]) -> NDArray[np.uint16]:
@@ -101,10 +102,11 @@ def simulate_shard(
     split = shard.partition("-")[0]
     count = settings.samples_in(shard)
     preset, voxels = PRESETS[settings.preset], seed_voxels(tissue)
+    space = find_growth_model(settings.growth_model).space
 
     def draw(index: int, attempt: int) -> pd.Series:
         own_seed = derive_seed(seed, "simulate", shard, index, attempt)
-        return draw_parameters(tissue, preset, 1, own_seed, voxels).iloc[0]
+        return draw_parameters(tissue, preset, 1, own_seed, voxels, space).iloc[0]
 
     rows = []
     with atomic_path(Path(out_dir) / f"{shard}.nii") as temporary:
@@ -152,7 +154,8 @@ def read_shard(path: str | Path) -> tuple[np.ndarray, Grid, pd.DataFrame]:
     if abs(float(image.dataobj.slope) - SHARD_SCALE) > 1e-9:
         raise InputError(path, f"has the scale {image.dataobj.slope:g}, not 1/65535", DAMAGED)
     table = read_table(path.with_suffix(".parquet"))
-    missing = [name for name in _REQUIRED if name not in table]
+    space = space_of(table.iloc[0] if len(table) else {})
+    missing = [name for name in (*_REQUIRED, *space.columns) if name not in table]
     if missing or len(table) != image.shape[3]:
         raise InputError(
             path.with_suffix(".parquet"), f"{len(table)} rows for {image.shape[3]} samples, lacking {missing}",

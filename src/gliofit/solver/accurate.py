@@ -10,16 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.growth.model import growth_of
+from gliofit.growth.theta import DURATION_DAYS, Theta
 from gliofit.progress import OnProgress, no_progress
 from gliofit.solver.backends import make_stepper
-from gliofit.solver.backends.base import AbstractStepper, Growth
+from gliofit.solver.backends.base import AbstractStepper
 from gliofit.solver.base import AbstractForwardSolver, Solution
 from gliofit.solver.control import StepControl
 from gliofit.solver.domain import Domain, domain_of
 from gliofit.solver.inputs import check_growth, outside_tissue
 from gliofit.solver.seed import sub_voxel_seed
 from gliofit.solver.settings import AccurateSettings
-from gliofit.theta import DURATION_DAYS, Theta
 from gliofit.tissue import Tissue
 
 __all__ = ["AccurateSolver", "Sensitivity", "initial_fields", "integrate"]
@@ -45,15 +46,15 @@ class Sensitivity:
 
     @cached_property
     def box_tangents(self) -> NDArray[Any]:
-        """Derivatives of c with respect to (x, y, z, mu_D, mu_rho) as in ``Theta.to_array``, on the padded box.
+        """Derivatives of c with respect to the n parameters, in the order of ``Theta.to_array``, on the padded box.
 
-        Per mm of the origin in world coordinates, per mm of mu_D, per unit of mu_rho; shape (5, nx, ny, nz).
+        Per unit of each parameter, per mm of world coordinates for positions; shape (n, nx, ny, nz).
         """
         return self.stepper.fields(0)[1:]
 
     @cached_property
     def tangents(self) -> NDArray[Any]:
-        """The derivatives on the tissue's grid, zero outside tissue; shape (5, *grid.shape), in the solver's type."""
+        """The derivatives on the tissue's grid, zero outside tissue; shape (n, *grid.shape), in the solver's type."""
         return self.domain.to_grid(self.box_tangents, self.box_tangents.dtype)
 
 
@@ -115,7 +116,18 @@ class AccurateSolver(AbstractForwardSolver):
         InputError
             If the grid is not isotropic, the tissue empty or not finite, or mu_D or mu_rho is not positive.
         """
-        domain = domain_of(tissue, self.settings.precision)
+        if len({growth_of(theta).grey_share for theta in thetas}) > 1:
+            # Tumours of a batch share their face coefficients.
+            return [
+                self.solve(
+                    tissue, theta, duration_days=duration_days, stopping_volume_mm3=volume, schedule=schedule,
+                    progress=progress,
+                )
+                for theta, volume, schedule in zip(
+                    thetas, stopping_volumes_mm3 or [None] * len(thetas), schedules or [None] * len(thetas), strict=True
+                )
+            ]  # fmt: skip
+        domain = _domain_of(tissue, thetas[0], self.settings.precision)
         count = len(thetas)
         stepper, controls = self._run(
             domain, thetas, False, stopping_volumes_mm3 or [None] * count, schedules or [None] * count,
@@ -148,7 +160,7 @@ class AccurateSolver(AbstractForwardSolver):
         ------
         As ``solve_batch``.
         """
-        domain = domain_of(tissue, self.settings.precision)
+        domain = _domain_of(tissue, theta, self.settings.precision)
         stepper, controls = self._run(domain, [theta], True, [None], [schedule], exact)
         solution = self._solution(domain, stepper.concentration(0), controls[0], duration_days)
         return Sensitivity(solution, domain, stepper)
@@ -164,7 +176,7 @@ class AccurateSolver(AbstractForwardSolver):
         progress: OnProgress = no_progress,
     ) -> tuple[AbstractStepper, list[StepControl]]:
         seeds = [initial_fields(domain, theta, tangents) for theta in thetas]
-        growths = [Growth(theta.mu_d_mm, theta.mu_rho) for theta in thetas]
+        growths = [growth_of(theta) for theta in thetas]
         stepper = make_stepper(self.settings, domain, seeds, growths, extrapolate_tangents)
         voxel = domain.grid.voxel_volume_mm3
         controls = [
@@ -191,6 +203,11 @@ class AccurateSolver(AbstractForwardSolver):
         )
 
 
+def _domain_of(tissue: Tissue, theta: Theta, precision: str) -> Domain:
+    """Domain of a tissue with the face coefficients of theta."""
+    return domain_of(tissue, precision).with_grey_share(growth_of(theta).grey_share)
+
+
 def integrate(stepper: AbstractStepper, controls: Sequence[StepControl], progress: OnProgress = no_progress) -> None:
     """Advance every tumour of a batch until its control says that it is done."""
     while not all(control.done for control in controls):
@@ -205,7 +222,7 @@ def integrate(stepper: AbstractStepper, controls: Sequence[StepControl], progres
 
 
 def initial_fields(domain: Domain, theta: Theta, tangents: bool) -> NDArray[Any]:
-    """Seed masked by tissue, alone or with its tangents: shape (1 or 6, nx, ny, nz) on the padded box.
+    """Seed masked by tissue, alone or with its n tangents: shape (1 or 1 + n, nx, ny, nz) on the padded box.
 
     Raises
     ------
@@ -218,7 +235,7 @@ def initial_fields(domain: Domain, theta: Theta, tangents: bool) -> NDArray[Any]
     grid = domain.grid
     spacing = grid.isotropic_spacing_mm
     centre = theta.origin_voxel(grid)
-    fields = np.zeros((6 if tangents else 1, *domain.shape), domain.dtype)
+    fields = np.zeros((1 + len(theta.space) if tangents else 1, *domain.shape), domain.dtype)
     values, box = sub_voxel_seed(domain.shape, centre - domain.start, spacing, tangents=tangents)
     values = np.where(domain.inside[box], values, 0)
     if not values[0].any():

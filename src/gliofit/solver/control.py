@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from gliofit.solver.backends.base import Attempt, Growth
+from gliofit.growth.model import Growth
+from gliofit.solver.backends.base import Attempt
 
 __all__ = ["StepControl"]
 

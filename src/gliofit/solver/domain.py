@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 
 from gliofit.errors import InputError
 from gliofit.grid import Grid, bounding_box
-from gliofit.solver.faces import face_coefficients
+from gliofit.growth.model import DIFFUSIVITY_RATIO
+from gliofit.solver.faces import face_coefficients, face_means
 from gliofit.tissue import TISSUE_THRESHOLD, Tissue
 
 __all__ = ["Domain", "domain_of", "row_spans"]
@@ -32,8 +34,10 @@ class Domain:
         Voxel of ``grid`` at which the padded box begins, shape (3,), may be negative.
     inside
         Voxels in which cells live, on the padded box.
+    white, grey
+        Fractions of white and grey matter on the padded box, in the floating type of the solver.
     faces
-        Relative diffusivities of ``face_coefficients``, in the floating type of the solver.
+        Relative diffusivities of ``face_coefficients``, of the same type.
     row_low, row_high
         Span of tissue of each row along the last axis, shape (nx, ny), int32; 0, 0 in empty rows.
     spectral_bound
@@ -43,6 +47,8 @@ class Domain:
     grid: Grid
     start: NDArray[np.int64]
     inside: NDArray[np.bool_]
+    white: NDArray[Any]
+    grey: NDArray[Any]
     faces: tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
     row_low: NDArray[np.int32]
     row_high: NDArray[np.int32]
@@ -53,6 +59,18 @@ class Domain:
         """Shape of the padded box."""
         nx, ny, nz = self.inside.shape
         return nx, ny, nz
+
+    @cached_property
+    def grey_faces(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Derivative of ``faces`` with respect to the diffusivity of grey over that of white matter."""
+        return face_means(self.grey, self.inside)
+
+    def with_grey_share(self, share: float) -> Domain:
+        """The domain with another diffusivity of grey over that of white matter."""
+        if share == 1 / DIFFUSIVITY_RATIO:
+            return self
+        faces = face_means(self.white + self.dtype.type(share) * self.grey, self.inside)
+        return replace(self, faces=faces, spectral_bound=_spectral_bound(faces))
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -127,12 +145,16 @@ def domain_of(tissue: Tissue, precision: str = "float32") -> Domain:
     wm, gm = (np.pad(m[box].astype(precision), 1) for m in (tissue.wm, tissue.gm))
     inside = np.pad(mask[box], 1)
     faces = face_coefficients(wm, gm)
-    outflow = np.zeros(inside.shape, np.float32)
-    for axis, face in enumerate(faces):
-        outflow += face + np.roll(face, 1, axis)
     row_low, row_high = row_spans(inside)
-    domain = Domain(
-        tissue.grid, np.array(low) - 1, inside, faces, row_low, row_high, float(2 * max(outflow.max(), 1e-6))
-    )
+    bound = _spectral_bound(faces)
+    domain = Domain(tissue.grid, np.array(low) - 1, inside, wm, gm, faces, row_low, row_high, bound)
     known[precision] = domain
     return domain
+
+
+def _spectral_bound(faces: tuple[NDArray[Any], NDArray[Any], NDArray[Any]]) -> float:
+    """Bound on the eigenvalues of -div(D grad) by Gershgorin's circles, for voxels of 1 mm."""
+    outflow = np.zeros(faces[0].shape, np.float32)
+    for axis, face in enumerate(faces):
+        outflow += face + np.roll(face, 1, axis)
+    return float(2 * max(outflow.max(), 1e-6))

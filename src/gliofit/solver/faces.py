@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.growth.model import DIFFUSIVITY_RATIO
 from gliofit.tissue import TISSUE_THRESHOLD
 
-__all__ = ["DIFFUSIVITY_RATIO", "face_coefficients"]
-
-#: D_WM / D_GM (paper, section 2.1).
-DIFFUSIVITY_RATIO = 10.0
+__all__ = ["face_coefficients", "face_means"]
 
 
 def face_coefficients(
@@ -32,15 +30,32 @@ def face_coefficients(
     -------
     Three arrays of the shape and type of ``wm``.
     """
-    inside = (wm + gm) >= TISSUE_THRESHOLD
-    relative = wm + gm / wm.dtype.type(ratio)
+    return face_means(wm + gm / wm.dtype.type(ratio), (wm + gm) >= TISSUE_THRESHOLD)
+
+
+def face_means(
+    values: NDArray[np.floating], inside: NDArray[np.bool_]
+) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]:
+    """Means of the two voxels at each face inside tissue, zero at all other faces.
+
+    Parameters
+    ----------
+    values
+        Shape (nx, ny, nz).
+    inside
+        Voxels of tissue, of the same shape.
+
+    Returns
+    -------
+    Three arrays of the shape and type of ``values``: faces between each voxel and its successor along the three axes.
+    """
     faces = []
     for axis in range(3):
         here = [slice(None)] * 3
         there = [slice(None)] * 3
         here[axis], there[axis] = slice(None, -1), slice(1, None)
         h, t = tuple(here), tuple(there)
-        face = np.zeros_like(wm)
-        face[h] = np.where(inside[h] & inside[t], (relative[h] + relative[t]) / 2, 0)
+        face = np.zeros_like(values)
+        face[h] = np.where(inside[h] & inside[t], (values[h] + values[t]) / 2, 0)
         faces.append(face)
     return faces[0], faces[1], faces[2]

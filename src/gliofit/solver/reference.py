@@ -1,4 +1,4 @@
-"""The ``reference`` integrator: the public toolkit's explicit scheme, fast, with its quirks as flags."""
+"""The ``reference`` and ``toolkit`` integrators: the public toolkit's explicit scheme, with its faults as flags."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofit.grid import bounding_box
+from gliofit.growth.fisher_kolmogorov import diffusivity_mm2_per_day, proliferation_per_day
+from gliofit.growth.theta import DURATION_DAYS, Theta
 from gliofit.progress import OnProgress, no_progress
 from gliofit.solver.base import AbstractForwardSolver, Solution
 from gliofit.solver.domain import Domain, domain_of, row_spans
@@ -16,7 +18,6 @@ from gliofit.solver.inputs import check_growth, outside_tissue
 from gliofit.solver.seed import sub_voxel_seed, voxel_seed
 from gliofit.solver.settings import ReferenceSettings
 from gliofit.solver.threads import threads_for
-from gliofit.theta import DURATION_DAYS, Theta
 from gliofit.tissue import Tissue
 
 __all__ = ["ReferenceSolver"]
@@ -31,7 +32,7 @@ class ReferenceSolver(AbstractForwardSolver):
     Parameters
     ----------
     settings
-        Flags and precision; ``ReferenceSettings.parity()`` for the toolkit's behaviour.
+        Flags and precision; those of ``ToolkitSettings.scheme`` give the toolkit's results.
     """
 
     def __init__(self, settings: ReferenceSettings | None = None) -> None:
@@ -100,8 +101,8 @@ class ReferenceSolver(AbstractForwardSolver):
             box[2 * axis + 1] = min(size - 1, used.stop + 1)
         steps = self.steps(theta, spacing, duration_days)
         dt = duration_days / steps
-        diffusion = theta.diffusivity_mm2_per_day(duration_days) * dt / spacing**2
-        reaction = theta.proliferation_per_day(duration_days) * dt
+        diffusion = diffusivity_mm2_per_day(theta, duration_days) * dt / spacing**2
+        reaction = proliferation_per_day(theta, duration_days) * dt
         stopping_sum = math.inf if stopping_volume_mm3 is None else stopping_volume_mm3 / grid.voxel_volume_mm3
         # All steps are one call of compiled code, which tells nothing on its way.
         progress("growing")

@@ -5,13 +5,17 @@ from __future__ import annotations
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.base import AbstractForwardSolver
 from gliofit.solver.reference import ReferenceSolver
-from gliofit.solver.settings import AccurateSettings, ReferenceSettings
+from gliofit.solver.settings import AccurateSettings, ReferenceSettings, ToolkitSettings
 
 __all__ = ["make_solver"]
 
 
-def make_solver(settings: AccurateSettings | ReferenceSettings | None = None) -> AbstractForwardSolver:
+def make_solver(
+    settings: AccurateSettings | ReferenceSettings | ToolkitSettings | None = None,
+) -> AbstractForwardSolver:
     """Solver with the given settings; the accurate one with its defaults where there are none."""
+    if isinstance(settings, ToolkitSettings):
+        return ReferenceSolver(settings.scheme)
     if isinstance(settings, ReferenceSettings):
         return ReferenceSolver(settings)
     return AccurateSolver(settings)

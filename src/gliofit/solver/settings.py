@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from gliofit.settings import Settings
 
-__all__ = ["AccurateSettings", "BackendName", "IntegratorSettings", "ReferenceSettings"]
+__all__ = ["AccurateSettings", "BackendName", "IntegratorSettings", "ReferenceSettings", "ToolkitSettings"]
 
 BackendName = Literal["auto", "numba", "torch", "triton"]
 
@@ -39,7 +39,10 @@ class AccurateSettings(Settings):
 
 
 class ReferenceSettings(Settings):
-    """The ``reference`` integrator: forward Euler in flux form, with the public toolkit's quirks behind named flags."""
+    """The ``reference`` integrator: forward Euler in flux form, the public toolkit's scheme without its faults.
+
+    Each fault can be switched on by a flag; ``toolkit`` has them all.
+    """
 
     # A section without a name is of `accurate`, so the schema has to ask for this one.
     model_config = ConfigDict(json_schema_extra={"required": ["name"]})
@@ -62,15 +65,27 @@ class ReferenceSettings(Settings):
     )
     precision: Literal["float32", "float64"] = Field("float32", description="Floating type of the field.")
 
-    @classmethod
-    def parity(cls, precision: Literal["float32", "float64"] = "float32") -> ReferenceSettings:
-        """All quirks of the public toolkit, for comparison with its outputs."""
-        return cls(
+
+class ToolkitSettings(Settings):
+    """The ``toolkit`` integrator: the public toolkit's scheme with all of its faults, for comparison with its results.
+
+    Source: TumorGrowthToolkit, whose forward Euler scheme generated the data of the paper.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"required": ["name"]})
+
+    name: Literal["toolkit"] = Field("toolkit", description="`toolkit`.")
+    precision: Literal["float32", "float64"] = Field("float32", description="Floating type of the field.")
+
+    @property
+    def scheme(self) -> ReferenceSettings:
+        """The same as flags of the ``reference`` integrator."""
+        return ReferenceSettings(
             mask_seed=False,
             sub_voxel_seed=False,
             limit_reaction_step=False,
             exact_final_time=False,
-            precision=precision,
+            precision=self.precision,
         )
 
 
@@ -81,5 +96,5 @@ def _named(value: Any) -> Any:
 
 #: Settings of any integrator, told apart by ``name``.
 IntegratorSettings = Annotated[
-    AccurateSettings | ReferenceSettings, Field(discriminator="name"), BeforeValidator(_named)
+    AccurateSettings | ReferenceSettings | ToolkitSettings, Field(discriminator="name"), BeforeValidator(_named)
 ]

@@ -1,9 +1,11 @@
-"""How many threads a numba kernel deserves."""
+"""Number of threads for a numba kernel."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from gliofit.threads import kernel_threads
 
 __all__ = ["kernels_bear_threads", "threads_for"]
 
@@ -16,13 +18,8 @@ def threads_for(voxels: int) -> Iterator[None]:
     """Use one thread on few voxels, all granted ones (``numba.set_num_threads``) on many."""
     import numba
 
-    granted = numba.get_num_threads()
-    if voxels < _WORTH_THREADS:
-        numba.set_num_threads(1)
-    try:
+    with kernel_threads(1 if voxels < _WORTH_THREADS else numba.get_num_threads()):
         yield
-    finally:
-        numba.set_num_threads(granted)
 
 
 def kernels_bear_threads() -> bool:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from gliofit.forward.run import final_run
 from gliofit.forward.settings import ForwardSettings
+from gliofit.growth.model import find_growth_model
 from gliofit.invert.base import Inversion
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import ConcentrationObservation, EmptyObservationError, Problem
@@ -153,11 +154,21 @@ def _invert(
     seed: int,
     threads: int,
 ) -> Inversion:
+    model = settings.methods[method].growth_model
     try:
         observation = ConcentrationObservation(case.target.observed, case.tissue, "target", noisy=noisy)
     except EmptyObservationError as error:
-        return Inversion(None, np.nan, Trace().table(), 0, 0.0, "failed", str(error))
-    return fit(Problem.create(observation, settings, networks, seed=seed, threads=threads), method, settings)
+        return Inversion(
+            None,
+            np.nan,
+            Trace(find_growth_model(settings.methods[method].growth_model).space).table(),
+            0,
+            0.0,
+            "failed",
+            str(error),
+        )
+    problem = Problem.create(observation, settings, networks, seed=seed, threads=threads, model=model)
+    return fit(problem, method, settings)
 
 
 def _row(case: _Case, inversion: Inversion, oracle_mse: float) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +16,7 @@ from gliofit.simulate.settings import PRESETS
 from gliofit.study.settings import ScenarioSettings
 from gliofit.study.tissue import StudyTissue
 from gliofit.theta import Theta
+from gliofit.threads import kernel_threads
 from gliofit.tissue import Tissue
 
 __all__ = ["Target", "average_over_tissue", "make_targets"]
@@ -102,7 +101,7 @@ def make_targets(tissue: StudyTissue, preset: str, index: int, seed: int) -> dic
         for scenario in scenarios.values():
             if _growth(scenario) in grown:
                 continue
-            with _one_kernel_thread():
+            with kernel_threads(1):
                 sample = grow_sample(tissue.of_target(scenario), drawn, scenario.integrator)
             if sample is None:
                 break
@@ -132,16 +131,3 @@ def _target(sample: Sample, scenario: ScenarioSettings, tissue: StudyTissue, pat
         data[inside] += np.float32(scenario.noise) * noise
         observed = Volume(data, clean.grid)
     return Target(clean, observed, theta_of(sample.row), sample.row)
-
-
-@contextmanager
-def _one_kernel_thread() -> Iterator[None]:
-    """One thread in the kernels: sums over several would be rounded differently on every machine."""
-    import numba
-
-    granted = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        yield
-    finally:
-        numba.set_num_threads(granted)

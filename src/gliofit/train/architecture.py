@@ -26,7 +26,7 @@ __all__ = [
     "find_architecture",
 ]
 
-#: What networks are for: concentration from theta; theta from a concentration; theta from a segmentation in the atlas.
+#: Network kinds: concentration from theta; theta from a concentration; theta from a segmentation in the atlas.
 ModelKind = Literal["surrogate", "direct-inverse", "atlas-inverse"]
 
 
@@ -52,8 +52,13 @@ class Frame:
     theta_mean: tuple[float, ...] = (0.0,) * 5
     theta_std: tuple[float, ...] = (1.0,) * 5
 
+    @property
+    def parameters(self) -> int:
+        """Number of parameters."""
+        return len(self.theta_mean)
+
     def physical(self, theta: Tensor) -> Tensor:
-        """Normalised theta (batch, 5) in mm about the cube's centre (origin), mm (mu_D) and no unit (mu_rho)."""
+        """Physical theta, positions in mm about the cube's centre, of normalised theta (batch, n)."""
         return theta * theta.new_tensor(self.theta_std) + theta.new_tensor(self.theta_mean)
 
 
@@ -81,7 +86,7 @@ class AbstractSurrogateNetwork(nn.Module, ABC):
 
     @abstractmethod
     def decode(self, features: Any, theta: Tensor) -> Tensor:
-        """Logits of shape (batch, size, size, size) for theta (batch, 5).
+        """Logits of shape (batch, size, size, size) for theta (batch, n).
 
         The features may have a batch of one, which then serves all thetas.
         """
@@ -100,7 +105,7 @@ class AbstractInverseNetwork(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
-        """Theta (batch, 5) for images (batch, 1 + channels, size, size, size), concentration first."""
+        """Theta (batch, n) for images (batch, 1 + channels, size, size, size), concentration first."""
 
 
 class AtlasNetworkSettings(Settings):
@@ -135,7 +140,7 @@ class AbstractAtlasNetwork(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, image: Tensor) -> Tensor:
-        """Theta (batch, 5) for images (batch, 1, size, size, size) of ``segmentation_image``."""
+        """Theta (batch, n) for images (batch, 1, size, size, size) of ``segmentation_image``."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from torch import Tensor
 from gliofit.crop import Crop, CropSettings
 from gliofit.errors import InputError
 from gliofit.grid import Grid, Volume
+from gliofit.growth.model import space_of
+from gliofit.growth.space import ParameterSpace
 from gliofit.simulate.settings import ATLAS
 from gliofit.simulate.shard import SHARD_SCALE, read_shard
 from gliofit.tissue import Tissue
@@ -40,9 +42,8 @@ __all__ = [
 
 _LOG = logging.getLogger(__name__)
 
-_ORIGIN = ("origin_x_mm", "origin_y_mm", "origin_z_mm")
 _COM = ("com_x_mm", "com_y_mm", "com_z_mm")
-_COLUMNS = (*_ORIGIN, "mu_d_mm", "mu_rho", "index", *_COM)
+_COLUMNS = ("index", *_COM)
 _MAKE_AGAIN = "simulate the shard again"
 
 
@@ -51,7 +52,7 @@ Anchor = Literal["tumour", "grid"]
 
 
 class Batch(NamedTuple):
-    """Samples on the CPU, float32: tissue (B, 3, n, n, n), concentration (B, n, n, n), theta (B, 5) in mm."""
+    """Samples on the CPU, float32: tissue (B, 3, n, n, n), concentration (B, n, n, n), theta (B, n) in mm."""
 
     tissue: Tensor
     concentration: Tensor
@@ -103,12 +104,13 @@ class Shard:
 
 
 def _check_samples(path: Path, table: pd.DataFrame) -> None:
-    missing = [name for name in _COLUMNS if name not in table]
+    columns = (*space_of(table.iloc[0] if len(table) else {}).columns, *_COLUMNS)
+    missing = [name for name in columns if name not in table]
     if missing:
         raise InputError(path, f"has no column {', '.join(missing)}", _MAKE_AGAIN)
     if list(table["index"]) != list(range(len(table))):
         raise InputError(path, f"does not list each of its {len(table)} samples once", _MAKE_AGAIN)
-    values = table[list(_COLUMNS)].to_numpy(dtype=np.float64)
+    values = table[list(columns)].to_numpy(dtype=np.float64)
     if not np.isfinite(values).all():
         row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
         raise InputError(path, f"has a value that is not finite in sample {row}", _MAKE_AGAIN)
@@ -136,7 +138,7 @@ def cut_counts(crop: Crop, tissue: Tissue, sample: Volume) -> NDArray[np.uint16]
 
 
 def to_batch(counts: NDArray[np.uint16], theta: NDArray[np.float64]) -> Batch:
-    """Cubes of ``cut_counts``, shape (B, 4, n, n, n), and their thetas, shape (B, 5), as networks get them."""
+    """Cubes of ``cut_counts``, shape (B, 4, n, n, n), and their thetas, shape (B, n), as networks get them."""
     values = torch.from_numpy(counts.astype(np.float32) * np.float32(SHARD_SCALE))
     return Batch(values[:, :3], values[:, 3], torch.from_numpy(theta.astype(np.float32)))
 
@@ -158,8 +160,10 @@ class AbstractDataset(ABC):
     Attributes
     ----------
     theta
-        (n, 5) float64: origin relative to the cube's centre in mm (right, anterior, superior), mu_D in mm, mu_rho. Of
-        the samples themselves, or of others drawn alike where samples are known only once they are grown.
+        (samples, n) float64, positions relative to the cube's centre in mm (right, anterior, superior). Of the samples
+        themselves, or of others from the same distribution where samples are known only once they are grown.
+    space
+        Parameter space of theta.
     size
         Voxels along each edge of the cubes.
     crop_settings
@@ -173,6 +177,7 @@ class AbstractDataset(ABC):
     """
 
     theta: NDArray[np.float64]
+    space: ParameterSpace
     size: int
     crop_settings: CropSettings
     tissue: Tissue
@@ -263,8 +268,9 @@ class ShardDataset(AbstractDataset):
             coms[:] = self.tissue.grid.centre_mm
         self.crops = [Crop.around(used[name].grid, com, crop) for name, com in zip(names, coms, strict=True)]
         centres = np.array([cut.centre_mm for cut in self.crops])
-        origins = rows[list(_ORIGIN)].to_numpy(dtype=np.float64) - centres
-        self.theta = np.concatenate([origins, rows[["mu_d_mm", "mu_rho"]].to_numpy(dtype=np.float64)], axis=1)
+        self.space = space_of(rows.iloc[0])
+        offsets = np.array([self.space.relative_to(centre) for centre in centres])
+        self.theta = rows[list(self.space.columns)].to_numpy(dtype=np.float64) - offsets
         # Cubes in one place share their tissue, which is kept once.
         self._shared: Tensor | None = None
         if anchor == "grid":

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from gliofit.errors import InputError
 from gliofit.progress import OnProgress, no_progress
 from gliofit.seeds import derive_seed
 from gliofit.simulate.settings import ATLAS, SimulateSettings
+from gliofit.threads import torch_threads
 from gliofit.tissue import Tissue, TissueKind
 from gliofit.train.architecture import AtlasNetworkSettings, find_architecture
 from gliofit.train.dataset import AbstractDataset, Anchor, ShardDataset
@@ -135,7 +135,7 @@ def _run(fabric: Fabric, job: _Job, progress: OnProgress = no_progress) -> None:
     """Train in one process of possibly several."""
     model = job.settings.models[job.name]
     threads = max(1, job.threads // fabric.world_size)
-    with _torch_threads(threads):
+    with torch_threads(threads):
         # Warped tissues are made from the unwarped maps, whatever kind that is.
         tissues = {ATLAS: Tissue.load(job.tissue_dir, job.tissue_kind)}
         tissues |= {name: Tissue.load(folder, "probabilities") for name, folder in job.warped.items()}
@@ -170,16 +170,6 @@ def _run(fabric: Fabric, job: _Job, progress: OnProgress = no_progress) -> None:
         training.run()
         if fabric.is_global_zero and training.best:
             training.write(job.out_dir)
-
-
-@contextmanager
-def _torch_threads(threads: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(max(1, threads))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _device(name: str) -> torch.device:

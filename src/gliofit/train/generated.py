@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from gliofit.crop import Crop, CropSettings
 from gliofit.errors import InputError
 from gliofit.grid import Volume
+from gliofit.growth.model import find_growth_model, space_of
 from gliofit.seeds import derive_seed
 from gliofit.simulate.grow import Sample
 from gliofit.simulate.many import grow_samples
@@ -40,7 +41,7 @@ _PILOT_SPACING_MM = 4.0
 
 
 class _Cube(NamedTuple):
-    """A grown sample: counts (4, n, n, n) and theta (5,)."""
+    """A grown sample: counts (4, n, n, n) and theta."""
 
     counts: NDArray[np.uint16]
     theta: NDArray[np.float64]
@@ -116,6 +117,7 @@ class GeneratedDataset(AbstractDataset):
             isinstance(settings.integrator, AccurateSettings)
             and choose_backend(settings.integrator.backend) == "triton"
         )
+        self.space = find_growth_model(settings.growth_model).space
         _LOG.info("growing a pilot of %d tumours", pilot)
         self.theta = self._pilot_theta(threads)
         self._fingerprint = self._digest()
@@ -164,7 +166,7 @@ class GeneratedDataset(AbstractDataset):
     def _drawn(self, index: int, seed: int) -> pd.Series:
         place = index % len(self._tissues)
         preset = PRESETS[self.settings.preset]
-        return draw_parameters(self._tissues[place], preset, 1, seed, self._voxels[place]).iloc[0]
+        return draw_parameters(self._tissues[place], preset, 1, seed, self._voxels[place], self.space).iloc[0]
 
     def anatomy(self, index: int) -> str:
         """Name of the tissue that a sample grows in."""
@@ -174,7 +176,7 @@ class GeneratedDataset(AbstractDataset):
         spacing = self.tissue.grid.isotropic_spacing_mm
         ratio = _PILOT_SPACING_MM / spacing
         factor = round(ratio) if round(ratio) >= 1 and abs(ratio - round(ratio)) < 1e-3 * ratio else 1
-        rows = np.empty((self._pilot, 5))
+        rows = np.empty((self._pilot, len(self.space)))
         for place, tissue in enumerate(self._tissues):
             coarse = tissue.coarsen(factor)
             own = range(place, self._pilot, len(self._tissues))
@@ -274,9 +276,9 @@ class GeneratedDataset(AbstractDataset):
 
 
 def _theta(sample: Sample, crop: Crop) -> NDArray[np.float64]:
-    """Theta of a sample as networks are given it, shape (5,)."""
-    origin = np.array([sample.row[f"origin_{axis}_mm"] for axis in "xyz"])
-    return np.array([*(origin - crop.centre_mm), sample.row["mu_d_mm"], sample.row["mu_rho"]])
+    """Theta of a sample as networks get it, shape (n,)."""
+    space = space_of(sample.row)
+    return np.array([sample.row[column] for column in space.columns]) - space.relative_to(crop.centre_mm)
 
 
 def _batch(cubes: Sequence[_Cube]) -> Batch:

@@ -36,7 +36,8 @@ class SegmentedDataset(AbstractDataset):
 
     def __init__(self, data: AbstractDataset, settings: AtlasNetworkSettings, seed: int | None) -> None:
         self.data, self.seed = data, seed
-        self.theta, self.size, self.crop_settings = data.theta, data.size, data.crop_settings
+        self.theta, self.space = data.theta, data.space
+        self.size, self.crop_settings = data.size, data.crop_settings
         self.tissue, self.shards, self.centre_mm = data.tissue, data.shards, data.centre_mm
         self._ranges = np.array([settings.range_whole, settings.range_core])
         self.thresholds = self._drawn(0)

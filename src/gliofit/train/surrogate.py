@@ -18,6 +18,9 @@ from torch import Tensor, nn
 from gliofit.crop import Crop, CropSettings
 from gliofit.errors import InputError
 from gliofit.grid import Grid
+from gliofit.growth.fisher_kolmogorov import SPACE
+from gliofit.growth.model import COLUMN, space_of
+from gliofit.growth.space import ParameterSpace
 from gliofit.io import DAMAGED, atomic_path, read_json, write_json
 from gliofit.train.architecture import AbstractSurrogateNetwork, Architecture, Frame, ModelKind, find_architecture
 from gliofit.train.expectation import Expectation
@@ -71,6 +74,7 @@ class _Model(nn.Module):
         super().__init__()
         self.network, self.crop, self.tissue_input = network, crop, tissue_input
         self.info: dict[str, Any] = {}
+        self.space: ParameterSpace = SPACE
         for name in ("mean", "std", "low", "high"):
             values = torch.tensor(getattr(normalisation, name), dtype=torch.float32)
             self.register_buffer(f"theta_{name}", values, persistent=False)
@@ -91,17 +95,16 @@ _ModelT = TypeVar("_ModelT", bound=_Model)
 class Surrogate(_Model):
     """Concentration from tissue and theta.
 
-    Theta is (dx, dy, dz, mu_D, mu_rho), with the origin in mm from the centre of the cube towards right, anterior and
-    superior.
+    Positions in theta are in mm from the centre of the cube, towards right, anterior and superior.
 
     Attributes
     ----------
     crop
         The cube: its size and spacing.
     theta_mean, theta_std
-        Normalisation of theta, (5,).
+        Normalisation of theta, (n_parameters,).
     theta_low, theta_high
-        Range of theta seen in training, (5,).
+        Range of theta seen in training, (n_parameters,).
     info
         Content of ``model.json`` of a loaded model.
     """
@@ -118,7 +121,7 @@ class Surrogate(_Model):
         tissue
             (B or 1, 3, n, n, n): the cube's tissue, as ``Crop.channels`` gives it.
         theta
-            (B, 5) in physical units.
+            (B, n_parameters) in physical units.
         """
         return self.bind(tissue)(theta)
 
@@ -132,7 +135,7 @@ class Surrogate(_Model):
 
         Returns
         -------
-        Function from (B, 5) in physical units to concentrations (B, n, n, n).
+        Function from (B, n_parameters) in physical units to concentrations (B, n, n, n).
         """
         network = cast(AbstractSurrogateNetwork, self.network)
         features = network.encode(channels_last(self._channels(tissue)))
@@ -152,7 +155,7 @@ class DirectInverse(_Model):
     kind: ClassVar[ModelKind] = "direct-inverse"
 
     def forward(self, concentration: Tensor, tissue: Tensor) -> Tensor:
-        """Theta in physical units, (B, 5).
+        """Theta in physical units, (B, n_parameters).
 
         Parameters
         ----------
@@ -164,7 +167,7 @@ class DirectInverse(_Model):
         return self.theta_mean + self.normalised(concentration, tissue) * self.theta_std
 
     def normalised(self, concentration: Tensor, tissue: Tensor) -> Tensor:
-        """Theta as the network gives it, (B, 5)."""
+        """Theta as the network gives it, (B, n_parameters)."""
         channels = self._channels(tissue).expand(concentration.shape[0], -1, -1, -1, -1)
         image = (concentration * (tissue[:, 2] > 0))[:, None]
         return self.network(channels_last(torch.cat([image, channels], dim=1))).float()
@@ -199,11 +202,11 @@ class AtlasInverse(_Model):
         return Crop.around(grid, self.centre_mm, self.crop)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Theta in physical units, (B, 5), from (B, n, n, n) images of :func:`segmentation_image`."""
+        """Theta in physical units, (B, n_parameters), from (B, n, n, n) images of :func:`segmentation_image`."""
         return self.theta_mean + self.normalised(image) * self.theta_std
 
     def normalised(self, image: Tensor) -> Tensor:
-        """Theta as the network gives it, (B, 5)."""
+        """Theta as the network gives it, (B, n_parameters)."""
         return self.network(channels_last(image[:, None])).float()
 
 
@@ -289,7 +292,8 @@ def save_model(
             "crop": model.crop,
             "tissue_input": model.tissue_input,
             **({"centre_mm": model.centre_mm.tolist()} if isinstance(model, AtlasInverse) else {}),
-            "theta": {"names": ["dx_mm", "dy_mm", "dz_mm", "mu_d_mm", "mu_rho"], **low},
+            COLUMN: model.space.model,
+            "theta": {"names": list(model.space.relative_columns), **low},
             "weights_sha256": sha256(content).hexdigest(),
             **description,
         },
@@ -323,12 +327,13 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu", expected:
         raise InputError(path, f"has the unknown tissue_input {tissue_input!r}", "train the model again")
     if kind != architecture.kind:
         raise InputError(path, f"says {kind}, but `{architecture.name}` is a {architecture.kind}", "train it again")
-    normalisation = Normalisation.from_dict(info.get("theta", {}), str(path))
+    space = space_of(info)
+    normalisation = Normalisation.from_dict(info.get("theta", {}), str(path), space)
     network = architecture.build(values, frame_of(crop, tissue_input, normalisation))
     weights = folder / "weights.safetensors"
     if not weights.is_file():
         raise InputError(weights, "file not found", "copy the whole folder of the model")
-    # Models of before do not say.
+    # Older models have no checksum.
     if info.get("weights_sha256", (found := sha256(weights.read_bytes()).hexdigest())) != found:
         raise InputError(weights, "is damaged, or of another training than model.json", DAMAGED)
     try:
@@ -340,7 +345,7 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu", expected:
     if not all(bool(values.isfinite().all()) for values in tensors.values()):
         raise InputError(weights, "holds values that are not finite", "copy the whole folder again, or train it again")
     model = make_model(kind, network, normalisation, crop, tissue_input, centre)
-    model.info = info
+    model.info, model.space = info, space
     model.requires_grad_(False)
     return to_device(model, device).eval()
 

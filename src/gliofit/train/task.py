@@ -124,7 +124,7 @@ class InverseTask(AbstractTask):
     def _measure(theta: np.ndarray, data: AbstractDataset, std: np.ndarray) -> dict[str, float]:
         error = theta - data.theta
         absolute = np.abs(error).mean(axis=0)
-        names = ("mae_dx_mm", "mae_dy_mm", "mae_dz_mm", "mae_mu_d_mm", "mae_mu_rho")
+        names = (f"mae_{column}" for column in data.space.relative_columns)
         numbers = {"loss": float(((error / std) ** 2).mean())}
         numbers.update({name: float(value) for name, value in zip(names, absolute, strict=True)})
         numbers["origin_error_mm"] = float(np.linalg.norm(error[:, :3], axis=1).mean())

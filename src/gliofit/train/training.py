@@ -144,7 +144,7 @@ class Training:
         """Fresh network, or the one of ``init`` with its normalisation."""
         settings, crop = self.settings, self.crop
         values = self.architecture.parse(settings.network).model_dump(mode="json")
-        normalisation = Normalisation.of(self.data.theta, settings.normalise)
+        normalisation = Normalisation.of(self.data.theta, settings.normalise, self.data.space)
         parent = None
         if settings.init is not None:
             expected = Expectation(self.architecture.name, values, crop, settings.tissue_input)
@@ -154,14 +154,17 @@ class Training:
             if parent.info.get("tissue_kind") != self.tissue_kind:
                 _LOG.warning("%s was trained on %s tissue", settings.init, parent.info.get("tissue_kind"))
             # The weights hold for the parent's normalisation; only the range of theta grows.
-            normalisation = Normalisation.from_dict(parent.info["theta"], str(settings.init)).merged(normalisation)
+            theirs = Normalisation.from_dict(parent.info["theta"], str(settings.init), parent.space)
+            normalisation = theirs.merged(normalisation)
             self.parent = {"training": parent.info.get("training"), "validation": parent.info.get("validation")}
         frame = frame_of(crop, settings.tissue_input, normalisation)
         network = self.architecture.build(values, frame, derive_seed(self.seed, self.name))
         if parent is not None:
             network.load_state_dict(parent.network.state_dict())
         centre = self.data.centre_mm
-        return make_model(self.architecture.kind, network, normalisation, crop, settings.tissue_input, centre)
+        model = make_model(self.architecture.kind, network, normalisation, crop, settings.tissue_input, centre)
+        model.space = self.data.space
+        return model
 
     def _expect_place(self, parent: AtlasInverse) -> None:
         """Refuse a network whose cube lies elsewhere in the atlas than that of the present data."""

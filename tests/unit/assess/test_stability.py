@@ -20,6 +20,7 @@ from gliofit.assess.stability import (
 from gliofit.assess.stability_settings import StabilitySettings
 from gliofit.crop import Crop
 from gliofit.errors import InputError
+from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import ConcentrationObservation, Problem
 from gliofit.invert.settings import InvertSettings
@@ -168,7 +169,7 @@ def test_a_held_origin_stays():
 
 
 def test_displacement_stays_inside():
-    bounds = Bounds.around((0, 0, 0))
+    bounds = SPACE.bounds_about((0, 0, 0))
     corner, rng = bounds.from_unit(np.full(5, 0.01)), np.random.default_rng(1)
     for radius in (0.01, 0.3, 0.5):
         moved = displace(corner, radius, bounds, bounds, rng)

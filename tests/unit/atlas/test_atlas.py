@@ -108,15 +108,15 @@ def test_csf_is_derived_from_a_skull_stripped_t1(tmp_path: Path, grid: Grid, tis
     t1 = ((tissue["wm"] + tissue["gm"] > 0) | fluid) * np.float32(50)
     t1[2, 2, 1] = -3  # resampled images go below zero at the edge of the brain
     source = write(tmp_path / "own", grid, wm=tissue["wm"], gm=tissue["gm"], t1=t1)
-    np.testing.assert_array_equal(atlas_from_folder(source, "auto", True).tissue.csf, fluid)
+    np.testing.assert_array_equal(atlas_from_folder(source, "auto", True, warnings=[]).tissue.csf, fluid)
 
 
 def test_a_t1_with_skull_is_stripped_by_the_mask(tmp_path: Path, grid: Grid, tissue: dict[str, np.ndarray]) -> None:
     t1 = np.full(grid.shape, 9, np.float32)
     mask = (tissue["labels"] > 0).astype(np.uint8)
     source = write(tmp_path / "own", grid, wm=tissue["wm"], gm=tissue["gm"], t1=t1, brain_mask=mask)
-    np.testing.assert_array_equal(atlas_from_folder(source, "auto", True).require_t1().data, 9.0 * mask)
-    np.testing.assert_array_equal(atlas_from_folder(source, "auto", False).require_t1().data, t1)
+    np.testing.assert_array_equal(atlas_from_folder(source, "auto", True, warnings=[]).require_t1().data, 9.0 * mask)
+    np.testing.assert_array_equal(atlas_from_folder(source, "auto", False, warnings=[]).require_t1().data, t1)
 
 
 def test_other_axis_orders_are_turned_by_the_affine(tmp_path: Path, grid: Grid, tissue: dict[str, np.ndarray]) -> None:
@@ -126,7 +126,7 @@ def test_other_axis_orders_are_turned_by_the_affine(tmp_path: Path, grid: Grid, 
     affine = np.diag([-2.0, 2.0, 2.0, 1.0])
     affine[0, 3] = 2.0 * (grid.shape[0] - 1)
     write(source, Grid(grid.shape, affine), gm=np.ascontiguousarray(gm[::-1]))
-    np.testing.assert_allclose(atlas_from_folder(source, "auto", True).tissue.gm, gm, atol=1e-6)
+    np.testing.assert_allclose(atlas_from_folder(source, "auto", True, warnings=[]).tissue.gm, gm, atol=1e-6)
 
 
 def _swap(images: dict[str, np.ndarray], **changes: np.ndarray) -> dict[str, np.ndarray]:
@@ -158,22 +158,22 @@ def test_both_forms_of_tissue_are_fine_once_one_is_named(
     tmp_path: Path, grid: Grid, tissue: dict[str, np.ndarray]
 ) -> None:
     source = write(tmp_path, grid, labels=tissue["labels"], wm=0.5 * tissue["wm"], gm=tissue["gm"], csf=tissue["csf"])
-    assert atlas_from_folder(source, "labels", True).tissue.wm.max() == 1
-    assert atlas_from_folder(source, "maps", True).tissue.wm.max() == 0.5
+    assert atlas_from_folder(source, "labels", True, warnings=[]).tissue.wm.max() == 1
+    assert atlas_from_folder(source, "maps", True, warnings=[]).tissue.wm.max() == 0.5
 
 
 def test_maps_on_different_grids_are_refused(tmp_path: Path, grid: Grid, tissue: dict[str, np.ndarray]) -> None:
     source = write(tmp_path, grid, wm=tissue["wm"])
     write(source, Grid((7, 6, 5), np.diag([4.0, 4.0, 4.0, 1.0])), gm=tissue["gm"][::2, ::2, ::2])
     with pytest.raises(InputError, match=r"gm\.nii\.gz.*another grid than wm"):
-        atlas_from_folder(source, "auto", True)
+        atlas_from_folder(source, "auto", True, warnings=[])
 
 
 def test_voxels_must_be_cubes(tmp_path: Path, tissue: dict[str, np.ndarray]) -> None:
     flat = Grid((14, 12, 10), np.diag([1.0, 1.0, 3.0, 1.0]))
     source = write(tmp_path, flat, labels=tissue["labels"])
     with pytest.raises(InputError, match=r"labels\.nii\.gz.*not cubes"):
-        atlas_from_folder(source, "auto", True)
+        atlas_from_folder(source, "auto", True, warnings=[])
 
 
 def test_missing_folders_and_unprepared_ones(tmp_path: Path) -> None:
@@ -201,6 +201,6 @@ def test_brains_are_solid_and_may_be_negative() -> None:
 
 @pytest.mark.shared_data
 def test_a_published_label_atlas(shared_data: Path) -> None:
-    atlas = atlas_from_folder(shared_data / "atlas", "auto", True)
+    atlas = atlas_from_folder(shared_data / "atlas", "auto", True, warnings=[])
     assert atlas.t1 is None
     assert 550 < atlas.tissue.wm.sum() / 1000 < 700

@@ -109,7 +109,7 @@ def test_check(tmp_path: Path, call) -> None:
         (case / f"BraTS2021_00001_{name}.nii.gz").write_bytes(b"no image")
     code, found = call("check", "--patients", tmp_path, "--cores", 1)
     assert (code, found["cases"], found["usable"], found["table"]) == (1, 1, 0, None)
-    assert found["findings"][0].keys() == {"case", "file", "problem", "hint", "severity"}
+    assert found["findings"][0].keys() == {"case", "file", "problem", "hint", "severity", "code"}
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_check(tmp_path: Path, call) -> None:
         ("verify {o}/nothing", "{o}/nothing", "no such folder", "name a results folder"),
         ("fit --tissue {d}/no.nii --out {o}/fit", "{d}/no.nii", "file not found", "check the path"),
         ("fit --tissue {d} --out {o}/fit", "{d}", "is a folder", "name a file in it"),
-        ("fit --tissue {d}/c.nii.gz --out {o}/fit", "{d}/c.nii.gz", "label values", ""),
+        ("fit --tissue {d}/c.nii.gz --out {o}/fit", "{d}/c.nii.gz", "not whole numbers", "give labels"),
         ("solve --seed 1 2 3", "gliofit solve", "Missing option", "see gliofit solve --help"),
         ("fitt", "gliofit", "Did you mean 'fit'", "see gliofit --help"),
         (

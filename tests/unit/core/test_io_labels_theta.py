@@ -11,6 +11,7 @@ import pytest
 
 from gliofit.errors import InputError
 from gliofit.grid import Grid, Volume
+from gliofit.growth.fisher_kolmogorov import SPACE, diffusivity_mm2_per_day, theta_of_rates
 from gliofit.header import Look
 from gliofit.io import (
     atomic_path,
@@ -93,7 +94,7 @@ def test_bad_images_are_refused(tmp_path):
     with pytest.raises(InputError, match="not found"):
         read_volume(tmp_path / "absent.nii")
     (tmp_path / "text.nii").write_text("no image")
-    with pytest.raises(InputError, match="not a readable"):
+    with pytest.raises(InputError, match="is text, not a NIfTI image"):
         read_volume(tmp_path / "text.nii")
     nib.save(nib.Nifti1Image(np.zeros((4, 5, 6, 2)), np.eye(4)), tmp_path / "four.nii")
     with pytest.raises(InputError, match="3-D"):
@@ -146,20 +147,20 @@ def test_necrosis_counts_as_core_and_a_cavity_as_no_tumour():
 
 
 def test_theta_conversions():
-    theta = Theta.from_growth((1.0, 2.0, 3.0), 0.36, 0.09, 100.0)
+    theta = theta_of_rates((1.0, 2.0, 3.0), 0.36, 0.09, 100.0)
     assert (theta.mu_d_mm, theta.mu_rho) == (pytest.approx(6.0), pytest.approx(3.0))
-    assert theta.diffusivity_mm2_per_day() == pytest.approx(0.36)
+    assert diffusivity_mm2_per_day(theta) == pytest.approx(0.36)
     quarter = theta.at_fraction(0.25)
     assert (quarter.mu_d_mm, quarter.mu_rho) == (pytest.approx(3.0), pytest.approx(1.5))
     assert Theta.from_array(theta.to_array()) == theta
     voxel = theta.origin_voxel(GRID)
-    assert Theta.from_voxel(voxel, 6.0, 3.0, GRID).origin_mm == pytest.approx(theta.origin_mm)
+    assert Theta.from_voxel(voxel, 6.0, 3.0, grid=GRID).origin_mm == pytest.approx(theta.origin_mm)
     with pytest.raises(ValueError, match="not a valid theta"):
         Theta((0, 0, 0), -1.0, 1.0)
 
 
 def test_bounds():
-    bounds = Bounds.around((10.0, 0.0, 0.0))
+    bounds = SPACE.bounds_about((10.0, 0.0, 0.0))
     np.testing.assert_allclose(bounds.from_unit(np.full(5, 0.5)), [10, 0, 0, 20.05, 7.55])
     np.testing.assert_allclose(bounds.to_unit(bounds.upper), 1)
     assert bounds.clip([100, 0, 0, 50, 0])[0] == 58.0

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gliofit.grid import Grid, Volume
+from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
@@ -125,7 +126,7 @@ def test_the_reference_integrator_has_no_tolerance(white, grown, monkeypatch):
 def test_seed_outside_tissue_costs_more_the_farther_it_is(white, grown):
     settings = configured()
     problem = Problem.create(ConcentrationObservation(grown, white), settings)
-    objective = SolverObjective(problem, Trace(), make_solver(INTEGRATOR), 5.0)
+    objective = SolverObjective(problem, Trace(SPACE), make_solver(INTEGRATOR), 5.0)
     far = [np.array([x, 0.0, 0.0, 10.0, 3.2]) for x in (65.0, 80.0, 300.0)]
     filled = np.array([0.0, 0.0, 0.0, 40.0, 15.0])
     losses = objective.losses(np.array([TRUTH.to_array(), filled, *far]))
@@ -136,7 +137,7 @@ def test_seed_outside_tissue_costs_more_the_farther_it_is(white, grown):
 def test_hopeless_runs_are_given_up_but_ranked(white, grown):
     settings = configured()
     problem = Problem.create(ConcentrationObservation(grown, white), settings)
-    objective = SolverObjective(problem, Trace(), make_solver(INTEGRATOR), 5.0)
+    objective = SolverObjective(problem, Trace(SPACE), make_solver(INTEGRATOR), 5.0)
     objective._stopping_volume = 1e5
     losses = objective.losses(np.array([[0, 0, 0, 10, mu_rho] for mu_rho in (3.2, 8.0, 15.0)], dtype=float))
     assert (np.diff(losses) > 0).all()
@@ -146,7 +147,7 @@ def test_spacing_follows_the_case(white, grown):
     settings = configured()
     problem = Problem.create(ConcentrationObservation(grown, white), settings)
     for wanted, factor in ((2.0, 1), (5.0, 1), (9.0, 2), (16.0, 3)):
-        assert SolverObjective(problem, Trace(), make_solver(INTEGRATOR), wanted).factor == factor
+        assert SolverObjective(problem, Trace(SPACE), make_solver(INTEGRATOR), wanted).factor == factor
 
 
 def test_distance_to_tissue(white):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gliofit.grid import Volume
+from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.invert.curvature import _at_least, measured_hessian
 from gliofit.invert.expansion import ExpansionObjective
 from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
@@ -21,7 +22,7 @@ ERRORS = np.array([0.1, 0.1, 0.1, 0.01, 0.005])
 
 def test_without_residuals_it_is_that_of_gauss_newton(mixed):
     observation = ConcentrationObservation(AccurateSolver().solve(mixed, TRUTH).volume, mixed)
-    objective = ExpansionObjective(Problem.create(observation, SETTINGS), Trace(), AccurateSolver(), 4.0)
+    objective = ExpansionObjective(Problem.create(observation, SETTINGS), Trace(SPACE), AccurateSolver(), 4.0)
     theta = TRUTH.to_array()
     units = np.array([1.0, 1.0, 1.0, theta[3], theta[4]])
     model = objective.expand(theta).hessian * np.outer(units, units)
@@ -38,7 +39,7 @@ def test_a_segmentation_bends_less_than_gauss_newton_says(mixed):
     observation = SegmentationObservation(Volume(labels.astype(np.uint8), mixed.grid), mixed, SETTINGS.imaging)
     problem = Problem.create(observation, SETTINGS)
     theta = fit(problem, "gauss-newton", SETTINGS).theta.to_array()
-    objective = ExpansionObjective(problem, Trace(), AccurateSolver(), 4.0)
+    objective = ExpansionObjective(problem, Trace(SPACE), AccurateSolver(), 4.0)
     step = 1.0
     measured = measured_hessian(objective, theta, np.array([step, step, step, 0.05, 0.03]))
     model = objective.expand(theta).hessian
@@ -60,5 +61,5 @@ def test_no_direction_is_flatter_than_a_share_of_the_model():
 
 def test_outside_tissue_there_is_none(mixed):
     observation = ConcentrationObservation(AccurateSolver().solve(mixed, TRUTH).volume, mixed)
-    objective = ExpansionObjective(Problem.create(observation, SETTINGS), Trace(), AccurateSolver(), 4.0)
+    objective = ExpansionObjective(Problem.create(observation, SETTINGS), Trace(SPACE), AccurateSolver(), 4.0)
     assert measured_hessian(objective, np.array([90.0, 0, 0, 7.0, 3.0]), ERRORS) is None

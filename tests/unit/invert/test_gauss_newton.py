@@ -7,6 +7,7 @@ from gliofit.config import load_config
 from gliofit.crop import Crop
 from gliofit.errors import InputError
 from gliofit.grid import Volume
+from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.invert.expansion import ExpansionObjective
 from gliofit.invert.levenberg_marquardt import descend
 from gliofit.invert.networks import Networks
@@ -79,7 +80,7 @@ def test_expansion_is_that_of_the_loss(mixed, kind):
     """Gradient against differences of the loss; the Hessian too, where the misfit is nearly zero."""
     problem = Problem.create(kind(mixed, TRUTH), SETTINGS)
     tight = AccurateSolver(AccurateSettings(tolerance=1e-5, precision="float64"))
-    objective = ExpansionObjective(problem, Trace(), tight, 4.0, 0.15)
+    objective = ExpansionObjective(problem, Trace(SPACE), tight, 4.0, 0.15)
     theta = TRUTH.to_array() + np.array([1.0, -0.7, 0.5, 0.4, -0.1])
     expansion = objective.expand(theta)
     for index, step in enumerate((0.05, 0.05, 0.05, 0.02, 0.005)):
@@ -98,7 +99,7 @@ def test_expansion_is_that_of_the_loss(mixed, kind):
 def test_loss_is_that_over_the_whole_grid(mixed):
     """Losses are those of the case's own grid, so that methods can be compared."""
     problem = Problem.create(observe(mixed, TRUTH), SETTINGS)
-    objective = ExpansionObjective(problem, Trace(), AccurateSolver(), 4.0)
+    objective = ExpansionObjective(problem, Trace(SPACE), AccurateSolver(), 4.0)
     other = Theta((2.0, 0.0, 3.0), 8.0, 2.8)
     c = AccurateSolver().solve(mixed, other).concentration
     visible = problem.observation.visible
@@ -108,7 +109,7 @@ def test_loss_is_that_over_the_whole_grid(mixed):
 
 def test_borrowed_tangents_reach_the_same_minimum(mixed):
     problem = Problem.create(observe(mixed, TRUTH), SETTINGS)
-    objective = ExpansionObjective(problem, Trace(), AccurateSolver(), 4.0)
+    objective = ExpansionObjective(problem, Trace(SPACE), AccurateSolver(), 4.0)
     start = objective.expand(TRUTH.to_array() + np.array([2.0, -1.0, 1.0, 0.5, -0.2]))
     free = np.ones(5, bool)
     ends = [descend(objective, start, problem.bounds, 30, free, borrow) for borrow in (0, 2)]
@@ -230,7 +231,7 @@ def test_terms_of_a_segmentation_are_its_derivatives(mixed, fitted):
     settings = InvertSettings(methods={"gauss-newton": {"inverter": "gauss-newton"}}, imaging=imaging)
     observation = segment(mixed, TRUTH)
     observation = SegmentationObservation(observation._segmentation, mixed, settings.imaging)
-    objective = ExpansionObjective(Problem.create(observation, settings), Trace(), AccurateSolver(), 4.0)
+    objective = ExpansionObjective(Problem.create(observation, settings), Trace(SPACE), AccurateSolver(), 4.0)
     theta = TRUTH.to_array() + np.array([1.0, -0.7, 0.5, 0.4, -0.05])
     expansion = objective.expand(theta)
     floating = [term.floats for term in objective.likelihood.terms(objective.seen(expansion))]

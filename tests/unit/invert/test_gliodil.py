@@ -8,6 +8,7 @@ import torch
 from pydantic import ValidationError
 
 from gliofit.grid import Volume
+from gliofit.growth.fisher_kolmogorov import SPACE, diffusivity_mm2_per_day, proliferation_per_day
 from gliofit.invert.methods.gliodil import Gliodil
 from gliofit.invert.odil.diffusion import diffusion
 from gliofit.invert.odil.guess import forward
@@ -20,7 +21,7 @@ from gliofit.invert.odil.terms import RegionTerm
 from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
-from gliofit.invert.trace import TRACE_COLUMNS
+from gliofit.invert.trace import trace_columns
 from gliofit.labels import TumourLabel
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.faces import face_coefficients
@@ -156,7 +157,7 @@ def test_residual_vanishes_on_the_solvers_field_to_second_order_in_time(mixed):
     fine = torch.from_numpy(
         np.stack([solver.solve(mixed, TRUTH.at_fraction(share)).concentration for share in shares])
     ).double()
-    rates = (torch.tensor(TRUTH.diffusivity_mm2_per_day()), torch.tensor(TRUTH.proliferation_per_day()))
+    rates = (torch.tensor(diffusivity_mm2_per_day(TRUTH)), torch.tensor(proliferation_per_day(TRUTH)))
     stencil = stencil_of(mixed)
 
     def size(field, d, rho):
@@ -177,7 +178,7 @@ def test_explicit_run_follows_the_solver(mixed):
     origin = torch.from_numpy((mixed.grid.world_to_voxel(TRUTH.origin_mm) + 0.5) * 4)
     inside = torch.from_numpy(mixed.mask)
     seed = solver_seed(origin, mixed.grid.shape, mixed.grid.spacing_mm) * inside
-    rates = TRUTH.diffusivity_mm2_per_day(), TRUTH.proliferation_per_day()
+    rates = diffusivity_mm2_per_day(TRUTH), proliferation_per_day(TRUTH)
     *_, last = forward(seed, *rates, stencil_of(mixed), np.linspace(0, 100, 5))
     solution = AccurateSolver(AccurateSettings(tolerance=1e-3)).solve(mixed, TRUTH).concentration
     assert np.abs(last.numpy() - solution).max() < 0.05
@@ -228,7 +229,7 @@ def test_trace_has_every_epoch(recovered):
     assert recovered.evaluations == len(recovered.trace)
     # A line search may end an evaluation or two late.
     assert 0.5 * SMALL["epochs"] <= recovered.evaluations <= SMALL["epochs"] + 20
-    assert tuple(recovered.trace.columns) == TRACE_COLUMNS
+    assert list(recovered.trace.columns) == trace_columns(SPACE)
     assert recovered.loss in recovered.trace["loss"].to_numpy()[-SMALL["epochs"] // 4 :]
 
 
@@ -258,7 +259,7 @@ def test_a_start_at_the_truth_stays_there(problem, monkeypatch):
 
 def test_same_result_again(problem, recovered):
     again = fit(problem, "gliodil", configured())
-    columns = list(TRACE_COLUMNS[:7])
+    columns = trace_columns(SPACE)[:7]
     assert recovered.trace[columns].equals(again.trace[columns])
 
 

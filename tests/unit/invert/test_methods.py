@@ -7,11 +7,12 @@ from pydantic import ValidationError
 
 from gliofit.errors import InputError
 from gliofit.grid import Volume
+from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import Problem, SegmentationObservation
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
-from gliofit.invert.trace import TRACE_COLUMNS
+from gliofit.invert.trace import trace_columns
 from gliofit.labels import TumourLabel
 from gliofit.theta import Theta
 
@@ -38,7 +39,7 @@ def test_recovers_theta(name, make_problem):
     assert inversion.status == "ok", inversion.message
     assert_recovered(inversion.theta, 0.5 if name == "cmaes-surrogate" else 0.1, 0.03)
     assert inversion.evaluations == len(inversion.trace)
-    assert tuple(inversion.trace.columns) == TRACE_COLUMNS
+    assert list(inversion.trace.columns) == trace_columns(SPACE)
     assert inversion.loss == pytest.approx(inversion.trace["loss"].min())
 
 
@@ -71,7 +72,7 @@ def test_raw_scaling_searches_the_papers_variables(name, make_problem):
         assert first["mu_d_mm"].std() < 1
         assert first["origin_x_mm"].std() > 15
     bounds = make_problem().bounds
-    thetas = inversion.trace[list(TRACE_COLUMNS[2:7])].to_numpy()
+    thetas = inversion.trace[list(SPACE.columns)].to_numpy()
     assert (thetas >= bounds.lower - 1e-6).all()
     assert (thetas <= bounds.upper + 1e-6).all()
 
@@ -179,7 +180,7 @@ def test_same_seed_same_result(name, make_problem):
     np.random.default_rng()
     np.random.rand(7)  # noqa: NPY002 - another state of the global generator must not matter
     second = fit(make_problem(NEAR), name, settings)
-    columns = list(TRACE_COLUMNS[:7])
+    columns = trace_columns(SPACE)[:7]
     assert first.trace[columns].equals(second.trace[columns])
     if name == "cmaes-surrogate":
         other = fit(make_problem(NEAR, seed=4), name, settings)

@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from gliofit.grid import Volume
+from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.invert.base import InversionError
 from gliofit.invert.problem import ConcentrationObservation, Problem
 from gliofit.invert.profile import PROFILE_COLUMNS, profile_intervals, profile_likelihood
@@ -46,7 +47,7 @@ def profile(noisy, inversion):
 
 
 def test_a_well_determined_tumour_has_the_profile_of_its_covariance(profile):
-    assert tuple(profile.columns) == PROFILE_COLUMNS
+    assert tuple(profile.columns) == (*PROFILE_COLUMNS, *SPACE.columns)
     assert profile["parameter"].unique().tolist() == NAMES
     for _, points in profile.groupby("parameter"):
         assert points["value"].is_monotonic_increasing
@@ -68,12 +69,12 @@ def test_components_are_held_where_they_should_be_and_the_others_move(profile, i
 
 
 def test_intervals_are_those_of_the_covariance(profile, inversion):
-    intervals = profile_intervals(profile).set_index("parameter").loc[NAMES]
+    intervals = profile_intervals(SPACE, profile).set_index("parameter").loc[NAMES]
     low, high = inversion.uncertainty.interval(inversion.theta)
     width = high - low
     assert (np.abs(intervals["low"] - low) < 0.05 * width).all()
     assert (np.abs(intervals["high"] - high) < 0.05 * width).all()
-    wider = profile_intervals(profile, 0.99).set_index("parameter").loc[NAMES]
+    wider = profile_intervals(SPACE, profile, 0.99).set_index("parameter").loc[NAMES]
     assert (wider["low"] < intervals["low"]).all()
     assert (wider["high"] > intervals["high"]).all()
 
@@ -101,14 +102,14 @@ def test_intervals_of_a_skew_profile():
     """Interpolated on one side, continued on the other, which rises slowly."""
     table = made_up("origin_x_mm", [8.0, 9.0, 10.0, 11.0, 12.0], [-4.0, -1.0, 0.0, 0.2, 0.5])
     z = stats.norm.ppf(0.95)
-    row = profile_intervals(table).iloc[0]
+    row = profile_intervals(SPACE, table).iloc[0]
     assert row["low"] == pytest.approx(9 - (z - 1) / 3)
     assert row["high"] == pytest.approx(12 + (z - 0.5) / 0.3)
 
 
 def test_intervals_of_growth_are_in_logarithms_and_open_where_the_loss_is_flat():
     table = made_up("mu_d_mm", [5.0, 10.0, 20.0], [-1.0, 0.0, 0.0])
-    row = profile_intervals(table).iloc[0]
+    row = profile_intervals(SPACE, table).iloc[0]
     assert row["low"] == pytest.approx(10 * 0.5 ** stats.norm.ppf(0.95))
     assert row["high"] == np.inf
 
@@ -116,5 +117,5 @@ def test_intervals_of_growth_are_in_logarithms_and_open_where_the_loss_is_flat()
 def test_a_point_below_the_estimate_shows_and_is_passed_over():
     table = made_up("origin_x_mm", [9.0, 10.0, 11.0, 12.0], [-2.0, 0.0, 0.0, 2.0])
     table.loc[2, "deviance"] = -0.3
-    row = profile_intervals(table).iloc[0]
+    row = profile_intervals(SPACE, table).iloc[0]
     assert row["high"] == pytest.approx(10 + 2 * stats.norm.ppf(0.95) / 2)

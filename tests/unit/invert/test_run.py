@@ -6,6 +6,7 @@ import pytest
 
 from gliofit.errors import InputError
 from gliofit.grid import Volume
+from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.invert.problem import ConcentrationObservation
 from gliofit.invert.run import fit, invert_case
 from gliofit.invert.settings import InvertSettings
@@ -18,10 +19,11 @@ from gliofit.tissue import Tissue
 from .fakes import TRUTH, blob_volume
 
 COLUMNS = [
-    "run", "cohort", "case", "method", "status", "message", "seed", "observation", "origin_i", "origin_j", "origin_k",
+    "run", "cohort", "case", "method", "status", "message", "seed", "observation", "growth_model",
+    "origin_i", "origin_j", "origin_k",
     "origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho", "loss", "evaluations", "wall_seconds", "chosen",
     "loss_direct", "loss_gradient", "other_origin_x_mm", "other_origin_y_mm", "other_origin_z_mm", "other_mu_d_mm",
-    "other_mu_rho", "threshold_whole", "threshold_core", "out_of_range", *Uncertainty.no_columns(),
+    "other_mu_rho", "threshold_whole", "threshold_core", "out_of_range", *Uncertainty.no_columns(SPACE),
 ]  # fmt: skip
 
 QUICK = InvertSettings(

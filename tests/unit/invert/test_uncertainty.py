@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gliofit.grid import Volume
+from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.invert.problem import ConcentrationObservation, Problem
 from gliofit.invert.run import fit, parameters_row
 from gliofit.invert.settings import InvertSettings
@@ -110,12 +111,12 @@ def test_a_held_origin_has_no_interval(mixed):
 
 def test_columns(mixed):
     inversion = fit_from_truth(mixed, TRUTH, np.random.default_rng(0).normal(0, 0.05, mixed.grid.shape))
-    row = parameters_row({"method": "gauss-newton"}, inversion, mixed.grid, 0, "concentration")
+    row = parameters_row({"method": "gauss-newton"}, inversion, mixed.grid, 0, "concentration", SPACE)
     for name in ("origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho"):
         assert row[f"{name}_low"] < row[name] < row[f"{name}_high"]
         assert row[f"{name}_se"] == pytest.approx((row[f"{name}_high"] - row[f"{name}_low"]) / 2 / 1.645, rel=0.01)
     assert len(row["covariance"]) == 25
-    assert set(Uncertainty.no_columns()) == set(inversion.uncertainty.columns(inversion.theta))
+    assert set(Uncertainty.no_columns(SPACE)) == set(inversion.uncertainty.columns(inversion.theta))
 
 
 def test_block_sums():

@@ -7,13 +7,15 @@ import pytest
 
 from gliofit.errors import InputError
 from gliofit.grid import Grid, Volume
+from gliofit.inputs import read_follow_up
+from gliofit.io import write_volume
 from gliofit.plan.compare import (
     COVERAGE_COLUMNS,
     OVERLAP_COLUMNS,
     compare_targets,
     coverage_columns,
-    read_recurrence,
     recurrence_coverage,
+    recurrence_of,
 )
 
 GRID = Grid((30, 20, 10), np.diag([1.0, 2.0, 5.0, 1.0]))
@@ -46,26 +48,38 @@ def test_empty_targets_have_no_distance():
     assert np.isnan(compare_targets(nothing, nothing)["dice"])
 
 
+@pytest.fixture
+def follow_up(tmp_path):
+    """Writes label values as a file and reads it as a follow-up."""
+
+    def read(values, scheme):
+        grid = Grid(values.shape, np.eye(4))
+        write_volume(tmp_path / "after.nii.gz", Volume(values.astype(np.int16), grid))
+        return recurrence_of(read_follow_up(tmp_path / "after.nii.gz", scheme, grid, warnings=[]).data)
+
+    return read
+
+
 @pytest.mark.parametrize("scheme", ["brats2023", "brats2024"])
-def test_recurrence_of_a_follow_up(scheme):
+def test_recurrence_of_a_follow_up(scheme, follow_up):
     values = np.zeros((4, 4, 4), np.int32)
     values[0, 0] = [1, 2, 3, 4]
-    found = read_recurrence(values, scheme)
+    found = follow_up(values, scheme)
     # The cavity is no tumour.
     assert found.enhancing[0, 0].tolist() == [False, False, True, False]
     assert found.everything[0, 0].tolist() == [True, True, True, False]
     # In the older scheme 4 is what enhances.
     values[0, 0] = [1, 2, 0, 4]
-    found = read_recurrence(values, "brats2021")
+    found = follow_up(values, "brats2021")
     assert found.enhancing[0, 0].tolist() == [False, False, False, True]
     assert found.everything.sum() == 3
     with pytest.raises(InputError, match=r"label values \[7\]"):
-        read_recurrence(values + 7 * (values == 0), "brats2021")
+        follow_up(values + 7 * (values == 0), "brats2021")
 
 
 @pytest.mark.parametrize(("values", "scheme"), [(0, "brats2023"), (4, "brats2023"), (4, "brats2024")])
-def test_nothing_came_back(values, scheme):
-    found = read_recurrence(np.full((3, 3, 3), values), scheme)
+def test_nothing_came_back(values, scheme, follow_up):
+    found = follow_up(np.full((3, 3, 3), values), scheme)
     assert not found.enhancing.any()
     assert not found.everything.any()
     target = np.ones((3, 3, 3), bool)
@@ -75,11 +89,11 @@ def test_nothing_came_back(values, scheme):
 
 def test_coverage_by_hand():
     """Four enhancing voxels, of which the targets hold three and one; six with oedema, four and two."""
-    values = np.zeros(GRID.shape, np.int32)
+    values = np.zeros(GRID.shape, np.uint8)
     values[0:4, 0, 0] = 3
     values[4:6, 0, 0] = 2
     clinical, personalised = box((1, 5), (0, 1), (0, 1)), box((3, 5), (0, 1), (0, 1))
-    row = coverage_columns(Volume(clinical, GRID), Volume(personalised, GRID), read_recurrence(values, "brats2023"))
+    row = coverage_columns(Volume(clinical, GRID), Volume(personalised, GRID), recurrence_of(values))
     assert tuple(row) == COVERAGE_COLUMNS
     assert row == pytest.approx(
         {

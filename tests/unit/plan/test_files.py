@@ -113,17 +113,18 @@ def test_whole_tumour_and_no_tumour_kept(case, tmp_path):
     ("change", "words"),
     [
         ({"--concentration": "absent.nii.gz"}, "absent.nii.gz: file not found; check the path"),
-        ({"--concentration": "seg.nii.gz"}, "holds values that are not between 0 and 1"),
-        ({"--concentration": "small.nii.gz"}, "small.nii.gz: lies on another grid than the segmentation"),
+        ({"--concentration": "seg.nii.gz"}, "seg.nii.gz: holds values from 0 to 3"),
+        ({"--concentration": "small.nii.gz"}, "small.nii.gz: lies on another grid than the tissue"),
         ({"--seg": "small.nii.gz"}, "small.nii.gz: lies on another grid than the tissue"),
         ({"--labels": "brats2021"}, "label values [3]"),
         ({"--seg": "oedema.nii.gz"}, "oedema.nii.gz: holds no tumour core; draw the margin around the whole tumour"),
         ({"--margin-mm": -3}, "--margin-mm: is -3; give 0 to 100 mm"),
         ({"--margin-mm": "nan"}, "--margin-mm: is nan; give 0 to 100 mm"),
-        ({"--barriers": "small.nii.gz"}, "small.nii.gz: barriers on another grid than the patient's"),
-        ({"--brain-mask": "small.nii.gz"}, "small.nii.gz: brain mask on another grid"),
-        ({"--brain-mask": "nothing.nii.gz"}, "seg.nii.gz: the tumour core lies outside the brain"),
-        ({"--recurrence": "small.nii.gz"}, "register the follow-up to the patient"),
+        ({"--barriers": "small.nii.gz"}, "small.nii.gz: lies on another grid than the tissue"),
+        ({"--brain-mask": "small.nii.gz"}, "small.nii.gz: lies on another grid than the tissue"),
+        ({"--brain-mask": "elsewhere.nii.gz"}, "seg.nii.gz: 100% of the tumour lies outside the brain"),
+        ({"--brain-mask": "nothing.nii.gz"}, "nothing.nii.gz: is an empty mask"),
+        ({"--recurrence": "small.nii.gz"}, "small.nii.gz: lies on another grid than the patient's segmentation"),
         ({"--recurrence": "recurrence.nii.gz", "--recurrence-labels": "mine"}, "unknown label scheme 'mine'"),
         ({"--region": "half"}, "half"),
         ({"--dicom": "nowhere"}, "DICOM series: folder not found; check the path given to --dicom"),
@@ -135,6 +136,7 @@ def test_mistakes_are_one_line_and_leave_nothing(case, tmp_path, capfd, change, 
     write_volume(case / "small.nii.gz", seg.extract((0, 0, 0), (40, 50, 42)))
     write_volume(case / "oedema.nii.gz", Volume(np.where(seg.data == 2, 2, 0).astype(np.uint8), seg.grid))
     write_volume(case / "nothing.nii.gz", Volume(np.zeros(seg.grid.shape, np.uint8), seg.grid))
+    write_volume(case / "elsewhere.nii.gz", Volume(seg.data == 0, seg.grid))
     options = {"--tissue": "tissue.nii.gz", "--seg": "seg.nii.gz", "--labels": "brats2023",
                "--concentration": "c.nii.gz"} | change  # fmt: skip
     arguments: list[object] = ["plan", "--out", tmp_path / "patient"]
@@ -143,13 +145,13 @@ def test_mistakes_are_one_line_and_leave_nothing(case, tmp_path, capfd, change, 
         arguments += [] if value is None else [name, case / value if is_file else value]
     assert run(*arguments) == 2
     lines = capfd.readouterr().err.strip().splitlines()
-    assert len(lines) == 1
-    assert lines[0].startswith("gliofit: error: ")
-    assert words in lines[0]
+    (line,) = (line for line in lines if not line.startswith("gliofit: warning: "))
+    assert line.startswith("gliofit: error: ")
+    assert words in line
     assert list(tmp_path.iterdir()) == []
 
 
-def test_dicom_series_gives_a_structure_set(case, tmp_path):
+def test_dicom_series_gives_a_structure_set(case, tmp_path, capfd):
     pydicom = pytest.importorskip("pydicom", reason="DICOM export needs pydicom")
     from .test_dicom import fill, write_series
 
@@ -157,9 +159,13 @@ def test_dicom_series_gives_a_structure_set(case, tmp_path):
     # The case is LPS: the axes of an axial series.
     series = (np.eye(3), tuple(grid.affine[:3, 3] * [-1, -1, 1]), grid.spacing_mm, grid.shape)
     write_series(tmp_path / "dicom", *series)
+    copied = next((tmp_path / "dicom").iterdir())
+    (tmp_path / "dicom" / "copy.dcm").write_bytes(copied.read_bytes())
     out = tmp_path / "patient"
     assert run(*given(case, out, "--dicom", tmp_path / "dicom")) == 0
     assert {path.name for path in out.iterdir()} == FILES | {"plan.dcm"}
+    assert "copies of images (1)" in capfd.readouterr().err
+    assert "copies of images (1)" in read_table(out / "plan.parquet").iloc[0]["message"]
     names = [roi.ROIName for roi in pydicom.dcmread(out / "plan.dcm").StructureSetROISequence]
     assert names == ["CTV 15 mm", "CTV personalised"]
     for name, file in zip(names, ("clinical", "personalised"), strict=True):
@@ -180,7 +186,7 @@ def test_without_pydicom_all_but_the_structure_set_is_written(case, tmp_path, mo
 
 @pytest.fixture
 def folders(case, tmp_path):
-    """A case folder and the final runs of two methods, one of which failed."""
+    """A case folder and the forward simulations of two methods, one of which failed."""
     seg = read_volume(case / "seg.nii.gz", np.uint8)
     register = tmp_path / "register" / "case-1"
     # The internal labels are those of BraTS 2023 for these three.
@@ -211,7 +217,7 @@ def test_a_case_of_the_workflow(folders, case):
     assert tuple(plans.columns) == PLAN_COLUMNS
     assert plans["status"].tolist() == ["ok", "ok", "failed", "failed"]
     assert plans["margin_mm"].tolist() == [15, 7.5, 15, 7.5]
-    assert plans["message"].tolist()[2:] == ["no final run: no estimate"] * 2
+    assert plans["message"].tolist()[2:] == ["no forward simulation: no estimate"] * 2
     assert plans.loc[2:, "clinical_cc"].isna().all()
     for name, row in zip(("15mm", "7.5mm"), plans[:2].itertuples(), strict=True):
         for kind in ("clinical", "personalised"):
@@ -255,7 +261,7 @@ def test_tables_have_means_over_patients(folders, case, tmp_path):
     text = (tmp_path / "first/plan.md").read_text()
     assert "| Gauss-Newton on solver | 15 | 2 | 0 | 1 |" in text
     assert "| case-2 | Straight | 15 | failed | – |" in text
-    assert "- case-1, Straight, 15 mm: no final run: no estimate" in text
+    assert "- case-1, Straight, 15 mm: no forward simulation: no estimate" in text
     assert "Research use only" in text
     table = pd.read_csv(tmp_path / "first/plan.csv")
     assert tuple(table.columns) == PLAN_COLUMNS

@@ -17,6 +17,7 @@ from gliofit.errors import InputError
 from gliofit.evaluate.case import evaluate_case
 from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.grid import Volume
+from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.invert.base import Inversion
 from gliofit.invert.run import parameters_row
 from gliofit.io import write_table, write_volume
@@ -47,7 +48,7 @@ def sources(tmp_path: Path, brain: Tissue) -> CaseSources:
     for method, theta in FOUND.items():
         who = {"run": "fake", "cohort": "synthetic", "case": CASE, "method": method}
         outcome = Inversion(theta, 0.1, pd.DataFrame(), 10, 12.5, "ok", "")
-        found = parameters_row(who, outcome, brain.grid, 1, "concentration")
+        found = parameters_row(who, outcome, brain.grid, 1, "concentration", SPACE)
         write_table(tmp_path / "invert" / method / "parameters.parquet", pd.DataFrame([found]))
     for method, theta in (FOUND | {"oracle": TRUTH}).items():
         final = {"status": "ok", "message": "", "integrator": "accurate", "wall_seconds": 1.0}

@@ -18,6 +18,7 @@ from gliofit.errors import InputError
 from gliofit.evaluate.case import evaluate_case
 from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.grid import Grid, Volume
+from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.invert.base import Inversion
 from gliofit.invert.masks import tumour_masks
 from gliofit.invert.run import parameters_row
@@ -55,7 +56,7 @@ def inversion(status="ok", message="", theta=THETA, uncertainty=None):
 def write_method(folder, method, outcome, observation, grid):
     """Tables of an estimate and of its final run, as the stages before write them."""
     who = {"run": "fake", "cohort": "patients", "case": CASE, "method": method}
-    row = parameters_row(who, outcome, grid, 1, observation)
+    row = parameters_row(who, outcome, grid, 1, observation, SPACE)
     write_table(folder / "invert" / method / "parameters.parquet", pd.DataFrame([row]))
     final = {"status": "failed" if outcome.theta is None else "ok", "message": "", "integrator": "accurate"}
     write_table(folder / "forward" / CASE / method / "forward.parquet", pd.DataFrame([final | {"wall_seconds": 1.0}]))

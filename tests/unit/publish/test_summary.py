@@ -10,6 +10,7 @@ import pytest
 
 from gliofit.figures.style import figure_style
 from gliofit.grid import Volume
+from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.invert.uncertainty import Uncertainty
 from gliofit.publish.interval_text import interval, interval_kind, number
 from gliofit.publish.summary import SummaryPage, _draw, plot_summary
@@ -145,7 +146,7 @@ def test_a_profile_comes_before_the_covariance(make_page, row):
 
 
 def test_methods_without_uncertainty_have_a_page_too(make_page):
-    page = make_page(segmentation=False, deviation=False, **Uncertainty.no_columns())
+    page = make_page(segmentation=False, deviation=False, **Uncertainty.no_columns(SPACE))
     said = texts(draw(page))
     assert not any("interval" in text or "bound" in text for text in said)
     assert "7.00 mm" in said

@@ -186,7 +186,7 @@ def test_the_nearest_table_that_holds_for_a_file_counts(tmp_path: Path) -> None:
     ("labels", "message"),
     [
         ({1: "Gray Matter"}, "label 1 is 'Gray Matter', which gliofit does not take for a part of a tumour"),
-        ({1: "edema", 2: "enhancing"}, "says 1 oedema, 2 enhancing, which is no label scheme"),
+        ({1: "edema", 2: "enhancing"}, "says 1 oedema, 2 enhancing, which is not a label scheme"),
         ({0: "background"}, "says nothing of a tumour"),
     ],
 )

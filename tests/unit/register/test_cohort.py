@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from gliofit import cli
-from gliofit.errors import InputError
-from gliofit.grid import Volume
+from gliofit.errors import InputError, InputWarning
+from gliofit.grid import Grid, Volume
 from gliofit.io import read_volume, write_volume
 from gliofit.register.check import CheckedCase, Finding, check_patients
 from gliofit.register.cohort import draw_cases, find_cohort
@@ -136,14 +136,14 @@ def test_whatever_a_case_does_to_the_check_the_others_are_checked(
 ) -> None:
     from gliofit.register import check
 
-    reader = check.read_like
+    reader = check.read_image
 
-    def read_like(path: Path, grid: object) -> Volume:
+    def read_image(path: Path, grid: Grid, *, warnings: list[InputWarning]) -> Volume:
         if "good-1" in path.name:
             raise MemoryError("no\nroom")
-        return reader(path, grid)  # type: ignore[arg-type]
+        return reader(path, grid, warnings=warnings)
 
-    monkeypatch.setattr(check, "read_like", read_like)
+    monkeypatch.setattr(check, "read_image", read_image)
     done = []
     settings = PatientsSettings(source=source, include=("good-1", "good-2"))
     one, two = check_patients(settings, atlas_dir, progress=lambda *numbers: done.append(numbers))

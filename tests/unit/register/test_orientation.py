@@ -22,7 +22,7 @@ LIMITS = {"margin": 0.02, "minimum": 0.8}
 
 @pytest.fixture(scope="module")
 def brain(phantom: PatientFiles) -> Volume:
-    return read_patient(phantom).brain
+    return read_patient(phantom, warnings=[]).brain
 
 
 def spoil(brain: Volume, axes: tuple[int, ...] = (0, 1, 2), flips: tuple[int, ...] = ()) -> Volume:
@@ -91,7 +91,7 @@ def test_a_cut_field_of_view_is_not_taken_for_a_turned_brain(brain: Volume, atla
 @pytest.mark.parametrize("case", ["BraTS-GLI-00000-000", "BraTS2021_00006"])
 def test_real_patients_pass_as_read_and_stop_when_flipped(shared_data: Path, atlas: Atlas, case: str) -> None:
     (patient,), _ = find_cohort(PatientsSettings(source=shared_data / "patients", include=(case,)), seed=1)
-    t1 = read_t1(patient.t1)
+    t1 = read_t1(patient.t1, warnings=[])
     brain = Volume(t1.data != 0, t1.grid)
     assert check_orientation(case, brain, atlas.brain_mask, **LIMITS).dice_as_read > 0.92
     with pytest.raises(RegistrationError, match="back to front"):

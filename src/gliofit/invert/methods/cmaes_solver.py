@@ -43,6 +43,8 @@ class Level(Settings):
 class CmaesSolverSettings(CmaSettings):
     """Settings of ``cmaes-solver``."""
 
+    any_growth_model: ClassVar[bool] = True
+
     inverter: Literal["cmaes-solver"] = Field(description="`cmaes-solver`.")
     patient_observation: PatientObservation | None = Field(
         "segmentation", description="This method makes the reference concentration, so it sees the segmentation."

@@ -13,6 +13,7 @@ from gliofit.settings import Settings
 from gliofit.solver.settings import AccurateSettings
 
 if TYPE_CHECKING:
+    from gliofit.growth.space import ParameterSpace
     from gliofit.invert.expansion import Expansion, ExpansionObjective
     from gliofit.invert.levenberg_marquardt import Descent
     from gliofit.invert.problem import Problem
@@ -63,6 +64,8 @@ class GaussNewtonLevel(Settings):
 class GaussNewtonSettings(MethodSettings):
     """Settings of ``gauss-newton``."""
 
+    any_growth_model: ClassVar[bool] = True
+
     inverter: Literal["gauss-newton"] = Field(description="`gauss-newton`.")
     refines: str | None = Field(
         None,
@@ -110,7 +113,7 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
 
         trace = problem.start_trace()
         held = problem.held_origin_mm(self.settings.origin)
-        free = np.array([held is None] * 3 + [True, True])
+        free = problem.space.free(held is not None)
         thetas: list[NDArray[np.float64]] = []
         best: Descent | None = None
         for number, level in enumerate(self._levels(problem)):
@@ -125,13 +128,13 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
             expanded = (_expand_in_tissue(objective, theta, held is None) for theta in thetas)
             found = [e for e in expanded if e is not None]
             # Before any descent a high loss says little about where it leads.
-            found = _distinct(found, np.inf if best is None else _HOPELESS)[: level.candidates]
+            found = _distinct(problem.space, found, np.inf if best is None else _HOPELESS)[: level.candidates]
             descents = self._descend(objective, found, problem, level, free)
             if not descents:
                 # A slip of tissue may be there on finer voxels only.
                 continue
             best = descents[0]
-            thetas = [e.theta for e in _distinct([d.best for d in descents], _HOPELESS)]
+            thetas = [e.theta for e in _distinct(problem.space, [d.best for d in descents], _HOPELESS)]
         if best is None or not descents:
             raise InversionError("no start lies in tissue")
         end = best.best if best.best.fresh else objective.expand(best.best.theta) or best.best
@@ -160,7 +163,7 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
         first = uncertainty_of(objective, end, *keys)
         if isinstance(problem.observation, ConcentrationObservation):
             return first
-        aside = Trace()
+        aside = Trace(problem.space)
         spacing = max(objective.spacing_mm, _CURVATURE_MM)
         hessian = measured_hessian(
             ExpansionObjective(problem, aside, objective.solver, spacing), end.theta, first.standard_errors
@@ -253,12 +256,12 @@ def _thresholds(objective: ExpansionObjective, end: Expansion) -> dict[str, floa
 def _moved(objective: ExpansionObjective, best: Expansion, problem: Problem, distance_mm: float) -> list[Expansion]:
     """The same tumour from origins moved along each axis, as far as they lie in tissue; the best first."""
     offsets = distance_mm * np.concatenate([np.eye(3), -np.eye(3)])
-    thetas = [problem.bounds.clip(best.theta + np.append(offset, [0.0, 0.0])) for offset in offsets]
+    thetas = [problem.bounds.clip(np.append(best.theta[:3] + offset, best.theta[3:])) for offset in offsets]
     found = [e for e in (objective.expand(theta) for theta in thetas) if e is not None]
     return sorted(found, key=lambda e: e.loss)
 
 
-def _distinct(expansions: list[Expansion], hopeless: float) -> list[Expansion]:
+def _distinct(space: ParameterSpace, expansions: list[Expansion], hopeless: float) -> list[Expansion]:
     """The best first, without those that equal a better one or lose ``hopeless`` times as much as the best."""
     from gliofit.invert.levenberg_marquardt import are_same
 
@@ -266,6 +269,6 @@ def _distinct(expansions: list[Expansion], hopeless: float) -> list[Expansion]:
     for one in sorted(expansions, key=lambda e: e.loss):
         if kept and one.loss > hopeless * kept[0].loss:
             break
-        if not any(are_same(one.theta, other.theta) for other in kept):
+        if not any(are_same(space, one.theta, other.theta) for other in kept):
             kept.append(one)
     return kept

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from gliofit.growth.space import ParameterSpace
+from gliofit.growth.theta import DURATION_DAYS
 from gliofit.invert.base import AbstractInverter, Inversion, InversionError, MethodSettings
 from gliofit.invert.odil.settings import ReleasedSettings, WeightSettings
-from gliofit.theta import DURATION_DAYS, THETA_COLUMNS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -140,20 +141,20 @@ class Gliodil(AbstractInverter[GliodilSettings]):
                     line_search_fn="strong_wolfe",
                 )
                 optimiser.step(evaluate)
-        return self._finish(trace, loss, unknowns, np.array(strengths))
+        return self._finish(problem.space, trace, loss, unknowns, np.array(strengths))
 
     def _start(self, problem: Problem) -> tuple[DiscreteLoss, Unknowns]:
         """Loss and first guess."""
         import torch
 
         from gliofit.grid import Volume
+        from gliofit.growth.model import DIFFUSIVITY_RATIO
         from gliofit.invert.odil.diffusion import Diffusion, diffusion
         from gliofit.invert.odil.guess import first_guess
         from gliofit.invert.odil.loss import DiscreteLoss, Unknowns
         from gliofit.invert.odil.multigrid import level_shapes
         from gliofit.invert.odil.space import SpaceTime
         from gliofit.invert.odil.terms import START_CORE, START_WHOLE, data_term, tumour_mask
-        from gliofit.solver.faces import DIFFUSIVITY_RATIO
         from gliofit.tissue import TISSUE_THRESHOLD
 
         own = self.settings
@@ -244,19 +245,24 @@ class Gliodil(AbstractInverter[GliodilSettings]):
         return theta if held is None else np.append(held, theta[3:])
 
     def _finish(
-        self, trace: Trace, loss: DiscreteLoss, unknowns: Unknowns, strengths: NDArray[np.float64]
+        self,
+        space: ParameterSpace,
+        trace: Trace,
+        loss: DiscreteLoss,
+        unknowns: Unknowns,
+        strengths: NDArray[np.float64],
     ) -> Inversion:
         """The epoch of the lowest loss; not converged where theta still moved in the last tenth of the epochs."""
         table = trace.table()
         # Losses at lower strengths cannot be compared with those at full strength.
         best = table[strengths == strengths.max()].sort_values("loss", kind="stable").iloc[0]
-        theta, value = best[list(THETA_COLUMNS)].to_numpy(dtype=float), float(best["loss"])
+        theta, value = best[list(space.columns)].to_numpy(dtype=float), float(best["loss"])
         # Line searches look at points that are not taken; those that lower the loss at one strength are.
         lowest = table["loss"].groupby(strengths).cummin()
         late = table.iloc[-max(2, len(table) // 10) :][lambda rows: rows["loss"] <= lowest[rows.index]]
         late = late if len(late) else table[table["evaluation"] == best["evaluation"]]
-        mu = late[["mu_d_mm", "mu_rho"]].to_numpy()
-        place = late[["origin_x_mm", "origin_y_mm", "origin_z_mm"]].to_numpy()
+        mu = late[[parameter.column for parameter in space.others]].to_numpy()
+        place = late[list(space.columns[:3])].to_numpy()
         drift = float(np.max(np.ptp(mu, axis=0) / mu.mean(axis=0)))
         moved = float(np.linalg.norm(np.ptp(place, axis=0)))
         cells = " x ".join(f"{size:.1f}" for size in loss.space.spacing_mm)

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gliofit.crop import Crop
+    from gliofit.growth.theta import Theta
     from gliofit.invert.atlas_map import AbstractAtlasMap
     from gliofit.invert.observation import AbstractObservation
     from gliofit.invert.problem import Problem
-    from gliofit.theta import Theta
     from gliofit.train.surrogate import AtlasInverse
 
 __all__ = ["Lmi", "LmiSettings"]
@@ -80,7 +80,6 @@ class Lmi(AbstractInverter[LmiSettings]):
         """
         from gliofit.grid import Volume
         from gliofit.solver.registry import make_solver
-        from gliofit.theta import Theta
 
         if problem.atlas is None:
             raise InputError("lmi", "has no registration to the atlas", "run it in the workflow (docs/invert.md)")
@@ -93,7 +92,7 @@ class Lmi(AbstractInverter[LmiSettings]):
         grown = atlas.to_patient(solution.volume)
         inside = np.where(problem.observation.visible, np.clip(grown.data, 0, 1), 0).astype(np.float32)
         origin = atlas.point_to_patient(np.array(found.origin_mm))
-        theta = Theta((origin[0], origin[1], origin[2]), found.mu_d_mm, found.mu_rho)
+        theta = found.with_origin(origin)
         return trace.finish(
             theta.to_array(),
             np.nan,
@@ -106,7 +105,7 @@ class Lmi(AbstractInverter[LmiSettings]):
     def _read(
         self, observation: AbstractObservation, atlas: AbstractAtlasMap, crop: Crop, network: AtlasInverse
     ) -> NDArray[np.float64]:
-        """Theta in the atlas as the network gives it, shape (5,), origin in world mm."""
+        """Theta in the atlas as the network gives it, shape (n,), origin in world mm."""
         import torch
 
         from gliofit.train.surrogate import segmentation_image
@@ -119,7 +118,7 @@ class Lmi(AbstractInverter[LmiSettings]):
             raw = network(image.to(network.theta_mean.device))[0].double().cpu().numpy()
         if not np.isfinite(raw).all():
             raise InversionError("the network gives numbers that are not finite")
-        return raw + np.array([*crop.centre_mm, 0.0, 0.0])
+        return raw + np.append(crop.centre_mm, np.zeros(len(raw) - 3))
 
     def _masks(
         self, observation: AbstractObservation, atlas: AbstractAtlasMap, crop: Crop
@@ -142,17 +141,18 @@ class Lmi(AbstractInverter[LmiSettings]):
     @staticmethod
     def _settled(theta: NDArray[np.float64], problem: Problem, network: AtlasInverse) -> tuple[Theta, list[str]]:
         """A theta that can grow in the atlas, and what is said of one that is none of those trained on."""
+        from gliofit.growth.theta import Theta
         from gliofit.invert.solver_objective import distance_to_tissue_mm
         from gliofit.solver.seed import SEED_REACH_MM
-        from gliofit.theta import Theta
 
         assert problem.atlas is not None
         tissue, notes = problem.atlas.tissue, []
         low, high = (values.double().cpu().numpy() for values in (network.theta_low, network.theta_high))
         bounds = problem.bounds.lower, problem.bounds.upper
-        for index, name in ((3, "mu_D"), (4, "mu_rho")):
+        for index in np.flatnonzero(~problem.space.is_position):
             if low[index] <= theta[index] <= high[index]:
                 continue
+            name = problem.space.symbols[index]
             note = f"{name} of {theta[index]:.3g} is outside the training range ({low[index]:.3g} to {high[index]:.3g})"
             inside = np.clip(theta[index], bounds[0][index], bounds[1][index])
             notes.append(note if inside == theta[index] else f"{note} and was brought into the bounds")

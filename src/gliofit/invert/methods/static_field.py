@@ -104,7 +104,7 @@ class StaticField(AbstractInverter[StaticFieldSettings]):
         field.requires_grad_(True)
         steepness = torch.tensor(own.first_steepness, requires_grad=True)
         optimiser = torch.optim.Adam([field, steepness], lr=own.learning_rate)
-        nothing = np.full(5, np.nan)
+        nothing = np.full(len(problem.space), np.nan)
         for _ in range(own.steps):
             optimiser.zero_grad(set_to_none=True)
             value = loss(field, steepness)

@@ -8,7 +8,8 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from gliofit.errors import InputError
-from gliofit.solver.backends.base import AbstractStepper, Growth
+from gliofit.growth.model import Growth
+from gliofit.solver.backends.base import GREY_SHARE, AbstractStepper
 from gliofit.solver.domain import Domain
 from gliofit.solver.settings import AccurateSettings
 
@@ -54,6 +55,9 @@ def make_stepper(
         from gliofit.solver.backends.torch_dense import TorchStepper
 
         return TorchStepper(domain, seeds, growths, extrapolate_tangents=extrapolate_tangents)
+    if len(seeds[0]) > GREY_SHARE:
+        problem = "has no derivative by the grey-matter diffusivity"
+        raise InputError("back end triton", problem, "use --backend numba", "backend-tangent")
     from gliofit.solver.backends.triton_dense import TritonStepper
 
     return TritonStepper(domain, seeds, growths, settings.active)

@@ -10,15 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["AbstractStepper", "Attempt", "Growth"]
+from gliofit.growth.model import Growth
 
+__all__ = ["GREY_SHARE", "MU_D", "MU_RHO", "AbstractStepper", "Attempt", "reaction_factors"]
 
-@dataclass(frozen=True)
-class Growth:
-    """Dimensionless growth of one tumour over the whole duration: mu_D^2 = D_WM T (mm^2) and mu_rho^2 = rho T."""
-
-    mu_d_mm: float
-    mu_rho: float
+#: Places of the tangents with sources of their own, among c and its derivatives: by x, y, z, mu_D, mu_rho, grey share.
+MU_D, MU_RHO, GREY_SHARE = 4, 5, 6
 
 
 @dataclass(frozen=True)

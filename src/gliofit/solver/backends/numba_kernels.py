@@ -1,8 +1,8 @@
 """Numba kernels of the accurate integrator: logistic steps, RKL2 diffusion and step doubling on packed rows.
 
-Fields have shape (F, N): F fields (c, or c and its five tangents) on ``PackedRows``. Row r covers ``length[r]`` voxels
-from index ``base[r]``; its neighbours along the first two axes begin at ``beside[q, r]``, q = +x, -x, +y, -y. Rows are
-sorted by slab (first axis): slab i holds the rows ``slabs[i]`` to ``slabs[i + 1]``. Fields are zero outside the rows.
+Fields have shape (F, N): F fields (c, or c and its tangents) on ``PackedRows``. Row r covers ``length[r]`` voxels from
+index ``base[r]``; its neighbours along the first two axes begin at ``beside[q, r]``, q = +x, -x, +y, -y. Slab i (first
+axis) holds the rows ``slabs[i]`` to ``slabs[i + 1]``. Fields are zero outside the rows.
 
 Indices are unsigned, since the loops do not vectorise where an index might be negative and count from the end; and no
 loop reads and writes two names of one array, since then they do not either.
@@ -14,14 +14,19 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+#: Without `reassoc`, which would let numba order the same sums differently in a kernel that it has just compiled and in
+#: one from its cache (numba issue 10617).
+_FAST = {"nnan", "ninf", "nsz", "arcp", "contract"}
+
 __all__ = ["combine", "strang"]
 
-# Places of the tangents that have sources of their own, among c, three of the origin, mu_D, mu_rho.
+# Places of the tangents that have sources of their own, among c, three of the origin, mu_D, mu_rho, grey share.
 _MU_D = 4
 _MU_RHO = 5
+_GREY_SHARE = 6
 
 
-@nb.njit(fastmath=True, error_model="numpy")
+@nb.njit(fastmath=_FAST, error_model="numpy")
 def _begin_slab(
     state: NDArray, start: NDArray, two: NDArray, slope: NDArray, base: NDArray, length: NDArray, low: int, high: int,
     growth: np.floating, growth_slope: np.floating,
@@ -64,7 +69,7 @@ def _begin_slab(
                 slope[a + k] = c_start[a + k]
 
 
-@nb.njit(fastmath=True, error_model="numpy")
+@nb.njit(fastmath=_FAST, error_model="numpy")
 def _end_slab(
     start: NDArray, result: NDArray, base: NDArray, length: NDArray, low: int, high: int,
     of_start: np.floating, of_polynomial: np.floating, growth: np.floating, growth_slope: np.floating,
@@ -99,7 +104,7 @@ def _end_slab(
                     t[a + k] += extra * w * (one - w)
 
 
-@nb.njit(fastmath=True, error_model="numpy")
+@nb.njit(fastmath=_FAST, error_model="numpy")
 def _stage_slab(
     known: NDArray, out: NDArray, fields: int, fx: NDArray, fy: NDArray, fz: NDArray,
     base: NDArray, length: NDArray, beside: NDArray, low: int, high: int,
@@ -132,7 +137,7 @@ def _stage_slab(
                 out[a + k] = of_known * v + of_flux * div + of_last * out[a + k]
 
 
-@nb.njit(fastmath=True, error_model="numpy")
+@nb.njit(fastmath=_FAST, error_model="numpy")
 def _add_slab(
     source: NDArray, total: NDArray, base: NDArray, length: NDArray, low: int, high: int, weight: np.floating
 ) -> None:  # fmt: skip
@@ -143,10 +148,11 @@ def _add_slab(
             total[a + k] += weight * source[a + k]
 
 
-@nb.njit(fastmath=True, error_model="numpy")
+@nb.njit(fastmath=_FAST, error_model="numpy")
 def _slab(
     stage: int, low: int, high: int, state: NDArray, start: NDArray, one: NDArray, two: NDArray, slope: NDArray,
-    fx: NDArray, fy: NDArray, fz: NDArray, base: NDArray, length: NDArray, beside: NDArray,
+    fx: NDArray, fy: NDArray, fz: NDArray, gx: NDArray, gy: NDArray, gz: NDArray,
+    base: NDArray, length: NDArray, beside: NDArray,
     stages: int, of_flux: np.floating, mu_d_source: np.floating,
     of_start: np.floating, of_polynomial: np.floating, before: NDArray, after: NDArray,
 ) -> None:  # fmt: skip
@@ -165,6 +171,11 @@ def _slab(
         known.reshape(-1), result.reshape(-1), fields, fx, fy, fz, base, length, beside, low, high,
         of_known, of_known * of_flux, of_last,
     )  # fmt: skip
+    if fields > _GREY_SHARE:
+        _stage_slab(
+            known[0], result[_GREY_SHARE], 1, gx, gy, gz, base, length, beside, low, high,
+            unit - unit, of_known * of_flux, unit,
+        )  # fmt: skip
     if fields > 1 and stage % 2 == 0:
         _add_slab(result[0], slope, base, length, low, high, j + j + unit)
     if stage == stages:
@@ -176,19 +187,21 @@ def _slab(
         _end_slab(start, result, base, length, low, high, of_start, of_polynomial, after[0], after[1])
 
 
-@nb.njit(parallel=True, fastmath=True, error_model="numpy", cache=True, nogil=True)
+@nb.njit(parallel=True, fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
 def strang(
     state: NDArray, start: NDArray, one: NDArray, two: NDArray, slope: NDArray,
-    fx: NDArray, fy: NDArray, fz: NDArray, base: NDArray, length: NDArray, beside: NDArray,
+    fx: NDArray, fy: NDArray, fz: NDArray, gx: NDArray, gy: NDArray, gz: NDArray,
+    base: NDArray, length: NDArray, beside: NDArray,
     slabs: NDArray, blocks: NDArray, depth: int,
     stages: int, of_flux: np.floating, mu_d_source: np.floating,
     of_start: np.floating, of_polynomial: np.floating, before: NDArray, after: NDArray,
 ) -> None:  # fmt: skip
     """React, diffuse by RKL2, react: from ``state`` into ``one`` (``stages`` is odd); the others are work space.
 
-    ``of_flux`` is w D tau / h^2; its derivative with respect to mu_D is ``mu_d_source`` times itself. ``of_start`` and
-    ``of_polynomial`` are a and b of ``Rkl2``. ``before`` and ``after`` hold the growth factors of the reactions and
-    their derivatives with respect to mu_rho. ``state`` may be ``one``.
+    ``fx``, ``fy``, ``fz`` are face coefficients, and ``gx``, ``gy``, ``gz`` their derivative by the grey share, which
+    only its tangent needs. ``of_flux`` is w D tau / h^2; its derivative with respect to mu_D is ``mu_d_source`` times
+    itself. ``of_start`` and ``of_polynomial`` are a and b of ``Rkl2``. ``before`` and ``after`` hold the growth factors
+    of the reactions and their derivatives with respect to mu_rho. ``state`` may be ``one``.
 
     With tangents, ``slope`` collects the derivative of the Legendre polynomial, P_s' = sum of (2 m + 1) P_m over even
     m < s, applied to c: L of it is the source of the tangent of mu_D, so that all tangents share one recurrence.
@@ -217,8 +230,8 @@ def strang(
                         if low <= slab < high:
                             _slab(
                                 begin + q, slabs[slab], slabs[slab + 1], state, start, one, two, slope, fx, fy, fz,
-                                base, length, beside, stages, of_flux, mu_d_source, of_start, of_polynomial, before,
-                                after,
+                                gx, gy, gz, base, length, beside, stages, of_flux, mu_d_source, of_start,
+                                of_polynomial, before, after,
                             )  # fmt: skip
         begin += deep
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter, minimum_filter
 
-from gliofit.solver.backends.base import AbstractStepper, Attempt, Growth, reaction_factors
+from gliofit.growth.model import Growth
+from gliofit.solver.backends.base import GREY_SHARE, AbstractStepper, Attempt, reaction_factors
 from gliofit.solver.backends.packed import ALIGNMENT, aligned_zeros, pack_rows
 from gliofit.solver.domain import Domain
 from gliofit.solver.rkl2 import rkl2
@@ -19,6 +20,9 @@ __all__ = ["NumbaStepper"]
 
 # Stages taken while their slabs are in a cache; more would overflow it at 1 mm.
 _DEEPEST = 8
+
+# Runs of rows that are summed on their own; enough for the cores of a workstation.
+_CHUNKS = 64
 
 
 class NumbaStepper(AbstractStepper):
@@ -95,6 +99,11 @@ class _Tumour:
         self.coarse = aligned_zeros((extrapolated, self.state.shape[1]), domain.dtype)
         self.nothing = aligned_zeros((1,), domain.dtype)
         self.slope = aligned_zeros(self.state.shape[1:], domain.dtype) if len(self.state) > 1 else self.nothing
+        #: Operator of the tangent by the grey share; empty arrays where that is not computed.
+        empty = np.zeros(0, domain.dtype)
+        self.grey_faces = (
+            self.packed.pack_faces(domain.grey_faces) if len(self.state) > GREY_SHARE else (empty, empty, empty)
+        )
         occupied = seed[0] != 0
         some, nz = occupied.any(axis=2), occupied.shape[2]
         # Extents of active voxels per row; an empty row is (beyond, 0), so that minima and maxima merge extents.
@@ -139,11 +148,12 @@ class _Tumour:
         return bounds, _DEEPEST if len(bounds) == 2 else min(_DEEPEST, max(1, narrowest // 2))
 
     def chunks(self) -> NDArray[np.int64]:
-        """Bounds of runs of rows with about the same number of voxels, one per thread."""
-        import numba
+        """Bounds of runs of rows with about the same number of voxels.
 
+        As many on every machine: each has its own sum, and the rounding of the total must not depend on threads.
+        """
         done = np.concatenate([[0], np.cumsum(self.length.astype(np.int64))])
-        return np.searchsorted(done, np.linspace(0, done[-1], numba.get_num_threads() + 1)).astype(np.int64)
+        return np.searchsorted(done, np.linspace(0, done[-1], _CHUNKS + 1)).astype(np.int64)
 
     def strang(
         self,
@@ -163,7 +173,7 @@ class _Tumour:
         run: Any = numba_kernels.strang
         run(
             source[:fields], self.start[:fields], result, self.two[:fields], slope, *self.packed.faces,
-            self.base, self.length, self.beside, self.slabs, *self.blocks(),
+            *self.grey_faces, self.base, self.length, self.beside, self.slabs, *self.blocks(),
             scheme.stages, self.kind(scheme.w * z), self.kind(2 / self.growth.mu_d_mm),
             self.kind(scheme.a), self.kind(scheme.b),
             np.array(reaction_factors(self.growth, before), self.kind),

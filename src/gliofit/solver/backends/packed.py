@@ -59,6 +59,10 @@ class PackedRows:
     box_index: NDArray[np.int64]
     faces: tuple[NDArray[Any], ...]
 
+    def pack_faces(self, faces: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
+        """Stored values of face coefficients, each of shape (N,)."""
+        return tuple(self.pack(face) for face in faces)
+
     @cached_property
     def place(self) -> NDArray[np.int64]:
         """Index of the storage for each voxel of the flattened box; 0, which stays zero, for those not stored."""
@@ -112,6 +116,6 @@ def pack_rows(domain: Domain) -> PackedRows:
     k = position - origin.ravel()[row]
     box_index[ALIGNMENT : stored - ALIGNMENT] = np.where(k < nz, row * nz + k, -1)
     packed = PackedRows((nx, ny, nz), origin, low, high, box_index, ())
-    packed = PackedRows((nx, ny, nz), origin, low, high, box_index, tuple(packed.pack(face) for face in domain.faces))
+    packed = PackedRows((nx, ny, nz), origin, low, high, box_index, packed.pack_faces(domain.faces))
     _KNOWN[domain] = packed
     return packed

@@ -9,15 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gliofit.solver.backends.base import AbstractStepper, Attempt, Growth, reaction_factors
+from gliofit.growth.model import Growth
+from gliofit.solver.backends.base import GREY_SHARE, MU_D, MU_RHO, AbstractStepper, Attempt, reaction_factors
 from gliofit.solver.domain import Domain
 from gliofit.solver.rkl2 import rkl2
 
 __all__ = ["TorchStepper"]
-
-# Fields are c and its derivatives with respect to x, y, z, mu_D, mu_rho; these two have sources of their own.
-_MU_D = 4
-_MU_RHO = 5
 
 
 class TorchStepper(AbstractStepper):
@@ -28,7 +25,8 @@ class TorchStepper(AbstractStepper):
     domain
         Where. Its floating type is that of the fields.
     seeds
-        Initial fields per tumour, shape (B, F, nx, ny, nz) on the padded box; F is 1, or 6 with tangents.
+        Initial fields per tumour, shape (B, F, nx, ny, nz) on the padded box; F is 1, or 1 + n with the
+        tangents of n parameters.
     growths
         Growth of each tumour.
     device
@@ -50,6 +48,7 @@ class TorchStepper(AbstractStepper):
 
         self.extrapolate_tangents = extrapolate_tangents
         self.faces = [on_device(face) for face in domain.faces]
+        self.grey_faces = [on_device(face) for face in domain.grey_faces] if len(seeds[0]) > GREY_SHARE else []
         self.spacing, self.spectral_bound = domain.grid.isotropic_spacing_mm, domain.spectral_bound
         self.growths = list(growths)
         self.states = [on_device(seed) for seed in seeds]
@@ -99,7 +98,7 @@ class TorchStepper(AbstractStepper):
         """RKL2 step of c and its tangents; see ``Rkl2`` for the recurrence.
 
         The tangent of mu_D is that of the recurrence itself: every L p is multiplied by k = w mu_D^2 step / h^2, whose
-        derivative 2 k / mu_D brings in L p of c.
+        derivative 2 k / mu_D brings in L p of c. That of the grey share brings in the derivative of L, applied to c.
         """
         z = step * growth.mu_d_mm**2 / self.spacing**2
         scheme = rkl2(z * self.spectral_bound)
@@ -107,23 +106,26 @@ class TorchStepper(AbstractStepper):
         slope = 2 * k / growth.mu_d_mm
         last, now = torch.zeros_like(fields), fields
         for j in range(1, scheme.stages + 1):
-            spread = self.divergence(now)
+            spread = divergence(now, self.faces)
             grown = now + k * spread
             if len(fields) > 1:
-                grown[_MU_D] += slope * spread[0]
+                grown[MU_D] += slope * spread[0]
+            if len(fields) > GREY_SHARE:
+                grown[GREY_SHARE] += k * divergence(now[0], self.grey_faces)
             last, now = now, (2 * j - 1) / j * grown - (j - 1) / j * last
         return scheme.a * fields + scheme.b * now
 
-    def divergence(self, fields: torch.Tensor) -> torch.Tensor:
-        """L: sum over faces of relative diffusivity times difference, for voxels of 1 mm and D_WM = 1 mm^2.
 
-        The box ends in closed faces, so that rolling around its ends moves nothing.
-        """
-        total = torch.zeros_like(fields)
-        for axis, face in zip((-3, -2, -1), self.faces, strict=True):
-            flux = face * (fields.roll(-1, axis) - fields)
-            total += flux - flux.roll(1, axis)
-        return total
+def divergence(fields: torch.Tensor, faces: Sequence[torch.Tensor]) -> torch.Tensor:
+    """L: sum over faces of relative diffusivity times difference, for voxels of 1 mm and D_WM = 1 mm^2.
+
+    The box ends in closed faces, so that rolling around its ends moves nothing.
+    """
+    total = torch.zeros_like(fields)
+    for axis, face in zip((-3, -2, -1), faces, strict=True):
+        flux = face * (fields.roll(-1, axis) - fields)
+        total += flux - flux.roll(1, axis)
+    return total
 
 
 def reaction(fields: torch.Tensor, growth: Growth, step: float) -> torch.Tensor:
@@ -133,7 +135,7 @@ def reaction(fields: torch.Tensor, growth: Growth, step: float) -> torch.Tensor:
     below = 1 + c * (factor - 1)
     tangents = fields[1:] * factor / below**2
     if len(fields) > 1:
-        tangents[_MU_RHO - 1] += slope * (c * (1 - c) / below**2)[0]
+        tangents[MU_RHO - 1] += slope * (c * (1 - c) / below**2)[0]
     return torch.cat([c * factor / below, tangents])
 
 

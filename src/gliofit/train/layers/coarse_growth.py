@@ -15,10 +15,11 @@ from torch.autograd.function import once_differentiable
 
 from gliofit.errors import InputError, SeedOutsideTissueError
 from gliofit.grid import Grid
+from gliofit.growth.theta import Theta
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.settings import AccurateSettings
 from gliofit.solver.threads import kernels_bear_threads
-from gliofit.theta import Theta
+from gliofit.threads import kernel_threads
 from gliofit.tissue import Tissue
 from gliofit.train.layers.lattice import EqualSpeed
 
@@ -75,7 +76,7 @@ class CoarseGrowth:
         return [Tissue(white, grey, nothing, self.grid) for white, grey in zip(*maps, strict=True)]
 
     def __call__(self, tissues: Sequence[Tissue], theta: Tensor) -> Tensor:
-        """Concentration (batch, size, size, size) for physical theta (batch, 5), zero where a seed has no tissue.
+        """Concentration (batch, size, size, size) for physical theta (batch, n), zero where a seed has no tissue.
 
         One tissue may serve all thetas. The origin is in mm from the middle of the cube.
         """
@@ -96,18 +97,13 @@ class CoarseGrowth:
         return _Grow.apply(moved, fields[:, 0], fields[:, 1:]) if with_tangents else fields[:, 0]
 
     def _grow(self, tissue: Tissue, theta: Theta, with_tangents: bool) -> NDArray[np.float32]:
-        """Concentration and, where asked for, its five tangents: (1 or 6, size, size, size)."""
-        import numba
-
-        granted = numba.get_num_threads()
-        numba.set_num_threads(1)
+        """Concentration and, where asked for, its tangents: (1 or 1 + n, size, size, size)."""
         try:
-            if not with_tangents:
-                return self.solver.solve(tissue, theta).concentration[None]
-            found = self.solver.solve_with_tangents(tissue, theta)
-            return np.concatenate([found.solution.concentration[None], found.tangents])
+            with kernel_threads(1):
+                if not with_tangents:
+                    return self.solver.solve(tissue, theta).concentration[None]
+                sensitivity = self.solver.solve_with_tangents(tissue, theta)
+                return np.concatenate([sensitivity.solution.concentration[None], sensitivity.tangents])
         except (SeedOutsideTissueError, InputError):
-            # No tissue at the seed, or none in the whole cube: nothing grows, whatever the rates.
-            return np.zeros((6 if with_tangents else 1, *self.grid.shape), np.float32)
-        finally:
-            numba.set_num_threads(granted)
+            # No tissue at the seed, or none in the whole cube: nothing grows.
+            return np.zeros((1 + len(theta.space) if with_tangents else 1, *self.grid.shape), np.float32)

@@ -12,16 +12,18 @@ class Coefficients(nn.Linear):
 
     Parameters
     ----------
+    parameters
+        Number of parameters.
     width
         Channels of the neck.
     edge
         Voxels along each edge of the neck; it ties the network to one size of cube.
     """
 
-    def __init__(self, width: int, edge: int) -> None:
-        super().__init__(5, width * edge**3)
+    def __init__(self, parameters: int, width: int, edge: int) -> None:
+        super().__init__(parameters, width * edge**3)
         self.shape = (width, edge, edge, edge)
 
     def forward(self, theta: Tensor) -> Tensor:
-        """Fields of shape (batch, width, edge, edge, edge) for theta of shape (batch, 5)."""
+        """Fields of shape (batch, width, edge, edge, edge) for theta of shape (batch, parameters)."""
         return super().forward(theta).reshape(-1, *self.shape)

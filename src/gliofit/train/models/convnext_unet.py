@@ -51,7 +51,7 @@ class Network(AbstractSurrogateNetwork):
             return nn.Sequential(*(ConvNeXtBlock(width, *block) for _ in range(settings.blocks)))
 
         self.encoder = ConvNeXtEncoder(channels, widths, settings.blocks, *block)
-        self.coefficients = Coefficients(widths[-1], size // 2**depth)
+        self.coefficients = Coefficients(frame.parameters, widths[-1], size // 2**depth)
         # On the way up: the neck has nothing to merge, the full resolution only if its skip is used.
         merged = [*range(depth - 1, 0, -1), *([0] if skip else [])]
         self.neck = stage(widths[-1])

@@ -52,10 +52,10 @@ class Network(AbstractInverseNetwork):
         # The concentration comes before the tissue.
         inputs = (1 + channels) * settings.patch**3
         self.encoder = ConvNeXtEncoder(inputs, settings.widths, settings.blocks, *block)
-        self.readout = nn.Linear(settings.widths[-1], 5)
+        self.readout = nn.Linear(settings.widths[-1], frame.parameters)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Theta of shape (batch, 5)."""
+        """Theta of shape (batch, n)."""
         if self.settings.patch > 1:
             images = gather(images, self.settings.patch).contiguous(memory_format=torch.channels_last_3d)
         return self.readout(self.encoder(images)[-1].mean(dim=(2, 3, 4)))

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
+from gliofit.growth.model import DIFFUSIVITY_RATIO
 from gliofit.settings import Settings as BaseSettings
-from gliofit.solver.faces import DIFFUSIVITY_RATIO
 from gliofit.tissue import TISSUE_THRESHOLD
 from gliofit.train.architecture import AbstractSurrogateNetwork, Frame
 from gliofit.train.layers.coarse_growth import CoarseGrowth

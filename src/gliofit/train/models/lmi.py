@@ -58,11 +58,11 @@ class Network(AbstractAtlasNetwork):
         self.blocks = nn.Sequential(
             *(_Block(channels, settings.convolutions, number > 0) for number in range(settings.blocks))
         )
-        self.readout = nn.Linear(channels, 5)
+        self.readout = nn.Linear(channels, frame.parameters)
         for module in self.modules():
             if isinstance(module, nn.Conv3d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, image: Tensor) -> Tensor:
-        """Theta of shape (batch, 5)."""
+        """Theta of shape (batch, n)."""
         return self.readout(self.blocks(self.first(image)).mean(dim=(2, 3, 4)))

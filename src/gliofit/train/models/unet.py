@@ -37,7 +37,7 @@ class Network(AbstractSurrogateNetwork):
             raise ValueError(f"a U-Net of five resolutions needs a cube of 32, 48, 64 ... voxels, not {size}")
         widths = settings.widths
         self.net = BasicUNet(3, channels, 1, (*widths, widths[0]))
-        self.coefficients = Coefficients(widths[-1], size // 16)
+        self.coefficients = Coefficients(frame.parameters, widths[-1], size // 16)
         with torch.no_grad():
             self.net.final_conv.bias.sub_(2.0)  # type: ignore[union-attr, operator]  # most of the cube has no tumour
 

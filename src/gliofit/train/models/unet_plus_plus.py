@@ -42,7 +42,7 @@ class Network(AbstractSurrogateNetwork):
         # Outputs of shallower diagonals, for supervision that is not used: they never learn.
         for name in ("final_conv_0_1", "final_conv_0_2", "final_conv_0_3"):
             delattr(self.net, name)
-        self.coefficients = Coefficients(widths[-1], size // 16)
+        self.coefficients = Coefficients(frame.parameters, widths[-1], size // 16)
         with torch.no_grad():
             self.net.final_conv_0_4.bias.sub_(2.0)  # type: ignore[union-attr, operator]  # most has no tumour
 

@@ -34,7 +34,7 @@ class Network(AbstractSurrogateNetwork):
         # Its first layer repeats the input to 16 channels, so their number must divide that: zeros fill up.
         self.fill = next(number - channels for number in (1, 2, 4, 8, 16) if number >= channels)
         self.net = VNet(3, channels + self.fill, 1, dropout_prob_down=None, dropout_prob_up=(None, 0.0), bias=True)
-        self.coefficients = Coefficients(256, size // 16)
+        self.coefficients = Coefficients(frame.parameters, 256, size // 16)
         with torch.no_grad():
             self.net.out_tr.conv2.bias.sub_(2.0)  # type: ignore[union-attr, operator]  # most has no tumour
 

@@ -1,0 +1,1 @@
+"""Growth models: their parameters, what a parameter vector means, and how it becomes a forward problem."""

@@ -1,0 +1,97 @@
+"""The growth model ``fisher-kolmogorov``: one origin, isotropic diffusion, logistic growth (paper, equation 1).
+
+dc/dt = div(D grad c) + rho c (1 - c), with D in grey matter a tenth of that in white matter, none in CSF, and no flux
+out of tissue. One image cannot separate rates from time, so the parameters are mu_D = sqrt(D T) and
+mu_rho = sqrt(rho T).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gliofit.growth.model import Growth, GrowthModel
+from gliofit.growth.space import Bounds, Parameter, ParameterSpace, Steps
+from gliofit.growth.theta import DURATION_DAYS, Theta
+from gliofit.paper import EXTENT_MM, MEAN_THETA
+
+__all__ = [
+    "DIFFUSION",
+    "ORIGIN",
+    "PROLIFERATION",
+    "SPACE",
+    "FisherKolmogorov",
+    "diffusivity_mm2_per_day",
+    "proliferation_per_day",
+    "theta_of_rates",
+]
+
+_ORIGIN_STEPS = Steps(longest=8.0, unit=1.0, same=2.0, difference=(0.1, 2.0), vague=10.0)
+
+
+def _origin(axis: int, reach_mm: float, extent_mm: float) -> Parameter:
+    letter = "xyz"[axis]
+    return Parameter(
+        name=f"origin_{letter}", symbol=f"origin {letter}", text=f"origin {letter}", latex=f"{letter}_0", unit="mm",
+        column=f"origin_{letter}_mm", label=f"origin of the tumour, {('right', 'anterior', 'superior')[axis]}",
+        bounds=(-reach_mm, reach_mm), steps=_ORIGIN_STEPS, axis=axis, paper_scale=extent_mm, decimals=1,
+    )  # fmt: skip
+
+
+#: Position of the origin. Reach and scale are 20 % and all of the size of the paper's volume.
+ORIGIN = tuple(_origin(axis, 0.2 * extent, extent) for axis, extent in enumerate(EXTENT_MM))
+
+DIFFUSION = Parameter(
+    name="mu_d", symbol="mu_D", text="μ_D", latex=r"\mu_D", unit="mm", column="mu_d_mm", label="square root of D T",
+    bounds=(0.1, 40.0), steps=Steps(0.5, 0.1, 0.05, (0.005, 0.1), 0.5), log=True,
+    typical=MEAN_THETA["mu_d_mm"], time_exponent=0.5,
+)  # fmt: skip
+
+PROLIFERATION = Parameter(
+    name="mu_rho", symbol="mu_rho", text="μ_ρ", latex=r"\mu_\rho", unit="", column="mu_rho",
+    label="square root of rho T",
+    bounds=(0.1, 15.0), steps=Steps(0.25, 0.1, 0.03, (0.002, 0.05), 0.5), log=True,
+    typical=MEAN_THETA["mu_rho"], time_exponent=0.5,
+)  # fmt: skip
+
+#: The five parameters of the paper.
+SPACE = ParameterSpace("fisher-kolmogorov", (*ORIGIN, DIFFUSION, PROLIFERATION))
+
+
+class FisherKolmogorov(GrowthModel):
+    """The paper's growth model."""
+
+    space = SPACE
+
+    def growth(self, theta: Theta) -> Growth:
+        """Diffusion length and growth exponent of the whole duration."""
+        return Growth(theta.mu_d_mm, theta.mu_rho)
+
+    def of_front_width(self, origin_mm: ArrayLike, width_mm: float, bounds: Bounds) -> Theta:
+        """Theta of the fastest growth within bounds whose front has a width mu_D / mu_rho."""
+        largest_mu_d, largest_mu_rho = bounds.upper[3:5]
+        mu_rho = min(largest_mu_rho, largest_mu_d / width_mm)
+        return Theta(origin_mm, width_mm * mu_rho, mu_rho, *self.space.typical[5:], space=self.space)
+
+
+def theta_of_rates(
+    origin_mm: ArrayLike,
+    diffusivity_mm2_per_day: float,
+    proliferation_per_day: float,
+    duration_days: float,
+    *further: float,
+    space: ParameterSpace = SPACE,
+) -> Theta:
+    """Theta of a diffusivity in white matter, a proliferation rate, a duration, and the space's further parameters."""
+    mu_d, mu_rho = np.sqrt(diffusivity_mm2_per_day * duration_days), np.sqrt(proliferation_per_day * duration_days)
+    return Theta(origin_mm, float(mu_d), float(mu_rho), *further, space=space)
+
+
+def diffusivity_mm2_per_day(theta: Theta, duration_days: float = DURATION_DAYS) -> float:
+    """D in white matter for a growth time."""
+    return theta.mu_d_mm**2 / duration_days
+
+
+def proliferation_per_day(theta: Theta, duration_days: float = DURATION_DAYS) -> float:
+    """Proliferation rate rho for a growth time."""
+    return theta.mu_rho**2 / duration_days

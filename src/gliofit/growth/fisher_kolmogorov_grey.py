@@ -1,0 +1,31 @@
+"""The growth model ``fisher-kolmogorov-grey``: as the paper's, with the diffusivity of grey matter as a parameter."""
+
+from __future__ import annotations
+
+from gliofit.growth.fisher_kolmogorov import DIFFUSION, ORIGIN, PROLIFERATION, FisherKolmogorov
+from gliofit.growth.model import DIFFUSIVITY_RATIO, Growth
+from gliofit.growth.space import Parameter, ParameterSpace, Steps
+from gliofit.growth.theta import Theta
+
+__all__ = ["SPACE", "FisherKolmogorovGrey"]
+
+#: Diffusivity in grey over that in white matter. Published ratios lie between 2 and 100 (Swanson et al., Cell
+#: Proliferation 33, 2000, has 5; Harpold et al., J. Neuropathol. Exp. Neurol. 66, 2007, up to 100).
+GREY_SHARE = Parameter(
+    name="grey_share", symbol="D_GM / D_WM", text="D_GM / D_WM", latex=r"D_\mathrm{GM} / D_\mathrm{WM}", unit="",
+    column="grey_share", label="diffusivity in grey over that in white matter",
+    bounds=(0.01, 1.0), steps=Steps(0.5, 0.1, 0.1, (0.01, 0.2), 0.7), log=True, typical=1 / DIFFUSIVITY_RATIO,
+    decimals=3,
+)  # fmt: skip
+
+SPACE = ParameterSpace("fisher-kolmogorov-grey", (*ORIGIN, DIFFUSION, PROLIFERATION, GREY_SHARE))
+
+
+class FisherKolmogorovGrey(FisherKolmogorov):
+    """Growth with any diffusivity of grey matter up to that of white matter."""
+
+    space = SPACE
+
+    def growth(self, theta: Theta) -> Growth:
+        """Coefficients of the growth equation."""
+        return Growth(theta.mu_d_mm, theta.mu_rho, theta.grey_share)

@@ -1,0 +1,272 @@
+"""The parameter space of a growth model: the one description of its parameters that everything else reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Bounds", "Parameter", "ParameterSpace", "Steps"]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Lengths along one parameter, in coordinates (``ParameterSpace.to_coordinates``), that searches use.
+
+    Parameters
+    ----------
+    longest
+        Longest step of a descent.
+    unit
+        Unit in which a step is compared with the convergence tolerance.
+    same
+        Two points closer than this lie in the same minimum.
+    difference
+        Range of steps for finite differences of gradients.
+    vague
+        Standard deviation above which the parameter counts as not identifiable.
+    """
+
+    longest: float
+    unit: float
+    same: float
+    difference: tuple[float, float]
+    vague: float
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a growth model.
+
+    Parameters
+    ----------
+    name
+        Identifier, for example ``mu_d``.
+    symbol
+        Symbol in plain text, for example ``mu_D``.
+    text
+        Symbol in running text, for example ``μ_D``.
+    latex
+        Symbol in LaTeX's maths mode.
+    unit
+        Unit, empty for dimensionless parameters.
+    column
+        Column in tables of results: the name, with the unit as suffix.
+    label
+        Meaning in a few words.
+    bounds
+        Default range; for components of a position relative to the tumour's centre of mass.
+    steps
+        Lengths for searches.
+    log
+        Whether the coordinate is the logarithm of the parameter; such a parameter is positive.
+    axis
+        World axis (0 right, 1 anterior, 2 superior) of a component of a position; None for other parameters.
+    typical
+        Typical value, where searches without better knowledge begin.
+    paper_scale
+        Size by which the paper's code divides the parameter for networks and optimisers.
+    time_exponent
+        The parameter of the same tumour seen at a fraction f of its age is f to this power times as large.
+    decimals
+        Digits after the point in tables.
+    """
+
+    name: str
+    symbol: str
+    text: str
+    latex: str
+    unit: str
+    column: str
+    label: str
+    bounds: tuple[float, float]
+    steps: Steps
+    log: bool = False
+    axis: int | None = None
+    typical: float = 0.0
+    paper_scale: float = 1.0
+    time_exponent: float = 0.0
+    decimals: int = 2
+
+    @property
+    def symbol_with_unit(self) -> str:
+        """Symbol in LaTeX with the unit in parentheses, for axes of figures."""
+        return f"${self.latex}$ ({self.unit})" if self.unit else f"${self.latex}$"
+
+
+@dataclass(frozen=True)
+class ParameterSpace:
+    """Parameters in the order of parameter vectors. The first three are the position of the first origin.
+
+    Coordinates are what searches, covariances and intervals work in: the parameter itself, or its logarithm where
+    ``Parameter.log`` says so. This class is the only place where that change of variables is made.
+
+    Parameters
+    ----------
+    model
+        Name of the growth model.
+    parameters
+        The parameters.
+    """
+
+    model: str
+    parameters: tuple[Parameter, ...]
+
+    def __post_init__(self) -> None:
+        if [p.axis for p in self.parameters[:3]] != [0, 1, 2]:
+            raise ValueError(f"{self.model}: the first three parameters must be a position")
+        if len(set(self.columns)) != len(self.parameters):
+            raise ValueError(f"{self.model}: two parameters share a column")
+
+    def __len__(self) -> int:
+        return len(self.parameters)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Identifiers of the parameters."""
+        return tuple(p.name for p in self.parameters)
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the parameters in tables of results."""
+        return tuple(p.column for p in self.parameters)
+
+    @cached_property
+    def symbols(self) -> tuple[str, ...]:
+        """Symbols of the parameters in text."""
+        return tuple(p.symbol for p in self.parameters)
+
+    @cached_property
+    def log(self) -> NDArray[np.bool_]:
+        """Parameters whose coordinate is their logarithm, shape (n,)."""
+        return _frozen([p.log for p in self.parameters])
+
+    @cached_property
+    def is_position(self) -> NDArray[np.bool_]:
+        """Parameters that are components of a position, shape (n,)."""
+        return _frozen([p.axis is not None for p in self.parameters])
+
+    @property
+    def others(self) -> tuple[Parameter, ...]:
+        """Parameters that are not components of a position."""
+        return tuple(p for p in self.parameters if p.axis is None)
+
+    @cached_property
+    def typical(self) -> NDArray[np.float64]:
+        """Typical values, positions relative to the centre of mass, shape (n,)."""
+        return _frozen([p.typical for p in self.parameters])
+
+    @cached_property
+    def time_exponents(self) -> NDArray[np.float64]:
+        """``Parameter.time_exponent`` of each parameter, shape (n,)."""
+        return _frozen([p.time_exponent for p in self.parameters])
+
+    @cached_property
+    def paper_scale(self) -> NDArray[np.float64]:
+        """``Parameter.paper_scale`` of each parameter, shape (n,)."""
+        return _frozen([p.paper_scale for p in self.parameters])
+
+    def steps(self, name: str) -> NDArray[np.float64]:
+        """One of the lengths of ``Steps`` for each parameter, shape (n,), or (n, 2) for ``difference``."""
+        return np.array([getattr(p.steps, name) for p in self.parameters], dtype=np.float64)
+
+    def index(self, column: str) -> int:
+        """Place of a parameter by its column; raises ValueError if there is none."""
+        return self.columns.index(column)
+
+    def free(self, held_origin: bool) -> NDArray[np.bool_]:
+        """Parameters that are estimated, shape (n,): all, or all but the first origin."""
+        free = np.ones(len(self), dtype=bool)
+        free[:3] = not held_origin
+        return free
+
+    def relative_to(self, centre_mm: ArrayLike) -> NDArray[np.float64]:
+        """Vector, shape (n,), with a world position in every position's place and zero elsewhere."""
+        centre = np.asarray(centre_mm, dtype=np.float64)
+        return np.array([0.0 if p.axis is None else centre[p.axis] for p in self.parameters])
+
+    # ------------------------------------------------------------------------------------- change of variables
+
+    def to_coordinates(self, theta: ArrayLike) -> NDArray[np.float64]:
+        """Coordinates, shape (..., n), of parameters of shape (..., n)."""
+        values = np.asarray(theta, dtype=np.float64)
+        return np.where(self.log, np.log(np.where(self.log, values, 1.0)), values)
+
+    def from_coordinates(self, coordinates: ArrayLike) -> NDArray[np.float64]:
+        """Parameters, shape (..., n), of coordinates of shape (..., n)."""
+        values = np.asarray(coordinates, dtype=np.float64)
+        return np.where(self.log, np.exp(np.where(self.log, values, 0.0)), values)
+
+    def derivative(self, theta: ArrayLike) -> NDArray[np.float64]:
+        """Derivative of each parameter by its coordinate at theta, shape (..., n): 1, or the parameter itself."""
+        return np.where(self.log, np.asarray(theta, dtype=np.float64), 1.0)
+
+    def moved(self, theta: ArrayLike, step: ArrayLike) -> NDArray[np.float64]:
+        """Parameters moved by a step in coordinates, both of shape (n,)."""
+        values, step = np.asarray(theta, dtype=np.float64), np.asarray(step, dtype=np.float64)
+        # Written without the logarithm: positions and rates keep their digits.
+        return np.where(self.log, values * np.exp(np.where(self.log, step, 0.0)), values + step)
+
+    # ---------------------------------------------------------------------------------------------- bounds, tables
+
+    def bounds_about(self, centre_mm: ArrayLike, ranges: dict[str, tuple[float, float]] | None = None) -> Bounds:
+        """Box of the parameters' ranges, positions about a world position in mm.
+
+        Parameters
+        ----------
+        centre_mm
+            Shape (3,).
+        ranges
+            Ranges in place of the parameters' own, by column.
+        """
+        known = ranges or {}
+        limits = np.array([known.get(p.column, p.bounds) for p in self.parameters], dtype=np.float64)
+        offset = self.relative_to(centre_mm)
+        return Bounds(limits[:, 0] + offset, limits[:, 1] + offset)
+
+    @property
+    def relative_columns(self) -> tuple[str, ...]:
+        """Columns for vectors whose positions are offsets from the middle of a cube: ``dx_mm`` for ``origin_x_mm``."""
+        return tuple(p.column if p.axis is None else f"d{p.name.removeprefix('origin_')}_mm" for p in self.parameters)
+
+    def row(self, values: ArrayLike | None, prefix: str = "", suffix: str = "") -> dict[str, float]:
+        """Values by column, for a row of a table; NaN where there are none."""
+        numbers = np.full(len(self), np.nan) if values is None else np.asarray(values, dtype=np.float64)
+        return {f"{prefix}{c}{suffix}": float(v) for c, v in zip(self.columns, numbers, strict=True)}
+
+
+def _frozen(values: Sequence[Any]) -> NDArray[Any]:
+    array = np.array(values)
+    array.setflags(write=False)
+    return array
+
+
+@dataclass(frozen=True, eq=False)
+class Bounds:
+    """Box for parameter vectors, positions in world mm; arrays of shape (n,)."""
+
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        lower, upper = np.array(self.lower, dtype=np.float64), np.array(self.upper, dtype=np.float64)
+        if lower.ndim != 1 or lower.shape != upper.shape or not (lower < upper).all():
+            raise ValueError("bounds need one lower value per parameter, each below its upper value")
+        object.__setattr__(self, "lower", lower)
+        object.__setattr__(self, "upper", upper)
+
+    def to_unit(self, theta: ArrayLike) -> NDArray[np.float64]:
+        """Map (..., n) parameters to the unit box."""
+        return (np.asarray(theta, dtype=np.float64) - self.lower) / (self.upper - self.lower)
+
+    def from_unit(self, unit: ArrayLike) -> NDArray[np.float64]:
+        """Map (..., n) points of the unit box to parameters."""
+        return self.lower + np.asarray(unit, dtype=np.float64) * (self.upper - self.lower)
+
+    def clip(self, theta: ArrayLike) -> NDArray[np.float64]:
+        """Nearest point of the box to parameters of shape (..., n)."""
+        return np.clip(np.asarray(theta, dtype=np.float64), self.lower, self.upper)

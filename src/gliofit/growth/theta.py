@@ -1,0 +1,117 @@
+"""A parameter vector of a growth model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gliofit.grid import Grid
+from gliofit.growth.space import ParameterSpace
+
+__all__ = ["DURATION_DAYS", "Theta"]
+
+#: Growth time of every forward simulation; only its products with rates matter, so the choice is free (the paper's).
+DURATION_DAYS = 100.0
+
+
+class Theta:
+    """Parameters of one tumour, with the space that says what they mean. Immutable.
+
+    Every parameter can be read by its column, for example ``theta.mu_d_mm``.
+
+    Parameters
+    ----------
+    origin_mm
+        Position of the first origin in world coordinates (RAS, mm), so that it holds on every grid of the case.
+    others
+        The other parameters, in the order of the space.
+    space
+        Parameter space; that of ``fisher-kolmogorov`` by default.
+
+    Raises
+    ------
+    ValueError
+        If the number of values is wrong, one is not finite, or one that must not be negative is.
+    """
+
+    __slots__ = ("_values", "space")
+
+    _values: tuple[float, ...]
+    space: ParameterSpace
+
+    def __init__(self, origin_mm: ArrayLike, *others: float, space: ParameterSpace | None = None) -> None:
+        if space is None:
+            from gliofit.growth.fisher_kolmogorov import SPACE
+
+            space = SPACE
+        values = (*(float(v) for v in np.asarray(origin_mm, dtype=np.float64)), *(float(v) for v in others))
+        object.__setattr__(self, "space", space)
+        object.__setattr__(self, "_values", values)
+        if len(values) != len(space) or not np.isfinite(values).all() or (np.array(values)[space.log] < 0).any():
+            raise ValueError(f"not a valid theta of {space.model}: {values}")
+
+    @classmethod
+    def from_array(cls, values: ArrayLike, space: ParameterSpace | None = None) -> Theta:
+        """From values in the order of the space, positions in world mm."""
+        array = np.asarray(values, dtype=np.float64)
+        return cls(array[:3], *array[3:], space=space)
+
+    @classmethod
+    def from_voxel(
+        cls, origin_voxel: ArrayLike, *others: float, grid: Grid, space: ParameterSpace | None = None
+    ) -> Theta:
+        """With the first origin in fractional voxel indices of a grid, voxel centres at whole numbers."""
+        return cls(grid.voxel_to_world(np.asarray(origin_voxel, dtype=float)), *others, space=space)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{name}: theta cannot be changed")
+
+    def __getattr__(self, name: str) -> float:
+        if name.startswith("_") or name == "space":
+            raise AttributeError(name)
+        try:
+            return self._values[self.space.index(name)]
+        except ValueError:
+            raise AttributeError(f"{self.space.model} has no parameter {name}") from None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (self._values, self.space)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Theta) and (self.space.model, self._values) == (other.space.model, other._values)
+
+    def __hash__(self) -> int:
+        return hash((self.space.model, self._values))
+
+    def __repr__(self) -> str:
+        parts = (f"{name}={value:g}" for name, value in zip(self.space.names, self._values, strict=True))
+        return f"Theta({', '.join(parts)})"
+
+    @property
+    def origin_mm(self) -> tuple[float, float, float]:
+        """Position of the first origin in world mm."""
+        x, y, z = self._values[:3]
+        return x, y, z
+
+    def to_array(self) -> NDArray[np.float64]:
+        """Values in the order of the space, shape (n,), positions in world mm."""
+        return np.array(self._values)
+
+    def with_origin(self, origin_mm: ArrayLike) -> Theta:
+        """The same tumour with its first origin elsewhere."""
+        return Theta(origin_mm, *self._values[3:], space=self.space)
+
+    def origin_voxel(self, grid: Grid) -> NDArray[np.float64]:
+        """First origin in fractional voxel indices of ``grid``, shape (3,)."""
+        return grid.world_to_voxel(self.origin_mm)
+
+    def at_fraction(self, fraction: float) -> Theta:
+        """The same tumour after a fraction of its growth time."""
+        exponents = self.space.time_exponents
+        return Theta.from_array(self.to_array() * fraction**exponents, self.space)
+
+
+def _restore(values: tuple[float, ...], space: ParameterSpace) -> Theta:
+    return Theta.from_array(values, space)

@@ -1,0 +1,562 @@
+"""Labels that mean something else than their scheme says: found by anatomy, by every command alike."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gliofit.anatomy import check_segmentation, check_tissue, edge_share, focus_volumes_mm3, sensible_schemes
+from gliofit.bids.label_names import AmbiguousNameError, tumour_part
+from gliofit.errors import InputError, InputWarning
+from gliofit.grid import Grid, Volume
+from gliofit.inputs import read_segmentation
+from gliofit.io import read_volume, write_volume
+from gliofit.labels import LABEL_SCHEMES, TumourLabel, translate_labels
+from gliofit.register.bids_patients import label_scheme
+from gliofit.register.check import check_patients
+from gliofit.register.images import read_patient
+from gliofit.register.naming import CONVENTIONS, implied_scheme
+from gliofit.register.patients import PatientFiles
+from gliofit.register.settings import PatientsSettings
+from gliofit.tissue import Tissue
+
+from .conftest import Case, Run
+from .made_up import SCENE, affine_of, ball, save
+
+GRID = Grid(SCENE.shape, SCENE.affine)
+CC = GRID.voxel_volume_mm3 / 1000
+BRAIN = SCENE.tissue() > 0
+TUMOUR = SCENE.tumour()
+
+Labels = NDArray[np.uint8]
+
+
+def relabelled(segmentation: Labels, changes: dict[int, int]) -> Labels:
+    """The segmentation with every value replaced by another."""
+    out = np.zeros_like(segmentation)
+    for old, new in changes.items():
+        out[segmentation == old] = new
+    return out
+
+
+def findings(segmentation: Labels, scheme: str, brain: NDArray[np.bool_] | None = BRAIN) -> dict[str, InputWarning]:
+    """Warnings about a segmentation by code."""
+    warnings: list[InputWarning] = []
+    check_segmentation(translate_labels(segmentation, scheme), GRID, scheme, "seg.nii.gz", warnings, brain)
+    assert all(warning.subject == "seg.nii.gz" for warning in warnings)
+    return {warning.code: warning for warning in warnings}
+
+
+def error_code(segmentation: Labels, scheme: str, brain: NDArray[np.bool_] | None = BRAIN) -> str:
+    with pytest.raises(InputError) as caught:
+        findings(segmentation, scheme, brain)
+    return caught.value.code
+
+
+def tissue_codes(labels: Labels) -> dict[str, InputWarning]:
+    warnings: list[InputWarning] = []
+    check_tissue(Tissue.from_labels(Volume(labels, GRID)), "tissue.nii.gz", warnings)
+    return {warning.code: warning for warning in warnings}
+
+
+#: Segmentations for the tests of functions and of commands.
+TWO_FOCI = np.maximum(TUMOUR, SCENE.tumour((-38, -20, 18), (18, 12, 7)))
+NNUNET_ORDER = relabelled(TUMOUR, {2: 1, 1: 2, 4: 3})
+AFTER_SURGERY = np.where(
+    ball(SCENE, (38, -10, 18), 5), 3, relabelled(SCENE.tumour(radii_mm=(20, 13), labels=(2, 4)), {2: 2, 4: 4})
+).astype(np.uint8)
+PEDIATRIC = relabelled(TUMOUR, {4: 1, 2: 2, 1: 3})
+
+
+class TestSegmentation:
+    @pytest.mark.parametrize(
+        ("scheme", "changes"),
+        [
+            ("brats2021", {1: 1, 2: 2, 4: 4}),
+            ("brats2023", {1: 1, 2: 2, 4: 3}),
+            ("brats2015", {1: 1, 2: 2, 4: 4}),
+            ("msd", {2: 1, 1: 2, 4: 3}),
+            ("brats2024-ped", {4: 1, 1: 3, 2: 4}),
+            ("gliofit", {1: 1, 2: 2, 4: 3}),
+        ],
+    )
+    def test_a_plain_tumour_has_no_finding(self, scheme: str, changes: dict[int, int]) -> None:
+        assert findings(relabelled(TUMOUR, changes), scheme) == {}
+
+    @pytest.mark.parametrize(
+        ("segmentation", "scheme", "fitting"),
+        [
+            (NNUNET_ORDER, "brats2023", "msd"),
+            (relabelled(TUMOUR, {1: 1, 2: 2, 4: 3}), "msd", "brats2023"),
+            (relabelled(TUMOUR, {4: 2, 2: 3, 1: 1}), "brats2023", None),
+            (relabelled(TUMOUR, {4: 1, 2: 4, 1: 2}), "brats2021", "brats2024-ped"),
+            (PEDIATRIC, "brats2023", "brats2024-ped"),
+            (TUMOUR, "brats2024", "brats2021"),
+            (relabelled(TUMOUR, {1: 1, 2: 2, 4: 3}), "brats2024-ped", "brats2023"),
+        ],
+        ids=["nnunet", "brats-as-msd", "oedema-enhancing", "four-outside", "pediatric", "cavity", "brats-as-ped"],
+    )
+    def test_labels_in_another_order_are_noticed(self, segmentation: Labels, scheme: str, fitting: str | None) -> None:
+        found = findings(segmentation, scheme)["labels-enclosure"]
+        assert fitting is None or fitting in found.hint
+        assert scheme not in sensible_schemes(segmentation)
+
+    def test_the_numbers_of_an_enclosed_label(self) -> None:
+        problem = findings(NNUNET_ORDER, "brats2023")["labels-enclosure"].problem
+        # The outer ball borders nothing but healthy tissue and the ring; the innermost one nothing but the ring.
+        assert "and 0% of their surfaces" in problem
+        assert "(1)" in problem
+        assert "(2)" in problem
+
+    def test_a_rim_of_enhancing_tumour_beside_necrosis_is_usual(self) -> None:
+        """Mostly non-enhancing core with enhancing nodules in its wall, as in one of the fourteen patients."""
+        segmentation = relabelled(SCENE.tumour(radii_mm=(26, 20), labels=(2, 1)), {2: 2, 1: 1})
+        segmentation[ball(SCENE, (38, 0, 18), 7) & (segmentation > 0)] = 4
+        assert "labels-enclosure" not in findings(segmentation, "brats2021")
+
+    def test_specks_are_not_judged(self) -> None:
+        segmentation = relabelled(SCENE.tumour(radii_mm=(22,), labels=(1,)), {1: 1})
+        segmentation[ball(SCENE, (38, -20, 18), 3)] = 2
+        assert 0 < np.count_nonzero(segmentation == 2) < 10
+        assert "labels-enclosure" not in findings(segmentation, "brats2021")
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda: SCENE.tissue(),
+            lambda: relabelled(SCENE.tissue(), {1: 3, 2: 1, 3: 2}),
+            lambda: BRAIN.astype(np.uint8),
+            lambda: (SCENE.tissue() == 3).astype(np.uint8),
+            lambda: (SCENE.tissue() == 2).astype(np.uint8),
+            lambda: (SCENE.tissue() == 1).astype(np.uint8),
+        ],
+        ids=["tissue", "other-order", "brain", "white", "grey", "csf"],
+    )
+    def test_tissue_is_not_a_tumour(self, make: Callable[[], Labels]) -> None:
+        assert error_code(make(), "brats2023") == "tissue-as-tumour"
+
+    def test_tissue_is_refused_by_volume_without_a_brain(self) -> None:
+        """The tissue of a whole brain in itself, 1404.9 cc."""
+        with pytest.raises(InputError, match=r"1405 cc"):
+            findings(SCENE.tissue(), "brats2023", None)
+        assert findings(TUMOUR, "brats2021", None) == {}
+
+    def test_large_tumours_are_not_tissue(self) -> None:
+        """A ball of 42 mm, 294 cc: more than a fifth of the brain, on one side."""
+        segmentation = SCENE.tumour((30, 0, 0), (42, 30, 20))
+        volume = np.count_nonzero(segmentation) * CC
+        assert 230 < volume < 320
+        assert findings(segmentation, "brats2021") == {}
+
+    @pytest.mark.parametrize("spacing_mm", [1.0, 2.0, 5.0])
+    def test_small_made_up_brains_are_not_judged_by_shares(self, spacing_mm: float) -> None:
+        shape = (12, 12, 12)
+        grid, brain = Grid(shape, affine_of(spacing_mm, shape)), np.zeros(shape, bool)
+        brain[1:-1, 1:-1, 1:-1] = True
+        labels = np.zeros(shape, np.uint8)
+        labels[2:-2, 2:-2, 2:-2] = TumourLabel.ENHANCING
+        check_segmentation(labels, grid, "gliofit", "seg", [], brain)
+
+    def test_a_tumour_elsewhere_is_refused(self) -> None:
+        assert error_code(np.roll(TUMOUR, 14, axis=2), "brats2021") == "tumour-outside-brain"
+        shifted = np.roll(TUMOUR, 6, axis=0)
+        outside = 1 - BRAIN[shifted > 0].mean()
+        assert 0.05 < outside < 0.5
+        assert f"{outside:.0%}" in findings(shifted, "brats2021")["tumour-outside"].problem
+
+    def test_several_foci(self) -> None:
+        found = findings(TWO_FOCI, "brats2021")["several-foci"]
+        volumes = sorted((np.count_nonzero(part) * CC for part in (TWO_FOCI[25:], TWO_FOCI[:25])), reverse=True)
+        assert volumes == pytest.approx([v / 1000 for v in focus_volumes_mm3(TWO_FOCI > 0, GRID)])
+        assert "2 separate foci" in found.problem
+        assert ", ".join(f"{volume:.1f}" for volume in volumes) in found.problem
+
+    def test_three_foci_and_two_cores_in_one_oedema(self) -> None:
+        three = np.maximum(TWO_FOCI, SCENE.tumour((0, 50, 0), (14, 10, 5)))
+        assert "3 separate foci" in findings(three, "brats2021")["several-foci"].problem
+        cores = SCENE.tumour((38, -20, 18), (26,), (2,))
+        for place in ((38, -36, 18), (38, -4, 18)):
+            cores[ball(SCENE, place, 8)] = 4
+        found = findings(cores, "brats2021")["several-foci"]
+        assert "tumour core has 2 separate foci" in found.problem
+
+    def test_satellites_and_specks_are_not_foci(self) -> None:
+        """40 single voxels, a part of 0.9 cc far away, and a part of 11 cc that is 6 mm away."""
+        specks = TUMOUR.copy()
+        rng = np.random.default_rng(0)
+        free = np.flatnonzero((SCENE.tissue() == 3) & (TUMOUR == 0))
+        specks.ravel()[rng.choice(free, 40, replace=False)] = 2
+        assert "several-foci" not in findings(specks, "brats2021")
+        far = np.where(ball(SCENE, (-40, 20, 0), 6), 2, TUMOUR).astype(np.uint8)
+        assert "several-foci" not in findings(far, "brats2021")
+        near = TUMOUR.copy()
+        near[ball(SCENE, (38, 22, 18), 14) & BRAIN] = 2
+        assert len(focus_volumes_mm3(near > 0, GRID)) == 1
+        assert "several-foci" not in findings(near, "brats2021")
+
+    def test_a_cavity_is_left_out(self) -> None:
+        found = findings(AFTER_SURGERY, "brats2024")
+        volume = np.count_nonzero(AFTER_SURGERY == 4) * CC
+        assert f"{volume:.1f} cc of resection cavity" in found["resection-cavity"].problem
+        assert "brats2021" not in found["resection-cavity"].hint
+
+    def test_a_cavity_without_enhancing_tumour_may_be_enhancing_tumour(self) -> None:
+        """Labels of brats2021 named brats2024, with and without necrosis inside."""
+        for segmentation in (TUMOUR, SCENE.tumour(radii_mm=(22, 14), labels=(2, 4))):
+            hint = findings(segmentation, "brats2024")["resection-cavity"].hint
+            assert "4 is enhancing tumour in brats2021 and brats2015" in hint
+
+    def test_one_label_alone_may_be_a_mask(self) -> None:
+        assert set(findings((TUMOUR > 0).astype(np.uint8), "brats2021")) == {"single-label"}
+        assert set(findings(2 * (TUMOUR > 0).astype(np.uint8), "brats2021")) == {"no-core"}
+
+    def test_a_cut_tumour(self) -> None:
+        cut = TUMOUR[:40]
+        grid = Grid(cut.shape, GRID.affine)
+        warnings: list[InputWarning] = []
+        check_segmentation(translate_labels(cut, "brats2021"), grid, "brats2021", "seg", warnings, BRAIN[:40])
+        (warning,) = warnings
+        assert warning.code == "tumour-cut"
+        assert f"{edge_share(cut > 0):.0%}" in warning.problem
+
+
+class TestSchemeHints:
+    @pytest.fixture
+    def hint(self, tmp_path: Path) -> Callable[[Labels, str], str]:
+        def of(segmentation: Labels, scheme: str) -> str:
+            with pytest.raises(InputError) as caught:
+                read_segmentation(save(tmp_path / "seg.nii.gz", segmentation), scheme, GRID, warnings=[])
+            assert caught.value.code == "labels-of-another-scheme"
+            return caught.value.hint
+
+        return of
+
+    def test_hints_say_what_values_mean_and_leave_out_misreadings(self, hint: Callable[[Labels, str], str]) -> None:
+        """Pediatric labels named brats2023; by brats2024 the outer ball would be a cavity around the tumour."""
+        said = hint(relabelled(TUMOUR, {4: 1, 1: 3, 2: 4}), "brats2023")
+        assert "brats2024-ped: 1 enhancing, 3 necrotic, 4 oedema" in said
+        assert "brats2024:" not in said
+        assert "cavity" not in said
+
+    def test_of_schemes_that_fit_the_anatomy_all_are_named(self, hint: Callable[[Labels, str], str]) -> None:
+        said = hint(TUMOUR, "brats2023")
+        assert "brats2021" in said
+        assert "brats2015" in said
+        assert "brats2024:" not in said
+
+    def test_values_of_no_scheme(self, hint: Callable[[Labels, str], str]) -> None:
+        assert "none that gliofit knows" in hint(relabelled(TUMOUR, {2: 2, 1: 9}), "brats2021")
+
+    def test_schemes_are_one_to_one(self) -> None:
+        """Sources are recovered from the labels they were translated to."""
+        assert all(len(set(meanings.values())) == len(meanings) for meanings in LABEL_SCHEMES.values())
+
+
+@pytest.fixture(scope="module")
+def mni(atlas_dir: Path) -> Volume:
+    """Tissue labels of the MNI152 brain on voxels of 5 mm."""
+    return read_volume(atlas_dir / "labels.nii.gz", np.uint8)
+
+
+class TestTissue:
+    @pytest.mark.parametrize("order", list(itertools.permutations((1, 2, 3))), ids=str)
+    @pytest.mark.parametrize("brain", ["made up", "MNI152"])
+    def test_every_other_order_is_noticed_and_the_right_one_named(
+        self, brain: str, order: tuple[int, ...], mni: Volume
+    ) -> None:
+        right, grid = (SCENE.tissue(), GRID) if brain == "made up" else (mni.data, mni.grid)
+        csf, grey, white = order
+        warnings: list[InputWarning] = []
+        labels = np.array([0, *order], np.uint8)[right]
+        check_tissue(Tissue.from_labels(Volume(labels, grid)), "tissue", warnings)
+        found = {warning.code: warning for warning in warnings}
+        if order == (1, 2, 3):
+            assert found == {}
+        else:
+            named = dict(sorted({csf: "CSF", grey: "grey matter", white: "white matter"}.items()))
+            assert ", ".join(f"{value} {name}" for value, name in named.items()) in found["tissue-order"].problem
+
+    def test_exchanged_maps_of_white_and_grey_matter(self, mni: Volume) -> None:
+        wm, gm = ((mni.data == value).astype(np.float32) for value in (3, 2))
+        for white, grey, codes in ((wm, gm, []), (gm, wm, ["tissue-order"])):
+            warnings: list[InputWarning] = []
+            check_tissue(Tissue(white, grey, np.zeros_like(wm), mni.grid), "wm.nii.gz", warnings)
+            assert [warning.code for warning in warnings] == codes
+
+    def test_ventricles_as_the_only_csf_are_not_white_matter(self) -> None:
+        """As programs give it that leave out the CSF around the brain."""
+        labels = SCENE.tissue()
+        rim = np.linalg.norm(SCENE.world / (66, 82, 62), axis=-1) > 0.95
+        labels[rim] = 0
+        assert np.count_nonzero(labels == 1) > 0
+        assert tissue_codes(labels) == {}
+
+    @pytest.mark.parametrize(
+        ("changes", "named"),
+        [({2: 1, 3: 2}, "1 grey matter, 2 white matter"), ({3: 1, 2: 3}, "1 white matter, 3 grey matter")],
+    )
+    def test_two_labels_without_white_or_grey_matter(self, changes: dict[int, int], named: str) -> None:
+        """Maps without CSF in another order: one of the two tissues is taken for CSF, and one is missing."""
+        assert named in tissue_codes(relabelled(SCENE.tissue(), changes))["tissue-order"].problem
+
+    def test_a_tumour_segmentation_is_a_small_brain(self) -> None:
+        found = tissue_codes(relabelled(TUMOUR, {1: 1, 2: 2, 4: 3}))
+        assert f"{np.count_nonzero(TUMOUR) * CC:.0f} cc" in found["tissue-small"].problem
+
+    def test_a_cut_brain(self) -> None:
+        labels = SCENE.tissue()[:40]
+        warnings: list[InputWarning] = []
+        check_tissue(Tissue.from_labels(Volume(labels, Grid(labels.shape, GRID.affine))), "tissue", warnings)
+        assert [warning.code for warning in warnings] == ["brain-cut"]
+
+
+class TestLabelNames:
+    @pytest.mark.parametrize(
+        ("name", "part"),
+        [
+            ("enhancing", TumourLabel.ENHANCING),
+            ("GD-enhancing tumor (ET)", TumourLabel.ENHANCING),
+            ("Enhancing_Tumor", TumourLabel.ENHANCING),
+            ("enhancing tumour without necrosis", TumourLabel.ENHANCING),
+            ("non-necrotic enhancing tumour", TumourLabel.ENHANCING),
+            ("necrosis-free enhancing tumour", TumourLabel.ENHANCING),
+            ("non-enhancing tumour", TumourLabel.NON_ENHANCING),
+            ("NonEnhancing", TumourLabel.NON_ENHANCING),
+            ("unenhancing tumour", TumourLabel.NON_ENHANCING),
+            ("not enhancing", TumourLabel.NON_ENHANCING),
+            ("not contrast-enhancing", TumourLabel.NON_ENHANCING),
+            ("tumour, no contrast enhancement", TumourLabel.NON_ENHANCING),
+            ("w/o enhancement", TumourLabel.NON_ENHANCING),
+            ("enhancement absent", TumourLabel.NON_ENHANCING),
+            ("neither enhancing nor necrotic", TumourLabel.NON_ENHANCING),
+            ("peritumoral edema, no enhancement", TumourLabel.OEDEMA),
+            ("surrounding non-enhancing FLAIR hyperintensity", TumourLabel.OEDEMA),
+            ("non-enhancing peritumoural oedema", TumourLabel.OEDEMA),
+            ("edema, no enhancement or necrosis", TumourLabel.OEDEMA),
+            ("Œdème péritumoral", TumourLabel.OEDEMA),
+            ("necrosis, no enhancement", TumourLabel.NECROTIC),
+            ("Necrotic and non-enhancing tumor core", TumourLabel.NECROTIC),
+            ("NCR/NET", TumourLabel.NECROTIC),
+            ("cystic component", TumourLabel.NECROTIC),
+            ("non-enhancing cavity", TumourLabel.CAVITY),
+            ("Background", TumourLabel.NONE),
+            ("whole tumour", None),
+            ("no cavity", None),
+            ("normal appearing white matter, no enhancement", None),
+        ],
+    )
+    def test_negations_count(self, name: str, part: TumourLabel | None) -> None:
+        assert tumour_part(name) == part
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "enhancing and non-enhancing tumour",
+            "edema and non-enhancing tumour",
+            "tumour core (enhancing + necrosis)",
+            "ring-enhancing cyst",
+            "no enhancement, necrosis",
+            "without necrosis and oedema",
+            "not non-enhancing",
+            "possibly enhancing",
+            "poorly enhancing",
+            "infiltrating tumour",
+            "FLAIR hyperintense non-enhancing tumour",
+        ],
+    )
+    def test_what_can_mean_several_parts_is_refused(self, name: str, tmp_path: Path) -> None:
+        with pytest.raises(AmbiguousNameError):
+            tumour_part(name)
+        with pytest.raises(InputError) as caught:
+            label_scheme({1: name, 2: "oedema"}, tmp_path / "dseg.tsv")
+        assert caught.value.code == "label-name-ambiguous"
+        assert "patients.labels" in caught.value.hint
+
+    @pytest.mark.parametrize(
+        ("names", "scheme"),
+        [
+            ({1: "necrosis", 2: "edema, no enhancement", 3: "not enhancing", 4: "enhancing"}, "brats2015"),
+            ({1: "NETC: non-enhancing tumor core", 2: "SNFH", 3: "ET", 4: "RC"}, "brats2024"),
+            ({1: "edema", 2: "non-enhancing tumor", 3: "enhancing tumour"}, "msd"),
+            ({1: "ET", 2: "NET", 3: "cystic component", 4: "ED"}, "brats2024-ped"),
+        ],
+    )
+    def test_tables_with_negations(self, names: dict[int, str], scheme: str, tmp_path: Path) -> None:
+        assert label_scheme(names, tmp_path / "dseg.tsv") == scheme
+
+
+class TestFileNames:
+    @pytest.mark.parametrize("data_set", ["GLI", "SSA", "MET", "MEN", "GoAT"])
+    def test_sets_with_the_labels_of_brats2023(self, data_set: str) -> None:
+        assert implied_scheme(CONVENTIONS[1], f"BraTS-{data_set}-00001-000", "seg") == "brats2023"
+
+    @pytest.mark.parametrize("case", ["BraTS-PED-00001-000", "brats-ped-00001-000", "BraTS-New-0001-000"])
+    def test_sets_with_other_labels(self, case: str) -> None:
+        with pytest.raises(InputError) as caught:
+            implied_scheme(CONVENTIONS[1], case, "seg")
+        assert caught.value.code == "labels-not-implied"
+
+    def test_other_names_imply_the_scheme(self) -> None:
+        assert implied_scheme(CONVENTIONS[1], "P01", "seg") == "brats2023"
+        assert implied_scheme(CONVENTIONS[0], "BraTS-PED-00001", "seg") == "brats2021"
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Path:
+    """A folder with tissue and concentration of the made-up brain, where segmentations are added."""
+    save(tmp_path / "tissue.nii.gz", SCENE.tissue())
+    save(tmp_path / "c.nii.gz", SCENE.concentration())
+    return tmp_path
+
+
+Say = Callable[..., "tuple[int, dict[str, object], dict[str, str]]"]
+
+
+@pytest.fixture
+def say(run: Run) -> Say:
+    """A command with ``--json``: exit status, what it says, and its warnings by code."""
+
+    def call(*arguments: object) -> tuple[int, dict[str, object], dict[str, str]]:
+        code, out, _ = run(*arguments, "--json")
+        content = json.loads(out)
+        return code, content, {one["code"]: one["problem"] for one in content.get("warnings", [])}
+
+    return call
+
+
+def plan_options(scene: Path, segmentation: Labels, scheme: str) -> list[object]:
+    seg = save(scene / "seg.nii.gz", segmentation)
+    return ["plan", "--tissue", scene / "tissue.nii.gz", "--seg", seg, "--labels", scheme,
+            "--concentration", scene / "c.nii.gz", "--out", scene / "plan"]  # fmt: skip
+
+
+class TestCommands:
+    @pytest.mark.parametrize(
+        ("segmentation", "scheme", "code"),
+        [
+            (NNUNET_ORDER, "brats2023", "labels-enclosure"),
+            (TWO_FOCI, "brats2021", "several-foci"),
+            (AFTER_SURGERY, "brats2024", "resection-cavity"),
+        ],
+        ids=["order", "foci", "cavity"],
+    )
+    def test_plan_warns(self, scene: Path, say: Say, segmentation: Labels, scheme: str, code: str) -> None:
+        status, content, warnings = say(*plan_options(scene, segmentation, scheme))
+        assert status == 0
+        assert set(warnings) - {"little-enhancing"} == {code}
+        # The result itself says it too, for those who read it later.
+        assert warnings[code] in content["plan"]["message"]  # type: ignore[index]
+
+    def test_fit_warns_of_everything_at_once(self, scene: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Tissue in SPM's order, cut, with two foci; the fit itself is left out."""
+        from gliofit import fit
+
+        def stop(*_: object, **__: object) -> None:
+            raise InputError("fit", "left out", "nothing", "stopped")
+
+        monkeypatch.setattr(fit, "SegmentationObservation", stop)
+        labels = relabelled(SCENE.tissue(), {2: 1, 3: 2, 1: 3})[:40]
+        tissue = save(scene / "spm.nii.gz", labels, SCENE.affine)
+        seg = save(scene / "two.nii.gz", TWO_FOCI[:40], SCENE.affine)
+        options = ("--tissue", tissue, "--seg", seg, "--labels", "brats2021", "--out", scene / "fit")
+        code, out, err = run("fit", *options, "--json")
+        assert (code, json.loads(out)["error"]["code"]) == (2, "stopped")
+        said = [line.removeprefix("gliofit: warning: ") for line in err.splitlines() if "warning" in line]
+        expected: list[InputWarning] = []
+        grid = Grid(labels.shape, SCENE.affine)
+        check_tissue(Tissue.from_labels(Volume(labels, grid)), tissue, expected)
+        check_segmentation(translate_labels(TWO_FOCI[:40], "brats2021"), grid, "brats2021", seg, expected, labels > 0)
+        assert said == [str(warning) for warning in expected]
+        assert {warning.code for warning in expected} == {"tissue-order", "brain-cut", "tumour-cut", "several-foci"}
+
+    @pytest.mark.parametrize("command", ["plan", "fit"])
+    def test_tissue_as_tumour_is_refused(self, scene: Path, run: Run, command: str) -> None:
+        options = plan_options(scene, SCENE.tissue(), "brats2023")
+        if command == "fit":
+            options = ["fit", *options[1:7], "--out", scene / "fit"]
+        code, out, _ = run(*options, "--json")
+        assert (code, json.loads(out)["error"]["code"]) == (2, "tissue-as-tumour")
+        assert not (scene / str(command)).exists()
+
+    def test_predictgbm_refuses_tissue_as_tumour(self, scene: Path, run: Run) -> None:
+        folder = scene / "in/Patient-00000"
+        for value, name in ((1, "csf"), (2, "gm"), (3, "wm")):
+            save(folder / f"00000-{name}.nii.gz", (SCENE.tissue() == value).astype(np.float32))
+        save(folder / "00000-tumorseg.nii.gz", SCENE.tissue())
+        code, out, _ = run("predictgbm", scene / "in", scene / "out", "--json")
+        assert (code, json.loads(out)["error"]["code"]) == (2, "tissue-as-tumour")
+
+    def test_plan_refuses_tissue_as_follow_up(self, scene: Path, run: Run) -> None:
+        options = plan_options(scene, TUMOUR, "brats2021")
+        options += ["--recurrence", scene / "tissue.nii.gz", "--recurrence-labels", "brats2023"]
+        code, out, _ = run(*options, "--json")
+        assert (code, json.loads(out)["error"]["code"]) == (2, "tissue-as-tumour")
+
+    def test_solve_warns_of_tissue_in_another_order(self, scene: Path, say: Say) -> None:
+        save(scene / "spm.nii.gz", relabelled(SCENE.tissue(), {2: 1, 3: 2, 1: 3}))
+        status, _, warnings = say(
+            "solve", "--tissue", scene / "spm.nii.gz", "--seed", 37, 23, 28, "--mu-d", 2, "--mu-rho", 1,
+            "--out", scene / "x.nii.gz",
+        )  # fmt: skip
+        assert status == 0
+        assert "1 grey matter, 2 white matter, 3 CSF fits" in warnings["tissue-order"]
+
+
+@pytest.fixture(scope="module")
+def checked(
+    add_case: Case, patient: PatientFiles, atlas_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, set[str]]:
+    """Codes that ``gliofit check`` gives for cases of one folder, made from the good one."""
+    root = tmp_path_factory.mktemp("anatomy")
+    good = read_volume(patient.seg, np.uint8)
+    t1 = read_volume(patient.t1, np.float32).data
+    values = good.data
+    pediatric = relabelled(values, {4: 1, 2: 2, 1: 3})
+    tissue = np.select([t1 > 500, t1 > 250, t1 > 0], [3, 2, 1]).astype(np.uint8)
+    cases = {"order": relabelled(values, {2: 1, 1: 2, 4: 4}), "single": (values > 0).astype(np.uint8)}
+    for name, seg in {"good": values, **cases}.items():
+        write_volume(add_case(root, name) / f"{name}_seg.nii.gz", Volume(seg, good.grid))
+    for name, seg in {"BraTS-PED-00001-000": pediatric, "BraTS-GLI-00001-000": tissue}.items():
+        folder = root / name
+        folder.mkdir()
+        write_volume(folder / f"{name}-t1n.nii.gz", Volume(t1, good.grid))
+        write_volume(folder / f"{name}-seg.nii.gz", Volume(seg, good.grid))
+    cases_found = check_patients(PatientsSettings(source=root), atlas_dir)
+    return {case.case: {finding.code for finding in case.findings} for case in cases_found}
+
+
+class TestCheck:
+    def test_each_case_has_its_finding(self, checked: dict[str, set[str]]) -> None:
+        assert checked == {
+            "good": set(),
+            "order": {"labels-enclosure"},
+            "single": {"single-label"},
+            "BraTS-PED-00001-000": {"labels-not-implied"},
+            "BraTS-GLI-00001-000": {"tissue-as-tumour"},
+        }
+
+    def test_register_refuses_tissue_as_tumour(
+        self, patient: PatientFiles, atlas_source: Path, tmp_path: Path, run: Run
+    ) -> None:
+        t1 = read_volume(patient.t1, np.float32)
+        whole = Volume(np.select([t1.data > 400, t1.data > 0], [4, 2]).astype(np.uint8), t1.grid)
+        write_volume(tmp_path / "whole.nii.gz", whole)
+        code, out, _ = run("register", "--t1", patient.t1, "--seg", tmp_path / "whole.nii.gz", "--labels", "brats2021",
+                           "--atlas", atlas_source, "--out", tmp_path / "out", "--json")  # fmt: skip
+        assert (code, json.loads(out)["error"]["code"]) == (2, "tissue-as-tumour")
+        assert not (tmp_path / "out").exists()
+
+    def test_register_reads_with_the_warnings_of_the_check(self, patient: PatientFiles, tmp_path: Path) -> None:
+        seg = read_volume(patient.seg, np.uint8)
+        swapped = relabelled(seg.data, {2: 1, 1: 2, 4: 4})
+        write_volume(tmp_path / "order.nii.gz", Volume(swapped, seg.grid))
+        warnings: list[InputWarning] = []
+        read_patient(replace(patient, seg=tmp_path / "order.nii.gz"), warnings=warnings)
+        assert [(Path(one.subject).name, one.code) for one in warnings] == [("order.nii.gz", "labels-enclosure")]
