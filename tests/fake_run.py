@@ -11,7 +11,7 @@ from PIL import Image
 from gliofit.io import write_json, write_table
 from gliofit.publish.report_sources import ReportSources, RunFacts
 from gliofit.publish.settings import PublishSettings
-from gliofit.publish.tables import write_segmentation_table, write_tables
+from gliofit.report.table import Table, column, save_table
 from unit.publish import conftest as fakes
 
 __all__ = ["ESCAPED", "make_run"]
@@ -32,8 +32,7 @@ def make_run(root: Path, run: str = "fake") -> tuple[ReportSources, RunFacts]:
     patients = fakes.make_cohort(
         folder / "evaluate/patients", "patients", fakes.PATIENT_SCALES, 3, failed={(1, "lmi")}, left_out=left_out
     )
-    write_tables(synthetic, patients, publish / "tables", settings)
-    write_segmentation_table(patients, publish / "tables", settings)
+    fakes.write_tables(synthetic, patients, publish / "tables")
     cases = [f"patient-{number:05d}" for number in range(3)]
     for number, case in enumerate(cases):
         fakes.write_patient(folder / "register/patients", folder / "forward/patients", case, (_SEEN,))
@@ -56,14 +55,14 @@ def make_run(root: Path, run: str = "fake") -> tuple[ReportSources, RunFacts]:
     _write_network(folder / "train/guided-unet/model.json")
     _write_records(folder)
     write_json(folder / "atlas/atlas.json", {"name": "mni152", "spacing_mm": [1.0, 1.0, 1.0]})
-    (folder / "study/study.md").write_text(_STUDY)
-    (folder / "plan/plan.md").write_text(_PLAN)
+    save_table(folder / "study/study.json", _STUDY)
+    save_table(folder / "plan/plan.json", _PLAN)
     sources = ReportSources(
         folder,
         publish,
         folder / "atlas/atlas.json",
         {"synthetic": synthetic, "patients": patients},
-        [publish / f"tables/{name}.md" for name in ("table1", "table2", "table3", "table3-segmentation")],
+        [publish / f"tables/{name}.json" for name in ("table1", "table2", "table3", "table3-segmentation")],
         figures,
         {case: folder / "register/patients" / case for case in cases},
         {case: folder / f"forward/patients/{case}/{_SEEN}/concentration.nii.gz" for case in cases},
@@ -71,9 +70,9 @@ def make_run(root: Path, run: str = "fake") -> tuple[ReportSources, RunFacts]:
         {"patient-00000": publish / "patients/patient-00000.3d.png"},
         [folder / "train/guided-unet"],
         [folder / "simulate/pilot.png"],
-        [folder / "plan/plan.md"],
+        [folder / "plan/plan.json"],
         {"patient-00000": folder / "plan/patients/patient-00000/plan.png"},
-        [folder / "study/study.md"],
+        [folder / "study/study.json"],
         [folder / "study/study.png"],
     )
     return sources, RunFacts(run, 7, False, 2.0, "paper", settings)
@@ -114,21 +113,23 @@ def _write_records(folder: Path) -> None:
         path.write_text(f"{columns}\n{seconds}\t0:01:30\t500.0\tNA\tNA\tNA\tNA\tNA\tNA\t{seconds}\n")
 
 
-_STUDY = """# Errors of inversions
+_STUDY = Table(
+    "Errors of inversions",
+    pd.DataFrame(
+        {
+            "preset": "paper", "method": ["a | b", "c", "d"], "cases": [12, 1200, 3],
+            "mse": [2.31e-9, np.nan, 0.015], "nothing": np.nan,
+        }
+    ),
+    (
+        column("preset", "preset"), column("method", "method"), column("cases", "cases", format=",.0f"),
+        column("mse", "MSE, median"), column("nothing", "with nothing"),
+    ),
+    footnotes=("A note with a * star.",),
+)  # fmt: skip
 
-| preset | method | cases | MSE, median | with nothing |
-| --- | --- | ---: | ---: | ---: |
-| paper | a \\| b | 12 | 2.31·10⁻⁹ | – |
-| paper | c | 1,200 | – | – |
-| paper | d | 3 | 0.0150 | – |
-
-- A note with a \\* star.
-"""
-
-_PLAN = """# Target volumes
-
-| case | clinical (cc) |
-| --- | ---: |
-| patient-00000 | 210.6 |
-| patient-00001 | 73.4 |
-"""
+_PLAN = Table(
+    "Target volumes",
+    pd.DataFrame({"case": ["patient-00000", "patient-00001"], "clinical_cc": [210.6, 73.4]}),
+    (column("case", "case"), column("clinical_cc", "clinical", "cc", format=".1f")),
+)

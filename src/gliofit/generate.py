@@ -41,8 +41,8 @@ _SECTION_TABLE = re.compile(f"(<!-- keys of ([a-z, ]+): made by `make generate` 
 _ALTERNATIVE = re.compile(r"(\S*?<\w+: [\w-]+>)\.(.+)")
 
 _CORE = (
-    "matplotlib", "nibabel", "numba", "numpy", "pandas", "pillow", "pyarrow", "pydantic", "PyYAML", "scikit-image",
-    "scipy",
+    "Jinja2", "matplotlib", "nibabel", "numba", "numpy", "pandas", "pillow", "pyarrow", "pydantic", "PyYAML",
+    "scikit-image", "scipy",
 )  # fmt: skip
 
 _NETWORKS = ("cma", "lightning-fabric", "monai", "safetensors", "torch")

@@ -68,7 +68,9 @@ def _read(package: Path) -> dict[str, _Part]:
     parts = {}
     for path in package.iterdir():
         if (path / "__init__.py").is_file():
-            parts[path.name] = _read_part(package, sorted(path.rglob("*.py")))
+            parts[path.name] = _read_part(
+                package, sorted(file for file in path.rglob("*") if file.suffix in (".py", ".yaml"))
+            )
         elif path.suffix == ".py":
             parts[path.stem] = _read_part(package, [path])
     return parts
@@ -78,6 +80,9 @@ def _read_part(package: Path, files: list[Path]) -> _Part:
     digest = hashlib.sha256()
     imports: set[str] = set()
     for path in files:
+        if path.suffix == ".yaml":
+            digest.update(path.read_bytes())
+            continue
         tree = ast.parse(path.read_text())
         imports.update(_imported(tree))
         digest.update(f"{path.relative_to(package).as_posix()}\n{_plain(tree)}\n".encode())

@@ -47,7 +47,7 @@ STAGE_VERSIONS = {
     "plan": 3,
     "study": 1,
     "assess": 1,
-    "publish": 4,
+    "publish": 5,
 }
 
 #: Libraries that choose their own thread count unless told.

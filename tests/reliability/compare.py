@@ -37,9 +37,9 @@ QUANTITY = "metric"
 #: Tables in which times are typeset between other numbers; the same numbers are in the CSV file of the same name, which
 #: is compared without its times. And the study's losses by seconds of search, as table and drawing.
 TYPESET_TIMES = re.compile(
-    r"publish/tables/(table[23]|table3-segmentation|refinement)\.(md|tex|html)|publish/(patients|cases)/[^/]+\.html"
+    r"publish/tables/(table[23]|table3-segmentation|refinement)\.(json|md|tex|html)|publish/(patients|cases)/[^/]+\.html"
     r"|publish/report\.(html|zip)"
-    r"|study/(study\.(md|png|pdf)|convergence\.(csv|md))"
+    r"|study/(study\.(json|md|png|pdf)|convergence\.(json|csv|md))"
 )
 
 

@@ -96,12 +96,16 @@ rule assess_tables:
     output:
         forward_csv="<results>/assess/forward.csv",
         forward_markdown="<results>/assess/forward.md",
+        forward_table="<results>/assess/forward.json",
         anatomies_csv="<results>/assess/anatomies.csv",
         anatomies_markdown="<results>/assess/anatomies.md",
+        anatomies_table="<results>/assess/anatomies.json",
         gradients_csv="<results>/assess/gradients.csv",
         gradients_markdown="<results>/assess/gradients.md",
+        gradients_table="<results>/assess/gradients.json",
         calibration_csv="<results>/assess/calibration.csv",
         calibration_markdown="<results>/assess/calibration.md",
+        calibration_table="<results>/assess/calibration.json",
     log:
         "<logs>/assess/assess_tables.log",
     benchmark:
@@ -185,6 +189,7 @@ rule assess_stability:
         table="<results>/assess/stability/stability.parquet",
         csv="<results>/assess/stability/stability.csv",
         markdown="<results>/assess/stability/stability.md",
+        printed="<results>/assess/stability/stability.json",
     log:
         "<logs>/assess/assess_stability.log",
     benchmark:

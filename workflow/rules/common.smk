@@ -14,6 +14,7 @@ try:
     from gliofit.config import load_config
     from gliofit.digests import sha256_of
     from gliofit.errors import InputError
+    from gliofit.paper import EXTENT_MM
     from gliofit.revision import remember_revision
     from gliofit.workflow import STAGE_VERSIONS
     from gliofit.yaml_file import read_yaml

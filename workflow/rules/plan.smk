@@ -92,6 +92,7 @@ rule plan_tables:
         table="<results>/plan/plan.parquet",
         csv="<results>/plan/plan.csv",
         markdown="<results>/plan/plan.md",
+        printed="<results>/plan/plan.json",
     log:
         "<logs>/plan/plan_tables.log",
     benchmark:

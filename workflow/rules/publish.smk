@@ -15,6 +15,7 @@ rule write_table:
         ),
         markdown="<results>/publish/tables/table{number}.md",
         latex="<results>/publish/tables/table{number}.tex",
+        table="<results>/publish/tables/table{number}.json",
     log:
         "<logs>/publish/write_table/{number}.log",
     benchmark:
@@ -46,6 +47,7 @@ rule write_segmentation_table:
         ),
         markdown="<results>/publish/tables/table3-segmentation.md",
         latex="<results>/publish/tables/table3-segmentation.tex",
+        table="<results>/publish/tables/table3-segmentation.json",
     log:
         "<logs>/publish/write_segmentation_table.log",
     benchmark:
@@ -77,6 +79,7 @@ rule write_refinement:
         ),
         markdown="<results>/publish/tables/refinement.md",
         latex="<results>/publish/tables/refinement.tex",
+        table="<results>/publish/tables/refinement.json",
     log:
         "<logs>/publish/write_refinement.log",
     benchmark:

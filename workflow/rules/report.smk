@@ -7,9 +7,9 @@ rule write_report:
         atlas="<results>/atlas/atlas.json",
         evaluations=[path for cohort in COHORTS for path in evaluated(cohort)],
         tables=[
-            *collect(rules.write_table.output.markdown, number=tables_in_use()),
-            *([rules.write_segmentation_table.output.markdown] if "segmentation" in OBSERVED else []),
-            *([rules.write_refinement.output.markdown] if refinements() and COHORTS else []),
+            *collect(rules.write_table.output.table, number=tables_in_use()),
+            *([rules.write_segmentation_table.output.table] if "segmentation" in OBSERVED else []),
+            *([rules.write_refinement.output.table] if refinements() and COHORTS else []),
         ],
         figures=[
             *collect(rules.draw_figure3.output.png, suffix=suffixes_of_figure3()),
@@ -45,13 +45,13 @@ rule write_report:
         networks=collect(rules.train_model.output.facts, model=networks_in_use()),
         curves=collect(rules.train_model.output.picture, model=networks_in_use()),
         pilot=rules.report_pilot.output.picture,
-        plans=[rules.plan_tables.output.markdown] if cases_to_plan() else [],
+        plans=[rules.plan_tables.output.printed] if cases_to_plan() else [],
         plan_pictures=collect(rules.plan_picture.output.png, case=cases_to_plan()),
         study=(
             [
-                rules.study_tables.output.markdown,
-                rules.study_tables.output.convergence_markdown,
-                rules.study_tables.output.comparison_markdown,
+                rules.study_tables.output.table,
+                rules.study_tables.output.convergence_table,
+                rules.study_tables.output.comparison_table,
             ]
             if CONFIG.study.cases
             else []
@@ -60,15 +60,15 @@ rule write_report:
         assess=[
             *(
                 [
-                    rules.assess_tables.output.forward_markdown,
-                    rules.assess_tables.output.anatomies_markdown,
-                    rules.assess_tables.output.gradients_markdown,
-                    rules.assess_tables.output.calibration_markdown,
+                    rules.assess_tables.output.forward_table,
+                    rules.assess_tables.output.anatomies_table,
+                    rules.assess_tables.output.gradients_table,
+                    rules.assess_tables.output.calibration_table,
                 ]
                 if CONFIG.assess.models
                 else []
             ),
-            *([rules.assess_stability.output.markdown] if CONFIG.assess.stability.cases else []),
+            *([rules.assess_stability.output.printed] if CONFIG.assess.stability.cases else []),
         ],
         assess_figures=[
             *(
@@ -113,7 +113,9 @@ rule pack_report:
         rules.write_report.output.html,
         rules.write_report.input.pages,
         rules.write_report.input.index,
-        rules.write_report.input.tables,
+        collect(rules.write_table.output.markdown, number=tables_in_use()),
+        rules.write_segmentation_table.output.markdown if "segmentation" in OBSERVED else [],
+        rules.write_refinement.output.markdown if refinements() and COHORTS else [],
         rules.write_report.input.figures,
         rules.write_report.input.views,
         rules.write_report.input.registrations,

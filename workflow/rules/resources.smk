@@ -5,7 +5,7 @@ from the benchmarks of runs at 1 and 2 mm on cores of a shared AMD EPYC, and are
 were timed on the CPU; those that are large enough to want a GPU are faster there.
 """
 
-from math import ceil
+from math import ceil, prod
 
 # Minutes that every job has to start, import its libraries and write its files on a slow disk.
 START = 15
@@ -42,7 +42,7 @@ def by_attempt(amount):
 
 def million_voxels(spacing_mm):
     """Voxels of a head, 240 x 240 x 155 mm."""
-    return 240 * 240 * 155 / 1e6 / spacing_mm**3
+    return prod(EXTENT_MM) / 1e6 / spacing_mm**3
 
 
 def million_voxels_of_cube():

@@ -43,10 +43,13 @@ rule study_tables:
     output:
         csv="<results>/study/study.csv",
         markdown="<results>/study/study.md",
+        table="<results>/study/study.json",
         convergence_csv="<results>/study/convergence.csv",
         convergence_markdown="<results>/study/convergence.md",
+        convergence_table="<results>/study/convergence.json",
         comparison_csv="<results>/study/comparison.csv",
         comparison_markdown="<results>/study/comparison.md",
+        comparison_table="<results>/study/comparison.json",
     log:
         "<logs>/study/study_tables.log",
     benchmark:

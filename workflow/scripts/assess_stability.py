@@ -9,11 +9,12 @@ from pathlib import Path
 from gliofit.workflow import job
 
 with job(snakemake) as run:
-    from gliofit.assess.stability import run_stability, write_stability
+    from gliofit.assess.stability import run_stability, stability_table
     from gliofit.assess.stability_settings import StabilitySettings
     from gliofit.invert.networks import Networks
     from gliofit.invert.settings import InvertSettings
     from gliofit.io import write_table
+    from gliofit.report.render import write_renderings
     from gliofit.tissue import Tissue
 
     settings = StabilitySettings(**run.params.settings)
@@ -28,4 +29,4 @@ with job(snakemake) as run:
         run.progress("cases"),
     )
     write_table(run.output.table, table)
-    write_stability(table, run.folder, settings.tolerance)
+    write_renderings(stability_table(table, settings.tolerance), run.folder, "stability")

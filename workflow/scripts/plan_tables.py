@@ -8,8 +8,9 @@ from gliofit.workflow import job
 with job(snakemake) as run:
     from gliofit.io import write_table
     from gliofit.plan.run import read_plans
-    from gliofit.plan.tables import write_plan_tables
+    from gliofit.plan.tables import plan_table
+    from gliofit.report.render import write_renderings
 
     plans = read_plans(run.input)
     write_table(run.output.table, plans)
-    write_plan_tables(plans, run.folder, run.params.names)
+    write_renderings(plan_table(plans, run.params.names), run.folder, "plan")

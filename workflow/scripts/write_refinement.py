@@ -8,12 +8,11 @@ from pathlib import Path
 from gliofit.workflow import job
 
 with job(snakemake) as run:
-    from gliofit.publish.refinement import write_refinement
+    from gliofit.publish.refinement import refinement_table
     from gliofit.publish.settings import PublishSettings
+    from gliofit.publish.tables import FORMS
+    from gliofit.report.render import write_renderings
 
-    write_refinement(
-        {cohort: Path(run.input[cohort][0]).parent for cohort in run.params.cohorts},
-        run.params.pairs,
-        run.folder,
-        PublishSettings(**run.params.settings),
-    )
+    evaluations = {cohort: Path(run.input[cohort][0]).parent for cohort in run.params.cohorts}
+    table = refinement_table(evaluations, run.params.pairs, PublishSettings(**run.params.settings))
+    write_renderings(table, run.folder, "refinement", FORMS)

@@ -11,7 +11,6 @@ with job(snakemake) as run:
     from gliofit.config import load_config
     from gliofit.publish.report import write_report
     from gliofit.publish.report_sources import ReportSources, RunFacts
-    from gliofit.publish.settings_text import setting_rows
 
     def paths(name):
         """Files of an input that may be one, several or none."""
@@ -38,9 +37,4 @@ with job(snakemake) as run:
         assess=paths("assess"),
         assess_figures=paths("assess_figures"),
     )
-    config = load_config(run.params.config)
-    phantoms, simulate = config.patients.source is None, config.simulate
-    facts = RunFacts(
-        config.run, config.seed, phantoms, simulate.spacing_mm, simulate.preset, config.publish, setting_rows(config)
-    )
-    write_report(run.output.html, sources, facts)
+    write_report(run.output.html, sources, RunFacts.of(load_config(run.params.config)))

@@ -10,6 +10,7 @@ from gliofit.workflow import job
 
 with job(snakemake) as run:
     from gliofit.publish.settings import PublishSettings
-    from gliofit.publish.tables import write_segmentation_table
+    from gliofit.publish.tables import write_paper_table
 
-    write_segmentation_table(Path(run.input[0]).parent, run.folder, PublishSettings(**run.params.settings))
+    settings = PublishSettings(**run.params.settings)
+    write_paper_table("table3-segmentation", Path(run.input[0]).parent, run.folder, settings)

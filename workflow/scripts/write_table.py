@@ -8,9 +8,9 @@ from pathlib import Path
 from gliofit.workflow import job
 
 with job(snakemake) as run:
-    from gliofit.publish import tables
     from gliofit.publish.settings import PublishSettings
+    from gliofit.publish.tables import write_paper_table
 
-    write = {"1": tables.write_table1, "2": tables.write_table2, "3": tables.write_table3}[run.wildcards.number]
     evaluation = Path(run.input[0]).parent if run.input else None
-    write(evaluation, run.folder, PublishSettings(**run.params.settings))
+    settings = PublishSettings(**run.params.settings)
+    write_paper_table(f"table{run.wildcards.number}", evaluation, run.folder, settings)

@@ -20,7 +20,7 @@ from gliofit.figures.sheet import Sheet
 from gliofit.figures.slices import add_scale_bar, draw_edge, finish_slice
 from gliofit.figures.style import SMALL, TWO_COLUMNS, figure_style, save_figure
 from gliofit.grid import Grid
-from gliofit.publish.numbers import format_quantity
+from gliofit.report.numbers import format_quantity
 from gliofit.simulate.settings import ATLAS
 from gliofit.train.surrogate import Surrogate
 

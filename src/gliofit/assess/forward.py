@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from gliofit.assess.settings import anatomy_group
-from gliofit.evaluate.metrics import VOLUME_MM3, dice_of_fields, field_errors
+from gliofit.metrics.fields import VOLUME_MM3, field_errors
+from gliofit.metrics.masks import dice_of_fields
 from gliofit.theta import THETA_COLUMNS
 from gliofit.tissue import Tissue
 from gliofit.train.dataset import Batch, ShardDataset, anatomies_of_shards
@@ -71,7 +72,7 @@ def assess_forward(
 
     Both fields are zero outside white and grey matter, as in training. Errors of the domain ``cube`` are averages over
     all voxels of the cube, those of ``volume`` the same errors averaged over 240 x 240 x 155 mm
-    (``gliofit.evaluate.metrics``); what a tumour has outside the cube enters neither.
+    (``gliofit.metrics.fields``); what a tumour has outside the cube enters neither.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ from gliofit.figures.sheet import Sheet
 from gliofit.figures.slices import add_scale_bar, finish_slice
 from gliofit.figures.style import SMALL, TWO_COLUMNS, figure_style, save_figure
 from gliofit.io import read_table
-from gliofit.publish.numbers import MISSING
+from gliofit.report.numbers import MISSING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,8 +23,10 @@ from gliofit.invert.lbfgs import LbfgsSettings, minimise
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import ConcentrationObservation, EmptyObservationError, Problem
 from gliofit.invert.settings import InvertSettings
-from gliofit.io import atomic_path
-from gliofit.publish.numbers import MISSING, format_quantity
+from gliofit.metrics.parameters import RATES
+from gliofit.metrics.statistics import wilson_interval
+from gliofit.paper import paper_table
+from gliofit.report.table import Table, column
 from gliofit.seeds import derive_seed
 from gliofit.simulate.grow import theta_of
 from gliofit.simulate.shard import read_sample
@@ -37,26 +38,16 @@ if TYPE_CHECKING:
     from gliofit.invert.surrogate_objective import SurrogateObjective
 
 __all__ = [
-    "PAPER_CASES",
-    "PAPER_ERRORS",
-    "PAPER_RATIOS",
     "displace",
     "examine_case",
+    "paper_stability",
     "run_stability",
     "search_settings",
+    "stability_table",
     "summarise_stability",
-    "wilson_interval",
-    "write_stability",
 ]
 
 _LOG = logging.getLogger(__name__)
-
-#: Ratio of searches that end in the same minimum, by radius, and how many there were (paper, table 4).
-PAPER_RATIOS = MappingProxyType({0.01: 0.895, 0.1: 0.795, 0.3: 0.521})
-PAPER_CASES = 190
-
-#: Mean sizes of the errors of mu_D (mm) and mu_rho against the truth, by radius (paper, table 4).
-PAPER_ERRORS = MappingProxyType({0.0: (0.72, 0.17), 0.01: (1.16, 0.24), 0.1: (1.53, 0.35), 0.3: (3.25, 1.02)})
 
 #: Directions tried for a start that stays in the box. From any point at least one in 32 does, up to half its width.
 _DIRECTIONS = 1000
@@ -317,18 +308,10 @@ def _no_search(truth: Theta, message: str) -> pd.DataFrame:
     return _compare(table, truth, truth.space.bounds_about((0, 0, 0)), 0.0, np.nan, 0.0)
 
 
-def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval of a ratio; NaN without trials (E. B. Wilson, J. Am. Stat. Assoc. 22, 1927)."""
-    from scipy.stats import norm
-
-    if trials == 0:
-        return float("nan"), float("nan")
-    z = float(norm.ppf(0.5 + confidence / 2))
-    ratio = successes / trials
-    middle = (ratio + z**2 / (2 * trials)) / (1 + z**2 / trials)
-    half = z / (1 + z**2 / trials) * np.sqrt(ratio * (1 - ratio) / trials + z**2 / (4 * trials**2))
-    # Rounding must not push the bound of a ratio of 0 or 1 past it.
-    return float(max(0.0, middle - half)) if successes else 0.0, float(middle + half) if successes < trials else 1.0
+def paper_stability(radius: float) -> dict[str, float]:
+    """Return the paper's means of table 4 by metric; empty for a radius that the paper does not have."""
+    row = paper_table(4).get(f"{100 * radius:.6g}")
+    return {} if row is None else {name: value.mean for name, value in row.values.items()}
 
 
 def summarise_stability(table: pd.DataFrame) -> pd.DataFrame:
@@ -367,14 +350,14 @@ def summarise_stability(table: pd.DataFrame) -> pd.DataFrame:
         for name, same in verdicts.items() if row["radius"] > 0 else ():
             row[name] = float(same.mean()) if len(same) else np.nan
             row[f"{name}_low"], row[f"{name}_high"] = wilson_interval(int(same.sum()), len(same))
-        row["paper"] = next((v for r, v in PAPER_RATIOS.items() if np.isclose(r, row["radius"])), np.nan)
-        paper = next((v for r, v in PAPER_ERRORS.items() if np.isclose(r, row["radius"])), (np.nan, np.nan))
-        for (name, column), published in zip((("mu_d", "mu_d_mm"), ("mu_rho", "mu_rho")), paper, strict=True):
-            ends = known[f"end_{column}"]
-            for kind, other in (("error", known[column]), ("moved", known["case"].map(zero[f"end_{column}"]))):
+        paper = paper_stability(row["radius"])
+        row["paper"] = paper.get("same_parameters", np.nan)
+        for name, rate in RATES.items():
+            ends = known[f"end_{rate}"]
+            for kind, other in (("error", known[rate]), ("moved", known["case"].map(zero[f"end_{rate}"]))):
                 size = (ends - other).abs()
                 row[f"{name}_{kind}"], row[f"{name}_{kind}_se"] = size.mean(), size.sem(ddof=1)
-            row[f"paper_{name}_error"] = published
+            row[f"paper_{name}_error"] = paper.get(f"{name}_error", np.nan)
         row["theta_mse_median"] = known["theta_mse"].median()
         row["loss_ratio_median"] = (known["loss"] / known["case"].map(reference)).median()
         row["evaluations_median"] = known.loc[known["status"] != "failed", "evaluations"].median()
@@ -382,42 +365,45 @@ def summarise_stability(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def write_stability(table: pd.DataFrame, out_dir: str | Path, tolerance: float, name: str = "stability") -> None:
-    """Write ``{name}.csv`` and ``{name}.md``: the ratios beside the paper's.
+def stability_table(table: pd.DataFrame, tolerance: float) -> Table:
+    """Make the table of ratios and errors by radius, beside the paper's table 4.
 
     Parameters
     ----------
     table
         Rows of ``run_stability``.
-    out_dir
-        Folder to write to.
     tolerance
-        What counted as the same.
-    name
-        Name of the two files.
+        Difference that counted as the same.
     """
-    summary = summarise_stability(table)
-    with atomic_path(Path(out_dir) / f"{name}.csv") as temporary:
-        summary.to_csv(temporary, index=False, float_format="%.6g")
-    heading = (
-        "radius (% of range)", "cases", "starts", "failed", "same parameters (%)", "same loss (%)", "both (%)",
-        f"paper (%, n = {PAPER_CASES})", "error of μ_D (mm)", "paper", "error of μ_ρ", "paper",
-        "change of μ_D (mm)", "change of μ_ρ", "MSE of theta, median", "loss / loss of radius 0, median",
-        "evaluations, median",
-    )  # fmt: skip
-    lines = ["| " + " | ".join(heading) + " |", "|" + " ---: |" * len(heading)]
-    for _, row in summary.iterrows():
-        cells = [f"{100 * row['radius']:g}", *(f"{row[column]:.0f}" for column in ("cases", "starts", "failed"))]
-        cells += [_ratio_text(row, column) for column in ("same_parameters", "same_loss", "same_both")]
-        cells.append(MISSING if np.isnan(row["paper"]) else f"{100 * row['paper']:.1f}")
-        for mu in ("mu_d", "mu_rho"):
-            cells += [_mean_text(row, f"{mu}_error"), format_quantity(row[f"paper_{mu}_error"], decimals=2)]
-        cells += [_mean_text(row, f"{mu}_moved") if row["radius"] > 0 else MISSING for mu in ("mu_d", "mu_rho")]
-        cells += [format_quantity(row["theta_mse_median"]), format_quantity(row["loss_ratio_median"])]
-        cells.append(format_quantity(row["evaluations_median"], decimals=0))
-        lines.append("| " + " | ".join(cells) + " |")
     zero = table[table["radius"] == 0]
     percent = f"{100 * tolerance:g} %"
+    symbols = {"mu_d": ("μ_D", "mm"), "mu_rho": ("μ_ρ", "")}
+    columns = (
+        column("radius", "radius", "% of range", factor=100, format="g"),
+        *(column(name, name, format=",.0f") for name in ("cases", "starts", "failed")),
+        *(
+            column(name, title, "%", low=f"{name}_low", high=f"{name}_high", factor=100, format=".1f")
+            for name, title in (
+                ("same_parameters", "same parameters"), ("same_loss", "same loss"), ("same_both", "both")
+            )
+        ),
+        column("paper", "paper", f"%, n = {paper_table(4)['0'].n}", factor=100, format=".1f"),
+        *(
+            part
+            for name in RATES
+            for part in (
+                column(f"{name}_error", f"error of {symbols[name][0]}", symbols[name][1], f"{name}_error_se"),
+                column(f"paper_{name}_error", "paper", symbols[name][1], format=".2f"),
+            )
+        ),
+        *(
+            column(f"{name}_moved", f"change of {symbols[name][0]}", symbols[name][1], f"{name}_moved_se")
+            for name in RATES
+        ),
+        column("theta_mse_median", "MSE of theta, median"),
+        column("loss_ratio_median", "loss / loss of radius 0, median"),
+        column("evaluations_median", "evaluations, median", format=",.0f"),
+    )  # fmt: skip
     notes = (
         "Each search descends through the surrogate from the direct inverse network’s estimate, displaced by a random "
         "vector. Its length is the radius, with each parameter in units of its range (the bounds of the inversion).",
@@ -433,16 +419,4 @@ def write_stability(table: pd.DataFrame, out_dir: str | Path, tolerance: float, 
         f"are left out) and {int((zero['status'] == 'not-converged').sum())} used up their steps.",
         "MSE of theta: against the truth, over the five parameters in units of their ranges.",
     )
-    parts = ["# Stability of the gradient search", "\n".join(lines), "\n".join(f"- {note}" for note in notes)]
-    with atomic_path(Path(out_dir) / f"{name}.md") as temporary:
-        temporary.write_text("\n\n".join(parts) + "\n")
-
-
-def _mean_text(row: pd.Series, name: str) -> str:
-    return MISSING if np.isnan(row[name]) else f"{row[name]:.2g} ± {row[f'{name}_se']:.1g}"
-
-
-def _ratio_text(row: pd.Series, name: str) -> str:
-    if np.isnan(row.get(name, np.nan)):
-        return MISSING
-    return f"{100 * row[name]:.1f} [{100 * row[f'{name}_low']:.1f}, {100 * row[f'{name}_high']:.1f}]"
+    return Table("Stability of the gradient search", summarise_stability(table), columns, footnotes=notes)

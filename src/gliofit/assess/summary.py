@@ -10,6 +10,7 @@ import pandas as pd
 from gliofit.assess.forward import FORWARD_METRICS
 from gliofit.assess.gradients import QUANTITIES
 from gliofit.assess.settings import GROUPS
+from gliofit.metrics.statistics import describe
 from gliofit.simulate.settings import ATLAS
 
 __all__ = ["CALIBRATION_BINS", "calibration", "card_numbers", "forward_summary", "gradient_summary"]
@@ -39,12 +40,9 @@ def forward_summary(rows: pd.DataFrame) -> pd.DataFrame:
         row: dict[str, Any] = {"model": model, "group": group}
         row |= {"anatomies": part["anatomy"].nunique(), "n": len(part)}
         for metric in FORWARD_METRICS:
-            values = part[metric]
-            row |= {
-                f"{metric}_mean": values.mean(),
-                f"{metric}_error": values.sem(ddof=1),
-                f"{metric}_median": values.median(),
-            }
+            found = describe(part[metric])
+            row |= {f"{metric}_mean": found.mean, f"{metric}_error": found.standard_error}
+            row[f"{metric}_median"] = found.median
         row |= {"outside_cube_mean": part["outside_cube"].mean(), "outside_cube_max": part["outside_cube"].max()}
         row["seconds_median"] = part["seconds"].median()
         out.append(row)
@@ -84,8 +82,8 @@ def gradient_summary(rows: pd.DataFrame) -> pd.DataFrame:
             values = part[part["quantity"] == quantity].dropna(subset=["cosine", "relative_norm"])
             row: dict[str, Any] = {"model": model, "group": group, "quantity": quantity, "n": len(values)}
             for name in ("cosine", "relative_norm"):
-                points = {"lower": 0.25, "median": 0.5, "upper": 0.75}
-                row |= {f"{name}_{which}": values[name].quantile(point) for which, point in points.items()}
+                found = describe(values[name])
+                row |= {f"{name}_{which}": getattr(found, which) for which in ("lower", "median", "upper")}
             out.append(row)
     return pd.DataFrame(out)
 
@@ -118,7 +116,7 @@ def calibration(rows: pd.DataFrame) -> pd.DataFrame:
             cases = bins.index[bins == number]
             for model in shared["model"].unique() if len(cases) else ():
                 part = shared[(shared["model"] == model) & shared["case"].isin(cases)]
-                quartiles = part["mse_cube"].quantile([0.25, 0.5, 0.75])
+                mse, volume = describe(part["mse_cube"]), describe(part["relative_volume_error"])
                 out.append(
                     {
                         "by": by,
@@ -127,12 +125,10 @@ def calibration(rows: pd.DataFrame) -> pd.DataFrame:
                         "low": values[cases].min(),
                         "high": values[cases].max(),
                         "n": len(part),
-                        **dict(
-                            zip([f"mse_cube_{name}" for name in ("lower", "median", "upper")], quartiles, strict=True)
-                        ),
-                        "dice_033_mean": part["dice_033"].mean(),
-                        "relative_volume_error_mean": part["relative_volume_error"].mean(),
-                        "relative_volume_error_median": part["relative_volume_error"].median(),
+                        **{f"mse_cube_{which}": getattr(mse, which) for which in ("lower", "median", "upper")},
+                        "dice_033_mean": describe(part["dice_033"]).mean,
+                        "relative_volume_error_mean": volume.mean,
+                        "relative_volume_error_median": volume.median,
                     }
                 )
     return pd.DataFrame(out)

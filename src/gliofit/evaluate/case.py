@@ -12,20 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gliofit.errors import InputError
-from gliofit.evaluate.boundary import surface_distances_mm
-from gliofit.evaluate.metrics import (
-    CORE_THRESHOLD,
-    FIELD_METRICS,
-    WHOLE_THRESHOLD,
-    compare_fields,
-    dice_of_fields,
-    dice_with_mask,
-    parameter_errors,
-)
 from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.grid import Grid, Volume
 from gliofit.io import read_table, read_volume, write_table
 from gliofit.labels import TissueLabel, core_mask, whole_tumour_mask
+from gliofit.metrics.fields import FIELD_METRICS, compare_fields
+from gliofit.metrics.masks import CORE_THRESHOLD, WHOLE_THRESHOLD, dice_of_fields, dice_with_mask, surface_distances_mm
+from gliofit.metrics.parameters import PARAMETER_ERRORS, RATES, parameter_errors
 from gliofit.theta import THETA_COLUMNS, Theta
 
 __all__ = [
@@ -56,9 +49,7 @@ METRICS = (
     "threshold_best",
     "hd95_whole_033_mm",
     "hd95_core_060_mm",
-    "mu_d_relative_error",
-    "mu_rho_relative_error",
-    "origin_error_mm",
+    *PARAMETER_ERRORS,
     "wall_seconds",
     "evaluations",
 )
@@ -71,11 +62,8 @@ _EXTRAS = (
     "origin_error_fraction",
     "forward_wall_seconds",
     "total_wall_seconds",
-    "mu_d_mm",
-    "mu_rho",
-    "origin_x_mm",
-    "origin_y_mm",
-    "origin_z_mm",
+    *RATES.values(),
+    *THETA_COLUMNS[:3],
     "volume_mm3",
     "chosen",
     "other_mse_volume",
@@ -279,8 +267,7 @@ def _agreement(
 def _read_truth(path: Path) -> tuple[Theta, str | None]:
     """True parameters of a case, and the integrator that made it."""
     row = read_table(path).iloc[0]
-    theta = Theta((row["origin_x_mm"], row["origin_y_mm"], row["origin_z_mm"]), row["mu_d_mm"], row["mu_rho"])
-    return theta, _text(row.get("integrator"))
+    return Theta.from_array([row[name] for name in THETA_COLUMNS]), _text(row.get("integrator"))
 
 
 def _describe_run(forward_dir: Path, invert_dir: Path | None, grid: Grid) -> dict[str, Any]:
@@ -294,7 +281,7 @@ def _describe_run(forward_dir: Path, invert_dir: Path | None, grid: Grid) -> dic
     else:
         parameters = read_table(invert_dir / "parameters.parquet").iloc[0]
         tables.insert(0, parameters)
-        for name in ("wall_seconds", "evaluations", "mu_d_mm", "mu_rho"):
+        for name in ("wall_seconds", "evaluations", *RATES.values()):
             row[name] = _number(parameters.get(name))
         row |= _origin(parameters, grid)
         row["total_wall_seconds"] = row["wall_seconds"] + seconds
@@ -310,7 +297,7 @@ def _describe_run(forward_dir: Path, invert_dir: Path | None, grid: Grid) -> dic
 
 def _origin(parameters: pd.Series, grid: Grid) -> dict[str, float]:
     """Estimated origin in world mm, from the voxel indices where the table has no mm."""
-    names = ("origin_x_mm", "origin_y_mm", "origin_z_mm")
+    names = THETA_COLUMNS[:3]
     world = [_number(parameters.get(name)) for name in names]
     if np.isnan(world).any():
         world = list(grid.voxel_to_world([_number(parameters.get(f"origin_{axis}")) for axis in "ijk"]))

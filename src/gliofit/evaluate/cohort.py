@@ -9,10 +9,11 @@ import pandas as pd
 
 from gliofit.errors import InputError
 from gliofit.evaluate.case import AGREEMENT_COLUMNS, AGREEMENT_METRICS, CURVE_COLUMNS, METRICS, METRICS_COLUMNS
-from gliofit.evaluate.metrics import FIELD_METRICS
 from gliofit.evaluate.settings import EvaluateSettings
-from gliofit.evaluate.statistics import bootstrap_interval, compare_pairs, describe, holm
 from gliofit.io import read_table, write_table
+from gliofit.metrics.fields import FIELD_METRICS
+from gliofit.metrics.parameters import PARAMETER_ERRORS
+from gliofit.metrics.statistics import bootstrap_interval, compare_pairs, describe, holm
 from gliofit.seeds import derive_seed
 
 __all__ = [
@@ -27,7 +28,7 @@ __all__ = [
 ]
 
 #: Squares of parameter errors, which the paper's table 1 averages; derived here so that they get errors and medians.
-SQUARES = ("mu_d_relative_error", "mu_rho_relative_error", "origin_error_mm", "origin_error_fraction")
+SQUARES = (*PARAMETER_ERRORS, "origin_error_fraction")
 
 _SUMMARISED = (
     *METRICS,
@@ -46,9 +47,7 @@ TESTED_METRICS = (
     "dice_whole_best",
     "hd95_whole_033_mm",
     "hd95_core_060_mm",
-    "mu_d_relative_error",
-    "mu_rho_relative_error",
-    "origin_error_mm",
+    *PARAMETER_ERRORS,
 )
 
 SUMMARY_COLUMNS = (

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from gliofit.growth.model import Growth, GrowthModel
 from gliofit.growth.space import Bounds, Parameter, ParameterSpace, Steps
 from gliofit.growth.theta import DURATION_DAYS, Theta
+from gliofit.paper import EXTENT_MM, MEAN_THETA
 
 __all__ = [
     "DIFFUSION",
@@ -37,18 +38,20 @@ def _origin(axis: int, reach_mm: float, extent_mm: float) -> Parameter:
     )  # fmt: skip
 
 
-#: Position of the origin. Reach and scale are 20 % and all of the paper's volume of 240 x 240 x 155 mm.
-ORIGIN = (_origin(0, 48.0, 240.0), _origin(1, 48.0, 240.0), _origin(2, 31.0, 155.0))
+#: Position of the origin. Reach and scale are 20 % and all of the size of the paper's volume.
+ORIGIN = tuple(_origin(axis, 0.2 * extent, extent) for axis, extent in enumerate(EXTENT_MM))
 
 DIFFUSION = Parameter(
     name="mu_d", symbol="mu_D", text="μ_D", latex=r"\mu_D", unit="mm", column="mu_d_mm", label="square root of D T",
-    bounds=(0.1, 40.0), steps=Steps(0.5, 0.1, 0.05, (0.005, 0.1), 0.5), log=True, typical=12.8, time_exponent=0.5,
+    bounds=(0.1, 40.0), steps=Steps(0.5, 0.1, 0.05, (0.005, 0.1), 0.5), log=True,
+    typical=MEAN_THETA["mu_d_mm"], time_exponent=0.5,
 )  # fmt: skip
 
 PROLIFERATION = Parameter(
     name="mu_rho", symbol="mu_rho", text="μ_ρ", latex=r"\mu_\rho", unit="", column="mu_rho",
     label="square root of rho T",
-    bounds=(0.1, 15.0), steps=Steps(0.25, 0.1, 0.03, (0.002, 0.05), 0.5), log=True, typical=3.8, time_exponent=0.5,
+    bounds=(0.1, 15.0), steps=Steps(0.25, 0.1, 0.03, (0.002, 0.05), 0.5), log=True,
+    typical=MEAN_THETA["mu_rho"], time_exponent=0.5,
 )  # fmt: skip
 
 #: The five parameters of the paper.

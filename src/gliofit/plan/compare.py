@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.evaluate.boundary import surface_distances_mm
-from gliofit.evaluate.metrics import dice
 from gliofit.grid import Volume
 from gliofit.labels import TumourLabel, whole_tumour_mask
+from gliofit.metrics.masks import dice, surface_distances_mm
 
 __all__ = [
     "COVERAGE_COLUMNS",

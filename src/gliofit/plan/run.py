@@ -27,7 +27,7 @@ from gliofit.plan.compare import (
 from gliofit.plan.dicom import dicom_problem, read_series, write_structure_set
 from gliofit.plan.picture import PlanView, draw_plans
 from gliofit.plan.settings import PlanSettings
-from gliofit.plan.tables import write_plan_tables
+from gliofit.plan.tables import plan_table
 from gliofit.plan.target import (
     Region,
     Target,
@@ -38,6 +38,7 @@ from gliofit.plan.target import (
     personalised_target,
 )
 from gliofit.progress import OnProgress, no_progress
+from gliofit.report.render import write_renderings
 from gliofit.tissue import Tissue
 
 __all__ = ["PLAN_COLUMNS", "PlanRequest", "draw_patient", "make_plan", "plan_files", "plan_patient", "read_plans"]
@@ -251,7 +252,7 @@ def plan_files(
         row = {"run": "plan", "cohort": "files", "case": case, "method": "concentration", "seed": 0} | columns
         table = pd.DataFrame([row])[list(PLAN_COLUMNS)]
         write_table(temporary / "plan.parquet", table)
-        write_plan_tables(table, temporary)
+        write_renderings(plan_table(table), temporary, "plan", ("csv", "md"))
     return row
 
 
@@ -352,7 +353,7 @@ def draw_patient(
     settings, names, dpi
         Settings of the stage, printed names of methods, and resolution of the picture in dots per inch.
     """
-    from gliofit.publish.names import method_name
+    from gliofit.report.names import method_name
 
     margin = settings.margin_names[0]
     views = [

@@ -1,33 +1,30 @@
-"""Tables of plans: CSV with every number, Markdown with patients and with means over them."""
+"""Table of plans: CSV with every number, Markdown with patients and with means over them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
-from gliofit.io import atomic_path
-from gliofit.publish.names import method_name
-from gliofit.publish.panel import Column
+from gliofit.report.names import method_name
+from gliofit.report.table import Table, column
 
-__all__ = ["PLAN_NUMBERS", "summarise_plans", "write_plan_tables"]
+__all__ = ["PLAN_NUMBERS", "plan_table", "summarise_plans"]
 
 #: Numbers of a plan as tables print them.
 PLAN_NUMBERS = (
-    Column("clinical_cc", "clinical", "cc", better=None, decimals=1),
-    Column("personalised_cc", "personalised", "cc", better=None, decimals=1),
-    Column("dice", "Dice", better=None, decimals=3),
-    Column("clinical_only_cc", "clinical only", "cc", better=None, decimals=1),
-    Column("personalised_only_cc", "personalised only", "cc", better=None, decimals=1),
-    Column("surface_mean_mm", "surfaces apart, mean", "mm", better=None, decimals=1),
-    Column("surface_95_mm", "surfaces apart, 95 %", "mm", better=None, decimals=1),
-    Column("level", "concentration at border", better=None),
-    Column("coverage_clinical", "recurrence covered, clinical", "%", factor=100, better=None, decimals=1),
-    Column("coverage_personalised", "personalised", "%", factor=100, better=None, decimals=1),
-    Column("coverage_clinical_all", "oedema too: clinical", "%", factor=100, better=None, decimals=1),
-    Column("coverage_personalised_all", "oedema too: personalised", "%", factor=100, better=None, decimals=1),
+    column("clinical_cc", "clinical", "cc", format=".1f"),
+    column("personalised_cc", "personalised", "cc", format=".1f"),
+    column("dice", "Dice", format=".3f"),
+    column("clinical_only_cc", "clinical only", "cc", format=".1f"),
+    column("personalised_only_cc", "personalised only", "cc", format=".1f"),
+    column("surface_mean_mm", "surfaces apart, mean", "mm", format=".1f"),
+    column("surface_95_mm", "surfaces apart, 95 %", "mm", format=".1f"),
+    column("level", "concentration at border"),
+    column("coverage_clinical", "recurrence covered, clinical", "%", factor=100, format=".1f"),
+    column("coverage_personalised", "personalised", "%", factor=100, format=".1f"),
+    column("coverage_clinical_all", "oedema too: clinical", "%", factor=100, format=".1f"),
+    column("coverage_personalised_all", "oedema too: personalised", "%", factor=100, format=".1f"),
 )
 
 _NOTES = (
@@ -52,59 +49,36 @@ def summarise_plans(plans: pd.DataFrame) -> pd.DataFrame:
         good = group[group["status"] == "ok"]
         row = {"method": method, "margin_mm": margin, "cases": len(group), "failed": len(group) - len(good)}
         row["with_recurrence"] = int(good["coverage_clinical_all"].notna().sum())
-        rows.append(row | {column.metric: float(good[column.metric].mean()) for column in PLAN_NUMBERS})
-    names = ["method", "margin_mm", "cases", "failed", "with_recurrence", *(column.metric for column in PLAN_NUMBERS)]
+        rows.append(row | {column.name: float(good[column.name].mean()) for column in PLAN_NUMBERS})
+    names = ["method", "margin_mm", "cases", "failed", "with_recurrence", *(column.name for column in PLAN_NUMBERS)]
     return pd.DataFrame(rows, columns=names)
 
 
-def write_plan_tables(plans: pd.DataFrame, out_dir: str | Path, names: Mapping[str, str] | None = None) -> None:
-    """Write ``plan.csv`` (all rows and columns) and ``plan.md`` (patients, and means per method and margin).
+def plan_table(plans: pd.DataFrame, names: Mapping[str, str] | None = None) -> Table:
+    """Make the table of plans: means per method and margin, then patients.
 
     Parameters
     ----------
     plans
         Rows with ``PLAN_COLUMNS``.
-    out_dir
-        Folder to write to.
     names
         Printed names of methods where they differ from the usual ones.
     """
-    with atomic_path(Path(out_dir) / "plan.csv") as temporary:
-        plans.to_csv(temporary, index=False, float_format="%.6g")
-    means = summarise_plans(plans)
-    counts = ["cases", "failed", "with_recurrence"]
-    parts = [
-        "# Target volumes",
-        "## Means over patients",
-        _pipe_table(
-            means.assign(method=[method_name(method, names) for method in means["method"]]),
-            ["method", "margin_mm", *counts],
-            ["method", "margin (mm)", "cases", "failed", "with recurrence"],
+    means, named = (
+        frame.assign(method=[method_name(method, names) for method in frame["method"]])
+        for frame in (summarise_plans(plans), plans)
+    )
+    margin = column("margin_mm", "margin", "mm", format="g")
+    counts = [column(name, name.replace("_", " "), format=".0f") for name in ("cases", "failed", "with_recurrence")]
+    remarks = (
+        f"{row.case}, {row.method}, {row.margin_mm:g} mm: {row.message}" for row in named.itertuples() if row.message
+    )
+    return Table(
+        "Target volumes", plans, (), footnotes=(*remarks, *_NOTES),
+        panels=(
+            Table("Means over patients", means, (column("method", "method"), margin, *counts, *PLAN_NUMBERS)),
+            Table("Patients", named, (
+                column("case", "case"), column("method", "method"), margin, column("status", "status"), *PLAN_NUMBERS
+            )),
         ),
-        "## Patients",
-        _pipe_table(
-            plans.assign(method=[method_name(method, names) for method in plans["method"]]),
-            ["case", "method", "margin_mm", "status"],
-            ["case", "method", "margin (mm)", "status"],
-        ),
-    ]
-    remarks = [
-        f"- {row.case}, {method_name(row.method, names)}, {row.margin_mm:g} mm: {row.message}"
-        for row in plans.itertuples()
-        if row.message
-    ]
-    if remarks:
-        parts += ["## Remarks", "\n".join(remarks)]
-    parts.append("\n".join(f"- {note}" for note in _NOTES))
-    with atomic_path(Path(out_dir) / "plan.md") as temporary:
-        temporary.write_text("\n\n".join(parts) + "\n")
-
-
-def _pipe_table(table: pd.DataFrame, labels: Sequence[str], headings: Sequence[str]) -> str:
-    lines = ["| " + " | ".join([*headings, *(column.heading for column in PLAN_NUMBERS)]) + " |"]
-    lines.append("|" + " --- |" * len(labels) + " ---: |" * len(PLAN_NUMBERS))
-    for _, row in table.iterrows():
-        cells = [f"{row[name]:g}" if isinstance(row[name], (float, np.floating)) else str(row[name]) for name in labels]
-        cells += [column.text(float(row[column.metric])) for column in PLAN_NUMBERS]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    )  # fmt: skip

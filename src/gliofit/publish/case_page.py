@@ -5,37 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from gliofit.crop import centre_of_mass_mm
-from gliofit.evaluate.metrics import CORE_THRESHOLD, WHOLE_THRESHOLD
 from gliofit.figures.colours import TISSUE_KINDS
 from gliofit.grid import Volume
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
 from gliofit.io import read_like, read_table, read_volume
-from gliofit.publish.interval_text import interval, interval_kind, number, width_interval
-from gliofit.publish.names import method_name, method_styles
-from gliofit.publish.numbers import MISSING
-from gliofit.publish.page import Cell, Page
+from gliofit.metrics.masks import WHOLE_THRESHOLD
+from gliofit.publish.estimates import errors_table
 from gliofit.publish.patient_record import MethodRecord, read_methods
-from gliofit.publish.provenance import PROVENANCE_HEADINGS, provenance_rows
+from gliofit.publish.provenance import provenance_table
 from gliofit.publish.settings import PublishSettings
 from gliofit.publish.viewer import Viewer
 from gliofit.publish.viewer_colours import cell_colours, difference_colours
 from gliofit.publish.viewer_volumes import ViewerBox
-from gliofit.theta import THETA_COLUMNS
+from gliofit.report.names import method_name, method_styles
+from gliofit.report.page import Page
 from gliofit.tissue import Tissue
 
 __all__ = ["CaseSources", "write_case_page"]
-
-_HEADINGS = (
-    "Method", "Spread μ_D (mm)", "error", "Growth μ_ρ", "error", "Infiltration length μ_D/μ_ρ (mm)", "error",
-    "Origin off by (mm)", "MSE of c", f"Dice, c ≥ {WHOLE_THRESHOLD:.2f}", f"Dice, c ≥ {CORE_THRESHOLD:.2f}", "Seconds",
-    "Status",
-)  # fmt: skip
 
 #: Ends of the scale of differences.
 _DIFFERENCES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -102,7 +92,7 @@ def write_case_page(sources: CaseSources, path: str | Path, settings: PublishSet
     page.heading("Viewer")
     _viewer(sources, methods, truth).add_to(page)
     page.heading("Parameters and their errors")
-    page.table(_HEADINGS, [_true_row(row), *(_row(method, row) for method in methods)], first_row=True)
+    page.table(errors_table(methods, row), sortable=False, first_row=True)
     page.paragraph(
         f"Errors of μ_D, μ_ρ and μ_D/μ_ρ are relative to the truth. In brackets: the {INTERVAL_LEVEL:.0%} interval, "
         "where a method gives one. MSE: mean squared error of the final run's concentration over the volume. Dice: "
@@ -140,53 +130,13 @@ def _viewer(sources: CaseSources, methods: Sequence[MethodRecord], truth: Volume
     return viewer
 
 
-def _true_row(truth: pd.Series) -> list[Cell]:
-    mu_d, mu_rho = float(truth["mu_d_mm"]), float(truth["mu_rho"])
-    cells = [Cell(text) for value in (mu_d, mu_rho, mu_d / mu_rho) for text in (number(value, None)[0], "")]
-    return [Cell("Truth"), *cells, *(Cell("") for _ in range(5)), Cell("", words=True)]
-
-
-def _row(method: MethodRecord, truth: pd.Series) -> list[Cell]:
-    """Estimate, intervals and errors of one method, in the order of ``_HEADINGS``."""
-    row, scores = method.parameters, method.scores
-    true = {"mu_d_mm": float(truth["mu_d_mm"]), "mu_rho": float(truth["mu_rho"])}
-    amounts = [Cell(MISSING)] * 7
-    if np.isfinite([float(row[name]) for name in THETA_COLUMNS]).all():
-        kind = interval_kind(row)
-        amounts = []
-        for name, value in true.items():
-            ends = None if kind == "none" else interval(row, name, kind)
-            amounts += _amount(float(row[name]), ends, value)
-        length = true["mu_d_mm"] / true["mu_rho"]
-        amounts += _amount(float(row["mu_d_mm"]) / float(row["mu_rho"]), width_interval(row), length)
-        amounts.append(Cell(f"{float(scores['origin_error_mm']):.2f}"))
-    return [
-        Cell(method.name, method.method if method.method != method.name else ""),
-        *amounts,
-        Cell(_score(scores["mse_volume"], ".2g")),
-        Cell(_score(scores["dice_whole_033"], ".3f")),
-        Cell(_score(scores["dice_core_060"], ".3f")),
-        Cell(_score(row["wall_seconds"], ".1f")),
-        Cell(method.status, "; ".join(method.notes), words=True),
-    ]
-
-
-def _amount(value: float, ends: tuple[float, float] | None, true: float) -> list[Cell]:
-    """A value with its interval, and its relative error."""
-    return [Cell(*number(value, ends)), Cell(f"{value / true - 1:+.1%}".replace("-", "−"))]
-
-
-def _score(value: Any, form: str) -> str:
-    return format(float(value), form) if np.isfinite(float(value)) else MISSING
-
-
 def _add_provenance(page: Page, sources: CaseSources, methods: Sequence[MethodRecord]) -> None:
     """The jobs that left a sidecar."""
     jobs = []
     for method in methods:
         jobs.append((f"{method.name}: estimate", sources.invert_dirs[method.method] / "parameters.parquet"))
         jobs.append((f"{method.name}: final run", sources.forward_dirs[method.method] / "concentration.nii.gz"))
-    rows = provenance_rows(jobs)
-    if rows:
+    table = provenance_table(jobs)
+    if len(table.frame):
         page.heading("How this came about")
-        page.table(PROVENANCE_HEADINGS, rows, folded=f"{len(rows)} jobs with seeds and inputs")
+        page.table(table, sortable=False, folded=f"{len(table.frame)} jobs with seeds and inputs")

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from gliofit.figures.axes import label_log_axis
 from gliofit.figures.style import SMALL, TWO_COLUMNS, figure_style, letter_panel, save_figure
 from gliofit.io import read_table
+from gliofit.paper import PaperRow, paper_table
 from gliofit.publish.cohort import Observed, figure_name, methods_shown
-from gliofit.publish.names import MethodStyle, method_name, method_styles
-from gliofit.publish.paper_values import PAPER_TABLES, PaperRow
 from gliofit.publish.settings import PublishSettings
+from gliofit.report.names import MethodStyle, method_name, method_styles
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,11 +47,11 @@ def draw_figure3(
     """
     metrics = read_table(Path(cohort_dir) / "metrics.parquet")
     cohort = str(metrics["cohort"].iloc[0]) if len(metrics) else "synthetic"
-    label, paper = "MSE of c, whole volume (no unit)", PAPER_TABLES["table2"]
+    label, paper = "MSE of c, whole volume (no unit)", paper_table(2)
     if cohort == "patients":
         reference = metrics.loc[metrics["role"] == "reference", "method"]
         # Not compared with the paper's where the methods observed something else than the paper's.
-        paper = PAPER_TABLES["table3"] if observed == "reference" else {}
+        paper = paper_table(3) if observed == "reference" else {}
         if len(reference):
             label = f"MSE of c against {method_name(str(reference.iloc[0]), settings.method_names)}\n"
             label += "(whole volume, no unit)"

@@ -21,10 +21,10 @@ from gliofit.grid import Volume
 from gliofit.io import read_table, read_volume
 from gliofit.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.publish.cohort import Observed, figure_name, methods_shown
-from gliofit.publish.names import method_name
-from gliofit.publish.numbers import format_quantity
 from gliofit.publish.settings import PublishSettings
 from gliofit.publish.slices import AXIAL, PatientSlices
+from gliofit.report.names import method_name
+from gliofit.report.numbers import format_quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

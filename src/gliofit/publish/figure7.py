@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gliofit.evaluate.metrics import CORE_THRESHOLD, WHOLE_THRESHOLD
 from gliofit.figures.style import SMALL, TWO_COLUMNS, figure_style, letter_panel, save_figure
 from gliofit.io import read_table
+from gliofit.metrics.masks import CORE_THRESHOLD, WHOLE_THRESHOLD
 from gliofit.publish.cohort import Observed, figure_name, methods_shown
-from gliofit.publish.names import method_name, method_styles
 from gliofit.publish.settings import PublishSettings
+from gliofit.report.names import method_name, method_styles
 
 __all__ = ["draw_figure7"]
 

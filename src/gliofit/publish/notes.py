@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from gliofit.evaluate.statistics import MIN_PAIRS
+from gliofit.metrics.statistics import MIN_PAIRS
 from gliofit.publish.cohort import Cohort
-from gliofit.publish.names import method_name
 from gliofit.publish.settings import PublishSettings
+from gliofit.report.names import method_name
 
 __all__ = ["case_notes", "choice_notes", "common_notes", "failure_notes", "observation_notes", "patient_count"]
 

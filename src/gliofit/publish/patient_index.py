@@ -9,11 +9,12 @@ import numpy as np
 
 from gliofit.errors import InputError
 from gliofit.io import read_table
-from gliofit.publish.names import method_name
-from gliofit.publish.numbers import MISSING
-from gliofit.publish.page import Cell, Page
 from gliofit.publish.patient_record import choose_method
 from gliofit.publish.settings import PublishSettings
+from gliofit.report.names import method_name
+from gliofit.report.numbers import MISSING
+from gliofit.report.page import Page
+from gliofit.report.table import Cell
 
 __all__ = ["INDEX_HEADINGS", "index_note", "index_rows", "write_patient_index"]
 
@@ -50,7 +51,7 @@ def write_patient_index(
     page = Page(f"Patients, run {run}")
     page.heading("Patients", 1)
     page.paragraph(f"Run {run}, {len(rows)} patients. Research output, not for clinical decisions.")
-    page.table(INDEX_HEADINGS, rows, sortable=True)
+    page.grid(INDEX_HEADINGS, rows, sortable=True)
     page.paragraph(index_note(settings))
     page.write(path)
 
@@ -95,11 +96,10 @@ def index_rows(
         rows.append(
             [
                 Cell(case, link=f"{folder}{case}.html"),
-                Cell(f"{check['tumour_cc']:.1f}"),
-                Cell(f"{check['core_cc']:.1f}"),
+                *(Cell(f"{check[name]:.1f}", value=check[name]) for name in ("tumour_cc", "core_cc")),
                 Cell(str(check["status"]), str(check["message"]), words=True),
                 Cell(MISSING if chosen is None else method_name(chosen, settings.method_names), words=True),
-                *(Cell(f"{value:.2f}" if np.isfinite(value) else MISSING) for value in values),
+                *(Cell(f"{value:.2f}", value=value) if np.isfinite(value) else Cell(MISSING) for value in values),
                 Cell("every method failed" if chosen is None else statuses[chosen], words=True),
             ]
         )

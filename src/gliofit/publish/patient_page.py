@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from gliofit import __version__
@@ -18,22 +19,23 @@ from gliofit.invert.settings import BoundsSettings
 from gliofit.io import read_table, read_volume
 from gliofit.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.plan.tables import PLAN_NUMBERS
-from gliofit.publish.names import method_name
-from gliofit.publish.numbers import MISSING
-from gliofit.publish.page import Cell, Page
+from gliofit.publish.estimates import column_meanings, estimates_table
 from gliofit.publish.page_picture import page_picture
 from gliofit.publish.patient_picture import CellMap, PatientPicture, draw_patient_picture
 from gliofit.publish.patient_record import MethodRecord, PatientRecord, read_record
 from gliofit.publish.patient_viewer import patient_viewer
 from gliofit.publish.patient_warnings import registration_text, warnings_of
-from gliofit.publish.provenance import PROVENANCE_HEADINGS, provenance_rows
+from gliofit.publish.provenance import provenance_table
 from gliofit.publish.settings import PublishSettings
 from gliofit.publish.slices import PatientSlices
-from gliofit.publish.theta_table import THETA_HEADINGS, theta_meanings, theta_rows
 from gliofit.publish.theta_words import theta_words
 from gliofit.publish.viewer import Viewer
 from gliofit.register.criteria import criteria
 from gliofit.register.settings import RegisterSettings
+from gliofit.report.names import method_name
+from gliofit.report.numbers import MISSING
+from gliofit.report.page import Page
+from gliofit.report.table import Table, column, text_table
 
 __all__ = ["PatientSources", "write_patient_page"]
 
@@ -281,9 +283,10 @@ def _add_estimates(
     else:
         page.paragraph(f"In words, by {record.methods[0].name}:")
     _add_words(page, record)
-    page.table(THETA_HEADINGS, theta_rows(record.methods, centre_mm), first_row=record.preferred is not None)
+    table = estimates_table(record.methods, centre_mm)
+    page.table(table, sortable=False, first_row=record.preferred is not None)
     page.heading("How to read the table", 3)
-    page.terms(theta_meanings())
+    page.terms(column_meanings())
     page.paragraph(
         "One time point determines only the products μ_D = sqrt(D T) and μ_ρ = sqrt(ρ T): the diffusivity D, the "
         "proliferation rate ρ and the age T of the tumour cannot be told apart, and no speed of growth follows from "
@@ -312,14 +315,11 @@ def _add_registration(page: Page, sources: PatientSources, record: PatientRecord
     )
     page.paragraph(registration_text(record))
     rows = [
-        [
-            Cell(item.name),
-            Cell(item.found),
-            *(Cell(text or MISSING) for text in (item.good, item.borderline, item.poor)),
-        ]
+        [item.name, item.found, *(text or MISSING for text in (item.good, item.borderline, item.poor))]
         for item in criteria(record.checks, register)
     ]
-    page.table(("Criterion", "This patient", "Good", "Borderline", "Poor"), rows)
+    headings = ("Criterion", "This patient", "Good", "Borderline", "Poor")
+    page.table(text_table(headings, rows), sortable=False)
     page.paragraph("One criterion is enough. A registration whose deformable step failed is poor as well.")
     page.image(
         page_picture(sources.case_dir / "qc.png"),
@@ -329,22 +329,15 @@ def _add_registration(page: Page, sources: PatientSources, record: PatientRecord
 
 
 def _add_plans(page: Page, sources: PatientSources, settings: PublishSettings) -> None:
-    """Target volumes of every method and margin; numbers that this patient has none of have no column."""
-    tables = {method: read_table(path) for method, path in sources.plans.items()}
-    shown = [
-        column
-        for column in PLAN_NUMBERS
-        if any(np.isfinite(table[column.metric].astype(float)).any() for table in tables.values())
-    ]
-    rows = []
-    for method, table in tables.items():
-        for _, row in table.iterrows():
-            numbers = [Cell(column.text(float(row[column.metric]))) for column in shown]
-            name = method_name(method, settings.method_names)
-            said = Cell(str(row["status"]), str(row["message"] or ""), words=True)
-            rows.append([Cell(name), Cell(f"{row['margin_mm']:g}"), *numbers, said])
+    """Add target volumes of every method and margin."""
+    tables = {method_name(method, settings.method_names): read_table(path) for method, path in sources.plans.items()}
+    frame = pd.concat([table.assign(method=name) for name, table in tables.items()], ignore_index=True)
+    columns = (
+        column("method", "Method"), column("margin_mm", "Margin", "mm", format="g"), *PLAN_NUMBERS,
+        column("status", "Status"), column("message", "Remark"),
+    )  # fmt: skip
     page.heading("Target volumes")
-    page.table(["Method", "Margin (mm)", *(column.heading for column in shown), "Status"], rows)
+    page.table(Table("Target volumes", frame, columns), sortable=False)
     page.paragraph(
         "Clinical: everything in the brain within the margin of the tumour. Personalised: the voxels of highest "
         "tumour-cell concentration, as many as the clinical target has. Surfaces apart: distances between the borders "
@@ -367,9 +360,9 @@ def _add_provenance(page: Page, sources: PatientSources, record: PatientRecord) 
     for method in record.methods:
         jobs.append((f"{method.name}: estimate", sources.invert_dirs[method.method] / "parameters.parquet"))
         jobs.append((f"{method.name}: final run", _concentration(sources, method)))
-    rows = provenance_rows(jobs)
-    if rows:
-        page.table(PROVENANCE_HEADINGS, rows, folded=f"{len(rows)} jobs with seeds and inputs")
+    table = provenance_table(jobs)
+    if len(table.frame):
+        page.table(table, sortable=False, folded=f"{len(table.frame)} jobs with seeds and inputs")
         page.paragraph(
             "Seed: that of the run, from which every job derives its own. Integrator: the forward solver in the job's "
             "own settings. Inputs are named without their folders."

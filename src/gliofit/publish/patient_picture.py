@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.evaluate.metrics import WHOLE_THRESHOLD
 from gliofit.figures.colours import (
     CORE,
     CSF,
@@ -26,6 +25,7 @@ from gliofit.figures.sheet import Sheet
 from gliofit.figures.slices import add_scale_bar, draw_cells, draw_edge, draw_failed, finish_slice
 from gliofit.figures.style import HEADING, SMALL, TWO_COLUMNS, figure_style, save_picture
 from gliofit.labels import TissueLabel
+from gliofit.metrics.masks import WHOLE_THRESHOLD
 from gliofit.publish.slices import AXIAL, PLANES, PatientSlices, Plane
 
 if TYPE_CHECKING:

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from gliofit.crop import centre_of_mass_mm
-from gliofit.evaluate.metrics import WHOLE_THRESHOLD
 from gliofit.figures.colours import BLACK, CLINICAL, CORE, PERSONALISED, TISSUE_KINDS, WHOLE, deviation_scale
 from gliofit.grid import Volume
 from gliofit.io import read_like
 from gliofit.labels import TissueLabel, TumourLabel
-from gliofit.publish.names import method_styles
+from gliofit.metrics.masks import WHOLE_THRESHOLD
 from gliofit.publish.patient_record import PatientRecord
 from gliofit.publish.viewer import Viewer
 from gliofit.publish.viewer_colours import cell_colours, deviation_colours
 from gliofit.publish.viewer_volumes import ViewerBox
+from gliofit.report.names import method_styles
 
 __all__ = ["CELLS", "TargetFiles", "patient_viewer"]
 

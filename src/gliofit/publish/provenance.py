@@ -7,16 +7,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from gliofit.io import read_json
-from gliofit.publish.numbers import MISSING
-from gliofit.publish.page import Cell
+from gliofit.report.numbers import MISSING
+from gliofit.report.table import Table, text_table
 
-__all__ = ["PROVENANCE_HEADINGS", "provenance_rows"]
-
-PROVENANCE_HEADINGS = ("Step", "Seed", "Integrator", "gliofit", "Inputs")
+__all__ = ["provenance_table"]
 
 
-def provenance_rows(first_outputs: Sequence[tuple[str, Path]]) -> list[list[Cell]]:
-    """One row per job that left a sidecar.
+def provenance_table(first_outputs: Sequence[tuple[str, Path]]) -> Table:
+    """Make a table with one row per job that left a sidecar.
 
     Parameters
     ----------
@@ -25,20 +23,18 @@ def provenance_rows(first_outputs: Sequence[tuple[str, Path]]) -> list[list[Cell
 
     Returns
     -------
-    Rows in the order of ``PROVENANCE_HEADINGS``. Inputs are file names without folders; weights, which are all called
-    the same, are told by the folder they lie in.
+    Table
+        Inputs are file names without folders; weights, which all have the same name, are named with their folder.
     """
-    found = []
+    rows = []
     for name, output in first_outputs:
         path = output.with_name(f"{output.name}.json")
         if path.is_file():
             content = read_json(path)
             version = content["versions"].get("gliofit", MISSING)
             inputs = ", ".join(dict.fromkeys(_input_name(file["path"]) for file in content["input"]))
-            seed = str(content["seed"])
-            found.append([Cell(name), Cell(seed), Cell(_integrator(content), words=True), Cell(version, words=True)])
-            found[-1].append(Cell(inputs, words=True))
-    return found
+            rows.append([name, str(content["seed"]), _integrator(content), version, inputs])
+    return text_table(("Step", "Seed", "Integrator", "gliofit", "Inputs"), rows, words=5)
 
 
 def _integrator(content: Mapping[str, Any]) -> str:

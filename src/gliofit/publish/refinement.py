@@ -9,23 +9,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gliofit.io import atomic_path, read_table
-from gliofit.publish.names import method_name
+from gliofit.io import read_table
+from gliofit.publish.captions import CAPTIONS
 from gliofit.publish.notes import case_notes, failure_notes, patient_count
-from gliofit.publish.numbers import MISSING
-from gliofit.publish.panel import Cell, Column, Line, Panel, to_html, to_latex_table, to_markdown
 from gliofit.publish.settings import PublishSettings
+from gliofit.publish.tables import SYMBOLS
+from gliofit.report.names import method_name
+from gliofit.report.table import Table, column
 
-__all__ = ["compare_refinements", "write_refinement"]
+__all__ = ["compare_refinements", "refinement_table"]
 
 _COLUMNS = (
-    Column("mse_volume", "MSE"),
-    Column("ncc_volume", "NCC", better="high", decimals=4),
-    Column("mu_d_relative_error", "Diffusion μ_D", "%", factor=100),
-    Column("mu_rho_relative_error", "Growth μ_ρ", "%", factor=100),
-    Column("origin_error_mm", "Origin", "mm"),
-    Column("dice_whole_033", "Dice, whole ≥ 0.33", power=-2, better="high", decimals=1),
-    Column("wall_seconds", "Inversion", "s", better=None),
+    column("mse_volume", "MSE", better="low"),
+    column("ncc_volume", "NCC", better="high", format=".4f"),
+    *(column(f"{name}_relative_error", SYMBOLS[name], "%", factor=100, better="low") for name in reversed(SYMBOLS)),
+    column("origin_error_mm", "Origin", "mm", better="low"),
+    column("dice_whole_033", "Dice, whole ≥ 0.33", power=-2, better="high", format=".1f"),
+    column("wall_seconds", "Inversion", "s"),
 )
 
 _TITLES = {"synthetic": "Synthetic cases, against the truth", "patients": "Patients, against the reference method"}
@@ -59,26 +59,26 @@ def compare_refinements(metrics: pd.DataFrame, pairs: Mapping[str, str]) -> pd.D
     for method, start in pairs.items():
         if method not in tables or start not in tables:
             continue
-        for column in _COLUMNS:
-            both = pd.DataFrame({"before": tables[start][column.metric], "after": tables[method][column.metric]})
+        for c in _COLUMNS:
+            both = pd.DataFrame({"before": tables[start][c.name], "after": tables[method][c.name]})
             both = both.dropna()
-            gain = both["before"] - both["after"] if column.better == "low" else both["after"] - both["before"]
+            gain = both["before"] - both["after"] if c.better == "low" else both["after"] - both["before"]
             better = float(np.count_nonzero(gain > 0))
-            if column.metric == "wall_seconds":
+            if c.name == "wall_seconds":
                 both["after"] += both["before"]
                 better = float("nan")
             means = both.mean() if len(both) else {"before": np.nan, "after": np.nan}
             rows.append(
-                {"method": method, "refines": start, "metric": column.metric, "n": len(both), "before": means["before"],
+                {"method": method, "refines": start, "metric": c.name, "n": len(both), "before": means["before"],
                  "after": means["after"], "better": better if len(both) else float("nan")}
             )  # fmt: skip
     return pd.DataFrame(rows, columns=["method", "refines", "metric", "n", "before", "after", "better"])
 
 
-def write_refinement(
-    evaluations: Mapping[str, str | Path], pairs: Mapping[str, str], out_dir: str | Path, settings: PublishSettings
-) -> None:
-    """Write ``refinement`` as ``.csv``, ``.md``, ``.tex`` and ``.html``.
+def refinement_table(
+    evaluations: Mapping[str, str | Path], pairs: Mapping[str, str], settings: PublishSettings
+) -> Table:
+    """Make the table of scores before and after.
 
     Parameters
     ----------
@@ -86,53 +86,41 @@ def write_refinement(
         Cohort to its ``evaluate/{cohort}`` folder with ``metrics.parquet`` and, of patients, ``cases.parquet``.
     pairs
         Refining method to the method it refines.
-    out_dir
-        Folder for the four files.
     settings
         Names of methods.
     """
-    tables, panels, notes = [], [], [*_NOTES]
+    frames, panels, notes = [], [], [*_NOTES]
     for cohort, folder in evaluations.items():
         metrics = read_table(Path(folder) / "metrics.parquet")
-        table = compare_refinements(metrics, pairs)
+        frame = compare_refinements(metrics, pairs)
         if cohort == "patients":
             cases = read_table(Path(folder) / "cases.parquet")
             compared = metrics[metrics["method"].isin({*pairs, *pairs.values()})]
             notes += [f"Patients: {patient_count(cases)}.", *case_notes(cases), *failure_notes(compared, settings)]
-        table.insert(0, "cohort", cohort)
-        tables.append(table)
-        panels.append(_panel(_TITLES[cohort], table, settings))
-    heading, out = "Refinement. What Gauss-Newton adds to an estimate", Path(out_dir)
-    texts = {
-        "md": to_markdown(heading, panels, notes),
-        "tex": to_latex_table(heading, panels, notes, "refinement"),
-        "html": to_html(heading, panels, notes),
-        "csv": pd.concat(tables, ignore_index=True).to_csv(index=False, float_format="%.6g"),
-    }
-    for suffix, text in texts.items():
-        with atomic_path(out / f"refinement.{suffix}") as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        frame.insert(0, "cohort", cohort)
+        frames.append(frame)
+        panels.append(_panel(_TITLES[cohort], frame, settings))
+    return Table(
+        "Refinement. What Gauss-Newton adds to an estimate", pd.concat(frames, ignore_index=True), (),
+        caption=CAPTIONS["refinement"], footnotes=tuple(notes), panels=tuple(panels),
+    )  # fmt: skip
 
 
-def _panel(title: str, table: pd.DataFrame, settings: PublishSettings) -> Panel:
-    """Two lines per pair, and a third with the cases that came out better."""
-    columns = [column for column in _COLUMNS if table.loc[table["metric"] == column.metric, "n"].sum() > 0]
-    groups = []
-    for (method, start), part in table.groupby(["method", "refines"], sort=False):
-        found = part.set_index("metric")
-        n = str(int(found["n"].max()))
-        before, after, better = [], [], []
-        for column in columns:
-            row = found.loc[column.metric]
-            before.append(Cell(column.text(float(row["before"]))))
-            after.append(Cell(column.text(float(row["after"]))))
-            better.append(Cell(MISSING if np.isnan(row["better"]) else f"{int(row['better'])} of {int(row['n'])}"))
-        name = method_name(str(start), settings.method_names)
-        groups.append(
-            [
-                Line(name, "as it is", n, "", before),
-                Line(method_name(str(method), settings.method_names), "refined", n, "", after),
-                Line("", "better in", "", "", better),
-            ]
-        )
-    return Panel(title, columns, groups)
+def _panel(title: str, frame: pd.DataFrame, settings: PublishSettings) -> Table:
+    """A row per estimate: as it is, refined, and the number of cases that came out better."""
+    rows = []
+    for (method, start), part in frame.groupby(["method", "refines"], sort=False):
+        for name, kind, source in (
+            (start, "before", "as it is"),
+            (method, "after", "refined"),
+            ("", "better", "better in"),
+        ):
+            counts = zip(part["metric"], part[kind], part["n"], strict=True)
+            shown = {
+                metric: value if kind != "better" else None if pd.isna(value) else f"{value:.0f} of {n}"
+                for metric, value, n in counts
+            }
+            label = method_name(str(name), settings.method_names) if name else ""
+            rows.append({"label": label, "source": source, "n": part["n"].max() if name else ""} | shown)
+    columns = (column("label", "Method"), column("source", "Source"), column("n", "n", format=",.0f"), *_COLUMNS)
+    return Table(title, pd.DataFrame(rows, columns=[c.name for c in columns], dtype=object), columns)

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from gliofit import __version__
@@ -16,20 +15,18 @@ from gliofit.io import read_json, read_table
 from gliofit.publish.captions import CAPTIONS
 from gliofit.publish.cohort import Cohort
 from gliofit.publish.glossary import CITATIONS, GLOSSARY
-from gliofit.publish.markdown import read_markdown
-from gliofit.publish.names import method_name, quoted_name
 from gliofit.publish.notes import patient_count
-from gliofit.publish.numbers import MISSING, format_quantity
-from gliofit.publish.page import Cell, Page, Shown
 from gliofit.publish.patient_index import INDEX_HEADINGS, index_note, index_rows
 from gliofit.publish.report_sources import ReportSources, RunFacts
 from gliofit.publish.report_summary import summary_sentences
 from gliofit.publish.report_warnings import run_warnings
 from gliofit.publish.run_record import RunRecord, read_run_record, stage_times
 from gliofit.publish.settings import PublishSettings
-from gliofit.publish.settings_text import SETTING_HEADINGS
 from gliofit.publish.shown import show_file
 from gliofit.publish.thumbnail import show_patient
+from gliofit.report.names import method_name, quoted_name
+from gliofit.report.page import Page
+from gliofit.report.table import Picture, Table, column, load_table
 
 __all__ = ["RULE", "write_report"]
 
@@ -44,13 +41,26 @@ _WIDE, _NARROW, _SMALL = 1600, 760, 420
 #: Patients from which on pictures of registrations are small.
 _MANY = 16
 
-_METHOD_HEADINGS = (
-    "Method", "Sees", "Cases", "ok", "Not converged", "Failed", "Inversion, median (s)", "Final run, median (s)",
+_METHODS = (
+    column("method", "Method"), column("sees", "Sees"), column("cases", "Cases", format=",.0f"),
+    *(column(status, title, format=",.0f") for status, title in (
+        ("ok", "ok"), ("not-converged", "Not converged"), ("failed", "Failed")
+    )),
+    column("wall_seconds", "Inversion, median", "s"), column("forward_wall_seconds", "Final run, median", "s"),
 )  # fmt: skip
 
-_NETWORK_HEADINGS = (
-    "Network", "What it is", "Weights", "Training tumours", "Epochs", "Training (min)", "Validation loss",
-    "Of a constant guess (%)", "Validation tumours",
+_NETWORKS = (
+    column("name", "Network"), column("kind", "What it is"), column("parameters", "Weights", format=",.0f"),
+    column("samples", "Training tumours", format=",.0f"), column("epochs", "Epochs", format=".3g"),
+    column("minutes", "Training", "min", format=",.1f"), column("loss", "Validation loss"),
+    column("share", "Of a constant guess", "%", factor=100, format=".1f"),
+    column("validated", "Validation tumours", format=",.0f"), column("init", "Trained further from"),
+)  # fmt: skip
+
+_TIMES = (
+    column("stage", "Stage"), column("jobs", "Jobs", format=",.0f"),
+    column("cpu_seconds", "Processor time", "min", factor=1 / 60, format=",.1f"),
+    column("longest_seconds", "Longest job", "s"), column("memory_mb", "Memory, most", "MB", format=",.0f"),
 )  # fmt: skip
 
 _KINDS = {
@@ -100,7 +110,7 @@ def write_report(path: str | Path, sources: ReportSources, facts: RunFacts) -> N
     page.terms(_what_was_run(sources, facts, cohorts, networks, record, times), "facts")
     for name, cohort in cohorts.items():
         page.heading(f"{_COHORTS[name]}, method by method", 3)
-        page.table(_METHOD_HEADINGS, _method_rows(cohort, settings), sortable=True)
+        page.table(_method_table(cohort, settings))
     _add_cases(page, sources, settings)
     if sources.tables:
         page.heading("Tables")
@@ -190,28 +200,21 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def _method_rows(cohort: Cohort, settings: PublishSettings) -> list[list[Cell]]:
+def _method_table(cohort: Cohort, settings: PublishSettings) -> Table:
     """How the cases of each method ended, and how long they took."""
     rows = []
     for method, part in cohort.metrics.groupby("method", sort=False):
-        statuses = part["status"].value_counts()
         seen = part["observation"].dropna()
         rows.append(
-            [
-                Cell(method_name(str(method), settings.method_names)),
-                Cell("true θ" if seen.empty else str(seen.iloc[0]), words=True),
-                Cell(str(len(part))),
-                *(Cell(str(statuses.get(status, 0))) for status in ("ok", "not-converged", "failed")),
-                *(Cell(_seconds(part[name].dropna().median())) for name in ("wall_seconds", "forward_wall_seconds")),
-            ]
+            {
+                "method": method_name(str(method), settings.method_names),
+                "sees": "true θ" if seen.empty else str(seen.iloc[0]),
+                "cases": len(part),
+                **{status: int((part["status"] == status).sum()) for status in ("ok", "not-converged", "failed")},
+                **{name: part[name].median() for name in ("wall_seconds", "forward_wall_seconds")},
+            }
         )
-    return rows
-
-
-def _seconds(value: float) -> str:
-    if not np.isfinite(value):
-        return MISSING
-    return f"{value:.2f}" if value < 10 else f"{value:,.0f}"
+    return Table("Methods", pd.DataFrame(rows), _METHODS)
 
 
 def _add_cases(page: Page, sources: ReportSources, settings: PublishSettings) -> None:
@@ -227,7 +230,7 @@ def _add_cases(page: Page, sources: ReportSources, settings: PublishSettings) ->
             # Drawn for screens of twice as many dots.
             small = replace(small, size=(small.size[0] // 2, small.size[1] // 2))
             row[0] = replace(row[0], picture=small, link=_link(sources, sources.pages[case]))
-        page.table(INDEX_HEADINGS, rows, sortable=True)
+        page.grid(INDEX_HEADINGS, rows, sortable=True)
         page.paragraph(
             "Pictures: axial slice through the tumour's centre, the patient's right on the left; T1, tumour cells by "
             f"{_drawn_methods(sources, settings)}, outline of the segmentation (blue) and of c = 0.33 (yellow). "
@@ -254,19 +257,22 @@ def _link(sources: ReportSources, path: Path) -> str:
 
 
 def _add_tables(page: Page, paths: Sequence[Path], section: str = "") -> None:
-    """Tables with their captions, and with their notes folded; one that is called as its section has no heading."""
+    """Tables with their captions and folded notes; one with the title of its section has no heading."""
     for path in paths:
-        table = read_markdown(path)
-        if table.heading != section:
-            page.heading(table.heading, 3)
-        if path.stem in CAPTIONS and path.parent.name == "tables":
-            page.paragraph(CAPTIONS[path.stem])
-        for panel in table.panels:
-            if panel.title:
-                page.heading(panel.title, 4)
-            page.table(panel.headings, panel.rows, sortable=True)
-        if table.notes:
-            page.items(table.notes, folded=f"Notes to this table ({len(table.notes)})")
+        table = load_table(path)
+        if table.title != section:
+            page.heading(table.title, 3)
+        if table.caption:
+            page.paragraph(table.caption)
+        for part in table.parts:
+            if part is not table and part.title:
+                page.heading(part.title, 4)
+            if part.frame.empty:
+                page.paragraph(part.empty)
+            else:
+                page.table(part)
+        if table.footnotes:
+            page.items(table.footnotes, folded=f"Notes to this table ({len(table.footnotes)})")
 
 
 def _add_figures(page: Page, sources: ReportSources, paths: Sequence[Path]) -> None:
@@ -274,12 +280,12 @@ def _add_figures(page: Page, sources: ReportSources, paths: Sequence[Path]) -> N
         page.figure(_show(sources, path, _WIDE, CAPTIONS[path.stem]))
 
 
-def _show(sources: ReportSources, path: Path, width: int, caption: str) -> Shown:
+def _show(sources: ReportSources, path: Path, width: int, caption: str) -> Picture:
     """A picture that leads to its file."""
     return show_file(path, caption.partition(". ")[0], width, caption, _link(sources, path))
 
 
-def _registrations(sources: ReportSources, checks: Mapping[str, pd.Series]) -> list[Shown]:
+def _registrations(sources: ReportSources, checks: Mapping[str, pd.Series]) -> list[Picture]:
     """Pictures of registrations with the verdict, those to look at first."""
     order = {"poor": 0, "check": 1}
     found, width = [], _NARROW if len(checks) < _MANY else _SMALL
@@ -302,22 +308,19 @@ def _add_networks(page: Page, sources: ReportSources, networks: Mapping[str, Any
     rows = []
     for name, model in networks.items():
         training, validation = model["training"], model["validation"]
-        start = training["settings"]["init"]
         rows.append(
-            [
-                Cell(name, f"trained further from {start}" if start else ""),
-                Cell(_KINDS.get(model["kind"], model["kind"]), words=True),
-                Cell(f"{training['parameters']:,}"),
-                Cell(f"{training['samples']:,}"),
-                Cell(f"{training['epochs']:.3g}"),
-                Cell(f"{training['minutes']:.1f}"),
-                Cell(format_quantity(validation["loss"])),
-                Cell(f"{100 * validation['loss'] / validation['baseline']['loss']:.1f}"),
-                Cell(str(validation["samples"])),
-            ]
+            {
+                "name": name,
+                "kind": _KINDS.get(model["kind"], model["kind"]),
+                **{key: training[key] for key in ("parameters", "samples", "epochs", "minutes")},
+                "loss": validation["loss"],
+                "share": validation["loss"] / validation["baseline"]["loss"],
+                "validated": validation["samples"],
+                "init": training["settings"]["init"] or "",
+            }
         )
     page.heading("Networks", 3)
-    page.table(_NETWORK_HEADINGS, rows, sortable=True)
+    page.table(Table("Networks", pd.DataFrame(rows), _NETWORKS))
     page.paragraph(
         "Validation loss: of surrogates the mean squared error of the concentration over the cube, of inverse networks "
         "that of θ divided by its standard deviation. A constant guess is the mean of the training tumours."
@@ -330,17 +333,7 @@ def _add_times(page: Page, times: pd.DataFrame) -> None:
     if times.empty:
         return
     page.heading("Times")
-    rows = [
-        [
-            Cell(row["stage"]),
-            Cell(str(row["jobs"])),
-            Cell(f"{row['cpu_seconds'] / 60:.1f}"),
-            Cell(_seconds(row["longest_seconds"])),
-            Cell(f"{row['memory_mb']:,.0f}"),
-        ]
-        for _, row in times.iterrows()
-    ]
-    page.table(("Stage", "Jobs", "Processor time (min)", "Longest job (s)", "Memory, most (MB)"), rows, sortable=True)
+    page.table(Table("Times", times, _TIMES))
     page.paragraph(
         "As Snakemake measured every job on this machine beside whatever else it did. Times of single methods stand "
         "under “What was run”."
@@ -350,8 +343,8 @@ def _add_times(page: Page, times: pd.DataFrame) -> None:
 def _add_settings(page: Page, facts: RunFacts, record: RunRecord) -> None:
     page.heading("Settings and versions")
     page.paragraph("Every key is explained in config/README.md of gliofit; what follows is not the default.")
-    if facts.changed:
-        page.table(SETTING_HEADINGS, facts.changed, folded=f"{len(facts.changed)} settings with their meanings")
+    if facts.changed is not None and len(facts.changed.frame):
+        page.table(facts.changed, sortable=False, folded=f"{len(facts.changed.frame)} settings with their meanings")
     versions = ", ".join(f"{name} {' and '.join(numbers)}" for name, numbers in record.versions.items())
     page.paragraph(
         f"Jobs on record: {record.jobs}. Versions: {versions or 'not recorded'}. The command “gliofit provenance FILE” "

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gliofit.publish.page import Cell
 from gliofit.publish.settings import PublishSettings
+from gliofit.publish.settings_text import changed_settings
+from gliofit.report.table import Table
+
+if TYPE_CHECKING:
+    from gliofit.config import Config
 
 __all__ = ["ReportSources", "RunFacts"]
 
@@ -27,7 +32,7 @@ class ReportSources:
     evaluations
         Cohort to its ``evaluate/{cohort}`` folder.
     tables, figures
-        Markdown tables and PNG figures about the cohorts, in the order to show them.
+        Tables (``save_table``) and PNG figures about the cohorts, in the order to show them.
     case_dirs
         Patient to ``register/patients/{case}``, with ``qc.parquet`` and ``qc.png``.
     concentrations
@@ -41,7 +46,7 @@ class ReportSources:
     pilot
         ``simulate/pilot.png``, in a list.
     plans, study, assess
-        Markdown tables of those stages.
+        Tables of those stages.
     plan_pictures
         Patient to the picture of the target volumes.
     study_figures, assess_figures
@@ -83,7 +88,7 @@ class RunFacts:
     publish
         Preferred method and printed names.
     changed
-        Settings that are not the defaults, as ``setting_rows`` gives them.
+        Settings that are not the defaults, as ``changed_settings`` gives them.
     """
 
     run: str
@@ -92,4 +97,13 @@ class RunFacts:
     spacing_mm: float
     preset: str
     publish: PublishSettings
-    changed: Sequence[Sequence[Cell]] = ()
+    changed: Table | None = None
+
+    @classmethod
+    def of(cls, config: Config) -> RunFacts:
+        """Take the facts from a run's configuration."""
+        phantoms, simulate = config.patients.source is None, config.simulate
+        return cls(
+            config.run, config.seed, phantoms, simulate.spacing_mm, simulate.preset, config.publish,
+            changed_settings(config),
+        )  # fmt: skip

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import pandas as pd
 
 from gliofit.publish.cohort import Cohort, Observed
-from gliofit.publish.names import quoted_name
 from gliofit.publish.notes import patient_count
-from gliofit.publish.numbers import format_quantity
 from gliofit.publish.settings import PublishSettings
+from gliofit.report.names import quoted_name
+from gliofit.report.numbers import format_quantity
 
 __all__ = ["summary_sentences"]
 
@@ -68,7 +68,7 @@ def _on_patients(cohort: Cohort, phantoms: bool, settings: PublishSettings) -> s
             value = float(medians.agg(best))
             seen = "reference concentration" if observed == "reference" else observed
             names = _named(medians, value, settings)
-            shown = text.format(format_quantity(value, decimals=2 if observed == "segmentation" else None))
+            shown = text.format(format_quantity(value, form=".2f" if observed == "segmentation" else ""))
             several = f"of {len(medians)} methods with a growth model that saw the {seen}, {names} {shown}"
             alone = f"{names}, the one method with a growth model that saw the {seen}, {shown}"
             parts.append(several if len(medians) > 1 else alone.replace(" best ", " "))

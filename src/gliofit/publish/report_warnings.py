@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from gliofit.evaluate.statistics import MIN_PAIRS
+from gliofit.metrics.statistics import MIN_PAIRS
 from gliofit.publish.cohort import Cohort
-from gliofit.publish.names import quoted_name
 from gliofit.publish.patient_warnings import doubts
 from gliofit.publish.run_record import RunRecord
 from gliofit.publish.settings import PublishSettings
+from gliofit.report.names import quoted_name
 
 __all__ = ["run_warnings"]
 

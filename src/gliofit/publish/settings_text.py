@@ -10,24 +10,22 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from gliofit.publish.numbers import MISSING
-from gliofit.publish.page import Cell
+from gliofit.report.numbers import MISSING
+from gliofit.report.table import Table, text_table
 
-__all__ = ["SETTING_HEADINGS", "setting_rows"]
-
-SETTING_HEADINGS = ("Key", "This run", "Default", "What it is")
+__all__ = ["changed_settings"]
 
 
-def setting_rows(config: BaseModel) -> list[list[Cell]]:
-    """One row per setting that is not the default, in the order of ``SETTING_HEADINGS``.
+def changed_settings(config: BaseModel) -> Table:
+    """Make the table of settings that are not the default: key, value, default and meaning.
 
     Of absolute paths the last part alone is given: where files lie says who ran it.
     """
-    rows = []
-    for key, value, default, meaning in _changed(config, type(config)(), ""):
-        texts = [_text(value), _text(default), _sentence(meaning)]
-        rows.append([Cell(key), *(Cell(text, words=True) for text in texts)])
-    return rows
+    rows = [
+        [key, _text(value), _text(default), _sentence(meaning)]
+        for key, value, default, meaning in _changed(config, type(config)(), "")
+    ]
+    return text_table(("Key", "This run", "Default", "What it is"), rows, words=4)
 
 
 def _changed(model: BaseModel, default: Any, prefix: str) -> Iterator[tuple[str, Any, Any, str]]:

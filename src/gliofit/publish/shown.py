@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gliofit.errors import InputError
 from gliofit.io import DAMAGED
-from gliofit.publish.page import Shown
+from gliofit.report.table import Picture
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["show_file", "show_pixels"]
 
 
-def show_file(path: str | Path, text: str, width: int, caption: str = "", link: str = "") -> Shown:
+def show_file(path: str | Path, text: str, width: int, caption: str = "", link: str = "") -> Picture:
     """Read a PNG file.
 
     Parameters
@@ -25,7 +25,7 @@ def show_file(path: str | Path, text: str, width: int, caption: str = "", link: 
     path
         The file.
     text, caption, link
-        As those of ``Shown``.
+        As those of ``Picture``.
     width
         Pixels that the picture may be wide; a wider one is scaled down.
 
@@ -51,9 +51,9 @@ def show_file(path: str | Path, text: str, width: int, caption: str = "", link: 
     return show_pixels(flat, text, caption, link)
 
 
-def show_pixels(image: Image.Image, text: str, caption: str = "", link: str = "") -> Shown:
+def show_pixels(image: Image.Image, text: str, caption: str = "", link: str = "") -> Picture:
     """A picture in memory, as PNG; the same picture gives the same bytes."""
     stream = BytesIO()
     image.save(stream, format="PNG", optimize=True)
     data = base64.b64encode(stream.getvalue()).decode("ascii")
-    return Shown(f"data:image/png;base64,{data}", text, image.size, caption, link)
+    return Picture(f"data:image/png;base64,{data}", text, image.size, caption, link)

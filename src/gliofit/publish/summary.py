@@ -31,6 +31,7 @@ from gliofit.figures.sheet import Sheet
 from gliofit.figures.slices import add_scale_bar, draw_edge, finish_slice
 from gliofit.figures.style import HEADING, TWO_COLUMNS, figure_style, save_picture
 from gliofit.grid import Volume, bounding_box
+from gliofit.metrics.masks import CORE_THRESHOLD, WHOLE_THRESHOLD, dice
 from gliofit.publish.summary_text import draw_text
 from gliofit.tissue import Tissue
 
@@ -44,7 +45,7 @@ __all__ = ["SummaryPage", "plot_summary"]
 # name, axis that is cut, its letter, directions at the left and right edge of the picture
 _PLANES = (("axial", 2, "z", "R", "L"), ("coronal", 1, "y", "R", "L"), ("sagittal", 0, "x", "A", "P"))
 # Thresholds where the results row names none; the imaging model's defaults.
-_THRESHOLDS = {"threshold_whole": 0.33, "threshold_core": 0.6}
+_THRESHOLDS = {"threshold_whole": WHOLE_THRESHOLD, "threshold_core": CORE_THRESHOLD}
 # Inches: widest picture, gaps, left margin, heading and titles above the pictures, keys below them, trace and text.
 _WIDEST, _GAP, _LEFT, _TOP, _KEYS, _TRACE, _TEXT = 2.2, 0.04, 0.24, 0.44, 0.42, 2.1, 3.3
 _DPI = 200
@@ -97,8 +98,7 @@ class SummaryPage:
         found = {}
         for name, mask in (("whole", self.whole), ("core", self.core)):
             if mask is not None:
-                fitted = self.fitted.data > self.threshold(f"threshold_{name}")
-                found[name] = float(2 * (fitted & mask).sum() / max(fitted.sum() + mask.sum(), 1))
+                found[name] = dice(self.fitted.data > self.threshold(f"threshold_{name}"), mask)
         return found
 
 

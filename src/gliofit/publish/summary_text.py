@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gliofit.figures.style import SMALL
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
 from gliofit.publish.interval_text import THETA_ROWS, interval, interval_kind, number, width_interval
+from gliofit.report.numbers import format_quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,7 +66,8 @@ def draw_text(
     y += 0.6 * _LINE
     voxel = ", ".join(f"{row[f'origin_{letter}']:.1f}" for letter in "ijk")
     lines = {"origin, voxel": voxel, "status": str(row["status"]), "loss": f"{row['loss']:.4g}"}
-    lines |= {f"Dice, {'whole tumour' if name == 'whole' else name}": f"{value:.3f}" for name, value in dice.items()}
+    regions = {"whole": "whole tumour"}
+    lines |= {f"Dice, {regions.get(name, name)}": format_quantity(value, form=".3f") for name, value in dice.items()}
     lines |= {"time": f"{row['wall_seconds']:.1f} s, {row['evaluations']} evaluations"} | dict(facts)
     for name, value in lines.items():
         panel.text(0, y, name, va="center")

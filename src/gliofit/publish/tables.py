@@ -1,75 +1,136 @@
-"""Tables 1, 2 and 3, this run's numbers above the paper's, as CSV, Markdown, LaTeX and HTML; table 3 by observation."""
+"""Tables 1, 2 and 3, this run's numbers above the paper's; table 3 once for each observation."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from gliofit.evaluate.cohort import agreement_metric
-from gliofit.evaluate.metrics import VOLUME_MM
-from gliofit.io import atomic_path
+from gliofit.paper import EXTENT_MM, PaperRow, paper_table
+from gliofit.publish.captions import CAPTIONS
 from gliofit.publish.cohort import LIKE_THE_PAPER, Cohort
-from gliofit.publish.names import method_name
 from gliofit.publish.notes import choice_notes, common_notes, observation_notes
-from gliofit.publish.numbers import MISSING
-from gliofit.publish.panel import Cell, Column, Line, Panel, to_html, to_latex_table, to_markdown
-from gliofit.publish.paper_values import PAPER_TABLES, PaperRow
 from gliofit.publish.settings import PublishSettings
+from gliofit.report.names import method_name
+from gliofit.report.render import write_renderings
+from gliofit.report.table import Column, Numbers, Table, rank
 
-__all__ = ["write_segmentation_table", "write_table1", "write_table2", "write_table3", "write_tables"]
+__all__ = ["FORMS", "SYMBOLS", "TABLES", "metric", "write_paper_table"]
+
+#: Renderings of every table of this stage.
+FORMS = ("json", "csv", "md", "tex", "html")
+
+_LINES = ("this run", "this run, median", "paper", "paper, median")
+
+#: Printed names of the rates.
+SYMBOLS = MappingProxyType({"mu_rho": "Growth μ_ρ", "mu_d": "Diffusion μ_D"})
+
+_STATISTICS = ("n", "mean", "standard_error", "median", "ci_low", "ci_high")
+
+
+def metric(name: str, label: str, unit: str = "", average: str = "mean", **options: Any) -> Column:
+    """Make the column of a metric: a line with mean and error, one with the median, and the same of the paper.
+
+    Parameters
+    ----------
+    name
+        Metric of the evaluate stage.
+    label, unit
+        Heading.
+    average
+        What the first line holds: ``mean`` or ``median``.
+    **options
+        Further fields of ``Column``; smaller is better unless ``better`` says otherwise.
+    """
+    error = f"{name}_standard_error" if average == "mean" else ""
+    paper = f"paper_{name}"
+    return Column(
+        label,
+        (
+            Numbers(f"{name}_{average}", error, rank=f"{name}.rank", marks=f"{name}.marks"),
+            Numbers(f"{name}_median"),
+            Numbers(
+                f"{paper}_mean", f"{paper}_standard_error", f"{paper}.low", f"{paper}.high", marks=f"{paper}.marks"
+            ),
+            Numbers(f"{paper}_median", "", f"{paper}.median_low", f"{paper}.median_high"),
+        ),
+        unit,
+        **({"better": "low"} | options),
+    )
+
+
+_COUNTS = (
+    Column("Method", (Numbers("method.label"),)),
+    Column("n", (Numbers("n.own"), None, Numbers("paper_n")), format=",.0f"),
+    Column("failed", (Numbers("n_failed"),), format=",.0f"),
+)
 
 
 def _field_columns(domain: str) -> tuple[Column, ...]:
     """The paper's field metrics; both domains in the same units."""
+    group = {"volume": "Whole volume", "crop": "Crop of 128 mm"}[domain]
     return (
-        Column(f"mse_{domain}", "MSE", power=-3),
-        Column(f"mae_{domain}", "MAE", power=-3),
-        Column(f"mse_{domain}_normalised", "MSE norm.", "per mm³", power=-8),
-        Column(f"mae_{domain}_normalised", "MAE norm.", "per mm³", power=-8),
-        Column(f"ncc_{domain}", "NCC", better="high", decimals=3),
+        metric(f"mse_{domain}", "MSE", power=-3, group=group),
+        metric(f"mae_{domain}", "MAE", power=-3, group=group),
+        metric(f"mse_{domain}_normalised", "MSE norm.", "per mm³", power=-8, group=group),
+        metric(f"mae_{domain}_normalised", "MAE norm.", "per mm³", power=-8, group=group),
+        metric(f"ncc_{domain}", "NCC", better="high", format=".3f", group=group),
     )
 
 
+_RATE_ERRORS = tuple(
+    metric(f"{name}_relative_error", symbol, "%", factor=100, group="Parameters") for name, symbol in SYMBOLS.items()
+)
+_ORIGIN = metric("origin_error_mm", "Origin MAE", "mm", group="Origin")
+
 _PARAMETER_COLUMNS = (
-    Column("mu_rho_relative_error_squared", "Growth μ_ρ MSE", power=-3),
-    Column("mu_rho_relative_error", "Growth μ_ρ MAE", "%", factor=100),
-    Column("mu_d_relative_error_squared", "Diffusion μ_D MSE", power=-3),
-    Column("mu_d_relative_error", "Diffusion μ_D MAE", "%", factor=100),
-    Column("origin_error_fraction_squared", "Origin MSE", "extents²", power=-3),
-    Column("origin_error_fraction", "Origin MAE", "extents", power=-3),
-    Column("origin_error_mm", "Origin MAE", "mm"),
+    *(
+        column
+        for name, symbol in SYMBOLS.items()
+        for column in (
+            metric(f"{name}_relative_error_squared", f"{symbol} MSE", power=-3, group=symbol),
+            metric(f"{name}_relative_error", f"{symbol} MAE", "%", factor=100, group=symbol),
+        )
+    ),
+    metric("origin_error_fraction_squared", "Origin MSE", "extents²", power=-3, group="Origin"),
+    metric("origin_error_fraction", "Origin MAE", "extents", power=-3, group="Origin"),
+    _ORIGIN,
 )
 
 _TIME_COLUMNS = (
-    Column("wall_seconds", "Inversion", "s"),
-    Column("total_wall_seconds", "with final run", "s"),
+    metric("wall_seconds", "Inversion", "s", group="Time"),
+    metric("total_wall_seconds", "with final run", "s", group="Time"),
 )
 
-_DICE_COLUMNS = (
-    Column("dice_whole_033", "Dice, whole ≥ 0.33", power=-2, better="high", decimals=1),
-    Column("dice_core_060", "Dice, core ≥ 0.60", power=-2, better="high", decimals=1),
-    Column("dice_whole_best", "Dice, whole, best threshold", power=-2, better="high", decimals=1),
+_DICE_COLUMNS = tuple(
+    metric(name, label, power=-2, better="high", format=".1f", group="Segmentation")
+    for name, label in (
+        ("dice_whole_033", "Dice, whole ≥ 0.33"),
+        ("dice_core_060", "Dice, core ≥ 0.60"),
+        ("dice_whole_best", "Dice, whole, best threshold"),
+    )
 )
 
 _SEGMENTATION_COLUMNS = (
     _DICE_COLUMNS[0],
     _DICE_COLUMNS[2],
-    Column("threshold_best", "at threshold (median)", better=None, decimals=2, average="median"),
+    metric("threshold_best", "at threshold (median)", "", "median", better=None, format=".2f", group="Segmentation"),
     _DICE_COLUMNS[1],
-    Column("hd95_whole_033_mm", "HD95, whole ≥ 0.33", "mm"),
+    metric("hd95_whole_033_mm", "HD95, whole ≥ 0.33", "mm", group="Segmentation"),
 )
 
 _TRUTH_COLUMNS = (
-    Column("mse_volume_truth", "MSE", power=-3),
-    Column("ncc_volume_truth", "NCC", better="high", decimals=3),
-    Column("mu_rho_relative_error", "Growth μ_ρ", "%", factor=100),
-    Column("mu_d_relative_error", "Diffusion μ_D", "%", factor=100),
-    Column("origin_error_mm", "Origin", "mm"),
+    metric("mse_volume_truth", "MSE", power=-3, group="Whole volume"),
+    metric("ncc_volume_truth", "NCC", better="high", format=".3f", group="Whole volume"),
+    *_RATE_ERRORS,
+    replace(_ORIGIN, label="Origin", group="Parameters"),
 )
 
 #: The paper's own method with the highest Dice.
@@ -94,33 +155,13 @@ _TIME_NOTE = (
 )
 
 
-def write_tables(
-    synthetic_dir: str | Path | None, patients_dir: str | Path | None, out_dir: str | Path, settings: PublishSettings
-) -> None:
-    """Write ``table1``, ``table2`` and ``table3`` as ``.csv``, ``.md``, ``.tex`` and ``.html``.
-
-    Parameters
-    ----------
-    synthetic_dir, patients_dir
-        ``evaluate/{cohort}`` folders with ``metrics``, ``summary`` and ``tests.parquet``. Without one, its tables hold
-        the paper's rows alone and say so.
-    out_dir
-        Folder for the twelve files.
-    settings
-        Significance level and names of methods.
-    """
-    write_table1(synthetic_dir, out_dir, settings)
-    write_table2(synthetic_dir, out_dir, settings)
-    write_table3(patients_dir, out_dir, settings)
-
-
-def write_table1(synthetic_dir: str | Path | None, out_dir: str | Path, settings: PublishSettings) -> None:
+def _table1(cohort: Cohort, settings: PublishSettings) -> Table:
     """Errors of the recovered parameters on synthetic cases."""
-    cohort, paper = Cohort.load(synthetic_dir), PAPER_TABLES["table1"]
+    paper = paper_table(1)
     # The oracle knows the parameters; it has no errors to show here.
     order = [method for method in _order(cohort, paper) if cohort.methods.get(method) != "oracle"]
     panel = _panel("", cohort, paper, order, _PARAMETER_COLUMNS, settings)
-    smallest, largest = min(VOLUME_MM), max(VOLUME_MM)
+    smallest, largest = min(EXTENT_MM), max(EXTENT_MM)
     example = paper["gradient-surrogate"]
     printed = example.values["origin_error_fraction"]
     corrected = printed.standard_error * math.sqrt(3 / example.n)
@@ -137,13 +178,13 @@ def write_table1(synthetic_dir: str | Path | None, out_dir: str | Path, settings
         f"{printed.mean * 1e3:.1f} ± {printed.standard_error * 1e3:.1f} means "
         f"± {corrected * 1e3:.1f}; they stand here as printed.",
     ]
-    columns = (*_PARAMETER_COLUMNS, Column("origin_error_mm_squared", "Origin MSE", "mm²"))
-    _write(out_dir, "table1", "Table 1. Recovered parameters, synthetic cases", [panel], notes, cohort, paper, columns)
+    columns = (*_PARAMETER_COLUMNS, metric("origin_error_mm_squared", "Origin MSE", "mm²"))
+    return _table("table1", "Table 1. Recovered parameters, synthetic cases", [panel], notes, cohort, paper, columns)
 
 
-def write_table2(synthetic_dir: str | Path | None, out_dir: str | Path, settings: PublishSettings) -> None:
+def _table2(cohort: Cohort, settings: PublishSettings) -> Table:
     """Errors of the final forward run on synthetic cases."""
-    cohort, paper = Cohort.load(synthetic_dir), PAPER_TABLES["table2"]
+    paper = paper_table(2)
     order = _order(cohort, paper)
     columns = (*_field_columns("volume"), *_TIME_COLUMNS)
     panels = [_panel("(a) Whole volume", cohort, paper, order, columns, settings)]
@@ -167,12 +208,12 @@ def write_table2(synthetic_dir: str | Path | None, out_dir: str | Path, settings
         "code keeps, case by case, the one whose final run is closer to the truth, which no observation can tell.",
     ]
     shown = (*columns, *_field_columns("crop"), *_DICE_COLUMNS)
-    _write(out_dir, "table2", "Table 2. Final tumour, synthetic cases", panels, notes, cohort, paper, shown)
+    return _table("table2", "Table 2. Final tumour, synthetic cases", panels, notes, cohort, paper, shown)
 
 
-def write_table3(patients_dir: str | Path | None, out_dir: str | Path, settings: PublishSettings) -> None:
-    """How well methods that observe the patients' reference concentration reproduce it; and what Dice that gives."""
-    cohort, paper = Cohort.load(patients_dir).that_observed("reference"), PAPER_TABLES["table3"]
+def _table3(patients: Cohort, settings: PublishSettings) -> Table:
+    """How well methods that observe the patients' reference concentration reproduce it, and their Dice."""
+    cohort, paper = patients.that_observed("reference"), paper_table(3)
     order = _order(cohort, paper)
     columns = (*_field_columns("volume"), *_DICE_COLUMNS, *_TIME_COLUMNS)
     marked = _marked(settings, order, LIKE_THE_PAPER, "sees the segmentation")
@@ -207,18 +248,15 @@ def write_table3(patients_dir: str | Path | None, out_dir: str | Path, settings:
     ]
     shown = (*columns, *_field_columns("crop"), *_TRUTH_COLUMNS)
     heading = "Table 3. Reference-driven fit to patients: how well a given concentration is reproduced"
-    _write(out_dir, "table3", heading, panels, notes, cohort, paper, shown)
+    return _table("table3", heading, panels, notes, cohort, paper, shown)
 
 
-def write_segmentation_table(patients_dir: str | Path, out_dir: str | Path, settings: PublishSettings) -> None:
-    """How well methods that observe the patients' segmentation explain it, and how far they agree.
-
-    Writes ``table3-segmentation`` as ``.csv``, ``.md``, ``.tex`` and ``.html``.
-    """
-    cohort = Cohort.load(patients_dir).that_observed("segmentation")
+def _segmentation_table(patients: Cohort, settings: PublishSettings) -> Table:
+    """How well methods that observe the patients' segmentation explain it, and how far they agree."""
+    cohort = patients.that_observed("segmentation")
     paper = {
         method: replace(row, values={name: row.values[name] for name in ("dice_whole_033", "wall_seconds")})
-        for method, row in ((method, PAPER_TABLES["table3"][method]) for method in (*LIKE_THE_PAPER, _PAPERS_BEST))
+        for method, row in ((method, paper_table(3)[method]) for method in (*LIKE_THE_PAPER, _PAPERS_BEST))
     }
     order = _order(cohort, paper)
     agreement = [c for name in cohort.references for c in _agreement_columns(name, settings)]
@@ -246,9 +284,9 @@ def write_segmentation_table(patients_dir: str | Path, out_dir: str | Path, sett
         "methods, of which the best stands here, observed the reference concentration and not the segmentation; LMI "
         "and GliODIL saw the segmentation.",
     ]
-    shown = (*columns, Column("hd95_core_060_mm", "HD95, core ≥ 0.60", "mm"), *_TRUTH_COLUMNS)
+    shown = (*columns, metric("hd95_core_060_mm", "HD95, core ≥ 0.60", "mm"), *_TRUTH_COLUMNS)
     heading = "Table 3, segmentation-driven. Fit to patients from the segmentation alone"
-    _write(out_dir, "table3-segmentation", heading, panels, notes, cohort, paper, shown)
+    return _table("table3-segmentation", heading, panels, notes, cohort, paper, shown)
 
 
 def _field_notes(cohort: Cohort, settings: PublishSettings) -> list[str]:
@@ -273,8 +311,8 @@ def _agreement_columns(reference: str, settings: PublishSettings) -> tuple[Colum
     """Agreement with the final run of a method taken for a reference; it has no better end."""
     name = method_name(reference, settings.method_names)
     return (
-        Column(agreement_metric("ncc_volume", reference), f"NCC with {name}", better=None, decimals=3),
-        Column(agreement_metric("mse_volume", reference), f"MSE from {name}", power=-3, better=None),
+        metric(agreement_metric("ncc_volume", reference), f"NCC with {name}", better=None, format=".3f"),
+        metric(agreement_metric("mse_volume", reference), f"MSE from {name}", power=-3, better=None),
     )
 
 
@@ -285,7 +323,7 @@ def _marked(settings: PublishSettings, order: Sequence[str], methods: Sequence[s
     return settings.model_copy(update={"method_names": names})
 
 
-def _truth_panels(cohort: Cohort, order: Sequence[str], settings: PublishSettings) -> list[Panel]:
+def _truth_panels(cohort: Cohort, order: Sequence[str], settings: PublishSettings) -> list[Table]:
     """Errors of phantom patients against their own truth."""
     if cohort.metrics.empty or cohort.metrics["mse_volume_truth"].isna().all():
         return []
@@ -305,11 +343,11 @@ def _order(cohort: Cohort, paper: Mapping[str, PaperRow]) -> list[str]:
 
 def _more_panels(
     cohort: Cohort, order: Sequence[str], columns: Sequence[Column], settings: PublishSettings
-) -> list[Panel]:
+) -> list[Table]:
     """The crop domain, and the cases all methods share if some methods have scores for fewer."""
     if cohort.metrics.empty:
         return []
-    crop = [c for c in _field_columns("crop") if any(c.metric.replace("crop", "volume") == v.metric for v in columns)]
+    crop = [c for c in _field_columns("crop") if any(c.name.replace("crop", "volume") == v.name for v in columns)]
     panels = [_panel("(b) 128 mm crop, this run", cohort, {}, order, crop, settings)]
     return panels + _shared_panels("(c) Whole volume, this run", cohort, order, columns, settings, "mse_volume")
 
@@ -320,11 +358,11 @@ def _shared_panels(
     order: Sequence[str],
     columns: Sequence[Column],
     settings: PublishSettings,
-    metric: str,
+    score: str,
     marks: bool = False,
-) -> list[Panel]:
+) -> list[Table]:
     """The cases that all methods have this score for, if some have scores for fewer."""
-    scored = cohort.metrics[cohort.metrics[metric].notna()]
+    scored = cohort.metrics[cohort.metrics[score].notna()]
     per_case = scored.groupby("case")["method"].nunique()
     methods = list(scored["method"].unique())
     common = [str(case) for case in per_case.index[per_case == len(methods)]]
@@ -343,180 +381,114 @@ def _panel(
     columns: Sequence[Column],
     settings: PublishSettings,
     marks: bool = False,
-) -> Panel:
-    """Lines of every method: mean and median of this run, and the paper's numbers where it has any."""
-    found = _lookup(cohort.summary)
-    emphasis = _rank(cohort, columns, include_reference=marks)
-    groups = []
-    for method in order:
-        lines = []
-        label = method_name(method, settings.method_names)
-        if method in cohort.methods:
-            if cohort.methods[method] == "reference":
-                label += " (reference)"
-                if all(int(found[(method, column.metric)]["n"]) == 0 for column in columns):
-                    continue
-            lines += _own_lines(label, method, found, cohort, columns, emphasis, settings)
-        if method in paper:
-            lines += _paper_lines("" if lines else label, paper[method], columns)
-        if lines:
-            groups.append(lines)
-    return Panel(title, columns, groups)
+) -> Table:
+    """Rows of every method: mean and median of this run, and the paper's numbers where it has any.
 
-
-def _lookup(summary: pd.DataFrame) -> dict[tuple[str, str], pd.Series]:
-    if summary.empty:
-        return {}
-    return {(str(row["method"]), str(row["metric"])): row for _, row in summary.iterrows()}
-
-
-def _rank(cohort: Cohort, columns: Sequence[Column], include_reference: bool = False) -> dict[tuple[str, str], str]:
-    """Best and second best mean of each column among the run's methods; the oracle does not compete."""
-    emphasis = {}
-    roles = ("method", "reference") if include_reference else ("method",)
-    for column in columns:
-        if column.better is None or cohort.summary.empty:
-            continue
-        part = cohort.summary[(cohort.summary["metric"] == column.metric) & cohort.summary["role"].isin(roles)]
-        part = part[part["mean"].notna()]
-        places = sorted(part["mean"].unique(), reverse=column.better == "high")
-        # Among fewer than three methods, or when all are equal, emphasis says nothing that the numbers do not.
-        if len(part) < 3 or len(places) < 2:
-            continue
-        for method, mean in part[["method", "mean"]].to_numpy():
-            if mean in places[:2]:
-                emphasis[(str(method), column.metric)] = ("best", "second")[places.index(mean)]
-    return emphasis
-
-
-def _own_lines(
-    label: str,
-    method: str,
-    found: Mapping[tuple[str, str], pd.Series],
-    cohort: Cohort,
-    columns: Sequence[Column],
-    emphasis: Mapping[tuple[str, str], str],
-    settings: PublishSettings,
-) -> list[Line]:
-    """Mean with standard error, and median, of this run."""
-    rows = [found[(method, column.metric)] for column in columns]
-    scores = [row for row in rows if row["metric"] not in ("wall_seconds", "total_wall_seconds")]
-    n = max((int(row["n"]) for row in scores), default=0)
-    failed = int(rows[0]["n_failed"])
-    means = [
-        Cell(
-            column.text(row["median"])
-            if column.average == "median"
-            else column.text(row["mean"], row["standard_error"]),
-            _emphasis(emphasis.get((method, column.metric))),
-            _stars(cohort.tests, method, column.metric, settings.significance),
-        )
-        for column, row in zip(columns, rows, strict=True)
+    The oracle is not ranked, and the reference method only where ``marks`` is set.
+    """
+    metrics = [_metric_of(column) for column in columns]
+    frame = _frame(cohort, paper, order, metrics)
+    own = frame["role"] == "reference"
+    frame["method.label"] = [
+        method_name(method, settings.method_names) + (" (reference)" if reference else "")
+        for method, reference in zip(frame["method"], own, strict=True)
     ]
-    lines = [Line(label, "this run", str(n), str(failed), means)]
-    if n > 1:
-        middle = [Cell(column.text(row["median"])) for column, row in zip(columns, rows, strict=True)]
-        lines.append(Line("", "this run, median", "", "", middle))
-    return lines
+    counts = frame[[f"{name}_n" for name in metrics if "wall_seconds" not in name]]
+    frame["n.own"] = counts.max(axis=1)
+    frame = frame[~(own & (frame[[f"{name}_n" for name in metrics]].max(axis=1) == 0))].reset_index(drop=True)
+    competes = frame["role"].isin(("method", "reference") if marks else ("method",))
+    for name, column in zip(metrics, columns, strict=True):
+        frame[f"{name}.rank"] = rank(frame[f"{name}_mean"].where(competes), column.better)
+        frame[f"{name}.marks"] = [
+            "".join(
+                mark
+                for mark, test in (("*", "t"), ("†", "wilcoxon"))
+                if row[f"{name}_{test}_p_holm"] < settings.significance
+            )
+            for row in frame.to_dict("records")
+        ]
+        values = [paper[method].values.get(name) if method in paper else None for method in frame["method"]]
+        frame[f"paper_{name}.marks"] = ["*" if value is not None and value.starred else "" for value in values]
+    if "origin_error_mm" in metrics:
+        # A fraction of an anisotropic volume has no one length in mm.
+        for statistic, prefix in (("mean", ""), ("median", "median_")):
+            for end, extent in (("low", min(EXTENT_MM)), ("high", max(EXTENT_MM))):
+                fraction = frame.get(f"paper_origin_error_fraction_{statistic}", np.nan)
+                frame[f"paper_origin_error_mm.{prefix}{end}"] = fraction * extent
+    if not (frame["n.own"] > 1).any():
+        columns = [replace(c, numbers=(c.numbers[0], None, *c.numbers[2:])) for c in columns]
+    return Table(title, frame, (*_COUNTS, *columns), _LINES)
 
 
-def _emphasis(place: str | None) -> Literal["best", "second"] | None:
-    return "best" if place == "best" else "second" if place == "second" else None
+def _metric_of(column: Column) -> str:
+    """Metric that a column shows."""
+    return column.name.rpartition("_")[0]
 
 
-def _stars(tests: pd.DataFrame, method: str, metric: str, significance: float) -> str:
-    """``*`` by the paired t-test, ``†`` by the Wilcoxon test, both after Holm's correction."""
-    if tests.empty:
-        return ""
-    row = tests[(tests["method"] == method) & (tests["metric"] == metric)]
-    if row.empty:
-        return ""
-    marks = "*" if row["t_p_holm"].iloc[0] < significance else ""
-    return marks + ("†" if row["wilcoxon_p_holm"].iloc[0] < significance else "")
-
-
-def _paper_lines(label: str, row: PaperRow, columns: Sequence[Column]) -> list[Line]:
-    """The paper's mean as printed, with its star, and its median where it gives one."""
-    means, medians = [], []
-    for column in columns:
-        value = row.values.get(column.metric)
-        fraction = row.values.get("origin_error_fraction")
-        if value is None and column.metric == "origin_error_mm" and fraction is not None:
-            means.append(Cell(_range_mm(fraction.mean)))
-            medians.append(Cell(_range_mm(fraction.median)))
-        elif value is None:
-            means.append(Cell(MISSING))
-            medians.append(Cell(MISSING))
-        else:
-            means.append(Cell(column.text(value.mean, value.standard_error), None, "*" if value.starred else ""))
-            medians.append(Cell(column.text(value.median)))
-    lines = [Line(label, "paper", str(row.n), "", means)]
-    if any(math.isfinite(value.median) for value in row.values.values()):
-        lines.append(Line("", "paper, median", "", "", medians))
-    return lines
-
-
-def _range_mm(fraction: float) -> str:
-    """What a fraction of the 240 x 240 x 155 mm volume may be in mm."""
-    return f"{fraction * min(VOLUME_MM):.1f}–{fraction * max(VOLUME_MM):.1f}"
-
-
-def _write(
-    out_dir: str | Path,
+def _table(
     name: str,
     heading: str,
-    panels: Sequence[Panel],
+    panels: Sequence[Table],
     notes: Sequence[str],
     cohort: Cohort,
     paper: Mapping[str, PaperRow],
     columns: Sequence[Column],
-) -> None:
-    """Write one table in its four forms."""
-    out_dir = Path(out_dir)
-    cells = [cell.text for panel in panels for group in panel.groups for line in group for cell in line.cells]
-    if any("·10" in cell for cell in cells):
+) -> Table:
+    """The panels under their heading, with a frame of every number for CSV."""
+    texts = [cell.text for panel in panels for row in panel.grid().rows for cell in row]
+    if any("·10" in text for text in texts):
         notes = [*notes, "A power of ten in a cell multiplies that of its column."]
-    texts = {
-        "md": to_markdown(heading, panels, notes),
-        "html": to_html(heading, panels, notes),
-        "tex": to_latex_table(heading, panels, notes, name),
-        "csv": _csv(cohort, paper, columns).to_csv(index=False),
-    }
-    for suffix, text in texts.items():
-        with atomic_path(out_dir / f"{name}.{suffix}") as temporary:
-            temporary.write_text(text, encoding="utf-8")
+    frame = _frame(cohort, paper, _order(cohort, paper), [_metric_of(c) for c in columns]).dropna(axis=1, how="all")
+    return Table(heading, frame, (), caption=CAPTIONS[name], footnotes=tuple(notes), panels=tuple(panels))
 
 
-def _csv(cohort: Cohort, paper: Mapping[str, PaperRow], columns: Sequence[Column]) -> pd.DataFrame:
-    """One row per method with its integrators, plain numbers in the metrics' own units, and the paper's beside them."""
-    found = _lookup(cohort.summary)
-    p_values = {(str(r["method"]), str(r["metric"])): r for _, r in cohort.tests.iterrows()}
+def _frame(cohort: Cohort, paper: Mapping[str, PaperRow], order: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
+    """One row per method with plain numbers in the units of the metrics, and the paper's beside them."""
+    summary = {(row["method"], row["metric"]): row for row in cohort.summary.to_dict("records")}
+    tests = {(row["method"], row["metric"]): row for row in cohort.tests.to_dict("records")}
     rows = []
-    for method in _order(cohort, paper):
+    for method in (method for method in order if method in cohort.methods or method in paper):
         row: dict[str, object] = {"method": method, "role": cohort.methods.get(method, "paper only")}
-        for count in ("n_cases", "n_failed", "n_not_converged"):
-            row[count] = found[(method, columns[0].metric)][count] if method in cohort.methods else None
-        row["paper_n"] = paper[method].n if method in paper else None
-        own_rows = cohort.metrics[cohort.metrics["method"] == method] if method in cohort.methods else pd.DataFrame()
+        counts = summary.get((method, metrics[0]), {})
+        row |= {count: counts.get(count) for count in ("n_cases", "n_failed", "n_not_converged")}
+        printed = paper.get(method)
+        row["paper_n"] = printed.n if printed else None
+        own = cohort.metrics[cohort.metrics["method"] == method] if method in cohort.methods else pd.DataFrame()
         for kind in ("data_integrator", "final_integrator"):
-            row[kind] = ", ".join(own_rows[kind].dropna().unique()) or None if kind in own_rows else None
-        for column in columns:
-            metric = column.metric
-            own = found.get((method, metric))
-            for statistic in ("n", "mean", "standard_error", "median", "ci_low", "ci_high"):
-                row[f"{metric}_{statistic}"] = None if own is None else own[statistic]
-            test = p_values.get((method, metric))
-            for kind in ("t", "wilcoxon"):
-                row[f"{metric}_{kind}_p_holm"] = None if test is None else test[f"{kind}_p_holm"]
-            value = paper[method].values.get(metric) if method in paper else None
-            row[f"paper_{metric}_mean"] = None if value is None else value.mean
-            row[f"paper_{metric}_standard_error"] = None if value is None else value.standard_error
-            row[f"paper_{metric}_median"] = None if value is None else value.median
+            row[kind] = ", ".join(own[kind].dropna().unique()) or None if kind in own else None
+        for name in metrics:
+            found, test = summary.get((method, name), {}), tests.get((method, name), {})
+            row |= {f"{name}_{statistic}": found.get(statistic) for statistic in _STATISTICS}
+            row |= {f"{name}_{kind}_p_holm": test.get(f"{kind}_p_holm", math.nan) for kind in ("t", "wilcoxon")}
+            value = printed.values.get(name) if printed else None
+            for statistic in ("mean", "standard_error", "median"):
+                row[f"paper_{name}_{statistic}"] = getattr(value, statistic, None)
         rows.append(row)
-    table = pd.DataFrame(rows).dropna(axis=1, how="all")
-    counts = [c for c in table if c.endswith("_n") or c.startswith("n_")]
-    table[counts] = table[counts].astype("Int64")
-    # Twelve digits: enough to compute on, and free of the last bit's noise (67.39999999999999).
-    floats = table.select_dtypes("float").columns
-    table[floats] = table[floats].map(lambda x: x if pd.isna(x) else float(f"{x:.12g}"))
-    return table
+    table = pd.DataFrame(rows)
+    whole = [name for name in table if name.endswith("_n") or name.startswith("n_")]
+    table = table.astype(dict.fromkeys(whole, "Int64"))
+    numbers = [name for name in table if name.rpartition("_")[2] in ("mean", "error", "median", "low", "high", "holm")]
+    return table.astype(dict.fromkeys(numbers, "float64")).copy()
+
+
+#: Every table by the name of its files.
+TABLES: Mapping[str, Callable[[Cohort, PublishSettings], Table]] = MappingProxyType(
+    {"table1": _table1, "table2": _table2, "table3": _table3, "table3-segmentation": _segmentation_table}
+)
+
+
+def write_paper_table(name: str, evaluation: str | Path | None, out_dir: str | Path, settings: PublishSettings) -> None:
+    """Write a table as ``.json``, ``.csv``, ``.md``, ``.tex`` and ``.html``.
+
+    Parameters
+    ----------
+    name
+        Key of ``TABLES``: tables 1 and 2 are about the synthetic cohort, the others about patients.
+    evaluation
+        ``evaluate/{cohort}`` folder; without one the table holds the paper's rows alone.
+    out_dir
+        Folder to write to.
+    settings
+        Significance level and names of methods.
+    """
+    write_renderings(TABLES[name](Cohort.load(evaluation), settings), out_dir, name, FORMS)

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from gliofit.errors import InputError
-from gliofit.evaluate.metrics import WHOLE_THRESHOLD
 from gliofit.figures.colours import MODEL, WHOLE, cells_map, cells_opacity
 from gliofit.grid import Volume
 from gliofit.io import read_volume
 from gliofit.labels import whole_tumour_mask
-from gliofit.publish.page import Shown
+from gliofit.metrics.masks import WHOLE_THRESHOLD
 from gliofit.publish.shown import show_pixels
 from gliofit.publish.slices import AXIAL, PatientSlices
+from gliofit.report.table import Picture
 
 __all__ = ["show_patient"]
 
@@ -22,7 +22,7 @@ __all__ = ["show_patient"]
 _HEIGHT = 220
 
 
-def show_patient(case: str, case_dir: str | Path, concentration: str | Path) -> Shown:
+def show_patient(case: str, case_dir: str | Path, concentration: str | Path) -> Picture:
     """Draw a patient.
 
     Parameters

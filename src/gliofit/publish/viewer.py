@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.publish.page import Page
 from gliofit.publish.viewer_colours import ViewerColours
 from gliofit.publish.viewer_volumes import Quantised, ViewerBox, quantised_image, quantised_range
+from gliofit.report.page import Page
 
 __all__ = ["Viewer"]
 
@@ -138,18 +138,15 @@ class Viewer:
     def add_to(self, page: Page) -> None:
         """Add the viewer to the end of a page, with everything it needs."""
         page.style(_text("viewer.css"))
-        root = page.element("div", {"id": "viewer", "class": "viewer"})
-        page.element("noscript", {}, "The viewer needs JavaScript, which is switched off: see the picture below.", root)
-        page.element("p", {"class": "viewer-rights"}, _text("niivue-LICENSE.txt"), page.folded(
-            "The slices are drawn by NiiVue 0.69.0, which comes with this licence"
-        ))  # fmt: skip
         content = {"place": self._place, "layers": self._layers, "colours": self._colours}
-        page.data("viewer-data", "application/json", json.dumps(content).replace("<", "\\u003c"))
-        page.data("viewer-library", "application/gzip", _library())
-        for name, packed in self._packed.items():
-            page.data(name, "application/gzip", packed)
         parts = "\n".join(_text(name) for name in _SCRIPTS)
-        page.data("viewer-program", "text/javascript", f'(() => {{\n"use strict";\n{parts}}})();\n')
+        scripts = [
+            ("viewer-data", "application/json", json.dumps(content).replace("<", "\\u003c")),
+            ("viewer-library", "application/gzip", _library()),
+            *((name, "application/gzip", packed) for name, packed in self._packed.items()),
+            ("viewer-program", "text/javascript", f'(() => {{\n"use strict";\n{parts}}})();\n'),
+        ]
+        page.raw("viewer.html", licence=_text("niivue-LICENSE.txt"), scripts=scripts)
 
     def _layer(self, kind: str, name: str, group: str, values: Quantised, **more: Any) -> None:
         """Add a layer; the same values are packed once."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofit.grid import Grid, Volume
+from gliofit.paper import EXTENT_MM
 from gliofit.register.quality import jacobian_determinant
 from gliofit.register.settings import PhantomSettings
 
@@ -20,7 +21,7 @@ _LPS = np.diag([-1.0, -1.0, 1.0])
 
 def phantom_grid(spacing_mm: float) -> Grid:
     """The BraTS grid (240 x 240 x 155 voxels of 1 mm, LPS) at any spacing."""
-    shape = tuple(int(np.ceil(n / spacing_mm)) for n in (240, 240, 155))
+    shape = tuple(int(np.ceil(n / spacing_mm)) for n in EXTENT_MM)
     affine = np.diag([-spacing_mm, -spacing_mm, spacing_mm, 1.0])
     middle = (spacing_mm - 1) / 2
     affine[:3, 3] = -middle, 239 - middle, middle

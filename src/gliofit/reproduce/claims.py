@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from gliofit.assess.names import surrogate_name
-from gliofit.assess.tables import PAPER_TEST_MSE
-from gliofit.publish.names import method_name
-from gliofit.publish.numbers import format_quantity
-from gliofit.publish.paper_values import TABLE2, TABLE3
+from gliofit.paper import TEST_MSE, paper_table
+from gliofit.report.names import method_name
+from gliofit.report.numbers import format_quantity
+from gliofit.report.table import Table, text_table
 from gliofit.reproduce.sources import Records, Source, patient_sources, synthetic_sources
-from gliofit.reproduce.tables import pipe_table
 
 __all__ = ["CLAIMS", "Claim", "Finding", "claims_table"]
+
+TABLE2, TABLE3 = paper_table(2), paper_table(3)
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Claim:
     examine: Callable[[Records], Iterator[Finding]]
 
 
-def claims_table(records: Records) -> str:
+def claims_table(records: Records) -> Table:
     """All claims, each with a line for every run that says something about it."""
     rows = []
     for claim in CLAIMS:
@@ -65,7 +66,7 @@ def claims_table(records: Records) -> str:
             rows.append([*first, finding.run, finding.evidence, "yes" if finding.seen else "no"])
         if not findings:
             rows.append([claim.place, claim.says, "–", "no record says anything about it", "–"])
-    return pipe_table(["paper", "says", "run", "what we see", "seen here"], rows, 5)
+    return text_table(["paper", "says", "run", "what we see", "seen here"], rows, 5)
 
 
 def _mean(source: Source, method: str, metric: str) -> float:
@@ -91,7 +92,7 @@ def _forward(records: Records) -> Iterator[Finding]:
             if line["group"] == "atlas":
                 mse = line["mse_cube"][0]
                 text = f"{surrogate_name(line['model'])}: MSE {format_quantity(mse)} in the cube"
-                yield Finding(name, text, mse <= PAPER_TEST_MSE)
+                yield Finding(name, text, mse <= TEST_MSE)
 
 
 def _solver_parameters(records: Records) -> Iterator[Finding]:
@@ -253,7 +254,7 @@ def _threshold(records: Records) -> Iterator[Finding]:
 
 
 CLAIMS = (
-    Claim("3.1", f"The surrogate has a test MSE of {format_quantity(PAPER_TEST_MSE)}.", _forward),
+    Claim("3.1", f"The surrogate has a test MSE of {format_quantity(TEST_MSE)}.", _forward),
     Claim("3.2, 3.3", "CMA-ES on the solver fits the tumour well with parameters that are far off.",
           _solver_parameters),
     Claim("figure 3", "Direct prediction is seldom bad and never very good.", _direct_never_good),

@@ -7,32 +7,34 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gliofit.errors import InputError
-from gliofit.publish.names import method_name
-from gliofit.publish.numbers import MISSING
-from gliofit.publish.panel import Column
-from gliofit.publish.paper_values import TABLE2, TABLE3
+from gliofit.paper import paper_table
+from gliofit.report.names import method_name
+from gliofit.report.numbers import MISSING
+from gliofit.report.render import markdown_grid
+from gliofit.report.table import Column, column, text_table
 from gliofit.reproduce.sources import Records, patient_sources, read_records, synthetic_sources
-from gliofit.reproduce.tables import pipe_table, plain_heading
 
 __all__ = ["front_text"]
 
+TABLE2, TABLE3 = paper_table(2), paper_table(3)
+
 BEGIN, END = "<!-- results: made by `make reproduction` -->\n", "<!-- end of results -->\n"
 
-_MSE = Column("mse_volume", "MSE", power=-3)
+_MSE = column("mse_volume", "MSE", power=-3)
 _SYNTHETIC = (
     _MSE,
-    Column("mu_rho_relative_error", "μ_ρ error", "%", factor=100),
-    Column("mu_d_relative_error", "μ_D error", "%", factor=100),
-    Column("origin_error_mm", "origin error", "mm"),
-    Column("wall_seconds", "time", "s"),
+    column("mu_rho_relative_error", "μ_ρ error", "%", factor=100),
+    column("mu_d_relative_error", "μ_D error", "%", factor=100),
+    column("origin_error_mm", "origin error", "mm"),
+    column("wall_seconds", "time", "s"),
 )
-_DICE = Column("dice_whole_033", "Dice, whole at 0.33", decimals=2)
+_DICE = column("dice_whole_033", "Dice, whole at 0.33", format=".2f")
 _PATIENTS = (
     _DICE,
-    Column("dice_core_060", "Dice, core at 0.6", decimals=2),
-    Column("hd95_whole_033_mm", "HD95", "mm"),
-    Column("ncc_volume_vs_cmaes-solver", "NCC with CMA-ES on solver", decimals=3),
-    Column("wall_seconds", "time", "s"),
+    column("dice_core_060", "Dice, core at 0.6", format=".2f"),
+    column("hd95_whole_033_mm", "HD95", "mm"),
+    column("ncc_volume_vs_cmaes-solver", "NCC with CMA-ES on solver", format=".3f"),
+    column("wall_seconds", "time", "s"),
 )
 
 
@@ -68,14 +70,14 @@ def _synthetic(records: Records) -> str:
     source = next(source for source in synthetic_sources(records) if source.label == "demo")
     rows = []
     for method, entry in source.methods.items():
-        paper = TABLE2[method].values.get(_MSE.metric) if method in TABLE2 else None
+        paper = TABLE2[method].values.get(_MSE.name) if method in TABLE2 else None
         rows.append([method_name(method), *_means(entry["values"], _SYNTHETIC)])
         rows[-1].append(_MSE.text(paper.mean) if paper else MISSING)
-    headings = ["method", *(plain_heading(column) for column in _SYNTHETIC), "paper’s MSE (×10⁻³)"]
+    headings = ["method", *(c.plain_heading for c in _SYNTHETIC), "paper’s MSE (×10⁻³)"]
     return (
         f"**`make demo`**, {_machine(records, 'demo')}: {source.scale}, concentration observed, scored by a final run "
         "of the solver with each estimate. Means; mean squared errors over 240 × 240 × 155 mm. The paper’s numbers "
-        f"come from other tumours on another machine.\n\n{pipe_table(headings, rows)}"
+        f"come from other tumours on another machine.\n\n{markdown_grid(text_table(headings, rows))}"
     )
 
 
@@ -84,23 +86,20 @@ def _patients(records: Records) -> str:
     rows = []
     for method, entry in source.methods.items():
         name = method.removesuffix("-segmentation")
-        paper = TABLE3[name].values.get(_DICE.metric) if name in TABLE3 and name in ("lmi", "gliodil") else None
+        paper = TABLE3[name].values.get(_DICE.name) if name in TABLE3 and name in ("lmi", "gliodil") else None
         rows.append([method_name(name), *_means(entry["values"], _PATIENTS)])
         rows[-1].append(_DICE.text(paper.mean) if paper else MISSING)
-    headings = ["method", *(plain_heading(column) for column in _PATIENTS), "paper’s Dice"]
+    headings = ["method", *(c.plain_heading for c in _PATIENTS), "paper’s Dice"]
     return (
         f"**`make brats`** on real patients (not ours to share), {_machine(records, 'brats')}: {source.scale}, the "
         "segmentation alone observed, as in a clinic. Means; the static field has a value for every voxel and no "
-        f"growth equation.\n\n{pipe_table(headings, rows)}"
+        f"growth equation.\n\n{markdown_grid(text_table(headings, rows))}"
     )
 
 
 def _means(values: Mapping[str, Sequence[float | None]], columns: Sequence[Column]) -> list[str]:
-    means = [values.get(column.metric, [None])[0] for column in columns]
-    return [
-        MISSING if mean is None or math.isnan(mean) else column.text(mean)
-        for column, mean in zip(columns, means, strict=True)
-    ]
+    means = [values.get(c.name, [None])[0] for c in columns]
+    return [c.text(math.nan if mean is None else mean) for c, mean in zip(columns, means, strict=True)]
 
 
 def _machine(records: Records, run: str) -> str:

@@ -2,105 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from gliofit.assess.names import surrogate_name
-from gliofit.assess.stability import PAPER_RATIOS
-from gliofit.assess.tables import PAPER_TEST_MSE
-from gliofit.publish.names import method_name
-from gliofit.publish.numbers import format_quantity
-from gliofit.publish.paper_values import TABLE1, TABLE2, TABLE3, PaperRow
-from gliofit.reproduce.paper import PAPER_COUNTS
-from gliofit.reproduce.sources import Records, Source, patient_sources, synthetic_sources
-from gliofit.reproduce.tables import pipe_table
+from gliofit.paper import TEST_MSE, paper_table
+from gliofit.report.names import method_name
+from gliofit.report.numbers import format_quantity
+from gliofit.report.table import Table, text_table
+from gliofit.reproduce.sources import Records, patient_sources, synthetic_sources
 
 __all__ = ["glance_table"]
 
-#: The radius whose row of table 4 is shown.
-_RADIUS = 0.1
+#: Link, quantity, number of the paper's table, method, metric and factor of a row; "paper" and ours are means.
+_ROWS = (
+    (
+        "[Table 1](#table-1-recovered-parameters)",
+        "error of μ_D (%)",
+        1,
+        "gradient-surrogate",
+        "mu_d_relative_error",
+        100,
+    ),
+    ("[Table 2](#table-2-the-final-tumour-synthetic-cases)", "MSE (×10⁻³)", 2, "hybrid", "mse_volume", 1e3),
+    ("[Table 2](#table-2-the-final-tumour-synthetic-cases)", "MSE (×10⁻³)", 2, "cmaes-solver", "mse_volume", 1e3),
+    ("[Table 3](#table-3-patients-relative-to-the-reference)", "MSE (×10⁻³)", 3, "hybrid-com", "mse_volume", 1e3),
+    ("[Table 3](#table-3-patients-relative-to-the-reference)", "Dice at 0.33", 3, "gliodil", "dice_whole_033", 1),
+)
+
+#: Radius, in percent, whose row of table 4 is shown, and the surrogates whose MSE is.
+_RADIUS = "10"
+_MODELS = ("guided-unet", "convnext-unet")
 
 
-def glance_table(records: Records) -> str:
-    """One line per item; ours is the run with the most cases."""
-    rows = [*_synthetic(records), *_patients(records), *_stability(records), *_surrogate(records)]
-    headings = ["item", "what", "paper", "cases", "here", "cases", "run"]
-    return pipe_table(headings, rows, 2)
+def glance_table(records: Records) -> Table:
+    """One row per item; ours is the run with the most cases."""
+    rows = []
+    for item, what, number, method, metric, factor in _ROWS:
+        sources = patient_sources(records, "reference") if number == 3 else synthetic_sources(records)
+        scored = {s.label: s.methods[method] for s in sources if method in s.methods}
+        if scored:
+            run, entry = max(scored.items(), key=lambda pair: pair[1]["cases"] - pair[1]["failed"])
+            printed, own = paper_table(number)[method], entry["values"][metric]
+            value = printed.values[metric]
+            ours = [_text(own[0], own[1], factor), str(entry["cases"] - entry["failed"]), run]
+            paper = [_text(value.mean, value.standard_error, factor), str(printed.n)]
+            rows.append([item, f"{what}, {method_name(method)}", *paper, *ours])
+    rows += [*_stability(records), *_surrogates(records)]
+    return text_table(["item", "what", "paper", "cases", "here", "cases", "run"], rows, 2)
 
 
-def _synthetic(records: Records) -> Iterator[list[str]]:
-    sources = synthetic_sources(records)
-    yield from _row("[Table 1](#table-1-recovered-parameters)", "error of μ_D (%)", sources, TABLE1,
-                    "gradient-surrogate", "mu_d_relative_error", 100)  # fmt: skip
-    yield from _row("[Table 2](#table-2-the-final-tumour-synthetic-cases)", "MSE (×10⁻³)", sources, TABLE2,
-                    "hybrid", "mse_volume", 1e3)  # fmt: skip
-    yield from _row("[Table 2](#table-2-the-final-tumour-synthetic-cases)", "MSE (×10⁻³)", sources, TABLE2,
-                    "cmaes-solver", "mse_volume", 1e3)  # fmt: skip
-
-
-def _patients(records: Records) -> Iterator[list[str]]:
-    place = "[Table 3](#table-3-patients-relative-to-the-reference)"
-    sources = patient_sources(records, "reference")
-    yield from _row(place, "MSE (×10⁻³)", sources, TABLE3, "hybrid-com", "mse_volume", 1e3)
-    yield from _row(place, "Dice at 0.33", sources, TABLE3, "gliodil", "dice_whole_033", 1)
-
-
-def _row(
-    item: str,
-    what: str,
-    sources: list[Source],
-    paper: Mapping[str, PaperRow],
-    method: str,
-    metric: str,
-    factor: float,
-) -> Iterator[list[str]]:
-    holding = [source for source in sources if method in source.methods]
-    if not holding:
-        return
-    source = max(holding, key=lambda source: _scored(source.methods[method]))
-    printed, own = paper[method].values[metric], source.methods[method]["values"][metric]
-    yield [
-        item,
-        f"{what}, {method_name(method)}",
-        format_quantity(factor * printed.mean, factor * printed.standard_error),
-        str(paper[method].n),
-        format_quantity(factor * own[0], factor * own[1]),
-        str(_scored(source.methods[method])),
-        source.label,
-    ]
-
-
-def _scored(entry: Mapping[str, Any]) -> int:
-    return int(entry["cases"] - entry["failed"])
+def _text(value: float, error: float, factor: float) -> str:
+    return format_quantity(factor * value, factor * error)
 
 
 def _stability(records: Records) -> Iterator[list[str]]:
+    paper = paper_table(4)[_RADIUS]
     for name, record in records.items():
         for line in record.get("assess", {}).get("stability", []):
-            if abs(line["radius"] - _RADIUS) < 1e-9:
+            if f"{100 * line['radius']:g}" == _RADIUS:
+                shares = (paper.values["same_parameters"].mean, line["same_parameters"])
+                printed, own = (f"{100 * share:.1f}" for share in shares)
                 yield [
                     "[Table 4](#table-4-stability-of-the-gradient-search)",
-                    f"searches that end in the same minimum, start moved by {100 * _RADIUS:g} % (%)",
-                    f"{100 * PAPER_RATIOS[_RADIUS]:.1f}",
-                    str(PAPER_COUNTS["stability"]),
-                    f"{100 * line['same_parameters']:.1f}",
-                    str(line["starts"]),
-                    name,
-                ]
+                    f"searches that end in the same minimum, start moved by {_RADIUS} % (%)",
+                    printed, str(paper.n), own, str(line["starts"]), name,
+                ]  # fmt: skip
 
 
-def _surrogate(records: Records) -> Iterator[list[str]]:
+def _surrogates(records: Records) -> Iterator[list[str]]:
     for name, record in records.items():
-        lines = [line for line in record.get("assess", {}).get("forward", []) if line["group"] == "atlas"]
-        for model in ("guided-unet", "convnext-unet"):
-            for line in lines:
-                if line["model"] == model:
-                    yield [
-                        "[Section 3.1](#table-5-and-section-31-surrogates-against-the-solver)",
-                        f"MSE of the surrogate (×10⁻³), ours: {surrogate_name(model)}",
-                        format_quantity(1e3 * PAPER_TEST_MSE),
-                        str(PAPER_COUNTS["synthetic"]),
-                        format_quantity(1e3 * line["mse_cube"][0], 1e3 * line["mse_cube"][1]),
-                        str(line["n"]),
-                        name,
-                    ]
+        lines = {
+            line["model"]: line for line in record.get("assess", {}).get("forward", []) if line["group"] == "atlas"
+        }
+        for model in (model for model in _MODELS if model in lines):
+            yield [
+                "[Section 3.1](#table-5-and-section-31-surrogates-against-the-solver)",
+                f"MSE of the surrogate (×10⁻³), ours: {surrogate_name(model)}",
+                format_quantity(1e3 * TEST_MSE), str(paper_table(2)["hybrid"].n),
+                _text(lines[model]["mse_cube"][0], lines[model]["mse_cube"][1], 1e3), str(lines[model]["n"]), name,
+            ]  # fmt: skip

@@ -9,27 +9,15 @@ from typing import Any
 
 import yaml
 
-from gliofit.assess.tables import PAPER_TEST_MSE
-from gliofit.publish.names import method_name
-from gliofit.publish.numbers import MISSING, format_quantity
+from gliofit.paper import TEST_MSE
+from gliofit.report.names import method_name
+from gliofit.report.numbers import MISSING, format_quantity
+from gliofit.report.render import markdown_grid
+from gliofit.report.table import Table, text_table
 from gliofit.reproduce.claims import claims_table
 from gliofit.reproduce.glance import glance_table
 from gliofit.reproduce.sources import Records, Source, patient_sources, read_records, synthetic_sources
-from gliofit.reproduce.tables import (
-    figure3_table,
-    figure5_table,
-    figure6_table,
-    figure7_table,
-    pilot_table,
-    pipe_table,
-    runs_table,
-    segmentation_table,
-    table1,
-    table2,
-    table3,
-    table4,
-    table5,
-)
+from gliofit.reproduce.tables import TABLES
 from gliofit.yaml_file import read_yaml
 
 __all__ = ["DISAGREEMENTS", "MISSING_ITEMS", "PICTURES", "page_text"]
@@ -54,28 +42,18 @@ def page_text(records_dir: Path) -> str:
         If there are no records.
     """
     records = read_records(records_dir)
-    parts = {
+    tables = {name: make(records) for name, make in TABLES.items()} | {
         "glance": glance_table(records),
-        "runs": runs_table(records),
-        "table1": table1(records),
-        "table2": table2(records),
-        "table3": table3(records),
-        "patients_of_segmentation": _patients(records),
-        "segmentation": segmentation_table(records),
-        "unsettled_synthetic": _unsettled(synthetic_sources(records)),
-        "unsettled_patients": _unsettled(patient_sources(records, "segmentation")),
-        "table4": table4(records),
-        "paper_test_mse": format_quantity(PAPER_TEST_MSE),
-        "table5": table5(records),
-        "figure3": figure3_table(records),
-        "figure5": figure5_table(records),
-        "figure6": figure6_table(records),
-        "figure7": figure7_table(records),
-        "pilot": pilot_table(records),
         "claims": claims_table(records),
         "disagreements": _disagreements(),
         "missing": _missing(),
         "pictures": _pictures(),
+    }
+    parts = {name: "\n\n".join(markdown_grid(part) for part in table.parts) for name, table in tables.items()} | {
+        "patients_of_segmentation": _patients(records),
+        "unsettled_synthetic": _unsettled(synthetic_sources(records)),
+        "unsettled_patients": _unsettled(patient_sources(records, "segmentation")),
+        "paper_test_mse": format_quantity(TEST_MSE),
     }
     return Template((_HERE / "page.md").read_text(encoding="utf-8")).substitute(parts)
 
@@ -97,21 +75,21 @@ def _unsettled(sources: Sequence[Source]) -> str:
     return f" Scored although the search had used up its budget: {', '.join(found)}." if found else ""
 
 
-def _disagreements() -> str:
+def _disagreements() -> Table:
     rows = [
         [item["what"], item["text"], item["code"], item["ours"], _keys(item["settings"])]
         for item in read_yaml(DISAGREEMENTS)["items"]
     ]
-    return pipe_table(["", "text", "code", "here", "setting"], rows, 5)
+    return text_table(["", "text", "code", "here", "setting"], rows, 5)
 
 
 def _keys(settings: list[str]) -> str:
     return ", ".join(f"`{key}`" for key in settings) or MISSING
 
 
-def _missing() -> str:
+def _missing() -> Table:
     rows = [[item["what"], item["why"], _remedy(item)] for item in read_yaml(MISSING_ITEMS)["items"]]
-    return pipe_table(["not reproduced", "why", "what would do it"], rows, 3)
+    return text_table(["not reproduced", "why", "what would do it"], rows, 3)
 
 
 def _remedy(item: Mapping[str, Any]) -> str:
@@ -121,9 +99,9 @@ def _remedy(item: Mapping[str, Any]) -> str:
     return f"`{item['command']}`" if "command" in item else MISSING
 
 
-def _pictures() -> str:
+def _pictures() -> Table:
     rows = [
         [f"[{name}](images/{name})", f"`{picture['source']}`", f"`{picture['command']}`"]
         for name, picture in read_yaml(PICTURES)["pictures"].items()
     ]
-    return pipe_table(["picture", "file of a run", "made by"], rows, 3)
+    return text_table(["picture", "file of a run", "made by"], rows, 3)

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from gliofit.errors import InputError
-from gliofit.evaluate.metrics import VOLUME_MM
-from gliofit.evaluate.statistics import describe
 from gliofit.io import read_json, read_table, read_volume
+from gliofit.metrics.statistics import describe
+from gliofit.paper import EXTENT_MM
 
 __all__ = ["ERROR_BINS", "record_run"]
 
@@ -199,7 +199,7 @@ def _study(results: Path) -> list[dict[str, Any]]:
     settings = read_json(paths[0].with_name(f"{paths[0].name}.json"))["params"]["settings"]
     table = pd.concat([read_table(path) for path in paths], ignore_index=True)
     offset = [(table[f"estimate_origin_{axis}_mm"] - table[f"origin_{axis}_mm"]) / length
-              for axis, length in zip("xyz", VOLUME_MM, strict=True)]  # fmt: skip
+              for axis, length in zip("xyz", EXTENT_MM, strict=True)]  # fmt: skip
     table["origin_error_fraction"] = np.sqrt(sum(part**2 for part in offset))
     for name in ("mu_rho_relative_error", "mu_d_relative_error", "origin_error_fraction"):
         table[f"{name}_squared"] = table[name] ** 2

@@ -11,16 +11,14 @@ import pandas as pd
 from gliofit.figures.colours import BLACK, DEVIATION, SKY, VERMILION
 from gliofit.figures.style import TWO_COLUMNS, figure_style, letter_panel, save_picture
 from gliofit.io import write_json, write_table
+from gliofit.paper import MEAN_THETA
 from gliofit.seeds import derive_seed
 from gliofit.simulate.grow import grow_sample
 from gliofit.simulate.sampler import draw_parameters
 from gliofit.simulate.settings import PRESETS, SimulateSettings
 from gliofit.tissue import Tissue
 
-__all__ = ["PAPER_MEANS", "pilot_table", "write_pilot_report"]
-
-#: Means of the training set that the paper's released code holds (mm; no unit).
-PAPER_MEANS = {"mu_d_mm": 12.8, "mu_rho": 3.8}
+__all__ = ["pilot_table", "write_pilot_report"]
 
 _DPI = 200
 
@@ -66,7 +64,7 @@ def write_pilot_report(table: pd.DataFrame, settings: SimulateSettings, out_dir:
             "minimum": values.min(),
             "quantiles_05_50_95": np.quantile(values, [0.05, 0.5, 0.95]),
             "maximum": values.max(),
-            **({"paper_mean": PAPER_MEANS[name]} if name in PAPER_MEANS else {}),
+            **({"paper_mean": MEAN_THETA[name]} if name in MEAN_THETA else {}),
         }
     write_json(out_dir / "pilot.json", summary)
 
@@ -78,7 +76,7 @@ def write_pilot_report(table: pd.DataFrame, settings: SimulateSettings, out_dir:
         for axis, letter, (name, label) in zip(axes, "ab", labels, strict=False):
             axis.hist(table[name], bins=30, color=SKY)
             axis.axvline(table[name].mean(), color=BLACK, label=f"mean {table[name].mean():.2f}")
-            axis.axvline(PAPER_MEANS[name], color=VERMILION, linestyle="--", label=f"paper {PAPER_MEANS[name]:.1f}")
+            axis.axvline(MEAN_THETA[name], color=VERMILION, linestyle="--", label=f"paper {MEAN_THETA[name]:.1f}")
             axis.set(xlabel=label, ylabel="tumours")
             axis.legend(
                 loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.1, columnspacing=1, handlelength=1.3

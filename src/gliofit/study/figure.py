@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gliofit.figures.axes import label_log_axis
 from gliofit.figures.style import TWO_COLUMNS, figure_style, letter_panel, save_figure
-from gliofit.publish.names import method_name, method_styles
+from gliofit.report.names import method_name, method_styles
 from gliofit.study.summary import convergence
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gliofit.evaluate.metrics import compare_fields, parameter_errors
 from gliofit.forward.run import final_run
 from gliofit.forward.settings import ForwardSettings
 from gliofit.growth.model import find_growth_model
@@ -21,6 +20,8 @@ from gliofit.invert.problem import ConcentrationObservation, EmptyObservationErr
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.trace import Trace
+from gliofit.metrics.fields import compare_fields
+from gliofit.metrics.parameters import RATES, parameter_errors
 from gliofit.seeds import derive_seed
 from gliofit.study.settings import StudySettings
 from gliofit.study.target import Target, make_targets
@@ -36,9 +37,11 @@ PARAMETERS = THETA_COLUMNS
 COVERAGE_LEVEL = 0.9
 
 _ERRORS = (
-    "mse_volume", "ncc_volume", "mu_d_relative_error", "mu_d_bias", "mu_rho_relative_error", "mu_rho_bias",
+    "mse_volume",
+    "ncc_volume",
+    *(f"{name}_{kind}" for name in RATES for kind in ("relative_error", "bias")),
     "origin_error_mm",
-)  # fmt: skip
+)
 _TRACE_COLUMNS = ["preset", "scenario", "case", "method", "evaluation", "loss", "seconds", "level"]
 
 
@@ -180,8 +183,6 @@ def _row(case: _Case, inversion: Inversion, oracle_mse: float) -> dict[str, Any]
         else:
             scores = parameter_errors(estimate, truth)
             errors |= fields | {name: scores[name] for name in _ERRORS if name in scores}
-            errors["mu_d_bias"] = estimate.mu_d_mm / truth.mu_d_mm - 1
-            errors["mu_rho_bias"] = estimate.mu_rho / truth.mu_rho - 1
     found = np.full(5, np.nan) if estimate is None else estimate.to_array()
     return {
         "status": status,

@@ -12,6 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gliofit.io import read_table
+from gliofit.metrics.parameters import PARAMETER_ERRORS, RATES
+from gliofit.metrics.statistics import describe
 
 __all__ = ["EVALUATIONS", "SECONDS", "comparison", "convergence", "read_batches", "summarise_study"]
 
@@ -57,23 +59,24 @@ def summarise_study(cases: pd.DataFrame) -> pd.DataFrame:
                 **_spread("mse", done["mse_volume"]),
                 **_spread("oracle_mse", group["oracle_mse_volume"]),
                 **{
-                    f"{name}_median": done[name].median()
-                    for name in ("mu_d_relative_error", "mu_rho_relative_error", "mu_d_bias", "mu_rho_bias")
+                    f"{name}_median": describe(done[name]).median
+                    for name in (*PARAMETER_ERRORS, *(f"{rate}_bias" for rate in RATES))
                 },
-                "origin_error_mm_median": done["origin_error_mm"].median(),
                 "ncc_min": done["ncc_volume"].min(),
                 "coverage": float(inside.sum().sum()) / known if known else np.nan,
-                "seconds_median": done["wall_seconds"].median(),
-                "seconds_max": done["wall_seconds"].max(),
-                "evaluations_median": done["evaluations"].median(),
-                "evaluations_max": done["evaluations"].max(),
+                **{
+                    f"{name}_{kind}": getattr(describe(done[column]), field)
+                    for name, column in (("seconds", "wall_seconds"), ("evaluations", "evaluations"))
+                    for kind, field in (("median", "median"), ("max", "maximum"))
+                },
             }
         )
     return pd.DataFrame(rows)
 
 
 def _spread(name: str, values: pd.Series) -> dict[str, float]:
-    return {f"{name}_median": values.median(), f"{name}_mean": values.mean(), f"{name}_max": values.max()}
+    found = describe(values)
+    return {f"{name}_median": found.median, f"{name}_mean": found.mean, f"{name}_max": found.maximum}
 
 
 def convergence(

@@ -2,53 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 import pandas as pd
 
-from gliofit.io import atomic_path
-from gliofit.publish.names import method_name
-from gliofit.publish.numbers import MISSING
-from gliofit.publish.panel import Column
+from gliofit.metrics.parameters import RATES
+from gliofit.report.names import method_name
+from gliofit.report.numbers import MISSING
+from gliofit.report.render import write_renderings
+from gliofit.report.table import Column, Table, column
 from gliofit.study.run import COVERAGE_LEVEL
 from gliofit.study.summary import comparison, convergence, summarise_study
 
-__all__ = ["write_study_tables"]
+__all__ = ["study_tables", "write_study_tables"]
 
-_LABELS = MappingProxyType({"preset": "preset", "scenario": "scenario", "method": "method"})
+_SYMBOLS = {"mu_d": "μ_D", "mu_rho": "μ_ρ"}
+
+_COUNT = ",.0f"
+
+
+def _texts(*names: str) -> tuple[Column, ...]:
+    return tuple(column(name, name) for name in names)
+
 
 _SUMMARY = (
-    Column("cases", "cases", better=None, decimals=0),
-    Column("failed", "failed", better=None, decimals=0),
-    *(Column(f"mse_{name}", f"MSE, {name}", better=None) for name in ("median", "mean", "max")),
-    *(Column(f"oracle_mse_{name}", f"oracle MSE, {name}", better=None) for name in ("median", "mean", "max")),
-    Column("mu_d_relative_error_median", "μ_D error, median", "%", factor=100, better=None),
-    Column("mu_d_bias_median", "μ_D signed, median", "%", factor=100, better=None),
-    Column("mu_rho_relative_error_median", "μ_ρ error, median", "%", factor=100, better=None),
-    Column("mu_rho_bias_median", "μ_ρ signed, median", "%", factor=100, better=None),
-    Column("origin_error_mm_median", "origin error, median", "mm", better=None),
-    Column("ncc_min", "NCC, min", better=None, decimals=4),
-    Column("coverage", f"within {COVERAGE_LEVEL:.0%} interval", "%", factor=100, better=None),
-    Column("seconds_median", "time, median", "s", better=None),
-    Column("seconds_max", "time, max", "s", better=None),
-    Column("evaluations_median", "evaluations, median", better=None, decimals=0),
-    Column("evaluations_max", "evaluations, max", better=None, decimals=0),
+    *_texts("preset", "scenario", "method"),
+    column("cases", "cases", format=_COUNT),
+    column("failed", "failed", format=_COUNT),
+    *(column(f"mse_{name}", f"MSE, {name}") for name in ("median", "mean", "max")),
+    *(column(f"oracle_mse_{name}", f"oracle MSE, {name}") for name in ("median", "mean", "max")),
+    *(
+        column(f"{name}_{kind}_median", f"{_SYMBOLS[name]} {title}, median", "%", factor=100)
+        for name in RATES
+        for kind, title in (("relative_error", "error"), ("bias", "signed"))
+    ),
+    column("origin_error_mm_median", "origin error, median", "mm"),
+    column("ncc_min", "NCC, min", format=".4f"),
+    column("coverage", f"within {COVERAGE_LEVEL:.0%} interval", "%", factor=100),
+    column("seconds_median", "time, median", "s"),
+    column("seconds_max", "time, max", "s"),
+    column("evaluations_median", "evaluations, median", format=_COUNT),
+    column("evaluations_max", "evaluations, max", format=_COUNT),
 )
 
 _CONVERGENCE = (
-    Column("loss_median", "loss, median", better=None),
-    Column("loss_lower", "loss, lower quartile", better=None),
-    Column("loss_upper", "loss, upper quartile", better=None),
-    Column("reached", "cases on the finest level", better=None, decimals=0),
-    Column("cases", "cases", better=None, decimals=0),
+    *_texts("preset", "scenario", "method", "spent"),
+    column("loss_median", "loss, median"),
+    column("loss_lower", "loss, lower quartile"),
+    column("loss_upper", "loss, upper quartile"),
+    column("reached", "cases on the finest level", format=_COUNT),
+    column("cases", "cases", format=_COUNT),
 )
 
 _COMPARISON = (
-    Column("cases", "cases", better=None, decimals=0),
-    Column("second_above", "second ends above the first", "% of cases", factor=100, better=None),
-    Column("loss_ratio_median", "loss of second / first, median", better=None),
+    *_texts("preset", "scenario"),
+    column("first", "first method"),
+    column("second", "second method"),
+    column("cases", "cases", format=_COUNT),
+    column("second_above", "second ends above the first", "% of cases", factor=100),
+    column("loss_ratio_median", "loss of second / first, median"),
 )
 
 _TIME_NOTE = "Times depend on the machine and on what else it did; every inversion ran on one core."
@@ -80,70 +93,43 @@ _CONVERGENCE_NOTES = (
 _COMPARISON_NOTES = ("All runs end at the same finest voxel size with the same observation, so losses are comparable.",)
 
 
-def write_study_tables(
-    cases: pd.DataFrame, traces: pd.DataFrame, out_dir: str | Path, names: Mapping[str, str] | None = None
-) -> None:
-    """Write ``study``, ``convergence`` and ``comparison``, each as ``.csv`` and ``.md``.
+def study_tables(cases: pd.DataFrame, traces: pd.DataFrame, names: Mapping[str, str] | None = None) -> dict[str, Table]:
+    """Make the tables ``study``, ``convergence`` and ``comparison``.
 
     Parameters
     ----------
     cases, traces
         Tables of ``run_cases``.
-    out_dir
-        Folder to write to.
     names
         Printed names of methods where they differ from the usual ones.
     """
     spent = convergence(cases, traces)
     units = spent["by"].map({"evaluations": "evaluations", "seconds": "s"})
     spent["spent"] = [f"{at:g} {unit}" for at, unit in zip(spent["at"], units, strict=True)]
-    pairs = {"preset": "preset", "scenario": "scenario", "first": "first method", "second": "second method"}
-    for name, title, table, labels, columns, notes in (
-        (
-            "study", "Errors of inversions of synthetic tumours", summarise_study(cases), _LABELS, _SUMMARY,
-            (*_SUMMARY_NOTES, _EVALUATION_NOTE, _TIME_NOTE),
+    pairs = comparison(cases)
+    for frame, columns in ((spent, ["method"]), (pairs, ["first", "second"])):
+        for name in columns:
+            frame[name] = [method_name(method, names) for method in frame[name]]
+    summary = summarise_study(cases)
+    summary["method"] = [method_name(method, names) for method in summary["method"]]
+    shared = (_EVALUATION_NOTE, _TIME_NOTE)
+    return {
+        "study": Table(
+            "Errors of inversions of synthetic tumours", summary, _SUMMARY, footnotes=(*_SUMMARY_NOTES, *shared)
         ),
-        (
-            "convergence", "Loss against what was spent", spent, {**_LABELS, "spent": "spent"}, _CONVERGENCE,
-            (*_CONVERGENCE_NOTES, _EVALUATION_NOTE, _TIME_NOTE),
+        "convergence": Table(
+            "Loss against what was spent", spent, _CONVERGENCE, footnotes=(*_CONVERGENCE_NOTES, *shared)
         ),
-        ("comparison", "Methods against each other", comparison(cases), pairs, _COMPARISON, _COMPARISON_NOTES),
-    ):  # fmt: skip
-        _write(Path(out_dir) / name, title, _named(table, names), labels, columns, notes)
+        "comparison": Table(
+            "Methods against each other", pairs, _COMPARISON, footnotes=_COMPARISON_NOTES,
+            empty="Nothing to show: the study has one method in each scenario.",
+        ),
+    }  # fmt: skip
 
 
-def _named(table: pd.DataFrame, names: Mapping[str, str] | None) -> pd.DataFrame:
-    """The table with printed names of methods."""
-    columns = [column for column in ("method", "first", "second") if column in table]
-    return table.assign(**{column: [method_name(m, names) for m in table[column]] for column in columns})
-
-
-def _write(
-    stem: Path,
-    title: str,
-    table: pd.DataFrame,
-    labels: Mapping[str, str],
-    columns: Sequence[Column],
-    notes: Sequence[str],
+def write_study_tables(
+    cases: pd.DataFrame, traces: pd.DataFrame, out_dir: str | Path, names: Mapping[str, str] | None = None
 ) -> None:
-    """``{stem}.csv`` with plain numbers of three digits, ``{stem}.md`` with notes."""
-    headings = [*labels.values(), *(column.heading for column in columns)]
-    numbers = pd.DataFrame({heading: table[name] for name, heading in labels.items()})
-    for column in columns:
-        values = table[column.metric].astype(float) * column.factor
-        whole = column.decimals == 0
-        texts = ["" if pd.isna(v) else f"{v:.0f}" if whole else f"{v:.{column.decimals or 3}g}" for v in values]
-        numbers[column.heading] = texts
-    with atomic_path(stem.with_suffix(".csv")) as temporary:
-        numbers.to_csv(temporary, index=False)
-
-    lines = ["| " + " | ".join(headings) + " |"]
-    lines.append("|" + " --- |" * len(labels) + " ---: |" * len(columns))
-    for _, row in table.iterrows():
-        cells = [*(str(row[name]) for name in labels), *(column.text(float(row[column.metric])) for column in columns)]
-        lines.append("| " + " | ".join(cells) + " |")
-    if table.empty:
-        lines = ["Nothing to show: the study has one method in each scenario."]
-    parts = [f"# {title}", "\n".join(lines), "\n".join(f"- {note}" for note in notes)]
-    with atomic_path(stem.with_suffix(".md")) as temporary:
-        temporary.write_text("\n\n".join(parts) + "\n")
+    """Write the tables of ``study_tables``, each as ``.json``, ``.csv`` and ``.md``."""
+    for name, table in study_tables(cases, traces, names).items():
+        write_renderings(table, out_dir, name, labels=True)

@@ -44,14 +44,16 @@ def same_files(first, second) -> set[str]:
 def test_tables(tmp_path):
     for folder in (tmp_path / "one", tmp_path / "two"):
         write_assess_tables(FORWARD, GRADIENTS, MODELS, folder)
-    names = {f"{n}.{kind}" for n in ("forward", "anatomies", "gradients", "calibration") for kind in ("csv", "md")}
+    names = {
+        f"{n}.{kind}" for n in ("forward", "anatomies", "gradients", "calibration") for kind in ("json", "csv", "md")
+    }
     assert same_files(tmp_path / "one", tmp_path / "two") == names
 
     table = pd.read_csv(tmp_path / "one/forward.csv").set_index("surrogate")
     assert table.index.tolist() == ["U-Net", "My net"]
-    assert table.loc["U-Net", "MSE, cube (×10⁻³)"] == 4.5
-    assert table.loc["U-Net", "MSE, cube (×10⁻³), standard error"] == 0.866
-    assert table.loc["U-Net", ["parameters", "training samples", "training (min)"]].tolist() == [12345, 2048, 72]
+    assert table.loc["U-Net", "MSE, cube (×10⁻³)"] == pytest.approx(4.5)
+    assert table.loc["U-Net", "MSE, cube (×10⁻³), standard error"] == pytest.approx(0.75**0.5, rel=1e-5)
+    assert table.loc["U-Net", ["parameters", "training samples", "training (min)"]].tolist() == [12345, 2048, 72.02]
     paper = table["paper’s MSE, its own data and training (×10⁻³)"]
     assert paper["U-Net"] == 2.2
     assert np.isnan(paper["My net"])

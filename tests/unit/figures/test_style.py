@@ -19,7 +19,7 @@ from gliofit.assess.names import SURROGATE_NAMES, surrogate_colours
 from gliofit.figures import colours
 from gliofit.figures.slices import add_scale_bar, grey_values
 from gliofit.figures.style import ONE_COLUMN, TWO_COLUMNS, figure_style, letter_panel, save_figure
-from gliofit.publish.names import METHOD_NAMES, method_styles
+from gliofit.report.names import METHOD_NAMES, method_styles
 from legible import complaints
 
 PACKAGE = Path(gliofit.__file__).parent

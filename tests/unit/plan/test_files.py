@@ -15,7 +15,8 @@ from gliofit.grid import Volume
 from gliofit.io import read_table, read_volume, write_table, write_volume
 from gliofit.plan.run import PLAN_COLUMNS, draw_patient, plan_patient, read_plans
 from gliofit.plan.settings import PlanSettings
-from gliofit.plan.tables import summarise_plans, write_plan_tables
+from gliofit.plan.tables import plan_table, summarise_plans
+from gliofit.report.render import write_renderings
 
 FILES = {"clinical.nii.gz", "personalised.nii.gz", "plan.parquet", "plan.csv", "plan.md", "plan.png", "plan.pdf"}
 
@@ -254,8 +255,8 @@ def test_tables_have_means_over_patients(folders, case, tmp_path):
     assert means.loc["gauss-newton", "coverage_clinical"] == pytest.approx(plans["coverage_clinical"][0])
     assert means.loc["direct", ["cases", "failed", "with_recurrence"]].tolist() == [2, 2, 0]
     for name in ("first", "second"):
-        write_plan_tables(both, tmp_path / name, {"direct": "Straight"})
-    for name in ("plan.csv", "plan.md"):
+        write_renderings(plan_table(both, {"direct": "Straight"}), tmp_path / name, "plan")
+    for name in ("plan.json", "plan.csv", "plan.md"):
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
     text = (tmp_path / "first/plan.md").read_text()
     assert "| Gauss-Newton on solver | 15 | 2 | 0 | 1 |" in text

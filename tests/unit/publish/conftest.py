@@ -10,10 +10,12 @@ import pytest
 
 from gliofit.evaluate.case import AGREEMENT_COLUMNS, CURVE_COLUMNS, METRICS_COLUMNS
 from gliofit.evaluate.cohort import evaluate_cohort
-from gliofit.evaluate.metrics import FIELD_METRICS
 from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.grid import Grid, Volume
 from gliofit.io import write_table, write_volume
+from gliofit.metrics.fields import FIELD_METRICS
+from gliofit.publish.settings import PublishSettings
+from gliofit.publish.tables import TABLES, write_paper_table
 
 #: Typical whole-volume MSE of each method.
 SCALES = {
@@ -115,6 +117,14 @@ def make_cohort(folder, cohort, scales, n, failed=(), truth=False, left_out=None
         write_table(curves[-1], pd.concat(parts)[list(CURVE_COLUMNS)].dropna(subset="dice_whole"))
     evaluate_cohort(tables, curves, agreements, left_out or {}, folder, EvaluateSettings(bootstrap_samples=200))
     return folder
+
+
+def write_tables(synthetic, patients, out):
+    """Write all tables of the cohorts that there are; tables 1 to 3 also without one."""
+    for name in TABLES:
+        cohort = synthetic if name in ("table1", "table2") else patients
+        if cohort is not None or name != "table3-segmentation":
+            write_paper_table(name, cohort, out, PublishSettings())
 
 
 @pytest.fixture(scope="session")

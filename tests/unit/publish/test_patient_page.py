@@ -25,17 +25,17 @@ from gliofit.invert.run import parameters_row
 from gliofit.invert.settings import BoundsSettings
 from gliofit.invert.uncertainty import Uncertainty, _vague
 from gliofit.io import read_table, read_volume, write_json, write_table, write_volume
-from gliofit.publish.numbers import MISSING
+from gliofit.publish.estimates import estimates_table
 from gliofit.publish.patient_index import write_patient_index
 from gliofit.publish.patient_page import PatientSources, write_patient_page
 from gliofit.publish.patient_record import choose_method, read_record
 from gliofit.publish.patient_warnings import warnings_of
-from gliofit.publish.provenance import provenance_rows
+from gliofit.publish.provenance import provenance_table
 from gliofit.publish.settings import PublishSettings
 from gliofit.publish.slices import PLANES, PatientSlices
-from gliofit.publish.theta_table import THETA_HEADINGS, theta_rows
 from gliofit.publish.theta_words import theta_words
 from gliofit.register.settings import RegisterSettings
+from gliofit.report.numbers import MISSING
 from gliofit.theta import Theta
 
 CASE = "patient-00000"
@@ -167,7 +167,7 @@ def test_page_is_one_file_with_the_picture_in_it(patient, drawn):
     assert "Nothing to warn of" in said
     assert "not for clinical decisions" in said
     # Every column is explained, beside the table itself.
-    for heading in THETA_HEADINGS[1:]:
+    for heading in estimates_table(record_of(patient).methods, np.zeros(3)).grid().headings[1:]:
         assert said.count(re.split(r"[ (,]", heading)[0]) >= 2, heading
 
 
@@ -229,9 +229,9 @@ def test_an_origin_at_the_edge_of_the_box_is_a_warning(patient):
 
 def test_table_of_theta(patient):
     centre = np.add(ORIGIN, [3, 0, -4])
-    rows = theta_rows(record_of(patient).methods, centre)
-    assert [len(row) for row in rows] == [len(THETA_HEADINGS)] * 3
-    cells = dict(zip(THETA_HEADINGS, rows[0], strict=True))
+    grid = estimates_table(record_of(patient).methods, centre).grid()
+    rows = grid.rows
+    cells = dict(zip(grid.headings, rows[0], strict=True))
     reach = 1.6448536
     mu_d = cells["Spread μ_D (mm)"]
     assert mu_d.text == "8.0"
@@ -254,8 +254,8 @@ def test_methods_without_theta_have_a_row(patient):
     nothing = inversion("failed", "diverged", None)
     write_method(patient.folder, METHODS[1], nothing, "reference", patient.grid)
     score(patient.folder)
-    row = theta_rows(record_of(patient).methods, np.array(ORIGIN))[2]
-    assert [cell.text for cell in row[2:10]] == [MISSING] * 8
+    row = estimates_table(record_of(patient).methods, np.array(ORIGIN)).grid().rows[2]
+    assert {cell.text for cell in row[2:-2]} == {MISSING}
     assert row[-1].text == "failed"
     assert "diverged" in row[-1].below
     assert "Direct inverse (failed)" in write(patient)
@@ -454,7 +454,7 @@ def test_provenance_names_no_folders(tmp_path):
     }
     write_json(tmp_path / "parameters.parquet.json", content)
     jobs = [("m: estimate", tmp_path / "parameters.parquet"), ("m: final run", tmp_path / "other.nii.gz")]
-    [row] = provenance_rows(jobs)
+    [row] = provenance_table(jobs).grid().rows
     inputs = "a_seg.nii.gz, guided-unet/weights.safetensors"
     assert [cell.text for cell in row] == ["m: estimate", "7", "reference", "1.2.3", inputs]
 

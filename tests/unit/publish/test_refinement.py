@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 
 from gliofit.io import write_table
-from gliofit.publish.refinement import compare_refinements, write_refinement
+from gliofit.publish.refinement import compare_refinements, refinement_table
 from gliofit.publish.settings import PublishSettings
+from gliofit.publish.tables import FORMS
+from gliofit.report.render import write_renderings
 
 METRICS = ("mse_volume", "ncc_volume", "mu_d_relative_error", "mu_rho_relative_error", "origin_error_mm")
 
@@ -19,6 +21,10 @@ def metrics(**of_method) -> pd.DataFrame:
             row = dict.fromkeys(METRICS, value) | {"ncc_volume": 1 - value, "dice_whole_033": 1 - value}
             rows.append(row | {"method": method, "case": f"case-{number}", "wall_seconds": 2.0})
     return pd.DataFrame(rows)
+
+
+def write_refinement(evaluations, pairs, folder) -> None:
+    write_renderings(refinement_table(evaluations, pairs, PublishSettings()), folder, "refinement", FORMS)
 
 
 def test_means_and_wins_on_the_cases_both_have():
@@ -39,7 +45,7 @@ def test_pairs_that_are_not_in_the_run_are_left_out():
 
 def test_writes_four_files_that_name_both_methods(tmp_path):
     write_table(tmp_path / "synthetic" / "metrics.parquet", metrics(hybrid=[0.4, 0.2], fine=[1e-7, 3e-7]))
-    write_refinement({"synthetic": tmp_path / "synthetic"}, {"fine": "hybrid"}, tmp_path, PublishSettings())
+    write_refinement({"synthetic": tmp_path / "synthetic"}, {"fine": "hybrid"}, tmp_path)
     text = (tmp_path / "refinement.md").read_text()
     assert "| Hybrid | as it is | 2 |" in text
     assert "2.00·10⁻⁷" in text
@@ -55,7 +61,7 @@ def test_a_metric_without_numbers_has_no_column(tmp_path):
     write_table(tmp_path / "patients" / "metrics.parquet", table)
     cases = [["case-0", "used", ""], ["case-1", "left out", "excluded by the configuration"]]
     write_table(tmp_path / "patients" / "cases.parquet", pd.DataFrame(cases, columns=["case", "status", "message"]))
-    write_refinement({"patients": tmp_path / "patients"}, {"fine": "hybrid"}, tmp_path, PublishSettings())
+    write_refinement({"patients": tmp_path / "patients"}, {"fine": "hybrid"}, tmp_path)
     text = (tmp_path / "refinement.md").read_text()
     assert "μ_D" not in text
     assert "μ_ρ" in text

@@ -14,15 +14,15 @@ from gliofit.errors import InputError
 from gliofit.io import read_json, read_table, write_json, write_table
 from gliofit.publish.captions import CAPTIONS, caption_files
 from gliofit.publish.cohort import Cohort
-from gliofit.publish.markdown import read_markdown
 from gliofit.publish.pack import pack
 from gliofit.publish.report import write_report
 from gliofit.publish.report_summary import summary_sentences
 from gliofit.publish.report_warnings import run_warnings
 from gliofit.publish.run_record import RunRecord, read_run_record, stage_times
 from gliofit.publish.settings import PublishSettings
-from gliofit.publish.settings_text import setting_rows
+from gliofit.publish.settings_text import changed_settings
 from gliofit.publish.shown import show_file
+from gliofit.report.table import load_table
 
 
 class Reader(HTMLParser):
@@ -177,29 +177,17 @@ def test_tables_hold_numbers_to_sort_by_and_the_papers_lines(page):
     assert "a | b" in page
 
 
-def test_markdown_is_read_as_it_was_written(run):
-    sources, _ = run
-    table = read_markdown(sources.tables[1])
-    assert table.heading == "Table 2. Final tumour, synthetic cases"
-    assert [panel.title for panel in table.panels][:2] == ["(a) Whole volume", "(b) 128 mm crop, this run"]
-    panel = table.panels[0]
-    assert panel.headings[:4] == ("Method", "Source", "n", "failed")
-    emphasised = {row[0].text for row in panel.rows for cell in row if cell.emphasis == "best"}
-    assert "Gauss-Newton on solver" in emphasised
-    assert all(len(row) == len(panel.headings) for row in panel.rows)
-    assert table.notes[0].startswith("This run: “fake”, 6 cases.")
-
-
 def test_damaged_files_are_told(run, tmp_path):
-    path = tmp_path / "table.md"
-    path.write_text("# A\n\n| a | b |\n| --- | --- |\n| 1 |\n")
-    with pytest.raises(InputError, match=r"table\.md"):
-        read_markdown(path)
+    path = tmp_path / "table.json"
+    path.write_text('{"title": "no frame"}')
+    with pytest.raises(InputError, match=r"table\.json") as error:
+        load_table(path)
+    assert error.value.code == "damaged-table"
     path.write_text("no picture")
     with pytest.raises(InputError, match="is no picture"):
         show_file(path, "a picture", 100)
     with pytest.raises(InputError, match="file not found"):
-        read_markdown(tmp_path / "none.md")
+        load_table(tmp_path / "none.json")
 
 
 def test_a_run_with_a_study_alone_has_a_report(run, tmp_path):
@@ -227,7 +215,7 @@ def test_settings_are_given_with_default_and_meaning_and_without_folders():
         "invert": {"methods": {"direct": {"inverter": "direct"}}}, "evaluate": {"reference_method": "direct"},
         "cohorts": ["synthetic"],
     }  # fmt: skip
-    rows = {row[0].text: [cell.text for cell in row[1:]] for row in setting_rows(load_config(raw))}
+    rows = {row[0].text: [cell.text for cell in row[1:]] for row in changed_settings(load_config(raw)).grid().rows}
     assert rows["publish.dpi"] == [
         "100",
         str(PublishSettings().dpi),
@@ -236,7 +224,7 @@ def test_settings_are_given_with_default_and_meaning_and_without_folders():
     assert rows["patients.source"][0] == "…/brats"
     assert not any("somebody" in text for row in rows.values() for text in row)
     assert "publish.significance" not in rows
-    assert setting_rows(load_config({})) == []
+    assert changed_settings(load_config({})).frame.empty
 
 
 def test_pictures_are_scaled_and_small_ones_are_not(tmp_path, run):

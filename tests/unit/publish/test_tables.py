@@ -6,19 +6,19 @@ import pandas as pd
 import pytest
 
 from gliofit.io import read_table, write_table
-from gliofit.publish.names import METHOD_NAMES, method_name, method_styles
 from gliofit.publish.settings import PublishSettings
-from gliofit.publish.tables import write_segmentation_table, write_table3, write_tables
+from gliofit.publish.tables import write_paper_table
+from gliofit.report.names import METHOD_NAMES, method_name, method_styles
+from gliofit.report.table import load_table
 
 SETTINGS = PublishSettings()
 NAMES = ("1", "2", "3", "3-segmentation")
 
 
 @pytest.fixture(scope="module")
-def tables(tmp_path_factory, synthetic_dir, patients_dir):
+def tables(tmp_path_factory, fakes, synthetic_dir, patients_dir):
     out = tmp_path_factory.mktemp("tables")
-    write_tables(synthetic_dir, patients_dir, out, SETTINGS)
-    write_segmentation_table(patients_dir, out, SETTINGS)
+    fakes.write_tables(synthetic_dir, patients_dir, out)
     return out
 
 
@@ -26,20 +26,42 @@ def text(folder, name):
     return (folder / name).read_text(encoding="utf-8")
 
 
-def cells_of(markdown):
-    return [[c.strip() for c in line.strip("|").split("|")] for line in markdown.splitlines() if line.startswith("|")]
+def panels_of(folder, name):
+    """Cells of the panels of a table by title."""
+    return {part.title: part.grid() for part in load_table(folder / f"{name}.json").parts}
 
 
-def line_of(markdown, method, kind="this run", remark=""):
-    rows = cells_of(markdown)
-    start = next(i for i, row in enumerate(rows) if row[0] == method_name(method) + remark)
-    return next(row for row in rows[start:] if row[1] == kind)
+def first_panel(folder, name):
+    return next(iter(panels_of(folder, name).values()))
+
+
+def line_of(grid, method, kind="this run", remark=""):
+    """Cells of one line by heading."""
+    start = next(i for i, row in enumerate(grid.rows) if row[0].text == method_name(method) + remark)
+    row = next(row for row in grid.rows[start:] if row[1].text == kind)
+    return dict(zip(grid.headings, row, strict=True))
+
+
+def texts_of(line):
+    return [cell.text for cell in line.values()]
 
 
 def test_all_forms_of_all_tables_are_written(tables):
     assert sorted(path.name for path in tables.iterdir()) == sorted(
-        f"table{i}.{kind}" for i in NAMES for kind in ("csv", "md", "tex", "html")
+        f"table{i}.{kind}" for i in NAMES for kind in ("json", "csv", "md", "tex", "html")
     )
+
+
+def test_tables_are_read_as_they_were_written(tables):
+    table = load_table(tables / "table2.json")
+    assert table.title == "Table 2. Final tumour, synthetic cases"
+    assert [part.title for part in table.parts][:2] == ["(a) Whole volume", "(b) 128 mm crop, this run"]
+    grid = table.parts[0].grid()
+    assert grid.headings[:4] == ["Method", "Source", "n", "failed"]
+    assert [row[0].text for row in grid.rows if any(cell.emphasis == "best" for cell in row)] == [
+        "Gauss-Newton on solver"
+    ]
+    assert table.footnotes[0].startswith("This run: “fake”, 6 cases.")
 
 
 def test_html_is_one_page_with_tables_that_sort(tables):
@@ -66,18 +88,19 @@ def test_csv_holds_plain_numbers_beside_the_papers(fakes, tables, synthetic_dir)
     assert csv.loc["oracle", "role"] == "oracle"
 
 
-def test_markdown_shows_this_run_and_the_paper_with_best_and_second(tables):
-    markdown = text(tables, "table2.md")
-    panel = markdown.split("## (b)")[0]
-    assert line_of(panel, "gauss-newton")[4].startswith("**(")
-    assert "·10⁻" in line_of(panel, "gauss-newton")[4]
-    assert line_of(panel, "cmaes-solver")[4].startswith("<u>")
-    assert line_of(panel, "cmaes-solver", "paper")[4] == "0.340 ± 0.080"
-    assert line_of(panel, "direct", "paper")[4] == r"4.81 ± 0.20\*"
-    assert line_of(panel, "direct", "paper")[2] == "500"
-    assert "**" not in line_of(panel, "oracle")[4]
-    assert line_of(panel, "gradient-surrogate")[2:4] == ["5", "1"]
-    assert "(c) Whole volume, this run, on the 5 cases" in markdown
+def test_best_and_second_of_this_run_stand_beside_the_paper(tables):
+    panels = panels_of(tables, "table2")
+    grid, mse = panels["(a) Whole volume"], "MSE ↓ (×10⁻³)"
+    best = line_of(grid, "gauss-newton")[mse]
+    assert best.emphasis == "best"
+    assert "·10⁻" in best.text
+    assert line_of(grid, "cmaes-solver")[mse].emphasis == "second"
+    assert line_of(grid, "oracle")[mse].emphasis is None
+    paper = line_of(grid, "direct", "paper")
+    assert (paper[mse].text, paper[mse].marks, paper["n"].text) == ("4.81 ± 0.20", "*", "500")
+    assert line_of(grid, "cmaes-solver", "paper")[mse].value == pytest.approx(0.34)
+    assert texts_of(line_of(grid, "gradient-surrogate"))[2:4] == ["5", "1"]
+    assert "(c) Whole volume, this run, on the 5 cases that every method has a score for" in panels
 
 
 def test_every_line_of_a_markdown_table_has_the_same_cells(tables):
@@ -94,7 +117,7 @@ def test_latex_is_balanced_and_escaped(tables):
         for name in ("table", "tabular", "minipage"):
             assert tex.count(rf"\begin{{{name}}}") == tex.count(rf"\end{{{name}}}")
         assert re.sub(r"\\.", "", tex).count("$") % 2 == 0
-        lines = [line for line in tex.splitlines() if line.endswith(r"\\")]
+        lines = [line for line in tex.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
         widths = [len(re.findall(r"(?<!\\)&", line)) for line in lines]
         specs = [len(spec) - 1 for spec in re.findall(r"\\begin\{tabular\}\{(l+r+)\}", tex)]
         assert set(widths) == set(specs)
@@ -130,40 +153,39 @@ def test_notes_and_csv_name_the_integrators(fakes, tables, tmp_path):
     metrics = read_table(folder / "metrics.parquet")
     metrics.loc[metrics["method"] == "direct", "final_integrator"] = "reference"
     write_table(folder / "metrics.parquet", metrics)
-    write_table3(folder, tmp_path, SETTINGS)
+    write_paper_table("table3", folder, tmp_path, SETTINGS)
     note = "Forward integrators – simulated data: accurate; final runs: accurate, reference."
     assert note in text(tmp_path, "table3.md")
     assert pd.read_csv(tmp_path / "table3.csv").set_index("method").loc["direct", "final_integrator"] == "reference"
 
     metrics[["data_integrator", "final_integrator"]] = None
     write_table(folder / "metrics.parquet", metrics)
-    write_table3(folder, tmp_path, SETTINGS)
+    write_paper_table("table3", folder, tmp_path, SETTINGS)
     assert "Forward integrators – final runs: not recorded." in text(tmp_path, "table3.md")
 
 
 def test_reference_row_has_dice_only(tables):
-    panel = text(tables, "table3.md").split("## (b)")[0]
-    row = next(line for line in panel.splitlines() if "(reference)" in line)
-    cells = [c.strip() for c in row.strip("|").split("|")]
-    assert cells[4:9] == ["–"] * 5
-    assert cells[9].startswith("8")
+    panels = panels_of(tables, "table3")
+    line = line_of(panels["(a) Whole volume"], "cmaes-solver", remark=" (reference)")
+    assert texts_of(line)[4:9] == ["–"] * 5
+    assert 80 < line["Dice, whole ≥ 0.33 ↑ (×10⁻²)"].value < 90
     # It has nothing to show in the other panels about the reference.
-    assert "(reference)" not in text(tables, "table3.md").split("## (b)")[1]
+    others = [row[0].text for title, grid in panels.items() if title != "(a) Whole volume" for row in grid.rows]
+    assert not any("(reference)" in text for text in others)
 
 
-def labels_of(markdown):
-    return [row[0] for row in cells_of(markdown) if row[1] in ("this run", "paper") and row[0]]
+def labels_of(grid):
+    return [row[0].text for row in grid.rows if row[1].text in ("this run", "paper") and row[0].text]
 
 
 def test_every_method_stands_in_the_table_of_what_it_observed(fakes, tables):
-    panel = text(tables, "table3.md").split("## (b)")[0]
+    grid = first_panel(tables, "table3")
     seen = ["LMI (sees the segmentation)", "GliODIL (sees the segmentation)"]
     others = ["direct", "gradient-surrogate", "gradient-surrogate-com", "hybrid", "hybrid-com", "gauss-newton"]
-    expected = ["CMA-ES on solver (reference)", *seen, *(METHOD_NAMES[m] for m in others)]
-    assert labels_of(panel) == expected
-    assert line_of(panel, "lmi", "paper", " (sees the segmentation)")[9] == "42.0 ± 2.0"
-    panel = text(tables, "table3-segmentation.md").split("## (b)")[0]
-    assert labels_of(panel) == [
+    assert labels_of(grid) == ["CMA-ES on solver (reference)", *seen, *(METHOD_NAMES[m] for m in others)]
+    paper = line_of(grid, "lmi", "paper", " (sees the segmentation)")
+    assert paper["Dice, whole ≥ 0.33 ↑ (×10⁻²)"].text == "42.0 ± 2.0"
+    assert labels_of(first_panel(tables, "table3-segmentation")) == [
         "CMA-ES on solver (reference)", "LMI", "GliODIL", "Hybrid (COM fixed) (sees the reference)",
         "Gauss-Newton on solver (segmentation)", "Static field",
     ]  # fmt: skip
@@ -172,21 +194,19 @@ def test_every_method_stands_in_the_table_of_what_it_observed(fakes, tables):
 
 
 def test_segmentation_table_has_dice_distance_and_agreement(tables, patients_dir):
-    rows = cells_of(text(tables, "table3-segmentation.md").split("## (b)")[0])
-    columns = {name: i for i, name in enumerate(rows[0])}
+    grid, dice = first_panel(tables, "table3-segmentation"), "Dice, whole ≥ 0.33 ↑ (×10⁻²)"
     for name, value in {"lmi": "42.0 ± 2.0", "gliodil": "61.0 ± 2.0"}.items():
-        line = line_of(text(tables, "table3-segmentation.md"), name, "paper")
-        assert [line[columns[c]] for c in ("Dice, whole ≥ 0.33 ↑ (×10⁻²)", "HD95, whole ≥ 0.33 ↓ (mm)")] == [value, "–"]
-    line = line_of(text(tables, "table3-segmentation.md"), "hybrid-com", "paper", " (sees the reference)")
-    assert line[columns["Dice, whole ≥ 0.33 ↑ (×10⁻²)"]] == "59.0 ± 1.0"
-    own = line_of(text(tables, "table3-segmentation.md"), "static-field")
-    assert own[columns["at threshold (median)"]] == "0.25"
-    assert own[columns["NCC with CMA-ES on solver"]] == "0.900 ± 0.000"
+        line = line_of(grid, name, "paper")
+        assert [line[c].text for c in (dice, "HD95, whole ≥ 0.33 ↓ (mm)")] == [value, "–"]
+    assert line_of(grid, "hybrid-com", "paper", " (sees the reference)")[dice].text == "59.0 ± 1.0"
+    own = line_of(grid, "static-field")
+    assert own["at threshold (median)"].text == "0.25"
+    assert own["NCC with CMA-ES on solver"].text == "0.900 ± 0.000"
     # Nothing agrees with itself.
-    assert own[columns["NCC with Static field"]] == own[columns["MSE from Static field (×10⁻³)"]] == "–"
-    assert rows[2][0] == "CMA-ES on solver (reference)"
-    assert rows[2][columns["NCC with CMA-ES on solver"]] == "–"
-    assert rows[2][columns["NCC with Static field"]] == "0.900 ± 0.000"
+    assert own["NCC with Static field"].text == own["MSE from Static field (×10⁻³)"].text == "–"
+    reference = line_of(grid, "cmaes-solver", remark=" (reference)")
+    assert reference["NCC with CMA-ES on solver"].text == "–"
+    assert reference["NCC with Static field"].text == "0.900 ± 0.000"
 
     csv = pd.read_csv(tables / "table3-segmentation.csv").set_index("method")
     agreement = read_table(patients_dir / "agreement.parquet")
@@ -199,15 +219,14 @@ def test_segmentation_table_has_dice_distance_and_agreement(tables, patients_dir
 
 def test_marks_belong_to_the_table_of_the_observation(fakes, tmp_path):
     folder = fakes.make_cohort(tmp_path / "many", "patients", fakes.PATIENT_SCALES, 40)
-    write_table3(folder, tmp_path, SETTINGS)
-    write_segmentation_table(folder, tmp_path, SETTINGS)
-    table, other = text(tmp_path, "table3.md"), text(tmp_path, "table3-segmentation.md")
+    write_paper_table("table3", folder, tmp_path, SETTINGS)
+    write_paper_table("table3-segmentation", folder, tmp_path, SETTINGS)
     # LMI is worse than either method that others are tested against; it is tested among its own alone.
-    assert "*†" not in "".join(line_of(table, "lmi", remark=" (sees the segmentation)")).replace("\\", "")
-    assert line_of(other, "lmi")[4].endswith(r"\*†")
-    assert "each against Hybrid (COM fixed)" in table
-    assert "each against Gauss-Newton on solver (segmentation)" in other
-    assert "over 4 methods" in other
+    grid, other = first_panel(tmp_path, "table3"), first_panel(tmp_path, "table3-segmentation")
+    assert {cell.marks for cell in line_of(grid, "lmi", remark=" (sees the segmentation)").values()} == {""}
+    assert line_of(other, "lmi")["Dice, whole ≥ 0.33 ↑ (×10⁻²)"].marks == "*†"
+    assert "each against Hybrid (COM fixed)" in text(tmp_path, "table3.md")
+    assert "each against Gauss-Newton on solver (segmentation)" in text(tmp_path, "table3-segmentation.md")
 
 
 def test_no_marks_and_a_reason_below_six_patients(tables):
@@ -226,7 +245,7 @@ def test_notes_name_patients_left_out_and_failures(fakes, tables, tmp_path):
     failed = {(i, m) for i in range(6) for m in ("lmi", "gliodil", "direct")}
     left_out = {"patient-x": "the registration was refused", "patient-y": "no tumour"}
     folder = fakes.make_cohort(tmp_path / "p", "patients", fakes.PATIENT_SCALES, 6, failed=failed, left_out=left_out)
-    write_segmentation_table(folder, tmp_path, SETTINGS)
+    write_paper_table("table3-segmentation", folder, tmp_path, SETTINGS)
     markdown = text(tmp_path, "table3-segmentation.md")
     assert "6 of 8 patients" in markdown
     assert "Patients left out: patient-x (the registration was refused); patient-y (no tumour)." in markdown
@@ -238,7 +257,8 @@ def test_notes_name_patients_left_out_and_failures(fakes, tables, tmp_path):
 
 
 def test_table1_gives_the_papers_origin_as_a_range_in_mm(tables):
-    assert line_of(text(tables, "table1.md"), "gradient-surrogate", "paper")[-1] == "10.4–16.1"
+    line = line_of(first_panel(tables, "table1"), "gradient-surrogate", "paper")
+    assert line["Origin MAE ↓ (mm)"].text == "10.4–16.1"
     assert (
         "oracle" not in pd.read_csv(tables / "table1.csv").dropna(subset="mu_d_relative_error_mean")["method"].tolist()
     )
@@ -246,36 +266,37 @@ def test_table1_gives_the_papers_origin_as_a_range_in_mm(tables):
 
 def test_stars_follow_the_corrected_tests(fakes, tmp_path):
     folder = fakes.make_cohort(tmp_path / "many", "synthetic", fakes.SCALES, 40)
-    write_tables(folder, None, tmp_path, SETTINGS)
-    markdown = text(tmp_path, "table2.md")
-    assert line_of(markdown, "direct")[4].endswith(r"\*†")
-    assert "*" not in line_of(markdown, "hybrid")[4].replace("**", "")
-    assert "Few cases" not in markdown
+    fakes.write_tables(folder, None, tmp_path)
+    grid, mse = first_panel(tmp_path, "table2"), "MSE ↓ (×10⁻³)"
+    assert line_of(grid, "direct")[mse].marks == "*†"
+    assert line_of(grid, "hybrid")[mse].marks == ""
+    assert "Few cases" not in text(tmp_path, "table2.md")
 
 
 def test_phantom_patients_get_a_panel_of_their_own(fakes, tmp_path):
     folder = fakes.make_cohort(tmp_path / "phantoms", "patients", fakes.PATIENT_SCALES, 2, truth=True)
-    write_table3(folder, tmp_path, SETTINGS)
-    panel = text(tmp_path, "table3.md").split("## Phantom patients")[1]
-    assert "CMA-ES on solver (reference) | this run | 2" in panel
+    write_paper_table("table3", folder, tmp_path, SETTINGS)
+    grid = panels_of(tmp_path, "table3")["Phantom patients against their own truth"]
+    assert line_of(grid, "cmaes-solver", remark=" (reference)")["n"].text == "2"
 
 
 @pytest.mark.parametrize("n", [1, 2])
 def test_one_or_two_cases_are_enough(fakes, tmp_path, n):
     folder = fakes.make_cohort(tmp_path / "few", "synthetic", fakes.SCALES, n)
-    write_tables(folder, None, tmp_path, SETTINGS)
+    fakes.write_tables(folder, None, tmp_path)
     assert f"Few cases (n = {n})" in text(tmp_path, "table2.md")
 
 
 def test_all_methods_failed(fakes, tmp_path):
     failed = {(i, method) for i in range(2) for method in fakes.SCALES}
     folder = fakes.make_cohort(tmp_path / "failed", "synthetic", fakes.SCALES, 2, failed=failed)
-    write_tables(folder, None, tmp_path, SETTINGS)
-    assert line_of(text(tmp_path, "table2.md"), "direct")[2:5] == ["0", "2", "–"]
+    fakes.write_tables(folder, None, tmp_path)
+    line = line_of(first_panel(tmp_path, "table2"), "direct")
+    assert [line[name].text for name in ("n", "failed")] == ["0", "2"]
 
 
-def test_without_a_cohort_the_papers_numbers_stand_alone(tmp_path):
-    write_tables(None, None, tmp_path, SETTINGS)
+def test_without_a_cohort_the_papers_numbers_stand_alone(fakes, tmp_path):
+    fakes.write_tables(None, None, tmp_path)
     for i in (1, 2, 3):
         markdown = text(tmp_path, f"table{i}.md")
         assert "not part of the run" in markdown

@@ -38,7 +38,7 @@ function makeSortable(table) {
       table.groups.push([row]);
     }
   }
-  const headings = [...table.tHead.rows[0].cells];
+  const headings = [...[...table.tHead.rows].at(-1).cells];
   headings.forEach((heading, column) => {
     const button = document.createElement("button");
     button.type = "button";

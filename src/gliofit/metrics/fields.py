@@ -1,4 +1,4 @@
-"""Scores of one predicted tumour against one true tumour.
+"""Errors of one predicted concentration against one true concentration.
 
 Field errors are averaged over two domains, and every column name says which:
 
@@ -17,37 +17,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from gliofit.crop import centre_of_mass_mm
 from gliofit.grid import Volume, bounding_box
-from gliofit.theta import Theta
+from gliofit.paper import EXTENT_MM
 
-__all__ = [
-    "CORE_THRESHOLD",
-    "CROP_MM",
-    "FIELD_METRICS",
-    "VOLUME_MM",
-    "VOLUME_MM3",
-    "WHOLE_THRESHOLD",
-    "FieldErrors",
-    "compare_fields",
-    "dice",
-    "dice_of_fields",
-    "dice_with_mask",
-    "field_errors",
-    "parameter_errors",
-]
+__all__ = ["CROP_MM", "FIELD_METRICS", "VOLUME_MM3", "FieldErrors", "compare_fields", "field_errors"]
 
 #: The paper's image volume; MSE and MAE of the domain ``volume`` are averages over it.
-VOLUME_MM = (240.0, 240.0, 155.0)
-VOLUME_MM3 = float(np.prod(VOLUME_MM))
+VOLUME_MM3 = float(np.prod(EXTENT_MM))
 
 #: Edge of the cube that the domain ``crop`` averages over.
 CROP_MM = 128.0
-
-#: Concentrations above which a tumour is visible as a whole (oedema) and as a core.
-WHOLE_THRESHOLD, CORE_THRESHOLD = 0.33, 0.60
 
 FIELD_METRICS = tuple(
     name
@@ -183,84 +165,3 @@ def compare_fields(prediction: Volume, truth: Volume, tissue_mask: NDArray[np.bo
     cubes = [field.extract(start, size).data for field in fields]
     domain = float(np.prod(size)) * voxel_mm3
     return columns | field_errors(cubes[0], cubes[1], voxel_mm3, domain).columns("crop")
-
-
-def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
-    """Dice overlap of two masks; 0 if only one is empty, NaN (not defined) if both are.
-
-    Parameters
-    ----------
-    first, second
-        Masks of one shape.
-    """
-    return float(_dice_of_counts(np.count_nonzero(first & second), np.count_nonzero(first), np.count_nonzero(second)))
-
-
-def dice_of_fields(
-    prediction: NDArray[np.floating], truth: NDArray[np.floating], thresholds: ArrayLike
-) -> NDArray[np.float64]:
-    """Dice of two concentrations, both cut at each of the (increasing) thresholds; shape of ``thresholds``."""
-    both = np.minimum(prediction, truth)
-    return _dice_of_counts(
-        _count_at_least(both, thresholds), _count_at_least(prediction, thresholds), _count_at_least(truth, thresholds)
-    )
-
-
-def dice_with_mask(
-    prediction: NDArray[np.floating], mask: NDArray[np.bool_], thresholds: ArrayLike
-) -> NDArray[np.float64]:
-    """Dice of a concentration cut at each of the (increasing) thresholds with a fixed mask.
-
-    Parameters
-    ----------
-    prediction
-        Concentration, any shape.
-    mask
-        Mask of the same shape.
-    thresholds
-        Concentrations at which the prediction is cut, shape (n,).
-
-    Returns
-    -------
-    Dice at each threshold, shape (n,); NaN where both masks are empty.
-    """
-    return _dice_of_counts(
-        _count_at_least(prediction[mask], thresholds),
-        _count_at_least(prediction, thresholds),
-        np.full(np.shape(thresholds), np.count_nonzero(mask)),
-    )
-
-
-def _count_at_least(values: NDArray[np.floating], thresholds: ArrayLike) -> NDArray[np.int64]:
-    """Number of values at or above each increasing threshold, in one pass over the values."""
-    cuts = np.asarray(thresholds, dtype=np.float64)
-    candidates = values[values >= cuts[0]]
-    passed = np.bincount(np.searchsorted(cuts, candidates, side="right"), minlength=cuts.size + 1)
-    return passed[::-1].cumsum()[::-1][1:]
-
-
-def _dice_of_counts(both: ArrayLike, first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
-    """Dice from voxel counts, NaN where both masks are empty."""
-    total = np.asarray(first, dtype=np.float64) + np.asarray(second, dtype=np.float64)
-    with np.errstate(invalid="ignore"):
-        return 2.0 * np.asarray(both, dtype=np.float64) / np.where(total > 0, total, np.nan)
-
-
-def parameter_errors(estimate: Theta, truth: Theta) -> dict[str, float]:
-    """Errors of the five parameters: relative sizes for the two rates, distances for the origin.
-
-    ``origin_error_fraction`` is the paper's own measure: the length of the offset with every axis in units of the
-    240 x 240 x 155 mm volume.
-    """
-    offset = np.asarray(estimate.origin_mm) - np.asarray(truth.origin_mm)
-    return {
-        "mu_d_relative_error": _relative(estimate.mu_d_mm, truth.mu_d_mm),
-        "mu_rho_relative_error": _relative(estimate.mu_rho, truth.mu_rho),
-        "origin_error_mm": float(np.linalg.norm(offset)),
-        "origin_error_fraction": float(np.linalg.norm(offset / np.array(VOLUME_MM))),
-    }
-
-
-def _relative(value: float, truth: float) -> float:
-    """|value - truth| / truth, NaN for a truth of zero."""
-    return abs(value - truth) / truth if truth > 0 else float("nan")

@@ -5,17 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gliofit.evaluate.metrics import (
-    FIELD_METRICS,
-    VOLUME_MM3,
-    compare_fields,
-    dice,
-    dice_of_fields,
-    dice_with_mask,
-    field_errors,
-    parameter_errors,
-)
 from gliofit.grid import Grid, Volume
+from gliofit.metrics.fields import FIELD_METRICS, VOLUME_MM3, compare_fields, field_errors
+from gliofit.metrics.masks import dice, dice_of_fields, dice_with_mask
+from gliofit.metrics.parameters import parameter_errors
 from gliofit.theta import Theta
 
 NAN = float("nan")
@@ -174,6 +167,7 @@ def test_parameter_errors():
     errors = parameter_errors(Theta((13, 24, 30), 9, 5), truth)
     assert errors["mu_d_relative_error"] == pytest.approx(0.1)
     assert errors["mu_rho_relative_error"] == pytest.approx(0.25)
+    assert (errors["mu_d_bias"], errors["mu_rho_bias"]) == pytest.approx((-0.1, 0.25))
     assert errors["origin_error_mm"] == pytest.approx(5)
     assert errors["origin_error_fraction"] == pytest.approx(5 / 240)
     along_z = parameter_errors(Theta((10, 20, 61), 10, 4), truth)

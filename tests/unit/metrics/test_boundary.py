@@ -6,7 +6,7 @@ import torch
 from monai.metrics import compute_hausdorff_distance
 from scipy.ndimage import gaussian_filter
 
-from gliofit.evaluate.boundary import surface_distances_mm
+from gliofit.metrics.masks import surface_distances_mm
 
 SPACING = (1.0, 2.0, 5.0)
 

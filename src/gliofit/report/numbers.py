@@ -1,13 +1,13 @@
-"""Numbers as text, in plain Unicode that ``to_latex`` can translate."""
+"""Numbers as text, in Unicode that ``to_latex`` can translate."""
 
 from __future__ import annotations
 
 import math
 import re
 
-__all__ = ["format_power", "format_quantity", "read_quantity", "to_latex"]
+__all__ = ["MISSING", "format_power", "format_quantity", "to_latex"]
 
-#: What stands in a cell without a value.
+#: Text of a cell without a value.
 MISSING = "–"
 
 _SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -19,29 +19,37 @@ def format_power(exponent: int) -> str:
     return "10" + str(exponent).translate(_SUPERSCRIPT)
 
 
-def format_quantity(value: float, error: float = math.nan, decimals: int | None = None) -> str:
-    """A value with its error, to three digits, or with a fixed number of decimals.
+def format_quantity(value: float, error: float = math.nan, form: str = "") -> str:
+    """Format a value with its error.
 
     Values below 0.01 (and from a million on) are written with a power of ten, so that a method that is orders of
     magnitude better than the column's unit does not read as zero.
+
+    Parameters
+    ----------
+    value, error
+        Numbers; an error of NaN is left out, a value of NaN gives ``MISSING``.
+    form
+        Format specification of Python; empty for three digits.
     """
     if not math.isfinite(value):
         return MISSING
-    if decimals is not None:
-        return _join(_fixed(value, decimals), _fixed(error, decimals) if math.isfinite(error) else "")
+    if form:
+        return _join(_signed(value, form), _signed(error, form) if math.isfinite(error) else "")
     if value == 0 and not (math.isfinite(error) and error > 0):
         return "0"
     magnitude = _magnitude(value if value != 0 else error)
+    scale, power = 1.0, ""
     if -2 <= magnitude < 6:
         digits = min(4, max(0, 2 - magnitude))
         if math.isfinite(error) and error > 0 and round(error, digits) == 0:
             digits = min(4, -_magnitude(error))
-        return _join(_fixed(value, digits), _fixed(error, digits) if math.isfinite(error) else "")
-    scale = 10.0**magnitude
-    power = f"·{format_power(magnitude)}"
+    else:
+        scale, power, digits = 10.0**magnitude, f"·{format_power(magnitude)}", 2
     if not math.isfinite(error):
-        return _fixed(value / scale, 2) + power
-    return f"({_join(_fixed(value / scale, 2), _fixed(error / scale, 2))}){power}"
+        return _signed(value / scale, f",.{digits}f") + power
+    text = _join(*(_signed(number / scale, f",.{digits}f") for number in (value, error)))
+    return f"({text}){power}" if power else text
 
 
 def _magnitude(value: float) -> int:
@@ -49,28 +57,12 @@ def _magnitude(value: float) -> int:
     return int(f"{abs(value):.2e}".split("e")[1])
 
 
-def _fixed(value: float, decimals: int) -> str:
-    text = f"{value:,.{decimals}f}"
-    return text.replace("-", "−")
+def _signed(value: float, form: str) -> str:
+    return format(value, form).replace("-", "−")
 
 
 def _join(value: str, error: str) -> str:
     return f"{value} ± {error}" if error else value
-
-
-#: A number at the start of a cell, its error, and the power of ten behind both.
-_QUANTITY = re.compile(
-    r"\(?([−-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?|[−-]?\d+(?:\.\d+)?)(?: ± [\d.,]+)?\)?(?:·10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+))?"
-)
-
-
-def read_quantity(text: str) -> float | None:
-    """The value that a text from ``format_quantity`` begins with, without its error; None where there is none."""
-    match = _QUANTITY.match(text)
-    if match is None:
-        return None
-    value = float(match.group(1).replace(",", "").replace("−", "-"))
-    return value * 10.0 ** int(match.group(2).translate(_NORMAL)) if match.group(2) else value
 
 
 _LATEX = {

@@ -1,4 +1,4 @@
-"""Statistics over cases: mean with standard error, bootstrap intervals, paired tests with Holm's correction."""
+"""Statistics over cases: mean with standard error, quartiles, intervals, and paired tests with Holm's correction."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["MIN_PAIRS", "Description", "PairedTest", "bootstrap_interval", "compare_pairs", "describe", "holm"]
+__all__ = [
+    "MIN_PAIRS",
+    "Description",
+    "PairedTest",
+    "bootstrap_interval",
+    "compare_pairs",
+    "describe",
+    "holm",
+    "wilson_interval",
+]
 
 NAN = float("nan")
 
@@ -17,12 +26,15 @@ MIN_PAIRS = 6
 
 @dataclass(frozen=True)
 class Description:
-    """Mean, standard error (ddof = 1, NaN below two values) and median of the finite values, and how many those are."""
+    """Number, mean, standard error (ddof = 1, NaN below two values), quartiles and largest of the finite values."""
 
     n: int
     mean: float
     standard_error: float
     median: float
+    lower: float
+    upper: float
+    maximum: float
 
 
 def describe(values: ArrayLike) -> Description:
@@ -35,9 +47,11 @@ def describe(values: ArrayLike) -> Description:
     """
     sample = _finite(values)
     if sample.size == 0:
-        return Description(0, NAN, NAN, NAN)
+        return Description(0, NAN, NAN, NAN, NAN, NAN, NAN)
     error = float(sample.std(ddof=1) / np.sqrt(sample.size)) if sample.size > 1 else NAN
-    return Description(int(sample.size), float(sample.mean()), error, float(np.median(sample)))
+    lower, upper = (float(value) for value in np.quantile(sample, (0.25, 0.75)))
+    middle, largest = float(np.median(sample)), float(sample.max())
+    return Description(int(sample.size), float(sample.mean()), error, middle, lower, upper, largest)
 
 
 def bootstrap_interval(values: ArrayLike, confidence: float, samples: int, seed: int) -> tuple[float, float]:
@@ -142,6 +156,20 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     factors = np.arange(order.size, 0, -1)
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * factors))
     return adjusted
+
+
+def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval of a ratio; NaN without trials (E. B. Wilson, J. Am. Stat. Assoc. 22, 1927)."""
+    from scipy.stats import norm
+
+    if trials == 0:
+        return float("nan"), float("nan")
+    z = float(norm.ppf(0.5 + confidence / 2))
+    ratio = successes / trials
+    middle = (ratio + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    half = z / (1 + z**2 / trials) * np.sqrt(ratio * (1 - ratio) / trials + z**2 / (4 * trials**2))
+    # Rounding must not push the bound of a ratio of 0 or 1 past it.
+    return float(max(0.0, middle - half)) if successes else 0.0, float(middle + half) if successes < trials else 1.0
 
 
 def _finite(values: ArrayLike) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gliofit.evaluate.statistics import MIN_PAIRS, bootstrap_interval, compare_pairs, describe, holm
+from gliofit.metrics.statistics import MIN_PAIRS, bootstrap_interval, compare_pairs, describe, holm, wilson_interval
 
 NAN = float("nan")
 
@@ -23,6 +23,11 @@ NAN = float("nan")
 def test_describe(values, expected):
     found = describe(values)
     assert (found.n, found.mean, found.standard_error, found.median) == pytest.approx(expected, nan_ok=True)
+
+
+def test_describe_gives_quartiles_and_the_largest():
+    found = describe([4.0, NAN, 1.0, 2.0, 3.0])
+    assert (found.lower, found.median, found.upper, found.maximum) == (1.75, 2.5, 3.25, 4.0)
 
 
 @pytest.mark.parametrize(
@@ -92,3 +97,13 @@ def test_a_constant_difference_has_ranks_but_no_t_test():
     assert np.isnan(found.t_p)
     assert 0 < found.wilcoxon_p < 0.05
     assert "same in every pair" in found.note
+
+
+def test_wilson_interval():
+    # Newcombe, Stat. Med. 17 (1998), table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29.
+    for case, expected in {
+        (81, 263): (0.2553, 0.3662), (15, 148): (0.0624, 0.1605), (0, 20): (0.0, 0.1611), (1, 29): (0.0061, 0.1718),
+    }.items():  # fmt: skip
+        assert wilson_interval(*case) == pytest.approx(expected, abs=5e-5)
+    assert wilson_interval(20, 20) == pytest.approx((1 - 0.1611, 1.0), abs=5e-5)
+    assert np.isnan(wilson_interval(0, 0)).all()

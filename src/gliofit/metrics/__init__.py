@@ -1,0 +1,1 @@
+"""Scores of fields, masks and parameters, and statistics over cases; the only definitions in the package."""

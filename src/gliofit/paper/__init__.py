@@ -1,0 +1,91 @@
+"""Published numbers of the paper, read from ``values.yaml``.
+
+Weidner et al., "Brain Tumor Growth Inversion via Differentiable Neural Surrogates", MIDL 2026. Values are kept as
+printed and converted to the units of gliofit's own metrics here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from gliofit.yaml_file import read_yaml
+
+__all__ = ["EXTENT_MM", "MEAN_THETA", "TEST_MSE", "PaperRow", "PaperValue", "paper_table"]
+
+_CONTENT = read_yaml(Path(__file__).with_name("values.yaml"))
+
+#: Size of the paper's image volumes in mm.
+EXTENT_MM: tuple[float, float, float] = tuple(_CONTENT["extent_mm"])
+
+#: Mean growth parameters of the paper's training set, by column of results.
+MEAN_THETA: Mapping[str, float] = MappingProxyType(_CONTENT["mean_theta"])
+
+#: Test MSE of the paper's surrogate, trained on its full training set.
+TEST_MSE: float = _CONTENT["test_mse"]
+
+
+@dataclass(frozen=True)
+class PaperValue:
+    """One number of a table.
+
+    Parameters
+    ----------
+    mean
+        Mean over the cases, NaN where the table has none.
+    standard_error, median
+        As printed, NaN where the table has none.
+    starred
+        Whether the table marks the number as different by its paired t-test.
+    """
+
+    mean: float
+    standard_error: float = math.nan
+    median: float = math.nan
+    starred: bool = False
+
+
+@dataclass(frozen=True)
+class PaperRow:
+    """One row of a table: its printed name, the number of cases (0 where not printed), and values by metric."""
+
+    label: str
+    n: int
+    values: Mapping[str, PaperValue]
+
+
+@cache
+def paper_table(number: int) -> Mapping[str, PaperRow]:
+    """Read a table.
+
+    Parameters
+    ----------
+    number
+        Number of the table in the paper, 1 to 5.
+
+    Returns
+    -------
+    Mapping
+        Rows by method (tables 1 to 3), by radius in percent of the range of the parameters (table 4), or by
+        architecture (table 5).
+    """
+    content = _CONTENT["tables"][number]
+    return MappingProxyType({str(key): _row(row, content["units"]) for key, row in content["rows"].items()})
+
+
+def _row(row: Mapping[str, Any], units: Mapping[str, float]) -> PaperRow:
+    missing = [None] * len(units)
+    means, errors, medians = (
+        [math.nan if x is None else x * unit for x, unit in zip(row.get(kind, missing), units.values(), strict=True)]
+        for kind in ("mean", "error", "median")
+    )
+    values = {
+        metric: PaperValue(mean, error, median, metric in row.get("starred", ()))
+        for metric, mean, error, median in zip(units, means, errors, medians, strict=True)
+    }
+    return PaperRow(row["label"], row.get("n", 0), MappingProxyType(values))

@@ -1,0 +1,1 @@
+"""Tables of results, and the templates that render them and HTML pages."""

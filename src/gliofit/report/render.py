@@ -1,0 +1,127 @@
+"""Renderers of tables and pages: jinja2 templates for Markdown, LaTeX and HTML, and CSV from the frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from gliofit.io import atomic_path
+from gliofit.report.numbers import to_latex
+from gliofit.report.table import Cell, Column, Table, save_table
+
+__all__ = ["TEMPLATES", "csv_text", "markdown_grid", "render", "write_renderings"]
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+@cache
+def _environment() -> Environment:
+    """Templates escape their values in HTML alone."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=lambda name: name is not None and name.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"markdown": _markdown_cell, "latex": to_latex, "latex_cell": _latex_cell}
+    for name, file in (("style", "page.css"), ("script", "page.js")):
+        environment.globals[name] = (TEMPLATES / file).read_text(encoding="utf-8")
+    return environment
+
+
+def render(template: str, **values: Any) -> str:
+    """Render a template of this package.
+
+    Parameters
+    ----------
+    template
+        Name of the file in ``templates``.
+    **values
+        Variables of the template.
+    """
+    return _environment().get_template(template).render(values)
+
+
+def _markdown_cell(cell: Cell) -> str:
+    text = cell.text.replace("|", r"\|")
+    if cell.emphasis is not None and text:
+        text = f"**{text}**" if cell.emphasis == "best" else f"<u>{text}</u>"
+    return text + cell.marks.replace("*", r"\*")
+
+
+def _latex_cell(cell: Cell) -> str:
+    text = to_latex(cell.text)
+    if cell.emphasis == "best":
+        # Numbers contain mathematics in parts; both modes have to turn bold.
+        text = rf"{{\boldmath\textbf{{{text}}}}}"
+    elif cell.emphasis == "second":
+        text = rf"\underline{{{text}}}"
+    return text + cell.marks.replace("*", r"$^{*}$").replace("†", r"$^{\dagger}$")
+
+
+def markdown_grid(table: Table) -> str:
+    """Render the cells of a table as a Markdown table, without title and notes."""
+    return render("grid.md", grid=table.grid()).rstrip("\n")
+
+
+def csv_text(table: Table, labels: bool = False) -> str:
+    """Render the frame as CSV with plain numbers.
+
+    Parameters
+    ----------
+    table
+        The table.
+    labels
+        Write the printed columns in their printed units, each under its heading and followed by its standard error;
+        otherwise the columns of the frame as they are.
+    """
+    if labels:
+        frame = table.frame.reindex(
+            columns=[*table.frame, *(c.name for c in table.columns if c.name not in table.frame)]
+        )
+        parts = {name: values for column in table.columns for name, values in _labelled(frame, column).items()}
+        return pd.DataFrame(parts).to_csv(index=False, float_format="%.6g")
+    shown = [name for name in table.frame if "." not in str(name)]
+    return table.frame[shown].to_csv(index=False, float_format="%.12g")
+
+
+def _labelled(frame: pd.DataFrame, column: Column) -> dict[str, pd.Series]:
+    found = {column.plain_heading: frame[column.name]}
+    numbers = column.numbers[0]
+    if numbers is not None and numbers.error:
+        found[f"{column.plain_heading}, standard error"] = frame[numbers.error]
+    numeric = {name for name, values in found.items() if pd.api.types.is_numeric_dtype(values)}
+    return {name: values * column.scale if name in numeric else values for name, values in found.items()}
+
+
+def write_renderings(
+    table: Table, folder: str | Path, name: str, forms: Iterable[str] = ("json", "csv", "md"), labels: bool = False
+) -> None:
+    """Write a table and its renderings.
+
+    Parameters
+    ----------
+    table
+        The table.
+    folder, name
+        Folder, and name of the files without ending.
+    forms
+        Any of ``json``, the table itself for ``load_table``, ``csv``, ``md``, ``tex`` and ``html``.
+    labels
+        As that of ``csv_text``.
+    """
+    folder = Path(folder)
+    for form in forms:
+        if form == "json":
+            save_table(folder / f"{name}.json", table)
+            continue
+        text = csv_text(table, labels) if form == "csv" else render(f"table.{form}", table=table, name=name)
+        with atomic_path(folder / f"{name}.{form}") as temporary:
+            temporary.write_text(text, encoding="utf-8")

@@ -1,0 +1,422 @@
+"""The table type that every stage returns, and that Markdown, CSV, LaTeX and HTML are rendered from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from gliofit.errors import InputError
+from gliofit.io import DAMAGED, read_json, write_json
+from gliofit.report.numbers import MISSING, format_power, format_quantity
+
+__all__ = [
+    "Cell",
+    "Column",
+    "Grid",
+    "Numbers",
+    "Picture",
+    "Table",
+    "column",
+    "load_table",
+    "rank",
+    "save_table",
+    "text_table",
+]
+
+Emphasis = Literal["best", "second"]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture to show.
+
+    Parameters
+    ----------
+    data
+        The picture as a ``data:`` address.
+    text
+        Description for readers who do not see it.
+    size
+        Width and height in pixels.
+    caption
+        Text below it.
+    link
+        File beside the page that the picture leads to.
+    """
+
+    data: str
+    text: str
+    size: tuple[int, int]
+    caption: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One rendered cell.
+
+    Parameters
+    ----------
+    text
+        Content.
+    below
+        Smaller text under it.
+    words
+        Whether the cell is set to the left and may wrap.
+    link
+        File beside the page that the text leads to.
+    emphasis
+        Whether it is the best or the second best value of its column.
+    marks
+        Signs behind the text, such as those of tests.
+    faint
+        Whether it is set back, as the paper's numbers are.
+    picture
+        Small picture above the text.
+    value
+        Number that rows are sorted by; None for text.
+    """
+
+    text: str
+    below: str = ""
+    words: bool = False
+    link: str = ""
+    emphasis: Emphasis | None = None
+    marks: str = ""
+    faint: bool = False
+    picture: Picture | None = None
+    value: float | None = None
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Names of the frame's columns that hold one number of a row.
+
+    Parameters
+    ----------
+    value
+        The number, or a text. A name that the frame lacks counts as missing.
+    error
+        Its standard error, printed after ±.
+    low, high
+        Ends of its interval, printed in brackets, or as a range where the value is missing.
+    rank
+        1 for the best and 2 for the second best value.
+    marks
+        Signs behind the number.
+    below
+        Smaller text under a text, in HTML.
+    """
+
+    value: str
+    error: str = ""
+    low: str = ""
+    high: str = ""
+    rank: str = ""
+    marks: str = ""
+    below: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One printed column.
+
+    Parameters
+    ----------
+    label
+        Heading without unit.
+    numbers
+        Numbers of the column, one for each line of a row; None where a line has none.
+    unit
+        Unit as printed; values are multiplied by ``factor`` to reach it.
+    power
+        Power of ten that values are divided by; it stands in the heading.
+    factor
+        From the unit of the frame to the printed one.
+    format
+        Format specification of Python; empty for three digits whatever the size.
+    better
+        Which end is the better one; None leaves the heading without an arrow.
+    group
+        Heading above neighbouring columns of the same group.
+    help
+        What the column means.
+    words
+        Whether the column holds text; None decides by the content.
+    """
+
+    label: str
+    numbers: tuple[Numbers | None, ...]
+    unit: str = ""
+    power: int = 0
+    factor: float = 1.0
+    format: str = ""
+    better: Literal["low", "high"] | None = None
+    group: str = ""
+    help: str = ""
+    words: bool | None = None
+
+    @property
+    def name(self) -> str:
+        """Column of the frame that the first line shows."""
+        return "" if self.numbers[0] is None else self.numbers[0].value
+
+    @property
+    def plain_heading(self) -> str:
+        """Label with unit."""
+        units = " ".join(
+            [*([f"×{format_power(self.power)}"] if self.power else []), *([self.unit] if self.unit else [])]
+        )
+        return f"{self.label} ({units})" if units else self.label
+
+    @property
+    def heading(self) -> str:
+        """Label with an arrow to the better end, and unit."""
+        arrow = {"low": " ↓", "high": " ↑", None: ""}[self.better]
+        return self.label + arrow + self.plain_heading.removeprefix(self.label)
+
+    @property
+    def scale(self) -> float:
+        """Factor from the unit of the frame to the number printed."""
+        return self.factor / 10.0**self.power
+
+    def text(self, value: float, error: float = math.nan) -> str:
+        """Format a value of the frame, with its error, in the printed unit."""
+        return format_quantity(value * self.scale, error * self.scale, self.format)
+
+    def cell(self, row: Mapping[str, Any], line: int = 0, faint: bool = False) -> Cell:
+        """Render one line of a row."""
+        numbers = self.numbers[line] if line < len(self.numbers) else None
+        if numbers is None:
+            return Cell("", faint=faint)
+        if isinstance(row.get(numbers.value), str):
+            below = row.get(numbers.below)
+            text = below if isinstance(below, str) else ""
+            return Cell(row[numbers.value], text, words=self.words is not False, faint=faint)
+        value, error, low, high = (
+            math.nan if pd.isna(row.get(name)) else float(row[name])
+            for name in (numbers.value, numbers.error, numbers.low, numbers.high)
+        )
+        text = self.text(value, error)
+        if math.isfinite(low) and math.isfinite(high):
+            ends = [format_quantity(end * self.scale, form=self.format) for end in (low, high)]
+            text = f"{text} [{', '.join(ends)}]" if math.isfinite(value) else "–".join(ends)
+            value = value if math.isfinite(value) else low
+        place, marks = row.get(numbers.rank), row.get(numbers.marks)
+        return Cell(
+            text,
+            value=value * self.scale if math.isfinite(value) else None,
+            emphasis="best" if place == 1 else "second" if place == 2 else None,
+            marks=marks if isinstance(marks, str) else "",
+            faint=faint,
+        )
+
+
+def column(
+    name: str, label: str, unit: str = "", error: str = "", low: str = "", high: str = "", **options: Any
+) -> Column:
+    """Make a column of a table with one line per row.
+
+    Parameters
+    ----------
+    name
+        Column of the frame.
+    label, unit
+        Heading.
+    error, low, high
+        As those of ``Numbers``.
+    **options
+        Further fields of ``Column``.
+    """
+    return Column(label, (Numbers(name, error, low, high),), unit, **options)
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Cells of a table as renderers need them.
+
+    Parameters
+    ----------
+    headings
+        Headings.
+    rows
+        Cells, as many in each row as there are headings.
+    groups
+        Groups above the headings; empty without any.
+    words
+        Whether a column holds text.
+    starts
+        Whether a row is the first line of its row of the frame.
+    help
+        Meanings of the columns; empty without any.
+    """
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    groups: Sequence[tuple[str, int]] = ()
+    words: Sequence[bool] = ()
+    starts: Sequence[bool] = ()
+    help: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Grid:
+        """Make a grid of cells whose first ones name the rows."""
+        words = [True, *(cell.words for cell in rows[0][1:])] if rows else [True] * len(headings)
+        return cls(headings, rows, (), words, [bool(row[0].text) for row in rows])
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Numbers of a stage with what is needed to print them.
+
+    Parameters
+    ----------
+    title
+        Heading.
+    frame
+        Numbers in units of gliofit's metrics. Columns whose name has a dot are for printing alone.
+    columns
+        Printed columns; the first one names the row.
+    lines
+        Names of the lines that a row is printed on, such as "this run" and "paper"; empty for one line without a name.
+    caption
+        Text under the title.
+    footnotes
+        Notes on the table and its panels.
+    panels
+        Further tables under the same title.
+    empty
+        Text in place of a table without rows.
+    """
+
+    title: str
+    frame: pd.DataFrame
+    columns: tuple[Column, ...]
+    lines: tuple[str, ...] = ()
+    caption: str = ""
+    footnotes: tuple[str, ...] = ()
+    panels: tuple[Table, ...] = ()
+    empty: str = "Nothing to show."
+
+    @property
+    def parts(self) -> tuple[Table, ...]:
+        """The table and its panels, as far as they have columns."""
+        return tuple(part for part in (self, *self.panels) if part.columns)
+
+    def grid(self) -> Grid:
+        """Render the cells; columns and lines without any content are left out."""
+        rows: list[list[Cell]] = []
+        starts: list[bool] = []
+        for record in self.frame.to_dict("records"):
+            lines = [(name, self._line(record, place)) for place, name in enumerate(self.lines or ("",))]
+            shown = [(name, cells) for name, cells in lines if not self.lines or any(map(_has_number, cells))]
+            for place, (name, cells) in enumerate(shown):
+                if place == 0:
+                    cells[0] = replace(self.columns[0].cell(record), faint=cells[0].faint)
+                source = [Cell(name, words=True, faint=cells[0].faint)] if self.lines else []
+                rows.append([cells[0], *source, *cells[1:]])
+                starts.append(place == 0 and bool(cells[0].text))
+        heads = [(c.heading, c.group, c.words, c.help) for c in self.columns]
+        if self.lines:
+            heads.insert(1, ("Source", "", True, ""))
+        headings, groups, wide, texts = zip(*heads, strict=True)
+        kept = [i for i in range(len(headings)) if i == 0 or not rows or any(_has_content(row[i]) for row in rows)]
+        words = [
+            all(row[i].words or not _has_content(row[i]) for row in rows) if wide[i] is None else wide[i] for i in kept
+        ]
+        shown_rows = [[replace(row[i], words=text) for i, text in zip(kept, words, strict=True)] for row in rows]
+        spans = [(name, len(list(part))) for name, part in groupby(groups[i] for i in kept)]
+        chosen = [headings[i] for i in kept]
+        return Grid(chosen, shown_rows, spans if any(groups) else (), words, starts, [texts[i] for i in kept])
+
+    def _line(self, record: Mapping[str, Any], place: int) -> list[Cell]:
+        """Cells of one line of a row of the frame."""
+        faint = bool(self.lines) and self.lines[place].startswith("paper")
+        return [c.cell(record, place, faint) for c in self.columns]
+
+
+def _has_content(cell: Cell) -> bool:
+    return cell.text not in ("", MISSING) or cell.picture is not None
+
+
+def _has_number(cell: Cell) -> bool:
+    return _has_content(cell) and not cell.words
+
+
+def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1, title: str = "") -> Table:
+    """Make a table of texts.
+
+    Parameters
+    ----------
+    headings, rows
+        Content.
+    words
+        Number of leading columns that are set to the left; the others hold numbers.
+    title
+        Heading.
+    """
+    names = [str(i) for i in range(len(headings))]
+    columns = (
+        column(name, heading, words=i < words) for i, (name, heading) in enumerate(zip(names, headings, strict=True))
+    )
+    return Table(title, pd.DataFrame([list(row) for row in rows], columns=names, dtype=object), tuple(columns))
+
+
+def rank(values: pd.Series, better: Literal["low", "high"] | None) -> pd.Series:
+    """Rank the best (1) and the second best value (2); all others are NaN.
+
+    Among fewer than three values, or when all are equal, none has a rank.
+    """
+    places = values.rank(method="dense", ascending=better == "low")
+    if better is None or values.count() < 3 or values.nunique() < 2:
+        return places * math.nan
+    return places.where(places <= 2)
+
+
+def save_table(path: str | Path, table: Table) -> None:
+    """Write a table as JSON."""
+    write_json(path, _content(table))
+
+
+def load_table(path: str | Path) -> Table:
+    """Read a table that ``save_table`` wrote.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or not a table; code ``damaged-table``.
+    """
+    try:
+        return _table(read_json(path))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(path, f"is not a table of gliofit ({error})", DAMAGED, code="damaged-table") from error
+
+
+def _content(table: Table) -> dict[str, Any]:
+    fields = {name: getattr(table, name) for name in ("title", "lines", "caption", "footnotes", "empty")}
+    frame = [
+        {"name": name, "type": str(values.dtype), "values": [None if pd.isna(x) else x for x in values.tolist()]}
+        for name, values in table.frame.items()
+    ]
+    columns = [asdict(c) for c in table.columns]
+    return fields | {"frame": frame, "columns": columns, "panels": [_content(panel) for panel in table.panels]}
+
+
+def _table(content: Mapping[str, Any]) -> Table:
+    frame = pd.DataFrame(
+        {part["name"]: pd.array(part["values"], part["type"]) for part in content["frame"]}  # type: ignore[call-overload]
+    )
+    columns = [
+        Column(**(fields | {"numbers": tuple(None if x is None else Numbers(**x) for x in fields["numbers"])}))
+        for fields in content["columns"]
+    ]
+    return Table(
+        content["title"], frame, tuple(columns), tuple(content["lines"]), content["caption"],
+        tuple(content["footnotes"]), tuple(_table(panel) for panel in content["panels"]), content["empty"],
+    )  # fmt: skip
