@@ -23,6 +23,7 @@ DOCUMENT = REPOSITORY / "docs/extending.md"
 PLACES = {
     "Nelder-Mead": "src/gliofit/invert/methods/nelder_mead.py",
     "plain convolutional": "src/gliofit/train/models/plain.py",
+    "one diffusivity": "src/gliofit/growth/uniform.py",
 }
 
 
@@ -69,7 +70,7 @@ for name in config.train.models:
         folder / "models" / name, seed=config.seed,
     )
 write_volume(folder / "observed.nii.gz", read_sample(shards / "test-00000.nii", 0)[0])
-for method in ("simplex", "hybrid-plain"):
+for method in ("simplex", "hybrid-plain", "gauss-newton-uniform"):
     fit_files(
         brain, method=method, out_dir=folder / method, concentration=folder / "observed.nii.gz",
         models=folder / "models", settings=config.invert, seed=config.seed,
@@ -110,13 +111,14 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("method", ["simplex", "hybrid-plain"])
-def test_a_new_method_and_a_new_surrogate_run(results: Path, method: str) -> None:
+@pytest.mark.parametrize("method", ["simplex", "hybrid-plain", "gauss-newton-uniform"])
+def test_a_new_method_surrogate_and_growth_model_run(results: Path, method: str) -> None:
     row = pd.read_parquet(results / method / "parameters.parquet").iloc[0]
     trace = pd.read_parquet(results / method / "trace.parquet")
     assert row["status"] in ("ok", "not-converged"), row["message"]
     assert np.isfinite(row[["origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho"]].astype(float)).all()
     assert 5 < len(trace)
+    assert row["growth_model"] == ("uniform" if method.endswith("uniform") else "fisher-kolmogorov")
     if method == "simplex":
         assert len(trace) <= 800
         assert row["loss"] == pytest.approx(trace["loss"].min())

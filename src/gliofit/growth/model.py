@@ -106,6 +106,8 @@ def find_growth_model(name: str) -> GrowthModel:
     )  # fmt: skip
     model = kind()
     assert isinstance(model, GrowthModel)
+    if model.name != name:
+        raise ValueError(f"{module.__name__}: its parameter space is named '{model.name}', not '{name}'")
     return model
 
 
