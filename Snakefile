@@ -14,7 +14,7 @@ min_version("9.19")
 
 # Neither this process nor those of jobs take modules from the clone or the working folder, where a file of the user's
 # own such as random.py would run in place of the library's (gliofit.children).
-os.environ["PYTHONSAFEPATH"] = "1"
+os.environ.update(PYTHONSAFEPATH="1")
 sys.path[:] = [path for path in sys.path if path not in ("", os.getcwd(), workflow.basedir)]
 
 

@@ -42,7 +42,7 @@ _ALTERNATIVE = re.compile(r"(\S*?<\w+: [\w-]+>)\.(.+)")
 
 _CORE = (
     "Jinja2", "matplotlib", "nibabel", "numba", "numpy", "pandas", "pillow", "pyarrow", "pydantic", "PyYAML",
-    "scikit-image", "scipy",
+    "scikit-image", "scipy", "threadpoolctl",
 )  # fmt: skip
 
 _NETWORKS = ("cma", "lightning-fabric", "monai", "safetensors", "torch")

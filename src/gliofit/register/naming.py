@@ -62,6 +62,8 @@ CONVENTIONS = (
 #: pediatric set (PED) has the same names in two releases with different labels.
 _SAME_LABELS = frozenset({"GLI", "SSA", "MET", "MEN", "GOAT"})
 _DATA_SET = re.compile(r"(?i)BraTS-([A-Za-z]+)-")
+#: BraTS 2012 to 2016 had four labels; later converters gave those images the names of 2021.
+_FOUR_LABELS = re.compile(r"(?i)brats[-_ ]?(?:20)?1[2-6](?![0-9])")
 
 
 def implied_scheme(convention: NamingConvention, case: str, subject: str | Path) -> str:
@@ -81,6 +83,14 @@ def implied_scheme(convention: NamingConvention, case: str, subject: str | Path)
     InputError
         If the data set has the names of the convention but other labels (``labels-not-implied``).
     """
+    if _FOUR_LABELS.match(case):
+        raise InputError(
+            subject,
+            f"the names of case {case} are those of {convention.name}, but BraTS 2012 to 2016 had other labels",
+            "name the label scheme (--labels, patients.labels or column 'labels'): brats2015 for 1 necrotic, 2 oedema, "
+            "3 non-enhancing and 4 enhancing tumour",
+            "labels-not-implied",
+        )
     data_set = _DATA_SET.match(case)
     if data_set is not None and convention.labels == "brats2023" and data_set[1].upper() not in _SAME_LABELS:
         raise InputError(

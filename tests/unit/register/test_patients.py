@@ -249,10 +249,42 @@ def test_listing_patients_imports_nothing_heavy() -> None:
 
 @pytest.mark.shared_data
 def test_the_real_patients_are_found(shared_data: Path) -> None:
-    found = find(shared_data / "patients")
-    assert [(p.case, p.labels) for p in found] == [
-        ("BraTS-GLI-00000-000", "brats2023"),
-        ("BraTS2021_00006", "brats2021"),
-        ("TCGA-DU-7294", "brats2021"),
-        ("TCGA-FG-6692", "brats2021"),
-    ]
+    """Those of BraTS 2015 carry the names of BraTS 2021 and other labels, so that their scheme must be named."""
+    survey = survey_patients(PatientsSettings(source=shared_data / "patients"))
+    schemes = {patient.case: patient.labels for patient in survey.patients}
+    assert len(schemes) == 11
+    assert schemes.pop("BraTS-GLI-00000-000") == "brats2023"
+    assert set(schemes.values()) == {"brats2021"}
+    assert {p.case: p.error.code for p in survey.problems} == {
+        f"BraTS2015_pat000{number}": "labels-not-implied" for number in (1, 3, 4)
+    }
+
+
+@pytest.mark.shared_data
+def test_the_table_of_real_patients_names_every_scheme(shared_data: Path) -> None:
+    found = find(shared_data / "cohort.tsv")
+    assert len(found) == 14
+    assert {patient.labels for patient in found if patient.case.startswith("BraTS2015")} == {"brats2015"}
+
+
+@pytest.mark.parametrize(
+    ("name", "implied"),
+    [
+        ("BraTS2015_pat0001", False),
+        ("brats_2013_pat0001_1", False),
+        ("BraTS16_CBICA_AAB_1", False),
+        ("BraTS2021_00006", True),
+        ("BraTS20_Training_001", True),
+        ("BraTS19_CBICA_AAB_1", True),
+        ("TCGA-DU-7294", True),
+    ],
+)
+def test_names_of_2021_imply_a_scheme_unless_the_data_are_older(tmp_path: Path, name: str, implied: bool) -> None:
+    case(tmp_path / name, name)
+    survey = survey_patients(PatientsSettings(source=tmp_path))
+    if implied:
+        assert [patient.labels for patient in survey.patients] == ["brats2021"]
+    else:
+        assert [problem.error.code for problem in survey.problems] == ["labels-not-implied"]
+        named = survey_patients(PatientsSettings(source=tmp_path, labels="brats2015"))
+        assert [patient.labels for patient in named.patients] == ["brats2015"]
