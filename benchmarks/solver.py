@@ -32,6 +32,7 @@ from gliofit.figures.axes import label_log_axis
 from gliofit.figures.colours import BLUE, GREEN, ORANGE, SKY, VERMILION
 from gliofit.figures.style import TEXT, TWO_COLUMNS, figure_style, letter_panel, save_picture
 from gliofit.growth.fisher_kolmogorov import theta_of_rates
+from gliofit.growth.theta import Theta
 from gliofit.io import read_volume
 from gliofit.simulate.sampler import draw_parameters
 from gliofit.simulate.settings import PRESETS
@@ -41,7 +42,6 @@ from gliofit.solver.backends.base import Growth
 from gliofit.solver.domain import domain_of
 from gliofit.solver.reference import ReferenceSolver
 from gliofit.solver.settings import AccurateSettings, ToolkitSettings
-from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 from numpy_scheme import solve_numpy
 

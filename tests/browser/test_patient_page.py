@@ -17,6 +17,7 @@ from gliofit.evaluate.case import evaluate_case
 from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.grid import Volume
 from gliofit.growth.fisher_kolmogorov import SPACE
+from gliofit.growth.theta import Theta
 from gliofit.invert.base import Inversion
 from gliofit.invert.run import parameters_row
 from gliofit.invert.settings import BoundsSettings
@@ -26,7 +27,6 @@ from gliofit.publish.patient_page import PatientSources, write_patient_page
 from gliofit.publish.settings import PublishSettings
 from gliofit.register.settings import RegisterSettings
 from gliofit.solver.accurate import AccurateSolver
-from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 
 if TYPE_CHECKING:

@@ -17,13 +17,13 @@ from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.forward.run import run_forward
 from gliofit.forward.settings import ForwardSettings
 from gliofit.grid import Volume
+from gliofit.growth.theta import Theta
 from gliofit.invert.run import invert_case
 from gliofit.invert.settings import InvertSettings
 from gliofit.io import write_table, write_volume
 from gliofit.labels import TumourLabel
 from gliofit.reproduce.notebook import execute_notebook
 from gliofit.solver.accurate import AccurateSolver
-from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "docs/notebooks/refit.ipynb"

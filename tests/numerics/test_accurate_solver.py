@@ -11,6 +11,7 @@ import torch
 from gliofit.errors import InputError, SeedOutsideTissueError
 from gliofit.grid import Grid
 from gliofit.growth.fisher_kolmogorov import theta_of_rates
+from gliofit.growth.theta import Theta
 from gliofit.solver.accurate import AccurateSolver, integrate
 from gliofit.solver.autograd import grow
 from gliofit.solver.backends import make_stepper
@@ -19,7 +20,6 @@ from gliofit.solver.control import StepControl
 from gliofit.solver.domain import domain_of
 from gliofit.solver.reference import ReferenceSolver
 from gliofit.solver.settings import AccurateSettings, ReferenceSettings
-from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 
 DOUBLE = AccurateSettings(precision="float64")

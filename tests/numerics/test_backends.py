@@ -7,13 +7,13 @@ import pytest
 
 from gliofit.errors import InputError
 from gliofit.grid import Grid
+from gliofit.growth.theta import Theta
 from gliofit.solver.accurate import AccurateSolver, initial_fields
 from gliofit.solver.backends import choose_backend, make_stepper
 from gliofit.solver.backends.base import Growth
 from gliofit.solver.backends.triton_support import interpreted, triton_problem
 from gliofit.solver.domain import domain_of
 from gliofit.solver.settings import AccurateSettings
-from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 
 needs_triton = pytest.mark.skipif(

@@ -14,11 +14,11 @@ from gliofit import cli
 from gliofit.errors import SeedOutsideTissueError
 from gliofit.grid import Grid
 from gliofit.growth.fisher_kolmogorov import theta_of_rates
+from gliofit.growth.theta import Theta
 from gliofit.io import read_volume, write_volume
 from gliofit.solver.reference import ReferenceSolver
 from gliofit.solver.registry import make_solver
 from gliofit.solver.settings import ReferenceSettings, ToolkitSettings
-from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))

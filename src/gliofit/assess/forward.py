@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from gliofit.assess.settings import anatomy_group
+from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.metrics.fields import VOLUME_MM3, field_errors
 from gliofit.metrics.masks import dice_of_fields
-from gliofit.theta import THETA_COLUMNS
 from gliofit.tissue import Tissue
 from gliofit.train.dataset import Batch, ShardDataset, anatomies_of_shards
 from gliofit.train.surrogate import Surrogate
@@ -118,7 +118,7 @@ def assess_forward(
                 "anatomy": anatomy,
                 "group": anatomy_group(anatomy),
                 "case": case,
-                **{name: float(truth[name]) for name in THETA_COLUMNS},
+                **{name: float(truth[name]) for name in SPACE.columns},
                 "origin_distance_mm": float(np.linalg.norm(data.theta[case, :3])),
                 "volume_mm3": _whole_volume(data, case),
                 "front_width_mm": float(truth["mu_d_mm"] / truth["mu_rho"]),

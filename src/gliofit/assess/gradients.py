@@ -16,18 +16,19 @@ from gliofit.assess.forward import open_targets
 from gliofit.assess.settings import anatomy_group
 from gliofit.assess.solver_on_cube import SolverOnCube
 from gliofit.errors import SeedOutsideTissueError
+from gliofit.growth.fisher_kolmogorov import SPACE
+from gliofit.growth.theta import Theta
 from gliofit.seeds import derive_seed
 from gliofit.simulate.grow import theta_of
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.settings import AccurateSettings
-from gliofit.theta import THETA_NAMES, Theta
 from gliofit.tissue import Tissue
 from gliofit.train.surrogate import Surrogate
 
 __all__ = ["QUANTITIES", "assess_gradients", "surrogate_jacobian"]
 
 #: What is compared: the derivative of c with respect to each parameter, and the gradient of the loss.
-QUANTITIES = (*THETA_NAMES, "loss")
+QUANTITIES = (*SPACE.names, "loss")
 
 #: Displacement of every normalised parameter at which the gradient of the loss is taken, and draws of its signs.
 _DISPLACEMENT = 0.25
@@ -134,7 +135,7 @@ def assess_gradients(
         theta = theta_of(data.shards[0].table.iloc[case]).to_array()
         target, tangents = on_cube.field_and_tangents(Theta.from_array(theta))
         _, own_tangents = predicted(theta)
-        pairs = dict(zip(THETA_NAMES, zip(own_tangents, tangents, strict=True), strict=True))
+        pairs = dict(zip(SPACE.names, zip(own_tangents, tangents, strict=True), strict=True))
         nowhere = np.full(5, np.nan)
         pairs["loss"] = nowhere, nowhere
         displaced = _displaced(on_cube, theta, std, derive_seed(seed, "assess", "displacement", anatomy, case))

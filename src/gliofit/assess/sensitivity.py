@@ -17,6 +17,7 @@ from gliofit.assess.stability import search_settings
 from gliofit.crop import Crop
 from gliofit.errors import InputError
 from gliofit.grid import Volume
+from gliofit.growth.theta import Theta
 from gliofit.invert.base import InversionError
 from gliofit.invert.lbfgs import LbfgsSettings, minimise
 from gliofit.invert.networks import Networks
@@ -28,7 +29,6 @@ from gliofit.simulate.shard import read_sample
 from gliofit.solver.base import AbstractForwardSolver
 from gliofit.solver.registry import make_solver
 from gliofit.solver.settings import IntegratorSettings
-from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 
 if TYPE_CHECKING:

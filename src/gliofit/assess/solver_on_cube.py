@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from gliofit.crop import Crop
 from gliofit.grid import Volume
+from gliofit.growth.theta import Theta
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.base import AbstractForwardSolver
-from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 
 __all__ = ["SolverOnCube"]

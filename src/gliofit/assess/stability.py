@@ -18,6 +18,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gliofit.errors import InputError
+from gliofit.growth.fisher_kolmogorov import SPACE
+from gliofit.growth.space import Bounds
+from gliofit.growth.theta import Theta
 from gliofit.invert.base import DirectMethodSettings, InversionError
 from gliofit.invert.lbfgs import LbfgsSettings, minimise
 from gliofit.invert.networks import Networks
@@ -30,7 +33,6 @@ from gliofit.report.table import Table, column
 from gliofit.seeds import derive_seed
 from gliofit.simulate.grow import theta_of
 from gliofit.simulate.shard import read_sample
-from gliofit.theta import THETA_COLUMNS, Bounds, Theta
 from gliofit.tissue import Tissue
 
 if TYPE_CHECKING:
@@ -52,8 +54,8 @@ _LOG = logging.getLogger(__name__)
 #: Directions tried for a start that stays in the box. From any point at least one in 32 does, up to half its width.
 _DIRECTIONS = 1000
 
-_START = [f"start_{name}" for name in THETA_COLUMNS]
-_END = [f"end_{name}" for name in THETA_COLUMNS]
+_START = [f"start_{name}" for name in SPACE.columns]
+_END = [f"end_{name}" for name in SPACE.columns]
 
 
 def search_settings(settings: InvertSettings, method: str) -> LbfgsSettings:
@@ -174,7 +176,7 @@ def examine_case(
                 found = {"status": "failed", "message": str(error)}
             rows.append({"radius": radius, "start": number} | found)
     table = _complete(pd.DataFrame(rows))
-    for name, value in zip(THETA_COLUMNS, truth.to_array().tolist(), strict=True):
+    for name, value in zip(SPACE.columns, truth.to_array().tolist(), strict=True):
         table[name] = value
     radius_mm = float((3 * problem.observation.volume_mm3 / (4 * np.pi)) ** (1 / 3))
     return _compare(table, truth, bounds, settings.tolerance, radius_mm, epsilon)
@@ -195,7 +197,7 @@ def _descend(
     return {
         "status": "ok" if outcome.converged else "not-converged",
         "message": outcome.reason,
-        **dict(zip(_START, evaluated[list(THETA_COLUMNS)].iloc[0].tolist(), strict=True)),
+        **dict(zip(_START, evaluated[list(SPACE.columns)].iloc[0].tolist(), strict=True)),
         **dict(zip(_END, outcome.theta.tolist(), strict=True)),
         "loss": outcome.loss,
         "loss_start": float(evaluated["loss"].iloc[0]),
@@ -303,7 +305,7 @@ def run_stability(
 def _no_search(truth: Theta, message: str) -> pd.DataFrame:
     """The row of a case that there is nothing to observe of."""
     table = _complete(pd.DataFrame([{"radius": 0.0, "start": 0, "status": "failed", "message": message}]))
-    for name, value in zip(THETA_COLUMNS, truth.to_array().tolist(), strict=True):
+    for name, value in zip(SPACE.columns, truth.to_array().tolist(), strict=True):
         table[name] = value
     return _compare(table, truth, truth.space.bounds_about((0, 0, 0)), 0.0, np.nan, 0.0)
 

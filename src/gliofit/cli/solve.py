@@ -92,9 +92,9 @@ def solve(
 ) -> None:
     """Grow one tumour on a brain and write its concentration."""
     machine.set_threads(threads)
+    from gliofit.growth.theta import Theta
     from gliofit.header import CONCENTRATION
     from gliofit.io import write_volume
-    from gliofit.theta import Theta
 
     check_out_file(_nifti(out, "--out"), (tissue, wm, gm))
     for option, value in (("--mu-d", mu_d), ("--mu-rho", mu_rho)):

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from gliofit.errors import InputError
 from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.grid import Grid, Volume
+from gliofit.growth.fisher_kolmogorov import SPACE
+from gliofit.growth.theta import Theta
 from gliofit.io import read_table, read_volume, write_table
 from gliofit.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.metrics.fields import FIELD_METRICS, compare_fields
 from gliofit.metrics.masks import CORE_THRESHOLD, WHOLE_THRESHOLD, dice_of_fields, dice_with_mask, surface_distances_mm
 from gliofit.metrics.parameters import PARAMETER_ERRORS, RATES, parameter_errors
-from gliofit.theta import THETA_COLUMNS, Theta
 
 __all__ = [
     "AGREEMENT_COLUMNS",
@@ -63,7 +64,7 @@ _EXTRAS = (
     "forward_wall_seconds",
     "total_wall_seconds",
     *RATES.values(),
-    *THETA_COLUMNS[:3],
+    *SPACE.columns[:3],
     "volume_mm3",
     "chosen",
     "other_mse_volume",
@@ -267,7 +268,7 @@ def _agreement(
 def _read_truth(path: Path) -> tuple[Theta, str | None]:
     """True parameters of a case, and the integrator that made it."""
     row = read_table(path).iloc[0]
-    return Theta.from_array([row[name] for name in THETA_COLUMNS]), _text(row.get("integrator"))
+    return Theta.from_array([row[name] for name in SPACE.columns]), _text(row.get("integrator"))
 
 
 def _describe_run(forward_dir: Path, invert_dir: Path | None, grid: Grid) -> dict[str, Any]:
@@ -297,7 +298,7 @@ def _describe_run(forward_dir: Path, invert_dir: Path | None, grid: Grid) -> dic
 
 def _origin(parameters: pd.Series, grid: Grid) -> dict[str, float]:
     """Estimated origin in world mm, from the voxel indices where the table has no mm."""
-    names = THETA_COLUMNS[:3]
+    names = SPACE.columns[:3]
     world = [_number(parameters.get(name)) for name in names]
     if np.isnan(world).any():
         world = list(grid.voxel_to_world([_number(parameters.get(f"origin_{axis}")) for axis in "ijk"]))
@@ -314,7 +315,7 @@ def _text(value: Any) -> str | None:
 
 def _parameter_errors(row: Mapping[str, Any], truth: Theta) -> dict[str, float]:
     """Parameter errors of an estimate; none for methods that estimate a field without parameters."""
-    values = [row.get(n, np.nan) for n in THETA_COLUMNS]
+    values = [row.get(n, np.nan) for n in SPACE.columns]
     return parameter_errors(Theta.from_array(values), truth) if np.isfinite(values).all() else {}
 
 

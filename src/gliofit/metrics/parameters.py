@@ -6,13 +6,14 @@ from types import MappingProxyType
 
 import numpy as np
 
+from gliofit.growth.fisher_kolmogorov import SPACE
+from gliofit.growth.theta import Theta
 from gliofit.paper import EXTENT_MM
-from gliofit.theta import THETA_COLUMNS, THETA_NAMES, Theta
 
 __all__ = ["PARAMETER_ERRORS", "RATES", "parameter_errors"]
 
 #: Parameters whose errors are relative to the truth, with their columns in tables of results.
-RATES = MappingProxyType(dict(zip(THETA_NAMES[3:], THETA_COLUMNS[3:], strict=True)))
+RATES = MappingProxyType(dict(zip(SPACE.names[3:], SPACE.columns[3:], strict=True)))
 
 #: Errors of an estimate that tables summarise and test.
 PARAMETER_ERRORS = (*(f"{name}_relative_error" for name in RATES), "origin_error_mm")
@@ -34,7 +35,7 @@ def parameter_errors(estimate: Theta, truth: Theta) -> dict[str, float]:
         length of the offset with every axis in units of the 240 x 240 x 155 mm volume.
     """
     errors = {}
-    found, true = (dict(zip(THETA_COLUMNS, theta.to_array().tolist(), strict=True)) for theta in (estimate, truth))
+    found, true = (dict(zip(SPACE.columns, theta.to_array().tolist(), strict=True)) for theta in (estimate, truth))
     for name, column in RATES.items():
         known = true[column] > 0
         errors[f"{name}_relative_error"] = abs(found[column] - true[column]) / true[column] if known else float("nan")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
 from gliofit.metrics.masks import CORE_THRESHOLD, WHOLE_THRESHOLD
 from gliofit.metrics.parameters import RATES
@@ -16,7 +17,6 @@ from gliofit.publish.interval_text import interval, interval_kind, number, width
 from gliofit.publish.patient_record import MethodRecord
 from gliofit.report.numbers import MISSING
 from gliofit.report.table import Column, Numbers, Table, column
-from gliofit.theta import THETA_COLUMNS
 
 __all__ = ["column_meanings", "errors_table", "estimates_table"]
 
@@ -165,9 +165,9 @@ def _amounts(row: Mapping[str, Any]) -> dict[str, tuple[float, tuple[float, floa
 def _origin(row: Mapping[str, Any], centre_mm: NDArray[np.float64]) -> dict[str, Any]:
     """Origin with half the widths of its intervals, its distance from the centre, and thresholds."""
     found: dict[str, Any] = {}
-    origin, suffix = np.array([float(row[name]) for name in THETA_COLUMNS[:3]]), interval_kind(row)
+    origin, suffix = np.array([float(row[name]) for name in SPACE.columns[:3]]), interval_kind(row)
     if np.isfinite(origin).all():
-        widths = [None if suffix == "none" else interval(row, name, suffix) for name in THETA_COLUMNS[:3]]
+        widths = [None if suffix == "none" else interval(row, name, suffix) for name in SPACE.columns[:3]]
         halves = ", ".join(MISSING if pair is None else f"{(pair[1] - pair[0]) / 2:.1f}" for pair in widths)
         found["origin"] = ", ".join(f"{value:.1f}".replace("-", "−") for value in origin)
         found["origin.below"] = f"± {halves}" if any(pair is not None for pair in widths) else ""

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
 from gliofit.publish.interval_text import interval, interval_kind, number, width_interval
 from gliofit.publish.patient_record import MethodRecord
-from gliofit.theta import THETA_COLUMNS
 
 __all__ = ["theta_words"]
 
@@ -36,7 +36,7 @@ def theta_words(chosen: MethodRecord, others: Sequence[MethodRecord] = ()) -> li
     Phys Med Biol 59 (2014), who call sqrt(D/rho) the infiltration length.
     """
     row = chosen.parameters
-    if not np.isfinite([float(row[name]) for name in THETA_COLUMNS]).all():
+    if not np.isfinite([float(row[name]) for name in SPACE.columns]).all():
         return []
     mu_d, mu_rho = float(row["mu_d_mm"]), float(row["mu_rho"])
     length = mu_d / mu_rho

@@ -9,13 +9,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pandas as pd
 
 from gliofit.errors import InputError, SeedOutsideTissueError
+from gliofit.growth.theta import Theta
 from gliofit.simulate.grow import Sample, describe_sample, grow_sample, planned_theta
 from gliofit.solver.accurate import AccurateSolver, initial_fields
 from gliofit.solver.backends import choose_backend
 from gliofit.solver.domain import domain_of
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
 from gliofit.solver.threads import kernels_bear_threads
-from gliofit.theta import Theta
 from gliofit.threads import kernel_threads
 from gliofit.tissue import Tissue
 

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch.autograd.function import once_differentiable
 
+from gliofit.growth.theta import Theta
 from gliofit.solver.accurate import AccurateSolver
-from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 
 __all__ = ["grow"]

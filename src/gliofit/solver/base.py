@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofit.grid import Grid, Volume
+from gliofit.growth.theta import DURATION_DAYS, Theta
 from gliofit.progress import OnProgress, no_progress
-from gliofit.theta import DURATION_DAYS, Theta
 from gliofit.tissue import Tissue
 
 __all__ = ["AbstractForwardSolver", "Solution"]

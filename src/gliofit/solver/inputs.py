@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofit.errors import InputError, SeedOutsideTissueError
-from gliofit.theta import Theta
+from gliofit.growth.theta import Theta
 
 __all__ = ["check_growth", "outside_tissue"]
 

@@ -13,7 +13,9 @@ import pandas as pd
 
 from gliofit.forward.run import final_run
 from gliofit.forward.settings import ForwardSettings
+from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.model import find_growth_model
+from gliofit.growth.theta import Theta
 from gliofit.invert.base import Inversion
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import ConcentrationObservation, EmptyObservationError, Problem
@@ -26,12 +28,11 @@ from gliofit.seeds import derive_seed
 from gliofit.study.settings import StudySettings
 from gliofit.study.target import Target, make_targets
 from gliofit.study.tissue import StudyTissue
-from gliofit.theta import THETA_COLUMNS, Theta
 from gliofit.tissue import Tissue
 
 __all__ = ["COVERAGE_LEVEL", "PARAMETERS", "run_cases"]
 
-PARAMETERS = THETA_COLUMNS
+PARAMETERS = SPACE.columns
 
 #: Probability of the intervals that are checked to hold the true parameters.
 COVERAGE_LEVEL = 0.9

@@ -9,13 +9,13 @@ import numpy as np
 
 from gliofit.errors import InputError
 from gliofit.grid import Volume
+from gliofit.growth.theta import Theta
 from gliofit.seeds import derive_seed
 from gliofit.simulate.grow import Sample, grow_sample, theta_of
 from gliofit.simulate.sampler import draw_parameters, seed_voxels
 from gliofit.simulate.settings import PRESETS
 from gliofit.study.settings import ScenarioSettings
 from gliofit.study.tissue import StudyTissue
-from gliofit.theta import Theta
 from gliofit.threads import kernel_threads
 from gliofit.tissue import Tissue
 

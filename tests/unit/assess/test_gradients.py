@@ -6,10 +6,10 @@ import torch
 
 from gliofit.assess.gradients import QUANTITIES, assess_gradients, surrogate_jacobian
 from gliofit.grid import Volume
+from gliofit.growth.theta import Theta
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.autograd import grow
 from gliofit.solver.settings import AccurateSettings
-from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 from gliofit.train.dataset import ShardDataset
 

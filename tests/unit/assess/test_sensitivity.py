@@ -13,12 +13,12 @@ from gliofit.assess.stability_settings import SensitivitySettings
 from gliofit.crop import Crop, CropSettings
 from gliofit.errors import InputError
 from gliofit.grid import Grid, Volume
+from gliofit.growth.theta import Theta
 from gliofit.invert.settings import InvertSettings
 from gliofit.io import write_table
 from gliofit.labels import TissueLabel
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.autograd import grow
-from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 
 CROP = CropSettings(size=24, spacing_mm=4.0)

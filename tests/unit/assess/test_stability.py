@@ -21,13 +21,14 @@ from gliofit.assess.stability_settings import StabilitySettings
 from gliofit.crop import Crop
 from gliofit.errors import InputError
 from gliofit.growth.fisher_kolmogorov import SPACE
+from gliofit.growth.space import Bounds
+from gliofit.growth.theta import Theta
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import ConcentrationObservation, Problem
 from gliofit.invert.settings import InvertSettings
 from gliofit.io import write_table
 from gliofit.report.render import write_renderings
 from gliofit.simulate.shard import ShardWriter
-from gliofit.theta import THETA_COLUMNS, Bounds, Theta
 
 # The fakes of the inversion's tests, which are a package of their own.
 _SPEC = spec_from_file_location("invert_fakes", Path(__file__).parents[1] / "invert/fakes.py")
@@ -96,13 +97,13 @@ def test_one_minimum_is_found_from_everywhere(convex):
 
 def test_starts_lie_on_the_sphere_and_are_what_was_evaluated_first(convex):
     table, problem = convex
-    unit = problem.bounds.to_unit(table[[f"start_{name}" for name in THETA_COLUMNS]].to_numpy())
+    unit = problem.bounds.to_unit(table[[f"start_{name}" for name in SPACE.columns]].to_numpy())
     moved = np.linalg.norm(unit - unit[0], axis=1)
     assert moved == pytest.approx(table["radius"].to_numpy(), abs=0.02)
     assert moved == pytest.approx(table["displacement"].to_numpy())
     assert len(np.unique(unit.round(6), axis=0)) == len(table)
     again = examine(fakes.FakeSurrogate())[0]
-    columns = [f"start_{name}" for name in THETA_COLUMNS]
+    columns = [f"start_{name}" for name in SPACE.columns]
     pd.testing.assert_frame_equal(table[columns], again[columns])
 
 
@@ -164,7 +165,7 @@ def test_an_origin_elsewhere_is_another_minimum():
 def test_a_held_origin_stays():
     methods = {"hybrid-com": {"inverter": "hybrid", "origin": "com-fixed"}}
     table, problem = examine(fakes.FakeSurrogate(), invert=InvertSettings(methods=methods), method="hybrid-com")
-    assert (table[[f"start_{name}" for name in THETA_COLUMNS[:3]]] == problem.observation.centre_mm).all(axis=None)
+    assert (table[[f"start_{name}" for name in SPACE.columns[:3]]] == problem.observation.centre_mm).all(axis=None)
     assert table["displacement"].to_numpy() == pytest.approx(table["radius"].to_numpy(), abs=0.02)
 
 
@@ -218,7 +219,7 @@ def test_shards_in_tables_out(tmp_path):
     for volume in volumes:
         writer.append(volume.data)
     writer.close()
-    truth = dict(zip(THETA_COLUMNS, TRUTH.to_array(), strict=True))
+    truth = dict(zip(SPACE.columns, TRUTH.to_array(), strict=True))
     com = dict.fromkeys(("com_x_mm", "com_y_mm", "com_z_mm"), 0.0)
     write_table(tmp_path / "test-00000.parquet", pd.DataFrame([truth | com | {"index": i} for i in range(2)]))
 

@@ -13,10 +13,10 @@ import pytest
 from gliofit import cli
 from gliofit.cli import machine
 from gliofit.grid import Grid, Volume
+from gliofit.growth.theta import Theta
 from gliofit.io import read_table, read_volume, write_volume
 from gliofit.solver.registry import make_solver
 from gliofit.solver.settings import AccurateSettings, ReferenceSettings
-from gliofit.theta import Theta
 
 
 def run(*arguments: object) -> int:

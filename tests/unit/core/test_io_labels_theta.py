@@ -12,6 +12,8 @@ import pytest
 from gliofit.errors import InputError
 from gliofit.grid import Grid, Volume
 from gliofit.growth.fisher_kolmogorov import SPACE, diffusivity_mm2_per_day, theta_of_rates
+from gliofit.growth.space import Bounds
+from gliofit.growth.theta import Theta
 from gliofit.header import Look
 from gliofit.io import (
     atomic_path,
@@ -25,7 +27,6 @@ from gliofit.io import (
 )
 from gliofit.labels import TumourLabel, core_mask, translate_labels, whole_tumour_mask
 from gliofit.seeds import derive_seed
-from gliofit.theta import Bounds, Theta
 from gliofit.tissue import Tissue
 
 GRID = Grid((4, 5, 6), np.diag([-1.0, -1.0, 1.0, 1.0]))

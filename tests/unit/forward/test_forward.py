@@ -8,9 +8,9 @@ from gliofit.errors import InputError
 from gliofit.forward.run import run_forward
 from gliofit.forward.settings import ForwardSettings
 from gliofit.grid import Volume
+from gliofit.growth.theta import Theta
 from gliofit.io import read_table, read_volume, write_table, write_volume
 from gliofit.solver.registry import make_solver
-from gliofit.theta import Theta
 
 NAMES = {"run": "r", "cohort": "synthetic", "case": "c", "method": "direct", "seed": 1}
 

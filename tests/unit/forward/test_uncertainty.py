@@ -7,10 +7,10 @@ import pytest
 from gliofit.errors import InputError
 from gliofit.forward.settings import ForwardSettings
 from gliofit.forward.uncertainty import concentration_deviation, map_uncertainty
+from gliofit.growth.theta import Theta
 from gliofit.io import read_volume, write_table
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.settings import AccurateSettings
-from gliofit.theta import Theta
 
 THETA = Theta((4.0, 0.0, -8.0), 8.0, 3.0)
 ERRORS = np.array([0.4, 0.3, 0.5, 0.03, 0.02])

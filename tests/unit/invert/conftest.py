@@ -5,10 +5,10 @@ import pytest
 
 from gliofit.crop import Crop
 from gliofit.grid import Grid
+from gliofit.growth.theta import Theta
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import ConcentrationObservation, Problem
 from gliofit.invert.settings import InvertSettings
-from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 
 from .fakes import CROP, TRUTH, FakeDirect, FakeSurrogate, blob_volume, cube_brain

@@ -9,8 +9,8 @@ import torch
 
 from gliofit.crop import CropSettings
 from gliofit.grid import Grid, Volume
+from gliofit.growth.theta import Theta
 from gliofit.labels import TissueLabel
-from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 
 CROP = CropSettings(size=16, spacing_mm=8.0)

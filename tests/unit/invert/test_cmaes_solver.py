@@ -5,6 +5,7 @@ import pytest
 
 from gliofit.grid import Grid, Volume
 from gliofit.growth.fisher_kolmogorov import SPACE
+from gliofit.growth.theta import Theta
 from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
@@ -13,7 +14,6 @@ from gliofit.invert.trace import Trace
 from gliofit.labels import TumourLabel
 from gliofit.solver.registry import make_solver
 from gliofit.solver.settings import AccurateSettings, ReferenceSettings
-from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 
 TRUTH = Theta((6.0, -4.0, 3.0), 7.0, 3.0)

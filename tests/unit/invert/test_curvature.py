@@ -5,6 +5,7 @@ import pytest
 
 from gliofit.grid import Volume
 from gliofit.growth.fisher_kolmogorov import SPACE
+from gliofit.growth.theta import Theta
 from gliofit.invert.curvature import _at_least, measured_hessian
 from gliofit.invert.expansion import ExpansionObjective
 from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
@@ -13,7 +14,6 @@ from gliofit.invert.settings import InvertSettings
 from gliofit.invert.trace import Trace
 from gliofit.labels import TumourLabel
 from gliofit.solver.accurate import AccurateSolver
-from gliofit.theta import Theta
 
 TRUTH = Theta((6.3, -4.2, 3.1), 7.0, 3.0)
 SETTINGS = InvertSettings(methods={"gauss-newton": {"inverter": "gauss-newton"}})

@@ -8,6 +8,7 @@ from gliofit.crop import Crop
 from gliofit.errors import InputError
 from gliofit.grid import Volume
 from gliofit.growth.fisher_kolmogorov import SPACE
+from gliofit.growth.theta import Theta
 from gliofit.invert.expansion import ExpansionObjective
 from gliofit.invert.levenberg_marquardt import descend
 from gliofit.invert.networks import Networks
@@ -19,7 +20,6 @@ from gliofit.labels import TumourLabel
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.reference import ReferenceSolver
 from gliofit.solver.settings import AccurateSettings
-from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 
 from .fakes import CROP, FakeDirect

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from gliofit.grid import Volume
 from gliofit.growth.fisher_kolmogorov import SPACE, diffusivity_mm2_per_day, proliferation_per_day
+from gliofit.growth.theta import Theta
 from gliofit.invert.methods.gliodil import Gliodil
 from gliofit.invert.odil.diffusion import diffusion
 from gliofit.invert.odil.guess import forward
@@ -27,7 +28,6 @@ from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.faces import face_coefficients
 from gliofit.solver.seed import sub_voxel_seed
 from gliofit.solver.settings import AccurateSettings
-from gliofit.theta import Theta
 
 TRUTH = Theta((12.0, -6.0, 8.0), 14.0, 3.0)
 SMALL = {"space_cells": 16, "time_slices": 16, "levels": 3, "epochs": 300, "device": "cpu"}

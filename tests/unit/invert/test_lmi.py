@@ -14,6 +14,7 @@ from gliofit.fit import fit_files
 from gliofit.forward.run import run_forward
 from gliofit.forward.settings import ForwardSettings
 from gliofit.grid import Grid, Volume
+from gliofit.growth.theta import Theta
 from gliofit.invert.atlas_map import AbstractAtlasMap, IdentityMap, RegisteredMap
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
@@ -23,7 +24,6 @@ from gliofit.io import read_volume, write_volume
 from gliofit.labels import TumourLabel
 from gliofit.register.ants import Transforms, load_ants
 from gliofit.solver.registry import make_solver
-from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 
 TRUTH = Theta((20.0, -12.0, 8.0), 7.0, 3.5)

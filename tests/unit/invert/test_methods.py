@@ -8,13 +8,13 @@ from pydantic import ValidationError
 from gliofit.errors import InputError
 from gliofit.grid import Volume
 from gliofit.growth.fisher_kolmogorov import SPACE
+from gliofit.growth.theta import Theta
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import Problem, SegmentationObservation
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.trace import trace_columns
 from gliofit.labels import TumourLabel
-from gliofit.theta import Theta
 
 from .fakes import TRUTH, blob_volume
 

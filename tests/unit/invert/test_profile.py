@@ -7,13 +7,13 @@ from scipy import stats
 
 from gliofit.grid import Volume
 from gliofit.growth.fisher_kolmogorov import SPACE
+from gliofit.growth.theta import Theta
 from gliofit.invert.base import InversionError
 from gliofit.invert.problem import ConcentrationObservation, Problem
 from gliofit.invert.profile import PROFILE_COLUMNS, profile_intervals, profile_likelihood
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
 from gliofit.solver.accurate import AccurateSolver
-from gliofit.theta import Theta
 
 TRUTH = Theta((6.3, -4.2, 3.1), 7.0, 3.0)
 SETTINGS = InvertSettings.model_validate(

@@ -7,13 +7,13 @@ import pytest
 from gliofit.errors import InputError
 from gliofit.grid import Volume
 from gliofit.growth.fisher_kolmogorov import SPACE
+from gliofit.growth.theta import Theta
 from gliofit.invert.problem import ConcentrationObservation
 from gliofit.invert.run import fit, invert_case
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.uncertainty import Uncertainty
 from gliofit.io import write_volume
 from gliofit.labels import TumourLabel
-from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 
 from .fakes import TRUTH, blob_volume

@@ -12,6 +12,8 @@ from gliofit.fit import fit_files
 from gliofit.forward.run import run_forward
 from gliofit.forward.settings import ForwardSettings
 from gliofit.grid import Volume
+from gliofit.growth.fisher_kolmogorov import SPACE
+from gliofit.growth.theta import Theta
 from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
 from gliofit.invert.run import fit, invert_case
 from gliofit.invert.settings import InvertSettings
@@ -19,7 +21,6 @@ from gliofit.invert.static_loss import StaticLoss
 from gliofit.io import read_table, read_volume, write_volume
 from gliofit.labels import TissueLabel, TumourLabel
 from gliofit.solver.accurate import AccurateSolver
-from gliofit.theta import THETA_COLUMNS, Theta
 
 WHO = {"run": "r", "cohort": "patients", "case": "c", "method": "static-field", "seed": 1}
 
@@ -61,7 +62,7 @@ def test_field_shows_the_segmentation(fitted, segmentation):
     assert dice(field.data > 0.6, segmentation.data == TumourLabel.ENHANCING) > 0.85
     assert len(fitted.trace) == fitted.evaluations == 150
     assert fitted.loss < fitted.trace["loss"].iloc[0] / 2
-    assert fitted.trace[list(THETA_COLUMNS)].isna().all(axis=None)
+    assert fitted.trace[list(SPACE.columns)].isna().all(axis=None)
 
 
 def test_front_is_smoother_than_the_first_field(fitted, segmentation):
@@ -131,7 +132,7 @@ def test_files_of_a_case(tmp_path, mixed, segmentation):
     invert_case(case, "patients", "c", "static-field", settings, *keys, tmp_path / "i", "r", 1, 1)
     row = read_table(tmp_path / "i/parameters.parquet").iloc[0]
     assert (row["status"], row["observation"]) == ("ok", "segmentation")
-    assert row[list(THETA_COLUMNS)].isna().all()
+    assert row[list(SPACE.columns)].isna().all()
     files = tmp_path / "i/parameters.parquet", tmp_path / "f", ForwardSettings(), "probabilities"
     run_forward(case, *files, field=tmp_path / "i/concentration.nii.gz", **WHO)
     found = read_volume(tmp_path / "f/concentration.nii.gz")

@@ -5,12 +5,12 @@ import pytest
 
 from gliofit.grid import Volume
 from gliofit.growth.fisher_kolmogorov import SPACE
+from gliofit.growth.theta import Theta
 from gliofit.invert.problem import ConcentrationObservation, Problem
 from gliofit.invert.run import fit, parameters_row
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.uncertainty import Uncertainty, _sums
 from gliofit.solver.accurate import AccurateSolver
-from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 
 TRUTH = Theta((6.3, -4.2, 3.1), 7.0, 3.0)

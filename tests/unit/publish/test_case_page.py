@@ -18,12 +18,12 @@ from gliofit.evaluate.case import evaluate_case
 from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.grid import Volume
 from gliofit.growth.fisher_kolmogorov import SPACE
+from gliofit.growth.theta import Theta
 from gliofit.invert.base import Inversion
 from gliofit.invert.run import parameters_row
 from gliofit.io import write_table, write_volume
 from gliofit.publish.case_page import CaseSources, write_case_page
 from gliofit.publish.settings import PublishSettings
-from gliofit.theta import THETA_COLUMNS, Theta
 from gliofit.tissue import Tissue
 
 CASE = "synthetic-00000"
@@ -43,7 +43,7 @@ def sources(tmp_path: Path, brain: Tissue) -> CaseSources:
     brain.save(case_dir)
     write_volume(case_dir / "labels.nii.gz", Volume(brain.labels, brain.grid))
     write_volume(case_dir / "concentration.nii.gz", Volume(blob(brain, TRUTH), brain.grid))
-    row = dict(zip(THETA_COLUMNS, TRUTH.to_array(), strict=True)) | {"volume_mm3": 43210.0, "integrator": "accurate"}
+    row = dict(zip(SPACE.columns, TRUTH.to_array(), strict=True)) | {"volume_mm3": 43210.0, "integrator": "accurate"}
     write_table(case_dir / "truth.parquet", pd.DataFrame([row]))
     for method, theta in FOUND.items():
         who = {"run": "fake", "cohort": "synthetic", "case": CASE, "method": method}

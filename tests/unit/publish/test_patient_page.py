@@ -19,6 +19,7 @@ from gliofit.evaluate.case import evaluate_case
 from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.grid import Grid, Volume
 from gliofit.growth.fisher_kolmogorov import SPACE
+from gliofit.growth.theta import Theta
 from gliofit.invert.base import Inversion
 from gliofit.invert.masks import tumour_masks
 from gliofit.invert.run import parameters_row
@@ -36,7 +37,6 @@ from gliofit.publish.slices import PLANES, PatientSlices
 from gliofit.publish.theta_words import theta_words
 from gliofit.register.settings import RegisterSettings
 from gliofit.report.numbers import MISSING
-from gliofit.theta import Theta
 
 CASE = "patient-00000"
 METHODS = ("cmaes-solver", "direct", "gauss-newton-segmentation")

@@ -11,10 +11,10 @@ import pytest
 from gliofit.figures.style import figure_style
 from gliofit.grid import Volume
 from gliofit.growth.fisher_kolmogorov import SPACE
+from gliofit.growth.theta import Theta
 from gliofit.invert.uncertainty import Uncertainty
 from gliofit.publish.interval_text import interval, interval_kind, number
 from gliofit.publish.summary import SummaryPage, _draw, plot_summary
-from gliofit.theta import Theta
 
 THETA = Theta((12.0, -8.0, 4.0), 7.0, 3.0)
 NOTE = "not identifiable: origin x +12 mm, mu_D by a factor of 2.3 (one standard deviation) changes the fit little"

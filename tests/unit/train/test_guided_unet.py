@@ -9,9 +9,9 @@ from torch.autograd import forward_ad
 
 from gliofit.errors import InputError
 from gliofit.grid import Grid
+from gliofit.growth.theta import Theta
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.settings import AccurateSettings
-from gliofit.theta import Theta
 from gliofit.tissue import Tissue
 from gliofit.train.architecture import Frame, find_architecture
 from gliofit.train.layers.coarse_growth import CoarseGrowth

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gliofit.growth.theta import DURATION_DAYS
 from gliofit.invert.odil.diffusion import Diffusion
 from gliofit.invert.odil.space import SpaceTime
 from gliofit.invert.odil.terms import START_CORE, START_WHOLE, AbstractDataTerm
-from gliofit.theta import DURATION_DAYS
 
 __all__ = ["Guess", "first_guess", "forward"]
 

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gliofit.growth.space import Bounds
+from gliofit.growth.theta import DURATION_DAYS
 from gliofit.invert.odil.diffusion import Diffusion
 from gliofit.invert.odil.multigrid import assemble
 from gliofit.invert.odil.residual import pde_loss
@@ -15,7 +17,6 @@ from gliofit.invert.odil.seed import solver_seed, wide_seed
 from gliofit.invert.odil.settings import WeightSettings
 from gliofit.invert.odil.space import SpaceTime
 from gliofit.invert.odil.terms import AbstractDataTerm
-from gliofit.theta import DURATION_DAYS, Bounds
 
 __all__ = ["DiscreteLoss", "Unknowns"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofit.grid import Grid, Volume, bounding_box
-from gliofit.theta import DURATION_DAYS
+from gliofit.growth.theta import DURATION_DAYS
 
 __all__ = ["SpaceTime"]
 
