@@ -12,7 +12,7 @@ __all__ = ["euler_steps"]
 
 
 # Rows are taken as slices because only then do LLVM's inner loops vectorise; index arithmetic is 4 to 7 times slower.
-@cached_njit(parallel=True, fastmath=True, error_model="numpy")
+@cached_njit(parallel=True, fastmath={"nnan", "ninf", "nsz", "arcp", "contract"}, error_model="numpy")
 def euler_steps(
     state: NDArray,
     other: NDArray,

@@ -188,7 +188,7 @@ def test_text_of_others_is_never_markup(patient):
 
 
 def test_warnings_come_first_and_by_gravity(patient):
-    vague = _vague(np.diag([1.0, 1.0, 1.0, 4.0, 0.01]))
+    vague = _vague(SPACE, np.diag([1.0, 1.0, 1.0, 4.0, 0.01]))
     labels = Volume(np.array([[[1, 2]]], np.uint8), Grid((1, 1, 2), np.eye(4)))
     notes = [*vague, *tumour_masks(labels, 1.5).notes]
     assert len(notes) == 2

@@ -238,7 +238,7 @@ def strang(
         begin += deep
 
 
-@cached_njit(parallel=True, fastmath=True, error_model="numpy", nogil=True)
+@cached_njit(parallel=True, fastmath=_FAST, error_model="numpy", nogil=True)
 def combine(
     coarse: NDArray,
     fine: NDArray,
