@@ -100,16 +100,16 @@ RECORDED = $(wildcard $(addprefix results/,demo brats surrogates benchmark robus
 
 .PHONY: reproduction
 reproduction: $(READY)  ## docs/reproduction.md and the README's tables, the paper's numbers beside those of the runs that are in results/
-	$(if $(RECORDED),$(BIN)/python -m gliofit.reproduce record $(RECORDED))
-	$(BIN)/python -m gliofit.reproduce page --readme README.md
+	$(if $(RECORDED),$(BIN)/python -m tools.reproduce record $(RECORDED))
+	$(BIN)/python -m tools.reproduce page --readme README.md
 
 .PHONY: pictures
 pictures: $(READY)  ## copy pictures of the runs that are in results/ into docs/images
-	$(BIN)/python -m gliofit.reproduce pictures
+	$(BIN)/python -m tools.reproduce pictures
 
 .PHONY: notebook
 notebook: $(READY)  ## execute docs/notebooks/refit.ipynb on the demo's results, and keep what it shows
-	$(BIN)/python -m gliofit.reproduce notebook docs/notebooks/refit.ipynb
+	$(BIN)/python -m tools.reproduce notebook docs/notebooks/refit.ipynb
 
 .PHONY: test
 test: $(READY)  ## all tests
@@ -149,7 +149,7 @@ format: $(READY)  ## correct formatting
 
 .PHONY: generate
 generate: $(READY)  ## write the files that are made from the settings and the pins (schema, config table, envs)
-	$(BIN)/python -m gliofit.generate
+	$(BIN)/python -m tools.generate
 
 .PHONY: bench
 bench: $(READY)  ## benchmarks

@@ -19,15 +19,15 @@ import torch
 
 from gliofit.atlas.prepare import prepare_atlas
 from gliofit.atlas.settings import AtlasSettings
-from gliofit.crop import Crop, CropSettings
-from gliofit.seeds import derive_seed
+from gliofit.core.crop import Crop, CropSettings
+from gliofit.core.seeds import derive_seed
+from gliofit.core.tissue import Tissue
 from gliofit.simulate.grow import theta_of
 from gliofit.simulate.many import grow_samples
 from gliofit.simulate.sampler import draw_parameters, seed_voxels
 from gliofit.simulate.settings import PRESETS
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.settings import AccurateSettings
-from gliofit.tissue import Tissue
 from gliofit.train.architecture import Frame, find_architecture
 
 _CUBE = CropSettings(size=64, spacing_mm=2.0)

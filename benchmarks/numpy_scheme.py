@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
-from gliofit.tissue import Tissue
 
 #: Diffusivity of white over grey matter, and least white plus grey matter of a voxel that takes part.
 _RATIO, _LEAST_TISSUE = 10.0, 0.1

@@ -27,13 +27,14 @@ from numpy.typing import NDArray
 
 from gliofit.atlas.prepare import load_atlas, prepare_atlas
 from gliofit.atlas.settings import AtlasSettings
-from gliofit.errors import SeedOutsideTissueError
+from gliofit.core.errors import SeedOutsideTissueError
+from gliofit.core.io import read_volume
+from gliofit.core.tissue import Tissue
 from gliofit.figures.axes import label_log_axis
 from gliofit.figures.colours import BLUE, GREEN, ORANGE, SKY, VERMILION
 from gliofit.figures.style import TEXT, TWO_COLUMNS, figure_style, letter_panel, save_picture
 from gliofit.growth.fisher_kolmogorov import theta_of_rates
 from gliofit.growth.theta import Theta
-from gliofit.io import read_volume
 from gliofit.simulate.sampler import draw_parameters
 from gliofit.simulate.settings import PRESETS
 from gliofit.solver.accurate import AccurateSolver
@@ -42,7 +43,6 @@ from gliofit.solver.backends.base import Growth
 from gliofit.solver.domain import domain_of
 from gliofit.solver.reference import ReferenceSolver
 from gliofit.solver.settings import AccurateSettings, ToolkitSettings
-from gliofit.tissue import Tissue
 from numpy_scheme import solve_numpy
 
 MEDIUM = (12.8, 3.8)

@@ -29,12 +29,12 @@ from numpy.typing import NDArray
 
 from gliofit.atlas.prepare import load_atlas, prepare_atlas
 from gliofit.atlas.settings import AtlasSettings
-from gliofit.crop import Crop, CropSettings
+from gliofit.core.crop import Crop, CropSettings
+from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.backends import choose_backend
 from gliofit.solver.settings import AccurateSettings
-from gliofit.tissue import Tissue
 from gliofit.train.architecture import find_architecture
 from gliofit.train.normalisation import Normalisation
 from gliofit.train.surrogate import Surrogate, frame_of, load_surrogate, to_device

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from gliofit.grid import Grid
-from gliofit.tissue import Tissue
+from gliofit.core.grid import Grid
+from gliofit.core.tissue import Tissue
 
 # The same examples in every run, so that a failure can be repeated; --hypothesis-profile=default draws new ones.
 settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from gliofit.io import write_json, write_table
+from gliofit.core.io import write_json, write_table
 from gliofit.publish.report_sources import ReportSources, RunFacts
 from gliofit.publish.settings import PublishSettings
 from gliofit.report.table import Table, column, save_table

@@ -25,7 +25,7 @@ from filelock import FileLock
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
-from gliofit.stage_code import code_digests
+from tools.stage_code import code_digests
 
 _STEP = re.compile(r"^```(sh|python)\n((?:(?!```).*\n)*)```\n+<!-- run(: output)? -->$", re.MULTILINE)
 _PICTURE = re.compile(r"^<!-- picture: (\S+) \| (.+) -->$", re.MULTILINE)

@@ -20,7 +20,7 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
 
-from gliofit.progress import StatusLine
+from gliofit.core.progress import StatusLine
 from snakemake_logger_plugin_gliofit.tally import Running, Tally
 
 __all__ = ["LogHandler", "LogHandlerSettings"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from gliofit.estimate.costs import START_SECONDS, read_costs
+from gliofit.pipeline.estimate.costs import START_SECONDS, read_costs
 
 __all__ = ["Remaining"]
 
@@ -13,8 +13,8 @@ __all__ = ["Remaining"]
 class Remaining:
     """Durations of a run's jobs by rule, those seen and those expected.
 
-    ``gliofit.estimate`` has the costs of every kind of job. A rule's kinds are averaged here, since Snakemake says no
-    more beforehand than how many jobs a rule has; each job of the rule that ends counts as much as that average.
+    ``gliofit.pipeline.estimate`` has the costs of every kind of job. Kinds of a rule are averaged, since Snakemake
+    gives only the number of jobs by rule; each finished job of the rule counts as much as that average.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from gliofit.progress import duration_text
+from gliofit.core.progress import duration_text
 from snakemake_logger_plugin_gliofit.remaining import Remaining
 
 __all__ = ["Running", "Tally"]

@@ -15,8 +15,8 @@ from gliofit.atlas.prepare import prepare_atlas
 from gliofit.atlas.settings import AtlasSettings
 from gliofit.atlas.sources import mni152
 from gliofit.cli import machine
-from gliofit.grid import Volume
-from gliofit.io import read_volume, write_volume
+from gliofit.core.grid import Volume
+from gliofit.core.io import read_volume, write_volume
 from gliofit.register.patients import PatientFiles
 
 SPACING_MM = 5

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from gliofit.io import DAMAGED
+from gliofit.core.io import DAMAGED
 
 from .kind import Kind
 

@@ -12,20 +12,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gliofit.anatomy import check_segmentation, check_tissue, edge_share, focus_volumes_mm3, sensible_schemes
-from gliofit.bids.label_names import AmbiguousNameError, tumour_part
-from gliofit.errors import InputError, InputWarning
-from gliofit.grid import Grid, Volume
-from gliofit.inputs import read_segmentation
-from gliofit.io import read_volume, write_volume
-from gliofit.labels import LABEL_SCHEMES, TumourLabel, translate_labels
+from gliofit.core.errors import InputError, InputWarning
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import read_volume, write_volume
+from gliofit.core.labels import LABEL_SCHEMES, TumourLabel, translate_labels
+from gliofit.core.tissue import Tissue
+from gliofit.inputs.anatomy import check_segmentation, check_tissue, edge_share, focus_volumes_mm3, sensible_schemes
+from gliofit.inputs.images import read_segmentation
+from gliofit.inputs.label_names import AmbiguousNameError, tumour_part
 from gliofit.register.bids_patients import label_scheme
 from gliofit.register.check import check_patients
 from gliofit.register.images import read_patient
 from gliofit.register.naming import CONVENTIONS, implied_scheme
 from gliofit.register.patients import PatientFiles
 from gliofit.register.settings import PatientsSettings
-from gliofit.tissue import Tissue
 
 from .conftest import Case, Run
 from .made_up import SCENE, affine_of, ball, save
@@ -456,7 +456,7 @@ class TestCommands:
 
     def test_fit_warns_of_everything_at_once(self, scene: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         """Tissue in SPM's order, cut, with two foci; the fit itself is left out."""
-        from gliofit import fit
+        from gliofit.pipeline import fit
 
         def stop(*_: object, **__: object) -> None:
             raise InputError("fit", "left out", "nothing", "stopped")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
 from gliofit.register.check import check_patients
 from gliofit.register.cohort import find_cohort
 from gliofit.register.cohort_table import write_cohort_table

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gliofit.grid import Volume
-from gliofit.io import read_volume, write_volume
+from gliofit.core.grid import Volume
+from gliofit.core.io import read_volume, write_volume
 from gliofit.register.patients import PatientFiles
 
 from .commands import COMMAND_KINDS, CommandKind

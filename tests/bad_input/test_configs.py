@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gliofit.config import read_config
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
+from gliofit.pipeline.config import read_config
 
 from .configs import CONFIG_KINDS, ConfigKind
 from .conftest import listing

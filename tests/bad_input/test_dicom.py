@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gliofit.errors import InputError, InputWarning
-from gliofit.grid import Grid, Volume
+from gliofit.core.errors import InputError, InputWarning
+from gliofit.core.grid import Grid, Volume
 from gliofit.plan.dicom import read_series, write_structure_set
 
 from .conftest import Run

@@ -17,12 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from gliofit.config import Config, load_config, read_config
-from gliofit.crop import CropSettings
-from gliofit.errors import InputError
-from gliofit.grid import Grid, Volume
-from gliofit.io import read_grid, read_json, read_volume, write_volume
-from gliofit.labels import LABEL_SCHEMES, TumourLabel, translate_labels
+from gliofit.core.crop import CropSettings
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import read_grid, read_json, read_volume, write_volume
+from gliofit.core.labels import LABEL_SCHEMES, TumourLabel, translate_labels
+from gliofit.pipeline.config import Config, load_config, read_config
 from gliofit.register.patients import PatientFiles, Problem, Refused
 from gliofit.register.table import CHECK_COLUMNS, COLUMNS, read_patients_table
 from gliofit.train.expectation import Expectation

@@ -9,7 +9,7 @@ import pytest
 
 from gliofit import cli
 from gliofit.cli import machine
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
 from gliofit.register.cohort import find_cohort
 from gliofit.register.patients import PatientFiles, survey_patients
 from gliofit.register.run import register_patient

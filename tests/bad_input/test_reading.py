@@ -15,9 +15,11 @@ import pytest
 from scipy.ndimage import gaussian_filter, shift
 
 import gliofit
-from gliofit.errors import InputError, InputWarning
-from gliofit.grid import Grid
-from gliofit.inputs import (
+from gliofit.core.errors import InputError, InputWarning
+from gliofit.core.grid import Grid
+from gliofit.core.io import read_table, read_volume, write_volume
+from gliofit.core.labels import LABEL_SCHEMES
+from gliofit.inputs.images import (
     read_concentration,
     read_image,
     read_mask,
@@ -25,8 +27,6 @@ from gliofit.inputs import (
     read_tissue_labels,
     read_tissue_maps,
 )
-from gliofit.io import read_table, read_volume, write_volume
-from gliofit.labels import LABEL_SCHEMES
 from gliofit.register.ants import to_ants
 from gliofit.register.check import check_patient
 from gliofit.register.images import read_patient

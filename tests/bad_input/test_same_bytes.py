@@ -52,12 +52,12 @@ def test_the_first_fit_equals_later_ones_on_any_number_of_threads(files: Path, t
 
 def test_many_voxels_are_summed_alike_by_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Error estimates, and with them time steps, do not depend on threads where kernels use several."""
-    from gliofit.grid import Grid, Volume
+    from gliofit.core.grid import Grid, Volume
+    from gliofit.core.threads import kernel_threads
+    from gliofit.core.tissue import Tissue
     from gliofit.growth.theta import Theta
     from gliofit.solver import threads
     from gliofit.solver.accurate import AccurateSolver
-    from gliofit.threads import kernel_threads
-    from gliofit.tissue import Tissue
 
     monkeypatch.setattr(threads, "_WORTH_THREADS", 0)
     tissue = Tissue.from_labels(Volume(SCENE.tissue(), Grid(SCENE.shape, SCENE.affine)))

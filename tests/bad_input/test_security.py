@@ -12,10 +12,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from gliofit.config import load_config
-from gliofit.errors import InputError
-from gliofit.grid import Volume
-from gliofit.io import read_volume, write_volume
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Volume
+from gliofit.core.io import read_volume, write_volume
+from gliofit.pipeline.config import load_config
 from gliofit.register.cohort import find_cohort
 from gliofit.register.naming import check_case_name
 from gliofit.register.patients import PatientFiles

@@ -20,12 +20,9 @@ import pandas as pd
 import pytest
 
 from gliofit import __version__
-from gliofit.errors import InputError, InputWarning
-from gliofit.fit import fit_files
-from gliofit.inputs import read_tissue_labels
-from gliofit.invert.settings import InvertSettings
-from gliofit.io import read_table, scratch_folder, write_json, write_table
-from gliofit.output import (
+from gliofit.core.errors import InputError, InputWarning
+from gliofit.core.io import read_table, scratch_folder, write_json, write_table
+from gliofit.core.output import (
     FIT_FILES,
     PLAN_FILES,
     check_out_folder,
@@ -34,6 +31,9 @@ from gliofit.output import (
     name_of_folder,
     output_folder,
 )
+from gliofit.inputs.images import read_tissue_labels
+from gliofit.invert.settings import InvertSettings
+from gliofit.pipeline.fit import fit_files
 
 from .conftest import Run
 from .dicom import make_images, write_images
@@ -187,8 +187,8 @@ def test_a_folder_with_the_name_of_a_result_is_refused(tmp_path: Path) -> None:
 HOLDER = """
 import sys, time
 from pathlib import Path
-from gliofit.io import atomic_path
-from gliofit.output import claim_folder
+from gliofit.core.io import atomic_path
+from gliofit.core.output import claim_folder
 with claim_folder(Path(sys.argv[1])), atomic_path(Path(sys.argv[2])) as temporary:
     temporary.write_text("half")
     print("ready", flush=True)
@@ -276,7 +276,7 @@ def test_the_traps_work(traps: Path) -> None:
 def test_the_affine_step_runs_nothing_of_the_working_folder(
     traps: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gliofit.grid import Grid, Volume
+    from gliofit.core.grid import Grid, Volume
     from gliofit.register.affine_step import register_affine_reproducibly
     from gliofit.register.settings import RegisterSettings
 
@@ -390,14 +390,14 @@ def test_libraries_get_a_temporary_folder_where_the_system_has_none(
 
 
 def test_predictgbm_needs_no_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gliofit.plan.predictgbm import run_case
+    from gliofit.pipeline.predictgbm import run_case
 
     labels, tumour, case = SCENE.tissue(), SCENE.tumour(), tmp_path / "in/Patient-00000"
     for value, name in ((1, "csf"), (2, "gm"), (3, "wm")):
         save(case / f"00000-{name}.nii.gz", (labels == value).astype(np.float32), SCENE.affine)
     save(case / "00000-tumorseg.nii.gz", np.where(tumour == 4, 3, tumour).astype(np.uint8), SCENE.affine)
     monkeypatch.setattr(
-        "gliofit.plan.predictgbm.fit_files", lambda *given, **keys: fit_files(*given, **keys, settings=QUICK)
+        "gliofit.pipeline.predictgbm.fit_files", lambda *given, **keys: fit_files(*given, **keys, settings=QUICK)
     )
     with no_temporary_folder(tmp_path, monkeypatch):
         run_case(tmp_path / "in", tmp_path / "out", method="gn")
@@ -405,7 +405,7 @@ def test_predictgbm_needs_no_temporary_folder(tmp_path: Path, monkeypatch: pytes
 
 
 def test_kernels_are_compiled_where_numba_has_no_place_for_a_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gliofit.compiled import cached_njit
+    from gliofit.core.compiled import cached_njit
 
     compile_function = nb.njit
 
@@ -429,7 +429,7 @@ def test_a_picture_that_cannot_be_drawn_costs_no_result(
     def fail(*_: object) -> None:
         raise MemoryError("no room for\npixels")
 
-    monkeypatch.setattr("gliofit.fit.plot_summary", fail)
+    monkeypatch.setattr("gliofit.pipeline.fit.plot_summary", fail)
     warnings: list[InputWarning] = []
     row = quick_fit(files, tmp_path / "fit", warnings=warnings)
     assert names(tmp_path / "fit") == set(FIT_FILES) - {"profile.parquet", "summary.png"}
@@ -506,7 +506,7 @@ def test_errors_of_the_system_are_one_line(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("gliofit.verify.verify", fail)
+    monkeypatch.setattr("gliofit.pipeline.verify.verify", fail)
     status, said, _ = run("verify", tmp_path, "--json")
     assert status == 2
     found = json.loads(said)["error"]

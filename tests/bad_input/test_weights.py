@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from gliofit.crop import CropSettings
-from gliofit.errors import InputError
+from gliofit.core.crop import CropSettings
+from gliofit.core.errors import InputError
 from gliofit.train.architecture import find_architecture
 from gliofit.train.checkpoint import digest, load_checkpoint
 from gliofit.train.expectation import Expectation

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from gliofit.io import DAMAGED
+from gliofit.core.io import DAMAGED
 
 from .kind import Kind
 

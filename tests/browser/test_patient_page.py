@@ -13,21 +13,21 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from gliofit.core.grid import Volume
+from gliofit.core.io import read_volume, write_table, write_volume
+from gliofit.core.labels import TumourLabel
+from gliofit.core.tissue import Tissue
 from gliofit.evaluate.case import evaluate_case
 from gliofit.evaluate.settings import EvaluateSettings
-from gliofit.grid import Volume
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
 from gliofit.invert.base import Inversion
 from gliofit.invert.run import parameters_row
 from gliofit.invert.settings import BoundsSettings
-from gliofit.io import read_volume, write_table, write_volume
-from gliofit.labels import TumourLabel
 from gliofit.publish.patient_page import PatientSources, write_patient_page
 from gliofit.publish.settings import PublishSettings
 from gliofit.register.settings import RegisterSettings
 from gliofit.solver.accurate import AccurateSolver
-from gliofit.tissue import Tissue
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

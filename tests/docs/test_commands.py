@@ -16,7 +16,7 @@ import typer
 import yaml
 
 from gliofit.cli import app
-from gliofit.config import Config, describe_keys, load_config
+from gliofit.pipeline.config import Config, describe_keys, load_config
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCUMENTS = [

@@ -49,10 +49,10 @@ from pathlib import Path
 import numpy as np
 import yaml
 from conftest import ball_brain
-from gliofit.config import load_config
-from gliofit.fit import fit_files
-from gliofit.grid import Volume
-from gliofit.io import write_volume
+from gliofit.pipeline.config import load_config
+from gliofit.pipeline.fit import fit_files
+from gliofit.core.grid import Volume
+from gliofit.core.io import write_volume
 from gliofit.simulate.shard import read_sample, simulate_shard
 from gliofit.train.fit import train_model
 

@@ -11,20 +11,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gliofit.core.grid import Volume
+from gliofit.core.io import write_table, write_volume
+from gliofit.core.labels import TumourLabel
+from gliofit.core.tissue import Tissue
 from gliofit.evaluate.case import evaluate_case
 from gliofit.evaluate.cohort import evaluate_cohort
 from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.forward.run import run_forward
 from gliofit.forward.settings import ForwardSettings
-from gliofit.grid import Volume
 from gliofit.growth.theta import Theta
 from gliofit.invert.run import invert_case
 from gliofit.invert.settings import InvertSettings
-from gliofit.io import write_table, write_volume
-from gliofit.labels import TumourLabel
-from gliofit.reproduce.notebook import execute_notebook
 from gliofit.solver.accurate import AccurateSolver
-from gliofit.tissue import Tissue
+from tools.reproduce.notebook import execute_notebook
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "docs/notebooks/refit.ipynb"
 CASE, TRUTH = "ball-00000", Theta((-20.0, 8.0, 12.0), 9.0, 3.6)

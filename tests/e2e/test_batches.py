@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from e2e.runner import Runner
-from gliofit.provenance import trace
+from gliofit.pipeline.provenance import trace
 
 snakemake = Runner("batches.yaml", timeout=900)
 SINGLE = 'cases_per_job={"synthetic": 1, "patients": 1}'

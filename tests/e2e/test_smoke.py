@@ -14,11 +14,11 @@ import pandas as pd
 import pytest
 
 from e2e.runner import REPOSITORY, Runner
-from gliofit.config import read_config
-from gliofit.estimate.costs import START_SECONDS, calibration_seconds, read_costs
-from gliofit.estimate.run import estimate_run
-from gliofit.provenance import trace, tree_text
-from gliofit.reproduce.record import record_run
+from gliofit.pipeline.config import read_config
+from gliofit.pipeline.estimate.costs import START_SECONDS, calibration_seconds, read_costs
+from gliofit.pipeline.estimate.run import estimate_run
+from gliofit.pipeline.provenance import trace, tree_text
+from tools.reproduce.record import record_run
 
 snakemake = Runner("smoke.yaml")
 METHODS = [

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from gliofit.errors import InputError, SeedOutsideTissueError
-from gliofit.grid import Grid
+from gliofit.core.errors import InputError, SeedOutsideTissueError
+from gliofit.core.grid import Grid
+from gliofit.core.tissue import Tissue
 from gliofit.growth.fisher_kolmogorov import theta_of_rates
 from gliofit.growth.theta import Theta
 from gliofit.solver.accurate import AccurateSolver, integrate
@@ -20,7 +21,6 @@ from gliofit.solver.control import StepControl
 from gliofit.solver.domain import domain_of
 from gliofit.solver.reference import ReferenceSolver
 from gliofit.solver.settings import AccurateSettings, ReferenceSettings
-from gliofit.tissue import Tissue
 
 DOUBLE = AccurateSettings(precision="float64")
 TIGHT = AccurateSettings(precision="float64", tolerance=1e-6, active=1e-18)
@@ -411,7 +411,7 @@ def test_closer_to_the_truth_than_the_toolkit(shared_data, case):
     """On the toolkit's own cases, the error in time is a thousandth of the toolkit's, in the mean square."""
     import json
 
-    from gliofit.io import read_volume
+    from gliofit.core.io import read_volume
 
     facts = json.loads((shared_data / "solver" / "cases.json").read_text())[case]
     tissue = Tissue.from_labels(read_volume(shared_data / "atlas" / "mni152_tissue_space-sri24.nii.gz", np.uint8))

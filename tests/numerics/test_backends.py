@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gliofit.errors import InputError
-from gliofit.grid import Grid
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid
+from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
 from gliofit.solver.accurate import AccurateSolver, initial_fields
 from gliofit.solver.backends import choose_backend, make_stepper
@@ -14,7 +15,6 @@ from gliofit.solver.backends.base import Growth
 from gliofit.solver.backends.triton_support import interpreted, triton_problem
 from gliofit.solver.domain import domain_of
 from gliofit.solver.settings import AccurateSettings
-from gliofit.tissue import Tissue
 
 needs_triton = pytest.mark.skipif(
     triton_problem() is not None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gliofit.core.tissue import Tissue
 from gliofit.growth.model import find_growth_model, growth_model_names, growth_of
 from gliofit.growth.theta import Theta
 from gliofit.invert.problem import ConcentrationObservation, Problem
@@ -12,7 +13,6 @@ from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.settings import AccurateSettings
-from gliofit.tissue import Tissue
 
 #: Steps of central differences: per mm of positions, and relative to the other parameters.
 _STEP_MM, _STEP = 1e-3, 1e-5

@@ -11,20 +11,19 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from gliofit import cli
-from gliofit.errors import SeedOutsideTissueError
-from gliofit.grid import Grid
+from gliofit.core.errors import SeedOutsideTissueError
+from gliofit.core.grid import Grid
+from gliofit.core.io import read_volume, write_volume
+from gliofit.core.tissue import Tissue
 from gliofit.growth.fisher_kolmogorov import theta_of_rates
 from gliofit.growth.theta import Theta
-from gliofit.io import read_volume, write_volume
 from gliofit.solver.reference import ReferenceSolver
 from gliofit.solver.registry import make_solver
 from gliofit.solver.settings import ReferenceSettings, ToolkitSettings
-from gliofit.tissue import Tissue
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
-from tests.bad_input.made_up import Scene
-
 from numpy_scheme import solve_numpy
+from tests.bad_input.made_up import Scene
 
 
 def homogeneous(size: int = 48, spacing_mm: float = 1.0) -> Tissue:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
 
-from gliofit.verify import verify
+from gliofit.pipeline.verify import verify
 
 from .compare import Comparison, compare
 from .launch import SMOKE, Progress, Workplace, alive, kill

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gliofit.grid import Grid, Volume
-from gliofit.io import write_json, write_table, write_volume
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import write_json, write_table, write_volume
 
 from .compare import compare
 from .launch import Progress, Workplace

@@ -12,15 +12,15 @@ import pandas as pd
 import pytest
 
 from gliofit.cli import main
-from gliofit.errors import InputError
-from gliofit.grid import Grid, Volume
-from gliofit.io import read_json, read_table, read_volume, write_json, write_table, write_volume
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import read_json, read_table, read_volume, write_json, write_table, write_volume
+from gliofit.core.tissue import Tissue
+from gliofit.pipeline.verify import verify
 from gliofit.simulate.settings import SimulateSettings
 from gliofit.simulate.shard import read_shard, simulate_shard
-from gliofit.tissue import Tissue
 from gliofit.train.checkpoint import load_checkpoint, save_checkpoint
 from gliofit.train.surrogate import load_model
-from gliofit.verify import verify
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -13,15 +13,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gliofit.errors import InputError
-from gliofit.grid import Grid, Volume
-from gliofit.io import scratch_folder, write_json, write_table, write_volume
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import scratch_folder, write_json, write_table, write_volume
+from gliofit.core.tissue import Tissue
+from gliofit.pipeline.verify import verify
 from gliofit.simulate.settings import SimulateSettings
 from gliofit.simulate.shard import simulate_shard
-from gliofit.tissue import Tissue
 from gliofit.train.checkpoint import save_checkpoint
 from gliofit.train.surrogate import load_model, save_model
-from gliofit.verify import verify
 
 from .launch import REPOSITORY, Workplace
 

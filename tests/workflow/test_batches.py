@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gliofit.batches import BatchSettings
+from gliofit.pipeline.batches import BatchSettings
 
 from .conftest import Snakemake, run_snakemake, without_choices
 

@@ -11,10 +11,10 @@ import jsonschema
 import pytest
 import yaml
 
-from gliofit.config import Config, describe_keys, load_config, read_config
-from gliofit.errors import InputError
-from gliofit.generate import generated_files
+from gliofit.core.errors import InputError
+from gliofit.pipeline.config import Config, describe_keys, load_config, read_config
 from gliofit.solver.settings import AccurateSettings
+from tools.generate import generated_files
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIGS = [*sorted((REPOSITORY / "config").glob("*.yaml")), REPOSITORY / "tests/e2e/smoke.yaml"]
@@ -150,7 +150,7 @@ def test_broken_yaml_is_named(tmp_path: Path, text: str) -> None:
 
 def test_nothing_heavy_is_imported_when_the_workflow_starts() -> None:
     code = (
-        "import sys, gliofit.config, gliofit.workflow, gliofit.register.patients\n"
+        "import sys, gliofit.pipeline.config, gliofit.pipeline.job, gliofit.register.patients\n"
         "heavy = {'torch', 'ants', 'numba', 'cma', 'matplotlib', 'nilearn', 'sklearn', 'snakemake', 'monai'}\n"
         "print(*sorted(heavy & set(sys.modules)))"
     )

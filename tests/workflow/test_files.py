@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gliofit.generate import ENVIRONMENTS
+from tools.generate import ENVIRONMENTS
 
 from .conftest import run_snakemake
 
@@ -61,7 +61,7 @@ def test_every_script_belongs_to_a_rule_and_is_thin() -> None:
         lines = path.read_text().splitlines()
         assert len(lines) <= 50, f"{path.name} has {len(lines)} lines; science belongs in the package"
         top = [line for line in lines if re.match(r"(from|import) ", line)]
-        allowed = ("from pathlib", "from runpy", "from gliofit.workflow", "from gliofit.seeds")
+        allowed = ("from pathlib", "from runpy", "from gliofit.pipeline.job", "from gliofit.core.seeds")
         assert all(line.startswith(allowed) for line in top), f"{path.name} imports before the job has started"
 
 

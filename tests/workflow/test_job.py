@@ -27,7 +27,7 @@ snakemake = SimpleNamespace(
     params=Named(seed=3, settings={"a": (1, 2)}), wildcards=Named(case="one"), threads=2, resources={"gpu": 0},
     log=["logs/one.log"],
 )
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
     import os, sys, warnings
@@ -82,7 +82,7 @@ def test_sidecar_says_how_the_result_was_made(tmp_path: Path) -> None:
     assert sidecar["code"].keys() == {"revision", "dirty", "sources"}
 
 
-BAD_INPUT = "from gliofit.errors import InputError\nraise InputError('a.nii', 'is bad', 'correct it')"
+BAD_INPUT = "from gliofit.core.errors import InputError\nraise InputError('a.nii', 'is bad', 'correct it')"
 
 
 @pytest.mark.parametrize(
@@ -139,8 +139,8 @@ snakemake = SimpleNamespace(
     output=[f"results/one/{case}/{name}" for case in cases for name in ("table", "trace")],
     resources={}, log=["results/one/logs/batch.log"],
 )
-from gliofit.errors import InputError
-from gliofit.workflow import each_case
+from gliofit.core.errors import InputError
+from gliofit.pipeline.job import each_case
 
 def work(run):
     assert Path(run.input[0]) == Path(run.input.image) == Path(f"{run.wildcards.case}.txt")

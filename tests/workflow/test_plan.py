@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gliofit.config import load_config
-from gliofit.errors import InputError
-from gliofit.grid import Grid, Volume
-from gliofit.io import read_table, read_volume, write_table, write_volume
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import read_table, read_volume, write_table, write_volume
+from gliofit.pipeline.config import load_config
 
 from .conftest import Snakemake, without_choices
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from gliofit import cli
-from gliofit.digests import LARGE_BYTES, digest_in_run, sha256_of
-from gliofit.errors import InputError
-from gliofit.provenance import changed_settings, trace
-from gliofit.revision import UNKNOWN, find_revision, source_digest
-from gliofit.workflow import PACKAGE_PREFIX
+from gliofit.core.digests import LARGE_BYTES, digest_in_run, sha256_of
+from gliofit.core.errors import InputError
+from gliofit.pipeline.job import PACKAGE_PREFIX
+from gliofit.pipeline.provenance import changed_settings, trace
+from gliofit.pipeline.revision import UNKNOWN, find_revision, source_digest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -23,7 +23,7 @@ import json, sys
 from pathlib import Path
 from types import SimpleNamespace
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 class Named(list):
     def __init__(self, items):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gliofit.config import load_config, read_config
-from gliofit.estimate.jobs import plan_jobs
+from gliofit.pipeline.config import load_config, read_config
+from gliofit.pipeline.estimate.jobs import plan_jobs
 
 from .conftest import REPOSITORY, Snakemake
 from .test_dry_run import jobs

@@ -8,21 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from gliofit.generate import CODE_FILE, forgotten_versions
-from gliofit.stage_code import changed_parts
-from gliofit.workflow import STAGE_VERSIONS
+from tools.generate import CODE_FILE, unchecked_versions
+from tools.stage_code import stage_digests
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def test_no_stage_changed_without_a_thought_for_its_version() -> None:
-    forgotten = forgotten_versions(REPOSITORY)
-    assert not forgotten, "\n".join(forgotten)
-
-
-@pytest.fixture
-def recorded() -> dict[str, dict]:
-    return json.loads((REPOSITORY / CODE_FILE).read_text())
+def test_changed_code_has_been_checked_for_changed_results() -> None:
+    assert unchecked_versions(REPOSITORY) == []
+    assert len(json.loads((REPOSITORY / CODE_FILE).read_text())) == 12
 
 
 @pytest.fixture
@@ -37,36 +31,30 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1))
 
 
-def test_words_and_layout_make_no_difference(package: Path, recorded: dict[str, dict]) -> None:
-    edit(package / "forward/run.py", '"""', '"""Said otherwise. ')
+def test_prose_and_layout_make_no_difference(package: Path) -> None:
+    before = stage_digests(package)
+    edit(package / "forward/run.py", '"""', '"""Other words. ')
     edit(package / "invert/odil/loss.py", "import annotations\n", "import annotations\n# Why.\n\n")
     edit(package / "solver/rkl2.py", "(", "(  # broken over\n    ")
-    edit(package / "simulate/settings.py", 'description="Range of rho."', 'description="Said otherwise."')
-    assert changed_parts(recorded, package) == changed_parts(recorded)
+    edit(package / "simulate/settings.py", 'description="Range of rho."', 'description="Other words."')
+    assert stage_digests(package) == before
 
 
-def test_code_makes_a_difference_to_the_stages_that_it_is_behind(package: Path, recorded: dict[str, dict]) -> None:
-    before = changed_parts(recorded)
-    edit(package / "simulate/settings.py", "le=0.3", "le=0.4")
-    edit(package / "invert/odil/loss.py", "return ", "return 2 * ")
-    edit(package / "seeds.py", "[:4]", "[4:8]")
-    # Of no stage's results.
-    edit(package / "cli/entry.py", "return ", "return 2 * ")
-    changed = changed_parts(recorded, package)
-    assert changed.keys() - before.keys() == {"simulate", "invert", "seeds"} - before.keys()
-    assert (changed["simulate"], changed["invert"]) == (["simulate"], ["invert"])
-    # The atlas is prepared without any randomness.
-    assert set(changed["seeds"]) >= {"register", "simulate", "invert", "study"}
-    assert "atlas" not in changed["seeds"]
-
-
-def test_a_raised_version_is_enough(package: Path, recorded: dict[str, dict], monkeypatch: pytest.MonkeyPatch) -> None:
-    root = package.parents[1]
-    (root / "workflow").mkdir()
-    (root / CODE_FILE).write_text(json.dumps(recorded))
-    edit(package / "atlas/sources.py", "return ", "return 2 * ")
-    (line,) = [line for line in forgotten_versions(root) if "/atlas " in line]
-    assert line.startswith("src/gliofit/atlas changed: raise STAGE_VERSIONS of atlas")
-    assert "make generate" in line
-    monkeypatch.setitem(STAGE_VERSIONS, "atlas", STAGE_VERSIONS["atlas"] + 1)
-    assert not [line for line in forgotten_versions(root) if "/atlas " in line]
+@pytest.mark.parametrize(
+    ("file", "old", "new", "stages", "others"),
+    [
+        ("simulate/settings.py", "le=0.3", "le=0.4", {"simulate", "train"}, {"invert", "evaluate"}),
+        ("invert/odil/loss.py", "return ", "return 2 * ", {"invert", "study"}, {"simulate", "atlas"}),
+        ("core/seeds.py", "[:4]", "[4:8]", {"register", "simulate", "study"}, {"atlas"}),
+        ("cli/entry.py", "return ", "return 2 * ", set(), {"atlas", "publish"}),
+    ],
+)
+def test_code_changes_the_stages_that_import_it(
+    package: Path, file: str, old: str, new: str, stages: set[str], others: set[str]
+) -> None:
+    before = stage_digests(package)
+    edit(package / file, old, new)
+    after = stage_digests(package)
+    changed = {stage for stage in after if after[stage] != before[stage]}
+    assert stages <= changed
+    assert not others & changed

@@ -11,13 +11,13 @@ from snakemake.exceptions import WorkflowError
 from snakemake.iocontainers import Wildcards
 
 try:
-    from gliofit.config import load_config
-    from gliofit.digests import sha256_of
-    from gliofit.errors import InputError
+    from gliofit.pipeline.config import load_config
+    from gliofit.core.digests import sha256_of
+    from gliofit.core.errors import InputError
     from gliofit.paper import EXTENT_MM
-    from gliofit.revision import remember_revision
-    from gliofit.workflow import STAGE_VERSIONS
-    from gliofit.yaml_file import read_yaml
+    from gliofit.pipeline.revision import remember_revision
+    from gliofit.pipeline.job import STAGE_VERSIONS
+    from gliofit.core.yaml_file import read_yaml
 except ImportError as error:
     raise WorkflowError(f"gliofit is not installed beside Snakemake ({error}); run `make venv` first") from error
 
@@ -714,7 +714,7 @@ class Batch:
         return (lambda wildcards: value(self.cases[0])) if callable(value) else value
 
     def facts(self, wildcards):
-        """What the script needs to take the cases apart (``gliofit.workflow.each_case``)."""
+        """What the script needs to take the cases apart (``gliofit.pipeline.job.each_case``)."""
         script = Path(workflow.basedir) / "workflow/rules" / self.rule.script
         return {
             "rule": self.rule.name,

@@ -6,7 +6,7 @@ PDF).
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
     from gliofit.assess.calibration_figure import draw_calibration

@@ -5,12 +5,12 @@ Input: a surrogate, test tumours and their tissue. Output: one row per tumour wi
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
     from gliofit.assess.forward import assess_forward
     from gliofit.assess.gradients import assess_gradients
-    from gliofit.io import write_table
+    from gliofit.core.io import write_table
     from gliofit.solver.settings import AccurateSettings
     from gliofit.train.surrogate import load_surrogate
 

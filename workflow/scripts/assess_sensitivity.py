@@ -6,7 +6,7 @@ Output: changes of concentration, loss landscape and paths on it (Parquet), and 
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
     from pydantic import TypeAdapter
@@ -14,9 +14,9 @@ with job(snakemake) as run:
     from gliofit.assess.sensitivity import run_sensitivity
     from gliofit.assess.sensitivity_figure import draw_sensitivity
     from gliofit.assess.stability_settings import SensitivitySettings
+    from gliofit.core.tissue import Tissue
     from gliofit.invert.settings import InvertSettings
     from gliofit.solver.settings import IntegratorSettings
-    from gliofit.tissue import Tissue
 
     settings = SensitivitySettings(**run.params.settings)
     shards = Path(run.input.shards[0]).parent

@@ -6,16 +6,16 @@ Output: one row per case, radius and start (Parquet), and the ratios beside the 
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
     from gliofit.assess.stability import run_stability, stability_table
     from gliofit.assess.stability_settings import StabilitySettings
+    from gliofit.core.io import write_table
+    from gliofit.core.tissue import Tissue
     from gliofit.invert.networks import Networks
     from gliofit.invert.settings import InvertSettings
-    from gliofit.io import write_table
     from gliofit.report.render import write_renderings
-    from gliofit.tissue import Tissue
 
     settings = StabilitySettings(**run.params.settings)
     shards = Path(run.input.shards[0]).parent

@@ -6,7 +6,7 @@ Markdown.
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
     from gliofit.assess.tables import read_models, write_assess_tables

@@ -5,7 +5,7 @@ Input: tissue of an anatomy. Output: one 4-D volume of test tumours and the tabl
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
     from gliofit.assess.targets import simulate_targets

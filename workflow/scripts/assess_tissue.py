@@ -5,7 +5,7 @@ Input: a patient's tissue. Output: `wm, gm, csf, labels` at the spacing of the s
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
     from gliofit.simulate.brain import coarsen_atlas

@@ -6,7 +6,7 @@ one observation.
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
     from gliofit.publish.figure3 import draw_figure3

@@ -6,7 +6,7 @@ of one observation (PNG and PDF).
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
     from gliofit.publish.figure4 import draw_figure4

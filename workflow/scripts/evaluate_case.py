@@ -6,7 +6,7 @@ method, Dice over thresholds, and the agreement of a patient's estimates with th
 
 from pathlib import Path
 
-from gliofit.workflow import Job, each_case
+from gliofit.pipeline.job import Job, each_case
 
 
 def work(run: Job) -> None:

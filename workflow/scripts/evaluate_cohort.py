@@ -4,7 +4,7 @@ Input: the tables of all cases of a cohort. Output: all rows, Dice over threshol
 cases there are, paired tests and a summary.
 """
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
     from gliofit.evaluate.cohort import evaluate_cohort

@@ -5,7 +5,7 @@ Input: a test shard and its tissue. Output: one of its samples as a case folder,
 
 from pathlib import Path
 
-from gliofit.workflow import Job, each_case
+from gliofit.pipeline.job import Job, each_case
 
 
 def work(run: Job) -> None:

@@ -7,8 +7,8 @@ Output: the estimate (one row, also if the method failed) and its trace; of some
 
 from pathlib import Path
 
-from gliofit.seeds import derive_seed
-from gliofit.workflow import Job, each_case
+from gliofit.core.seeds import derive_seed
+from gliofit.pipeline.job import Job, each_case
 
 
 def work(run: Job) -> None:

@@ -5,7 +5,7 @@ Input: the atlas. Output: a patient in BraTS 2021 naming with a simulated tumour
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
     from gliofit.register.phantom import make_phantom

@@ -5,7 +5,7 @@ Input: a case's tissue and an inversion's row of parameters. Output: the standar
 
 from pathlib import Path
 
-from gliofit.workflow import Job, each_case
+from gliofit.pipeline.job import Job, each_case
 
 
 def work(run: Job) -> None:

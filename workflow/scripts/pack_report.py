@@ -3,7 +3,7 @@
 Input: the report, pages, tables and pictures. Output: all of them in one file, in the folders of the run.
 """
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
     from gliofit.publish.pack import pack

@@ -6,7 +6,7 @@ targets at every margin, and a row for each.
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
     from gliofit.plan.run import plan_patient

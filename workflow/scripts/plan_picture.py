@@ -5,7 +5,7 @@ Input: targets of a patient by several methods, segmentation and an MRI. Output:
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
     from gliofit.plan.run import draw_patient

@@ -3,10 +3,10 @@
 Input: rows of all patients and methods. Output: one table of them (Parquet, CSV), and means (Markdown).
 """
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
-    from gliofit.io import write_table
+    from gliofit.core.io import write_table
     from gliofit.plan.run import read_plans
     from gliofit.plan.tables import plan_table
     from gliofit.report.render import write_renderings

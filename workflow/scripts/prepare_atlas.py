@@ -4,7 +4,7 @@ Input: nothing for the built-in atlas, else the files of the user's folder. Outp
 brain_mask` on the atlas's own grid, and `atlas.json`.
 """
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
     from gliofit.atlas.prepare import prepare_atlas

@@ -6,7 +6,7 @@ segmentation on the patient's own grid, transforms, QC picture and QC numbers.
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
     from gliofit.register.patients import PatientFiles

@@ -5,12 +5,12 @@ Input: the atlas's tissue. Output: the thetas of a few hundred coarse simulation
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
+    from gliofit.core.tissue import Tissue
     from gliofit.simulate.pilot import pilot_table, write_pilot_report
     from gliofit.simulate.settings import SimulateSettings
-    from gliofit.tissue import Tissue
 
     settings = SimulateSettings(**run.params.settings)
     tissue = Tissue.load(Path(run.input[0]).parent, run.params.tissue)

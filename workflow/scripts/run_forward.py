@@ -7,7 +7,7 @@ concentration, which is taken over. Output: the concentration and one row about 
 
 from pathlib import Path
 
-from gliofit.workflow import Job, each_case
+from gliofit.pipeline.job import Job, each_case
 
 
 def work(run: Job) -> None:

@@ -5,12 +5,12 @@ Input: tissue at the spacing of the simulations. Output: one 4-D volume of sampl
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
+    from gliofit.core.tissue import Tissue
     from gliofit.simulate.settings import SimulateSettings, brain_name
     from gliofit.simulate.shard import simulate_shard
-    from gliofit.tissue import Tissue
 
     folder = Path(run.input.wm).parent
     tissue = Tissue.load(folder, "probabilities")

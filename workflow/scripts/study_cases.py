@@ -6,12 +6,12 @@ Output: one row per tumour, scenario and method with estimate and errors, and al
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
+    from gliofit.core.io import write_table
     from gliofit.forward.settings import ForwardSettings
     from gliofit.invert.settings import InvertSettings
-    from gliofit.io import write_table
     from gliofit.study.run import run_cases
     from gliofit.study.settings import StudySettings
 

@@ -3,7 +3,7 @@
 Input: rows and traces of all batches. Output: errors by scenario and convergence (PNG and PDF).
 """
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
     from gliofit.publish.settings import PublishSettings

@@ -3,7 +3,7 @@
 Input: rows and traces of all batches. Output: errors by scenario, convergence and comparison, as CSV and Markdown.
 """
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
     from gliofit.study.summary import read_batches

@@ -6,7 +6,7 @@ are (`model.json`), history and learning curve.
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 # Not the cores that Snakemake grants: weights would depend on them.
 with job(snakemake, snakemake.params.settings["threads"]) as run:

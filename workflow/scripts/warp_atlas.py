@@ -5,14 +5,14 @@ Input: the atlas's tissue at the spacing of the simulations. Output: `wm, gm, cs
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
-    from gliofit.errors import InputError
-    from gliofit.seeds import derive_seed
+    from gliofit.core.errors import InputError
+    from gliofit.core.seeds import derive_seed
+    from gliofit.core.tissue import Tissue
     from gliofit.simulate.settings import WarpSettings
     from gliofit.simulate.warp import warp_tissue
-    from gliofit.tissue import Tissue
 
     tissue = Tissue.load(Path(run.input.wm).parent, "probabilities")
     seed = derive_seed(run.seed, "simulate", "warp", run.wildcards.number)

@@ -5,7 +5,7 @@ Input: tissue, truth, estimates, final runs and scores of one synthetic case. Ou
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
     from gliofit.publish.case_page import CaseSources, write_case_page

@@ -5,7 +5,7 @@ Input: registration checks of all patients and the scores of the cohort. Output:
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
     from gliofit.publish.patient_index import write_patient_index

@@ -6,7 +6,7 @@ volumes and, of phantoms, truth. Output: the patient's page and its picture.
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
     from gliofit.invert.settings import BoundsSettings

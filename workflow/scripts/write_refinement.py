@@ -5,7 +5,7 @@ Input: the evaluation of every cohort. Output: what refining an estimate adds, a
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
     from gliofit.publish.refinement import refinement_table

@@ -5,10 +5,10 @@ Input: the run's tables, figures, registrations, networks and patients' pages. O
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
-    from gliofit.config import load_config
+    from gliofit.pipeline.config import load_config
     from gliofit.publish.report import write_report
     from gliofit.publish.report_sources import ReportSources, RunFacts
 

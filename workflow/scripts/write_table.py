@@ -5,7 +5,7 @@ Input: the evaluation of a cohort. Output: one of the paper's tables as CSV, HTM
 
 from pathlib import Path
 
-from gliofit.workflow import job
+from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
     from gliofit.publish.settings import PublishSettings

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from gliofit.assess.forward import OUTLINES, open_targets, predict_case
 from gliofit.assess.names import surrogate_name
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid
 from gliofit.figures.colours import DEVIATION, SKY, cells_map
 from gliofit.figures.sheet import Sheet
 from gliofit.figures.slices import add_scale_bar, draw_edge, finish_slice
 from gliofit.figures.style import SMALL, TWO_COLUMNS, figure_style, save_figure
-from gliofit.grid import Grid
 from gliofit.report.numbers import format_quantity
 from gliofit.simulate.settings import ATLAS
 from gliofit.train.surrogate import Surrogate

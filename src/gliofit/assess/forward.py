@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 from gliofit.assess.settings import anatomy_group
+from gliofit.core.tissue import Tissue
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.metrics.fields import VOLUME_MM3, field_errors
 from gliofit.metrics.masks import dice_of_fields
-from gliofit.tissue import Tissue
 from gliofit.train.dataset import Batch, ShardDataset, anatomies_of_shards
 from gliofit.train.surrogate import Surrogate
 

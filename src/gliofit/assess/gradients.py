@@ -15,14 +15,14 @@ from torch import Tensor
 from gliofit.assess.forward import open_targets
 from gliofit.assess.settings import anatomy_group
 from gliofit.assess.solver_on_cube import SolverOnCube
-from gliofit.errors import SeedOutsideTissueError
+from gliofit.core.errors import SeedOutsideTissueError
+from gliofit.core.seeds import derive_seed
+from gliofit.core.tissue import Tissue
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
-from gliofit.seeds import derive_seed
 from gliofit.simulate.grow import theta_of
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.settings import AccurateSettings
-from gliofit.tissue import Tissue
 from gliofit.train.surrogate import Surrogate
 
 __all__ = ["QUANTITIES", "assess_gradients", "surrogate_jacobian"]

@@ -14,22 +14,22 @@ from numpy.typing import NDArray
 
 from gliofit.assess.solver_on_cube import SolverOnCube
 from gliofit.assess.stability import search_settings
-from gliofit.crop import Crop
-from gliofit.errors import InputError
-from gliofit.grid import Volume
+from gliofit.core.crop import Crop
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Volume
+from gliofit.core.io import read_table, write_table
+from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
 from gliofit.invert.base import InversionError
 from gliofit.invert.lbfgs import LbfgsSettings, minimise
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import ConcentrationObservation, Problem
 from gliofit.invert.settings import InvertSettings
-from gliofit.io import read_table, write_table
 from gliofit.simulate.grow import theta_of
 from gliofit.simulate.shard import read_sample
 from gliofit.solver.base import AbstractForwardSolver
 from gliofit.solver.registry import make_solver
 from gliofit.solver.settings import IntegratorSettings
-from gliofit.tissue import Tissue
 
 if TYPE_CHECKING:
     from gliofit.assess.stability_settings import SensitivitySettings

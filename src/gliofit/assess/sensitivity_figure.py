@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from gliofit.assess.names import surrogate_colours, surrogate_name
 from gliofit.assess.sensitivity import SOLVER, TABLES, TISSUE
+from gliofit.core.io import read_table
 from gliofit.figures.colours import CHANGE, DEVIATION, VERMILION, cells_map
 from gliofit.figures.sheet import Sheet
 from gliofit.figures.slices import add_scale_bar, finish_slice
 from gliofit.figures.style import SMALL, TWO_COLUMNS, figure_style, save_figure
-from gliofit.io import read_table
 from gliofit.report.numbers import MISSING
 
 if TYPE_CHECKING:

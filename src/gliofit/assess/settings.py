@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pydantic import Field, field_validator
 
 from gliofit.assess.stability_settings import SensitivitySettings, StabilitySettings
-from gliofit.settings import Settings
+from gliofit.core.settings import Settings
 from gliofit.simulate.settings import ATLAS, warped_name
 
 __all__ = ["GROUPS", "AssessSettings", "anatomy_group"]

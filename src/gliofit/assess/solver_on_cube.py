@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.crop import Crop
-from gliofit.grid import Volume
+from gliofit.core.crop import Crop
+from gliofit.core.grid import Volume
+from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.base import AbstractForwardSolver
-from gliofit.tissue import Tissue
 
 __all__ = ["SolverOnCube"]
 

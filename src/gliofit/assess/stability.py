@@ -17,7 +17,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
+from gliofit.core.seeds import derive_seed
+from gliofit.core.tissue import Tissue
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.space import Bounds
 from gliofit.growth.theta import Theta
@@ -30,10 +32,8 @@ from gliofit.metrics.parameters import RATES
 from gliofit.metrics.statistics import wilson_interval
 from gliofit.paper import paper_table
 from gliofit.report.table import Table, column
-from gliofit.seeds import derive_seed
 from gliofit.simulate.grow import theta_of
 from gliofit.simulate.shard import read_sample
-from gliofit.tissue import Tissue
 
 if TYPE_CHECKING:
     from gliofit.assess.stability_settings import StabilitySettings

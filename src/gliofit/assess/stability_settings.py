@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from gliofit.settings import Settings
+from gliofit.core.settings import Settings
 
 __all__ = ["SensitivitySettings", "StabilitySettings"]
 

@@ -11,8 +11,8 @@ import pandas as pd
 from gliofit.assess.names import GROUP_NAMES, QUANTITY_NAMES, surrogate_name
 from gliofit.assess.settings import GROUPS
 from gliofit.assess.summary import calibration, forward_summary, gradient_summary
-from gliofit.errors import InputError
-from gliofit.io import read_json
+from gliofit.core.errors import InputError
+from gliofit.core.io import read_json
 from gliofit.paper import TEST_MSE, paper_table
 from gliofit.report.render import write_renderings
 from gliofit.report.table import Table, column

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from gliofit.seeds import derive_seed
+from gliofit.core.seeds import derive_seed
+from gliofit.core.tissue import Tissue
 from gliofit.simulate.settings import SimulateSettings
 from gliofit.simulate.shard import simulate_shard
-from gliofit.tissue import Tissue
 
 __all__ = ["TARGET_SHARD", "simulate_targets"]
 

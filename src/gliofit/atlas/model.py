@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gliofit.errors import InputError
-from gliofit.grid import Volume
-from gliofit.io import read_json, read_volume
-from gliofit.tissue import Tissue
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Volume
+from gliofit.core.io import read_json, read_volume
+from gliofit.core.tissue import Tissue
 
 __all__ = ["Atlas", "load_atlas"]
 

@@ -9,9 +9,9 @@ import numpy as np
 from gliofit.atlas.model import Atlas, load_atlas
 from gliofit.atlas.settings import BUILT_IN_ATLAS, AtlasSettings
 from gliofit.atlas.sources import atlas_from_folder, mni152
-from gliofit.errors import InputWarning
-from gliofit.grid import Volume
-from gliofit.io import write_json, write_volume
+from gliofit.core.errors import InputWarning
+from gliofit.core.grid import Volume
+from gliofit.core.io import write_json, write_volume
 
 __all__ = ["load_atlas", "prepare_atlas"]
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from gliofit.settings import Settings
+from gliofit.core.settings import Settings
 
 __all__ = ["BUILT_IN_ATLAS", "AtlasSettings"]
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from gliofit.atlas.brain import solid
 from gliofit.atlas.model import Atlas
-from gliofit.errors import InputError, InputWarning
-from gliofit.grid import Grid, Volume
-from gliofit.inputs import read_image, read_mask, read_tissue_labels, read_tissue_maps
-from gliofit.tissue import TISSUE_THRESHOLD, Tissue
+from gliofit.core.errors import InputError, InputWarning
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.tissue import TISSUE_THRESHOLD, Tissue
+from gliofit.inputs.images import read_image, read_mask, read_tissue_labels, read_tissue_maps
 
 __all__ = ["atlas_from_folder", "mni152"]
 

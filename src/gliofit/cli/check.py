@@ -12,9 +12,9 @@ from gliofit.cli import machine
 from gliofit.cli.complete import complete_labels
 from gliofit.cli.options import HOW, OBSERVED, RESULT, JsonOption
 from gliofit.cli.result import say
-from gliofit.errors import InputError
-from gliofit.output import check_out_file
-from gliofit.progress import show_progress
+from gliofit.core.errors import InputError
+from gliofit.core.output import check_out_file
+from gliofit.core.progress import show_progress
 
 if TYPE_CHECKING:
     from gliofit.register.check import Finding

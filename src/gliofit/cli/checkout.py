@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from gliofit.children import safe_children
-from gliofit.errors import InputError
+from gliofit.core.children import safe_children
+from gliofit.core.errors import InputError
 
 __all__ = ["call_snakemake", "find_checkout", "require_checkout", "run_workflow", "targets_of"]
 

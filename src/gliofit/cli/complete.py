@@ -14,7 +14,7 @@ def complete_method(incomplete: str) -> list[str]:
 
 def complete_labels(incomplete: str) -> list[str]:
     """Names of label schemes."""
-    from gliofit.labels import LABEL_SCHEMES
+    from gliofit.core.labels import LABEL_SCHEMES
 
     return [name for name in LABEL_SCHEMES if name.startswith(incomplete)]
 

@@ -10,7 +10,7 @@ import typer
 
 from gliofit.cli.app import app
 from gliofit.cli.result import OutputStreamError, say
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
 
 __all__ = ["main"]
 

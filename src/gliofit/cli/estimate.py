@@ -10,7 +10,7 @@ import typer
 from gliofit.cli import machine
 from gliofit.cli.options import HOW, JsonOption
 from gliofit.cli.result import say
-from gliofit.progress import show_progress
+from gliofit.core.progress import show_progress
 
 __all__ = ["EXAMPLES", "estimate"]
 
@@ -38,9 +38,9 @@ def estimate(
     as_json: JsonOption = False,
 ) -> None:
     """Predict jobs, time, memory and disk of a run of the workflow on this machine."""
-    from gliofit.config import load_config, read_config
-    from gliofit.estimate.costs import calibration_seconds, read_costs
-    from gliofit.estimate.run import estimate_run
+    from gliofit.pipeline.config import load_config, read_config
+    from gliofit.pipeline.estimate.costs import calibration_seconds, read_costs
+    from gliofit.pipeline.estimate.run import estimate_run
     from gliofit.register.cohort import find_cohort
     from gliofit.register.patients import phantom_cases
 

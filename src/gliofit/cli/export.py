@@ -10,7 +10,7 @@ import typer
 
 from gliofit.cli.options import RESULT, JsonOption
 from gliofit.cli.result import say
-from gliofit.progress import show_progress
+from gliofit.core.progress import show_progress
 
 __all__ = ["EXAMPLES", "export"]
 

@@ -24,8 +24,8 @@ from gliofit.cli.options import (
     read_tissue,
 )
 from gliofit.cli.result import print_warnings, say
-from gliofit.output import FIT_FILES, claim_folder, files_in
-from gliofit.progress import show_progress
+from gliofit.core.output import FIT_FILES, claim_folder, files_in
+from gliofit.core.progress import show_progress
 
 __all__ = ["EXAMPLES", "fit"]
 
@@ -80,7 +80,7 @@ def fit(
         claim_folder(out, FIT_FILES, inputs),
     ):
         progress("reading")
-        from gliofit.fit import fit_files
+        from gliofit.pipeline.fit import fit_files
 
         row = fit_files(
             read_tissue(tissue, wm, gm, warnings=warnings, isotropic=True),

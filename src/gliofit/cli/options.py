@@ -10,10 +10,10 @@ import typer
 
 from gliofit.cli.complete import complete_labels, complete_method
 from gliofit.cli.help import LAST
-from gliofit.errors import InputError, InputWarning
+from gliofit.core.errors import InputError, InputWarning
 
 if TYPE_CHECKING:
-    from gliofit.tissue import Tissue
+    from gliofit.core.tissue import Tissue
 
 __all__ = [
     "BRAIN",
@@ -112,7 +112,7 @@ def read_tissue(
     InputError
         If none or both are given, or a file cannot be used.
     """
-    from gliofit.inputs import read_tissue_labels, read_tissue_maps
+    from gliofit.inputs.images import read_tissue_labels, read_tissue_maps
 
     if tissue is not None and wm is None and gm is None:
         return read_tissue_labels(tissue, warnings=warnings, isotropic=isotropic)

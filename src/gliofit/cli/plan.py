@@ -25,9 +25,9 @@ from gliofit.cli.options import (
     read_tissue,
 )
 from gliofit.cli.result import print_warnings, say
-from gliofit.errors import InputError
-from gliofit.output import PLAN_FILES, claim_folder, files_in
-from gliofit.progress import show_progress
+from gliofit.core.errors import InputError
+from gliofit.core.output import PLAN_FILES, claim_folder, files_in
+from gliofit.core.progress import show_progress
 
 __all__ = ["EXAMPLES", "Region", "plan"]
 

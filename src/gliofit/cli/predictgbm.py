@@ -10,8 +10,8 @@ import typer
 from gliofit.cli import machine
 from gliofit.cli.options import JsonOption, MethodOption, RandomSeedOption, ThreadsOption, estimate_text
 from gliofit.cli.result import print_warnings, say
-from gliofit.output import PREDICTGBM_FILES, claim_folder, files_in
-from gliofit.progress import show_progress
+from gliofit.core.output import PREDICTGBM_FILES, claim_folder, files_in
+from gliofit.core.progress import show_progress
 
 __all__ = ["EXAMPLES", "predictgbm"]
 
@@ -40,7 +40,7 @@ def predictgbm(
         claim_folder(folder_out, PREDICTGBM_FILES),
     ):
         progress("reading")
-        from gliofit.plan.predictgbm import run_case
+        from gliofit.pipeline.predictgbm import run_case
 
         row = run_case(
             folder_in,

@@ -9,7 +9,7 @@ import typer
 
 from gliofit.cli.options import HOW, JsonOption
 from gliofit.cli.result import say
-from gliofit.progress import show_progress
+from gliofit.core.progress import show_progress
 
 __all__ = ["EXAMPLES", "provenance"]
 
@@ -31,7 +31,7 @@ def provenance(
     """Say how a result was made, back to its inputs; exit code 1 if files have changed since."""
     with show_progress("gliofit provenance") as progress:
         progress("reading records")
-        from gliofit.provenance import trace, tree_text
+        from gliofit.pipeline.provenance import trace, tree_text
 
         origin = trace(file, depth)
     say(as_json, origin.as_json(), tree_text(origin))

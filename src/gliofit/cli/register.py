@@ -18,8 +18,8 @@ from gliofit.cli.options import (
     ThreadsOption,
 )
 from gliofit.cli.result import print_warnings, say
-from gliofit.output import REGISTER_FILES, claim_folder, files_in, name_of_folder
-from gliofit.progress import show_progress
+from gliofit.core.output import REGISTER_FILES, claim_folder, files_in, name_of_folder
+from gliofit.core.progress import show_progress
 
 __all__ = ["EXAMPLES", "register"]
 
@@ -40,8 +40,8 @@ def register(
 ) -> None:
     """Bring the atlas onto a patient: tissue maps on the patient's own grid, with a quality report."""
     granted = machine.set_threads(threads)
-    from gliofit.io import check_file, read_table
-    from gliofit.labels import check_scheme
+    from gliofit.core.io import check_file, read_table
+    from gliofit.core.labels import check_scheme
 
     check_scheme(labels, "--labels")
     for path in (t1, seg):

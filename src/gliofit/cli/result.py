@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from gliofit.errors import InputWarning
+from gliofit.core.errors import InputWarning
 
 __all__ = ["OutputStreamError", "json_text", "print_warnings", "say"]
 

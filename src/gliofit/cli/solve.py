@@ -21,9 +21,9 @@ from gliofit.cli.options import (
     read_tissue,
 )
 from gliofit.cli.result import print_warnings, say
-from gliofit.errors import InputError
-from gliofit.output import check_out_file
-from gliofit.progress import show_progress
+from gliofit.core.errors import InputError
+from gliofit.core.output import check_out_file
+from gliofit.core.progress import show_progress
 
 if TYPE_CHECKING:
     from gliofit.solver.base import AbstractForwardSolver
@@ -92,9 +92,9 @@ def solve(
 ) -> None:
     """Grow one tumour on a brain and write its concentration."""
     machine.set_threads(threads)
+    from gliofit.core.header import CONCENTRATION
+    from gliofit.core.io import write_volume
     from gliofit.growth.theta import Theta
-    from gliofit.header import CONCENTRATION
-    from gliofit.io import write_volume
 
     check_out_file(_nifti(out, "--out"), (tissue, wm, gm))
     for option, value in (("--mu-d", mu_d), ("--mu-rho", mu_rho)):

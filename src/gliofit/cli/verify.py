@@ -10,7 +10,7 @@ import typer
 
 from gliofit.cli.options import JsonOption
 from gliofit.cli.result import say
-from gliofit.progress import show_progress
+from gliofit.core.progress import show_progress
 
 __all__ = ["EXAMPLES", "verify"]
 
@@ -25,7 +25,7 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Read every file of a results folder and name those that are damaged or left over; exit code 1 if any is."""
-    from gliofit.verify import verify as verify_files
+    from gliofit.pipeline.verify import verify as verify_files
 
     with show_progress("gliofit verify") as progress:
         found = verify_files(results, progress=progress)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 
 from gliofit import __version__
-from gliofit.revision import UNKNOWN, find_revision
+from gliofit.pipeline.revision import UNKNOWN, find_revision
 
 __all__ = ["version_text"]
 

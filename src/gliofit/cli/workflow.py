@@ -12,8 +12,8 @@ from gliofit.cli.checkout import require_checkout, run_workflow
 from gliofit.cli.complete import complete_target
 from gliofit.cli.options import HOW, RESULT
 from gliofit.cli.result import say
-from gliofit.errors import InputError
-from gliofit.output import check_out_folder
+from gliofit.core.errors import InputError
+from gliofit.core.output import check_out_folder
 
 __all__ = ["DEMO_EXAMPLES", "RUN_EXAMPLES", "demo", "run"]
 
@@ -93,7 +93,7 @@ def run(
 def _run(
     root: Path, config: Path, folder: Path | None, cores: int | None, arguments: list[str], open_report: bool
 ) -> None:
-    from gliofit.config import read_config
+    from gliofit.pipeline.config import read_config
 
     own = read_config(config).run
     name = next((text.removeprefix("run=") for text in arguments if text.startswith("run=")), own)

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import read_table, read_volume, write_table
+from gliofit.core.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.evaluate.settings import EvaluateSettings
-from gliofit.grid import Grid, Volume
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
-from gliofit.io import read_table, read_volume, write_table
-from gliofit.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.metrics.fields import FIELD_METRICS, compare_fields
 from gliofit.metrics.masks import CORE_THRESHOLD, WHOLE_THRESHOLD, dice_of_fields, dice_with_mask, surface_distances_mm
 from gliofit.metrics.parameters import PARAMETER_ERRORS, RATES, parameter_errors

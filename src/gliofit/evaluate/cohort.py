@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
+from gliofit.core.io import read_table, write_table
+from gliofit.core.seeds import derive_seed
 from gliofit.evaluate.case import AGREEMENT_COLUMNS, AGREEMENT_METRICS, CURVE_COLUMNS, METRICS, METRICS_COLUMNS
 from gliofit.evaluate.settings import EvaluateSettings
-from gliofit.io import read_table, write_table
 from gliofit.metrics.fields import FIELD_METRICS
 from gliofit.metrics.parameters import PARAMETER_ERRORS
 from gliofit.metrics.statistics import bootstrap_interval, compare_pairs, describe, holm
-from gliofit.seeds import derive_seed
 
 __all__ = [
     "CASES_COLUMNS",

@@ -14,18 +14,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from gliofit.bids.dataset import DESCRIPTION, read_description
-from gliofit.bids.names import BidsName, bids_label
-from gliofit.digests import sha256_of
-from gliofit.errors import InputError
+from gliofit.core.digests import sha256_of
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Volume
+from gliofit.core.io import read_like, read_table, read_volume, write_json, write_volume
+from gliofit.core.progress import OnProgress
 from gliofit.export.colours import LABELS, bids_table, write_colours
 from gliofit.export.items import Item, image_items, origin
 from gliofit.export.mri import input_paths, other_images
 from gliofit.export.parameters import column_meanings, parameter_table, tsv
 from gliofit.export.results import CaseResults
-from gliofit.grid import Volume
-from gliofit.io import read_like, read_table, read_volume, write_json, write_volume
-from gliofit.progress import OnProgress
+from gliofit.inputs.bids_dataset import DESCRIPTION, read_description
+from gliofit.inputs.bids_names import BidsName, bids_label
 
 __all__ = ["BIDS_VERSION", "bids_name", "case_entities", "write_bids"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-from gliofit.io import atomic_path
-from gliofit.labels import TissueLabel, TumourLabel
+from gliofit.core.io import atomic_path
+from gliofit.core.labels import TissueLabel, TumourLabel
 
 __all__ = [
     "LABELS",

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gliofit.digests import sha256_of
+from gliofit.core.digests import sha256_of
+from gliofit.core.grid import Volume
+from gliofit.core.header import CONCENTRATION, DEVIATION, RESEARCH, Look
+from gliofit.core.io import read_json, read_table, read_volume
 from gliofit.export.colours import LABELS, TargetLabel
 from gliofit.export.results import CaseResults
-from gliofit.grid import Volume
-from gliofit.header import CONCENTRATION, DEVIATION, RESEARCH, Look
-from gliofit.io import read_json, read_table, read_volume
 from gliofit.plan.target import gross_tumour
 
 __all__ = ["Item", "image_items", "origin"]

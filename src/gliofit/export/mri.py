@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gliofit.bids.names import parse_name
-from gliofit.digests import sha256_of
-from gliofit.errors import InputError
+from gliofit.core.digests import sha256_of
+from gliofit.core.errors import InputError
+from gliofit.core.io import read_json
 from gliofit.export.results import CaseResults
-from gliofit.io import read_json
+from gliofit.inputs.bids_names import parse_name
 from gliofit.register.bids_patients import bids_role
 from gliofit.register.naming import match_file
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from gliofit.core.io import read_table
 from gliofit.export.results import CaseResults
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
-from gliofit.io import read_table
 
 __all__ = ["column_meanings", "parameter_table", "tsv"]
 

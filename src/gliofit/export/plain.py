@@ -6,13 +6,13 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from gliofit.core.io import read_like, read_volume, write_volume
+from gliofit.core.progress import OnProgress
 from gliofit.export.colours import write_colours
 from gliofit.export.items import Item, image_items
 from gliofit.export.mri import other_images
 from gliofit.export.parameters import parameter_table
 from gliofit.export.results import CaseResults
-from gliofit.io import read_like, read_volume, write_volume
-from gliofit.progress import OnProgress
 
 __all__ = ["plain_name", "write_plain"]
 

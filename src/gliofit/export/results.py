@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
 
 __all__ = ["CaseResults", "find_results"]
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
+from gliofit.core.io import TEMPORARY_PREFIX
+from gliofit.core.output import check_out_folder, output_folder
+from gliofit.core.progress import OnProgress, no_progress
 from gliofit.export.bids import write_bids
 from gliofit.export.plain import write_plain
 from gliofit.export.results import find_results
-from gliofit.io import TEMPORARY_PREFIX
-from gliofit.output import check_out_folder, output_folder
-from gliofit.progress import OnProgress, no_progress
 
 __all__ = ["Layout", "export_run"]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.labels import TissueLabel
+from gliofit.core.labels import TissueLabel
 
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap

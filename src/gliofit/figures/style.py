@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gliofit.errors import InputWarning
-from gliofit.io import atomic_path
+from gliofit.core.errors import InputWarning
+from gliofit.core.io import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

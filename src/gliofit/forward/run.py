@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gliofit.errors import SeedOutsideTissueError
+from gliofit.core.errors import SeedOutsideTissueError
+from gliofit.core.grid import Volume
+from gliofit.core.header import CONCENTRATION
+from gliofit.core.io import read_volume, write_table, write_volume
+from gliofit.core.progress import OnProgress, no_progress
+from gliofit.core.tissue import Tissue, TissueKind
 from gliofit.forward.settings import ForwardSettings
-from gliofit.grid import Volume
 from gliofit.growth.theta import Theta
-from gliofit.header import CONCENTRATION
 from gliofit.invert.estimate import read_estimate
-from gliofit.io import read_volume, write_table, write_volume
-from gliofit.progress import OnProgress, no_progress
 from gliofit.solver.registry import make_solver
-from gliofit.tissue import Tissue, TissueKind
 
 __all__ = ["FinalRun", "final_field", "final_run", "run_forward"]
 

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.errors import SeedOutsideTissueError
+from gliofit.core.errors import SeedOutsideTissueError
+from gliofit.core.grid import Volume
+from gliofit.core.header import DEVIATION
+from gliofit.core.io import write_volume
+from gliofit.core.tissue import Tissue, TissueKind
 from gliofit.forward.settings import ForwardSettings
-from gliofit.grid import Volume
 from gliofit.growth.theta import Theta
-from gliofit.header import DEVIATION
 from gliofit.invert.estimate import read_estimate
-from gliofit.io import write_volume
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.settings import AccurateSettings
-from gliofit.tissue import Tissue, TissueKind
 
 __all__ = ["concentration_deviation", "map_uncertainty", "tangent_settings"]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from numpy.typing import ArrayLike
 
-from gliofit.errors import InputError, name_one_of
+from gliofit.core.errors import InputError, name_one_of
 from gliofit.growth.space import Bounds, ParameterSpace
 from gliofit.growth.theta import Theta
 

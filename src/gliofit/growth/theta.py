@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gliofit.grid import Grid
+from gliofit.core.grid import Grid
 from gliofit.growth.space import ParameterSpace
 
 __all__ = ["DURATION_DAYS", "Theta"]

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.errors import InputError
-from gliofit.grid import Grid, Volume
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.tissue import Tissue, TissueKind
 from gliofit.register.ants import Transforms, apply_to_points, apply_transforms
-from gliofit.tissue import Tissue, TissueKind
 
 __all__ = ["AbstractAtlasMap", "IdentityMap", "RegisteredMap"]
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
+from gliofit.core.settings import Settings
 from gliofit.growth.model import DEFAULT, growth_model_names
 from gliofit.growth.theta import Theta
-from gliofit.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gliofit.grid import Volume
+    from gliofit.core.grid import Volume
     from gliofit.invert.problem import Problem
     from gliofit.invert.uncertainty import Uncertainty
 

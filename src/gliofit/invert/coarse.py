@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gliofit.grid import Volume
-from gliofit.invert.likelihood import AbstractLikelihood, SegmentationLikelihood
+from gliofit.core.grid import Volume
+from gliofit.core.tissue import Tissue
 from gliofit.invert.problem import Problem
-from gliofit.tissue import Tissue
+from gliofit.observation.likelihood import AbstractLikelihood, SegmentationLikelihood
 
 __all__ = ["CoarseCase"]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
+from gliofit.core.io import read_table
 from gliofit.growth.model import space_of
 from gliofit.growth.theta import Theta
-from gliofit.io import read_table
 
 __all__ = ["read_estimate"]
 

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gliofit.errors import SeedOutsideTissueError
+from gliofit.core.errors import SeedOutsideTissueError
 from gliofit.growth.theta import Theta
 from gliofit.invert.coarse import CoarseCase
-from gliofit.invert.likelihood import ConcentrationLikelihood
 from gliofit.invert.problem import Problem
 from gliofit.invert.trace import Trace
+from gliofit.observation.likelihood import ConcentrationLikelihood
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.domain import domain_of
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
 
 __all__ = ["Networks"]
 

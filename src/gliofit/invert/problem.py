@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.core.tissue import Tissue
 from gliofit.growth.model import DEFAULT, GrowthModel, find_growth_model
 from gliofit.growth.space import Bounds, ParameterSpace
 from gliofit.growth.theta import Theta
 from gliofit.invert.networks import Networks
-from gliofit.invert.observation import (
+from gliofit.invert.trace import OnProgress, Trace
+from gliofit.observation.observation import (
     AbstractObservation,
     ConcentrationObservation,
     EmptyObservationError,
     SegmentationObservation,
 )
-from gliofit.invert.trace import OnProgress, Trace
-from gliofit.tissue import Tissue
 
 if TYPE_CHECKING:
     from gliofit.invert.atlas_map import AbstractAtlasMap

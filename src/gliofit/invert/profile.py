@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from gliofit.core.threads import blas_threads
 from gliofit.growth.space import ParameterSpace
 from gliofit.invert.base import Inversion, InversionError
 from gliofit.invert.expansion import Expansion, ExpansionObjective
@@ -20,7 +21,6 @@ from gliofit.invert.methods.gauss_newton import GaussNewtonSettings
 from gliofit.invert.problem import Problem
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
 from gliofit.solver.accurate import AccurateSolver
-from gliofit.threads import blas_threads
 
 __all__ = ["PROFILE_COLUMNS", "profile_intervals", "profile_likelihood"]
 

@@ -7,7 +7,7 @@ import pkgutil
 from functools import cache
 from types import ModuleType
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
 from gliofit.invert import methods
 from gliofit.invert.base import AbstractInverter
 

@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gliofit.errors import InputError, SeedOutsideTissueError
-from gliofit.grid import Grid, Volume
+from gliofit.core.errors import InputError, SeedOutsideTissueError
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.header import CONCENTRATION
+from gliofit.core.io import read_volume, write_table, write_volume
+from gliofit.core.threads import blas_threads, kernel_threads, torch_threads
+from gliofit.core.tissue import Tissue, TissueKind
 from gliofit.growth.model import COLUMN, find_growth_model
 from gliofit.growth.space import ParameterSpace
 from gliofit.growth.theta import Theta
-from gliofit.header import CONCENTRATION
 from gliofit.invert.atlas_map import AbstractAtlasMap, IdentityMap, RegisteredMap
 from gliofit.invert.base import AbstractInverter, Inversion, SurrogateMethodSettings
 from gliofit.invert.estimate import read_estimate
@@ -32,10 +35,7 @@ from gliofit.invert.registry import find_inverter
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.trace import OnProgress, Trace
 from gliofit.invert.uncertainty import Uncertainty
-from gliofit.io import read_volume, write_table, write_volume
 from gliofit.solver.seed import SEED_REACH_MM
-from gliofit.threads import blas_threads, kernel_threads, torch_threads
-from gliofit.tissue import Tissue, TissueKind
 
 __all__ = ["fit", "invert_case", "parameters_row"]
 

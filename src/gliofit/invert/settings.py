@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import Field, create_model, field_validator, model_validator
 
+from gliofit.core.settings import Settings
 from gliofit.growth.model import find_growth_model, growth_model_names
 from gliofit.growth.space import ParameterSpace
 from gliofit.invert.base import MethodSettings, PatientObservation, SurrogateMethodSettings
-from gliofit.invert.imaging import ImagingSettings
 from gliofit.invert.registry import find_inverter, inverter_names
-from gliofit.settings import Settings
+from gliofit.observation.imaging import ImagingSettings
 
 __all__ = ["BoundsSettings", "InvertSettings"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gliofit.errors import SeedOutsideTissueError
+from gliofit.core.errors import SeedOutsideTissueError
 from gliofit.growth.theta import DURATION_DAYS, Theta
 from gliofit.invert.coarse import CoarseCase
 from gliofit.invert.problem import Problem

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.errors import SeedOutsideTissueError
+from gliofit.core.errors import SeedOutsideTissueError
 from gliofit.growth.theta import DURATION_DAYS
 from gliofit.invert.solver_objective import distance_to_tissue_mm
 

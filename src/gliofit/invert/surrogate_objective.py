@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gliofit.crop import Crop
+from gliofit.core.crop import Crop
 from gliofit.growth.space import Bounds
 from gliofit.invert.base import InversionError
 from gliofit.invert.problem import Problem

@@ -16,7 +16,7 @@ from gliofit.invert.base import Inversion
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gliofit.grid import Volume
+    from gliofit.core.grid import Volume
     from gliofit.invert.uncertainty import Uncertainty
 
 __all__ = ["OnProgress", "Trace", "trace_columns"]

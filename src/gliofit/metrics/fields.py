@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.crop import centre_of_mass_mm
-from gliofit.grid import Volume, bounding_box
+from gliofit.core.crop import centre_of_mass_mm
+from gliofit.core.grid import Volume, bounding_box
 from gliofit.paper import EXTENT_MM
 
 __all__ = ["CROP_MM", "FIELD_METRICS", "VOLUME_MM3", "FieldErrors", "compare_fields", "field_errors"]

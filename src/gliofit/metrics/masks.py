@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gliofit.grid import bounding_box
+from gliofit.core.grid import bounding_box
 
 __all__ = ["CORE_THRESHOLD", "WHOLE_THRESHOLD", "dice", "dice_of_fields", "dice_with_mask", "surface_distances_mm"]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from gliofit.yaml_file import read_yaml
+from gliofit.core.yaml_file import read_yaml
 
 __all__ = ["EXTENT_MM", "MEAN_THETA", "TEST_MSE", "PaperRow", "PaperValue", "paper_table"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.grid import Volume
-from gliofit.labels import TumourLabel, whole_tumour_mask
+from gliofit.core.grid import Volume
+from gliofit.core.labels import TumourLabel, whole_tumour_mask
 from gliofit.metrics.masks import dice, surface_distances_mm
 
 __all__ = [

@@ -21,9 +21,9 @@ from warnings import catch_warnings, simplefilter
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.errors import InputError, InputWarning
-from gliofit.grid import Volume
-from gliofit.io import atomic_path
+from gliofit.core.errors import InputError, InputWarning
+from gliofit.core.grid import Volume
+from gliofit.core.io import atomic_path
 
 __all__ = ["Series", "Slice", "dicom_problem", "mask_contours", "read_series", "write_structure_set"]
 

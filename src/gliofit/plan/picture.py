@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.core.grid import Volume, bounding_box
 from gliofit.figures.colours import CLINICAL, CORE, PERSONALISED
 from gliofit.figures.slices import add_scale_bar, draw_edge, finish_slice, grey_values
 from gliofit.figures.style import TEXT, TWO_COLUMNS, figure_style, save_figure
-from gliofit.grid import Volume, bounding_box
 from gliofit.plan.target import gross_tumour
 
 __all__ = ["PlanView", "draw_plans", "slices_of_difference"]

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gliofit.errors import InputError, InputWarning
+from gliofit.core.errors import InputError, InputWarning
+from gliofit.core.grid import Volume
+from gliofit.core.io import read_table, read_volume, write_table, write_volume
+from gliofit.core.output import PLAN_FILES, name_of_folder, output_folder
+from gliofit.core.progress import OnProgress, no_progress
+from gliofit.core.tissue import Tissue
 from gliofit.figures.style import optional_picture
-from gliofit.grid import Volume
-from gliofit.inputs import read_concentration, read_follow_up, read_image, read_mask, read_segmentation
-from gliofit.io import read_table, read_volume, write_table, write_volume
-from gliofit.output import PLAN_FILES, name_of_folder, output_folder
+from gliofit.inputs.images import read_concentration, read_follow_up, read_image, read_mask, read_segmentation
 from gliofit.plan.compare import (
     COVERAGE_COLUMNS,
     OVERLAP_COLUMNS,
@@ -37,9 +39,7 @@ from gliofit.plan.target import (
     gross_tumour,
     personalised_target,
 )
-from gliofit.progress import OnProgress, no_progress
 from gliofit.report.render import write_renderings
-from gliofit.tissue import Tissue
 
 __all__ = ["PLAN_COLUMNS", "PlanRequest", "draw_patient", "make_plan", "plan_files", "plan_patient", "read_plans"]
 

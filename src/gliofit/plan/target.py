@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.errors import InputError
-from gliofit.grid import Grid, Volume, bounding_box
-from gliofit.labels import TissueLabel, core_mask, whole_tumour_mask
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, Volume, bounding_box
+from gliofit.core.labels import TissueLabel, core_mask, whole_tumour_mask
+from gliofit.core.tissue import Tissue
 from gliofit.plan.distance import TOLERANCE_MM, distance_mm, geodesic_distance_mm
-from gliofit.tissue import Tissue
 
 __all__ = [
     "Region",

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from gliofit.crop import centre_of_mass_mm
+from gliofit.core.crop import centre_of_mass_mm
+from gliofit.core.grid import Volume
+from gliofit.core.io import read_like, read_table, read_volume
+from gliofit.core.tissue import Tissue
 from gliofit.figures.colours import TISSUE_KINDS
-from gliofit.grid import Volume
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
-from gliofit.io import read_like, read_table, read_volume
 from gliofit.metrics.masks import WHOLE_THRESHOLD
 from gliofit.publish.estimates import errors_table
 from gliofit.publish.patient_record import MethodRecord, read_methods
@@ -23,7 +24,6 @@ from gliofit.publish.viewer_colours import cell_colours, difference_colours
 from gliofit.publish.viewer_volumes import ViewerBox
 from gliofit.report.names import method_name, method_styles
 from gliofit.report.page import Page
-from gliofit.tissue import Tissue
 
 __all__ = ["CaseSources", "write_case_page"]
 

@@ -9,9 +9,9 @@ from typing import Literal
 
 import pandas as pd
 
+from gliofit.core.io import read_table
 from gliofit.evaluate.cohort import summarise
 from gliofit.evaluate.settings import EvaluateSettings
-from gliofit.io import read_table
 
 __all__ = ["LIKE_THE_PAPER", "Cohort", "Observed", "figure_name", "methods_shown"]
 

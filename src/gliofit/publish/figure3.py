@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gliofit.core.io import read_table
 from gliofit.figures.axes import label_log_axis
 from gliofit.figures.style import SMALL, TWO_COLUMNS, figure_style, letter_panel, save_figure
-from gliofit.io import read_table
 from gliofit.paper import PaperRow, paper_table
 from gliofit.publish.cohort import Observed, figure_name, methods_shown
 from gliofit.publish.settings import PublishSettings

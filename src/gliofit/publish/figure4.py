@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Volume
+from gliofit.core.io import read_table, read_volume
+from gliofit.core.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.figures.colours import CORE, WHOLE
 from gliofit.figures.sheet import Sheet
 from gliofit.figures.slices import add_scale_bar, draw_cells, draw_edge, draw_failed, finish_slice, grey_values
 from gliofit.figures.style import ONE_COLUMN, PAGE_HEIGHT, SMALL, TWO_COLUMNS, figure_style, save_figure
-from gliofit.grid import Volume
-from gliofit.io import read_table, read_volume
-from gliofit.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.publish.cohort import Observed, figure_name, methods_shown
 from gliofit.publish.settings import PublishSettings
 from gliofit.publish.slices import AXIAL, PatientSlices

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gliofit.core.io import read_table
 from gliofit.figures.style import SMALL, TWO_COLUMNS, figure_style, letter_panel, save_figure
-from gliofit.io import read_table
 from gliofit.metrics.masks import CORE_THRESHOLD, WHOLE_THRESHOLD
 from gliofit.publish.cohort import Observed, figure_name, methods_shown
 from gliofit.publish.settings import PublishSettings

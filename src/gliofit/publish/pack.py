@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from gliofit.io import atomic_path
+from gliofit.core.io import atomic_path
 
 __all__ = ["pack"]
 

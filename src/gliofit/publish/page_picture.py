@@ -6,8 +6,8 @@ import base64
 from io import BytesIO
 from pathlib import Path
 
-from gliofit.errors import InputError
-from gliofit.io import DAMAGED
+from gliofit.core.errors import InputError
+from gliofit.core.io import DAMAGED
 
 __all__ = ["page_picture"]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gliofit.errors import InputError
-from gliofit.io import read_table
+from gliofit.core.errors import InputError
+from gliofit.core.io import read_table
 from gliofit.publish.patient_record import choose_method
 from gliofit.publish.settings import PublishSettings
 from gliofit.report.names import method_name

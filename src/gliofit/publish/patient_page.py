@@ -11,13 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gliofit import __version__
-from gliofit.crop import centre_of_mass_mm
-from gliofit.errors import InputError
+from gliofit.core.crop import centre_of_mass_mm
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Volume
+from gliofit.core.io import read_table, read_volume
+from gliofit.core.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.figures.colours import deviation_scale
-from gliofit.grid import Volume
 from gliofit.invert.settings import BoundsSettings
-from gliofit.io import read_table, read_volume
-from gliofit.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.plan.tables import PLAN_NUMBERS
 from gliofit.publish.estimates import column_meanings, estimates_table
 from gliofit.publish.page_picture import page_picture

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.core.labels import TissueLabel
 from gliofit.figures.colours import (
     CORE,
     CSF,
@@ -24,7 +25,6 @@ from gliofit.figures.colours import (
 from gliofit.figures.sheet import Sheet
 from gliofit.figures.slices import add_scale_bar, draw_cells, draw_edge, draw_failed, finish_slice
 from gliofit.figures.style import HEADING, SMALL, TWO_COLUMNS, figure_style, save_picture
-from gliofit.labels import TissueLabel
 from gliofit.metrics.masks import WHOLE_THRESHOLD
 from gliofit.publish.slices import AXIAL, PLANES, PatientSlices, Plane
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from gliofit.errors import InputError
-from gliofit.io import read_table
+from gliofit.core.errors import InputError
+from gliofit.core.io import read_table
 
 __all__ = ["MethodRecord", "PatientRecord", "choose_method", "read_methods", "read_record"]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from gliofit.crop import centre_of_mass_mm
+from gliofit.core.crop import centre_of_mass_mm
+from gliofit.core.grid import Volume
+from gliofit.core.io import read_like
+from gliofit.core.labels import TissueLabel, TumourLabel
 from gliofit.figures.colours import BLACK, CLINICAL, CORE, PERSONALISED, TISSUE_KINDS, WHOLE, deviation_scale
-from gliofit.grid import Volume
-from gliofit.io import read_like
-from gliofit.labels import TissueLabel, TumourLabel
 from gliofit.metrics.masks import WHOLE_THRESHOLD
 from gliofit.publish.patient_record import PatientRecord
 from gliofit.publish.viewer import Viewer

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from gliofit.io import read_json
+from gliofit.core.io import read_json
 from gliofit.report.numbers import MISSING
 from gliofit.report.table import Table, text_table
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gliofit.io import read_table
+from gliofit.core.io import read_table
 from gliofit.publish.captions import CAPTIONS
 from gliofit.publish.notes import case_notes, failure_notes, patient_count
 from gliofit.publish.settings import PublishSettings

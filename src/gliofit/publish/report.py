@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from gliofit import __version__
-from gliofit.io import read_json, read_table
+from gliofit.core.io import read_json, read_table
 from gliofit.publish.captions import CAPTIONS
 from gliofit.publish.cohort import Cohort
 from gliofit.publish.glossary import CITATIONS, GLOSSARY

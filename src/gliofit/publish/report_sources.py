@@ -12,7 +12,7 @@ from gliofit.publish.settings_text import changed_settings
 from gliofit.report.table import Table
 
 if TYPE_CHECKING:
-    from gliofit.config import Config
+    from gliofit.pipeline.config import Config
 
 __all__ = ["ReportSources", "RunFacts"]
 

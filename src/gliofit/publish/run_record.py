@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from gliofit.sidecars import sidecars
+from gliofit.core.sidecars import sidecars
 
 __all__ = ["RunRecord", "read_run_record", "stage_times"]
 

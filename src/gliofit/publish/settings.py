@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from gliofit.settings import Settings
+from gliofit.core.settings import Settings
 
 __all__ = ["PublishSettings"]
 

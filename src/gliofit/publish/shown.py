@@ -7,8 +7,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gliofit.errors import InputError
-from gliofit.io import DAMAGED
+from gliofit.core.errors import InputError
+from gliofit.core.io import DAMAGED
 from gliofit.report.table import Picture
 
 if TYPE_CHECKING:

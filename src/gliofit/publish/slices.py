@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.crop import canonical_grid, centre_of_mass_mm
+from gliofit.core.crop import canonical_grid, centre_of_mass_mm
+from gliofit.core.grid import Grid, Volume, bounding_box
+from gliofit.core.io import read_like
 from gliofit.figures.slices import grey_values
-from gliofit.grid import Grid, Volume, bounding_box
-from gliofit.io import read_like
 
 __all__ = ["AXIAL", "PLANES", "PatientSlices", "Plane"]
 

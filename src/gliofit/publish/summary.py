@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.crop import centre_of_mass_mm
+from gliofit.core.crop import centre_of_mass_mm
+from gliofit.core.grid import Volume, bounding_box
+from gliofit.core.tissue import Tissue
 from gliofit.figures.axes import label_log_axis
 from gliofit.figures.colours import (
     BLUE,
@@ -30,10 +32,8 @@ from gliofit.figures.colours import (
 from gliofit.figures.sheet import Sheet
 from gliofit.figures.slices import add_scale_bar, draw_edge, finish_slice
 from gliofit.figures.style import HEADING, TWO_COLUMNS, figure_style, save_picture
-from gliofit.grid import Volume, bounding_box
 from gliofit.metrics.masks import CORE_THRESHOLD, WHOLE_THRESHOLD, dice
 from gliofit.publish.summary_text import draw_text
-from gliofit.tissue import Tissue
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Volume
+from gliofit.core.io import read_volume
+from gliofit.core.labels import whole_tumour_mask
 from gliofit.figures.colours import MODEL, WHOLE, cells_map, cells_opacity
-from gliofit.grid import Volume
-from gliofit.io import read_volume
-from gliofit.labels import whole_tumour_mask
 from gliofit.metrics.masks import WHOLE_THRESHOLD
 from gliofit.publish.shown import show_pixels
 from gliofit.publish.slices import AXIAL, PatientSlices

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, bounding_box
+from gliofit.core.io import read_like, read_table, read_volume
+from gliofit.core.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.figures.colours import CORE, GLASS, MODEL, SPREAD, WHOLE
 from gliofit.figures.sheet import Sheet
 from gliofit.figures.slices import add_scale_bar, finish_slice, name_edges
 from gliofit.figures.style import TWO_COLUMNS, figure_style, save_figure
-from gliofit.grid import Grid, bounding_box
-from gliofit.io import read_like, read_table, read_volume
-from gliofit.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.metrics.masks import WHOLE_THRESHOLD
 from gliofit.publish.patient_record import choose_method
 from gliofit.publish.settings import PublishSettings

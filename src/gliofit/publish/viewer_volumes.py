@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.crop import canonical_grid
-from gliofit.grid import Grid, Volume, bounding_box
+from gliofit.core.crop import canonical_grid
+from gliofit.core.grid import Grid, Volume, bounding_box
 
 __all__ = ["Quantised", "ViewerBox", "quantised_image", "quantised_range"]
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gliofit.children import safe_children
-from gliofit.grid import Grid, Volume
+from gliofit.core.children import safe_children
+from gliofit.core.grid import Grid, Volume
 from gliofit.register.ants import Transforms, load_ants, register_affine
 from gliofit.register.settings import RegisterSettings
 

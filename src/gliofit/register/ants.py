@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.grid import Grid, Volume
+from gliofit.core.grid import Grid, Volume
 from gliofit.register.settings import RegisterSettings
 
 __all__ = [

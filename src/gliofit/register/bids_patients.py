@@ -10,11 +10,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from gliofit.bids.dataset import BidsImage, anatomical_images, read_description, read_lookup
-from gliofit.bids.label_names import AmbiguousNameError, tumour_part
-from gliofit.bids.names import BidsName
-from gliofit.errors import InputError
-from gliofit.labels import LABEL_SCHEMES, TumourLabel, describe_labels
+from gliofit.core.errors import InputError
+from gliofit.core.labels import LABEL_SCHEMES, TumourLabel, describe_labels
+from gliofit.inputs.bids_dataset import BidsImage, anatomical_images, read_description, read_lookup
+from gliofit.inputs.bids_names import BidsName
+from gliofit.inputs.label_names import AmbiguousNameError, tumour_part
 from gliofit.register.naming import check_case_name
 from gliofit.register.patients import PatientFiles, Problem
 

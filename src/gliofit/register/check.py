@@ -14,11 +14,11 @@ from typing import Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.children import safe_children
-from gliofit.errors import InputError, InputWarning
-from gliofit.grid import Volume
-from gliofit.inputs import read_image, read_segmentation
-from gliofit.labels import whole_tumour_mask
+from gliofit.core.children import safe_children
+from gliofit.core.errors import InputError, InputWarning
+from gliofit.core.grid import Volume
+from gliofit.core.labels import whole_tumour_mask
+from gliofit.inputs.images import read_image, read_segmentation
 from gliofit.register.images import read_brain, read_t1
 from gliofit.register.orientation import check_orientation
 from gliofit.register.patients import PatientFiles, survey_patients

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
-from gliofit.io import atomic_path
+from gliofit.core.io import atomic_path
 from gliofit.register.check import CheckedCase
 from gliofit.register.patients import PatientFiles
 from gliofit.register.table import CHECK_COLUMNS, COLUMNS

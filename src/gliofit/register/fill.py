@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.labels import TissueLabel
-from gliofit.tissue import Tissue
+from gliofit.core.labels import TissueLabel
+from gliofit.core.tissue import Tissue
 
 __all__ = ["fill_tumour"]
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.anatomy import brain_warnings
 from gliofit.atlas.brain import brain_from_image, solid
-from gliofit.errors import InputError, InputWarning
-from gliofit.grid import Volume
-from gliofit.inputs import check_grid, read_image, read_mask, read_segmentation
+from gliofit.core.errors import InputError, InputWarning
+from gliofit.core.grid import Volume
+from gliofit.inputs.anatomy import brain_warnings
+from gliofit.inputs.images import check_grid, read_image, read_mask, read_segmentation
 from gliofit.register.patients import PatientFiles
 
 __all__ = [

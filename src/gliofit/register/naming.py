@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
 
 __all__ = [
     "CONVENTIONS",

@@ -15,8 +15,8 @@ from itertools import permutations, product
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.errors import RegistrationError
-from gliofit.grid import Volume
+from gliofit.core.errors import RegistrationError
+from gliofit.core.grid import Volume
 
 __all__ = ["Orientation", "check_orientation", "compare_orientation"]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gliofit.bids.dataset import is_dataset
-from gliofit.errors import InputError
-from gliofit.labels import LABEL_SCHEMES
+from gliofit.core.errors import InputError
+from gliofit.core.labels import LABEL_SCHEMES
+from gliofit.inputs.bids_dataset import is_dataset
 from gliofit.register.naming import (
     CONVENTIONS,
     ROLES,

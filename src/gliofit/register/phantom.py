@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 
 from gliofit.atlas.brain import solid
 from gliofit.atlas.model import Atlas, load_atlas
-from gliofit.errors import InputError, SeedOutsideTissueError
-from gliofit.grid import Grid, Volume
+from gliofit.core.errors import InputError, SeedOutsideTissueError
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.header import CONCENTRATION
+from gliofit.core.io import write_table, write_volume
+from gliofit.core.seeds import derive_seed
+from gliofit.core.tissue import Tissue
 from gliofit.growth.fisher_kolmogorov import diffusivity_mm2_per_day, proliferation_per_day
 from gliofit.growth.theta import DURATION_DAYS, Theta
-from gliofit.header import CONCENTRATION
-from gliofit.io import write_table, write_volume
 from gliofit.register.naming import check_case_name, phantom_file_names
 from gliofit.register.phantom_images import paint_images, paint_segmentation
 from gliofit.register.phantom_shape import PhantomShape, phantom_grid
 from gliofit.register.settings import PhantomSettings
-from gliofit.seeds import derive_seed
 from gliofit.simulate.grow import truth_row
 from gliofit.solver.settings import AccurateSettings
-from gliofit.tissue import Tissue
 
 __all__ = ["make_phantom"]
 

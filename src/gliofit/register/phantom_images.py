@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.grid import bounding_box
+from gliofit.core.grid import bounding_box
+from gliofit.core.tissue import Tissue
 from gliofit.register.settings import PhantomSettings
-from gliofit.tissue import Tissue
 
 __all__ = ["MODALITIES", "paint_images", "paint_segmentation"]
 

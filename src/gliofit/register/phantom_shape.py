@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.grid import Grid, Volume
+from gliofit.core.grid import Grid, Volume
 from gliofit.paper import EXTENT_MM
 from gliofit.register.quality import jacobian_determinant
 from gliofit.register.settings import PhantomSettings

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.crop import canonical_grid
+from gliofit.core.crop import canonical_grid
+from gliofit.core.grid import Volume
+from gliofit.core.labels import TissueLabel, core_mask, whole_tumour_mask
+from gliofit.core.tissue import Tissue
 from gliofit.figures.colours import CORE, CSF, MODEL, TISSUE, WHITE_MATTER, WHOLE
 from gliofit.figures.sheet import Sheet
 from gliofit.figures.slices import add_scale_bar, draw_edge, finish_slice, name_edges
 from gliofit.figures.style import HEADING, SMALL, TWO_COLUMNS, figure_style, save_picture
-from gliofit.grid import Volume
-from gliofit.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.register.images import PatientImages
-from gliofit.tissue import Tissue
 
 __all__ = ["draw_quality"]
 

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.grid import Grid
-from gliofit.labels import TissueLabel
+from gliofit.core.grid import Grid
+from gliofit.core.labels import TissueLabel
 from gliofit.register.settings import RegisterSettings
 
 __all__ = [

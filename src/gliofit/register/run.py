@@ -13,13 +13,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gliofit.atlas.model import Atlas, load_atlas
-from gliofit.errors import InputError, InputWarning, RegistrationError
+from gliofit.core.errors import InputError, InputWarning, RegistrationError
+from gliofit.core.grid import Grid, Volume, bounding_box
+from gliofit.core.io import atomic_path, scratch_folder, write_table, write_volume
+from gliofit.core.labels import TumourLabel, abnormal_mask, core_mask, whole_tumour_mask
+from gliofit.core.output import REGISTER_FILES, output_folder
+from gliofit.core.progress import OnProgress, no_progress
+from gliofit.core.seeds import derive_seed
+from gliofit.core.tissue import Tissue
 from gliofit.figures.style import optional_picture
-from gliofit.grid import Grid, Volume, bounding_box
-from gliofit.io import atomic_path, scratch_folder, write_table, write_volume
-from gliofit.labels import TumourLabel, abnormal_mask, core_mask, whole_tumour_mask
-from gliofit.output import REGISTER_FILES, output_folder
-from gliofit.progress import OnProgress, no_progress
 from gliofit.register.affine_step import register_affine_reproducibly
 from gliofit.register.ants import (
     Transforms,
@@ -44,8 +46,6 @@ from gliofit.register.quality import (
     verdict,
 )
 from gliofit.register.settings import RegisterSettings
-from gliofit.seeds import derive_seed
-from gliofit.tissue import Tissue
 
 __all__ = ["register_patient"]
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from gliofit.settings import Settings
+from gliofit.core.settings import Settings
 
 __all__ = ["PatientsSettings", "PhantomSettings", "RegisterSettings"]
 

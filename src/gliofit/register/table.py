@@ -7,8 +7,8 @@ import difflib
 import os
 from pathlib import Path
 
-from gliofit.errors import InputError
-from gliofit.labels import LABEL_SCHEMES
+from gliofit.core.errors import InputError
+from gliofit.core.labels import LABEL_SCHEMES
 from gliofit.register.naming import check_case_name
 from gliofit.register.patients import PatientFiles, Problem, Refused, patient_in_folder
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from gliofit.io import atomic_path
+from gliofit.core.io import atomic_path
 from gliofit.report.render import render
 from gliofit.report.table import Cell, Grid, Picture, Table
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from gliofit.io import atomic_path
+from gliofit.core.io import atomic_path
 from gliofit.report.numbers import to_latex
 from gliofit.report.table import Cell, Column, Table, save_table
 

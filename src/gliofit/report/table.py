@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from gliofit.errors import InputError
-from gliofit.io import DAMAGED, read_json, write_json
+from gliofit.core.errors import InputError
+from gliofit.core.io import DAMAGED, read_json, write_json
 from gliofit.report.numbers import MISSING, format_power, format_quantity
 
 __all__ = [

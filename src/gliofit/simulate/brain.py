@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gliofit.tissue import Tissue, TissueKind
+from gliofit.core.tissue import Tissue, TissueKind
 
 __all__ = ["coarsen_atlas"]
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from gliofit.grid import Volume
-from gliofit.header import CONCENTRATION
-from gliofit.io import write_table, write_volume
+from gliofit.core.grid import Volume
+from gliofit.core.header import CONCENTRATION
+from gliofit.core.io import write_table, write_volume
+from gliofit.core.tissue import Tissue
 from gliofit.simulate.shard import read_sample
-from gliofit.tissue import Tissue
 
 __all__ = ["extract_case"]
 

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gliofit.crop import centre_of_mass_mm
-from gliofit.errors import SeedOutsideTissueError
-from gliofit.grid import Volume
+from gliofit.core.crop import centre_of_mass_mm
+from gliofit.core.errors import SeedOutsideTissueError
+from gliofit.core.grid import Volume
+from gliofit.core.tissue import Tissue
 from gliofit.growth.fisher_kolmogorov import SPACE, theta_of_rates
 from gliofit.growth.model import COLUMN, space_of
 from gliofit.growth.theta import DURATION_DAYS, Theta
 from gliofit.solver.base import Solution
 from gliofit.solver.registry import make_solver
 from gliofit.solver.settings import IntegratorSettings
-from gliofit.tissue import Tissue
 
 __all__ = ["Sample", "describe_sample", "grow_sample", "planned_theta", "theta_of", "truth_row"]
 

@@ -8,7 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pandas as pd
 
-from gliofit.errors import InputError, SeedOutsideTissueError
+from gliofit.core.errors import InputError, SeedOutsideTissueError
+from gliofit.core.threads import kernel_threads
+from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
 from gliofit.simulate.grow import Sample, describe_sample, grow_sample, planned_theta
 from gliofit.solver.accurate import AccurateSolver, initial_fields
@@ -16,8 +18,6 @@ from gliofit.solver.backends import choose_backend
 from gliofit.solver.domain import domain_of
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
 from gliofit.solver.threads import kernels_bear_threads
-from gliofit.threads import kernel_threads
-from gliofit.tissue import Tissue
 
 __all__ = ["Draw", "grow_in_batches", "grow_on_cores", "grow_samples"]
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from gliofit.core.io import write_json, write_table
+from gliofit.core.seeds import derive_seed
+from gliofit.core.tissue import Tissue
 from gliofit.figures.colours import BLACK, DEVIATION, SKY, VERMILION
 from gliofit.figures.style import TWO_COLUMNS, figure_style, letter_panel, save_picture
-from gliofit.io import write_json, write_table
 from gliofit.paper import MEAN_THETA
-from gliofit.seeds import derive_seed
 from gliofit.simulate.grow import grow_sample
 from gliofit.simulate.sampler import draw_parameters
 from gliofit.simulate.settings import PRESETS, SimulateSettings
-from gliofit.tissue import Tissue
 
 __all__ = ["pilot_table", "write_pilot_report"]
 

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gliofit.core.seeds import derive_seed
+from gliofit.core.tissue import Tissue
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.model import COLUMN
 from gliofit.growth.space import ParameterSpace
-from gliofit.seeds import derive_seed
 from gliofit.simulate.settings import SamplerPreset
-from gliofit.tissue import Tissue
 
 __all__ = ["draw_parameters", "seed_voxels"]
 

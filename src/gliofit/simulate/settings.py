@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from gliofit.core.settings import Settings
 from gliofit.growth.model import DEFAULT, growth_model_names
-from gliofit.settings import Settings
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
 
 __all__ = ["ATLAS", "PRESETS", "SamplerPreset", "SimulateSettings", "WarpSettings", "brain_name", "warped_name"]

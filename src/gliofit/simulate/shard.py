@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gliofit.errors import InputError
-from gliofit.grid import Grid, Volume
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import DAMAGED, atomic_path, read_table, write_table
+from gliofit.core.seeds import derive_seed
+from gliofit.core.tissue import Tissue
 from gliofit.growth.model import find_growth_model, space_of
-from gliofit.io import DAMAGED, atomic_path, read_table, write_table
-from gliofit.seeds import derive_seed
 from gliofit.simulate.many import grow_samples
 from gliofit.simulate.sampler import draw_parameters, seed_voxels
 from gliofit.simulate.settings import ATLAS, PRESETS, SimulateSettings
-from gliofit.tissue import Tissue
 
 __all__ = ["SHARD_SCALE", "ShardWriter", "read_sample", "read_shard", "simulate_shard", "to_counts"]
 

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import affine_transform, gaussian_filter, map_coordinates
 
-from gliofit.grid import Grid
-from gliofit.seeds import derive_seed
+from gliofit.core.grid import Grid
+from gliofit.core.seeds import derive_seed
+from gliofit.core.tissue import Tissue
 from gliofit.simulate.settings import WarpSettings
-from gliofit.tissue import Tissue
 
 __all__ = ["integrate_velocity", "random_velocity", "warp_tissue"]
 

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.core.progress import OnProgress, no_progress
+from gliofit.core.tissue import Tissue
 from gliofit.growth.model import growth_of
 from gliofit.growth.theta import DURATION_DAYS, Theta
-from gliofit.progress import OnProgress, no_progress
 from gliofit.solver.backends import make_stepper
 from gliofit.solver.backends.base import AbstractStepper
 from gliofit.solver.base import AbstractForwardSolver, Solution
@@ -21,7 +22,6 @@ from gliofit.solver.domain import Domain, domain_of
 from gliofit.solver.inputs import check_growth, outside_tissue
 from gliofit.solver.seed import sub_voxel_seed
 from gliofit.solver.settings import AccurateSettings
-from gliofit.tissue import Tissue
 
 __all__ = ["AccurateSolver", "Sensitivity", "initial_fields", "integrate"]
 

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch.autograd.function import once_differentiable
 
+from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
 from gliofit.solver.accurate import AccurateSolver
-from gliofit.tissue import Tissue
 
 __all__ = ["grow"]
 

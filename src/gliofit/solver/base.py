@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.grid import Grid, Volume
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.progress import OnProgress, no_progress
+from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import DURATION_DAYS, Theta
-from gliofit.progress import OnProgress, no_progress
-from gliofit.tissue import Tissue
 
 __all__ = ["AbstractForwardSolver", "Solution"]
 

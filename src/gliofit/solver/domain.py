@@ -10,11 +10,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.errors import InputError
-from gliofit.grid import Grid, bounding_box
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, bounding_box
+from gliofit.core.tissue import TISSUE_THRESHOLD, Tissue
 from gliofit.growth.model import DIFFUSIVITY_RATIO
 from gliofit.solver.faces import face_coefficients, face_means
-from gliofit.tissue import TISSUE_THRESHOLD, Tissue
 
 __all__ = ["Domain", "domain_of", "row_spans"]
 

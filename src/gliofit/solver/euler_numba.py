@@ -6,7 +6,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.compiled import cached_njit
+from gliofit.core.compiled import cached_njit
 
 __all__ = ["euler_steps"]
 

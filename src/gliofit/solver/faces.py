@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.core.tissue import TISSUE_THRESHOLD
 from gliofit.growth.model import DIFFUSIVITY_RATIO
-from gliofit.tissue import TISSUE_THRESHOLD
 
 __all__ = ["face_coefficients", "face_means"]
 

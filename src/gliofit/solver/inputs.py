@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.errors import InputError, SeedOutsideTissueError
+from gliofit.core.errors import InputError, SeedOutsideTissueError
 from gliofit.growth.theta import Theta
 
 __all__ = ["check_growth", "outside_tissue"]

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.grid import bounding_box
+from gliofit.core.grid import bounding_box
+from gliofit.core.progress import OnProgress, no_progress
+from gliofit.core.tissue import Tissue
 from gliofit.growth.fisher_kolmogorov import diffusivity_mm2_per_day, proliferation_per_day
 from gliofit.growth.theta import DURATION_DAYS, Theta
-from gliofit.progress import OnProgress, no_progress
 from gliofit.solver.base import AbstractForwardSolver, Solution
 from gliofit.solver.domain import Domain, domain_of, row_spans
 from gliofit.solver.inputs import check_growth, outside_tissue
 from gliofit.solver.seed import sub_voxel_seed, voxel_seed
 from gliofit.solver.settings import ReferenceSettings
 from gliofit.solver.threads import threads_for
-from gliofit.tissue import Tissue
 
 __all__ = ["ReferenceSolver"]
 

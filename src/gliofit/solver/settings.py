@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from gliofit.settings import Settings
+from gliofit.core.settings import Settings
 
 __all__ = ["AccurateSettings", "BackendName", "IntegratorSettings", "ReferenceSettings", "ToolkitSettings"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from gliofit.threads import kernel_threads
+from gliofit.core.threads import kernel_threads
 
 __all__ = ["kernels_bear_threads", "threads_for"]
 

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gliofit.core.seeds import derive_seed
+from gliofit.core.tissue import Tissue
 from gliofit.forward.run import final_run
 from gliofit.forward.settings import ForwardSettings
 from gliofit.growth.fisher_kolmogorov import SPACE
@@ -24,11 +26,9 @@ from gliofit.invert.settings import InvertSettings
 from gliofit.invert.trace import Trace
 from gliofit.metrics.fields import compare_fields
 from gliofit.metrics.parameters import RATES, parameter_errors
-from gliofit.seeds import derive_seed
 from gliofit.study.settings import StudySettings
 from gliofit.study.target import Target, make_targets
 from gliofit.study.tissue import StudyTissue
-from gliofit.tissue import Tissue
 
 __all__ = ["COVERAGE_LEVEL", "PARAMETERS", "run_cases"]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from gliofit.settings import Settings
+from gliofit.core.settings import Settings
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings, ReferenceSettings
 
 __all__ = ["ScenarioSettings", "StudySettings"]

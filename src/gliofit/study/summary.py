@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gliofit.io import read_table
+from gliofit.core.io import read_table
 from gliofit.metrics.parameters import PARAMETER_ERRORS, RATES
 from gliofit.metrics.statistics import describe
 

@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from gliofit.errors import InputError
-from gliofit.grid import Volume
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Volume
+from gliofit.core.seeds import derive_seed
+from gliofit.core.threads import kernel_threads
+from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
-from gliofit.seeds import derive_seed
 from gliofit.simulate.grow import Sample, grow_sample, theta_of
 from gliofit.simulate.sampler import draw_parameters, seed_voxels
 from gliofit.simulate.settings import PRESETS
 from gliofit.study.settings import ScenarioSettings
 from gliofit.study.tissue import StudyTissue
-from gliofit.threads import kernel_threads
-from gliofit.tissue import Tissue
 
 __all__ = ["Target", "average_over_tissue", "make_targets"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from gliofit.grid import Volume
+from gliofit.core.grid import Volume
+from gliofit.core.tissue import Tissue, TissueKind
 from gliofit.study.settings import ScenarioSettings, StudySettings
-from gliofit.tissue import Tissue, TissueKind
 
 __all__ = ["StudyTissue"]
 

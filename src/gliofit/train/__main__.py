@@ -15,14 +15,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gliofit.errors import InputError
-from gliofit.io import read_json
-from gliofit.progress import show_progress
+from gliofit.core.errors import InputError
+from gliofit.core.io import read_json
+from gliofit.core.progress import show_progress
+from gliofit.core.yaml_file import read_yaml
 from gliofit.simulate.settings import SimulateSettings, warped_name
 from gliofit.train.card import write_card
 from gliofit.train.fit import train_model
 from gliofit.train.settings import TrainSettings
-from gliofit.yaml_file import read_yaml
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,8 +11,8 @@ import torch
 from pydantic import Field, ValidationError, model_validator
 from torch import Tensor, nn
 
-from gliofit.errors import InputError
-from gliofit.settings import Settings
+from gliofit.core.errors import InputError
+from gliofit.core.settings import Settings
 from gliofit.train.settings import architecture_names
 
 __all__ = [

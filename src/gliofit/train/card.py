@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from gliofit.io import atomic_path, read_json, write_json
+from gliofit.core.io import atomic_path, read_json, write_json
 from gliofit.metrics.fields import VOLUME_MM3
 from gliofit.report.render import markdown_grid, render
 from gliofit.report.table import text_table

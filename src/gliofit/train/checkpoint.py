@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from gliofit.io import atomic_path
+from gliofit.core.io import atomic_path
 
 __all__ = ["digest", "load_checkpoint", "save_checkpoint"]
 

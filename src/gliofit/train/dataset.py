@@ -18,14 +18,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gliofit.crop import Crop, CropSettings
-from gliofit.errors import InputError
-from gliofit.grid import Grid, Volume
+from gliofit.core.crop import Crop, CropSettings
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.tissue import Tissue
 from gliofit.growth.model import space_of
 from gliofit.growth.space import ParameterSpace
 from gliofit.simulate.settings import ATLAS
 from gliofit.simulate.shard import SHARD_SCALE, read_shard
-from gliofit.tissue import Tissue
 
 __all__ = [
     "AbstractDataset",

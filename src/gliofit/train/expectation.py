@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gliofit.crop import CropSettings
-from gliofit.errors import InputError
+from gliofit.core.crop import CropSettings
+from gliofit.core.errors import InputError
 
 __all__ = ["Expectation"]
 

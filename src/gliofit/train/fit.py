@@ -10,12 +10,12 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 
-from gliofit.errors import InputError
-from gliofit.progress import OnProgress, no_progress
-from gliofit.seeds import derive_seed
+from gliofit.core.errors import InputError
+from gliofit.core.progress import OnProgress, no_progress
+from gliofit.core.seeds import derive_seed
+from gliofit.core.threads import torch_threads
+from gliofit.core.tissue import Tissue, TissueKind
 from gliofit.simulate.settings import ATLAS, SimulateSettings
-from gliofit.threads import torch_threads
-from gliofit.tissue import Tissue, TissueKind
 from gliofit.train.architecture import AtlasNetworkSettings, find_architecture
 from gliofit.train.dataset import AbstractDataset, Anchor, ShardDataset
 from gliofit.train.generated import GeneratedDataset

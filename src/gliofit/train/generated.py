@@ -16,11 +16,12 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from gliofit.crop import Crop, CropSettings
-from gliofit.errors import InputError
-from gliofit.grid import Volume
+from gliofit.core.crop import Crop, CropSettings
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Volume
+from gliofit.core.seeds import derive_seed
+from gliofit.core.tissue import Tissue
 from gliofit.growth.model import find_growth_model, space_of
-from gliofit.seeds import derive_seed
 from gliofit.simulate.grow import Sample
 from gliofit.simulate.many import grow_samples
 from gliofit.simulate.sampler import draw_parameters, seed_voxels
@@ -29,7 +30,6 @@ from gliofit.simulate.shard import to_counts
 from gliofit.solver.backends import choose_backend
 from gliofit.solver.settings import AccurateSettings
 from gliofit.solver.threads import kernels_bear_threads
-from gliofit.tissue import Tissue
 from gliofit.train.dataset import AbstractDataset, Anchor, Batch, Shard, cut_counts, digest_of_tissues, to_batch
 
 __all__ = ["GeneratedDataset"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.space import ParameterSpace
 

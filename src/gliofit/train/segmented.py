@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gliofit.seeds import derive_seed
+from gliofit.core.seeds import derive_seed
 from gliofit.train.architecture import AtlasNetworkSettings
 from gliofit.train.dataset import AbstractDataset, Batch
 from gliofit.train.surrogate import segmentation_image

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from gliofit.crop import CropSettings
-from gliofit.settings import Settings
+from gliofit.core.crop import CropSettings
+from gliofit.core.settings import Settings
 
 __all__ = ["ATLAS_ARCHITECTURES", "ModelSettings", "TrainSettings", "architecture_names"]
 

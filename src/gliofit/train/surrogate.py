@@ -15,13 +15,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from gliofit.crop import Crop, CropSettings
-from gliofit.errors import InputError
-from gliofit.grid import Grid
+from gliofit.core.crop import Crop, CropSettings
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid
+from gliofit.core.io import DAMAGED, atomic_path, read_json, write_json
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.model import COLUMN, space_of
 from gliofit.growth.space import ParameterSpace
-from gliofit.io import DAMAGED, atomic_path, read_json, write_json
 from gliofit.train.architecture import AbstractSurrogateNetwork, Architecture, Frame, ModelKind, find_architecture
 from gliofit.train.expectation import Expectation
 from gliofit.train.normalisation import Normalisation

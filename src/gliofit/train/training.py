@@ -18,11 +18,11 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from gliofit.errors import InputError
-from gliofit.io import write_table
-from gliofit.progress import OnProgress, no_progress
-from gliofit.seeds import derive_seed
-from gliofit.tissue import TissueKind
+from gliofit.core.errors import InputError
+from gliofit.core.io import write_table
+from gliofit.core.progress import OnProgress, no_progress
+from gliofit.core.seeds import derive_seed
+from gliofit.core.tissue import TissueKind
 from gliofit.train.architecture import find_architecture
 from gliofit.train.checkpoint import digest, load_checkpoint, save_checkpoint
 from gliofit.train.dataset import AbstractDataset, Batch, flip

@@ -12,11 +12,11 @@ import torch
 
 from gliofit.assess.settings import GROUPS
 from gliofit.assess.targets import simulate_targets
-from gliofit.crop import CropSettings
-from gliofit.grid import Grid
+from gliofit.core.crop import CropSettings
+from gliofit.core.grid import Grid
+from gliofit.core.tissue import Tissue
 from gliofit.simulate.settings import SimulateSettings
 from gliofit.solver.settings import AccurateSettings
-from gliofit.tissue import Tissue
 from gliofit.train.dataset import ShardDataset
 
 CROP = CropSettings(size=8, spacing_mm=8.0)

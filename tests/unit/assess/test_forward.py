@@ -6,11 +6,11 @@ import pytest
 
 from gliofit.assess.forward import assess_forward
 from gliofit.assess.targets import simulate_targets
-from gliofit.errors import InputError
-from gliofit.grid import Grid
-from gliofit.io import write_table
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid
+from gliofit.core.io import write_table
+from gliofit.core.tissue import Tissue
 from gliofit.simulate.shard import ShardWriter, read_shard
-from gliofit.tissue import Tissue
 from gliofit.train.dataset import ShardDataset
 
 from .conftest import CASES, CROP, SIMULATE, FakeSurrogate, knows, make_tissue

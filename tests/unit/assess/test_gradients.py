@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from gliofit.assess.gradients import QUANTITIES, assess_gradients, surrogate_jacobian
-from gliofit.grid import Volume
+from gliofit.core.grid import Volume
+from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.autograd import grow
 from gliofit.solver.settings import AccurateSettings
-from gliofit.tissue import Tissue
 from gliofit.train.dataset import ShardDataset
 
 from .conftest import CROP, FakeSurrogate, grow_targets

@@ -14,7 +14,7 @@ from gliofit.assess.gradient_figure import draw_gradients
 from gliofit.assess.gradients import assess_gradients, surrogate_jacobian
 from gliofit.assess.names import surrogate_colours, surrogate_name
 from gliofit.assess.tables import read_models, write_assess_tables
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
 from gliofit.figures.axes import label_log_axis
 from gliofit.solver.settings import AccurateSettings
 from gliofit.train.dataset import ShardDataset

@@ -10,16 +10,16 @@ import torch
 from gliofit.assess.sensitivity import SOLVER, TABLES, TISSUE, examine, median_case
 from gliofit.assess.sensitivity_figure import draw_sensitivity
 from gliofit.assess.stability_settings import SensitivitySettings
-from gliofit.crop import Crop, CropSettings
-from gliofit.errors import InputError
-from gliofit.grid import Grid, Volume
+from gliofit.core.crop import Crop, CropSettings
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import write_table
+from gliofit.core.labels import TissueLabel
+from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
 from gliofit.invert.settings import InvertSettings
-from gliofit.io import write_table
-from gliofit.labels import TissueLabel
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.autograd import grow
-from gliofit.tissue import Tissue
 
 CROP = CropSettings(size=24, spacing_mm=4.0)
 TRUTH = Theta((6.0, -2.0, 2.0), 6.0, 3.0)

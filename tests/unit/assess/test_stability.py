@@ -18,15 +18,15 @@ from gliofit.assess.stability import (
     summarise_stability,
 )
 from gliofit.assess.stability_settings import StabilitySettings
-from gliofit.crop import Crop
-from gliofit.errors import InputError
+from gliofit.core.crop import Crop
+from gliofit.core.errors import InputError
+from gliofit.core.io import write_table
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.space import Bounds
 from gliofit.growth.theta import Theta
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import ConcentrationObservation, Problem
 from gliofit.invert.settings import InvertSettings
-from gliofit.io import write_table
 from gliofit.report.render import write_renderings
 from gliofit.simulate.shard import ShardWriter
 

@@ -13,9 +13,9 @@ from gliofit.atlas.model import Atlas
 from gliofit.atlas.prepare import load_atlas, prepare_atlas
 from gliofit.atlas.settings import AtlasSettings
 from gliofit.atlas.sources import atlas_from_folder, mni152
-from gliofit.errors import InputError
-from gliofit.grid import Grid, Volume
-from gliofit.io import read_json, read_volume, write_volume
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import read_json, read_volume, write_volume
 
 
 @pytest.fixture(scope="module")

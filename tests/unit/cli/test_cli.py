@@ -12,9 +12,9 @@ import pytest
 
 from gliofit import cli
 from gliofit.cli import machine
-from gliofit.grid import Grid, Volume
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import read_table, read_volume, write_volume
 from gliofit.growth.theta import Theta
-from gliofit.io import read_table, read_volume, write_volume
 from gliofit.solver.registry import make_solver
 from gliofit.solver.settings import AccurateSettings, ReferenceSettings
 

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
+from gliofit.core.labels import LABEL_SCHEMES
 from gliofit.invert.settings import InvertSettings
-from gliofit.labels import LABEL_SCHEMES
 
 
 def offered(words: str, shell: str = "bash") -> list[str]:

@@ -12,12 +12,12 @@ import pytest
 from gliofit import cli
 from gliofit.cli import machine
 from gliofit.cli.result import json_text
-from gliofit.grid import Volume
+from gliofit.core.grid import Volume
+from gliofit.core.io import read_table, read_volume, write_volume
+from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
-from gliofit.io import read_table, read_volume, write_volume
 from gliofit.solver.registry import make_solver
 from gliofit.solver.settings import AccurateSettings
-from gliofit.tissue import Tissue
 
 THETA = Theta((20.0, -12.0, 8.0), 8.0, 3.0)
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gliofit.crop import Crop, CropSettings, centre_of_mass_mm
-from gliofit.errors import InputError
-from gliofit.grid import Grid, Volume
+from gliofit.core.crop import Crop, CropSettings, centre_of_mass_mm
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, Volume
 
 LPS = np.array([[-1.0, 0, 0, 0], [0, -1, 0, 239], [0, 0, 1, 0], [0, 0, 0, 1]])
 

@@ -9,13 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gliofit.errors import InputError
-from gliofit.grid import Grid, Volume
-from gliofit.growth.fisher_kolmogorov import SPACE, diffusivity_mm2_per_day, theta_of_rates
-from gliofit.growth.space import Bounds
-from gliofit.growth.theta import Theta
-from gliofit.header import Look
-from gliofit.io import (
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.header import Look
+from gliofit.core.io import (
     atomic_path,
     read_json,
     read_table,
@@ -25,9 +22,12 @@ from gliofit.io import (
     write_table,
     write_volume,
 )
-from gliofit.labels import TumourLabel, core_mask, translate_labels, whole_tumour_mask
-from gliofit.seeds import derive_seed
-from gliofit.tissue import Tissue
+from gliofit.core.labels import TumourLabel, core_mask, translate_labels, whole_tumour_mask
+from gliofit.core.seeds import derive_seed
+from gliofit.core.tissue import Tissue
+from gliofit.growth.fisher_kolmogorov import SPACE, diffusivity_mm2_per_day, theta_of_rates
+from gliofit.growth.space import Bounds
+from gliofit.growth.theta import Theta
 
 GRID = Grid((4, 5, 6), np.diag([-1.0, -1.0, 1.0, 1.0]))
 
@@ -44,7 +44,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 
 KILLED = """
 import os, signal
-from gliofit.io import atomic_path, scratch_folder
+from gliofit.core.io import atomic_path, scratch_folder
 with scratch_folder("out/transforms") as scratch, atomic_path("out/a.json") as temporary:
     (scratch / "warp").write_text("half")
     temporary.write_text("half")

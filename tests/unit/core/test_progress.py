@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from gliofit import progress
-from gliofit.progress import StatusLine, Tracker, duration_text
+from gliofit.core import progress
+from gliofit.core.progress import StatusLine, Tracker, duration_text
 
 
 class Clock:
@@ -84,7 +84,7 @@ def test_short_work_says_nothing() -> None:
 
 WORK = """
 import sys, time
-from gliofit import progress
+from gliofit.core import progress
 with progress.show_progress("gliofit x") as say:
     for number in range(int(sys.argv[1])):
         say("things", number, 100)
@@ -99,7 +99,7 @@ def quick(tmp_path, monkeypatch) -> dict[str, str]:
     text = open(progress.__file__).read().replace("QUIET_SECONDS = 5.0", "QUIET_SECONDS = 0.2")
     (tmp_path / "gliofit").mkdir()
     (tmp_path / "gliofit/__init__.py").touch()
-    (tmp_path / "gliofit/progress.py").write_text(text)
+    (tmp_path / "gliofit/core/progress.py").write_text(text)
     return {**os.environ, "PYTHONPATH": str(tmp_path), "TERM": "xterm"}
 
 
@@ -127,7 +127,7 @@ def test_a_closed_error_stream_stops_nothing(quick: dict[str, str]) -> None:
 
 def test_reports_never_wait_for_a_reader_that_sleeps(quick: dict[str, str]) -> None:
     flood = (
-        "import time\nfrom gliofit import progress\nbegin = time.monotonic()\n"
+        "import time\nfrom gliofit.core import progress\nbegin = time.monotonic()\n"
         "with progress.show_progress('x') as say:\n"
         "    import os, signal, subprocess\n"
         "    children = subprocess.run(['pgrep', '-P', str(os.getpid()), 'python'], capture_output=True, text=True)\n"

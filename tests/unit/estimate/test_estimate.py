@@ -9,12 +9,12 @@ import pytest
 import yaml
 
 from gliofit import cli
-from gliofit.config import Config, load_config, read_config
-from gliofit.errors import InputError
-from gliofit.estimate.costs import COSTS_FILE, START_SECONDS, read_costs
-from gliofit.estimate.jobs import plan_jobs
-from gliofit.estimate.measure import measure_run, table_of_costs
-from gliofit.estimate.run import estimate_run
+from gliofit.core.errors import InputError
+from gliofit.pipeline.config import Config, load_config, read_config
+from gliofit.pipeline.estimate.costs import COSTS_FILE, START_SECONDS, read_costs
+from gliofit.pipeline.estimate.jobs import plan_jobs
+from gliofit.pipeline.estimate.run import estimate_run
+from tools.measure_costs import measure_run, table_of_costs
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 

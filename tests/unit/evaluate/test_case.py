@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import read_table, write_table, write_volume
 from gliofit.evaluate.case import AGREEMENT_COLUMNS, CURVE_COLUMNS, METRICS, METRICS_COLUMNS, evaluate_case
 from gliofit.evaluate.settings import EvaluateSettings
-from gliofit.grid import Grid, Volume
-from gliofit.io import read_table, write_table, write_volume
 
 GRID = Grid((24, 20, 16), np.array([[-4.0, 0, 0, 40], [0, -4, 0, 30], [0, 0, 4, -20], [0, 0, 0, 1]]))
 CENTRE = np.array([12, 10, 8])

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
+from gliofit.core.io import read_table, write_table
 from gliofit.evaluate.case import AGREEMENT_COLUMNS, CURVE_COLUMNS, METRICS_COLUMNS
 from gliofit.evaluate.cohort import CASES_COLUMNS, SUMMARY_COLUMNS, TESTED_METRICS, TESTS_COLUMNS, evaluate_cohort
 from gliofit.evaluate.settings import EvaluateSettings
-from gliofit.io import read_table, write_table
 
 SETTINGS = EvaluateSettings(bootstrap_samples=200)
 

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gliofit.grid import Grid, Volume
-from gliofit.io import write_json, write_table, write_volume
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import write_json, write_table, write_volume
+from gliofit.core.tissue import Tissue
 from gliofit.plan.run import plan_patient
 from gliofit.plan.settings import PlanSettings
-from gliofit.tissue import Tissue
 
 #: A voxel that every image of a case shows something of: it is in the tumour's enhancing part and in both targets.
 LANDMARK = (13, 12, 10)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from gliofit.core.labels import TissueLabel, TumourLabel
 from gliofit.export.colours import LABELS, LabelColour, bids_table, write_colours
-from gliofit.labels import TissueLabel, TumourLabel
 
 
 @pytest.fixture(scope="module")

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 from gliofit import cli
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
+from gliofit.core.io import read_volume, write_volume
 from gliofit.export.bids import bids_name, case_entities
 from gliofit.export.items import image_items
 from gliofit.export.results import find_results
 from gliofit.export.run import export_run
-from gliofit.io import read_volume, write_volume
 from gliofit.register.cohort import find_cohort
 from gliofit.register.settings import PatientsSettings
 

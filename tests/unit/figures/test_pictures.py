@@ -10,9 +10,9 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
+from gliofit.core.grid import Volume
+from gliofit.core.labels import TumourLabel
 from gliofit.figures.colours import WHOLE
-from gliofit.grid import Volume
-from gliofit.labels import TumourLabel
 from gliofit.register.images import PatientImages
 from gliofit.register.picture import draw_quality
 from gliofit.train.plot import plot_learning_curve

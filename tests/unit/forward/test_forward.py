@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Volume
+from gliofit.core.io import read_table, read_volume, write_table, write_volume
 from gliofit.forward.run import run_forward
 from gliofit.forward.settings import ForwardSettings
-from gliofit.grid import Volume
 from gliofit.growth.theta import Theta
-from gliofit.io import read_table, read_volume, write_table, write_volume
 from gliofit.solver.registry import make_solver
 
 NAMES = {"run": "r", "cohort": "synthetic", "case": "c", "method": "direct", "seed": 1}

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
+from gliofit.core.io import read_volume, write_table
 from gliofit.forward.settings import ForwardSettings
 from gliofit.forward.uncertainty import concentration_deviation, map_uncertainty
 from gliofit.growth.theta import Theta
-from gliofit.io import read_volume, write_table
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.settings import AccurateSettings
 
@@ -61,8 +61,8 @@ def test_it_is_zero_outside_tissue_and_without_uncertainty(brain):
 
 
 def test_it_follows_the_axes_of_the_tissue(brain):
-    from gliofit.grid import Volume
-    from gliofit.tissue import Tissue
+    from gliofit.core.grid import Volume
+    from gliofit.core.tissue import Tissue
 
     def turned(name: str) -> Volume:
         volume = brain.map(name)

@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gliofit.crop import Crop
-from gliofit.grid import Grid
+from gliofit.core.crop import Crop
+from gliofit.core.grid import Grid
+from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import ConcentrationObservation, Problem
 from gliofit.invert.settings import InvertSettings
-from gliofit.tissue import Tissue
 
 from .fakes import CROP, TRUTH, FakeDirect, FakeSurrogate, blob_volume, cube_brain
 

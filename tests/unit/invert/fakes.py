@@ -7,11 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from gliofit.crop import CropSettings
-from gliofit.grid import Grid, Volume
+from gliofit.core.crop import CropSettings
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.labels import TissueLabel
+from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
-from gliofit.labels import TissueLabel
-from gliofit.tissue import Tissue
 
 CROP = CropSettings(size=16, spacing_mm=8.0)
 TRUTH = Theta((9.0, -7.0, 5.0), 9.0, 4.0)

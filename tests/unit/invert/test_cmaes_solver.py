@@ -3,7 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gliofit.grid import Grid, Volume
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.labels import TumourLabel
+from gliofit.core.tissue import Tissue
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
 from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
@@ -11,10 +13,8 @@ from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.solver_objective import SolverObjective, distance_to_tissue_mm
 from gliofit.invert.trace import Trace
-from gliofit.labels import TumourLabel
 from gliofit.solver.registry import make_solver
 from gliofit.solver.settings import AccurateSettings, ReferenceSettings
-from gliofit.tissue import Tissue
 
 TRUTH = Theta((6.0, -4.0, 3.0), 7.0, 3.0)
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gliofit.grid import Volume
+from gliofit.core.grid import Volume
+from gliofit.core.labels import TumourLabel
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
 from gliofit.invert.curvature import _at_least, measured_hessian
@@ -12,7 +13,6 @@ from gliofit.invert.problem import ConcentrationObservation, Problem, Segmentati
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.trace import Trace
-from gliofit.labels import TumourLabel
 from gliofit.solver.accurate import AccurateSolver
 
 TRUTH = Theta((6.3, -4.2, 3.1), 7.0, 3.0)

@@ -3,10 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gliofit.config import load_config
-from gliofit.crop import Crop
-from gliofit.errors import InputError
-from gliofit.grid import Volume
+from gliofit.core.crop import Crop
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Volume
+from gliofit.core.labels import TumourLabel
+from gliofit.core.tissue import Tissue
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
 from gliofit.invert.expansion import ExpansionObjective
@@ -16,11 +17,10 @@ from gliofit.invert.problem import ConcentrationObservation, Problem, Segmentati
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.trace import Trace
-from gliofit.labels import TumourLabel
+from gliofit.pipeline.config import load_config
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.reference import ReferenceSolver
 from gliofit.solver.settings import AccurateSettings
-from gliofit.tissue import Tissue
 
 from .fakes import CROP, FakeDirect
 

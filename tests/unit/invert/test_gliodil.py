@@ -7,7 +7,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from gliofit.grid import Volume
+from gliofit.core.grid import Volume
+from gliofit.core.labels import TumourLabel
 from gliofit.growth.fisher_kolmogorov import SPACE, diffusivity_mm2_per_day, proliferation_per_day
 from gliofit.growth.theta import Theta
 from gliofit.invert.methods.gliodil import Gliodil
@@ -23,7 +24,6 @@ from gliofit.invert.problem import ConcentrationObservation, Problem, Segmentati
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.trace import trace_columns
-from gliofit.labels import TumourLabel
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.faces import face_coefficients
 from gliofit.solver.seed import sub_voxel_seed

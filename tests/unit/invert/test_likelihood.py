@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from gliofit.grid import Grid, Volume
-from gliofit.invert.imaging import ImagingSettings
-from gliofit.invert.likelihood import ConcentrationLikelihood, SegmentationLikelihood, soft_dice, soft_mask
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.tissue import Tissue
 from gliofit.invert.problem import ConcentrationObservation, SegmentationObservation
-from gliofit.tissue import Tissue
+from gliofit.observation.imaging import ImagingSettings
+from gliofit.observation.likelihood import ConcentrationLikelihood, SegmentationLikelihood, soft_dice, soft_mask
 
 FULL = torch.ones(1, 1, 4)
 

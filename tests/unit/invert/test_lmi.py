@@ -8,23 +8,23 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from gliofit.crop import Crop, CropSettings, centre_of_mass_mm
-from gliofit.errors import InputError
-from gliofit.fit import fit_files
+from gliofit.core.crop import Crop, CropSettings, centre_of_mass_mm
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import read_volume, write_volume
+from gliofit.core.labels import TumourLabel
+from gliofit.core.tissue import Tissue
 from gliofit.forward.run import run_forward
 from gliofit.forward.settings import ForwardSettings
-from gliofit.grid import Grid, Volume
 from gliofit.growth.theta import Theta
 from gliofit.invert.atlas_map import AbstractAtlasMap, IdentityMap, RegisteredMap
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
 from gliofit.invert.run import fit, invert_case
 from gliofit.invert.settings import InvertSettings
-from gliofit.io import read_volume, write_volume
-from gliofit.labels import TumourLabel
+from gliofit.pipeline.fit import fit_files
 from gliofit.register.ants import Transforms, load_ants
 from gliofit.solver.registry import make_solver
-from gliofit.tissue import Tissue
 
 TRUTH = Theta((20.0, -12.0, 8.0), 7.0, 3.5)
 CUBE = CropSettings(size=24, spacing_mm=8.0)

@@ -5,8 +5,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from gliofit.errors import InputError
-from gliofit.grid import Volume
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Volume
+from gliofit.core.labels import TumourLabel
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
 from gliofit.invert.networks import Networks
@@ -14,7 +15,6 @@ from gliofit.invert.problem import Problem, SegmentationObservation
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.trace import trace_columns
-from gliofit.labels import TumourLabel
 
 from .fakes import TRUTH, blob_volume
 

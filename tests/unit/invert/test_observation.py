@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gliofit.errors import InputError
-from gliofit.grid import Grid, Volume
-from gliofit.invert.imaging import ImagingSettings
-from gliofit.invert.masks import tumour_masks
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.labels import TumourLabel as T
 from gliofit.invert.problem import ConcentrationObservation, EmptyObservationError, SegmentationObservation
-from gliofit.invert.pseudo import pseudo_concentration
-from gliofit.labels import TumourLabel as T
+from gliofit.observation.imaging import ImagingSettings
+from gliofit.observation.masks import tumour_masks
+from gliofit.observation.pseudo import pseudo_concentration
 
 from .fakes import TRUTH, blob_volume
 

@@ -4,17 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gliofit.errors import InputError
-from gliofit.grid import Volume
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Volume
+from gliofit.core.io import write_volume
+from gliofit.core.labels import TumourLabel
+from gliofit.core.tissue import Tissue
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
 from gliofit.invert.problem import ConcentrationObservation
 from gliofit.invert.run import fit, invert_case
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.uncertainty import Uncertainty
-from gliofit.io import write_volume
-from gliofit.labels import TumourLabel
-from gliofit.tissue import Tissue
 
 from .fakes import TRUTH, blob_volume
 

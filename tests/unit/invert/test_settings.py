@@ -9,11 +9,11 @@ import pytest
 from pydantic import ValidationError
 
 import gliofit.invert.methods as methods
-from gliofit.config import load_config
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
 from gliofit.invert.base import AbstractInverter
 from gliofit.invert.registry import find_inverter, inverter_names
 from gliofit.invert.settings import BoundsSettings, InvertSettings
+from gliofit.pipeline.config import load_config
 
 
 def test_every_file_is_an_inverter_of_its_name():

@@ -6,20 +6,20 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from gliofit.config import load_config
-from gliofit.errors import InputError
-from gliofit.fit import fit_files
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Volume
+from gliofit.core.io import read_table, read_volume, write_volume
+from gliofit.core.labels import TissueLabel, TumourLabel
 from gliofit.forward.run import run_forward
 from gliofit.forward.settings import ForwardSettings
-from gliofit.grid import Volume
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
 from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
 from gliofit.invert.run import fit, invert_case
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.static_loss import StaticLoss
-from gliofit.io import read_table, read_volume, write_volume
-from gliofit.labels import TissueLabel, TumourLabel
+from gliofit.pipeline.config import load_config
+from gliofit.pipeline.fit import fit_files
 from gliofit.solver.accurate import AccurateSolver
 
 WHO = {"run": "r", "cohort": "patients", "case": "c", "method": "static-field", "seed": 1}

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gliofit.grid import Volume
+from gliofit.core.grid import Volume
+from gliofit.core.tissue import Tissue
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
 from gliofit.invert.problem import ConcentrationObservation, Problem
@@ -11,7 +12,6 @@ from gliofit.invert.run import fit, parameters_row
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.uncertainty import Uncertainty, _sums
 from gliofit.solver.accurate import AccurateSolver
-from gliofit.tissue import Tissue
 
 TRUTH = Theta((6.3, -4.2, 3.1), 7.0, 3.0)
 SETTINGS = InvertSettings(methods={"gauss-newton": {"inverter": "gauss-newton"}})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gliofit.grid import Grid, Volume
+from gliofit.core.grid import Grid, Volume
 from gliofit.growth.theta import Theta
 from gliofit.metrics.fields import FIELD_METRICS, VOLUME_MM3, compare_fields, field_errors
 from gliofit.metrics.masks import dice, dice_of_fields, dice_with_mask

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gliofit.grid import Grid, Volume
-from gliofit.io import write_volume
-from gliofit.labels import TissueLabel
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import write_volume
+from gliofit.core.labels import TissueLabel
 
 #: Labels of BraTS 2023.
 NECROTIC, OEDEMA, ENHANCING = 1, 2, 3

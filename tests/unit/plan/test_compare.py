@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gliofit.errors import InputError
-from gliofit.grid import Grid, Volume
-from gliofit.inputs import read_follow_up
-from gliofit.io import write_volume
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import write_volume
+from gliofit.inputs.images import read_follow_up
 from gliofit.plan.compare import (
     COVERAGE_COLUMNS,
     OVERLAP_COLUMNS,

@@ -9,8 +9,8 @@ import warnings
 import numpy as np
 import pytest
 
-from gliofit.errors import InputError
-from gliofit.grid import Grid, Volume
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, Volume
 from gliofit.plan import dicom
 from gliofit.plan.dicom import mask_contours, read_series, write_structure_set
 

@@ -11,8 +11,8 @@ import pytest
 
 from gliofit import cli
 from gliofit.cli import machine
-from gliofit.grid import Volume
-from gliofit.io import read_table, read_volume, write_table, write_volume
+from gliofit.core.grid import Volume
+from gliofit.core.io import read_table, read_volume, write_table, write_volume
 from gliofit.plan.run import PLAN_COLUMNS, draw_patient, plan_patient, read_plans
 from gliofit.plan.settings import PlanSettings
 from gliofit.plan.tables import plan_table, summarise_plans

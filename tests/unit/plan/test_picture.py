@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from gliofit.grid import Grid, Volume
-from gliofit.labels import TumourLabel
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.labels import TumourLabel
 from gliofit.plan.picture import PlanView, draw_plans, slices_of_difference
 
 

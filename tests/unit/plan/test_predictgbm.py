@@ -10,11 +10,11 @@ import pytest
 
 from gliofit import cli
 from gliofit.cli import machine
-from gliofit.errors import InputError
-from gliofit.grid import Grid, Volume
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import read_volume, write_volume
 from gliofit.growth.theta import Theta
-from gliofit.io import read_volume, write_volume
-from gliofit.plan.predictgbm import TAIL, read_case, with_tail
+from gliofit.pipeline.predictgbm import TAIL, read_case, with_tail
 from gliofit.plan.target import clinical_target
 from gliofit.solver.registry import make_solver
 from gliofit.solver.settings import AccurateSettings

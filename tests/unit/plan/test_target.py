@@ -7,11 +7,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from gliofit.errors import InputError
-from gliofit.grid import Grid, Volume
-from gliofit.labels import TumourLabel
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.labels import TumourLabel
+from gliofit.core.tissue import Tissue
 from gliofit.plan.target import brain_of_tissue, bridge_gaps, clinical_target, gross_tumour, personalised_target
-from gliofit.tissue import Tissue
 
 from .conftest import radius_mm
 

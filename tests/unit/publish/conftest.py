@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import write_table, write_volume
 from gliofit.evaluate.case import AGREEMENT_COLUMNS, CURVE_COLUMNS, METRICS_COLUMNS
 from gliofit.evaluate.cohort import evaluate_cohort
 from gliofit.evaluate.settings import EvaluateSettings
-from gliofit.grid import Grid, Volume
-from gliofit.io import write_table, write_volume
 from gliofit.metrics.fields import FIELD_METRICS
 from gliofit.publish.settings import PublishSettings
 from gliofit.publish.tables import TABLES, write_paper_table

@@ -13,18 +13,18 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Volume
+from gliofit.core.io import write_table, write_volume
+from gliofit.core.tissue import Tissue
 from gliofit.evaluate.case import evaluate_case
 from gliofit.evaluate.settings import EvaluateSettings
-from gliofit.grid import Volume
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
 from gliofit.invert.base import Inversion
 from gliofit.invert.run import parameters_row
-from gliofit.io import write_table, write_volume
 from gliofit.publish.case_page import CaseSources, write_case_page
 from gliofit.publish.settings import PublishSettings
-from gliofit.tissue import Tissue
 
 CASE = "synthetic-00000"
 TRUTH = Theta((10.0, 0.0, 5.0), 8.0, 2.0)

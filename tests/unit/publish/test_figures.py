@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from gliofit.errors import InputError
-from gliofit.grid import Volume
-from gliofit.io import read_table, read_volume, write_table, write_volume
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Volume
+from gliofit.core.io import read_table, read_volume, write_table, write_volume
 from gliofit.publish.figure3 import draw_figure3
 from gliofit.publish.figure4 import _layout, _load_view, choose_cases, draw_figure4
 from gliofit.publish.figure7 import draw_figure7

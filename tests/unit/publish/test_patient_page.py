@@ -14,18 +14,18 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import read_table, read_volume, write_json, write_table, write_volume
 from gliofit.evaluate.case import evaluate_case
 from gliofit.evaluate.settings import EvaluateSettings
-from gliofit.grid import Grid, Volume
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
 from gliofit.invert.base import Inversion
-from gliofit.invert.masks import tumour_masks
 from gliofit.invert.run import parameters_row
 from gliofit.invert.settings import BoundsSettings
 from gliofit.invert.uncertainty import Uncertainty, _vague
-from gliofit.io import read_table, read_volume, write_json, write_table, write_volume
+from gliofit.observation.masks import tumour_masks
 from gliofit.publish.estimates import estimates_table
 from gliofit.publish.patient_index import write_patient_index
 from gliofit.publish.patient_page import PatientSources, write_patient_page

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gliofit.io import write_table
+from gliofit.core.io import write_table
 from gliofit.publish.refinement import compare_refinements, refinement_table
 from gliofit.publish.settings import PublishSettings
 from gliofit.publish.tables import FORMS

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from fake_run import ESCAPED, make_run
-from gliofit.config import load_config
-from gliofit.errors import InputError
-from gliofit.io import read_json, read_table, write_json, write_table
+from gliofit.core.errors import InputError
+from gliofit.core.io import read_json, read_table, write_json, write_table
+from gliofit.pipeline.config import load_config
 from gliofit.publish.captions import CAPTIONS, caption_files
 from gliofit.publish.cohort import Cohort
 from gliofit.publish.pack import pack

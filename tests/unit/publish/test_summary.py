@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gliofit.core.grid import Volume
 from gliofit.figures.style import figure_style
-from gliofit.grid import Volume
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
 from gliofit.invert.uncertainty import Uncertainty

@@ -5,7 +5,7 @@ import re
 import pandas as pd
 import pytest
 
-from gliofit.io import read_table, write_table
+from gliofit.core.io import read_table, write_table
 from gliofit.publish.settings import PublishSettings
 from gliofit.publish.tables import write_paper_table
 from gliofit.report.names import METHOD_NAMES, method_name, method_styles

@@ -7,10 +7,10 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import read_table, write_volume
 from gliofit.figures.colours import CORE, MODEL, WHOLE
-from gliofit.grid import Grid, Volume
-from gliofit.io import read_table, write_volume
 from gliofit.publish.settings import PublishSettings
 from gliofit.publish.view3d import _BELOW, _FRONT, _LEFT_SIDE, _RIGHT_SIDE, _render, draw_view3d, surface_of
 

@@ -11,8 +11,8 @@ from gliofit.atlas.model import Atlas, load_atlas
 from gliofit.atlas.prepare import prepare_atlas
 from gliofit.atlas.settings import AtlasSettings
 from gliofit.atlas.sources import mni152
-from gliofit.grid import Volume
-from gliofit.io import write_volume
+from gliofit.core.grid import Volume
+from gliofit.core.io import write_volume
 from gliofit.register.patients import PatientFiles, phantom_files
 from gliofit.register.phantom import make_phantom
 from gliofit.register.settings import PhantomSettings, RegisterSettings

@@ -9,8 +9,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from gliofit.grid import Grid, Volume
-from gliofit.io import write_volume
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import write_volume
 from gliofit.register.ants import (
     Transforms,
     apply_to_points,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
 from gliofit.register.cohort import find_cohort
 from gliofit.register.patients import PatientFiles, survey_patients
 from gliofit.register.settings import PatientsSettings

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from gliofit import cli
-from gliofit.errors import InputError, InputWarning
-from gliofit.grid import Grid, Volume
-from gliofit.io import read_volume, write_volume
+from gliofit.core.errors import InputError, InputWarning
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import read_volume, write_volume
 from gliofit.register.check import CheckedCase, Finding, check_patients
 from gliofit.register.cohort import draw_cases, find_cohort
 from gliofit.register.cohort_table import write_cohort_table

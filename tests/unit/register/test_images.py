@@ -10,11 +10,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from gliofit.errors import InputError
-from gliofit.grid import Grid, Volume
-from gliofit.inputs import read_image, read_segmentation
-from gliofit.io import read_grid, read_volume, write_volume
-from gliofit.labels import TumourLabel
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import read_grid, read_volume, write_volume
+from gliofit.core.labels import TumourLabel
+from gliofit.inputs.images import read_image, read_segmentation
 from gliofit.register.images import read_brain, read_patient, read_t1
 from gliofit.register.patients import PatientFiles
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from gliofit.atlas.model import Atlas
-from gliofit.errors import RegistrationError
-from gliofit.grid import Grid, Volume
+from gliofit.core.errors import RegistrationError
+from gliofit.core.grid import Grid, Volume
 from gliofit.register.cohort import find_cohort
 from gliofit.register.images import read_patient, read_t1
 from gliofit.register.naming import CONVENTIONS

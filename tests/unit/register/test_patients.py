@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
 from gliofit.register.cohort import find_cohort
 from gliofit.register.naming import CONVENTIONS, check_case_name, match_file
 from gliofit.register.patients import phantom_cases, phantom_files, survey_patients

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from gliofit.atlas.model import Atlas
-from gliofit.errors import InputError
-from gliofit.grid import Grid, Volume
-from gliofit.io import read_table, read_volume
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import read_table, read_volume
 from gliofit.register.patients import PatientFiles
 from gliofit.register.phantom import make_phantom
 from gliofit.register.phantom_images import paint_segmentation

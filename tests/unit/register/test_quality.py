@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gliofit.grid import Grid
+from gliofit.core.grid import Grid
+from gliofit.core.tissue import Tissue
 from gliofit.register.fill import fill_tumour
 from gliofit.register.quality import (
     contrast,
@@ -17,7 +18,6 @@ from gliofit.register.quality import (
     verdict,
 )
 from gliofit.register.settings import RegisterSettings
-from gliofit.tissue import Tissue
 
 GRID = Grid((4, 1, 1), np.eye(4))
 GOOD = {

@@ -23,12 +23,12 @@ import pandas as pd
 import pytest
 from scipy.ndimage import binary_dilation
 
-from gliofit.anatomy import edge_share
 from gliofit.atlas.model import Atlas
-from gliofit.errors import InputError, InputWarning
-from gliofit.grid import Volume
-from gliofit.io import read_table, read_volume, write_volume
-from gliofit.labels import TumourLabel, core_mask, whole_tumour_mask
+from gliofit.core.errors import InputError, InputWarning
+from gliofit.core.grid import Volume
+from gliofit.core.io import read_table, read_volume, write_volume
+from gliofit.core.labels import TumourLabel, core_mask, whole_tumour_mask
+from gliofit.inputs.anatomy import edge_share
 from gliofit.register.check import Finding, check_patient
 from gliofit.register.images import read_patient
 from gliofit.register.patients import PatientFiles, patient_in_folder

@@ -13,9 +13,11 @@ import pytest
 from gliofit.atlas.model import load_atlas
 from gliofit.atlas.prepare import prepare_atlas
 from gliofit.atlas.settings import AtlasSettings
-from gliofit.errors import InputError, RegistrationError
-from gliofit.grid import Grid, Volume
-from gliofit.io import read_table, read_volume, write_volume
+from gliofit.core.errors import InputError, RegistrationError
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import read_table, read_volume, write_volume
+from gliofit.core.seeds import derive_seed
+from gliofit.core.tissue import Tissue
 from gliofit.register.ants import Transforms, apply_transforms
 from gliofit.register.patients import PatientFiles
 from gliofit.register.phantom import _deform
@@ -23,8 +25,6 @@ from gliofit.register.phantom_shape import phantom_grid
 from gliofit.register.quality import dice
 from gliofit.register.run import register_patient
 from gliofit.register.settings import PhantomSettings, RegisterSettings
-from gliofit.seeds import derive_seed
-from gliofit.tissue import Tissue
 
 MAPS = ("t1", "wm", "gm", "csf", "labels", "brain_mask", "segmentation")
 FILES = {

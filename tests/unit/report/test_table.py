@@ -7,7 +7,7 @@ import math
 import pandas as pd
 import pytest
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
 from gliofit.report.page import Page
 from gliofit.report.render import csv_text, markdown_grid, render, write_renderings
 from gliofit.report.table import Column, Numbers, Table, column, load_table, rank, save_table, text_table

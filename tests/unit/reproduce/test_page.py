@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from gliofit.config import Config, describe_keys, read_config
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
+from gliofit.core.yaml_file import read_yaml
 from gliofit.paper import paper_table
-from gliofit.reproduce.__main__ import main
-from gliofit.reproduce.claims import CLAIMS, claims_table
-from gliofit.reproduce.front import front_text
-from gliofit.reproduce.page import DISAGREEMENTS, MISSING_ITEMS, PICTURES, page_text
-from gliofit.reproduce.runs import KNOWN_RUNS
-from gliofit.reproduce.sources import read_records
-from gliofit.reproduce.tables import table2
-from gliofit.yaml_file import read_yaml
+from gliofit.pipeline.config import Config, describe_keys, read_config
+from tools.reproduce.__main__ import main
+from tools.reproduce.claims import CLAIMS, claims_table
+from tools.reproduce.front import front_text
+from tools.reproduce.page import DISAGREEMENTS, MISSING_ITEMS, PICTURES, page_text
+from tools.reproduce.runs import KNOWN_RUNS
+from tools.reproduce.sources import read_records
+from tools.reproduce.tables import table2
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 RECORDS = REPOSITORY / "docs/reproduction"

@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import write_json, write_table, write_volume
 from gliofit.evaluate.case import AGREEMENT_COLUMNS, CURVE_COLUMNS, METRICS_COLUMNS
 from gliofit.evaluate.cohort import evaluate_cohort
 from gliofit.evaluate.settings import EvaluateSettings
-from gliofit.grid import Grid, Volume
-from gliofit.io import write_json, write_table, write_volume
-from gliofit.reproduce.__main__ import main
-from gliofit.reproduce.record import record_run
+from tools.reproduce.__main__ import main
+from tools.reproduce.record import record_run
 
 #: Whole-volume MSE of each method's three cases; None: failed.
 ERRORS = {"hybrid": [2e-6, 3e-4, 5e-3], "direct": [1e-3, 2e-3, None], "gauss-newton": [1e-9, 2e-9, 3e-2]}

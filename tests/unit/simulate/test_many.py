@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gliofit.errors import InputError
-from gliofit.io import read_table
-from gliofit.seeds import derive_seed
+from gliofit.core.errors import InputError
+from gliofit.core.io import read_table
+from gliofit.core.seeds import derive_seed
 from gliofit.simulate import many
 from gliofit.simulate.many import grow_in_batches, grow_on_cores, grow_samples
 from gliofit.simulate.sampler import draw_parameters

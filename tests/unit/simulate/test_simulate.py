@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gliofit.crop import centre_of_mass_mm
-from gliofit.errors import InputError
-from gliofit.io import read_table, read_volume
-from gliofit.labels import TissueLabel
+from gliofit.core.crop import centre_of_mass_mm
+from gliofit.core.errors import InputError
+from gliofit.core.io import read_table, read_volume
+from gliofit.core.labels import TissueLabel
+from gliofit.core.tissue import Tissue
 from gliofit.simulate.case import extract_case
 from gliofit.simulate.grow import grow_sample, theta_of
 from gliofit.simulate.pilot import pilot_table, write_pilot_report
@@ -18,7 +19,6 @@ from gliofit.simulate.sampler import draw_parameters
 from gliofit.simulate.settings import PRESETS, SimulateSettings, WarpSettings
 from gliofit.simulate.shard import SHARD_SCALE, ShardWriter, read_sample, read_shard, simulate_shard
 from gliofit.solver.registry import make_solver
-from gliofit.tissue import Tissue
 
 SETTINGS = SimulateSettings(samples_per_shard=3, test_cases=5, pilot_samples=12, spacing_mm=4.0)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gliofit.grid import Grid, bounding_box
+from gliofit.core.grid import Grid, bounding_box
+from gliofit.core.tissue import Tissue
 from gliofit.simulate.settings import WarpSettings
 from gliofit.simulate.warp import integrate_velocity, random_velocity, warp_tissue
-from gliofit.tissue import Tissue
 
 SETTINGS = WarpSettings(count=1)
 STILL = WarpSettings(amplitude_mm=0, scale=0)

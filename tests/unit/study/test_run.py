@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
+from gliofit.core.io import read_table, write_table
 from gliofit.forward.settings import ForwardSettings
 from gliofit.invert.base import InversionError
 from gliofit.invert.methods.gauss_newton import GaussNewton
 from gliofit.invert.settings import InvertSettings
-from gliofit.io import read_table, write_table
 from gliofit.study import run as study_run
 from gliofit.study.run import PARAMETERS, run_cases
 from gliofit.study.settings import StudySettings

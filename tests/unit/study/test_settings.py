@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from gliofit.config import load_config
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
+from gliofit.pipeline.config import load_config
 from gliofit.study.settings import StudySettings
 
 

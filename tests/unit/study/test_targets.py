@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gliofit.grid import Grid, Volume
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.tissue import Tissue
 from gliofit.study.settings import StudySettings
 from gliofit.study.target import average_over_tissue, make_targets
 from gliofit.study.tissue import StudyTissue
-from gliofit.tissue import Tissue
 
 SCENARIOS = {
     "accurate": {},

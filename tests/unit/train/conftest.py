@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gliofit.crop import CropSettings, centre_of_mass_mm
-from gliofit.grid import Grid, Volume
-from gliofit.tissue import Tissue
+from gliofit.core.crop import CropSettings, centre_of_mass_mm
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.tissue import Tissue
 from gliofit.train.settings import ModelSettings, TrainSettings
 
 SPACING = 4.0

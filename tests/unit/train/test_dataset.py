@@ -8,9 +8,9 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from gliofit.crop import CropSettings
-from gliofit.errors import InputError
-from gliofit.tissue import Tissue
+from gliofit.core.crop import CropSettings
+from gliofit.core.errors import InputError
+from gliofit.core.tissue import Tissue
 from gliofit.train.dataset import Batch, ShardDataset, anatomies_of_shards, flip
 
 from .conftest import blob, make_tissue, write_shard

@@ -13,8 +13,8 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from gliofit.crop import CropSettings
-from gliofit.errors import InputError
+from gliofit.core.crop import CropSettings
+from gliofit.core.errors import InputError
 from gliofit.train import fit
 from gliofit.train.__main__ import main
 from gliofit.train.architecture import find_architecture

@@ -5,14 +5,14 @@ import pandas as pd
 import pytest
 import torch
 
-from gliofit.crop import CropSettings
-from gliofit.errors import InputError
-from gliofit.grid import Grid
+from gliofit.core.crop import CropSettings
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid
+from gliofit.core.tissue import Tissue
 from gliofit.simulate.many import grow_samples
 from gliofit.simulate.settings import SimulateSettings, WarpSettings
 from gliofit.simulate.shard import ShardWriter
 from gliofit.simulate.warp import warp_tissue
-from gliofit.tissue import Tissue
 from gliofit.train import generated
 from gliofit.train.dataset import Batch, ShardDataset
 from gliofit.train.generated import GeneratedDataset

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch.autograd import forward_ad
 
-from gliofit.errors import InputError
-from gliofit.grid import Grid
+from gliofit.core.errors import InputError
+from gliofit.core.grid import Grid
+from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.settings import AccurateSettings
-from gliofit.tissue import Tissue
 from gliofit.train.architecture import Frame, find_architecture
 from gliofit.train.layers.coarse_growth import CoarseGrowth
 from gliofit.train.layers.lattice import EqualSpeed, front_speed

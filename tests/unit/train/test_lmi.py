@@ -9,11 +9,11 @@ import torch
 from numpy.testing import assert_allclose
 from pydantic import ValidationError
 
-from gliofit.crop import CropSettings
-from gliofit.errors import InputError
-from gliofit.io import read_json
+from gliofit.core.crop import CropSettings
+from gliofit.core.errors import InputError
+from gliofit.core.io import read_json
+from gliofit.core.tissue import Tissue
 from gliofit.simulate.settings import SimulateSettings
-from gliofit.tissue import Tissue
 from gliofit.train.architecture import Frame, find_architecture
 from gliofit.train.card import write_card
 from gliofit.train.dataset import ShardDataset

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
 from gliofit.train.architecture import Frame, find_architecture
 
 NETWORKS = [("unet", {"widths": (4, 4, 8, 8, 8)}), ("unet-plus-plus", {"widths": (4, 4, 8, 8, 8)}), ("vnet", {})]

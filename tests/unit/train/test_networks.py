@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
 from gliofit.train.architecture import Frame, find_architecture
 from gliofit.train.layers.convnext import ConvNeXtBlock, DownSampling
 from gliofit.train.layers.depthwise import DepthwiseConv3d

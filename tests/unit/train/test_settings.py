@@ -6,7 +6,7 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
 from gliofit.train.settings import ModelSettings, TrainSettings, architecture_names
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from gliofit.crop import CropSettings
-from gliofit.errors import InputError
+from gliofit.core.crop import CropSettings
+from gliofit.core.errors import InputError
 from gliofit.train.architecture import find_architecture
 from gliofit.train.normalisation import Normalisation
 from gliofit.train.surrogate import DirectInverse, Surrogate, frame_of, load_direct_inverse, load_surrogate, save_model

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from gliofit.core.settings import Settings
 from gliofit.invert.base import AbstractInverter, Inversion, InversionError, PatientObservation
 from gliofit.invert.cma_es import CmaSearch, CmaSettings
-from gliofit.settings import Settings
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
 
 if TYPE_CHECKING:

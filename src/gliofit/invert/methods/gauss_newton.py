@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from gliofit.core.settings import Settings
 from gliofit.invert.base import AbstractInverter, Inversion, InversionError, MethodSettings
-from gliofit.settings import Settings
 from gliofit.solver.settings import AccurateSettings
 
 if TYPE_CHECKING:
@@ -155,9 +155,9 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
         """Uncertainty of the end; of a segmentation with a Hessian measured on voxels where that is cheap."""
         from gliofit.invert.curvature import measured_hessian
         from gliofit.invert.expansion import ExpansionObjective
-        from gliofit.invert.observation import ConcentrationObservation
         from gliofit.invert.trace import Trace
         from gliofit.invert.uncertainty import uncertainty_of
+        from gliofit.observation.observation import ConcentrationObservation
 
         keys = problem.bounds, free, self.settings.correlation_mm
         first = uncertainty_of(objective, end, *keys)
@@ -245,7 +245,7 @@ def _expand_in_tissue(objective: ExpansionObjective, theta: NDArray[np.float64],
 
 def _thresholds(objective: ExpansionObjective, end: Expansion) -> dict[str, float]:
     """Thresholds of the imaging model at the end, as columns of the results row."""
-    from gliofit.invert.likelihood import SegmentationLikelihood
+    from gliofit.observation.likelihood import SegmentationLikelihood
 
     if not isinstance(objective.likelihood, SegmentationLikelihood):
         return {}

@@ -16,7 +16,7 @@ from gliofit.invert.odil.settings import ReleasedSettings, WeightSettings
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from gliofit.grid import Grid
+    from gliofit.core.grid import Grid
     from gliofit.invert.odil.loss import DiscreteLoss, Unknowns
     from gliofit.invert.problem import Problem
     from gliofit.invert.trace import Trace
@@ -147,7 +147,8 @@ class Gliodil(AbstractInverter[GliodilSettings]):
         """Loss and first guess."""
         import torch
 
-        from gliofit.grid import Volume
+        from gliofit.core.grid import Volume
+        from gliofit.core.tissue import TISSUE_THRESHOLD
         from gliofit.growth.model import DIFFUSIVITY_RATIO
         from gliofit.invert.odil.diffusion import Diffusion, diffusion
         from gliofit.invert.odil.guess import first_guess
@@ -155,7 +156,6 @@ class Gliodil(AbstractInverter[GliodilSettings]):
         from gliofit.invert.odil.multigrid import level_shapes
         from gliofit.invert.odil.space import SpaceTime
         from gliofit.invert.odil.terms import START_CORE, START_WHOLE, data_term, tumour_mask
-        from gliofit.tissue import TISSUE_THRESHOLD
 
         own = self.settings
         device = torch.device("cpu" if own.device == "cpu" or not torch.cuda.is_available() else "cuda")

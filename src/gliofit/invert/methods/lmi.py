@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
 from gliofit.invert.base import AbstractInverter, Inversion, InversionError, MethodSettings
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from gliofit.crop import Crop
+    from gliofit.core.crop import Crop
     from gliofit.growth.theta import Theta
     from gliofit.invert.atlas_map import AbstractAtlasMap
-    from gliofit.invert.observation import AbstractObservation
     from gliofit.invert.problem import Problem
+    from gliofit.observation.observation import AbstractObservation
     from gliofit.train.surrogate import AtlasInverse
 
 __all__ = ["Lmi", "LmiSettings"]
@@ -78,7 +78,7 @@ class Lmi(AbstractInverter[LmiSettings]):
         InversionError
             If no tumour arrives there, or the network gives numbers that are not finite.
         """
-        from gliofit.grid import Volume
+        from gliofit.core.grid import Volume
         from gliofit.solver.registry import make_solver
 
         if problem.atlas is None:
@@ -124,8 +124,8 @@ class Lmi(AbstractInverter[LmiSettings]):
         self, observation: AbstractObservation, atlas: AbstractAtlasMap, crop: Crop
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Whole tumour and core on the cube: the greater part of a voxel, or a mean concentration at the threshold."""
-        from gliofit.grid import Volume
-        from gliofit.invert.observation import SegmentationObservation
+        from gliofit.core.grid import Volume
+        from gliofit.observation.observation import SegmentationObservation
 
         if isinstance(observation, SegmentationObservation):
             masks, grid = observation.masks, observation.tissue.grid

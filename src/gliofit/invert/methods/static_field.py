@@ -12,8 +12,8 @@ from gliofit.invert.base import AbstractInverter, Inversion, InversionError, Met
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from gliofit.invert.observation import AbstractObservation
     from gliofit.invert.problem import Problem
+    from gliofit.observation.observation import AbstractObservation
 
 __all__ = ["StaticField", "StaticFieldSettings"]
 
@@ -74,7 +74,7 @@ class StaticField(AbstractInverter[StaticFieldSettings]):
         """Fit the field on a box about the tumour."""
         import torch
 
-        from gliofit.grid import Volume, bounding_box
+        from gliofit.core.grid import Volume, bounding_box
         from gliofit.invert.static_loss import StaticLoss
 
         own = self.settings
@@ -130,7 +130,7 @@ class StaticField(AbstractInverter[StaticFieldSettings]):
 
     def _masks(self, observation: AbstractObservation) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Whole tumour and core: of the segmentation, or where a concentration exceeds the thresholds."""
-        from gliofit.invert.observation import SegmentationObservation
+        from gliofit.observation.observation import SegmentationObservation
 
         if isinstance(observation, SegmentationObservation):
             masks = observation.masks

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.grid import Grid, Volume, bounding_box
+from gliofit.core.grid import Grid, Volume, bounding_box
 from gliofit.growth.theta import DURATION_DAYS
 
 __all__ = ["SpaceTime"]

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gliofit.invert.observation import AbstractObservation, SegmentationObservation
 from gliofit.invert.odil.space import SpaceTime
+from gliofit.observation.observation import AbstractObservation, SegmentationObservation
 
 __all__ = [
     "START_CORE",
@@ -124,7 +124,7 @@ def tumour_mask(observation: AbstractObservation) -> NDArray[np.bool_]:
 
 def data_term(observation: AbstractObservation, space: SpaceTime, like: Tensor) -> AbstractDataTerm:
     """The term of an observation."""
-    from gliofit.grid import Volume
+    from gliofit.core.grid import Volume
 
     def average(data: NDArray[np.generic]) -> NDArray[np.float32]:
         return space.average(Volume(data, observation.tissue.grid).canonical().data)

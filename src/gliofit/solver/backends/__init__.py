@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
-from gliofit.errors import InputError
+from gliofit.core.errors import InputError
 from gliofit.growth.model import Growth
 from gliofit.solver.backends.base import GREY_SHARE, AbstractStepper
 from gliofit.solver.domain import Domain

@@ -14,7 +14,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.compiled import cached_njit
+from gliofit.core.compiled import cached_njit
 
 #: Without `reassoc`, which would let numba order the same sums differently in a kernel that it has just compiled and in
 #: one from its cache (numba issue 10617).

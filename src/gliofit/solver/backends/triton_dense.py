@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
 
-from gliofit.grid import bounding_box
+from gliofit.core.grid import bounding_box
 from gliofit.growth.model import Growth
 from gliofit.solver.backends import choose_backend
 from gliofit.solver.backends.base import AbstractStepper, Attempt, reaction_factors

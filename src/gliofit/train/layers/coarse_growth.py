@@ -13,14 +13,14 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.autograd.function import once_differentiable
 
-from gliofit.errors import InputError, SeedOutsideTissueError
-from gliofit.grid import Grid
+from gliofit.core.errors import InputError, SeedOutsideTissueError
+from gliofit.core.grid import Grid
+from gliofit.core.threads import kernel_threads
+from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.settings import AccurateSettings
 from gliofit.solver.threads import kernels_bear_threads
-from gliofit.threads import kernel_threads
-from gliofit.tissue import Tissue
 from gliofit.train.layers.lattice import EqualSpeed
 
 __all__ = ["CoarseGrowth"]

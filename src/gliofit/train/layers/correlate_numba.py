@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.compiled import cached_njit
+from gliofit.core.compiled import cached_njit
 
 __all__ = ["LAGS", "correlate"]
 

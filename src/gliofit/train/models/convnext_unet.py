@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from gliofit.settings import Settings as BaseSettings
+from gliofit.core.settings import Settings as BaseSettings
 from gliofit.train.architecture import AbstractSurrogateNetwork, Frame
 from gliofit.train.layers.coefficients import Coefficients
 from gliofit.train.layers.convnext import ConvNeXtBlock, ConvNeXtEncoder, UpSampling

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from gliofit.settings import Settings as BaseSettings
+from gliofit.core.settings import Settings as BaseSettings
 from gliofit.train.architecture import AbstractInverseNetwork, Frame
 from gliofit.train.layers.convnext import ConvNeXtEncoder
 from gliofit.train.layers.patches import gather

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
+from gliofit.core.settings import Settings as BaseSettings
+from gliofit.core.tissue import TISSUE_THRESHOLD
 from gliofit.growth.model import DIFFUSIVITY_RATIO
-from gliofit.settings import Settings as BaseSettings
-from gliofit.tissue import TISSUE_THRESHOLD
 from gliofit.train.architecture import AbstractSurrogateNetwork, Frame
 from gliofit.train.layers.coarse_growth import CoarseGrowth
 from gliofit.train.layers.convnext import ConvNeXtBlock, DownSampling, UpSampling

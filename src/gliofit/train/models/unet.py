@@ -7,7 +7,7 @@ from monai.networks.nets import BasicUNet
 from pydantic import Field
 from torch import Tensor
 
-from gliofit.settings import Settings as BaseSettings
+from gliofit.core.settings import Settings as BaseSettings
 from gliofit.train.architecture import AbstractSurrogateNetwork, Frame
 from gliofit.train.layers.coefficients import Coefficients
 

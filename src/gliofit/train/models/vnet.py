@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from monai.networks.nets import VNet
 from torch import Tensor
 
-from gliofit.settings import Settings as BaseSettings
+from gliofit.core.settings import Settings as BaseSettings
 from gliofit.train.architecture import AbstractSurrogateNetwork, Frame
 from gliofit.train.layers.coefficients import Coefficients
 

@@ -1,1 +1,0 @@
-"""Names and places of files in BIDS datasets (Brain Imaging Data Structure)."""

@@ -1,0 +1,1 @@
+"""Grids, files, labels, threads and errors: what every other package rests on."""

@@ -1,0 +1,1 @@
+"""Images, labels and names that users give, each read in one place."""

@@ -1,0 +1,1 @@
+"""What is observed of a tumour: imaging model, likelihood, noise and masks."""

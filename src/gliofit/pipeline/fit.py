@@ -1,0 +1,244 @@
+"""Fit one tumour from single files: what the ``fit`` command does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from gliofit.core.errors import GridError, InputError, InputWarning, name_one_of
+from gliofit.core.header import CONCENTRATION, DEVIATION
+from gliofit.core.io import write_table, write_volume
+from gliofit.core.output import FIT_FILES, name_of_folder, output_folder
+from gliofit.core.progress import OnProgress, no_progress
+from gliofit.core.tissue import Tissue
+from gliofit.figures.style import optional_picture
+from gliofit.forward.run import final_field, final_run
+from gliofit.forward.settings import ForwardSettings
+from gliofit.forward.uncertainty import concentration_deviation, tangent_settings
+from gliofit.growth.space import ParameterSpace
+from gliofit.growth.theta import Theta
+from gliofit.inputs.images import read_concentration, read_segmentation
+from gliofit.invert.methods.gauss_newton import GaussNewtonSettings
+from gliofit.invert.networks import Networks
+from gliofit.invert.problem import (
+    AbstractObservation,
+    ConcentrationObservation,
+    Problem,
+    SegmentationObservation,
+)
+from gliofit.invert.profile import profile_intervals, profile_likelihood
+from gliofit.invert.run import fit, parameters_row
+from gliofit.invert.settings import InvertSettings
+from gliofit.plan.target import brain_of_tissue
+from gliofit.publish.summary import SummaryPage, plot_summary
+
+__all__ = ["fit_files", "shipped_models"]
+
+
+def shipped_models() -> Path:
+    """Folder of the weights that come with gliofit: in the package, or beside it in a checkout."""
+    here = Path(__file__).resolve()
+    for folder in (here.parents[1] / "models", here.parents[3] / "models"):
+        if folder.is_dir():
+            return folder
+    raise InputError("--models", "no shipped networks found beside the package", "name a folder with --models")
+
+
+def _observe(
+    tissue: Tissue,
+    settings: InvertSettings,
+    concentration: Path | None,
+    segmentation: Path | None,
+    label_scheme: str | None,
+    warnings: list[InputWarning],
+) -> AbstractObservation:
+    if (concentration is None) == (segmentation is None):
+        raise InputError(
+            "--seg, --concentration", "one of the two is needed", "give either --concentration, or --seg and --labels",
+            "one-source-needed",
+        )  # fmt: skip
+    if concentration is not None:
+        observed = read_concentration(concentration, tissue.grid, warnings=warnings)
+        return ConcentrationObservation(observed, tissue, concentration)
+    assert segmentation is not None
+    if label_scheme is None:
+        raise InputError(segmentation, "label scheme not named", "add --labels, e.g. brats2021")
+    labels = read_segmentation(
+        segmentation, label_scheme, tissue.grid,
+        brain=brain_of_tissue(tissue), warnings=warnings, reference="the tissue",
+    )  # fmt: skip
+    return SegmentationObservation(labels, tissue, settings.imaging, segmentation)
+
+
+def fit_files(
+    tissue: Tissue,
+    *,
+    method: str,
+    out_dir: Path,
+    concentration: Path | None = None,
+    segmentation: Path | None = None,
+    label_scheme: str | None = None,
+    models: Path | None = None,
+    settings: InvertSettings | None = None,
+    forward: ForwardSettings | None = None,
+    seed: int = 0,
+    threads: int = 1,
+    profile: bool = False,
+    progress: OnProgress = no_progress,
+    warnings: list[InputWarning] | None = None,
+) -> dict[str, Any]:
+    """Estimate theta, run the solver once more, and write the result.
+
+    Writes ``parameters.parquet`` (one row), ``trace.parquet``, ``concentration.nii.gz`` (final run on the tissue's
+    grid) and ``summary.png`` into ``out_dir``; where the method says how well theta is determined also
+    ``uncertainty.nii.gz`` (standard deviation of the concentration), and ``profile.parquet`` if asked for. All of them
+    or none, but a picture that cannot be drawn is left out, and the row's message says so. Those that an earlier fit
+    left there and this one does not write are removed.
+
+    Parameters
+    ----------
+    tissue
+        Brain of the case.
+    method
+        Name of an entry of ``settings.methods``.
+    out_dir
+        Folder to write into.
+    concentration, segmentation, label_scheme
+        The observation: one of the two files; a segmentation needs its label scheme.
+    models
+        Folder with trained networks; the shipped ones if not given.
+    settings, forward
+        Settings of the stages; defaults if not given.
+    seed, threads
+        Random seed, and threads to use.
+    profile
+        Whether to make a profile likelihood too (``profile_likelihood``); the row then has its intervals as well.
+    progress
+        Called with the method's evaluations and with the steps that follow.
+    warnings
+        List that warnings about the observation are appended to; what it holds is written into the notes.
+
+    Returns
+    -------
+    The row of ``parameters.parquet``.
+
+    Raises
+    ------
+    InputError
+        If an input is wrong, the method is unknown or has no profile, or the method found no estimate.
+    """
+    settings = settings or InvertSettings()
+    if method not in settings.methods:
+        raise InputError(f"--method {method}", "unknown", name_one_of(method, settings.methods))
+    own = settings.methods[method]
+    if profile and not isinstance(own, GaussNewtonSettings):
+        able = [name for name, other in settings.methods.items() if isinstance(other, GaussNewtonSettings)]
+        raise InputError(
+            "--profile", f"'{method}' does not say how well theta is determined",
+            f"use {'--method ' + able[0] + ', ' if able else ''}or leave --profile out",
+        )  # fmt: skip
+    for step in settings.chain(method):
+        if settings.needs_atlas(step):
+            raise InputError(
+                f"--method {method}",
+                f"'{step}' works in the atlas, and single files have no registration to it",
+                "run it in the workflow (docs/invert.md), which registers patients, or use another method",
+            )
+    warnings = [] if warnings is None else warnings
+    observation = _observe(tissue, settings, concentration, segmentation, label_scheme, warnings)
+    source = str(segmentation or concentration)
+    folder = models if models is not None else shipped_models()
+    doing, most = method, own.most_evaluations
+
+    def on_progress(evaluations: int, loss: float, level: str) -> None:
+        if level or most is None:
+            # Evaluations of a finer level take many times as long: their number says nothing of the time.
+            limit = "" if most is None else f" of at most {most}"
+            place = f" at level {level}" if level else ""
+            progress(doing, note=f"evaluation {evaluations}{limit}, loss {loss:.3g}{place}")
+        else:
+            progress(f"{doing}, evaluations", evaluations, most, f"loss {loss:.3g}", most=True)
+
+    start: Theta | None = None
+    for step in settings.chain(method):
+        doing, most = step, settings.methods[step].most_evaluations
+        progress(doing)
+        surrogate, direct = settings.surrogate_of(step), settings.direct_of(step)
+        networks = Networks(folder / surrogate if surrogate else None, folder / direct if direct else None)
+        problem = Problem.create(
+            observation, settings, networks, seed, threads, on_progress, start,
+            model=settings.methods[step].growth_model,
+        )  # fmt: skip
+        try:
+            inversion = fit(problem, step, settings)
+        except GridError as error:
+            raise InputError(source, f"--method {step}: {error.problem}", error.hint, error.code) from error
+        start = inversion.theta
+    observed = "segmentation" if segmentation is not None else "concentration"
+    row = parameters_row(
+        {"run": "fit", "cohort": "files", "case": name_of_folder(out_dir), "method": method},
+        inversion, tissue.grid, seed, observed, problem.space,
+    )  # fmt: skip
+    row["message"] = "; ".join(part for part in (row["message"], *(warning.note for warning in warnings)) if part)
+    if inversion.theta is None and inversion.concentration is None:
+        raise InputError(source, f"{method} found no estimate: {inversion.message}", "try another method")
+    table = None
+    if profile and isinstance(own, GaussNewtonSettings) and inversion.theta is not None:
+        doing, most = f"{method}, profile likelihood", None
+        progress(doing)
+        table = profile_likelihood(problem, own, inversion)
+        row |= _profile_columns(problem.space, table)
+        row["message"] = "; ".join(part for part in (row["message"], _below(table)) if part)
+    forward = forward or ForwardSettings()
+    if inversion.concentration is not None:
+        final = final_field(tissue, inversion.concentration)
+    elif inversion.theta is not None:
+        progress("final forward run")
+        final = final_run(tissue, inversion.theta, forward, progress)
+    if final.row["status"] != "ok":
+        raise InputError(source, f"the final forward run failed: {final.row['message']}", "try another method")
+    deviation = None
+    if inversion.uncertainty is not None and inversion.theta is not None:
+        progress("map of uncertainty")
+        covariance = inversion.uncertainty.covariance
+        deviation = concentration_deviation(tissue, inversion.theta, covariance, tangent_settings(forward))
+    masks = observation.masks if isinstance(observation, SegmentationObservation) else None
+    how = "none, a field without theta" if inversion.theta is None else f"integrator {final.row['integrator']}"
+    page = SummaryPage(
+        tissue, final.concentration, observation.concentration, inversion.trace, row,
+        whole=None if masks is None else masks.whole,
+        core=None if masks is None else masks.core,
+        deviation=deviation,
+        facts={"final run": f"{how}, {final.row['volume_mm3'] / 1000:.1f} cc of cells"},
+    )  # fmt: skip
+    progress("writing results")
+    with output_folder(out_dir, FIT_FILES) as temporary:
+        before = len(warnings)
+        with optional_picture(out_dir / "summary.png", warnings):
+            plot_summary(temporary / "summary.png", page)
+        row["message"] = "; ".join(part for part in (row["message"], *(w.note for w in warnings[before:])) if part)
+        write_table(temporary / "parameters.parquet", pd.DataFrame([row]))
+        write_table(temporary / "trace.parquet", inversion.trace)
+        write_volume(temporary / "concentration.nii.gz", final.concentration, CONCENTRATION)
+        if deviation is not None:
+            write_volume(temporary / "uncertainty.nii.gz", deviation, DEVIATION)
+        if table is not None:
+            write_table(temporary / "profile.parquet", table)
+    return row
+
+
+def _profile_columns(space: ParameterSpace, table: pd.DataFrame) -> dict[str, float]:
+    """Columns ``{component}_profile_low`` and ``_high``."""
+    return {
+        f"{line.parameter}_profile_{end}": float(getattr(line, end))
+        for line in profile_intervals(space, table).itertuples()
+        for end in ("low", "high")
+    }
+
+
+def _below(table: pd.DataFrame) -> str:
+    """A note where the profile found something clearly better than the estimate."""
+    lowest = float(table["deviance"].min())
+    return f"the profile found a better fit than the estimate (deviance {lowest:.2g})" if lowest < -0.1 else ""

@@ -1,0 +1,130 @@
+"""A growth model as PredictGBM (https://github.com/BrainLesion/PredictGBM) calls one: a folder in, a folder out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gliofit.core.errors import InputError, InputWarning
+from gliofit.core.grid import Volume
+from gliofit.core.io import read_volume, scratch_folder, write_volume
+from gliofit.core.output import PREDICTGBM_FILES, output_folder
+from gliofit.core.progress import OnProgress, no_progress
+from gliofit.core.tissue import Tissue
+from gliofit.inputs.images import read_mask, read_segmentation, read_tissue_maps
+from gliofit.pipeline.fit import fit_files
+from gliofit.plan.distance import distance_mm
+from gliofit.plan.target import brain_of_tissue
+
+__all__ = ["TAIL", "PredictGBMCase", "read_case", "run_case", "with_tail"]
+
+#: PredictGBM calls every patient this.
+_FOLDER, _CASE = "Patient-00000", "00000"
+
+#: Its segmentations have 1 necrotic, 2 oedema, 3 enhancing.
+_LABELS = "brats2023"
+_LABELS_HINT = "give PredictGBM's labels: 1 necrotic, 2 oedema, 3 enhancing"
+
+#: Scores of voxels without tumour cells stay below this.
+TAIL = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class PredictGBMCase:
+    """What PredictGBM gives a model: tissue, brain mask, and the file of the segmentation."""
+
+    tissue: Tissue
+    brain: Volume
+    segmentation: Path
+
+
+def read_case(folder: str | Path, *, warnings: list[InputWarning]) -> PredictGBMCase:
+    """Read ``Patient-00000/00000-{gm,wm,csf,tumorseg}.nii.gz``, and ``00000-brain_mask.nii.gz`` where it is there.
+
+    Without a brain mask the brain is where there is tissue. Other images (``t1c``, ``flair``, ``pet``, ``adc``) are not
+    used. Warnings about the images are appended to ``warnings``.
+
+    Raises
+    ------
+    InputError
+        If the folder or one of the four files is missing or cannot be used, or the grids differ.
+    """
+    inside = Path(folder) / _FOLDER
+    if not inside.is_dir():
+        raise InputError(inside, "folder not found", f"give the folder that holds {_FOLDER}, as PredictGBM mounts it")
+    wm, gm, csf, segmentation, mask = (
+        inside / f"{_CASE}-{name}.nii.gz" for name in ("wm", "gm", "csf", "tumorseg", "brain_mask")
+    )
+    tissue = read_tissue_maps(wm, gm, csf, warnings=warnings, isotropic=True)
+    place: dict[str, Any] = {"grid": tissue.grid, "warnings": warnings, "reference": "the tissue maps"}
+    # Read here for its hint alone: the fit reads it again, with its warnings.
+    read_segmentation(segmentation, _LABELS, hint=_LABELS_HINT, **(place | {"warnings": []}))
+    brain = read_mask(mask, **place) if mask.is_file() else brain_of_tissue(tissue)
+    return PredictGBMCase(tissue, brain, segmentation)
+
+
+def with_tail(concentration: Volume, brain: NDArray[np.bool_]) -> Volume:
+    """A concentration as a score that ranks every voxel of the brain.
+
+    PredictGBM takes as many of the highest voxels as its standard plan has, and makes up a ranking of its own when
+    that takes zeros. So voxels of the brain at most ``TAIL`` get a score below it that falls with the distance (mm) to
+    the others: the order of all higher concentrations stays, and nothing visible is added. Zero outside the brain.
+    """
+    values = np.where(brain, concentration.data, 0).astype(np.float32)
+    high = values > TAIL
+    if not high.any():
+        raise InputError("concentration", "holds no tumour cells in the brain", "check the segmentation and the tissue")
+    tail = (TAIL / (1 + distance_mm(high, concentration.grid.spacing_mm))).astype(np.float32)
+    return Volume(np.where(high, values, np.where(brain, tail, np.float32(0))), concentration.grid)
+
+
+def run_case(
+    in_dir: str | Path,
+    out_dir: str | Path,
+    *,
+    method: str = "gauss-newton",
+    seed: int = 0,
+    threads: int = 1,
+    progress: OnProgress = no_progress,
+    warnings: list[InputWarning] | None = None,
+) -> dict[str, Any]:
+    """Fit the patient in PredictGBM's input folder and write ``00000.nii.gz``: float32 scores on the input's grid.
+
+    Parameters
+    ----------
+    in_dir, out_dir
+        Folders that PredictGBM mounts at ``/mlcube_io0`` and ``/mlcube_io1``.
+    method, seed, threads, progress, warnings
+        As for ``gliofit.pipeline.fit.fit_files``.
+
+    Returns
+    -------
+    The row of the fit.
+
+    Raises
+    ------
+    InputError
+        As ``read_case`` and ``fit_files``.
+    """
+    warnings = [] if warnings is None else warnings
+    case = read_case(in_dir, warnings=warnings)
+    with output_folder(Path(out_dir), PREDICTGBM_FILES) as folder, scratch_folder(folder / "fit") as scratch:
+        fitted = scratch / _CASE
+        row = fit_files(
+            case.tissue,
+            method=method,
+            out_dir=fitted,
+            segmentation=case.segmentation,
+            label_scheme=_LABELS,
+            seed=seed,
+            threads=threads,
+            progress=progress,
+            warnings=warnings,
+        )
+        concentration = read_volume(fitted / "concentration.nii.gz", np.float32)
+        write_volume(folder / f"{_CASE}.nii.gz", with_tail(concentration, case.brain.data))
+    return row

@@ -1,0 +1,89 @@
+"""Results of cases that are done while other cases of their job are not.
+
+Snakemake deletes what a job wrote when it fails, is cut off or starts again. A job of many cases would lose hours, so
+files of finished cases get a second name elsewhere in the run, from which the next attempt takes them back.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gliofit.core.digests import sha256_of
+
+__all__ = ["Unfinished"]
+
+
+class Unfinished:
+    """What an unfinished job has done so far, in ``.unfinished/{job}`` of the run.
+
+    Parameters
+    ----------
+    run
+        Folder of the run, ``results/{run}``.
+    job
+        Name that the job has in every attempt.
+    """
+
+    def __init__(self, run: Path, job: str) -> None:
+        self.run = run
+        self.folder = run / ".unfinished" / job
+
+    def keep(self, outputs: Sequence[str]) -> None:
+        """Keep the files of a case; its sidecar, of which Snakemake knows nothing, stays where it is."""
+        for path in outputs:
+            kept = self._kept(path)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.unlink(missing_ok=True)
+            _link(Path(path), kept)
+
+    def restore(self, outputs: Sequence[str], facts: dict[str, Any]) -> bool:
+        """Take the files of a case back, if they are whole and were made from the same.
+
+        Parameters
+        ----------
+        outputs
+            Files of the case, of which the first names the sidecar.
+        facts
+            What the case is made from now: keys of the sidecar with the values that they must have.
+
+        Returns
+        -------
+        Whether the files are there again.
+        """
+        sidecar = Path(f"{outputs[0]}.json")
+        if not sidecar.is_file():
+            return False
+        from gliofit.core.io import read_json
+
+        record = read_json(sidecar)
+        if any(record[key] != value for key, value in facts.items()):
+            return False
+        for item in record["output"]:
+            kept = self._kept(item["path"])
+            if not kept.is_file() or sha256_of(kept) != item["sha256"]:
+                return False
+        for path in outputs:
+            Path(path).unlink(missing_ok=True)
+            _link(self._kept(path), Path(path))
+            # Results are newer than what they are made from, which may have been made again in the meantime.
+            os.utime(path)
+        return True
+
+    def remove(self) -> None:
+        """Forget everything, after the job's last case."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _kept(self, path: str) -> Path:
+        return self.folder / Path(path).relative_to(self.run)
+
+
+def _link(file: Path, name: Path) -> None:
+    """Give a file a second name, or copy it on disks that have no second names."""
+    try:
+        os.link(file, name)
+    except OSError:
+        shutil.copy2(file, name)

@@ -1,0 +1,1 @@
+"""Programs for maintainers: generated files, the reproduction page, and measurements behind estimates."""

@@ -1,0 +1,214 @@
+"""Files that are made from the settings and the pins: ``make generate`` writes them, a test says when they are stale.
+
+- ``workflow/schemas/config.schema.json`` from ``gliofit.pipeline.config.Config``, for completion in editors,
+- ``workflow/schemas/patients.schema.json`` and the header of ``config/patients.tsv`` from the columns that stage
+  register reads,
+- the table of all keys in ``config/README.md``, and those of single sections in pages of ``docs/``, between two marker
+  lines each,
+- ``envs/*.yaml`` from ``constraints.txt``,
+- ``workflow/report/*.rst``, captions of Snakemake's report, from ``gliofit.publish.captions``,
+- ``workflow/code.json``, the digests of the code behind each stage, from the package (``tools.stage_code``).
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from gliofit.core.io import atomic_path
+from gliofit.core.labels import LABEL_SCHEMES
+from gliofit.pipeline.config import Config, describe_keys
+from gliofit.publish.captions import caption_files
+from gliofit.register.table import CHECK_COLUMNS, COLUMNS, STATUSES
+from tools.stage_code import recorded_stages, unchecked_stages
+
+__all__ = ["CODE_FILE", "ENVIRONMENTS", "generated_files", "unchecked_versions", "write_generated_files"]
+
+#: Digests of the code behind each stage, below the repository's root.
+CODE_FILE = "workflow/code.json"
+
+TABLE_BEGIN, TABLE_END = "<!-- keys: made by `make generate` -->\n", "<!-- end of keys -->\n"
+
+# The same in pages of single stages: `<!-- keys of patients, register: made by ... -->`.
+_SECTION_TABLE = re.compile(f"(<!-- keys of ([a-z, ]+): made by `make generate` -->\n).*?{TABLE_END}", re.DOTALL)
+
+_ALTERNATIVE = re.compile(r"(\S*?<\w+: [\w-]+>)\.(.+)")
+
+_CORE = (
+    "Jinja2", "matplotlib", "nibabel", "numba", "numpy", "pandas", "pillow", "pyarrow", "pydantic", "PyYAML",
+    "scikit-image", "scipy", "threadpoolctl",
+)  # fmt: skip
+
+_NETWORKS = ("cma", "lightning-fabric", "monai", "safetensors", "torch")
+
+#: Conda files by name: what the rules that use them import, besides this package.
+ENVIRONMENTS = {
+    "core": _CORE,
+    "register": (*_CORE, "antspyx", "nilearn"),
+    "torch": (*_CORE, *_NETWORKS),
+    "torch_register": (*_CORE, *_NETWORKS, "antspyx"),
+}
+
+
+def _pins(constraints: str) -> dict[str, str]:
+    """Exact versions by lower-case name."""
+    lines = (line.strip() for line in constraints.splitlines())
+    pairs = (line.split("==") for line in lines if line and not line.startswith("#"))
+    return {name.lower(): version for name, version in pairs}
+
+
+def _environment(packages: tuple[str, ...], pins: dict[str, str]) -> str:
+    lines = [f"      - {name}=={pins[name.lower()]}" for name in sorted(packages, key=str.lower)]
+    return "\n".join(
+        [
+            "# Made from constraints.txt by `make generate`; change the versions there.",
+            "channels:",
+            "  - conda-forge",
+            "  - nodefaults",
+            "dependencies:",
+            "  - python=3.11",
+            "  - pip",
+            "  - pip:",
+            *lines,
+            "",
+        ]
+    )
+
+
+#: Snakemake runs this in a new environment, from the folder it was called in.
+_POST_DEPLOY = """\
+#!/usr/bin/env bash
+# The package itself, from the clone that Snakemake was called in. Its dependencies are in the environment already.
+set -euo pipefail
+python -m pip install --no-deps --editable .
+"""
+
+
+_PATIENTS_NOTE = """\
+# Patients, one a line, cells separated by tabs; config/README.md says what the columns are. For example:
+# case-one\t/data/brats/case-one
+# case-two\t\t/data/two/t1.nii.gz\t\t\t\t/data/two/tumour.nii.gz\t\tbrats2023
+"""
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"\s+", " ", text).replace("|", "\\|")
+
+
+def _key_table(keys: Iterable[tuple[str, str, str, str]]) -> str:
+    """Table of keys as ``describe_keys`` has them."""
+    rows = ["| key | may be | default | what it is |", "| --- | --- | --- | --- |"]
+    rows += [f"| `{key}` | {_escaped(kind)} | {_escaped(default)} | {_escaped(text)} |"
+             for key, kind, default, text in keys]  # fmt: skip
+    return "\n".join(rows) + "\n"
+
+
+def _section_tables(sections: list[str]) -> str:
+    """Keys of some sections; those of alternatives (of an inverter, say) in tables of their own, folded in."""
+    plain, alternatives = [], dict[str, list[tuple[str, str, str, str]]]()
+    for key, *rest in describe_keys():
+        if key.partition(".")[0] not in sections or "." not in key:
+            continue
+        found = _ALTERNATIVE.fullmatch(key)
+        if found:
+            alternatives.setdefault(found[1], []).append((found[2], *rest))  # type: ignore[arg-type]
+        else:
+            plain.append((key, *rest))
+    folded = [
+        f'\n<details markdown="1">\n<summary>Keys below <code>{html.escape(name)}</code></summary>\n\n'
+        f"{_key_table(keys)}\n</details>\n"
+        for name, keys in alternatives.items()
+    ]
+    return "".join([_key_table(plain), *folded])  # type: ignore[arg-type]
+
+
+def _with_keys(page: str) -> str:
+    """A page with its tables of keys as they should be."""
+    return _SECTION_TABLE.sub(lambda old: f"{old[1]}{_section_tables(old[2].split(', '))}{TABLE_END}", page)
+
+
+def _patients_schema() -> dict[str, Any]:
+    """Schema of one row of a patients table."""
+    text = {"type": "string", "minLength": 1}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "gliofit patients table, one row",
+        "description": "Empty cells count as absent. Paths are relative to the table.",
+        "type": "object",
+        "properties": dict.fromkeys((*COLUMNS, *CHECK_COLUMNS), text)
+        | {
+            "case": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
+            "labels": {"enum": list(LABEL_SCHEMES)},
+            "status": {"enum": list(STATUSES)},
+        },
+        "required": ["case"],
+        "anyOf": [
+            {"required": ["folder"]},
+            {"required": ["t1", "seg"]},
+            {"required": ["t1c", "seg"]},
+            {"properties": {"status": {"const": "refused"}}, "required": ["status"]},
+        ],
+        "additionalProperties": False,
+    }
+
+
+def unchecked_versions(root: Path) -> list[str]:
+    """A line for every stage whose code changed since the digests were written while its version did not.
+
+    Only the author knows whether results change: a renamed variable changes the code and no result.
+    """
+    stages = unchecked_stages(json.loads((root / CODE_FILE).read_text()), root / "src/gliofit")
+    return [
+        f"code of stage {stage} changed: raise STAGE_VERSIONS[{stage!r}] (src/gliofit/pipeline/job.py) if results "
+        "change, then run `make generate`"
+        for stage in stages
+    ]
+
+
+def generated_files(root: Path) -> dict[Path, str]:
+    """What every generated file below the repository's root should hold."""
+    pins = _pins((root / "constraints.txt").read_text())
+    schema = Config.model_json_schema()
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "gliofit configuration"} | schema
+    files = {
+        root / "workflow/schemas/config.schema.json": json.dumps(schema, indent=2) + "\n",
+        root / "workflow/schemas/patients.schema.json": json.dumps(_patients_schema(), indent=2) + "\n",
+        root / CODE_FILE: json.dumps(recorded_stages(root / "src/gliofit"), indent=2) + "\n",
+        root / "config/patients.tsv": _PATIENTS_NOTE + "\t".join(COLUMNS) + "\n",
+    }
+    readme = root / "config/README.md"
+    before, _, rest = readme.read_text().partition(TABLE_BEGIN)
+    _, _, after = rest.partition(TABLE_END)
+    files[readme] = f"{before}{TABLE_BEGIN}{_key_table(describe_keys())}{TABLE_END}{after}"
+    for path in sorted(root.glob("docs/*.md")):
+        page = path.read_text()
+        if _SECTION_TABLE.search(page):
+            files[path] = _with_keys(page)
+    files |= {root / f"workflow/report/{name}": text for name, text in caption_files().items()}
+    for name, packages in ENVIRONMENTS.items():
+        files[root / f"envs/{name}.yaml"] = _environment(packages, pins)
+        files[root / f"envs/{name}.post-deploy.sh"] = _POST_DEPLOY
+    return files
+
+
+def write_generated_files(root: Path) -> list[Path]:
+    """Write the files that are missing or stale and return them."""
+    stale = [(p, text) for p, text in generated_files(root).items() if not p.is_file() or p.read_text() != text]
+    for path, text in stale:
+        with atomic_path(path) as temporary:
+            temporary.write_text(text)
+    return [path for path, _ in stale]
+
+
+if __name__ == "__main__":
+    repository = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+    if (repository / CODE_FILE).is_file():
+        for line in unchecked_versions(repository):
+            print(line)
+    for written in write_generated_files(repository):
+        print(f"wrote {written}")
