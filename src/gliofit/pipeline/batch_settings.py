@@ -1,17 +1,23 @@
-"""How many cases one job of the workflow does, and which.
+"""How many cases one job of the workflow does, and how rules of such jobs are named.
 
 Imports nothing heavy, because the workflow reads it whenever Snakemake starts.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from gliofit.core.settings import Settings
 
-__all__ = ["BatchSettings"]
+__all__ = ["BatchSettings", "kind_of"]
+
+
+def kind_of(rule: str) -> str:
+    """Name that rules of batches have in common (``invert_case_synthetic_hybrid_00003``: ``invert_case``)."""
+    return re.sub(r"_(synthetic|patients)_(\w+_)?\d{5}$", "", rule)
 
 
 class BatchSettings(Settings):

@@ -184,7 +184,7 @@ class Batches:
 
     def _inversions(self) -> Iterator[Batch]:
         plan, invert = self.plan, self.config.invert
-        for cohort, method in [(cohort, method) for cohort in plan.cohorts for method in plan.methods[cohort]]:
+        for cohort, method in ((c, m) for c in plan.cohorts for m in plan.methods[c]):
             yield from self._split(
                 "invert_case", cohort, partial(self._inversion, cohort, method), method,
                 kind=invert.methods[method].inverter, gpu=plan.gpus_of_method(method),
@@ -226,8 +226,10 @@ class Batches:
             return {"all": estimates} if estimates else {}
         groups: dict[str, list[str]] = {"reference": [], "planned": [], "others": []}
         for estimate in estimates:
-            is_reference = estimate == self.config.evaluate.reference_method
-            groups["reference" if is_reference else "planned" if estimate in plan.methods else "others"].append(estimate)
+            if estimate == self.config.evaluate.reference_method:
+                groups["reference"].append(estimate)
+            else:
+                groups["planned" if estimate in plan.methods else "others"].append(estimate)
         return {group: members for group, members in groups.items() if members}
 
     def _simulation_of_all(self, cohort: str, estimates: list[str], case: str) -> list[Unit]:

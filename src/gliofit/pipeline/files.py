@@ -43,7 +43,7 @@ class Files:
     def _path(self, *parts: str) -> str:
         return "/".join([self.root, *(part for part in parts if part)])
 
-    # ---------------------------------------------------------------------------------------------- atlas and patients
+    # -------------------------------------------------------------------------------------------- atlas and patients
 
     def atlas(self, name: str = "") -> str:
         """File of the atlas."""
@@ -70,7 +70,7 @@ class Files:
         """File of a case of a cohort: tissue, observation and what is known of it."""
         return self.patient(case, name) if cohort == "patients" else self._path("simulate/synthetic", case, name)
 
-    # ------------------------------------------------------------------------------------------ simulation and training
+    # --------------------------------------------------------------------------------------- simulation and training
 
     def simulate(self, name: str) -> str:
         """File about all simulations."""
@@ -90,7 +90,7 @@ class Files:
         """File of a trained network."""
         return self._path("train", model, name)
 
-    # ------------------------------------------------------------------------------------------- estimates and scores
+    # ------------------------------------------------------------------------------------------ estimates and scores
 
     def inversion(self, cohort: str, case: str, method: str, name: str = "") -> str:
         """File of a method's estimate."""
@@ -112,7 +112,7 @@ class Files:
         """Tables of a cohort's evaluation by name."""
         return {name: f"{self.evaluation(cohort)}/{name}.parquet" for name in COHORT_TABLES}
 
-    # ------------------------------------------------------------------------------- plans, study, assessment, reports
+    # ----------------------------------------------------------------------------- plans, study, assessment, reports
 
     def plan(self, name: str) -> str:
         """File about the target volumes of all patients."""
@@ -166,7 +166,7 @@ class Files:
         """File about the whole run."""
         return self._path("publish", name)
 
-    # --------------------------------------------------------------------------------------------------------- tissue
+    # -------------------------------------------------------------------------------------------------------- tissue
 
     def tissue_of_atlas(self, kind: Kind) -> dict[str, str]:
         """Tissue of the atlas by name."""

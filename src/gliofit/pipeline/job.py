@@ -1,8 +1,8 @@
 """What every script of the workflow does before and after its work: log, threads, seed, device, sidecar.
 
 ``gliofit.pipeline.provenance`` reads the sidecars. Imports nothing heavy: a script calls ``job``, or ``each_unit``
-where a job does several things one after the other, and imports its stage inside, so that numerical libraries find the thread counts
-already set and a failed import is logged.
+where a job does several things one after the other, and imports its stage inside, so that numerical libraries find the
+thread counts already set and a failed import is logged.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ class Plan:
             return self.config.simulate.spacing_mm
         return self.config.phantoms.spacing_mm if self.are_phantoms else 1.0
 
-    # ---------------------------------------------------------------------------------------------- methods and networks
+    # ------------------------------------------------------------------------------------------ methods and networks
 
     @cached_property
     def methods_in_use(self) -> list[str]:
@@ -127,7 +127,7 @@ class Plan:
         methods = self.config.study.methods_in_use if self.config.study.cases else []
         return sorted({model for method in methods for model in self.config.networks_of(method).values()})
 
-    # -------------------------------------------------------------------------------------------------- tables and figures
+    # -------------------------------------------------------------------------------------------- tables and figures
 
     @cached_property
     def tables(self) -> list[str]:
@@ -186,7 +186,7 @@ class Plan:
         """Patients that get target volumes."""
         return self.cases["patients"] if self.config.plan.methods else []
 
-    # ------------------------------------------------------------------------------------------------------ inputs of jobs
+    # ------------------------------------------------------------------------------------------------ inputs of jobs
 
     def tissue_kind(self, cohort: str) -> Kind:
         """Synthetic tumours grew in the fractions that averaging the atlas gave; patients have what the config says."""
@@ -228,7 +228,9 @@ class Plan:
     def scores_of_cohort(self, cohort: str) -> dict[str, list[str]]:
         """Tables of the scores of every case by name."""
         names = {"metrics": "metrics", "dice_curves": "dice_curve", "agreements": "agreement"}
-        return {key: [self.files.scores(cohort, case, name) for case in self.cases[cohort]] for key, name in names.items()}
+        return {
+            key: [self.files.scores(cohort, case, name) for case in self.cases[cohort]] for key, name in names.items()
+        }
 
     def cases_left_out(self, cohort: str) -> Mapping[str, str]:
         """Cases that a cohort would have but that cannot be used, with the reason."""
@@ -255,9 +257,7 @@ class Plan:
             "validation": [files.shard(shard, "nii") for shard in validation],
             "validation_tables": [files.shard(shard, "parquet") for shard in validation],
             "warped": [
-                path
-                for anatomy in self.training_anatomies(model)
-                for path in files.tissue_of_anatomy(anatomy).values()
+                path for anatomy in self.training_anatomies(model) for path in files.tissue_of_anatomy(anatomy).values()
             ],
             "init": initial,
         }
@@ -395,7 +395,7 @@ class Plan:
         page = self.inputs_of_page("patients", case)
         return {name: page[name] for name in names}
 
-    # ---------------------------------------------------------------------------------------------------- cores and GPUs
+    # ------------------------------------------------------------------------------------------------ cores and GPUs
 
     def cores_of_shard(self, shard: str) -> int:
         """All cores, as far as there are samples for them."""

@@ -1,4 +1,4 @@
-"""The work of every job of a run, by rule; limits and forecasts follow from it (``gliofit.pipeline.estimate.costs``)."""
+"""The work of every job of a run, by rule; limits and forecasts follow from it (``pipeline.estimate.costs``)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Workload:
         found = getattr(self, f"_{rule}", None)
         return _TABLES if found is None else found(**wildcards)
 
-    # ---------------------------------------------------------------------------------------------------- cases
+    # --------------------------------------------------------------------------------------------------------- cases
 
     def _volumes(self, count: float, cohort: str) -> float:
         return megabytes_of_volumes(count, self.plan.spacing_mm(cohort))
@@ -107,7 +107,7 @@ class Workload:
         arrays = self._volumes(60, "patients") + megabytes_of_volumes(480, settings.resolution_mm)
         return Work.of("deformation", steps, megabytes=arrays, size=self.voxels["patients"])
 
-    # ------------------------------------------------------------------------------------------ simulation and training
+    # --------------------------------------------------------------------------------------- simulation and training
 
     def _coarsen_atlas(self) -> Work:
         return _IMAGES + Work(size=self.voxels["synthetic"])
@@ -140,7 +140,7 @@ class Workload:
         kept = min(1024 * train.cache_gib, 4 * stored * cube**3 / 1e6)
         return replace(work, megabytes=4500 + kept + work.megabytes)
 
-    # --------------------------------------------------------------------------------------------- tables and pictures
+    # ------------------------------------------------------------------------------------------- tables and pictures
 
     def _rows(self, cohorts: Sequence[str]) -> int:
         """Rows of the tables of some cohorts: every estimate of every case."""
@@ -190,7 +190,7 @@ class Workload:
         targets = len(self.config.plan.margins_mm) * len(self.config.plan.methods) * self.voxels["patients"]
         return Work.of("target", targets, megabytes=self._volumes(30, "patients"))
 
-    # ---------------------------------------------------------------------------------------------- study and assessment
+    # ------------------------------------------------------------------------------------------ study and assessment
 
     def _study_cases(self, preset: str, batch: str) -> Work:
         study = self.config.study
