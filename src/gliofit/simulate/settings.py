@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -11,20 +10,15 @@ from gliofit.core.settings import Settings
 from gliofit.growth.model import DEFAULT, growth_model_names
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
 
-__all__ = ["ATLAS", "PRESETS", "SamplerPreset", "SimulateSettings", "WarpSettings", "brain_name", "warped_name"]
+__all__ = ["ATLAS", "PRESETS", "SamplerPreset", "SimulateSettings", "WarpSettings", "warped_name"]
 
 #: Name of the unwarped anatomy.
 ATLAS = "atlas"
 
 
-def warped_name(number: int | str) -> str:
-    """Name of a warped atlas by its number, or by the folder named after it."""
-    return f"warped-{number:05d}" if isinstance(number, int) else f"warped-{number}"
-
-
-def brain_name(folder: Path) -> str:
-    """Name of the brain whose tissue a folder holds: ``tissue`` for the atlas, ``warped/{number}`` for the others."""
-    return ATLAS if folder.name == "tissue" else warped_name(folder.name)
+def warped_name(number: int) -> str:
+    """Name of a warped atlas by its number."""
+    return f"warped-{number:05d}"
 
 
 class SamplerPreset(Settings):
