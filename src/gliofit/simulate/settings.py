@@ -16,9 +16,9 @@ __all__ = ["ATLAS", "PRESETS", "SamplerPreset", "SimulateSettings", "WarpSetting
 ATLAS = "atlas"
 
 
-def warped_name(number: int) -> str:
-    """Name of a warped atlas by its number."""
-    return f"warped-{number:05d}"
+def warped_name(number: int | str) -> str:
+    """Name of a warped atlas by its number, or by the folder named after it."""
+    return f"warped-{number:05d}" if isinstance(number, int) else f"warped-{number}"
 
 
 class SamplerPreset(Settings):
