@@ -104,7 +104,7 @@ class Workload:
             iterations * (settings.resolution_mm * 2 ** (len(levels) - 1 - level)) ** -3.0
             for level, iterations in enumerate(levels)
         )
-        arrays = self._volumes(60, "patients") + megabytes_of_volumes(480, settings.resolution_mm)
+        arrays = self._volumes(60, "patients") + megabytes_of_volumes(120, settings.resolution_mm)
         return Work.of("deformation", steps, megabytes=arrays, size=self.voxels["patients"])
 
     # --------------------------------------------------------------------------------------- simulation and training
