@@ -16,7 +16,6 @@ rule assess_tissue:
     resources:
         **needs("assess_tissue"),
     params:
-        source=by(FILES.patient, name=""),
         spacing_mm=CONFIG.simulate.spacing_mm,
         tissue=CONFIG.tissue,
         stage_version=STAGE_VERSIONS["assess"],

@@ -16,7 +16,6 @@ rule coarsen_atlas:
     resources:
         **needs("coarsen_atlas"),
     params:
-        source=FILES.atlas(),
         spacing_mm=CONFIG.simulate.spacing_mm,
         tissue=CONFIG.tissue,
         stage_version=STAGE_VERSIONS["simulate"],

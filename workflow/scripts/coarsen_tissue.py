@@ -10,4 +10,6 @@ from gliofit.pipeline.job import job
 with job(snakemake) as run:
     from gliofit.simulate.brain import coarsen_atlas
 
-    coarsen_atlas(Path(run.params.source), run.folder, run.params.spacing_mm, run.params.tissue)
+    case = run.wildcards.get("case")
+    source = run.files.atlas() if case is None else run.files.patient(case)
+    coarsen_atlas(Path(source), run.folder, run.params.spacing_mm, run.params.tissue)
