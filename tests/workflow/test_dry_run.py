@@ -44,12 +44,10 @@ def test_demo_is_the_default(snakemake: Snakemake) -> None:
     assert found["draw_figure"] == 2 * 2 + 1
 
 
-@pytest.mark.parametrize("profile", [None, "workstation", "slurm"])
-@pytest.mark.parametrize("config", ["demo", "brats", "paper"])
-def test_dry_run(snakemake: Snakemake, patients: Path, config: str, profile: str | None) -> None:
+@pytest.mark.parametrize(("config", "profile"), [("demo", "workstation"), ("brats", "workstation"), ("paper", "slurm")])
+def test_dry_run(snakemake: Snakemake, patients: Path, config: str, profile: str) -> None:
     arguments = ["--dry-run", "--quiet", "rules", "--configfile", str(REPOSITORY / f"config/{config}.yaml")]
-    if profile is not None:
-        arguments += ["--profile", str(REPOSITORY / "profiles" / profile)]
+    arguments += ["--profile", str(REPOSITORY / "profiles" / profile)]
     if config == "brats":
         arguments += ["--config", f'patients={{"source": "{patients}"}}']
     result = snakemake(*arguments)
