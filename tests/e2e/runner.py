@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from gliofit.pipeline.batch_settings import kind_of
+from gliofit.pipeline.batches import kind_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

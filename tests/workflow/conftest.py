@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gliofit.pipeline.batch_settings import kind_of
+from gliofit.pipeline.batches import kind_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gliofit.pipeline.batch_settings import kind_of
-from gliofit.pipeline.batches import Batch, Batches
+from gliofit.pipeline.batches import kind_of
+from gliofit.pipeline.case_jobs import Batch, Batches
 from gliofit.pipeline.config import load_config
 from gliofit.pipeline.plan import Plan
 from gliofit.pipeline.workload import Workload

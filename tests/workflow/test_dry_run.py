@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gliofit.pipeline.batch_settings import kind_of
+from gliofit.pipeline.batches import kind_of
 from gliofit.pipeline.config import read_config
 
 from .conftest import REPOSITORY, Snakemake, without_choices

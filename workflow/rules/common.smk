@@ -12,7 +12,7 @@ from snakemake.exceptions import WorkflowError
 try:
     from gliofit.core.errors import InputError
     from gliofit.core.yaml_file import read_yaml
-    from gliofit.pipeline.batches import Batches
+    from gliofit.pipeline.case_jobs import Batches
     from gliofit.pipeline.config import load_config
     from gliofit.pipeline.estimate.costs import read_costs
     from gliofit.pipeline.job import STAGE_VERSIONS

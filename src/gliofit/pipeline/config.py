@@ -27,7 +27,7 @@ from gliofit.core.settings import Settings
 from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.forward.settings import ForwardSettings
 from gliofit.invert.settings import InvertSettings
-from gliofit.pipeline.batch_settings import BatchSettings
+from gliofit.pipeline.batches import BatchSettings
 from gliofit.plan.settings import PlanSettings
 from gliofit.publish.settings import PublishSettings
 from gliofit.register.settings import PatientsSettings, PhantomSettings, RegisterSettings

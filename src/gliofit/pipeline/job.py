@@ -162,7 +162,7 @@ def each_unit(snakemake: Snakemake, work: Callable[[Job], None]) -> None:
     ----------
     snakemake
         The object that a script finds. Its parameter ``units`` lists the wildcards of every unit and the positions of
-        its files among all (``gliofit.pipeline.batches.Batch.parts``).
+        its files among all (``gliofit.pipeline.case_jobs.Batch.parts``).
     work
         What to do with a unit.
     """

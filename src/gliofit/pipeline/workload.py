@@ -13,7 +13,7 @@ from gliofit.pipeline.plan import Plan
 from gliofit.solver.settings import AccurateSettings
 
 if TYPE_CHECKING:
-    from gliofit.pipeline.batches import Batch
+    from gliofit.pipeline.case_jobs import Batch
 
 __all__ = ["Workload", "megabytes_of_volumes"]
 

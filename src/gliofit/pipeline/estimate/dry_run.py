@@ -13,7 +13,7 @@ from pathlib import Path
 from gliofit.core.children import safe_children
 from gliofit.core.errors import InputError
 from gliofit.core.work import Work
-from gliofit.pipeline.batches import Batches
+from gliofit.pipeline.case_jobs import Batches
 from gliofit.pipeline.config import Config
 from gliofit.pipeline.plan import Plan
 from gliofit.pipeline.workload import Workload
