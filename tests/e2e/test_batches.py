@@ -103,7 +103,6 @@ def test_one_bad_case_does_not_lose_the_others(folder: Path, results: Path) -> N
     spoilt = results / "simulate/synthetic/synthetic-00000/wm.nii.gz"
     kept, state = spoilt.read_bytes(), spoilt.stat()
     target = str(second.relative_to(folder))
-    made = json.loads(Path(f"{second}.json").read_text())["output"][0]
     try:
         spoilt.write_bytes(b"no image")
         os.utime(spoilt, ns=(state.st_atime_ns, state.st_mtime_ns))
@@ -113,6 +112,7 @@ def test_one_bad_case_does_not_lose_the_others(folder: Path, results: Path) -> N
         # Snakemake has deleted what the job wrote.
         assert not first.exists()
         assert not second.exists()
+        made = json.loads(Path(f"{second}.json").read_text())["output"][0]
     finally:
         spoilt.write_bytes(kept)
         os.utime(spoilt, ns=(state.st_atime_ns, state.st_mtime_ns))
