@@ -439,7 +439,7 @@ class TestCommands:
         save(scene / "spm.nii.gz", relabelled(SCENE.tissue(), {2: 1, 3: 2, 1: 3}))
         status, _, warnings = say(
             "solve", "--tissue", scene / "spm.nii.gz", "--seed", 37, 23, 28, "--mu-d", 2, "--mu-rho", 1,
-            "--out", scene / "x.nii.gz",
+            "--backend", "numba", "--out", scene / "x.nii.gz",
         )  # fmt: skip
         assert status == 0
         assert "tissue-order" in warnings

@@ -248,7 +248,11 @@ def test_row_17_register_notes_it_and_writes_no_orientation(
     warnings: list[InputWarning] = []
     nameless_patient = PatientFiles("x", labels="brats2021", **files)
     out = tmp_path / "out"
-    register_patient(nameless_patient, atlas_dir, out, RegisterSettings(), seed=1, threads=1, warnings=warnings)
+    quick = RegisterSettings(
+        resolution_mm=5, affine_resolution_mm=5, affine_iterations=(100, 50), affine_shrink=(2, 1),
+        deformable_iterations=(15, 4),
+    )  # fmt: skip
+    register_patient(nameless_patient, atlas_dir, out, quick, seed=1, threads=1, warnings=warnings)
     assert [(w.code, w.subject) for w in warnings] == [
         ("orientation-unknown", str(files[role])) for role in ("t1", "seg")
     ]

@@ -38,6 +38,7 @@ from .dicom import make_images, write_images
 from .made_up import Scene, save
 
 SCENE = Scene((36, 43, 33), 4.0)
+RUN = Path(__file__).parent / "run.yaml"
 
 #: A fit of about a second, with and without uncertainty.
 QUICK = InvertSettings.model_validate(
@@ -310,11 +311,12 @@ def test_snakemake_and_its_scripts_run_nothing_of_the_working_folder(
 
 
 @pytest.mark.e2e
-def test_jobs_of_the_workflow_run_nothing_of_the_working_folder(traps: Path) -> None:
+def test_jobs_of_the_workflow_run_nothing_of_the_working_folder(traps: Path, atlas_source: Path) -> None:
     pytest.importorskip("snakemake")
-    done = start("run", "config/demo.yaml", "atlas_all", "--cores", 1, cwd=traps)
+    atlas = f'atlas={{"source": "{atlas_source}"}}'
+    done = start("run", RUN, "atlas_all", "--cores", 1, "--config", atlas, cwd=traps)
     assert done.returncode == 0, done.stderr
-    assert (traps / "results/demo/atlas/labels.nii.gz").is_file()
+    assert (traps / "results/odd/atlas/labels.nii.gz").is_file()
     assert not (traps / "run.txt").exists()
 
 
