@@ -185,20 +185,11 @@ def test_paths_lie_in_the_plane_and_end_in_the_surrogates_minimum(tables):
 def test_figure_is_drawn_from_the_tables(tables, tmp_path, drawn):
     for name in TABLES:
         write_table(tmp_path / f"{name}.parquet", tables[name])
-    for folder in (tmp_path / "one", tmp_path / "two"):
-        draw_sensitivity(tmp_path, folder, dpi=60)
-    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == ["sensitivity.pdf", "sensitivity.png"]
-    for path in (tmp_path / "one").iterdir():
-        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+    draw_sensitivity(tmp_path, tmp_path / "one", dpi=60)
     # Searches that all failed leave the landscape.
     write_table(tmp_path / "paths.parquet", tables["paths"].head(0))
-    draw_sensitivity(tmp_path, tmp_path / "three", dpi=60)
-    assert (tmp_path / "three/sensitivity.png").read_bytes() != (tmp_path / "one/sensitivity.png").read_bytes()
-
-
-def test_a_missing_table_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"changes\.parquet"):
-        draw_sensitivity(tmp_path, tmp_path)
+    draw_sensitivity(tmp_path, tmp_path / "two", dpi=60)
+    assert (tmp_path / "one/sensitivity.png").read_bytes() != (tmp_path / "two/sensitivity.png").read_bytes()
 
 
 def test_median_case(tmp_path):
@@ -214,13 +205,8 @@ def test_median_case(tmp_path):
         median_case([("c", tmp_path / "test-00000.nii", 3)])
 
 
-def test_bad_input_is_named(case):
-    def look(surrogates, settings=SETTINGS):
-        examine(case.concentration, TRUTH, case.tissue, surrogates, settings, INVERT, AccurateSolver())
-
-    with pytest.raises(InputError, match="no surrogates"):
-        look({})
-    with pytest.raises(InputError, match="different cubes"):
-        look({"a": SimpleNamespace(crop=CROP), "b": SimpleNamespace(crop=CropSettings())})
-    with pytest.raises(InputError, match="not configured"):
-        look({"a": SimpleNamespace(crop=CROP)}, SensitivitySettings(method="other"))
+@pytest.mark.parametrize("crops", [(), (CROP, CropSettings())])
+def test_surrogates_must_share_a_cube(case, crops):
+    surrogates = {str(number): SimpleNamespace(crop=crop) for number, crop in enumerate(crops)}
+    with pytest.raises(InputError):
+        examine(case.concentration, TRUTH, case.tissue, surrogates, SETTINGS, INVERT, AccurateSolver())

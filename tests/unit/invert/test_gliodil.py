@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 
 from gliofit.core.grid import Volume
 from gliofit.core.labels import TumourLabel
@@ -14,7 +13,7 @@ from gliofit.growth.theta import Theta
 from gliofit.invert.methods.gliodil import Gliodil
 from gliofit.invert.odil.diffusion import diffusion
 from gliofit.invert.odil.guess import forward
-from gliofit.invert.odil.multigrid import assemble, level_shapes, refine
+from gliofit.invert.odil.multigrid import refine
 from gliofit.invert.odil.residual import pde_loss, pde_residual
 from gliofit.invert.odil.seed import solver_seed, wide_seed
 from gliofit.invert.odil.settings import ReleasedSettings
@@ -79,15 +78,6 @@ def test_refining_reproduces_linear_fields(shape):
     fine = linear([2 * n for n in shape], 1.0)
     assert torch.allclose(refine(linear(shape, 2.0)), fine, atol=1e-12)
     assert torch.allclose(refine(torch.ones(shape)), torch.ones([2 * n for n in shape]))
-
-
-def test_assembled_field_is_the_sum_of_its_levels():
-    shapes = level_shapes((8, 4, 4, 4), 3)
-    assert shapes == [(8, 4, 4, 4), (4, 2, 2, 2), (2, 1, 1, 1)]
-    levels = [torch.rand(shape) for shape in shapes]
-    assert torch.allclose(assemble(levels), levels[0] + refine(levels[1]) + refine(refine(levels[2])), atol=1e-6)
-    with pytest.raises(ValueError, match="multiples of 4"):
-        level_shapes((8, 6, 8, 8), 3)
 
 
 # ------------------------------------------------------------------------------------------------ space and operators
@@ -257,19 +247,6 @@ def test_a_start_at_the_truth_stays_there(problem, monkeypatch):
     assert inversion.theta.mu_rho == pytest.approx(first["mu_rho"], rel=0.05)
 
 
-def test_same_result_again(problem, recovered):
-    again = fit(problem, "gliodil", configured())
-    columns = trace_columns(SPACE)[:7]
-    assert recovered.trace[columns].equals(again.trace[columns])
-
-
-def test_held_origin_never_moves(problem):
-    inversion = fit(problem, "gliodil", configured(origin="com-fixed", epochs=20))
-    centre = problem.observation.centre_mm
-    assert inversion.theta.origin_mm == pytest.approx(tuple(centre), abs=0)
-    assert (inversion.trace[["origin_x_mm", "origin_y_mm", "origin_z_mm"]].to_numpy() == centre).all()
-
-
 def test_segmentation_is_fitted_with_learned_thresholds(mixed, grown):
     labels = np.zeros(grown.grid.shape, np.uint8)
     labels[grown.data > 0.33] = TumourLabel.OEDEMA
@@ -302,20 +279,6 @@ def test_variants_lower_the_loss(problem, keys):
     assert losses[-1] < losses[0]
 
 
-def test_half_voxel_offset_is_half_a_voxel(problem):
-    plain, moved = (
-        fit(problem, "gliodil", configured(epochs=4, released={"half_voxel_offset": offset}))
-        for offset in (False, True)
-    )
-    assert np.subtract(moved.theta.origin_mm, plain.theta.origin_mm) == pytest.approx([2.0] * 3, abs=1e-4)
-
-
-def test_strength_rises_to_one():
-    own = configured(epochs=100, first_strength=0.01, strengthening=0.5).methods["gliodil"]
-    strengths = [Gliodil(own)._strength(epoch) for epoch in (0, 25, 50, 99)]
-    assert strengths == pytest.approx([0.01, 0.1, 1, 1])
-
-
 def test_a_missing_device_and_a_diverging_fit_are_failures(problem, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     inversion = fit(problem, "gliodil", configured(device="cuda"))
@@ -324,20 +287,3 @@ def test_a_missing_device_and_a_diverging_fit_are_failures(problem, monkeypatch)
     wild = fit(problem, "gliodil", configured(weights={"equation": 1e30}, first_strength=1.0))
     assert wild.status == "failed"
     assert "not finite" in wild.message
-
-
-@pytest.mark.parametrize(
-    ("keys", "says"),
-    [
-        ({"space_cells": 18}, "multiple of 4"),
-        ({"time_slices": 13}, "multiple of 4"),
-        ({"optimiser": "sgd"}, "optimiser"),
-        ({"weights": {"pde": 1}}, "pde"),
-        ({"box_scale": 0.5}, "box_scale"),
-        ({"epochs": 0}, "epochs"),
-        ({"origin": "corner"}, "origin"),
-    ],
-)
-def test_bad_settings_are_refused(keys, says):
-    with pytest.raises(ValidationError, match=says):
-        configured(**keys)

@@ -8,7 +8,6 @@ from scipy import stats
 from gliofit.core.grid import Volume
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
-from gliofit.invert.base import InversionError
 from gliofit.invert.problem import ConcentrationObservation, Problem
 from gliofit.invert.profile import PROFILE_COLUMNS, profile_intervals, profile_likelihood
 from gliofit.invert.run import fit
@@ -84,13 +83,6 @@ def test_a_held_origin_has_no_profile(noisy):
     table = profile_likelihood(noisy, SETTINGS.methods["fixed"], inversion, multiples=(-1.0, 1.0))
     assert table["parameter"].unique().tolist() == ["mu_d_mm", "mu_rho"]
     np.testing.assert_allclose(table["origin_x_mm"], inversion.theta.origin_mm[0])
-
-
-def test_it_needs_an_uncertainty(noisy, inversion):
-    from dataclasses import replace
-
-    with pytest.raises(InversionError, match="uncertainty"):
-        profile_likelihood(noisy, SETTINGS.methods["gauss-newton"], replace(inversion, uncertainty=None))
 
 
 def made_up(parameter: str, values: list[float], normal: list[float]) -> pd.DataFrame:

@@ -92,13 +92,6 @@ def test_a_reference_that_failed_gives_a_failed_row(case_dir, tmp_path, cube):
     assert len(trace) == 0
 
 
-def test_missing_files_raise_and_write_nothing(case_dir, tmp_path):
-    (case_dir / "concentration.nii.gz").unlink()
-    with pytest.raises(InputError, match="file not found"):
-        run(case_dir, tmp_path)
-    assert not (tmp_path / "out" / "parameters.parquet").exists()
-
-
 def test_truth_is_never_read(case_dir, tmp_path):
     """A truth table that cannot even be opened changes nothing."""
     (case_dir / "truth.parquet").write_text("not a table")

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
-import sys
 import warnings
 
 import numpy as np
 import pytest
 
-from gliofit.core.errors import InputError
 from gliofit.core.grid import Grid, Volume
-from gliofit.plan import dicom
-from gliofit.plan.dicom import mask_contours, read_series, write_structure_set
+from gliofit.plan.dicom import read_series, write_structure_set
 
 from .conftest import radius_mm
 
@@ -22,14 +19,6 @@ pydicom = pytest.importorskip("pydicom", reason="DICOM export needs pydicom")
 SECRETS = ("Müller^Erika", "4711-0815", "19501224")
 
 _TO_RAS = np.array([-1.0, -1.0, 1.0])
-
-
-def rotation(x: float, z: float) -> np.ndarray:
-    """Turn about the first and then the third axis, in degrees."""
-    a, b = np.deg2rad([x, z])
-    about_x = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
-    about_z = np.array([[np.cos(b), -np.sin(b), 0], [np.sin(b), np.cos(b), 0], [0, 0, 1]])
-    return about_z @ about_x
 
 
 def write_series(folder, directions, origin, spacing, shape, uid="1.2.3.4", name=SECRETS[0], birth=SECRETS[2]) -> None:
@@ -129,38 +118,6 @@ def test_a_target_at_the_edge_of_the_images_has_closed_contours(tmp_path):
     assert points[:, 1].max() == pytest.approx(-23 + 35.5 * 1.2, abs=0.001)
 
 
-@pytest.mark.parametrize(
-    "directions",
-    [
-        np.eye(3),
-        np.array([[0.0, 0, 1], [1, 0, 0], [0, -1, 0]]),
-        rotation(14, -9),
-        rotation(-35, 20),
-    ],
-    ids=["axial", "sagittal", "oblique", "very oblique"],
-)
-def test_a_ball_in_a_series_of_any_orientation(tmp_path, directions):
-    """The mask's grid is axis-aligned with other voxels; where the ball is, is known in the patient frame."""
-    spacing, shape = (0.9, 1.1, 2.0), (64, 60, 30)
-    centre = np.array([12.0, -30.0, 55.0])
-    middle = (np.array(shape) - 1) / 2 * spacing
-    origin = centre - directions @ middle + np.array([3.0, -2.0, 4.0])
-    series = (directions, tuple(origin), spacing, shape)
-    write_series(tmp_path / "dicom", *series)
-    affine = np.diag([-1.0, -1.0, 1.0, 1.0])
-    affine[:3, 3] = centre * _TO_RAS + [21, 22, -23]
-    grid = Grid((46, 46, 46), affine)
-    mask = Volume(radius_mm(grid, tuple(centre * _TO_RAS)) <= 15, grid)
-    write_structure_set(tmp_path / "plan.dcm", read_series(tmp_path / "dicom"), {"CTV": mask})
-    found = fill(tmp_path / "plan.dcm", "CTV", *series)
-    index = np.stack(np.meshgrid(*(np.arange(n) for n in shape), indexing="ij"), axis=-1)
-    radius = np.linalg.norm(np.array(origin) + index * spacing @ directions.T - centre, axis=-1)
-    # A voxel of the mask is 1 mm wide: its border is right to half a diagonal.
-    assert found[radius < 15 - 0.9].all()
-    assert not found[radius > 15 + 0.9].any()
-    assert found.sum() * np.prod(spacing) == pytest.approx(mask.data.sum(), rel=0.02)
-
-
 def test_the_structure_set_is_in_the_frame_of_the_series(tmp_path):
     grid, series = axial_grid()
     write_series(tmp_path / "dicom", *series)
@@ -179,37 +136,6 @@ def test_the_structure_set_is_in_the_frame_of_the_series(tmp_path):
     assert len(images.ContourImageSequence) == 14
     assert found.StructureSetROISequence[0].ReferencedFrameOfReferenceUID == "1.2.5"
     assert found.RTROIObservationsSequence[0].RTROIInterpretedType == "CTV"
-
-
-def test_a_target_in_another_frame_is_refused(tmp_path):
-    grid, series = axial_grid()
-    write_series(tmp_path / "dicom", *series)
-    moved = Grid(grid.shape, grid.affine + np.array([[0, 0, 0, 60.0], [0] * 4, [0] * 4, [0] * 4]))
-    with pytest.raises(InputError) as error:
-        write_structure_set(
-            tmp_path / "p.dcm", read_series(tmp_path / "dicom"), {"CTV": Volume(odd_shape(grid), moved)}
-        )
-    assert error.value.code == "dicom-target-outside"
-    assert not (tmp_path / "p.dcm").exists()
-
-
-def test_mistakes_name_no_patient(tmp_path):
-    folder = tmp_path / SECRETS[0]
-    folder.mkdir()
-    _, series = axial_grid()
-    (folder / f"{SECRETS[1]}.txt").write_text("no image")
-    errors = []
-    for prepare in (
-        lambda: folder.rename(tmp_path / "elsewhere"),
-        lambda: (tmp_path / "elsewhere").rename(folder),
-        lambda: (write_series(folder, *series), write_series(folder, *series, uid="1.2.9")),
-    ):
-        prepare()
-        with pytest.raises(InputError) as error:
-            read_series(folder)
-        errors.append(error.value)
-    assert [error.code for error in errors] == ["dicom-folder-not-found", "dicom-no-images", "dicom-several-series"]
-    assert not [secret for secret in SECRETS for error in errors if secret in str(error)]
 
 
 def test_nothing_of_the_patient_is_logged(tmp_path, capfd, caplog, monkeypatch):
@@ -235,19 +161,3 @@ def test_nothing_of_the_patient_is_logged(tmp_path, capfd, caplog, monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert str(pydicom.dcmread(tmp_path / "plan.dcm").PatientName) == SECRETS[0] * 8
-
-
-def test_a_missing_library_is_told(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "pydicom", None)
-    assert dicom.dicom_problem() == "pydicom is not installed (pip install 'gliofit[dicom]')"
-    with pytest.raises(InputError, match="pydicom is not installed"):
-        read_series(tmp_path)
-
-
-def test_a_slice_without_target_has_no_contours(tmp_path):
-    grid, series = axial_grid()
-    write_series(tmp_path / "dicom", *series)
-    mask = np.zeros(grid.shape, bool)
-    mask[10:20, 10:20, 5:8] = True
-    found = [mask_contours(Volume(mask, grid), part) for part in read_series(tmp_path / "dicom").slices]
-    assert [len(contours) for contours in found] == [0] * 5 + [1] * 3 + [0] * 6
