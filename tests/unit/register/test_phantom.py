@@ -11,12 +11,10 @@ import pandas as pd
 import pytest
 
 from gliofit.atlas.model import Atlas
-from gliofit.core.errors import InputError
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import read_table, read_volume
 from gliofit.register.patients import PatientFiles
 from gliofit.register.phantom import make_phantom
-from gliofit.register.phantom_images import paint_segmentation
 from gliofit.register.phantom_shape import PhantomShape, integrate_velocity, phantom_grid
 from gliofit.register.settings import PhantomSettings
 
@@ -112,29 +110,7 @@ def test_the_truth_describes_the_tumour(made: Phantom) -> None:
     assert made.concentration[tuple(np.rint(voxel).astype(int))] > 0.5
 
 
-def test_wishes_that_cannot_be_met_are_refused(
-    atlas_dir: Path, phantom_settings: PhantomSettings, tmp_path: Path
-) -> None:
-    hopeless = phantom_settings.model_copy(update={"mu_rho": (0.1, 0.2)})
-    with pytest.raises(InputError, match="no tumour of 20 to 150 cc grew"):
-        make_phantom("phantom-00000", atlas_dir, tmp_path / "out", hopeless, seed=1)
-    with pytest.raises(InputError, match="letters, digits"):
-        make_phantom("phantom 0", atlas_dir, tmp_path / "out", phantom_settings, seed=1)
-    assert not (tmp_path / "out").exists()
-
-
-def test_voxels_outside_the_brain_are_no_tumour() -> None:
-    c = np.array([0.2, 0.4, 0.7, 0.95, 0.95], np.float32).reshape(-1, 1, 1)
-    brain = np.array([1, 1, 1, 1, 0], bool).reshape(-1, 1, 1)
-    assert paint_segmentation(c, brain, PhantomSettings()).ravel().tolist() == [0, 2, 4, 1, 0]
-
-
 FIELD = Grid((16, 16, 16), np.array([[-4.0, 0, 0, 0], [0, -4, 0, 60], [0, 0, 4, 0], [0, 0, 0, 1]]))
-
-
-def test_a_constant_velocity_moves_everything_alike() -> None:
-    velocity = np.broadcast_to([3.0, -2.0, 1.0], (*FIELD.shape, 3))
-    np.testing.assert_allclose(integrate_velocity(velocity, FIELD), velocity, atol=1e-5)
 
 
 def test_flowing_forwards_and_backwards_ends_where_it_began() -> None:

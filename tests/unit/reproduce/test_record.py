@@ -11,13 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gliofit.core.errors import InputError
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import write_json, write_table, write_volume
 from gliofit.evaluate.case import AGREEMENT_COLUMNS, CURVE_COLUMNS, METRICS_COLUMNS
 from gliofit.evaluate.cohort import evaluate_cohort
 from gliofit.evaluate.settings import EvaluateSettings
-from tools.reproduce.__main__ import main
 from tools.reproduce.record import record_run
 
 #: Whole-volume MSE of each method's three cases; None: failed.
@@ -132,15 +130,3 @@ def test_neither_cases_nor_dates_nor_places_are_recorded(results: Path) -> None:
     assert "secret" not in text
     assert "2026-01-01" not in text
     assert str(results.parent) not in text
-
-
-def test_command_writes_one_record_per_run(results: Path, tmp_path: Path) -> None:
-    assert main(["record", str(results), "--out", str(tmp_path)]) == 0
-    assert json.loads((tmp_path / "small.json").read_text()) == record_run(results)
-
-
-def test_folders_without_results_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(InputError, match="no such folder"):
-        record_run(tmp_path / "missing")
-    assert main(["record", str(tmp_path), "--out", str(tmp_path)]) == 2
-    assert "holds no tables" in capsys.readouterr().err

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gliofit.core.grid import Grid, bounding_box
+from gliofit.core.grid import Grid
 from gliofit.core.tissue import Tissue
 from gliofit.simulate.settings import WarpSettings
 from gliofit.simulate.warp import integrate_velocity, random_velocity, warp_tissue
@@ -45,7 +45,7 @@ def test_same_seed_same_bytes_and_other_seeds_other_brains(brain, warped):
     assert np.abs(brain.wm - warped.wm).mean() > 0.01
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_warped_brains_are_plausible(brain, seed):
     tissue = warp_tissue(brain, SETTINGS, seed)
     for name in ("wm", "gm", "csf"):
@@ -62,11 +62,6 @@ def test_warped_brains_are_plausible(brain, seed):
     assert tissue.wm.sum() / total(tissue).sum() == pytest.approx(brain.wm.sum() / total(brain).sum(), abs=0.08)
 
 
-def test_fractions_that_overlap_are_brought_down(brain):
-    spoilt = Tissue(brain.wm, np.maximum(brain.gm, 0.5 * brain.wm), brain.csf, brain.grid)
-    assert total(warp_tissue(spoilt, SETTINGS, 3)).max() <= 1 + 1e-6
-
-
 def test_the_velocity_is_as_asked_for(brain):
     inside = total(brain) >= 0.5
     smooth = random_velocity(brain.grid, inside, WarpSettings(amplitude_mm=6, smoothness_mm=20, scale=0), 1)
@@ -78,16 +73,6 @@ def test_the_velocity_is_as_asked_for(brain):
     # Linear in each coordinate and independent of the others.
     np.testing.assert_allclose(np.diff(scaling[0], 2, axis=0), 0, atol=1e-4)
     np.testing.assert_array_equal(scaling[1], np.broadcast_to(scaling[1][:1, :, :1], scaling[1].shape))
-
-
-def test_correlation_length(brain):
-    """Smoothed white noise has the autocorrelation exp(-r^2 / 4 s^2), here over many fields."""
-    everywhere = np.ones(brain.grid.shape, bool)
-    settings = WarpSettings(amplitude_mm=1, smoothness_mm=12, scale=0)
-    fields = np.concatenate([random_velocity(brain.grid, everywhere, settings, seed) for seed in range(8)])
-    shift = 4
-    product = (fields[:, shift:] * fields[:, :-shift]).mean() / (fields**2).mean()
-    assert product == pytest.approx(np.exp(-((shift * 4.0) ** 2) / (4 * 12.0**2)), abs=0.05)
 
 
 def test_scaling_and_squaring_gives_the_exponential():
@@ -158,11 +143,3 @@ def test_orientation_does_not_matter(brain, warped):
 def test_folding_is_an_error(brain):
     with pytest.raises(ValueError, match=r"lower amplitude_mm or raise smoothness_mm"):
         warp_tissue(brain, WarpSettings(amplitude_mm=40, smoothness_mm=6, steps=2), 0)
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_the_field_of_view_holds_the_brain(brain, seed):
-    warped = warp_tissue(brain, SETTINGS, seed)
-    for box, size in zip(bounding_box(total(warped) > 0.1), brain.grid.shape, strict=True):
-        assert box.start > 0
-        assert box.stop < size

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from gliofit.core.crop import CropSettings
-from gliofit.core.errors import InputError
 from gliofit.core.grid import Grid
 from gliofit.core.tissue import Tissue
 from gliofit.simulate.many import grow_samples
@@ -16,7 +15,6 @@ from gliofit.simulate.warp import warp_tissue
 from gliofit.train import generated
 from gliofit.train.dataset import Batch, ShardDataset
 from gliofit.train.generated import GeneratedDataset
-from gliofit.train.settings import ModelSettings
 
 SETTINGS = SimulateSettings(spacing_mm=4.0, integrator={"backend": "numba"}, batch_size=2)
 CROP = CropSettings(size=16, spacing_mm=8.0)
@@ -92,12 +90,6 @@ def test_batches_on_a_device_change_nothing(data, all_samples, monkeypatch):
     assert same(joined(data.batches(order, 2)), rows_of(all_samples, order))
 
 
-def test_without_threads_where_kernels_do_not_bear_them(data, all_samples, monkeypatch):
-    monkeypatch.setattr(generated, "kernels_bear_threads", lambda: False)
-    monkeypatch.setattr(generated, "ThreadPoolExecutor", None)
-    assert same(joined(data.batches(np.arange(7), 3, 2)), all_samples)
-
-
 def test_memory_ahead_is_bounded_and_changes_nothing(tissues, data, all_samples):
     tight = make(tissues, ahead_gib=0)
     assert tight._window(3, 8) == 3
@@ -167,25 +159,3 @@ def test_fingerprint_tells_data_apart(data, tissues):
         make({"atlas": tissues["atlas"], "warped-00000": tissues["atlas"]}),
     ]
     assert len({other.fingerprint for other in changed} | {data.fingerprint}) == 5
-
-
-def test_what_fit_asks_of_data(data):
-    assert len(data) == 7
-    assert data.size == 16
-    assert data.crop_settings == CROP
-    assert list(data.shards) == []
-    assert len(data.fingerprint) == 64
-
-
-def test_no_tissue_and_no_tumours_are_errors(brain):
-    with pytest.raises(InputError, match="no tissue"):
-        make({})
-    with pytest.raises(InputError, match="whole multiple"):
-        GeneratedDataset(brain, CropSettings(size=8, spacing_mm=6.0), SETTINGS, 0, 1, pilot=1)
-
-
-def test_settings():
-    settings = ModelSettings(architecture="convnext-unet")
-    assert (settings.data, settings.samples_per_epoch) == ("shards", 2048)
-    with pytest.raises(ValueError, match="samples_per_epoch"):
-        ModelSettings(architecture="convnext-unet", samples_per_epoch=0)

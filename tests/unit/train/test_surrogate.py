@@ -8,7 +8,6 @@ import torch
 from numpy.testing import assert_allclose
 
 from gliofit.core.crop import CropSettings
-from gliofit.core.errors import InputError
 from gliofit.train.architecture import find_architecture
 from gliofit.train.normalisation import Normalisation
 from gliofit.train.surrogate import DirectInverse, Surrogate, frame_of, load_direct_inverse, load_surrogate, save_model
@@ -47,10 +46,6 @@ def test_normalisation_round_trip():
     again = Normalisation.from_dict(json.loads(json.dumps(normalisation.to_dict())), "model.json")
     for name in ("mean", "std", "low", "high"):
         assert_allclose(getattr(again, name), getattr(normalisation, name))
-
-
-def test_normalisation_of_a_constant_parameter_is_finite():
-    assert np.isfinite(Normalisation.of(np.ones((3, 5))).apply(THETAS)).all()
 
 
 def test_raw_normalisation_gives_the_papers_coefficients():
@@ -102,11 +97,6 @@ def test_direct_inverse_ignores_concentration_outside_tissue(tissue_tensor):
     torch.testing.assert_close(model(spilled, tissue_tensor), out)
 
 
-def test_wrong_tissue_shape_is_told(tissue_tensor):
-    with pytest.raises(ValueError, match="n = 8"):
-        make_model(Surrogate)(tissue_tensor[..., :4], torch.zeros(1, 5))
-
-
 @pytest.mark.parametrize("kind", [Surrogate, DirectInverse])
 def test_folder_round_trip(tmp_path, kind, tissue_tensor):
     model = make_model(kind)
@@ -120,22 +110,3 @@ def test_folder_round_trip(tmp_path, kind, tissue_tensor):
     second = torch.tensor(THETAS[:1], dtype=torch.float32) if kind is Surrogate else tissue_tensor
     first = tissue_tensor if kind is Surrogate else torch.rand(1, 8, 8, 8)
     torch.testing.assert_close(loaded(first, second), model(first, second))
-
-
-def test_wrong_kind_and_broken_folders_are_told(tmp_path):
-    with pytest.raises(InputError, match=r"model\.json: file not found"):
-        load_surrogate(tmp_path)
-    save(tmp_path, make_model(Surrogate))
-    with pytest.raises(InputError, match="not a direct inverse"):
-        load_direct_inverse(tmp_path)
-    weights = tmp_path / "weights.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-100])
-    with pytest.raises(InputError, match=r"weights\.safetensors"):
-        load_surrogate(tmp_path)
-    weights.unlink()
-    with pytest.raises(InputError, match=r"weights\.safetensors"):
-        load_surrogate(tmp_path)
-    info = json.loads((tmp_path / "model.json").read_text())
-    (tmp_path / "model.json").write_text(json.dumps(info | {"format": 99}))
-    with pytest.raises(InputError, match="format 99"):
-        load_surrogate(tmp_path)
