@@ -117,16 +117,16 @@ test: $(READY)  ## all tests
 
 .PHONY: cluster-test
 cluster-test: $(READY)  ## the SLURM profile on a real SLURM of one node; as root on Debian installs SLURM first
-	$(BIN)/python tests/cluster/loopback.py install
+	$(BIN)/python tools/loopback.py install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slurm tests/cluster
 
 .PHONY: kill-test
 kill-test: $(READY)  ## kill a small run 24 times, restart it, compare with an undisturbed one (half an hour or more)
-	$(BIN)/python -m tests.reliability.kill
+	$(BIN)/python -m tools.reliability.kill
 
 .PHONY: determinism-test
 determinism-test: $(READY)  ## run the small run three times, on one core and two, and compare byte by byte
-	$(BIN)/python -m tests.reliability.determinism
+	$(BIN)/python -m tools.reliability.determinism
 
 .PHONY: docs
 docs: $(READY)  ## the documentation as a site, in results/docs (minutes the first time: the tutorial is run)

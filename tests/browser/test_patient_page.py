@@ -32,7 +32,7 @@ from gliofit.solver.accurate import AccurateSolver
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from .conftest import Watched
+    from tools.look import Watched
 
 CASE = "patient-00000"
 #: On the patient's left, in front and above the middle.

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from .compare import compare
+from tools.reliability.compare import compare
+from tools.reliability.kill import endure
+from tools.reliability.launch import Workplace
+
 from .conftest import SHORT
-from .kill import endure
-from .launch import Workplace
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("reliability")]
 
