@@ -112,8 +112,8 @@ notebook: $(READY)  ## execute docs/notebooks/refit.ipynb on the demo's results,
 	$(BIN)/python -m tools.reproduce notebook docs/notebooks/refit.ipynb
 
 .PHONY: test
-test: $(READY)  ## all tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+test: $(READY)  ## all tests; COVERAGE=yes prints which branches they leave out
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(if $(COVERAGE),--cov --cov-report=term)
 
 .PHONY: cluster-test
 cluster-test: $(READY)  ## the SLURM profile on a real SLURM of one node; as root on Debian installs SLURM first
