@@ -33,9 +33,6 @@ METHODS = {
     "static-field": {"steps": 100},
 }
 
-#: Upper limits of errors, about half above what is measured: origin (mm), mu_D and mu_rho (relative), and 1 - NCC.
-LIMITS: dict[str, tuple[float, float, float, float]] = {}
-
 
 @pytest.fixture(scope="module")
 def case_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -53,8 +50,8 @@ def scores(case_dir: Path, method: str, folder: Path) -> pd.Series:
     networks = [MODELS / name if name else None for name in (settings.surrogate_of(method), settings.direct_of(method))]
     invert, forward = folder / "invert", folder / "forward"
     invert_case(
-        case_dir, "synthetic", "synthetic-00000", method, settings, "probabilities", *networks, None, invert, "accuracy",
-        1, 1, lmi_dir=MODELS / "lmi" if method == "lmi" else None,
+        case_dir, "synthetic", "synthetic-00000", method, settings, "probabilities", *networks, None, invert,
+        "accuracy", 1, 1, lmi_dir=MODELS / "lmi" if method == "lmi" else None,
     )  # fmt: skip
     field = invert / "concentration.nii.gz" if settings.gives_concentration(method) else None
     names = {"run": "accuracy", "cohort": "synthetic", "case": "synthetic-00000", "method": method, "seed": 1}

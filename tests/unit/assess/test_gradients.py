@@ -102,30 +102,3 @@ def test_the_gradient_of_the_loss_is_in_normalised_units(shard, tissue_dir, data
     assert row["relative_norm"] == pytest.approx(np.linalg.norm(own) / np.linalg.norm(exact), rel=0.01)
     assert row["cosine"] == pytest.approx(own @ exact / np.linalg.norm(own) / np.linalg.norm(exact), abs=0.005)
     assert row["cosine"] < 0.98
-
-
-def test_a_mirrored_origin_is_found(tmp_path, shard, tissue_dir, data):
-    """A derivative of the wrong sign and one of zero."""
-    tissue = Tissue.load(tissue_dir, "probabilities")
-    good = differenced(tissue, data, 0)
-    sign = torch.tensor([-1.0, 1.0, 1.0, 1.0, 0.0])
-    centre = data.batch([0]).theta.double()
-
-    def mirrored(own, theta):
-        return good.function(own, centre + sign.double() * (theta - centre))
-
-    rows = assess_gradients(FakeSurrogate(mirrored), shard, tissue_dir, "mirrored", "atlas", 1, 1, EXACT)
-    cosine, norm = (rows.set_index("quantity")[name] for name in ("cosine", "relative_norm"))
-    assert cosine["origin_x"] < -0.999
-    assert cosine["origin_y"] > 0.999
-    assert norm["mu_rho"] == 0
-    assert np.isnan(cosine["mu_rho"])
-    assert norm["mu_d"] == pytest.approx(1, rel=0.01)
-
-
-def test_without_a_point_in_tissue_the_loss_is_missing(shard, tissue_dir):
-    surrogate = FakeSurrogate(lambda tissue, theta: theta.sum(dim=1)[:, None, None, None] * tissue[:, 0])
-    surrogate.theta_std = torch.tensor([2000.0, 6.0, 6.0, 4.0, 1.0])
-    rows = assess_gradients(surrogate, shard, tissue_dir, "far", "atlas", 1, 1, EXACT).set_index("quantity")
-    assert rows.loc["loss", ["cosine", "relative_norm"]].isna().all()
-    assert rows.drop("loss")["relative_norm"].gt(0).all()

@@ -7,18 +7,16 @@ import pandas as pd
 import pytest
 
 from gliofit.assess.calibration_figure import draw_calibration
-from gliofit.assess.figure1b import best_model, choose_cases, draw_figure1b, view_cases
+from gliofit.assess.figure1b import best_model, choose_cases
 from gliofit.assess.figure6 import draw_figure6
 from gliofit.assess.forward import assess_forward
 from gliofit.assess.gradient_figure import draw_gradients
 from gliofit.assess.gradients import assess_gradients, surrogate_jacobian
 from gliofit.assess.tables import read_models, write_assess_tables
 from gliofit.core.errors import InputError
-from gliofit.figures.axes import label_log_axis
 from gliofit.solver.settings import AccurateSettings
-from gliofit.train.dataset import ShardDataset
 
-from .conftest import CASES, CROP, forward_rows, gradient_rows, knows
+from .conftest import CASES, CROP, forward_rows, gradient_rows
 
 MODELS = pd.DataFrame(
     {
@@ -64,14 +62,6 @@ def test_figures(tmp_path, drawn):
         assert {"U-Net", "My net"} <= set(drawn.words(number))
 
 
-def test_figures_of_perfect_and_missing_numbers(tmp_path, drawn):
-    draw_figure6(forward_rows(mse_cube=0.0), tmp_path, dpi=60)
-    draw_calibration(forward_rows(mse_cube=0.0, predicted_volume_mm3=0.0), tmp_path, dpi=60)
-    draw_gradients(GRADIENTS.head(0), tmp_path, dpi=60)
-    draw_gradients(GRADIENTS.assign(cosine=np.nan, relative_norm=np.nan), tmp_path, dpi=60)
-    assert (tmp_path / "gradients.png").stat().st_size > 0
-
-
 def test_typical_and_difficult_case():
     rows = pd.concat([forward_rows("vnet", mse_cube=1e-2), FORWARD.assign(mse_cube=FORWARD["mse_cube"] * 0.1)])
     # The median of my-net is 2e-4 everywhere; that of unet is 4.5e-4.
@@ -82,45 +72,6 @@ def test_typical_and_difficult_case():
     assert choose_cases(only.head(1)) == [("typical", 0)]
     with pytest.raises(InputError, match="no test tumours"):
         choose_cases(forward_rows("unet", "warped"))
-
-
-def test_figure1b(tmp_path, shard, tissue_dir, data, drawn):
-    finer = type(CROP)(size=16, spacing_mm=4.0)
-    fine_data = ShardDataset([shard], data.tissue, finer)
-    fine = knows(fine_data, lambda field: 0.5 * field)
-    fine.crop = finer
-    surrogates = {"unet": knows(data, lambda field: 0.9 * field), "my-net": fine}
-    rows = pd.concat([assess_forward(s, shard, tissue_dir, name, "atlas") for name, s in surrogates.items()])
-    views = view_cases(surrogates, shard, tissue_dir, choose_cases(rows))
-    for view in views:
-        target = data.batch([view.case]).concentration[0].numpy()
-        np.testing.assert_allclose(view.predictions["unet"], 0.9 * target, rtol=1e-6)
-        np.testing.assert_array_equal(view.targets["unet"], target)
-        assert view.predictions["my-net"].shape == (16, 16, 16)
-        height = int(np.rint(data.crops[view.case].grid.world_to_voxel([0, 0, view.height_mm()])[2]))
-        areas = (target >= 0.33).sum(axis=(0, 1))
-        assert areas[height] == areas.max()
-    draw_figure1b(views, rows, tmp_path, dpi=60)
-    assert {path.name for path in tmp_path.iterdir()} == {"figure1b.png", "figure1b.pdf"}
-
-
-@pytest.mark.parametrize(
-    ("limits", "labels"),
-    [
-        ((29, 80), ["30", "40", "50", "70"]),
-        ((1, 20), ["1", "2", "5", "10", "20"]),
-        ((1e-5, 0.1), ["$10^{-5}$", "$10^{-4}$", "0.001", "0.01", "0.1"]),
-        ((1.9e-5, 6e-5), [rf"${digit} \times 10^{{-5}}$" for digit in (2, 5)]),
-    ],
-)
-def test_numbers_of_logarithmic_axes(limits, labels):
-    from matplotlib.figure import Figure
-
-    axes = Figure().subplots()
-    axes.set(yscale="log", ylim=limits)
-    label_log_axis(axes.yaxis)
-    shown = [axes.yaxis.get_major_formatter()(value) for value in axes.get_yticks()]
-    assert shown == labels
 
 
 def test_a_trained_network_from_end_to_end(tmp_path, shard, tissue_dir, data):

@@ -53,14 +53,6 @@ class Folded(fakes.FakeSurrogate):
         return super().__call__(tissue, self.folded(theta))
 
 
-class Uneven(Folded):
-    """As folded, with less tumour beyond the fold: the second minimum is a local one, with a higher loss."""
-
-    def __call__(self, tissue, theta):
-        less = 1 - 0.3 * torch.sigmoid(4 * (theta[:, 3] - FOLD))
-        return super().__call__(tissue, theta) * less[:, None, None, None]
-
-
 def examine(surrogate, direct=NEAR, settings=SETTINGS, invert=INVERT, method="hybrid"):
     tissue = fakes.cube_brain()
     observation = ConcentrationObservation(fakes.blob_volume(tissue, TRUTH), tissue)
@@ -123,41 +115,6 @@ def test_two_minima_of_one_loss_differ_in_their_parameters_alone(folded):
     assert there.any()
     assert (there | ((ends - TRUTH.mu_d_mm).abs() < 0.5)).all()
     assert (folded["same_parameters"] == ~there).all()
-
-
-def test_a_worse_minimum_has_another_loss():
-    table = examine(Uneven())[0]
-    by_radius = summarise_stability(table).set_index("radius")
-    assert by_radius.loc[0.01, ["same_parameters", "same_loss"]].tolist() == [1, 1]
-    assert 0 < by_radius.loc[0.3, "same_loss"] < 1
-    assert by_radius.loc[0.3, "same_parameters"] < 1
-    lost = table[~table["same_loss"]]
-    assert (lost["loss"] > 1.2 * table["loss"].iloc[0]).all()
-
-
-def test_an_origin_elsewhere_is_another_minimum():
-    class Twice(fakes.FakeSurrogate):
-        """The same tumour from x and from 40 mm - x."""
-
-        def __call__(self, tissue, theta):
-            x = 20 - ((theta[:, :1] - 20).square() + 1e-3).sqrt()
-            return super().__call__(tissue, torch.cat([x, theta[:, 1:]], dim=1))
-
-    table = examine(Twice(), Theta((12.0, -9.0, 3.0), 11.0, 3.6))[0]
-    far = table["origin_change_mm"] > 10
-    assert far.any()
-    assert not table.loc[far, "same_parameters"].any()
-    assert table.loc[~far, "same_parameters"].all()
-    # Radius of a sphere of the tumour's volume, of which 20 % counts as the same.
-    volume = fakes.blob_volume(fakes.cube_brain(), TRUTH).data.sum(dtype=float) * 8.0**3
-    assert table["radius_mm"].unique() == pytest.approx([(3 * volume / 4 / np.pi) ** (1 / 3)])
-
-
-def test_a_held_origin_stays():
-    methods = {"hybrid-com": {"inverter": "hybrid", "origin": "com-fixed"}}
-    table, problem = examine(fakes.FakeSurrogate(), invert=InvertSettings(methods=methods), method="hybrid-com")
-    assert (table[[f"start_{name}" for name in SPACE.columns[:3]]] == problem.observation.centre_mm).all(axis=None)
-    assert table["displacement"].to_numpy() == pytest.approx(table["radius"].to_numpy(), abs=0.02)
 
 
 def test_displacement_stays_inside():

@@ -184,19 +184,6 @@ def test_boundaries_are_measured_in_mm_against_the_segmentation(tmp_path, case_d
     assert rows.loc["gliodil", "dice_whole_best"] == best.max()
 
 
-def test_phantom_is_compared_with_its_truth_too(tmp_path, case_dir):
-    estimates = {name: write_estimate(tmp_path, name, ball(6.5)) for name in ("cmaes-solver", "hybrid-com")}
-    reference = estimates["cmaes-solver"][0] / "concentration.nii.gz"
-    rows, _ = evaluate(
-        tmp_path, "patients", case_dir, estimates, reference,
-        truth_table=case_dir / "truth.parquet", truth_concentration=case_dir / "concentration.nii.gz",
-    )  # fmt: skip
-    assert rows["mu_d_relative_error"].tolist() == pytest.approx([0.1, 0.1])
-    assert (rows["mse_volume_truth"] > 0).all()
-    assert set(rows["data_integrator"]) == {"accurate"}
-    assert rows.loc["hybrid-com", "mse_volume"] == 0
-
-
 @pytest.mark.parametrize("empty", [True, False])
 def test_patient_without_a_reference_gets_dice_only(tmp_path, case_dir, empty):
     estimates = {"hybrid-com": write_estimate(tmp_path, "hybrid-com", ball(6))}

@@ -20,7 +20,7 @@ from gliofit.export.run import export_run
 from gliofit.register.cohort import find_cohort
 from gliofit.register.settings import PatientsSettings
 
-from .conftest import CASES, LANDMARK, oblique_lps_grid, write_case
+from .conftest import CASES, LANDMARK, oblique_lps_grid
 
 ANAT = "sub-TCGADU0001/anat/sub-TCGADU0001_"
 
@@ -196,13 +196,3 @@ def test_what_cannot_be_exported_is_refused(run: Path, tmp_path: Path) -> None:
         with pytest.raises(InputError):
             export_run(source, tmp_path / out, **options)
     assert not (tmp_path / "out").exists()
-
-
-def test_cases_that_bids_cannot_tell_apart_are_refused(tmp_path: Path) -> None:
-    run = tmp_path / "results/run"
-    for case in ("a-1", "a_1"):
-        write_case(run, case, oblique_lps_grid())
-    with pytest.raises(InputError, match="sub-a1"):
-        export_run(run, tmp_path / "out", "bids")
-    assert not (tmp_path / "out").exists()
-    assert export_run(run, tmp_path / "out", "plain") == 2

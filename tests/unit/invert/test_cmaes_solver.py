@@ -94,22 +94,6 @@ def test_seed_outside_tissue_costs_more_the_farther_it_is(white, grown):
     assert (np.diff(losses) > 0).all()
 
 
-def test_hopeless_runs_are_given_up_but_ranked(white, grown):
-    settings = configured()
-    problem = Problem.create(ConcentrationObservation(grown, white), settings)
-    objective = SolverObjective(problem, Trace(SPACE), make_solver(INTEGRATOR), 5.0)
-    objective._stopping_volume = 1e5
-    losses = objective.losses(np.array([[0, 0, 0, 10, mu_rho] for mu_rho in (3.2, 8.0, 15.0)], dtype=float))
-    assert (np.diff(losses) > 0).all()
-
-
-def test_spacing_follows_the_case(white, grown):
-    settings = configured()
-    problem = Problem.create(ConcentrationObservation(grown, white), settings)
-    for wanted, factor in ((2.0, 1), (5.0, 1), (9.0, 2), (16.0, 3)):
-        assert SolverObjective(problem, Trace(SPACE), make_solver(INTEGRATOR), wanted).factor == factor
-
-
 def test_distance_to_tissue(white):
     inside, _ = distance_to_tissue_mm(white.mask, white.grid, (2.5, 2.5, 2.5))
     assert inside == 0

@@ -12,8 +12,6 @@ from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import read_volume, write_volume
 from gliofit.core.labels import TumourLabel
 from gliofit.core.tissue import Tissue
-from gliofit.forward.run import run_forward
-from gliofit.forward.settings import ForwardSettings
 from gliofit.growth.theta import Theta
 from gliofit.invert.atlas_map import AbstractAtlasMap, IdentityMap, RegisteredMap
 from gliofit.invert.networks import Networks
@@ -94,28 +92,6 @@ def run(observation, atlas: AbstractAtlasMap, answer: np.ndarray, **keys):
 @pytest.fixture
 def observation(brain) -> ConcentrationObservation:
     return ConcentrationObservation(grown(brain), brain)
-
-
-def test_identity_equals_the_direct_route(brain, observation, tmp_path):
-    """With nothing to warp: the network's theta, and the final run of that theta in the very same tissue."""
-    answer = np.array([12.0, -8.0, 5.0, 6.0, 3.0])
-    found, _ = run(observation, IdentityMap(brain), answer)
-    assert found.status == "ok"
-    np.testing.assert_allclose(found.theta.to_array(), answer, atol=1e-5)
-    brain.save(tmp_path / "case")
-    table = pd.DataFrame([{"status": "ok", **dict(zip(
-        ("origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho"), found.theta.to_array(), strict=True
-    ))}])  # fmt: skip
-    table.to_parquet(tmp_path / "p.parquet")
-    write_volume(tmp_path / "field.nii.gz", found.concentration)
-    who = {"run": "r", "cohort": "synthetic", "case": "c", "method": "lmi", "seed": 1}
-    fields = []
-    for name, field in (("theta", None), ("field", tmp_path / "field.nii.gz")):
-        out = tmp_path / name
-        run_forward(tmp_path / "case", tmp_path / "p.parquet", out, ForwardSettings(), "labels", field=field, **who)
-        fields.append(read_volume(out / "concentration.nii.gz").data)
-    assert fields[0].max() > 0.9
-    np.testing.assert_allclose(*fields, atol=1e-6)
 
 
 def test_what_the_network_sees_of_a_segmentation(brain):

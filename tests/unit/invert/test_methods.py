@@ -80,17 +80,6 @@ def test_fixed_origin_never_moves(name, raw, make_problem):
     assert (origins == centre).all()
 
 
-@pytest.mark.parametrize("name", ["gradient-surrogate", "hybrid", "direct"])
-def test_centre_of_mass_may_take_the_place_of_the_estimate(name, make_problem):
-    problem = make_problem(NEAR)
-    free, swapped = (fit(problem, name, configured(name, origin=origin)) for origin in ("free", "com-swap"))
-    assert swapped.theta.origin_mm == pytest.approx(tuple(problem.observation.centre_mm), abs=0)
-    assert (swapped.theta.mu_d_mm, swapped.theta.mu_rho) == (free.theta.mu_d_mm, free.theta.mu_rho)
-    assert "replaced by the centre of mass" in swapped.message
-    if name == "hybrid":
-        assert swapped.other.origin_mm == swapped.theta.origin_mm
-
-
 def test_estimates_stay_in_the_training_range(make_problem):
     problem = make_problem(NEAR)
     problem.networks.surrogate.theta_high = torch.tensor([40.0, 40.0, 40.0, 7.0, 10.0])

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -46,23 +44,6 @@ def test_settings_survive_json():
         methods={"a": {"inverter": "cmaes-solver", "schedule": [{"spacing_mm": 2, "evaluations": 9}]}}
     )
     assert InvertSettings.model_validate(json.loads(settings.model_dump_json())) == settings
-
-
-def test_configuration_loads_nothing_heavy():
-    code = "import sys, gliofit.invert.settings; print({'torch', 'cma', 'numba', 'ants', 'pandas'} & set(sys.modules))"
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert out.stdout.strip() == "set()"
-
-
-def test_methods_of_one_cohort():
-    settings = InvertSettings(
-        methods={
-            "direct": {"inverter": "direct"},
-            "direct-segmentation": {"inverter": "direct", "cohorts": ["patients"]},
-        }
-    )
-    assert settings.methods_of("synthetic") == ["direct"]
-    assert settings.methods_of("patients") == ["direct", "direct-segmentation"]
 
 
 def test_refining_needs_the_refined_method_on_the_same_cohorts():

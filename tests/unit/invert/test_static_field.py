@@ -123,18 +123,3 @@ def test_files_of_a_case(tmp_path, mixed, segmentation):
     done = read_table(tmp_path / "f/forward.parquet").iloc[0]
     assert (done["status"], done["integrator"], done["steps"]) == ("ok", "none", 0)
     assert done["volume_mm3"] == pytest.approx(found.data.sum(dtype=float) * 64)
-
-
-def test_a_failure_leaves_zeros_and_a_failed_row(tmp_path, mixed, segmentation):
-    case = tmp_path / "case"
-    mixed.save(case)
-    write_volume(case / "segmentation.nii.gz", Volume(np.zeros_like(segmentation.data), segmentation.grid))
-    settings = configured(patient_observation="segmentation")
-    keys = ("probabilities", None, None, None)
-    invert_case(case, "patients", "c", "static-field", settings, *keys, tmp_path / "i", "r", 1, 1)
-    assert not read_volume(tmp_path / "i/concentration.nii.gz").data.any()
-    files = tmp_path / "i/parameters.parquet", tmp_path / "f", ForwardSettings(), "probabilities"
-    run_forward(case, *files, field=tmp_path / "i/concentration.nii.gz", **WHO)
-    row = read_table(tmp_path / "f/forward.parquet").iloc[0]
-    assert row["status"] == "failed"
-    assert "no tumour" in row["message"]

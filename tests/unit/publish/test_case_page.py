@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from gliofit.core.errors import InputError
 from gliofit.core.grid import Volume
 from gliofit.core.io import write_table, write_volume
 from gliofit.core.tissue import Tissue
@@ -104,10 +103,3 @@ def test_errors_are_told_beside_the_truth(sources: CaseSources) -> None:
     truth = page.partition(">Truth<")[2].partition("</tr>")[0]
     assert [truth.count(value) for value in (">8.00<", ">2.00<", ">4.00<")] == [1, 1, 1]
     assert page_of(sources) == page
-
-
-def test_a_final_run_on_another_grid_is_refused(sources: CaseSources, brain: Tissue) -> None:
-    path = sources.forward_dirs["direct"] / "concentration.nii.gz"
-    write_volume(path, Volume(blob(brain, TRUTH), brain.grid.crop((1, 0, 0), brain.grid.shape)))
-    with pytest.raises(InputError, match="lies on another grid"):
-        page_of(sources)

@@ -63,17 +63,6 @@ def test_subjects_and_sessions_are_cases(dataset: Path) -> None:
     assert [p.case for p in find(dataset, exclude=("sub-02_ses-02",))] == ["sub-01", "sub-02_ses-01"]
 
 
-def test_derivatives_alone_and_folders_without_description_are_datasets(tmp_path: Path) -> None:
-    anat = "sub-P1/ses-pre/anat/sub-P1_ses-pre_space-SRI24_"
-    touch(tmp_path, f"{anat}desc-brain_T1w.nii.gz", f"{anat}label-lesion_mask.nii.gz")
-    found = find(tmp_path, labels="gliofit")
-    assert [(p.case, p.labels) for p in found] == [("sub-P1_ses-pre", "gliofit")]
-    assert names(found[0]) == {
-        "t1": "sub-P1_ses-pre_space-SRI24_desc-brain_T1w.nii.gz",
-        "seg": "sub-P1_ses-pre_space-SRI24_label-lesion_mask.nii.gz",
-    }
-
-
 def test_images_in_the_space_of_the_segmentation_and_without_skull_win(tmp_path: Path) -> None:
     touch(
         tmp_path,
@@ -138,15 +127,6 @@ def test_lookup_tables_tell_the_scheme(tmp_path: Path, labels: dict[int, str], s
     lookup(tmp_path / "sub-01/anat/sub-01_dseg.tsv", labels)
     assert find(tmp_path)[0].labels == scheme
     assert find(tmp_path, labels="brats2015")[0].labels == "brats2015"
-
-
-def test_the_nearest_table_that_holds_for_a_file_counts(tmp_path: Path) -> None:
-    anat = tmp_path / "sub-01/anat"
-    touch(anat, "sub-01_T1w.nii.gz", "sub-01_desc-tumour_dseg.nii.gz")
-    lookup(tmp_path / "dseg.tsv", {1: "grey matter"})
-    lookup(tmp_path / "desc-tumour_dseg.tsv")
-    lookup(anat / "sub-01_desc-tissue_dseg.tsv", {1: "white matter"})
-    assert find(tmp_path)[0].labels == "brats2021"
 
 
 def test_every_incomplete_case_is_named(dataset: Path) -> None:

@@ -14,7 +14,7 @@ from gliofit import cli
 from gliofit.core.errors import InputError
 from gliofit.core.grid import Volume
 from gliofit.core.io import read_volume, write_volume
-from gliofit.register.check import CheckedCase, Finding, check_patients
+from gliofit.register.check import CheckedCase, Finding
 from gliofit.register.cohort import draw_cases, find_cohort
 from gliofit.register.cohort_table import write_cohort_table
 from gliofit.register.patients import PatientFiles
@@ -84,24 +84,6 @@ def test_a_check_writes_the_table_that_a_run_takes_its_cases_from(source: Path, 
     assert all(reason.startswith("refused: ") and case in reason for case, reason in left_out.items())
 
 
-def test_a_table_that_says_the_same_is_not_touched(source: Path, tmp_path: Path) -> None:
-    for name in ("grid", "turned", "broken", "good-2"):
-        shutil.rmtree(source / name)
-    out = source / "cohort.tsv"
-    assert run("check", "--patients", source, "--out", out) == 0
-    os.utime(out, (1, 1))
-    assert run("check", "--patients", source, "--out", out) == 0
-    assert out.stat().st_mtime == 1
-    # below the table's folder paths are relative, so that the folder may move
-    moved = source.rename(tmp_path / "moved")
-    (patient,), _ = find_cohort(PatientsSettings(source=moved / "cohort.tsv"), seed=1)
-    assert patient.t1 == moved / "good-1" / "good-1_t1.nii.gz"
-    assert patient.t1.is_file()
-    (moved / "good-1" / "good-1_seg.nii.gz").unlink()
-    assert run("check", "--patients", moved, "--out", moved / "cohort.tsv") == 1
-    assert (moved / "cohort.tsv").stat().st_mtime > 1
-
-
 def _die(patient: PatientFiles) -> CheckedCase:
     if patient.case == "bad":
         os._exit(9)
@@ -157,16 +139,6 @@ def test_refused_and_excluded_cases_are_left_out_with_the_reason(tmp_path: Path)
     assert find_cohort(PatientsSettings(source=path, include=("b",)), seed=1)[1] == {}
     with pytest.raises(InputError, match="case a"):
         find_cohort(PatientsSettings(source=table(tmp_path, f"a\t{used}", "a\t\t\t\trefused")), seed=1)
-
-
-def test_an_earlier_refusal_stays_when_its_table_is_checked_again(
-    phantom: PatientFiles, tmp_path: Path, atlas_dir: Path
-) -> None:
-    path = table(tmp_path, f"a\t{phantom.t1}\t{phantom.seg}\tbrats2021\tuse", "c\t\t\t\trefused\tno tumour")
-    one, two = check_patients(PatientsSettings(source=path), atlas_dir)
-    assert one.error is None
-    assert two.error is not None
-    assert "no tumour" in two.error.problem
 
 
 def test_a_draw_depends_on_seed_and_names_alone() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -56,33 +54,11 @@ def test_names_tell_convention_case_and_role(name: str, expected: tuple[str, str
     assert (None if match is None else (match[0].name, *match[1:])) == expected
 
 
-def test_both_conventions_imply_their_scheme(tmp_path: Path) -> None:
-    case(tmp_path / "b", "BraTS2021_00006")
-    case(tmp_path / "deep" / "a", "BraTS-GLI-00000-000", ENDINGS_2023)
-    found = find(tmp_path)
-    assert [(p.case, p.labels) for p in found] == [
-        ("BraTS-GLI-00000-000", "brats2023"),
-        ("BraTS2021_00006", "brats2021"),
-    ]
-    assert found[1].t1.name == "BraTS2021_00006_t1.nii.gz"
-    assert list(found[1].images) == ["t1", "t1c", "t2", "flair", "seg"]
-    assert all(path.is_file() for path in found[0].paths)
-
-
 def test_a_stated_scheme_wins_over_the_naming(tmp_path: Path) -> None:
     case(tmp_path, "a")
     assert find(tmp_path, labels="brats2015")[0].labels == "brats2015"
     with pytest.raises(InputError, match="'brats2020'"):
         find(tmp_path, labels="brats2020")
-
-
-def test_all_problems_can_be_listed_at_once(tmp_path: Path) -> None:
-    case(tmp_path, "good")
-    case(tmp_path, "a", ("_t1",))
-    case(tmp_path, "b", ("_seg", "_t2"))
-    survey = survey_patients(PatientsSettings(source=tmp_path))
-    assert [p.case for p in survey.patients] == ["good"]
-    assert [p.case for p in survey.problems] == ["a", "b"]
 
 
 def test_tables_name_folders_or_files(tmp_path: Path) -> None:
@@ -126,15 +102,6 @@ def test_broken_tables_are_refused(tmp_path: Path, rows: list[str]) -> None:
         find(table(tmp_path, *rows))
 
 
-def test_listing_patients_imports_nothing_heavy() -> None:
-    code = (
-        "import sys, gliofit.register.patients, gliofit.register.table, gliofit.register.settings;"
-        "print([m for m in ('ants', 'torch', 'numba', 'nibabel', 'scipy', 'pandas', 'nilearn') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
 @pytest.mark.shared_data
 def test_the_real_patients_are_found(shared_data: Path) -> None:
     """Those of BraTS 2015 carry the names of BraTS 2021 and other labels, so that their scheme must be named."""
@@ -146,13 +113,6 @@ def test_the_real_patients_are_found(shared_data: Path) -> None:
     assert {p.case: p.error.code for p in survey.problems} == {
         f"BraTS2015_pat000{number}": "labels-not-implied" for number in (1, 3, 4)
     }
-
-
-@pytest.mark.shared_data
-def test_the_table_of_real_patients_names_every_scheme(shared_data: Path) -> None:
-    found = find(shared_data / "cohort.tsv")
-    assert len(found) == 14
-    assert {patient.labels for patient in found if patient.case.startswith("BraTS2015")} == {"brats2015"}
 
 
 @pytest.mark.parametrize(

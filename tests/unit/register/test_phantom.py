@@ -83,19 +83,6 @@ def test_the_segmentation_is_the_concentration_cut_at_the_thresholds(made: Phant
     assert 20 <= (seg > 0).sum() * made.grid.voxel_volume_mm3 / 1000 <= 150
 
 
-def test_tumours_appear_as_they_do_in_patients(made: Phantom) -> None:
-    seg, images = made.images["seg"], made.images
-    healthy = (images["t1"] > 0) & (made.concentration < 0.01)
-    rim, oedema = seg == 4, seg == 2
-    assert np.median(images["t1c"][rim]) > 1.4 * np.median(images["t1"][rim])
-    assert np.median(images["t1c"][rim]) > 1.3 * np.median(images["t1c"][healthy])
-    for role in ("flair", "t2"):
-        assert np.median(images[role][oedema]) > 1.3 * np.median(images[role][healthy])
-    white = np.percentile(images["t1"][healthy], 90)
-    assert np.median(images["t1"][seg > 0]) < 0.9 * white
-    assert (seg == 1).sum() < 30 or np.median(images["t1"][seg == 1]) < 0.75 * white
-
-
 def test_the_truth_describes_the_tumour(made: Phantom) -> None:
     truth = made.truth
     days = truth.final_time_days

@@ -12,12 +12,10 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
@@ -27,7 +25,6 @@ from gliofit.core.errors import InputError
 from gliofit.core.grid import Volume
 from gliofit.core.io import read_table, read_volume, write_volume
 from gliofit.core.labels import TumourLabel, core_mask, whole_tumour_mask
-from gliofit.inputs.anatomy import edge_share
 from gliofit.register.check import Finding, check_patient
 from gliofit.register.images import read_patient
 from gliofit.register.patients import PatientFiles, patient_in_folder
@@ -59,42 +56,6 @@ def findings(patient: PatientFiles, atlas: Atlas) -> list[Finding]:
 def register(patient: PatientFiles, atlas_dir: Path, folder: Path, settings: RegisterSettings) -> pd.Series:
     register_patient(patient, atlas_dir, folder / "out", settings, seed=5, threads=1)
     return read_table(folder / "out" / "qc.parquet").iloc[0]
-
-
-def test_another_axis_order_and_a_fourth_axis_leave_the_tumour_where_it_is(copy: PatientFiles) -> None:
-    """A segmentation is LPS; the T1 image is LAS with a trailing axis, so its indices mean other places."""
-    before = read_patient(copy, warnings=[])
-    t1 = nib.load(copy.t1)
-    turned = t1.as_reoriented(nib.orientations.ornt_transform(
-        nib.orientations.axcodes2ornt("LPS"), nib.orientations.axcodes2ornt("LAS")))  # fmt: skip
-    nib.save(nib.Nifti1Image(np.asarray(turned.dataobj)[..., None], turned.affine), copy.t1)
-    assert nib.load(copy.t1).shape[3:] == (1,)
-    after = read_patient(copy, warnings=[])
-    assert after.t1.grid.axis_codes == "LAS"
-    for name in ("t1", "segmentation", "brain"):
-        one, two = (getattr(images, name).canonical() for images in (before, after))
-        np.testing.assert_array_equal(one.data, two.data)
-        np.testing.assert_allclose(one.grid.affine, two.grid.affine)
-    same_index = read_volume(copy.seg).data > 0
-    assert (same_index != whole_tumour_mask(after.segmentation.data)).any()
-
-
-@pytest.mark.parametrize(
-    ("values", "named", "schemes"),
-    [
-        ((1, 2, 3, 4), "brats2023", ["brats2015", "brats2024", "brats2024-ped", "gliofit"]),
-        ((1, 2, 3, 4), "brats2021", ["brats2015", "brats2024", "brats2024-ped", "gliofit"]),
-        ((1, 2, 3), "brats2021", ["brats2023", "brats2015", "brats2024", "brats2024-ped", "msd", "gliofit"]),
-        ((1, 2, 9), "brats2021", []),
-    ],
-)
-def test_a_value_outside_the_scheme_is_refused_with_the_schemes_that_would_fit(
-    copy: PatientFiles, values: tuple[int, ...], named: str, schemes: list[str]
-) -> None:
-    change(copy.seg, lambda data: spread(data, values))
-    with pytest.raises(InputError) as caught:
-        read_patient(replace(copy, labels=named), warnings=[])
-    assert re.findall(r"[(;] ?([a-z0-9-]+):", caught.value.hint) == schemes
 
 
 def spread(data: np.ndarray, values: tuple[int, ...]) -> np.ndarray:
@@ -168,16 +129,6 @@ def test_a_brain_cut_by_the_edge_of_the_volume_is_registered_and_that_is_said(
     assert row.notes
     assert row.status in {"ok", "borderline"}
     assert row.brain_dice > 0.95
-
-
-def test_the_share_of_a_surface_on_the_edge_is_counted_in_faces() -> None:
-    box = np.zeros((6, 6, 6), bool)
-    assert edge_share(box) == 0
-    box[2:4, 2:4, 2:4] = True
-    assert edge_share(box) == 0
-    box[2:4, 2:4, :] = True
-    assert edge_share(box) == pytest.approx(2 * 4 / (2 * 4 + 4 * 12))
-    assert edge_share(np.ones((3, 3, 3), bool)) == 1
 
 
 def test_a_tumour_over_the_ventricles_is_registered_with_its_share_in_csf(

@@ -11,7 +11,7 @@ import pytest
 
 from gliofit.atlas.model import load_atlas
 from gliofit.core.errors import RegistrationError
-from gliofit.core.grid import Grid, Volume
+from gliofit.core.grid import Volume
 from gliofit.core.io import read_table, read_volume
 from gliofit.core.seeds import derive_seed
 from gliofit.core.tissue import Tissue
@@ -161,14 +161,3 @@ def test_without_its_deformable_step_a_registration_is_affine_and_poor(
         )
         assert one.max() > 0
         np.testing.assert_allclose(one, two, atol=1e-3 * one.max())
-
-
-def test_odd_grids_are_worked_on_at_a_common_resolution() -> None:
-    from gliofit.register.run import _at_resolution
-
-    fine = Volume(np.random.default_rng(0).random((21, 20, 19), dtype=np.float32), Grid((21, 20, 19), np.eye(4)))
-    assert _at_resolution(fine, 1.0) is fine
-    assert _at_resolution(fine, 2.0).grid.spacing_mm == (2, 2, 2)
-    odd = _at_resolution(fine, 1.5)
-    assert odd.grid.spacing_mm == pytest.approx((1.5, 1.5, 1.5))
-    assert odd.data.mean() == pytest.approx(0.5, abs=0.05)

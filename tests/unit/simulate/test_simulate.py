@@ -46,13 +46,6 @@ def test_draws_lie_in_the_ranges_and_in_tissue(brain):
     assert len(np.unique(np.mod(voxels, 1).round(3))) > 100  # not on voxel centres only
 
 
-def test_longer_draws_begin_with_shorter_ones(brain):
-    few = draw_parameters(brain, PRESETS["paper"], 3, 5)
-    many = draw_parameters(brain, PRESETS["paper"], 6, 5)
-    pd.testing.assert_frame_equal(few, many.head(3))
-    assert not draw_parameters(brain, PRESETS["paper"], 3, 6).equals(few)
-
-
 def test_theta_is_that_of_the_time_grown(brain):
     """Growing the stated theta for the full time reproduces the sample (up to the time step's error)."""
     drawn = draw_parameters(brain, PRESETS["paper"], 1, 3).iloc[0]

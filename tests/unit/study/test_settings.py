@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
 from gliofit.study.settings import StudySettings
 
 
@@ -20,11 +18,3 @@ def test_scenarios_have_methods_of_their_own():
     assert settings.methods_of("b") == ("gauss-newton",)
     assert settings.methods_in_use == ["cmaes-solver", "gauss-newton"]
     assert list(StudySettings().scenarios) == ["accurate", "reference"]
-
-
-def test_a_scenario_may_have_the_first_tumours_only():
-    settings = StudySettings(cases=3, scenarios={"accurate": {}, "reference": {"first_cases": 2}})
-    assert settings.runs_of(1) == [("accurate", "gauss-newton"), ("reference", "gauss-newton")]
-    assert settings.runs_of(2) == [("accurate", "gauss-newton")]
-    with pytest.raises(ValueError, match="one at least must have all tumours"):
-        StudySettings(cases=3, scenarios={"accurate": {"first_cases": 2}})

@@ -75,13 +75,6 @@ def test_convergence_counts_all_evaluations_and_the_finest_losses():
     assert by["loss_median"].isna().tolist() == [True, False]
 
 
-def test_convergence_counts_cases_without_a_result():
-    table = convergence(cases(), TRACES, evaluations=(9,), seconds=())
-    assert table.loc[0, ["cases", "reached"]].tolist() == [4, 2]
-    assert np.isnan(table.loc[0, "loss_median"])
-    assert table.loc[0, "loss_lower"] == 1.0
-
-
 def test_comparison():
     second = cases(method="cmaes-solver", status="ok", loss=[2.0, 1.0, 6.0, 1.0])
     table = comparison(pd.concat([cases(), second]))
@@ -103,9 +96,3 @@ def test_tables_and_figure(tmp_path, drawn):
     assert {path.name for path in tmp_path.iterdir()} == names | {"study.png", "study.pdf"}
     table = pd.read_csv(tmp_path / "study.csv")
     assert table.loc[0, ["MSE, median", "μ_D error, median (%)"]].tolist() == pytest.approx([2e-6, 20])
-
-
-def test_one_method_and_nothing_reached_are_fine(tmp_path, drawn):
-    write_study_tables(cases(status="failed"), TRACES.head(0), tmp_path)
-    draw_study(cases(status="failed", mse_volume=np.nan), TRACES.head(0), tmp_path, dpi=60)
-    assert "Nothing to show" in (tmp_path / "comparison.md").read_text()

@@ -65,13 +65,6 @@ def test_orientation_of_the_shard_does_not_matter(tmp_path, tissue, crop):
         assert_allclose(a, b, atol=1e-4)
 
 
-def test_block_means(train_paths, tissue):
-    coarse = ShardDataset(train_paths, tissue, CropSettings(size=8, spacing_mm=8.0)).batch([2])
-    fine = ShardDataset(train_paths, tissue, CropSettings(size=16, spacing_mm=4.0)).batch([2])
-    blocks = fine.concentration.reshape(8, 2, 8, 2, 8, 2).mean(dim=(1, 3, 5))
-    assert_allclose(coarse.concentration[0], blocks, atol=1e-4)
-
-
 def test_flip_mirrors_arrays_and_origin(train_paths, tissue, crop):
     batch = ShardDataset(train_paths, tissue, crop).batch([0, 1])
     mirrored = flip(batch, torch.tensor([[True, False, True], [False, False, False]]))

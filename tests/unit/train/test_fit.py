@@ -13,14 +13,10 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from gliofit.core.crop import CropSettings
 from gliofit.core.errors import InputError
 from gliofit.train import fit
 from gliofit.train.__main__ import main
-from gliofit.train.architecture import find_architecture
-from gliofit.train.expectation import Expectation
-from gliofit.train.schedule import learning_rate_factor
-from gliofit.train.surrogate import load_direct_inverse, load_model, load_surrogate
+from gliofit.train.surrogate import load_direct_inverse, load_surrogate
 from gliofit.train.training import Training
 
 
@@ -157,30 +153,11 @@ def test_init_is_never_worse(train, make_settings, tmp_path):
     assert info(better)["training"]["init"]["validation"]["mse"] == before
 
 
-def test_init_keeps_the_normalisation_and_widens_the_range(train, make_settings, tmp_path, data_dir):
-    start = train(make_settings(max_samples=3), tmp_path / "start")
-    old, new = (load_surrogate(folder) for folder in (start, train(make_settings(init=start), tmp_path / "new")))
-    assert torch.equal(old.theta_mean, new.theta_mean)
-    assert torch.equal(old.theta_std, new.theta_std)
-    assert (new.theta_low <= old.theta_low).all()
-    assert (new.theta_high > old.theta_high).any()
-
-
 @pytest.mark.parametrize("changes", [{"network": {"widths": (4, 6)}}, {"tissue_input": "label"}])
 def test_init_of_other_network_is_refused(train, make_settings, tmp_path, changes):
     start = train(make_settings(epochs=1), tmp_path / "start")
     with pytest.raises(InputError, match=next(iter(changes))):
         train(make_settings(init=start, **changes), tmp_path / "out")
-
-
-def test_other_cube_and_architecture_are_told_together(train, make_settings, tmp_path):
-    out = train(make_settings(), tmp_path / "model")
-    network = find_architecture("unet").parse({}).model_dump(mode="json")
-    expected = Expectation("unet", network, CropSettings(size=64, spacing_mm=2.0), "maps")
-    with pytest.raises(InputError) as error:
-        load_model(out, expected=expected)
-    for part in ("architecture convnext-unet, not unet", "crop.size 8, not 64", "crop.spacing_mm 8.0, not 2.0"):
-        assert part in str(error.value)
 
 
 def test_two_processes_train_the_same_network_as_one(train, make_settings, tmp_path):
@@ -198,38 +175,6 @@ def test_two_processes_train_the_same_network_as_one(train, make_settings, tmp_p
     np.testing.assert_allclose(
         history["train_loss"], pd.read_parquet(tmp_path / "one" / "history.parquet")["train_loss"], rtol=1e-3
     )
-
-
-def test_plateau_halves_the_rate_and_resumes(train, make_settings, tmp_path):
-    settings = make_settings(schedule="plateau", plateau_patience=1, learning_rate=1.0, epochs=6)
-    history = pd.read_parquet(train(settings, tmp_path / "whole") / "history.parquet")
-    worse = int((~history["best"]).iloc[:-1].sum())
-    assert worse >= 1
-    assert history["learning_rate"].iloc[-1] == pytest.approx(0.5**worse)
-    checkpoint = tmp_path / "checkpoint.pt"
-    short = settings.models["convnext-unet"].model_copy(update={"epochs": 3})
-    train(settings.model_copy(update={"models": {"convnext-unet": short}}), tmp_path / "parts", checkpoint=checkpoint)
-    resumed = pd.read_parquet(train(settings, tmp_path / "parts", checkpoint=checkpoint) / "history.parquet")
-    assert list(resumed["learning_rate"]) == list(history["learning_rate"])
-
-
-@pytest.mark.parametrize("stored", ["float16"])
-def test_stored_weights_are_short_and_measured(train, make_settings, tmp_path, stored):
-    whole = train(make_settings(), tmp_path / "whole")
-    short = train(make_settings(stored=stored), tmp_path / "short")
-    assert all(value.dtype == getattr(torch, stored) for value in weights(short).values())
-    assert (short / "weights.safetensors").stat().st_size < 0.7 * (whole / "weights.safetensors").stat().st_size
-    model = load_surrogate(short)
-    assert all(value.dtype == torch.float32 for value in model.network.state_dict().values())
-    mse = [info(folder)["validation"]["mse"] for folder in (whole, short)]
-    assert mse[0] != mse[1]
-    assert mse[1] == pytest.approx(mse[0], rel=0.05)
-
-
-def test_patience_stops(train, make_settings, tmp_path):
-    out = train(make_settings(epochs=50, learning_rate=1e-12, patience=2, ema_decay=None), tmp_path / "out")
-    assert info(out)["training"]["stopped_by"] == "patience"
-    assert len(pd.read_parquet(out / "history.parquet")) < 40
 
 
 def test_divergence_keeps_the_best(train, make_settings, tmp_path, monkeypatch):
@@ -251,12 +196,6 @@ def test_direct_inverse_reads_theta(train_paths, validation_paths, data_dir, mak
     model = load_direct_inverse(tmp_path)
     assert model(torch.rand(2, 8, 8, 8), torch.rand(1, 3, 8, 8, 8)).shape == (2, 5)
     assert info(tmp_path)["validation"]["origin_error_mm"] > 0
-
-
-def test_learning_rate_schedule():
-    assert learning_rate_factor(0.7, "constant", 0.1) == 1
-    values = [learning_rate_factor(p, "cosine", 0.1) for p in (0, 0.05, 0.1, 0.55, 1, 2)]
-    assert values == pytest.approx([0.01, 0.505, 1, 0.505, 0.01, 0.01])
 
 
 def test_command_line(data_dir, tmp_path, make_settings, capsys):

@@ -113,30 +113,6 @@ def test_coarse_growth_derivatives():
         assert float(gradient[0, k]) == pytest.approx(slope, rel=0.05, abs=0.02 * float(gradient.abs().max()))
 
 
-def test_threads_do_not_change_what_grows():
-    layer, maps = growth(), torch.nn.functional.avg_pool3d(tissue(3), 2)
-    tissues, before = layer.tissues(maps[:, 0], maps[:, 1]), torch.get_num_threads()
-    thetas = torch.tensor([[1.0, 2.0, -3.0, 9.0, 3.0], [-4.0, 0.0, 6.0, 7.0, 4.0], [2.0, 2.0, 2.0, 12.0, 2.0]])
-    fields = []
-    try:
-        for threads in (1, 2):
-            torch.set_num_threads(threads)
-            fields.append(layer(tissues, thetas))
-    finally:
-        torch.set_num_threads(before)
-    assert torch.equal(*fields)
-
-
-def test_nothing_grows_from_a_seed_without_tissue():
-    layer, maps = growth(), torch.nn.functional.avg_pool3d(tissue(), 2)
-    theta = torch.tensor([[200.0, 0.0, 0.0, 9.0, 3.0]], requires_grad=True)
-    field = layer(layer.tissues(maps[:, 0], maps[:, 1]), theta)
-    assert not field.any()
-    (gradient,) = torch.autograd.grad(field.sum(), theta)
-    assert not gradient.any()
-    assert not layer(layer.tissues(0 * maps[:, 0], 0 * maps[:, 1]), theta.detach()).any()
-
-
 @pytest.mark.parametrize("guide", ["coarse-solve", "front"])
 def test_shape_and_no_parameter_without_gradient(guide):
     network = build(guide=guide)

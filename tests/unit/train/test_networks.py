@@ -4,9 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from gliofit.core.errors import InputError
 from gliofit.train.architecture import Frame, find_architecture
-from gliofit.train.layers.convnext import DownSampling
 from gliofit.train.layers.depthwise import DepthwiseConv3d
 
 
@@ -30,17 +28,6 @@ def test_direct_inverse_shape_and_no_parameter_without_gradient():
     assert out.shape == (3, 5)
     out.square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
-
-
-def test_direct_inverse_on_patches_keeps_every_voxel():
-    network = build("direct-inverse", patch=2)
-    images = torch.rand(2, 3, 16, 16, 16)
-    assert network(images).shape == (2, 5)
-    changed = images.clone()
-    changed[:, 0, 5, 7, 9] += 1
-    assert not torch.allclose(network(changed), network(images))
-    with pytest.raises(InputError, match="that 8 divides, not 12"):
-        build("direct-inverse", 12, patch=2)
 
 
 def test_paper_sizes():
@@ -71,15 +58,6 @@ def test_initial_weights_follow_the_seed_and_leave_the_global_state_alone():
         assert torch.equal(a, b)
 
 
-def test_down_sampling_ignores_the_length_of_the_channel_vector():
-    down = DownSampling(4, 8)
-    x = torch.randn(2, 4, 6, 6, 6)
-    torch.testing.assert_close(down(x), down(7 * x))
-    # Reference value from torch's own normalisation.
-    expected = down.convolution(nn.functional.normalize(x, dim=1))
-    torch.testing.assert_close(down(x), expected)
-
-
 @pytest.mark.parametrize("size", [3, 5, 7])
 @pytest.mark.parametrize("shape", [(9, 9, 9), (4, 7, 5)])
 @pytest.mark.parametrize("threads", [1, 2])
@@ -99,17 +77,6 @@ def test_depthwise_gradients_equal_torch(size, shape, threads):
     torch.testing.assert_close(layer(x), nn.Conv3d.forward(layer, x))
     for a, b in zip(ours, theirs, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
-
-
-def test_depthwise_works_without_numba(monkeypatch):
-    from gliofit.train.layers import depthwise
-
-    torch.manual_seed(0)
-    layer, x = DepthwiseConv3d(3, 5), torch.randn(1, 3, 6, 6, 6)
-    (compiled,) = torch.autograd.grad(layer(x).square().sum(), layer.weight)
-    monkeypatch.setattr(depthwise, "_has_numba", lambda: False)
-    (plain,) = torch.autograd.grad(layer(x).square().sum(), layer.weight)
-    torch.testing.assert_close(plain, compiled, rtol=1e-4, atol=1e-4)
 
 
 def test_depthwise_has_second_derivatives_and_forward_mode():

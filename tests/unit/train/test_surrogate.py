@@ -81,22 +81,6 @@ def test_theta_is_differentiable_and_agrees_with_finite_differences(tissue_tenso
         assert gradient[0, k] == pytest.approx(float(slope), rel=1e-3, abs=1e-8)
 
 
-def test_bound_surrogate_equals_the_call(tissue_tensor):
-    model = make_model(Surrogate)
-    theta = torch.tensor(THETAS, dtype=torch.float32)
-    torch.testing.assert_close(model.bind(tissue_tensor)(theta), model(tissue_tensor, theta))
-
-
-def test_direct_inverse_ignores_concentration_outside_tissue(tissue_tensor):
-    model = make_model(DirectInverse)
-    concentration = torch.rand(2, 8, 8, 8)
-    spilled = concentration.clone()
-    spilled[..., :4] = 1
-    out = model(concentration, tissue_tensor)
-    assert out.shape == (2, 5)
-    torch.testing.assert_close(model(spilled, tissue_tensor), out)
-
-
 @pytest.mark.parametrize("kind", [Surrogate, DirectInverse])
 def test_folder_round_trip(tmp_path, kind, tissue_tensor):
     model = make_model(kind)
