@@ -3,11 +3,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
-from gliofit.assess.sensitivity import SOLVER, TABLES, examine, median_case
+from gliofit.assess.sensitivity import SOLVER, TABLES, examine
 from gliofit.assess.sensitivity_figure import draw_sensitivity
 from gliofit.assess.stability_settings import SensitivitySettings
 from gliofit.core.crop import Crop, CropSettings
@@ -151,19 +150,6 @@ def test_figure_is_drawn_from_the_tables(tables, tmp_path, drawn):
     write_table(tmp_path / "paths.parquet", tables["paths"].head(0))
     draw_sensitivity(tmp_path, tmp_path / "two", dpi=60)
     assert (tmp_path / "one/sensitivity.png").read_bytes() != (tmp_path / "two/sensitivity.png").read_bytes()
-
-
-def test_median_case(tmp_path):
-    write_table(tmp_path / "test-00000.parquet", pd.DataFrame({"index": [1, 0, 2], "volume_mm3": [9.0, 5.0, 1.0]}))
-    write_table(tmp_path / "test-00001.parquet", pd.DataFrame({"index": [0], "volume_mm3": [7.0]}))
-    cases = [(f"c{i}", tmp_path / "test-00000.nii", i) for i in range(3)] + [("c3", tmp_path / "test-00001.nii", 0)]
-    assert median_case(cases[:3])[0] == "c0"
-    assert median_case(cases)[0] == "c0"
-    assert median_case([cases[1], *cases[3:]])[0] == "c3"
-    with pytest.raises(InputError, match="no cases"):
-        median_case([])
-    with pytest.raises(InputError, match="no sample 3"):
-        median_case([("c", tmp_path / "test-00000.nii", 3)])
 
 
 @pytest.mark.parametrize("crops", [(), (CROP, CropSettings())])

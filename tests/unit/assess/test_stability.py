@@ -132,33 +132,6 @@ def test_displacement_stays_inside():
     assert ((unit >= 0.005 - 1e-9) & (unit <= 0.02 + 1e-9)).all()
 
 
-def test_searches_that_fail_are_rows():
-    class Broken(fakes.FakeSurrogate):
-        """No number beyond 20 mm."""
-
-        def __call__(self, tissue, theta):
-            gone = torch.where(theta[:, 3] > 20, torch.nan, 1.0)
-            return super().__call__(tissue, theta) * gone[:, None, None, None]
-
-    table = examine(Broken())[0]
-    failed = table["status"] == "failed"
-    assert failed.any()
-    assert table.loc[failed, "loss"].isna().all()
-    assert not table.loc[failed, ["same_parameters", "same_loss"]].any(axis=None)
-    assert summarise_stability(table)["failed"].sum() == failed.sum()
-    # Without a search to compare with, there is no ratio.
-    table = examine(Broken(), Theta(TRUTH.origin_mm, 30.0, 4.0))[0]
-    assert table["status"].iloc[0] == "failed"
-    summary = summarise_stability(table)
-    assert summary["cases"].tolist() == [0, 0, 0, 0]
-    assert summary["same_parameters"].isna().all()
-    surrogate = fakes.FakeSurrogate()
-    surrogate.theta_low = torch.tensor([-40.0, -40.0, -40.0, 41.0, 0.5])
-    table = examine(surrogate)[0]
-    assert "training range" in table["message"].item()
-    assert summarise_stability(table)["cases"].tolist() == [0]
-
-
 def test_shards_in_tables_out(tmp_path):
     tissue = fakes.cube_brain()
     volumes = [fakes.blob_volume(tissue, TRUTH), fakes.blob_volume(tissue, TRUTH)]

@@ -42,17 +42,6 @@ def test_itksnap_reads_its_label_description(folder: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", LABELS)
-def test_slicer_reads_its_colour_table(folder: Path, kind: str) -> None:
-    """Index, name without spaces, red, green, blue, opacity."""
-    assert (folder / f"{kind}.ctbl").read_text().startswith("# Color table file")
-    first, *lines = [line.split(" ") for line in content(folder / f"{kind}.ctbl")]
-    assert first == ["0", "background", "0", "0", "0", "0"]
-    assert all(len(line) == 6 and line[5] == "255" for line in lines)
-    found = [(int(line[0]), line[1].replace("_", " "), tuple(map(int, line[2:5]))) for line in lines]
-    assert found == facts(LABELS[kind])
-
-
-@pytest.mark.parametrize("kind", LABELS)
 def test_fsleyes_reads_its_lookup_table(folder: Path, kind: str) -> None:
     """Index, red, green, blue from 0 to 1, and the rest of the line is the name."""
     found = []

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from gliofit.core.grid import Volume
-from gliofit.core.io import read_table, read_volume, write_json, write_table, write_volume
+from gliofit.core.io import read_table, read_volume, write_table, write_volume
 from gliofit.evaluate.case import evaluate_case
 from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.growth.fisher_kolmogorov import SPACE
@@ -28,9 +28,7 @@ from gliofit.publish.estimates import estimates_table
 from gliofit.publish.patient_page import PatientSources, write_patient_page
 from gliofit.publish.patient_record import choose_method, read_record
 from gliofit.publish.patient_warnings import warnings_of
-from gliofit.publish.provenance import provenance_table
 from gliofit.publish.settings import PublishSettings
-from gliofit.publish.slices import PLANES, PatientSlices
 from gliofit.register.settings import RegisterSettings
 
 CASE = "patient-00000"
@@ -220,47 +218,6 @@ def test_method_to_show_first(statuses, chosen):
     assert choose_method(statuses, "wanted") == chosen
 
 
-def test_every_method_failed(patient):
-    for method in METHODS:
-        write_method(patient.folder, method, inversion("failed", "diverged", None), "segmentation", patient.grid)
-    score(patient.folder)
-    text = write(patient)
-    assert "three planes" not in text
-
-
-def turned(path, out):
-    """The same image with its voxels stored in another order."""
-    volume = read_volume(path)
-    data, affine = np.asarray(volume.data).transpose(2, 0, 1)[::-1], volume.grid.affine[:, [2, 0, 1, 3]].copy()
-    affine[:3, 3] += affine[:3, 0] * (data.shape[0] - 1)
-    affine[:, 0] *= -1
-    nib.save(nib.Nifti1Image(np.ascontiguousarray(data), affine), out)
-
-
-def test_slices_are_radiological_whatever_the_order_of_the_voxels(patient):
-    """The patient's right, in sagittal pictures the front, is on the left; front, or top, is up."""
-    case_dir = patient.sources.case_dir
-    whole = read_volume(case_dir / "segmentation.nii.gz")
-    slices = PatientSlices.through(Volume(whole.data > 0, whole.grid), read_volume(case_dir / "labels.nii.gz"))
-    world = patient.grid.voxel_to_world(np.moveaxis(np.indices(patient.grid.shape), 0, -1)).astype(np.float32)
-    found = []
-    for axis in range(3):
-        path = patient.folder / "straight.nii.gz"
-        write_volume(path, Volume(world[..., axis], patient.grid))
-        turned(path, patient.folder / "turned.nii.gz")
-        straight, other = (slices.read(patient.folder / f"{name}.nii.gz") for name in ("straight", "turned"))
-        assert all(np.array_equal(straight[name], other[name]) for name in straight)
-        found.append(straight)
-    for plane, across, up in zip(PLANES, (0, 0, 1), (1, 2, 2), strict=True):
-        assert (np.diff(found[across][plane.name], axis=1) == -4).all()
-        assert (np.diff(found[up][plane.name], axis=0) == 4).all()
-        # Through the tumour, and where it says it is.
-        assert found[plane.axis][plane.name] == pytest.approx(slices.position_mm(plane))
-        assert slices.position_mm(plane) == pytest.approx((-32, 28, 8)[plane.axis], abs=4)
-        width, height = slices.size_mm(plane)
-        assert found[0][plane.name].shape == (height / 4, width / 4)
-
-
 def test_target_volumes(patient):
     assert "Target volumes" not in write(patient)
     shape = patient.grid.shape
@@ -318,20 +275,3 @@ def test_volumes_of_the_viewer_are_the_results(patient):
     assert [layer["visible"] for layer in content["layers"] if layer["group"] == "Tumour-cell concentration"] == [
         True, False, False,
     ]  # fmt: skip
-
-
-def test_provenance_names_no_folders(tmp_path):
-    content = {
-        "input": [
-            {"path": "/home/someone/data/a_seg.nii.gz", "sha256": "0" * 64},
-            {"path": "results/r/train/guided-unet/weights.safetensors", "sha256": "1" * 64},
-        ],
-        "params": {"settings": {"methods": {"m": {"integrator": {"name": "reference"}}}}},
-        "seed": 7,
-        "versions": {"gliofit": "1.2.3"},
-    }
-    write_json(tmp_path / "parameters.parquet.json", content)
-    jobs = [("m: estimate", tmp_path / "parameters.parquet"), ("m: final run", tmp_path / "other.nii.gz")]
-    [row] = provenance_table(jobs).grid().rows
-    inputs = "a_seg.nii.gz, guided-unet/weights.safetensors"
-    assert [cell.text for cell in row] == ["m: estimate", "7", "reference", "1.2.3", inputs]

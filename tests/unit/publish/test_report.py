@@ -3,7 +3,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
-from zipfile import ZipFile
 
 import pytest
 
@@ -11,11 +10,10 @@ from fake_run import ESCAPED, make_run
 from gliofit.core.io import read_json, read_table
 from gliofit.pipeline.config import load_config
 from gliofit.publish.cohort import Cohort
-from gliofit.publish.pack import pack
 from gliofit.publish.report import write_report
 from gliofit.publish.report_summary import summary_sentences
 from gliofit.publish.report_warnings import run_warnings
-from gliofit.publish.run_record import RunRecord, read_run_record, stage_times
+from gliofit.publish.run_record import read_run_record, stage_times
 from gliofit.publish.settings import PublishSettings
 from gliofit.publish.settings_text import changed_settings
 
@@ -132,22 +130,3 @@ def test_settings_are_given_with_default_and_meaning_and_without_folders():
     assert not any("somebody" in text for row in rows.values() for text in row)
     assert "publish.significance" not in rows
     assert changed_settings(load_config({})).frame.empty
-
-
-def test_a_pack_holds_the_same_bytes_whenever_it_is_made(run, page, tmp_path):
-    folder = run[0].out_dir
-    files = [folder / "report.html", *run[0].pages.values()]
-    for name, order in (("one", files), ("two", files[::-1])):
-        pack(tmp_path / f"{name}.zip", folder.parent, order)
-        files[0].touch()
-    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
-    with ZipFile(tmp_path / "one.zip") as archive:
-        assert archive.namelist()[-1] == "publish/report.html"
-        assert archive.read("publish/report.html").decode() == page
-
-
-def test_large_losses_are_judged_by_what_a_network_is_for(run, tmp_path):
-    quiet = RunRecord(1, (), {}, (), None, None)
-    model = {"kind": "direct-inverse", "validation": {"loss": 0.4, "baseline": {"loss": 1.0}}}
-    assert run_warnings({}, {}, {"direct": model}, quiet, False, PublishSettings()) == []
-    assert run_warnings({}, {}, {"direct": model | {"kind": "surrogate"}}, quiet, False, PublishSettings())

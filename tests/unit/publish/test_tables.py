@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import re
-
 import pandas as pd
 import pytest
 
@@ -79,21 +77,6 @@ def test_best_and_second_of_this_run_stand_beside_the_paper(tables):
     assert line_of(grid, "cmaes-solver", "paper")[mse].value == pytest.approx(0.34)
     assert texts_of(line_of(grid, "gradient-surrogate"))[2:4] == ["5", "1"]
     assert "(c) Whole volume, this run, on the 5 cases that every method has a score for" in panels
-
-
-def test_latex_is_balanced_and_escaped(tables):
-    for i in NAMES:
-        tex = text(tables, f"table{i}.tex")
-        assert tex.count("{") == tex.count("}")
-        for name in ("table", "tabular", "minipage"):
-            assert tex.count(rf"\begin{{{name}}}") == tex.count(rf"\end{{{name}}}")
-        assert re.sub(r"\\.", "", tex).count("$") % 2 == 0
-        lines = [line for line in tex.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
-        widths = [len(re.findall(r"(?<!\\)&", line)) for line in lines]
-        specs = [len(spec) - 1 for spec in re.findall(r"\\begin\{tabular\}\{(l+r+)\}", tex)]
-        assert set(widths) == set(specs)
-        # Only typographic quotes, which every TeX reads, are left outside ASCII.
-        assert not set(re.sub(r"[’]", "", tex)) - set(map(chr, range(128)))
 
 
 def test_csv_names_the_integrators(tables):

@@ -15,7 +15,7 @@ from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import read_table, read_volume
 from gliofit.register.patients import PatientFiles
 from gliofit.register.phantom import make_phantom
-from gliofit.register.phantom_shape import PhantomShape, integrate_velocity, phantom_grid
+from gliofit.register.phantom_shape import PhantomShape, phantom_grid
 from gliofit.register.settings import PhantomSettings
 
 
@@ -95,25 +95,6 @@ def test_the_truth_describes_the_tumour(made: Phantom) -> None:
         made.grid.voxel_to_world(voxel), [truth.origin_x_mm, truth.origin_y_mm, truth.origin_z_mm], atol=1e-9
     )
     assert made.concentration[tuple(np.rint(voxel).astype(int))] > 0.5
-
-
-FIELD = Grid((16, 16, 16), np.array([[-4.0, 0, 0, 0], [0, -4, 0, 60], [0, 0, 4, 0], [0, 0, 0, 1]]))
-
-
-def test_flowing_forwards_and_backwards_ends_where_it_began() -> None:
-    world = FIELD.voxel_to_world(np.stack(np.meshgrid(*(np.arange(16),) * 3, indexing="ij"), axis=-1))
-    centre = FIELD.centre_mm
-    window = np.exp(-((world - centre) ** 2).sum(-1, keepdims=True) / (2 * 14.0**2))
-    velocity = 0.5 * window * np.cross((0.2, 0.3, 1.0), world - centre)
-    there, back = integrate_velocity(velocity, FIELD), integrate_velocity(-velocity, FIELD)
-    assert np.abs(there).max() > 3
-    inner = (slice(4, -4),) * 3
-    arrived = world[inner] + there[inner]
-    from scipy.ndimage import map_coordinates
-
-    index = np.moveaxis(FIELD.world_to_voxel(arrived), -1, 0)
-    returned = arrived + np.stack([map_coordinates(back[..., c], index, order=1) for c in range(3)], -1)
-    assert np.abs(returned - world[inner]).max() < 0.4  # a tenth of a voxel
 
 
 def test_shapes_never_fold_and_fit_the_field_of_view(atlas: Atlas) -> None:

@@ -106,15 +106,6 @@ def test_resumed_equals_uninterrupted(train, make_settings, tmp_path, monkeypatc
     pd.testing.assert_frame_equal(*histories)
 
 
-def test_processor_time_ends_a_training(train, make_settings, tmp_path):
-    out = train(make_settings(epochs=100_000, core_budget_minutes=2 / 60, schedule="cosine"), tmp_path / "model")
-    assert info(out)["training"]["stopped_by"] == "time"
-    history = pd.read_parquet(out / "history.parquet")
-    assert history["core_seconds"].is_monotonic_increasing
-    assert history["core_seconds"].iloc[-1] < 4
-    assert history["learning_rate"].iloc[-1] < 1e-3
-
-
 def test_pieces_add_up_to_the_whole(train, make_settings, tmp_path, monkeypatch):
     """Pieces of no time at all: one step each."""
     settings = make_settings(epochs=2)

@@ -100,16 +100,6 @@ def test_epochs_differ_and_come_back(data, all_samples):
     assert second.theta is data.theta
 
 
-def test_theta_is_of_a_fixed_pilot(data, tissues, all_samples):
-    assert data.theta.shape == (4, 5)
-    assert np.isfinite(data.theta).all()
-    np.testing.assert_array_equal(make(tissues, threads=3).theta, data.theta)
-    assert not np.array_equal(make(tissues, seed=6).theta, data.theta)
-    # Origins are from the middle of cubes that lie about the tumours.
-    assert np.abs(data.theta[:, :3]).max() < 64
-    assert all_samples.theta[:, :3].abs().max() < 64
-
-
 def test_fingerprint_tells_data_apart(data, tissues):
     assert make(tissues).fingerprint == data.fingerprint
     changed = [

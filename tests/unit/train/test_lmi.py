@@ -7,19 +7,16 @@ import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from pydantic import ValidationError
 
 from gliofit.core.crop import CropSettings
 from gliofit.core.errors import InputError
 from gliofit.core.io import read_json
 from gliofit.core.tissue import Tissue
-from gliofit.simulate.settings import SimulateSettings
 from gliofit.train.architecture import Frame, find_architecture
 from gliofit.train.dataset import ShardDataset
-from gliofit.train.generated import GeneratedDataset
 from gliofit.train.models.lmi import Settings
 from gliofit.train.segmented import SegmentedDataset
-from gliofit.train.settings import ATLAS_ARCHITECTURES, ModelSettings, TrainSettings, architecture_names
+from gliofit.train.settings import ModelSettings, TrainSettings
 from gliofit.train.surrogate import load_atlas_inverse, load_direct_inverse, load_surrogate
 
 from .conftest import blob
@@ -78,14 +75,6 @@ def test_the_cube_stays_where_it_is(data, train_paths, tissue):
     assert moved.abs().max() > 0.1
 
 
-def test_generated_samples_in_a_fixed_cube(brain):
-    simulate = SimulateSettings(spacing_mm=4.0, integrator={"name": "accurate", "tolerance": 0.05})
-    fixed = GeneratedDataset(brain, CUBE, simulate, 3, 4, pilot=4, anchor="grid")
-    assert_allclose(fixed.centre_mm, brain.grid.centre_mm, atol=4.0)
-    drawn = [fixed.draw(index)[["origin_x_mm", "origin_y_mm", "origin_z_mm"]].to_numpy(float) for index in (0, 1)]
-    assert_allclose(fixed.batch([0, 1]).theta[:, :3], np.array(drawn) - fixed.centre_mm, atol=1e-4)
-
-
 def test_thresholds_change_with_the_epoch_and_follow_the_seed(data):
     one, again, other = (SegmentedDataset(data, Settings(), seed) for seed in (5, 5, 6))
     first, second = one.of_epoch(0).thresholds, one.of_epoch(1).thresholds
@@ -111,21 +100,6 @@ def test_samples_are_cut_at_their_own_thresholds(data):
         assert_allclose(image, expected, atol=1e-6)
     assert len(np.unique(images)) == 3
     assert torch.equal(pair.theta, data.batch(order[:2]).theta)
-
-
-def test_settings_keep_it_in_the_atlas():
-    assert [n for n in architecture_names() if find_architecture(n).kind == "atlas-inverse"] == [*ATLAS_ARCHITECTURES]
-    stage = make_stage()
-    assert stage.crop_of("lmi") == CUBE
-    assert make_stage(crop=None).crop_of("lmi") == stage.crop != CUBE
-    with pytest.raises(ValidationError, match="set atlas"):
-        make_stage(anatomies="all")
-    with pytest.raises(ValidationError, match="mirrored atlas"):
-        make_stage(flip_axes=["x"])
-    with pytest.raises(ValidationError, match="above range_whole"):
-        Settings(range_core=(0.3, 0.8))
-    with pytest.raises(ValidationError, match="two rising numbers"):
-        Settings(range_whole=(0.5, 0.2))
 
 
 @pytest.fixture
