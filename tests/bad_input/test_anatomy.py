@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,6 @@ from gliofit.inputs.images import read_segmentation
 from gliofit.inputs.label_names import AmbiguousNameError, tumour_part
 from gliofit.register.bids_patients import label_scheme
 from gliofit.register.check import check_patients
-from gliofit.register.images import read_patient
 from gliofit.register.naming import CONVENTIONS, implied_scheme
 from gliofit.register.patients import PatientFiles
 from gliofit.register.settings import PatientsSettings
@@ -260,10 +258,6 @@ class TestTissue:
         assert np.count_nonzero(labels == 1) > 0
         assert tissue_codes(labels) == {}
 
-    def test_a_tumour_segmentation_is_a_small_brain(self) -> None:
-        found = tissue_codes(relabelled(TUMOUR, {1: 1, 2: 2, 4: 3}))
-        assert f"{np.count_nonzero(TUMOUR) * CC:.0f} cc" in found["tissue-small"].problem
-
     def test_a_cut_brain(self) -> None:
         labels = SCENE.tissue()[:40]
         warnings: list[InputWarning] = []
@@ -488,11 +482,3 @@ class TestCheck:
                            "--atlas", atlas_source, "--out", tmp_path / "out", "--json")  # fmt: skip
         assert (code, json.loads(out)["error"]["code"]) == (2, "tissue-as-tumour")
         assert not (tmp_path / "out").exists()
-
-    def test_register_reads_with_the_warnings_of_the_check(self, patient: PatientFiles, tmp_path: Path) -> None:
-        seg = read_volume(patient.seg, np.uint8)
-        swapped = relabelled(seg.data, {2: 1, 1: 2, 4: 4})
-        write_volume(tmp_path / "order.nii.gz", Volume(swapped, seg.grid))
-        warnings: list[InputWarning] = []
-        read_patient(replace(patient, seg=tmp_path / "order.nii.gz"), warnings=warnings)
-        assert [(Path(one.subject).name, one.code) for one in warnings] == [("order.nii.gz", "labels-enclosure")]

@@ -157,12 +157,6 @@ def test_files_in_folders_are_replaced_too(tmp_path: Path) -> None:
         assert files_in(tmp_path, listed) == [tmp_path / name for name in content]
 
 
-def test_an_error_about_a_result_names_its_place_and_not_the_scratch_folder(tmp_path: Path) -> None:
-    with pytest.raises(InputError) as caught, output_folder(tmp_path / "out") as new:
-        raise InputError(new / "a.nii.gz", "is wrong", "change it", "some-code")
-    assert (caught.value.subject, caught.value.code) == (str(tmp_path / "out/a.nii.gz"), "some-code")
-
-
 @pytest.mark.parametrize("name", ["clinical.nii.gz", "plan.dcm"])
 def test_an_input_is_never_removed(files: Path, tmp_path: Path, run: Run, name: str) -> None:
     mask = save(tmp_path / name.replace("dcm", "nii.gz"), SCENE.tissue(), SCENE.affine).rename(tmp_path / name)
@@ -426,23 +420,6 @@ def test_a_picture_that_cannot_be_drawn_costs_no_result(
     assert read_table(tmp_path / "fit/parameters.parquet")["message"].item() == row["message"]
 
 
-def test_a_plan_is_kept_without_its_picture(
-    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
-) -> None:
-    def fail(*_: object) -> None:
-        raise RuntimeError
-
-    monkeypatch.setattr("gliofit.plan.run.draw_plans", fail)
-    code, said, err = run(*plan(files, tmp_path / "plan"), "--json")
-    assert code == 0
-    found = json.loads(said)
-    assert names(tmp_path / "plan") == set(PLAN_FILES) - {"plan.dcm", "plan.png", "plan.pdf"}
-    assert {Path(path).name for path in found["files"]} == names(tmp_path / "plan")
-    assert [warning["code"] for warning in found["warnings"]] == ["no-picture"]
-    assert len(err.splitlines()) == 1
-    assert "plan.png" in found["plan"]["message"]
-
-
 # ------------------------------------------------------------------------------------------------ the standard output
 
 
@@ -505,28 +482,6 @@ def test_errors_of_the_system_are_one_line(
 def test_an_input_that_may_not_be_read_is_not_blamed_on_the_output(tmp_path: Path) -> None:
     with pytest.raises(PermissionError), claim_folder(tmp_path / "out"):
         raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "seg.nii.gz"))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code"),
-    [
-        ("fitt", "wrong-usage"),
-        ("fit --tissue {d}/tissue.nii.gz --out {o}/fit", "one-source-needed"),
-        ("fit --concentration {d}/c.nii.gz --out {o}/fit", "one-source-needed"),
-    ],
-)
-def test_codes_of_wrong_options(files: Path, tmp_path: Path, run: Run, arguments: str, code: str) -> None:
-    status, said, _ = run(*(part.format(d=files, o=tmp_path) for part in arguments.split()), "--json")
-    assert (status, json.loads(said)["error"]["code"]) == (2, code)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_finding_without_a_case_begins_with_its_file(tmp_path: Path, run: Run) -> None:
-    table = tmp_path / "patients.tsv"
-    table.write_bytes("case;folder\n".encode("utf-16"))
-    code, said, _ = run("check", "--patients", table, "--cores", 1)
-    assert code == 1
-    assert said.splitlines()[0].startswith(f"{table}: ")
 
 
 def test_the_version_and_the_commit(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gliofit.core.errors import InputError
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import read_table, write_table, write_volume
 from gliofit.evaluate.case import AGREEMENT_COLUMNS, CURVE_COLUMNS, METRICS, METRICS_COLUMNS, evaluate_case
@@ -196,13 +195,3 @@ def test_patient_without_a_reference_gets_dice_only(tmp_path, case_dir, empty):
     assert np.isnan(rows.loc["hybrid-com", "mse_volume"])
     assert rows.loc["hybrid-com", "dice_whole_033"] == 1
     assert ("no reference" in (rows.loc["hybrid-com", "message"] or "")) == empty
-
-
-def test_another_orientation_of_the_same_grid_is_read_and_another_grid_refused(tmp_path, case_dir):
-    forward, invert = write_estimate(tmp_path, "direct", ball(6))
-    write_volume(forward / "concentration.nii.gz", Volume(ball(6), GRID).canonical())
-    rows, _ = evaluate(tmp_path, "synthetic", case_dir, {"direct": (forward, invert)})
-    assert rows.loc["direct", "mse_volume"] == 0
-    write_volume(forward / "concentration.nii.gz", Volume(ball(6), Grid(GRID.shape, np.eye(4))))
-    with pytest.raises(InputError, match="another grid"):
-        evaluate(tmp_path, "synthetic", case_dir, {"direct": (forward, invert)})

@@ -10,18 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
 
-from gliofit.figures import colours
-from gliofit.figures.slices import add_scale_bar, grey_values
-
-
-def test_concentrations_get_lighter_the_more_cells_there_are() -> None:
-    shades = colours.cells_map()(np.linspace(0, 1, 50))[:, :3]
-    assert (np.diff(shades @ [0.2126, 0.7152, 0.0722]) > 0).all()
-    assert colours.cells_opacity(np.array([0.0, 0.1, 0.2, 1.0])).tolist() == pytest.approx([0, 0.425, 0.85, 0.85])
-    assert to_rgb(colours.CORE) == (1, 1, 1)
-
+from gliofit.figures.slices import grey_values
 
 #: Draws letters, mathematics and an image into the folder that it is given.
 _SCRIPT = """
@@ -53,22 +43,6 @@ def test_the_same_figure_gives_the_same_bytes_in_every_process(tmp_path: Path) -
     assert b"/CIDFontType2" in pdf
     assert b"/Type3" not in pdf
     assert not re.search(rb"/(CreationDate|Producer|Creator)\b", pdf)
-
-
-@pytest.mark.parametrize("limits", [(0, 100), (100, 0)])
-def test_scale_bars_are_as_long_as_they_say(limits: tuple[float, float]) -> None:
-    from matplotlib.figure import Figure
-
-    axes = Figure().subplots()
-    axes.set_xlim(limits)
-    add_scale_bar(axes, 20)
-    (bar,) = axes.lines
-    start, end = bar.get_xdata()
-    assert abs(end - start) == pytest.approx(20)
-    assert axes.get_xlim() == limits
-    # In the lower left corner, whichever way the axis runs.
-    assert abs(start - limits[0]) == pytest.approx(4)
-    assert [text.get_text() for text in axes.texts] == ["2 cm"]
 
 
 def test_grey_values_leave_out_the_background() -> None:

@@ -89,15 +89,6 @@ def test_estimates_stay_in_the_training_range(make_problem):
     assert anywhere.theta.mu_d_mm == pytest.approx(TRUTH.mu_d_mm, rel=0.03)
 
 
-def test_no_common_range_is_a_failed_row(make_problem):
-    problem = make_problem(NEAR)
-    problem.networks.surrogate.theta_low = torch.tensor([-40.0, -40.0, -40.0, 41.0, 0.5])
-    inversion = fit(problem, "hybrid", configured("hybrid"))
-    assert inversion.status == "failed"
-    assert inversion.theta is None
-    assert "training range" in inversion.message
-
-
 def test_hybrid_refines_the_direct_estimate(make_problem):
     inversion = fit(make_problem(NEAR), "hybrid", configured("hybrid"))
     assert inversion.extra["chosen"] == "gradient"
@@ -123,17 +114,6 @@ def test_budget_ends_a_search(make_problem):
     assert "budget" in inversion.message
     steps = fit(make_problem(), "gradient-surrogate", configured("gradient-surrogate", outer_steps=1, inner_steps=2))
     assert steps.status == "not-converged"
-
-
-def test_a_population_is_one_batch(make_problem):
-    problem = make_problem()
-    sizes = []
-    surrogate = problem.networks.surrogate
-    problem.networks.surrogate = lambda tissue, theta: (sizes.append(len(theta)), surrogate(tissue, theta))[1]
-    for name in ("crop", "theta_mean", "theta_low", "theta_high"):
-        setattr(problem.networks.surrogate, name, getattr(surrogate, name))
-    fit(problem, "cmaes-surrogate", configured("cmaes-surrogate", popsize=12, evaluations=42))
-    assert sizes == [6, 12, 12, 12]
 
 
 @pytest.mark.parametrize("bad", ["nan", "raise"])

@@ -49,14 +49,6 @@ def test_core_and_its_fallback(counts, core, says):
     assert says is None or says in masks.notes[0]
 
 
-def test_centre_of_a_segmentation_is_that_of_the_whole_tumour(cube):
-    labels = np.zeros(cube.grid.shape, np.uint8)
-    labels[8:12, 10, 10] = T.OEDEMA
-    labels[8, 10, 10] = T.NECROTIC
-    observation = SegmentationObservation(Volume(labels, cube.grid), cube)
-    assert observation.centre_mm == pytest.approx(cube.grid.voxel_to_world([9.5, 10, 10]))
-
-
 def test_nothing_to_see_is_an_error_of_its_own(cube):
     data = np.zeros(cube.grid.shape, np.uint8)
     data[0, 0, 0] = 1

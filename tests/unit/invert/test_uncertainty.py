@@ -5,12 +5,11 @@ import pytest
 
 from gliofit.core.grid import Volume
 from gliofit.core.tissue import Tissue
-from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
 from gliofit.invert.problem import ConcentrationObservation, Problem
-from gliofit.invert.run import fit, parameters_row
+from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
-from gliofit.invert.uncertainty import Uncertainty, _sums
+from gliofit.invert.uncertainty import _sums
 from gliofit.solver.accurate import AccurateSolver
 
 TRUTH = Theta((6.3, -4.2, 3.1), 7.0, 3.0)
@@ -91,16 +90,6 @@ def test_a_component_at_its_bound_is_named_and_has_no_interval(mixed):
     assert "mu_D is at its bound" in inversion.message
     assert inversion.uncertainty.standard_errors[3] == 0
     assert (inversion.uncertainty.standard_errors[[0, 1, 2, 4]] > 0).all()
-
-
-def test_columns(mixed):
-    inversion = fit_from_truth(mixed, TRUTH, np.random.default_rng(0).normal(0, 0.05, mixed.grid.shape))
-    row = parameters_row({"method": "gauss-newton"}, inversion, mixed.grid, 0, "concentration", SPACE)
-    for name in ("origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho"):
-        assert row[f"{name}_low"] < row[name] < row[f"{name}_high"]
-        assert row[f"{name}_se"] == pytest.approx((row[f"{name}_high"] - row[f"{name}_low"]) / 2 / 1.645, rel=0.01)
-    assert len(row["covariance"]) == 25
-    assert set(Uncertainty.no_columns(SPACE)) == set(inversion.uncertainty.columns(inversion.theta))
 
 
 def test_block_sums():

@@ -78,17 +78,6 @@ def test_barriers_bound_both_targets(case, tmp_path):
     assert not (read_volume(out / "clinical.nii.gz").data > 0)[30:].any()
 
 
-def test_whole_tumour_and_no_tumour_kept(case, tmp_path):
-    core, whole, left = tmp_path / "core", tmp_path / "whole", tmp_path / "left"
-    assert run(*given(case, core)) == run(*given(case, whole, "--region", "whole")) == 0
-    assert run(*given(case, left, "--margin-mm", 1, "--no-keep-tumour")) == 0
-    small, large = (read_table(out / "plan.parquet").iloc[0] for out in (core, whole))
-    assert large["clinical_cc"] > 1.2 * small["clinical_cc"]
-    assert (small["region"], large["region"]) == ("core", "whole")
-    seg = read_volume(case / "seg.nii.gz").data
-    assert not (read_volume(left / "personalised.nii.gz").data > 0)[np.isin(seg, [1, 3])].all()
-
-
 @pytest.mark.parametrize(
     "change",
     [

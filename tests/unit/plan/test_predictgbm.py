@@ -13,7 +13,7 @@ from gliofit.core.errors import InputError
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import read_volume, write_volume
 from gliofit.growth.theta import Theta
-from gliofit.pipeline.predictgbm import TAIL, read_case, with_tail
+from gliofit.pipeline.predictgbm import TAIL, with_tail
 from gliofit.plan.target import clinical_target
 from gliofit.solver.registry import make_solver
 from gliofit.solver.settings import AccurateSettings
@@ -65,14 +65,6 @@ def test_round_trip(folder, tmp_path, brain, capsys):
     # So many voxels with a score that PredictGBM's own ranking never comes in.
     assert (score.data > 0).sum() >= clinical_target(seg, Volume(inside, brain.grid), 15).mask.data.sum()
     assert re.search(r"00000\.nii\.gz: mu_D [\d.]+ mm", capsys.readouterr().out)
-
-
-def test_without_a_brain_mask_the_brain_is_where_there_is_tissue(folder, tmp_path, brain):
-    for path in (folder / "Patient-00000").iterdir():
-        if "brain_mask" not in path.name:
-            (tmp_path / "Patient-00000").mkdir(exist_ok=True)
-            (tmp_path / "Patient-00000" / path.name).symlink_to(path)
-    np.testing.assert_array_equal(read_case(tmp_path, warnings=[]).brain.data, brain.labels > 0)
 
 
 def test_the_tail_ranks_everything_and_leaves_the_rest():

@@ -11,7 +11,7 @@ from matplotlib.image import imread
 from gliofit.core.errors import InputError
 from gliofit.core.io import read_table, read_volume
 from gliofit.publish.figure3 import draw_figure3
-from gliofit.publish.figure4 import _layout, _load_view, choose_cases, draw_figure4
+from gliofit.publish.figure4 import _load_view, choose_cases, draw_figure4
 from gliofit.publish.figure7 import draw_figure7
 from gliofit.publish.settings import PublishSettings
 
@@ -65,15 +65,6 @@ def test_figure4_shows_the_methods_of_one_observation(tmp_path, patients_dir, ro
     # Distances from the reference there, from the segmentation here.
     assert not any("HD95" in text for text in found)
     assert any(re.fullmatch(r"Dice \d\.\d\d HD95 \d+\.\d mm", text) for text in other)
-
-
-def test_pictures_of_figure4_are_as_large_as_a_page_allows():
-    # Few in one row, many in blocks of rows; more than a page has room for in small ones.
-    assert _layout(2, 2, 3.5) == (2, pytest.approx(1.49))
-    columns, side = _layout(4, 16, 7.2)
-    assert columns == 8
-    assert 0.6 < side < 0.85
-    assert _layout(12, 21, 7.2) == (8, 0.6)
 
 
 def test_slices_are_radiological_whatever_the_order_of_the_voxels(tmp_path, roots, fakes):

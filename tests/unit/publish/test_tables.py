@@ -158,11 +158,3 @@ def test_stars_follow_the_corrected_tests(fakes, tmp_path):
     grid, mse = first_panel(tmp_path, "table2"), "MSE ↓ (×10⁻³)"
     assert line_of(grid, "direct")[mse].marks == "*†"
     assert line_of(grid, "hybrid")[mse].marks == ""
-
-
-def test_all_methods_failed(fakes, tmp_path):
-    failed = {(i, method) for i in range(2) for method in fakes.SCALES}
-    folder = fakes.make_cohort(tmp_path / "failed", "synthetic", fakes.SCALES, 2, failed=failed)
-    fakes.write_tables(folder, None, tmp_path)
-    line = line_of(first_panel(tmp_path, "table2"), "direct")
-    assert [line[name].text for name in ("n", "failed")] == ["0", "2"]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
 from gliofit.core.grid import Grid
-from gliofit.figures.colours import CORE, WHOLE
+from gliofit.figures.colours import WHOLE
 from gliofit.publish.settings import PublishSettings
 from gliofit.publish.view3d import _BELOW, _FRONT, _LEFT_SIDE, _RIGHT_SIDE, _render, draw_view3d, surface_of
 
@@ -64,20 +63,6 @@ def test_sides_are_where_the_letters_say(direction, across, up):
         # The letter that stands there is that of the side.
         letter = direction.letters[1 if towards[0] else 3]
         assert letter == {1: "R", -1: "L", 2: "A", -2: "P", 3: "S", -3: "I"}[number]
-
-
-def test_what_is_inside_glass_is_seen_through_it():
-    grid = grid_of("RAS")
-    inner = surface_of(ball(grid, (0, 0, 0), 10), grid, 0.5, CORE, 1.0, smoothing=1.0)
-    glass = surface_of(ball(grid, (0, 0, 0), 30), grid, 0.5, WHOLE, 0.2, 0.5, smoothing=1.0)
-    opaque = surface_of(ball(grid, (0, 0, 0), 30), grid, 0.5, WHOLE, 1.0, smoothing=1.0)
-    for outer, seen in ((glass, True), (opaque, False)):
-        picture = _render([outer, inner], _FRONT, np.zeros(3), (80.0, 80.0), 1 / 60) / 255
-        middle = picture[tuple(side // 2 for side in picture.shape[:2])]
-        # White through blue has more red than blue itself, whose red is the least of its three.
-        share = middle[0] / middle[2]
-        assert (share > 1.3 * to_rgb(WHOLE)[0] / to_rgb(WHOLE)[2]) == seen
-        assert not picture[0, 0].any()
 
 
 @pytest.fixture

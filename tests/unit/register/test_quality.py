@@ -103,12 +103,6 @@ def tissue() -> Tissue:
 TUMOUR = np.array([1, 1, 1, 0], bool).reshape(-1, 1, 1)
 
 
-def test_the_atlas_may_stay_as_it_is(tissue: Tissue) -> None:
-    filled, share = fill_tumour(tissue, TUMOUR, "atlas")
-    assert filled is tissue
-    assert share == 0
-
-
 def test_the_tumour_may_become_white_matter(tissue: Tissue) -> None:
     filled, share = fill_tumour(tissue, TUMOUR, "white")
     np.testing.assert_array_equal(filled.wm.ravel(), np.float32([1, 1, 1, 0.9]))

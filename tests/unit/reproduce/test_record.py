@@ -96,17 +96,6 @@ def test_means_errors_and_counts_of_a_cohort(results: Path) -> None:
     assert squares[0] == pytest.approx((0.01 + 0.04 + 0.09) / 3, rel=1e-5)
 
 
-def test_distribution_pairs_and_best_threshold(results: Path) -> None:
-    cohort = record_run(results)["cohorts"]["synthetic"]
-    hybrid = cohort["methods"]["hybrid"]
-    assert hybrid["counts"] == [1, 0, 1, 1, 0]
-    assert hybrid["largest"] == 5e-3
-    # The case that direct prediction failed on is not compared.
-    assert cohort["pairs"] == [{"first": "hybrid", "second": "direct", "cases": 2, "better": 2, "worse": 0}]
-    assert cohort["best_threshold"]["hybrid"] == pytest.approx([0.4, 0.9])
-    assert cohort["best_threshold"]["gauss-newton"] == pytest.approx([0.2, 0.5])
-
-
 def test_study_has_the_paper_s_measures_and_rank_correlations(results: Path) -> None:
     (row,) = record_run(results)["study"]
     assert (row["integrator"], row["undisturbed"], row["spacing_mm"], row["cases"]) == ("reference", True, 1.0, 6)
@@ -115,14 +104,6 @@ def test_study_has_the_paper_s_measures_and_rank_correlations(results: Path) -> 
     assert row["values"]["mu_rho_relative_error_squared"][0] == pytest.approx(0.04)
     assert row["causes"]["volume_mm3"] == pytest.approx(1.0)
     assert row["causes"]["front_width_mm"] == pytest.approx(-1.0)
-
-
-def test_provenance_says_what_is_recorded_and_what_not(results: Path) -> None:
-    provenance = record_run(results)["provenance"]
-    assert provenance == {
-        "jobs": 2, "gliofit": ["0.1.0"], "torch": [], "revision": [REVISION, None], "changed": True,
-        "device": ["AMD EPYC", None],
-    }  # fmt: skip
 
 
 def test_neither_cases_nor_dates_nor_places_are_recorded(results: Path) -> None:

@@ -87,18 +87,6 @@ def test_scaling_and_squaring_gives_the_exponential():
     np.testing.assert_allclose(u[1][:, inner], np.broadcast_to(expected, u[1][:, inner].shape), atol=0.03)
 
 
-def test_opposite_velocities_undo_each_other(brain):
-    from scipy.ndimage import map_coordinates
-
-    velocity = random_velocity(brain.grid, total(brain) >= 0.5, WarpSettings(scale=0), 2)
-    there, back = (integrate_velocity(sign * velocity, 4.0, 6) for sign in (1, -1))
-    points = np.indices(brain.grid.shape) + there / 4.0
-    rest = there + np.stack([map_coordinates(b, points, order=1, mode="nearest") for b in back])
-    inner = (slice(None), *(slice(6, -6),) * 3)
-    assert np.abs(there[inner]).max() > 4
-    assert np.sqrt((rest[inner] ** 2).sum(axis=0)).max() < 0.3
-
-
 def test_structures_move_along_the_velocity(brain):
     """A ball of white matter ends where a point at its centre does."""
     world = brain.grid.voxel_to_world(np.stack(np.indices(brain.grid.shape), axis=-1))

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from gliofit.core.errors import InputError
@@ -71,12 +70,6 @@ def test_errors_are_those_of_the_scenario(tables):
     assert (reference["oracle_mse_volume"] > reference["mse_volume"]).all()
     np.testing.assert_allclose(found["mu_d_bias"].abs(), found["mu_d_relative_error"])
     assert (found["mu_d_bias"] < 0).eq(found["estimate_mu_d_mm"] < found["mu_d_mm"]).all()
-
-
-def test_a_batch_does_not_depend_on_others(atlas, tables):
-    cases, _ = run_cases(atlas, "paper", [1], SETTINGS, INVERT, FORWARD, 1)
-    whole = tables[0][tables[0]["case"] == 1].reset_index(drop=True)
-    pd.testing.assert_frame_equal(cases.drop(columns="wall_seconds"), whole.drop(columns="wall_seconds"))
 
 
 def test_a_failing_method_becomes_a_row(atlas, monkeypatch):

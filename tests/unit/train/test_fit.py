@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from gliofit.core.errors import InputError
 from gliofit.train import fit
 from gliofit.train.__main__ import main
-from gliofit.train.surrogate import load_direct_inverse, load_surrogate
+from gliofit.train.surrogate import load_surrogate
 from gliofit.train.training import Training
 
 
@@ -177,16 +177,6 @@ def test_divergence_keeps_the_best(train, make_settings, tmp_path, monkeypatch):
     monkeypatch.setattr(Training, "_step", failing)
     out = train(make_settings(epochs=50), tmp_path / "out")
     assert info(out)["training"]["stopped_by"] == "divergence"
-
-
-def test_direct_inverse_reads_theta(train_paths, validation_paths, data_dir, make_settings, tmp_path):
-    arguments = (train_paths, validation_paths, data_dir / "tissue", make_settings())
-    with pytest.raises(InputError, match=r"not in `train\.models`"):
-        fit.train_model(*arguments, "absent", tmp_path, 0)
-    fit.train_model(*arguments, "direct-inverse", tmp_path, 0)
-    model = load_direct_inverse(tmp_path)
-    assert model(torch.rand(2, 8, 8, 8), torch.rand(1, 3, 8, 8, 8)).shape == (2, 5)
-    assert info(tmp_path)["validation"]["origin_error_mm"] > 0
 
 
 def test_command_line(data_dir, tmp_path, make_settings, capsys):

@@ -132,15 +132,6 @@ def fine_affine(tissue) -> np.ndarray:
     return affine
 
 
-def test_same_seed_same_weights_and_learning(train, tmp_path):
-    settings = make_stage(epochs=60, max_samples=6, schedule="cosine", learning_rate=1e-2, network=SMALL)
-    one, two = (train(settings, tmp_path / name, "lmi") for name in "ab")
-    weights = [(folder / "weights.safetensors").read_bytes() for folder in (one, two)]
-    assert weights[0] == weights[1]
-    losses = pd.read_parquet(one / "history.parquet")["train_loss"]
-    assert losses.iloc[-5:].mean() < 0.65 * losses.iloc[0]
-
-
 def test_weights_are_passed_on_in_their_own_place_only(trained, train, tmp_path, data_dir):
     passed = train(make_stage(init=trained, epochs=0), tmp_path / "passed", "lmi")
     assert (passed / "weights.safetensors").read_bytes() == (trained / "weights.safetensors").read_bytes()
