@@ -184,10 +184,7 @@ def bridge_gaps(concentration: Volume, allowed: Volume, reach_mm: float) -> Volu
 
 
 def personalised_target(
-    concentration: Volume,
-    volume_mm3: float,
-    allowed: Volume,
-    keep: NDArray[np.bool_] | None = None,
+    concentration: Volume, volume_mm3: float, allowed: Volume, keep: NDArray[np.bool_] | None = None
 ) -> Target:
     """The level set of a tumour-cell map that has a given volume, to one voxel.
 

@@ -1,4 +1,4 @@
-"""What a check found, as a patients table that the workflow reads."""
+"""Patients table with the results of a check, as input of the workflow."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _COLUMNS = (*(name for name in COLUMNS if name != "folder"), *CHECK_COLUMNS)
 
 
 def write_cohort_table(path: Path, cases: Iterable[CheckedCase]) -> None:
-    """Write one row per case with its files, whether it can be used (``status``) and why not (``message``).
+    """Write one row per case with its files, ``status`` (use or refused) and ``message`` (the reason).
 
-    Paths are relative to the table if they lie below its folder, else absolute. A table that says the same already is
-    not touched. Findings without a case name have no row.
+    Paths below the table's folder are relative to it, others absolute. An identical table is not written again.
+    Findings without a case have no row.
     """
     out = io.StringIO()
     writer = csv.DictWriter(out, _COLUMNS, delimiter="," if path.suffix == ".csv" else "\t", lineterminator="\n")

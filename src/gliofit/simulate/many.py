@@ -29,12 +29,7 @@ _ATTEMPTS = 100
 
 
 def grow_samples(
-    tissue: Tissue,
-    draw: Draw,
-    count: int,
-    integrator: IntegratorSettings,
-    threads: int = 1,
-    batch_size: int = 32,
+    tissue: Tissue, draw: Draw, count: int, integrator: IntegratorSettings, threads: int = 1, batch_size: int = 32
 ) -> Generator[tuple[Sample, int]]:
     """Draw and grow samples 0 to ``count - 1``.
 
