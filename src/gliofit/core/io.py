@@ -381,7 +381,8 @@ def _first_line(error: Exception) -> str:
 
 def _check_spacing(path: Path) -> None:
     """Raise InputError if spacings of a NIfTI header are not positive; nibabel would replace them silently."""
-    for kind in (nib.Nifti1Header, nib.Nifti2Header):
+    kinds: tuple[Any, ...] = (nib.Nifti1Header, nib.Nifti2Header)
+    for kind in kinds:
         try:
             with open_content(path) as file:
                 header = kind(file.read(kind.template_dtype.itemsize), check=False)

@@ -139,13 +139,12 @@ def translate_labels(
 
 def whole_tumour_mask(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return the mask of all tumour voxels of ``TumourLabel`` values, of the same shape."""
-    mask: NDArray[np.bool_] = (labels > TumourLabel.NONE) & (labels != TumourLabel.CAVITY)
-    return mask
+    return np.asarray((labels > TumourLabel.NONE) & (labels != TumourLabel.CAVITY))
 
 
 def core_mask(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return the mask of the tumour core: all tumour except oedema (the core includes necrosis)."""
-    return whole_tumour_mask(labels) & (labels != TumourLabel.OEDEMA)
+    return np.asarray(whole_tumour_mask(labels) & (labels != TumourLabel.OEDEMA))
 
 
 def abnormal_mask(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:

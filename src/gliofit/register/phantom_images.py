@@ -115,4 +115,4 @@ def _smooth_noise(generator: np.random.Generator, shape: tuple[int, ...], sigma:
     if factor > 1:
         field = zoom(field, factor, order=1)
     field = field[tuple(slice(0, n) for n in shape)]
-    return (field - field.mean()) / max(float(field.std()), 1e-6)
+    return np.asarray((field - field.mean()) / max(float(field.std()), 1e-6))

@@ -87,7 +87,8 @@ class PhantomShape:
         """Return the atlas voxel of every phantom voxel, shape (3, *onto.shape)."""
         from scipy.ndimage import map_coordinates
 
-        world = onto.voxel_to_world(np.stack(np.indices(onto.shape), axis=-1)).astype(np.float32)
+        index = np.ascontiguousarray(np.moveaxis(np.indices(onto.shape), 0, -1))
+        world = onto.voxel_to_world(index).astype(np.float32)
         field_voxel = np.moveaxis(self.grid.world_to_voxel(world), -1, 0)
         for component in range(3):
             world[..., component] += map_coordinates(
@@ -113,7 +114,7 @@ def integrate_velocity(velocity_mm: NDArray[np.floating], grid: Grid) -> NDArray
         position = index + np.moveaxis(displacement @ to_voxels.T, -1, 0)
         steps = [map_coordinates(displacement[..., c], position, order=1, mode="nearest") for c in range(3)]
         displacement = displacement + np.stack(steps, axis=-1)
-    return displacement.astype(np.float32)
+    return np.asarray(displacement, np.float32)
 
 
 def _velocity(
