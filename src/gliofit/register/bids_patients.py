@@ -152,7 +152,7 @@ def _patient(
         raise InputError(
             root,
             f"has no tumour segmentation of {case}",
-            f"add {case}_dseg.nii.gz to anat, here or in derivatives, or leave the case out "
+            f"add {case}_dseg.nii.gz to anat, here or in derivatives, or exclude the case "
             f"(patients.exclude: [{case}])",
         )
     seg = _choose(roles.pop("seg"), case, "seg", entities)
@@ -170,7 +170,7 @@ def _patient(
         raise InputError(
             root,
             f"has no T1w image of {case}{where}",
-            f"add {case}_{ending}.nii.gz, skull-stripped, or leave the case out (patients.exclude: [{case}])",
+            f"add {case}_{ending}.nii.gz, skull-stripped, or exclude the case (patients.exclude: [{case}])",
         )
     files = {role: image.path for role, image in (chosen | {"seg": seg}).items()}
     for path in files.values():
