@@ -112,7 +112,7 @@ def clinical_target(
     if not inside.any():
         raise InputError("segmentation", f"the {what} lies outside the brain", "check that both are on one grid")
     outside = np.count_nonzero(tumour) - np.count_nonzero(inside)
-    notes = (f"{outside} voxels of the {what} outside the brain ignored",) if outside else ()
+    notes = (f"{outside} voxels of the {what} outside the brain left out",) if outside else ()
 
     # The box contains the margin, and distances in it are those of the whole image.
     box = _box(inside, grid, margin_mm)

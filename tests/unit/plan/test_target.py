@@ -152,7 +152,7 @@ def test_core_voxels_outside_the_brain_are_left_out_and_told():
     target = clinical_target(segmentation(grid, core), brain, 3.0)
     assert not target.mask.data[:15].any()
     lost = int((core & ~brain.data).sum())
-    assert target.notes == (f"{lost} voxels of the tumour core outside the brain ignored",)
+    assert target.notes == (f"{lost} voxels of the tumour core outside the brain left out",)
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_the_tumour_alone_where_the_volume_is_its_own():
 def test_impossible_volumes():
     grid = grid_of((11, 11, 11))
     field = Volume(np.zeros(grid.shape, np.float32), grid)
-    with pytest.raises(InputError, match=r"the tumour is larger than the 0\.0 cc"):
+    with pytest.raises(InputError, match=r"the tumour alone is larger than the 0\.0 cc"):
         personalised_target(field, 5.0, everywhere(grid), keep=ball(grid, 3))
     with pytest.raises(InputError, match=r"the brain is smaller than the 1\.3 cc"):
         personalised_target(field, 1332.0, everywhere(grid))
