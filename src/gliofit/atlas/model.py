@@ -39,11 +39,9 @@ class Atlas:
     def require_t1(self) -> Volume:
         """Return the T1 image; InputError if the atlas has none."""
         if self.t1 is None:
-            raise InputError(
-                f"atlas '{self.name}'",
-                "has no T1 image, which registration requires",
-                "add t1.nii.gz (same anatomy as the tissue) to the atlas folder, or use the atlas mni152",
-            )
+            problem = "has no T1 image, which registration requires"
+            hint = "add t1.nii.gz (same anatomy as the tissue) to the atlas folder, or use the atlas mni152"
+            raise InputError(f"atlas '{self.name}'", problem, hint)
         return self.t1
 
 

@@ -63,11 +63,8 @@ def atlas_from_folder(
     files = _roles(folder)
     has_maps, has_labels = {"wm", "gm"} <= set(files), "labels" in files
     if tissue == "auto" and has_maps and has_labels:
-        raise InputError(
-            folder,
-            f"holds tissue maps and a label map ({files['labels'].name})",
-            "set atlas.tissue to `maps` or `labels`",
-        )
+        problem = f"holds tissue maps and a label map ({files['labels'].name})"
+        raise InputError(folder, problem, "set atlas.tissue to `maps` or `labels`")
     use_maps = has_maps if tissue == "auto" else tissue == "maps"
     if (use_maps and not has_maps) or (not use_maps and not has_labels):
         wanted = {"auto": "wm.nii.gz and gm.nii.gz, or labels.nii.gz", "maps": "wm.nii.gz and gm.nii.gz"}
@@ -128,11 +125,8 @@ def _roles(folder: Path) -> dict[Role, Path]:
         exact = [folder / f"{role}{suffix}" for suffix in (".nii.gz", ".nii") if (folder / f"{role}{suffix}").is_file()]
         matches = exact or [path for path in images if words & _words(path)]
         if len(matches) > 1:
-            raise InputError(
-                folder,
-                f"several files could be the {role} image ({', '.join(path.name for path in matches)})",
-                f"rename the correct one {role}.nii.gz",
-            )
+            problem = f"several files could be the {role} image ({', '.join(path.name for path in matches)})"
+            raise InputError(folder, problem, f"rename the correct one {role}.nii.gz")
         if matches:
             files[role] = matches[0]
     return files

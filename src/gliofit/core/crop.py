@@ -26,13 +26,7 @@ class CropSettings(Settings):
 
 
 def centre_of_mass_mm(weights: Volume) -> NDArray[np.float64]:
-    """Return the centre of mass of a non-negative volume, world coordinates in mm of shape (3,).
-
-    Raises
-    ------
-    ValueError
-        If the volume is empty.
-    """
+    """Return the centre of mass of a non-negative volume in world mm, shape (3,); ValueError if it is empty."""
     data = weights.data
     total = float(data.sum(dtype=np.float64))
     if not total > 0:

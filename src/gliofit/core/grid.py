@@ -50,12 +50,8 @@ class Grid:
         spacing = np.sqrt((rotation**2).sum(axis=0))
         largest = np.abs(rotation).max(axis=0)
         if not np.isfinite(affine).all() or (spacing <= 0).any() or (largest < 0.999 * spacing).any():
-            raise GridError(
-                "grid",
-                "the affine is oblique or singular",
-                "resample the image onto axis-aligned voxels first",
-                code="oblique-affine",
-            )
+            problem = "the affine is oblique or singular"
+            raise GridError("grid", problem, "resample the image onto axis-aligned voxels first", "oblique-affine")
         if sorted(np.abs(rotation).argmax(axis=0)) != [0, 1, 2]:
             raise GridError("grid", "the affine maps two array axes to one direction", "correct the header")
         affine.setflags(write=False)
@@ -74,12 +70,9 @@ class Grid:
         spacing = self.spacing_mm
         if max(spacing) - min(spacing) > 1e-3 * max(spacing):
             shown = " x ".join(f"{value:g}" for value in spacing)
-            raise GridError(
-                "grid",
-                f"voxels are not cubes (spacing {shown} mm)",
-                "resample the case to isotropic voxels (BraTS uses 1 mm)",
-                code="anisotropic-voxels",
-            )
+            problem = f"voxels are not cubes (spacing {shown} mm)"
+            hint = "resample the case to isotropic voxels (BraTS uses 1 mm)"
+            raise GridError("grid", problem, hint, "anisotropic-voxels")
         return float(round(spacing[0], 6))
 
     @property
@@ -135,12 +128,9 @@ class Grid:
         ratio = spacing_mm / self.isotropic_spacing_mm
         factor = round(ratio)
         if factor < 1 or abs(ratio - factor) > 1e-3 * ratio:
-            raise GridError(
-                "grid",
-                f"a spacing of {spacing_mm:g} mm is not a whole multiple of its {self.isotropic_spacing_mm:g} mm",
-                "resample the input, or choose another spacing or method",
-                code="spacing-not-multiple",
-            )
+            problem = f"a spacing of {spacing_mm:g} mm is not a whole multiple of its {self.isotropic_spacing_mm:g} mm"
+            hint = "resample the input, or choose another spacing or method"
+            raise GridError("grid", problem, hint, "spacing-not-multiple")
         return factor
 
     def turned(self, orientation: NDArray[Any]) -> Grid:
@@ -193,12 +183,8 @@ class Grid:
             difference = f"same number of voxels, affine apart by up to {gap:.3g}"
         if not known:
             difference += "; one of the two headers states no orientation"
-        raise InputError(
-            subject,
-            f"lies on another grid than {reference} ({difference})",
-            "resample all images of a case onto one grid",
-            code="grid-mismatch",
-        )
+        problem = f"lies on another grid than {reference} ({difference})"
+        raise InputError(subject, problem, "resample all images of a case onto one grid", "grid-mismatch")
 
 
 @dataclass(frozen=True, eq=False)

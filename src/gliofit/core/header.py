@@ -101,23 +101,16 @@ def check_header(image: Any, path: Path) -> None:
     if sform is not None and qform is not None:
         gap = np.abs(sform - qform)[:3, :3].max()
         if gap > _FORM_TOLERANCE * np.abs(sform[:3, :3]).max():
-            raise InputError(
-                path,
-                "its sform and qform rotate or scale the voxels differently",
-                "write the correct affine into both, or set the code of the wrong one to 0",
-                code="forms-disagree",
-            )
+            problem = "its sform and qform rotate or scale the voxels differently"
+            hint = "write the correct affine into both, or set the code of the wrong one to 0"
+            raise InputError(path, problem, hint, "forms-disagree")
     elif sform is not None:
         # Programs based on ITK scale by pixdim, nibabel by the sform. Grid refuses a singular sform.
         sizes = np.linalg.norm(sform[:3, :3], axis=0)
         spacing = np.asarray(image.header["pixdim"][1:4], dtype=np.float64)
         if (sizes > 0).all() and (np.abs(sizes - spacing) > _FORM_TOLERANCE * sizes).any():
-            raise InputError(
-                path,
-                f"its sform has voxels of {_millimetres(sizes)} and its pixdim {_millimetres(spacing)}",
-                "write the correct spacing into both",
-                code="spacing-disagrees",
-            )
+            problem = f"its sform has voxels of {_millimetres(sizes)} and its pixdim {_millimetres(spacing)}"
+            raise InputError(path, problem, "write the correct spacing into both", "spacing-disagrees")
 
 
 def orientation_known(image: Any) -> bool:

@@ -27,23 +27,10 @@ from gliofit.core.grid import Grid, Volume
 from gliofit.core.header import Look, check_header, orientation_known
 
 __all__ = [
-    "DAMAGED",
-    "OUTPUT_IN_USE",
-    "TEMPORARY_PREFIX",
-    "atomic_path",
-    "check_file",
-    "check_image",
-    "read_grid",
-    "read_json",
-    "read_like",
-    "read_stored",
-    "read_table",
-    "read_volume",
-    "scratch_folder",
-    "write_json",
-    "write_table",
-    "write_volume",
-]
+    "DAMAGED", "OUTPUT_IN_USE", "TEMPORARY_PREFIX", "atomic_path", "check_file", "check_image", "read_grid",
+    "read_json", "read_like", "read_stored", "read_table", "read_volume", "scratch_folder", "write_json",
+    "write_table", "write_volume",
+]  # fmt: skip
 
 #: Prefix of unfinished files and folders.
 TEMPORARY_PREFIX = ".tmp-"
@@ -138,11 +125,6 @@ def _only_writer(path: Path, subject: str | Path) -> Iterator[dict[str, Any]]:
     also in another container or on another host of a network file system that supports locks (NFS and CIFS do by
     default). Its holder removes the temporary files of killed writers. On a file system without locks, writers are not
     protected and nothing is removed, because it may be in use.
-
-    Raises
-    ------
-    InputError
-        If another process holds the lock (code ``output-in-use``), or the disk refuses the file.
     """
     lock = path.with_name(f"{TEMPORARY_PREFIX}lock-{path.name}")
     with _disk_errors(path, subject):

@@ -44,14 +44,7 @@ def check_out_file(path: Path, inputs: Iterable[Path | None] = ()) -> None:
 def check_out_folder(folder: Path, names: Iterable[str] = (), inputs: Iterable[Path | None] = ()) -> None:
     """Check that a folder is writable and that no file written there is one of the command's inputs.
 
-    Parameters
-    ----------
-    folder
-        Output folder.
-    names
-        Files that the command may write, relative to the folder.
-    inputs
-        Files that the command reads; None for options that were not given.
+    ``names`` are the files that the command may write, relative to the folder.
 
     Raises
     ------
@@ -93,14 +86,8 @@ def output_folder(folder: Path, names: Iterable[str] = ()) -> Iterator[Path]:
     """Yield an empty folder for the results of one run, and move its files to ``folder`` at the end.
 
     If the block raises, ``folder`` is unchanged. Files of ``names`` that the run did not write are removed from
-    ``folder``, because they are from an earlier run; all other files in it stay.
-
-    Parameters
-    ----------
-    folder
-        Folder of the results. It is created, and removed again if nothing is written.
-    names
-        Files that the command may write, relative to the folder.
+    ``folder``, because they are from an earlier run; all other files in it stay. ``folder`` is created, and removed
+    again if nothing is written.
 
     Raises
     ------

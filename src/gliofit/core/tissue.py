@@ -55,21 +55,16 @@ class Tissue:
         """
         values = np.unique(labels.data)
         if not np.isin(values, [int(label) for label in TissueLabel]).all():
-            raise InputError(
-                subject,
-                f"holds label values {values[:8].tolist()}",
-                "use 0 background, 1 CSF, 2 grey, 3 white matter",
-                code="tissue-labels",
-            )
-        maps = [
+            problem = f"holds label values {values[:8].tolist()}"
+            raise InputError(subject, problem, "use 0 background, 1 CSF, 2 grey, 3 white matter", "tissue-labels")
+        wm, gm, csf = (
             (labels.data == label).astype(np.float32)
             for label in (TissueLabel.WHITE_MATTER, TissueLabel.GREY_MATTER, TissueLabel.CSF)
-        ]
-        if not maps[0].any() and not maps[1].any():
+        )
+        if not wm.any() and not gm.any():
             raise InputError(
                 subject, "holds no grey or white matter", "give a tissue label map of a brain", "no-tissue"
             )
-        wm, gm, csf = maps
         return cls(wm, gm, csf, labels.grid)
 
     @classmethod
@@ -89,12 +84,8 @@ class Tissue:
             for volume in (wm, gm, csf)
         )
         if (most := float((white + grey).max())) < _LEAST_TISSUE:
-            raise InputError(
-                subject,
-                f"grey and white matter reach {most:.2g} together at most",
-                "give tissue fractions between 0 and 1",
-                code="tissue-scale",
-            )
+            problem = f"grey and white matter reach {most:.2g} together at most"
+            raise InputError(subject, problem, "give tissue fractions between 0 and 1", "tissue-scale")
         return cls(white, grey, fluid, wm.grid)
 
     @classmethod

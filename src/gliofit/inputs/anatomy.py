@@ -24,15 +24,9 @@ from gliofit.core.labels import LABEL_SCHEMES, TissueLabel, TumourLabel, core_ma
 from gliofit.core.tissue import Tissue
 
 __all__ = [
-    "brain_warnings",
-    "check_labels",
-    "check_segmentation",
-    "check_tissue",
-    "edge_share",
-    "focus_volumes_mm3",
-    "scheme_hint",
-    "sensible_schemes",
-]
+    "brain_warnings", "check_labels", "check_segmentation", "check_tissue", "edge_share", "focus_volumes_mm3",
+    "scheme_hint", "sensible_schemes",
+]  # fmt: skip
 
 #: Largest accepted tumour volume in cc. The maximum of the 14 patients is 230 cc; at death the enhancing part of a
 #: glioblastoma has on average the volume of a ball of 3 cm radius, 113 cc (Swanson et al., Br J Cancer 98:113, 2008).
@@ -110,14 +104,10 @@ def check_labels(
     ----------
     labels
         Values of ``TumourLabel``, of shape ``grid.shape``.
-    grid
-        Grid of the segmentation.
     scheme
         Label scheme of the file, a key of ``LABEL_SCHEMES``.
-    subject
-        File of the segmentation.
     warnings
-        Warnings are appended to this list.
+        Warnings about ``subject``, the file, are appended to this list.
     brain
         Brain mask of the same shape. Without it, position and share of the brain are not checked.
 
@@ -159,11 +149,8 @@ def check_segmentation(
     _check_foci(labels, tumour, grid, warn)
     cut = edge_share(tumour)
     if cut > CUT_SHARE:
-        warn(
-            f"the edge of the volume cuts the tumour ({cut:.0%} of its surface)",
-            "interpret its numbers with care: the part outside is unknown",
-            "tumour-cut",
-        )
+        problem = f"the edge of the volume cuts the tumour ({cut:.0%} of its surface)"
+        warn(problem, "interpret its numbers with care: the part outside is unknown", "tumour-cut")
 
 
 def check_tissue(tissue: Tissue, subject: str | Path, warnings: list[InputWarning]) -> None:
@@ -405,18 +392,12 @@ def _check_parts(labels: NDArray[np.uint8], grid: Grid, scheme: str, warn: _Warn
     volumes_cc = np.bincount(labels.ravel(), minlength=len(TumourLabel)) * grid.voxel_volume_mm3 / 1000
     enhancing_cc, cavity_cc = float(volumes_cc[TumourLabel.ENHANCING]), float(volumes_cc[TumourLabel.CAVITY])
     if not core_mask(labels).any():
-        warn(
-            "has oedema but no core",
-            f"check the label scheme ({scheme}); methods are fitted to the whole tumour only",
-            "no-core",
-        )
+        hint = f"check the label scheme ({scheme}); methods are fitted to the whole tumour only"
+        warn("has oedema but no core", hint, "no-core")
     elif np.count_nonzero(volumes_cc[1:]) == 1:
         ((value, label),) = (pair for pair in LABEL_SCHEMES[scheme].items() if volumes_cc[pair[1]] > 0)
-        warn(
-            f"has only the {_name(label)} label ({value})",
-            "if it is a mask of the whole tumour, give a segmentation of its parts",
-            "single-label",
-        )
+        hint = "if it is a mask of the whole tumour, give a segmentation of its parts"
+        warn(f"has only the {_name(label)} label ({value})", hint, "single-label")
     elif enhancing_cc == 0:
         warn(
             "has no enhancing tumour",
@@ -507,9 +488,6 @@ def _tissue_order(
 
 
 def _brain_cut(subject: str, share: float) -> InputWarning:
-    return InputWarning(
-        subject,
-        f"the edge of the volume cuts the brain ({share:.0%} of its surface)",
-        "interpret numbers near the edge with care, because the missing part is unknown",
-        "brain-cut",
-    )
+    problem = f"the edge of the volume cuts the brain ({share:.0%} of its surface)"
+    hint = "interpret numbers near the edge with care, because the missing part is unknown"
+    return InputWarning(subject, problem, hint, "brain-cut")

@@ -21,16 +21,9 @@ from gliofit.core.unit_interval import concentration_values, tissue_fractions
 from gliofit.inputs.anatomy import check_labels, check_segmentation, check_tissue, scheme_hint
 
 __all__ = [
-    "check_grid",
-    "read_concentration",
-    "read_follow_up",
-    "read_image",
-    "read_label_values",
-    "read_mask",
-    "read_segmentation",
-    "read_tissue_labels",
-    "read_tissue_maps",
-]
+    "check_grid", "read_concentration", "read_follow_up", "read_image", "read_label_values", "read_mask",
+    "read_segmentation", "read_tissue_labels", "read_tissue_maps",
+]  # fmt: skip
 
 #: Tolerated distance of labels from integers; programs that store floating point write labels such as 3.9999.
 _ROUNDING = 1e-3
@@ -115,12 +108,8 @@ def read_mask(path: Path, grid: Grid, *, warnings: list[InputWarning], reference
     ):
         inside = numbers > 0
     else:
-        raise InputError(
-            path,
-            f"is not a mask (values from {low:g} to {high:g})",
-            "give 0 and 1, or fractions between them",
-            code="mask-scale",
-        )
+        problem = f"is not a mask (values from {low:g} to {high:g})"
+        raise InputError(path, problem, "give 0 and 1, or fractions between them", "mask-scale")
     if not inside.any():
         raise InputError(path, "is an empty mask", "give the mask, or leave it out", code="mask-empty")
     return Volume(inside, volume.grid)

@@ -134,13 +134,7 @@ def _part_of(word: str) -> TumourLabel | None:
 
 
 def _mentions(words: list[str]) -> list[_Mention]:
-    """Find the parts that a name mentions, in order, each with its negation.
-
-    Raises
-    ------
-    AmbiguousNameError
-        If a negation is ambiguous: a double negation, or a list after it.
-    """
+    """Find the parts that a name mentions, in order, each with its negation."""
     mentions: list[_Mention] = []
     negator, joined = "", False
     for place, word in enumerate(words):

@@ -246,13 +246,7 @@ def read_series(folder: str | Path, *, warnings: list[InputWarning] | None = Non
 
 
 def _read_images(folder: Path) -> list[Any]:
-    """Read the attributes ``_KEYWORDS`` of the images in a folder as pydicom data sets.
-
-    Raises
-    ------
-    InputError
-        If a file is damaged, or the folder has no images.
-    """
+    """Read the attributes ``_KEYWORDS`` of the images in a folder as pydicom data sets."""
     from pydicom import dcmread
 
     images: list[Any] = []
@@ -330,13 +324,7 @@ def _numbers(image: Any, keyword: str) -> NDArray[np.float64]:
 
 
 def _without_copies(images: Sequence[Any], warnings: list[InputWarning]) -> list[Any]:
-    """Return the images without byte-identical copies, with a warning about these.
-
-    Raises
-    ------
-    InputError
-        If two images with the same identifier differ.
-    """
+    """Return the images without byte-identical copies, with a warning about these."""
     first: dict[str, Any] = {}
     distinct = []
     for image in images:
@@ -645,13 +633,7 @@ def write_structure_set(
 def _target_contours(
     name: str, mask: Volume, series: Series, warnings: list[InputWarning]
 ) -> list[tuple[Slice, NDArray[np.float64]]]:
-    """Return the contours of a target, each with its image.
-
-    Raises
-    ------
-    InputError
-        If the target is empty, extends outside the images, or lies between two of them.
-    """
+    """Return the contours of a target, each with its image."""
     voxels = np.argwhere(mask.data)
     if not len(voxels):
         raise _error(f"'{name}' is empty", "omit --dicom", "dicom-empty-target")

@@ -61,22 +61,8 @@ def draw_plans(
 ) -> None:
     """Draw a row per method with an axial, a coronal and a sagittal slice; writes ``{name}.png`` and ``.pdf``.
 
-    Slices are radiological: the patient's right, or in sagittal slices the front, is on the left.
-
-    Parameters
-    ----------
-    views
-        Targets by method.
-    image
-        MRI (or tissue labels) behind the contours; resampled if it is on another grid.
-    segmentation
-        ``TumourLabel`` values; the outline of the core is drawn.
-    out_dir, name
-        Folder and name of the files.
-    title
-        Heading.
-    dpi
-        Resolution in dots per inch.
+    Slices are radiological: the patient's right, or in sagittal slices the front, is on the left. ``image`` is the MRI
+    (or tissue labels) behind the contours, resampled to the grid of ``segmentation`` (``TumourLabel`` values).
     """
     if not image.grid.matches(segmentation.grid):
         image = image.sample(segmentation.grid)

@@ -330,22 +330,8 @@ def draw_patient(
 ) -> None:  # fmt: skip
     """Draw the plans of one patient by several methods, at the first margin: ``plan.png`` and ``plan.pdf``.
 
-    Parameters
-    ----------
-    case_dir
-        ``register/patients/{case}``.
-    plan_dirs
-        Folders of ``plan_patient`` by method.
-    image
-        MRI behind the contours.
-    out_dir
-        Folder to write into.
-    settings
-        Settings of the stage.
-    names
-        Printed names of methods.
-    dpi
-        Resolution in dots per inch.
+    ``case_dir`` is ``register/patients/{case}``, ``plan_dirs`` are folders of ``plan_patient`` by method, ``image`` is
+    the MRI behind the contours, and ``names`` are printed names of methods.
     """
     from gliofit.report.names import method_name
 

@@ -24,15 +24,9 @@ from gliofit.register.quality import RAS_TO_LPS
 from gliofit.register.settings import RegisterSettings
 
 __all__ = [
-    "Transforms",
-    "apply_to_points",
-    "apply_transforms",
-    "load_ants",
-    "read_displacement",
-    "register_affine",
-    "register_deformable",
-    "without_deformation",
-]
+    "Transforms", "apply_to_points", "apply_transforms", "load_ants", "read_displacement", "register_affine",
+    "register_deformable", "without_deformation",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -98,14 +98,7 @@ def bids_role(name: BidsName) -> str | None:
 
 
 def label_scheme(names: Mapping[int, str], path: Path) -> str:
-    """Find the label scheme that agrees with the label names of a table or sidecar.
-
-    Parameters
-    ----------
-    names
-        Name of every label value.
-    path
-        The table or sidecar, for messages.
+    """Find the label scheme that agrees with the names of label values in a table or sidecar.
 
     Raises
     ------
@@ -132,12 +125,9 @@ def label_scheme(names: Mapping[int, str], path: Path) -> str:
         expected = {value: core if label == TumourLabel.NON_ENHANCING else label for value, label in tumour.items()}
         if tumour and all(values.get(value) == label for value, label in expected.items()):
             return scheme
-    raise InputError(
-        path,
-        f"names {describe_labels(tumour) or 'no part of a tumour'}, which is not a label scheme of gliofit",
-        f"change the values of the segmentation to those of {', '.join(LABEL_SCHEMES)}",
-        "label-scheme",
-    )
+    problem = f"names {describe_labels(tumour) or 'no part of a tumour'}, which is not a label scheme of gliofit"
+    hint = f"change the values of the segmentation to those of {', '.join(LABEL_SCHEMES)}"
+    raise InputError(path, problem, hint, "label-scheme")
 
 
 def _patient(
@@ -152,8 +142,7 @@ def _patient(
         raise InputError(
             root,
             f"has no tumour segmentation of {case}",
-            f"add {case}_dseg.nii.gz to anat, here or in derivatives, or exclude the case "
-            f"(patients.exclude: [{case}])",
+            f"add {case}_dseg.nii.gz to anat, here or in derivatives, or exclude the case (patients.exclude: [{case}])",
         )
     seg = _choose(roles.pop("seg"), case, "seg", entities)
     space = _space(seg.name)
@@ -167,11 +156,9 @@ def _patient(
         chosen["t1"] = chosen["t1c"]
     if "t1" not in chosen:
         where, ending = (f" in the segmentation's space {space}", f"space-{space}_T1w") if space else ("", "T1w")
-        raise InputError(
-            root,
-            f"has no T1w image of {case}{where}",
-            f"add {case}_{ending}.nii.gz, skull-stripped, or exclude the case (patients.exclude: [{case}])",
-        )
+        problem = f"has no T1w image of {case}{where}"
+        hint = f"add {case}_{ending}.nii.gz, skull-stripped, or exclude the case (patients.exclude: [{case}])"
+        raise InputError(root, problem, hint)
     files = {role: image.path for role, image in (chosen | {"seg": seg}).items()}
     for path in files.values():
         # In datasets under git-annex, files without content are broken links.
@@ -181,13 +168,7 @@ def _patient(
 
 
 def _choose(images: list[BidsImage], case: str, role: str, entities: Mapping[str, str]) -> BidsImage:
-    """Choose the image of a role by the preferred entities, then segmentations of tumours and images without skull.
-
-    Raises
-    ------
-    InputError
-        If several images are equally suitable; it names the entities in which they differ.
-    """
+    """Choose the image of a role by the preferred entities, then segmentations of tumours and images without skull."""
 
     def rank(image: BidsImage) -> tuple[int, bool]:
         name = image.name
@@ -209,11 +190,9 @@ def _choose(images: list[BidsImage], case: str, role: str, entities: Mapping[str
     example = next(
         f"{key}: '{image.name.entities[key]}'" for key in keys for image in candidates if key in image.name.entities
     )
-    raise InputError(
-        first.path.parent,
-        f"{problem} ({', '.join(image.path.name for image in candidates)}), which differ in {' and '.join(keys)}",
-        f"choose with patients.entities, such as {{{example}}}, or list the files in a patients table",
-    )
+    problem = f"{problem} ({', '.join(image.path.name for image in candidates)}), which differ in {' and '.join(keys)}"
+    hint = f"choose with patients.entities, such as {{{example}}}, or list the files in a patients table"
+    raise InputError(first.path.parent, problem, hint)
 
 
 def _scheme(seg: BidsImage, case: str) -> str:

@@ -58,17 +58,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class CheckedCase:
-    """Findings of one case.
-
-    Parameters
-    ----------
-    case
-        The case; empty for findings about the whole source.
-    patient
-        Its files; None if they are unknown.
-    findings
-        Errors and warnings.
-    """
+    """Findings of one case; ``case`` is empty for the whole source, ``patient`` None if the files are unknown."""
 
     case: str
     patient: PatientFiles | None

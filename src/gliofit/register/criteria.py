@@ -14,17 +14,7 @@ __all__ = ["Criterion", "criteria"]
 
 @dataclass(frozen=True)
 class Criterion:
-    """One quality criterion.
-
-    Parameters
-    ----------
-    name
-        The quantity.
-    value
-        The patient's value.
-    good, borderline, poor
-        Ranges of the three ratings; empty if a rating does not occur.
-    """
+    """A quality criterion with the patient's value and the ranges of three ratings (empty if one does not occur)."""
 
     name: str
     value: str

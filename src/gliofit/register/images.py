@@ -73,19 +73,14 @@ def read_brain(files: PatientFiles, t1: Volume, *, warnings: list[InputWarning])
         ends = (slice(0, 2), slice(-2, None))
         border = np.concatenate([t1.data[first, second].ravel() for first in ends for second in ends])
         if np.count_nonzero(border) > 0.5 * border.size:
-            raise InputError(
-                files.t1,
-                "the background is not zero",
-                "give a skull-stripped image with background zero, or a brain_mask file in the patients table",
-            )
+            problem = "the background is not zero"
+            hint = "give a skull-stripped image with background zero, or a brain_mask file in the patients table"
+            raise InputError(files.t1, problem, hint)
         mask = brain_from_image(t1.data)
     cc = float(mask.sum()) * t1.grid.voxel_volume_mm3 / 1000
     if not _BRAIN_CC[0] <= cc <= _BRAIN_CC[1]:
-        raise InputError(
-            subject,
-            f"the brain measures {cc:.0f} cc (spacing {t1.grid.spacing_mm[0]:g} mm)",
-            "check the voxel size in the header, and that the image is skull-stripped with background zero",
-            code="brain-volume",
-        )
+        problem = f"the brain measures {cc:.0f} cc (spacing {t1.grid.spacing_mm[0]:g} mm)"
+        hint = "check the voxel size in the header, and that the image is skull-stripped with background zero"
+        raise InputError(subject, problem, hint, "brain-volume")
     warnings += brain_warnings(mask, subject)
     return Volume(mask, t1.grid)

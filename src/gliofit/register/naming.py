@@ -9,14 +9,9 @@ from pathlib import Path
 from gliofit.core.errors import InputError
 
 __all__ = [
-    "CONVENTIONS",
-    "ROLES",
-    "NamingConvention",
-    "check_case_name",
-    "implied_scheme",
-    "match_file",
+    "CONVENTIONS", "ROLES", "NamingConvention", "check_case_name", "implied_scheme", "match_file",
     "phantom_file_names",
-]
+]  # fmt: skip
 
 #: Roles of images. A T1 image and a segmentation are required, the others optional.
 ROLES = ("t1", "t1c", "t2", "flair", "seg")
@@ -29,17 +24,7 @@ _SUFFIXES = (".nii.gz", ".nii")
 
 @dataclass(frozen=True, eq=False)
 class NamingConvention:
-    """File names of one BraTS release.
-
-    Parameters
-    ----------
-    name
-        Name for messages.
-    endings
-        Role -> end of the file name before its suffix.
-    labels
-        Label scheme of the segmentations.
-    """
+    """File names of one BraTS release: ends before the suffix by role, and the label scheme of segmentations."""
 
     name: str
     endings: dict[str, str]
@@ -67,16 +52,7 @@ _FOUR_LABELS = re.compile(r"(?i)brats[-_ ]?(?:20)?1[2-6](?![0-9])")
 
 
 def implied_scheme(convention: NamingConvention, case: str, subject: str | Path) -> str:
-    """Return the label scheme that the file names of a case imply.
-
-    Parameters
-    ----------
-    convention
-        Convention of the file names.
-    case
-        Part of the file names before the role.
-    subject
-        Subject of errors.
+    """Return the label scheme that the file names of a case imply; ``case`` is their part before the role.
 
     Raises
     ------
@@ -127,17 +103,12 @@ def check_case_name(case: str, subject: str | Path) -> str:
     """
     if not _CASE_NAME.fullmatch(case):
         suggestion = re.sub(r"[^A-Za-z0-9_-]+", "-", case).strip("-_") or "case-1"
-        raise InputError(
-            subject,
-            f"case name '{case}' has characters other than letters, digits, hyphen and underscore",
-            f"rename the files or name the case in a patients table, for example '{suggestion}'",
-        )
+        problem = f"case name '{case}' has characters other than letters, digits, hyphen and underscore"
+        hint = f"rename the files or name the case in a patients table, for example '{suggestion}'"
+        raise InputError(subject, problem, hint)
     if len(case) > _LONGEST_NAME:
-        raise InputError(
-            subject,
-            f"case name '{case[:20]}...' has {len(case)} characters",
-            f"name the case in a patients table with at most {_LONGEST_NAME}",
-        )
+        problem = f"case name '{case[:20]}...' has {len(case)} characters"
+        raise InputError(subject, problem, f"name the case in a patients table with at most {_LONGEST_NAME}")
     return case
 
 

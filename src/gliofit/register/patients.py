@@ -22,15 +22,9 @@ from gliofit.register.naming import (
 from gliofit.register.settings import PatientsSettings, PhantomSettings
 
 __all__ = [
-    "PatientFiles",
-    "Problem",
-    "Refused",
-    "Survey",
-    "patient_in_folder",
-    "phantom_cases",
-    "phantom_files",
+    "PatientFiles", "Problem", "Refused", "Survey", "patient_in_folder", "phantom_cases", "phantom_files",
     "survey_patients",
-]
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -98,19 +92,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class Survey:
-    """Cases of a source of patients.
-
-    Parameters
-    ----------
-    patients
-        Complete cases, sorted by name.
-    problems
-        Unusable cases with their errors.
-    excluded
-        Cases that the settings exclude.
-    refused
-        Cases that an earlier check refused, except excluded ones.
-    """
+    """Cases of a source: complete (sorted by name), unusable, excluded by the settings, and refused by a check."""
 
     patients: list[PatientFiles]
     problems: list[Problem]
@@ -229,11 +211,9 @@ def _patient(
         ("t1", "native T1 image", "the file or a contrast-enhanced T1"), ("seg", "segmentation", "the file"),
     ):  # fmt: skip
         if role not in files:
-            raise InputError(
-                folder / f"{prefix}{convention.endings[role]}.nii.gz",
-                f"file not found ({what} of case {case} in {convention.name} naming)",
-                f"add {missing}, or exclude the case (patients.exclude: [{case}])",
-            )
+            problem = f"file not found ({what} of case {case} in {convention.name} naming)"
+            hint = f"add {missing}, or exclude the case (patients.exclude: [{case}])"
+            raise InputError(folder / f"{prefix}{convention.endings[role]}.nii.gz", problem, hint)
     scheme = labels or implied_scheme(convention, prefix, files["seg"][0])
     return PatientFiles(case, labels=scheme, **{role: paths[0] for role, paths in files.items()})
 

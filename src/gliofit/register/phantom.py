@@ -50,20 +50,8 @@ def make_phantom(case: str, atlas_dir: Path, out_dir: Path, settings: PhantomSet
     """Write a phantom patient in BraTS 2021 naming, with ``truth.parquet`` and ``truth_concentration.nii.gz``.
 
     The atlas' tissue is deformed, a tumour with known theta is simulated in it, and images are computed from both.
-    Equal seeds and cases give equal files.
-
-    Parameters
-    ----------
-    case
-        Name of the phantom, from which its seed is derived.
-    atlas_dir
-        Folder that ``prepare_atlas`` wrote, with or without a T1 image.
-    out_dir
-        Folder to write.
-    settings
-        Sizes, ranges and noise.
-    seed
-        The run's seed.
+    The phantom's seed is derived from ``seed``, the run's, and ``case``; equal ones give equal files. The atlas needs
+    no T1 image.
 
     Raises
     ------

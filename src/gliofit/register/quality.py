@@ -12,18 +12,9 @@ from gliofit.core.labels import TissueLabel
 from gliofit.register.settings import RegisterSettings
 
 __all__ = [
-    "CSF_SHARE",
-    "JACOBIAN_RANGE",
-    "LOST_CORRELATION",
-    "OUTSIDE_SHARE",
-    "RAS_TO_LPS",
-    "contrast",
-    "correlation",
-    "jacobian_determinant",
-    "mutual_information",
-    "tumour_shares",
-    "verdict",
-]
+    "CSF_SHARE", "JACOBIAN_RANGE", "LOST_CORRELATION", "OUTSIDE_SHARE", "RAS_TO_LPS", "contrast", "correlation",
+    "jacobian_determinant", "mutual_information", "tumour_shares", "verdict",
+]  # fmt: skip
 
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0])
 

@@ -123,12 +123,8 @@ def register_patient(
         tumour = whole_tumour_mask(images.segmentation.data)
         tissue, filled_share = fill_tumour(warped.tissue, tumour, settings.tumour_fill)
         if settings.tumour_fill != "atlas":
-            _log.info(
-                "%s: tumour_fill %s changed %.1f %% of the tumour",
-                patient.case,
-                settings.tumour_fill,
-                100 * filled_share,
-            )
+            share = 100 * filled_share
+            _log.info("%s: tumour_fill %s changed %.1f %% of the tumour", patient.case, settings.tumour_fill, share)
         numbers = _numbers(images, warped, tumour, settings)
         numbers["tumour_filled_share"] = filled_share
         numbers["header_dice"], numbers["best_turned_dice"] = orientation.dice_as_read, orientation.dice_best
@@ -136,7 +132,10 @@ def register_patient(
         if status != "ok":
             _log.warning("%s: registration is %s: %s", patient.case, status, message)
         progress("writing results, step 4 of 4")
-        _write_images(images, tissue, folder)
+        write_volume(folder / "t1.nii.gz", images.t1)
+        write_volume(folder / "brain_mask.nii.gz", images.brain)
+        write_volume(folder / "segmentation.nii.gz", images.segmentation)
+        tissue.save(folder)
         _write_transforms(transforms, folder / "transforms")
         with optional_picture(out_dir / "qc.png", warnings):
             draw_quality(folder / "qc.png", patient.case, images, tissue, warped.t1, numbers, status, message)
@@ -269,13 +268,6 @@ def _volumes(images: PatientImages) -> dict[str, float]:
         "core_cc": float(core_mask(labels).sum()) * cc,
         "enhancing_cc": float((labels == TumourLabel.ENHANCING).sum()) * cc,
     }
-
-
-def _write_images(images: PatientImages, tissue: Tissue, out_dir: Path) -> None:
-    write_volume(out_dir / "t1.nii.gz", images.t1)
-    write_volume(out_dir / "brain_mask.nii.gz", images.brain)
-    write_volume(out_dir / "segmentation.nii.gz", images.segmentation)
-    tissue.save(out_dir)
 
 
 def _write_transforms(transforms: Transforms, folder: Path) -> None:

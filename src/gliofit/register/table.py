@@ -119,9 +119,6 @@ def _row(values: dict[str, str], path: Path, subject: str, labels: str | None) -
     if missing:
         raise InputError(subject, f"case {case} has no {' and no '.join(missing)}", "fill in the file, or a folder")
     if scheme is None:
-        raise InputError(
-            subject,
-            f"case {case} has no label scheme",
-            f"fill in the column 'labels' with one of {', '.join(LABEL_SCHEMES)}",
-        )
+        problem = f"case {case} has no label scheme"
+        raise InputError(subject, problem, f"fill in the column 'labels' with one of {', '.join(LABEL_SCHEMES)}")
     return PatientFiles(case, labels=scheme, **files)

@@ -64,9 +64,7 @@ class WarpSettings(Settings):
         ge=0,
         description="Root mean square over the brain of the smooth random velocity, integrated over unit time.",
     )
-    smoothness_mm: float = Field(
-        25.0, gt=0, description="Standard deviation of the Gaussian that smooths the velocity, in mm."
-    )
+    smoothness_mm: float = Field(25.0, gt=0, description="Standard deviation in mm of the Gaussian smoothing.")
     scale: float = Field(
         0.06, ge=0, le=0.3, description="Standard deviation of the logarithm of a random scaling along each axis."
     )

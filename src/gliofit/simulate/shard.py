@@ -80,13 +80,7 @@ def simulate_shard(
     tissue
         Tissue at the spacing of the simulations.
     shard
-        Name such as ``train-00003``, which determines the random numbers and the number of samples.
-    settings
-        Sampler and integrator.
-    seed
-        The run's seed.
-    out_dir
-        Folder of the shards.
+        Name such as ``train-00003``, which with the run's ``seed`` determines the random numbers.
     progress
         Called with the number of finished samples and of all samples.
     threads
