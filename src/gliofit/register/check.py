@@ -104,7 +104,7 @@ def check_patients(
     cases: dict[str, CheckedCase] = {}
     if survey.patients:
         check = partial(_check, _atlas_brain(atlas_dir), registration or RegisterSettings())
-        cases = {case.case: case for case in _check_each(check, survey.patients, cores, progress or (lambda *_: None))}
+        cases = {case.case: case for case in _each(check, survey.patients, cores, progress or (lambda *_: None))}
     findings = [_error(problem.case, problem.error) for problem in survey.problems]
     findings += [
         Finding(row.case, settings.source or "", f"refused by an earlier check ({row.message})", "check again")
@@ -131,7 +131,7 @@ def _failure(patient: PatientFiles, reason: str) -> Finding:
     return Finding(patient.case, patient.t1, f"the check failed ({reason})", "inspect the images, or exclude the case")
 
 
-def _check_each(
+def _each(
     check: Callable[[PatientFiles], CheckedCase],
     patients: list[PatientFiles],
     cores: int,
