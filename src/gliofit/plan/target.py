@@ -218,5 +218,5 @@ def personalised_target(
     chosen.ravel()[tied] = True
     notes: tuple[str, ...] = ()
     if level <= 0:
-        notes = (f"{rest} voxels without tumour cells added by distance, because the map has fewer voxels with cells",)
+        notes = (f"{rest} voxels without tumour cells taken by distance, because the map has fewer voxels with cells",)
     return Target(Volume(chosen, grid), notes, float(level))
