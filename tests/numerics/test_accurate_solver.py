@@ -218,7 +218,7 @@ def test_blocking_and_threads_do_not_show(brain, monkeypatch):
     solver = AccurateSolver()
     schedule = solver.solve(brain, THETA).schedule
     expected = [solver.solve_with_tangents(brain, THETA, schedule=schedule, exact=exact) for exact in (True, False)]
-    monkeypatch.setattr(threads, "_WORTH_THREADS", 0)
+    monkeypatch.setattr(threads, "_LEAST_VOXELS", 0)
     granted = numba.get_num_threads()
     for count in {1, min(2, granted), granted}:
         for depth in (1, 2, 5, 8):

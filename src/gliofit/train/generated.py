@@ -29,7 +29,7 @@ from gliofit.simulate.settings import ATLAS, PRESETS, SimulateSettings
 from gliofit.simulate.shard import to_counts
 from gliofit.solver.backends import choose_backend
 from gliofit.solver.settings import AccurateSettings
-from gliofit.solver.threads import kernels_bear_threads
+from gliofit.solver.threads import kernels_are_thread_safe
 from gliofit.train.dataset import AbstractDataset, Anchor, Batch, Shard, cut_counts, digest_of_tissues, to_batch
 
 __all__ = ["GeneratedDataset"]
@@ -240,7 +240,7 @@ class GeneratedDataset(AbstractDataset):
         by one thread that keeps CUDA busy.
         """
         indices = [int(index) for index in order]
-        if not self._on_device and not kernels_bear_threads():
+        if not self._on_device and not kernels_are_thread_safe():
             # Training itself may be in a kernel while a thread grows tumours.
             for start in range(0, len(indices), size):
                 yield self.batch(indices[start : start + size])

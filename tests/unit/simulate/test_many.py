@@ -68,7 +68,7 @@ def test_batches_change_nothing(brain, serial, batch_size):
 
 
 def test_one_by_one_where_kernels_do_not_bear_threads(brain, serial, monkeypatch):
-    monkeypatch.setattr(many, "kernels_bear_threads", lambda: False)
+    monkeypatch.setattr(many, "kernels_are_thread_safe", lambda: False)
     monkeypatch.setattr(many, "ThreadPoolExecutor", None)
     assert same(list(grow_on_cores(brain, draws(brain, BAD), COUNT, NUMBA, 2)), serial)
 

@@ -93,7 +93,7 @@ def test_batches_on_a_device_change_nothing(data, all_samples, monkeypatch):
 
 
 def test_without_threads_where_kernels_do_not_bear_them(data, all_samples, monkeypatch):
-    monkeypatch.setattr(generated, "kernels_bear_threads", lambda: False)
+    monkeypatch.setattr(generated, "kernels_are_thread_safe", lambda: False)
     monkeypatch.setattr(generated, "ThreadPoolExecutor", None)
     assert same(joined(data.batches(np.arange(7), 3, 2)), all_samples)
 

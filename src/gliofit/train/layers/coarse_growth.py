@@ -20,7 +20,7 @@ from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.settings import AccurateSettings
-from gliofit.solver.threads import kernels_bear_threads
+from gliofit.solver.threads import kernels_are_thread_safe
 from gliofit.train.layers.lattice import EqualSpeed
 
 __all__ = ["CoarseGrowth"]
@@ -87,7 +87,7 @@ class CoarseGrowth:
         points = [Theta.from_array(row) for row in moved.detach().double().cpu().numpy()]
         pairs = [(tissues[0 if len(tissues) == 1 else index], point) for index, point in enumerate(points)]
         threads = min(len(pairs), torch.get_num_threads())
-        if threads > 1 and kernels_bear_threads():
+        if threads > 1 and kernels_are_thread_safe():
             # Each kernel runs on one thread: results do not depend on how many tumours grow at a time.
             with ThreadPoolExecutor(threads) as pool:
                 done = list(pool.map(lambda pair: self._grow(pair[0], pair[1], with_tangents), pairs))
