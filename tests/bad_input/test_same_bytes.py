@@ -59,7 +59,7 @@ def test_many_voxels_are_summed_alike_by_threads(monkeypatch: pytest.MonkeyPatch
     from gliofit.solver import threads
     from gliofit.solver.accurate import AccurateSolver
 
-    monkeypatch.setattr(threads, "_WORTH_THREADS", 0)
+    monkeypatch.setattr(threads, "_LEAST_VOXELS", 0)
     tissue = Tissue.from_labels(Volume(SCENE.tissue(), Grid(SCENE.shape, SCENE.affine)))
     solutions = []
     for count in (1, 2, 4):
