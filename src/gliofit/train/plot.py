@@ -1,4 +1,4 @@
-"""Picture of a training: loss by time."""
+"""Learning curve of a training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DPI = 200
 
 
 def plot_learning_curve(history: pd.DataFrame, path: str | Path, title: str, unit: str, baseline: float) -> None:
-    """Draw training and validation loss by epoch, with the loss of predicting the mean for scale.
+    """Plot training and validation loss by epoch, and the loss of predicting the mean.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def plot_learning_curve(history: pd.DataFrame, path: str | Path, title: str, uni
     title
         Name of the model.
     unit
-        What the loss is.
+        Label of the loss.
     baseline
         Validation loss of predicting the training mean.
     """

@@ -115,17 +115,6 @@ def test_depthwise_gradients_equal_torch(size, shape, threads):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
 
 
-def test_depthwise_works_without_numba(monkeypatch):
-    from gliofit.train.layers import depthwise
-
-    torch.manual_seed(0)
-    layer, x = DepthwiseConv3d(3, 5), torch.randn(1, 3, 6, 6, 6)
-    (compiled,) = torch.autograd.grad(layer(x).square().sum(), layer.weight)
-    monkeypatch.setattr(depthwise, "_has_numba", lambda: False)
-    (plain,) = torch.autograd.grad(layer(x).square().sum(), layer.weight)
-    torch.testing.assert_close(plain, compiled, rtol=1e-4, atol=1e-4)
-
-
 def test_depthwise_has_second_derivatives_and_forward_mode():
     torch.manual_seed(0)
     layer = DepthwiseConv3d(2, 3)

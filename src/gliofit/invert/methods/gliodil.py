@@ -64,8 +64,8 @@ class GliodilSettings(MethodSettings):
         0.02,
         gt=0,
         le=1,
-        description="Initial factor of the weights of equation and seed. With a small factor the field follows the data "
-        "first and the parameters follow the field, which takes fewer epochs; GliODIL uses 1.",
+        description="Initial factor of the weights of equation and seed. With a small factor the field first follows "
+        "the data and the parameters follow the field, which takes fewer epochs; GliODIL uses 1.",
     )
     strengthening: float = Field(
         0.9, gt=0, le=1, description="Share of the epochs in which that factor increases to 1, geometrically."

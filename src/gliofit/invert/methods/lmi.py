@@ -40,8 +40,8 @@ class LmiSettings(MethodSettings):
     )
     as_released: bool = Field(
         False,
-        description="Encode the core as 0.666 instead of 0.999. The released script does so, since it passes only oedema "
-        "as FLAIR region; the network was not trained on that.",
+        description="Encode the core as 0.666 instead of 0.999. The released script does so, since it passes only "
+        "oedema as FLAIR region; the network was not trained on that.",
     )
     integrator: IntegratorSettings = Field(
         default_factory=AccurateSettings, description="Integrator of the simulation in the atlas."
