@@ -95,7 +95,7 @@ _FIT = f"...weights.safetensors: does not fit model.json (...); {DAMAGED}"
 WEIGHTS_KINDS = [
     WeightsKind(
         "weights of another training",
-        f"...weights.safetensors: is damaged, or of another training than model.json; {DAMAGED}",
+        f"...weights.safetensors: is damaged, or belongs to another training than model.json; {DAMAGED}",
         weights(lambda all_: {k: v + 1 for k, v in all_.items()}),
     ),
     WeightsKind("truncated weights", _FIT, without_digest(_cut)),
@@ -111,7 +111,7 @@ WEIGHTS_KINDS = [
     ),
     WeightsKind(
         "weights that are NaN",
-        "...weights.safetensors: holds values that are not finite; copy the whole folder again, or train it again",
+        "...weights.safetensors: has values that are not finite; copy the folder again, or train the model again",
         without_digest(weights(_nan)),
     ),
     WeightsKind("pickle named .safetensors", _FIT, without_digest(_pickled)),
@@ -128,7 +128,7 @@ WEIGHTS_KINDS = [
     ),
     WeightsKind(
         "model.json of another version",
-        "...model.json: has format 99, not 2; train it again with this version",
+        "...model.json: has format 99, not 2; train the model with this version",
         info(format=99),
     ),
     WeightsKind(
@@ -140,12 +140,12 @@ WEIGHTS_KINDS = [
     ),
     WeightsKind(
         "unknown architecture",
-        "architecture `transformer`: is not known; choose one of ...",
+        "architecture `transformer`: is unknown; choose one of ...",
         info(architecture="transformer"),
     ),
     WeightsKind(
         "other architecture",
-        "...model.json: says surrogate, but `direct-inverse` is a direct-inverse; train it again",
+        "...model.json: has kind surrogate, but `direct-inverse` is a direct-inverse; train the model again",
         info(architecture="direct-inverse"),
     ),
     WeightsKind(
@@ -155,12 +155,12 @@ WEIGHTS_KINDS = [
     ),
     WeightsKind(
         "statistics that are missing",
-        "...model.json: has no complete theta statistics (...); train the model again",
+        "...model.json: has incomplete statistics of theta (...); train the model again",
         info(theta=[]),
     ),
     WeightsKind(
         "spread of zero",
-        "...model.json: has a spread of theta that is not positive; train the model again",
+        "...model.json: has a standard deviation of theta that is not positive; train the model again",
         info(theta={name: [0.0] * 5 for name in ("mean", "std", "low", "high")}),
     ),
 ]

@@ -383,7 +383,7 @@ def test_autograd_refuses_other_shapes(brain):
 
 @pytest.mark.parametrize("solver", [AccurateSolver(), ReferenceSolver()])
 def test_bad_input_is_refused_before_any_work(brain, solver):
-    with pytest.raises(SeedOutsideTissueError, match="no white or grey matter"):
+    with pytest.raises(SeedOutsideTissueError, match="outside white and grey matter"):
         solver.solve(brain, Theta((0.0, 0.0, 79.0), 5.0, 2.0))
     with pytest.raises(SeedOutsideTissueError):
         solver.solve(brain, Theta((0.0, 900.0, 0.0), 5.0, 2.0))

@@ -216,7 +216,7 @@ def test_a_registration_carries_point_and_image_to_the_same_place(registered, br
         ({}, [], True),
         ({3: 35.0}, ["mu_D of 35 is outside the training range (2 to 30)"], True),
         ({4: 0.5}, ["mu_rho of 0.5 is outside the training range (1 to 9)"], True),
-        ({4: -0.5}, ["mu_rho of -0.5", "brought into the bounds"], False),
+        ({4: -0.5}, ["mu_rho of -0.5", "clipped to the bounds"], False),
         ({0: 69.6, 1: -2.0, 2: -2.0}, ["lies 3.6 mm from the atlas' white and grey matter"], True),
         ({0: 90.0}, ["mm from the atlas' white and grey matter and was moved to the nearest"], False),
     ],
@@ -296,7 +296,7 @@ def test_settings():
     assert own.observation_of("lmi", "patients") == "segmentation"
     assert (own.lmi_of("lmi"), own.direct_of("lmi"), own.surrogate_of("lmi")) == ("lmi", None, None)
     for keys, words in (
-        ({"origin": "com-fixed"}, "cannot hold it"),
+        ({"origin": "com-fixed"}, "origin"),
         ({"threshold_core": 0.2}, "above threshold_whole"),
         ({"patient_observation": "reference"}, "segmentation"),
     ):

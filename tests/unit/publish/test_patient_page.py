@@ -24,7 +24,7 @@ from gliofit.growth.theta import Theta
 from gliofit.invert.base import Inversion
 from gliofit.invert.run import parameters_row
 from gliofit.invert.settings import BoundsSettings
-from gliofit.invert.uncertainty import Uncertainty, _vague
+from gliofit.invert.uncertainty import Uncertainty, _vague_directions
 from gliofit.observation.masks import tumour_masks
 from gliofit.publish.estimates import estimates_table
 from gliofit.publish.patient_index import write_patient_index
@@ -188,7 +188,7 @@ def test_text_of_others_is_never_markup(patient):
 
 
 def test_warnings_come_first_and_by_gravity(patient):
-    vague = _vague(SPACE, np.diag([1.0, 1.0, 1.0, 4.0, 0.01]))
+    vague = _vague_directions(SPACE, np.diag([1.0, 1.0, 1.0, 4.0, 0.01]))
     labels = Volume(np.array([[[1, 2]]], np.uint8), Grid((1, 1, 2), np.eye(4)))
     notes = [*vague, *tumour_masks(labels, 1.5).notes]
     assert len(notes) == 2
