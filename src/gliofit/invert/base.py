@@ -24,6 +24,7 @@ __all__ = [
     "DirectMethodSettings",
     "Inversion",
     "InversionError",
+    "LevelSettings",
     "MethodSettings",
     "OriginReading",
     "PatientObservation",
@@ -92,6 +93,21 @@ class MethodSettings(Settings):
         if self.origin == "com-start" and not self.has_start:
             raise ValueError(f"origin: '{self.inverter}' has no initial guess; com-start is for gradient methods")
         return self
+
+
+class LevelSettings(Settings):
+    """One voxel size of a method from coarse to fine voxels."""
+
+    spacing_mm: float = Field(gt=0, description="Voxel size; the nearest whole multiple of the case's is used.")
+    tolerance: float | None = Field(
+        None, gt=0, le=0.1, description="Tolerance of the `accurate` integrator; by default that of `integrator`."
+    )
+    imaging_width: float | None = Field(
+        None,
+        ge=0.005,
+        le=0.3,
+        description="Width of the imaging model; by default `invert.imaging.width`. A large width smooths the loss.",
+    )
 
 
 class DirectMethodSettings(MethodSettings):

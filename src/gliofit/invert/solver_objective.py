@@ -82,7 +82,7 @@ def distance_to_tissue_mm(
 def _voxels_near(mask: NDArray[np.bool_], grid: Grid, point_mm: ArrayLike, reach_mm: float) -> NDArray[np.int64]:
     if not np.isfinite(reach_mm):
         return np.argwhere(mask)
-    centre, reach = grid.world_to_voxel(point_mm), reach_mm / np.array(grid.spacing_mm)
+    centre, reach = grid.world_to_voxel(np.asarray(point_mm, dtype=float)), reach_mm / np.array(grid.spacing_mm)
     low = np.clip(np.floor(centre - reach), 0, mask.shape).astype(int)
     high = np.clip(np.ceil(centre + reach) + 1, 0, mask.shape).astype(int)
     voxels: NDArray[np.int64] = np.argwhere(mask[tuple(map(slice, low, high))]) + low

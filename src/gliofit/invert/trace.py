@@ -71,7 +71,7 @@ class Trace:
 
     def finish(
         self,
-        theta: NDArray[Any],
+        theta: NDArray[Any] | None,
         loss: float,
         converged: bool,
         message: str,
@@ -82,7 +82,7 @@ class Trace:
     ) -> Inversion:
         """Return the outcome of an inversion with the estimate ``theta``, shape (n,)."""
         return Inversion(
-            theta=Theta.from_array(theta, self._space),
+            theta=None if theta is None else Theta.from_array(theta, self._space),
             loss=float(loss),
             trace=self.table(),
             evaluations=len(self) + self._without_loss,
@@ -97,16 +97,7 @@ class Trace:
 
     def finish_field(self, concentration: Volume, loss: float, message: str) -> Inversion:
         """Return the outcome of an inversion that estimates a concentration without theta."""
-        return Inversion(
-            theta=None,
-            loss=float(loss),
-            trace=self.table(),
-            evaluations=len(self) + self._without_loss,
-            wall_seconds=self.seconds,
-            status="ok",
-            message=message,
-            concentration=concentration,
-        )
+        return self.finish(None, loss, True, message, concentration=concentration)
 
     def table(self) -> pd.DataFrame:
         """Return all evaluations with columns ``trace_columns``."""

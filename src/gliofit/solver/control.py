@@ -59,9 +59,9 @@ class StepControl:
         self.stopped_by: Literal["time", "volume"] = "time"
         self.now = start
         self._tolerance = tolerance
-        self._longest = _LONGEST_REACTION * (tolerance / _AT_TOLERANCE) ** (1 / 3) / max(growth.mu_rho**2, 1e-12)
+        self._longest: float = _LONGEST_REACTION * (tolerance / _AT_TOLERANCE) ** (1 / 3) / max(growth.mu_rho**2, 1e-12)
         # The seed is about sqrt(10) mm wide: a tenth of its diffusion time.
-        self._next = min(0.1, 1.0 / max(growth.mu_d_mm**2, 1e-12), 0.5 / max(growth.mu_rho**2, 1e-12))
+        self._next: float = min(0.1, 1.0 / max(growth.mu_d_mm**2, 1e-12), 0.5 / max(growth.mu_rho**2, 1e-12))
         self._stopping_total, self._stopping_tolerance = stopping_total, stopping_tolerance
         self._schedule = None if schedule is None else list(schedule)
         self._beyond: tuple[float, Attempt] | None = None

@@ -27,6 +27,6 @@ def kernels_are_thread_safe() -> bool:
     from numba.np.ufunc.parallel import threading_layer
 
     try:
-        return threading_layer() in ("omp", "tbb")
+        return threading_layer() in ("omp", "tbb")  # type: ignore[no-untyped-call]
     except ValueError:  # Raised before the first kernel has run.
         return False

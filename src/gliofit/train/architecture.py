@@ -62,22 +62,19 @@ class Frame:
         return theta * theta.new_tensor(self.theta_std) + theta.new_tensor(self.theta_mean)
 
 
-class AbstractSurrogateNetwork(nn.Module, ABC):
-    """Network from tissue and normalised theta to logits of the concentration.
-
-    :meth:`encode` computes what depends only on the tissue, once per patient.
-
-    Parameters
-    ----------
-    settings
-        Instance of the module's ``Settings``.
-    frame
-        Cube, channels and normalisation.
-    """
+class _Network(nn.Module, ABC):
+    """Network with the module's ``Settings`` and its input."""
 
     def __init__(self, settings: Settings, frame: Frame) -> None:
         super().__init__()
         self.settings, self.frame = settings, frame
+
+
+class AbstractSurrogateNetwork(_Network):
+    """Network from tissue and normalised theta to logits of the concentration.
+
+    :meth:`encode` computes what depends only on the tissue, once per patient.
+    """
 
     @abstractmethod
     def encode(self, tissue: Tensor) -> Any:
@@ -92,12 +89,8 @@ class AbstractSurrogateNetwork(nn.Module, ABC):
         return self.decode(self.encode(tissue), theta)
 
 
-class AbstractInverseNetwork(nn.Module, ABC):
-    """Network from concentration and tissue to normalised theta; see ``AbstractSurrogateNetwork`` for arguments."""
-
-    def __init__(self, settings: Settings, frame: Frame) -> None:
-        super().__init__()
-        self.settings, self.frame = settings, frame
+class AbstractInverseNetwork(_Network):
+    """Network from concentration and tissue to normalised theta."""
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
@@ -124,12 +117,8 @@ class AtlasNetworkSettings(Settings):
         return self
 
 
-class AbstractAtlasNetwork(nn.Module, ABC):
-    """Network from a segmentation on a fixed cube in the atlas to normalised theta; the tissue is no input."""
-
-    def __init__(self, settings: Settings, frame: Frame) -> None:
-        super().__init__()
-        self.settings, self.frame = settings, frame
+class AbstractAtlasNetwork(_Network):
+    """Network from a segmentation on a fixed cube in the atlas to normalised theta, without tissue as input."""
 
     @abstractmethod
     def forward(self, image: Tensor) -> Tensor:

@@ -137,8 +137,9 @@ def cut_counts(crop: Crop, tissue: Tissue, sample: Volume) -> NDArray[np.uint16]
     ndarray
         Shape (4, size, size, size), uint16.
     """
-    counts = crop.volume(sample).data
-    return np.rint(np.concatenate([65535 * crop.channels(tissue), counts[None]])).astype(np.uint16)
+    values = np.concatenate([65535 * crop.channels(tissue), crop.volume(sample).data[None]])
+    counts: NDArray[np.uint16] = np.rint(values).astype(np.uint16)
+    return counts
 
 
 def to_batch(counts: NDArray[np.uint16], theta: NDArray[np.float64]) -> Batch:

@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from functools import cached_property, partial
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -119,23 +119,19 @@ class GeneratedDataset(AbstractDataset):
         self.space = find_growth_model(settings.growth_model).space
         _LOG.info("simulating a pilot of %d tumours", pilot)
         self.theta = self._pilot_theta(threads)
-        self._fingerprint = self._digest()
 
     def __len__(self) -> int:
         """Number of samples in an epoch."""
         return self._samples
 
     @property
-    def fingerprint(self) -> str:
-        """Digest of all settings of the samples, but not of the pilot's theta, whose rounding depends on the device."""
-        return self._fingerprint
-
-    @property
     def anatomies(self) -> list[str]:
         """Names of the samples' brains."""
         return list(self._names)
 
-    def _digest(self) -> str:
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of all settings of the samples, but not of the pilot's theta, whose rounding depends on the device."""
         facts = {
             "seed": self.seed,
             "samples": len(self),
@@ -163,10 +159,6 @@ class GeneratedDataset(AbstractDataset):
         place = index % len(self._tissues)
         preset = PRESETS[self.settings.preset]
         return draw_parameters(self._tissues[place], preset, 1, seed, self._voxels[place], self.space).iloc[0]
-
-    def anatomy(self, index: int) -> str:
-        """Return the name of a sample's tissue."""
-        return self._names[index % len(self._names)]
 
     def _pilot_theta(self, threads: int) -> NDArray[np.float64]:
         spacing = self.tissue.grid.isotropic_spacing_mm

@@ -43,18 +43,6 @@ class Normalisation:
         """Return this shift and scale with the range of both."""
         return Normalisation(self.mean, self.std, np.minimum(self.low, other.low), np.maximum(self.high, other.high))
 
-    def apply(self, theta: NDArray[Any]) -> NDArray[np.float64]:
-        """Normalise thetas, shape (..., n)."""
-        return (np.asarray(theta, dtype=np.float64) - self.mean) / self.std
-
-    def invert(self, normalised: NDArray[Any]) -> NDArray[np.float64]:
-        """Convert normalised values, shape (..., n), to thetas."""
-        return self.mean + np.asarray(normalised, dtype=np.float64) * self.std
-
-    def to_dict(self) -> dict[str, list[float]]:
-        """Convert to lists, for JSON."""
-        return {name: [float(v) for v in getattr(self, name)] for name in ("mean", "std", "low", "high")}
-
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], subject: str, space: ParameterSpace = SPACE) -> Normalisation:
         """Create from lists; raise InputError for ``subject`` if they are invalid."""

@@ -239,7 +239,7 @@ def test_a_tumour_that_does_not_arrive_is_a_failed_row(brain, observation):
     away.to_atlas = lambda volume: Volume(np.zeros_like(volume.data), volume.grid)
     found, _ = run(observation, away, TRUTH.to_array())
     assert found.status == "failed"
-    assert "no tumour is left on the network's voxels of 8 mm" in found.message
+    assert "the network's voxels of 8 mm" in found.message
     found, _ = run(observation, IdentityMap(brain), np.full(5, np.nan))
     assert (found.status, found.concentration) == ("failed", None)
 

@@ -198,7 +198,7 @@ def test_label_input():
 
 
 def test_sizes_that_do_not_halve_are_refused():
-    with pytest.raises(InputError, match="that 4 divides, not 18"):
+    with pytest.raises(InputError, match="18 is not a multiple of 4"):
         find_architecture("guided-unet").build(SMALL, Frame(3, 18, 4.0))
 
 

@@ -41,7 +41,7 @@ def test_direct_inverse_on_patches_keeps_every_voxel():
     changed = images.clone()
     changed[:, 0, 5, 7, 9] += 1
     assert not torch.allclose(network(changed), network(images))
-    with pytest.raises(InputError, match="that 8 divides, not 12"):
+    with pytest.raises(InputError, match="12 is not a multiple of 8"):
         build("direct-inverse", 12, patch=2)
 
 

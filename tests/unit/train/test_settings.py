@@ -40,5 +40,5 @@ def test_wrong_network_settings_name_the_key():
     architecture = find_architecture("convnext-unet")
     with pytest.raises(InputError, match="width"):
         architecture.parse({"width": [1, 2]})
-    with pytest.raises(InputError, match="divides"):
+    with pytest.raises(InputError, match="multiple"):
         architecture.build({"widths": [4, 8, 16, 32, 64]}, Frame(2, 8))

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from gliofit.core.settings import Settings
-from gliofit.invert.base import AbstractInverter, Inversion, InversionError, PatientObservation
+from gliofit.invert.base import AbstractInverter, Inversion, InversionError, LevelSettings, PatientObservation
 from gliofit.invert.cma_es import CmaSearch, CmaSettings
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
 
@@ -19,21 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["CmaesSolver", "CmaesSolverSettings", "Level"]
 
 
-class Level(Settings):
-    """One voxel size of the schedule."""
+class Level(LevelSettings):
+    """One level of the schedule."""
 
-    spacing_mm: float = Field(gt=0, description="Voxel size; the nearest whole multiple of the case's is used.")
     evaluations: int = Field(ge=4, description="Largest number of solver runs.")
     sigma: float = Field(0.05, gt=0, le=1, description="Initial step size; `sigma0` on the first level.")
-    tolerance: float | None = Field(
-        None, gt=0, le=0.1, description="Tolerance of the `accurate` integrator; by default that of `integrator`."
-    )
-    imaging_width: float | None = Field(
-        None,
-        ge=0.005,
-        le=0.3,
-        description="Width of the imaging model; by default `invert.imaging.width`. A large width smooths the loss.",
-    )
 
 
 class CmaesSolverSettings(CmaSettings):

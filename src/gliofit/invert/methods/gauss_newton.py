@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from gliofit.core.settings import Settings
-from gliofit.invert.base import AbstractInverter, Inversion, InversionError, MethodSettings
+from gliofit.invert.base import AbstractInverter, Inversion, InversionError, LevelSettings, MethodSettings
 from gliofit.solver.settings import AccurateSettings
 
 if TYPE_CHECKING:
@@ -29,10 +28,9 @@ _CURVATURE_MM = 2.0
 _GOOD = 1e-4
 
 
-class GaussNewtonLevel(Settings):
-    """One voxel size."""
+class GaussNewtonLevel(LevelSettings):
+    """One level."""
 
-    spacing_mm: float = Field(gt=0, description="Voxel size; the nearest whole multiple of the case's is used.")
     evaluations: int = Field(ge=2, description="Largest number of solver runs per candidate.")
     candidates: int = Field(1, ge=1, description="Number of candidates on this level.")
     retries: int = Field(
@@ -46,17 +44,8 @@ class GaussNewtonLevel(Settings):
     borrow: int = Field(
         0, ge=0, description="Successive steps that may reuse earlier derivatives, which saves time near the minimum."
     )
-    tolerance: float | None = Field(
-        None, gt=0, le=0.1, description="Tolerance of the solver; by default that of `integrator`."
-    )
     loss_tolerance: float = Field(
         1e-4, ge=0, lt=1, description="Convergence criterion: relative decrease of the loss in a step."
-    )
-    imaging_width: float | None = Field(
-        None,
-        ge=0.005,
-        le=0.3,
-        description="Width of the imaging model; by default `invert.imaging.width`. A large width smooths the loss.",
     )
 
 

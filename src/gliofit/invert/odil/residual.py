@@ -9,32 +9,7 @@ from torch import Tensor
 
 from gliofit.invert.odil.diffusion import Diffusion
 
-__all__ = ["pde_loss", "pde_residual"]
-
-
-def pde_residual(
-    field: Tensor, diffusivity: Tensor, proliferation: Tensor, stencil: Diffusion, interval_days: float
-) -> Tensor:
-    """Compute (u^i - u^{i-1}) / dt - (F^i + F^{i-1}) / 2 with F = D div(grad u) + rho |u| (1 - u), per day.
-
-    Parameters
-    ----------
-    field
-        u, shape (time, x, y, z).
-    diffusivity, proliferation
-        D of white matter in mm^2/day and rho in 1/day.
-    stencil
-        Diffusion for D = 1 mm^2/day.
-    interval_days
-        Time dt between slices.
-
-    Returns
-    -------
-    Tensor
-        Residuals, shape (time - 1, x, y, z).
-    """
-    rate = diffusivity * stencil(field) + proliferation * field.abs() * (1 - field)
-    return (field[1:] - field[:-1]) / interval_days - (rate[1:] + rate[:-1]) / 2
+__all__ = ["pde_loss"]
 
 
 class _PdeLoss(torch.autograd.Function):
@@ -97,14 +72,20 @@ def pde_loss(
 ) -> Tensor:
     """Return ``weight`` times the sum of squared residuals, differentiable once.
 
+    Residuals (1/day) are (u^i - u^{i-1}) / dt - (F^i + F^{i-1}) / 2 with F = D div(grad u) + rho |u| (1 - u).
+
     Parameters
     ----------
-    field, diffusivity, proliferation, interval_days
-        See ``pde_residual``.
+    field
+        u, shape (time, x, y, z).
+    diffusivity, proliferation
+        D of white matter in mm^2/day and rho in 1/day.
     grey
         D_GM / D_WM, factor of the second stencil.
     stencils
-        Stencil for a fixed D_GM / D_WM and None, or stencils of white and of grey matter.
+        Stencil for D = 1 mm^2/day and a fixed D_GM / D_WM and None, or stencils of white and of grey matter.
+    interval_days
+        Time dt between slices.
     weight
         Factor of the sum.
     """

@@ -76,8 +76,9 @@ class SpaceTime:
 
     def to_box(self, position_mm: NDArray[Any]) -> NDArray[np.float64]:
         """Convert a world position to the position relative to the lower corner, in mm along each axis."""
-        voxel: NDArray[np.float64] = self.source.world_to_voxel(position_mm)
-        return (voxel + 0.5 - self.low) * np.array(self.source.spacing_mm)
+        voxel = self.source.world_to_voxel(position_mm)
+        position: NDArray[np.float64] = (voxel + 0.5 - self.low) * np.array(self.source.spacing_mm)
+        return position
 
     def to_world(self, position_mm: NDArray[Any]) -> NDArray[np.float64]:
         """Convert a position of ``to_box`` to the world position."""

@@ -36,8 +36,9 @@ class _Block(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        pooled: Tensor = self.pool(x)
-        return pooled + self.layers(pooled)
+        pooled = self.pool(x)
+        out: Tensor = pooled + self.layers(pooled)
+        return out
 
 
 class Network(AbstractAtlasNetwork):

@@ -36,7 +36,7 @@ class Network(AbstractSurrogateNetwork):
         self.net = VNet(3, channels + self.fill, 1, dropout_prob_down=None, dropout_prob_up=(None, 0.0), bias=True)
         self.coefficients = Coefficients(frame.parameters, 256, size // 16)
         with torch.no_grad():
-            self.net.out_tr.conv2.bias.sub_(2.0)  # Most of the cube has no tumour.
+            self.net.out_tr.conv2.bias.sub_(2.0)  # type: ignore[union-attr]  # Most of the cube has no tumour.
 
     def encode(self, tissue: Tensor) -> tuple[Tensor, ...]:
         """Compute features at every resolution."""
