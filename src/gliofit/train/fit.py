@@ -20,18 +20,10 @@ from gliofit.train.dataset import AbstractDataset, Anchor, ShardDataset
 from gliofit.train.generated import GeneratedDataset
 from gliofit.train.memory import keep_freed_memory
 from gliofit.train.segmented import SegmentedDataset
-from gliofit.train.settings import ModelSettings, TrainSettings
+from gliofit.train.settings import TrainSettings
 from gliofit.train.training import Training, TrainingJob
 
 __all__ = ["train_model"]
-
-
-def _model_settings(settings: TrainSettings, name: str) -> ModelSettings:
-    if name not in settings.models:
-        raise InputError(
-            f"model `{name}`", "is not in `train.models`", f"choose one of {', '.join(settings.models)}, or add it"
-        )
-    return settings.models[name]
 
 
 def train_model(
@@ -91,13 +83,16 @@ def train_model(
     InputError
         If data or settings are invalid.
     """
-    model_settings = _model_settings(settings, name)
+    if name not in settings.models:
+        raise InputError(
+            f"model `{name}`", "is not in `train.models`", f"choose one of {', '.join(settings.models)}, or add it"
+        )
     job = TrainingJob(
         [Path(path) for path in train], [Path(path) for path in validation], Path(tissue_dir), settings, name,
         Path(out_dir), seed, threads, tissue_kind, None if checkpoint is None else Path(checkpoint),
         {name: Path(folder) for name, folder in (warped or {}).items()}, simulate, piece_minutes,
     )  # fmt: skip
-    kind, devices = _device(device).type, model_settings.devices
+    kind, devices = _device(device).type, settings.models[name].devices
     if devices == 1:
         _run(Fabric(accelerator=kind, devices=1), job, progress)
         return

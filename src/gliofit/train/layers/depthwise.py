@@ -19,13 +19,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.grad import conv3d_weight
 
-from gliofit.train.layers.correlate_numba import LAGS, correlate
-
 __all__ = ["DepthwiseConv3d"]
 
 
 def _kernel_gradient(image: Tensor, gradient: Tensor, size: int) -> Tensor:
     """Compute the gradient by a depth-wise kernel, shape (channels, 1, size, size, size)."""
+    from gliofit.train.layers.correlate_numba import LAGS, correlate
+
     batch, channels, *shape = image.shape
     pad = size // 2
     # With one row length for both inner axes the offset of a shift is (dz * row + dy) * row + dx.
