@@ -53,17 +53,7 @@ class IdentityMap(AbstractAtlasMap):
 
 
 class RegisteredMap(AbstractAtlasMap):
-    """Registration of a patient by ANTs.
-
-    Parameters
-    ----------
-    tissue
-        Tissue of the atlas.
-    grid
-        Grid of the patient.
-    transforms
-        Transform files of stage register.
-    """
+    """Registration of a patient by ANTs; ``grid`` is that of the patient."""
 
     def __init__(self, tissue: Tissue, grid: Grid, transforms: Transforms) -> None:
         super().__init__(tissue)

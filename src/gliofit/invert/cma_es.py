@@ -62,16 +62,7 @@ class CmaSettings(MethodSettings):
 class CmaSearch:
     """CMA-ES search, which keeps its covariance when it continues on another objective.
 
-    Parameters
-    ----------
-    settings
-        Settings of CMA-ES.
-    problem
-        Case to invert; the initial origin is its centre of mass.
-    bounds
-        Box of theta.
-    objective
-        Loss that selects the initial guess.
+    ``objective`` selects the initial guess, whose origin is the centre of mass of the problem's observation.
     """
 
     def __init__(self, settings: CmaSettings, problem: Problem, bounds: Bounds, objective: Objective) -> None:

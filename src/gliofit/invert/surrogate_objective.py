@@ -29,17 +29,7 @@ def network_view(problem: Problem, network: Any) -> tuple[Crop, Tensor]:
 
 
 class SurrogateObjective:
-    """Loss of theta with the surrogate as forward model.
-
-    Parameters
-    ----------
-    problem
-        Case to invert.
-    trace
-        Record of all evaluations.
-    training_range
-        Whether to restrict ``bounds`` to the surrogate's training range.
-    """
+    """Loss of theta with the surrogate as forward model, optionally with ``bounds`` within its training range."""
 
     def __init__(self, problem: Problem, trace: Trace, training_range: bool = True) -> None:
         self.surrogate, self.trace = problem.networks.surrogate, trace

@@ -110,13 +110,8 @@ def _brains(anatomies: Sequence[str]) -> str:
 def write_card(folder: str | Path, test: Mapping[str, Mapping[str, float]] | None = None) -> None:
     """Write ``README.md`` to the folder of a model.
 
-    Parameters
-    ----------
-    folder
-        Folder of the model.
-    test
-        Means of ``n mse_cube mse_volume mae_cube ncc_cube dice_033`` on test tumours by group of anatomies
-        (``gliofit.assess.summary.card_numbers``), which are added to ``model.json``.
+    ``test`` has the means of ``n mse_cube mse_volume mae_cube ncc_cube dice_033`` on test tumours by group of anatomies
+    (``gliofit.assess.summary.card_numbers``), which are added to ``model.json``.
     """
     folder = Path(folder)
     info = read_json(folder / "model.json")

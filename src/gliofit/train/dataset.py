@@ -121,21 +121,9 @@ def anatomies_of_shards(paths: Sequence[str | Path]) -> list[str]:
 
 
 def cut_counts(crop: Crop, tissue: Tissue, sample: Volume) -> NDArray[np.uint16]:
-    """Cut a cube of tissue (``Crop.channels``) and concentration in counts of 1/65535.
+    """Cut a cube of tissue (``Crop.channels``) and concentration, both in counts of 1/65535, shape (4, n, n, n).
 
-    Parameters
-    ----------
-    crop
-        Cube.
-    tissue
-        Tissue of the sample.
-    sample
-        Concentration in counts of 1/65535, on the tissue's grid.
-
-    Returns
-    -------
-    ndarray
-        Shape (4, size, size, size), uint16.
+    ``sample`` is the concentration in counts of 1/65535 on the tissue's grid.
     """
     values = np.concatenate([65535 * crop.channels(tissue), crop.volume(sample).data[None]])
     counts: NDArray[np.uint16] = np.rint(values).astype(np.uint16)
@@ -372,12 +360,7 @@ def _tissues_of(shards: Sequence[Shard], given: Mapping[str, Tissue]) -> dict[st
 def flip(batch: Batch, chosen: Tensor) -> Batch:
     """Mirror samples about the centre of their cubes; the origin's component along the axis changes its sign.
 
-    Parameters
-    ----------
-    batch
-        Samples.
-    chosen
-        Whether to mirror x, y, z of each sample, shape (B, 3), bool.
+    ``chosen`` are the axes x, y, z of each sample to mirror, shape (B, 3), bool.
     """
     if not chosen.any():
         return batch

@@ -21,15 +21,8 @@ __all__ = ["SegmentedDataset"]
 class SegmentedDataset(AbstractDataset):
     """Samples of another data set, with ``segmentation_image`` instead of the concentration.
 
-    Parameters
-    ----------
-    data
-        Data set with concentrations.
-    settings
-        Ranges of the thresholds.
-    seed
-        The thresholds of sample i in epoch e depend only on (seed, e, i). None: centres of the ranges, so that
-        validation losses are comparable.
+    The thresholds of sample i in epoch e depend only on (seed, e, i). Without a seed they are the centres of the ranges
+    of ``settings``, so that validation losses are comparable.
     """
 
     def __init__(self, data: AbstractDataset, settings: AtlasNetworkSettings, seed: int | None) -> None:

@@ -56,14 +56,8 @@ class AbstractDataTerm(ABC):
 class ConcentrationTerm(AbstractDataTerm):
     """Squared difference between u, averaged over each cell's visible tissue, and an observed concentration.
 
-    Parameters
-    ----------
-    observed
-        Concentration averaged over cells, zero outside visible tissue.
-    share
-        Visible share of each cell.
-    like
-        Tensor with the type and device to use.
+    ``observed`` is averaged over cells and zero outside visible tissue, ``share`` is the visible share of each cell,
+    and ``like`` has the type and device to use.
     """
 
     has_thresholds = False
@@ -80,15 +74,7 @@ class ConcentrationTerm(AbstractDataTerm):
 
 
 class RegionTerm(AbstractDataTerm):
-    """Squared distance of u from the range of its region: [core, 1], [whole, core] in oedema, [0, whole] outside.
-
-    Parameters
-    ----------
-    core, oedema, visible
-        Masks of the regions and of visible tissue.
-    like
-        Tensor with the type and device to use.
-    """
+    """Squared distance of u from the range of its region: [core, 1], [whole, core] in oedema, [0, whole] outside."""
 
     has_thresholds = True
 

@@ -44,7 +44,23 @@ def make_stepper(
 ) -> AbstractStepper:
     """Create the stepper of a batch of tumours on the back end of the settings.
 
-    Without ``extrapolate_tangents``, tangents skip the coarse step (except in ``triton``).
+    Parameters
+    ----------
+    settings
+        Back end and ``active``.
+    domain
+        Computational domain; its floating type is that of the fields.
+    seeds
+        Initial fields per tumour, shape (F, nx, ny, nz) on the padded box; F is 1, or 1 + n with n tangents.
+    growths
+        Coefficients of each tumour.
+    extrapolate_tangents
+        Whether tangents are those of the extrapolated c or of the fine steps (except in ``triton``).
+
+    Raises
+    ------
+    InputError
+        If the back end is unknown, cannot run, or does not support the tangents.
     """
     backend = choose_backend(settings.backend)
     if backend == "numba":

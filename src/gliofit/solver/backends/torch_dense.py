@@ -18,21 +18,7 @@ __all__ = ["TorchStepper"]
 
 
 class TorchStepper(AbstractStepper):
-    """Steps of the tumours one after the other on every voxel of the box; see ``AbstractStepper``.
-
-    Parameters
-    ----------
-    domain
-        Computational domain; its floating type is that of the fields.
-    seeds
-        Initial fields, shape (B, F, nx, ny, nz) on the padded box; F is 1, or 1 + n with n tangents.
-    growths
-        Coefficients of each tumour.
-    device
-        Torch device.
-    extrapolate_tangents
-        Whether tangents are those of the extrapolated c (or of the fine one).
-    """
+    """Steps of the tumours one after the other on every voxel of the box; see ``make_stepper``."""
 
     def __init__(
         self,

@@ -39,26 +39,10 @@ _MOST_FREE = 2
 
 
 class TritonStepper(AbstractStepper):
-    """Steps of all tumours of a batch simultaneously; see ``AbstractStepper``.
+    """Steps of all tumours of a batch simultaneously; see ``make_stepper``.
 
-    The tile list of a tumour holds the tiles with tissue that the stages of a step can reach from active voxels. It
+    The tile list of a tumour contains the tiles with tissue that the stages of a step can reach from active voxels. It
     never shrinks: tiles written once are written in every pass, and all other tiles are zero.
-
-    Parameters
-    ----------
-    domain
-        Computational domain.
-    seeds
-        Initial fields, shape (B, F, nx, ny, nz) on the padded box; F is 1, or 6 with tangents.
-    growths
-        Coefficients of each tumour.
-    active
-        Concentration above which a voxel is active.
-
-    Raises
-    ------
-    InputError
-        If there is no CUDA device or Triton is not installed.
     """
 
     def __init__(self, domain: Domain, seeds: Sequence[NDArray[Any]], growths: Sequence[Growth], active: float) -> None:

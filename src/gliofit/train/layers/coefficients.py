@@ -10,14 +10,7 @@ __all__ = ["Coefficients"]
 class Coefficients(nn.Linear):
     """Linear map from theta to a field that is added to the neck's features (paper, section 2.3).
 
-    Parameters
-    ----------
-    parameters
-        Number of parameters.
-    width
-        Channels of the neck.
-    edge
-        Voxels along each edge of the neck, which fixes the size of the cube.
+    The neck has ``width`` channels and ``edge`` voxels along each edge, which fixes the size of the cube.
     """
 
     def __init__(self, parameters: int, width: int, edge: int) -> None:

@@ -29,21 +29,14 @@ class ConvNeXtSettings(Settings):
     expansion: int = Field(4, ge=1, description="Width of a block's MLP relative to its channels.")
     layer_scale: float = Field(1e-6, gt=0, description="Initial gain of the residual branch of each block.")
 
+    def stage(self, width: int) -> nn.Sequential:
+        """Create the blocks of one resolution."""
+        block = (self.kernel_size, self.expansion, self.layer_scale)
+        return nn.Sequential(*(ConvNeXtBlock(width, *block) for _ in range(self.blocks)))
+
 
 class ConvNeXtBlock(nn.Module):
-    """Residual block: depth-wise convolution, layer norm, pointwise MLP with GELU, layer scale.
-
-    Parameters
-    ----------
-    width
-        Channels of input and output.
-    kernel_size
-        Edge of the depth-wise kernel.
-    expansion
-        Width of the MLP's hidden layer relative to ``width``.
-    layer_scale
-        Initial value of the gain on the residual branch.
-    """
+    """Residual block: depth-wise convolution, layer norm, pointwise MLP with GELU; see ``ConvNeXtSettings``."""
 
     def __init__(self, width: int, kernel_size: int, expansion: int, layer_scale: float) -> None:
         super().__init__()
@@ -84,35 +77,13 @@ class UpSampling(nn.ConvTranspose3d):
 
 
 class ConvNeXtEncoder(nn.Module):
-    """Input convolution, then blocks and down-sampling at each resolution.
+    """Input convolution, then blocks and down-sampling at each resolution; the last one is the neck."""
 
-    Parameters
-    ----------
-    channels
-        Input channels.
-    widths
-        Channels at each resolution, from fine to coarse; the last one is the neck.
-    blocks
-        Blocks at each resolution.
-    kernel_size, expansion, layer_scale
-        See :class:`ConvNeXtBlock`.
-    """
-
-    def __init__(
-        self,
-        channels: int,
-        widths: tuple[int, ...],
-        blocks: int,
-        kernel_size: int,
-        expansion: int,
-        layer_scale: float,
-    ) -> None:
+    def __init__(self, channels: int, settings: ConvNeXtSettings) -> None:
         super().__init__()
+        widths = settings.widths
         self.stem = nn.Conv3d(channels, widths[0], 3, padding=1)
-        self.stages = nn.ModuleList(
-            nn.Sequential(*(ConvNeXtBlock(width, kernel_size, expansion, layer_scale) for _ in range(blocks)))
-            for width in widths
-        )
+        self.stages = nn.ModuleList(settings.stage(width) for width in widths)
         self.downs = nn.ModuleList(DownSampling(a, b) for a, b in pairwise(widths))
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:

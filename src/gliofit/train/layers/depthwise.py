@@ -101,15 +101,7 @@ def _convolve(image: Tensor, weight: Tensor) -> Tensor:
 
 
 class DepthwiseConv3d(nn.Conv3d):
-    """One kernel per channel, zero-padded to the same size.
-
-    Parameters
-    ----------
-    channels
-        Channels of input and output.
-    kernel_size
-        3, 5 or 7.
-    """
+    """Depth-wise convolution, zero-padded to the same size, with kernels of 3, 5 or 7 voxels."""
 
     def __init__(self, channels: int, kernel_size: int) -> None:
         if kernel_size not in (3, 5, 7):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from gliofit.train.architecture import AbstractSurrogateNetwork, Frame
 from gliofit.train.layers.coefficients import Coefficients
-from gliofit.train.layers.convnext import ConvNeXtBlock, ConvNeXtEncoder, ConvNeXtSettings, UpSampling
+from gliofit.train.layers.convnext import ConvNeXtEncoder, ConvNeXtSettings, UpSampling
 
 __all__ = ["Network", "Settings"]
 
@@ -33,19 +33,14 @@ class Network(AbstractSurrogateNetwork):
         depth = len(widths) - 1
         if size % 2**depth:
             raise ValueError(f"crop.size: {size} is not a multiple of {2**depth} for {len(widths)} widths")
-        block = (settings.kernel_size, settings.expansion, settings.layer_scale)
-
-        def stage(width: int) -> nn.Sequential:
-            return nn.Sequential(*(ConvNeXtBlock(width, *block) for _ in range(settings.blocks)))
-
-        self.encoder = ConvNeXtEncoder(channels, widths, settings.blocks, *block)
+        self.encoder = ConvNeXtEncoder(channels, settings)
         self.coefficients = Coefficients(frame.parameters, widths[-1], size // 2**depth)
         # Resolutions with skips in the decoder.
         merged = [*range(depth - 1, 0, -1), *([0] if skip else [])]
-        self.neck = stage(widths[-1])
+        self.neck = settings.stage(widths[-1])
         self.ups = nn.ModuleList(UpSampling(widths[level + 1], widths[level]) for level in range(depth - 1, -1, -1))
         self.merges = nn.ModuleList(nn.Conv3d(2 * widths[level], widths[level], 1) for level in merged)
-        self.stages = nn.ModuleList(stage(widths[level]) for level in merged)
+        self.stages = nn.ModuleList(settings.stage(widths[level]) for level in merged)
         self.head = nn.Conv3d(widths[0], 1, 3, padding=1)
         with torch.no_grad():
             self.head.bias.sub_(2.0)  # type: ignore[union-attr]  # Most of the cube has no tumour.

@@ -36,9 +36,7 @@ class Network(AbstractInverseNetwork):
         step = settings.patch * 2 ** (len(settings.widths) - 1)
         if size % step:
             raise ValueError(f"crop.size: {size} is not a multiple of {step} for {len(settings.widths)} widths")
-        block = (settings.kernel_size, settings.expansion, settings.layer_scale)
-        inputs = (1 + channels) * settings.patch**3
-        self.encoder = ConvNeXtEncoder(inputs, settings.widths, settings.blocks, *block)
+        self.encoder = ConvNeXtEncoder((1 + channels) * settings.patch**3, settings)
         self.readout = nn.Linear(settings.widths[-1], frame.parameters)
 
     def forward(self, images: Tensor) -> Tensor:
