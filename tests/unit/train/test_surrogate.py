@@ -1,6 +1,5 @@
 """Trained networks in physical units, and their folders."""
 
-
 import numpy as np
 import pytest
 import torch
