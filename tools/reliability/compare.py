@@ -166,7 +166,7 @@ def _volumes(one: Path, other: Path, ignored: Ignored) -> str:
     arrays = [np.asanyarray(image.dataobj) for image in images]
     if arrays[0].shape != arrays[1].shape or not np.array_equal(images[0].affine, images[1].affine):
         return "another grid"
-    if np.array_equal(*arrays):
+    if np.array_equal(arrays[0], arrays[1]):
         return "the same voxels in other bytes"
     apart = np.abs(arrays[0].astype(float) - arrays[1].astype(float))
     return f"{np.count_nonzero(apart)} voxels differ, by up to {apart.max():.3g}"
