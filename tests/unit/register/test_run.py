@@ -14,11 +14,11 @@ from gliofit.core.grid import Volume
 from gliofit.core.io import read_table, read_volume
 from gliofit.core.seeds import derive_seed
 from gliofit.core.tissue import Tissue
+from gliofit.metrics.masks import dice
 from gliofit.register.ants import Transforms, apply_transforms
 from gliofit.register.patients import PatientFiles
 from gliofit.register.phantom import _deform
 from gliofit.register.phantom_shape import phantom_grid
-from gliofit.register.quality import dice
 from gliofit.register.run import register_patient
 from gliofit.register.settings import PhantomSettings, RegisterSettings
 

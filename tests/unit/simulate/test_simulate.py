@@ -109,7 +109,7 @@ def test_broken_shards_are_refused(shards, tmp_path):
     folder, _ = shards
     data = (folder / "train-00000.nii").read_bytes()
     table = (folder / "train-00000.parquet").read_bytes()
-    for content, words in ((data[:-10], "bytes where its header says"), (data, "rows for")):
+    for content, words in ((data[:-10], "bytes, its header states"), (data, "rows for")):
         (tmp_path / "broken.nii").write_bytes(content)
         (tmp_path / "broken.parquet").write_bytes(table)
         if words == "rows for":
