@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
 from pydantic import Field, model_validator
 
 from gliofit.core.settings import Settings
+from gliofit.core.work import Work
 from gliofit.growth.model import DEFAULT, growth_model_names
 from gliofit.growth.theta import Theta
 
@@ -73,6 +74,18 @@ class MethodSettings(Settings):
     has_start: ClassVar[bool] = False
     #: Whether the method supports all growth models, or only that of the paper.
     any_growth_model: ClassVar[bool] = False
+
+    def work(self, spacing_mm: float, cube: int) -> Work:
+        """State the work of the method on one case; every method must.
+
+        Parameters
+        ----------
+        spacing_mm
+            Voxel spacing of the case.
+        cube
+            Voxels along each edge of the cube that the method's networks see; 0 for methods without networks.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not state its work; see gliofit.core.work")
 
     @property
     def most_evaluations(self) -> int | None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from gliofit.core.work import Work, cubes
 from gliofit.invert.base import InversionError, SurrogateMethodSettings
 from gliofit.invert.variables import SearchOutcome, Variables
 
@@ -23,6 +24,10 @@ _RAW_RATE, _RAW_EPSILON = 0.1, 1e-8
 
 #: Smallest distance (in the unit box) of the initial guess from the bounds, where the sigmoid has no slope.
 _INSET = 0.02
+
+
+#: Evaluations after which descents have stopped by themselves, whatever their settings allow.
+_USUAL_EVALUATIONS = 100
 
 
 class LbfgsSettings(SurrogateMethodSettings):
@@ -45,6 +50,11 @@ class LbfgsSettings(SurrogateMethodSettings):
         "to the bounds in each evaluation, learning rate 0.1, history 100, absolute tolerance 1e-8, at most 1000 outer "
         "steps. Overrides the keys above.",
     )
+
+    def work(self, spacing_mm: float, cube: int) -> Work:
+        """Predictions with derivatives; a descent stops by itself long before its outer steps are used up."""
+        evaluations = min(self.outer_steps * self.inner_steps, _USUAL_EVALUATIONS)
+        return Work.of("gradient", evaluations * cubes(cube))
 
 
 def minimise(

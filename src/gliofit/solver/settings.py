@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from gliofit.core.settings import Settings
+from gliofit.core.work import Work
 
 __all__ = ["AccurateSettings", "BackendName", "IntegratorSettings", "ReferenceSettings", "ToolkitSettings"]
 
@@ -32,6 +33,10 @@ class AccurateSettings(Settings):
     backend: BackendName = Field(
         "auto", description="`numba` (CPU), `triton` (CUDA) or `torch` (any device, slow); `auto`: numba or triton."
     )
+
+    def work(self, spacing_mm: float, tangents: bool = False) -> Work:
+        """Work of one tumour: voxels go with the third power of the resolution, stages in time with its first."""
+        return Work.of("accurate-tangents" if tangents else "accurate", spacing_mm**-4.0)
 
     def with_tolerance(self, tolerance: float | None) -> AccurateSettings:
         """Return a copy with another tolerance, unchanged for None."""
@@ -63,6 +68,10 @@ class ReferenceSettings(Settings):
     )
     precision: Literal["float32", "float64"] = Field("float32", description="Floating type of the field.")
 
+    def work(self, spacing_mm: float) -> Work:
+        """Work of one tumour: explicit steps in time go with the second power of the resolution."""
+        return Work.of("reference", spacing_mm**-5.0)
+
 
 class ToolkitSettings(Settings):
     """The ``toolkit`` integrator: scheme of the public TumorGrowthToolkit with its faults, as in the paper's data."""
@@ -71,6 +80,10 @@ class ToolkitSettings(Settings):
 
     name: Literal["toolkit"] = Field("toolkit", description="`toolkit`.")
     precision: Literal["float32", "float64"] = Field("float32", description="Floating type of the field.")
+
+    def work(self, spacing_mm: float) -> Work:
+        """Work of one tumour, that of the ``reference`` integrator."""
+        return self.scheme.work(spacing_mm)
 
     @property
     def scheme(self) -> ReferenceSettings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,11 +10,15 @@ from pydantic import Field, field_validator, model_validator
 
 from gliofit.core.crop import CropSettings
 from gliofit.core.settings import Settings
+from gliofit.core.work import Work, cubes, megabytes_of_cube
 
 __all__ = ["ATLAS_ARCHITECTURES", "ModelSettings", "TrainSettings", "architecture_names"]
 
 #: Architectures with a fixed cube in the atlas instead of a cube about the tumour.
 ATLAS_ARCHITECTURES = ("lmi",)
+
+#: Limit of a cluster's job for a training that has no time budget.
+_UNLIMITED_SECONDS = 36 * 3600.0
 
 
 def architecture_names() -> list[str]:
@@ -122,6 +127,26 @@ class ModelSettings(Settings):
                 f"flip_axes: `{self.architecture}` has a fixed cube, and the mirrored atlas is another brain; set []"
             )
         return self
+
+    def work(self, samples: int, cube: int) -> Work:
+        """State the work of a training.
+
+        Parameters
+        ----------
+        samples
+            Tumours of an epoch, as far as shards hold them.
+        cube
+            Voxels along each edge of the cube that the network sees.
+        """
+        if self.data == "generated":
+            samples = self.samples_per_epoch
+        samples = min(samples, self.max_samples or samples)
+        steps = Work.of(f"train-{self.architecture}", self.epochs * samples * cubes(cube))
+        budget = None if self.time_budget_minutes is None else 60 * self.time_budget_minutes
+        # A tenth of the budget and an hour for growing, reading and validating what comes before and after.
+        limit = _UNLIMITED_SECONDS if budget is None else 1.1 * budget + 3600
+        memory = self.batch_size * megabytes_of_cube(cube)
+        return replace(steps, budget_seconds=budget, limit_seconds=limit, megabytes=memory)
 
     @property
     def in_atlas(self) -> bool:

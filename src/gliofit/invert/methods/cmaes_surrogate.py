@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from gliofit.core.work import Work, cubes
 from gliofit.invert.base import AbstractInverter, Inversion, SurrogateMethodSettings
 from gliofit.invert.cma_es import CmaSearch, CmaSettings
 
@@ -20,6 +21,10 @@ class CmaesSurrogateSettings(CmaSettings, SurrogateMethodSettings):
 
     inverter: Literal["cmaes-surrogate"] = Field(description="`cmaes-surrogate`.")
     evaluations: int = Field(1000, ge=4, description="Largest number of surrogate evaluations.")
+
+    def work(self, spacing_mm: float, cube: int) -> Work:
+        """Predictions of the surrogate."""
+        return Work.of("prediction", self.evaluations * cubes(cube))
 
     @property
     def most_evaluations(self) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from gliofit.core.work import Work, cubes
 from gliofit.invert.base import AbstractInverter, DirectMethodSettings, Inversion
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ class DirectSettings(DirectMethodSettings):
     """Settings of ``direct``. Without a search, `com-fixed` and `com-swap` are equivalent."""
 
     inverter: Literal["direct"] = Field(description="`direct`.")
+
+    def work(self, spacing_mm: float, cube: int) -> Work:
+        """One prediction."""
+        return Work.of("prediction", cubes(cube))
 
 
 class Direct(AbstractInverter[DirectSettings]):

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from gliofit.core.work import Work
 from gliofit.growth.space import ParameterSpace
 from gliofit.growth.theta import DURATION_DAYS
 from gliofit.invert.base import AbstractInverter, Inversion, InversionError, MethodSettings
@@ -87,6 +88,11 @@ class GliodilSettings(MethodSettings):
             if getattr(self, name) % step:
                 raise ValueError(f"{name} must be a multiple of {step} with {self.levels} levels")
         return self
+
+    def work(self, spacing_mm: float, cube: int) -> Work:
+        """Evaluations of the loss on all cells in space and time."""
+        million = self.space_cells**3 * self.time_slices / 1e6
+        return Work.of("cells", self.epochs * million, megabytes=1000 * million)
 
 
 class Gliodil(AbstractInverter[GliodilSettings]):

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from gliofit.core.errors import InputError
+from gliofit.core.work import Work, cubes
 from gliofit.invert.base import AbstractInverter, Inversion, InversionError, MethodSettings
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
 
@@ -54,6 +55,11 @@ class LmiSettings(MethodSettings):
         if self.threshold_core <= self.threshold_whole:
             raise ValueError("threshold_core must be above threshold_whole: the core lies inside the whole tumour")
         return self
+
+    def work(self, spacing_mm: float, cube: int) -> Work:
+        """One prediction, one tumour grown in the atlas (voxels of 1 mm), and the way there and back."""
+        warped = Work.of("volume", 12 * spacing_mm**-3.0)
+        return Work.of("prediction", cubes(cube)) + self.integrator.work(1.0) + warped
 
 
 class Lmi(AbstractInverter[LmiSettings]):

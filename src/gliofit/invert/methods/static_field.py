@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from gliofit.core.work import Work
 from gliofit.invert.base import AbstractInverter, Inversion, InversionError, MethodSettings
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ class StaticFieldSettings(MethodSettings):
     )
     smooth_weight: float = Field(1000.0, ge=0, description="Weight of differences between neighbouring voxels.")
     first_steepness: float = Field(0.1, gt=0, description="Initial value of the fitted steepness k (1/mm).")
+
+    def work(self, spacing_mm: float, cube: int) -> Work:
+        """Steps on all voxels of the field."""
+        return Work.of("field", self.steps * max(self.spacing_mm, spacing_mm) ** -3.0)
 
     @property
     def most_evaluations(self) -> int:
