@@ -17,7 +17,7 @@ from gliofit.atlas.sources import mni152
 from gliofit.cli import machine
 from gliofit.core.grid import Volume
 from gliofit.core.io import read_volume, write_volume
-from gliofit.register.patients import PatientFiles
+from gliofit.register.patient_files import PatientFiles
 
 SPACING_MM = 5
 ROLES = ("t1", "t1ce", "t2", "flair", "seg")

@@ -345,7 +345,7 @@ def test_an_unknown_matplotlib_backend_and_names_that_are_not_utf8_do_not_matter
 
 
 def test_register_refuses_a_folder_that_ants_cannot_name(files: Path, tmp_path: Path) -> None:
-    from gliofit.register.patients import PatientFiles
+    from gliofit.register.patient_files import PatientFiles
     from gliofit.register.run import register_patient
     from gliofit.register.settings import RegisterSettings
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gliofit.core.io import atomic_path
 from gliofit.register.check import CheckedCase
-from gliofit.register.patients import PatientFiles
+from gliofit.register.patient_files import PatientFiles
 from gliofit.register.table import CHECK_COLUMNS, COLUMNS
 
 __all__ = ["write_cohort_table"]

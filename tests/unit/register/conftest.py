@@ -13,7 +13,8 @@ from gliofit.atlas.settings import AtlasSettings
 from gliofit.atlas.sources import mni152
 from gliofit.core.grid import Volume
 from gliofit.core.io import write_volume
-from gliofit.register.patients import PatientFiles, phantom_files
+from gliofit.register.patient_files import PatientFiles
+from gliofit.register.patients import phantom_files
 from gliofit.register.phantom import make_phantom
 from gliofit.register.settings import PhantomSettings, RegisterSettings
 

@@ -16,7 +16,7 @@ from gliofit.core.io import read_grid, read_volume, write_volume
 from gliofit.core.labels import TumourLabel
 from gliofit.inputs.images import read_image, read_segmentation
 from gliofit.register.images import read_brain, read_patient, read_t1
-from gliofit.register.patients import PatientFiles
+from gliofit.register.patient_files import PatientFiles
 
 
 @pytest.fixture

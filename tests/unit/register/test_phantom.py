@@ -14,7 +14,7 @@ from gliofit.atlas.model import Atlas
 from gliofit.core.errors import InputError
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import read_table, read_volume
-from gliofit.register.patients import PatientFiles
+from gliofit.register.patient_files import PatientFiles
 from gliofit.register.phantom import make_phantom
 from gliofit.register.phantom_images import paint_segmentation
 from gliofit.register.phantom_shape import PhantomShape, integrate_velocity, phantom_grid

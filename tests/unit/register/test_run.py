@@ -19,7 +19,7 @@ from gliofit.core.io import read_table, read_volume, write_volume
 from gliofit.core.seeds import derive_seed
 from gliofit.core.tissue import Tissue
 from gliofit.register.ants import Transforms, apply_transforms
-from gliofit.register.patients import PatientFiles
+from gliofit.register.patient_files import PatientFiles
 from gliofit.register.phantom import _deform
 from gliofit.register.phantom_shape import phantom_grid
 from gliofit.register.quality import dice
