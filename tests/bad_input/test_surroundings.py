@@ -98,7 +98,7 @@ def start(*arguments: object, cwd: Path | None = None, **keys: object) -> subpro
 
 def error_lines(done: subprocess.CompletedProcess[str]) -> list[str]:
     """Lines on stderr but those of progress and warnings."""
-    return [line for line in done.stderr.splitlines() if " so far" not in line and "gliofit: warning: " not in line]
+    return [line for line in done.stderr.splitlines() if " elapsed" not in line and "gliofit: warning: " not in line]
 
 
 def names(folder: Path) -> set[str]:
