@@ -40,15 +40,21 @@ CONFIG_KINDS = [
     ),
     ConfigKind(
         "reference method that is missing",
-        "configuration: ... observes the reference concentration, which 'magic' makes (evaluate.reference_method); add "
-        f"that to invert.methods, or set invert.patient_observation: segmentation; {_SEE}",
+        "config key 'evaluate.reference_method': 'magic' must make the reference concentration that '...' observes; "
+        "let invert.methods.magic observe the segmentation, or set invert.patient_observation",
         b"evaluate: {reference_method: magic}\n",
     ),
     ConfigKind(
         "network that is missing",
-        "configuration: invert.methods.direct needs the network 'mine', which train.models does not have (...); "
-        f"{_SEE}",
+        "config key 'invert.methods.direct.direct': names the network 'mine', which train.models does not define; "
+        "name one of ...",
         b"invert: {methods: {direct: {inverter: direct, direct: mine}}}\n",
+    ),
+    ConfigKind(
+        "method that cannot do what is asked of it",
+        "config key 'assess.sensitivity.method': names the method 'cmaes-surrogate'; it must be one that descends by "
+        "gradients through a surrogate; name one of ...",
+        b"assess: {sensitivity: {surrogates: [guided-unet], method: cmaes-surrogate}}\n",
     ),
     ConfigKind("bracket that does not end", "..., line 2: is no valid YAML (...); correct the line", b"seed: [\n"),
     ConfigKind("tab for blanks", "..., line 2: is no valid YAML (...); correct the line", b"train:\n\tcrop: 1\n"),

@@ -22,7 +22,7 @@ with job(snakemake) as run:
     table = run_stability(
         [(case, shards / f"{shard}.nii", index) for case, shard, index in run.params.cases],
         Tissue.load(Path(run.input.wm).parent, "probabilities"),
-        Networks(Path(run.input.surrogate).parent, Path(run.input.direct).parent, run.device),
+        Networks(Path(run.input.surrogate).parent, Path(run.input.direct).parent, device=run.device),
         settings,
         InvertSettings(**run.params.invert),
         run.seed,

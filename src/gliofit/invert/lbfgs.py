@@ -33,6 +33,7 @@ class LbfgsSettings(SurrogateMethodSettings):
     """
 
     has_start: ClassVar[bool] = True
+    descends: ClassVar[bool] = True
 
     epsilon: float = Field(
         1e-6,

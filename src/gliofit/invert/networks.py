@@ -1,4 +1,4 @@
-"""Trained networks of an inversion, loaded when a method first asks for them."""
+"""Trained networks of an inversion, loaded when a method first uses them."""
 
 from __future__ import annotations
 
@@ -7,64 +7,58 @@ from pathlib import Path
 from typing import Any
 
 from gliofit.core.errors import InputError
+from gliofit.train.roles import NetworkRole
 
 __all__ = ["Networks"]
 
 
 class Networks:
-    """Surrogate, direct inverse network and network in the atlas.
+    """One network per role: a folder of a trained network, a network already loaded, or None.
 
     Parameters
     ----------
-    surrogate, direct
-        Folders of trained networks, networks already loaded, or None where there are none.
+    surrogate, direct, lmi
+        Surrogate, direct inverse network, and network that reads segmentations in the atlas.
     device
-        Where to load them to: ``cpu`` or ``cuda``.
-    lmi
-        The network that reads segmentations in the atlas, as the others.
+        Device to load them on: ``cpu`` or ``cuda``.
     """
 
-    def __init__(self, surrogate: Any = None, direct: Any = None, device: str = "cpu", lmi: Any = None) -> None:
-        self._surrogate, self._direct, self._lmi, self.device = surrogate, direct, lmi, device
+    def __init__(self, surrogate: Any = None, direct: Any = None, lmi: Any = None, device: str = "cpu") -> None:
+        self._given = {NetworkRole.SURROGATE: surrogate, NetworkRole.DIRECT: direct, NetworkRole.LMI: lmi}
+        self.device = device
 
-    @property
-    def has_surrogate(self) -> bool:
-        """Whether there is a surrogate."""
-        return self._surrogate is not None
+    def __getitem__(self, role: NetworkRole) -> Any:
+        """The network of a role; raises InputError if there is none."""
+        return getattr(self, role.value)
 
     @cached_property
     def surrogate(self) -> Any:
         """The surrogate; raises InputError if there is none."""
-        if self._surrogate is None:
-            raise InputError("surrogate", "none was given, and this method needs one", "train one, or name its folder")
-        if isinstance(self._surrogate, (str, Path)):
-            from gliofit.train.surrogate import load_surrogate
-
-            return load_surrogate(Path(self._surrogate), self.device)
-        return self._surrogate
+        return self._load(NetworkRole.SURROGATE)
 
     @cached_property
     def direct(self) -> Any:
         """The direct inverse network; raises InputError if there is none."""
-        if self._direct is None:
-            raise InputError(
-                "direct inverse network", "none was given, and this method needs one", "train one, or name its folder"
-            )
-        if isinstance(self._direct, (str, Path)):
-            from gliofit.train.surrogate import load_direct_inverse
-
-            return load_direct_inverse(Path(self._direct), self.device)
-        return self._direct
+        return self._load(NetworkRole.DIRECT)
 
     @cached_property
     def lmi(self) -> Any:
         """The network that reads segmentations in the atlas; raises InputError if there is none."""
-        if self._lmi is None:
-            raise InputError(
-                "network in the atlas", "none was given, and this method needs one", "train one, or name its folder"
-            )
-        if isinstance(self._lmi, (str, Path)):
-            from gliofit.train.surrogate import load_atlas_inverse
+        return self._load(NetworkRole.LMI)
 
-            return load_atlas_inverse(Path(self._lmi), self.device)
-        return self._lmi
+    def _load(self, role: NetworkRole) -> Any:
+        given = self._given[role]
+        if given is None:
+            raise InputError(
+                f"network '{role}'", "was not given, and this method needs it", "train one, or name its folder"
+            )
+        if not isinstance(given, (str, Path)):
+            return given
+        from gliofit.train.surrogate import load_atlas_inverse, load_direct_inverse, load_surrogate
+
+        load: dict[NetworkRole, Any] = {
+            NetworkRole.SURROGATE: load_surrogate,
+            NetworkRole.DIRECT: load_direct_inverse,
+            NetworkRole.LMI: load_atlas_inverse,
+        }
+        return load[role](Path(given), self.device)

@@ -21,7 +21,7 @@ from gliofit.growth.model import COLUMN, find_growth_model
 from gliofit.growth.space import ParameterSpace
 from gliofit.growth.theta import Theta
 from gliofit.invert.atlas_map import AbstractAtlasMap, IdentityMap, RegisteredMap
-from gliofit.invert.base import AbstractInverter, Inversion, SurrogateMethodSettings
+from gliofit.invert.base import AbstractInverter, Inversion
 from gliofit.invert.estimate import read_estimate
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import (
@@ -71,12 +71,8 @@ def fit(problem: Problem, method: str, settings: InvertSettings) -> Inversion:
     own = settings.methods[method]
     inverter: AbstractInverter[Any] = find_inverter(own.inverter)(own)
     # Loading is not part of the method's time.
-    if isinstance(own, SurrogateMethodSettings):
-        _ = problem.networks.surrogate
-    if settings.direct_of(method) is not None:
-        _ = problem.networks.direct
-    if settings.lmi_of(method) is not None:
-        _ = problem.networks.lmi
+    for role in own.networks:
+        _ = problem.networks[role]
     started = time.perf_counter()
     with kernel_threads(problem.threads), torch_threads(problem.threads), blas_threads(1):
         try:
@@ -169,7 +165,7 @@ def invert_case(
     except EmptyObservationError as error:
         inversion = _failure(space, str(error), 0.0)
     else:
-        networks = Networks(surrogate_dir, direct_dir, device, lmi_dir)
+        networks = Networks(surrogate_dir, direct_dir, lmi_dir, device)
         atlas = None
         if settings.needs_atlas(method):
             atlas = _way_to_atlas(Path(case_dir), cohort, tissue, tissue_kind, atlas_dir)

@@ -165,10 +165,9 @@ def fit_files(
     for step in settings.chain(method):
         doing, most = step, settings.methods[step].most_evaluations
         progress(doing)
-        surrogate, direct = settings.surrogate_of(step), settings.direct_of(step)
-        networks = Networks(folder / surrogate if surrogate else None, folder / direct if direct else None)
+        sources: dict[str, Any] = {role.value: folder / name for role, name in settings.networks_of(step).items()}
         problem = Problem.create(
-            observation, settings, networks, seed, threads, on_progress, start,
+            observation, settings, Networks(**sources), seed, threads, on_progress, start,
             model=settings.methods[step].growth_model,
         )  # fmt: skip
         try:

@@ -9,11 +9,12 @@ from pydantic import Field, field_validator, model_validator
 
 from gliofit.core.crop import CropSettings
 from gliofit.core.settings import Settings
+from gliofit.train.roles import NetworkRole
 
-__all__ = ["ATLAS_ARCHITECTURES", "ModelSettings", "TrainSettings", "architecture_names"]
+__all__ = ["ModelSettings", "TrainSettings", "architecture_names"]
 
-#: Architectures whose cube is fixed in the atlas, not about a tumour.
-ATLAS_ARCHITECTURES = ("lmi",)
+#: Architectures whose networks are not surrogates.
+_ROLES = {"direct-inverse": NetworkRole.DIRECT, "lmi": NetworkRole.LMI}
 
 
 def architecture_names() -> list[str]:
@@ -137,9 +138,14 @@ class ModelSettings(Settings):
         return self
 
     @property
+    def role(self) -> NetworkRole:
+        """What the network is for."""
+        return _ROLES.get(self.architecture, NetworkRole.SURROGATE)
+
+    @property
     def in_atlas(self) -> bool:
-        """Whether the cube is fixed in the atlas."""
-        return self.architecture in ATLAS_ARCHITECTURES
+        """Whether the cube is fixed in the atlas, and not centred on a tumour."""
+        return self.role is NetworkRole.LMI
 
 
 def _default_models() -> dict[str, ModelSettings]:

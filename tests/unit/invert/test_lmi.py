@@ -294,7 +294,7 @@ def test_settings():
     own = settings()
     assert (own.gives_theta("lmi"), own.gives_concentration("lmi"), own.needs_atlas("lmi")) == (True, True, True)
     assert own.observation_of("lmi", "patients") == "segmentation"
-    assert (own.lmi_of("lmi"), own.direct_of("lmi"), own.surrogate_of("lmi")) == ("lmi", None, None)
+    assert own.networks_of("lmi") == {"lmi": "lmi"}
     for keys, words in (
         ({"origin": "com-fixed"}, "cannot hold it"),
         ({"threshold_core": 0.2}, "above threshold_whole"),

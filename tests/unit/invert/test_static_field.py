@@ -177,18 +177,19 @@ def test_only_this_method_gives_a_concentration():
 
 
 @pytest.mark.parametrize(
-    ("sections", "says"),
+    ("sections", "key"),
     [
-        ({}, "refines 'field', which estimates no theta"),
+        ({}, "invert.methods.refined.refines"),
         ({"invert": {"methods": {"field": {"inverter": "static-field"}}}, "study": {"cases": 2, "methods": ["field"]}},
-         "study runs 'field', which estimates no theta"),
+         "study.methods"),
     ],
 )  # fmt: skip
-def test_nothing_that_needs_theta_may_follow(sections, says):
+def test_nothing_that_needs_theta_may_follow(sections, key):
     refined = {"inverter": "gauss-newton", "refines": "field"}
     methods = {"field": {"inverter": "static-field"}, "refined": refined}
-    with pytest.raises(InputError, match=says):
+    with pytest.raises(InputError) as error:
         load_config({"invert": {"methods": methods}} | sections)
+    assert (error.value.code, error.value.subject) == ("unfit-reference", f"config key '{key}'")
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from gliofit.core.references import Kind, Reference
 from gliofit.core.settings import Settings
-from gliofit.invert.base import AbstractInverter, Inversion, InversionError, MethodSettings
+from gliofit.invert.base import AbstractInverter, DirectName, Inversion, InversionError, MethodSettings, MethodTrait
 from gliofit.solver.settings import AccurateSettings
 
 if TYPE_CHECKING:
@@ -67,11 +68,11 @@ class GaussNewtonSettings(MethodSettings):
     any_growth_model: ClassVar[bool] = True
 
     inverter: Literal["gauss-newton"] = Field(description="`gauss-newton`.")
-    refines: str | None = Field(
+    refines: Annotated[str, Reference(Kind.METHOD, (MethodTrait.THETA,))] | None = Field(
         None,
         description="Name of a method of `invert.methods` whose estimate is refined, in place of the fixed starts.",
     )
-    direct: str | None = Field(
+    direct: DirectName | None = Field(
         None, description="Name of a trained direct inverse model whose estimate is one more start."
     )
     start_widths_mm: tuple[float, ...] = Field(
@@ -97,6 +98,11 @@ class GaussNewtonSettings(MethodSettings):
         description="Residuals farther apart than this count as independent in the covariance of theta.",
     )
     integrator: AccurateSettings = Field(default_factory=AccurateSettings, description="The forward solver.")
+
+    @property
+    def refined(self) -> str | None:
+        """Name of the method whose estimate is refined, None if there is none."""
+        return self.refines
 
 
 class GaussNewton(AbstractInverter[GaussNewtonSettings]):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from gliofit.core.errors import InputError
+from gliofit.core.references import Kind, Reference
 from gliofit.invert.base import AbstractInverter, Inversion, InversionError, MethodSettings
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
+from gliofit.train.roles import NetworkRole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +33,9 @@ class LmiSettings(MethodSettings):
     patient_observation: Literal["segmentation"] = Field(
         "segmentation", description="The network reads segmentations and nothing else."
     )
-    lmi: str = Field("lmi", description="Name of the trained network, of an architecture that is fixed in the atlas.")
+    lmi: Annotated[str, Reference(Kind.NETWORK, (NetworkRole.LMI,))] = Field(
+        "lmi", description="Name of the trained network, of an architecture that is fixed in the atlas."
+    )
     threshold_whole: float = Field(
         0.33,
         gt=0,
