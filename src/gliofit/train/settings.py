@@ -11,10 +11,10 @@ from gliofit.core.crop import CropSettings
 from gliofit.core.settings import Settings
 from gliofit.train.roles import NetworkRole
 
-__all__ = ["ModelSettings", "TrainSettings", "architecture_names"]
+__all__ = ["ROLES", "ModelSettings", "TrainSettings", "architecture_names"]
 
 #: Architectures whose networks are not surrogates.
-_ROLES = {"direct-inverse": NetworkRole.DIRECT, "lmi": NetworkRole.LMI}
+ROLES = {"direct-inverse": NetworkRole.DIRECT, "lmi": NetworkRole.LMI}
 
 
 def architecture_names() -> list[str]:
@@ -140,7 +140,7 @@ class ModelSettings(Settings):
     @property
     def role(self) -> NetworkRole:
         """What the network is for."""
-        return _ROLES.get(self.architecture, NetworkRole.SURROGATE)
+        return ROLES.get(self.architecture, NetworkRole.SURROGATE)
 
     @property
     def in_atlas(self) -> bool:

@@ -260,7 +260,7 @@ def test_stage_writes_theta_and_concentration(brain, observation, tmp_path):
         invert_case(tmp_path / "case", "patients", *arguments, lmi_dir=network)
     with pytest.raises(InputError, match=r"transforms/affine\.mat"):
         invert_case(tmp_path / "case", "patients", *arguments, lmi_dir=network, atlas_dir=tmp_path / "case")
-    with pytest.raises(InputError, match="network in the atlas"):
+    with pytest.raises(InputError, match="network 'lmi'"):
         invert_case(tmp_path / "case", "synthetic", *arguments)
 
 
