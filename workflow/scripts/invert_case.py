@@ -13,31 +13,27 @@ from gliofit.pipeline.job import Job, each_case
 
 def work(run: Job) -> None:
     """One method on one case."""
-    from gliofit.invert.run import invert_case
+    from gliofit.invert.networks import Networks
+    from gliofit.invert.run import CaseFiles, invert_case
     from gliofit.invert.settings import InvertSettings
 
     cohort, case, method = run.wildcards.cohort, run.wildcards.case, run.wildcards.method
-    roles = [role for role in ("surrogate", "direct", "lmi") if role in run.input.keys()]
-    folders = {role: Path(run.input[role]).parent for role in roles}
-    invert_case(
+    settings = InvertSettings(**run.params.settings)
+    reference, start = run.input.get("reference"), run.input.get("start")
+    files = CaseFiles(
         Path(run.input[0]).parent,
         cohort,
         case,
-        method,
-        InvertSettings(**run.params.settings),
         run.params.tissue,
-        folders.get("surrogate"),
-        folders.get("direct"),
-        run.input.get("reference"),
-        run.folder,
-        run.params.run,
-        derive_seed(run.seed, "invert", cohort, case, method),
-        run.threads,
-        run.device,
-        start=run.input.get("start"),
-        lmi_dir=folders.get("lmi"),
-        atlas_dir=Path(run.input.atlas[0]).parent if "atlas" in run.input.keys() else None,
+        reference=None if reference is None else Path(reference),
+        start=None if start is None else Path(start),
+        atlas=Path(run.input.atlas[0]).parent if "atlas" in run.input.keys() else None,
     )
+    networks = Networks(
+        device=run.device, **{role.value: Path(run.input[role.value]).parent for role in settings.networks_of(method)}
+    )
+    seed = derive_seed(run.seed, "invert", cohort, case, method)
+    invert_case(files, method, settings, networks, run.folder, run.params.run, seed, run.threads)
 
 
 each_case(snakemake, work)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,7 +22,7 @@ from gliofit.growth.theta import Theta
 from gliofit.invert.atlas_map import AbstractAtlasMap, IdentityMap, RegisteredMap
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
-from gliofit.invert.run import fit, invert_case
+from gliofit.invert.run import CaseFiles, fit, invert_case
 from gliofit.invert.settings import InvertSettings
 from gliofit.pipeline.fit import fit_files
 from gliofit.register.ants import Transforms, load_ants
@@ -248,8 +250,10 @@ def test_stage_writes_theta_and_concentration(brain, observation, tmp_path):
     brain.save(tmp_path / "case")
     write_volume(tmp_path / "case" / "concentration.nii.gz", observation.concentration)
     network = FakeAtlasNetwork(np.array([0.0, 0.0, 0.0, 35.0, 1.5]))
-    arguments = ("case", "lmi", settings(), "labels", None, None, None, tmp_path / "out", "r", 1, 1)
-    invert_case(tmp_path / "case", "synthetic", *arguments, lmi_dir=network)
+    arguments = (tmp_path / "out", "r", 1, 1)
+    synthetic = CaseFiles(tmp_path / "case", "synthetic", "case", "labels")
+    patient = replace(synthetic, cohort="patients")
+    invert_case(synthetic, "lmi", settings(), Networks(lmi=network), *arguments)
     row = pd.read_parquet(tmp_path / "out" / "parameters.parquet").iloc[0]
     assert (row["status"], row["mu_d_mm"], row["observation"]) == ("ok", pytest.approx(35.0), "concentration")
     assert row["out_of_range"]
@@ -257,11 +261,13 @@ def test_stage_writes_theta_and_concentration(brain, observation, tmp_path):
     # A patient needs the atlas and the registration.
     write_volume(tmp_path / "case" / "segmentation.nii.gz", segmented(observation.concentration))
     with pytest.raises(InputError, match="name the atlas' folder"):
-        invert_case(tmp_path / "case", "patients", *arguments, lmi_dir=network)
+        invert_case(patient, "lmi", settings(), Networks(lmi=network), *arguments)
     with pytest.raises(InputError, match=r"transforms/affine\.mat"):
-        invert_case(tmp_path / "case", "patients", *arguments, lmi_dir=network, atlas_dir=tmp_path / "case")
+        invert_case(
+            replace(patient, atlas=tmp_path / "case"), "lmi", settings(), Networks(lmi=network), *arguments
+        )  # fmt: skip
     with pytest.raises(InputError, match="network 'lmi'"):
-        invert_case(tmp_path / "case", "synthetic", *arguments)
+        invert_case(synthetic, "lmi", settings(), Networks(), *arguments)
 
 
 def test_a_registered_patient_of_the_stage(registered, brain, tmp_path):
@@ -278,8 +284,8 @@ def test_a_registered_patient_of_the_stage(registered, brain, tmp_path):
         (tmp_path / name).rename(tmp_path / "case" / "transforms" / name)
     network = FakeAtlasNetwork(answer.to_array())
     out = tmp_path / "out"
-    arguments = ("case", "lmi", settings(), "labels", None, None, None, out, "r", 1, 1)
-    invert_case(tmp_path / "case", "patients", *arguments, lmi_dir=network, atlas_dir=tmp_path / "atlas")
+    files = CaseFiles(tmp_path / "case", "patients", "case", "labels", atlas=tmp_path / "atlas")
+    invert_case(files, "lmi", settings(), Networks(lmi=network), out, "r", 1, 1)
     found = read_volume(out / "concentration.nii.gz").data
     assert np.abs(found - np.where(patient.labels >= 2, field.data, 0)).max() < 0.05
     assert pd.read_parquet(out / "parameters.parquet").loc[0, "observation"] == "segmentation"

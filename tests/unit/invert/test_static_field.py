@@ -14,8 +14,9 @@ from gliofit.forward.run import run_forward
 from gliofit.forward.settings import ForwardSettings
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
+from gliofit.invert.networks import Networks
 from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
-from gliofit.invert.run import fit, invert_case
+from gliofit.invert.run import CaseFiles, fit, invert_case
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.static_loss import StaticLoss
 from gliofit.pipeline.config import load_config
@@ -128,8 +129,8 @@ def test_files_of_a_case(tmp_path, mixed, segmentation):
     mixed.save(case)
     write_volume(case / "segmentation.nii.gz", segmentation)
     settings = configured(patient_observation="segmentation")
-    keys = ("probabilities", None, None, None)
-    invert_case(case, "patients", "c", "static-field", settings, *keys, tmp_path / "i", "r", 1, 1)
+    inputs = CaseFiles(case, "patients", "c", "probabilities")
+    invert_case(inputs, "static-field", settings, Networks(), tmp_path / "i", "r", 1, 1)
     row = read_table(tmp_path / "i/parameters.parquet").iloc[0]
     assert (row["status"], row["observation"]) == ("ok", "segmentation")
     assert row[list(SPACE.columns)].isna().all()
@@ -149,8 +150,8 @@ def test_a_failure_leaves_zeros_and_a_failed_row(tmp_path, mixed, segmentation):
     mixed.save(case)
     write_volume(case / "segmentation.nii.gz", Volume(np.zeros_like(segmentation.data), segmentation.grid))
     settings = configured(patient_observation="segmentation")
-    keys = ("probabilities", None, None, None)
-    invert_case(case, "patients", "c", "static-field", settings, *keys, tmp_path / "i", "r", 1, 1)
+    inputs = CaseFiles(case, "patients", "c", "probabilities")
+    invert_case(inputs, "static-field", settings, Networks(), tmp_path / "i", "r", 1, 1)
     assert not read_volume(tmp_path / "i/concentration.nii.gz").data.any()
     files = tmp_path / "i/parameters.parquet", tmp_path / "f", ForwardSettings(), "probabilities"
     run_forward(case, *files, field=tmp_path / "i/concentration.nii.gz", **WHO)
