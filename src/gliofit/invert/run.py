@@ -126,8 +126,8 @@ class CaseFiles:
     def observe(self, observed: str, tissue: Tissue, settings: InvertSettings) -> AbstractObservation:
         """Read an observation: ``concentration``, ``reference`` or ``segmentation``; raises InputError."""
         if observed == "segmentation":
-            path = self.folder / "segmentation.nii.gz"
-            return SegmentationObservation(read_volume(path, np.uint8), tissue, settings.imaging, path)
+            labels = self.folder / "segmentation.nii.gz"
+            return SegmentationObservation(read_volume(labels, np.uint8), tissue, settings.imaging, labels)
         path = self.folder / "concentration.nii.gz" if observed == "concentration" else self.reference
         if path is None:
             raise InputError(
