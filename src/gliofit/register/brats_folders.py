@@ -1,4 +1,4 @@
-"""Patients in folders with BraTS naming: from file names alone, no image is opened."""
+"""Patients in folders with BraTS naming, found by file names; images are not opened."""
 
 from __future__ import annotations
 
@@ -12,14 +12,11 @@ from gliofit.register.patient_files import PatientFiles, Problem
 
 __all__ = ["patient_in_folder", "patients_below"]
 
-#: What can be added where a needed file is missing.
-_WANTED = {"t1": "the file or a contrast-enhanced T1", "seg": "the file"}
-
 _Group = tuple[Path, NamingConvention, str]
 
 
 def patient_in_folder(folder: Path, labels: str | None, case: str) -> PatientFiles:
-    """The one patient in a folder (not below it), under the name the caller gives it.
+    """Return the files of the only patient in a folder (not in its subfolders), with the given case name.
 
     Raises
     ------
@@ -33,13 +30,13 @@ def patient_in_folder(folder: Path, labels: str | None, case: str) -> PatientFil
         raise InputError(folder, "holds no images in BraTS naming", _naming_help())
     if len(groups) > 1:
         names = ", ".join(sorted(prefix for _, _, prefix in groups))
-        raise InputError(folder, f"holds images of several cases ({names})", "name the files themselves in the table")
+        raise InputError(folder, f"holds images of several cases ({names})", "name the files in the table")
     ((_, convention, prefix), files), *_ = groups.items()
     return _patient(folder, convention, prefix, files, labels, case)
 
 
 def patients_below(root: Path, labels: str | None) -> list[PatientFiles | Problem]:
-    """Every patient in the folders below a root; raises InputError if there is none."""
+    """List the patients in the folders below a root; raises InputError if there are none."""
     groups = _groups(sorted(_folders(root)))
     if not groups:
         raise InputError(root, "holds no images in BraTS naming", _naming_help())
@@ -53,20 +50,20 @@ def patients_below(root: Path, labels: str | None) -> list[PatientFiles | Proble
 
 
 def _folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Every folder below a root with the names of its files; each once, since links may lead round in circles."""
-    seen: set[Path] = set()
-    for name, below, files in os.walk(root, followlinks=True):
+    """Yield every folder below a root with its file names; each once, because links may form a cycle."""
+    visited: set[Path] = set()
+    for name, subfolders, files in os.walk(root, followlinks=True):
         real = Path(name).resolve()
-        if real in seen:
-            below.clear()
+        if real in visited:
+            subfolders.clear()
             continue
-        seen.add(real)
-        below.sort()
+        visited.add(real)
+        subfolders.sort()
         yield Path(name), sorted(files)
 
 
 def _groups(folders: Iterable[tuple[Path, list[str]]]) -> dict[_Group, dict[str, list[Path]]]:
-    """Files of each case by role; a case is one prefix in one convention in one folder."""
+    """Group files by case and role; a case is one prefix in one convention in one folder."""
     groups: dict[_Group, dict[str, list[Path]]] = {}
     for folder, names in folders:
         for name in names:
@@ -78,12 +75,7 @@ def _groups(folders: Iterable[tuple[Path, list[str]]]) -> dict[_Group, dict[str,
 
 
 def _patient(
-    folder: Path,
-    convention: NamingConvention,
-    prefix: str,
-    files: dict[str, list[Path]],
-    labels: str | None,
-    case: str,
+    folder: Path, convention: NamingConvention, prefix: str, files: dict[str, list[Path]], labels: str | None, case: str
 ) -> PatientFiles:
     check_case_name(case, folder)
     for role, paths in files.items():
@@ -92,13 +84,13 @@ def _patient(
             raise InputError(folder, f"holds the {role} image of case {case} twice ({names})", "keep one of the two")
     if "t1" not in files and "t1c" in files:
         files = {"t1": files["t1c"], **files}
-    for role, what in (("t1", "native T1 image"), ("seg", "segmentation")):
+    for role, what, missing in (
+        ("t1", "native T1 image", "the file or a contrast-enhanced T1"), ("seg", "segmentation", "the file"),
+    ):  # fmt: skip
         if role not in files:
-            raise InputError(
-                folder / f"{prefix}{convention.endings[role]}.nii.gz",
-                f"file not found ({what} of case {case} in {convention.name} naming)",
-                f"add {_WANTED[role]}, or leave the case out (patients.exclude: [{case}])",
-            )
+            problem = f"file not found ({what} of case {case} in {convention.name} naming)"
+            hint = f"add {missing}, or exclude the case (patients.exclude: [{case}])"
+            raise InputError(folder / f"{prefix}{convention.endings[role]}.nii.gz", problem, hint)
     scheme = labels or implied_scheme(convention, prefix, files["seg"][0])
     return PatientFiles(case, labels=scheme, **{role: paths[0] for role, paths in files.items()})
 

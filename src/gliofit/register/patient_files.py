@@ -1,4 +1,4 @@
-"""Files of a patient, or why there are none to use."""
+"""Files of a patient, or why a case cannot be used."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ class PatientFiles:
     case
         Name of the case: letters, digits, hyphen, underscore.
     t1
-        Skull-stripped native T1 image; its grid is the patient's grid. Where there is none (some BraTS 2015 cases),
-        the contrast-enhanced one takes its place.
+        Skull-stripped native T1 image; its grid is the patient's grid. The contrast-enhanced image replaces a missing
+        one (some BraTS 2015 cases).
     seg
         Tumour segmentation.
     labels
         Label scheme of the segmentation, a key of ``LABEL_SCHEMES``.
     t1c, t2, flair
-        Other images, where there are any. Registration does not use them; checks do.
+        Optional images, used by checks only.
     brain_mask
-        Brain mask, for images whose background is not zero. Otherwise the brain is where T1 is not zero.
+        Brain mask, for images whose background is not zero. By default the brain is the non-zero part of T1.
     """
 
     case: str
@@ -43,24 +43,24 @@ class PatientFiles:
 
     @property
     def images(self) -> dict[str, Path]:
-        """Role -> file, for every file there is."""
+        """Role -> file, for every file of the case."""
         roles = (*ROLES, "brain_mask")
         return {role: path for role in roles if (path := getattr(self, role)) is not None}
 
     @property
     def paths(self) -> list[Path]:
-        """Every file of the case, T1 first."""
+        """All files of the case, T1 first."""
         return list(self.images.values())
 
     @property
     def has_native_t1(self) -> bool:
-        """Whether ``t1`` is a native T1 image, and not the contrast-enhanced one in its place."""
+        """Whether ``t1`` is a native T1 image and not the contrast-enhanced one."""
         return self.t1 != self.t1c
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A case that cannot be used as it is."""
+    """A case that cannot be used."""
 
     case: str
     error: InputError
@@ -68,7 +68,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Refused:
-    """A case that a check found unfit and that its table says so of."""
+    """A case that an earlier check refused."""
 
     case: str
     message: str

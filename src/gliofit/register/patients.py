@@ -1,4 +1,4 @@
-"""Finding patients: from file names and tables alone, no image is opened."""
+"""Search for patients by file names and tables; images are not opened."""
 
 from __future__ import annotations
 
@@ -21,19 +21,7 @@ __all__ = ["Survey", "phantom_cases", "phantom_files", "survey_patients"]
 
 @dataclass(frozen=True)
 class Survey:
-    """What there is in a source of patients.
-
-    Parameters
-    ----------
-    patients
-        Complete cases, sorted by name.
-    problems
-        What is wrong with the others.
-    excluded
-        Cases that the settings leave out.
-    refused
-        Cases that an earlier check refused, among those that the settings ask for.
-    """
+    """Cases of a source: complete (sorted by name), unusable, excluded by the settings, and refused by a check."""
 
     patients: list[PatientFiles]
     problems: list[Problem]
@@ -42,7 +30,7 @@ class Survey:
 
 
 def survey_patients(settings: PatientsSettings) -> Survey:
-    """Complete cases, and what is wrong with the others, so that a check can name all problems at once."""
+    """List the complete cases, and the errors of all others."""
     if settings.source is None:
         return Survey([], [], [], [])
     source = Path(settings.source)
@@ -63,29 +51,34 @@ def survey_patients(settings: PatientsSettings) -> Survey:
 
 
 def phantom_cases(settings: PhantomSettings) -> list[str]:
-    """Names of the phantom patients."""
+    """Return the names of the phantom patients."""
     return [f"phantom-{number:05d}" for number in range(settings.count)]
 
 
 def phantom_files(case: str, folder: Path) -> PatientFiles:
-    """Files that ``make_phantom`` writes into ``folder`` (whether or not they are there yet)."""
+    """Return the files that ``make_phantom`` writes into ``folder``."""
     names = phantom_file_names(check_case_name(case, "phantom"))
     return PatientFiles(case, labels=CONVENTIONS[0].labels, **{role: folder / name for role, name in names.items()})
 
 
 def _select(rows: Sequence[PatientFiles | Problem | Refused], settings: PatientsSettings, source: Path) -> Survey:
-    """Apply ``include`` and ``exclude``, and refuse doubles."""
-    there = {row.case for row in rows}
+    """Apply ``include`` and ``exclude``, and report repeated cases."""
     problems: list[Problem] = []
+
+    def report(case: str, subject: str | Path, problem: str, hint: str) -> None:
+        problems.append(Problem(case, InputError(subject, problem, hint)))
+
     for key, names in (("include", settings.include or ()), ("exclude", settings.exclude)):
-        strange = sorted(set(names) - there)
-        if strange:
-            error = InputError(
-                f"patients.{key}", f"names cases that are not in {source}: {', '.join(strange)}", "check the names"
+        unknown = sorted(set(names) - {row.case for row in rows})
+        if unknown:
+            report(
+                unknown[0],
+                f"patients.{key}",
+                f"names cases that are not in {source}: {', '.join(unknown)}",
+                "check the names",
             )
-            problems.append(Problem(strange[0], error))
-    kept: dict[str, PatientFiles] = {}
-    spelt: dict[str, str] = {}
+    patients: dict[str, PatientFiles] = {}
+    spellings: dict[str, str] = {}
     excluded: set[str] = set()
     refused: list[Refused] = []
     for row in rows:
@@ -97,29 +90,26 @@ def _select(rows: Sequence[PatientFiles | Problem | Refused], settings: Patients
             problems.append(row)
         elif isinstance(row, Refused):
             refused.append(row)
-        elif row.case in kept:
-            error = InputError(
-                row.t1, f"case {row.case} is there twice (also {kept[row.case].t1})", "give each case its own name"
-            )
-            problems.append(Problem(row.case, error))
-        elif row.case.lower() in spelt:
-            error = InputError(
+        elif row.case in patients:
+            problem = f"case {row.case} appears twice (also {patients[row.case].t1})"
+            report(row.case, row.t1, problem, "give each case a different name")
+        elif row.case.lower() in spellings:
+            report(
+                row.case,
                 row.t1,
-                f"case {row.case} differs from case {spelt[row.case.lower()]} in capitals only, and some file systems "
-                "take their folders for one",
+                f"case {row.case} differs from case {spellings[row.case.lower()]} only in capitals, which some file "
+                "systems do not distinguish",
                 "give one of them another name in a patients table",
             )
-            problems.append(Problem(row.case, error))
         else:
-            kept[row.case] = row
-            spelt[row.case.lower()] = row.case
+            patients[row.case] = row
+            spellings[row.case.lower()] = row.case
     for row in refused:
-        if row.case in kept:
-            error = InputError(source, f"case {row.case} is there twice, once refused", "keep one of the two")
-            problems.append(Problem(row.case, error))
-    if not kept and not problems:
+        if row.case in patients:
+            report(row.case, source, f"case {row.case} appears twice, once refused", "keep one of the two")
+    if not patients and not problems:
         hint = "check patients.include and patients.exclude"
         if refused:
             hint = f"{len(refused)} refused by the check, the first ({refused[0].case}): {refused[0].message}"
-        problems.append(Problem("", InputError(source, "no patient is left", hint)))
-    return Survey([kept[case] for case in sorted(kept)], problems, sorted(excluded), refused)
+        report("", source, "no patient is left", hint)
+    return Survey([patients[case] for case in sorted(patients)], problems, sorted(excluded), refused)
