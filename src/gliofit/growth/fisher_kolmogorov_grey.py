@@ -1,4 +1,4 @@
-"""The growth model ``fisher-kolmogorov-grey``: as the paper's, with the diffusivity of grey matter as a parameter."""
+"""The growth model ``fisher-kolmogorov-grey``: the paper's model with grey-matter diffusivity as a parameter."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from gliofit.growth.theta import Theta
 
 __all__ = ["SPACE", "FisherKolmogorovGrey"]
 
-#: Diffusivity in grey over that in white matter. Published ratios lie between 2 and 100 (Swanson et al., Cell
-#: Proliferation 33, 2000, has 5; Harpold et al., J. Neuropathol. Exp. Neurol. 66, 2007, up to 100).
+#: Ratio of grey to white matter diffusivity. Published white-to-grey ratios lie between 2 and 100 (5 in Swanson et al.,
+#: Cell Proliferation 33, 2000; up to 100 in Harpold et al., J. Neuropathol. Exp. Neurol. 66, 2007).
 GREY_SHARE = Parameter(
     name="grey_share", symbol="D_GM / D_WM", text="D_GM / D_WM", latex=r"D_\mathrm{GM} / D_\mathrm{WM}", unit="",
-    column="grey_share", label="diffusivity in grey over that in white matter",
+    column="grey_share", label="ratio of grey to white matter diffusivity",
     bounds=(0.01, 1.0), steps=Steps(0.5, 0.1, 0.1, (0.01, 0.2), 0.7), log=True, typical=1 / DIFFUSIVITY_RATIO,
     decimals=3,
 )  # fmt: skip
@@ -23,10 +23,10 @@ SPACE = ParameterSpace("fisher-kolmogorov-grey", (*ORIGIN, DIFFUSION, PROLIFERAT
 
 
 class FisherKolmogorovGrey(FisherKolmogorov):
-    """Growth with any diffusivity of grey matter up to that of white matter."""
+    """Growth with a grey-matter diffusivity between 1 % and 100 % of the white-matter diffusivity."""
 
     space = SPACE
 
     def growth(self, theta: Theta) -> Growth:
-        """Coefficients of the growth equation."""
+        """Return the coefficients of the growth equation."""
         return Growth(theta.mu_d_mm, theta.mu_rho, theta.grey_share)

@@ -1,4 +1,4 @@
-"""What a growth model is, and the models there are."""
+"""Base class and registry of growth models."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ __all__ = [
 #: Name of the paper's growth model.
 DEFAULT = "fisher-kolmogorov"
 
-#: Column of tables of results that names the growth model of a row's parameters.
+#: Column of results tables with the growth model of a row's parameters.
 COLUMN = "growth_model"
 
-#: D in white over D in grey matter (paper, section 2.1).
+#: Ratio of white to grey matter diffusivity (paper, section 2.1).
 DIFFUSIVITY_RATIO = 10.0
 
 #: Modules of this package that are not growth models.
@@ -46,16 +46,16 @@ _NOT_MODELS = ("__init__", "model", "parameters", "space", "theta")
 
 @dataclass(frozen=True)
 class Growth:
-    """Dimensionless growth of one tumour over the whole duration.
+    """Coefficients of the growth equation of one tumour over the whole duration T.
 
     Parameters
     ----------
     mu_d_mm
-        Square root of D in white matter times duration.
+        sqrt(D T) in white matter.
     mu_rho
-        Square root of proliferation rate times duration.
+        sqrt(rho T).
     grey_share
-        D in grey over D in white matter.
+        Ratio of grey to white matter diffusivity.
     """
 
     mu_d_mm: float
@@ -64,37 +64,49 @@ class Growth:
 
 
 class GrowthModel(ABC):
-    """A parameter space and the forward problem that its parameters stand for.
+    """Growth model: a parameter space and its growth equation. One subclass in one file of ``gliofit/growth``."""
 
-    A growth model is one subclass in one file of ``gliofit/growth``.
-    """
-
-    #: The parameters.
     space: ClassVar[ParameterSpace]
 
     @property
     def name(self) -> str:
-        """Name in configurations, results and model cards."""
+        """Name in configurations, results and model cards, for example ``fisher-kolmogorov``."""
         return self.space.model
 
     @abstractmethod
     def growth(self, theta: Theta) -> Growth:
-        """Coefficients of the growth equation."""
+        """Return the coefficients of the growth equation."""
 
     @abstractmethod
     def of_front_width(self, origin_mm: ArrayLike, width_mm: float, bounds: Bounds) -> Theta:
-        """Theta of the fastest growth within bounds whose front has a width mu_D / mu_rho."""
+        """Return theta of the fastest growth within bounds with a given front width.
+
+        Parameters
+        ----------
+        origin_mm
+            First origin, shape (3,), world mm.
+        width_mm
+            Width mu_D / mu_rho of the front.
+        bounds
+            Box of the parameters.
+        """
 
 
 def growth_model_names() -> list[str]:
-    """Names of all growth models: one per module of ``gliofit.growth`` that defines one."""
+    """List all growth models; each is a module of ``gliofit.growth``."""
     modules = (path.stem for path in Path(__file__).parent.glob("*.py"))
     return sorted(name.replace("_", "-") for name in modules if name not in _NOT_MODELS)
 
 
 @cache
 def find_growth_model(name: str) -> GrowthModel:
-    """The growth model of a name; raises InputError if there is none."""
+    """Return a growth model by name.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown.
+    """
     if name not in growth_model_names():
         raise InputError(
             f"growth model '{name}'", "is unknown", name_one_of(name, growth_model_names()), "unknown-growth-model"
@@ -112,10 +124,10 @@ def find_growth_model(name: str) -> GrowthModel:
 
 
 def growth_of(theta: Theta) -> Growth:
-    """Coefficients of the growth equation of theta's model."""
+    """Return the coefficients of the growth equation for theta."""
     return find_growth_model(theta.space.model).growth(theta)
 
 
 def space_of(row: Mapping[str, Any] | pd.Series) -> ParameterSpace:
-    """Parameter space of a row of results; that of the paper's model where the row does not name one."""
+    """Return the parameter space of a results row; that of ``DEFAULT`` if the row names no model."""
     return find_growth_model(str(row.get(COLUMN) or DEFAULT)).space

@@ -19,7 +19,7 @@ def _origin(axis: int, reach_mm: float, extent_mm: float) -> Parameter:
     )  # fmt: skip
 
 
-#: Position of the origin. Reach and scale are 20 % and all of the size of the paper's volume.
+#: Position of the origin. Reach and scale are 20 % and 100 % of the size of the paper's volume.
 ORIGIN = tuple(_origin(axis, 0.2 * extent, extent) for axis, extent in enumerate(EXTENT_MM))
 
 DIFFUSION = Parameter(

@@ -16,7 +16,7 @@ from gliofit.core.output import FIT_FILES, name_of_folder, output_folder
 from gliofit.core.progress import OnProgress, no_progress
 from gliofit.core.tissue import Tissue
 from gliofit.figures.style import optional_picture
-from gliofit.forward.run import FinalRun, final_field, final_run
+from gliofit.forward.run import ForwardResult, simulate_estimate, wrap_field
 from gliofit.forward.settings import ForwardSettings
 from gliofit.forward.uncertainty import concentration_deviation, tangent_settings
 from gliofit.growth.space import ParameterSpace
@@ -233,13 +233,13 @@ def _evaluations(progress: OnProgress, doing: str, most: int | None) -> OnEvalua
 
 def _simulate(
     tissue: Tissue, inversion: Inversion, forward: ForwardSettings, progress: OnProgress
-) -> tuple[FinalRun, Volume | None]:
+) -> tuple[ForwardResult, Volume | None]:
     """Concentration of an estimate, and its standard deviation where the method gives an uncertainty."""
     if inversion.concentration is not None:
-        return final_field(tissue, inversion.concentration), None
+        return wrap_field(tissue, inversion.concentration), None
     assert inversion.theta is not None
     progress("final forward run")
-    final = final_run(tissue, inversion.theta, forward, progress)
+    final = simulate_estimate(tissue, inversion.theta, forward, progress)
     if inversion.uncertainty is None or final.row["status"] != "ok":
         return final, None
     progress("map of uncertainty")

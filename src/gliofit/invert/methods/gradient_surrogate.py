@@ -1,4 +1,4 @@
-"""L-BFGS through the neural surrogate from a fixed start (paper, section 2.4 and algorithm 1)."""
+"""L-BFGS through the neural surrogate from a fixed initial guess (paper, section 2.4 and algorithm 1)."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ class GradientSurrogateSettings(LbfgsSettings):
     inverter: Literal["gradient-surrogate"] = Field(description="`gradient-surrogate`.")
     start: Literal["training-mean"] | tuple[float, float, float, float, float] = Field(
         "training-mean",
-        description="First theta: the mean of the surrogate's training set, or five numbers (origin relative to the "
+        description="Initial guess: the mean of the surrogate's training set, or five numbers (origin relative to the "
         "centre of mass towards right, front, top in mm; mu_D in mm; mu_rho), for example the paper's "
         "[0, 0, 0, 12.8, 3.8].",
     )
 
 
 class GradientSurrogate(AbstractInverter[GradientSurrogateSettings]):
-    """Descent along the surrogate's gradients."""
+    """Descent with the surrogate's gradients."""
 
     settings_type: ClassVar[type[GradientSurrogateSettings]] = GradientSurrogateSettings
 
     def invert(self, problem: Problem) -> Inversion:
-        """Descend from the start."""
+        """Descend from the initial guess."""
         from gliofit.invert.surrogate_objective import SurrogateObjective
 
         trace = problem.start_trace()

@@ -1,4 +1,4 @@
-"""Back ends of the accurate integrator: the same steps on different devices."""
+"""Back ends of the accurate integrator on different devices."""
 
 from __future__ import annotations
 
@@ -24,9 +24,25 @@ def make_stepper(
     growths: Sequence[Growth],
     extrapolate_tangents: bool = True,
 ) -> AbstractStepper:
-    """A batch of tumours at their seeds on the back end that the settings name.
+    """Create the stepper of a batch of tumours on the back end of the settings.
 
-    Without ``extrapolate_tangents`` a back end may spare the tangents the coarse step; Triton's never does.
+    Parameters
+    ----------
+    settings
+        Back end and ``active``.
+    domain
+        Computational domain; its floating type is that of the fields.
+    seeds
+        Initial fields per tumour, shape (F, nx, ny, nz) on the padded box; F is 1, or 1 + n with n tangents.
+    growths
+        Coefficients of each tumour.
+    extrapolate_tangents
+        Whether tangents are those of the extrapolated c or of the fine steps (except in ``triton``).
+
+    Raises
+    ------
+    InputError
+        If the back end is unknown, cannot run, or does not support the tangents.
     """
     backend = choose_backend(settings.backend)
     if backend == "numba":
@@ -38,7 +54,7 @@ def make_stepper(
 
         return TorchStepper(domain, seeds, growths, extrapolate_tangents=extrapolate_tangents)
     if len(seeds[0]) > GREY_SHARE:
-        problem = "has no derivative by the grey-matter diffusivity"
+        problem = "does not support derivatives by the grey-matter diffusivity"
         raise InputError("back end triton", problem, "use --backend numba", "backend-tangent")
     from gliofit.solver.backends.triton_dense import TritonStepper
 
