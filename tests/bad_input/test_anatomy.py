@@ -24,7 +24,7 @@ from gliofit.register.bids_patients import label_scheme
 from gliofit.register.check import check_patients
 from gliofit.register.images import read_patient
 from gliofit.register.naming import CONVENTIONS, implied_scheme
-from gliofit.register.patients import PatientFiles
+from gliofit.register.patient_files import PatientFiles
 from gliofit.register.settings import PatientsSettings
 
 from .conftest import Case, Run

@@ -30,7 +30,7 @@ from gliofit.inputs.images import (
 from gliofit.register.ants import to_ants
 from gliofit.register.check import check_patient
 from gliofit.register.images import read_patient
-from gliofit.register.patients import PatientFiles
+from gliofit.register.patient_files import PatientFiles
 from gliofit.register.run import register_patient
 from gliofit.register.settings import RegisterSettings
 

@@ -95,7 +95,7 @@ def start(*arguments: object, cwd: Path | None = None, **keys: object) -> subpro
 
 def error_lines(done: subprocess.CompletedProcess[str]) -> list[str]:
     """Lines on stderr but those of progress and warnings."""
-    return [line for line in done.stderr.splitlines() if " so far" not in line and "gliofit: warning: " not in line]
+    return [line for line in done.stderr.splitlines() if " elapsed" not in line and "gliofit: warning: " not in line]
 
 
 def names(folder: Path) -> set[str]:
@@ -332,7 +332,7 @@ def test_an_unknown_matplotlib_backend_and_names_that_are_not_utf8_do_not_matter
 
 
 def test_register_refuses_a_folder_that_ants_cannot_name(files: Path, tmp_path: Path) -> None:
-    from gliofit.register.patients import PatientFiles
+    from gliofit.register.patient_files import PatientFiles
     from gliofit.register.run import register_patient
     from gliofit.register.settings import RegisterSettings
 

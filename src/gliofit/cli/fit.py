@@ -57,7 +57,7 @@ def fit(
     ] = None,
     method: MethodOption = "gauss-newton",
     models: Annotated[
-        Path | None, typer.Option(help="Folder of trained networks. [default: shipped]", rich_help_panel=HOW)
+        Path | None, typer.Option(help="Folder of trained networks.", show_default="shipped", rich_help_panel=HOW)
     ] = None,
     profile: Annotated[
         bool,

@@ -11,14 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gliofit.growth.model import Growth, GrowthModel
-from gliofit.growth.space import Bounds, Parameter, ParameterSpace, Steps
+from gliofit.growth.parameters import PAPER_SPACE
+from gliofit.growth.space import Bounds, ParameterSpace
 from gliofit.growth.theta import DURATION_DAYS, Theta
-from gliofit.paper import EXTENT_MM, MEAN_THETA
 
 __all__ = [
-    "DIFFUSION",
-    "ORIGIN",
-    "PROLIFERATION",
     "SPACE",
     "FisherKolmogorov",
     "diffusivity_mm2_per_day",
@@ -26,36 +23,7 @@ __all__ = [
     "theta_of_rates",
 ]
 
-_ORIGIN_STEPS = Steps(longest=8.0, unit=1.0, same=2.0, difference=(0.1, 2.0), vague=10.0)
-
-
-def _origin(axis: int, reach_mm: float, extent_mm: float) -> Parameter:
-    letter = "xyz"[axis]
-    return Parameter(
-        name=f"origin_{letter}", symbol=f"origin {letter}", text=f"origin {letter}", latex=f"{letter}_0", unit="mm",
-        column=f"origin_{letter}_mm", label=f"origin of the tumour, {('right', 'anterior', 'superior')[axis]}",
-        bounds=(-reach_mm, reach_mm), steps=_ORIGIN_STEPS, axis=axis, paper_scale=extent_mm, decimals=1,
-    )  # fmt: skip
-
-
-#: Position of the origin. Reach and scale are 20 % and 100 % of the size of the paper's volume.
-ORIGIN = tuple(_origin(axis, 0.2 * extent, extent) for axis, extent in enumerate(EXTENT_MM))
-
-DIFFUSION = Parameter(
-    name="mu_d", symbol="mu_D", text="μ_D", latex=r"\mu_D", unit="mm", column="mu_d_mm", label="square root of D T",
-    bounds=(0.1, 40.0), steps=Steps(0.5, 0.1, 0.05, (0.005, 0.1), 0.5), log=True,
-    typical=MEAN_THETA["mu_d_mm"], time_exponent=0.5,
-)  # fmt: skip
-
-PROLIFERATION = Parameter(
-    name="mu_rho", symbol="mu_rho", text="μ_ρ", latex=r"\mu_\rho", unit="", column="mu_rho",
-    label="square root of rho T",
-    bounds=(0.1, 15.0), steps=Steps(0.25, 0.1, 0.03, (0.002, 0.05), 0.5), log=True,
-    typical=MEAN_THETA["mu_rho"], time_exponent=0.5,
-)  # fmt: skip
-
-#: The five parameters of the paper.
-SPACE = ParameterSpace("fisher-kolmogorov", (*ORIGIN, DIFFUSION, PROLIFERATION))
+SPACE = PAPER_SPACE
 
 
 class FisherKolmogorov(GrowthModel):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from gliofit.growth.fisher_kolmogorov import DIFFUSION, ORIGIN, PROLIFERATION, FisherKolmogorov
+from gliofit.growth.fisher_kolmogorov import FisherKolmogorov
 from gliofit.growth.model import DIFFUSIVITY_RATIO, Growth
+from gliofit.growth.parameters import DIFFUSION, ORIGIN, PROLIFERATION
 from gliofit.growth.space import Parameter, ParameterSpace, Steps
 from gliofit.growth.theta import Theta
 
