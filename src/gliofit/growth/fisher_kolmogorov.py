@@ -7,11 +7,13 @@ mu_rho = sqrt(rho T).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from gliofit.growth.model import Growth, GrowthModel
-from gliofit.growth.space import Bounds, Parameter, ParameterSpace, Steps
+from gliofit.growth.space import Bounds, Derived, Parameter, ParameterSpace, Steps
 from gliofit.growth.theta import DURATION_DAYS, Theta
 from gliofit.paper import EXTENT_MM, MEAN_THETA
 
@@ -30,11 +32,12 @@ _ORIGIN_STEPS = Steps(longest=8.0, unit=1.0, same=2.0, difference=(0.1, 2.0), va
 
 
 def _origin(axis: int, reach_mm: float, extent_mm: float) -> Parameter:
-    letter = "xyz"[axis]
+    letter, side = "xyz"[axis], ("towards the patient's right", "to the front", "upwards")[axis]
     return Parameter(
-        name=f"origin_{letter}", symbol=f"origin {letter}", text=f"origin {letter}", latex=f"{letter}_0", unit="mm",
-        column=f"origin_{letter}_mm", label=f"origin of the tumour, {('right', 'anterior', 'superior')[axis]}",
-        bounds=(-reach_mm, reach_mm), steps=_ORIGIN_STEPS, axis=axis, paper_scale=extent_mm, decimals=1,
+        name=f"origin_{letter}", symbol=f"origin {letter}", text=letter, latex=f"{letter}_0", unit="mm",
+        column=f"origin_{letter}_mm", title="origin",
+        meaning=f"where growth began, in world coordinates of the image: {letter} {side}",
+        bounds=(-reach_mm, reach_mm), steps=_ORIGIN_STEPS, axis=axis, paper_scale=extent_mm,
     )  # fmt: skip
 
 
@@ -42,26 +45,40 @@ def _origin(axis: int, reach_mm: float, extent_mm: float) -> Parameter:
 ORIGIN = tuple(_origin(axis, 0.2 * extent, extent) for axis, extent in enumerate(EXTENT_MM))
 
 DIFFUSION = Parameter(
-    name="mu_d", symbol="mu_D", text="μ_D", latex=r"\mu_D", unit="mm", column="mu_d_mm", label="square root of D T",
+    name="mu_d", symbol="mu_D", text="μ_D", latex=r"\mu_D", unit="mm", column="mu_d_mm", title="Diffusion",
+    meaning="sqrt(D T): the distance over which cells spread in white matter during the age T of the tumour",
     bounds=(0.1, 40.0), steps=Steps(0.5, 0.1, 0.05, (0.005, 0.1), 0.5), log=True,
     typical=MEAN_THETA["mu_d_mm"], time_exponent=0.5,
 )  # fmt: skip
 
 PROLIFERATION = Parameter(
-    name="mu_rho", symbol="mu_rho", text="μ_ρ", latex=r"\mu_\rho", unit="", column="mu_rho",
-    label="square root of rho T",
+    name="mu_rho", symbol="mu_rho", text="μ_ρ", latex=r"\mu_\rho", unit="", column="mu_rho", title="Growth",
+    meaning="sqrt(ρ T): its square says how many times cells multiplied e-fold during the age T of the tumour",
     bounds=(0.1, 15.0), steps=Steps(0.25, 0.1, 0.03, (0.002, 0.05), 0.5), log=True,
-    typical=MEAN_THETA["mu_rho"], time_exponent=0.5,
+    typical=MEAN_THETA["mu_rho"], time_exponent=0.5, decimals=3,
+)  # fmt: skip
+
+#: Over this length the leading edge of a front that moves at the speed 2 sqrt(D rho) falls by a factor of e.
+FRONT_WIDTH = Derived(
+    name="front_width", symbol="mu_D / mu_rho", text="μ_D/μ_ρ", latex=r"\mu_D / \mu_\rho", unit="mm",
+    column="front_width_mm", title="front width", powers=((DIFFUSION.column, 1), (PROLIFERATION.column, -1)),
+    meaning="sqrt(D/ρ): the length over which the concentration falls by a factor of e ahead of the border; a wide "
+    "front has many cells beyond what MRI shows",
 )  # fmt: skip
 
 #: The five parameters of the paper.
-SPACE = ParameterSpace("fisher-kolmogorov", (*ORIGIN, DIFFUSION, PROLIFERATION))
+SPACE = ParameterSpace("fisher-kolmogorov", (*ORIGIN, DIFFUSION, PROLIFERATION), (FRONT_WIDTH,))
 
 
 class FisherKolmogorov(GrowthModel):
     """The paper's growth model."""
 
     space = SPACE
+    undetermined = (
+        "One time point determines only the products D T and ρ T. The diffusivity D (mm² per day), the proliferation "
+        "rate ρ (per day), the age T (days) and the speed of growth (mm per year) stay open: an old slow tumour and a "
+        "young fast one look the same."
+    )
 
     def growth(self, theta: Theta) -> Growth:
         """Diffusion length and growth exponent of the whole duration."""
@@ -72,6 +89,32 @@ class FisherKolmogorov(GrowthModel):
         largest_mu_d, largest_mu_rho = bounds.upper[3:5]
         mu_rho = min(largest_mu_rho, largest_mu_d / width_mm)
         return Theta(origin_mm, width_mm * mu_rho, mu_rho, *self.space.typical[5:], space=self.space)
+
+    def describe(self, theta: Theta, written: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Infiltration length and growth in words.
+
+        Source: Swanson, Alvord and Murray, Cell Proliferation 33 (2000), for the speed and D/rho; Unkelbach et al.,
+        Phys Med Biol 59 (2014), who call sqrt(D/rho) the infiltration length.
+        """
+        growth = self.growth(theta)
+        exponent, width = growth.mu_rho**2, growth.mu_d_mm / growth.mu_rho
+        slower = 1 / growth.grey_share
+        return [
+            (
+                f"Front width, or infiltration length, λ = sqrt(D/ρ) = μ_D/μ_ρ: {written['front_width']} mm",
+                "Ahead of the visible tumour the concentration in white matter falls by about a factor of e (to 37 %) "
+                f"over every λ, tenfold over {np.log(10) * width:.1f} mm; in grey matter, where cells spread "
+                f"{slower:.3g} times more slowly, over lengths {np.sqrt(slower):.1f} times shorter. Papers on "
+                "radiotherapy planning call this length the infiltration length.",
+            ),
+            (
+                f"Growth ρT = μ_ρ²: {exponent:.3g}",
+                f"Where nothing is in their way, cells multiply e-fold {exponent:.3g} times during the age T of the "
+                f"tumour ({exponent / np.log(2):.3g} doublings). The border moves through white matter by about "
+                f"2 μ_D μ_ρ = {2 * growth.mu_d_mm * growth.mu_rho:.0f} mm in that time, which brain surface, "
+                "ventricles and grey matter shorten. Neither is a speed: T is unknown.",
+            ),
+        ]
 
 
 def theta_of_rates(

@@ -19,7 +19,7 @@ DURATION_DAYS = 100.0
 class Theta:
     """Parameters of one tumour, with the space that says what they mean. Immutable.
 
-    Every parameter can be read by its column, for example ``theta.mu_d_mm``.
+    Every parameter can be read by its column, for example ``theta.origin_x_mm``.
 
     Parameters
     ----------

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from gliofit.core.settings import Settings
-from gliofit.growth.model import DEFAULT, growth_model_names
+from gliofit.growth.model import DEFAULT, GrowthModelName
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
 
 __all__ = ["ATLAS", "PRESETS", "SamplerPreset", "SimulateSettings", "WarpSettings", "brain_name", "warped_name"]
@@ -35,8 +35,8 @@ class SamplerPreset(Settings):
     stopping_volume_mm3: tuple[float, float] = Field(description="Range of the volume at which growth is stopped.")
 
 
-#: ``appendix-d`` is what the paper's appendix D prints; ``paper`` bounds rho at 1 per day, which alone gives the means
-#: mu_D 12.8 and mu_rho 3.8 that the paper's own code holds.
+#: ``appendix-d`` is what the paper's appendix D prints; ``paper`` bounds rho at 1 per day, which alone gives the mean
+#: growth parameters that the paper's own code holds (``gliofit.paper.MEAN_THETA``).
 PRESETS: dict[str, SamplerPreset] = {
     "paper": SamplerPreset(
         diffusivity_mm2_per_day=(0.001, 10.0), proliferation_per_day=(0.001, 1.0), stopping_volume_mm3=(1e3, 4e5)
@@ -77,7 +77,7 @@ class SimulateSettings(Settings):
     """How synthetic tumours are drawn and grown."""
 
     preset: Literal["paper", "appendix-d"] = Field("paper", description="Ranges of D, rho and stopping volume.")
-    growth_model: str = Field(DEFAULT, description="Growth model of the simulated tumours.")
+    growth_model: GrowthModelName = Field(DEFAULT, description="Growth model of the simulated tumours.")
     spacing_mm: float = Field(2.0, gt=0, description="Voxel size of the simulations; the atlas is coarsened to it.")
     samples_per_shard: int = Field(32, ge=1, description="Samples one job grows and one file holds.")
     train_shards: int = Field(2, ge=1, description="Shards to train networks on.")
@@ -88,13 +88,6 @@ class SimulateSettings(Settings):
     integrator: IntegratorSettings = Field(default_factory=AccurateSettings, description="The forward solver.")
     batch_size: int = Field(32, ge=1, description="Tumours grown at a time on CUDA; of no effect on CPUs.")
     warps: WarpSettings = Field(WarpSettings(), description="Randomly warped atlases to grow tumours in.")
-
-    @field_validator("growth_model")
-    @classmethod
-    def _known_growth_model(cls, name: str) -> str:
-        if name not in growth_model_names():
-            raise ValueError(f"no growth model `{name}`; there are {', '.join(growth_model_names())}")
-        return name
 
     @model_validator(mode="after")
     def _warps_for_shards(self) -> SimulateSettings:
