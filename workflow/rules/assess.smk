@@ -213,7 +213,7 @@ rule assess_stability:
 
 
 rule assess_sensitivity:
-    """Changes of mu_D and mu_rho, and the loss that searches descend on (paper, figure 5)."""
+    """Changes of growth parameters, and the loss that searches descend on (paper, figure 5)."""
     input:
         **tissue_maps("<results>/simulate/tissue", "probabilities"),
         shards=shards_of_cases(cases_of_sensitivity()),

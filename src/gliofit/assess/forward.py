@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from gliofit.assess.settings import anatomy_group
 from gliofit.core.tissue import Tissue
-from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.metrics.fields import VOLUME_MM3, field_errors
 from gliofit.metrics.masks import dice_of_fields
 from gliofit.train.dataset import Batch, ShardDataset, anatomies_of_shards
@@ -91,8 +90,8 @@ def assess_forward(
     -------
     One row per tumour: ``model anatomy group case``; theta (origin in world mm); ``origin_distance_mm`` of the origin
     from the centre of the cube, which is the tumour's centre of mass to half a voxel of the simulation; ``volume_mm3``,
-    the integral of the whole tumour; ``front_width_mm`` = mu_D / mu_rho; ``outside_cube``, the share of the tumour's
-    cells outside the cube; ``cube_volume_mm3`` and ``predicted_volume_mm3``, integrals of the two fields compared;
+    the integral of the whole tumour; derived quantities such as the front's width; ``outside_cube``, the share of the
+    tumour's cells outside the cube; ``cube_volume_mm3`` and ``predicted_volume_mm3``, integrals of the two fields;
     ``FORWARD_METRICS``, of which ``relative_volume_error`` is signed and Dice is NaN where both outlines are empty; and
     ``seconds`` of the prediction.
 
@@ -111,17 +110,17 @@ def assess_forward(
         prediction, target, seconds = predict_case(surrogate, data.batch([case]))
         cube = field_errors(prediction, target, voxel_mm3, cube_mm3)
         true_mm3, predicted_mm3 = (float(field.sum(dtype=np.float64)) * voxel_mm3 for field in (target, prediction))
-        truth = table.iloc[case]
+        truth = surrogate.space.row(surrogate.space.values(table.iloc[case]))
         rows.append(
             {
                 "model": model,
                 "anatomy": anatomy,
                 "group": anatomy_group(anatomy),
                 "case": case,
-                **{name: float(truth[name]) for name in SPACE.columns},
+                **truth,
                 "origin_distance_mm": float(np.linalg.norm(data.theta[case, :3])),
                 "volume_mm3": _whole_volume(data, case),
-                "front_width_mm": float(truth["mu_d_mm"] / truth["mu_rho"]),
+                **{quantity.column: float(quantity.of(truth)) for quantity in surrogate.space.derived},
                 "outside_cube": _share_outside(data, case),
                 "cube_volume_mm3": true_mm3,
                 "predicted_volume_mm3": predicted_mm3,

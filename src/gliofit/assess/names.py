@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from types import MappingProxyType
 
 from gliofit.figures.colours import BLUE, BROWN, GREEN, ORANGE, PURPLE, SKY, VERMILION, VIOLET
+from gliofit.growth.model import known_quantities
+from gliofit.growth.space import Parameter
 
-__all__ = ["GROUP_NAMES", "QUANTITY_NAMES", "surrogate_colours", "surrogate_name"]
+__all__ = ["GROUP_NAMES", "quantity_name", "surrogate_colours", "surrogate_name"]
 
 SURROGATE_NAMES = MappingProxyType(
     {
@@ -24,21 +26,20 @@ SURROGATE_NAMES = MappingProxyType(
 
 GROUP_NAMES = MappingProxyType({"atlas": "atlas", "warped": "warped atlases", "patients": "patients"})
 
-QUANTITY_NAMES = MappingProxyType(
-    {
-        "origin_x": "origin x",
-        "origin_y": "origin y",
-        "origin_z": "origin z",
-        "mu_d": "μ_D",
-        "mu_rho": "μ_ρ",
-        "loss": "loss",
-    }
-)
-
 _PALETTE = (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY, VIOLET, BROWN)
 
 #: Known surrogates keep their colour whatever they are compared with.
 _KNOWN = MappingProxyType({"convnext-unet": 0, "unet": 1, "unet-plus-plus": 2, "vnet": 3, "guided-unet": 4})
+
+
+def quantity_name(name: str, latex: bool = False) -> str:
+    """Printed name of what a derivative is taken by: a parameter, or the loss."""
+    quantity = known_quantities().get(name)
+    if not isinstance(quantity, Parameter):
+        return name
+    if quantity.axis is not None:
+        return quantity.symbol
+    return f"${quantity.latex}$" if latex else quantity.text
 
 
 def surrogate_name(model: str) -> str:

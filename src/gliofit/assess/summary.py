@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from gliofit.assess.forward import FORWARD_METRICS
-from gliofit.assess.gradients import QUANTITIES
 from gliofit.assess.settings import GROUPS
+from gliofit.growth.model import derived_in
 from gliofit.metrics.statistics import describe
 from gliofit.simulate.settings import ATLAS
 
@@ -17,8 +17,6 @@ __all__ = ["CALIBRATION_BINS", "calibration", "card_numbers", "forward_summary",
 
 #: Bins of tumours, of as many cases each as can be.
 CALIBRATION_BINS = 4
-
-_CALIBRATED = ("volume_mm3", "front_width_mm")
 
 
 def forward_summary(rows: pd.DataFrame) -> pd.DataFrame:
@@ -64,7 +62,7 @@ def card_numbers(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
 
 
 def gradient_summary(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row per model, group of anatomies and quantity (``QUANTITIES``).
+    """One row per model, group of anatomies and quantity, in the order of the rows.
 
     Parameters
     ----------
@@ -78,7 +76,7 @@ def gradient_summary(rows: pd.DataFrame) -> pd.DataFrame:
     """
     out = []
     for model, group, part in _parts(rows):
-        for quantity in QUANTITIES:
+        for quantity in rows["quantity"].unique():
             values = part[part["quantity"] == quantity].dropna(subset=["cosine", "relative_norm"])
             row: dict[str, Any] = {"model": model, "group": group, "quantity": quantity, "n": len(values)}
             for name in ("cosine", "relative_norm"):
@@ -98,15 +96,16 @@ def calibration(rows: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    Per ``by`` (``volume_mm3``, ``front_width_mm``), ``bin`` (1 to 4, quartiles of the tumours) and model: ``low high``,
-    the least and the greatest value in the bin; ``n``; ``mse_cube_median`` with the quartiles ``_lower _upper``,
-    ``dice_033_mean``, ``relative_volume_error_mean`` and ``_median`` (signed). A bin without tumours has no row.
+    Per ``by`` (``volume_mm3`` and the derived quantities), ``bin`` (1 to 4, quartiles of the tumours) and model:
+    ``low high``, the least and the greatest value in the bin; ``n``; ``mse_cube_median`` with the quartiles
+    ``_lower _upper``, ``dice_033_mean``, ``relative_volume_error_mean`` and ``_median`` (signed). A bin without
+    tumours has no row.
     """
     atlas = rows[rows["group"] == ATLAS]
     counts = atlas.groupby("case")["model"].nunique()
     shared = atlas[atlas["case"].isin(counts[counts == atlas["model"].nunique()].index)]
     out = []
-    for by in _CALIBRATED:
+    for by in ("volume_mm3", *(quantity.column for quantity in derived_in(rows))):
         values = shared.drop_duplicates("case").set_index("case")[by].sort_index()
         if values.empty:
             continue

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from gliofit.assess.names import GROUP_NAMES, QUANTITY_NAMES, surrogate_name
+from gliofit.assess.names import GROUP_NAMES, quantity_name, surrogate_name
 from gliofit.assess.settings import GROUPS
 from gliofit.assess.summary import calibration, forward_summary, gradient_summary
 from gliofit.core.errors import InputError
 from gliofit.core.io import read_json
+from gliofit.growth.model import derived_in
 from gliofit.paper import TEST_MSE, paper_table
 from gliofit.report.render import write_renderings
 from gliofit.report.table import Table, column
@@ -189,7 +190,7 @@ def _anatomies(summary: pd.DataFrame) -> Table:
 def _gradients(rows: pd.DataFrame) -> Table:
     table = gradient_summary(rows)
     if len(table):
-        table["quantity"] = table["quantity"].map(QUANTITY_NAMES)
+        table["quantity"] = table["quantity"].map(quantity_name)
         table["group"] = table["group"].map(GROUP_NAMES)
     notes = (
         "Solver: exact derivatives of the discrete solution with respect to theta, averaged over the cube’s voxels. "
@@ -206,7 +207,8 @@ def _calibration(rows: pd.DataFrame) -> Table:
     table = calibration(rows)
     if len(table):
         # Volumes are printed in cm^3.
-        units = {"volume_mm3": ("volume (cm³)", 1e-3), "front_width_mm": ("front width μ_D / μ_ρ (mm)", 1.0)}
+        units = {"volume_mm3": ("volume (cm³)", 1e-3)}
+        units |= {q.column: (f"{q.title} {q.text} ({q.unit})", 1.0) for q in derived_in(rows)}
         scale = [units[by][1] for by in table["by"]]
         ends = [(table[end] * scale).map(lambda value: f"{value:.3g}") for end in ("low", "high")]
         table["range"] = ends[0] + " to " + ends[1]

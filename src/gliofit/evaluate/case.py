@@ -16,22 +16,23 @@ from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import read_table, read_volume, write_table
 from gliofit.core.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.evaluate.settings import EvaluateSettings
-from gliofit.growth.fisher_kolmogorov import SPACE
+from gliofit.growth.model import COLUMN, parameters_in, space_of, theta_in
+from gliofit.growth.space import Parameter
 from gliofit.growth.theta import Theta
 from gliofit.metrics.fields import FIELD_METRICS, compare_fields
 from gliofit.metrics.masks import CORE_THRESHOLD, WHOLE_THRESHOLD, dice_of_fields, dice_with_mask, surface_distances_mm
-from gliofit.metrics.parameters import PARAMETER_ERRORS, RATES, parameter_errors
+from gliofit.metrics.parameters import error_columns, parameter_errors
 
 __all__ = [
     "AGREEMENT_COLUMNS",
     "AGREEMENT_METRICS",
     "CURVE_COLUMNS",
     "IDENTITY",
-    "METRICS",
-    "METRICS_COLUMNS",
     "ORACLE",
     "OTHER_SUFFIX",
     "evaluate_case",
+    "metric_names",
+    "metrics_columns",
 ]
 
 #: Estimate that is the solver's run with the true parameters: the error that no method can get below.
@@ -42,45 +43,37 @@ OTHER_SUFFIX = "-other"
 
 IDENTITY = ("run", "cohort", "case", "method", "status", "message", "seed")
 
-METRICS = (
-    *FIELD_METRICS,
-    "dice_whole_033",
-    "dice_core_060",
-    "dice_whole_best",
-    "threshold_best",
-    "hd95_whole_033_mm",
+_SCORES = (
+    *FIELD_METRICS, "dice_whole_033", "dice_core_060", "dice_whole_best", "threshold_best", "hd95_whole_033_mm",
     "hd95_core_060_mm",
-    *PARAMETER_ERRORS,
-    "wall_seconds",
-    "evaluations",
-)
+)  # fmt: skip
+_RUN = (
+    "role", "observation", COLUMN, "data_integrator", "final_integrator", "origin_error_fraction",
+    "forward_wall_seconds", "total_wall_seconds",
+)  # fmt: skip
+_FIELD = (
+    "volume_mm3", "chosen", "other_mse_volume", "choice_was_better", "mse_volume_truth", "ncc_volume_truth",
+)  # fmt: skip
 
-_EXTRAS = (
-    "role",
-    "observation",
-    "data_integrator",
-    "final_integrator",
-    "origin_error_fraction",
-    "forward_wall_seconds",
-    "total_wall_seconds",
-    *RATES.values(),
-    *SPACE.columns[:3],
-    "volume_mm3",
-    "chosen",
-    "other_mse_volume",
-    "choice_was_better",
-    "mse_volume_truth",
-    "ncc_volume_truth",
-)
 
-METRICS_COLUMNS = (*IDENTITY, *METRICS, *_EXTRAS)
+def metric_names(parameters: Sequence[Parameter]) -> tuple[str, ...]:
+    """Metrics of a case, with the errors of parameters other than positions."""
+    return (*_SCORES, *error_columns(parameters), "wall_seconds", "evaluations")
+
+
+def metrics_columns(parameters: Sequence[Parameter]) -> tuple[str, ...]:
+    """Columns of ``metrics.parquet`` for parameters other than positions."""
+    origin = space_of({}).columns[:3]
+    return (*IDENTITY, *metric_names(parameters), *_RUN, *(p.column for p in parameters), *origin, *_FIELD)
+
+
 #: How close a method's final run comes to that of another, which is taken for a reference.
 AGREEMENT_METRICS = ("mse_volume", "mae_volume", "ncc_volume")
 AGREEMENT_COLUMNS = ("run", "cohort", "case", "method", "reference", *AGREEMENT_METRICS)
 
 CURVE_COLUMNS = ("run", "cohort", "case", "method", "threshold", "dice_whole", "dice_core")
 
-_TEXT = ("role", "observation", "data_integrator", "final_integrator", "chosen")
+_TEXT = ("role", "observation", COLUMN, "data_integrator", "final_integrator", "chosen")
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,14 +162,17 @@ def evaluate_case(
         if target.message and not is_reference:
             row["message"] = "; ".join(text for text in (row["message"], target.message) if text)
         if row["status"] != "failed":
-            estimate = _read_field(folder / "concentration.nii.gz", target)
+            known = references.get(method)
+            estimate = _read_field(folder / "concentration.nii.gz", target) if known is None else known
             if target.field is not None and not is_reference:
                 row |= compare_fields(estimate, target.field, target.mask)
             if target.truth is not None:
                 scores = compare_fields(estimate, target.truth, target.mask)
                 row |= {"mse_volume_truth": scores["mse_volume"], "ncc_volume_truth": scores["ncc_volume"]}
-            if target.theta is not None:
-                row |= _parameter_errors(row, target.theta)
+            theta = theta_in(row)
+            # Methods that estimate a field without parameters have no errors of parameters.
+            if target.theta is not None and theta is not None:
+                row |= parameter_errors(theta, target.theta)
             row["volume_mm3"] = float(estimate.data.sum(dtype=np.float64)) * target.grid.voxel_volume_mm3
             curve = _dice_scores(estimate.data, target, thresholds)
             row |= curve.pop("scores") | _boundary_scores(estimate, target)
@@ -268,7 +264,10 @@ def _agreement(
 def _read_truth(path: Path) -> tuple[Theta, str | None]:
     """True parameters of a case, and the integrator that made it."""
     row = read_table(path).iloc[0]
-    return Theta.from_array([row[name] for name in SPACE.columns]), _text(row.get("integrator"))
+    theta = theta_in(row)
+    if theta is None:
+        raise InputError(path, "lacks true parameters", "simulate the case again")
+    return theta, _text(row.get("integrator"))
 
 
 def _describe_run(forward_dir: Path, invert_dir: Path | None, grid: Grid) -> dict[str, Any]:
@@ -282,9 +281,10 @@ def _describe_run(forward_dir: Path, invert_dir: Path | None, grid: Grid) -> dic
     else:
         parameters = read_table(invert_dir / "parameters.parquet").iloc[0]
         tables.insert(0, parameters)
-        for name in ("wall_seconds", "evaluations", *RATES.values()):
+        space = space_of(parameters)
+        for name in ("wall_seconds", "evaluations", *(p.column for p in space.others)):
             row[name] = _number(parameters.get(name))
-        row |= _origin(parameters, grid)
+        row |= {COLUMN: space.model, **_origin(parameters, grid)}
         row["total_wall_seconds"] = row["wall_seconds"] + seconds
         for name in ("observation", "chosen"):
             row[name] = _text(parameters.get(name))
@@ -298,7 +298,7 @@ def _describe_run(forward_dir: Path, invert_dir: Path | None, grid: Grid) -> dic
 
 def _origin(parameters: pd.Series, grid: Grid) -> dict[str, float]:
     """Estimated origin in world mm, from the voxel indices where the table has no mm."""
-    names = SPACE.columns[:3]
+    names = space_of(parameters).columns[:3]
     world = [_number(parameters.get(name)) for name in names]
     if np.isnan(world).any():
         world = list(grid.voxel_to_world([_number(parameters.get(f"origin_{axis}")) for axis in "ijk"]))
@@ -311,12 +311,6 @@ def _number(value: Any) -> float:
 
 def _text(value: Any) -> str | None:
     return str(value) if value is not None and not pd.isna(value) and str(value) else None
-
-
-def _parameter_errors(row: Mapping[str, Any], truth: Theta) -> dict[str, float]:
-    """Parameter errors of an estimate; none for methods that estimate a field without parameters."""
-    values = [row.get(n, np.nan) for n in SPACE.columns]
-    return parameter_errors(Theta.from_array(values), truth) if np.isfinite(values).all() else {}
 
 
 def _dice_scores(estimate: NDArray[np.float32], target: _Target, thresholds: NDArray[np.float64]) -> dict[str, Any]:
@@ -374,8 +368,9 @@ def _judge_choice(row: Mapping[str, Any], other_dir: Path, target: _Target) -> d
 
 def _metrics_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """The rows with every column present and of one type, whatever the methods filled in."""
-    table = pd.DataFrame(rows).reindex(columns=list(METRICS_COLUMNS))
-    for name in METRICS_COLUMNS:
+    table = pd.DataFrame(rows)
+    table = table.reindex(columns=list(metrics_columns(parameters_in(table))))
+    for name in table:
         if name == "seed":
             table[name] = table[name].astype("int64")
         elif name == "choice_was_better":

@@ -10,16 +10,16 @@ import pandas as pd
 from gliofit.core.errors import InputError
 from gliofit.core.io import read_table, write_table
 from gliofit.core.seeds import derive_seed
-from gliofit.evaluate.case import AGREEMENT_COLUMNS, AGREEMENT_METRICS, CURVE_COLUMNS, METRICS, METRICS_COLUMNS
+from gliofit.evaluate.case import AGREEMENT_COLUMNS, AGREEMENT_METRICS, CURVE_COLUMNS, metric_names, metrics_columns
 from gliofit.evaluate.settings import EvaluateSettings
+from gliofit.growth.model import parameters_in
 from gliofit.metrics.fields import FIELD_METRICS
-from gliofit.metrics.parameters import PARAMETER_ERRORS
+from gliofit.metrics.parameters import error_columns
 from gliofit.metrics.statistics import bootstrap_interval, compare_pairs, describe, holm
 
 __all__ = [
     "CASES_COLUMNS",
     "SUMMARY_COLUMNS",
-    "TESTED_METRICS",
     "TESTS_COLUMNS",
     "agreement_metric",
     "compare_methods",
@@ -27,11 +27,7 @@ __all__ = [
     "summarise",
 ]
 
-#: Squares of parameter errors, which the paper's table 1 averages; derived here so that they get errors and medians.
-SQUARES = (*PARAMETER_ERRORS, "origin_error_fraction")
-
 _SUMMARISED = (
-    *METRICS,
     "origin_error_fraction",
     "forward_wall_seconds",
     "total_wall_seconds",
@@ -40,15 +36,9 @@ _SUMMARISED = (
     "choice_was_better",
 )
 
-TESTED_METRICS = (
-    *FIELD_METRICS,
-    "dice_whole_033",
-    "dice_core_060",
-    "dice_whole_best",
-    "hd95_whole_033_mm",
-    "hd95_core_060_mm",
-    *PARAMETER_ERRORS,
-)
+_TESTED = (
+    *FIELD_METRICS, "dice_whole_033", "dice_core_060", "dice_whole_best", "hd95_whole_033_mm", "hd95_core_060_mm",
+)  # fmt: skip
 
 SUMMARY_COLUMNS = (
     "run",
@@ -121,7 +111,7 @@ def evaluate_cohort(
     if not case_tables:
         raise InputError(out_dir, "the cohort has no cases", "add cases, or leave the cohort out of the run")
     metrics = pd.concat([read_table(path) for path in case_tables], ignore_index=True)
-    metrics = metrics.reindex(columns=list(METRICS_COLUMNS))
+    metrics = metrics.reindex(columns=list(metrics_columns(parameters_in(metrics))))
     if metrics["cohort"].nunique() != 1:
         raise InputError(out_dir, "the cases belong to several cohorts", "evaluate one cohort at a time")
     if metrics.duplicated(["case", "method"]).any():
@@ -161,10 +151,13 @@ def summarise(
     reference follows as metrics of its own, named by ``agreement_metric``.
     """
     table = metrics.copy()
-    for name in SQUARES:
+    parameters = parameters_in(table)
+    # Squares of parameter errors, which the paper's table 1 averages, get errors and medians of their own.
+    squares = (*error_columns(parameters), "origin_error_fraction")
+    for name in squares:
         table[f"{name}_squared"] = table[name] ** 2
     table["choice_was_better"] = table["choice_was_better"].astype("Float64")
-    names = [*_SUMMARISED, *(f"{name}_squared" for name in SQUARES)]
+    names = [*metric_names(parameters), *_SUMMARISED, *(f"{name}_squared" for name in squares)]
     rows_of_table = pd.MultiIndex.from_frame(table[["case", "method"]])
     for reference, part in agreement.groupby("reference", sort=False):
         scores = part.set_index(["case", "method"]).reindex(rows_of_table)
@@ -212,7 +205,7 @@ def compare_methods(metrics: pd.DataFrame, settings: EvaluateSettings) -> pd.Dat
         methods = list(own["method"].drop_duplicates())
         if against not in methods:
             continue
-        for name in TESTED_METRICS:
+        for name in (*_TESTED, *error_columns(parameters_in(metrics))):
             wide = own.pivot(index="case", columns="method", values=name)
             for method in (m for m in methods if m != against):
                 result = compare_pairs(wide[method], wide[against])

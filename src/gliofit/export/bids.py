@@ -238,7 +238,7 @@ def _write_case(result: CaseResults, place: _Place, folder: Path, images: bool) 
             _beside(folder / path, ".tsv").write_text(bids_table(LABELS[item.labels]), encoding="utf-8")
     table = folder / place.path({"desc": "gliofit"}, "parameters", ".tsv")
     table.write_text(parameter_table(result), encoding="utf-8")
-    write_json(table.with_suffix(".json"), column_meanings())
+    write_json(table.with_suffix(".json"), column_meanings(result))
     _copy_transforms(result, place, folder)
 
 

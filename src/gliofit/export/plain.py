@@ -29,7 +29,7 @@ uncertainty-M        standard deviation of that
 gtv, ctv-clinical-R, ctv-personalised-R-M
                      gross tumour, and target volumes by a margin R and, of equal volume, by method M
 targets-R-M          both in one label map; viewers/targets.*
-parameters.tsv       origin (world mm), mu_D and mu_rho of every method
+parameters.tsv       growth parameters and origin (world mm) of every method
 transforms           ANTs transforms: antsApplyTransforms -i ATLAS -r t1.nii.gz -t transforms/warp.nii.gz
                      -t transforms/affine.mat
 

@@ -82,7 +82,7 @@ class Quantity:
     @property
     def heading(self) -> str:
         """Title and symbol, for headings of tables."""
-        return f"{self.title} {self.text}"
+        return f"{self.title[:1].upper()}{self.title[1:]} {self.text}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,9 +130,10 @@ class Derived(Quantity):
 
     def of(self, values: Any) -> Any:
         """Value, from parameters by column: of one tumour, or of all rows of a table."""
-        result: Any = 1.0
-        for column, power in self.powers:
-            result = result * values[column] ** power if power > 0 else result / values[column] ** -power
+        result: Any = np.float64(1.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for column, power in self.powers:
+                result = result * values[column] ** power if power > 0 else result / values[column] ** -power
         return result
 
 
@@ -268,7 +269,7 @@ class ParameterSpace:
         for column, power in quantity.powers:
             powers[self.index(column)] = power
         matrix = np.asarray(covariance, dtype=np.float64).reshape(len(self), len(self))
-        return float(np.sqrt(max(powers @ matrix @ powers, 0.0)))
+        return float(np.sqrt(np.maximum(powers @ matrix @ powers, 0.0)))
 
     # ---------------------------------------------------------------------------------------------- bounds, tables
 

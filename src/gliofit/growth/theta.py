@@ -103,6 +103,11 @@ class Theta:
         """The same tumour with its first origin elsewhere."""
         return Theta(origin_mm, *self._values[3:], space=self.space)
 
+    def in_space(self, space: ParameterSpace) -> Theta:
+        """The same tumour by the parameters of another space, which are typical where this one lacks them."""
+        known = self.space.row(self._values)
+        return Theta.from_array([known.get(p.column, p.typical) for p in space.parameters], space)
+
     def origin_voxel(self, grid: Grid) -> NDArray[np.float64]:
         """First origin in fractional voxel indices of ``grid``, shape (3,)."""
         return grid.world_to_voxel(self.origin_mm)

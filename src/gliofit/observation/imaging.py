@@ -41,7 +41,7 @@ class ImagingSettings(Settings):
         ge=0.005,
         le=0.3,
         description="Concentration range over which a region fades in. A wide one (0.05) gives a smoother loss and "
-        "fronts that are too steep: mu_D comes out 4 % too small.",
+        "fronts that are too steep: the diffusion parameter comes out 4 % too small.",
     )
     minimum_enhancing_cc: float = Field(
         1.5,

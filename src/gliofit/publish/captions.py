@@ -36,8 +36,8 @@ _FIGURE7 = (
 CAPTIONS: Mapping[str, str] = MappingProxyType(
     {
         "table1": "Table 1: errors of the recovered parameters on synthetic cases, whose true parameters are known. "
-        "Errors of μ_D and μ_ρ are relative to the true value; those of the origin are lengths. A field can fit well "
-        "although its parameters are wrong, so read it together with table 2.",
+        "Errors of growth parameters are relative to the true value; those of the origin are lengths. A field can "
+        "fit well although its parameters are wrong, so read it together with table 2.",
         "table2": "Table 2: errors of the final tumour on synthetic cases, averaged over 240 × 240 × 155 mm. The row "
         "Oracle is the solver's run with the true parameters, the smallest error that a perfect fit would show. The "
         "notes say what the marks mean and how often the hybrid method kept the better of its two candidates.",
@@ -101,9 +101,9 @@ CAPTIONS: Mapping[str, str] = MappingProxyType(
         "gradients": "Derivatives of surrogates with respect to each parameter against the solver's exact ones, and "
         "the gradient of an inversion's loss beside the truth, for test tumours in the atlas: cosine of "
         "the angle (a) and relative length (b), both 1 for a perfect surrogate. Boxes are quartiles.",
-        "sensitivity": "Sensitivity: an axial slice of the concentration and of its change when μ_D and μ_ρ change by "
-        "the given amount, solver beside surrogates on one scale, with sizes, cosines and errors over the"
-        " whole cube (a); the mean squared error over μ_D and μ_ρ with the origin at the truth, and "
+        "sensitivity": "Sensitivity: an axial slice of the concentration and of its change when parameters change by the "
+        "given amount, solver beside surrogates on one scale, with sizes, cosines and errors over the"
+        " whole cube (a); the mean squared error over two of them with the origin at the truth, and "
         "gradient searches from four starts (b).",
     }
 )

@@ -94,7 +94,7 @@ def write_case_page(sources: CaseSources, path: str | Path, settings: PublishSet
     page.heading("Parameters and their errors")
     page.table(errors_table(methods, row), sortable=False, first_row=True)
     page.paragraph(
-        f"Errors of μ_D, μ_ρ and μ_D/μ_ρ are relative to the truth. In brackets: the {INTERVAL_LEVEL:.0%} interval, "
+        f"Errors of parameters are relative to the truth. In brackets: the {INTERVAL_LEVEL:.0%} interval, "
         "where a method gives one. MSE: mean squared error of the final run's concentration over the volume. Dice: "
         "overlap with the true tumour where both are cut at the same concentration (1: the same, 0: apart)."
     )

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
+from gliofit.growth.model import DEFAULT, find_growth_model
+
 __all__ = ["CITATIONS", "GLOSSARY"]
 
 GLOSSARY = (
     ("c, concentration", "Tumour cells at a place as a share of the most there can be, from 0 to 1, without a unit."),
-    (
-        "μ_D (mm)",
-        "sqrt(D T), also called infiltration or diffusion: the distance over which cells spread in white matter during "
-        "the age T of the tumour.",
-    ),
-    (
-        "μ_ρ",
-        "sqrt(ρ T), also called growth, without a unit: its square says how many times cells multiplied e-fold during "
-        "that age. One image tells μ_D and μ_ρ, and neither the age nor a speed.",
-    ),
-    (
-        "Front width μ_D/μ_ρ (mm)",
-        "The length over which the concentration falls off at the border; a wide front has many cells beyond what MRI "
-        "shows.",
+    *(
+        (f"{q.heading} ({q.unit})" if q.unit else q.heading, f"{q.meaning[:1].upper()}{q.meaning[1:]}.")
+        for q in (*find_growth_model(DEFAULT).space.others, *find_growth_model(DEFAULT).space.derived)
     ),
     ("Origin", "Where growth began, in mm of the case's own coordinates."),
-    ("θ, theta", "The five unknowns: three coordinates of the origin, μ_D and μ_ρ."),
+    ("θ, theta", "The unknowns of the growth model: three coordinates of the origin, and its parameters."),
     ("MSE, MAE", "Mean squared and mean absolute error of c over the voxels of a domain; 0 is perfect."),
     ("NCC", "Normalised cross-correlation of two concentrations: 1 where they have the same pattern."),
     (

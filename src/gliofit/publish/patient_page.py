@@ -17,6 +17,7 @@ from gliofit.core.grid import Volume
 from gliofit.core.io import read_table, read_volume
 from gliofit.core.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.figures.colours import deviation_scale
+from gliofit.growth.model import find_growth_model, space_of
 from gliofit.invert.settings import BoundsSettings
 from gliofit.plan.tables import PLAN_NUMBERS
 from gliofit.publish.estimates import column_meanings, estimates_table
@@ -286,12 +287,9 @@ def _add_estimates(
     table = estimates_table(record.methods, centre_mm)
     page.table(table, sortable=False, first_row=record.preferred is not None)
     page.heading("How to read the table", 3)
-    page.terms(column_meanings())
-    page.paragraph(
-        "One time point determines only the products μ_D = sqrt(D T) and μ_ρ = sqrt(ρ T): the diffusivity D, the "
-        "proliferation rate ρ and the age T of the tumour cannot be told apart, and no speed of growth follows from "
-        f"this table. {_RESEARCH}"
-    )
+    page.terms(column_meanings(table))
+    models = dict.fromkeys(space_of(method.parameters).model for method in record.methods)
+    page.paragraph(" ".join([*(find_growth_model(name).undetermined for name in models), _RESEARCH]))
 
 
 def _add_words(page: Page, record: PatientRecord) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +10,28 @@ import numpy as np
 import pandas as pd
 
 from gliofit.core.io import read_table
+from gliofit.growth.model import parameters_in
 from gliofit.publish.captions import CAPTIONS
 from gliofit.publish.notes import case_notes, failure_notes, patient_count
 from gliofit.publish.settings import PublishSettings
-from gliofit.publish.tables import SYMBOLS
 from gliofit.report.names import method_name
-from gliofit.report.table import Table, column
+from gliofit.report.table import Column, Table, column
 
 __all__ = ["compare_refinements", "refinement_table"]
 
-_COLUMNS = (
-    column("mse_volume", "MSE", better="low"),
-    column("ncc_volume", "NCC", better="high", format=".4f"),
-    *(column(f"{name}_relative_error", SYMBOLS[name], "%", factor=100, better="low") for name in reversed(SYMBOLS)),
-    column("origin_error_mm", "Origin", "mm", better="low"),
-    column("dice_whole_033", "Dice, whole ≥ 0.33", power=-2, better="high", format=".1f"),
-    column("wall_seconds", "Inversion", "s"),
-)
+
+def _columns(frame: pd.DataFrame) -> tuple[Column, ...]:
+    """Scores that are compared, with the errors of all parameters of a table of metrics."""
+    errors = [
+        column(f"{p.name}_relative_error", p.heading, "%", factor=100, better="low") for p in parameters_in(frame)
+    ]
+    return (
+        column("mse_volume", "MSE", better="low"), column("ncc_volume", "NCC", better="high", format=".4f"), *errors,
+        column("origin_error_mm", "Origin", "mm", better="low"),
+        column("dice_whole_033", "Dice, whole ≥ 0.33", power=-2, better="high", format=".1f"),
+        column("wall_seconds", "Inversion", "s"),
+    )  # fmt: skip
+
 
 _TITLES = {"synthetic": "Synthetic cases, against the truth", "patients": "Patients, against the reference method"}
 
@@ -59,7 +64,7 @@ def compare_refinements(metrics: pd.DataFrame, pairs: Mapping[str, str]) -> pd.D
     for method, start in pairs.items():
         if method not in tables or start not in tables:
             continue
-        for c in _COLUMNS:
+        for c in _columns(metrics):
             both = pd.DataFrame({"before": tables[start][c.name], "after": tables[method][c.name]})
             both = both.dropna()
             gain = both["before"] - both["after"] if c.better == "low" else both["after"] - both["before"]
@@ -99,14 +104,14 @@ def refinement_table(
             notes += [f"Patients: {patient_count(cases)}.", *case_notes(cases), *failure_notes(compared, settings)]
         frame.insert(0, "cohort", cohort)
         frames.append(frame)
-        panels.append(_panel(_TITLES[cohort], frame, settings))
+        panels.append(_panel(_TITLES[cohort], frame, _columns(metrics), settings))
     return Table(
         "Refinement. What Gauss-Newton adds to an estimate", pd.concat(frames, ignore_index=True), (),
         caption=CAPTIONS["refinement"], footnotes=tuple(notes), panels=tuple(panels),
     )  # fmt: skip
 
 
-def _panel(title: str, frame: pd.DataFrame, settings: PublishSettings) -> Table:
+def _panel(title: str, frame: pd.DataFrame, scores: Sequence[Column], settings: PublishSettings) -> Table:
     """A row per estimate: as it is, refined, and the number of cases that came out better."""
     rows = []
     for (method, start), part in frame.groupby(["method", "refines"], sort=False):
@@ -122,5 +127,5 @@ def _panel(title: str, frame: pd.DataFrame, settings: PublishSettings) -> Table:
             }
             label = method_name(str(name), settings.method_names) if name else ""
             rows.append({"label": label, "source": source, "n": part["n"].max() if name else ""} | shown)
-    columns = (column("label", "Method"), column("source", "Source"), column("n", "n", format=",.0f"), *_COLUMNS)
+    columns = (column("label", "Method"), column("source", "Source"), column("n", "n", format=",.0f"), *scores)
     return Table(title, pd.DataFrame(rows, columns=[c.name for c in columns], dtype=object), columns)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from gliofit.evaluate.cohort import agreement_metric
+from gliofit.growth.model import parameters_in
 from gliofit.paper import EXTENT_MM, PaperRow, paper_table
 from gliofit.publish.captions import CAPTIONS
 from gliofit.publish.cohort import LIKE_THE_PAPER, Cohort
@@ -22,15 +23,12 @@ from gliofit.report.names import method_name
 from gliofit.report.render import write_renderings
 from gliofit.report.table import Column, Numbers, Table, rank
 
-__all__ = ["FORMS", "SYMBOLS", "TABLES", "metric", "write_paper_table"]
+__all__ = ["FORMS", "TABLES", "write_paper_table"]
 
 #: Renderings of every table of this stage.
 FORMS = ("json", "csv", "md", "tex", "html")
 
 _LINES = ("this run", "this run, median", "paper", "paper, median")
-
-#: Printed names of the rates.
-SYMBOLS = MappingProxyType({"mu_rho": "Growth μ_ρ", "mu_d": "Diffusion μ_D"})
 
 _STATISTICS = ("n", "mean", "standard_error", "median", "ci_low", "ci_high")
 
@@ -85,24 +83,23 @@ def _field_columns(domain: str) -> tuple[Column, ...]:
     )
 
 
-_RATE_ERRORS = tuple(
-    metric(f"{name}_relative_error", symbol, "%", factor=100, group="Parameters") for name, symbol in SYMBOLS.items()
-)
-_ORIGIN = metric("origin_error_mm", "Origin MAE", "mm", group="Origin")
-
-_PARAMETER_COLUMNS = (
-    *(
+def _parameter_columns(cohort: Cohort) -> tuple[Column, ...]:
+    """Errors of every parameter, in the order of the paper, and of the origin."""
+    columns = [
         column
-        for name, symbol in SYMBOLS.items()
+        for p in reversed(parameters_in(cohort.metrics))
         for column in (
-            metric(f"{name}_relative_error_squared", f"{symbol} MSE", power=-3, group=symbol),
-            metric(f"{name}_relative_error", f"{symbol} MAE", "%", factor=100, group=symbol),
+            metric(f"{p.name}_relative_error_squared", f"{p.heading} MSE", power=-3, group=p.heading),
+            metric(f"{p.name}_relative_error", f"{p.heading} MAE", "%", factor=100, group=p.heading),
         )
-    ),
-    metric("origin_error_fraction_squared", "Origin MSE", "extents²", power=-3, group="Origin"),
-    metric("origin_error_fraction", "Origin MAE", "extents", power=-3, group="Origin"),
-    _ORIGIN,
-)
+    ]
+    return (
+        *columns,
+        metric("origin_error_fraction_squared", "Origin MSE", "extents²", power=-3, group="Origin"),
+        metric("origin_error_fraction", "Origin MAE", "extents", power=-3, group="Origin"),
+        metric("origin_error_mm", "Origin MAE", "mm", group="Origin"),
+    )
+
 
 _TIME_COLUMNS = (
     metric("wall_seconds", "Inversion", "s", group="Time"),
@@ -126,12 +123,19 @@ _SEGMENTATION_COLUMNS = (
     metric("hd95_whole_033_mm", "HD95, whole ≥ 0.33", "mm", group="Segmentation"),
 )
 
-_TRUTH_COLUMNS = (
-    metric("mse_volume_truth", "MSE", power=-3, group="Whole volume"),
-    metric("ncc_volume_truth", "NCC", better="high", format=".3f", group="Whole volume"),
-    *_RATE_ERRORS,
-    replace(_ORIGIN, label="Origin", group="Parameters"),
-)
+
+def _truth_columns(cohort: Cohort) -> tuple[Column, ...]:
+    """Errors of phantoms against their truth."""
+    return (
+        metric("mse_volume_truth", "MSE", power=-3, group="Whole volume"),
+        metric("ncc_volume_truth", "NCC", better="high", format=".3f", group="Whole volume"),
+        *(
+            metric(f"{p.name}_relative_error", p.heading, "%", factor=100, group="Parameters")
+            for p in reversed(parameters_in(cohort.metrics))
+        ),
+        metric("origin_error_mm", "Origin", "mm", group="Parameters"),
+    )
+
 
 #: The paper's own method with the highest Dice.
 _PAPERS_BEST = "hybrid-com"
@@ -160,7 +164,8 @@ def _table1(cohort: Cohort, settings: PublishSettings) -> Table:
     paper = paper_table(1)
     # The oracle knows the parameters; it has no errors to show here.
     order = [method for method in _order(cohort, paper) if cohort.methods.get(method) != "oracle"]
-    panel = _panel("", cohort, paper, order, _PARAMETER_COLUMNS, settings)
+    shown = _parameter_columns(cohort)
+    panel = _panel("", cohort, paper, order, shown, settings)
     smallest, largest = min(EXTENT_MM), max(EXTENT_MM)
     example = paper["gradient-surrogate"]
     printed = example.values["origin_error_fraction"]
@@ -178,7 +183,7 @@ def _table1(cohort: Cohort, settings: PublishSettings) -> Table:
         f"{printed.mean * 1e3:.1f} ± {printed.standard_error * 1e3:.1f} means "
         f"± {corrected * 1e3:.1f}; they stand here as printed.",
     ]
-    columns = (*_PARAMETER_COLUMNS, metric("origin_error_mm_squared", "Origin MSE", "mm²"))
+    columns = (*shown, metric("origin_error_mm_squared", "Origin MSE", "mm²"))
     return _table("table1", "Table 1. Recovered parameters, synthetic cases", [panel], notes, cohort, paper, columns)
 
 
@@ -246,7 +251,7 @@ def _table3(patients: Cohort, settings: PublishSettings) -> Table:
         "and is no unknown. Start: the search begins there. Swap: the search is free, and the centre of mass takes the "
         "origin’s place in the final run.",
     ]
-    shown = (*columns, *_field_columns("crop"), *_TRUTH_COLUMNS)
+    shown = (*columns, *_field_columns("crop"), *_truth_columns(cohort))
     heading = "Table 3. Reference-driven fit to patients: how well a given concentration is reproduced"
     return _table("table3", heading, panels, notes, cohort, paper, shown)
 
@@ -284,7 +289,7 @@ def _segmentation_table(patients: Cohort, settings: PublishSettings) -> Table:
         "methods, of which the best stands here, observed the reference concentration and not the segmentation; LMI "
         "and GliODIL saw the segmentation.",
     ]
-    shown = (*columns, metric("hd95_core_060_mm", "HD95, core ≥ 0.60", "mm"), *_TRUTH_COLUMNS)
+    shown = (*columns, metric("hd95_core_060_mm", "HD95, core ≥ 0.60", "mm"), *_truth_columns(cohort))
     heading = "Table 3, segmentation-driven. Fit to patients from the segmentation alone"
     return _table("table3-segmentation", heading, panels, notes, cohort, paper, shown)
 
@@ -292,8 +297,8 @@ def _segmentation_table(patients: Cohort, settings: PublishSettings) -> Table:
 def _field_notes(cohort: Cohort, settings: PublishSettings) -> list[str]:
     """What the Dice of methods without a growth model is worth, and of those that cut at thresholds of their own."""
     notes = []
-    without = cohort.metrics[(cohort.metrics["final_integrator"] == "none") & cohort.metrics["mu_d_mm"].isna()]
-    names = [method_name(str(method), settings.method_names) for method in without["method"].drop_duplicates()]
+    without = cohort.metrics.loc[cohort.free_fields, "method"].drop_duplicates() if cohort.methods else ()
+    names = [method_name(str(method), settings.method_names) for method in without]
     if names:
         notes.append(
             f"{', '.join(names)}: a value for every voxel and no growth equation, so it can follow any outline. Its "
@@ -329,7 +334,11 @@ def _truth_panels(cohort: Cohort, order: Sequence[str], settings: PublishSetting
         return []
     known = cohort.metrics[cohort.metrics["mse_volume_truth"].notna()]
     part = cohort.on_cases(list(known["case"].unique()), list(cohort.methods))
-    return [_panel("Phantom patients against their own truth", part, {}, order, _TRUTH_COLUMNS, settings, marks=True)]
+    return [
+        _panel(
+            "Phantom patients against their own truth", part, {}, order, _truth_columns(cohort), settings, marks=True
+        )
+    ]
 
 
 def _order(cohort: Cohort, paper: Mapping[str, PaperRow]) -> list[str]:

@@ -68,7 +68,7 @@ def describe_sample(tissue: Tissue, drawn: pd.Series, solution: Solution, integr
 
     Returns
     -------
-    The sample. ``mu_d_mm`` and ``mu_rho`` are those of the time really grown; the centre of mass is that of the
+    The sample. Its parameters are those of the time that it grew; the centre of mass is that of the
     concentration in grey and white matter, and is stored because crops are centred on it. None if it makes no sample:
     there is nothing in grey and white matter (a seed in a sliver of tissue that the label map calls CSF), or the seed
     alone holds the stopping volume, so that it has not grown and theta would be zero.

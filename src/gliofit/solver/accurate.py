@@ -114,7 +114,7 @@ class AccurateSolver(AbstractForwardSolver):
         SeedOutsideTissueError
             If no part of one of the initial tumours lies in white or grey matter.
         InputError
-            If the grid is not isotropic, the tissue empty or not finite, or mu_D or mu_rho is not positive.
+            If the grid is not isotropic, the tissue empty or not finite, or a growth parameter is not positive.
         """
         if len({growth_of(theta).grey_share for theta in thetas}) > 1:
             # Tumours of a batch share their face coefficients.
@@ -229,7 +229,7 @@ def initial_fields(domain: Domain, theta: Theta, tangents: bool) -> NDArray[Any]
     SeedOutsideTissueError
         If no part of the seed lies in white or grey matter.
     InputError
-        If the grid is not isotropic or mu_D or mu_rho is not positive.
+        If the grid is not isotropic or a growth parameter is not positive.
     """
     check_growth(theta)
     grid = domain.grid

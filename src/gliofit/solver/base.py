@@ -83,5 +83,5 @@ class AbstractForwardSolver(ABC):
             If no part of the initial tumour lies in white or grey matter.
         InputError
             If the grid is not isotropic, the tissue is empty or holds values that are not finite or outside [0, 1], or
-            mu_D or mu_rho is not positive.
+            a growth parameter is not positive.
         """

@@ -12,10 +12,10 @@ __all__ = ["check_growth", "outside_tissue"]
 
 
 def check_growth(theta: Theta) -> None:
-    """Raise InputError unless mu_D and mu_rho are positive."""
-    for name, value in (("mu_D", theta.mu_d_mm), ("mu_rho", theta.mu_rho)):
-        if not value > 0:
-            raise InputError("theta", f"{name} is {value:g}", f"give a positive {name}")
+    """Raise InputError unless every parameter with a logarithmic coordinate is positive."""
+    for parameter, value in zip(theta.space.parameters, theta.to_array(), strict=True):
+        if parameter.log and not value > 0:
+            raise InputError("theta", f"{parameter.symbol} is {value:g}", f"give a positive {parameter.symbol}")
 
 
 def outside_tissue(centre: NDArray[np.floating]) -> SeedOutsideTissueError:

@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gliofit.core.io import read_table
-from gliofit.metrics.parameters import PARAMETER_ERRORS, RATES
+from gliofit.growth.model import parameters_in
+from gliofit.metrics.parameters import error_columns
 from gliofit.metrics.statistics import describe
 
 __all__ = ["EVALUATIONS", "SECONDS", "comparison", "convergence", "read_batches", "summarise_study"]
@@ -41,11 +42,13 @@ def summarise_study(cases: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     ``preset scenario method cases failed``; of MSE (estimate and ``oracle_``, whole volume) ``_median _mean _max``;
-    medians of ``mu_d_relative_error mu_rho_relative_error`` (sizes), ``mu_d_bias mu_rho_bias`` (signed) and
+    medians of ``{name}_relative_error`` (size) and ``{name}_bias`` (signed) of every parameter and of
     ``origin_error_mm``; ``ncc_min``; ``coverage``, the share of all parameters of all cases within their interval, NaN
     where there are none; ``seconds`` and ``evaluations``, ``_median _max``. Failed cases count in ``failed`` and in the
     oracle, whose errors they have, and in nothing else.
     """
+    parameters = parameters_in(cases, "{name}_bias")
+    errors = (*error_columns(parameters), *(f"{p.name}_bias" for p in parameters))
     rows = []
     for key, group in cases.groupby(_GROUP, sort=False):
         done = group[group["status"] != "failed"]
@@ -58,10 +61,7 @@ def summarise_study(cases: pd.DataFrame) -> pd.DataFrame:
                 "failed": len(group) - len(done),
                 **_spread("mse", done["mse_volume"]),
                 **_spread("oracle_mse", group["oracle_mse_volume"]),
-                **{
-                    f"{name}_median": describe(done[name]).median
-                    for name in (*PARAMETER_ERRORS, *(f"{rate}_bias" for rate in RATES))
-                },
+                **{f"{name}_median": describe(done[name]).median for name in errors},
                 "ncc_min": done["ncc_volume"].min(),
                 "coverage": float(inside.sum().sum()) / known if known else np.nan,
                 **{

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from gliofit.metrics.parameters import RATES
+from gliofit.growth.model import parameters_in
 from gliofit.report.names import method_name
 from gliofit.report.numbers import MISSING
 from gliofit.report.render import write_renderings
@@ -17,8 +17,6 @@ from gliofit.study.summary import comparison, convergence, summarise_study
 
 __all__ = ["study_tables", "write_study_tables"]
 
-_SYMBOLS = {"mu_d": "μ_D", "mu_rho": "μ_ρ"}
-
 _COUNT = ",.0f"
 
 
@@ -26,25 +24,25 @@ def _texts(*names: str) -> tuple[Column, ...]:
     return tuple(column(name, name) for name in names)
 
 
-_SUMMARY = (
-    *_texts("preset", "scenario", "method"),
-    column("cases", "cases", format=_COUNT),
-    column("failed", "failed", format=_COUNT),
-    *(column(f"mse_{name}", f"MSE, {name}") for name in ("median", "mean", "max")),
-    *(column(f"oracle_mse_{name}", f"oracle MSE, {name}") for name in ("median", "mean", "max")),
-    *(
-        column(f"{name}_{kind}_median", f"{_SYMBOLS[name]} {title}, median", "%", factor=100)
-        for name in RATES
+def _summary(frame: pd.DataFrame) -> tuple[Column, ...]:
+    """Columns of ``study``, with the errors of all parameters of a summary."""
+    errors = [
+        column(f"{p.name}_{kind}_median", f"{p.text} {title}, median", "%", factor=100)
+        for p in parameters_in(frame, "{name}_bias_median")
         for kind, title in (("relative_error", "error"), ("bias", "signed"))
-    ),
-    column("origin_error_mm_median", "origin error, median", "mm"),
-    column("ncc_min", "NCC, min", format=".4f"),
-    column("coverage", f"within {COVERAGE_LEVEL:.0%} interval", "%", factor=100),
-    column("seconds_median", "time, median", "s"),
-    column("seconds_max", "time, max", "s"),
-    column("evaluations_median", "evaluations, median", format=_COUNT),
-    column("evaluations_max", "evaluations, max", format=_COUNT),
-)
+    ]
+    return (
+        *_texts("preset", "scenario", "method"), column("cases", "cases", format=_COUNT),
+        column("failed", "failed", format=_COUNT),
+        *(column(f"mse_{name}", f"MSE, {name}") for name in ("median", "mean", "max")),
+        *(column(f"oracle_mse_{name}", f"oracle MSE, {name}") for name in ("median", "mean", "max")), *errors,
+        column("origin_error_mm_median", "origin error, median", "mm"), column("ncc_min", "NCC, min", format=".4f"),
+        column("coverage", f"within {COVERAGE_LEVEL:.0%} interval", "%", factor=100),
+        column("seconds_median", "time, median", "s"), column("seconds_max", "time, max", "s"),
+        column("evaluations_median", "evaluations, median", format=_COUNT),
+        column("evaluations_max", "evaluations, max", format=_COUNT),
+    )  # fmt: skip
+
 
 _CONVERGENCE = (
     *_texts("preset", "scenario", "method", "spent"),
@@ -68,7 +66,7 @@ _TIME_NOTE = "Times depend on the machine and on what else it did; every inversi
 
 _EVALUATION_NOTE = (
     "Evaluations are runs of the solver, or of the surrogate in methods that have one. One of Gauss-Newton mostly "
-    "carries the five derivatives with it and so costs "
+    "carries the derivatives with it and so costs "
     "more than one of CMA-ES; times compare them fairly. Its runs that only choose starting points count as well."
 )
 
@@ -78,7 +76,7 @@ _SUMMARY_NOTES = (
     "Oracle: the true parameters run again by the solver of the final run in the tissue that the fit sees. Its error "
     "is that of the integrator, voxel size or tissue that made the target, and an estimate may lie below it by making "
     "up for that. Noise is no part of it.",
-    "Errors of μ_D and μ_ρ are relative to the truth: their size, and with their sign. Failed cases enter no number "
+    "Errors of parameters are relative to the truth: their size, and with their sign. Failed cases enter no number "
     "but the count and the oracle.",
     f"Interval: share of all parameters of all cases within the method’s {COVERAGE_LEVEL:.0%} interval; {MISSING} "
     "where it gives none. Intervals are about noise: they know nothing of errors of the model.",
@@ -115,7 +113,8 @@ def study_tables(cases: pd.DataFrame, traces: pd.DataFrame, names: Mapping[str, 
     shared = (_EVALUATION_NOTE, _TIME_NOTE)
     return {
         "study": Table(
-            "Errors of inversions of synthetic tumours", summary, _SUMMARY, footnotes=(*_SUMMARY_NOTES, *shared)
+            "Errors of inversions of synthetic tumours", summary, _summary(summary),
+            footnotes=(*_SUMMARY_NOTES, *shared),
         ),
         "convergence": Table(
             "Loss against what was spent", spent, _CONVERGENCE, footnotes=(*_CONVERGENCE_NOTES, *shared)

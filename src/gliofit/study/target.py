@@ -12,6 +12,7 @@ from gliofit.core.grid import Volume
 from gliofit.core.seeds import derive_seed
 from gliofit.core.threads import kernel_threads
 from gliofit.core.tissue import Tissue
+from gliofit.growth.model import find_growth_model
 from gliofit.growth.theta import Theta
 from gliofit.simulate.grow import Sample, grow_sample, theta_of
 from gliofit.simulate.sampler import draw_parameters, seed_voxels
@@ -92,10 +93,10 @@ def make_targets(tissue: StudyTissue, preset: str, index: int, seed: int) -> dic
         If 100 draws make no sample.
     """
     own, scenarios = tissue.own, tissue.settings.scenarios
-    voxels = seed_voxels(own)
+    voxels, space = seed_voxels(own), find_growth_model(tissue.settings.growth_model).space
     for attempt in range(_ATTEMPTS):
         draw_seed = derive_seed(seed, "study", preset, index, attempt)
-        drawn = draw_parameters(own, PRESETS[preset], 1, draw_seed, voxels).iloc[0]
+        drawn = draw_parameters(own, PRESETS[preset], 1, draw_seed, voxels, space).iloc[0]
         # Scenarios that differ in noise or in what the fit sees share their growth.
         grown: dict[tuple[str, float | None], Sample] = {}
         for scenario in scenarios.values():

@@ -83,14 +83,14 @@ def forward_rows(model: str = "unet", group: str = "atlas", **columns) -> pd.Dat
 
 def gradient_rows(model: str = "unet", group: str = "atlas", cases: int = 4, **columns) -> pd.DataFrame:
     """Made-up rows of ``assess_gradients``: case number k has cosine k / 10 and relative norm k + 1."""
-    from gliofit.assess.gradients import QUANTITIES
+    from gliofit.growth.fisher_kolmogorov import SPACE
 
     anatomy = {"atlas": "atlas", "warped": "warped-00000", "patients": "patient-a"}[group]
     rows = [
         {"model": model, "anatomy": anatomy, "group": group, "case": case, "quantity": quantity,
          "cosine": case / 10, "relative_norm": case + 1.0}
         for case in range(cases)
-        for quantity in QUANTITIES
+        for quantity in (*SPACE.names, "loss")
     ]  # fmt: skip
     return pd.DataFrame(rows).assign(**columns)
 

@@ -77,7 +77,7 @@ class GaussNewtonSettings(MethodSettings):
     start_widths_mm: tuple[float, ...] = Field(
         (0.6, 1.2, 2.2, 3.5, 6.0, 10.0),
         min_length=1,
-        description="Front widths mu_D / mu_rho to start from; each start grows, at the centre of mass, to the "
+        description="Front widths sqrt(D / rho) to start from; each start grows, at the centre of mass, to the "
         "volume of the observation.",
     )
     levels: tuple[GaussNewtonLevel, ...] = Field(

@@ -60,7 +60,7 @@ class LmiSettings(MethodSettings):
 class Lmi(AbstractInverter[LmiSettings]):
     """One pass through a network that reads the segmentation in the atlas, and one run of the solver there.
 
-    Origin and concentration are brought back to the patient. mu_D and mu_rho stay those of the tumour in the atlas,
+    Origin and concentration are brought back to the patient. Growth parameters stay those of the tumour in the atlas,
     whose brain may be larger or smaller.
     """
 

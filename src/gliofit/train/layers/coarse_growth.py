@@ -57,7 +57,7 @@ class CoarseGrowth:
     spacing_mm
         Size of the coarse voxels.
     fine_mm
-        Voxel size whose solution is stood in for: mu_D is changed so that fronts are as fast as there.
+        Voxel size of the solution to imitate: diffusion is changed so that fronts are as fast as there.
     tolerance
         Relative error of a time step.
     """

@@ -74,7 +74,7 @@ class Network(AbstractSurrogateNetwork):
     Works on voxels of twice the cube's size, which hold the 2^3 fine ones as channels: nothing of the full resolution
     is lost, and a step costs an eighth. At the end the 2^3 corrections of each coarse voxel are spread again, and are
     added to the logits of the guess. Fields of theta: the guess and its logit, the distance from the origin, the seed,
-    and the front coordinate (distance behind an undisturbed front in widths mu_D / mu_rho).
+    and the front coordinate (distance behind an undisturbed front in front widths).
     """
 
     settings: Settings
@@ -127,12 +127,12 @@ class Network(AbstractSurrogateNetwork):
         channels, inside, tissues = features
         channels, inside = (x.expand(theta.shape[0], *x.shape[1:]) for x in (channels, inside))
         physical = self.frame.physical(theta)
-        mu_d, mu_rho = (physical[:, k, None, None, None].clamp(min=1e-3) for k in (3, 4))
+        diffusion, growth = (physical[:, k, None, None, None].clamp(min=1e-3) for k in (3, 4))
         offset = self.places - physical[:, :3, None, None, None]  # type: ignore[operator]
         distance = (offset.square().sum(dim=1) + 1.0).sqrt()
-        width = mu_d / mu_rho
+        width = diffusion / growth
         # A front has gone a distance of order sqrt(D rho) T, less a delay that grows with the logarithm of rho T.
-        radius = self.reach[0] * mu_d * mu_rho - self.reach[1] * width * torch.log1p(mu_rho.square())
+        radius = self.reach[0] * diffusion * growth - self.reach[1] * width * torch.log1p(growth.square())
         behind = (radius - distance) / width
         if self.growth is None:
             guess = torch.sigmoid(behind.clamp(-9, 9))
