@@ -101,8 +101,8 @@ CAPTIONS: Mapping[str, str] = MappingProxyType(
         "gradients": "Derivatives of surrogates with respect to each parameter against the solver's exact ones, and "
         "the gradient of an inversion's loss beside the truth, for test tumours in the atlas: cosine of "
         "the angle (a) and relative length (b), both 1 for a perfect surrogate. Boxes are quartiles.",
-        "sensitivity": "Sensitivity: an axial slice of the concentration and of its change when parameters change by the "
-        "given amount, solver beside surrogates on one scale, with sizes, cosines and errors over the"
+        "sensitivity": "Sensitivity: an axial slice of the concentration and of its change when parameters change by "
+        "the given amount, solver beside surrogates on one scale, with sizes, cosines and errors over the"
         " whole cube (a); the mean squared error over two of them with the origin at the truth, and "
         "gradient searches from four starts (b).",
     }

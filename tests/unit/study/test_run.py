@@ -7,11 +7,12 @@ import pytest
 from gliofit.core.errors import InputError
 from gliofit.core.io import read_table, write_table
 from gliofit.forward.settings import ForwardSettings
+from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.invert.base import InversionError
 from gliofit.invert.methods.gauss_newton import GaussNewton
 from gliofit.invert.settings import InvertSettings
 from gliofit.study import run as study_run
-from gliofit.study.run import PARAMETERS, run_cases
+from gliofit.study.run import run_cases
 from gliofit.study.settings import StudySettings
 from unit.invert.fakes import TRUTH, FakeDirect, FakeSurrogate
 
@@ -58,7 +59,7 @@ def test_a_row_per_scenario_case_and_method(tables):
     assert (cases["preset"] == "paper").all()
     assert cases["evaluations"].tolist() == traces.groupby(keys, sort=False)["evaluation"].max().tolist()
     assert (cases["front_width_mm"] == cases["mu_d_mm"] / cases["mu_rho"]).all()
-    assert cases[[f"inside_{name}" for name in PARAMETERS]].dtypes.astype(str).unique().tolist() == ["boolean"]
+    assert cases[[f"inside_{name}" for name in SPACE.columns]].dtypes.astype(str).unique().tolist() == ["boolean"]
 
 
 def test_errors_are_those_of_the_scenario(tables):
@@ -118,7 +119,7 @@ def test_intervals_are_checked_where_a_method_gives_them(atlas, monkeypatch):
     monkeypatch.setattr(study_run, "fit", fit)
     settings = StudySettings(spacing_mm=4.0, scenarios={"accurate": {}})
     cases, _ = run_cases(atlas, "paper", [0], settings, INVERT, FORWARD, 1)
-    assert cases.loc[0, [f"inside_{name}" for name in PARAMETERS]].tolist() == [True, True, False, True, True]
+    assert cases.loc[0, [f"inside_{name}" for name in SPACE.columns]].tolist() == [True, True, False, True, True]
 
 
 def test_methods_get_their_networks(atlas):
