@@ -233,10 +233,10 @@ def test_table_of_theta(patient):
     rows = grid.rows
     cells = dict(zip(grid.headings, rows[0], strict=True))
     reach = 1.6448536
-    mu_d = cells["Spread μ_D (mm)"]
+    mu_d = cells["Diffusion μ_D (mm)"]
     assert mu_d.text == "8.0"
     assert mu_d.below == f"[{8 * np.exp(-0.1 * reach):.1f}, {8 * np.exp(0.1 * reach):.1f}]"
-    width = cells["Infiltration length μ_D/μ_ρ (mm)"]
+    width = cells["Front width μ_D/μ_ρ (mm)"]
     both = np.hypot(0.1, 0.05)
     assert width.text.startswith("4.0")
     assert np.array(json.loads(width.below)) == pytest.approx([4 * np.exp(s * both * reach) for s in (-1, 1)], abs=0.01)
@@ -432,10 +432,11 @@ def test_estimate_in_words(patient):
     length, growth, sure, undetermined = words
     both = 1.6448536 * np.hypot(0.1, 0.05)
     assert length.endswith("4.00 [3.33, 4.81] mm")
-    assert "other methods that saw the same found 4.0 to 4.0 mm" in words[length]
+    assert "tenfold over 9.2 mm" in words[length]
+    assert "found a front width of 4.0 to 4.0 mm" in words[sure]
     assert growth.endswith(": 4")
     assert "2 μ_D μ_ρ = 32 mm" in words[growth]
-    assert f"λ roughly determined (the ends differ by a factor of {np.exp(2 * both):.2f})" in words[sure]
+    assert f"μ_D/μ_ρ roughly determined (the ends differ by a factor of {np.exp(2 * both):.2f})" in words[sure]
     assert f"μ_ρ well determined (the ends differ by a factor of {np.exp(2 * 1.6448536 * 0.05):.2f})" in words[sure]
     assert "the age T (days)" in words[undetermined]
     # A method without uncertainty does not seem sure.
