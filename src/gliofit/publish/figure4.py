@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 from gliofit.core.errors import InputError
 from gliofit.core.grid import Volume
 from gliofit.core.io import read_table, read_volume
-from gliofit.core.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.figures.colours import CORE, WHOLE
 from gliofit.figures.sheet import Sheet
 from gliofit.figures.slices import add_scale_bar, draw_cells, draw_edge, draw_failed, finish_slice, grey_values
 from gliofit.figures.style import ONE_COLUMN, PAGE_HEIGHT, SMALL, TWO_COLUMNS, figure_style, save_figure
 from gliofit.publish.cohort import Observed, figure_name, methods_shown
 from gliofit.publish.settings import PublishSettings
-from gliofit.publish.slices import AXIAL, PatientSlices
+from gliofit.publish.slices import AXIAL, Anatomy, PatientSlices
 from gliofit.report.names import method_name
 from gliofit.report.numbers import format_quantity
 
@@ -63,10 +62,8 @@ def draw_figure4(
     ----------
     cohort_dir
         ``evaluate/{cohort}`` with ``metrics.parquet``.
-    case_root
-        Folder of the case folders (``register/patients``).
-    forward_root
-        Folder with ``{case}/{method}/concentration.nii.gz`` (``forward/patients``).
+    case_root, forward_root
+        ``register/patients`` and ``forward/patients``.
     out_dir
         Folder for ``figure4.png`` and ``.pdf``, or ``figure4-segmentation`` for methods that observed that.
     settings
@@ -193,19 +190,7 @@ def _read_fields(metrics: pd.DataFrame, folder: Path, case: str, methods: Sequen
 
 @dataclass(frozen=True, eq=False)
 class _View:
-    """One axial slice of a patient, as images with rows to the front and the patient's right on the left.
-
-    Parameters
-    ----------
-    slices
-        Where volumes are cut.
-    background, whole, core
-        MRI, and masks of the segmentation.
-    field
-        Left, right, lower and upper edge, in mm, of what pictures of methods show.
-    height_mm
-        World z.
-    """
+    """One axial slice of a patient; ``field`` is the left, right, lower and upper edge of pictures of methods in mm."""
 
     slices: PatientSlices
     background: NDArray[np.float32]
@@ -222,22 +207,16 @@ class _View:
 
     @property
     def frame(self) -> Mapping[str, Any]:
-        """What images and contours are placed by, in mm."""
-        width, height = self.slices.size_mm(AXIAL)
-        return {"origin": "lower", "extent": (0, width, 0, height)}
+        """Where images and contours lie."""
+        return self.slices.frame(AXIAL)
 
 
 def _load_view(case_dir: Path, fields: Sequence[Volume] = ()) -> _View:
     """Find the slice of a patient, what part of it tumour is in, and read what lies behind the concentrations."""
-    segmentation = read_volume(case_dir / "segmentation.nii.gz", np.uint8)
-    labels = read_volume(case_dir / "labels.nii.gz", np.uint8)
-    path = case_dir / "t1.nii.gz"
-    whole = Volume(whole_tumour_mask(segmentation.data), segmentation.grid)
-    if not whole.data.any():
-        raise InputError(case_dir / "segmentation.nii.gz", "holds no tumour", "segment the tumour again")
-    slices = PatientSlices.through(whole, Volume(labels.data > TissueLabel.BACKGROUND, labels.grid))
-    image = slices.read_image(path) if path.is_file() else slices.cut(grey_values(labels.data))
-    masks = [slices.cut(mask)[AXIAL.name] for mask in (whole.data, core_mask(segmentation.data))]
+    anatomy, path = Anatomy.load(case_dir), case_dir / "t1.nii.gz"
+    slices = anatomy.slices
+    image = slices.read_image(path) if path.is_file() else slices.cut(grey_values(anatomy.labels.data))
+    masks = [slices.cut(mask)[AXIAL.name] for mask in (anatomy.whole.data, anatomy.core)]
     shown = masks[0].copy()
     for field in fields:
         shown |= slices.cut(field.data)[AXIAL.name] >= _SHOWN_FROM

@@ -12,10 +12,7 @@ from numpy.typing import NDArray
 
 from gliofit import __version__
 from gliofit.core.crop import centre_of_mass_mm
-from gliofit.core.errors import InputError
-from gliofit.core.grid import Volume
 from gliofit.core.io import read_table, read_volume
-from gliofit.core.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.figures.colours import deviation_scale
 from gliofit.growth.model import find_growth_model, space_of
 from gliofit.invert.settings import BoundsSettings
@@ -28,7 +25,7 @@ from gliofit.publish.patient_viewer import patient_viewer
 from gliofit.publish.patient_warnings import registration_text, warnings_of
 from gliofit.publish.provenance import provenance_table
 from gliofit.publish.settings import PublishSettings
-from gliofit.publish.slices import PatientSlices
+from gliofit.publish.slices import Anatomy
 from gliofit.publish.theta_words import theta_words
 from gliofit.publish.viewer import Viewer
 from gliofit.register.criteria import criteria
@@ -118,23 +115,18 @@ def write_patient_page(
     record = read_record(
         sources.case, sources.case_dir / "qc.parquet", parameters, sources.metrics, names, settings.preferred_method
     )
-    path = sources.case_dir / "segmentation.nii.gz"
-    segmentation = read_volume(path, np.uint8)
-    whole = Volume(whole_tumour_mask(segmentation.data), segmentation.grid)
-    if not whole.data.any():
-        raise InputError(path, "holds no tumour", "segment the tumour again")
-    labels = _labels(sources, segmentation)
-    picture = _picture(sources, record, segmentation, labels, whole)
+    anatomy = Anatomy.load(sources.case_dir)
+    picture = _picture(sources, record, anatomy)
     png = Path(out_dir) / f"{sources.case}.png"
     draw_patient_picture(png, picture)
 
-    centre = centre_of_mass_mm(whole)
+    centre = centre_of_mass_mm(anatomy.whole)
     page = Page(f"{sources.case}, run {run}")
     page.heading(f"Patient {sources.case}", 1)
-    page.paragraph(f"Run {run}. {_facts(record, segmentation)} {_RESEARCH}")
+    page.paragraph(f"Run {run}. {_facts(record, anatomy)} {_RESEARCH}")
     _add_warnings(page, record, bounds, centre)
     page.heading("Viewer")
-    _viewer(sources, record, settings, segmentation, labels, whole).add_to(page)
+    _viewer(sources, record, settings, anatomy).add_to(page)
     for sentence in _unseen(sources, record):
         page.paragraph(sentence)
     _add_estimates(page, record, settings, centre)
@@ -147,10 +139,10 @@ def write_patient_page(
     page.write(Path(out_dir) / f"{sources.case}.html")
 
 
-def _facts(record: PatientRecord, segmentation: Volume) -> str:
+def _facts(record: PatientRecord, anatomy: Anatomy) -> str:
     """Volumes, voxels and labels in one sentence."""
     checks = record.checks
-    spacing = " × ".join(f"{step:g}" for step in np.round(segmentation.grid.spacing_mm, 3))
+    spacing = " × ".join(f"{step:g}" for step in np.round(anatomy.grid.spacing_mm, 3))
     return (
         f"Whole tumour {checks['tumour_cc']:.1f} cc, core {checks['core_cc']:.1f} cc (enhancing "
         f"{checks['enhancing_cc']:.1f} cc); voxels {spacing} mm; label scheme {checks['labels']}."
@@ -169,23 +161,7 @@ def _add_warnings(page: Page, record: PatientRecord, bounds: BoundsSettings, cen
     page.items(warnings, "warnings" if alarming else "quiet")
 
 
-def _labels(sources: PatientSources, segmentation: Volume) -> Volume:
-    """Tissue labels, which must lie on the grid of the segmentation."""
-    path = sources.case_dir / "labels.nii.gz"
-    labels = read_volume(path, np.uint8)
-    if not labels.grid.matches(segmentation.grid):
-        raise InputError(path, "lies on another grid than the segmentation", "register the case again")
-    return labels
-
-
-def _viewer(
-    sources: PatientSources,
-    record: PatientRecord,
-    settings: PublishSettings,
-    segmentation: Volume,
-    labels: Volume,
-    whole: Volume,
-) -> Viewer:
+def _viewer(sources: PatientSources, record: PatientRecord, settings: PublishSettings, anatomy: Anatomy) -> Viewer:
     """The viewer with everything that the page is about."""
     names = {"t1c": "T1c", "flair": "FLAIR"}
     images = {name: sources.images[role] for role, name in names.items() if role in sources.images}
@@ -198,7 +174,7 @@ def _viewer(
             )
             targets[margin, method_name(method, settings.method_names)] = clinical, personalised
     return patient_viewer(
-        record, segmentation, labels, whole, images,
+        record, anatomy, images,
         {method.method: _concentration(sources, method) for method in record.methods}, sources.uncertainties, targets,
         sources.truth,
     )  # fmt: skip
@@ -227,11 +203,9 @@ def _unseen(sources: PatientSources, record: PatientRecord) -> list[str]:
     return said
 
 
-def _picture(
-    sources: PatientSources, record: PatientRecord, segmentation: Volume, labels: Volume, whole: Volume
-) -> PatientPicture:
+def _picture(sources: PatientSources, record: PatientRecord, anatomy: Anatomy) -> PatientPicture:
     """Read the slices of everything, one volume after the other."""
-    slices = PatientSlices.through(whole, Volume(labels.data > TissueLabel.BACKGROUND, labels.grid))
+    slices = anatomy.slices
     t1 = slices.read_image(sources.case_dir / "t1.nii.gz")
     images = {"T1c": slices.read_image(sources.images["t1c"])} if "t1c" in sources.images else {"T1": t1}
     if "flair" in sources.images:
@@ -253,7 +227,7 @@ def _picture(
             if any(cut.any() for cut in cuts.values()):
                 deviation = next(method.name for method in record.methods if method.method == name), cuts
     return PatientPicture(
-        slices, images, t1, slices.cut(labels.data), slices.cut(whole.data), slices.cut(core_mask(segmentation.data)),
+        slices, images, t1, slices.cut(anatomy.labels.data), slices.cut(anatomy.whole.data), slices.cut(anatomy.core),
         maps, record.preferred is not None, deviation,
     )  # fmt: skip
 

@@ -10,10 +10,11 @@ import numpy as np
 from gliofit.core.crop import centre_of_mass_mm
 from gliofit.core.grid import Volume
 from gliofit.core.io import read_like
-from gliofit.core.labels import TissueLabel, TumourLabel
+from gliofit.core.labels import TumourLabel
 from gliofit.figures.colours import BLACK, CLINICAL, CORE, PERSONALISED, TISSUE_KINDS, WHOLE, deviation_scale
 from gliofit.metrics.masks import WHOLE_THRESHOLD
 from gliofit.publish.patient_record import PatientRecord
+from gliofit.publish.slices import Anatomy
 from gliofit.publish.viewer import Viewer
 from gliofit.publish.viewer_colours import cell_colours, deviation_colours
 from gliofit.publish.viewer_volumes import ViewerBox
@@ -36,9 +37,7 @@ _CORE = [label for label in _TUMOUR if label != TumourLabel.OEDEMA]
 
 def patient_viewer(
     record: PatientRecord,
-    segmentation: Volume,
-    labels: Volume,
-    whole: Volume,
+    anatomy: Anatomy,
     images: Mapping[str, Path],
     concentrations: Mapping[str, Path],
     uncertainties: Mapping[str, Path],
@@ -51,8 +50,8 @@ def patient_viewer(
     ----------
     record
         The patient.
-    segmentation, labels, whole
-        ``TumourLabel`` values, ``TissueLabel`` values and mask of the whole tumour, on the patient's grid.
+    anatomy
+        Segmentation and tissue.
     images
         MRI by printed name.
     concentrations, uncertainties
@@ -67,9 +66,9 @@ def patient_viewer(
     InputError
         If a file is missing or lies on another grid than the patient.
     """
-    grid = segmentation.grid
-    brain = Volume((labels.data > TissueLabel.BACKGROUND) | whole.data, grid)
-    viewer = Viewer(ViewerBox.around(brain), centre_of_mass_mm(whole), "the tumour's centre", "the T1 image")
+    grid, segmentation = anatomy.grid, anatomy.segmentation
+    brain = Volume(anatomy.brain.data | anatomy.whole.data, grid)
+    viewer = Viewer(ViewerBox.around(brain), centre_of_mass_mm(anatomy.whole), "the tumour's centre", "the T1 image")
     for name, path in images.items():
         viewer.image(name, read_like(path, grid).data)
     viewer.outline("segmentation, whole", _OUTLINES, segmentation.data, _TUMOUR, WHOLE, visible=True)
@@ -88,7 +87,7 @@ def patient_viewer(
         line = (WHOLE_THRESHOLD, style.colour, style.line[1])
         viewer.map(method.name, CELLS, cells, cell_colours(), visible=method.method == record.preferred, line=line)
     _add_deviations(viewer, record, uncertainties)
-    viewer.labels("registered tissue", _TISSUE, labels.data, TISSUE_KINDS)
+    viewer.labels("registered tissue", _TISSUE, anatomy.labels.data, TISSUE_KINDS)
     return viewer
 
 
