@@ -39,14 +39,9 @@ if TYPE_CHECKING:
     from gliofit.invert.surrogate_objective import SurrogateObjective
 
 __all__ = [
-    "displace",
-    "examine_case",
-    "paper_stability",
-    "run_stability",
-    "search_settings",
-    "stability_table",
+    "displace", "examine_case", "paper_stability", "run_stability", "search_settings", "stability_table",
     "summarise_stability",
-]
+]  # fmt: skip
 
 _LOG = logging.getLogger(__name__)
 
@@ -71,13 +66,9 @@ def search_settings(settings: InvertSettings, method: str) -> LbfgsSettings:
 
 
 def displace(
-    theta: NDArray[np.float64],
-    radius: float,
-    bounds: Bounds,
-    inside: Bounds,
-    rng: np.random.Generator,
+    theta: NDArray[np.float64], radius: float, bounds: Bounds, inside: Bounds, rng: np.random.Generator,
     held_origin: bool = False,
-) -> NDArray[np.float64]:
+) -> NDArray[np.float64]:  # fmt: skip
     """Move theta by a random vector whose length is a share of the range of the parameters.
 
     Each parameter is measured in units of its range, so the vector is one of the unit box; its direction is uniform on
@@ -89,18 +80,12 @@ def displace(
         Parameters, positions in world mm, shape (n,).
     radius
         Length, as a share of the range: 0 to 0.5.
-    bounds
-        The range.
-    inside
-        Box that the result must lie in, where there is such a direction; else it is clipped to it.
+    bounds, inside
+        The range; box that the result must lie in where there is such a direction, else it is clipped to it.
     rng
         Random numbers.
     held_origin
         Leave the origin where it is.
-
-    Returns
-    -------
-    The displaced theta, shape (n,).
     """
     if radius == 0:
         return theta.copy()
@@ -205,9 +190,7 @@ def _complete(table: pd.DataFrame, truth: Theta) -> pd.DataFrame:
     places = [f"{kind}_{name}" for kind in ("start", "end") for name in truth.space.columns]
     for name in (*places, "loss", "loss_start", "seconds"):
         table[name] = table[name].astype("float64") if name in table else np.nan
-    table["evaluations"] = (table["evaluations"].fillna(0) if "evaluations" in table else 0 * table["start"]).astype(
-        int
-    )
+    table["evaluations"] = table.get("evaluations", 0 * table["start"]).fillna(0).astype(int)
     table["converged"] = table["status"] == "ok"
     return table.assign(**truth.space.row(truth.to_array()))
 
@@ -326,23 +309,16 @@ def summarise_stability(table: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     zero = table[table["radius"] == 0].set_index("case")
-    reference = zero["loss"]
     for radius, group in table.groupby("radius"):
         known = group[group["same_parameters"].notna()]
-        verdicts = {
-            "same_parameters": known["same_parameters"].astype(bool),
-            "same_loss": known["same_loss"].astype(bool),
-        }
-        verdicts["same_both"] = verdicts["same_parameters"] & verdicts["same_loss"]
-        row: dict[str, Any] = {
-            "radius": float(radius),  # type: ignore[arg-type]
-            "cases": known["case"].nunique(),
-            "starts": len(known),
-            "failed": int((known["status"] == "failed").sum()),
-        }
-        for name, same in verdicts.items() if row["radius"] > 0 else ():
-            row[name] = float(same.mean()) if len(same) else np.nan
-            row[f"{name}_low"], row[f"{name}_high"] = wilson_interval(int(same.sum()), len(same))
+        same = known[["same_parameters", "same_loss"]].astype(bool)
+        same["same_both"] = same.all(axis=1)
+        row: dict[str, Any] = {"radius": float(radius)}  # type: ignore[arg-type]
+        row |= {"cases": known["case"].nunique(), "starts": len(known)}
+        row["failed"] = int((known["status"] == "failed").sum())
+        for name in same if row["radius"] > 0 else ():
+            row[name] = float(same[name].mean()) if len(same) else np.nan
+            row[f"{name}_low"], row[f"{name}_high"] = wilson_interval(int(same[name].sum()), len(same))
         paper = paper_stability(row["radius"])
         row["paper"] = paper.get("same_parameters", np.nan)
         for parameter in parameters_in(table):
@@ -353,7 +329,7 @@ def summarise_stability(table: pd.DataFrame) -> pd.DataFrame:
                 row[f"{name}_{kind}"], row[f"{name}_{kind}_se"] = size.mean(), size.sem(ddof=1)
             row[f"paper_{name}_error"] = paper.get(f"{name}_error", np.nan)
         row["theta_mse_median"] = known["theta_mse"].median()
-        row["loss_ratio_median"] = (known["loss"] / known["case"].map(reference)).median()
+        row["loss_ratio_median"] = (known["loss"] / known["case"].map(zero["loss"])).median()
         row["evaluations_median"] = known.loc[known["status"] != "failed", "evaluations"].median()
         rows.append(row)
     return pd.DataFrame(rows)

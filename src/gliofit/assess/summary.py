@@ -38,11 +38,9 @@ def forward_summary(rows: pd.DataFrame) -> pd.DataFrame:
         row: dict[str, Any] = {"model": model, "group": group}
         row |= {"anatomies": part["anatomy"].nunique(), "n": len(part)}
         for metric in FORWARD_METRICS:
-            found = describe(part[metric])
-            row |= {f"{metric}_mean": found.mean, f"{metric}_error": found.standard_error}
-            row[f"{metric}_median"] = found.median
-        row |= {"outside_cube_mean": part["outside_cube"].mean(), "outside_cube_max": part["outside_cube"].max()}
-        row["seconds_median"] = part["seconds"].median()
+            row |= describe(part[metric]).columns(metric, mean="mean", error="standard_error", median="median")
+        row |= describe(part["outside_cube"]).columns("outside_cube", mean="mean", max="maximum")
+        row |= describe(part["seconds"]).columns("seconds", median="median")
         out.append(row)
     return pd.DataFrame(out)
 
@@ -80,8 +78,7 @@ def gradient_summary(rows: pd.DataFrame) -> pd.DataFrame:
             values = part[part["quantity"] == quantity].dropna(subset=["cosine", "relative_norm"])
             row: dict[str, Any] = {"model": model, "group": group, "quantity": quantity, "n": len(values)}
             for name in ("cosine", "relative_norm"):
-                found = describe(values[name])
-                row |= {f"{name}_{which}": getattr(found, which) for which in ("lower", "median", "upper")}
+                row |= describe(values[name]).columns(name, lower="lower", median="median", upper="upper")
             out.append(row)
     return pd.DataFrame(out)
 
@@ -115,21 +112,12 @@ def calibration(rows: pd.DataFrame) -> pd.DataFrame:
             cases = bins.index[bins == number]
             for model in shared["model"].unique() if len(cases) else ():
                 part = shared[(shared["model"] == model) & shared["case"].isin(cases)]
-                mse, volume = describe(part["mse_cube"]), describe(part["relative_volume_error"])
-                out.append(
-                    {
-                        "by": by,
-                        "bin": number,
-                        "model": model,
-                        "low": values[cases].min(),
-                        "high": values[cases].max(),
-                        "n": len(part),
-                        **{f"mse_cube_{which}": getattr(mse, which) for which in ("lower", "median", "upper")},
-                        "dice_033_mean": describe(part["dice_033"]).mean,
-                        "relative_volume_error_mean": volume.mean,
-                        "relative_volume_error_median": volume.median,
-                    }
-                )
+                low, high = values[cases].min(), values[cases].max()
+                row = {"by": by, "bin": number, "model": model, "low": low, "high": high, "n": len(part)}
+                row |= describe(part["mse_cube"]).columns("mse_cube", lower="lower", median="median", upper="upper")
+                row |= describe(part["dice_033"]).columns("dice_033", mean="mean")
+                volume = describe(part["relative_volume_error"])
+                out.append(row | volume.columns("relative_volume_error", mean="mean", median="median"))
     return pd.DataFrame(out)
 
 

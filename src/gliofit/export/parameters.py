@@ -37,8 +37,10 @@ def column_meanings(results: CaseResults) -> dict[str, dict[str, str]]:
     found = {"method": ("Inversion method", ""), COLUMN: ("Growth model", "")}
     parameters = {p.column: p for row in _rows(results).values() for p in space_of(row).parameters}
     for name, parameter in (parameters or {p.column: p for p in space_of({}).parameters}).items():
-        text = f"{parameter.meaning[:1].upper()}{parameter.meaning[1:]}"
-        found |= {f"{name}{suffix}": (f"{text}{more}", parameter.unit or "1") for suffix, more in _SUFFIXES.items()}
+        found |= {
+            f"{name}{suffix}": (f"{parameter.meaning}{more}", parameter.unit or "1")
+            for suffix, more in _SUFFIXES.items()
+        }
     return {
         name: {"Description": f"{text}."} | ({"Units": unit} if unit else {})
         for name, (text, unit) in (found | _OTHERS).items()

@@ -36,15 +36,13 @@ class Description:
     upper: float
     maximum: float
 
+    def columns(self, name: str, **numbers: str) -> dict[str, float]:
+        """Make columns ``{name}_{key}`` of a table, each of the field that a keyword names."""
+        return {f"{name}_{key}": getattr(self, field) for key, field in numbers.items()}
+
 
 def describe(values: ArrayLike) -> Description:
-    """Describe the finite values of a sample.
-
-    Parameters
-    ----------
-    values
-        The sample, shape (n,); what is not finite is left out.
-    """
+    """Describe the finite values of a sample of shape (n,)."""
     sample = _finite(values)
     if sample.size == 0:
         return Description(0, NAN, NAN, NAN, NAN, NAN, NAN)
@@ -163,7 +161,7 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tu
     from scipy.stats import norm
 
     if trials == 0:
-        return float("nan"), float("nan")
+        return NAN, NAN
     z = float(norm.ppf(0.5 + confidence / 2))
     ratio = successes / trials
     middle = (ratio + z**2 / (2 * trials)) / (1 + z**2 / trials)

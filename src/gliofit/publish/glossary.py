@@ -9,7 +9,7 @@ __all__ = ["CITATIONS", "GLOSSARY"]
 GLOSSARY = (
     ("c, concentration", "Tumour cells at a place as a share of the most there can be, from 0 to 1, without a unit."),
     *(
-        (f"{q.heading} ({q.unit})" if q.unit else q.heading, f"{q.meaning[:1].upper()}{q.meaning[1:]}.")
+        (f"{q.heading} ({q.unit})" if q.unit else q.heading, f"{q.meaning}.")
         for q in (*find_growth_model(DEFAULT).space.others, *find_growth_model(DEFAULT).space.derived)
     ),
     ("Origin", "Where growth began, in mm of the case's own coordinates."),

@@ -54,29 +54,17 @@ def summarise_study(cases: pd.DataFrame) -> pd.DataFrame:
         done = group[group["status"] != "failed"]
         inside = group[[name for name in group if str(name).startswith("inside_")]]
         known = int(inside.notna().to_numpy().sum())
-        rows.append(
-            {
-                **dict(zip(_GROUP, key, strict=True)),
-                "cases": len(group),
-                "failed": len(group) - len(done),
-                **_spread("mse", done["mse_volume"]),
-                **_spread("oracle_mse", group["oracle_mse_volume"]),
-                **{f"{name}_median": describe(done[name]).median for name in errors},
-                "ncc_min": done["ncc_volume"].min(),
-                "coverage": float(inside.sum().sum()) / known if known else np.nan,
-                **{
-                    f"{name}_{kind}": getattr(describe(done[column]), field)
-                    for name, column in (("seconds", "wall_seconds"), ("evaluations", "evaluations"))
-                    for kind, field in (("median", "median"), ("max", "maximum"))
-                },
-            }
-        )
+        row: dict[str, Any] = dict(zip(_GROUP, key, strict=True))
+        row |= {"cases": len(group), "failed": len(group) - len(done)}
+        for name, values in (("mse", done["mse_volume"]), ("oracle_mse", group["oracle_mse_volume"])):
+            row |= describe(values).columns(name, median="median", mean="mean", max="maximum")
+        for name in errors:
+            row |= describe(done[name]).columns(name, median="median")
+        row |= {"ncc_min": done["ncc_volume"].min(), "coverage": float(inside.sum().sum()) / known if known else np.nan}
+        for name, column in (("seconds", "wall_seconds"), ("evaluations", "evaluations")):
+            row |= describe(done[column]).columns(name, median="median", max="maximum")
+        rows.append(row)
     return pd.DataFrame(rows)
-
-
-def _spread(name: str, values: pd.Series) -> dict[str, float]:
-    found = describe(values)
-    return {f"{name}_median": found.median, f"{name}_mean": found.mean, f"{name}_max": found.maximum}
 
 
 def convergence(
@@ -118,17 +106,10 @@ def convergence(
         lower, upper = np.quantile(losses, (0.25, 0.75), axis=0, method="inverted_cdf")
         columns = zip(points, np.median(losses, axis=0), lower, upper, np.isfinite(losses).sum(axis=0), strict=True)
         for (by, at), median, low, high, reached in columns:
-            values = {"loss_median": median, "loss_lower": low, "loss_upper": high}
-            rows.append(
-                {
-                    **dict(zip(_GROUP, key, strict=True)),
-                    "by": by,
-                    "at": at,
-                    **{name: value if np.isfinite(value) else np.nan for name, value in values.items()},
-                    "cases": len(group),
-                    "reached": int(reached),
-                }
-            )
+            losses_there = {"loss_median": median, "loss_lower": low, "loss_upper": high}
+            row = dict(zip(_GROUP, key, strict=True)) | {"by": by, "at": at}
+            row |= {name: value if np.isfinite(value) else np.nan for name, value in losses_there.items()}
+            rows.append(row | {"cases": len(group), "reached": int(reached)})
     return pd.DataFrame(rows)
 
 
@@ -167,15 +148,7 @@ def comparison(cases: pd.DataFrame) -> pd.DataFrame:
         for first, second in combinations(group["method"].unique(), 2):
             both = losses[[first, second]].dropna()
             ratio = both[second] / both[first].where(both[first] > 0)
-            rows.append(
-                {
-                    **dict(zip(("preset", "scenario"), key, strict=True)),
-                    "first": first,
-                    "second": second,
-                    "cases": len(both),
-                    "second_above": float((both[second] > both[first]).mean()),
-                    "loss_ratio_median": float(ratio.median()),
-                }
-            )
+            above = float((both[second] > both[first]).mean())
+            rows.append((*key, first, second, len(both), above, float(ratio.median())))
     names = ["preset", "scenario", "first", "second", "cases", "second_above", "loss_ratio_median"]
     return pd.DataFrame(rows, columns=names)

@@ -102,7 +102,7 @@ def test_errors_are_told_beside_the_truth(sources: CaseSources) -> None:
     cells = [part.partition("<")[0] for part in row.split("<td>")[1:]]
     assert cells[:7] == ["10.00", "+25.0%", "2.000", "+0.0%", "5.00", "+25.0%", "5.00"]
     truth = page.partition(">Truth<")[2].partition("</tr>")[0]
-    assert [truth.count(value) for value in (">8.00<", ">2.00<", ">4.00<")] == [1, 1, 1]
+    assert [truth.count(value) for value in (">8.00<", ">2.000<", ">4.00<")] == [1, 1, 1]
     assert page_of(sources) == page
 
 
