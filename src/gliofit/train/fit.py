@@ -19,6 +19,7 @@ from gliofit.simulate.settings import ATLAS, SimulateSettings
 from gliofit.train.architecture import AtlasNetworkSettings, find_architecture
 from gliofit.train.dataset import AbstractDataset, Anchor, ShardDataset
 from gliofit.train.generated import GeneratedDataset
+from gliofit.train.memory import keep_freed_memory
 from gliofit.train.segmented import SegmentedDataset
 from gliofit.train.settings import ModelSettings, TrainSettings
 from gliofit.train.training import Training
@@ -135,6 +136,7 @@ def _run(fabric: Fabric, job: _Job, progress: OnProgress = no_progress) -> None:
     """Train in one process of possibly several."""
     model = job.settings.models[job.name]
     threads = max(1, job.threads // fabric.world_size)
+    keep_freed_memory()
     with torch_threads(threads):
         # Warped tissues are made from the unwarped maps, whatever kind that is.
         tissues = {ATLAS: Tissue.load(job.tissue_dir, job.tissue_kind)}
