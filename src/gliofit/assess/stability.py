@@ -31,6 +31,7 @@ from gliofit.invert.settings import InvertSettings
 from gliofit.metrics.statistics import wilson_interval
 from gliofit.paper import paper_table
 from gliofit.report.table import Table, column
+from gliofit.report.texts import notes
 from gliofit.simulate.grow import theta_of
 from gliofit.simulate.shard import read_sample
 
@@ -374,19 +375,9 @@ def stability_table(table: pd.DataFrame, tolerance: float) -> Table:
         column("loss_ratio_median", "loss / loss of radius 0, median"),
         column("evaluations_median", "evaluations, median", format=",.0f"),
     )  # fmt: skip
-    notes = (
-        "Each search descends through the surrogate from the direct inverse network’s estimate, displaced by a random "
-        "vector. Its length is the radius, with each parameter in units of its range (the bounds of the inversion).",
-        f"Same parameters: each but the origin within {percent} of the search that was not displaced, and the origin "
-        f"within {percent} of the radius of a sphere of the tumour’s volume. Same loss: within {percent} of that "
-        "search’s, or closer than the change at which the search stops. In the paper it is a deviation of less than "
-        "20 % in the parameters.",
-        "Error: mean size of the difference from the truth ± one standard error. Change: from the search that was not "
-        "displaced. The paper’s tumours, surrogate and training are others.",
-        "In brackets, Wilson’s 95 % interval. Starts count as independent: with several of a case and radius it is too "
-        "narrow.",
-        f"Without displacement {int((zero['status'] == 'failed').sum())} of {len(zero)} searches failed (their cases "
-        f"are left out) and {int((zero['status'] == 'not-converged').sum())} used up their steps.",
-        "MSE of theta: against the truth, over the parameters in units of their ranges.",
-    )
-    return Table("Stability of the gradient search", summarise_stability(table), columns, footnotes=notes)
+    counts = zero["status"].value_counts()
+    texts = notes(
+        "stability", percent=percent, total=len(zero), failed=counts.get("failed", 0),
+        unfinished=counts.get("not-converged", 0),
+    )  # fmt: skip
+    return Table("Stability of the gradient search", summarise_stability(table), columns, footnotes=texts)

@@ -17,19 +17,10 @@ from gliofit.growth.model import derived_in
 from gliofit.paper import TEST_MSE, paper_table
 from gliofit.report.render import write_renderings
 from gliofit.report.table import Table, column
+from gliofit.report.texts import notes
 from gliofit.simulate.settings import ATLAS
 
 __all__ = ["assess_tables", "read_models", "write_assess_tables"]
-
-_CUBE = "MSE, MAE and NCC of the cube: over all its voxels, which is also what surrogates are trained on."
-_VOLUME = (
-    "MSE, volume: the same squared error averaged over 240 × 240 × 155 mm, with the background counted as zeros. What "
-    "a tumour has outside its cube counts in neither."
-)
-_FIELDS = (
-    "Prediction and target are compared as block means on the surrogate’s own cube; both are zero where no tissue is "
-    "labelled white or grey matter. ± is one standard error over tumours."
-)
 
 _COUNT = ",.0f"
 
@@ -150,19 +141,15 @@ def _forward(summary: pd.DataFrame, models: pd.DataFrame) -> Table:
         printed = {key: row.values[f"{name}_cube"].mean for key, row in paper_table(5).items()}
         atlas[f"paper_{name}"] = atlas["architecture"].map(printed).astype(float)
     outside = (
-        f"Outside the cube of {row['voxel']}: {row['outside_cube_mean']:.2%} of a tumour’s cells in the mean, "
-        f"{row['outside_cube_max']:.2%} at most."
+        text
         for _, row in atlas.drop_duplicates("voxel").iterrows()
+        for text in notes(
+            "assess-outside", voxel=row["voxel"], mean=row["outside_cube_mean"], most=row["outside_cube_max"]
+        )
     )
-    paper = (
-        "Paper: the same architecture in its Table 5, where each was trained for 24 hours on 3000 tumours at 1 mm; "
-        f"with its full training set its surrogate has a test MSE of {TEST_MSE * 1e3:g}·10⁻³. Voxels, training "
-        "samples, training time and "
-        "device differ as the columns say, and the test tumours are others, so the paper’s columns give a scale and "
-        "are no comparison with ours."
-    )
-    notes = (_FIELDS, _CUBE, _VOLUME, *outside, paper)
-    return Table("Surrogates on test tumours in the atlas", atlas, _FORWARD, footnotes=notes)
+    cube = (*notes("assess-fields"), *notes("assess-cube"), *notes("assess-volume"))
+    texts = (*cube, *outside, *notes("assess-paper", mse=TEST_MSE * 1e3))
+    return Table("Surrogates on test tumours in the atlas", atlas, _FORWARD, footnotes=texts)
 
 
 def _anatomies(summary: pd.DataFrame) -> Table:
@@ -183,8 +170,8 @@ def _anatomies(summary: pd.DataFrame) -> Table:
             column(f"{group}_n", f"tumours, {title}", format=_COUNT),
             *([] if group == ATLAS else [column(f"{group}_anatomies", f"anatomies, {title}", format=_COUNT)]),
         ]
-    few = "Tumours of one anatomy share its brain, so the standard errors of few anatomies say little about others."
-    return Table("Surrogates by anatomy", wide, tuple(columns), footnotes=(_FIELDS, _CUBE, few))
+    texts = (*notes("assess-fields"), *notes("assess-cube"), *notes("assess-anatomies"))
+    return Table("Surrogates by anatomy", wide, tuple(columns), footnotes=texts)
 
 
 def _gradients(rows: pd.DataFrame) -> Table:
@@ -192,15 +179,8 @@ def _gradients(rows: pd.DataFrame) -> Table:
     if len(table):
         table["quantity"] = table["quantity"].map(quantity_name)
         table["group"] = table["group"].map(GROUP_NAMES)
-    notes = (
-        "Solver: exact derivatives of the discrete solution with respect to theta, averaged over the cube’s voxels. "
-        "Surrogate: forward-mode differentiation. Both at the tumour’s true theta.",
-        "Cosine of the angle between the two fields, and length of the surrogate’s over that of the solver’s: both 1 "
-        "for a perfect surrogate.",
-        "Loss: gradient, with respect to normalised parameters, of the mean squared difference to the solver’s field, "
-        "at a theta displaced by a quarter of a standard deviation in every parameter.",
-    )
-    return Table("Derivatives of surrogates against the solver’s", table, _GRADIENTS, footnotes=notes)
+    title = "Derivatives of surrogates against the solver’s"
+    return Table(title, table, _GRADIENTS, footnotes=notes("assess-gradients"))
 
 
 def _calibration(rows: pd.DataFrame) -> Table:
@@ -213,9 +193,5 @@ def _calibration(rows: pd.DataFrame) -> Table:
         ends = [(table[end] * scale).map(lambda value: f"{value:.3g}") for end in ("low", "high")]
         table["range"] = ends[0] + " to " + ends[1]
         table["by"] = [units[by][0] for by in table["by"]]
-    notes = (
-        "Test tumours in the atlas that every surrogate was tested on, in four bins of as many tumours each.",
-        "Volume, signed error: integral of the prediction over that of the target, less one.",
-        _CUBE,
-    )
-    return Table("Errors by tumour", table, _CALIBRATION, footnotes=notes)
+    texts = (*notes("assess-calibration"), *notes("assess-cube"))
+    return Table("Errors by tumour", table, _CALIBRATION, footnotes=texts)

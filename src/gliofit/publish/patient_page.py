@@ -18,13 +18,13 @@ from gliofit.growth.model import find_growth_model, space_of
 from gliofit.invert.settings import BoundsSettings
 from gliofit.plan.tables import PLAN_NUMBERS
 from gliofit.publish.estimates import column_meanings, estimates_table
-from gliofit.publish.page_picture import page_picture
 from gliofit.publish.patient_picture import CellMap, PatientPicture, draw_patient_picture
-from gliofit.publish.patient_record import MethodRecord, PatientRecord, read_record
+from gliofit.publish.patient_record import CaseSources, MethodRecord, PatientRecord, read_record
 from gliofit.publish.patient_viewer import patient_viewer
 from gliofit.publish.patient_warnings import registration_text, warnings_of
-from gliofit.publish.provenance import provenance_table
+from gliofit.publish.provenance import add_provenance
 from gliofit.publish.settings import PublishSettings
+from gliofit.publish.shown import page_picture
 from gliofit.publish.slices import Anatomy
 from gliofit.publish.theta_words import theta_words
 from gliofit.publish.viewer import Viewer
@@ -34,6 +34,7 @@ from gliofit.report.names import method_name
 from gliofit.report.numbers import MISSING
 from gliofit.report.page import Page
 from gliofit.report.table import Table, column, text_table
+from gliofit.report.texts import page_text
 
 __all__ = ["PatientSources", "write_patient_page"]
 
@@ -44,19 +45,11 @@ _RESEARCH = "Research output, not for clinical decisions."
 
 
 @dataclass(frozen=True, eq=False)
-class PatientSources:
+class PatientSources(CaseSources):
     """Files of one patient.
 
     Parameters
     ----------
-    case
-        Name of the patient.
-    case_dir
-        ``register/patients/{case}``.
-    invert_dirs, forward_dirs
-        Folders with ``parameters.parquet`` and with ``concentration.nii.gz``, by method.
-    metrics
-        ``metrics.parquet`` of the patient.
     images
         The patient's own ``t1c`` and ``flair``, as far as there are any.
     uncertainties
@@ -68,11 +61,6 @@ class PatientSources:
         True concentration of a phantom.
     """
 
-    case: str
-    case_dir: Path
-    invert_dirs: Mapping[str, Path]
-    forward_dirs: Mapping[str, Path]
-    metrics: Path
     images: Mapping[str, Path] = field(default_factory=dict)
     uncertainties: Mapping[str, Path] = field(default_factory=dict)
     plans: Mapping[str, Path] = field(default_factory=dict)
@@ -110,11 +98,7 @@ def write_patient_page(
         If a file is missing or lies on another grid than the patient, the segmentation holds no tumour, or the metrics
         lack a method.
     """
-    names = {method: method_name(method, settings.method_names) for method in sources.invert_dirs}
-    parameters = {method: folder / "parameters.parquet" for method, folder in sources.invert_dirs.items()}
-    record = read_record(
-        sources.case, sources.case_dir / "qc.parquet", parameters, sources.metrics, names, settings.preferred_method
-    )
+    record = read_record(sources, settings)
     anatomy = Anatomy.load(sources.case_dir)
     picture = _picture(sources, record, anatomy)
     png = Path(out_dir) / f"{sources.case}.png"
@@ -173,11 +157,7 @@ def _viewer(sources: PatientSources, record: PatientRecord, settings: PublishSet
                 table.parent / f"{kind}-{margin:g}mm.nii.gz" for kind in ("clinical", "personalised")
             )
             targets[margin, method_name(method, settings.method_names)] = clinical, personalised
-    return patient_viewer(
-        record, anatomy, images,
-        {method.method: _concentration(sources, method) for method in record.methods}, sources.uncertainties, targets,
-        sources.truth,
-    )  # fmt: skip
+    return patient_viewer(record, anatomy, sources, images, sources.uncertainties, targets, sources.truth)
 
 
 def _unseen(sources: PatientSources, record: PatientRecord) -> list[str]:
@@ -193,13 +173,9 @@ def _unseen(sources: PatientSources, record: PatientRecord) -> list[str]:
             exact.append(f"{method.name} (at most {most:.0e})")
     said = []
     if exact:
-        said.append(
-            f"No uncertainty to be seen: {', '.join(exact)}. What these methods were given to fit, a concentration "
-            "that a growth model made, holds no noise and is met almost exactly, so that hardly any other parameters "
-            "would do. That says how well the fit is determined, not how well the patient's tumour is known."
-        )
+        said.append(page_text("exact-fit", names=", ".join(exact)))
     if none:
-        said.append(f"No uncertainty map: {', '.join(none)} gave no covariance, and the map is zero everywhere.")
+        said.append(page_text("no-covariance", names=", ".join(none)))
     return said
 
 
@@ -213,7 +189,7 @@ def _picture(sources: PatientSources, record: PatientRecord, anatomy: Anatomy) -
     maps = [
         CellMap(
             method.name,
-            None if method.status == "failed" else slices.read(_concentration(sources, method)),
+            None if method.status == "failed" else slices.read(sources.concentration(method.method)),
             _note(method),
         )
         for method in record.methods
@@ -230,10 +206,6 @@ def _picture(sources: PatientSources, record: PatientRecord, anatomy: Anatomy) -
         slices, images, t1, slices.cut(anatomy.labels.data), slices.cut(anatomy.whole.data), slices.cut(anatomy.core),
         maps, record.preferred is not None, deviation,
     )  # fmt: skip
-
-
-def _concentration(sources: PatientSources, method: MethodRecord) -> Path:
-    return sources.forward_dirs[method.method] / "concentration.nii.gz"
 
 
 def _note(method: MethodRecord) -> str:
@@ -279,12 +251,7 @@ def _add_words(page: Page, record: PatientRecord) -> None:
 def _add_registration(page: Page, sources: PatientSources, record: PatientRecord, register: RegisterSettings) -> None:
     """The picture a person judges the registration by, and by what."""
     page.heading("Registration")
-    page.paragraph(
-        "The atlas was warped onto this patient's T1 image; tissue, and with it every result on this page, is no "
-        "better than that. Good: use it. Borderline: look at the picture first; outlines of white matter and CSF "
-        "should follow the folds and ventricles of the T1 image everywhere but in and close to the tumour. Poor: do "
-        "not use it."
-    )
+    page.paragraph(page_text("registration"))
     page.paragraph(registration_text(record))
     rows = [
         [item.name, item.found, *(text or MISSING for text in (item.good, item.borderline, item.poor))]
@@ -293,11 +260,7 @@ def _add_registration(page: Page, sources: PatientSources, record: PatientRecord
     headings = ("Criterion", "This patient", "Good", "Borderline", "Poor")
     page.table(text_table(headings, rows), sortable=False)
     page.paragraph("One criterion is enough. A registration whose deformable step failed is poor as well.")
-    page.image(
-        page_picture(sources.case_dir / "qc.png"),
-        "T1 and warped atlas in axial, coronal and sagittal slices, the outlines of the warped tissue on T1, and the "
-        "tissue labels.",
-    )
+    page.image(page_picture(sources.case_dir / "qc.png"), page_text("registration-picture"))
 
 
 def _add_plans(page: Page, sources: PatientSources, settings: PublishSettings) -> None:
@@ -310,16 +273,12 @@ def _add_plans(page: Page, sources: PatientSources, settings: PublishSettings) -
     )  # fmt: skip
     page.heading("Target volumes")
     page.table(Table("Target volumes", frame, columns), sortable=False)
-    page.paragraph(
-        "Clinical: everything in the brain within the margin of the tumour. Personalised: the voxels of highest "
-        "tumour-cell concentration, as many as the clinical target has. Surfaces apart: distances between the borders "
-        f"of the two. {_RESEARCH}"
-    )
+    page.paragraph(f"{page_text('targets')} {_RESEARCH}")
 
 
 def _add_provenance(page: Page, sources: PatientSources, record: PatientRecord) -> None:
     """Final runs by method, and the jobs that left a sidecar."""
-    page.heading("How this came about")
+    page.heading("Provenance")
     integrators: dict[str, list[str]] = {}
     for method in record.methods:
         integrator = method.scores["final_integrator"]
@@ -328,14 +287,6 @@ def _add_provenance(page: Page, sources: PatientSources, record: PatientRecord) 
         integrators.setdefault(text, []).append(method.name)
     runs = "; ".join(f"{name} ({', '.join(methods)})" for name, methods in integrators.items())
     page.paragraph(f"This page was written by gliofit {__version__}. Integrator of the final runs: {runs}.")
-    jobs = [("registration", sources.case_dir / "t1.nii.gz")]
-    for method in record.methods:
-        jobs.append((f"{method.name}: estimate", sources.invert_dirs[method.method] / "parameters.parquet"))
-        jobs.append((f"{method.name}: final run", _concentration(sources, method)))
-    table = provenance_table(jobs)
-    if len(table.frame):
-        page.table(table, sortable=False, folded=f"{len(table.frame)} jobs with seeds and inputs")
-        page.paragraph(
-            "Seed: that of the run, from which every job derives its own. Integrator: the forward solver in the job's "
-            "own settings. Inputs are named without their folders."
-        )
+    jobs = [("registration", sources.case_dir / "t1.nii.gz"), *sources.jobs(record.methods)]
+    if add_provenance(page, jobs):
+        page.paragraph(page_text("seeds"))

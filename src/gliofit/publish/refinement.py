@@ -16,6 +16,7 @@ from gliofit.publish.notes import case_notes, failure_notes, patient_count
 from gliofit.publish.settings import PublishSettings
 from gliofit.report.names import method_name
 from gliofit.report.table import Column, Table, column
+from gliofit.report.texts import notes
 
 __all__ = ["compare_refinements", "refinement_table"]
 
@@ -34,14 +35,6 @@ def _columns(frame: pd.DataFrame) -> tuple[Column, ...]:
 
 
 _TITLES = {"synthetic": "Synthetic cases, against the truth", "patients": "Patients, against the reference method"}
-
-_NOTES = (
-    "Each pair is a method and Gauss-Newton started at its estimate, on the cases where both have one: means, and how "
-    "many cases came out better. The time of the refined line is that of both together.",
-    "Whole volume: the average over the paper’s 240 × 240 × 155 mm.",
-    "On synthetic cases that were grown by the solver that the refinement fits with, it can reach the oracle; "
-    "docs/study.md says how much is left where model and data differ.",
-)
 
 
 def compare_refinements(metrics: pd.DataFrame, pairs: Mapping[str, str]) -> pd.DataFrame:
@@ -94,20 +87,20 @@ def refinement_table(
     settings
         Names of methods.
     """
-    frames, panels, notes = [], [], [*_NOTES]
+    frames, panels, texts = [], [], [*notes("refinement")]
     for cohort, folder in evaluations.items():
         metrics = read_table(Path(folder) / "metrics.parquet")
         frame = compare_refinements(metrics, pairs)
         if cohort == "patients":
             cases = read_table(Path(folder) / "cases.parquet")
             compared = metrics[metrics["method"].isin({*pairs, *pairs.values()})]
-            notes += [f"Patients: {patient_count(cases)}.", *case_notes(cases), *failure_notes(compared, settings)]
+            texts += [f"Patients: {patient_count(cases)}.", *case_notes(cases), *failure_notes(compared, settings)]
         frame.insert(0, "cohort", cohort)
         frames.append(frame)
         panels.append(_panel(_TITLES[cohort], frame, _columns(metrics), settings))
     return Table(
         "Refinement. What Gauss-Newton adds to an estimate", pd.concat(frames, ignore_index=True), (),
-        caption=CAPTIONS["refinement"], footnotes=tuple(notes), panels=tuple(panels),
+        caption=CAPTIONS["refinement"], footnotes=tuple(texts), panels=tuple(panels),
     )  # fmt: skip
 
 

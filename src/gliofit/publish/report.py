@@ -27,6 +27,7 @@ from gliofit.publish.thumbnail import show_patient
 from gliofit.report.names import method_name, quoted_name
 from gliofit.report.page import Page
 from gliofit.report.table import Picture, Table, column, load_table
+from gliofit.report.texts import page_text
 
 __all__ = ["RULE", "write_report"]
 
@@ -114,10 +115,7 @@ def write_report(path: str | Path, sources: ReportSources, facts: RunFacts) -> N
     _add_cases(page, sources, settings)
     if sources.tables:
         page.heading("Tables")
-        page.paragraph(
-            "A click on a heading sorts by that column. Lines of the source “paper” are the published numbers, from "
-            "other cases and another machine. Bold is the best and underlined the second best of this run."
-        )
+        page.paragraph(page_text("tables"))
         _add_tables(page, sources.tables)
     if sources.figures:
         page.heading("Figures")
@@ -231,11 +229,8 @@ def _add_cases(page: Page, sources: ReportSources, settings: PublishSettings) ->
             small = replace(small, size=(small.size[0] // 2, small.size[1] // 2))
             row[0] = replace(row[0], picture=small, link=_link(sources, sources.pages[case]))
         page.grid(INDEX_HEADINGS, rows, sortable=True)
-        page.paragraph(
-            "Pictures: axial slice through the tumour's centre, the patient's right on the left; T1, tumour cells by "
-            f"{_drawn_methods(sources, settings)}, outline of the segmentation (blue) and of c = 0.33 (yellow). "
-            f"{index_note(settings)}"
-        )
+        pictures = page_text("patient-pictures", methods=_drawn_methods(sources, settings))
+        page.paragraph(f"{pictures} {index_note(settings)}")
     if sources.views:
         page.heading("Patients in three dimensions", 3)
         page.paragraph(CAPTIONS["view3d"])
@@ -321,10 +316,7 @@ def _add_networks(page: Page, sources: ReportSources, networks: Mapping[str, Any
         )
     page.heading("Networks", 3)
     page.table(Table("Networks", pd.DataFrame(rows), _NETWORKS))
-    page.paragraph(
-        "Validation loss: of surrogates the mean squared error of the concentration over the cube, of inverse networks "
-        "that of θ divided by its standard deviation. A constant guess is the mean of the training tumours."
-    )
+    page.paragraph(page_text("networks"))
     page.paragraph(CAPTIONS["learning_curve"])
     page.gallery(_show(sources, folder / "learning_curve.png", _NARROW, folder.name) for folder in sources.networks)
 
@@ -334,10 +326,7 @@ def _add_times(page: Page, times: pd.DataFrame) -> None:
         return
     page.heading("Times")
     page.table(Table("Times", times, _TIMES))
-    page.paragraph(
-        "As Snakemake measured every job on this machine beside whatever else it did. Times of single methods stand "
-        "under “What was run”."
-    )
+    page.paragraph(page_text("times"))
 
 
 def _add_settings(page: Page, facts: RunFacts, record: RunRecord) -> None:

@@ -22,6 +22,7 @@ from gliofit.publish.settings import PublishSettings
 from gliofit.report.names import method_name
 from gliofit.report.render import write_renderings
 from gliofit.report.table import Column, Numbers, Table, rank
+from gliofit.report.texts import notes
 
 __all__ = ["FORMS", "TABLES", "write_paper_table"]
 
@@ -140,24 +141,6 @@ def _truth_columns(cohort: Cohort) -> tuple[Column, ...]:
 #: The paper's own method with the highest Dice.
 _PAPERS_BEST = "hybrid-com"
 
-_DICE_NOTE = (
-    "Dice: the concentration (grey and white matter only) cut at the threshold, with the tumour segmentation "
-    "(whole: every label; core: all but oedema)."
-)
-
-_DOMAIN_NOTE = (
-    "Domains: “whole volume” averages over the paper’s 240 × 240 × 155 mm, whatever the grid of the case, with the "
-    "background counted as zeros; “crop” averages over the 128 mm cube about the tumour’s centre of mass, where MSE "
-    "and MAE of the same tumour are 4.26 times as large. Both fields are zeroed outside grey and white matter. "
-    "“norm.”: divided by the volume of the tumour compared with, in mm³."
-)
-
-_TIME_NOTE = (
-    "Times are those measured in this run, on its own machine: the inversion alone, and with the final forward run. "
-    "The paper’s (minutes, here in seconds; Quadro RTX 8000 and EPYC 7313) do not say whether they include the final "
-    "run."
-)
-
 
 def _table1(cohort: Cohort, settings: PublishSettings) -> Table:
     """Errors of the recovered parameters on synthetic cases."""
@@ -170,21 +153,10 @@ def _table1(cohort: Cohort, settings: PublishSettings) -> Table:
     example = paper["gradient-surrogate"]
     printed = example.values["origin_error_fraction"]
     corrected = printed.standard_error * math.sqrt(3 / example.n)
-    notes = [
-        *common_notes(cohort, settings),
-        "Errors of a rate are relative to its true value (MSE: mean square of the fraction); errors of the origin are "
-        "the length of the offset, in mm and, as in the paper, with each axis in units of the volume’s extent "
-        "(240 × 240 × 155 mm).",
-        "Paper, units: its table heads the columns of the rates with “×10⁻³ %”; the released code computes plain "
-        "relative fractions, so that 52.1 is 5.21 %, as printed here.",
-        "Paper, origin: a fraction of an anisotropic volume has no one length in mm; the column in mm gives the range, "
-        f"from an offset along z ({smallest:g} mm) to one across it ({largest:g} mm).",
-        "Paper, origin: the printed errors seem to be divided by √3 (the axes) rather than by √n (the cases). If so, "
-        f"{printed.mean * 1e3:.1f} ± {printed.standard_error * 1e3:.1f} means "
-        f"± {corrected * 1e3:.1f}; they stand here as printed.",
-    ]
+    errors = {"mean": printed.mean * 1e3, "error": printed.standard_error * 1e3, "corrected": corrected * 1e3}
+    texts = [*common_notes(cohort, settings), *notes("table1", smallest=smallest, largest=largest, **errors)]
     columns = (*shown, metric("origin_error_mm_squared", "Origin MSE", "mm²"))
-    return _table("table1", "Table 1. Recovered parameters, synthetic cases", [panel], notes, cohort, paper, columns)
+    return _table("table1", "Table 1. Recovered parameters, synthetic cases", [panel], texts, cohort, paper, columns)
 
 
 def _table2(cohort: Cohort, settings: PublishSettings) -> Table:
@@ -194,26 +166,12 @@ def _table2(cohort: Cohort, settings: PublishSettings) -> Table:
     columns = (*_field_columns("volume"), *_TIME_COLUMNS)
     panels = [_panel("(a) Whole volume", cohort, paper, order, columns, settings)]
     panels += _more_panels(cohort, order, _field_columns("volume"), settings)
-    notes = [
-        *common_notes(cohort, settings),
-        _DOMAIN_NOTE,
-        _TIME_NOTE,
-        *observation_notes(cohort, settings),
-        *choice_notes(cohort, settings),
-    ]
-    if "oracle" in cohort.methods:
-        notes.append(
-            "Oracle: the final run with the true parameters. Its error comes from how cases are simulated and stored "
-            "alone; a fit is as good as it can be when it reaches it."
-        )
-    notes += [
-        "Paper: the solver’s CMA-ES ran on 25 of the 500 test cases, so its row and its tests rest on other cases than "
-        "the rest; what the text calls the mean’s standard deviation is its standard error.",
-        "Paper: by the text the hybrid keeps the candidate with the lower loss after the gradient search; the released "
-        "code keeps, case by case, the one whose final run is closer to the truth, which no observation can tell.",
-    ]
+    texts = [
+        *common_notes(cohort, settings), *notes("domains"), *notes("times"), *observation_notes(cohort, settings),
+        *choice_notes(cohort, settings), *(notes("oracle") if "oracle" in cohort.methods else ()), *notes("table2"),
+    ]  # fmt: skip
     shown = (*columns, *_field_columns("crop"), *_DICE_COLUMNS)
-    return _table("table2", "Table 2. Final tumour, synthetic cases", panels, notes, cohort, paper, shown)
+    return _table("table2", "Table 2. Final tumour, synthetic cases", panels, texts, cohort, paper, shown)
 
 
 def _table3(patients: Cohort, settings: PublishSettings) -> Table:
@@ -225,35 +183,15 @@ def _table3(patients: Cohort, settings: PublishSettings) -> Table:
     panels = [_panel("(a) Whole volume", cohort, paper, order, columns, marked)]
     panels += _more_panels(cohort, order, (*_field_columns("volume"), _DICE_COLUMNS[0]), marked)
     panels += _truth_panels(cohort, order, marked)
-    notes = [
-        "Reference-driven: the table measures how well a method reproduces a concentration that it is given, the final "
-        "run of the reference method fitted to the segmentation; the methods marked so are given the segmentation, as "
-        "in the paper, and are tested in the table of the segmentation-driven methods.",
-        *common_notes(cohort, settings),
-        _DOMAIN_NOTE,
-        _TIME_NOTE,
-    ]
-    for method, role in cohort.methods.items():
-        if role == "reference":
-            notes.append(
-                f"Errors are distances from the final run of {method_name(method, settings.method_names)}, the best "
-                "estimate there is of a tumour that nobody can see, not from a truth; its own row has Dice scores only."
-            )
-    notes += [
-        *observation_notes(cohort, settings),
-        _DICE_NOTE,
-        *choice_notes(cohort, settings),
-        "Paper: 75 patients of BraTS 2021 that it does not name. Its direct and gradient methods observed the "
-        "reference concentration that they are then scored against; GliODIL and LMI saw the segmentation alone.",
-        "Paper: the Dice of 34 of the hybrid without COM hardly goes with its MSE and NCC, which are close to those of "
-        "the direct inverse (Dice 57), and may be a misprint.",
-        "COM: the paper words the use of the tumour’s centre of mass in three ways. Fixed: the origin is held there "
-        "and is no unknown. Start: the search begins there. Swap: the search is free, and the centre of mass takes the "
-        "origin’s place in the final run.",
-    ]
+    references = [method_name(m, settings.method_names) for m, role in cohort.methods.items() if role == "reference"]
+    texts = [
+        *notes("reference-driven"), *common_notes(cohort, settings), *notes("domains"), *notes("times"),
+        *(text for name in references for text in notes("reference-method", name=name)),
+        *observation_notes(cohort, settings), *notes("dice"), *choice_notes(cohort, settings), *notes("table3"),
+    ]  # fmt: skip
     shown = (*columns, *_field_columns("crop"), *_truth_columns(cohort))
     heading = "Table 3. Reference-driven fit to patients: how well a given concentration is reproduced"
-    return _table("table3", heading, panels, notes, cohort, paper, shown)
+    return _table("table3", heading, panels, texts, cohort, paper, shown)
 
 
 def _segmentation_table(patients: Cohort, settings: PublishSettings) -> Table:
@@ -271,45 +209,25 @@ def _segmentation_table(patients: Cohort, settings: PublishSettings) -> Table:
     panels = [_panel("", cohort, paper, order, columns, marked, marks=True)]
     panels += _shared_panels("(b) This run", cohort, order, columns, marked, "dice_whole_033", marks=True)
     panels += _truth_panels(cohort, order, marked)
-    notes = [
-        "Segmentation-driven: the table measures how well a method explains the segmentation that it is given, which "
-        "is what a clinic has, and how far the methods agree where nobody can see the tumour.",
-        *common_notes(cohort, settings),
-        _DICE_NOTE,
-        "Best threshold: the one of the Dice curve, or 0.33, at which a patient’s Dice is largest; it is chosen with "
-        "the segmentation at hand and no forecast.",
-        "HD95: the 95th percentile of the distances between both surfaces, the larger of the two directions. Where a "
-        "concentration nowhere reaches the threshold there is no surface, and the patient is not in the mean.",
-        "NCC and MSE with another method’s final run, over the paper’s 240 × 240 × 155 mm (grey and white matter), are "
-        "agreement, not accuracy: they are not ranked or tested, and a method has none with itself.",
-        *_field_notes(cohort, settings),
-        _TIME_NOTE,
-        *choice_notes(cohort, settings),
-        "Paper: its Dice is that of 75 patients of BraTS 2021 that it does not name, other ones than here. Its own "
-        "methods, of which the best stands here, observed the reference concentration and not the segmentation; LMI "
-        "and GliODIL saw the segmentation.",
-    ]
+    texts = [
+        *notes("segmentation-driven"), *common_notes(cohort, settings), *notes("dice"), *notes("table3-segmentation"),
+        *_field_notes(cohort, settings), *notes("times"), *choice_notes(cohort, settings),
+        *notes("paper-segmentation"),
+    ]  # fmt: skip
     shown = (*columns, metric("hd95_core_060_mm", "HD95, core ≥ 0.60", "mm"), *_truth_columns(cohort))
     heading = "Table 3, segmentation-driven. Fit to patients from the segmentation alone"
-    return _table("table3-segmentation", heading, panels, notes, cohort, paper, shown)
+    return _table("table3-segmentation", heading, panels, texts, cohort, paper, shown)
 
 
 def _field_notes(cohort: Cohort, settings: PublishSettings) -> list[str]:
     """What the Dice of methods without a growth model is worth, and of those that cut at thresholds of their own."""
-    notes = []
     without = cohort.metrics.loc[cohort.free_fields, "method"].drop_duplicates() if cohort.methods else ()
     names = [method_name(str(method), settings.method_names) for method in without]
-    if names:
-        notes.append(
-            f"{', '.join(names)}: a value for every voxel and no growth equation, so it can follow any outline. Its "
-            "Dice shows what a smooth field can reach; it says nothing of how the tumour grew or will grow."
-        )
-    if "gliodil" in cohort.methods:
-        notes.append(
-            f"{method_name('gliodil', settings.method_names)} learns its own thresholds; for it the best threshold is "
-            "the fairer column."
-        )
-    return notes
+    own = [method_name(method, settings.method_names) for method in ("gliodil",) if method in cohort.methods]
+    return [
+        *(notes("free-fields", names=", ".join(names)) if names else ()),
+        *(text for name in own for text in notes("own-thresholds", name=name)),
+    ]
 
 
 def _agreement_columns(reference: str, settings: PublishSettings) -> tuple[Column, Column]:
@@ -438,17 +356,16 @@ def _table(
     name: str,
     heading: str,
     panels: Sequence[Table],
-    notes: Sequence[str],
+    footnotes: Sequence[str],
     cohort: Cohort,
     paper: Mapping[str, PaperRow],
     columns: Sequence[Column],
 ) -> Table:
     """The panels under their heading, with a frame of every number for CSV."""
     texts = [cell.text for panel in panels for row in panel.grid().rows for cell in row]
-    if any("·10" in text for text in texts):
-        notes = [*notes, "A power of ten in a cell multiplies that of its column."]
+    more = notes("powers") if any("·10" in text for text in texts) else ()
     frame = _frame(cohort, paper, _order(cohort, paper), [_metric_of(c) for c in columns]).dropna(axis=1, how="all")
-    return Table(heading, frame, (), caption=CAPTIONS[name], footnotes=tuple(notes), panels=tuple(panels))
+    return Table(heading, frame, (), caption=CAPTIONS[name], footnotes=(*footnotes, *more), panels=tuple(panels))
 
 
 def _frame(cohort: Cohort, paper: Mapping[str, PaperRow], order: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:

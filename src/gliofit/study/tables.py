@@ -9,9 +9,9 @@ import pandas as pd
 
 from gliofit.growth.model import parameters_in
 from gliofit.report.names import method_name
-from gliofit.report.numbers import MISSING
 from gliofit.report.render import write_renderings
 from gliofit.report.table import Column, Table, column
+from gliofit.report.texts import notes
 from gliofit.study.run import COVERAGE_LEVEL
 from gliofit.study.summary import comparison, convergence, summarise_study
 
@@ -62,34 +62,6 @@ _COMPARISON = (
     column("loss_ratio_median", "loss of second / first, median"),
 )
 
-_TIME_NOTE = "Times depend on the machine and on what else it did; every inversion ran on one core."
-
-_EVALUATION_NOTE = (
-    "Evaluations are runs of the solver, or of the surrogate in methods that have one. One of Gauss-Newton mostly "
-    "carries the derivatives with it and so costs "
-    "more than one of CMA-ES; times compare them fairly. Its runs that only choose starting points count as well."
-)
-
-_SUMMARY_NOTES = (
-    "MSE and NCC: the final run with the estimate against the target without noise, averaged over the whole volume of "
-    "240 × 240 × 155 mm with the background counted as zeros; both fields are zeroed outside grey and white matter.",
-    "Oracle: the true parameters run again by the solver of the final run in the tissue that the fit sees. Its error "
-    "is that of the integrator, voxel size or tissue that made the target, and an estimate may lie below it by making "
-    "up for that. Noise is no part of it.",
-    "Errors of parameters are relative to the truth: their size, and with their sign. Failed cases enter no number "
-    "but the count and the oracle.",
-    f"Interval: share of all parameters of all cases within the method’s {COVERAGE_LEVEL:.0%} interval; {MISSING} "
-    "where it gives none. Intervals are about noise: they know nothing of errors of the model.",
-)
-
-_CONVERGENCE_NOTES = (
-    "Loss: smallest mean squared error so far on the finest voxels, over the grid of the fit. What was spent on "
-    "coarser levels counts as spent; a case that has not reached the finest level, or failed, has an infinite loss "
-    f"({MISSING} where that is the median or quartile).",
-)
-
-_COMPARISON_NOTES = ("All runs end at the same finest voxel size with the same observation, so losses are comparable.",)
-
 
 def study_tables(cases: pd.DataFrame, traces: pd.DataFrame, names: Mapping[str, str] | None = None) -> dict[str, Table]:
     """Make the tables ``study``, ``convergence`` and ``comparison``.
@@ -110,17 +82,17 @@ def study_tables(cases: pd.DataFrame, traces: pd.DataFrame, names: Mapping[str, 
             frame[name] = [method_name(method, names) for method in frame[name]]
     summary = summarise_study(cases)
     summary["method"] = [method_name(method, names) for method in summary["method"]]
-    shared = (_EVALUATION_NOTE, _TIME_NOTE)
+    shared = notes("study-spent")
     return {
         "study": Table(
             "Errors of inversions of synthetic tumours", summary, _summary(summary),
-            footnotes=(*_SUMMARY_NOTES, *shared),
+            footnotes=(*notes("study", level=COVERAGE_LEVEL), *shared),
         ),
         "convergence": Table(
-            "Loss against what was spent", spent, _CONVERGENCE, footnotes=(*_CONVERGENCE_NOTES, *shared)
+            "Loss against what was spent", spent, _CONVERGENCE, footnotes=(*notes("study-convergence"), *shared)
         ),
         "comparison": Table(
-            "Methods against each other", pairs, _COMPARISON, footnotes=_COMPARISON_NOTES,
+            "Methods against each other", pairs, _COMPARISON, footnotes=notes("study-comparison"),
             empty="Nothing to show: the study has one method in each scenario.",
         ),
     }  # fmt: skip

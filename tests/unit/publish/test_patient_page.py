@@ -31,12 +31,13 @@ from gliofit.publish.patient_index import write_patient_index
 from gliofit.publish.patient_page import PatientSources, write_patient_page
 from gliofit.publish.patient_record import choose_method, read_record
 from gliofit.publish.patient_warnings import warnings_of
-from gliofit.publish.provenance import provenance_table
+from gliofit.publish.provenance import add_provenance
 from gliofit.publish.settings import PublishSettings
 from gliofit.publish.slices import PLANES, PatientSlices
 from gliofit.publish.theta_words import theta_words
 from gliofit.register.settings import RegisterSettings
 from gliofit.report.numbers import MISSING
+from gliofit.report.page import Page
 
 CASE = "patient-00000"
 METHODS = ("cmaes-solver", "direct", "gauss-newton-segmentation")
@@ -115,10 +116,8 @@ def write(patient, settings=None, run="fake"):
 
 
 def record_of(patient, wanted="gauss-newton-segmentation"):
-    sources = patient.sources
-    tables = {method: folder / "parameters.parquet" for method, folder in sources.invert_dirs.items()}
-    names = {method: method for method in tables}
-    return read_record(CASE, sources.case_dir / "qc.parquet", tables, sources.metrics, names, wanted)
+    names = {method: method for method in METHODS}
+    return read_record(patient.sources, PublishSettings(preferred_method=wanted, method_names=names))
 
 
 def change(path, **values):
@@ -455,7 +454,9 @@ def test_provenance_names_no_folders(tmp_path):
     }
     write_json(tmp_path / "parameters.parquet.json", content)
     jobs = [("m: estimate", tmp_path / "parameters.parquet"), ("m: final run", tmp_path / "other.nii.gz")]
-    [row] = provenance_table(jobs).grid().rows
+    page = Page("provenance")
+    assert add_provenance(page, jobs)
+    [row] = page.blocks[0]["grid"].rows
     inputs = "a_seg.nii.gz, guided-unet/weights.safetensors"
     assert [cell.text for cell in row] == ["m: estimate", "7", "reference", "1.2.3", inputs]
 
