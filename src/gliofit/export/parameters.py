@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from gliofit.core.io import read_table
+from gliofit.core.yaml_file import read_yaml
 from gliofit.export.results import CaseResults
-from gliofit.growth.model import COLUMN, space_of
+from gliofit.growth.model import space_of
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
 
 __all__ = ["column_meanings", "parameter_table", "tsv"]
@@ -20,21 +22,13 @@ _SUFFIXES = {
     "_low": f", lower end of the {INTERVAL_LEVEL:.0%} interval",
     "_high": f", upper end of the {INTERVAL_LEVEL:.0%} interval",
 }
-_OTHERS = {
-    "status": ("How the estimate ended", ""),
-    "message": ("What the method says of its estimate", ""),
-    "observation": ("What it was fitted to: the segmentation, or the reference method's concentration", ""),
-    "threshold_whole": ("Concentration at the border of the whole tumour in the fit", "1"),
-    "threshold_core": ("Concentration at the border of the core in the fit", "1"),
-    "loss": ("Loss at the estimate; of one method only comparable with itself", ""),
-    "evaluations": ("Evaluations of the growth model or its surrogate", ""),
-    "wall_seconds": ("Duration", "s"),
-}
+#: Description and unit of the other columns; those of the parameters follow the growth model.
+_METHOD, _MODEL, *_OTHERS = read_yaml(Path(__file__).with_name("files.yaml"))["parameters"].items()
 
 
 def column_meanings(results: CaseResults) -> dict[str, dict[str, str]]:
     """Columns of ``parameter_table`` with description and units, as BIDS describes columns."""
-    found = {"method": ("Inversion method", ""), COLUMN: ("Growth model", "")}
+    found = dict([_METHOD, _MODEL])
     parameters = {p.column: p for row in _rows(results).values() for p in space_of(row).parameters}
     for name, parameter in (parameters or {p.column: p for p in space_of({}).parameters}).items():
         found |= {
@@ -43,7 +37,7 @@ def column_meanings(results: CaseResults) -> dict[str, dict[str, str]]:
         }
     return {
         name: {"Description": f"{text}."} | ({"Units": unit} if unit else {})
-        for name, (text, unit) in (found | _OTHERS).items()
+        for name, (text, unit) in (found | dict(_OTHERS)).items()
     }
 
 
