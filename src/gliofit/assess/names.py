@@ -8,21 +8,10 @@ from types import MappingProxyType
 from gliofit.figures.colours import BLUE, BROWN, GREEN, ORANGE, PURPLE, SKY, VERMILION, VIOLET
 from gliofit.growth.model import known_quantities
 from gliofit.growth.space import Parameter
+from gliofit.report.names import plain_name
+from gliofit.report.texts import section
 
 __all__ = ["GROUP_NAMES", "quantity_name", "surrogate_colours", "surrogate_name"]
-
-SURROGATE_NAMES = MappingProxyType(
-    {
-        "convnext-unet": "ConvNeXt U-Net",
-        "unet": "U-Net",
-        "unet-plus-plus": "U-Net++",
-        "vnet": "V-Net",
-        "guided-unet": "Guided U-Net",
-        "guided-unet-atlas": "Guided, atlas only",
-        "front-unet": "Guided by a front",
-        "front-unet-atlas": "Guided by a front, atlas only",
-    }
-)
 
 GROUP_NAMES = MappingProxyType({"atlas": "atlas", "warped": "warped atlases", "patients": "patients"})
 
@@ -44,10 +33,7 @@ def quantity_name(name: str, latex: bool = False) -> str:
 
 def surrogate_name(model: str) -> str:
     """Printed name of a surrogate; one nobody named gets its own, with spaces."""
-    if model in SURROGATE_NAMES:
-        return SURROGATE_NAMES[model]
-    text = model.replace("-", " ").replace("_", " ")
-    return text[:1].upper() + text[1:]
+    return str(section("surrogates").get(model) or plain_name(model))
 
 
 def surrogate_colours(models: Iterable[str]) -> dict[str, str]:

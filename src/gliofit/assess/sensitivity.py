@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,12 +100,8 @@ def examine(
 
     Parameters
     ----------
-    concentration
-        The tumour, on the grid of ``tissue``.
-    truth
-        Its parameters.
-    tissue
-        Its tissue.
+    concentration, truth, tissue
+        The tumour, its parameters and its tissue, on one grid.
     surrogates
         Surrogates by name, all for the same cube; those of ``settings`` are used.
     settings
@@ -152,26 +149,25 @@ def examine(
     models = {SOLVER: _of_solver(observation, crop, solver, truth.space)}
     models |= {name: _of_surrogate(problem, search) for name, problem in problems.items()}
 
-    steps = 2 * len(models) + len(problems)
-    fields = {}
+    done = count(1)
+
+    def each(parts: Mapping[str, Any], work: Callable[[str, Any], Any]) -> dict[str, Any]:
+        found = {}
+        for name, part in parts.items():
+            found[name] = work(name, part)
+            progress(next(done), 2 * len(models) + len(problems))
+        return found
+
     thetas, labels = _changed(truth, settings.change)
-    for name, model in models.items():
-        fields[name] = model.predict(thetas)
-        progress(len(fields), steps)
-    landscapes = []
-    for name, model in models.items():
-        landscapes.append(_landscape(name, model, truth, settings))
-        progress(len(models) + len(landscapes), steps)
-    paths = []
-    for name, problem in problems.items():
-        paths.append(_paths(name, problem, search, truth, settings.reach))
-        progress(2 * len(models) + len(paths), steps)
+    fields = each(models, lambda name, model: model.predict(thetas))
+    landscapes = each(models, lambda name, model: _landscape(name, model, truth, settings))
+    paths = each(problems, lambda name, problem: _paths(name, problem, search, truth, settings.reach))
     visible = crop.volume(Volume(observation.visible.astype(np.float32), tissue.grid)).data
     return {
         "changes": _changes(fields, labels),
         "slices": _slices(fields, labels, visible, crop),
-        "landscape": pd.concat(landscapes, ignore_index=True),
-        "paths": pd.concat(paths, ignore_index=True),
+        "landscape": pd.concat(landscapes.values(), ignore_index=True),
+        "paths": pd.concat(paths.values(), ignore_index=True),
     }
 
 
@@ -196,16 +192,12 @@ def run_sensitivity(
         Tissue the shards were simulated on.
     surrogates
         Folders of trained surrogates by name.
-    settings, invert_settings
+    settings, invert_settings, progress
         As of ``examine``.
     integrator
         The solver that surrogates are compared with.
-    out_dir
-        Folder to write to.
-    device
-        Where surrogates run.
-    progress
-        Called with parts done and parts in all.
+    out_dir, device
+        Folder to write to, and where surrogates run.
 
     Raises
     ------

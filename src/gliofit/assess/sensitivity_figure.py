@@ -48,12 +48,10 @@ def draw_sensitivity(tables_dir: str | Path, out_dir: str | Path, dpi: int = 300
     ----------
     tables_dir
         Folder with the tables of ``run_sensitivity``.
-    out_dir
-        Folder to write to.
+    out_dir, name
+        Folder, and name of the two files.
     dpi
         Resolution of the PNG.
-    name
-        Name of the two files.
     """
     tables = {table: read_table(Path(tables_dir) / f"{table}.parquet") for table in TABLES}
     models = [str(model) for model in tables["landscape"]["model"].unique()]

@@ -46,13 +46,9 @@ _SHOWN_FROM, _MARGIN, _FIELD = 0.1, 12.0, 80.0
 
 
 def draw_figure4(
-    cohort_dir: str | Path,
-    case_root: str | Path,
-    forward_root: str | Path,
-    out_dir: str | Path,
-    settings: PublishSettings,
-    observed: Observed = "reference",
-) -> None:
+    cohort_dir: str | Path, case_root: str | Path, forward_root: str | Path, out_dir: str | Path,
+    settings: PublishSettings, observed: Observed = "reference",
+) -> None:  # fmt: skip
     """Draw patients by methods: T1, segmentation contours and the concentration of each final run.
 
     The T1 shows the whole slice with a frame around the field that the other pictures show. Slices are laid out by the
@@ -106,9 +102,8 @@ def draw_figure4(
         for number, block in enumerate(blocks):
             for column, picture in enumerate(block):
                 title = "T1, segmentation" if picture == 0 else _title(metrics, methods[picture - 1], settings)
-                lines = textwrap.wrap(title, int(step / _CHARACTER), break_on_hyphens=False, break_long_words=False)
                 x, bottom = _LEFT + (column + 0.5) * step, number * block_height + _TITLES - 0.04
-                sheet.text(x, bottom, "\n".join(lines), ha="center", va="bottom", fontsize=SMALL, linespacing=1.05)
+                sheet.title(x, bottom, title, int(step / _CHARACTER))
         _draw_key(sheet, layer)
         save_figure(sheet.figure, out_dir, figure_name("figure4", observed), settings.dpi)
 
@@ -133,8 +128,7 @@ def _layout(patients: int, pictures: int, width: float) -> tuple[int, float]:
 def _draw_name(sheet: Sheet, y: float, height: float, case: str, height_mm: float) -> None:
     """A patient's name and the slice, upwards, beside a row of pictures around ``y``."""
     where = f"z = {height_mm:.0f} mm".replace("-", "−")
-    lines = [*textwrap.wrap(case, int(height / _CHARACTER) - 1), where]
-    sheet.text(_LEFT / 2, y, "\n".join(lines), rotation=90, ha="center", va="center", fontsize=SMALL, linespacing=1.05)
+    sheet.upright(_LEFT / 2, y, "\n".join([*textwrap.wrap(case, int(height / _CHARACTER) - 1), where]))
 
 
 def _title(metrics: pd.DataFrame, method: str, settings: PublishSettings) -> str:
@@ -243,11 +237,8 @@ def _draw_overview(axes: Axes, view: _View) -> None:
     left, right, bottom, top = view.field
     _draw_background(axes, view)
     _draw_contours(axes, view)
-    axes.add_patch(
-        Rectangle(
-            (left, bottom), right - left, top - bottom, fill=False, edgecolor="white", linewidth=0.6, clip_on=True
-        )
-    )
+    look: dict[str, Any] = {"fill": False, "edgecolor": "white", "linewidth": 0.6, "clip_on": True}
+    axes.add_patch(Rectangle((left, bottom), right - left, top - bottom, **look))
     width, height = view.slices.size_mm(AXIAL)
     half = max(width, height) / 2
     axes.set(xlim=(width / 2 - half, width / 2 + half), ylim=(height / 2 - half, height / 2 + half))

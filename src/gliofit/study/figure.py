@@ -30,13 +30,9 @@ _LEGEND_COLUMNS = 3
 
 
 def draw_study(
-    cases: pd.DataFrame,
-    traces: pd.DataFrame,
-    out_dir: str | Path,
-    names: Mapping[str, str] | None = None,
-    dpi: int = 300,
-    name: str = "study",
-) -> None:
+    cases: pd.DataFrame, traces: pd.DataFrame, out_dir: str | Path, names: Mapping[str, str] | None = None,
+    dpi: int = 300, name: str = "study",
+) -> None:  # fmt: skip
     """Draw ``{name}.png`` and ``{name}.pdf``.
 
     Left, the MSE of every case by scenario, with the oracle's. Right, the median of the best loss on the finest voxels
@@ -46,14 +42,12 @@ def draw_study(
     ----------
     cases, traces
         Tables of ``run_cases``.
-    out_dir
-        Folder to write to.
+    out_dir, name
+        Folder, and name of the two files.
     names
         Printed names of methods where they differ from the usual ones.
     dpi
         Resolution of the PNG.
-    name
-        Name of the two files.
     """
     with figure_style():
         from matplotlib.figure import Figure

@@ -15,11 +15,12 @@ import pytest
 from matplotlib.colors import to_rgb
 
 import gliofit
-from gliofit.assess.names import SURROGATE_NAMES, surrogate_colours
+from gliofit.assess.names import surrogate_colours
 from gliofit.figures import colours
 from gliofit.figures.slices import add_scale_bar, grey_values
 from gliofit.figures.style import ONE_COLUMN, TWO_COLUMNS, figure_style, letter_panel, save_figure
 from gliofit.report.names import METHOD_NAMES, method_styles
+from gliofit.report.texts import section
 from legible import complaints
 
 PACKAGE = Path(gliofit.__file__).parent
@@ -63,7 +64,7 @@ def test_methods_and_surrogates_have_colours_of_the_palette() -> None:
     palette = {value for name, value in vars(colours).items() if name.isupper() and isinstance(value, str)}
     styles = method_styles(METHOD_NAMES)
     assert {style.colour for style in styles.values()} <= palette
-    assert set(surrogate_colours(SURROGATE_NAMES).values()) <= palette
+    assert set(surrogate_colours(section("surrogates")).values()) <= palette
     # Told apart by colour or line.
     assert len({(style.colour, style.line) for style in styles.values()}) == len(METHOD_NAMES)
 
