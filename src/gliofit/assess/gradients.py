@@ -89,22 +89,14 @@ def assess_gradients(
 
     Parameters
     ----------
-    surrogate
-        Trained surrogate, on the device to use.
-    shard
-        Test tumours, ``test-00000.nii``.
-    tissue_dir
-        Tissue they grew in.
-    model, anatomy
-        Names, which become columns.
+    surrogate, shard, tissue_dir, model, anatomy, progress
+        As those of ``assess_forward``.
     cases
-        How many tumours, from the first on.
+        Number of tumours, from the first on.
     seed
         The run's seed, for the signs.
     solver
         Settings of the accurate solver.
-    progress
-        Called with tumours done and tumours in all.
 
     Returns
     -------

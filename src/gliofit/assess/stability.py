@@ -238,12 +238,8 @@ def run_stability(
         Tissue the shards were simulated on.
     networks
         Surrogate and direct inverse network.
-    settings
-        Radii, starts, tolerance and method.
-    invert_settings
-        Settings of the stage with that method.
-    seed
-        The run's seed.
+    settings, invert_settings, seed
+        Settings of the examination, settings of stage invert with its method, and the run's seed.
     progress
         Called with cases done and cases in all.
 

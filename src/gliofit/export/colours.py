@@ -11,15 +11,9 @@ from gliofit.core.io import atomic_path
 from gliofit.core.labels import TissueLabel, TumourLabel
 
 __all__ = [
-    "LABELS",
-    "LabelColour",
-    "TargetLabel",
-    "bids_table",
-    "fsleyes_table",
-    "itksnap_table",
-    "slicer_table",
+    "LABELS", "LabelColour", "TargetLabel", "bids_table", "fsleyes_table", "itksnap_table", "slicer_table",
     "write_colours",
-]
+]  # fmt: skip
 
 
 class TargetLabel(IntEnum):
@@ -32,20 +26,9 @@ class TargetLabel(IntEnum):
 
 @dataclass(frozen=True)
 class LabelColour:
-    """A label as viewers show it.
+    """A label as viewers show it: value, name in words, short name, and red, green, blue from 0 to 255.
 
-    Parameters
-    ----------
-    value
-        Value in the image.
-    name
-        Name in words.
-    abbreviation
-        Short name.
-    rgb
-        Red, green, blue from 0 to 255.
-    mapping
-        The standard label of BIDS that comes nearest (imaging derivatives, table of standard labels), if any does.
+    ``mapping`` is the nearest standard label of BIDS (imaging derivatives, table of standard labels), if there is one.
     """
 
     value: int

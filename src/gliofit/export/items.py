@@ -29,26 +29,19 @@ class Item:
     Parameters
     ----------
     kind
-        ``t1``, ``wm``, ``gm``, ``csf``, ``tissue``, ``tumour``, ``brain``, ``concentration``, ``uncertainty``, ``gtv``,
-        ``clinical``, ``personalised`` or ``targets``.
-    source
-        File of the run that it is made of, or the first of them.
-    record
-        Sidecar of the job that made it.
-    look
-        What the header tells viewers.
-    description
-        What it is, in a sentence.
-    method
-        Name of the estimate or plan; empty where there is none.
-    margin
-        Margin of a target as file names have it; empty for other images.
+        Key of ``images`` in ``files.yaml``, or ``t1``.
+    source, record
+        File of the run that it is made of, or the first of them, and sidecar of the job that made it.
+    look, description
+        What the header tells viewers, and what it is, in a sentence.
     read
         Returns the volume.
+    method, margin
+        Name of the estimate or plan, and margin of a target as in file names; empty where there is none.
     labels
         Kind of the label map (key of ``LABELS``); empty for other images.
     facts
-        What else a reader should know, by key of a sidecar.
+        Further entries of the sidecar.
     """
 
     kind: str

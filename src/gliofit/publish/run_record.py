@@ -17,16 +17,14 @@ __all__ = ["RunRecord", "read_run_record", "stage_times"]
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What the jobs of a run say of themselves; several where they differ, in order of their names.
+    """What the jobs of a run say of themselves; several values where they differ, sorted.
 
     Parameters
     ----------
     jobs
         Number of jobs (cases, where a job has several) with a record.
-    devices
-        Models of the processors and GPUs.
-    versions
-        Versions of gliofit, Python and numerical libraries, by name.
+    devices, versions
+        Models of the processors and GPUs; versions of gliofit, Python and libraries by name.
     revisions
         Commits of the clone; those with changes that were not committed end in ``-dirty``.
     started, finished

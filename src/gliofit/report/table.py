@@ -16,39 +16,15 @@ from gliofit.core.io import DAMAGED, read_json, write_json
 from gliofit.report.numbers import MISSING, format_power, format_quantity
 
 __all__ = [
-    "Cell",
-    "Column",
-    "Grid",
-    "Numbers",
-    "Picture",
-    "Table",
-    "column",
-    "load_table",
-    "rank",
-    "save_table",
-    "text_table",
-]
+    "Cell", "Column", "Grid", "Numbers", "Picture", "Table", "column", "load_table", "rank", "save_table", "text_table",
+]  # fmt: skip
 
 Emphasis = Literal["best", "second"]
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture to show.
-
-    Parameters
-    ----------
-    data
-        The picture as a ``data:`` address.
-    text
-        Description for readers who do not see it.
-    size
-        Width and height in pixels.
-    caption
-        Text below it.
-    link
-        File beside the page that the picture leads to.
-    """
+    """A picture: ``data:`` address, description for who does not see it, pixels, caption, and file that it links to."""
 
     data: str
     text: str
@@ -63,18 +39,14 @@ class Cell:
 
     Parameters
     ----------
-    text
-        Content.
-    below
-        Smaller text under it.
+    text, below
+        Content, and smaller text under it.
     words
         Whether the cell is set to the left and may wrap.
     link
         File beside the page that the text leads to.
-    emphasis
-        Whether it is the best or the second best value of its column.
-    marks
-        Signs behind the text, such as those of tests.
+    emphasis, marks
+        Whether it is the best or second best value of its column; signs behind the text, such as those of tests.
     faint
         Whether it is set back, as the paper's numbers are.
     picture
@@ -243,18 +215,14 @@ class Grid:
 
     Parameters
     ----------
-    headings
-        Headings.
-    rows
-        Cells, as many in each row as there are headings.
+    headings, rows
+        Headings, and as many cells in each row.
     groups
         Groups above the headings; empty without any.
-    words
-        Whether a column holds text.
+    words, help
+        Whether a column holds text, and what it means.
     starts
         Whether a row is the first line of its row of the frame.
-    help
-        Meanings of the columns; empty without any.
     """
 
     headings: Sequence[str]

@@ -75,22 +75,16 @@ def run_cases(
     ----------
     atlas_dir
         Folder of stage atlas.
-    preset
-        Ranges that tumours are drawn from.
-    indices
-        Numbers of the tumours.
+    preset, indices
+        Ranges that tumours are drawn from, and numbers of the tumours.
     settings, invert_settings, forward_settings
         Settings of the stages.
-    seed
-        The run's seed.
-    threads
-        Threads a method may use.
+    seed, threads
+        The run's seed, and threads a method may use.
     progress
         Called with inversions done and inversions in all.
-    networks
-        Trained networks that methods need, or their folders, by the name of the model.
-    device
-        Where networks run.
+    networks, device
+        Trained networks that methods need, or their folders, by the name of the model; where they run.
 
     Returns
     -------

@@ -32,14 +32,10 @@ class Target:
 
     Parameters
     ----------
-    clean
-        Concentration on the grid of the fit, in [0, 1], zero outside grey and white matter.
-    observed
-        The same with the scenario's noise.
-    theta
-        True parameters.
-    row
-        Row of the truth table (``describe_sample``).
+    clean, observed
+        Concentration on the grid of the fit, zero outside grey and white matter, without and with noise.
+    theta, row
+        True parameters, and the row of the truth table (``describe_sample``).
     """
 
     clean: Volume
@@ -76,10 +72,8 @@ def make_targets(tissue: StudyTissue, preset: str, index: int, seed: int) -> dic
     ----------
     tissue
         Tissue of the study, with its settings.
-    preset
-        Ranges to draw from.
-    index
-        Number of the tumour within its preset.
+    preset, index
+        Ranges to draw from, and number of the tumour within its preset.
     seed
         The run's seed.
 
