@@ -82,12 +82,8 @@ def assess_forward(
 
     Returns
     -------
-    One row per tumour: ``model anatomy group case``; theta (origin in world mm); ``origin_distance_mm`` of the origin
-    from the centre of the cube, which is the tumour's centre of mass to half a voxel of the simulation; ``volume_mm3``,
-    the integral of the whole tumour; derived quantities such as the front's width; ``outside_cube``, the share of the
-    tumour's cells outside the cube; ``cube_volume_mm3`` and ``predicted_volume_mm3``, integrals of the two fields;
-    ``FORWARD_METRICS``, of which ``relative_volume_error`` is signed and Dice is NaN where both outlines are empty; and
-    ``seconds`` of the prediction.
+    DataFrame
+        One row per tumour, with the columns of docs/assess.md (concentration).
 
     Raises
     ------

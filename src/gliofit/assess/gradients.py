@@ -100,10 +100,9 @@ def assess_gradients(
 
     Returns
     -------
-    One row per tumour and quantity (each parameter, and ``LOSS``): ``model anatomy group case quantity``; ``cosine``
-    of the angle between the surrogate's and the solver's derivative; ``relative_norm``, the length of the
-    surrogate's over that of the solver's. NaN where a derivative is zero, or where no displaced theta was in tissue
-    and positive.
+    DataFrame
+        One row per tumour and quantity (each parameter, and ``LOSS``), with the columns of docs/assess.md
+        (derivatives). NaN where a derivative is zero, or where no displaced theta was in tissue and positive.
     """
     names = ["model", "anatomy", "group", "case", "quantity", "cosine", "relative_norm"]
     data = open_targets(shard, tissue_dir, surrogate)

@@ -115,20 +115,9 @@ def examine(
 
     Returns
     -------
-    changes
-        ``model parameter change``: a model is ``solver`` or a surrogate, a change relative. ``size``: L2 norm of the
-        change of c over the cube, relative to that of the solver's c. ``cosine`` and ``error`` of the change against
-        the solver's: cosine of the angle between them, and L2 norm of their difference relative to the solver's.
-    slices
-        Axial slice with the largest changes of the solver: ``model parameter change x_mm y_mm z_mm value``. Rows
-        without parameter hold c at the truth, those of model ``tissue`` the part of the voxel that is white or grey
-        matter.
-    landscape
-        ``model``, the first two growth parameters by column, and ``loss`` with the others at the truth: mean squared
-        error over the cube against the tumour; ``true_`` and the column.
-    paths
-        Every evaluation of gradient searches from four corners of the landscape, the origin held at the truth: ``model
-        start evaluation``, the two parameters, ``loss seconds``, and ``best`` for the one where the search ended.
+    dict
+        ``TABLES`` with the columns of docs/assess.md (sensitivity). Rows of ``slices`` without a parameter hold c at the
+        truth, those of model ``tissue`` the part of the voxel that is white or grey matter.
 
     Raises
     ------

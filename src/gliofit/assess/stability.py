@@ -129,12 +129,12 @@ def examine_case(
 
     Returns
     -------
-    One row per start, that of radius 0 first: ``radius start status message``, the true parameters,
-    and the same with ``start_`` (first point evaluated: searches keep off the bounds) and ``end_``; ``displacement``
-    (of the start, in the unit box) and ``distance`` (of the end, in the unit box), both from the search of radius 0;
-    ``loss loss_start evaluations converged seconds``; ``theta_mse``, the mean of the squared errors of the
-    parameters in the unit box; ``{name}_change`` of every growth parameter (signed, relative), ``origin_change_mm``,
-    ``radius_mm`` of the sphere; ``same_parameters same_loss``, missing where the search of radius 0 failed.
+    DataFrame
+        One row per start, that of radius 0 first: ``radius start status message``; true parameters, and those of start
+        and end with ``start_`` and ``end_``; ``displacement`` and ``distance`` of start and end from the search of
+        radius 0, and ``theta_mse`` from the truth, in the unit box; ``{name}_change``, ``origin_change_mm`` and
+        ``radius_mm`` of the sphere; ``loss loss_start evaluations converged seconds``; ``same_parameters same_loss``,
+        missing where the search of radius 0 failed.
     """
     from gliofit.invert.direct_estimate import direct_theta
     from gliofit.invert.surrogate_objective import SurrogateObjective
@@ -297,12 +297,11 @@ def summarise_stability(table: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    One row per radius, 0 included: ``radius``; ``cases`` and ``starts`` with a search to compare with, and how many of
-    the starts ``failed`` (they count as not the same); ``same_parameters same_loss same_both``, ratios, each with
-    ``_low`` and ``_high`` of Wilson's 95 % interval (NaN for radius 0); ``paper``, the paper's ratio;
-    ``{name}_error`` of every growth parameter, the mean size of the difference from the truth, and ``{name}_moved``,
-    from the search of radius 0, each with ``_se``, its standard error, and ``paper_{name}_error``; medians
-    ``theta_mse_median loss_ratio_median evaluations_median`` (loss ratio: to that of radius 0).
+    DataFrame
+        One row per radius: ``cases`` and ``starts`` with a search to compare with, and how many ``failed`` (they count
+        as not the same); ratios ``same_*`` with ``_low`` and ``_high`` of Wilson's 95 % interval; ``{name}_error`` and
+        ``{name}_moved`` of every growth parameter (mean difference from the truth, and from the search of radius 0)
+        with the standard error ``_se``; medians; the paper's numbers with ``paper``.
     """
     rows = []
     zero = table[table["radius"] == 0].set_index("case")

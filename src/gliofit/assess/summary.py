@@ -20,18 +20,9 @@ CALIBRATION_BINS = 4
 
 
 def forward_summary(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row per model and group of anatomies, in the order of the models in ``rows`` and of ``GROUPS``.
+    """Summarise rows of ``assess_forward`` by model and group of anatomies, in the order of the rows and of ``GROUPS``.
 
-    Parameters
-    ----------
-    rows
-        Rows of ``assess_forward``.
-
-    Returns
-    -------
-    ``model group anatomies n``; of every metric of ``FORWARD_METRICS`` ``_mean``, ``_error`` (standard error of the
-    mean over tumours, NaN for one) and ``_median``; ``outside_cube_mean outside_cube_max``, ``seconds_median``.
-    Undefined values of a metric are left out of it.
+    Of every metric mean, standard error over tumours (NaN for one) and median; undefined values are left out.
     """
     out = []
     for model, group, part in _parts(rows):
@@ -46,13 +37,7 @@ def forward_summary(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def card_numbers(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Means over the test tumours of one model, by group of anatomies, for its card (``gliofit.train.card``).
-
-    Parameters
-    ----------
-    rows
-        Rows of ``assess_forward`` of the model.
-    """
+    """Means over the test tumours of one model, by group of anatomies, for its card (``gliofit.train.card``)."""
     names = ("mse_cube", "mse_volume", "mae_cube", "ncc_cube", "dice_033")
     return {
         group: {"n": len(part), **{name: float(part[name].mean()) for name in names}} for _, group, part in _parts(rows)
@@ -60,18 +45,7 @@ def card_numbers(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
 
 
 def gradient_summary(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row per model, group of anatomies and quantity, in the order of the rows.
-
-    Parameters
-    ----------
-    rows
-        Rows of ``assess_gradients``.
-
-    Returns
-    -------
-    ``model group quantity n``, the tumours with a value, and of ``cosine`` and ``relative_norm`` the median and the
-    quartiles, ``_median _lower _upper``.
-    """
+    """Medians and quartiles of rows of ``assess_gradients`` by model, group of anatomies and quantity."""
     out = []
     for model, group, part in _parts(rows):
         for quantity in rows["quantity"].unique():
@@ -84,19 +58,9 @@ def gradient_summary(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def calibration(rows: pd.DataFrame) -> pd.DataFrame:
-    """Errors by size of the tumour and by width of its front, over the atlas's tumours that all models have.
+    """Errors in four bins of volume and of each derived quantity, over the atlas's tumours that all models have.
 
-    Parameters
-    ----------
-    rows
-        Rows of ``assess_forward``.
-
-    Returns
-    -------
-    Per ``by`` (``volume_mm3`` and the derived quantities), ``bin`` (1 to 4, quartiles of the tumours) and model:
-    ``low high``, the least and the greatest value in the bin; ``n``; ``mse_cube_median`` with the quartiles
-    ``_lower _upper``, ``dice_033_mean``, ``relative_volume_error_mean`` and ``_median`` (signed). A bin without
-    tumours has no row.
+    ``low`` and ``high`` are the ends of the values in a bin. A bin without tumours has no row.
     """
     atlas = rows[rows["group"] == ATLAS]
     counts = atlas.groupby("case")["model"].nunique()

@@ -64,10 +64,7 @@ _STYLE: Any = {
 }
 
 #: What a file would say of when and with what it was written.
-_NO_METADATA: Any = {
-    "png": {"Software": None},
-    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-}
+_NO_METADATA: Any = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
 
 
 @contextmanager

@@ -38,7 +38,7 @@ _TITLES = {"synthetic": "Synthetic cases, against the truth", "patients": "Patie
 
 
 def compare_refinements(metrics: pd.DataFrame, pairs: Mapping[str, str]) -> pd.DataFrame:
-    """Scores before and after.
+    """Compare scores before and after.
 
     Parameters
     ----------
@@ -49,8 +49,9 @@ def compare_refinements(metrics: pd.DataFrame, pairs: Mapping[str, str]) -> pd.D
 
     Returns
     -------
-    One row per pair and metric: ``method refines metric n before after better``, means over the n cases that have the
-    metric before and after, and the number of cases where it came out better (missing for the time, which adds up).
+    DataFrame
+        Per pair and metric means over the n cases that have it before and after, and the number of cases where it came
+        out ``better`` (missing for the time, which adds up).
     """
     rows: list[dict[str, Any]] = []
     tables = {str(name): part.set_index("case") for name, part in metrics.groupby("method")}

@@ -64,19 +64,10 @@ def _each(values: Iterator[str]) -> tuple[str, ...]:
 
 
 def stage_times(run: str | Path, leave_out: str = "") -> pd.DataFrame:
-    """What the jobs of each stage took, from the files of ``results/{run}/benchmarks``.
+    """What the jobs of each stage took, from the files of ``results/{run}/benchmarks``, without those of one rule.
 
-    Parameters
-    ----------
-    run
-        Folder of the run.
-    leave_out
-        Rule whose jobs do not count.
-
-    Returns
-    -------
-    One row per stage: ``stage jobs cpu_seconds longest_seconds memory_mb``, the processor time of all jobs, the longest
-    job by the clock and the most memory of one. Jobs that ended within a moment have no numbers and count as none.
+    Processor time of all jobs, the longest job by the clock and the most memory of one. Jobs that ended within a moment
+    have no numbers and count as none.
     """
     folder = Path(run) / "benchmarks"
     rows = []

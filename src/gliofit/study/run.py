@@ -88,17 +88,8 @@ def run_cases(
 
     Returns
     -------
-    cases
-        One row per tumour, scenario and method: ``preset scenario case method status message growth_model``, the growth
-        model of the truth; the true parameters and derived quantities by column, and the estimated parameters with
-        ``estimate_``; ``volume_mm3`` of the truth; ``mse_volume ncc_volume`` of the estimate's final run against the
-        target without noise, averaged over 240 x 240 x 155 mm, ``oracle_mse_volume`` of the final run with the true
-        parameters; ``{name}_relative_error`` (size) and ``{name}_bias`` (signed) of every parameter but the origin,
-        ``origin_error_mm``; ``loss evaluations wall_seconds``; ``inside_*``, whether the method's interval of
-        probability ``COVERAGE_LEVEL`` holds the parameter, missing where it gives none. A failed inversion has NaN
-        where there is no value.
-    traces
-        One row per evaluation: ``preset scenario case method evaluation loss seconds level``.
+    cases, traces
+        Tables with the columns of docs/study.md: one row per tumour, scenario and method, and one per evaluation.
     """
     tissue = StudyTissue(atlas_dir, settings)
     loaded = {method: _networks(method, invert_settings, networks or {}, device) for method in settings.methods_in_use}
@@ -135,13 +126,7 @@ def _networks(method: str, settings: InvertSettings, given: Mapping[str, Any], d
 
 
 def _invert(
-    case: _Case,
-    noisy: bool,
-    method: str,
-    settings: InvertSettings,
-    networks: Networks,
-    seed: int,
-    threads: int,
+    case: _Case, noisy: bool, method: str, settings: InvertSettings, networks: Networks, seed: int, threads: int
 ) -> Inversion:
     model = settings.methods[method].growth_model
     try:

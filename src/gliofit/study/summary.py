@@ -32,20 +32,10 @@ def read_batches(paths: Iterable[str | Path]) -> pd.DataFrame:
 
 
 def summarise_study(cases: pd.DataFrame) -> pd.DataFrame:
-    """One row per preset, scenario and method.
+    """Summarise the rows of ``run_cases`` by preset, scenario and method.
 
-    Parameters
-    ----------
-    cases
-        Rows of ``run_cases``.
-
-    Returns
-    -------
-    ``preset scenario method cases failed``; of MSE (estimate and ``oracle_``, whole volume) ``_median _mean _max``;
-    medians of ``{name}_relative_error`` (size) and ``{name}_bias`` (signed) of every parameter and of
-    ``origin_error_mm``; ``ncc_min``; ``coverage``, the share of all parameters of all cases within their interval, NaN
-    where there are none; ``seconds`` and ``evaluations``, ``_median _max``. Failed cases count in ``failed`` and in the
-    oracle, whose errors they have, and in nothing else.
+    Failed cases count in ``failed`` and in the oracle, whose errors they have, and in nothing else. ``coverage`` is the
+    share of all parameters of all cases within their interval, NaN where there are none.
     """
     parameters = parameters_in(cases, "{name}_bias")
     errors = (*error_columns(parameters), *(f"{p.name}_bias" for p in parameters))
@@ -88,9 +78,9 @@ def convergence(
 
     Returns
     -------
-    Per preset, scenario and method, ``by`` (``evaluations``, ``seconds``) and ``at``: ``loss_median`` and the
-    quartiles ``loss_lower, loss_upper`` over all cases, NaN where infinite; ``cases``, and how many have ``reached``
-    the finest level.
+    DataFrame
+        Per preset, scenario and method, and point (``by`` and ``at``): median and quartiles of the loss over all cases,
+        NaN where infinite; ``cases``, and how many have ``reached`` the finest level.
     """
     per_run = {
         key: _best_so_far(run.sort_values("evaluation"), evaluations, seconds)
@@ -127,20 +117,10 @@ def _best_so_far(run: pd.DataFrame, evaluations: Sequence[float], seconds: Seque
 
 
 def comparison(cases: pd.DataFrame) -> pd.DataFrame:
-    """Every two methods of a preset and scenario, case by case.
+    """Compare every two methods of a preset and scenario, case by case.
 
-    Final losses can be compared: all methods see the same observation, and all runs end at the same finest voxel size,
-    that of the study.
-
-    Parameters
-    ----------
-    cases
-        Rows of ``run_cases``.
-
-    Returns
-    -------
-    ``preset scenario first second cases``, the cases that both have a loss for; ``second_above``, the share of them in
-    which the second method ends above the first's loss; ``loss_ratio_median``, the second's loss over the first's.
+    Final losses can be compared: all methods see the same observation, and all runs end at the voxel size of the study.
+    ``second_above`` is the share of cases in which the second method ends above the first's loss.
     """
     rows = []
     for key, group in cases[cases["status"] != "failed"].groupby(["preset", "scenario"], sort=False):
