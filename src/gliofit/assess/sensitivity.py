@@ -116,8 +116,8 @@ def examine(
     Returns
     -------
     dict
-        ``TABLES`` with the columns of docs/assess.md (sensitivity). Rows of ``slices`` without a parameter hold c at the
-        truth, those of model ``tissue`` the part of the voxel that is white or grey matter.
+        ``TABLES`` with the columns of docs/assess.md (sensitivity). Rows of ``slices`` without a parameter hold c at
+        the truth, those of model ``tissue`` the part of the voxel that is white or grey matter.
 
     Raises
     ------

@@ -125,11 +125,9 @@ def evaluate_case(
     cohort
         ``synthetic``: fields are compared with the case's true concentration, Dice cuts both of them.
         Any other: fields are compared with ``reference``, Dice holds them against ``segmentation.nii.gz``.
-    case
-        Name of the case.
-    case_dir
-        Case folder: ``labels.nii.gz``, and by cohort ``concentration.nii.gz`` with ``truth.parquet``, or
-        ``segmentation.nii.gz``.
+    case, case_dir
+        Name and folder of the case: ``labels.nii.gz``, and by cohort ``concentration.nii.gz`` with ``truth.parquet``,
+        or ``segmentation.nii.gz``.
     forward_dirs
         Estimate to the folder with its ``concentration.nii.gz`` and ``forward.parquet``, in the order of the rows.
         ``oracle`` has no inversion; ``{method}-other`` is the candidate a hybrid method did not choose, which only
@@ -138,16 +136,14 @@ def evaluate_case(
         Method to the folder with its ``parameters.parquet``.
     reference
         Concentration the patients' fields are compared with; without one they get scores against the segmentation only.
-    out_dir
-        Folder for the three tables.
-    settings
-        Names the reference method, whose own row is marked and gets scores against the segmentation only, and the
-        other methods that the patients' fields are compared with in ``agreement.parquet``.
+    out_dir, settings
+        Folder for the tables; reference method, whose own row gets scores against the segmentation only, and the other
+        methods of ``agreement.parquet``.
     run, seed
         Identity of the run, for the rows.
     truth_table, truth_concentration
-        True parameters and concentration of a patient that has them (a phantom). They fill the parameter errors and
-        ``mse_volume_truth``, ``ncc_volume_truth``; a synthetic case takes them from its folder.
+        True parameters and concentration of a phantom, for the parameter errors, ``mse_volume_truth`` and
+        ``ncc_volume_truth``; a synthetic case takes them from its folder.
 
     Raises
     ------

@@ -65,13 +65,9 @@ def evaluate_cohort(
     case_tables, curves, agreements
         ``metrics.parquet``, ``dice_curve.parquet`` and ``agreement.parquet`` of every case.
     left_out
-        Cases that the cohort would have but that cannot be used, with the reason.
-    out_dir
-        Folder for the six tables.
-    settings
-        Which methods the others are tested against, and how intervals are made.
-    seed
-        Seed of the bootstrap.
+        Cases that cannot be used, with the reason.
+    out_dir, settings, seed
+        Folder for the six tables; methods that the others are tested against; seed of the bootstrap.
 
     Raises
     ------

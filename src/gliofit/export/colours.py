@@ -73,14 +73,15 @@ def itksnap_table(labels: Sequence[LabelColour]) -> str:
 
     The flags say whether a label is shown in slices and as a surface. ITK-SNAP wants a line for label 0.
     """
+    rule = 48 * "#"
     lines = [
-        "################################################",
+        rule,
         "# ITK-SnAP Label Description File",
         "# File format:",
         "# IDX   -R-  -G-  -B-  -A--  VIS MSH  LABEL",
-        "################################################",
-        '    0     0    0    0     0    0   0    "Clear Label"',
+        rule,
     ]
+    lines.append('    0     0    0    0     0    0   0    "Clear Label"')
     for label in labels:
         red, green, blue = label.rgb
         lines.append(f'{label.value:5d} {red:5d} {green:4d} {blue:4d}     1    1   1    "{label.name}"')
@@ -96,11 +97,8 @@ def slicer_table(labels: Sequence[LabelColour], name: str) -> str:
 
 def fsleyes_table(labels: Sequence[LabelColour]) -> str:
     """Lookup table of FSLeyes: index, red, green, blue from 0 to 1, name."""
-    lines = (
-        f"{label.value} {' '.join(f'{part / 255:.6f}' for part in label.rgb)} {label.name.capitalize()}"
-        for label in labels
-    )
-    return "\n".join(lines) + "\n"
+    parts = {label: " ".join(f"{part / 255:.6f}" for part in label.rgb) for label in labels}
+    return "".join(f"{label.value} {shades} {label.name.capitalize()}\n" for label, shades in parts.items())
 
 
 def bids_table(labels: Sequence[LabelColour]) -> str:

@@ -40,12 +40,10 @@ def write_case_page(sources: CaseSources, path: str | Path, settings: PublishSet
     ----------
     sources
         Files of the case.
-    path
-        HTML file to write.
+    path, run
+        HTML file to write, and name of the run.
     settings
         Printed names of methods.
-    run
-        Name of the run.
 
     Raises
     ------

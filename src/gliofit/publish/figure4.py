@@ -56,16 +56,10 @@ def draw_figure4(
 
     Parameters
     ----------
-    cohort_dir
-        ``evaluate/{cohort}`` with ``metrics.parquet``.
+    cohort_dir, out_dir, settings, observed
+        As those of ``draw_figure3``, for ``figure4`` or ``figure4-segmentation``.
     case_root, forward_root
         ``register/patients`` and ``forward/patients``.
-    out_dir
-        Folder for ``figure4.png`` and ``.pdf``, or ``figure4-segmentation`` for methods that observed that.
-    settings
-        Patients, methods, names and resolution.
-    observed
-        Which methods are shown: those of the table of the same observation.
 
     Raises
     ------

@@ -81,16 +81,12 @@ def write_patient_page(
     ----------
     sources
         Files of the patient.
-    out_dir
-        Folder to write to.
+    out_dir, run
+        Folder to write to, and name of the run.
     settings
         Preferred method and printed names.
-    bounds
-        Box that estimates were searched in.
-    register
-        By what registrations are judged.
-    run
-        Name of the run.
+    bounds, register
+        Box that estimates were searched in, and criteria for registrations.
 
     Raises
     ------

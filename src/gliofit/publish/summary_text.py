@@ -28,7 +28,7 @@ def draw_text(
     facts: Mapping[str, str],
     legend: Sequence[tuple[str, str, str]],
 ) -> None:
-    """Fill a panel with what is known of a fit.
+    """Fill empty axes with what is known of a fit.
 
     Parameters
     ----------
@@ -36,10 +36,8 @@ def draw_text(
         Empty axes.
     row
         Row of ``parameters.parquet``.
-    dice
-        Dice by region.
-    facts
-        Further lines: name to value.
+    dice, facts
+        Dice by region, and further lines: name to value.
     legend
         Colour, style and meaning of the contours.
     """

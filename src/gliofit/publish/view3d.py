@@ -159,12 +159,8 @@ def draw_view3d(
 
     Parameters
     ----------
-    case_dir
-        ``register/patients/{case}``, with ``segmentation.nii.gz`` and ``labels.nii.gz``.
-    metrics
-        ``metrics.parquet`` of the patient.
-    forward_root
-        Folder with ``{method}/concentration.nii.gz`` (``forward/patients/{case}``).
+    case_dir, metrics, forward_root
+        ``register/patients/{case}``, ``metrics.parquet`` of the patient, and ``forward/patients/{case}``.
     out_dir
         Folder to write to.
     settings

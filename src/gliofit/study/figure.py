@@ -67,10 +67,11 @@ def draw_study(
         spent = traces[traces["scenario"] == scenarios[0]]
         evaluations, seconds = _grid(spent["evaluation"]), _grid(spent["seconds"])
         curves = convergence(cases[first], spent, evaluations.tolist(), seconds.tolist())
-        _draw_convergence(by_evaluations, curves[curves["by"] == "evaluations"])
-        _draw_convergence(by_seconds, curves[curves["by"] == "seconds"])
-        by_evaluations.set_xlabel("evaluations of the solver")
-        by_seconds.set_xlabel("time (s)")
+        for axes, by, label in (
+            (by_evaluations, "evaluations", "evaluations of the solver"), (by_seconds, "seconds", "time (s)")
+        ):  # fmt: skip
+            _draw_convergence(axes, curves[curves["by"] == by])
+            axes.set_xlabel(label)
         by_evaluations.set_ylabel("best loss, finest voxels (no unit)")
         by_seconds.tick_params(labelleft=False)
         for axes, letter, what in ((errors, "a", ""), (by_evaluations, "b", scenarios[0]), (by_seconds, "c", "")):
