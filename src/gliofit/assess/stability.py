@@ -83,10 +83,8 @@ def displace(
         Length, as a share of the range: 0 to 0.5.
     bounds, inside
         The range; box that the result must lie in where there is such a direction, else it is clipped to it.
-    rng
-        Random numbers.
-    held_origin
-        Leave the origin where it is.
+    rng, held_origin
+        Random numbers, and whether the origin is left where it is.
     """
     if radius == 0:
         return theta.copy()
@@ -214,8 +212,7 @@ def _compare(
     loss = (table["loss"] - reference).abs() <= max(tolerance * reference, epsilon)
     for name, same in (("same_parameters", parameters), ("same_loss", loss)):
         # A displaced search that failed is not in the same minimum; without a reference nothing can be said.
-        known = same.astype("boolean") if np.isfinite(reference) else pd.array([pd.NA] * len(table), "boolean")
-        table[name] = known
+        table[name] = pd.array(same if np.isfinite(reference) else [pd.NA] * len(table), "boolean")
     return table
 
 

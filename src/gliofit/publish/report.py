@@ -80,10 +80,8 @@ def write_report(path: str | Path, sources: ReportSources, facts: RunFacts) -> N
     ----------
     path
         File to write.
-    sources
-        What the report is made from.
-    facts
-        What the configuration of the run says.
+    sources, facts
+        What the report is made from, and what the configuration of the run says.
 
     Raises
     ------
@@ -151,39 +149,33 @@ def write_report(path: str | Path, sources: ReportSources, facts: RunFacts) -> N
 
 
 def _what_was_run(
-    sources: ReportSources,
-    facts: RunFacts,
-    cohorts: Mapping[str, Cohort],
-    networks: Mapping[str, Any],
-    record: RunRecord,
-    times: pd.DataFrame,
-) -> list[tuple[str, str]]:
-    """What was run on what, as terms and their meanings."""
-    found = [("Run", f"{facts.run}, seed {facts.seed}, from which every job derives its own")]
+    sources: ReportSources, facts: RunFacts, cohorts: Mapping[str, Cohort], networks: Mapping[str, Any],
+    record: RunRecord, times: pd.DataFrame,
+) -> list[tuple[str, str]]:  # fmt: skip
+    """What was run on what, as terms and their meanings; those that the run does not have are empty."""
+    tumours = patients = when = spent = ""
     if "synthetic" in cohorts:
         n = cohorts["synthetic"].metrics["case"].nunique()
-        found.append(("Synthetic tumours", f"{n}, voxels of {facts.spacing_mm:g} mm, priors “{facts.preset}”"))
+        tumours = f"{n}, voxels of {facts.spacing_mm:g} mm, priors “{facts.preset}”"
     if "patients" in cohorts:
-        kind = " (phantoms)" if facts.phantoms else ""
-        found.append(("Patients", f"{patient_count(cohorts['patients'].cases)}{kind}"))
-    if cohorts:
-        counts = [f"{sum(role != 'oracle' for role in c.methods.values())} on {name}" for name, c in cohorts.items()]
-        found.append(("Methods", ", ".join(counts)))
-    if networks:
-        found.append(("Networks", ", ".join(networks)))
+        patients = f"{patient_count(cohorts['patients'].cases)}{' (phantoms)' if facts.phantoms else ''}"
+    if record.started is not None and record.finished is not None:
+        when = f"{record.started:%Y-%m-%d %H:%M} to {record.finished:%Y-%m-%d %H:%M %Z}"
+    if len(times):
+        spent = f"{_duration(times['cpu_seconds'].sum())} in {times['jobs'].sum()} jobs"
+    counts = [f"{sum(role != 'oracle' for role in c.methods.values())} on {name}" for name, c in cohorts.items()]
     atlas = read_json(sources.atlas)
     voxels = " × ".join(f"{step:g}" for step in atlas["spacing_mm"])
-    found.append(("Atlas", f"{atlas['name']}, voxels of {voxels} mm"))
-    if record.started is not None and record.finished is not None:
-        found.append(("When", f"{record.started:%Y-%m-%d %H:%M} to {record.finished:%Y-%m-%d %H:%M %Z}"))
-    if len(times):
-        found.append(("Processor time", f"{_duration(times['cpu_seconds'].sum())} in {times['jobs'].sum()} jobs"))
-    found.append(("Machine", ", ".join(record.devices) or "not recorded"))
     versions = ", ".join(record.versions.get("gliofit", ())) or __version__
-    found.append(
-        ("gliofit", f"version {versions}, revision {', '.join(_short(r) for r in record.revisions) or 'not recorded'}")
-    )
-    return found
+    revisions = ", ".join(map(_short, record.revisions)) or "not recorded"
+    found = {
+        "Run": f"{facts.run}, seed {facts.seed}, from which every job derives its own",
+        "Synthetic tumours": tumours, "Patients": patients, "Methods": ", ".join(counts),
+        "Networks": ", ".join(networks), "Atlas": f"{atlas['name']}, voxels of {voxels} mm", "When": when,
+        "Processor time": spent, "Machine": ", ".join(record.devices) or "not recorded",
+        "gliofit": f"version {versions}, revision {revisions}",
+    }  # fmt: skip
+    return [(term, text) for term, text in found.items() if text]
 
 
 def _short(revision: str) -> str:
@@ -202,16 +194,10 @@ def _method_table(cohort: Cohort, settings: PublishSettings) -> Table:
     """How the cases of each method ended, and how long they took."""
     rows = []
     for method, part in cohort.metrics.groupby("method", sort=False):
-        seen = part["observation"].dropna()
-        rows.append(
-            {
-                "method": method_name(str(method), settings.method_names),
-                "sees": "true θ" if seen.empty else str(seen.iloc[0]),
-                "cases": len(part),
-                **{status: int((part["status"] == status).sum()) for status in ("ok", "not-converged", "failed")},
-                **{name: part[name].median() for name in ("wall_seconds", "forward_wall_seconds")},
-            }
-        )
+        seen, name = part["observation"].dropna(), method_name(str(method), settings.method_names)
+        row = {"method": name, "sees": "true θ" if seen.empty else str(seen.iloc[0]), "cases": len(part)}
+        row |= {status: int((part["status"] == status).sum()) for status in ("ok", "not-converged", "failed")}
+        rows.append(row | {name: part[name].median() for name in ("wall_seconds", "forward_wall_seconds")})
     return Table("Methods", pd.DataFrame(rows), _METHODS)
 
 
@@ -303,17 +289,10 @@ def _add_networks(page: Page, sources: ReportSources, networks: Mapping[str, Any
     rows = []
     for name, model in networks.items():
         training, validation = model["training"], model["validation"]
-        rows.append(
-            {
-                "name": name,
-                "kind": _KINDS.get(model["kind"], model["kind"]),
-                **{key: training[key] for key in ("parameters", "samples", "epochs", "minutes")},
-                "loss": validation["loss"],
-                "share": validation["loss"] / validation["baseline"]["loss"],
-                "validated": validation["samples"],
-                "init": training["settings"]["init"] or "",
-            }
-        )
+        row = {"name": name, "kind": _KINDS.get(model["kind"], model["kind"]), "loss": validation["loss"]}
+        row |= {key: training[key] for key in ("parameters", "samples", "epochs", "minutes")}
+        row |= {"share": validation["loss"] / validation["baseline"]["loss"], "validated": validation["samples"]}
+        rows.append(row | {"init": training["settings"]["init"] or ""})
     page.heading("Networks", 3)
     page.table(Table("Networks", pd.DataFrame(rows), _NETWORKS))
     page.paragraph(page_text("networks"))
