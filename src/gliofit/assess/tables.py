@@ -17,57 +17,12 @@ from gliofit.growth.model import derived_in
 from gliofit.paper import TEST_MSE, paper_table
 from gliofit.report.render import write_renderings
 from gliofit.report.table import Table, column
-from gliofit.report.texts import notes
+from gliofit.report.texts import columns, notes
 from gliofit.simulate.settings import ATLAS
 
 __all__ = ["assess_tables", "read_models", "write_assess_tables"]
 
 _COUNT = ",.0f"
-
-_MODEL = column("model", "surrogate")
-
-_FORWARD = (
-    _MODEL,
-    column("mse_cube_mean", "MSE, cube", error="mse_cube_error", power=-3),
-    column("mse_cube_median", "MSE, cube, median", power=-3),
-    column("mse_volume_mean", "MSE, volume", error="mse_volume_error", power=-3),
-    column("mae_cube_mean", "MAE, cube", error="mae_cube_error", power=-3),
-    column("ncc_cube_mean", "NCC, cube", format=".3f"),
-    column("dice_033_mean", "Dice at 0.33", format=".3f"),
-    column("dice_066_mean", "Dice at 0.66", format=".3f"),
-    column("n", "tumours", format=_COUNT),
-    column("voxel", "voxels"),
-    column("parameters", "parameters", format=_COUNT),
-    column("samples", "training samples", format=_COUNT),
-    column("minutes", "training", "min", format=_COUNT),
-    column("device", "trained on"),
-    column("paper_mse", "paper’s MSE, its own data and training", power=-3),
-    column("paper_mae", "paper’s MAE", power=-3),
-    column("paper_ncc", "paper’s NCC", format=".3f"),
-)
-
-_GRADIENTS = (
-    _MODEL,
-    column("group", "anatomy"),
-    column("quantity", "derivative by"),
-    column("n", "tumours", format=_COUNT),
-    *(
-        column(f"{name}_{which}", f"{title}, {label}", format=".3f")
-        for name, title in (("cosine", "cosine"), ("relative_norm", "relative norm"))
-        for which, label in (("median", "median"), ("lower", "lower quartile"), ("upper", "upper quartile"))
-    ),
-)
-
-_CALIBRATION = (
-    column("by", "by"),
-    column("range", "range"),
-    _MODEL,
-    column("n", "tumours", format=_COUNT),
-    column("mse_cube_median", "MSE, cube, median", power=-3),
-    column("dice_033_mean", "Dice at 0.33, mean", format=".3f"),
-    column("relative_volume_error_mean", "volume, signed error, mean", "%", factor=100, format=".1f"),
-    column("relative_volume_error_median", "volume, signed error, median", "%", factor=100, format=".1f"),
-)
 
 
 def read_models(folders: Mapping[str, str | Path]) -> pd.DataFrame:
@@ -149,14 +104,14 @@ def _forward(summary: pd.DataFrame, models: pd.DataFrame) -> Table:
     )
     cube = (*notes("assess-fields"), *notes("assess-cube"), *notes("assess-volume"))
     texts = (*cube, *outside, *notes("assess-paper", mse=TEST_MSE * 1e3))
-    return Table("Surrogates on test tumours in the atlas", atlas, _FORWARD, footnotes=texts)
+    return Table("Surrogates on test tumours in the atlas", atlas, columns("assess-forward"), footnotes=texts)
 
 
 def _anatomies(summary: pd.DataFrame) -> Table:
     """A row per model with MSE, Dice and number of tumours in each group of anatomies."""
     names = ("mse_cube_mean", "mse_cube_error", "dice_033_mean", "dice_033_error", "n", "anatomies")
     wide = summary[["model"]].drop_duplicates().reset_index(drop=True)
-    columns = [_MODEL]
+    shown = [column("model", "surrogate")]
     for group in GROUPS:
         part = summary[summary["group"] == group]
         if part.empty:
@@ -164,14 +119,14 @@ def _anatomies(summary: pd.DataFrame) -> Table:
         renamed = part[["model", *names]].rename(columns={name: f"{group}_{name}" for name in names})
         wide = wide.merge(renamed, on="model", how="left")
         title, mse, dice = GROUP_NAMES[group], f"{group}_mse_cube", f"{group}_dice_033"
-        columns += [
+        shown += [
             column(f"{mse}_mean", f"MSE, cube, {title}", error=f"{mse}_error", power=-3),
             column(f"{dice}_mean", f"Dice at 0.33, {title}", error=f"{dice}_error", format=".3f"),
             column(f"{group}_n", f"tumours, {title}", format=_COUNT),
             *([] if group == ATLAS else [column(f"{group}_anatomies", f"anatomies, {title}", format=_COUNT)]),
         ]
     texts = (*notes("assess-fields"), *notes("assess-cube"), *notes("assess-anatomies"))
-    return Table("Surrogates by anatomy", wide, tuple(columns), footnotes=texts)
+    return Table("Surrogates by anatomy", wide, tuple(shown), footnotes=texts)
 
 
 def _gradients(rows: pd.DataFrame) -> Table:
@@ -180,7 +135,7 @@ def _gradients(rows: pd.DataFrame) -> Table:
         table["quantity"] = table["quantity"].map(quantity_name)
         table["group"] = table["group"].map(GROUP_NAMES)
     title = "Derivatives of surrogates against the solver’s"
-    return Table(title, table, _GRADIENTS, footnotes=notes("assess-gradients"))
+    return Table(title, table, columns("assess-gradients"), footnotes=notes("assess-gradients"))
 
 
 def _calibration(rows: pd.DataFrame) -> Table:
@@ -194,4 +149,4 @@ def _calibration(rows: pd.DataFrame) -> Table:
         table["range"] = ends[0] + " to " + ends[1]
         table["by"] = [units[by][0] for by in table["by"]]
     texts = (*notes("assess-calibration"), *notes("assess-cube"))
-    return Table("Errors by tumour", table, _CALIBRATION, footnotes=texts)
+    return Table("Errors by tumour", table, columns("assess-calibration"), footnotes=texts)

@@ -12,62 +12,19 @@ from numpy.typing import NDArray
 
 from gliofit.growth.space import Derived, Quantity
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
-from gliofit.metrics.masks import CORE_THRESHOLD, WHOLE_THRESHOLD
 from gliofit.publish.interval_text import amounts
 from gliofit.publish.patient_record import MethodRecord
 from gliofit.report.numbers import MISSING
-from gliofit.report.table import Column, Numbers, Table, column
+from gliofit.report.table import Column, Table, column
+from gliofit.report.texts import columns
 
 __all__ = ["column_meanings", "errors_table", "estimates_table"]
 
 
 def _column(quantity: Quantity) -> Column:
     """Column of a quantity with its interval below it."""
-    numbers = Numbers(quantity.name, below=f"{quantity.name}.below")
-    return Column(quantity.heading, (numbers,), quantity.unit, words=False, help=f"{quantity.meaning}.")
-
-
-_METHOD = Column("Method", (Numbers("method", below="method.below"),))
-_SEES = column("sees", "Sees", help="What the method was fitted to: the segmentation itself, or the reference, a "
-               "concentration that the reference method fitted to the segmentation.")  # fmt: skip
-_DICE = (
-    column(
-        "dice_whole_033", f"Dice, whole at {WHOLE_THRESHOLD:.2f}", format=".2f",
-        help="Overlap of the modelled with the segmented region (1: the same, 0: apart): the concentration cut at "
-        f"{WHOLE_THRESHOLD:.2f} with the whole tumour, at {CORE_THRESHOLD:.2f} with the core.",
-    ),
-    column("dice_core_060", f"Dice, core at {CORE_THRESHOLD:.2f}", format=".2f"),
-)  # fmt: skip
-_SECONDS = column("wall_seconds", "Seconds", format=".1f", help="Time that the estimate took, without the final run.")
-_STATUS = Column(
-    "Status", (Numbers("status", below="status.below"),),
-    help="ok, not-converged (the search stopped before it settled) or failed, and what the method says of itself.",
-)  # fmt: skip
-
-_ORIGIN = (
-    Column(
-        "Origin x, y, z", (Numbers("origin", below="origin.below"),), "mm", words=False,
-        help="Where growth began, in world coordinates of the patient's T1 image (x towards the patient's right, y to "
-        "the front, z upwards).",
-    ),
-    column(
-        "distance", "Origin to centre", "mm", format=".1f",
-        help="Distance of the origin from the centre of mass of the segmented whole tumour.",
-    ),
-    column(
-        "thresholds", "Visible from c =", words=False,
-        help="Concentrations from which on whole tumour and core show in MRI, as the method assumed or fitted them; "
-        "only methods that see the segmentation have them.",
-    ),
-)  # fmt: skip
-
-_ERRORS = (
-    column("origin_error_mm", "Origin off by", "mm", format=".2f"),
-    column("mse_volume", "MSE of c", format=".2g"),
-    *(column(c.name, c.label.split(",")[0] + f", c ≥ {at:.2f}", format=".3f")
-      for c, at in zip(_DICE, (WHOLE_THRESHOLD, CORE_THRESHOLD), strict=True)),
-    _SECONDS, _STATUS,
-)  # fmt: skip
+    look = {"words": False, "help": f"{quantity.meaning}."}
+    return column(quantity.name, quantity.heading, quantity.unit, below=f"{quantity.name}.below", **look)
 
 
 def estimates_table(methods: Sequence[MethodRecord], centre_mm: NDArray[np.float64]) -> Table:
@@ -82,8 +39,9 @@ def estimates_table(methods: Sequence[MethodRecord], centre_mm: NDArray[np.float
     """
     rows = [_record(method) | _origin(method.parameters, centre_mm) for method in methods]
     quantities = _quantities([method.parameters for method in methods])
-    columns = (_METHOD, _SEES, *map(_column, quantities), *_ORIGIN, *_DICE, _SECONDS, _STATUS)
-    return Table("Estimates", pd.DataFrame(rows), columns)
+    first, rest = ("estimates-method", "estimates-source"), ("estimates-origin", "estimates-end")
+    before, after = (tuple(chain.from_iterable(map(columns, names))) for names in (first, rest))
+    return Table("Estimates", pd.DataFrame(rows), (*before, *map(_column, quantities), *after))
 
 
 def errors_table(methods: Sequence[MethodRecord], truth: Mapping[str, Any]) -> Table:
@@ -106,7 +64,8 @@ def errors_table(methods: Sequence[MethodRecord], truth: Mapping[str, Any]) -> T
         rows.append(_record(method) | errors | scores)
     quantities = _quantities([truth, *(method.parameters for method in methods)])
     pairs = ((_column(q), column(f"{q.name}_bias", "error", format="+.1%")) for q in quantities)
-    return Table("Estimates", pd.DataFrame(rows), (_METHOD, *chain.from_iterable(pairs), *_ERRORS))
+    shown = (*columns("estimates-method"), *chain.from_iterable(pairs), *columns("estimates-errors"))
+    return Table("Estimates", pd.DataFrame(rows), (*shown, *columns("estimates-end")))
 
 
 def column_meanings(table: Table) -> list[tuple[str, str]]:
@@ -134,7 +93,7 @@ def _record(method: MethodRecord) -> dict[str, Any]:
         "sees": str(row.get("observation")),
         **{name: text for name, (text, _) in texts.items()},
         **{f"{name}.below": below for name, (_, below) in texts.items()},
-        **{c.name: float(method.scores[c.name]) for c in _DICE},
+        **{name: float(method.scores[name]) for name in ("dice_whole_033", "dice_core_060")},
         "wall_seconds": float(row["wall_seconds"]),
         "status": method.status,
         "status.below": "; ".join(method.notes),

@@ -26,8 +26,8 @@ from gliofit.publish.shown import show_file
 from gliofit.publish.thumbnail import show_patient
 from gliofit.report.names import method_name, quoted_name
 from gliofit.report.page import Page
-from gliofit.report.table import Picture, Table, column, load_table
-from gliofit.report.texts import page_text
+from gliofit.report.table import Picture, Table, load_table
+from gliofit.report.texts import columns, page_text
 
 __all__ = ["RULE", "write_report"]
 
@@ -41,28 +41,6 @@ _WIDE, _NARROW, _SMALL = 1600, 760, 420
 
 #: Patients from which on pictures of registrations are small.
 _MANY = 16
-
-_METHODS = (
-    column("method", "Method"), column("sees", "Sees"), column("cases", "Cases", format=",.0f"),
-    *(column(status, title, format=",.0f") for status, title in (
-        ("ok", "ok"), ("not-converged", "Not converged"), ("failed", "Failed")
-    )),
-    column("wall_seconds", "Inversion, median", "s"), column("forward_wall_seconds", "Final run, median", "s"),
-)  # fmt: skip
-
-_NETWORKS = (
-    column("name", "Network"), column("kind", "What it is"), column("parameters", "Weights", format=",.0f"),
-    column("samples", "Training tumours", format=",.0f"), column("epochs", "Epochs", format=".3g"),
-    column("minutes", "Training", "min", format=",.1f"), column("loss", "Validation loss"),
-    column("share", "Of a constant guess", "%", factor=100, format=".1f"),
-    column("validated", "Validation tumours", format=",.0f"), column("init", "Trained further from"),
-)  # fmt: skip
-
-_TIMES = (
-    column("stage", "Stage"), column("jobs", "Jobs", format=",.0f"),
-    column("cpu_seconds", "Processor time", "min", factor=1 / 60, format=",.1f"),
-    column("longest_seconds", "Longest job", "s"), column("memory_mb", "Memory, most", "MB", format=",.0f"),
-)  # fmt: skip
 
 _KINDS = {
     "surrogate": "surrogate: predicts the tumour",
@@ -198,7 +176,7 @@ def _method_table(cohort: Cohort, settings: PublishSettings) -> Table:
         row = {"method": name, "sees": "true θ" if seen.empty else str(seen.iloc[0]), "cases": len(part)}
         row |= {status: int((part["status"] == status).sum()) for status in ("ok", "not-converged", "failed")}
         rows.append(row | {name: part[name].median() for name in ("wall_seconds", "forward_wall_seconds")})
-    return Table("Methods", pd.DataFrame(rows), _METHODS)
+    return Table("Methods", pd.DataFrame(rows), columns("methods"))
 
 
 def _add_cases(page: Page, sources: ReportSources, settings: PublishSettings) -> None:
@@ -294,7 +272,7 @@ def _add_networks(page: Page, sources: ReportSources, networks: Mapping[str, Any
         row |= {"share": validation["loss"] / validation["baseline"]["loss"], "validated": validation["samples"]}
         rows.append(row | {"init": training["settings"]["init"] or ""})
     page.heading("Networks", 3)
-    page.table(Table("Networks", pd.DataFrame(rows), _NETWORKS))
+    page.table(Table("Networks", pd.DataFrame(rows), columns("networks")))
     page.paragraph(page_text("networks"))
     page.paragraph(CAPTIONS["learning_curve"])
     page.gallery(_show(sources, folder / "learning_curve.png", _NARROW, folder.name) for folder in sources.networks)
@@ -304,7 +282,7 @@ def _add_times(page: Page, times: pd.DataFrame) -> None:
     if times.empty:
         return
     page.heading("Times")
-    page.table(Table("Times", times, _TIMES))
+    page.table(Table("Times", times, columns("times")))
     page.paragraph(page_text("times"))
 
 

@@ -72,16 +72,12 @@ class Numbers:
 
     Parameters
     ----------
-    value
-        The number, or a text. A name that the frame lacks counts as missing.
-    error
-        Its standard error, printed after ±.
+    value, error
+        The number, or a text, and its standard error, printed after ±. A name that the frame lacks counts as missing.
     low, high
         Ends of its interval, printed in brackets, or as a range where the value is missing.
-    rank
-        1 for the best and 2 for the second best value.
-    marks
-        Signs behind the number.
+    rank, marks
+        1 for the best and 2 for the second best value; signs behind the number.
     below
         Smaller text under a text, in HTML.
     """
@@ -101,26 +97,18 @@ class Column:
 
     Parameters
     ----------
-    label
-        Heading without unit.
+    label, group
+        Heading without unit, and heading above neighbouring columns of the same group.
     numbers
         Numbers of the column, one for each line of a row; None where a line has none.
-    unit
-        Unit as printed; values are multiplied by ``factor`` to reach it.
-    power
-        Power of ten that values are divided by; it stands in the heading.
-    factor
-        From the unit of the frame to the printed one.
+    unit, factor, power
+        Unit as printed; factor from the unit of the frame; power of ten in the heading that values are divided by.
     format
         Format specification of Python; empty for three digits whatever the size.
     better
         Which end is the better one; None leaves the heading without an arrow.
-    group
-        Heading above neighbouring columns of the same group.
-    help
-        What the column means.
-    words
-        Whether the column holds text; None decides by the content.
+    help, words
+        What the column means, and whether it holds text; None decides by the content.
     """
 
     label: str
@@ -191,7 +179,14 @@ class Column:
 
 
 def column(
-    name: str, label: str, unit: str = "", error: str = "", low: str = "", high: str = "", **options: Any
+    name: str,
+    label: str,
+    unit: str = "",
+    error: str = "",
+    low: str = "",
+    high: str = "",
+    below: str = "",
+    **options: Any,
 ) -> Column:
     """Make a column of a table with one line per row.
 
@@ -201,12 +196,12 @@ def column(
         Column of the frame.
     label, unit
         Heading.
-    error, low, high
+    error, low, high, below
         As those of ``Numbers``.
     **options
         Further fields of ``Column``.
     """
-    return Column(label, (Numbers(name, error, low, high),), unit, **options)
+    return Column(label, (Numbers(name, error, low, high, below=below),), unit, **options)
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,20 +240,16 @@ class Table:
 
     Parameters
     ----------
-    title
-        Heading.
+    title, caption
+        Heading, and text under it.
     frame
         Numbers in units of gliofit's metrics. Columns whose name has a dot are for printing alone.
     columns
         Printed columns; the first one names the row.
     lines
         Names of the lines that a row is printed on, such as "this run" and "paper"; empty for one line without a name.
-    caption
-        Text under the title.
-    footnotes
-        Notes on the table and its panels.
-    panels
-        Further tables under the same title.
+    footnotes, panels
+        Notes on the table and its panels; further tables under the same title.
     empty
         Text in place of a table without rows.
     """

@@ -1,4 +1,4 @@
-"""Prose of tables, figures and pages, kept in ``texts.yaml``."""
+"""Prose of tables, figures and pages, and columns of tables, kept in ``texts.yaml``."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from gliofit.core.yaml_file import read_yaml
+from gliofit.report.table import Column, column
 
-__all__ = ["notes", "page_text", "section"]
+__all__ = ["columns", "notes", "page_text", "section"]
 
 
 @cache
 def section(name: str) -> Any:
-    """Read a section: ``captions``, ``glossary``, ``citations``, ``notes`` or ``pages``."""
+    """Read a section: ``captions``, ``notes``, ``columns`` and so on."""
     return read_yaml(Path(__file__).with_name("texts.yaml"))[name]
 
 
@@ -26,3 +27,10 @@ def notes(name: str, **values: Any) -> tuple[str, ...]:
 def page_text(name: str, **values: Any) -> str:
     """Read a paragraph of a page, with values in place of its fields."""
     return str(section("pages")[name]).format(**values)
+
+
+def columns(name: str, **values: Any) -> tuple[Column, ...]:
+    """Read the columns of a table, with values in place of the fields of their labels."""
+    return tuple(
+        column(**(fields | {"label": fields["label"].format(**values)})) for fields in section("columns")[name]
+    )
