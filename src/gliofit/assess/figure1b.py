@@ -105,7 +105,7 @@ def view_cases(
     shard, tissue_dir
         Test tumours of the atlas and their tissue.
     cases
-        As ``choose_cases`` gives them.
+        As ``choose_cases`` returns them.
     """
     data = {model: open_targets(shard, tissue_dir, surrogate) for model, surrogate in surrogates.items()}
     views = []

@@ -81,14 +81,12 @@ def write_bids(results: Sequence[CaseResults], folder: Path, images: bool, progr
 
     Parameters
     ----------
-    results
-        Patients.
-    folder
-        Where to write; empty.
+    results, folder
+        Patients, and an empty folder.
     images
         Whether to copy the patients' own MRI too.
     progress
-        Told of every patient.
+        Called for every patient.
 
     Raises
     ------

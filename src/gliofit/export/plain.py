@@ -31,14 +31,12 @@ def write_plain(results: Sequence[CaseResults], folder: Path, images: bool, prog
 
     Parameters
     ----------
-    results
-        Patients.
-    folder
-        Where to write; empty.
+    results, folder
+        Patients, and an empty folder.
     images
         Whether to copy the patient's own MRI too; T1 is written in any case.
     progress
-        Told of every patient.
+        Called for every patient.
 
     Raises
     ------

@@ -38,14 +38,10 @@ class Viewer:
 
     Parameters
     ----------
-    box
-        What part of the case is shown.
-    centre_mm
-        Point in world mm that is shown first, shape (3,), and that a button leads back to.
-    centre_name
-        What lies there.
-    grid_name
-        What to call the grid of the case's files.
+    box, grid_name
+        Part of the case that is shown, and what to call the grid of the case's files.
+    centre_mm, centre_name
+        Point in world mm that is shown first, shape (3,), and what lies there; a button leads back to it.
     """
 
     def __init__(self, box: ViewerBox, centre_mm: NDArray[np.float64], centre_name: str, grid_name: str) -> None:
@@ -121,23 +117,9 @@ class Viewer:
     def cells(
         self, methods: Sequence[MethodRecord], sources: CaseSources, group: str, shown: str | None = None
     ) -> dict[str, NDArray[Any]]:
-        """A map of tumour cells by each method; a line in place of those that failed.
+        """Add a map of tumour cells by each method, and a line in place of those that failed.
 
-        Parameters
-        ----------
-        methods
-            Methods in the order to show them.
-        sources
-            Their files.
-        group
-            Name of the layers.
-        shown
-            Method that is shown at first.
-
-        Returns
-        -------
-        dict
-            Concentrations on the case's grid by printed name.
+        ``shown`` is the method that is shown at first. Returns concentrations on the case's grid by printed name.
         """
         styles, found = method_styles(method.method for method in methods), {}
         for method in methods:

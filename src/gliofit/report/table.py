@@ -179,29 +179,10 @@ class Column:
 
 
 def column(
-    name: str,
-    label: str,
-    unit: str = "",
-    error: str = "",
-    low: str = "",
-    high: str = "",
-    below: str = "",
-    **options: Any,
+    name: str, label: str, unit: str = "", error: str = "", low: str = "", high: str = "", below: str = "", **more: Any
 ) -> Column:
-    """Make a column of a table with one line per row.
-
-    Parameters
-    ----------
-    name
-        Column of the frame.
-    label, unit
-        Heading.
-    error, low, high, below
-        As those of ``Numbers``.
-    **options
-        Further fields of ``Column``.
-    """
-    return Column(label, (Numbers(name, error, low, high, below=below),), unit, **options)
+    """Make a column of a table with one line per row, from the fields of ``Column`` and of its ``Numbers``."""
+    return Column(label, (Numbers(name, error, low, high, below=below),), unit, **more)
 
 
 @dataclass(frozen=True, eq=False)
@@ -309,17 +290,7 @@ def _has_number(cell: Cell) -> bool:
 
 
 def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1, title: str = "") -> Table:
-    """Make a table of texts.
-
-    Parameters
-    ----------
-    headings, rows
-        Content.
-    words
-        Number of leading columns that are set to the left; the others hold numbers.
-    title
-        Heading.
-    """
+    """Make a table of texts whose first columns, ``words`` in number, are set to the left."""
     names = [str(i) for i in range(len(headings))]
     columns = (
         column(name, heading, words=i < words) for i, (name, heading) in enumerate(zip(names, headings, strict=True))
