@@ -130,7 +130,7 @@ determinism-test: $(READY)  ## run the small run three times, on one core and tw
 
 .PHONY: docs
 docs: $(READY)  ## the documentation as a site, in results/docs (minutes the first time: the tutorial is run)
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	@echo "Look at results/docs/index.html"
 
 .PHONY: lint

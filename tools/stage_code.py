@@ -41,14 +41,14 @@ def unchecked_stages(recorded: dict[str, dict[str, Any]], package: Path = _PACKA
 
 
 def stage_digests(package: Path = _PACKAGE) -> dict[str, str]:
-    """SHA-256 by stage of all code that its package imports, directly or not."""
+    """SHA-256 by stage of its package and all code that it imports, directly or not, without other stages' packages."""
     parts: dict[str, tuple[str, set[str]]] = {}
     digests = {}
     for stage in STAGE_VERSIONS:
         pending, reached = [stage], set[str]()
         while pending:
             name = pending.pop()
-            if name in reached:
+            if name in reached or (name in STAGE_VERSIONS and name != stage):
                 continue
             if name not in parts:
                 parts[name] = _read_part(package, name)

@@ -25,7 +25,7 @@ from filelock import FileLock
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
-from tools.stage_code import code_digests
+from tools.stage_code import stage_digests
 
 _STEP = re.compile(r"^```(sh|python)\n((?:(?!```).*\n)*)```\n+<!-- run(: output)? -->$", re.MULTILINE)
 _PICTURE = re.compile(r"^<!-- picture: (\S+) \| (.+) -->$", re.MULTILINE)
@@ -76,11 +76,11 @@ def _make(root: Path, page: str, text: str) -> Path:
     steps = [(kind, code) for kind, code, _ in _STEP.findall(text)]
     pictures = [path for path, _ in _PICTURE.findall(text)]
     package = root / "src/gliofit"
-    # The digests are of what stages use; the command line is beside them.
-    others = [package / "fit.py", package / "provenance.py", *package.glob("cli/*.py"), *package.glob("estimate/*")]
+    # The digests cover what stages use; the command line is beside them.
+    others = [*package.glob("cli/*.py"), *package.glob("pipeline/**/*")]
     others += [*root.glob("config/*.yaml"), *root.glob("docs/*.yaml")]
     contents = [path.read_text("utf-8") for path in sorted(others) if path.is_file()]
-    behind = json.dumps([steps, pictures, contents, code_digests(package)], sort_keys=True)
+    behind = json.dumps([steps, pictures, contents, stage_digests(package)], sort_keys=True)
     cache = root / "results/docs-cache"
     folder = cache / f"{Path(page).stem}-{hashlib.sha256(behind.encode()).hexdigest()[:16]}"
     cache.mkdir(parents=True, exist_ok=True)
