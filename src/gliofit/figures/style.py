@@ -80,15 +80,15 @@ def figure_style() -> Iterator[None]:
 
 def save_figure(figure: Figure, out_dir: str | Path, name: str, dpi: int) -> None:
     """Write ``{name}.png`` and ``{name}.pdf``; the same figure gives the same bytes."""
-    for kind, fields in _NO_METADATA.items():
-        with atomic_path(Path(out_dir) / f"{name}.{kind}") as temporary:
-            figure.savefig(temporary, format=kind, dpi=dpi, metadata=fields)
+    for kind in _NO_METADATA:
+        save_picture(figure, Path(out_dir) / f"{name}.{kind}", dpi)
 
 
 def save_picture(figure: Figure, path: str | Path, dpi: int) -> None:
-    """Write a picture that pages and people look at, as PNG only; the same figure gives the same bytes."""
+    """Write a picture in the format of the path's ending; the same figure gives the same bytes."""
+    kind = Path(path).suffix.removeprefix(".")
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=dpi, metadata=_NO_METADATA["png"])
+        figure.savefig(temporary, format=kind, dpi=dpi, metadata=_NO_METADATA[kind])
 
 
 @contextmanager
