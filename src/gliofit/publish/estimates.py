@@ -23,7 +23,7 @@ __all__ = ["column_meanings", "errors_table", "estimates_table"]
 
 def _column(quantity: Quantity) -> Column:
     """Column of a quantity with its interval below it."""
-    look = {"words": False, "help": f"{quantity.meaning}."}
+    look: dict[str, Any] = {"words": False, "help": f"{quantity.meaning}."}
     return column(quantity.name, quantity.heading, quantity.unit, below=f"{quantity.name}.below", **look)
 
 

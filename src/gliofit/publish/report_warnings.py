@@ -84,7 +84,7 @@ def run_warnings(
     return found
 
 
-def _text(name: str, **values: Any) -> str:
+def _text(name: str, /, **values: Any) -> str:
     return str(section("warnings")[name]).format(**values)
 
 

@@ -18,18 +18,18 @@ def section(name: str) -> Any:
     return read_yaml(Path(__file__).with_name("texts.yaml"))[name]
 
 
-def notes(name: str, **values: Any) -> tuple[str, ...]:
+def notes(name: str, /, **values: Any) -> tuple[str, ...]:
     """Read the notes of a table, with values in place of their fields."""
     found = section("notes")[name]
     return tuple(text.format(**values) for text in ([found] if isinstance(found, str) else found))
 
 
-def page_text(name: str, **values: Any) -> str:
+def page_text(name: str, /, **values: Any) -> str:
     """Read a paragraph of a page, with values in place of its fields."""
     return str(section("pages")[name]).format(**values)
 
 
-def columns(name: str, **values: Any) -> tuple[Column, ...]:
+def columns(name: str, /, **values: Any) -> tuple[Column, ...]:
     """Read the columns of a table, with values in place of the fields of their labels."""
     return tuple(
         column(**(fields | {"label": fields["label"].format(**values)})) for fields in section("columns")[name]
