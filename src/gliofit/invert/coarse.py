@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from gliofit.core.grid import Volume
 from gliofit.core.tissue import Tissue
 from gliofit.invert.problem import Problem
-from gliofit.invert.trace import Trace
 from gliofit.observation.likelihood import AbstractLikelihood, SegmentationLikelihood
-from gliofit.solver.base import AbstractForwardSolver
 
-__all__ = ["CoarseCase", "LevelObjective"]
+__all__ = ["CoarseCase"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,43 +50,3 @@ class CoarseCase:
         if imaging_width is not None and isinstance(loss, SegmentationLikelihood):
             loss.imaging = loss.imaging.model_copy(update={"width": imaging_width})
         return loss
-
-
-class LevelObjective:
-    """A problem's loss through a forward solver, at the voxel size of one level.
-
-    Parameters
-    ----------
-    problem
-        The case.
-    trace
-        Records every evaluation.
-    solver
-        The forward solver.
-    spacing_mm
-        Voxel size wanted; the nearest whole multiple of the case's own is taken.
-    imaging_width
-        Width of the imaging model where it is not the observation's own; a wide one smooths the landscape.
-    """
-
-    def __init__(
-        self,
-        problem: Problem,
-        trace: Trace,
-        solver: AbstractForwardSolver,
-        spacing_mm: float,
-        imaging_width: float | None = None,
-    ) -> None:
-        case = CoarseCase.at(problem, spacing_mm)
-        self.factor, self.tissue, self.spacing_mm = case.factor, case.tissue, case.spacing_mm
-        self.space, self.trace, self.level = problem.space, trace, f"{case.spacing_mm:g} mm"
-        self.solver = solver
-        self.likelihood = case.likelihood(imaging_width, self._crop())
-        self._prepare(problem)
-
-    def _crop(self) -> Callable[[Volume], Volume]:
-        """What part of the grid takes part; all of it by default."""
-        return lambda volume: volume
-
-    def _prepare(self, problem: Problem) -> None:
-        """Set what else evaluations need."""

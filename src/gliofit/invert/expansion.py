@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from gliofit.core.errors import SeedOutsideTissueError
-from gliofit.core.grid import Volume
 from gliofit.growth.theta import Theta
-from gliofit.invert.coarse import LevelObjective
+from gliofit.invert.coarse import CoarseCase
 from gliofit.invert.problem import Problem
+from gliofit.invert.trace import Trace
 from gliofit.observation.likelihood import ConcentrationLikelihood
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.domain import domain_of
@@ -52,25 +51,46 @@ class Expansion:
     fresh: bool = True
 
 
-class ExpansionObjective(LevelObjective):
+class ExpansionObjective:
     """The problem's loss through the accurate solver, with derivatives, at a chosen voxel size.
 
     Everything is computed on the bounding box of the tissue, outside of which nothing can be fitted.
+
+    Parameters
+    ----------
+    problem
+        The case.
+    trace
+        Gets every evaluation.
+    solver
+        The forward solver.
+    spacing_mm
+        Voxel size wanted; the nearest whole multiple of the case's own is taken.
+    imaging_width
+        Width of the imaging model where it is not the observation's own; a wide one smooths the landscape.
     """
 
-    solver: AccurateSolver
-
-    def _prepare(self, problem: Problem) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        trace: Trace,
+        solver: AccurateSolver,
+        spacing_mm: float,
+        imaging_width: float | None = None,
+    ) -> None:
+        case = CoarseCase.at(problem, spacing_mm)
+        self.tissue, self.spacing_mm = case.tissue, case.spacing_mm
+        self.space = problem.space
+        self.solver, self.trace = solver, trace
+        self.level = f"{self.spacing_mm:g} mm"
+        self.domain = domain_of(self.tissue, solver.settings.precision)
+        start, shape = self.domain.start.tolist(), self.domain.shape
+        self.likelihood = case.likelihood(imaging_width, lambda volume: volume.extract(start, shape))
         self._scale = 1.0
         if isinstance(self.likelihood, ConcentrationLikelihood):
             # A mean over the box becomes one over the whole grid, on which nothing else is missing.
-            self._scale = float(np.prod(self.domain.shape) / np.prod(self.tissue.grid.shape))
+            self._scale = float(np.prod(shape) / np.prod(self.tissue.grid.shape))
         self.without_tumour = max(self._scale * self.likelihood.without_tumour(), 1e-12)
-
-    def _crop(self) -> Callable[[Volume], Volume]:
-        self.domain = domain_of(self.tissue, self.solver.settings.precision)
-        start, shape = self.domain.start.tolist(), self.domain.shape
-        return lambda volume: volume.extract(start, shape)
 
     def expand(self, theta: NDArray[Any], borrowed: Expansion | None = None) -> Expansion | None:
         """The loss about ``theta``, None if its seed lies outside tissue.

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from gliofit.core.errors import SeedOutsideTissueError
 from gliofit.growth.theta import DURATION_DAYS, Theta
-from gliofit.invert.coarse import LevelObjective
+from gliofit.invert.coarse import CoarseCase
 from gliofit.invert.problem import Problem
+from gliofit.invert.trace import Trace
+from gliofit.solver.base import AbstractForwardSolver
 
 __all__ = ["SolverObjective", "distance_to_tissue_mm"]
 
@@ -21,10 +23,37 @@ _HOPELESS_RATIO = 20.0
 _HOPELESS_MM3 = 1e5
 
 
-class SolverObjective(LevelObjective):
-    """The problem's loss with a numerical solver as forward model."""
+class SolverObjective:
+    """The problem's loss with a numerical solver as forward model.
 
-    def _prepare(self, problem: Problem) -> None:
+    Parameters
+    ----------
+    problem
+        The case.
+    trace
+        Gets every evaluation.
+    solver
+        The forward solver.
+    spacing_mm
+        Voxel size wanted; the nearest whole multiple of the case's own is taken.
+    imaging_width
+        Width of the imaging model where it is not the observation's own; a wide one smooths the landscape.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        trace: Trace,
+        solver: AbstractForwardSolver,
+        spacing_mm: float,
+        imaging_width: float | None = None,
+    ) -> None:
+        case = CoarseCase.at(problem, spacing_mm)
+        self.factor, self.tissue, self.spacing_mm = case.factor, case.tissue, case.spacing_mm
+        self.space = problem.space
+        self.solver, self.trace = solver, trace
+        self.level = f"{self.spacing_mm:g} mm"
+        self.likelihood = case.likelihood(imaging_width)
         self._share = self.likelihood.share.numpy()
         self.scale = max(self.likelihood.without_tumour(), 1e-12)
         # No prediction can lose more than this, so that a seed outside tissue ranks behind everything.
