@@ -112,21 +112,21 @@ notebook: $(READY)  ## execute docs/notebooks/refit.ipynb on the demo's results,
 	$(BIN)/python -m tools.reproduce notebook docs/notebooks/refit.ipynb
 
 .PHONY: test
-test: $(READY)  ## all tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+test: $(READY)  ## all tests; COVERAGE=yes prints which branches they leave out
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(if $(COVERAGE),--cov --cov-report=term)
 
 .PHONY: cluster-test
 cluster-test: $(READY)  ## the SLURM profile on a real SLURM of one node; as root on Debian installs SLURM first
-	$(BIN)/python tests/cluster/loopback.py install
+	$(BIN)/python tools/loopback.py install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slurm tests/cluster
 
 .PHONY: kill-test
 kill-test: $(READY)  ## kill a small run 24 times, restart it, compare with an undisturbed one (half an hour or more)
-	$(BIN)/python -m tests.reliability.kill
+	$(BIN)/python -m tools.reliability.kill
 
 .PHONY: determinism-test
 determinism-test: $(READY)  ## run the small run three times, on one core and two, and compare byte by byte
-	$(BIN)/python -m tests.reliability.determinism
+	$(BIN)/python -m tools.reliability.determinism
 
 .PHONY: docs
 docs: $(READY)  ## the documentation as a site, in results/docs (minutes the first time: the tutorial is run)

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from gliofit.core.grid import Grid
+from gliofit.atlas.prepare import prepare_atlas
+from gliofit.atlas.settings import AtlasSettings
+from gliofit.atlas.sources import mni152
+from gliofit.core.grid import Grid, Volume
+from gliofit.core.io import write_volume
 from gliofit.core.tissue import Tissue
 
 # The same examples in every run, so that a failure can be repeated; --hypothesis-profile=default draws new ones.
@@ -41,3 +45,23 @@ def ball_brain(size: int = 40, spacing_mm: float = 4.0, radius_mm: float = 70.0)
 @pytest.fixture(scope="session")
 def brain() -> Tissue:
     return ball_brain()
+
+
+@pytest.fixture(scope="session")
+def atlas_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built-in atlas at 5 mm, as a user's own folder."""
+    folder = tmp_path_factory.mktemp("coarse")
+    atlas = mni152()
+    mask = Volume(atlas.brain_mask.data.astype(np.float32), atlas.brain_mask.grid).coarsen(5)
+    write_volume(folder / "brain_mask.nii.gz", Volume((mask.data > 0.5).astype(np.uint8), mask.grid))
+    write_volume(folder / "t1.nii.gz", atlas.require_t1().coarsen(5))
+    for name in ("wm", "gm", "csf"):
+        write_volume(folder / f"{name}.nii.gz", atlas.tissue.map(name).coarsen(5))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def atlas_dir(atlas_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("atlas")
+    prepare_atlas(AtlasSettings(source=str(atlas_source)), folder)
+    return folder

@@ -11,39 +11,15 @@ import numpy as np
 import pytest
 
 from gliofit import cli
-from gliofit.atlas.prepare import prepare_atlas
-from gliofit.atlas.settings import AtlasSettings
-from gliofit.atlas.sources import mni152
 from gliofit.cli import machine
 from gliofit.core.grid import Volume
 from gliofit.core.io import read_volume, write_volume
 from gliofit.register.patients import PatientFiles
 
-SPACING_MM = 5
 ROLES = ("t1", "t1ce", "t2", "flair", "seg")
 
 Case = Callable[[Path, str], Path]
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(scope="session")
-def atlas_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built-in atlas at 5 mm, as a user's own folder."""
-    folder = tmp_path_factory.mktemp("coarse")
-    atlas = mni152()
-    mask = Volume(atlas.brain_mask.data.astype(np.float32), atlas.brain_mask.grid).coarsen(SPACING_MM)
-    write_volume(folder / "brain_mask.nii.gz", Volume((mask.data > 0.5).astype(np.uint8), mask.grid))
-    write_volume(folder / "t1.nii.gz", atlas.require_t1().coarsen(SPACING_MM))
-    for name in ("wm", "gm", "csf"):
-        write_volume(folder / f"{name}.nii.gz", atlas.tissue.map(name).coarsen(SPACING_MM))
-    return folder
-
-
-@pytest.fixture(scope="session")
-def atlas_dir(atlas_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("atlas")
-    prepare_atlas(AtlasSettings(source=str(atlas_source)), folder)
-    return folder
 
 
 @pytest.fixture(scope="session")

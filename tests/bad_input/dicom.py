@@ -31,13 +31,14 @@ def make_images(
     spacing: tuple[float, float, float] = SPACING,
     directions: Float | None = None,
     uid: str = "1.2.4",
+    centre: tuple[float, float, float] = CENTRE,
 ) -> Images:
-    """Make images around ``CENTRE``; ``directions`` has the steps along a row, down a column and across as columns."""
+    """Make images around a point; ``directions`` has the steps along a row, down a column and across as columns."""
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian
 
     steps = (np.eye(3) if directions is None else directions) * spacing
-    origin = np.array(CENTRE) - steps @ ((np.array(shape) - 1) / 2)
+    origin = np.array(centre) - steps @ ((np.array(shape) - 1) / 2)
     images = []
     for index in range(shape[2]):
         image = Dataset()
@@ -92,19 +93,8 @@ def target(shape: str = "odd", shift_mm: tuple[float, float, float] = (0, 0, 0),
 
 @dataclass(frozen=True)
 class DicomKind(Kind):
-    """A series that is refused; ``make`` writes it into a folder that does not exist yet.
+    """A series that is refused; ``make`` writes it into a folder that does not exist yet, for a ``target``."""
 
-    Parameters
-    ----------
-    code
-        Code of the error.
-    make
-        Writes the series.
-    target
-        The target that is drawn on it.
-    """
-
-    code: str
     make: Callable[[Path], None]
     target: Volume | None = None
 
@@ -206,65 +196,30 @@ def _links(folder: Path) -> None:
     (folder / "image-016.dcm").symlink_to(folder / "gone")
 
 
-_AGAIN = "export the series again from the scanner or the archive"
-_DAMAGED = "DICOM series: holds unreadable or incomplete files (...); copy the whole series again"
-_PLANES = "; give a folder with one image per plane: one echo, one time point, one weighting"
-_FRAMES = "DICOM series: holds multi-frame, enhanced or mosaic images (... of ...); export the series as single images"
-_OUTSIDE = (
-    "DICOM series: ... of ... voxels of '...' lie outside its images; give the whole series that the patient's images "
-    "were made from, in the scanner's own frame"
-)
-_LACKS = f"DICOM series: holds images without {{}} (... of ...); {_AGAIN}"
-_INVALID = f"DICOM series: holds images with an invalid {{}} (... of ...); {_AGAIN}"
-
-
-def _several(plural: str, singular: str) -> str:
-    return f"DICOM series: holds images of ... {plural}; give a folder with the images of one {singular} alone"
+def _kind(
+    name: str, code: str, make: Callable[[Path], None], target: Volume | None = None, *, says: str = "DICOM series"
+) -> DicomKind:
+    return DicomKind(name, says, make, target, code=f"dicom-{code}")
 
 
 def _lacking(keyword: str, name: str) -> DicomKind:
-    return DicomKind(
-        f"series without {name}", _LACKS.format(keyword), "dicom-missing-attribute", each(**{keyword: None})
-    )
+    return _kind(f"series without {name}", "missing-attribute", each(**{keyword: None}), says=keyword)
 
 
 DICOM_KINDS = [
-    DicomKind(
-        "folder of a series that is not there",
-        "DICOM series: folder not found; check the path given to --dicom",
-        "dicom-folder-not-found",
-        lambda folder: None,
-    ),
-    DicomKind(
-        "folder without images",
-        "DICOM series: holds no images; give the folder of a series of CT, MR or PET images",
-        "dicom-no-images",
-        _nothing,
-    ),
-    DicomKind("image cut in its header", _DAMAGED, "dicom-damaged-file", added(_cut(0.1))),
-    DicomKind("image cut in its pixels", _DAMAGED, "dicom-damaged-file", added(_cut(0.8))),
-    DicomKind("empty file among images", _DAMAGED, "dicom-damaged-file", added(_cut(0))),
-    DicomKind("image that was not fetched", _DAMAGED, "dicom-damaged-file", added(_links)),
-    DicomKind(
-        "images of two patients", _several("patients", "patient"), "dicom-several-patients", each(PatientID="4711-0816")
-    ),
-    DicomKind(
-        "images of two studies", _several("studies", "study"), "dicom-several-studies", each(StudyInstanceUID="1.2.9")
-    ),
-    DicomKind(
-        "images of two series", _several("series", "series"), "dicom-several-series", each(SeriesInstanceUID="1.2.9")
-    ),
-    DicomKind(
-        "images of two frames of reference",
-        _several("frames of reference", "frame of reference"),
-        "dicom-several-frames-of-reference",
-        each(FrameOfReferenceUID="1.2.9"),
-    ),
-    DicomKind("enhanced image", _FRAMES, "dicom-multi-frame", changed(_enhanced)),
-    DicomKind("images with several frames", _FRAMES, "dicom-multi-frame", each(NumberOfFrames=2)),
-    DicomKind(
-        "mosaic images", _FRAMES, "dicom-multi-frame", each(ImageType=["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"])
-    ),
+    _kind("folder of a series that is not there", "folder-not-found", lambda folder: None),
+    _kind("folder without images", "no-images", _nothing),
+    _kind("image cut in its header", "damaged-file", added(_cut(0.1))),
+    _kind("image cut in its pixels", "damaged-file", added(_cut(0.8))),
+    _kind("empty file among images", "damaged-file", added(_cut(0))),
+    _kind("image that was not fetched", "damaged-file", added(_links)),
+    _kind("images of two patients", "several-patients", each(PatientID="4711-0816")),
+    _kind("images of two studies", "several-studies", each(StudyInstanceUID="1.2.9")),
+    _kind("images of two series", "several-series", each(SeriesInstanceUID="1.2.9")),
+    _kind("images of two frames of reference", "several-frames-of-reference", each(FrameOfReferenceUID="1.2.9")),
+    _kind("enhanced image", "multi-frame", changed(_enhanced)),
+    _kind("images with several frames", "multi-frame", each(NumberOfFrames=2)),
+    _kind("mosaic images", "multi-frame", each(ImageType=["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"])),
     _lacking("FrameOfReferenceUID", "frame of reference"),
     _lacking("SeriesInstanceUID", "identifier"),
     _lacking("StudyInstanceUID", "identifier of the study"),
@@ -273,114 +228,48 @@ DICOM_KINDS = [
     _lacking("ImageOrientationPatient", "orientation"),
     _lacking("PixelSpacing", "pixel spacing"),
     _lacking("Rows", "number of rows"),
-    DicomKind(
-        "position of two numbers",
-        _INVALID.format("ImagePositionPatient"),
-        "dicom-invalid-attribute",
-        each(ImagePositionPatient=[1, 2]),
+    _kind(
+        "position of two numbers", "invalid-attribute", each(ImagePositionPatient=[1, 2]), says="ImagePositionPatient"
     ),
-    DicomKind(
+    _kind(
         "orientation whose axes are not perpendicular",
-        _INVALID.format("ImageOrientationPatient"),
-        "dicom-invalid-attribute",
+        "invalid-attribute",
         each(ImageOrientationPatient=[1, 0, 0, 0.1, 0.99, 0]),
+        says="ImageOrientationPatient",
     ),
-    DicomKind(
-        "pixel spacing of zero",
-        _INVALID.format("PixelSpacing"),
-        "dicom-invalid-attribute",
-        each(PixelSpacing=[0, 0]),
-    ),
-    DicomKind(
-        "localiser in the series",
-        _several("orientations", "orientation"),
-        "dicom-several-orientations",
-        changed(_localiser),
-    ),
-    DicomKind(
-        "several matrix sizes", _several("matrix sizes", "matrix size"), "dicom-several-matrix-sizes", changed(_larger)
-    ),
-    DicomKind(
-        "several pixel spacings",
-        _several("pixel spacings", "pixel spacing"),
-        "dicom-several-pixel-spacings",
-        each(PixelSpacing=[1, 1]),
-    ),
-    DicomKind(
-        "two echoes in one series",
-        f"DICOM series: holds 32 images in 16 planes, which differ in EchoTime{_PLANES}",
-        "dicom-same-plane",
-        again(EchoTime="160"),
-    ),
-    DicomKind(
+    _kind("pixel spacing of zero", "invalid-attribute", each(PixelSpacing=[0, 0]), says="PixelSpacing"),
+    _kind("localiser in the series", "several-orientations", changed(_localiser)),
+    _kind("several matrix sizes", "several-matrix-sizes", changed(_larger)),
+    _kind("several pixel spacings", "several-pixel-spacings", each(PixelSpacing=[1, 1])),
+    _kind("two echoes in one series", "same-plane", again(EchoTime="160"), says="EchoTime"),
+    _kind(
         "two time points in one series",
-        f"DICOM series: holds 32 images in 16 planes, which differ in TemporalPositionIdentifier{_PLANES}",
-        "dicom-same-plane",
+        "same-plane",
         again(TemporalPositionIdentifier=2),
+        says="TemporalPositionIdentifier",
     ),
-    DicomKind(
-        "two diffusion weightings in one series",
-        f"DICOM series: holds 32 images in 16 planes, which differ in DiffusionBValue{_PLANES}",
-        "dicom-same-plane",
-        again(DiffusionBValue=1000.0),
+    _kind(
+        "two diffusion weightings in one series", "same-plane", again(DiffusionBValue=1000.0), says="DiffusionBValue"
     ),
-    DicomKind(
-        "one image acquired twice",
-        f"DICOM series: holds 17 images in 16 planes{_PLANES}",
-        "dicom-same-plane",
-        again(7),
-    ),
-    DicomKind(
-        "different images with one identifier",
-        "DICOM series: holds different images with the same SOPInstanceUID; export the series again, one version of "
-        "each image",
-        "dicom-same-identifier",
-        changed(_same_identifier),
-    ),
-    DicomKind(
-        "series of one image",
-        "DICOM series: holds a single image; give the whole series; a target needs contours in several planes",
-        "dicom-single-image",
-        changed(lambda images: images.__delitem__(slice(1, None))),
-    ),
-    DicomKind(
+    _kind("one image acquired twice", "same-plane", again(7)),
+    _kind("different images with one identifier", "same-identifier", changed(_same_identifier)),
+    _kind("series of one image", "single-image", changed(lambda images: images.__delitem__(slice(1, None)))),
+    _kind(
         "images missing between the others",
-        "DICOM series: images are missing between the others (3 at a distance of 2.5 mm); copy the whole series; a "
-        "target would have no contours there",
-        "dicom-missing-images",
+        "missing-images",
         changed(lambda images: [images.pop(index) for index in (12, 8, 7)]),
     ),
-    DicomKind(
-        "images that are not evenly spaced",
-        "DICOM series: the distance between its images varies from ... to ... mm; give a series with evenly spaced "
-        "images",
-        "dicom-uneven-spacing",
-        moved(8, 2, 0.8),
-    ),
-    DicomKind(
-        "image shifted in its plane",
-        "DICOM series: its images are shifted against each other within their planes; give a series whose images form "
-        "one stack",
-        "dicom-shifted-images",
-        moved(8, 0, 5.0),
-    ),
-    DicomKind(
+    _kind("images that are not evenly spaced", "uneven-spacing", moved(8, 2, 0.8)),
+    _kind("image shifted in its plane", "shifted-images", moved(8, 0, 5.0)),
+    _kind(
         "last images missing where the target is",
-        _OUTSIDE,
-        "dicom-target-outside",
+        "target-outside",
         changed(lambda images: images.__delitem__(slice(11, None))),
     ),
-    DicomKind(
-        "target in another frame",
-        _OUTSIDE,
-        "dicom-target-outside",
-        added(lambda folder: None),
-        target("ball", (0, 0, 22)),
-    ),
-    DicomKind(
+    _kind("target in another frame", "target-outside", added(lambda folder: None), target("ball", (0, 0, 22))),
+    _kind(
         "target between two images",
-        "DICOM series: '...' lies between its images; give a series with thinner slices",
-        "dicom-target-between-images",
+        "target-between-images",
         lambda folder: write_images(folder, make_images((44, 40, 6), (2, 2, 10))),
         target("ball", size=0.1),
     ),

@@ -14,8 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from gliofit.core.io import DAMAGED
-
 from .kind import Kind
 
 #: Bytes of fields of the NIfTI-1 header.
@@ -167,148 +165,111 @@ def _per_cent(mask: NDArray) -> NDArray:
     return np.rint(100 * gaussian_filter(mask.astype(np.float32), 2)).astype(np.uint8)
 
 
-_UNREADABLE = f"...: not a readable NIfTI image (...); {DAMAGED}"
-_TEXT = "...: is text, not a NIfTI image; give the image, as .nii or .nii.gz"
-_FINITE = "...: holds values that are not finite; replace NaN and infinity before use"
-_REAL = "...: holds {} values; give an image of real numbers, one per voxel"
-_FORM = "...: the affine is oblique or singular; resample the image onto axis-aligned voxels first"
-_SPACING = "...: its header has the spacing ... mm; write positive spacings into the header"
-_VOLUME = (
-    "...: the brain measures ... cc (spacing ... mm); check the voxel size in the header, and that the image is "
-    "skull-stripped with background zero"
-)
-_GRID = "...: lies on another grid than the T1 image (...); resample all images of a case onto one grid"
-_POSE = (
-    "...: the brain lies ... (brain-mask Dice with the atlas ... as read, ... turned), so its header does not describe "
-    "the image; write the header (affine) the image was made with, for all files of the case, or leave the case out"
-)
-_SHAPE = (
-    "...: what is not zero does not have the shape of a brain (brain-mask Dice with the atlas ... after centring, ... "
-    "needed); give a skull-stripped whole-brain image with background zero, or a brain_mask file"
-)
-_LABELS = (
-    "...: holds label values [...] that scheme 'brats2021' ([1, 2, 4]) does not have; name the scheme the segmentation "
-    "was made with (...)"
-)
-
 IMAGE_KINDS = [
-    ImageKind("empty file", f"...: is empty; {DAMAGED}", bytes_of("t1", lambda content: b"")),
-    ImageKind("truncated gzip", _UNREADABLE, bytes_of("t1", lambda content: content[: len(content) // 2])),
-    ImageKind("text named .nii.gz", _TEXT, bytes_of("t2", lambda content: b"this is no image\n" * 40)),
-    ImageKind("compressed text", _TEXT, bytes_of("flair", lambda content: gzip.compress(b"no image\n" * 400))),
+    ImageKind("empty file", "_t1", bytes_of("t1", lambda content: b""), code="damaged-file"),
+    ImageKind(
+        "truncated gzip", "_t1", bytes_of("t1", lambda content: content[: len(content) // 2]), code="damaged-file"
+    ),
+    ImageKind(
+        "text named .nii.gz", "_t2", bytes_of("t2", lambda content: b"this is no image\n" * 40), code="not-nifti"
+    ),
+    ImageKind(
+        "compressed text",
+        "_flair",
+        bytes_of("flair", lambda content: gzip.compress(b"no image\n" * 400)),
+        code="not-nifti",
+    ),
     ImageKind(
         "picture named .nii.gz",
-        "...: is a PNG picture, not a NIfTI image; give the image itself",
+        "PNG",
         bytes_of("t1ce", lambda content: b"\x89PNG\r\n\x1a\n" + bytes(2000)),
+        code="not-nifti",
     ),
-    ImageKind(
-        "image compressed twice",
-        "...: is compressed twice; decompress it once, with gunzip for example",
-        bytes_of("t1", gzip.compress),
-    ),
+    ImageKind("image compressed twice", "_t1", bytes_of("t1", gzip.compress), code="compressed-twice"),
     ImageKind(
         "Git LFS pointer",
-        "...: is a Git LFS pointer, not a NIfTI image; fetch the file's content, with `git lfs pull` for example",
+        "LFS",
         bytes_of("seg", lambda content: b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"),
+        code="not-nifti",
     ),
     ImageKind(
-        "NRRD image named .nii.gz",
-        "...: is an NRRD image, not a NIfTI image; convert it to NIfTI (.nii.gz), ...",
-        bytes_of("t1", lambda content: b"NRRD0004\ntype: short\n"),
+        "NRRD image named .nii.gz", "NRRD", bytes_of("t1", lambda content: b"NRRD0004\ntype: short\n"), code="not-nifti"
     ),
-    ImageKind("unknown data type code", _UNREADABLE, header_of("t1", (70, "<h", (999,)))),
-    ImageKind("link to a file that is gone", "...: file not found; check the path", _dangling),
-    ImageKind("2-D image", "...: has shape (...); give a 3-D image", image_of("t1", lambda data: data[:, :, 20])),
-    ImageKind(
-        "4-D image with several volumes",
-        "...: has shape (...); give a 3-D image",
-        image_of("t2", lambda data: np.stack([data, data], axis=-1)),
-    ),
-    ImageKind("voxels that are NaN", _FINITE, image_of("t1", partial(_with, value=np.nan))),
-    ImageKind("voxels that are infinite", _FINITE, image_of("seg", partial(_with, value=np.inf))),
-    ImageKind("T1 image all zero", "...: is constant; give the T1 image of the case", image_of("t1", np.zeros_like)),
-    ImageKind(
-        "T1 image constant",
-        "...: is constant; give the T1 image of the case",
-        image_of("t1", lambda data: np.full_like(data, 7)),
-    ),
-    ImageKind("complex numbers", _REAL.format("complex"), image_of("t1", partial(_with, value=1 + 1j))),
-    ImageKind("colours (RGB)", _REAL.format("colour"), image_of("t1", _colours)),
-    ImageKind(
-        "sform and qform that disagree",
-        "...: its sform and qform turn or scale the voxels differently; write the right affine into both, or set the "
-        "code of the wrong one to 0",
-        _two_forms,
-    ),
+    ImageKind("unknown data type code", "_t1", header_of("t1", (70, "<h", (999,))), code="damaged-file"),
+    ImageKind("link to a file that is gone", "_t2", _dangling),
+    ImageKind("2-D image", "3-D", image_of("t1", lambda data: data[:, :, 20])),
+    ImageKind("4-D image with several volumes", "3-D", image_of("t2", lambda data: np.stack([data, data], axis=-1))),
+    ImageKind("voxels that are NaN", "finite", image_of("t1", partial(_with, value=np.nan))),
+    ImageKind("voxels that are infinite", "finite", image_of("seg", partial(_with, value=np.inf))),
+    ImageKind("T1 image all zero", "constant", image_of("t1", np.zeros_like)),
+    ImageKind("T1 image constant", "constant", image_of("t1", lambda data: np.full_like(data, 7))),
+    ImageKind("complex numbers", "complex", image_of("t1", partial(_with, value=1 + 1j))),
+    ImageKind("colours (RGB)", "colour", image_of("t1", _colours)),
+    ImageKind("sform and qform that disagree", "qform", _two_forms, code="forms-disagree"),
     ImageKind(
         "sform and pixdim that disagree",
-        "...: its sform has voxels of ... mm and its pixdim ... mm; write the right spacing into both",
+        "pixdim",
         header_of("t1", (_QFORM_CODE, "<h", (0,)), (_PIXDIM + 4, "<3f", (2.0, 2.0, 2.0))),
+        code="spacing-disagrees",
     ),
-    ImageKind("singular affine", _FORM, header_of("t1", (_QFORM_CODE, "<h", (0,)), (_SROW_Z, "<4f", (0, 0, 0, 0)))),
-    ImageKind("oblique affine", _FORM, image_of("t1", affine=partial(_turned, 20))),
-    ImageKind("spacing of zero", _SPACING, header_of("t1", (_PIXDIM + 4, "<f", (0.0,)))),
-    ImageKind("negative spacing", _SPACING, header_of("t1", (_PIXDIM + 8, "<f", (-5.0,)))),
-    ImageKind("spacing that is NaN", _SPACING, header_of("seg", (_PIXDIM + 12, "<f", (np.nan,)))),
     ImageKind(
-        "lengths in metres",
-        "...: its header gives lengths in metres; write millimetres into the header",
-        header_of("t1", (_UNITS, "<b", (1,))),
+        "singular affine",
+        "_t1",
+        header_of("t1", (_QFORM_CODE, "<h", (0,)), (_SROW_Z, "<4f", (0, 0, 0, 0))),
+        code="oblique-affine",
     ),
-    ImageKind("voxels a tenth of their size", _VOLUME, every(affine=partial(_scaled, 0.1))),
-    ImageKind("voxels twice their size", _VOLUME, every(affine=partial(_scaled, 2.0))),
+    ImageKind("oblique affine", "_t1", image_of("t1", affine=partial(_turned, 20)), code="oblique-affine"),
+    ImageKind("spacing of zero", "spacing", header_of("t1", (_PIXDIM + 4, "<f", (0.0,)))),
+    ImageKind("negative spacing", "spacing", header_of("t1", (_PIXDIM + 8, "<f", (-5.0,)))),
+    ImageKind("spacing that is NaN", "spacing", header_of("seg", (_PIXDIM + 12, "<f", (np.nan,)))),
+    ImageKind("lengths in metres", "metres", header_of("t1", (_UNITS, "<b", (1,)))),
+    ImageKind("voxels a tenth of their size", "_t1", every(affine=partial(_scaled, 0.1)), code="brain-volume"),
+    ImageKind("voxels twice their size", "_t1", every(affine=partial(_scaled, 2.0)), code="brain-volume"),
     ImageKind(
         "voxels that are no cubes",
-        "...: voxels are not cubes (spacing ... mm); resample the case to isotropic voxels (BraTS uses 1 mm)",
+        "_t1",
         image_of("t1", affine=lambda affine: affine @ np.diag([1.0, 1.0, 3.0, 1.0])),
+        code="anisotropic-voxels",
     ),
-    ImageKind("image of another size", _GRID, image_of("t2", lambda data: data[:-2])),
-    ImageKind("shifted segmentation", _GRID, image_of("seg", affine=_moved)),
-    ImageKind("brain back to front", _POSE, every(lambda data: data[:, ::-1])),
-    ImageKind("brain upside down", _POSE, every(lambda data: data[:, :, ::-1])),
-    ImageKind("half a brain", _SHAPE, image_of("t1", _half)),
-    ImageKind("head with its skull", _VOLUME, image_of("t1", _head)),
+    ImageKind("image of another size", "_t2", image_of("t2", lambda data: data[:-2]), code="grid-mismatch"),
+    ImageKind("shifted segmentation", "_seg", image_of("seg", affine=_moved), code="grid-mismatch"),
+    ImageKind("brain back to front", "back to front", every(lambda data: data[:, ::-1])),
+    ImageKind("brain upside down", "upside down", every(lambda data: data[:, :, ::-1])),
+    ImageKind("half a brain", "brain_mask", image_of("t1", _half)),
+    ImageKind("head with its skull", "_t1", image_of("t1", _head), code="brain-volume"),
     ImageKind(
         "background that is not zero",
-        "...: the background is not zero; give a skull-stripped image with background zero, or a brain_mask file in "
-        "the patients table",
+        "background",
         image_of("t1", lambda data: np.where(data == 0, -3, data).astype(data.dtype)),
     ),
-    ImageKind(
-        "too many voxels",
-        "...: has 20000 x 20000 x 20000 voxels; cut it to the head, or resample it to voxels of 1 mm",
-        _huge,
-    ),
-    ImageKind(
-        "empty segmentation",
-        "...: holds no tumour label; give a segmentation of this case's tumour",
-        image_of("seg", np.zeros_like),
-    ),
+    ImageKind("too many voxels", "20000 x 20000 x 20000", _huge),
+    ImageKind("empty segmentation", "_seg", image_of("seg", np.zeros_like), code="no-tumour"),
     ImageKind(
         "segmentation outside the brain",
-        "...: ... of the tumour lies outside the brain; give the segmentation of this case, on the grid of its images",
+        "_seg",
         image_of("seg", lambda data: np.roll(data, data.shape[2] // 2, axis=2)),
+        code="tumour-outside-brain",
+    ),
+    ImageKind("tissue map as segmentation", "_seg", _tissue_as_segmentation, code="tissue-as-tumour"),
+    ImageKind(
+        "interpolated labels", "_seg", image_of("seg", lambda data: data * np.float32(0.6)), code="labels-not-whole"
     ),
     ImageKind(
-        "tissue map as segmentation",
-        "...: the tumour measures ... cc; give a tumour segmentation; tissue maps and brain masks measure as much",
-        _tissue_as_segmentation,
+        "negative labels", "_seg", image_of("seg", lambda data: -data.astype(np.int16)), code="labels-of-another-scheme"
     ),
     ImageKind(
-        "interpolated labels",
-        "...: holds values that are not whole numbers; give labels, resampled with nearest neighbour",
-        image_of("seg", lambda data: data * np.float32(0.6)),
+        "labels of another scheme",
+        "[3]",
+        image_of("seg", lambda data: np.where(data == 4, 3, data).astype(np.uint8)),
+        code="labels-of-another-scheme",
     ),
-    ImageKind("negative labels", _LABELS, image_of("seg", lambda data: -data.astype(np.int16))),
     ImageKind(
-        "labels of another scheme", _LABELS, image_of("seg", lambda data: np.where(data == 4, 3, data).astype(np.uint8))
+        "labels of no scheme",
+        "brats2021",
+        image_of("seg", lambda data: (data * 50).astype(np.uint8)),
+        code="labels-of-another-scheme",
     ),
-    ImageKind("labels of no scheme", _LABELS, image_of("seg", lambda data: (data * 50).astype(np.uint8))),
-    ImageKind("empty brain mask", "...: is an empty mask; give the mask, or leave it out", _mask(np.zeros_like)),
-    ImageKind(
-        "brain mask in per cent",
-        "...: is not a mask (values from 0 to 100); give 0 and 1, or fractions between them",
-        _mask(_per_cent),
-    ),
-    ImageKind("brain mask of another size", _GRID, _mask(lambda data: data[:, :-1])),
+    ImageKind("empty brain mask", "_mask", _mask(np.zeros_like), code="mask-empty"),
+    ImageKind("brain mask in per cent", "0 to 100", _mask(_per_cent), code="mask-scale"),
+    ImageKind("brain mask of another size", "_mask", _mask(lambda data: data[:, :-1]), code="grid-mismatch"),
 ]

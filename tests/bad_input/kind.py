@@ -1,9 +1,11 @@
-"""What a kind of bad input is: a name, and the line that refuses it."""
+"""What a kind of bad input is: a name, and the error that refuses it."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from gliofit.core.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -14,17 +16,23 @@ class Kind:
     ----------
     name
         What is wrong, in a few words.
-    message
-        ``subject: problem; hint`` as it is said; ``...`` stands for what depends on the file.
+    says
+        The file, key, value or option that the error must name.
+    code
+        Code of the error.
     """
 
     name: str
-    message: str
+    says: str
+    code: str = field(default="invalid-input", kw_only=True)
 
-    def is_said_by(self, text: str) -> bool:
-        """Whether a whole line, without ``gliofit: error: ``, is this kind's message."""
-        parts = (re.escape(part) for part in self.message.split("..."))
-        return re.fullmatch(".*".join(parts), text) is not None
+    def is_said_by(self, line: str) -> bool:
+        """Whether one line, without ``gliofit: error: ``, names what is wrong, and a hint."""
+        return self.says in line and "; " in line and len(line.splitlines()) == 1
+
+    def is_told_by(self, error: InputError) -> bool:
+        """Whether an error is the one of this kind."""
+        return error.code == self.code and self.is_said_by(str(error))
 
     @property
     def slug(self) -> str:

@@ -25,8 +25,5 @@ MATRIX: dict[str, Sequence[Kind]] = {
 
 def table(kinds: Sequence[Kind]) -> str:
     """A table as the document has it."""
-    lines = ["| what is wrong | what is said |", "| --- | --- |"]
-    for kind in kinds:
-        marks = "``" if "`" in kind.message else "`"
-        lines.append(f"| {kind.name} | {marks}{kind.message}{marks} |")
-    return "\n".join(lines)
+    rows = [f"| {kind.name} | `{kind.code}` |" for kind in kinds]
+    return "\n".join(["| what is wrong | code |", "| --- | --- |", *rows])

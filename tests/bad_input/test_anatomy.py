@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,20 +14,19 @@ from numpy.typing import NDArray
 from gliofit.core.errors import InputError, InputWarning
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import read_volume, write_volume
-from gliofit.core.labels import LABEL_SCHEMES, TumourLabel, translate_labels
+from gliofit.core.labels import TumourLabel, translate_labels
 from gliofit.core.tissue import Tissue
 from gliofit.inputs.anatomy import check_segmentation, check_tissue, edge_share, focus_volumes_mm3, sensible_schemes
 from gliofit.inputs.images import read_segmentation
 from gliofit.inputs.label_names import AmbiguousNameError, tumour_part
 from gliofit.register.bids_patients import label_scheme
 from gliofit.register.check import check_patients
-from gliofit.register.images import read_patient
 from gliofit.register.naming import CONVENTIONS, implied_scheme
 from gliofit.register.patients import PatientFiles
 from gliofit.register.settings import PatientsSettings
 
 from .conftest import Case, Run
-from .made_up import SCENE, affine_of, ball, save
+from .made_up import SCENE, ball, save
 
 GRID = Grid(SCENE.shape, SCENE.affine)
 CC = GRID.voxel_volume_mm3 / 1000
@@ -108,13 +106,6 @@ class TestSegmentation:
         assert fitting is None or fitting in found.hint
         assert scheme not in sensible_schemes(segmentation)
 
-    def test_the_numbers_of_an_enclosed_label(self) -> None:
-        problem = findings(NNUNET_ORDER, "brats2023")["labels-enclosure"].problem
-        # The outer ball borders nothing but healthy tissue and the ring; the innermost one nothing but the ring.
-        assert "and 0% of their surfaces" in problem
-        assert "(1)" in problem
-        assert "(2)" in problem
-
     def test_a_rim_of_enhancing_tumour_beside_necrosis_is_usual(self) -> None:
         """Mostly non-enhancing core with enhancing nodules in its wall, as in one of the fourteen patients."""
         segmentation = relabelled(SCENE.tumour(radii_mm=(26, 20), labels=(2, 1)), {2: 2, 1: 1})
@@ -155,37 +146,22 @@ class TestSegmentation:
         assert 230 < volume < 320
         assert findings(segmentation, "brats2021") == {}
 
-    @pytest.mark.parametrize("spacing_mm", [1.0, 2.0, 5.0])
-    def test_small_made_up_brains_are_not_judged_by_shares(self, spacing_mm: float) -> None:
-        shape = (12, 12, 12)
-        grid, brain = Grid(shape, affine_of(spacing_mm, shape)), np.zeros(shape, bool)
-        brain[1:-1, 1:-1, 1:-1] = True
-        labels = np.zeros(shape, np.uint8)
-        labels[2:-2, 2:-2, 2:-2] = TumourLabel.ENHANCING
-        check_segmentation(labels, grid, "gliofit", "seg", [], brain)
-
     def test_a_tumour_elsewhere_is_refused(self) -> None:
         assert error_code(np.roll(TUMOUR, 14, axis=2), "brats2021") == "tumour-outside-brain"
         shifted = np.roll(TUMOUR, 6, axis=0)
-        outside = 1 - BRAIN[shifted > 0].mean()
-        assert 0.05 < outside < 0.5
-        assert f"{outside:.0%}" in findings(shifted, "brats2021")["tumour-outside"].problem
+        assert 0.05 < 1 - BRAIN[shifted > 0].mean() < 0.5
+        assert "tumour-outside" in findings(shifted, "brats2021")
 
     def test_several_foci(self) -> None:
-        found = findings(TWO_FOCI, "brats2021")["several-foci"]
+        assert "several-foci" in findings(TWO_FOCI, "brats2021")
         volumes = sorted((np.count_nonzero(part) * CC for part in (TWO_FOCI[25:], TWO_FOCI[:25])), reverse=True)
         assert volumes == pytest.approx([v / 1000 for v in focus_volumes_mm3(TWO_FOCI > 0, GRID)])
-        assert "2 separate foci" in found.problem
-        assert ", ".join(f"{volume:.1f}" for volume in volumes) in found.problem
-
-    def test_three_foci_and_two_cores_in_one_oedema(self) -> None:
         three = np.maximum(TWO_FOCI, SCENE.tumour((0, 50, 0), (14, 10, 5)))
-        assert "3 separate foci" in findings(three, "brats2021")["several-foci"].problem
+        assert len(focus_volumes_mm3(three > 0, GRID)) == 3
         cores = SCENE.tumour((38, -20, 18), (26,), (2,))
         for place in ((38, -36, 18), (38, -4, 18)):
             cores[ball(SCENE, place, 8)] = 4
-        found = findings(cores, "brats2021")["several-foci"]
-        assert "tumour core has 2 separate foci" in found.problem
+        assert "several-foci" in findings(cores, "brats2021")
 
     def test_satellites_and_specks_are_not_foci(self) -> None:
         """40 single voxels, a part of 0.9 cc far away, and a part of 11 cc that is 6 mm away."""
@@ -202,16 +178,10 @@ class TestSegmentation:
         assert "several-foci" not in findings(near, "brats2021")
 
     def test_a_cavity_is_left_out(self) -> None:
-        found = findings(AFTER_SURGERY, "brats2024")
-        volume = np.count_nonzero(AFTER_SURGERY == 4) * CC
-        assert f"{volume:.1f} cc of resection cavity" in found["resection-cavity"].problem
-        assert "brats2021" not in found["resection-cavity"].hint
-
-    def test_a_cavity_without_enhancing_tumour_may_be_enhancing_tumour(self) -> None:
-        """Labels of brats2021 named brats2024, with and without necrosis inside."""
+        assert "brats2021" not in findings(AFTER_SURGERY, "brats2024")["resection-cavity"].hint
+        # Labels of brats2021 named brats2024, with and without necrosis inside.
         for segmentation in (TUMOUR, SCENE.tumour(radii_mm=(22, 14), labels=(2, 4))):
-            hint = findings(segmentation, "brats2024")["resection-cavity"].hint
-            assert "4 is enhancing tumour in brats2021 and brats2015" in hint
+            assert "brats2021" in findings(segmentation, "brats2024")["resection-cavity"].hint
 
     def test_one_label_alone_may_be_a_mask(self) -> None:
         assert set(findings((TUMOUR > 0).astype(np.uint8), "brats2021")) == {"single-label"}
@@ -238,25 +208,15 @@ class TestSchemeHints:
 
         return of
 
-    def test_hints_say_what_values_mean_and_leave_out_misreadings(self, hint: Callable[[Labels, str], str]) -> None:
+    def test_schemes_that_fit_values_and_anatomy_are_named(self, hint: Callable[[Labels, str], str]) -> None:
         """Pediatric labels named brats2023; by brats2024 the outer ball would be a cavity around the tumour."""
         said = hint(relabelled(TUMOUR, {4: 1, 1: 3, 2: 4}), "brats2023")
-        assert "brats2024-ped: 1 enhancing, 3 necrotic, 4 oedema" in said
+        assert "brats2024-ped" in said
         assert "brats2024:" not in said
-        assert "cavity" not in said
-
-    def test_of_schemes_that_fit_the_anatomy_all_are_named(self, hint: Callable[[Labels, str], str]) -> None:
         said = hint(TUMOUR, "brats2023")
         assert "brats2021" in said
         assert "brats2015" in said
         assert "brats2024:" not in said
-
-    def test_values_of_no_scheme(self, hint: Callable[[Labels, str], str]) -> None:
-        assert "none that gliofit knows" in hint(relabelled(TUMOUR, {2: 2, 1: 9}), "brats2021")
-
-    def test_schemes_are_one_to_one(self) -> None:
-        """Sources are recovered from the labels they were translated to."""
-        assert all(len(set(meanings.values())) == len(meanings) for meanings in LABEL_SCHEMES.values())
 
 
 @pytest.fixture(scope="module")
@@ -298,18 +258,6 @@ class TestTissue:
         assert np.count_nonzero(labels == 1) > 0
         assert tissue_codes(labels) == {}
 
-    @pytest.mark.parametrize(
-        ("changes", "named"),
-        [({2: 1, 3: 2}, "1 grey matter, 2 white matter"), ({3: 1, 2: 3}, "1 white matter, 3 grey matter")],
-    )
-    def test_two_labels_without_white_or_grey_matter(self, changes: dict[int, int], named: str) -> None:
-        """Maps without CSF in another order: one of the two tissues is taken for CSF, and one is missing."""
-        assert named in tissue_codes(relabelled(SCENE.tissue(), changes))["tissue-order"].problem
-
-    def test_a_tumour_segmentation_is_a_small_brain(self) -> None:
-        found = tissue_codes(relabelled(TUMOUR, {1: 1, 2: 2, 4: 3}))
-        assert f"{np.count_nonzero(TUMOUR) * CC:.0f} cc" in found["tissue-small"].problem
-
     def test_a_cut_brain(self) -> None:
         labels = SCENE.tissue()[:40]
         warnings: list[InputWarning] = []
@@ -319,65 +267,47 @@ class TestTissue:
 
 class TestLabelNames:
     @pytest.mark.parametrize(
-        ("name", "part"),
+        ("part", "names"),
         [
-            ("enhancing", TumourLabel.ENHANCING),
-            ("GD-enhancing tumor (ET)", TumourLabel.ENHANCING),
-            ("Enhancing_Tumor", TumourLabel.ENHANCING),
-            ("enhancing tumour without necrosis", TumourLabel.ENHANCING),
-            ("non-necrotic enhancing tumour", TumourLabel.ENHANCING),
-            ("necrosis-free enhancing tumour", TumourLabel.ENHANCING),
-            ("non-enhancing tumour", TumourLabel.NON_ENHANCING),
-            ("NonEnhancing", TumourLabel.NON_ENHANCING),
-            ("unenhancing tumour", TumourLabel.NON_ENHANCING),
-            ("not enhancing", TumourLabel.NON_ENHANCING),
-            ("not contrast-enhancing", TumourLabel.NON_ENHANCING),
-            ("tumour, no contrast enhancement", TumourLabel.NON_ENHANCING),
-            ("w/o enhancement", TumourLabel.NON_ENHANCING),
-            ("enhancement absent", TumourLabel.NON_ENHANCING),
-            ("neither enhancing nor necrotic", TumourLabel.NON_ENHANCING),
-            ("peritumoral edema, no enhancement", TumourLabel.OEDEMA),
-            ("surrounding non-enhancing FLAIR hyperintensity", TumourLabel.OEDEMA),
-            ("non-enhancing peritumoural oedema", TumourLabel.OEDEMA),
-            ("edema, no enhancement or necrosis", TumourLabel.OEDEMA),
-            ("Œdème péritumoral", TumourLabel.OEDEMA),
-            ("necrosis, no enhancement", TumourLabel.NECROTIC),
-            ("Necrotic and non-enhancing tumor core", TumourLabel.NECROTIC),
-            ("NCR/NET", TumourLabel.NECROTIC),
-            ("cystic component", TumourLabel.NECROTIC),
-            ("non-enhancing cavity", TumourLabel.CAVITY),
-            ("Background", TumourLabel.NONE),
-            ("whole tumour", None),
-            ("no cavity", None),
-            ("normal appearing white matter, no enhancement", None),
+            (TumourLabel.ENHANCING, [
+                "enhancing", "GD-enhancing tumor (ET)", "Enhancing_Tumor", "enhancing tumour without necrosis",
+                "non-necrotic enhancing tumour", "necrosis-free enhancing tumour",
+            ]),
+            (TumourLabel.NON_ENHANCING, [
+                "non-enhancing tumour", "NonEnhancing", "unenhancing tumour", "not enhancing", "not contrast-enhancing",
+                "tumour, no contrast enhancement", "w/o enhancement", "enhancement absent",
+                "neither enhancing nor necrotic",
+            ]),
+            (TumourLabel.OEDEMA, [
+                "peritumoral edema, no enhancement", "surrounding non-enhancing FLAIR hyperintensity",
+                "non-enhancing peritumoural oedema", "edema, no enhancement or necrosis", "Œdème péritumoral",
+            ]),
+            (TumourLabel.NECROTIC, [
+                "necrosis, no enhancement", "Necrotic and non-enhancing tumor core", "NCR/NET", "cystic component",
+            ]),
+            (TumourLabel.CAVITY, ["non-enhancing cavity"]),
+            (TumourLabel.NONE, ["Background"]),
+            (None, ["whole tumour", "no cavity", "normal appearing white matter, no enhancement"]),
         ],
-    )
-    def test_negations_count(self, name: str, part: TumourLabel | None) -> None:
-        assert tumour_part(name) == part
+    )  # fmt: skip
+    def test_negations_count(self, part: TumourLabel | None, names: list[str]) -> None:
+        assert {name: tumour_part(name) for name in names} == dict.fromkeys(names, part)
 
     @pytest.mark.parametrize(
         "name",
         [
-            "enhancing and non-enhancing tumour",
-            "edema and non-enhancing tumour",
-            "tumour core (enhancing + necrosis)",
-            "ring-enhancing cyst",
-            "no enhancement, necrosis",
-            "without necrosis and oedema",
-            "not non-enhancing",
-            "possibly enhancing",
-            "poorly enhancing",
-            "infiltrating tumour",
+            "enhancing and non-enhancing tumour", "edema and non-enhancing tumour", "ring-enhancing cyst",
+            "tumour core (enhancing + necrosis)", "no enhancement, necrosis", "without necrosis and oedema",
+            "not non-enhancing", "possibly enhancing", "poorly enhancing", "infiltrating tumour",
             "FLAIR hyperintense non-enhancing tumour",
         ],
-    )
+    )  # fmt: skip
     def test_what_can_mean_several_parts_is_refused(self, name: str, tmp_path: Path) -> None:
         with pytest.raises(AmbiguousNameError):
             tumour_part(name)
         with pytest.raises(InputError) as caught:
             label_scheme({1: name, 2: "oedema"}, tmp_path / "dseg.tsv")
         assert caught.value.code == "label-name-ambiguous"
-        assert "patients.labels" in caught.value.hint
 
     @pytest.mark.parametrize(
         ("names", "scheme"),
@@ -503,10 +433,10 @@ class TestCommands:
         save(scene / "spm.nii.gz", relabelled(SCENE.tissue(), {2: 1, 3: 2, 1: 3}))
         status, _, warnings = say(
             "solve", "--tissue", scene / "spm.nii.gz", "--seed", 37, 23, 28, "--mu-d", 2, "--mu-rho", 1,
-            "--out", scene / "x.nii.gz",
+            "--backend", "numba", "--out", scene / "x.nii.gz",
         )  # fmt: skip
         assert status == 0
-        assert "1 grey matter, 2 white matter, 3 CSF fits" in warnings["tissue-order"]
+        assert "tissue-order" in warnings
 
 
 @pytest.fixture(scope="module")
@@ -552,11 +482,3 @@ class TestCheck:
                            "--atlas", atlas_source, "--out", tmp_path / "out", "--json")  # fmt: skip
         assert (code, json.loads(out)["error"]["code"]) == (2, "tissue-as-tumour")
         assert not (tmp_path / "out").exists()
-
-    def test_register_reads_with_the_warnings_of_the_check(self, patient: PatientFiles, tmp_path: Path) -> None:
-        seg = read_volume(patient.seg, np.uint8)
-        swapped = relabelled(seg.data, {2: 1, 1: 2, 4: 4})
-        write_volume(tmp_path / "order.nii.gz", Volume(swapped, seg.grid))
-        warnings: list[InputWarning] = []
-        read_patient(replace(patient, seg=tmp_path / "order.nii.gz"), warnings=warnings)
-        assert [(Path(one.subject).name, one.code) for one in warnings] == [("order.nii.gz", "labels-enclosure")]

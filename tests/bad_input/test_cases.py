@@ -24,7 +24,7 @@ def test_it_is_refused_and_good_cases_are_not(kind: CaseKind, add_case: Case, at
     before = listing(tmp_path)
     with pytest.raises(InputError) as caught:
         find_cohort(PatientsSettings(source=source), seed=1)
-    assert kind.is_said_by(str(caught.value)), str(caught.value)
+    assert kind.is_told_by(caught.value), caught.value
     cases = check_patients(PatientsSettings(source=source), atlas_dir)
     errors = [finding for case in cases for finding in case.findings if finding.severity == "error"]
     said = [f"{finding.file}: {finding.problem}; {finding.hint}" for finding in errors]

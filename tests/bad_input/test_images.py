@@ -74,7 +74,7 @@ def test_the_stage_refuses_it(
 ) -> None:
     with pytest.raises(InputError) as caught:
         register_patient(patients[kind.slug], atlas_dir, tmp_path / "out", RegisterSettings(), seed=1, threads=1)
-    assert kind.is_said_by(str(caught.value)), str(caught.value)
+    assert kind.is_told_by(caught.value), caught.value
     assert listing(tmp_path) == {}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import gzip
 import json
 from collections.abc import Callable
@@ -14,7 +13,6 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, shift
 
-import gliofit
 from gliofit.core.errors import InputError, InputWarning
 from gliofit.core.grid import Grid
 from gliofit.core.io import read_table, read_volume, write_volume
@@ -178,11 +176,8 @@ def test_row_15_pixdim_and_sform_that_disagree(pixdim: Any, files: Path, tmp_pat
     ]
     assert [error["code"] for error in errors] == ["spacing-disagrees"] * 4
     assert code_of(read_patient, PatientFiles("x", labels="brats2021", t1=tissue, seg=seg)) == "spacing-disagrees"
-
-
-def test_row_16_sform_of_one_millimetre(tmp_path: Path) -> None:
-    path = save_with_header(tmp_path / "t1.nii.gz", SCENE.tissue(), affine_of(1.0, SCENE.shape), 1, 3.0)
-    assert code_of(read_image, path) == "spacing-disagrees"
+    one = save_with_header(tmp_path / "row-16.nii.gz", SCENE.tissue(), affine_of(1.0, SCENE.shape), 1, 3.0)
+    assert code_of(read_image, one) == "spacing-disagrees"
 
 
 def nameless(path: Path, data: np.ndarray) -> Path:
@@ -253,7 +248,11 @@ def test_row_17_register_notes_it_and_writes_no_orientation(
     warnings: list[InputWarning] = []
     nameless_patient = PatientFiles("x", labels="brats2021", **files)
     out = tmp_path / "out"
-    register_patient(nameless_patient, atlas_dir, out, RegisterSettings(), seed=1, threads=1, warnings=warnings)
+    quick = RegisterSettings(
+        resolution_mm=5, affine_resolution_mm=5, affine_iterations=(100, 50), affine_shrink=(2, 1),
+        deformable_iterations=(15, 4),
+    )  # fmt: skip
+    register_patient(nameless_patient, atlas_dir, out, quick, seed=1, threads=1, warnings=warnings)
     assert [(w.code, w.subject) for w in warnings] == [
         ("orientation-unknown", str(files[role])) for role in ("t1", "seg")
     ]
@@ -339,31 +338,29 @@ def test_row_41_images_are_told_by_their_content(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "code", "word"),
+    ("name", "content", "code"),
     [
-        ("twice.nii.gz", lambda plain: gzip.compress(gzip.compress(plain)), "compressed-twice", "gunzip"),
-        ("seg.nii.gz", lambda _: b"version https://git-lfs.github.com/spec/v1\n", "not-nifti", "git lfs pull"),
-        ("seg.nii", lambda _: b"/annex/objects/SHA256E-s9--0.nii\n", "not-nifti", "datalad get"),
-        ("seg.nrrd", lambda _: b"NRRD0005\ntype: uint8\n", "not-nifti", "convert"),
-        ("seg.mha", lambda _: b"ObjectType = Image\nNDims = 3\n" + bytes(9), "not-nifti", "convert"),
-        ("seg.nii.gz", lambda _: b"ObjectType = Image\nNDims = 3\n" + bytes(9), "not-nifti", "convert"),
-        ("seg.dcm", lambda _: bytes(128) + b"DICM" + bytes(400), "not-nifti", "dcm2niix"),
-        ("seg.nii.gz", lambda _: b"<!DOCTYPE html><html></html>", "not-nifti", "give the image"),
-        ("seg.nii.gz", lambda plain: gzip.compress(plain)[:-20], "damaged-file", "whole copy"),
-        ("seg.nii", lambda plain: plain[:-20], "damaged-file", "whole copy"),
-        ("seg.nii", lambda _: b"", "damaged-file", "whole copy"),
+        ("twice.nii.gz", lambda plain: gzip.compress(gzip.compress(plain)), "compressed-twice"),
+        ("seg.nii.gz", lambda _: b"version https://git-lfs.github.com/spec/v1\n", "not-nifti"),
+        ("seg.nii", lambda _: b"/annex/objects/SHA256E-s9--0.nii\n", "not-nifti"),
+        ("seg.nrrd", lambda _: b"NRRD0005\ntype: uint8\n", "not-nifti"),
+        ("seg.mha", lambda _: b"ObjectType = Image\nNDims = 3\n" + bytes(9), "not-nifti"),
+        ("seg.nii.gz", lambda _: b"ObjectType = Image\nNDims = 3\n" + bytes(9), "not-nifti"),
+        ("seg.dcm", lambda _: bytes(128) + b"DICM" + bytes(400), "not-nifti"),
+        ("seg.nii.gz", lambda _: b"<!DOCTYPE html><html></html>", "not-nifti"),
+        ("seg.nii.gz", lambda plain: gzip.compress(plain)[:-20], "damaged-file"),
+        ("seg.nii", lambda plain: plain[:-20], "damaged-file"),
+        ("seg.nii", lambda _: b"", "damaged-file"),
     ],
 )
 def test_row_41_other_files_are_named_for_what_they_are(
-    name: str, content: Callable[[bytes], bytes], code: str, word: str, tmp_path: Path
+    name: str, content: Callable[[bytes], bytes], code: str, tmp_path: Path
 ) -> None:
     plain = save(tmp_path / "plain.nii", SCENE.tumour()).read_bytes()
     (tmp_path / name).write_bytes(content(plain))
     with pytest.raises(InputError) as caught:
         read_segmentation(tmp_path / name, "brats2021", GRID, warnings=[])
     assert (caught.value.code, caught.value.subject) == (code, str(tmp_path / name))
-    assert word in caught.value.hint
-    assert ("delete it" in caught.value.hint) == (code == "damaged-file")
 
 
 @pytest.mark.parametrize("command", ["fit", "solve"])
@@ -392,42 +389,3 @@ def test_row_73_a_method_that_needs_another_spacing(files: Path, tmp_path: Path,
         "--method", "gradient-surrogate", "--out", tmp_path / "out",
     )  # fmt: skip
     assert (error["code"], error["subject"]) == ("spacing-not-multiple", str(seg))
-    assert "--method gradient-surrogate" in error["problem"]
-    assert "3 mm" in error["problem"]
-
-
-#: Packages whose modules start from results of gliofit: they read no image that was not checked by another one.
-LATER_STAGES = {"evaluate", "export", "forward", "invert", "publish", "reproduce", "simulate"}
-
-#: Everywhere else, functions that read results of gliofit itself, by module.
-OWN_RESULTS = {
-    "atlas/model.py": {"load_atlas"},
-    "plan/predictgbm.py": {"run_case"},
-    "plan/run.py": {"_mask", "draw_patient", "plan_patient"},
-    "register/ants.py": {"read_displacement"},
-    "tissue.py": {"Tissue"},
-}
-
-
-def readers(module: Path) -> set[str]:
-    """Outermost functions and classes of a module that use something which reads an image."""
-    found = set()
-    for outer in ast.parse(module.read_text(encoding="utf-8")).body:
-        for node in ast.walk(outer):
-            if isinstance(node, ast.Name):
-                reads = node.id in {"read_volume", "read_like", "read_stored", "read_grid"}
-            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                reads = (node.value.id, node.attr) in {("nib", "load"), ("nibabel", "load"), ("ants", "image_read")}
-            else:
-                continue
-            if reads:
-                found.add(getattr(outer, "name", "module"))
-    return found
-
-
-def test_images_of_users_are_read_by_the_readers_of_roles_alone() -> None:
-    root = Path(gliofit.__file__).parent
-    modules = {path.relative_to(root).as_posix(): readers(path) for path in root.rglob("*.py")}
-    found = {name: own for name, own in modules.items() if own and name not in ("io.py", "inputs.py")}
-    assert {name.split("/")[0] for name in found} >= LATER_STAGES, "a package that reads nothing any more is listed"
-    assert {name: own for name, own in found.items() if name.split("/")[0] not in LATER_STAGES} == OWN_RESULTS

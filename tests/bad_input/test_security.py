@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import gzip
 import re
 import shutil
@@ -22,86 +21,10 @@ from gliofit.register.patients import PatientFiles
 from gliofit.register.settings import PatientsSettings
 
 from .conftest import Case, Run
+from .dicom import make_images, write_images
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SOURCES = sorted([*(REPOSITORY / "src/gliofit").rglob("*.py"), *(REPOSITORY / "workflow/scripts").glob("*.py")])
 RULES = sorted([*(REPOSITORY / "workflow/rules").glob("*.smk"), REPOSITORY / "Snakefile"])
-
-#: Modules that read pickle files or start shells.
-MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "pty", "commands"}
-
-#: Functions that run text or read pickle files, by the end of their dotted name.
-CALLS = {
-    "eval", "exec", "compile", "__import__", "os.system", "os.popen", "subprocess.getoutput",
-    "subprocess.getstatusoutput", "pd.read_pickle", "pandas.read_pickle", "yaml.unsafe_load", "yaml.full_load",
-    "torch.jit.load", "torch.hub.load",
-}  # fmt: skip
-
-#: Names that may be called with their module before them only, so that the search sees which they are.
-BY_MODULE, BARE = {"os", "torch", "numpy", "yaml", "pandas", "subprocess"}, {"system", "popen", "load", "read_pickle"}
-
-
-def dotted(node: ast.expr) -> str:
-    """The dotted name of what is called; empty for anything else."""
-    if isinstance(node, ast.Attribute):
-        before = dotted(node.value)
-        return f"{before}.{node.attr}" if before else ""
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-def dangers(source: str) -> list[str]:
-    """Every place of a Python source that could run what a file says."""
-    found = []
-    tree = ast.parse(source)
-    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
-    loaders = {own.name for own in classes if "yaml.SafeLoader" in map(dotted, own.bases)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found += [f"import {alias.name}" for alias in node.names if alias.name.partition(".")[0] in MODULES]
-        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in MODULES:
-            found.append(f"from {node.module}")
-        if isinstance(node, ast.ImportFrom) and node.module in BY_MODULE:
-            found += [f"from {node.module} import {alias.name}" for alias in node.names if alias.name in BARE]
-        if not isinstance(node, ast.Call):
-            continue
-        name, given = dotted(node.func), {item.arg: item.value for item in node.keywords}
-        says = {key: isinstance(value, ast.Constant) and value.value is True for key, value in given.items()}
-        if name in CALLS or says.get("shell") or says.get("allow_pickle"):
-            found.append(f"{name} in line {node.lineno}")
-        if name == "torch.load" and not says.get("weights_only"):
-            found.append(f"torch.load in line {node.lineno}")
-        if name in ("yaml.load", "yaml.load_all"):
-            loader = node.args[1] if len(node.args) > 1 else given.get("Loader")
-            if loader is None or dotted(loader) not in {"yaml.SafeLoader", *loaders}:
-                found.append(f"{name} in line {node.lineno}")
-    return found
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "import pickle", "from joblib import load", "from os import system", "eval('1')", "exec(text)",
-        "os.system('ls')", "pd.read_pickle(path)", "torch.load(path)", "torch.load(path, weights_only=False)",
-        "np.load(path, allow_pickle=True)", "subprocess.run(command, shell=True)", "yaml.load(text)",
-        "yaml.load(text, yaml.Loader)", "yaml.unsafe_load(text)",
-    ],
-)  # fmt: skip
-def test_the_search_finds(line: str) -> None:
-    assert dangers(line)
-
-
-@pytest.mark.parametrize(
-    "line",
-    ["model.eval()", "torch.load(path, weights_only=True)", "np.load(path)", "yaml.load(text, yaml.SafeLoader)",
-     "re.compile(text)", "subprocess.run(command)"],
-)  # fmt: skip
-def test_the_search_leaves_alone(line: str) -> None:
-    assert not dangers(line)
-
-
-def test_nothing_in_the_package_runs_what_a_file_says() -> None:
-    assert len(SOURCES) > 200
-    assert {str(path): found for path in SOURCES if (found := dangers(path.read_text(encoding="utf-8")))} == {}
 
 
 def test_no_rule_has_a_shell_line() -> None:
@@ -205,7 +128,8 @@ def test_a_plan_says_nothing_of_the_person_in_its_inputs(
         image.header["descrip"], image.header["db_name"] = b"Erika Mueller 19501224", b"4711-0815"
         nib.save(image, tmp_path / f"{name}.nii.gz")
     grid = read_volume(tmp_path / "seg.nii.gz").grid
-    write_series(pydicom, tmp_path / "series", grid.shape, grid.affine)
+    middle = tuple(grid.centre_mm * [-1, -1, 1])
+    write_images(tmp_path / "series", make_images(grid.shape, grid.spacing_mm, np.diag([-1.0, -1, 1]), centre=middle))
     out = tmp_path / "plan"
     code, said, err = run(
         "plan", "--tissue", tmp_path / "labels.nii.gz", "--seg", tmp_path / "seg.nii.gz", "--labels", "brats2021",
@@ -219,27 +143,3 @@ def test_a_plan_says_nothing_of_the_person_in_its_inputs(
     everything |= {"said": (said + err + caplog.text).encode()}
     assert {name: part for name, data in everything.items() for part in SECRETS if part in data} == {}
     assert str(pydicom.dcmread(out / "plan.dcm").PatientID) == "4711-0815"
-
-
-def write_series(pydicom, folder: Path, shape: tuple[int, ...], affine: np.ndarray) -> None:  # type: ignore[no-untyped-def]
-    """Axial images on a grid whose axes run to the right, anterior and superior, with a person's data in them."""
-    folder.mkdir()
-    spacing = affine[0, 0]
-    for at in range(shape[2]):
-        image = pydicom.dataset.Dataset()
-        image.SOPClassUID, image.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.4", f"1.2.4.{at + 1}"
-        image.PatientName, image.PatientID, image.PatientBirthDate = "Mueller^Erika", "4711-0815", "19501224"
-        image.StudyInstanceUID, image.SeriesInstanceUID, image.FrameOfReferenceUID = "1.2.3", "1.2.4", "1.2.5"
-        image.Modality, image.Rows, image.Columns = "MR", shape[1], shape[0]
-        image.PixelSpacing = [f"{spacing:g}", f"{spacing:g}"]
-        image.ImageOrientationPatient = [-1, 0, 0, 0, -1, 0]
-        x, y, z = affine[:3, 3] + [0, 0, at * spacing]
-        image.ImagePositionPatient = [f"{-x:g}", f"{-y:g}", f"{z:g}"]
-        image.SamplesPerPixel, image.PhotometricInterpretation, image.PixelRepresentation = 1, "MONOCHROME2", 0
-        image.BitsAllocated, image.BitsStored, image.HighBit = 16, 12, 11
-        image.PixelData = np.zeros((shape[1], shape[0]), np.uint16).tobytes()
-        image.file_meta = pydicom.dataset.FileMetaDataset()
-        image.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-        image.file_meta.MediaStorageSOPClassUID = image.SOPClassUID
-        image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
-        pydicom.dcmwrite(folder / f"{at:03d}.dcm", image, enforce_file_format=True)

@@ -12,8 +12,6 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from gliofit.core.io import DAMAGED
-
 from .kind import Kind
 
 
@@ -90,77 +88,37 @@ def without_digest(spoil: Callable[[Path], None]) -> Callable[[Path], None]:
     return both
 
 
-_FIT = f"...weights.safetensors: does not fit model.json (...); {DAMAGED}"
-
 WEIGHTS_KINDS = [
     WeightsKind(
-        "weights of another training",
-        f"...weights.safetensors: is damaged, or of another training than model.json; {DAMAGED}",
-        weights(lambda all_: {k: v + 1 for k, v in all_.items()}),
+        "weights of another training", "weights.safetensors", weights(lambda all_: {k: v + 1 for k, v in all_.items()})
     ),
-    WeightsKind("truncated weights", _FIT, without_digest(_cut)),
+    WeightsKind("truncated weights", "weights.safetensors", without_digest(_cut)),
     WeightsKind(
         "weights of other shapes",
-        _FIT,
+        "weights.safetensors",
         without_digest(weights(lambda all_: {k: v.repeat_interleave(2, 0) for k, v in all_.items()})),
     ),
     WeightsKind(
         "weights under other names",
-        _FIT,
+        "weights.safetensors",
         without_digest(weights(lambda all_: {f"x.{k}": v for k, v in all_.items()})),
     ),
-    WeightsKind(
-        "weights that are NaN",
-        "...weights.safetensors: holds values that are not finite; copy the whole folder again, or train it again",
-        without_digest(weights(_nan)),
-    ),
-    WeightsKind("pickle named .safetensors", _FIT, without_digest(_pickled)),
-    WeightsKind("torch file named .safetensors", _FIT, without_digest(_torch_file)),
-    WeightsKind(
-        "torch file in place of the weights",
-        "...weights.safetensors: file not found; copy the whole folder of the model",
-        _other_file,
-    ),
-    WeightsKind(
-        "no model.json",
-        "...model.json: file not found; check the path",
-        lambda folder: (folder / "model.json").unlink(),
-    ),
-    WeightsKind(
-        "model.json of another version",
-        "...model.json: has format 99, not 2; train it again with this version",
-        info(format=99),
-    ),
+    WeightsKind("weights that are NaN", "finite", without_digest(weights(_nan))),
+    WeightsKind("pickle named .safetensors", "weights.safetensors", without_digest(_pickled)),
+    WeightsKind("torch file named .safetensors", "weights.safetensors", without_digest(_torch_file)),
+    WeightsKind("torch file in place of the weights", "weights.safetensors", _other_file),
+    WeightsKind("no model.json", "model.json", lambda folder: (folder / "model.json").unlink()),
+    WeightsKind("model.json of another version", "99", info(format=99)),
     WeightsKind(
         "model.json that is damaged",
-        f"...model.json: not valid JSON (...); {DAMAGED}",
+        "JSON",
         lambda folder: (
             (folder / "model.json").write_bytes((folder / "model.json").read_bytes()[:50] + b"\xff") and None
         ),
     ),
-    WeightsKind(
-        "unknown architecture",
-        "architecture `transformer`: is not known; choose one of ...",
-        info(architecture="transformer"),
-    ),
-    WeightsKind(
-        "other architecture",
-        "...model.json: says surrogate, but `direct-inverse` is a direct-inverse; train it again",
-        info(architecture="direct-inverse"),
-    ),
-    WeightsKind(
-        "unknown form of tissue",
-        "...model.json: has the unknown tissue_input 'text'; train the model again",
-        info(tissue_input="text"),
-    ),
-    WeightsKind(
-        "statistics that are missing",
-        "...model.json: has no complete theta statistics (...); train the model again",
-        info(theta=[]),
-    ),
-    WeightsKind(
-        "spread of zero",
-        "...model.json: has a spread of theta that is not positive; train the model again",
-        info(theta={name: [0.0] * 5 for name in ("mean", "std", "low", "high")}),
-    ),
+    WeightsKind("unknown architecture", "transformer", info(architecture="transformer")),
+    WeightsKind("other architecture", "direct-inverse", info(architecture="direct-inverse")),
+    WeightsKind("unknown form of tissue", "'text'", info(tissue_input="text")),
+    WeightsKind("statistics that are missing", "theta", info(theta=[])),
+    WeightsKind("spread of zero", "theta", info(theta={name: [0.0] * 5 for name in ("mean", "std", "low", "high")})),
 ]

@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tools.look import DESKTOP, PHONE, Watched, find_chromium, open_browser
+
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
-
-#: Width and height of the windows that pages are looked at in.
-DESKTOP, PHONE = (1280, 900), (390, 844)
-
-#: Viewers draw with WebGL; without a graphics card Chromium does so in software when told to.
-_ARGUMENTS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-
-
-def find_chromium() -> str | None:
-    """The system's Chromium; None where there is none."""
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-@contextmanager
-def open_browser() -> Iterator[Browser]:
-    """The system's Chromium, started."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=_ARGUMENTS)
-        yield browser
-        browser.close()
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
@@ -44,37 +21,6 @@ def browser() -> Iterator[Browser]:
     pytest.importorskip("playwright.sync_api")
     with open_browser() as browser:
         yield browser
-
-
-class Watched:
-    """A page with the errors it printed and the addresses it asked for.
-
-    Attributes
-    ----------
-    page
-        Playwright's page.
-    errors
-        Messages of level error in the console, and exceptions that nobody caught.
-    outside
-        Addresses that are neither files nor part of the page.
-    """
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.errors: list[str] = []
-        self.outside: list[str] = []
-        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("request", lambda request: self._see(request.url))
-
-    def _see(self, url: str) -> None:
-        if not url.startswith(("file:", "data:", "blob:", "about:")):
-            self.outside.append(url)
-
-    def open(self, path: Path) -> Page:
-        """Open a file and wait until everything in it is loaded."""
-        self.page.goto(path.resolve().as_uri(), wait_until="load")
-        return self.page
 
 
 @pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])

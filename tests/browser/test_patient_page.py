@@ -32,7 +32,7 @@ from gliofit.solver.accurate import AccurateSolver
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from .conftest import Watched
+    from tools.look import Watched
 
 CASE = "patient-00000"
 #: On the patient's left, in front and above the middle.
@@ -262,22 +262,6 @@ def test_the_patients_left_is_where_the_letters_say(viewer: Viewer) -> None:
     assert bright_side(viewer, "coronal") < -0.2
     assert bright_side(viewer, "sagittal") < -0.1
     assert "Neurological" in viewer.page.locator(".viewer-convention").inner_text()
-
-
-def test_it_fits_the_window_and_has_a_rendering(viewer: Viewer) -> None:
-    page = viewer.page
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    boxes = viewer.ask("slices")
-    narrow = page.viewport_size["width"] < 500
-    lefts = {round(item["left"] + item["width"] / 2) for item in boxes}
-    # Stacked on a telephone, else side by side.
-    assert (len(lefts) == 1) == narrow
-    before = viewer.pixels()
-    viewer.click("#viewer-rendering")
-    after = viewer.pixels()
-    # Below the slices, or where the read-out was beside them.
-    place = after[before.shape[0] :] if narrow else after[after.shape[0] * 2 // 3 :, after.shape[1] * 2 // 3 :]
-    assert len(np.unique(place.reshape(-1, 3), axis=0)) > 50
 
 
 def test_without_webgl_the_picture_is_pointed_at(watched: Watched, html: Path) -> None:

@@ -9,9 +9,7 @@ import pytest
 
 from fake_run import make_run
 from gliofit.publish.report import write_report
-
-from .conftest import Watched
-from .look import problems
+from tools.look import Watched, problems
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -44,23 +42,6 @@ def test_report_is_whole_at_every_width(watched: Watched, report: Path, tmp_path
     assert (tmp_path / "report.png").stat().st_size > 10_000
 
 
-def test_what_is_wrong_is_found(watched: Watched, report: Path) -> None:
-    page = watched.open(report)
-    wrong = (
-        '<a href="none.html">a</a><a href="#none">b</a><div style="width: 3000px">wide</div>'
-        '<img alt="broken" src="data:image/png;base64,AAAA">'
-    )
-    page.evaluate("text => document.querySelector('main').insertAdjacentHTML('beforeend', text)", wrong)
-    found = " ".join(problems(page))
-    for text in (
-        "link to nothing: file://",
-        "no place of the page: #none",
-        "pixels wide in a window",
-        "picture not loaded: broken",
-    ):
-        assert text in found
-
-
 def test_tables_sort_by_numbers_both_ways_and_back(watched: Watched, report: Path) -> None:
     table = table_of(watched.open(report), "(a) Whole volume")
     before = column(table, 5)
@@ -82,15 +63,6 @@ def test_tables_sort_by_numbers_both_ways_and_back(watched: Watched, report: Pat
     assert column(table, 5) == before
     assert heading.get_attribute("aria-sort") == "none"
     assert table.locator("tbody tr").count() == lines
-
-
-def test_what_is_missing_comes_last_and_words_sort_by_letters(watched: Watched, report: Path) -> None:
-    table = table_of(watched.open(report), "Errors of inversions")
-    for expected in (["a | b", "d", "c"], ["d", "a | b", "c"]):
-        table.locator("thead th:nth-child(4) button").click()
-        assert table.locator("tbody tr > :nth-child(2)").all_inner_texts() == expected
-    table.locator("thead th:nth-child(2) button").click()
-    assert table.locator("tbody tr > :nth-child(2)").all_inner_texts() == ["a | b", "c", "d"]
 
 
 def test_contents_stay_in_reach_and_lead_to_every_section(watched: Watched, report: Path) -> None:
@@ -118,12 +90,3 @@ def test_printing_opens_what_is_folded(watched: Watched, report: Path) -> None:
     assert page.locator("details[open]").count() == count
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert page.locator("details[open]").count() == 0
-
-
-def test_without_scripts_everything_is_there(watched: Watched, report: Path) -> None:
-    assert watched.page.context.browser is not None
-    context = watched.page.context.browser.new_context(java_script_enabled=False, offline=True)
-    page = Watched(context.new_page()).open(report)
-    assert page.locator("table.sortable").count() > 5
-    assert page.locator("thead button").count() == 0
-    context.close()

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from .loopback import LoopbackCluster, why_not
+from tools.loopback import LoopbackCluster, why_not
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]

@@ -172,20 +172,3 @@ def test_the_surrogate_predicts_and_has_gradients() -> None:
     assert out.shape == (3, 8, 8, 8)
     (gradient,) = torch.autograd.grad(out.sum(), theta)
     assert gradient.abs().sum() > 0
-
-
-@pytest.mark.parametrize("title", PLACES)
-def test_examples_are_clean(title: str, tmp_path: Path) -> None:
-    path = tmp_path / "example.py"
-    path.write_text(example(title))
-    project = REPOSITORY / "pyproject.toml"
-    for command in (
-        ["check", "--config", str(project)],
-        ["format", "--check", "--config", str(project)],
-    ):
-        out = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, str(path)], capture_output=True, text=True, check=False
-        )
-        if "No module named ruff" in out.stderr:
-            pytest.skip("ruff is not installed")
-        assert out.returncode == 0, out.stdout

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -163,3 +170,18 @@ def test_triton_without_a_device_says_so(patchy, thetas):
 
     with pytest.raises(InputError, match="back end triton"):
         TritonStepper(domain_of(patchy), [], [], 1e-7)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("triton") is None or triton_problem() is None,
+    reason="Triton is missing, or runs by itself",
+)
+def test_triton_kernels_in_its_interpreter():
+    """The tests above that need Triton, in a process in which its interpreter takes the place of a device."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", "triton or workspaces"]
+    done = subprocess.run(
+        command, cwd=Path(__file__).parents[2], env=os.environ | {"TRITON_INTERPRET": "1"}, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-5000:]
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 5

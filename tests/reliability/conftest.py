@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .launch import Workplace
+from tools.reliability.launch import Workplace
 
 #: Registration, simulation and training: the stages that have most to lose.
 SHORT = (

@@ -11,9 +11,7 @@ import pytest
 
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import write_json, write_table, write_volume
-
-from .compare import compare
-from .launch import Progress, Workplace
+from tools.reliability.compare import compare
 
 TABLE = pd.DataFrame({"case": ["a", "b"], "loss": [0.1, np.nan], "wall_seconds": [1.0, 2.0], "threads": [1, 1]})
 
@@ -80,26 +78,3 @@ def test_missing_extra_and_damaged_files_are_found(first: Path, tmp_path: Path) 
     (second / "t.parquet.json").write_text(json.dumps({"threads": 1, "params": {"a": [2]}, "seed": 7}))
     found = compare(first, second).differences
     assert [line.split()[0] for line in found] == ["t.csv:", "u.csv:", "t.parquet:", "t.parquet.json:"]
-
-
-def test_a_log_says_what_runs(tmp_path: Path) -> None:
-    (tmp_path / "log").write_text(
-        "total                   105\n\n"
-        "localrule prepare_atlas:\n    output: a\n    jobid: 1\n    reason: none\n\n"
-        "rule train_model:\n    input: b\n    jobid: 12\nFinished jobid: 1 (Rule: prepare_atlas)\n"
-    )
-    progress = Progress.read(tmp_path / "log")
-    assert progress.running == {"train_model": 1}
-    assert len(progress.ended) == 1
-    assert progress.total == 105
-
-
-def test_leftovers_are_found(tmp_path: Path) -> None:
-    place = Workplace(tmp_path)
-    for name in ("a/.tmp-12345678-c.nii.gz", "a/.tmp-12345678-transforms/affine.mat", "a/c.nii.gz"):
-        (place.results / name).parent.mkdir(parents=True, exist_ok=True)
-        (place.results / name).touch()
-    assert {path.name for path in place.unfinished()} == {".tmp-12345678-c.nii.gz", ".tmp-12345678-transforms"}
-    for name in ("snakemakeabc", "gliofit-register-x", "tmpabc"):
-        (place.temporary / name).mkdir(parents=True)
-    assert place.strays() == ["gliofit-register-x", "tmpabc"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-import sys
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -15,14 +14,9 @@ import yaml
 
 from tools.generate import ENVIRONMENTS
 
-from .conftest import run_snakemake
-
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARTITIONS = REPOSITORY / "profiles/slurm/partitions.yaml"
 RULE_FILES = sorted((REPOSITORY / "workflow/rules").glob("*.smk"))
-STAGES = (
-    "atlas", "register", "simulate", "train", "invert", "forward", "evaluate", "plan", "study", "assess", "publish",
-)  # fmt: skip
 
 
 def rules_with_scripts() -> dict[str, str]:
@@ -30,14 +24,6 @@ def rules_with_scripts() -> dict[str, str]:
     text = "\n".join(path.read_text() for path in RULE_FILES)
     parts = re.split(r"^rule (\w+):\n", text, flags=re.MULTILINE)
     return {name: body for name, body in zip(parts[1::2], parts[2::2], strict=True) if "script:" in body}
-
-
-def test_every_stage_has_one_rule_file_and_one_package() -> None:
-    # Stage publish has three: what it makes of a cohort, of each patient, and of the whole run.
-    others = {"common", "resources", "collect", "batches"}
-    assert {path.stem for path in RULE_FILES} == {*STAGES, "patient", "report", *others}
-    for stage in STAGES:
-        assert (REPOSITORY / "src/gliofit" / stage / "__init__.py").is_file()
 
 
 @pytest.mark.parametrize("name", rules_with_scripts())
@@ -51,18 +37,6 @@ def test_rule_is_complete(name: str) -> None:
     assert "stage_version=STAGE_VERSIONS[" in body
     assert f'"../scripts/{name}.py"' in body, "a script has its rule's name"
     assert (REPOSITORY / "workflow/scripts" / f"{name}.py").is_file()
-
-
-def test_every_script_belongs_to_a_rule_and_is_thin() -> None:
-    scripts = sorted((REPOSITORY / "workflow/scripts").glob("*.py"))
-    # Rules of batches have no name of their own in the text.
-    assert {path.stem for path in scripts} == {*rules_with_scripts(), "do_batch"}
-    for path in scripts:
-        lines = path.read_text().splitlines()
-        assert len(lines) <= 50, f"{path.name} has {len(lines)} lines; science belongs in the package"
-        top = [line for line in lines if re.match(r"(from|import) ", line)]
-        allowed = ("from pathlib", "from runpy", "from gliofit.pipeline.job", "from gliofit.core.seeds")
-        assert all(line.startswith(allowed) for line in top), f"{path.name} imports before the job has started"
 
 
 def test_make_brats_checks_the_patients_and_runs_what_can_be_used() -> None:
@@ -85,29 +59,6 @@ def test_make_brats_checks_the_patients_and_runs_what_can_be_used() -> None:
     assert yaml.safe_load((REPOSITORY / "profiles/default/profile.yaml").read_text())["keep-going"]
 
 
-def test_captions_are_used_and_exist() -> None:
-    text = "\n".join(path.read_text() for path in [*RULE_FILES, REPOSITORY / "Snakefile"])
-    used = set(re.findall(r"report/([\w-]+\.rst)", text))
-    assert used == {path.name for path in (REPOSITORY / "workflow/report").glob("*.rst")}
-
-
-def test_only_two_files_have_functions() -> None:
-    for path in RULE_FILES:
-        if path.stem not in ("common", "resources"):
-            assert not re.search(r"\blambda\b|^\s*def ", path.read_text(), flags=re.MULTILINE), path.name
-
-
-def test_lint(tmp_path: Path) -> None:
-    result = run_snakemake(tmp_path, "--lint")
-    assert result.returncode == 0, result.stdout
-
-
-def test_format() -> None:
-    command = [sys.executable, "-m", "snakefmt.snakefmt", "--check", "Snakefile", "workflow/rules"]
-    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-
-
 # ---------------------------------------------------------------------------------------------------------- profiles
 
 
@@ -119,26 +70,6 @@ def profile(name: str) -> dict[str, object]:
 def test_profiles_share_no_key_with_the_default_one(name: str) -> None:
     # Snakemake lets the default profile win, key by key; a shared key would be without effect.
     assert not profile("default").keys() & profile(name).keys()
-
-
-def test_slurm_profile_does_not_cap_gpus() -> None:
-    # `resources: gpu` is a limit over all jobs: on a cluster it would mean one GPU job at a time.
-    assert "gpu" not in (profile("slurm").get("resources") or {})
-
-
-def commented(name: str) -> dict[str, object]:
-    """What a line of the slurm profile would say if it were no comment."""
-    text = (REPOSITORY / "profiles/slurm/profile.yaml").read_text()
-    return yaml.safe_load(re.findall(rf"^# ({name}: .*)$", text, flags=re.MULTILINE)[0])
-
-
-def test_slurm_profile_names_real_rules() -> None:
-    text = (REPOSITORY / "profiles/slurm/profile.yaml").read_text()
-    named = re.findall(r"^#   (\w+):$", text, flags=re.MULTILINE)
-    arrays = commented("slurm-array-jobs")["slurm-array-jobs"].split(", ")
-    assert "train_model" in named
-    assert "simulate_shard" in arrays
-    assert {*named, *arrays} <= set(rules_with_scripts())
 
 
 def test_slurm_profile_has_no_key_that_the_plugin_does_not_know() -> None:
@@ -157,11 +88,6 @@ def test_partitions_are_read_by_the_plugin() -> None:
     found = {partition.name: partition.limits for partition in read_partition_file(PARTITIONS)}
     assert found["cpu"].max_gpu == 0
     assert found["gpu"].max_gpu > 0
-
-
-def test_no_rule_has_retries_of_its_own() -> None:
-    # They would also act inside a cluster's job, with the memory that was not enough.
-    assert not [path.name for path in RULE_FILES if re.search(r"^\s+retries:", path.read_text(), flags=re.MULTILINE)]
 
 
 # ------------------------------------------------------------------------------------------------------ environments

@@ -115,11 +115,6 @@ def test_errors_come_out_where_the_disk_of_the_log_is_full(tmp_path: Path) -> No
     assert "gliofit: error: a.nii: is bad; correct it" in result.stderr
 
 
-def test_an_error_of_several_lines_is_told_in_one(tmp_path: Path) -> None:
-    _, log = run_script(tmp_path, BAD_INPUT.replace("is bad", "is bad\\n  and worse"))
-    assert "gliofit: error: a.nii: is bad and worse; correct it\n" in log
-
-
 BATCH = """
 import json, sys
 from pathlib import Path

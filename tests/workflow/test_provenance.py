@@ -11,9 +11,8 @@ import pytest
 
 from gliofit import cli
 from gliofit.core.digests import LARGE_BYTES, digest_in_run, sha256_of
-from gliofit.core.errors import InputError
 from gliofit.pipeline.job import PACKAGE_PREFIX
-from gliofit.pipeline.provenance import changed_settings, trace
+from gliofit.pipeline.provenance import trace
 from gliofit.pipeline.revision import UNKNOWN, find_revision, source_digest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -157,43 +156,6 @@ def test_an_input_made_again_is_told(folder: Path) -> None:
     notes = list(trace(folder / RESULT).notes())
     assert "results/one/register/patients/a/t1.nii.gz was made again after it was read" in notes
     assert not [note for note in notes if note.startswith("patients/")]
-
-
-def test_text_names_settings_that_differ_from_defaults(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert provenance(folder / "results/one/invert/patients/a/quick/trace.parquet") == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("results/one/invert/patients/a/quick/trace.parquet")
-    assert "invert_case case=a method=quick, seed 3" in lines[1]
-    (inverting,) = [line for line in lines if "evaluations" in line]
-    assert "methods.quick.evaluations 16" in inverting
-    assert "popsize" not in inverting
-    (registering,) = [line for line in lines if "resolution_mm" in line]
-    assert all(text in registering for text in ("resolution_mm 4.0", 'patient.labels "brats2021"'))
-    assert "gradient_step" not in registering
-
-
-def test_settings_that_this_version_does_not_know_are_given_in_full() -> None:
-    job = {"output": [{"path": "results/one/plan/a.nii"}], "params": {"settings": {"gone": {"a": 1}}}}
-    assert changed_settings(job) == {"gone.a": 1}
-
-
-def test_depth_and_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert provenance(folder / RESULT, "--json", "--depth", 1) == 0
-    tree = json.loads(capsys.readouterr().out)
-    assert [item["left_out"] for item in tree["inputs"]] == ["deeper than asked for"] * 2
-    assert tree["job"]["rule"] == "run_forward"
-
-
-def test_files_without_a_record(folder: Path) -> None:
-    stray = folder / "results/one/forward/notes.txt"
-    stray.write_text("mine")
-    for path, problem in {
-        stray: "no record of the job",
-        folder / "patients/t1.nii.gz": "lies in no results/",
-        folder / "nothing": "not found",
-    }.items():
-        with pytest.raises(InputError, match=problem):
-            trace(path)
 
 
 def test_large_files_of_the_run_are_read_once(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Stage atlas: the healthy brain everything starts from."""
+"""Stage atlas: the healthy anatomy that patients are registered to and tumours are simulated in."""

@@ -11,15 +11,15 @@ __all__ = ["brain_from_image", "solid"]
 
 
 def brain_from_image(image: NDArray[Any]) -> NDArray[np.bool_]:
-    """Brain of a skull-stripped image: what is not zero, as one solid part.
+    """Return the brain of a skull-stripped image: the non-zero voxels as one solid part.
 
-    Not what is above zero: z-scored images are negative inside the brain, resampled ones a little so at its edge.
+    Negative values count, because z-scored images are negative inside the brain, resampled ones at its edge.
     """
     return solid(image != 0)
 
 
 def solid(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Largest connected part of a mask with its holes filled; an empty mask stays empty."""
+    """Return the largest connected part of a mask with its holes filled; an empty mask stays empty."""
     from scipy.ndimage import binary_fill_holes, find_objects, label
 
     if not mask.any():

@@ -1,4 +1,4 @@
-"""The prepared atlas: what the atlas stage writes and every later stage reads."""
+"""The prepared atlas, which the atlas stage writes and later stages read."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ __all__ = ["Atlas", "load_atlas"]
 
 @dataclass(frozen=True, eq=False)
 class Atlas:
-    """An anatomy on its own grid.
+    """An anatomy.
 
     Parameters
     ----------
     t1
-        Skull-stripped T1 image (zero outside the brain), or None for an atlas of tissue alone.
+        Skull-stripped T1 image (zero outside the brain), or None for an atlas with only tissue.
     tissue
         White matter, grey matter and CSF.
     brain_mask
         The brain, bool.
     name
-        ``mni152`` or the name of the folder it came from.
+        ``mni152`` or the name of the source folder.
     """
 
     t1: Volume | None
@@ -37,29 +37,21 @@ class Atlas:
     name: str
 
     def require_t1(self) -> Volume:
-        """The T1 image; raises InputError for an atlas that has none."""
+        """Return the T1 image; InputError if the atlas has none."""
         if self.t1 is None:
-            raise InputError(
-                f"atlas '{self.name}'",
-                "has no T1 image, without which no patient can be registered",
-                "add t1.nii.gz (same anatomy as the tissue) to the atlas folder, or use the atlas mni152",
-            )
+            problem = "has no T1 image, which registration requires"
+            hint = "add t1.nii.gz (same anatomy as the tissue) to the atlas folder, or use the atlas mni152"
+            raise InputError(f"atlas '{self.name}'", problem, hint)
         return self.t1
 
 
 def load_atlas(folder: str | Path) -> Atlas:
-    """Read the folder that ``prepare_atlas`` wrote.
-
-    Raises
-    ------
-    InputError
-        If the folder is no prepared atlas.
-    """
+    """Read the folder that ``prepare_atlas`` wrote; InputError if it is not a prepared atlas."""
     folder = Path(folder)
-    facts = folder / "atlas.json"
-    if not facts.is_file():
-        raise InputError(folder, "holds no prepared atlas (no atlas.json)", "run the atlas stage first")
-    content = read_json(facts)
+    record = folder / "atlas.json"
+    if not record.is_file():
+        raise InputError(folder, "does not hold a prepared atlas (no atlas.json)", "run the atlas stage first")
+    content = read_json(record)
     mask = read_volume(folder / "brain_mask.nii.gz")
     tissue = Tissue.load(folder, "probabilities")
     t1 = read_volume(folder / "t1.nii.gz", np.float32) if content.get("has_t1") else None

@@ -1,4 +1,4 @@
-"""Write the atlas every other stage starts from."""
+"""Preparation of the atlas for the other stages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gliofit.atlas.model import Atlas, load_atlas
+from gliofit.atlas.model import load_atlas
 from gliofit.atlas.settings import BUILT_IN_ATLAS, AtlasSettings
 from gliofit.atlas.sources import atlas_from_folder, mni152
 from gliofit.core.errors import InputWarning
@@ -19,25 +19,20 @@ __all__ = ["load_atlas", "prepare_atlas"]
 def prepare_atlas(settings: AtlasSettings, out_dir: Path, warnings: list[InputWarning] | None = None) -> None:
     """Write ``t1, wm, gm, csf, labels, brain_mask.nii.gz`` and ``atlas.json`` into ``out_dir``.
 
-    An atlas of tissue alone gets a ``t1.nii.gz`` of zeros, so that the set of files never varies, and
-    ``"has_t1": false`` in ``atlas.json``; ``load_atlas`` then gives no T1 and registration refuses it. The synthetic
-    study needs no T1. Warnings about the images of the source are appended to ``warnings`` and written into
-    ``atlas.json``.
+    An atlas with only tissue gets a ``t1.nii.gz`` of zeros, so that the set of files is fixed, and ``"has_t1": false``
+    in ``atlas.json``; it serves synthetic studies, and registration refuses it. Warnings about the images of the source
+    are appended to ``warnings`` and written into ``atlas.json``.
 
     Raises
     ------
     InputError
-        If the source is no usable atlas.
+        If the source is not a usable atlas.
     """
     warnings = [] if warnings is None else warnings
     if settings.source == BUILT_IN_ATLAS:
         atlas = mni152()
     else:
         atlas = atlas_from_folder(Path(settings.source), settings.tissue, settings.skull_strip, warnings=warnings)
-    _write(atlas, settings, out_dir, [str(warning) for warning in warnings])
-
-
-def _write(atlas: Atlas, settings: AtlasSettings, out_dir: Path, warnings: list[str]) -> None:
     grid = atlas.tissue.grid
     t1 = atlas.t1 if atlas.t1 is not None else Volume(np.zeros(grid.shape, np.float32), grid)
     write_volume(out_dir / "t1.nii.gz", t1)
@@ -53,7 +48,7 @@ def _write(atlas: Atlas, settings: AtlasSettings, out_dir: Path, warnings: list[
             "shape": list(grid.shape),
             "spacing_mm": list(grid.spacing_mm),
             "orientation": grid.axis_codes,
-            "warnings": warnings,
+            "warnings": [str(warning) for warning in warnings],
             "volume_cc": {
                 "brain": round(float(atlas.brain_mask.data.sum()) * cc, 1),
                 "white_matter": round(float(atlas.tissue.wm.sum()) * cc, 1),

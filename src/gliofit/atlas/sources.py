@@ -1,9 +1,8 @@
-"""Where an atlas comes from: the MNI152 brain inside nilearn, or a user's folder."""
+"""Sources of an atlas: the MNI152 brain of nilearn, or a user's folder."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +20,7 @@ __all__ = ["atlas_from_folder", "mni152"]
 
 Role = Literal["t1", "wm", "gm", "csf", "labels", "brain_mask"]
 
-#: Words of a file name that tell what the file is. The plain name (``wm.nii.gz``) always comes first.
+#: Words in file names by role; the exact name (``wm.nii.gz``) has priority.
 _WORDS: dict[Role, frozenset[str]] = {
     "t1": frozenset({"t1", "t1w", "t1n"}),
     "wm": frozenset({"wm", "white"}),
@@ -31,18 +30,18 @@ _WORDS: dict[Role, frozenset[str]] = {
     "brain_mask": frozenset({"mask"}),
 }
 
-#: A T1 image whose non-zero part is larger than the tissue by more than this still shows the skull.
+#: Largest ratio of the non-zero part of a skull-stripped T1 image to the tissue.
 _STRIPPED_EXCESS = 1.3
 
 
 def mni152() -> Atlas:
-    """ICBM 152 (2009a, nonlinear, symmetric) at 1 mm; the files are part of nilearn."""
+    """Return ICBM 152 (2009a, nonlinear, symmetric) at 1 mm from the files of nilearn."""
     from nilearn.datasets import load_mni152_gm_template, load_mni152_template, load_mni152_wm_template
 
     images = [load(resolution=1) for load in (load_mni152_template, load_mni152_wm_template, load_mni152_gm_template)]
     grid = Grid(images[0].shape, images[0].affine)
     t1, wm, gm = (np.asarray(image.dataobj, dtype=np.float32) for image in images)
-    # nilearn's own brain mask cuts the T1 at 0.2 of its maximum; the support of the stripped template says more.
+    # The support of the stripped template; nilearn's brain mask cuts the T1 at 0.2 of its maximum.
     brain = solid(t1 != 0)
     return _assemble("mni152", "built-in atlas mni152", Volume(t1, grid), brain, wm, gm, None, strip=True)
 
@@ -50,29 +49,26 @@ def mni152() -> Atlas:
 def atlas_from_folder(
     folder: Path, tissue: Literal["auto", "maps", "labels"], skull_strip: bool, *, warnings: list[InputWarning]
 ) -> Atlas:
-    """Read a user's atlas: tissue maps or a label map, and a T1 image if there is one.
+    """Read a user's atlas: tissue maps or a label map, and optionally a T1 image.
 
     Warnings about its images are appended to ``warnings``.
 
     Raises
     ------
     InputError
-        If the folder does not hold tissue in one of the two forms, files are ambiguous or lie on different grids.
+        If the folder has no tissue in one of the two forms, files are ambiguous, or grids differ.
     """
     if not folder.is_dir():
         raise InputError(folder, "atlas folder not found", "check atlas.source, or use the built-in atlas mni152")
     files = _roles(folder)
     has_maps, has_labels = {"wm", "gm"} <= set(files), "labels" in files
     if tissue == "auto" and has_maps and has_labels:
-        raise InputError(
-            folder,
-            f"holds tissue maps and a label map ({files['labels'].name})",
-            "set atlas.tissue to `maps` or `labels`",
-        )
+        problem = f"holds tissue maps and a label map ({files['labels'].name})"
+        raise InputError(folder, problem, "set atlas.tissue to `maps` or `labels`")
     use_maps = has_maps if tissue == "auto" else tissue == "maps"
     if (use_maps and not has_maps) or (not use_maps and not has_labels):
         wanted = {"auto": "wm.nii.gz and gm.nii.gz, or labels.nii.gz", "maps": "wm.nii.gz and gm.nii.gz"}
-        raise InputError(folder, "holds no tissue", f"add {wanted.get(tissue, 'labels.nii.gz')}")
+        raise InputError(folder, "does not hold tissue", f"add {wanted.get(tissue, 'labels.nii.gz')}")
     base = files["wm" if use_maps else "labels"]
     if use_maps:
         brain_tissue = read_tissue_maps(base, files["gm"], files.get("csf"), warnings=warnings, isotropic=True)
@@ -103,7 +99,7 @@ def _assemble(
     strip: bool,
     grid: Grid | None = None,
 ) -> Atlas:
-    """Confine everything to the brain and make CSF what grey and white matter leave of it."""
+    """Restrict the maps to the brain; without a CSF map, CSF is the part that is neither grey nor white matter."""
     grid = grid if t1 is None else t1.grid
     assert grid is not None
     wm, gm = np.where(brain, wm, 0), np.where(brain, gm, 0)
@@ -118,26 +114,22 @@ def _assemble(
 
 
 def _roles(folder: Path) -> dict[Role, Path]:
-    """Which file of the folder is which, from their names."""
+    """Assign the files of a folder to roles by their names."""
+    images = [
+        path
+        for path in sorted(folder.iterdir())
+        if path.is_file() and path.name.endswith((".nii", ".nii.gz")) and not path.name.startswith(".")
+    ]
     files: dict[Role, Path] = {}
     for role, words in _WORDS.items():
         exact = [folder / f"{role}{suffix}" for suffix in (".nii.gz", ".nii") if (folder / f"{role}{suffix}").is_file()]
-        found = exact or [path for path in _images(folder) if words & _words(path)]
-        if len(found) > 1:
-            raise InputError(
-                folder,
-                f"several files could be the {role} image ({', '.join(path.name for path in found)})",
-                f"name the right one {role}.nii.gz",
-            )
-        if found:
-            files[role] = found[0]
+        matches = exact or [path for path in images if words & _words(path)]
+        if len(matches) > 1:
+            problem = f"several files could be the {role} image ({', '.join(path.name for path in matches)})"
+            raise InputError(folder, problem, f"rename the correct one {role}.nii.gz")
+        if matches:
+            files[role] = matches[0]
     return files
-
-
-def _images(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.iterdir()):
-        if path.is_file() and path.name.endswith((".nii", ".nii.gz")) and not path.name.startswith("."):
-            yield path
 
 
 def _words(path: Path) -> set[str]:
@@ -152,7 +144,7 @@ def _brain(
     t1: NDArray[np.generic] | None,
     mask: NDArray[np.bool_] | None,
 ) -> NDArray[np.bool_]:
-    """Brain mask from what is there: the mask file, tissue with CSF, a skull-stripped T1, or grey and white matter."""
+    """Derive the brain from the mask file, else tissue with CSF, else a skull-stripped T1 or grey and white matter."""
     from scipy.ndimage import binary_closing
 
     if mask is not None:

@@ -1,1 +1,1 @@
-"""Grids, files, labels, threads and errors: what every other package rests on."""
+"""Grids, files, labels, threads and errors, used by every other package."""

@@ -1,4 +1,4 @@
-"""Compilation by numba, with a cache on disk where there is a place for one."""
+"""Compilation by numba, with a cache on disk where one can be written."""
 
 from __future__ import annotations
 
@@ -11,15 +11,10 @@ __all__ = ["cached_njit"]
 
 
 def cached_njit(**options: Any) -> Any:
-    """``numba.njit`` with ``cache=True``, or without a cache where numba cannot write one.
+    """Decorate with ``numba.njit(cache=True, **options)``, or without a cache where numba cannot write one.
 
-    It cannot where neither the package nor the home folder is writable, as in a read-only container; then kernels are
-    compiled in every process.
-
-    Parameters
-    ----------
-    options
-        Options of ``numba.njit``.
+    Where neither the package nor the home folder is writable, as in a read-only container, every process compiles the
+    kernels.
     """
 
     def compile_function(function: Callable[..., Any]) -> Any:

@@ -1,8 +1,9 @@
-"""The cube around a tumour that networks see: centred on the centre of mass, zero-padded, in RAS orientation."""
+"""The cube around a tumour that is the input of networks: zero-padded, in RAS orientation."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +15,18 @@ from gliofit.core.tissue import Tissue
 
 __all__ = ["Crop", "CropSettings", "centre_of_mass_mm"]
 
+_Maps = TypeVar("_Maps", Volume, Tissue)
+
 
 class CropSettings(Settings):
-    """Size and resolution of the cube; 32 voxels of 4 mm and 128 of 1 mm both span the paper's 128 mm."""
+    """Size and resolution of the cube; 32 voxels of 4 mm and 128 voxels of 1 mm both span the paper's 128 mm."""
 
     size: int = Field(32, ge=8, multiple_of=8, description="Voxels along each edge of the cube.")
     spacing_mm: float = Field(4.0, gt=0, description="Voxel size, a whole multiple of the case's spacing.")
 
 
 def centre_of_mass_mm(weights: Volume) -> NDArray[np.float64]:
-    """Centre of mass of a non-negative volume in world mm, shape (3,); raises ValueError if it is empty."""
+    """Return the centre of mass of a non-negative volume in world mm, shape (3,); ValueError if it is empty."""
     data = weights.data
     total = float(data.sum(dtype=np.float64))
     if not total > 0:
@@ -39,15 +42,15 @@ def centre_of_mass_mm(weights: Volume) -> NDArray[np.float64]:
 class Crop:
     """A cube of coarse voxels on a case's canonical grid.
 
-    The cube's corner falls on a voxel corner of the case's canonical (RAS) grid, so that coarse values are exact block
-    means and nothing is interpolated; the centre of the cube is therefore within half a voxel of the one asked for.
+    The cube's corner coincides with a voxel corner of the case's canonical (RAS) grid. Coarse values are therefore
+    exact block means without interpolation, and the centre is within half a voxel of the requested one.
 
     Parameters
     ----------
     source
         Canonical grid of the case.
     start
-        First voxel of the cube on the source grid (may be negative: the outside counts as zero).
+        First voxel of the cube on the source grid; may be negative, values outside the grid are zero.
     factor
         Source voxels per coarse voxel and axis.
     size
@@ -61,7 +64,7 @@ class Crop:
 
     @classmethod
     def around(cls, grid: Grid, centre_mm: NDArray[np.float64], settings: CropSettings) -> Crop:
-        """Cube of ``settings`` about a world position, on the canonical form of ``grid``."""
+        """Return the cube around a world position in mm, on the canonical form of ``grid``."""
         source = canonical_grid(grid)
         factor = source.coarsening_to(settings.spacing_mm)
         centre = source.world_to_voxel(centre_mm) + 0.5
@@ -75,28 +78,28 @@ class Crop:
 
     @property
     def centre_mm(self) -> NDArray[np.float64]:
-        """World position of the middle of the cube; networks see the origin as an offset from it."""
+        """World position of the cube's centre in mm; networks receive the tumour's origin relative to it."""
         return self.grid.centre_mm
 
     def volume(self, volume: Volume) -> Volume:
-        """Block means of a volume of the case (any orientation of the source grid) on the cube."""
-        canonical = volume.canonical()
-        if not canonical.grid.matches(self.source):
-            raise ValueError("the volume lies on another grid than the crop was made for")
-        return canonical.extract(self.start, (self.size * self.factor,) * 3).coarsen(self.factor)
+        """Return block means on the cube of a volume of the case, in any orientation of the source grid."""
+        return self._block_means(volume)
 
     def tissue(self, tissue: Tissue) -> Tissue:
-        """Block means of tissue maps on the cube."""
-        canonical = tissue.canonical()
+        """Return block means of tissue maps on the cube."""
+        return self._block_means(tissue)
+
+    def _block_means(self, maps: _Maps) -> _Maps:
+        canonical = maps.canonical()
         if not canonical.grid.matches(self.source):
-            raise ValueError("the tissue lies on another grid than the crop was made for")
+            raise ValueError(f"the crop is of another grid than this {type(maps).__name__.lower()}")
         return canonical.extract(self.start, (self.size * self.factor,) * 3).coarsen(self.factor)
 
     def channels(self, tissue: Tissue) -> NDArray[np.float32]:
-        """Tissue as networks see it, of shape (3, size, size, size).
+        """Return the input channels of networks, shape (3, size, size, size).
 
-        White matter, grey matter, and the part of each voxel that is labelled either of them: concentrations are zero
-        in all others, so this is what tells a solver's field from a stored one.
+        White matter, grey matter, and the fraction of each voxel that is labelled as one of the two. Stored
+        concentrations are zero in all other voxels; the third channel lets networks reproduce that.
         """
         visible = Volume(tissue.visible.astype(np.float32), tissue.grid)
         maps = (tissue.map("wm"), tissue.map("gm"), visible)
@@ -104,5 +107,5 @@ class Crop:
 
 
 def canonical_grid(grid: Grid) -> Grid:
-    """The grid of ``Volume.canonical`` for volumes on ``grid``."""
+    """Return the grid of ``Volume.canonical`` for volumes on ``grid``."""
     return Volume(np.broadcast_to(np.uint8(0), grid.shape), grid).canonical().grid

@@ -1,6 +1,6 @@
-"""SHA-256 of files, each large file of a run read once however many jobs use it.
+"""SHA-256 of files, computed once for each large file of a run.
 
-Imports nothing heavy, because jobs take digests of their inputs before numerical libraries are loaded.
+Imports no numerical library, because jobs compute digests of their inputs before these are loaded.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 __all__ = ["LARGE_BYTES", "digest_in_run", "sha256_of"]
 
-#: Size from which a digest is kept. Smaller files are hashed in less time than a kept digest is looked up on a cluster.
+#: Size from which a digest is cached; hashing a smaller file takes less time than reading the cache on a cluster.
 LARGE_BYTES = 8 * 2**20
 
 
@@ -22,33 +22,32 @@ def sha256_of(path: str | Path) -> str:
 
 
 def digest_in_run(path: str | Path, run: Path) -> str:
-    """SHA-256 of a file that a job reads; of large files of the run itself it is kept for the other jobs.
+    """Return the SHA-256 of a file that a job reads; the digest of a large file of the run is cached.
 
-    Kept digests lie in ``logs/digests`` of the run, a file for each, and hold as long as size and time stamp of the
-    file do: Snakemake touches outputs after their job, so what the job itself found does not. Jobs that need the same
-    digest at the same time both compute it and write the same.
+    The cache is one file per digest in ``logs/digests`` of the run, valid while size and time stamp of the file are
+    unchanged. Snakemake touches outputs after their job, so a digest computed by that job itself would be invalid.
 
     Parameters
     ----------
     path
         The file.
     run
-        Folder of the run, ``results/{run}``. Nothing is kept of files outside it, which few jobs read.
+        Folder of the run, ``results/{run}``; digests of files outside it are not cached.
     """
     path = Path(path)
-    state = path.stat()
-    if state.st_size < LARGE_BYTES or not path.is_relative_to(run):
+    status = path.stat()
+    if status.st_size < LARGE_BYTES or not path.is_relative_to(run):
         return sha256_of(path)
-    kept = run / "logs/digests" / f"{path.relative_to(run)}.json"
-    key = {"bytes": state.st_size, "mtime_ns": state.st_mtime_ns}
+    cache = run / "logs/digests" / f"{path.relative_to(run)}.json"
+    key = {"bytes": status.st_size, "mtime_ns": status.st_mtime_ns}
     try:
-        content = json.loads(kept.read_text())
+        content = json.loads(cache.read_text())
     except FileNotFoundError:
         content = {}
     if {name: content.get(name) for name in key} == key:
-        return content["sha256"]
+        return str(content["sha256"])
     digest = sha256_of(path)
     from gliofit.core.io import write_json
 
-    write_json(kept, key | {"sha256": digest})
+    write_json(cache, key | {"sha256": digest})
     return digest

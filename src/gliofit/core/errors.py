@@ -1,4 +1,4 @@
-"""Errors that a user can correct: each names what is wrong and has a hint about what to do."""
+"""Errors and warnings about a user's input: each names the problem and a hint for correcting it."""
 
 from __future__ import annotations
 
@@ -20,38 +20,27 @@ class InputError(ValueError):
     problem
         What is wrong with it, in one clause.
     hint
-        What the user should do instead, in one clause.
+        What to do about it, in one clause.
     code
-        Kind of mistake, in lower case with dashes, for programs and tests; it stays when the wording changes.
+        Kind of error, in lower case with dashes, for programs and tests. It does not change with the wording.
     """
 
     def __init__(self, subject: str | Path, problem: str, hint: str, code: str = "invalid-input") -> None:
         self.subject, self.problem, self.hint, self.code = str(subject), problem, hint, code
-        # One line, whatever a library's message or a file name has in it.
+        # A library's message or a file name may hold line breaks.
         super().__init__(" ".join(f"{subject}: {problem}; {hint}".splitlines()))
 
     def __reduce__(self) -> tuple[type, tuple[str, str, str, str]]:
-        """Keep all parts when the error crosses a process border."""
+        """Keep all parts when the error is pickled."""
         return type(self), (self.subject, self.problem, self.hint, self.code)
 
 
 @dataclass(frozen=True)
 class InputWarning:
-    """Input that can be used, with something in it that a person should know.
+    """Warning about input that can be used; the fields are those of ``InputError``.
 
     Functions that read input take a ``warnings: list[InputWarning]`` and append to it. Commands print each warning once
-    on stderr, ``--json`` carries them under ``warnings``, and ``gliofit check`` lists them as findings.
-
-    Parameters
-    ----------
-    subject
-        The file or config key that the warning is about.
-    problem
-        What is odd about it, in one clause.
-    hint
-        What the user can do about it, in one clause.
-    code
-        Kind of oddity, in lower case with dashes, for programs and tests.
+    on stderr, ``--json`` lists them under ``warnings``, and ``gliofit check`` lists them as findings.
     """
 
     subject: str
@@ -61,7 +50,7 @@ class InputWarning:
 
     @property
     def note(self) -> str:
-        """Subject and problem in one line, for the notes of a result; bytes of a name that are no text are escaped."""
+        """Subject and problem in one line, for the notes of a result; bytes that are not UTF-8 are escaped."""
         text = " ".join(f"{self.subject}: {self.problem}".split())
         return text.encode("utf-8", "backslashreplace").decode()
 
@@ -70,17 +59,17 @@ class InputWarning:
 
 
 def name_one_of(name: str, known: Iterable[str]) -> str:
-    """Hint for an unknown name: the closest known name, if there is one, and the list of all."""
+    """Return the hint for an unknown name: the closest known name, if any, and the list of all names."""
     names = list(known)
     near = difflib.get_close_matches(name, names, 1, 0.75)
     return f"{f'did you mean {near[0]!r}? ' if near else ''}name one of {', '.join(names)}"
 
 
 class GridError(InputError):
-    """A grid that cannot be used. Its subject is ``grid``; whoever knows the file names it with ``about``."""
+    """An unusable grid. Its subject is ``grid``; a caller that knows the file replaces it with ``about``."""
 
     def about(self, subject: str | Path) -> InputError:
-        """Return the same error about the file that the grid is of."""
+        """Return the same error with the grid's file as subject."""
         return InputError(subject, self.problem, self.hint, self.code)
 
 
@@ -89,4 +78,4 @@ class SeedOutsideTissueError(InputError):
 
 
 class RegistrationError(InputError):
-    """A patient's brain cannot be brought onto the atlas (flipped, other space, too little overlap)."""
+    """A patient's brain cannot be registered to the atlas (flipped, other space, too little overlap)."""

@@ -1,4 +1,4 @@
-"""What a file is, judged by its content and not by its name."""
+"""Recognition of file formats by content."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from gliofit.core.errors import InputError
 
 __all__ = ["DAMAGED", "nifti_class", "open_content", "unreadable_image"]
 
-#: Hint for a damaged file. Snakemake compares times, not contents, so it makes a file again only where there is none.
-DAMAGED = "delete it and run again if gliofit made it, else get a whole copy"
+#: Hint for a damaged file. Snakemake compares times, not contents, so it repeats a job only if its output is missing.
+DAMAGED = "delete it and run again if gliofit wrote it, else get an intact copy"
 
 _GZIP, _BZIP2 = b"\x1f\x8b", b"BZh"
 
@@ -24,7 +24,7 @@ _CONVERT = "convert it to NIfTI (.nii.gz), with 3D Slicer, SimpleITK or nibabel 
 _SERIES = "convert the series to NIfTI (.nii.gz), with dcm2niix for example"
 _FETCH = "fetch the file's content, with {} for example"
 
-#: Beginning of the content, what such a file is, and what to do about it.
+#: First bytes of the content, the format, and the hint.
 _MAGIC: tuple[tuple[bytes, str, str], ...] = (
     (b"version https://git-lfs", "a Git LFS pointer", _FETCH.format("`git lfs pull`")),
     (b"/annex/objects/", "a git-annex pointer", _FETCH.format("`datalad get`")),
@@ -54,10 +54,10 @@ def open_content(path: Path) -> BufferedIOBase:
 
 
 def nifti_class(path: Path) -> type[nib.Nifti1Image] | None:
-    """Class of a NIfTI image in one file; None for everything else, also for what cannot be read."""
+    """Return the class of a NIfTI image in one file; None for other or unreadable files."""
     try:
         head = _head(path)
-    except Exception:  # noqa: BLE001 - decompressors raise what they like
+    except Exception:  # noqa: BLE001 - decompressors raise many kinds of error
         return None
     if head[344:348] == b"n+1\0":
         return nib.Nifti1Image
@@ -65,20 +65,12 @@ def nifti_class(path: Path) -> type[nib.Nifti1Image] | None:
 
 
 def unreadable_image(path: Path, reason: str) -> InputError:
-    """Error for a file that nibabel cannot read: what the file is, and what to do about it.
-
-    Parameters
-    ----------
-    path
-        The file.
-    reason
-        Why it cannot be read, in one line.
-    """
+    """Return the error for a file that nibabel cannot read for ``reason``, with a hint for the file's format."""
     try:
         with path.open("rb") as file:
             compressed = file.read(3).startswith((_GZIP, _BZIP2))
         head = _head(path)
-    except Exception:  # noqa: BLE001 - decompressors raise what they like
+    except Exception:  # noqa: BLE001 - decompressors raise many kinds of error
         return InputError(path, f"not a readable NIfTI image ({reason})", DAMAGED, code="damaged-file")
     if not head:
         return InputError(path, "is empty", DAMAGED, code="damaged-file")
@@ -98,14 +90,14 @@ def unreadable_image(path: Path, reason: str) -> InputError:
 
 
 def _head(path: Path) -> bytes:
-    """First bytes of the decompressed content."""
+    """Return the first bytes of the decompressed content."""
     with open_content(path) as file:
         return file.read(540)
 
 
 def _is_text(head: bytes) -> bool:
     try:
-        # A character may be cut at the end.
+        # The last character may be incomplete.
         text = head[:-4].decode("utf-8") if len(head) > 4 else head.decode("utf-8")
     except UnicodeDecodeError:
         return False

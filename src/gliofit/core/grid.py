@@ -1,4 +1,4 @@
-"""Grids and volumes: an array never travels without the grid it lives on."""
+"""Grids, and volumes: arrays on their grid."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Grid:
     affine
         4 x 4 matrix from voxel indices (voxel centres at integers) to world coordinates in mm, RAS.
     orientation_known
-        Whether the file says where its axes point. If not, ``affine`` is nibabel's guess.
+        Whether the file states the orientation of its axes. If not, ``affine`` is nibabel's default.
 
     Raises
     ------
@@ -50,14 +50,10 @@ class Grid:
         spacing = np.sqrt((rotation**2).sum(axis=0))
         largest = np.abs(rotation).max(axis=0)
         if not np.isfinite(affine).all() or (spacing <= 0).any() or (largest < 0.999 * spacing).any():
-            raise GridError(
-                "grid",
-                "the affine is oblique or singular",
-                "resample the image onto axis-aligned voxels first",
-                code="oblique-affine",
-            )
+            problem = "the affine is oblique or singular"
+            raise GridError("grid", problem, "resample the image onto axis-aligned voxels first", "oblique-affine")
         if sorted(np.abs(rotation).argmax(axis=0)) != [0, 1, 2]:
-            raise GridError("grid", "the affine maps two array axes to one direction", "write a valid header")
+            raise GridError("grid", "the affine maps two array axes to one direction", "correct the header")
         affine.setflags(write=False)
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "affine", affine)
@@ -74,12 +70,9 @@ class Grid:
         spacing = self.spacing_mm
         if max(spacing) - min(spacing) > 1e-3 * max(spacing):
             shown = " x ".join(f"{value:g}" for value in spacing)
-            raise GridError(
-                "grid",
-                f"voxels are not cubes (spacing {shown} mm)",
-                "resample the case to isotropic voxels (BraTS uses 1 mm)",
-                code="anisotropic-voxels",
-            )
+            problem = f"voxels are not cubes (spacing {shown} mm)"
+            hint = "resample the case to isotropic voxels (BraTS uses 1 mm)"
+            raise GridError("grid", problem, hint, "anisotropic-voxels")
         return float(round(spacing[0], 6))
 
     @property
@@ -94,7 +87,7 @@ class Grid:
 
     @property
     def centre_mm(self) -> NDArray[np.float64]:
-        """World coordinates of the middle of the grid."""
+        """World coordinates of the grid's centre in mm, shape (3,)."""
         return self.voxel_to_world((np.array(self.shape) - 1) / 2)
 
     def voxel_to_world(self, voxel: Sequence[float] | NDArray[Any]) -> NDArray[np.float64]:
@@ -107,7 +100,7 @@ class Grid:
         return (np.asarray(world, dtype=np.float64) - self.affine[:3, 3]) @ inverse.T
 
     def matches(self, other: Grid, tolerance_mm: float = 1e-2) -> bool:
-        """Whether both grids have the same shape and the same voxel positions."""
+        """Return whether both grids have the same shape and the same voxel positions."""
         if self.shape != other.shape:
             return False
         corners = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)]) * (np.array(self.shape) - 1)
@@ -115,13 +108,13 @@ class Grid:
         return bool(gap <= tolerance_mm)
 
     def crop(self, start: Sequence[int], shape: Sequence[int]) -> Grid:
-        """Grid of the box that begins at voxel ``start`` (may be negative) with the given shape."""
+        """Return the grid of a box of the given shape that begins at voxel ``start`` (may be negative)."""
         affine = self.affine.copy()
         affine[:3, 3] = self.voxel_to_world(np.asarray(start, dtype=np.float64))
         return replace(self, shape=(int(shape[0]), int(shape[1]), int(shape[2])), affine=affine)
 
     def coarsen(self, factor: int) -> Grid:
-        """Grid of blocks of ``factor``^3 voxels; the last block of an axis may reach past the end."""
+        """Return the grid of blocks of ``factor``^3 voxels; the last block of an axis may extend past the end."""
         if factor < 1:
             raise ValueError(f"factor must be 1 or more, not {factor}")
         affine = self.affine.copy()
@@ -131,20 +124,17 @@ class Grid:
         return replace(self, shape=(shape[0], shape[1], shape[2]), affine=affine)
 
     def coarsening_to(self, spacing_mm: float) -> int:
-        """Whole number of voxels per coarse voxel of ``spacing_mm``; raises GridError if it is not whole."""
+        """Return the number of voxels per coarse voxel of ``spacing_mm``; GridError if it is not an integer."""
         ratio = spacing_mm / self.isotropic_spacing_mm
         factor = round(ratio)
         if factor < 1 or abs(ratio - factor) > 1e-3 * ratio:
-            raise GridError(
-                "grid",
-                f"a spacing of {spacing_mm:g} mm is not a whole multiple of its {self.isotropic_spacing_mm:g} mm",
-                "resample the input, or choose another spacing or method",
-                code="spacing-not-multiple",
-            )
+            problem = f"a spacing of {spacing_mm:g} mm is not a whole multiple of its {self.isotropic_spacing_mm:g} mm"
+            hint = "resample the input, or choose another spacing or method"
+            raise GridError("grid", problem, hint, "spacing-not-multiple")
         return factor
 
     def turned(self, orientation: NDArray[Any]) -> Grid:
-        """Grid of an array whose axes are permuted and flipped by a nibabel orientation, shape (3, 2)."""
+        """Return the grid of an array whose axes a nibabel orientation, shape (3, 2), permutes and flips."""
         shape = [0, 0, 0]
         for size, axis in zip(self.shape, orientation[:, 0], strict=True):
             shape[int(axis)] = size
@@ -152,11 +142,12 @@ class Grid:
         return replace(self, shape=(shape[0], shape[1], shape[2]), affine=affine)
 
     def orientation_to(self, other: Grid) -> NDArray[Any]:
-        """Permutation and flips, shape (3, 2), that turn the axes of this grid to those of another."""
-        return nib.orientations.ornt_transform(nib.io_orientation(self.affine), nib.io_orientation(other.affine))
+        """Return the permutation and flips, shape (3, 2), that turn the axes of this grid to those of another."""
+        own, target = nib.io_orientation(self.affine), nib.io_orientation(other.affine)
+        return np.asarray(nib.orientations.ornt_transform(own, target))
 
     def check_same(self, other: Grid, subject: str | Path, reference: str) -> None:
-        """Check that both grids hold the same voxels, in the same order or, where orientations are known, in another.
+        """Check that both grids hold the same voxels; their order may differ if both orientations are known.
 
         Parameters
         ----------
@@ -165,39 +156,35 @@ class Grid:
         subject
             File of this grid.
         reference
-            What messages call the image of the other grid.
+            Name of the other grid's image in messages.
 
         Raises
         ------
         InputError
-            If they do not.
+            If the voxels differ (``grid-mismatch``), or an unknown orientation decides (``orientation-unknown``).
         """
         if self.matches(other):
             return
         turned, known = self.turned(self.orientation_to(other)), self.orientation_known and other.orientation_known
-        if turned.matches(other) and not known:
+        if turned.matches(other):
+            if known:
+                return
             raise InputError(
                 subject,
-                f"has its axes {self.axis_codes} and {reference} {other.axis_codes}, and one of the two headers holds "
-                "no orientation, so that is a guess",
-                "write the right affine into the headers of all images of the case",
+                f"has axes {self.axis_codes} and {reference} {other.axis_codes}, but one of the two headers states no "
+                "orientation",
+                "write the correct affine into the headers of all images of the case",
                 code="orientation-unknown",
             )
-        if turned.matches(other):
-            return
         if turned.shape != other.shape:
             difference = f"{_times(self.shape)} voxels, {reference} {_times(other.shape)}"
         else:
             gap = np.abs(turned.affine - other.affine)[:3].max()
             difference = f"same number of voxels, affine apart by up to {gap:.3g}"
         if not known:
-            difference += "; one of the two headers holds no orientation"
-        raise InputError(
-            subject,
-            f"lies on another grid than {reference} ({difference})",
-            "resample all images of a case onto one grid",
-            code="grid-mismatch",
-        )
+            difference += "; one of the two headers states no orientation"
+        problem = f"lies on another grid than {reference} ({difference})"
+        raise InputError(subject, problem, "resample all images of a case onto one grid", "grid-mismatch")
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,44 +199,30 @@ class Volume:
             raise ValueError(f"array of shape {self.data.shape} on a grid of shape {self.grid.shape}")
 
     def canonical(self) -> Volume:
-        """The same volume with array axes towards right, anterior, superior (a view where possible)."""
-        orientation = nib.io_orientation(self.grid.affine)
-        return Volume(nib.apply_orientation(self.data, orientation), self.grid.turned(orientation))
+        """Return the volume with array axes towards right, anterior, superior (a view where possible)."""
+        return self._turned(nib.io_orientation(self.grid.affine))
 
     def oriented_like(self, grid: Grid) -> Volume:
-        """The same volume with its array axes permuted and flipped to agree with those of ``grid``."""
-        orientation = self.grid.orientation_to(grid)
+        """Return the volume with its array axes permuted and flipped to agree with those of ``grid``."""
+        return self._turned(self.grid.orientation_to(grid))
+
+    def _turned(self, orientation: NDArray[Any]) -> Volume:
         return Volume(nib.apply_orientation(self.data, orientation), self.grid.turned(orientation))
 
     def onto(self, grid: Grid, subject: str | Path, reference: str) -> Volume:
-        """The same volume on ``grid``, with its axes permuted and flipped to agree.
-
-        Parameters
-        ----------
-        grid
-            The grid of the case.
-        subject
-            File of this volume.
-        reference
-            What messages call the image of ``grid``.
-
-        Raises
-        ------
-        InputError
-            If it lies on another grid.
-        """
+        """Return the volume on ``grid``, its axes permuted and flipped; arguments and errors of ``check_same``."""
         self.grid.check_same(grid, subject, reference)
         return Volume(np.ascontiguousarray(self.oriented_like(grid).data), grid)
 
     def coarsen(self, factor: int) -> Volume:
-        """Mean over blocks of ``factor``^3 voxels, with zeros beyond the end (shape of ``Grid.coarsen``)."""
+        """Return means over blocks of ``factor``^3 voxels, with zeros past the end (shape of ``Grid.coarsen``)."""
         if factor == 1:
             return self
         pad = [(0, -n % factor) for n in self.grid.shape]
         return Volume(block_mean(np.pad(self.data, pad), factor), self.grid.coarsen(factor))
 
     def extract(self, start: Sequence[int], shape: Sequence[int]) -> Volume:
-        """Box that begins at voxel ``start``, with zeros where it leaves the grid."""
+        """Return the box that begins at voxel ``start``, with zeros outside the grid."""
         out = np.zeros(tuple(int(n) for n in shape), self.data.dtype)
         source, target = [], []
         for s, n, size in zip(start, out.shape, self.grid.shape, strict=True):
@@ -262,7 +235,7 @@ class Volume:
         return Volume(out, self.grid.crop(start, out.shape))
 
     def sample(self, grid: Grid, order: int = 1, fill: float = 0.0) -> Volume:
-        """Resample onto ``grid`` by the affines (spline order 0 or 1), with ``fill`` outside."""
+        """Resample onto ``grid`` by the affines (spline order 0 or 1), with ``fill`` outside this grid."""
         from scipy.ndimage import affine_transform
 
         matrix = np.linalg.inv(self.grid.affine) @ grid.affine
@@ -278,21 +251,22 @@ def _times(shape: tuple[int, ...]) -> str:
 
 
 def block_mean(data: NDArray[Any], factor: int) -> NDArray[np.float32]:
-    """Mean over blocks of ``factor``^3 entries of the last three axes (lengths must be multiples of ``factor``).
+    """Return the mean over blocks of ``factor``^3 entries of the last three axes.
 
     Parameters
     ----------
     data
-        Shape (..., x, y, z).
+        Shape (..., x, y, z); x, y and z are multiples of ``factor``.
     factor
         Voxels along each edge of a block.
 
     Returns
     -------
-    Shape (..., x / factor, y / factor, z / factor).
+    ndarray
+        Shape (..., x / factor, y / factor, z / factor).
     """
     total = data.astype(np.float32)
-    # Strided sums, one axis after the other, are several times faster than one reduction over six axes.
+    # Strided sums along one axis at a time are several times faster than one reduction over six axes.
     for axis in (-1, -2, -3):
         index: list[Any] = [slice(None)] * data.ndim
         parts = []
@@ -307,13 +281,7 @@ def block_mean(data: NDArray[Any], factor: int) -> NDArray[np.float32]:
 
 
 def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
-    """Smallest box that holds every true voxel of a 3-D mask (empty slices if there is none).
-
-    Parameters
-    ----------
-    mask
-        Shape (x, y, z).
-    """
+    """Return the smallest box around the true voxels of a 3-D mask; empty slices if there are none."""
     box = []
     for axis in range(3):
         hit = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))

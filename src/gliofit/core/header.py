@@ -1,4 +1,4 @@
-"""What the header of an image must say before its voxels are read, and what it can tell viewers."""
+"""Checks of image headers before voxels are read, and header fields for viewers."""
 
 from __future__ import annotations
 
@@ -14,35 +14,34 @@ from gliofit.core.errors import InputError
 
 __all__ = ["CONCENTRATION", "DEVIATION", "RESEARCH", "Look", "check_header", "orientation_known"]
 
-#: About thirty times a BraTS image: what is larger does not fit into the memory that jobs ask for, and a small
-#: compressed file can claim to be of any size.
+#: About thirty times a BraTS image. Larger images exceed the memory that jobs request, and the header of a small
+#: compressed file can state any size.
 _MOST_VOXELS = 2**28
 
-#: Number types by numpy's letter; the others hold one real number per voxel.
+#: Refused number types by numpy's letter; the others hold one real number per voxel.
 _OTHER_TYPES = {"c": "complex", "V": "colour"}
 
-#: NIfTI's codes of lengths that are not millimetres; 0 is unknown, which everybody takes for millimetres.
+#: NIfTI's codes of lengths that are not millimetres; 0 is unknown and read as millimetres.
 _OTHER_UNITS = {1: "metres", 3: "micrometres"}
 
-#: How much sform and qform may differ, as a share of a voxel's size: the qform is a rounded quaternion.
+#: Tolerated difference of sform and qform as a share of the voxel size; the qform is a rounded quaternion.
 _FORM_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
 class Look:
-    """What a NIfTI-1 header tells viewers about its values.
+    """Fields of a NIfTI-1 header that viewers use.
 
     Parameters
     ----------
     name
-        What the image is; up to 15 characters are kept with the intent.
+        Name of the quantity, at most 15 characters.
     intent
-        ``label`` for maps of labels and masks; ``estimate`` for estimated quantities;
-        ``none`` for images.
+        ``label`` for maps of labels and masks; ``estimate`` for estimated quantities; ``none`` for images.
     display
-        Values shown as black and white, or as the ends of a colour map. Both 0: the viewer chooses.
+        Lower and upper end of the grey or colour scale; if both are 0, the viewer chooses.
     description
-        Up to 79 characters; without times, so that the same results are the same bytes.
+        Up to 79 characters; without times, so that equal results are equal bytes.
     """
 
     name: str
@@ -57,24 +56,24 @@ class Look:
         header["descrip"] = self.description
 
 
-#: What every header says.
+#: Description in every header.
 RESEARCH = "gliofit, research use only"
 
-#: Tumour-cell concentrations, and their standard deviations.
+#: Tumour-cell concentrations and their standard deviations.
 CONCENTRATION = Look("concentration", "estimate", (0.0, 1.0), RESEARCH)
 DEVIATION = Look("std of c", "estimate", (0.0, 0.5), RESEARCH)
 
 
 def check_header(image: Any, path: Path) -> None:
-    """Refuse an image of nibabel that is no 3-D image of real numbers, or whose header contradicts itself.
+    """Check that an image of nibabel is a 3-D image of real numbers with a consistent header.
 
     Raises
     ------
     InputError
-        If the image has other than three axes (trailing ones of length one apart) or more than 2^28 voxels, holds
-        complex numbers or colours, gives lengths in metres or micrometres, has a qform that is no rotation or that
-        turns or scales voxels differently than the sform, or spacings (``pixdim``) that differ from those of the
-        sform. A mere shift between sform and qform is accepted; the sform counts.
+        If the image does not have three axes (ignoring trailing axes of length one), has more than 2^28 voxels, holds
+        complex numbers or colours, states lengths in metres or micrometres, has a qform that is not a rotation or
+        rotates or scales voxels differently than the sform, or spacings (``pixdim``) that differ from those of the
+        sform. A translation between sform and qform is accepted; the sform is used.
     """
     shape = tuple(image.shape)
     while len(shape) > 3 and shape[-1] == 1:
@@ -98,34 +97,27 @@ def check_header(image: Any, path: Path) -> None:
     try:
         sform, qform = image.get_sform(coded=True)[0], image.get_qform(coded=True)[0]
     except ValueError as error:
-        raise InputError(path, f"its qform is no rotation ({error})", "write the affine anew") from error
+        raise InputError(path, f"its qform is not a rotation ({error})", "write the affine again") from error
     if sform is not None and qform is not None:
         gap = np.abs(sform - qform)[:3, :3].max()
         if gap > _FORM_TOLERANCE * np.abs(sform[:3, :3]).max():
-            raise InputError(
-                path,
-                "its sform and qform turn or scale the voxels differently",
-                "write the right affine into both, or set the code of the wrong one to 0",
-                code="forms-disagree",
-            )
+            problem = "its sform and qform rotate or scale the voxels differently"
+            hint = "write the correct affine into both, or set the code of the wrong one to 0"
+            raise InputError(path, problem, hint, "forms-disagree")
     elif sform is not None:
-        # Programs of the ITK family scale by pixdim, nibabel by the sform. A singular sform is refused elsewhere.
+        # Programs based on ITK scale by pixdim, nibabel by the sform. Grid refuses a singular sform.
         sizes = np.linalg.norm(sform[:3, :3], axis=0)
         spacing = np.asarray(image.header["pixdim"][1:4], dtype=np.float64)
         if (sizes > 0).all() and (np.abs(sizes - spacing) > _FORM_TOLERANCE * sizes).any():
-            raise InputError(
-                path,
-                f"its sform has voxels of {_millimetres(sizes)} and its pixdim {_millimetres(spacing)}",
-                "write the right spacing into both",
-                code="spacing-disagrees",
-            )
+            problem = f"its sform has voxels of {_millimetres(sizes)} and its pixdim {_millimetres(spacing)}"
+            raise InputError(path, problem, "write the correct spacing into both", "spacing-disagrees")
 
 
 def orientation_known(image: Any) -> bool:
-    """Whether an image of nibabel says where its axes point.
+    """Return whether the header of a nibabel image states the orientation of its axes.
 
-    NIfTI images say so by the code of sform or qform, Analyze images only by a ``.mat`` file beside them, MGH images
-    by a flag. Without it, ``image.affine`` is nibabel's default.
+    NIfTI images state it by the code of sform or qform, Analyze images by a ``.mat`` file beside them, MGH images by
+    a flag. Otherwise ``image.affine`` is nibabel's default.
     """
     header = image.header
     if isinstance(header, nib.Nifti1Header):

@@ -27,31 +27,18 @@ from gliofit.core.grid import Grid, Volume
 from gliofit.core.header import Look, check_header, orientation_known
 
 __all__ = [
-    "DAMAGED",
-    "OUTPUT_IN_USE",
-    "TEMPORARY_PREFIX",
-    "atomic_path",
-    "check_file",
-    "check_image",
-    "read_grid",
-    "read_json",
-    "read_like",
-    "read_stored",
-    "read_table",
-    "read_volume",
-    "scratch_folder",
-    "write_json",
-    "write_table",
-    "write_volume",
-]
+    "DAMAGED", "OUTPUT_IN_USE", "TEMPORARY_PREFIX", "atomic_path", "check_file", "check_image", "read_grid",
+    "read_json", "read_like", "read_stored", "read_table", "read_volume", "scratch_folder", "write_json",
+    "write_table", "write_volume",
+]  # fmt: skip
 
-#: How names of unfinished files and folders begin.
+#: Prefix of unfinished files and folders.
 TEMPORARY_PREFIX = ".tmp-"
 
-#: Code of the error about a file or folder that another process is writing.
+#: Error code for a file or folder that another process is writing.
 OUTPUT_IN_USE = "output-in-use"
 
-#: Why a file cannot be written, the hint and the code, by error number.
+#: Problem, hint and code by the error number of a failed write.
 _REFUSALS = {
     errno.ENOSPC: ("cannot be written, the disk is full", "make space and run again", "disk-full"),
     errno.EDQUOT: ("cannot be written, the disk quota is used up", "make space and run again", "disk-full"),
@@ -66,10 +53,10 @@ _REFUSALS = {
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; on success flush it to disk and rename it into place.
+    """Yield a temporary path beside ``path``; on success flush it to disk and rename it to ``path``.
 
-    The temporary name keeps the full suffix (``.nii.gz``) so that writers which look at it work. If the block raises,
-    nothing is left behind and an older ``path`` is untouched.
+    The temporary name keeps the full suffix (``.nii.gz``), which some writers depend on. If the block raises, the
+    temporary file is removed and an existing ``path`` is unchanged.
 
     Raises
     ------
@@ -80,41 +67,38 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     temporary: Path | None = None
     with _only_writer(path, path) as names:
         try:
-            handle, name = tempfile.mkstemp(**names)
-            os.close(handle)
-            temporary = Path(name)
-            yield temporary
-            if not temporary.exists():
-                raise InputError(path, "its temporary file was removed by another process", "run again")
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            umask = os.umask(0)
-            os.umask(umask)
-            temporary.chmod(0o666 & ~umask)
-            temporary.replace(path)
-        except BaseException as error:
-            # The disk is probed before the space that the file takes is given back.
-            refusal = _refusal(path, error, path)
+            # Inside the try statement, so that the disk is probed before removing the file frees its space.
+            with _disk_errors(path, path):
+                handle, name = tempfile.mkstemp(**names)
+                os.close(handle)
+                temporary = Path(name)
+                yield temporary
+                if not temporary.exists():
+                    raise InputError(path, "its temporary file was removed by another process", "run again")
+                with temporary.open("rb") as file:
+                    os.fsync(file.fileno())
+                umask = os.umask(0)
+                os.umask(umask)
+                temporary.chmod(0o666 & ~umask)
+                temporary.replace(path)
+        finally:
             if temporary is not None:
                 temporary.unlink(missing_ok=True)
-            if refusal is not None:
-                raise refusal from error
-            raise
 
 
 @contextmanager
 def scratch_folder(path: str | Path, subject: str | Path | None = None) -> Iterator[Path]:
     """Yield an empty folder beside ``path`` for intermediate files, and remove it at the end.
 
-    It lies on the disk of the results and not in the system's folder for temporary files, which may be missing or
-    small; what a killed process leaves here is removed by the next one.
+    It is on the disk of the results, because the system's folder for temporary files may be missing or small. The
+    next process removes what a killed process left.
 
     Parameters
     ----------
     path
         File or folder that the intermediate files are for; it need not exist.
     subject
-        What errors are about; ``path`` if not given.
+        Subject of errors; ``path`` if not given.
 
     Raises
     ------
@@ -123,92 +107,60 @@ def scratch_folder(path: str | Path, subject: str | Path | None = None) -> Itera
         ``output-in-use``).
     """
     path, subject = Path(path), subject or path
-    with _only_writer(path, subject) as names:
-        try:
-            with tempfile.TemporaryDirectory(**names) as name:
-                try:
-                    yield Path(name)
-                except Exception as error:
-                    refusal = _refusal(path, error, subject)
-                    if refusal is not None:
-                        raise refusal from error
-                    raise
-        except OSError as error:
-            # From making the folder or removing it.
-            refusal = _refusal(path, error, subject)
-            if refusal is not None:
-                raise refusal from error
-            raise
+    with (
+        _only_writer(path, subject) as names,
+        _disk_errors(path, subject),
+        tempfile.TemporaryDirectory(**names) as name,
+        # Again inside, so that the disk is probed before removing the folder frees its space.
+        _disk_errors(path, subject),
+    ):
+        yield Path(name)
 
 
 @contextmanager
 def _only_writer(path: Path, subject: str | Path) -> Iterator[dict[str, Any]]:
     """Lock ``path`` against other writers and yield the arguments of ``tempfile`` for a name beside it.
 
-    The lock (``flock``) is on a file ``.tmp-lock-{name}`` and ends with the process, however that ends, so it shows
-    whether a writer is alive, also one in another container or on another host of a network file system that passes
-    locks on (NFS and CIFS do by default). Whoever holds it removes what killed writers left. On a file system without
-    locks there is no protection, and nothing is removed because it may be in use.
-
-    Raises
-    ------
-    InputError
-        If another process holds the lock (code ``output-in-use``), or the disk refuses the file.
+    The lock (``flock``) on the file ``.tmp-lock-{name}`` ends with the process, so it shows whether a writer is alive,
+    also in another container or on another host of a network file system that supports locks (NFS and CIFS do by
+    default). Its holder removes the temporary files of killed writers. On a file system without locks, writers are not
+    protected and nothing is removed, because it may be in use.
     """
-    try:
+    lock = path.with_name(f"{TEMPORARY_PREFIX}lock-{path.name}")
+    with _disk_errors(path, subject):
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock, held = _lock(path.with_name(f"{TEMPORARY_PREFIX}lock-{path.name}"))
-    except OSError as error:
-        refusal = _refusal(path, error, subject)
-        if refusal is not None:
-            raise refusal from error
-        raise
-    if lock is None:
+        descriptor, locked = _lock(lock)
+    if descriptor is None:
         raise InputError(
             subject, "is being written by another process", "wait until it has ended, or write elsewhere", OUTPUT_IN_USE
         )
     try:
-        if held:
-            for left in path.parent.glob(f"{TEMPORARY_PREFIX}????????-{glob.escape(path.name)}"):
-                # What another user's process left cannot always be removed; it is in nobody's way.
+        if locked:
+            for leftover in path.parent.glob(f"{TEMPORARY_PREFIX}????????-{glob.escape(path.name)}"):
+                # Another user's leftovers cannot always be removed; they do no harm.
                 with suppress(OSError):
-                    if left.is_dir():
-                        shutil.rmtree(left)
+                    if leftover.is_dir():
+                        shutil.rmtree(leftover)
                     else:
-                        left.unlink()
+                        leftover.unlink()
         yield {"prefix": TEMPORARY_PREFIX, "suffix": f"-{path.name}", "dir": path.parent}
     finally:
-        lock.close()
-
-
-class _Lock:
-    """A lock file that this process has open.
-
-    Parameters
-    ----------
-    path
-        The file.
-    descriptor
-        Open file descriptor.
-    """
-
-    def __init__(self, path: Path, descriptor: int) -> None:
-        self._path, self._descriptor = path, descriptor
-
-    def close(self) -> None:
-        """Remove the file, then release the lock, so that nobody locks a file without a name."""
-        # Ignored because the folder may be gone or turned read-only; the lock itself ends with the descriptor.
+        # The file is removed before the lock is released, so that no process locks a file without a name. The folder
+        # may be missing or read-only by now; the lock ends with the descriptor anyway.
         with suppress(OSError):
-            self._path.unlink(missing_ok=True)
-        os.close(self._descriptor)
+            lock.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
-def _lock(path: Path) -> tuple[_Lock | None, bool]:
+def _lock(path: Path) -> tuple[int | None, bool]:
     """Lock a file, created if it is missing.
 
     Returns
     -------
-    The lock, None if another process has it; and whether the file system has locks at all.
+    descriptor : int or None
+        Open file, None if another process holds the lock.
+    locked : bool
+        Whether the file is locked; false on a file system without locks.
     """
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -217,27 +169,34 @@ def _lock(path: Path) -> tuple[_Lock | None, bool]:
         except OSError as error:
             if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
                 os.close(descriptor)
-                return None, True
-            return _Lock(path, descriptor), False
-        # The last owner may have removed the file between the two calls above; then this lock protects nothing.
-        try:
+                return None, False
+            return descriptor, False
+        # The previous holder may have removed the file between the two calls above; then this lock protects nothing.
+        with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(descriptor), os.stat(path)):
-                return _Lock(path, descriptor), True
-        except FileNotFoundError:
-            pass
+                return descriptor, True
         os.close(descriptor)
 
 
-def _refusal(path: Path, error: BaseException, subject: str | Path) -> InputError | None:
-    """The error to report if it is the disk that refused ``path``, else None.
+@contextmanager
+def _disk_errors(path: Path, subject: str | Path) -> Iterator[None]:
+    """Replace errors in this context by an InputError about ``subject`` if the disk refuses to write ``path``.
 
-    Libraries report a full disk in different ways: those in Rust by a number in the text, torch not at all, so the
-    disk is probed too.
+    Some libraries report a full disk only in the error's text (those in Rust) or not at all (torch), so the disk is
+    probed as well.
     """
-    if not isinstance(error, Exception):
-        return None
+    try:
+        yield
+    except Exception as error:
+        number = _error_number(error, path)
+        if number in _REFUSALS:
+            raise InputError(subject, *_REFUSALS[number]) from error
+        raise
+
+
+def _error_number(error: Exception, path: Path) -> int | None:
     if isinstance(error, OSError):
-        # An error about another place, such as an input that may not be read, says nothing about this disk.
+        # An error about another place, such as an unreadable input, does not concern this disk.
         elsewhere = isinstance(error.filename, (str, bytes)) and not _is_below(error.filename, path.parent)
         number = None if elsewhere else error.errno
     else:
@@ -251,7 +210,7 @@ def _refusal(path: Path, error: BaseException, subject: str | Path) -> InputErro
                 os.fsync(file.fileno())
         except OSError as answer:
             number = answer.errno
-    return InputError(subject, *_REFUSALS[number]) if number in _REFUSALS else None
+    return number
 
 
 def _is_below(name: str | bytes, folder: Path) -> bool:
@@ -259,13 +218,7 @@ def _is_below(name: str | bytes, folder: Path) -> bool:
 
 
 def check_file(path: Path) -> None:
-    """Check that there is a file to read.
-
-    Raises
-    ------
-    InputError
-        If there is nothing, or a folder.
-    """
+    """Raise InputError if a path is missing or a folder."""
     if path.is_dir():
         raise InputError(path, "is a folder", "name a file in it")
     if not path.is_file():
@@ -273,14 +226,10 @@ def check_file(path: Path) -> None:
 
 
 def read_volume(path: str | Path, dtype: DTypeLike | None = None) -> Volume:
-    """Read a result of gliofit with its grid; images that a user gives are read by ``gliofit.inputs.images``.
+    """Read a result of gliofit with its grid; ``gliofit.inputs.images`` reads a user's images.
 
-    Trailing axes of length one are dropped. ``dtype`` converts after scaling; integers are rounded, not cut.
-
-    Raises
-    ------
-    InputError
-        As ``read_stored``.
+    Trailing axes of length one are dropped. ``dtype`` converts after scaling; integers are rounded. Errors are those
+    of ``read_stored``.
     """
     volume, _ = read_stored(path)
     if dtype is None:
@@ -291,37 +240,33 @@ def read_volume(path: str | Path, dtype: DTypeLike | None = None) -> Volume:
 
 
 def read_like(path: str | Path, grid: Grid, reference: str = "the T1 image") -> Volume:
-    """Read a result of gliofit that must lie on ``grid``, in the axis order of ``grid``.
-
-    Raises
-    ------
-    InputError
-        As ``read_stored``, or if it lies on another grid. Messages call the image of ``grid`` ``reference``.
-    """
+    """Read a result of gliofit in the axis order of ``grid``; errors of ``read_stored`` and ``Volume.onto``."""
     return read_volume(path).onto(grid, path, reference)
 
 
 def read_stored(path: str | Path) -> tuple[Volume, float]:
-    """Read an image with its grid, and the step between two neighbouring values that its file can store.
+    """Read an image with its grid and the quantisation step of its file.
 
-    A NIfTI image in one file is read whatever its name, compressed or not.
+    A NIfTI image in one file is recognised by its content, compressed or not.
 
     Returns
     -------
-    The volume, and the step: the scale in the header of an image of integers, else 0.
+    volume : Volume
+        The image.
+    step : float
+        Scale in the header of an image of integers, else 0.
 
     Raises
     ------
     InputError
-        If the file is missing, is no readable image, is damaged (other length than the header says, wrong checksum),
-        has values that are not finite, a header with spacings that are not positive, or one that ``check_header``
-        refuses.
+        If the file is missing, not a readable image or damaged (length differs from the header, wrong checksum), has
+        values that are not finite or spacings that are not positive, or ``check_header`` refuses it.
     """
     path = Path(path)
     check_file(path)
     _check_spacing(path)
     with _readable(path), _opened(path) as (opened, stream):
-        # Before its voxels are read: a header may claim more than there is memory for.
+        # Before the voxels are read, because a header may state more than fits into memory.
         check_header(opened, path)
         image = opened if stream is None else _whole(opened, stream, path)
         data = np.asanyarray(image.dataobj)
@@ -334,13 +279,7 @@ def read_stored(path: str | Path) -> tuple[Volume, float]:
 
 
 def read_grid(path: str | Path) -> Grid:
-    """Read the grid of an image from its header alone.
-
-    Raises
-    ------
-    InputError
-        As ``read_stored``, without what the voxels would show.
-    """
+    """Read the grid of an image from its header; errors of ``read_stored`` except those about voxels."""
     path = Path(path)
     check_file(path)
     _check_spacing(path)
@@ -350,7 +289,7 @@ def read_grid(path: str | Path) -> Grid:
 
 
 def check_image(path: str | Path) -> None:
-    """Raise InputError unless an image, of any shape, is whole; uncompressed ones hold no checksum but a length."""
+    """Raise InputError if an image of any shape is damaged; uncompressed images have a length but no checksum."""
     path = Path(path)
     with _readable(path), _opened(path) as (image, stream):
         if stream is not None:
@@ -359,7 +298,7 @@ def check_image(path: str | Path) -> None:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Turn what goes wrong with an image into an InputError."""
+    """Replace errors of reading an image by an InputError."""
     try:
         yield
     except InputError:
@@ -374,7 +313,10 @@ def _opened(path: Path) -> Iterator[tuple[Any, BufferedIOBase | None]]:
 
     Yields
     ------
-    The image, and for NIfTI in one file its content, decompressed; for what else nibabel reads, None.
+    image : nibabel.spatialimages.SpatialImage
+        The image.
+    stream : BufferedIOBase or None
+        Decompressed content of a NIfTI image in one file, None for other formats.
     """
     kind = nifti_class(path)
     if kind is None:
@@ -385,31 +327,30 @@ def _opened(path: Path) -> Iterator[tuple[Any, BufferedIOBase | None]]:
 
 
 def _whole(image: Any, stream: BufferedIOBase, path: Path) -> Any:
-    """Read a compressed NIfTI image to its end and compare the length of any with its header.
+    """Return the complete NIfTI image; InputError if its length differs from its header.
 
-    nibabel reads as many bytes as the header asks for and stops, before the checksum that ends a compressed file; so
-    most damage within goes unnoticed.
+    nibabel stops reading before the checksum at the end of a compressed file and so misses most damage; compressed
+    files are therefore read to their end.
     """
     expected = image.dataobj.offset + int(np.prod(image.shape)) * image.get_data_dtype().itemsize
     if isinstance(stream, BufferedReader):
-        found = path.stat().st_size
+        length = path.stat().st_size
     else:
         content = BytesIO()
         stream.seek(0)
-        # In parts, because a header that lies may ask for more memory than there is.
+        # In parts, because a wrong header may request more memory than available.
         while content.tell() <= expected and (part := stream.read(1 << 20)):
             content.write(part)
-        found = content.tell()
+        length = content.tell()
         content.seek(0)
         image = type(image).from_stream(content)
-    if found != expected:
-        amount = f"more than {expected}" if found > expected else str(found)
-        raise InputError(path, f"holds {amount} bytes where its header says {expected}", DAMAGED, code="damaged-file")
+    if length != expected:
+        amount = f"more than {expected}" if length > expected else str(length)
+        raise InputError(path, f"holds {amount} bytes, its header states {expected}", DAMAGED, code="damaged-file")
     return image
 
 
 def _grid(image: Any, path: Path) -> Grid:
-    """Grid of an image, with the file in errors."""
     try:
         return Grid(image.shape[:3], image.affine, orientation_known(image))
     except GridError as error:
@@ -417,17 +358,17 @@ def _grid(image: Any, path: Path) -> Grid:
 
 
 def _first_line(error: Exception) -> str:
-    """An error in one line."""
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _check_spacing(path: Path) -> None:
-    """Refuse a NIfTI header with spacings that are not positive, which nibabel would replace by 1 or their size."""
-    for kind in (nib.Nifti1Header, nib.Nifti2Header):
+    """Raise InputError if spacings of a NIfTI header are not positive; nibabel would replace them silently."""
+    kinds: tuple[Any, ...] = (nib.Nifti1Header, nib.Nifti2Header)
+    for kind in kinds:
         try:
             with open_content(path) as file:
                 header = kind(file.read(kind.template_dtype.itemsize), check=False)
-        except Exception:  # noqa: BLE001 - not NIfTI: the reader says what it is
+        except Exception:  # noqa: BLE001 - not NIfTI: the reader reports the format
             continue
         if int(header["sizeof_hdr"]) != kind.sizeof_hdr:
             continue
@@ -437,17 +378,17 @@ def _check_spacing(path: Path) -> None:
             raise InputError(path, f"its header has the spacing {shown} mm", "write positive spacings into the header")
 
 
-#: Most that a qform may be away from the sform, in mm.
+#: Largest distance of voxels by qform and sform, in mm.
 _QFORM_TOLERANCE_MM = 0.1
 
 
 def write_volume(path: str | Path, volume: Volume, look: Look | None = None) -> None:
-    """Write a volume as NIfTI-1, in its own data type (bool as uint8, float64 as float32).
+    """Write a volume as NIfTI-1, in its data type (bool as uint8, float64 as float32, int64 as int32).
 
-    The affine is written as sform, and as qform where that can hold it: a qform knows no shear, and one that is
-    somewhere else than the sform would have programs of the ITK family show the image there. Where the orientation is
-    not known, both get code 0, like the input that did not say it: every program then makes the same guess for input
-    and output, and shows them voxel on voxel. A part of such a grid, whose place a code of 0 cannot hold, gets code 2.
+    The affine is written as sform, and as qform if the qform can represent it: a qform has no shear, and programs based
+    on ITK place the image by it. If the orientation is unknown, both get code 0 like the input, so that every
+    program assumes the same orientation for input and output. A part of such a grid gets code 2, because code 0 cannot
+    store its position.
 
     Parameters
     ----------
@@ -456,7 +397,7 @@ def write_volume(path: str | Path, volume: Volume, look: Look | None = None) -> 
     volume
         The volume.
     look
-        What the header tells viewers; where not given, only that whole numbers are labels.
+        Header fields for viewers; by default integers are marked as labels.
     """
     data = volume.data
     if data.dtype == bool:
@@ -484,11 +425,11 @@ def write_volume(path: str | Path, volume: Volume, look: Look | None = None) -> 
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """Read a Parquet table; raises InputError if it is missing, unreadable or its checksums are wrong."""
+    """Read a Parquet table; InputError if it is missing, unreadable or has wrong checksums."""
     path = Path(path)
     check_file(path)
     try:
-        # The content and not the name, which pyarrow takes for a URI that must be UTF-8.
+        # Given the content, because pyarrow reads a name as a URI, which must be UTF-8.
         return pd.read_parquet(BytesIO(path.read_bytes()), page_checksum_verification=True)
     except Exception as error:
         raise InputError(path, f"not a readable Parquet table ({_first_line(error)})", DAMAGED) from error
@@ -502,7 +443,7 @@ def write_table(path: str | Path, table: pd.DataFrame) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Turn numpy values, paths and settings into what JSON can hold."""
+    """Convert numpy values, paths and settings to types of JSON."""
     if isinstance(value, np.ndarray):
         return value.tolist()
     if isinstance(value, np.generic):
@@ -521,14 +462,14 @@ def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
-    """Read a JSON object; raises InputError if it is missing or broken."""
+    """Read a JSON object; InputError if it is missing or invalid."""
     path = Path(path)
     check_file(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    # Also bytes that are no text, numbers of thousands of digits and brackets in thousands of brackets.
+    # Also bytes that are not UTF-8, numbers with thousands of digits, and thousands of nested brackets.
     except (ValueError, RecursionError) as error:
         raise InputError(path, f"not valid JSON ({error})", DAMAGED) from error
     if not isinstance(content, dict):
-        raise InputError(path, "holds no JSON object", DAMAGED)
+        raise InputError(path, "does not hold a JSON object", DAMAGED)
     return content

@@ -1,4 +1,4 @@
-"""Tissue and tumour labels, with one explicit map per source of segmentations."""
+"""Tissue and tumour labels, and the label schemes of sources of segmentations."""
 
 from __future__ import annotations
 
@@ -12,16 +12,9 @@ from numpy.typing import NDArray
 from gliofit.core.errors import InputError, name_one_of
 
 __all__ = [
-    "LABEL_SCHEMES",
-    "TissueLabel",
-    "TumourLabel",
-    "abnormal_mask",
-    "check_scheme",
-    "core_mask",
-    "describe_labels",
-    "translate_labels",
-    "whole_tumour_mask",
-]
+    "LABEL_SCHEMES", "TissueLabel", "TumourLabel", "abnormal_mask", "check_scheme", "core_mask", "describe_labels",
+    "translate_labels", "whole_tumour_mask",
+]  # fmt: skip
 
 
 class TissueLabel(IntEnum):
@@ -34,7 +27,7 @@ class TissueLabel(IntEnum):
 
 
 class TumourLabel(IntEnum):
-    """Values of tumour segmentations inside gliofit; a surgical cavity is not tumour."""
+    """Values of tumour segmentations inside gliofit; a resection cavity is not tumour."""
 
     NONE = 0
     NECROTIC = 1
@@ -44,36 +37,21 @@ class TumourLabel(IntEnum):
     CAVITY = 5
 
 
-#: Source value -> internal label, one to one. Label values alone do not tell the scheme, so it must always be named.
+#: Source value -> internal label, one to one. Label values do not determine the scheme, so it is always named.
 LABEL_SCHEMES = MappingProxyType(
     {
         "brats2021": MappingProxyType({1: TumourLabel.NECROTIC, 2: TumourLabel.OEDEMA, 4: TumourLabel.ENHANCING}),
         "brats2023": MappingProxyType({1: TumourLabel.NECROTIC, 2: TumourLabel.OEDEMA, 3: TumourLabel.ENHANCING}),
         "brats2015": MappingProxyType(
-            {
-                1: TumourLabel.NECROTIC,
-                2: TumourLabel.OEDEMA,
-                3: TumourLabel.NON_ENHANCING,
-                4: TumourLabel.ENHANCING,
-            }
+            {1: TumourLabel.NECROTIC, 2: TumourLabel.OEDEMA, 3: TumourLabel.NON_ENHANCING, 4: TumourLabel.ENHANCING}
         ),
         "brats2024": MappingProxyType(
-            {
-                1: TumourLabel.NECROTIC,
-                2: TumourLabel.OEDEMA,
-                3: TumourLabel.ENHANCING,
-                4: TumourLabel.CAVITY,
-            }
+            {1: TumourLabel.NECROTIC, 2: TumourLabel.OEDEMA, 3: TumourLabel.ENHANCING, 4: TumourLabel.CAVITY}
         ),
         # Pediatric tumours, as released from 2024 on; the release of 2023 has the labels of brats2023. A cyst counts as
         # necrosis: both are fluid inside the core.
         "brats2024-ped": MappingProxyType(
-            {
-                1: TumourLabel.ENHANCING,
-                2: TumourLabel.NON_ENHANCING,
-                3: TumourLabel.NECROTIC,
-                4: TumourLabel.OEDEMA,
-            }
+            {1: TumourLabel.ENHANCING, 2: TumourLabel.NON_ENHANCING, 3: TumourLabel.NECROTIC, 4: TumourLabel.OEDEMA}
         ),
         # Medical Segmentation Decathlon (Task01_BrainTumour), and BraTS data prepared for nnU-Net.
         "msd": MappingProxyType({1: TumourLabel.OEDEMA, 2: TumourLabel.NECROTIC, 3: TumourLabel.ENHANCING}),
@@ -92,18 +70,12 @@ _WORDS = MappingProxyType(
     }
 )
 
-#: More values than this beside those of a scheme are no labels.
+#: Images with more unknown values than this are not segmentations.
 _MANY_VALUES = 10
 
 
 def check_scheme(scheme: str, subject: str) -> None:
-    """Check that there is a label scheme of this name.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-    """
+    """Raise InputError (``label-scheme``) if a label scheme is unknown."""
     if scheme not in LABEL_SCHEMES:
         raise InputError(
             subject, f"unknown label scheme '{scheme}'", name_one_of(scheme, LABEL_SCHEMES), "label-scheme"
@@ -111,7 +83,7 @@ def check_scheme(scheme: str, subject: str) -> None:
 
 
 def describe_labels(meanings: Mapping[int, TumourLabel]) -> str:
-    """Values and what they mean, such as ``1 necrotic, 2 oedema``."""
+    """Return values with their meanings, such as ``1 necrotic, 2 oedema``."""
     return ", ".join(f"{value} {_WORDS.get(label, 'none')}" for value, label in sorted(meanings.items()))
 
 
@@ -123,36 +95,35 @@ def translate_labels(
     Parameters
     ----------
     values
-        Values of the source, any shape; the result has the same.
+        Values of the source, any shape; the result has the same shape.
     scheme
         A name of ``LABEL_SCHEMES``.
     subject
-        What messages call the image.
+        Name of the image in messages.
     hint
-        What to do about values that the scheme does not have; by default, to name another scheme.
+        What to do about unknown values; by default, to name another scheme.
 
     Raises
     ------
     InputError
-        If the scheme is unknown, the image holds a value the scheme does not have, or there is no tumour at all.
+        If the scheme is unknown, the image holds a value that it does not define, or holds no tumour.
     """
     check_scheme(scheme, subject)
     known = LABEL_SCHEMES[scheme]
     present = {int(v) for v in np.unique(values)} - {0}
-    strange = sorted(present - set(known))
-    if strange:
-        if len(strange) > _MANY_VALUES:
-            raise InputError(
-                subject, f"holds {len(present)} values, as an image does and no segmentation",
-                "give the segmentation; two files may be swapped", "labels-many",
-            )  # fmt: skip
+    unknown = sorted(present - set(known))
+    if len(unknown) > _MANY_VALUES:
+        problem = f"holds {len(present)} values, like an image and unlike a segmentation"
+        raise InputError(subject, problem, "give the segmentation; two files may be swapped", "labels-many")
+    if unknown:
         raise InputError(
-            subject, f"holds label values {strange} that scheme '{scheme}' ({sorted(known)}) does not have",
-            hint or "name the scheme the segmentation was made with",
+            subject,
+            f"holds label values {unknown} that scheme '{scheme}' ({sorted(known)}) does not define",
+            hint or "name the scheme of the segmentation",
             "labels-of-another-scheme",
-        )  # fmt: skip
+        )
     if not any(known[value] != TumourLabel.CAVITY for value in present):
-        raise InputError(subject, "holds no tumour label", "give a segmentation of this case's tumour", "no-tumour")
+        raise InputError(subject, "holds no tumour label", "give a segmentation of the tumour", "no-tumour")
     out = np.zeros(values.shape, np.uint8)
     for value, label in known.items():
         out[values == value] = label
@@ -160,33 +131,15 @@ def translate_labels(
 
 
 def whole_tumour_mask(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Every tumour voxel of an internal segmentation.
-
-    Parameters
-    ----------
-    labels
-        Values of ``TumourLabel``, any shape; the mask has the same.
-    """
-    return (labels > TumourLabel.NONE) & (labels != TumourLabel.CAVITY)
+    """Return the mask of all tumour voxels of ``TumourLabel`` values, of the same shape."""
+    return np.asarray((labels > TumourLabel.NONE) & (labels != TumourLabel.CAVITY))
 
 
 def core_mask(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Tumour core of an internal segmentation: everything but oedema (necrosis counts as core).
-
-    Parameters
-    ----------
-    labels
-        Values of ``TumourLabel``, any shape; the mask has the same.
-    """
-    return whole_tumour_mask(labels) & (labels != TumourLabel.OEDEMA)
+    """Return the mask of the tumour core: all tumour except oedema (the core includes necrosis)."""
+    return np.asarray(whole_tumour_mask(labels) & (labels != TumourLabel.OEDEMA))
 
 
 def abnormal_mask(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Tumour and cavity: everything that a healthy atlas has no counterpart of.
-
-    Parameters
-    ----------
-    labels
-        Values of ``TumourLabel``, any shape; the mask has the same.
-    """
-    return labels > TumourLabel.NONE
+    """Return the mask of tumour and cavity, which have no counterpart in a healthy atlas."""
+    return np.asarray(labels > TumourLabel.NONE)

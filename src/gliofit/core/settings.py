@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 class Settings(BaseModel):
     """Frozen settings that refuse unknown keys, NaN and infinity.
 
-    Every field carries a description (it becomes the documentation).
+    Every field has a description, which becomes its documentation.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

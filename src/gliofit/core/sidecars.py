@@ -12,12 +12,12 @@ __all__ = ["sidecars"]
 
 
 def sidecars(run: Path) -> Iterator[dict[str, Any]]:
-    """Content of every sidecar below ``results/{run}``, in the order of their names.
+    """Yield the content of every sidecar below ``results/{run}``, in the order of their names.
 
-    Those of older versions, which list paths without digests, are left out.
+    Sidecars of older versions, which list paths without digests, are skipped.
     """
     for path in sorted(run.rglob("*.json")):
-        # An output's sidecar has its whole name, a JSON file that is a result itself has not.
+        # A sidecar is named after its output; a JSON file that is a result is not.
         if not path.with_suffix("").is_file():
             continue
         record = read_json(path)

@@ -1,4 +1,4 @@
-"""The number of threads that numerical libraries use."""
+"""Limits of the number of threads of numerical libraries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["blas_threads", "kernel_threads", "torch_threads"]
 
 @contextmanager
 def kernel_threads(count: int) -> Iterator[None]:
-    """Limit numba's kernels to a number of threads; never more than numba was started with."""
+    """Limit numba's kernels to ``count`` threads, or to the number that numba was started with if that is lower."""
     import numba
 
     before = numba.get_num_threads()
@@ -29,7 +29,7 @@ def kernel_threads(count: int) -> Iterator[None]:
 
 @contextmanager
 def torch_threads(count: int) -> Iterator[None]:
-    """Limit torch on the CPU to a number of threads; does nothing before torch is imported."""
+    """Limit torch on the CPU to ``count`` threads, if torch has been imported."""
     torch = sys.modules.get("torch")
     if torch is None:
         yield
@@ -44,15 +44,15 @@ def torch_threads(count: int) -> Iterator[None]:
 
 @contextmanager
 def blas_threads(count: int) -> Iterator[None]:
-    """Limit the BLAS of numpy and scipy to a number of threads: its sums are rounded differently by threads."""
+    """Limit the BLAS of numpy and scipy to ``count`` threads; the rounding of its sums depends on their number."""
     with _controller().limit(limits=max(1, count), user_api="blas"):
         yield
 
 
 @cache
 def _controller() -> ThreadpoolController:
-    """The BLAS libraries of this process; looking for them takes milliseconds, so it is done once."""
-    # numpy and scipy bring a library each, which must be loaded to be found.
+    """Return the controller of this process's BLAS libraries; cached, because finding them takes milliseconds."""
+    # numpy and scipy each have a BLAS library, which is only found once it is loaded.
     import scipy.linalg  # noqa: F401
     from threadpoolctl import ThreadpoolController
 

@@ -19,10 +19,10 @@ from gliofit.core.unit_interval import tissue_fractions
 
 __all__ = ["TISSUE_THRESHOLD", "Tissue", "TissueKind"]
 
-#: A voxel takes part in growth where white plus grey matter reach this (TumorGrowthToolkit's constant).
+#: Least sum of white and grey matter of a voxel in which tumour grows (TumorGrowthToolkit's constant).
 TISSUE_THRESHOLD = 0.1
 
-#: Fraction of grey and white matter that the maps of a brain reach somewhere; lower ones are on another scale.
+#: Least maximum of grey plus white matter of a brain; lower maps are on another scale.
 _LEAST_TISSUE = 0.5
 
 TissueKind = Literal["labels", "probabilities"]
@@ -46,31 +46,32 @@ class Tissue:
 
     @classmethod
     def from_labels(cls, labels: Volume, subject: str | Path = "tissue labels") -> Tissue:
-        """Binary maps from a label map (0 background, 1 CSF, 2 grey matter, 3 white matter)."""
+        """Return binary maps of a label map (0 background, 1 CSF, 2 grey matter, 3 white matter).
+
+        Raises
+        ------
+        InputError
+            If it holds other values (``tissue-labels``), or neither grey nor white matter (``no-tissue``).
+        """
         values = np.unique(labels.data)
         if not np.isin(values, [int(label) for label in TissueLabel]).all():
-            raise InputError(
-                subject,
-                f"holds label values {values[:8].tolist()}",
-                "use 0 background, 1 CSF, 2 grey, 3 white matter",
-                code="tissue-labels",
-            )
-        maps = [
+            problem = f"holds label values {values[:8].tolist()}"
+            raise InputError(subject, problem, "use 0 background, 1 CSF, 2 grey, 3 white matter", "tissue-labels")
+        wm, gm, csf = (
             (labels.data == label).astype(np.float32)
             for label in (TissueLabel.WHITE_MATTER, TissueLabel.GREY_MATTER, TissueLabel.CSF)
-        ]
-        if not maps[0].any() and not maps[1].any():
+        )
+        if not wm.any() and not gm.any():
             raise InputError(
                 subject, "holds no grey or white matter", "give a tissue label map of a brain", "no-tissue"
             )
-        wm, gm, csf = maps
         return cls(wm, gm, csf, labels.grid)
 
     @classmethod
     def from_maps(
         cls, wm: Volume, gm: Volume, csf: Volume | None = None, subject: str | Path = "tissue maps"
     ) -> Tissue:
-        """From maps of fractions on one grid; CSF is empty where it is not given.
+        """Return tissue of maps of fractions on one grid; CSF is zero if it is not given.
 
         Raises
         ------
@@ -83,17 +84,13 @@ class Tissue:
             for volume in (wm, gm, csf)
         )
         if (most := float((white + grey).max())) < _LEAST_TISSUE:
-            raise InputError(
-                subject,
-                f"grey and white matter reach {most:.2g} together at most",
-                "give tissue fractions between 0 and 1",
-                code="tissue-scale",
-            )
+            problem = f"grey and white matter reach {most:.2g} together at most"
+            raise InputError(subject, problem, "give tissue fractions between 0 and 1", "tissue-scale")
         return cls(white, grey, fluid, wm.grid)
 
     @classmethod
     def load(cls, folder: str | Path, kind: TissueKind = "labels") -> Tissue:
-        """Read a case folder: ``labels.nii.gz`` (binary tissue, as the paper) or ``wm, gm, csf.nii.gz``."""
+        """Read a case folder: ``labels.nii.gz`` (binary tissue, as in the paper) or ``wm, gm, csf.nii.gz``."""
         folder = Path(folder)
         if kind == "labels":
             path = folder / "labels.nii.gz"
@@ -109,44 +106,44 @@ class Tissue:
 
     @cached_property
     def labels(self) -> NDArray[np.uint8]:
-        """Label map: the largest of the three fractions; background where all together are below one half."""
+        """Label of the largest of the three fractions; background where their sum is below one half."""
         stack = np.stack([self.csf, self.gm, self.wm])
-        labels = (stack.argmax(axis=0) + 1).astype(np.uint8)
+        labels: NDArray[np.uint8] = (stack.argmax(axis=0) + 1).astype(np.uint8)
         labels[stack.sum(axis=0) < 0.5] = TissueLabel.BACKGROUND
         labels.setflags(write=False)
         return labels
 
     @cached_property
     def visible(self) -> NDArray[np.bool_]:
-        """Voxels labelled grey or white matter: the only ones in which stored concentrations are not zero."""
-        visible = self.labels >= TissueLabel.GREY_MATTER
+        """Voxels labelled grey or white matter; stored concentrations are zero in all others."""
+        visible = np.asarray(self.labels >= TissueLabel.GREY_MATTER)
         visible.setflags(write=False)
         return visible
 
     @property
     def mask(self) -> NDArray[np.bool_]:
-        """Voxels in which cells live and move: white plus grey matter at least ``TISSUE_THRESHOLD``."""
+        """Voxels in which tumour grows: white plus grey matter at least ``TISSUE_THRESHOLD``."""
         return (self.wm + self.gm) >= TISSUE_THRESHOLD
 
     def map(self, name: Literal["wm", "gm", "csf"]) -> Volume:
-        """One of the three maps as a volume."""
+        """Return one of the three maps as a volume."""
         return Volume(getattr(self, name), self.grid)
 
     def coarsen(self, factor: int) -> Tissue:
-        """Block means of the maps on a grid of ``factor`` times the spacing."""
+        """Return block means of the maps on a grid of ``factor`` times the spacing."""
         if factor == 1:
             return self
         return self._each(lambda volume: volume.coarsen(factor))
 
     def extract(self, start: Sequence[int], shape: Sequence[int]) -> Tissue:
-        """Box of the tissue, with background where it leaves the grid."""
+        """Return a box of the tissue, with background outside the grid."""
         return self._each(lambda volume: volume.extract(start, shape))
 
     def canonical(self) -> Tissue:
-        """The same tissue with array axes towards right, anterior, superior."""
+        """Return the tissue with array axes towards right, anterior, superior."""
         return self._each(Volume.canonical)
 
     def _each(self, change: Callable[[Volume], Volume]) -> Tissue:
-        """The tissue of the three changed maps."""
+        """Return the tissue of the three changed maps."""
         wm, gm, csf = change(self.map("wm")), change(self.map("gm")), change(self.map("csf"))
         return Tissue(wm.data, gm.data, csf.data, wm.grid)

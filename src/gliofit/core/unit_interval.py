@@ -1,4 +1,4 @@
-"""Values that must lie between 0 and 1: tissue maps and concentrations."""
+"""Checks of values between 0 and 1: tissue maps and concentrations."""
 
 from __future__ import annotations
 
@@ -14,45 +14,18 @@ __all__ = ["concentration_values", "tissue_fractions"]
 
 
 def tissue_fractions(data: NDArray[Any], subject: str | Path) -> NDArray[np.float32]:
-    """Check that a tissue map holds fractions; a map in per cent or in bytes is refused, not guessed at.
+    """Return a tissue map clipped to [0, 1], as float32.
 
-    Parameters
-    ----------
-    data
-        Values, any shape. Up to 0.01 outside [0, 1], as interpolation leaves it, is clipped.
-    subject
-        What messages call the map.
-
-    Returns
-    -------
-    Fractions in [0, 1], of the same shape.
-
-    Raises
-    ------
-    InputError
-        If values lie further outside.
+    Interpolation overshoots by up to 0.01; values further outside, such as per cent or bytes, raise InputError
+    (``tissue-scale``) about ``subject``.
     """
     return _within(data, 0.01, subject, "scale the tissue map to fractions between 0 and 1", "tissue-scale")
 
 
 def concentration_values(data: NDArray[Any], subject: str | Path) -> NDArray[np.float32]:
-    """Check that values are tumour-cell concentrations; up to 0.001 outside [0, 1] is clipped.
+    """Return tumour-cell concentrations clipped to [0, 1], as float32.
 
-    Parameters
-    ----------
-    data
-        Values, any shape.
-    subject
-        What messages call the image.
-
-    Returns
-    -------
-    Concentrations in [0, 1], of the same shape.
-
-    Raises
-    ------
-    InputError
-        If values lie further outside.
+    Values more than 0.001 outside raise InputError (``concentration-scale``) about ``subject``.
     """
     return _within(data, 1e-3, subject, "give a tumour-cell concentration between 0 and 1", "concentration-scale")
 

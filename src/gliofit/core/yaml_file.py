@@ -1,4 +1,4 @@
-"""Reading YAML files: plain values alone, and no key twice."""
+"""YAML files of plain values with unique keys."""
 
 from __future__ import annotations
 
@@ -13,42 +13,36 @@ from gliofit.core.errors import InputError
 __all__ = ["read_yaml"]
 
 
-class _Loader(yaml.SafeLoader):
-    """The safe loader, which makes plain values only; a key that is there twice is an error and not the last one."""
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """The safe loader, with an error instead of the last value for a repeated key."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen = set()
+        keys = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"the key '{key.value}' is there twice", key.start_mark
-                    )
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
+                if key.value in keys:
+                    problem = f"the key '{key.value}' appears twice"
+                    raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+                keys.add(key.value)
+        mapping: dict[Hashable, Any] = super().construct_mapping(node, deep)
+        return mapping
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
-    """Read a file of ``key: value`` lines.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, is no YAML text, names a key twice, is empty or holds something else than keys.
-    """
+    """Read a file of ``key: value`` lines; InputError if it is unreadable, invalid, empty or repeats a key."""
     path = Path(path)
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader
     except OSError as error:
         raise InputError(path, "cannot be read", "check the path") from error
     except yaml.MarkedYAMLError as error:
         line = "" if error.problem_mark is None else f", line {error.problem_mark.line + 1}"
-        raise InputError(f"{path}{line}", f"is no valid YAML ({error.problem})", "correct the line") from error
-    # Bytes that are no text, whole numbers of thousands of digits, brackets in thousands of brackets.
+        raise InputError(f"{path}{line}", f"is not valid YAML ({error.problem})", "correct the line") from error
+    # Bytes that are not UTF-8, integers with thousands of digits, thousands of nested brackets.
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         detail = " ".join(str(error).split())
         raise InputError(
-            path, f"is no valid YAML ({detail})", "give a file of `key: value` lines, see config/README.md"
+            path, f"is not valid YAML ({detail})", "give a file of `key: value` lines, see config/README.md"
         ) from error
     if content is None:
         raise InputError(path, "is empty", "write `key: value` lines, see config/README.md")

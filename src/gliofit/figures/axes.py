@@ -1,4 +1,4 @@
-"""Logarithmic axes with plain numbers."""
+"""Labels of logarithmic axes."""
 
 from __future__ import annotations
 
@@ -10,29 +10,23 @@ if TYPE_CHECKING:
 
 __all__ = ["label_log_axis"]
 
-#: Numbers between these are written such as 0.02; the rest as powers of ten.
+#: Range of numbers in plain notation; others are powers of ten.
 _PLAIN = (0.999e-3, 1e5)
-#: Decades that each get a number.
-_MOST = 8
+#: Largest number of labelled decades.
+_MOST_DECADES = 8
 
 
 def label_log_axis(axis: Axis) -> None:
-    """Label an axis, logarithmic already, at round numbers, written such as 0.2.
-
-    Parameters
-    ----------
-    axis
-        ``axes.xaxis`` or ``axes.yaxis``; set its limits before.
-    """
+    """Label a logarithmic axis, whose limits are set, at round numbers."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     low, high = sorted(axis.get_view_interval())
-    # The fewer decades, the more numbers there is room for; powers of ten are longer than plain numbers.
+    # Fewer decades leave room for more numbers; powers of ten are longer than plain numbers.
     plain = ((10, (1, 1.5, 2, 3, 4, 5, 7)), (1e2, (1, 2, 5)), (1e4, (1, 3)), (float("inf"), (1,)))
     powers = ((10, (1, 2, 5)), (float("inf"), (1,)))
     choices = plain if low >= _PLAIN[0] and high < _PLAIN[1] else powers
-    digits = next(digits for reach, digits in choices if high / low < reach)
-    step = max(1, ceil(log10(high / low) / _MOST))
+    digits = next(digits for limit, digits in choices if high / low < limit)
+    step = max(1, ceil(log10(high / low) / _MOST_DECADES))
     ticks = [digit * 10.0**power for power in range(-30 * step, 30, step) for digit in digits]
     axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: _number(value)))

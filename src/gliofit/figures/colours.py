@@ -1,7 +1,7 @@
-"""Colours and colour maps of everything that is drawn.
+"""Colours and colour maps of all figures.
 
-Okabe and Ito's palette (jfly.uni-koeln.de/color), told apart with every common form of colour blindness, and maps whose
-lightness changes evenly. Anatomical outlines and targets have one colour each in every picture.
+The palette of Okabe and Ito (jfly.uni-koeln.de/color), distinct with every common form of colour blindness, and
+perceptually uniform colour maps. Anatomical outlines and targets have the same colour in every picture.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ __all__ = [
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
-#: Three more for figures with many methods, dark enough to be told from those above.
+#: Three darker colours for figures with many methods.
 BROWN, VIOLET, GREY = "#8C6D00", "#5E3C99", "#7F7F7F"
 
-#: Segmented tumour, its core, and where a model shows tumour.
+#: Segmented tumour, its core, and the tumour of a model.
 WHOLE, CORE, MODEL = SKY, "#FFFFFF", YELLOW
-#: Few cells around what a model shows as tumour, and a brain that is looked through.
+#: Low concentrations around the tumour of a model, and a transparent brain.
 SPREAD, GLASS = VERMILION, "#C9D3DC"
 #: Outlines of registered tissue.
 WHITE_MATTER, CSF = ORANGE, PURPLE
 #: Target volumes.
 CLINICAL, PERSONALISED = PURPLE, ORANGE
-#: Where a fit has no tumour and the segmentation has, and the other way round.
+#: False negatives and false positives of a fit.
 MISSED, TOO_MUCH = BLUE, VERMILION
-#: Names in keys and fills of CSF, grey and white matter.
+#: Names and colours of CSF, grey and white matter.
 TISSUE_KINDS = {
     int(TissueLabel.CSF): ("CSF", "#2F6DB5"),
     int(TissueLabel.GREY_MATTER): ("grey", "#7A7A7A"),
@@ -45,18 +45,18 @@ TISSUE_KINDS = {
 }
 TISSUE = tuple(colour for _, colour in TISSUE_KINDS.values())
 
-#: Maps of standard deviations and sizes of differences, and of changes to both sides of none.
+#: Maps of standard deviations and absolute differences, and of signed changes.
 DEVIATION, CHANGE = "viridis", "RdBu_r"
 
-#: Ends of the scale of the standard deviation, whose largest possible value is one half.
+#: Ends of the scale of the standard deviation, which is at most one half.
 _DEVIATIONS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 
-#: Concentration from which on cells cover the image behind them as much as they ever do.
+#: Concentration at which the largest opacity is reached, and this opacity.
 COVERING, _COVER = 0.2, 0.85
 
 
 def cells_map() -> Colormap:
-    """Map of tumour-cell concentration: inferno without its darkest colours, which look like no cells."""
+    """Return the colour map of tumour-cell concentration: inferno without its darkest colours."""
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 
@@ -64,10 +64,10 @@ def cells_map() -> Colormap:
 
 
 def cells_opacity(concentration: NDArray[Any]) -> NDArray[Any]:
-    """Opacity of a concentration over an image: none without cells, so that few of them let the anatomy through."""
-    return _COVER * np.clip(concentration / COVERING, 0, 1)
+    """Return the opacity of a concentration over an image, 0 without cells, of the same shape."""
+    return np.asarray(_COVER * np.clip(concentration / COVERING, 0, 1))
 
 
 def deviation_scale(most: float) -> float:
-    """End of the scale for maps of the standard deviation whose largest value is ``most``."""
+    """Return the end of the scale for maps of the standard deviation with the maximum ``most``."""
     return next((end for end in _DEVIATIONS if most <= end), _DEVIATIONS[-1])

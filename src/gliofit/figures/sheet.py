@@ -1,4 +1,4 @@
-"""A figure on which places are in inches from its left upper corner."""
+"""Figures with positions in inches from the upper left corner."""
 
 from __future__ import annotations
 
@@ -14,19 +14,9 @@ __all__ = ["Sheet"]
 
 
 class Sheet:
-    """An empty figure.
+    """An empty figure of ``width`` x ``height`` inches.
 
-    Placed by hand rather than by a solver, whose results differ in the last digits from run to run.
-
-    Parameters
-    ----------
-    width, height
-        Size in inches.
-
-    Attributes
-    ----------
-    figure
-        The figure.
+    Axes have explicit positions, because those of a layout solver differ in the last digits from run to run.
     """
 
     def __init__(self, width: float, height: float) -> None:
@@ -38,12 +28,12 @@ class Sheet:
         FigureCanvasAgg(self.figure)
 
     def axes(self, x: float, y: float, width: float, height: float) -> Axes:
-        """Axes whose upper left corner is at (x, y)."""
+        """Add axes with the upper left corner at (x, y)."""
         box = (x / self.width, 1 - (y + height) / self.height, width / self.width, height / self.height)
         return self.figure.add_axes(box)
 
     def text(self, x: float, y: float, text: str, **how: Any) -> None:
-        """Text whose baseline is at y."""
+        """Add text with its baseline at y."""
         self.figure.text(x / self.width, 1 - y / self.height, text, **how)
 
     def title(self, x: float, bottom: float, text: str, characters: int) -> None:
@@ -56,10 +46,10 @@ class Sheet:
         self.text(x, y, text, rotation=90, ha="center", va="center", fontsize=SMALL, linespacing=1.05)
 
     def bar(self, layer: Any, x: float, y: float, width: float, height: float, label: str) -> Any:
-        """Colour bar of a layer, upright where it is higher than wide."""
+        """Add the colour bar of a layer, vertical if it is higher than wide."""
         along = "horizontal" if width > height else "vertical"
         bar = self.figure.colorbar(layer, cax=self.axes(x, y, width, height), orientation=along)
-        # The layer's own opacities are none for the bar.
+        # A layer with an opacity per pixel has none for the bar.
         if bar.solids is not None:
             bar.solids.set_alpha(1)
         bar.ax.tick_params(pad=1, length=2)

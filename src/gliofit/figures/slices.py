@@ -1,4 +1,4 @@
-"""What all pictures of slices share: grey values, sides of the patient, outlines, and a bar of known length."""
+"""Elements of pictures of slices: grey values, sides of the patient, outlines, and scale bars."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ __all__ = ["add_scale_bar", "draw_cells", "draw_edge", "draw_failed", "finish_sl
 
 
 def grey_values(data: NDArray[Any]) -> NDArray[np.float32]:
-    """Intensities from 0.1 to 1 between the 1st and the 99.5th percentile of what is not background, which is 0."""
+    """Scale non-zero intensities between their 1st and 99.5th percentile to 0.1 to 1; background stays 0."""
     values = np.asarray(data, dtype=np.float32)
     inside = values[values != 0]
     if inside.size == 0:
         return np.zeros_like(values)
     low, high = np.percentile(inside, [1, 99.5])
-    # An image of one value is drawn in a middle grey.
+    # An image of one value is middle grey.
     scaled = np.clip((values - low) / float(high - low), 0, 1) if high > low else np.full_like(values, 0.5)
     return np.where(values != 0, 0.1 + 0.9 * scaled, 0).astype(np.float32)
 
 
 def finish_slice(axes: Axes, left: str = "", right: str = "") -> None:
-    """Take away ticks and frame, and say which side of the patient is where (R, L; A, P)."""
+    """Remove ticks and frame, and name the left and right side of a picture (R, L; A, P)."""
     axes.set(xticks=[], yticks=[])
     axes.set_facecolor("black")
     for spine in axes.spines.values():
@@ -41,14 +41,14 @@ def finish_slice(axes: Axes, left: str = "", right: str = "") -> None:
 
 
 def name_edges(axes: Axes, letters: str) -> None:
-    """Sides of the patient at the left, right, lower and upper edge of a picture, such as RLPA."""
+    """Name the sides of the patient at the left, right, lower and upper edge of a picture, such as RLPA."""
     places = ((0.03, 0.5), (0.97, 0.5), (0.5, 0.04), (0.5, 0.96))
     for letter, (x, y) in zip(letters, places, strict=True):
         _write(axes, axes.transAxes, x, y, letter, ha="center", va="center")
 
 
 def add_scale_bar(axes: Axes, length_mm: float = 50.0) -> None:
-    """Bar of a known length in the lower left corner of a picture whose x axis is in mm."""
+    """Draw a scale bar in the lower left corner of a picture with its x axis in mm."""
     left, right = axes.get_xlim()
     start = left + 0.04 * (right - left)
     across = axes.get_xaxis_transform()
@@ -59,14 +59,14 @@ def add_scale_bar(axes: Axes, length_mm: float = 50.0) -> None:
 
 
 def draw_cells(axes: Axes, concentration: NDArray[Any], **frame: Any) -> AxesImage:
-    """Tumour-cell concentration over an image; ``frame`` is what ``imshow`` places it by."""
+    """Draw a tumour-cell concentration over an image; ``frame`` are options of ``imshow``."""
     return axes.imshow(concentration, cmap=cells_map(), vmin=0, vmax=1, alpha=cells_opacity(concentration), **frame)
 
 
 def draw_edge(
     axes: Axes, values: NDArray[Any], level: float, colour: str, line: Any = "solid", width: float = 0.9, **frame: Any
 ) -> None:
-    """Contour of values, on a dark rim that shows it on every background; nothing where there is none."""
+    """Draw the contour of values, with a dark rim for contrast, if it exists."""
     inside = values > level
     if inside.any() and not inside.all():
         drawn = axes.contour(
@@ -76,13 +76,13 @@ def draw_edge(
 
 
 def draw_failed(axes: Axes, text: str) -> None:
-    """Say in the middle of a picture why it shows no cells."""
+    """Write the reason of a failure in the centre of a picture."""
     box = {"facecolor": "black", "edgecolor": "none", "alpha": 0.7, "pad": 2}
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="white", bbox=box)
 
 
 def _write(axes: Axes, transform: Any, x: float, y: float, text: str, **how: Any) -> None:
-    """White text that is read on bright anatomy too."""
+    """Write white text with a dark rim, legible on bright anatomy."""
     axes.text(x, y, text, transform=transform, color="white", fontsize=SMALL, path_effects=_rim(0.4), **how)
 
 

@@ -1,7 +1,6 @@
-"""Sizes and fonts of figures, and writing PNG and PDF without anything that changes by itself.
+"""Sizes and fonts of figures, and reproducible PNG and PDF files.
 
-Figures are drawn at the size they are printed at, one or two columns of a journal wide, so that sizes of text are those
-on paper.
+Figures have their printed size, one or two columns of a journal wide, so that sizes of text are those on paper.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ __all__ = [
     "optional_picture", "save_figure", "save_picture",
 ]  # fmt: skip
 
-#: Inches: width of one and of two columns (89 and 183 mm), and the most that a page has room for above a caption.
+#: Inches: width of one and of two columns (89 and 183 mm), and the largest height above a caption.
 ONE_COLUMN, TWO_COLUMNS, PAGE_HEIGHT = 3.5, 7.2, 9.0
 
-#: Points: text, text that is beside something else, and headings of pages that no caption belongs to.
+#: Points: text, small text, and headings of pages without caption.
 TEXT, SMALL, HEADING = 7.0, 6.5, 8.5
 
 _STYLE: Any = {
@@ -57,19 +56,19 @@ _STYLE: Any = {
     "ytick.minor.size": 1.5,
     "xtick.major.pad": 2,
     "ytick.major.pad": 2,
-    # TrueType: journals refuse the Type 3 that matplotlib embeds by itself.
+    # TrueType: journals refuse Type 3, matplotlib's default.
     "pdf.fonttype": 42,
     "figure.constrained_layout.w_pad": 0.02,
     "figure.constrained_layout.h_pad": 0.02,
 }
 
-#: What a file would say of when and with what it was written.
+#: Removes time and program from the metadata of files.
 _NO_METADATA: Any = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
 
 
 @contextmanager
 def figure_style() -> Iterator[None]:
-    """Draw in our style, whatever the user's matplotlib settings are."""
+    """Draw in the style of gliofit, independent of the user's matplotlib settings."""
     import matplotlib as mpl
 
     with mpl.rc_context():
@@ -79,13 +78,13 @@ def figure_style() -> Iterator[None]:
 
 
 def save_figure(figure: Figure, out_dir: str | Path, name: str, dpi: int) -> None:
-    """Write ``{name}.png`` and ``{name}.pdf``; the same figure gives the same bytes."""
+    """Write ``{name}.png`` and ``{name}.pdf``; equal figures give equal bytes."""
     for kind in _NO_METADATA:
         save_picture(figure, Path(out_dir) / f"{name}.{kind}", dpi)
 
 
 def save_picture(figure: Figure, path: str | Path, dpi: int) -> None:
-    """Write a picture in the format of the path's ending; the same figure gives the same bytes."""
+    """Write a picture in the format of the path's ending; equal figures give equal bytes."""
     kind = Path(path).suffix.removeprefix(".")
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format=kind, dpi=dpi, metadata=_NO_METADATA[kind])
@@ -93,16 +92,16 @@ def save_picture(figure: Figure, path: str | Path, dpi: int) -> None:
 
 @contextmanager
 def optional_picture(path: Path, warnings: list[InputWarning]) -> Iterator[None]:
-    """Draw a picture within, of results that are kept without it: if it fails, a warning says so (``no-picture``)."""
+    """Replace an error of drawing a picture in this context by a warning (``no-picture``)."""
     try:
         yield
-    except Exception as error:  # noqa: BLE001 - whatever it is, it must not cost the results
+    except Exception as error:  # noqa: BLE001 - the other results are kept
         reason = " ".join(str(error).split()) or type(error).__name__
         warnings.append(
-            InputWarning(str(path), f"could not be drawn ({reason})", "all other results are there", "no-picture")
+            InputWarning(str(path), f"could not be drawn ({reason})", "all other results are complete", "no-picture")
         )
 
 
 def letter_panel(axes: Axes, letter: str, what: str = "") -> None:
-    """Put a panel's letter, and what tells it from the others, above its left corner."""
+    """Write a panel's letter and title above its left corner."""
     axes.set_title(rf"$\mathbf{{{letter}}}$   {what}".rstrip(), loc="left")

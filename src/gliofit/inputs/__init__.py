@@ -1,1 +1,1 @@
-"""Images, labels and names that users give, each read in one place."""
+"""Readers of a user's images, labels and file names."""

@@ -1,11 +1,11 @@
-"""Whether a segmentation or a tissue map shows the anatomy that its labels claim.
+"""Plausibility of the labels of segmentations and tissue maps.
 
-Label values do not carry their meaning. A file in another order of labels, or of another kind altogether, is read
-without an error and gives wrong numbers. These functions look at volumes, at positions in the brain and at which label
-encloses which. All commands call them where they read segmentations and tissue, so all say the same of one file.
+Label values do not carry their meaning: a file with another order of labels, or of another kind, is read without an
+error and gives wrong numbers. These checks use volumes, positions in the brain, and which label encloses which. All
+commands apply them where they read segmentations and tissue.
 
-Thresholds were set on fourteen patients with BraTS segmentations by experts or fused models (four without enhancing
-tumour, whole tumours of 24 to 230 cc); the numbers stand beside each threshold.
+Thresholds were set on 14 patients with BraTS segmentations by experts or fused models (4 without enhancing tumour,
+whole tumours of 24 to 230 cc); the numbers are given with each threshold.
 """
 
 from __future__ import annotations
@@ -20,81 +20,67 @@ from numpy.typing import NDArray
 
 from gliofit.core.errors import InputError, InputWarning
 from gliofit.core.grid import Grid, bounding_box
-from gliofit.core.labels import (
-    LABEL_SCHEMES,
-    TissueLabel,
-    TumourLabel,
-    core_mask,
-    describe_labels,
-    whole_tumour_mask,
-)
+from gliofit.core.labels import LABEL_SCHEMES, TissueLabel, TumourLabel, core_mask, describe_labels, whole_tumour_mask
 from gliofit.core.tissue import Tissue
 
 __all__ = [
-    "brain_warnings",
-    "check_labels",
-    "check_segmentation",
-    "check_tissue",
-    "edge_share",
-    "focus_volumes_mm3",
-    "scheme_hint",
-    "sensible_schemes",
-]
+    "brain_warnings", "check_labels", "check_segmentation", "check_tissue", "edge_share", "focus_volumes_mm3",
+    "scheme_hint", "sensible_schemes",
+]  # fmt: skip
 
-#: Tumours above this volume (cc) are refused. The largest of the fourteen patients has 230 cc, and at death the
-#: enhancing part of a glioblastoma averages that of a ball of 3 cm radius, 113 cc (Swanson et al., Br J Cancer 98:113,
-#: 2008). White matter alone measures 450 to 650 cc, a brain about 1400 cc.
+#: Largest accepted tumour volume in cc. The maximum of the 14 patients is 230 cc; at death the enhancing part of a
+#: glioblastoma has on average the volume of a ball of 3 cm radius, 113 cc (Swanson et al., Br J Cancer 98:113, 2008).
+#: White matter measures 450 to 650 cc, a brain about 1400 cc.
 _MOST_TUMOUR_CC = 500.0
 
-#: Tumours above this share of the brain are refused; the largest of the fourteen takes 0.16, white matter 0.3 to 0.45.
+#: Largest accepted share of the brain. The maximum of the 14 patients is 0.16; white matter takes 0.3 to 0.45.
 _MOST_TUMOUR_SHARE = 0.4
 
-#: A label that is spread over the brain as the brain itself is not a tumour: standard deviation of its voxels'
-#: positions over that of the brain's, smallest of the three axes. At most 0.51 for the fourteen; 0.85 to 1.2 for maps
-#: of white matter, grey matter or CSF. Small metastases can lie everywhere, so the label must be large as well.
+#: Largest accepted spread of a tumour, for tumours above the given share of the brain, because small metastases may be
+#: anywhere. The spread is the standard deviation of voxel positions relative to that of the brain, minimum over the
+#: axes: at most 0.51 for the 14 patients, 0.85 to 1.2 for maps of white matter, grey matter or CSF.
 _WIDEST_TUMOUR, _WIDE_TUMOUR_SHARE = 0.75, 0.1
 
-#: Brains below this volume (cc) are not judged by shares, and a warning says that they are small: the largest tumour of
-#: the fourteen has 230 cc, a newborn's brain about 350 cc.
+#: Brains below this volume in cc cause a warning, and shares of them are not checked: the largest tumour of the 14
+#: patients has 230 cc, a newborn's brain about 350 cc.
 _SMALLEST_BRAIN_CC = 250.0
 
-#: A segmentation with more of its tumour outside the brain than this belongs to other images.
+#: A segmentation with a larger share of its tumour outside the brain belongs to other images.
 _MOST_OUTSIDE = 0.5
 
-#: Below this volume (cc) of enhancing tumour the core says little; methods then use the necrotic label as well.
+#: Below this volume of enhancing tumour in cc the core is unreliable; methods then add the necrotic label.
 _LITTLE_ENHANCING_CC = 1.5
 
-#: Share of a surface on the edge of the volume from which brain or tumour counts as cut. Uncut brains have less than
-#: 0.01 there.
+#: Share of a surface on the edge of the volume above which brain or tumour is cut; below 0.01 for complete brains.
 CUT_SHARE = 0.03
 
-#: Labels with fewer voxels, or less of the tumour, than this have no surface to judge.
+#: The surface of a label with fewer voxels, or a smaller share of the tumour, is not checked.
 _FEWEST_VOXELS, _SMALLEST_SHARE = 10, 0.005
 
-#: Oedema lies outside: of its surface 0.52 to 0.93 borders healthy tissue, and that is at least 0.15 more than of any
-#: other label in all fourteen. With necrosis and oedema exchanged it is at least 0.15 less in the thirteen that have
-#: more than specks of both. Between 0 and 0.15 the message would be wrong about some patients.
+#: Oedema is outermost: 0.52 to 0.93 of its surface borders healthy tissue, at least 0.15 more than of any other label
+#: of the 14 patients. With necrosis and oedema exchanged it is at least 0.15 less in the 13 patients that have more
+#: than a few voxels of both. A threshold outside 0 to 0.15 would be wrong for some patients.
 _OEDEMA_ENCLOSED_BY = 0.1
 
-#: Share of the enhancing surface that borders necrosis from which necrosis encloses it. At most 0.89 in the fourteen
-#: (1 cc of rim beside 111 cc of necrotic and non-enhancing core), at least 0.98 with both labels exchanged in the four
-#: textbook rings.
+#: Share of the enhancing surface that borders necrosis above which necrosis encloses it. At most 0.89 for the 14
+#: patients (1 cc of rim beside 111 cc of necrotic and non-enhancing core), at least 0.98 with both labels exchanged in
+#: the 4 with a closed ring.
 _ENHANCING_ENCLOSED = 0.95
 
-#: Share of a label's surface that borders a cavity from which the cavity encloses it. Residual tumour in the wall of a
-#: cavity has it on one side; necrosis borders enhancing tumour by 0.98 to 1 in the four rings.
+#: Share of a label's surface that borders a cavity above which the cavity encloses it. Residual tumour in the wall of
+#: a cavity borders it on one side; necrosis borders enhancing tumour by 0.98 to 1 in the 4 closed rings.
 _ENCLOSED_BY_CAVITY = 0.8
 
-#: Foci: parts of a tumour with at least this volume (cc), this share of it, and this distance (mm) from every other.
-#: The second largest part of the fourteen has 0.4 cc and a share of 0.014. Guidelines draw margins of 15 to 20 mm, so
-#: parts closer than 10 mm are one tumour to any plan.
+#: Least volume (cc), share of the tumour, and distance (mm) from other parts of a focus. The second largest part of the
+#: 14 patients has 0.4 cc and a share of 0.014. Guidelines use margins of 15 to 20 mm, so a plan treats parts less than
+#: 10 mm apart as one tumour.
 _FOCUS_CC, _FOCUS_SHARE, _FOCUS_GAP_MM = 1.0, 0.05, 10.0
 
-#: Tissue labels with less of the brain than this are left out of the comparison of orders.
+#: Tissue labels with a smaller share of the brain are ignored when orders are compared.
 _SMALLEST_TISSUE_SHARE = 0.01
 
-#: Share of its surface up to which white matter borders the outside of the brain: 0.001 and 0.003 in two label maps of
-#: the MNI152 brain, where grey matter has 0.06 and 0.13 and CSF 0.25 and 0.32.
+#: Largest share of white matter's surface on the outside of the brain: 0.001 and 0.003 in two label maps of the MNI152
+#: brain, compared with 0.06 and 0.13 for grey matter and 0.25 and 0.32 for CSF.
 _WHITE_MATTER_EXPOSED = 0.15
 
 _TISSUE_WORDS = {
@@ -112,27 +98,23 @@ def check_labels(
     warnings: list[InputWarning],
     brain: NDArray[np.bool_] | None = None,
 ) -> None:
-    """Refuse labels that cannot be of a tumour, and warn of labels that enclose what they cannot.
+    """Refuse labels that cannot be a tumour, and warn if labels enclose each other in an implausible way.
 
     Parameters
     ----------
     labels
         Values of ``TumourLabel``, of shape ``grid.shape``.
-    grid
-        Grid of the segmentation.
     scheme
-        Label scheme that the values were translated by, a key of ``LABEL_SCHEMES``.
-    subject
-        File of the segmentation.
+        Label scheme of the file, a key of ``LABEL_SCHEMES``.
     warnings
-        Warnings are appended to this list.
+        Warnings about ``subject``, the file, are appended to this list.
     brain
-        Brain mask of the same shape. Without it position and share are not looked at.
+        Brain mask of the same shape. Without it, position and share of the brain are not checked.
 
     Raises
     ------
     InputError
-        If the tumour is as large, or spread, as tissue is (``tissue-as-tumour``), or lies outside the brain
+        If the tumour is as large or as spread out as tissue (``tissue-as-tumour``), or lies outside the brain
         (``tumour-outside-brain``).
     """
     subject = str(subject)
@@ -144,7 +126,7 @@ def check_labels(
     if outside > 0.05:
         warn(f"{outside:.0%} of the tumour lies outside the brain", "check that the grids agree", "tumour-outside")
     elif outside > 0.001:
-        warn(f"{outside:.1%} of the tumour lies outside the brain", "nothing, if that is its edge", "tumour-outside")
+        warn(f"{outside:.1%} of the tumour lies outside the brain", "ignore it if only the edge does", "tumour-outside")
 
 
 def check_segmentation(
@@ -155,10 +137,10 @@ def check_segmentation(
     warnings: list[InputWarning],
     brain: NDArray[np.bool_] | None = None,
 ) -> None:
-    """Check a segmentation that a tumour is fitted to, or a target is drawn around.
+    """Check a segmentation that is the input of a fit or of a target.
 
-    Beside what ``check_labels`` looks at, that is missing parts, a resection cavity, several foci, and a tumour that
-    the field of view cuts. Parameters and errors are those of ``check_labels``.
+    In addition to ``check_labels``, warn about missing parts, a resection cavity, several foci, and a tumour cut by the
+    field of view. Parameters and errors are those of ``check_labels``.
     """
     check_labels(labels, grid, scheme, subject, warnings, brain)
     tumour = whole_tumour_mask(labels)
@@ -167,27 +149,15 @@ def check_segmentation(
     _check_foci(labels, tumour, grid, warn)
     cut = edge_share(tumour)
     if cut > CUT_SHARE:
-        warn(
-            f"the edge of the volume cuts the tumour ({cut:.0%} of its surface)",
-            "read its numbers with care: what lies beyond is unknown",
-            "tumour-cut",
-        )
+        problem = f"the edge of the volume cuts the tumour ({cut:.0%} of its surface)"
+        warn(problem, "interpret its numbers with care: the part outside is unknown", "tumour-cut")
 
 
 def check_tissue(tissue: Tissue, subject: str | Path, warnings: list[InputWarning]) -> None:
-    """Warn of a tissue map whose labels are in another order, or that does not show a whole brain.
+    """Append warnings about a tissue map with another order of labels, or without a complete brain.
 
-    White matter lies deepest in the brain, borders grey matter more than CSF, and hardly reaches the brain's surface.
-    Where the labels as read contradict that, the message names the order that fits.
-
-    Parameters
-    ----------
-    tissue
-        Tissue as read.
-    subject
-        File of the tissue map.
-    warnings
-        Warnings are appended to this list.
+    White matter is deepest in the brain, borders grey matter more than CSF, and hardly reaches the brain's surface. If
+    the labels contradict that, the message names the order that fits.
     """
     subject = str(subject)
     labels = tissue.labels
@@ -205,28 +175,20 @@ def check_tissue(tissue: Tissue, subject: str | Path, warnings: list[InputWarnin
     order = _tissue_order(labels[box], tissue.grid.spacing_mm)
     if order is None:
         return
-    read, found = (", ".join(f"{value} {_TISSUE_WORDS[label]}" for value, label in pairs) for pairs in order)
-    warnings.append(
-        InputWarning(
-            subject,
-            f"read as {read}, white matter does not lie inside grey matter" + (f"; {found} fits" if found else ""),
-            "give 1 CSF, 2 grey matter, 3 white matter (or exchange --wm and --gm)",
-            "tissue-order",
-        )
-    )  # fmt: skip
+    read, fitting = (", ".join(f"{value} {_TISSUE_WORDS[label]}" for value, label in pairs) for pairs in order)
+    problem = f"read as {read}, white matter does not lie inside grey matter" + (f"; {fitting} fits" if fitting else "")
+    hint = "give 1 CSF, 2 grey matter, 3 white matter (or exchange --wm and --gm)"
+    warnings.append(InputWarning(subject, problem, hint, "tissue-order"))
 
 
 def brain_warnings(brain: NDArray[np.bool_], subject: str | Path) -> list[InputWarning]:
-    """Warning about a brain mask that the edge of the volume cuts, if it does."""
+    """Return a warning if the edge of the volume cuts a brain mask."""
     cut = edge_share(brain)
     return [_brain_cut(str(subject), cut)] if cut > CUT_SHARE else []
 
 
 def edge_share(mask: NDArray[np.bool_]) -> float:
-    """Share of a mask's surface that lies on the edge of its volume, counted in faces of voxels; 0 if it is empty.
-
-    An uncut brain has next to nothing there; one that the field of view cuts has its cut face there.
-    """
+    """Return the share of a mask's surface, in voxel faces, on the edge of its volume; 0 for an empty mask."""
     inner = outer = 0
     for axis in range(3):
         inner += int(np.count_nonzero(np.diff(mask, axis=axis)))
@@ -235,17 +197,7 @@ def edge_share(mask: NDArray[np.bool_]) -> float:
 
 
 def sensible_schemes(values: NDArray[np.integer]) -> list[str]:
-    """Schemes that have every value of a segmentation and by which no label encloses one that it cannot.
-
-    Parameters
-    ----------
-    values
-        Label values of the source, 0 where there is nothing.
-
-    Returns
-    -------
-    Names of ``LABEL_SCHEMES``.
-    """
+    """Return the label schemes that define every value of a segmentation and give plausible enclosures."""
     surfaces = _Surfaces(values)
     present = set(surfaces.values)
     return [
@@ -256,14 +208,9 @@ def sensible_schemes(values: NDArray[np.integer]) -> list[str]:
 
 
 def scheme_hint(values: NDArray[np.integer]) -> str:
-    """What to do about values that a scheme does not have: schemes that read them sensibly, and how.
+    """Return the hint for values that a scheme does not define: plausible schemes, with meanings that differ.
 
-    The names alone would mislead: the value 4 is enhancing tumour in one scheme and a resection cavity in another.
-
-    Parameters
-    ----------
-    values
-        Label values of the source, 0 where there is nothing.
+    Names are not enough, because the value 4 is enhancing tumour in one scheme and a resection cavity in another.
     """
     present = {int(value) for value in np.unique(values)} - {0}
     readings = {name: {value: LABEL_SCHEMES[name][value] for value in present} for name in sensible_schemes(values)}
@@ -272,13 +219,13 @@ def scheme_hint(values: NDArray[np.integer]) -> str:
         f"{name}: {describe_labels({value: meanings[value] for value in disputed or present})}"
         for name, meanings in readings.items()
     ]
-    return f"name the scheme the segmentation was made with ({'; '.join(parts) or 'none that gliofit knows fits'})"
+    return f"name the scheme of the segmentation ({'; '.join(parts) or 'none known to gliofit fits'})"
 
 
 def focus_volumes_mm3(mask: NDArray[np.bool_], grid: Grid) -> list[float]:
-    """Volumes of the separate foci of a tumour in mm^3, largest first.
+    """Return the volumes of the separate foci of a tumour in mm^3, largest first.
 
-    Parts less than 10 mm apart are one focus. Parts below 1 cc or 5 % of the mask are left out.
+    Parts less than 10 mm apart are one focus; parts below 1 cc or 5 % of the mask are ignored.
     """
     from scipy.ndimage import distance_transform_edt, label
 
@@ -299,18 +246,12 @@ def focus_volumes_mm3(mask: NDArray[np.bool_], grid: Grid) -> list[float]:
 
 
 class _Surfaces:
-    """How many faces of voxels each pair of labels shares.
-
-    Parameters
-    ----------
-    values
-        Label values, 0 where there is nothing.
-    """
+    """Numbers of voxel faces that pairs of labels share; the value 0 is background."""
 
     def __init__(self, values: NDArray[np.integer]) -> None:
         inside = values != 0
         if values.ndim == 3 and inside.any():
-            # One voxel around the labels, where there is one, belongs to their surface.
+            # With a margin of one voxel, which the surface needs.
             box = tuple(slice(max(0, part.start - 1), part.stop + 1) for part in bounding_box(inside))
             values = values[box]
         present, flat = np.unique(values, return_inverse=True)
@@ -326,31 +267,30 @@ class _Surfaces:
         faces += faces.T
         np.fill_diagonal(faces, 0)
         counts = np.bincount(index.ravel(), minlength=size)
-        background = int(np.flatnonzero(present == 0)[0])
         self._index = {int(value): place for place, value in enumerate(present)}
-        self._faces, self._background = faces, background
+        self._faces = faces
         self.values = [int(value) for value in present if value != 0]
         self.counts = {value: int(counts[self._index[value]]) for value in self.values}
 
     def exposed(self, value: int) -> float:
-        """Share of a label's surface that borders the background."""
+        """Return the share of a label's surface that borders the background."""
         return self.contact(value, 0)
 
     def contact(self, value: int, other: int) -> float:
-        """Share of a label's surface that borders another label."""
+        """Return the share of a label's surface that borders another label."""
         row = self._faces[self._index[value]]
         return float(row[self._index[other]] / max(row.sum(), 1))
 
     def faces(self, value: int, other: int) -> int:
-        """Number of faces that two labels share."""
+        """Return the number of faces that two labels share."""
         return int(self._faces[self._index[value], self._index[other]])
 
     def problem(self, meanings: Mapping[int, TumourLabel]) -> str | None:
-        """What encloses what cannot be enclosed, if the values have these meanings."""
+        """Describe the first implausible enclosure if the values have these meanings; None if there is none."""
         least = max(_FEWEST_VOXELS, _SMALLEST_SHARE * sum(self.counts.values()))
-        judged = {meanings[value]: value for value in self.values if self.counts[value] >= least}
-        oedema, cavity = judged.get(TumourLabel.OEDEMA), judged.get(TumourLabel.CAVITY)
-        solid = {label: value for label, value in judged.items() if value not in (oedema, cavity)}
+        checked = {meanings[value]: value for value in self.values if self.counts[value] >= least}
+        oedema, cavity = checked.get(TumourLabel.OEDEMA), checked.get(TumourLabel.CAVITY)
+        solid = {label: value for label, value in checked.items() if value not in (oedema, cavity)}
         if oedema is not None:
             for label, value in solid.items():
                 if self.exposed(value) - self.exposed(oedema) > _OEDEMA_ENCLOSED_BY:
@@ -368,7 +308,7 @@ class _Surfaces:
                     "surface"
                 )
         if cavity is not None:
-            for label, value in judged.items():
+            for label, value in checked.items():
                 share = self.contact(value, cavity)
                 if value != cavity and share >= _ENCLOSED_BY_CAVITY:
                     return (
@@ -401,25 +341,20 @@ def _refuse_tissue(tumour: NDArray[np.bool_], grid: Grid, subject: str, brain: N
         elif share > _WIDE_TUMOUR_SHARE and _spread(tumour, brain) > _WIDEST_TUMOUR:
             problem = f"the tumour ({tumour_cc:.0f} cc) is spread over the whole brain"
     if problem:
-        raise InputError(
-            subject, problem,
-            "give a tumour segmentation; tissue maps and brain masks measure as much", "tissue-as-tumour",
-        )  # fmt: skip
+        hint = "give a tumour segmentation; this is the size of a tissue map or brain mask"
+        raise InputError(subject, problem, hint, "tissue-as-tumour")
 
 
 def _spread(mask: NDArray[np.bool_], brain: NDArray[np.bool_]) -> float:
-    """Smallest ratio, over the axes, of the standard deviations of two masks' voxel positions."""
+    """Return the ratio of the standard deviations of two masks' voxel positions, minimum over the axes."""
 
-    def deviations(data: NDArray[np.bool_]) -> list[float]:
-        out = []
-        for axis in range(3):
-            weights = data.sum(axis=tuple(other for other in range(3) if other != axis), dtype=float)
-            places = np.arange(data.shape[axis])
-            mean = np.average(places, weights=weights)
-            out.append(float(np.sqrt(np.average((places - mean) ** 2, weights=weights))))
-        return out
+    def deviation(data: NDArray[np.bool_], axis: int) -> float:
+        weights = data.sum(axis=tuple(other for other in range(3) if other != axis), dtype=float)
+        positions = np.arange(data.shape[axis])
+        mean = np.average(positions, weights=weights)
+        return float(np.sqrt(np.average((positions - mean) ** 2, weights=weights)))
 
-    return min(own / max(all_, 1e-9) for own, all_ in zip(deviations(mask), deviations(brain), strict=True))
+    return min(deviation(mask, axis) / max(deviation(brain, axis), 1e-9) for axis in range(3))
 
 
 def _outside_share(tumour: NDArray[np.bool_], subject: str, brain: NDArray[np.bool_] | None) -> float:
@@ -427,18 +362,16 @@ def _outside_share(tumour: NDArray[np.bool_], subject: str, brain: NDArray[np.bo
         return 0.0
     outside = float(1 - brain[tumour].mean())
     if outside > _MOST_OUTSIDE:
-        raise InputError(
-            subject, f"{outside:.0%} of the tumour lies outside the brain",
-            "give the segmentation of this case, on the grid of its images", "tumour-outside-brain",
-        )  # fmt: skip
+        hint = "give the segmentation of this case, on the grid of its images"
+        problem = f"{outside:.0%} of the tumour lies outside the brain"
+        raise InputError(subject, problem, hint, "tumour-outside-brain")
     return outside
 
 
 def _check_enclosure(labels: NDArray[np.uint8], scheme: str, warn: _Warn) -> None:
     meanings = LABEL_SCHEMES[scheme]
-    source = {label: value for value, label in meanings.items()}
     values = np.zeros(len(TumourLabel), np.int64)
-    for label, value in source.items():
+    for value, label in meanings.items():
         values[label] = value
     read = values[labels]
     surfaces = _Surfaces(read)
@@ -450,46 +383,35 @@ def _check_enclosure(labels: NDArray[np.uint8], scheme: str, warn: _Warn) -> Non
         text = describe_labels({value: LABEL_SCHEMES[name][value] for value in surfaces.values})
         readings.setdefault(text, []).append(name)
     fits = "; ".join(f"{' or '.join(names)} ({text})" for text, names in readings.items())
-    hint = f"check the label scheme ({scheme}); {fits} would make sense" if fits else (
-        f"check the label scheme ({scheme}); if no scheme has this order, change the values of the segmentation"
-    )  # fmt: skip
-    warn(problem, hint, "labels-enclosure")
+    advice = f"{fits} would fit" if fits else "if no scheme has this order, change the values of the segmentation"
+    warn(problem, f"check the label scheme ({scheme}); {advice}", "labels-enclosure")
 
 
 def _check_parts(labels: NDArray[np.uint8], grid: Grid, scheme: str, warn: _Warn) -> None:
-    """Warn of parts that a fit or plan needs and that are missing or small, and of a cavity."""
+    """Warn about missing or small parts that a fit or plan needs, and about a cavity."""
     volumes_cc = np.bincount(labels.ravel(), minlength=len(TumourLabel)) * grid.voxel_volume_mm3 / 1000
     enhancing_cc, cavity_cc = float(volumes_cc[TumourLabel.ENHANCING]), float(volumes_cc[TumourLabel.CAVITY])
     if not core_mask(labels).any():
-        warn(
-            "has no core, oedema alone",
-            f"check the label scheme ({scheme}); methods are fitted to the whole tumour alone",
-            "no-core",
-        )
+        hint = f"check the label scheme ({scheme}); methods are fitted to the whole tumour only"
+        warn("has oedema but no core", hint, "no-core")
     elif np.count_nonzero(volumes_cc[1:]) == 1:
         ((value, label),) = (pair for pair in LABEL_SCHEMES[scheme].items() if volumes_cc[pair[1]] > 0)
-        warn(
-            f"has the {_name(label)} label ({value}) alone",
-            "if it is a mask of the whole tumour, give a segmentation of its parts: all of it counts as core",
-            "single-label",
-        )
+        hint = "if it is a mask of the whole tumour, give a segmentation of its parts"
+        warn(f"has only the {_name(label)} label ({value})", hint, "single-label")
     elif enhancing_cc == 0:
         warn(
             "has no enhancing tumour",
-            "nothing to do for a low-grade tumour: the core then is the necrotic or non-enhancing label; "
+            "ignore this for a low-grade tumour, where the core is the necrotic or non-enhancing label; "
             f"otherwise check the label scheme ({scheme})",
             "no-enhancing",
         )
     elif enhancing_cc < _LITTLE_ENHANCING_CC:
-        warn(
-            f"has only {enhancing_cc:.1f} cc of enhancing tumour",
-            "read the core's numbers with care",
-            "little-enhancing",
-        )
+        problem = f"has only {enhancing_cc:.1f} cc of enhancing tumour"
+        warn(problem, "interpret the numbers of the core with care", "little-enhancing")
     if cavity_cc > 0:
         hint = (
-            "take images from before surgery: fits and targets leave the cavity out, and to a growth model it is "
-            "tissue that no tumour has reached"
+            "use images from before surgery: fits and targets exclude the cavity, and a growth model treats it as "
+            "tissue without tumour"
         )
         if enhancing_cc == 0:
             value = next(value for value, label in LABEL_SCHEMES[scheme].items() if label == TumourLabel.CAVITY)
@@ -508,8 +430,8 @@ def _check_foci(labels: NDArray[np.uint8], tumour: NDArray[np.bool_], grid: Grid
             shown = ", ".join(f"{volume / 1000:.1f}" for volume in volumes)
             warn(
                 f"the {what} has {len(volumes)} separate foci ({shown} cc)",
-                "segment and fit each by itself: a growth model with one origin does not follow several, and without "
-                "the gross tumour in it a personalised target can miss the smaller ones",
+                "segment and fit each focus separately: a growth model has one origin, and a personalised target "
+                "without the gross tumour can miss the smaller foci",
                 "several-foci",
             )
             return
@@ -518,10 +440,10 @@ def _check_foci(labels: NDArray[np.uint8], tumour: NDArray[np.bool_], grid: Grid
 def _tissue_order(
     labels: NDArray[np.uint8], spacing_mm: Sequence[float]
 ) -> tuple[list[tuple[int, TissueLabel]], list[tuple[int, TissueLabel]]] | None:
-    """Order of the tissue labels as read, and the order that fits (empty if none does); None if the one read does."""
+    """Return the order of the tissue labels as read and the one that fits (empty if none); None if both agree."""
     from scipy.ndimage import binary_fill_holes, distance_transform_edt
 
-    # Voxels of 3 mm are enough for depths of centimetres.
+    # Depths are centimetres, so voxels of 3 mm suffice.
     steps = [max(1, round(3 / size)) for size in spacing_mm]
     sampled = np.pad(labels[tuple(slice(None, None, step) for step in steps)], 1)
     brain = binary_fill_holes(sampled > 0)
@@ -534,7 +456,7 @@ def _tissue_order(
     sampling = [size * step for size, step in zip(spacing_mm, steps, strict=True)]
     depth = distance_transform_edt(brain, sampling=sampling)
     depths = {value: float(depth[sampled == value].mean()) for value in values}
-    # Holes in the map are not the outside of the brain.
+    # Holes in the map are not outside the brain.
     surfaces = _Surfaces(np.where(brain & (sampled == 0), -1, sampled).astype(np.int64))
 
     def fits(order: Mapping[TissueLabel, int]) -> bool:
@@ -547,7 +469,7 @@ def _tissue_order(
                 fluid is None
                 or (
                     surfaces.faces(white, grey) >= surfaces.faces(white, fluid)
-                    # Ventricles alone lie deeper than white matter, but are smaller.
+                    # Where CSF is only the ventricles, it is deeper than white matter, but smaller.
                     and (depths[white] > depths[fluid] or surfaces.counts[fluid] < surfaces.counts[white])
                 )
             )
@@ -566,9 +488,6 @@ def _tissue_order(
 
 
 def _brain_cut(subject: str, share: float) -> InputWarning:
-    return InputWarning(
-        subject,
-        f"the edge of the volume cuts the brain ({share:.0%} of its surface)",
-        "read numbers near the edge with care, since the missing part is unknown",
-        "brain-cut",
-    )
+    problem = f"the edge of the volume cuts the brain ({share:.0%} of its surface)"
+    hint = "interpret numbers near the edge with care, because the missing part is unknown"
+    return InputWarning(subject, problem, hint, "brain-cut")

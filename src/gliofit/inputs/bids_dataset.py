@@ -1,4 +1,4 @@
-"""What lies where in a BIDS dataset. Imports nothing heavy, because the workflow asks whenever Snakemake starts."""
+"""Images and label names of a BIDS dataset. Imports no numerical library, because Snakemake imports it at its start."""
 
 from __future__ import annotations
 
@@ -14,26 +14,16 @@ from gliofit.inputs.bids_names import BidsName, parse_name
 
 __all__ = ["DESCRIPTION", "BidsImage", "anatomical_images", "is_dataset", "read_description", "read_lookup"]
 
-#: File that every dataset must have, and that copies of parts of one often lack.
+#: File that every dataset must have; copies of parts of a dataset often lack it.
 DESCRIPTION = "dataset_description.json"
 
-#: What a segmentation's sidecar calls its labels, where there is no table; the specification knows the table alone.
+#: Key of the labels in a segmentation's sidecar, used without a table; not part of the specification.
 _LABEL_KEY = "LabelMap"
 
 
 @dataclass(frozen=True)
 class BidsImage:
-    """An image in an ``anat`` folder.
-
-    Parameters
-    ----------
-    path
-        Where it lies.
-    name
-        Its name, taken apart.
-    root
-        Folder of the dataset that it belongs to: the one asked for, or one of its ``derivatives``.
-    """
+    """An image in an ``anat`` folder; ``root`` is the folder of its dataset, possibly one of the ``derivatives``."""
 
     path: Path
     name: BidsName
@@ -41,17 +31,17 @@ class BidsImage:
 
 
 def is_dataset(folder: Path) -> bool:
-    """Whether a folder has subjects in BIDS' layout, itself or in its derivatives; a description is not asked for."""
+    """Return whether a folder or its derivatives have subjects in the layout of BIDS, with or without a description."""
     return any(next(_anat_folders(root), None) is not None for root in _roots(folder))
 
 
 def read_description(folder: Path) -> dict[str, Any] | None:
-    """Content of ``dataset_description.json``, or None where there is none.
+    """Read ``dataset_description.json``; None if it is missing.
 
     Raises
     ------
     InputError
-        If it is no JSON object, lacks ``Name`` or ``BIDSVersion``, or is of another version than 1.
+        If it is not a JSON object, lacks ``Name`` or ``BIDSVersion``, or has another version than 1.
     """
     path = folder / DESCRIPTION
     if not path.is_file():
@@ -59,66 +49,70 @@ def read_description(folder: Path) -> dict[str, Any] | None:
     content = _read_object(path)
     for key in ("Name", "BIDSVersion"):
         if not isinstance(content.get(key), str):
-            raise InputError(path, f"has no text '{key}'", "fill it in, as every BIDS dataset must")
+            raise InputError(path, f"has no text '{key}'", "add it, as BIDS requires")
     if content["BIDSVersion"].partition(".")[0].removeprefix("v") != "1":
-        raise InputError(path, f"is of BIDS version {content['BIDSVersion']}", "gliofit reads version 1 of BIDS")
+        raise InputError(path, f"has BIDS version {content['BIDSVersion']}", "give a dataset of version 1")
     return content
 
 
 def anatomical_images(folder: Path) -> dict[tuple[str, str | None], list[BidsImage]]:
-    """Images of each subject and session, in the dataset and in every one of its derivatives.
+    """Find the images of each subject and session, in the dataset and its derivatives.
 
     Returns
     -------
-    ``(sub-<label>, ses-<label> or None)`` to images sorted by path. Files whose names are none of BIDS are left out.
+    dict
+        ``(sub-<label>, ses-<label> or None)`` to images sorted by path. Files without a BIDS name are ignored.
     """
-    found: dict[tuple[str, str | None], list[BidsImage]] = {}
+    sessions: dict[tuple[str, str | None], list[BidsImage]] = {}
     for root in _roots(folder):
         for subject, session, anat in _anat_folders(root):
-            images = found.setdefault((subject, session), [])
+            images = sessions.setdefault((subject, session), [])
             for path in sorted(anat.iterdir()):
                 name = parse_name(path.name)
                 if name is not None and f"sub-{name.entities.get('sub')}" == subject:
                     images.append(BidsImage(path, name, root))
-    return found
+    return sessions
 
 
 def read_lookup(image: BidsImage) -> tuple[Path, dict[int, str]] | None:
-    """Names of a segmentation's labels, with the file that tells them.
+    """Read the names of a segmentation's labels.
 
-    The nearest table (``index name ...``) that holds for the image counts, else ``LabelMap`` of its nearest sidecar.
-    A file holds for an image if it has the same suffix and no entity that the image has not (the inheritance principle
-    of BIDS), and lies beside the image or above it.
+    They are in the nearest table (``index name ...``) that applies to the image, else in ``LabelMap`` of its nearest
+    sidecar. By the inheritance principle of BIDS, a file beside or above the image applies if it has the same suffix
+    and no entity that the image lacks.
 
     Returns
     -------
-    Value of a label to its name, and the file; None where there is neither.
+    path : Path
+        The file.
+    names : dict
+        Name by label value. None instead of both if no file applies.
 
     Raises
     ------
     InputError
-        If the file cannot be read, or a value is no whole number.
+        If the file cannot be read, or a value is not an integer.
     """
     for path in _inherited(image, ".tsv"):
         return path, _numbered(path, _table(path))
     for path in _inherited(image, ".json"):
         labels = _read_object(path).get(_LABEL_KEY)
         if isinstance(labels, dict):
-            # Some write {"1": "necrosis"}, some {"necrosis": 1}.
+            # Both {"1": "necrosis"} and {"necrosis": 1} are in use.
             pairs = [(k, v) if isinstance(v, str) else (v, k) for k, v in labels.items()]
             return path, _numbered(path, pairs)
     return None
 
 
 def _roots(folder: Path) -> list[Path]:
-    """The dataset, and the datasets in its derivatives."""
+    """Return the dataset and the datasets in its derivatives."""
     derivatives = folder / "derivatives"
     below = sorted(path for path in derivatives.iterdir() if path.is_dir()) if derivatives.is_dir() else []
     return [folder, *below]
 
 
 def _anat_folders(root: Path) -> Iterator[tuple[str, str | None, Path]]:
-    """Subject, session and ``anat`` folder of everybody in a dataset."""
+    """Yield subject, session and ``anat`` folder."""
     for subject in sorted(root.glob("sub-*")):
         if (subject / "anat").is_dir():
             yield subject.name, None, subject / "anat"
@@ -128,13 +122,13 @@ def _anat_folders(root: Path) -> Iterator[tuple[str, str | None, Path]]:
 
 
 def _inherited(image: BidsImage, extension: str) -> Iterator[Path]:
-    """Files of an extension that hold for an image, the nearest and most special first."""
-    own = image.name
+    """Yield the files of an extension that apply to an image, the nearest and most specific first."""
+    suffix, entities = image.name.suffix, image.name.entities.items()
     for folder in (image.path.parent, *image.path.parent.parents):
         matches = []
-        for path in sorted(folder.glob(f"*{own.suffix}{extension}")):
+        for path in sorted(folder.glob(f"*{suffix}{extension}")):
             name = parse_name(path.name, (extension,))
-            if name is not None and name.suffix == own.suffix and name.entities.items() <= own.entities.items():
+            if name is not None and name.suffix == suffix and name.entities.items() <= entities:
                 matches.append((len(name.entities), path))
         yield from (path for _, path in sorted(matches, reverse=True))
         if folder == image.root:
@@ -147,9 +141,9 @@ def _read_object(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror})", "check the path and its permissions") from error
     except (ValueError, RecursionError) as error:
-        raise InputError(path, f"not valid JSON ({error})", "correct it, or take it away") from error
+        raise InputError(path, f"not valid JSON ({error})", "correct it, or remove it") from error
     if not isinstance(content, dict):
-        raise InputError(path, "holds no JSON object", "correct it, or take it away")
+        raise InputError(path, "does not hold a JSON object", "correct it, or remove it")
     return content
 
 
@@ -159,7 +153,7 @@ def _table(path: Path) -> list[tuple[Any, str]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(path, f"cannot be read ({error})", "give a table of tab-separated text") from error
     if not rows or not {"index", "name"} <= set(rows[0]):
-        raise InputError(path, "lacks needed columns", "give the columns index and name, as BIDS has them")
+        raise InputError(path, "lacks required columns", "give the columns index and name of BIDS")
     return [(row["index"], row["name"] or "") for row in rows]
 
 
@@ -169,5 +163,5 @@ def _numbered(path: Path, pairs: list[tuple[Any, str]]) -> dict[int, str]:
         try:
             labels[int(value)] = name.strip()
         except (TypeError, ValueError):
-            raise InputError(path, f"'{value}' is no label value", "give whole numbers as values of labels") from None
+            raise InputError(path, f"'{value}' is not a label value", "give integers as values of labels") from None
     return labels

@@ -1,4 +1,4 @@
-"""File names of BIDS: entities, a suffix, an extension, such as ``sub-01_ses-02_ce-gadolinium_T1w.nii.gz``."""
+"""File names of BIDS: entities, suffix and extension, as in ``sub-01_ses-02_ce-gadolinium_T1w.nii.gz``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 __all__ = ["BidsName", "bids_label", "parse_name"]
 
-#: Extensions of images, the longer first.
+#: Extensions of images, the longest first.
 _EXTENSIONS = (".nii.gz", ".nii")
 _PAIR = re.compile(r"([a-z]+)-([0-9A-Za-z+]+)")
 _SUFFIX = re.compile(r"[0-9A-Za-z]+")
@@ -16,14 +16,14 @@ _SUFFIX = re.compile(r"[0-9A-Za-z]+")
 
 @dataclass(frozen=True)
 class BidsName:
-    """A file name, taken apart.
+    """A parsed file name.
 
     Parameters
     ----------
     entities
         Value by key in the order of the name, ``sub`` first.
     suffix
-        What the image is: ``T1w``, ``FLAIR``, ``dseg``.
+        Kind of image: ``T1w``, ``FLAIR``, ``dseg``.
     extension
         With its dot.
     """
@@ -43,16 +43,16 @@ class BidsName:
 
 
 def parse_name(name: str, extensions: tuple[str, ...] = _EXTENSIONS) -> BidsName | None:
-    """Take a file name apart; None if it is none of BIDS, or has another extension."""
+    """Parse a file name; None if it is not a BIDS name or has another extension."""
     extension = next((ending for ending in extensions if name.endswith(ending)), None)
     if extension is None:
         return None
     *pairs, suffix = name.removesuffix(extension).split("_")
-    matches = [_PAIR.fullmatch(pair) for pair in pairs]
     if not _SUFFIX.fullmatch(suffix):
         return None
     entities: dict[str, str] = {}
-    for match in matches:
+    for pair in pairs:
+        match = _PAIR.fullmatch(pair)
         if match is None or match[1] in entities:
             return None
         entities[match[1]] = match[2]
@@ -60,8 +60,8 @@ def parse_name(name: str, extensions: tuple[str, ...] = _EXTENSIONS) -> BidsName
 
 
 def bids_label(name: str) -> str:
-    """What is left of a name as the value of an entity, which has letters and digits alone.
+    """Return the letters and digits of a name, the value of an entity.
 
-    Names that differ in other characters only have the same label, so whoever writes labels writes the names as well.
+    Names that differ only in other characters have the same label, so the names must be stored beside the labels.
     """
     return re.sub(r"[^0-9A-Za-z]", "", name)

@@ -1,7 +1,7 @@
-"""Images that a user gives: one reader for each role, the same for every command.
+"""Readers of a user's images, one for each role.
 
-Each reader checks that the values are what the role holds, brings the array onto the grid of the case, and appends what
-a person should know to ``warnings``. Results of gliofit itself are read by ``gliofit.core.io``.
+Each reader checks the values, turns the array onto the grid of the case, and appends warnings about the image to the
+list ``warnings``. ``gliofit.core.io`` reads results of gliofit.
 """
 
 from __future__ import annotations
@@ -21,27 +21,20 @@ from gliofit.core.unit_interval import concentration_values, tissue_fractions
 from gliofit.inputs.anatomy import check_labels, check_segmentation, check_tissue, scheme_hint
 
 __all__ = [
-    "check_grid",
-    "read_concentration",
-    "read_follow_up",
-    "read_image",
-    "read_label_values",
-    "read_mask",
-    "read_segmentation",
-    "read_tissue_labels",
-    "read_tissue_maps",
-]
+    "check_grid", "read_concentration", "read_follow_up", "read_image", "read_label_values", "read_mask",
+    "read_segmentation", "read_tissue_labels", "read_tissue_maps",
+]  # fmt: skip
 
-#: Whole numbers may be off by this: labels such as 3.9999 come from programs that store them as floating point.
+#: Tolerated distance of labels from integers; programs that store floating point write labels such as 3.9999.
 _ROUNDING = 1e-3
 
-#: Most that a scaled label may be off a whole number, however coarse the steps that its file can store.
+#: Largest tolerated distance of scaled labels from integers, for any quantisation step of the file.
 _COARSEST_ROUNDING = 0.1
 
-#: Labels lie within this; larger numbers are intensities.
+#: Largest label; larger numbers are intensities.
 _LARGEST_LABEL = 2**31
 
-#: More values than this beside zero are not labels of parts of a mask.
+#: Largest number of labels in a mask, without zero.
 _MOST_MASK_LABELS = 10
 
 
@@ -60,67 +53,63 @@ def read_image(
     path
         The file.
     grid
-        Grid that the image must lie on, in any axis order. None: it keeps its own.
+        Grid of the case, in any axis order. None: the grid of the file.
     warnings
-        List that warnings are appended to.
+        Warnings are appended to this list.
     reference
-        What messages call the image of ``grid``.
+        Name of the image of ``grid`` in messages.
     isotropic
         Whether voxels must be cubes.
 
     Returns
     -------
-    The image, float32.
+    Volume
+        The image, float32.
 
     Raises
     ------
     InputError
-        If the file cannot be read, or lies on another grid.
+        If the file cannot be read, lies on another grid, or has other voxels.
     """
-    volume, _ = _read(path, grid, warnings, reference)
-    if isotropic:
-        _check_isotropic(volume.grid, path)
+    volume, _ = _read(path, grid, warnings, reference, isotropic)
     return Volume(volume.data.astype(np.float32), volume.grid)
 
 
 def check_grid(path: Path, grid: Grid, *, warnings: list[InputWarning], reference: str = "the T1 image") -> None:
-    """Check by the header alone that an image lies on ``grid``; parameters and errors are those of ``read_image``."""
-    own = read_grid(path)
-    _note_orientation(own, path, warnings)
-    own.check_same(grid, path, reference)
+    """Check by its header that an image lies on ``grid``; parameters and errors are those of ``read_image``."""
+    header_grid = read_grid(path)
+    _note_orientation(header_grid, path, warnings)
+    header_grid.check_same(grid, path, reference)
 
 
 def read_mask(path: Path, grid: Grid, *, warnings: list[InputWarning], reference: str = "the T1 image") -> Volume:
-    """Read a mask: fractions between 0 and 1, cut at one half, or a few whole numbers, of which 0 is outside.
+    """Read a mask: fractions between 0 and 1 with threshold 0.5, or up to 10 labels with 0 outside.
 
-    Parameters
-    ----------
-    path, grid, warnings, reference
-        As for ``read_image``.
+    Parameters are those of ``read_image``.
 
     Returns
     -------
-    The mask, bool.
+    Volume
+        The mask, bool.
 
     Raises
     ------
     InputError
-        If the file cannot be read, lies on another grid, holds other values (a mask in per cent), or nothing.
+        If the file cannot be read, lies on another grid, holds other values (``mask-scale``) or none (``mask-empty``).
     """
     volume, step = _read(path, grid, warnings, reference)
     low, high = float(volume.data.min()), float(volume.data.max())
-    numbers = None if low >= -0.01 and high <= 1.01 else _whole_numbers(volume.data, step)
     if low >= -0.01 and high <= 1.01:
         inside = volume.data > 0.5
-    elif numbers is not None and numbers.min() >= 0 and len(np.unique(numbers)) <= _MOST_MASK_LABELS + 1:
+    elif (
+        (numbers := _integers(volume.data, step)) is not None
+        and numbers.min() >= 0
+        and len(np.unique(numbers)) <= _MOST_MASK_LABELS + 1
+    ):
         inside = numbers > 0
     else:
-        raise InputError(
-            path,
-            f"is not a mask (values from {low:g} to {high:g})",
-            "give 0 and 1, or fractions between them",
-            code="mask-scale",
-        )
+        problem = f"is not a mask (values from {low:g} to {high:g})"
+        raise InputError(path, problem, "give 0 and 1, or fractions between them", "mask-scale")
     if not inside.any():
         raise InputError(path, "is an empty mask", "give the mask, or leave it out", code="mask-empty")
     return Volume(inside, volume.grid)
@@ -129,34 +118,26 @@ def read_mask(path: Path, grid: Grid, *, warnings: list[InputWarning], reference
 def read_label_values(
     path: Path, grid: Grid | None, *, warnings: list[InputWarning], reference: str = "the T1 image"
 ) -> Volume:
-    """Read an image of labels, without asking what they mean.
+    """Read an image of labels, with any meaning.
 
-    Numbers may be stored in any type. They are rounded if they are whole up to 0.001, or, where the header has a scale,
-    up to half a step of what the file can store.
-
-    Parameters
-    ----------
-    path, grid, warnings, reference
-        As for ``read_image``.
+    Values of any type are rounded if they are integers within 0.001 or, if the header has a scale, within half a
+    quantisation step. Parameters are those of ``read_image``.
 
     Returns
     -------
-    The labels, int64.
+    Volume
+        The labels, int64.
 
     Raises
     ------
     InputError
-        If the file cannot be read, lies on another grid, or holds numbers that are not whole.
+        If the file cannot be read, lies on another grid, or holds values that are not integers (``labels-not-whole``).
     """
     volume, step = _read(path, grid, warnings, reference)
-    numbers = _whole_numbers(volume.data, step)
+    numbers = _integers(volume.data, step)
     if numbers is None:
-        raise InputError(
-            path,
-            "holds values that are not whole numbers",
-            "give labels, resampled with nearest neighbour",
-            code="labels-not-whole",
-        )
+        hint = "give labels, resampled with nearest neighbour"
+        raise InputError(path, "holds values that are not integers", hint, code="labels-not-whole")
     return Volume(numbers, volume.grid)
 
 
@@ -179,18 +160,19 @@ def read_segmentation(
     scheme
         Label scheme of the file.
     brain
-        Brain mask (bool) on ``grid``, to compare the tumour with.
+        Brain mask (bool) on ``grid``, to check the tumour's position and size.
     hint
-        What to do about labels that the scheme does not have; by default, to name another scheme.
+        What to do about labels that the scheme does not define; by default, to name another scheme.
 
     Returns
     -------
-    The segmentation, uint8.
+    Volume
+        The segmentation, uint8.
 
     Raises
     ------
     InputError
-        As ``read_label_values``, if the labels are not those of the scheme, or as ``check_segmentation``.
+        As ``read_label_values``, ``translate_labels`` and ``check_segmentation``.
     """
     values = read_label_values(path, grid, warnings=warnings, reference=reference)
     labels = _translate(values.data, scheme, path, hint)
@@ -207,9 +189,9 @@ def read_follow_up(
     warnings: list[InputWarning],
     reference: str = "the T1 image",
 ) -> Volume:
-    """Read a segmentation after treatment, which may be without tumour; the rest is as for ``read_segmentation``.
+    """Read a segmentation after treatment, which may have no tumour; otherwise as ``read_segmentation``.
 
-    With ``brats2023`` too the value 4 is the resection cavity.
+    The value 4 of ``brats2023`` is also read as resection cavity.
     """
     scheme = "brats2024" if scheme == "brats2023" else scheme
     values = read_label_values(path, grid, warnings=warnings, reference=reference)
@@ -223,7 +205,7 @@ def read_follow_up(
 
 
 def _translate(values: NDArray[np.int64], scheme: str, path: Path, hint: str | None = None) -> NDArray[np.uint8]:
-    """Translate a source's values; by default the hint names the schemes that fit its anatomy."""
+    """Translate a source's values; by default the hint names the schemes that fit the anatomy."""
     try:
         return translate_labels(values, scheme, str(path), hint)
     except InputError as error:
@@ -235,16 +217,12 @@ def _translate(values: NDArray[np.int64], scheme: str, path: Path, hint: str | N
 def read_concentration(
     path: Path, grid: Grid, *, warnings: list[InputWarning], reference: str = "the tissue"
 ) -> Volume:
-    """Read a tumour-cell concentration; parameters are those of ``read_image``.
-
-    Returns
-    -------
-    The concentration in [0, 1], float32.
+    """Read a tumour-cell concentration in [0, 1], float32; parameters are those of ``read_image``.
 
     Raises
     ------
     InputError
-        If the file cannot be read, lies on another grid, or holds values outside [0, 1].
+        If the file cannot be read, lies on another grid, or holds values outside [0, 1] (``concentration-scale``).
     """
     volume, _ = _read(path, grid, warnings, reference)
     return Volume(concentration_values(volume.data, path), volume.grid)
@@ -253,15 +231,7 @@ def read_concentration(
 def read_tissue_labels(path: Path, *, warnings: list[InputWarning], isotropic: bool = False) -> Tissue:
     """Read a tissue label map (0 background, 1 CSF, 2 grey matter, 3 white matter).
 
-    Parameters
-    ----------
-    path, warnings, isotropic
-        As for ``read_image``.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or holds other values.
+    Parameters are those of ``read_image``; InputError if the file cannot be read or holds other values.
     """
     labels = read_label_values(path, None, warnings=warnings)
     if isotropic:
@@ -274,12 +244,12 @@ def read_tissue_labels(path: Path, *, warnings: list[InputWarning], isotropic: b
 def read_tissue_maps(
     wm: Path, gm: Path, csf: Path | None = None, *, warnings: list[InputWarning], isotropic: bool = False
 ) -> Tissue:
-    """Read tissue maps of fractions; CSF is empty where it is not given.
+    """Read tissue maps of fractions; CSF is zero if it is not given.
 
     Parameters
     ----------
     wm, gm, csf
-        Files of the three maps, on one grid in any axis order; the tissue has that of ``wm``.
+        Files of the three maps, on one grid in any axis order; the tissue has the axis order of ``wm``.
     warnings, isotropic
         As for ``read_image``.
 
@@ -288,9 +258,7 @@ def read_tissue_maps(
     InputError
         If a file cannot be read, lies on another grid than ``wm``, or holds values that are not fractions.
     """
-    white, _ = _read(wm, None, warnings, "")
-    if isotropic:
-        _check_isotropic(white.grid, wm)
+    white, _ = _read(wm, None, warnings, "", isotropic)
     maps = {"wm": Volume(tissue_fractions(white.data, wm), white.grid)}
     for name, path in (("gm", gm), ("csf", csf)):
         if path is not None:
@@ -301,21 +269,25 @@ def read_tissue_maps(
     return tissue
 
 
-def _read(path: Path, grid: Grid | None, warnings: list[InputWarning], reference: str) -> tuple[Volume, float]:
-    """Read an image as it is stored, turned onto ``grid`` if there is one, and the step of its file."""
+def _read(
+    path: Path, grid: Grid | None, warnings: list[InputWarning], reference: str, isotropic: bool = False
+) -> tuple[Volume, float]:
+    """Read an image in its stored type, turned onto ``grid`` if given, and the quantisation step of its file."""
     volume, step = read_stored(path)
     _note_orientation(volume.grid, path, warnings)
+    if isotropic:
+        _check_isotropic(volume.grid, path)
     return (volume if grid is None else volume.onto(grid, path, reference)), step
 
 
 def _note_orientation(grid: Grid, path: Path, warnings: list[InputWarning]) -> None:
-    """Warn of a header that does not say where the axes point."""
+    """Warn about a header that does not state the orientation of the axes."""
     if grid.orientation_known:
         return
     warning = InputWarning(
         str(path),
-        f"its header holds no orientation; its axes are taken to point {grid.axis_codes}, so left and right, front and "
-        "back or top and bottom may be exchanged",
+        f"its header states no orientation, and {grid.axis_codes} is assumed; left and right, front and back, or top "
+        "and bottom may be exchanged",
         "write the affine of the image into the header, with a form code",
         code="orientation-unknown",
     )
@@ -324,27 +296,18 @@ def _note_orientation(grid: Grid, path: Path, warnings: list[InputWarning]) -> N
 
 
 def _check_isotropic(grid: Grid, path: Path) -> None:
-    """Check that voxels are cubes, with the file in the error."""
     try:
         _ = grid.isotropic_spacing_mm
     except GridError as error:
         raise error.about(path) from error
 
 
-def _whole_numbers(data: NDArray[Any], step: float) -> NDArray[np.int64] | None:
-    """Labels as integers; None if they are not whole numbers.
-
-    Parameters
-    ----------
-    data
-        Values, any shape.
-    step
-        Step between values that the file can store; 0 where it has no scale.
-    """
-    if data.dtype.kind in "iu":
-        return data.astype(np.int64)
-    rounded = np.rint(data)
-    tolerance = max(_ROUNDING, min(step / 2, _COARSEST_ROUNDING))
-    if np.abs(data - rounded).max() > tolerance or np.abs(rounded).max() > _LARGEST_LABEL:
-        return None
-    return rounded.astype(np.int64)
+def _integers(data: NDArray[Any], step: float) -> NDArray[np.int64] | None:
+    """Round labels to integers; None if they are not integers within the tolerance for a quantisation step."""
+    if data.dtype.kind not in "iu":
+        rounded = np.rint(data)
+        tolerance = max(_ROUNDING, min(step / 2, _COARSEST_ROUNDING))
+        if np.abs(data - rounded).max() > tolerance or np.abs(rounded).max() > _LARGEST_LABEL:
+            return None
+        data = rounded
+    return data.astype(np.int64)

@@ -1,8 +1,8 @@
-"""Which part of a tumour the free-text name of a label means.
+"""Meaning of the free-text names of tumour labels.
 
-Names of labels in BIDS tables follow no vocabulary. A word alone does not decide: "peritumoural oedema, no enhancement"
-has the word for enhancement, and "surrounding non-enhancing FLAIR hyperintensity" is the official name of oedema in
-BraTS 2023. Each word for a part is therefore read with its negation, and a name that can mean several parts is refused.
+Label names in BIDS tables have no fixed vocabulary, and single words are misleading: "peritumoural oedema, no
+enhancement" contains the word for enhancement, and "surrounding non-enhancing FLAIR hyperintensity" is the official
+name of oedema in BraTS 2023. Words for parts are therefore read with their negations; ambiguous names are refused.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["AmbiguousNameError", "tumour_part"]
 
 _BACKGROUND = re.compile(r"background|bg|clear label|none|unlabell?ed")
 
-#: Words for parts, as whole words in lower case. "Flair" stands for what is bright on FLAIR alone.
+#: Words for parts, as whole words in lower case. "Flair" means tissue that is bright on FLAIR only.
 _PARTS = (
     (re.compile(r"necro\w*|ncr|nec|cysts?|cystic"), TumourLabel.NECROTIC),
     (re.compile(r"o?edem\w*|ed|snfh|flair|infiltrat\w*|invaded"), TumourLabel.OEDEMA),
@@ -26,27 +26,27 @@ _PARTS = (
     (re.compile(r"cavit\w*|\w*resect\w*|rc"), TumourLabel.CAVITY),
 )
 
-#: Nouns that make "non-enhancing" a part of its own: "non-enhancing tumour", but not "non-enhancing FLAIR signal".
+#: Nouns that make "non-enhancing" a separate part: "non-enhancing tumour", but not "non-enhancing FLAIR signal".
 _NOUNS = re.compile(r"tumou?rs?|core|components?|parts?|portion|solid|lesions?|mass|gliomas?|nodules?|rim|neoplasm")
 
 #: Infiltrated tissue counts as oedema, as in BraTS; "infiltrating tumour" can be oedema or non-enhancing tumour.
 _INFILTRATION = re.compile(r"infiltrat\w*|invaded")
 
-#: "Non" negates the next part. The others negate every part up to the end of their phrase.
+#: "Non" negates the next part; the others negate every part up to the end of their phrase.
 _NEGATE_NEXT = "non"
 _NEGATE_PHRASE = frozenset(
     {"no", "not", "without", "lacking", "lacks", "excluding", "excludes", "except", "minus", "neither", "nor", "sans"}
 )
-#: These negate the part before them: "necrosis-free", "enhancement absent".
+#: Words that negate the previous part: "necrosis-free", "enhancement absent".
 _NEGATE_BEFORE = frozenset({"free", "absent", "negative", "excluded", "none"})
 
-#: Words after which a part is only partly or perhaps what it is called.
+#: Words that make a part uncertain or partial.
 _DOUBT = re.compile(
     r"possib\w*|probab\w*|suspect\w*|maybe|questionable|indeterminate|mixed|partial\w*|partly|poorly|weakly|faintly|"
     r"minimal\w*|hypoenhanc\w*|hypo|\?"
 )
 
-#: Names with these words are not of a tumour.
+#: Words of names that do not mean tumour.
 _HEALTHY = re.compile(r"healthy|normal|matter|csf")
 
 _ENDS_PHRASE = frozenset({",", ";", ":", "(", ")", "but", "with"})
@@ -59,17 +59,17 @@ class AmbiguousNameError(ValueError):
 
 @dataclass
 class _Mention:
-    """A part that a name mentions, or denies."""
+    """A part that a name mentions or excludes."""
 
     part: TumourLabel
     place: int
     negated: bool = False
-    #: Whether "non" or "not" stands before it, which describes what is there; the other negations exclude.
+    #: Whether the negation is "non" or "not", which describes tissue; the other negations exclude it.
     describes: bool = False
 
 
 def tumour_part(name: str) -> TumourLabel | None:
-    """Part of a tumour that the name of a label means.
+    """Interpret the name of a label.
 
     Parameters
     ----------
@@ -78,7 +78,8 @@ def tumour_part(name: str) -> TumourLabel | None:
 
     Returns
     -------
-    The part; ``TumourLabel.NONE`` for the background; None if the name does not mention a part.
+    TumourLabel or None
+        Part of the tumour; ``TumourLabel.NONE`` for the background; None if the name mentions no part.
 
     Raises
     ------
@@ -97,23 +98,23 @@ def tumour_part(name: str) -> TumourLabel | None:
         _INFILTRATION.fullmatch(words[mention.place]) and _before_noun(words, mention.place) for mention in mentions
     ):
         raise AmbiguousNameError(name)
-    there = {mention.part for mention in mentions if not mention.negated}
-    denied = [mention for mention in mentions if mention.negated and mention.part == TumourLabel.ENHANCING]
-    if TumourLabel.ENHANCING in there and denied:
+    parts = {mention.part for mention in mentions if not mention.negated}
+    excluded = [mention for mention in mentions if mention.negated and mention.part == TumourLabel.ENHANCING]
+    if TumourLabel.ENHANCING in parts and excluded:
         raise AmbiguousNameError(name)
-    solid = [mention for mention in denied if mention.describes and _before_noun(words, mention.place)]
-    if (denied and not there) or solid:
-        there.add(TumourLabel.NON_ENHANCING)
-    if there == {TumourLabel.NECROTIC, TumourLabel.NON_ENHANCING}:
+    solid = [mention for mention in excluded if mention.describes and _before_noun(words, mention.place)]
+    if (excluded and not parts) or solid:
+        parts.add(TumourLabel.NON_ENHANCING)
+    if parts == {TumourLabel.NECROTIC, TumourLabel.NON_ENHANCING}:
         # The necrotic label of BraTS is necrotic and non-enhancing core.
         return TumourLabel.NECROTIC
-    if len(there) > 1:
+    if len(parts) > 1:
         raise AmbiguousNameError(name)
-    return next(iter(there), None)
+    return next(iter(parts), None)
 
 
 def _words(name: str) -> list[str]:
-    """Words and punctuation of a name in lower case without accents; hyphens and underscores separate words."""
+    """Split a name into words and punctuation, in lower case without accents, also at hyphens and underscores."""
     plain = unicodedata.normalize("NFKD", name.replace("œ", "oe").replace("Œ", "Oe"))
     plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
     text = re.sub(r"(?<=[a-z]{2})(?=[A-Z])", " ", plain).lower()
@@ -133,13 +134,7 @@ def _part_of(word: str) -> TumourLabel | None:
 
 
 def _mentions(words: list[str]) -> list[_Mention]:
-    """Parts that a name mentions in turn, each with its negation.
-
-    Raises
-    ------
-    AmbiguousNameError
-        If it is not clear what a negation belongs to: a double negation, or a list after it.
-    """
+    """Find the parts that a name mentions, in order, each with its negation."""
     mentions: list[_Mention] = []
     negator, joined = "", False
     for place, word in enumerate(words):
@@ -168,7 +163,7 @@ def _mentions(words: list[str]) -> list[_Mention]:
 
 
 def _before_noun(words: list[str], place: int) -> bool:
-    """Whether a noun for a part of a tumour follows within three words, and no other part before it."""
+    """Return whether a noun of ``_NOUNS`` follows within three words, before any other part."""
     for word in words[place + 1 : place + 4]:
         if _NOUNS.fullmatch(word):
             return True

@@ -1,7 +1,7 @@
 """Published numbers of the paper, read from ``values.yaml``.
 
-Weidner et al., "Brain Tumor Growth Inversion via Differentiable Neural Surrogates", MIDL 2026. Values are kept as
-printed and converted to the units of gliofit's own metrics here.
+Weidner et al., "Brain Tumor Growth Inversion via Differentiable Neural Surrogates", MIDL 2026. The file has the printed
+values; they are converted to the units of gliofit's metrics here.
 """
 
 from __future__ import annotations
@@ -61,19 +61,7 @@ class PaperRow:
 
 @cache
 def paper_table(number: int) -> Mapping[str, PaperRow]:
-    """Read a table.
-
-    Parameters
-    ----------
-    number
-        Number of the table in the paper, 1 to 5.
-
-    Returns
-    -------
-    Mapping
-        Rows by method (tables 1 to 3), by radius in percent of the range of the parameters (table 4), or by
-        architecture (table 5).
-    """
+    """Return the rows of table 1 to 5, by method (1 to 3), radius in percent of the range (4) or architecture (5)."""
     content = _CONTENT["tables"][number]
     return MappingProxyType({str(key): _row(row, content["units"]) for key, row in content["rows"].items()})
 

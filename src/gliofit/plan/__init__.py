@@ -1,1 +1,1 @@
-"""Stage plan: radiotherapy target volumes from a margin and from a tumour-cell map, compared and exported."""
+"""Stage plan: radiotherapy target volumes by a margin and by a tumour-cell map, their comparison and export."""

@@ -1,4 +1,4 @@
-"""Two target volumes against each other, and against a recurrence."""
+"""Comparison of two target volumes with each other and with a recurrence."""
 
 from __future__ import annotations
 
@@ -12,14 +12,9 @@ from gliofit.core.labels import TumourLabel, whole_tumour_mask
 from gliofit.metrics.masks import dice, surface_distances_mm
 
 __all__ = [
-    "COVERAGE_COLUMNS",
-    "OVERLAP_COLUMNS",
-    "Recurrence",
-    "compare_targets",
-    "coverage_columns",
-    "recurrence_coverage",
-    "recurrence_of",
-]
+    "COVERAGE_COLUMNS", "OVERLAP_COLUMNS", "Recurrence", "compare_targets", "coverage_columns",
+    "recurrence_coverage", "recurrence_of",
+]  # fmt: skip
 
 OVERLAP_COLUMNS = (
     "clinical_cc", "personalised_cc", "dice", "clinical_only_cc", "personalised_only_cc", "surface_mean_mm",
@@ -33,7 +28,7 @@ COVERAGE_COLUMNS = (
 
 
 def compare_targets(clinical: Volume, personalised: Volume) -> dict[str, float]:
-    """Volumes, overlap and surface distances of two masks (bool) on one grid: the columns ``OVERLAP_COLUMNS``."""
+    """Compute volumes, overlap and surface distances of two masks (bool) on one grid: ``OVERLAP_COLUMNS``."""
     if not clinical.grid.matches(personalised.grid):
         raise ValueError("both targets must lie on one grid")
     a, b = clinical.data.astype(bool), personalised.data.astype(bool)
@@ -52,41 +47,35 @@ def compare_targets(clinical: Volume, personalised: Volume) -> dict[str, float]:
 
 @dataclass(frozen=True, eq=False)
 class Recurrence:
-    """Where a tumour came back, on the grid before treatment: its enhancing part, and all of it."""
+    """Masks of a recurrence, on the grid before treatment: its enhancing part, and the whole recurrence."""
 
     enhancing: NDArray[np.bool_]
     everything: NDArray[np.bool_]
 
 
 def recurrence_of(labels: NDArray[np.uint8]) -> Recurrence:
-    """Recurrence of a follow-up, as PredictGBM defines it: enhancing tumour, and all tumour.
-
-    Parameters
-    ----------
-    labels
-        Values of ``TumourLabel``.
-    """
+    """Return the recurrence of a follow-up's ``TumourLabel`` values, with PredictGBM's definition."""
     return Recurrence(labels == TumourLabel.ENHANCING, whole_tumour_mask(labels))
 
 
 def recurrence_coverage(
     target: NDArray[np.bool_], recurrence: NDArray[np.bool_], without: float = float("nan")
 ) -> float:
-    """Share of the recurrence's voxels inside a target.
+    """Return the share of a recurrence inside a target.
 
     Parameters
     ----------
     target, recurrence
         Masks of one shape.
     without
-        What to give where there is no recurrence; PredictGBM gives 1, which lifts a cohort's mean.
+        Value without recurrence; PredictGBM uses 1, which raises a cohort's mean.
     """
     count = np.count_nonzero(recurrence)
     return float(np.count_nonzero(recurrence & target) / count) if count else without
 
 
 def coverage_columns(clinical: Volume, personalised: Volume, recurrence: Recurrence | None) -> dict[str, float]:
-    """Columns ``COVERAGE_COLUMNS``: NaN without a follow-up, coverage NaN where nothing came back."""
+    """Compute ``COVERAGE_COLUMNS``: all NaN without a follow-up, coverage NaN without a recurrence."""
     if recurrence is None:
         return dict.fromkeys(COVERAGE_COLUMNS, float("nan"))
     cc = clinical.grid.voxel_volume_mm3 / 1000

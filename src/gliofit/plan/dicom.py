@@ -1,8 +1,7 @@
-"""Write target volumes as a DICOM RT structure set, with contours in the planes of the patient's image series.
+"""DICOM RT structure sets of target volumes, with contours in the planes of the patient's image series.
 
-Errors, warnings and logs hold nothing from the DICOM files but names of attributes, and no file names, since either may
-identify the patient. The structure set itself is part of the patient's record and carries the patient and study of the
-series.
+Errors, warnings and logs name attributes but contain no values of the DICOM files and no file names, which may identify
+the patient. The structure set is part of the patient's record and contains the patient and study of the series.
 """
 
 from __future__ import annotations
@@ -32,10 +31,10 @@ _SUBJECT = "DICOM series"
 _STRUCTURE_SET_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 
-#: Storage of single CT, MR and PET images. Images of other classes may have no place in the patient (screenshots).
+#: Storage of single CT, MR and PET images. Images of other classes may have no position in the patient (screenshots).
 _SECTION_CLASSES = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.128")
 
-#: Blue for the margin, vermilion for the model: distinct with every common form of colour blindness.
+#: Blue and vermilion first: distinct with every common form of colour blindness.
 _COLOURS = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167))
 
 #: Attributes that the structure set copies from the images.
@@ -46,12 +45,12 @@ _PATIENT_KEYWORDS = (
 
 _UID_KEYWORDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
 
-#: Attributes that say where an image lies, and how many numbers each has.
+#: Attributes of the position of an image, and their numbers of values.
 _GEOMETRY_KEYWORDS = {
     "ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2, "Rows": 1, "Columns": 1,
 }  # fmt: skip
 
-#: Attributes in which several images of one place usually differ.
+#: Attributes in which several images of one plane usually differ.
 _VARIANT_KEYWORDS = (
     "ImageType", "EchoTime", "InversionTime", "FlipAngle", "DiffusionBValue", "TemporalPositionIdentifier",
     "TriggerTime", "AcquisitionNumber", "AcquisitionTime",
@@ -61,7 +60,7 @@ _KEYWORDS = (
     *_PATIENT_KEYWORDS, *_UID_KEYWORDS, *_GEOMETRY_KEYWORDS, *_VARIANT_KEYWORDS, "NumberOfFrames", "PixelData",
 )  # fmt: skip
 
-#: What all images must have in common: its name for several and for one, the attributes that identify it, and the code.
+#: Common properties of all images: plural and singular name, identifying attributes, and error code.
 _COMMON = (
     ("patients", "patient", ("PatientID", "PatientName", "PatientBirthDate"), "dicom-several-patients"),
     ("studies", "study", ("StudyInstanceUID",), "dicom-several-studies"),
@@ -71,27 +70,31 @@ _COMMON = (
     ),
 )  # fmt: skip
 
-#: Deviation of positions from even spacing that rounding explains: in mm, and as a share of the spacing.
+#: Tolerated deviation of positions from even spacing, in mm and as a share of the spacing.
 _POSITION_TOLERANCE_MM = 0.06
 _SPACING_TOLERANCE = 0.05
 
-#: Share of a target's voxels outside the images above which it is refused; below, there is a warning.
+#: Largest share of a target's voxels outside the images; smaller shares cause a warning.
 _LARGEST_LOSS = 0.001
 
-#: Difference between the volume of the contours and that of the mask above which there is a warning, as a share.
+#: Relative difference between the volumes of contours and mask above which a warning is given.
 _LARGEST_VOLUME_CHANGE = 0.05
 
 #: Signs of the axes: DICOM positions point left and posterior, world coordinates right and anterior.
 _TO_RAS = np.array([-1.0, -1.0, 1.0])
 
 
+def _error(problem: str, hint: str, code: str) -> InputError:
+    return InputError(_SUBJECT, problem, hint, code)
+
+
 def dicom_problem() -> str | None:
-    """Return why DICOM files cannot be read and written here, or None if they can."""
+    """Return the reason why DICOM files cannot be read and written, or None."""
     try:
         import pydicom
     except ImportError:
         return "pydicom is not installed (pip install 'gliofit[dicom]')"
-    return None if hasattr(pydicom, "__version__") and int(pydicom.__version__.split(".")[0]) >= 3 else "pydicom is old"
+    return None if int(pydicom.__version__.split(".")[0]) >= 3 else "pydicom is older than version 3"
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +108,7 @@ class Slice:
     origin
         Centre of the first pixel in the patient frame, mm; shape (3,), DICOM axes (left, posterior, superior).
     column_step, row_step
-        Vectors from a pixel to the next one along a row and to the one in the next row, mm; shape (3,).
+        Vectors from a pixel to the next one in the same row and in the same column, mm; shape (3,).
     rows, columns
         Size of the image in pixels.
     """
@@ -124,9 +127,9 @@ class Slice:
 
     @property
     def normal(self) -> NDArray[np.float64]:
-        """Unit vector across the image, shape (3,)."""
-        across = np.cross(self.column_step, self.row_step)
-        return across / np.linalg.norm(across)
+        """Unit normal vector of the image, shape (3,)."""
+        normal = np.cross(self.column_step, self.row_step)
+        return np.asarray(normal / np.linalg.norm(normal), np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,8 +165,8 @@ class Series:
     def contains(self, positions: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return which of the (n, 3) patient positions the images cover.
 
-        Each image covers its pixels, half a spacing to either side. With gantry tilt images are shifted against each
-        other, so that the nearest image counts.
+        Each image covers its pixels up to half a spacing on either side. The nearest image is used, because gantry
+        tilt shifts images against each other.
         """
         first = self.slices[0]
         heights = self.heights
@@ -172,16 +175,16 @@ class Series:
         offset = positions - np.array([image.origin for image in self.slices])[nearest]
         column = offset @ first.column_step / (first.column_step @ first.column_step)
         row = offset @ first.row_step / (first.row_step @ first.row_step)
-        beyond = self.spacing_mm / 2 + 1e-3
+        half = self.spacing_mm / 2 + 1e-3
         return np.asarray(
             (column >= -0.5) & (column <= first.columns - 0.5) & (row >= -0.5) & (row <= first.rows - 0.5)
-            & (height >= heights[0] - beyond) & (height <= heights[-1] + beyond)
+            & (height >= heights[0] - half) & (height <= heights[-1] + half)
         )  # fmt: skip
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep pydicom from warning about invalid values: its warnings quote them, a patient's name for instance."""
+    """Suppress pydicom's warnings about invalid values, which quote them (a patient's name for example)."""
     from pydicom import config
 
     log = logging.getLogger("pydicom")
@@ -200,29 +203,29 @@ def _quiet() -> Iterator[None]:
 def read_series(folder: str | Path, *, warnings: list[InputWarning] | None = None) -> Series:
     """Read the geometry of a DICOM image series, which must be one regular stack of single images.
 
-    Files that are not DICOM images (text, structure sets, reports, DICOMDIR) are passed over, and so are screenshots
-    without a place in the patient. Only headers are used, so pixels may be compressed in any way. Names of files,
-    InstanceNumber and SliceThickness are not used.
+    Other files (text, structure sets, reports, DICOMDIR) and images without position (screenshots) are ignored. Only
+    headers are used, so any compression of pixels is accepted. Names of files, InstanceNumber and SliceThickness are
+    not used.
 
     Parameters
     ----------
     folder
-        Folder of the series; folders below it are read too.
+        Folder of the series, read with its subfolders.
     warnings
-        List that warnings are appended to.
+        Warnings are appended to this list.
 
     Raises
     ------
     InputError
         If pydicom is missing, a file is damaged, or the images are not one regular stack: see the table of DICOM series
-        in ``docs/bad-input.md``. Messages hold no path and no value from the files.
+        in ``docs/bad-input.md``. Messages contain no path and no value from the files.
     """
     problem = dicom_problem()
     if problem is not None:
-        raise InputError(_SUBJECT, problem, "install it, or leave --dicom out", code="dicom-no-pydicom")
+        raise _error(problem, "install it, or omit --dicom", "dicom-no-pydicom")
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(_SUBJECT, "folder not found", "check the path given to --dicom", code="dicom-folder-not-found")
+        raise _error("folder not found", "check the path given to --dicom", "dicom-folder-not-found")
     with _quiet():
         images = _without_copies(_read_images(folder), [] if warnings is None else warnings)
         for plural, singular, keywords, code in _COMMON:
@@ -243,25 +246,19 @@ def read_series(folder: str | Path, *, warnings: list[InputWarning] | None = Non
 
 
 def _read_images(folder: Path) -> list[Any]:
-    """Read the headers of the images in a folder as pydicom data sets, with a few attributes each.
-
-    Raises
-    ------
-    InputError
-        If a file is damaged, or there are no images.
-    """
+    """Read the attributes ``_KEYWORDS`` of the images in a folder as pydicom data sets."""
     from pydicom import dcmread
 
     images: list[Any] = []
     damaged = 0
     for path in sorted(folder.rglob("*")):
-        # A link to nothing stays: it is an image that was not fetched.
+        # A broken link counts as damaged: it is an image that was not fetched.
         if path.name.startswith(".") or not (path.is_file() or path.is_symlink()):
             continue
         try:
             with path.open("rb") as file:
                 start = file.read(132)
-            # Old files begin with the data set itself, at its group 0008.
+            # Old files have no preamble and begin with group 0008 of the data set.
             bare = start[:2] == b"\x08\x00" and start[3:4] == b"\x00"
             cut_short = (bytes(128) + b"DICM").startswith(start) and len(start) < 132
             if not (bare or cut_short or start.endswith(b"DICM")):
@@ -271,31 +268,21 @@ def _read_images(folder: Path) -> list[Any]:
                 damaged += 1
             elif _is_image(image):
                 images.append(image)
-        except Exception:  # noqa: BLE001 - many types; what pydicom says may quote a patient's name
+        except Exception:  # noqa: BLE001 - many types; messages of pydicom may quote a patient's name
             damaged += 1
     with_pixels = sum("PixelData" in image for image in images)
     if with_pixels:
         damaged += len(images) - with_pixels
     if damaged:
-        raise InputError(
-            _SUBJECT, f"holds unreadable or incomplete files ({damaged})", "copy the whole series again",
-            code="dicom-damaged-file",
-        )  # fmt: skip
+        problem = f"holds unreadable or incomplete files ({damaged})"
+        raise _error(problem, "copy the whole series again", "dicom-damaged-file")
     if not images:
-        raise InputError(
-            _SUBJECT, "holds no images", "give the folder of a series of CT, MR or PET images", code="dicom-no-images"
-        )
+        raise _error("holds no images", "give the folder of a series of CT, MR or PET images", "dicom-no-images")
     return images
 
 
 def _is_image(image: Any) -> bool:
-    """Return whether a data set is an image that contours could be drawn on, or a part of one.
-
-    Raises
-    ------
-    ValueError
-        If it has no class, as every complete DICOM file has.
-    """
+    """Return whether a data set is an image with a position, or part of one; ValueError if it has no class."""
     from pydicom.uid import UID
 
     sop_class = UID(_text(image, "SOPClassUID") or str(image.file_meta.get("MediaStorageSOPClassUID", "")))
@@ -323,7 +310,7 @@ def _ends_early(image: Any, path: Path) -> bool:
 
 
 def _text(image: Any, keyword: str) -> str:
-    """Return the value of an attribute as text, without the padding of names; empty if there is none."""
+    """Return the value of an attribute as text, without the padding of names; empty if it is missing."""
     value = image.get(keyword)
     return "" if value is None else str(value).strip(" ^\0")
 
@@ -337,13 +324,7 @@ def _numbers(image: Any, keyword: str) -> NDArray[np.float64]:
 
 
 def _without_copies(images: Sequence[Any], warnings: list[InputWarning]) -> list[Any]:
-    """Return the images without byte-identical copies, with a warning if there are any.
-
-    Raises
-    ------
-    InputError
-        If two images with the same identifier differ.
-    """
+    """Return the images without byte-identical copies, with a warning about these."""
     first: dict[str, Any] = {}
     distinct = []
     for image in images:
@@ -352,30 +333,18 @@ def _without_copies(images: Sequence[Any], warnings: list[InputWarning]) -> list
         if original is image:
             distinct.append(image)
         elif not filecmp.cmp(original.filename, image.filename, shallow=False):
-            raise InputError(
-                _SUBJECT, "holds different images with the same SOPInstanceUID", "export the series again, one version "
-                "of each image", code="dicom-same-identifier",
-            )  # fmt: skip
+            problem = "holds different images with the same SOPInstanceUID"
+            raise _error(problem, "export the series again, one version of each image", "dicom-same-identifier")
     copies = len(images) - len(distinct)
     if copies:
-        warnings.append(
-            InputWarning(
-                _SUBJECT,
-                f"holds byte-identical copies of images ({copies}), which are left out",
-                "remove the copies",
-                code="dicom-copies",
-            )
-        )
+        problem = f"holds byte-identical copies of images ({copies}), which are ignored"
+        warnings.append(InputWarning(_SUBJECT, problem, "remove the copies", "dicom-copies"))
     return distinct
 
 
 def _check_single(count: int, plural: str, singular: str, code: str) -> None:
-    """Check that there is one of what all images must have in common."""
     if count > 1:
-        raise InputError(
-            _SUBJECT, f"holds images of {count} {plural}", f"give a folder with the images of one {singular} alone",
-            code=code,
-        )  # fmt: skip
+        raise _error(f"holds images of {count} {plural}", f"give a folder with images of only one {singular}", code)
 
 
 def _check_single_frames(images: Sequence[Any]) -> None:
@@ -389,14 +358,12 @@ def _check_single_frames(images: Sequence[Any]) -> None:
         for image in images
     )
     if several:
-        raise InputError(
-            _SUBJECT, f"holds multi-frame, enhanced or mosaic images ({several} of {len(images)})",
-            "export the series as single images", code="dicom-multi-frame",
-        )  # fmt: skip
+        problem = f"holds multi-frame, enhanced or mosaic images ({several} of {len(images)})"
+        raise _error(problem, "export the series as single images", "dicom-multi-frame")
 
 
 def _check_attributes(images: Sequence[Any]) -> None:
-    """Check that each image has the attributes that contours need, with values that make sense."""
+    """Check that each image has the attributes for contours, with valid values."""
     checks: tuple[tuple[str, str, Callable[[Any, str], bool]], ...] = (
         ("without", "dicom-missing-attribute", lambda image, keyword: not _text(image, keyword)),
         ("with an invalid", "dicom-invalid-attribute", lambda image, keyword: not _is_valid(image, keyword)),
@@ -408,14 +375,12 @@ def _check_attributes(images: Sequence[Any]) -> None:
         count = sum(map(bool, failures))
         if count:
             keywords = dict.fromkeys(keyword for image in failures for keyword in image)
-            raise InputError(
-                _SUBJECT, f"holds images {preposition} {', '.join(keywords)} ({count} of {len(images)})",
-                "export the series again from the scanner or the archive", code=code,
-            )  # fmt: skip
+            problem = f"holds images {preposition} {', '.join(keywords)} ({count} of {len(images)})"
+            raise _error(problem, "export the series again from the scanner or the archive", code)
 
 
 def _is_valid(image: Any, keyword: str) -> bool:
-    """Return whether an attribute that says where an image lies has values that make sense."""
+    """Return whether an attribute of the position has valid values; other attributes are not checked."""
     if keyword not in _GEOMETRY_KEYWORDS:
         return True
     values = _numbers(image, keyword)
@@ -428,7 +393,7 @@ def _is_valid(image: Any, keyword: str) -> bool:
 
 
 def _slice_of(image: Any) -> Slice:
-    """Return the geometry of an image whose attributes are valid."""
+    """Return the geometry of an image with valid attributes."""
     direction = _numbers(image, "ImageOrientationPatient")
     between_rows, between_columns = _numbers(image, "PixelSpacing")
     return Slice(
@@ -454,7 +419,7 @@ def _check_geometry(slices: Sequence[Slice]) -> None:
 
 
 def _count_distinct(values: Sequence[NDArray[np.float64]]) -> int:
-    """Return how many of the values differ by more than rounding explains."""
+    """Return the number of values that differ by more than rounding."""
     distinct: list[NDArray[np.float64]] = []
     for value in values:
         if not any(np.allclose(value, other, rtol=0, atol=1e-3) for other in distinct):
@@ -463,10 +428,10 @@ def _count_distinct(values: Sequence[NDArray[np.float64]]) -> int:
 
 
 def _check_positions(slices: Sequence[Slice], images: Sequence[Any]) -> None:
-    """Check that there are several planes, with one image in each.
+    """Check that the images are in several planes, one in each.
 
-    Several images of one plane (echoes, time points, diffusion weightings) would give every contour several times,
-    which readers that combine contours by the even-odd rule take for an empty structure.
+    With several images per plane (echoes, time points, diffusion weightings) every contour would be repeated, which is
+    an empty structure for readers that combine contours by the even-odd rule.
     """
     gaps = np.diff([image.origin @ slices[0].normal for image in slices])
     same = gaps < _POSITION_TOLERANCE_MM
@@ -476,28 +441,24 @@ def _check_positions(slices: Sequence[Slice], images: Sequence[Any]) -> None:
             keyword for keyword in _VARIANT_KEYWORDS
             if any(_text(one, keyword) != _text(other, keyword) for one, other in pairs)
         ]  # fmt: skip
-        words = f", which differ in {', '.join(differing)}" if differing else ""
-        planes = len(slices) - int(same.sum())
-        raise InputError(
-            _SUBJECT, f"holds {len(slices)} images in {planes} planes{words}",
-            "give a folder with one image per plane: one echo, one time point, one weighting", code="dicom-same-plane",
-        )  # fmt: skip
+        problem = f"holds {len(slices)} images in {len(slices) - int(same.sum())} planes"
+        problem += f", which differ in {', '.join(differing)}" if differing else ""
+        hint = "give a folder with one image per plane: one echo, one time point, one weighting"
+        raise _error(problem, hint, "dicom-same-plane")
     if len(slices) < 2:
-        raise InputError(
-            _SUBJECT, "holds a single image", "give the whole series; a target needs contours in several planes",
-            code="dicom-single-image",
-        )  # fmt: skip
+        hint = "give the whole series; a target needs contours in several planes"
+        raise _error("holds a single image", hint, "dicom-single-image")
 
 
 def _check_spacing(slices: Sequence[Slice]) -> None:
-    """Check that images follow each other at one distance and in one direction.
+    """Check that images have one distance and one direction.
 
-    Readers give every contour the thickness of the common spacing; where an image is missing, the target has a gap.
+    Readers give every contour the thickness of the common spacing, so a missing image causes a gap in the target.
     """
     origins = np.array([image.origin for image in slices])
     normal = slices[0].normal
     gaps = np.diff(origins @ normal)
-    # How many spacings each image lies above the first, and the straight line through all positions.
+    # Number of spacings of each image above the first, and the straight line through all positions.
     steps = np.rint(gaps / np.sort(gaps)[(len(gaps) - 1) // 2])
     index = np.concatenate([[0], np.cumsum(steps)])
     line = np.stack([np.ones_like(index), index], axis=-1)
@@ -506,43 +467,31 @@ def _check_spacing(slices: Sequence[Slice]) -> None:
     along = residual @ normal
     spacing = float(coefficients[1] @ normal)
     if steps.min() < 1 or np.abs(along).max() > max(_POSITION_TOLERANCE_MM, _SPACING_TOLERANCE * spacing):
-        raise InputError(
-            _SUBJECT, f"the distance between its images varies from {gaps.min():.3g} to {gaps.max():.3g} mm",
-            "give a series with evenly spaced images", code="dicom-uneven-spacing",
-        )  # fmt: skip
+        problem = f"the distance between its images varies from {gaps.min():.3g} to {gaps.max():.3g} mm"
+        raise _error(problem, "give a series with evenly spaced images", "dicom-uneven-spacing")
     missing = int(steps.sum()) - len(gaps)
     if missing:
-        raise InputError(
-            _SUBJECT, f"images are missing between the others ({missing} at a distance of {spacing:.3g} mm)",
-            "copy the whole series; a target would have no contours there", code="dicom-missing-images",
-        )  # fmt: skip
-    # Gantry tilt shifts each image against the one before it by the same vector, which is part of the line.
+        problem = f"images are missing between the others ({missing} at a distance of {spacing:.3g} mm)"
+        raise _error(problem, "copy the whole series, for contours in every plane", "dicom-missing-images")
+    # Gantry tilt shifts successive images by a constant vector, which is part of the line.
     pixel = min(np.linalg.norm(slices[0].column_step), np.linalg.norm(slices[0].row_step))
     if np.linalg.norm(residual - along[:, None] * normal, axis=1).max() > pixel / 2:
-        raise InputError(
-            _SUBJECT, "its images are shifted against each other within their planes",
-            "give a series whose images form one stack", code="dicom-shifted-images",
-        )  # fmt: skip
+        problem = "its images are shifted against each other within their planes"
+        raise _error(problem, "give a series whose images form one stack", "dicom-shifted-images")
 
 
 def mask_contours(mask: Volume, image: Slice) -> list[NDArray[np.float64]]:
     """Return the closed contours of a mask in the plane of an image.
 
-    The mask is interpolated linearly to the image's pixels and cut at one half, so that a mask on the image's own
-    pixels gives contours that run midway between its pixels and those outside. Contours do not overlap. A hole is
-    joined to its outline by a channel of zero width (the keyhole technique of DICOM PS3.3, C.8.8.6.3), so that the
-    even-odd rule, the non-zero rule and the union of filled contours give the same area.
-
-    Parameters
-    ----------
-    mask
-        Mask (bool).
-    image
-        Image whose plane the mask is cut by.
+    The mask is interpolated linearly to the image's pixels, with the contour at one half; for a mask on the same pixels
+    it is midway between pixels inside and outside. Contours do not overlap. A hole is joined to its outline by a
+    channel of zero width (the keyhole technique of DICOM PS3.3, C.8.8.6.3), so that the even-odd rule, the non-zero
+    rule and the union of filled contours give the same area.
 
     Returns
     -------
-    Contours, each of shape (points, 3), in mm of the patient frame; the first point is not repeated.
+    list of ndarray
+        Contours of shape (points, 3), in mm of the patient frame; the first point is not repeated.
     """
     from contourpy import FillType, contour_generator
     from scipy.ndimage import map_coordinates
@@ -550,11 +499,11 @@ def mask_contours(mask: Volume, image: Slice) -> list[NDArray[np.float64]]:
     row, column = np.meshgrid(np.arange(image.rows), np.arange(image.columns), indexing="ij")
     positions = image.positions(np.stack([column, row], axis=-1).astype(np.float64))
     voxels = np.moveaxis(mask.grid.world_to_voxel(positions * _TO_RAS), -1, 0)
-    # "grid-constant" lets a target end half a voxel beyond the mask's last voxel, as inside the grid.
+    # With "grid-constant" a target at the edge of the grid ends half a voxel outside its last voxel, as elsewhere.
     field = map_coordinates(mask.data.astype(np.float32), voxels, order=1, mode="grid-constant", cval=0)
     if not (field >= 0.5).any():
         return []
-    # A rim of zeros closes contours at the image's edge.
+    # A rim of zeros closes contours at the edge of the image.
     generator = contour_generator(z=np.pad(field, 1), fill_type=FillType.OuterOffset)
     filled: Any = generator.filled(0.5, 2.0)
     contours = []
@@ -569,18 +518,18 @@ def mask_contours(mask: Volume, image: Slice) -> list[NDArray[np.float64]]:
 
 
 def _join(ring: NDArray[np.float64], hole: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a ring that runs round the outline, across to the hole at their nearest points, round it, and back."""
+    """Return one ring of the outline and a hole, joined at their nearest points."""
     from scipy.spatial import cKDTree
 
     gaps, nearest = cKDTree(ring).query(hole)
     start = int(gaps.argmin())
-    at = int(nearest[start])
+    joint = int(nearest[start])
     turned = np.roll(hole, -start, axis=0)
-    return np.concatenate([ring[: at + 1], turned, turned[:1], ring[at:]])
+    return np.concatenate([ring[: joint + 1], turned, turned[:1], ring[joint:]])
 
 
 def _area_mm2(points: NDArray[np.float64]) -> float:
-    """Return the area of a planar contour, shape (points, 3), without that of holes joined to it."""
+    """Return the area of a planar contour, shape (points, 3), without joined holes."""
     local = points - points[0]
     return float(np.linalg.norm(np.cross(local, np.roll(local, -1, axis=0)).sum(axis=0))) / 2
 
@@ -590,25 +539,24 @@ def write_structure_set(
 ) -> None:
     """Write targets as a DICOM RT structure set in the frame of an image series.
 
-    Dates are left empty and identifiers follow from series and masks, so the same input gives the same file.
+    Dates are empty and identifiers are derived from series and masks, so that equal input gives equal files.
 
     Parameters
     ----------
     path
         File to write (``.dcm``).
     series
-        The images that contours refer to. The masks' world coordinates must be those of the scanner: a NIfTI image that
-        was made from this series, or resampled to it, not one moved to an atlas.
+        Images of the contours. The world coordinates of the masks must be those of the scanner, as of a NIfTI image
+        converted from this series or resampled to it, not of one registered to an atlas.
     targets
         Masks (bool) by the name of the structure.
     warnings
-        List that warnings are appended to.
+        Warnings are appended to this list.
 
     Raises
     ------
     InputError
-        If a target is empty, reaches outside the images, as happens when it was moved to an atlas, or lies between two
-        of them.
+        If a target is empty, extends outside the images, or lies between two of them.
     """
     from pydicom import dcmwrite
     from pydicom.dataset import Dataset, FileMetaDataset
@@ -641,8 +589,7 @@ def write_structure_set(
         out.ApprovalStatus = "UNAPPROVED"
         out.FrameOfReferenceUID, out.PositionReferenceIndicator = series.frame_uid, ""
 
-        references = [_item(ReferencedSOPClassUID=image.sop_class, ReferencedSOPInstanceUID=image.instance)
-                      for image in series.slices]  # fmt: skip
+        references = [_reference(image) for image in series.slices]
         referenced_series = _item(SeriesInstanceUID=series.series_uid, ContourImageSequence=references)
         referenced_study = _item(
             ReferencedSOPClassUID="1.2.840.10008.3.1.2.3.1",
@@ -652,32 +599,27 @@ def write_structure_set(
         out.ReferencedFrameOfReferenceSequence = [
             _item(FrameOfReferenceUID=series.frame_uid, RTReferencedStudySequence=[referenced_study])
         ]
-        structures, structure_contours, observations = [], [], []
-        for number, (name, items) in enumerate(contours.items(), start=1):
-            structures.append(
-                _item(
-                    ROINumber=number,
-                    ReferencedFrameOfReferenceUID=series.frame_uid,
-                    ROIName=name,
-                    ROIGenerationAlgorithm="AUTOMATIC",
-                )
+        out.StructureSetROISequence = [
+            _item(
+                ROINumber=number,
+                ReferencedFrameOfReferenceUID=series.frame_uid,
+                ROIName=name,
+                ROIGenerationAlgorithm="AUTOMATIC",
             )
-            colour = list(_COLOURS[(number - 1) % len(_COLOURS)])
-            structure_contours.append(
-                _item(
-                    ReferencedROINumber=number,
-                    ROIDisplayColor=colour,
-                    ContourSequence=[_contour_item(points, image) for image, points in items],
-                )
+            for number, name in enumerate(contours, start=1)
+        ]
+        out.ROIContourSequence = [
+            _item(
+                ReferencedROINumber=number,
+                ROIDisplayColor=list(_COLOURS[(number - 1) % len(_COLOURS)]),
+                ContourSequence=[_contour_item(points, image) for image, points in items],
             )
-            observations.append(
-                _item(
-                    ObservationNumber=number, ReferencedROINumber=number, RTROIInterpretedType="CTV", ROIInterpreter=""
-                )
-            )
-        out.StructureSetROISequence = structures
-        out.ROIContourSequence = structure_contours
-        out.RTROIObservationsSequence = observations
+            for number, items in enumerate(contours.values(), start=1)
+        ]
+        out.RTROIObservationsSequence = [
+            _item(ObservationNumber=number, ReferencedROINumber=number, RTROIInterpretedType="CTV", ROIInterpreter="")
+            for number in range(1, len(contours) + 1)
+        ]
 
         out.file_meta = FileMetaDataset()
         out.file_meta.MediaStorageSOPClassUID = out.SOPClassUID
@@ -691,55 +633,33 @@ def write_structure_set(
 def _target_contours(
     name: str, mask: Volume, series: Series, warnings: list[InputWarning]
 ) -> list[tuple[Slice, NDArray[np.float64]]]:
-    """Return the contours of a target, each with its image, after checking that the images cover it.
-
-    Raises
-    ------
-    InputError
-        If the target is empty, reaches outside the images, or lies between two of them.
-    """
+    """Return the contours of a target, each with its image."""
     voxels = np.argwhere(mask.data)
     if not len(voxels):
-        raise InputError(_SUBJECT, f"'{name}' is empty", "leave --dicom out", code="dicom-empty-target")
+        raise _error(f"'{name}' is empty", "omit --dicom", "dicom-empty-target")
     outside = np.count_nonzero(~series.contains(mask.grid.voxel_to_world(voxels) * _TO_RAS))
     problem = f"{outside} of {len(voxels)} voxels of '{name}' lie outside its images"
     if outside > _LARGEST_LOSS * len(voxels):
-        raise InputError(
-            _SUBJECT, problem,
-            "give the whole series that the patient's images were made from, in the scanner's own frame",
-            code="dicom-target-outside",
-        )  # fmt: skip
+        hint = "give the complete source series of the patient's images, in the frame of the scanner"
+        raise _error(problem, hint, "dicom-target-outside")
     if outside:
-        warnings.append(
-            InputWarning(
-                _SUBJECT,
-                f"{problem} and have no contours",
-                "give a series that covers the target",
-                code="dicom-target-cut",
-            )
-        )
+        hint = "give a series that covers the target"
+        warnings.append(InputWarning(_SUBJECT, f"{problem} and have no contours", hint, "dicom-target-cut"))
     contours = [(image, points) for image in series.slices for points in mask_contours(mask, image)]
     if not contours:
-        raise InputError(
-            _SUBJECT, f"'{name}' lies between its images", "give a series with thinner slices",
-            code="dicom-target-between-images",
-        )  # fmt: skip
-    drawn_cc = sum(_area_mm2(points) for _, points in contours) * series.spacing_mm / 1000
+        hint = "give a series with thinner slices"
+        raise _error(f"'{name}' lies between its images", hint, "dicom-target-between-images")
+    contours_cc = sum(_area_mm2(points) for _, points in contours) * series.spacing_mm / 1000
     mask_cc = len(voxels) * mask.grid.voxel_volume_mm3 / 1000
-    if abs(drawn_cc - mask_cc) > _LARGEST_VOLUME_CHANGE * mask_cc:
-        warnings.append(
-            InputWarning(
-                _SUBJECT,
-                f"the contours of '{name}' enclose {drawn_cc:.3g} cc where the target has {mask_cc:.3g} cc",
-                "give a series with thinner slices or smaller pixels",
-                code="dicom-volume-change",
-            )
-        )
+    if abs(contours_cc - mask_cc) > _LARGEST_VOLUME_CHANGE * mask_cc:
+        problem = f"the contours of '{name}' enclose {contours_cc:.3g} cc, the target has {mask_cc:.3g} cc"
+        hint = "give a series with thinner slices or smaller pixels"
+        warnings.append(InputWarning(_SUBJECT, problem, hint, "dicom-volume-change"))
     return contours
 
 
 def _item(**values: Any) -> Any:
-    """Return a data set of a sequence."""
+    """Return an item of a sequence."""
     from pydicom.dataset import Dataset
 
     item = Dataset()
@@ -748,10 +668,14 @@ def _item(**values: Any) -> Any:
     return item
 
 
+def _reference(image: Slice) -> Any:
+    return _item(ReferencedSOPClassUID=image.sop_class, ReferencedSOPInstanceUID=image.instance)
+
+
 def _contour_item(points: NDArray[np.float64], image: Slice) -> Any:
-    """Return a closed contour that refers to its image, with coordinates rounded to 0.001 mm."""
+    """Return a closed contour with its image, and coordinates rounded to 0.001 mm."""
     return _item(
-        ContourImageSequence=[_item(ReferencedSOPClassUID=image.sop_class, ReferencedSOPInstanceUID=image.instance)],
+        ContourImageSequence=[_reference(image)],
         ContourGeometricType="CLOSED_PLANAR",
         NumberOfContourPoints=len(points),
         ContourData=[f"{value:.3f}" for value in points.ravel()],

@@ -1,4 +1,4 @@
-"""Distances in mm from a set of voxels, as the crow flies or around barriers."""
+"""Distances in mm from a set of voxels, Euclidean or around barriers."""
 
 from __future__ import annotations
 
@@ -10,24 +10,12 @@ from numpy.typing import NDArray
 
 __all__ = ["TOLERANCE_MM", "distance_mm", "geodesic_distance_mm"]
 
-#: Headers hold spacings in single precision; a voxel at exactly the margin must not be lost to rounding.
+#: Keeps voxels at exactly the margin, because headers store spacings in single precision.
 TOLERANCE_MM = 1e-4
 
 
 def distance_mm(source: NDArray[np.bool_], spacing_mm: Sequence[float]) -> NDArray[np.float64]:
-    """Euclidean distance of every voxel centre to the nearest centre of a source voxel; infinite without a source.
-
-    Parameters
-    ----------
-    source
-        Mask of shape (x, y, z).
-    spacing_mm
-        Voxel size along the three axes.
-
-    Returns
-    -------
-    Distances in mm, of the shape of ``source``.
-    """
+    """Return the Euclidean distance in mm of voxel centres to the nearest source voxel; infinite without a source."""
     from scipy.ndimage import distance_transform_edt
 
     if not source.any():
@@ -38,37 +26,37 @@ def distance_mm(source: NDArray[np.bool_], spacing_mm: Sequence[float]) -> NDArr
 def geodesic_distance_mm(
     source: NDArray[np.bool_], allowed: NDArray[np.bool_], spacing_mm: Sequence[float], limit_mm: float
 ) -> NDArray[np.float64]:
-    """Length of the shortest path from a source voxel to every voxel, through allowed voxels only.
+    """Return the length of the shortest path from a source voxel to every voxel, through allowed voxels only.
 
-    Shortest paths on the graph of moves up to two voxels along each axis (98 directions; Borgefors, Comput Vis Graph
-    Image Process 34, 1986: chamfer distances), found by scipy's Dijkstra. A move is there only if every voxel that it
-    crosses is allowed and, where it runs through a corner, steps through faces lead past it. So no path slips through a
-    barrier one voxel thick, not even one whose voxels share just corners. Moves in few directions make paths a few per
-    cent too long; the same graph without barriers says by how much, so what is returned is the Euclidean distance plus
-    the detour. Where no barrier is in the way that is the Euclidean distance itself; around an edge it is right to
-    about one voxel.
+    Dijkstra's algorithm (scipy) on the graph of moves of up to two voxels along each axis (98 directions; Borgefors,
+    Comput Vis Graph Image Process 34, 1986: chamfer distances). A move requires that all crossed voxels are allowed
+    and, where it crosses a corner, that steps through faces lead past it. No path therefore crosses a barrier of one
+    voxel, even if its voxels share only corners. The limited number of directions makes paths a few per cent too long.
+    The same graph without barriers shows the excess, so the result is the Euclidean distance plus the detour: exact
+    without a barrier in the way, within about one voxel around an edge.
 
     Parameters
     ----------
     source
-        Voxels at distance zero, shape (x, y, z); those that are not allowed do not count.
+        Voxels at distance zero, shape (x, y, z); voxels that are not allowed are ignored.
     allowed
-        Voxels that paths may use, same shape.
+        Voxels of paths, same shape.
     spacing_mm
         Voxel size along the three axes.
     limit_mm
-        Distances above this are not needed and may come out as infinite.
+        Largest distance of interest; larger ones may be infinite.
 
     Returns
     -------
-    Distances in mm, shape (x, y, z), infinite where no path of at most the limit leads.
+    ndarray
+        Distances in mm, shape (x, y, z), infinite without a path within the limit.
     """
     source = source & allowed
     out = np.full(source.shape, np.inf)
     if not source.any():
         return out
     straight = distance_mm(source, spacing_mm)
-    # Chamfer paths without barriers stray from the straight line by less than the longest move.
+    # Chamfer paths without barriers deviate from the straight line by less than the longest move.
     near = straight <= limit_mm + 2 * max(spacing_mm) + TOLERANCE_MM
     around = _path_lengths(source, near & allowed, spacing_mm, 1.1 * limit_mm + max(spacing_mm))
     free = _path_lengths(source, near, spacing_mm, np.inf)
@@ -80,55 +68,46 @@ def geodesic_distance_mm(
 def _path_lengths(
     source: NDArray[np.bool_], allowed: NDArray[np.bool_], spacing_mm: Sequence[float], limit_mm: float
 ) -> NDArray[np.float64]:
-    """Shortest paths on the graph of moves; infinite beyond the limit or where there is none."""
+    """Return the shortest paths on the graph of moves; infinite above the limit or without a path."""
     from scipy.ndimage import binary_erosion
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import dijkstra
 
-    # The inside of the source would only make the graph larger: a move of two voxels that starts there passes another
-    # voxel of the source on its way.
+    # The interior of the source is not needed, because a move of two voxels from there crosses another source voxel.
     inside = binary_erosion(source, np.ones((3, 3, 3)))
     nodes = allowed & ~inside
     number = np.full(allowed.shape, -1, np.int32)
     number[nodes] = np.arange(np.count_nonzero(nodes), dtype=np.int32)
     begins, ends, lengths = [], [], []
     for move in _MOVES:
-        here, there = _shifted(allowed.shape, move)
-        possible = nodes[here] & nodes[there] & _passable(allowed, here, move)
-        first = number[here][possible]
-        begins.append(first)
-        ends.append(number[there][possible])
+        begin, end = _shifted(allowed.shape, move)
+        possible = nodes[begin] & nodes[end] & _passable(allowed, begin, move)
+        begins.append(number[begin][possible])
+        ends.append(number[end][possible])
         step_mm = float(np.linalg.norm(np.multiply(move, spacing_mm)))
-        lengths.append(np.full(first.size, step_mm, np.float64))
+        lengths.append(np.full(begins[-1].size, step_mm, np.float64))
     count = int(number.max()) + 1
-    graph = coo_array(
-        (np.concatenate(lengths), (np.concatenate(begins), np.concatenate(ends))), shape=(count, count)
-    ).tocsr()
-    starts = number[source & nodes]
-    found = dijkstra(graph, directed=False, indices=starts, limit=limit_mm, min_only=True)
+    edges = np.concatenate(lengths), (np.concatenate(begins), np.concatenate(ends))
+    graph = coo_array(edges, shape=(count, count)).tocsr()
     out = np.full(allowed.shape, np.inf)
-    out[nodes] = found
+    out[nodes] = dijkstra(graph, directed=False, indices=number[source & nodes], limit=limit_mm, min_only=True)
     out[source] = 0.0
     return out
 
 
-def _coprime(move: tuple[int, ...]) -> bool:
-    return int(np.gcd.reduce(move)) == 1
+#: One of each pair of opposite moves (the first non-zero step is positive), with coprime steps.
+_MOVES = tuple(m for m in product((-2, -1, 0, 1, 2), repeat=3) if m > (0, 0, 0) and np.gcd.reduce(m) == 1)
 
 
-#: One of each pair of opposite moves: the first step that is not zero is positive.
-_MOVES = tuple(m for m in product((-2, -1, 0, 1, 2), repeat=3) if m > (0, 0, 0) and _coprime(m))
-
-
-def _passable(allowed: NDArray[np.bool_], here: tuple[slice, ...], move: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Whether a move is possible from each voxel of a box: see ``geodesic_distance_mm``."""
+def _passable(allowed: NDArray[np.bool_], begin: tuple[slice, ...], move: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return whether a move is possible from each voxel of a box, see ``geodesic_distance_mm``."""
 
     def at(voxel: tuple[int, ...]) -> NDArray[np.bool_]:
-        parts = (slice(part.start + step, part.stop + step) for part, step in zip(here, voxel, strict=True))
+        parts = (slice(part.start + step, part.stop + step) for part, step in zip(begin, voxel, strict=True))
         return allowed[tuple(parts)]
 
-    # Voxels that steps through faces lead to, from the start on. What the line crosses the inside of cannot be stepped
-    # past; at an edge or corner there is more than one way.
+    # Touched voxels that steps through faces reach from the start. A voxel whose interior the line crosses cannot be
+    # bypassed; an edge or corner can be passed on more than one side.
     reached: dict[tuple[int, ...], NDArray[np.bool_]] = {(0, 0, 0): at((0, 0, 0))}
     signs = [int(np.sign(step)) for step in move]
     for voxel in sorted(_touched(move), key=lambda v: sum(abs(step) for step in v)):
@@ -143,7 +122,7 @@ def _passable(allowed: NDArray[np.bool_], here: tuple[slice, ...], move: tuple[i
 
 
 def _touched(move: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """Voxels that the straight line of a move touches, be it at an edge or corner; the start is left out."""
+    """List the voxels that the straight line of a move touches, also at an edge or corner, without the start."""
     touched = []
     for voxel in product(*(range(min(0, step), max(0, step) + 1) for step in move)):
         if voxel == (0, 0, 0):
@@ -159,10 +138,13 @@ def _touched(move: tuple[int, ...]) -> list[tuple[int, ...]]:
 
 
 def _shifted(shape: Sequence[int], move: tuple[int, ...]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Boxes of the voxels that a move starts from and of those that it ends at."""
-    here = tuple(slice(max(0, -step), size - max(0, step)) for step, size in zip(move, shape, strict=True))
-    there = tuple(slice(max(0, step), size - max(0, -step)) for step, size in zip(move, shape, strict=True))
-    # An axis shorter than the move has no such pair.
-    return tuple(slice(s.start, max(s.start, s.stop)) for s in here), tuple(
-        slice(s.start, max(s.start, s.stop)) for s in there
-    )
+    """Return the boxes of the voxels at which a move can start and end; empty for an axis shorter than the move."""
+
+    def box(shifts: Sequence[int]) -> tuple[slice, ...]:
+        starts = [max(0, shift) for shift in shifts]
+        return tuple(
+            slice(start, max(start, size - max(0, -shift)))
+            for start, size, shift in zip(starts, shape, shifts, strict=True)
+        )
+
+    return box([-step for step in move]), box(move)

@@ -1,4 +1,4 @@
-"""Pictures of target volumes: the slices in which the two targets of a patient differ most."""
+"""Pictures of target volumes in the slices in which the targets differ most."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gliofit.plan.target import gross_tumour
 
 __all__ = ["PlanView", "draw_plans", "slices_of_difference"]
 
-#: Views by the axis that they look along, in arrays towards right, anterior, superior.
+#: Normal axis and name of each view, for arrays towards right, anterior, superior.
 _VIEWS = ((2, "axial"), (1, "coronal"), (0, "sagittal"))
 
 #: Letters at the left and right edge of each view.
@@ -28,7 +28,7 @@ _SIDES = {2: ("R", "L"), 1: ("R", "L"), 0: ("A", "P")}
 
 @dataclass(frozen=True, eq=False)
 class PlanView:
-    """Both targets of one method (bool masks on one grid), with its printed name."""
+    """Targets of one method (bool masks on one grid), with its printed name."""
 
     name: str
     clinical: Volume
@@ -36,18 +36,17 @@ class PlanView:
 
 
 def slices_of_difference(clinical: Volume, personalised: Volume) -> tuple[int, int, int]:
-    """Indices along the three axes of the slices that hold most voxels of one target alone.
+    """Return the indices along the three axes of the slices with the largest difference of the targets.
 
-    The first one where several do; where the targets are the same, the slices that hold most of the target, and the
-    middle ones where there is none.
+    For identical targets, the slices with the largest area of the target; for empty ones, the middle slices.
     """
-    shown = clinical.data.astype(bool) ^ personalised.data.astype(bool)
-    if not shown.any():
-        shown = clinical.data.astype(bool)
-    if not shown.any():
+    mask = clinical.data.astype(bool) ^ personalised.data.astype(bool)
+    if not mask.any():
+        mask = clinical.data.astype(bool)
+    if not mask.any():
         i, j, k = (size // 2 for size in clinical.grid.shape)
-        return i, j, k
-    i, j, k = (int(shown.sum(axis=tuple(a for a in range(3) if a != axis)).argmax()) for axis in range(3))
+    else:
+        i, j, k = (int(mask.sum(axis=tuple(a for a in range(3) if a != axis)).argmax()) for axis in range(3))
     return i, j, k
 
 
@@ -62,18 +61,8 @@ def draw_plans(
 ) -> None:
     """Draw a row per method with an axial, a coronal and a sagittal slice; writes ``{name}.png`` and ``.pdf``.
 
-    Slices are laid out by the affine: the patient's right is on the left, in sagittal ones the front.
-
-    Parameters
-    ----------
-    views
-        Targets by method.
-    image
-        MRI (or tissue labels) behind the contours; resampled where it is on another grid.
-    segmentation
-        ``TumourLabel`` values; the outline of the core is drawn.
-    out_dir, name, title, dpi
-        Where to write, heading and resolution.
+    Slices are radiological: the patient's right, or in sagittal slices the front, is on the left. ``image`` is the MRI
+    (or tissue labels) behind the contours, resampled to the grid of ``segmentation`` (``TumourLabel`` values).
     """
     if not image.grid.matches(segmentation.grid):
         image = image.sample(segmentation.grid)
@@ -85,7 +74,7 @@ def draw_plans(
     )
     sizes = [(part.stop or size) - (part.start or 0) for part, size in zip(box, background.grid.shape, strict=True)]
     lengths = [size * step for size, step in zip(sizes, background.grid.spacing_mm, strict=True)]
-    # Across and up in each view, in mm.
+    # Width of each view and common height, in mm.
     widths = [lengths[1] if axis == 0 else lengths[0] for axis, _ in _VIEWS]
     height = max(lengths[1], lengths[2])
     with figure_style():
@@ -114,7 +103,7 @@ def draw_plans(
                 middle[axis] = at[axis]
                 world = background.grid.voxel_to_world(middle)[axis]
                 panel.set_xlabel(f"{what}, {'xyz'[axis]} = {world:.0f} mm".replace("-", "−"))
-            # Longer than its picture is high, the name of a method goes on in a second line.
+            # A name longer than the picture's height continues on a second line.
             row[0].set_ylabel(textwrap.fill(view.name, max(12, int(scale * height / 0.06))))
         figure.suptitle(title, fontsize=TEXT)
         handles = [
@@ -127,7 +116,7 @@ def draw_plans(
 
 
 def _cut(data: NDArray[Any], box: tuple[slice, ...], axis: int, at: int) -> NDArray[Any]:
-    """Slice across an axis of a canonical array, turned so that right, or in sagittal slices the front, is left."""
+    """Return a slice of a canonical array with the patient's right, or in sagittal slices the front, first."""
     index: list[Any] = list(box)
     index[axis] = at
     return np.asarray(data[tuple(index)][::-1])

@@ -1,4 +1,4 @@
-"""Plan from volumes, from single files, and for a case of the workflow."""
+"""Plans of volumes, of single files, and of a case of the workflow."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ PLAN_COLUMNS = (
 )  # fmt: skip
 
 
-#: What messages call the image that all others must lie on.
+#: Names in messages of the image whose grid all others must have.
 _TISSUE, _PATIENT = "the tissue", "the patient's segmentation"
 
 
 @dataclass(frozen=True, eq=False)
 class PlanRequest:
-    """Input data of a plan; everything on one grid.
+    """Input data of a plan, on one grid.
 
     Parameters
     ----------
@@ -66,13 +66,11 @@ class PlanRequest:
     brain
         Brain mask (bool).
     barriers
-        Mask (bool) of what cells do not cross; None: no barriers.
+        Mask (bool) of barriers to cells; None: no barriers.
     recurrence
         Recurrence of the tumour; None: no follow-up.
-    region, keep_tumour
-        Region that the margin is drawn around, and whether the personalised target must contain it.
-    bridge_mm
-        Reach of ``bridge_gaps``.
+    region, keep_tumour, bridge_mm
+        As in ``PlanSettings``.
     """
 
     segmentation: Volume
@@ -86,19 +84,14 @@ class PlanRequest:
 
 
 def make_plan(request: PlanRequest, margin_mm: float) -> tuple[Target, Target, dict[str, Any]]:
-    """Draw the clinical target and the personalised one of equal volume, and compare them.
-
-    Parameters
-    ----------
-    request
-        Input data of the plan.
-    margin_mm
-        Margin of the clinical target, mm.
+    """Compute the clinical target and the personalised target of equal volume, and compare them.
 
     Returns
     -------
-    The clinical target, the personalised target, and the columns ``status message region margin_mm level`` with those
-    of the comparison.
+    clinical, personalised : Target
+        The targets.
+    row : dict
+        Columns ``status message region margin_mm level`` and those of the comparison.
 
     Raises
     ------
@@ -111,7 +104,7 @@ def make_plan(request: PlanRequest, margin_mm: float) -> tuple[Target, Target, d
     tumour = gross_tumour(request.segmentation, request.region)
     allowed = request.brain.data.astype(bool)
     if request.barriers is not None:
-        # The same voxels are open to both targets.
+        # The same voxels as for the clinical target.
         allowed = allowed & (~request.barriers.data.astype(bool) | tumour)
     allowed_volume = Volume(allowed, request.brain.grid)
     personalised = personalised_target(
@@ -130,19 +123,17 @@ def make_plan(request: PlanRequest, margin_mm: float) -> tuple[Target, Target, d
 
 
 def _failed_row(region: str, margin_mm: float, message: str) -> dict[str, Any]:
-    """Return the columns of a plan that could not be made."""
+    """Return the columns of a failed plan."""
     numbers = dict.fromkeys(("level", *OVERLAP_COLUMNS, *COVERAGE_COLUMNS), float("nan"))
     return {"status": "failed", "message": message, "region": region, "margin_mm": float(margin_mm)} | numbers
 
 
 def _read_recurrence(path: Path, scheme: str, brain: Volume, warnings: list[InputWarning]) -> Recurrence:
-    """Read a follow-up segmentation on the patient's grid, which may be without tumour."""
     labels = read_follow_up(path, scheme, brain.grid, brain=brain, warnings=warnings, reference=_PATIENT)
     return recurrence_of(labels.data)
 
 
 def _with_notes(message: str, warnings: list[InputWarning]) -> str:
-    """Return a message with the notes of warnings after it."""
     return "; ".join(part for part in (message, *(warning.note for warning in warnings)) if part)
 
 
@@ -166,46 +157,47 @@ def plan_files(
     progress: OnProgress = no_progress,
     warnings: list[InputWarning] | None = None,
 ) -> dict[str, Any]:
-    """Plan one patient from files: what the ``plan`` command does.
+    """Plan one patient from files (command ``plan``).
 
     Writes masks on the patient's grid (``clinical.nii.gz``, ``personalised.nii.gz``), ``plan.parquet``, ``plan.csv``,
     ``plan.md``, ``plan.png`` and ``plan.pdf`` into ``out_dir``, and with a DICOM series ``plan.dcm`` (RT structure
-    set). All of them or none, but ``plan.dcm`` where pydicom is missing, and a picture that cannot be drawn, are left
-    out, and the row's message says so. Those that an earlier plan left there and this one does not write are removed.
+    set). After an error nothing is written. ``plan.dcm`` without pydicom, and a picture that fails, are omitted with a
+    note in the row's message. Files of an earlier plan are removed.
 
     Parameters
     ----------
     tissue
-        Brain of the case; its grid is the patient's.
+        Tissue of the patient; its grid is the patient's grid.
     segmentation, label_scheme
         Tumour segmentation before treatment, and its label scheme.
     concentration
         Tumour-cell concentration.
     out_dir
-        Folder to write into; its name is the case's.
+        Folder to write into, named after the case.
     margin_mm, region, keep_tumour, bridge_mm
         As in ``PlanSettings``.
     brain_mask, barriers
-        Masks; without the first, the brain is where there is tissue.
+        Masks; by default the brain is the tissue, and there are no barriers.
     image
-        MRI behind the contours of the picture; the tissue labels without one.
+        MRI behind the contours of the picture; by default the tissue labels.
     dicom
         Folder of the patient's DICOM series.
     recurrence, recurrence_labels
-        Follow-up segmentation on the patient's grid, with its label scheme (that of the segmentation if not given).
+        Follow-up segmentation on the patient's grid, with its label scheme (by default that of the segmentation).
     progress
         Called with the name of each step.
     warnings
-        List that warnings about the images are appended to; what it holds is written into the row's message.
+        Warnings about the images are appended to this list and written into the row's message.
 
     Returns
     -------
-    The row of ``plan.parquet``.
+    dict
+        The row of ``plan.parquet``.
 
     Raises
     ------
     InputError
-        If an input is wrong or no plan can be made of it.
+        If an input is wrong, or targets cannot be computed.
     """
     progress("reading")
     warnings = [] if warnings is None else warnings
@@ -246,9 +238,8 @@ def plan_files(
         if series is not None:
             targets = {f"CTV {margin_mm:g} mm": clinical.mask, "CTV personalised": personalised.mask}
             write_structure_set(temporary / "plan.dcm", series, targets, warnings=warnings)
-        if no_dicom is not None:
-            columns["message"] = "; ".join(part for part in (columns["message"], f"no plan.dcm: {no_dicom}") if part)
-        columns["message"] = _with_notes(columns["message"], warnings)
+        notes = [] if no_dicom is None else [f"no plan.dcm: {no_dicom}"]
+        columns["message"] = _with_notes("; ".join(filter(None, [columns["message"], *notes])), warnings)
         row = {"run": "plan", "cohort": "files", "case": case, "method": "concentration", "seed": 0} | columns
         table = pd.DataFrame([row])[list(PLAN_COLUMNS)]
         write_table(temporary / "plan.parquet", table)
@@ -270,8 +261,7 @@ def plan_patient(
     """Plan one patient with one method of a run, at every margin.
 
     Writes ``plan.parquet`` (a row per margin) and ``clinical-{margin}.nii.gz``, ``personalised-{margin}.nii.gz``. A
-    plan that cannot be made, because the method has no forward simulation or the patient no tumour core, is a row with
-    status ``failed`` and empty masks.
+    plan without forward simulation or without tumour core is a row with status ``failed`` and empty masks.
 
     Parameters
     ----------
@@ -286,14 +276,14 @@ def plan_patient(
     identity
         Columns ``run cohort case method seed``.
     label_scheme
-        Label scheme of the patient's own segmentation, and of the follow-up unless the settings name another.
+        Label scheme of the patient's segmentation, and by default of the follow-up.
     barriers, recurrence
-        The patient's files, where there are any.
+        Optional files of the patient.
 
     Raises
     ------
     InputError
-        If a barriers or follow-up file is not on the patient's grid or its labels are not the scheme's.
+        If a barriers or follow-up file is not on the patient's grid or has other labels.
     """
     segmentation = read_volume(case_dir / "segmentation.nii.gz", np.uint8)
     grid = segmentation.grid
@@ -340,18 +330,8 @@ def draw_patient(
 ) -> None:  # fmt: skip
     """Draw the plans of one patient by several methods, at the first margin: ``plan.png`` and ``plan.pdf``.
 
-    Parameters
-    ----------
-    case_dir
-        ``register/patients/{case}``.
-    plan_dirs
-        Folders of ``plan_patient`` by method.
-    image
-        MRI behind the contours.
-    out_dir
-        Folder to write into.
-    settings, names, dpi
-        Settings of the stage, printed names of methods, and resolution of the picture in dots per inch.
+    ``case_dir`` is ``register/patients/{case}``, ``plan_dirs`` are folders of ``plan_patient`` by method, ``image`` is
+    the MRI behind the contours, and ``names`` are printed names of methods.
     """
     from gliofit.report.names import method_name
 

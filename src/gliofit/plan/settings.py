@@ -1,4 +1,4 @@
-"""Settings of stage plan."""
+"""Settings of the plan stage."""
 
 from __future__ import annotations
 
@@ -12,37 +12,38 @@ __all__ = ["PlanSettings"]
 
 
 class PlanSettings(Settings):
-    """Target volumes of patients: by a margin, and by the final run of each method at equal volume."""
+    """Target volumes of patients: by a margin, and by the forward simulation of each method at equal volume."""
 
     methods: tuple[str, ...] = Field(
-        (), description="Methods to plan with, entries of `invert.methods`; none: no plans. Research use only."
+        (), description="Methods to plan with, entries of `invert.methods`; empty: no plans. Research use only."
     )
     margins_mm: tuple[Annotated[float, Field(ge=0, le=100)], ...] = Field(
-        (15.0,), min_length=1, description="Margins of the clinical target, each with a plan of its own; the first one "
-        "is drawn.",
-    )  # fmt: skip
-    region: Literal["core", "whole"] = Field(
-        "core", description="What the margin is drawn around: the tumour core or the whole tumour."
+        (15.0,),
+        min_length=1,
+        description="Margins of the clinical target in mm, with one plan each; the picture shows the first.",
     )
-    keep_tumour: bool = Field(True, description="The personalised target always contains what the margin is around.")
+    region: Literal["core", "whole"] = Field(
+        "core", description="Region inside the margin: the tumour core or the whole tumour."
+    )
+    keep_tumour: bool = Field(True, description="Whether the personalised target always contains this region.")
     bridge_mm: float = Field(
         3.0,
         ge=0,
-        description="Voxels without cells (CSF) take the concentration of the nearest one with cells up to this "
-        "distance, in mm, so that the personalised target has no holes along sulci; 0: none do.",
+        description="Largest distance in mm over which voxels without cells (CSF) take the concentration of the "
+        "nearest voxel with cells, so that the personalised target has no holes along sulci; 0: no filling.",
     )
     barriers: str | None = Field(
         None,
-        description="Path of a mask of falx, tentorium and ventricles on the patient's grid, with `{case}` in it; "
-        "patients without this file have no barriers.",
+        description="Path, with `{case}`, of a mask of falx, tentorium and ventricles on the patient's grid; patients "
+        "without this file have no barriers.",
     )
     recurrence: str | None = Field(
         None,
-        description="Path of the follow-up segmentation, registered to the patient's grid, with `{case}` in it; "
-        "patients without this file have no coverage.",
+        description="Path, with `{case}`, of the follow-up segmentation, registered to the patient's grid; patients "
+        "without this file have no coverage.",
     )
     recurrence_labels: str | None = Field(
-        None, description="Label scheme of `plan.recurrence`, where it is not that of the patient's segmentation."
+        None, description="Label scheme of `plan.recurrence`, if it differs from that of the patient's segmentation."
     )
 
     @model_validator(mode="after")
@@ -50,17 +51,17 @@ class PlanSettings(Settings):
         for name in ("barriers", "recurrence"):
             path = getattr(self, name)
             if path is not None and "{case}" not in path:
-                raise ValueError(f"{name} must have {{case}} in it, or all patients would have the same file")
+                raise ValueError(f"{name} must contain {{case}}, because every patient needs a different file")
         if len(set(self.margin_names)) < len(self.margins_mm):
-            raise ValueError("margins_mm names a margin twice")
+            raise ValueError("margins_mm has a margin twice")
         return self
 
     def file_of(self, kind: Literal["barriers", "recurrence"], case: str) -> str | None:
-        """Path of a patient's file, whether or not it is there."""
+        """Return the path of a patient's file, which may be missing."""
         path: str | None = getattr(self, kind)
         return None if path is None else path.replace("{case}", case)
 
     @property
     def margin_names(self) -> list[str]:
-        """Margins as they are written in file names, for example ``15mm``."""
+        """Margins in file names, for example ``15mm``."""
         return [f"{margin:g}mm" for margin in self.margins_mm]

@@ -1,4 +1,4 @@
-"""Table of plans: CSV with every number, Markdown with patients and with means over them."""
+"""Table of plans, with patients and means over them."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from gliofit.report.table import Table, column
 
 __all__ = ["PLAN_NUMBERS", "plan_table", "summarise_plans"]
 
-#: Numbers of a plan as tables print them.
+#: Columns of a plan's numbers.
 PLAN_NUMBERS = (
     column("clinical_cc", "clinical", "cc", format=".1f"),
     column("personalised_cc", "personalised", "cc", format=".1f"),
     column("dice", "Dice", format=".3f"),
     column("clinical_only_cc", "clinical only", "cc", format=".1f"),
     column("personalised_only_cc", "personalised only", "cc", format=".1f"),
-    column("surface_mean_mm", "surfaces apart, mean", "mm", format=".1f"),
-    column("surface_95_mm", "surfaces apart, 95 %", "mm", format=".1f"),
+    column("surface_mean_mm", "surface distance, mean", "mm", format=".1f"),
+    column("surface_95_mm", "surface distance, 95 %", "mm", format=".1f"),
     column("level", "concentration at border"),
     column("coverage_clinical", "recurrence covered, clinical", "%", factor=100, format=".1f"),
     column("coverage_personalised", "personalised", "%", factor=100, format=".1f"),
-    column("coverage_clinical_all", "oedema too: clinical", "%", factor=100, format=".1f"),
-    column("coverage_personalised_all", "oedema too: personalised", "%", factor=100, format=".1f"),
+    column("coverage_clinical_all", "with oedema: clinical", "%", factor=100, format=".1f"),
+    column("coverage_personalised_all", "with oedema: personalised", "%", factor=100, format=".1f"),
 )
 
 _NOTES = (
-    "Research use only: no target here was made for treatment.",
-    "Clinical: everything in the brain within the margin of the tumour. Personalised: the voxels of highest "
-    "tumour-cell concentration in the brain, as many as the clinical target has.",
-    "Surfaces apart: distances between the borders of the two targets; mean over both, and the larger of the two 95th "
+    "Research use only: these targets are not for treatment.",
+    "Clinical: the brain within the margin around the tumour. Personalised: the voxels of highest tumour-cell "
+    "concentration in the brain, with the volume of the clinical target.",
+    "Surface distance: between the borders of the two targets; mean over both, and the larger of the two 95th "
     "percentiles.",
-    "Recurrence covered: share of the voxels of the follow-up's enhancing tumour in each target; then of all its "
-    "tumour, oedema too. Patients without a follow-up, or in whom nothing came back, have no number and enter no mean. "
-    "A difference smaller than the error of registering the follow-up means nothing.",
+    "Recurrence covered: share of the follow-up's enhancing tumour in each target, then of its whole tumour with "
+    "oedema. Patients without follow-up or without recurrence have no value and are not part of means. Differences "
+    "smaller than the registration error of the follow-up are not meaningful.",
 )
 
 
 def summarise_plans(plans: pd.DataFrame) -> pd.DataFrame:
-    """One row per method and margin: ``cases``, ``failed``, ``with_recurrence`` and the mean of every number.
+    """Return one row per method and margin: ``cases``, ``failed``, ``with_recurrence`` and the mean of every number.
 
-    Failed rows enter no mean; a coverage is the mean over those patients that have one.
+    Means exclude failed rows, and those of coverage also patients without a value.
     """
     rows = []
     for (method, margin), group in plans.groupby(["method", "margin_mm"], sort=False):
@@ -55,14 +55,9 @@ def summarise_plans(plans: pd.DataFrame) -> pd.DataFrame:
 
 
 def plan_table(plans: pd.DataFrame, names: Mapping[str, str] | None = None) -> Table:
-    """Make the table of plans: means per method and margin, then patients.
+    """Make the table of rows with ``PLAN_COLUMNS``: means per method and margin, then patients.
 
-    Parameters
-    ----------
-    plans
-        Rows with ``PLAN_COLUMNS``.
-    names
-        Printed names of methods where they differ from the usual ones.
+    ``names`` are printed names of methods that replace the default ones.
     """
     means, named = (
         frame.assign(method=[method_name(method, names) for method in frame["method"]])

@@ -1,4 +1,4 @@
-"""Clinical target volumes (CTV): a margin around the tumour, and the level set of a tumour-cell map of equal volume."""
+"""Clinical target volumes (CTV) by a margin around the tumour and by a level set of a tumour-cell map."""
 
 from __future__ import annotations
 
@@ -15,16 +15,10 @@ from gliofit.core.tissue import Tissue
 from gliofit.plan.distance import TOLERANCE_MM, distance_mm, geodesic_distance_mm
 
 __all__ = [
-    "Region",
-    "Target",
-    "brain_of_tissue",
-    "bridge_gaps",
-    "clinical_target",
-    "gross_tumour",
-    "personalised_target",
-]
+    "Region", "Target", "brain_of_tissue", "bridge_gaps", "clinical_target", "gross_tumour", "personalised_target",
+]  # fmt: skip
 
-#: What the margin is drawn around.
+#: Region inside the margin.
 Region = Literal["core", "whole"]
 
 
@@ -37,10 +31,10 @@ class Target:
     mask
         Voxels of the target (bool), on the patient's grid.
     notes
-        What had to be decided, for the message of the results row.
+        Notes for the message of the results row.
     level
-        Concentration at the border of a personalised target: every voxel above it that may be in the target is. NaN for
-        one drawn by a margin.
+        Concentration at the border of a personalised target, which contains every allowed voxel above it. NaN for a
+        clinical target.
     """
 
     mask: Volume
@@ -54,26 +48,14 @@ class Target:
 
 
 def brain_of_tissue(tissue: Tissue) -> Volume:
-    """Brain mask of a tissue map: white matter, grey matter and CSF, with enclosed holes filled."""
+    """Return the brain mask of a tissue map: white matter, grey matter and CSF, with enclosed holes filled."""
     from scipy.ndimage import binary_fill_holes
 
     return Volume(binary_fill_holes(tissue.labels > TissueLabel.BACKGROUND), tissue.grid)
 
 
 def gross_tumour(segmentation: Volume, region: Region = "core") -> NDArray[np.bool_]:
-    """Gross tumour volume (GTV): the core (enhancing and necrotic; everything but oedema) or the whole tumour.
-
-    Parameters
-    ----------
-    segmentation
-        ``TumourLabel`` values.
-    region
-        ``core`` or ``whole``.
-
-    Returns
-    -------
-    Mask of the segmentation's shape.
-    """
+    """Return the gross tumour volume (GTV) of ``TumourLabel`` values: the core (all but oedema) or the whole tumour."""
     return core_mask(segmentation.data) if region == "core" else whole_tumour_mask(segmentation.data)
 
 
@@ -84,31 +66,31 @@ def clinical_target(
     barriers: Volume | None = None,
     region: Region = "core",
 ) -> Target:
-    """The clinical standard: everything in the brain within a margin of the gross tumour.
+    """Compute the clinical target: the brain within a margin of the gross tumour.
 
-    15 mm is what the ESTRO-EANO guideline advises for glioblastoma (Niyazi et al., Radiother Oncol 184:109663, 2023),
-    20 mm what the ESTRO-ACROP guideline did before (Radiother Oncol 118:35, 2016). Without barriers the distance is
-    Euclidean and the mask is then cut to the brain, as PredictGBM's standard plan is (in mm here, not in voxels). With
-    barriers it is the length of the shortest path inside the brain that crosses none (``geodesic_distance_mm``).
+    The ESTRO-EANO guideline recommends 15 mm for glioblastoma (Niyazi et al., Radiother Oncol 184:109663, 2023), the
+    previous ESTRO-ACROP guideline 20 mm (Radiother Oncol 118:35, 2016). Without barriers the distance is Euclidean and
+    the mask is restricted to the brain, like PredictGBM's standard plan (in mm, not in voxels). With barriers it is
+    the length of the shortest path inside the brain that crosses none (``geodesic_distance_mm``).
 
     Parameters
     ----------
     segmentation
         ``TumourLabel`` values on the patient's grid.
     brain
-        Brain mask (bool) on the same grid. Tumour voxels outside are left out.
+        Brain mask (bool) on the same grid. Tumour voxels outside are ignored.
     margin_mm
-        Distance between voxel centres; 0 gives the gross tumour itself.
+        Distance between voxel centres; 0 gives the gross tumour.
     barriers
-        Mask (bool) on the same grid of what cells do not cross: falx, tentorium, ventricles. Barrier voxels are not in
-        the target unless they are tumour.
+        Mask (bool) on the same grid of barriers to cells: falx, tentorium, ventricles. Barrier voxels are not in the
+        target unless they are tumour.
     region
-        Whether the margin is drawn around the tumour core or the whole tumour.
+        Tumour core or whole tumour.
 
     Raises
     ------
     InputError
-        If the margin is negative, the grids differ, or no tumour of the region lies in the brain.
+        If the margin is negative, the grids differ, or no tumour of the region is in the brain.
     """
     if not (np.isfinite(margin_mm) and margin_mm >= 0):
         raise InputError("margin", f"is {margin_mm:g} mm", "give zero or more")
@@ -123,10 +105,10 @@ def clinical_target(
     inside = tumour & brain.data
     if not inside.any():
         raise InputError("segmentation", f"the {what} lies outside the brain", "check that both are on one grid")
-    lost = np.count_nonzero(tumour) - np.count_nonzero(inside)
-    notes = (f"{lost} voxels of the {what} outside the brain left out",) if lost else ()
+    outside = np.count_nonzero(tumour) - np.count_nonzero(inside)
+    notes = (f"{outside} voxels of the {what} outside the brain left out",) if outside else ()
 
-    # Nothing beyond this box can be within the margin, and distances in it are those of the whole image.
+    # The box contains the margin, and distances in it are those of the whole image.
     box = _box(inside, grid, margin_mm)
     if barriers is None:
         near = distance_mm(inside[box], grid.spacing_mm)
@@ -139,11 +121,11 @@ def clinical_target(
 
 
 def _box(mask: NDArray[np.bool_], grid: Grid, margin_mm: float) -> tuple[slice, ...]:
-    """Everything within a margin of a mask, and some voxels more, as far as the grid goes."""
-    reach = [int(np.ceil(margin_mm / step)) + 3 for step in grid.spacing_mm]
+    """Return a box inside the grid that contains a margin around a mask and 3 more voxels."""
+    margins = [int(np.ceil(margin_mm / step)) + 3 for step in grid.spacing_mm]
     return tuple(
-        slice(max(0, part.start - more), min(size, part.stop + more))
-        for part, more, size in zip(bounding_box(mask), reach, grid.shape, strict=True)
+        slice(max(0, part.start - margin), min(size, part.stop + margin))
+        for part, margin, size in zip(bounding_box(mask), margins, grid.shape, strict=True)
     )
 
 
@@ -156,18 +138,18 @@ _OTHER_REGION = {
 def bridge_gaps(concentration: Volume, allowed: Volume, reach_mm: float) -> Volume:
     """Give voxels without cells the concentration of the nearest voxel with cells.
 
-    A growth model has no cells in CSF, and where tissue is that of a warped atlas, CSF lies in the wrong place by some
-    mm: level sets have holes along sulci and within the tumour, which no treatment could follow.
+    A growth model has no cells in CSF, and the CSF of a warped atlas is some mm from its true position. Level sets
+    would have holes along sulci and within the tumour, which a treatment cannot reproduce.
 
     Parameters
     ----------
     concentration
         Tumour-cell concentration on the patient's grid.
     allowed
-        Mask (bool) on the same grid of the voxels to fill: what may be in a target.
+        Mask (bool) on the same grid of the voxels to fill.
     reach_mm
-        Distance between voxel centres up to which they are filled, so that gaps of twice this width close. What is
-        wider, ventricles for example, stays open in the middle.
+        Largest distance between voxel centres. Gaps up to twice this width are closed; wider ones, such as ventricles,
+        stay open in the middle.
     """
     from scipy.ndimage import distance_transform_edt
 
@@ -176,42 +158,38 @@ def bridge_gaps(concentration: Volume, allowed: Volume, reach_mm: float) -> Volu
         return concentration
     box = _box(~empty, concentration.grid, reach_mm)
     part = concentration.data[box]
-    away, nearest = distance_transform_edt(part <= 0, sampling=concentration.grid.spacing_mm, return_indices=True)
-    fill = allowed.data[box].astype(bool) & (part <= 0) & (away <= reach_mm + TOLERANCE_MM)
+    distance, nearest = distance_transform_edt(part <= 0, sampling=concentration.grid.spacing_mm, return_indices=True)
+    fill = allowed.data[box].astype(bool) & (part <= 0) & (distance <= reach_mm + TOLERANCE_MM)
     data = concentration.data.copy()
     data[box] = np.where(fill, part[tuple(nearest)], part)
     return Volume(data, concentration.grid)
 
 
 def personalised_target(
-    concentration: Volume,
-    volume_mm3: float,
-    allowed: Volume,
-    keep: NDArray[np.bool_] | None = None,
+    concentration: Volume, volume_mm3: float, allowed: Volume, keep: NDArray[np.bool_] | None = None
 ) -> Target:
-    """The level set of a tumour-cell map that has a given volume, to one voxel.
+    """Compute the personalised target: the level set of a tumour-cell map with a given volume, to one voxel.
 
-    The voxels with the highest concentrations are taken until the volume is reached. Among voxels of the very same
-    concentration at the border (often zero, ahead of the front), those nearest to what is taken already come first, and
-    then those that come first in the array: the same input gives the same target. PredictGBM takes the highest voxels
-    as well, with ties in the array's order, and falls back to distances altogether where zeros would be taken.
+    The target consists of the voxels with the highest concentrations. Voxels of equal concentration at the border
+    (often zero, ahead of the front) are ordered by their distance to the voxels above it, then by their array index,
+    so that equal input gives equal targets. PredictGBM also takes the highest voxels, with ties in array order, and
+    orders all voxels by distance if the target would contain zeros.
 
     Parameters
     ----------
     concentration
         Tumour-cell concentration on the patient's grid.
     volume_mm3
-        Volume to match: that of the clinical target.
+        Volume of the target: that of the clinical target.
     allowed
-        Mask (bool) on the same grid of what may be in the target: the brain, without barriers.
+        Mask (bool) on the same grid of the possible voxels: the brain without barriers.
     keep
-        Voxels of the concentration's shape that are always in the target, the gross tumour; those that are not allowed
-        do not count. None: nothing is.
+        Mask of voxels that are always in the target, the gross tumour; voxels that are not allowed are ignored.
 
     Raises
     ------
     InputError
-        If the grids differ, or the volume is smaller than what is kept or larger than what is allowed.
+        If the grids differ, or the volume is smaller than ``keep`` or larger than ``allowed``.
     """
     grid = concentration.grid
     if not allowed.grid.matches(grid):
@@ -222,14 +200,11 @@ def personalised_target(
     missing = count - np.count_nonzero(chosen)
     free = inside & ~chosen
     if missing < 0:
-        raise InputError(
-            "plan", f"the tumour alone is larger than the {volume_mm3 / 1000:.1f} cc to match",
-            "use a larger margin, or do not keep the tumour",
-        )  # fmt: skip
+        problem = f"the tumour is larger than the target volume of {volume_mm3 / 1000:.1f} cc"
+        raise InputError("plan", problem, "use a larger margin, or do not keep the tumour")
     if missing > np.count_nonzero(free):
-        raise InputError(
-            "plan", f"the brain is smaller than the {volume_mm3 / 1000:.1f} cc to match", "check the brain mask"
-        )
+        problem = f"the brain is smaller than the target volume of {volume_mm3 / 1000:.1f} cc"
+        raise InputError("plan", problem, "check the brain mask")
     if missing == 0:
         return Target(Volume(chosen, grid))
     values = np.asarray(concentration.data[free])
@@ -238,10 +213,10 @@ def personalised_target(
     tied = np.flatnonzero(free & (concentration.data == level))
     rest = count - np.count_nonzero(chosen)
     if rest < tied.size:
-        near = distance_mm(chosen, grid.spacing_mm).ravel()[tied]
-        tied = tied[np.argsort(near, kind="stable")[:rest]]
+        distances = distance_mm(chosen, grid.spacing_mm).ravel()[tied]
+        tied = tied[np.argsort(distances, kind="stable")[:rest]]
     chosen.ravel()[tied] = True
     notes: tuple[str, ...] = ()
     if level <= 0:
-        notes = (f"{rest} voxels without tumour cells taken by distance: the map holds fewer than the volume needs",)
+        notes = (f"{rest} voxels without tumour cells taken by distance, because the map has fewer voxels with cells",)
     return Target(Volume(chosen, grid), notes, float(level))

@@ -250,7 +250,7 @@ def _add_registration(page: Page, sources: PatientSources, record: PatientRecord
     page.paragraph(page_text("registration"))
     page.paragraph(registration_text(record))
     rows = [
-        [item.name, item.found, *(text or MISSING for text in (item.good, item.borderline, item.poor))]
+        [item.name, item.value, *(text or MISSING for text in (item.good, item.borderline, item.poor))]
         for item in criteria(record.checks, register)
     ]
     headings = ("Criterion", "This patient", "Good", "Borderline", "Poor")

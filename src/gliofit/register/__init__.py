@@ -1,1 +1,1 @@
-"""Stage register: bring the atlas onto patients, and make phantom patients."""
+"""Stage register: registration of the atlas to patients, and phantom patients."""

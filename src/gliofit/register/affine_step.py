@@ -1,8 +1,8 @@
-"""The rigid and affine step, in a process of its own with one thread.
+"""The rigid and affine step, in a separate process with one thread.
 
-ITK sums the mutual information of its threads in whatever order they finish, so the same seed gives another matrix
-each time; one thread does not. ITK's number of threads is fixed for a process, and the deformable step (which is exact
-whatever the number of threads) should have all it can get, hence the second process. It takes a few seconds.
+ITK sums the mutual information of its threads in the order in which they finish, so only one thread gives the same
+matrix for the same seed. The number of threads of ITK is fixed for a process, and the deformable step, whose result is
+independent of it, uses all threads; hence the second process. It takes a few seconds.
 """
 
 from __future__ import annotations
@@ -25,7 +25,13 @@ __all__ = ["register_affine_reproducibly"]
 def register_affine_reproducibly(
     fixed: Volume, moving: Volume, out_prefix: Path, settings: RegisterSettings, seed: int
 ) -> Transforms:
-    """``register_affine`` with the same result for the same seed, whatever the number of threads elsewhere."""
+    """Run ``register_affine`` so that equal seeds give equal results.
+
+    Raises
+    ------
+    RuntimeError
+        If the process fails.
+    """
     job = Path(f"{out_prefix}job.npz")
     np.savez(
         job,
@@ -38,12 +44,12 @@ def register_affine_reproducibly(
     command = [sys.executable, "-m", __name__, str(job), str(out_prefix), settings.model_dump_json(), str(seed)]
     with safe_children():
         environment = os.environ | threads
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     job.unlink()
     result = Transforms(Path(f"{out_prefix}0GenericAffine.mat"))
-    if done.returncode != 0 or not result.affine.is_file():
-        lines = (done.stderr or done.stdout).strip().splitlines()
-        raise RuntimeError(f"affine registration failed: {lines[-1] if lines else f'exit {done.returncode}'}")
+    if process.returncode != 0 or not result.affine.is_file():
+        lines = (process.stderr or process.stdout).strip().splitlines()
+        raise RuntimeError(f"affine registration failed: {lines[-1] if lines else f'exit {process.returncode}'}")
     return result
 
 

@@ -1,12 +1,13 @@
-"""The only module that talks to ANTs.
+"""Interface to ANTs.
 
-ANTs describes positions in LPS (x to the left, y to the back) and gliofit in RAS. Images cross the border with their
-origin, spacing and direction translated here; arrays keep their index order on both sides. ANTs is imported late,
-because ITK reads the number of threads from the environment when it is loaded.
+ANTs uses LPS positions (x to the left, y to the back), gliofit RAS. Origin, spacing and direction of images are
+converted here; arrays keep their index order. ANTs is imported inside functions, because ITK reads the number of
+threads from the environment when it is loaded.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -19,34 +20,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofit.core.grid import Grid, Volume
+from gliofit.register.quality import RAS_TO_LPS
 from gliofit.register.settings import RegisterSettings
 
 __all__ = [
-    "Transforms",
-    "apply_to_points",
-    "apply_transforms",
-    "load_ants",
-    "read_displacement",
-    "register_affine",
-    "register_deformable",
-    "without_deformation",
-]
-
-_RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0])
+    "Transforms", "apply_to_points", "apply_transforms", "load_ants", "read_displacement", "register_affine",
+    "register_deformable", "without_deformation",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Transforms:
-    """Files of one registration, as ANTs writes them.
+    """Files of one registration, as written by ANTs.
 
     Parameters
     ----------
     affine
         Affine matrix (``.mat``); maps patient positions to atlas positions, in LPS mm.
     warp
-        Displacement field on the patient side, followed by the affine when the atlas is warped onto the patient.
+        Displacement field on the patient's grid, applied before the affine to warp the atlas onto the patient.
     inverse_warp
-        Its inverse, for the way back.
+        Its inverse.
     """
 
     affine: Path
@@ -55,35 +49,33 @@ class Transforms:
 
     @property
     def forward(self) -> list[str]:
-        """For images: atlas onto patient, in the order ANTs takes them."""
+        """Transforms of images from atlas to patient, in the order of ANTs."""
         return [str(path) for path in (self.warp, self.affine) if path is not None]
 
     @property
     def backward(self) -> tuple[list[str], list[bool]]:
-        """For images: patient onto atlas, and which of the transforms to invert."""
+        """Transforms of images from patient to atlas, and which of them to invert."""
         if self.inverse_warp is None:
             return [str(self.affine)], [True]
         return [str(self.affine), str(self.inverse_warp)], [True, False]
 
 
 def load_ants(threads: int) -> ModuleType:
-    """Import ANTs with a given number of threads (which a process can set only once)."""
+    """Import ANTs with a given number of threads, which is fixed for the process."""
     if "ants" not in sys.modules:
         os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = str(max(1, threads))
-    import ants
-
-    return ants
+    return importlib.import_module("ants")
 
 
 def to_ants(volume: Volume) -> Any:
-    """Volume as an ANTs image (float32)."""
+    """Convert a volume to an ANTs image (float32)."""
     import ants
 
-    rotation = _RAS_TO_LPS @ volume.grid.affine[:3, :3]
+    rotation = RAS_TO_LPS @ volume.grid.affine[:3, :3]
     spacing = np.array(volume.grid.spacing_mm)
     return ants.from_numpy(
         np.ascontiguousarray(volume.data, dtype=np.float32),
-        origin=tuple((_RAS_TO_LPS @ volume.grid.affine[:3, 3]).tolist()),
+        origin=tuple((RAS_TO_LPS @ volume.grid.affine[:3, 3]).tolist()),
         spacing=tuple(spacing.tolist()),
         direction=rotation / spacing,
     )
@@ -92,10 +84,10 @@ def to_ants(volume: Volume) -> Any:
 def register_affine(
     fixed: Volume, moving: Volume, out_prefix: Path, settings: RegisterSettings, seed: int
 ) -> Transforms:
-    """Rigid then affine registration by mutual information, without any mask."""
+    """Register rigidly, then affinely, by mutual information without masks."""
     convergence = f"[{_levels(settings.affine_iterations)},1e-6,10]"
     shrink = _levels(settings.affine_shrink)
-    # Smoothing 3, 2, 1, 0 voxels of the finest level: one per level from coarse to fine.
+    # For example 3, 2, 1, 0 voxels of the finest level, from coarse to fine.
     sigmas = _levels(list(range(len(settings.affine_shrink)))[::-1]) + "vox"
     f, m = to_ants(fixed), to_ants(moving)
     arguments: list[Any] = ["--initial-moving-transform", _call("", f, m, 1)]
@@ -115,16 +107,16 @@ def register_deformable(
     settings: RegisterSettings,
     seed: int,
 ) -> Transforms:
-    """SyN from an affine start by local cross-correlation, which looks only where ``mask`` is set.
+    """Register by SyN with local cross-correlation inside ``mask``, with an affine initial transform.
 
     Raises
     ------
     RuntimeError
-        If ANTs gives up, or the displacements it found are not numbers.
+        If ANTs fails, or displacements are not finite.
     """
     levels = len(settings.deformable_iterations)
     f, m = to_ants(fixed), to_ants(moving)
-    # ANTs takes a pointer to a mask for one to bytes whatever the image's type is, so the type must be bytes.
+    # ANTs reads the pointer to a mask as a pointer to bytes for any type of image.
     fixed_mask = to_ants(mask).clone("unsigned char")
     step = f"SyN[{settings.gradient_step},{settings.update_smoothing},{settings.total_smoothing}]"
     arguments: list[Any] = [
@@ -136,16 +128,16 @@ def register_deformable(
         "--smoothing-sigmas", _levels(list(range(levels))[::-1]) + "vox",
     ]  # fmt: skip
     _registration(f, m, arguments, _call("", fixed_mask, "NA"), out_prefix, seed)
-    found = _with_warps(Path(f"{out_prefix}0GenericAffine.mat"), out_prefix)
-    if not (found.warp and found.warp.is_file()):
+    result = _with_warps(Path(f"{out_prefix}0GenericAffine.mat"), out_prefix)
+    if not (result.warp and result.warp.is_file()):
         raise RuntimeError("no displacements were written")
-    if not np.isfinite(read_displacement(found)[0]).all():
+    if not np.isfinite(read_displacement(result)[0]).all():
         raise RuntimeError("displacements are not finite")
-    return found
+    return result
 
 
 def without_deformation(fixed: Volume, affine: Transforms, out_prefix: Path) -> Transforms:
-    """The affine step with displacements of zero, in the files that a deformable step would have written."""
+    """Write displacements of zero to the files of a deformable step, and return them with the affine."""
     import ants
 
     reference = to_ants(fixed)
@@ -163,12 +155,12 @@ def without_deformation(fixed: Volume, affine: Transforms, out_prefix: Path) -> 
 
 
 def _with_warps(affine: Path, out_prefix: Path) -> Transforms:
-    """Transforms under the names that ANTs gives to its displacement fields."""
+    """Return transforms with the names of ANTs' displacement fields."""
     return Transforms(affine, Path(f"{out_prefix}1Warp.nii.gz"), Path(f"{out_prefix}1InverseWarp.nii.gz"))
 
 
 def apply_transforms(volume: Volume, onto: Grid, transforms: Transforms, *, inverse: bool = False) -> Volume:
-    """Warp an atlas volume onto a patient grid, linearly; with ``inverse`` a patient volume onto an atlas grid."""
+    """Warp an atlas volume onto a patient grid by linear interpolation, or with ``inverse`` the other way."""
     import ants
 
     names, invert = transforms.backward if inverse else (transforms.forward, None)
@@ -182,36 +174,36 @@ def apply_transforms(volume: Volume, onto: Grid, transforms: Transforms, *, inve
 def apply_to_points(
     points_mm: NDArray[Any], transforms: Transforms, *, to_patient: bool = False
 ) -> NDArray[np.float64]:
-    """Map (n, 3) RAS positions from the patient to the atlas, or from the atlas to the patient.
+    """Map (n, 3) RAS positions in mm from the patient to the atlas, or from the atlas to the patient.
 
-    Points travel against images: the transforms that pull an atlas image onto the patient push patient points to the
-    atlas.
+    The transforms that warp atlas images onto the patient map patient points to the atlas.
     """
     import ants
     import pandas as pd
 
-    points = np.atleast_2d(np.asarray(points_mm, dtype=np.float64)) @ _RAS_TO_LPS
+    points = np.atleast_2d(np.asarray(points_mm, dtype=np.float64)) @ RAS_TO_LPS
     names, invert = transforms.backward if to_patient else (transforms.forward, [False] * len(transforms.forward))
     table = pd.DataFrame(points, columns=["x", "y", "z"])
     mapped = ants.apply_transforms_to_points(3, table, names, whichtoinvert=list(invert))
-    return np.asarray(mapped[["x", "y", "z"]], dtype=np.float64) @ _RAS_TO_LPS
+    positions: NDArray[np.float64] = np.asarray(mapped[["x", "y", "z"]], dtype=np.float64) @ RAS_TO_LPS
+    return positions
 
 
 def read_displacement(transforms: Transforms) -> tuple[NDArray[np.float32], Grid]:
-    """Displacements of the warp in LPS mm, shape (*grid, 3), and their grid."""
+    """Return the displacements of the warp in LPS mm, shape (*grid.shape, 3), and their grid."""
     import ants
 
     image = ants.image_read(str(transforms.warp))
     affine = np.eye(4)
-    affine[:3, :3] = _RAS_TO_LPS @ (np.asarray(image.direction) * np.asarray(image.spacing))
-    affine[:3, 3] = _RAS_TO_LPS @ np.asarray(image.origin)
+    affine[:3, :3] = RAS_TO_LPS @ (np.asarray(image.direction) * np.asarray(image.spacing))
+    affine[:3, 3] = RAS_TO_LPS @ np.asarray(image.origin)
     return image.numpy().astype(np.float32), Grid(image.shape, affine)
 
 
 def _registration(fixed: Any, moving: Any, arguments: list[Any], mask: str, out_prefix: Path, seed: int) -> None:
     import ants
 
-    # ANTs writes the warped images into these two; nobody reads them, but it insists on a place for them.
+    # ANTs requires a place for the warped images, which are not used.
     warped, unwarped = fixed.clone(), moving.clone()
     ants.registration(
         [
@@ -226,7 +218,7 @@ def _registration(fixed: Any, moving: Any, arguments: list[Any], mask: str, out_
 
 
 def _call(name: str, *values: Any) -> str:
-    """``name[a,b,c]`` as ANTs reads it, with images as pointers."""
+    """Format ``name[a,b,c]`` for ANTs, with images as pointers."""
     from ants.internal import get_pointer_string
 
     return f"{name}[{','.join(get_pointer_string(v) if hasattr(v, 'pointer') else str(v) for v in values)}]"

@@ -1,4 +1,4 @@
-"""What is wrong with patients' files, file by file, before any time is spent on them."""
+"""Check of patients' files before a run."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gliofit.core.children import safe_children
 from gliofit.core.errors import InputError, InputWarning
@@ -31,22 +30,22 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong, or odd, with one file.
+    """An error or warning about one file.
 
     Parameters
     ----------
     case
-        The case; empty if the finding is about the whole source.
+        The case; empty for a finding about the whole source.
     file
-        The file, or what else is wrong.
+        The file, or another subject.
     problem
         What is wrong with it.
     hint
         What to do about it.
     severity
-        ``error``: the case cannot be registered as it is. ``warning``: it can, but a person should know.
+        ``error`` if the case cannot be registered, else ``warning``.
     code
-        Kind of mistake, as in ``InputError`` and ``InputWarning``; empty for what only the check finds.
+        Code of the ``InputError`` or ``InputWarning``; empty for findings of the check itself.
     """
 
     case: str
@@ -59,17 +58,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class CheckedCase:
-    """What a check found of one case.
-
-    Parameters
-    ----------
-    case
-        The case; empty if the findings are about the whole source.
-    patient
-        Its files; None if they could not be told.
-    findings
-        What is wrong or odd, in the order in which it was found.
-    """
+    """Findings of one case; ``case`` is empty for the whole source, ``patient`` None if the files are unknown."""
 
     case: str
     patient: PatientFiles | None
@@ -77,7 +66,7 @@ class CheckedCase:
 
     @property
     def error(self) -> Finding | None:
-        """The first thing for which the case cannot be used, if there is one."""
+        """The first error, None for a usable case."""
         return next((finding for finding in self.findings if finding.severity == "error"), None)
 
 
@@ -88,77 +77,75 @@ def check_patients(
     cores: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[CheckedCase]:
-    """Read every file of every patient and list what is wrong; nothing is written, and nothing stops it.
+    """Read every file of every patient and list errors and warnings, without writing files.
 
     Parameters
     ----------
     settings
-        Which patients.
+        Source of the patients.
     atlas_dir
-        Prepared atlas to compare brains with. Without it the built-in atlas is used.
+        Prepared atlas for the comparison of brains; None: the built-in atlas.
     registration
-        Settings whose orientation limits apply.
+        Settings with the limits of the orientation check.
     cores
-        Cases to look at at a time, each in a process of its own if more than one.
+        Number of cases checked at a time; more than one run in separate processes.
     progress
-        Called with the number of cases done and of all cases.
+        Called with the numbers of finished cases and of all cases.
 
     Returns
     -------
-    Cases sorted by name; one without a name if the source itself cannot be used.
+    list of CheckedCase
+        Cases sorted by name; one without a name if the source itself cannot be used.
     """
     try:
         survey = survey_patients(settings)
     except InputError as error:
-        return [CheckedCase("", None, [_refused("", error)])]
+        return [CheckedCase("", None, [_error("", error)])]
     cases: dict[str, CheckedCase] = {}
     if survey.patients:
-        look = partial(_look, _atlas_brain(atlas_dir), registration or RegisterSettings())
-        cases = {case.case: case for case in _each(look, survey.patients, cores, progress or (lambda *_: None))}
-    others = [
-        Finding(p.case, p.error.subject, p.error.problem, p.error.hint, code=p.error.code) for p in survey.problems
-    ]
-    others += [
-        Finding(row.case, settings.source or "", f"refused by the check that wrote it ({row.message})", "check again")
+        check = partial(_check, _atlas_brain(atlas_dir), registration or RegisterSettings())
+        cases = {case.case: case for case in _each(check, survey.patients, cores, progress or (lambda *_: None))}
+    findings = [_error(problem.case, problem.error) for problem in survey.problems]
+    findings += [
+        Finding(row.case, settings.source or "", f"refused by an earlier check ({row.message})", "check again")
         for row in survey.refused
     ]
-    for finding in others:
+    for finding in findings:
         cases.setdefault(finding.case, CheckedCase(finding.case, None, [])).findings.append(finding)
     return [cases[case] for case in sorted(cases)]
 
 
-def _look(atlas_brain: Volume, registration: RegisterSettings, patient: PatientFiles) -> CheckedCase:
-    """Findings of one patient, whatever its files do to the check."""
+def _check(atlas_brain: Volume, registration: RegisterSettings, patient: PatientFiles) -> CheckedCase:
     try:
         findings = check_patient(patient, atlas_brain, registration)
-    except Exception as error:  # noqa: BLE001 - one case must not be the end of all others
-        findings = [_unexpected(patient, f"{type(error).__name__}: {error}")]
+    except Exception as error:  # noqa: BLE001 - the other cases are checked anyway
+        findings = [_failure(patient, f"{type(error).__name__}: {error}")]
     return CheckedCase(patient.case, patient, findings)
 
 
-def _refused(case: str, error: InputError) -> Finding:
+def _error(case: str, error: InputError) -> Finding:
     return Finding(case, error.subject, error.problem, error.hint, code=error.code)
 
 
-def _unexpected(patient: PatientFiles, what: str) -> Finding:
-    return Finding(patient.case, patient.t1, f"the check failed ({what})", "look at the case's images, or leave it out")
+def _failure(patient: PatientFiles, reason: str) -> Finding:
+    return Finding(patient.case, patient.t1, f"the check failed ({reason})", "inspect the images, or exclude the case")
 
 
 def _each(
-    look: Callable[[PatientFiles], CheckedCase],
+    check: Callable[[PatientFiles], CheckedCase],
     patients: list[PatientFiles],
     cores: int,
     progress: Callable[[int, int], None],
 ) -> Iterator[CheckedCase]:
-    """Look at all patients, in any order."""
+    """Check all patients, in any order."""
     if min(cores, len(patients)) == 1:
         for done, patient in enumerate(patients, start=1):
-            yield look(patient)
+            yield check(patient)
             progress(done, len(patients))
         return
     done, lost = 0, []
     with safe_children(), ProcessPoolExecutor(min(cores, len(patients)), mp_context=get_context("spawn")) as pool:
-        jobs = {pool.submit(look, patient): patient for patient in patients}
+        jobs = {pool.submit(check, patient): patient for patient in patients}
         for job in as_completed(jobs):
             try:
                 yield job.result()
@@ -167,105 +154,64 @@ def _each(
                 continue
             done += 1
             progress(done, len(patients))
-    # A process that dies, for want of memory say, takes the others' cases along: look again, one after the other.
+    # When one process dies, for example for lack of memory, the pool loses all other cases as well.
     for patient in lost:
         with safe_children(), ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             try:
-                yield pool.submit(look, patient).result()
+                yield pool.submit(check, patient).result()
             except BrokenProcessPool:
-                yield CheckedCase(patient.case, patient, [_unexpected(patient, "its process died")])
+                yield CheckedCase(patient.case, patient, [_failure(patient, "its process died")])
         done += 1
         progress(done, len(patients))
 
 
 def check_patient(patient: PatientFiles, atlas_brain: Volume, registration: RegisterSettings) -> list[Finding]:
-    """Findings of one patient whose files are all there."""
-    found = _Findings(patient.case)
-    t1 = found.attempt(partial(read_t1, patient.t1, warnings=found.warnings))
-    if t1 is None:
-        return found.all
-    if not patient.has_native_t1:
-        found.warn(patient.t1, "takes the place of the native T1 image, which is missing", "add that if there is one")
-    brain = found.attempt(partial(read_brain, patient, t1, warnings=found.warnings))
-    images: dict[str, Volume] = {}
-    for role in ("t1c", "t2", "flair"):
-        path = getattr(patient, role)
-        if path is not None:
-            image = found.attempt(partial(read_image, path, t1.grid, warnings=found.warnings))
-            if image is not None:
-                images[role] = image
-    segmentation = found.attempt(
-        partial(read_segmentation, patient.seg, patient.labels, t1.grid, brain=brain, warnings=found.warnings)
-    )
-    if brain is not None:
-        found.attempt(
-            partial(
-                check_orientation,
-                str(patient.t1),
-                brain,
-                atlas_brain,
-                registration.orientation_margin,
-                registration.minimum_overlap,
-            )
-        )
-        _check_images(found, patient, images, brain)
-    if segmentation is not None and brain is not None and "flair" in images:
-        _check_flair(found, patient.seg, whole_tumour_mask(segmentation.data), brain, images["flair"])
-    return found.all
+    """List the findings of one patient: errors and warnings of the check, then warnings of the readers."""
+    case = patient.case
+    findings: list[Finding] = []
+    warnings: list[InputWarning] = []
 
-
-class _Findings:
-    """Collects findings of one case."""
-
-    def __init__(self, case: str) -> None:
-        self.case = case
-        self.list: list[Finding] = []
-        #: Warnings of the readers.
-        self.warnings: list[InputWarning] = []
-
-    @property
-    def all(self) -> list[Finding]:
-        """Findings and, after them, the warnings of the readers."""
-        read = [Finding(self.case, w.subject, w.problem, w.hint, "warning", w.code) for w in self.warnings]
-        return [*self.list, *read]
-
-    def attempt(self, read: Callable[[], _T]) -> _T | None:
-        """Result of ``read``, or None and a finding if it raises."""
+    def attempt(function: Callable[..., _T], *arguments: Any, **options: Any) -> _T | None:
         try:
-            return read()
+            return function(*arguments, **options)
         except InputError as error:
-            self.list.append(_refused(self.case, error))
+            findings.append(_error(case, error))
             return None
 
-    def warn(self, file: Path, problem: str, hint: str) -> None:
-        """Add a warning."""
-        self.list.append(Finding(self.case, file, problem, hint, "warning"))
+    def warn(file: Path, problem: str, hint: str) -> None:
+        findings.append(Finding(case, file, problem, hint, "warning"))
 
-
-def _check_images(found: _Findings, patient: PatientFiles, images: dict[str, Volume], brain: Volume) -> None:
-    """Other images must show the same brain."""
-    for role, image in images.items():
-        path = getattr(patient, role)
-        support = image.data != 0
-        if not support.any():
-            found.warn(path, "is empty", "give the image, or leave the file away")
-            continue
-        missing = float(np.mean(~support[brain.data]))
-        if missing > 0.1:
-            found.warn(
-                path, f"is zero in {missing:.0%} of the brain", "check that it is the same case on the same grid"
-            )
-
-
-def _check_flair(found: _Findings, seg: Path, tumour: NDArray[np.bool_], brain: Volume, flair: Volume) -> None:
-    """Tumours are bright on FLAIR."""
-    healthy, inside = flair.data[brain.data & ~tumour], flair.data[brain.data & tumour]
-    if inside.size and healthy.size and np.median(inside) < np.median(healthy):
-        found.warn(
-            seg,
-            "the tumour is darker on FLAIR than the rest of the brain",
-            "check that the segmentation belongs to these images and is not flipped",
-        )
+    t1 = attempt(read_t1, patient.t1, warnings=warnings)
+    if t1 is not None:
+        if not patient.has_native_t1:
+            warn(patient.t1, "replaces the missing native T1 image", "add the native T1 image if it exists")
+        brain = attempt(read_brain, patient, t1, warnings=warnings)
+        images = {
+            path: image
+            for path in (patient.t1c, patient.t2, patient.flair)
+            if path is not None and (image := attempt(read_image, path, t1.grid, warnings=warnings)) is not None
+        }
+        segmentation = attempt(read_segmentation, patient.seg, patient.labels, t1.grid, brain=brain, warnings=warnings)
+        if brain is not None:
+            limits = registration.orientation_margin, registration.minimum_overlap
+            attempt(check_orientation, str(patient.t1), brain, atlas_brain, *limits)
+            for path, image in images.items():
+                missing = float(np.mean(image.data[brain.data] == 0))
+                if not image.data.any():
+                    warn(path, "is empty", "give the image, or omit the file")
+                elif missing > 0.1:
+                    hint = "check that it is the same case on the same grid"
+                    warn(path, f"is zero in {missing:.0%} of the brain", hint)
+            if segmentation is not None and patient.flair in images:
+                tumour, flair = whole_tumour_mask(segmentation.data), images[patient.flair].data
+                inside, outside = flair[brain.data & tumour], flair[brain.data & ~tumour]
+                if inside.size and outside.size and np.median(inside) < np.median(outside):
+                    warn(
+                        patient.seg,
+                        "the tumour is darker on FLAIR than the rest of the brain",
+                        "check that the segmentation belongs to these images and is not flipped",
+                    )
+    return findings + [Finding(case, w.subject, w.problem, w.hint, "warning", w.code) for w in warnings]
 
 
 def _atlas_brain(atlas_dir: Path | None) -> Volume:

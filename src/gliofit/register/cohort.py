@@ -1,6 +1,6 @@
-"""The patients of a run: those of a source that can be used, or some of them drawn at random, and why not the others.
+"""Selection of the patients of a run, optionally a random sample.
 
-Imports nothing heavy, because the workflow asks whenever Snakemake starts.
+Imports no numerical library, because Snakemake imports it at its start.
 """
 
 from __future__ import annotations
@@ -15,23 +15,26 @@ __all__ = ["draw_cases", "find_cohort"]
 
 
 def find_cohort(settings: PatientsSettings, seed: int) -> tuple[list[PatientFiles], dict[str, str]]:
-    """Patients of a run, and the reason for each that is left out.
+    """Select the patients of a run.
 
     Parameters
     ----------
     settings
-        Source, and what of it is wanted. Cases outside ``include`` are no part of the cohort and are not listed.
+        Source and selection. Cases outside ``include`` are not part of the cohort.
     seed
-        The run's seed, which the draw of ``sample`` depends on.
+        The run's seed, for the draw of ``sample``.
 
     Returns
     -------
-    Patients sorted by case, and case -> reason, sorted too.
+    patients : list of PatientFiles
+        Selected patients, sorted by case.
+    left_out : dict
+        Reason by case for the other patients, sorted by case.
 
     Raises
     ------
     InputError
-        If a case is not complete that no check has refused, or the source itself cannot be used.
+        If an incomplete case has not been refused by a check, or the source itself cannot be used.
     """
     survey = survey_patients(settings)
     if survey.problems:
@@ -46,8 +49,8 @@ def find_cohort(settings: PatientsSettings, seed: int) -> tuple[list[PatientFile
 
 
 def draw_cases(cases: Iterable[str], count: int, seed: int) -> list[str]:
-    """Draw cases without replacement: the first ones by a hash of seed and name; all if there are not as many.
+    """Draw up to ``count`` cases without replacement: the first by a hash of seed and name.
 
-    Each case has its place in the queue by itself, so one that is added drives out one other at most.
+    The order of two cases is independent of the others, so an additional case replaces at most one.
     """
     return sorted(cases, key=lambda case: hashlib.sha256(f"{seed}:{case}".encode()).hexdigest())[:count]

@@ -1,4 +1,4 @@
-"""What a check found, as a patients table that the workflow reads."""
+"""Patients table with the results of a check, as input of the workflow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 
 from gliofit.core.io import atomic_path
 from gliofit.register.check import CheckedCase
-from gliofit.register.patients import PatientFiles
 from gliofit.register.table import CHECK_COLUMNS, COLUMNS
 
 __all__ = ["write_cohort_table"]
@@ -18,10 +17,10 @@ _COLUMNS = (*(name for name in COLUMNS if name != "folder"), *CHECK_COLUMNS)
 
 
 def write_cohort_table(path: Path, cases: Iterable[CheckedCase]) -> None:
-    """Write one row per case with its files, whether it can be used (``status``) and why not (``message``).
+    """Write one row per case with its files, ``status`` (use or refused) and ``message`` (the reason).
 
-    Paths are relative to the table if they lie below its folder, else absolute. A table that says the same already is
-    not touched. Findings without a case name have no row.
+    Paths below the table's folder are relative to it, others absolute. An identical table is not written again.
+    Findings without a case have no row.
     """
     out = io.StringIO()
     writer = csv.DictWriter(out, _COLUMNS, delimiter="," if path.suffix == ".csv" else "\t", lineterminator="\n")
@@ -37,17 +36,13 @@ def write_cohort_table(path: Path, cases: Iterable[CheckedCase]) -> None:
 def _row(case: CheckedCase, folder: Path) -> dict[str, str]:
     row = {"case": case.case, "status": "use"}
     if case.patient is not None:
-        row |= {"labels": case.patient.labels} | _files(case.patient, folder)
+        files = {role: path.absolute() for role, path in case.patient.images.items()}
+        if not case.patient.has_native_t1:
+            del files["t1"]
+        row["labels"] = case.patient.labels
+        for role, path in files.items():
+            row[role] = str(path.relative_to(folder) if path.is_relative_to(folder) else path)
     if case.error is not None:
         message = f"{case.error.file}: {case.error.problem}; {case.error.hint}"
         row |= {"status": "refused", "message": " ".join(message.split())}
     return row
-
-
-def _files(patient: PatientFiles, folder: Path) -> dict[str, str]:
-    files = {role: path.absolute() for role, path in patient.images.items()}
-    if not patient.has_native_t1:
-        del files["t1"]
-    return {
-        role: str(path.relative_to(folder) if path.is_relative_to(folder) else path) for role, path in files.items()
-    }

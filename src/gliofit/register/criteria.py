@@ -1,4 +1,4 @@
-"""By what a registration is judged, in words, from the same numbers as the verdict."""
+"""Table of the quality criteria of a registration, with the limits that the verdict uses."""
 
 from __future__ import annotations
 
@@ -14,35 +14,17 @@ __all__ = ["Criterion", "criteria"]
 
 @dataclass(frozen=True)
 class Criterion:
-    """One quantity that a registration is judged by.
-
-    Parameters
-    ----------
-    name
-        What is measured.
-    found
-        This patient's value.
-    good, borderline, poor
-        What counts as which; empty where nothing does.
-    """
+    """A quality criterion with the patient's value and the ranges of three ratings (empty if one does not occur)."""
 
     name: str
-    found: str
+    value: str
     good: str
     borderline: str
     poor: str
 
 
 def criteria(checks: Mapping[str, Any], settings: RegisterSettings) -> list[Criterion]:
-    """The criteria of ``verdict`` with what a patient has.
-
-    Parameters
-    ----------
-    checks
-        Row of ``qc.parquet``.
-    settings
-        Limits of the brain-mask Dice.
-    """
+    """List the criteria of ``verdict`` with a patient's values, from a row of ``qc.parquet``."""
     good, poor = settings.good_dice, settings.poor_dice
     low, high = JACOBIAN_RANGE
     gain = float(checks["correlation"]) - float(checks["correlation_affine"])
@@ -52,7 +34,7 @@ def criteria(checks: Mapping[str, Any], settings: RegisterSettings) -> list[Crit
             f"{good:g} and more", f"{poor:g} to {good:g}", f"under {poor:g}",
         ),
         Criterion(
-            "Deformation turned inside out (share of the brain)", f"{checks['jacobian_folded_share']:.2%}", "none", "",
+            "Folding of the deformation (share of the brain)", f"{checks['jacobian_folded_share']:.2%}", "none", "",
             "any",
         ),
         Criterion(

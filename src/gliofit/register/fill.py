@@ -1,4 +1,4 @@
-"""Tissue inside the tumour: the atlas knows what was there before, but not how the tumour moved it."""
+"""Tissue inside the tumour, which the atlas shows as before the tumour and without its mass effect."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["fill_tumour"]
 def fill_tumour(
     tissue: Tissue, tumour: NDArray[np.bool_], fill: Literal["atlas", "white", "keep-if-brain"]
 ) -> tuple[Tissue, float]:
-    """Set the tissue inside the tumour, and say which share of the tumour's voxels got another tissue label.
+    """Set the tissue inside the tumour.
 
     Parameters
     ----------
@@ -25,8 +25,15 @@ def fill_tumour(
     tumour
         Whole tumour, of the tissue's shape.
     fill
-        ``atlas`` changes nothing; ``white`` makes the whole tumour white matter; ``keep-if-brain`` keeps white and
-        grey matter and turns what is CSF or background into grey matter.
+        ``atlas`` changes nothing; ``white`` makes the whole tumour white matter; ``keep-if-brain`` turns CSF and
+        background into grey matter.
+
+    Returns
+    -------
+    tissue : Tissue
+        Tissue with the tumour filled.
+    share : float
+        Share of the tumour's voxels whose label changed.
     """
     if fill == "atlas":
         return tissue, 0.0

@@ -1,8 +1,8 @@
-"""Does the brain lie as its header says? Its outline is compared with the atlas' in all 24 poses.
+"""Check of the orientation in a header by the overlap of the brain's outline with the atlas' in 24 poses.
 
-A pose is a permutation of the axes with flips; left and right are left out, since a brain's outline hardly tells
-them apart (nor do its intensities). Both outlines are centred and scaled to one volume first; the atlas is also
-pitched in steps, because heads differ most in how far they nod.
+A pose is a permutation of the axes with flips. Left-right flips are excluded, because neither the outline of a brain
+nor its intensities show them. Both outlines are centred and scaled to one volume; the atlas is also rotated in pitch,
+in which heads vary most.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["Orientation", "check_orientation", "compare_orientation"]
 
 _SPACING_MM = 4.0
 _SIZE = 56
-#: Brains are scaled to this volume before comparison, so that only shape counts.
+#: Brains are scaled to this volume, so that only the shape is compared.
 _VOLUME_MM3 = 1.4e6
 _PITCHES_DEGREES = (-24, -16, -8, 0, 8, 16, 24)
 _AXES = ("left-right", "back-front", "foot-head")
@@ -30,18 +30,18 @@ _AXES = ("left-right", "back-front", "foot-head")
 
 @dataclass(frozen=True)
 class Orientation:
-    """How well a brain's outline fits the atlas' as its header describes it, and how well at best.
+    """Overlap of the outlines of brain and atlas, in the orientation of the header and in the best pose.
 
     Parameters
     ----------
     dice_as_read
-        Overlap with the axes as the header gives them.
+        Dice overlap in the orientation of the header.
     dice_best
-        Best overlap over all poses.
+        Largest Dice overlap over all poses.
     best_axes
-        Which axis of the brain (right, anterior, superior as read) goes to each axis of the atlas, at best.
+        Axis of the brain (right, anterior, superior as read) on each axis of the atlas, in the best pose.
     best_flips
-        Which of the atlas' axes then run backwards.
+        Flipped axes of the atlas in the best pose.
     """
 
     dice_as_read: float
@@ -50,10 +50,10 @@ class Orientation:
     best_flips: tuple[bool, bool, bool]
 
     def describe(self) -> str:
-        """The best pose in words."""
+        """Describe the best pose in words."""
         if self.best_axes != (0, 1, 2):
             swapped = [
-                f"its {_AXES[source]} axis runs {_AXES[target]}"
+                f"its {_AXES[source]} axis is {_AXES[target]}"
                 for target, source in enumerate(self.best_axes)
                 if source != target
             ]
@@ -63,33 +63,33 @@ class Orientation:
 
 
 def check_orientation(subject: str, brain: Volume, atlas_brain: Volume, margin: float, minimum: float) -> Orientation:
-    """Compare the outlines and stop the case if the header cannot be right.
+    """Compare the outlines of brain and atlas.
 
     Raises
     ------
     RegistrationError
-        If another pose fits better by ``margin``, or none reaches ``minimum``.
+        If the Dice overlap of another pose is larger by ``margin``, or that of the header is below ``minimum``.
     """
-    found = compare_orientation(brain, atlas_brain)
-    numbers = f"brain-mask Dice with the atlas {found.dice_as_read:.2f} as read, {found.dice_best:.2f} turned"
-    if found.dice_best >= minimum and found.dice_best - found.dice_as_read > margin:
+    pose = compare_orientation(brain, atlas_brain)
+    if pose.dice_best >= minimum and pose.dice_best - pose.dice_as_read > margin:
         raise RegistrationError(
             subject,
-            f"the brain lies {found.describe()} ({numbers}), so its header does not describe the image",
-            "write the header (affine) the image was made with, for all files of the case, or leave the case out",
+            f"the header does not describe the image, in which the brain is {pose.describe()} (brain-mask Dice with "
+            f"the atlas {pose.dice_as_read:.2f} as read, {pose.dice_best:.2f} turned)",
+            "write the correct affine into the headers of all files of the case, or exclude the case",
         )
-    if found.dice_as_read < minimum:
+    if pose.dice_as_read < minimum:
         raise RegistrationError(
             subject,
-            f"what is not zero does not have the shape of a brain (brain-mask Dice with the atlas "
-            f"{found.dice_as_read:.2f} after centring, {minimum:.2f} needed)",
+            f"the non-zero part does not have the shape of a brain (brain-mask Dice with the atlas "
+            f"{pose.dice_as_read:.2f} after centring, {minimum:.2f} required)",
             "give a skull-stripped whole-brain image with background zero, or a brain_mask file",
         )
-    return found
+    return pose
 
 
 def compare_orientation(brain: Volume, atlas_brain: Volume) -> Orientation:
-    """Overlap of a brain mask with the atlas' as read, and in its best pose."""
+    """Compute the overlap of a brain mask with the atlas' as read and in the best pose."""
     patient = _normalised(brain.canonical())
     targets = _atlas_outlines(_Key(atlas_brain))
     sizes = targets.sum(axis=1)
@@ -106,14 +106,14 @@ def compare_orientation(brain: Volume, atlas_brain: Volume) -> Orientation:
 
 
 def _poses() -> Iterator[tuple[tuple[int, int, int], tuple[bool, bool, bool]]]:
-    """As read first, so that it wins a tie."""
+    """Yield axes and flips; the first pose is the header's, which is preferred at equal overlap."""
     for axes in permutations(range(3)):
         for back, down in product((False, True), repeat=2):
             yield axes, (False, back, down)  # type: ignore[misc]
 
 
 class _Key:
-    """Lets the atlas' outlines be kept between cases: equal masks on equal grids are equal keys."""
+    """Cache key of the atlas' outlines, equal for equal masks on equal grids."""
 
     def __init__(self, brain: Volume) -> None:
         self.brain = brain
@@ -128,20 +128,20 @@ class _Key:
 
 @lru_cache(maxsize=2)
 def _atlas_outlines(key: _Key) -> NDArray[np.float32]:
-    """The atlas' outline in each pitch, shape (pitches, voxels)."""
+    """Return the atlas' outline at each pitch, shape (pitches, voxels)."""
     canonical = key.brain.canonical()
     return np.stack([_normalised(canonical, np.deg2rad(pitch)).ravel() for pitch in _PITCHES_DEGREES])
 
 
 def _normalised(brain: Volume, pitch: float = 0.0) -> NDArray[np.float32]:
-    """Outline centred, scaled to one volume and pitched, on the comparison grid."""
+    """Return the outline centred, scaled to one volume and rotated in pitch, on the comparison grid."""
     from scipy.ndimage import affine_transform, gaussian_filter
 
     data = brain.data.astype(np.float32)
     spacing = np.array(brain.grid.spacing_mm)
     total = data.sum(dtype=np.float64)
     if not total > 0:
-        raise RegistrationError("brain mask", "is empty", "give an image with a brain in it")
+        raise RegistrationError("brain mask", "is empty", "give an image of a brain")
     centre = np.array(
         [data.sum(axis=tuple(b for b in range(3) if b != a)) @ np.arange(data.shape[a]) / total for a in range(3)]
     )
@@ -151,5 +151,5 @@ def _normalised(brain: Volume, pitch: float = 0.0) -> NDArray[np.float32]:
     matrix = np.diag(1 / spacing) @ rotation * (_SPACING_MM * scale)
     offset = centre - matrix @ np.full(3, (_SIZE - 1) / 2)
     smooth = gaussian_filter(data, 0.4 * _SPACING_MM / spacing)
-    out = affine_transform(smooth, matrix, offset, output_shape=(_SIZE,) * 3, order=1)
+    out = np.asarray(affine_transform(smooth, matrix, offset, output_shape=(_SIZE,) * 3, order=1))
     return (out > 0.5).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Finding patients: from file names and tables alone, no image is opened."""
+"""Search for patients by file names and tables; images are not opened."""
 
 from __future__ import annotations
 
@@ -22,15 +22,9 @@ from gliofit.register.naming import (
 from gliofit.register.settings import PatientsSettings, PhantomSettings
 
 __all__ = [
-    "PatientFiles",
-    "Problem",
-    "Refused",
-    "Survey",
-    "patient_in_folder",
-    "phantom_cases",
-    "phantom_files",
+    "PatientFiles", "Problem", "Refused", "Survey", "patient_in_folder", "phantom_cases", "phantom_files",
     "survey_patients",
-]
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,16 +36,16 @@ class PatientFiles:
     case
         Name of the case: letters, digits, hyphen, underscore.
     t1
-        Skull-stripped native T1 image; its grid is the patient's grid. Where there is none (some BraTS 2015 cases),
-        the contrast-enhanced one takes its place.
+        Skull-stripped native T1 image; its grid is the patient's grid. The contrast-enhanced image replaces a missing
+        one (some BraTS 2015 cases).
     seg
         Tumour segmentation.
     labels
         Label scheme of the segmentation, a key of ``LABEL_SCHEMES``.
     t1c, t2, flair
-        Other images, where there are any. Registration does not use them; checks do.
+        Optional images, used by checks only.
     brain_mask
-        Brain mask, for images whose background is not zero. Otherwise the brain is where T1 is not zero.
+        Brain mask, for images whose background is not zero. By default the brain is the non-zero part of T1.
     """
 
     case: str
@@ -65,24 +59,24 @@ class PatientFiles:
 
     @property
     def images(self) -> dict[str, Path]:
-        """Role -> file, for every file there is."""
+        """Role -> file, for every file of the case."""
         roles = (*ROLES, "brain_mask")
         return {role: path for role in roles if (path := getattr(self, role)) is not None}
 
     @property
     def paths(self) -> list[Path]:
-        """Every file of the case, T1 first."""
+        """All files of the case, T1 first."""
         return list(self.images.values())
 
     @property
     def has_native_t1(self) -> bool:
-        """Whether ``t1`` is a native T1 image, and not the contrast-enhanced one in its place."""
+        """Whether ``t1`` is a native T1 image and not the contrast-enhanced one."""
         return self.t1 != self.t1c
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A case that cannot be used as it is."""
+    """A case that cannot be used."""
 
     case: str
     error: InputError
@@ -90,7 +84,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Refused:
-    """A case that a check found unfit and that its table says so of."""
+    """A case that an earlier check refused."""
 
     case: str
     message: str
@@ -98,19 +92,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class Survey:
-    """What there is in a source of patients.
-
-    Parameters
-    ----------
-    patients
-        Complete cases, sorted by name.
-    problems
-        What is wrong with the others.
-    excluded
-        Cases that the settings leave out.
-    refused
-        Cases that an earlier check refused, among those that the settings ask for.
-    """
+    """Cases of a source: complete (sorted by name), unusable, excluded by the settings, and refused by a check."""
 
     patients: list[PatientFiles]
     problems: list[Problem]
@@ -119,7 +101,7 @@ class Survey:
 
 
 def survey_patients(settings: PatientsSettings) -> Survey:
-    """Complete cases, and what is wrong with the others, so that a check can name all problems at once."""
+    """List the complete cases, and the errors of all others."""
     if settings.source is None:
         return Survey([], [], [], [])
     source = Path(settings.source)
@@ -144,7 +126,7 @@ def survey_patients(settings: PatientsSettings) -> Survey:
 
 
 def patient_in_folder(folder: Path, labels: str | None, case: str) -> PatientFiles:
-    """The one patient in a folder (not below it), under the name the caller gives it.
+    """Return the files of the only patient in a folder (not in its subfolders), with the given case name.
 
     Raises
     ------
@@ -158,24 +140,21 @@ def patient_in_folder(folder: Path, labels: str | None, case: str) -> PatientFil
         raise InputError(folder, "holds no images in BraTS naming", _naming_help())
     if len(groups) > 1:
         names = ", ".join(sorted(prefix for _, _, prefix in groups))
-        raise InputError(folder, f"holds images of several cases ({names})", "name the files themselves in the table")
+        raise InputError(folder, f"holds images of several cases ({names})", "name the files in the table")
     ((_, convention, prefix), files), *_ = groups.items()
     return _patient(folder, convention, prefix, files, labels, case)
 
 
 def phantom_cases(settings: PhantomSettings) -> list[str]:
-    """Names of the phantom patients."""
+    """Return the names of the phantom patients."""
     return [f"phantom-{number:05d}" for number in range(settings.count)]
 
 
 def phantom_files(case: str, folder: Path) -> PatientFiles:
-    """Files that ``make_phantom`` writes into ``folder`` (whether or not they are there yet)."""
+    """Return the files that ``make_phantom`` writes into ``folder``."""
     names = phantom_file_names(check_case_name(case, "phantom"))
     return PatientFiles(case, labels=CONVENTIONS[0].labels, **{role: folder / name for role, name in names.items()})
 
-
-#: What can be added where a needed file is missing.
-_WANTED = {"t1": "the file or a contrast-enhanced T1", "seg": "the file"}
 
 _Group = tuple[Path, NamingConvention, str]
 
@@ -194,20 +173,20 @@ def _tree(root: Path, labels: str | None) -> list[PatientFiles | Problem | Refus
 
 
 def _folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Every folder below a root with the names of its files; each once, since links may lead round in circles."""
-    seen: set[Path] = set()
-    for name, below, files in os.walk(root, followlinks=True):
+    """Yield every folder below a root with its file names; each once, because links may form a cycle."""
+    visited: set[Path] = set()
+    for name, subfolders, files in os.walk(root, followlinks=True):
         real = Path(name).resolve()
-        if real in seen:
-            below.clear()
+        if real in visited:
+            subfolders.clear()
             continue
-        seen.add(real)
-        below.sort()
+        visited.add(real)
+        subfolders.sort()
         yield Path(name), sorted(files)
 
 
 def _groups(folders: Iterable[tuple[Path, list[str]]]) -> dict[_Group, dict[str, list[Path]]]:
-    """Files of each case by role; a case is one prefix in one convention in one folder."""
+    """Group files by case and role; a case is one prefix in one convention in one folder."""
     groups: dict[_Group, dict[str, list[Path]]] = {}
     for folder, names in folders:
         for name in names:
@@ -219,12 +198,7 @@ def _groups(folders: Iterable[tuple[Path, list[str]]]) -> dict[_Group, dict[str,
 
 
 def _patient(
-    folder: Path,
-    convention: NamingConvention,
-    prefix: str,
-    files: dict[str, list[Path]],
-    labels: str | None,
-    case: str,
+    folder: Path, convention: NamingConvention, prefix: str, files: dict[str, list[Path]], labels: str | None, case: str
 ) -> PatientFiles:
     check_case_name(case, folder)
     for role, paths in files.items():
@@ -233,30 +207,35 @@ def _patient(
             raise InputError(folder, f"holds the {role} image of case {case} twice ({names})", "keep one of the two")
     if "t1" not in files and "t1c" in files:
         files = {"t1": files["t1c"], **files}
-    for role, what in (("t1", "native T1 image"), ("seg", "segmentation")):
+    for role, what, missing in (
+        ("t1", "native T1 image", "the file or a contrast-enhanced T1"), ("seg", "segmentation", "the file"),
+    ):  # fmt: skip
         if role not in files:
-            raise InputError(
-                folder / f"{prefix}{convention.endings[role]}.nii.gz",
-                f"file not found ({what} of case {case} in {convention.name} naming)",
-                f"add {_WANTED[role]}, or leave the case out (patients.exclude: [{case}])",
-            )
+            problem = f"file not found ({what} of case {case} in {convention.name} naming)"
+            hint = f"add {missing}, or exclude the case (patients.exclude: [{case}])"
+            raise InputError(folder / f"{prefix}{convention.endings[role]}.nii.gz", problem, hint)
     scheme = labels or implied_scheme(convention, prefix, files["seg"][0])
     return PatientFiles(case, labels=scheme, **{role: paths[0] for role, paths in files.items()})
 
 
 def _select(rows: Sequence[PatientFiles | Problem | Refused], settings: PatientsSettings, source: Path) -> Survey:
-    """Apply ``include`` and ``exclude``, and refuse doubles."""
-    there = {row.case for row in rows}
+    """Apply ``include`` and ``exclude``, and report repeated cases."""
     problems: list[Problem] = []
+
+    def report(case: str, subject: str | Path, problem: str, hint: str) -> None:
+        problems.append(Problem(case, InputError(subject, problem, hint)))
+
     for key, names in (("include", settings.include or ()), ("exclude", settings.exclude)):
-        strange = sorted(set(names) - there)
-        if strange:
-            error = InputError(
-                f"patients.{key}", f"names cases that are not in {source}: {', '.join(strange)}", "check the names"
+        unknown = sorted(set(names) - {row.case for row in rows})
+        if unknown:
+            report(
+                unknown[0],
+                f"patients.{key}",
+                f"names cases that are not in {source}: {', '.join(unknown)}",
+                "check the names",
             )
-            problems.append(Problem(strange[0], error))
-    kept: dict[str, PatientFiles] = {}
-    spelt: dict[str, str] = {}
+    patients: dict[str, PatientFiles] = {}
+    spellings: dict[str, str] = {}
     excluded: set[str] = set()
     refused: list[Refused] = []
     for row in rows:
@@ -268,32 +247,29 @@ def _select(rows: Sequence[PatientFiles | Problem | Refused], settings: Patients
             problems.append(row)
         elif isinstance(row, Refused):
             refused.append(row)
-        elif row.case in kept:
-            error = InputError(
-                row.t1, f"case {row.case} is there twice (also {kept[row.case].t1})", "give each case its own name"
-            )
-            problems.append(Problem(row.case, error))
-        elif row.case.lower() in spelt:
-            error = InputError(
+        elif row.case in patients:
+            problem = f"case {row.case} appears twice (also {patients[row.case].t1})"
+            report(row.case, row.t1, problem, "give each case a different name")
+        elif row.case.lower() in spellings:
+            report(
+                row.case,
                 row.t1,
-                f"case {row.case} differs from case {spelt[row.case.lower()]} in capitals only, and some file systems "
-                "take their folders for one",
+                f"case {row.case} differs from case {spellings[row.case.lower()]} only in capitals, which some file "
+                "systems do not distinguish",
                 "give one of them another name in a patients table",
             )
-            problems.append(Problem(row.case, error))
         else:
-            kept[row.case] = row
-            spelt[row.case.lower()] = row.case
+            patients[row.case] = row
+            spellings[row.case.lower()] = row.case
     for row in refused:
-        if row.case in kept:
-            error = InputError(source, f"case {row.case} is there twice, once refused", "keep one of the two")
-            problems.append(Problem(row.case, error))
-    if not kept and not problems:
+        if row.case in patients:
+            report(row.case, source, f"case {row.case} appears twice, once refused", "keep one of the two")
+    if not patients and not problems:
         hint = "check patients.include and patients.exclude"
         if refused:
             hint = f"{len(refused)} refused by the check, the first ({refused[0].case}): {refused[0].message}"
-        problems.append(Problem("", InputError(source, "no patient is left", hint)))
-    return Survey([kept[case] for case in sorted(kept)], problems, sorted(excluded), refused)
+        report("", source, "no patient is left", hint)
+    return Survey([patients[case] for case in sorted(patients)], problems, sorted(excluded), refused)
 
 
 def _naming_help() -> str:

@@ -1,4 +1,4 @@
-"""Phantom patients: they look like BraTS patients, and their tumours' parameters are known."""
+"""Phantom patients: synthetic BraTS patients with known tumour parameters."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from gliofit.solver.settings import AccurateSettings
 
 __all__ = ["make_phantom"]
 
-#: A tumour is tried out at this spacing before it is grown in full.
+#: Spacing of the trial simulation before the full one.
 _TRIAL_SPACING_MM = 4.0
 _TRIES = 60
-#: A phantom's tumour is data, not a method's estimate: all runs make it with the same integrator.
+#: The same for all runs, because a phantom's tumour is data and independent of the run's solver.
 _INTEGRATOR = AccurateSettings()
 
 
 @dataclass(frozen=True, eq=False)
 class _Tumour:
-    """A grown tumour with what is true of it."""
+    """A simulated tumour with its ground truth."""
 
     theta: Theta
     concentration: NDArray[np.float32]
@@ -49,26 +49,14 @@ class _Tumour:
 def make_phantom(case: str, atlas_dir: Path, out_dir: Path, settings: PhantomSettings, seed: int) -> None:
     """Write a phantom patient in BraTS 2021 naming, with ``truth.parquet`` and ``truth_concentration.nii.gz``.
 
-    The atlas' tissue is deformed, a tumour with known theta grows in it, and images are painted from both. The same
-    seed and case give the same bytes.
-
-    Parameters
-    ----------
-    case
-        Name of the phantom; also makes its random numbers its own.
-    atlas_dir
-        Folder that ``prepare_atlas`` wrote. A T1 image is not needed.
-    out_dir
-        Folder to write.
-    settings
-        Sizes, ranges and noise.
-    seed
-        The run's seed.
+    The atlas' tissue is deformed, a tumour with known theta is simulated in it, and images are computed from both.
+    The phantom's seed is derived from ``seed``, the run's, and ``case``; equal ones give equal files. The atlas needs
+    no T1 image.
 
     Raises
     ------
     InputError
-        If no tumour of the wanted size can be grown.
+        If no tumour of the requested size is obtained.
     """
     check_case_name(case, "phantom")
     phantom_seed = derive_seed(seed, "phantom", case)
@@ -94,14 +82,14 @@ def make_phantom(case: str, atlas_dir: Path, out_dir: Path, settings: PhantomSet
 def _deform(
     atlas: Atlas, grid: Grid, generator: np.random.Generator, settings: PhantomSettings
 ) -> tuple[Tissue, NDArray[np.bool_]]:
-    """Tissue and brain of the phantom."""
+    """Return tissue and brain mask of the phantom."""
     mask = atlas.brain_mask
     ratio = settings.spacing_mm / mask.grid.isotropic_spacing_mm
     factor = max(1, round(ratio))
     used = np.argwhere(mask.data)
     centre = mask.grid.voxel_to_world((used.min(axis=0) + used.max(axis=0)) / 2)
     shape = PhantomShape.draw(generator, grid, centre, settings)
-    # Averaged before it is sampled more coarsely, so that thin structures fade instead of breaking up.
+    # Averaged before coarser sampling, so that thin structures fade instead of breaking up.
     brain = solid(shape.pull(Volume(mask.data.astype(np.float32), mask.grid).coarsen(factor), grid).data > 0.5)
     wm, gm = (np.where(brain, shape.pull(atlas.tissue.map(n).coarsen(factor), grid).data, 0) for n in ("wm", "gm"))
     csf = np.where(brain, 1 - wm - gm, 0).clip(0, 1)
@@ -109,29 +97,29 @@ def _deform(
 
 
 def _grow(tissue: Tissue, generator: np.random.Generator, settings: PhantomSettings) -> _Tumour:
-    """Draw tumours until one has a size in the wanted range: first coarsely, then in full."""
+    """Draw tumours until one has a volume in the range: first at a coarse spacing, then in full."""
     from gliofit.solver.registry import make_solver
 
     solver = make_solver(_INTEGRATOR)
-    grows_in = tissue if settings.tissue == "probabilities" else Tissue.from_labels(Volume(tissue.labels, tissue.grid))
+    domain = tissue if settings.tissue == "probabilities" else Tissue.from_labels(Volume(tissue.labels, tissue.grid))
     spacing = tissue.grid.isotropic_spacing_mm
-    trial_tissue = grows_in.coarsen(max(1, int(_TRIAL_SPACING_MM / spacing + 1e-6)))
+    trial_domain = domain.coarsen(max(1, int(_TRIAL_SPACING_MM / spacing + 1e-6)))
     low, high = (1000 * v for v in settings.tumour_volume_cc)
     depth = _depth(tissue)
     for _ in range(_TRIES):
         planned = _draw_theta(tissue, depth, generator, settings)
-        # The wanted volume is that of the segmentation; the solver stops at an integral of c, which is a little less.
-        wanted = np.exp(generator.uniform(np.log(1.1 * low), np.log(max(0.9 * high, 1.1 * low))))
+        # The range is of the segmented volume; the solver stops at the integral of c, which is slightly smaller.
+        target = float(np.exp(generator.uniform(np.log(1.1 * low), np.log(max(0.9 * high, 1.1 * low)))))
         try:
-            trial = solver.solve(trial_tissue, planned, stopping_volume_mm3=float(wanted))
+            trial = solver.solve(trial_domain, planned, stopping_volume_mm3=target)
             if trial.stopped_by != "volume" or trial.final_time_days < 0.05 * DURATION_DAYS:
                 continue
-            solution = solver.solve(grows_in, planned, stopping_volume_mm3=float(wanted))
+            solution = solver.solve(domain, planned, stopping_volume_mm3=target)
         except SeedOutsideTissueError:
             continue
-        seen = float((solution.concentration >= settings.whole_at).sum()) * tissue.grid.voxel_volume_mm3
-        if solution.stopped_by == "volume" and low <= seen <= high:
-            # Values no image could show would only fill the file.
+        visible = float((solution.concentration >= settings.whole_at).sum()) * tissue.grid.voxel_volume_mm3
+        if solution.stopped_by == "volume" and low <= visible <= high:
+            # Values below those of any image would only enlarge the file.
             concentration = np.where(solution.concentration < 1e-9, 0, solution.concentration).astype(np.float32)
             theta = planned.at_fraction(solution.final_time_days / DURATION_DAYS)
             return _Tumour(theta, concentration, planned, solution.final_time_days, solution.volume_mm3)
@@ -145,7 +133,7 @@ def _grow(tissue: Tissue, generator: np.random.Generator, settings: PhantomSetti
 def _draw_theta(
     tissue: Tissue, depth: NDArray[np.float32], generator: np.random.Generator, settings: PhantomSettings
 ) -> Theta:
-    """Origin in deep white matter of the cerebrum; growth and the front's width uniform in their ranges."""
+    """Draw an origin in deep white matter of the cerebrum, and a uniform growth and front width."""
     grid = tissue.grid
     candidates = np.flatnonzero((tissue.wm > 0.8).ravel() & (depth.ravel() > 8))
     voxel = np.array(np.unravel_index(generator.choice(candidates), grid.shape)) + generator.uniform(-0.5, 0.5, 3)
@@ -154,14 +142,14 @@ def _draw_theta(
 
 
 def _depth(tissue: Tissue) -> NDArray[np.float32]:
-    """Distance in mm from the brain's surface; zero in the lowest third of the head (brain stem and cerebellum)."""
+    """Return the distance in mm from the brain's surface; zero in the lowest third (brain stem and cerebellum)."""
     from scipy.ndimage import distance_transform_edt
 
     brain = (tissue.wm + tissue.gm + tissue.csf) > 0.5
     depth = distance_transform_edt(np.pad(brain, 1), sampling=tissue.grid.spacing_mm)[1:-1, 1:-1, 1:-1]
     z = tissue.grid.voxel_to_world(np.argwhere(brain))[:, 2]
     floor = z.min() + (z.max() - z.min()) / 3
-    # Phantom grids have their third axis towards the head.
+    # The third axis of phantom grids is foot-head.
     heights = tissue.grid.voxel_to_world(np.array([[0, 0, k] for k in range(tissue.grid.shape[2])]))[:, 2]
     depth[:, :, heights < floor] = 0
-    return depth.astype(np.float32)
+    return np.asarray(depth, dtype=np.float32)

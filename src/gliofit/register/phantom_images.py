@@ -1,4 +1,4 @@
-"""What a phantom's MRI looks like: tissue contrasts, tumour, bias field, noise."""
+"""Simulated MRI of phantoms: tissue contrasts, tumour, bias field and noise."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["MODALITIES", "paint_images", "paint_segmentation"]
 
 @dataclass(frozen=True)
 class _Contrast:
-    """Intensities of one kind of image, in units of its white matter."""
+    """Intensities of one modality, relative to its white matter."""
 
     white: float
     grey: float
@@ -26,14 +26,14 @@ class _Contrast:
     necrosis: float
 
 
-#: Role -> contrast. T1c is T1 with the rim lit up and a little of everything that has blood vessels.
+#: Role -> contrast. T1c is T1 with an enhancing rim and slightly brighter perfused tissue.
 MODALITIES = {
     "t1": _Contrast(1.00, 0.74, 0.32, 0.76, 0.72, 0.45),
     "t1c": _Contrast(1.02, 0.79, 0.34, 0.78, 1.75, 0.48),
     "t2": _Contrast(1.00, 1.35, 3.20, 2.10, 1.75, 2.50),
     "flair": _Contrast(1.00, 1.25, 0.45, 2.10, 1.70, 1.15),
 }
-#: White matter in the units of a scanner.
+#: Intensity of white matter in the files.
 _SCALE = 800.0
 
 
@@ -44,7 +44,7 @@ def paint_images(
     concentration: NDArray[np.float32],
     settings: PhantomSettings,
 ) -> dict[str, NDArray[np.int16]]:
-    """T1, T1c, T2 and FLAIR by role, exactly 0 outside the brain and at least 1 inside."""
+    """Return T1, T1c, T2 and FLAIR by role, 0 outside the brain and at least 1 inside."""
     from scipy.ndimage import gaussian_filter
 
     grid = tissue.grid
@@ -54,7 +54,7 @@ def paint_images(
     wm, gm = tissue.wm[box], tissue.gm[box]
     csf = np.clip(1 - wm - gm, 0, 1)
     c = concentration[box]
-    # Signals change over a little concentration, not at once; the thresholds are those of the segmentation.
+    # Smooth transitions at the thresholds of the segmentation.
     whole = _step(c, settings.whole_at, 0.06)
     core = _step(c, settings.core_at, 0.06)
     necrosis = _step(c, settings.necrosis_at, 0.03)
@@ -77,7 +77,7 @@ def paint_images(
         image *= 1 + 0.02 * texture
         image = gaussian_filter(image, 0.5 / spacing)
         image *= np.exp(settings.bias * _smooth_noise(generator, inside.shape, 45.0 / spacing))
-        # Magnitude images have Rician noise: it never pulls the signal below zero.
+        # Magnitude images have Rician noise, so the signal is never negative.
         real = image + settings.noise * generator.standard_normal(inside.shape)
         image = np.hypot(real, settings.noise * generator.standard_normal(inside.shape))
         out = np.zeros(grid.shape, np.int16)
@@ -89,7 +89,7 @@ def paint_images(
 def paint_segmentation(
     concentration: NDArray[np.float32], brain: NDArray[np.bool_], settings: PhantomSettings
 ) -> NDArray[np.uint8]:
-    """BraTS 2021 labels: 2 oedema, 4 enhancing, 1 necrotic, from thresholds on the concentration."""
+    """Return BraTS 2021 labels from thresholds of the concentration: 2 oedema, 4 enhancing, 1 necrotic."""
     out = np.zeros(concentration.shape, np.uint8)
     out[concentration >= settings.whole_at] = 2
     out[concentration >= settings.core_at] = 4
@@ -99,24 +99,20 @@ def paint_segmentation(
 
 
 def _step(values: NDArray[np.float32], at: float, width: float) -> NDArray[np.float32]:
-    """0 below, 1 above, a smooth rise of the given width between."""
-    x = np.clip((values - at) / width + 0.5, 0, 1)
+    """Return 0 below ``at``, 1 above, with a smooth transition of the given width."""
+    x: NDArray[np.float32] = np.clip((values - at) / width + 0.5, 0, 1)
     return x * x * (3 - 2 * x)
 
 
 def _smooth_noise(generator: np.random.Generator, shape: tuple[int, ...], sigma: float) -> NDArray[np.float32]:
-    """Smooth random field with mean 0 and standard deviation 1.
-
-    A very smooth field is drawn on a coarser grid, since noise on every voxel would only be averaged away again.
-    """
+    """Return a smooth random field with mean 0 and standard deviation 1, drawn on a grid suited to its smoothness."""
     from scipy.ndimage import gaussian_filter, zoom
 
     factor = max(1, int(sigma / 2))
     coarse = tuple(-(-n // factor) + 1 for n in shape)
-    field = gaussian_filter(
-        generator.standard_normal(coarse).astype(np.float32), max(sigma / factor, 1e-3), mode="wrap"
-    )
+    noise = generator.standard_normal(coarse).astype(np.float32)
+    field: NDArray[np.float32] = gaussian_filter(noise, max(sigma / factor, 1e-3), mode="wrap")
     if factor > 1:
         field = zoom(field, factor, order=1)
     field = field[tuple(slice(0, n) for n in shape)]
-    return (field - field.mean()) / max(float(field.std()), 1e-6)
+    return np.asarray((field - field.mean()) / max(float(field.std()), 1e-6))

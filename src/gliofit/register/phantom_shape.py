@@ -1,4 +1,4 @@
-"""Shape of a phantom's head: a random affine and a random smooth deformation that cannot fold."""
+"""Shape of a phantom's head: a random affine and a random diffeomorphic deformation."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from numpy.typing import NDArray
 
 from gliofit.core.grid import Grid, Volume
 from gliofit.paper import EXTENT_MM
-from gliofit.register.quality import jacobian_determinant
+from gliofit.register.quality import RAS_TO_LPS, jacobian_determinant
 from gliofit.register.settings import PhantomSettings
 
 __all__ = ["PhantomShape", "integrate_velocity", "phantom_grid"]
 
-#: Spacing of the velocity field. It is smooth over four times as much, so that linear interpolation is exact enough.
+#: Spacing of the velocity field, a quarter of its smoothness or less, so that linear interpolation is accurate.
 _FIELD_SPACING_MM = 4.0
-_LPS = np.diag([-1.0, -1.0, 1.0])
 
 
 def phantom_grid(spacing_mm: float) -> Grid:
-    """The BraTS grid (240 x 240 x 155 voxels of 1 mm, LPS) at any spacing."""
+    """Return the BraTS grid (240 x 240 x 155 voxels of 1 mm, LPS) at any spacing."""
     shape = tuple(int(np.ceil(n / spacing_mm)) for n in EXTENT_MM)
     affine = np.diag([-spacing_mm, -spacing_mm, spacing_mm, 1.0])
     middle = (spacing_mm - 1) / 2
@@ -30,12 +29,12 @@ def phantom_grid(spacing_mm: float) -> Grid:
 
 @dataclass(frozen=True, eq=False)
 class PhantomShape:
-    """Map from a phantom's positions to the atlas': first the deformation, then the affine.
+    """Map from positions of a phantom to positions of the atlas: first the deformation, then the affine.
 
     Parameters
     ----------
     grid
-        Grid of the displacement field, which spans the phantom's field of view.
+        Grid of the displacement field, which covers the phantom's field of view.
     displacement_mm
         Displacements in RAS mm, shape ``(*grid.shape, 3)``.
     matrix, centre_mm, atlas_centre_mm
@@ -55,7 +54,7 @@ class PhantomShape:
     def draw(
         cls, generator: np.random.Generator, onto: Grid, atlas_centre_mm: NDArray[np.float64], settings: PhantomSettings
     ) -> PhantomShape:
-        """Draw a shape; a deformation that comes near folding is drawn again at two thirds of the strength."""
+        """Draw a shape; a deformation that almost folds is drawn again at two thirds of its strength."""
         scale = settings.scale + settings.scale_spread * generator.standard_normal(3)
         rotation = _rotation(np.deg2rad(settings.rotation_degrees) * generator.standard_normal(3))
         matrix = rotation @ np.diag(1 / scale)
@@ -69,30 +68,26 @@ class PhantomShape:
         for _ in range(8):
             velocity = _velocity(generator, grid, strength, settings.deformation_smoothness_mm)
             displacement = integrate_velocity(velocity, grid)
-            change = float(jacobian_determinant(displacement @ _LPS.astype(np.float32), grid).min())
+            change = float(jacobian_determinant(displacement @ RAS_TO_LPS.astype(np.float32), grid).min())
             if change > 0.2:
                 break
             strength *= 2 / 3
         else:
-            raise RuntimeError("no deformation without folds was found; lower deformation_mm")
+            raise RuntimeError("no deformation without folding was obtained; lower deformation_mm")
         return cls(grid, displacement, matrix, onto.centre_mm, np.asarray(atlas_centre_mm, float), change)
 
-    def pull(self, volume: Volume, onto: Grid, where: tuple[slice, slice, slice] | None = None) -> Volume:
-        """Bring an atlas volume onto a phantom grid, linearly; ``where`` limits the work to a box."""
+    def pull(self, volume: Volume, onto: Grid) -> Volume:
+        """Warp an atlas volume onto a phantom grid by linear interpolation."""
         from scipy.ndimage import map_coordinates
 
-        box = where or tuple(slice(0, n) for n in onto.shape)
-        out = np.zeros(onto.shape, np.float32)
-        out[box] = map_coordinates(
-            volume.data.astype(np.float32), self._atlas_voxels(volume.grid, onto, box), order=1, mode="constant", cval=0
-        )
-        return Volume(out, onto)
+        voxels = self._atlas_voxels(volume.grid, onto)
+        return Volume(map_coordinates(volume.data.astype(np.float32), voxels, order=1, mode="constant", cval=0), onto)
 
-    def _atlas_voxels(self, atlas: Grid, onto: Grid, box: tuple[slice, ...]) -> NDArray[np.float32]:
-        """Atlas voxel of every phantom voxel of a box, shape (3, *box)."""
+    def _atlas_voxels(self, atlas: Grid, onto: Grid) -> NDArray[np.float32]:
+        """Return the atlas voxel of every phantom voxel, shape (3, *onto.shape)."""
         from scipy.ndimage import map_coordinates
 
-        index = np.stack(np.meshgrid(*(np.arange(s.start, s.stop) for s in box), indexing="ij"), axis=-1)
+        index = np.ascontiguousarray(np.moveaxis(np.indices(onto.shape), 0, -1))
         world = onto.voxel_to_world(index).astype(np.float32)
         field_voxel = np.moveaxis(self.grid.world_to_voxel(world), -1, 0)
         for component in range(3):
@@ -104,9 +99,9 @@ class PhantomShape:
 
 
 def integrate_velocity(velocity_mm: NDArray[np.floating], grid: Grid) -> NDArray[np.float32]:
-    """Displacement (RAS mm) of flowing along a stationary velocity for unit time, by scaling and squaring.
+    """Integrate a stationary velocity over unit time by scaling and squaring; returns displacements in RAS mm.
 
-    The flow of a smooth velocity has an inverse, the flow backwards, which is why it does not fold.
+    The flow of a smooth velocity is invertible, so the deformation does not fold.
     """
     from scipy.ndimage import map_coordinates
 
@@ -116,27 +111,27 @@ def integrate_velocity(velocity_mm: NDArray[np.floating], grid: Grid) -> NDArray
     to_voxels = np.linalg.inv(grid.affine[:3, :3])
     index = np.indices(grid.shape).astype(np.float64)
     for _ in range(halvings):
-        arrived = index + np.moveaxis(displacement @ to_voxels.T, -1, 0)
-        further = [map_coordinates(displacement[..., c], arrived, order=1, mode="nearest") for c in range(3)]
-        displacement = displacement + np.stack(further, axis=-1)
-    return displacement.astype(np.float32)
+        position = index + np.moveaxis(displacement @ to_voxels.T, -1, 0)
+        steps = [map_coordinates(displacement[..., c], position, order=1, mode="nearest") for c in range(3)]
+        displacement = displacement + np.stack(steps, axis=-1)
+    return np.asarray(displacement, np.float32)
 
 
 def _velocity(
     generator: np.random.Generator, grid: Grid, length_mm: float, smoothness_mm: float
 ) -> NDArray[np.float64]:
-    """Smooth random vectors with the given root mean square length."""
+    """Return smooth random vectors with the given root mean square length."""
     from scipy.ndimage import gaussian_filter
 
     noise = generator.standard_normal((*grid.shape, 3))
     sigma = smoothness_mm / grid.isotropic_spacing_mm
     smooth = np.stack([gaussian_filter(noise[..., c], sigma, mode="reflect") for c in range(3)], axis=-1)
-    size = np.sqrt((smooth**2).sum(axis=-1).mean())
-    return smooth * (length_mm / size)
+    size = float(np.sqrt((smooth**2).sum(axis=-1).mean()))
+    return np.asarray(smooth * (length_mm / size))
 
 
 def _rotation(angles: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rotations about the three axes, one after the other."""
+    """Return the product of rotations about the three axes."""
     out = np.eye(3)
     for axis, angle in enumerate(angles):
         a, b = [k for k in range(3) if k != axis]

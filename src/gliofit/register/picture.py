@@ -1,4 +1,4 @@
-"""The picture a person judges a registration by."""
+"""Picture for the visual check of a registration."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofit.core.crop import canonical_grid
-from gliofit.core.grid import Volume
+from gliofit.core.grid import Volume, bounding_box
 from gliofit.core.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.core.tissue import Tissue
 from gliofit.figures.colours import CORE, CSF, MODEL, TISSUE, WHITE_MATTER, WHOLE
@@ -21,16 +21,12 @@ from gliofit.register.images import PatientImages
 __all__ = ["draw_quality"]
 
 #: Plane -> normal axis of the RAS array, axes shown (horizontal, vertical), letters (left, right, bottom, top).
-#: Radiological: the patient's right is on the left. Both horizontal axes are drawn backwards.
-_PLANES = {
-    "axial": (2, (0, 1), "RLPA"),
-    "coronal": (1, (0, 2), "RLIS"),
-    "sagittal": (0, (1, 2), "APIS"),
-}
+#: Radiological: the patient's right is on the left, so the horizontal axes are reversed.
+_PLANES = {"axial": (2, (0, 1), "RLPA"), "coronal": (1, (0, 2), "RLIS"), "sagittal": (0, (1, 2), "APIS")}
 _DPI = 200
 
-# Inches: gaps, words and titles above the pictures, key below them.
-_GAP, _WORDS, _KEY = 0.03, 0.62, 0.3
+# Inches: gaps, text above the pictures, key below them.
+_GAP, _TEXT, _KEY = 0.03, 0.62, 0.3
 
 
 def draw_quality(
@@ -43,7 +39,7 @@ def draw_quality(
     status: str,
     message: str,
 ) -> None:
-    """Draw T1, warped atlas, outlines of the warped tissue on T1, and the label map, in three planes of the tumour."""
+    """Draw T1, warped atlas, outlines of the warped tissue, and the label map in three planes through the tumour."""
     from matplotlib.colors import ListedColormap
     from matplotlib.lines import Line2D
 
@@ -53,7 +49,7 @@ def draw_quality(
     brain = ras(images.brain.data)
     canonical = canonical_grid(images.t1.grid)
     spacing = images.t1.grid.isotropic_spacing_mm
-    box = _bounds(brain, 4)
+    box = tuple(slice(max(0, part.start - 4), part.stop + 4) for part in bounding_box(brain))
     t1, atlas = _window(ras(images.t1.data), brain)[box], _window(ras(atlas_t1.data), brain)[box]
     segmentation = ras(images.segmentation.data)[box]
     tumour, core = whole_tumour_mask(segmentation), core_mask(segmentation)
@@ -71,12 +67,12 @@ def draw_quality(
     )
     sizes = {plane: (t1.shape[axes[0]], t1.shape[axes[1]]) for plane, (_, axes, _) in _PLANES.items()}
     width = (TWO_COLUMNS - 3 * _GAP) / 4
-    # All planes at one scale, in panels as wide as the widest.
+    # All planes have one scale, and panels the width of the widest plane.
     widest = max(across for across, _ in sizes.values())
     inch = width / widest
-    sheet = Sheet(TWO_COLUMNS, _WORDS + sum(inch * up + _GAP for _, up in sizes.values()) + _KEY)
+    sheet = Sheet(TWO_COLUMNS, _TEXT + sum(inch * up + _GAP for _, up in sizes.values()) + _KEY)
     with figure_style():
-        top = _WORDS
+        top = _TEXT
         for plane, (normal, _, letters) in _PLANES.items():
             index = _busiest(tumour, normal)
             up = sizes[plane][1]
@@ -120,26 +116,19 @@ def draw_quality(
 
 
 def _slice(volume: NDArray[np.generic], normal: int, index: int) -> NDArray[np.generic]:
-    """One slice with rows upwards, its horizontal axis backwards."""
-    return np.take(volume, index, axis=normal)[::-1].T
+    """Return one slice with its vertical axis first and its horizontal axis reversed."""
+    plane: NDArray[np.generic] = np.take(volume, index, axis=normal)
+    return plane[::-1].T
 
 
 def _busiest(tumour: NDArray[np.bool_], normal: int) -> int:
-    """Slice with most tumour, or the middle one."""
+    """Return the index of the slice with the largest tumour area, or of the middle slice."""
     area = tumour.sum(axis=tuple(a for a in range(3) if a != normal))
     return int(area.argmax()) if area.any() else tumour.shape[normal] // 2
 
 
-def _bounds(mask: NDArray[np.generic], margin: int) -> tuple[slice, slice, slice]:
-    bounds = []
-    for axis in range(3):
-        used = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        bounds.append(slice(max(0, int(used[0]) - margin), int(used[-1]) + 1 + margin))
-    return bounds[0], bounds[1], bounds[2]
-
-
 def _window(image: NDArray[np.generic], brain: NDArray[np.generic]) -> NDArray[np.floating]:
-    """Grey values between the brain's 1st and 99th percentile, as 0.05 to 1; background stays black."""
+    """Scale grey values between the brain's 1st and 99th percentile to 0.05 to 1; background is 0."""
     values = image.astype(np.float32)
     inside = values[brain & (values != 0)] if (brain & (values != 0)).any() else np.array([0.0, 1.0])
     low, high = np.percentile(inside, (1, 99))

@@ -1,4 +1,4 @@
-"""How good a registration is, in numbers, and the verdict they lead to."""
+"""Quality of a registration: numbers, and the verdict that follows from them."""
 
 from __future__ import annotations
 
@@ -12,36 +12,22 @@ from gliofit.core.labels import TissueLabel
 from gliofit.register.settings import RegisterSettings
 
 __all__ = [
-    "CSF_SHARE",
-    "JACOBIAN_RANGE",
-    "LOST_CORRELATION",
-    "OUTSIDE_SHARE",
-    "contrast",
-    "correlation",
-    "dice",
-    "jacobian_determinant",
-    "mutual_information",
-    "verdict",
-]
+    "CSF_SHARE", "JACOBIAN_RANGE", "LOST_CORRELATION", "OUTSIDE_SHARE", "RAS_TO_LPS", "contrast", "correlation",
+    "jacobian_determinant", "mutual_information", "tumour_shares", "verdict",
+]  # fmt: skip
 
-_LPS = np.diag([-1.0, -1.0, 1.0])
+RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0])
 
-#: Shares of the tumour that lie in warped CSF, or outside the brain, above which a person should look.
+#: Largest shares of the tumour in warped CSF, and outside the brain, of a registration without visual check.
 CSF_SHARE, OUTSIDE_SHARE = 0.15, 0.05
-#: Local volume change (of the deformation, without the affine part) beyond which a person should look.
+#: The same for the local volume change of the deformation (without the affine part).
 JACOBIAN_RANGE = (0.1, 8.0)
-#: Correlation of T1 that the deformation may lose before a person should look.
+#: The same for the loss of correlation of T1 by the deformation.
 LOST_CORRELATION = 0.01
 
 
-def dice(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
-    """Dice overlap; 1 for two empty masks."""
-    total = int(a.sum()) + int(b.sum())
-    return 1.0 if total == 0 else float(2 * int((a & b).sum()) / total)
-
-
 def correlation(a: NDArray[np.floating], b: NDArray[np.floating], where: NDArray[np.bool_]) -> float:
-    """Pearson correlation of two images inside a mask; NaN if one of them is constant there."""
+    """Return the Pearson correlation of two images inside a mask; NaN if one is constant there."""
     x, y = a[where].astype(np.float64), b[where].astype(np.float64)
     if x.size < 2 or x.std() == 0 or y.std() == 0:
         return float("nan")
@@ -51,7 +37,7 @@ def correlation(a: NDArray[np.floating], b: NDArray[np.floating], where: NDArray
 def mutual_information(
     a: NDArray[np.floating], b: NDArray[np.floating], where: NDArray[np.bool_], bins: int = 48
 ) -> float:
-    """Mutual information in bits inside a mask, from a joint histogram between the 1st and 99th percentiles."""
+    """Return mutual information in bits inside a mask, by a joint histogram between the 1st and 99th percentiles."""
     x, y = a[where], b[where]
     if x.size < 2:
         return float("nan")
@@ -67,9 +53,9 @@ def mutual_information(
 
 
 def contrast(image: NDArray[np.floating], bright: NDArray[np.bool_], dark: NDArray[np.bool_]) -> float:
-    """Difference of an image's means in two tissues over their pooled standard deviation.
+    """Return the difference of an image's means in two tissues over their pooled standard deviation.
 
-    The registration does not optimise it, so it says from outside whether warped tissue lies on the patient's.
+    The registration does not optimise it, so it independently measures the agreement of warped and actual tissue.
     """
     x, y = image[bright], image[dark]
     if x.size < 2 or y.size < 2:
@@ -79,16 +65,16 @@ def contrast(image: NDArray[np.floating], bright: NDArray[np.bool_], dark: NDArr
 
 
 def jacobian_determinant(displacement_lps: NDArray[np.floating], grid: Grid) -> NDArray[np.float32]:
-    """Local volume change of x -> x + u(x), for displacements in mm along left, posterior, superior.
+    """Return the local volume change of x -> x + u(x), of shape ``grid.shape``.
 
     Parameters
     ----------
     displacement_lps
-        Shape ``(*grid.shape, 3)``.
+        Displacements u in LPS mm, shape ``(*grid.shape, 3)``.
     grid
         Grid of the field.
     """
-    per_voxel = np.linalg.inv(_LPS @ grid.affine[:3, :3])
+    per_voxel = np.linalg.inv(RAS_TO_LPS @ grid.affine[:3, :3])
     slopes = [np.gradient(displacement_lps[..., component].astype(np.float32)) for component in range(3)]
     matrix = np.empty((*grid.shape, 3, 3), np.float32)
     for component in range(3):
@@ -97,31 +83,44 @@ def jacobian_determinant(displacement_lps: NDArray[np.floating], grid: Grid) -> 
                 slopes[component][k] * np.float32(per_voxel[k, axis]) for k in range(3) if per_voxel[k, axis] != 0
             )
         matrix[..., component, component] += 1
-    return np.linalg.det(matrix)
+    return np.asarray(np.linalg.det(matrix))
 
 
 def verdict(
     numbers: dict[str, float], settings: RegisterSettings, failure: str = ""
 ) -> tuple[Literal["ok", "borderline", "poor"], str]:
-    """Status of a registration, and the reasons for it.
+    """Rate a registration.
 
-    ``ok``: use it. ``borderline``: look at the picture before you do. ``poor``: do not use it. A registration without
-    its deformable step is poor, ``failure`` being why there is none.
+    Parameters
+    ----------
+    numbers
+        Quality measures by column of ``qc.parquet``.
+    settings
+        Limits of the brain-mask Dice.
+    failure
+        Reason why the deformable step failed; empty if it succeeded.
+
+    Returns
+    -------
+    status : str
+        ``ok``: use it. ``borderline``: inspect the picture first. ``poor``: do not use it.
+    message : str
+        Reasons, separated by semicolons.
     """
     poor, doubtful = [], []
     if failure:
-        poor.append(f"the deformable step failed ({failure}): affine registration alone")
+        poor.append(f"the deformable step failed ({failure}): affine registration only")
     overlap = numbers["brain_dice"]
     if overlap < settings.poor_dice:
-        poor.append(f"brain-mask Dice {overlap:.3f} is under {settings.poor_dice:g}")
+        poor.append(f"brain-mask Dice {overlap:.3f} is below {settings.poor_dice:g}")
     elif overlap < settings.good_dice:
-        doubtful.append(f"brain-mask Dice {overlap:.3f} is under {settings.good_dice:g}")
+        doubtful.append(f"brain-mask Dice {overlap:.3f} is below {settings.good_dice:g}")
     if numbers["jacobian_folded_share"] > 0:
         poor.append(f"the deformation folds in {numbers['jacobian_folded_share']:.2%} of the brain")
     elif not JACOBIAN_RANGE[0] <= numbers["jacobian_min"] <= numbers["jacobian_max"] <= JACOBIAN_RANGE[1]:
         doubtful.append(f"local volume change {numbers['jacobian_min']:.2f} to {numbers['jacobian_max']:.2f}")
     if numbers["correlation"] < numbers["correlation_affine"] - LOST_CORRELATION:
-        doubtful.append("the deformation made the correlation worse")
+        doubtful.append("the deformation lowered the correlation")
     if numbers["tumour_outside_brain_share"] > OUTSIDE_SHARE:
         doubtful.append(f"{numbers['tumour_outside_brain_share']:.1%} of the tumour lies outside the brain")
     if numbers["tumour_csf_share"] > CSF_SHARE:
@@ -135,6 +134,6 @@ def verdict(
 def tumour_shares(
     labels: NDArray[np.uint8], brain: NDArray[np.bool_], tumour: NDArray[np.bool_]
 ) -> tuple[float, float]:
-    """Shares of the tumour's voxels that the warped atlas calls CSF, and that lie outside the brain."""
+    """Return the shares of the tumour's voxels that are CSF in the warped atlas, and that are outside the brain."""
     inside = labels[tumour]
     return float(np.mean(inside == TissueLabel.CSF)), float(1 - brain[tumour].mean())

@@ -1,4 +1,4 @@
-"""Register one patient: the atlas' tissue on the patient's own grid."""
+"""Registration of one patient: the atlas' tissue on the patient's grid."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from gliofit.core.progress import OnProgress, no_progress
 from gliofit.core.seeds import derive_seed
 from gliofit.core.tissue import Tissue
 from gliofit.figures.style import optional_picture
+from gliofit.metrics.masks import dice
 from gliofit.register.affine_step import register_affine_reproducibly
 from gliofit.register.ants import (
     Transforms,
@@ -39,7 +40,6 @@ from gliofit.register.picture import draw_quality
 from gliofit.register.quality import (
     contrast,
     correlation,
-    dice,
     jacobian_determinant,
     mutual_information,
     tumour_shares,
@@ -62,13 +62,12 @@ def register_patient(
     progress: OnProgress = no_progress,
     warnings: list[InputWarning] | None = None,
 ) -> None:
-    """Bring the atlas onto a patient and write the case folder.
+    """Register the atlas to a patient and write the case folder.
 
-    Two steps: rigid and affine without any mask, then a deformation (SyN, local cross-correlation) that does not
-    look at the tumour. If the second step fails numerically, the first stands alone: the displacements are zero and
-    the status is ``poor``. Written are ``t1, wm, gm, csf, labels, brain_mask, segmentation.nii.gz``,
-    ``transforms/``, ``qc.png`` and ``qc.parquet``, everything on the grid of the patient's T1 image. Nothing is
-    written if the case is stopped. A picture that cannot be drawn is left out, and the notes say so.
+    A rigid and affine step without masks is followed by a deformation (SyN, local cross-correlation) with the tumour
+    masked out. If the deformation fails, its displacements are zero and the status is ``poor``. The files are
+    ``t1, wm, gm, csf, labels, brain_mask, segmentation.nii.gz``, ``transforms/``, ``qc.png`` and ``qc.parquet``, on
+    the grid of the patient's T1 image. After an error nothing is written. If the picture fails, the notes state it.
 
     Parameters
     ----------
@@ -79,25 +78,29 @@ def register_patient(
     out_dir
         Case folder to write.
     settings
-        How to register.
+        Settings of the registration.
     seed
-        The run's seed, from which this case's own is derived. The same seed gives the same transforms on one machine.
+        The run's seed, from which the case's seed is derived. Equal seeds give equal transforms on one machine.
     threads
-        Threads of the deformable step; a process can choose them only once.
+        Threads of the deformable step, fixed for the process.
     progress
         Called with the name of each step.
     warnings
-        List that warnings about the images are appended to; what it holds is written into the notes.
+        Warnings about the images are appended to this list and written into the notes.
 
     Raises
     ------
     InputError
         If a file cannot be used.
     RegistrationError
-        If the brain is turned, flipped or no brain, or the affine step fails.
+        If the image is rotated, flipped or not a brain, or the affine step fails.
     """
     started = time.perf_counter()
-    _check_name(out_dir)
+    try:
+        str(out_dir).encode()
+    except UnicodeEncodeError as error:
+        problem = "has a name that is not UTF-8, which ANTs cannot open"
+        raise InputError(out_dir, problem, "name another folder", "name-not-utf8") from error
     job_seed = derive_seed(seed, "register", patient.case)
     progress("reading the images")
     load_ants(threads)
@@ -115,17 +118,13 @@ def register_patient(
             warped = _Warped.make(images, atlas, affine, transforms)
         except RuntimeError as error:
             raise RegistrationError(
-                patient.case, f"ANTs failed ({error})", "look at the images with gliofit check"
+                patient.case, f"ANTs failed ({error})", "inspect the images with gliofit check"
             ) from error
         tumour = whole_tumour_mask(images.segmentation.data)
         tissue, filled_share = fill_tumour(warped.tissue, tumour, settings.tumour_fill)
         if settings.tumour_fill != "atlas":
-            _log.info(
-                "%s: tumour_fill %s changed %.1f %% of the tumour",
-                patient.case,
-                settings.tumour_fill,
-                100 * filled_share,
-            )
+            share = 100 * filled_share
+            _log.info("%s: tumour_fill %s changed %.1f %% of the tumour", patient.case, settings.tumour_fill, share)
         numbers = _numbers(images, warped, tumour, settings)
         numbers["tumour_filled_share"] = filled_share
         numbers["header_dice"], numbers["best_turned_dice"] = orientation.dice_as_read, orientation.dice_best
@@ -133,11 +132,14 @@ def register_patient(
         if status != "ok":
             _log.warning("%s: registration is %s: %s", patient.case, status, message)
         progress("writing results, step 4 of 4")
-        _write_images(images, tissue, folder)
+        write_volume(folder / "t1.nii.gz", images.t1)
+        write_volume(folder / "brain_mask.nii.gz", images.brain)
+        write_volume(folder / "segmentation.nii.gz", images.segmentation)
+        tissue.save(folder)
         _write_transforms(transforms, folder / "transforms")
         with optional_picture(out_dir / "qc.png", warnings):
             draw_quality(folder / "qc.png", patient.case, images, tissue, warped.t1, numbers, status, message)
-        notes = [] if patient.has_native_t1 else ["registered by T1c, since there is no native T1"]
+        notes = [] if patient.has_native_t1 else ["registered with T1c, native T1 missing"]
         notes += [warning.note for warning in warnings]
         for note in notes:
             _log.info("%s: %s", patient.case, note)
@@ -158,20 +160,18 @@ def register_patient(
         write_table(folder / "qc.parquet", pd.DataFrame([row]))
 
 
-def _check_name(folder: Path) -> None:
-    """Refuse a folder that ANTs, which works in it, cannot open."""
-    try:
-        str(folder).encode()
-    except UnicodeEncodeError as error:
-        raise InputError(
-            folder, "has a name that is not UTF-8, which ANTs cannot open", "name another folder", "name-not-utf8"
-        ) from error
-
-
 def _register(
     images: PatientImages, atlas: Atlas, scratch: Path, settings: RegisterSettings, seed: int, progress: OnProgress
 ) -> tuple[Transforms, Transforms, str]:
-    """Both steps, and why the second failed (empty if it did not); transforms live in ``scratch``."""
+    """Run both steps.
+
+    Returns
+    -------
+    affine, deformable : Transforms
+        Files in ``scratch``.
+    failure : str
+        Reason why the deformable step failed, empty if it succeeded.
+    """
     box = _box(images.brain, settings.crop_margin_mm)
     atlas_box = _box(atlas.brain_mask, settings.crop_margin_mm)
     patient_t1 = _normalised(images.t1, images.brain)
@@ -186,7 +186,7 @@ def _register(
     affine = register_affine_reproducibly(fixed, moving, scratch / "affine", settings, seed)
     progress("deformation, step 2 of 4")
     fixed, moving = pair(settings.resolution_mm)
-    # Taken from its complement, since what lies beyond the edge of the grid is no tumour either.
+    # The complement is sampled, because outside the grid is no tumour.
     hidden = _tumour_and_rim(images, settings).extract(*box)
     mask = Volume((hidden.sample(fixed.grid).data < 0.5).astype(np.float32), fixed.grid)
     prefix = scratch / "deformable"
@@ -214,14 +214,14 @@ class _Warped:
         back = tuple(-s for s in start)
 
         def warp(volume: Volume, by: Transforms = transforms) -> Volume:
-            # Warped inside the brain's box, then put back onto the whole grid: linear interpolation costs by the voxel.
+            # Interpolated in the brain's box only, to save time.
             warped = apply_transforms(volume, box, by).extract(back, grid.shape)
             return Volume(warped.data, grid)
 
         brain = images.brain.data
         wm, gm = (np.where(brain, warp(atlas.tissue.map(name)).data, 0) for name in ("wm", "gm"))
         wm, gm = wm.clip(0, 1), gm.clip(0, 1)
-        # What of the brain is neither grey nor white matter is CSF, as in the atlas itself.
+        # The rest of the brain is CSF, as in the atlas.
         csf = np.where(brain, 1 - wm - gm, 0).clip(0, 1)
         t1 = atlas.require_t1()
         displacement = read_displacement(transforms)
@@ -237,7 +237,7 @@ class _Warped:
 def _numbers(
     images: PatientImages, warped: _Warped, tumour: NDArray[np.bool_], settings: RegisterSettings
 ) -> dict[str, float]:
-    """QC numbers; all of T1 are taken outside the tumour and its rim."""
+    """Compute the quality measures; those of T1 exclude the tumour and its rim."""
     brain, t1 = images.brain.data, images.t1.data
     outside = brain & ~_grown(abnormal_mask(images.segmentation.data), images.t1.grid, settings.tumour_margin_mm)
     labels = warped.tissue.labels
@@ -270,13 +270,6 @@ def _volumes(images: PatientImages) -> dict[str, float]:
     }
 
 
-def _write_images(images: PatientImages, tissue: Tissue, out_dir: Path) -> None:
-    write_volume(out_dir / "t1.nii.gz", images.t1)
-    write_volume(out_dir / "brain_mask.nii.gz", images.brain)
-    write_volume(out_dir / "segmentation.nii.gz", images.segmentation)
-    tissue.save(out_dir)
-
-
 def _write_transforms(transforms: Transforms, folder: Path) -> None:
     for source, name in (
         (transforms.affine, "affine.mat"),
@@ -289,25 +282,25 @@ def _write_transforms(transforms: Transforms, folder: Path) -> None:
 
 
 def _normalised(image: Volume, brain: Volume) -> Volume:
-    """Intensities of the brain from 0.1 to 1 between the 1st and 99th percentile, background 0."""
+    """Scale intensities of the brain between the 1st and 99th percentile to 0.1 to 1; background is 0."""
     low, high = np.percentile(image.data[brain.data], (1, 99))
     scaled = 0.1 + 0.9 * ((image.data - low) / max(high - low, np.finfo(np.float32).tiny)).clip(0, 1)
     return Volume(np.where(brain.data, scaled, 0).astype(np.float32), image.grid)
 
 
 def _tumour_and_rim(images: PatientImages, settings: RegisterSettings) -> Volume:
-    """Where the deformable step does not look, as 0 and 1: tumour, cavity and a rim. It looks everywhere else.
+    """Return the region that the deformable step ignores (1): tumour, cavity and a rim.
 
-    The background is looked at on purpose. With a mask that ends 2 mm outside the brain, the brain's edge pulls less
-    and tissue comes to lie worse: on TCGA-FG-6692 brain-mask Dice 0.972 instead of 0.979, correlation outside the
-    tumour 0.64 instead of 0.67, contrast of white and grey matter 0.95 instead of 1.04.
+    The background is included in the metric. A mask that ends 2 mm outside the brain registers worse: for TCGA-FG-6692
+    brain-mask Dice 0.972 instead of 0.979, correlation outside the tumour 0.64 instead of 0.67, contrast of white and
+    grey matter 0.95 instead of 1.04.
     """
     grown = _grown(abnormal_mask(images.segmentation.data), images.t1.grid, settings.tumour_margin_mm)
     return Volume(grown.astype(np.float32), images.t1.grid)
 
 
 def _grown(mask: NDArray[np.bool_], grid: Grid, margin_mm: float) -> NDArray[np.bool_]:
-    """Mask widened by a distance."""
+    """Dilate a mask by a distance."""
     from scipy.ndimage import distance_transform_edt
 
     if margin_mm == 0 or not mask.any():
@@ -319,7 +312,7 @@ def _grown(mask: NDArray[np.bool_], grid: Grid, margin_mm: float) -> NDArray[np.
 
 
 def _box(mask: Volume, margin_mm: float) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
-    """Start and shape of the mask's bounding box with a margin; may reach over the edge of the grid."""
+    """Return start and shape of the mask's bounding box with a margin, which may extend past the grid."""
     start, shape = [], []
     for used, spacing in zip(bounding_box(mask.data.astype(bool)), mask.grid.spacing_mm, strict=True):
         margin = int(np.ceil(margin_mm / spacing))
@@ -329,7 +322,7 @@ def _box(mask: Volume, margin_mm: float) -> tuple[tuple[int, int, int], tuple[in
 
 
 def _at_resolution(volume: Volume, resolution_mm: float) -> Volume:
-    """The volume at a coarser spacing (block means where it divides); finer than it is stays as it is."""
+    """Resample to a coarser spacing, by block means if it is a multiple; a finer spacing changes nothing."""
     from scipy.ndimage import gaussian_filter
 
     spacing = volume.grid.isotropic_spacing_mm

@@ -14,13 +14,13 @@ from gliofit.register.patients import PatientFiles, Problem, Refused, patient_in
 
 __all__ = ["CHECK_COLUMNS", "COLUMNS", "STATUSES", "read_patients_table"]
 
-#: Every column that a person fills in. ``case``, and ``folder`` or ``seg`` and a T1 image (``t1``, ``t1c``) are needed.
+#: Columns of the user. ``case`` is required, and ``folder``, or ``seg`` and a T1 image (``t1``, ``t1c``).
 COLUMNS = ("case", "folder", "t1", "t1c", "t2", "flair", "seg", "brain_mask", "labels")
 
-#: Columns that a check adds: what it says of the case, and why.
+#: Columns that a check adds: its result and the reason.
 CHECK_COLUMNS = ("status", "message")
 
-#: What a check may say of a case; an empty cell means ``use``.
+#: Results of a check; an empty cell means ``use``.
 STATUSES = ("use", "refused")
 
 _FILE_COLUMNS = ("t1", "t1c", "t2", "flair", "seg", "brain_mask")
@@ -29,20 +29,20 @@ _FILE_COLUMNS = ("t1", "t1c", "t2", "flair", "seg", "brain_mask")
 def read_patients_table(path: Path, labels: str | None = None) -> list[PatientFiles | Problem | Refused]:
     """Read a patients table; relative paths start at the table's folder.
 
-    A row gives a ``folder`` in BraTS naming, or the files one by one; with both, a named file wins over the folder's.
-    The label scheme is the row's ``labels``, else ``labels`` as passed in, else what the folder's naming implies. Of a
-    row that a check refused nothing but the case and the message is looked at.
+    A row gives a ``folder`` in BraTS naming, or single files, which have priority over those of a folder. The label
+    scheme is the row's ``labels``, else the argument ``labels``, else the one that the folder's naming implies. Of a
+    row that a check refused, only case and message are read.
 
     Raises
     ------
     InputError
-        If the table itself is broken: no header, unknown columns, no rows. A row that is wrong is a ``Problem``.
+        If the table itself is invalid: no header, unknown columns, no rows. An invalid row is a ``Problem``.
     """
     delimiter = "," if path.suffix == ".csv" else "\t"
     try:
         first, *others = list(csv.reader(_lines(path), delimiter=delimiter, strict=True)) or [[]]
     except csv.Error as error:
-        raise InputError(path, f"is no table ({error})", "give a table of tab-separated text (.tsv)") from error
+        raise InputError(path, f"is not a table ({error})", "give a table of tab-separated text (.tsv)") from error
     header = [name.strip() for name in first]
     _check_header(header, path, delimiter)
     rows: list[PatientFiles | Problem | Refused] = []
@@ -64,7 +64,7 @@ def read_patients_table(path: Path, labels: str | None = None) -> list[PatientFi
 
 
 def _lines(path: Path) -> list[str]:
-    """The table's lines without comments; utf-8, with or without a byte-order mark."""
+    """Read the table's lines without comments; UTF-8, with or without a byte-order mark."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -79,8 +79,8 @@ def _check_header(header: list[str], path: Path, delimiter: str) -> None:
     if not header:
         raise InputError(path, "is empty", f"begin it with a line of column names: {' '.join(COLUMNS)}")
     if len(header) == 1 and any(other in header[0] for other in ",;\t"):
-        wanted = "commas" if delimiter == "," else "tabs"
-        raise InputError(path, f"has one column, '{header[0][:40]}'", f"separate the columns by {wanted}")
+        separator = "commas" if delimiter == "," else "tabs"
+        raise InputError(path, f"has one column, '{header[0][:40]}'", f"separate the columns by {separator}")
     for name in header:
         if name not in columns:
             near = difflib.get_close_matches(name.lower(), columns, 1, 0.6)
@@ -88,9 +88,9 @@ def _check_header(header: list[str], path: Path, delimiter: str) -> None:
             raise InputError(path, f"has an unknown column '{name}'", f"{hint}columns are {', '.join(columns)}")
     if len(set(header)) < len(header):
         raise InputError(path, "names a column twice", "keep one of each")
-    named = set(header)
-    if "case" not in named or not ("folder" in named or ("seg" in named and named & {"t1", "t1c"})):
-        raise InputError(path, "lacks needed columns", "give the columns case, and folder or t1 and seg")
+    names = set(header)
+    if "case" not in names or not ("folder" in names or ("seg" in names and names & {"t1", "t1c"})):
+        raise InputError(path, "lacks required columns", "give the columns case, and folder or t1 and seg")
 
 
 def _row(values: dict[str, str], path: Path, subject: str, labels: str | None) -> PatientFiles | Refused:
@@ -107,21 +107,18 @@ def _row(values: dict[str, str], path: Path, subject: str, labels: str | None) -
         raise InputError(subject, f"unknown label scheme '{scheme}'", f"name one of {', '.join(LABEL_SCHEMES)}")
     files = {role: path.parent / values[role] for role in _FILE_COLUMNS if role in values}
     for role, file in files.items():
-        # Unlike the method of Path this bears names that no file can have.
+        # Unlike Path.is_file, this accepts names that no file can have.
         if not os.path.isfile(file):
             raise InputError(file, f"file not found ({role} of case {case})", f"correct the path in {path}")
     if "folder" in values:
-        found = patient_in_folder(path.parent / values["folder"], scheme, case)
-        return PatientFiles(case, labels=found.labels, **{**found.images, **files})
+        patient = patient_in_folder(path.parent / values["folder"], scheme, case)
+        return PatientFiles(case, labels=patient.labels, **{**patient.images, **files})
     if "t1" not in files and "t1c" in files:
         files["t1"] = files["t1c"]
     missing = [role for role in ("t1", "seg") if role not in files]
     if missing:
         raise InputError(subject, f"case {case} has no {' and no '.join(missing)}", "fill in the file, or a folder")
     if scheme is None:
-        raise InputError(
-            subject,
-            f"case {case} has no label scheme, which free file names do not tell",
-            f"fill in the column 'labels' with one of {', '.join(LABEL_SCHEMES)}",
-        )
+        problem = f"case {case} has no label scheme"
+        raise InputError(subject, problem, f"fill in the column 'labels' with one of {', '.join(LABEL_SCHEMES)}")
     return PatientFiles(case, labels=scheme, **files)

@@ -1,1 +1,1 @@
-"""Stage simulate: draw parameters and grow synthetic tumours in shards."""
+"""Stage simulate: random parameters and synthetic tumours, stored in shards."""

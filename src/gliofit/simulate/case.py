@@ -1,4 +1,4 @@
-"""The synthetic cohort: samples of test shards, each with a folder of its own like a patient's."""
+"""The synthetic cohort: samples of test shards in case folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One drawn tumour: what is planned, how it is grown, and its description by the theta that it really has."""
+"""Simulation of one drawn tumour, and its ground truth."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ __all__ = ["Sample", "describe_sample", "grow_sample", "planned_theta", "theta_o
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A grown tumour: its concentration (zero outside grey and white matter) and its row of the truth table."""
+    """A simulated tumour: its concentration (zero outside grey and white matter) and its row of the truth table."""
 
     concentration: Volume
     row: dict[str, Any]
 
 
 def theta_of(row: pd.Series | dict[str, Any]) -> Theta:
-    """Theta of a row of a truth table."""
+    """Return theta of a row of a truth table."""
     space = space_of(row)
     return Theta.from_array([row[column] for column in space.columns], space)
 
@@ -45,7 +45,7 @@ def truth_row(
     volume_mm3: float,
     integrator: str,
 ) -> dict[str, Any]:
-    """Columns every truth table has for one tumour; origin in world mm and in voxels of the volume's grid."""
+    """Return the common columns of truth tables; the origin is in world mm and in voxels of the volume's grid."""
     i, j, k = theta.origin_voxel(volume.grid)
     return {
         COLUMN: theta.space.model, **theta.space.row(theta.to_array()), "origin_i": i, "origin_j": j, "origin_k": k,
@@ -55,23 +55,24 @@ def truth_row(
 
 
 def planned_theta(drawn: pd.Series) -> Theta:
-    """Theta of a drawn tumour if nothing stops it for 100 days."""
+    """Return theta of a drawn tumour that grows for 100 days."""
     space = space_of(drawn)
     origin = [drawn[column] for column in space.columns[:3]]
-    further = [float(drawn[column]) for column in space.columns[len(SPACE) :]]
+    others = [float(drawn[column]) for column in space.columns[len(SPACE) :]]
     rates = float(drawn["diffusivity_mm2_per_day"]), float(drawn["proliferation_per_day"])
-    return theta_of_rates(origin, *rates, DURATION_DAYS, *further, space=space)
+    return theta_of_rates(origin, *rates, DURATION_DAYS, *others, space=space)
 
 
 def describe_sample(tissue: Tissue, drawn: pd.Series, solution: Solution, integrator: str) -> Sample | None:
-    """Sample of a drawn tumour and the forward run that grew it.
+    """Make the sample of a drawn tumour and its forward simulation.
 
     Returns
     -------
-    The sample. Its parameters are those of the time that it grew; the centre of mass is that of the
-    concentration in grey and white matter, and is stored because crops are centred on it. None if it makes no sample:
-    there is nothing in grey and white matter (a seed in a sliver of tissue that the label map calls CSF), or the seed
-    alone holds the stopping volume, so that it has not grown and theta would be zero.
+    Sample or None
+        The parameters are those of the simulated time, which the stopping volume may shorten. The centre of mass of
+        the concentration is stored, because crops are centred on it. None if no cells are in grey and white matter (a
+        seed in thin tissue that the label map assigns to CSF), or if the seed already has the stopping volume, so that
+        theta would be zero.
     """
     field = np.where(tissue.visible, np.clip(solution.concentration, 0, 1), 0)
     if solution.final_time_days <= 0 or not field.any():
@@ -88,20 +89,12 @@ def describe_sample(tissue: Tissue, drawn: pd.Series, solution: Solution, integr
 
 
 def grow_sample(tissue: Tissue, drawn: pd.Series, integrator: IntegratorSettings) -> Sample | None:
-    """Grow a drawn tumour until its stopping volume or 100 days, whichever is first.
-
-    Parameters
-    ----------
-    tissue
-        Brain to grow in.
-    drawn
-        A row of ``draw_parameters``.
-    integrator
-        Forward integrator.
+    """Simulate a row of ``draw_parameters`` up to its stopping volume, at most 100 days.
 
     Returns
     -------
-    As ``describe_sample``; None also if the seed holds no tissue.
+    Sample or None
+        As ``describe_sample``; None also if the seed contains no tissue.
     """
     try:
         solution = make_solver(integrator).solve(

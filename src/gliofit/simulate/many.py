@@ -1,17 +1,17 @@
-"""Many samples: on all cores of a CPU, or on CUDA in batches. Either way the same ones, in the same order."""
+"""Simulation of many samples on the cores of a CPU or in batches on CUDA, with the same order and the same draws."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 
 import pandas as pd
 
 from gliofit.core.errors import InputError, SeedOutsideTissueError
 from gliofit.core.threads import kernel_threads
 from gliofit.core.tissue import Tissue
-from gliofit.growth.theta import Theta
 from gliofit.simulate.grow import Sample, describe_sample, grow_sample, planned_theta
 from gliofit.solver.accurate import AccurateSolver, initial_fields
 from gliofit.solver.backends import choose_backend
@@ -21,46 +21,44 @@ from gliofit.solver.threads import kernels_bear_threads
 
 __all__ = ["Draw", "grow_in_batches", "grow_on_cores", "grow_samples"]
 
-#: A function of sample and attempt that draws a tumour: a row of ``draw_parameters``.
+#: A function of sample and attempt that returns a row of ``draw_parameters``.
 Draw = Callable[[int, int], pd.Series]
 
-#: Attempts at one sample. Draws that make no sample are rare, so this many mean that something is wrong.
+#: Attempts at one sample. Unusable draws are rare, so more of them indicate an error of the input.
 _ATTEMPTS = 100
 
 
 def grow_samples(
-    tissue: Tissue,
-    draw: Draw,
-    count: int,
-    integrator: IntegratorSettings,
-    threads: int = 1,
-    batch_size: int = 32,
+    tissue: Tissue, draw: Draw, count: int, integrator: IntegratorSettings, threads: int = 1, batch_size: int = 32
 ) -> Generator[tuple[Sample, int]]:
-    """Draw and grow samples 0 to ``count - 1``.
+    """Draw and simulate samples 0 to ``count - 1``.
 
     Parameters
     ----------
     tissue
-        Brain to grow in.
+        Tissue of the simulation.
     draw
-        Draws a tumour; a draw that makes no sample (``describe_sample``) is repeated with the next attempt.
+        Draws a tumour; a draw without sample (``describe_sample``) is repeated with the next attempt.
     count
         Number of samples.
     integrator
         Forward integrator; its back end decides between cores and batches.
     threads
-        Samples to grow at a time on a CPU.
+        Number of simultaneous samples on a CPU.
     batch_size
-        Samples to grow at a time on CUDA.
+        Number of simultaneous samples on CUDA.
 
     Yields
     ------
-    Each sample, in order, with the number of draws before the one that made it.
+    sample : Sample
+        Samples in order.
+    attempt : int
+        Number of unusable draws before the sample.
 
     Raises
     ------
     InputError
-        If 100 draws make no sample.
+        If 100 draws give no sample.
     """
     if isinstance(integrator, AccurateSettings) and choose_backend(integrator.backend) == "triton":
         yield from grow_in_batches(tissue, draw, count, integrator, batch_size)
@@ -71,9 +69,9 @@ def grow_samples(
 def grow_on_cores(
     tissue: Tissue, draw: Draw, count: int, integrator: IntegratorSettings, threads: int
 ) -> Generator[tuple[Sample, int]]:
-    """As ``grow_samples``, each sample on one core.
+    """Grow samples as ``grow_samples``, each on one core.
 
-    In threads, because the kernels release Python's lock and share the tissue; each kernel runs on one thread.
+    Threads suffice, because the kernels release Python's lock and share the tissue.
     """
 
     def grow(index: int) -> tuple[Sample, int]:
@@ -82,10 +80,10 @@ def grow_on_cores(
                 sample = grow_sample(tissue, draw(index, attempt), integrator)
                 if sample is not None:
                     return sample, attempt
-        raise _hopeless()
+        raise _no_sample()
 
     if count:
-        # Alone, because numba knows its threading layer only once a kernel has run.
+        # Numba sets its threading layer when the first kernel runs.
         yield grow(0)
     if threads == 1 or count < 3 or not kernels_bear_threads():
         yield from map(grow, range(1, count))
@@ -95,7 +93,7 @@ def grow_on_cores(
         waiting: deque[Future[tuple[Sample, int]]] = deque()
         for index in range(1, count):
             waiting.append(pool.submit(grow, index))
-            # Samples wait here for slower ones before them; a bound on how many saves memory.
+            # Samples wait for slower previous ones; the limit saves memory.
             if len(waiting) > 2 * threads:
                 yield waiting.popleft().result()
         while waiting:
@@ -107,15 +105,15 @@ def grow_on_cores(
 def grow_in_batches(
     tissue: Tissue, draw: Draw, count: int, integrator: AccurateSettings, batch_size: int
 ) -> Generator[tuple[Sample, int]]:
-    """As ``grow_samples``, ``batch_size`` samples at a time through ``AccurateSolver.solve_batch``."""
+    """Grow samples as ``grow_samples``, ``batch_size`` at a time by ``AccurateSolver.solve_batch``."""
     solver = AccurateSolver(integrator)
     for first in range(0, count, batch_size):
-        found: dict[int, tuple[Sample, int]] = {}
+        samples: dict[int, tuple[Sample, int]] = {}
         attempts = dict.fromkeys(range(first, min(count, first + batch_size)), 0)
         while attempts:
             batch = {}
             for index in attempts:
-                batch[index], attempts[index] = _next_inside(tissue, draw, index, attempts[index], integrator)
+                batch[index], attempts[index] = _draw_in_tissue(tissue, draw, index, attempts[index], integrator)
             solutions = solver.solve_batch(
                 tissue,
                 [planned_theta(drawn) for drawn in batch.values()],
@@ -126,30 +124,23 @@ def grow_in_batches(
                 if sample is None:
                     attempts[index] += 1
                 else:
-                    found[index] = sample, attempts.pop(index)
-        yield from (found[index] for index in sorted(found))
+                    samples[index] = sample, attempts.pop(index)
+        yield from (samples[index] for index in sorted(samples))
 
 
-def _next_inside(
+def _draw_in_tissue(
     tissue: Tissue, draw: Draw, index: int, attempt: int, integrator: AccurateSettings
 ) -> tuple[pd.Series, int]:
-    """First draw from ``attempt`` on whose seed holds tissue: one without would spoil its whole batch."""
+    """Return the first draw from ``attempt`` on with tissue in its seed, because one without fails the whole batch."""
     for number in range(attempt, _ATTEMPTS):
         drawn = draw(index, number)
-        if _holds_tissue(tissue, planned_theta(drawn), integrator):
+        with suppress(SeedOutsideTissueError):
+            initial_fields(domain_of(tissue, integrator.precision), planned_theta(drawn), False)
             return drawn, number
-    raise _hopeless()
+    raise _no_sample()
 
 
-def _holds_tissue(tissue: Tissue, theta: Theta, integrator: AccurateSettings) -> bool:
-    try:
-        initial_fields(domain_of(tissue, integrator.precision), theta, False)
-    except SeedOutsideTissueError:
-        return False
-    return True
-
-
-def _hopeless() -> InputError:
+def _no_sample() -> InputError:
     return InputError(
-        "simulate", f"{_ATTEMPTS} draws found no seed in tissue that grows", "check the tissue maps and the preset"
+        "simulate", f"{_ATTEMPTS} draws gave no growing tumour in tissue", "check the tissue maps and the preset"
     )

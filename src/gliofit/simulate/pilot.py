@@ -1,4 +1,4 @@
-"""Pilot report: which thetas a sampler produces, before anything expensive is run."""
+"""Pilot report: the distribution of theta of a sampler, before expensive simulations."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _DPI = 200
 def pilot_table(
     tissue: Tissue, settings: SimulateSettings, seed: int, progress: Callable[[int, int], None] = lambda d, t: None
 ) -> pd.DataFrame:
-    """Grow ``pilot_samples`` tumours at the pilot's spacing and return their truth rows.
+    """Simulate ``pilot_samples`` tumours at the pilot's spacing and return their truth rows.
 
-    Fields at this spacing are too coarse to train on, but the time at which a volume is reached, and so the
-    distribution of theta, is nearly that of the fine grid.
+    Fields at this spacing are too coarse for training, but the time at which a volume is reached, and therefore the
+    distribution of theta, is close to that of the fine grid.
     """
     coarse = tissue.coarsen(tissue.grid.coarsening_to(settings.pilot_spacing_mm))
     space = find_growth_model(settings.growth_model).space

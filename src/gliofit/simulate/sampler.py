@@ -1,4 +1,4 @@
-"""Draw tumours: D, rho and stopping volume uniform in their ranges, seeds uniform over grey and white matter."""
+"""Random parameters of tumours: D, rho and stopping volume in their ranges, seeds in grey and white matter."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["draw_parameters", "seed_voxels"]
 
 
 def seed_voxels(tissue: Tissue) -> NDArray[np.int64]:
-    """Voxels labelled grey or white matter, in which seeds lie, shape (n, 3)."""
+    """Return the voxels labelled grey or white matter, the possible seeds, shape (n, 3)."""
     return np.argwhere(tissue.visible)
 
 
@@ -34,7 +34,7 @@ def draw_parameters(
     Parameters
     ----------
     tissue
-        Brain to place seeds in: the origin is uniform over the volume of voxels labelled grey or white matter.
+        Tissue of the seeds: the origin is uniform over the volume of voxels labelled grey or white matter.
     preset
         Ranges of the uniform draws.
     count
@@ -42,28 +42,29 @@ def draw_parameters(
     seed
         Random seed.
     voxels
-        ``seed_voxels`` of the tissue, where they are known already.
+        ``seed_voxels`` of the tissue, to avoid computing them again.
     space
-        Parameter space of the growth model. Parameters beyond the paper's are uniform in their bounds, in coordinates.
+        Parameter space of the growth model. Additional parameters are uniform in the bounds of their coordinates.
 
     Returns
     -------
-    One row per sample: ``sample, seed, origin_x_mm, origin_y_mm, origin_z_mm, diffusivity_mm2_per_day,
-    proliferation_per_day, stopping_volume_mm3, growth_model`` and
-    the columns of further parameters. The first rows of a longer draw equal those of a shorter one.
+    pandas.DataFrame
+        One row per sample: ``sample, seed, origin_x_mm, origin_y_mm, origin_z_mm, diffusivity_mm2_per_day,
+        proliferation_per_day, stopping_volume_mm3, growth_model`` and the columns of additional parameters. The first
+        rows of a longer draw equal those of a shorter one.
     """
     voxels = seed_voxels(tissue) if voxels is None else voxels
     rows = []
     for sample in range(count):
-        # One generator per sample: a sample does not depend on how many are drawn before it.
-        own = derive_seed(seed, "sample", sample)
-        rng = np.random.default_rng(own)
+        # One generator per sample, so that a sample does not depend on the number of previous samples.
+        sample_seed = derive_seed(seed, "sample", sample)
+        rng = np.random.default_rng(sample_seed)
         voxel = voxels[rng.integers(len(voxels))] + rng.uniform(-0.5, 0.5, 3)
         x, y, z = tissue.grid.voxel_to_world(voxel)
         rows.append(
             {
                 "sample": sample,
-                "seed": own,
+                "seed": sample_seed,
                 "origin_x_mm": x,
                 "origin_y_mm": y,
                 "origin_z_mm": z,
@@ -71,14 +72,14 @@ def draw_parameters(
                 "proliferation_per_day": rng.uniform(*preset.proliferation_per_day),
                 "stopping_volume_mm3": rng.uniform(*preset.stopping_volume_mm3),
                 COLUMN: space.model,
-                **_further(space, rng),
+                **_draw_others(space, rng),
             }
         )
     return pd.DataFrame(rows)
 
 
-def _further(space: ParameterSpace, rng: np.random.Generator) -> dict[str, float]:
-    """Values of the parameters beyond origin, diffusion and proliferation, by column."""
+def _draw_others(space: ParameterSpace, rng: np.random.Generator) -> dict[str, float]:
+    """Draw the parameters other than origin, diffusion and proliferation, by column."""
     values = {}
     for parameter in space.parameters[len(SPACE) :]:
         low, high = np.log(parameter.bounds) if parameter.log else parameter.bounds

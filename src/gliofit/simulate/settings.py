@@ -18,25 +18,25 @@ ATLAS = "atlas"
 
 
 def warped_name(number: int | str) -> str:
-    """Name of a warped atlas by its number, or by the folder named after it."""
+    """Return the name of a warped atlas by its number or its folder's name."""
     return f"warped-{number:05d}" if isinstance(number, int) else f"warped-{number}"
 
 
 def brain_name(folder: Path) -> str:
-    """Name of the brain whose tissue a folder holds: ``tissue`` for the atlas, ``warped/{number}`` for the others."""
+    """Return the name of the anatomy in the folder ``tissue`` or ``warped/{number}``."""
     return ATLAS if folder.name == "tissue" else warped_name(folder.name)
 
 
 class SamplerPreset(Settings):
-    """Uniform ranges that parameters are drawn from."""
+    """Ranges of uniform draws."""
 
     diffusivity_mm2_per_day: tuple[float, float] = Field(description="Range of D in white matter.")
     proliferation_per_day: tuple[float, float] = Field(description="Range of rho.")
-    stopping_volume_mm3: tuple[float, float] = Field(description="Range of the volume at which growth is stopped.")
+    stopping_volume_mm3: tuple[float, float] = Field(description="Range of the volume at which growth stops.")
 
 
-#: ``appendix-d`` is what the paper's appendix D prints; ``paper`` bounds rho at 1 per day, which alone gives the mean
-#: growth parameters that the paper's own code holds (``gliofit.paper.MEAN_THETA``).
+#: ``appendix-d`` has the printed ranges of the paper's appendix D; ``paper`` limits rho to 1 per day, which reproduces
+#: the mean growth parameters in the paper's code (``gliofit.paper.MEAN_THETA``).
 PRESETS: dict[str, SamplerPreset] = {
     "paper": SamplerPreset(
         diffusivity_mm2_per_day=(0.001, 10.0), proliferation_per_day=(0.001, 1.0), stopping_volume_mm3=(1e3, 4e5)
@@ -48,72 +48,66 @@ PRESETS: dict[str, SamplerPreset] = {
 
 
 class WarpSettings(Settings):
-    """Randomly warped copies of the atlas, so that networks see more than one anatomy."""
+    """Randomly warped copies of the atlas, to train networks on more than one anatomy."""
 
     count: int = Field(
         0,
         ge=0,
         le=99_999,
-        description="Warped atlases, over which the shards of `train_shards` of this section take turns.",
+        description="Number of warped atlases; the shards of `simulate.warps.train_shards` use them in turn.",
     )
     train_shards: int = Field(
-        0, ge=0, description="Training shards on warped atlases, beyond `simulate.train_shards` on the atlas itself."
+        0, ge=0, description="Training shards on warped atlases, in addition to `simulate.train_shards` on the atlas."
     )
     amplitude_mm: float = Field(
         8.0,
         ge=0,
-        description="Root mean square over the brain of the smooth random velocity, integrated for unit time.",
+        description="Root mean square over the brain of the smooth random velocity, integrated over unit time.",
     )
-    smoothness_mm: float = Field(
-        25.0, gt=0, description="Standard deviation of the Gaussian that smooths the velocity."
-    )
+    smoothness_mm: float = Field(25.0, gt=0, description="Standard deviation in mm of the Gaussian smoothing.")
     scale: float = Field(
         0.06, ge=0, le=0.3, description="Standard deviation of the logarithm of a random scaling along each axis."
     )
-    steps: int = Field(6, ge=1, le=12, description="Squarings in the integration of the velocity.")
+    steps: int = Field(6, ge=1, le=12, description="Number of squarings in the integration of the velocity.")
 
 
 class SimulateSettings(Settings):
-    """How synthetic tumours are drawn and grown."""
+    """Sampling and simulation of synthetic tumours."""
 
     preset: Literal["paper", "appendix-d"] = Field("paper", description="Ranges of D, rho and stopping volume.")
     growth_model: GrowthModelName = Field(DEFAULT, description="Growth model of the simulated tumours.")
-    spacing_mm: float = Field(2.0, gt=0, description="Voxel size of the simulations; the atlas is coarsened to it.")
-    samples_per_shard: int = Field(32, ge=1, description="Samples one job grows and one file holds.")
-    train_shards: int = Field(2, ge=1, description="Shards to train networks on.")
-    validation_shards: int = Field(1, ge=1, description="Shards to choose network weights by.")
+    spacing_mm: float = Field(2.0, gt=0, description="Voxel size of the simulations and the coarsened atlas, in mm.")
+    samples_per_shard: int = Field(32, ge=1, description="Number of samples per job and file.")
+    train_shards: int = Field(2, ge=1, description="Number of shards for the training of networks.")
+    validation_shards: int = Field(1, ge=1, description="Number of shards for the selection of network weights.")
     test_cases: int = Field(6, ge=0, description="Size of the synthetic cohort (samples of the test shards).")
-    pilot_samples: int = Field(200, ge=10, description="Samples of the pilot report of the theta distribution.")
-    pilot_spacing_mm: float = Field(4.0, gt=0, description="Voxel size of the pilot's simulations.")
+    pilot_samples: int = Field(200, ge=10, description="Number of samples of the pilot report.")
+    pilot_spacing_mm: float = Field(4.0, gt=0, description="Voxel size of the pilot's simulations, in mm.")
     integrator: IntegratorSettings = Field(default_factory=AccurateSettings, description="The forward solver.")
-    batch_size: int = Field(32, ge=1, description="Tumours grown at a time on CUDA; of no effect on CPUs.")
-    warps: WarpSettings = Field(WarpSettings(), description="Randomly warped atlases to grow tumours in.")
+    batch_size: int = Field(32, ge=1, description="Number of simultaneous simulations on CUDA; not used on CPUs.")
+    warps: WarpSettings = Field(WarpSettings(), description="Randomly warped atlases.")
 
     @model_validator(mode="after")
-    def _warps_for_shards(self) -> SimulateSettings:
+    def _shards_agree(self) -> SimulateSettings:
         if self.warps.train_shards and not self.warps.count:
-            raise ValueError("warps.train_shards: there are no warped atlases; set warps.count")
-        return self
-
-    @model_validator(mode="after")
-    def _whole_shards(self) -> SimulateSettings:
+            raise ValueError("warps.train_shards: needs warped atlases; set warps.count")
         if self.samples_per_shard > 10_000:
             raise ValueError("samples_per_shard: at most 10000, or one job runs for days")
         return self
 
     @property
     def test_shards(self) -> int:
-        """Shards that hold the synthetic cohort."""
+        """Number of shards of the synthetic cohort."""
         return -(-self.test_cases // self.samples_per_shard)
 
     def shard_names(self, split: Literal["train", "validation", "test"]) -> list[str]:
-        """Names of a split's shards, for example ``train-00003``."""
-        trained = self.train_shards + self.warps.train_shards
-        count = {"train": trained, "validation": self.validation_shards, "test": self.test_shards}[split]
+        """Return the names of a split's shards, for example ``train-00003``."""
+        train = self.train_shards + self.warps.train_shards
+        count = {"train": train, "validation": self.validation_shards, "test": self.test_shards}[split]
         return [f"{split}-{number:05d}" for number in range(count)]
 
     def samples_in(self, shard: str) -> int:
-        """Number of samples in a shard: the last test shard holds only what the cohort still needs."""
+        """Return the number of samples in a shard; the last test shard has the rest of the cohort."""
         split, _, number = shard.partition("-")
         if split != "test":
             return self.samples_per_shard
@@ -121,26 +115,26 @@ class SimulateSettings(Settings):
 
     @property
     def anatomies(self) -> list[str]:
-        """Names of all brains that tumours grow in: ``atlas``, then ``warped-00000`` and so on."""
+        """Names of all anatomies: ``atlas``, then ``warped-00000`` and so on."""
         return [ATLAS, *map(warped_name, range(self.warps.count))]
 
     def anatomy_of(self, shard: str) -> str:
-        """Brain a shard's tumours grow in.
+        """Return the anatomy of a shard.
 
-        The first ``train_shards`` training shards have the atlas, those beyond take turns over the warped ones.
-        Networks are compared by their errors in the atlas, so validation and the synthetic cohort are its.
+        The first ``train_shards`` training shards have the atlas, the others the warped atlases in turn. Validation
+        and test shards have the atlas, in which networks are compared.
         """
         split, _, number = shard.partition("-")
-        beyond = int(number) - self.train_shards
-        if split != "train" or beyond < 0:
+        position = int(number) - self.train_shards
+        if split != "train" or position < 0:
             return ATLAS
-        return self.anatomies[1 + beyond % self.warps.count]
+        return self.anatomies[1 + position % self.warps.count]
 
     def case_names(self) -> list[str]:
-        """Names of the synthetic cases."""
+        """Return the names of the synthetic cases."""
         return [f"synthetic-{number:05d}" for number in range(self.test_cases)]
 
     def case_location(self, case: str) -> tuple[str, int]:
-        """Shard and index of a synthetic case."""
+        """Return shard and index of a synthetic case."""
         number = int(case.rpartition("-")[2])
         return f"test-{number // self.samples_per_shard:05d}", number % self.samples_per_shard

@@ -1,4 +1,4 @@
-"""Shards: many samples in one memory-mappable 4-D NIfTI file and one Parquet table."""
+"""Shards: many samples in a memory-mapped 4-D NIfTI file and a Parquet table."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _REQUIRED = ("index", "com_x_mm")
 
 
 def to_counts(concentration: NDArray[Any]) -> NDArray[np.uint16]:
-    """Concentrations as shards hold them: clipped to [0, 1], in counts of 1/65535."""
+    """Clip concentrations to [0, 1] and round them to counts of 1/65535."""
     return np.rint(np.clip(concentration, 0, 1) / SHARD_SCALE).astype(np.uint16)
 
 
 class ShardWriter:
-    """Write samples one after another into an uncompressed 4-D NIfTI file (samples on the fourth axis)."""
+    """Writer of an uncompressed 4-D NIfTI file, sample by sample (the fourth axis)."""
 
     def __init__(self, path: Path, grid: Grid, samples: int) -> None:
         header = nib.Nifti1Header()
@@ -73,31 +73,26 @@ def simulate_shard(
     threads: int = 1,
     anatomy: str = ATLAS,
 ) -> pd.DataFrame:
-    """Draw and grow the samples of one shard; writes ``{shard}.nii`` and ``{shard}.parquet`` into ``out_dir``.
+    """Draw and simulate the samples of one shard; writes ``{shard}.nii`` and ``{shard}.parquet`` into ``out_dir``.
 
     Parameters
     ----------
     tissue
-        Brain at the spacing of the simulations.
+        Tissue at the spacing of the simulations.
     shard
-        Name such as ``train-00003``; it decides the random numbers and, for test shards, the number of samples.
-    settings
-        Sampler and integrator.
-    seed
-        The run's seed.
-    out_dir
-        Folder of the shards.
+        Name such as ``train-00003``, which with the run's ``seed`` determines the random numbers.
     progress
-        Called with samples done and samples in all.
+        Called with the number of finished samples and of all samples.
     threads
-        Samples to grow at a time on a CPU; the files do not depend on it.
+        Number of simultaneous samples on a CPU; the files do not depend on it.
     anatomy
         Name of the tissue (``SimulateSettings.anatomy_of``), for the table.
 
     Returns
     -------
-    The shard's table, one row per sample. Column ``redraws`` counts draws that made no sample and were repeated,
-    ``integrator`` names the forward integrator, ``anatomy`` the tissue.
+    pandas.DataFrame
+        One row per sample. Column ``redraws`` has the number of unusable draws before the sample, ``integrator`` the
+        forward integrator, ``anatomy`` the tissue.
     """
     split = shard.partition("-")[0]
     count = settings.samples_in(shard)
@@ -105,19 +100,19 @@ def simulate_shard(
     space = find_growth_model(settings.growth_model).space
 
     def draw(index: int, attempt: int) -> pd.Series:
-        own_seed = derive_seed(seed, "simulate", shard, index, attempt)
-        return draw_parameters(tissue, preset, 1, own_seed, voxels, space).iloc[0]
+        draw_seed = derive_seed(seed, "simulate", shard, index, attempt)
+        return draw_parameters(tissue, preset, 1, draw_seed, voxels, space).iloc[0]
 
     rows = []
     with atomic_path(Path(out_dir) / f"{shard}.nii") as temporary:
         writer = ShardWriter(temporary, tissue.grid, count)
-        # Closed by hand, so that an interruption stops the threads before the file is taken away.
+        # Closed explicitly, so that an interruption stops the threads before the file is removed.
         samples = grow_samples(tissue, draw, count, settings.integrator, threads, settings.batch_size)
         try:
             for index, (sample, redraws) in enumerate(samples):
                 writer.append(sample.concentration.data)
-                place = {"split": split, "shard": shard, "anatomy": anatomy, "index": index, "sample": index}
-                rows.append(sample.row | place | {"redraws": redraws})
+                position = {"split": split, "shard": shard, "anatomy": anatomy, "index": index, "sample": index}
+                rows.append(sample.row | position | {"redraws": redraws})
                 progress(index + 1, count)
         finally:
             samples.close()
@@ -132,12 +127,17 @@ def read_shard(path: str | Path) -> tuple[np.ndarray, Grid, pd.DataFrame]:
 
     Returns
     -------
-    Memory-mapped integers of shape (nx, ny, nz, samples), to be multiplied by ``SHARD_SCALE``; the grid; the table.
+    values : ndarray
+        Memory-mapped uint16 of shape (nx, ny, nz, samples), in units of ``SHARD_SCALE``.
+    grid : Grid
+        Grid of the samples.
+    table : pandas.DataFrame
+        One row per sample.
 
     Raises
     ------
     InputError
-        If the file is no shard or does not agree with its table.
+        If the file is not a shard or does not agree with its table.
     """
     path = Path(path)
     if not path.is_file():
@@ -145,30 +145,28 @@ def read_shard(path: str | Path) -> tuple[np.ndarray, Grid, pd.DataFrame]:
     try:
         image: Any = nib.load(path, mmap="r")
     except Exception as error:
-        raise InputError(path, f"is no readable shard ({error})", DAMAGED) from error
+        raise InputError(path, f"is not a readable shard ({error})", DAMAGED) from error
     if len(image.shape) != 4 or image.get_data_dtype() != np.uint16:
-        raise InputError(path, f"is no shard (shape {image.shape}, {image.get_data_dtype()})", DAMAGED)
-    expected, found = 352 + 2 * int(np.prod(image.shape)), path.stat().st_size
-    if found != expected:
-        raise InputError(path, f"holds {found} bytes where its header says {expected}", DAMAGED)
+        raise InputError(path, f"is not a shard (shape {image.shape}, {image.get_data_dtype()})", DAMAGED)
+    expected, length = 352 + 2 * int(np.prod(image.shape)), path.stat().st_size
+    if length != expected:
+        raise InputError(path, f"holds {length} bytes, its header states {expected}", DAMAGED)
     if abs(float(image.dataobj.slope) - SHARD_SCALE) > 1e-9:
         raise InputError(path, f"has the scale {image.dataobj.slope:g}, not 1/65535", DAMAGED)
     table = read_table(path.with_suffix(".parquet"))
     space = space_of(table.iloc[0] if len(table) else {})
     missing = [name for name in (*_REQUIRED, *space.columns) if name not in table]
     if missing or len(table) != image.shape[3]:
-        raise InputError(
-            path.with_suffix(".parquet"), f"{len(table)} rows for {image.shape[3]} samples, lacking {missing}",
-            DAMAGED,
-        )  # fmt: skip
+        problem = f"has {len(table)} rows for {image.shape[3]} samples and lacks the columns {missing}"
+        raise InputError(path.with_suffix(".parquet"), problem, DAMAGED)
     grid = Grid(image.shape[:3], image.affine)
     return image.dataobj.get_unscaled(), grid, table.sort_values("index").reset_index(drop=True)
 
 
 def read_sample(path: str | Path, index: int) -> tuple[Volume, pd.Series]:
-    """One sample of a shard: its concentration (float32) and its row of the table."""
+    """Read one sample of a shard: its concentration (float32) and its row of the table."""
     values, grid, table = read_shard(path)
     if not 0 <= index < len(table):
-        raise InputError(path, f"has no sample {index}", f"ask for 0 to {len(table) - 1}")
+        raise InputError(path, f"has no sample {index}", f"give 0 to {len(table) - 1}")
     data = np.asarray(values[..., index], dtype=np.float32) * np.float32(SHARD_SCALE)
     return Volume(np.ascontiguousarray(data), grid), table.iloc[index]

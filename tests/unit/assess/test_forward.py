@@ -5,15 +5,12 @@ import pandas as pd
 import pytest
 
 from gliofit.assess.forward import assess_forward
-from gliofit.assess.targets import simulate_targets
-from gliofit.core.errors import InputError
 from gliofit.core.grid import Grid
 from gliofit.core.io import write_table
 from gliofit.core.tissue import Tissue
 from gliofit.simulate.shard import ShardWriter, read_shard
-from gliofit.train.dataset import ShardDataset
 
-from .conftest import CASES, CROP, SIMULATE, FakeSurrogate, knows, make_tissue
+from .conftest import CASES, FakeSurrogate, knows, make_tissue
 
 CUBE_MM3 = 64.0**3
 VOLUME_MM3 = 240.0 * 240.0 * 155.0
@@ -92,21 +89,3 @@ def test_cells_outside_the_cube(tmp_path):
     # 8 voxels of the cube hold two voxels of the bar out of eight.
     assert row["mse_cube"] == pytest.approx(8 * 0.25**2 / 8**3, rel=1e-4)
     assert np.isnan(row["dice_033"])
-
-
-def test_tissue_of_another_grid_is_refused(shard, tmp_path, data):
-    make_tissue((-1, 1, 1)).save(tmp_path)
-    with pytest.raises(InputError, match="another grid"):
-        assess_forward(knows(data), shard, tmp_path, "perfect", "atlas")
-
-
-def test_reversed_axes_in_another_anatomy(tmp_path):
-    make_tissue((-1, 1, -1)).save(tmp_path / "tissue")
-    simulate_targets(tmp_path / "tissue", "patient-a", 1, SIMULATE, 1, tmp_path)
-    shard, tissue = tmp_path / "test-00000.nii", Tissue.load(tmp_path / "tissue", "probabilities")
-    data = ShardDataset([shard], {"patient-a": tissue}, CROP)
-    row = assess_forward(knows(data), shard, tmp_path / "tissue", "perfect", "patient-a").iloc[0]
-    assert row["group"] == "patients"
-    assert row["mse_cube"] == 0
-    assert 0 <= row["outside_cube"] < 1
-    assert row["cube_volume_mm3"] == pytest.approx(row["volume_mm3"] * (1 - row["outside_cube"]), rel=1e-3)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gliofit.assess.gradients import LOSS, assess_gradients, surrogate_jacobian
+from gliofit.assess.gradients import LOSS, assess_gradients
 from gliofit.core.grid import Volume
 from gliofit.core.tissue import Tissue
 from gliofit.growth.fisher_kolmogorov import SPACE
@@ -103,61 +103,3 @@ def test_the_gradient_of_the_loss_is_in_normalised_units(shard, tissue_dir, data
     assert row["relative_norm"] == pytest.approx(np.linalg.norm(own) / np.linalg.norm(exact), rel=0.01)
     assert row["cosine"] == pytest.approx(own @ exact / np.linalg.norm(own) / np.linalg.norm(exact), abs=0.005)
     assert row["cosine"] < 0.98
-
-
-def test_a_mirrored_origin_is_found(tmp_path, shard, tissue_dir, data):
-    """A derivative of the wrong sign and one of zero."""
-    tissue = Tissue.load(tissue_dir, "probabilities")
-    good = differenced(tissue, data, 0)
-    sign = torch.tensor([-1.0, 1.0, 1.0, 1.0, 0.0])
-    centre = data.batch([0]).theta.double()
-
-    def mirrored(own, theta):
-        return good.function(own, centre + sign.double() * (theta - centre))
-
-    rows = assess_gradients(FakeSurrogate(mirrored), shard, tissue_dir, "mirrored", "atlas", 1, 1, EXACT)
-    cosine, norm = (rows.set_index("quantity")[name] for name in ("cosine", "relative_norm"))
-    assert cosine["origin_x"] < -0.999
-    assert cosine["origin_y"] > 0.999
-    assert norm["mu_rho"] == 0
-    assert np.isnan(cosine["mu_rho"])
-    assert norm["mu_d"] == pytest.approx(1, rel=0.01)
-
-
-def test_signs_of_the_displacement_are_reproducible(shard, tissue_dir):
-    surrogate = FakeSurrogate(lambda tissue, theta: theta.sum(dim=1)[:, None, None, None] * tissue[:, 0] * 0.01)
-    first, again, other = (
-        assess_gradients(surrogate, shard, tissue_dir, "line", "atlas", 2, seed, EXACT) for seed in (1, 1, 3)
-    )
-    np.testing.assert_array_equal(first["cosine"], again["cosine"])
-    loss = first["quantity"] == "loss"
-    assert (first.loc[loss, "cosine"] != other.loc[loss, "cosine"]).any()
-    np.testing.assert_array_equal(first.loc[~loss, "cosine"], other.loc[~loss, "cosine"])
-
-
-def test_without_a_point_in_tissue_the_loss_is_missing(shard, tissue_dir):
-    surrogate = FakeSurrogate(lambda tissue, theta: theta.sum(dim=1)[:, None, None, None] * tissue[:, 0])
-    surrogate.theta_std = torch.tensor([2000.0, 6.0, 6.0, 4.0, 1.0])
-    rows = assess_gradients(surrogate, shard, tissue_dir, "far", "atlas", 1, 1, EXACT).set_index("quantity")
-    assert rows.loc["loss", ["cosine", "relative_norm"]].isna().all()
-    assert rows.drop("loss")["relative_norm"].gt(0).all()
-
-
-def test_no_cases_give_a_table_with_columns(shard, tissue_dir, data):
-    rows = assess_gradients(FakeSurrogate(None), shard, tissue_dir, "none", "atlas", 0, 1, EXACT)
-    assert rows.empty
-    assert {"model", "group", "quantity", "cosine", "relative_norm"} <= set(rows)
-
-
-def test_jacobian_of_a_known_function():
-    weights = torch.linspace(-1, 1, 5)
-    place = torch.linspace(0, 1, CROP.size**3).reshape(1, *(CROP.size,) * 3)
-
-    def function(tissue, theta):
-        return torch.sin((theta * weights).sum(dim=1))[:, None, None, None] * place
-
-    theta = torch.tensor([1.0, -2.0, 0.5, 6.0, 3.0])
-    field, tangents = surrogate_jacobian(FakeSurrogate(function), torch.zeros(1, 3, 8, 8, 8), theta)
-    inner = (theta * weights).sum()
-    torch.testing.assert_close(field, torch.sin(inner) * place[0])
-    torch.testing.assert_close(tangents, torch.cos(inner) * weights[:, None, None, None] * place)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from gliofit.assess.settings import AssessSettings, anatomy_group
 from gliofit.assess.targets import simulate_targets
@@ -24,11 +23,6 @@ def test_groups_of_anatomies():
     for strange in ("atlas-2", "warped", "patient-", "brain-1"):
         with pytest.raises(ValueError, match="no anatomy"):
             anatomy_group(strange)
-
-
-def test_a_model_is_named_once():
-    with pytest.raises(ValidationError, match="every model once"):
-        AssessSettings(models=("unet", "unet"))
 
 
 def test_targets_depend_on_the_anatomy_and_not_on_their_number(shard, tissue_dir, tmp_path):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from gliofit.atlas.brain import brain_from_image, solid
 from gliofit.atlas.model import Atlas
@@ -63,14 +63,6 @@ def test_csf_is_what_grey_and_white_matter_leave_of_the_brain(built_in: Atlas) -
     total = tissue.wm + tissue.gm + tissue.csf
     np.testing.assert_allclose(total[brain], 1, atol=1e-5)
     assert (total[~brain] == 0).all()
-
-
-def test_the_lateral_ventricles_are_csf(built_in: Atlas) -> None:
-    grid = built_in.tissue.grid
-    labels = built_in.tissue.labels
-    for x in (-8.0, 8.0):
-        assert labels[tuple(np.rint(grid.world_to_voxel((x, -30, 22))).astype(int))] in (1, 3)
-    assert (labels[tuple(slice(n // 2 - 25, n // 2 + 25) for n in grid.shape)] == 1).sum() > 5000
 
 
 def test_what_is_prepared_can_be_loaded(tmp_path: Path, grid: Grid, tissue: dict[str, np.ndarray]) -> None:
@@ -134,58 +126,25 @@ def _swap(images: dict[str, np.ndarray], **changes: np.ndarray) -> dict[str, np.
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    "change",
     [
-        (lambda t: {"wm": t["wm"]}, r"holds no tissue; add wm\.nii\.gz and gm\.nii\.gz, or labels"),
-        (lambda t: _swap(t, labels=t["labels"]), "set atlas.tissue to `maps` or `labels`"),
-        (lambda t: _swap(t, gm=100 * t["gm"]), "values from 0 to 100; scale"),
-        (lambda t: _swap(t, a_t1=t["wm"], b_t1=t["wm"]), r"several files could be the t1 image \(a_t1"),
-        (lambda t: {"labels": t["labels"] * np.float32(0.7)}, "not whole numbers"),
-        (lambda t: {"labels": t["labels"] + np.uint8(2)}, "holds label values"),
-        (lambda t: {"labels": (t["labels"] == 1).astype(np.uint8)}, "no grey or white matter"),
+        lambda t: {"wm": t["wm"]},
+        lambda t: _swap(t, labels=t["labels"]),
+        lambda t: _swap(t, gm=100 * t["gm"]),
+        lambda t: _swap(t, a_t1=t["wm"], b_t1=t["wm"]),
+        lambda t: {"labels": t["labels"] * np.float32(0.7)},
+        lambda t: {"labels": t["labels"] + np.uint8(2)},
+        lambda t: {"labels": (t["labels"] == 1).astype(np.uint8)},
     ],
+    ids=["one map", "maps and labels", "per cent", "two T1", "interpolated", "other labels", "CSF alone"],
 )
-def test_unusable_folders_are_refused_with_the_mend(
-    tmp_path: Path, grid: Grid, tissue: dict[str, np.ndarray], change: object, message: str
+def test_unusable_folders_are_refused(
+    tmp_path: Path, grid: Grid, tissue: dict[str, np.ndarray], change: Callable[[dict], dict]
 ) -> None:
-    write(tmp_path / "own", grid, **change(tissue))  # type: ignore[operator]
-    with pytest.raises(InputError, match=message):
+    write(tmp_path / "own", grid, **change(tissue))
+    with pytest.raises(InputError):
         prepare_atlas(AtlasSettings(source=str(tmp_path / "own")), tmp_path / "out")
     assert not (tmp_path / "out").exists()
-
-
-def test_both_forms_of_tissue_are_fine_once_one_is_named(
-    tmp_path: Path, grid: Grid, tissue: dict[str, np.ndarray]
-) -> None:
-    source = write(tmp_path, grid, labels=tissue["labels"], wm=0.5 * tissue["wm"], gm=tissue["gm"], csf=tissue["csf"])
-    assert atlas_from_folder(source, "labels", True, warnings=[]).tissue.wm.max() == 1
-    assert atlas_from_folder(source, "maps", True, warnings=[]).tissue.wm.max() == 0.5
-
-
-def test_maps_on_different_grids_are_refused(tmp_path: Path, grid: Grid, tissue: dict[str, np.ndarray]) -> None:
-    source = write(tmp_path, grid, wm=tissue["wm"])
-    write(source, Grid((7, 6, 5), np.diag([4.0, 4.0, 4.0, 1.0])), gm=tissue["gm"][::2, ::2, ::2])
-    with pytest.raises(InputError, match=r"gm\.nii\.gz.*another grid than wm"):
-        atlas_from_folder(source, "auto", True, warnings=[])
-
-
-def test_voxels_must_be_cubes(tmp_path: Path, tissue: dict[str, np.ndarray]) -> None:
-    flat = Grid((14, 12, 10), np.diag([1.0, 1.0, 3.0, 1.0]))
-    source = write(tmp_path, flat, labels=tissue["labels"])
-    with pytest.raises(InputError, match=r"labels\.nii\.gz.*not cubes"):
-        atlas_from_folder(source, "auto", True, warnings=[])
-
-
-def test_missing_folders_and_unprepared_ones(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="atlas folder not found"):
-        prepare_atlas(AtlasSettings(source=str(tmp_path / "none")), tmp_path / "out")
-    with pytest.raises(InputError, match="run the atlas stage first"):
-        load_atlas(tmp_path)
-
-
-def test_unknown_keys_are_refused() -> None:
-    with pytest.raises(ValidationError):
-        AtlasSettings(sorce="mni152")  # type: ignore[call-arg]
 
 
 def test_brains_are_solid_and_may_be_negative() -> None:
@@ -197,10 +156,3 @@ def test_brains_are_solid_and_may_be_negative() -> None:
     expected[2:7, 2:7, 2:7] = True
     np.testing.assert_array_equal(brain_from_image(image), expected)
     assert not solid(np.zeros((3, 3, 3), bool)).any()
-
-
-@pytest.mark.shared_data
-def test_a_published_label_atlas(shared_data: Path) -> None:
-    atlas = atlas_from_folder(shared_data / "atlas", "auto", True, warnings=[])
-    assert atlas.t1 is None
-    assert 550 < atlas.tissue.wm.sum() / 1000 < 700

@@ -45,21 +45,3 @@ def test_label_schemes(words: str) -> None:
 
 def test_targets_of_the_workflow() -> None:
     assert {"register_all", "tables", "figures"} <= set(offered("gliofit run config/demo.yaml "))
-
-
-@pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_other_shells(shell: str) -> None:
-    assert any("gauss-newton" in word for word in offered("gliofit fit --method gauss-n", shell))
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_script_for_a_shell_calls_us(shell: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "gliofit.cli", "--show-completion", shell],
-        env={**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "_GLIOFIT_COMPLETE" in done.stdout

@@ -112,36 +112,6 @@ def test_check(tmp_path: Path, call) -> None:
     assert found["findings"][0].keys() == {"case", "file", "problem", "hint", "severity", "code"}
 
 
-@pytest.mark.parametrize(
-    ("arguments", "subject", "problem", "hint"),
-    [
-        ("verify {o}/nothing", "{o}/nothing", "no such folder", "name a results folder"),
-        ("fit --tissue {d}/no.nii --out {o}/fit", "{d}/no.nii", "file not found", "check the path"),
-        ("fit --tissue {d} --out {o}/fit", "{d}", "is a folder", "name a file in it"),
-        ("fit --tissue {d}/c.nii.gz --out {o}/fit", "{d}/c.nii.gz", "not whole numbers", "give labels"),
-        ("solve --seed 1 2 3", "gliofit solve", "Missing option", "see gliofit solve --help"),
-        ("fitt", "gliofit", "Did you mean 'fit'", "see gliofit --help"),
-        (
-            "fit --tissue {d}/labels.nii.gz --concentration {d}/c.nii.gz --method gaus-newton --out {o}/fit",
-            "--method gaus-newton", "unknown", "did you mean 'gauss-newton'? name one of",
-        ),
-        (
-            "fit --tissue {d}/labels.nii.gz --seg {d}/seg.nii.gz --labels brats2012 --out {o}/fit",
-            "{d}/seg.nii.gz", "unknown label scheme 'brats2012'", "did you mean 'brats20",
-        ),
-    ],
-)  # fmt: skip
-def test_mistakes(files: Path, tmp_path: Path, call, arguments: str, subject: str, problem: str, hint: str) -> None:
-    code, found = call(*(part.format(d=files, o=tmp_path) for part in arguments.split()))
-    assert code == 2
-    assert found.keys() == {"error"}
-    error = found["error"]
-    assert error["subject"] == subject.format(d=files, o=tmp_path)
-    assert problem in error["problem"]
-    assert hint in error["hint"]
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_number_that_is_none_is_null() -> None:
     content = {"a": math.nan, "b": [np.float32(0.1), np.inf], "c": np.array([1, 2]), "d": Path("x"), "e": (True, None)}
     assert json.loads(json_text(content)) == {

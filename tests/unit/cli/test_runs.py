@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -34,12 +33,6 @@ def test_an_installation_without_workflow_says_what_to_do(
     assert "the installed package holds no workflow; clone the repository" in said
 
 
-def test_a_missing_snakemake_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(checkout, "find_spec", lambda name: None)
-    assert run("demo") == 2
-    assert "Snakemake is not installed beside gliofit; pip install" in capsys.readouterr().err
-
-
 def test_options_that_are_not_ours_go_to_snakemake(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     config = REPOSITORY / "tests/e2e/smoke.yaml"
     options = ("--folder", tmp_path, "--cores", 1, "--dry-run", "--quiet", "rules", "--config", "run=other")
@@ -48,14 +41,6 @@ def test_options_that_are_not_ours_go_to_snakemake(tmp_path: Path, capfd: pytest
     assert "prepare_atlas" in captured.out
     assert "Look at" not in captured.out
     assert not (tmp_path / "results").exists()
-
-
-def test_a_bad_configuration_is_refused_before_snakemake_starts(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "c.yaml").write_text("runn: x\n")
-    assert run("run", tmp_path / "c.yaml", "--folder", tmp_path) == 2
-    assert "runn" in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -108,10 +93,3 @@ def test_reports_and_cores(arguments: str, reports: bool, cores: bool, called: l
 def test_a_run_named_on_the_command_line_has_its_report_there(called: list[list[str]], tmp_path: Path) -> None:
     assert run("run", "config/demo.yaml", "--config", "run=other", "--folder", tmp_path) == 0
     assert "results/other/publish/workflow-report.html" in called[-1]
-
-
-def test_commands_without_results_of_their_own_keep_mistakes_in_json(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run("estimate", tmp_path / "no.yaml", "--json") == 2
-    assert json.loads(capsys.readouterr().out)["error"]["hint"]

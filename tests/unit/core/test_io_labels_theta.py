@@ -6,7 +6,6 @@ import sys
 
 import nibabel as nib
 import numpy as np
-import pandas as pd
 import pytest
 
 from gliofit.core.errors import InputError
@@ -15,11 +14,9 @@ from gliofit.core.header import Look
 from gliofit.core.io import (
     atomic_path,
     read_json,
-    read_table,
     read_volume,
     scratch_folder,
     write_json,
-    write_table,
     write_volume,
 )
 from gliofit.core.labels import TumourLabel, core_mask, translate_labels, whole_tumour_mask
@@ -67,16 +64,6 @@ def test_what_a_killed_writer_leaves_is_removed_by_the_next(tmp_path):
     assert sorted(path.name for path in out.iterdir()) == [".tmp-abcdefgh-b-a.json", "a.json"]
 
 
-def test_a_second_writer_of_a_file_is_refused(tmp_path):
-    with atomic_path(tmp_path / "a") as first:
-        first.write_text("first")
-        with pytest.raises(InputError) as caught, atomic_path(tmp_path / "a"):
-            pass
-        assert (caught.value.code, caught.value.subject) == ("output-in-use", str(tmp_path / "a"))
-    assert (tmp_path / "a").read_text() == "first"
-    assert [path.name for path in tmp_path.iterdir()] == ["a"]
-
-
 def test_volume_round_trip(tmp_path):
     volume = Volume(np.random.default_rng(0).random(GRID.shape, np.float32), GRID)
     write_volume(tmp_path / "v.nii.gz", volume)
@@ -94,32 +81,6 @@ def test_trailing_axis_is_dropped_and_floats_round(tmp_path):
     assert (volume.data == 2).all()
 
 
-def test_bad_images_are_refused(tmp_path):
-    with pytest.raises(InputError, match="not found"):
-        read_volume(tmp_path / "absent.nii")
-    (tmp_path / "text.nii").write_text("no image")
-    with pytest.raises(InputError, match="is text, not a NIfTI image"):
-        read_volume(tmp_path / "text.nii")
-    nib.save(nib.Nifti1Image(np.zeros((4, 5, 6, 2)), np.eye(4)), tmp_path / "four.nii")
-    with pytest.raises(InputError, match="3-D"):
-        read_volume(tmp_path / "four.nii")
-    nib.save(nib.Nifti1Image(np.full((4, 5, 6), np.nan), np.eye(4)), tmp_path / "nan.nii")
-    with pytest.raises(InputError, match="finite"):
-        read_volume(tmp_path / "nan.nii")
-    write_volume(tmp_path / "whole.nii.gz", Volume(np.zeros((40, 50, 60), np.float32), Grid((40, 50, 60), np.eye(4))))
-    (tmp_path / "cut.nii.gz").write_bytes((tmp_path / "whole.nii.gz").read_bytes()[:200])
-    with pytest.raises(InputError, match="not a readable"):
-        read_volume(tmp_path / "cut.nii.gz")
-
-
-def test_tables(tmp_path):
-    table = pd.DataFrame({"a": [1, 2]})
-    write_table(tmp_path / "t.parquet", table)
-    pd.testing.assert_frame_equal(read_table(tmp_path / "t.parquet"), table)
-    with pytest.raises(InputError):
-        read_table(tmp_path / "absent.parquet")
-
-
 @pytest.mark.parametrize(
     ("scheme", "values", "expected"),
     [
@@ -133,15 +94,12 @@ def test_label_schemes(scheme, values, expected):
     np.testing.assert_array_equal(translate_labels(np.array(values), scheme), expected)
 
 
-def test_labels_of_another_scheme_are_refused():
-    with pytest.raises(InputError, match=r"\[3\].*brats2021"):
-        translate_labels(np.array([0, 1, 3]), "brats2021")
-    with pytest.raises(InputError, match=r"\[4\].*brats2023"):
-        translate_labels(np.array([4]), "brats2023")
-    with pytest.raises(InputError, match="unknown label scheme"):
-        translate_labels(np.array([1]), "brats")
-    with pytest.raises(InputError, match="no tumour"):
-        translate_labels(np.array([0]), "brats2021")
+@pytest.mark.parametrize(
+    ("values", "scheme"), [([0, 1, 3], "brats2021"), ([4], "brats2023"), ([1], "brats"), ([0], "brats2021")]
+)
+def test_labels_of_another_scheme_are_refused(values, scheme):
+    with pytest.raises(InputError):
+        translate_labels(np.array(values), scheme)
 
 
 def test_necrosis_counts_as_core_and_a_cavity_as_no_tumour():

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gliofit.core.errors import InputError
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import read_table, write_table, write_volume
 from gliofit.evaluate.case import AGREEMENT_COLUMNS, CURVE_COLUMNS, evaluate_case, metric_names, metrics_columns
@@ -185,27 +184,6 @@ def test_boundaries_are_measured_in_mm_against_the_segmentation(tmp_path, case_d
     assert rows.loc["gliodil", "dice_whole_best"] == best.max()
 
 
-def test_phantom_is_compared_with_its_truth_too(tmp_path, case_dir):
-    estimates = {name: write_estimate(tmp_path, name, ball(6.5)) for name in ("cmaes-solver", "hybrid-com")}
-    reference = estimates["cmaes-solver"][0] / "concentration.nii.gz"
-    rows, _ = evaluate(
-        tmp_path, "patients", case_dir, estimates, reference,
-        truth_table=case_dir / "truth.parquet", truth_concentration=case_dir / "concentration.nii.gz",
-    )  # fmt: skip
-    assert rows["mu_d_relative_error"].tolist() == pytest.approx([0.1, 0.1])
-    assert (rows["mse_volume_truth"] > 0).all()
-    assert set(rows["data_integrator"]) == {"accurate"}
-    assert rows.loc["hybrid-com", "mse_volume"] == 0
-
-
-def test_tables_without_integrators_are_read(tmp_path, case_dir):
-    for path in (case_dir / "truth.parquet", write_estimate(tmp_path, "direct", ball(6))[0] / "forward.parquet"):
-        write_table(path, read_table(path).drop(columns="integrator"))
-    folders = tmp_path / "forward/direct", tmp_path / "invert/direct"
-    rows, _ = evaluate(tmp_path, "synthetic", case_dir, {"direct": folders})
-    assert rows[["data_integrator", "final_integrator"]].isna().all(axis=None)
-
-
 @pytest.mark.parametrize("empty", [True, False])
 def test_patient_without_a_reference_gets_dice_only(tmp_path, case_dir, empty):
     estimates = {"hybrid-com": write_estimate(tmp_path, "hybrid-com", ball(6))}
@@ -218,37 +196,3 @@ def test_patient_without_a_reference_gets_dice_only(tmp_path, case_dir, empty):
     assert np.isnan(rows.loc["hybrid-com", "mse_volume"])
     assert rows.loc["hybrid-com", "dice_whole_033"] == 1
     assert ("no reference" in (rows.loc["hybrid-com", "message"] or "")) == empty
-
-
-def test_failed_alternative_makes_the_choice_the_better_one(tmp_path, case_dir):
-    estimates = {
-        "hybrid": write_estimate(tmp_path, "hybrid", ball(8)),
-        "hybrid-other": write_estimate(tmp_path, "hybrid-other", np.zeros(GRID.shape, np.float32), status="failed"),
-    }
-    rows, _ = evaluate(tmp_path, "synthetic", case_dir, estimates)
-    assert rows.loc["hybrid", "choice_was_better"]
-    assert np.isnan(rows.loc["hybrid", "other_mse_volume"])
-
-
-def test_all_methods_failed_still_gives_both_tables(tmp_path, case_dir):
-    estimates = {"direct": write_estimate(tmp_path, "direct", np.zeros(GRID.shape, np.float32), status="failed")}
-    rows, curve = evaluate(tmp_path, "synthetic", case_dir, estimates)
-    assert len(rows) == 1
-    assert curve.empty
-    assert tuple(curve.columns) == CURVE_COLUMNS
-
-
-def test_another_orientation_of_the_same_grid_is_read_and_another_grid_refused(tmp_path, case_dir):
-    forward, invert = write_estimate(tmp_path, "direct", ball(6))
-    write_volume(forward / "concentration.nii.gz", Volume(ball(6), GRID).canonical())
-    rows, _ = evaluate(tmp_path, "synthetic", case_dir, {"direct": (forward, invert)})
-    assert rows.loc["direct", "mse_volume"] == 0
-    write_volume(forward / "concentration.nii.gz", Volume(ball(6), Grid(GRID.shape, np.eye(4))))
-    with pytest.raises(InputError, match="another grid"):
-        evaluate(tmp_path, "synthetic", case_dir, {"direct": (forward, invert)})
-
-
-def test_synthetic_case_without_a_tumour_is_refused(tmp_path, case_dir):
-    write_volume(case_dir / "concentration.nii.gz", Volume(np.zeros(GRID.shape, np.float32), GRID))
-    with pytest.raises(InputError, match="no tumour"):
-        evaluate(tmp_path, "synthetic", case_dir, {"direct": write_estimate(tmp_path, "direct", ball(6))})

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gliofit.core.errors import InputError
 from gliofit.core.io import read_table, write_table
 from gliofit.evaluate.case import AGREEMENT_COLUMNS, CURVE_COLUMNS, metrics_columns
 from gliofit.evaluate.cohort import CASES_COLUMNS, SUMMARY_COLUMNS, TESTS_COLUMNS, evaluate_cohort
@@ -99,14 +98,6 @@ def test_pairs_are_matched_by_case_not_by_position(tmp_path):
     assert (row["n"], row["mean_difference"]) == (2, -13.5)
 
 
-def test_no_tests_without_the_method_to_test_against(tmp_path):
-    tables = run(tmp_path, [write_case(tmp_path, "a", {"direct": 1.0, "lmi": 2.0})])
-    assert tables["tests"].empty
-    assert tuple(tables["tests"].columns) == TESTS_COLUMNS
-    settings = EvaluateSettings(bootstrap_samples=200, test_against={"synthetic": "lmi"})
-    assert set(run(tmp_path, [tmp_path / "a"], settings)["tests"]["against"]) == {"lmi"}
-
-
 def test_what_was_observed_makes_two_comparisons(tmp_path):
     segmentation = ("cmaes-solver", "gauss-newton-segmentation", "lmi")
     scores = {"cmaes-solver": 1, "hybrid-com": 2, "direct": 3, "gauss-newton-segmentation": 4, "lmi": 5}
@@ -149,14 +140,3 @@ def test_agreement_is_summarised_by_reference_and_cases_are_counted(tmp_path):
     assert tables["cases"].to_numpy().tolist() == [
         ["a", "used", ""], ["b", "used", ""], ["z", "left out", "the registration was refused"],
     ]  # fmt: skip
-
-
-def test_cohort_refuses_no_cases_repeated_cases_and_mixed_cohorts(tmp_path):
-    a = write_case(tmp_path, "a", {"direct": 1.0})
-    b = write_case(tmp_path, "b", {"direct": 1.0}, cohort="patients")
-    with pytest.raises(InputError, match="no cases"):
-        run(tmp_path, [])
-    with pytest.raises(InputError, match="twice"):
-        run(tmp_path, [a, a])
-    with pytest.raises(InputError, match="several cohorts"):
-        run(tmp_path, [a, b])

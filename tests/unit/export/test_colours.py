@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from pathlib import Path
 
 import pytest
 
 from gliofit.core.labels import TissueLabel, TumourLabel
-from gliofit.export.colours import LABELS, LabelColour, bids_table, write_colours
+from gliofit.export.colours import LABELS, LabelColour, write_colours
 
 
 @pytest.fixture(scope="module")
@@ -43,17 +42,6 @@ def test_itksnap_reads_its_label_description(folder: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", LABELS)
-def test_slicer_reads_its_colour_table(folder: Path, kind: str) -> None:
-    """Index, name without spaces, red, green, blue, opacity."""
-    assert (folder / f"{kind}.ctbl").read_text().startswith("# Color table file")
-    first, *lines = [line.split(" ") for line in content(folder / f"{kind}.ctbl")]
-    assert first == ["0", "background", "0", "0", "0", "0"]
-    assert all(len(line) == 6 and line[5] == "255" for line in lines)
-    found = [(int(line[0]), line[1].replace("_", " "), tuple(map(int, line[2:5]))) for line in lines]
-    assert found == facts(LABELS[kind])
-
-
-@pytest.mark.parametrize("kind", LABELS)
 def test_fsleyes_reads_its_lookup_table(folder: Path, kind: str) -> None:
     """Index, red, green, blue from 0 to 1, and the rest of the line is the name."""
     found = []
@@ -61,15 +49,6 @@ def test_fsleyes_reads_its_lookup_table(folder: Path, kind: str) -> None:
         value, red, green, blue, name = line.split(" ", 4)
         found.append((int(value), name.lower(), tuple(round(255 * float(part)) for part in (red, green, blue))))
     assert found == [(value, name.lower(), rgb) for value, name, rgb in facts(LABELS[kind])]
-
-
-@pytest.mark.parametrize("kind", LABELS)
-def test_bids_tables_have_a_name_and_a_colour_for_every_value(kind: str) -> None:
-    first, *rows = list(csv.DictReader(bids_table(LABELS[kind]).splitlines(), delimiter="\t"))
-    assert (first["index"], first["name"]) == ("0", "background")
-    assert [(int(row["index"]), row["name"]) for row in rows] == [entry[:2] for entry in facts(LABELS[kind])]
-    assert all(re.fullmatch(r"#[0-9a-f]{6}", row["color"]) for row in rows)
-    assert len({row["color"] for row in rows}) == len({row["abbreviation"] for row in rows}) == len(rows)
 
 
 def test_every_label_that_gliofit_writes_has_a_colour() -> None:

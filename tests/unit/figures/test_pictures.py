@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
@@ -15,7 +14,6 @@ from gliofit.core.labels import TumourLabel
 from gliofit.figures.colours import WHOLE
 from gliofit.register.images import PatientImages
 from gliofit.register.picture import draw_quality
-from gliofit.train.plot import plot_learning_curve
 
 NUMBERS = {
     "brain_dice": 0.95, "correlation": 0.8, "correlation_affine": 0.6, "jacobian_min": 0.5, "jacobian_max": 1.6,
@@ -41,15 +39,3 @@ def test_registration_is_drawn_with_the_patients_right_on_the_left(tmp_path: Pat
     # The outline of the tumour, in the upper left picture.
     _, columns = np.nonzero(np.abs(first - to_rgb(WHOLE)).max(axis=2) < 0.1)
     assert (columns.mean() < first.shape[1] / 2) == (side > 0)
-
-
-@pytest.mark.parametrize("epochs", [1, 30])
-def test_learning_curve(tmp_path: Path, drawn, epochs: int) -> None:
-    loss = np.geomspace(3e-2, 2e-4, epochs)
-    history = pd.DataFrame(
-        {"epoch": range(epochs), "train_loss": [np.nan, *loss[1:]], "validation_loss": 1.2 * loss, "best": True}
-    )
-    plot_learning_curve(history, tmp_path / "curve.png", "my-net", "MSE of the concentration in the cube", 4e-2)
-    words = drawn.words(0)
-    assert {"my-net", "epoch", "validation", "kept", "predicting the mean"} <= {*words}
-    assert ("training" in words) == (epochs > 1)

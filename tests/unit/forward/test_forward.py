@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gliofit.core.errors import InputError
 from gliofit.core.grid import Volume
 from gliofit.core.io import read_table, read_volume, write_table, write_volume
 from gliofit.forward.run import run_forward
@@ -87,9 +86,3 @@ def test_a_field_comes_before_a_run_of_theta(tmp_path, case_dir, brain):
     assert np.abs(found - np.where(brain.labels >= 2, values, 0)).max() < 1e-6
     row = read_table(tmp_path / "out" / "forward.parquet").iloc[0]
     assert (row["status"], row["integrator"], row["steps"]) == ("ok", "none", 0)
-
-
-def test_a_table_without_estimate_is_refused(tmp_path, case_dir):
-    write_table(tmp_path / "p.parquet", estimate().drop(columns="mu_d_mm"))
-    with pytest.raises(InputError, match="mu_d_mm"):
-        run_forward(case_dir, tmp_path / "p.parquet", tmp_path, ForwardSettings(), "labels", **NAMES)

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gliofit.core.errors import InputError
 from gliofit.core.io import read_volume, write_table
 from gliofit.forward.settings import ForwardSettings
 from gliofit.forward.uncertainty import concentration_deviation, map_uncertainty
@@ -96,10 +95,3 @@ def test_map_is_zero_where_nothing_is_known(tmp_path, brain, changes):
     found = read_volume(tmp_path / "u.nii.gz").data
     assert found.shape == brain.grid.shape
     assert not found.any()
-
-
-def test_a_table_of_another_kind_is_refused(tmp_path, brain):
-    brain.save(tmp_path / "case")
-    write_table(tmp_path / "p.parquet", row().drop(columns="covariance"))
-    with pytest.raises(InputError, match="covariance"):
-        map_uncertainty(tmp_path / "case", tmp_path / "p.parquet", tmp_path / "u.nii.gz", ForwardSettings(), "labels")

@@ -14,7 +14,7 @@ from gliofit.invert.settings import InvertSettings
 from gliofit.invert.solver_objective import SolverObjective, distance_to_tissue_mm
 from gliofit.invert.trace import Trace
 from gliofit.solver.registry import make_solver
-from gliofit.solver.settings import AccurateSettings, ReferenceSettings
+from gliofit.solver.settings import AccurateSettings
 
 TRUTH = Theta((6.0, -4.0, 3.0), 7.0, 3.0)
 
@@ -83,46 +83,6 @@ def test_fixed_origin_never_moves(raw, white, grown):
     assert inversion.theta.origin_mm == tuple(problem.observation.centre_mm)
 
 
-def test_same_seed_same_result(white, grown):
-    settings = configured(schedule=[{"spacing_mm": 10, "evaluations": 24}])
-    tables = []
-    for seed in (5, 5, 6):
-        problem = Problem.create(ConcentrationObservation(grown, white), settings, seed=seed)
-        tables.append(fit(problem, "cmaes-solver", settings).trace.drop(columns="seconds"))
-    assert tables[0].equals(tables[1])
-    assert not tables[0].equals(tables[2])
-
-
-def levels_solvers(white, grown, monkeypatch, **keys):
-    """Settings of the integrator that each level of a short schedule runs."""
-    import gliofit.invert.solver_objective as module
-
-    used = []
-
-    class Recording(module.SolverObjective):
-        def __init__(self, problem, trace, solver, *rest):
-            used.append(solver.settings)
-            super().__init__(problem, trace, solver, *rest)
-
-    monkeypatch.setattr(module, "SolverObjective", Recording)
-    schedule = [{"spacing_mm": 10, "evaluations": 8, "tolerance": 0.05}, {"spacing_mm": 10, "evaluations": 8}]
-    settings = configured(schedule=schedule, **keys)
-    problem = Problem.create(ConcentrationObservation(grown, white), settings, seed=1)
-    assert fit(problem, "cmaes-solver", settings).theta is not None
-    return used
-
-
-def test_levels_have_their_own_tolerance(white, grown, monkeypatch):
-    used = levels_solvers(white, grown, monkeypatch)
-    assert used == [INTEGRATOR.model_copy(update={"tolerance": 0.05}), INTEGRATOR]
-
-
-def test_the_reference_integrator_has_no_tolerance(white, grown, monkeypatch):
-    reference = {"name": "reference", "max_reaction_step": 0.2}
-    used = levels_solvers(white, grown, monkeypatch, integrator=reference)
-    assert used == [ReferenceSettings(max_reaction_step=0.2)] * 2
-
-
 def test_seed_outside_tissue_costs_more_the_farther_it_is(white, grown):
     settings = configured()
     problem = Problem.create(ConcentrationObservation(grown, white), settings)
@@ -132,22 +92,6 @@ def test_seed_outside_tissue_costs_more_the_farther_it_is(white, grown):
     losses = objective.losses(np.array([TRUTH.to_array(), filled, *far]))
     assert np.isfinite(losses).all()
     assert (np.diff(losses) > 0).all()
-
-
-def test_hopeless_runs_are_given_up_but_ranked(white, grown):
-    settings = configured()
-    problem = Problem.create(ConcentrationObservation(grown, white), settings)
-    objective = SolverObjective(problem, Trace(SPACE), make_solver(INTEGRATOR), 5.0)
-    objective._stopping_volume = 1e5
-    losses = objective.losses(np.array([[0, 0, 0, 10, mu_rho] for mu_rho in (3.2, 8.0, 15.0)], dtype=float))
-    assert (np.diff(losses) > 0).all()
-
-
-def test_spacing_follows_the_case(white, grown):
-    settings = configured()
-    problem = Problem.create(ConcentrationObservation(grown, white), settings)
-    for wanted, factor in ((2.0, 1), (5.0, 1), (9.0, 2), (16.0, 3)):
-        assert SolverObjective(problem, Trace(SPACE), make_solver(INTEGRATOR), wanted).factor == factor
 
 
 def test_distance_to_tissue(white):

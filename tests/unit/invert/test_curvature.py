@@ -57,9 +57,3 @@ def test_no_direction_is_flatter_than_a_share_of_the_model():
     model = np.diag([4.0, 1.0, 1.0, 2.0, 3.0])
     measured = np.diag([2.0, -1.0, 1.5, 0.0, 3.0])
     np.testing.assert_allclose(_at_least(measured, model), np.diag([2.0, 0.05, 1.5, 0.1, 3.0]), atol=1e-6)
-
-
-def test_outside_tissue_there_is_none(mixed):
-    observation = ConcentrationObservation(AccurateSolver().solve(mixed, TRUTH).volume, mixed)
-    objective = ExpansionObjective(Problem.create(observation, SETTINGS), Trace(SPACE), AccurateSolver(), 4.0)
-    assert measured_hessian(objective, np.array([90.0, 0, 0, 7.0, 3.0]), ERRORS) is None

@@ -6,23 +6,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from pydantic import ValidationError
 
 from gliofit.core.crop import Crop, CropSettings, centre_of_mass_mm
-from gliofit.core.errors import InputError
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import read_volume, write_volume
 from gliofit.core.labels import TumourLabel
 from gliofit.core.tissue import Tissue
-from gliofit.forward.run import run_forward
-from gliofit.forward.settings import ForwardSettings
 from gliofit.growth.theta import Theta
 from gliofit.invert.atlas_map import AbstractAtlasMap, IdentityMap, RegisteredMap
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
 from gliofit.invert.run import fit, invert_case
 from gliofit.invert.settings import InvertSettings
-from gliofit.pipeline.fit import fit_files
 from gliofit.register.ants import Transforms, load_ants
 from gliofit.solver.registry import make_solver
 
@@ -99,41 +94,6 @@ def observation(brain) -> ConcentrationObservation:
     return ConcentrationObservation(grown(brain), brain)
 
 
-def test_identity_equals_the_direct_route(brain, observation, tmp_path):
-    """With nothing to warp: the network's theta, and the final run of that theta in the very same tissue."""
-    answer = np.array([12.0, -8.0, 5.0, 6.0, 3.0])
-    found, _ = run(observation, IdentityMap(brain), answer)
-    assert found.status == "ok"
-    np.testing.assert_allclose(found.theta.to_array(), answer, atol=1e-5)
-    brain.save(tmp_path / "case")
-    table = pd.DataFrame([{"status": "ok", **dict(zip(
-        ("origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho"), found.theta.to_array(), strict=True
-    ))}])  # fmt: skip
-    table.to_parquet(tmp_path / "p.parquet")
-    write_volume(tmp_path / "field.nii.gz", found.concentration)
-    who = {"run": "r", "cohort": "synthetic", "case": "c", "method": "lmi", "seed": 1}
-    fields = []
-    for name, field in (("theta", None), ("field", tmp_path / "field.nii.gz")):
-        out = tmp_path / name
-        run_forward(tmp_path / "case", tmp_path / "p.parquet", out, ForwardSettings(), "labels", field=field, **who)
-        fields.append(read_volume(out / "concentration.nii.gz").data)
-    assert fields[0].max() > 0.9
-    np.testing.assert_allclose(*fields, atol=1e-6)
-
-
-def test_what_the_network_sees_of_a_concentration(brain, observation):
-    found, network = run(observation, IdentityMap(brain), TRUTH.to_array())
-    cube = network.cube(brain.grid)
-    seen = cube.volume(observation.concentration).data
-    expected = np.select([seen >= 0.6, seen >= 0.33], [0.999, 0.333])
-    np.testing.assert_allclose(network.seen[0].numpy(), expected, atol=1e-6)
-    assert len(np.unique(expected)) == 3
-    _, other = run(observation, IdentityMap(brain), TRUTH.to_array(), threshold_whole=0.1, threshold_core=0.8)
-    assert (other.seen > 0).sum() > (network.seen > 0).sum()
-    assert (other.seen > 0.5).sum() < (network.seen > 0.5).sum()
-    assert found.evaluations == 1
-
-
 def test_what_the_network_sees_of_a_segmentation(brain):
     field = grown(brain)
     observation = SegmentationObservation(segmented(field), brain)
@@ -147,12 +107,6 @@ def test_what_the_network_sees_of_a_segmentation(brain):
         np.testing.assert_array_equal(image >= value - 1e-6, mask)
     np.testing.assert_allclose(other, np.where(image > 0.5, 0.666, image), atol=1e-6)
     assert (image > 0.5).any()
-
-
-def test_a_segmentation_without_core_is_all_oedema(brain):
-    observation = SegmentationObservation(segmented(grown(brain), core=2.0), brain)
-    _, network = run(observation, IdentityMap(brain), TRUTH.to_array())
-    assert network.seen.max() == pytest.approx(0.333)
 
 
 def shifted(tissue: Tissue, voxels: tuple[int, int, int]) -> Tissue:
@@ -211,25 +165,23 @@ def test_a_registration_carries_point_and_image_to_the_same_place(registered, br
 
 
 @pytest.mark.parametrize(
-    ("changes", "words", "kept"),
+    ("changes", "flagged", "kept"),
     [
-        ({}, [], True),
-        ({3: 35.0}, ["mu_D of 35 is outside the training range (2 to 30)"], True),
-        ({4: 0.5}, ["mu_rho of 0.5 is outside the training range (1 to 9)"], True),
-        ({4: -0.5}, ["mu_rho of -0.5", "brought into the bounds"], False),
-        ({0: 69.6, 1: -2.0, 2: -2.0}, ["lies 3.6 mm from the atlas' white and grey matter"], True),
-        ({0: 90.0}, ["mm from the atlas' white and grey matter and was moved to the nearest"], False),
+        ({}, False, True),
+        ({3: 35.0}, True, True),
+        ({4: -0.5}, True, False),
+        ({0: 69.6, 1: -2.0, 2: -2.0}, True, True),
+        ({0: 90.0}, True, False),
     ],
+    ids=["usual", "mu_D", "negative mu_rho", "near tissue", "far from tissue"],
 )
-def test_predictions_unlike_the_training_set_are_flagged(brain, observation, changes, words, kept):
+def test_predictions_unlike_the_training_set_are_flagged(brain, observation, changes, flagged, kept):
     answer = np.array([0.0, 0.0, 0.0, 6.0, 3.0])
     for index, value in changes.items():
         answer[index] = value
     found, _ = run(observation, IdentityMap(brain), answer)
-    assert found.extra["out_of_range"] is bool(words)
-    assert bool(found.message) is bool(words)
-    for word in words:
-        assert word in found.message
+    assert found.extra["out_of_range"] is flagged
+    assert bool(found.message) is flagged
     assert np.allclose(found.theta.to_array(), answer, atol=1e-4) is kept
     assert found.concentration.data.max() > 0
 
@@ -239,7 +191,6 @@ def test_a_tumour_that_does_not_arrive_is_a_failed_row(brain, observation):
     away.to_atlas = lambda volume: Volume(np.zeros_like(volume.data), volume.grid)
     found, _ = run(observation, away, TRUTH.to_array())
     assert found.status == "failed"
-    assert "no tumour is left on the network's voxels of 8 mm" in found.message
     found, _ = run(observation, IdentityMap(brain), np.full(5, np.nan))
     assert (found.status, found.concentration) == ("failed", None)
 
@@ -254,14 +205,6 @@ def test_stage_writes_theta_and_concentration(brain, observation, tmp_path):
     assert (row["status"], row["mu_d_mm"], row["observation"]) == ("ok", pytest.approx(35.0), "concentration")
     assert row["out_of_range"]
     assert read_volume(tmp_path / "out" / "concentration.nii.gz").data.max() > 0
-    # A patient needs the atlas and the registration.
-    write_volume(tmp_path / "case" / "segmentation.nii.gz", segmented(observation.concentration))
-    with pytest.raises(InputError, match="name the atlas' folder"):
-        invert_case(tmp_path / "case", "patients", *arguments, lmi_dir=network)
-    with pytest.raises(InputError, match=r"transforms/affine\.mat"):
-        invert_case(tmp_path / "case", "patients", *arguments, lmi_dir=network, atlas_dir=tmp_path / "case")
-    with pytest.raises(InputError, match="network in the atlas"):
-        invert_case(tmp_path / "case", "synthetic", *arguments)
 
 
 def test_a_registered_patient_of_the_stage(registered, brain, tmp_path):
@@ -283,22 +226,3 @@ def test_a_registered_patient_of_the_stage(registered, brain, tmp_path):
     found = read_volume(out / "concentration.nii.gz").data
     assert np.abs(found - np.where(patient.labels >= 2, field.data, 0)).max() < 0.05
     assert pd.read_parquet(out / "parameters.parquet").loc[0, "observation"] == "segmentation"
-
-
-def test_single_files_are_refused(brain, tmp_path):
-    with pytest.raises(InputError, match="run it in the workflow"):
-        fit_files(brain, method="lmi", out_dir=tmp_path / "out", settings=settings())
-
-
-def test_settings():
-    own = settings()
-    assert (own.gives_theta("lmi"), own.gives_concentration("lmi"), own.needs_atlas("lmi")) == (True, True, True)
-    assert own.observation_of("lmi", "patients") == "segmentation"
-    assert (own.lmi_of("lmi"), own.direct_of("lmi"), own.surrogate_of("lmi")) == ("lmi", None, None)
-    for keys, words in (
-        ({"origin": "com-fixed"}, "cannot hold it"),
-        ({"threshold_core": 0.2}, "above threshold_whole"),
-        ({"patient_observation": "reference"}, "segmentation"),
-    ):
-        with pytest.raises(ValidationError, match=words):
-            settings(**keys)

@@ -3,15 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 
-from gliofit.core.errors import InputError
 from gliofit.core.grid import Volume
 from gliofit.core.labels import TumourLabel
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
-from gliofit.invert.networks import Networks
-from gliofit.invert.problem import Problem, SegmentationObservation
+from gliofit.invert.problem import SegmentationObservation
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.trace import trace_columns
@@ -53,12 +50,6 @@ def test_direct_answers_what_the_network_says(make_problem):
     assert seen.tissue.shape == (1, 3, 16, 16, 16)
 
 
-def test_direct_is_brought_into_the_bounds_and_says_so(make_problem):
-    inversion = fit(make_problem(Theta((0.0, 0.0, 0.0), 55.0, 3.0)), "direct", configured("direct"))
-    assert inversion.theta.mu_d_mm == 40.0
-    assert "bounds" in inversion.message
-
-
 @pytest.mark.parametrize("name", SURROGATE_METHODS)
 def test_raw_scaling_searches_the_papers_variables(name, make_problem):
     inversion = fit(make_problem(NEAR), name, configured(name, raw_scaling=True))
@@ -89,37 +80,6 @@ def test_fixed_origin_never_moves(name, raw, make_problem):
     assert (origins == centre).all()
 
 
-@pytest.mark.parametrize("name", ["gradient-surrogate", "hybrid"])
-def test_origin_may_start_at_the_centre_of_mass(name, make_problem):
-    problem = make_problem(NEAR)
-    centre = problem.observation.centre_mm
-    moved = {"start": [4.0, 0.0, 0.0, 10.0, 5.0]} if name == "gradient-surrogate" else {}
-    inversion = fit(problem, name, configured(name, origin="com-start", **moved))
-    origins = inversion.trace[["origin_x_mm", "origin_y_mm", "origin_z_mm"]].to_numpy()
-    # A hybrid's first row is the direct estimate, as it is.
-    first = 1 if name == "hybrid" else 0
-    assert origins[first] == pytest.approx(centre, abs=1e-6)
-    assert np.linalg.norm(origins[0] - centre) > 1e-3 or name != "hybrid"
-    assert inversion.theta.origin_mm != pytest.approx(tuple(centre), abs=1e-3)
-
-
-@pytest.mark.parametrize("name", ["gradient-surrogate", "hybrid", "direct"])
-def test_centre_of_mass_may_take_the_place_of_the_estimate(name, make_problem):
-    problem = make_problem(NEAR)
-    free, swapped = (fit(problem, name, configured(name, origin=origin)) for origin in ("free", "com-swap"))
-    assert swapped.theta.origin_mm == pytest.approx(tuple(problem.observation.centre_mm), abs=0)
-    assert (swapped.theta.mu_d_mm, swapped.theta.mu_rho) == (free.theta.mu_d_mm, free.theta.mu_rho)
-    assert "replaced by the centre of mass" in swapped.message
-    if name == "hybrid":
-        assert swapped.other.origin_mm == swapped.theta.origin_mm
-
-
-@pytest.mark.parametrize("name", ["direct", "cmaes-surrogate", "gauss-newton", "gliodil"])
-def test_only_methods_with_one_start_can_start_at_the_centre_of_mass(name):
-    with pytest.raises(ValidationError, match="com-start is for methods that search from one start"):
-        configured(name, origin="com-start")
-
-
 def test_estimates_stay_in_the_training_range(make_problem):
     problem = make_problem(NEAR)
     problem.networks.surrogate.theta_high = torch.tensor([40.0, 40.0, 40.0, 7.0, 10.0])
@@ -127,23 +87,6 @@ def test_estimates_stay_in_the_training_range(make_problem):
     assert inside.theta.mu_d_mm <= 7
     anywhere = fit(problem, "gradient-surrogate", configured("gradient-surrogate", training_range=False))
     assert anywhere.theta.mu_d_mm == pytest.approx(TRUTH.mu_d_mm, rel=0.03)
-
-
-def test_no_common_range_is_a_failed_row(make_problem):
-    problem = make_problem(NEAR)
-    problem.networks.surrogate.theta_low = torch.tensor([-40.0, -40.0, -40.0, 41.0, 0.5])
-    inversion = fit(problem, "hybrid", configured("hybrid"))
-    assert inversion.status == "failed"
-    assert inversion.theta is None
-    assert "training range" in inversion.message
-
-
-def test_start_may_be_given(make_problem):
-    problem = make_problem()
-    settings = configured("gradient-surrogate", start=[4.0, 0.0, 0.0, 10.0, 5.0])
-    first = fit(problem, "gradient-surrogate", settings).trace.iloc[0]
-    assert first["origin_x_mm"] == pytest.approx(problem.observation.centre_mm[0] + 4)
-    assert first[["mu_d_mm", "mu_rho"]].tolist() == pytest.approx([10, 5])
 
 
 def test_hybrid_refines_the_direct_estimate(make_problem):
@@ -164,36 +107,6 @@ def test_hybrid_keeps_a_direct_estimate_that_descent_cannot_reach(make_problem):
     assert inversion.other.mu_d_mm <= 5
 
 
-@pytest.mark.parametrize(
-    "direct", [NEAR, TRUTH, Theta((-30.0, 30.0, 0.0), 3.0, 1.0), Theta((0.0, 0.0, 0.0), 30.0, 9.0)]
-)
-def test_hybrid_never_picks_the_worse_loss(direct, make_problem):
-    inversion = fit(make_problem(direct), "hybrid", configured("hybrid"))
-    both = inversion.extra["loss_direct"], inversion.extra["loss_gradient"]
-    assert inversion.loss == min(both)
-
-
-@pytest.mark.parametrize("name", SURROGATE_METHODS)
-def test_same_seed_same_result(name, make_problem):
-    settings = configured(name)
-    first = fit(make_problem(NEAR), name, settings)
-    np.random.default_rng()
-    np.random.rand(7)  # noqa: NPY002 - another state of the global generator must not matter
-    second = fit(make_problem(NEAR), name, settings)
-    columns = trace_columns(SPACE)[:7]
-    assert first.trace[columns].equals(second.trace[columns])
-    if name == "cmaes-surrogate":
-        other = fit(make_problem(NEAR, seed=4), name, settings)
-        assert not first.trace[columns].equals(other.trace[columns])
-
-
-def test_global_random_state_is_left_alone(make_problem):
-    np.random.seed(1)  # noqa: NPY002
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
-    fit(make_problem(), "cmaes-surrogate", configured("cmaes-surrogate", evaluations=40))
-    assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
-
-
 def test_budget_ends_a_search(make_problem):
     inversion = fit(make_problem(), "cmaes-surrogate", configured("cmaes-surrogate", evaluations=30))
     assert inversion.status == "not-converged"
@@ -201,25 +114,6 @@ def test_budget_ends_a_search(make_problem):
     assert "budget" in inversion.message
     steps = fit(make_problem(), "gradient-surrogate", configured("gradient-surrogate", outer_steps=1, inner_steps=2))
     assert steps.status == "not-converged"
-
-
-def test_progress_is_reported(make_problem):
-    seen = []
-    problem = make_problem(on_progress=lambda evaluation, loss, level: seen.append((evaluation, loss)))
-    inversion = fit(problem, "gradient-surrogate", configured("gradient-surrogate"))
-    assert [evaluation for evaluation, _ in seen] == inversion.trace["evaluation"].tolist()
-    assert [loss for _, loss in seen] == inversion.trace["loss"].tolist()
-
-
-def test_a_population_is_one_batch(make_problem):
-    problem = make_problem()
-    sizes = []
-    surrogate = problem.networks.surrogate
-    problem.networks.surrogate = lambda tissue, theta: (sizes.append(len(theta)), surrogate(tissue, theta))[1]
-    for name in ("crop", "theta_mean", "theta_low", "theta_high"):
-        setattr(problem.networks.surrogate, name, getattr(surrogate, name))
-    fit(problem, "cmaes-surrogate", configured("cmaes-surrogate", popsize=12, evaluations=42))
-    assert sizes == [6, 12, 12, 12]
 
 
 @pytest.mark.parametrize("bad", ["nan", "raise"])
@@ -249,27 +143,6 @@ def test_failure_is_an_outcome(bad, name, make_problem):
     assert inversion.theta is None
     assert np.isnan(inversion.loss)
     assert inversion.message
-
-
-def test_bugs_are_not_hidden(make_problem):
-    problem = make_problem()
-    problem.networks.surrogate.crop = None
-    with pytest.raises(AttributeError):
-        fit(problem, "gradient-surrogate", configured("gradient-surrogate"))
-
-
-def test_missing_network_is_an_input_error(make_problem):
-    problem = make_problem()
-    with pytest.raises(InputError, match="direct inverse"):
-        fit(problem, "hybrid", configured("hybrid"))
-    bare = Problem(problem.tissue, problem.observation, problem.bounds, Networks())
-    with pytest.raises(InputError, match="surrogate"):
-        fit(bare, "gradient-surrogate", configured("gradient-surrogate"))
-
-
-def test_unknown_method_is_an_input_error(make_problem):
-    with pytest.raises(InputError, match="name one of hybrid"):
-        fit(make_problem(), "hybird", configured("hybrid"))
 
 
 def segmentation_of(field: Volume) -> Volume:

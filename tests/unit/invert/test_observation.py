@@ -49,34 +49,6 @@ def test_core_and_its_fallback(counts, core, says):
     assert says is None or says in masks.notes[0]
 
 
-def test_fallback_is_in_the_message(cube, make_problem):
-    from gliofit.invert.run import fit
-    from gliofit.invert.settings import InvertSettings
-
-    labels = np.zeros(cube.grid.shape, np.uint8)
-    labels[10:20, 10:20, 10:20] = T.OEDEMA
-    labels[13:17, 13:17, 13:17] = T.NECROTIC
-    observation = SegmentationObservation(Volume(labels, cube.grid), cube)
-    inversion = fit(make_problem(TRUTH, observation), "direct", InvertSettings())
-    assert "non-enhancing core" in inversion.message
-    assert inversion.status == "ok"
-
-
-def test_centre_of_a_segmentation_is_that_of_the_whole_tumour(cube):
-    labels = np.zeros(cube.grid.shape, np.uint8)
-    labels[8:12, 10, 10] = T.OEDEMA
-    labels[8, 10, 10] = T.NECROTIC
-    observation = SegmentationObservation(Volume(labels, cube.grid), cube)
-    assert observation.centre_mm == pytest.approx(cube.grid.voxel_to_world([9.5, 10, 10]))
-
-
-def test_tumour_outside_tissue_is_reported(cube):
-    labels = np.zeros(cube.grid.shape, np.uint8)
-    labels[0:4, 10, 10] = T.OEDEMA  # the outermost layer is CSF
-    observation = SegmentationObservation(Volume(labels, cube.grid), cube)
-    assert any("25% of the tumour" in note for note in observation.notes)
-
-
 def test_nothing_to_see_is_an_error_of_its_own(cube):
     data = np.zeros(cube.grid.shape, np.uint8)
     data[0, 0, 0] = 1
@@ -84,16 +56,6 @@ def test_nothing_to_see_is_an_error_of_its_own(cube):
         ConcentrationObservation(Volume(data.astype(np.float32), cube.grid), cube)
     with pytest.raises(EmptyObservationError, match="white"):
         SegmentationObservation(Volume(data, cube.grid), cube)
-
-
-def test_bad_observations_are_refused(cube):
-    other = Grid(cube.grid.shape, np.diag([7.0, 7.0, 7.0, 1.0]))
-    with pytest.raises(InputError, match="one grid"):
-        ConcentrationObservation(Volume(np.ones(other.shape, np.float32), other), cube, "c.nii.gz")
-    with pytest.raises(InputError, match="between 0 and 1"):
-        ConcentrationObservation(Volume(np.full(cube.grid.shape, 255.0), cube.grid), cube, "c.nii.gz")
-    with pytest.raises(InputError, match=r"label values \[9\]"):
-        SegmentationObservation(Volume(np.full(cube.grid.shape, 9, np.uint8), cube.grid), cube)
 
 
 def test_noisy_values_are_taken_as_they_are(cube):
@@ -113,11 +75,6 @@ def test_noisy_values_are_taken_as_they_are(cube):
         ConcentrationObservation(volume, cube, noisy=True)
 
 
-def test_thresholds_must_be_ordered():
-    with pytest.raises(ValueError, match="above threshold_whole"):
-        ImagingSettings(threshold_whole=0.5, threshold_core=0.5)
-
-
 def test_pseudo_concentration_has_the_borders_of_the_segmentation(cube):
     field = blob_volume(cube, TRUTH)
     imaging = ImagingSettings()
@@ -134,12 +91,3 @@ def test_pseudo_concentration_has_the_borders_of_the_segmentation(cube):
     # Falls off to nothing, and is close to the front the segmentation was made from.
     assert drawn[0, 0, 0] == 0
     assert np.abs(drawn - field.data)[masks.whole].mean() < 0.1
-
-
-def test_pseudo_concentration_without_a_core(cube):
-    labels = np.zeros(cube.grid.shape, np.uint8)
-    labels[12:20, 12:20, 12:20] = T.OEDEMA
-    volume = Volume(labels, cube.grid)
-    drawn = pseudo_concentration(tumour_masks(volume, 1.5), volume, ImagingSettings()).data
-    assert (drawn[labels > 0] >= 0.33).all()
-    assert (drawn[labels == 0] <= 0.33).all()

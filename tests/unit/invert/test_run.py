@@ -80,25 +80,6 @@ def test_patients_observe_segmentation_or_reference(case_dir, tmp_path):
         run(case_dir, tmp_path, **keys)
 
 
-def test_a_reference_that_failed_gives_a_failed_row(case_dir, tmp_path, cube):
-    empty = tmp_path / "empty.nii.gz"
-    write_volume(empty, Volume(np.zeros(cube.grid.shape, np.float32), cube.grid))
-    table, trace = run(case_dir, tmp_path, method="hybrid", cohort="patients", reference=empty)
-    row = table.iloc[0]
-    assert row["status"] == "failed"
-    assert "zero" in row["message"]
-    assert np.isnan(row[["origin_x_mm", "mu_d_mm", "mu_rho", "loss", "other_mu_rho"]].to_numpy(dtype=float)).all()
-    assert list(table.columns) == COLUMNS
-    assert len(trace) == 0
-
-
-def test_missing_files_raise_and_write_nothing(case_dir, tmp_path):
-    (case_dir / "concentration.nii.gz").unlink()
-    with pytest.raises(InputError, match="file not found"):
-        run(case_dir, tmp_path)
-    assert not (tmp_path / "out" / "parameters.parquet").exists()
-
-
 def test_truth_is_never_read(case_dir, tmp_path):
     """A truth table that cannot even be opened changes nothing."""
     (case_dir / "truth.parquet").write_text("not a table")

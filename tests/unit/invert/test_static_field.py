@@ -1,12 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
-from pydantic import ValidationError
 
-from gliofit.core.errors import InputError
 from gliofit.core.grid import Volume
 from gliofit.core.io import read_table, read_volume, write_volume
 from gliofit.core.labels import TissueLabel, TumourLabel
@@ -18,8 +15,6 @@ from gliofit.invert.problem import ConcentrationObservation, Problem, Segmentati
 from gliofit.invert.run import fit, invert_case
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.static_loss import StaticLoss
-from gliofit.pipeline.config import load_config
-from gliofit.pipeline.fit import fit_files
 from gliofit.solver.accurate import AccurateSolver
 
 WHO = {"run": "r", "cohort": "patients", "case": "c", "method": "static-field", "seed": 1}
@@ -63,20 +58,6 @@ def test_field_shows_the_segmentation(fitted, segmentation):
     assert len(fitted.trace) == fitted.evaluations == 150
     assert fitted.loss < fitted.trace["loss"].iloc[0] / 2
     assert fitted.trace[list(SPACE.columns)].isna().all(axis=None)
-
-
-def test_front_is_smoother_than_the_first_field(fitted, segmentation):
-    # Between the two thresholds there is more than the step that the fit starts from.
-    values = fitted.concentration.data
-    assert len(np.unique(np.round(values[(values > 0.2) & (values < 0.6)], 2))) > 20
-    assert (values[segmentation.data == 0] > 0.02).any()
-
-
-def test_same_result_again(fitted, mixed, segmentation):
-    turned = segmentation.oriented_like(mixed.grid)
-    problem = Problem.create(SegmentationObservation(turned, mixed), InvertSettings(), seed=9)
-    again = fit(problem, "static-field", configured())
-    assert np.array_equal(again.concentration.data, fitted.concentration.data)
 
 
 def test_orientation_and_coarser_voxels_do_not_move_the_field(mixed, segmentation, fitted):
@@ -142,64 +123,3 @@ def test_files_of_a_case(tmp_path, mixed, segmentation):
     done = read_table(tmp_path / "f/forward.parquet").iloc[0]
     assert (done["status"], done["integrator"], done["steps"]) == ("ok", "none", 0)
     assert done["volume_mm3"] == pytest.approx(found.data.sum(dtype=float) * 64)
-
-
-def test_a_failure_leaves_zeros_and_a_failed_row(tmp_path, mixed, segmentation):
-    case = tmp_path / "case"
-    mixed.save(case)
-    write_volume(case / "segmentation.nii.gz", Volume(np.zeros_like(segmentation.data), segmentation.grid))
-    settings = configured(patient_observation="segmentation")
-    keys = ("probabilities", None, None, None)
-    invert_case(case, "patients", "c", "static-field", settings, *keys, tmp_path / "i", "r", 1, 1)
-    assert not read_volume(tmp_path / "i/concentration.nii.gz").data.any()
-    files = tmp_path / "i/parameters.parquet", tmp_path / "f", ForwardSettings(), "probabilities"
-    run_forward(case, *files, field=tmp_path / "i/concentration.nii.gz", **WHO)
-    row = read_table(tmp_path / "f/forward.parquet").iloc[0]
-    assert row["status"] == "failed"
-    assert "no tumour" in row["message"]
-
-
-def test_fit_command_takes_the_field(tmp_path, mixed, segmentation):
-    write_volume(tmp_path / "s.nii.gz", segmentation)
-    row = fit_files(
-        mixed, method="static-field", out_dir=tmp_path / "out", segmentation=tmp_path / "s.nii.gz",
-        label_scheme="gliofit", settings=configured(steps=20),
-    )  # fmt: skip
-    assert row["status"] == "ok"
-    assert read_volume(tmp_path / "out/concentration.nii.gz").data.max() > 0.5
-    assert (tmp_path / "out/summary.png").is_file()
-    assert len(pd.read_parquet(tmp_path / "out/trace.parquet")) == 20
-
-
-def test_only_this_method_gives_a_concentration():
-    settings = InvertSettings(methods={"a": {"inverter": "static-field"}, "b": {"inverter": "gliodil"}})
-    assert [name for name in settings.methods if settings.gives_concentration(name)] == ["a"]
-
-
-@pytest.mark.parametrize(
-    ("sections", "says"),
-    [
-        ({}, "refines 'field', which estimates no theta"),
-        ({"invert": {"methods": {"field": {"inverter": "static-field"}}}, "study": {"cases": 2, "methods": ["field"]}},
-         "study runs 'field', which estimates no theta"),
-    ],
-)  # fmt: skip
-def test_nothing_that_needs_theta_may_follow(sections, says):
-    refined = {"inverter": "gauss-newton", "refines": "field"}
-    methods = {"field": {"inverter": "static-field"}, "refined": refined}
-    with pytest.raises(InputError, match=says):
-        load_config({"invert": {"methods": methods}} | sections)
-
-
-@pytest.mark.parametrize(
-    ("keys", "says"),
-    [
-        ({"origin": "com-fixed"}, "no origin"),
-        ({"threshold_core": 0.1}, "threshold_core must be above"),
-        ({"steps": 0}, "steps"),
-        ({"epochs": 5}, "unknown key 'epochs'"),
-    ],
-)
-def test_bad_settings_are_refused(keys, says):
-    with pytest.raises(ValidationError, match=says):
-        configured(**keys)

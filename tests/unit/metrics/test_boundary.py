@@ -17,12 +17,6 @@ def box(i, j, k, shape=(30, 20, 10)) -> np.ndarray:
     return mask
 
 
-def test_parallel_plates_are_their_distance_apart():
-    first, second = box((5, 6), (0, 20), (0, 10)), box((12, 13), (0, 20), (0, 10))
-    assert surface_distances_mm(first, second, SPACING) == (7, 7)
-    assert surface_distances_mm(first.transpose(1, 0, 2), second.transpose(1, 0, 2), (2.0, 1.0, 5.0)) == (7, 7)
-
-
 def test_the_percentile_is_of_the_worse_direction():
     """One stray voxel in 201 is beyond 5 %; a plate of 40 of its own in 240 is not."""
     plate = box((5, 6), (0, 20), (0, 10))

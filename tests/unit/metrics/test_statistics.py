@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gliofit.metrics.statistics import MIN_PAIRS, bootstrap_interval, compare_pairs, describe, holm, wilson_interval
+from gliofit.metrics.statistics import bootstrap_interval, compare_pairs, describe, holm, wilson_interval
 
 NAN = float("nan")
 
@@ -23,11 +23,6 @@ NAN = float("nan")
 def test_describe(values, expected):
     found = describe(values)
     assert (found.n, found.mean, found.standard_error, found.median) == pytest.approx(expected, nan_ok=True)
-
-
-def test_describe_gives_quartiles_and_the_largest():
-    found = describe([4.0, NAN, 1.0, 2.0, 3.0])
-    assert (found.lower, found.median, found.upper, found.maximum) == (1.75, 2.5, 3.25, 4.0)
 
 
 @pytest.mark.parametrize(
@@ -65,11 +60,6 @@ def test_compare_pairs_uses_the_pairs_that_are_complete():
     assert found.note == ""
 
 
-def test_fewer_pairs_than_are_tested_could_not_reach_five_per_cent():
-    differences = np.arange(1.0, MIN_PAIRS)
-    assert stats.wilcoxon(differences).pvalue > 0.05 > stats.wilcoxon([*differences, float(MIN_PAIRS)]).pvalue
-
-
 def test_six_pairs_of_one_sign_give_the_smallest_possible_wilcoxon_p():
     found = compare_pairs(np.arange(1.0, 7.0), np.zeros(6))
     assert found.wilcoxon_p == pytest.approx(2 / 2**6)
@@ -90,13 +80,6 @@ def test_compare_pairs_says_why_there_is_no_test(a, b, n, note):
     assert found.n == n
     assert np.isnan([found.t_p, found.wilcoxon_p]).all()
     assert note in found.note
-
-
-def test_a_constant_difference_has_ranks_but_no_t_test():
-    found = compare_pairs([1.1, 2.1, 3.1, 4.1, 5.1, 6.1], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
-    assert np.isnan(found.t_p)
-    assert 0 < found.wilcoxon_p < 0.05
-    assert "same in every pair" in found.note
 
 
 def test_wilson_interval():

@@ -14,7 +14,6 @@ from gliofit.plan.compare import (
     OVERLAP_COLUMNS,
     compare_targets,
     coverage_columns,
-    recurrence_coverage,
     recurrence_of,
 )
 
@@ -77,16 +76,6 @@ def test_recurrence_of_a_follow_up(scheme, follow_up):
         follow_up(values + 7 * (values == 0), "brats2021")
 
 
-@pytest.mark.parametrize(("values", "scheme"), [(0, "brats2023"), (4, "brats2023"), (4, "brats2024")])
-def test_nothing_came_back(values, scheme, follow_up):
-    found = follow_up(np.full((3, 3, 3), values), scheme)
-    assert not found.enhancing.any()
-    assert not found.everything.any()
-    target = np.ones((3, 3, 3), bool)
-    assert np.isnan(recurrence_coverage(target, found.everything))
-    assert recurrence_coverage(target, found.everything, without=1.0) == 1.0
-
-
 def test_coverage_by_hand():
     """Four enhancing voxels, of which the targets hold three and one; six with oedema, four and two."""
     values = np.zeros(GRID.shape, np.uint8)
@@ -101,8 +90,3 @@ def test_coverage_by_hand():
             "coverage_personalised": 1 / 4, "coverage_clinical_all": 4 / 6, "coverage_personalised_all": 2 / 6,
         }
     )  # fmt: skip
-
-
-def test_without_a_follow_up_there_is_no_number():
-    mask = Volume(box((1, 5), (0, 1), (0, 1)), GRID)
-    assert np.isnan(list(coverage_columns(mask, mask, None).values())).all()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -39,7 +36,7 @@ def given(case, out, *more: object) -> list[object]:
     ]  # fmt: skip
 
 
-def test_plan(case, tmp_path, capsys):
+def test_plan(case, tmp_path):
     out = tmp_path / "patient"
     more = ["--margin-mm", 12, "--recurrence", case / "recurrence.nii.gz", "--image", case / "t1c.nii.gz"]
     assert run(*given(case, out, *more)) == 0
@@ -66,23 +63,6 @@ def test_plan(case, tmp_path, capsys):
     )
     # The cells lean towards where it came back.
     assert row["coverage_personalised"] > row["coverage_clinical"]
-    said = capsys.readouterr().out
-    assert said.startswith(f"{out}: targets of {row['clinical_cc']:.1f} cc each, Dice {row['dice']:.2f}, level ")
-    assert f"recurrence covered {row['coverage_clinical_all']:.0%} (clinical)" in said
-    assert "Research use only" in said
-
-
-def test_the_same_input_gives_the_same_files(case, tmp_path):
-    digests = []
-    for name in ("first", "second"):
-        out = tmp_path / name / "patient"
-        assert run(*given(case, out, "--barriers", case / "falx.nii.gz", "--image", case / "t1c.nii.gz")) == 0
-        # The time of writing is in the header of a compressed file.
-        volumes = {path: read_volume(path).data.tobytes() for path in sorted(out.glob("*.nii.gz"))}
-        others = {path: path.read_bytes() for path in sorted(out.iterdir()) if path.suffix != ".gz"}
-        digests.append([hashlib.sha256(data).hexdigest() for data in [*volumes.values(), *others.values()]])
-    assert digests[0] == digests[1]
-    assert len(digests[0]) == len(FILES)
 
 
 def test_barriers_bound_both_targets(case, tmp_path):
@@ -98,87 +78,50 @@ def test_barriers_bound_both_targets(case, tmp_path):
     assert not (read_volume(out / "clinical.nii.gz").data > 0)[30:].any()
 
 
-def test_whole_tumour_and_no_tumour_kept(case, tmp_path):
-    core, whole, left = tmp_path / "core", tmp_path / "whole", tmp_path / "left"
-    assert run(*given(case, core)) == run(*given(case, whole, "--region", "whole")) == 0
-    assert run(*given(case, left, "--margin-mm", 1, "--no-keep-tumour")) == 0
-    small, large = (read_table(out / "plan.parquet").iloc[0] for out in (core, whole))
-    assert large["clinical_cc"] > 1.2 * small["clinical_cc"]
-    assert (small["region"], large["region"]) == ("core", "whole")
-    seg = read_volume(case / "seg.nii.gz").data
-    assert not (read_volume(left / "personalised.nii.gz").data > 0)[np.isin(seg, [1, 3])].all()
-
-
 @pytest.mark.parametrize(
-    ("change", "words"),
+    "change",
     [
-        ({"--concentration": "absent.nii.gz"}, "absent.nii.gz: file not found; check the path"),
-        ({"--concentration": "seg.nii.gz"}, "seg.nii.gz: holds values from 0 to 3"),
-        ({"--concentration": "small.nii.gz"}, "small.nii.gz: lies on another grid than the tissue"),
-        ({"--seg": "small.nii.gz"}, "small.nii.gz: lies on another grid than the tissue"),
-        ({"--labels": "brats2021"}, "label values [3]"),
-        ({"--seg": "oedema.nii.gz"}, "oedema.nii.gz: holds no tumour core; draw the margin around the whole tumour"),
-        ({"--margin-mm": -3}, "--margin-mm: is -3; give 0 to 100 mm"),
-        ({"--margin-mm": "nan"}, "--margin-mm: is nan; give 0 to 100 mm"),
-        ({"--barriers": "small.nii.gz"}, "small.nii.gz: lies on another grid than the tissue"),
-        ({"--brain-mask": "small.nii.gz"}, "small.nii.gz: lies on another grid than the tissue"),
-        ({"--brain-mask": "elsewhere.nii.gz"}, "seg.nii.gz: 100% of the tumour lies outside the brain"),
-        ({"--brain-mask": "nothing.nii.gz"}, "nothing.nii.gz: is an empty mask"),
-        ({"--recurrence": "small.nii.gz"}, "small.nii.gz: lies on another grid than the patient's segmentation"),
-        ({"--recurrence": "recurrence.nii.gz", "--recurrence-labels": "mine"}, "unknown label scheme 'mine'"),
-        ({"--region": "half"}, "half"),
-        ({"--dicom": "nowhere"}, "DICOM series: folder not found; check the path given to --dicom"),
-        ({"--tissue": None}, "give either --tissue, or --wm and --gm"),
+        {"--concentration": "small.nii.gz"},
+        {"--seg": "small.nii.gz"},
+        {"--seg": "oedema.nii.gz"},
+        {"--barriers": "small.nii.gz"},
+        {"--recurrence": "recurrence.nii.gz", "--recurrence-labels": "mine"},
+        {"--region": "half"},
+        {"--tissue": None},
     ],
+    ids=lambda change: "-".join(map(str, next(iter(change.items())))),
 )
-def test_mistakes_are_one_line_and_leave_nothing(case, tmp_path, capfd, change, words):
+def test_mistakes_are_one_line_and_leave_nothing(case, tmp_path, capfd, change):
     seg = read_volume(case / "seg.nii.gz")
     write_volume(case / "small.nii.gz", seg.extract((0, 0, 0), (40, 50, 42)))
     write_volume(case / "oedema.nii.gz", Volume(np.where(seg.data == 2, 2, 0).astype(np.uint8), seg.grid))
-    write_volume(case / "nothing.nii.gz", Volume(np.zeros(seg.grid.shape, np.uint8), seg.grid))
-    write_volume(case / "elsewhere.nii.gz", Volume(seg.data == 0, seg.grid))
     options = {"--tissue": "tissue.nii.gz", "--seg": "seg.nii.gz", "--labels": "brats2023",
                "--concentration": "c.nii.gz"} | change  # fmt: skip
     arguments: list[object] = ["plan", "--out", tmp_path / "patient"]
     for name, value in options.items():
-        is_file = isinstance(value, str) and (value.endswith(".nii.gz") or name == "--dicom")
+        is_file = isinstance(value, str) and value.endswith(".nii.gz")
         arguments += [] if value is None else [name, case / value if is_file else value]
     assert run(*arguments) == 2
-    lines = capfd.readouterr().err.strip().splitlines()
-    (line,) = (line for line in lines if not line.startswith("gliofit: warning: "))
+    (line,) = (line for line in capfd.readouterr().err.splitlines() if not line.startswith("gliofit: warning: "))
     assert line.startswith("gliofit: error: ")
-    assert words in line
     assert list(tmp_path.iterdir()) == []
 
 
-def test_dicom_series_gives_a_structure_set(case, tmp_path, capfd):
+def test_dicom_series_gives_a_structure_set(case, tmp_path):
     pydicom = pytest.importorskip("pydicom", reason="DICOM export needs pydicom")
-    from .test_dicom import fill, write_series
+    from .test_dicom import axial_series, fill
 
-    grid = read_volume(case / "seg.nii.gz").grid
     # The case is LPS: the axes of an axial series.
-    series = (np.eye(3), tuple(grid.affine[:3, 3] * [-1, -1, 1]), grid.spacing_mm, grid.shape)
-    write_series(tmp_path / "dicom", *series)
-    copied = next((tmp_path / "dicom").iterdir())
-    (tmp_path / "dicom" / "copy.dcm").write_bytes(copied.read_bytes())
+    grid = read_volume(case / "seg.nii.gz").grid
+    axial_series(tmp_path / "dicom", grid.shape, grid.spacing_mm, tuple(grid.centre_mm * [-1, -1, 1]))
     out = tmp_path / "patient"
     assert run(*given(case, out, "--dicom", tmp_path / "dicom")) == 0
     assert {path.name for path in out.iterdir()} == FILES | {"plan.dcm"}
-    assert "copies of images (1)" in capfd.readouterr().err
-    assert "copies of images (1)" in read_table(out / "plan.parquet").iloc[0]["message"]
     names = [roi.ROIName for roi in pydicom.dcmread(out / "plan.dcm").StructureSetROISequence]
     assert names == ["CTV 15 mm", "CTV personalised"]
     for name, file in zip(names, ("clinical", "personalised"), strict=True):
         mask = read_volume(out / f"{file}.nii.gz").data > 0
-        np.testing.assert_array_equal(fill(out / "plan.dcm", name, *series), mask)
-
-
-def test_without_pydicom_all_but_the_structure_set_is_written(case, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "pydicom", None)
-    out = tmp_path / "patient"
-    assert run(*given(case, out, "--dicom", tmp_path)) == 0
-    assert {path.name for path in out.iterdir()} == FILES
-    assert "notes: no plan.dcm: pydicom is not installed (pip install 'gliofit[dicom]')" in capsys.readouterr().out
+        np.testing.assert_array_equal(fill(out / "plan.dcm", name, grid), mask)
 
 
 # ------------------------------------------------------------------------------------------------------ of a workflow
@@ -217,7 +160,6 @@ def test_a_case_of_the_workflow(folders, case):
     assert tuple(plans.columns) == PLAN_COLUMNS
     assert plans["status"].tolist() == ["ok", "ok", "failed", "failed"]
     assert plans["margin_mm"].tolist() == [15, 7.5, 15, 7.5]
-    assert plans["message"].tolist()[2:] == ["no forward simulation: no estimate"] * 2
     assert plans.loc[2:, "clinical_cc"].isna().all()
     for name, row in zip(("15mm", "7.5mm"), plans[:2].itertuples(), strict=True):
         for kind in ("clinical", "personalised"):
@@ -232,17 +174,6 @@ def test_a_case_of_the_workflow(folders, case):
     assert (folders / "plan/case-1/plan.png").stat().st_size > 20_000
 
 
-def test_no_core_is_a_row_and_no_crash(folders, case):
-    path = folders / "register/case-1/segmentation.nii.gz"
-    seg = read_volume(path, np.uint8)
-    write_volume(path, Volume(np.where(seg.data > 0, 2, 0).astype(np.uint8), seg.grid))
-    plans = plan_both(folders, case, PlanSettings())
-    assert plans["status"].tolist() == ["failed", "failed"]
-    assert "holds no tumour core" in plans["message"][0]
-    plans = plan_both(folders, case, PlanSettings(region="whole"))
-    assert plans["status"].tolist() == ["ok", "failed"]
-
-
 def test_tables_have_means_over_patients(folders, case, tmp_path):
     plans = plan_both(folders, case, PlanSettings())
     second = plans.assign(
@@ -254,26 +185,7 @@ def test_tables_have_means_over_patients(folders, case, tmp_path):
     assert means.loc["gauss-newton", "dice"] == pytest.approx(plans["dice"][0] - 0.05)
     assert means.loc["gauss-newton", "coverage_clinical"] == pytest.approx(plans["coverage_clinical"][0])
     assert means.loc["direct", ["cases", "failed", "with_recurrence"]].tolist() == [2, 2, 0]
-    for name in ("first", "second"):
-        write_renderings(plan_table(both, {"direct": "Straight"}), tmp_path / name, "plan")
-    for name in ("plan.json", "plan.csv", "plan.md"):
-        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
-    text = (tmp_path / "first/plan.md").read_text()
-    assert "| Gauss-Newton on solver | 15 | 2 | 0 | 1 |" in text
-    assert "| case-2 | Straight | 15 | failed | – |" in text
-    assert "- case-1, Straight, 15 mm: no forward simulation: no estimate" in text
-    assert "Research use only" in text
-    table = pd.read_csv(tmp_path / "first/plan.csv")
+    write_renderings(plan_table(both, {"direct": "Straight"}), tmp_path, "plan")
+    table = pd.read_csv(tmp_path / "plan.csv")
     assert tuple(table.columns) == PLAN_COLUMNS
     assert table["dice"][0] == pytest.approx(plans["dice"][0], rel=1e-5)
-
-
-def test_settings():
-    settings = PlanSettings(margins_mm=(15, 7.5), barriers="masks/{case}/falx.nii.gz")
-    assert settings.margin_names == ["15mm", "7.5mm"]
-    assert settings.file_of("barriers", "case-1") == "masks/case-1/falx.nii.gz"
-    assert settings.file_of("recurrence", "case-1") is None
-    with pytest.raises(ValueError, match=r"barriers must have \{case\} in it"):
-        PlanSettings(barriers="falx.nii.gz")
-    with pytest.raises(ValueError, match="names a margin twice"):
-        PlanSettings(margins_mm=(15, 15.0))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,12 +13,10 @@ from gliofit.core.errors import InputError
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import read_volume, write_volume
 from gliofit.growth.theta import Theta
-from gliofit.pipeline.predictgbm import TAIL, read_case, with_tail
+from gliofit.pipeline.predictgbm import TAIL, with_tail
 from gliofit.plan.target import clinical_target
 from gliofit.solver.registry import make_solver
 from gliofit.solver.settings import AccurateSettings
-
-REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def run(*arguments: object) -> int:
@@ -70,14 +67,6 @@ def test_round_trip(folder, tmp_path, brain, capsys):
     assert re.search(r"00000\.nii\.gz: mu_D [\d.]+ mm", capsys.readouterr().out)
 
 
-def test_without_a_brain_mask_the_brain_is_where_there_is_tissue(folder, tmp_path, brain):
-    for path in (folder / "Patient-00000").iterdir():
-        if "brain_mask" not in path.name:
-            (tmp_path / "Patient-00000").mkdir(exist_ok=True)
-            (tmp_path / "Patient-00000" / path.name).symlink_to(path)
-    np.testing.assert_array_equal(read_case(tmp_path, warnings=[]).brain.data, brain.labels > 0)
-
-
 def test_the_tail_ranks_everything_and_leaves_the_rest():
     grid = Grid((21, 21, 21), np.diag([1.0, 1.0, 3.0, 1.0]))
     i = np.indices(grid.shape)[0]
@@ -96,47 +85,3 @@ def test_the_tail_ranks_everything_and_leaves_the_rest():
     assert score[13, 10, 10] > score[14, 10, 10] > score[18, 10, 10]
     with pytest.raises(InputError, match="holds no tumour cells in the brain"):
         with_tail(Volume(field * 0, grid), brain)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ("no folder", "Patient-00000: folder not found; give the folder that holds Patient-00000"),
-        ("gm", "00000-gm.nii.gz: file not found"),
-        ("tumorseg", "00000-tumorseg.nii.gz: file not found"),
-        ("csf small", "00000-csf.nii.gz: lies on another grid than 00000-wm.nii.gz"),
-        ("tumorseg small", "00000-tumorseg.nii.gz: lies on another grid than the tissue maps"),
-        ("brain_mask small", "00000-brain_mask.nii.gz: lies on another grid than the tissue maps"),
-        ("labels", "label values [4]"),
-    ],
-)
-def test_mistakes_are_one_line_and_leave_nothing(folder, tmp_path, capsys, change, words):
-    given, out = tmp_path / "in", tmp_path / "out"
-    inside = given / "Patient-00000"
-    if change != "no folder":
-        inside.mkdir(parents=True)
-        for path in (folder / "Patient-00000").iterdir():
-            if f"-{change}." not in path.name:
-                volume = read_volume(path)
-                if change == "labels" and "tumorseg" in path.name:
-                    volume = Volume(np.where(volume.data == 3, 4, volume.data), volume.grid)
-                if change.endswith(" small") and f"-{change.split()[0]}." in path.name:
-                    volume = volume.extract((0, 0, 0), (38, 40, 40))
-                write_volume(inside / path.name, volume)
-    assert run("predictgbm", given, out) == 2
-    lines = capsys.readouterr().err.strip().splitlines()
-    assert len(lines) == 1
-    assert lines[0].startswith("gliofit: error: ")
-    assert words in lines[0]
-    assert not out.exists()
-
-
-def test_the_container_calls_the_command_on_predictgbms_folders():
-    text = (REPOSITORY / "docker/predictgbm/Dockerfile").read_text()
-    assert re.search(r"^FROM python:3\.11-slim", text, flags=re.MULTILINE)
-    assert 'ENTRYPOINT ["gliofit", "predictgbm", "/mlcube_io0", "/mlcube_io1"]' in text
-    assert "-c constraints.txt" in text
-    # Whatever it copies is there.
-    copied = re.findall(r"^COPY (.*) \S+$", text, flags=re.MULTILINE)
-    assert copied
-    assert all((REPOSITORY / name).exists() for line in copied for name in line.split())

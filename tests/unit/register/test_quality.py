@@ -11,7 +11,6 @@ from gliofit.register.fill import fill_tumour
 from gliofit.register.quality import (
     contrast,
     correlation,
-    dice,
     jacobian_determinant,
     mutual_information,
     tumour_shares,
@@ -35,14 +34,6 @@ GOOD = {
 
 def row(*values: float) -> np.ndarray:
     return np.array(values, np.float32).reshape(-1, 1, 1)
-
-
-@pytest.mark.parametrize(
-    ("a", "b", "expected"),
-    [([1, 1, 0, 0], [1, 0, 1, 0], 0.5), ([1, 1, 1, 0], [0, 0, 0, 1], 0), ([0, 0], [0, 0], 1), ([1, 1], [1, 0], 2 / 3)],
-)
-def test_dice(a: list[int], b: list[int], expected: float) -> None:
-    assert dice(np.array(a, bool), np.array(b, bool)) == pytest.approx(expected)
 
 
 def test_correlation_and_contrast_use_the_mask() -> None:
@@ -83,24 +74,24 @@ def test_shares_of_the_tumour() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "status", "words"),
+    ("change", "status"),
     [
-        ({}, "ok", ""),
-        ({"brain_dice": 0.94}, "borderline", "Dice 0.940 is under 0.95"),
-        ({"brain_dice": 0.85}, "poor", "Dice 0.850 is under 0.9"),
-        ({"jacobian_min": -0.1, "jacobian_folded_share": 0.001}, "poor", "folds in 0.10%"),
-        ({"jacobian_max": 12.0}, "borderline", "volume change 0.40 to 12.00"),
-        ({"correlation": 0.5}, "borderline", "made the correlation worse"),
-        ({"tumour_csf_share": 0.3}, "borderline", "30.0% of the tumour lies in warped CSF"),
-        ({"tumour_outside_brain_share": 0.2}, "borderline", "20.0% of the tumour lies outside the brain"),
-        ({"contrast_white_grey": -0.2}, "borderline", "not brighter in warped white matter"),
-        ({"brain_dice": 0.85, "tumour_csf_share": 0.3}, "poor", "; 30.0%"),
+        ({}, "ok"),
+        ({"brain_dice": 0.94}, "borderline"),
+        ({"brain_dice": 0.85}, "poor"),
+        ({"jacobian_min": -0.1, "jacobian_folded_share": 0.001}, "poor"),
+        ({"jacobian_max": 12.0}, "borderline"),
+        ({"correlation": 0.5}, "borderline"),
+        ({"tumour_csf_share": 0.3}, "borderline"),
+        ({"tumour_outside_brain_share": 0.2}, "borderline"),
+        ({"contrast_white_grey": -0.2}, "borderline"),
+        ({"brain_dice": 0.85, "tumour_csf_share": 0.3}, "poor"),
     ],
 )
-def test_verdicts_name_their_reasons(change: dict[str, float], status: str, words: str) -> None:
+def test_verdicts_have_reasons(change: dict[str, float], status: str) -> None:
     found, message = verdict({**GOOD, **change}, RegisterSettings())
     assert found == status
-    assert words in message
+    assert len(message.split("; ") if message else []) == len(change.keys() - {"jacobian_min"})
 
 
 @pytest.fixture
@@ -110,12 +101,6 @@ def tissue() -> Tissue:
 
 
 TUMOUR = np.array([1, 1, 1, 0], bool).reshape(-1, 1, 1)
-
-
-def test_the_atlas_may_stay_as_it_is(tissue: Tissue) -> None:
-    filled, share = fill_tumour(tissue, TUMOUR, "atlas")
-    assert filled is tissue
-    assert share == 0
 
 
 def test_the_tumour_may_become_white_matter(tissue: Tissue) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -11,18 +10,15 @@ import pandas as pd
 import pytest
 
 from gliofit.atlas.model import load_atlas
-from gliofit.atlas.prepare import prepare_atlas
-from gliofit.atlas.settings import AtlasSettings
-from gliofit.core.errors import InputError, RegistrationError
-from gliofit.core.grid import Grid, Volume
-from gliofit.core.io import read_table, read_volume, write_volume
+from gliofit.core.grid import Volume
+from gliofit.core.io import read_table, read_volume
 from gliofit.core.seeds import derive_seed
 from gliofit.core.tissue import Tissue
+from gliofit.metrics.masks import dice
 from gliofit.register.ants import Transforms, apply_transforms
 from gliofit.register.patients import PatientFiles
 from gliofit.register.phantom import _deform
 from gliofit.register.phantom_shape import phantom_grid
-from gliofit.register.quality import dice
 from gliofit.register.run import register_patient
 from gliofit.register.settings import PhantomSettings, RegisterSettings
 
@@ -126,57 +122,6 @@ def test_the_same_seed_gives_the_same_tissue(
     assert 0.2 < again.tumour_filled_share < 1
 
 
-def spoilt(phantom: PatientFiles, folder: Path, flip: int) -> PatientFiles:
-    """Every image turned without its header."""
-    changes = {}
-    for role, path in phantom.images.items():
-        volume = read_volume(path)
-        changes[role] = folder / path.name
-        write_volume(changes[role], Volume(np.ascontiguousarray(np.flip(volume.data, flip)), volume.grid))
-    return replace(phantom, **changes)
-
-
-def test_a_brain_back_to_front_stops_the_case_and_leaves_nothing(
-    phantom: PatientFiles, atlas_dir: Path, quick: RegisterSettings, tmp_path: Path
-) -> None:
-    with pytest.raises(RegistrationError, match="lies back to front") as caught:
-        register_patient(spoilt(phantom, tmp_path, 1), atlas_dir, tmp_path / "out", quick, seed=5, threads=1)
-    assert str(tmp_path / phantom.t1.name) in str(caught.value)
-    assert not (tmp_path / "out").exists()
-
-
-def test_bad_files_stop_the_case_and_leave_nothing(
-    phantom: PatientFiles, atlas_dir: Path, quick: RegisterSettings, tmp_path: Path
-) -> None:
-    broken = tmp_path / "broken_seg.nii.gz"
-    broken.write_bytes(phantom.seg.read_bytes()[:900])
-    with pytest.raises(InputError, match="broken_seg"):
-        register_patient(replace(phantom, seg=broken), atlas_dir, tmp_path / "out", quick, seed=5, threads=1)
-    assert not (tmp_path / "out").exists()
-
-
-def test_an_atlas_without_t1_cannot_be_registered(
-    phantom: PatientFiles, atlas_dir: Path, quick: RegisterSettings, tmp_path: Path
-) -> None:
-    labels = read_volume(atlas_dir / "labels.nii.gz")
-    write_volume(tmp_path / "own" / "labels.nii.gz", labels)
-    prepare_atlas(AtlasSettings(source=str(tmp_path / "own")), tmp_path / "atlas")
-    with pytest.raises(InputError, match="without which no patient can be registered"):
-        register_patient(phantom, tmp_path / "atlas", tmp_path / "out", quick, seed=5, threads=1)
-
-
-def test_a_failure_of_ants_is_a_registration_error(
-    phantom: PatientFiles, atlas_dir: Path, quick: RegisterSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        raise RuntimeError("Registration failed with error code 1")
-
-    monkeypatch.setattr("gliofit.register.run.register_affine_reproducibly", fail)
-    with pytest.raises(RegistrationError, match=r"ANTs failed .*error code 1"):
-        register_patient(phantom, atlas_dir, tmp_path / "out", quick, seed=5, threads=1)
-    assert not (tmp_path / "out").exists()
-
-
 def test_without_its_deformable_step_a_registration_is_affine_and_poor(
     phantom: PatientFiles, atlas_dir: Path, quick: RegisterSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,7 +133,7 @@ def test_without_its_deformable_step_a_registration_is_affine_and_poor(
     assert files(tmp_path / "out") == FILES
     row = read_table(tmp_path / "out" / "qc.parquet").iloc[0]
     assert row.status == "poor"
-    assert row.message.startswith("the deformable step failed (ITK ERROR: singular): affine registration alone")
+    assert "ITK ERROR: singular" in row.message
     assert (row.jacobian_min, row.jacobian_max) == pytest.approx((1, 1))
     assert row.correlation == pytest.approx(row.correlation_affine)
     # the transforms that are written say the same as the affine alone, both ways
@@ -203,22 +148,3 @@ def test_without_its_deformable_step_a_registration_is_affine_and_poor(
         )
         assert one.max() > 0
         np.testing.assert_allclose(one, two, atol=1e-3 * one.max())
-
-
-def test_the_picture_is_a_picture(case_dir: Path) -> None:
-    from matplotlib.image import imread
-
-    picture = imread(case_dir / "qc.png")
-    assert min(picture.shape[:2]) > 600
-    assert picture[..., :3].std() > 0.1
-
-
-def test_odd_grids_are_worked_on_at_a_common_resolution() -> None:
-    from gliofit.register.run import _at_resolution
-
-    fine = Volume(np.random.default_rng(0).random((21, 20, 19), dtype=np.float32), Grid((21, 20, 19), np.eye(4)))
-    assert _at_resolution(fine, 1.0) is fine
-    assert _at_resolution(fine, 2.0).grid.spacing_mm == (2, 2, 2)
-    odd = _at_resolution(fine, 1.5)
-    assert odd.grid.spacing_mm == pytest.approx((1.5, 1.5, 1.5))
-    assert odd.data.mean() == pytest.approx(0.5, abs=0.05)

@@ -9,7 +9,7 @@ import pytest
 
 from gliofit.core.errors import InputError
 from gliofit.report.page import Page
-from gliofit.report.render import csv_text, markdown_grid, render, write_renderings
+from gliofit.report.render import csv_text, render, write_renderings
 from gliofit.report.table import Column, Numbers, Table, column, load_table, rank, save_table, text_table
 
 NAN = float("nan")
@@ -121,10 +121,3 @@ def test_html_escapes_and_holds_numbers_to_sort_by(tmp_path):
     assert 'data-value="1.5"><b>1.50 ± 0.10</b>*' in text
     assert '<th scope="col" title="Mean &amp; squared">MSE ↓ (×10⁻³)</th>' in text
     assert not (tmp_path / "table.json").exists()
-
-
-def test_an_empty_table_says_so():
-    table = Table("Empty", pd.DataFrame(), (column("v", "v"),), empty="Nothing to show: no cases.")
-    assert "Nothing to show: no cases." in render("table.md", table=table, name="t")
-    assert csv_text(table, labels=True) == "v\n"
-    assert markdown_grid(table) == "| v |\n| --- |"

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import copy
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gliofit.core.errors import InputError
-from gliofit.core.yaml_file import read_yaml
 from gliofit.paper import paper_table
-from gliofit.pipeline.config import Config, describe_keys, read_config
 from tools.reproduce.__main__ import main
-from tools.reproduce.claims import CLAIMS, claims_table
+from tools.reproduce.claims import claims_table
 from tools.reproduce.front import front_text
-from tools.reproduce.page import DISAGREEMENTS, MISSING_ITEMS, PICTURES, page_text
-from tools.reproduce.runs import KNOWN_RUNS
+from tools.reproduce.page import page_text
 from tools.reproduce.sources import read_records
 from tools.reproduce.tables import table2
 
@@ -74,78 +70,3 @@ def test_statements_are_judged_by_the_records(records: dict[str, Any]) -> None:
     direct, gradient = (methods[name]["values"]["mse_volume"] for name in ("direct", "gradient-surrogate"))
     direct[0], gradient[0] = gradient[0], direct[0]
     assert verdict() == "yes"
-
-
-def test_every_statement_is_examined_in_the_committed_records(records: dict[str, Any]) -> None:
-    assert [claim.says for claim in CLAIMS if not list(claim.examine(records))] == []
-
-
-def test_a_run_that_nobody_made_leaves_lines_out(records: dict[str, Any]) -> None:
-    without = {name: record for name, record in records.items() if name != "brats"}
-    cells = [cell.text for row in claims_table(without).grid().rows for cell in row]
-    assert "no record says anything about it" in cells
-    assert not any(text.startswith("brats") for text in cells)
-
-
-def test_no_records_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no records"):
-        page_text(tmp_path)
-
-
-def test_settings_that_switch_a_disagreement_exist() -> None:
-    keys = {key for key, *_ in describe_keys()}
-    named = {key for item in read_yaml(DISAGREEMENTS)["items"] for key in item["settings"]}
-    assert named - keys == set()
-
-
-def merged(below: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Settings over others, as Snakemake puts one configuration over another."""
-    both = [{key: merged(below[key], value)} for key, value in over.items()
-            if isinstance(value, dict) and isinstance(below.get(key), dict)]  # fmt: skip
-    return below | over | {key: value for part in both for key, value in part.items()}
-
-
-def test_what_would_make_the_missing_is_possible() -> None:
-    items = read_yaml(MISSING_ITEMS)["items"]
-    for item in items:
-        if "config" in item:
-            Config.model_validate(merged(read_yaml(REPOSITORY / item["over"]), item["config"]))
-    commands = [item["command"] for item in items if "command" in item]
-    commands += [picture["command"] for picture in read_yaml(PICTURES)["pictures"].values()]
-    commands += [run.command for run in KNOWN_RUNS]
-    targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), flags=re.MULTILINE))
-    for command in commands:
-        program, first = command.split()[:2]
-        assert program in ("make", "snakemake", "gliofit", "python")
-        if program == "python":
-            module = command.split()[2]
-            assert (REPOSITORY / f"{module.replace('.', '/')}.py").is_file()
-        if program == "make":
-            assert first in targets
-        for path in re.findall(r"(?:config|profiles)/\S+", command):
-            assert (REPOSITORY / path).exists()
-
-
-def test_known_runs_are_those_of_the_configurations() -> None:
-    assert {run.name: read_config(REPOSITORY / run.config).run for run in KNOWN_RUNS} == {
-        run.name: run.name for run in KNOWN_RUNS
-    }
-
-
-def test_every_picture_says_what_makes_it() -> None:
-    listed = set(read_yaml(PICTURES)["pictures"])
-    assert listed == {path.name for path in (REPOSITORY / "docs/images").iterdir()}
-
-
-def test_pictures_are_copied_from_runs_and_others_left_alone(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    name, picture = next(iter(read_yaml(PICTURES)["pictures"].items()))
-    (tmp_path / picture["source"]).parent.mkdir(parents=True)
-    (tmp_path / picture["source"]).write_bytes(b"picture")
-    images = tmp_path / "images"
-    images.mkdir()
-    assert main(["pictures", "--root", str(tmp_path), "--out", str(images)]) == 0
-    assert [path.name for path in images.iterdir()] == [name]
-    assert (images / name).read_bytes() == b"picture"
-    assert "left as it is" in capsys.readouterr().out

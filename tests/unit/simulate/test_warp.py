@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gliofit.core.grid import Grid, bounding_box
 from gliofit.core.tissue import Tissue
 from gliofit.simulate.settings import WarpSettings
 from gliofit.simulate.warp import integrate_velocity, random_velocity, warp_tissue
@@ -45,7 +44,7 @@ def test_same_seed_same_bytes_and_other_seeds_other_brains(brain, warped):
     assert np.abs(brain.wm - warped.wm).mean() > 0.01
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_warped_brains_are_plausible(brain, seed):
     tissue = warp_tissue(brain, SETTINGS, seed)
     for name in ("wm", "gm", "csf"):
@@ -62,11 +61,6 @@ def test_warped_brains_are_plausible(brain, seed):
     assert tissue.wm.sum() / total(tissue).sum() == pytest.approx(brain.wm.sum() / total(brain).sum(), abs=0.08)
 
 
-def test_fractions_that_overlap_are_brought_down(brain):
-    spoilt = Tissue(brain.wm, np.maximum(brain.gm, 0.5 * brain.wm), brain.csf, brain.grid)
-    assert total(warp_tissue(spoilt, SETTINGS, 3)).max() <= 1 + 1e-6
-
-
 def test_the_velocity_is_as_asked_for(brain):
     inside = total(brain) >= 0.5
     smooth = random_velocity(brain.grid, inside, WarpSettings(amplitude_mm=6, smoothness_mm=20, scale=0), 1)
@@ -80,16 +74,6 @@ def test_the_velocity_is_as_asked_for(brain):
     np.testing.assert_array_equal(scaling[1], np.broadcast_to(scaling[1][:1, :, :1], scaling[1].shape))
 
 
-def test_correlation_length(brain):
-    """Smoothed white noise has the autocorrelation exp(-r^2 / 4 s^2), here over many fields."""
-    everywhere = np.ones(brain.grid.shape, bool)
-    settings = WarpSettings(amplitude_mm=1, smoothness_mm=12, scale=0)
-    fields = np.concatenate([random_velocity(brain.grid, everywhere, settings, seed) for seed in range(8)])
-    shift = 4
-    product = (fields[:, shift:] * fields[:, :-shift]).mean() / (fields**2).mean()
-    assert product == pytest.approx(np.exp(-((shift * 4.0) ** 2) / (4 * 12.0**2)), abs=0.05)
-
-
 def test_scaling_and_squaring_gives_the_exponential():
     n, spacing = 30, 2.0
     x = (np.arange(n) - (n - 1) / 2) * spacing
@@ -101,18 +85,6 @@ def test_scaling_and_squaring_gives_the_exponential():
     inner = slice(6, -6)
     expected = (np.exp(0.2) - 1) * x[None, inner, None]
     np.testing.assert_allclose(u[1][:, inner], np.broadcast_to(expected, u[1][:, inner].shape), atol=0.03)
-
-
-def test_opposite_velocities_undo_each_other(brain):
-    from scipy.ndimage import map_coordinates
-
-    velocity = random_velocity(brain.grid, total(brain) >= 0.5, WarpSettings(scale=0), 2)
-    there, back = (integrate_velocity(sign * velocity, 4.0, 6) for sign in (1, -1))
-    points = np.indices(brain.grid.shape) + there / 4.0
-    rest = there + np.stack([map_coordinates(b, points, order=1, mode="nearest") for b in back])
-    inner = (slice(None), *(slice(6, -6),) * 3)
-    assert np.abs(there[inner]).max() > 4
-    assert np.sqrt((rest[inner] ** 2).sum(axis=0)).max() < 0.3
 
 
 def test_structures_move_along_the_velocity(brain):
@@ -133,36 +105,6 @@ def test_structures_move_along_the_velocity(brain):
     np.testing.assert_allclose(moved, expected, atol=1.0)
 
 
-def test_a_scaled_brain_has_the_scaled_size(brain):
-    settings = WarpSettings(amplitude_mm=0, scale=0.15)
-    velocity = random_velocity(brain.grid, total(brain) >= 0.5, settings, 7)
-    rates = [float(np.diff(velocity[axis], axis=axis).mean()) / 4.0 for axis in range(3)]
-    factor = total(warp_tissue(brain, settings, 7)).sum() / total(brain).sum()
-    assert abs(sum(rates)) > 0.02
-    assert factor == pytest.approx(np.exp(sum(rates)), rel=0.03)
-
-
-def test_orientation_does_not_matter(brain, warped):
-    affine = brain.grid.affine.copy()
-    affine[:2] *= -1
-    turned = Tissue(
-        *(np.ascontiguousarray(m[::-1, ::-1]) for m in (brain.wm, brain.gm, brain.csf)),
-        Grid(brain.grid.shape, affine),
-    )
-    # The brain is centred on world zero, so that flipped axes hold the same image.
-    again = warp_tissue(turned, SETTINGS, 3)
-    assert again.grid.axis_codes == "LPS"
-    np.testing.assert_allclose(again.wm[::-1, ::-1], warped.wm, atol=1e-4)
-
-
 def test_folding_is_an_error(brain):
     with pytest.raises(ValueError, match=r"lower amplitude_mm or raise smoothness_mm"):
         warp_tissue(brain, WarpSettings(amplitude_mm=40, smoothness_mm=6, steps=2), 0)
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_the_field_of_view_holds_the_brain(brain, seed):
-    warped = warp_tissue(brain, SETTINGS, seed)
-    for box, size in zip(bounding_box(total(warped) > 0.1), brain.grid.shape, strict=True):
-        assert box.start > 0
-        assert box.stop < size

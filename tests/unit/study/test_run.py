@@ -1,17 +1,14 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from gliofit.core.errors import InputError
-from gliofit.core.io import read_table, write_table
 from gliofit.forward.settings import ForwardSettings
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.invert.base import InversionError
 from gliofit.invert.methods.gauss_newton import GaussNewton
 from gliofit.invert.settings import InvertSettings
-from gliofit.study import run as study_run
 from gliofit.study.run import run_cases
 from gliofit.study.settings import StudySettings
 from unit.invert.fakes import TRUTH, FakeDirect, FakeSurrogate
@@ -76,18 +73,6 @@ def test_errors_are_those_of_the_scenario(tables):
     assert (found["mu_d_bias"] < 0).eq(found["estimate_mu_d_mm"] < found["mu_d_mm"]).all()
 
 
-def test_tables_survive_parquet(tables, tmp_path):
-    for table in tables:
-        write_table(tmp_path / "table.parquet", table)
-        pd.testing.assert_frame_equal(read_table(tmp_path / "table.parquet"), table)
-
-
-def test_a_batch_does_not_depend_on_others(atlas, tables):
-    cases, _ = run_cases(atlas, "paper", [1], SETTINGS, INVERT, FORWARD, 1)
-    whole = tables[0][tables[0]["case"] == 1].reset_index(drop=True)
-    pd.testing.assert_frame_equal(cases.drop(columns="wall_seconds"), whole.drop(columns="wall_seconds"))
-
-
 def test_a_failing_method_becomes_a_row(atlas, monkeypatch):
     def fail(self, problem):
         raise InversionError("no start lies in tissue")
@@ -101,25 +86,6 @@ def test_a_failing_method_becomes_a_row(atlas, monkeypatch):
     assert np.isfinite(row["oracle_mse_volume"])
     assert traces.empty
     assert "level" in traces
-
-
-def test_intervals_are_checked_where_a_method_gives_them(atlas, monkeypatch):
-    class Uncertainty:
-        def interval(self, theta, level):
-            assert level == 0.9
-            half = np.array([1.0, 1.0, 0.0, 1.0, 1.0])
-            return theta.to_array() - half, theta.to_array() + half
-
-    def fit(problem, method, settings):
-        inversion = real(problem, method, settings)
-        object.__setattr__(inversion, "uncertainty", Uncertainty())
-        return inversion
-
-    real = study_run.fit
-    monkeypatch.setattr(study_run, "fit", fit)
-    settings = StudySettings(spacing_mm=4.0, scenarios={"accurate": {}})
-    cases, _ = run_cases(atlas, "paper", [0], settings, INVERT, FORWARD, 1)
-    assert cases.loc[0, [f"inside_{name}" for name in SPACE.columns]].tolist() == [True, True, False, True, True]
 
 
 def test_methods_get_their_networks(atlas):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from gliofit.study.figure import draw_study
-from gliofit.study.summary import comparison, convergence, read_batches, summarise_study
+from gliofit.study.summary import comparison, convergence, summarise_study
 from gliofit.study.tables import write_study_tables
 
 
@@ -75,13 +75,6 @@ def test_convergence_counts_all_evaluations_and_the_finest_losses():
     assert by["loss_median"].isna().tolist() == [True, False]
 
 
-def test_convergence_counts_cases_without_a_result():
-    table = convergence(cases(), TRACES, evaluations=(9,), seconds=())
-    assert table.loc[0, ["cases", "reached"]].tolist() == [4, 2]
-    assert np.isnan(table.loc[0, "loss_median"])
-    assert table.loc[0, "loss_lower"] == 1.0
-
-
 def test_comparison():
     second = cases(method="cmaes-solver", status="ok", loss=[2.0, 1.0, 6.0, 1.0])
     table = comparison(pd.concat([cases(), second]))
@@ -93,39 +86,13 @@ def test_comparison():
     assert comparison(cases()).empty
 
 
-def test_batches_are_put_together(tmp_path):
-    cases().head(2).to_parquet(tmp_path / "a.parquet")
-    cases().tail(2).to_parquet(tmp_path / "b.parquet")
-    found = read_batches([tmp_path / "a.parquet", tmp_path / "b.parquet"])
-    pd.testing.assert_frame_equal(found, cases())
-    TRACES.head(0).to_parquet(tmp_path / "empty.parquet")
-    assert list(read_batches([tmp_path / "empty.parquet"])) == list(TRACES)
-
-
 def test_tables_and_figure(tmp_path, drawn):
     second = cases(method="cmaes-solver", status="ok", loss=[2.0, 1.0, 6.0, 1.0])
     rows = pd.concat([cases(), second, cases(preset="appendix-d", scenario="noise-1")])
     traces = pd.concat([TRACES, TRACES.assign(method="cmaes-solver")])
-    for folder in (tmp_path / "one", tmp_path / "two"):
-        write_study_tables(rows, traces, folder, {"cmaes-solver": "CMA"})
-        draw_study(rows, traces, folder, dpi=60)
+    write_study_tables(rows, traces, tmp_path, {"cmaes-solver": "CMA"})
+    draw_study(rows, traces, tmp_path, dpi=60)
     names = {f"{name}.{kind}" for name in ("study", "convergence", "comparison") for kind in ("json", "csv", "md")}
-    assert {path.name for path in (tmp_path / "one").iterdir()} == names | {"study.png", "study.pdf"}
-    for path in (tmp_path / "one").iterdir():
-        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
-
-    text = (tmp_path / "one/study.md").read_text()
-    assert "2.00·10⁻⁶" in text
-    assert "origin error, median (mm)" in text
-    assert "Oracle" in text
-    table = pd.read_csv(tmp_path / "one/study.csv")
+    assert {path.name for path in tmp_path.iterdir()} == names | {"study.png", "study.pdf"}
+    table = pd.read_csv(tmp_path / "study.csv")
     assert table.loc[0, ["MSE, median", "μ_D error, median (%)"]].tolist() == pytest.approx([2e-6, 20])
-    assert (
-        "| paper | accurate | Gauss-Newton on solver | CMA | 3 | 66.7 |" in (tmp_path / "one/comparison.md").read_text()
-    )
-
-
-def test_one_method_and_nothing_reached_are_fine(tmp_path, drawn):
-    write_study_tables(cases(status="failed"), TRACES.head(0), tmp_path)
-    draw_study(cases(status="failed", mse_volume=np.nan), TRACES.head(0), tmp_path, dpi=60)
-    assert "Nothing to show" in (tmp_path / "comparison.md").read_text()

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from gliofit.core.crop import CropSettings, centre_of_mass_mm
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.tissue import Tissue
+from gliofit.simulate.shard import ShardWriter
 from gliofit.train.settings import ModelSettings, TrainSettings
 
 SPACING = 4.0
@@ -41,32 +41,22 @@ def blob(tissue: Tissue, origin_mm, mu_d_mm, mu_rho) -> np.ndarray:
 
 
 def write_shard(folder: Path, name: str, tissue: Tissue, samples: int, seed: int) -> Path:
-    """Write a shard as the simulate stage does."""
+    """Write a shard of blobs."""
     rng = np.random.default_rng(seed)
-    counts = np.zeros((*tissue.grid.shape, samples), np.uint16, order="F")
-    rows = []
+    writer, rows = ShardWriter(folder / f"{name}.nii", tissue.grid, samples), []
     for index in range(samples):
         origin = rng.uniform(-12, 12, 3)
         mu_d, mu_rho = rng.uniform(4, 9), rng.uniform(1, 6)
         field = blob(tissue, origin, mu_d, mu_rho)
-        counts[..., index] = np.rint(field * 65535)
+        writer.append(field)
         com = centre_of_mass_mm(Volume(field, tissue.grid))
         row = {"sample": index, "seed": index, "index": index, "mu_d_mm": mu_d, "mu_rho": mu_rho}
         for axis, letter in enumerate("xyz"):
-            row[f"origin_{letter}_mm"] = origin[axis]
-            row[f"com_{letter}_mm"] = com[axis]
+            row |= {f"origin_{letter}_mm": origin[axis], f"com_{letter}_mm": com[axis]}
         rows.append(row)
-    image = nib.Nifti1Image(counts, tissue.grid.affine)
-    image.header.set_data_dtype(np.uint16)
-    image.header.set_slope_inter(1 / 65535, 0)
-    path = folder / f"{name}.nii"
-    # nibabel would divide by the slope on writing, but the counts are already divided.
-    with path.open("wb") as file:
-        header = image.header.copy()
-        header["vox_offset"], header["magic"] = 352, b"n+1"
-        file.write(header.binaryblock + b"\0" * 4 + counts.tobytes(order="F"))
-    pd.DataFrame(rows).to_parquet(path.with_suffix(".parquet"))
-    return path
+    writer.close()
+    pd.DataFrame(rows).to_parquet(folder / f"{name}.parquet")
+    return folder / f"{name}.nii"
 
 
 @pytest.fixture(scope="session")

@@ -6,17 +6,12 @@ import pytest
 import torch
 
 from gliofit.core.crop import CropSettings
-from gliofit.core.errors import InputError
-from gliofit.core.grid import Grid
-from gliofit.core.tissue import Tissue
 from gliofit.simulate.many import grow_samples
 from gliofit.simulate.settings import SimulateSettings, WarpSettings
 from gliofit.simulate.shard import ShardWriter
 from gliofit.simulate.warp import warp_tissue
-from gliofit.train import generated
 from gliofit.train.dataset import Batch, ShardDataset
 from gliofit.train.generated import GeneratedDataset
-from gliofit.train.settings import ModelSettings
 
 SETTINGS = SimulateSettings(spacing_mm=4.0, integrator={"backend": "numba"}, batch_size=2)
 CROP = CropSettings(size=16, spacing_mm=8.0)
@@ -92,19 +87,6 @@ def test_batches_on_a_device_change_nothing(data, all_samples, monkeypatch):
     assert same(joined(data.batches(order, 2)), rows_of(all_samples, order))
 
 
-def test_without_threads_where_kernels_do_not_bear_them(data, all_samples, monkeypatch):
-    monkeypatch.setattr(generated, "kernels_bear_threads", lambda: False)
-    monkeypatch.setattr(generated, "ThreadPoolExecutor", None)
-    assert same(joined(data.batches(np.arange(7), 3, 2)), all_samples)
-
-
-def test_memory_ahead_is_bounded_and_changes_nothing(tissues, data, all_samples):
-    tight = make(tissues, ahead_gib=0)
-    assert tight._window(3, 8) == 3
-    assert data._window(3, 8) == 33
-    assert same(joined(tight.batches(np.arange(7), 3, 2)), all_samples)
-
-
 def test_epochs_differ_and_come_back(data, all_samples):
     first, second = data.of_epoch(0), data.of_epoch(1)
     one = second.batch([0, 1])
@@ -118,46 +100,6 @@ def test_epochs_differ_and_come_back(data, all_samples):
     assert second.theta is data.theta
 
 
-def test_an_abandoned_epoch_leaves_no_work_behind(data, monkeypatch):
-    started = []
-    whole = GeneratedDataset._grow
-    monkeypatch.setattr(GeneratedDataset, "_grow", lambda self, job: started.append(job) or whole(self, job))
-    batches = data.batches(np.arange(7), 1)
-    next(batches)
-    batches.close()
-    count = len(started)
-    assert count < 7
-    assert data.batch([0]) is not None
-    assert len(started) == count + 1
-
-
-def test_theta_is_of_a_fixed_pilot(data, tissues, all_samples):
-    assert data.theta.shape == (4, 5)
-    assert np.isfinite(data.theta).all()
-    np.testing.assert_array_equal(make(tissues, threads=3).theta, data.theta)
-    assert not np.array_equal(make(tissues, seed=6).theta, data.theta)
-    # Origins are from the middle of cubes that lie about the tumours.
-    assert np.abs(data.theta[:, :3]).max() < 64
-    assert all_samples.theta[:, :3].abs().max() < 64
-
-
-def test_the_pilot_of_a_fine_brain_is_coarse(brain, monkeypatch):
-    affine = brain.grid.affine.copy()
-    affine[:3] /= 2
-    fine = Tissue(brain.wm, brain.gm, brain.csf, Grid(brain.grid.shape, affine))
-    seen = []
-    whole = generated.grow_samples
-
-    def spy(tissue, *rest):
-        seen.append(tissue.grid.isotropic_spacing_mm)
-        return whole(tissue, *rest)
-
-    monkeypatch.setattr(generated, "grow_samples", spy)
-    data = make(fine, pilot=2)
-    assert seen == [4.0]
-    assert data.tissue.grid.isotropic_spacing_mm == 2.0
-
-
 def test_fingerprint_tells_data_apart(data, tissues):
     assert make(tissues).fingerprint == data.fingerprint
     changed = [
@@ -167,25 +109,3 @@ def test_fingerprint_tells_data_apart(data, tissues):
         make({"atlas": tissues["atlas"], "warped-00000": tissues["atlas"]}),
     ]
     assert len({other.fingerprint for other in changed} | {data.fingerprint}) == 5
-
-
-def test_what_fit_asks_of_data(data):
-    assert len(data) == 7
-    assert data.size == 16
-    assert data.crop_settings == CROP
-    assert list(data.shards) == []
-    assert len(data.fingerprint) == 64
-
-
-def test_no_tissue_and_no_tumours_are_errors(brain):
-    with pytest.raises(InputError, match="no tissue"):
-        make({})
-    with pytest.raises(InputError, match="whole multiple"):
-        GeneratedDataset(brain, CropSettings(size=8, spacing_mm=6.0), SETTINGS, 0, 1, pilot=1)
-
-
-def test_settings():
-    settings = ModelSettings(architecture="convnext-unet")
-    assert (settings.data, settings.samples_per_epoch) == ("shards", 2048)
-    with pytest.raises(ValueError, match="samples_per_epoch"):
-        ModelSettings(architecture="convnext-unet", samples_per_epoch=0)

@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch.autograd import forward_ad
 
-from gliofit.core.errors import InputError
 from gliofit.core.grid import Grid
 from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
@@ -16,7 +15,6 @@ from gliofit.solver.settings import AccurateSettings
 from gliofit.train.architecture import Frame, find_architecture
 from gliofit.train.layers.coarse_growth import CoarseGrowth
 from gliofit.train.layers.lattice import EqualSpeed, front_speed
-from gliofit.train.layers.patches import gather, scatter
 
 FRAME = Frame(3, 16, 4.0, (1.0, -1.0, 0.5, 9.0, 3.5), (4.0, 4.0, 4.0, 3.0, 1.0))
 SMALL = {"widths": (4, 8), "kernel_size": 3}
@@ -41,11 +39,6 @@ def column(size=200, spacing_mm=1.0):
     wm = np.zeros((3, 3, size), np.float32)
     wm[1, 1, :] = 1
     return Tissue(wm, np.zeros_like(wm), np.zeros_like(wm), Grid(wm.shape, affine))
-
-
-def test_front_speed_goes_to_that_of_the_continuum():
-    assert front_speed(8.0, 4.0, 0.01) == pytest.approx(2 * 8 * 4, rel=1e-4)
-    assert front_speed(4.0, 4.0, 4.0) > 1.2 * 2 * 4 * 4
 
 
 @pytest.mark.parametrize("width", [0.7, 1.5, 4.0])
@@ -115,38 +108,6 @@ def test_coarse_growth_derivatives():
         assert float(gradient[0, k]) == pytest.approx(slope, rel=0.05, abs=0.02 * float(gradient.abs().max()))
 
 
-def test_threads_do_not_change_what_grows():
-    layer, maps = growth(), torch.nn.functional.avg_pool3d(tissue(3), 2)
-    tissues, before = layer.tissues(maps[:, 0], maps[:, 1]), torch.get_num_threads()
-    thetas = torch.tensor([[1.0, 2.0, -3.0, 9.0, 3.0], [-4.0, 0.0, 6.0, 7.0, 4.0], [2.0, 2.0, 2.0, 12.0, 2.0]])
-    fields = []
-    try:
-        for threads in (1, 2):
-            torch.set_num_threads(threads)
-            fields.append(layer(tissues, thetas))
-    finally:
-        torch.set_num_threads(before)
-    assert torch.equal(*fields)
-
-
-def test_nothing_grows_from_a_seed_without_tissue():
-    layer, maps = growth(), torch.nn.functional.avg_pool3d(tissue(), 2)
-    theta = torch.tensor([[200.0, 0.0, 0.0, 9.0, 3.0]], requires_grad=True)
-    field = layer(layer.tissues(maps[:, 0], maps[:, 1]), theta)
-    assert not field.any()
-    (gradient,) = torch.autograd.grad(field.sum(), theta)
-    assert not gradient.any()
-    assert not layer(layer.tissues(0 * maps[:, 0], 0 * maps[:, 1]), theta.detach()).any()
-
-
-def test_fine_voxels_become_channels_and_come_back():
-    x = torch.arange(2 * 3 * 8**3, dtype=torch.float32).reshape(2, 3, 8, 8, 8)
-    gathered = gather(x, 2)
-    assert gathered.shape == (2, 24, 4, 4, 4)
-    assert gathered[1, 8:16, 3, 0, 2].tolist() == x[1, 1, 6:8, 0:2, 4:6].flatten().tolist()
-    assert torch.equal(scatter(gathered, 2), x)
-
-
 @pytest.mark.parametrize("guide", ["coarse-solve", "front"])
 def test_shape_and_no_parameter_without_gradient(guide):
     network = build(guide=guide)
@@ -189,27 +150,3 @@ def test_gradient_of_theta_is_that_of_the_output(guide):
         dual = forward_ad.make_dual(theta.detach().repeat(5, 1), torch.eye(5))
         tangents = forward_ad.unpack_dual(torch.sigmoid(network.decode(features, dual))).tangent
     torch.testing.assert_close((tangents * weights).sum(dim=(1, 2, 3)), gradient[0], rtol=2e-3, atol=1e-2)
-
-
-def test_label_input():
-    network = find_architecture("guided-unet").build(SMALL, Frame(1, 16, 4.0, FRAME.theta_mean, FRAME.theta_std))
-    labels = 3 * tissue()[:, :1] + 2 * tissue()[:, 1:2]
-    assert network(labels, torch.zeros(1, 5)).shape == (1, 16, 16, 16)
-
-
-def test_sizes_that_do_not_halve_are_refused():
-    with pytest.raises(InputError, match="that 4 divides, not 18"):
-        find_architecture("guided-unet").build(SMALL, Frame(3, 18, 4.0))
-
-
-@pytest.mark.parametrize("guide", ["coarse-solve", "front"])
-def test_mixed_precision(guide):
-    """The coarse solve stays out of it, and gradients are finite."""
-    network = build(guide=guide)
-    theta = torch.tensor([[0.2, -0.3, 0.1, 0.4, 0.3]])
-    exact = torch.sigmoid(network(tissue(), theta))
-    with torch.autocast("cpu", torch.bfloat16):
-        out = torch.sigmoid(network(tissue(), theta).float())
-    out.square().mean().backward()
-    assert (out - exact).abs().max() < 0.05
-    assert all(torch.isfinite(p.grad).all() for p in network.parameters())

@@ -7,20 +7,16 @@ import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from pydantic import ValidationError
 
 from gliofit.core.crop import CropSettings
 from gliofit.core.errors import InputError
 from gliofit.core.io import read_json
 from gliofit.core.tissue import Tissue
-from gliofit.simulate.settings import SimulateSettings
 from gliofit.train.architecture import Frame, find_architecture
-from gliofit.train.card import write_card
 from gliofit.train.dataset import ShardDataset
-from gliofit.train.generated import GeneratedDataset
 from gliofit.train.models.lmi import Settings
 from gliofit.train.segmented import SegmentedDataset
-from gliofit.train.settings import ATLAS_ARCHITECTURES, ModelSettings, TrainSettings, architecture_names
+from gliofit.train.settings import ModelSettings, TrainSettings
 from gliofit.train.surrogate import load_atlas_inverse, load_direct_inverse, load_surrogate
 
 from .conftest import blob
@@ -63,14 +59,6 @@ def test_shapes_and_no_parameter_without_gradient():
         find_architecture("lmi").build(SMALL, Frame(3, 12))
 
 
-def test_a_block_adds_its_input():
-    block = find_architecture("lmi").build(SMALL, Frame(3, 16)).blocks[1]
-    x = torch.rand(1, 4, 8, 8, 8)
-    for parameter in block.parameters():
-        torch.nn.init.zeros_(parameter)
-    torch.testing.assert_close(block(x), torch.nn.functional.max_pool3d(x, 2))
-
-
 def test_the_cube_stays_where_it_is(data, train_paths, tissue):
     rows = pd.concat([pd.read_parquet(path.with_suffix(".parquet")) for path in train_paths])
     origins = rows[["origin_x_mm", "origin_y_mm", "origin_z_mm"]].to_numpy(float)
@@ -85,21 +73,6 @@ def test_the_cube_stays_where_it_is(data, train_paths, tissue):
     assert_allclose(batch.tissue[0], data.crops[0].channels(tissue.canonical()))
     moved = data.batch([3]).concentration - batch.concentration[0]
     assert moved.abs().max() > 0.1
-
-
-def test_cutting_anew_equals_the_cache(data, train_paths, tissue):
-    fresh = ShardDataset(train_paths, tissue, CUBE, cache_gib=0, anchor="grid")
-    order = np.array([3, 10, 0, 7, 5])
-    for a, b in zip(data.batches(order, 2), fresh.batches(order, 2), strict=True):
-        assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
-
-
-def test_generated_samples_in_a_fixed_cube(brain):
-    simulate = SimulateSettings(spacing_mm=4.0, integrator={"name": "accurate", "tolerance": 0.05})
-    fixed = GeneratedDataset(brain, CUBE, simulate, 3, 4, pilot=4, anchor="grid")
-    assert_allclose(fixed.centre_mm, brain.grid.centre_mm, atol=4.0)
-    drawn = [fixed.draw(index)[["origin_x_mm", "origin_y_mm", "origin_z_mm"]].to_numpy(float) for index in (0, 1)]
-    assert_allclose(fixed.batch([0, 1]).theta[:, :3], np.array(drawn) - fixed.centre_mm, atol=1e-4)
 
 
 def test_thresholds_change_with_the_epoch_and_follow_the_seed(data):
@@ -129,21 +102,6 @@ def test_samples_are_cut_at_their_own_thresholds(data):
     assert torch.equal(pair.theta, data.batch(order[:2]).theta)
 
 
-def test_settings_keep_it_in_the_atlas():
-    assert [n for n in architecture_names() if find_architecture(n).kind == "atlas-inverse"] == [*ATLAS_ARCHITECTURES]
-    stage = make_stage()
-    assert stage.crop_of("lmi") == CUBE
-    assert make_stage(crop=None).crop_of("lmi") == stage.crop != CUBE
-    with pytest.raises(ValidationError, match="set atlas"):
-        make_stage(anatomies="all")
-    with pytest.raises(ValidationError, match="mirrored atlas"):
-        make_stage(flip_axes=["x"])
-    with pytest.raises(ValidationError, match="above range_whole"):
-        Settings(range_core=(0.3, 0.8))
-    with pytest.raises(ValidationError, match="two rising numbers"):
-        Settings(range_whole=(0.5, 0.2))
-
-
 @pytest.fixture
 def trained(train, tmp_path):
     return train(make_stage(), tmp_path / "lmi", "lmi")
@@ -165,11 +123,6 @@ def test_it_trains_in_its_own_cube_and_is_loaded_in_physical_units(trained, data
     for load, name in ((load_surrogate, "a surrogate"), (load_direct_inverse, "a direct inverse model")):
         with pytest.raises(InputError, match=f"segmentations in the atlas, not {name}"):
             load(trained)
-    write_card(trained)
-    card = (trained / "README.md").read_text()
-    assert "fixed in the atlas about (" in card
-    assert "Tissue input: none" in card
-    assert "mirrored axes: none" in card
 
 
 def fine_affine(tissue) -> np.ndarray:
@@ -177,15 +130,6 @@ def fine_affine(tissue) -> np.ndarray:
     affine[:3, 3] = tissue.grid.voxel_to_world((-0.25, -0.25, -0.25))
     affine[:3, :3] /= 2
     return affine
-
-
-def test_same_seed_same_weights_and_learning(train, tmp_path):
-    settings = make_stage(epochs=60, max_samples=6, schedule="cosine", learning_rate=1e-2, network=SMALL)
-    one, two = (train(settings, tmp_path / name, "lmi") for name in "ab")
-    weights = [(folder / "weights.safetensors").read_bytes() for folder in (one, two)]
-    assert weights[0] == weights[1]
-    losses = pd.read_parquet(one / "history.parquet")["train_loss"]
-    assert losses.iloc[-5:].mean() < 0.65 * losses.iloc[0]
 
 
 def test_weights_are_passed_on_in_their_own_place_only(trained, train, tmp_path, data_dir):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gliofit.core.errors import InputError
 from gliofit.train.architecture import Frame, find_architecture
 
 NETWORKS = [("unet", {"widths": (4, 4, 8, 8, 8)}), ("unet-plus-plus", {"widths": (4, 4, 8, 8, 8)}), ("vnet", {})]
@@ -47,9 +46,3 @@ def test_one_tissue_serves_many_thetas_and_theta_matters(name, settings):
     shared = network.decode(network.encode(tissue), theta)
     torch.testing.assert_close(shared, network(tissue.expand(3, -1, -1, -1, -1), theta), rtol=1e-4, atol=1e-4)
     assert (shared[0] - shared[1]).abs().max() > 1e-3
-
-
-@pytest.mark.parametrize(("name", "settings"), NETWORKS)
-def test_sizes_that_do_not_halve_four_times_are_refused(name, settings):
-    with pytest.raises(InputError, match="32, 48, 64"):
-        build(name, settings, 24)

@@ -1,4 +1,4 @@
-"""Look at every page of a results folder: ``python -m tests.browser.look RESULTS OUT``.
+"""Look at every page of a results folder: ``python -m tools.look RESULTS OUT``.
 
 Opens each HTML file below RESULTS at desktop and at phone width, writes screenshots of whole pages and of viewers into
 OUT, and ends with exit code 1 if a page printed an error, asked for anything outside, holds a picture that did not load
@@ -8,23 +8,78 @@ or a link to a file that is not there, or is wider than the window.
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from .conftest import DESKTOP, PHONE, Watched, open_browser
-
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
-__all__ = ["problems"]
+__all__ = ["DESKTOP", "PHONE", "Watched", "find_chromium", "open_browser", "problems"]
 
 #: Screenshots of very long pages stop here, in pixels.
 _LONGEST = 16_000
 
 #: Snakemake's report draws itself by a script of its own.
 _NOT_OURS = ("workflow-report.html",)
+
+
+#: Width and height of the windows that pages are looked at in.
+DESKTOP, PHONE = (1280, 900), (390, 844)
+
+#: Viewers draw with WebGL; without a graphics card Chromium does so in software when told to.
+_ARGUMENTS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+
+
+def find_chromium() -> str | None:
+    """The system's Chromium; None where there is none."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@contextmanager
+def open_browser() -> Iterator[Browser]:
+    """The system's Chromium, started."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Watched:
+    """A page with the errors it printed and the addresses it asked for.
+
+    Attributes
+    ----------
+    page
+        Playwright's page.
+    errors
+        Messages of level error in the console, and exceptions that nobody caught.
+    outside
+        Addresses that are neither files nor part of the page.
+    """
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        self.outside: list[str] = []
+        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda request: self._see(request.url))
+
+    def _see(self, url: str) -> None:
+        if not url.startswith(("file:", "data:", "blob:", "about:")):
+            self.outside.append(url)
+
+    def open(self, path: Path) -> Page:
+        """Open a file and wait until everything in it is loaded."""
+        self.page.goto(path.resolve().as_uri(), wait_until="load")
+        return self.page
 
 
 def problems(page: Page) -> list[str]:

@@ -1,6 +1,6 @@
 """Run the workflow twice with the same seed and compare what comes out.
 
-Run with ``make determinism-test`` or ``python -m tests.reliability.determinism``: two runs on two cores, and one on one
+Run with ``make determinism-test`` or ``python -m tools.reliability.determinism``: two runs on two cores, and one on one
 core. Exit code 1 if anything but times and numbers of threads differs.
 """
 

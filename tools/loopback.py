@@ -1,6 +1,6 @@
 """A real SLURM of one node on the loopback interface, for tests: no systemd, no cgroups, nothing outside its folder.
 
-``python tests/cluster/loopback.py install`` gets Debian's packages, ``... start FOLDER`` starts a cluster and prints
+``python tools/loopback.py install`` gets Debian's packages, ``... start FOLDER`` starts a cluster and prints
 how a shell finds it, ``... stop FOLDER`` ends it.
 """
 

@@ -1,6 +1,6 @@
 """Kill the workflow again and again, restart it, and compare what comes out with an undisturbed run.
 
-Run with ``make kill-test`` or ``python -m tests.reliability.kill``. Every kill is SIGKILL to all processes of the run
+Run with ``make kill-test`` or ``python -m tools.reliability.kill``. Every kill is SIGKILL to all processes of the run
 at once, as a power cut or the memory of a machine running out would be. They come in turn while Snakemake starts, at
 random times, while a rule runs that has not been hit yet, and at the moment a file is being written; between kills the
 run gets its share of the jobs done, so that they spread over all of it. After each, every file that has its final name
