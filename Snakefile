@@ -24,7 +24,6 @@ if not workflow.configfiles:
 
 
 pathvars:
-    results=f"results/{config.get('run', 'demo')}",
     logs=f"results/{config.get('run', 'demo')}/logs",
     benchmarks=f"results/{config.get('run', 'demo')}/benchmarks",
 
@@ -33,7 +32,6 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/resources.smk"
 include: "workflow/rules/atlas.smk"
 include: "workflow/rules/register.smk"
 include: "workflow/rules/simulate.smk"
@@ -41,7 +39,6 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/invert.smk"
 include: "workflow/rules/forward.smk"
 include: "workflow/rules/evaluate.smk"
-include: "workflow/rules/batches.smk"
 include: "workflow/rules/plan.smk"
 include: "workflow/rules/study.smk"
 include: "workflow/rules/assess.smk"
@@ -55,7 +52,7 @@ rule all:
     default_target: True
     input:
         rules.atlas_all.input,
-        rules.register_all.input if "patients" in COHORTS else [],
+        rules.register_all.input,
         rules.simulate_all.input,
         rules.train_all.input,
         rules.invert_all.input,

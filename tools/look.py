@@ -120,7 +120,7 @@ def look(results: Path, out: Path) -> int:
                 picture = out / f"{name}-{kind}.png"
                 tall = page.evaluate("document.documentElement.scrollHeight")
                 clip = {"x": 0, "y": 0, "width": width, "height": min(tall, _LONGEST)}
-                page.screenshot(path=picture, full_page=True, clip=clip)
+                page.screenshot(path=picture, full_page=True, clip=clip)  # type: ignore[arg-type]
                 viewer = page.query_selector("#viewer")
                 if viewer is not None:
                     page.wait_for_function("window.gliofitViewer && window.gliofitViewer.ready")

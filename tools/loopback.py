@@ -7,6 +7,7 @@ how a shell finds it, ``... stop FOLDER`` ends it.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import shutil
@@ -173,7 +174,7 @@ class LoopbackCluster:
             # A number may have gone to another process since.
             if _started(pid) == since:
                 os.kill(pid, signal.SIGTERM)
-                if not _until(lambda pid=pid, since=since: _ended(pid, since), seconds=10):
+                if not _until(functools.partial(_ended, pid, since), seconds=10):
                     os.kill(pid, signal.SIGKILL)
         for pid in self.processes():
             os.kill(pid, signal.SIGKILL)

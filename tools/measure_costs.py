@@ -1,13 +1,14 @@
 """Make the table of costs from finished runs: ``python -m tools.measure_costs RESULTS_DIR --config CONFIG``.
 
 Reads the benchmark files that Snakemake wrote and the sizes of results. Runs of different sizes together tell what a
-job takes in any case from what its work takes, so name several: ``--run CONFIG RESULTS_DIR`` once for each.
+job takes in any case from what its operations take, so name several: ``--run CONFIG RESULTS_DIR`` once for each.
+Limits, and what these runs do not have, stay as they are in the table.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,28 +18,43 @@ import pandas as pd
 from gliofit.core.errors import InputError
 from gliofit.core.io import atomic_path
 from gliofit.pipeline.config import read_config
-from gliofit.pipeline.estimate.costs import COSTS_FILE, Cost, Costs, Line, calibration_seconds
-from gliofit.pipeline.estimate.jobs import Jobs, plan_jobs
+from gliofit.pipeline.estimate.costs import (
+    COSTS_FILE,
+    Costs,
+    KindCost,
+    Line,
+    calibration_seconds,
+    read_costs,
+)
+from gliofit.pipeline.estimate.dry_run import PlannedJob, plan_jobs
 from gliofit.pipeline.job import device_name
 
 __all__ = ["Measured", "measure_run", "table_of_costs"]
 
-#: What a job takes at least where runs of one size alone cannot tell: starting Python, and a log.
-_STARTING_SECONDS, _STARTING_BYTES = 1.0, 5e3
+_ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Jobs of one kind in one run: seconds of each, and bytes of each on average; per case, where they have several."""
+    """A job that ran: processor time, most memory, and what it left on disk."""
 
-    jobs: Jobs
-    seconds: list[float]
+    job: PlannedJob
+    seconds: float
     megabytes: float
-    bytes: float
+    bytes: int
 
 
-def measure_run(config: Path, results: Path) -> list[Measured]:
-    """What the jobs of a run took, as far as they are finished.
+def measure_run(config: Path, results: Path, jobs: Sequence[PlannedJob] | None = None) -> list[Measured]:
+    """Read what the jobs of a run took, as far as they are finished.
+
+    Parameters
+    ----------
+    config
+        Configuration of the run.
+    results
+        Folder ``results/{run}``, perhaps a copy of it.
+    jobs
+        Jobs of the run, where they are known; otherwise Snakemake is asked.
 
     Raises
     ------
@@ -46,36 +62,30 @@ def measure_run(config: Path, results: Path) -> list[Measured]:
         If the run has no benchmark files.
     """
     settings = read_config(config)
-    patients = len([path for path in results.glob("register/patients/*") if path.is_dir()])
-    found = [measured for jobs in plan_jobs(settings, patients) if (measured := _measure(jobs, results)) is not None]
-    if not found:
+    planned = plan_jobs(_ROOT, settings, config, 2) if jobs is None else jobs
+    root = f"results/{settings.run}"
+    measured = [item for job in planned if (item := _measure(job, root, results)) is not None]
+    if not measured:
         raise InputError(results, f"holds no benchmarks of jobs of {config}", "name the folder results/{run}")
-    return found
+    return measured
 
 
-def _measure(jobs: Jobs, results: Path) -> Measured | None:
-    place = f"{jobs.stage}/{jobs.rule}/{jobs.benchmarks}" if jobs.benchmarks else f"{jobs.stage}/{jobs.rule}"
-    files = [*results.glob(f"benchmarks/{place}.tsv")]
-    rows = [pd.read_csv(path, sep="\t", na_values="NA").iloc[0] for path in files]
-    # A job that ends within a moment has no numbers.
-    rows = [row for row in rows if pd.notna(row["cpu_time"])]
-    # Nor does one that its time limit ended tell how long its work takes.
-    limit = 60 * (jobs.limit_minutes or float("inf"))
-    rows = [row for row in rows if row["s"] < 0.9 * limit]
-    if not rows:
+def _measure(job: PlannedJob, root: str, results: Path) -> Measured | None:
+    files = [results / Path(path).relative_to(root) for path in job.files]
+    benchmark = results / Path(job.benchmark).relative_to(root)
+    if not benchmark.is_file():
         return None
-    written = [path for pattern in jobs.files for path in results.glob(pattern) if path.is_file()]
-    written += [*results.glob(f"logs/{place}.log"), *files]
-    return Measured(
-        jobs,
-        [float(row["cpu_time"]) / jobs.cases for row in rows],
-        max(float(row["max_rss"]) for row in rows),
-        sum(path.stat().st_size for path in written) / len(files) / jobs.cases,
-    )
+    row = pd.read_csv(benchmark, sep="\t", na_values="NA").iloc[0]
+    # A job that ends within a moment has no numbers, and one that its time budget ended does not tell its rate.
+    if pd.isna(row["cpu_time"]) or row["s"] > 0.9 * (job.work.budget_seconds or float("inf")):
+        return None
+    sidecars = [path.with_name(f"{path.name}.json") for path in files]
+    size = sum(path.stat().st_size for path in (*files, *sidecars) if path.is_file())
+    return Measured(job, float(row["cpu_time"]), float(row["max_rss"]), size)
 
 
-def table_of_costs(runs: dict[str, list[Measured]], machine: str, calibration: float) -> Costs:
-    """A straight line for each kind of job through the measurements of all runs.
+def table_of_costs(runs: dict[str, list[Measured]], machine: str, calibration: float, base: Costs) -> Costs:
+    """Fit what kinds of jobs and operations take to the measurements of all runs.
 
     Parameters
     ----------
@@ -85,47 +95,75 @@ def table_of_costs(runs: dict[str, list[Measured]], machine: str, calibration: f
         Processor that they were measured on.
     calibration
         What ``calibration_seconds`` gives there.
+    base
+        Table with limits, and with what the runs do not have.
     """
-    kinds: dict[str, list[Measured]] = {}
-    for measured in (item for items in runs.values() for item in items):
-        kinds.setdefault(measured.jobs.key, []).append(measured)
+    items = [item for measured in runs.values() for item in measured]
+    names = sorted({item.job.kind for item in items})
+    operations = sorted({name for item in items for name, amount in item.job.work.usual.items() if amount > 0})
+    fixed, rates = _fit(items, names, operations)
+    kinds = {
+        name: _kind([item for item in items if item.job.kind == name], seconds)
+        for name, seconds in zip(names, fixed, strict=True)
+    }
+    fitted = {
+        name: base.rate(name).model_copy(update={
+            "seconds": seconds, "most": _rounded(max(i.job.work.most.get(name, 0.0) / i.job.units for i in items))
+        })
+        for name, seconds in zip(operations, rates, strict=True)
+    }  # fmt: skip
     return Costs(
         machine=machine,
         calibration_seconds=_rounded(calibration),
         runs=tuple(runs),
-        costs={key: _cost(items) for key, items in sorted(kinds.items())},
+        operations=base.operations | fitted,
+        kinds=dict(sorted((base.kinds | kinds).items())),
     )
 
 
-def _cost(items: list[Measured]) -> Cost:
-    times = [(item.jobs.work, seconds) for item in items for seconds in item.seconds]
-    return Cost(
-        jobs=len(times),
-        work=_rounded(max(work for work, _ in times)),
-        seconds=_line(times, _STARTING_SECONDS),
-        bytes=_line([(item.jobs.size, item.bytes) for item in items], _STARTING_BYTES),
+def _fit(items: list[Measured], kinds: list[str], operations: list[str]) -> tuple[list[float], list[float]]:
+    """Seconds of kinds and of operations, none negative, with the least errors relative to what jobs took."""
+    from scipy.optimize import nnls
+
+    columns = np.zeros((len(items), len(kinds) + len(operations)))
+    for row, item in zip(columns, items, strict=True):
+        row[kinds.index(item.job.kind)] = 1.0
+        for name, amount in item.job.work.usual.items():
+            if amount > 0:
+                row[len(kinds) + operations.index(name)] = amount
+    seconds = np.array([item.seconds for item in items])
+    # Columns of one size, so that the solver's tolerance is the same for all.
+    sizes = columns.max(axis=0)
+    scale = seconds.copy()
+    for _ in range(10):
+        # Relative to the fit, since errors relative to the values would pull it below their mean.
+        scale = np.maximum(scale, 1e-2)
+        solution, _residual = nnls(columns / sizes / scale[:, None], seconds / scale)
+        scale = columns / sizes @ solution
+    found = [_rounded(value) for value in solution / sizes]
+    return found[: len(kinds)], found[len(kinds) :]
+
+
+def _kind(items: list[Measured], seconds: float) -> KindCost:
+    return KindCost(
+        jobs=len(items),
+        seconds=seconds,
+        bytes=_line([(item.job.work.size / item.job.units, item.bytes / item.job.units) for item in items]),
         megabytes=max(item.megabytes for item in items),
     )
 
 
-def _line(points: list[tuple[float, float]], at_least: float) -> Line:
-    """Intercept and slope, neither negative, of the line with the least errors relative to it."""
+def _line(points: list[tuple[float, float]]) -> Line:
+    """Intercept and slope, neither negative, of the line with the least squares; no slope from one size alone."""
     from scipy.optimize import nnls
 
-    work, values = (np.array(column, dtype=float) for column in zip(*points, strict=True))
-    mean, largest = float(values.mean()), float(work.max())
-    if largest == 0:
-        return _rounded(mean), 0.0
-    if np.ptp(work) <= 1e-9 * largest:
-        return _rounded(min(mean, at_least)), _rounded(max(mean - at_least, 0.0) / largest)
-    # Work in units of its largest value, so that both columns are alike.
-    columns = np.stack([np.ones_like(work), work / largest], axis=1)
-    scale = values
-    for _ in range(10):
-        # Relative to the line, since errors relative to the values would pull it below their mean.
-        scale = np.maximum(scale, 1e-2 * values.max())
-        solution, _residual = nnls(columns / scale[:, None], values / scale)
-        scale = columns @ solution
+    size, values = (np.array(column, dtype=float) for column in zip(*points, strict=True))
+    largest = float(size.max())
+    if np.ptp(size) <= 1e-9 * max(largest, 1e-9):
+        # What has a size is nearly all volumes.
+        mean = float(values.mean())
+        return (0.0, _rounded(mean / largest)) if largest > 0 else (_rounded(mean), 0.0)
+    solution, _residual = nnls(np.stack([np.ones_like(size), size / largest], axis=1), values)
     return _rounded(solution[0]), _rounded(solution[1] / largest)
 
 
@@ -154,10 +192,10 @@ if __name__ == "__main__":
     import yaml
 
     measured = {results.name: measure_run(config, results) for config, results in _runs(_arguments())}
-    table = table_of_costs(measured, f"{device_name()}, {os.cpu_count()} cores", calibration_seconds())
+    table = table_of_costs(measured, f"{device_name()}, {os.cpu_count()} cores", calibration_seconds(), read_costs())
     with atomic_path(_arguments().out) as temporary:
         temporary.write_text(
             "# Made by `python -m tools.measure_costs` from finished runs; docs/workflow.md says how.\n"
             + yaml.safe_dump(table.model_dump(mode="json"), sort_keys=False, default_flow_style=None, width=120)
         )
-    print(f"wrote {_arguments().out}: {len(table.costs)} kinds of jobs")
+    print(f"wrote {_arguments().out}: {len(table.kinds)} kinds of jobs, {len(table.operations)} operations")

@@ -66,9 +66,8 @@ class Remaining:
 
 
 def _costs() -> dict[str, float]:
-    """Seconds of a job by rule: the mean over what was measured of it."""
+    """Seconds of a job by rule, without its operations: the mean over its kinds."""
     kinds: dict[str, list[float]] = {}
-    for key, cost in read_costs().costs.items():
-        fixed, slope = cost.seconds
-        kinds.setdefault(key.partition(" ")[0], []).append(fixed + slope * cost.work)
+    for key, cost in read_costs().kinds.items():
+        kinds.setdefault(key.partition(" ")[0], []).append(cost.seconds)
     return {rule: START_SECONDS + sum(seconds) / len(seconds) for rule, seconds in kinds.items()}

@@ -62,7 +62,7 @@ def test_kernels_that_are_compiled_equal_those_of_the_cache(tmp_path: Path) -> N
 @pytest.fixture
 def many_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kernels use several threads however few voxels there are."""
-    monkeypatch.setattr(threads, "_WORTH_THREADS", 0)
+    monkeypatch.setattr(threads, "_LEAST_VOXELS", 0)
 
 
 def test_a_fit_is_the_same_on_any_number_of_threads(tmp_path: Path, many_threads: None) -> None:

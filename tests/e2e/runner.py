@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+
+from gliofit.pipeline.batches import kind_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -28,9 +31,11 @@ class Runner:
         )
 
     def planned(self, folder: Path, *arguments: str) -> dict[str, int]:
-        """Jobs by rule that a further call would run; rules that only collect are left out."""
+        """Jobs by kind that a further call would run; rules that only collect are left out."""
         result = self(folder, *arguments, "--dry-run", "--quiet", "rules")
         assert result.returncode == 0, result.stdout
         table = result.stdout.rpartition("Job stats:")[2]
-        found = {name: int(count) for name, count in re.findall(r"^(\w+)\s+(\d+)$", table, flags=re.MULTILINE)}
+        found: Counter[str] = Counter()
+        for name, count in re.findall(r"^(\w+)\s+(\d+)$", table, flags=re.MULTILINE):
+            found[kind_of(name)] += int(count)
         return {name: count for name, count in found.items() if not name.endswith(("all", "total"))}

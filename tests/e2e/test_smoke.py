@@ -16,6 +16,7 @@ import pytest
 from e2e.runner import REPOSITORY, Runner
 from gliofit.pipeline.config import read_config
 from gliofit.pipeline.estimate.costs import START_SECONDS, calibration_seconds, read_costs
+from gliofit.pipeline.estimate.dry_run import plan_jobs
 from gliofit.pipeline.estimate.run import estimate_run
 from gliofit.pipeline.provenance import trace, tree_text
 from tools.reproduce.record import record_run
@@ -62,11 +63,11 @@ def test_second_call_has_nothing_to_do(folder: Path) -> None:
 
 
 CASE = {"evaluate_case": 1, "evaluate_cohort": 1}
-SYNTHETIC = CASE | {"write_table": 2, "write_refinement": 1, "draw_figure3": 1, "write_report": 1}
+SYNTHETIC = CASE | {"write_table": 2, "write_refinement": 1, "draw_figure": 1, "write_report": 1}
 PAGE = {"write_case_page": 1}
 PATIENTS = CASE | {
-    "write_table": 1, "write_segmentation_table": 1, "write_refinement": 1, "draw_figure4": 2, "draw_figure7": 2,
-    "write_patient_page": 1, "write_patient_index": 1, "draw_view3d": 1, "write_report": 1,
+    "write_table": 2, "write_refinement": 1, "draw_figure": 4, "write_patient_page": 1, "write_patient_index": 1,
+    "draw_view3d": 1, "write_report": 1,
 }  # fmt: skip
 
 
@@ -76,19 +77,19 @@ PATIENTS = CASE | {
         ("publish/tables/table2.md", {"write_table": 1, "write_report": 1}),
         (
             "invert/synthetic/synthetic-00000/hybrid/parameters.parquet",
-            {"invert_case": 1, "run_forward": 2} | PAGE | SYNTHETIC,
+            {"invert_case": 1, "run_forward": 1} | PAGE | SYNTHETIC,
         ),
         (
             "invert/patients/phantom-00000/direct/trace.parquet",
-            {"invert_case": 2, "run_forward": 2, "map_uncertainty": 1} | PATIENTS,
+            {"invert_case": 2, "run_forward": 1, "map_uncertainty": 1} | PATIENTS,
         ),
         (
             "forward/patients/phantom-00000/cmaes-solver/concentration.nii.gz",
-            {"invert_case": 9, "run_forward": 12, "map_uncertainty": 2} | PATIENTS,
+            {"invert_case": 9, "run_forward": 2, "map_uncertainty": 1} | PATIENTS,
         ),
         (
             "simulate/synthetic/synthetic-00001/concentration.nii.gz",
-            {"extract_case": 1, "invert_case": 10, "invert_field": 1, "run_forward": 14} | SYNTHETIC,
+            {"extract_case": 1, "invert_case": 11, "run_forward": 1} | SYNTHETIC,
         ),
     ],
 )
@@ -103,8 +104,8 @@ def test_a_changed_setting_reruns_what_depends_on_it(folder: Path) -> None:
     result = snakemake(folder, "--dry-run", "--quiet", "rules", "--config", 'publish={"dpi": 100}')
     table = result.stdout.rpartition("Job stats:")[2]
     assert dict(re.findall(r"^(\w+)\s+(\d+)$", table, flags=re.MULTILINE)).keys() == {
-        "all", "total", "write_table", "write_segmentation_table", "write_refinement", "draw_figure3", "draw_figure4",
-        "draw_figure7", "write_patient_page", "write_patient_index", "write_case_page", "draw_view3d", "study_figure",
+        "all", "total", "write_table", "write_refinement", "draw_figure", "write_patient_page", "write_patient_index",
+        "write_case_page", "draw_view3d", "study_figure",
         "assess_figures", "assess_sensitivity", "write_report",
     }  # fmt: skip
 
@@ -216,7 +217,8 @@ def test_a_table_is_traced_to_the_atlas(results: Path) -> None:
 def test_costs_were_predicted(results: Path) -> None:
     costs = read_costs()
     slowness = calibration_seconds() / costs.calibration_seconds
-    total = estimate_run(read_config(REPOSITORY / "tests/e2e/smoke.yaml"), 1, 2, costs, slowness).total
+    config = REPOSITORY / "tests/e2e/smoke.yaml"
+    total = estimate_run(plan_jobs(REPOSITORY, read_config(config), config, 2), 2, costs, slowness).total
     benchmarks = [pd.read_csv(path, sep="\t").iloc[0] for path in (results / "benchmarks").rglob("*.tsv")]
     assert total.jobs == len(benchmarks)
     report = results / "publish/workflow-report.html"

@@ -218,7 +218,7 @@ def test_blocking_and_threads_do_not_show(brain, monkeypatch):
     solver = AccurateSolver()
     schedule = solver.solve(brain, THETA).schedule
     expected = [solver.solve_with_tangents(brain, THETA, schedule=schedule, exact=exact) for exact in (True, False)]
-    monkeypatch.setattr(threads, "_WORTH_THREADS", 0)
+    monkeypatch.setattr(threads, "_LEAST_VOXELS", 0)
     granted = numba.get_num_threads()
     for count in {1, min(2, granted), granted}:
         for depth in (1, 2, 5, 8):
@@ -383,7 +383,7 @@ def test_autograd_refuses_other_shapes(brain):
 
 @pytest.mark.parametrize("solver", [AccurateSolver(), ReferenceSolver()])
 def test_bad_input_is_refused_before_any_work(brain, solver):
-    with pytest.raises(SeedOutsideTissueError, match="no white or grey matter"):
+    with pytest.raises(SeedOutsideTissueError, match="outside white and grey matter"):
         solver.solve(brain, Theta((0.0, 0.0, 79.0), 5.0, 2.0))
     with pytest.raises(SeedOutsideTissueError):
         solver.solve(brain, Theta((0.0, 900.0, 0.0), 5.0, 2.0))

@@ -222,7 +222,7 @@ def test_truncated_seed_jumps(brain):
 
 
 def test_seed_outside_tissue_is_refused(brain):
-    with pytest.raises(SeedOutsideTissueError, match="no white or grey matter"):
+    with pytest.raises(SeedOutsideTissueError, match="outside white and grey matter"):
         ReferenceSolver().solve(brain, Theta((0.0, 0.0, 79.0), 5.0, 2.0))
     with pytest.raises(SeedOutsideTissueError):
         make_solver(ToolkitSettings()).solve(brain, Theta((0.0, 500.0, 0.0), 5.0, 2.0))

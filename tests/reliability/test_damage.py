@@ -142,7 +142,7 @@ def test_a_damaged_checkpoint_makes_training_begin_anew(
     assert load_checkpoint(path, "x") is not None
     path.write_bytes(damage(path.read_bytes()))
     assert load_checkpoint(path, "x") is None
-    assert f"{path}: not a readable checkpoint" in caplog.text
+    assert f"{path}: cannot be read" in caplog.text
     assert [found.path for found in verify(copy).damages] == [path]
 
 

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
+
+from gliofit.pipeline.batches import kind_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -24,6 +29,51 @@ def run_snakemake(folder: Path, *arguments: str, timeout: int = 300) -> subproce
         timeout=timeout,
         check=False,
     )
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """A job of a dry run."""
+
+    rule: str
+    wildcards: dict[str, str]
+    input: list[str]
+    output: list[str]
+    log: list[str]
+    benchmark: str | None
+    threads: int
+    resources: dict[str, int | str]
+
+    @property
+    def kind(self) -> str:
+        """The rule, or what rules of batches have in common."""
+        return kind_of(self.rule)
+
+
+def planned(folder: Path, *arguments: str) -> list[PlannedJob]:
+    """Jobs of a dry run, targets left out."""
+    result = run_snakemake(folder, *arguments, "--dry-run")
+    assert result.returncode == 0, result.stdout
+    jobs = []
+    for rule, body in re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", result.stdout, flags=re.MULTILINE):
+        lines = dict(re.findall(r"^    (\w+): (.*)$", body, flags=re.MULTILINE))
+        if "log" in lines:
+            wildcards, resources = (
+                dict(item.split("=", 1) for item in lines.get(key, "").split(", ") if "=" in item)
+                for key in ("wildcards", "resources")
+            )
+            given, made, log = (
+                [file for file in lines.get(key, "").split(", ") if file] for key in ("input", "output", "log")
+            )
+            numbers = {name: int(value) if value.isdigit() else value for name, value in resources.items()}
+            threads = int(lines.get("threads", 1))
+            jobs.append(PlannedJob(rule, wildcards, given, made, log, lines.get("benchmark"), threads, numbers))
+    return jobs
+
+
+def counts(jobs: Iterable[PlannedJob]) -> Counter[str]:
+    """Number of jobs by kind."""
+    return Counter(job.kind for job in jobs)
 
 
 def without_choices(folder: Path) -> tuple[str, str]:

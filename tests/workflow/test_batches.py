@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from gliofit.pipeline.batches import BatchSettings
+from gliofit.pipeline.batches import kind_of
+from gliofit.pipeline.case_jobs import Batch, Batches
+from gliofit.pipeline.config import load_config
+from gliofit.pipeline.plan import Plan
+from gliofit.pipeline.workload import Workload
 
-from .conftest import Snakemake, run_snakemake, without_choices
+from .conftest import PlannedJob, Snakemake, planned, without_choices
 
 METHODS = (
     '{"cmaes-solver": {"inverter": "cmaes-solver"}, "gauss-newton": {"inverter": "gauss-newton"}, '
@@ -22,110 +26,104 @@ def batches(**settings: object) -> str:
     return f"cases_per_job={json.dumps(settings)}"
 
 
-#: Lines of every job by rule.
-Jobs = dict[str, list[dict[str, str]]]
+def asked(folder: Path, *arguments: str) -> list[PlannedJob]:
+    """Jobs of a dry run of the stages that have batches."""
+    return planned(folder, "evaluate_all", "forward_all", *without_choices(folder), "--config", *arguments)
 
 
-def asked(folder: Path, *arguments: str) -> Jobs:
-    """Jobs of a dry run."""
-    targets = ("evaluate_all", "forward_all", "--dry-run", *without_choices(folder))
-    result = run_snakemake(folder, *targets, "--config", *arguments)
-    assert result.returncode == 0, result.stdout
-    found: Jobs = {}
-    for rule, body in re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", result.stdout, flags=re.MULTILINE):
-        found.setdefault(rule, []).append(dict(re.findall(r"^    (\w+): (.*)$", body, flags=re.MULTILINE)))
-    return found
-
-
-def resource(job: dict[str, str], name: str) -> int:
-    return int(re.findall(rf"\b{name}=(\d+)", job["resources"])[0])
-
-
-def written(jobs: Jobs) -> list[str]:
-    return sorted(file for group in jobs.values() for job in group for file in job.get("output", "").split(", "))
+def written(jobs: list[PlannedJob]) -> list[str]:
+    return sorted(file for job in jobs for file in job.output)
 
 
 @pytest.fixture(scope="module")
-def single(tmp_path_factory: pytest.TempPathFactory) -> Jobs:
+def single(tmp_path_factory: pytest.TempPathFactory) -> list[PlannedJob]:
     return asked(tmp_path_factory.mktemp("single"), f'invert={{"methods": {METHODS}}}')
 
 
 @pytest.fixture(scope="module")
-def many(tmp_path_factory: pytest.TempPathFactory) -> Jobs:
+def many(tmp_path_factory: pytest.TempPathFactory) -> list[PlannedJob]:
     settings = batches(synthetic=4, patients=2, methods={"gauss-newton": 3})
-    return asked(tmp_path_factory.mktemp("many"), f'invert={{"methods": {METHODS}}}', settings)
+    options = ("--set-resources", "run_forward:runtime=100", "run_forward:slurm_partition=long")
+    return asked(tmp_path_factory.mktemp("many"), f'invert={{"methods": {METHODS}}}', settings, *options)
 
 
-def test_batches_write_the_files_of_single_cases(single: Jobs, many: Jobs) -> None:
+def inversions(jobs: list[PlannedJob], method: str) -> list[PlannedJob]:
+    found = [job for job in jobs if job.kind == "invert_case" and f"/{method}/" in job.output[0]]
+    return [job for job in found if "/synthetic/" in job.output[0]]
+
+
+def test_batches_write_the_files_of_single_cases(single: list[PlannedJob], many: list[PlannedJob]) -> None:
     assert written(many) == written(single)
-    per_case = {"extract_case", "invert_case", "invert_field", "run_forward", "map_uncertainty", "evaluate_case"}
-    assert per_case <= single.keys()
-    assert not per_case & many.keys()
-    # Four and two of six synthetic cases, three and three where that is the most; both patients.
-    of_method = {
-        name: len(many[name][0]["output"].split(", ")) // 2 for name in many if name.startswith("invert_case_")
-    }
-    assert of_method["invert_case_synthetic_hybrid_00000"] == 4
-    assert of_method["invert_case_synthetic_hybrid_00001"] == 2
-    assert of_method["invert_case_synthetic_gauss_newton_00000"] == 3
-    assert of_method["invert_case_synthetic_gauss_newton_00001"] == 3
-    assert of_method["invert_case_patients_hybrid_00000"] == 2
-    # Methods that estimate a field write it, too.
-    assert len(many["invert_field_synthetic_static_field_00001"][0]["output"].split(", ")) == 2 * 3
+    assert len(many) < len(single)
+    # Four and two of six cases, three and three where that is the most; a field method writes its field as well.
+    for method, sizes, files in (("hybrid", (4, 2), 2), ("gauss-newton", (3, 3), 2), ("static-field", (4, 2), 3)):
+        assert Counter(len(job.output) for job in inversions(many, method)) == Counter(files * n for n in sizes)
 
 
-def test_batches_read_what_their_cases_read(single: Jobs, many: Jobs) -> None:
-    cases = [f"synthetic-{number:05d}" for number in range(4)]
-    for rule in ("invert_case", "run_forward"):
-        of_cases = {
-            file for job in single[rule] for file in job["input"].split(", ")
-            if re.search(rf"/({'|'.join(cases)})/hybrid/", job["output"])
-        }  # fmt: skip
-        (batch,) = many[f"{rule}_synthetic_hybrid_00000"]
-        assert of_cases == set(batch["input"].split(", "))
+def test_a_job_simulates_all_estimates_of_a_case_but_the_reference(single: list[PlannedJob]) -> None:
+    jobs = [job for job in single if job.kind == "run_forward" and "phantom-00000" in job.output[0]]
+    estimates = [{Path(file).parent.name for file in job.output} for job in jobs]
+    assert {"cmaes-solver"} in estimates
+    assert {"gauss-newton", "hybrid", "hybrid-other", "static-field"} in estimates
 
 
-def test_batches_ask_for_the_time_of_all_their_cases_and_the_memory_of_one(single: Jobs, many: Jobs) -> None:
-    one = next(job for job in single["invert_case"] if "synthetic" in job["output"] and "/gauss-" in job["output"])
-    (three,) = many["invert_case_synthetic_gauss_newton_00000"]
-    assert resource(three, "runtime") == 3 * resource(one, "runtime")
-    for name in ("mem_mb", "gpu"):
-        assert resource(three, name) == resource(one, name)
+def test_batches_read_what_their_cases_read(single: list[PlannedJob], many: list[PlannedJob]) -> None:
+    batch = max(inversions(many, "hybrid"), key=lambda job: len(job.output))
+    cases = {Path(file).parents[1].name for file in batch.output}
+    of_cases = [job for job in inversions(single, "hybrid") if Path(job.output[0]).parents[1].name in cases]
+    assert set(batch.input) == {file for job in of_cases for file in job.input}
 
 
-def test_logs_and_benchmarks_are_beside_those_of_single_cases(many: Jobs) -> None:
-    (job,) = many["invert_case_synthetic_hybrid_00001"]
-    assert job["log"] == "results/demo/logs/invert/invert_case/synthetic/batch-00001/hybrid.log"
-    assert job["benchmark"] == "results/demo/benchmarks/invert/invert_case/synthetic/batch-00001/hybrid.tsv"
+def test_batches_ask_for_the_time_of_all_their_cases_and_the_memory_of_one(
+    single: list[PlannedJob], many: list[PlannedJob]
+) -> None:
+    one, three = (inversions(jobs, "gauss-newton")[0].resources for jobs in (single, many))
+    # All but the quarter of an hour for starting.
+    assert three["runtime"] - 15 == pytest.approx(3 * (one["runtime"] - 15), abs=3)
+    assert (three["mem_mb"], three["gpu"]) == (one["mem_mb"], one["gpu"])
 
 
-def test_one_cohort_may_have_batches_and_the_other_not(snakemake: Snakemake) -> None:
-    arguments = ("--dry-run", "--quiet", "rules", "--config", batches(synthetic=6), f'invert={{"methods": {METHODS}}}')
-    result = snakemake("evaluate_all", *arguments)
-    assert result.returncode == 0, result.stdout
-    found = dict(re.findall(r"^(\w+)\s+(\d+)$", result.stdout, flags=re.MULTILINE))
-    assert (found["evaluate_case"], found["evaluate_case_synthetic_00000"]) == ("2", "1")
-    assert "evaluate_case_patients_00000" not in found
+def test_logs_and_benchmarks_are_beside_those_of_single_cases(single: list[PlannedJob], many: list[PlannedJob]) -> None:
+    place = "invert/invert_case/synthetic"
+    logs = [log for job in inversions(many, "hybrid") for log in job.log]
+    assert f"results/demo/logs/{place}/batch-00001/hybrid.log" in logs
+    (job,) = (job for job in inversions(single, "hybrid") if "synthetic-00003" in job.output[0])
+    assert job.log == [f"results/demo/logs/{place}/synthetic-00003/hybrid.log"]
+    assert job.benchmark == f"results/demo/benchmarks/{place}/synthetic-00003/hybrid.tsv"
 
 
-def test_what_a_profile_says_of_a_rule_holds_for_its_batches(tmp_path: Path) -> None:
-    arguments = ("--set-resources", "run_forward:runtime=100", "run_forward:slurm_partition=long")
-    found = asked(tmp_path, batches(synthetic=6), f'invert={{"methods": {METHODS}}}', *arguments)
-    (batch,) = found["run_forward_synthetic_oracle_00000"]
-    assert resource(batch, "runtime") == 600
-    assert "slurm_partition=long" in batch["resources"]
+def test_what_a_profile_says_of_a_kind_holds_for_its_batches(many: list[PlannedJob]) -> None:
+    jobs = [job for job in many if job.kind == "run_forward"]
+    assert jobs
+    for job in jobs:
+        assert job.resources["runtime"] == 100
+        assert job.resources["slurm_partition"] == "long"
+    assert not any("slurm_partition" in job.resources for job in many if job.kind != "run_forward")
 
 
-def test_cases_keep_their_batch_when_others_are_added() -> None:
-    settings = BatchSettings(synthetic=2, methods={"slow": 1, "quick": 9})
-    cases = [f"synthetic-{number:05d}" for number in range(5)]
-    assert settings.split(cases, "synthetic") == [cases[:2], cases[2:4], cases[4:]]
-    assert settings.split([*cases, "synthetic-00005"], "synthetic")[:2] == settings.split(cases, "synthetic")[:2]
-    assert settings.split(cases, "synthetic", "quick") == settings.split(cases, "synthetic")
-    assert settings.split(cases, "synthetic", "slow") == [[case] for case in cases]
+def synthetic(**settings: object) -> list[Batch]:
+    plan = Plan.of(load_config({"cohorts": ["synthetic"], **settings}))
+    made = Batches(plan, Workload(plan)).of
+    return [*made["extract_case"], *made["invert_case"], *made["evaluate_case"]]
 
 
-def test_unknown_methods_are_told(snakemake: Snakemake) -> None:
+def test_full_batches_keep_their_cases_when_others_are_added() -> None:
+    size = {"synthetic": 2, "methods": {"direct": 1, "hybrid": 9}}
+    before, after = (
+        {batch.name: batch.cases for batch in synthetic(simulate={"test_cases": n}, cases_per_job=size)} for n in (4, 5)
+    )
+    assert before.items() < after.items()
+    assert {len(cases) for name, cases in before.items() if "_direct_" in name} == {1}
+    assert {len(cases) for name, cases in before.items() if "_hybrid_" in name} == {2}
+
+
+def test_names_of_batches_tell_their_kind() -> None:
+    for batch in synthetic():
+        assert kind_of(batch.name) == batch.rule
+    assert kind_of("assess_model") == "assess_model"
+
+
+def test_unknown_methods_are_refused(snakemake: Snakemake) -> None:
     result = snakemake("--dry-run", "--config", batches(methods={"gaus-newton": 2}))
     assert result.returncode != 0
     assert "cases_per_job.methods names 'gaus-newton'" in result.stdout

@@ -185,7 +185,7 @@ STATIC = {
         ({"assess": {"stability": {"cases": 7}}}, ["more than simulate.test_cases"]),
         ({"assess": {"stability": {"cases": 2}}, "simulate": {"test_cases": 0}}, ["set simulate.test_cases"]),
         ({"simulate": {"warps": {"train_shards": 2}}}, ["set warps.count"]),
-        ({"train": {"models": {"a": {"architecture": "unet", "devices": 3, "batch_size": 4}}}}, ["cannot share"]),
+        ({"train": {"models": {"a": {"architecture": "unet", "devices": 3, "batch_size": 4}}}}, ["batch_size"]),
         ({"train": {"models": {"a": {"architecture": "lmi", "flip_axes": []}}}}, ["anatomies", "set atlas"]),
         ({"invert": LMI}, ["needs the network 'lmi'", "train.models"]),
         ({"invert": {"methods": {"lmi": LMI["methods"]["lmi"] | {"lmi": "guided-unet"}}}}, ["network in the atlas"]),

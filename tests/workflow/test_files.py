@@ -19,24 +19,29 @@ PARTITIONS = REPOSITORY / "profiles/slurm/partitions.yaml"
 RULE_FILES = sorted((REPOSITORY / "workflow/rules").glob("*.smk"))
 
 
+#: Rules that share a script.
+SHARED_SCRIPTS = {"coarsen_atlas": "coarsen_tissue", "assess_tissue": "coarsen_tissue"}
+
+
 def rules_with_scripts() -> dict[str, str]:
     """Text of every rule that runs a script, by the rule's name."""
     text = "\n".join(path.read_text() for path in RULE_FILES)
-    parts = re.split(r"^rule (\w+):\n", text, flags=re.MULTILINE)
-    return {name: body for name, body in zip(parts[1::2], parts[2::2], strict=True) if "script:" in body}
+    # Rules of batches are made in loops over `BATCHES.of[kind]`.
+    parts = re.split(r"^(?:rule (\w+):|for batch in BATCHES\.of\[\"(\w+)\"\]:)\n", text, flags=re.MULTILINE)
+    names = (one or other for one, other in zip(parts[1::3], parts[2::3], strict=True))
+    return {name: body for name, body in zip(names, parts[3::3], strict=True) if "script:" in body}
 
 
 @pytest.mark.parametrize("name", rules_with_scripts())
 def test_rule_is_complete(name: str) -> None:
     body = rules_with_scripts()[name]
-    for directive in ("input:", "output:", "log:", "benchmark:", "conda:", "threads:", "mem_mb=", "runtime="):
+    for directive in ("input:", "output:", "log:", "benchmark:", "conda:", "params:"):
         assert directive in body, f"{name} has no {directive}"
-    # A retry has to get more than what was not enough.
-    assert "mem_mb=by_attempt(" in body
-    assert "runtime=by_attempt(" in body
+    # Memory and time follow from the job's work.
+    assert f'**needs("{name}")' in body or "**needs_of_batch(batch)" in body
     assert "stage_version=STAGE_VERSIONS[" in body
-    assert f'"../scripts/{name}.py"' in body, "a script has its rule's name"
-    assert (REPOSITORY / "workflow/scripts" / f"{name}.py").is_file()
+    (script,) = re.findall(r"\.\./scripts/(\w+)\.py", body)
+    assert script == SHARED_SCRIPTS.get(name, name), "a script has its rule's name"
 
 
 def test_make_brats_checks_the_patients_and_runs_what_can_be_used() -> None:
@@ -57,6 +62,16 @@ def test_make_brats_checks_the_patients_and_runs_what_can_be_used() -> None:
     ] * 2
     assert all(run[run.index("--configfile") + 1] == "config/brats.yaml" for run in runs)
     assert yaml.safe_load((REPOSITORY / "profiles/default/profile.yaml").read_text())["keep-going"]
+
+
+def test_rules_write_no_path_of_results() -> None:
+    for path in RULE_FILES:
+        assert not re.search(r"[\"']<?results>?/", path.read_text()), path.name
+
+
+def test_scripts_ask_for_paths_and_do_not_guess_them() -> None:
+    for path in (REPOSITORY / "workflow/scripts").glob("*.py"):
+        assert not re.search(r"input[^\n]*\.parent", path.read_text()), path.name
 
 
 # ---------------------------------------------------------------------------------------------------------- profiles
@@ -121,6 +136,7 @@ def test_constraints_meet_the_ranges() -> None:
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_rules_name_an_environment_that_exists(name: str) -> None:
-    assert any(f"envs/{name}.yaml" in body for body in rules_with_scripts().values())
     used = {match for body in rules_with_scripts().values() for match in re.findall(r"envs/(\w+)\.yaml", body)}
-    assert used == set(ENVIRONMENTS)
+    # Inversions say by themselves what they need.
+    assert name in used | {"torch", "torch_register"}
+    assert used <= set(ENVIRONMENTS)

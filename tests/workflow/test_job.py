@@ -124,22 +124,26 @@ class Params(dict):
     __getattr__ = dict.__getitem__
 
 cases, factor = ["a", "b", "c"], int(sys.argv[1])
-facts = {
-    "rule": "invert_case", "cases": [{"cohort": "synthetic", "case": case} for case in cases],
-    "input": {"image": None, "networks": 2}, "output": {"table": None, "trace": None},
-}
+units = [
+    {
+        "wildcards": {"cohort": "synthetic", "case": case},
+        "input": {"image": number, "networks": [3, 4]},
+        "output": {"table": number, "trace": 3 + number},
+    }
+    for number, case in enumerate(cases)
+]
 snakemake = SimpleNamespace(
-    rule="invert_case_synthetic_00000", params=Params(seed=3, factor=factor, batch=facts), wildcards={}, threads=1,
-    input=[path for case in cases for path in (f"{case}.txt", "one.bin", "two.bin")],
-    output=[f"results/one/{case}/{name}" for case in cases for name in ("table", "trace")],
+    rule="invert_case_synthetic_00000", params=Params(seed=3, factor=factor, rule="invert_case", units=units),
+    wildcards={}, threads=1, input=[*(f"{case}.txt" for case in cases), "one.bin", "two.bin"],
+    output=[f"results/one/{case}/{name}" for name in ("table", "trace") for case in cases],
     resources={}, log=["results/one/logs/batch.log"],
 )
 from gliofit.core.errors import InputError
-from gliofit.pipeline.job import each_case
+from gliofit.pipeline.job import each_unit
 
 def work(run):
     assert Path(run.input[0]) == Path(run.input.image) == Path(f"{run.wildcards.case}.txt")
-    assert run.input.networks == run.input["networks"] == ["one.bin", "two.bin"]
+    assert run.input.networks == ["one.bin", "two.bin"]
     assert run.input.get("start") is None and set(run.input.keys()) == {"image", "networks"}
     assert str(run.folder) == f"results/one/{run.wildcards.case}"
     text = Path(run.input.image).read_text()
@@ -153,7 +157,7 @@ def work(run):
     Path(run.output.table).write_text(text * run.params.factor)
     Path(run.output.trace).write_text("trace")
 
-each_case(snakemake, work)
+each_unit(snakemake, work)
 """
 
 
@@ -195,7 +199,7 @@ def test_a_bad_case_fails_the_batch_after_the_others(batch: Path, text: str, cod
     (batch / "b.txt").write_text(text)
     found, log, done = run_batch(batch)
     assert (found, done) == (code, "ac")
-    assert log.splitlines()[-1] == "gliofit: 1 of 3 cases failed: invert_case cohort=synthetic case=b"
+    assert log.splitlines()[-1] == "gliofit: 1 of 3 failed: invert_case cohort=synthetic case=b"
     assert ("gliofit: error: b.txt: is bad; correct it" in log.splitlines()) == (text == "bad")
     assert ("ZeroDivisionError: oh" in log) == (text == "unforeseen")
     (batch / "b.txt").write_text("b")

@@ -16,6 +16,7 @@ from gliofit.core.io import read_table, read_volume, write_table, write_volume
 from gliofit.pipeline.config import load_config
 
 from .conftest import Snakemake, without_choices
+from .test_dry_run import jobs
 
 METHODS = '{"gauss-newton": {"inverter": "gauss-newton"}, "cmaes-solver": {"inverter": "cmaes-solver"}}'
 
@@ -26,11 +27,6 @@ def configuration(patients: Path, **plan: object) -> list[str]:
         *without_choices(patients), "--config", f'patients={{"source": "{patients}"}}', 'cohorts=["patients"]',
         f'invert={{"methods": {METHODS}}}', f"plan={json.dumps(plan)}",
     ]  # fmt: skip
-
-
-def jobs(output: str) -> dict[str, int]:
-    table = output.rpartition("Job stats:")[2]
-    return {name: int(count) for name, count in re.findall(r"^(\w+)\s+(\d+)$", table, flags=re.MULTILINE)}
 
 
 def inputs(output: str, rule: str) -> list[str]:
@@ -56,7 +52,7 @@ def test_a_job_per_patient_and_method(snakemake: Snakemake, patients: Path, tmp_
     assert result.returncode == 0, result.stdout
     found = jobs(result.stdout)
     assert found["plan_patient"] == found["plan_picture"] == 2
-    # The method itself, and the reference that it sees; cmaes-solver is planned with by nobody.
+    # The method itself, and the reference that it observes.
     assert found["run_forward"] == 4
     assert found["plan_tables"] == 1
     assert "evaluate_case" not in found

@@ -20,7 +20,7 @@ import pandas as pd
 TIME_COLUMNS = re.compile(r"(^|_)seconds(_|$)|^time, ")
 
 #: Keys of JSON files and checkpoints that hold times: of sidecars, of model.json, of a training's state.
-TIME_KEYS = re.compile(r"started|wall_seconds|seconds|validation_seconds|minutes")
+TIME_KEYS = re.compile(r"started|(\w+_)?(seconds|minutes)")
 
 #: Keys of sidecars that hold digests: of files that hold times among others, and all files are compared themselves.
 DIGESTS = re.compile(r"sha256")
@@ -162,11 +162,11 @@ def _bytes(one: Path, other: Path, ignored: Ignored) -> str:
 def _volumes(one: Path, other: Path, ignored: Ignored) -> str:
     import nibabel as nib
 
-    images = nib.load(one), nib.load(other)
+    images = nib.Nifti1Image.from_filename(one), nib.Nifti1Image.from_filename(other)
     arrays = [np.asanyarray(image.dataobj) for image in images]
     if arrays[0].shape != arrays[1].shape or not np.array_equal(images[0].affine, images[1].affine):
         return "another grid"
-    if np.array_equal(*arrays):
+    if np.array_equal(arrays[0], arrays[1]):
         return "the same voxels in other bytes"
     apart = np.abs(arrays[0].astype(float) - arrays[1].astype(float))
     return f"{np.count_nonzero(apart)} voxels differ, by up to {apart.max():.3g}"
@@ -216,8 +216,8 @@ def _apart(one: Any, other: Any, place: str = "") -> list[str]:
 def _checkpoints(one: Path, other: Path, ignored: Ignored) -> str:
     import torch
 
-    states = [torch.load(path, map_location="cpu", weights_only=True) for path in (one, other)]
-    return "; ".join(_states_apart(*states, ignored)[:5])
+    first, second = (torch.load(path, map_location="cpu", weights_only=True) for path in (one, other))
+    return "; ".join(_states_apart(first, second, ignored)[:5])
 
 
 def _states_apart(one: Any, other: Any, ignored: Ignored, place: str = "") -> list[str]:

@@ -24,8 +24,8 @@ def main() -> int:
     options = parser.parse_args()
     folder = options.keep or Path(tempfile.mkdtemp(prefix="gliofit-determinism-"))
     places = {}
-    for name, cores in (("first", 2), ("second", 2), ("one-core", 1)):
-        places[name] = Workplace(folder / name, options.config.resolve(), cores)
+    for name, count in (("first", 2), ("second", 2), ("one-core", 1)):
+        places[name] = Workplace(folder / name, options.config.resolve(), count)
         code, said = places[name].run()
         if code:
             print(said[-5000:])

@@ -4,52 +4,45 @@
 rule assess_tissue:
     """A patient's tissue at the spacing of the simulations."""
     input:
-        **tissue_maps("<results>/register/patients/{case}", CONFIG.tissue),
+        **FILES.tissue_of_case("patients", "{case}", CONFIG.tissue),
     output:
-        wm="<results>/assess/tissue/{case}/wm.nii.gz",
-        gm="<results>/assess/tissue/{case}/gm.nii.gz",
-        csf="<results>/assess/tissue/{case}/csf.nii.gz",
-        labels="<results>/assess/tissue/{case}/labels.nii.gz",
+        **FILES.coarse_tissue("patient-{case}"),
     log:
         "<logs>/assess/assess_tissue/{case}.log",
     benchmark:
         "<benchmarks>/assess/assess_tissue/{case}.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
-        mem_mb=by_attempt(4000),
-        runtime=by_attempt(START),
+        **needs("assess_tissue"),
     params:
-        spacing_mm=lookup("simulate/spacing_mm", within=config),
-        tissue=lookup("tissue", within=config),
+        spacing_mm=CONFIG.simulate.spacing_mm,
+        tissue=CONFIG.tissue,
         stage_version=STAGE_VERSIONS["assess"],
     script:
-        "../scripts/assess_tissue.py"
+        "../scripts/coarsen_tissue.py"
 
 
 rule assess_targets:
     """Test tumours in one anatomy: none of them was trained on."""
     input:
-        unpack(tissue_of_targets),
+        unpack(by(FILES.tissue_of_anatomy)),
     output:
-        volumes="<results>/assess/targets/{anatomy}/test-00000.nii",
-        table="<results>/assess/targets/{anatomy}/test-00000.parquet",
+        **FILES.test_tumours("{anatomy}"),
     log:
         "<logs>/assess/assess_targets/{anatomy}.log",
     benchmark:
         "<benchmarks>/assess/assess_targets/{anatomy}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: cores_of_targets
+    threads: by(PLAN.cores_of_targets)
     resources:
-        gpu=gpus_of_shard,
-        mem_mb=by_attempt(memory_of_targets),
-        runtime=by_attempt(minutes_of_targets),
+        **needs("assess_targets"),
+        gpu=PLAN.gpus_of_simulation(),
     params:
-        cases=cases_of_anatomy,
-        settings=target_settings(),
-        seed=lookup("seed", within=config),
+        cases=by(CONFIG.assess.cases_of),
+        settings=SETTINGS.targets(),
+        seed=CONFIG.seed,
         stage_version=STAGE_VERSIONS["assess"],
         simulate_version=STAGE_VERSIONS["simulate"],
     script:
@@ -59,29 +52,25 @@ rule assess_targets:
 rule assess_model:
     """One surrogate in one anatomy: errors of the concentration, and of derivatives by theta."""
     input:
-        unpack(tissue_of_targets),
-        volumes="<results>/assess/targets/{anatomy}/test-00000.nii",
-        table="<results>/assess/targets/{anatomy}/test-00000.parquet",
-        weights="<results>/train/{model}/weights.safetensors",
-        facts="<results>/train/{model}/model.json",
+        unpack(by(FILES.tissue_of_anatomy)),
+        **FILES.test_tumours("{anatomy}"),
+        network=PLAN.network_files(["{model}"]),
     output:
-        forward="<results>/assess/models/{model}/forward/{anatomy}.parquet",
-        gradients="<results>/assess/models/{model}/gradients/{anatomy}.parquet",
+        forward=FILES.assessed("{model}", "forward", "{anatomy}"),
+        gradients=FILES.assessed("{model}", "gradients", "{anatomy}"),
     log:
         "<logs>/assess/assess_model/{model}/{anatomy}.log",
     benchmark:
         "<benchmarks>/assess/assess_model/{model}/{anatomy}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 1
     resources:
-        gpu=gpus_of_assessment,
-        mem_mb=by_attempt(memory_of_network),
-        runtime=by_attempt(minutes_of_assessment),
+        **needs("assess_model"),
+        gpu=PLAN.gpus_of_networks(),
     params:
-        gradient_cases=lookup("assess/gradient_cases", within=config),
-        solver=solver_of_assessment(),
-        seed=lookup("seed", within=config),
+        gradient_cases=CONFIG.assess.gradient_cases,
+        solver=SETTINGS.derivatives(),
+        seed=CONFIG.seed,
         stage_version=STAGE_VERSIONS["assess"],
     script:
         "../scripts/assess_model.py"
@@ -90,33 +79,20 @@ rule assess_model:
 rule assess_tables:
     """Errors of every surrogate, by anatomy and by tumour, and of its derivatives."""
     input:
-        forward=assessments("forward"),
-        gradients=assessments("gradients"),
-        facts=assessed_networks("model.json"),
+        **PLAN.assessments(),
+        networks=[FILES.model(model, "model.json") for model in CONFIG.assess.models],
     output:
-        forward_csv="<results>/assess/forward.csv",
-        forward_markdown="<results>/assess/forward.md",
-        forward_table="<results>/assess/forward.json",
-        anatomies_csv="<results>/assess/anatomies.csv",
-        anatomies_markdown="<results>/assess/anatomies.md",
-        anatomies_table="<results>/assess/anatomies.json",
-        gradients_csv="<results>/assess/gradients.csv",
-        gradients_markdown="<results>/assess/gradients.md",
-        gradients_table="<results>/assess/gradients.json",
-        calibration_csv="<results>/assess/calibration.csv",
-        calibration_markdown="<results>/assess/calibration.md",
-        calibration_table="<results>/assess/calibration.json",
+        **FILES.tables_of_assess(),
     log:
         "<logs>/assess/assess_tables.log",
     benchmark:
         "<benchmarks>/assess/assess_tables.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 1
     resources:
-        mem_mb=by_attempt(2000),
-        runtime=by_attempt(START),
+        **needs("assess_tables"),
     params:
+        models=CONFIG.assess.models,
         stage_version=STAGE_VERSIONS["assess"],
     script:
         "../scripts/assess_tables.py"
@@ -125,55 +101,48 @@ rule assess_tables:
 rule assess_figures:
     """Surrogates beside the solver, errors against parameters, derivatives, calibration."""
     input:
-        **tissue_maps("<results>/simulate/tissue", "probabilities"),
-        volumes="<results>/assess/targets/atlas/test-00000.nii",
-        table="<results>/assess/targets/atlas/test-00000.parquet",
-        forward=assessments("forward"),
-        gradients=assessments("gradients"),
-        weights=assessed_networks("weights.safetensors"),
-        facts=assessed_networks("model.json"),
+        **FILES.tissue_of_anatomy("atlas"),
+        **FILES.test_tumours("atlas"),
+        **PLAN.assessments(),
+        networks=PLAN.network_files(CONFIG.assess.models),
     output:
         figure1b=report(
-            "<results>/assess/figure1b.png",
+            FILES.assess("figure1b.png"),
             caption="../report/figure1b.rst",
             category="Networks",
             labels={"network": "surrogates", "what": "figure 1b, beside the solver"},
         ),
-        figure1b_pdf="<results>/assess/figure1b.pdf",
         figure6=report(
-            "<results>/assess/figure6.png",
+            FILES.assess("figure6.png"),
             caption="../report/figure6.rst",
             category="Networks",
             labels={"network": "surrogates", "what": "figure 6, error by parameter"},
         ),
-        figure6_pdf="<results>/assess/figure6.pdf",
         gradients=report(
-            "<results>/assess/gradients.png",
+            FILES.assess("gradients.png"),
             caption="../report/gradients.rst",
             category="Networks",
             labels={"network": "surrogates", "what": "derivatives"},
         ),
-        gradients_pdf="<results>/assess/gradients.pdf",
         calibration=report(
-            "<results>/assess/calibration.png",
+            FILES.assess("calibration.png"),
             caption="../report/calibration.rst",
             category="Networks",
             labels={"network": "surrogates", "what": "volume, and error by tumour"},
         ),
-        calibration_pdf="<results>/assess/calibration.pdf",
+        pdf=[FILES.assess(f"{name}.pdf") for name in ("figure1b", "figure6", "gradients", "calibration")],
     log:
         "<logs>/assess/assess_figures.log",
     benchmark:
         "<benchmarks>/assess/assess_figures.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 1
     resources:
-        gpu=gpus_of_assessment,
-        mem_mb=by_attempt(memory_of_network),
-        runtime=by_attempt(30),
+        **needs("assess_figures"),
+        gpu=PLAN.gpus_of_networks(),
     params:
-        dpi=lookup("publish/dpi", within=config),
+        models=CONFIG.assess.models,
+        dpi=CONFIG.publish.dpi,
         stage_version=STAGE_VERSIONS["assess"],
     script:
         "../scripts/assess_figures.py"
@@ -182,30 +151,28 @@ rule assess_figures:
 rule assess_stability:
     """Searches from displaced starts, and how many end in the same minimum (paper, table 4)."""
     input:
-        unpack(networks_of_stability),
-        **tissue_maps("<results>/simulate/tissue", "probabilities"),
-        shards=shards_of_cases(CONFIG.assess.stability.cases),
+        **FILES.tissue_of_anatomy("atlas"),
+        **PLAN.inputs_of_search("stability"),
     output:
-        table="<results>/assess/stability/stability.parquet",
-        csv="<results>/assess/stability/stability.csv",
-        markdown="<results>/assess/stability/stability.md",
-        printed="<results>/assess/stability/stability.json",
+        table=FILES.assess("stability/stability.parquet"),
+        csv=FILES.assess("stability/stability.csv"),
+        markdown=FILES.assess("stability/stability.md"),
+        printed=FILES.assess("stability/stability.json"),
     log:
         "<logs>/assess/assess_stability.log",
     benchmark:
         "<benchmarks>/assess/assess_stability.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 1
     resources:
-        gpu=gpus_of_assessment,
-        mem_mb=by_attempt(memory_of_network),
-        runtime=by_attempt(minutes_of_stability),
+        **needs("assess_stability"),
+        gpu=PLAN.gpus_of_networks(),
     params:
-        settings=lookup("assess/stability", within=config),
-        cases=first_cases(CONFIG.assess.stability.cases),
-        invert=search_method("stability"),
-        seed=lookup("seed", within=config),
+        settings=config["assess"]["stability"],
+        networks=PLAN.roles_of_stability(),
+        cases=PLAN.first_cases("stability"),
+        invert=SETTINGS.search("stability"),
+        seed=CONFIG.seed,
         stage_version=STAGE_VERSIONS["assess"],
         invert_version=STAGE_VERSIONS["invert"],
     script:
@@ -215,41 +182,35 @@ rule assess_stability:
 rule assess_sensitivity:
     """Changes of growth parameters, and the loss that searches descend on (paper, figure 5)."""
     input:
-        **tissue_maps("<results>/simulate/tissue", "probabilities"),
-        shards=shards_of_cases(cases_of_sensitivity()),
-        surrogates=collect(
-            "<results>/train/{model}/weights.safetensors",
-            model=CONFIG.assess.sensitivity.surrogates,
-        ),
+        **FILES.tissue_of_anatomy("atlas"),
+        **PLAN.inputs_of_search("sensitivity"),
     output:
-        changes="<results>/assess/sensitivity/changes.parquet",
-        slices="<results>/assess/sensitivity/slices.parquet",
-        landscape="<results>/assess/sensitivity/landscape.parquet",
-        paths="<results>/assess/sensitivity/paths.parquet",
+        changes=FILES.assess("sensitivity/changes.parquet"),
+        slices=FILES.assess("sensitivity/slices.parquet"),
+        landscape=FILES.assess("sensitivity/landscape.parquet"),
+        paths=FILES.assess("sensitivity/paths.parquet"),
         png=report(
-            "<results>/assess/sensitivity/sensitivity.png",
+            FILES.assess("sensitivity/sensitivity.png"),
             caption="../report/sensitivity.rst",
             category="Figures",
             labels={"figure": "sensitivity", "what": "sensitivity and loss landscape"},
         ),
-        pdf="<results>/assess/sensitivity/sensitivity.pdf",
+        pdf=FILES.assess("sensitivity/sensitivity.pdf"),
     log:
         "<logs>/assess/assess_sensitivity.log",
     benchmark:
         "<benchmarks>/assess/assess_sensitivity.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 1
     resources:
-        gpu=gpus_of_assessment,
-        mem_mb=by_attempt(memory_of_network),
-        runtime=by_attempt(minutes_of_sensitivity),
+        **needs("assess_sensitivity"),
+        gpu=PLAN.gpus_of_networks(),
     params:
-        settings=lookup("assess/sensitivity", within=config),
-        cases=first_cases(cases_of_sensitivity()),
-        invert=search_method("sensitivity"),
-        integrator=lookup("simulate/integrator", within=config),
-        dpi=lookup("publish/dpi", within=config),
+        settings=config["assess"]["sensitivity"],
+        cases=PLAN.first_cases("sensitivity"),
+        invert=SETTINGS.search("sensitivity"),
+        integrator=config["simulate"]["integrator"],
+        dpi=CONFIG.publish.dpi,
         stage_version=STAGE_VERSIONS["assess"],
         invert_version=STAGE_VERSIONS["invert"],
     script:

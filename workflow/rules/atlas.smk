@@ -3,22 +3,20 @@
 
 rule prepare_atlas:
     input:
-        source=atlas_source,
+        source=PLAN.atlas_source(),
     output:
-        **atlas_files(),
-        facts="<results>/atlas/atlas.json",
+        **PLAN.atlas_images(),
+        facts=FILES.atlas("atlas.json"),
     log:
         "<logs>/atlas/prepare_atlas.log",
     benchmark:
         "<benchmarks>/atlas/prepare_atlas.tsv"
     conda:
         "../../envs/register.yaml"
-    threads: 1
     resources:
-        mem_mb=by_attempt(4000),
-        runtime=by_attempt(START),
+        **needs("prepare_atlas"),
     params:
-        settings=lookup("atlas", within=config),
+        settings=config["atlas"],
         stage_version=STAGE_VERSIONS["atlas"],
     script:
         "../scripts/prepare_atlas.py"

@@ -1,48 +1,31 @@
-"""Stage invert: one method on one case."""
+"""Stage invert: one method on cases."""
 
+for batch in BATCHES.of["invert_case"]:
 
-rule invert_case:
-    input:
-        unpack(tissue_of_case),
-        unpack(observation_of_case),
-        unpack(networks_of_method),
-        unpack(refined_estimate),
-        unpack(atlas_of_method),
-    output:
-        parameters="<results>/invert/{cohort}/{case}/{method}/parameters.parquet",
-        trace="<results>/invert/{cohort}/{case}/{method}/trace.parquet",
-    log:
-        "<logs>/invert/invert_case/{cohort}/{case}/{method}.log",
-    benchmark:
-        "<benchmarks>/invert/invert_case/{cohort}/{case}/{method}.tsv"
-    conda:
-        "../../envs/torch.yaml"
-    threads: 1
-    resources:
-        gpu=gpus_of_method,
-        mem_mb=by_attempt(memory_of_method),
-        runtime=by_attempt(minutes_of_method),
-    params:
-        settings=method_settings,
-        tissue=tissue_kind,
-        run=lookup("run", within=config),
-        seed=lookup("seed", within=config),
-        stage_version=STAGE_VERSIONS["invert"],
-    script:
-        "../scripts/invert_case.py"
-
-
-if FIELD_METHODS:
-
-    # Methods that estimate a concentration write it too. Some of them go to the atlas, for which they need ANTs.
-    use rule invert_case as invert_field with:
+    rule:
+        name:
+            batch.name
+        input:
+            **batch.input,
         output:
-            parameters="<results>/invert/{cohort}/{case}/{method}/parameters.parquet",
-            trace="<results>/invert/{cohort}/{case}/{method}/trace.parquet",
-            concentration="<results>/invert/{cohort}/{case}/{method}/concentration.nii.gz",
-        wildcard_constraints:
-            method="|".join(FIELD_METHODS),
+            **batch.output,
+        log:
+            f"<logs>/invert/{batch.place}.log",
+        benchmark:
+            f"<benchmarks>/invert/{batch.place}.tsv"
         conda:
-            "../../envs/torch_register.yaml"
-
-    ruleorder: invert_field > invert_case
+            f"../../envs/{batch.environment}.yaml"
+        threads: threads_of_batch(batch)
+        resources:
+            **needs_of_batch(batch),
+        params:
+            rule=batch.rule,
+            units=units_of(batch),
+            settings=SETTINGS.method(batch.label, batch.cohort),
+            networks=CONFIG.networks_of(batch.label),
+            tissue=PLAN.tissue_kind(batch.cohort),
+            run=CONFIG.run,
+            seed=CONFIG.seed,
+            stage_version=STAGE_VERSIONS["invert"],
+        script:
+            "../scripts/invert_case.py"

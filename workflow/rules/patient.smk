@@ -4,43 +4,16 @@
 rule write_patient_page:
     """Viewer, pictures, estimates of every method, target volumes and provenance of one patient."""
     input:
-        unpack(images_of_page),
-        t1="<results>/register/patients/{case}/t1.nii.gz",
-        segmentation="<results>/register/patients/{case}/segmentation.nii.gz",
-        labels="<results>/register/patients/{case}/labels.nii.gz",
-        checks="<results>/register/patients/{case}/qc.parquet",
-        picture="<results>/register/patients/{case}/qc.png",
-        metrics="<results>/evaluate/patients/{case}/metrics.parquet",
-        parameters=collect(
-            "<results>/invert/patients/{{case}}/{method}/parameters.parquet",
-            method=METHODS["patients"],
-        ),
-        concentrations=collect(
-            "<results>/forward/patients/{{case}}/{method}/concentration.nii.gz",
-            method=METHODS["patients"],
-        ),
-        uncertainties=collect(
-            "<results>/forward/patients/{{case}}/{method}/uncertainty.nii.gz",
-            method=[method for method in METHODS["patients"] if CONFIG.invert.gives_uncertainty(method)],
-        ),
-        plans=collect(
-            "<results>/plan/patients/{{case}}/{method}/plan.parquet",
-            method=CONFIG.plan.methods,
-        ),
-        targets=collect(
-            "<results>/plan/patients/{{case}}/{method}/{kind}-{margin}.nii.gz",
-            method=CONFIG.plan.methods,
-            kind=["clinical", "personalised"],
-            margin=CONFIG.plan.margin_names,
-        ),
+        unpack(by(PLAN.page_images)),
+        **PLAN.inputs_of_page("patients", "{case}"),
     output:
         html=report(
-            "<results>/publish/patients/{case}.html",
+            FILES.page("patients", "{case}"),
             caption="../report/patient.rst",
             category="Patients",
             labels={"case": "{case}", "what": "page"},
         ),
-        png="<results>/publish/patients/{case}.png",
+        png=FILES.page("patients", "{case}", "png"),
     log:
         "<logs>/publish/write_patient_page/{case}.log",
     benchmark:
@@ -50,15 +23,16 @@ rule write_patient_page:
         case=r"(?!index\.)[A-Za-z0-9_-]+",
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
-        mem_mb=by_attempt(memory_of_case(40)),
-        runtime=by_attempt(START),
+        **needs("write_patient_page"),
     params:
-        settings=lookup("publish", within=config),
-        bounds=lookup("invert/bounds", within=config),
-        register=lookup("register", within=config),
-        run=lookup("run", within=config),
+        methods=PLAN.methods["patients"],
+        uncertain=PLAN.uncertain,
+        planned=CONFIG.plan.methods,
+        settings=config["publish"],
+        bounds=config["invert"]["bounds"],
+        register=config["register"],
+        run=CONFIG.run,
         stage_version=STAGE_VERSIONS["publish"],
     script:
         "../scripts/write_patient_page.py"
@@ -67,33 +41,25 @@ rule write_patient_page:
 rule draw_view3d:
     """Brain, segmentation and spread of the cells of one patient in three dimensions."""
     input:
-        segmentation="<results>/register/patients/{case}/segmentation.nii.gz",
-        labels="<results>/register/patients/{case}/labels.nii.gz",
-        metrics="<results>/evaluate/patients/{case}/metrics.parquet",
-        concentrations=collect(
-            "<results>/forward/patients/{{case}}/{method}/concentration.nii.gz",
-            method=METHODS["patients"],
-        ),
+        **PLAN.inputs_of_view("{case}"),
     output:
         png=report(
-            "<results>/publish/patients/{case}.3d.png",
+            FILES.page("patients", "{case}", "3d.png"),
             caption="../report/view3d.rst",
             category="Patients",
             labels={"case": "{case}", "what": "in three dimensions"},
         ),
-        pdf="<results>/publish/patients/{case}.3d.pdf",
+        pdf=FILES.page("patients", "{case}", "3d.pdf"),
     log:
         "<logs>/publish/draw_view3d/{case}.log",
     benchmark:
         "<benchmarks>/publish/draw_view3d/{case}.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
-        mem_mb=by_attempt(memory_of_case(40)),
-        runtime=by_attempt(START),
+        **needs("draw_view3d"),
     params:
-        settings=lookup("publish", within=config),
+        settings=config["publish"],
         stage_version=STAGE_VERSIONS["publish"],
     script:
         "../scripts/draw_view3d.py"
@@ -102,25 +68,24 @@ rule draw_view3d:
 rule write_patient_index:
     """List of all patients, with links to their pages."""
     input:
-        metrics="<results>/evaluate/patients/metrics.parquet",
-        checks=every(["<results>/register/patients/{case}/qc.parquet"], ["patients"]),
+        metrics=FILES.evaluated("patients")["metrics"],
+        checks=[FILES.patient(case, "qc.parquet") for case in PLAN.cases["patients"]],
         # Not read, but what the list leads to.
-        pages=every(["<results>/publish/patients/{case}.html"], ["patients"]),
+        pages=[FILES.page("patients", case) for case in PLAN.cases["patients"]],
     output:
-        html="<results>/publish/patients/index.html",
+        html=FILES.page("patients", "index"),
     log:
         "<logs>/publish/write_patient_index.log",
     benchmark:
         "<benchmarks>/publish/write_patient_index.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
-        mem_mb=by_attempt(memory_of_tables),
-        runtime=by_attempt(minutes_of_tables),
+        **needs("write_patient_index"),
     params:
-        settings=lookup("publish", within=config),
-        run=lookup("run", within=config),
+        cases=PLAN.cases["patients"],
+        settings=config["publish"],
+        run=CONFIG.run,
         stage_version=STAGE_VERSIONS["publish"],
     script:
         "../scripts/write_patient_index.py"
@@ -129,21 +94,9 @@ rule write_patient_index:
 rule write_case_page:
     """Viewer, estimates and errors of one synthetic case."""
     input:
-        **tissue_maps("<results>/simulate/synthetic/{case}", "probabilities"),
-        labels="<results>/simulate/synthetic/{case}/labels.nii.gz",
-        truth="<results>/simulate/synthetic/{case}/truth.parquet",
-        reference="<results>/simulate/synthetic/{case}/concentration.nii.gz",
-        metrics="<results>/evaluate/synthetic/{case}/metrics.parquet",
-        parameters=collect(
-            "<results>/invert/synthetic/{{case}}/{method}/parameters.parquet",
-            method=METHODS["synthetic"],
-        ),
-        concentrations=collect(
-            "<results>/forward/synthetic/{{case}}/{method}/concentration.nii.gz",
-            method=METHODS["synthetic"],
-        ),
+        **PLAN.inputs_of_page("synthetic", "{case}"),
     output:
-        html="<results>/publish/cases/{case}.html",
+        html=FILES.page("synthetic", "{case}"),
     log:
         "<logs>/publish/write_case_page/{case}.log",
     benchmark:
@@ -152,13 +105,12 @@ rule write_case_page:
         case=r"synthetic-\d{5}",
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
-        mem_mb=by_attempt(megabytes(40, CONFIG.simulate.spacing_mm)),
-        runtime=by_attempt(START),
+        **needs("write_case_page"),
     params:
-        settings=lookup("publish", within=config),
-        run=lookup("run", within=config),
+        methods=PLAN.methods["synthetic"],
+        settings=config["publish"],
+        run=CONFIG.run,
         stage_version=STAGE_VERSIONS["publish"],
     script:
         "../scripts/write_case_page.py"

@@ -4,36 +4,27 @@
 rule plan_patient:
     """Targets of a patient with one method, at every margin."""
     input:
-        unpack(plan_files),
-        segmentation="<results>/register/patients/{case}/segmentation.nii.gz",
-        brain_mask="<results>/register/patients/{case}/brain_mask.nii.gz",
-        concentration="<results>/forward/patients/{case}/{method}/concentration.nii.gz",
-        forward="<results>/forward/patients/{case}/{method}/forward.parquet",
+        unpack(by(PLAN.plan_files)),
+        segmentation=FILES.patient("{case}", "segmentation.nii.gz"),
+        brain_mask=FILES.patient("{case}", "brain_mask.nii.gz"),
+        concentration=FILES.forward("patients", "{case}", "{method}", "concentration.nii.gz"),
+        forward=FILES.forward("patients", "{case}", "{method}", "forward.parquet"),
     output:
-        table="<results>/plan/patients/{case}/{method}/plan.parquet",
-        clinical=collect(
-            "<results>/plan/patients/{{case}}/{{method}}/clinical-{margin}.nii.gz",
-            margin=CONFIG.plan.margin_names,
-        ),
-        personalised=collect(
-            "<results>/plan/patients/{{case}}/{{method}}/personalised-{margin}.nii.gz",
-            margin=CONFIG.plan.margin_names,
-        ),
+        table=FILES.targets("{case}", "plan.parquet", "{method}"),
+        masks=PLAN.target_masks("{case}", "{method}"),
     log:
         "<logs>/plan/plan_patient/{case}/{method}.log",
     benchmark:
         "<benchmarks>/plan/plan_patient/{case}/{method}.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
-        mem_mb=by_attempt(memory_of_case(100)),
-        runtime=by_attempt(minutes_of_plan),
+        **needs("plan_patient"),
     params:
-        settings=plan_settings(),
-        patient=patient_facts,
-        run=lookup("run", within=config),
-        seed=lookup("seed", within=config),
+        settings=SETTINGS.plan(),
+        patient=by(PLAN.patient_facts),
+        run=CONFIG.run,
+        seed=CONFIG.seed,
         stage_version=STAGE_VERSIONS["plan"],
     script:
         "../scripts/plan_patient.py"
@@ -42,39 +33,30 @@ rule plan_patient:
 rule plan_picture:
     """Targets of a patient by all methods, in the slices where they differ most."""
     input:
-        segmentation="<results>/register/patients/{case}/segmentation.nii.gz",
-        image=image_of_plan,
-        tables=collect(
-            "<results>/plan/patients/{{case}}/{method}/plan.parquet",
-            method=CONFIG.plan.methods,
-        ),
-        masks=collect(
-            "<results>/plan/patients/{{case}}/{method}/{kind}-{margin}.nii.gz",
-            method=CONFIG.plan.methods,
-            kind=["clinical", "personalised"],
-            margin=CONFIG.plan.margin_names[0],
-        ),
+        segmentation=FILES.patient("{case}", "segmentation.nii.gz"),
+        image=by(PLAN.image_of_plan),
+        tables=[FILES.targets("{case}", "plan.parquet", method) for method in CONFIG.plan.methods],
+        masks=[path for method in CONFIG.plan.methods for path in PLAN.target_masks("{case}", method)],
     output:
         png=report(
-            "<results>/plan/patients/{case}/plan.png",
+            FILES.targets("{case}", "plan.png"),
             caption="../report/plan.rst",
             category="Plans",
             labels={"case": "{case}"},
         ),
-        pdf="<results>/plan/patients/{case}/plan.pdf",
+        pdf=FILES.targets("{case}", "plan.pdf"),
     log:
         "<logs>/plan/plan_picture/{case}.log",
     benchmark:
         "<benchmarks>/plan/plan_picture/{case}.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
-        mem_mb=by_attempt(memory_of_case(30)),
-        runtime=by_attempt(START),
+        **needs("plan_picture"),
     params:
-        settings=plan_settings(),
-        publish=lookup("publish", within=config),
+        methods=CONFIG.plan.methods,
+        settings=SETTINGS.plan(),
+        publish=config["publish"],
         stage_version=STAGE_VERSIONS["plan"],
     script:
         "../scripts/plan_picture.py"
@@ -83,28 +65,22 @@ rule plan_picture:
 rule plan_tables:
     """All plans of the run, with means over patients."""
     input:
-        collect(
-            "<results>/plan/patients/{case}/{method}/plan.parquet",
-            case=cases_to_plan(),
-            method=CONFIG.plan.methods,
-        ),
+        plans=[FILES.targets(case, "plan.parquet", m) for case in PLAN.cases_to_plan for m in CONFIG.plan.methods],
     output:
-        table="<results>/plan/plan.parquet",
-        csv="<results>/plan/plan.csv",
-        markdown="<results>/plan/plan.md",
-        printed="<results>/plan/plan.json",
+        table=FILES.plan("plan.parquet"),
+        csv=FILES.plan("plan.csv"),
+        markdown=FILES.plan("plan.md"),
+        printed=FILES.plan("plan.json"),
     log:
         "<logs>/plan/plan_tables.log",
     benchmark:
         "<benchmarks>/plan/plan_tables.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
-        mem_mb=by_attempt(memory_of_tables),
-        runtime=by_attempt(minutes_of_tables),
+        **needs("plan_tables"),
     params:
-        names=lookup("publish/method_names", within=config),
+        names=CONFIG.publish.method_names,
         stage_version=STAGE_VERSIONS["plan"],
     script:
         "../scripts/plan_tables.py"

@@ -2,189 +2,91 @@
 
 
 rule write_table:
-    """Tables 1 and 2 are about the synthetic cohort, table 3 about patients."""
+    """Tables 1 and 2 are about the synthetic cohort, table 3 about patients, by what methods observe of them."""
     input:
-        unpack(cohort_of_table),
+        evaluation=by(PLAN.inputs_of_table),
     output:
-        csv="<results>/publish/tables/table{number}.csv",
+        csv=FILES.table("{table}", "csv"),
         html=report(
-            "<results>/publish/tables/table{number}.html",
+            FILES.table("{table}", "html"),
             caption="../report/table.rst",
             category="Tables",
-            labels={"table": "{number}"},
+            labels={"table": "{table}"},
         ),
-        markdown="<results>/publish/tables/table{number}.md",
-        latex="<results>/publish/tables/table{number}.tex",
-        table="<results>/publish/tables/table{number}.json",
+        markdown=FILES.table("{table}", "md"),
+        latex=FILES.table("{table}", "tex"),
+        table=FILES.table("{table}", "json"),
     log:
-        "<logs>/publish/write_table/{number}.log",
+        "<logs>/publish/write_table/{table}.log",
     benchmark:
-        "<benchmarks>/publish/write_table/{number}.tsv"
+        "<benchmarks>/publish/write_table/{table}.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
-        mem_mb=by_attempt(memory_of_tables),
-        runtime=by_attempt(minutes_of_tables),
+        **needs("write_table"),
     params:
-        settings=lookup("publish", within=config),
+        cohort=by(PLAN.cohort_of_table),
+        settings=config["publish"],
         stage_version=STAGE_VERSIONS["publish"],
     script:
         "../scripts/write_table.py"
 
 
-rule write_segmentation_table:
-    """Table 3 of the methods that observe the segmentation."""
-    input:
-        evaluated("patients"),
-    output:
-        csv="<results>/publish/tables/table3-segmentation.csv",
-        html=report(
-            "<results>/publish/tables/table3-segmentation.html",
-            caption="../report/table3-segmentation.rst",
-            category="Tables",
-            labels={"table": "3, segmentation-driven"},
-        ),
-        markdown="<results>/publish/tables/table3-segmentation.md",
-        latex="<results>/publish/tables/table3-segmentation.tex",
-        table="<results>/publish/tables/table3-segmentation.json",
-    log:
-        "<logs>/publish/write_segmentation_table.log",
-    benchmark:
-        "<benchmarks>/publish/write_segmentation_table.tsv"
-    conda:
-        "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=by_attempt(memory_of_tables),
-        runtime=by_attempt(minutes_of_tables),
-    params:
-        settings=lookup("publish", within=config),
-        stage_version=STAGE_VERSIONS["publish"],
-    script:
-        "../scripts/write_segmentation_table.py"
-
-
 rule write_refinement:
     """What Gauss-Newton adds to the estimates it refines."""
     input:
-        **{cohort: evaluated(cohort) for cohort in COHORTS},
+        **{cohort: FILES.evaluated(cohort).values() for cohort in PLAN.cohorts},
     output:
-        csv="<results>/publish/tables/refinement.csv",
+        csv=FILES.table("refinement", "csv"),
         html=report(
-            "<results>/publish/tables/refinement.html",
+            FILES.table("refinement", "html"),
             caption="../report/refinement.rst",
             category="Tables",
             labels={"table": "refinement"},
         ),
-        markdown="<results>/publish/tables/refinement.md",
-        latex="<results>/publish/tables/refinement.tex",
-        table="<results>/publish/tables/refinement.json",
+        markdown=FILES.table("refinement", "md"),
+        latex=FILES.table("refinement", "tex"),
+        table=FILES.table("refinement", "json"),
     log:
         "<logs>/publish/write_refinement.log",
     benchmark:
         "<benchmarks>/publish/write_refinement.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
-        mem_mb=by_attempt(memory_of_tables),
-        runtime=by_attempt(minutes_of_tables),
+        **needs("write_refinement"),
     params:
-        settings=lookup("publish", within=config),
-        pairs=refinements(),
-        cohorts=COHORTS,
+        settings=config["publish"],
+        pairs=PLAN.refinements,
+        cohorts=PLAN.cohorts,
         stage_version=STAGE_VERSIONS["publish"],
     script:
         "../scripts/write_refinement.py"
 
 
-rule draw_figure3:
-    """Distributions of errors per method; of patients, of the methods of one observation."""
+rule draw_figure:
+    """Error distributions (3), patients by methods (4), Dice over thresholds (7), by what methods observe."""
     input:
-        evaluated(cohort_of_figure3()),
+        unpack(by(PLAN.inputs_of_figure)),
     output:
         png=report(
-            "<results>/publish/figures/figure3{suffix}.png",
-            caption="../report/figure3.rst",
+            FILES.figure("{figure}", "png"),
+            caption="../report/figure.rst",
             category="Figures",
-            labels={"figure": "3{suffix}", "what": "error distributions"},
+            labels={"figure": "{figure}"},
         ),
-        pdf="<results>/publish/figures/figure3{suffix}.pdf",
+        pdf=FILES.figure("{figure}", "pdf"),
     log:
-        "<logs>/publish/draw_figure3/figure3{suffix}.log",
+        "<logs>/publish/draw_figure/{figure}.log",
     benchmark:
-        "<benchmarks>/publish/draw_figure3/figure3{suffix}.tsv"
+        "<benchmarks>/publish/draw_figure/{figure}.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
-        mem_mb=by_attempt(memory_of_tables),
-        runtime=by_attempt(minutes_of_tables),
+        **needs("draw_figure"),
     params:
-        settings=lookup("publish", within=config),
+        cohort=by(PLAN.cohort_of_figure),
+        settings=config["publish"],
         stage_version=STAGE_VERSIONS["publish"],
     script:
-        "../scripts/draw_figure3.py"
-
-
-rule draw_figure4:
-    """Patients by methods of one observation: axial slices with contours."""
-    input:
-        evaluated("patients"),
-        images=every(["<results>/register/patients/{case}/t1.nii.gz"], ["patients"]),
-        segmentations=every(["<results>/register/patients/{case}/segmentation.nii.gz"], ["patients"]),
-        labels=every(["<results>/register/patients/{case}/labels.nii.gz"], ["patients"]),
-        concentrations=every(["<results>/forward/{cohort}/{case}/{method}/concentration.nii.gz"], ["patients"]),
-    output:
-        png=report(
-            "<results>/publish/figures/figure4{suffix}.png",
-            caption="../report/figure4.rst",
-            category="Figures",
-            labels={"figure": "4{suffix}", "what": "patients by methods"},
-        ),
-        pdf="<results>/publish/figures/figure4{suffix}.pdf",
-    log:
-        "<logs>/publish/draw_figure4/figure4{suffix}.log",
-    benchmark:
-        "<benchmarks>/publish/draw_figure4/figure4{suffix}.tsv"
-    conda:
-        "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=by_attempt(memory_of_patients),
-        runtime=by_attempt(minutes_of_patients),
-    params:
-        settings=lookup("publish", within=config),
-        stage_version=STAGE_VERSIONS["publish"],
-    script:
-        "../scripts/draw_figure4.py"
-
-
-rule draw_figure7:
-    """Dice over thresholds, patients, methods of one observation."""
-    input:
-        evaluated("patients"),
-    output:
-        png=report(
-            "<results>/publish/figures/figure7{suffix}.png",
-            caption="../report/figure7.rst",
-            category="Figures",
-            labels={"figure": "7{suffix}", "what": "Dice over thresholds"},
-        ),
-        pdf="<results>/publish/figures/figure7{suffix}.pdf",
-    log:
-        "<logs>/publish/draw_figure7/figure7{suffix}.log",
-    benchmark:
-        "<benchmarks>/publish/draw_figure7/figure7{suffix}.tsv"
-    conda:
-        "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=by_attempt(memory_of_tables),
-        runtime=by_attempt(minutes_of_tables),
-    params:
-        settings=lookup("publish", within=config),
-        stage_version=STAGE_VERSIONS["publish"],
-    script:
-        "../scripts/draw_figure7.py"
+        "../scripts/draw_figure.py"

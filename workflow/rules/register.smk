@@ -3,16 +3,16 @@
 
 rule make_phantom:
     input:
-        atlas=atlas_files().values(),
-        atlas_facts="<results>/atlas/atlas.json",
+        atlas=PLAN.atlas_images().values(),
+        atlas_facts=FILES.atlas("atlas.json"),
     output:
-        t1="<results>/register/phantoms/{case}/{case}_t1.nii.gz",
-        t1c="<results>/register/phantoms/{case}/{case}_t1ce.nii.gz",
-        t2="<results>/register/phantoms/{case}/{case}_t2.nii.gz",
-        flair="<results>/register/phantoms/{case}/{case}_flair.nii.gz",
-        seg="<results>/register/phantoms/{case}/{case}_seg.nii.gz",
-        truth="<results>/register/phantoms/{case}/truth.parquet",
-        truth_concentration="<results>/register/phantoms/{case}/truth_concentration.nii.gz",
+        t1=FILES.phantom("{case}", "{case}_t1.nii.gz"),
+        t1c=FILES.phantom("{case}", "{case}_t1ce.nii.gz"),
+        t2=FILES.phantom("{case}", "{case}_t2.nii.gz"),
+        flair=FILES.phantom("{case}", "{case}_flair.nii.gz"),
+        seg=FILES.phantom("{case}", "{case}_seg.nii.gz"),
+        truth=FILES.phantom("{case}", "truth.parquet"),
+        truth_concentration=FILES.phantom("{case}", "truth_concentration.nii.gz"),
     log:
         "<logs>/register/make_phantom/{case}.log",
     benchmark:
@@ -21,13 +21,11 @@ rule make_phantom:
     priority: 10
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
-        mem_mb=by_attempt(memory_of_case(80)),
-        runtime=by_attempt(minutes_of_phantom),
+        **needs("make_phantom"),
     params:
-        settings=phantom_settings(),
-        seed=lookup("seed", within=config),
+        settings=SETTINGS.phantom(),
+        seed=CONFIG.seed,
         stage_version=STAGE_VERSIONS["register"],
     script:
         "../scripts/make_phantom.py"
@@ -35,23 +33,14 @@ rule make_phantom:
 
 rule register_patient:
     input:
-        unpack(patient_images),
-        atlas=atlas_files().values(),
-        atlas_facts="<results>/atlas/atlas.json",
+        unpack(by(PLAN.patient_images)),
+        atlas=PLAN.atlas_images().values(),
+        atlas_facts=FILES.atlas("atlas.json"),
     output:
-        t1="<results>/register/patients/{case}/t1.nii.gz",
-        wm="<results>/register/patients/{case}/wm.nii.gz",
-        gm="<results>/register/patients/{case}/gm.nii.gz",
-        csf="<results>/register/patients/{case}/csf.nii.gz",
-        labels="<results>/register/patients/{case}/labels.nii.gz",
-        brain_mask="<results>/register/patients/{case}/brain_mask.nii.gz",
-        segmentation="<results>/register/patients/{case}/segmentation.nii.gz",
-        affine="<results>/register/patients/{case}/transforms/affine.mat",
-        warp="<results>/register/patients/{case}/transforms/warp.nii.gz",
-        inverse_warp="<results>/register/patients/{case}/transforms/inverse_warp.nii.gz",
-        checks="<results>/register/patients/{case}/qc.parquet",
+        **FILES.registered("{case}"),
+        checks=FILES.patient("{case}", "qc.parquet"),
         picture=report(
-            "<results>/register/patients/{case}/qc.png",
+            FILES.patient("{case}", "qc.png"),
             caption="../report/registration.rst",
             category="Registration",
             labels={"case": "{case}"},
@@ -65,12 +54,11 @@ rule register_patient:
         "../../envs/register.yaml"
     threads: 4
     resources:
-        mem_mb=by_attempt(memory_of_registration),
-        runtime=by_attempt(minutes_of_registration),
+        **needs("register_patient"),
     params:
-        settings=lookup("register", within=config),
-        patient=patient_facts,
-        seed=lookup("seed", within=config),
+        settings=config["register"],
+        patient=by(PLAN.patient_facts),
+        seed=CONFIG.seed,
         stage_version=STAGE_VERSIONS["register"],
     script:
         "../scripts/register_patient.py"

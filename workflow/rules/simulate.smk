@@ -2,39 +2,35 @@
 
 
 rule coarsen_atlas:
+    """The atlas at the spacing of the simulations."""
     input:
-        **tissue_maps("<results>/atlas", CONFIG.tissue),
+        **FILES.tissue_of_atlas(CONFIG.tissue),
     output:
-        wm="<results>/simulate/tissue/wm.nii.gz",
-        gm="<results>/simulate/tissue/gm.nii.gz",
-        csf="<results>/simulate/tissue/csf.nii.gz",
-        labels="<results>/simulate/tissue/labels.nii.gz",
+        **FILES.coarse_tissue("atlas"),
     log:
         "<logs>/simulate/coarsen_atlas.log",
     benchmark:
         "<benchmarks>/simulate/coarsen_atlas.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
-        mem_mb=by_attempt(4000),
-        runtime=by_attempt(START),
+        **needs("coarsen_atlas"),
     params:
-        spacing_mm=lookup("simulate/spacing_mm", within=config),
-        tissue=lookup("tissue", within=config),
+        spacing_mm=CONFIG.simulate.spacing_mm,
+        tissue=CONFIG.tissue,
         stage_version=STAGE_VERSIONS["simulate"],
     script:
-        "../scripts/coarsen_atlas.py"
+        "../scripts/coarsen_tissue.py"
 
 
 rule report_pilot:
     input:
-        **tissue_maps("<results>/atlas", CONFIG.tissue),
+        **FILES.tissue_of_atlas(CONFIG.tissue),
     output:
-        table="<results>/simulate/pilot.parquet",
-        summary="<results>/simulate/pilot.json",
+        table=FILES.simulate("pilot.parquet"),
+        summary=FILES.simulate("pilot.json"),
         picture=report(
-            "<results>/simulate/pilot.png",
+            FILES.simulate("pilot.png"),
             caption="../report/pilot.rst",
             category="Simulations",
             labels={"what": "distribution of theta"},
@@ -45,15 +41,13 @@ rule report_pilot:
         "<benchmarks>/simulate/report_pilot.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 1
     resources:
-        gpu=gpus_of_integrator(CONFIG.simulate.integrator),
-        mem_mb=by_attempt(4000),
-        runtime=by_attempt(minutes_of_pilot),
+        **needs("report_pilot"),
+        gpu=PLAN.gpus_of(CONFIG.simulate.integrator),
     params:
-        settings=pilot_settings(),
-        tissue=lookup("tissue", within=config),
-        seed=lookup("seed", within=config),
+        settings=SETTINGS.pilot(),
+        tissue=CONFIG.tissue,
+        seed=CONFIG.seed,
         stage_version=STAGE_VERSIONS["simulate"],
     script:
         "../scripts/report_pilot.py"
@@ -61,27 +55,20 @@ rule report_pilot:
 
 rule warp_atlas:
     input:
-        **tissue_maps("<results>/simulate/tissue", "probabilities"),
+        **FILES.tissue_of_anatomy("atlas"),
     output:
-        wm="<results>/simulate/warped/{number}/wm.nii.gz",
-        gm="<results>/simulate/warped/{number}/gm.nii.gz",
-        csf="<results>/simulate/warped/{number}/csf.nii.gz",
-        labels="<results>/simulate/warped/{number}/labels.nii.gz",
+        **FILES.coarse_tissue("warped-{number}"),
     log:
         "<logs>/simulate/warp_atlas/{number}.log",
     benchmark:
         "<benchmarks>/simulate/warp_atlas/{number}.tsv"
-    wildcard_constraints:
-        number=r"\d{5}",
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
-        mem_mb=by_attempt(4000),
-        runtime=by_attempt(START),
+        **needs("warp_atlas"),
     params:
-        settings=warp_settings(),
-        seed=lookup("seed", within=config),
+        settings=SETTINGS.warp(),
+        seed=CONFIG.seed,
         stage_version=STAGE_VERSIONS["simulate"],
     script:
         "../scripts/warp_atlas.py"
@@ -89,56 +76,51 @@ rule warp_atlas:
 
 rule simulate_shard:
     input:
-        unpack(tissue_of_shard),
+        unpack(by(PLAN.tissue_of_shard)),
     output:
-        volumes="<results>/simulate/shards/{shard}.nii",
-        table="<results>/simulate/shards/{shard}.parquet",
+        volumes=FILES.shard("{shard}", "nii"),
+        table=FILES.shard("{shard}", "parquet"),
     log:
         "<logs>/simulate/simulate_shard/{shard}.log",
     benchmark:
         "<benchmarks>/simulate/simulate_shard/{shard}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: cores_of_shard
+    threads: by(PLAN.cores_of_shard)
     resources:
-        gpu=gpus_of_shard,
-        mem_mb=by_attempt(memory_of_shard),
-        runtime=by_attempt(minutes_of_shard),
+        **needs("simulate_shard"),
+        gpu=PLAN.gpus_of_simulation(),
     params:
-        settings=shard_settings,
-        seed=lookup("seed", within=config),
+        anatomy=by(CONFIG.simulate.anatomy_of),
+        settings=by(SETTINGS.shard),
+        seed=CONFIG.seed,
         stage_version=STAGE_VERSIONS["simulate"],
     script:
         "../scripts/simulate_shard.py"
 
 
-rule extract_case:
-    input:
-        volumes=sample_of_case("nii"),
-        table=sample_of_case("parquet"),
-        wm="<results>/simulate/tissue/wm.nii.gz",
-        gm="<results>/simulate/tissue/gm.nii.gz",
-        csf="<results>/simulate/tissue/csf.nii.gz",
-    output:
-        wm="<results>/simulate/synthetic/{case}/wm.nii.gz",
-        gm="<results>/simulate/synthetic/{case}/gm.nii.gz",
-        csf="<results>/simulate/synthetic/{case}/csf.nii.gz",
-        labels="<results>/simulate/synthetic/{case}/labels.nii.gz",
-        brain_mask="<results>/simulate/synthetic/{case}/brain_mask.nii.gz",
-        concentration="<results>/simulate/synthetic/{case}/concentration.nii.gz",
-        truth="<results>/simulate/synthetic/{case}/truth.parquet",
-    log:
-        "<logs>/simulate/extract_case/{case}.log",
-    benchmark:
-        "<benchmarks>/simulate/extract_case/{case}.tsv"
-    conda:
-        "../../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=by_attempt(memory_of_case(30)),
-        runtime=by_attempt(START),
-    params:
-        samples_per_shard=lookup("simulate/samples_per_shard", within=config),
-        stage_version=STAGE_VERSIONS["simulate"],
-    script:
-        "../scripts/extract_case.py"
+for batch in BATCHES.of["extract_case"]:
+
+    rule:
+        name:
+            batch.name
+        input:
+            **batch.input,
+        output:
+            **batch.output,
+        log:
+            f"<logs>/simulate/{batch.place}.log",
+        benchmark:
+            f"<benchmarks>/simulate/{batch.place}.tsv"
+        conda:
+            "../../envs/core.yaml"
+        threads: threads_of_batch(batch)
+        resources:
+            **needs_of_batch(batch),
+        params:
+            rule=batch.rule,
+            units=units_of(batch),
+            samples_per_shard=CONFIG.simulate.samples_per_shard,
+            stage_version=STAGE_VERSIONS["simulate"],
+        script:
+            "../scripts/extract_case.py"

@@ -4,31 +4,30 @@
 rule study_cases:
     """Some tumours of a preset, every scenario, every method."""
     input:
-        labels="<results>/atlas/labels.nii.gz",
-        wm="<results>/atlas/wm.nii.gz",
-        gm="<results>/atlas/gm.nii.gz",
-        csf="<results>/atlas/csf.nii.gz",
-        networks=networks_of_study(),
+        labels=FILES.atlas("labels.nii.gz"),
+        wm=FILES.atlas("wm.nii.gz"),
+        gm=FILES.atlas("gm.nii.gz"),
+        csf=FILES.atlas("csf.nii.gz"),
+        networks=PLAN.network_files(PLAN.models_of_study()),
     output:
-        cases="<results>/study/batches/{preset}-{batch}.parquet",
-        trace="<results>/study/batches/{preset}-{batch}_trace.parquet",
+        cases=FILES.study("batches/{preset}-{batch}.parquet"),
+        trace=FILES.study("batches/{preset}-{batch}_trace.parquet"),
     log:
         "<logs>/study/study_cases/{preset}-{batch}.log",
     benchmark:
         "<benchmarks>/study/study_cases/{preset}-{batch}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 1
     resources:
-        gpu=gpus_of_study,
-        mem_mb=by_attempt(memory_of_study),
-        runtime=by_attempt(minutes_of_study),
+        **needs("study_cases"),
+        gpu=PLAN.gpus_of_study(),
     params:
-        settings=study_settings(),
-        indices=cases_of_batch,
-        invert=methods_of_study,
-        forward=lookup("forward", within=config),
-        seed=lookup("seed", within=config),
+        models=PLAN.models_of_study(),
+        settings=SETTINGS.study(),
+        indices=by(CONFIG.study.cases_of),
+        invert=SETTINGS.study_methods() if CONFIG.study.cases else {},
+        forward=config["forward"],
+        seed=CONFIG.seed,
         stage_version=STAGE_VERSIONS["study"],
         invert_version=STAGE_VERSIONS["invert"],
     script:
@@ -38,30 +37,19 @@ rule study_cases:
 rule study_tables:
     """Errors by scenario, convergence, methods against each other."""
     input:
-        cases=study_batches(["<results>/study/batches/{preset}-{batch}.parquet"]),
-        traces=study_batches(["<results>/study/batches/{preset}-{batch}_trace.parquet"]),
+        **PLAN.study_batches(),
     output:
-        csv="<results>/study/study.csv",
-        markdown="<results>/study/study.md",
-        table="<results>/study/study.json",
-        convergence_csv="<results>/study/convergence.csv",
-        convergence_markdown="<results>/study/convergence.md",
-        convergence_table="<results>/study/convergence.json",
-        comparison_csv="<results>/study/comparison.csv",
-        comparison_markdown="<results>/study/comparison.md",
-        comparison_table="<results>/study/comparison.json",
+        **FILES.tables_of_study(),
     log:
         "<logs>/study/study_tables.log",
     benchmark:
         "<benchmarks>/study/study_tables.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
-        mem_mb=by_attempt(2000),
-        runtime=by_attempt(START),
+        **needs("study_tables"),
     params:
-        names=lookup("publish/method_names", within=config),
+        names=CONFIG.publish.method_names,
         stage_version=STAGE_VERSIONS["study"],
     script:
         "../scripts/study_tables.py"
@@ -70,28 +58,25 @@ rule study_tables:
 rule study_figure:
     """Errors by scenario; loss against evaluations and seconds."""
     input:
-        cases=study_batches(["<results>/study/batches/{preset}-{batch}.parquet"]),
-        traces=study_batches(["<results>/study/batches/{preset}-{batch}_trace.parquet"]),
+        **PLAN.study_batches(),
     output:
         png=report(
-            "<results>/study/study.png",
+            FILES.study("study.png"),
             caption="../report/study.rst",
             category="Figures",
             labels={"figure": "study", "what": "errors and convergence"},
         ),
-        pdf="<results>/study/study.pdf",
+        pdf=FILES.study("study.pdf"),
     log:
         "<logs>/study/study_figure.log",
     benchmark:
         "<benchmarks>/study/study_figure.tsv"
     conda:
         "../../envs/core.yaml"
-    threads: 1
     resources:
-        mem_mb=by_attempt(4000),
-        runtime=by_attempt(START),
+        **needs("study_figure"),
     params:
-        settings=lookup("publish", within=config),
+        settings=config["publish"],
         stage_version=STAGE_VERSIONS["study"],
     script:
         "../scripts/study_figure.py"

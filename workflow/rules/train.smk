@@ -4,17 +4,14 @@
 rule train_model:
     """Train a network, or go on with one (`init`); interrupted training goes on from its own checkpoint."""
     input:
-        **tissue_maps("<results>/simulate/tissue", "probabilities"),
-        warped=warped_tissues,
-        train=training_shards,
-        validation=shards("validation"),
-        init=initial_model,
+        unpack(by(SETTINGS.inputs_of_training, plan=PLAN)),
+        **FILES.tissue_of_anatomy("atlas"),
     output:
-        weights="<results>/train/{model}/weights.safetensors",
-        facts="<results>/train/{model}/model.json",
-        history="<results>/train/{model}/history.parquet",
+        weights=FILES.model("{model}", "weights.safetensors"),
+        facts=FILES.model("{model}", "model.json"),
+        history=FILES.model("{model}", "history.parquet"),
         picture=report(
-            "<results>/train/{model}/learning_curve.png",
+            FILES.model("{model}", "learning_curve.png"),
             caption="../report/learning_curve.rst",
             category="Networks",
             labels={"network": "{model}", "what": "learning curve"},
@@ -27,13 +24,13 @@ rule train_model:
         "../../envs/torch.yaml"
     threads: CONFIG.train.threads
     resources:
-        gpu=gpus_of_training,
-        mem_mb=by_attempt(memory_of_training),
-        runtime=by_attempt(minutes_of_training),
+        **needs("train_model"),
+        gpu=by(PLAN.gpus_of_training),
     params:
-        settings=model_settings,
-        simulate=simulation_settings,
-        seed=lookup("seed", within=config),
+        anatomies=by(PLAN.training_anatomies),
+        settings=by(SETTINGS.training),
+        simulate=by(SETTINGS.growing),
+        seed=CONFIG.seed,
         stage_version=STAGE_VERSIONS["train"],
     script:
         "../scripts/train_model.py"

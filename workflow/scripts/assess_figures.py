@@ -17,9 +17,8 @@ with job(snakemake) as run:
     from gliofit.train.surrogate import load_surrogate
 
     forward, gradients = read_batches(run.input.forward), read_batches(run.input.gradients)
-    folders = [Path(file).parent for file in run.input.weights]
-    surrogates = {folder.name: load_surrogate(folder, run.device) for folder in folders}
-    views = view_cases(surrogates, run.input.volumes, Path(run.input.wm).parent, choose_cases(forward))
+    surrogates = {model: load_surrogate(run.files.model(model), run.device) for model in run.params.models}
+    views = view_cases(surrogates, run.input.volumes, Path(run.files.anatomy("atlas")), choose_cases(forward))
     draw_figure1b(views, forward, run.folder, run.params.dpi)
     draw_figure6(forward, run.folder, run.params.dpi)
     draw_gradients(gradients, run.folder, run.params.dpi)

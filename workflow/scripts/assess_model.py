@@ -14,8 +14,8 @@ with job(snakemake) as run:
     from gliofit.solver.settings import AccurateSettings
     from gliofit.train.surrogate import load_surrogate
 
-    surrogate = load_surrogate(Path(run.input.weights).parent, run.device)
-    targets = (run.input.volumes, Path(run.input.wm).parent)
+    surrogate = load_surrogate(run.files.model(run.wildcards.model), run.device)
+    targets = (run.input.volumes, Path(run.files.anatomy(run.wildcards.anatomy)))
     names = (run.wildcards.model, run.wildcards.anatomy)
     write_table(run.output.forward, assess_forward(surrogate, *targets, *names, run.progress("tumours")))
     gradients = assess_gradients(

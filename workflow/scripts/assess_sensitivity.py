@@ -19,11 +19,10 @@ with job(snakemake) as run:
     from gliofit.solver.settings import IntegratorSettings
 
     settings = SensitivitySettings(**run.params.settings)
-    shards = Path(run.input.shards[0]).parent
     run_sensitivity(
-        [(case, shards / f"{shard}.nii", index) for case, shard, index in run.params.cases],
-        Tissue.load(Path(run.input.wm).parent, "probabilities"),
-        {name: Path(path).parent for name, path in zip(settings.surrogates, run.input.surrogates, strict=True)},
+        [(case, Path(run.files.shard(shard, "nii")), index) for case, shard, index in run.params.cases],
+        Tissue.load(run.files.anatomy("atlas"), "probabilities"),
+        {name: Path(run.files.model(name)) for name in settings.surrogates},
         settings,
         InvertSettings(**run.params.invert),
         TypeAdapter(IntegratorSettings).validate_python(run.params.integrator),
@@ -31,4 +30,4 @@ with job(snakemake) as run:
         run.device,
         run.progress("parts"),
     )
-    draw_sensitivity(run.folder, Path(run.output.png).parent, run.params.dpi)
+    draw_sensitivity(run.folder, run.folder, run.params.dpi)

@@ -18,11 +18,11 @@ with job(snakemake) as run:
     from gliofit.report.render import write_renderings
 
     settings = StabilitySettings(**run.params.settings)
-    shards = Path(run.input.shards[0]).parent
+    networks = {role: run.files.model(model) for role, model in run.params.networks.items()}
     table = run_stability(
-        [(case, shards / f"{shard}.nii", index) for case, shard, index in run.params.cases],
-        Tissue.load(Path(run.input.wm).parent, "probabilities"),
-        Networks(Path(run.input.surrogate).parent, Path(run.input.direct).parent, run.device),
+        [(case, Path(run.files.shard(shard, "nii")), index) for case, shard, index in run.params.cases],
+        Tissue.load(run.files.anatomy("atlas"), "probabilities"),
+        Networks(**networks, device=run.device),
         settings,
         InvertSettings(**run.params.invert),
         run.seed,

@@ -12,7 +12,7 @@ with job(snakemake) as run:
     from gliofit.simulate.settings import SimulateSettings
 
     simulate_targets(
-        Path(run.input.wm).parent,
+        Path(run.files.anatomy(run.wildcards.anatomy)),
         run.wildcards.anatomy,
         run.params.cases,
         SimulateSettings(**run.params.settings),

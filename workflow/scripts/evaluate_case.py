@@ -6,7 +6,7 @@ method, Dice over thresholds, and the agreement of a patient's estimates with th
 
 from pathlib import Path
 
-from gliofit.pipeline.job import Job, each_case
+from gliofit.pipeline.job import Job, each_unit
 
 
 def work(run: Job) -> None:
@@ -14,12 +14,13 @@ def work(run: Job) -> None:
     from gliofit.evaluate.case import evaluate_case
     from gliofit.evaluate.settings import EvaluateSettings
 
+    cohort, case, files = run.wildcards.cohort, run.wildcards.case, run.files
     evaluate_case(
-        run.wildcards.cohort,
-        run.wildcards.case,
-        Path(run.input.labels).parent,
-        {Path(file).parent.name: Path(file).parent for file in run.input.forwards},
-        {Path(file).parent.name: Path(file).parent for file in run.input.parameters},
+        cohort,
+        case,
+        Path(files.case(cohort, case)),
+        {estimate: Path(files.forward(cohort, case, estimate)) for estimate in run.params.estimates},
+        {method: Path(files.inversion(cohort, case, method)) for method in run.params.methods},
         run.input.get("reference"),
         run.folder,
         EvaluateSettings(**run.params.settings),
@@ -30,4 +31,4 @@ def work(run: Job) -> None:
     )
 
 
-each_case(snakemake, work)
+each_unit(snakemake, work)

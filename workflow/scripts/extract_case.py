@@ -5,7 +5,7 @@ Input: a test shard and its tissue. Output: one of its samples as a case folder,
 
 from pathlib import Path
 
-from gliofit.pipeline.job import Job, each_case
+from gliofit.pipeline.job import Job, each_unit
 
 
 def work(run: Job) -> None:
@@ -15,8 +15,8 @@ def work(run: Job) -> None:
 
     settings = SimulateSettings(samples_per_shard=run.params.samples_per_shard)
     _, index = settings.case_location(run.wildcards.case)
-    tissue_dir = Path(run.input.wm).parent
+    tissue_dir = Path(run.files.anatomy("atlas"))
     extract_case(run.wildcards.case, Path(run.input.volumes), index, tissue_dir, run.folder)
 
 
-each_case(snakemake, work)
+each_unit(snakemake, work)

@@ -8,7 +8,7 @@ Output: the estimate (one row, also if the method failed) and its trace; of some
 from pathlib import Path
 
 from gliofit.core.seeds import derive_seed
-from gliofit.pipeline.job import Job, each_case
+from gliofit.pipeline.job import Job, each_unit
 
 
 def work(run: Job) -> None:
@@ -17,17 +17,16 @@ def work(run: Job) -> None:
     from gliofit.invert.settings import InvertSettings
 
     cohort, case, method = run.wildcards.cohort, run.wildcards.case, run.wildcards.method
-    roles = [role for role in ("surrogate", "direct", "lmi") if role in run.input.keys()]
-    folders = {role: Path(run.input[role]).parent for role in roles}
+    networks = {role: Path(run.files.model(model)) for role, model in run.params.networks.items()}
     invert_case(
-        Path(run.input[0]).parent,
+        Path(run.files.case(cohort, case)),
         cohort,
         case,
         method,
         InvertSettings(**run.params.settings),
         run.params.tissue,
-        folders.get("surrogate"),
-        folders.get("direct"),
+        networks.get("surrogate"),
+        networks.get("direct"),
         run.input.get("reference"),
         run.folder,
         run.params.run,
@@ -35,9 +34,9 @@ def work(run: Job) -> None:
         run.threads,
         run.device,
         start=run.input.get("start"),
-        lmi_dir=folders.get("lmi"),
-        atlas_dir=Path(run.input.atlas[0]).parent if "atlas" in run.input.keys() else None,
+        lmi_dir=networks.get("lmi"),
+        atlas_dir=Path(run.files.atlas()) if "atlas" in run.input.keys() else None,
     )
 
 
-each_case(snakemake, work)
+each_unit(snakemake, work)

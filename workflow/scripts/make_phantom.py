@@ -11,5 +11,5 @@ with job(snakemake) as run:
     from gliofit.register.phantom import make_phantom
     from gliofit.register.settings import PhantomSettings
 
-    atlas_dir = Path(run.input.atlas_facts).parent
-    make_phantom(run.wildcards.case, atlas_dir, run.folder, PhantomSettings(**run.params.settings), run.seed)
+    settings = PhantomSettings(**run.params.settings)
+    make_phantom(run.wildcards.case, Path(run.files.atlas()), run.folder, settings, run.seed)

@@ -5,7 +5,7 @@ Input: a case's tissue and an inversion's row of parameters. Output: the standar
 
 from pathlib import Path
 
-from gliofit.pipeline.job import Job, each_case
+from gliofit.pipeline.job import Job, each_unit
 
 
 def work(run: Job) -> None:
@@ -14,7 +14,7 @@ def work(run: Job) -> None:
     from gliofit.forward.uncertainty import map_uncertainty
 
     map_uncertainty(
-        Path(run.input[0]).parent,
+        Path(run.files.case(run.wildcards.cohort, run.wildcards.case)),
         Path(run.input.parameters),
         Path(run.output.uncertainty),
         ForwardSettings(**run.params.settings),
@@ -22,4 +22,4 @@ def work(run: Job) -> None:
     )
 
 
-each_case(snakemake, work)
+each_unit(snakemake, work)

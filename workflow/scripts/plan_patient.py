@@ -12,16 +12,17 @@ with job(snakemake) as run:
     from gliofit.plan.run import plan_patient
     from gliofit.plan.settings import PlanSettings
 
+    case, method = run.wildcards.case, run.wildcards.method
     plan_patient(
-        Path(run.input.segmentation).parent,
-        Path(run.input.forward).parent,
+        Path(run.files.patient(case)),
+        Path(run.files.forward("patients", case, method)),
         run.folder,
         PlanSettings(**run.params.settings),
         {
             "run": run.params.run,
             "cohort": "patients",
-            "case": run.wildcards.case,
-            "method": run.wildcards.method,
+            "case": case,
+            "method": method,
             "seed": run.seed,
         },
         label_scheme=run.params.patient["labels"],

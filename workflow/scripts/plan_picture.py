@@ -13,9 +13,10 @@ with job(snakemake) as run:
     from gliofit.publish.settings import PublishSettings
 
     publish = PublishSettings(**run.params.publish)
+    case = run.wildcards.case
     draw_patient(
-        Path(run.input.segmentation).parent,
-        {Path(path).parent.name: Path(path).parent for path in run.input.tables},
+        Path(run.files.patient(case)),
+        {method: Path(run.files.targets(case, "", method)) for method in run.params.methods},
         Path(run.input.image),
         run.folder,
         PlanSettings(**run.params.settings),

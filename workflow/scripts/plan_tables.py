@@ -11,6 +11,6 @@ with job(snakemake) as run:
     from gliofit.plan.tables import plan_table
     from gliofit.report.render import write_renderings
 
-    plans = read_plans(run.input)
+    plans = read_plans(run.input.plans)
     write_table(run.output.table, plans)
     write_renderings(plan_table(plans, run.params.names), run.folder, "plan")

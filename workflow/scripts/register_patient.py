@@ -17,4 +17,4 @@ with job(snakemake) as run:
     images = {name: Path(run.input[name]) if name in run.input.keys() else None for name in names}
     patient = PatientFiles(**run.params.patient, **images)
     settings = RegisterSettings(**run.params.settings)
-    register_patient(patient, Path(run.input.atlas_facts).parent, run.folder, settings, run.seed, run.threads)
+    register_patient(patient, Path(run.files.atlas()), run.folder, settings, run.seed, run.threads)

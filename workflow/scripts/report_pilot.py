@@ -3,8 +3,6 @@
 Input: the atlas's tissue. Output: the thetas of a few hundred coarse simulations (table, summary, picture).
 """
 
-from pathlib import Path
-
 from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
@@ -13,6 +11,6 @@ with job(snakemake) as run:
     from gliofit.simulate.settings import SimulateSettings
 
     settings = SimulateSettings(**run.params.settings)
-    tissue = Tissue.load(Path(run.input[0]).parent, run.params.tissue)
+    tissue = Tissue.load(run.files.atlas(), run.params.tissue)
     table = pilot_table(tissue, settings, run.seed, run.progress("tumours"))
     write_pilot_report(table, settings, run.folder)

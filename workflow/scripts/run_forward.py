@@ -7,7 +7,7 @@ concentration, which is taken over. Output: the concentration and one row about 
 
 from pathlib import Path
 
-from gliofit.pipeline.job import Job, each_case
+from gliofit.pipeline.job import Job, each_unit
 
 
 def work(run: Job) -> None:
@@ -15,20 +15,21 @@ def work(run: Job) -> None:
     from gliofit.forward.run import run_forward
     from gliofit.forward.settings import ForwardSettings
 
+    cohort, case, estimate = run.wildcards.cohort, run.wildcards.case, run.wildcards.estimate
     run_forward(
-        Path(run.input[0]).parent,
+        Path(run.files.case(cohort, case)),
         Path(run.input.parameters),
         run.folder,
         ForwardSettings(**run.params.settings),
         run.params.tissue,
         run=run.params.run,
-        cohort=run.wildcards.cohort,
-        case=run.wildcards.case,
-        method=run.wildcards.estimate,
+        cohort=cohort,
+        case=case,
+        method=estimate,
         seed=run.seed,
-        prefix="other_" if run.wildcards.estimate.endswith("-other") else "",
+        prefix="other_" if estimate.endswith("-other") else "",
         field=run.input.get("field"),
     )
 
 
-each_case(snakemake, work)
+each_unit(snakemake, work)

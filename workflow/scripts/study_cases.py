@@ -16,7 +16,7 @@ with job(snakemake) as run:
     from gliofit.study.settings import StudySettings
 
     cases, traces = run_cases(
-        Path(run.input.labels).parent,
+        Path(run.files.atlas()),
         run.wildcards.preset,
         list(run.params.indices),
         StudySettings(**run.params.settings),
@@ -25,8 +25,7 @@ with job(snakemake) as run:
         run.seed,
         run.threads,
         run.progress("inversions"),
-        # Named by their folders: results/{run}/train/{model}.
-        {Path(path).parent.name: Path(path).parent for path in run.input.get("networks", [])},
+        {model: Path(run.files.model(model)) for model in run.params.models},
         run.device,
     )
     write_table(run.output.trace, traces)

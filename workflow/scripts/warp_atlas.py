@@ -3,8 +3,6 @@
 Input: the atlas's tissue at the spacing of the simulations. Output: `wm, gm, csf, labels` of a randomly warped copy.
 """
 
-from pathlib import Path
-
 from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
@@ -14,7 +12,7 @@ with job(snakemake) as run:
     from gliofit.simulate.settings import WarpSettings
     from gliofit.simulate.warp import warp_tissue
 
-    tissue = Tissue.load(Path(run.input.wm).parent, "probabilities")
+    tissue = Tissue.load(run.files.anatomy("atlas"), "probabilities")
     seed = derive_seed(run.seed, "simulate", "warp", run.wildcards.number)
     try:
         warped = warp_tissue(tissue, WarpSettings(**run.params.settings), seed)

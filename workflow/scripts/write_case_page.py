@@ -11,11 +11,12 @@ with job(snakemake) as run:
     from gliofit.publish.case_page import CaseSources, write_case_page
     from gliofit.publish.settings import PublishSettings
 
+    case, files, methods = run.wildcards.case, run.files, run.params.methods
     sources = CaseSources(
-        run.wildcards.case,
-        Path(run.input.truth).parent,
-        {Path(file).parent.name: Path(file).parent for file in run.input.parameters},
-        {Path(file).parent.name: Path(file).parent for file in run.input.concentrations},
+        case,
+        Path(files.case("synthetic", case)),
+        {method: Path(files.inversion("synthetic", case, method)) for method in methods},
+        {method: Path(files.forward("synthetic", case, method)) for method in methods},
         Path(run.input.metrics),
     )
     write_case_page(sources, run.output.html, PublishSettings(**run.params.settings), run.params.run)

@@ -12,7 +12,7 @@ with job(snakemake) as run:
     from gliofit.publish.settings import PublishSettings
 
     write_patient_index(
-        {Path(file).parent.name: Path(file) for file in run.input.checks},
+        {case: Path(file) for case, file in zip(run.params.cases, run.input.checks, strict=True)},
         run.input.metrics,
         run.output.html,
         PublishSettings(**run.params.settings),

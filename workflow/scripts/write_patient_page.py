@@ -14,15 +14,18 @@ with job(snakemake) as run:
     from gliofit.publish.settings import PublishSettings
     from gliofit.register.settings import RegisterSettings
 
+    case, files, methods = run.wildcards.case, run.files, run.params.methods
     sources = PatientSources(
-        run.wildcards.case,
-        Path(run.input.t1).parent,
-        {Path(file).parent.name: Path(file).parent for file in run.input.parameters},
-        {Path(file).parent.name: Path(file).parent for file in run.input.concentrations},
+        case,
+        Path(files.patient(case)),
+        {method: Path(files.inversion("patients", case, method)) for method in methods},
+        {method: Path(files.forward("patients", case, method)) for method in methods},
         Path(run.input.metrics),
         images={role: Path(run.input[role]) for role in ("t1c", "flair") if role in run.input.keys()},
-        uncertainties={Path(file).parent.name: Path(file) for file in run.input.uncertainties},
-        plans={Path(file).parent.name: Path(file) for file in run.input.plans},
+        uncertainties={
+            method: Path(file) for method, file in zip(run.params.uncertain, run.input.uncertainties, strict=True)
+        },
+        plans={method: Path(file) for method, file in zip(run.params.planned, run.input.plans, strict=True)},
         truth=Path(run.input.truth) if "truth" in run.input.keys() else None,
     )
     settings, bounds = PublishSettings(**run.params.settings), BoundsSettings(**run.params.bounds)

@@ -13,6 +13,6 @@ with job(snakemake) as run:
     from gliofit.publish.tables import FORMS
     from gliofit.report.render import write_renderings
 
-    evaluations = {cohort: Path(run.input[cohort][0]).parent for cohort in run.params.cohorts}
+    evaluations = {cohort: Path(run.files.evaluation(cohort)) for cohort in run.params.cohorts}
     table = refinement_table(evaluations, run.params.pairs, PublishSettings(**run.params.settings))
     write_renderings(table, run.folder, "refinement", FORMS)

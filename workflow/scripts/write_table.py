@@ -1,9 +1,8 @@
 """Rule write_table.
 
-Input: the evaluation of a cohort. Output: one of the paper's tables as CSV, HTML, Markdown and LaTeX.
+Input: the evaluation of a cohort. Output: one of the paper's tables, or that of methods that observe the segmentation
+of patients, as CSV, HTML, Markdown and LaTeX.
 """
-
-from pathlib import Path
 
 from gliofit.pipeline.job import job
 
@@ -11,6 +10,6 @@ with job(snakemake) as run:
     from gliofit.publish.settings import PublishSettings
     from gliofit.publish.tables import write_paper_table
 
-    evaluation = Path(run.input[0]).parent if run.input else None
+    evaluation = run.files.evaluation(run.params.cohort) if run.input.evaluation else None
     settings = PublishSettings(**run.params.settings)
-    write_paper_table(f"table{run.wildcards.number}", evaluation, run.folder, settings)
+    write_paper_table(run.wildcards.table, evaluation, run.folder, settings)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gliofit.cli import machine
+from gliofit.cli.checkout import require_checkout
 from gliofit.cli.options import HOW, JsonOption
 from gliofit.cli.result import say
 from gliofit.core.progress import show_progress
@@ -40,22 +42,20 @@ def estimate(
     """Predict jobs, time, memory and disk of a run of the workflow on this machine."""
     from gliofit.pipeline.config import load_config, read_config
     from gliofit.pipeline.estimate.costs import calibration_seconds, read_costs
+    from gliofit.pipeline.estimate.dry_run import plan_jobs
     from gliofit.pipeline.estimate.run import estimate_run
-    from gliofit.register.cohort import find_cohort
-    from gliofit.register.patients import phantom_cases
 
-    settings = read_config(config)
+    settings, options = read_config(config), []
     if patients is not None:
         raw = settings.model_dump(mode="json")
         settings = load_config(raw | {"patients": raw["patients"] | {"source": str(patients)}})
+        options = ["--config", f"patients={json.dumps({'source': str(patients)})}"]
+    cores = cores or machine.set_threads(None)
     with show_progress("gliofit estimate") as progress:
-        if settings.patients.source is None:
-            count = len(phantom_cases(settings.phantoms))
-        else:
-            progress("looking for patients")
-            count = len(find_cohort(settings.patients, settings.seed)[0])
+        progress("planning the run")
+        jobs = plan_jobs(require_checkout(), settings, config, cores, options)
         progress("measuring how fast this machine is")
         costs = read_costs()
         slowness = calibration_seconds() / costs.calibration_seconds
-        found = estimate_run(settings, count, cores or machine.set_threads(None), costs, slowness)
+        found = estimate_run(jobs, cores, costs, slowness)
     say(as_json, found.as_json(), found.text())

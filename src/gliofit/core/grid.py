@@ -280,10 +280,19 @@ def block_mean(data: NDArray[Any], factor: int) -> NDArray[np.float32]:
     return total
 
 
-def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
-    """Return the smallest box around the true voxels of a 3-D mask; empty slices if there are none."""
+def bounding_box(mask: NDArray[np.bool_], margin: Sequence[int] = (0, 0, 0)) -> tuple[slice, slice, slice]:
+    """Return the smallest box with all true voxels of a 3-D mask; empty slices for an empty mask.
+
+    Parameters
+    ----------
+    mask
+        Shape (x, y, z).
+    margin
+        Voxels per axis that the box is extended by on both sides, within the mask's grid.
+    """
     box = []
-    for axis in range(3):
+    for axis, (size, extra) in enumerate(zip(mask.shape, margin, strict=True)):
         hit = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        box.append(slice(int(hit[0]), int(hit[-1]) + 1) if hit.size else slice(0, 0))
+        low, high = (max(0, int(hit[0]) - extra), min(size, int(hit[-1]) + 1 + extra)) if hit.size else (0, 0)
+        box.append(slice(low, high))
     return box[0], box[1], box[2]

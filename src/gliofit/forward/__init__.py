@@ -1,1 +1,1 @@
-"""Stage forward: the final high-precision run for every estimate."""
+"""Stage forward: forward simulation of every estimate at the case's full resolution."""

@@ -11,6 +11,6 @@ __all__ = ["ForwardSettings"]
 
 
 class ForwardSettings(Settings):
-    """The final forward run on the case's own grid; it is what gets scored."""
+    """Forward simulation of an estimate on the case's grid; its concentration is evaluated."""
 
     integrator: IntegratorSettings = Field(default_factory=AccurateSettings, description="The forward solver.")

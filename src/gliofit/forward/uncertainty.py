@@ -1,4 +1,4 @@
-"""Standard deviation of the tumour-cell map: what the uncertainty of theta means for each voxel."""
+"""Standard deviation of the tumour-cell concentration, propagated from the covariance of theta."""
 
 from __future__ import annotations
 
@@ -24,30 +24,34 @@ __all__ = ["concentration_deviation", "map_uncertainty", "tangent_settings"]
 def concentration_deviation(
     tissue: Tissue, theta: Theta, covariance: NDArray[np.float64], settings: AccurateSettings | None = None
 ) -> Volume:
-    """Standard deviation of c, by linear propagation of the covariance of theta.
-
-    sqrt(diag(J C J')) with the solver's tangents J, at most sqrt(c (1 - c)): no variable in [0, 1] with mean c has a
-    larger one, but linear propagation exceeds it where the front is steep. Zero outside grey and white matter.
+    """Propagate the covariance of theta linearly to the concentration c.
 
     Parameters
     ----------
     tissue
         Tissue of the case.
     theta
-        The estimate.
+        Estimate.
     covariance
         Covariance of the coordinates of theta, shape (n, n).
     settings
-        Solver that gives the tangents.
+        Settings of the solver whose tangents are used.
+
+    Returns
+    -------
+    Volume
+        sqrt(diag(J C J')) with the solver's tangents J, zero outside grey and white matter. At most sqrt(c (1 - c)),
+        the largest standard deviation of a variable in [0, 1] with mean c, which linear propagation exceeds where the
+        front is steep.
 
     Raises
     ------
     SeedOutsideTissueError
-        If the estimate's seed lies outside tissue.
+        If the seed of the estimate lies outside tissue.
     """
     sensitivity = AccurateSolver(settings).solve_with_tangents(tissue, theta, exact=False)
     domain, tangents = sensitivity.domain, sensitivity.box_tangents
-    # C = R R', so that the variance is a sum of squares of directional derivatives: never negative by rounding.
+    # With C = R R' the variance is a sum of squares, which rounding cannot make negative.
     values, vectors = np.linalg.eigh(np.asarray(covariance, dtype=np.float64))
     units = theta.space.derivative(theta.to_array())
     roots = units[:, None] * vectors * np.sqrt(np.maximum(values, 0.0))
@@ -62,7 +66,7 @@ def concentration_deviation(
 
 
 def tangent_settings(settings: ForwardSettings) -> AccurateSettings:
-    """Settings of the solver that gives the tangents of a final run: ``reference`` has none of its own."""
+    """Return settings of the solver for tangents; ``reference`` has no tangents, ``accurate`` is used instead."""
     return settings.integrator if isinstance(settings.integrator, AccurateSettings) else AccurateSettings()
 
 
@@ -71,23 +75,23 @@ def map_uncertainty(
 ) -> None:
     """Write the standard deviation of c for one estimate, float32.
 
-    All zeros where there is no estimate, where its seed lies outside tissue, and where the method gave no covariance.
+    The map is zero if theta or its covariance is missing, or if the seed lies outside tissue.
 
     Parameters
     ----------
     case_dir
         Case folder with the tissue.
     parameters
-        An inversion's ``parameters.parquet``.
+        ``parameters.parquet`` of an inversion.
     out_path
         NIfTI file to write.
     settings, tissue_kind
-        Integrator, and which tissue maps to grow in.
+        Integrator and kind of tissue maps.
 
     Raises
     ------
     InputError
-        If the table has not one row with theta and ``covariance``.
+        If the table does not have exactly one row with theta and ``covariance``.
     """
     row, theta = read_estimate(parameters, also=["covariance"])
     tissue = Tissue.load(case_dir, tissue_kind)
@@ -98,6 +102,5 @@ def map_uncertainty(
             matrix = np.asarray(covariance, dtype=float).reshape(len(theta.space), -1)
             deviation = concentration_deviation(tissue, theta, matrix, tangent_settings(settings))
         except SeedOutsideTissueError:
-            # Its final run is all zeros as well, and `forward.parquet` says why.
-            pass
+            pass  # The forward simulation is zero, too; forward.parquet holds the reason.
     write_volume(out_path, deviation, DEVIATION)

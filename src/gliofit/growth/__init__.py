@@ -1,1 +1,1 @@
-"""Growth models: their parameters, what a parameter vector means, and how it becomes a forward problem."""
+"""Growth models: parameter spaces, parameter vectors and coefficients of the growth equation."""

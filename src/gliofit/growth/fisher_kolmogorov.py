@@ -1,7 +1,7 @@
 """The growth model ``fisher-kolmogorov``: one origin, isotropic diffusion, logistic growth (paper, equation 1).
 
-dc/dt = div(D grad c) + rho c (1 - c), with D in grey matter a tenth of that in white matter, none in CSF, and no flux
-out of tissue. One image cannot separate rates from time, so the parameters are mu_D = sqrt(D T) and
+dc/dt = div(D grad c) + rho c (1 - c) without flux out of tissue. D in grey matter is a tenth of D in white matter and
+zero in CSF. One image cannot separate rates from time, so the parameters are mu_D = sqrt(D T) and
 mu_rho = sqrt(rho T).
 """
 
@@ -41,7 +41,7 @@ def _origin(axis: int, reach_mm: float, extent_mm: float) -> Parameter:
     )  # fmt: skip
 
 
-#: Position of the origin. Reach and scale are 20 % and all of the size of the paper's volume.
+#: Position of the origin. Reach and scale are 20 % and 100 % of the size of the paper's volume.
 ORIGIN = tuple(_origin(axis, 0.2 * extent, extent) for axis, extent in enumerate(EXTENT_MM))
 
 DIFFUSION = Parameter(
@@ -71,7 +71,7 @@ SPACE = ParameterSpace("fisher-kolmogorov", (*ORIGIN, DIFFUSION, PROLIFERATION),
 
 
 class FisherKolmogorov(GrowthModel):
-    """The paper's growth model."""
+    """Growth model of the paper."""
 
     space = SPACE
     undetermined = (
@@ -81,11 +81,11 @@ class FisherKolmogorov(GrowthModel):
     )
 
     def growth(self, theta: Theta) -> Growth:
-        """Diffusion length and growth exponent of the whole duration."""
+        """Return the coefficients of the growth equation."""
         return Growth(theta.mu_d_mm, theta.mu_rho)
 
     def of_front_width(self, origin_mm: ArrayLike, width_mm: float, bounds: Bounds) -> Theta:
-        """Theta of the fastest growth within bounds whose front has a width mu_D / mu_rho."""
+        """Return theta of the fastest growth within bounds with front width mu_D / mu_rho; see ``GrowthModel``."""
         largest_mu_d, largest_mu_rho = bounds.upper[3:5]
         mu_rho = min(largest_mu_rho, largest_mu_d / width_mm)
         return Theta(origin_mm, width_mm * mu_rho, mu_rho, *self.space.typical[5:], space=self.space)
@@ -125,16 +125,16 @@ def theta_of_rates(
     *further: float,
     space: ParameterSpace = SPACE,
 ) -> Theta:
-    """Theta of a diffusivity in white matter, a proliferation rate, a duration, and the space's further parameters."""
+    """Convert rates and a duration to theta; ``further`` are the remaining parameters of the space."""
     mu_d, mu_rho = np.sqrt(diffusivity_mm2_per_day * duration_days), np.sqrt(proliferation_per_day * duration_days)
     return Theta(origin_mm, float(mu_d), float(mu_rho), *further, space=space)
 
 
 def diffusivity_mm2_per_day(theta: Theta, duration_days: float = DURATION_DAYS) -> float:
-    """D in white matter for a growth time."""
+    """Return the diffusivity D of white matter for a growth time."""
     return theta.mu_d_mm**2 / duration_days
 
 
 def proliferation_per_day(theta: Theta, duration_days: float = DURATION_DAYS) -> float:
-    """Proliferation rate rho for a growth time."""
+    """Return the proliferation rate rho for a growth time."""
     return theta.mu_rho**2 / duration_days

@@ -1,4 +1,4 @@
-"""The growth model ``fisher-kolmogorov-grey``: as the paper's, with the diffusivity of grey matter as a parameter."""
+"""The growth model ``fisher-kolmogorov-grey``: the paper's model with grey-matter diffusivity as a parameter."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from gliofit.growth.theta import Theta
 
 __all__ = ["SPACE", "FisherKolmogorovGrey"]
 
-#: Diffusivity in grey over that in white matter. Published ratios lie between 2 and 100 (Swanson et al., Cell
-#: Proliferation 33, 2000, has 5; Harpold et al., J. Neuropathol. Exp. Neurol. 66, 2007, up to 100).
+#: Ratio of grey to white matter diffusivity. Published white-to-grey ratios lie between 2 and 100 (5 in Swanson et al.,
+#: Cell Proliferation 33, 2000; up to 100 in Harpold et al., J. Neuropathol. Exp. Neurol. 66, 2007).
 GREY_SHARE = Parameter(
     name="grey_share", symbol="D_GM / D_WM", text="D_GM/D_WM", latex=r"D_\mathrm{GM} / D_\mathrm{WM}", unit="",
     column="grey_share", title="Grey share", meaning="diffusivity in grey over that in white matter",
@@ -25,7 +25,7 @@ SPACE = ParameterSpace("fisher-kolmogorov-grey", (*PAPER_SPACE.parameters, GREY_
 
 
 class FisherKolmogorovGrey(FisherKolmogorov):
-    """Growth with any diffusivity of grey matter up to that of white matter."""
+    """Growth with a grey-matter diffusivity between 1 % and 100 % of the white-matter diffusivity."""
 
     space = SPACE
 

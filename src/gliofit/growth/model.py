@@ -1,4 +1,4 @@
-"""What a growth model is, and the models there are."""
+"""Base class and registry of growth models."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ __all__ = [
 #: Name of the paper's growth model.
 DEFAULT = "fisher-kolmogorov"
 
-#: Column of tables of results that names the growth model of a row's parameters.
+#: Column of results tables with the growth model of a row's parameters.
 COLUMN = "growth_model"
 
-#: D in white over D in grey matter (paper, section 2.1).
+#: Ratio of white to grey matter diffusivity (paper, section 2.1).
 DIFFUSIVITY_RATIO = 10.0
 
 #: Modules of this package that are not growth models.
@@ -53,16 +53,16 @@ _NOT_MODELS = ("__init__", "model", "space", "theta", "bounds")
 
 @dataclass(frozen=True)
 class Growth:
-    """Dimensionless growth of one tumour over the whole duration.
+    """Coefficients of the growth equation of one tumour over the whole duration T.
 
     Parameters
     ----------
     mu_d_mm
-        Square root of D in white matter times duration.
+        sqrt(D T) in white matter.
     mu_rho
-        Square root of proliferation rate times duration.
+        sqrt(rho T).
     grey_share
-        D in grey over D in white matter.
+        Ratio of grey to white matter diffusivity.
     """
 
     mu_d_mm: float
@@ -71,28 +71,34 @@ class Growth:
 
 
 class GrowthModel(ABC):
-    """A parameter space and the forward problem that its parameters stand for.
+    """Growth model: a parameter space and its growth equation. One subclass in one file of ``gliofit/growth``."""
 
-    A growth model is one subclass in one file of ``gliofit/growth``.
-    """
-
-    #: The parameters.
     space: ClassVar[ParameterSpace]
     #: What an image at one time leaves open, in a sentence for pages.
     undetermined: ClassVar[str] = ""
 
     @property
     def name(self) -> str:
-        """Name in configurations, results and model cards."""
+        """Name in configurations, results and model cards, for example ``fisher-kolmogorov``."""
         return self.space.model
 
     @abstractmethod
     def growth(self, theta: Theta) -> Growth:
-        """Coefficients of the growth equation."""
+        """Return the coefficients of the growth equation."""
 
     @abstractmethod
     def of_front_width(self, origin_mm: ArrayLike, width_mm: float, bounds: Bounds) -> Theta:
-        """Theta of the fastest growth within bounds whose front has a width mu_D / mu_rho."""
+        """Return theta of the fastest growth within bounds with a given front width.
+
+        Parameters
+        ----------
+        origin_mm
+            First origin, shape (3,), world mm.
+        width_mm
+            Width mu_D / mu_rho of the front.
+        bounds
+            Box of the parameters.
+        """
 
     def describe(self, theta: Theta, written: Mapping[str, str]) -> list[tuple[str, str]]:
         """Describe a tumour in words, for someone who plans or measures and does not fit models.
@@ -113,14 +119,20 @@ class GrowthModel(ABC):
 
 
 def growth_model_names() -> list[str]:
-    """Names of all growth models: one per module of ``gliofit.growth`` that defines one."""
+    """List all growth models; each is a module of ``gliofit.growth``."""
     modules = (path.stem for path in Path(__file__).parent.glob("*.py"))
     return sorted(name.replace("_", "-") for name in modules if name not in _NOT_MODELS)
 
 
 @cache
 def find_growth_model(name: str) -> GrowthModel:
-    """The growth model of a name; raises InputError if there is none."""
+    """Return a growth model by name.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown.
+    """
     if name not in growth_model_names():
         raise InputError(
             f"growth model '{name}'", "is unknown", name_one_of(name, growth_model_names()), "unknown-growth-model"
@@ -138,7 +150,7 @@ def find_growth_model(name: str) -> GrowthModel:
 
 
 def growth_of(theta: Theta) -> Growth:
-    """Coefficients of the growth equation of theta's model."""
+    """Return the coefficients of the growth equation for theta."""
     return find_growth_model(theta.space.model).growth(theta)
 
 

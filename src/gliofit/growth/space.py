@@ -1,4 +1,4 @@
-"""The parameter space of a growth model: the one description of its parameters that everything else reads."""
+"""Parameter space of a growth model: names, units, bounds and change of variables of its parameters."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ __all__ = ["Bounds", "Derived", "Parameter", "ParameterSpace", "Quantity", "Step
 
 @dataclass(frozen=True)
 class Steps:
-    """Lengths along one parameter, in coordinates (``ParameterSpace.to_coordinates``), that searches use.
+    """Lengths for optimisers along one parameter, in coordinates (``ParameterSpace.to_coordinates``).
 
     Parameters
     ----------
     longest
-        Longest step of a descent.
+        Longest optimiser step.
     unit
-        Unit in which a step is compared with the convergence tolerance.
+        Unit of the convergence tolerance for steps.
     same
-        Two points closer than this lie in the same minimum.
+        Points closer than this count as the same minimum.
     difference
         Range of steps for finite differences of gradients.
     vague
@@ -94,15 +94,15 @@ class Parameter(Quantity):
     bounds
         Default range; for components of a position relative to the tumour's centre of mass.
     steps
-        Lengths for searches.
+        Lengths for optimisers.
     log
-        Whether the coordinate is the logarithm of the parameter; such a parameter is positive.
+        Whether the coordinate is the logarithm of the parameter, which must then be positive.
     axis
         World axis (0 right, 1 anterior, 2 superior) of a component of a position; None for other parameters.
     typical
-        Typical value, where searches without better knowledge begin.
+        Default initial value of optimisers.
     paper_scale
-        Size by which the paper's code divides the parameter for networks and optimisers.
+        Scale by which the paper's code divides the parameter for networks and optimisers.
     time_exponent
         The parameter of the same tumour seen at a fraction f of its age is f to this power times as large.
     """
@@ -136,19 +136,29 @@ class Derived(Quantity):
                 result = result * values[column] ** power if power > 0 else result / values[column] ** -power
         return result
 
+    def to_coordinate(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Convert values of the parameter to its coordinate."""
+        return np.log(values) if self.log else values
+
+    def from_coordinate(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Convert values of the coordinate to the parameter."""
+        return np.exp(values) if self.log else np.asarray(values, dtype=np.float64)
+
 
 @dataclass(frozen=True)
 class ParameterSpace:
     """Parameters in the order of parameter vectors. The first three are the position of the first origin.
 
-    Coordinates are what searches, covariances and intervals work in: the parameter itself, or its logarithm where
-    ``Parameter.log`` says so. This class is the only place where that change of variables is made.
+    Optimisers, covariances and intervals work in coordinates: the parameter, or its logarithm if ``Parameter.log`` is
+    set. The change of variables is defined here only.
 
     Parameters
     ----------
     model
         Name of the growth model.
     parameters
+        Parameters of the model, n in number.
+
         The parameters.
     derived
         Quantities that follow from them and stand beside them in tables.
@@ -160,7 +170,7 @@ class ParameterSpace:
 
     def __post_init__(self) -> None:
         if [p.axis for p in self.parameters[:3]] != [0, 1, 2]:
-            raise ValueError(f"{self.model}: the first three parameters must be a position")
+            raise ValueError(f"{self.model}: the first three parameters are not the axes 0, 1, 2 of a position")
         if len(set(self.columns)) != len(self.parameters):
             raise ValueError(f"{self.model}: two parameters share a column")
         if any(not self.log[self.index(column)] for quantity in self.derived for column, _ in quantity.powers):
@@ -176,22 +186,22 @@ class ParameterSpace:
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
-        """Columns of the parameters in tables of results."""
+        """Columns of the parameters in results tables."""
         return tuple(p.column for p in self.parameters)
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:
-        """Symbols of the parameters in text."""
+        """Symbols of the parameters in ASCII."""
         return tuple(p.symbol for p in self.parameters)
 
     @cached_property
     def log(self) -> NDArray[np.bool_]:
-        """Parameters whose coordinate is their logarithm, shape (n,)."""
+        """Mask of parameters whose coordinate is their logarithm, shape (n,)."""
         return _frozen([p.log for p in self.parameters])
 
     @cached_property
     def is_position(self) -> NDArray[np.bool_]:
-        """Parameters that are components of a position, shape (n,)."""
+        """Mask of parameters that are components of a position, shape (n,)."""
         return _frozen([p.axis is not None for p in self.parameters])
 
     @property
@@ -201,7 +211,7 @@ class ParameterSpace:
 
     @cached_property
     def typical(self) -> NDArray[np.float64]:
-        """Typical values, positions relative to the centre of mass, shape (n,)."""
+        """``Parameter.typical`` of each parameter, positions relative to the centre of mass, shape (n,)."""
         return _frozen([p.typical for p in self.parameters])
 
     @cached_property
@@ -215,44 +225,37 @@ class ParameterSpace:
         return _frozen([p.paper_scale for p in self.parameters])
 
     def steps(self, name: str) -> NDArray[np.float64]:
-        """One of the lengths of ``Steps`` for each parameter, shape (n,), or (n, 2) for ``difference``."""
+        """Return one field of ``Steps`` for all parameters, shape (n,), or (n, 2) for ``difference``."""
         return np.array([getattr(p.steps, name) for p in self.parameters], dtype=np.float64)
 
     def index(self, column: str) -> int:
-        """Place of a parameter by its column; raises ValueError if there is none."""
+        """Return the index of a parameter by its column; raise ValueError if the column is unknown."""
         return self.columns.index(column)
 
     def free(self, held_origin: bool) -> NDArray[np.bool_]:
-        """Parameters that are estimated, shape (n,): all, or all but the first origin."""
+        """Return the mask of estimated parameters, shape (n,): all, or all except the first origin."""
         free = np.ones(len(self), dtype=bool)
         free[:3] = not held_origin
         return free
 
     def relative_to(self, centre_mm: ArrayLike) -> NDArray[np.float64]:
-        """Vector, shape (n,), with a world position in every position's place and zero elsewhere."""
+        """Return a vector, shape (n,), with a world position (mm) for each position and zero elsewhere."""
         centre = np.asarray(centre_mm, dtype=np.float64)
         return np.array([0.0 if p.axis is None else centre[p.axis] for p in self.parameters])
 
-    # ------------------------------------------------------------------------------------- change of variables
-
     def to_coordinates(self, theta: ArrayLike) -> NDArray[np.float64]:
-        """Coordinates, shape (..., n), of parameters of shape (..., n)."""
+        """Convert parameters to coordinates, shape (..., n)."""
         values = np.asarray(theta, dtype=np.float64)
         return np.where(self.log, np.log(np.where(self.log, values, 1.0)), values)
 
-    def from_coordinates(self, coordinates: ArrayLike) -> NDArray[np.float64]:
-        """Parameters, shape (..., n), of coordinates of shape (..., n)."""
-        values = np.asarray(coordinates, dtype=np.float64)
-        return np.where(self.log, np.exp(np.where(self.log, values, 0.0)), values)
-
     def derivative(self, theta: ArrayLike) -> NDArray[np.float64]:
-        """Derivative of each parameter by its coordinate at theta, shape (..., n): 1, or the parameter itself."""
+        """Return the derivative of each parameter by its coordinate, shape (..., n): 1, or the parameter itself."""
         return np.where(self.log, np.asarray(theta, dtype=np.float64), 1.0)
 
     def moved(self, theta: ArrayLike, step: ArrayLike) -> NDArray[np.float64]:
-        """Parameters moved by a step in coordinates, both of shape (n,)."""
+        """Move parameters by a step in coordinates, both of shape (n,)."""
         values, step = np.asarray(theta, dtype=np.float64), np.asarray(step, dtype=np.float64)
-        # Written without the logarithm: positions and rates keep their digits.
+        # A round trip through the logarithm would lose digits.
         return np.where(self.log, values * np.exp(np.where(self.log, step, 0.0)), values + step)
 
     def deviation(self, quantity: Derived, covariance: ArrayLike) -> float:
@@ -274,23 +277,22 @@ class ParameterSpace:
     # ---------------------------------------------------------------------------------------------- bounds, tables
 
     def bounds_about(self, centre_mm: ArrayLike, ranges: dict[str, tuple[float, float]] | None = None) -> Bounds:
-        """Box of the parameters' ranges, positions about a world position in mm.
+        """Return the box of parameter ranges about a world position.
 
         Parameters
         ----------
         centre_mm
-            Shape (3,).
+            Position that ranges of positions are relative to, shape (3,).
         ranges
-            Ranges in place of the parameters' own, by column.
+            Ranges by column; ``Parameter.bounds`` where missing.
         """
-        known = ranges or {}
-        limits = np.array([known.get(p.column, p.bounds) for p in self.parameters], dtype=np.float64)
+        limits = np.array([(ranges or {}).get(p.column, p.bounds) for p in self.parameters], dtype=np.float64)
         offset = self.relative_to(centre_mm)
         return Bounds(limits[:, 0] + offset, limits[:, 1] + offset)
 
     @property
     def relative_columns(self) -> tuple[str, ...]:
-        """Columns for vectors whose positions are offsets from the middle of a cube: ``dx_mm`` for ``origin_x_mm``."""
+        """Columns for positions relative to the centre of a cube: ``dx_mm`` for ``origin_x_mm``."""
         return tuple(p.column if p.axis is None else f"d{p.name.removeprefix('origin_')}_mm" for p in self.parameters)
 
     def values(self, row: Mapping[Any, Any], prefix: str = "") -> NDArray[np.float64]:
@@ -298,7 +300,7 @@ class ParameterSpace:
         return np.array([row.get(prefix + column, np.nan) for column in self.columns], dtype=np.float64)
 
     def row(self, values: ArrayLike | None, prefix: str = "", suffix: str = "") -> dict[str, float]:
-        """Values by column, for a row of a table; NaN where there are none."""
+        """Return values by column for a row of a table; NaN if ``values`` is None."""
         numbers = np.full(len(self), np.nan) if values is None else np.asarray(values, dtype=np.float64)
         return {f"{prefix}{c}{suffix}": float(v) for c, v in zip(self.columns, numbers, strict=True)}
 
@@ -311,7 +313,7 @@ def _frozen(values: Sequence[Any]) -> NDArray[Any]:
 
 @dataclass(frozen=True, eq=False)
 class Bounds:
-    """Box for parameter vectors, positions in world mm; arrays of shape (n,)."""
+    """Box of parameter vectors, shapes (n,), positions in world mm."""
 
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
@@ -319,18 +321,18 @@ class Bounds:
     def __post_init__(self) -> None:
         lower, upper = np.array(self.lower, dtype=np.float64), np.array(self.upper, dtype=np.float64)
         if lower.ndim != 1 or lower.shape != upper.shape or not (lower < upper).all():
-            raise ValueError("bounds need one lower value per parameter, each below its upper value")
+            raise ValueError("bounds: lower and upper differ in shape, or a lower value is not below its upper value")
         object.__setattr__(self, "lower", lower)
         object.__setattr__(self, "upper", upper)
 
     def to_unit(self, theta: ArrayLike) -> NDArray[np.float64]:
-        """Map (..., n) parameters to the unit box."""
+        """Map parameters, shape (..., n), to the unit box."""
         return (np.asarray(theta, dtype=np.float64) - self.lower) / (self.upper - self.lower)
 
     def from_unit(self, unit: ArrayLike) -> NDArray[np.float64]:
-        """Map (..., n) points of the unit box to parameters."""
+        """Map points of the unit box, shape (..., n), to parameters."""
         return self.lower + np.asarray(unit, dtype=np.float64) * (self.upper - self.lower)
 
     def clip(self, theta: ArrayLike) -> NDArray[np.float64]:
-        """Nearest point of the box to parameters of shape (..., n)."""
+        """Clip parameters, shape (..., n), to the box."""
         return np.clip(np.asarray(theta, dtype=np.float64), self.lower, self.upper)

@@ -1,4 +1,4 @@
-"""A parameter vector of a growth model."""
+"""Parameter vector of a growth model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gliofit.growth.space import ParameterSpace
 
 __all__ = ["DURATION_DAYS", "Theta"]
 
-#: Growth time of every forward simulation; only its products with rates matter, so the choice is free (the paper's).
+#: Growth time of forward simulations (paper). Arbitrary: only its products with rates matter.
 DURATION_DAYS = 100.0
 
 
@@ -24,16 +24,16 @@ class Theta:
     Parameters
     ----------
     origin_mm
-        Position of the first origin in world coordinates (RAS, mm), so that it holds on every grid of the case.
+        First origin in world coordinates (RAS, mm), shape (3,).
     others
-        The other parameters, in the order of the space.
+        Remaining parameters in the order of the space.
     space
         Parameter space; that of ``fisher-kolmogorov`` by default.
 
     Raises
     ------
     ValueError
-        If the number of values is wrong, one is not finite, or one that must not be negative is.
+        If the number of values is wrong, a value is not finite, or a parameter with ``log`` is negative.
     """
 
     __slots__ = ("_values", "space")
@@ -50,11 +50,11 @@ class Theta:
         object.__setattr__(self, "space", space)
         object.__setattr__(self, "_values", values)
         if len(values) != len(space) or not np.isfinite(values).all() or (np.array(values)[space.log] < 0).any():
-            raise ValueError(f"not a valid theta of {space.model}: {values}")
+            raise ValueError(f"theta: {values} are not valid parameters of {space.model}")
 
     @classmethod
     def from_array(cls, values: ArrayLike, space: ParameterSpace | None = None) -> Theta:
-        """From values in the order of the space, positions in world mm."""
+        """Create theta from values in the order of the space, shape (n,), positions in world mm."""
         array = np.asarray(values, dtype=np.float64)
         return cls(array[:3], *array[3:], space=space)
 
@@ -62,11 +62,11 @@ class Theta:
     def from_voxel(
         cls, origin_voxel: ArrayLike, *others: float, grid: Grid, space: ParameterSpace | None = None
     ) -> Theta:
-        """With the first origin in fractional voxel indices of a grid, voxel centres at whole numbers."""
+        """Create theta with the first origin in fractional voxel indices of a grid; voxel centres are integers."""
         return cls(grid.voxel_to_world(np.asarray(origin_voxel, dtype=float)), *others, space=space)
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"{name}: theta cannot be changed")
+        raise AttributeError(f"{name}: theta is immutable")
 
     def __getattr__(self, name: str) -> float:
         if name.startswith("_") or name == "space":
@@ -91,16 +91,16 @@ class Theta:
 
     @property
     def origin_mm(self) -> tuple[float, float, float]:
-        """Position of the first origin in world mm."""
+        """First origin in world mm."""
         x, y, z = self._values[:3]
         return x, y, z
 
     def to_array(self) -> NDArray[np.float64]:
-        """Values in the order of the space, shape (n,), positions in world mm."""
+        """Return the values in the order of the space, shape (n,), positions in world mm."""
         return np.array(self._values)
 
     def with_origin(self, origin_mm: ArrayLike) -> Theta:
-        """The same tumour with its first origin elsewhere."""
+        """Return theta with another first origin (world mm)."""
         return Theta(origin_mm, *self._values[3:], space=self.space)
 
     def in_space(self, space: ParameterSpace) -> Theta:
@@ -109,13 +109,12 @@ class Theta:
         return Theta.from_array([known.get(p.column, p.typical) for p in space.parameters], space)
 
     def origin_voxel(self, grid: Grid) -> NDArray[np.float64]:
-        """First origin in fractional voxel indices of ``grid``, shape (3,)."""
+        """Return the first origin in fractional voxel indices of ``grid``, shape (3,)."""
         return grid.world_to_voxel(self.origin_mm)
 
     def at_fraction(self, fraction: float) -> Theta:
-        """The same tumour after a fraction of its growth time."""
-        exponents = self.space.time_exponents
-        return Theta.from_array(self.to_array() * fraction**exponents, self.space)
+        """Return theta of the same tumour after a fraction of its growth time."""
+        return Theta.from_array(self.to_array() * fraction**self.space.time_exponents, self.space)
 
 
 def _restore(values: tuple[float, ...], space: ParameterSpace) -> Theta:

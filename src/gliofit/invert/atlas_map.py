@@ -1,4 +1,4 @@
-"""The way between a case and the atlas, for methods that estimate in the atlas."""
+"""Transforms between a case and the atlas, for methods that estimate in the atlas."""
 
 from __future__ import annotations
 
@@ -18,58 +18,42 @@ __all__ = ["AbstractAtlasMap", "IdentityMap", "RegisteredMap"]
 
 
 class AbstractAtlasMap(ABC):
-    """Brings images of a case into the atlas, and images and points back.
-
-    Parameters
-    ----------
-    tissue
-        Tissue of the clean atlas.
-    """
+    """Maps images from a case to the atlas, and images and points back; ``tissue`` is that of the atlas."""
 
     def __init__(self, tissue: Tissue) -> None:
         self.tissue = tissue
 
     @abstractmethod
     def to_atlas(self, volume: Volume) -> Volume:
-        """A volume on the case's grid, on the atlas' grid; linear, zero outside."""
+        """Resample a volume on the case's grid to the atlas' grid; linear, zero outside."""
 
     @abstractmethod
     def to_patient(self, volume: Volume) -> Volume:
-        """A volume on the atlas' grid, on the case's grid; linear, zero outside."""
+        """Resample a volume on the atlas' grid to the case's grid; linear, zero outside."""
 
     @abstractmethod
     def point_to_patient(self, point_mm: NDArray[Any]) -> NDArray[np.float64]:
-        """A position in the atlas (world mm, shape (3,)) as a position in the case."""
+        """Map a position in the atlas (world mm, shape (3,)) to the case."""
 
 
 class IdentityMap(AbstractAtlasMap):
-    """For cases that live in the atlas, as synthetic ones do: ``tissue`` is the case's own."""
+    """Identity, for synthetic cases, whose tissue is the atlas."""
 
     def to_atlas(self, volume: Volume) -> Volume:
-        """The volume itself."""
+        """Return the volume."""
         return volume
 
     def to_patient(self, volume: Volume) -> Volume:
-        """The volume itself."""
+        """Return the volume."""
         return volume
 
     def point_to_patient(self, point_mm: NDArray[Any]) -> NDArray[np.float64]:
-        """The position itself."""
+        """Return the position."""
         return np.asarray(point_mm, dtype=np.float64)
 
 
 class RegisteredMap(AbstractAtlasMap):
-    """The registration of a patient, through ANTs.
-
-    Parameters
-    ----------
-    tissue
-        Tissue of the clean atlas.
-    grid
-        Grid of the patient.
-    transforms
-        Files that stage register wrote.
-    """
+    """Registration of a patient by ANTs; ``grid`` is that of the patient."""
 
     def __init__(self, tissue: Tissue, grid: Grid, transforms: Transforms) -> None:
         super().__init__(tissue)
@@ -77,7 +61,7 @@ class RegisteredMap(AbstractAtlasMap):
 
     @classmethod
     def load(cls, case_dir: Path, atlas_dir: Path, tissue_kind: TissueKind, grid: Grid) -> RegisteredMap:
-        """From the folders of a registered case and of the atlas; raises InputError if a file is missing."""
+        """Load the transforms of a case folder and the atlas' tissue; raise InputError if a file is missing."""
         folder = case_dir / "transforms"
         names = ("affine.mat", "warp.nii.gz", "inverse_warp.nii.gz")
         for name in names:
@@ -87,13 +71,14 @@ class RegisteredMap(AbstractAtlasMap):
         return cls(Tissue.load(atlas_dir, tissue_kind), grid, Transforms(affine, warp, inverse_warp))
 
     def to_atlas(self, volume: Volume) -> Volume:
-        """Warped by the inverse transforms."""
+        """Warp a volume by the inverse transforms."""
         return apply_transforms(volume, self.tissue.grid, self.transforms, inverse=True)
 
     def to_patient(self, volume: Volume) -> Volume:
-        """Warped by the transforms that also brought the tissue."""
+        """Warp a volume by the forward transforms."""
         return apply_transforms(volume, self.grid, self.transforms)
 
     def point_to_patient(self, point_mm: NDArray[Any]) -> NDArray[np.float64]:
-        """Points travel against images: by the inverse transforms."""
-        return apply_to_points(point_mm, self.transforms, to_patient=True)[0]
+        """Map a position by the inverse transforms, opposite to images."""
+        position: NDArray[np.float64] = apply_to_points(point_mm, self.transforms, to_patient=True)[0]
+        return position

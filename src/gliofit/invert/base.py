@@ -1,4 +1,4 @@
-"""What every inversion method is: settings, a problem in, an estimate of theta out."""
+"""Interface of inversion methods: settings, problem and outcome."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
 from pydantic import Field, model_validator
 
 from gliofit.core.settings import Settings
+from gliofit.core.work import Work
 from gliofit.growth.model import DEFAULT, growth_model_names
 from gliofit.growth.theta import Theta
 
@@ -24,6 +25,7 @@ __all__ = [
     "DirectMethodSettings",
     "Inversion",
     "InversionError",
+    "LevelSettings",
     "MethodSettings",
     "OriginReading",
     "PatientObservation",
@@ -31,54 +33,63 @@ __all__ = [
     "SurrogateMethodSettings",
 ]
 
-#: ``not-converged`` estimates are usable; ``failed`` ones do not exist.
+#: Estimates with ``not-converged`` are usable; ``failed`` means that there is no estimate.
 Status = Literal["ok", "not-converged", "failed"]
 
-#: What a method sees of a patient: the concentration of the reference method's final run, or the segmentation.
+#: Observation of a patient: the concentration simulated with the reference method's estimate, or the segmentation.
 PatientObservation = Literal["reference", "segmentation"]
 
-
-#: How the observation's centre of mass enters: the paper's "COM" can be read in each of three ways.
+#: Use of the observation's centre of mass, which the paper's "COM" leaves open.
 OriginReading = Literal["free", "com-fixed", "com-start", "com-swap"]
 
 
 class InversionError(RuntimeError):
-    """A method cannot give an estimate for this case; it becomes a row with status ``failed``."""
+    """A method has no estimate for a case, which becomes a row with status ``failed``."""
 
 
 class MethodSettings(Settings):
-    """Settings all methods have. Each method derives its own and narrows ``inverter`` to its file's name."""
+    """Settings of all methods. Each method has a subclass that restricts ``inverter`` to the name of its file."""
 
     inverter: str = Field(description="File of the method in `gliofit/invert/methods`, with `-` for `_`.")
     origin: OriginReading = Field(
         "free",
-        description="`free`: the origin is estimated. The centre of mass of the observation (COM) enters in one of "
-        "three ways: `com-fixed` holds the origin there, and it is no variable at all; `com-swap` estimates it, and "
-        "then puts the COM in its place for the final run; `com-start` begins the search there (gradient methods).",
+        description="Use of the observation's centre of mass (COM). `free`: the origin is estimated without it. "
+        "`com-fixed`: the origin is fixed at the COM. `com-swap`: the origin is estimated, and the COM replaces it in "
+        "the forward simulation. `com-start`: the COM is the initial guess (gradient methods).",
     )
     patient_observation: PatientObservation | None = Field(
-        None, description="What the method sees of a patient, where it differs from `invert.patient_observation`."
+        None, description="Observation of patients; by default `invert.patient_observation`."
     )
-
     cohorts: tuple[Literal["synthetic", "patients"], ...] = Field(
         ("synthetic", "patients"),
         min_length=1,
-        description="Cohorts to run the method on. An entry that differs from another only in what it sees of patients "
-        "needs `[patients]` alone.",
+        description="Cohorts to run the method on. Use `[patients]` for an entry that differs from another one only in "
+        "`patient_observation`.",
     )
-
     growth_model: str = Field(
         DEFAULT, description="Growth model whose parameters are estimated (docs/methods.md, growth models)."
     )
 
-    #: Whether the method searches from one start, which `origin: com-start` can choose.
+    #: Whether the method has one initial guess, which `origin: com-start` can change.
     has_start: ClassVar[bool] = False
-    #: Whether the method works with any growth model, or with the paper's alone.
+    #: Whether the method supports all growth models, or only that of the paper.
     any_growth_model: ClassVar[bool] = False
+
+    def work(self, spacing_mm: float, cube: int) -> Work:
+        """State the work of the method on one case; every method must.
+
+        Parameters
+        ----------
+        spacing_mm
+            Voxel spacing of the case.
+        cube
+            Voxels along each edge of the cube that the method's networks see; 0 for methods without networks.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not state its work; see gliofit.core.work")
 
     @property
     def most_evaluations(self) -> int | None:
-        """Evaluations of the forward model that the method makes at most; None where its settings do not say."""
+        """Largest number of forward model evaluations; None if unknown."""
         return None
 
     @model_validator(mode="after")
@@ -86,33 +97,46 @@ class MethodSettings(Settings):
         known = growth_model_names() if self.any_growth_model else [DEFAULT]
         if self.growth_model not in known:
             raise ValueError(
-                f"growth_model: '{self.inverter}' works with {', '.join(known)}, not with '{self.growth_model}'"
+                f"growth_model: '{self.inverter}' does not support '{self.growth_model}'; use {', '.join(known)}"
             )
         return self
 
     @model_validator(mode="after")
     def _origin_known(self) -> Self:
         if self.origin == "com-start" and not self.has_start:
-            raise ValueError(
-                f"origin: com-start is for methods that search from one start, which '{self.inverter}' does not"
-            )
+            raise ValueError(f"origin: '{self.inverter}' has no initial guess; com-start is for gradient methods")
         return self
 
 
-class DirectMethodSettings(MethodSettings):
-    """Settings of methods that use the direct inverse network."""
+class LevelSettings(Settings):
+    """One voxel size of a method from coarse to fine voxels."""
 
-    direct: str = Field("direct-inverse", description="Name of the trained direct inverse model.")
+    spacing_mm: float = Field(gt=0, description="Voxel size; the nearest whole multiple of the case's is used.")
+    tolerance: float | None = Field(
+        None, gt=0, le=0.1, description="Tolerance of the `accurate` integrator; by default that of `integrator`."
+    )
+    imaging_width: float | None = Field(
+        None,
+        ge=0.005,
+        le=0.3,
+        description="Width of the imaging model; by default `invert.imaging.width`. A large width smooths the loss.",
+    )
+
+
+class DirectMethodSettings(MethodSettings):
+    """Settings of methods that use a direct inverse network."""
+
+    direct: str = Field("direct-inverse", description="Name of the trained direct inverse network.")
 
 
 class SurrogateMethodSettings(MethodSettings):
-    """Settings of methods that use the neural surrogate."""
+    """Settings of methods that use a neural surrogate."""
 
     surrogate: str = Field("guided-unet", description="Name of the trained surrogate.")
     training_range: bool = Field(
         True,
-        description="Search only where the surrogate was trained (intersection with `invert.bounds`), because networks "
-        "extrapolate badly.",
+        description="Restrict the search to the surrogate's training range within `invert.bounds`; networks "
+        "extrapolate poorly.",
     )
 
 
@@ -123,26 +147,25 @@ class Inversion:
     Parameters
     ----------
     theta
-        Estimate, None where the method failed or gives a concentration alone.
+        Estimate; None if the method failed or estimates only a concentration.
     loss
-        The method's own loss at the estimate. Losses of different methods or domains cannot be compared.
+        Loss at the estimate. Losses of different methods or domains are not comparable.
     trace
         One row per evaluation, see ``Trace.table``.
     evaluations
-        Runs of the forward model, solver or surrogate.
+        Number of forward model evaluations, by solver or surrogate.
     wall_seconds
-        Time of the inversion alone: without reading files, loading networks or the final forward run.
+        Time of the inversion, without reading files, loading networks and the forward simulation of the estimate.
     status, message
-        How it ended; the message also says what the user should know about the estimate.
+        Outcome, with notes for the user.
     other
-        The candidate a method that decides between two did not choose.
+        Rejected candidate of a method that chooses between two.
     uncertainty
-        How well theta is determined, from methods that say so.
+        Covariance and intervals of theta, if the method provides them.
     extra
-        Further columns of the results row.
+        Additional columns of the results row.
     concentration
-        The concentration that a method estimates itself, with or without theta, on the grid of the case; it takes the
-        place of the final forward run.
+        Concentration estimated directly, on the grid of the case; it replaces the forward simulation.
     """
 
     theta: Theta | None
@@ -162,24 +185,24 @@ SettingsT = TypeVar("SettingsT", bound=MethodSettings)
 
 
 class AbstractInverter(ABC, Generic[SettingsT]):
-    """Estimates theta from an observation.
+    """Inversion method: estimates theta from an observation.
 
-    A method is one concrete subclass in one file of ``gliofit/invert/methods``. Settings derived from
-    ``SurrogateMethodSettings`` or ``DirectMethodSettings`` say that it needs those trained networks. Heavy libraries
-    are imported inside ``invert``, because configurations are checked without them.
+    A method is one concrete subclass in one file of ``gliofit/invert/methods``. Subclasses of
+    ``SurrogateMethodSettings`` and ``DirectMethodSettings`` declare that it needs these trained networks. Import heavy
+    libraries inside ``invert``, since configurations are validated without them.
     """
 
-    #: The method's own settings class.
+    #: Settings class of the method.
     settings_type: ClassVar[type[MethodSettings]]
-    #: Whether the method decides between two candidates; the other one then is in ``Inversion.other``.
+    #: Whether the method chooses between two candidates and returns the rejected one in ``Inversion.other``.
     keeps_other: ClassVar[bool] = False
-    #: Whether the method says how well theta is determined (``Inversion.uncertainty``).
+    #: Whether the method returns ``Inversion.uncertainty``.
     gives_uncertainty: ClassVar[bool] = False
     #: Whether the method estimates theta.
     gives_theta: ClassVar[bool] = True
-    #: Whether the method estimates a concentration (``Inversion.concentration``) in place of the final forward run.
+    #: Whether the method returns ``Inversion.concentration``, which replaces the forward simulation.
     gives_concentration: ClassVar[bool] = False
-    #: Whether the method works in the atlas and needs the way there (``Problem.atlas``).
+    #: Whether the method works in the atlas and needs ``Problem.atlas``.
     needs_atlas: ClassVar[bool] = False
 
     def __init__(self, settings: SettingsT) -> None:
@@ -192,6 +215,5 @@ class AbstractInverter(ABC, Generic[SettingsT]):
         Raises
         ------
         InversionError
-            If there is no estimate. Anything numerical that goes wrong may also be raised: ``fit`` makes a failed
-            outcome of it.
+            If there is no estimate. ``fit`` also converts other numerical errors to a failed outcome.
         """

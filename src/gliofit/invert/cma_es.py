@@ -1,8 +1,7 @@
-"""CMA-ES, shared by the methods that search without gradients."""
+"""CMA-ES, for methods without gradients."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -11,26 +10,25 @@ from pydantic import Field
 
 from gliofit.growth.space import Bounds
 from gliofit.invert.base import InversionError, MethodSettings
-from gliofit.invert.variables import Variables
+from gliofit.invert.variables import SearchOutcome, Variables
 
 if TYPE_CHECKING:
     from gliofit.invert.problem import Problem
 
-__all__ = ["CmaOutcome", "CmaSearch", "CmaSettings", "Objective"]
+__all__ = ["CmaSearch", "CmaSettings", "Objective"]
 
-#: Step size of the paper's search in raw variables, its absolute tolerance, and over how many generations it is
-#: applied from which generation on.
+#: The paper's step size in raw variables, absolute tolerance, and (window, first) generations of the tolerance.
 _RAW_SIGMA, _RAW_TOLERANCE, _RAW_GENERATIONS = 0.3, 1e-8, (9, 20)
 
 
 class Objective(Protocol):
-    """A loss that is evaluated for a population at a time."""
+    """Loss of a population of parameters."""
 
-    #: Loss of a prediction without tumour; tolerances are relative to it.
+    #: Loss without tumour, the scale of relative tolerances.
     scale: float
 
     def losses(self, thetas: NDArray[Any]) -> NDArray[np.float64]:
-        """Losses, shape (B,), of parameters of shape (B, n)."""
+        """Return losses, shape (B,), of parameters of shape (B, n)."""
         ...
 
 
@@ -55,35 +53,16 @@ class CmaSettings(MethodSettings):
     tolerance: float = Field(
         1e-3,
         ge=0,
-        description="Stop when the best losses of the last generations and all losses of the last one lie within this, "
-        "relative to the loss of no tumour.",
+        description="Stop when the best losses of the last `tolerance_generations` and all losses of the last one "
+        "differ by less than this, relative to the loss without tumour.",
     )
-    tolerance_generations: int = Field(10, ge=1, description="How many generations that looks back.")
-
-
-@dataclass(frozen=True, eq=False)
-class CmaOutcome:
-    """How a search ended: the best theta, shape (n,), its loss, and whether it stopped by itself."""
-
-    theta: NDArray[np.float64]
-    loss: float
-    converged: bool
-    reason: str
+    tolerance_generations: int = Field(10, ge=1, description="Generations of the convergence criterion.")
 
 
 class CmaSearch:
-    """One search, which may move on from one objective to another: what it learnt of the landscape's shape is kept.
+    """CMA-ES search, which keeps its covariance when it continues on another objective.
 
-    Parameters
-    ----------
-    settings
-        Settings of CMA-ES.
-    problem
-        The case; the search starts at its centre of mass.
-    bounds
-        Box for theta.
-    objective
-        Decides between the starting points.
+    ``objective`` selects the initial guess, whose origin is the centre of mass of the problem's observation.
     """
 
     def __init__(self, settings: CmaSettings, problem: Problem, bounds: Bounds, objective: Objective) -> None:
@@ -106,7 +85,7 @@ class CmaSearch:
             self._spent = len(first)
             first = first[[int(np.where(np.isfinite(losses), losses, np.inf).argmin())]]
         lower, upper = self.variables.lower, self.variables.upper
-        # A start on the border is legal but maps to a corner of the package's bound transformation.
+        # On the border the package's bound transformation is not smooth.
         inset = 1e-6 * (upper - lower)
         self._random = np.random.default_rng(problem.seed)
         self._search = cma.CMAEvolutionStrategy(
@@ -120,7 +99,7 @@ class CmaSearch:
                 "verbose": -9,
                 "verb_log": 0,
                 "verb_disp": 0,
-                # Our own rule decides when nothing happens any more; losses may be tiny or flat for a while.
+                # `_convergence` replaces these criteria, which stop too early on small or flat losses.
                 "tolfun": 0,
                 "tolfunhist": 0,
                 "tolfunrel": 0,
@@ -130,13 +109,13 @@ class CmaSearch:
         )
 
     def narrow(self, spread: float) -> None:
-        """Set the step size so that the widest standard deviation of a variable is ``spread``."""
+        """Set the step size so that the largest standard deviation of a variable is ``spread``."""
         self._search.sigma *= spread / float(np.max(self._search.stds))
 
-    def run(self, objective: Objective, evaluations: int) -> CmaOutcome:
-        """Search with at most ``evaluations`` runs of the forward model, but at least one generation.
+    def run(self, objective: Objective, evaluations: int) -> SearchOutcome:
+        """Search with at most ``evaluations`` forward evaluations, but at least one generation.
 
-        The first search's starting points are part of it.
+        The evaluations of initial guesses count in the first call.
 
         Raises
         ------
@@ -154,28 +133,28 @@ class CmaSearch:
             losses = objective.losses(thetas)
             finite = np.isfinite(losses)
             if not finite.any():
-                raise InversionError("no candidate of a whole generation has a finite loss")
+                raise InversionError("no candidate of a generation has a finite loss")
             losses = np.where(finite, losses, 10 * losses[finite].max() + objective.scale)
             search.tell(asked, losses.tolist())
             lowest = int(losses.argmin())
             if losses[lowest] < best_loss:
                 best_theta, best_loss = thetas[lowest], float(losses[lowest])
             history.append(float(losses[lowest]))
-            if reason := self._settled(history, losses, objective.scale):
-                return CmaOutcome(best_theta, best_loss, True, reason)
+            if reason := self._convergence(history, losses, objective.scale):
+                return SearchOutcome(best_theta, best_loss, True, reason)
             if stops := search.stop():
-                return CmaOutcome(best_theta, best_loss, True, f"cma: {', '.join(stops)}")
-        return CmaOutcome(best_theta, best_loss, False, f"budget of {evaluations} evaluations used up")
+                return SearchOutcome(best_theta, best_loss, True, f"cma: {', '.join(stops)}")
+        return SearchOutcome(best_theta, best_loss, False, f"budget of {evaluations} evaluations used up")
 
-    def _settled(self, history: list[float], losses: NDArray[np.float64], scale: float) -> str:
-        """Why nothing more is to be expected, empty if something is."""
+    def _convergence(self, history: list[float], losses: NDArray[np.float64], scale: float) -> str:
+        """Return the fulfilled convergence criterion, empty if there is none."""
         if self.settings.raw_scaling:
             window, least = _RAW_GENERATIONS
             if len(history) < max(window + 1, least):
                 return ""
             change = min(history[:-window]) - min(history)
             return f"best loss changed by {change:.1e} in {window} generations" if change < _RAW_TOLERANCE else ""
-        # The best loss so far says little: one lucky candidate stays the best while the search is still contracting.
+        # The best loss so far is no criterion, since one lucky candidate may remain the best during contraction.
         window = self.settings.tolerance_generations
         if len(history) < window:
             return ""

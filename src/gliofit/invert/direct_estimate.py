@@ -1,4 +1,4 @@
-"""Estimate of the direct inverse network, shared by the methods that start from it."""
+"""Estimate of the direct inverse network, for methods that use it as result or initial guess."""
 
 from __future__ import annotations
 
@@ -15,14 +15,19 @@ __all__ = ["direct_theta"]
 
 @torch.no_grad()
 def direct_theta(problem: Problem, origin: str = "free") -> tuple[NDArray[np.float64], bool]:
-    """Theta, shape (n,), that the network estimates from the observed concentration, and whether it was clipped.
+    """Estimate theta from the observed concentration.
 
-    The estimate is brought into the problem's bounds; with ``com-fixed`` its origin is replaced.
+    Returns
+    -------
+    theta : ndarray
+        Estimate clipped to the problem's bounds, shape (n,), with the centre of mass as origin for ``com-fixed``.
+    clipped : bool
+        Whether clipping changed the estimate.
 
     Raises
     ------
     InversionError
-        If the network gives numbers that are not finite.
+        If the output of the network is not finite.
     """
     network = problem.networks.direct
     crop, tissue = network_view(problem, network)
@@ -31,10 +36,10 @@ def direct_theta(problem: Problem, origin: str = "free") -> tuple[NDArray[np.flo
     device = problem.networks.device if parameter is None else parameter.device
     raw = network(concentration.to(device), tissue.to(device))[0].double().cpu().numpy()
     if not np.isfinite(raw).all():
-        raise InversionError("the direct inverse network gives numbers that are not finite")
+        raise InversionError("the output of the direct inverse network is not finite")
     theta = raw + problem.space.relative_to(crop.centre_mm)
-    held = problem.held_origin_mm(origin)
-    if held is not None:
-        theta[:3] = held
-    inside = problem.bounds.clip(theta)
-    return inside, bool((inside != theta).any())
+    fixed_origin = problem.held_origin_mm(origin)
+    if fixed_origin is not None:
+        theta[:3] = fixed_origin
+    clipped = problem.bounds.clip(theta)
+    return clipped, bool((clipped != theta).any())

@@ -1,4 +1,4 @@
-"""Read an inversion's result: its one row, and theta in it."""
+"""Reading of an inversion's result."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ __all__ = ["read_estimate"]
 
 
 def read_estimate(parameters: Path, prefix: str = "", also: Sequence[str] = ()) -> tuple[pd.Series, Theta | None]:
-    """Read the row of a ``parameters.parquet`` and its theta, None where the method found no estimate.
+    """Read the row of a ``parameters.parquet`` and its theta, None without estimate.
 
     Parameters
     ----------
     parameters
         Parquet with one row.
     prefix
-        Prefix of the columns to read.
+        Prefix of the parameter columns.
     also
-        Further columns that must be there.
+        Additional required columns.
 
     Raises
     ------
     InputError
-        If the table has no such columns or not exactly one row.
+        If the table lacks columns or does not have exactly one row.
     """
     table = read_table(parameters)
     space = space_of(table.iloc[0] if len(table) else {})

@@ -1,4 +1,4 @@
-"""Loss of theta with its gradient and Gauss-Newton Hessian, through the solver's tangents."""
+"""Loss of theta with gradient and Gauss-Newton Hessian from the solver's tangents."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from gliofit.core.errors import SeedOutsideTissueError
+from gliofit.core.grid import Volume
+from gliofit.growth.space import ParameterSpace
 from gliofit.growth.theta import Theta
-from gliofit.invert.coarse import CoarseCase
+from gliofit.invert.level_objective import LevelObjective
 from gliofit.invert.problem import Problem
 from gliofit.invert.trace import Trace
 from gliofit.observation.likelihood import ConcentrationLikelihood
@@ -23,23 +25,23 @@ __all__ = ["Expansion", "ExpansionObjective"]
 
 @dataclass(frozen=True, eq=False)
 class Expansion:
-    """The loss about one theta.
+    """Expansion of the loss about theta.
 
     Parameters
     ----------
     theta
         Parameters, shape (n,), positions in world mm.
     loss
-        The problem's loss.
+        Loss at theta.
     gradient, hessian
-        Its derivatives with respect to theta, shapes (n,) and (n, n); the Hessian without second derivatives of c, so
-        it is positive semidefinite (Gauss-Newton).
+        Derivatives by theta, shapes (n,) and (n, n). Gauss-Newton's Hessian neglects second derivatives of c and is
+        positive semidefinite.
     tangents
-        Derivatives of c from which they were computed, shape (n, N).
+        Derivatives of c, shape (n, N).
     c
         Concentration on the objective's box, shape (x, y, z).
     fresh
-        Whether the tangents are those at ``theta``, not borrowed from another expansion.
+        Whether the tangents are those at ``theta``, not reused from another expansion.
     """
 
     theta: NDArray[np.float64]
@@ -50,25 +52,18 @@ class Expansion:
     c: NDArray[Any]
     fresh: bool = True
 
+    def gradient_in(self, space: ParameterSpace) -> NDArray[np.float64]:
+        """Return the gradient by the coordinates of a space, shape (n,)."""
+        return self.gradient * space.derivative(self.theta)
 
-class ExpansionObjective:
-    """The problem's loss through the accurate solver, with derivatives, at a chosen voxel size.
+    def hessian_in(self, space: ParameterSpace) -> NDArray[np.float64]:
+        """Return the Gauss-Newton Hessian by the coordinates of a space, shape (n, n)."""
+        units = space.derivative(self.theta)
+        return self.hessian * np.outer(units, units)
 
-    Everything is computed on the bounding box of the tissue, outside of which nothing can be fitted.
 
-    Parameters
-    ----------
-    problem
-        The case.
-    trace
-        Gets every evaluation.
-    solver
-        The forward solver.
-    spacing_mm
-        Voxel size wanted; the nearest whole multiple of the case's own is taken.
-    imaging_width
-        Width of the imaging model where it is not the observation's own; a wide one smooths the landscape.
-    """
+class ExpansionObjective(LevelObjective[AccurateSolver]):
+    """Loss with derivatives through the accurate solver, on the padded bounding box of the tissue."""
 
     def __init__(
         self,
@@ -78,24 +73,22 @@ class ExpansionObjective:
         spacing_mm: float,
         imaging_width: float | None = None,
     ) -> None:
-        case = CoarseCase.at(problem, spacing_mm)
-        self.tissue, self.spacing_mm = case.tissue, case.spacing_mm
-        self.space = problem.space
-        self.solver, self.trace = solver, trace
-        self.level = f"{self.spacing_mm:g} mm"
+        super().__init__(problem, trace, solver, spacing_mm, imaging_width)
         self.domain = domain_of(self.tissue, solver.settings.precision)
-        start, shape = self.domain.start.tolist(), self.domain.shape
-        self.likelihood = case.likelihood(imaging_width, lambda volume: volume.extract(start, shape))
         self._scale = 1.0
         if isinstance(self.likelihood, ConcentrationLikelihood):
-            # A mean over the box becomes one over the whole grid, on which nothing else is missing.
-            self._scale = float(np.prod(shape) / np.prod(self.tissue.grid.shape))
+            # From the mean over the box to the mean over the grid; the error outside the box is zero.
+            self._scale = float(np.prod(self.domain.shape) / np.prod(self.tissue.grid.shape))
         self.without_tumour = max(self._scale * self.likelihood.without_tumour(), 1e-12)
 
-    def expand(self, theta: NDArray[Any], borrowed: Expansion | None = None) -> Expansion | None:
-        """The loss about ``theta``, None if its seed lies outside tissue.
+    def _reduce(self, volume: Volume) -> Volume:
+        domain = domain_of(self.tissue, self.solver.settings.precision)
+        return super()._reduce(volume).extract(domain.start.tolist(), domain.shape)
 
-        With ``borrowed``, the tangents of that expansion serve here too, which spares most of the work.
+    def expand(self, theta: NDArray[Any], borrowed: Expansion | None = None) -> Expansion | None:
+        """Expand the loss about ``theta``; None if its seed lies outside tissue.
+
+        With ``borrowed``, the tangents of that expansion are reused, which saves most of the cost.
         """
         point = Theta.from_array(theta, self.space)
         try:
@@ -114,7 +107,7 @@ class ExpansionObjective:
         size = len(self.space)
         gradient, hessian = np.zeros(size), np.zeros((size, size))
         for term in self.likelihood.terms(seen):
-            # From the prediction, c times the tissue's share, to c itself.
+            # From derivatives by the prediction, c times the tissue's share, to derivatives by c.
             down = (self._scale * term.slope * share).flatten().numpy()
             bend = (self._scale * term.curvature * share.square()).flatten().numpy()
             gradient += tangents @ down
@@ -126,11 +119,11 @@ class ExpansionObjective:
         return Expansion(np.array(theta, dtype=np.float64), value, gradient, hessian, tangents, c, borrowed is None)
 
     def seen(self, expansion: Expansion) -> torch.Tensor:
-        """What the likelihood compares: concentration averaged over voxels, shape (x, y, z)."""
+        """Return the prediction for the likelihood: concentration averaged over voxels, shape (x, y, z)."""
         return torch.from_numpy(np.ascontiguousarray(expansion.c, dtype=np.float32)) * self.likelihood.share
 
     def scores(self, expansion: Expansion) -> NDArray[np.float32]:
-        """Each voxel's part of the gradient with respect to theta, shape (n, x, y, z)."""
+        """Return each voxel's part of the gradient by theta, shape (n, x, y, z)."""
         share = self.likelihood.share
         total = np.zeros_like(expansion.tangents)
         for term in self.likelihood.terms(self.seen(expansion)):

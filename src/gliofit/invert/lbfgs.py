@@ -1,48 +1,49 @@
-"""L-BFGS through the surrogate (paper, algorithm 1), shared by the gradient methods."""
+"""L-BFGS through the surrogate (paper, algorithm 1), for the gradient methods."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from gliofit.core.work import Work, cubes
 from gliofit.invert.base import InversionError, SurrogateMethodSettings
-from gliofit.invert.variables import Variables
+from gliofit.invert.variables import SearchOutcome, Variables
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from gliofit.invert.surrogate_objective import SurrogateObjective
 
-__all__ = ["LbfgsOutcome", "LbfgsSettings", "minimise"]
+__all__ = ["LbfgsSettings", "minimise"]
 
 #: The paper's learning rate and absolute tolerance.
 _RAW_RATE, _RAW_EPSILON = 0.1, 1e-8
 
-#: Starts are kept this far (in the unit box) from the bounds, where the sigmoid has no slope.
+#: Smallest distance (in the unit box) of the initial guess from the bounds, where the sigmoid has no slope.
 _INSET = 0.02
 
 
-class LbfgsSettings(SurrogateMethodSettings):
-    """Settings of L-BFGS with a strong-Wolfe line search.
+#: Evaluations after which descents have stopped by themselves, whatever their settings allow.
+_USUAL_EVALUATIONS = 100
 
-    By default it works on the unit box of the bounds, which a sigmoid maps to all real numbers.
-    """
+
+class LbfgsSettings(SurrogateMethodSettings):
+    """Settings of L-BFGS with strong-Wolfe line search, by default on the logits of the unit box of the bounds."""
 
     has_start: ClassVar[bool] = True
 
     epsilon: float = Field(
         1e-6,
         ge=0,
-        description="Stop when an outer step changes the loss by less than this, relative to the loss of no tumour.",
+        description="Stop when an outer step changes the loss by less than this, relative to the loss without tumour.",
     )
-    outer_steps: int = Field(50, ge=1, description="Most outer steps.")
+    outer_steps: int = Field(50, ge=1, description="Largest number of outer steps.")
     inner_steps: int = Field(20, ge=1, description="L-BFGS iterations per outer step.")
-    history: int = Field(20, ge=1, description="Curvature pairs kept.")
-    learning_rate: float = Field(1.0, gt=0, description="First trial length of each line search.")
+    history: int = Field(20, ge=1, description="Number of stored curvature pairs.")
+    learning_rate: float = Field(1.0, gt=0, description="First step length of each line search.")
     raw_scaling: bool = Field(
         False,
         description="Parity with the paper: unscaled variables (origin in fractions of the head, raw parameters) "
@@ -50,15 +51,10 @@ class LbfgsSettings(SurrogateMethodSettings):
         "most 1000 outer steps. Overrides the keys above.",
     )
 
-
-@dataclass(frozen=True, eq=False)
-class LbfgsOutcome:
-    """How a descent ended: the best theta, shape (n,), its loss, and whether it stopped by itself."""
-
-    theta: NDArray[np.float64]
-    loss: float
-    converged: bool
-    reason: str
+    def work(self, spacing_mm: float, cube: int) -> Work:
+        """Predictions with derivatives; a descent stops by itself long before its outer steps are used up."""
+        evaluations = min(self.outer_steps * self.inner_steps, _USUAL_EVALUATIONS)
+        return Work.of("gradient", evaluations * cubes(cube))
 
 
 def minimise(
@@ -67,15 +63,18 @@ def minimise(
     start: NDArray[np.float64],
     held_origin_mm: NDArray[np.float64] | None,
     centre_mm: NDArray[np.float64],
-) -> LbfgsOutcome:
-    """Descend from ``start`` (a theta, brought into the bounds first).
+) -> SearchOutcome:
+    """Minimise the loss from ``start``, a theta of shape (n,) that is clipped to the bounds.
 
-    Returns the best point evaluated: line searches may end on a worse one where single precision sets the limit.
+    Returns
+    -------
+    SearchOutcome
+        Best evaluated point; line searches may end at a worse one at the limit of single precision.
 
     Raises
     ------
     InversionError
-        If the loss at the start is not finite.
+        If the initial loss is not finite.
     """
     import torch
 
@@ -91,7 +90,8 @@ def minimise(
     point = first.clone().requires_grad_(True)
 
     def theta_of(values: Tensor) -> Tensor:
-        return variables.decode(values if raw else torch.sigmoid(values), torch)
+        theta: Tensor = variables.decode(values if raw else torch.sigmoid(values), torch)
+        return theta
 
     best: tuple[NDArray[np.float64], float] | None = None
 
@@ -102,7 +102,7 @@ def minimise(
                 point.clamp_(lower, upper)
         theta = theta_of(point)
         loss = objective.tensor_losses(theta[None].to(objective.likelihood.template.device))[0]
-        # Only the gradient for theta: the network's weights stay out of it.
+        # The network's weights need no gradient.
         (point.grad,) = torch.autograd.grad(loss / (1.0 if raw else objective.scale), point)
         objective.record(theta, loss)
         value = float(loss.detach())
@@ -123,14 +123,14 @@ def minimise(
     outer_steps = 1000 if raw else settings.outer_steps
     previous = np.inf
     for step in range(outer_steps):
-        optimiser.step(closure)  # type: ignore[arg-type]
+        optimiser.step(closure)  # type: ignore[no-untyped-call]
         if best is None:
-            raise InversionError("the loss at the start is not finite")
-        # Algorithm 1 compares losses of successive steps; the best one so far also survives a failed line search.
+            raise InversionError("the initial loss is not finite")
+        # Algorithm 1 compares losses of successive steps; the best loss is robust to a failed line search.
         if abs(previous - best[1]) <= epsilon:
-            return LbfgsOutcome(*best, True, f"loss changed by less than {epsilon:.1e} after {step + 1} steps")
+            return SearchOutcome(*best, True, f"loss changed by less than {epsilon:.1e} after {step + 1} steps")
         previous = best[1]
         if not torch.isfinite(point).all():
-            return LbfgsOutcome(*best, False, "the search left the finite numbers")
+            return SearchOutcome(*best, False, "the variables are not finite")
     assert best is not None
-    return LbfgsOutcome(*best, False, f"budget of {outer_steps} steps used up")
+    return SearchOutcome(*best, False, f"budget of {outer_steps} steps used up")

@@ -1,4 +1,4 @@
-"""Levenberg-Marquardt for theta: scaled, damped and bounded Gauss-Newton steps.
+"""Levenberg-Marquardt: scaled, damped and bounded Gauss-Newton steps.
 
 Source: More, The Levenberg-Marquardt algorithm, in Numerical Analysis (1978), with the scaling of Marquardt (1963).
 """
@@ -18,13 +18,13 @@ from gliofit.invert.expansion import Expansion, ExpansionObjective
 __all__ = ["Descent", "are_same", "descend"]
 
 _DAMPING = (1e-9, 1e8)
-# Share of the loss of no tumour below which a fit counts as exact: rounding in single precision is not far below.
+# Loss relative to that without tumour below which a fit counts as exact, near the rounding of single precision.
 _EXACT = 1e-10
 
 
 @dataclass(frozen=True)
 class Descent:
-    """Where a descent ended, why, and whether that is a minimum (or a corner of the bounds)."""
+    """Final expansion of a descent, and whether it is a minimum or a corner of the bounds."""
 
     best: Expansion
     converged: bool
@@ -39,7 +39,7 @@ class Descent:
 
 
 def are_same(space: ParameterSpace, one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-    """Whether two parameter vectors are so close that descents from both end in the same minimum."""
+    """Return whether two parameter vectors, shapes (n,), are close enough to lead to the same minimum."""
     return bool((np.abs(one - other) < space.steps("same") * space.derivative(one)).all())
 
 
@@ -54,30 +54,28 @@ def descend(
     loss_tolerance: float = 1e-5,
     others: Sequence[Descent] = (),
 ) -> Descent:
-    """Lower the loss from ``start``.
+    """Minimise the loss from ``start``.
 
     Parameters
     ----------
     objective
-        Gives expansions.
+        Loss with derivatives.
     start
-        Expansion at the start.
+        Expansion at the initial guess.
     bounds
-        Box; a parameter that a step pushes against its bound is held there for that step.
+        Box of theta; a parameter pushed against its bound is fixed for that step.
     evaluations
-        Most evaluations, those with borrowed tangents included.
+        Largest number of evaluations, including those with reused tangents.
     free
-        Parameters that may change, shape (n,).
+        Mask of parameters that may change, shape (n,).
     borrow
-        Successive steps that may use the tangents of an earlier one, which saves time near the minimum and where
-        tangents are expensive. If a step with borrowed tangents fails, fresh ones are computed first.
+        Number of successive steps that may reuse earlier tangents. After a failed step they are computed anew.
     step_tolerance
-        Step, in the units of the space's ``steps("unit")``, below which the descent has converged.
+        Convergence criterion for steps, in the units ``steps("unit")`` of the space.
     loss_tolerance
-        Relative decrease of the loss below which the descent has converged.
+        Convergence criterion for the relative decrease of the loss.
     others
-        Previous descents on the same objective. A descent that comes close to the end of one of them, and not below it,
-        ends there.
+        Previous descents on the same objective. The descent stops close to one of their ends, unless its loss is lower.
     """
     space = objective.space
     longest, unit = space.steps("longest"), space.steps("unit")
@@ -87,29 +85,28 @@ def descend(
     while spent < evaluations:
         if here.loss < exact:
             return Descent(here, True, "exact fit")
-        units = space.derivative(here.theta)
-        gradient, hessian = here.gradient * units, here.hessian * np.outer(units, units)
+        gradient, hessian = here.gradient_in(space), here.hessian_in(space)
         stuck = ((here.theta <= lower) & (gradient > 0)) | ((here.theta >= upper) & (gradient < 0))
         moving = free & ~stuck
         step = np.zeros(len(space))
         if moving.any():
-            own = hessian[np.ix_(moving, moving)]
-            diagonal = np.maximum(np.diag(own), 1e-12 * np.diag(own).max() + 1e-300)
-            step[moving] = -np.linalg.solve(own + damping * np.diag(diagonal), gradient[moving])
+            block = hessian[np.ix_(moving, moving)]
+            diagonal = np.maximum(np.diag(block), 1e-12 * np.diag(block).max() + 1e-300)
+            step[moving] = -np.linalg.solve(block + damping * np.diag(diagonal), gradient[moving])
         step /= max(1.0, float(np.max(np.abs(step) / longest)))
         small = bool(np.max(np.abs(step) / unit) < step_tolerance)
         if small and borrowed == 0:
             return Descent(here, True, "steps are small")
         trial = bounds.clip(space.moved(here.theta, step))
-        lend = here if borrowed < borrow else None
-        there = objective.expand(trial, lend)
+        lender = here if borrowed < borrow else None
+        candidate = objective.expand(trial, lender)
         spent += 1
-        if there is not None and there.loss < here.loss:
+        if candidate is not None and candidate.loss < here.loss:
             predicted = -(gradient @ step + 0.5 * step @ hessian @ step)
-            gain = (here.loss - there.loss) / max(float(predicted), 1e-300)
-            falls = (here.loss - there.loss) / here.loss > loss_tolerance
+            gain = (here.loss - candidate.loss) / max(float(predicted), 1e-300)
+            falls = (here.loss - candidate.loss) / here.loss > loss_tolerance
             damping = max(_DAMPING[0], damping * (0.1 if gain > 0.5 else 0.5 if gain > 0.1 else 2.0))
-            here, borrowed = there, borrowed + 1 if lend is not None else 0
+            here, borrowed = candidate, borrowed + 1 if lender is not None else 0
             if any(here.loss >= end.best.loss and are_same(space, here.theta, end.best.theta) for end in others):
                 return Descent(here, False, "joins another descent")
             if not falls and borrowed == 0:
@@ -117,7 +114,6 @@ def descend(
             if not falls:
                 borrowed = borrow
         elif borrowed > 0:
-            # The borrowed tangents may be the cause.
             fresh = objective.expand(here.theta)
             spent += 1
             if fresh is not None:

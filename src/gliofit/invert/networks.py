@@ -1,4 +1,4 @@
-"""Trained networks of an inversion, loaded when a method first asks for them."""
+"""Trained networks of an inversion, loaded on first use."""
 
 from __future__ import annotations
 
@@ -12,59 +12,39 @@ __all__ = ["Networks"]
 
 
 class Networks:
-    """Surrogate, direct inverse network and network in the atlas.
+    """Surrogate, direct inverse network and atlas network; accessing a missing one raises InputError.
 
     Parameters
     ----------
-    surrogate, direct
-        Folders of trained networks, networks already loaded, or None where there are none.
+    surrogate, direct, lmi
+        Folder of a trained network, loaded network, or None.
     device
-        Where to load them to: ``cpu`` or ``cuda``.
-    lmi
-        The network that reads segmentations in the atlas, as the others.
+        Device to load networks to: ``cpu`` or ``cuda``.
     """
 
     def __init__(self, surrogate: Any = None, direct: Any = None, device: str = "cpu", lmi: Any = None) -> None:
         self._surrogate, self._direct, self._lmi, self.device = surrogate, direct, lmi, device
 
-    @property
-    def has_surrogate(self) -> bool:
-        """Whether there is a surrogate."""
-        return self._surrogate is not None
-
     @cached_property
     def surrogate(self) -> Any:
-        """The surrogate; raises InputError if there is none."""
-        if self._surrogate is None:
-            raise InputError("surrogate", "none was given, and this method needs one", "train one, or name its folder")
-        if isinstance(self._surrogate, (str, Path)):
-            from gliofit.train.surrogate import load_surrogate
-
-            return load_surrogate(Path(self._surrogate), self.device)
-        return self._surrogate
+        """Surrogate."""
+        return self._load(self._surrogate, "surrogate", "load_surrogate")
 
     @cached_property
     def direct(self) -> Any:
-        """The direct inverse network; raises InputError if there is none."""
-        if self._direct is None:
-            raise InputError(
-                "direct inverse network", "none was given, and this method needs one", "train one, or name its folder"
-            )
-        if isinstance(self._direct, (str, Path)):
-            from gliofit.train.surrogate import load_direct_inverse
-
-            return load_direct_inverse(Path(self._direct), self.device)
-        return self._direct
+        """Direct inverse network."""
+        return self._load(self._direct, "direct inverse network", "load_direct_inverse")
 
     @cached_property
     def lmi(self) -> Any:
-        """The network that reads segmentations in the atlas; raises InputError if there is none."""
-        if self._lmi is None:
-            raise InputError(
-                "network in the atlas", "none was given, and this method needs one", "train one, or name its folder"
-            )
-        if isinstance(self._lmi, (str, Path)):
-            from gliofit.train.surrogate import load_atlas_inverse
+        """Network for segmentations in the atlas."""
+        return self._load(self._lmi, "network in the atlas", "load_atlas_inverse")
 
-            return load_atlas_inverse(Path(self._lmi), self.device)
-        return self._lmi
+    def _load(self, network: Any, kind: str, loader: str) -> Any:
+        if network is None:
+            raise InputError(kind, "is missing, but the method needs it", "train one or specify its folder")
+        if isinstance(network, (str, Path)):
+            from gliofit.train import surrogate
+
+            return getattr(surrogate, loader)(Path(network), self.device)
+        return network

@@ -1,4 +1,4 @@
-"""One case to invert: tissue, observation, bounds, and the means to do it."""
+"""Inverse problem of one case: tissue, observation, bounds and resources."""
 
 from __future__ import annotations
 
@@ -36,28 +36,28 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """What a method gets.
+    """Input of an inversion method.
 
     Parameters
     ----------
     tissue
-        Tissue on the case's own grid.
+        Tissue on the case's grid.
     observation
-        What theta is estimated from; it brings its likelihood.
+        Observation with its likelihood.
     bounds
-        Box for theta, origin in world mm.
+        Box of theta, origin in world mm.
     networks
         Trained networks, loaded on first use.
     seed
-        Seed of everything random.
+        Random seed.
     threads
-        Threads to use.
+        Number of threads.
     on_progress
-        Called with the number of evaluations, the last loss and its level.
+        Progress callback with the number of evaluations, the last loss and its level.
     start
-        Estimate of another method to refine, for methods that do so.
+        Estimate of another method to refine.
     atlas
-        The way to the atlas, for methods that work there.
+        Transforms to the atlas, for methods that work there.
     model
         Growth model whose parameters are estimated.
     """
@@ -91,7 +91,7 @@ class Problem:
         atlas: AbstractAtlasMap | None = None,
         model: str = DEFAULT,
     ) -> Problem:
-        """With the bounds of the settings about the observation's centre of mass."""
+        """Create a problem with the bounds of the settings about the observation's centre of mass."""
         growth = find_growth_model(model)
         bounds = growth.space.bounds_about(observation.centre_mm, settings.bounds.ranges(growth.space))
         tissue, networks = observation.tissue, networks or Networks()
@@ -99,13 +99,13 @@ class Problem:
         return cls(tissue, observation, bounds, networks, seed, threads, on_progress, start, atlas, growth)
 
     def held_origin_mm(self, origin: str) -> NDArray[np.float64] | None:
-        """The fixed origin under a method's ``origin`` setting, shape (3,) in world mm; None if it is a variable."""
+        """Return the fixed origin of an ``origin`` setting, shape (3,), world mm; None if the origin is estimated."""
         return self.observation.centre_mm if origin == "com-fixed" else None
 
     def starting_at(self, origin: str, start: NDArray[np.float64]) -> NDArray[np.float64]:
-        """An initial theta, shape (n,), with its origin at the centre of mass under ``origin: com-start``."""
+        """Return an initial theta, shape (n,), with the centre of mass as origin for ``origin: com-start``."""
         return np.append(self.observation.centre_mm, start[3:]) if origin == "com-start" else start
 
     def start_trace(self) -> Trace:
-        """An empty record whose clock runs from now."""
+        """Create an empty trace and start its clock."""
         return Trace(self.space, self.on_progress)

@@ -1,6 +1,6 @@
-"""Profile likelihood: how the loss rises when one component of theta is held away from its estimate.
+"""Profile likelihood: loss along one fixed parameter, minimised over the others.
 
-It checks the covariance of ``uncertainty`` and replaces its intervals where the loss is not quadratic.
+It verifies the covariance of ``uncertainty`` and replaces its intervals where the loss is not quadratic.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from gliofit.solver.accurate import AccurateSolver
 
 __all__ = ["PROFILE_COLUMNS", "profile_intervals", "profile_likelihood"]
 
-#: Columns of a profile, before those of the parameter space.
+#: Columns of a profile before those of the parameter space.
 PROFILE_COLUMNS = ("parameter", "value", "loss", "deviance", "standard_normal")
 
-# Most evaluations per point, and the deviance that is not worth a further one.
+# Largest number of evaluations per point, and the negligible improvement of the deviance.
 _EVALUATIONS = 6
 _NEGLIGIBLE = 0.01
 
@@ -38,27 +38,27 @@ def profile_likelihood(
     inversion: Inversion,
     multiples: Sequence[float] = (-2.0, -1.0, 1.0, 2.0),
 ) -> pd.DataFrame:
-    """The loss along each free parameter, minimised over the others.
+    """Compute the loss along each free parameter, minimised over the others.
 
     Parameters
     ----------
     problem
-        The case that was inverted.
+        Inverted case.
     settings
-        Settings that it was inverted with; the profile is taken on the finest level.
+        Settings of the inversion; the profile is computed on the finest level.
     inversion
         Outcome with an uncertainty.
     multiples
-        Distances from the estimate at which a parameter is held, in standard errors of its coordinate; clipped to the
-        bounds.
+        Distances of the fixed parameter from the estimate, in standard errors of its coordinate; clipped to the bounds.
 
     Returns
     -------
-    Columns ``PROFILE_COLUMNS``: per parameter the held values, rising, with the estimate among them; ``loss``;
-    ``deviance``, twice the rise of the loss in units in which a quadratic loss gives (value - estimate)^2 / variance,
-    negative where a point lies below the estimate's loss; ``standard_normal``, its root with the sign of the distance;
-    and theta. Points without tissue at their origin have NaN. Components without a standard error (held, or at a
-    bound) are left out.
+    DataFrame
+        Columns ``PROFILE_COLUMNS`` and those of theta: for each ``parameter`` with a standard error the fixed
+        ``value``, increasing and including the estimate; ``loss``; ``deviance``, twice the increase of the loss, scaled
+        so that a quadratic loss gives (value - estimate)^2 / variance, negative for a lower loss than the estimate's;
+        ``standard_normal``, the square root of the deviance with the sign of the distance. NaN if the seed of a point
+        lies outside tissue.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def _profile(
 ) -> pd.DataFrame:
     theta, uncertainty = inversion.theta, inversion.uncertainty
     if theta is None or uncertainty is None:
-        raise InversionError("a profile needs an estimate with its uncertainty")
+        raise InversionError("a profile requires an estimate with its uncertainty")
     level = settings.levels[-1]
     solver = AccurateSolver(settings.integrator.with_tolerance(level.tolerance))
     objective = ExpansionObjective(problem, problem.start_trace(), solver, level.spacing_mm, level.imaging_width)
@@ -94,61 +94,58 @@ def _profile(
         scale = 2 * inverse[k, k] / errors[k] ** 2
         others = free & (np.arange(len(space)) != k)
         for multiple in sorted({0.0, *multiples}):
-            held = problem.bounds.clip(space.moved(estimate, multiple * errors * (np.arange(len(space)) == k)))[k]
-            distance = np.log(held / estimate[k]) if space.log[k] else held - estimate[k]
+            shifted = problem.bounds.clip(space.moved(estimate, multiple * errors * (np.arange(len(space)) == k)))
+            fixed, distance = shifted[k], space.step_between(estimate, shifted)[k]
             end: Expansion | None = best
             if distance != 0:
                 # To second order the minimum over the others moves along the column of the inverse Hessian.
                 start = problem.bounds.clip(space.moved(estimate, inverse[:, k] / inverse[k, k] * distance))
-                start[~free], start[k] = estimate[~free], held
+                start[~free], start[k] = estimate[~free], fixed
                 end = _minimum(objective, problem, objective.expand(start), others, scale)
             loss = np.nan if end is None else _exact_loss(objective, per_grid, end)
             deviance = scale * (loss - lowest)
             normal = np.sign(distance) * np.sqrt(np.maximum(deviance, 0))
             point = np.full(len(space), np.nan) if end is None else end.theta
-            rows.append((space.columns[k], held, loss, deviance, normal, *point))
+            rows.append((space.columns[k], fixed, loss, deviance, normal, *point))
     return pd.DataFrame(rows, columns=[*PROFILE_COLUMNS, *space.columns])
 
 
 def profile_intervals(space: ParameterSpace, table: pd.DataFrame, level: float = INTERVAL_LEVEL) -> pd.DataFrame:
-    """Intervals where a profile's ``standard_normal`` passes the quantiles of the normal distribution.
+    """Compute the intervals where a profile's ``standard_normal`` reaches the quantiles of the normal distribution.
 
-    Interpolated between points, and extrapolated beyond the outermost ones, linearly in coordinates; an end lies at
-    the limit of the coordinate where the loss does not rise on that side.
+    Points are interpolated, and extrapolated at the ends, linearly in coordinates.
 
     Parameters
     ----------
     space
         Parameter space of the profile.
     table
-        A result of ``profile_likelihood``.
+        Result of ``profile_likelihood``.
     level
         Coverage.
 
     Returns
     -------
-    Columns ``parameter low high``.
+    DataFrame
+        Columns ``parameter low high``; limits are infinite in coordinates where the loss does not increase.
     """
     quantile = float(stats.norm.ppf(0.5 + level / 2))
     rows = []
     for parameter, points in table.dropna(subset=["standard_normal"]).groupby("parameter", sort=False):
-        logarithmic = space.log[space.index(str(parameter))]
-        values = points["value"].to_numpy(dtype=float)
-        places = np.log(values) if logarithmic else values
+        scale = space.parameters[space.index(str(parameter))]
+        coordinates = scale.to_coordinate(points["value"].to_numpy(dtype=float))
         normal = points["standard_normal"].to_numpy(dtype=float)
-        # The estimate itself, also where other points lie below it.
-        middle = float(places[np.abs(points["deviance"].to_numpy(dtype=float)).argmin()])
-        ends = [middle + side * _reach(side * (places - middle), side * normal, quantile) for side in (-1, 1)]
-        low, high = np.exp(ends) if logarithmic else ends
-        rows.append((parameter, low, high))
+        # The deviance of the estimate is zero, while other points may have a negative one.
+        middle = float(coordinates[np.abs(points["deviance"].to_numpy(dtype=float)).argmin()])
+        ends = [middle + side * _reach(side * (coordinates - middle), side * normal, quantile) for side in (-1, 1)]
+        rows.append((parameter, *scale.from_coordinate(ends)))
     return pd.DataFrame(rows, columns=["parameter", "low", "high"])
 
 
 def _reach(distances: NDArray[np.float64], normal: NDArray[np.float64], quantile: float) -> float:
-    """Distance at which a rising line through the points of one side, from (0, 0), passes ``quantile``."""
+    """Return the distance at which an increasing line from (0, 0) through the points of one side is ``quantile``."""
     line = [(0.0, 0.0)]
     for distance, value in sorted(zip(distances.tolist(), normal.tolist(), strict=True)):
-        # Only what is higher than all before: the line has to rise.
         if distance > line[-1][0] and value > line[-1][1]:
             line.append((distance, value))
     if len(line) == 1:
@@ -165,7 +162,7 @@ def _minimum(
     others: NDArray[np.bool_],
     scale: float,
 ) -> Expansion | None:
-    """Minimum over the other components; the start itself where a further step would gain next to nothing."""
+    """Minimise over the other parameters; return the start if the expected improvement is negligible."""
     if start is None:
         return None
     gradient, hessian = start.gradient[others], start.hessian[np.ix_(others, others)]
@@ -177,5 +174,5 @@ def _minimum(
 
 
 def _exact_loss(objective: ExpansionObjective, per_grid: float, expansion: Expansion) -> float:
-    """The loss in double precision: differences of interest are below the rounding of single where voxels are many."""
+    """Return the loss in double precision; single precision rounds relevant differences if there are many voxels."""
     return per_grid * float(objective.likelihood(objective.seen(expansion).double()[None])[0])

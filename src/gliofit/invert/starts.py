@@ -1,4 +1,4 @@
-"""Default starting points of descents: one theta per front width, grown to the observed volume."""
+"""Default initial guesses: one theta per front width, simulated until the observed volume."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ __all__ = ["front_width_starts"]
 def front_width_starts(
     objective: ExpansionObjective, problem: Problem, widths_mm: tuple[float, ...], held: NDArray[np.float64] | None
 ) -> list[NDArray[np.float64]]:
-    """One theta per front width whose tumour, at the centre of mass, has the volume of the observation.
+    """Compute one theta per front width whose tumour, at the centre of mass, has the observed volume.
 
-    A run with rates for that width which stops at the volume gives the time of growth, and with it theta.
+    A simulation with the rates of that width stops at the observed volume; its final time determines theta.
     """
     centre = problem.observation.centre_mm
     if held is None:
@@ -31,14 +31,14 @@ def front_width_starts(
         centre = centre if distance <= objective.spacing_mm else nearest
     starts = []
     for width in widths_mm:
-        planned = problem.model.of_front_width(centre, width, problem.bounds)
+        fastest = problem.model.of_front_width(centre, width, problem.bounds)
         try:
             solution = objective.solver.solve(
-                objective.tissue, planned, stopping_volume_mm3=problem.observation.volume_mm3
+                objective.tissue, fastest, stopping_volume_mm3=problem.observation.volume_mm3
             )
         except SeedOutsideTissueError:
             continue
         objective.trace.count()
-        share = max(solution.final_time_days / DURATION_DAYS, 1e-3)
-        starts.append(problem.bounds.clip(planned.at_fraction(share).to_array()))
+        fraction = max(solution.final_time_days / DURATION_DAYS, 1e-3)
+        starts.append(problem.bounds.clip(fastest.at_fraction(fraction).to_array()))
     return starts

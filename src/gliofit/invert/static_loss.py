@@ -1,4 +1,4 @@
-"""Loss of a concentration that is fitted voxel by voxel, without a growth model."""
+"""Loss of a concentration that is fitted voxel by voxel without a growth model."""
 
 from __future__ import annotations
 
@@ -7,29 +7,31 @@ from torch import Tensor
 
 __all__ = ["StaticLoss"]
 
-# The field is smooth where it exceeds this; elsewhere there is nothing to smooth.
+# Concentration above which the field is smoothed.
 _PRESENT = 1e-3
 
 
 class StaticLoss:
-    """Overlap with the regions of a segmentation, the shape of a travelling front, and smoothness.
+    """Overlap with the regions of a segmentation, shape of a travelling front, and smoothness.
 
-    The sum of (1 - Dice) of whole tumour and core; of the mean of ((k c (1 - c) - |grad c|) / k)^2 over the brain
-    without its rim, times ``front_weight``; and of the mean over voxels with tumour of the squared sum of differences
-    to the six neighbours, times ``smooth_weight`` (Weidner et al., arXiv:2412.13811).
+    Sum of: 1 - Dice of whole tumour and of core; ``front_weight`` times the mean of ((k c (1 - c) - |grad c|) / k)^2
+    over the eroded brain; ``smooth_weight`` times the mean, over voxels with tumour, of the squared sum of differences
+    to the six neighbours.
+
+    Source: Weidner et al., arXiv:2412.13811.
 
     Parameters
     ----------
     whole, core
-        Share of each voxel in the regions, shape (x, y, z); a core without voxels does not count.
+        Share of each voxel in the regions, shape (x, y, z); an empty core is ignored.
     brain
-        1 in the brain and 0 elsewhere.
+        1 in the brain and 0 elsewhere, shape (x, y, z).
     thresholds
         Concentrations at the borders of whole tumour and core.
     sharpness
         Slope of the soft masks.
     weights
-        ``front_weight`` of the front's shape and ``smooth_weight`` of smoothness.
+        ``front_weight`` and ``smooth_weight``.
     spacing_mm
         Voxel size.
     """
@@ -52,7 +54,7 @@ class StaticLoss:
         self.inner = _eroded(brain)
 
     def __call__(self, field: Tensor, steepness: Tensor) -> Tensor:
-        """Loss of a field of shape (x, y, z) and of the steepness k per mm."""
+        """Return the loss of a field, shape (x, y, z), and of the steepness k per mm."""
         loss = field.new_zeros(())
         for mask, threshold in self.regions:
             loss = loss + 1 - self._dice(torch.sigmoid(self.sharpness * (field - threshold)), mask)
@@ -68,22 +70,22 @@ class StaticLoss:
 
 
 def _differences(field: Tensor, spacing_mm: float) -> tuple[Tensor, Tensor]:
-    """Squared gradient by central differences (per mm^2), and the sum of differences to all neighbours (per mm).
+    """Compute the squared gradient by central differences (mm^-2) and the sum of differences to neighbours (mm^-1).
 
-    Beyond the box the field goes on as at its faces.
+    The field is extended by its values at the faces of the box.
     """
     squared, rough = torch.zeros_like(field), torch.zeros_like(field)
     for axis in range(3):
         step = torch.diff(field, dim=axis) / spacing_mm
-        nothing = torch.zeros_like(field.narrow(axis, 0, 1))
-        after, before = torch.cat([step, nothing], axis), torch.cat([nothing, step], axis)
+        zero = torch.zeros_like(field.narrow(axis, 0, 1))
+        after, before = torch.cat([step, zero], axis), torch.cat([zero, step], axis)
         squared = squared + ((after + before) / 2).square()
         rough = rough + after.abs() + before.abs()
     return squared, rough
 
 
 def _eroded(mask: Tensor) -> Tensor:
-    """The mask without the voxels that have a neighbour outside it; the faces of the box are no border."""
+    """Erode a mask by one voxel, but not at the faces of the box."""
     out = mask.clone()
     for axis in range(3):
         size = mask.shape[axis]

@@ -1,4 +1,4 @@
-"""Loss of theta through the neural surrogate, on the cube around the observation's centre of mass."""
+"""Loss of theta through the neural surrogate, on the cube about the observation's centre of mass."""
 
 from __future__ import annotations
 
@@ -18,28 +18,18 @@ from gliofit.invert.trace import Trace
 
 __all__ = ["SurrogateObjective", "network_view"]
 
-#: Voxels predicted at once, so that a population of 128^3 cubes does not need all memory there is.
+#: Voxels per prediction, which limits the memory of a population.
 _VOXELS_AT_ONCE = 2**24
 
 
 def network_view(problem: Problem, network: Any) -> tuple[Crop, Tensor]:
-    """The cube a network looks at, and its tissue as a tensor (1, 3, n, n, n); see ``Crop.channels``."""
+    """Return the cube of a network and its tissue, shape (1, 3, n, n, n); see ``Crop.channels``."""
     crop = Crop.around(problem.tissue.grid, problem.observation.centre_mm, network.crop)
     return crop, torch.from_numpy(crop.channels(problem.tissue)[None])
 
 
 class SurrogateObjective:
-    """The problem's loss with the surrogate as forward model.
-
-    Parameters
-    ----------
-    problem
-        The case.
-    trace
-        Gets every evaluation.
-    training_range
-        Whether to restrict ``bounds`` to where the surrogate was trained.
-    """
+    """Loss of theta with the surrogate as forward model, optionally with ``bounds`` within its training range."""
 
     def __init__(self, problem: Problem, trace: Trace, training_range: bool = True) -> None:
         self.surrogate, self.trace = problem.networks.surrogate, trace
@@ -53,17 +43,18 @@ class SurrogateObjective:
         self.scale = max(self.likelihood.without_tumour(), 1e-12)
 
     def _bind(self, tissue: Tensor) -> Callable[[Tensor], Tensor]:
-        """The surrogate for one tissue; one that can computes what depends on the tissue alone only once."""
-        if hasattr(self.surrogate, "bind"):
-            with torch.no_grad():
-                return self.surrogate.bind(tissue)
-        return lambda theta: self.surrogate(tissue, theta)
+        """Return the surrogate for a fixed tissue; ``bind`` computes features of the tissue only once."""
+        if not hasattr(self.surrogate, "bind"):
+            return lambda theta: self.surrogate(tissue, theta)
+        with torch.no_grad():
+            bound: Callable[[Tensor], Tensor] = self.surrogate.bind(tissue)
+        return bound
 
     def _trained(self, bounds: Bounds) -> Bounds:
         lower = np.maximum(bounds.lower, self._numbers(self.surrogate.theta_low) + self._centre)
         upper = np.minimum(bounds.upper, self._numbers(self.surrogate.theta_high) + self._centre)
         if not (lower < upper).all():
-            raise InversionError("the bounds and the surrogate's training range have nothing in common")
+            raise InversionError("the bounds and the surrogate's training range do not overlap")
         return Bounds(lower, upper)
 
     @staticmethod
@@ -72,25 +63,25 @@ class SurrogateObjective:
 
     @property
     def training_mean(self) -> NDArray[np.float64]:
-        """Mean theta of the training set, placed about the cube's centre, within the bounds."""
+        """Mean theta of the training set, relative to the cube's centre, clipped to the bounds."""
         return self.bounds.clip(self._numbers(self.surrogate.theta_mean) + self._centre)
 
     def tensor_losses(self, theta: Tensor) -> Tensor:
-        """Differentiable losses, shape (B,), of parameters of shape (B, n); not recorded."""
-        # The origin is taken relative to the cube in double precision: world coordinates would cost digits.
+        """Return differentiable losses, shape (B,), of parameters of shape (B, n), without recording them."""
+        # Subtract in double precision: world coordinates would lose digits in single precision.
         relative = theta - torch.as_tensor(self._centre, dtype=theta.dtype, device=theta.device)
         return self.likelihood(self._predict(relative.to(self._like)))
 
     @torch.no_grad()
     def losses(self, thetas: NDArray[Any]) -> NDArray[np.float64]:
-        """Losses, shape (B,), of parameters of shape (B, n), computed and recorded as one batch."""
+        """Return losses, shape (B,), of parameters of shape (B, n), and record them."""
         batch = torch.as_tensor(np.atleast_2d(thetas), dtype=torch.float64, device=self._like.device)
         size = max(1, _VOXELS_AT_ONCE // self.crop.size**3)
-        values = torch.cat([self.tensor_losses(part) for part in batch.split(size)]).double().cpu().numpy()
+        values = torch.cat([self.tensor_losses(part) for part in torch.split(batch, size)]).double().cpu().numpy()
         for theta, loss in zip(np.atleast_2d(thetas), values, strict=True):
             self.trace.add(theta, loss)
         return values
 
     def record(self, theta: Tensor, loss: Tensor) -> None:
-        """Record an evaluation made through ``tensor_losses``."""
+        """Record an evaluation of ``tensor_losses``."""
         self.trace.add(self._numbers(theta), float(loss.detach()))

@@ -1,4 +1,4 @@
-"""Record of an inversion: every evaluation of the forward model, in order."""
+"""Record of all forward model evaluations of an inversion."""
 
 from __future__ import annotations
 
@@ -21,25 +21,17 @@ if TYPE_CHECKING:
 
 __all__ = ["OnProgress", "Trace", "trace_columns"]
 
-#: Called with the number of evaluations so far, the loss of the last one, and the level it was made on.
+#: Progress callback with the number of evaluations, the last loss and its level.
 OnProgress = Callable[[int, float, str], None]
 
 
 def trace_columns(space: ParameterSpace) -> list[str]:
-    """Columns of a trace: number of the evaluation, loss, parameters, seconds since the start, level."""
+    """List the columns of a trace: evaluation number, loss, parameters, seconds since the start, level."""
     return ["evaluation", "loss", *space.columns, "seconds", "level"]
 
 
 class Trace:
-    """Collects evaluations.
-
-    Parameters
-    ----------
-    space
-        Parameter space of the evaluated points.
-    on_progress
-        Called after each evaluation.
-    """
+    """Record of evaluations; ``on_progress`` is called after each of them."""
 
     def __init__(self, space: ParameterSpace, on_progress: OnProgress | None = None) -> None:
         self._space = space
@@ -64,22 +56,22 @@ class Trace:
             self._on_progress(number, float(loss), level)
 
     def count(self, runs: int = 1) -> None:
-        """Count runs of the forward model without a loss: they have a number but no row."""
+        """Count forward model evaluations without a loss, which have no row."""
         self._without_loss += runs
 
     def best(self, level: str | None = None) -> tuple[NDArray[np.float64], float] | None:
-        """Theta, shape (n,), and loss of the smallest finite loss (of a level); None if there is none."""
+        """Return theta, shape (n,), and loss of the smallest finite loss (of a level), None without one."""
         rows = self.ranked(level)
         return rows[0] if rows else None
 
     def ranked(self, level: str | None = None) -> list[tuple[NDArray[np.float64], float]]:
-        """Thetas, shapes (n,), and losses of all evaluations with finite loss, the smallest first."""
+        """Return thetas, shapes (n,), and losses of all evaluations with finite loss (of a level), sorted by loss."""
         rows = [row for row in self._rows if np.isfinite(row[1]) and level in (None, row[-1])]
         return [(np.array(row[2:-2]), row[1]) for row in sorted(rows, key=lambda row: row[1])]
 
     def finish(
         self,
-        theta: NDArray[Any],
+        theta: NDArray[Any] | None,
         loss: float,
         converged: bool,
         message: str,
@@ -88,9 +80,9 @@ class Trace:
         extra: dict[str, Any] | None = None,
         concentration: Volume | None = None,
     ) -> Inversion:
-        """The outcome of an inversion that ends now with ``theta``, shape (n,)."""
+        """Return the outcome of an inversion with the estimate ``theta``, shape (n,)."""
         return Inversion(
-            theta=Theta.from_array(theta, self._space),
+            theta=None if theta is None else Theta.from_array(theta, self._space),
             loss=float(loss),
             trace=self.table(),
             evaluations=len(self) + self._without_loss,
@@ -104,20 +96,11 @@ class Trace:
         )
 
     def finish_field(self, concentration: Volume, loss: float, message: str) -> Inversion:
-        """The outcome of an inversion that ends now with a concentration in place of theta."""
-        return Inversion(
-            theta=None,
-            loss=float(loss),
-            trace=self.table(),
-            evaluations=len(self) + self._without_loss,
-            wall_seconds=self.seconds,
-            status="ok",
-            message=message,
-            concentration=concentration,
-        )
+        """Return the outcome of an inversion that estimates a concentration without theta."""
+        return self.finish(None, loss, True, message, concentration=concentration)
 
     def table(self) -> pd.DataFrame:
-        """All evaluations, columns ``trace_columns``."""
+        """Return all evaluations with columns ``trace_columns``."""
         import pandas as pd
 
         columns = trace_columns(self._space)

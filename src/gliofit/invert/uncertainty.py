@@ -1,4 +1,4 @@
-"""How well an observation determines theta: covariance, intervals, and what is not identifiable."""
+"""Uncertainty of theta: covariance, intervals and directions that are not identifiable."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["INTERVAL_LEVEL", "Uncertainty", "uncertainty_of"]
 
-#: Coverage of the intervals in results and pictures.
+#: Coverage of intervals in results and figures.
 INTERVAL_LEVEL = 0.9
 
 
@@ -28,12 +28,11 @@ class Uncertainty:
     Parameters
     ----------
     covariance
-        Covariance of the coordinates, shape (n, n). Zero for parameters that were held or ended at a bound.
+        Covariance of the coordinates, shape (n, n); zero for parameters that are fixed or at a bound.
     inverse_hessian
-        Inverse of the loss's Gauss-Newton Hessian in the same coordinates, shape (n, n): converts differences of the
-        loss to the scale of the covariance (``profile``).
+        Inverse Hessian of the loss in the same coordinates, shape (n, n); it scales the loss in ``profile``.
     notes
-        Directions that are not identifiable, and parameters that ended at a bound.
+        Directions that are not identifiable, and parameters at a bound.
     """
 
     covariance: NDArray[np.float64]
@@ -46,13 +45,13 @@ class Uncertainty:
         return np.sqrt(np.diag(self.covariance))
 
     def interval(self, theta: Theta, level: float = INTERVAL_LEVEL) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Lower and upper ends of each parameter's interval, shapes (n,)."""
+        """Return the lower and upper limits of each parameter's interval, shapes (n,)."""
         reach = float(stats.norm.ppf(0.5 + level / 2)) * self.standard_errors
         middle = theta.to_array()
         return theta.space.moved(middle, -reach), theta.space.moved(middle, reach)
 
     def columns(self, theta: Theta) -> dict[str, Any]:
-        """Columns of the results row: standard errors, ends of the 90 % intervals, and the covariance by rows."""
+        """Return columns of the results row: standard errors, 90 % intervals, and the covariance by rows."""
         space, (low, high) = theta.space, self.interval(theta)
         errors = self.standard_errors * space.derivative(theta.to_array())
         return {
@@ -64,7 +63,7 @@ class Uncertainty:
 
     @staticmethod
     def no_columns(space: ParameterSpace) -> dict[str, Any]:
-        """The same columns for methods that give no uncertainty."""
+        """Return the same columns, empty, for methods without uncertainty."""
         columns = (space.row(None, suffix=f"_{what}") for what in ("se", "low", "high"))
         return {name: value for part in columns for name, value in part.items()} | {"covariance": None}
 
@@ -77,31 +76,31 @@ def uncertainty_of(
     correlation_mm: float,
     hessian: NDArray[np.float64] | None = None,
 ) -> Uncertainty:
-    """Uncertainty of the minimum of a loss.
+    """Compute the uncertainty of the minimum of a loss.
 
     The loss is a sum over voxels, so its minimum is an M-estimate: with the Hessian H and the voxels' gradients g at
-    the minimum, the covariance is H^-1 (sum g g') H^-1 (Huber 1967, White 1980), which measures the noise by the
-    residuals themselves. Residuals of neighbours are not independent where the model is wrong or a contour is drawn by
-    hand. The sum over voxels is therefore scaled by what it grows to, on average over directions, when the gradients
-    are summed within blocks first (cluster-robust covariance, Liang and Zeger 1986); never below one.
-    The box of the bounds enters as a wide normal prior, which keeps what is not identifiable finite.
+    the minimum, the covariance is H^-1 (sum g g') H^-1 (Huber 1967, White 1980), which estimates the noise from the
+    residuals. Neighbouring residuals are correlated where the model is wrong or a contour is drawn by hand. The sum is
+    therefore multiplied by the average factor by which it grows when gradients are first summed within blocks
+    (cluster-robust covariance, Liang and Zeger 1986), at least one. The bounds enter as a wide normal prior, which
+    keeps the variance of directions finite that are not identifiable.
 
     Source: White, Econometrica 48 (1980); Liang and Zeger, Biometrika 73 (1986).
 
     Parameters
     ----------
     objective
-        The objective of the finest level.
+        Objective of the finest level.
     best
-        Its minimum, with tangents of its own.
+        Minimum of the objective, with its own tangents.
     bounds
-        Box of the search.
+        Box of theta.
     free
-        Parameters that were estimated, shape (n,).
+        Mask of estimated parameters, shape (n,).
     correlation_mm
         Edge of the blocks: residuals farther apart count as independent.
     hessian
-        Hessian of the loss in coordinates, where a better one than Gauss-Newton's is known.
+        Hessian of the loss in coordinates, by default Gauss-Newton's.
     """
     space = objective.space
     units = space.derivative(best.theta)
@@ -112,40 +111,34 @@ def uncertainty_of(
     covariance, inverse = np.zeros((2, len(space), len(space)))
     if len(moving) == 0:
         return Uncertainty(covariance, inverse, tuple(notes))
-    scores = objective.scores(best) * units[:, None, None, None]
-    whole = best.hessian * np.outer(units, units) if hessian is None else hessian
-    bend = whole[np.ix_(moving, moving)]
-    scores = scores[moving]
+    scores = (objective.scores(best) * units[:, None, None, None])[moving]
+    where = np.ix_(moving, moving)
+    curvature = (best.hessian_in(space) if hessian is None else hessian)[where]
     voxels = np.einsum("iabc,jabc->ij", scores, scores, dtype=np.float64)
-    blocks = _sums(scores, max(1, round(correlation_mm / objective.spacing_mm)))
+    blocks = _block_sums(scores, max(1, round(correlation_mm / objective.spacing_mm)))
     summed = blocks @ blocks.T
-    # Rounding is all there is to the residuals of an exact fit.
+    # Keeps the matrix invertible for an exact fit, whose residuals are rounding errors.
     voxels += np.diag(1e-12 * np.diag(voxels) + 1e-300)
     inflation = max(1.0, float(np.trace(np.linalg.solve(voxels, summed))) / len(moving))
-    information = bend @ np.linalg.solve(inflation * voxels, bend)
-    prior = np.diag(1 / _prior_deviation(space, bounds)[moving] ** 2)
-    where = np.ix_(moving, moving)
-    covariance[where] = np.linalg.inv(information + prior)
-    inverse[where] = np.linalg.pinv(bend, hermitian=True)
-    notes += _vague(space, covariance)
+    information = curvature @ np.linalg.solve(inflation * voxels, curvature)
+    # Standard deviation of a uniform distribution in the box.
+    deviation = (space.to_coordinates(bounds.upper) - space.to_coordinates(bounds.lower)) / np.sqrt(12)
+    covariance[where] = np.linalg.inv(information + np.diag(1 / deviation[moving] ** 2))
+    inverse[where] = np.linalg.pinv(curvature, hermitian=True)
+    notes += _vague_directions(space, covariance)
     return Uncertainty(covariance, inverse, tuple(notes))
 
 
-def _prior_deviation(space: ParameterSpace, bounds: Bounds) -> NDArray[np.float64]:
-    """Standard deviations of coordinates that are uniform in the box."""
-    return (space.to_coordinates(bounds.upper) - space.to_coordinates(bounds.lower)) / np.sqrt(12)
-
-
-def _sums(scores: NDArray[Any], edge: int) -> NDArray[np.float64]:
-    """Sums over cubes of ``edge`` voxels, shape (components, cubes), of shape (components, x, y, z)."""
+def _block_sums(scores: NDArray[Any], edge: int) -> NDArray[np.float64]:
+    """Sum scores, shape (n, x, y, z), over cubes of ``edge`` voxels to shape (n, cubes)."""
     total = scores.astype(np.float64)
     for axis in (1, 2, 3):
         total = np.add.reduceat(total, np.arange(0, total.shape[axis], edge), axis=axis)
     return total.reshape(len(scores), -1)
 
 
-def _vague(space: ParameterSpace, covariance: NDArray[np.float64]) -> list[str]:
-    """Notes on directions that are not identifiable."""
+def _vague_directions(space: ParameterSpace, covariance: NDArray[np.float64]) -> list[str]:
+    """Describe directions that are not identifiable."""
     scale = space.steps("vague")
     values, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))
     notes = []

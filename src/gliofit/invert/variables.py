@@ -1,4 +1,4 @@
-"""The free parameters as an optimiser varies them."""
+"""Variables of an optimiser, and the outcome of its search."""
 
 from __future__ import annotations
 
@@ -10,28 +10,49 @@ from numpy.typing import ArrayLike, NDArray
 
 from gliofit.growth.space import Bounds, ParameterSpace
 
-__all__ = ["Variables"]
+__all__ = ["SearchOutcome", "Variables"]
+
+
+@dataclass(frozen=True, eq=False)
+class SearchOutcome:
+    """Result of an optimiser.
+
+    Parameters
+    ----------
+    theta
+        Best parameters, shape (n,).
+    loss
+        Loss at ``theta``.
+    converged
+        Whether a convergence criterion was fulfilled.
+    reason
+        Criterion that ended the search.
+    """
+
+    theta: NDArray[np.float64]
+    loss: float
+    converged: bool
+    reason: str
 
 
 @dataclass(frozen=True, eq=False)
 class Variables:
-    """An invertible map between parameters and the free variables of an optimiser.
+    """Invertible map between parameters and the k free variables of an optimiser.
 
-    A free parameter is ``offset + scale * variable``, or the exponential of that where ``log`` is set. A parameter that
-    is not free is not a variable and has its value in ``held``.
+    The coordinate of a free parameter is ``offset + scale * variable``.
 
     Parameters
     ----------
     bounds
-        Box for theta.
+        Box of theta.
     offset, scale
-        The map, shape (n,).
+        Coefficients of the map, shapes (n,).
     log
-        Parameters whose logarithm is varied, shape (n,).
+        Mask of parameters whose coordinate is the logarithm, shape (n,).
     held
-        Values of the parameters that are not free, shape (n,).
+        Values of fixed parameters, shape (n,).
     free
-        Which parameters are free, shape (n,).
+        Mask of free parameters, shape (n,).
     """
 
     bounds: Bounds
@@ -45,20 +66,16 @@ class Variables:
     def unit(
         cls, space: ParameterSpace, bounds: Bounds, held_origin_mm: ArrayLike | None = None, logarithms: bool = False
     ) -> Variables:
-        """Each free parameter from 0 at its lower to 1 at its upper bound, in coordinates of the space if asked."""
+        """Map the bounds of each free parameter to [0, 1], optionally in logarithms (``ParameterSpace.log``)."""
         log = space.log & logarithms
-        lower, upper = _apply(np.log, bounds.lower, log), _apply(np.log, bounds.upper, log)
+        lower, upper = _log_where(bounds.lower, log), _log_where(bounds.upper, log)
         return cls(bounds, lower, upper - lower, log, *_hold(space, held_origin_mm))
 
     @classmethod
     def raw(
-        cls,
-        space: ParameterSpace,
-        bounds: Bounds,
-        centre_mm: ArrayLike,
-        held_origin_mm: ArrayLike | None = None,
+        cls, space: ParameterSpace, bounds: Bounds, centre_mm: ArrayLike, held_origin_mm: ArrayLike | None = None
     ) -> Variables:
-        """The paper's: positions from the centre of mass as fractions of its volume's size, the others unchanged."""
+        """Map as in the paper: positions relative to the centre as fractions of its volume, the others unchanged."""
         offset, scale = space.relative_to(centre_mm), space.paper_scale
         return cls(bounds, offset, scale, np.zeros(len(space), bool), *_hold(space, held_origin_mm))
 
@@ -73,27 +90,25 @@ class Variables:
         return self.encode(self.bounds.upper)
 
     def encode(self, theta: NDArray[Any]) -> NDArray[np.float64]:
-        """Free variables, shape (..., k), of parameters of shape (..., n)."""
+        """Convert parameters, shape (..., n), to free variables, shape (..., k)."""
         theta = np.asarray(theta, dtype=np.float64)
-        return ((_apply(np.log, theta, self.log) - self.offset) / self.scale)[..., self.free]
+        return ((_log_where(theta, self.log) - self.offset) / self.scale)[..., self.free]
 
     def decode(self, variables: Any, library: Any = np) -> Any:
-        """Parameters, shape (..., n), of free variables of shape (..., k), with numpy or torch (``library``)."""
+        """Convert free variables, shape (..., k), to parameters, shape (..., n); ``library`` is numpy or torch."""
         columns, position = [], 0
-        for name in range(len(self.free)):
-            if self.free[name]:
-                column = variables[..., position] * float(self.scale[name]) + float(self.offset[name])
-                columns.append(library.exp(column) if self.log[name] else column)
+        for index in range(len(self.free)):
+            if self.free[index]:
+                column = variables[..., position] * float(self.scale[index]) + float(self.offset[index])
+                columns.append(library.exp(column) if self.log[index] else column)
                 position += 1
             else:
-                columns.append(library.full_like(variables[..., 0], float(self.held[name])))
+                columns.append(library.full_like(variables[..., 0], float(self.held[index])))
         return library.stack(columns, -1)
 
 
-def _apply(function: Any, values: NDArray[Any], where: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """``function`` of the values where asked, the values elsewhere."""
-    safe = np.where(where, values, 1.0)
-    return np.where(where, function(safe), values)
+def _log_where(values: NDArray[Any], log: NDArray[np.bool_]) -> NDArray[np.float64]:
+    return np.where(log, np.log(np.where(log, values, 1.0)), values)
 
 
 def _hold(space: ParameterSpace, origin_mm: ArrayLike | None) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -1,4 +1,4 @@
-"""Settings of the imaging model: how a tumour-cell concentration shows in MRI."""
+"""Settings of the imaging model, which maps a tumour-cell concentration to regions in MRI."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ __all__ = ["ImagingSettings"]
 
 
 class ImagingSettings(Settings):
-    """A region shows where the concentration exceeds its threshold; the step is smooth so that losses have slopes.
+    """Imaging model: a region is visible where the concentration exceeds its threshold, with a smooth step.
 
-    Whole tumour (oedema and core) is the FLAIR abnormality, core (necrosis, enhancing and non-enhancing core) the one
-    of contrast-enhanced T1.
+    Whole tumour (oedema and core) is the FLAIR abnormality; core (necrosis, enhancing and non-enhancing core) is the
+    abnormality in contrast-enhanced T1.
     """
 
     threshold_whole: float = Field(
@@ -24,17 +24,12 @@ class ImagingSettings(Settings):
     )
     fit_thresholds: bool = Field(
         False,
-        description="Take, for every concentration, the thresholds that fit best within `range_whole` and "
-        "`range_core`, in place of the two fixed ones.",
+        description="Fit the thresholds for every concentration within `range_whole` and `range_core`.",
     )
-    range_whole: tuple[float, float] = Field((0.05, 0.5), description="Range of the whole tumour's fitted threshold.")
-    range_core: tuple[float, float] = Field((0.5, 0.85), description="Range of the core's fitted threshold.")
+    range_whole: tuple[float, float] = Field((0.05, 0.5), description="Range of the fitted whole-tumour threshold.")
+    range_core: tuple[float, float] = Field((0.5, 0.85), description="Range of the fitted core threshold.")
     weight_whole: float = Field(
-        0.7,
-        ge=0.05,
-        le=0.95,
-        description="Weight of the whole tumour in the loss; the core has the rest. Each enters by its Dice, so that a "
-        "small core counts as much per weight as a large one.",
+        0.7, ge=0.05, le=0.95, description="Weight w of the whole tumour's Dice in the loss; the core has 1 - w."
     )
     width: float = Field(
         0.02,
@@ -44,9 +39,7 @@ class ImagingSettings(Settings):
         "fronts that are too steep: the diffusion parameter comes out 4 % too small.",
     )
     minimum_enhancing_cc: float = Field(
-        1.5,
-        ge=0,
-        description="Enhancing tissue below this volume is not trusted: the core then is the non-enhancing core.",
+        1.5, ge=0, description="Below this volume of enhancing tissue, the non-enhancing core is used as core."
     )
 
     @model_validator(mode="after")
@@ -55,5 +48,5 @@ class ImagingSettings(Settings):
             raise ValueError("threshold_core must be above threshold_whole: the core lies inside the whole tumour")
         for name, (low, high) in (("range_whole", self.range_whole), ("range_core", self.range_core)):
             if not 0.01 <= low < high <= 0.95:
-                raise ValueError(f"{name} needs two rising numbers between 0.01 and 0.95")
+                raise ValueError(f"{name} must be two increasing numbers between 0.01 and 0.95")
         return self

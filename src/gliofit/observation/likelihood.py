@@ -1,7 +1,7 @@
-"""Losses of a predicted concentration, differentiable: the one implementation that solver and networks share.
+"""Differentiable losses of a predicted concentration, for solvers and networks.
 
-A prediction is a batch of concentrations averaged over voxels, shape (B, x, y, z); on voxels that are only partly
-tissue that is the concentration in the tissue times the tissue's share.
+Predictions are concentrations averaged over voxels, shape (B, x, y, z): the concentration in the tissue times the
+tissue's share of the voxel.
 """
 
 from __future__ import annotations
@@ -19,28 +19,26 @@ from gliofit.observation.imaging import ImagingSettings
 
 __all__ = ["AbstractLikelihood", "ConcentrationLikelihood", "SegmentationLikelihood", "Term", "soft_dice", "soft_mask"]
 
-#: Tissue share below which a voxel is not taken as tissue; below it the division by the share is meaningless.
+#: Smallest share of tissue in a voxel by which concentrations are divided.
 _LEAST_SHARE = 0.1
 
-#: Steps of concentration that a threshold is fitted with.
+#: Bins of concentration for fitting thresholds.
 _BINS = 1024
 
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """One part of a loss, expanded about a prediction.
+    """Expansion of one term of a loss about a prediction.
 
     Parameters
     ----------
     slope
-        Derivative of this part by each voxel's concentration, shape (x, y, z).
+        Derivative by each voxel's concentration, shape (x, y, z).
     curvature
-        Its second derivative, that of Gauss-Newton (of the misfit as a weighted sum of squares, without second
-        derivatives of what is seen), shape (x, y, z), never negative.
+        Gauss-Newton second derivative, shape (x, y, z), non-negative.
     floats
-        Whether a threshold was fitted to the prediction. A change of concentration that is the same all along the
-        contour then changes nothing: what counts of any change is its difference from the mean weighted by
-        ``curvature``.
+        Whether a threshold was fitted to the prediction. The loss then does not change with a uniform change of
+        concentration along the contour; the mean weighted by ``curvature`` is subtracted from any change.
     """
 
     slope: Tensor
@@ -49,18 +47,28 @@ class Term:
 
 
 class AbstractLikelihood(ABC):
-    """Loss of predictions against one observation on one grid; zero for a perfect fit.
+    """Loss of predictions for one observation on one grid; zero for a perfect fit.
 
-    Computed on one thread, so that sums over voxels are rounded the same way on every machine.
+    Computed on one thread, so that sums over voxels are rounded in the same way on every machine.
+
+    Parameters
+    ----------
+    template
+        Observed values, shape (x, y, z); defines shape, type and device of the grid.
+    share
+        Tissue's share of each voxel, shape (x, y, z).
     """
 
+    def __init__(self, template: Tensor, share: Tensor) -> None:
+        self.template, self.share = template, share
+
     def __call__(self, concentration: Tensor) -> Tensor:
-        """Losses of shape (B,) for concentrations of shape (B, x, y, z)."""
+        """Return losses, shape (B,), of concentrations of shape (B, x, y, z)."""
         with torch_threads(1):
             return self._losses(concentration)
 
     def terms(self, concentration: Tensor) -> list[Term]:
-        """Parts whose slopes add up to that of the loss, at one concentration of shape (x, y, z)."""
+        """Return the terms of the loss at one concentration of shape (x, y, z); their slopes add up to the gradient."""
         with torch_threads(1):
             return self._terms(concentration)
 
@@ -71,60 +79,28 @@ class AbstractLikelihood(ABC):
     def _terms(self, concentration: Tensor) -> list[Term]: ...
 
     def without_tumour(self) -> float:
-        """Loss of no tumour at all: the scale that tolerances are relative to."""
+        """Return the loss without tumour, the scale of relative tolerances."""
         return float(self(torch.zeros_like(self.template)[None])[0])
 
     def saturated(self) -> float:
-        """Loss of a brain full of tumour."""
+        """Return the loss of concentration 1 in all tissue."""
         return float(self(self.share[None])[0])
-
-    @property
-    @abstractmethod
-    def template(self) -> Tensor:
-        """A tensor of shape (x, y, z) with the grid's shape, type and device."""
-
-    @property
-    @abstractmethod
-    def share(self) -> Tensor:
-        """Tissue's share of each voxel, shape (x, y, z)."""
 
 
 class ConcentrationLikelihood(AbstractLikelihood):
-    """Mean squared error over all voxels of the grid (paper, section 2.4).
-
-    Parameters
-    ----------
-    observed
-        Observed concentration averaged over voxels, zero outside tissue.
-    share
-        Tissue's share of each voxel.
-    """
-
-    def __init__(self, observed: Tensor, share: Tensor) -> None:
-        self.observed, self._share = observed, share
+    """Mean squared error over all voxels of the grid (paper, section 2.4). ``template`` is the observation."""
 
     def _losses(self, concentration: Tensor) -> Tensor:
-        return (concentration - self.observed).square().flatten(1).mean(dim=1)
+        return (concentration - self.template).square().flatten(1).mean(dim=1)
 
     def _terms(self, concentration: Tensor) -> list[Term]:
-        """Exact, since the loss is quadratic."""
         count = concentration.numel()
-        return [Term(2 / count * (concentration - self.observed), torch.full_like(concentration, 2 / count))]
-
-    @property
-    def template(self) -> Tensor:
-        """The observed concentration."""
-        return self.observed
-
-    @property
-    def share(self) -> Tensor:
-        """Tissue's share of each voxel."""
-        return self._share
+        return [Term(2 / count * (concentration - self.template), torch.full_like(concentration, 2 / count))]
 
 
 @dataclass(frozen=True, eq=False)
 class _Region:
-    """A mask with its weight in the loss, its threshold, and the range of that where it is fitted."""
+    """Observed mask, weight in the loss, threshold, and the range of a fitted threshold."""
 
     observed: Tensor
     weight: float
@@ -133,164 +109,149 @@ class _Region:
 
 
 class SegmentationLikelihood(AbstractLikelihood):
-    """Soft Dice of the regions that the imaging model shows: w (1 - Dice_whole) + (1 - w) (1 - Dice_core).
+    """Soft Dice loss of the imaging model's regions: w (1 - Dice_whole) + (1 - w) (1 - Dice_core).
 
     Parameters
     ----------
     whole, core
-        Observed share of each voxel in whole tumour and core, within tissue; without a core only the whole tumour
-        counts.
+        Observed share of each voxel in whole tumour and core, within tissue. Without a core, w = 1.
     share
         Tissue's share of each voxel.
     imaging
-        Thresholds, or the ranges they are fitted in, width and weight w.
+        Thresholds or their ranges, width and weight w.
     """
 
     def __init__(self, whole: Tensor, core: Tensor | None, share: Tensor, imaging: ImagingSettings) -> None:
-        self.whole, self.core, self._share, self.imaging = whole, core, share, imaging
+        super().__init__(whole, share)
+        self.core, self.imaging = core, imaging
 
     def _losses(self, concentration: Tensor) -> Tensor:
         losses = []
-        for one in self._in_tissue(concentration):
-            parts = [region.weight * self._missed(one, region) for region in self._regions()]
+        for in_tissue in self._in_tissue(concentration):
+            parts = [region.weight * self._dice_loss(in_tissue, region) for region in self._regions()]
             losses.append(torch.stack(parts).sum())
         return torch.stack(losses)
 
     def _terms(self, concentration: Tensor) -> list[Term]:
-        """Parts of the loss, one per region.
-
-        1 - Dice is sum (p - y)^2 / (sum p^2 + sum y^2); its denominator, which changes little, is taken as constant in
-        the curvature.
-        """
         return [self._term(concentration, region) for region in self._regions()]
 
     def thresholds(self, concentration: Tensor) -> tuple[float, float | None]:
-        """Thresholds of whole tumour and core at a prediction of shape (x, y, z): the fitted ones, or those set."""
-        one = self._in_tissue(concentration)
-        found = [self._threshold(one.detach(), region) for region in self._regions()]
-        return found[0], found[1] if len(found) > 1 else None
+        """Return the thresholds of whole tumour and core, fitted or fixed, at a prediction of shape (x, y, z)."""
+        in_tissue = self._in_tissue(concentration).detach()
+        whole, *core = (self._threshold(in_tissue, region) for region in self._regions())
+        return whole, core[0] if core else None
 
     def _regions(self) -> list[_Region]:
-        own = self.imaging
-        spans = (own.range_whole, own.range_core) if own.fit_thresholds else (None, None)
-        if self.core is None:
-            return [_Region(self.whole, 1.0, own.threshold_whole, spans[0])]
-        return [
-            _Region(self.whole, own.weight_whole, own.threshold_whole, spans[0]),
-            _Region(self.core, 1 - own.weight_whole, own.threshold_core, spans[1]),
-        ]
+        imaging = self.imaging
+        spans = (imaging.range_whole, imaging.range_core) if imaging.fit_thresholds else (None, None)
+        weight = 1.0 if self.core is None else imaging.weight_whole
+        regions = [_Region(self.template, weight, imaging.threshold_whole, spans[0])]
+        if self.core is not None:
+            regions.append(_Region(self.core, 1 - weight, imaging.threshold_core, spans[1]))
+        return regions
 
     def _term(self, concentration: Tensor, region: _Region) -> Term:
-        seen_as = concentration.detach().clone().requires_grad_(True)
-        in_tissue = self._in_tissue(seen_as)
-        loss = region.weight * self._missed(in_tissue, region)
-        (slope,) = torch.autograd.grad(loss, seen_as)
+        """Expand w (1 - Dice) = w sum (p - y)^2 / (sum p^2 + sum y^2); the curvature neglects the denominator's."""
+        variable = concentration.detach().clone().requires_grad_(True)
+        in_tissue = self._in_tissue(variable)
+        loss = region.weight * self._dice_loss(in_tissue, region)
+        (slope,) = torch.autograd.grad(loss, variable)
         with torch.no_grad():
             width, threshold = self.imaging.width, self._threshold(in_tissue, region)
-            seen = soft_mask(in_tissue, threshold, width)
-            # The slope of the stretched sigmoid by c, which is the prediction over the share, so that shares cancel.
+            mask = soft_mask(in_tissue, threshold, width)
+            # Derivative of the scaled sigmoid by c. Since c is the prediction divided by the share, shares cancel.
             low, high = _ends(threshold, width)
-            sigmoid = low + seen * (high - low)
+            sigmoid = low + mask * (high - low)
             rise = sigmoid * (1 - sigmoid) / (width * (high - low))
-            rise = torch.where((self._share >= _LEAST_SHARE) & (in_tissue < 1), rise, 0.0)
-            norm = (self._share * seen).square().sum() + region.observed.square().sum()
+            rise = torch.where((self.share >= _LEAST_SHARE) & (in_tissue < 1), rise, 0.0)
+            norm = (self.share * mask).square().sum() + region.observed.square().sum()
             curvature = 2 * region.weight * rise.square() / norm
         floats = region.span is not None and region.span[0] < threshold < region.span[1]
         return Term(slope, curvature, floats)
 
     def _in_tissue(self, concentration: Tensor) -> Tensor:
-        """Concentration in the tissue of each voxel, from that averaged over the voxel."""
-        share = self._share.clamp(min=_LEAST_SHARE)
-        return torch.where(self._share >= _LEAST_SHARE, concentration / share, 0.0).clamp(max=1)
+        """Convert voxel averages to concentrations in the tissue of each voxel."""
+        share = self.share.clamp(min=_LEAST_SHARE)
+        return torch.where(self.share >= _LEAST_SHARE, concentration / share, 0.0).clamp(max=1)
 
-    def _missed(self, in_tissue: Tensor, region: _Region) -> Tensor:
-        # Where the threshold is the best one, its own change with the prediction does not change the loss.
+    def _dice_loss(self, in_tissue: Tensor, region: _Region) -> Tensor:
+        # At an optimal threshold the derivative of the loss by the threshold is zero, so it is detached.
         threshold = self._threshold(in_tissue.detach(), region)
-        predicted = self._share * soft_mask(in_tissue, threshold, self.imaging.width)
+        predicted = self.share * soft_mask(in_tissue, threshold, self.imaging.width)
         return 1 - soft_dice(predicted, region.observed)
 
     def _threshold(self, in_tissue: Tensor, region: _Region) -> float:
-        """The region's threshold: the set one, or that of the highest soft Dice within its range."""
+        """Return the fixed threshold, or the one with the highest soft Dice within the range."""
         if region.span is None:
             return region.threshold
-        # Sums over voxels of equal concentration, so that a threshold costs a thousand operations.
-        place = (in_tissue * _BINS).long().clamp(0, _BINS - 1).flatten()
+        # Histograms over concentration make a threshold cost a thousand operations instead of one per voxel.
+        bins = (in_tissue * _BINS).long().clamp(0, _BINS - 1).flatten()
         double = torch.float64
-        shared = torch.bincount(place, (self._share * region.observed).flatten().to(double), _BINS)
-        squared = torch.bincount(place, self._share.square().flatten().to(double), _BINS)
+        overlap = torch.bincount(bins, (self.share * region.observed).flatten().to(double), _BINS)
+        squared = torch.bincount(bins, self.share.square().flatten().to(double), _BINS)
         centres = (torch.arange(_BINS, dtype=double, device=in_tissue.device) + 0.5) / _BINS
-        tried = np.linspace(*region.span, 1 + round((region.span[1] - region.span[0]) / 0.005))
-        seen = torch.stack([soft_mask(centres, float(one), self.imaging.width) for one in tried])
-        either = seen.square() @ squared + region.observed.double().square().sum()
-        return _top(tried, (2 * (seen @ shared) / either.clamp(min=1e-12)).cpu().numpy())
-
-    @property
-    def template(self) -> Tensor:
-        """The observed whole tumour."""
-        return self.whole
-
-    @property
-    def share(self) -> Tensor:
-        """Tissue's share of each voxel."""
-        return self._share
+        candidates = np.linspace(*region.span, 1 + round((region.span[1] - region.span[0]) / 0.005))
+        masks = torch.stack([soft_mask(centres, float(candidate), self.imaging.width) for candidate in candidates])
+        norm = masks.square() @ squared + region.observed.double().square().sum()
+        return _maximum(candidates, (2 * (masks @ overlap) / norm.clamp(min=1e-12)).cpu().numpy())
 
 
-def _top(places: NDArray[np.float64], heights: NDArray[np.float64]) -> float:
-    """Where a function sampled at even places is highest, by a parabola through the highest sample's neighbours."""
-    at = int(heights.argmax())
-    if at in (0, len(places) - 1):
-        return float(places[at])
-    before, top, after = heights[at - 1 : at + 2]
+def _maximum(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """Return the position of the maximum of an evenly sampled function, by a parabola through the highest samples."""
+    at = int(y.argmax())
+    if at in (0, len(x) - 1):
+        return float(x[at])
+    before, top, after = y[at - 1 : at + 2]
     bend = before - 2 * top + after
     shift = 0.0 if bend >= 0 else 0.5 * (before - after) / bend
-    return float(places[at] + shift * (places[1] - places[0]))
+    return float(x[at] + shift * (x[1] - x[0]))
 
 
 def soft_mask(concentration: Tensor, threshold: float, width: float) -> Tensor:
-    """How much of a region shows at a concentration: sigmoid((c - threshold) / width), stretched to [0, 1].
+    """Compute the visible share of a region, sigmoid((c - threshold) / width) scaled to [0, 1].
 
-    The stretch makes it exactly 0 at c = 0: otherwise the tail of the sigmoid, summed over the whole head, adds
-    cubic centimetres of tumour that is not there.
+    Without the scaling, the sigmoid's tail at c = 0, summed over the whole head, adds cubic centimetres of tumour.
 
     Parameters
     ----------
     concentration
-        Any shape, 0 to 1.
+        c, any shape, 0 to 1.
     threshold
         Concentration at the region's border.
     width
-        Width of the step, in concentration.
+        Width of the step, as a concentration.
 
     Returns
     -------
-    Shares between 0 and 1, of the shape of ``concentration``.
+    Tensor
+        Shares between 0 and 1, shape of ``concentration``.
     """
     low, high = _ends(threshold, width)
     return (torch.sigmoid((concentration - threshold) / width) - low) / (high - low)
 
 
 def _ends(threshold: float, width: float) -> tuple[float, float]:
-    """The sigmoid at concentrations 0 and 1."""
+    """Return the sigmoid at concentrations 0 and 1."""
     low, high = torch.sigmoid(torch.tensor([-threshold / width, (1 - threshold) / width], dtype=torch.float64)).tolist()
     return low, high
 
 
 def soft_dice(predicted: Tensor, observed: Tensor) -> Tensor:
-    """Dice 2 sum(p y) / (sum(p^2) + sum(y^2)) over the last three axes; 0 where both are empty.
+    """Compute the Dice 2 sum(p y) / (sum(p^2) + sum(y^2)) over the last three axes; 0 if both are empty.
 
-    With squares, it is 1 exactly where p = y also for voxels that a region fills in part; for masks of zeros and ones
-    it is the usual Dice.
+    With squares, Dice is 1 for p = y in partly filled voxels, too. For binary masks it equals the usual Dice.
 
     Source: Milletari et al., V-Net, 3DV 2016.
 
     Parameters
     ----------
     predicted, observed
-        Shares of voxels in a region, shapes (..., x, y, z).
+        Shares p and y of voxels in a region, shapes (..., x, y, z).
 
     Returns
     -------
-    Dice of shape (...).
+    Tensor
+        Dice, shape (...).
     """
     axes = (-3, -2, -1)
     both = (predicted * observed).sum(dim=axes)

@@ -1,4 +1,4 @@
-"""Regions of a segmentation that the imaging model is fitted to."""
+"""Whole-tumour and core masks of a segmentation."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class TumourMasks:
     Parameters
     ----------
     whole, core
-        Masks of one shape; ``core`` is None if the segmentation has none that could be used.
+        Masks of one shape; ``core`` is None if the segmentation has no usable core.
     notes
-        What had to be decided, for the message of the results row.
+        Notes on the choice of the core, for the message of the results row.
     """
 
     whole: NDArray[np.bool_]
@@ -31,11 +31,11 @@ class TumourMasks:
 
 
 def tumour_masks(segmentation: Volume, minimum_enhancing_cc: float) -> TumourMasks:
-    """Masks of a segmentation with ``TumourLabel`` values.
+    """Return the masks of a segmentation with ``TumourLabel`` values.
 
-    The core is everything but oedema. With less enhancing tissue than ``minimum_enhancing_cc`` (low grade, or specks
-    of a faulty segmentation) it falls back to the non-enhancing core and necrosis; if that is empty too, to whatever
-    is not oedema; and if there is nothing, there is no core.
+    The core is everything except oedema. With less enhancing tissue than ``minimum_enhancing_cc`` (low grade, or specks
+    of a faulty segmentation) it is the non-enhancing core with necrosis; if that is empty, everything except oedema;
+    if that is empty, None.
     """
     labels = segmentation.data
     whole, core = whole_tumour_mask(labels), core_mask(labels)
@@ -44,9 +44,9 @@ def tumour_masks(segmentation: Volume, minimum_enhancing_cc: float) -> TumourMas
         return TumourMasks(whole, core, ())
     fallback = core & (labels != TumourLabel.ENHANCING)
     if fallback.any():
-        note = f"core is the non-enhancing core (label necrotic): {enhancing_cc:.1f} cc of enhancing tissue"
+        note = f"only {enhancing_cc:.1f} cc of enhancing tissue; the core is the non-enhancing core (label necrotic)"
         return TumourMasks(whole, fallback, (note,))
     if core.any():
-        note = f"core is only {enhancing_cc:.1f} cc of enhancing tissue"
+        note = f"the core consists of only {enhancing_cc:.1f} cc of enhancing tissue"
         return TumourMasks(whole, core, (note,))
-    return TumourMasks(whole, None, ("no core: fitted to the whole tumour alone",))
+    return TumourMasks(whole, None, ("no core; fitted to the whole tumour only",))

@@ -1,4 +1,4 @@
-"""Where the tumour is in a noisy concentration."""
+"""Detection of the tumour in a noisy concentration."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from gliofit.core.grid import Volume
 
 __all__ = ["tumour_in_noise"]
 
-# Smoothing over this many mm, at least a voxel, and how many standard deviations count as signal after it.
+# Width of the smoothing filter (at least one voxel), and detection threshold in standard deviations of smoothed noise.
 _SMOOTHING_MM = 2.0
 _SIGNAL = 5.0
 
 
 def tumour_in_noise(noisy: Volume, tissue: NDArray[np.bool_]) -> Volume:
-    """The concentration with everything taken away but the largest lump that stands out of the noise.
+    """Keep the largest connected component above the noise and set everything else to zero.
 
-    Most of a brain holds no tumour, so the noise is measured by the median absolute deviation over all tissue. Its sum
-    over a brain would move the centre of mass of a small tumour by centimetres.
+    The noise is estimated by the median absolute deviation over all tissue, most of which has no tumour. Summed over a
+    brain, noise would shift the centre of mass of a small tumour by centimetres.
 
     Parameters
     ----------
@@ -30,7 +30,8 @@ def tumour_in_noise(noisy: Volume, tissue: NDArray[np.bool_]) -> Volume:
 
     Returns
     -------
-    The lump and two voxels about it; the volume as it is if there is no noise, or if nothing stands out.
+    Volume
+        The component with a margin of two voxels; ``noisy`` itself without noise or without a component.
     """
     inside = noisy.data[tissue]
     sigma = 1.4826 * float(np.median(np.abs(inside - np.median(inside))))
@@ -38,11 +39,11 @@ def tumour_in_noise(noisy: Volume, tissue: NDArray[np.bool_]) -> Volume:
         return noisy
     width = max(1.0, _SMOOTHING_MM / noisy.grid.isotropic_spacing_mm)
     smooth = ndimage.gaussian_filter(noisy.data.astype(np.float32), width)
-    # Standard deviation of white noise after a Gaussian of this width in three dimensions.
-    left = sigma * (2 * np.sqrt(np.pi) * width) ** -1.5
-    lumps, count = ndimage.label(smooth > _SIGNAL * left)
+    # Standard deviation of white noise after a three-dimensional Gaussian filter.
+    smooth_sigma = sigma * (2 * np.sqrt(np.pi) * width) ** -1.5
+    components, count = ndimage.label(smooth > _SIGNAL * smooth_sigma)
     if count == 0:
         return noisy
-    sums = ndimage.sum_labels(smooth, lumps, np.arange(1, count + 1))
-    lump = ndimage.binary_dilation(lumps == 1 + int(np.argmax(sums)), iterations=2)
-    return Volume(np.where(lump, noisy.data, np.float32(0)), noisy.grid)
+    sums = ndimage.sum_labels(smooth, components, np.arange(1, count + 1))
+    tumour = ndimage.binary_dilation(components == 1 + int(np.argmax(sums)), iterations=2)
+    return Volume(np.where(tumour, noisy.data, np.float32(0)), noisy.grid)

@@ -1,4 +1,4 @@
-"""What is known of a tumour: a concentration, or a segmentation seen through an imaging model."""
+"""Observations of a tumour: a concentration, or a segmentation with an imaging model."""
 
 from __future__ import annotations
 
@@ -35,25 +35,16 @@ __all__ = [
     "SegmentationObservation",
 ]
 
-#: Brings a volume of the case onto the grid of a forward model, by block means.
+#: Resamples a volume of the case to the grid of a forward model, by block means.
 Reduce = Callable[[Volume], Volume]
 
 
 class EmptyObservationError(InputError):
-    """There is no tumour in the observation, or none within white and grey matter."""
+    """The observation contains no tumour, or none within white and grey matter."""
 
 
 class AbstractObservation(ABC):
-    """An observation on the grid of the case.
-
-    Only voxels labelled white or grey matter count: the growth model says nothing about the rest, and stored
-    concentrations are zero there.
-
-    Parameters
-    ----------
-    tissue
-        Tissue of the case.
-    """
+    """Observation on the grid of the case, restricted to voxels labelled white or grey matter (``visible``)."""
 
     def __init__(self, tissue: Tissue) -> None:
         self.tissue = tissue
@@ -62,12 +53,12 @@ class AbstractObservation(ABC):
     @property
     @abstractmethod
     def centre_mm(self) -> NDArray[np.float64]:
-        """Centre of mass in world mm: where networks look, and where a fixed origin is."""
+        """Centre of mass in world mm: centre of the networks' cube, and position of a fixed origin."""
 
     @property
     @abstractmethod
     def concentration(self) -> Volume:
-        """The concentration, observed or made up from the segmentation."""
+        """Observed concentration, or the synthetic one of a segmentation."""
 
     @property
     def volume_mm3(self) -> float:
@@ -76,12 +67,12 @@ class AbstractObservation(ABC):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know about how the observation was read."""
+        """Notes for the user on the interpretation of the observation."""
         return ()
 
     @abstractmethod
     def likelihood(self, reduce: Reduce, device: torch.device | str = "cpu") -> AbstractLikelihood:
-        """Loss on the grid that ``reduce`` leads to."""
+        """Return the loss on the grid of ``reduce``."""
 
     def _tensor(self, data: NDArray[Any], reduce: Reduce, device: torch.device | str) -> torch.Tensor:
         import torch
@@ -91,7 +82,7 @@ class AbstractObservation(ABC):
 
 
 class ConcentrationObservation(AbstractObservation):
-    """A tumour-cell concentration.
+    """Observed tumour-cell concentration.
 
     Parameters
     ----------
@@ -100,30 +91,32 @@ class ConcentrationObservation(AbstractObservation):
     tissue
         Tissue of the case.
     subject
-        Name for error messages.
+        Name in error messages.
     noisy
-        Take values as they are, also below 0 and above 1: clipping would turn noise about 0 into tumour. Centre and
-        volume are then those of what stands out of the noise (``tumour_in_noise``).
+        Accept values below 0 and above 1, since clipping would turn noise about 0 into tumour. Centre and volume are
+        then those of ``tumour_in_noise``.
     """
 
     def __init__(
         self, concentration: Volume, tissue: Tissue, subject: str | Path = "concentration", *, noisy: bool = False
     ) -> None:
         super().__init__(tissue)
-        turned = concentration.onto(tissue.grid, subject, "the tissue")
-        if noisy and not np.isfinite(turned.data).all():
-            raise InputError(subject, "holds values that are not finite", "replace NaN and infinity before use")
-        values = turned.data if noisy else concentration_values(turned.data, subject)
+        oriented = concentration.onto(tissue.grid, subject, "the tissue")
+        if noisy and not np.isfinite(oriented.data).all():
+            raise InputError(subject, "contains values that are not finite", "replace NaN and infinity")
+        values = oriented.data if noisy else concentration_values(oriented.data, subject)
         data = np.where(self.visible, values, 0).astype(np.float32)
-        # Noise alone may sum to nothing, and then has no centre.
+        # The centre of mass needs a positive sum, which noise alone may not have.
         if not data.sum(dtype=np.float64) > 0:
-            raise EmptyObservationError(subject, "is zero in all white and grey matter", "give one that holds a tumour")
+            raise EmptyObservationError(
+                subject, "is zero in all white and grey matter", "provide a concentration with a tumour"
+            )
         self._concentration = Volume(data, tissue.grid)
         self._tumour = tumour_in_noise(self._concentration, self.visible) if noisy else self._concentration
 
     @property
     def centre_mm(self) -> NDArray[np.float64]:
-        """Centre of mass of the concentration within tissue."""
+        """Centre of mass of the concentration within tissue, world mm."""
         return centre_of_mass_mm(self._tumour)
 
     @property
@@ -133,11 +126,11 @@ class ConcentrationObservation(AbstractObservation):
 
     @property
     def concentration(self) -> Volume:
-        """The observed concentration, zero outside tissue."""
+        """Observed concentration, zero outside tissue."""
         return self._concentration
 
     def likelihood(self, reduce: Reduce, device: torch.device | str = "cpu") -> AbstractLikelihood:
-        """Mean squared error."""
+        """Return the mean squared error on the grid of ``reduce``."""
         from gliofit.observation.likelihood import ConcentrationLikelihood
 
         observed = self._tensor(self._concentration.data, reduce, device)
@@ -145,7 +138,7 @@ class ConcentrationObservation(AbstractObservation):
 
 
 class SegmentationObservation(AbstractObservation):
-    """A segmentation, seen through the imaging model.
+    """Observed segmentation with an imaging model.
 
     Parameters
     ----------
@@ -154,9 +147,9 @@ class SegmentationObservation(AbstractObservation):
     tissue
         Tissue of the case.
     imaging
-        The imaging model.
+        Imaging model.
     subject
-        Name for error messages.
+        Name in error messages.
     """
 
     def __init__(
@@ -167,21 +160,20 @@ class SegmentationObservation(AbstractObservation):
         subject: str | Path = "segmentation",
     ) -> None:
         super().__init__(tissue)
-        turned = segmentation.onto(tissue.grid, subject, "the tissue")
-        strange = sorted({int(v) for v in np.unique(turned.data)} - {int(label) for label in TumourLabel})
-        if strange:
-            raise InputError(subject, f"holds label values {strange}", "translate the labels to gliofit's first")
+        self._segmentation = segmentation.onto(tissue.grid, subject, "the tissue")
+        unknown = sorted({int(v) for v in np.unique(self._segmentation.data)} - {int(label) for label in TumourLabel})
+        if unknown:
+            raise InputError(subject, f"contains unknown label values {unknown}", "convert the labels to gliofit's")
         self.imaging = imaging or ImagingSettings()
-        self.masks: TumourMasks = tumour_masks(turned, self.imaging.minimum_enhancing_cc)
+        self.masks: TumourMasks = tumour_masks(self._segmentation, self.imaging.minimum_enhancing_cc)
         if not (self.masks.whole & self.visible).any():
             raise EmptyObservationError(
-                subject, "holds no tumour within white and grey matter", "check the registration of the tissue"
+                subject, "contains no tumour within white and grey matter", "check the registration of the tissue"
             )
-        self._segmentation = turned
 
     @property
     def _core(self) -> NDArray[np.bool_] | None:
-        """The core within tissue, None if nothing is left of it."""
+        """Core within tissue; None if it is empty."""
         if self.masks.core is None:
             return None
         inside = self.masks.core & self.visible
@@ -189,35 +181,34 @@ class SegmentationObservation(AbstractObservation):
 
     @property
     def centre_mm(self) -> NDArray[np.float64]:
-        """Centre of mass of the whole-tumour mask."""
+        """Centre of mass of the whole-tumour mask, world mm."""
         return centre_of_mass_mm(Volume(self.masks.whole, self.tissue.grid))
 
     @cached_property
-    def concentration(self) -> Volume:  # type: ignore[override]
-        """A concentration drawn through the segmentation's borders (``pseudo_concentration``), within tissue."""
-        drawn = pseudo_concentration(self.masks, self._segmentation, self.imaging)
-        return Volume(np.where(self.visible, drawn.data, np.float32(0)), self.tissue.grid)
+    def concentration(self) -> Volume:
+        """Synthetic concentration (``pseudo_concentration``), zero outside tissue."""
+        synthetic = pseudo_concentration(self.masks, self._segmentation, self.imaging)
+        return Volume(np.where(self.visible, synthetic.data, np.float32(0)), self.tissue.grid)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Which core was used, where it is not the usual one, and how much of the tumour the model cannot reach."""
+        """Notes on an unusual core, and on the share of the tumour outside white and grey matter."""
         outside = 1 - np.count_nonzero(self.masks.whole & self.visible) / np.count_nonzero(self.masks.whole)
         notes = list(self.masks.notes)
         if self.masks.core is not None and self._core is None:
-            notes.append("the core lies outside white and grey matter: fitted to the whole tumour alone")
+            notes.append("the core lies outside white and grey matter; fitted to the whole tumour only")
         if outside > 0.1:
             notes.append(f"{outside:.0%} of the tumour lies outside white and grey matter and is not fitted")
         return tuple(notes)
 
     def likelihood(self, reduce: Reduce, device: torch.device | str = "cpu") -> AbstractLikelihood:
-        """Soft Dice of whole tumour and core."""
+        """Return the soft Dice loss of whole tumour and core on the grid of ``reduce``."""
         from gliofit.observation.likelihood import SegmentationLikelihood
 
-        inside = self.visible
         core = self._core
         return SegmentationLikelihood(
-            self._tensor(self.masks.whole & inside, reduce, device),
+            self._tensor(self.masks.whole & self.visible, reduce, device),
             None if core is None else self._tensor(core, reduce, device),
-            self._tensor(inside, reduce, device),
+            self._tensor(self.visible, reduce, device),
             self.imaging,
         )

@@ -1,4 +1,4 @@
-"""A concentration made from a segmentation, for networks that were trained on concentrations."""
+"""Synthetic concentration of a segmentation, for networks trained on concentrations."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ from gliofit.observation.masks import TumourMasks
 
 __all__ = ["pseudo_concentration"]
 
-#: Distance outside the tumour up to which the front is drawn; far beyond it the concentration is below 1e-3.
+#: Margin about the tumour; the concentration beyond it is below 1e-3.
 _MARGIN_MM = 40.0
 
-#: Limits on the thickness of the rim between core and border, which sets the steepness of the front.
+#: Limits of the rim thickness between core and border, which determines the steepness of the front.
 _RIM_MM = (2.0, 20.0)
 
-#: Rim assumed where there is no core to measure it by.
+#: Rim thickness without a core.
 _DEFAULT_RIM_MM = 8.0
 
 
 def pseudo_concentration(masks: TumourMasks, like: Volume, imaging: ImagingSettings) -> Volume:
-    """Draw a logistic front through the borders of whole tumour and core.
+    """Construct a logistic front through the borders of whole tumour and core.
 
-    A travelling Fisher-Kolmogorov front is close to a logistic curve, so ln(c / (1 - c)) falls about linearly along its
-    normal. The logit is interpolated by distance between its values at the two borders (where c equals the thresholds),
-    and continued outside and inside with the slope of the rim's median thickness.
+    A travelling Fisher-Kolmogorov front is close to a logistic curve, so ln(c / (1 - c)) decreases about linearly along
+    its normal. The logit is interpolated by distance between its values at the two borders (where c equals the
+    thresholds), and extrapolated outside and inside with the slope of the median rim thickness.
 
     Parameters
     ----------
     masks
         Regions on the grid of ``like``.
     like
-        Any volume on the grid of the result.
+        Volume on the grid of the result.
     imaging
         Thresholds at the two borders.
     """
     from scipy.ndimage import distance_transform_edt
 
     spacing = like.grid.spacing_mm
-    start, stop = _box(masks.whole, spacing)
-    box = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
+    box = bounding_box(masks.whole, [int(np.ceil(_MARGIN_MM / voxel)) for voxel in spacing])
     whole = masks.whole[box]
 
     def outside(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-        # Distances are between voxel centres; a border lies half a voxel before the first voxel behind it.
-        return np.maximum(distance_transform_edt(~mask, sampling=spacing) - min(spacing) / 2, 0)
+        # Distances are between voxel centres; the border lies half a voxel closer.
+        distances: NDArray[np.float64] = distance_transform_edt(~mask, sampling=spacing)
+        return np.maximum(distances - min(spacing) / 2, 0)
 
     to_whole, depth = outside(whole), outside(~whole)
     logit_whole, logit_core = _logit(imaging.threshold_whole), _logit(imaging.threshold_core)
@@ -69,13 +69,3 @@ def pseudo_concentration(masks: TumourMasks, like: Volume, imaging: ImagingSetti
 
 def _logit(value: float) -> float:
     return float(np.log(value / (1 - value)))
-
-
-def _box(mask: NDArray[np.bool_], spacing: tuple[float, ...]) -> tuple[list[int], list[int]]:
-    """Bounding box of a mask with a margin, within the grid."""
-    start, stop = [], []
-    for used, size, voxel in zip(bounding_box(mask), mask.shape, spacing, strict=True):
-        margin = int(np.ceil(_MARGIN_MM / voxel))
-        start.append(max(0, used.start - margin))
-        stop.append(min(size, used.stop + margin))
-    return start, stop

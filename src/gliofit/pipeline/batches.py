@@ -1,18 +1,23 @@
-"""How many cases one job of the workflow does, and which.
+"""How many cases one job of the workflow does, and how rules of such jobs are named.
 
 Imports nothing heavy, because the workflow reads it whenever Snakemake starts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from gliofit.core.settings import Settings
 
-__all__ = ["BatchSettings"]
+__all__ = ["BatchSettings", "kind_of"]
+
+
+def kind_of(rule: str) -> str:
+    """Name that rules of batches have in common (``invert_case_synthetic_hybrid_00003``: ``invert_case``)."""
+    return re.sub(r"_(synthetic|patients)_(\w+_)?\d{5}$", "", rule)
 
 
 class BatchSettings(Settings):
@@ -43,14 +48,3 @@ class BatchSettings(Settings):
         """
         size: int = getattr(self, cohort)
         return size if method is None else min(size, self.methods.get(method, size))
-
-    def split(
-        self, cases: Sequence[str], cohort: Literal["synthetic", "patients"], method: str | None = None
-    ) -> list[list[str]]:
-        """Cases of every job, in their order.
-
-        Of synthetic cases, whose names are numbers, further ones leave full batches alone. A patient added in the
-        middle of the others moves those behind it by one place.
-        """
-        size = self.size(cohort, method)
-        return [list(cases[first : first + size]) for first in range(0, len(cases), size)]

@@ -15,7 +15,7 @@ from gliofit.core.output import FIT_FILES, name_of_folder, output_folder
 from gliofit.core.progress import OnProgress, no_progress
 from gliofit.core.tissue import Tissue
 from gliofit.figures.style import optional_picture
-from gliofit.forward.run import final_field, final_run
+from gliofit.forward.run import simulate_estimate, wrap_field
 from gliofit.forward.settings import ForwardSettings
 from gliofit.forward.uncertainty import concentration_deviation, tangent_settings
 from gliofit.growth.model import find_growth_model
@@ -200,10 +200,10 @@ def fit_files(
         row["message"] = "; ".join(part for part in (row["message"], _below(table)) if part)
     forward = forward or ForwardSettings()
     if inversion.concentration is not None:
-        final = final_field(tissue, inversion.concentration)
+        final = wrap_field(tissue, inversion.concentration)
     elif inversion.theta is not None:
         progress("final forward run")
-        final = final_run(tissue, inversion.theta, forward, progress)
+        final = simulate_estimate(tissue, inversion.theta, forward, progress)
     if final.row["status"] != "ok":
         raise InputError(source, f"the final forward run failed: {final.row['message']}", "try another method")
     deviation = None

@@ -1,8 +1,8 @@
 """What every script of the workflow does before and after its work: log, threads, seed, device, sidecar.
 
-``gliofit.pipeline.provenance`` reads the sidecars. Imports nothing heavy: a script calls ``job``, or ``each_case``
-where a job may have several cases, and imports its stage inside, so that numerical libraries find the thread counts
-already set and a failed import is logged.
+``gliofit.pipeline.provenance`` reads the sidecars. Imports nothing heavy: a script calls ``job``, or ``each_unit``
+where a job does several things one after the other, and imports its stage inside, so that numerical libraries find the
+thread counts already set and a failed import is logged.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import platform
 import sys
 import time
 import traceback
-from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, Sequence
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,13 +23,14 @@ from typing import TYPE_CHECKING, Any
 
 from gliofit.core.digests import digest_in_run, sha256_of
 from gliofit.core.errors import InputError
+from gliofit.pipeline.files import Files
 from gliofit.pipeline.revision import UNKNOWN, remember_revision, source_digest
 from gliofit.pipeline.unfinished import Unfinished
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
 
-__all__ = ["PACKAGE_PREFIX", "STAGE_VERSIONS", "Job", "device_name", "each_case", "job"]
+__all__ = ["PACKAGE_PREFIX", "STAGE_VERSIONS", "Job", "device_name", "each_unit", "job"]
 
 #: Stands in sidecars for the folder of the clone, where that is not the working folder.
 PACKAGE_PREFIX = "gliofit:"
@@ -62,7 +63,7 @@ THREAD_VARIABLES = (
 
 @dataclass(frozen=True)
 class Job:
-    """One job of the workflow, or one case of a job that has several, in plain Python objects.
+    """One job of the workflow, or one unit of a job that has several, in plain Python objects.
 
     Parameters
     ----------
@@ -106,6 +107,11 @@ class Job:
         """``results/{run}``, which every output lies in."""
         return Path(*Path(self.output[0]).parts[:2])
 
+    @property
+    def files(self) -> Files:
+        """Paths of the run."""
+        return Files(str(self.run_folder))
+
     @staticmethod
     def progress(what: str, every_seconds: float = 5.0) -> Callable[[int, int], None]:
         """A function of (done, total) that logs how far the job is, not more often than asked for."""
@@ -146,46 +152,44 @@ def job(snakemake: Snakemake, threads: int | None = None) -> Iterator[Job]:
             raise SystemExit(_report(error, context, terminal)) from None
 
 
-def each_case(snakemake: Snakemake, work: Callable[[Job], None]) -> None:
-    """Do the same with every case of a job, one after the other, each as ``job`` does.
+def each_unit(snakemake: Snakemake, work: Callable[[Job], None]) -> None:
+    """Do the same with every unit of a job (a case, or an estimate of it), one after the other, each as ``job`` does.
 
-    A job has the one case of its wildcards, or those that its parameter ``batch`` lists
-    (``workflow/rules/batches.smk``). Whatever goes wrong with a case of a batch, the others are done; then the job
-    fails, and names those that failed. The next attempt at a batch restores finished results
-    (``gliofit.pipeline.unfinished``) if inputs, parameters and seed are the same.
+    If a unit fails, the others are done all the same; then the job fails and names those that failed. The next attempt
+    restores finished results (``gliofit.pipeline.unfinished``) if inputs, parameters and seed are the same.
 
     Parameters
     ----------
     snakemake
-        The object that a script finds.
+        The object that a script finds. Its parameter ``units`` lists the wildcards of every unit and the positions of
+        its files among all (``gliofit.pipeline.case_jobs.Batch.parts``).
     work
-        What to do with a case.
+        What to do with a unit.
     """
     threads = int(snakemake.threads)
     _prepare(snakemake, threads)
-    batch = snakemake.params.get("batch")
-    contexts = [_whole(snakemake, threads)] if batch is None else list(_split(snakemake, batch))
-    kept = None if batch is None else Unfinished(contexts[0].run_folder, snakemake.rule)
+    whole = _whole(snakemake, threads)
+    contexts = [_unit(whole, unit) for unit in snakemake.params["units"]]
+    finished = Unfinished(whole.run_folder, snakemake.rule)
     codes: dict[str, int] = {}
     with _logged(snakemake) as terminal:
         for context in contexts:
             try:
                 facts = _begin(context)
-                if kept is not None and kept.restore(context.output, facts):
+                if finished.restore(context.output, facts):
                     logging.getLogger("gliofit").info("done by an earlier attempt")
                     continue
                 with _recorded(context, facts):
                     work(context)
-                if kept is not None:
-                    kept.keep(context.output)
+                if len(contexts) > 1:
+                    finished.keep(context.output)
             except Exception as error:  # noqa: BLE001 - whatever it is, the log shows it
                 codes[_title(context)] = _report(error, context, terminal)
-        if batch is not None and codes:
-            _tell(f"gliofit: {len(codes)} of {len(contexts)} cases failed: {'; '.join(codes)}\n", terminal)
         if codes:
+            if len(contexts) > 1:
+                _tell(f"gliofit: {len(codes)} of {len(contexts)} failed: {'; '.join(codes)}\n", terminal)
             raise SystemExit(min(codes.values()))
-    if kept is not None:
-        kept.remove()
+    finished.remove()
 
 
 def _prepare(snakemake: Snakemake, threads: int) -> None:
@@ -215,33 +219,40 @@ def _whole(snakemake: Snakemake, threads: int) -> Job:
     )
 
 
+def _unit(whole: Job, unit: Mapping[str, Mapping[str, Any]]) -> Job:
+    """One unit of a job."""
+
+    def files(kind: str) -> _Named:
+        every = list(getattr(whole, kind))
+        return _Named({
+            name: every[place] if isinstance(place, int) else [every[number] for number in place]
+            for name, place in unit[kind].items()
+        })  # fmt: skip
+
+    return replace(
+        whole, rule=whole.params["rule"], wildcards=_Named(unit["wildcards"]),
+        input=files("input"), output=files("output"),
+    )  # fmt: skip
+
+
 class _Named(list[str]):
-    """Files or wildcards of a case, which Snakemake gives for a whole job.
+    """Files or wildcards of a unit, as Snakemake gives them for a whole job.
 
     Parameters
     ----------
     items
-        All of them, in order.
-    counts
-        How many have a name, by name; None for one that is no list.
+        Each with its name; a name may have a list.
     """
 
-    def __init__(self, items: Sequence[str], counts: Mapping[str, int | None]) -> None:
-        super().__init__(items)
-        self._named: dict[str, Any] = {}
-        first = 0
-        for name, count in counts.items():
-            self._named[name] = items[first] if count is None else list(items[first : first + count])
-            first += 1 if count is None else count
+    def __init__(self, items: Mapping[str, Any]) -> None:
+        super().__init__(part for item in items.values() for part in ([item] if isinstance(item, str) else item))
+        self._named = dict(items)
 
     def __getattr__(self, name: str) -> Any:
         try:
             return self.__dict__["_named"][name]
         except KeyError:
             raise AttributeError(name) from None
-
-    def __getitem__(self, key: Any) -> Any:
-        return self._named[key] if isinstance(key, str) else super().__getitem__(key)
 
     def get(self, name: str, default: Any = None) -> Any:
         return self._named.get(name, default)
@@ -251,22 +262,6 @@ class _Named(list[str]):
 
     def items(self) -> ItemsView[str, Any]:
         return self._named.items()
-
-
-def _split(snakemake: Snakemake, batch: dict[str, Any]) -> Iterator[Job]:
-    """Cases of a job, whose files are in the order of its cases."""
-    whole, cases = _whole(snakemake, int(snakemake.threads)), batch["cases"]
-    shares = {}
-    for kind, files in (("input", list(whole.input)), ("output", list(whole.output))):
-        size = sum(1 if count is None else count for count in batch[kind].values())
-        if size * len(cases) != len(files):
-            raise ValueError(
-                f"{whole.rule} has {len(files)} files of {kind}, not {size} for each of {len(cases)} cases"
-            )
-        shares[kind] = [_Named(files[first : first + size], batch[kind]) for first in range(0, len(files), size)]
-    for wildcards, given, wanted in zip(cases, shares["input"], shares["output"], strict=True):
-        own = _Named(list(wildcards.values()), dict.fromkeys(wildcards))
-        yield replace(whole, rule=batch["rule"], input=given, output=wanted, wildcards=own)
 
 
 def _title(context: Job) -> str:
@@ -285,7 +280,7 @@ def _begin(context: Job) -> dict[str, Any]:
     inputs = [
         {"path": _portable(str(path)), "sha256": digest_in_run(path, context.run_folder)} for path in context.input
     ]
-    params = {key: value for key, value in context.params.items() if key != "batch"}
+    params = {key: value for key, value in context.params.items() if key not in ("rule", "units")}
     return {
         "rule": context.rule,
         "wildcards": dict(context.wildcards.items()),

@@ -1,7 +1,7 @@
-"""Results of cases that are done while other cases of their job are not.
+"""Results of units that are done while others of their job are not.
 
-Snakemake deletes what a job wrote when it fails, is cut off or starts again. A job of many cases would lose hours, so
-files of finished cases get a second name elsewhere in the run, from which the next attempt takes them back.
+Snakemake deletes what a job wrote when it fails, is interrupted or starts again. A job of many cases would lose hours,
+so files of finished units get a second name elsewhere in the run, from which the next attempt restores them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Unfinished:
         self.folder = run / ".unfinished" / job
 
     def keep(self, outputs: Sequence[str]) -> None:
-        """Keep the files of a case; its sidecar, of which Snakemake knows nothing, stays where it is."""
+        """Keep the files of a unit; its sidecar, which Snakemake does not know, stays where it is."""
         for path in outputs:
             kept = self._kept(path)
             kept.parent.mkdir(parents=True, exist_ok=True)
@@ -41,14 +41,14 @@ class Unfinished:
             _link(Path(path), kept)
 
     def restore(self, outputs: Sequence[str], facts: dict[str, Any]) -> bool:
-        """Take the files of a case back, if they are whole and were made from the same.
+        """Restore the files of a unit, if they are undamaged and were made from the same.
 
         Parameters
         ----------
         outputs
-            Files of the case, of which the first names the sidecar.
+            Files of the unit, of which the first names the sidecar.
         facts
-            What the case is made from now: keys of the sidecar with the values that they must have.
+            What the unit is made from now: keys of the sidecar with the values that they must have.
 
         Returns
         -------
@@ -74,7 +74,7 @@ class Unfinished:
         return True
 
     def remove(self) -> None:
-        """Forget everything, after the job's last case."""
+        """Delete everything, after the job's last unit."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _kept(self, path: str) -> Path:

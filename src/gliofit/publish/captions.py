@@ -16,12 +16,10 @@ __all__ = ["CAPTIONS", "caption_files"]
 #: Captions by the name of the table or picture, as plain text.
 CAPTIONS: Mapping[str, str] = MappingProxyType(section("captions"))
 
-#: Files for several outputs of a rule: the wildcard that tells these apart, and the caption for each value.
+#: Captions of the outputs of a rule, which a wildcard of the caption file's name tells apart.
 _BY_WILDCARD = {
-    "table": ("number", {"1": "table1", "2": "table2", "3": "table3"}),
-    "figure3": ("suffix", {"": "figure3", "-segmentation": "figure3-segmentation"}),
-    "figure4": ("suffix", {"": "figure4", "-segmentation": "figure4-segmentation"}),
-    "figure7": ("suffix", {"": "figure7", "-segmentation": "figure7-segmentation"}),
+    "table": ("table1", "table2", "table3", "table3-segmentation"),
+    "figure": ("figure3", "figure3-segmentation", "figure4", "figure4-segmentation", "figure7", "figure7-segmentation"),
 }
 
 _MADE = ".. Made from src/gliofit/report/texts.yaml by `make generate`; change the captions there."
@@ -29,14 +27,14 @@ _MADE = ".. Made from src/gliofit/report/texts.yaml by `make generate`; change t
 
 def caption_files() -> dict[str, str]:
     """Name and text of every caption file of Snakemake's report, reStructuredText behind Jinja templates."""
-    shared = {name for _, values in _BY_WILDCARD.values() for name in values.values()}
+    shared = {name for names in _BY_WILDCARD.values() for name in names}
     files = {f"{name}.rst": _wrapped(text) for name, text in CAPTIONS.items() if name not in shared}
-    for file, (wildcard, values) in _BY_WILDCARD.items():
+    for wildcard, names in _BY_WILDCARD.items():
         parts: list[str] = []
-        for value, name in values.items():
+        for name in names:
             keyword = "elif" if parts else "if"
-            parts.append(f'{{% {keyword} snakemake.wildcards.{wildcard} == "{value}" %}}\n{_wrapped(CAPTIONS[name])}')
-        files[f"{file}.rst"] = "".join(parts) + "{% endif %}\n"
+            parts.append(f'{{% {keyword} snakemake.wildcards.{wildcard} == "{name}" %}}\n{_wrapped(CAPTIONS[name])}')
+        files[f"{wildcard}.rst"] = "".join(parts) + "{% endif %}\n"
     return {name: f"{_MADE}\n\n{text}" for name, text in files.items()}
 
 

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from gliofit.publish.settings import PublishSettings
-from gliofit.publish.settings_text import changed_settings
 from gliofit.report.table import Table
-
-if TYPE_CHECKING:
-    from gliofit.pipeline.config import Config
 
 __all__ = ["ReportSources", "RunFacts"]
 
@@ -72,6 +68,17 @@ class ReportSources:
     assess: Sequence[Path] = ()
     assess_figures: Sequence[Path] = ()
 
+    @classmethod
+    def of(cls, run_dir: Path, out_dir: Path, files: Mapping[str, Any]) -> ReportSources:
+        """Take files by name: one, a list, or a mapping by case."""
+
+        def paths(item: Any) -> Any:
+            if isinstance(item, Mapping):
+                return {key: Path(file) for key, file in item.items()}
+            return Path(item) if isinstance(item, str) else [Path(file) for file in item]
+
+        return cls(run_dir, out_dir, **{name: paths(item) for name, item in files.items()})
+
 
 @dataclass(frozen=True, eq=False)
 class RunFacts:
@@ -98,12 +105,3 @@ class RunFacts:
     preset: str
     publish: PublishSettings
     changed: Table | None = None
-
-    @classmethod
-    def of(cls, config: Config) -> RunFacts:
-        """Take the facts from a run's configuration."""
-        phantoms, simulate = config.patients.source is None, config.simulate
-        return cls(
-            config.run, config.seed, phantoms, simulate.spacing_mm, simulate.preset, config.publish,
-            changed_settings(config),
-        )  # fmt: skip

@@ -17,7 +17,7 @@ from gliofit.solver.accurate import AccurateSolver, initial_fields
 from gliofit.solver.backends import choose_backend
 from gliofit.solver.domain import domain_of
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
-from gliofit.solver.threads import kernels_bear_threads
+from gliofit.solver.threads import kernels_are_thread_safe
 
 __all__ = ["Draw", "grow_in_batches", "grow_on_cores", "grow_samples"]
 
@@ -85,7 +85,7 @@ def grow_on_cores(
     if count:
         # Numba sets its threading layer when the first kernel runs.
         yield grow(0)
-    if threads == 1 or count < 3 or not kernels_bear_threads():
+    if threads == 1 or count < 3 or not kernels_are_thread_safe():
         yield from map(grow, range(1, count))
         return
     pool = ThreadPoolExecutor(threads, thread_name_prefix="simulate")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -11,7 +10,7 @@ from gliofit.core.settings import Settings
 from gliofit.growth.model import DEFAULT, GrowthModelName
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
 
-__all__ = ["ATLAS", "PRESETS", "SamplerPreset", "SimulateSettings", "WarpSettings", "brain_name", "warped_name"]
+__all__ = ["ATLAS", "PRESETS", "SamplerPreset", "SimulateSettings", "WarpSettings", "warped_name"]
 
 #: Name of the unwarped anatomy.
 ATLAS = "atlas"
@@ -20,11 +19,6 @@ ATLAS = "atlas"
 def warped_name(number: int | str) -> str:
     """Return the name of a warped atlas by its number or its folder's name."""
     return f"warped-{number:05d}" if isinstance(number, int) else f"warped-{number}"
-
-
-def brain_name(folder: Path) -> str:
-    """Return the name of the anatomy in the folder ``tissue`` or ``warped/{number}``."""
-    return ATLAS if folder.name == "tissue" else warped_name(folder.name)
 
 
 class SamplerPreset(Settings):

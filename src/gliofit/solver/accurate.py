@@ -1,4 +1,4 @@
-"""The ``accurate`` integrator: Strang splitting with exact growth and RKL2 diffusion, error-controlled in time."""
+"""The ``accurate`` integrator: Strang splitting of exact growth and RKL2 diffusion with error control in time."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from gliofit.growth.model import growth_of
 from gliofit.growth.theta import DURATION_DAYS, Theta
 from gliofit.solver.backends import make_stepper
 from gliofit.solver.backends.base import AbstractStepper
-from gliofit.solver.base import AbstractForwardSolver, Solution
+from gliofit.solver.base import AbstractForwardSolver, Solution, check_growth, outside_tissue
 from gliofit.solver.control import StepControl
 from gliofit.solver.domain import Domain, domain_of
-from gliofit.solver.inputs import check_growth, outside_tissue
 from gliofit.solver.seed import sub_voxel_seed
 from gliofit.solver.settings import AccurateSettings
 
@@ -28,16 +27,16 @@ __all__ = ["AccurateSolver", "Sensitivity", "initial_fields", "integrate"]
 
 @dataclass(frozen=True, eq=False)
 class Sensitivity:
-    """A solution with its derivatives.
+    """Solution with its derivatives by theta.
 
     Parameters
     ----------
     solution
-        The forward run.
+        Result of the forward simulation.
     domain
-        Padded box on which the derivatives are held.
+        Padded box of the derivatives.
     stepper
-        Back end that holds them.
+        Back end that stores the derivatives.
     """
 
     solution: Solution
@@ -46,28 +45,23 @@ class Sensitivity:
 
     @cached_property
     def box_tangents(self) -> NDArray[Any]:
-        """Derivatives of c with respect to the n parameters, in the order of ``Theta.to_array``, on the padded box.
+        """Derivatives of c by the n parameters on the padded box, shape (n, nx, ny, nz).
 
-        Per unit of each parameter, per mm of world coordinates for positions; shape (n, nx, ny, nz).
+        In the order and units of ``Theta.to_array``, with positions in world mm.
         """
         return self.stepper.fields(0)[1:]
 
     @cached_property
     def tangents(self) -> NDArray[Any]:
-        """The derivatives on the tissue's grid, zero outside tissue; shape (n, *grid.shape), in the solver's type."""
+        """Derivatives on the tissue's grid, zero outside tissue, shape (n, *grid.shape)."""
         return self.domain.to_grid(self.box_tangents, self.box_tangents.dtype)
 
 
 class AccurateSolver(AbstractForwardSolver):
-    """Fisher-Kolmogorov growth with the time error under control; no step size or stability limit to choose.
+    """Fisher-Kolmogorov growth with error-controlled time steps.
 
-    The space discretisation is the reference integrator's. See ``AbstractStepper`` for one time step, ``StepControl``
-    for how steps are chosen, and docs/solver.md for the derivation.
-
-    Parameters
-    ----------
-    settings
-        Tolerance, precision and back end.
+    The space discretisation is that of the reference integrator. ``AbstractStepper`` describes a time step,
+    ``StepControl`` the step size control, and docs/solver.md the derivation.
     """
 
     def __init__(self, settings: AccurateSettings | None = None) -> None:
@@ -83,19 +77,15 @@ class AccurateSolver(AbstractForwardSolver):
         schedule: Sequence[float] | None = None,
         progress: OnProgress = no_progress,
     ) -> Solution:
-        """Grow one tumour; see ``AbstractForwardSolver.solve``.
+        """Simulate one tumour; see ``AbstractForwardSolver.solve``.
 
-        With ``schedule``, the ``schedule`` of another solution, its time steps are taken instead of chosen: then the
-        result is a smooth function of theta.
+        With ``schedule`` (``Solution.schedule`` of another solution) the time steps are fixed, so that the result is a
+        smooth function of theta.
         """
         return self.solve_batch(
-            tissue,
-            [theta],
-            duration_days=duration_days,
-            stopping_volumes_mm3=[stopping_volume_mm3],
-            schedules=[schedule],
-            progress=progress,
-        )[0]
+            tissue, [theta], duration_days=duration_days, stopping_volumes_mm3=[stopping_volume_mm3],
+            schedules=[schedule], progress=progress,
+        )[0]  # fmt: skip
 
     def solve_batch(
         self,
@@ -107,15 +97,9 @@ class AccurateSolver(AbstractForwardSolver):
         schedules: Sequence[Sequence[float] | None] | None = None,
         progress: OnProgress = no_progress,
     ) -> list[Solution]:
-        """Grow several tumours in one tissue; on CUDA all at once.
-
-        Raises
-        ------
-        SeedOutsideTissueError
-            If no part of one of the initial tumours lies in white or grey matter.
-        InputError
-            If the grid is not isotropic, the tissue empty or not finite, or a growth parameter is not positive.
-        """
+        """Simulate several tumours in one tissue, on CUDA simultaneously; see ``solve``."""
+        volumes = stopping_volumes_mm3 or [None] * len(thetas)
+        schedules = schedules or [None] * len(thetas)
         if len({growth_of(theta).grey_share for theta in thetas}) > 1:
             # Tumours of a batch share their face coefficients.
             return [
@@ -123,16 +107,10 @@ class AccurateSolver(AbstractForwardSolver):
                     tissue, theta, duration_days=duration_days, stopping_volume_mm3=volume, schedule=schedule,
                     progress=progress,
                 )
-                for theta, volume, schedule in zip(
-                    thetas, stopping_volumes_mm3 or [None] * len(thetas), schedules or [None] * len(thetas), strict=True
-                )
+                for theta, volume, schedule in zip(thetas, volumes, schedules, strict=True)
             ]  # fmt: skip
         domain = _domain_of(tissue, thetas[0], self.settings.precision)
-        count = len(thetas)
-        stepper, controls = self._run(
-            domain, thetas, False, stopping_volumes_mm3 or [None] * count, schedules or [None] * count,
-            progress=progress,
-        )  # fmt: skip
+        stepper, controls = self._run(domain, thetas, False, volumes, schedules, progress=progress)
         return [
             self._solution(domain, stepper.concentration(index), control, duration_days)
             for index, control in enumerate(controls)
@@ -147,18 +125,14 @@ class AccurateSolver(AbstractForwardSolver):
         schedule: Sequence[float] | None = None,
         exact: bool = True,
     ) -> Sensitivity:
-        """Grow one tumour together with the derivatives of c with respect to theta.
+        """Simulate one tumour with the derivatives of c by theta; see ``solve``.
 
-        The tangents are carried through the same steps as c, stage by stage, so they are the exact derivatives of the
-        discrete solution for its time steps held fixed. The origin moves the sub-voxel seed, whose cut is a ramp of
-        +- 0.5 mm and hence differentiable; the mask of tissue stays where it is.
+        The tangents pass through the same stages as c and are the exact derivatives of the discrete solution for fixed
+        time steps. The sub-voxel seed is differentiable in the origin, since its cut is a ramp of +- 0.5 mm; the tissue
+        mask is constant.
 
-        Without ``exact`` the tangents are those of the fine steps before extrapolation, linearised about the same c:
-        two thirds of the cost, and off by about the tolerance. A least-squares search needs no better Jacobian.
-
-        Raises
-        ------
-        As ``solve_batch``.
+        Without ``exact`` the tangents are those of the fine steps before extrapolation, linearised about the same c, at
+        two thirds of the cost. Their error is about the tolerance, which suffices for least squares.
         """
         domain = _domain_of(tissue, theta, self.settings.precision)
         stepper, controls = self._run(domain, [theta], True, [None], [schedule], exact)
@@ -204,12 +178,12 @@ class AccurateSolver(AbstractForwardSolver):
 
 
 def _domain_of(tissue: Tissue, theta: Theta, precision: str) -> Domain:
-    """Domain of a tissue with the face coefficients of theta."""
+    """Return the domain of a tissue with the face coefficients of theta."""
     return domain_of(tissue, precision).with_grey_share(growth_of(theta).grey_share)
 
 
 def integrate(stepper: AbstractStepper, controls: Sequence[StepControl], progress: OnProgress = no_progress) -> None:
-    """Advance every tumour of a batch until its control says that it is done."""
+    """Advance all tumours of a batch until their controls are done."""
     while not all(control.done for control in controls):
         attempts = stepper.attempt([control.propose() for control in controls])
         stepper.accept(
@@ -222,7 +196,12 @@ def integrate(stepper: AbstractStepper, controls: Sequence[StepControl], progres
 
 
 def initial_fields(domain: Domain, theta: Theta, tangents: bool) -> NDArray[Any]:
-    """Seed masked by tissue, alone or with its n tangents: shape (1 or 1 + n, nx, ny, nz) on the padded box.
+    """Return the masked seed, with its n tangents if requested.
+
+    Returns
+    -------
+    ndarray
+        Shape (1 or 1 + n, nx, ny, nz) on the padded box.
 
     Raises
     ------
@@ -243,6 +222,5 @@ def initial_fields(domain: Domain, theta: Theta, tangents: bool) -> NDArray[Any]
     fields[0][box] = values[0]
     if tangents:
         # From voxel indices to world mm: dc/dx_b = sum_a dc/dv_a (A^-1)_ab.
-        moved = np.einsum("aijk,ab->bijk", values[1:], np.linalg.inv(grid.affine[:3, :3]))
-        fields[(slice(1, 4), *box)] = moved
+        fields[(slice(1, 4), *box)] = np.einsum("aijk,ab->bijk", values[1:], np.linalg.inv(grid.affine[:3, :3]))
     return fields

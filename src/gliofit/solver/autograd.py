@@ -1,4 +1,4 @@
-"""The solver as a torch function of theta, for losses that torch differentiates."""
+"""The solver as a differentiable torch function of theta."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["grow"]
 
 
 class _Grow(torch.autograd.Function):
-    """c(theta) with the tangents of the solver as its derivative."""
+    """c(theta) with the solver's tangents as derivative."""
 
     @staticmethod
     def forward(
         ctx: Any, theta: torch.Tensor, tissue: Tissue, solver: AccurateSolver, schedule: Sequence[float] | None
     ) -> torch.Tensor:
-        """Solve; with tangents if theta wants a gradient."""
+        """Simulate, with tangents if theta requires a gradient."""
         point = Theta.from_array(theta.detach().cpu().double().numpy())
         if ctx.needs_input_grad[0]:
             ctx.sensitivity = solver.solve_with_tangents(tissue, point, schedule=schedule)
@@ -34,18 +34,18 @@ class _Grow(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
-        """Contract the gradient with the tangents, on the box that holds them."""
+        """Contract the gradient with the tangents on the padded box."""
         domain = ctx.sensitivity.domain
         tangents = torch.as_tensor(ctx.sensitivity.box_tangents)
-        there = torch.as_tensor(domain.from_grid(gradient.detach().cpu().numpy()), dtype=tangents.dtype)
-        product = tangents.flatten(1) @ there.flatten()
+        box_gradient = torch.as_tensor(domain.from_grid(gradient.detach().cpu().numpy()), dtype=tangents.dtype)
+        product = tangents.flatten(1) @ box_gradient.flatten()
         return product.to(dtype=gradient.dtype, device=gradient.device), None, None, None
 
 
 def grow(
     theta: torch.Tensor, tissue: Tissue, solver: AccurateSolver | None = None, schedule: Sequence[float] | None = None
 ) -> torch.Tensor:
-    """Grow one tumour, differentiably in theta (first derivatives only).
+    """Simulate one tumour of the model ``fisher-kolmogorov``, differentiable once in theta.
 
     Parameters
     ----------
@@ -54,26 +54,28 @@ def grow(
     tissue
         Brain.
     solver
-        Accurate solver, by default one in the precision of ``theta`` (float32 or float64).
+        Accurate solver; by default one in the precision of ``theta`` (float32 or float64).
     schedule
-        Time steps to take, ``Solution.schedule`` of a run nearby. Without it the steps are chosen anew for each theta,
-        and c jumps by less than the solver's tolerance where their number changes; the gradient is that between jumps.
+        Time steps, ``Solution.schedule`` of a similar theta. Without it the number of steps depends on theta, and c
+        jumps by less than the solver's tolerance where it changes; the gradient ignores these jumps.
 
     Returns
     -------
-    Concentration of shape ``tissue.grid.shape``, in the type and on the device of ``theta``.
+    Tensor
+        Concentration, shape ``tissue.grid.shape``, in the type and on the device of ``theta``.
 
     Raises
     ------
     ValueError
-        If ``theta`` has not five entries.
+        If the shape of ``theta`` is not (5,).
     InputError, SeedOutsideTissueError
-        As ``AccurateSolver.solve``.
+        See ``AccurateSolver.solve``.
     """
     if theta.shape != (5,):
-        raise ValueError(f"theta of shape {tuple(theta.shape)}, not (5,)")
+        raise ValueError(f"theta: has shape {tuple(theta.shape)}; must be (5,)")
     if solver is None:
         from gliofit.solver.settings import AccurateSettings
 
         solver = AccurateSolver(AccurateSettings(precision="float64" if theta.dtype == torch.float64 else "float32"))
-    return _Grow.apply(theta, tissue, solver, schedule)
+    concentration: torch.Tensor = _Grow.apply(theta, tissue, solver, schedule)  # type: ignore[no-untyped-call]
+    return concentration

@@ -1,4 +1,4 @@
-"""What every forward solver is: tissue and theta in, tumour-cell concentration out."""
+"""Interface of forward solvers: tissue and theta in, tumour-cell concentration out."""
 
 from __future__ import annotations
 
@@ -9,37 +9,38 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.core.errors import InputError, SeedOutsideTissueError
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.progress import OnProgress, no_progress
 from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import DURATION_DAYS, Theta
 
-__all__ = ["AbstractForwardSolver", "Solution"]
+__all__ = ["AbstractForwardSolver", "Solution", "check_growth", "outside_tissue"]
 
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """Outcome of one forward run.
+    """Result of a forward simulation.
 
     Parameters
     ----------
     concentration
-        Tumour-cell concentration of shape ``grid.shape``, float32 (float64 from an accurate solver of that precision).
+        Tumour-cell concentration, shape ``grid.shape``, float32 (float64 from an accurate solver of that precision).
     grid
-        Grid of the tissue the run was made on.
+        Grid of the tissue.
     final_time_days
         Simulated time at the end, on the time axis of ``duration_days``.
     volume_mm3
-        Integral of the concentration over the whole grid.
+        Integral of the concentration over the grid.
     steps
-        Time steps taken.
+        Number of time steps.
     stopped_by
         ``time`` or ``volume``.
     schedule
-        Accepted time steps as fractions of the duration, of integrators that choose them.
+        Accepted time steps as fractions of the duration; None from integrators with constant steps.
     error_estimate
-        Sum of the estimated relative errors of the steps (L2), of integrators that estimate them. An upper guess: the
-        result is the extrapolated one, which is more accurate.
+        Sum of the estimated relative L2 errors of the steps; None from integrators without error estimate. It
+        overestimates the error, since the result is extrapolated.
     """
 
     concentration: NDArray[np.floating]
@@ -58,7 +59,7 @@ class Solution:
 
 
 class AbstractForwardSolver(ABC):
-    """Solves dc/dt = div(D grad c) + rho c (1 - c) on the brain, no flux out of tissue (paper, equation 1)."""
+    """Solver of dc/dt = div(D grad c) + rho c (1 - c) without flux out of tissue (paper, equation 1)."""
 
     @abstractmethod
     def solve(
@@ -70,12 +71,21 @@ class AbstractForwardSolver(ABC):
         stopping_volume_mm3: float | None = None,
         progress: OnProgress = no_progress,
     ) -> Solution:
-        """Grow one tumour.
+        """Simulate one tumour.
 
-        D_WM and rho are those that give ``theta`` after ``duration_days``. With ``stopping_volume_mm3`` the run ends
-        when the integral of c reaches it, if that is earlier; the tumour then is the one of
-        ``theta.at_fraction(final_time_days / duration_days)``. ``progress`` hears of the grown share of the duration,
-        from integrators that can tell.
+        Parameters
+        ----------
+        tissue
+            Brain, on an isotropic grid.
+        theta
+            Parameters; D and rho follow from theta and ``duration_days``.
+        duration_days
+            Growth time.
+        stopping_volume_mm3
+            Integral of c at which to stop early. The tumour is then that of
+            ``theta.at_fraction(final_time_days / duration_days)``.
+        progress
+            Callback for the simulated fraction of the duration.
 
         Raises
         ------
@@ -85,3 +95,18 @@ class AbstractForwardSolver(ABC):
             If the grid is not isotropic, the tissue is empty or holds values that are not finite or outside [0, 1], or
             a growth parameter is not positive.
         """
+
+
+def check_growth(theta: Theta) -> None:
+    """Raise InputError unless mu_D and mu_rho are positive."""
+    for name, value in (("mu_D", theta.mu_d_mm), ("mu_rho", theta.mu_rho)):
+        if not value > 0:
+            raise InputError("theta", f"{name} is {value:g}", f"choose a positive {name}")
+
+
+def outside_tissue(centre: NDArray[np.floating]) -> SeedOutsideTissueError:
+    """Return the error for a seed at ``centre`` (voxel indices, shape (3,))."""
+    position = ", ".join(f"{v:.1f}" for v in centre)
+    return SeedOutsideTissueError(
+        f"seed at voxel ({position})", "is outside white and grey matter", "choose an origin inside brain tissue"
+    )

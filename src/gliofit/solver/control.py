@@ -1,4 +1,4 @@
-"""Step size control of the accurate integrator: error per step, end of the run, stopping by volume."""
+"""Step size control of the accurate integrator: error per step, end of the simulation, stopping by volume."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from gliofit.solver.backends.base import Attempt
 
 __all__ = ["StepControl"]
 
-# Longest step in units of 1 / rho at a tolerance of 3e-3, longer and shorter with its cube root as all steps: fronts
-# thinner than a voxel err more than step doubling can tell.
+# Longest step in units of 1 / rho at a tolerance of 3e-3; it scales with the cube root of the tolerance. Step doubling
+# underestimates the error of fronts thinner than a voxel.
 _LONGEST_REACTION = 1.0
 _AT_TOLERANCE = 3e-3
-# Share of the last stretch that is taken as one step; the rest follows as a short last one. Where neighbouring voxels
-# differ in tissue, the error of a Strang step is proportional to the last step's length and is forgotten by the next.
+# Fraction of the remaining time for the last step but one. At tissue borders the final error of Strang splitting is
+# proportional to the last step, so that this step is short.
 _LAST_STRETCH = 0.75
 _MOST_STEPS = 100_000
 
 
 class StepControl:
-    """Decides the steps of one tumour; all times are fractions of the duration.
+    """Step size control of one tumour; times are fractions of the duration.
 
-    The error of a step of length tau is proportional to tau^3 (Strang splitting and RKL2 are of order two), so the next
-    step is 0.9 (tolerance / error)^(1/3) times as long, within 0.2 to 3 times. A step is repeated where its error is
-    above twice the tolerance: the state that goes on is the extrapolated one, which is better than the estimate says.
+    Strang splitting and RKL2 are of order two, so the error of a step of length tau is proportional to tau^3. The next
+    step is 0.9 (tolerance / error)^(1/3) times as long, limited to 0.2 to 3 times. A step is repeated if its error
+    exceeds twice the tolerance; the extrapolated state is more accurate than the estimate.
 
     Parameters
     ----------
     growth
-        Growth of the tumour.
+        Coefficients of the tumour.
     tolerance
-        Estimated relative L2 error aimed at in each step.
+        Target of the estimated relative L2 error of each step.
     start
         Sum of c at the beginning.
     stopping_total
-        Sum of c at which to stop, if it is reached in time.
+        Sum of c at which to stop early.
     stopping_tolerance
-        Relative tolerance of that sum.
+        Relative tolerance of ``stopping_total``.
     schedule
-        Steps to take whatever their error, for example those of another run.
+        Fixed steps, without error control.
     """
 
     def __init__(
@@ -59,9 +59,9 @@ class StepControl:
         self.stopped_by: Literal["time", "volume"] = "time"
         self.now = start
         self._tolerance = tolerance
-        self._longest = _LONGEST_REACTION * (tolerance / _AT_TOLERANCE) ** (1 / 3) / max(growth.mu_rho**2, 1e-12)
-        # The seed is about sqrt(10) mm wide; a tenth of its diffusion time, or half a doubling or so, is a safe try.
-        self._next = min(0.1, 1.0 / max(growth.mu_d_mm**2, 1e-12), 0.5 / max(growth.mu_rho**2, 1e-12))
+        self._longest: float = _LONGEST_REACTION * (tolerance / _AT_TOLERANCE) ** (1 / 3) / max(growth.mu_rho**2, 1e-12)
+        # The seed is about sqrt(10) mm wide: a tenth of its diffusion time.
+        self._next: float = min(0.1, 1.0 / max(growth.mu_d_mm**2, 1e-12), 0.5 / max(growth.mu_rho**2, 1e-12))
         self._stopping_total, self._stopping_tolerance = stopping_total, stopping_tolerance
         self._schedule = None if schedule is None else list(schedule)
         self._beyond: tuple[float, Attempt] | None = None
@@ -74,7 +74,7 @@ class StepControl:
         self.done, self.stopped_by = True, why
 
     def propose(self) -> float:
-        """Length of the next step to try, 0 if the run is over."""
+        """Return the length of the next step, 0 if the simulation is finished."""
         if self.done:
             return 0.0
         if self._schedule is not None:
@@ -92,7 +92,7 @@ class StepControl:
         return step
 
     def _step_to(self, total: float) -> float:
-        """Step after which the sum is ``total``, by cubic Hermite interpolation up to a state known to lie beyond."""
+        """Return the step to the sum ``total``, by cubic Hermite interpolation to a state beyond it."""
         if self._beyond is None:
             return float("inf")
         width, beyond = self._beyond
@@ -106,20 +106,20 @@ class StepControl:
                 + width * (self.now.total_rate * x * (1 - x) ** 2 - beyond.total_rate * x * x * (1 - x))
             )
             low, high = (x, high) if value < total else (low, x)
-        # Never the ends of the bracket themselves, which would not shrink it.
+        # The ends of the bracket would not shrink it.
         return width * min(max((low + high) / 2, 1e-3), 1 - 1e-3)
 
     def judge(self, attempt: Attempt) -> bool:
-        """Whether to accept the attempt; moves on if so.
+        """Return whether to accept the attempt, and advance the time if so.
 
         Raises
         ------
         RuntimeError
-            If the fields are not finite or the steps become too many; neither happens on valid input.
+            If the fields are not finite or there are too many steps. Neither happens with valid input.
         """
         step = self._tried
         if not attempt.error < float("inf") or len(self.steps) + self.rejected > _MOST_STEPS:
-            raise RuntimeError(f"the time integration broke down at {self.time:.6f} of the duration")
+            raise RuntimeError(f"time integration: failed at {self.time:.6f} of the duration")
         if self._schedule is not None:
             self._advance(step, attempt)
             if len(self.steps) == len(self._schedule):

@@ -1,4 +1,4 @@
-"""The part of a tissue that a solver works on: its bounding box with face coefficients and row spans."""
+"""Computational domain of a tissue: bounding box, face coefficients and row spans."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gliofit.solver.faces import face_coefficients, face_means
 
 __all__ = ["Domain", "domain_of", "row_spans"]
 
-# Voxels kept around the tissue's bounding box; the toolkit crops the same way.
+# Voxels around the tissue's bounding box, as in the toolkit.
 _MARGIN = 2
 
 
@@ -33,7 +33,7 @@ class Domain:
     start
         Voxel of ``grid`` at which the padded box begins, shape (3,), may be negative.
     inside
-        Voxels in which cells live, on the padded box.
+        Mask of tissue on the padded box, shape (nx, ny, nz).
     white, grey
         Fractions of white and grey matter on the padded box, in the floating type of the solver.
     faces
@@ -41,7 +41,7 @@ class Domain:
     row_low, row_high
         Span of tissue of each row along the last axis, shape (nx, ny), int32; 0, 0 in empty rows.
     spectral_bound
-        Largest eigenvalue of the discrete -div(D grad) for D_WM = 1 mm^2 and voxels of 1 mm, by Gershgorin's circles.
+        Bound on the eigenvalues of the discrete -div(D grad) for D_WM = 1 mm^2 and voxels of 1 mm.
     """
 
     grid: Grid
@@ -62,11 +62,11 @@ class Domain:
 
     @cached_property
     def grey_faces(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        """Derivative of ``faces`` with respect to the diffusivity of grey over that of white matter."""
+        """Derivative of ``faces`` by the ratio of grey to white matter diffusivity."""
         return face_means(self.grey, self.inside)
 
     def with_grey_share(self, share: float) -> Domain:
-        """The domain with another diffusivity of grey over that of white matter."""
+        """Return the domain for another ratio of grey to white matter diffusivity."""
         if share == 1 / DIFFUSIVITY_RATIO:
             return self
         faces = face_means(self.white + self.dtype.type(share) * self.grey, self.inside)
@@ -78,21 +78,21 @@ class Domain:
         return self.faces[0].dtype
 
     def to_grid(self, field: NDArray[Any], dtype: Any = np.float32) -> NDArray[Any]:
-        """Copy a field (..., nx, ny, nz) of the padded box onto the tissue's grid, zero elsewhere."""
+        """Copy a field (..., nx, ny, nz) from the padded box to the tissue's grid, zero elsewhere."""
         out = np.zeros((*field.shape[:-3], *self.grid.shape), dtype)
         target, source = self._overlap()
         out[target] = field[source]
         return out
 
     def from_grid(self, field: NDArray[Any]) -> NDArray[Any]:
-        """Copy a field (..., *grid.shape) onto the padded box, zero where the box leaves the grid."""
+        """Copy a field (..., *grid.shape) to the padded box, zero outside the grid."""
         out = np.zeros((*field.shape[:-3], *self.shape), field.dtype)
         target, source = self._overlap()
         out[source] = field[target]
         return out
 
     def _overlap(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        """Where grid and padded box overlap on the last three axes: index of the grid, index of the box."""
+        """Return indices of the overlap of grid and padded box on the last three axes: for the grid, for the box."""
         target: list[Any] = [...]
         source: list[Any] = [...]
         for start, size, length in zip(self.start, self.shape, self.grid.shape, strict=True):
@@ -102,58 +102,55 @@ class Domain:
 
 
 def row_spans(occupied: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """First and one-past-last occupied index of each row along the last axis (0, 0 where there is none)."""
-    some = occupied.any(axis=2)
-    low = np.where(some, occupied.argmax(axis=2), 0)
-    high = np.where(some, occupied.shape[2] - occupied[:, :, ::-1].argmax(axis=2), 0)
+    """Return the first and one-past-last occupied index of each row along the last axis; 0, 0 for empty rows."""
+    filled = occupied.any(axis=2)
+    low = np.where(filled, occupied.argmax(axis=2), 0)
+    high = np.where(filled, occupied.shape[2] - occupied[:, :, ::-1].argmax(axis=2), 0)
     return low.astype(np.int32), high.astype(np.int32)
 
 
-_KNOWN: WeakKeyDictionary[Tissue, dict[str, Domain]] = WeakKeyDictionary()
+_CACHE: WeakKeyDictionary[Tissue, dict[str, Domain]] = WeakKeyDictionary()
 
 
 def domain_of(tissue: Tissue, precision: str = "float32") -> Domain:
-    """Domain of a tissue; kept while the tissue lives, since inversions use it hundreds of times.
+    """Return the domain of a tissue, cached for the lifetime of the tissue.
 
     Raises
     ------
     InputError
-        If the tissue holds values that are not finite or outside [0, 1], or no white and grey matter at all.
+        If the tissue has values that are not finite or outside [0, 1], or no white and grey matter.
     """
-    known = _KNOWN.setdefault(tissue, {})
-    if precision in known:
-        return known[precision]
+    domains = _CACHE.setdefault(tissue, {})
+    if precision in domains:
+        return domains[precision]
     for name in ("wm", "gm"):
         data = getattr(tissue, name)
         if not np.isfinite(data).all():
-            raise InputError("tissue", f"{name} holds values that are not finite", "replace them before the solve")
+            raise InputError("tissue", f"{name} has values that are not finite", "replace NaN and infinity")
         if data.size and (data.min() < 0 or data.max() > 1 + 1e-3):
             raise InputError(
-                "tissue", f"{name} lies between {data.min():g} and {data.max():g}", "give fractions between 0 and 1"
+                "tissue", f"{name} lies between {data.min():g} and {data.max():g}", "use fractions between 0 and 1"
             )
     mask = tissue.mask
     if not mask.any():
         raise InputError(
-            "tissue", f"no voxel holds {TISSUE_THRESHOLD:g} of white and grey matter", "give the tissue of a brain"
+            "tissue",
+            f"no voxel has at least {TISSUE_THRESHOLD:g} of white and grey matter",
+            "check the tissue maps",
         )
-    low, high = [], []
-    for used, size in zip(bounding_box(mask), mask.shape, strict=True):
-        low.append(max(0, used.start - _MARGIN))
-        high.append(min(size, used.stop + _MARGIN))
-    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    # One voxel of zeros on each side lets the kernels read neighbours without asking where they are.
+    box = bounding_box(mask, (_MARGIN,) * 3)
+    # One voxel of zeros on each side lets kernels read neighbours without bounds checks.
     wm, gm = (np.pad(m[box].astype(precision), 1) for m in (tissue.wm, tissue.gm))
     inside = np.pad(mask[box], 1)
     faces = face_coefficients(wm, gm)
-    row_low, row_high = row_spans(inside)
-    bound = _spectral_bound(faces)
-    domain = Domain(tissue.grid, np.array(low) - 1, inside, wm, gm, faces, row_low, row_high, bound)
-    known[precision] = domain
+    start = np.array([extent.start for extent in box]) - 1
+    domain = Domain(tissue.grid, start, inside, wm, gm, faces, *row_spans(inside), _spectral_bound(faces))
+    domains[precision] = domain
     return domain
 
 
 def _spectral_bound(faces: tuple[NDArray[Any], NDArray[Any], NDArray[Any]]) -> float:
-    """Bound on the eigenvalues of -div(D grad) by Gershgorin's circles, for voxels of 1 mm."""
+    """Bound the eigenvalues of -div(D grad) by Gershgorin's circles, for voxels of 1 mm."""
     outflow = np.zeros(faces[0].shape, np.float32)
     for axis, face in enumerate(faces):
         outflow += face + np.roll(face, 1, axis)

@@ -1,4 +1,4 @@
-"""The ``reference`` and ``toolkit`` integrators: the public toolkit's explicit scheme, with its faults as flags."""
+"""The ``reference`` and ``toolkit`` integrators: explicit scheme of the public toolkit, its faults as options."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from gliofit.core.progress import OnProgress, no_progress
 from gliofit.core.tissue import Tissue
 from gliofit.growth.fisher_kolmogorov import diffusivity_mm2_per_day, proliferation_per_day
 from gliofit.growth.theta import DURATION_DAYS, Theta
-from gliofit.solver.base import AbstractForwardSolver, Solution
+from gliofit.solver.base import AbstractForwardSolver, Solution, check_growth, outside_tissue
 from gliofit.solver.domain import Domain, domain_of, row_spans
-from gliofit.solver.inputs import check_growth, outside_tissue
 from gliofit.solver.seed import sub_voxel_seed, voxel_seed
 from gliofit.solver.settings import ReferenceSettings
 from gliofit.solver.threads import threads_for
@@ -24,15 +23,10 @@ __all__ = ["ReferenceSolver"]
 
 
 class ReferenceSolver(AbstractForwardSolver):
-    """Forward Euler in flux form (TumorGrowthToolkit's Fisher-Kolmogorov scheme) through numba on all granted cores.
+    """Forward Euler in flux form (TumorGrowthToolkit's Fisher-Kolmogorov scheme), compiled by numba.
 
-    Steps: max(8 T D / h^2 + 100, 1.1 rho T), and, unless the flag is off, at least rho T / ``max_reaction_step``.
-    The number of threads is numba's current one (``numba.set_num_threads`` or ``NUMBA_NUM_THREADS``).
-
-    Parameters
-    ----------
-    settings
-        Flags and precision; those of ``ToolkitSettings.scheme`` give the toolkit's results.
+    Number of steps: max(8 D T / h^2 + 100, 1.1 rho T), with ``limit_reaction_step`` at least
+    rho T / ``max_reaction_step``. ``ToolkitSettings.scheme`` gives the settings of the toolkit.
     """
 
     def __init__(self, settings: ReferenceSettings | None = None) -> None:
@@ -46,7 +40,7 @@ class ReferenceSolver(AbstractForwardSolver):
             field = np.zeros(domain.shape)
             field[box] = values[0]
         else:
-            # The toolkit truncates a fraction of the axis length; guard against 149.99999 for voxel 150.
+            # Rounding must not truncate 149.99999 to voxel 149.
             centre = np.floor(centre + 1e-6)
             field = voxel_seed(domain.shape, centre - domain.start, spacing_mm)
         if self.settings.mask_seed:
@@ -56,7 +50,7 @@ class ReferenceSolver(AbstractForwardSolver):
             voxel = np.rint(centre).astype(int)
             in_grid = ((voxel >= 0) & (voxel < tissue.grid.shape)).all()
             empty = not in_grid or tissue.wm[tuple(voxel)] + tissue.gm[tuple(voxel)] == 0
-            # The padding must stay zero: nothing lives outside the box.
+            # The kernels expect zeros in the padding.
             field[[0, -1]] = 0
             field[:, [0, -1]] = 0
             field[:, :, [0, -1]] = 0
@@ -65,7 +59,7 @@ class ReferenceSolver(AbstractForwardSolver):
         return np.ascontiguousarray(field, dtype=kind)
 
     def steps(self, theta: Theta, spacing_mm: float, duration_days: float = DURATION_DAYS) -> float:
-        """Number of time steps for the whole duration (the toolkit's is not whole and is rounded up in its loop)."""
+        """Return the number of time steps; it is not an integer without ``exact_final_time``, as in the toolkit."""
         growth = theta.mu_rho**2
         steps = max(8 * theta.mu_d_mm**2 / spacing_mm**2 + 100, 1.1 * growth)
         if self.settings.limit_reaction_step:
@@ -81,7 +75,7 @@ class ReferenceSolver(AbstractForwardSolver):
         stopping_volume_mm3: float | None = None,
         progress: OnProgress = no_progress,
     ) -> Solution:
-        """Grow one tumour; see ``AbstractForwardSolver.solve``."""
+        """Simulate one tumour; see ``AbstractForwardSolver.solve``."""
         from gliofit.solver.euler_numba import euler_steps
 
         grid = tissue.grid
@@ -93,18 +87,17 @@ class ReferenceSolver(AbstractForwardSolver):
         other = np.zeros_like(state)
         row_low, row_high = domain.row_low, domain.row_high
         if not self.settings.mask_seed:
-            # Unmasked seeds also grow where there is no tissue, so those rows have to be worked on too.
+            # Unmasked seeds also grow outside tissue.
             row_low, row_high = row_spans(domain.inside | (state > 0))
         box = np.empty(6, np.int64)
-        for axis, (used, size) in enumerate(zip(bounding_box(state > 0), state.shape, strict=True)):
-            box[2 * axis] = max(1, used.start - 1)
-            box[2 * axis + 1] = min(size - 1, used.stop + 1)
+        for axis, (extent, size) in enumerate(zip(bounding_box(state > 0), state.shape, strict=True)):
+            box[2 * axis] = max(1, extent.start - 1)
+            box[2 * axis + 1] = min(size - 1, extent.stop + 1)
         steps = self.steps(theta, spacing, duration_days)
         dt = duration_days / steps
         diffusion = diffusivity_mm2_per_day(theta, duration_days) * dt / spacing**2
         reaction = proliferation_per_day(theta, duration_days) * dt
         stopping_sum = math.inf if stopping_volume_mm3 is None else stopping_volume_mm3 / grid.voxel_volume_mm3
-        # All steps are one call of compiled code, which tells nothing on its way.
         progress("growing")
         with threads_for(state.size):
             taken, total, stopped = euler_steps(
@@ -112,15 +105,8 @@ class ReferenceSolver(AbstractForwardSolver):
                 kind(diffusion), kind(reaction), kind(1e-30), math.ceil(steps), stopping_sum,
             )  # fmt: skip
         field = state if taken % 2 == 0 else other
-        if not stopped:
-            final_time = duration_days
-        else:
-            final_time = (taken if self.settings.exact_final_time else taken - 1) * dt
+        final_time = (taken if self.settings.exact_final_time else taken - 1) * dt if stopped else duration_days
         return Solution(
-            domain.to_grid(field),
-            grid,
-            float(final_time),
-            total * grid.voxel_volume_mm3,
-            taken,
+            domain.to_grid(field), grid, float(final_time), total * grid.voxel_volume_mm3, taken,
             "volume" if stopped else "time",
-        )
+        )  # fmt: skip

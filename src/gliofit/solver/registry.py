@@ -1,4 +1,4 @@
-"""From the settings of an integrator to the solver."""
+"""Construction of a solver from its settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["make_solver"]
 def make_solver(
     settings: AccurateSettings | ReferenceSettings | ToolkitSettings | None = None,
 ) -> AbstractForwardSolver:
-    """Solver with the given settings; the accurate one with its defaults where there are none."""
+    """Return the solver for the settings, by default ``accurate``."""
     if isinstance(settings, ToolkitSettings):
         return ReferenceSolver(settings.scheme)
     if isinstance(settings, ReferenceSettings):

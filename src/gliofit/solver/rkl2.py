@@ -1,4 +1,4 @@
-"""RKL2, a second-order stabilised Runge-Kutta method with Legendre polynomials, in its form for linear problems.
+"""RKL2, a second-order stabilised Runge-Kutta method with Legendre polynomials, for linear problems.
 
 Source: Meyer, Balsara and Aslam, A stabilized Runge-Kutta-Legendre method for explicit super-time-stepping of
 parabolic and mixed equations, J. Comput. Phys. 257 (2014) 594-626, equations 15 to 18.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 __all__ = ["Rkl2", "rkl2"]
 
-# Share of the stable interval that is used: at its very end the stability polynomial oscillates most.
+# Safety factor on the stiffness: the stability polynomial oscillates most at the end of the stable interval.
 _MARGIN = 1.05
 
 
@@ -19,14 +19,14 @@ _MARGIN = 1.05
 class Rkl2:
     """One step for y' = z L y over unit time: y <- (a + b P_s(1 + w z L)) y with the Legendre polynomial P_s.
 
-    The published method keeps every stage consistent, which needs y_0 and L y_0 in each; for a linear L the last stage
-    alone matters, and its polynomial follows from the recurrence of P_s with half the memory traffic:
+    The published method needs y_0 and L y_0 in every stage to keep it consistent. For a linear L only the last stage
+    matters, and its polynomial follows from the recurrence of P_s with half the memory traffic:
     p_0 = y, p_1 = p_0 + w z L p_0, p_j = (2 j - 1) / j (p_(j-1) + w z L p_(j-1)) - (j - 1) / j p_(j-2).
 
     Parameters
     ----------
     stages
-        s, odd, at least 3.
+        Number of stages s, odd, at least 3.
     """
 
     stages: int
@@ -43,12 +43,12 @@ class Rkl2:
 
     @property
     def a(self) -> float:
-        """Weight of the start: 1 - b."""
+        """Weight of the initial value: 1 - b."""
         return 1 - self.b
 
 
 def rkl2(stiffness: float) -> Rkl2:
-    """Step with the fewest stages that is stable for z L with eigenvalues down to ``-stiffness``."""
-    # (s^2 + s - 2) / 2 is the stable interval; odd numbers of stages damp its end.
+    """Return the step with the fewest stages that is stable for eigenvalues of z L down to ``-stiffness``."""
+    # The stable interval is (s^2 + s - 2) / 2; odd numbers of stages damp its end.
     stages = max(3, math.ceil((math.sqrt(9 + 8 * stiffness * _MARGIN) - 1) / 2))
     return Rkl2(stages + 1 - stages % 2)

@@ -1,4 +1,4 @@
-"""The initial tumour: a small cut Gaussian."""
+"""Initial tumour: a truncated Gaussian."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ _WIDTH_MM2 = 20.0
 #: Distance at which the Gaussian falls to the cut: 5.68 mm.
 SEED_REACH_MM = float(np.sqrt(_WIDTH_MM2 * np.log(_PEAK / SEED_CUT)))
 
-#: Half width of the shell over which the sub-voxel seed falls from the Gaussian to zero, about the cut.
+#: Half width of the ramp that replaces the cut of the sub-voxel seed.
 SEED_RAMP_MM = 0.5
 
 
 def seed_value(squared_distance_mm2: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Concentration of the initial tumour at a squared distance from its centre.
+    """Return the initial concentration at a squared distance r^2 from the centre.
 
-    250 / (20 pi)^1.5 exp(-r^2 / 20 mm^2), zero where it is at most 0.1 (TumorGrowthToolkit's initial condition).
+    250 / (20 pi)^1.5 exp(-r^2 / 20 mm^2), zero below 0.1 (initial condition of TumorGrowthToolkit).
     """
     value = _PEAK * np.exp(-squared_distance_mm2 / _WIDTH_MM2)
     return np.where(value > SEED_CUT, np.minimum(value, 1.0), 0.0)
 
 
 def _ramped_value(squared_distance_mm2: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Seed whose cut is a cubic ramp of +- ``SEED_RAMP_MM``, and its derivative with respect to r^2."""
+    """Return the seed with a cubic ramp of +- ``SEED_RAMP_MM`` at the cut, and its derivative by r^2."""
     gaussian = _PEAK * np.exp(-squared_distance_mm2 / _WIDTH_MM2)
     distance = np.sqrt(squared_distance_mm2)
     x = np.clip((SEED_REACH_MM + SEED_RAMP_MM - distance) / (2 * SEED_RAMP_MM), 0, 1)
     ramp = x * x * (3 - 2 * x)
-    # d ramp / d r^2 = ramp'(x) dx/dr / (2 r); it vanishes near r = 0, where x is clipped.
+    # d ramp / d r^2 = ramp'(x) dx/dr / (2 r); zero near r = 0, where x is clipped.
     slope = -6 * x * (1 - x) / (2 * SEED_RAMP_MM) / (2 * np.maximum(distance, SEED_RAMP_MM))
     return gaussian * ramp, gaussian * (slope - ramp / _WIDTH_MM2)
 
@@ -48,7 +48,7 @@ def _box(
 
 
 def voxel_seed(shape: tuple[int, int, int], centre: NDArray[np.floating], spacing_mm: float) -> NDArray[np.float64]:
-    """Seed sampled at voxel centres about a centre in voxel indices, as the public toolkit does."""
+    """Sample the seed at voxel centres, as the public toolkit does; ``centre`` in voxel indices."""
     out = np.zeros(shape)
     low, high = _box(shape, np.asarray(centre, dtype=float), spacing_mm)
     axes = [((np.arange(a, b) - c) * spacing_mm) ** 2 for a, b, c in zip(low, high, centre, strict=True)]
@@ -64,30 +64,31 @@ def sub_voxel_seed(
     sample_spacing_mm: float = 0.5,
     tangents: bool = False,
 ) -> tuple[NDArray[np.float64], tuple[slice, slice, slice]]:
-    """Seed averaged over each voxel, about a real-valued centre in voxel indices.
+    """Average the seed over each voxel.
 
-    The average over points ``sample_spacing_mm`` apart makes mass and position nearly independent of where the centre
-    falls within a voxel, and of the voxel size. The cut is widened to a cubic ramp of +- 0.5 mm (its mass differs from
-    the sharp one's by 0.1 %), because the average over points of a sharp cut would jump as points enter and leave:
-    so the field is continuously differentiable in the centre.
+    The average makes mass and position nearly independent of the voxel size and of the position of the centre within a
+    voxel. A cubic ramp of +- 0.5 mm replaces the cut, so that the field is continuously differentiable in the centre;
+    it changes the mass by 0.1 %.
 
     Parameters
     ----------
     shape
-        Grid of the field.
+        Shape of the grid.
     centre
-        Voxel indices, shape (3,).
+        Fractional voxel indices, shape (3,).
     spacing_mm
         Voxel size.
     sample_spacing_mm
-        Distance of the points that are averaged, at most.
+        Largest distance of the sample points that are averaged.
     tangents
-        Also return the three derivatives with respect to ``centre``, per voxel.
+        Whether to return the three derivatives by ``centre``, per voxel.
 
     Returns
     -------
-    Field, or field and derivatives, on the box that holds the seed, shape (1 or 4, ...), and that box in the grid
-    (empty where the seed lies outside the grid).
+    fields : ndarray
+        Field, with derivatives if requested, on the box of the seed, shape (1 or 4, ...).
+    box : tuple of slice
+        Box in the grid, empty if the seed lies outside the grid.
     """
     centre = np.asarray(centre, dtype=float)
     low, high = _box(shape, centre, spacing_mm)

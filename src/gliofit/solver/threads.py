@@ -1,4 +1,4 @@
-"""Number of threads for a numba kernel."""
+"""Threads of numba kernels."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from contextlib import contextmanager
 
 from gliofit.core.threads import kernel_threads
 
-__all__ = ["kernels_bear_threads", "threads_for"]
+__all__ = ["kernels_are_thread_safe", "threads_for"]
 
-# A pass over fewer voxels takes less than about a millisecond, and threads would wait for each other longer.
-_WORTH_THREADS = 500_000
+# A pass over fewer voxels takes less than about a millisecond, so that synchronising threads would dominate.
+_LEAST_VOXELS = 500_000
 
 
 @contextmanager
 def threads_for(voxels: int) -> Iterator[None]:
-    """Use one thread on few voxels, all granted ones (``numba.set_num_threads``) on many."""
+    """Use one thread for few voxels and numba's current number of threads for many."""
     import numba
 
-    with kernel_threads(1 if voxels < _WORTH_THREADS else numba.get_num_threads()):
+    with kernel_threads(1 if voxels < _LEAST_VOXELS else numba.get_num_threads()):
         yield
 
 
-def kernels_bear_threads() -> bool:
-    """Whether kernels may be called from several threads at a time: numba's own threading layer would crash."""
-    import numba
+def kernels_are_thread_safe() -> bool:
+    """Return whether several threads may call kernels; numba's ``workqueue`` threading layer would crash."""
+    from numba.np.ufunc.parallel import threading_layer
 
     try:
-        return numba.threading_layer() in ("omp", "tbb")
-    except ValueError:  # No kernel has run: the back end is another one.
+        return threading_layer() in ("omp", "tbb")  # type: ignore[no-untyped-call]
+    except ValueError:  # Raised before the first kernel has run.
         return False

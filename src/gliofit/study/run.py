@@ -13,7 +13,7 @@ import pandas as pd
 
 from gliofit.core.seeds import derive_seed
 from gliofit.core.tissue import Tissue
-from gliofit.forward.run import final_run
+from gliofit.forward.run import simulate_estimate
 from gliofit.forward.settings import ForwardSettings
 from gliofit.growth.model import COLUMN, find_growth_model
 from gliofit.growth.space import ParameterSpace
@@ -49,7 +49,7 @@ class _Case:
 
     def field_errors(self, theta: Theta) -> tuple[dict[str, float], str]:
         """Errors of the final run of ``theta`` against the clean target, and why there are none."""
-        result = final_run(self.tissue, theta, self.forward)
+        result = simulate_estimate(self.tissue, theta, self.forward)
         if result.row["status"] == "failed":
             return {"mse_volume": np.nan, "ncc_volume": np.nan}, str(result.row["message"])
         scores = compare_fields(result.concentration, self.target.clean, self.inside)

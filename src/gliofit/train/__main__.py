@@ -1,8 +1,4 @@
-"""Train one model from shards, without the workflow.
-
-Inputs: shards, the tissue they were simulated on, and a YAML file that holds the settings of the train stage (as such,
-or as the section ``train`` of a full configuration). Output: the folder of a model.
-"""
+"""Train one model from shards without the workflow."""
 
 from __future__ import annotations
 
@@ -27,25 +23,23 @@ from gliofit.train.settings import TrainSettings
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m gliofit.train", description=__doc__.splitlines()[0])
-    parser.add_argument("--config", type=Path, required=True, help="YAML with the settings of the train stage")
-    parser.add_argument("--model", required=True, help="which of its `models`")
+    parser.add_argument(
+        "--config", type=Path, required=True, help="YAML file with the settings of stage train, or with section `train`"
+    )
+    parser.add_argument("--model", required=True, help="key of `models`")
     parser.add_argument(
         "--shards", type=Path, nargs="+", required=True, help="folders with train-*.nii and validation-*.nii"
     )
-    parser.add_argument("--tissue", type=Path, required=True, help="folder of the tissue they were simulated on")
-    parser.add_argument(
-        "--warped", type=Path, nargs="+", default=[], help="folders of the warped tissues, named by their numbers"
-    )
+    parser.add_argument("--tissue", type=Path, required=True, help="folder of the tissue of the simulations")
+    parser.add_argument("--warped", type=Path, nargs="+", default=[], help="folders of warped tissues, named by number")
     parser.add_argument("--tissue-kind", choices=("labels", "probabilities"), default="probabilities")
     parser.add_argument("--out", type=Path, required=True, help="folder of the model")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
-    parser.add_argument("--checkpoint", type=Path, help="file to resume from, and to write checkpoints to")
+    parser.add_argument("--checkpoint", type=Path, help="file to resume from and to write checkpoints to")
     parser.add_argument("--time-budget-minutes", type=float, help="overrides the setting")
-    parser.add_argument(
-        "--piece-minutes", type=float, help="end after so long; the same command goes on from the checkpoint"
-    )
+    parser.add_argument("--piece-minutes", type=float, help="stop after this time; repeat the command to continue")
     parser.add_argument("--epochs", type=int, help="overrides the setting")
     parser.add_argument("--init", type=Path, help="folder of a model to start from; overrides the setting")
     parser.add_argument("--card", action="store_true", help="also write README.md, the model card")
@@ -53,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _settings(path: Path, model: str, overrides: dict[str, Any]) -> tuple[TrainSettings, SimulateSettings]:
-    """The stage's settings, and those of stage simulate, by which samples are grown where that is asked for."""
+    """Read the settings of stages train and simulate."""
     content = read_yaml(path)
     section = content.get("train", content)
     try:
@@ -71,20 +65,14 @@ def _settings(path: Path, model: str, overrides: dict[str, Any]) -> tuple[TrainS
 
 
 def _shards(folders: Sequence[Path], split: str) -> list[Path]:
-    found = sorted((path for folder in folders for path in folder.glob(f"{split}-*.nii")), key=lambda path: path.name)
-    if not found:
-        raise InputError(folders[0], f"holds no {split}-*.nii", "give the folder of the simulated shards")
-    return found
-
-
-def _stopped_by(folder: Path) -> str | None:
-    """What ended the training of a model's folder; None if it holds none yet."""
-    path = folder / "model.json"
-    return str(read_json(path)["training"]["stopped_by"]) if path.is_file() else None
+    shards = sorted((path for folder in folders for path in folder.glob(f"{split}-*.nii")), key=lambda path: path.name)
+    if not shards:
+        raise InputError(folders[0], f"contains no {split}-*.nii", "specify the folder of the simulated shards")
+    return shards
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit status is 2 for bad input."""
+    """Run the command; return exit status 2 for invalid input."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
     overrides = {
@@ -113,9 +101,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 piece_minutes=options.piece_minutes,
                 progress=progress,
             )
-        finished = _stopped_by(options.out) not in (None, "piece")
-        print("training is complete" if finished else "training goes on when this command is given again")
-        if options.card and (options.out / "model.json").is_file():
+        model = options.out / "model.json"
+        complete = model.is_file() and read_json(model)["training"]["stopped_by"] != "piece"
+        print("training is complete" if complete else "training is not complete; repeat the command to continue")
+        if options.card and model.is_file():
             write_card(options.out)
     except InputError as error:
         print(f"gliofit: error: {error}", file=sys.stderr)

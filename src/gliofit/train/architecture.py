@@ -1,4 +1,4 @@
-"""What an architecture is, and how it is found by its name."""
+"""Base classes and registry of network architectures."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ __all__ = [
     "find_architecture",
 ]
 
-#: Network kinds: concentration from theta; theta from a concentration; theta from a segmentation in the atlas.
+#: Network kinds: theta to concentration; concentration to theta; segmentation in the atlas to theta.
 ModelKind = Literal["surrogate", "direct-inverse", "atlas-inverse"]
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What a network is made for.
+    """Input of a network: cube, tissue channels and normalisation of theta.
 
     Parameters
     ----------
     channels
-        Channels in which the network sees tissue.
+        Number of tissue channels.
     size
         Voxels along each edge of the cube.
     spacing_mm
         Voxel size.
     theta_mean, theta_std
-        Normalisation of theta.
+        Normalisation of theta, n numbers each.
     """
 
     channels: int
@@ -54,98 +54,80 @@ class Frame:
 
     @property
     def parameters(self) -> int:
-        """Number of parameters."""
+        """Number n of parameters."""
         return len(self.theta_mean)
 
     def physical(self, theta: Tensor) -> Tensor:
-        """Physical theta, positions in mm about the cube's centre, of normalised theta (batch, n)."""
+        """Convert normalised theta, shape (batch, n), to physical units, positions in mm from the cube's centre."""
         return theta * theta.new_tensor(self.theta_std) + theta.new_tensor(self.theta_mean)
 
 
-class AbstractSurrogateNetwork(nn.Module, ABC):
-    """Maps tissue and normalised theta to logits of the concentration.
-
-    The work is split so that what depends on the tissue alone is done once per patient; a network that mixes theta in
-    from the start returns the tissue from :meth:`encode` and does everything in :meth:`decode`.
-
-    Parameters
-    ----------
-    settings
-        Instance of the module's ``Settings``.
-    frame
-        Cube, channels and normalisation.
-    """
+class _Network(nn.Module, ABC):
+    """Network with the module's ``Settings`` and its input."""
 
     def __init__(self, settings: Settings, frame: Frame) -> None:
         super().__init__()
         self.settings, self.frame = settings, frame
+
+
+class AbstractSurrogateNetwork(_Network):
+    """Network from tissue and normalised theta to logits of the concentration.
+
+    :meth:`encode` computes what depends only on the tissue, once per patient.
+    """
 
     @abstractmethod
     def encode(self, tissue: Tensor) -> Any:
-        """What :meth:`decode` needs of the tissue, of shape (batch, channels, size, size, size)."""
+        """Compute features of the tissue, shape (batch, channels, size, size, size), for :meth:`decode`."""
 
     @abstractmethod
     def decode(self, features: Any, theta: Tensor) -> Tensor:
-        """Logits of shape (batch, size, size, size) for theta (batch, n).
-
-        The features may have a batch of one, which then serves all thetas.
-        """
+        """Compute logits, shape (batch, size, size, size), for theta (batch, n); features may have a batch of one."""
 
     def forward(self, tissue: Tensor, theta: Tensor) -> Tensor:
-        """Logits of shape (batch, size, size, size)."""
+        """Compute logits, shape (batch, size, size, size)."""
         return self.decode(self.encode(tissue), theta)
 
 
-class AbstractInverseNetwork(nn.Module, ABC):
-    """Maps concentration and tissue to normalised theta; arguments as of a surrogate network."""
-
-    def __init__(self, settings: Settings, frame: Frame) -> None:
-        super().__init__()
-        self.settings, self.frame = settings, frame
+class AbstractInverseNetwork(_Network):
+    """Network from concentration and tissue to normalised theta."""
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
-        """Theta (batch, n) for images (batch, 1 + channels, size, size, size), concentration first."""
+        """Compute theta (batch, n) of images (batch, 1 + channels, size, size, size), concentration first."""
 
 
 class AtlasNetworkSettings(Settings):
-    """Settings of all networks that read segmentations in the atlas."""
+    """Settings of networks for segmentations in the atlas."""
 
     range_whole: tuple[float, float] = Field(
         (0.05, 0.5),
-        description="Range that the concentration at the border of the whole tumour is drawn from, anew for every "
-        "sample and epoch; validation has the range's centre.",
+        description="Range of the concentration at the border of the whole tumour, sampled for every sample and epoch; "
+        "validation uses the centre of the range.",
     )
-    range_core: tuple[float, float] = Field((0.5, 0.85), description="The same for the border of the core.")
+    range_core: tuple[float, float] = Field((0.5, 0.85), description="Range for the border of the core.")
 
     @model_validator(mode="after")
     def _ordered(self) -> AtlasNetworkSettings:
         for name, (low, high) in (("range_whole", self.range_whole), ("range_core", self.range_core)):
             if not 0 < low <= high < 1:
-                raise ValueError(f"{name} needs two rising numbers between 0 and 1")
+                raise ValueError(f"{name} must be two increasing numbers between 0 and 1")
         if self.range_core[0] < self.range_whole[1]:
             raise ValueError("range_core must lie above range_whole: the core lies inside the whole tumour")
         return self
 
 
-class AbstractAtlasNetwork(nn.Module, ABC):
-    """Maps a segmentation on a cube that is fixed in the atlas to normalised theta.
-
-    Arguments as of a surrogate network. The anatomy is always the same, so that it is not among the inputs.
-    """
-
-    def __init__(self, settings: Settings, frame: Frame) -> None:
-        super().__init__()
-        self.settings, self.frame = settings, frame
+class AbstractAtlasNetwork(_Network):
+    """Network from a segmentation on a fixed cube in the atlas to normalised theta, without tissue as input."""
 
     @abstractmethod
     def forward(self, image: Tensor) -> Tensor:
-        """Theta (batch, n) for images (batch, 1, size, size, size) of ``segmentation_image``."""
+        """Compute theta (batch, n) of images (batch, 1, size, size, size) of ``segmentation_image``."""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A module of ``gliofit.train.models``: its ``Settings`` and ``Network`` classes."""
+    """Architecture: the ``Settings`` and ``Network`` classes of a module of ``gliofit.train.models``."""
 
     name: str
     settings_class: type[Settings]
@@ -153,24 +135,24 @@ class Architecture:
 
     @property
     def kind(self) -> ModelKind:
-        """What the network is for."""
+        """Kind of the network."""
         if issubclass(self.network_class, AbstractAtlasNetwork):
             return "atlas-inverse"
         return "surrogate" if issubclass(self.network_class, AbstractSurrogateNetwork) else "direct-inverse"
 
     def parse(self, values: dict[str, Any]) -> Settings:
-        """Check the architecture's settings; raises InputError."""
+        """Validate the settings of the architecture; raise InputError if they are invalid."""
         try:
             return self.settings_class.model_validate(values)
         except ValidationError as error:
             first = error.errors()[0]
             key = ".".join(str(part) for part in first["loc"])
             raise InputError(
-                f"network settings of `{self.name}`", f"{key}: {first['msg']}", "see the architecture's settings"
+                f"network settings of `{self.name}`", f"{key}: {first['msg']}", "see the settings of the architecture"
             ) from error
 
     def build(self, values: dict[str, Any], frame: Frame, seed: int | None = None) -> nn.Module:
-        """Make the network; with ``seed`` its initial weights do not depend on the global random state."""
+        """Create the network; with ``seed`` its initial weights are independent of the global random state."""
         settings = self.parse(values)
         with torch.random.fork_rng(devices=[]):
             if seed is not None:
@@ -184,11 +166,11 @@ class Architecture:
 
 
 def find_architecture(name: str) -> Architecture:
-    """Architecture of a name such as ``convnext-unet``; raises InputError if there is none."""
+    """Return an architecture by name, such as ``convnext-unet``; raise InputError if it is unknown."""
     if name not in architecture_names():
-        raise InputError(f"architecture `{name}`", "is not known", f"choose one of {', '.join(architecture_names())}")
+        raise InputError(f"architecture `{name}`", "is unknown", f"choose one of {', '.join(architecture_names())}")
     module = import_module(f"gliofit.train.models.{name.replace('-', '_')}")
     network = module.Network
     if not issubclass(network, AbstractSurrogateNetwork | AbstractInverseNetwork | AbstractAtlasNetwork):
-        raise TypeError(f"{module.__name__}.Network is neither a surrogate nor an inverse network")
+        raise TypeError(f"{module.__name__}.Network: is not a subclass of one of the network base classes")
     return Architecture(name, module.Settings, network)

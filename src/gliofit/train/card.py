@@ -1,4 +1,4 @@
-"""Model card: a description of a trained model, made from its ``model.json``."""
+"""Model card of a trained network, rendered from its ``model.json``."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from gliofit.simulate.settings import ATLAS
 
 __all__ = ["model_card", "write_card"]
 
-_STATISTICS = {"mean": "mean", "std": "standard deviation", "low": "lowest seen", "high": "highest seen"}
+_STATISTICS = {"mean": "mean", "std": "standard deviation", "low": "minimum", "high": "maximum"}
 
 _IN_VOLUME = "the same squared error averaged over 240 x 240 x 155 mm"
 
 _SCORES = {
     "n": "tumours",
-    "mse": "MSE of the concentration, all voxels of the cube",
-    "mse_cube": "MSE of the concentration, all voxels of the cube",
-    "mse_volume": _IN_VOLUME,
-    "mae": "MAE of the concentration, all voxels of the cube",
-    "mae_cube": "MAE of the concentration, all voxels of the cube",
+    "mse": "MSE of the concentration in the cube",
+    "mse_cube": "MSE of the concentration in the cube",
+    "mse_volume": "squared error averaged over 240 x 240 x 155 mm",
+    "mae": "MAE of the concentration in the cube",
+    "mae_cube": "MAE of the concentration in the cube",
     "ncc_cube": "NCC in the cube",
     "dice_033": "Dice of the outline at concentration 0.33",
     "loss": "MSE of the normalised parameters",
@@ -40,27 +40,21 @@ _GROUPS = {"atlas": "atlas", "warped": "other warped atlases", "patients": "pati
 _USE = {
     "surrogate": (
         "Predicts the tumour-cell concentration on a cube about a tumour from white and grey matter fractions and "
-        "theta. It stands in for the numerical solver where an inversion needs many or differentiable evaluations."
+        "theta. It replaces the numerical solver in inversions that need many or differentiable evaluations."
     ),
     "direct-inverse": (
         "Predicts theta from the tumour-cell concentration and the white and grey matter fractions on a cube about the "
-        "concentration's centre of mass. It is the `direct` method and the start of the hybrid one."
+        "concentration's centre of mass. It is used by the method `direct` and as initial guess of `hybrid`."
     ),
     "atlas-inverse": (
-        "Predicts theta in the atlas from a segmentation that was brought there: 0.333 in oedema, 0.999 in the core, "
-        "on a cube that never moves. It is the `lmi` method (Learn-Morph-Infer)."
+        "Predicts theta in the atlas from a segmentation registered to it: 0.333 in oedema, 0.999 in the core, on a "
+        "fixed cube. It is used by the method `lmi` (Learn-Morph-Infer)."
     ),
 }
 
 
 def model_card(info: Mapping[str, Any]) -> str:
-    """Render the card of a model.
-
-    Parameters
-    ----------
-    info
-        Content of a ``model.json``.
-    """
+    """Render the card of a model from the content of its ``model.json``."""
     crop, training, validation = info["crop"], info["training"], dict(info["validation"])
     baseline = dict(validation["baseline"])
     if "mse" in validation:
@@ -115,23 +109,15 @@ def _grid(corner: str, frame: pd.DataFrame) -> str:
 
 def _brains(anatomies: Sequence[str]) -> str:
     warped = len(anatomies) - (ATLAS in anatomies)
-    parts = [
-        *(["one atlas brain"] if ATLAS in anatomies else []),
-        *([f"{warped} warped copies of it"] if warped else []),
-    ]
-    return " and ".join(parts)
+    parts = ["one atlas brain" if ATLAS in anatomies else "", f"{warped} warped copies of it" if warped else ""]
+    return " and ".join(filter(None, parts))
 
 
 def write_card(folder: str | Path, test: Mapping[str, Mapping[str, float]] | None = None) -> None:
-    """Write ``README.md`` into the folder of a model.
+    """Write ``README.md`` to the folder of a model.
 
-    Parameters
-    ----------
-    folder
-        The folder.
-    test
-        Means of ``n mse_cube mse_volume mae_cube ncc_cube dice_033`` on test tumours by group of anatomies
-        (``gliofit.assess.summary.card_numbers``); they are kept in ``model.json``.
+    ``test`` has the means of ``n mse_cube mse_volume mae_cube ncc_cube dice_033`` on test tumours by group of anatomies
+    (``gliofit.assess.summary.card_numbers``), which are added to ``model.json``.
     """
     folder = Path(folder)
     info = read_json(folder / "model.json")

@@ -1,4 +1,4 @@
-"""Checkpoints: everything an interrupted training needs to go on as if it had not been interrupted."""
+"""Checkpoints, from which an interrupted training continues with the same result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def digest(content: Mapping[str, Any]) -> str:
-    """Digest of plain values; a checkpoint serves only a training with the same one."""
+    """Return the digest of JSON values that identifies a training."""
     return sha256(json.dumps(dict(content), sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -30,15 +30,15 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path, expected: str) -> dict[str, Any] | None:
-    """Read a checkpoint; None if there is none, it is broken, or it belongs to another training."""
+    """Read a checkpoint; None if it does not exist, is damaged, or belongs to another training."""
     if not path.is_file():
         return None
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001  # whatever is wrong with the file, the remedy is to begin anew
-        _LOG.warning("%s: not a readable checkpoint (%s); training begins anew", path, error)
+    except Exception as error:  # noqa: BLE001  # torch raises many types for damaged files
+        _LOG.warning("%s: cannot be read (%s); training starts from the beginning", path, error)
         return None
     if not isinstance(state, dict) or state.get("digest") != expected:
-        _LOG.warning("%s: from other data or settings; training begins anew", path)
+        _LOG.warning("%s: belongs to other data or settings; training starts from the beginning", path)
         return None
     return state

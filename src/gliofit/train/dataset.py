@@ -1,4 +1,4 @@
-"""Simulated tumours as training samples: cubes about each tumour's centre of mass, cut from shards."""
+"""Training samples from shards: cubes about each tumour's centre of mass."""
 
 from __future__ import annotations
 
@@ -44,15 +44,14 @@ _LOG = logging.getLogger(__name__)
 
 _COM = ("com_x_mm", "com_y_mm", "com_z_mm")
 _COLUMNS = ("index", *_COM)
-_MAKE_AGAIN = "simulate the shard again"
+_SIMULATE_AGAIN = "simulate the shard again"
 
-
-#: What cubes are laid about: each tumour's centre of mass, or the middle of the brain's grid.
+#: Centre of the cubes: each tumour's centre of mass, or the centre of the brain's grid.
 Anchor = Literal["tumour", "grid"]
 
 
 class Batch(NamedTuple):
-    """Samples on the CPU, float32: tissue (B, 3, n, n, n), concentration (B, n, n, n), theta (B, n) in mm."""
+    """Samples, float32: tissue (B, 3, n, n, n), concentration (B, n, n, n), theta (B, parameters)."""
 
     tissue: Tensor
     concentration: Tensor
@@ -61,14 +60,14 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """A 4-D image of concentrations, memory-mapped, and the table of its samples.
+    """Memory-mapped 4-D image of concentrations with the table of its samples.
 
     Parameters
     ----------
     path
-        The image, ``{shard}.nii``; the table lies beside it as ``{shard}.parquet``.
+        Image ``{shard}.nii``, next to its table ``{shard}.parquet``.
     counts
-        Array (x, y, z, sample) of uint16, concentration times 65535.
+        Concentration times 65535, uint16, shape (x, y, z, samples).
     grid
         Grid of each sample.
     table
@@ -82,24 +81,24 @@ class Shard:
 
     @classmethod
     def open(cls, path: str | Path) -> Shard:
-        """Check format and table of a shard; raises InputError."""
+        """Open a shard; raise InputError if image or table is invalid."""
         path = Path(path)
         try:
             counts, grid, table = read_shard(path)
         except InputError:
             raise
         except Exception as error:
-            raise InputError(path, f"not a readable shard ({error})", _MAKE_AGAIN) from error
+            raise InputError(path, f"cannot be read as shard ({error})", _SIMULATE_AGAIN) from error
         _check_samples(path.with_suffix(".parquet"), table)
         return cls(path, counts, grid, table)
 
     @property
     def anatomies(self) -> list[str]:
-        """Name of the tissue that each sample grew in; older shards do not say and are of the atlas."""
+        """Name of each sample's tissue; ``atlas`` in shards without column ``anatomy``."""
         return list(self.table["anatomy"]) if "anatomy" in self.table else [ATLAS] * len(self.table)
 
     def sample(self, index: int) -> Volume:
-        """Concentration of one sample in counts of 1/65535."""
+        """Return the concentration of one sample in counts of 1/65535."""
         return Volume(self.counts[..., index], self.grid)
 
 
@@ -107,44 +106,38 @@ def _check_samples(path: Path, table: pd.DataFrame) -> None:
     columns = (*space_of(table.iloc[0] if len(table) else {}).columns, *_COLUMNS)
     missing = [name for name in columns if name not in table]
     if missing:
-        raise InputError(path, f"has no column {', '.join(missing)}", _MAKE_AGAIN)
+        raise InputError(path, f"lacks the columns {', '.join(missing)}", _SIMULATE_AGAIN)
     if list(table["index"]) != list(range(len(table))):
-        raise InputError(path, f"does not list each of its {len(table)} samples once", _MAKE_AGAIN)
+        raise InputError(path, f"does not list each of its {len(table)} samples once", _SIMULATE_AGAIN)
     values = table[list(columns)].to_numpy(dtype=np.float64)
     if not np.isfinite(values).all():
         row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
-        raise InputError(path, f"has a value that is not finite in sample {row}", _MAKE_AGAIN)
+        raise InputError(path, f"has a value that is not finite in sample {row}", _SIMULATE_AGAIN)
 
 
 def anatomies_of_shards(paths: Sequence[str | Path]) -> list[str]:
-    """Names of the tissues that shards' samples grew in, each once; raises InputError for a broken shard."""
+    """List the distinct tissue names of the samples of shards; raise InputError for an invalid shard."""
     return list(dict.fromkeys(name for path in paths for name in Shard.open(path).anatomies))
 
 
 def cut_counts(crop: Crop, tissue: Tissue, sample: Volume) -> NDArray[np.uint16]:
-    """A cube as counts of 1/65535: tissue (``Crop.channels``) and concentration, shape (4, size, size, size).
+    """Cut a cube of tissue (``Crop.channels``) and concentration, both in counts of 1/65535, shape (4, n, n, n).
 
-    Parameters
-    ----------
-    crop
-        The cube.
-    tissue
-        Tissue of the sample.
-    sample
-        Concentration in counts of 1/65535, on the tissue's grid.
+    ``sample`` is the concentration in counts of 1/65535 on the tissue's grid.
     """
-    counts = crop.volume(sample).data
-    return np.rint(np.concatenate([65535 * crop.channels(tissue), counts[None]])).astype(np.uint16)
+    values = np.concatenate([65535 * crop.channels(tissue), crop.volume(sample).data[None]])
+    counts: NDArray[np.uint16] = np.rint(values).astype(np.uint16)
+    return counts
 
 
 def to_batch(counts: NDArray[np.uint16], theta: NDArray[np.float64]) -> Batch:
-    """Cubes of ``cut_counts``, shape (B, 4, n, n, n), and their thetas, shape (B, n), as networks get them."""
+    """Convert cubes of ``cut_counts``, shape (B, 4, n, n, n), and thetas, shape (B, parameters), to a batch."""
     values = torch.from_numpy(counts.astype(np.float32) * np.float32(SHARD_SCALE))
     return Batch(values[:, :3], values[:, 3], torch.from_numpy(theta.astype(np.float32)))
 
 
 def digest_of_tissues(tissues: Mapping[str, Tissue]) -> bytes:
-    """Digest of the names, grids, and white and grey matter of tissues."""
+    """Return the digest of names, grids, and white and grey matter of tissues."""
     digest = sha256()
     for name in sorted(tissues):
         tissue = tissues[name]
@@ -155,25 +148,25 @@ def digest_of_tissues(tissues: Mapping[str, Tissue]) -> bytes:
 
 
 class AbstractDataset(ABC):
-    """Samples that networks are trained on or measured with.
+    """Samples for training or validation.
 
     Attributes
     ----------
     theta
-        (samples, n) float64, positions relative to the cube's centre in mm (right, anterior, superior). Of the samples
-        themselves, or of others from the same distribution where samples are known only once they are grown.
+        Theta of the samples, or of others from the same distribution, shape (samples, n), float64, positions in mm from
+        the cube's centre (right, anterior, superior).
     space
         Parameter space of theta.
     size
         Voxels along each edge of the cubes.
     crop_settings
-        The cube.
+        Settings of the cube.
     tissue
-        The first tissue that samples grow in.
+        First tissue of the samples.
     shards
-        Where the samples come from, if from files.
+        Files of the samples, if any.
     centre_mm
-        World position, shape (3,), of the middle of cubes that do not follow the tumours; None if they do.
+        Centre of fixed cubes, shape (3,), world mm; None for cubes about tumours.
     """
 
     theta: NDArray[np.float64]
@@ -191,51 +184,48 @@ class AbstractDataset(ABC):
     @property
     @abstractmethod
     def fingerprint(self) -> str:
-        """Digest of the samples and the cube: tells whether a checkpoint belongs to this data."""
+        """Digest of the samples and the cube, which identifies the data of a checkpoint."""
 
     @property
     @abstractmethod
     def anatomies(self) -> list[str]:
-        """Names of the brains that samples grow in."""
+        """Names of the samples' brains."""
 
     @abstractmethod
     def of_epoch(self, epoch: int) -> AbstractDataset:
-        """The samples of an epoch."""
+        """Return the samples of an epoch."""
 
     @abstractmethod
     def batch(self, indices: Sequence[int] | NDArray[np.int64]) -> Batch:
-        """Samples of the given indices."""
+        """Return the samples with the given indices."""
 
     @abstractmethod
     def batches(self, order: NDArray[np.int64], size: int, threads: int = 1) -> Iterator[Batch]:
-        """Batches of ``size`` in the given order of samples, made ahead of need in threads."""
+        """Yield batches of ``size`` in the given order of samples, prefetched by ``threads``."""
 
 
 class ShardDataset(AbstractDataset):
-    """Samples of several shards, cut to cubes about their stored centres of mass or the middle of the grid.
-
-    Cubes are kept in memory, as uint16, if they fit into ``cache_gib``; otherwise they are cut each time.
+    """Samples of shards, cut to cubes about their stored centres of mass or the centre of the grid.
 
     Parameters
     ----------
     shards
-        Images ``{shard}.nii`` with their tables beside them.
+        Images ``{shard}.nii`` next to their tables.
     tissue
-        Tissues the samples were simulated on, by the names in column ``anatomy`` of the tables; a single one is that
-        of ``atlas``, which is also meant where there is no such column.
+        Tissues by the names in column ``anatomy`` of the tables, or that of ``atlas``.
     crop
-        The cube.
+        Settings of the cube.
     cache_gib
-        Memory the cubes may take.
+        Memory for caching cubes; if they do not fit they are cut each time.
     max_samples
-        Use only this many samples, in the order of the shards.
+        Largest number of samples, in the order of the shards.
     anchor
-        What cubes are laid about; ``grid`` is for samples of one anatomy.
+        Centre of the cubes; ``grid`` requires a single anatomy.
 
     Raises
     ------
     InputError
-        If a shard is broken, its tissue is not given or lies on another grid, or there are no samples.
+        If a shard is invalid, its tissue is missing or on another grid, or there are no samples.
     """
 
     def __init__(
@@ -249,18 +239,17 @@ class ShardDataset(AbstractDataset):
         anchor: Anchor = "tumour",
     ) -> None:
         if not shards:
-            raise InputError("training data", "there are no shards", "simulate at least one")
+            raise InputError("training data", "has no shards", "simulate at least one")
         self.shards = [Shard.open(path) for path in shards]
-        given = {ATLAS: tissue} if isinstance(tissue, Tissue) else tissue
-        used = _tissues_of(self.shards, given)
-        self.tissues = {name: each.canonical() for name, each in used.items()}
+        used = _tissues_of(self.shards, {ATLAS: tissue} if isinstance(tissue, Tissue) else tissue)
+        self.tissues = {name: brain.canonical() for name, brain in used.items()}
         self.tissue = self.tissues.get(ATLAS) or next(iter(self.tissues.values()))
         self.crop_settings = crop
         self.size = crop.size
         self._anatomies = [name for shard in self.shards for name in shard.anatomies]
         self._where = [(s, i) for s, shard in enumerate(self.shards) for i in range(len(shard.table))][:max_samples]
         if not self._where:
-            raise InputError(self.shards[0].path, "holds no samples", "simulate at least one")
+            raise InputError(self.shards[0].path, "has no samples", "simulate at least one")
         rows = pd.concat([shard.table for shard in self.shards], ignore_index=True)[: len(self._where)]
         coms = rows[list(_COM)].to_numpy(dtype=np.float64)
         names = self._anatomies[: len(coms)]
@@ -271,7 +260,7 @@ class ShardDataset(AbstractDataset):
         self.space = space_of(rows.iloc[0])
         offsets = np.array([self.space.relative_to(centre) for centre in centres])
         self.theta = rows[list(self.space.columns)].to_numpy(dtype=np.float64) - offsets
-        # Cubes in one place share their tissue, which is kept once.
+        # Fixed cubes have the same tissue.
         self._shared: Tensor | None = None
         if anchor == "grid":
             self.centre_mm = self.crops[0].centre_mm
@@ -291,15 +280,15 @@ class ShardDataset(AbstractDataset):
 
     @property
     def anatomies(self) -> list[str]:
-        """Names of the brains that samples grew in."""
+        """Names of the samples' brains."""
         return list(self.tissues)
 
     def of_epoch(self, epoch: int) -> ShardDataset:
-        """The same samples in every epoch."""
+        """Return the same samples in every epoch."""
         return self
 
     @cached_property
-    def fingerprint(self) -> str:  # type: ignore[override]
+    def fingerprint(self) -> str:
         """Digest of the samples' parameters, their tissues and the cube."""
         digest = sha256(np.ascontiguousarray(self.theta).tobytes())
         digest.update(f"{self.crop_settings.size} {self.crop_settings.spacing_mm:g}".encode())
@@ -308,15 +297,16 @@ class ShardDataset(AbstractDataset):
         return digest.hexdigest()
 
     def _cut(self, index: int) -> NDArray[np.uint16]:
-        """One cube as ``cut_counts`` gives it, without the tissue where all share it."""
+        """Cut one cube (``cut_counts``), without tissue if it is shared."""
         shard, position = self._where[index]
         sample = self.shards[shard].sample(position)
-        if self._shared is not None:
-            return np.rint(self.crops[index].volume(sample).data).astype(np.uint16)[None]
-        return cut_counts(self.crops[index], self.tissues[self._anatomies[index]], sample)
+        if self._shared is None:
+            return cut_counts(self.crops[index], self.tissues[self._anatomies[index]], sample)
+        counts: NDArray[np.uint16] = np.rint(self.crops[index].volume(sample).data).astype(np.uint16)
+        return counts[None]
 
     def batch(self, indices: Sequence[int] | NDArray[np.int64]) -> Batch:
-        """Samples of the given indices."""
+        """Return the samples with the given indices."""
         if self._cache is not None:
             counts = self._cache[np.asarray(indices)]
         else:
@@ -331,7 +321,7 @@ class ShardDataset(AbstractDataset):
         )
 
     def batches(self, order: NDArray[np.int64], size: int, threads: int = 1) -> Iterator[Batch]:
-        """Batches of ``size`` in the given order of samples; cut ahead in threads where nothing is cached."""
+        """Yield batches of ``size`` in the given order of samples, prefetched by ``threads`` if not cached."""
         parts = [order[start : start + size] for start in range(0, len(order), size)]
         if self._cache is not None:
             yield from map(self.batch, parts)
@@ -351,34 +341,26 @@ class ShardDataset(AbstractDataset):
 
 
 def _tissues_of(shards: Sequence[Shard], given: Mapping[str, Tissue]) -> dict[str, Tissue]:
-    """Those of the given tissues that shards need."""
+    """Select the tissues of the samples of shards."""
     used: dict[str, Tissue] = {}
     for shard in shards:
         for name in dict.fromkeys(shard.anatomies):
             if name not in given:
                 raise InputError(
                     shard.path,
-                    f"has samples that grew in the anatomy {name}, whose tissue is not given",
-                    f"give it beside {', '.join(given) or 'none'}",
+                    f"has samples in the anatomy {name}, whose tissue is missing",
+                    f"add it to {', '.join(given) or 'the tissues'}",
                 )
             if not shard.grid.matches(given[name].grid):
-                raise InputError(shard.path, "lies on another grid than the tissue", "give the tissue it was made on")
+                raise InputError(shard.path, "has another grid than the tissue", "use the tissue of the simulation")
             used[name] = given[name]
     return used
 
 
 def flip(batch: Batch, chosen: Tensor) -> Batch:
-    """Mirror samples about the middle of their cubes.
+    """Mirror samples about the centre of their cubes; the origin's component along the axis changes its sign.
 
-    The cubes' axes point right, anterior and superior, so mirroring an axis negates that component of the origin.
-    Growth is the same in the mirrored brain.
-
-    Parameters
-    ----------
-    batch
-        Samples.
-    chosen
-        (B, 3) bool: whether to mirror x, y, z of each sample.
+    ``chosen`` are the axes x, y, z of each sample to mirror, shape (B, 3), bool.
     """
     if not chosen.any():
         return batch

@@ -1,4 +1,4 @@
-"""What a configuration asks of trained weights, and how a model that has something else is refused."""
+"""Comparison of a trained model with the configuration that uses it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ __all__ = ["Expectation"]
 
 @dataclass(frozen=True)
 class Expectation:
-    """Architecture, its settings, the cube and the form in which tissue is seen.
+    """Model settings of a configuration.
 
     Parameters
     ----------
     architecture
         Name, such as ``convnext-unet``.
     network
-        All settings of the architecture, as JSON holds them.
+        Settings of the architecture as JSON values.
     crop
-        Size and voxels of the cube.
+        Settings of the cube.
     tissue_input
         ``maps`` or ``label``.
     """
@@ -40,31 +40,28 @@ class Expectation:
         Raises
         ------
         InputError
-            If anything differs; it names all that does, with what the model has and what is asked for.
+            If settings differ; the message lists all differences.
         """
         differences = []
         if info.get("architecture") != self.architecture:
             differences.append(f"architecture {info.get('architecture')}, not {self.architecture}")
         else:
-            theirs = _section(info, "network")
-            differences += [
-                f"network.{key} {theirs.get(key)}, not {self.network.get(key)}"
-                for key in sorted({*theirs, *self.network})
-                if theirs.get(key) != self.network.get(key)
-            ]
-        crop = _section(info, "crop")
-        for key, mine in self.crop.model_dump(mode="json").items():
-            if crop.get(key) != mine:
-                differences.append(f"crop.{key} {crop.get(key)}, not {mine}")
+            differences += _differences(info, "network", self.network)
+        differences += _differences(info, "crop", self.crop.model_dump(mode="json"))
         if info.get("tissue_input") != self.tissue_input:
             differences.append(f"tissue_input {info.get('tissue_input')}, not {self.tissue_input}")
         if differences:
             raise InputError(
-                folder, f"has {'; '.join(differences)}", "name a model of these settings, or change the settings to its"
+                folder, f"has {'; '.join(differences)}", "use a model with these settings, or change the settings"
             )
 
 
-def _section(info: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """A section of a ``model.json``; empty where there is none."""
-    section = info.get(key)
-    return section if isinstance(section, dict) else {}
+def _differences(info: Mapping[str, Any], name: str, expected: Mapping[str, Any]) -> list[str]:
+    """Describe the differences of a section of ``model.json``."""
+    section = info.get(name)
+    stored = section if isinstance(section, dict) else {}
+    return [
+        f"{name}.{key} {stored.get(key)}, not {expected.get(key)}"
+        for key in sorted({*stored, *expected})
+        if stored.get(key) != expected.get(key)
+    ]

@@ -1,4 +1,4 @@
-"""Training samples grown while a network trains: fresh ones in every epoch, the same ones for the same seed."""
+"""Training samples simulated during training, new in every epoch and reproducible for the same seed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from functools import cached_property, partial
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -29,60 +29,59 @@ from gliofit.simulate.settings import ATLAS, PRESETS, SimulateSettings
 from gliofit.simulate.shard import to_counts
 from gliofit.solver.backends import choose_backend
 from gliofit.solver.settings import AccurateSettings
-from gliofit.solver.threads import kernels_bear_threads
+from gliofit.solver.threads import kernels_are_thread_safe
 from gliofit.train.dataset import AbstractDataset, Anchor, Batch, Shard, cut_counts, digest_of_tissues, to_batch
 
 __all__ = ["GeneratedDataset"]
 
 _LOG = logging.getLogger(__name__)
 
-#: Voxel size of the pilot's tumours, where it is a whole multiple of the samples'.
+#: Voxel size of the pilot, if it is a whole multiple of the samples' voxel size.
 _PILOT_SPACING_MM = 4.0
 
 
 class _Cube(NamedTuple):
-    """A grown sample: counts (4, n, n, n) and theta."""
+    """Simulated sample: counts (4, n, n, n) and theta."""
 
     counts: NDArray[np.uint16]
     theta: NDArray[np.float64]
 
 
 class GeneratedDataset(AbstractDataset):
-    """Samples that our own solver grows when they are asked for, cut to cubes as those of shards are.
+    """Samples simulated on demand and cut to cubes like those of shards.
 
-    Sample i of epoch e is a function of (seed, e, i) alone: neither of the order nor the number in which samples are
-    asked for, nor of threads. It grows in tissue i modulo the number of tissues, on the cores of the CPU or, where the
-    integrator's back end is Triton, in batches on CUDA. There it is that of a CPU up to rounding.
+    Sample i of epoch e depends only on (seed, e, i). Its tissue is number i modulo the number of tissues. Samples are
+    simulated on CPU cores or, with the Triton back end, in batches on CUDA, with the same result up to rounding.
 
-    What ``theta`` is can only be told once a tumour is grown, since growth stops at a volume. The attribute ``theta``,
-    for normalisation and range, is that of a pilot of tumours drawn alike, grown at 4 mm where that is a whole multiple
-    of the simulations' spacing; the extremes of all samples lie a little beyond the pilot's.
+    Since growth stops at a volume, theta is known only after the simulation. The attribute ``theta``, for normalisation
+    and range, is that of a pilot from the same distribution, simulated at 4 mm if that is a whole multiple of the
+    samples' voxel size.
 
     Parameters
     ----------
     tissues
-        Brains at the spacing of the simulations, by name; a single one is ``atlas``.
+        Brains at the voxel size of the simulations, by name, or that of ``atlas``.
     crop
-        The cube.
+        Settings of the cube.
     settings
         Preset, integrator and batch size on CUDA.
     seed
-        Decides all samples.
+        Seed of all samples.
     samples
         Samples in an epoch.
     pilot
-        Tumours of the pilot.
+        Samples of the pilot.
     threads
-        Of the CPU, for the pilot.
+        CPU threads for the pilot.
     ahead_gib
-        Memory that cubes grown ahead of need may take. More lets more tumours of one tissue grow at a time on CUDA.
+        Memory for prefetched cubes; it limits the batch size on CUDA.
     anchor
-        What cubes are laid about; ``grid`` is for a single tissue.
+        Centre of the cubes; ``grid`` requires a single tissue.
 
     Raises
     ------
     InputError
-        If there is no tissue, the cube's spacing is no multiple of the tissues', or draws make no tumours.
+        If there is no tissue, the cube's voxel size is not a multiple of the tissues', or samples have no tumour.
     """
 
     def __init__(
@@ -98,11 +97,11 @@ class GeneratedDataset(AbstractDataset):
         ahead_gib: float = 4.0,
         anchor: Anchor = "tumour",
     ) -> None:
-        given = {ATLAS: tissues} if isinstance(tissues, Tissue) else dict(tissues)
-        if not given:
-            raise InputError("training data", "there is no tissue to grow tumours in", "give at least one")
-        self._names = list(given)
-        self._tissues = list(given.values())
+        brains = {ATLAS: tissues} if isinstance(tissues, Tissue) else dict(tissues)
+        if not brains:
+            raise InputError("training data", "has no tissue for simulations", "specify at least one")
+        self._names = list(brains)
+        self._tissues = list(brains.values())
         self._canonical = [tissue.canonical() for tissue in self._tissues]
         self._voxels = [seed_voxels(tissue) for tissue in self._tissues]
         self.tissue = self._canonical[0]
@@ -118,28 +117,21 @@ class GeneratedDataset(AbstractDataset):
             and choose_backend(settings.integrator.backend) == "triton"
         )
         self.space = find_growth_model(settings.growth_model).space
-        _LOG.info("growing a pilot of %d tumours", pilot)
+        _LOG.info("simulating a pilot of %d tumours", pilot)
         self.theta = self._pilot_theta(threads)
-        self._fingerprint = self._digest()
 
     def __len__(self) -> int:
         """Number of samples in an epoch."""
         return self._samples
 
     @property
-    def fingerprint(self) -> str:
-        """Digest of all that decides the samples.
-
-        Not of the pilot's theta: another device rounds differently, and must not end a training.
-        """
-        return self._fingerprint
-
-    @property
     def anatomies(self) -> list[str]:
-        """Names of the brains that samples grow in, by turns."""
+        """Names of the samples' brains."""
         return list(self._names)
 
-    def _digest(self) -> str:
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of all settings of the samples, but not of the pilot's theta, whose rounding depends on the device."""
         facts = {
             "seed": self.seed,
             "samples": len(self),
@@ -154,23 +146,19 @@ class GeneratedDataset(AbstractDataset):
         return digest.hexdigest()
 
     def of_epoch(self, epoch: int) -> GeneratedDataset:
-        """View on the samples of an epoch."""
+        """Return a view of the samples of an epoch."""
         view = copy.copy(self)
         view._epoch = epoch
         return view
 
     def draw(self, index: int, attempt: int = 0) -> pd.Series:
-        """Parameters of a sample of this epoch: a row of ``draw_parameters``."""
+        """Draw the parameters of a sample of this epoch, a row of ``draw_parameters``."""
         return self._drawn(index, derive_seed(self.seed, "generated", self._epoch, index, attempt))
 
     def _drawn(self, index: int, seed: int) -> pd.Series:
         place = index % len(self._tissues)
         preset = PRESETS[self.settings.preset]
         return draw_parameters(self._tissues[place], preset, 1, seed, self._voxels[place], self.space).iloc[0]
-
-    def anatomy(self, index: int) -> str:
-        """Name of the tissue that a sample grows in."""
-        return self._names[index % len(self._names)]
 
     def _pilot_theta(self, threads: int) -> NDArray[np.float64]:
         spacing = self.tissue.grid.isotropic_spacing_mm
@@ -179,15 +167,17 @@ class GeneratedDataset(AbstractDataset):
         rows = np.empty((self._pilot, len(self.space)))
         for place, tissue in enumerate(self._tissues):
             coarse = tissue.coarsen(factor)
-            own = range(place, self._pilot, len(self._tissues))
+            indices = range(place, self._pilot, len(self._tissues))
 
-            def draw(position: int, attempt: int, own: range = own) -> pd.Series:
-                index = own[position]
+            def draw(position: int, attempt: int, indices: range = indices) -> pd.Series:
+                index = indices[position]
                 return self._drawn(index, derive_seed(self.seed, "generated", "pilot", index, attempt))
 
-            grown = grow_samples(coarse, draw, len(own), self.settings.integrator, threads, self.settings.batch_size)
-            for index, (sample, _) in zip(own, grown, strict=True):
-                # The cube that the same tumour has on the fine grid, up to a voxel.
+            samples = grow_samples(
+                coarse, draw, len(indices), self.settings.integrator, threads, self.settings.batch_size
+            )
+            for index, (sample, _) in zip(indices, samples, strict=True):
+                # The cube on the fine grid, which may differ by a voxel.
                 rows[index] = _theta(sample, self._crop(place, sample))
         return rows
 
@@ -197,86 +187,86 @@ class GeneratedDataset(AbstractDataset):
         return Crop.around(self._tissues[place].grid, centre, self.crop_settings)
 
     def _grow(self, indices: Sequence[int]) -> list[_Cube]:
-        """Samples of one tissue, alone on a core or together on CUDA."""
+        """Simulate samples of one tissue, one on a core or a batch on CUDA."""
         place = indices[0] % len(self._tissues)
         tissue = self._tissues[place]
         cubes = []
-        grown = grow_samples(
+        samples = grow_samples(
             tissue,
             lambda position, attempt: self.draw(indices[position], attempt),
             len(indices),
             self.settings.integrator,
             batch_size=self.settings.batch_size,
         )
-        for sample, _ in grown:
+        for sample, _ in samples:
             crop = self._crop(place, sample)
             counts = Volume(to_counts(sample.concentration.data), tissue.grid)
             cubes.append(_Cube(cut_counts(crop, self._canonical[place], counts), _theta(sample, crop)))
         return cubes
 
     def _jobs(self, indices: Sequence[int]) -> list[list[int]]:
-        """Split samples into what grows at a time: one on a core, ``batch_size`` of one tissue on CUDA."""
+        """Split samples into jobs: one sample on a core, ``batch_size`` of one tissue on CUDA."""
         if not self._on_device:
             return [[index] for index in indices]
         jobs = []
         for place in range(len(self._tissues)):
-            own = [index for index in indices if index % len(self._tissues) == place]
+            in_tissue = [index for index in indices if index % len(self._tissues) == place]
             size = self.settings.batch_size
-            jobs += [own[start : start + size] for start in range(0, len(own), size)]
+            jobs += [in_tissue[start : start + size] for start in range(0, len(in_tissue), size)]
         return jobs
 
     def batch(self, indices: Sequence[int] | NDArray[np.int64]) -> Batch:
-        """Samples of the given indices, grown one after another."""
-        wanted = [int(index) for index in indices]
+        """Return the samples with the given indices."""
+        requested = [int(index) for index in indices]
         cubes: dict[int, _Cube] = {}
-        for job in self._jobs(list(dict.fromkeys(wanted))):
+        for job in self._jobs(list(dict.fromkeys(requested))):
             cubes.update(zip(job, self._grow(job), strict=True))
-        return _batch([cubes[index] for index in wanted])
+        return _batch([cubes[index] for index in requested])
 
     def batches(self, order: NDArray[np.int64], size: int, threads: int = 1) -> Iterator[Batch]:
-        """Batches of ``size`` in the given order of samples, grown ahead of need.
+        """Yield batches of ``size`` in the given order of samples.
 
-        Samples are asked for in windows, the next one while the last one is used: on ``threads`` cores of the CPU, or
-        by one thread that keeps CUDA busy.
+        The next window of samples is simulated while the current one is used, on ``threads`` cores or by one thread on
+        CUDA.
         """
         indices = [int(index) for index in order]
-        if not self._on_device and not kernels_bear_threads():
-            # Training itself may be in a kernel while a thread grows tumours.
+        if not self._on_device and not kernels_are_thread_safe():
+            # Training may call a kernel while a thread simulates.
             for start in range(0, len(indices), size):
                 yield self.batch(indices[start : start + size])
             return
         workers = 1 if self._on_device else max(1, threads)
         length = self._window(size, workers)
         windows = [indices[start : start + length] for start in range(0, len(indices), length)]
-        # A thread starts on the first device, which another process may be training on.
+        # New threads use the first device, on which another process may train.
         device = torch.cuda.current_device() if self._on_device and torch.cuda.is_available() else None
         begin: Callable[[], object] | None = None if device is None else partial(torch.cuda.set_device, device)
         pool = ThreadPoolExecutor(workers, thread_name_prefix="generate", initializer=begin)
 
-        def ask_for(window: Sequence[int]) -> list[tuple[list[int], Future[list[_Cube]]]]:
+        def submit(window: Sequence[int]) -> list[tuple[list[int], Future[list[_Cube]]]]:
             return [(job, pool.submit(self._grow, job)) for job in self._jobs(list(dict.fromkeys(window)))]
 
         try:
-            following = ask_for(windows[0]) if windows else []
+            following = submit(windows[0]) if windows else []
             for number, window in enumerate(windows):
                 jobs = following
-                following = ask_for(windows[number + 1]) if number + 1 < len(windows) else []
-                found = {index: (future, place) for job, future in jobs for place, index in enumerate(job)}
+                following = submit(windows[number + 1]) if number + 1 < len(windows) else []
+                futures = {index: (future, place) for job, future in jobs for place, index in enumerate(job)}
                 for start in range(0, len(window), size):
-                    part = (found[index] for index in window[start : start + size])
+                    part = (futures[index] for index in window[start : start + size])
                     yield _batch([future.result()[place] for future, place in part])
         finally:
             pool.shutdown(cancel_futures=True)
 
     def _window(self, size: int, workers: int) -> int:
-        """Samples to ask for at a time, a multiple of ``size``: two such windows are in memory."""
+        """Return the number of samples in a window, a multiple of ``size``; two windows are in memory."""
         affordable = self._ahead_gib * 2**30 / (2 * 4 * self.size**3 * 2)
-        wanted = self.settings.batch_size * len(self._tissues) if self._on_device else 4 * workers
-        return size * max(1, -(-int(min(affordable, wanted)) // size))
+        useful = self.settings.batch_size * len(self._tissues) if self._on_device else 4 * workers
+        return size * max(1, -(-int(min(affordable, useful)) // size))
 
 
 def _theta(sample: Sample, crop: Crop) -> NDArray[np.float64]:
-    """Theta of a sample as networks get it, shape (n,)."""
+    """Return theta of a sample relative to the cube, shape (n,)."""
     space = space_of(sample.row)
     return np.array([sample.row[column] for column in space.columns]) - space.relative_to(crop.centre_mm)
 

@@ -1,4 +1,4 @@
-"""How the C library returns memory to the operating system while networks train."""
+"""Memory management of the C library during training."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
 
 
 def keep_freed_memory() -> bool:
-    """Let the process keep the memory that it frees, for its next training step.
+    """Keep freed memory in the process for the next training step.
 
-    By default glibc maps every large block anew and returns it when freed, so that the kernel clears the pages of all
-    activations again in every step: 16 to 30 % of the processor time of a step, more on a busy machine
-    (``benchmarks/training_step.py``). The setting holds for the rest of the process.
+    By default glibc maps every large block again and returns it when freed, so that the kernel clears the pages of all
+    activations in every step, which takes 16 to 30 % of the processor time of a step, and more on a busy machine
+    (``benchmarks/training_step.py``). The setting lasts until the process ends.
 
     Returns
     -------
     bool
-        False where the C library is not glibc.
+        Whether the C library is glibc.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -1,4 +1,4 @@
-"""Mean, spread and range of theta in a training set."""
+"""Mean, standard deviation and range of theta in a training set."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["Normalisation"]
 
 @dataclass(frozen=True, eq=False)
 class Normalisation:
-    """Shift and scale of theta, and its range in training; arrays of shape (n,).
+    """Shift and scale of theta, and its range in training, shapes (n,).
 
-    Positions are in mm from the centre of the cube, towards right, anterior and superior.
+    Positions are in mm from the centre of the cube (right, anterior, superior).
     """
 
     mean: NDArray[np.float64]
@@ -30,40 +30,30 @@ class Normalisation:
 
     @classmethod
     def of(cls, theta: NDArray[Any], normalise: bool = True, space: ParameterSpace = SPACE) -> Normalisation:
-        """Statistics of thetas, shape (samples, n); without ``normalise`` the scale of the paper's raw coefficients."""
+        """Compute the statistics of thetas, shape (samples, n); without ``normalise`` the scale is the paper's."""
         theta = np.asarray(theta, dtype=np.float64)
         low, high = theta.min(axis=0), theta.max(axis=0)
         if not normalise:
             return cls(np.zeros(len(space)), space.paper_scale.copy(), low, high)
         std = theta.std(axis=0)
-        # A parameter that never varies must not inflate the gradients of the others.
+        # A constant parameter must not be scaled by rounding errors.
         return cls(theta.mean(axis=0), np.where(std > 1e-9, std, 1.0), low, high)
 
     def merged(self, other: Normalisation) -> Normalisation:
-        """Shift and scale of this one with the range of both."""
+        """Return this shift and scale with the range of both."""
         return Normalisation(self.mean, self.std, np.minimum(self.low, other.low), np.maximum(self.high, other.high))
-
-    def apply(self, theta: NDArray[Any]) -> NDArray[np.float64]:
-        """Normalise thetas of shape (..., n)."""
-        return (np.asarray(theta, dtype=np.float64) - self.mean) / self.std
-
-    def invert(self, normalised: NDArray[Any]) -> NDArray[np.float64]:
-        """Thetas of normalised values of shape (..., n)."""
-        return self.mean + np.asarray(normalised, dtype=np.float64) * self.std
-
-    def to_dict(self) -> dict[str, list[float]]:
-        """As plain lists, for JSON."""
-        return {name: [float(v) for v in getattr(self, name)] for name in ("mean", "std", "low", "high")}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], subject: str, space: ParameterSpace = SPACE) -> Normalisation:
-        """From plain lists; raises InputError naming ``subject``."""
+        """Create from lists; raise InputError for ``subject`` if they are invalid."""
         try:
             arrays = [np.array(values[name], dtype=np.float64) for name in ("mean", "std", "low", "high")]
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(subject, f"has no complete theta statistics ({error})", "train the model again") from error
+            raise InputError(
+                subject, f"has incomplete statistics of theta ({error})", "train the model again"
+            ) from error
         if any(array.shape != (len(space),) or not np.isfinite(array).all() for array in arrays):
-            raise InputError(subject, f"theta has not {len(space)} means, spreads and limits", "train it again")
+            raise InputError(subject, f"lacks finite statistics of {len(space)} parameters", "train the model again")
         if (arrays[1] <= 0).any():
-            raise InputError(subject, "has a spread of theta that is not positive", "train the model again")
+            raise InputError(subject, "has a standard deviation of theta that is not positive", "train the model again")
         return cls(*arrays)

@@ -1,4 +1,4 @@
-"""Picture of a training: loss by time."""
+"""Learning curve of a training."""
 
 from __future__ import annotations
 
@@ -16,20 +16,9 @@ _DPI = 200
 
 
 def plot_learning_curve(history: pd.DataFrame, path: str | Path, title: str, unit: str, baseline: float) -> None:
-    """Draw training and validation loss by epoch, with the loss of predicting the mean for scale.
+    """Plot training and validation loss by epoch (columns ``epoch train_loss validation_loss best``) to a PNG file.
 
-    Parameters
-    ----------
-    history
-        Columns ``epoch train_loss validation_loss best``.
-    path
-        PNG file to write.
-    title
-        Name of the model.
-    unit
-        What the loss is.
-    baseline
-        Validation loss of predicting the training mean.
+    ``unit`` is the label of the loss, and ``baseline`` the validation loss of predicting the training mean.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""Training samples seen as segmentations: concentrations cut at thresholds that are drawn anew in every epoch."""
+"""Training samples as segmentations, with thresholds of the concentration sampled in every epoch."""
 
 from __future__ import annotations
 
@@ -19,19 +19,10 @@ __all__ = ["SegmentedDataset"]
 
 
 class SegmentedDataset(AbstractDataset):
-    """Samples of another data set, with ``segmentation_image`` in place of the concentration.
+    """Samples of another data set, with ``segmentation_image`` instead of the concentration.
 
-    The thresholds of sample i in epoch e are a function of (seed, e, i) alone. Without a seed all samples have the
-    centres of the ranges in every epoch, so that validation losses can be compared.
-
-    Parameters
-    ----------
-    data
-        The other data set.
-    settings
-        Ranges of the thresholds.
-    seed
-        Decides the thresholds; None for fixed ones.
+    The thresholds of sample i in epoch e depend only on (seed, e, i). Without a seed they are the centres of the ranges
+    of ``settings``, so that validation losses are comparable.
     """
 
     def __init__(self, data: AbstractDataset, settings: AtlasNetworkSettings, seed: int | None) -> None:
@@ -40,7 +31,7 @@ class SegmentedDataset(AbstractDataset):
         self.size, self.crop_settings = data.size, data.crop_settings
         self.tissue, self.shards, self.centre_mm = data.tissue, data.shards, data.centre_mm
         self._ranges = np.array([settings.range_whole, settings.range_core])
-        self.thresholds = self._drawn(0)
+        self.thresholds = self._draw(0)
 
     def __len__(self) -> int:
         """Number of samples in an epoch."""
@@ -53,35 +44,35 @@ class SegmentedDataset(AbstractDataset):
 
     @property
     def anatomies(self) -> list[str]:
-        """Names of the brains that samples grow in."""
+        """Names of the samples' brains."""
         return self.data.anatomies
 
-    def _drawn(self, epoch: int) -> NDArray[np.float64]:
-        """Thresholds of whole tumour and core of an epoch, shape (n, 2)."""
+    def _draw(self, epoch: int) -> NDArray[np.float64]:
+        """Draw the thresholds of whole tumour and core of an epoch, shape (samples, 2)."""
         low, high = self._ranges.T
-        if self.seed is None:
-            share = np.full((len(self), 2), 0.5)
-        else:
+        share = np.full((len(self), 2), 0.5)
+        if self.seed is not None:
             share = np.random.default_rng(derive_seed(self.seed, "thresholds", epoch)).random((len(self), 2))
-        return low + share * (high - low)
+        thresholds: NDArray[np.float64] = low + share * (high - low)
+        return thresholds
 
     def of_epoch(self, epoch: int) -> SegmentedDataset:
-        """View on the samples and thresholds of an epoch."""
+        """Return a view of the samples and thresholds of an epoch."""
         view = copy.copy(self)
-        view.data, view.thresholds = self.data.of_epoch(epoch), self._drawn(epoch)
+        view.data, view.thresholds = self.data.of_epoch(epoch), self._draw(epoch)
         return view
 
     def _segmented(self, batch: Batch, indices: Sequence[int] | NDArray[np.int64]) -> Batch:
         thresholds = torch.from_numpy(self.thresholds[np.asarray(indices)].astype(np.float32))[:, :, None, None, None]
-        seen = batch.concentration
-        return batch._replace(concentration=segmentation_image(seen >= thresholds[:, 0], seen >= thresholds[:, 1]))
+        whole, core = (batch.concentration >= thresholds[:, k] for k in (0, 1))
+        return batch._replace(concentration=segmentation_image(whole, core))
 
     def batch(self, indices: Sequence[int] | NDArray[np.int64]) -> Batch:
-        """Samples of the given indices."""
+        """Return the samples with the given indices."""
         return self._segmented(self.data.batch(indices), indices)
 
     def batches(self, order: NDArray[np.int64], size: int, threads: int = 1) -> Iterator[Batch]:
-        """Batches of ``size`` in the given order of samples."""
+        """Yield batches of ``size`` in the given order of samples."""
         parts = (order[start : start + size] for start in range(0, len(order), size))
         for part, batch in zip(parts, self.data.batches(order, size, threads), strict=True):
             yield self._segmented(batch, part)

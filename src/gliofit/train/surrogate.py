@@ -1,4 +1,4 @@
-"""Trained networks in physical units, and their folders."""
+"""Trained networks in physical units, and their files."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _FORMAT = 2
 
 _NAMES: dict[ModelKind, str] = {
     "surrogate": "a surrogate",
-    "direct-inverse": "a direct inverse model",
+    "direct-inverse": "a direct inverse network",
     "atlas-inverse": "a network for segmentations in the atlas",
 }
 
@@ -53,14 +53,14 @@ TissueInput = Literal["maps", "label"]
 
 
 def frame_of(crop: CropSettings, tissue_input: TissueInput, normalisation: Normalisation) -> Frame:
-    """What a network of such a model is made for."""
+    """Return the input of a network."""
     channels = {"maps": 3, "label": 1}[tissue_input]
     mean, std = (tuple(float(v) for v in values) for values in (normalisation.mean, normalisation.std))
     return Frame(channels, crop.size, crop.spacing_mm, mean, std)
 
 
 class _Model(nn.Module):
-    """A network with what is needed to use it on physical quantities."""
+    """Network with normalisation and cube, for physical quantities."""
 
     kind: ClassVar[ModelKind]
     theta_mean: Tensor
@@ -82,7 +82,7 @@ class _Model(nn.Module):
     def _channels(self, tissue: Tensor) -> Tensor:
         if tissue.ndim != 5 or tissue.shape[1:] != (3, *(self.crop.size,) * 3):
             raise ValueError(
-                f"tissue of shape {tuple(tissue.shape)}, not (batch, 3, n, n, n) with n = {self.crop.size}"
+                f"tissue: has shape {tuple(tissue.shape)}; must be (batch, 3, n, n, n), n = {self.crop.size}"
             )
         if self.tissue_input == "label":
             return 3 * tissue[:, :1] + 2 * tissue[:, 1:2]
@@ -95,16 +95,16 @@ _ModelT = TypeVar("_ModelT", bound=_Model)
 class Surrogate(_Model):
     """Concentration from tissue and theta.
 
-    Positions in theta are in mm from the centre of the cube, towards right, anterior and superior.
+    Positions in theta are in mm from the centre of the cube (right, anterior, superior).
 
     Attributes
     ----------
     crop
-        The cube: its size and spacing.
+        Size and voxel size of the cube.
     theta_mean, theta_std
-        Normalisation of theta, (n_parameters,).
+        Normalisation of theta, shapes (n_parameters,).
     theta_low, theta_high
-        Range of theta seen in training, (n_parameters,).
+        Training range of theta, shapes (n_parameters,).
     info
         Content of ``model.json`` of a loaded model.
     """
@@ -112,76 +112,68 @@ class Surrogate(_Model):
     kind: ClassVar[ModelKind] = "surrogate"
 
     def forward(self, tissue: Tensor, theta: Tensor) -> Tensor:
-        """Concentration in [0, 1], (B, n, n, n), differentiable in theta.
-
-        It is zero where no voxel of the case is labelled white or grey matter.
+        """Predict the concentration, differentiable in theta.
 
         Parameters
         ----------
         tissue
-            (B or 1, 3, n, n, n): the cube's tissue, as ``Crop.channels`` gives it.
+            Tissue of the cube (``Crop.channels``), shape (B or 1, 3, n, n, n).
         theta
-            (B, n_parameters) in physical units.
+            Parameters in physical units, shape (B, n_parameters).
+
+        Returns
+        -------
+        Tensor
+            Concentration in [0, 1], shape (B, n, n, n), zero outside white and grey matter.
         """
         return self.bind(tissue)(theta)
 
     def bind(self, tissue: Tensor) -> Callable[[Tensor], Tensor]:
-        """Function of theta alone for one tissue; what depends on the tissue only is computed once.
-
-        Parameters
-        ----------
-        tissue
-            (B or 1, 3, n, n, n): the cube's tissue, as ``Crop.channels`` gives it.
-
-        Returns
-        -------
-        Function from (B, n_parameters) in physical units to concentrations (B, n, n, n).
-        """
+        """Return :meth:`forward` as a function of theta; features of the tissue are computed once."""
         network = cast(AbstractSurrogateNetwork, self.network)
         features = network.encode(channels_last(self._channels(tissue)))
         visible = tissue[:, 2]
 
         def concentration(theta: Tensor) -> Tensor:
             logits = network.decode(features, (theta - self.theta_mean) / self.theta_std)
-            # Mixed precision ends here; double precision stays.
+            # At least single precision.
             return torch.sigmoid(logits.to(torch.promote_types(logits.dtype, torch.float32))) * visible
 
         return concentration
 
 
 class DirectInverse(_Model):
-    """Theta from concentration and tissue; attributes and conventions as of :class:`Surrogate`."""
+    """Theta from concentration and tissue; see :class:`Surrogate` for attributes."""
 
     kind: ClassVar[ModelKind] = "direct-inverse"
 
     def forward(self, concentration: Tensor, tissue: Tensor) -> Tensor:
-        """Theta in physical units, (B, n_parameters).
+        """Predict theta in physical units, shape (B, n_parameters).
 
         Parameters
         ----------
         concentration
-            (B, n, n, n): block means of the concentration on the cube about its centre of mass.
+            Block means of the concentration on the cube about its centre of mass, shape (B, n, n, n).
         tissue
-            (B or 1, 3, n, n, n): the same cube's tissue, as ``Crop.channels`` gives it.
+            Tissue of the cube (``Crop.channels``), shape (B or 1, 3, n, n, n).
         """
         return self.theta_mean + self.normalised(concentration, tissue) * self.theta_std
 
     def normalised(self, concentration: Tensor, tissue: Tensor) -> Tensor:
-        """Theta as the network gives it, (B, n_parameters)."""
+        """Predict normalised theta, shape (B, n_parameters)."""
         channels = self._channels(tissue).expand(concentration.shape[0], -1, -1, -1, -1)
         image = (concentration * (tissue[:, 2] > 0))[:, None]
-        return self.network(channels_last(torch.cat([image, channels], dim=1))).float()
+        theta: Tensor = self.network(channels_last(torch.cat([image, channels], dim=1)))
+        return theta.float()
 
 
 class AtlasInverse(_Model):
-    """Theta in the atlas from a segmentation in the atlas; attributes and conventions as of :class:`Surrogate`.
-
-    The cube is fixed in the atlas: a tumour's place in the cube is all that says where in the brain it is.
+    """Theta in the atlas from a segmentation on a fixed cube; see :class:`Surrogate` for attributes.
 
     Attributes
     ----------
     centre_mm
-        Middle of the cube in the atlas' world coordinates, shape (3,); theta's origin is relative to it.
+        Centre of the cube in world coordinates of the atlas, shape (3,); theta's origin is relative to it.
     """
 
     kind: ClassVar[ModelKind] = "atlas-inverse"
@@ -198,16 +190,17 @@ class AtlasInverse(_Model):
         self.centre_mm = np.asarray(centre_mm, dtype=np.float64)
 
     def cube(self, grid: Grid) -> Crop:
-        """The cube on a grid of the atlas, of any voxel size that divides the cube's."""
+        """Return the cube on a grid of the atlas whose voxel size divides the cube's."""
         return Crop.around(grid, self.centre_mm, self.crop)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Theta in physical units, (B, n_parameters), from (B, n, n, n) images of :func:`segmentation_image`."""
+        """Predict theta in physical units, shape (B, n_parameters), of :func:`segmentation_image` (B, n, n, n)."""
         return self.theta_mean + self.normalised(image) * self.theta_std
 
     def normalised(self, image: Tensor) -> Tensor:
-        """Theta as the network gives it, (B, n_parameters)."""
-        return self.network(channels_last(image[:, None])).float()
+        """Predict normalised theta, shape (B, n_parameters)."""
+        theta: Tensor = self.network(channels_last(image[:, None]))
+        return theta.float()
 
 
 #: Trained networks of all kinds.
@@ -222,7 +215,7 @@ def make_model(
     tissue_input: TissueInput,
     centre_mm: NDArray[np.float64] | None = None,
 ) -> AnyModel:
-    """Put a network and what it was trained with together; ``centre_mm`` is for cubes that are fixed in the atlas."""
+    """Create a model of a network; ``centre_mm`` is the centre of a fixed cube in the atlas."""
     if kind == "atlas-inverse":
         assert centre_mm is not None
         return AtlasInverse(network, normalisation, crop, centre_mm, tissue_input)
@@ -231,23 +224,17 @@ def make_model(
 
 
 def segmentation_image(whole: Tensor, core: Tensor) -> Tensor:
-    """The one channel that networks in the atlas read: 0.333 in oedema, 0.999 in the core.
-
-    Parameters
-    ----------
-    whole, core
-        Masks of the whole tumour (core included) and of the core, (B, n, n, n).
-    """
+    """Encode masks of whole tumour (including core) and core, shapes (B, n, n, n): oedema 0.333, core 0.999."""
     return 0.333 * whole.float() + 0.666 * core.float()
 
 
 def channels_last(x: Tensor) -> Tensor:
-    """The same (B, C, x, y, z) tensor with channels next to each other in memory, several times faster on CPUs."""
+    """Convert a (B, C, x, y, z) tensor to contiguous channels, which is several times faster on CPUs."""
     return x.contiguous(memory_format=torch.channels_last_3d)
 
 
 def to_device(model: _ModelT, device: str | torch.device) -> _ModelT:
-    """Move a model, with its kernels in the memory layout of :func:`channels_last`."""
+    """Move a model to a device and convert its kernels by :func:`channels_last`."""
     model.to(device)
     for parameter in model.parameters():
         if parameter.ndim == 5:
@@ -256,10 +243,7 @@ def to_device(model: _ModelT, device: str | torch.device) -> _ModelT:
 
 
 def save_model(
-    folder: str | Path,
-    model: AnyModel,
-    description: dict[str, Any],
-    stored: torch.dtype = torch.float32,
+    folder: str | Path, model: AnyModel, description: dict[str, Any], stored: torch.dtype = torch.float32
 ) -> None:
     """Write ``weights.safetensors`` and ``model.json``.
 
@@ -268,21 +252,21 @@ def save_model(
     folder
         Folder of the model.
     model
-        What to write.
+        Model to save.
     description
-        Further content of ``model.json``: at least ``architecture`` and ``network``.
+        Additional content of ``model.json``: at least ``architecture`` and ``network``.
     stored
-        Floating type of the file; weights are loaded as float32 whatever it is.
+        Floating type of the file; weights are loaded as float32.
     """
     folder = Path(folder)
     weights = {
         name: value.detach().to("cpu", stored if value.is_floating_point() else value.dtype).contiguous()
         for name, value in model.network.state_dict().items()
     }
-    low = {name: getattr(model, f"theta_{name}").tolist() for name in ("mean", "std", "low", "high")}
+    statistics = {name: getattr(model, f"theta_{name}").tolist() for name in ("mean", "std", "low", "high")}
     content = save(weights)
     with atomic_path(folder / "weights.safetensors") as temporary:
-        # Not by save_file, which goes by a temporary file of its own that stays if the process is killed.
+        # save_file would leave a temporary file if the process is killed.
         temporary.write_bytes(content)
     write_json(
         folder / "model.json",
@@ -293,7 +277,7 @@ def save_model(
             "tissue_input": model.tissue_input,
             **({"centre_mm": model.centre_mm.tolist()} if isinstance(model, AtlasInverse) else {}),
             COLUMN: model.space.model,
-            "theta": {"names": list(model.space.relative_columns), **low},
+            "theta": {"names": list(model.space.relative_columns), **statistics},
             "weights_sha256": sha256(content).hexdigest(),
             **description,
         },
@@ -301,18 +285,18 @@ def save_model(
 
 
 def load_model(folder: str | Path, device: str | torch.device = "cpu", expected: Expectation | None = None) -> AnyModel:
-    """Load a folder written by :func:`save_model`, ready for use.
+    """Load a model saved by :func:`save_model`.
 
     Raises
     ------
     InputError
-        If the folder holds no complete model of this version, or another one than is ``expected``.
+        If the folder has no complete model of this version, or the model differs from ``expected``.
     """
     folder = Path(folder)
     path = folder / "model.json"
     info = read_json(path)
     if info.get("format") != _FORMAT:
-        raise InputError(path, f"has format {info.get('format')}, not {_FORMAT}", "train it again with this version")
+        raise InputError(path, f"has format {info.get('format')}, not {_FORMAT}", "train the model with this version")
     if expected is not None:
         expected.check(folder, info)
     try:
@@ -326,7 +310,9 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu", expected:
     if tissue_input not in get_args(TissueInput):
         raise InputError(path, f"has the unknown tissue_input {tissue_input!r}", "train the model again")
     if kind != architecture.kind:
-        raise InputError(path, f"says {kind}, but `{architecture.name}` is a {architecture.kind}", "train it again")
+        raise InputError(
+            path, f"has kind {kind}, but `{architecture.name}` is a {architecture.kind}", "train the model again"
+        )
     space = space_of(info)
     normalisation = Normalisation.from_dict(info.get("theta", {}), str(path), space)
     network = architecture.build(values, frame_of(crop, tissue_input, normalisation))
@@ -334,8 +320,8 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu", expected:
     if not weights.is_file():
         raise InputError(weights, "file not found", "copy the whole folder of the model")
     # Older models have no checksum.
-    if info.get("weights_sha256", (found := sha256(weights.read_bytes()).hexdigest())) != found:
-        raise InputError(weights, "is damaged, or of another training than model.json", DAMAGED)
+    if info.get("weights_sha256", (checksum := sha256(weights.read_bytes()).hexdigest())) != checksum:
+        raise InputError(weights, "is damaged, or belongs to another training than model.json", DAMAGED)
     try:
         tensors = load_file(weights)
         network.load_state_dict(tensors)
@@ -343,32 +329,30 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu", expected:
         detail = str(error).splitlines()[0]
         raise InputError(weights, f"does not fit model.json ({detail})", DAMAGED) from error
     if not all(bool(values.isfinite().all()) for values in tensors.values()):
-        raise InputError(weights, "holds values that are not finite", "copy the whole folder again, or train it again")
+        raise InputError(weights, "has values that are not finite", "copy the folder again, or train the model again")
     model = make_model(kind, network, normalisation, crop, tissue_input, centre)
     model.info, model.space = info, space
     model.requires_grad_(False)
     return to_device(model, device).eval()
 
 
-def _load_kind(folder: str | Path, device: str | torch.device, kind: type[_ModelT], wanted: str, hint: str) -> _ModelT:
-    """Load a model that must be of one kind."""
+def _load_kind(folder: str | Path, device: str | torch.device, kind: type[_ModelT]) -> _ModelT:
     model = load_model(folder, device)
     if not isinstance(model, kind):
-        raise InputError(folder, f"holds {_NAMES[model.kind]}, not {wanted}", hint)
+        raise InputError(folder, f"contains {_NAMES[model.kind]}", f"specify the folder of {_NAMES[kind.kind]}")
     return model
 
 
 def load_surrogate(folder: str | Path, device: str | torch.device = "cpu") -> Surrogate:
-    """Load a trained surrogate; raises InputError if the folder holds none."""
-    return _load_kind(folder, device, Surrogate, "a surrogate", "name a surrogate's folder")
+    """Load a trained surrogate; raise InputError for another kind of model."""
+    return _load_kind(folder, device, Surrogate)
 
 
 def load_direct_inverse(folder: str | Path, device: str | torch.device = "cpu") -> DirectInverse:
-    """Load a trained direct inverse model; raises InputError if the folder holds none."""
-    wanted = "a direct inverse model"
-    return _load_kind(folder, device, DirectInverse, wanted, "name a direct inverse model's folder")
+    """Load a trained direct inverse network; raise InputError for another kind of model."""
+    return _load_kind(folder, device, DirectInverse)
 
 
 def load_atlas_inverse(folder: str | Path, device: str | torch.device = "cpu") -> AtlasInverse:
-    """Load a trained network that reads segmentations in the atlas; raises InputError if the folder holds none."""
-    return _load_kind(folder, device, AtlasInverse, "a network for segmentations in the atlas", "name one's folder")
+    """Load a trained network for segmentations in the atlas; raise InputError for another kind of model."""
+    return _load_kind(folder, device, AtlasInverse)

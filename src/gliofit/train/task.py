@@ -1,4 +1,4 @@
-"""What a network is trained for: its loss, its validation numbers and the baselines that give them a scale."""
+"""Loss, validation metrics and baselines of each kind of network."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gliofit.train.dataset import AbstractDataset, Batch
@@ -17,27 +18,27 @@ __all__ = ["AbstractTask", "InverseTask", "SurrogateTask"]
 
 _BATCH = 16
 
-#: Concentration at which the rim of oedema is assumed; validation reports the overlap of that outline.
+#: Concentration at the border of oedema, whose Dice is a validation metric.
 _OUTLINE = 0.33
 
 
 class AbstractTask(ABC):
     """Loss and validation of one kind of network."""
 
-    #: What the loss is, for axis labels and tables.
+    #: Description of the loss, for axis labels and tables.
     unit: ClassVar[str]
 
     @abstractmethod
     def loss(self, model: AnyModel, batch: Batch) -> Tensor:
-        """Loss to minimise, a scalar; the mean over the batch."""
+        """Compute the loss, a scalar, averaged over the batch."""
 
     @abstractmethod
     def validate(self, model: AnyModel, data: AbstractDataset, device: torch.device) -> dict[str, float]:
-        """Numbers on a data set; ``loss`` is the one models are chosen by."""
+        """Compute metrics on a data set; ``loss`` selects the best weights."""
 
     @abstractmethod
     def baseline(self, training: AbstractDataset, validation: AbstractDataset) -> dict[str, float]:
-        """The same numbers for predicting the training mean."""
+        """Compute the metrics of predicting the training mean."""
 
 
 def _to(batch: Batch, device: torch.device) -> Batch:
@@ -50,22 +51,17 @@ class SurrogateTask(AbstractTask):
     unit = "MSE of the concentration in the cube"
 
     def loss(self, model: AnyModel, batch: Batch) -> Tensor:
-        """MSE of the concentration."""
+        """Compute the MSE of the concentration."""
         return torch.nn.functional.mse_loss(model(batch.tissue, batch.theta), batch.concentration)
 
     def validate(self, model: AnyModel, data: AbstractDataset, device: torch.device) -> dict[str, float]:
-        """MSE, MAE, their share of the variance left unexplained, and Dice of the outline at 0.33."""
+        """Compute MSE, MAE and the Dice of the region above 0.33."""
         assert isinstance(model, Surrogate)
-
-        def predictions(batch: Batch) -> Tensor:
-            return model(batch.tissue, batch.theta)
-
-        return self._measure(predictions, data, device)
+        return self._measure(lambda batch: model(batch.tissue, batch.theta), data, device)
 
     def baseline(self, training: AbstractDataset, validation: AbstractDataset) -> dict[str, float]:
-        """Predict the mean concentration of the training set, voxel by voxel of the cube."""
+        """Compute the metrics of predicting the mean concentration of up to 1000 training samples."""
         total = torch.zeros((training.size,) * 3, dtype=torch.float64)
-        # A thousand samples settle a mean that serves as a scale only.
         chosen = np.linspace(0, len(training) - 1, min(len(training), 1000)).astype(np.int64)
         for batch in training.batches(chosen, _BATCH):
             total += batch.concentration.sum(dim=0, dtype=torch.float64)
@@ -91,12 +87,12 @@ class SurrogateTask(AbstractTask):
 
 
 class InverseTask(AbstractTask):
-    """Mean squared error of theta as the network gives it."""
+    """Mean squared error of normalised theta."""
 
     unit = "MSE of the normalised parameters"
 
     def loss(self, model: AnyModel, batch: Batch) -> Tensor:
-        """MSE of normalised theta."""
+        """Compute the MSE of normalised theta."""
         target = (batch.theta - model.theta_mean) / model.theta_std
         return torch.nn.functional.mse_loss(self._normalised(model, batch), target)
 
@@ -108,7 +104,7 @@ class InverseTask(AbstractTask):
         return model.normalised(batch.concentration, batch.tissue)
 
     def validate(self, model: AnyModel, data: AbstractDataset, device: torch.device) -> dict[str, float]:
-        """MSE of normalised theta, mean absolute errors and the distance of the origins."""
+        """Compute the MSE of normalised theta, mean absolute errors and the distance of the origins."""
         parts = []
         for batch in data.batches(np.arange(len(data)), _BATCH):
             theta = model.theta_mean + self._normalised(model, _to(batch, device)) * model.theta_std
@@ -116,12 +112,12 @@ class InverseTask(AbstractTask):
         return self._measure(np.concatenate(parts), data, model.theta_std.double().cpu().numpy())
 
     def baseline(self, training: AbstractDataset, validation: AbstractDataset) -> dict[str, float]:
-        """Predict the training set's mean theta, for every tumour."""
+        """Compute the metrics of predicting the mean theta of the training set."""
         mean, std = training.theta.mean(axis=0), training.theta.std(axis=0)
         return self._measure(np.broadcast_to(mean, validation.theta.shape), validation, np.where(std > 1e-9, std, 1.0))
 
     @staticmethod
-    def _measure(theta: np.ndarray, data: AbstractDataset, std: np.ndarray) -> dict[str, float]:
+    def _measure(theta: NDArray[np.float64], data: AbstractDataset, std: NDArray[np.float64]) -> dict[str, float]:
         error = theta - data.theta
         absolute = np.abs(error).mean(axis=0)
         names = (f"mae_{column}" for column in data.space.relative_columns)

@@ -1,4 +1,4 @@
-"""The training loop: one network, its optimiser and the position in the data."""
+"""Training loop of one network."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from gliofit.core.io import write_table
 from gliofit.core.progress import OnProgress, no_progress
 from gliofit.core.seeds import derive_seed
 from gliofit.core.tissue import TissueKind
+from gliofit.simulate.settings import SimulateSettings
 from gliofit.train.architecture import find_architecture
 from gliofit.train.checkpoint import digest, load_checkpoint, save_checkpoint
 from gliofit.train.dataset import AbstractDataset, Batch, flip
@@ -30,19 +31,21 @@ from gliofit.train.expectation import Expectation
 from gliofit.train.normalisation import Normalisation
 from gliofit.train.plot import plot_learning_curve
 from gliofit.train.schedule import Clock, learning_rate_factor
-from gliofit.train.settings import ModelSettings, TrainSettings
+from gliofit.train.settings import TrainSettings
 from gliofit.train.surrogate import AnyModel, AtlasInverse, frame_of, load_model, make_model, save_model, to_device
 from gliofit.train.task import AbstractTask, InverseTask, SurrogateTask
 
-__all__ = ["Training"]
+__all__ = ["Training", "TrainingJob"]
 
 _LOG = logging.getLogger(__name__)
 
-#: Steps in a row with a loss or gradient that is not finite after which training gives up.
+#: Successive steps without a finite loss or gradient after which training stops.
 _MAX_BAD_STEPS = 20
 
-#: Settings that a continued training may change.
+#: Settings that may change when a training continues.
 _MAY_CHANGE = ("epochs", "time_budget_minutes", "core_budget_minutes", "patience", "init", "devices", "stored")
+
+_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 _TASKS: dict[str, type[AbstractTask]] = {
     "surrogate": SurrogateTask,
@@ -51,9 +54,28 @@ _TASKS: dict[str, type[AbstractTask]] = {
 }
 
 
+@dataclass(frozen=True)
+class TrainingJob:
+    """Arguments of ``train_model`` for one process."""
+
+    train: list[Path]
+    validation: list[Path]
+    tissue_dir: Path
+    settings: TrainSettings
+    name: str
+    out_dir: Path
+    seed: int
+    threads: int
+    tissue_kind: TissueKind
+    checkpoint: Path | None
+    warped: dict[str, Path]
+    simulate: SimulateSettings | None
+    piece_minutes: float | None
+
+
 @dataclass
 class _Position:
-    """How far a training has come."""
+    """Progress of a training."""
 
     epoch: int = 0
     step: int = 0
@@ -70,53 +92,39 @@ class _Position:
 
 
 class Training:
-    """One training: the networks, the optimiser and the position in the data.
+    """One training: network, optimiser and position in the data.
 
-    On several devices every process holds the same network. Each takes its share of every batch, and gradients are
-    averaged; process 0 keeps the time, validates and writes.
+    On several devices every process has the same network and its share of every batch; gradients are averaged. Process
+    0 measures the time, validates and writes.
 
     Parameters
     ----------
-    name, model_settings, stage
-        The model, its settings, and those of the stage.
+    job
+        Arguments of ``train_model``.
     data, held_out
-        Samples to train on and to choose weights by.
-    seed
-        Seed of the run.
+        Training and validation samples.
     fabric
-        Launched, with the devices to train on.
+        Launched fabric with the devices.
     threads
         CPU threads that prepare samples.
-    tissue_kind
-        How the tissue was read, for the record.
-    checkpoint
-        File to resume from and to write checkpoints to.
-    piece_minutes
-        Stop after this time with a checkpoint to go on from, as an interruption would.
     progress
-        Hears of every step.
+        Progress callback for every step.
     """
 
     def __init__(
         self,
-        name: str,
-        model_settings: ModelSettings,
-        stage: TrainSettings,
+        job: TrainingJob,
         data: AbstractDataset,
         held_out: AbstractDataset,
-        seed: int,
         fabric: Fabric,
         threads: int,
-        tissue_kind: TissueKind,
-        checkpoint: str | Path | None,
-        piece_minutes: float | None = None,
         progress: OnProgress = no_progress,
     ) -> None:
-        self.name, self.settings, self.stage, self.crop = name, model_settings, stage, data.crop_settings
+        model_settings, seed, name = job.settings.models[job.name], job.seed, job.name
+        self.name, self.settings, self.stage, self.crop = name, model_settings, job.settings, data.crop_settings
         self.data, self.held_out = data, held_out
-        self.seed, self.fabric, self.threads, self.tissue_kind = seed, fabric, threads, tissue_kind
-        self.device = fabric.device
-        self.checkpoint = None if checkpoint is None else Path(checkpoint)
+        self.seed, self.fabric, self.threads, self.tissue_kind = seed, fabric, threads, job.tissue_kind
+        self.device, self.checkpoint = fabric.device, job.checkpoint
         self.architecture = find_architecture(model_settings.architecture)
         self.task = _TASKS[self.architecture.kind]()
         self.parent: dict[str, Any] | None = None
@@ -129,19 +137,19 @@ class Training:
         self.average = None if model_settings.ema_decay is None else copy.deepcopy(self.model).requires_grad_(False)
         self.precision = self._precision()
         self.scaler = torch.amp.GradScaler("cuda", enabled=self.precision == torch.float16)
-        # Architectures may use random numbers (dropout); all else is drawn by seeds of its own.
+        # For random numbers of architectures (dropout); everything else has its own seeds.
         torch.manual_seed(derive_seed(seed, name, "training"))
         self.position = _Position()
         self.best: dict[str, Tensor] = {}
         self.clock = Clock(model_settings.time_budget_minutes)
         self.core_clock = Clock(model_settings.core_budget_minutes, now=time.process_time)
-        self.piece = Clock(piece_minutes)
+        self.piece = Clock(job.piece_minutes)
         self._progress = progress
         self._validation_seconds = 0.0
         self.steps_per_epoch = -(-len(data) // model_settings.batch_size)
 
     def _start(self) -> AnyModel:
-        """Fresh network, or the one of ``init`` with its normalisation."""
+        """Create a new network, or load that of ``init`` with its normalisation."""
         settings, crop = self.settings, self.crop
         values = self.architecture.parse(settings.network).model_dump(mode="json")
         normalisation = Normalisation.of(self.data.theta, settings.normalise, self.data.space)
@@ -150,12 +158,12 @@ class Training:
             expected = Expectation(self.architecture.name, values, crop, settings.tissue_input)
             parent = load_model(settings.init, expected=expected)
             if isinstance(parent, AtlasInverse):
-                self._expect_place(parent)
+                self._check_centre(parent)
             if parent.info.get("tissue_kind") != self.tissue_kind:
                 _LOG.warning("%s was trained on %s tissue", settings.init, parent.info.get("tissue_kind"))
-            # The weights hold for the parent's normalisation; only the range of theta grows.
-            theirs = Normalisation.from_dict(parent.info["theta"], str(settings.init), parent.space)
-            normalisation = theirs.merged(normalisation)
+            # The weights require the parent's normalisation; only the range of theta is extended.
+            inherited = Normalisation.from_dict(parent.info["theta"], str(settings.init), parent.space)
+            normalisation = inherited.merged(normalisation)
             self.parent = {"training": parent.info.get("training"), "validation": parent.info.get("validation")}
         frame = frame_of(crop, settings.tissue_input, normalisation)
         network = self.architecture.build(values, frame, derive_seed(self.seed, self.name))
@@ -166,35 +174,32 @@ class Training:
         model.space = self.data.space
         return model
 
-    def _expect_place(self, parent: AtlasInverse) -> None:
-        """Refuse a network whose cube lies elsewhere in the atlas than that of the present data."""
+    def _check_centre(self, parent: AtlasInverse) -> None:
+        """Raise InputError if the cube of a network has another centre in the atlas than the data."""
         assert self.data.centre_mm is not None
-        theirs, mine = parent.centre_mm.tolist(), self.data.centre_mm.tolist()
-        if not np.allclose(theirs, mine, atol=0.01):
+        parent_mm, data_mm = parent.centre_mm.tolist(), self.data.centre_mm.tolist()
+        if not np.allclose(parent_mm, data_mm, atol=0.01):
             raise InputError(
                 self.settings.init or "init",
-                f"has its cube about {theirs} mm, not {mine}",
-                "use the atlas and voxel size that it was trained on, or train without `init`",
+                f"has a cube about {parent_mm} mm, not {data_mm}",
+                "use the atlas and voxel size of its training, or train without `init`",
             )
 
     def _precision(self) -> torch.dtype:
-        wanted = self.settings.precision
-        if wanted == "auto":
+        precision = self.settings.precision
+        if precision == "auto":
             if self.device.type != "cuda":
                 return torch.float32
             return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-        if wanted == "float16" and self.device.type != "cuda":
-            raise InputError("precision `float16`", "is for CUDA devices", "use `auto`")
-        return getattr(torch, wanted)
-
-    # ------------------------------------------------------------------------------------------------ the loop
+        if precision == "float16" and self.device.type != "cuda":
+            raise InputError("precision `float16`", "requires a CUDA device", "use `auto`")
+        return _DTYPES[precision]
 
     def run(self) -> None:
         """Train until epochs, patience or time budget are used up; the best weights are in ``best``."""
         if not self._resume():
             _LOG.info("%s: %d parameters, %d samples", self.name, self._parameters(), len(self.data))
-            # A network to start from is a candidate to ship. A fresh one says nothing, and a large one on a CPU would
-            # spend minutes of its budget on that.
+            # Only an initial model can be the result. Validating a new one would waste minutes of a budget.
             if self.settings.init is not None:
                 self._validate()
         position, settings, before = self.position, self.settings, self.position.steps
@@ -211,23 +216,23 @@ class Training:
         position.stopped = position.stopped or "epochs"
         _LOG.info("%s: stopped by %s after %.1f min", self.name, position.stopped, self.clock.seconds / 60)
         if not self.best and position.stopped != "piece":
-            raise RuntimeError(f"{self.name}: training gave no finite validation loss; lower the learning rate")
+            raise RuntimeError(f"{self.name}: training has no finite validation loss; reduce the learning rate")
 
     def _patience_is_over(self) -> bool:
         patience = self.settings.patience
         return patience is not None and self.position.since_best >= patience
 
     def _time_is_up(self) -> bool:
-        """Whether only the time for a validation is left, by the clock of process 0."""
+        """Return whether only the time for a validation is left, by the clock of process 0."""
         seconds = self._validation_seconds
         return bool(self._agreed(not (self.clock.left_for(seconds) and self.core_clock.left_for(seconds))))
 
     def _agreed(self, value: float) -> float:
-        """The value of process 0."""
+        """Return the value of process 0."""
         return value if self.fabric.world_size == 1 else self.fabric.broadcast(value)
 
     def _epoch(self) -> None:
-        """Train one epoch from the current step on, then validate."""
+        """Train the rest of an epoch and validate."""
         position, settings = self.position, self.settings
         generator = np.random.default_rng(derive_seed(self.seed, self.name, "epoch", position.epoch))
         order = generator.permutation(len(self.data))
@@ -237,18 +242,18 @@ class Training:
         rest = order[position.step * size :]
         self.model.train()
         written = self.clock.seconds
-        # Each process takes every n-th sample of a batch; the last batch may leave some of them none.
+        # Each process uses every n-th sample of a batch; the last batch may have none for some processes.
         rank, world = self.fabric.global_rank, self.fabric.world_size
         shares = [rest[start : start + size] for start in range(0, len(rest), size)]
-        own = np.concatenate([share[rank::world] for share in shares]) if world > 1 else rest
-        batches = self.data.of_epoch(position.epoch).batches(own, size // world, self.threads)
+        samples = np.concatenate([share[rank::world] for share in shares]) if world > 1 else rest
+        batches = self.data.of_epoch(position.epoch).batches(samples, size // world, self.threads)
         for share in shares:
             chosen = flips[position.step * size : (position.step + 1) * size][rank::world]
             batch = flip(next(batches), torch.from_numpy(chosen)) if len(chosen) else None
             loss = self._step(batch, len(chosen) * world / len(share))
             position.step += 1
             position.steps += 1
-            self._tell()
+            self._report()
             if math.isfinite(loss):
                 position.loss_sum += loss
                 position.loss_count += 1
@@ -257,7 +262,7 @@ class Training:
                 position.bad_steps += 1
                 if position.bad_steps >= _MAX_BAD_STEPS:
                     position.stopped = "divergence"
-                    _LOG.warning("%s: %d steps without a finite loss; training ends", self.name, position.bad_steps)
+                    _LOG.warning("%s: %d steps without a finite loss; training stops", self.name, position.bad_steps)
                     break
             if self._time_is_up():
                 position.stopped = "time"
@@ -267,7 +272,7 @@ class Training:
                 self._validate()
                 self.model.train()
             if position.step < self.steps_per_epoch and self._agreed(not self.piece.left_for(0)):
-                # No validation, which an uninterrupted training would not have here either.
+                # No validation, as in an uninterrupted training.
                 position.stopped = "piece"
                 self._save_checkpoint()
                 return
@@ -281,9 +286,9 @@ class Training:
         self._save_checkpoint()
 
     def _step(self, batch: Batch | None, weight: float) -> float:
-        """One optimisation step; the loss before it, or NaN if the step was left out.
+        """Take one training step; return the loss before it, or NaN if the step is skipped.
 
-        ``weight`` is this process's share of the samples relative to an even share.
+        ``weight`` is the number of samples of this process relative to the average over processes.
         """
         settings = self.settings
         rate = settings.learning_rate * self._rate_factor()
@@ -296,7 +301,7 @@ class Training:
                 batch = Batch(*(part.pin_memory().to(self.device, non_blocking=True) for part in batch))
             with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
                 loss = self.task.loss(self.model, batch)
-            self.scaler.scale(loss * weight if weight != 1 else loss).backward()
+            self.scaler.scale(loss * weight if weight != 1 else loss).backward()  # type: ignore[no-untyped-call]
             value = float(loss.detach()) * weight
         if self.fabric.world_size > 1:
             value = self._share_gradients(value)
@@ -304,7 +309,7 @@ class Training:
         limit = math.inf if settings.clip_norm is None else settings.clip_norm
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
         if self.scaler.is_enabled():
-            self.scaler.step(self.optimiser)  # leaves out steps that overflow by itself
+            self.scaler.step(self.optimiser)  # Skips steps that overflow.
             self.scaler.update()
         elif math.isfinite(value) and bool(torch.isfinite(norm)):
             self.optimiser.step()
@@ -314,28 +319,28 @@ class Training:
             self._update_average()
         return value
 
-    def _tell(self) -> None:
-        """Report the share that is done, of the epochs or of the time, whichever ends first."""
+    def _report(self) -> None:
+        """Report the progress."""
         settings, position = self.settings, self.position
-        share = max(position.steps / max(1, settings.epochs * self.steps_per_epoch), self._budget_fraction)
         note = f"epoch {position.epoch + 1} of {settings.epochs}, step {position.step} of {self.steps_per_epoch}"
-        self._progress(f"training {self.name}", min(share, 1.0), 1.0, note, most=settings.patience is not None)
+        fraction = min(self._fraction, 1.0)
+        self._progress(f"training {self.name}", fraction, 1.0, note, most=settings.patience is not None)
 
     @property
-    def _budget_fraction(self) -> float:
-        """Part of the time budgets spent, that of the one used up fastest."""
-        return max(self.clock.fraction, self.core_clock.fraction)
+    def _fraction(self) -> float:
+        """Fraction of the epochs or time budgets used, whichever ends first."""
+        steps = max(1, self.settings.epochs * self.steps_per_epoch)
+        return max(self.position.steps / steps, self.clock.fraction, self.core_clock.fraction)
 
     def _rate_factor(self) -> float:
-        """Learning rate relative to its peak, the same in all processes."""
-        settings, position = self.settings, self.position
+        """Return the learning rate relative to its peak, the same in all processes."""
+        settings = self.settings
         if settings.schedule == "plateau":
-            return position.plateau_factor
-        progress = max(position.steps / max(1, settings.epochs * self.steps_per_epoch), self._budget_fraction)
-        return self._agreed(learning_rate_factor(progress, settings.schedule, settings.warmup_fraction))
+            return self.position.plateau_factor
+        return self._agreed(learning_rate_factor(self._fraction, settings.schedule, settings.warmup_fraction))
 
     def _share_gradients(self, loss: float) -> float:
-        """Average gradients over the processes, in one message; returns the average loss."""
+        """Average gradients over the processes, in one message; return the average loss."""
         parameters = [p for p in self.model.parameters() if p.requires_grad]
         for parameter in parameters:
             if parameter.grad is None:
@@ -354,21 +359,21 @@ class Training:
     def _update_average(self) -> None:
         assert self.average is not None
         assert self.settings.ema_decay is not None
-        # The average of a young training must not hold on to its random start.
+        # A smaller decay in the first steps forgets the random initial weights.
         decay = min(self.settings.ema_decay, (1 + self.position.steps) / (10 + self.position.steps))
         for mean, value in zip(self.average.parameters(), self.model.parameters(), strict=True):
             mean.lerp_(value, 1 - decay)
 
     @torch.no_grad()
     def _validate(self) -> None:
-        """Measure the model to ship, keep it if it is the best so far, and add a line to the history."""
+        """Validate the model to save, store its weights if it is the best so far, and extend the history."""
         position = self.position
-        shipped = self.model if self.average is None else self.average
-        shipped.eval()
+        model = self.model if self.average is None else self.average
+        model.eval()
         before = self.clock.seconds
         numbers: dict[str, float] = {}
         if self.fabric.is_global_zero:
-            numbers = self.task.validate(shipped, self.held_out, self.device)
+            numbers = self.task.validate(model, self.held_out, self.device)
         if self.fabric.world_size > 1:
             numbers = self.fabric.broadcast(numbers)
         self._validation_seconds = self.clock.seconds - before
@@ -376,7 +381,7 @@ class Training:
         better = math.isfinite(loss) and loss < position.best_loss
         if better:
             position.best_loss, position.since_best, position.since_drop = loss, 0, 0
-            self.best = {name: value.detach().cpu().clone() for name, value in shipped.network.state_dict().items()}
+            self.best = {name: value.detach().cpu().clone() for name, value in model.network.state_dict().items()}
         else:
             position.since_best += 1
             position.since_drop += 1
@@ -385,27 +390,20 @@ class Training:
         train_loss = position.loss_sum / position.loss_count if position.loss_count else math.nan
         epoch = position.epoch + position.step / self.steps_per_epoch
         rate = self.optimiser.param_groups[0]["lr"]
-        row = {"epoch": epoch, "steps": position.steps, "seconds": self.clock.seconds, "learning_rate": rate}
-        row |= {"core_seconds": self.core_clock.seconds}
-        row |= {"train_loss": train_loss, "validation_loss": loss, "best": better}
+        row = {
+            "epoch": epoch, "steps": position.steps, "seconds": self.clock.seconds, "learning_rate": rate,
+            "core_seconds": self.core_clock.seconds, "train_loss": train_loss, "validation_loss": loss, "best": better,
+        }  # fmt: skip
         position.history.append(row | {f"validation_{key}": value for key, value in numbers.items() if key != "loss"})
-        _LOG.info(
-            "%s: epoch %.2f, %.1f min, training %.4g, validation %.4g%s",
-            self.name,
-            epoch,
-            self.clock.seconds / 60,
-            train_loss,
-            loss,
-            " (best)" if better else "",
-        )
+        minutes, note = self.clock.seconds / 60, " (best)" if better else ""
+        message = "%s: epoch %.2f, %.1f min, training %.4g, validation %.4g%s"
+        _LOG.info(message, self.name, epoch, minutes, train_loss, loss, note)
 
     def _parameters(self) -> int:
         return sum(parameter.numel() for parameter in self.model.parameters())
 
-    # ------------------------------------------------------------------------------------------- checkpoints
-
     def _identity(self) -> str:
-        """Digest of all that decides how the training goes, but for how long it goes on."""
+        """Return the digest of everything that determines the training, except its length."""
         start = [float(value.double().abs().sum()) for value in self.model.network.state_dict().values()]
         return digest(
             {
@@ -437,7 +435,7 @@ class Training:
         save_checkpoint(self.checkpoint, state)
 
     def _resume(self) -> bool:
-        """Go on from the checkpoint if there is one for this very training."""
+        """Continue from the checkpoint if it belongs to this training."""
         state = None if self.checkpoint is None else load_checkpoint(self.checkpoint, self.identity)
         if state is None:
             return False
@@ -455,22 +453,20 @@ class Training:
         _LOG.info("%s: resumed at epoch %d, step %d", self.name, self.position.epoch, self.position.step)
         return True
 
-    # ------------------------------------------------------------------------------------------------ output
-
     def write(self, folder: Path) -> None:
         """Write the best model with its history."""
         history = pd.DataFrame(self.position.history)
-        kept = history[history["best"]].iloc[-1]
+        best = history[history["best"]].iloc[-1]
         prefix = "validation_"
-        numbers = {key.removeprefix(prefix): float(kept[key]) for key in history if key.startswith(prefix)}
-        # Generated samples would have to be grown once more.
+        numbers = {key.removeprefix(prefix): float(best[key]) for key in history if key.startswith(prefix)}
+        # Generated samples would have to be simulated again.
         training = self.data if self.data.shards else self.held_out
         baseline = self.task.baseline(training, self.held_out)
-        stored = getattr(torch, self.settings.stored)
+        stored = _DTYPES[self.settings.stored]
         weights = {name: v.to(stored) if v.is_floating_point() else v for name, v in self.best.items()}
         self.model.network.load_state_dict(weights)
         if stored != torch.float32:
-            # What is shipped is what is measured.
+            # Rounding changes the metrics.
             with torch.no_grad():
                 numbers = self.task.validate(self.model.eval(), self.held_out, self.device)
         description = {
@@ -481,7 +477,7 @@ class Training:
             "simulation_spacing_mm": self.data.tissue.grid.isotropic_spacing_mm,
             "validation": {
                 "samples": len(self.held_out),
-                "epoch": float(kept["epoch"]),
+                "epoch": float(best["epoch"]),
                 **numbers,
                 "baseline": baseline,
             },

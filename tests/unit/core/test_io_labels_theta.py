@@ -117,7 +117,7 @@ def test_theta_conversions():
     assert Theta.from_array(theta.to_array()) == theta
     voxel = theta.origin_voxel(GRID)
     assert Theta.from_voxel(voxel, 6.0, 3.0, grid=GRID).origin_mm == pytest.approx(theta.origin_mm)
-    with pytest.raises(ValueError, match="not a valid theta"):
+    with pytest.raises(ValueError, match="theta"):
         Theta((0, 0, 0), -1.0, 1.0)
 
 

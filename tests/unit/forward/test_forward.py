@@ -41,7 +41,10 @@ def test_writes_the_field_of_the_estimate(tmp_path, case_dir, brain):
 
 @pytest.mark.parametrize(
     ("changes", "words"),
-    [({"origin_z_mm": 300.0}, "no white or grey matter"), ({"mu_rho": np.nan, "message": "diverged"}, "diverged")],
+    [
+        ({"origin_z_mm": 300.0}, "outside white and grey matter"),
+        ({"mu_rho": np.nan, "message": "diverged"}, "diverged"),
+    ],
 )
 def test_a_failed_estimate_is_a_row(tmp_path, case_dir, changes, words):
     write_table(tmp_path / "p.parquet", estimate(**changes))

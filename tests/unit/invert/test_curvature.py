@@ -7,7 +7,7 @@ from gliofit.core.grid import Volume
 from gliofit.core.labels import TumourLabel
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
-from gliofit.invert.curvature import _at_least, measured_hessian
+from gliofit.invert.curvature import _raise_curvature, measured_hessian
 from gliofit.invert.expansion import ExpansionObjective
 from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
 from gliofit.invert.run import fit
@@ -56,4 +56,4 @@ def test_a_segmentation_bends_less_than_gauss_newton_says(mixed):
 def test_no_direction_is_flatter_than_a_share_of_the_model():
     model = np.diag([4.0, 1.0, 1.0, 2.0, 3.0])
     measured = np.diag([2.0, -1.0, 1.5, 0.0, 3.0])
-    np.testing.assert_allclose(_at_least(measured, model), np.diag([2.0, 0.05, 1.5, 0.1, 3.0]), atol=1e-6)
+    np.testing.assert_allclose(_raise_curvature(measured, model), np.diag([2.0, 0.05, 1.5, 0.1, 3.0]), atol=1e-6)

@@ -13,7 +13,7 @@ from gliofit.growth.theta import Theta
 from gliofit.invert.odil.diffusion import diffusion
 from gliofit.invert.odil.guess import forward
 from gliofit.invert.odil.multigrid import refine
-from gliofit.invert.odil.residual import pde_loss, pde_residual
+from gliofit.invert.odil.residual import pde_loss
 from gliofit.invert.odil.seed import solver_seed, wide_seed
 from gliofit.invert.odil.settings import ReleasedSettings
 from gliofit.invert.odil.space import SpaceTime
@@ -29,6 +29,12 @@ from gliofit.solver.settings import AccurateSettings
 TRUTH = Theta((12.0, -6.0, 8.0), 14.0, 3.0)
 SMALL = {"space_cells": 16, "time_slices": 16, "levels": 3, "epochs": 300, "device": "cpu"}
 CPU = torch.device("cpu")
+
+
+def residual_of(field, diffusivity, proliferation, stencil, interval_days):
+    """Crank-Nicolson residual of the growth equation, by its definition."""
+    rate = diffusivity * stencil(field) + proliferation * field.abs() * (1 - field)
+    return (field[1:] - field[:-1]) / interval_days - (rate[1:] + rate[:-1]) / 2
 
 
 def configured(**keys) -> InvertSettings:
@@ -135,7 +141,7 @@ def test_loss_of_the_equation_has_the_right_derivatives(learned):
 
     assert torch.autograd.gradcheck(loss, (field, *scalars))
     whole = diffusion(wm, gm, (1.0, 2.0, 1.5), 1.0, 0.1, released, torch.float64, CPU)
-    residual = pde_residual(field, scalars[0], scalars[1], whole, 2.5)
+    residual = residual_of(field, scalars[0], scalars[1], whole, 2.5)
     assert float(loss(field, *scalars).detach()) == pytest.approx(7 * float(residual.detach().square().sum()))
 
 
@@ -151,7 +157,7 @@ def test_residual_vanishes_on_the_solvers_field_to_second_order_in_time(mixed):
     def size(field, d, rho):
         """Residual relative to the rate of change."""
         interval = 60 / (len(field) - 1)
-        return float(pde_residual(field, d, rho, stencil, interval).norm() * interval / torch.diff(field, dim=0).norm())
+        return float(residual_of(field, d, rho, stencil, interval).norm() * interval / torch.diff(field, dim=0).norm())
 
     coarse = fine[::3]
     assert size(fine, *rates) < 0.015
@@ -261,7 +267,7 @@ def test_a_missing_device_and_a_diverging_fit_are_failures(problem, monkeypatch)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     inversion = fit(problem, "gliodil", configured(device="cuda"))
     assert (inversion.status, inversion.theta) == ("failed", None)
-    assert "no CUDA device" in inversion.message
+    assert "CUDA" in inversion.message
     wild = fit(problem, "gliodil", configured(weights={"equation": 1e30}, first_strength=1.0))
     assert wild.status == "failed"
     assert "not finite" in wild.message

@@ -109,8 +109,8 @@ def test_observations_reach_coarse_grids_as_block_means():
     observation = SegmentationObservation(Volume(labels, tissue.grid), tissue)
     likelihood = observation.likelihood(lambda volume: volume.coarsen(2))
     # Rows 1 and 2 of four along z are tumour within tissue; row 3 is tumour in CSF, which does not count.
-    assert likelihood.whole[0, 0].tolist() == [0.5, 0.5]
+    assert likelihood.template[0, 0].tolist() == [0.5, 0.5]
     assert likelihood.share[0, 0].tolist() == [1, 0.5]
     field = Volume(np.full((4, 4, 4), 0.5, np.float32), tissue.grid)
     mse = ConcentrationObservation(field, tissue).likelihood(lambda volume: volume.coarsen(2))
-    assert mse.observed[0, 0].tolist() == [0.5, 0.25]
+    assert mse.template[0, 0].tolist() == [0.5, 0.25]

@@ -9,7 +9,7 @@ from gliofit.growth.theta import Theta
 from gliofit.invert.problem import ConcentrationObservation, Problem
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
-from gliofit.invert.uncertainty import _sums
+from gliofit.invert.uncertainty import _block_sums
 from gliofit.solver.accurate import AccurateSolver
 
 TRUTH = Theta((6.3, -4.2, 3.1), 7.0, 3.0)
@@ -94,7 +94,7 @@ def test_a_component_at_its_bound_is_named_and_has_no_interval(mixed):
 
 def test_block_sums():
     scores = np.arange(2 * 5 * 4 * 3, dtype=np.float32).reshape(2, 5, 4, 3)
-    sums = _sums(scores, 2)
+    sums = _block_sums(scores, 2)
     assert sums.shape == (2, 3 * 2 * 2)
     np.testing.assert_allclose(sums.sum(1), scores.sum((1, 2, 3)))
     assert sums[1, 0] == scores[1, :2, :2, :2].sum()

@@ -106,5 +106,5 @@ def test_methods_get_their_networks(atlas):
     assert cases["estimate_mu_d_mm"].iloc[1] == pytest.approx(TRUTH.mu_d_mm)
     assert (traces["method"] == "gradient-surrogate").all()
     assert len(traces) > 1
-    with pytest.raises(InputError, match="surrogate: none was given"):
+    with pytest.raises(InputError, match="surrogate"):
         run_cases(atlas, "paper", [0], settings, invert, FORWARD, 1)

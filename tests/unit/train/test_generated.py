@@ -66,7 +66,7 @@ def test_samples_are_those_of_shards_with_the_same_draws(data, all_samples, tiss
     stored = ShardDataset(paths, tissues, CROP)
     order = [0, 2, 4, 6, 1, 3, 5]
     assert same(stored.batch(range(7)), rows_of(all_samples, order))
-    assert [data.anatomy(index) for index in order] == ["atlas"] * 4 + ["warped-00000"] * 3
+    assert [data.anatomies[index % len(data.anatomies)] for index in order] == ["atlas"] * 4 + ["warped-00000"] * 3
     assert all_samples.concentration.amax(dim=(1, 2, 3)).min() > 0.01
 
 

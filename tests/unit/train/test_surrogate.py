@@ -1,7 +1,5 @@
 """Trained networks in physical units, and their folders."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -39,18 +37,22 @@ def tissue_tensor():
     return maps
 
 
+def normalised(normalisation, theta):
+    return (np.asarray(theta) - normalisation.mean) / normalisation.std
+
+
 def test_normalisation_round_trip():
     normalisation = Normalisation.of(THETAS)
-    assert_allclose(normalisation.invert(normalisation.apply(THETAS)), THETAS)
-    assert_allclose(normalisation.apply(THETAS).std(axis=0), 1)
-    again = Normalisation.from_dict(json.loads(json.dumps(normalisation.to_dict())), "model.json")
-    for name in ("mean", "std", "low", "high"):
+    assert_allclose(normalised(normalisation, THETAS).std(axis=0), 1)
+    names = ("mean", "std", "low", "high")
+    again = Normalisation.from_dict({name: getattr(normalisation, name).tolist() for name in names}, "model.json")
+    for name in names:
         assert_allclose(getattr(again, name), getattr(normalisation, name))
 
 
 def test_raw_normalisation_gives_the_papers_coefficients():
     raw = Normalisation.of(THETAS, normalise=False)
-    assert_allclose(raw.apply([48.0, -48.0, 31.0, 12.8, 3.8]), [0.2, -0.2, 0.2, 12.8, 3.8])
+    assert_allclose(normalised(raw, [48.0, -48.0, 31.0, 12.8, 3.8]), [0.2, -0.2, 0.2, 12.8, 3.8])
 
 
 @pytest.mark.parametrize("tissue_input", ["maps", "label"])

@@ -1,1 +1,1 @@
-"""Inversion methods, one file each; the file's name is the name of the inverter (``direct.py`` is ``direct``)."""
+"""Inversion methods, one file each; the name of the file is the name of the inverter."""

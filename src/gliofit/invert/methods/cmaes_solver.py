@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
-from gliofit.core.settings import Settings
-from gliofit.invert.base import AbstractInverter, Inversion, InversionError, PatientObservation
+from gliofit.core.work import Work
+from gliofit.invert.base import AbstractInverter, Inversion, InversionError, LevelSettings, PatientObservation
 from gliofit.invert.cma_es import CmaSearch, CmaSettings
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
 
@@ -18,26 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["CmaesSolver", "CmaesSolverSettings", "Level"]
 
 
-class Level(Settings):
-    """One voxel size of the schedule."""
+class Level(LevelSettings):
+    """One level of the schedule."""
 
-    spacing_mm: float = Field(gt=0, description="Voxel size; the nearest whole multiple of the case's own is taken.")
-    evaluations: int = Field(ge=4, description="Most solver runs.")
-    sigma: float = Field(0.05, gt=0, le=1, description="First step size, except on the first level (`sigma0`).")
-    tolerance: float | None = Field(
-        None,
-        gt=0,
-        le=0.1,
-        description="Tolerance of the `accurate` integrator on this level, where it differs from the integrator's own; "
-        "`reference` has none and ignores it.",
-    )
-    imaging_width: float | None = Field(
-        None,
-        ge=0.005,
-        le=0.3,
-        description="Width of the imaging model on this level, where it differs from `invert.imaging.width`; a wide "
-        "one smooths the landscape.",
-    )
+    evaluations: int = Field(ge=4, description="Largest number of solver runs.")
+    sigma: float = Field(0.05, gt=0, le=1, description="Initial step size; `sigma0` on the first level.")
 
 
 class CmaesSolverSettings(CmaSettings):
@@ -47,7 +33,7 @@ class CmaesSolverSettings(CmaSettings):
 
     inverter: Literal["cmaes-solver"] = Field(description="`cmaes-solver`.")
     patient_observation: PatientObservation | None = Field(
-        "segmentation", description="This method makes the reference concentration, so it sees the segmentation."
+        "segmentation", description="Observation of patients; this method computes the `reference` concentration."
     )
     schedule: tuple[Level, ...] = Field(
         (
@@ -55,50 +41,56 @@ class CmaesSolverSettings(CmaSettings):
             Level(spacing_mm=2.0, evaluations=160, sigma=0.05),
         ),
         min_length=1,
-        description="Levels from coarse to fine; each starts at the best point of the one before.",
+        description="Levels from coarse to fine; each continues the search of the previous one.",
     )
     finalists: int = Field(
-        5,
-        ge=1,
-        description="Best points of the coarser levels that are run again on the last level before it is searched.",
+        5, ge=1, description="Best candidates of the previous level that are evaluated again on each level."
     )
     integrator: IntegratorSettings = Field(default_factory=AccurateSettings, description="The forward solver.")
 
+    def work(self, spacing_mm: float, cube: int) -> Work:
+        """Solver runs of every level, those finer than the case on its own voxels; searches converge earlier."""
+        levels = [
+            self.integrator.work(max(level.spacing_mm, spacing_mm)).times(level.evaluations, 0.7 * level.evaluations)
+            for level in self.schedule
+        ]
+        return Work.total(levels)
+
     @property
     def most_evaluations(self) -> int:
-        """Starts, every level's own, and finalists that are run again."""
-        again = self.finalists * (len(self.schedule) - 1)
-        return len(self.starts) + sum(level.evaluations for level in self.schedule) + again
+        """Initial guesses, evaluations of all levels, and finalists."""
+        finalists = self.finalists * (len(self.schedule) - 1)
+        return len(self.starts) + sum(level.evaluations for level in self.schedule) + finalists
 
 
 class CmaesSolver(AbstractInverter[CmaesSolverSettings]):
-    """Derivative-free search through the numerical solver."""
+    """Derivative-free search with the numerical solver."""
 
     settings_type: ClassVar[type[CmaesSolverSettings]] = CmaesSolverSettings
 
     def invert(self, problem: Problem) -> Inversion:
-        """Search level by level; the estimate is the best point evaluated on the last level."""
+        """Search level by level; the estimate is the best candidate of the last level."""
         from gliofit.invert.solver_objective import SolverObjective
         from gliofit.solver.registry import make_solver
 
         trace = problem.start_trace()
         settings = self.settings
         search: CmaSearch | None = None
-        found: list[np.ndarray] = []
+        candidates: list[NDArray[np.float64]] = []
         for number, level in enumerate(settings.schedule):
             integrator = settings.integrator
             if isinstance(integrator, AccurateSettings):
                 integrator = integrator.with_tolerance(level.tolerance)
             objective = SolverObjective(problem, trace, make_solver(integrator), level.spacing_mm, level.imaging_width)
-            # Levels may fall together on coarse cases; the number keeps their losses apart.
+            # The number distinguishes levels that have the same voxel size on coarse cases.
             objective.level = f"{number + 1}: {objective.spacing_mm:g} mm"
             if search is None:
                 search = CmaSearch(settings, problem, problem.bounds, objective)
             else:
-                objective.losses(np.array(found[: settings.finalists]))
+                objective.losses(np.array(candidates[: settings.finalists]))
                 search.narrow(level.sigma)
             outcome = search.run(objective, level.evaluations)
-            found = [theta for theta, _ in trace.ranked(objective.level)]
+            candidates = [theta for theta, _ in trace.ranked(objective.level)]
         best = trace.best(objective.level)
         if best is None:
             raise InversionError("no candidate has a finite loss")

@@ -1,4 +1,4 @@
-"""CMA-ES on the neural surrogate, its gradients ignored (paper, section 2.4)."""
+"""CMA-ES on the neural surrogate, without its gradients (paper, section 2.4)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from gliofit.core.work import Work, cubes
 from gliofit.invert.base import AbstractInverter, Inversion, SurrogateMethodSettings
 from gliofit.invert.cma_es import CmaSearch, CmaSettings
 
@@ -19,16 +20,20 @@ class CmaesSurrogateSettings(CmaSettings, SurrogateMethodSettings):
     """Settings of ``cmaes-surrogate``."""
 
     inverter: Literal["cmaes-surrogate"] = Field(description="`cmaes-surrogate`.")
-    evaluations: int = Field(1000, ge=4, description="Most runs of the surrogate.")
+    evaluations: int = Field(1000, ge=4, description="Largest number of surrogate evaluations.")
+
+    def work(self, spacing_mm: float, cube: int) -> Work:
+        """Predictions of the surrogate."""
+        return Work.of("prediction", self.evaluations * cubes(cube))
 
     @property
     def most_evaluations(self) -> int:
-        """Starts, and those of the search."""
+        """Initial guesses and evaluations of the search."""
         return len(self.starts) + self.evaluations
 
 
 class CmaesSurrogate(AbstractInverter[CmaesSurrogateSettings]):
-    """Derivative-free search through the surrogate; a generation is one batch."""
+    """Derivative-free search with the surrogate; a generation is one batch."""
 
     settings_type: ClassVar[type[CmaesSurrogateSettings]] = CmaesSurrogateSettings
 

@@ -1,4 +1,4 @@
-"""Theta read directly by a network from concentration and tissue (paper, section 2.4: direct inverse prediction)."""
+"""Prediction of theta from concentration and tissue by a network (paper, section 2.4: direct inverse prediction)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from gliofit.core.work import Work, cubes
 from gliofit.invert.base import AbstractInverter, DirectMethodSettings, Inversion
 
 if TYPE_CHECKING:
@@ -16,21 +17,25 @@ __all__ = ["Direct", "DirectSettings"]
 
 
 class DirectSettings(DirectMethodSettings):
-    """Settings of ``direct``. Where nothing is searched, `com-fixed` and `com-swap` are the same."""
+    """Settings of ``direct``. Without a search, `com-fixed` and `com-swap` are equivalent."""
 
     inverter: Literal["direct"] = Field(description="`direct`.")
 
+    def work(self, spacing_mm: float, cube: int) -> Work:
+        """One prediction."""
+        return Work.of("prediction", cubes(cube))
+
 
 class Direct(AbstractInverter[DirectSettings]):
-    """One pass through the direct inverse network."""
+    """One evaluation of the direct inverse network."""
 
     settings_type: ClassVar[type[DirectSettings]] = DirectSettings
 
     def invert(self, problem: Problem) -> Inversion:
-        """Read theta from the observation; no forward model runs, so there is no loss."""
+        """Predict theta; the loss is NaN without a forward model."""
         from gliofit.invert.direct_estimate import direct_theta
 
         trace = problem.start_trace()
         theta, clipped = direct_theta(problem, self.settings.origin)
-        message = "the network's estimate was brought into the bounds" if clipped else ""
+        message = "the network's estimate was clipped to the bounds" if clipped else ""
         return trace.finish(theta, np.nan, True, message)

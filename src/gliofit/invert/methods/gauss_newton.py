@@ -1,4 +1,4 @@
-"""Gauss-Newton on the numerical solver, with its exact tangents, from coarse to fine voxels."""
+"""Gauss-Newton with the tangents of the numerical solver, from coarse to fine voxels."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from gliofit.core.settings import Settings
-from gliofit.invert.base import AbstractInverter, Inversion, InversionError, MethodSettings
+from gliofit.core.work import Work
+from gliofit.invert.base import AbstractInverter, Inversion, InversionError, LevelSettings, MethodSettings
 from gliofit.solver.settings import AccurateSettings
 
 if TYPE_CHECKING:
@@ -21,43 +21,32 @@ if TYPE_CHECKING:
 
 __all__ = ["GaussNewton", "GaussNewtonLevel", "GaussNewtonSettings"]
 
-# A candidate is given up where its loss after a level is this many times the best one's.
+# Candidates are dropped if their loss after a level exceeds this multiple of the best loss.
 _HOPELESS = 3.0
-# Voxel size on which curvature is measured: a loss per Dice hardly depends on it.
+# Smallest voxel size for the measured Hessian; a Dice loss hardly depends on the voxel size.
 _CURVATURE_MM = 2.0
-# A loss below this share of that of no tumour needs no second try from other origins.
+# Loss relative to that without tumour below which no other origins are tried.
 _GOOD = 1e-4
 
 
-class GaussNewtonLevel(Settings):
-    """One voxel size."""
+class GaussNewtonLevel(LevelSettings):
+    """One level."""
 
-    spacing_mm: float = Field(gt=0, description="Voxel size; the nearest whole multiple of the case's own is taken.")
-    evaluations: int = Field(ge=2, description="Most solver runs per candidate.")
-    candidates: int = Field(1, ge=1, description="Candidates that are followed on this level.")
+    evaluations: int = Field(ge=2, description="Largest number of solver runs per candidate.")
+    candidates: int = Field(1, ge=1, description="Number of candidates on this level.")
     retries: int = Field(
         0,
         ge=0,
         le=6,
-        description="Second tries from origins moved by `retry_mm`, where the fit is not good: a descent may have "
-        "ended on the wrong side of a ventricle or a sulcus.",
+        description="Descents from origins shifted by `retry_mm` if the fit is poor: the minimum may be on the wrong "
+        "side of a ventricle or a sulcus.",
     )
-    retry_mm: float = Field(5.0, gt=0, description="How far, along each axis, origins are moved for them.")
+    retry_mm: float = Field(5.0, gt=0, description="Shift of the origin along each axis for `retries`.")
     borrow: int = Field(
-        0, ge=0, description="Steps in a row that may use the derivatives of an earlier one: cheaper near the minimum."
-    )
-    tolerance: float | None = Field(
-        None, gt=0, le=0.1, description="Tolerance of the solver on this level, where it differs from the integrator's."
+        0, ge=0, description="Successive steps that may reuse earlier derivatives, which saves time near the minimum."
     )
     loss_tolerance: float = Field(
-        1e-4, ge=0, lt=1, description="Relative decrease of the loss in a step that counts as none."
-    )
-    imaging_width: float | None = Field(
-        None,
-        ge=0.005,
-        le=0.3,
-        description="Width of the imaging model on this level, where it differs from `invert.imaging.width`; a wide "
-        "one smooths the landscape.",
+        1e-4, ge=0, lt=1, description="Convergence criterion: relative decrease of the loss in a step."
     )
 
 
@@ -69,10 +58,10 @@ class GaussNewtonSettings(MethodSettings):
     inverter: Literal["gauss-newton"] = Field(description="`gauss-newton`.")
     refines: str | None = Field(
         None,
-        description="Name of a method of `invert.methods` whose estimate is refined, in place of the fixed starts.",
+        description="Method of `invert.methods` whose estimate is the initial guess, instead of `start_widths_mm`.",
     )
     direct: str | None = Field(
-        None, description="Name of a trained direct inverse model whose estimate is one more start."
+        None, description="Trained direct inverse network whose estimate is an additional initial guess."
     )
     start_widths_mm: tuple[float, ...] = Field(
         (0.6, 1.2, 2.2, 3.5, 6.0, 10.0),
@@ -89,90 +78,95 @@ class GaussNewtonSettings(MethodSettings):
             GaussNewtonLevel(spacing_mm=1.0, evaluations=20, candidates=1, borrow=2, loss_tolerance=1e-5),
         ),
         min_length=1,
-        description="Levels from coarse to fine; levels finer than the case fall together with its own.",
+        description="Levels from coarse to fine; levels finer than the case are combined.",
     )
     correlation_mm: float = Field(
-        16.0,
-        gt=0,
-        description="Residuals farther apart than this count as independent in the covariance of theta.",
+        16.0, gt=0, description="Residuals farther apart count as independent in the covariance of theta."
     )
     integrator: AccurateSettings = Field(default_factory=AccurateSettings, description="The forward solver.")
 
+    def work(self, spacing_mm: float, cube: int) -> Work:
+        """Solutions with tangents of every candidate; a fifth of them is usual, as descents converge early."""
+        levels = [
+            self.integrator.work(max(level.spacing_mm, spacing_mm), tangents=True).times(
+                level.evaluations * (level.candidates + level.retries), 0.2 * level.evaluations * level.candidates
+            )
+            for level in self.levels
+        ]
+        return Work.total(levels)
+
 
 class GaussNewton(AbstractInverter[GaussNewtonSettings]):
-    """Levenberg-Marquardt through the accurate solver's tangents."""
+    """Levenberg-Marquardt with the tangents of the accurate solver."""
 
     settings_type: ClassVar[type[GaussNewtonSettings]] = GaussNewtonSettings
     gives_uncertainty: ClassVar[bool] = True
 
     def invert(self, problem: Problem) -> Inversion:
-        """Descend from several starts on the coarsest level, and go on with the best on finer ones."""
+        """Descend from several initial guesses on the coarsest level and continue with the best on finer levels."""
         from gliofit.invert.expansion import ExpansionObjective
         from gliofit.invert.starts import front_width_starts
         from gliofit.solver.accurate import AccurateSolver
 
         trace = problem.start_trace()
-        held = problem.held_origin_mm(self.settings.origin)
-        free = problem.space.free(held is not None)
+        fixed_origin = problem.held_origin_mm(self.settings.origin)
+        free = problem.space.free(fixed_origin is not None)
         thetas: list[NDArray[np.float64]] = []
         best: Descent | None = None
         for number, level in enumerate(self._levels(problem)):
             solver = AccurateSolver(self.settings.integrator.with_tolerance(level.tolerance))
             objective = ExpansionObjective(problem, trace, solver, level.spacing_mm, level.imaging_width)
-            # Levels may fall together on coarse cases; the number keeps their losses apart.
+            # The number distinguishes levels that have the same voxel size on coarse cases.
             objective.level = f"{number + 1}: {objective.spacing_mm:g} mm"
             if number == 0:
-                thetas = self._handed_starts(problem, held)
+                thetas = self._estimated_starts(problem, fixed_origin)
                 if self.settings.refines is None:
-                    thetas += front_width_starts(objective, problem, self.settings.start_widths_mm, held)
-            expanded = (_expand_in_tissue(objective, theta, held is None) for theta in thetas)
-            found = [e for e in expanded if e is not None]
-            # Before any descent a high loss says little about where it leads.
-            found = _distinct(problem.space, found, np.inf if best is None else _HOPELESS)[: level.candidates]
-            descents = self._descend(objective, found, problem, level, free)
+                    thetas += front_width_starts(objective, problem, self.settings.start_widths_mm, fixed_origin)
+            expanded = (_expand_in_tissue(objective, theta, fixed_origin is None) for theta in thetas)
+            starts = [expansion for expansion in expanded if expansion is not None]
+            # Before the first descent a high loss is no reason to drop a candidate.
+            starts = _distinct(problem.space, starts, np.inf if best is None else _HOPELESS)[: level.candidates]
+            descents = self._descend(objective, starts, problem, level, free)
             if not descents:
-                # A slip of tissue may be there on finer voxels only.
+                # Thin tissue may only appear at finer resolution.
                 continue
             best = descents[0]
             thetas = [e.theta for e in _distinct(problem.space, [d.best for d in descents], _HOPELESS)]
         if best is None or not descents:
-            raise InversionError("no start lies in tissue")
+            raise InversionError("no initial guess lies in tissue")
         end = best.best if best.best.fresh else objective.expand(best.best.theta) or best.best
         uncertainty = self._uncertainty(objective, end, problem, free)
         message = "; ".join([f"{objective.spacing_mm:g} mm: {best.reason}", *uncertainty.notes])
         return trace.finish(
-            end.theta,
-            end.loss,
-            best.converged,
-            message,
-            uncertainty=uncertainty,
-            extra=_thresholds(objective, end),
+            end.theta, end.loss, best.converged, message, uncertainty=uncertainty, extra=_thresholds(objective, end)
         )
 
     def _uncertainty(
         self, objective: ExpansionObjective, end: Expansion, problem: Problem, free: NDArray[np.bool_]
     ) -> Uncertainty:
-        """Uncertainty of the end; of a segmentation with a Hessian measured on voxels where that is cheap."""
+        """Compute the uncertainty of the estimate, for a segmentation with the measured Hessian."""
         from gliofit.invert.curvature import measured_hessian
         from gliofit.invert.expansion import ExpansionObjective
         from gliofit.invert.trace import Trace
         from gliofit.invert.uncertainty import uncertainty_of
         from gliofit.observation.observation import ConcentrationObservation
 
-        keys = problem.bounds, free, self.settings.correlation_mm
-        first = uncertainty_of(objective, end, *keys)
+        arguments = problem.bounds, free, self.settings.correlation_mm
+        first = uncertainty_of(objective, end, *arguments)
         if isinstance(problem.observation, ConcentrationObservation):
             return first
-        aside = Trace(problem.space)
+        trace = Trace(problem.space)
         spacing = max(objective.spacing_mm, _CURVATURE_MM)
         hessian = measured_hessian(
-            ExpansionObjective(problem, aside, objective.solver, spacing), end.theta, first.standard_errors
+            ExpansionObjective(problem, trace, objective.solver, spacing), end.theta, first.standard_errors
         )
-        objective.trace.count(len(aside))
-        return first if hessian is None else uncertainty_of(objective, end, *keys, hessian)
+        objective.trace.count(len(trace))
+        return first if hessian is None else uncertainty_of(objective, end, *arguments, hessian)
 
-    def _handed_starts(self, problem: Problem, held: NDArray[np.float64] | None) -> list[NDArray[np.float64]]:
-        """Estimates that come from elsewhere: of the method to refine, and of a direct inverse network."""
+    def _estimated_starts(
+        self, problem: Problem, fixed_origin: NDArray[np.float64] | None
+    ) -> list[NDArray[np.float64]]:
+        """Return the estimates of the method to refine and of a direct inverse network."""
         thetas = []
         if self.settings.refines is not None:
             if problem.start is None:
@@ -182,9 +176,9 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
             from gliofit.invert.direct_estimate import direct_theta
 
             thetas.append(direct_theta(problem, self.settings.origin)[0])
-        for theta in thetas:
-            if held is not None:
-                theta[:3] = held
+        if fixed_origin is not None:
+            for theta in thetas:
+                theta[:3] = fixed_origin
         return thetas
 
     @staticmethod
@@ -195,12 +189,12 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
         level: GaussNewtonLevel,
         free: NDArray[np.bool_],
     ) -> list[Descent]:
-        """Descents of a level, the best first."""
+        """Return the descents of a level, sorted by loss."""
         from gliofit.invert.levenberg_marquardt import descend
 
         descents: list[Descent] = []
 
-        def follow(start: Expansion) -> None:
+        def descend_from(start: Expansion) -> None:
             descents.append(
                 descend(
                     objective, start, problem.bounds, level.evaluations, free, level.borrow,
@@ -210,41 +204,41 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
             descents.sort(key=lambda descent: descent.best.loss)
 
         for start in starts:
-            follow(start)
+            descend_from(start)
             if descents[0].reason == "exact fit":
                 return descents
         if descents and free[0] and level.retries and descents[0].best.loss > _GOOD * objective.without_tumour:
-            for start in _moved(objective, descents[0].best, problem, level.retry_mm)[: level.retries]:
-                follow(start)
+            for start in _shifted(objective, descents[0].best, problem, level.retry_mm)[: level.retries]:
+                descend_from(start)
         return descents
 
     def _levels(self, problem: Problem) -> list[GaussNewtonLevel]:
-        """Levels down to the case's own voxel size, the last of them with the imaging model's own width."""
-        own = problem.tissue.grid.isotropic_spacing_mm
+        """Return the levels coarser than the case, and the last level, which replaces all finer ones."""
+        case_mm = problem.tissue.grid.isotropic_spacing_mm
         levels = self.settings.levels
-        coarser = [level for level in levels[:-1] if level.spacing_mm > max(own, levels[-1].spacing_mm) * 1.01]
+        coarser = [level for level in levels[:-1] if level.spacing_mm > max(case_mm, levels[-1].spacing_mm) * 1.01]
         if not coarser:
-            # All starts are compared on the one level there is.
+            # A single level compares all candidates.
             most = {name: max(getattr(level, name) for level in levels) for name in ("candidates", "retries")}
             return [levels[-1].model_copy(update=most)]
-        # Levels that fall together with the case's own voxels leave their second tries to the finest.
+        # The last level takes over the retries of the levels that it replaces.
         retries = max(level.retries for level in levels[len(coarser) :])
         return [*coarser, levels[-1].model_copy(update={"retries": retries})]
 
 
 def _expand_in_tissue(objective: ExpansionObjective, theta: NDArray[np.float64], move: bool) -> Expansion | None:
-    """Expansion about theta, or about the nearest voxel of tissue: coarse levels see tissue where finer ones do not."""
+    """Expand about theta, or about the nearest tissue voxel: an origin in coarse tissue may be outside finer tissue."""
     from gliofit.invert.solver_objective import distance_to_tissue_mm
 
-    found = objective.expand(theta)
-    if found is None and move:
+    expansion = objective.expand(theta)
+    if expansion is None and move:
         nearest = distance_to_tissue_mm(objective.tissue.mask, objective.tissue.grid, theta[:3])[1]
-        found = objective.expand(np.append(nearest, theta[3:]))
-    return found
+        expansion = objective.expand(np.append(nearest, theta[3:]))
+    return expansion
 
 
 def _thresholds(objective: ExpansionObjective, end: Expansion) -> dict[str, float]:
-    """Thresholds of the imaging model at the end, as columns of the results row."""
+    """Return the thresholds of the imaging model as columns of the results row."""
     from gliofit.observation.likelihood import SegmentationLikelihood
 
     if not isinstance(objective.likelihood, SegmentationLikelihood):
@@ -253,22 +247,22 @@ def _thresholds(objective: ExpansionObjective, end: Expansion) -> dict[str, floa
     return {"threshold_whole": whole} | ({} if core is None else {"threshold_core": core})
 
 
-def _moved(objective: ExpansionObjective, best: Expansion, problem: Problem, distance_mm: float) -> list[Expansion]:
-    """The same tumour from origins moved along each axis, as far as they lie in tissue; the best first."""
+def _shifted(objective: ExpansionObjective, best: Expansion, problem: Problem, distance_mm: float) -> list[Expansion]:
+    """Expand about theta with the origin shifted along each axis within tissue; sorted by loss."""
     offsets = distance_mm * np.concatenate([np.eye(3), -np.eye(3)])
     thetas = [problem.bounds.clip(np.append(best.theta[:3] + offset, best.theta[3:])) for offset in offsets]
-    found = [e for e in (objective.expand(theta) for theta in thetas) if e is not None]
-    return sorted(found, key=lambda e: e.loss)
+    expansions = [e for e in (objective.expand(theta) for theta in thetas) if e is not None]
+    return sorted(expansions, key=lambda e: e.loss)
 
 
 def _distinct(space: ParameterSpace, expansions: list[Expansion], hopeless: float) -> list[Expansion]:
-    """The best first, without those that equal a better one or lose ``hopeless`` times as much as the best."""
+    """Sort by loss; drop duplicates, and losses above ``hopeless`` times the best one."""
     from gliofit.invert.levenberg_marquardt import are_same
 
-    kept: list[Expansion] = []
-    for one in sorted(expansions, key=lambda e: e.loss):
-        if kept and one.loss > hopeless * kept[0].loss:
+    distinct: list[Expansion] = []
+    for expansion in sorted(expansions, key=lambda e: e.loss):
+        if distinct and expansion.loss > hopeless * distinct[0].loss:
             break
-        if not any(are_same(space, one.theta, other.theta) for other in kept):
-            kept.append(one)
-    return kept
+        if not any(are_same(space, expansion.theta, other.theta) for other in distinct):
+            distinct.append(expansion)
+    return distinct

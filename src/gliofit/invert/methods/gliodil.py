@@ -1,4 +1,4 @@
-"""GliODIL: field and parameters fitted together to data and growth equation (Balcerak et al., arXiv:2312.05063)."""
+"""GliODIL: joint fit of field and parameters to data and growth equation (Balcerak et al., arXiv:2312.05063)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from gliofit.core.work import Work
 from gliofit.growth.space import ParameterSpace
 from gliofit.growth.theta import DURATION_DAYS
 from gliofit.invert.base import AbstractInverter, Inversion, InversionError, MethodSettings
@@ -23,57 +24,61 @@ if TYPE_CHECKING:
 
 __all__ = ["Gliodil", "GliodilSettings"]
 
-# Unit of the origin for `l-bfgs`, whose steps grow with gradients.
+# Unit of the origin for `l-bfgs`, whose steps scale with gradients.
 _PLACE_MM = 100.0
 
-# Stages in which weights rise for `l-bfgs`.
+# Number of stages with constant weights for `l-bfgs`.
 _STAGES = 8
 
-# Theta has settled where it moved by less than this in the last tenth of the epochs.
+# Convergence criterion: relative change of mu and change of the origin in the last tenth of the epochs.
 _SETTLED, _SETTLED_MM = 0.02, 0.5
 
 
 class GliodilSettings(MethodSettings):
-    """Settings of ``gliodil``. The step sizes (`..._learning_rate`) are those of `adam`."""
+    """Settings of ``gliodil``. Learning rates are for `adam`."""
 
     inverter: Literal["gliodil"] = Field(description="`gliodil`.")
     space_cells: int = Field(32, ge=4, le=256, description="Cells along each axis of the box about the tumour.")
     time_slices: int = Field(32, ge=4, le=1024, description="Time slices from the seed to the observation.")
     levels: int = Field(
-        4, ge=1, le=8, description="Grids that the field is a sum of, each with half the cells of the one before."
+        4,
+        ge=1,
+        le=8,
+        description="Number of grids whose sum is the field, each with half the cells of the previous one.",
     )
-    box_scale: float = Field(1.5, ge=1, le=4, description="Length of the box over that of the tumour, along each axis.")
-    box_margin_mm: float = Field(10.0, ge=0, description="Least distance of the tumour from the faces of the box.")
+    box_scale: float = Field(1.5, ge=1, le=4, description="Ratio of box to tumour length along each axis.")
+    box_margin_mm: float = Field(10.0, ge=0, description="Smallest distance of the tumour from the faces of the box.")
     optimiser: Literal["adam", "l-bfgs"] = Field(
-        "l-bfgs", description="What minimises the loss. GliODIL has `adam`, which needs far more epochs."
+        "l-bfgs", description="Optimiser. GliODIL uses `adam`, which needs far more epochs."
     )
     epochs: int = Field(1000, ge=4, description="Evaluations of the loss and its derivatives.")
-    learning_rate: float = Field(1e-3, gt=0, le=1, description="First step size of the field, for `adam`.")
-    rates_learning_rate: float = Field(5e-3, gt=0, le=1, description="That of D (mm²/day) and rho (1/day).")
-    origin_learning_rate: float = Field(0.1, gt=0, le=1, description="That of the origin (mm).")
-    imaging_learning_rate: float = Field(1e-3, gt=0, le=1, description="That of thresholds and of log10(D_WM / D_GM).")
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="Initial learning rate of the field.")
+    rates_learning_rate: float = Field(5e-3, gt=0, le=1, description="Learning rate of D (mm²/day) and rho (1/day).")
+    origin_learning_rate: float = Field(0.1, gt=0, le=1, description="Learning rate of the origin (mm).")
+    imaging_learning_rate: float = Field(
+        1e-3, gt=0, le=1, description="Learning rate of thresholds and log10(D_WM / D_GM)."
+    )
     final_learning_rate: float = Field(
-        0.02, gt=0, le=1, description="Step size at the end as a share of the first (cosine in between)."
+        0.02, gt=0, le=1, description="Final learning rate relative to the initial one (cosine schedule)."
     )
     first_strength: float = Field(
         0.02,
         gt=0,
         le=1,
-        description="Factor on the weights of equation and seed at the start. With a small one the field follows the "
-        "data first and the parameters follow the field, which takes fewer epochs; GliODIL has 1.",
+        description="Initial factor of the weights of equation and seed. With a small factor the field first follows "
+        "the data and the parameters follow the field, which takes fewer epochs; GliODIL uses 1.",
     )
     strengthening: float = Field(
-        0.9, gt=0, le=1, description="Share of the epochs in which that factor rises to 1, geometrically."
+        0.9, gt=0, le=1, description="Share of the epochs in which that factor increases to 1, geometrically."
     )
     weights: WeightSettings = Field(default_factory=WeightSettings, description="Weights of the loss.")
     fit_ratio: bool = Field(
-        False,
-        description="Fit D_WM / D_GM between 10 and 1000, from 100. The final forward run has 10 all the same.",
+        False, description="Fit D_WM / D_GM between 10 and 1000, initially 100; the forward simulation still uses 10."
     )
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="`auto` takes a CUDA device where there is one.")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="`auto` uses a CUDA device if there is one.")
     precision: Literal["float32", "float64"] = Field("float32", description="Floating type of the field.")
     released: ReleasedSettings = Field(
-        default_factory=ReleasedSettings, description="Behaviour of the released version to repeat."
+        default_factory=ReleasedSettings, description="Behaviour of the released version to reproduce."
     )
 
     @model_validator(mode="after")
@@ -81,17 +86,22 @@ class GliodilSettings(MethodSettings):
         step = 2 ** (self.levels - 1)
         for name in ("space_cells", "time_slices"):
             if getattr(self, name) % step:
-                raise ValueError(f"{name} must be a multiple of {step} for {self.levels} levels")
+                raise ValueError(f"{name} must be a multiple of {step} with {self.levels} levels")
         return self
+
+    def work(self, spacing_mm: float, cube: int) -> Work:
+        """Evaluations of the loss on all cells in space and time."""
+        million = self.space_cells**3 * self.time_slices / 1e6
+        return Work.of("cells", self.epochs * million, megabytes=1000 * million)
 
 
 class Gliodil(AbstractInverter[GliodilSettings]):
-    """Minimise the discrete loss from a forward run that looks like the observation."""
+    """Minimisation of the discrete loss from a forward simulation that resembles the observation."""
 
     settings_type: ClassVar[type[GliodilSettings]] = GliodilSettings
 
     def invert(self, problem: Problem) -> Inversion:
-        """Fit the field on a box about the tumour; theta is read off its parameters."""
+        """Fit field and parameters on a box about the tumour."""
         import torch
 
         trace = problem.start_trace()
@@ -127,7 +137,7 @@ class Gliodil(AbstractInverter[GliodilSettings]):
                 optimiser.step()
                 schedule.step()
         else:
-            # A line search needs one function, so that weights rise in stages.
+            # A line search needs a constant loss, so that weights increase in stages.
             stages = 1 if self.settings.first_strength == 1 else min(_STAGES, self.settings.epochs // 2)
             for stage in range(stages):
                 strength = self._strength(self.settings.epochs * stage // max(stages - 1, 1)) if stages > 1 else 1.0
@@ -140,11 +150,11 @@ class Gliodil(AbstractInverter[GliodilSettings]):
                     tolerance_change=1e-12,
                     line_search_fn="strong_wolfe",
                 )
-                optimiser.step(evaluate)
+                optimiser.step(evaluate)  # type: ignore[no-untyped-call]
         return self._finish(problem.space, trace, loss, unknowns, np.array(strengths))
 
     def _start(self, problem: Problem) -> tuple[DiscreteLoss, Unknowns]:
-        """Loss and first guess."""
+        """Return the loss and the initial guess."""
         import torch
 
         from gliofit.core.grid import Volume
@@ -157,43 +167,45 @@ class Gliodil(AbstractInverter[GliodilSettings]):
         from gliofit.invert.odil.space import SpaceTime
         from gliofit.invert.odil.terms import START_CORE, START_WHOLE, data_term, tumour_mask
 
-        own = self.settings
-        device = torch.device("cpu" if own.device == "cpu" or not torch.cuda.is_available() else "cuda")
-        if own.device == "cuda" and device.type != "cuda":
-            raise InversionError("there is no CUDA device; set `device: auto`")
-        dtype = torch.float32 if own.precision == "float32" else torch.float64
+        settings = self.settings
+        device = torch.device("cpu" if settings.device == "cpu" or not torch.cuda.is_available() else "cuda")
+        if settings.device == "cuda" and device.type != "cuda":
+            raise InversionError("device: CUDA is not available; set `device: auto`")
+        dtype = torch.float32 if settings.precision == "float32" else torch.float64
         like = torch.zeros((), dtype=dtype, device=device)
 
         observation = problem.observation
         tumour = tumour_mask(observation)
         if not tumour.any():
-            raise InversionError("no voxel holds enough tumour to draw a box about")
+            raise InversionError("the observed concentration is too low in all voxels")
         mask = Volume(tumour, problem.tissue.grid).canonical()
-        space = SpaceTime.about(mask, own.space_cells, own.time_slices, own.box_scale, own.box_margin_mm)
+        space = SpaceTime.about(
+            mask, settings.space_cells, settings.time_slices, settings.box_scale, settings.box_margin_mm
+        )
         tissue = problem.tissue.canonical()
         wm, gm = space.average(tissue.wm), space.average(tissue.gm)
         inside = wm + gm >= TISSUE_THRESHOLD
 
         def stencil(white: float, grey: float) -> Diffusion:
-            return diffusion(wm, gm, space.spacing_mm, white, grey, own.released, dtype, device)
+            return diffusion(wm, gm, space.spacing_mm, white, grey, settings.released, dtype, device)
 
-        ratio = 100.0 if own.fit_ratio else DIFFUSIVITY_RATIO
+        ratio = 100.0 if settings.fit_ratio else DIFFUSIVITY_RATIO
         whole_stencil = stencil(1.0, 1 / ratio)
-        stencils = (stencil(1.0, 0.0), stencil(0.0, 1.0)) if own.fit_ratio else (whole_stencil, None)
+        stencils = (stencil(1.0, 0.0), stencil(0.0, 1.0)) if settings.fit_ratio else (whole_stencil, None)
         term = data_term(observation, space, like)
-        data_weight = own.weights.regions if term.has_thresholds else own.weights.concentration
+        weights = settings.weights
         loss = DiscreteLoss(
-            space, stencils, like.new_tensor(inside.astype(np.float32)), term, problem.bounds, own.weights,
-            data_weight, own.released.wide_seed,
+            space, stencils, like.new_tensor(inside.astype(np.float32)), term, problem.bounds, weights,
+            weights.regions if term.has_thresholds else weights.concentration, settings.released.wide_seed,
         )  # fmt: skip
         origin = like.new_tensor(space.to_box(self._first_origin(problem, space.grid, inside, term.core)))
         seed = loss.seed(origin)
         if not bool((seed > 0).any()):
             raise InversionError("no cell of the initial tumour lies in white or grey matter")
         guess = first_guess(term, whole_stencil, seed, space)
-        shapes = level_shapes(space.shape, own.levels)
+        shapes = level_shapes(space.shape, settings.levels)
         levels = [guess.field.clone(), *(like.new_zeros(shape) for shape in shapes[1:])]
-        unit = _PLACE_MM if own.optimiser == "l-bfgs" else 1.0
+        unit = _PLACE_MM if settings.optimiser == "l-bfgs" else 1.0
         return loss, Unknowns(
             levels,
             origin / unit,
@@ -206,12 +218,12 @@ class Gliodil(AbstractInverter[GliodilSettings]):
     def _first_origin(
         self, problem: Problem, grid: Grid, inside: NDArray[np.bool_], core: NDArray[np.bool_]
     ) -> NDArray[np.float64]:
-        """The held origin, or the core's centre of mass (without a core the tumour's), moved into tissue."""
+        """Return the fixed origin, or the centre of mass of the core (or tumour), moved to the nearest tissue."""
         from gliofit.invert.solver_objective import distance_to_tissue_mm
 
-        held = problem.held_origin_mm(self.settings.origin)
-        if held is not None:
-            return held
+        fixed = problem.held_origin_mm(self.settings.origin)
+        if fixed is not None:
+            return fixed
         centre = problem.observation.centre_mm
         if core.any():
             centre = grid.voxel_to_world(np.argwhere(core).mean(axis=0))
@@ -219,30 +231,31 @@ class Gliodil(AbstractInverter[GliodilSettings]):
         return nearest if distance > max(grid.spacing_mm) / 2 else centre
 
     def _strength(self, epoch: int) -> float:
-        """Factor on the weights of equation and seed."""
-        risen = min(epoch / (self.settings.strengthening * self.settings.epochs), 1.0)
-        return self.settings.first_strength ** (1 - risen)
+        """Return the factor of the weights of equation and seed."""
+        fraction = min(epoch / (self.settings.strengthening * self.settings.epochs), 1.0)
+        strength: float = self.settings.first_strength ** (1 - fraction)
+        return strength
 
     def _groups(self, unknowns: Unknowns, held: bool) -> list[tuple[list[Tensor], float]]:
-        """Variables with their step sizes."""
-        own = self.settings
-        groups = [(unknowns.levels, own.learning_rate), ([unknowns.rates], own.rates_learning_rate)]
+        """Return the variables with their learning rates."""
+        settings = self.settings
+        groups = [(unknowns.levels, settings.learning_rate), ([unknowns.rates], settings.rates_learning_rate)]
         if not held:
-            groups.append(([unknowns.place], own.origin_learning_rate))
-        imaging = [unknowns.imaging, *([unknowns.log_ratio] if own.fit_ratio else [])]
-        return [*groups, (imaging, own.imaging_learning_rate)]
+            groups.append(([unknowns.place], settings.origin_learning_rate))
+        imaging = [unknowns.imaging, *([unknowns.log_ratio] if settings.fit_ratio else [])]
+        return [*groups, (imaging, settings.imaging_learning_rate)]
 
     def _theta(self, loss: DiscreteLoss, unknowns: Unknowns, problem: Problem) -> NDArray[np.float64]:
-        """Theta of the present parameters, within the bounds."""
-        held = problem.held_origin_mm(self.settings.origin)
+        """Return theta of the current parameters, clipped to the bounds."""
+        fixed_origin = problem.held_origin_mm(self.settings.origin)
         place = unknowns.origin_mm.detach().double().cpu().numpy()
         if self.settings.released.half_voxel_offset:
             place = place + np.array(loss.space.source.spacing_mm) / 2
-        origin = loss.space.to_world(place) if held is None else held
+        origin = loss.space.to_world(place) if fixed_origin is None else fixed_origin
         rates = unknowns.rates.detach().double().abs().cpu().numpy()
         theta = problem.bounds.clip(np.append(origin, np.sqrt(rates * DURATION_DAYS)))
-        # A held origin is reported as it is, whatever the rounding.
-        return theta if held is None else np.append(held, theta[3:])
+        # A fixed origin must not change by rounding of the bounds.
+        return theta if fixed_origin is None else np.append(fixed_origin, theta[3:])
 
     def _finish(
         self,
@@ -252,25 +265,25 @@ class Gliodil(AbstractInverter[GliodilSettings]):
         unknowns: Unknowns,
         strengths: NDArray[np.float64],
     ) -> Inversion:
-        """The epoch of the lowest loss; not converged where theta still moved in the last tenth of the epochs."""
+        """Return the epoch with the lowest loss, and whether theta changed in the last tenth of the epochs."""
         table = trace.table()
-        # Losses at lower strengths cannot be compared with those at full strength.
+        # Losses at lower strengths are not comparable.
         best = table[strengths == strengths.max()].sort_values("loss", kind="stable").iloc[0]
         theta, value = best[list(space.columns)].to_numpy(dtype=float), float(best["loss"])
-        # Line searches look at points that are not taken; those that lower the loss at one strength are.
+        # Only accepted points of line searches count: those that lower the loss at constant strength.
         lowest = table["loss"].groupby(strengths).cummin()
         late = table.iloc[-max(2, len(table) // 10) :][lambda rows: rows["loss"] <= lowest[rows.index]]
         late = late if len(late) else table[table["evaluation"] == best["evaluation"]]
         mu = late[[parameter.column for parameter in space.others]].to_numpy()
-        place = late[list(space.columns[:3])].to_numpy()
+        origins = late[list(space.columns[:3])].to_numpy()
         drift = float(np.max(np.ptp(mu, axis=0) / mu.mean(axis=0)))
-        moved = float(np.linalg.norm(np.ptp(place, axis=0)))
+        drift_mm = float(np.linalg.norm(np.ptp(origins, axis=0)))
         cells = " x ".join(f"{size:.1f}" for size in loss.space.spacing_mm)
-        message = f"cells of {cells} mm; in the last tenth of the epochs mu moved by {drift:.1%}, "
-        message += f"the origin by {moved:.1f} mm"
+        message = f"cells of {cells} mm; in the last tenth of the epochs mu changed by {drift:.1%}, "
+        message += f"the origin by {drift_mm:.1f} mm"
         extra = {}
         if loss.term.has_thresholds:
             core, whole = unknowns.imaging.detach().abs().tolist()
             extra = {"threshold_whole": whole, "threshold_core": core}
-        settled = drift <= _SETTLED and moved <= _SETTLED_MM
-        return trace.finish(theta, value, settled, message, extra=extra)
+        converged = drift <= _SETTLED and drift_mm <= _SETTLED_MM
+        return trace.finish(theta, value, converged, message, extra=extra)

@@ -1,4 +1,4 @@
-"""L-BFGS through the neural surrogate from a fixed start (paper, section 2.4 and algorithm 1)."""
+"""L-BFGS through the neural surrogate from a fixed initial guess (paper, section 2.4 and algorithm 1)."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class GradientSurrogateSettings(LbfgsSettings):
 
 
 class GradientSurrogate(AbstractInverter[GradientSurrogateSettings]):
-    """Descent along the surrogate's gradients."""
+    """Descent with the surrogate's gradients."""
 
     settings_type: ClassVar[type[GradientSurrogateSettings]] = GradientSurrogateSettings
 
     def invert(self, problem: Problem) -> Inversion:
-        """Descend from the start."""
+        """Descend from the initial guess."""
         from gliofit.invert.surrogate_objective import SurrogateObjective
 
         trace = problem.start_trace()

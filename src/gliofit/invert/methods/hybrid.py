@@ -23,17 +23,13 @@ class HybridSettings(LbfgsSettings, DirectMethodSettings):
 
 
 class Hybrid(AbstractInverter[HybridSettings]):
-    """The better of direct estimate and refined estimate.
-
-    Better means the lower loss of the surrogate's prediction on the observation. The truth plays no part: it is not
-    known for a patient.
-    """
+    """Direct or refined estimate, whichever has the lower loss of the surrogate's prediction."""
 
     settings_type: ClassVar[type[HybridSettings]] = HybridSettings
     keeps_other: ClassVar[bool] = True
 
     def invert(self, problem: Problem) -> Inversion:
-        """Predict, descend from there, keep the better."""
+        """Predict theta, descend from the prediction and return the better estimate."""
         from gliofit.invert.direct_estimate import direct_theta
         from gliofit.invert.surrogate_objective import SurrogateObjective
 
@@ -48,7 +44,7 @@ class Hybrid(AbstractInverter[HybridSettings]):
         )
         notes = [outcome.reason]
         if clipped:
-            notes.append("the direct estimate was brought into the bounds")
+            notes.append("the direct estimate was clipped to the bounds")
         chosen: Literal["direct", "gradient"] = "gradient"
         theta, loss, other = outcome.theta, outcome.loss, direct
         if np.isfinite(loss_direct) and loss_direct < loss:

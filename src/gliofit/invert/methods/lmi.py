@@ -1,4 +1,4 @@
-"""Theta read in the atlas, the tumour grown there and warped back: Learn-Morph-Infer (arXiv:2111.04090)."""
+"""Learn-Morph-Infer: theta predicted in the atlas, simulation there, concentration warped back (arXiv:2111.04090)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from gliofit.core.errors import InputError
+from gliofit.core.work import Work, cubes
 from gliofit.invert.base import AbstractInverter, Inversion, InversionError, MethodSettings
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
 
@@ -29,36 +30,40 @@ class LmiSettings(MethodSettings):
 
     inverter: Literal["lmi"] = Field(description="`lmi`.")
     patient_observation: Literal["segmentation"] = Field(
-        "segmentation", description="The network reads segmentations and nothing else."
+        "segmentation", description="Observation of patients; the network reads only segmentations."
     )
-    lmi: str = Field("lmi", description="Name of the trained network, of an architecture that is fixed in the atlas.")
+    lmi: str = Field("lmi", description="Name of the trained network for segmentations in the atlas.")
     threshold_whole: float = Field(
-        0.33,
-        gt=0,
-        lt=1,
-        description="Where a concentration is observed (synthetic cases): that at the border of the whole tumour.",
+        0.33, gt=0, lt=1, description="Concentration at the border of the whole tumour, for synthetic cases."
     )
-    threshold_core: float = Field(0.6, gt=0, lt=1, description="The same at the border of the core.")
+    threshold_core: float = Field(
+        0.6, gt=0, lt=1, description="Concentration at the border of the core, for synthetic cases."
+    )
     as_released: bool = Field(
         False,
-        description="Show the network the core as 0.666 and not as 0.999. The released script does so, since it gives "
-        "oedema alone as the FLAIR region; the network was not trained on that.",
+        description="Encode the core as 0.666 instead of 0.999. The released script does so, since it passes only "
+        "oedema as FLAIR region; the network was not trained on that.",
     )
     integrator: IntegratorSettings = Field(
-        default_factory=AccurateSettings, description="Forward integrator that grows the tumour in the atlas."
+        default_factory=AccurateSettings, description="Integrator of the simulation in the atlas."
     )
 
     @model_validator(mode="after")
     def _consistent(self) -> LmiSettings:
         if self.origin != "free":
-            raise ValueError("lmi reads the origin in the atlas and cannot hold it; set origin: free")
+            raise ValueError("origin: lmi predicts the origin in the atlas and cannot fix it; set free")
         if self.threshold_core <= self.threshold_whole:
             raise ValueError("threshold_core must be above threshold_whole: the core lies inside the whole tumour")
         return self
 
+    def work(self, spacing_mm: float, cube: int) -> Work:
+        """One prediction, one tumour grown in the atlas (voxels of 1 mm), and the way there and back."""
+        warped = Work.of("volume", 12 * spacing_mm**-3.0)
+        return Work.of("prediction", cubes(cube)) + self.integrator.work(1.0) + warped
+
 
 class Lmi(AbstractInverter[LmiSettings]):
-    """One pass through a network that reads the segmentation in the atlas, and one run of the solver there.
+    """Prediction of theta by a network from the segmentation in the atlas, and simulation there.
 
     Origin and concentration are brought back to the patient. Growth parameters stay those of the tumour in the atlas,
     whose brain may be larger or smaller.
@@ -69,14 +74,14 @@ class Lmi(AbstractInverter[LmiSettings]):
     needs_atlas: ClassVar[bool] = True
 
     def invert(self, problem: Problem) -> Inversion:
-        """Read theta, grow, and warp; no loss is computed.
+        """Predict theta, simulate and warp; the loss is NaN.
 
         Raises
         ------
         InputError
-            If the problem has no way to the atlas.
+            If the problem has no registration to the atlas.
         InversionError
-            If no tumour arrives there, or the network gives numbers that are not finite.
+            If the tumour disappears in the atlas, or the output of the network is not finite.
         """
         from gliofit.core.grid import Volume
         from gliofit.solver.registry import make_solver
@@ -86,61 +91,58 @@ class Lmi(AbstractInverter[LmiSettings]):
         atlas, network = problem.atlas, problem.networks.lmi
         trace = problem.start_trace()
         crop = network.cube(atlas.tissue.grid)
-        found, notes = self._settled(self._read(problem.observation, atlas, crop, network), problem, network)
+        prediction = self._predict(problem.observation, atlas, crop, network)
+        atlas_theta, notes = self._make_feasible(prediction, problem, network)
         trace.count()
-        solution = make_solver(self.settings.integrator).solve(atlas.tissue, found)
-        grown = atlas.to_patient(solution.volume)
-        inside = np.where(problem.observation.visible, np.clip(grown.data, 0, 1), 0).astype(np.float32)
-        origin = atlas.point_to_patient(np.array(found.origin_mm))
-        theta = found.with_origin(origin)
+        solution = make_solver(self.settings.integrator).solve(atlas.tissue, atlas_theta)
+        warped = atlas.to_patient(solution.volume)
+        inside = np.where(problem.observation.visible, np.clip(warped.data, 0, 1), 0).astype(np.float32)
+        theta = atlas_theta.with_origin(atlas.point_to_patient(np.array(atlas_theta.origin_mm)))
         return trace.finish(
-            theta.to_array(),
-            np.nan,
-            True,
-            "; ".join(notes),
-            extra={"out_of_range": bool(notes)},
+            theta.to_array(), np.nan, True, "; ".join(notes), extra={"out_of_range": bool(notes)},
             concentration=Volume(inside, problem.tissue.grid),
-        )
+        )  # fmt: skip
 
-    def _read(
+    def _predict(
         self, observation: AbstractObservation, atlas: AbstractAtlasMap, crop: Crop, network: AtlasInverse
     ) -> NDArray[np.float64]:
-        """Theta in the atlas as the network gives it, shape (n,), origin in world mm."""
+        """Predict theta in the atlas, shape (n,), origin in world mm."""
         import torch
 
         from gliofit.train.surrogate import segmentation_image
 
         whole, core = (torch.from_numpy(mask)[None] for mask in self._masks(observation, atlas, crop))
         if not whole.any():
-            raise InversionError(f"no tumour is left on the network's voxels of {network.crop.spacing_mm:g} mm")
+            raise InversionError(f"the tumour disappears on the network's voxels of {network.crop.spacing_mm:g} mm")
         image = segmentation_image(whole & ~core if self.settings.as_released else whole, core)
         with torch.no_grad():
             raw = network(image.to(network.theta_mean.device))[0].double().cpu().numpy()
         if not np.isfinite(raw).all():
-            raise InversionError("the network gives numbers that are not finite")
-        return raw + np.append(crop.centre_mm, np.zeros(len(raw) - 3))
+            raise InversionError("the output of the network is not finite")
+        theta: NDArray[np.float64] = raw + np.append(crop.centre_mm, np.zeros(len(raw) - 3))
+        return theta
 
     def _masks(
         self, observation: AbstractObservation, atlas: AbstractAtlasMap, crop: Crop
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Whole tumour and core on the cube: the greater part of a voxel, or a mean concentration at the threshold."""
+        """Return whole tumour and core on the cube, by majority of a voxel or by thresholds of the concentration."""
         from gliofit.core.grid import Volume
         from gliofit.observation.observation import SegmentationObservation
 
         if isinstance(observation, SegmentationObservation):
             masks, grid = observation.masks, observation.tissue.grid
 
-            def part(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+            def resample(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
                 inside = Volume((mask & observation.visible).astype(np.float32), grid)
                 return crop.volume(atlas.to_atlas(inside)).data >= 0.5
 
-            return part(masks.whole), part(np.zeros_like(masks.whole) if masks.core is None else masks.core)
-        seen = crop.volume(atlas.to_atlas(observation.concentration)).data
-        return seen >= self.settings.threshold_whole, seen >= self.settings.threshold_core
+            return resample(masks.whole), resample(np.zeros_like(masks.whole) if masks.core is None else masks.core)
+        concentration = crop.volume(atlas.to_atlas(observation.concentration)).data
+        return concentration >= self.settings.threshold_whole, concentration >= self.settings.threshold_core
 
     @staticmethod
-    def _settled(theta: NDArray[np.float64], problem: Problem, network: AtlasInverse) -> tuple[Theta, list[str]]:
-        """A theta that can grow in the atlas, and what is said of one that is none of those trained on."""
+    def _make_feasible(theta: NDArray[np.float64], problem: Problem, network: AtlasInverse) -> tuple[Theta, list[str]]:
+        """Clip theta to the bounds, move its origin to tissue, and note where it is outside the training range."""
         from gliofit.growth.theta import Theta
         from gliofit.invert.solver_objective import distance_to_tissue_mm
         from gliofit.solver.seed import SEED_REACH_MM
@@ -148,22 +150,21 @@ class Lmi(AbstractInverter[LmiSettings]):
         assert problem.atlas is not None
         tissue, notes = problem.atlas.tissue, []
         low, high = (values.double().cpu().numpy() for values in (network.theta_low, network.theta_high))
-        bounds = problem.bounds.lower, problem.bounds.upper
+        clipped = problem.bounds.clip(theta)
         for index in np.flatnonzero(~problem.space.is_position):
             if low[index] <= theta[index] <= high[index]:
                 continue
             name = problem.space.symbols[index]
             note = f"{name} of {theta[index]:.3g} is outside the training range ({low[index]:.3g} to {high[index]:.3g})"
-            inside = np.clip(theta[index], bounds[0][index], bounds[1][index])
-            notes.append(note if inside == theta[index] else f"{note} and was brought into the bounds")
-            theta[index] = inside
+            notes.append(note if clipped[index] == theta[index] else f"{note} and was clipped to the bounds")
+            theta[index] = clipped[index]
         distance, nearest = distance_to_tissue_mm(tissue.mask, tissue.grid, theta[:3])
         spacing = max(tissue.grid.spacing_mm)
         if distance > np.sqrt(3) / 2 * spacing:
             note = f"the origin lies {distance:.1f} mm from the atlas' white and grey matter"
-            # Half a voxel less than the seed's radius, so that the voxel reached really gets a share of it.
+            # Half a voxel less than the seed's radius, so that the seed overlaps the voxel.
             if distance > SEED_REACH_MM - spacing / 2:
                 theta[:3] = nearest
-                note += " and was moved to the nearest"
+                note += " and was moved to the nearest voxel"
             notes.append(note)
         return Theta.from_array(theta), notes

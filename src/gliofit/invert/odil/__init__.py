@@ -1,1 +1,1 @@
-"""Optimising a discrete loss (ODIL): the whole space-time field of a tumour and its parameters together."""
+"""Optimising a discrete loss (ODIL): joint optimisation of the space-time field of a tumour and its parameters."""

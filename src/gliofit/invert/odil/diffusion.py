@@ -17,19 +17,18 @@ __all__ = ["Diffusion", "diffusion"]
 
 @dataclass(frozen=True, eq=False)
 class Diffusion:
-    """A seven-point stencil: sum over axes of after (u_{i+1} - u_i) + before (u_{i-1} - u_i).
+    """Seven-point stencil: sum over axes of after (u_{i+1} - u_i) + before (u_{i-1} - u_i).
 
     Parameters
     ----------
     shape
-        Cells along each axis.
+        Cells along each axis, n in total.
     centre
-        Minus the sum of all coefficients, shape (n,) with n the number of cells.
+        Minus the sum of all coefficients, shape (n,).
     after, before
-        Coefficients towards the next and the previous cell of each axis, each of shape (n,). Zero at the ends of an
-        axis, so that cells may be numbered through.
+        Coefficients of the next and the previous cell along each axis, shapes (n,); zero at the ends of an axis.
     wraps
-        Pairs of cells that a periodic box couples, with the coefficients of either, for as-released runs.
+        Pairs of cells coupled by a periodic box, with their coefficients (``ReleasedSettings.periodic_box``).
     """
 
     shape: tuple[int, int, int]
@@ -39,11 +38,11 @@ class Diffusion:
     wraps: tuple[tuple[Tensor, Tensor, Tensor, Tensor], ...] = ()
 
     def __call__(self, field: Tensor) -> Tensor:
-        """Of a field of shape (time, x, y, z)."""
+        """Apply the stencil to a field, shape (time, x, y, z)."""
         return self._apply(field, self.after, self.before, transposed=False)
 
     def transpose(self, field: Tensor) -> Tensor:
-        """The transposed stencil, which is the same one where ``before`` and ``after`` belong to the same faces."""
+        """Apply the transposed stencil, which is the same if ``before`` and ``after`` belong to the same faces."""
         return self._apply(field, self.before, self.after, transposed=True)
 
     def _apply(self, field: Tensor, after: tuple[Tensor, ...], before: tuple[Tensor, ...], transposed: bool) -> Tensor:
@@ -51,7 +50,7 @@ class Diffusion:
         out = flat * self.centre
         strides = (self.shape[1] * self.shape[2], self.shape[2], 1)
         for stride, forward, backward in zip(strides, after, before, strict=True):
-            # The transposed stencil takes each coefficient where it comes from, not where it goes to.
+            # The transposed stencil uses the coefficients of the source cell.
             forward = forward[stride:] if transposed else forward[:-stride]
             backward = backward[:-stride] if transposed else backward[stride:]
             out[:, :-stride].addcmul_(flat[:, stride:], forward)
@@ -72,7 +71,7 @@ def diffusion(
     dtype: torch.dtype,
     device: torch.device,
 ) -> Diffusion:
-    """The stencil of a tissue, with no flux out of it or out of the box.
+    """Return the stencil of a tissue, without flux out of tissue and box.
 
     Parameters
     ----------
@@ -83,11 +82,13 @@ def diffusion(
     white, grey
         Relative diffusivities of the two tissues.
     released
-        Behaviour of the released version to repeat.
+        Behaviour of the released version to reproduce.
+    dtype, device
+        Type and device of the coefficients.
     """
     wide = [np.asarray(data, np.float64) for data in (wm, gm)]
     if released.periodic_box:
-        # One more cell at the end tells the faces between the last cell and the first.
+        # An additional cell gives the faces between the last cell and the first.
         wide = [np.pad(data, ((0, 1),) * 3, mode="wrap") for data in wide]
     white_faces = face_coefficients(wide[0], wide[1], np.inf)
     both_faces = face_coefficients(wide[0], wide[1], 1.0)

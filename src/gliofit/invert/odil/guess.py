@@ -1,4 +1,4 @@
-"""First guess: an explicit forward run from the core's centre that stops where it looks most like the observation."""
+"""Initial guess: an explicit forward simulation from the core's centre, stopped at the best overlap."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from gliofit.invert.odil.terms import START_CORE, START_WHOLE, AbstractDataTerm
 
 __all__ = ["Guess", "first_guess", "forward"]
 
-# GliODIL's: proliferation per day, its diffusivity without a core, and the largest one, as a multiple.
+# GliODIL's proliferation rate (1/day), diffusivity without a core and largest diffusivity (mm^2/day).
 _PROLIFERATION = 0.12
 _NO_CORE_DIFFUSIVITY = 0.12
 _LARGEST_DIFFUSIVITY = 25 * _PROLIFERATION
 
-# Looks at the run over its 100 days; GliODIL looks every 100 of 4608 steps.
+# Comparisons with the observation over 100 days; GliODIL compares after every 100 of 4608 steps.
 _LOOKS = 46
 _LEAST_LOOKS = 10
 
 
 @dataclass(frozen=True, eq=False)
 class Guess:
-    """A field that solves the equation, up to the error of its time steps.
+    """Approximate solution of the growth equation.
 
     Parameters
     ----------
     field
         Shape (time, x, y, z).
     diffusivity, proliferation
-        D in mm^2/day and rho in 1/day, on a time axis of ``DURATION_DAYS``.
+        D in mm^2/day and rho in 1/day, for a growth time of ``DURATION_DAYS``.
     """
 
     field: Tensor
@@ -46,20 +46,20 @@ class Guess:
 
 
 def first_guess(term: AbstractDataTerm, stencil: Diffusion, seed: Tensor, space: SpaceTime) -> Guess:
-    """Grow ``seed`` with rates that the volumes of oedema and core suggest, until the Dice of both is highest.
+    """Simulate from ``seed``, with D from the volumes of oedema and core, until their Dice is highest.
 
-    Time is then scaled to ``DURATION_DAYS``, and D and rho with it.
+    Time is then scaled to ``DURATION_DAYS``, and D and rho accordingly.
 
     Parameters
     ----------
     term
-        Has the observed regions.
+        Data term with the observed regions.
     stencil
         Diffusion for D = 1 mm^2/day.
     seed
         Initial tumour, shape (x, y, z).
     space
-        The space-time grid.
+        Space-time grid.
     """
     counts = int(term.core.sum()), int(term.oedema.sum())
     ratio = counts[1] / counts[0] if counts[0] else _NO_CORE_DIFFUSIVITY
@@ -71,7 +71,7 @@ def first_guess(term: AbstractDataTerm, stencil: Diffusion, seed: Tensor, space:
         in_core = field >= START_CORE
         in_oedema = (field >= START_WHOLE) & ~in_core
         scores.append(counts[0] * _dice(in_core, core) + counts[1] * _dice(in_oedema, oedema))
-        # Two later looks are worse: the tumour has grown past the observed one.
+        # Two lower scores in succession: the tumour is larger than the observed one.
         if len(scores) > _LEAST_LOOKS and scores[-3] > 0 and scores[-3] > max(scores[-2:]):
             break
     share = max(int(np.argmax(scores)), 1) / _LOOKS
@@ -83,7 +83,7 @@ def first_guess(term: AbstractDataTerm, stencil: Diffusion, seed: Tensor, space:
 def forward(
     seed: Tensor, diffusivity: float, proliferation: float, stencil: Diffusion, times: NDArray[np.float64]
 ) -> Iterator[Tensor]:
-    """Fields at rising times (days; the first is that of the seed), by explicit Euler steps that are stable."""
+    """Yield fields at increasing times (days, the first is that of the seed), by stable explicit Euler steps."""
     fastest = max(-2 * diffusivity * float(stencil.centre.min()), 1e-9)
     field = seed[None].clone()
     yield field[0].clone()

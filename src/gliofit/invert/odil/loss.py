@@ -1,4 +1,4 @@
-"""The discrete loss: equation, seed, data and ranges in one sum, over field and parameters together."""
+"""Discrete loss of field and parameters: residuals of equation and seed, data misfit and violated ranges."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gliofit.growth.space import Bounds
@@ -26,22 +27,22 @@ _CORE_RANGE, _WHOLE_RANGE, _RATIO_RANGE = (0.50, 0.85), (0.20, 0.50), (1.0, 3.0)
 
 @dataclass(eq=False)
 class Unknowns:
-    """What is optimised.
+    """Optimisation variables; the absolute values of ``rates``, ``imaging`` and ``log_ratio`` are used.
 
     Parameters
     ----------
     levels
-        The field on grids from fine to coarse (``multigrid.assemble``).
+        Field on grids from fine to coarse (``multigrid.assemble``).
     place
-        Centre of the seed from the lower corner of the box in units of ``unit_mm``, shape (3,).
+        Centre of the seed relative to the lower corner of the box in units of ``unit_mm``, shape (3,).
     rates
-        D in mm^2/day and rho in 1/day, shape (2,); their magnitudes count.
+        D in mm^2/day and rho in 1/day, shape (2,).
     imaging
-        Thresholds of core and whole tumour, shape (2,); their magnitudes count.
+        Thresholds of core and whole tumour, shape (2,).
     log_ratio
-        log10(D_WM / D_GM), shape (1,); its magnitude counts.
+        log10(D_WM / D_GM), shape (1,).
     unit_mm
-        Unit of the place. A large one lets optimisers that scale steps with gradients move it as fast as the field.
+        Unit of ``place``; a large unit increases the steps of optimisers that scale with gradients.
     """
 
     levels: list[Tensor]
@@ -53,32 +54,32 @@ class Unknowns:
 
     @property
     def origin_mm(self) -> Tensor:
-        """Centre of the seed from the lower corner of the box, shape (3,)."""
+        """Centre of the seed relative to the lower corner of the box in mm, shape (3,)."""
         return self.place * self.unit_mm
 
 
 @dataclass(eq=False)
 class DiscreteLoss:
-    """Loss of a set of unknowns.
+    """Discrete loss.
 
     Parameters
     ----------
     space
-        The space-time grid.
+        Space-time grid.
     stencils
         See ``residual.pde_loss``.
     inside
         1 in cells of white and grey matter, 0 elsewhere.
     term
-        The data.
+        Data term.
     bounds
         Ranges of theta.
     weights
         Weights of the terms.
     data_weight
-        Weight of the data.
+        Weight of the data term.
     wide
-        Whether the seed is GliODIL's own.
+        Whether to use GliODIL's initial tumour.
     """
 
     space: SpaceTime
@@ -104,37 +105,38 @@ class DiscreteLoss:
         self._ranges = {name: (self._tensor(low), self._tensor(high)) for name, (low, high) in pairs.items()}
 
     def __call__(self, unknowns: Unknowns, strength: float = 1.0) -> Tensor:
-        """Sum of all terms, each averaged over all cells and slices.
+        """Return the sum of all terms, each averaged over cells and slices.
 
         Parameters
         ----------
         unknowns
             Field and parameters.
         strength
-            Factor on the weights of equation and seed.
+            Factor of the weights of equation and seed.
         """
-        own, u = self.weights, assemble(unknowns.levels)
+        weights, u = self.weights, assemble(unknowns.levels)
         count = u.numel()
         diffusivity, proliferation = unknowns.rates.abs()
         core, whole = unknowns.imaging.abs()
         grey = torch.pow(10.0, -unknowns.log_ratio.abs())[0]
-        weight = (strength * own.equation) ** 2 / count
+        weight = (strength * weights.equation) ** 2 / count
         equation = pde_loss(u, diffusivity, proliferation, grey, self.stencils, self.space.interval_days, weight)
-        slices = (strength * own.seed) ** 2 * (u[0] - self.seed(unknowns.origin_mm)).square().sum()
+        slices = (strength * weights.seed) ** 2 * (u[0] - self.seed(unknowns.origin_mm)).square().sum()
         slices = slices + self.data_weight**2 * self.term(u[-1], core, whole)
-        beyond = own.range**2 * (u - u.detach().clamp(0, 1)).square().sum()
-        outside = own.outside**2 * (u * (1 - self.inside)).square().sum()
-        return equation + (slices + beyond + outside) / count + (own.parameters * self._violation(unknowns)).square()
+        beyond = weights.range**2 * (u - u.detach().clamp(0, 1)).square().sum()
+        outside = weights.outside**2 * (u * (1 - self.inside)).square().sum()
+        violation = (weights.parameters * self._violation(unknowns)).square()
+        return equation + (slices + beyond + outside) / count + violation
 
     def seed(self, origin_mm: Tensor) -> Tensor:
-        """The initial tumour about a centre, within tissue."""
+        """Return the initial tumour about a centre."""
         cells, spacing = self.space.shape[1:], self.space.spacing_mm
         if self.wide:
             return wide_seed(origin_mm, cells, spacing, self.space.source.spacing_mm)
         return solver_seed(origin_mm, cells, spacing) * self.inside
 
     def _violation(self, unknowns: Unknowns) -> Tensor:
-        """Sum of how far parameters leave their ranges."""
+        """Sum the distances of parameters from their ranges."""
         total = unknowns.rates.new_zeros(())
         for name, (low, high) in self._ranges.items():
             value = getattr(unknowns, name)
@@ -142,5 +144,5 @@ class DiscreteLoss:
             total = total + torch.relu(low - value).sum() + torch.relu(value - high).sum()
         return total
 
-    def _tensor(self, values: np.ndarray) -> Tensor:
+    def _tensor(self, values: NDArray[np.float64]) -> Tensor:
         return torch.as_tensor(np.asarray(values), dtype=self.inside.dtype, device=self.inside.device)

@@ -1,4 +1,4 @@
-"""How far a space-time field is from solving the Fisher-Kolmogorov equation (Crank-Nicolson in time)."""
+"""Residual of the Fisher-Kolmogorov equation for a space-time field (Crank-Nicolson in time)."""
 
 from __future__ import annotations
 
@@ -9,35 +9,11 @@ from torch import Tensor
 
 from gliofit.invert.odil.diffusion import Diffusion
 
-__all__ = ["pde_loss", "pde_residual"]
-
-
-def pde_residual(
-    field: Tensor, diffusivity: Tensor, proliferation: Tensor, stencil: Diffusion, interval_days: float
-) -> Tensor:
-    """(u^i - u^{i-1}) / dt - (F^i + F^{i-1}) / 2 with F = D div(grad u) + rho |u| (1 - u), per day.
-
-    Parameters
-    ----------
-    field
-        u, shape (time, x, y, z).
-    diffusivity, proliferation
-        D of white matter in mm^2/day and rho in 1/day.
-    stencil
-        Diffusion for D = 1 mm^2/day.
-    interval_days
-        Time dt between slices.
-
-    Returns
-    -------
-    Residuals of shape (time - 1, x, y, z).
-    """
-    rate = diffusivity * stencil(field) + proliferation * field.abs() * (1 - field)
-    return (field[1:] - field[:-1]) / interval_days - (rate[1:] + rate[:-1]) / 2
+__all__ = ["pde_loss"]
 
 
 class _PdeLoss(torch.autograd.Function):
-    """Sum of squared residuals and its derivatives in one pass: half the time and memory of recorded operations."""
+    """Sum of squared residuals and its derivatives in one pass, with half the time and memory of autograd."""
 
     @staticmethod
     def forward(
@@ -64,7 +40,7 @@ class _PdeLoss(torch.autograd.Function):
         loss = weight * residual.square().sum()
         if not any(ctx.needs_input_grad):
             return loss
-        # From here on `residual` is the derivative of the loss by the residual, and `pull` that by F.
+        # Derivative of the loss by the residual in place, and `pull` the derivative by F.
         residual.mul_(2 * weight)
         pull = torch.zeros_like(field)
         pull[1:].sub_(residual, alpha=0.5)
@@ -94,18 +70,25 @@ def pde_loss(
     interval_days: float,
     weight: float,
 ) -> Tensor:
-    """``weight`` times the sum of squared residuals, differentiable once.
+    """Return ``weight`` times the sum of squared residuals, differentiable once.
+
+    Residuals (1/day) are (u^i - u^{i-1}) / dt - (F^i + F^{i-1}) / 2 with F = D div(grad u) + rho |u| (1 - u).
 
     Parameters
     ----------
-    field, diffusivity, proliferation, interval_days
-        See ``pde_residual``.
+    field
+        u, shape (time, x, y, z).
+    diffusivity, proliferation
+        D of white matter in mm^2/day and rho in 1/day.
     grey
-        D_GM / D_WM, with which the second stencil counts.
+        D_GM / D_WM, factor of the second stencil.
     stencils
-        Diffusion with a fixed ratio of grey to white matter and None, or that of white and that of grey matter alone.
+        Stencil for D = 1 mm^2/day and a fixed D_GM / D_WM and None, or stencils of white and of grey matter.
+    interval_days
+        Time dt between slices.
     weight
         Factor of the sum.
     """
-    loss: Tensor = _PdeLoss.apply(field, diffusivity, proliferation, grey, stencils, interval_days, weight)
+    arguments = (field, diffusivity, proliferation, grey, stencils, interval_days, weight)
+    loss: Tensor = _PdeLoss.apply(*arguments)  # type: ignore[no-untyped-call]
     return loss

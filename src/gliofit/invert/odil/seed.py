@@ -1,4 +1,4 @@
-"""The initial tumour on the cells of a space-time grid, differentiable in its centre."""
+"""Initial tumour on the cells of a space-time grid, differentiable in its centre."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from gliofit.solver.seed import SEED_CUT, SEED_RAMP_MM, SEED_REACH_MM, seed_valu
 
 __all__ = ["solver_seed", "wide_seed"]
 
-#: Distance of the points that are averaged in a cell, at most.
+#: Largest distance of the sample points that are averaged in a cell.
 _SAMPLE_MM = 0.5
 
-# GliODIL's own initial tumour.
+# GliODIL's initial tumour.
 _WIDE_PEAK = 1500.0 / (4.0 * math.pi * 15.0) ** 1.5
 _WIDE_WIDTH = 60.0
 
@@ -24,12 +24,12 @@ _WIDTH_MM2 = SEED_REACH_MM**2 / math.log(_PEAK / SEED_CUT)
 
 
 def solver_seed(centre_mm: Tensor, shape: tuple[int, int, int], spacing_mm: tuple[float, float, float]) -> Tensor:
-    """The solver's seed (``gliofit.solver.seed.sub_voxel_seed``) averaged over each cell.
+    """Average the solver's seed (``gliofit.solver.seed.sub_voxel_seed``) over each cell.
 
     Parameters
     ----------
     centre_mm
-        Centre, from the lower corner of the box along each axis, shape (3,).
+        Centre relative to the lower corner of the box, shape (3,).
     shape
         Cells along each axis.
     spacing_mm
@@ -47,7 +47,7 @@ def solver_seed(centre_mm: Tensor, shape: tuple[int, int, int], spacing_mm: tupl
         ranges.append(slice(low, high))
         counts.append(points)
     squared = axes[0][:, None, None] + axes[1][:, None] + axes[2]
-    # The square root has no slope at zero; the ramp is flat there.
+    # The square root is not differentiable at zero, where the ramp is constant.
     distance = squared.clamp(min=SEED_RAMP_MM**2).sqrt()
     x = ((reach - distance) / (2 * SEED_RAMP_MM)).clamp(0, 1)
     value = _PEAK * torch.exp(-squared / _WIDTH_MM2) * x * x * (3 - 2 * x)
@@ -65,7 +65,7 @@ def wide_seed(
     spacing_mm: tuple[float, float, float],
     unit_mm: tuple[float, float, float],
 ) -> Tensor:
-    """GliODIL's seed: a Gaussian cut at 0.1, sampled at cell centres, in units of the image's voxels.
+    """Sample GliODIL's seed, a Gaussian cut at 0.1 in units of the image's voxels, at cell centres.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Settings of the discrete loss that are sections of their own."""
+"""Settings of the discrete loss: weights, and behaviour of the released version."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ __all__ = ["ReleasedSettings", "WeightSettings"]
 
 
 class WeightSettings(Settings):
-    """Weights w of the terms of the loss, each mean((w term)^2) over all cells and slices; GliODIL's own."""
+    """Weights w of the terms mean((w term)^2) over cells and slices, by default those of GliODIL."""
 
     equation: float = Field(2400.0, gt=0, description="Residual of the growth equation, per day.")
     seed: float = Field(1000.0, gt=0, description="Difference of the first slice from the initial tumour.")
-    regions: float = Field(12.0, gt=0, description="Last slice beyond the thresholds of a segmentation's regions.")
+    regions: float = Field(12.0, gt=0, description="Distance of the last slice from the segmentation's thresholds.")
     concentration: float = Field(45.0, gt=0, description="Difference of the last slice from a concentration.")
     range: float = Field(1.0, ge=0, description="Values below 0 or above 1.")
     outside: float = Field(0.01, ge=0, description="Values outside white and grey matter.")
-    parameters: float = Field(1.0, ge=0, description="Sum of how far parameters leave their ranges.")
+    parameters: float = Field(1.0, ge=0, description="Sum of the distances of parameters from their ranges.")
 
 
 class ReleasedSettings(Settings):
-    """Behaviour of GliODIL's released version that changes results and is not repeated unless asked for."""
+    """Optional behaviour of GliODIL's released version that changes results."""
 
     swapped_faces: bool = Field(
         False,
-        description="Pair each face's diffusivity with the difference across the opposite face, which lets cells "
-        "diffuse out of tissue.",
+        description="Combine each face's diffusivity with the difference at the opposite face, so that cells diffuse "
+        "out of tissue.",
     )
-    y_faces_for_z: bool = Field(False, description="Take the lower z faces' diffusivities from the lower y faces.")
-    periodic_box: bool = Field(False, description="Join opposite ends of the box.")
+    y_faces_for_z: bool = Field(False, description="Use the diffusivities of the lower y faces for the lower z faces.")
+    periodic_box: bool = Field(False, description="Use periodic boundary conditions.")
     wide_seed: bool = Field(
         False,
-        description="Start from GliODIL's initial tumour (peak 0.58, radius 10.3 voxels), which is not that of the "
-        "final forward run (0.50, 5.7 mm).",
+        description="Use GliODIL's initial tumour (peak 0.58, radius 10.3 voxels) instead of that of the forward "
+        "simulation (0.50, 5.7 mm).",
     )
     half_voxel_offset: bool = Field(
-        False, description="Count the origin from voxel corners in the fit and from voxel centres in the result."
+        False, description="Measure the origin from voxel corners in the fit and from voxel centres in the result."
     )

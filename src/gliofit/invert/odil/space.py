@@ -1,4 +1,4 @@
-"""The space-time grid of one tumour, and volumes brought onto it."""
+"""Space-time grid of one tumour."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ __all__ = ["SpaceTime"]
 
 @dataclass(frozen=True, eq=False)
 class SpaceTime:
-    """A box of cells about a tumour, and time slices from the seed to the observation.
+    """Box of cells about a tumour, and time slices from the seed to the observation.
 
     Parameters
     ----------
     source
         Grid of the case, axes towards right, front and top.
     low
-        Lower corner of the box in voxels of ``source``, shape (3,); voxel v reaches from v to v + 1.
+        Lower corner of the box in voxels of ``source``, shape (3,); voxel v extends from v to v + 1.
     step
         Cell size in voxels, shape (3,).
     cells
         Cells along each axis.
     slices
-        Time slices; the first is the initial tumour, the last what is observed.
+        Number of time slices; the first is the initial tumour, the last is observed.
     """
 
     source: Grid
@@ -40,9 +40,9 @@ class SpaceTime:
 
     @classmethod
     def about(cls, tumour: Volume, cells: int, slices: int, scale: float, margin_mm: float) -> SpaceTime:
-        """The bounding box of a mask, ``scale`` times as long and at least ``margin_mm`` beyond it on each side.
+        """Create the box of a mask, ``scale`` times as long and at least ``margin_mm`` larger on each side.
 
-        The box may leave the image; there is no tissue beyond it.
+        The box may extend beyond the image, where there is no tissue.
         """
         bounds = bounding_box(tumour.data)
         start, stop = (np.array([getattr(b, end) for b in bounds], float) for end in ("start", "stop"))
@@ -52,38 +52,40 @@ class SpaceTime:
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
-        """Size of a cell."""
+        """Size of a cell in mm."""
         x, y, z = (float(v) for v in self.step * self.source.spacing_mm)
         return x, y, z
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """Time slices, then cells along each axis."""
+        """Time slices and cells along each axis."""
         return self.slices, self.cells, self.cells, self.cells
 
     @property
     def interval_days(self) -> float:
-        """Time between two slices: the first and the last are ``DURATION_DAYS`` apart."""
+        """Time between two slices; the slices span ``DURATION_DAYS``."""
         return DURATION_DAYS / (self.slices - 1)
 
     @property
     def grid(self) -> Grid:
-        """The cells as a grid."""
+        """Grid of the cells."""
         affine = self.source.affine.copy()
         affine[:3, 3] = self.source.voxel_to_world(self.low + self.step / 2 - 0.5)
         affine[:3, :3] *= self.step
         return Grid((self.cells,) * 3, affine)
 
     def to_box(self, position_mm: NDArray[Any]) -> NDArray[np.float64]:
-        """Distance of a world position from the lower corner along each axis, in mm."""
-        return (self.source.world_to_voxel(position_mm) + 0.5 - self.low) * np.array(self.source.spacing_mm)
+        """Convert a world position to the position relative to the lower corner, in mm along each axis."""
+        voxel = self.source.world_to_voxel(position_mm)
+        position: NDArray[np.float64] = (voxel + 0.5 - self.low) * np.array(self.source.spacing_mm)
+        return position
 
     def to_world(self, position_mm: NDArray[Any]) -> NDArray[np.float64]:
-        """World position of a point that ``to_box`` gave."""
+        """Convert a position of ``to_box`` to the world position."""
         return self.source.voxel_to_world(position_mm / np.array(self.source.spacing_mm) - 0.5 + self.low)
 
     def average(self, data: NDArray[Any]) -> NDArray[np.float32]:
-        """Mean of a volume over each cell, zero beyond the image; shape (cells, cells, cells)."""
+        """Average a volume over each cell, shape (cells, cells, cells); zero outside the image."""
         out = data.astype(np.float32)
         for axis in range(3):
             weights = self._overlap(axis).astype(np.float32)
@@ -91,9 +93,10 @@ class SpaceTime:
         return np.ascontiguousarray(out)
 
     def _overlap(self, axis: int) -> NDArray[np.float64]:
-        """Share of each cell that lies in each voxel, shape (cells, voxels)."""
-        edges = self.low[axis] + self.step[axis] * np.arange(self.cells + 1)
+        """Return the share of each cell in each voxel, shape (cells, voxels)."""
+        edges: NDArray[np.float64] = self.low[axis] + self.step[axis] * np.arange(self.cells + 1)
         voxels = np.arange(self.source.shape[axis])
         upper = np.minimum(edges[1:, None], voxels + 1)
         lower = np.maximum(edges[:-1, None], voxels)
-        return np.maximum(upper - lower, 0) / self.step[axis]
+        overlap: NDArray[np.float64] = np.maximum(upper - lower, 0) / self.step[axis]
+        return overlap

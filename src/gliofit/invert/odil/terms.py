@@ -1,8 +1,9 @@
-"""What the last slice of a space-time field has to look like: a concentration, or the regions of a segmentation."""
+"""Data terms: misfit of the last slice of a space-time field to a concentration or a segmentation."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -22,13 +23,13 @@ __all__ = [
     "tumour_mask",
 ]
 
-#: First values of the learned thresholds of core and whole tumour, and where a concentration is cut into regions.
+#: Initial thresholds of core and whole tumour, also used to divide a concentration into regions.
 START_CORE, START_WHOLE = 0.65, 0.30
 
-#: A concentration above this is tumour that the box must hold.
+#: Smallest concentration that the box must contain.
 _VISIBLE = 0.1
 
-#: Cells with less visible tissue say nothing.
+#: Smallest visible share of a cell in a region.
 _LEAST_SHARE = 0.5
 
 
@@ -38,34 +39,28 @@ class AbstractDataTerm(ABC):
     Parameters
     ----------
     core, oedema
-        Cells of the observed regions, from which the first guess is made.
+        Masks of the observed regions, for the initial guess.
     """
+
+    #: Whether the thresholds of core and whole tumour are unknowns.
+    has_thresholds: ClassVar[bool]
 
     def __init__(self, core: NDArray[np.bool_], oedema: NDArray[np.bool_]) -> None:
         self.core, self.oedema = core, oedema
 
-    @property
-    @abstractmethod
-    def has_thresholds(self) -> bool:
-        """Whether the thresholds of core and whole tumour are unknowns."""
-
     @abstractmethod
     def __call__(self, last: Tensor, threshold_core: Tensor, threshold_whole: Tensor) -> Tensor:
-        """Of a slice of shape (x, y, z), at the present thresholds."""
+        """Return the misfit of a slice, shape (x, y, z), for the current thresholds."""
 
 
 class ConcentrationTerm(AbstractDataTerm):
-    """Squared difference of u, averaged over each cell's visible tissue, from an observed concentration.
+    """Squared difference between u, averaged over each cell's visible tissue, and an observed concentration.
 
-    Parameters
-    ----------
-    observed
-        Concentration averaged over cells, zero outside visible tissue.
-    share
-        Visible share of each cell.
-    like
-        Tensor with type and device to work in.
+    ``observed`` is averaged over cells and zero outside visible tissue, ``share`` is the visible share of each cell,
+    and ``like`` has the type and device to use.
     """
+
+    has_thresholds = False
 
     def __init__(self, observed: NDArray[np.floating], share: NDArray[np.floating], like: Tensor) -> None:
         inside = np.where(share >= _LEAST_SHARE, observed / np.maximum(share, _LEAST_SHARE), 0)
@@ -73,26 +68,15 @@ class ConcentrationTerm(AbstractDataTerm):
         super().__init__(core, (inside >= START_WHOLE) & ~core)
         self._observed, self._share = like.new_tensor(observed), like.new_tensor(share)
 
-    @property
-    def has_thresholds(self) -> bool:
-        """No."""
-        return False
-
     def __call__(self, last: Tensor, threshold_core: Tensor, threshold_whole: Tensor) -> Tensor:
         """See ``AbstractDataTerm``."""
         return (last * self._share - self._observed).square().sum()
 
 
 class RegionTerm(AbstractDataTerm):
-    """How far u leaves the range of its region: [core, 1], [whole, core] in oedema, [0, whole] outside.
+    """Squared distance of u from the range of its region: [core, 1], [whole, core] in oedema, [0, whole] outside."""
 
-    Parameters
-    ----------
-    core, oedema, visible
-        Cells of the regions, and cells in which tumour can be seen.
-    like
-        Tensor with type and device to work in.
-    """
+    has_thresholds = True
 
     def __init__(
         self, core: NDArray[np.bool_], oedema: NDArray[np.bool_], visible: NDArray[np.bool_], like: Tensor
@@ -101,29 +85,23 @@ class RegionTerm(AbstractDataTerm):
         regions = (core, oedema, visible & ~core & ~oedema)
         self._core, self._oedema, self._outside = (like.new_tensor(region.astype(np.float32)) for region in regions)
 
-    @property
-    def has_thresholds(self) -> bool:
-        """Yes."""
-        return True
-
     def __call__(self, last: Tensor, threshold_core: Tensor, threshold_whole: Tensor) -> Tensor:
         """See ``AbstractDataTerm``."""
         lower = self._core * threshold_core + self._oedema * threshold_whole
-        # Cells that are of no region have no upper bound below 1.
         upper = 1 - self._oedema * (1 - threshold_core) - self._outside * (1 - threshold_whole)
         beyond = torch.relu(lower - last) + torch.relu(last - upper)
         return (beyond * (self._core + self._oedema + self._outside)).square().sum()
 
 
 def tumour_mask(observation: AbstractObservation) -> NDArray[np.bool_]:
-    """Voxels of the case that the box is drawn about: the segmentation, or concentrations that can be seen."""
+    """Return the mask that defines the box: the whole tumour, or concentrations above 0.1."""
     if isinstance(observation, SegmentationObservation):
         return observation.masks.whole & observation.visible
     return observation.concentration.data > _VISIBLE
 
 
 def data_term(observation: AbstractObservation, space: SpaceTime, like: Tensor) -> AbstractDataTerm:
-    """The term of an observation."""
+    """Return the data term of an observation."""
     from gliofit.core.grid import Volume
 
     def average(data: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -134,7 +112,7 @@ def data_term(observation: AbstractObservation, space: SpaceTime, like: Tensor) 
         return ConcentrationTerm(average(observation.concentration.data), share, like)
     visible = share >= _LEAST_SHARE
     masks = observation.masks
-    # A cell belongs to a region that fills half of its visible part.
+    # A cell belongs to a region that covers half of its visible part.
     whole = visible & (average(masks.whole & observation.visible) >= share / 2)
     core = np.zeros_like(whole)
     if masks.core is not None:

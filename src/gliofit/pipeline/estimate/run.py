@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from gliofit.pipeline.config import Config
 from gliofit.pipeline.estimate.costs import FAR, START_SECONDS, Costs
-from gliofit.pipeline.estimate.jobs import Jobs, plan_jobs
+from gliofit.pipeline.estimate.dry_run import PlannedJob
+from gliofit.pipeline.job import STAGE_VERSIONS
 
 __all__ = ["Estimate", "StageEstimate", "estimate_run"]
 
@@ -44,9 +45,9 @@ class Estimate:
     cores: int
     machine: str
     slowness: float
-    #: Kinds of jobs that the table of costs does not have, whose numbers are those of others of their rule.
+    #: Kinds of jobs and operations that were not measured, whose numbers are guesses.
     not_measured: tuple[str, ...]
-    #: Kinds of jobs with much more work than those that were measured.
+    #: Kinds of jobs with many more operations than were measured.
     far: tuple[str, ...]
 
     @property
@@ -81,15 +82,13 @@ class Estimate:
         return "\n".join(lines)
 
 
-def estimate_run(config: Config, patients: int, cores: int, costs: Costs, slowness: float = 1.0) -> Estimate:
+def estimate_run(jobs: Sequence[PlannedJob], cores: int, costs: Costs, slowness: float = 1.0) -> Estimate:
     """Predict what a run costs.
 
     Parameters
     ----------
-    config
-        The run's configuration.
-    patients
-        Number of patients (or phantoms).
+    jobs
+        The jobs that Snakemake plans.
     cores
         Cores that the run may use.
     costs
@@ -97,41 +96,45 @@ def estimate_run(config: Config, patients: int, cores: int, costs: Costs, slowne
     slowness
         How much longer this machine takes than the one of the table.
     """
-    groups = plan_jobs(config, patients)
-    unknown = dict.fromkeys(jobs.key for jobs in groups if not costs.of(jobs)[1])
-    far = dict.fromkeys(jobs.key for jobs in groups if jobs.work > FAR * costs.of(jobs)[0].work > 0)
-    stages = dict.fromkeys(jobs.stage for jobs in groups)
+    unknown = dict.fromkeys(job.kind for job in jobs if not costs.kind(job.kind)[1])
+    far: dict[str, None] = {}
+    for job in jobs:
+        for operation, amount in job.work.most.items():
+            most = costs.rate(operation).most
+            if most == 0 and amount > 0:
+                unknown[operation] = None
+            elif amount > FAR * most * job.units:
+                far[job.kind] = None
+    stages = [stage for stage in STAGE_VERSIONS if any(job.stage == stage for job in jobs)]
     return Estimate(
-        tuple(_stage(name, [jobs for jobs in groups if jobs.stage == name], cores, costs, slowness) for name in stages),
+        tuple(_stage(name, [job for job in jobs if job.stage == name], cores, costs, slowness) for name in stages),
         cores,
         costs.machine,
         slowness,
         tuple(unknown),
-        tuple(key for key in far if key not in unknown),
+        tuple(kind for kind in far if kind not in unknown),
     )
 
 
-def _stage(name: str, groups: list[Jobs], cores: int, costs: Costs, slowness: float) -> StageEstimate:
-    seconds = {jobs: _seconds(jobs, cores, costs, slowness) for jobs in groups}
-    total = sum(jobs.count * seconds[jobs] for jobs in groups)
-    longest = max(seconds[jobs] / min(cores, jobs.threads) for jobs in groups)
-    lines = [(jobs, costs.of(jobs)[0]) for jobs in groups]
+def _stage(name: str, jobs: list[PlannedJob], cores: int, costs: Costs, slowness: float) -> StageEstimate:
+    seconds = [_seconds(job, cores, costs, slowness) for job in jobs]
+    longest = max(one / min(cores, job.threads) for one, job in zip(seconds, jobs, strict=True))
+    kinds = [costs.kind(job.kind)[0] for job in jobs]
     return StageEstimate(
         name,
-        sum(jobs.count for jobs in groups),
-        total,
-        max(total / cores, longest),
-        sum(jobs.count * jobs.cases * (cost.bytes[0] + cost.bytes[1] * jobs.size) for jobs, cost in lines),
-        max(cost.megabytes for _, cost in lines),
+        len(jobs),
+        sum(seconds),
+        max(sum(seconds) / cores, longest),
+        sum(job.units * kind.bytes[0] + job.work.size * kind.bytes[1] for job, kind in zip(jobs, kinds, strict=True)),
+        max(kind.megabytes for kind in kinds),
     )
 
 
-def _seconds(jobs: Jobs, cores: int, costs: Costs, slowness: float) -> float:
+def _seconds(job: PlannedJob, cores: int, costs: Costs, slowness: float) -> float:
     """Processor time of one job."""
-    fixed, slope = costs.of(jobs)[0].seconds
-    seconds = slowness * jobs.cases * (fixed + slope * jobs.work)
-    if jobs.limit_minutes is not None:
-        seconds = min(seconds, 60 * jobs.limit_minutes * min(cores, jobs.threads))
+    seconds = slowness * (costs.kind(job.kind)[0].seconds + costs.seconds(job.work.usual))
+    if job.work.budget_seconds is not None:
+        seconds = min(seconds, job.work.budget_seconds * min(cores, job.threads))
     return seconds + slowness * START_SECONDS
 
 

@@ -1,4 +1,4 @@
-"""Back ends of the accurate integrator: the same steps on different devices."""
+"""Back ends of the accurate integrator on different devices."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["choose_backend", "make_stepper"]
 
 
 def choose_backend(name: str) -> Literal["numba", "torch", "triton"]:
-    """Back end meant by a setting: ``auto`` is ``triton`` where there is a CUDA device, else ``numba``.
+    """Resolve the setting ``backend``; ``auto`` is ``triton`` with a CUDA device, else ``numba``.
 
     Raises
     ------
     InputError
-        If ``triton`` is asked for where it cannot run.
+        If the back end is unknown or cannot run.
     """
     from gliofit.solver.backends.triton_support import triton_problem
 
@@ -31,7 +31,7 @@ def choose_backend(name: str) -> Literal["numba", "torch", "triton"]:
     if name == "triton" and (problem := triton_problem()):
         raise InputError("back end triton", problem, "use --backend numba or auto")
     if name not in ("numba", "torch", "triton"):
-        raise InputError(f"back end {name}", "is not known", "use auto, numba, torch or triton")
+        raise InputError(f"back end {name}", "is unknown", "use auto, numba, torch or triton")
     return name  # type: ignore[return-value]
 
 
@@ -42,9 +42,25 @@ def make_stepper(
     growths: Sequence[Growth],
     extrapolate_tangents: bool = True,
 ) -> AbstractStepper:
-    """A batch of tumours at their seeds on the back end that the settings name.
+    """Create the stepper of a batch of tumours on the back end of the settings.
 
-    Without ``extrapolate_tangents`` a back end may spare the tangents the coarse step; Triton's never does.
+    Parameters
+    ----------
+    settings
+        Back end and ``active``.
+    domain
+        Computational domain; its floating type is that of the fields.
+    seeds
+        Initial fields per tumour, shape (F, nx, ny, nz) on the padded box; F is 1, or 1 + n with n tangents.
+    growths
+        Coefficients of each tumour.
+    extrapolate_tangents
+        Whether tangents are those of the extrapolated c or of the fine steps (except in ``triton``).
+
+    Raises
+    ------
+    InputError
+        If the back end is unknown, cannot run, or does not support the tangents.
     """
     backend = choose_backend(settings.backend)
     if backend == "numba":
@@ -56,7 +72,7 @@ def make_stepper(
 
         return TorchStepper(domain, seeds, growths, extrapolate_tangents=extrapolate_tangents)
     if len(seeds[0]) > GREY_SHARE:
-        problem = "has no derivative by the grey-matter diffusivity"
+        problem = "does not support derivatives by the grey-matter diffusivity"
         raise InputError("back end triton", problem, "use --backend numba", "backend-tangent")
     from gliofit.solver.backends.triton_dense import TritonStepper
 

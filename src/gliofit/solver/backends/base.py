@@ -1,4 +1,4 @@
-"""What a back end of the accurate integrator does: try a Strang step with step doubling, keep it or not."""
+"""Interface of the accurate integrator's back ends: attempt Strang steps with step doubling, accept or reject them."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from gliofit.growth.model import Growth
 
 __all__ = ["GREY_SHARE", "MU_D", "MU_RHO", "AbstractStepper", "Attempt", "reaction_factors"]
 
-#: Places of the tangents with sources of their own, among c and its derivatives: by x, y, z, mu_D, mu_rho, grey share.
+#: Indices of tangents with source terms among the fields: c and its derivatives by x, y, z, mu_D, mu_rho, grey share.
 MU_D, MU_RHO, GREY_SHARE = 4, 5, 6
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """What a tried step would lead to.
+    """Result of an attempted step.
 
     Parameters
     ----------
     error
-        Estimated local error of c over the norm of c (both in L2), dimensionless.
+        Estimated local error of c relative to c (L2 norms).
     total
         Sum of c over voxels.
     total_rate
-        Derivative of ``total`` with respect to the time as a fraction of the duration: mu_rho^2 sum c (1 - c), since
-        diffusion without flux out of tissue keeps the sum.
+        Derivative of ``total`` by time as a fraction of the duration: mu_rho^2 sum c (1 - c), since diffusion conserves
+        the sum.
     """
 
     error: float
@@ -39,35 +39,36 @@ class Attempt:
 
 
 class AbstractStepper(ABC):
-    """Holds a batch of tumours on one domain on its device and advances each by its own time steps.
+    """Batch of tumours on one domain, each with its own time steps.
 
-    One step of length tau (a fraction of the duration) is R(tau/2) D(tau) R(tau/2), with R the exact logistic flow and
-    D RKL2 diffusion. It is taken once (coarse) and as two halves (fine); the error is a third of their difference, and
+    One step of length tau (a fraction of the duration) is R(tau/2) D(tau) R(tau/2), with the exact logistic flow R and
+    RKL2 diffusion D. It is taken once (coarse) and as two halves (fine); the error is a third of their difference, and
     the new state is (4 fine - coarse) / 3, clipped below at zero.
     """
 
     @abstractmethod
     def attempt(self, steps: Sequence[float]) -> list[Attempt | None]:
-        """Try one step per tumour; tumours with step 0 rest and yield None."""
+        """Attempt one step per tumour; None for tumours with step 0."""
 
     @abstractmethod
     def accept(self, which: Sequence[bool]) -> None:
-        """Make the last attempt of these tumours their state."""
+        """Set the state of the selected tumours to their last attempt."""
 
     @abstractmethod
     def totals(self) -> list[Attempt]:
-        """Sum and rate of the present states (error 0)."""
+        """Return sum and rate of the current states, with error 0."""
 
     @abstractmethod
     def fields(self, tumour: int) -> NDArray[Any]:
-        """Present fields of one tumour on the padded box, shape (F, nx, ny, nz), on the host."""
+        """Return c and its tangents of one tumour on the padded box, shape (F, nx, ny, nz), on the host."""
 
     def concentration(self, tumour: int) -> NDArray[Any]:
-        """First field of one tumour on the padded box, shape (nx, ny, nz), on the host."""
-        return self.fields(tumour)[0]
+        """Return c of one tumour on the padded box, shape (nx, ny, nz), on the host."""
+        c: NDArray[Any] = self.fields(tumour)[0]
+        return c
 
 
 def reaction_factors(growth: Growth, step: float) -> tuple[float, float]:
-    """exp(rho tau) of a reaction step and its derivative with respect to mu_rho."""
+    """Return exp(rho tau) of a reaction step and its derivative by mu_rho."""
     factor = float(np.exp(growth.mu_rho**2 * step))
     return factor, 2 * growth.mu_rho * step * factor

@@ -1,9 +1,8 @@
-"""Storage of fields on tissue only: the rows of a domain, one after the other.
+"""Packed storage of fields: the tissue rows of a domain, one after the other.
 
-A brain fills a third of its bounding box. Storing only the part of each row that holds tissue, or that lies beside
-tissue of a neighbouring row, keeps the arrays of a solve small and contiguous, which is what memory and prefetching
-like. Within a row the last axis stays contiguous, and every row begins at a multiple of ``ALIGNMENT`` along it, so that
-vector loops have no remainders.
+A brain fills a third of its bounding box. Only the part of each row with tissue in it or in a neighbouring row is
+stored, which keeps arrays small and contiguous. Rows begin at multiples of ``ALIGNMENT`` along the last axis, so that
+vector loops have no remainder.
 """
 
 from __future__ import annotations
@@ -26,28 +25,28 @@ _CACHE_LINE = 64
 
 
 def aligned_zeros(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-    """Zeros that begin on a cache line, so that vector loads of whole rows do not straddle two of them."""
-    kind = np.dtype(dtype)
-    size = int(np.prod(shape)) * kind.itemsize
+    """Allocate zeros that begin at a cache line, so that vector loads do not span two lines."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     raw = np.zeros(size + _CACHE_LINE, np.uint8)
     offset = -raw.ctypes.data % _CACHE_LINE
-    return raw[offset : offset + size].view(kind).reshape(shape)
+    aligned: NDArray[Any] = raw[offset : offset + size].view(dtype).reshape(shape)
+    return aligned
 
 
 @dataclass(frozen=True, eq=False)
 class PackedRows:
-    """Packed storage of one domain; N voxels are stored.
+    """Packed storage of one domain with N voxels.
 
     Parameters
     ----------
     shape
         Shape of the padded box.
     origin
-        Packed index that a row's voxel k = 0 would have, shape (nx, ny), int64.
+        Packed index of a row's (possibly not stored) voxel k = 0, shape (nx, ny), int64.
     low, high
-        Span of tissue of each row, widened to multiples of ``ALIGNMENT``; ``high`` is 0 in rows without tissue.
+        Span of tissue of each row, extended to multiples of ``ALIGNMENT``; ``high`` is 0 in rows without tissue.
     box_index
-        Flat index in the padded box of each stored voxel, -1 for those that lie beyond it, shape (N,).
+        Flat index in the padded box of each stored voxel, -1 outside the box, shape (N,).
     faces
         Face coefficients, each of shape (N,).
     """
@@ -60,47 +59,45 @@ class PackedRows:
     faces: tuple[NDArray[Any], ...]
 
     def pack_faces(self, faces: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
-        """Stored values of face coefficients, each of shape (N,)."""
+        """Pack face coefficients, each to shape (N,)."""
         return tuple(self.pack(face) for face in faces)
 
     @cached_property
     def place(self) -> NDArray[np.int64]:
-        """Index of the storage for each voxel of the flattened box; 0, which stays zero, for those not stored."""
+        """Packed index of each voxel of the flattened box; 0, which stays zero, for voxels that are not stored."""
         place = np.zeros(int(np.prod(self.shape)), np.int64)
         stored = np.flatnonzero(self.box_index >= 0)
         place[self.box_index[stored]] = stored
         return place
 
     def pack(self, field: NDArray[Any]) -> NDArray[Any]:
-        """Stored voxels of a field (..., nx, ny, nz) on the padded box that is zero outside tissue, shape (..., N)."""
+        """Pack a field (..., nx, ny, nz) that is zero outside tissue to shape (..., N)."""
         flat = field.reshape(-1, int(np.prod(self.shape)))
         out = aligned_zeros((len(flat), len(self.box_index)), field.dtype)
-        # Seeds are zero nearly everywhere: copy what is there rather than look everything up.
-        place = self.place
+        # Seeds are zero nearly everywhere, so that copying only non-zero voxels is faster.
         for target, source in zip(out, flat, strict=True):
-            some = np.flatnonzero(source)
-            target[place[some]] = source[some]
+            nonzero = np.flatnonzero(source)
+            target[self.place[nonzero]] = source[nonzero]
         return out.reshape(*field.shape[:-3], len(self.box_index))
 
     def unpack(self, packed: NDArray[Any]) -> NDArray[Any]:
-        """Field on the padded box, shape (..., nx, ny, nz), zero where nothing is stored."""
+        """Unpack a field to shape (..., nx, ny, nz), zero where no voxel is stored."""
         return packed[..., self.place.reshape(self.shape)]
 
 
-_KNOWN: WeakKeyDictionary[Domain, PackedRows] = WeakKeyDictionary()
+_CACHE: WeakKeyDictionary[Domain, PackedRows] = WeakKeyDictionary()
 
 
 def pack_rows(domain: Domain) -> PackedRows:
-    """Packed storage of a domain, kept while the domain lives."""
-    known = _KNOWN.get(domain)
-    if known is not None:
-        return known
+    """Return the packed storage of a domain, cached for the lifetime of the domain."""
+    if domain in _CACHE:
+        return _CACHE[domain]
     nx, ny, nz = domain.shape
-    some = domain.row_high > domain.row_low
+    filled = domain.row_high > domain.row_low
     longest = -(-nz // ALIGNMENT) * ALIGNMENT
-    low = np.where(some, domain.row_low // ALIGNMENT * ALIGNMENT, longest).astype(np.int64)
-    high = np.where(some, -(-domain.row_high // ALIGNMENT) * ALIGNMENT, 0).astype(np.int64)
-    # A row is read by its four neighbours wherever they have tissue; the padding makes the roll harmless.
+    low = np.where(filled, domain.row_low // ALIGNMENT * ALIGNMENT, longest).astype(np.int64)
+    high = np.where(filled, -(-domain.row_high // ALIGNMENT) * ALIGNMENT, 0).astype(np.int64)
+    # The four neighbours of a row read it where they have tissue. Padding makes the periodic roll harmless.
     stored_low, stored_high = low.copy(), high.copy()
     for axis in (0, 1):
         for shift in (1, -1):
@@ -117,5 +114,5 @@ def pack_rows(domain: Domain) -> PackedRows:
     box_index[ALIGNMENT : stored - ALIGNMENT] = np.where(k < nz, row * nz + k, -1)
     packed = PackedRows((nx, ny, nz), origin, low, high, box_index, ())
     packed = PackedRows((nx, ny, nz), origin, low, high, box_index, packed.pack_faces(domain.faces))
-    _KNOWN[domain] = packed
+    _CACHE[domain] = packed
     return packed

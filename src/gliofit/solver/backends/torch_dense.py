@@ -1,4 +1,4 @@
-"""Plain torch back end: the formulas of the method on the whole box, to read and to check the other back ends by."""
+"""Torch back end: the formulas of the method on the whole box, as reference for the other back ends."""
 
 from __future__ import annotations
 
@@ -18,22 +18,7 @@ __all__ = ["TorchStepper"]
 
 
 class TorchStepper(AbstractStepper):
-    """Steps of a batch of tumours, one after the other, on every voxel of the box; see ``AbstractStepper``.
-
-    Parameters
-    ----------
-    domain
-        Where. Its floating type is that of the fields.
-    seeds
-        Initial fields per tumour, shape (B, F, nx, ny, nz) on the padded box; F is 1, or 1 + n with the
-        tangents of n parameters.
-    growths
-        Growth of each tumour.
-    device
-        Any torch device.
-    extrapolate_tangents
-        Whether tangents are those of the extrapolated c, or of the fine one.
-    """
+    """Steps of the tumours one after the other on every voxel of the box; see ``make_stepper``."""
 
     def __init__(
         self,
@@ -64,13 +49,13 @@ class TorchStepper(AbstractStepper):
 
     def accept(self, which: Sequence[bool]) -> None:
         """See ``AbstractStepper.accept``."""
-        for index, (yes, tried) in enumerate(zip(which, self.tried, strict=True)):
-            if yes and tried is not None:
+        for index, (accepted, tried) in enumerate(zip(which, self.tried, strict=True)):
+            if accepted and tried is not None:
                 self.states[index] = tried
 
     def totals(self) -> list[Attempt]:
         """See ``AbstractStepper.totals``."""
-        return [_outcome(0.0, state[0], growth) for state, growth in zip(self.states, self.growths, strict=True)]
+        return [_summary(0.0, state[0], growth) for state, growth in zip(self.states, self.growths, strict=True)]
 
     def fields(self, tumour: int) -> NDArray[Any]:
         """See ``AbstractStepper.fields``."""
@@ -83,22 +68,22 @@ class TorchStepper(AbstractStepper):
         better = (4 * fine - coarse) / 3
         if not self.extrapolate_tangents:
             better[1:] = fine[1:]
-        # Where c is clipped, so are its tangents.
+        # Tangents are zero where c is clipped.
         tried = self.tried[index] = torch.where(better[0] < 0, 0, better)
         error = torch.linalg.vector_norm((fine[0] - coarse[0]).double()) / torch.linalg.vector_norm(fine[0].double())
-        return _outcome(float(error) / 3, tried[0], growth)
+        return _summary(float(error) / 3, tried[0], growth)
 
     def strang(self, fields: torch.Tensor, growth: Growth, step: float) -> torch.Tensor:
-        """React for half the step, diffuse for the whole, react for half."""
+        """Take half a reaction step, a diffusion step and half a reaction step."""
         fields = reaction(fields, growth, step / 2)
         fields = self.diffusion(fields, growth, step)
         return reaction(fields, growth, step / 2)
 
     def diffusion(self, fields: torch.Tensor, growth: Growth, step: float) -> torch.Tensor:
-        """RKL2 step of c and its tangents; see ``Rkl2`` for the recurrence.
+        """Take an RKL2 step of c and its tangents; see ``Rkl2`` for the recurrence.
 
-        The tangent of mu_D is that of the recurrence itself: every L p is multiplied by k = w mu_D^2 step / h^2, whose
-        derivative 2 k / mu_D brings in L p of c. That of the grey share brings in the derivative of L, applied to c.
+        Every L p has the factor k = w mu_D^2 step / h^2, whose derivative 2 k / mu_D adds L p of c to the tangent of
+        mu_D. The derivative of L by the grey share, applied to c, is added to the tangent of the grey share.
         """
         z = step * growth.mu_d_mm**2 / self.spacing**2
         scheme = rkl2(z * self.spectral_bound)
@@ -117,9 +102,9 @@ class TorchStepper(AbstractStepper):
 
 
 def divergence(fields: torch.Tensor, faces: Sequence[torch.Tensor]) -> torch.Tensor:
-    """L: sum over faces of relative diffusivity times difference, for voxels of 1 mm and D_WM = 1 mm^2.
+    """Apply L, the sum over faces of relative diffusivity times difference, for voxels of 1 mm and D_WM = 1 mm^2.
 
-    The box ends in closed faces, so that rolling around its ends moves nothing.
+    Faces at the ends of the box are closed, so that the periodic roll has no effect.
     """
     total = torch.zeros_like(fields)
     for axis, face in zip((-3, -2, -1), faces, strict=True):
@@ -129,7 +114,7 @@ def divergence(fields: torch.Tensor, faces: Sequence[torch.Tensor]) -> torch.Ten
 
 
 def reaction(fields: torch.Tensor, growth: Growth, step: float) -> torch.Tensor:
-    """Exact logistic growth, c <- c e / (1 + c (e - 1)) with e = exp(rho step), and its tangents."""
+    """Apply exact logistic growth, c <- c e / (1 + c (e - 1)) with e = exp(rho step), to c and its tangents."""
     factor, slope = reaction_factors(growth, step)
     c = fields[:1]
     below = 1 + c * (factor - 1)
@@ -139,6 +124,6 @@ def reaction(fields: torch.Tensor, growth: Growth, step: float) -> torch.Tensor:
     return torch.cat([c * factor / below, tangents])
 
 
-def _outcome(error: float, c: torch.Tensor, growth: Growth) -> Attempt:
+def _summary(error: float, c: torch.Tensor, growth: Growth) -> Attempt:
     c = c.double()
     return Attempt(error, float(c.sum()), growth.mu_rho**2 * float((c * (1 - c)).sum()))

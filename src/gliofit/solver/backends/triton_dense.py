@@ -1,12 +1,12 @@
-"""CUDA back end: Triton kernels on all tumours of a batch at once, on the tiles that each has reached.
+"""CUDA back end: Triton kernels on all tumours of a batch simultaneously, on the tiles that each tumour has reached.
 
 An attempt is one launch per RKL2 stage for all tumours and fields, with the reactions in the first and last stage of
 each diffusion step, then two launches for extrapolation and sums; see ``triton_kernels``. Tumours with shorter steps
-need fewer stages and rest in the others, so that a tumour's result does not depend on the rest of its batch.
+have fewer stages and are skipped in the others, so that the result of a tumour does not depend on its batch.
 
-Launching some fifty kernels takes longer than small ones run, so launches that come again are captured as a CUDA graph.
-What is fixed in a graph, stages and number of programs, is rounded up, and programs without work return at once; the
-rest is read from device buffers. The host waits once per attempt, for sums and active tiles.
+Launching some fifty kernels takes longer than running small ones, so repeated launches are captured as a CUDA graph.
+The numbers of stages and programs, which a graph fixes, are rounded up, and programs without work return immediately;
+everything else is read from device buffers. The host waits once per attempt, for sums and active tiles.
 """
 
 from __future__ import annotations
@@ -30,35 +30,19 @@ from gliofit.solver.rkl2 import rkl2
 
 __all__ = ["TritonStepper"]
 
-# Margins around active voxels are rounded up to this, so that tiles, whose upload takes time, change less often.
+# Margins around active voxels are rounded up to this multiple, so that tile lists are uploaded less often.
 _MARGIN_STEP = 8
-# Graphs kept per workspace; each holds some hundred kilobytes of device memory.
+# Graphs per workspace; each takes some hundred kilobytes of device memory.
 _MOST_GRAPHS = 128
-# Workspaces kept per domain for later solves, which then find their graphs.
+# Idle workspaces per domain, with their graphs.
 _MOST_FREE = 2
 
 
 class TritonStepper(AbstractStepper):
-    """Steps of a batch of tumours, all at once; see ``AbstractStepper``.
+    """Steps of all tumours of a batch simultaneously; see ``make_stepper``.
 
-    Each tumour has a list of tiles, those with tissue within the stages of a step from an active voxel. The list only
-    ever grows: whatever was written once is written again in every pass, and all else is zero.
-
-    Parameters
-    ----------
-    domain
-        Where.
-    seeds
-        Initial fields per tumour, shape (B, F, nx, ny, nz) on the padded box; F is 1, or 6 with tangents.
-    growths
-        Growth of each tumour.
-    active
-        Concentration above which a voxel is active.
-
-    Raises
-    ------
-    InputError
-        If there is no CUDA device or no Triton.
+    The tile list of a tumour contains the tiles with tissue that the stages of a step can reach from active voxels. It
+    never shrinks: tiles written once are written in every pass, and all other tiles are zero.
     """
 
     def __init__(self, domain: Domain, seeds: Sequence[NDArray[Any]], growths: Sequence[Growth], active: float) -> None:
@@ -66,7 +50,7 @@ class TritonStepper(AbstractStepper):
         self.growths, self.shape = list(growths), domain.shape
         self.spacing, self.spectral_bound = domain.grid.isotropic_spacing_mm, domain.spectral_bound
         self.space = _borrow(self, domain, len(seeds), len(seeds[0]))
-        self.space.scalars.here[..., 6] = active
+        self.space.scalars.host[..., 6] = active
         for index, seed in enumerate(seeds):
             self.space.seed(index, seed)
 
@@ -75,7 +59,7 @@ class TritonStepper(AbstractStepper):
         if not any(step > 0 for step in steps):
             return [None] * len(steps)
         space = self.space
-        counts, scalars = space.counts.here, space.scalars.here
+        counts, scalars = space.counts.host, space.scalars.host
         for index, (step, growth) in enumerate(zip(steps, self.growths, strict=True)):
             if step <= 0:
                 counts[index] = 0
@@ -87,21 +71,20 @@ class TritonStepper(AbstractStepper):
                 counts[index, 1 + kind] = scheme.stages
                 scalars[index, kind, :4] = k, 2 * k / growth.mu_d_mm, scheme.a, scheme.b
                 scalars[index, kind, 4:6] = reaction_factors(growth, part / 2)
-            # As far as the coarse step or its two halves together can carry cells.
+            # Cells move one voxel per stage, in the coarse step or in its two halves.
             space.reach(index, max(int(counts[index, 1]), 2 * int(counts[index, 2])))
-        found = space.run()
+        sums = space.run()
         return [
             Attempt(float(np.sqrt(error / max(norm, 1e-300))) / 3, float(total), growth.mu_rho**2 * float(rate))
             if step > 0
             else None
-            for step, growth, (error, norm, total, rate) in zip(steps, self.growths, found, strict=True)
+            for step, growth, (error, norm, total, rate) in zip(steps, self.growths, sums, strict=True)
         ]
 
     def accept(self, which: Sequence[bool]) -> None:
         """See ``AbstractStepper.accept``."""
-        for index, yes in enumerate(which):
-            if yes:
-                self.space.accept(index)
+        for index in np.flatnonzero(which).tolist():
+            self.space.accept(index)
 
     def totals(self) -> list[Attempt]:
         """See ``AbstractStepper.totals``."""
@@ -115,28 +98,29 @@ class TritonStepper(AbstractStepper):
 
     def concentration(self, tumour: int) -> NDArray[Any]:
         """See ``AbstractStepper.concentration``."""
-        return self.space.fields(tumour, self.shape, 1)[0]
+        c: NDArray[Any] = self.space.fields(tumour, self.shape, 1)[0]
+        return c
 
 
 class _Mirror:
-    """A small array on the host, pinned so that copies need not wait, and the same on the device."""
+    """Small array in pinned memory of the host and on the device."""
 
     def __init__(self, shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> None:
-        self.there = torch.zeros(shape, dtype=kind, device=device)
-        self._here = torch.zeros(shape, dtype=kind, pin_memory=device.type == "cuda")
-        self.here: NDArray[Any] = self._here.numpy()
+        self.device = torch.zeros(shape, dtype=kind, device=device)
+        self._pinned = torch.zeros(shape, dtype=kind, pin_memory=device.type == "cuda")
+        self.host: NDArray[Any] = self._pinned.numpy()
 
     def send(self, index: Any = ...) -> None:
         """Copy to the device."""
-        self.there[index].copy_(self._here[index], non_blocking=True)
+        self.device[index].copy_(self._pinned[index], non_blocking=True)
 
     def fetch(self) -> None:
-        """Copy to the host; there once the stream has been waited for."""
-        self._here.copy_(self.there, non_blocking=True)
+        """Copy to the host; complete after the stream is synchronised."""
+        self._pinned.copy_(self.device, non_blocking=True)
 
 
 class _Workspace:
-    """Device memory of a batch, its copies on the host, its tiles and its graphs."""
+    """Device memory of a batch, its mirrors on the host, tiles and graphs."""
 
     def __init__(self, domain: Domain, tumours: int, fields: int) -> None:
         from gliofit.solver.backends.triton_kernels import SCALARS, TILE
@@ -159,21 +143,21 @@ class _Workspace:
         self.scalars = _Mirror((tumours, 2, SCALARS), kind, self.device)
         self.tiles = _Mirror((tumours, most), torch.int32, self.device)
         self.sums = _Mirror((tumours, 4), torch.float64, self.device)
-        self.found = _Mirror((tumours, most), torch.int8, self.device)
+        self.active_tiles = _Mirror((tumours, most), torch.int8, self.device)
         self.partial = torch.zeros((tumours, 4, most), dtype=torch.float64, device=self.device)
         self.graphs: dict[tuple[int, int, int], Any] = {}
         self.clear()
 
     def zeros(self, shape: tuple[int, ...], kind: torch.dtype) -> torch.Tensor:
-        """Zeros on the device, with a slab of zeros before and after, since kernels read neighbours unasked."""
+        """Allocate zeros on the device between two slabs of zeros, since kernels read neighbours without checks."""
         guard, length = self.size[1], int(np.prod(shape))
         return torch.zeros(length + 2 * guard, dtype=kind, device=self.device)[guard : guard + length].view(shape)
 
     def clear(self) -> None:
-        """Make everything zero for new tumours."""
+        """Reset to zero for new tumours."""
         self.buffers.zero_()
-        self.counts.here[:] = 0
-        self.found.there.zero_()
+        self.counts.host[:] = 0
+        self.active_tiles.device.zero_()
         tumours = len(self.state)
         self.active = np.zeros((tumours, *self.tissue.shape), bool)
         self.reached = np.zeros_like(self.active)
@@ -181,14 +165,14 @@ class _Workspace:
         self.margin = [0] * tumours
 
     def tiles_of(self, voxels: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Tiles that hold any of the voxels of a box."""
+        """Return the mask of tiles with any of the voxels of a box."""
         out = np.zeros([-(-n // t) for n, t in zip(voxels.shape, self.tile, strict=True)], bool)
-        places = np.unravel_index(np.flatnonzero(voxels), voxels.shape)
-        out[tuple(place // t for place, t in zip(places, self.tile, strict=True))] = True
+        indices = np.unravel_index(np.flatnonzero(voxels), voxels.shape)
+        out[tuple(index // t for index, t in zip(indices, self.tile, strict=True))] = True
         return out
 
     def seed(self, tumour: int, fields: NDArray[Any]) -> None:
-        """Set the initial fields of a tumour. Tangents are zero wherever c is, since it is nowhere negative."""
+        """Set the initial fields of a tumour. Tangents are zero where c is zero, its minimum."""
         occupied = fields[0] != 0
         box = (slice(None), *bounding_box(occupied))
         values = torch.from_numpy(np.ascontiguousarray(fields[box])).to(self.state.dtype)
@@ -204,27 +188,27 @@ class _Workspace:
             near = maximum_filter(self.active[tumour], width, mode="constant") & self.tissue
             if (near & ~self.reached[tumour]).any():
                 self.reached[tumour] |= near
-                listed = np.flatnonzero(self.reached[tumour])
-                self.length[tumour] = len(listed)
-                self.tiles.here[tumour, : len(listed)] = listed
+                tiles = np.flatnonzero(self.reached[tumour])
+                self.length[tumour] = len(tiles)
+                self.tiles.host[tumour, : len(tiles)] = tiles
                 self.tiles.send(tumour)
-        self.counts.here[tumour, 0] = self.length[tumour]
+        self.counts.host[tumour, 0] = self.length[tumour]
 
     def accept(self, tumour: int) -> None:
-        """Make the last attempt of a tumour its state."""
+        """Set the state of a tumour to its last attempt."""
         box = self.voxels_of(self.reached[tumour])
         self.state[tumour][box] = self.coarse[tumour][box]
-        active = self.found.here[tumour].reshape(self.tissue.shape) != 0
+        active = self.active_tiles.host[tumour].reshape(self.tissue.shape) != 0
         if (active != self.active[tumour]).any():
             self.active[tumour], self.margin[tumour] = active, 0
 
     def voxels_of(self, tiles: NDArray[np.bool_]) -> tuple[slice, ...]:
-        """Box of voxels, of all fields, that holds the tiles."""
+        """Return the box of voxels, for all fields, about the tiles."""
         box = bounding_box(tiles)
         return (slice(None), *(slice(s.start * t, s.stop * t) for s, t in zip(box, self.tile, strict=True)))
 
     def fields(self, tumour: int, shape: tuple[int, int, int], count: int) -> NDArray[Any]:
-        """First ``count`` present fields of a tumour on a box of the given shape."""
+        """Return the first ``count`` fields of a tumour on a box of the given shape."""
         box = self.voxels_of(self.reached[tumour] | self.active[tumour])
         values = self.state[tumour, :count][box].contiguous().cpu().numpy()
         out = np.zeros((len(values), *shape), values.dtype)
@@ -232,13 +216,14 @@ class _Workspace:
         return out
 
     def run(self) -> NDArray[np.float64]:
-        """Try a step of all tumours that have tiles: into ``coarse`` and ``found``.
+        """Attempt a step of all tumours with tiles; results are in ``coarse`` and ``active_tiles``.
 
         Returns
         -------
-        Per tumour the sums of (fine - coarse)^2, fine^2, c and c (1 - c) of c extrapolated, shape (B, 4).
+        ndarray
+            Sums of (fine - coarse)^2, fine^2, c and c (1 - c) with the extrapolated c, shape (B, 4).
         """
-        most = self.counts.here.max(0).tolist()
+        most = self.counts.host.max(0).tolist()
         launched = min(_rounded_up(most[0]), self.tissue.size)
         key = (launched, _odd(_rounded_up(most[1])), _odd(_rounded_up(most[2])))
         self.counts.send()
@@ -246,7 +231,7 @@ class _Workspace:
         if not self.on_gpu:
             self.launch(*key)
         elif key not in self.graphs:
-            # The first time also compiles and loads kernels, which must not happen in a capture.
+            # The first launch compiles and loads kernels, which must not happen in a capture.
             self.launch(*key)
             self.graphs[key] = None
             if len(self.graphs) > _MOST_GRAPHS:
@@ -258,10 +243,10 @@ class _Workspace:
                     self.launch(*key)
             self.graphs[key].replay()
         self.sums.fetch()
-        self.found.fetch()
+        self.active_tiles.fetch()
         if self.on_gpu:
             torch.cuda.current_stream().synchronize()
-        return self.sums.here
+        return self.sums.host
 
     def launch(self, launched: int, coarse_stages: int, fine_stages: int) -> None:
         """Queue the kernels of one attempt, with ``launched`` programs per tumour."""
@@ -269,29 +254,29 @@ class _Workspace:
 
         tumours, fields = self.state.shape[:2]
         grid, most = (launched, tumours), self.tissue.size
-        known = (*self.faces, self.tiles.there, self.counts.there, self.scalars.there)
+        inputs = (*self.faces, self.tiles.device, self.counts.device, self.scalars.device)
 
         def strang(source: torch.Tensor, one: torch.Tensor, two: torch.Tensor, stages: int, fine: bool) -> None:
-            """Take a step from ``source`` into ``one``; ``two``, which may be ``source``, is work space."""
+            """Take a step from ``source`` to ``one``; ``two``, which may be ``source``, is work space."""
             size = (most, *self.size)
-            kernels.first_stage[grid](source, self.start, one, *known, int(fine), *size, FIELDS=fields)
+            kernels.first_stage[grid](source, self.start, one, *inputs, int(fine), *size, FIELDS=fields)
             now, last = one, self.start
             for stage in range(2, stages + 1):
                 out = two if stage % 2 == 0 else one
-                kernels.later_stage[grid](now, last, self.start, out, *known, int(fine), stage, *size, FIELDS=fields)
+                kernels.later_stage[grid](now, last, self.start, out, *inputs, int(fine), stage, *size, FIELDS=fields)
                 now, last = out, now
 
         strang(self.state, self.coarse, self.one, coarse_stages, False)
         strang(self.state, self.one, self.two, fine_stages, True)
         strang(self.one, self.two, self.one, fine_stages, True)
         kernels.combine[grid](
-            self.coarse, self.two, *known[3:], self.partial, self.found.there, most, *self.size, FIELDS=fields
+            self.coarse, self.two, *inputs[3:], self.partial, self.active_tiles.device, most, *self.size, FIELDS=fields
         )
-        kernels.add_up[(4, tumours)](self.partial, self.sums.there, launched, most)
+        kernels.add_up[(4, tumours)](self.partial, self.sums.device, launched, most)
 
 
 def _rounded_up(count: int) -> int:
-    """Next number with at most three leading binary digits, so that few counts occur: at most a quarter too much."""
+    """Round up to a number with three significant binary digits (at most a quarter more), so that graphs are reused."""
     unit = 1 << max(0, count.bit_length() - 3)
     return -(-count // unit) * unit
 
@@ -304,7 +289,7 @@ _FREE: weakref.WeakKeyDictionary[Domain, list[_Workspace]] = weakref.WeakKeyDict
 
 
 def _borrow(stepper: TritonStepper, domain: Domain, tumours: int, fields: int) -> _Workspace:
-    """Workspace of a domain, one that is free or a new one, until the stepper is gone."""
+    """Return an idle or new workspace of a domain; it becomes idle when the stepper is deleted."""
     free = _FREE.setdefault(domain, [])
     space = next((s for s in free if s.state.shape[:2] == (tumours, fields)), None)
     if space is None:

@@ -1,15 +1,14 @@
 """Triton kernels of the accurate integrator: Strang steps and step doubling on tiles of a padded box.
 
-A field is stored on the flattened box, filled up to whole tiles with zeros: ``row`` voxels along the last axis,
-``plane`` in a slab, ``size`` in all; fields of a batch have shape (B, F, size). Program (p, b) works on tile
-``tiles[b, p]`` of tumour b and has nothing to do where the tumour has no more than p tiles. It takes all fields in
-turn, so that face coefficients, and what the tangents need of c, are read once.
+A field is stored on the flattened box, padded to whole tiles with zeros: ``row`` voxels along the last axis, ``plane``
+in a slab, ``size`` in total; fields of a batch have shape (B, F, size). Program (p, b) works on tile ``tiles[b, p]`` of
+tumour b and returns if the tumour has at most p tiles. It processes all fields in turn, so that face coefficients and
+c are read once.
 
-Nothing is masked, which lets loads be as wide as they can. Voxels outside tissue are zero and have closed faces, so
-they stay zero whatever their neighbours are; those of the outermost voxels are anything finite, and the caller sees to
-it that ``plane`` numbers before and after each array can be read.
+Loads are not masked, so that they are as wide as possible. Voxels outside tissue are zero with closed faces and stay
+zero for any finite neighbours; the caller allocates ``plane`` readable numbers before and after each array.
 
-All that differs between tumours and attempts lies in device buffers, so that a CUDA graph can repeat the launches:
+Values that differ between tumours and attempts are in device buffers, so that a CUDA graph can repeat the launches:
 
 - ``counts`` (B, 3), int32: number of tiles, stages of the coarse step, stages of each fine step;
 - ``scalars`` (B, 2, ``SCALARS``) for the coarse and the fine steps, in the type of the fields: k = w D tau / h^2 of
@@ -19,15 +18,15 @@ All that differs between tumours and attempts lies in device buffers, so that a 
 
 from __future__ import annotations
 
-# Triton would look up annotations of arguments while it compiles.
-# mypy: disallow-untyped-defs=False
+# Triton evaluates annotations of arguments when it compiles.
+# mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False, disallow-untyped-decorators=False
 import triton
 import triton.language as tl
 
 __all__ = ["SCALARS", "TILE", "add_up", "combine", "first_stage", "later_stage"]
 
 #: Voxels of a tile along the three axes, powers of two. 512 voxels are four for each thread of four warps; 16 along the
-#: last axis are 64 bytes in float32, whole sectors of memory, while the tile stays round enough to follow a tumour.
+#: last axis are 64 bytes in float32, whole sectors of memory.
 TILE = (4, 8, 16)
 #: Numbers per tumour and kind of step in ``scalars``.
 SCALARS = 7
@@ -35,16 +34,16 @@ SCALARS = 7
 _X, _Y, _Z = tl.constexpr(TILE[0]), tl.constexpr(TILE[1]), tl.constexpr(TILE[2])
 _VOXELS = tl.constexpr(TILE[0] * TILE[1] * TILE[2])
 _SCALARS = tl.constexpr(SCALARS)
-# Partial sums that ``add_up`` takes at a time.
+# Partial sums per iteration of ``add_up``.
 _SUMMANDS = tl.constexpr(256)
-# Fields with sources of their own, among c and its derivatives with respect to x, y, z, mu_D, mu_rho.
+# Fields with source terms among c and its derivatives by x, y, z, mu_D, mu_rho.
 _MU_D = tl.constexpr(4)
 _MU_RHO = tl.constexpr(5)
 
 
 @triton.jit
 def _voxels(tile, plane, row):
-    """Places of a tile's voxels in a field."""
+    """Return the indices of a tile's voxels in a field."""
     across, up = plane // row // _Y, row // _Z
     voxel = tl.arange(0, _VOXELS)
     x = tile // (across * up) * _X + voxel // (_Y * _Z)
@@ -54,7 +53,7 @@ def _voxels(tile, plane, row):
 
 @triton.jit
 def _star(field, plane, row):
-    """Values at voxels, given by their addresses, and at their six neighbours."""
+    """Load values at voxel addresses and at their six neighbours."""
     return (
         tl.load(field),
         tl.load(field + plane), tl.load(field - plane),
@@ -65,7 +64,7 @@ def _star(field, plane, row):
 
 @triton.jit
 def _faces(fx, fy, fz, at, plane, row):
-    """Coefficients of the six faces, in the order of ``_star``."""
+    """Load the coefficients of the six faces, in the order of ``_star``."""
     return (
         tl.load(fx + at), tl.load(fx + at - plane),
         tl.load(fy + at), tl.load(fy + at - row),
@@ -75,7 +74,7 @@ def _faces(fx, fy, fz, at, plane, row):
 
 @triton.jit
 def _divergence(star, faces):
-    """L of a field: sum over faces of coefficient times difference."""
+    """Compute L of a field: sum over faces of coefficient times difference."""
     v = star[0]
     return (
         faces[0] * (star[1] - v) - faces[1] * (v - star[2])
@@ -86,7 +85,7 @@ def _divergence(star, faces):
 
 @triton.jit
 def _shrunk(c, growth):
-    """1 / (1 + c (e - 1)) at each place of a star."""
+    """Compute 1 / (1 + c (e - 1)) at each voxel of a star."""
     more = growth - 1.0
     return (
         1.0 / (1.0 + c[0] * more),
@@ -98,7 +97,7 @@ def _shrunk(c, growth):
 
 @triton.jit
 def _grown(c, shrunk, growth):
-    """Logistic growth of c at each place of a star: c e / (1 + c (e - 1))."""
+    """Compute logistic growth of c, c e / (1 + c (e - 1)), at each voxel of a star."""
     return (
         c[0] * growth * shrunk[0],
         c[1] * growth * shrunk[1], c[2] * growth * shrunk[2],
@@ -109,13 +108,13 @@ def _grown(c, shrunk, growth):
 
 @triton.jit
 def _tangent(t, c, shrunk, growth, slope):
-    """Tangent after logistic growth: (e t + e' c (1 - c)) / (1 + c (e - 1))^2."""
+    """Compute the tangent after logistic growth: (e t + e' c (1 - c)) / (1 + c (e - 1))^2."""
     return (growth * t + slope * c * (1.0 - c)) * shrunk * shrunk
 
 
 @triton.jit
 def _grown_tangents(t, c, shrunk, growth, slope):
-    """Tangents after logistic growth at each place of a star."""
+    """Compute tangents after logistic growth at each voxel of a star."""
     return (
         _tangent(t[0], c[0], shrunk[0], growth, slope),
         _tangent(t[1], c[1], shrunk[1], growth, slope), _tangent(t[2], c[2], shrunk[2], growth, slope),
@@ -128,18 +127,19 @@ def _grown_tangents(t, c, shrunk, growth, slope):
 def first_stage(
     source, start, out, fx, fy, fz, tiles, counts, scalars, fine, most_tiles, size, plane, row, FIELDS: tl.constexpr
 ):
-    """Reaction before diffusion and first stage: ``start`` = p_0 = R source, ``out`` = p_1 = p_0 + k L p_0.
+    """Compute reaction and first stage: ``start`` = p_0 = R source, ``out`` = p_1 = p_0 + k L p_0.
 
-    Neighbours react here too, each again for every voxel beside it, which is cheaper than to write p_0 first.
+    The reaction of each neighbour is recomputed, which is cheaper than writing p_0 first.
     """
-    place, tumour = tl.program_id(0), tl.program_id(1)
-    if place >= tl.load(counts + 3 * tumour):
+    program, tumour = tl.program_id(0), tl.program_id(1)
+    if program >= tl.load(counts + 3 * tumour):
         return
-    at = _voxels(tl.load(tiles + tumour * most_tiles + place), plane, row)
-    mine = scalars + (2 * tumour + fine) * _SCALARS
-    k, k_slope, growth, growth_slope = tl.load(mine), tl.load(mine + 1), tl.load(mine + 4), tl.load(mine + 5)
+    at = _voxels(tl.load(tiles + tumour * most_tiles + program), plane, row)
+    factors = scalars + (2 * tumour + fine) * _SCALARS
+    k, k_slope = tl.load(factors), tl.load(factors + 1)
+    growth, growth_slope = tl.load(factors + 4), tl.load(factors + 5)
     faces = _faces(fx, fy, fz, at, plane, row)
-    # Batches of many fields may be longer than 32 bits can count.
+    # Offsets in batches of many fields may exceed 32 bits.
     begin = tumour.to(tl.int64) * FIELDS * size
     c = _star(source + begin + at, plane, row)
     shrunk = _shrunk(c, growth)
@@ -163,46 +163,46 @@ def first_stage(
 
 @triton.jit(do_not_specialize=["fine", "stage"])
 def later_stage(
-    known, last, start, out, fx, fy, fz, tiles, counts, scalars, fine, stage, most_tiles, size, plane, row,
+    now, last, start, out, fx, fy, fz, tiles, counts, scalars, fine, stage, most_tiles, size, plane, row,
     FIELDS: tl.constexpr,
 ):  # fmt: skip
-    """Stage j >= 2: ``out`` = p_j from ``known`` = p_(j-1) and ``last`` = p_(j-2), which may be ``out``.
+    """Compute stage j >= 2: ``out`` = p_j from ``now`` = p_(j-1) and ``last`` = p_(j-2), which may be ``out``.
 
-    In the last stage of a tumour ``out`` is R (a ``start`` + b p_s), the end of the step; tumours that need fewer
-    stages than others of their batch rest meanwhile.
+    In the last stage of a tumour ``out`` is R (a ``start`` + b p_s), the end of the step. Tumours with fewer stages
+    than others of their batch are skipped afterwards.
     """
-    place, tumour = tl.program_id(0), tl.program_id(1)
+    program, tumour = tl.program_id(0), tl.program_id(1)
     stages = tl.load(counts + 3 * tumour + 1 + fine)
-    if (place >= tl.load(counts + 3 * tumour)) | (stage > stages):
+    if (program >= tl.load(counts + 3 * tumour)) | (stage > stages):
         return
-    at = _voxels(tl.load(tiles + tumour * most_tiles + place), plane, row)
-    mine = scalars + (2 * tumour + fine) * _SCALARS
-    k, k_slope = tl.load(mine), tl.load(mine + 1)
+    at = _voxels(tl.load(tiles + tumour * most_tiles + program), plane, row)
+    factors = scalars + (2 * tumour + fine) * _SCALARS
+    k, k_slope = tl.load(factors), tl.load(factors + 1)
     j = stage.to(k.dtype)
-    of_known, of_last = (2.0 * j - 1.0) / j, (1.0 - j) / j
-    of_start, of_polynomial = tl.load(mine + 2), tl.load(mine + 3)
-    # Before the last stage grow by a factor of 1, which changes nothing, not even by rounding.
+    weight_now, weight_last = (2.0 * j - 1.0) / j, (1.0 - j) / j
+    weight_start, weight_end = tl.load(factors + 2), tl.load(factors + 3)
+    # A growth factor of 1 before the last stage is exact, without rounding.
     ends = stage == stages
-    growth = tl.load(mine + 4, mask=ends, other=1.0)
-    growth_slope = tl.load(mine + 5, mask=ends, other=0.0)
+    growth = tl.load(factors + 4, mask=ends, other=1.0)
+    growth_slope = tl.load(factors + 5, mask=ends, other=0.0)
     faces = _faces(fx, fy, fz, at, plane, row)
     begin = tumour.to(tl.int64) * FIELDS * size
-    star = _star(known + begin + at, plane, row)
+    star = _star(now + begin + at, plane, row)
     spread = _divergence(star, faces)
-    c = of_known * (star[0] + k * spread) + of_last * tl.load(last + begin + at)
+    c = weight_now * (star[0] + k * spread) + weight_last * tl.load(last + begin + at)
     if ends:
-        c = of_start * tl.load(start + begin + at) + of_polynomial * c
+        c = weight_start * tl.load(start + begin + at) + weight_end * c
     shrunk = 1.0 / (1.0 + c * (growth - 1.0))
     tl.store(out + begin + at, c * growth * shrunk)
     for f in tl.static_range(1, FIELDS):
         begin += size
-        star = _star(known + begin + at, plane, row)
+        star = _star(now + begin + at, plane, row)
         grown = star[0] + k * _divergence(star, faces)
         if f == _MU_D:
             grown += k_slope * spread
-        t = of_known * grown + of_last * tl.load(last + begin + at)
+        t = weight_now * grown + weight_last * tl.load(last + begin + at)
         if ends:
-            t = of_start * tl.load(start + begin + at) + of_polynomial * t
+            t = weight_start * tl.load(start + begin + at) + weight_end * t
         if f == _MU_RHO:
             t = _tangent(t, c, shrunk, growth, growth_slope)
         else:
@@ -212,18 +212,18 @@ def later_stage(
 
 @triton.jit
 def combine(coarse, fine, tiles, counts, scalars, partial, active, most_tiles, size, plane, row, FIELDS: tl.constexpr):
-    """Extrapolate (4 fine - coarse) / 3 into ``coarse``, clipped below at zero, where tangents are zero too.
+    """Extrapolate (4 fine - coarse) / 3 into ``coarse``, clipped below at zero; tangents are zero where c is clipped.
 
     ``partial`` (B, 4, most_tiles), float64, receives per program the sums of (fine - coarse)^2, of fine^2, of the new c
-    and of c (1 - c); ``active`` (B, most_tiles), int8, per tile whether any voxel is active.
+    and of c (1 - c); ``active`` (B, most_tiles), int8, receives whether any voxel of a tile is active.
     """
-    place, tumour = tl.program_id(0), tl.program_id(1)
-    sums = partial + tumour * 4 * most_tiles + place
-    if place >= tl.load(counts + 3 * tumour):
+    program, tumour = tl.program_id(0), tl.program_id(1)
+    sums = partial + tumour * 4 * most_tiles + program
+    if program >= tl.load(counts + 3 * tumour):
         for q in tl.static_range(4):
             tl.store(sums + q * most_tiles, 0.0)
         return
-    tile = tl.load(tiles + tumour * most_tiles + place)
+    tile = tl.load(tiles + tumour * most_tiles + program)
     at = _voxels(tile, plane, row)
     begin = tumour.to(tl.int64) * FIELDS * size
     one, two = tl.load(coarse + begin + at), tl.load(fine + begin + at)

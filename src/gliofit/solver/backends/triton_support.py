@@ -1,4 +1,4 @@
-"""Whether the Triton back end can run here, without importing Triton where there is no device."""
+"""Availability of the Triton back end, without importing Triton."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ __all__ = ["interpreted", "triton_problem"]
 
 
 def interpreted() -> bool:
-    """Whether Triton kernels are run by its interpreter on the CPU (``TRITON_INTERPRET=1``), for checks only."""
+    """Return whether Triton's interpreter runs kernels on the CPU (``TRITON_INTERPRET=1``, for tests)."""
     return os.environ.get("TRITON_INTERPRET", "0") == "1"
 
 
 @cache
 def triton_problem() -> str | None:
-    """Why the Triton back end cannot run, None if it can."""
+    """Return why the Triton back end cannot run, None if it can."""
     if importlib.util.find_spec("triton") is None:
         return "Triton is not installed"
     if interpreted():

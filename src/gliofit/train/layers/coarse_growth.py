@@ -1,9 +1,10 @@
-"""The solver on coarse voxels as a layer: tissue and theta in, concentration out, differentiable in theta."""
+"""Layer with the solver on coarse voxels: tissue and theta in, concentration out, differentiable in theta."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.settings import AccurateSettings
-from gliofit.solver.threads import kernels_bear_threads
+from gliofit.solver.threads import kernels_are_thread_safe
 from gliofit.train.layers.lattice import EqualSpeed
 
 __all__ = ["CoarseGrowth"]
@@ -31,7 +32,7 @@ class _Grow(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, theta: Tensor, concentration: Tensor, tangents: Tensor) -> Tensor:
-        """Pass the concentration on."""
+        """Return the concentration."""
         ctx.tangents = tangents
         return concentration.clone()
 
@@ -70,34 +71,48 @@ class CoarseGrowth:
         self.equal_speed = EqualSpeed(fine_mm, spacing_mm)
 
     def tissues(self, wm: Tensor, gm: Tensor) -> list[Tissue]:
-        """Tissue of each sample, from fractions of shape (batch, size, size, size)."""
+        """Return the tissue of each sample from fractions, shape (batch, size, size, size)."""
         maps = [value.detach().float().cpu().numpy() for value in (wm, gm)]
-        nothing = np.zeros(self.grid.shape, np.float32)
-        return [Tissue(white, grey, nothing, self.grid) for white, grey in zip(*maps, strict=True)]
+        no_csf = np.zeros(self.grid.shape, np.float32)
+        return [Tissue(white, grey, no_csf, self.grid) for white, grey in zip(*maps, strict=True)]
 
     def __call__(self, tissues: Sequence[Tissue], theta: Tensor) -> Tensor:
-        """Concentration (batch, size, size, size) for physical theta (batch, n), zero where a seed has no tissue.
+        """Simulate tumours.
 
-        One tissue may serve all thetas. The origin is in mm from the middle of the cube.
+        Parameters
+        ----------
+        tissues
+            One tissue per theta, or one for all.
+        theta
+            Physical theta, shape (batch, n), origin in mm from the centre of the cube.
+
+        Returns
+        -------
+        Tensor
+            Concentration, shape (batch, size, size, size); zero if the seed lies outside tissue.
         """
-        moved = torch.cat([theta[:, :3], self.equal_speed(theta[:, 3:4], theta[:, 4:5]), theta[:, 4:5]], dim=1)
-        # Inside a differentiated function one cannot see whether derivatives are wanted.
-        forward_mode = forward_ad.unpack_dual(moved).tangent is not None
-        with_tangents = forward_mode or (moved.requires_grad and torch.is_grad_enabled())
-        points = [Theta.from_array(row) for row in moved.detach().double().cpu().numpy()]
-        pairs = [(tissues[0 if len(tissues) == 1 else index], point) for index, point in enumerate(points)]
-        threads = min(len(pairs), torch.get_num_threads())
-        if threads > 1 and kernels_bear_threads():
-            # Each kernel runs on one thread: results do not depend on how many tumours grow at a time.
+        coarse = torch.cat([theta[:, :3], self.equal_speed(theta[:, 3:4], theta[:, 4:5]), theta[:, 4:5]], dim=1)
+        # Inside an autograd function it is not known whether derivatives are needed.
+        forward_mode = forward_ad.unpack_dual(coarse).tangent is not None  # type: ignore[no-untyped-call]
+        with_tangents = forward_mode or (coarse.requires_grad and torch.is_grad_enabled())
+        points = [Theta.from_array(row) for row in coarse.detach().double().cpu().numpy()]
+        brains = [tissues[0 if len(tissues) == 1 else index] for index in range(len(points))]
+        grow = partial(self._grow, with_tangents=with_tangents)
+        threads = min(len(points), torch.get_num_threads())
+        if threads > 1 and kernels_are_thread_safe():
+            # Each kernel runs on one thread, so that results do not depend on the number of threads.
             with ThreadPoolExecutor(threads) as pool:
-                done = list(pool.map(lambda pair: self._grow(pair[0], pair[1], with_tangents), pairs))
+                results = list(pool.map(grow, brains, points))
         else:
-            done = [self._grow(own, point, with_tangents) for own, point in pairs]
-        fields = torch.from_numpy(np.stack(done)).to(moved)
-        return _Grow.apply(moved, fields[:, 0], fields[:, 1:]) if with_tangents else fields[:, 0]
+            results = list(map(grow, brains, points))
+        fields = torch.from_numpy(np.stack(results)).to(coarse)
+        if not with_tangents:
+            return fields[:, 0]
+        concentration: Tensor = _Grow.apply(coarse, fields[:, 0], fields[:, 1:])  # type: ignore[no-untyped-call]
+        return concentration
 
     def _grow(self, tissue: Tissue, theta: Theta, with_tangents: bool) -> NDArray[np.float32]:
-        """Concentration and, where asked for, its tangents: (1 or 1 + n, size, size, size)."""
+        """Return the concentration, with its tangents if requested, shape (1 or 1 + n, size, size, size)."""
         try:
             with kernel_threads(1):
                 if not with_tangents:
@@ -105,5 +120,4 @@ class CoarseGrowth:
                 sensitivity = self.solver.solve_with_tangents(tissue, theta)
                 return np.concatenate([sensitivity.solution.concentration[None], sensitivity.tangents])
         except (SeedOutsideTissueError, InputError):
-            # No tissue at the seed, or none in the whole cube: nothing grows.
             return np.zeros((1 + len(theta.space) if with_tangents else 1, *self.grid.shape), np.float32)

@@ -1,4 +1,4 @@
-"""How theta enters a U-shaped network at its neck."""
+"""Addition of theta to the features at the neck of a U-Net."""
 
 from __future__ import annotations
 
@@ -8,16 +8,9 @@ __all__ = ["Coefficients"]
 
 
 class Coefficients(nn.Linear):
-    """One linear map from theta to a field over the neck's voxels, to be added to its features (paper, section 2.3).
+    """Linear map from theta to a field that is added to the neck's features (paper, section 2.3).
 
-    Parameters
-    ----------
-    parameters
-        Number of parameters.
-    width
-        Channels of the neck.
-    edge
-        Voxels along each edge of the neck; it ties the network to one size of cube.
+    The neck has ``width`` channels and ``edge`` voxels along each edge, which fixes the size of the cube.
     """
 
     def __init__(self, parameters: int, width: int, edge: int) -> None:
@@ -25,5 +18,5 @@ class Coefficients(nn.Linear):
         self.shape = (width, edge, edge, edge)
 
     def forward(self, theta: Tensor) -> Tensor:
-        """Fields of shape (batch, width, edge, edge, edge) for theta of shape (batch, parameters)."""
+        """Compute fields, shape (batch, width, edge, edge, edge), of theta, shape (batch, parameters)."""
         return super().forward(theta).reshape(-1, *self.shape)

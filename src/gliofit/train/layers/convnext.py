@@ -1,32 +1,42 @@
-"""The parts of a 3-D ConvNeXt: its block, and the steps between resolutions."""
+"""Layers of a 3-D ConvNeXt: block, down- and up-sampling, encoder."""
 
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
+from gliofit.core.settings import Settings
 from gliofit.train.layers.depthwise import DepthwiseConv3d
 from gliofit.train.layers.mlp import pointwise_mlp
 
-__all__ = ["ConvNeXtBlock", "ConvNeXtEncoder", "DownSampling", "UpSampling"]
+__all__ = ["ConvNeXtBlock", "ConvNeXtEncoder", "ConvNeXtSettings", "DownSampling", "UpSampling"]
+
+
+class ConvNeXtSettings(Settings):
+    """Settings of a ConvNeXt encoder."""
+
+    widths: tuple[int, ...] = Field(
+        (16, 32, 64, 128),
+        min_length=2,
+        description="Channels per resolution, from fine to coarse; each is half as fine.",
+    )
+    blocks: int = Field(1, ge=1, description="ConvNeXt blocks per resolution, in the encoder and in a decoder.")
+    kernel_size: Literal[3, 5, 7] = Field(7, description="Edge of the depth-wise kernels in voxels.")
+    expansion: int = Field(4, ge=1, description="Width of a block's MLP relative to its channels.")
+    layer_scale: float = Field(1e-6, gt=0, description="Initial gain of the residual branch of each block.")
+
+    def stage(self, width: int) -> nn.Sequential:
+        """Create the blocks of one resolution."""
+        block = (self.kernel_size, self.expansion, self.layer_scale)
+        return nn.Sequential(*(ConvNeXtBlock(width, *block) for _ in range(self.blocks)))
 
 
 class ConvNeXtBlock(nn.Module):
-    """Residual block: depth-wise convolution, layer norm, pointwise MLP with GELU, layer scale.
-
-    Parameters
-    ----------
-    width
-        Channels of input and output.
-    kernel_size
-        Edge of the depth-wise kernel.
-    expansion
-        Width of the MLP's hidden layer relative to ``width``.
-    layer_scale
-        Initial value of the gain on the residual branch.
-    """
+    """Residual block: depth-wise convolution, layer norm, pointwise MLP with GELU; see ``ConvNeXtSettings``."""
 
     def __init__(self, width: int, kernel_size: int, expansion: int, layer_scale: float) -> None:
         super().__init__()
@@ -44,7 +54,7 @@ class ConvNeXtBlock(nn.Module):
 
 
 class DownSampling(nn.Module):
-    """Channel vector scaled to unit length and by a gain, then a 2^3 convolution of stride 2."""
+    """Normalisation of the channel vector with a gain, then a 2^3 convolution of stride 2."""
 
     def __init__(self, width: int, wider: int) -> None:
         super().__init__()
@@ -53,9 +63,10 @@ class DownSampling(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Halve the resolution of (batch, width, x, y, z)."""
-        # Written out: the backward pass of torch's normalize takes several more passes over the volume.
+        # The backward pass of torch's normalize takes several more passes over the volume.
         scale = (x.square().sum(dim=1, keepdim=True) + 1e-12).rsqrt()
-        return self.convolution(x * scale * self.gain[:, None, None, None])
+        coarse: Tensor = self.convolution(x * scale * self.gain[:, None, None, None])
+        return coarse
 
 
 class UpSampling(nn.ConvTranspose3d):
@@ -66,39 +77,17 @@ class UpSampling(nn.ConvTranspose3d):
 
 
 class ConvNeXtEncoder(nn.Module):
-    """Input convolution, then blocks and down-sampling per stage, then the neck's blocks.
+    """Input convolution, then blocks and down-sampling at each resolution; the last one is the neck."""
 
-    Parameters
-    ----------
-    channels
-        Input channels.
-    widths
-        Channels at each resolution, the full one first; the last one is the neck.
-    blocks
-        Blocks at each resolution.
-    kernel_size, expansion, layer_scale
-        As of :class:`ConvNeXtBlock`.
-    """
-
-    def __init__(
-        self,
-        channels: int,
-        widths: tuple[int, ...],
-        blocks: int,
-        kernel_size: int,
-        expansion: int,
-        layer_scale: float,
-    ) -> None:
+    def __init__(self, channels: int, settings: ConvNeXtSettings) -> None:
         super().__init__()
+        widths = settings.widths
         self.stem = nn.Conv3d(channels, widths[0], 3, padding=1)
-        self.stages = nn.ModuleList(
-            nn.Sequential(*(ConvNeXtBlock(width, kernel_size, expansion, layer_scale) for _ in range(blocks)))
-            for width in widths
-        )
+        self.stages = nn.ModuleList(settings.stage(width) for width in widths)
         self.downs = nn.ModuleList(DownSampling(a, b) for a, b in pairwise(widths))
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Features at every resolution, the full one first."""
+        """Compute features at every resolution, from fine to coarse."""
         features = []
         x = self.stem(x)
         for stage, down in zip(self.stages, [*self.downs, None], strict=True):

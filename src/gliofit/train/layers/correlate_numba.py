@@ -1,4 +1,4 @@
-"""Sums of products of two shifted volumes, compiled."""
+"""Compiled correlation of two volumes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from gliofit.core.compiled import cached_njit
 
 __all__ = ["LAGS", "correlate"]
 
-#: Shifts along the last axis that are accumulated at once: the largest kernel size.
+#: Shifts along the last axis that are accumulated simultaneously, the largest kernel size.
 LAGS = 7
 
-#: Voxels whose values stay in the first-level cache while all shifts are visited.
+#: Voxels per chunk, which stay in the first-level cache for all shifts.
 _CHUNK = 4096
 
 
-@cached_njit(fastmath=True, nogil=True)
+@cached_njit(fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
 def correlate(
     gradient: NDArray[np.float32],
     image: NDArray[np.float32],
@@ -38,7 +38,7 @@ def correlate(
                 n = g.size
                 for dz in range(size):
                     for dy in range(size):
-                        # Seven sums at once: each value of the gradient is loaded once for seven products.
+                        # Each value of the gradient is loaded once for seven products.
                         x = image[sample, channel, start + (dz * row + dy) * row :]
                         x0, x1, x2, x3 = x[0:n], x[1 : n + 1], x[2 : n + 2], x[3 : n + 3]
                         x4, x5, x6 = x[4 : n + 4], x[5 : n + 5], x[6 : n + 6]

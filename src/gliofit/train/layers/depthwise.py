@@ -1,15 +1,15 @@
 """Depth-wise 3-D convolution with fast gradients on the CPU.
 
-PyTorch's backward pass of a depth-wise 7^3 convolution is some 25 times slower on a CPU than its forward pass. The
-gradient with respect to the input is a convolution with the mirrored kernel, for which the fast forward code serves.
-The gradient with respect to the kernel is a set of dot products of two shifted volumes; with zero padding each shift
-is one offset in the flattened volume, so that all of them are long, contiguous dot products.
+PyTorch's backward pass of a depth-wise 7^3 convolution is about 25 times slower on a CPU than its forward pass. The
+gradient by the input is a convolution with the mirrored kernel, which uses the fast forward pass. The gradient by the
+kernel is a set of dot products of two shifted volumes; with zero padding each shift is one offset in the flattened
+volume, so that these are long, contiguous dot products.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -23,15 +23,15 @@ __all__ = ["DepthwiseConv3d"]
 
 
 def _kernel_gradient(image: Tensor, gradient: Tensor, size: int) -> Tensor:
-    """Gradient with respect to a depth-wise kernel of shape (channels, 1, size, size, size)."""
+    """Compute the gradient by a depth-wise kernel, shape (channels, 1, size, size, size)."""
     from gliofit.train.layers.correlate_numba import LAGS, correlate
 
     batch, channels, *shape = image.shape
     pad = size // 2
-    # One row length for both inner axes keeps the flattened offset of a shift (dz * row + dy) * row + dx.
+    # With one row length for both inner axes the offset of a shift is (dz * row + dy) * row + dx.
     row = max(shape[1], shape[2]) + 2 * pad
     planes = shape[0] + 2 * pad
-    # The furthest shift of the last plane reads this far beyond the volume (times the zeros of the gradient).
+    # The largest shift of the last plane reads this far beyond the volume, multiplied by zeros of the gradient.
     beyond = (size - 1) * row + LAGS
     padded = image.new_zeros(batch, channels, planes * row * row + beyond)
     inner = padded[:, :, : planes * row * row].view(batch, channels, planes, row, row)
@@ -44,7 +44,7 @@ def _kernel_gradient(image: Tensor, gradient: Tensor, size: int) -> Tensor:
     if threads == 1:
         correlate(*arguments, 0, channels, row, size)
     else:
-        # Every channel is summed by one thread in one order: the result does not depend on their number.
+        # One thread sums each channel, so that the result does not depend on the number of threads.
         edges = np.linspace(0, channels, threads + 1).astype(int)
         with ThreadPoolExecutor(threads) as pool:
             for job in [
@@ -53,19 +53,6 @@ def _kernel_gradient(image: Tensor, gradient: Tensor, size: int) -> Tensor:
             ]:
                 job.result()
     return torch.from_numpy(np.ascontiguousarray(out[..., :size]))[:, None]
-
-
-@cache
-def _has_numba() -> bool:
-    try:
-        import numba  # noqa: F401
-    except ImportError:
-        return False
-    return True
-
-
-def _mirrored(weight: Tensor) -> Tensor:
-    return weight.flip(2, 3, 4).contiguous(memory_format=torch.channels_last_3d)
 
 
 class _Depthwise(torch.autograd.Function):
@@ -85,11 +72,12 @@ class _Depthwise(torch.autograd.Function):
         image, weight = ctx.saved_tensors
         to_image = to_weight = None
         if ctx.needs_input_grad[0]:
-            to_image = _Depthwise.apply(gradient, _mirrored(weight))
+            mirrored = weight.flip(2, 3, 4).contiguous(memory_format=torch.channels_last_3d)
+            to_image = _convolve(gradient, mirrored)
         if ctx.needs_input_grad[1]:
-            # Second derivatives need differentiable operations; without numba it is slow, but as exact.
-            if torch.is_grad_enabled() or not _has_numba():
-                to_weight = conv3d_weight(
+            # Second derivatives require differentiable operations.
+            if torch.is_grad_enabled():
+                to_weight = conv3d_weight(  # type: ignore[no-untyped-call]
                     image, weight.shape, gradient, padding=weight.shape[-1] // 2, groups=weight.shape[0]
                 )
             else:
@@ -101,26 +89,23 @@ class _Depthwise(torch.autograd.Function):
         image, weight = ctx.saved_tensors
         tangent = torch.zeros_like(image)
         if image_tangent is not None:
-            tangent = tangent + _Depthwise.apply(image_tangent, weight)
+            tangent = tangent + _convolve(image_tangent, weight)
         if weight_tangent is not None:
-            tangent = tangent + _Depthwise.apply(image, weight_tangent)
+            tangent = tangent + _convolve(image, weight_tangent)
         return tangent
 
 
-class DepthwiseConv3d(nn.Conv3d):
-    """One kernel per channel, zero-padded to the same size.
+def _convolve(image: Tensor, weight: Tensor) -> Tensor:
+    convolved: Tensor = _Depthwise.apply(image, weight)  # type: ignore[no-untyped-call]
+    return convolved
 
-    Parameters
-    ----------
-    channels
-        Channels of input and output.
-    kernel_size
-        3, 5 or 7.
-    """
+
+class DepthwiseConv3d(nn.Conv3d):
+    """Depth-wise convolution, zero-padded to the same size, with kernels of 3, 5 or 7 voxels."""
 
     def __init__(self, channels: int, kernel_size: int) -> None:
         if kernel_size not in (3, 5, 7):
-            raise ValueError(f"a depth-wise kernel has 3, 5 or 7 voxels along an edge, not {kernel_size}")
+            raise ValueError(f"kernel_size: is {kernel_size}; must be 3, 5 or 7")
         super().__init__(channels, channels, kernel_size, padding=kernel_size // 2, groups=channels)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -129,4 +114,4 @@ class DepthwiseConv3d(nn.Conv3d):
             return super().forward(input)
         assert self.bias is not None
         with torch.autocast("cpu", enabled=False):
-            return _Depthwise.apply(input.float(), self.weight) + self.bias[:, None, None, None]
+            return _convolve(input.float(), self.weight) + self.bias[:, None, None, None]

@@ -1,4 +1,4 @@
-"""Speed of Fisher-Kolmogorov fronts on a lattice, and the growth that gives one speed on two lattices."""
+"""Speed of Fisher-Kolmogorov fronts on a lattice, and mu_D for equal speed on two lattices."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ from torch import Tensor
 
 __all__ = ["EqualSpeed", "front_speed"]
 
-# Decay of a front's foot per voxel. The range holds front widths of 0.03 to 1000 voxels.
+# Decay of a front's tail per voxel, for front widths of 0.03 to 1000 voxels.
 _DECAY = np.geomspace(1e-3, 12.0, 4000)
 
 
 def _squared_ratio(decay: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Ratio rho h^2 / D of the front whose foot decays by exp(-decay) per voxel, from the condition of least speed."""
-    return 2 * (decay * np.sinh(decay) - (np.cosh(decay) - 1))
+    """Return rho h^2 / D of the slowest front, whose tail decays by exp(-decay) per voxel."""
+    ratio: NDArray[np.float64] = 2 * (decay * np.sinh(decay) - (np.cosh(decay) - 1))
+    return ratio
 
 
 def front_speed(diffusion_mm: float, growth: float, spacing_mm: float) -> float:
     """Distance in mm that a plane front travels in the growth time along an axis of the lattice.
 
-    The least v of v = (2 D (cosh(k h) - 1) / h^2 + rho) / k over all decays k, the linear marginal-stability speed of
-    the discrete equation (van Saarloos, Physics Reports 386, 2003); 2 sqrt(D rho) as h goes to zero.
+    Smallest v = (2 D (cosh(k h) - 1) / h^2 + rho) / k over all decays k, the linear marginal-stability speed of the
+    discrete equation; 2 sqrt(D rho) in the limit h = 0.
+
+    Source: van Saarloos, Physics Reports 386 (2003).
     """
     width = diffusion_mm / growth
     decay = np.exp(np.interp(np.log((spacing_mm / width) ** 2), np.log(_squared_ratio(_DECAY)), np.log(_DECAY)))
@@ -44,7 +47,7 @@ class EqualSpeed:
 
     def __init__(self, fine_mm: float, coarse_mm: float) -> None:
         squared = _squared_ratio(_DECAY)
-        # Width in mm and speed / rho in mm, both of which grow from the end of _DECAY to its beginning.
+        # Width and speed / rho in mm, both increasing.
         widths = {h: h / np.sqrt(squared[::-1]) for h in (fine_mm, coarse_mm)}
         speeds = {h: h * (2 * np.sinh(_DECAY) / squared)[::-1] for h in (fine_mm, coarse_mm)}
         knots = np.linspace(np.log(0.1 * coarse_mm), np.log(100 * coarse_mm), 200)

@@ -1,7 +1,7 @@
-"""Pointwise MLP with GELU that works through the voxels in pieces on the CPU.
+"""Pointwise MLP with GELU, computed in pieces on the CPU.
 
-The hidden layer of a full-resolution volume is tens of megabytes, which a CPU spends more time on fetching and paging
-than on computing. In pieces it stays in the cache; the backward pass computes it again instead of keeping it.
+The hidden layer of a full-resolution volume takes tens of megabytes, whose transfer takes a CPU longer than computing
+them. Pieces stay in the cache, and the backward pass recomputes them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 __all__ = ["pointwise_mlp"]
 
-#: Voxels of a piece, per thread.
+#: Voxels of a piece per thread.
 _PIECE = 4096
 
 
@@ -28,7 +28,7 @@ class _Pieces(torch.autograd.Function):
     @staticmethod
     def forward(x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
         piece = _PIECE * torch.get_num_threads()
-        return torch.cat([_plain(part, w1, b1, w2, b2) for part in x.split(piece)])
+        return torch.cat([_plain(part, w1, b1, w2, b2) for part in torch.split(x, piece)])
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -38,17 +38,17 @@ class _Pieces(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         inputs = ctx.saved_tensors
-        if torch.is_grad_enabled():  # second derivatives are asked for: stay with differentiable operations
-            wanted = [i for i, needed in enumerate(ctx.needs_input_grad) if needed]
-            out = torch.autograd.grad(_plain(*inputs), [inputs[i] for i in wanted], gradient, create_graph=True)
-            found = dict(zip(wanted, out, strict=True))
-            return tuple(found.get(i) for i in range(len(inputs)))
+        if torch.is_grad_enabled():  # Second derivatives require differentiable operations.
+            needed = [i for i, flag in enumerate(ctx.needs_input_grad) if flag]
+            out = torch.autograd.grad(_plain(*inputs), [inputs[i] for i in needed], gradient, create_graph=True)
+            gradients = dict(zip(needed, out, strict=True))
+            return tuple(gradients.get(i) for i in range(len(inputs)))
         x, w1, b1, w2, b2 = inputs
         to_x = torch.empty_like(x)
         sums = [torch.zeros_like(parameter) for parameter in (w1, b1, w2, b2)]
         of_parameters = any(ctx.needs_input_grad[1:])
         piece = _PIECE * torch.get_num_threads()
-        for part, outer, out in zip(x.split(piece), gradient.split(piece), to_x.split(piece), strict=True):
+        for part, outer, out in zip(*(torch.split(values, piece) for values in (x, gradient, to_x)), strict=True):
             hidden = F.linear(part, w1, b1)
             inner = torch.ops.aten.gelu_backward(outer @ w2, hidden)
             torch.mm(inner, w1, out=out)
@@ -73,10 +73,11 @@ class _Pieces(torch.autograd.Function):
 
 
 def pointwise_mlp(x: Tensor, expand: nn.Linear, project: nn.Linear) -> Tensor:
-    """Two linear layers with GELU between them, on the last axis of (..., width)."""
+    """Apply two linear layers with GELU between them to the last axis of (..., width)."""
     parameters = (expand.weight, expand.bias, project.weight, project.bias)
     voxels = x.numel() // x.shape[-1]
     in_pieces = x.device.type == "cpu" and x.dtype == expand.weight.dtype and voxels > _PIECE
     if not in_pieces or torch.is_autocast_enabled("cpu"):
         return _plain(x, *parameters)
-    return _Pieces.apply(x.reshape(voxels, -1), *parameters).reshape(x.shape)
+    out: Tensor = _Pieces.apply(x.reshape(voxels, -1), *parameters)  # type: ignore[no-untyped-call]
+    return out.reshape(x.shape)

@@ -1,4 +1,4 @@
-"""Fine voxels as channels of coarse ones, and back: resolution is kept, and convolutions cost a fraction."""
+"""Conversion of fine voxels to channels of coarse voxels, on which convolutions cost a fraction."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def gather(x: Tensor, factor: int) -> Tensor:
 
 
 def scatter(x: Tensor, factor: int) -> Tensor:
-    """The reverse of :func:`gather`."""
+    """Move channels to fine voxels; inverse of :func:`gather`."""
     batch, channels, a, b, c = x.shape
     parts = x.reshape(batch, channels // factor**3, factor, factor, factor, a, b, c)
     shape = (batch, channels // factor**3, a * factor, b * factor, c * factor)

@@ -1,1 +1,1 @@
-"""Architectures, one module each; ``convnext_unet.py`` is chosen in the configuration as ``convnext-unet``."""
+"""Architectures, one module each; ``convnext_unet.py`` is ``convnext-unet`` in configurations."""

@@ -1,4 +1,4 @@
-"""U-Net that corrects a guess: a solve on coarse voxels, or a front that spreads evenly from the origin."""
+"""U-Net that corrects a guess: a simulation on coarse voxels, or a spherical front about the origin."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from gliofit.train.layers.patches import gather, scatter
 
 __all__ = ["Network", "Settings"]
 
-#: Coarse voxels are this many fine ones along each axis.
+#: Fine voxels along each axis of a coarse voxel.
 _FACTOR = 2
 
-#: Guesses are kept this far from 0 and 1, where the logit has no end.
+#: Smallest distance of guesses from 0 and 1, where the logit is infinite.
 _EDGE = 1e-4
 
 _EMBEDDING = 64
@@ -34,25 +34,21 @@ class Settings(BaseSettings):
 
     guide: Literal["coarse-solve", "front"] = Field(
         "coarse-solve",
-        description="What is corrected: `coarse-solve`, the solver on voxels of twice the size; `front`, a logistic "
-        "front about the origin that knows no anatomy.",
+        description="Guess to correct: `coarse-solve`, the solver on voxels of twice the size; `front`, a logistic "
+        "front about the origin, independent of anatomy.",
     )
-    tolerance: float = Field(
-        0.03, gt=0, le=0.1, description="Relative error of a time step of the coarse solve (without the front, unused)."
-    )
+    tolerance: float = Field(0.03, gt=0, le=0.1, description="Relative error of a time step of `coarse-solve`.")
     widths: tuple[int, ...] = Field(
-        (32, 48, 96),
-        min_length=2,
-        description="Channels per resolution, that of the coarse voxels first; every further one halves it.",
+        (32, 48, 96), min_length=2, description="Channels per resolution, beginning with the coarse voxels."
     )
-    blocks: int = Field(1, ge=1, description="ConvNeXt blocks per resolution, on the way down and on the way up.")
-    kernel_size: Literal[3, 5, 7] = Field(5, description="Edge of the depth-wise kernels, in coarse voxels.")
+    blocks: int = Field(1, ge=1, description="ConvNeXt blocks per resolution, in encoder and decoder.")
+    kernel_size: Literal[3, 5, 7] = Field(5, description="Edge of the depth-wise kernels in coarse voxels.")
     expansion: int = Field(4, ge=1, description="Width of a block's MLP relative to its channels.")
-    layer_scale: float = Field(0.1, gt=0, description="Initial gain on the residual branch of each block.")
+    layer_scale: float = Field(0.1, gt=0, description="Initial gain of the residual branch of each block.")
 
 
 class _Stage(nn.Module):
-    """ConvNeXt blocks, each followed by a scale and shift of its channels that theta decides."""
+    """ConvNeXt blocks, each followed by a scale and shift of channels that depend on theta."""
 
     def __init__(self, width: int, settings: Settings) -> None:
         super().__init__()
@@ -69,12 +65,11 @@ class _Stage(nn.Module):
 
 
 class Network(AbstractSurrogateNetwork):
-    """Theta enters as fields, by the guess, and at every resolution.
+    """U-Net on coarse voxels whose channels contain the 2^3 fine voxels, at an eighth of the cost.
 
-    Works on voxels of twice the cube's size, which hold the 2^3 fine ones as channels: nothing of the full resolution
-    is lost, and a step costs an eighth. At the end the 2^3 corrections of each coarse voxel are spread again, and are
-    added to the logits of the guess. Fields of theta: the guess and its logit, the distance from the origin, the seed,
-    and the front coordinate (distance behind an undisturbed front in front widths).
+    The output, 2^3 corrections of each coarse voxel, is added to the logits of the guess. Theta is used at every
+    resolution and in the input fields: the guess and its logit, the distance from the origin, the seed, and the front
+    coordinate (distance behind a spherical front in front widths).
     """
 
     settings: Settings
@@ -84,7 +79,7 @@ class Network(AbstractSurrogateNetwork):
         widths, depth = settings.widths, len(settings.widths)
         if frame.size % (_FACTOR * 2 ** (depth - 1)):
             raise ValueError(
-                f"{depth} widths need a cube size that {_FACTOR * 2 ** (depth - 1)} divides, not {frame.size}"
+                f"crop.size: {frame.size} is not a multiple of {_FACTOR * 2 ** (depth - 1)} for {depth} widths"
             )
         coarse = frame.size // _FACTOR
         spacing = frame.spacing_mm * _FACTOR
@@ -94,9 +89,8 @@ class Network(AbstractSurrogateNetwork):
         axis = (torch.arange(coarse) - (coarse - 1) / 2) * spacing
         places = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"))
         self.register_buffer("places", places, persistent=False)
-        # Fitted to the volume of simulated tumours as spheres; learning goes on from there.
+        # Fitted to the volume of simulated tumours as spheres.
         self.reach = nn.Parameter(torch.tensor([0.89, 0.92]))
-        # Tissue of the fine voxels, the diffusivity, and the five fields.
         self.stem = nn.Conv3d(frame.channels * _FACTOR**3 + 1 + 5, widths[0], 3, padding=1)
         self.embed = nn.Sequential(nn.Linear(7, _EMBEDDING), nn.GELU(), nn.Linear(_EMBEDDING, _EMBEDDING), nn.GELU())
         self.down_stages = nn.ModuleList(_Stage(width, settings) for width in widths)
@@ -106,14 +100,14 @@ class Network(AbstractSurrogateNetwork):
         self.up_stages = nn.ModuleList(_Stage(width, settings) for width in widths[:-1])
         self.head = nn.Conv3d(widths[0], _FACTOR**3, 3, padding=1)
         with torch.no_grad():
-            # An untrained network gives the guess.
+            # An untrained network returns the guess.
             self.head.weight.mul_(0.01)
             nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
     def encode(self, tissue: Tensor) -> Any:
-        """Channels of the coarse voxels, and what the guess needs of the tissue."""
+        """Return the channels of the coarse voxels, and the tissue for the guess."""
         mean = F.avg_pool3d(tissue, _FACTOR)
-        if self.frame.channels == 1:  # label values: 3 for white, 2 for grey matter
+        if self.frame.channels == 1:  # Label values: 3 for white, 2 for grey matter.
             wm, gm = mean[:, 0] / 3, torch.zeros_like(mean[:, 0])
         else:
             wm, gm = mean[:, 0], mean[:, 1]
@@ -123,7 +117,7 @@ class Network(AbstractSurrogateNetwork):
         return channels, inside, None if self.growth is None else self.growth.tissues(wm, gm)
 
     def decode(self, features: Any, theta: Tensor) -> Tensor:
-        """Logits of shape (batch, size, size, size)."""
+        """Compute logits, shape (batch, size, size, size)."""
         channels, inside, tissues = features
         channels, inside = (x.expand(theta.shape[0], *x.shape[1:]) for x in (channels, inside))
         physical = self.frame.physical(theta)
@@ -131,7 +125,7 @@ class Network(AbstractSurrogateNetwork):
         offset = self.places - physical[:, :3, None, None, None]  # type: ignore[operator]
         distance = (offset.square().sum(dim=1) + 1.0).sqrt()
         width = diffusion / growth
-        # A front has gone a distance of order sqrt(D rho) T, less a delay that grows with the logarithm of rho T.
+        # The front travels of order sqrt(D rho) T, minus a delay that increases with the logarithm of rho T.
         radius = self.reach[0] * diffusion * growth - self.reach[1] * width * torch.log1p(growth.square())
         behind = (radius - distance) / width
         if self.growth is None:
@@ -146,7 +140,7 @@ class Network(AbstractSurrogateNetwork):
         rates = torch.cat([theta, torch.log(physical[:, 3:5].clamp(min=1e-3))], dim=1)
         embedding = self.embed(rates)
         x = torch.cat([channels, torch.stack(fields, dim=1)], dim=1)
-        # Channels next to each other in memory: several times faster on CPUs.
+        # Contiguous channels are several times faster on CPUs.
         x = self.stem(x.contiguous(memory_format=torch.channels_last_3d))
         skips = []
         for index, stage in enumerate(self.down_stages):
@@ -165,6 +159,6 @@ def _logit(concentration: Tensor) -> Tensor:
 
 
 def _spread_inside(x: Tensor, inside: Tensor) -> Tensor:
-    """Trilinear interpolation to the fine voxels from those coarse ones that hold tissue."""
+    """Interpolate linearly from coarse voxels with tissue to fine voxels."""
     both = F.interpolate(torch.stack([x * inside, inside], dim=1), scale_factor=_FACTOR, mode="trilinear")
     return both[:, 0] / both[:, 1].clamp(min=1e-3)

@@ -1,4 +1,4 @@
-"""Convolutions that read theta from a segmentation in the atlas: Learn-Morph-Infer (Ezhov et al., arXiv:2111.04090)."""
+"""Network of Learn-Morph-Infer, from a segmentation in the atlas to theta (Ezhov et al., arXiv:2111.04090)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,13 @@ class Settings(AtlasNetworkSettings):
     """Settings of the network of Learn-Morph-Infer; the defaults are as published."""
 
     channels: int = Field(64, ge=1, description="Channels of every convolution.")
-    blocks: int = Field(4, ge=1, description="Blocks; each but the first halves the resolution before.")
-    convolutions: int = Field(4, ge=1, description="Convolutions of a block.")
-    first_kernel: Literal[3, 5, 7] = Field(
-        7, description="Edge of the first kernel, in voxels; that convolution moves two voxels at a time."
-    )
+    blocks: int = Field(4, ge=1, description="Number of blocks; each except the first halves the resolution.")
+    convolutions: int = Field(4, ge=1, description="Convolutions per block.")
+    first_kernel: Literal[3, 5, 7] = Field(7, description="Edge of the first kernel in voxels; its stride is 2.")
 
 
 class _Block(nn.Module):
-    """Convolutions, each before a ReLU, and their input added to what comes out."""
+    """Residual block of convolutions with ReLU."""
 
     def __init__(self, channels: int, convolutions: int, pool: bool) -> None:
         super().__init__()
@@ -39,20 +37,20 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         pooled = self.pool(x)
-        return pooled + self.layers(pooled)
+        out: Tensor = pooled + self.layers(pooled)
+        return out
 
 
 class Network(AbstractAtlasNetwork):
-    """A strided convolution, blocks of plain ones, the mean over voxels, and one linear layer; no normalisation."""
+    """Strided convolution, residual blocks, mean over voxels, and one linear layer, without normalisation."""
 
     settings: Settings
 
     def __init__(self, settings: Settings, frame: Frame) -> None:
         super().__init__(settings, frame)
-        # The strided convolution halves as well as every block but the first.
-        least = 2**settings.blocks
-        if frame.size % least:
-            raise ValueError(f"{settings.blocks} blocks need a cube size that {least} divides, not {frame.size}")
+        step = 2**settings.blocks
+        if frame.size % step:
+            raise ValueError(f"crop.size: {frame.size} is not a multiple of {step} for {settings.blocks} blocks")
         channels, kernel = settings.channels, settings.first_kernel
         self.first = nn.Sequential(nn.Conv3d(1, channels, kernel, stride=2, padding=kernel // 2), nn.ReLU(inplace=True))
         self.blocks = nn.Sequential(
@@ -64,5 +62,6 @@ class Network(AbstractAtlasNetwork):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, image: Tensor) -> Tensor:
-        """Theta of shape (batch, n)."""
-        return self.readout(self.blocks(self.first(image)).mean(dim=(2, 3, 4)))
+        """Compute theta, shape (batch, n)."""
+        theta: Tensor = self.readout(self.blocks(self.first(image)).mean(dim=(2, 3, 4)))
+        return theta

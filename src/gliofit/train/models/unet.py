@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from monai.networks.nets import BasicUNet
+from monai.networks.nets.basic_unet import BasicUNet
 from pydantic import Field
 from torch import Tensor
 
@@ -18,7 +18,7 @@ class Settings(BaseSettings):
     """Settings of the U-Net."""
 
     widths: tuple[int, int, int, int, int] = Field(
-        (16, 32, 64, 128, 256), description="Channels per resolution, the full one first; the last one is the neck."
+        (16, 32, 64, 128, 256), description="Channels per resolution, from fine to coarse; the last one is the neck."
     )
 
 
@@ -34,24 +34,25 @@ class Network(AbstractSurrogateNetwork):
         super().__init__(settings, frame)
         channels, size = frame.channels, frame.size
         if size % 16 or size < 32:
-            raise ValueError(f"a U-Net of five resolutions needs a cube of 32, 48, 64 ... voxels, not {size}")
+            raise ValueError(f"crop.size: {size} is not 32, 48, 64, ... as required by a U-Net of five resolutions")
         widths = settings.widths
         self.net = BasicUNet(3, channels, 1, (*widths, widths[0]))
         self.coefficients = Coefficients(frame.parameters, widths[-1], size // 16)
         with torch.no_grad():
-            self.net.final_conv.bias.sub_(2.0)  # type: ignore[union-attr, operator]  # most of the cube has no tumour
+            self.net.final_conv.bias.sub_(2.0)  # Most of the cube has no tumour.
 
     def encode(self, tissue: Tensor) -> tuple[Tensor, ...]:
-        """Features at every resolution."""
+        """Compute features at every resolution."""
         features = [self.net.conv_0(tissue)]
         for down in (self.net.down_1, self.net.down_2, self.net.down_3, self.net.down_4):
             features.append(down(features[-1]))
         return tuple(features)
 
     def decode(self, features: tuple[Tensor, ...], theta: Tensor) -> Tensor:
-        """Logits of shape (batch, size, size, size)."""
+        """Compute logits, shape (batch, size, size, size)."""
         *skips, neck = features
         x = neck + self.coefficients(theta)
         for up in (self.net.upcat_4, self.net.upcat_3, self.net.upcat_2, self.net.upcat_1):
             x = up(x, skips.pop().expand(x.shape[0], -1, -1, -1, -1))
-        return self.net.final_conv(x)[:, 0]
+        logits: Tensor = self.net.final_conv(x)[:, 0]
+        return logits

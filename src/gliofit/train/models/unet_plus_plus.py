@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from monai.networks.nets import BasicUNetPlusPlus
+from monai.networks.nets.basic_unetplusplus import BasicUNetPlusPlus
 from pydantic import Field
 from torch import Tensor
 
@@ -20,12 +20,12 @@ class Settings(BaseSettings):
     """Settings of the U-Net++."""
 
     widths: tuple[int, int, int, int, int] = Field(
-        (16, 32, 64, 128, 256), description="Channels per resolution, the full one first; the last one is the neck."
+        (16, 32, 64, 128, 256), description="Channels per resolution, from fine to coarse; the last one is the neck."
     )
 
 
 class Network(AbstractSurrogateNetwork):
-    """MONAI's ``BasicUNetPlusPlus``: nested skips. Only the last diagonal sees the neck, and with it theta.
+    """MONAI's ``BasicUNetPlusPlus`` with nested skips, of which only the last diagonal depends on neck and theta.
 
     Source: Zhou et al., UNet++, IEEE Transactions on Medical Imaging 39 (2020).
     """
@@ -36,25 +36,24 @@ class Network(AbstractSurrogateNetwork):
         super().__init__(settings, frame)
         channels, size = frame.channels, frame.size
         if size % 16 or size < 32:
-            raise ValueError(f"a U-Net++ of five resolutions needs a cube of 32, 48, 64 ... voxels, not {size}")
+            raise ValueError(f"crop.size: {size} is not 32, 48, 64, ... as required by a U-Net++ of five resolutions")
         widths = settings.widths
         self.net = BasicUNetPlusPlus(3, channels, 1, (*widths, widths[0]))
-        # Outputs of shallower diagonals, for supervision that is not used: they never learn.
+        # Outputs for deep supervision, which is not used.
         for name in ("final_conv_0_1", "final_conv_0_2", "final_conv_0_3"):
             delattr(self.net, name)
         self.coefficients = Coefficients(frame.parameters, widths[-1], size // 16)
         with torch.no_grad():
-            self.net.final_conv_0_4.bias.sub_(2.0)  # type: ignore[union-attr, operator]  # most has no tumour
+            self.net.final_conv_0_4.bias.sub_(2.0)  # Most of the cube has no tumour.
 
     def encode(self, tissue: Tensor) -> tuple[Tensor, ...]:
-        """The dense skips of each resolution, every one joined along its channels, then the neck."""
+        """Compute the dense skips of each resolution, concatenated along channels, and the neck."""
         column = tissue
         rows: list[list[Tensor]] = []
         for level in range(_DEPTH + 1):
             column = getattr(self.net, f"conv_{level}_0")(column)
             if level == _DEPTH:
                 break
-            # The new node feeds a diagonal of nodes up to the full resolution.
             rows.append([column])
             for row in range(level - 1, -1, -1):
                 up = getattr(self.net, f"upcat_{row}_{level - row}")
@@ -62,10 +61,11 @@ class Network(AbstractSurrogateNetwork):
         return (*(torch.cat(row, dim=1) for row in rows), column)
 
     def decode(self, features: tuple[Tensor, ...], theta: Tensor) -> Tensor:
-        """Logits of shape (batch, size, size, size)."""
+        """Compute logits, shape (batch, size, size, size)."""
         *skips, neck = features
         x = neck + self.coefficients(theta)
         for row in range(_DEPTH - 1, -1, -1):
             up = getattr(self.net, f"upcat_{row}_{_DEPTH - row}")
             x = up(x, skips[row].expand(x.shape[0], -1, -1, -1, -1))
-        return self.net.final_conv_0_4(x)[:, 0]
+        logits: Tensor = self.net.final_conv_0_4(x)[:, 0]
+        return logits

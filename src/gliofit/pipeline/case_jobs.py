@@ -1,0 +1,285 @@
+"""Jobs that do several cases one after the other; every one has a rule of its own, made in a loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+from gliofit.core.work import Work
+from gliofit.pipeline.plan import ORACLE, Plan
+from gliofit.pipeline.workload import Workload
+
+__all__ = ["Batch", "Batches", "Unit"]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One of the things that a job does one after the other: a case, or an estimate of it.
+
+    Parameters
+    ----------
+    wildcards
+        What it is, by name.
+    input, output
+        Its files by name; the first output names the sidecar.
+    work
+        Its work.
+    """
+
+    wildcards: Mapping[str, str]
+    input: Mapping[str, str | list[str]]
+    output: Mapping[str, str]
+    work: Work
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Cases of a cohort that one job does.
+
+    Parameters
+    ----------
+    rule
+        How the names of such rules begin; what profiles say of it holds for all of them.
+    cohort
+        Cohort of the cases.
+    label
+        What sets it apart from other jobs on the same cases: a method or a group of estimates; may be empty.
+    number
+        Place among the jobs of its kind.
+    cases
+        Names of the cases.
+    units
+        What the job does.
+    kind
+        What its fixed costs depend on, besides the rule.
+    gpu
+        GPUs that it asks for.
+    environment
+        Conda environment, a file of ``envs``.
+    """
+
+    rule: str
+    cohort: str
+    label: str
+    number: int
+    cases: tuple[str, ...]
+    units: tuple[Unit, ...]
+    kind: str = ""
+    gpu: int = 0
+    environment: str = "torch"
+
+    @property
+    def name(self) -> str:
+        """Name of the rule."""
+        parts = (self.rule, self.cohort, self.label, f"{self.number:05d}")
+        return "_".join(part for part in parts if part).replace("-", "_")
+
+    @property
+    def place(self) -> str:
+        """Where log and benchmark are, below the folder of the kind: by case, or by number where it has several."""
+        case = self.cases[0] if len(self.cases) == 1 else f"batch-{self.number:05d}"
+        return "/".join(part for part in (self.rule, self.cohort, case, self.label) if part)
+
+    @cached_property
+    def input(self) -> dict[str, list[str]]:
+        """Files of all units by name, each once."""
+        return self._files("input")
+
+    @cached_property
+    def output(self) -> dict[str, list[str]]:
+        """Files of all units by name."""
+        return self._files("output")
+
+    def _files(self, kind: str) -> dict[str, list[str]]:
+        found: dict[str, dict[str, None]] = {}
+        for unit in self.units:
+            for name, files in getattr(unit, kind).items():
+                found.setdefault(name, {}).update(dict.fromkeys([files] if isinstance(files, str) else files))
+        return {name: list(files) for name, files in found.items()}
+
+    @property
+    def parts(self) -> list[dict[str, Any]]:
+        """Wildcards of every unit, and the positions of its files by name among all of ``input`` and of ``output``.
+
+        Positions, because Snakemake stores parameters with every output.
+        """
+        places = {
+            kind: {path: number for number, path in enumerate(path for paths in files.values() for path in paths)}
+            for kind, files in (("input", self.input), ("output", self.output))
+        }
+        return [
+            {
+                "wildcards": unit.wildcards,
+                **{
+                    kind: {
+                        name: at[files] if isinstance(files, str) else [at[path] for path in files]
+                        for name, files in getattr(unit, kind).items()
+                    }
+                    for kind, at in places.items()
+                },
+            }
+            for unit in self.units
+        ]
+
+    @property
+    def work(self) -> Work:
+        """Work of all units."""
+        return Work.total(unit.work for unit in self.units)
+
+
+class Batches:
+    """All batches of a run.
+
+    Parameters
+    ----------
+    plan
+        The run.
+    workload
+        The work of its jobs.
+    """
+
+    def __init__(self, plan: Plan, workload: Workload) -> None:
+        self.plan, self.config, self.files, self.workload = plan, plan.config, plan.files, workload
+        made = {
+            "extract_case": self._extractions(), "invert_case": self._inversions(), "run_forward": self._simulations(),
+            "map_uncertainty": self._uncertainties(), "evaluate_case": self._evaluations(),
+        }  # fmt: skip
+        self.of = {rule: list(batches) for rule, batches in made.items()}
+        self.by_name = {batch.name: batch for batches in self.of.values() for batch in batches}
+
+    def outputs(self, rule: str) -> list[str]:
+        """Every file that jobs of a kind write."""
+        return [path for batch in self.of[rule] for paths in batch.output.values() for path in paths]
+
+    def _split(
+        self, rule: str, cohort: str, units: Callable[[str], list[Unit]], method: str | None = None, **facts: Any
+    ) -> Iterator[Batch]:
+        """Jobs of a cohort's cases, given what to do with each case."""
+        size = self.config.cases_per_job.size(cohort, method)  # type: ignore[arg-type]
+        names = self.plan.cases[cohort]
+        # As many units as the configuration asks for cases, where there are several units to a case.
+        size = -(-size // len(units(names[0])))
+        # Of synthetic cases, whose names are numbers, further ones leave full batches alone.
+        for number, first in enumerate(range(0, len(names), size)):
+            cases = names[first : first + size]
+            parts = tuple(unit for case in cases for unit in units(case))
+            label = facts.get("label", method or "")
+            yield Batch(rule, cohort, number=number, cases=tuple(cases), units=parts, **facts | {"label": label})
+
+    def _extractions(self) -> Iterator[Batch]:
+        if "synthetic" in self.plan.cohorts:
+            yield from self._split("extract_case", "synthetic", self._extraction, environment="core")
+
+    def _extraction(self, case: str) -> list[Unit]:
+        files = self.files
+        shard, _ = self.config.simulate.case_location(case)
+        images = ("wm", "gm", "csf", "labels", "brain_mask", "concentration")
+        output = {name: files.case("synthetic", case, f"{name}.nii.gz") for name in images}
+        output["truth"] = files.case("synthetic", case, "truth.parquet")
+        given = {"volumes": files.shard(shard, "nii"), "table": files.shard(shard, "parquet")}
+        given |= files.tissue_of_anatomy("atlas")
+        return [Unit({"case": case}, given, output, self.workload.extraction())]
+
+    def _inversions(self) -> Iterator[Batch]:
+        plan, invert = self.plan, self.config.invert
+        for cohort, method in ((c, m) for c in plan.cohorts for m in plan.methods[c]):
+            yield from self._split(
+                "invert_case", cohort, partial(self._inversion, cohort, method), method,
+                kind=invert.methods[method].inverter, gpu=plan.gpus_of_method(method),
+                # Some of the methods that estimate a concentration go to the atlas, for which they need ANTs.
+                environment="torch_register" if invert.gives_concentration(method) else "torch",
+            )  # fmt: skip
+
+    def _inversion(self, cohort: str, method: str, case: str) -> list[Unit]:
+        """Tissue, observation, networks, the estimate that is refined, and the atlas with the way there."""
+        invert, files = self.config.invert, self.files
+        seen = invert.observation_of(method, cohort)  # type: ignore[arg-type]
+        given: dict[str, str | list[str]] = {**self.plan.tissue_of_case(cohort, case), **self.plan.networks_of(method)}
+        given[seen] = self.plan.reference(case) if seen == "reference" else files.case(cohort, case, f"{seen}.nii.gz")
+        start = invert.refines(method)
+        if start is not None:
+            given["start"] = files.inversion(cohort, case, start, "parameters.parquet")
+        if cohort == "patients" and invert.needs_atlas(method):
+            given["atlas"] = list(files.tissue_of_atlas(self.config.tissue).values())
+            given["transforms"] = list(files.transforms(case).values())
+        names = ["parameters.parquet", "trace.parquet"]
+        names += ["concentration.nii.gz"] if invert.gives_concentration(method) else []
+        output = {name.partition(".")[0]: files.inversion(cohort, case, method, name) for name in names}
+        work = self.workload.inversion(method, self.plan.spacing_mm(cohort))
+        return [Unit({"cohort": cohort, "case": case, "method": method}, given, output, work)]
+
+    def _simulations(self) -> Iterator[Batch]:
+        integrator = self.config.forward.integrator
+        for cohort in self.plan.cohorts:
+            for group, estimates in self._groups(cohort).items():
+                yield from self._split(
+                    "run_forward", cohort, partial(self._simulation_of_all, cohort, estimates), label=group,
+                    gpu=self.plan.gpus_of(integrator),
+                )  # fmt: skip
+
+    def _groups(self, cohort: str) -> dict[str, list[str]]:
+        """Estimates that one job simulates: the reference, which other methods observe; those of plans; the others."""
+        estimates, plan = self.plan.estimates(cohort), self.config.plan
+        if cohort == "synthetic":
+            return {"all": estimates} if estimates else {}
+        groups: dict[str, list[str]] = {"reference": [], "planned": [], "others": []}
+        for estimate in estimates:
+            if estimate == self.config.evaluate.reference_method:
+                groups["reference"].append(estimate)
+            else:
+                groups["planned" if estimate in plan.methods else "others"].append(estimate)
+        return {group: members for group, members in groups.items() if members}
+
+    def _simulation_of_all(self, cohort: str, estimates: list[str], case: str) -> list[Unit]:
+        return [self._simulation(cohort, estimate, case) for estimate in estimates]
+
+    def _simulation(self, cohort: str, estimate: str, case: str) -> Unit:
+        files, method = self.files, estimate.removesuffix("-other")
+        given: dict[str, str | list[str]] = {**self.plan.tissue_of_case(cohort, case)}
+        taken_over = estimate != ORACLE and self.config.invert.gives_concentration(method)
+        given["parameters"] = (
+            files.case(cohort, case, "truth.parquet")
+            if estimate == ORACLE
+            else files.inversion(cohort, case, method, "parameters.parquet")
+        )
+        if taken_over:
+            given["field"] = files.inversion(cohort, case, method, "concentration.nii.gz")
+        names = {"concentration": "concentration.nii.gz", "table": "forward.parquet"}
+        output = {name: files.forward(cohort, case, estimate, file) for name, file in names.items()}
+        work = self.workload.simulation(cohort, taken_over)
+        return Unit({"cohort": cohort, "case": case, "estimate": estimate}, given, output, work)
+
+    def _uncertainties(self) -> Iterator[Batch]:
+        if self.plan.uncertain:
+            gpu = self.plan.gpus_of(self.config.forward.integrator)
+            yield from self._split("map_uncertainty", "patients", self._uncertainty, gpu=gpu)
+
+    def _uncertainty(self, case: str) -> list[Unit]:
+        files, tissue = self.files, self.plan.tissue_of_case("patients", case)
+        return [
+            Unit(
+                {"cohort": "patients", "case": case, "method": method},
+                {**tissue, "parameters": files.inversion("patients", case, method, "parameters.parquet")},
+                {"uncertainty": files.forward("patients", case, method, "uncertainty.nii.gz")},
+                self.workload.uncertainty(),
+            )
+            for method in self.plan.uncertain
+        ]
+
+    def _evaluations(self) -> Iterator[Batch]:
+        for cohort in self.plan.cohorts:
+            yield from self._split("evaluate_case", cohort, partial(self._evaluation, cohort), environment="core")
+
+    def _evaluation(self, cohort: str, case: str) -> list[Unit]:
+        files, plan = self.files, self.plan
+        given: dict[str, str | list[str]] = {**plan.truth(cohort, case)}
+        given["labels"] = files.case(cohort, case, "labels.nii.gz")
+        for name, file in (("concentrations", "concentration.nii.gz"), ("forwards", "forward.parquet")):
+            given[name] = [files.forward(cohort, case, estimate, file) for estimate in plan.estimates(cohort)]
+        given["parameters"] = [
+            files.inversion(cohort, case, method, "parameters.parquet") for method in plan.methods[cohort]
+        ]
+        output = {name: files.scores(cohort, case, name) for name in ("metrics", "dice_curve", "agreement")}
+        return [Unit({"cohort": cohort, "case": case}, given, output, self.workload.evaluation(cohort))]

@@ -1,0 +1,114 @@
+"""The jobs that Snakemake plans for a run, from its dry run, with the work of each."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gliofit.core.children import safe_children
+from gliofit.core.errors import InputError
+from gliofit.core.work import Work
+from gliofit.pipeline.case_jobs import Batches
+from gliofit.pipeline.config import Config
+from gliofit.pipeline.plan import Plan
+from gliofit.pipeline.workload import Workload
+
+__all__ = ["PlannedJob", "plan_jobs"]
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """A job of a run.
+
+    Parameters
+    ----------
+    stage, kind
+        Stage of its rule, and its kind in the table of costs.
+    units
+        How many cases, or estimates of cases, it does.
+    threads
+        Cores that it asks for.
+    files
+        What it writes, with log and benchmark.
+    benchmark
+        Snakemake's measurement of it.
+    work
+        Its work.
+    """
+
+    stage: str
+    kind: str
+    units: int
+    threads: int
+    files: tuple[str, ...]
+    benchmark: str
+    work: Work
+
+
+def plan_jobs(
+    root: Path, config: Config, configfile: Path, cores: int, options: Sequence[str] = ()
+) -> list[PlannedJob]:
+    """Ask Snakemake which jobs a whole run has, whatever of it is done already.
+
+    Parameters
+    ----------
+    root
+        Folder of the clone.
+    config
+        The configuration of the run.
+    configfile
+        The file it was read from.
+    cores
+        Cores that the run may use.
+    options
+        Further options of Snakemake by which ``config`` differs from its file.
+
+    Raises
+    ------
+    InputError
+        If Snakemake cannot plan the run.
+    """
+    plan = Plan.of(config, cores)
+    workload = Workload(plan)
+    batches = Batches(plan, workload).by_name
+    jobs = []
+    for job in _dry_run(root, configfile, cores, options):
+        # Targets have no benchmark: they only collect.
+        if job["benchmark"] is None:
+            continue
+        batch, wildcards = batches.get(job["rule_name"]), job["wildcards"] or {}
+        jobs.append(
+            PlannedJob(
+                Path(job["benchmark"]).relative_to(f"{plan.files.root}/benchmarks").parts[0],
+                workload.kind(job["rule_name"], wildcards, batch),
+                1 if batch is None else len(batch.units),
+                job["threads"],
+                (*job["output"], *job["log"], job["benchmark"]),
+                job["benchmark"],
+                workload.of(job["rule_name"], wildcards) if batch is None else batch.work,
+            )
+        )
+    return jobs
+
+
+def _dry_run(root: Path, configfile: Path, cores: int, options: Sequence[str]) -> list[dict]:
+    """Facts of every job that Snakemake plans, as its logger plugin writes them."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "jobs.jsonl"
+        command = [
+            sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--configfile", str(configfile),
+            "--cores", str(cores), "--dry-run", "--forceall", "--nolock", "--workflow-profile", "none",
+            "--logger", "gliofit-jobs", "--logger-gliofit-jobs-file", str(file), *options,
+        ]  # fmt: skip
+        with safe_children():
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        lines = file.read_text().splitlines() if file.is_file() else []
+    if done.returncode != 0:
+        reason = (done.stderr or done.stdout).strip().splitlines()
+        raise InputError(configfile, "Snakemake cannot plan this run", reason[-1] if reason else "call snakemake -n")
+    return [json.loads(line) for line in lines]
