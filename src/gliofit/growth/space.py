@@ -258,6 +258,12 @@ class ParameterSpace:
         # A round trip through the logarithm would lose digits.
         return np.where(self.log, values * np.exp(np.where(self.log, step, 0.0)), values + step)
 
+    def step_between(self, theta: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the step in coordinates from theta to other parameters, shapes (n,); inverse of ``moved``."""
+        return np.where(
+            self.log, np.log(np.where(self.log, other / np.where(self.log, theta, 1.0), 1.0)), other - theta
+        )
+
     def deviation(self, quantity: Derived, covariance: ArrayLike) -> float:
         """Standard deviation of the logarithm of a derived quantity.
 
