@@ -11,7 +11,7 @@ import pandas as pd
 
 from gliofit.assess.names import GROUP_NAMES, surrogate_name
 from gliofit.assess.stability import paper_stability
-from gliofit.metrics.parameters import RATES
+from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.paper import MEAN_THETA, PaperRow, PaperValue, paper_table
 from gliofit.report.names import method_name
 from gliofit.report.numbers import MISSING, format_power, format_quantity
@@ -22,7 +22,7 @@ from tools.reproduce.sources import Records, Source, patient_sources, synthetic_
 
 __all__ = ["SYMBOLS", "TABLES", "mean_text"]
 
-SYMBOLS = {"mu_d": "μ_D", "mu_rho": "μ_ρ"}
+SYMBOLS = {parameter.name: parameter.text for parameter in SPACE.others}
 
 _MSE = column("mse_volume", "MSE", power=-3)
 _NCC = column("ncc_volume", "NCC", better="high", format=".3f")
@@ -34,7 +34,7 @@ _FURTHER = (
 )
 _DICE = column("dice_whole_033", "Dice", format=".3f", better="high")
 _PARAMETERS = (
-    *(column(f"{name}_relative_error", SYMBOLS[name], "%", factor=100) for name in reversed(RATES)),
+    *(column(f"{name}_relative_error", SYMBOLS[name], "%", factor=100) for name in reversed(SYMBOLS)),
     column("origin_error_fraction", "origin", "extents", power=-3),
 )
 _SQUARES = tuple(column(f"{c.name}_squared", f"{c.label}, squared", power=-3) for c in _PARAMETERS)
@@ -229,7 +229,7 @@ def table4(records: Records) -> Table:
             shares = MISSING if math.isnan(same) else f"{same:.1f} [{low:.0f}, {high:.0f}]"
             row = [f"{100 * line['radius']:g} %", name, f"{line['starts']} ({paper_table(4)['0'].n})"]
             row.append(_stacked(printed, shares))
-            for key in (f"{rate}_error" for rate in RATES):
+            for key in (f"{rate}_error" for rate in SYMBOLS):
                 own, wanted = float(line[key]), paper.get(key, math.nan)
                 ratio = MISSING if math.isnan(wanted) else f"× {format_quantity(own / wanted)}"
                 ours = format_quantity(own, float(line[f"{key}_se"]), ".2f")
@@ -280,7 +280,7 @@ def figure5_table(records: Records) -> Table:
         lines = record.get("assess", {}).get("sensitivity", [])
         for model in dict.fromkeys(line["model"] for line in lines):
             part = {(line["parameter"], line["change"]): line for line in lines if line["model"] == model}
-            keys = [(rate, change) for rate in RATES for change in sorted({change for _, change in part})]
+            keys = [(rate, change) for rate in SYMBOLS for change in sorted({change for _, change in part})]
             sizes = [f"{part[key]['size']:.2f}" for key in keys]
             rows.append(["solver" if model == "solver" else surrogate_name(model), name, *sizes])
             headings = [f"{SYMBOLS[rate]} {100 * change:+.0f} %".replace("-", "−") for rate, change in keys]

@@ -180,7 +180,7 @@ rule assess_stability:
 
 
 rule assess_sensitivity:
-    """Changes of mu_D and mu_rho, and the loss that searches descend on (paper, figure 5)."""
+    """Changes of growth parameters, and the loss that searches descend on (paper, figure 5)."""
     input:
         **FILES.tissue_of_anatomy("atlas"),
         **PLAN.inputs_of_search("sensitivity"),

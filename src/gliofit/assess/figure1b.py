@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,20 +41,16 @@ _LEFT, _GAP, _TITLES, _SCORES, _KEY, _CHARACTER = 0.42, 0.05, 0.38, 0.27, 0.42, 
 
 @dataclass(frozen=True, eq=False)
 class CaseView:
-    """One test tumour on the cube: tissue, target and predictions.
+    """One test tumour on the cube.
 
     Parameters
     ----------
-    title
-        What the row is called.
-    case
-        Number of the tumour.
-    grids
-        Grid of each model's cube.
+    title, case
+        Name of the row, and number of the tumour.
+    grids, targets, predictions
+        Grid of the cube and concentrations, shape (n, n, n), by model.
     tissue
-        White and grey matter on the cube of the first model, (2, n, n, n).
-    targets, predictions
-        Concentration by model, (n, n, n).
+        White and grey matter on the cube of the first model, shape (2, n, n, n).
     """
 
     title: str
@@ -110,23 +105,17 @@ def view_cases(
     shard, tissue_dir
         Test tumours of the atlas and their tissue.
     cases
-        As ``choose_cases`` gives them.
+        As ``choose_cases`` returns them.
     """
     data = {model: open_targets(shard, tissue_dir, surrogate) for model, surrogate in surrogates.items()}
     views = []
     for title, case in cases:
         batches = {model: own.batch([case]) for model, own in data.items()}
         fields = {model: predict_case(surrogates[model], batch)[:2] for model, batch in batches.items()}
-        views.append(
-            CaseView(
-                title,
-                case,
-                {model: own.crops[case].grid for model, own in data.items()},
-                next(iter(batches.values())).tissue[0, :2].numpy(),
-                {model: target for model, (_, target) in fields.items()},
-                {model: prediction for model, (prediction, _) in fields.items()},
-            )
-        )
+        grids = {model: own.crops[case].grid for model, own in data.items()}
+        tissue = next(iter(batches.values())).tissue[0, :2].numpy()
+        predictions, targets = ({model: pair[k] for model, pair in fields.items()} for k in (0, 1))
+        views.append(CaseView(title, case, grids, tissue, targets, predictions))
     return views
 
 
@@ -143,12 +132,10 @@ def draw_figure1b(
         Of ``view_cases``.
     rows
         Rows of ``assess_forward``: the errors printed below each prediction, and which model is the best.
-    out_dir
-        Folder to write to.
+    out_dir, name
+        Folder, and name of the two files.
     dpi
         Resolution of the PNG.
-    name
-        Name of the two files.
     """
     best = best_model(rows)
     models = list(views[0].predictions)
@@ -156,30 +143,26 @@ def draw_figure1b(
     edge = (TWO_COLUMNS - _LEFT) / len(columns) - _GAP
     with figure_style():
         sheet = Sheet(TWO_COLUMNS, _TITLES + len(views) * (edge + _SCORES) + _KEY)
-        differences = [np.abs(view.predictions[best] - view.targets[best]) for view in views]
-        shown = [
-            _slice(field, view.grids[best], view.height_mm()) for field, view in zip(differences, views, strict=True)
+        differences = [
+            _slice(np.abs(view.predictions[best] - view.targets[best]), view.grids[best], view.height_mm())
+            for view in views
         ]
-        largest = max(float(part.max()) for part in shown) or 1.0
+        largest = max(float(part.max()) for part in differences) or 1.0
         image = error = None
-        for row, (view, difference) in enumerate(zip(views, shown, strict=True)):
+        for row, (view, difference) in enumerate(zip(views, differences, strict=True)):
             top = _TITLES + row * (edge + _SCORES)
             axes = [sheet.axes(_LEFT + number * (edge + _GAP), top, edge, edge) for number in range(len(columns))]
-            height = view.height_mm()
-            first = models[0]
-            own_grid = view.grids[first]
-            white, grey = (_slice(part, own_grid, height) for part in view.tissue)
-            _show(axes[0], 0.6 * white + 0.35 * grey, own_grid, "gray", 1.0)
+            height, first = view.height_mm(), view.grids[models[0]]
+            white, grey = (_slice(part, first, height) for part in view.tissue)
+            solver = _slice(view.targets[models[0]], first, height)
             where = f"{view.title}\ntumour {view.case}\nz = {height:.0f} mm".replace("-", "−")
-            sheet.text(
-                _LEFT / 2, top + edge / 2, where, rotation=90, ha="center", va="center", fontsize=SMALL, linespacing=1.1
-            )
+            sheet.upright(_LEFT / 2, top + edge / 2, where)
+            _show(axes[0], 0.6 * white + 0.35 * grey, first, "gray", 1.0)
             finish_slice(axes[0], "R", "L")
             add_scale_bar(axes[0])
-            solver = _slice(view.targets[first], own_grid, height)
-            _outline(axes[0], solver, own_grid, _SOLVER_COLOUR, _DASHES)
-            image = _show(axes[1], solver, own_grid, cells_map(), 1.0)
-            _outline(axes[1], solver, own_grid, _SOLVER_COLOUR, _DASHES)
+            image = _show(axes[1], solver, first, cells_map(), 1.0)
+            for panel in axes[:2]:
+                _outline(panel, solver, first, _SOLVER_COLOUR, _DASHES)
             for panel, model in zip(axes[2:], models, strict=False):
                 grid = view.grids[model]
                 prediction, target = (_slice(field[model], grid, height) for field in (view.predictions, view.targets))
@@ -189,9 +172,8 @@ def draw_figure1b(
                 panel.set_xlabel(_scores(rows, model, view.case), fontsize=SMALL, labelpad=1, linespacing=1.05)
             error = _show(axes[-1], difference, view.grids[best], DEVIATION, largest)
         for number, title in enumerate(columns):
-            lines = textwrap.wrap(title, int(edge / _CHARACTER), break_on_hyphens=False, break_long_words=False)
             x = _LEFT + number * (edge + _GAP) + edge / 2
-            sheet.text(x, _TITLES - 0.04, "\n".join(lines), ha="center", va="bottom", fontsize=SMALL, linespacing=1.05)
+            sheet.title(x, _TITLES - 0.04, title, int(edge / _CHARACTER))
         for mappable, label, x in (
             (image, "concentration c (no unit)", 3.2), (error, "absolute difference of c (no unit)", 5.3)
         ):  # fmt: skip

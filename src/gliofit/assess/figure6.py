@@ -9,24 +9,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gliofit.assess.names import surrogate_colours, surrogate_name
-from gliofit.figures.axes import label_log_axis
-from gliofit.figures.style import TWO_COLUMNS, figure_style, letter_panel, save_figure
-from gliofit.simulate.settings import ATLAS
+from gliofit.assess.surrogate_figure import descriptors, surrogate_figure
+from gliofit.figures.style import letter_panel
+from gliofit.growth.model import parameters_in
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["draw_figure6", "running_median"]
 
-#: Columns of ``assess_forward``, factor to the printed unit, label.
-_AXES = (
-    ("mu_d_mm", 1.0, r"$\mu_D$ (mm)"),
-    ("mu_rho", 1.0, r"$\mu_\rho$ (no unit)"),
-    ("front_width_mm", 1.0, r"front width $\mu_D / \mu_\rho$ (mm)"),
-    ("volume_mm3", 1e-3, "tumour volume (cm³)"),
-    ("origin_distance_mm", 1.0, "origin from the cube’s centre (mm)"),
-)
+_COLUMNS = 3
 
 
 def running_median(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -51,44 +43,31 @@ def draw_figure6(rows: pd.DataFrame, out_dir: str | Path, dpi: int = 300, name: 
     ----------
     rows
         Rows of ``assess_forward``.
-    out_dir
-        Folder to write to.
+    out_dir, name
+        Folder, and name of the two files.
     dpi
         Resolution of the PNG.
-    name
-        Name of the two files.
     """
-    atlas = rows[rows["group"] == ATLAS]
-    models = [str(model) for model in atlas["model"].unique()]
-    colours = surrogate_colours(models)
-    with figure_style():
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(TWO_COLUMNS, 3.9), layout="constrained")
-        panels = figure.subplots(2, 3, sharey=True).ravel()
-        for axes, letter, (column, factor, label) in zip(panels, "abcde", _AXES, strict=False):
-            for model in models:
-                part = atlas[atlas["model"] == model]
-                _draw(axes, part[column].to_numpy(float) * factor, part["mse_cube"].to_numpy(float), colours[model])
+    volume, *derived = descriptors(rows)
+    shown = [*((p.column, 1.0, p.axis_label) for p in parameters_in(rows)), *derived, volume]
+    shown.append(("origin_distance_mm", 1.0, "origin from the cube’s centre (mm)"))
+    # One place is left for the legend.
+    lines = -(-(len(shown) + 1) // _COLUMNS)
+    with surrogate_figure(rows, 1.95 * lines, out_dir, name, dpi) as page:
+        panels = page.figure.subplots(lines, _COLUMNS, sharey=True).ravel()
+        for axes, letter, (column, factor, label) in zip(panels, "abcdefghijk", shown, strict=False):
+            for model, colour in page.colours.items():
+                part = page.rows[page.rows["model"] == model]
+                _draw(axes, part[column].to_numpy(float) * factor, part["mse_cube"].to_numpy(float), colour)
             axes.set_xlabel(label)
             axes.grid()
             letter_panel(axes, letter)
-        if (atlas["mse_cube"] > 0).any():
-            panels[0].set_yscale("log")
-            label_log_axis(panels[0].yaxis)
-        for axes in panels[::3]:
-            axes.set_ylabel("MSE of c, cube (no unit)")
-        for axes in panels[len(_AXES) :]:
+        for axes in panels[::_COLUMNS]:
+            page.label_errors(axes)
+        for axes in panels[len(shown) :]:
             axes.set_axis_off()
-        from matplotlib.lines import Line2D
-
-        handles = [
-            Line2D([], [], color=colours[model], marker="o", markersize=3, linewidth=1.5, label=surrogate_name(model))
-            for model in models
-        ]
         title = "points: test tumours\nlines: running medians"
-        panels[-1].legend(handles=handles, loc="center", title=title)
-        save_figure(figure, out_dir, name, dpi)
+        panels[-1].legend(handles=page.handles(), loc="center", title=title)
 
 
 def _draw(axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64], colour: str) -> None:

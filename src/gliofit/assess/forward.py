@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from gliofit.assess.settings import anatomy_group
 from gliofit.core.tissue import Tissue
-from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.metrics.fields import VOLUME_MM3, field_errors
 from gliofit.metrics.masks import dice_of_fields
 from gliofit.train.dataset import Batch, ShardDataset, anatomies_of_shards
@@ -26,14 +25,8 @@ OUTLINES = (0.33, 0.66)
 
 #: Columns of ``assess_forward`` that score a prediction.
 FORWARD_METRICS = (
-    "mse_cube",
-    "mse_volume",
-    "mae_cube",
-    "ncc_cube",
-    "dice_033",
-    "dice_066",
-    "relative_volume_error",
-)
+    "mse_cube", "mse_volume", "mae_cube", "ncc_cube", "dice_033", "dice_066", "relative_volume_error"
+)  # fmt: skip
 
 
 def open_targets(shard: str | Path, tissue_dir: str | Path, surrogate: Surrogate) -> ShardDataset:
@@ -89,12 +82,8 @@ def assess_forward(
 
     Returns
     -------
-    One row per tumour: ``model anatomy group case``; theta (origin in world mm); ``origin_distance_mm`` of the origin
-    from the centre of the cube, which is the tumour's centre of mass to half a voxel of the simulation; ``volume_mm3``,
-    the integral of the whole tumour; ``front_width_mm`` = mu_D / mu_rho; ``outside_cube``, the share of the tumour's
-    cells outside the cube; ``cube_volume_mm3`` and ``predicted_volume_mm3``, integrals of the two fields compared;
-    ``FORWARD_METRICS``, of which ``relative_volume_error`` is signed and Dice is NaN where both outlines are empty; and
-    ``seconds`` of the prediction.
+    DataFrame
+        One row per tumour, with the columns of docs/assess.md (concentration).
 
     Raises
     ------
@@ -111,41 +100,24 @@ def assess_forward(
         prediction, target, seconds = predict_case(surrogate, data.batch([case]))
         cube = field_errors(prediction, target, voxel_mm3, cube_mm3)
         true_mm3, predicted_mm3 = (float(field.sum(dtype=np.float64)) * voxel_mm3 for field in (target, prediction))
-        truth = table.iloc[case]
-        rows.append(
-            {
-                "model": model,
-                "anatomy": anatomy,
-                "group": anatomy_group(anatomy),
-                "case": case,
-                **{name: float(truth[name]) for name in SPACE.columns},
-                "origin_distance_mm": float(np.linalg.norm(data.theta[case, :3])),
-                "volume_mm3": _whole_volume(data, case),
-                "front_width_mm": float(truth["mu_d_mm"] / truth["mu_rho"]),
-                "outside_cube": _share_outside(data, case),
-                "cube_volume_mm3": true_mm3,
-                "predicted_volume_mm3": predicted_mm3,
-                "mse_cube": cube.mse,
-                "mse_volume": field_errors(prediction, target, voxel_mm3, VOLUME_MM3).mse,
-                "mae_cube": cube.mae,
-                "ncc_cube": cube.ncc,
-                **dict(zip(("dice_033", "dice_066"), dice_of_fields(prediction, target, OUTLINES), strict=True)),
-                "relative_volume_error": (predicted_mm3 - true_mm3) / true_mm3 if true_mm3 > 0 else float("nan"),
-                "seconds": seconds,
-            }
-        )
+        truth = surrogate.space.row(surrogate.space.values(table.iloc[case]))
+        row = {"model": model, "anatomy": anatomy, "group": anatomy_group(anatomy), "case": case, **truth}
+        row |= {"origin_distance_mm": float(np.linalg.norm(data.theta[case, :3])), **_outside(data, case)}
+        row |= {quantity.column: float(quantity.of(truth)) for quantity in surrogate.space.derived}
+        row |= {"cube_volume_mm3": true_mm3, "predicted_volume_mm3": predicted_mm3}
+        row |= {name: value for name, value in cube.columns("cube").items() if name in FORWARD_METRICS}
+        row["mse_volume"] = field_errors(prediction, target, voxel_mm3, VOLUME_MM3).mse
+        row |= zip(("dice_033", "dice_066"), dice_of_fields(prediction, target, OUTLINES), strict=True)
+        row["relative_volume_error"] = (predicted_mm3 - true_mm3) / true_mm3 if true_mm3 > 0 else float("nan")
+        rows.append(row | {"seconds": seconds})
         progress(case + 1, len(data))
     return pd.DataFrame(rows)
 
 
-def _whole_volume(data: ShardDataset, case: int) -> float:
-    """Integral of a tumour's concentration over the whole grid, in mm^3."""
-    sample = data.shards[0].sample(case)
-    return float(sample.data.sum(dtype=np.int64)) / 65535 * sample.grid.voxel_volume_mm3
-
-
-def _share_outside(data: ShardDataset, case: int) -> float:
-    """Share of a tumour's cells outside its cube."""
+def _outside(data: ShardDataset, case: int) -> dict[str, float]:
+    """Integral of a tumour's concentration over the whole grid in mm^3, and the share of its cells outside its cube."""
     crop, sample = data.crops[case], data.shards[0].sample(case)
+    total = float(sample.data.sum(dtype=np.int64))
     inside = sample.canonical().extract(crop.start, (crop.size * crop.factor,) * 3)
-    return 1 - float(inside.data.sum(dtype=np.int64)) / float(sample.data.sum(dtype=np.int64))
+    share = 1 - float(inside.data.sum(dtype=np.int64)) / total
+    return {"volume_mm3": total / 65535 * sample.grid.voxel_volume_mm3, "outside_cube": share}

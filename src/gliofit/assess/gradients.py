@@ -18,17 +18,17 @@ from gliofit.assess.solver_on_cube import SolverOnCube
 from gliofit.core.errors import SeedOutsideTissueError
 from gliofit.core.seeds import derive_seed
 from gliofit.core.tissue import Tissue
-from gliofit.growth.fisher_kolmogorov import SPACE
+from gliofit.growth.space import ParameterSpace
 from gliofit.growth.theta import Theta
 from gliofit.simulate.grow import theta_of
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.settings import AccurateSettings
 from gliofit.train.surrogate import Surrogate
 
-__all__ = ["QUANTITIES", "assess_gradients", "surrogate_jacobian"]
+__all__ = ["LOSS", "assess_gradients", "surrogate_jacobian"]
 
-#: What is compared: the derivative of c with respect to each parameter, and the gradient of the loss.
-QUANTITIES = (*SPACE.names, "loss")
+#: Quantity of the gradient of the loss; the others are parameters, by which c is differentiated.
+LOSS = "loss"
 
 #: Displacement of every normalised parameter at which the gradient of the loss is taken, and draws of its signs.
 _DISPLACEMENT = 0.25
@@ -48,19 +48,20 @@ def surrogate_jacobian(surrogate: Surrogate, tissue: Tensor, theta: Tensor) -> t
     tissue
         (1, 3, n, n, n) as ``Crop.channels``, on the surrogate's device.
     theta
-        (5,) in physical units, relative to the centre of the cube.
+        Parameters in physical units, shape (p,), the origin relative to the centre of the cube.
 
     Returns
     -------
-    (n, n, n) and (5, n, n, n), the latter per mm of the origin and of mu_D and per unit of mu_rho.
+    Concentration, shape (n, n, n), and derivatives, shape (p, n, n, n), per unit of each parameter.
     """
-    at_once = max(1, min(5, _VOXELS_AT_ONCE // surrogate.crop.size**3))
+    size = len(theta)
+    at_once = max(1, min(size, _VOXELS_AT_ONCE // surrogate.crop.size**3))
     with torch.no_grad():
         predict = surrogate.bind(tissue)
         fields, tangents = [], []
-        for directions in torch.eye(5, dtype=theta.dtype, device=theta.device).split(at_once):
+        for directions in torch.eye(size, dtype=theta.dtype, device=theta.device).split(at_once):
             with forward_ad.dual_level():
-                copies = theta.expand(len(directions), 5).contiguous()
+                copies = theta.expand(len(directions), size).contiguous()
                 dual = forward_ad.unpack_dual(predict(forward_ad.make_dual(copies, directions)))
                 fields.append(dual.primal[0])
                 tangents.append(torch.zeros_like(dual.primal) if dual.tangent is None else dual.tangent)
@@ -81,39 +82,31 @@ def assess_gradients(
     """Compare a surrogate's derivatives with the solver's exact ones.
 
     Dc/dtheta is compared at the true theta of each tumour, as fields on the cube. The loss is the mean squared
-    difference of c and the solver's own field at the true theta over the cube; its gradient with respect to the five
+    difference of c and the solver's own field at the true theta over the cube; its gradient with respect to the
     normalised parameters (theta over the surrogate's ``theta_std``) is compared at a theta that is displaced by a
     quarter of a standard deviation in every parameter, with random signs, the same ones for every model. At the truth
     itself the solver's gradient is zero.
 
     Parameters
     ----------
-    surrogate
-        Trained surrogate, on the device to use.
-    shard
-        Test tumours, ``test-00000.nii``.
-    tissue_dir
-        Tissue they grew in.
-    model, anatomy
-        Names, which become columns.
+    surrogate, shard, tissue_dir, model, anatomy, progress
+        As those of ``assess_forward``.
     cases
-        How many tumours, from the first on.
+        Number of tumours, from the first on.
     seed
         The run's seed, for the signs.
     solver
         Settings of the accurate solver.
-    progress
-        Called with tumours done and tumours in all.
 
     Returns
     -------
-    One row per tumour and quantity (``QUANTITIES``): ``model anatomy group case quantity``; ``cosine`` of the angle
-    between the surrogate's and the solver's derivative; ``relative_norm``, the length of the surrogate's over that of
-    the solver's. NaN where a derivative is zero, or where no displaced theta was in tissue and positive.
+    DataFrame
+        One row per tumour and quantity (each parameter, and ``LOSS``), with the columns of docs/assess.md
+        (derivatives). NaN where a derivative is zero, or where no displaced theta was in tissue and positive.
     """
     names = ["model", "anatomy", "group", "case", "quantity", "cosine", "relative_norm"]
     data = open_targets(shard, tissue_dir, surrogate)
-    tissue = Tissue.load(tissue_dir, "probabilities")
+    tissue, space = Tissue.load(tissue_dir, "probabilities"), surrogate.space
     accurate = AccurateSolver(solver)
     device, std = surrogate.theta_mean.device, surrogate.theta_std.double().cpu().numpy()
     count = min(cases, len(data))
@@ -122,7 +115,7 @@ def assess_gradients(
         batch = data.batch([case])
         crop = data.crops[case]
         on_cube = SolverOnCube(tissue, crop, accurate)
-        centre = np.array([*crop.centre_mm, 0.0, 0.0])
+        centre = space.relative_to(crop.centre_mm)
         cube_tissue = batch.tissue.to(device)
 
         def predicted(
@@ -133,36 +126,36 @@ def assess_gradients(
             return field.double().cpu().numpy(), tangents.double().cpu().numpy()
 
         theta = theta_of(data.shards[0].table.iloc[case]).to_array()
-        target, tangents = on_cube.field_and_tangents(Theta.from_array(theta))
+        target, tangents = on_cube.field_and_tangents(Theta.from_array(theta, space))
         _, own_tangents = predicted(theta)
-        pairs = dict(zip(SPACE.names, zip(own_tangents, tangents, strict=True), strict=True))
-        nowhere = np.full(5, np.nan)
-        pairs["loss"] = nowhere, nowhere
-        displaced = _displaced(on_cube, theta, std, derive_seed(seed, "assess", "displacement", anatomy, case))
+        pairs = dict(zip(space.names, zip(own_tangents, tangents, strict=True), strict=True))
+        nowhere = np.full(len(space), np.nan)
+        pairs[LOSS] = nowhere, nowhere
+        displaced = _displaced(on_cube, space, theta, std, derive_seed(seed, "assess", "displacement", anatomy, case))
         if displaced is not None:
             point, field, at_point = displaced
             own_field, own_at_point = predicted(point)
-            pairs["loss"] = (
+            pairs[LOSS] = (
                 std * _loss_gradient(own_field, own_at_point, target),
                 std * _loss_gradient(field, at_point, target),
             )
         who = {"model": model, "anatomy": anatomy, "group": anatomy_group(anatomy), "case": case}
-        rows += [who | {"quantity": quantity, **_compare(*pairs[quantity])} for quantity in QUANTITIES]
+        rows += [who | {"quantity": quantity, **_compare(*pair)} for quantity, pair in pairs.items()]
         progress(case + 1, count)
     return pd.DataFrame(rows, columns=names)
 
 
 def _displaced(
-    on_cube: SolverOnCube, theta: NDArray[np.float64], std: NDArray[np.float64], seed: int
+    on_cube: SolverOnCube, space: ParameterSpace, theta: NDArray[np.float64], std: NDArray[np.float64], seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None:
     """A theta beside the true one that can be grown, with the solver's field and tangents there; None if none is."""
     rng = np.random.default_rng(seed)
     for _ in range(_ATTEMPTS):
-        point = theta + _DISPLACEMENT * std * rng.choice((-1.0, 1.0), size=5)
-        if min(point[3:]) <= 0:
+        point = theta + _DISPLACEMENT * std * rng.choice((-1.0, 1.0), size=len(space))
+        if min(point[space.log]) <= 0:
             continue
         try:
-            return point, *on_cube.field_and_tangents(Theta.from_array(point))
+            return point, *on_cube.field_and_tangents(Theta.from_array(point, space))
         except SeedOutsideTissueError:
             continue
     return None
@@ -171,7 +164,7 @@ def _displaced(
 def _loss_gradient(
     field: NDArray[np.float64], tangents: NDArray[np.float64], target: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Gradient of the mean of (field - target)^2 with respect to theta, (5,)."""
+    """Gradient of the mean of (field - target)^2 with respect to theta, shape (p,)."""
     return 2 * (tangents * (field - target)).mean(axis=(1, 2, 3))
 
 

@@ -6,34 +6,14 @@ from collections.abc import Iterable
 from types import MappingProxyType
 
 from gliofit.figures.colours import BLUE, BROWN, GREEN, ORANGE, PURPLE, SKY, VERMILION, VIOLET
+from gliofit.growth.model import known_quantities
+from gliofit.growth.space import Parameter
+from gliofit.report.names import plain_name
+from gliofit.report.texts import section
 
-__all__ = ["GROUP_NAMES", "QUANTITY_NAMES", "surrogate_colours", "surrogate_name"]
-
-SURROGATE_NAMES = MappingProxyType(
-    {
-        "convnext-unet": "ConvNeXt U-Net",
-        "unet": "U-Net",
-        "unet-plus-plus": "U-Net++",
-        "vnet": "V-Net",
-        "guided-unet": "Guided U-Net",
-        "guided-unet-atlas": "Guided, atlas only",
-        "front-unet": "Guided by a front",
-        "front-unet-atlas": "Guided by a front, atlas only",
-    }
-)
+__all__ = ["GROUP_NAMES", "quantity_name", "surrogate_colours", "surrogate_name"]
 
 GROUP_NAMES = MappingProxyType({"atlas": "atlas", "warped": "warped atlases", "patients": "patients"})
-
-QUANTITY_NAMES = MappingProxyType(
-    {
-        "origin_x": "origin x",
-        "origin_y": "origin y",
-        "origin_z": "origin z",
-        "mu_d": "μ_D",
-        "mu_rho": "μ_ρ",
-        "loss": "loss",
-    }
-)
 
 _PALETTE = (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY, VIOLET, BROWN)
 
@@ -41,12 +21,19 @@ _PALETTE = (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY, VIOLET, BROWN)
 _KNOWN = MappingProxyType({"convnext-unet": 0, "unet": 1, "unet-plus-plus": 2, "vnet": 3, "guided-unet": 4})
 
 
+def quantity_name(name: str, latex: bool = False) -> str:
+    """Printed name of what a derivative is taken by: a parameter, or the loss."""
+    quantity = known_quantities().get(name)
+    if not isinstance(quantity, Parameter):
+        return name
+    if quantity.axis is not None:
+        return quantity.symbol
+    return f"${quantity.latex}$" if latex else quantity.text
+
+
 def surrogate_name(model: str) -> str:
     """Printed name of a surrogate; one nobody named gets its own, with spaces."""
-    if model in SURROGATE_NAMES:
-        return SURROGATE_NAMES[model]
-    text = model.replace("-", " ").replace("_", " ")
-    return text[:1].upper() + text[1:]
+    return str(section("surrogates").get(model) or plain_name(model))
 
 
 def surrogate_colours(models: Iterable[str]) -> dict[str, str]:

@@ -1,10 +1,11 @@
-"""What surrogates make of changes of mu_D and mu_rho beside the solver, and the loss that follows (paper, figure 5)."""
+"""How surrogates follow changes of growth parameters beside the solver, and the loss (paper, figure 5)."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from gliofit.core.errors import InputError
 from gliofit.core.grid import Volume
 from gliofit.core.io import read_table, write_table
 from gliofit.core.tissue import Tissue
+from gliofit.growth.space import ParameterSpace
 from gliofit.growth.theta import Theta
 from gliofit.invert.base import InversionError
 from gliofit.invert.lbfgs import LbfgsSettings, minimise
@@ -45,12 +47,13 @@ TISSUE = "tissue"
 #: Tables that are written, each as ``{name}.parquet``.
 TABLES = ("changes", "slices", "landscape", "paths")
 
-_PARAMETERS = {"mu_d": 3, "mu_rho": 4}
+#: Places in theta of the two parameters that the landscape is drawn over.
+_VARIED = slice(3, 5)
 
 #: Where paths start: this share of the landscape's reach from the truth, in its four corners.
 _CORNERS = 0.8
 
-#: Thetas, shape (n, 5), to concentrations on the cube, shape (n, s, s, s), and to losses, shape (n,).
+#: Thetas, shape (n, p), to concentrations on the cube, shape (n, s, s, s), and to losses, shape (n,).
 _Predict = Callable[[NDArray[np.float64]], NDArray[np.floating[Any]]]
 
 
@@ -97,12 +100,8 @@ def examine(
 
     Parameters
     ----------
-    concentration
-        The tumour, on the grid of ``tissue``.
-    truth
-        Its parameters.
-    tissue
-        Its tissue.
+    concentration, truth, tissue
+        The tumour, its parameters and its tissue, on one grid.
     surrogates
         Surrogates by name, all for the same cube; those of ``settings`` are used.
     settings
@@ -116,20 +115,9 @@ def examine(
 
     Returns
     -------
-    changes
-        ``model parameter change``: a model is ``solver`` or a surrogate, a change relative. ``size``: L2 norm of the
-        change of c over the cube, relative to that of the solver's c. ``cosine`` and ``error`` of the change against
-        the solver's: cosine of the angle between them, and L2 norm of their difference relative to the solver's.
-    slices
-        Axial slice with the largest changes of the solver: ``model parameter change x_mm y_mm z_mm value``. Rows
-        without parameter hold c at the truth, those of model ``tissue`` the part of the voxel that is white or grey
-        matter.
-    landscape
-        ``model mu_d_mm mu_rho loss`` with the origin at the truth: mean squared error over the cube against the
-        tumour; ``true_mu_d_mm true_mu_rho``.
-    paths
-        Every evaluation of gradient searches from four corners of the landscape, the origin held at the truth: ``model
-        start evaluation mu_d_mm mu_rho loss seconds``, and ``best`` for the one where the search ended.
+    dict
+        ``TABLES`` with the columns of docs/assess.md (sensitivity). Rows of ``slices`` without a parameter hold c at
+        the truth, those of model ``tissue`` the part of the voxel that is white or grey matter.
 
     Raises
     ------
@@ -147,29 +135,28 @@ def examine(
         for name, surrogate in surrogates.items()
     }
     crop = Crop.around(tissue.grid, observation.centre_mm, next(iter(surrogates.values())).crop)
-    models = {SOLVER: _of_solver(observation, crop, solver)}
+    models = {SOLVER: _of_solver(observation, crop, solver, truth.space)}
     models |= {name: _of_surrogate(problem, search) for name, problem in problems.items()}
 
-    steps = 2 * len(models) + len(problems)
-    fields = {}
+    done = count(1)
+
+    def each(parts: Mapping[str, Any], work: Callable[[str, Any], Any]) -> dict[str, Any]:
+        found = {}
+        for name, part in parts.items():
+            found[name] = work(name, part)
+            progress(next(done), 2 * len(models) + len(problems))
+        return found
+
     thetas, labels = _changed(truth, settings.change)
-    for name, model in models.items():
-        fields[name] = model.predict(thetas)
-        progress(len(fields), steps)
-    landscapes = []
-    for name, model in models.items():
-        landscapes.append(_landscape(name, model, truth, settings))
-        progress(len(models) + len(landscapes), steps)
-    paths = []
-    for name, problem in problems.items():
-        paths.append(_paths(name, problem, search, truth, settings.reach))
-        progress(2 * len(models) + len(paths), steps)
+    fields = each(models, lambda name, model: model.predict(thetas))
+    landscapes = each(models, lambda name, model: _landscape(name, model, truth, settings))
+    paths = each(problems, lambda name, problem: _paths(name, problem, search, truth, settings.reach))
     visible = crop.volume(Volume(observation.visible.astype(np.float32), tissue.grid)).data
     return {
         "changes": _changes(fields, labels),
         "slices": _slices(fields, labels, visible, crop),
-        "landscape": pd.concat(landscapes, ignore_index=True),
-        "paths": pd.concat(paths, ignore_index=True),
+        "landscape": pd.concat(landscapes.values(), ignore_index=True),
+        "paths": pd.concat(paths.values(), ignore_index=True),
     }
 
 
@@ -194,16 +181,12 @@ def run_sensitivity(
         Tissue the shards were simulated on.
     surrogates
         Folders of trained surrogates by name.
-    settings, invert_settings
+    settings, invert_settings, progress
         As of ``examine``.
     integrator
         The solver that surrogates are compared with.
-    out_dir
-        Folder to write to.
-    device
-        Where surrogates run.
-    progress
-        Called with parts done and parts in all.
+    out_dir, device
+        Folder to write to, and where surrogates run.
 
     Raises
     ------
@@ -222,14 +205,16 @@ def run_sensitivity(
         write_table(Path(out_dir) / f"{name}.parquet", tables[name].assign(case=case))
 
 
-def _of_solver(observation: ConcentrationObservation, crop: Crop, solver: AbstractForwardSolver) -> _Model:
+def _of_solver(
+    observation: ConcentrationObservation, crop: Crop, solver: AbstractForwardSolver, space: ParameterSpace
+) -> _Model:
     import torch
 
     likelihood = observation.likelihood(crop.volume)
     on_cube = SolverOnCube(observation.tissue, crop, solver)
 
     def predict(thetas: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
-        return np.stack([on_cube.field(Theta.from_array(theta)) for theta in thetas])
+        return np.stack([on_cube.field(Theta.from_array(theta, space)) for theta in thetas])
 
     def losses(thetas: NDArray[np.float64]) -> NDArray[np.float64]:
         # One at a time: a landscape of large cubes would not fit into memory.
@@ -247,7 +232,7 @@ def _of_surrogate(problem: Problem, search: LbfgsSettings) -> _Model:
     surrogate = problem.networks.surrogate
     crop, tissue = network_view(problem, surrogate)
     tissue = tissue.to(surrogate.theta_mean)
-    centre = np.array([*crop.centre_mm, 0.0, 0.0])
+    centre = problem.space.relative_to(crop.centre_mm)
     objective = SurrogateObjective(problem, problem.start_trace(), search.training_range)
 
     @torch.no_grad()
@@ -259,12 +244,12 @@ def _of_surrogate(problem: Problem, search: LbfgsSettings) -> _Model:
 
 
 def _changed(truth: Theta, change: float) -> tuple[NDArray[np.float64], list[tuple[str, float]]]:
-    """The true theta and its four changes, shape (5, 5), and which parameter changed by how much."""
-    labels = [("", 0.0), *((name, sign * change) for name in _PARAMETERS for sign in (-1, 1))]
+    """The true theta and its changes, shape (1 + 2 q, p) for q changed parameters, and which changed by how much."""
+    labels = [("", 0.0), *((p.name, sign * change) for p in truth.space.others for sign in (-1, 1))]
     thetas = np.tile(truth.to_array(), (len(labels), 1))
     for row, (name, by) in zip(thetas, labels, strict=True):
         if name:
-            row[_PARAMETERS[name]] *= 1 + by
+            row[truth.space.names.index(name)] *= 1 + by
     return thetas, labels
 
 
@@ -310,11 +295,12 @@ def _slices(
 
 def _landscape(name: str, model: _Model, truth: Theta, settings: SensitivitySettings) -> pd.DataFrame:
     scale = np.linspace(1 - settings.reach, 1 + settings.reach, settings.points)
-    mu_d, mu_rho = (axis.ravel() for axis in np.meshgrid(scale * truth.mu_d_mm, scale * truth.mu_rho, indexing="ij"))
-    thetas = np.tile(truth.to_array(), (len(mu_d), 1))
-    thetas[:, 3], thetas[:, 4] = mu_d, mu_rho
-    table = pd.DataFrame({"model": name, "mu_d_mm": mu_d, "mu_rho": mu_rho, "loss": model.losses(thetas)})
-    return table.assign(true_mu_d_mm=truth.mu_d_mm, true_mu_rho=truth.mu_rho)
+    columns, true = list(truth.space.columns[_VARIED]), truth.to_array()[_VARIED]
+    grid = np.stack([axis.ravel() for axis in np.meshgrid(*(scale * value for value in true), indexing="ij")], axis=1)
+    thetas = np.tile(truth.to_array(), (len(grid), 1))
+    thetas[:, _VARIED] = grid
+    table = pd.DataFrame({"model": name, **dict(zip(columns, grid.T, strict=True)), "loss": model.losses(thetas)})
+    return table.assign(**{f"true_{column}": value for column, value in zip(columns, true, strict=True)})
 
 
 def _paths(name: str, problem: Problem, search: LbfgsSettings, truth: Theta, reach: float) -> pd.DataFrame:
@@ -322,19 +308,18 @@ def _paths(name: str, problem: Problem, search: LbfgsSettings, truth: Theta, rea
 
     objective = SurrogateObjective(problem, problem.start_trace(), search.training_range)
     origin = np.array(truth.origin_mm)
-    tables = [
-        pd.DataFrame(columns=["evaluation", "loss", "mu_d_mm", "mu_rho", "seconds", "start", "best"], dtype=float)
-    ]
+    columns = ["evaluation", "loss", *truth.space.columns[_VARIED], "seconds"]
+    tables = [pd.DataFrame(columns=[*columns, "start", "best"], dtype=float)]
     for number, signs in enumerate([(-1, -1), (-1, 1), (1, -1), (1, 1)]):
         start = truth.to_array()
-        start[3:] *= 1 + _CORNERS * reach * np.array(signs)
+        start[_VARIED] *= 1 + _CORNERS * reach * np.array(signs)
         objective.trace = trace = problem.start_trace()
         try:
             outcome = minimise(objective, search, start, origin, problem.observation.centre_mm)
         except InversionError as error:
             _LOG.warning("%s: no path from start %d: %s", name, number, error)
             continue
-        table = trace.table()[["evaluation", "loss", "mu_d_mm", "mu_rho", "seconds"]]
+        table = trace.table()[columns]
         best = np.arange(len(table)) == int((table["loss"] - outcome.loss).abs().to_numpy().argmin())
         tables.append(table.assign(start=number, best=best))
     filled = [table for table in tables if len(table)] or tables

@@ -1,4 +1,4 @@
-"""Figure of surrogates' sensitivity to mu_D and mu_rho, and of the loss they descend on (paper, figure 5)."""
+"""Figure of surrogates' sensitivity to growth parameters, and of the loss they descend on (paper, figure 5)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gliofit.assess.names import surrogate_colours, surrogate_name
+from gliofit.assess.names import quantity_name, surrogate_colours, surrogate_name
 from gliofit.assess.sensitivity import SOLVER, TABLES, TISSUE
 from gliofit.core.io import read_table
 from gliofit.figures.colours import CHANGE, DEVIATION, VERMILION, cells_map
 from gliofit.figures.sheet import Sheet
 from gliofit.figures.slices import add_scale_bar, finish_slice
 from gliofit.figures.style import SMALL, TWO_COLUMNS, figure_style, save_figure
+from gliofit.growth.model import parameters_in
 from gliofit.report.numbers import MISSING
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_sensitivity"]
 
-_NAMES = {"mu_d": r"$\mu_D$", "mu_rho": r"$\mu_\rho$"}
 _LEVELS = 15
 #: Losses below this quantile of all are one colour: the solver's at the truth is zero but for rounding.
 _FLOOR = 0.01
@@ -41,24 +41,23 @@ def draw_sensitivity(tables_dir: str | Path, out_dir: str | Path, dpi: int = 300
     """Draw ``{name}.png`` and ``{name}.pdf``.
 
     Above, one row per model: an axial slice of c at the truth, and of its changes, all on one symmetric scale, with
-    their sizes and cosines over the whole cube. Below, the loss of each model over mu_D and mu_rho on one logarithmic
+    their sizes and cosines over the whole cube. Below, the loss of each model over two parameters on one logarithmic
     scale, with the paths of gradient searches through the surrogates.
 
     Parameters
     ----------
     tables_dir
         Folder with the tables of ``run_sensitivity``.
-    out_dir
-        Folder to write to.
+    out_dir, name
+        Folder, and name of the two files.
     dpi
         Resolution of the PNG.
-    name
-        Name of the two files.
     """
     tables = {table: read_table(Path(tables_dir) / f"{table}.parquet") for table in TABLES}
     models = [str(model) for model in tables["landscape"]["model"].unique()]
     with figure_style():
-        edge = (TWO_COLUMNS - _LEFT - _BARS - 4 * _GAP) / 5
+        pictures = 1 + len(tables["changes"][["parameter", "change"]].drop_duplicates())
+        edge = (TWO_COLUMNS - _LEFT - _BARS - (pictures - 1) * _GAP) / pictures
         above = _HEADING + len(models) * (edge + _CAPTION)
         page = Sheet(TWO_COLUMNS, above + _HEADING + _LANDSCAPE + _LEGEND)
         _draw_changes(page, tables["changes"], tables["slices"], models, edge)
@@ -116,7 +115,7 @@ def _draw_changes(page: Sheet, changes: pd.DataFrame, slices: pd.DataFrame, mode
         line[0].set_ylabel(textwrap.fill(_name(model), 16))
     panels[0][0].set_title("c at the truth")
     for axes, (parameter, by) in zip(panels[0][1:], labels[1:], strict=True):
-        axes.set_title(f"{_NAMES[parameter]} {100 * by:+.0f} %".replace("-", "−"))
+        axes.set_title(f"{quantity_name(parameter, latex=True)} {100 * by:+.0f} %".replace("-", "−"))
     right = TWO_COLUMNS - _BARS + 0.08
     add_scale_bar(panels[0][0])
     page.bar(drawn[True], right, _HEADING, 0.08, edge, "change of c (no unit)")
@@ -145,10 +144,12 @@ def _draw_landscapes(
     positive = landscape.loc[landscape["loss"] > 0, "loss"]
     low, high = float(positive.quantile(_FLOOR)), float(positive.max())
     levels = np.geomspace(low, max(high, 1.01 * low), _LEVELS)
-    truth = landscape[["true_mu_d_mm", "true_mu_rho"]].iloc[0].tolist()
+    across, up = parameters_in(landscape)
+    x, y = across.column, up.column
+    truth = landscape[[f"true_{x}", f"true_{y}"]].iloc[0].tolist()
     filled: Any = None
     for axes, model in zip(panels, models, strict=True):
-        grid = landscape[landscape["model"] == model].pivot(index="mu_rho", columns="mu_d_mm", values="loss")
+        grid = landscape[landscape["model"] == model].pivot(index=y, columns=x, values="loss")
         filled = axes.contourf(
             grid.columns, grid.index, np.clip(grid.to_numpy(), low * 1e-3, None), levels=levels,
             norm=LogNorm(levels[0], levels[-1]), cmap=DEVIATION, extend="min",
@@ -158,32 +159,25 @@ def _draw_landscapes(
         for _, path in own.groupby("start"):
             # Line searches also try far away; what leads to the end are the evaluations with the lowest loss so far.
             lower = path[path["loss"] <= path["loss"].cummin()]
-            axes.plot(lower["mu_d_mm"], lower["mu_rho"], color="white", linewidth=0.9, zorder=3)
-            axes.plot(path["mu_d_mm"], path["mu_rho"], linestyle="none", marker=".", color="white", markersize=2)
+            axes.plot(lower[x], lower[y], color="white", linewidth=0.9, zorder=3)
+            axes.plot(path[x], path[y], linestyle="none", marker=".", color="white", markersize=2)
             first = path.iloc[0]
-            axes.plot(
-                first["mu_d_mm"],
-                first["mu_rho"],
-                marker="o",
-                markersize=3.5,
-                markeredgewidth=0.7,
-                color="white",
-                markeredgecolor="black",
-            )
-        _ends(axes, own[own["best"]], "X", "white")
+            look: Any = {"marker": "o", "markersize": 3.5, "markeredgewidth": 0.7}
+            axes.plot(first[x], first[y], color="white", markeredgecolor="black", **look)
+        _draw_ends(axes, own.loc[own["best"], [x, y]], "X", "white")
         axes.set(
             xlim=(grid.columns[0], grid.columns[-1]), ylim=(grid.index[0], grid.index[-1]),
             title=textwrap.fill(_name(model), 22),
-            xlabel=r"$\mu_D$ (mm)",
+            xlabel=across.axis_label,
         )  # fmt: skip
     # What the surrogates' minima are worth to the solver.
     others = [model for model in models if model != SOLVER]
     colours = surrogate_colours(others)
     for marker, model in zip(_MARKERS * len(others), others, strict=False):
         if SOLVER in models:
-            ends = paths[(paths["model"] == model) & paths["best"]]
-            _ends(panels[models.index(SOLVER)], ends, marker, colours[model])
-    panels[0].set_ylabel(r"$\mu_\rho$ (no unit)")
+            ends = paths.loc[(paths["model"] == model) & paths["best"], [x, y]]
+            _draw_ends(panels[models.index(SOLVER)], ends, marker, colours[model])
+    panels[0].set_ylabel(up.axis_label)
     for axes in panels[1:]:
         axes.tick_params(labelleft=False)
     bar = page.bar(filled, TWO_COLUMNS - 0.58, top + _HEADING, 0.08, _LANDSCAPE, "MSE of c (no unit)")
@@ -196,25 +190,16 @@ def _draw_landscapes(
         Line2D([], [], color="0.5", linewidth=0.9, marker=".", markersize=3, label="its way, and all evaluations"),
         Line2D([], [], marker="X", markersize=5, label="its end", **plain),
         *(
-            Line2D(
-                [],
-                [],
-                marker=marker,
-                markersize=4.5,
-                label=f"ends of {_name(model)}",
-                **(plain | {"color": colours[model]}),
-            )
+            Line2D([], [], marker=marker, markersize=4.5, label=f"ends of {_name(model)}",
+                   **(plain | {"color": colours[model]}))
             for marker, model in zip(_MARKERS * len(others), others, strict=False)
             if SOLVER in models
         ),
-    ]
+    ]  # fmt: skip
     page.figure.legend(handles=handles, loc="lower center", ncols=min(len(handles), 4), columnspacing=1.4)
     page.text(0.05, top + 0.12, r"$\mathbf{b}$   Loss, origin held at the truth")
 
 
-def _ends(axes: Axes, ends: pd.DataFrame, marker: str, colour: str) -> None:
-    axes.plot(
-        ends["mu_d_mm"], ends["mu_rho"], linestyle="none", marker=marker, markersize=4.5, color=colour,
-        markeredgewidth=0.6,
-        markeredgecolor="black", zorder=4,
-    )  # fmt: skip
+def _draw_ends(axes: Axes, ends: pd.DataFrame, marker: str, colour: str) -> None:
+    look: Any = {"markersize": 4.5, "markeredgewidth": 0.6, "markeredgecolor": "black", "zorder": 4}
+    axes.plot(*ends.to_numpy().T, linestyle="none", marker=marker, color=colour, **look)

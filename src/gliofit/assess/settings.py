@@ -53,7 +53,7 @@ class AssessSettings(Settings):
         StabilitySettings(), description="Stability of the gradient search against its start."
     )
     sensitivity: SensitivitySettings = Field(
-        SensitivitySettings(), description="Changes of mu_D and mu_rho beside the solver, and the loss landscape."
+        SensitivitySettings(), description="Changes of parameters beside the solver, and the loss landscape."
     )
 
     @field_validator("models")

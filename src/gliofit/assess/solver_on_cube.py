@@ -46,7 +46,7 @@ class SolverOnCube:
         return self._on_cube(self.solver.solve(self.tissue, theta).concentration)
 
     def field_and_tangents(self, theta: Theta) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Concentration (n, n, n) and its derivatives (5, n, n, n) for (x, y, z, mu_D, mu_rho) in world mm.
+        """Concentration (n, n, n) and its derivatives (p, n, n, n) by the parameters.
 
         Raises
         ------

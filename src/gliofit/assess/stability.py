@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from gliofit.core.errors import InputError
 from gliofit.core.seeds import derive_seed
 from gliofit.core.tissue import Tissue
-from gliofit.growth.fisher_kolmogorov import SPACE
+from gliofit.growth.model import parameters_in
 from gliofit.growth.space import Bounds
 from gliofit.growth.theta import Theta
 from gliofit.invert.base import DirectMethodSettings, InversionError
@@ -28,10 +28,10 @@ from gliofit.invert.lbfgs import LbfgsSettings, minimise
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import ConcentrationObservation, EmptyObservationError, Problem
 from gliofit.invert.settings import InvertSettings
-from gliofit.metrics.parameters import RATES
 from gliofit.metrics.statistics import wilson_interval
 from gliofit.paper import paper_table
 from gliofit.report.table import Table, column
+from gliofit.report.texts import notes
 from gliofit.simulate.grow import theta_of
 from gliofit.simulate.shard import read_sample
 
@@ -40,22 +40,14 @@ if TYPE_CHECKING:
     from gliofit.invert.surrogate_objective import SurrogateObjective
 
 __all__ = [
-    "displace",
-    "examine_case",
-    "paper_stability",
-    "run_stability",
-    "search_settings",
-    "stability_table",
+    "displace", "examine_case", "paper_stability", "run_stability", "search_settings", "stability_table",
     "summarise_stability",
-]
+]  # fmt: skip
 
 _LOG = logging.getLogger(__name__)
 
 #: Directions tried for a start that stays in the box. From any point at least one in 32 does, up to half its width.
 _DIRECTIONS = 1000
-
-_START = [f"start_{name}" for name in SPACE.columns]
-_END = [f"end_{name}" for name in SPACE.columns]
 
 
 def search_settings(settings: InvertSettings, method: str) -> LbfgsSettings:
@@ -75,13 +67,9 @@ def search_settings(settings: InvertSettings, method: str) -> LbfgsSettings:
 
 
 def displace(
-    theta: NDArray[np.float64],
-    radius: float,
-    bounds: Bounds,
-    inside: Bounds,
-    rng: np.random.Generator,
+    theta: NDArray[np.float64], radius: float, bounds: Bounds, inside: Bounds, rng: np.random.Generator,
     held_origin: bool = False,
-) -> NDArray[np.float64]:
+) -> NDArray[np.float64]:  # fmt: skip
     """Move theta by a random vector whose length is a share of the range of the parameters.
 
     Each parameter is measured in units of its range, so the vector is one of the unit box; its direction is uniform on
@@ -90,25 +78,17 @@ def displace(
     Parameters
     ----------
     theta
-        (x, y, z, mu_D, mu_rho), world mm, shape (5,).
+        Parameters, positions in world mm, shape (n,).
     radius
         Length, as a share of the range: 0 to 0.5.
-    bounds
-        The range.
-    inside
-        Box that the result must lie in, where there is such a direction; else it is clipped to it.
-    rng
-        Random numbers.
-    held_origin
-        Move mu_D and mu_rho alone.
-
-    Returns
-    -------
-    The displaced theta, shape (5,).
+    bounds, inside
+        The range; box that the result must lie in where there is such a direction, else it is clipped to it.
+    rng, held_origin
+        Random numbers, and whether the origin is left where it is.
     """
     if radius == 0:
         return theta.copy()
-    directions = rng.standard_normal((_DIRECTIONS, 5))
+    directions = rng.standard_normal((_DIRECTIONS, len(theta)))
     if held_origin:
         directions[:, :3] = 0
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
@@ -126,7 +106,7 @@ def examine_case(
     origin's case. Here it is asked in two ways, with ``tolerance`` for the 20 % and everything relative to the search
     that was not displaced:
 
-    - ``same_parameters``: mu_D and mu_rho each differ by at most ``tolerance`` of their values there, and the origins
+    - ``same_parameters``: growth parameters each differ by at most ``tolerance`` of their values there, and the origins
       are at most ``tolerance`` times the radius of a sphere of the observed tumour's volume apart. An origin has no
       size of its own to be relative to.
     - ``same_loss``: the losses differ, upwards or downwards, by at most ``tolerance`` of the loss there, or by no more
@@ -147,12 +127,12 @@ def examine_case(
 
     Returns
     -------
-    One row per start, that of radius 0 first: ``radius start status message``, the true ``origin_*_mm mu_d_mm mu_rho``
-    and the same with ``start_`` (first point evaluated: searches keep off the bounds) and ``end_``; ``displacement``
-    (of the start, in the unit box) and ``distance`` (of the end, in the unit box), both from the search of radius 0;
-    ``loss loss_start evaluations converged seconds``; ``theta_mse``, the mean of the squared errors of the five
-    parameters in the unit box; ``mu_d_change mu_rho_change`` (signed, relative), ``origin_change_mm``, ``radius_mm`` of
-    the sphere; ``same_parameters same_loss``, missing where the search of radius 0 failed.
+    DataFrame
+        One row per start, that of radius 0 first: ``radius start status message``; true parameters, and those of start
+        and end with ``start_`` and ``end_``; ``displacement`` and ``distance`` of start and end from the search of
+        radius 0, and ``theta_mse`` from the truth, in the unit box; ``{name}_change``, ``origin_change_mm`` and
+        ``radius_mm`` of the sphere; ``loss loss_start evaluations converged seconds``; ``same_parameters same_loss``,
+        missing where the search of radius 0 failed.
     """
     from gliofit.invert.direct_estimate import direct_theta
     from gliofit.invert.surrogate_objective import SurrogateObjective
@@ -175,9 +155,7 @@ def examine_case(
             except InversionError as error:
                 found = {"status": "failed", "message": str(error)}
             rows.append({"radius": radius, "start": number} | found)
-    table = _complete(pd.DataFrame(rows))
-    for name, value in zip(SPACE.columns, truth.to_array().tolist(), strict=True):
-        table[name] = value
+    table = _complete(pd.DataFrame(rows), truth)
     radius_mm = float((3 * problem.observation.volume_mm3 / (4 * np.pi)) ** (1 / 3))
     return _compare(table, truth, bounds, settings.tolerance, radius_mm, epsilon)
 
@@ -193,12 +171,12 @@ def _descend(
     # One objective for all searches of a case, so that the tissue is bound once; binding is no part of their time.
     objective.trace = trace = problem.start_trace()
     outcome = minimise(objective, search, start, held_origin_mm, problem.observation.centre_mm)
-    seconds, evaluated = trace.seconds, trace.table()
+    space, seconds, evaluated = problem.space, trace.seconds, trace.table()
     return {
         "status": "ok" if outcome.converged else "not-converged",
         "message": outcome.reason,
-        **dict(zip(_START, evaluated[list(SPACE.columns)].iloc[0].tolist(), strict=True)),
-        **dict(zip(_END, outcome.theta.tolist(), strict=True)),
+        **space.row(evaluated[list(space.columns)].iloc[0], prefix="start_"),
+        **space.row(outcome.theta, prefix="end_"),
         "loss": outcome.loss,
         "loss_start": float(evaluated["loss"].iloc[0]),
         "evaluations": len(evaluated),
@@ -206,39 +184,35 @@ def _descend(
     }
 
 
-def _complete(table: pd.DataFrame) -> pd.DataFrame:
-    """All columns with their types, also where no search gave them a value."""
-    for name in (*_START, *_END, "loss", "loss_start", "seconds"):
+def _complete(table: pd.DataFrame, truth: Theta) -> pd.DataFrame:
+    """All columns with their types, also where no search gave them a value, and the true parameters."""
+    places = [f"{kind}_{name}" for kind in ("start", "end") for name in truth.space.columns]
+    for name in (*places, "loss", "loss_start", "seconds"):
         table[name] = table[name].astype("float64") if name in table else np.nan
-    table["evaluations"] = (table["evaluations"].fillna(0) if "evaluations" in table else 0 * table["start"]).astype(
-        int
-    )
+    table["evaluations"] = table.get("evaluations", 0 * table["start"]).fillna(0).astype(int)
     table["converged"] = table["status"] == "ok"
-    return table
+    return table.assign(**truth.space.row(truth.to_array()))
 
 
 def _compare(
     table: pd.DataFrame, truth: Theta, bounds: Bounds, tolerance: float, radius_mm: float, epsilon: float
 ) -> pd.DataFrame:
     """Add what depends on the search that was not displaced, the first row."""
-    start, end = table[_START].to_numpy(), table[_END].to_numpy()
+    space = truth.space
+    start, end = (table[[f"{kind}_{name}" for name in space.columns]].to_numpy() for kind in ("start", "end"))
     table["displacement"] = np.linalg.norm(bounds.to_unit(start) - bounds.to_unit(start[0]), axis=1)
     table["distance"] = np.linalg.norm(bounds.to_unit(end) - bounds.to_unit(end[0]), axis=1)
     table["theta_mse"] = ((bounds.to_unit(end) - bounds.to_unit(truth.to_array())) ** 2).mean(axis=1)
-    table["mu_d_change"], table["mu_rho_change"] = (end[:, 3:] / end[0, 3:] - 1).T
+    changes = end[:, 3:] / end[0, 3:] - 1
+    table[[f"{parameter.name}_change" for parameter in space.others]] = changes
     table["origin_change_mm"] = np.linalg.norm(end[:, :3] - end[0, :3], axis=1)
     table["radius_mm"] = radius_mm
-    parameters = (
-        (table["mu_d_change"].abs() <= tolerance)
-        & (table["mu_rho_change"].abs() <= tolerance)
-        & (table["origin_change_mm"] <= tolerance * radius_mm)
-    )
+    parameters = (np.abs(changes) <= tolerance).all(axis=1) & (table["origin_change_mm"] <= tolerance * radius_mm)
     reference = float(table["loss"].iloc[0])
     loss = (table["loss"] - reference).abs() <= max(tolerance * reference, epsilon)
     for name, same in (("same_parameters", parameters), ("same_loss", loss)):
         # A displaced search that failed is not in the same minimum; without a reference nothing can be said.
-        known = same.astype("boolean") if np.isfinite(reference) else pd.array([pd.NA] * len(table), "boolean")
-        table[name] = known
+        table[name] = pd.array(same if np.isfinite(reference) else [pd.NA] * len(table), "boolean")
     return table
 
 
@@ -261,12 +235,8 @@ def run_stability(
         Tissue the shards were simulated on.
     networks
         Surrogate and direct inverse network.
-    settings
-        Radii, starts, tolerance and method.
-    invert_settings
-        Settings of the stage with that method.
-    seed
-        The run's seed.
+    settings, invert_settings, seed
+        Settings of the examination, settings of stage invert with its method, and the run's seed.
     progress
         Called with cases done and cases in all.
 
@@ -304,9 +274,7 @@ def run_stability(
 
 def _no_search(truth: Theta, message: str) -> pd.DataFrame:
     """The row of a case that there is nothing to observe of."""
-    table = _complete(pd.DataFrame([{"radius": 0.0, "start": 0, "status": "failed", "message": message}]))
-    for name, value in zip(SPACE.columns, truth.to_array().tolist(), strict=True):
-        table[name] = value
+    table = _complete(pd.DataFrame([{"radius": 0.0, "start": 0, "status": "failed", "message": message}]), truth)
     return _compare(table, truth, truth.space.bounds_about((0, 0, 0)), 0.0, np.nan, 0.0)
 
 
@@ -326,42 +294,35 @@ def summarise_stability(table: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    One row per radius, 0 included: ``radius``; ``cases`` and ``starts`` with a search to compare with, and how many of
-    the starts ``failed`` (they count as not the same); ``same_parameters same_loss same_both``, ratios, each with
-    ``_low`` and ``_high`` of Wilson's 95 % interval (NaN for radius 0); ``paper``, the paper's ratio;
-    ``mu_d_error mu_rho_error``, mean sizes of the differences from the truth, and ``mu_d_moved mu_rho_moved``, from the
-    search of radius 0, each with ``_se``, its standard error, and ``paper_mu_d_error paper_mu_rho_error``; medians
-    ``theta_mse_median loss_ratio_median evaluations_median`` (loss ratio: to that of radius 0).
+    DataFrame
+        One row per radius: ``cases`` and ``starts`` with a search to compare with, and how many ``failed`` (they count
+        as not the same); ratios ``same_*`` with ``_low`` and ``_high`` of Wilson's 95 % interval; ``{name}_error`` and
+        ``{name}_moved`` of every growth parameter (mean difference from the truth, and from the search of radius 0)
+        with the standard error ``_se``; medians; the paper's numbers with ``paper``.
     """
     rows = []
     zero = table[table["radius"] == 0].set_index("case")
-    reference = zero["loss"]
     for radius, group in table.groupby("radius"):
         known = group[group["same_parameters"].notna()]
-        verdicts = {
-            "same_parameters": known["same_parameters"].astype(bool),
-            "same_loss": known["same_loss"].astype(bool),
-        }
-        verdicts["same_both"] = verdicts["same_parameters"] & verdicts["same_loss"]
-        row: dict[str, Any] = {
-            "radius": float(radius),  # type: ignore[arg-type]
-            "cases": known["case"].nunique(),
-            "starts": len(known),
-            "failed": int((known["status"] == "failed").sum()),
-        }
-        for name, same in verdicts.items() if row["radius"] > 0 else ():
-            row[name] = float(same.mean()) if len(same) else np.nan
-            row[f"{name}_low"], row[f"{name}_high"] = wilson_interval(int(same.sum()), len(same))
+        same = known[["same_parameters", "same_loss"]].astype(bool)
+        same["same_both"] = same.all(axis=1)
+        row: dict[str, Any] = {"radius": float(radius)}  # type: ignore[arg-type]
+        row |= {"cases": known["case"].nunique(), "starts": len(known)}
+        row["failed"] = int((known["status"] == "failed").sum())
+        for name in same if row["radius"] > 0 else ():
+            row[name] = float(same[name].mean()) if len(same) else np.nan
+            row[f"{name}_low"], row[f"{name}_high"] = wilson_interval(int(same[name].sum()), len(same))
         paper = paper_stability(row["radius"])
         row["paper"] = paper.get("same_parameters", np.nan)
-        for name, rate in RATES.items():
+        for parameter in parameters_in(table):
+            name, rate = parameter.name, parameter.column
             ends = known[f"end_{rate}"]
             for kind, other in (("error", known[rate]), ("moved", known["case"].map(zero[f"end_{rate}"]))):
                 size = (ends - other).abs()
                 row[f"{name}_{kind}"], row[f"{name}_{kind}_se"] = size.mean(), size.sem(ddof=1)
             row[f"paper_{name}_error"] = paper.get(f"{name}_error", np.nan)
         row["theta_mse_median"] = known["theta_mse"].median()
-        row["loss_ratio_median"] = (known["loss"] / known["case"].map(reference)).median()
+        row["loss_ratio_median"] = (known["loss"] / known["case"].map(zero["loss"])).median()
         row["evaluations_median"] = known.loc[known["status"] != "failed", "evaluations"].median()
         rows.append(row)
     return pd.DataFrame(rows)
@@ -379,7 +340,7 @@ def stability_table(table: pd.DataFrame, tolerance: float) -> Table:
     """
     zero = table[table["radius"] == 0]
     percent = f"{100 * tolerance:g} %"
-    symbols = {"mu_d": ("μ_D", "mm"), "mu_rho": ("μ_ρ", "")}
+    parameters = parameters_in(table)
     columns = (
         column("radius", "radius", "% of range", factor=100, format="g"),
         *(column(name, name, format=",.0f") for name in ("cases", "starts", "failed")),
@@ -392,33 +353,23 @@ def stability_table(table: pd.DataFrame, tolerance: float) -> Table:
         column("paper", "paper", f"%, n = {paper_table(4)['0'].n}", factor=100, format=".1f"),
         *(
             part
-            for name in RATES
+            for p in parameters
             for part in (
-                column(f"{name}_error", f"error of {symbols[name][0]}", symbols[name][1], f"{name}_error_se"),
-                column(f"paper_{name}_error", "paper", symbols[name][1], format=".2f"),
+                column(f"{p.name}_error", f"error of {p.text}", p.unit, f"{p.name}_error_se"),
+                column(f"paper_{p.name}_error", "paper", p.unit, format=".2f"),
             )
         ),
         *(
-            column(f"{name}_moved", f"change of {symbols[name][0]}", symbols[name][1], f"{name}_moved_se")
-            for name in RATES
+            column(f"{p.name}_moved", f"change of {p.text}", p.unit, f"{p.name}_moved_se")
+            for p in parameters
         ),
         column("theta_mse_median", "MSE of theta, median"),
         column("loss_ratio_median", "loss / loss of radius 0, median"),
         column("evaluations_median", "evaluations, median", format=",.0f"),
     )  # fmt: skip
-    notes = (
-        "Each search descends through the surrogate from the direct inverse network’s estimate, displaced by a random "
-        "vector. Its length is the radius, with each parameter in units of its range (the bounds of the inversion).",
-        f"Same parameters: μ_D and μ_ρ each within {percent} of the search that was not displaced, and the origin "
-        f"within {percent} of the radius of a sphere of the tumour’s volume. Same loss: within {percent} of that "
-        "search’s, or closer than the change at which the search stops. In the paper it is a deviation of less than "
-        "20 % in the parameters.",
-        "Error: mean size of the difference from the truth ± one standard error. Change: from the search that was not "
-        "displaced. The paper’s tumours, surrogate and training are others.",
-        "In brackets, Wilson’s 95 % interval. Starts count as independent: with several of a case and radius it is too "
-        "narrow.",
-        f"Without displacement {int((zero['status'] == 'failed').sum())} of {len(zero)} searches failed (their cases "
-        f"are left out) and {int((zero['status'] == 'not-converged').sum())} used up their steps.",
-        "MSE of theta: against the truth, over the five parameters in units of their ranges.",
-    )
-    return Table("Stability of the gradient search", summarise_stability(table), columns, footnotes=notes)
+    counts = zero["status"].value_counts()
+    texts = notes(
+        "stability", percent=percent, total=len(zero), failed=counts.get("failed", 0),
+        unfinished=counts.get("not-converged", 0),
+    )  # fmt: skip
+    return Table("Stability of the gradient search", summarise_stability(table), columns, footnotes=texts)

@@ -50,7 +50,7 @@ class StabilitySettings(Settings):
 
 
 class SensitivitySettings(Settings):
-    """What a surrogate makes of changes of mu_D and mu_rho, beside the solver (paper, figure 5)."""
+    """How a surrogate follows changes of the growth parameters, beside the solver (paper, figure 5)."""
 
     surrogates: tuple[SurrogateName, ...] = Field(
         (), description="Trained surrogates (`train.models`) to look at; none: not done."
@@ -60,8 +60,8 @@ class SensitivitySettings(Settings):
         ge=1,
         description="Synthetic cases, the first ones of the test shards, of which that of median volume is taken.",
     )
-    change: float = Field(0.2, gt=0, lt=1, description="Relative change of mu_D and mu_rho, down and up.")
-    points: int = Field(21, ge=3, description="Grid points of the loss landscape along mu_D and along mu_rho.")
+    change: float = Field(0.2, gt=0, lt=1, description="Relative change of each growth parameter, down and up.")
+    points: int = Field(21, ge=3, description="Grid points of the loss landscape along each of its two parameters.")
     reach: float = Field(0.5, gt=0, lt=1, description="Reach of the landscape about the truth, relative to it.")
     method: Annotated[str, Reference(Kind.METHOD, (MethodTrait.DESCENT,))] = Field(
         "hybrid",

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from gliofit.assess.forward import FORWARD_METRICS
-from gliofit.assess.gradients import QUANTITIES
 from gliofit.assess.settings import GROUPS
+from gliofit.growth.model import derived_in
 from gliofit.metrics.statistics import describe
 from gliofit.simulate.settings import ATLAS
 
@@ -18,45 +18,26 @@ __all__ = ["CALIBRATION_BINS", "calibration", "card_numbers", "forward_summary",
 #: Bins of tumours, of as many cases each as can be.
 CALIBRATION_BINS = 4
 
-_CALIBRATED = ("volume_mm3", "front_width_mm")
-
 
 def forward_summary(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row per model and group of anatomies, in the order of the models in ``rows`` and of ``GROUPS``.
+    """Summarise rows of ``assess_forward`` by model and group of anatomies, in the order of the rows and of ``GROUPS``.
 
-    Parameters
-    ----------
-    rows
-        Rows of ``assess_forward``.
-
-    Returns
-    -------
-    ``model group anatomies n``; of every metric of ``FORWARD_METRICS`` ``_mean``, ``_error`` (standard error of the
-    mean over tumours, NaN for one) and ``_median``; ``outside_cube_mean outside_cube_max``, ``seconds_median``.
-    Undefined values of a metric are left out of it.
+    Of every metric mean, standard error over tumours (NaN for one) and median; undefined values are left out.
     """
     out = []
     for model, group, part in _parts(rows):
         row: dict[str, Any] = {"model": model, "group": group}
         row |= {"anatomies": part["anatomy"].nunique(), "n": len(part)}
         for metric in FORWARD_METRICS:
-            found = describe(part[metric])
-            row |= {f"{metric}_mean": found.mean, f"{metric}_error": found.standard_error}
-            row[f"{metric}_median"] = found.median
-        row |= {"outside_cube_mean": part["outside_cube"].mean(), "outside_cube_max": part["outside_cube"].max()}
-        row["seconds_median"] = part["seconds"].median()
+            row |= describe(part[metric]).columns(metric, mean="mean", error="standard_error", median="median")
+        row |= describe(part["outside_cube"]).columns("outside_cube", mean="mean", max="maximum")
+        row |= describe(part["seconds"]).columns("seconds", median="median")
         out.append(row)
     return pd.DataFrame(out)
 
 
 def card_numbers(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Means over the test tumours of one model, by group of anatomies, for its card (``gliofit.train.card``).
-
-    Parameters
-    ----------
-    rows
-        Rows of ``assess_forward`` of the model.
-    """
+    """Means over the test tumours of one model, by group of anatomies, for its card (``gliofit.train.card``)."""
     names = ("mse_cube", "mse_volume", "mae_cube", "ncc_cube", "dice_033")
     return {
         group: {"n": len(part), **{name: float(part[name].mean()) for name in names}} for _, group, part in _parts(rows)
@@ -64,49 +45,28 @@ def card_numbers(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
 
 
 def gradient_summary(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row per model, group of anatomies and quantity (``QUANTITIES``).
-
-    Parameters
-    ----------
-    rows
-        Rows of ``assess_gradients``.
-
-    Returns
-    -------
-    ``model group quantity n``, the tumours with a value, and of ``cosine`` and ``relative_norm`` the median and the
-    quartiles, ``_median _lower _upper``.
-    """
+    """Medians and quartiles of rows of ``assess_gradients`` by model, group of anatomies and quantity."""
     out = []
     for model, group, part in _parts(rows):
-        for quantity in QUANTITIES:
+        for quantity in rows["quantity"].unique():
             values = part[part["quantity"] == quantity].dropna(subset=["cosine", "relative_norm"])
             row: dict[str, Any] = {"model": model, "group": group, "quantity": quantity, "n": len(values)}
             for name in ("cosine", "relative_norm"):
-                found = describe(values[name])
-                row |= {f"{name}_{which}": getattr(found, which) for which in ("lower", "median", "upper")}
+                row |= describe(values[name]).columns(name, lower="lower", median="median", upper="upper")
             out.append(row)
     return pd.DataFrame(out)
 
 
 def calibration(rows: pd.DataFrame) -> pd.DataFrame:
-    """Errors by size of the tumour and by width of its front, over the atlas's tumours that all models have.
+    """Errors in four bins of volume and of each derived quantity, over the atlas's tumours that all models have.
 
-    Parameters
-    ----------
-    rows
-        Rows of ``assess_forward``.
-
-    Returns
-    -------
-    Per ``by`` (``volume_mm3``, ``front_width_mm``), ``bin`` (1 to 4, quartiles of the tumours) and model: ``low high``,
-    the least and the greatest value in the bin; ``n``; ``mse_cube_median`` with the quartiles ``_lower _upper``,
-    ``dice_033_mean``, ``relative_volume_error_mean`` and ``_median`` (signed). A bin without tumours has no row.
+    ``low`` and ``high`` are the ends of the values in a bin. A bin without tumours has no row.
     """
     atlas = rows[rows["group"] == ATLAS]
     counts = atlas.groupby("case")["model"].nunique()
     shared = atlas[atlas["case"].isin(counts[counts == atlas["model"].nunique()].index)]
     out = []
-    for by in _CALIBRATED:
+    for by in ("volume_mm3", *(quantity.column for quantity in derived_in(rows))):
         values = shared.drop_duplicates("case").set_index("case")[by].sort_index()
         if values.empty:
             continue
@@ -116,21 +76,12 @@ def calibration(rows: pd.DataFrame) -> pd.DataFrame:
             cases = bins.index[bins == number]
             for model in shared["model"].unique() if len(cases) else ():
                 part = shared[(shared["model"] == model) & shared["case"].isin(cases)]
-                mse, volume = describe(part["mse_cube"]), describe(part["relative_volume_error"])
-                out.append(
-                    {
-                        "by": by,
-                        "bin": number,
-                        "model": model,
-                        "low": values[cases].min(),
-                        "high": values[cases].max(),
-                        "n": len(part),
-                        **{f"mse_cube_{which}": getattr(mse, which) for which in ("lower", "median", "upper")},
-                        "dice_033_mean": describe(part["dice_033"]).mean,
-                        "relative_volume_error_mean": volume.mean,
-                        "relative_volume_error_median": volume.median,
-                    }
-                )
+                low, high = values[cases].min(), values[cases].max()
+                row = {"by": by, "bin": number, "model": model, "low": low, "high": high, "n": len(part)}
+                row |= describe(part["mse_cube"]).columns("mse_cube", lower="lower", median="median", upper="upper")
+                row |= describe(part["dice_033"]).columns("dice_033", mean="mean")
+                volume = describe(part["relative_volume_error"])
+                out.append(row | volume.columns("relative_volume_error", mean="mean", median="median"))
     return pd.DataFrame(out)
 
 

@@ -8,74 +8,21 @@ from pathlib import Path
 
 import pandas as pd
 
-from gliofit.assess.names import GROUP_NAMES, QUANTITY_NAMES, surrogate_name
+from gliofit.assess.names import GROUP_NAMES, quantity_name, surrogate_name
 from gliofit.assess.settings import GROUPS
 from gliofit.assess.summary import calibration, forward_summary, gradient_summary
 from gliofit.core.errors import InputError
 from gliofit.core.io import read_json
+from gliofit.growth.model import derived_in
 from gliofit.paper import TEST_MSE, paper_table
 from gliofit.report.render import write_renderings
 from gliofit.report.table import Table, column
+from gliofit.report.texts import columns, notes
 from gliofit.simulate.settings import ATLAS
 
 __all__ = ["assess_tables", "read_models", "write_assess_tables"]
 
-_CUBE = "MSE, MAE and NCC of the cube: over all its voxels, which is also what surrogates are trained on."
-_VOLUME = (
-    "MSE, volume: the same squared error averaged over 240 × 240 × 155 mm, with the background counted as zeros. What "
-    "a tumour has outside its cube counts in neither."
-)
-_FIELDS = (
-    "Prediction and target are compared as block means on the surrogate’s own cube; both are zero where no tissue is "
-    "labelled white or grey matter. ± is one standard error over tumours."
-)
-
 _COUNT = ",.0f"
-
-_MODEL = column("model", "surrogate")
-
-_FORWARD = (
-    _MODEL,
-    column("mse_cube_mean", "MSE, cube", error="mse_cube_error", power=-3),
-    column("mse_cube_median", "MSE, cube, median", power=-3),
-    column("mse_volume_mean", "MSE, volume", error="mse_volume_error", power=-3),
-    column("mae_cube_mean", "MAE, cube", error="mae_cube_error", power=-3),
-    column("ncc_cube_mean", "NCC, cube", format=".3f"),
-    column("dice_033_mean", "Dice at 0.33", format=".3f"),
-    column("dice_066_mean", "Dice at 0.66", format=".3f"),
-    column("n", "tumours", format=_COUNT),
-    column("voxel", "voxels"),
-    column("parameters", "parameters", format=_COUNT),
-    column("samples", "training samples", format=_COUNT),
-    column("minutes", "training", "min", format=_COUNT),
-    column("device", "trained on"),
-    column("paper_mse", "paper’s MSE, its own data and training", power=-3),
-    column("paper_mae", "paper’s MAE", power=-3),
-    column("paper_ncc", "paper’s NCC", format=".3f"),
-)
-
-_GRADIENTS = (
-    _MODEL,
-    column("group", "anatomy"),
-    column("quantity", "derivative by"),
-    column("n", "tumours", format=_COUNT),
-    *(
-        column(f"{name}_{which}", f"{title}, {label}", format=".3f")
-        for name, title in (("cosine", "cosine"), ("relative_norm", "relative norm"))
-        for which, label in (("median", "median"), ("lower", "lower quartile"), ("upper", "upper quartile"))
-    ),
-)
-
-_CALIBRATION = (
-    column("by", "by"),
-    column("range", "range"),
-    _MODEL,
-    column("n", "tumours", format=_COUNT),
-    column("mse_cube_median", "MSE, cube, median", power=-3),
-    column("dice_033_mean", "Dice at 0.33, mean", format=".3f"),
-    column("relative_volume_error_mean", "volume, signed error, mean", "%", factor=100, format=".1f"),
-    column("relative_volume_error_median", "volume, signed error, median", "%", factor=100, format=".1f"),
-)
 
 
 def read_models(folders: Mapping[str, str | Path]) -> pd.DataFrame:
@@ -149,26 +96,22 @@ def _forward(summary: pd.DataFrame, models: pd.DataFrame) -> Table:
         printed = {key: row.values[f"{name}_cube"].mean for key, row in paper_table(5).items()}
         atlas[f"paper_{name}"] = atlas["architecture"].map(printed).astype(float)
     outside = (
-        f"Outside the cube of {row['voxel']}: {row['outside_cube_mean']:.2%} of a tumour’s cells in the mean, "
-        f"{row['outside_cube_max']:.2%} at most."
+        text
         for _, row in atlas.drop_duplicates("voxel").iterrows()
+        for text in notes(
+            "assess-outside", voxel=row["voxel"], mean=row["outside_cube_mean"], most=row["outside_cube_max"]
+        )
     )
-    paper = (
-        "Paper: the same architecture in its Table 5, where each was trained for 24 hours on 3000 tumours at 1 mm; "
-        f"with its full training set its surrogate has a test MSE of {TEST_MSE * 1e3:g}·10⁻³. Voxels, training "
-        "samples, training time and "
-        "device differ as the columns say, and the test tumours are others, so the paper’s columns give a scale and "
-        "are no comparison with ours."
-    )
-    notes = (_FIELDS, _CUBE, _VOLUME, *outside, paper)
-    return Table("Surrogates on test tumours in the atlas", atlas, _FORWARD, footnotes=notes)
+    cube = (*notes("assess-fields"), *notes("assess-cube"), *notes("assess-volume"))
+    texts = (*cube, *outside, *notes("assess-paper", mse=TEST_MSE * 1e3))
+    return Table("Surrogates on test tumours in the atlas", atlas, columns("assess-forward"), footnotes=texts)
 
 
 def _anatomies(summary: pd.DataFrame) -> Table:
     """A row per model with MSE, Dice and number of tumours in each group of anatomies."""
     names = ("mse_cube_mean", "mse_cube_error", "dice_033_mean", "dice_033_error", "n", "anatomies")
     wide = summary[["model"]].drop_duplicates().reset_index(drop=True)
-    columns = [_MODEL]
+    shown = [column("model", "surrogate")]
     for group in GROUPS:
         part = summary[summary["group"] == group]
         if part.empty:
@@ -176,44 +119,34 @@ def _anatomies(summary: pd.DataFrame) -> Table:
         renamed = part[["model", *names]].rename(columns={name: f"{group}_{name}" for name in names})
         wide = wide.merge(renamed, on="model", how="left")
         title, mse, dice = GROUP_NAMES[group], f"{group}_mse_cube", f"{group}_dice_033"
-        columns += [
+        shown += [
             column(f"{mse}_mean", f"MSE, cube, {title}", error=f"{mse}_error", power=-3),
             column(f"{dice}_mean", f"Dice at 0.33, {title}", error=f"{dice}_error", format=".3f"),
             column(f"{group}_n", f"tumours, {title}", format=_COUNT),
             *([] if group == ATLAS else [column(f"{group}_anatomies", f"anatomies, {title}", format=_COUNT)]),
         ]
-    few = "Tumours of one anatomy share its brain, so the standard errors of few anatomies say little about others."
-    return Table("Surrogates by anatomy", wide, tuple(columns), footnotes=(_FIELDS, _CUBE, few))
+    texts = (*notes("assess-fields"), *notes("assess-cube"), *notes("assess-anatomies"))
+    return Table("Surrogates by anatomy", wide, tuple(shown), footnotes=texts)
 
 
 def _gradients(rows: pd.DataFrame) -> Table:
     table = gradient_summary(rows)
     if len(table):
-        table["quantity"] = table["quantity"].map(QUANTITY_NAMES)
+        table["quantity"] = table["quantity"].map(quantity_name)
         table["group"] = table["group"].map(GROUP_NAMES)
-    notes = (
-        "Solver: exact derivatives of the discrete solution with respect to theta, averaged over the cube’s voxels. "
-        "Surrogate: forward-mode differentiation. Both at the tumour’s true theta.",
-        "Cosine of the angle between the two fields, and length of the surrogate’s over that of the solver’s: both 1 "
-        "for a perfect surrogate.",
-        "Loss: gradient, with respect to normalised parameters, of the mean squared difference to the solver’s field, "
-        "at a theta displaced by a quarter of a standard deviation in every parameter.",
-    )
-    return Table("Derivatives of surrogates against the solver’s", table, _GRADIENTS, footnotes=notes)
+    title = "Derivatives of surrogates against the solver’s"
+    return Table(title, table, columns("assess-gradients"), footnotes=notes("assess-gradients"))
 
 
 def _calibration(rows: pd.DataFrame) -> Table:
     table = calibration(rows)
     if len(table):
         # Volumes are printed in cm^3.
-        units = {"volume_mm3": ("volume (cm³)", 1e-3), "front_width_mm": ("front width μ_D / μ_ρ (mm)", 1.0)}
+        units = {"volume_mm3": ("volume (cm³)", 1e-3)}
+        units |= {q.column: (f"{q.title} {q.text} ({q.unit})", 1.0) for q in derived_in(rows)}
         scale = [units[by][1] for by in table["by"]]
         ends = [(table[end] * scale).map(lambda value: f"{value:.3g}") for end in ("low", "high")]
         table["range"] = ends[0] + " to " + ends[1]
         table["by"] = [units[by][0] for by in table["by"]]
-    notes = (
-        "Test tumours in the atlas that every surrogate was tested on, in four bins of as many tumours each.",
-        "Volume, signed error: integral of the prediction over that of the target, less one.",
-        _CUBE,
-    )
-    return Table("Errors by tumour", table, _CALIBRATION, footnotes=notes)
+    texts = (*notes("assess-calibration"), *notes("assess-cube"))
+    return Table("Errors by tumour", table, columns("assess-calibration"), footnotes=texts)

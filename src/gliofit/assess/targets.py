@@ -38,16 +38,8 @@ def simulate_targets(
         Its name, which decides the random numbers: no tumour is one of training or of the synthetic cohort.
     cases
         Number of tumours; the first ones do not depend on it.
-    settings
-        Sampler and integrator of the simulations; the numbers of samples in it are of no effect.
-    seed
-        The run's seed.
-    out_dir
-        Folder of the shard.
-    threads
-        Tumours to grow at a time on a CPU; the files do not depend on it.
-    progress
-        Called with tumours done and tumours in all.
+    settings, seed, out_dir, threads, progress
+        As those of ``simulate_shard``; numbers of samples in the settings have no effect.
 
     Returns
     -------

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["complete_labels", "complete_method", "complete_target"]
+__all__ = ["complete_growth_model", "complete_labels", "complete_method", "complete_target"]
+
+
+def complete_growth_model(incomplete: str) -> list[str]:
+    """Names of growth models."""
+    from gliofit.growth.model import growth_model_names
+
+    return [name for name in growth_model_names() if name.startswith(incomplete)]
 
 
 def complete_method(incomplete: str) -> list[str]:

@@ -13,6 +13,7 @@ from gliofit.cli.options import (
     HOW,
     OBSERVED,
     GreyOption,
+    GrowthModelOption,
     JsonOption,
     MethodOption,
     OutFolderOption,
@@ -33,6 +34,8 @@ EXAMPLES = (
     "gliofit fit --tissue registered/labels.nii.gz --seg seg.nii.gz \\\n    --labels brats2021 --out fit/",
     "gliofit fit --tissue labels.nii.gz --concentration c.nii.gz \\\n    --profile --out fit/",
     "gliofit fit --tissue labels.nii.gz --concentration c.nii.gz \\\n    --method hybrid --out fit/ --json",
+    "gliofit fit --tissue labels.nii.gz --concentration c.nii.gz \\\n"
+    "    --growth-model fisher-kolmogorov-grey --out fit/",
 )
 
 
@@ -56,6 +59,7 @@ def fit(
         ),
     ] = None,
     method: MethodOption = "gauss-newton",
+    growth_model: GrowthModelOption = None,
     models: Annotated[
         Path | None, typer.Option(help="Folder of trained networks.", show_default="shipped", rich_help_panel=HOW)
     ] = None,
@@ -71,7 +75,7 @@ def fit(
     random_seed: RandomSeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Estimate origin, mu_D and mu_rho of one tumour from a concentration or a segmentation."""
+    """Estimate origin and growth parameters of one tumour from a concentration or a segmentation."""
     granted = machine.set_threads(threads)
     inputs = (tissue, wm, gm, concentration, seg)
     with (
@@ -90,6 +94,7 @@ def fit(
             segmentation=seg,
             label_scheme=labels,
             models=models,
+            growth_model=growth_model,
             seed=random_seed,
             threads=granted,
             profile=profile,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gliofit.cli.complete import complete_labels, complete_method
+from gliofit.cli.complete import complete_growth_model, complete_labels, complete_method
 from gliofit.core.errors import InputError, InputWarning
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ __all__ = [
     "OBSERVED",
     "RESULT",
     "GreyOption",
+    "GrowthModelOption",
     "JsonOption",
     "LabelsOption",
     "MethodOption",
@@ -66,6 +67,15 @@ MethodOption = Annotated[
         "--method",
         help="Inversion method, of docs/methods.md.",
         autocompletion=complete_method,
+        rich_help_panel=HOW,
+    ),
+]
+GrowthModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--growth-model",
+        help="Growth model, of docs/methods.md. [default: fisher-kolmogorov]",
+        autocompletion=complete_growth_model,
         rich_help_panel=HOW,
     ),
 ]
@@ -123,17 +133,18 @@ def read_tissue(
 
 def estimate_text(row: dict[str, Any]) -> str:
     """Theta in words, with intervals where there are any."""
+    from gliofit.growth.space import Parameter
     from gliofit.invert.uncertainty import INTERVAL_LEVEL
-    from gliofit.publish.interval_text import THETA_ROWS, interval, interval_kind, number
+    from gliofit.publish.interval_text import amounts, interval_kind
 
-    if not math.isfinite(row["mu_d_mm"]):
+    found = [amount for amount in amounts(row).values() if isinstance(amount.quantity, Parameter)]
+    if not math.isfinite(found[0].value):
         return "a concentration without theta"
     suffix = interval_kind(row)
     parts = []
-    for column, name, unit in THETA_ROWS:
-        ends = None if suffix == "none" else interval(row, column, suffix)
-        value, text = number(row[column], ends, 3 if column == "mu_rho" else 2)
-        parts.append(" ".join(part for part in (name, value, unit, text) if part))
+    for amount in found:
+        value, text = amount.text
+        parts.append(" ".join(part for part in (amount.quantity.symbol, value, amount.quantity.unit, text) if part))
     parts.append(f"origin voxel ({row['origin_i']:.1f}, {row['origin_j']:.1f}, {row['origin_k']:.1f})")
     if suffix != "none":
         parts.append(f"in brackets {INTERVAL_LEVEL:.0%} {'profile ' if suffix else ''}intervals")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +15,7 @@ from gliofit.cli.options import (
     HOW,
     RESULT,
     GreyOption,
+    GrowthModelOption,
     JsonOption,
     ThreadsOption,
     TissueOption,
@@ -21,11 +23,12 @@ from gliofit.cli.options import (
     read_tissue,
 )
 from gliofit.cli.result import print_warnings, say
-from gliofit.core.errors import InputError
+from gliofit.core.errors import InputError, name_one_of
 from gliofit.core.output import check_out_file
 from gliofit.core.progress import show_progress
 
 if TYPE_CHECKING:
+    from gliofit.growth.space import ParameterSpace
     from gliofit.solver.base import AbstractForwardSolver
 
 __all__ = ["EXAMPLES", "Backend", "Integrator", "solve"]
@@ -61,17 +64,26 @@ def solve(
         tuple[float, float, float],
         typer.Option(help="Origin I J K in (fractional) voxel indices.", metavar="I J K", rich_help_panel=_TUMOUR),
     ],
-    mu_d: Annotated[
+    diffusion: Annotated[
         float,
         typer.Option("--mu-d", help="sqrt(D T) in white matter, in mm: how far cells spread.", rich_help_panel=_TUMOUR),
     ],
-    mu_rho: Annotated[
+    growth: Annotated[
         float, typer.Option("--mu-rho", help="sqrt(rho T): how often cells divide.", rich_help_panel=_TUMOUR)
     ],
     out: Annotated[Path, typer.Option(help="Concentration to write (.nii or .nii.gz).", rich_help_panel=RESULT)],
     tissue: TissueOption = None,
     wm: WhiteOption = None,
     gm: GreyOption = None,
+    growth_model: GrowthModelOption = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A further parameter of the growth model, such as grey_share=0.2; may be repeated.",
+            metavar="NAME=VALUE",
+            rich_help_panel=_TUMOUR,
+        ),
+    ] = None,
     integrator: Annotated[
         Integrator,
         typer.Option(
@@ -94,10 +106,13 @@ def solve(
     machine.set_threads(threads)
     from gliofit.core.header import CONCENTRATION
     from gliofit.core.io import write_volume
+    from gliofit.growth.model import DEFAULT, find_growth_model
     from gliofit.growth.theta import Theta
 
     check_out_file(_nifti(out, "--out"), (tissue, wm, gm))
-    for option, value in (("--mu-d", mu_d), ("--mu-rho", mu_rho)):
+    space = find_growth_model(growth_model or DEFAULT).space
+    others = {"--mu-d": diffusion, "--mu-rho": growth} | _further(space, parameter or [])
+    for option, value in others.items():
         if not (math.isfinite(value) and value > 0):
             raise InputError(option, f"is {value:g}", "give a number above zero")
     if not all(map(math.isfinite, seed)):
@@ -106,7 +121,8 @@ def solve(
         progress("reading")
         solver = _make_solver(integrator, backend)
         brain = read_tissue(tissue, wm, gm, warnings=warnings, isotropic=True)
-        solution = solver.solve(brain, Theta.from_voxel(seed, mu_d, mu_rho, grid=brain.grid), progress=progress)
+        theta = Theta.from_voxel(seed, *others.values(), grid=brain.grid, space=space)
+        solution = solver.solve(brain, theta, progress=progress)
         write_volume(out, solution.volume, CONCENTRATION)
     estimate = solution.error_estimate
     content = {
@@ -116,9 +132,9 @@ def solve(
         "integrator": integrator.value,
         "steps": solution.steps,
         "error_estimate": estimate,
+        "growth_model": space.model,
         "origin_voxel": seed,
-        "mu_d_mm": mu_d,
-        "mu_rho": mu_rho,
+        **space.row(theta.to_array()),
     }
     say(
         as_json,
@@ -127,6 +143,22 @@ def solve(
         + ("no error estimate" if estimate is None else f"estimated error {100 * estimate:.2g} %"),
         warnings=warnings,
     )
+
+
+def _further(space: ParameterSpace, given: Sequence[str]) -> dict[str, float]:
+    """Values of the parameters beyond origin, diffusion and growth, by option; typical ones where none is given."""
+    values = {p.name: p.typical for p in space.others[2:]}
+    for text in given:
+        name, _, number = text.partition("=")
+        if name not in values:
+            raise InputError(
+                "--parameter", f"'{space.model}' has no further parameter '{name}'", name_one_of(name, values)
+            )
+        try:
+            values[name] = float(number)
+        except ValueError:
+            raise InputError("--parameter", f"'{text}' is not NAME=NUMBER", f"write {name}={values[name]:g}") from None
+    return {f"--parameter {name}": value for name, value in values.items()}
 
 
 def _make_solver(integrator: Integrator, backend: Backend) -> AbstractForwardSolver:

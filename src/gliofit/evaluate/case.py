@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,86 +16,91 @@ from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import read_table, read_volume, write_table
 from gliofit.core.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.evaluate.settings import EvaluateSettings
-from gliofit.growth.fisher_kolmogorov import SPACE
+from gliofit.growth.model import COLUMN, parameters_in, space_of, theta_in
+from gliofit.growth.space import Parameter
 from gliofit.growth.theta import Theta
 from gliofit.metrics.fields import FIELD_METRICS, compare_fields
 from gliofit.metrics.masks import CORE_THRESHOLD, WHOLE_THRESHOLD, dice_of_fields, dice_with_mask, surface_distances_mm
-from gliofit.metrics.parameters import PARAMETER_ERRORS, RATES, parameter_errors
+from gliofit.metrics.parameters import error_columns, parameter_errors
 
 __all__ = [
     "AGREEMENT_COLUMNS",
     "AGREEMENT_METRICS",
     "CURVE_COLUMNS",
     "IDENTITY",
-    "METRICS",
-    "METRICS_COLUMNS",
     "ORACLE",
     "OTHER_SUFFIX",
     "evaluate_case",
+    "metric_names",
+    "metrics_columns",
 ]
 
 #: Estimate that is the solver's run with the true parameters: the error that no method can get below.
 ORACLE = "oracle"
 
-#: ``{method}-other`` is the run of the candidate that a hybrid method did not choose; it never is a row of its own.
+#: ``{method}-other`` is the run of the candidate that a hybrid method did not choose; it is never a row of its own.
 OTHER_SUFFIX = "-other"
 
 IDENTITY = ("run", "cohort", "case", "method", "status", "message", "seed")
-
-METRICS = (
-    *FIELD_METRICS,
-    "dice_whole_033",
-    "dice_core_060",
-    "dice_whole_best",
-    "threshold_best",
-    "hd95_whole_033_mm",
-    "hd95_core_060_mm",
-    *PARAMETER_ERRORS,
-    "wall_seconds",
-    "evaluations",
-)
-
-_EXTRAS = (
-    "role",
-    "observation",
-    "data_integrator",
-    "final_integrator",
-    "origin_error_fraction",
-    "forward_wall_seconds",
-    "total_wall_seconds",
-    *RATES.values(),
-    *SPACE.columns[:3],
-    "volume_mm3",
-    "chosen",
-    "other_mse_volume",
-    "choice_was_better",
-    "mse_volume_truth",
-    "ncc_volume_truth",
-)
-
-METRICS_COLUMNS = (*IDENTITY, *METRICS, *_EXTRAS)
 #: How close a method's final run comes to that of another, which is taken for a reference.
 AGREEMENT_METRICS = ("mse_volume", "mae_volume", "ncc_volume")
 AGREEMENT_COLUMNS = ("run", "cohort", "case", "method", "reference", *AGREEMENT_METRICS)
-
 CURVE_COLUMNS = ("run", "cohort", "case", "method", "threshold", "dice_whole", "dice_core")
 
-_TEXT = ("role", "observation", "data_integrator", "final_integrator", "chosen")
+_SCORES = (
+    *FIELD_METRICS, "dice_whole_033", "dice_core_060", "dice_whole_best", "threshold_best", "hd95_whole_033_mm",
+    "hd95_core_060_mm",
+)  # fmt: skip
+_RUN = (
+    "role", "observation", COLUMN, "data_integrator", "final_integrator", "origin_error_fraction",
+    "forward_wall_seconds", "total_wall_seconds",
+)  # fmt: skip
+_FIELD = (
+    "volume_mm3", "chosen", "other_mse_volume", "choice_was_better", "mse_volume_truth", "ncc_volume_truth",
+)  # fmt: skip
+
+
+def metric_names(parameters: Sequence[Parameter]) -> tuple[str, ...]:
+    """Metrics of a case, with the errors of parameters other than positions."""
+    return (*_SCORES, *error_columns(parameters), "wall_seconds", "evaluations")
+
+
+def metrics_columns(parameters: Sequence[Parameter]) -> tuple[str, ...]:
+    """Columns of ``metrics.parquet`` for parameters other than positions."""
+    origin = space_of({}).columns[:3]
+    return (*IDENTITY, *metric_names(parameters), *_RUN, *(p.column for p in parameters), *origin, *_FIELD)
+
+
+#: Columns that hold text, beside those of ``IDENTITY``.
+_TEXT = ("role", "observation", COLUMN, "data_integrator", "final_integrator", "chosen", "reference")
 
 
 @dataclass(frozen=True, eq=False)
 class _Target:
-    """What the estimates of one case are held against; fields that a case does not have are None."""
+    """What the estimates of one case are compared with; fields that a case does not have are None."""
 
     mask: NDArray[np.bool_]
     grid: Grid
-    field: Volume | None
-    whole: NDArray[np.bool_] | None
-    core: NDArray[np.bool_] | None
-    theta: Theta | None
-    truth: Volume | None
+    field: Volume | None = None
+    whole: NDArray[np.bool_] | None = None
+    core: NDArray[np.bool_] | None = None
+    theta: Theta | None = None
+    truth: Volume | None = None
     integrator: str | None = None
     message: str = ""
+
+    def read(self, path: Path) -> Volume:
+        """Read a concentration onto the case's grid, with zeros outside grey and white matter."""
+        volume = read_volume(path, np.float32)
+        if not volume.grid.matches(self.grid):
+            volume = volume.oriented_like(self.grid)
+        if not volume.grid.matches(self.grid):
+            raise InputError(path, "lies on another grid than the case", "run the final forward solution again")
+        return Volume(np.where(self.mask, volume.data, np.float32(0)), self.grid)
+
+    def compare(self, estimate: Volume, other: Volume) -> dict[str, float]:
+        """Errors of one concentration against another (``compare_fields``)."""
+        return compare_fields(estimate, other, self.mask)
 
 
 def evaluate_case(
@@ -120,11 +125,9 @@ def evaluate_case(
     cohort
         ``synthetic``: fields are compared with the case's true concentration, Dice cuts both of them.
         Any other: fields are compared with ``reference``, Dice holds them against ``segmentation.nii.gz``.
-    case
-        Name of the case.
-    case_dir
-        Case folder: ``labels.nii.gz``, and by cohort ``concentration.nii.gz`` with ``truth.parquet``, or
-        ``segmentation.nii.gz``.
+    case, case_dir
+        Name and folder of the case: ``labels.nii.gz``, and by cohort ``concentration.nii.gz`` with ``truth.parquet``,
+        or ``segmentation.nii.gz``.
     forward_dirs
         Estimate to the folder with its ``concentration.nii.gz`` and ``forward.parquet``, in the order of the rows.
         ``oracle`` has no inversion; ``{method}-other`` is the candidate a hybrid method did not choose, which only
@@ -133,16 +136,14 @@ def evaluate_case(
         Method to the folder with its ``parameters.parquet``.
     reference
         Concentration the patients' fields are compared with; without one they get scores against the segmentation only.
-    out_dir
-        Folder for the three tables.
-    settings
-        Names the reference method, whose own row is marked and gets scores against the segmentation only, and the
-        other methods that the patients' fields are compared with in ``agreement.parquet``.
+    out_dir, settings
+        Folder for the tables; reference method, whose own row gets scores against the segmentation only, and the other
+        methods of ``agreement.parquet``.
     run, seed
         Identity of the run, for the rows.
     truth_table, truth_concentration
-        True parameters and concentration of a patient that has them (a phantom). They fill the parameter errors and
-        ``mse_volume_truth``, ``ncc_volume_truth``; a synthetic case takes them from its folder.
+        True parameters and concentration of a phantom, for the parameter errors, ``mse_volume_truth`` and
+        ``ncc_volume_truth``; a synthetic case takes them from its folder.
 
     Raises
     ------
@@ -151,51 +152,52 @@ def evaluate_case(
         row says so, with NaN for every score.
     """
     case_dir, out_dir = Path(case_dir), Path(out_dir)
-    if cohort == "synthetic":
+    synthetic = cohort == "synthetic"
+    if synthetic:
         truth_table = truth_table or case_dir / "truth.parquet"
         reference = reference or case_dir / "concentration.nii.gz"
-    target = _load_target(cohort, case_dir, reference, truth_table, truth_concentration)
+    target = _load_target(synthetic, case_dir, reference, truth_table, truth_concentration)
     thresholds = np.linspace(0.05, 0.95, settings.curve_thresholds)
-    references = _references(cohort, forward_dirs, reference, target, settings)
+    references = {} if synthetic else _references(forward_dirs, reference, target, settings)
 
     rows, curves, agreement = [], [], []
     for method in (name for name in forward_dirs if not name.endswith(OTHER_SUFFIX)):
         folder = Path(forward_dirs[method])
-        row: dict[str, Any] = {"run": run, "cohort": cohort, "case": case, "method": method, "seed": seed}
+        identity = {"run": run, "cohort": cohort, "case": case, "method": method}
+        row: dict[str, Any] = identity | {"seed": seed, "data_integrator": target.integrator}
         row |= _describe_run(folder, Path(invert_dirs[method]) if method in invert_dirs else None, target.grid)
-        is_reference = cohort != "synthetic" and method == settings.reference_method
-        row["data_integrator"] = target.integrator
+        is_reference = not synthetic and method == settings.reference_method
         row["role"] = "oracle" if method == ORACLE else "reference" if is_reference else "method"
-        if target.message and not is_reference:
-            row["message"] = "; ".join(text for text in (row["message"], target.message) if text)
+        if not is_reference:
+            row["message"] = "; ".join(filter(None, (row["message"], target.message)))
         if row["status"] != "failed":
-            estimate = _read_field(folder / "concentration.nii.gz", target)
-            if target.field is not None and not is_reference:
-                row |= compare_fields(estimate, target.field, target.mask)
-            if target.truth is not None:
-                scores = compare_fields(estimate, target.truth, target.mask)
-                row |= {"mse_volume_truth": scores["mse_volume"], "ncc_volume_truth": scores["ncc_volume"]}
-            if target.theta is not None:
-                row |= _parameter_errors(row, target.theta)
-            row["volume_mm3"] = float(estimate.data.sum(dtype=np.float64)) * target.grid.voxel_volume_mm3
+            known = references.get(method)
+            estimate = target.read(folder / "concentration.nii.gz") if known is None else known
+            row |= _scores(row, estimate, target, is_reference)
             curve = _dice_scores(estimate.data, target, thresholds)
             row |= curve.pop("scores") | _boundary_scores(estimate, target)
-            identity = {"run": run, "cohort": cohort, "case": case, "method": method}
             curves.append(pd.DataFrame(identity | curve))
-            agreement += [identity | scores for scores in _agreement(method, estimate, references, target.mask)]
+            agreement += [
+                identity | {"reference": name} | target.compare(estimate, field)
+                for name, field in references.items()
+                if name != method
+            ]
         other = forward_dirs.get(method + OTHER_SUFFIX)
         if other is not None:
             row |= _judge_choice(row, Path(other), target)
         rows.append(row)
 
-    write_table(out_dir / "metrics.parquet", _metrics_table(rows))
-    curve_table = pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=CURVE_COLUMNS)
-    write_table(out_dir / "dice_curve.parquet", _typed_scores(curve_table, CURVE_COLUMNS))
-    write_table(out_dir / "agreement.parquet", _typed_scores(pd.DataFrame(agreement), AGREEMENT_COLUMNS))
+    metrics, curve_table = pd.DataFrame(rows), pd.concat(curves) if curves else pd.DataFrame()
+    for name, table, columns in (
+        ("metrics", metrics, metrics_columns(parameters_in(metrics))),
+        ("dice_curve", curve_table, CURVE_COLUMNS),
+        ("agreement", pd.DataFrame(agreement), AGREEMENT_COLUMNS),
+    ):
+        write_table(out_dir / f"{name}.parquet", _typed(table, columns))
 
 
 def _load_target(
-    cohort: str,
+    synthetic: bool,
     case_dir: Path,
     reference: str | Path | None,
     truth_table: str | Path | None,
@@ -204,71 +206,41 @@ def _load_target(
     """Read what one case is scored against."""
     labels = read_volume(case_dir / "labels.nii.gz", np.uint8)
     # Scoring counts grey and white matter of the label map, also where growth ran on tissue probabilities.
-    target = _Target(labels.data >= TissueLabel.GREY_MATTER, labels.grid, None, None, None, None, None)
-    field = _read_field(Path(reference), target) if reference is not None else None
-    truth = _read_field(Path(truth_concentration), target) if truth_concentration is not None else None
-    theta, integrator = _read_truth(Path(truth_table)) if truth_table is not None else (None, None)
-    whole = core = None
-    if cohort != "synthetic":
+    target = _Target(labels.data >= TissueLabel.GREY_MATTER, labels.grid)
+    if truth_concentration is not None:
+        target = replace(target, truth=target.read(Path(truth_concentration)))
+    if truth_table is not None:
+        row = read_table(truth_table).iloc[0]
+        target = replace(target, theta=theta_in(row), integrator=_text(row.get("integrator")))
+    if not synthetic:
         path = case_dir / "segmentation.nii.gz"
         segmentation = read_volume(path, np.uint8)
         if not segmentation.grid.matches(labels.grid):
             raise InputError(path, "lies on another grid than labels.nii.gz", "register the patient again")
         whole, core = whole_tumour_mask(segmentation.data), core_mask(segmentation.data)
-    message = ""
-    if field is not None and not field.data.any():
-        if cohort == "synthetic":
-            raise InputError(str(reference), "holds no tumour in grey or white matter", "simulate the case again")
-        # The reference method failed on this patient: there is nothing to measure a distance from.
-        field, message = None, "no reference concentration to compare with"
-    return _Target(target.mask, target.grid, field, whole, core, theta, truth, integrator, message)
-
-
-def _read_field(path: Path, target: _Target) -> Volume:
-    """Read a concentration onto the case's voxel order, with zeros outside grey and white matter."""
-    volume = read_volume(path, np.float32)
-    if not volume.grid.matches(target.grid):
-        volume = volume.oriented_like(target.grid)
-    if not volume.grid.matches(target.grid):
-        raise InputError(path, "lies on another grid than the case", "run the final forward solution on the case again")
-    return Volume(np.where(target.mask, volume.data, np.float32(0)), target.grid)
+        target = replace(target, whole=whole, core=core)
+    if reference is None:
+        return target
+    field = target.read(Path(reference))
+    if field.data.any():
+        return replace(target, field=field)
+    if synthetic:
+        raise InputError(str(reference), "holds no tumour in grey or white matter", "simulate the case again")
+    # The reference method failed on this patient: there is nothing to measure a distance from.
+    return replace(target, message="no reference concentration to compare with")
 
 
 def _references(
-    cohort: str,
-    forward_dirs: Mapping[str, str | Path],
-    reference: str | Path | None,
-    target: _Target,
-    settings: EvaluateSettings,
+    forward_dirs: Mapping[str, str | Path], reference: str | Path | None, target: _Target, settings: EvaluateSettings
 ) -> dict[str, Volume]:
-    """Final runs that a patient's others are compared with, by method; those that failed are none."""
-    names = [] if cohort == "synthetic" else [settings.reference_method, *settings.other_references]
+    """Final runs that a patient's others are compared with, by method; without those that failed."""
     fields = {}
-    for name in (name for name in names if name in forward_dirs):
-        path = Path(forward_dirs[name]) / "concentration.nii.gz"
-        known = target.field if reference is not None and path == Path(reference) else None
-        field = _read_field(path, target) if known is None else known
-        if field.data.any():
-            fields[name] = field
-    return fields
-
-
-def _agreement(
-    method: str, estimate: Volume, references: Mapping[str, Volume], mask: NDArray[np.bool_]
-) -> list[dict[str, Any]]:
-    """Rows of a method's final run, one per reference that is not the method itself."""
-    rows = []
-    for reference, field in references.items():
-        if reference != method:
-            scores = compare_fields(estimate, field, mask)
-            rows.append({"reference": reference} | {name: scores[name] for name in AGREEMENT_METRICS})
-    return rows
-
-
-def _read_truth(path: Path) -> tuple[Theta, str | None]:
-    """True parameters of a case, and the integrator that made it."""
-    row = read_table(path).iloc[0]
-    return Theta.from_array([row[name] for name in SPACE.columns]), _text(row.get("integrator"))
+    for name in (settings.reference_method, *settings.other_references):
+        if name in forward_dirs:
+            path = Path(forward_dirs[name]) / "concentration.nii.gz"
+            known = target.field if reference is not None and path == Path(reference) else None
+            fields[name] = target.read(path) if known is None else known
+    return {name: field for name, field in fields.items() if field.data.any()}
 
 
 def _describe_run(forward_dir: Path, invert_dir: Path | None, grid: Grid) -> dict[str, Any]:
@@ -282,27 +254,20 @@ def _describe_run(forward_dir: Path, invert_dir: Path | None, grid: Grid) -> dic
     else:
         parameters = read_table(invert_dir / "parameters.parquet").iloc[0]
         tables.insert(0, parameters)
-        for name in ("wall_seconds", "evaluations", *RATES.values()):
-            row[name] = _number(parameters.get(name))
-        row |= _origin(parameters, grid)
+        space = space_of(parameters)
+        row |= {name: _number(parameters.get(name)) for name in ("wall_seconds", "evaluations", *space.columns)}
+        if not np.isfinite([row[name] for name in space.columns[:3]]).all():
+            # Older tables have the origin in voxels alone.
+            world = grid.voxel_to_world([_number(parameters.get(f"origin_{axis}")) for axis in "ijk"])
+            row |= dict(zip(space.columns[:3], map(float, world), strict=True))
         row["total_wall_seconds"] = row["wall_seconds"] + seconds
-        for name in ("observation", "chosen"):
-            row[name] = _text(parameters.get(name))
-        row["seed"] = int(parameters["seed"])
+        row |= {name: _text(parameters.get(name)) for name in ("observation", "chosen")}
+        row |= {COLUMN: space.model, "seed": int(parameters["seed"])}
     statuses = [str(table["status"]) for table in tables]
     row["status"] = next((s for s in ("failed", "not-converged") if s in statuses), statuses[0])
-    messages = dict.fromkeys(_text(table.get("message")) or "" for table in tables)
+    messages = dict.fromkeys(_text(table.get("message")) for table in tables)
     row["message"] = "; ".join(message for message in messages if message)
     return row
-
-
-def _origin(parameters: pd.Series, grid: Grid) -> dict[str, float]:
-    """Estimated origin in world mm, from the voxel indices where the table has no mm."""
-    names = SPACE.columns[:3]
-    world = [_number(parameters.get(name)) for name in names]
-    if np.isnan(world).any():
-        world = list(grid.voxel_to_world([_number(parameters.get(f"origin_{axis}")) for axis in "ijk"]))
-    return dict(zip(names, (float(x) for x in world), strict=True))
 
 
 def _number(value: Any) -> float:
@@ -313,10 +278,19 @@ def _text(value: Any) -> str | None:
     return str(value) if value is not None and not pd.isna(value) and str(value) else None
 
 
-def _parameter_errors(row: Mapping[str, Any], truth: Theta) -> dict[str, float]:
-    """Parameter errors of an estimate; none for methods that estimate a field without parameters."""
-    values = [row.get(n, np.nan) for n in SPACE.columns]
-    return parameter_errors(Theta.from_array(values), truth) if np.isfinite(values).all() else {}
+def _scores(row: Mapping[str, Any], estimate: Volume, target: _Target, is_reference: bool) -> dict[str, float]:
+    """Errors of the concentration and of the parameters, and the volume."""
+    scores: dict[str, float] = {}
+    if target.field is not None and not is_reference:
+        scores |= target.compare(estimate, target.field)
+    if target.truth is not None:
+        found = target.compare(estimate, target.truth)
+        scores |= {f"{name}_volume_truth": found[f"{name}_volume"] for name in ("mse", "ncc")}
+    theta = theta_in(row)
+    # Methods that estimate a field without parameters have no errors of parameters.
+    if target.theta is not None and theta is not None:
+        scores |= parameter_errors(theta, target.theta)
+    return scores | {"volume_mm3": float(estimate.data.sum(dtype=np.float64)) * target.grid.voxel_volume_mm3}
 
 
 def _dice_scores(estimate: NDArray[np.float32], target: _Target, thresholds: NDArray[np.float64]) -> dict[str, Any]:
@@ -352,42 +326,28 @@ def _boundary_scores(estimate: Volume, target: _Target) -> dict[str, float]:
         if mask is None and target.field is not None:
             mask = target.field.data >= threshold
         if mask is not None:
-            spacing = target.grid.spacing_mm
-            scores[f"hd95_{region}_mm"] = surface_distances_mm(estimate.data >= threshold, mask, spacing)[1]
+            cut = estimate.data >= threshold
+            scores[f"hd95_{region}_mm"] = surface_distances_mm(cut, mask, target.grid.spacing_mm)[1]
     return scores
 
 
 def _judge_choice(row: Mapping[str, Any], other_dir: Path, target: _Target) -> dict[str, Any]:
     """Whether the candidate a hybrid kept has the lower final MSE of the two."""
-    own = row.get("mse_volume", float("nan"))
+    kept, other = row.get("mse_volume", float("nan")), float("nan")
     failed = str(read_table(other_dir / "forward.parquet").iloc[0]["status"]) == "failed"
-    if failed or target.field is None:
-        other = float("nan")
-    else:
-        other = compare_fields(_read_field(other_dir / "concentration.nii.gz", target), target.field, target.mask)[
-            "mse_volume"
-        ]
+    if not failed and target.field is not None:
+        other = target.compare(target.read(other_dir / "concentration.nii.gz"), target.field)["mse_volume"]
     # A candidate whose final run failed is worse than any that has one; two failures decide nothing.
-    better = None if np.isnan(own) else bool(np.isnan(other) or own <= other)
+    better = None if np.isnan(kept) else bool(np.isnan(other) or kept <= other)
     return {"other_mse_volume": other, "choice_was_better": better}
 
 
-def _metrics_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """The rows with every column present and of one type, whatever the methods filled in."""
-    table = pd.DataFrame(rows).reindex(columns=list(METRICS_COLUMNS))
-    for name in METRICS_COLUMNS:
-        if name == "seed":
-            table[name] = table[name].astype("int64")
-        elif name == "choice_was_better":
-            table[name] = table[name].astype("boolean")
-        elif name in IDENTITY or name in _TEXT:
+def _typed(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """The columns in order and of one type, whatever the methods filled in."""
+    table = table.reindex(columns=list(columns)).reset_index(drop=True)
+    for name in columns:
+        if name in (*IDENTITY, *_TEXT) and name != "seed":
             table[name] = table[name].where(table[name].notna(), None).astype("string")
         else:
-            table[name] = table[name].astype("float64")
+            table[name] = table[name].astype({"seed": "int64", "choice_was_better": "boolean"}.get(name, "float64"))
     return table
-
-
-def _typed_scores(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """A long table with its columns in order: names as text, everything else as numbers."""
-    text = ("run", "cohort", "case", "method", "reference")
-    return table.reindex(columns=list(columns)).astype({c: "string" if c in text else "float64" for c in columns})

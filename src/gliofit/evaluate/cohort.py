@@ -10,16 +10,16 @@ import pandas as pd
 from gliofit.core.errors import InputError
 from gliofit.core.io import read_table, write_table
 from gliofit.core.seeds import derive_seed
-from gliofit.evaluate.case import AGREEMENT_COLUMNS, AGREEMENT_METRICS, CURVE_COLUMNS, METRICS, METRICS_COLUMNS
+from gliofit.evaluate.case import AGREEMENT_COLUMNS, AGREEMENT_METRICS, CURVE_COLUMNS, metric_names, metrics_columns
 from gliofit.evaluate.settings import EvaluateSettings
+from gliofit.growth.model import parameters_in
 from gliofit.metrics.fields import FIELD_METRICS
-from gliofit.metrics.parameters import PARAMETER_ERRORS
+from gliofit.metrics.parameters import error_columns
 from gliofit.metrics.statistics import bootstrap_interval, compare_pairs, describe, holm
 
 __all__ = [
     "CASES_COLUMNS",
     "SUMMARY_COLUMNS",
-    "TESTED_METRICS",
     "TESTS_COLUMNS",
     "agreement_metric",
     "compare_methods",
@@ -27,63 +27,24 @@ __all__ = [
     "summarise",
 ]
 
-#: Squares of parameter errors, which the paper's table 1 averages; derived here so that they get errors and medians.
-SQUARES = (*PARAMETER_ERRORS, "origin_error_fraction")
-
 _SUMMARISED = (
-    *METRICS,
-    "origin_error_fraction",
-    "forward_wall_seconds",
-    "total_wall_seconds",
-    "mse_volume_truth",
-    "ncc_volume_truth",
+    "origin_error_fraction", "forward_wall_seconds", "total_wall_seconds", "mse_volume_truth", "ncc_volume_truth",
     "choice_was_better",
-)
+)  # fmt: skip
 
-TESTED_METRICS = (
-    *FIELD_METRICS,
-    "dice_whole_033",
-    "dice_core_060",
-    "dice_whole_best",
-    "hd95_whole_033_mm",
-    "hd95_core_060_mm",
-    *PARAMETER_ERRORS,
-)
+_TESTED = (
+    *FIELD_METRICS, "dice_whole_033", "dice_core_060", "dice_whole_best", "hd95_whole_033_mm", "hd95_core_060_mm",
+)  # fmt: skip
 
 SUMMARY_COLUMNS = (
-    "run",
-    "cohort",
-    "method",
-    "role",
-    "metric",
-    "n",
-    "n_cases",
-    "n_failed",
-    "n_not_converged",
-    "mean",
-    "standard_error",
-    "median",
-    "ci_low",
-    "ci_high",
-)
+    "run", "cohort", "method", "role", "metric", "n", "n_cases", "n_failed", "n_not_converged", "mean",
+    "standard_error", "median", "ci_low", "ci_high",
+)  # fmt: skip
 
 TESTS_COLUMNS = (
-    "run",
-    "cohort",
-    "observation",
-    "metric",
-    "method",
-    "against",
-    "n",
-    "mean_difference",
-    "t_statistic",
-    "t_p",
-    "t_p_holm",
-    "wilcoxon_statistic",
-    "wilcoxon_p",
-    "wilcoxon_p_holm",
-    "note",
-)
+    "run", "cohort", "observation", "metric", "method", "against", "n", "mean_difference", "t_statistic", "t_p",
+    "t_p_holm", "wilcoxon_statistic", "wilcoxon_p", "wilcoxon_p_holm", "note",
+)  # fmt: skip
 
 CASES_COLUMNS = ("case", "status", "message")
 
@@ -104,13 +65,9 @@ def evaluate_cohort(
     case_tables, curves, agreements
         ``metrics.parquet``, ``dice_curve.parquet`` and ``agreement.parquet`` of every case.
     left_out
-        Cases that the cohort would have but that cannot be used, with the reason.
-    out_dir
-        Folder for the six tables.
-    settings
-        Which methods the others are tested against, and how intervals are made.
-    seed
-        Seed of the bootstrap.
+        Cases that cannot be used, with the reason.
+    out_dir, settings, seed
+        Folder for the six tables; methods that the others are tested against; seed of the bootstrap.
 
     Raises
     ------
@@ -120,23 +77,25 @@ def evaluate_cohort(
     out_dir = Path(out_dir)
     if not case_tables:
         raise InputError(out_dir, "the cohort has no cases", "add cases, or leave the cohort out of the run")
-    metrics = pd.concat([read_table(path) for path in case_tables], ignore_index=True)
-    metrics = metrics.reindex(columns=list(METRICS_COLUMNS))
+    metrics, curve, agreement = (
+        pd.concat([read_table(path) for path in paths], ignore_index=True)
+        for paths in (case_tables, curves, agreements)
+    )
     if metrics["cohort"].nunique() != 1:
         raise InputError(out_dir, "the cases belong to several cohorts", "evaluate one cohort at a time")
     if metrics.duplicated(["case", "method"]).any():
         twice = metrics.loc[metrics.duplicated(["case", "method"]), "case"].iloc[0]
         raise InputError(out_dir, f"case {twice} comes twice", "name every case once")
-    curve = pd.concat([read_table(path) for path in curves], ignore_index=True).reindex(columns=list(CURVE_COLUMNS))
-    agreement = pd.concat([read_table(path) for path in agreements], ignore_index=True)
-    agreement = agreement.reindex(columns=list(AGREEMENT_COLUMNS))
-
-    write_table(out_dir / "metrics.parquet", metrics)
-    write_table(out_dir / "dice_curve.parquet", curve)
-    write_table(out_dir / "agreement.parquet", agreement)
-    write_table(out_dir / "cases.parquet", _cases(metrics, left_out))
-    write_table(out_dir / "summary.parquet", summarise(metrics, agreement, settings, seed))
-    write_table(out_dir / "tests.parquet", compare_methods(metrics, settings))
+    tables = {
+        "metrics": metrics.reindex(columns=list(metrics_columns(parameters_in(metrics)))),
+        "dice_curve": curve.reindex(columns=list(CURVE_COLUMNS)),
+        "agreement": agreement.reindex(columns=list(AGREEMENT_COLUMNS)),
+        "cases": _cases(metrics, left_out),
+    }
+    tables["summary"] = summarise(tables["metrics"], tables["agreement"], settings, seed)
+    tables["tests"] = compare_methods(tables["metrics"], settings)
+    for name, table in tables.items():
+        write_table(out_dir / f"{name}.parquet", table)
 
 
 def _cases(metrics: pd.DataFrame, left_out: Mapping[str, str]) -> pd.DataFrame:
@@ -161,10 +120,13 @@ def summarise(
     reference follows as metrics of its own, named by ``agreement_metric``.
     """
     table = metrics.copy()
-    for name in SQUARES:
+    parameters = parameters_in(table)
+    # Squares of parameter errors, which the paper's table 1 averages, get errors and medians of their own.
+    squares = (*error_columns(parameters), "origin_error_fraction")
+    for name in squares:
         table[f"{name}_squared"] = table[name] ** 2
     table["choice_was_better"] = table["choice_was_better"].astype("Float64")
-    names = [*_SUMMARISED, *(f"{name}_squared" for name in SQUARES)]
+    names = [*metric_names(parameters), *_SUMMARISED, *(f"{name}_squared" for name in squares)]
     rows_of_table = pd.MultiIndex.from_frame(table[["case", "method"]])
     for reference, part in agreement.groupby("reference", sort=False):
         scores = part.set_index(["case", "method"]).reindex(rows_of_table)
@@ -175,22 +137,15 @@ def summarise(
     rows = []
     for method, group in table.groupby("method", sort=False):
         identity = {name: group[name].iloc[0] for name in ("run", "cohort", "method", "role")}
+        counts = {status: int((group["status"] == status).sum()) for status in ("failed", "not-converged")}
         identity |= {
-            "n_cases": len(group),
-            "n_failed": int((group["status"] == "failed").sum()),
-            "n_not_converged": int((group["status"] == "not-converged").sum()),
-        }
+            "n_cases": len(group), "n_failed": counts["failed"], "n_not_converged": counts["not-converged"]
+        }  # fmt: skip
         for name in names:
             values = group[name].to_numpy(dtype=float, na_value=float("nan"))
-            found = describe(values)
-            low, high = bootstrap_interval(
-                values, settings.confidence, settings.bootstrap_samples, derive_seed(seed, "bootstrap", method, name)
-            )
-            rows.append(
-                identity
-                | {"metric": name, "n": found.n, "mean": found.mean, "standard_error": found.standard_error}
-                | {"median": found.median, "ci_low": low, "ci_high": high}
-            )
+            own_seed = derive_seed(seed, "bootstrap", method, name)
+            low, high = bootstrap_interval(values, settings.confidence, settings.bootstrap_samples, own_seed)
+            rows.append(identity | describe(values).__dict__ | {"metric": name, "ci_low": low, "ci_high": high})
     return pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
 
 
@@ -212,7 +167,7 @@ def compare_methods(metrics: pd.DataFrame, settings: EvaluateSettings) -> pd.Dat
         methods = list(own["method"].drop_duplicates())
         if against not in methods:
             continue
-        for name in TESTED_METRICS:
+        for name in (*_TESTED, *error_columns(parameters_in(metrics))):
             wide = own.pivot(index="case", columns="method", values=name)
             for method in (m for m in methods if m != against):
                 result = compare_pairs(wide[method], wide[against])
@@ -224,10 +179,5 @@ def compare_methods(metrics: pd.DataFrame, settings: EvaluateSettings) -> pd.Dat
     table = pd.DataFrame(rows, columns=list(TESTS_COLUMNS))
     for kind in ("t", "wilcoxon"):
         table[f"{kind}_p_holm"] = table.groupby(["observation", "metric"])[f"{kind}_p"].transform(holm)
-    return _typed_tests(table)
-
-
-def _typed_tests(table: pd.DataFrame) -> pd.DataFrame:
     text = ("run", "cohort", "observation", "metric", "method", "against", "note")
-    types = {name: "string" if name in text else "int64" if name == "n" else "float64" for name in TESTS_COLUMNS}
-    return table.astype(types)
+    return table.astype({c: "string" if c in text else "int64" if c == "n" else "float64" for c in TESTS_COLUMNS})

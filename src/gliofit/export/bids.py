@@ -16,9 +16,9 @@ from typing import Any
 
 from gliofit.core.digests import sha256_of
 from gliofit.core.errors import InputError
-from gliofit.core.grid import Volume
 from gliofit.core.io import read_like, read_table, read_volume, write_json, write_volume
 from gliofit.core.progress import OnProgress
+from gliofit.core.yaml_file import read_yaml
 from gliofit.export.colours import LABELS, bids_table, write_colours
 from gliofit.export.items import Item, image_items, origin
 from gliofit.export.mri import input_paths, other_images
@@ -34,89 +34,11 @@ BIDS_VERSION = "1.10.0"
 #: Case names of patients that came from a BIDS dataset.
 _BIDS_CASE = re.compile(r"sub-([0-9A-Za-z]+)(?:_ses-([0-9A-Za-z]+))?")
 
-#: Images that others were made from, by kind.
-_SOURCES = {
-    "wm": ("t1",),
-    "gm": ("t1",),
-    "csf": ("t1",),
-    "tissue": ("wm", "gm", "csf"),
-    "brain": ("t1",),
-    "concentration": ("tissue", "tumour"),
-    "uncertainty": ("tissue", "concentration"),
-    "gtv": ("tumour",),
-    "clinical": ("tumour", "brain"),
-    "personalised": ("concentration", "tumour", "brain"),
-    "targets": ("clinical", "personalised"),
-}
-
-#: Kind to the entities and the suffix of its name; ``{}`` stands for the method and the margin.
-_NAMES = {
-    "wm": ({"label": "WM"}, "probseg"),
-    "gm": ({"label": "GM"}, "probseg"),
-    "csf": ({"label": "CSF"}, "probseg"),
-    "tissue": ({}, "dseg"),
-    "brain": ({"desc": "brain"}, "mask"),
-    "tumour": ({"desc": "tumour"}, "dseg"),
-    "concentration": ({"label": "tumour", "desc": "{method}"}, "probseg"),
-    "uncertainty": ({"label": "tumour", "stat": "std", "desc": "{method}"}, "probseg"),
-    "gtv": ({"label": "GTV"}, "mask"),
-    "clinical": ({"label": "CTV", "desc": "clinical{margin}"}, "mask"),
-    "personalised": ({"label": "CTV", "desc": "personalised{margin}{method}"}, "mask"),
-    "targets": ({"desc": "targets{margin}{method}"}, "dseg"),
-}
-
-#: ``Type`` of masks, which the standard recommends.
-_MASKS = {"brain": "Brain", "gtv": "Lesion", "clinical": "ROI", "personalised": "ROI"}
-
-_MRI = {"t1c": ({"ce": "gadolinium"}, "T1w"), "t2": ({}, "T2w"), "flair": ({}, "FLAIR")}
-
-_TRANSFORMS = {
-    "affine.mat": ("atlas", "T1w", "affine", ".mat", "Affine part of the registration of the atlas to T1w."),
-    "warp.nii.gz": ("atlas", "T1w", "warp", ".nii.gz", "Deformable part of the registration of the atlas to T1w."),
-    "inverse_warp.nii.gz": ("T1w", "atlas", "warp", ".nii.gz", "Deformable part of the inverse of the registration."),
-}
+_HERE = Path(__file__).parent
+_FILES = read_yaml(_HERE / "files.yaml")
+_IMAGES, _MEASURES = _FILES["images"], _FILES["measures"]
 
 _IGNORED = "viewers\n**/*_xfm.*\n**/*_parameters.*\n**/*_stat-std_*\n"
-
-_MEASURES = {
-    "case": {"Description": "Name of the case in gliofit."},
-    "registration": {
-        "Description": "How well the atlas was registered.",
-        "Levels": {"ok": "Good.", "borderline": "To be looked at.", "poor": "Not to be used unseen."},
-    },
-    "brain_cc": {"Description": "Volume of the brain.", "Units": "cm^3"},
-    "tumour_cc": {"Description": "Volume of the whole tumour.", "Units": "cm^3"},
-    "core_cc": {"Description": "Volume of the tumour core: everything but oedema.", "Units": "cm^3"},
-    "enhancing_cc": {"Description": "Volume of the enhancing tumour.", "Units": "cm^3"},
-}
-
-_README = """\
-# Results of gliofit
-
-Growth models of brain tumours fitted to patients: tissue, tumour-cell concentrations, and target volumes drawn by them.
-Research use only.
-
-All images of a patient lie on the grid of the patient's T1 image; their world coordinates are those of that image.
-
-| file | what it is |
-| --- | --- |
-| `label-{WM,GM,CSF}_probseg` | fraction of the voxel, from the atlas registered to the patient |
-| `dseg` | tissue with the largest fraction |
-| `desc-brain_mask` | brain |
-| `desc-tumour_dseg` | tumour segmentation that was given, in gliofit's labels (see its .tsv) |
-| `label-tumour_desc-METHOD_probseg` | tumour cells as a fraction of the carrying capacity, not a probability |
-| `label-tumour_stat-std_desc-METHOD_probseg` | standard deviation of that; no part of BIDS |
-| `label-GTV_mask`, `label-CTV_desc-clinicalMARGIN_mask` | gross tumour, and clinical target by a margin |
-| `label-CTV_desc-personalisedMARGINMETHOD_mask` | target of equal volume by the concentration |
-| `desc-targetsMARGINMETHOD_dseg` | both targets in one map |
-| `desc-gliofit_parameters.tsv` | origin and growth parameters of every method; no part of BIDS |
-| `from-atlas_to-T1w_mode-image_desc-..._xfm` | transforms of ANTs; no part of BIDS |
-
-Names of methods and cases have letters and digits alone here. `Method` of the sidecars and the column `case` of
-`participants.tsv` (`*_sessions.tsv` where there are sessions) have them as gliofit does.
-
-`viewers` has names and colours of labels for ITK-SNAP (.txt), 3D Slicer (.ctbl) and FSLeyes (luts).
-"""
 
 
 @dataclass(frozen=True)
@@ -148,7 +70,7 @@ def case_entities(case: str) -> dict[str, str]:
 
 def bids_name(item: Item) -> tuple[dict[str, str], str]:
     """Entities and suffix of an image other than T1, less those of its case."""
-    entities, suffix = _NAMES[item.kind]
+    entities, suffix = _IMAGES[item.kind]["entities"], _IMAGES[item.kind]["suffix"]
     # The dot of a margin of 7.5 mm would be lost otherwise, and 75 mm is a margin as well.
     margin, method = bids_label(item.margin.replace(".", "p")), bids_label(item.method)
     return {key: value.format(margin=margin, method=method) for key, value in entities.items()}, suffix
@@ -159,14 +81,12 @@ def write_bids(results: Sequence[CaseResults], folder: Path, images: bool, progr
 
     Parameters
     ----------
-    results
-        Patients.
-    folder
-        Where to write; empty.
+    results, folder
+        Patients, and an empty folder.
     images
         Whether to copy the patients' own MRI too.
     progress
-        Told of every patient.
+        Called for every patient.
 
     Raises
     ------
@@ -181,7 +101,7 @@ def write_bids(results: Sequence[CaseResults], folder: Path, images: bool, progr
     _write_participants(results, places, folder)
     write_json(folder / DESCRIPTION, _description(results))
     write_colours(folder / "viewers")
-    (folder / "README.md").write_text(_README, encoding="utf-8")
+    shutil.copyfile(_HERE / "readme_bids.md", folder / "README.md")
     (folder / ".bidsignore").write_text(_IGNORED, encoding="utf-8")
 
 
@@ -214,31 +134,28 @@ def _write_case(result: CaseResults, place: _Place, folder: Path, images: bool) 
     reference = _write_mri(result, place, folder) if images else None
     for item, path in zip(items, paths, strict=True):
         write_volume(folder / path, item.read(), item.look)
+        made_from, kind = _IMAGES[item.kind].get("sources", ()), _IMAGES[item.kind].get("type")
         sources = [
             f"bids::{other_path.as_posix()}"
             for other, other_path in zip(items, paths, strict=True)
-            if other.kind in _SOURCES.get(item.kind, ())
-            and other.method in ("", item.method)
-            and other.margin in ("", item.margin)
+            if other.kind in made_from and other.method in ("", item.method) and other.margin in ("", item.margin)
         ]
-        if reference is not None and "t1" in _SOURCES.get(item.kind, ()):
-            sources.append(f"bids::{reference.as_posix()}")
-        sidecar = {"Description": item.description, "SpatialReference": "orig"}
+        sidecar: dict[str, Any] = {"Description": item.description, "SpatialReference": "orig", **item.facts}
         if reference is not None:
             sidecar["SpatialReference"] = f"bids::{reference.as_posix()}"
-        more: dict[str, Any] = dict(item.facts)
-        if item.kind in _MASKS:
-            more["Type"] = _MASKS[item.kind]
+            sources += [f"bids::{reference.as_posix()}"] if "t1" in made_from else []
+        if kind is not None:
+            sidecar["Type"] = kind
         elif not item.labels:
-            more["Units"] = "1"
+            sidecar["Units"] = "1"
         if sources:
-            more["Sources"] = sources
-        write_json(_sidecar(folder / path), sidecar | more | {"GliofitOrigin": origin(item, result.run)})
+            sidecar["Sources"] = sources
+        write_json(_beside(folder / path, ".json"), sidecar | {"GliofitOrigin": origin(item, result.run)})
         if item.labels:
             _beside(folder / path, ".tsv").write_text(bids_table(LABELS[item.labels]), encoding="utf-8")
     table = folder / place.path({"desc": "gliofit"}, "parameters", ".tsv")
     table.write_text(parameter_table(result), encoding="utf-8")
-    write_json(table.with_suffix(".json"), column_meanings())
+    write_json(table.with_suffix(".json"), column_meanings(result))
     _copy_transforms(result, place, folder)
 
 
@@ -246,21 +163,20 @@ def _write_mri(result: CaseResults, place: _Place, folder: Path) -> Path:
     """Write T1 and, as far as they are known, the other images; returns the path of T1 in the dataset."""
     t1 = read_volume(result.registered / "t1.nii.gz")
     brain = read_volume(result.registered / "brain_mask.nii.gz").data > 0
-    volumes: dict[str, tuple[Volume, dict[str, str], str]] = {"t1": (t1, {}, "T1w")}
-    for role, path in other_images(result).items():
-        volumes[role] = (read_like(path, t1.grid), *_MRI[role])
+    volumes = {"t1": t1} | {role: read_like(path, t1.grid) for role, path in other_images(result).items()}
     paths = {}
-    for role, (volume, entities, suffix) in volumes.items():
-        stripped = not volume.data[~brain].any()
-        paths[role] = place.path(entities | {"desc": "brain" if stripped else "preproc"}, suffix)
+    for role, volume in volumes.items():
+        stripped, name = not volume.data[~brain].any(), _FILES["mri"][role]
+        entities = name["entities"] | {"desc": "brain" if stripped else "preproc"}
+        paths[role] = place.path(entities, name["suffix"])
         write_volume(folder / paths[role], volume)
         content = {"Description": "As gliofit read it.", "SkullStripped": stripped, "SpatialReference": "orig"}
-        write_json(_sidecar(folder / paths[role]), content)
+        write_json(_beside(folder / paths[role], ".json"), content)
     return paths["t1"]
 
 
 def _copy_transforms(result: CaseResults, place: _Place, folder: Path) -> None:
-    for name, (start, end, part, extension, text) in _TRANSFORMS.items():
+    for name, (start, end, part, extension, text) in _FILES["transforms"].items():
         source = result.registered / "transforms" / name
         path = folder / place.path({"from": start, "to": end, "mode": "image", "desc": part}, "xfm", extension)
         shutil.copyfile(source, path)
@@ -269,7 +185,7 @@ def _copy_transforms(result: CaseResults, place: _Place, folder: Path) -> None:
             "the atlas by -t [affine,1] -t inverse warp.",
             "GliofitOrigin": {"Path": source.relative_to(result.run).as_posix(), "SHA256": sha256_of(source)},
         }
-        write_json(_sidecar(path), content)
+        write_json(_beside(path, ".json"), content)
 
 
 def _write_participants(results: Sequence[CaseResults], places: Sequence[_Place], folder: Path) -> None:
@@ -314,10 +230,6 @@ def _description(results: Sequence[CaseResults]) -> dict[str, Any]:
 def _datasets(result: CaseResults) -> set[Path]:
     """BIDS datasets that a patient's files are from, as far as they are still there."""
     return {folder for path, _ in input_paths(result) for folder in path.parents if (folder / DESCRIPTION).is_file()}
-
-
-def _sidecar(path: Path) -> Path:
-    return _beside(path, ".json")
 
 
 def _beside(path: Path, extension: str) -> Path:

@@ -11,15 +11,9 @@ from gliofit.core.io import atomic_path
 from gliofit.core.labels import TissueLabel, TumourLabel
 
 __all__ = [
-    "LABELS",
-    "LabelColour",
-    "TargetLabel",
-    "bids_table",
-    "fsleyes_table",
-    "itksnap_table",
-    "slicer_table",
+    "LABELS", "LabelColour", "TargetLabel", "bids_table", "fsleyes_table", "itksnap_table", "slicer_table",
     "write_colours",
-]
+]  # fmt: skip
 
 
 class TargetLabel(IntEnum):
@@ -32,20 +26,9 @@ class TargetLabel(IntEnum):
 
 @dataclass(frozen=True)
 class LabelColour:
-    """A label as viewers show it.
+    """A label as viewers show it: value, name in words, short name, and red, green, blue from 0 to 255.
 
-    Parameters
-    ----------
-    value
-        Value in the image.
-    name
-        Name in words.
-    abbreviation
-        Short name.
-    rgb
-        Red, green, blue from 0 to 255.
-    mapping
-        The standard label of BIDS that comes nearest (imaging derivatives, table of standard labels), if any does.
+    ``mapping`` is the nearest standard label of BIDS (imaging derivatives, table of standard labels), if there is one.
     """
 
     value: int
@@ -90,14 +73,15 @@ def itksnap_table(labels: Sequence[LabelColour]) -> str:
 
     The flags say whether a label is shown in slices and as a surface. ITK-SNAP wants a line for label 0.
     """
+    rule = 48 * "#"
     lines = [
-        "################################################",
+        rule,
         "# ITK-SnAP Label Description File",
         "# File format:",
         "# IDX   -R-  -G-  -B-  -A--  VIS MSH  LABEL",
-        "################################################",
-        '    0     0    0    0     0    0   0    "Clear Label"',
+        rule,
     ]
+    lines.append('    0     0    0    0     0    0   0    "Clear Label"')
     for label in labels:
         red, green, blue = label.rgb
         lines.append(f'{label.value:5d} {red:5d} {green:4d} {blue:4d}     1    1   1    "{label.name}"')
@@ -113,11 +97,8 @@ def slicer_table(labels: Sequence[LabelColour], name: str) -> str:
 
 def fsleyes_table(labels: Sequence[LabelColour]) -> str:
     """Lookup table of FSLeyes: index, red, green, blue from 0 to 1, name."""
-    lines = (
-        f"{label.value} {' '.join(f'{part / 255:.6f}' for part in label.rgb)} {label.name.capitalize()}"
-        for label in labels
-    )
-    return "\n".join(lines) + "\n"
+    parts = {label: " ".join(f"{part / 255:.6f}" for part in label.rgb) for label in labels}
+    return "".join(f"{label.value} {shades} {label.name.capitalize()}\n" for label, shades in parts.items())
 
 
 def bids_table(labels: Sequence[LabelColour]) -> str:

@@ -29,26 +29,19 @@ class Item:
     Parameters
     ----------
     kind
-        ``t1``, ``wm``, ``gm``, ``csf``, ``tissue``, ``tumour``, ``brain``, ``concentration``, ``uncertainty``, ``gtv``,
-        ``clinical``, ``personalised`` or ``targets``.
-    source
-        File of the run that it is made of, or the first of them.
-    record
-        Sidecar of the job that made it.
-    look
-        What the header tells viewers.
-    description
-        What it is, in a sentence.
-    method
-        Name of the estimate or plan; empty where there is none.
-    margin
-        Margin of a target as file names have it; empty for other images.
+        Key of ``images`` in ``files.yaml``, or ``t1``.
+    source, record
+        File of the run that it is made of, or the first of them, and sidecar of the job that made it.
+    look, description
+        What the header tells viewers, and what it is, in a sentence.
     read
         Returns the volume.
+    method, margin
+        Name of the estimate or plan, and margin of a target as in file names; empty where there is none.
     labels
         Kind of the label map (key of ``LABELS``); empty for other images.
     facts
-        What else a reader should know, by key of a sidecar.
+        Further entries of the sidecar.
     """
 
     kind: str
@@ -151,26 +144,18 @@ def _planned(results: CaseResults, method: str) -> Iterator[Item]:
         clinical, personalised = (folder / f"{kind}-{margin}.nii.gz" for kind in ("clinical", "personalised"))
         facts = {"Margin": float(row["margin_mm"]), "MarginUnits": "mm", "Region": region}
         own = facts | {"Method": method} | _judgement(row, "Plan")
-        yield Item(
-            "gtv", segmentation, record, _label_look("GTV", 1), f"Gross tumour volume: the {around}.",
-            partial(_gross, segmentation, region), facts={"Region": region},
-        )  # fmt: skip
-        yield Item(
-            "clinical", clinical, record, _label_look("CTV clinical", 1),
-            f"Clinical target volume by a margin of {row['margin_mm']:g} mm around the {around}. Research use only.",
-            partial(read_volume, clinical), margin=margin, facts=facts,
-        )  # fmt: skip
-        yield Item(
-            "personalised", personalised, record, _label_look("CTV personal", 1),
-            "Target volume where the modelled concentration is highest, of the clinical one's volume. Research use "
-            "only.",
-            partial(read_volume, personalised), method, margin, facts=own | {"Level": float(row["level"])},
-        )  # fmt: skip
-        yield Item(
-            "targets", clinical, record, _label_look("targets", 3),
-            "Clinical and personalised target volume in one map. Research use only.",
-            partial(_both, clinical, personalised), method, margin, "targets", own,
-        )  # fmt: skip
+        gross, research = partial(_gross, segmentation, region), "Research use only."
+        text = f"Gross tumour volume: the {around}."
+        yield Item("gtv", segmentation, record, _label_look("GTV", 1), text, gross, facts={"Region": region})
+        text = f"Clinical target volume by a margin of {row['margin_mm']:g} mm around the {around}. {research}"
+        read, look = partial(read_volume, clinical), _label_look("CTV clinical", 1)
+        yield Item("clinical", clinical, record, look, text, read, margin=margin, facts=facts)
+        text = f"Target volume where the modelled concentration is highest, of the clinical one's volume. {research}"
+        read, look, level = partial(read_volume, personalised), _label_look("CTV personal", 1), float(row["level"])
+        yield Item("personalised", personalised, record, look, text, read, method, margin, facts=own | {"Level": level})
+        text = f"Clinical and personalised target volume in one map. {research}"
+        read, look = partial(_both, clinical, personalised), _label_look("targets", 3)
+        yield Item("targets", clinical, record, look, text, read, method, margin, "targets", own)
 
 
 def _judgement(row: pd.Series, of: str) -> dict[str, str]:

@@ -3,60 +3,54 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from gliofit.core.io import read_table
+from gliofit.core.yaml_file import read_yaml
 from gliofit.export.results import CaseResults
+from gliofit.growth.model import space_of
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
 
 __all__ = ["column_meanings", "parameter_table", "tsv"]
 
-_THETA = {
-    "origin_x_mm": ("Origin of the tumour: world x of the image, growing towards the patient's right", "mm"),
-    "origin_y_mm": ("Origin of the tumour: world y of the image, growing towards the front", "mm"),
-    "origin_z_mm": ("Origin of the tumour: world z of the image, growing towards the top of the head", "mm"),
-    "mu_d_mm": ("sqrt(D T): how far cells spread in white matter during the age of the tumour", "mm"),
-    "mu_rho": ("sqrt(rho T): growth during the age of the tumour", "1"),
-}
 _SUFFIXES = {
     "": "",
     "_se": ", standard error",
     "_low": f", lower end of the {INTERVAL_LEVEL:.0%} interval",
     "_high": f", upper end of the {INTERVAL_LEVEL:.0%} interval",
 }
-_OTHERS = {
-    "status": ("How the estimate ended", ""),
-    "message": ("What the method says of its estimate", ""),
-    "observation": ("What it was fitted to: the segmentation, or the reference method's concentration", ""),
-    "threshold_whole": ("Concentration at the border of the whole tumour in the fit", "1"),
-    "threshold_core": ("Concentration at the border of the core in the fit", "1"),
-    "loss": ("Loss at the estimate; of one method only comparable with itself", ""),
-    "evaluations": ("Evaluations of the growth model or its surrogate", ""),
-    "wall_seconds": ("Duration", "s"),
-}
+#: Description and unit of the other columns; those of the parameters follow the growth model.
+_METHOD, _MODEL, *_OTHERS = read_yaml(Path(__file__).with_name("files.yaml"))["parameters"].items()
 
 
-def column_meanings() -> dict[str, dict[str, str]]:
+def column_meanings(results: CaseResults) -> dict[str, dict[str, str]]:
     """Columns of ``parameter_table`` with description and units, as BIDS describes columns."""
-    found = {"method": ("Inversion method", "")}
-    for name, (text, unit) in _THETA.items():
-        found |= {f"{name}{suffix}": (f"{text}{more}", unit) for suffix, more in _SUFFIXES.items()}
+    found = dict([_METHOD, _MODEL])
+    parameters = {p.column: p for row in _rows(results).values() for p in space_of(row).parameters}
+    for name, parameter in (parameters or {p.column: p for p in space_of({}).parameters}).items():
+        found |= {
+            f"{name}{suffix}": (f"{parameter.meaning}{more}", parameter.unit or "1")
+            for suffix, more in _SUFFIXES.items()
+        }
     return {
         name: {"Description": f"{text}."} | ({"Units": unit} if unit else {})
-        for name, (text, unit) in (found | _OTHERS).items()
+        for name, (text, unit) in (found | dict(_OTHERS)).items()
     }
 
 
 def parameter_table(results: CaseResults) -> str:
     """Estimates of a patient's methods as tab-separated text, a row per method that has a table."""
-    columns = list(column_meanings())
-    rows = []
-    for method in results.estimates:
-        path = results.parameters(method)
-        if path.is_file():
-            row = read_table(path).iloc[0]
-            rows.append([row.get(column) for column in columns])
-    return tsv(columns, rows)
+    columns = list(column_meanings(results))
+    return tsv(columns, [[row.get(column) for column in columns] for row in _rows(results).values()])
+
+
+def _rows(results: CaseResults) -> dict[str, pd.Series]:
+    """Rows of ``parameters.parquet`` by method."""
+    paths = {method: results.parameters(method) for method in results.estimates}
+    return {method: read_table(path).iloc[0] for method, path in paths.items() if path.is_file()}
 
 
 def tsv(columns: list[str], rows: list[list[Any]]) -> str:

@@ -18,26 +18,6 @@ __all__ = ["plain_name", "write_plain"]
 
 _NAMES = {"brain": "brain_mask"}
 
-_README = """\
-Results of gliofit, a folder per patient. Research use only.
-
-t1, wm, gm, csf      T1 image, and fractions of white matter, grey matter and cerebrospinal fluid
-tissue, tumour       label maps; viewers/tissue.* and viewers/tumour.* have names and colours
-brain_mask           brain
-concentration-M      tumour cells by method M, as a fraction of the carrying capacity
-uncertainty-M        standard deviation of that
-gtv, ctv-clinical-R, ctv-personalised-R-M
-                     gross tumour, and target volumes by a margin R and, of equal volume, by method M
-targets-R-M          both in one label map; viewers/targets.*
-parameters.tsv       origin (world mm), mu_D and mu_rho of every method
-transforms           ANTs transforms: antsApplyTransforms -i ATLAS -r t1.nii.gz -t transforms/warp.nii.gz
-                     -t transforms/affine.mat
-
-In viewers, *.txt are label descriptions of ITK-SNAP, *.ctbl colour tables of 3D Slicer, luts/*.lut lookup tables of
-FSLeyes.
-docs/interoperability.md of gliofit says how to open them.
-"""
-
 
 def plain_name(item: Item) -> str:
     """File name of an image."""
@@ -51,14 +31,12 @@ def write_plain(results: Sequence[CaseResults], folder: Path, images: bool, prog
 
     Parameters
     ----------
-    results
-        Patients.
-    folder
-        Where to write; empty.
+    results, folder
+        Patients, and an empty folder.
     images
         Whether to copy the patient's own MRI too; T1 is written in any case.
     progress
-        Told of every patient.
+        Called for every patient.
 
     Raises
     ------
@@ -77,4 +55,4 @@ def write_plain(results: Sequence[CaseResults], folder: Path, images: bool, prog
         (out / "parameters.tsv").write_text(parameter_table(result), encoding="utf-8")
         shutil.copytree(result.registered / "transforms", out / "transforms")
     write_colours(folder / "viewers")
-    (folder / "README.txt").write_text(_README, encoding="utf-8")
+    shutil.copyfile(Path(__file__).with_name("readme_plain.txt"), folder / "README.txt")

@@ -76,28 +76,15 @@ def find_results(
     if not found:
         raise InputError(run, "holds no registered patient", "name a results folder such as results/demo")
     _check_known(cases, set(found), run, "patient")
-    results = [
-        CaseResults(
-            case,
-            run,
-            _folders(run / "forward/patients" / case, "concentration.nii.gz"),
-            _folders(run / "plan/patients" / case, "plan.parquet"),
-        )
-        for case in found
-        if cases is None or case in cases
-    ]
-    _check_known(methods, {name for result in results for name in result.estimates}, run, "final run of the method")
-    if methods is None:
-        return results
-    return [
-        CaseResults(
-            result.case,
-            run,
-            tuple(name for name in result.estimates if name in methods),
-            tuple(name for name in result.plans if name in methods),
-        )
-        for result in results
-    ]
+    final = {case: _folders(run / "forward/patients" / case, "concentration.nii.gz") for case in found}
+    chosen = [case for case in found if cases is None or case in cases]
+    _check_known(methods, {name for case in chosen for name in final[case]}, run, "final run of the method")
+
+    def wanted(names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name for name in names if methods is None or name in methods)
+
+    plans = {case: _folders(run / "plan/patients" / case, "plan.parquet") for case in chosen}
+    return [CaseResults(case, run, wanted(final[case]), wanted(plans[case])) for case in chosen]
 
 
 def _folders(folder: Path, file: str) -> tuple[str, ...]:

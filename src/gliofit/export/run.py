@@ -33,18 +33,16 @@ def export_run(
 
     Parameters
     ----------
-    run
-        Folder of the run, ``results/{run}``.
-    out
-        Folder to write; must not be there, or be empty.
+    run, out
+        Folder of the run, ``results/{run}``, and folder to write, which must not exist or be empty.
     layout
         ``bids``: BIDS derivatives; ``plain``: a folder per patient.
     cases, methods
-        Only these; None: all that there are.
+        Names to export; None: all.
     images
         Whether to copy the patients' own MRI as far as it is known and still where the run read it.
     progress
-        Told of every patient.
+        Called for every patient.
 
     Returns
     -------

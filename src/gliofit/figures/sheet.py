@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
+
+from gliofit.figures.style import SMALL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,6 +35,15 @@ class Sheet:
     def text(self, x: float, y: float, text: str, **how: Any) -> None:
         """Add text with its baseline at y."""
         self.figure.text(x / self.width, 1 - y / self.height, text, **how)
+
+    def title(self, x: float, bottom: float, text: str, characters: int) -> None:
+        """Small text in as many lines as it needs, centred on x and ending at ``bottom``."""
+        lines = textwrap.wrap(text, characters, break_on_hyphens=False, break_long_words=False)
+        self.text(x, bottom, "\n".join(lines), ha="center", va="bottom", fontsize=SMALL, linespacing=1.05)
+
+    def upright(self, x: float, y: float, text: str) -> None:
+        """Small text that runs upwards, centred on a point."""
+        self.text(x, y, text, rotation=90, ha="center", va="center", fontsize=SMALL, linespacing=1.05)
 
     def bar(self, layer: Any, x: float, y: float, width: float, height: float, label: str) -> Any:
         """Add the colour bar of a layer, vertical if it is higher than wide."""

@@ -79,15 +79,15 @@ def figure_style() -> Iterator[None]:
 
 def save_figure(figure: Figure, out_dir: str | Path, name: str, dpi: int) -> None:
     """Write ``{name}.png`` and ``{name}.pdf``; equal figures give equal bytes."""
-    for kind, fields in _NO_METADATA.items():
-        with atomic_path(Path(out_dir) / f"{name}.{kind}") as temporary:
-            figure.savefig(temporary, format=kind, dpi=dpi, metadata=fields)
+    for kind in _NO_METADATA:
+        save_picture(figure, Path(out_dir) / f"{name}.{kind}", dpi)
 
 
 def save_picture(figure: Figure, path: str | Path, dpi: int) -> None:
-    """Write a picture as PNG only; equal figures give equal bytes."""
+    """Write a picture in the format of the path's ending; equal figures give equal bytes."""
+    kind = Path(path).suffix.removeprefix(".")
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=dpi, metadata=_NO_METADATA["png"])
+        figure.savefig(temporary, format=kind, dpi=dpi, metadata=_NO_METADATA[kind])
 
 
 @contextmanager

@@ -7,6 +7,8 @@ mu_rho = sqrt(rho T).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -30,6 +32,11 @@ class FisherKolmogorov(GrowthModel):
     """Growth model of the paper."""
 
     space = SPACE
+    undetermined = (
+        "One time point determines only the products D T and ρ T. The diffusivity D (mm² per day), the proliferation "
+        "rate ρ (per day), the age T (days) and the speed of growth (mm per year) stay open: an old slow tumour and a "
+        "young fast one look the same."
+    )
 
     def growth(self, theta: Theta) -> Growth:
         """Return the coefficients of the growth equation."""
@@ -40,6 +47,32 @@ class FisherKolmogorov(GrowthModel):
         largest_mu_d, largest_mu_rho = bounds.upper[3:5]
         mu_rho = min(largest_mu_rho, largest_mu_d / width_mm)
         return Theta(origin_mm, width_mm * mu_rho, mu_rho, *self.space.typical[5:], space=self.space)
+
+    def describe(self, theta: Theta, written: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Infiltration length and growth in words.
+
+        Source: Swanson, Alvord and Murray, Cell Proliferation 33 (2000), for the speed and D/rho; Unkelbach et al.,
+        Phys Med Biol 59 (2014), who call sqrt(D/rho) the infiltration length.
+        """
+        growth = self.growth(theta)
+        exponent, width = growth.mu_rho**2, growth.mu_d_mm / growth.mu_rho
+        slower = 1 / growth.grey_share
+        return [
+            (
+                f"Front width, or infiltration length, λ = sqrt(D/ρ) = μ_D/μ_ρ: {written['front_width']} mm",
+                "Ahead of the visible tumour the concentration in white matter falls by about a factor of e (to 37 %) "
+                f"over every λ, tenfold over {np.log(10) * width:.1f} mm; in grey matter, where cells spread "
+                f"{slower:.3g} times more slowly, over lengths {np.sqrt(slower):.1f} times shorter. Papers on "
+                "radiotherapy planning call this length the infiltration length.",
+            ),
+            (
+                f"Growth ρT = μ_ρ²: {exponent:.3g}",
+                f"Where nothing is in their way, cells multiply e-fold {exponent:.3g} times during the age T of the "
+                f"tumour ({exponent / np.log(2):.3g} doublings). The border moves through white matter by about "
+                f"2 μ_D μ_ρ = {2 * growth.mu_d_mm * growth.mu_rho:.0f} mm in that time, which brain surface, "
+                "ventricles and grey matter shorten. Neither is a speed: T is unknown.",
+            ),
+        ]
 
 
 def theta_of_rates(

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+import numpy as np
 from numpy.typing import ArrayLike
+from pydantic import AfterValidator
 
 from gliofit.core.errors import InputError, name_one_of
-from gliofit.growth.space import Bounds, ParameterSpace
+from gliofit.growth.space import Bounds, Derived, Parameter, ParameterSpace, Quantity
 from gliofit.growth.theta import Theta
 
 if TYPE_CHECKING:
@@ -25,10 +27,15 @@ __all__ = [
     "DIFFUSIVITY_RATIO",
     "Growth",
     "GrowthModel",
+    "GrowthModelName",
+    "derived_in",
     "find_growth_model",
     "growth_model_names",
     "growth_of",
+    "known_quantities",
+    "parameters_in",
     "space_of",
+    "theta_in",
 ]
 
 #: Name of the paper's growth model.
@@ -67,6 +74,8 @@ class GrowthModel(ABC):
     """Growth model: a parameter space and its growth equation. One subclass in one file of ``gliofit/growth``."""
 
     space: ClassVar[ParameterSpace]
+    #: What an image at one time leaves open, in a sentence for pages.
+    undetermined: ClassVar[str] = ""
 
     @property
     def name(self) -> str:
@@ -90,6 +99,23 @@ class GrowthModel(ABC):
         bounds
             Box of the parameters.
         """
+
+    def describe(self, theta: Theta, written: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Describe a tumour in words, for someone who plans or measures and does not fit models.
+
+        Parameters
+        ----------
+        theta
+            The estimate.
+        written
+            Derived quantities with their intervals as text, by name.
+
+        Returns
+        -------
+        list of (str, str)
+            Headings and sentences.
+        """
+        return []
 
 
 def growth_model_names() -> list[str]:
@@ -129,5 +155,53 @@ def growth_of(theta: Theta) -> Growth:
 
 
 def space_of(row: Mapping[str, Any] | pd.Series) -> ParameterSpace:
-    """Return the parameter space of a results row; that of ``DEFAULT`` if the row names no model."""
-    return find_growth_model(str(row.get(COLUMN) or DEFAULT)).space
+    """Parameter space of a row of results; that of the paper's model where the row does not name one."""
+    name = row.get(COLUMN)
+    return find_growth_model(name if isinstance(name, str) and name else DEFAULT).space
+
+
+def theta_in(row: Mapping[str, Any] | pd.Series, prefix: str = "") -> Theta | None:
+    """Theta of a row of results; None where a parameter is missing or not finite."""
+    space = space_of(row)
+    values = space.values(row, prefix)
+    return Theta.from_array(values, space) if np.isfinite(values).all() else None
+
+
+@cache
+def known_quantities() -> Mapping[str, Quantity]:
+    """Parameters and derived quantities of all growth models, by name; the paper's model first."""
+    names = sorted(growth_model_names(), key=lambda name: name != DEFAULT)
+    spaces = [find_growth_model(name).space for name in names]
+    return {q.name: q for kind in ("parameters", "derived") for space in spaces for q in getattr(space, kind)}
+
+
+def parameters_in(columns: Iterable[str], pattern: str = "{column}") -> tuple[Parameter, ...]:
+    """Parameters that a table has columns for, without positions; those of the paper's model where it has none.
+
+    Parameters
+    ----------
+    columns
+        Columns of the table.
+    pattern
+        Names of the columns to look for, with ``{name}`` or ``{column}`` in place of a parameter's.
+    """
+    there = set(columns)
+    known = [q for q in known_quantities().values() if isinstance(q, Parameter) and q.axis is None]
+    present = tuple(q for q in known if pattern.format(name=q.name, column=q.column) in there)
+    return present or find_growth_model(DEFAULT).space.others
+
+
+def derived_in(columns: Iterable[str]) -> tuple[Derived, ...]:
+    """Derived quantities of all growth models that a table has columns for."""
+    there = set(columns)
+    return tuple(q for q in known_quantities().values() if isinstance(q, Derived) and q.column in there)
+
+
+def _known(name: str) -> str:
+    if name not in growth_model_names():
+        raise ValueError(f"no growth model `{name}`; there are {', '.join(growth_model_names())}")
+    return name
+
+
+#: Name of a growth model in settings.
+GrowthModelName = Annotated[str, AfterValidator(_known)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Bounds", "Parameter", "ParameterSpace", "Steps"]
+__all__ = ["Bounds", "Derived", "Parameter", "ParameterSpace", "Quantity", "Steps"]
 
 
 @dataclass(frozen=True)
@@ -38,22 +38,59 @@ class Steps:
     vague: float
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter of a growth model.
+@dataclass(frozen=True, kw_only=True)
+class Quantity:
+    """A number that describes a tumour, and how tables, figures and pages name it.
 
     Parameters
     ----------
     name
-        Identifier, for example ``mu_d``.
-    symbol, text, latex
-        Symbol in ASCII (``mu_D``), in running text (``μ_D``) and in LaTeX's maths mode.
+        Identifier, for example ``grey_share``.
+    symbol
+        Symbol in plain text.
+    text
+        Symbol in running text, with Greek letters.
+    latex
+        Symbol in LaTeX's maths mode.
     unit
-        Unit, empty for dimensionless parameters.
+        Unit, empty for dimensionless quantities.
     column
-        Column in results tables: the name, with the unit as suffix.
-    label
-        Meaning in a few words.
+        Column in tables of results: the name, with the unit as suffix.
+    title
+        One or two words that stand before the symbol in headings.
+    meaning
+        What it is, as a clause.
+    decimals
+        Digits after the point in tables.
+    """
+
+    name: str
+    symbol: str
+    text: str
+    latex: str
+    unit: str
+    column: str
+    title: str
+    meaning: str
+    decimals: int = 2
+
+    @property
+    def axis_label(self) -> str:
+        """Symbol in LaTeX with the unit in parentheses, for axes of figures."""
+        return f"${self.latex}$ ({self.unit or 'no unit'})"
+
+    @property
+    def heading(self) -> str:
+        """Title and symbol, for headings of tables."""
+        return f"{self.title[:1].upper()}{self.title[1:]} {self.text}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter(Quantity):
+    """One parameter of a growth model.
+
+    Parameters
+    ----------
     bounds
         Default range; for components of a position relative to the tumour's centre of mass.
     steps
@@ -67,18 +104,9 @@ class Parameter:
     paper_scale
         Scale by which the paper's code divides the parameter for networks and optimisers.
     time_exponent
-        e in p(f T) = f^e p(T): change of the parameter with a fraction f of the growth time.
-    decimals
-        Digits after the point in tables.
+        The parameter of the same tumour seen at a fraction f of its age is f to this power times as large.
     """
 
-    name: str
-    symbol: str
-    text: str
-    latex: str
-    unit: str
-    column: str
-    label: str
     bounds: tuple[float, float]
     steps: Steps
     log: bool = False
@@ -86,12 +114,6 @@ class Parameter:
     typical: float = 0.0
     paper_scale: float = 1.0
     time_exponent: float = 0.0
-    decimals: int = 2
-
-    @property
-    def symbol_with_unit(self) -> str:
-        """LaTeX symbol with the unit in parentheses, for axes of figures."""
-        return f"${self.latex}$ ({self.unit})" if self.unit else f"${self.latex}$"
 
     def to_coordinate(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Convert values of the parameter to its coordinate."""
@@ -100,6 +122,27 @@ class Parameter:
     def from_coordinate(self, values: ArrayLike) -> NDArray[np.float64]:
         """Convert values of the coordinate to the parameter."""
         return np.exp(values) if self.log else np.asarray(values, dtype=np.float64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Derived(Quantity):
+    """A quantity that follows from the parameters: a product of powers of positive ones.
+
+    Parameters
+    ----------
+    powers
+        Column of a parameter and its power.
+    """
+
+    powers: tuple[tuple[str, int], ...]
+
+    def of(self, values: Any) -> Any:
+        """Value, from parameters by column: of one tumour, or of all rows of a table."""
+        result: Any = np.float64(1.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for column, power in self.powers:
+                result = result * values[column] ** power if power > 0 else result / values[column] ** -power
+        return result
 
 
 @dataclass(frozen=True)
@@ -115,16 +158,23 @@ class ParameterSpace:
         Name of the growth model.
     parameters
         Parameters of the model, n in number.
+
+        The parameters.
+    derived
+        Quantities that follow from them and stand beside them in tables.
     """
 
     model: str
     parameters: tuple[Parameter, ...]
+    derived: tuple[Derived, ...] = ()
 
     def __post_init__(self) -> None:
         if [p.axis for p in self.parameters[:3]] != [0, 1, 2]:
             raise ValueError(f"{self.model}: the first three parameters are not the axes 0, 1, 2 of a position")
         if len(set(self.columns)) != len(self.parameters):
             raise ValueError(f"{self.model}: two parameters share a column")
+        if any(not self.log[self.index(column)] for quantity in self.derived for column, _ in quantity.powers):
+            raise ValueError(f"{self.model}: derived quantities need parameters with logarithmic coordinates")
 
     def __len__(self) -> int:
         return len(self.parameters)
@@ -214,6 +264,24 @@ class ParameterSpace:
             self.log, np.log(np.where(self.log, other / np.where(self.log, theta, 1.0), 1.0)), other - theta
         )
 
+    def deviation(self, quantity: Derived, covariance: ArrayLike) -> float:
+        """Standard deviation of the logarithm of a derived quantity.
+
+        Parameters
+        ----------
+        quantity
+            One of ``derived``.
+        covariance
+            Covariance of the coordinates, n x n numbers in any shape.
+        """
+        powers = np.zeros(len(self))
+        for column, power in quantity.powers:
+            powers[self.index(column)] = power
+        matrix = np.asarray(covariance, dtype=np.float64).reshape(len(self), len(self))
+        return float(np.sqrt(np.maximum(powers @ matrix @ powers, 0.0)))
+
+    # ---------------------------------------------------------------------------------------------- bounds, tables
+
     def bounds_about(self, centre_mm: ArrayLike, ranges: dict[str, tuple[float, float]] | None = None) -> Bounds:
         """Return the box of parameter ranges about a world position.
 
@@ -232,6 +300,10 @@ class ParameterSpace:
     def relative_columns(self) -> tuple[str, ...]:
         """Columns for positions relative to the centre of a cube: ``dx_mm`` for ``origin_x_mm``."""
         return tuple(p.column if p.axis is None else f"d{p.name.removeprefix('origin_')}_mm" for p in self.parameters)
+
+    def values(self, row: Mapping[Any, Any], prefix: str = "") -> NDArray[np.float64]:
+        """Parameters of a row of a table, shape (n,); NaN for columns that it lacks."""
+        return np.array([row.get(prefix + column, np.nan) for column in self.columns], dtype=np.float64)
 
     def row(self, values: ArrayLike | None, prefix: str = "", suffix: str = "") -> dict[str, float]:
         """Return values by column for a row of a table; NaN if ``values`` is None."""

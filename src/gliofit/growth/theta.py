@@ -18,7 +18,9 @@ DURATION_DAYS = 100.0
 
 
 class Theta:
-    """Immutable parameter vector of one tumour. Parameters are attributes by column, such as ``theta.mu_d_mm``.
+    """Parameters of one tumour, with the space that says what they mean. Immutable.
+
+    Every parameter can be read by its column, for example ``theta.origin_x_mm``.
 
     Parameters
     ----------
@@ -97,6 +99,11 @@ class Theta:
     def with_origin(self, origin_mm: ArrayLike) -> Theta:
         """Return theta with another first origin (world mm)."""
         return Theta(origin_mm, *self._values[3:], space=self.space)
+
+    def in_space(self, space: ParameterSpace) -> Theta:
+        """The same tumour by the parameters of another space, which are typical where this one lacks them."""
+        known = self.space.row(self._values)
+        return Theta.from_array([known.get(p.column, p.typical) for p in space.parameters], space)
 
     def origin_voxel(self, grid: Grid) -> NDArray[np.float64]:
         """Return the first origin in fractional voxel indices of ``grid``, shape (3,)."""

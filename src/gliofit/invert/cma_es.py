@@ -36,19 +36,19 @@ class CmaSettings(MethodSettings):
     """Settings of CMA-ES (the ``cma`` package)."""
 
     popsize: int = Field(8, ge=4, description="Candidates per generation; 8 is the usual 4 + 3 ln(5).")
-    sigma0: float = Field(0.15, gt=0, le=1, description="Initial step size as a share of the range of each variable.")
-    log_mu: bool = Field(True, description="Search mu_D and mu_rho on a logarithmic scale.")
+    sigma0: float = Field(0.15, gt=0, le=1, description="First step size, as a share of the range of each variable.")
+    log_mu: bool = Field(True, description="Search positive parameters on a logarithmic scale.")
     raw_scaling: bool = Field(
         False,
-        description="Parity with the paper: step size 0.3 for unscaled variables (origin as fractions of the head, "
-        "mu_D, mu_rho), initial guess 12.8 and 3.8, absolute tolerance 1e-8 over 9 generations after 20. Overrides all "
-        "other keys of the search except `popsize`.",
+        description="Parity with the paper: one step size of 0.3 for unscaled variables (origin in fractions of the "
+        "head, raw parameters), start 12.8 and 3.8, absolute tolerance 1e-8 over 9 generations after 20. Overrides "
+        "all other keys of the search but `popsize`.",
     )
     starts: tuple[tuple[float, float], ...] = Field(
         ((12.8, 3.8), (4.0, 4.0), (25.0, 2.5), (8.0, 2.5), (6.0, 6.0), (20.0, 4.0)),
         min_length=1,
-        description="Candidate initial guesses of mu_D and mu_rho, with the origin at the centre of mass; the best one "
-        "is used.",
+        description="Growth parameters (sqrt(D T) in mm, sqrt(rho T)) tried with the origin at the centre of mass; the "
+        "search starts from the best.",
     )
     tolerance: float = Field(
         1e-3,

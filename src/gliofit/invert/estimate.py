@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from gliofit.core.errors import InputError
 from gliofit.core.io import read_table
-from gliofit.growth.model import space_of
+from gliofit.growth.model import space_of, theta_in
 from gliofit.growth.theta import Theta
 
 __all__ = ["read_estimate"]
@@ -38,6 +37,5 @@ def read_estimate(parameters: Path, prefix: str = "", also: Sequence[str] = ()) 
     names = [prefix + name for name in space.columns]
     missing = [name for name in (*names, *also) if name not in table]
     if len(table) != 1 or missing:
-        raise InputError(parameters, f"has {len(table)} rows and lacks columns {missing}", "run the inversion again")
-    values = table.loc[0, names].to_numpy(dtype=float)
-    return table.iloc[0], Theta.from_array(values, space) if np.isfinite(values).all() else None
+        raise InputError(parameters, f"{len(table)} rows, lacking columns {missing}", "run the inversion again")
+    return table.iloc[0], theta_in(table.iloc[0], prefix)

@@ -47,9 +47,9 @@ class LbfgsSettings(SurrogateMethodSettings):
     learning_rate: float = Field(1.0, gt=0, description="First step length of each line search.")
     raw_scaling: bool = Field(
         False,
-        description="Parity with the paper: unscaled variables (origin as fractions of the head, mu_D, mu_rho) clamped "
-        "to the bounds in each evaluation, learning rate 0.1, history 100, absolute tolerance 1e-8, at most 1000 outer "
-        "steps. Overrides the keys above.",
+        description="Parity with the paper: unscaled variables (origin in fractions of the head, raw parameters) "
+        "clamped to the bounds within each evaluation, learning rate 0.1, history 100, absolute tolerance 1e-8, at "
+        "most 1000 outer steps. Overrides the keys above.",
     )
 
     def work(self, spacing_mm: float, cube: int) -> Work:

@@ -95,6 +95,7 @@ class Problem:
         growth = find_growth_model(model)
         bounds = growth.space.bounds_about(observation.centre_mm, settings.bounds.ranges(growth.space))
         tissue, networks = observation.tissue, networks or Networks()
+        start = None if start is None else start.in_space(growth.space)
         return cls(tissue, observation, bounds, networks, seed, threads, on_progress, start, atlas, growth)
 
     def held_origin_mm(self, origin: str) -> NDArray[np.float64] | None:

@@ -14,7 +14,7 @@ the cube. Before anything is computed both fields are set to zero where the tiss
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,22 +31,15 @@ VOLUME_MM3 = float(np.prod(EXTENT_MM))
 #: Edge of the cube that the domain ``crop`` averages over.
 CROP_MM = 128.0
 
-FIELD_METRICS = tuple(
-    name
-    for domain in ("volume", "crop")
-    for name in (
-        f"mse_{domain}",
-        f"mae_{domain}",
-        f"mse_{domain}_normalised",
-        f"mae_{domain}_normalised",
-        f"ncc_{domain}",
-    )
-)
+#: Patterns of the columns of one domain, in the order of ``FieldErrors``.
+_COLUMNS = ("mse_{}", "mae_{}", "mse_{}_normalised", "mae_{}_normalised", "ncc_{}")
+
+FIELD_METRICS = tuple(name.format(domain) for domain in ("volume", "crop") for name in _COLUMNS)
 
 
 @dataclass(frozen=True)
 class FieldErrors:
-    """Errors of one field in one averaging domain.
+    """Errors of one field in one averaging domain; NaN in a domain that does not exist.
 
     Parameters
     ----------
@@ -60,26 +53,15 @@ class FieldErrors:
         constant (it explains nothing), NaN if the truth is.
     """
 
-    mse: float
-    mae: float
-    mse_normalised: float
-    mae_normalised: float
-    ncc: float
-
-    @classmethod
-    def undefined(cls) -> FieldErrors:
-        """All NaN, for a domain that does not exist."""
-        return cls(*[float("nan")] * 5)
+    mse: float = float("nan")
+    mae: float = float("nan")
+    mse_normalised: float = float("nan")
+    mae_normalised: float = float("nan")
+    ncc: float = float("nan")
 
     def columns(self, domain: str) -> dict[str, float]:
         """As columns of the metrics table."""
-        return {
-            f"mse_{domain}": self.mse,
-            f"mae_{domain}": self.mae,
-            f"mse_{domain}_normalised": self.mse_normalised,
-            f"mae_{domain}_normalised": self.mae_normalised,
-            f"ncc_{domain}": self.ncc,
-        }
+        return dict(zip((name.format(domain) for name in _COLUMNS), astuple(self), strict=True))
 
 
 def field_errors(
@@ -158,7 +140,7 @@ def compare_fields(prediction: Volume, truth: Volume, tissue_mask: NDArray[np.bo
     columns = field_errors(fields[0].data[box], fields[1].data[box], voxel_mm3, VOLUME_MM3).columns("volume")
 
     if not (fields[1].data > 0).any():
-        return columns | FieldErrors.undefined().columns("crop")
+        return columns | FieldErrors().columns("crop")
     centre = fields[1].grid.world_to_voxel(centre_of_mass_mm(fields[1])) + 0.5
     size = np.maximum(1, np.rint(CROP_MM / np.array(fields[1].grid.spacing_mm)).astype(int))
     start = np.rint(centre - size / 2).astype(int)

@@ -16,13 +16,7 @@ WHOLE_THRESHOLD, CORE_THRESHOLD = 0.33, 0.60
 
 
 def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
-    """Dice overlap of two masks; 0 if only one is empty, NaN (not defined) if both are.
-
-    Parameters
-    ----------
-    first, second
-        Masks of one shape.
-    """
+    """Dice overlap of two masks of one shape; 0 if only one is empty, NaN (not defined) if both are."""
     return float(_dice_of_counts(np.count_nonzero(first & second), np.count_nonzero(first), np.count_nonzero(second)))
 
 
@@ -39,20 +33,9 @@ def dice_of_fields(
 def dice_with_mask(
     prediction: NDArray[np.floating], mask: NDArray[np.bool_], thresholds: ArrayLike
 ) -> NDArray[np.float64]:
-    """Dice of a concentration cut at each of the (increasing) thresholds with a fixed mask.
+    """Dice of a concentration cut at each of the (increasing) thresholds, shape (n,), with a fixed mask.
 
-    Parameters
-    ----------
-    prediction
-        Concentration, any shape.
-    mask
-        Mask of the same shape.
-    thresholds
-        Concentrations at which the prediction is cut, shape (n,).
-
-    Returns
-    -------
-    Dice at each threshold, shape (n,); NaN where both masks are empty.
+    NaN where both masks are empty.
     """
     return _dice_of_counts(
         _count_at_least(prediction[mask], thresholds),

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
+from collections.abc import Iterable
 
 import numpy as np
 
-from gliofit.growth.fisher_kolmogorov import SPACE
+from gliofit.growth.space import Parameter
 from gliofit.growth.theta import Theta
 from gliofit.paper import EXTENT_MM
 
-__all__ = ["PARAMETER_ERRORS", "RATES", "parameter_errors"]
+__all__ = ["error_columns", "parameter_errors"]
 
-#: Parameters whose errors are relative to the truth, with their columns in tables of results.
-RATES = MappingProxyType(dict(zip(SPACE.names[3:], SPACE.columns[3:], strict=True)))
 
-#: Errors of an estimate that tables summarise and test.
-PARAMETER_ERRORS = (*(f"{name}_relative_error" for name in RATES), "origin_error_mm")
+def error_columns(parameters: Iterable[Parameter]) -> tuple[str, ...]:
+    """Errors of an estimate that tables summarise and test, for parameters other than positions."""
+    return (*(f"{parameter.name}_relative_error" for parameter in parameters), "origin_error_mm")
 
 
 def parameter_errors(estimate: Theta, truth: Theta) -> dict[str, float]:
-    """Compute the errors of the five parameters.
+    """Compute the errors of the parameters that estimate and truth both have.
 
     Parameters
     ----------
@@ -30,16 +29,20 @@ def parameter_errors(estimate: Theta, truth: Theta) -> dict[str, float]:
     Returns
     -------
     dict
-        ``{rate}_relative_error`` and, signed, ``{rate}_bias`` of every rate, relative to the truth and NaN where that
-        is zero; ``origin_error_mm``, the distance of the origins; ``origin_error_fraction``, the paper's measure: the
-        length of the offset with every axis in units of the 240 x 240 x 155 mm volume.
+        ``{name}_relative_error`` and, signed, ``{name}_bias`` of every parameter but the origin, relative to the truth
+        and NaN where that is zero; ``origin_error_mm``, the distance of the origins; ``origin_error_fraction``, the
+        paper's measure: the length of the offset with every axis in units of the 240 x 240 x 155 mm volume.
     """
     errors = {}
-    found, true = (dict(zip(SPACE.columns, theta.to_array().tolist(), strict=True)) for theta in (estimate, truth))
-    for name, column in RATES.items():
-        known = true[column] > 0
-        errors[f"{name}_relative_error"] = abs(found[column] - true[column]) / true[column] if known else float("nan")
-        errors[f"{name}_bias"] = found[column] / true[column] - 1 if known else float("nan")
+    found, true = (theta.space.row(theta.to_array()) for theta in (estimate, truth))
+    for parameter in estimate.space.others:
+        name, column = parameter.name, parameter.column
+        if column in true:
+            known = true[column] > 0
+            errors[f"{name}_relative_error"] = (
+                abs(found[column] - true[column]) / true[column] if known else float("nan")
+            )
+            errors[f"{name}_bias"] = found[column] / true[column] - 1 if known else float("nan")
     offset = np.asarray(estimate.origin_mm) - np.asarray(truth.origin_mm)
     errors["origin_error_mm"] = float(np.linalg.norm(offset))
     errors["origin_error_fraction"] = float(np.linalg.norm(offset / np.array(EXTENT_MM)))

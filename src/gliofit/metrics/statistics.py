@@ -8,15 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
-    "MIN_PAIRS",
-    "Description",
-    "PairedTest",
-    "bootstrap_interval",
-    "compare_pairs",
-    "describe",
-    "holm",
+    "MIN_PAIRS", "Description", "PairedTest", "bootstrap_interval", "compare_pairs", "describe", "holm",
     "wilson_interval",
-]
+]  # fmt: skip
 
 NAN = float("nan")
 
@@ -36,15 +30,13 @@ class Description:
     upper: float
     maximum: float
 
+    def columns(self, name: str, **numbers: str) -> dict[str, float]:
+        """Make columns ``{name}_{key}`` of a table, each of the field that a keyword names."""
+        return {f"{name}_{key}": getattr(self, field) for key, field in numbers.items()}
+
 
 def describe(values: ArrayLike) -> Description:
-    """Describe the finite values of a sample.
-
-    Parameters
-    ----------
-    values
-        The sample, shape (n,); what is not finite is left out.
-    """
+    """Describe the finite values of a sample of shape (n,)."""
     sample = _finite(values)
     if sample.size == 0:
         return Description(0, NAN, NAN, NAN, NAN, NAN, NAN)
@@ -61,12 +53,8 @@ def bootstrap_interval(values: ArrayLike, confidence: float, samples: int, seed:
     ----------
     values
         The sample, shape (n,).
-    confidence
-        Coverage, between 0 and 1.
-    samples
-        Resamples.
-    seed
-        Seed of the resampling.
+    confidence, samples, seed
+        Coverage between 0 and 1, resamples, and seed of the resampling.
     """
     sample = _finite(values)
     if sample.size < 2:
@@ -105,12 +93,9 @@ class PairedTest:
 
 
 def compare_pairs(first: ArrayLike, second: ArrayLike) -> PairedTest:
-    """Compare paired values; pairs with a missing value are left out, and fewer than ``MIN_PAIRS`` are not tested.
+    """Compare paired values of two methods on the same cases, shapes (n,).
 
-    Parameters
-    ----------
-    first, second
-        Values of both methods on the same cases in the same order, shapes (n,).
+    Pairs with a missing value are left out, and fewer than ``MIN_PAIRS`` are not tested.
     """
     from scipy import stats
 
@@ -136,18 +121,9 @@ def compare_pairs(first: ArrayLike, second: ArrayLike) -> PairedTest:
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
-    """Holm's step-down adjusted p values; missing ones stay missing and do not count as tests.
+    """Holm's step-down adjusted p values of one family of tests, shape (m,); missing ones stay missing.
 
     Source: Holm, Scandinavian Journal of Statistics 6 (1979).
-
-    Parameters
-    ----------
-    p_values
-        The p values of one family of tests, shape (m,).
-
-    Returns
-    -------
-    Adjusted p values in the same order, shape (m,).
     """
     p = np.asarray(p_values, dtype=float)
     adjusted = np.full(p.shape, NAN)
@@ -163,7 +139,7 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tu
     from scipy.stats import norm
 
     if trials == 0:
-        return float("nan"), float("nan")
+        return NAN, NAN
     z = float(norm.ppf(0.5 + confidence / 2))
     ratio = successes / trials
     middle = (ratio + z**2 / (2 * trials)) / (1 + z**2 / trials)

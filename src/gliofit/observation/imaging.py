@@ -35,8 +35,8 @@ class ImagingSettings(Settings):
         0.02,
         ge=0.005,
         le=0.3,
-        description="Width of the smooth step, as a concentration. A large width (0.05) gives a smoother loss, but "
-        "fronts that are too steep: mu_D is underestimated by 4 %.",
+        description="Concentration range over which a region fades in. A wide one (0.05) gives a smoother loss and "
+        "fronts that are too steep: the diffusion parameter comes out 4 % too small.",
     )
     minimum_enhancing_cc: float = Field(
         1.5, ge=0, description="Below this volume of enhancing tissue, the non-enhancing core is used as core."

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import ValidationError
 
 from gliofit.core.errors import GridError, InputError, InputWarning, name_one_of
 from gliofit.core.grid import Volume
@@ -19,6 +20,7 @@ from gliofit.figures.style import optional_picture
 from gliofit.forward.run import ForwardResult, simulate_estimate, wrap_field
 from gliofit.forward.settings import ForwardSettings
 from gliofit.forward.uncertainty import concentration_deviation, tangent_settings
+from gliofit.growth.model import find_growth_model
 from gliofit.growth.space import ParameterSpace
 from gliofit.growth.theta import Theta
 from gliofit.inputs.images import read_concentration, read_segmentation
@@ -85,6 +87,7 @@ def fit_files(
     segmentation: Path | None = None,
     label_scheme: str | None = None,
     models: Path | None = None,
+    growth_model: str | None = None,
     settings: InvertSettings | None = None,
     forward: ForwardSettings | None = None,
     seed: int = 0,
@@ -113,6 +116,8 @@ def fit_files(
         The observation: one of the two files; a segmentation needs its label scheme.
     models
         Folder with trained networks; the shipped ones if not given.
+    growth_model
+        Growth model to fit, in place of the one that the method's settings name.
     settings, forward
         Settings of the stages; defaults if not given.
     seed, threads
@@ -136,6 +141,8 @@ def fit_files(
     settings = settings or InvertSettings()
     if method not in settings.methods:
         raise InputError(f"--method {method}", "unknown", name_one_of(method, settings.methods))
+    if growth_model is not None:
+        settings = _with_growth_model(settings, method, growth_model)
     own = settings.methods[method]
     if profile and not isinstance(own, GaussNewtonSettings):
         able = [name for name, other in settings.methods.items() if isinstance(other, GaussNewtonSettings)]
@@ -245,6 +252,20 @@ def _simulate(
     progress("map of uncertainty")
     covariance = inversion.uncertainty.covariance
     return final, concentration_deviation(tissue, inversion.theta, covariance, tangent_settings(forward))
+
+
+def _with_growth_model(settings: InvertSettings, method: str, growth_model: str) -> InvertSettings:
+    """Settings with another growth model of one method; raises InputError if the method cannot fit it."""
+    own = settings.methods[method]
+    find_growth_model(growth_model)
+    try:
+        changed = type(own).model_validate(own.model_dump() | {"growth_model": growth_model})
+    except ValidationError as error:
+        raise InputError(
+            f"--growth-model {growth_model}", f"'{method}' does not fit it", "use --method gauss-newton",
+            "method-without-growth-model",
+        ) from error  # fmt: skip
+    return settings.model_copy(update={"methods": settings.methods | {method: changed}})
 
 
 def _profile_columns(space: ParameterSpace, table: pd.DataFrame) -> dict[str, float]:

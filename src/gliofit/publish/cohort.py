@@ -12,6 +12,7 @@ import pandas as pd
 from gliofit.core.io import read_table
 from gliofit.evaluate.cohort import summarise
 from gliofit.evaluate.settings import EvaluateSettings
+from gliofit.growth.model import space_of
 
 __all__ = ["LIKE_THE_PAPER", "Cohort", "Observed", "figure_name", "methods_shown"]
 
@@ -63,6 +64,11 @@ class Cohort:
         if self.metrics.empty:
             return {}
         return {str(m): str(r) for m, r in self.metrics[["method", "role"]].drop_duplicates("method").to_numpy()}
+
+    @property
+    def free_fields(self) -> pd.Series:
+        """Rows of methods that estimate a concentration without a growth model, which can follow any outline."""
+        return (self.metrics["final_integrator"] == "none") & self.metrics[space_of({}).columns[0]].isna()
 
     @property
     def against(self) -> str | None:

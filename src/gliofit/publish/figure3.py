@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gliofit.core.io import read_table
 from gliofit.figures.axes import label_log_axis
+from gliofit.figures.strips import draw_quartiles, jitter
 from gliofit.figures.style import SMALL, TWO_COLUMNS, figure_style, letter_panel, save_figure
 from gliofit.paper import PaperRow, paper_table
 from gliofit.publish.cohort import Observed, figure_name, methods_shown
@@ -123,21 +124,14 @@ def _draw_strip(axes: Axes, place: int, values: NDArray[np.float64], style: Meth
     if values.size == 0:
         axes.text(0.5, place, "no case with a score", transform=axes.get_yaxis_transform(), va="center", ha="center")
         return
-    # A golden-ratio sequence spreads the points without a random number.
-    jitter = ((np.arange(values.size) * 0.6180339887) % 1 - 0.5) * 0.5
     many = values.size > 60
     shown = np.maximum(values, low * 1.02)
     axes.scatter(
-        shown, place + jitter, s=3 if many else 9, color=style.colour, alpha=0.25 if many else 0.75,
+        shown, place + 0.5 * jitter(values.size), s=3 if many else 9, color=style.colour, alpha=0.25 if many else 0.75,
         linewidths=0, zorder=2, rasterized=many,
     )  # fmt: skip
     if values.size >= 5:
-        low_q, median, high_q = np.percentile(shown, [25, 50, 75])
-        box: dict[str, Any] = {"facecolor": "none", "edgecolor": "0.15", "linewidth": 0.7, "zorder": 3}
-        from matplotlib.patches import Rectangle
-
-        axes.add_patch(Rectangle((low_q, place - 0.32), high_q - low_q, 0.64, **box))
-        axes.plot([median, median], [place - 0.32, place + 0.32], color="0.15", linewidth=1.3, zorder=3)
+        draw_quartiles(axes, place, 0.32, shown, upright=False)
     mean = max(float(values.mean()), low * 1.02)
     axes.scatter(mean, place, marker="D", s=18, color=style.colour, edgecolors="white", linewidths=0.7, zorder=5)
 

@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 from gliofit.core.errors import InputError
 from gliofit.core.grid import Volume
 from gliofit.core.io import read_table, read_volume
-from gliofit.core.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.figures.colours import CORE, WHOLE
 from gliofit.figures.sheet import Sheet
 from gliofit.figures.slices import add_scale_bar, draw_cells, draw_edge, draw_failed, finish_slice, grey_values
 from gliofit.figures.style import ONE_COLUMN, PAGE_HEIGHT, SMALL, TWO_COLUMNS, figure_style, save_figure
 from gliofit.publish.cohort import Observed, figure_name, methods_shown
 from gliofit.publish.settings import PublishSettings
-from gliofit.publish.slices import AXIAL, PatientSlices
+from gliofit.publish.slices import AXIAL, Anatomy, PatientSlices
 from gliofit.report.names import method_name
 from gliofit.report.numbers import format_quantity
 
@@ -47,13 +46,9 @@ _SHOWN_FROM, _MARGIN, _FIELD = 0.1, 12.0, 80.0
 
 
 def draw_figure4(
-    cohort_dir: str | Path,
-    case_root: str | Path,
-    forward_root: str | Path,
-    out_dir: str | Path,
-    settings: PublishSettings,
-    observed: Observed = "reference",
-) -> None:
+    cohort_dir: str | Path, case_root: str | Path, forward_root: str | Path, out_dir: str | Path,
+    settings: PublishSettings, observed: Observed = "reference",
+) -> None:  # fmt: skip
     """Draw patients by methods: T1, segmentation contours and the concentration of each final run.
 
     The T1 shows the whole slice with a frame around the field that the other pictures show. Slices are laid out by the
@@ -61,18 +56,10 @@ def draw_figure4(
 
     Parameters
     ----------
-    cohort_dir
-        ``evaluate/{cohort}`` with ``metrics.parquet``.
-    case_root
-        Folder of the case folders (``register/patients``).
-    forward_root
-        Folder with ``{case}/{method}/concentration.nii.gz`` (``forward/patients``).
-    out_dir
-        Folder for ``figure4.png`` and ``.pdf``, or ``figure4-segmentation`` for methods that observed that.
-    settings
-        Patients, methods, names and resolution.
-    observed
-        Which methods are shown: those of the table of the same observation.
+    cohort_dir, out_dir, settings, observed
+        As those of ``draw_figure3``, for ``figure4`` or ``figure4-segmentation``.
+    case_root, forward_root
+        ``register/patients`` and ``forward/patients``.
 
     Raises
     ------
@@ -109,9 +96,8 @@ def draw_figure4(
         for number, block in enumerate(blocks):
             for column, picture in enumerate(block):
                 title = "T1, segmentation" if picture == 0 else _title(metrics, methods[picture - 1], settings)
-                lines = textwrap.wrap(title, int(step / _CHARACTER), break_on_hyphens=False, break_long_words=False)
                 x, bottom = _LEFT + (column + 0.5) * step, number * block_height + _TITLES - 0.04
-                sheet.text(x, bottom, "\n".join(lines), ha="center", va="bottom", fontsize=SMALL, linespacing=1.05)
+                sheet.title(x, bottom, title, int(step / _CHARACTER))
         _draw_key(sheet, layer)
         save_figure(sheet.figure, out_dir, figure_name("figure4", observed), settings.dpi)
 
@@ -136,8 +122,7 @@ def _layout(patients: int, pictures: int, width: float) -> tuple[int, float]:
 def _draw_name(sheet: Sheet, y: float, height: float, case: str, height_mm: float) -> None:
     """A patient's name and the slice, upwards, beside a row of pictures around ``y``."""
     where = f"z = {height_mm:.0f} mm".replace("-", "−")
-    lines = [*textwrap.wrap(case, int(height / _CHARACTER) - 1), where]
-    sheet.text(_LEFT / 2, y, "\n".join(lines), rotation=90, ha="center", va="center", fontsize=SMALL, linespacing=1.05)
+    sheet.upright(_LEFT / 2, y, "\n".join([*textwrap.wrap(case, int(height / _CHARACTER) - 1), where]))
 
 
 def _title(metrics: pd.DataFrame, method: str, settings: PublishSettings) -> str:
@@ -193,19 +178,7 @@ def _read_fields(metrics: pd.DataFrame, folder: Path, case: str, methods: Sequen
 
 @dataclass(frozen=True, eq=False)
 class _View:
-    """One axial slice of a patient, as images with rows to the front and the patient's right on the left.
-
-    Parameters
-    ----------
-    slices
-        Where volumes are cut.
-    background, whole, core
-        MRI, and masks of the segmentation.
-    field
-        Left, right, lower and upper edge, in mm, of what pictures of methods show.
-    height_mm
-        World z.
-    """
+    """One axial slice of a patient; ``field`` is the left, right, lower and upper edge of pictures of methods in mm."""
 
     slices: PatientSlices
     background: NDArray[np.float32]
@@ -222,22 +195,16 @@ class _View:
 
     @property
     def frame(self) -> Mapping[str, Any]:
-        """What images and contours are placed by, in mm."""
-        width, height = self.slices.size_mm(AXIAL)
-        return {"origin": "lower", "extent": (0, width, 0, height)}
+        """Where images and contours lie."""
+        return self.slices.frame(AXIAL)
 
 
 def _load_view(case_dir: Path, fields: Sequence[Volume] = ()) -> _View:
     """Find the slice of a patient, what part of it tumour is in, and read what lies behind the concentrations."""
-    segmentation = read_volume(case_dir / "segmentation.nii.gz", np.uint8)
-    labels = read_volume(case_dir / "labels.nii.gz", np.uint8)
-    path = case_dir / "t1.nii.gz"
-    whole = Volume(whole_tumour_mask(segmentation.data), segmentation.grid)
-    if not whole.data.any():
-        raise InputError(case_dir / "segmentation.nii.gz", "holds no tumour", "segment the tumour again")
-    slices = PatientSlices.through(whole, Volume(labels.data > TissueLabel.BACKGROUND, labels.grid))
-    image = slices.read_image(path) if path.is_file() else slices.cut(grey_values(labels.data))
-    masks = [slices.cut(mask)[AXIAL.name] for mask in (whole.data, core_mask(segmentation.data))]
+    anatomy, path = Anatomy.load(case_dir), case_dir / "t1.nii.gz"
+    slices = anatomy.slices
+    image = slices.read_image(path) if path.is_file() else slices.cut(grey_values(anatomy.labels.data))
+    masks = [slices.cut(mask)[AXIAL.name] for mask in (anatomy.whole.data, anatomy.core)]
     shown = masks[0].copy()
     for field in fields:
         shown |= slices.cut(field.data)[AXIAL.name] >= _SHOWN_FROM
@@ -264,11 +231,8 @@ def _draw_overview(axes: Axes, view: _View) -> None:
     left, right, bottom, top = view.field
     _draw_background(axes, view)
     _draw_contours(axes, view)
-    axes.add_patch(
-        Rectangle(
-            (left, bottom), right - left, top - bottom, fill=False, edgecolor="white", linewidth=0.6, clip_on=True
-        )
-    )
+    look: dict[str, Any] = {"fill": False, "edgecolor": "white", "linewidth": 0.6, "clip_on": True}
+    axes.add_patch(Rectangle((left, bottom), right - left, top - bottom, **look))
     width, height = view.slices.size_mm(AXIAL)
     half = max(width, height) / 2
     axes.set(xlim=(width / 2 - half, width / 2 + half), ylim=(height / 2 - half, height / 2 + half))

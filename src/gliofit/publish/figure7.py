@@ -26,12 +26,8 @@ def draw_figure7(
     ----------
     cohort_dir
         ``evaluate/{cohort}`` with ``metrics.parquet`` and ``dice_curve.parquet``.
-    out_dir
-        Folder for ``figure7.png`` and ``.pdf``, or ``figure7-segmentation`` for methods that observed that.
-    settings
-        Names of methods and resolution.
-    observed
-        Which methods are shown: those of the table of the same observation.
+    out_dir, settings, observed
+        As those of ``draw_figure3``, for ``figure7`` or ``figure7-segmentation``.
     """
     metrics = read_table(Path(cohort_dir) / "metrics.parquet")
     curve = read_table(Path(cohort_dir) / "dice_curve.parquet")

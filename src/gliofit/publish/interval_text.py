@@ -1,31 +1,60 @@
-"""Estimates with their intervals as text, for the command line and the summary page."""
+"""Estimates with their intervals as text, for the command line and for pages."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
+from gliofit.growth.model import space_of
+from gliofit.growth.space import Derived, Parameter, Quantity
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
 
-__all__ = ["THETA_ROWS", "interval", "interval_kind", "number", "width_interval"]
+__all__ = ["Amount", "amounts", "interval", "interval_kind", "number"]
 
-#: Column of results, what people call it, and its unit.
-THETA_ROWS = (
-    ("mu_d_mm", "mu_D", "mm"),
-    ("mu_rho", "mu_rho", ""),
-    ("origin_x_mm", "origin x", "mm"),
-    ("origin_y_mm", "origin y", "mm"),
-    ("origin_z_mm", "origin z", "mm"),
-)
+
+@dataclass(frozen=True)
+class Amount:
+    """Value of a parameter or derived quantity, with its interval where one is known."""
+
+    quantity: Quantity
+    value: float
+    interval: tuple[float, float] | None
+
+    @property
+    def text(self) -> tuple[str, str]:
+        """Value and interval as text."""
+        return number(self.value, self.interval, self.quantity.decimals)
+
+    @property
+    def is_position(self) -> bool:
+        """Whether it is a component of the origin."""
+        return isinstance(self.quantity, Parameter) and self.quantity.axis is not None
+
+
+def amounts(row: Mapping[str, Any]) -> dict[str, Amount]:
+    """Quantities of an estimate by name: parameters, what follows from them, and the origin.
+
+    Parameters
+    ----------
+    row
+        Row of ``parameters.parquet`` or of a table of true parameters.
+    """
+    space, suffix = space_of(row), interval_kind(row)
+    parameters = [Amount(p, float(row[p.column]), interval(row, p.column, suffix)) for p in space.parameters]
+    derived = [Amount(d, float(d.of(row)), _derived_interval(row, d)) for d in space.derived]
+    found = [*(a for a in parameters if not a.is_position), *derived, *(a for a in parameters if a.is_position)]
+    return {amount.quantity.name: amount for amount in found}
 
 
 def interval_kind(row: Mapping[str, Any]) -> str:
-    """Suffix of the columns with the best intervals there are: of the profile, of the covariance, or none at all."""
+    """Suffix of the columns with the best intervals there are: of the profile, of the covariance, or ``none``."""
     for suffix in ("_profile", ""):
-        if np.isfinite([float(row.get(f"{name}{suffix}_low", np.nan)) for name, _, _ in THETA_ROWS]).any():
+        ends = [float(row.get(f"{column}{suffix}_low", np.nan)) for column in space_of(row).columns]
+        if np.isfinite(ends).any():
             return suffix
     return "none"
 
@@ -49,15 +78,13 @@ def number(value: float, ends: tuple[float, float] | None, decimals: int = 2) ->
     return f"{value:.{decimals}f}", f"[{ends[0]:.{decimals}f}, {ends[1]:.{decimals}f}]"
 
 
-def width_interval(row: Mapping[str, Any]) -> tuple[float, float] | None:
-    """Interval of the front's width mu_D / mu_rho in mm, from the covariance of their logarithms."""
+def _derived_interval(row: Mapping[str, Any], quantity: Derived) -> tuple[float, float] | None:
+    """Interval of a derived quantity, from the covariance of the parameters' logarithms."""
     covariance = row.get("covariance")
     if not isinstance(covariance, (list, np.ndarray)):
         return None
-    matrix = np.asarray(covariance, dtype=float).reshape(5, 5)
-    variance = matrix[3, 3] + matrix[4, 4] - 2 * matrix[3, 4]
-    if not variance > 0:
+    deviation = space_of(row).deviation(quantity, np.asarray(covariance, dtype=float))
+    if not deviation > 0:
         return None
-    width = float(row["mu_d_mm"]) / float(row["mu_rho"])
-    reach = float(np.exp(stats.norm.ppf(0.5 + INTERVAL_LEVEL / 2) * np.sqrt(variance)))
-    return width / reach, width * reach
+    value, reach = float(quantity.of(row)), float(np.exp(stats.norm.ppf(0.5 + INTERVAL_LEVEL / 2) * deviation))
+    return value / reach, value * reach

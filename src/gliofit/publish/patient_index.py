@@ -35,17 +35,10 @@ def write_patient_index(
         Patient to the ``qc.parquet`` of the registration.
     metrics
         ``metrics.parquet`` of the cohort.
-    path
-        HTML file to write.
+    path, run
+        HTML file to write, and name of the run.
     settings
         Preferred method and printed names.
-    run
-        Name of the run.
-
-    Raises
-    ------
-    InputError
-        If a table is missing, or the metrics lack a patient.
     """
     rows = index_rows(checks, metrics, settings)
     page = Page(f"Patients, run {run}")
@@ -65,17 +58,8 @@ def index_note(settings: PublishSettings) -> str:
     )
 
 
-def index_rows(
-    checks: Mapping[str, Path], metrics: str | Path, settings: PublishSettings, folder: str = ""
-) -> list[list[Cell]]:
-    """One row per patient, in the order of ``INDEX_HEADINGS``.
-
-    Parameters
-    ----------
-    checks, metrics, settings
-        As those of ``write_patient_index``.
-    folder
-        Where the patients' pages lie from where the rows are shown, ending in a slash.
+def index_rows(checks: Mapping[str, Path], metrics: str | Path, settings: PublishSettings) -> list[list[Cell]]:
+    """One row per patient, in the order of ``INDEX_HEADINGS``; parameters as those of ``write_patient_index``.
 
     Raises
     ------
@@ -91,11 +75,11 @@ def index_rows(
         check = read_table(file).iloc[0]
         statuses = {str(method): str(status) for method, status in scores["status"].items()}
         chosen = choose_method(statuses, settings.preferred_method)
-        numbers = ["dice_whole_033", "dice_core_060"]
-        values = [float("nan")] * 2 if chosen is None else [float(scores.loc[chosen, name]) for name in numbers]
+        numbers = ("dice_whole_033", "dice_core_060")
+        values = [float("nan") if chosen is None else float(scores.loc[chosen, name]) for name in numbers]
         rows.append(
             [
-                Cell(case, link=f"{folder}{case}.html"),
+                Cell(case, link=f"{case}.html"),
                 *(Cell(f"{check[name]:.1f}", value=check[name]) for name in ("tumour_cc", "core_cc")),
                 Cell(str(check["status"]), str(check["message"]), words=True),
                 Cell(MISSING if chosen is None else method_name(chosen, settings.method_names), words=True),

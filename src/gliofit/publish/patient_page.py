@@ -12,22 +12,20 @@ from numpy.typing import NDArray
 
 from gliofit import __version__
 from gliofit.core.crop import centre_of_mass_mm
-from gliofit.core.errors import InputError
-from gliofit.core.grid import Volume
 from gliofit.core.io import read_table, read_volume
-from gliofit.core.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.figures.colours import deviation_scale
+from gliofit.growth.model import find_growth_model, space_of
 from gliofit.invert.settings import BoundsSettings
 from gliofit.plan.tables import PLAN_NUMBERS
 from gliofit.publish.estimates import column_meanings, estimates_table
-from gliofit.publish.page_picture import page_picture
 from gliofit.publish.patient_picture import CellMap, PatientPicture, draw_patient_picture
-from gliofit.publish.patient_record import MethodRecord, PatientRecord, read_record
+from gliofit.publish.patient_record import CaseSources, MethodRecord, PatientRecord, read_record
 from gliofit.publish.patient_viewer import patient_viewer
 from gliofit.publish.patient_warnings import registration_text, warnings_of
-from gliofit.publish.provenance import provenance_table
+from gliofit.publish.provenance import add_provenance
 from gliofit.publish.settings import PublishSettings
-from gliofit.publish.slices import PatientSlices
+from gliofit.publish.shown import page_picture
+from gliofit.publish.slices import Anatomy
 from gliofit.publish.theta_words import theta_words
 from gliofit.publish.viewer import Viewer
 from gliofit.register.criteria import criteria
@@ -36,6 +34,7 @@ from gliofit.report.names import method_name
 from gliofit.report.numbers import MISSING
 from gliofit.report.page import Page
 from gliofit.report.table import Table, column, text_table
+from gliofit.report.texts import page_text
 
 __all__ = ["PatientSources", "write_patient_page"]
 
@@ -46,19 +45,11 @@ _RESEARCH = "Research output, not for clinical decisions."
 
 
 @dataclass(frozen=True, eq=False)
-class PatientSources:
+class PatientSources(CaseSources):
     """Files of one patient.
 
     Parameters
     ----------
-    case
-        Name of the patient.
-    case_dir
-        ``register/patients/{case}``.
-    invert_dirs, forward_dirs
-        Folders with ``parameters.parquet`` and with ``concentration.nii.gz``, by method.
-    metrics
-        ``metrics.parquet`` of the patient.
     images
         The patient's own ``t1c`` and ``flair``, as far as there are any.
     uncertainties
@@ -70,11 +61,6 @@ class PatientSources:
         True concentration of a phantom.
     """
 
-    case: str
-    case_dir: Path
-    invert_dirs: Mapping[str, Path]
-    forward_dirs: Mapping[str, Path]
-    metrics: Path
     images: Mapping[str, Path] = field(default_factory=dict)
     uncertainties: Mapping[str, Path] = field(default_factory=dict)
     plans: Mapping[str, Path] = field(default_factory=dict)
@@ -95,16 +81,12 @@ def write_patient_page(
     ----------
     sources
         Files of the patient.
-    out_dir
-        Folder to write to.
+    out_dir, run
+        Folder to write to, and name of the run.
     settings
         Preferred method and printed names.
-    bounds
-        Box that estimates were searched in.
-    register
-        By what registrations are judged.
-    run
-        Name of the run.
+    bounds, register
+        Box that estimates were searched in, and criteria for registrations.
 
     Raises
     ------
@@ -112,28 +94,19 @@ def write_patient_page(
         If a file is missing or lies on another grid than the patient, the segmentation holds no tumour, or the metrics
         lack a method.
     """
-    names = {method: method_name(method, settings.method_names) for method in sources.invert_dirs}
-    parameters = {method: folder / "parameters.parquet" for method, folder in sources.invert_dirs.items()}
-    record = read_record(
-        sources.case, sources.case_dir / "qc.parquet", parameters, sources.metrics, names, settings.preferred_method
-    )
-    path = sources.case_dir / "segmentation.nii.gz"
-    segmentation = read_volume(path, np.uint8)
-    whole = Volume(whole_tumour_mask(segmentation.data), segmentation.grid)
-    if not whole.data.any():
-        raise InputError(path, "holds no tumour", "segment the tumour again")
-    labels = _labels(sources, segmentation)
-    picture = _picture(sources, record, segmentation, labels, whole)
+    record = read_record(sources, settings)
+    anatomy = Anatomy.load(sources.case_dir)
+    picture = _picture(sources, record, anatomy)
     png = Path(out_dir) / f"{sources.case}.png"
     draw_patient_picture(png, picture)
 
-    centre = centre_of_mass_mm(whole)
+    centre = centre_of_mass_mm(anatomy.whole)
     page = Page(f"{sources.case}, run {run}")
     page.heading(f"Patient {sources.case}", 1)
-    page.paragraph(f"Run {run}. {_facts(record, segmentation)} {_RESEARCH}")
+    page.paragraph(f"Run {run}. {_facts(record, anatomy)} {_RESEARCH}")
     _add_warnings(page, record, bounds, centre)
     page.heading("Viewer")
-    _viewer(sources, record, settings, segmentation, labels, whole).add_to(page)
+    _viewer(sources, record, settings, anatomy).add_to(page)
     for sentence in _unseen(sources, record):
         page.paragraph(sentence)
     _add_estimates(page, record, settings, centre)
@@ -146,10 +119,10 @@ def write_patient_page(
     page.write(Path(out_dir) / f"{sources.case}.html")
 
 
-def _facts(record: PatientRecord, segmentation: Volume) -> str:
+def _facts(record: PatientRecord, anatomy: Anatomy) -> str:
     """Volumes, voxels and labels in one sentence."""
     checks = record.checks
-    spacing = " × ".join(f"{step:g}" for step in np.round(segmentation.grid.spacing_mm, 3))
+    spacing = " × ".join(f"{step:g}" for step in np.round(anatomy.grid.spacing_mm, 3))
     return (
         f"Whole tumour {checks['tumour_cc']:.1f} cc, core {checks['core_cc']:.1f} cc (enhancing "
         f"{checks['enhancing_cc']:.1f} cc); voxels {spacing} mm; label scheme {checks['labels']}."
@@ -168,23 +141,7 @@ def _add_warnings(page: Page, record: PatientRecord, bounds: BoundsSettings, cen
     page.items(warnings, "warnings" if alarming else "quiet")
 
 
-def _labels(sources: PatientSources, segmentation: Volume) -> Volume:
-    """Tissue labels, which must lie on the grid of the segmentation."""
-    path = sources.case_dir / "labels.nii.gz"
-    labels = read_volume(path, np.uint8)
-    if not labels.grid.matches(segmentation.grid):
-        raise InputError(path, "lies on another grid than the segmentation", "register the case again")
-    return labels
-
-
-def _viewer(
-    sources: PatientSources,
-    record: PatientRecord,
-    settings: PublishSettings,
-    segmentation: Volume,
-    labels: Volume,
-    whole: Volume,
-) -> Viewer:
+def _viewer(sources: PatientSources, record: PatientRecord, settings: PublishSettings, anatomy: Anatomy) -> Viewer:
     """The viewer with everything that the page is about."""
     names = {"t1c": "T1c", "flair": "FLAIR"}
     images = {name: sources.images[role] for role, name in names.items() if role in sources.images}
@@ -196,11 +153,7 @@ def _viewer(
                 table.parent / f"{kind}-{margin:g}mm.nii.gz" for kind in ("clinical", "personalised")
             )
             targets[margin, method_name(method, settings.method_names)] = clinical, personalised
-    return patient_viewer(
-        record, segmentation, labels, whole, images,
-        {method.method: _concentration(sources, method) for method in record.methods}, sources.uncertainties, targets,
-        sources.truth,
-    )  # fmt: skip
+    return patient_viewer(record, anatomy, sources, images, sources.uncertainties, targets, sources.truth)
 
 
 def _unseen(sources: PatientSources, record: PatientRecord) -> list[str]:
@@ -216,21 +169,15 @@ def _unseen(sources: PatientSources, record: PatientRecord) -> list[str]:
             exact.append(f"{method.name} (at most {most:.0e})")
     said = []
     if exact:
-        said.append(
-            f"No uncertainty to be seen: {', '.join(exact)}. What these methods were given to fit, a concentration "
-            "that a growth model made, holds no noise and is met almost exactly, so that hardly any other parameters "
-            "would do. That says how well the fit is determined, not how well the patient's tumour is known."
-        )
+        said.append(page_text("exact-fit", names=", ".join(exact)))
     if none:
-        said.append(f"No uncertainty map: {', '.join(none)} gave no covariance, and the map is zero everywhere.")
+        said.append(page_text("no-covariance", names=", ".join(none)))
     return said
 
 
-def _picture(
-    sources: PatientSources, record: PatientRecord, segmentation: Volume, labels: Volume, whole: Volume
-) -> PatientPicture:
+def _picture(sources: PatientSources, record: PatientRecord, anatomy: Anatomy) -> PatientPicture:
     """Read the slices of everything, one volume after the other."""
-    slices = PatientSlices.through(whole, Volume(labels.data > TissueLabel.BACKGROUND, labels.grid))
+    slices = anatomy.slices
     t1 = slices.read_image(sources.case_dir / "t1.nii.gz")
     images = {"T1c": slices.read_image(sources.images["t1c"])} if "t1c" in sources.images else {"T1": t1}
     if "flair" in sources.images:
@@ -238,7 +185,7 @@ def _picture(
     maps = [
         CellMap(
             method.name,
-            None if method.status == "failed" else slices.read(_concentration(sources, method)),
+            None if method.status == "failed" else slices.read(sources.concentration(method.method)),
             _note(method),
         )
         for method in record.methods
@@ -252,13 +199,9 @@ def _picture(
             if any(cut.any() for cut in cuts.values()):
                 deviation = next(method.name for method in record.methods if method.method == name), cuts
     return PatientPicture(
-        slices, images, t1, slices.cut(labels.data), slices.cut(whole.data), slices.cut(core_mask(segmentation.data)),
+        slices, images, t1, slices.cut(anatomy.labels.data), slices.cut(anatomy.whole.data), slices.cut(anatomy.core),
         maps, record.preferred is not None, deviation,
     )  # fmt: skip
-
-
-def _concentration(sources: PatientSources, method: MethodRecord) -> Path:
-    return sources.forward_dirs[method.method] / "concentration.nii.gz"
 
 
 def _note(method: MethodRecord) -> str:
@@ -286,12 +229,9 @@ def _add_estimates(
     table = estimates_table(record.methods, centre_mm)
     page.table(table, sortable=False, first_row=record.preferred is not None)
     page.heading("How to read the table", 3)
-    page.terms(column_meanings())
-    page.paragraph(
-        "One time point determines only the products μ_D = sqrt(D T) and μ_ρ = sqrt(ρ T): the diffusivity D, the "
-        "proliferation rate ρ and the age T of the tumour cannot be told apart, and no speed of growth follows from "
-        f"this table. {_RESEARCH}"
-    )
+    page.terms(column_meanings(table))
+    models = dict.fromkeys(space_of(method.parameters).model for method in record.methods)
+    page.paragraph(" ".join([*(find_growth_model(name).undetermined for name in models), _RESEARCH]))
 
 
 def _add_words(page: Page, record: PatientRecord) -> None:
@@ -307,12 +247,7 @@ def _add_words(page: Page, record: PatientRecord) -> None:
 def _add_registration(page: Page, sources: PatientSources, record: PatientRecord, register: RegisterSettings) -> None:
     """The picture a person judges the registration by, and by what."""
     page.heading("Registration")
-    page.paragraph(
-        "The atlas was warped onto this patient's T1 image; tissue, and with it every result on this page, is no "
-        "better than that. Good: use it. Borderline: look at the picture first; outlines of white matter and CSF "
-        "should follow the folds and ventricles of the T1 image everywhere but in and close to the tumour. Poor: do "
-        "not use it."
-    )
+    page.paragraph(page_text("registration"))
     page.paragraph(registration_text(record))
     rows = [
         [item.name, item.value, *(text or MISSING for text in (item.good, item.borderline, item.poor))]
@@ -321,11 +256,7 @@ def _add_registration(page: Page, sources: PatientSources, record: PatientRecord
     headings = ("Criterion", "This patient", "Good", "Borderline", "Poor")
     page.table(text_table(headings, rows), sortable=False)
     page.paragraph("One criterion is enough. A registration whose deformable step failed is poor as well.")
-    page.image(
-        page_picture(sources.case_dir / "qc.png"),
-        "T1 and warped atlas in axial, coronal and sagittal slices, the outlines of the warped tissue on T1, and the "
-        "tissue labels.",
-    )
+    page.image(page_picture(sources.case_dir / "qc.png"), page_text("registration-picture"))
 
 
 def _add_plans(page: Page, sources: PatientSources, settings: PublishSettings) -> None:
@@ -338,16 +269,12 @@ def _add_plans(page: Page, sources: PatientSources, settings: PublishSettings) -
     )  # fmt: skip
     page.heading("Target volumes")
     page.table(Table("Target volumes", frame, columns), sortable=False)
-    page.paragraph(
-        "Clinical: everything in the brain within the margin of the tumour. Personalised: the voxels of highest "
-        "tumour-cell concentration, as many as the clinical target has. Surfaces apart: distances between the borders "
-        f"of the two. {_RESEARCH}"
-    )
+    page.paragraph(f"{page_text('targets')} {_RESEARCH}")
 
 
 def _add_provenance(page: Page, sources: PatientSources, record: PatientRecord) -> None:
     """Final runs by method, and the jobs that left a sidecar."""
-    page.heading("How this came about")
+    page.heading("Provenance")
     integrators: dict[str, list[str]] = {}
     for method in record.methods:
         integrator = method.scores["final_integrator"]
@@ -356,14 +283,6 @@ def _add_provenance(page: Page, sources: PatientSources, record: PatientRecord) 
         integrators.setdefault(text, []).append(method.name)
     runs = "; ".join(f"{name} ({', '.join(methods)})" for name, methods in integrators.items())
     page.paragraph(f"This page was written by gliofit {__version__}. Integrator of the final runs: {runs}.")
-    jobs = [("registration", sources.case_dir / "t1.nii.gz")]
-    for method in record.methods:
-        jobs.append((f"{method.name}: estimate", sources.invert_dirs[method.method] / "parameters.parquet"))
-        jobs.append((f"{method.name}: final run", _concentration(sources, method)))
-    table = provenance_table(jobs)
-    if len(table.frame):
-        page.table(table, sortable=False, folded=f"{len(table.frame)} jobs with seeds and inputs")
-        page.paragraph(
-            "Seed: that of the run, from which every job derives its own. Integrator: the forward solver in the job's "
-            "own settings. Inputs are named without their folders."
-        )
+    jobs = [("registration", sources.case_dir / "t1.nii.gz"), *sources.jobs(record.methods)]
+    if add_provenance(page, jobs):
+        page.paragraph(page_text("seeds"))

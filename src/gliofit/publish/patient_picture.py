@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from gliofit.figures.colours import (
     WHITE_MATTER,
     WHOLE,
     deviation_scale,
-)
+)  # fmt: skip
 from gliofit.figures.sheet import Sheet
 from gliofit.figures.slices import add_scale_bar, draw_cells, draw_edge, draw_failed, finish_slice
 from gliofit.figures.style import HEADING, SMALL, TWO_COLUMNS, figure_style, save_picture
@@ -49,17 +50,7 @@ _DASHES = (0, (2, 1))
 
 @dataclass(frozen=True, eq=False)
 class CellMap:
-    """Tumour cells by one method.
-
-    Parameters
-    ----------
-    name
-        Printed name of the method.
-    cuts
-        Concentration; None where the method failed.
-    note
-        Line below the picture.
-    """
+    """Tumour cells by one method: its printed name, the concentration (None if it failed), and the line below."""
 
     name: str
     cuts: Cuts | None
@@ -76,12 +67,8 @@ class PatientPicture:
         Where the volumes are cut.
     images
         MRI by printed name; the first one is behind the cells.
-    t1
-        T1 image, on which the registered tissue is outlined.
-    labels
-        ``TissueLabel`` values.
-    whole, core
-        Masks of the segmentation.
+    t1, labels, whole, core
+        T1 image, ``TissueLabel`` values, and masks of the segmentation.
     maps
         Cells by every method, the preferred one first where there is one.
     preferred
@@ -101,8 +88,8 @@ class PatientPicture:
     deviation: tuple[str, Cuts] | None = None
 
     def description(self) -> str:
-        """The picture in words, for those who do not see it."""
-        at = f"axial slice at z = {_mm(self.slices, AXIAL)}"
+        """Describe the picture for those who do not see it."""
+        at = f"axial slice at {self.slices.position_text(AXIAL)}"
         parts = [f"{', '.join(self.images)} with the segmentation", "the registered tissue"]
         if self.deviation is not None:
             parts.append(f"the standard deviation of the tumour-cell concentration by {self.deviation[0]}")
@@ -111,10 +98,6 @@ class PatientPicture:
             text += f" Then the tumour-cell concentration by {self.maps[0].name} in three planes."
         names = ", ".join(cells.name if cells.cuts is not None else f"{cells.name} (failed)" for cells in self.maps)
         return f"{text} Then the tumour-cell concentration by every method in the {at}: {names}."
-
-
-def _mm(slices: PatientSlices, plane: Plane) -> str:
-    return f"{slices.position_mm(plane):.0f} mm".replace("-", "−")
 
 
 def draw_patient_picture(path: str | Path, picture: PatientPicture) -> None:
@@ -139,7 +122,7 @@ def _draw(picture: PatientPicture) -> Figure:
     height += (_HEADING + _TITLE + middle) if picture.preferred else 0
     height += _HEADING + rows * (_TITLE + tall + _NOTE) + 0.1
     sheet = Sheet(TWO_COLUMNS, height)
-    at = f"axial, {AXIAL.letter} = {_mm(slices, AXIAL)}"
+    at = f"axial, {slices.position_text(AXIAL)}"
 
     y = _heading(sheet, 0, f"What is known ({at})")
     for number, (title, draw, key) in enumerate(_known(picture)):
@@ -157,7 +140,7 @@ def _draw(picture: PatientPicture) -> Figure:
         y = _heading(sheet, y, f"Tumour cells in three planes: {picture.maps[0].name}")
         x = _EDGE
         for plane, (width, length) in zip(PLANES, sizes, strict=True):
-            _title(sheet, x, y, scale * width, f"{plane.name}, {plane.letter} = {_mm(slices, plane)}")
+            _title(sheet, x, y, scale * width, f"{plane.name}, {slices.position_text(plane)}")
             panel = sheet.axes(x, y + _TITLE, scale * width, scale * length)
             layer = _cells(panel, picture, picture.maps[0], plane)
             add_scale_bar(panel)
@@ -187,88 +170,76 @@ def _title(sheet: Sheet, x: float, y: float, width: float, text: str) -> None:
     sheet.text(x + width / 2, y + _TITLE - 0.04, "\n".join(lines), ha="center", va="bottom", linespacing=1.05)
 
 
-def _known(picture: PatientPicture) -> list[tuple[str, Callable[..., Any], Callable[..., None]]]:
+def _known(picture: PatientPicture) -> list[tuple[str, Callable[[Axes], Any], Callable[..., None]]]:
     """Title, drawing and key of each picture of the first row."""
-    found: list[tuple[str, Callable[..., Any], Callable[..., None]]] = []
+    found: list[tuple[str, Callable[[Axes], Any], Callable[..., None]]] = []
     for name, cuts in picture.images.items():
-
-        def draw(panel: Axes, cuts: Cuts = cuts) -> None:
-            _background(panel, picture, cuts, AXIAL)
-            _segmentation(panel, picture, AXIAL)
-
-        found.append((name, draw, _no_key if found else _segmentation_key))
-    found.append(("T1, registered tissue", lambda panel: _outlines(panel, picture), _outlines_key))
-    found.append(("grey and white matter, CSF", lambda panel: _tissue(panel, picture), _tissue_key))
+        # The first picture has the key of all images.
+        found.append((name, partial(_image, picture=picture, cuts=cuts), _no_key if found else _segmentation_key))
+    found.append(("T1, registered tissue", partial(_outlines, picture=picture), _outlines_key))
+    found.append(("grey and white matter, CSF", partial(_tissue, picture=picture), _tissue_key))
     if picture.deviation is not None:
         name, cuts = picture.deviation
-        title = f"uncertainty, {name}"
-        found.append((title, lambda panel: _deviation(panel, picture, cuts), _deviation_key))
+        found.append((f"uncertainty, {name}", partial(_deviation, picture=picture, cuts=cuts), _deviation_key))
     return found
 
 
-def _frame(picture: PatientPicture, plane: Plane) -> dict[str, Any]:
-    width, height = picture.slices.size_mm(plane)
-    return {"origin": "lower", "extent": (0, width, 0, height)}
-
-
-def _background(panel: Axes, picture: PatientPicture, cuts: Cuts, plane: Plane) -> None:
-    """An image with the sides of the patient."""
-    panel.imshow(cuts[plane.name], cmap="gray", vmin=0, vmax=1, **_frame(picture, plane))
+def _background(panel: Axes, picture: PatientPicture, cuts: Cuts, plane: Plane = AXIAL) -> dict[str, Any]:
+    """Draw an image with the sides of the patient; returns where other layers lie."""
+    frame = picture.slices.frame(plane)
+    panel.imshow(cuts[plane.name], cmap="gray", vmin=0, vmax=1, **frame)
     finish_slice(panel, plane.left, plane.right)
+    return frame
 
 
-def _segmentation(panel: Axes, picture: PatientPicture, plane: Plane) -> None:
-    frame = _frame(picture, plane)
+def _segmentation(panel: Axes, picture: PatientPicture, plane: Plane = AXIAL) -> None:
+    frame = picture.slices.frame(plane)
     draw_edge(panel, picture.whole[plane.name], 0.5, WHOLE, **frame)
     draw_edge(panel, picture.core[plane.name], 0.5, CORE, _DASHES, **frame)
 
 
+def _image(panel: Axes, picture: PatientPicture, cuts: Cuts) -> None:
+    _background(panel, picture, cuts)
+    _segmentation(panel, picture)
+
+
 def _outlines(panel: Axes, picture: PatientPicture) -> None:
-    _background(panel, picture, picture.t1, AXIAL)
-    labels = picture.labels[AXIAL.name]
+    frame, labels = _background(panel, picture, picture.t1), picture.labels[AXIAL.name]
     for label, colour in ((TissueLabel.WHITE_MATTER, WHITE_MATTER), (TissueLabel.CSF, CSF)):
         inside = labels == label
         if inside.any():
-            panel.contour(inside.astype(float), levels=[0.5], colors=colour, linewidths=0.6, **_frame(picture, AXIAL))
+            panel.contour(inside.astype(float), levels=[0.5], colors=colour, linewidths=0.6, **frame)
 
 
 def _tissue(panel: Axes, picture: PatientPicture) -> None:
     from matplotlib.colors import ListedColormap
 
-    colours = ListedColormap(["black", *TISSUE])
-    frame = _frame(picture, AXIAL)
-    panel.imshow(picture.labels[AXIAL.name], cmap=colours, vmin=-0.5, vmax=3.5, interpolation="nearest", **frame)
+    look: Any = {"cmap": ListedColormap(["black", *TISSUE]), "vmin": -0.5, "vmax": 3.5, "interpolation": "nearest"}
+    panel.imshow(picture.labels[AXIAL.name], **look, **picture.slices.frame(AXIAL))
     finish_slice(panel, AXIAL.left, AXIAL.right)
-    _segmentation(panel, picture, AXIAL)
+    _segmentation(panel, picture)
 
 
 def _deviation(panel: Axes, picture: PatientPicture, cuts: Cuts) -> Any:
-    image = next(iter(picture.images.values()))
-    _background(panel, picture, image, AXIAL)
-    values = cuts[AXIAL.name]
+    frame, values = _background(panel, picture, next(iter(picture.images.values()))), cuts[AXIAL.name]
     most = deviation_scale(float(values.max()))
     shown = np.ma.masked_less(values, 0.05 * most)
-    layer = panel.imshow(shown, cmap=DEVIATION, vmin=0, vmax=most, alpha=0.85, **_frame(picture, AXIAL))
-    _segmentation(panel, picture, AXIAL)
+    layer = panel.imshow(shown, cmap=DEVIATION, vmin=0, vmax=most, alpha=0.85, **frame)
+    _segmentation(panel, picture)
     return layer
 
 
 def _cells(panel: Axes, picture: PatientPicture, cells: CellMap, plane: Plane) -> Any:
     """Cells over the first image, with the segmentation and the line where the model shows tumour."""
-    _background(panel, picture, next(iter(picture.images.values())), plane)
+    frame = _background(panel, picture, next(iter(picture.images.values())), plane)
     if cells.cuts is None:
         draw_failed(panel, "failed")
         return None
-    values, frame = cells.cuts[plane.name], _frame(picture, plane)
+    values = cells.cuts[plane.name]
     layer = draw_cells(panel, values, **frame)
     _segmentation(panel, picture, plane)
     draw_edge(panel, values, WHOLE_THRESHOLD, MODEL, **frame)
     return layer
-
-
-def _deviation_key(sheet: Sheet, layer: Any, x: float, y: float, width: float) -> None:
-    bar = sheet.bar(layer, x + 0.1, y + 0.05, width - 0.2, 0.06, "deviation of c (no unit)")
-    bar.ax.locator_params(nbins=4)
 
 
 def _lines_key(sheet: Sheet, x: float, y: float, entries: Sequence[tuple[str, Any, str]]) -> None:
@@ -284,12 +255,16 @@ def _lines_key(sheet: Sheet, x: float, y: float, entries: Sequence[tuple[str, An
         panel.text(0.3, at, meaning, va="center", fontsize=SMALL)
 
 
+def _deviation_key(sheet: Sheet, layer: Any, x: float, y: float, width: float) -> None:
+    sheet.bar(layer, x + 0.1, y + 0.05, width - 0.2, 0.06, "deviation of c (no unit)").ax.locator_params(nbins=4)
+
+
 def _segmentation_key(sheet: Sheet, layer: Any, x: float, y: float, width: float) -> None:
     _lines_key(sheet, x, y + 0.04, [(WHOLE, "solid", "whole tumour"), (CORE, _DASHES, "core")])
 
 
 def _no_key(sheet: Sheet, layer: Any, x: float, y: float, width: float) -> None:
-    """Nothing: the picture has the key of the one before."""
+    """Draw nothing."""
 
 
 def _outlines_key(sheet: Sheet, layer: Any, x: float, y: float, width: float) -> None:
@@ -308,13 +283,11 @@ def _tissue_key(sheet: Sheet, layer: Any, x: float, y: float, width: float) -> N
 def _cells_key(sheet: Sheet, layer: Any, x: float, y: float, width: float) -> None:
     """Key of all pictures with cells."""
     if layer is not None:
-        bar = sheet.bar(layer, x, y + 0.05, width - 0.1, 0.08, "concentration c (no unit)")
-        bar.ax.locator_params(nbins=5)
+        sheet.bar(layer, x, y + 0.05, width - 0.1, 0.08, "concentration c (no unit)").ax.locator_params(nbins=5)
     entries: list[tuple[str, Any, str]] = [
-        (WHOLE, "solid", "segmentation, whole"),
-        (CORE, _DASHES, "segmentation, core"),
+        (WHOLE, "solid", "segmentation, whole"), (CORE, _DASHES, "segmentation, core"),
         (MODEL, "solid", f"model, c = {WHOLE_THRESHOLD:.2f}"),
-    ]
+    ]  # fmt: skip
     _lines_key(sheet, x - 0.02, y + 0.58, entries)
     notes = (
         "Radiological: the patient’s\nright (R) is on the left;\nA front, P back.\nz, y, x: world mm.\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,24 +10,60 @@ import pandas as pd
 
 from gliofit.core.errors import InputError
 from gliofit.core.io import read_table
+from gliofit.publish.settings import PublishSettings
+from gliofit.report.names import method_name
 
-__all__ = ["MethodRecord", "PatientRecord", "choose_method", "read_methods", "read_record"]
+__all__ = ["CaseSources", "MethodRecord", "PatientRecord", "choose_method", "read_methods", "read_record"]
+
+
+@dataclass(frozen=True, eq=False)
+class CaseSources:
+    """Files of one case.
+
+    Parameters
+    ----------
+    case
+        Name of the case.
+    case_dir
+        Folder with the tissue: ``simulate/synthetic/{case}`` or ``register/patients/{case}``.
+    invert_dirs, forward_dirs
+        Folders with ``parameters.parquet`` and with ``concentration.nii.gz``, by method.
+    metrics
+        ``metrics.parquet`` of the case.
+    """
+
+    case: str
+    case_dir: Path
+    invert_dirs: Mapping[str, Path]
+    forward_dirs: Mapping[str, Path]
+    metrics: Path
+
+    def concentration(self, method: str) -> Path:
+        """Final run of a method."""
+        return self.forward_dirs[method] / "concentration.nii.gz"
+
+    def jobs(self, methods: Sequence[MethodRecord]) -> list[tuple[str, Path]]:
+        """Printed name and first output of the jobs of each method."""
+        return [
+            job
+            for method in methods
+            for job in (
+                (f"{method.name}: estimate", self.invert_dirs[method.method] / "parameters.parquet"),
+                (f"{method.name}: final run", self.concentration(method.method)),
+            )
+        ]
 
 
 @dataclass(frozen=True, eq=False)
 class MethodRecord:
-    """One method on one patient.
+    """One method on one case.
 
     Parameters
     ----------
-    method
-        Name in the configuration.
-    name
-        Printed name.
-    parameters
-        Row of ``parameters.parquet``.
-    scores
-        Row of the patient's ``metrics.parquet``.
+    method, name
+        Name in the configuration, and as printed.
+    parameters, scores
+        Rows of ``parameters.parquet`` and of the case's ``metrics.parquet``.
     """
 
     method: str
@@ -49,19 +85,7 @@ class MethodRecord:
 
 @dataclass(frozen=True, eq=False)
 class PatientRecord:
-    """One patient: the checks of the registration and every method, the preferred one first.
-
-    Parameters
-    ----------
-    case
-        Name of the patient.
-    checks
-        Row of ``qc.parquet``.
-    methods
-        Methods in the order to show them.
-    preferred
-        Name of the method to show in three planes; None where every method failed.
-    """
+    """One patient: the row of ``qc.parquet`` and every method, the preferred one first; None where all failed."""
 
     case: str
     checks: pd.Series
@@ -85,53 +109,31 @@ def choose_method(statuses: Mapping[str, str], wanted: str) -> str | None:
     return fitting[0] if fitting else None
 
 
-def read_methods(parameters: Mapping[str, Path], metrics: Path, names: Mapping[str, str]) -> list[MethodRecord]:
+def read_methods(sources: CaseSources, settings: PublishSettings) -> list[MethodRecord]:
     """Read what the tables of a case say of each method, in the order of the run.
 
-    Parameters
-    ----------
-    parameters
-        Method to its ``parameters.parquet``.
-    metrics
-        ``metrics.parquet`` of the case.
-    names
-        Printed name by method.
-
     Raises
     ------
     InputError
         If a table is missing, or the metrics lack a method.
     """
-    scores = {str(row["method"]): row for _, row in read_table(metrics).iterrows()}
-    missing = [method for method in parameters if method not in scores]
+    scores = {str(row["method"]): row for _, row in read_table(sources.metrics).iterrows()}
+    missing = [method for method in sources.invert_dirs if method not in scores]
     if missing:
-        raise InputError(metrics, f"has no row of method '{missing[0]}'", "evaluate the case again")
+        raise InputError(sources.metrics, f"has no row of method '{missing[0]}'", "evaluate the case again")
     return [
-        MethodRecord(method, names[method], read_table(path).iloc[0], scores[method])
-        for method, path in parameters.items()
-    ]
+        MethodRecord(
+            method, method_name(method, settings.method_names), read_table(folder / "parameters.parquet").iloc[0],
+            scores[method],
+        )
+        for method, folder in sources.invert_dirs.items()
+    ]  # fmt: skip
 
 
-def read_record(
-    case: str, checks: Path, parameters: Mapping[str, Path], metrics: Path, names: Mapping[str, str], wanted: str
-) -> PatientRecord:
-    """Read the tables of a patient; ``parameters``, ``metrics`` and ``names`` as in ``read_methods``.
-
-    Parameters
-    ----------
-    case
-        Name of the patient.
-    checks
-        ``qc.parquet`` of the registration.
-    wanted
-        ``publish.preferred_method``.
-
-    Raises
-    ------
-    InputError
-        If a table is missing, or the metrics lack a method.
-    """
-    methods = read_methods(parameters, metrics, names)
-    preferred = choose_method({method.method: method.status for method in methods}, wanted)
+def read_record(sources: CaseSources, settings: PublishSettings) -> PatientRecord:
+    """Read the tables of a patient; raises InputError as ``read_methods``."""
+    methods = read_methods(sources, settings)
+    preferred = choose_method({method.method: method.status for method in methods}, settings.preferred_method)
     methods.sort(key=lambda record: record.method != preferred)
-    return PatientRecord(case, read_table(checks).iloc[0], tuple(methods), preferred)
+    checks = read_table(sources.case_dir / "qc.parquet").iloc[0]
+    return PatientRecord(sources.case, checks, tuple(methods), preferred)

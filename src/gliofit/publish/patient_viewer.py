@@ -10,14 +10,14 @@ import numpy as np
 from gliofit.core.crop import centre_of_mass_mm
 from gliofit.core.grid import Volume
 from gliofit.core.io import read_like
-from gliofit.core.labels import TissueLabel, TumourLabel
+from gliofit.core.labels import TumourLabel
 from gliofit.figures.colours import BLACK, CLINICAL, CORE, PERSONALISED, TISSUE_KINDS, WHOLE, deviation_scale
 from gliofit.metrics.masks import WHOLE_THRESHOLD
-from gliofit.publish.patient_record import PatientRecord
+from gliofit.publish.patient_record import CaseSources, PatientRecord
+from gliofit.publish.slices import Anatomy
 from gliofit.publish.viewer import Viewer
 from gliofit.publish.viewer_colours import cell_colours, deviation_colours
 from gliofit.publish.viewer_volumes import ViewerBox
-from gliofit.report.names import method_styles
 
 __all__ = ["CELLS", "TargetFiles", "patient_viewer"]
 
@@ -36,11 +36,9 @@ _CORE = [label for label in _TUMOUR if label != TumourLabel.OEDEMA]
 
 def patient_viewer(
     record: PatientRecord,
-    segmentation: Volume,
-    labels: Volume,
-    whole: Volume,
+    anatomy: Anatomy,
+    sources: CaseSources,
     images: Mapping[str, Path],
-    concentrations: Mapping[str, Path],
     uncertainties: Mapping[str, Path],
     targets: TargetFiles,
     truth: Path | None = None,
@@ -51,12 +49,14 @@ def patient_viewer(
     ----------
     record
         The patient.
-    segmentation, labels, whole
-        ``TumourLabel`` values, ``TissueLabel`` values and mask of the whole tumour, on the patient's grid.
+    anatomy
+        Segmentation and tissue.
+    sources
+        Files of the patient.
     images
         MRI by printed name.
-    concentrations, uncertainties
-        Concentration and its standard deviation, by method; of methods that failed none.
+    uncertainties
+        Standard deviation of the concentration by method.
     targets
         Target volumes.
     truth
@@ -67,9 +67,9 @@ def patient_viewer(
     InputError
         If a file is missing or lies on another grid than the patient.
     """
-    grid = segmentation.grid
-    brain = Volume((labels.data > TissueLabel.BACKGROUND) | whole.data, grid)
-    viewer = Viewer(ViewerBox.around(brain), centre_of_mass_mm(whole), "the tumour's centre", "the T1 image")
+    grid, segmentation = anatomy.grid, anatomy.segmentation
+    brain = Volume(anatomy.brain.data | anatomy.whole.data, grid)
+    viewer = Viewer(ViewerBox.around(brain), centre_of_mass_mm(anatomy.whole), "the tumour's centre", "the T1 image")
     for name, path in images.items():
         viewer.image(name, read_like(path, grid).data)
     viewer.outline("segmentation, whole", _OUTLINES, segmentation.data, _TUMOUR, WHOLE, visible=True)
@@ -78,17 +78,9 @@ def patient_viewer(
     if truth is not None:
         cells = read_like(truth, grid).data
         viewer.map("truth of the phantom", CELLS, cells, cell_colours(), line=(WHOLE_THRESHOLD, BLACK, ()))
-    styles = method_styles(method.method for method in record.methods)
-    for method in record.methods:
-        if method.status == "failed":
-            viewer.missing(method.name, CELLS, "failed")
-            continue
-        style = styles[method.method]
-        cells = read_like(concentrations[method.method], grid).data
-        line = (WHOLE_THRESHOLD, style.colour, style.line[1])
-        viewer.map(method.name, CELLS, cells, cell_colours(), visible=method.method == record.preferred, line=line)
+    viewer.cells(record.methods, sources, CELLS, record.preferred)
     _add_deviations(viewer, record, uncertainties)
-    viewer.labels("registered tissue", _TISSUE, labels.data, TISSUE_KINDS)
+    viewer.labels("registered tissue", _TISSUE, anatomy.labels.data, TISSUE_KINDS)
     return viewer
 
 

@@ -16,7 +16,7 @@ _DOUBTS = (
     "is at its bound", "brought into the bounds", "not identifiable", "white and grey matter", "core is ", "no core:",
     "no reference concentration",
 )  # fmt: skip
-#: Nearer to a bound than this is at it: share of mu_D and mu_rho, and of the origin's reach.
+#: Nearer to a bound than this is at it: share of a parameter's value, and of the origin's reach.
 _NEAR, _NEAR_REACH = 0.01, 0.05
 
 
@@ -83,7 +83,7 @@ def doubts(note: str) -> bool:
 def _at_edges(method: MethodRecord, bounds: BoundsSettings, centre_mm: NDArray[np.float64]) -> list[str]:
     """Components of theta that ended at the edge of the box, as text."""
     space = space_of(method.parameters)
-    theta = np.array([float(method.parameters[name]) for name in space.columns])
+    theta = space.values(method.parameters)
     if not np.isfinite(theta).all():
         return []
     found = []

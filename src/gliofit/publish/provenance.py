@@ -8,33 +8,41 @@ from typing import Any
 
 from gliofit.core.io import read_json
 from gliofit.report.numbers import MISSING
-from gliofit.report.table import Table, text_table
+from gliofit.report.page import Page
+from gliofit.report.table import text_table
 
-__all__ = ["provenance_table"]
+__all__ = ["add_provenance"]
 
 
-def provenance_table(first_outputs: Sequence[tuple[str, Path]]) -> Table:
-    """Make a table with one row per job that left a sidecar.
+def add_provenance(page: Page, jobs: Sequence[tuple[str, Path]]) -> bool:
+    """Add a folded table with a row per job that left a sidecar.
+
+    Inputs are file names without folders; weights, which all have the same name, are named with their folder.
 
     Parameters
     ----------
-    first_outputs
-        Printed name of each job, and its first output; jobs without a sidecar are left out.
+    page
+        The page.
+    jobs
+        Printed name of each job, and its first output.
 
     Returns
     -------
-    Table
-        Inputs are file names without folders; weights, which all have the same name, are named with their folder.
+    bool
+        Whether any job left a sidecar.
     """
     rows = []
-    for name, output in first_outputs:
+    for name, output in jobs:
         path = output.with_name(f"{output.name}.json")
         if path.is_file():
             content = read_json(path)
             version = content["versions"].get("gliofit", MISSING)
             inputs = ", ".join(dict.fromkeys(_input_name(file["path"]) for file in content["input"]))
             rows.append([name, str(content["seed"]), _integrator(content), version, inputs])
-    return text_table(("Step", "Seed", "Integrator", "gliofit", "Inputs"), rows, words=5)
+    if rows:
+        table = text_table(("Step", "Seed", "Integrator", "gliofit", "Inputs"), rows, words=5)
+        page.table(table, sortable=False, folded=f"{len(rows)} jobs with seeds and inputs")
+    return bool(rows)
 
 
 def _integrator(content: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,37 +10,35 @@ import numpy as np
 import pandas as pd
 
 from gliofit.core.io import read_table
+from gliofit.growth.model import parameters_in
 from gliofit.publish.captions import CAPTIONS
 from gliofit.publish.notes import case_notes, failure_notes, patient_count
 from gliofit.publish.settings import PublishSettings
-from gliofit.publish.tables import SYMBOLS
 from gliofit.report.names import method_name
-from gliofit.report.table import Table, column
+from gliofit.report.table import Column, Table, column
+from gliofit.report.texts import notes
 
 __all__ = ["compare_refinements", "refinement_table"]
 
-_COLUMNS = (
-    column("mse_volume", "MSE", better="low"),
-    column("ncc_volume", "NCC", better="high", format=".4f"),
-    *(column(f"{name}_relative_error", SYMBOLS[name], "%", factor=100, better="low") for name in reversed(SYMBOLS)),
-    column("origin_error_mm", "Origin", "mm", better="low"),
-    column("dice_whole_033", "Dice, whole ≥ 0.33", power=-2, better="high", format=".1f"),
-    column("wall_seconds", "Inversion", "s"),
-)
+
+def _columns(frame: pd.DataFrame) -> tuple[Column, ...]:
+    """Scores that are compared, with the errors of all parameters of a table of metrics."""
+    errors = [
+        column(f"{p.name}_relative_error", p.heading, "%", factor=100, better="low") for p in parameters_in(frame)
+    ]
+    return (
+        column("mse_volume", "MSE", better="low"), column("ncc_volume", "NCC", better="high", format=".4f"), *errors,
+        column("origin_error_mm", "Origin", "mm", better="low"),
+        column("dice_whole_033", "Dice, whole ≥ 0.33", power=-2, better="high", format=".1f"),
+        column("wall_seconds", "Inversion", "s"),
+    )  # fmt: skip
+
 
 _TITLES = {"synthetic": "Synthetic cases, against the truth", "patients": "Patients, against the reference method"}
 
-_NOTES = (
-    "Each pair is a method and Gauss-Newton started at its estimate, on the cases where both have one: means, and how "
-    "many cases came out better. The time of the refined line is that of both together.",
-    "Whole volume: the average over the paper’s 240 × 240 × 155 mm.",
-    "On synthetic cases that were grown by the solver that the refinement fits with, it can reach the oracle; "
-    "docs/study.md says how much is left where model and data differ.",
-)
-
 
 def compare_refinements(metrics: pd.DataFrame, pairs: Mapping[str, str]) -> pd.DataFrame:
-    """Scores before and after.
+    """Compare scores before and after.
 
     Parameters
     ----------
@@ -51,15 +49,16 @@ def compare_refinements(metrics: pd.DataFrame, pairs: Mapping[str, str]) -> pd.D
 
     Returns
     -------
-    One row per pair and metric: ``method refines metric n before after better``, means over the n cases that have the
-    metric before and after, and the number of cases where it came out better (missing for the time, which adds up).
+    DataFrame
+        Per pair and metric means over the n cases that have it before and after, and the number of cases where it came
+        out ``better`` (missing for the time, which adds up).
     """
     rows: list[dict[str, Any]] = []
     tables = {str(name): part.set_index("case") for name, part in metrics.groupby("method")}
     for method, start in pairs.items():
         if method not in tables or start not in tables:
             continue
-        for c in _COLUMNS:
+        for c in _columns(metrics):
             both = pd.DataFrame({"before": tables[start][c.name], "after": tables[method][c.name]})
             both = both.dropna()
             gain = both["before"] - both["after"] if c.better == "low" else both["after"] - both["before"]
@@ -89,24 +88,24 @@ def refinement_table(
     settings
         Names of methods.
     """
-    frames, panels, notes = [], [], [*_NOTES]
+    frames, panels, texts = [], [], [*notes("refinement")]
     for cohort, folder in evaluations.items():
         metrics = read_table(Path(folder) / "metrics.parquet")
         frame = compare_refinements(metrics, pairs)
         if cohort == "patients":
             cases = read_table(Path(folder) / "cases.parquet")
             compared = metrics[metrics["method"].isin({*pairs, *pairs.values()})]
-            notes += [f"Patients: {patient_count(cases)}.", *case_notes(cases), *failure_notes(compared, settings)]
+            texts += [f"Patients: {patient_count(cases)}.", *case_notes(cases), *failure_notes(compared, settings)]
         frame.insert(0, "cohort", cohort)
         frames.append(frame)
-        panels.append(_panel(_TITLES[cohort], frame, settings))
+        panels.append(_panel(_TITLES[cohort], frame, _columns(metrics), settings))
     return Table(
         "Refinement. What Gauss-Newton adds to an estimate", pd.concat(frames, ignore_index=True), (),
-        caption=CAPTIONS["refinement"], footnotes=tuple(notes), panels=tuple(panels),
+        caption=CAPTIONS["refinement"], footnotes=tuple(texts), panels=tuple(panels),
     )  # fmt: skip
 
 
-def _panel(title: str, frame: pd.DataFrame, settings: PublishSettings) -> Table:
+def _panel(title: str, frame: pd.DataFrame, scores: Sequence[Column], settings: PublishSettings) -> Table:
     """A row per estimate: as it is, refined, and the number of cases that came out better."""
     rows = []
     for (method, start), part in frame.groupby(["method", "refines"], sort=False):
@@ -122,5 +121,5 @@ def _panel(title: str, frame: pd.DataFrame, settings: PublishSettings) -> Table:
             }
             label = method_name(str(name), settings.method_names) if name else ""
             rows.append({"label": label, "source": source, "n": part["n"].max() if name else ""} | shown)
-    columns = (column("label", "Method"), column("source", "Source"), column("n", "n", format=",.0f"), *_COLUMNS)
+    columns = (column("label", "Method"), column("source", "Source"), column("n", "n", format=",.0f"), *scores)
     return Table(title, pd.DataFrame(rows, columns=[c.name for c in columns], dtype=object), columns)

@@ -26,7 +26,8 @@ from gliofit.publish.shown import show_file
 from gliofit.publish.thumbnail import show_patient
 from gliofit.report.names import method_name, quoted_name
 from gliofit.report.page import Page
-from gliofit.report.table import Picture, Table, column, load_table
+from gliofit.report.table import Picture, Table, load_table
+from gliofit.report.texts import columns, page_text
 
 __all__ = ["RULE", "write_report"]
 
@@ -40,28 +41,6 @@ _WIDE, _NARROW, _SMALL = 1600, 760, 420
 
 #: Patients from which on pictures of registrations are small.
 _MANY = 16
-
-_METHODS = (
-    column("method", "Method"), column("sees", "Sees"), column("cases", "Cases", format=",.0f"),
-    *(column(status, title, format=",.0f") for status, title in (
-        ("ok", "ok"), ("not-converged", "Not converged"), ("failed", "Failed")
-    )),
-    column("wall_seconds", "Inversion, median", "s"), column("forward_wall_seconds", "Final run, median", "s"),
-)  # fmt: skip
-
-_NETWORKS = (
-    column("name", "Network"), column("kind", "What it is"), column("parameters", "Weights", format=",.0f"),
-    column("samples", "Training tumours", format=",.0f"), column("epochs", "Epochs", format=".3g"),
-    column("minutes", "Training", "min", format=",.1f"), column("loss", "Validation loss"),
-    column("share", "Of a constant guess", "%", factor=100, format=".1f"),
-    column("validated", "Validation tumours", format=",.0f"), column("init", "Trained further from"),
-)  # fmt: skip
-
-_TIMES = (
-    column("stage", "Stage"), column("jobs", "Jobs", format=",.0f"),
-    column("cpu_seconds", "Processor time", "min", factor=1 / 60, format=",.1f"),
-    column("longest_seconds", "Longest job", "s"), column("memory_mb", "Memory, most", "MB", format=",.0f"),
-)  # fmt: skip
 
 _KINDS = {
     "surrogate": "surrogate: predicts the tumour",
@@ -79,10 +58,8 @@ def write_report(path: str | Path, sources: ReportSources, facts: RunFacts) -> N
     ----------
     path
         File to write.
-    sources
-        What the report is made from.
-    facts
-        What the configuration of the run says.
+    sources, facts
+        What the report is made from, and what the configuration of the run says.
 
     Raises
     ------
@@ -114,10 +91,7 @@ def write_report(path: str | Path, sources: ReportSources, facts: RunFacts) -> N
     _add_cases(page, sources, settings)
     if sources.tables:
         page.heading("Tables")
-        page.paragraph(
-            "A click on a heading sorts by that column. Lines of the source “paper” are the published numbers, from "
-            "other cases and another machine. Bold is the best and underlined the second best of this run."
-        )
+        page.paragraph(page_text("tables"))
         _add_tables(page, sources.tables)
     if sources.figures:
         page.heading("Figures")
@@ -153,39 +127,33 @@ def write_report(path: str | Path, sources: ReportSources, facts: RunFacts) -> N
 
 
 def _what_was_run(
-    sources: ReportSources,
-    facts: RunFacts,
-    cohorts: Mapping[str, Cohort],
-    networks: Mapping[str, Any],
-    record: RunRecord,
-    times: pd.DataFrame,
-) -> list[tuple[str, str]]:
-    """What was run on what, as terms and their meanings."""
-    found = [("Run", f"{facts.run}, seed {facts.seed}, from which every job derives its own")]
+    sources: ReportSources, facts: RunFacts, cohorts: Mapping[str, Cohort], networks: Mapping[str, Any],
+    record: RunRecord, times: pd.DataFrame,
+) -> list[tuple[str, str]]:  # fmt: skip
+    """What was run on what, as terms and their meanings; those that the run does not have are empty."""
+    tumours = patients = when = spent = ""
     if "synthetic" in cohorts:
         n = cohorts["synthetic"].metrics["case"].nunique()
-        found.append(("Synthetic tumours", f"{n}, voxels of {facts.spacing_mm:g} mm, priors “{facts.preset}”"))
+        tumours = f"{n}, voxels of {facts.spacing_mm:g} mm, priors “{facts.preset}”"
     if "patients" in cohorts:
-        kind = " (phantoms)" if facts.phantoms else ""
-        found.append(("Patients", f"{patient_count(cohorts['patients'].cases)}{kind}"))
-    if cohorts:
-        counts = [f"{sum(role != 'oracle' for role in c.methods.values())} on {name}" for name, c in cohorts.items()]
-        found.append(("Methods", ", ".join(counts)))
-    if networks:
-        found.append(("Networks", ", ".join(networks)))
+        patients = f"{patient_count(cohorts['patients'].cases)}{' (phantoms)' if facts.phantoms else ''}"
+    if record.started is not None and record.finished is not None:
+        when = f"{record.started:%Y-%m-%d %H:%M} to {record.finished:%Y-%m-%d %H:%M %Z}"
+    if len(times):
+        spent = f"{_duration(times['cpu_seconds'].sum())} in {times['jobs'].sum()} jobs"
+    counts = [f"{sum(role != 'oracle' for role in c.methods.values())} on {name}" for name, c in cohorts.items()]
     atlas = read_json(sources.atlas)
     voxels = " × ".join(f"{step:g}" for step in atlas["spacing_mm"])
-    found.append(("Atlas", f"{atlas['name']}, voxels of {voxels} mm"))
-    if record.started is not None and record.finished is not None:
-        found.append(("When", f"{record.started:%Y-%m-%d %H:%M} to {record.finished:%Y-%m-%d %H:%M %Z}"))
-    if len(times):
-        found.append(("Processor time", f"{_duration(times['cpu_seconds'].sum())} in {times['jobs'].sum()} jobs"))
-    found.append(("Machine", ", ".join(record.devices) or "not recorded"))
     versions = ", ".join(record.versions.get("gliofit", ())) or __version__
-    found.append(
-        ("gliofit", f"version {versions}, revision {', '.join(_short(r) for r in record.revisions) or 'not recorded'}")
-    )
-    return found
+    revisions = ", ".join(map(_short, record.revisions)) or "not recorded"
+    found = {
+        "Run": f"{facts.run}, seed {facts.seed}, from which every job derives its own",
+        "Synthetic tumours": tumours, "Patients": patients, "Methods": ", ".join(counts),
+        "Networks": ", ".join(networks), "Atlas": f"{atlas['name']}, voxels of {voxels} mm", "When": when,
+        "Processor time": spent, "Machine": ", ".join(record.devices) or "not recorded",
+        "gliofit": f"version {versions}, revision {revisions}",
+    }  # fmt: skip
+    return [(term, text) for term, text in found.items() if text]
 
 
 def _short(revision: str) -> str:
@@ -204,17 +172,11 @@ def _method_table(cohort: Cohort, settings: PublishSettings) -> Table:
     """How the cases of each method ended, and how long they took."""
     rows = []
     for method, part in cohort.metrics.groupby("method", sort=False):
-        seen = part["observation"].dropna()
-        rows.append(
-            {
-                "method": method_name(str(method), settings.method_names),
-                "sees": "true θ" if seen.empty else str(seen.iloc[0]),
-                "cases": len(part),
-                **{status: int((part["status"] == status).sum()) for status in ("ok", "not-converged", "failed")},
-                **{name: part[name].median() for name in ("wall_seconds", "forward_wall_seconds")},
-            }
-        )
-    return Table("Methods", pd.DataFrame(rows), _METHODS)
+        seen, name = part["observation"].dropna(), method_name(str(method), settings.method_names)
+        row = {"method": name, "sees": "true θ" if seen.empty else str(seen.iloc[0]), "cases": len(part)}
+        row |= {status: int((part["status"] == status).sum()) for status in ("ok", "not-converged", "failed")}
+        rows.append(row | {name: part[name].median() for name in ("wall_seconds", "forward_wall_seconds")})
+    return Table("Methods", pd.DataFrame(rows), columns("methods"))
 
 
 def _add_cases(page: Page, sources: ReportSources, settings: PublishSettings) -> None:
@@ -231,11 +193,8 @@ def _add_cases(page: Page, sources: ReportSources, settings: PublishSettings) ->
             small = replace(small, size=(small.size[0] // 2, small.size[1] // 2))
             row[0] = replace(row[0], picture=small, link=_link(sources, sources.pages[case]))
         page.grid(INDEX_HEADINGS, rows, sortable=True)
-        page.paragraph(
-            "Pictures: axial slice through the tumour's centre, the patient's right on the left; T1, tumour cells by "
-            f"{_drawn_methods(sources, settings)}, outline of the segmentation (blue) and of c = 0.33 (yellow). "
-            f"{index_note(settings)}"
-        )
+        pictures = page_text("patient-pictures", methods=_drawn_methods(sources, settings))
+        page.paragraph(f"{pictures} {index_note(settings)}")
     if sources.views:
         page.heading("Patients in three dimensions", 3)
         page.paragraph(CAPTIONS["view3d"])
@@ -308,23 +267,13 @@ def _add_networks(page: Page, sources: ReportSources, networks: Mapping[str, Any
     rows = []
     for name, model in networks.items():
         training, validation = model["training"], model["validation"]
-        rows.append(
-            {
-                "name": name,
-                "kind": _KINDS.get(model["kind"], model["kind"]),
-                **{key: training[key] for key in ("parameters", "samples", "epochs", "minutes")},
-                "loss": validation["loss"],
-                "share": validation["loss"] / validation["baseline"]["loss"],
-                "validated": validation["samples"],
-                "init": training["settings"]["init"] or "",
-            }
-        )
+        row = {"name": name, "kind": _KINDS.get(model["kind"], model["kind"]), "loss": validation["loss"]}
+        row |= {key: training[key] for key in ("parameters", "samples", "epochs", "minutes")}
+        row |= {"share": validation["loss"] / validation["baseline"]["loss"], "validated": validation["samples"]}
+        rows.append(row | {"init": training["settings"]["init"] or ""})
     page.heading("Networks", 3)
-    page.table(Table("Networks", pd.DataFrame(rows), _NETWORKS))
-    page.paragraph(
-        "Validation loss: of surrogates the mean squared error of the concentration over the cube, of inverse networks "
-        "that of θ divided by its standard deviation. A constant guess is the mean of the training tumours."
-    )
+    page.table(Table("Networks", pd.DataFrame(rows), columns("networks")))
+    page.paragraph(page_text("networks"))
     page.paragraph(CAPTIONS["learning_curve"])
     page.gallery(_show(sources, folder / "learning_curve.png", _NARROW, folder.name) for folder in sources.networks)
 
@@ -333,11 +282,8 @@ def _add_times(page: Page, times: pd.DataFrame) -> None:
     if times.empty:
         return
     page.heading("Times")
-    page.table(Table("Times", times, _TIMES))
-    page.paragraph(
-        "As Snakemake measured every job on this machine beside whatever else it did. Times of single methods stand "
-        "under “What was run”."
-    )
+    page.table(Table("Times", times, columns("times")))
+    page.paragraph(page_text("times"))
 
 
 def _add_settings(page: Page, facts: RunFacts, record: RunRecord) -> None:

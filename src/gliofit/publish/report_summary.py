@@ -78,9 +78,8 @@ def _on_patients(cohort: Cohort, phantoms: bool, settings: PublishSettings) -> s
 
 def _candidates(cohort: Cohort, observed: Observed) -> pd.DataFrame:
     """Rows of the methods that observed this and have a growth model; a free field can follow any outline."""
-    rows = cohort.metrics[cohort.metrics["observation"] == observed]
-    free = (rows["final_integrator"] == "none") & rows["mu_d_mm"].isna()
-    return rows[~free | (rows["status"] == "failed")]
+    rows = cohort.metrics
+    return rows[(rows["observation"] == observed) & (~cohort.free_fields | (rows["status"] == "failed"))]
 
 
 def _medians(rows: pd.DataFrame, metric: str) -> pd.Series:

@@ -14,10 +14,11 @@ from gliofit.publish.patient_warnings import doubts
 from gliofit.publish.run_record import RunRecord
 from gliofit.publish.settings import PublishSettings
 from gliofit.report.names import quoted_name
+from gliofit.report.texts import section
 
 __all__ = ["run_warnings"]
 
-#: What a network's validation loss may be of that of a constant guess before a reader is told.
+#: Largest validation loss of a network, relative to that of a constant guess, without a warning.
 _LARGE_LOSS = {"surrogate": 0.1}
 _LARGE_LOSS_OF_OTHERS = 0.5
 
@@ -38,7 +39,7 @@ def run_warnings(
     phantoms: bool,
     settings: PublishSettings,
 ) -> list[str]:
-    """Sentences, the gravest first; none where all is well.
+    """Make the warnings, most severe first; empty if there are none.
 
     Parameters
     ----------
@@ -55,50 +56,36 @@ def run_warnings(
     settings
         Printed names of methods.
     """
-    found = [*_registrations(checks), *_gaps(cohorts)]
-    for name, cohort in cohorts.items():
-        found += _of_methods(cohort, _COHORTS[name], settings)
-    found += _of_networks(networks)
-    found += _of_solvers(cohorts)
-    if phantoms and "patients" in cohorts:
-        found.append(
-            "The patients are phantoms, simulated tumours in deformed atlases: they test the chain, not the model."
-        )
-    found += _of_tests(cohorts)
-    if len(record.revisions) > 1:
-        found.append(
-            f"Jobs were run by {len(record.revisions)} revisions of the code: results of different stages may not "
-            "belong together."
-        )
-    if any(revision.endswith("-dirty") for revision in record.revisions):
-        found.append("The code had changes that were not committed: the revision alone does not say what was run.")
-    return found
-
-
-def _registrations(checks: Mapping[str, pd.Series]) -> list[str]:
     found = []
-    for status, text in (
-        ("poor", "Poor registrations, whose results should not be used"),
-        ("check", "Registrations that a person should look at before the results are used"),
-    ):
-        cases = [
-            f"{case} ({row['message']})" if row["message"] else case
-            for case, row in checks.items()
-            if row["status"] == status
-        ]
-        if cases:
-            found.append(f"{text}: {_some(cases)}.")
-    return found
-
-
-def _gaps(cohorts: Mapping[str, Cohort]) -> list[str]:
-    found = []
+    for status in ("poor", "check"):
+        rows = {case: row for case, row in checks.items() if row["status"] == status}
+        cases = [f"{case} ({row['message']})" if row["message"] else case for case, row in rows.items()]
+        found += [_text(status, cases=_some(cases))] if cases else []
     for name, cohort in cohorts.items():
         out = cohort.cases[cohort.cases["status"] == "left out"]
-        if len(out):
-            reasons = [f"{row['case']} ({row['message']})" for _, row in out.iterrows()]
-            found.append(f"Left out are {len(out)} of {len(cohort.cases)} {_COHORTS[name]}: {_some(reasons)}.")
+        reasons = _some(f"{row['case']} ({row['message']})" for _, row in out.iterrows())
+        if reasons:
+            count, total = len(out), len(cohort.cases)
+            found.append(_text("left-out", count=count, total=total, cohort=_COHORTS[name], reasons=reasons))
+    for name, cohort in cohorts.items():
+        found += _of_methods(cohort, _COHORTS[name], settings)
+    found += [*_of_networks(networks), *_of_solvers(cohorts)]
+    if phantoms and "patients" in cohorts:
+        found.append(_text("phantoms"))
+    for name, cohort in cohorts.items():
+        n = cohort.metrics["case"].nunique()
+        if n < _FEW:
+            kind = "no-test" if n < MIN_PAIRS else "few"
+            found.append(_text(kind, n=n, cohort=_COHORTS[name], pairs=MIN_PAIRS))
+    if len(record.revisions) > 1:
+        found.append(_text("revisions", count=len(record.revisions)))
+    if any(revision.endswith("-dirty") for revision in record.revisions):
+        found.append(_text("dirty"))
     return found
+
+
+def _text(name: str, /, **values: Any) -> str:
+    return str(section("warnings")[name]).format(**values)
 
 
 def _of_methods(cohort: Cohort, cases: str, settings: PublishSettings) -> list[str]:
@@ -147,16 +134,10 @@ def _common(notes: Sequence[str]) -> list[str]:
 def _of_networks(networks: Mapping[str, Mapping[str, Any]]) -> list[str]:
     found = []
     for name, model in networks.items():
-        validation = model["validation"]
-        share = validation["loss"] / validation["baseline"]["loss"]
+        share = model["validation"]["loss"] / model["validation"]["baseline"]["loss"]
         if share > _LARGE_LOSS.get(model["kind"], _LARGE_LOSS_OF_OTHERS):
             found.append(f"{name} {share:.0%}")
-    if not found:
-        return []
-    return [
-        f"Networks with a large validation loss, as a share of that of a constant guess: {', '.join(found)}. What "
-        "rests on them says little of their design."
-    ]
+    return [_text("networks", names=", ".join(found))] if found else []
 
 
 def _of_solvers(cohorts: Mapping[str, Cohort]) -> list[str]:
@@ -166,30 +147,7 @@ def _of_solvers(cohorts: Mapping[str, Cohort]) -> list[str]:
         grown, final = (set(cohort.metrics[kind].dropna()) for kind in ("data_integrator", "final_integrator"))
         if grown & final:
             same.setdefault(", ".join(sorted(grown & final)), []).append(_COHORTS[name])
-    return [
-        f"The tumours of {' and '.join(names)} were grown by the solver that scores estimates and that methods on the "
-        f"solver fit with ({solvers}): the model is exact there, as it never is on people, and such methods can come "
-        "close to no error."
-        for solvers, names in same.items()
-    ]
-
-
-def _of_tests(cohorts: Mapping[str, Cohort]) -> list[str]:
-    """Cohorts too small for tests, or for a ranking."""
-    found = []
-    for name, cohort in cohorts.items():
-        n = cohort.metrics["case"].nunique()
-        if n < MIN_PAIRS:
-            found.append(
-                f"With {n} {_COHORTS[name]} no test between methods is possible (it takes {MIN_PAIRS}); read their "
-                "numbers as an illustration, not as a ranking."
-            )
-        elif n < _FEW:
-            found.append(
-                f"Few {_COHORTS[name]} (n = {n}): means depend on single cases. Read them as an illustration, not as a "
-                "ranking."
-            )
-    return found
+    return [_text("same-solver", names=" and ".join(names), solvers=solvers) for solvers, names in same.items()]
 
 
 def _parts(message: Any) -> list[str]:

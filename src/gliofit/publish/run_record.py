@@ -17,16 +17,14 @@ __all__ = ["RunRecord", "read_run_record", "stage_times"]
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What the jobs of a run say of themselves; several where they differ, in order of their names.
+    """What the jobs of a run say of themselves; several values where they differ, sorted.
 
     Parameters
     ----------
     jobs
         Number of jobs (cases, where a job has several) with a record.
-    devices
-        Models of the processors and GPUs.
-    versions
-        Versions of gliofit, Python and numerical libraries, by name.
+    devices, versions
+        Models of the processors and GPUs; versions of gliofit, Python and libraries by name.
     revisions
         Commits of the clone; those with changes that were not committed end in ``-dirty``.
     started, finished
@@ -66,19 +64,10 @@ def _each(values: Iterator[str]) -> tuple[str, ...]:
 
 
 def stage_times(run: str | Path, leave_out: str = "") -> pd.DataFrame:
-    """What the jobs of each stage took, from the files of ``results/{run}/benchmarks``.
+    """What the jobs of each stage took, from the files of ``results/{run}/benchmarks``, without those of one rule.
 
-    Parameters
-    ----------
-    run
-        Folder of the run.
-    leave_out
-        Rule whose jobs do not count.
-
-    Returns
-    -------
-    One row per stage: ``stage jobs cpu_seconds longest_seconds memory_mb``, the processor time of all jobs, the longest
-    job by the clock and the most memory of one. Jobs that ended within a moment have no numbers and count as none.
+    Processor time of all jobs, the longest job by the clock and the most memory of one. Jobs that ended within a moment
+    have no numbers and count as none.
     """
     folder = Path(run) / "benchmarks"
     rows = []

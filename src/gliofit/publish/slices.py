@@ -11,28 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofit.core.crop import canonical_grid, centre_of_mass_mm
+from gliofit.core.errors import InputError
 from gliofit.core.grid import Grid, Volume, bounding_box
-from gliofit.core.io import read_like
+from gliofit.core.io import read_like, read_volume
+from gliofit.core.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.figures.slices import grey_values
 
-__all__ = ["AXIAL", "PLANES", "PatientSlices", "Plane"]
+__all__ = ["AXIAL", "PLANES", "Anatomy", "PatientSlices", "Plane"]
 
 
 @dataclass(frozen=True)
 class Plane:
-    """One of the three planes.
-
-    Parameters
-    ----------
-    name
-        What it is called.
-    axis
-        Axis of a canonical (RAS) array that it cuts.
-    letter
-        The axis' letter.
-    left, right
-        Sides of the patient at the left and right edge of the picture.
-    """
+    """A plane, the axis of canonical (RAS) arrays that it cuts, and the patient's sides at the picture's edges."""
 
     name: str
     axis: int
@@ -108,6 +98,15 @@ class PatientSlices:
         """Pictures by plane of an MRI, as ``grey_values``."""
         return self.cut(grey_values(read_like(Path(path), self.grid).data))
 
+    def frame(self, plane: Plane) -> dict[str, Any]:
+        """Where ``imshow`` and ``contour`` place a plane's picture, in mm."""
+        width, height = self.size_mm(plane)
+        return {"origin": "lower", "extent": (0, width, 0, height)}
+
+    def position_text(self, plane: Plane) -> str:
+        """World coordinate of a plane, rounded to mm."""
+        return f"{plane.letter} = {self.position_mm(plane):.0f} mm".replace("-", "−")
+
     def position_mm(self, plane: Plane) -> float:
         """World coordinate of a plane."""
         return float(canonical_grid(self.grid).voxel_to_world(np.array(self.centre))[plane.axis])
@@ -119,3 +118,57 @@ class PatientSlices:
         lengths = [len(range(*side.indices(size))) for side, size in sides]
         across, up = (axis for axis in range(3) if axis != plane.axis)
         return lengths[across] * spacing[across], lengths[up] * spacing[up]
+
+
+@dataclass(frozen=True, eq=False)
+class Anatomy:
+    """Segmentation and tissue of a patient, on one grid.
+
+    Parameters
+    ----------
+    segmentation, labels
+        ``TumourLabel`` and ``TissueLabel`` values.
+    whole
+        Mask of the whole tumour.
+    """
+
+    segmentation: Volume
+    labels: Volume
+    whole: Volume
+
+    @classmethod
+    def load(cls, case_dir: Path) -> Anatomy:
+        """Read a folder of stage register.
+
+        Raises
+        ------
+        InputError
+            If a file is missing, both lie on different grids, or the segmentation holds no tumour.
+        """
+        path = case_dir / "segmentation.nii.gz"
+        segmentation = read_volume(path, np.uint8)
+        labels = read_like(case_dir / "labels.nii.gz", segmentation.grid, "the segmentation")
+        whole = Volume(whole_tumour_mask(segmentation.data), segmentation.grid)
+        if not whole.data.any():
+            raise InputError(path, "holds no tumour", "segment the tumour again")
+        return cls(segmentation, labels, whole)
+
+    @property
+    def grid(self) -> Grid:
+        """Grid of the patient."""
+        return self.whole.grid
+
+    @property
+    def core(self) -> NDArray[np.bool_]:
+        """Mask of the tumour core."""
+        return core_mask(self.segmentation.data)
+
+    @property
+    def brain(self) -> Volume:
+        """Mask of everything that is labelled as tissue."""
+        return Volume(self.labels.data > TissueLabel.BACKGROUND, self.grid)
+
+    @property
+    def slices(self) -> PatientSlices:
+        """Slices through the tumour."""
+        return PatientSlices.through(self.whole, self.brain)

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.core.crop import centre_of_mass_mm
-from gliofit.core.grid import Volume, bounding_box
+from gliofit.core.grid import Volume
 from gliofit.core.tissue import Tissue
 from gliofit.figures.axes import label_log_axis
 from gliofit.figures.colours import (
@@ -33,6 +32,7 @@ from gliofit.figures.sheet import Sheet
 from gliofit.figures.slices import add_scale_bar, draw_edge, finish_slice
 from gliofit.figures.style import HEADING, TWO_COLUMNS, figure_style, save_picture
 from gliofit.metrics.masks import CORE_THRESHOLD, WHOLE_THRESHOLD, dice
+from gliofit.publish.slices import PLANES, PatientSlices
 from gliofit.publish.summary_text import draw_text
 
 if TYPE_CHECKING:
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SummaryPage", "plot_summary"]
 
-# name, axis that is cut, its letter, directions at the left and right edge of the picture
-_PLANES = (("axial", 2, "z", "R", "L"), ("coronal", 1, "y", "R", "L"), ("sagittal", 0, "x", "A", "P"))
 # Thresholds where the results row names none; the imaging model's defaults.
 _THRESHOLDS = {"threshold_whole": WHOLE_THRESHOLD, "threshold_core": CORE_THRESHOLD}
 # Inches: widest picture, gaps, left margin, heading and titles above the pictures, keys below them, trace and text.
@@ -102,34 +100,6 @@ class SummaryPage:
         return found
 
 
-class _Pictures:
-    """Cuts through everything at the tumour's centre, cropped to the brain, as radiologists look at them."""
-
-    def __init__(self, page: SummaryPage) -> None:
-        tissue, grid = page.tissue, page.tissue.grid
-        brain = Volume((tissue.wm + 0.6 * tissue.gm + 0.15 * tissue.csf).astype(np.float32), grid).canonical()
-        margin = round(3 / brain.grid.isotropic_spacing_mm)
-        self._box = tuple(
-            slice(max(0, side.start - margin), side.stop + margin) for side in bounding_box(brain.data > 0.05)
-        )
-        target = page.observed.canonical()
-        centre = np.rint(brain.grid.world_to_voxel(centre_of_mass_mm(target))).astype(int)
-        self._centre = np.clip(centre, 0, np.array(brain.grid.shape) - 1)
-        self.world = brain.grid.voxel_to_world(self._centre)
-        self.spacing = brain.grid.isotropic_spacing_mm
-        self.brain = brain.data
-
-    def cut(self, data: NDArray[Any], axis: int) -> NDArray[Any]:
-        """Picture rows of a canonical array: the patient's right (or front) on the left."""
-        box = tuple(int(self._centre[a]) if a == axis else self._box[a] for a in range(3))
-        return data[box].T[:, ::-1]
-
-    def size(self, axis: int) -> tuple[float, float]:
-        """Width and height of a plane in mm."""
-        height, width = self.cut(self.brain, axis).shape
-        return width * self.spacing, height * self.spacing
-
-
 def plot_summary(path: str | Path, page: SummaryPage) -> None:
     """Write ``summary.png``: three planes of each picture on the left, the trace and the text on the right."""
     with figure_style():
@@ -137,67 +107,47 @@ def plot_summary(path: str | Path, page: SummaryPage) -> None:
 
 
 def _draw(page: SummaryPage) -> Figure:
-    pictures = _Pictures(page)
-    columns = _columns(page)
+    tissue = page.tissue
+    brain = Volume((tissue.wm + 0.6 * tissue.gm + 0.15 * tissue.csf).astype(np.float32), tissue.grid)
+    slices = PatientSlices.through(page.observed, Volume(brain.data > 0.05, tissue.grid))
+    columns, background, edges = _columns(page), slices.cut(brain.data), _edges(page, slices)
     width = min(_WIDEST, (TWO_COLUMNS - _LEFT) / len(columns) - _GAP)
-    heights = [width * pictures.size(axis)[1] / pictures.size(axis)[0] for _, axis, *_ in _PLANES]
+    heights = [width * up / across for across, up in map(slices.size_mm, PLANES)]
     below = _TOP + sum(heights) + 3 * _GAP + _KEYS
     sheet = Sheet(TWO_COLUMNS, below + _TEXT)
     sheet.text(_LEFT, 0.17, f"{page.row['case']}: {page.row['method']}", fontsize=HEADING, weight="bold")
-    edges = _edges(page)
-    y = _TOP
-    for plane, tall in zip(_PLANES, heights, strict=True):
-        for number, column in enumerate(columns):
-            x = _LEFT + number * (width + _GAP)
-            panel = sheet.axes(x, y, width, tall)
-            _picture(panel, pictures, column, plane, edges)
-            if y == _TOP:
-                sheet.text(x + width / 2, y - 0.05, column.title, ha="center")
-            if number == 0:
-                where = f"{plane[0]}, {plane[2]} = {pictures.world[plane[1]]:.0f} mm".replace("-", "−")
-                panel.set_ylabel(where, labelpad=3)
-                add_scale_bar(panel)
-        y += tall + _GAP
     for number, column in enumerate(columns):
-        _key(sheet, column, _LEFT + number * (width + _GAP), y, width)
-    trace = sheet.axes(0.5, below + 0.2, 2.05, _TRACE - 0.2)
-    _trace(trace, page.trace)
+        cuts, x, y = slices.cut(column.data), _LEFT + number * (width + _GAP), _TOP
+        sheet.text(x + width / 2, y - 0.05, column.title, ha="center")
+        for plane, tall in zip(PLANES, heights, strict=True):
+            panel, frame = sheet.axes(x, y, width, tall), slices.frame(plane)
+            panel.imshow(background[plane.name], cmap="gray", vmin=0, vmax=1.4, **frame)
+            layer = panel.imshow(np.ma.masked_invalid(cuts[plane.name]), **column.look, **frame)
+            for mask, colour, style in edges:
+                draw_edge(panel, mask[plane.name], 0.5, colour, style, width=0.8, **frame)
+            finish_slice(panel, plane.left, plane.right)
+            if number == 0:
+                panel.set_ylabel(f"{plane.name}, {slices.position_text(plane)}", labelpad=3)
+                add_scale_bar(panel)
+            y += tall + _GAP
+        _key(sheet, column, layer, x, y, width)
+    _trace(sheet.axes(0.5, below + 0.2, 2.05, _TRACE - 0.2), page.trace)
     text = sheet.axes(2.75, below, TWO_COLUMNS - 2.8, sheet.height - below)
     draw_text(text, page.row, page.dice(), page.facts or {}, _legend(page))
     return sheet.figure
 
 
-def _edges(page: SummaryPage) -> list[tuple[NDArray[np.bool_], str, str]]:
-    """Contours: canonical mask, colour and style."""
-    fit, found = page.fitted.canonical().data, []
+def _edges(page: SummaryPage, slices: PatientSlices) -> list[tuple[dict[str, NDArray[Any]], str, str]]:
+    """Contours: masks by plane, colour and style."""
+    fit, found = page.fitted.data, []
     for name, mask in (("whole", page.whole), ("core", page.core)):
         threshold = page.threshold(f"threshold_{name}")
+        if mask is None and page.whole is None and name == "whole":
+            mask = page.observed.data > threshold
         if mask is not None:
-            found.append((Volume(mask, page.tissue.grid).canonical().data, WHOLE, "solid"))
-        elif page.whole is None and name == "whole":
-            found.append((page.observed.canonical().data > threshold, WHOLE, "solid"))
-        else:
-            continue
-        found.append((fit > threshold, MODEL, "dashed"))
+            found.append((slices.cut(mask), WHOLE, "solid"))
+            found.append((slices.cut(fit > threshold), MODEL, "dashed"))
     return found
-
-
-def _picture(
-    panel: Axes,
-    pictures: _Pictures,
-    column: _Column,
-    plane: tuple[str, int, str, str, str],
-    edges: list[tuple[NDArray[np.bool_], str, str]],
-) -> None:
-    """One plane of one column: anatomy, values, contours, and which side is which."""
-    _, axis, _, left, right = plane
-    width, height = pictures.size(axis)
-    frame: dict[str, Any] = {"origin": "lower", "extent": (0, width, 0, height)}
-    panel.imshow(pictures.cut(pictures.brain, axis), cmap="gray", vmin=0, vmax=1.4, **frame)
-    column.layer = panel.imshow(np.ma.masked_invalid(pictures.cut(column.data, axis)), **column.look, **frame)
-    for mask, colour, style in edges:
-        draw_edge(panel, pictures.cut(mask, axis), 0.5, colour, style, width=0.8, **frame)
-    finish_slice(panel, left, right)
 
 
 def _legend(page: SummaryPage) -> list[tuple[str, str, str]]:
@@ -209,9 +159,9 @@ def _legend(page: SummaryPage) -> list[tuple[str, str, str]]:
     return [(WHOLE, "solid", seen), (MODEL, "dashed", f"fit, {at}")]
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class _Column:
-    """One column of pictures: canonical data (NaN is transparent), how it looks, and the key below it."""
+    """One column of pictures: values (NaN is transparent), how they look, and the key below."""
 
     title: str
     data: NDArray[Any]
@@ -219,7 +169,6 @@ class _Column:
     label: str
     #: Colours and names where values are kinds, not amounts.
     kinds: tuple[tuple[str, str], ...] = ()
-    layer: Any = None
 
 
 def _columns(page: SummaryPage) -> list[_Column]:
@@ -236,7 +185,7 @@ def _columns(page: SummaryPage) -> list[_Column]:
 
     amount: dict[str, Any] = {"cmap": cells_map(), "vmin": 0, "vmax": 1, "alpha": 0.85}
     label = "concentration c (no unit)"
-    fit, target = page.fitted.canonical().data, page.observed.canonical().data
+    fit, target = page.fitted.data, page.observed.data
     fitted = _Column("fit", hidden(fit, 0.01), amount, label)
     if page.whole is None:
         most = _round_up(float(np.abs(fit - target).max()))
@@ -250,9 +199,8 @@ def _columns(page: SummaryPage) -> list[_Column]:
             _Column("fit - observation", hidden(fit - target, 0.02 * most), look, "difference of c (no unit)"),
         ]
     else:
-        grid = page.tissue.grid
-        whole = Volume(page.whole, grid).canonical().data
-        core = np.zeros_like(whole) if page.core is None else Volume(page.core, grid).canonical().data
+        whole = page.whole
+        core = np.zeros_like(whole) if page.core is None else page.core
         names = (_WHOLE_REGION, "whole tumour"), (_CORE_REGION, "core")
         regions, region_look = kinds(np.where(core, 2, whole.astype(int)), [_WHOLE_REGION, _CORE_REGION])
         found = fit > page.threshold("threshold_whole")
@@ -264,7 +212,7 @@ def _columns(page: SummaryPage) -> list[_Column]:
             _Column("residual, whole tumour", missed, missed_look, "", sides),
         ]
     if page.deviation is not None:
-        spread = page.deviation.canonical().data
+        spread = page.deviation.data
         most = _round_up(float(spread.max()))
         look = {"cmap": DEVIATION, "vmin": 0, "vmax": most, "alpha": 0.85}
         columns.append(
@@ -281,10 +229,10 @@ def _round_up(value: float) -> float:
     return float(min(1, power * next(step for step in (1, 1.5, 2, 3, 4, 6, 8, 10) if step * power >= 0.999 * value)))
 
 
-def _key(sheet: Sheet, column: _Column, x: float, y: float, width: float) -> None:
+def _key(sheet: Sheet, column: _Column, layer: Any, x: float, y: float, width: float) -> None:
     """Colour scale, or names of kinds, below a column."""
     if not column.kinds:
-        sheet.bar(column.layer, x + 0.1, y + 0.04, width - 0.2, 0.07, column.label).ax.locator_params(nbins=4)
+        sheet.bar(layer, x + 0.1, y + 0.04, width - 0.2, 0.07, column.label).ax.locator_params(nbins=4)
         return
     from matplotlib.patches import Patch
 

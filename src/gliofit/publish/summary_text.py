@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gliofit.figures.style import SMALL
+from gliofit.growth.space import Parameter
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
-from gliofit.publish.interval_text import THETA_ROWS, interval, interval_kind, number, width_interval
+from gliofit.publish.interval_text import amounts, interval_kind
 from gliofit.report.numbers import format_quantity
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def draw_text(
     facts: Mapping[str, str],
     legend: Sequence[tuple[str, str, str]],
 ) -> None:
-    """Fill a panel with what is known of a fit.
+    """Fill empty axes with what is known of a fit.
 
     Parameters
     ----------
@@ -35,10 +36,8 @@ def draw_text(
         Empty axes.
     row
         Row of ``parameters.parquet``.
-    dice
-        Dice by region.
-    facts
-        Further lines: name to value.
+    dice, facts
+        Dice by region, and further lines: name to value.
     legend
         Colour, style and meaning of the contours.
     """
@@ -59,8 +58,11 @@ def draw_text(
     for x, text in ((0, "parameter"), (0.33, "estimate"), (0.6, heading[suffix])):
         panel.text(x, y, text, va="center", weight="bold")
     y += _LINE
-    for name, value, ends, unit in _theta_rows(row, suffix):
-        for x, text in ((0, name), (0.33, f"{value} {unit}"), (0.6, ends)):
+    for amount in amounts(row).values():
+        value, ends = amount.text
+        if amount.interval is None and suffix != "none" and isinstance(amount.quantity, Parameter):
+            ends = "held, or at its bound"
+        for x, text in ((0, amount.quantity.symbol), (0.33, f"{value} {amount.quantity.unit}"), (0.6, ends)):
             panel.text(x, y, text, va="center")
         y += _LINE
     y += 0.6 * _LINE
@@ -74,20 +76,6 @@ def draw_text(
         panel.text(0.33, y, value, va="center")
         y += _LINE
     _notes(panel, str(row.get("message") or ""), y + 0.6 * _LINE, tall)
-
-
-def _theta_rows(row: Mapping[str, Any], suffix: str) -> list[tuple[str, str, str, str]]:
-    """Name, estimate, interval and unit of each component and of the front's width."""
-    found = []
-    for column, name, unit in THETA_ROWS:
-        ends = None if suffix == "none" else interval(row, column, suffix)
-        decimals = 3 if column == "mu_rho" else 2
-        value, text = number(float(row[column]), ends, decimals)
-        found.append((name, value, text if ends or suffix == "none" else "held, or at its bound", unit))
-    width = float(row["mu_d_mm"]) / float(row["mu_rho"])
-    value, text = number(width, width_interval(row))
-    found.insert(2, ("front, mu_D / mu_rho", value, text, "mm"))
-    return found
 
 
 def _notes(panel: Axes, message: str, y: float, tall: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from gliofit.evaluate.cohort import agreement_metric
+from gliofit.growth.model import parameters_in
 from gliofit.paper import EXTENT_MM, PaperRow, paper_table
 from gliofit.publish.captions import CAPTIONS
 from gliofit.publish.cohort import LIKE_THE_PAPER, Cohort
@@ -21,16 +22,14 @@ from gliofit.publish.settings import PublishSettings
 from gliofit.report.names import method_name
 from gliofit.report.render import write_renderings
 from gliofit.report.table import Column, Numbers, Table, rank
+from gliofit.report.texts import notes
 
-__all__ = ["FORMS", "SYMBOLS", "TABLES", "metric", "write_paper_table"]
+__all__ = ["FORMS", "TABLES", "write_paper_table"]
 
 #: Renderings of every table of this stage.
 FORMS = ("json", "csv", "md", "tex", "html")
 
 _LINES = ("this run", "this run, median", "paper", "paper, median")
-
-#: Printed names of the rates.
-SYMBOLS = MappingProxyType({"mu_rho": "Growth μ_ρ", "mu_d": "Diffusion μ_D"})
 
 _STATISTICS = ("n", "mean", "standard_error", "median", "ci_low", "ci_high")
 
@@ -85,24 +84,23 @@ def _field_columns(domain: str) -> tuple[Column, ...]:
     )
 
 
-_RATE_ERRORS = tuple(
-    metric(f"{name}_relative_error", symbol, "%", factor=100, group="Parameters") for name, symbol in SYMBOLS.items()
-)
-_ORIGIN = metric("origin_error_mm", "Origin MAE", "mm", group="Origin")
-
-_PARAMETER_COLUMNS = (
-    *(
+def _parameter_columns(cohort: Cohort) -> tuple[Column, ...]:
+    """Errors of every parameter, in the order of the paper, and of the origin."""
+    columns = [
         column
-        for name, symbol in SYMBOLS.items()
+        for p in reversed(parameters_in(cohort.metrics))
         for column in (
-            metric(f"{name}_relative_error_squared", f"{symbol} MSE", power=-3, group=symbol),
-            metric(f"{name}_relative_error", f"{symbol} MAE", "%", factor=100, group=symbol),
+            metric(f"{p.name}_relative_error_squared", f"{p.heading} MSE", power=-3, group=p.heading),
+            metric(f"{p.name}_relative_error", f"{p.heading} MAE", "%", factor=100, group=p.heading),
         )
-    ),
-    metric("origin_error_fraction_squared", "Origin MSE", "extents²", power=-3, group="Origin"),
-    metric("origin_error_fraction", "Origin MAE", "extents", power=-3, group="Origin"),
-    _ORIGIN,
-)
+    ]
+    return (
+        *columns,
+        metric("origin_error_fraction_squared", "Origin MSE", "extents²", power=-3, group="Origin"),
+        metric("origin_error_fraction", "Origin MAE", "extents", power=-3, group="Origin"),
+        metric("origin_error_mm", "Origin MAE", "mm", group="Origin"),
+    )
+
 
 _TIME_COLUMNS = (
     metric("wall_seconds", "Inversion", "s", group="Time"),
@@ -126,185 +124,239 @@ _SEGMENTATION_COLUMNS = (
     metric("hd95_whole_033_mm", "HD95, whole ≥ 0.33", "mm", group="Segmentation"),
 )
 
-_TRUTH_COLUMNS = (
-    metric("mse_volume_truth", "MSE", power=-3, group="Whole volume"),
-    metric("ncc_volume_truth", "NCC", better="high", format=".3f", group="Whole volume"),
-    *_RATE_ERRORS,
-    replace(_ORIGIN, label="Origin", group="Parameters"),
-)
 
-#: The paper's own method with the highest Dice.
-_PAPERS_BEST = "hybrid-com"
+def _truth_columns(cohort: Cohort) -> tuple[Column, ...]:
+    """Errors of phantoms against their truth."""
+    return (
+        metric("mse_volume_truth", "MSE", power=-3, group="Whole volume"),
+        metric("ncc_volume_truth", "NCC", better="high", format=".3f", group="Whole volume"),
+        *(
+            metric(f"{p.name}_relative_error", p.heading, "%", factor=100, group="Parameters")
+            for p in reversed(parameters_in(cohort.metrics))
+        ),
+        metric("origin_error_mm", "Origin", "mm", group="Parameters"),
+    )
 
-_DICE_NOTE = (
-    "Dice: the concentration (grey and white matter only) cut at the threshold, with the tumour segmentation "
-    "(whole: every label; core: all but oedema)."
-)
 
-_DOMAIN_NOTE = (
-    "Domains: “whole volume” averages over the paper’s 240 × 240 × 155 mm, whatever the grid of the case, with the "
-    "background counted as zeros; “crop” averages over the 128 mm cube about the tumour’s centre of mass, where MSE "
-    "and MAE of the same tumour are 4.26 times as large. Both fields are zeroed outside grey and white matter. "
-    "“norm.”: divided by the volume of the tumour compared with, in mm³."
-)
+#: The paper's own method with the highest Dice, and the paper's numbers that the table of the segmentation shows.
+_PAPERS_BEST, _PRINTED_SEGMENTATION = "hybrid-com", ("dice_whole_033", "wall_seconds")
 
-_TIME_NOTE = (
-    "Times are those measured in this run, on its own machine: the inversion alone, and with the final forward run. "
-    "The paper’s (minutes, here in seconds; Quadro RTX 8000 and EPYC 7313) do not say whether they include the final "
-    "run."
-)
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Rows of a table: methods of the run and of the paper, in this order.
+
+    The oracle is not ranked, and the reference method only where ``rank_reference`` is set.
+    """
+
+    cohort: Cohort
+    paper: Mapping[str, PaperRow]
+    settings: PublishSettings
+    order: Sequence[str]
+    rank_reference: bool = False
+
+    @classmethod
+    def of(cls, cohort: Cohort, paper: Mapping[str, PaperRow], settings: PublishSettings) -> _Rows:
+        """Reference, the paper's rows in its order, the run's other methods in theirs, oracle."""
+        methods = cohort.methods
+        first = [method for method, role in methods.items() if role == "reference"]
+        last = [method for method, role in methods.items() if role == "oracle"]
+        rest = [method for method in methods if method not in paper and method not in (*first, *last)]
+        order = [*first, *(method for method in paper if method not in first), *rest, *last]
+        return cls(cohort, paper, settings, order)
+
+    def name(self, method: str) -> str:
+        """Printed name."""
+        return method_name(method, self.settings.method_names)
+
+    def remarked(self, methods: Sequence[str], remark: str) -> _Rows:
+        """The same rows with a remark behind some of the names."""
+        names = {m: self.name(m) for m in self.order} | {m: f"{self.name(m)} ({remark})" for m in methods}
+        return replace(self, settings=self.settings.model_copy(update={"method_names": names}))
+
+    def of_run(self, title: str, columns: Sequence[Column], cohort: Cohort | None = None, **options: Any) -> Table:
+        """Make a panel without the paper's numbers."""
+        return replace(self, cohort=cohort or self.cohort, paper={}, **options).panel(title, columns)
+
+    def more_panels(self, columns: Sequence[Column]) -> list[Table]:
+        """The crop domain, and the cases all methods share if some methods have scores for fewer."""
+        if self.cohort.metrics.empty:
+            return []
+        crop = [c for c in _field_columns("crop") if any(c.name.replace("crop", "volume") == v.name for v in columns)]
+        shared = self.shared_panels("(c) Whole volume, this run", columns, "mse_volume")
+        return [self.of_run("(b) 128 mm crop, this run", crop), *shared]
+
+    def shared_panels(self, title: str, columns: Sequence[Column], score: str) -> list[Table]:
+        """The cases that all methods have this score for, if some have scores for fewer."""
+        scored = self.cohort.metrics[self.cohort.metrics[score].notna()]
+        per_case = scored.groupby("case")["method"].nunique()
+        methods = list(scored["method"].unique())
+        common = [str(case) for case in per_case.index[per_case == len(methods)]]
+        if not 0 < len(common) < scored["case"].nunique():
+            return []
+        title += f", on the {len(common)} cases that every method has a score for"
+        return [self.of_run(title, columns, self.cohort.on_cases(common, methods))]
+
+    def truth_panels(self) -> list[Table]:
+        """Errors of phantom patients against their own truth."""
+        metrics = self.cohort.metrics
+        if metrics.empty or metrics["mse_volume_truth"].isna().all():
+            return []
+        cases = list(metrics.loc[metrics["mse_volume_truth"].notna(), "case"].unique())
+        part, title = self.cohort.on_cases(cases, list(self.cohort.methods)), "Phantom patients against their own truth"
+        return [self.of_run(title, _truth_columns(self.cohort), part, rank_reference=True)]
+
+    def panel(self, title: str, columns: Sequence[Column]) -> Table:
+        """Rows of every method: mean and median of this run, and the paper's numbers where it has any."""
+        metrics = [_metric_of(column) for column in columns]
+        frame = self.frame(metrics)
+        reference = frame["role"] == "reference"
+        frame["method.label"] = [
+            self.name(method) + (" (reference)" if own else "")
+            for method, own in zip(frame["method"], reference, strict=True)
+        ]
+        frame["n.own"] = frame[[f"{name}_n" for name in metrics if "wall_seconds" not in name]].max(axis=1)
+        unscored = frame[[f"{name}_n" for name in metrics]].max(axis=1) == 0
+        frame = frame[~(reference & unscored)].reset_index(drop=True)
+        competes = frame["role"].isin(("method", "reference") if self.rank_reference else ("method",))
+        for name, column in zip(metrics, columns, strict=True):
+            frame[f"{name}.rank"] = rank(frame[f"{name}_mean"].where(competes), column.better)
+            marks = pd.Series("", frame.index)
+            for mark, test in (("*", "t"), ("†", "wilcoxon")):
+                marks += np.where(frame[f"{name}_{test}_p_holm"] < self.settings.significance, mark, "")
+            frame[f"{name}.marks"] = marks
+            values = [
+                self.paper[method].values.get(name) if method in self.paper else None for method in frame["method"]
+            ]
+            frame[f"paper_{name}.marks"] = ["*" if value is not None and value.starred else "" for value in values]
+        if "origin_error_mm" in metrics:
+            # A fraction of an anisotropic volume has no one length in mm.
+            for statistic, prefix in (("mean", ""), ("median", "median_")):
+                for end, extent in (("low", min(EXTENT_MM)), ("high", max(EXTENT_MM))):
+                    fraction = frame.get(f"paper_origin_error_fraction_{statistic}", np.nan)
+                    frame[f"paper_origin_error_mm.{prefix}{end}"] = fraction * extent
+        if not (frame["n.own"] > 1).any():
+            columns = [replace(c, numbers=(c.numbers[0], None, *c.numbers[2:])) for c in columns]
+        return Table(title, frame, (*_COUNTS, *columns), _LINES)
+
+    def frame(self, metrics: Sequence[str]) -> pd.DataFrame:
+        """One row per method with plain numbers in the units of the metrics, and the paper's beside them."""
+        cohort = self.cohort
+        summary, tests = (
+            {(row["method"], row["metric"]): row for row in table.to_dict("records")}
+            for table in (cohort.summary, cohort.tests)
+        )
+        rows = []
+        for method in (method for method in self.order if method in cohort.methods or method in self.paper):
+            row: dict[str, object] = {"method": method, "role": cohort.methods.get(method, "paper only")}
+            counts = summary.get((method, metrics[0]), {})
+            row |= {count: counts.get(count) for count in ("n_cases", "n_failed", "n_not_converged")}
+            printed = self.paper.get(method)
+            row["paper_n"] = printed.n if printed else None
+            own = cohort.metrics[cohort.metrics["method"] == method] if method in cohort.methods else pd.DataFrame()
+            for kind in ("data_integrator", "final_integrator"):
+                row[kind] = ", ".join(own[kind].dropna().unique()) or None if kind in own else None
+            for name in metrics:
+                found, test = summary.get((method, name), {}), tests.get((method, name), {})
+                row |= {f"{name}_{statistic}": found.get(statistic) for statistic in _STATISTICS}
+                row |= {f"{name}_{kind}_p_holm": test.get(f"{kind}_p_holm", math.nan) for kind in ("t", "wilcoxon")}
+                value = printed.values.get(name) if printed else None
+                for statistic in ("mean", "standard_error", "median"):
+                    row[f"paper_{name}_{statistic}"] = getattr(value, statistic, None)
+            rows.append(row)
+        table = pd.DataFrame(rows)
+        whole = [name for name in table if name.endswith("_n") or name.startswith("n_")]
+        ends = ("mean", "error", "median", "low", "high", "holm")
+        numbers = [name for name in table if name.rpartition("_")[2] in ends]
+        return table.astype(dict.fromkeys(whole, "Int64")).astype(dict.fromkeys(numbers, "float64")).copy()
+
+    def table(
+        self, name: str, heading: str, panels: Sequence[Table], footnotes: Sequence[str], columns: Sequence[Column]
+    ) -> Table:
+        """The panels under their heading, with a frame of every number for CSV."""
+        texts = [cell.text for panel in panels for row in panel.grid().rows for cell in row]
+        more = notes("powers") if any("·10" in text for text in texts) else ()
+        frame = self.frame([_metric_of(column) for column in columns]).dropna(axis=1, how="all")
+        return Table(heading, frame, (), caption=CAPTIONS[name], footnotes=(*footnotes, *more), panels=tuple(panels))
+
+
+def _metric_of(column: Column) -> str:
+    """Metric that a column shows."""
+    return column.name.rpartition("_")[0]
 
 
 def _table1(cohort: Cohort, settings: PublishSettings) -> Table:
     """Errors of the recovered parameters on synthetic cases."""
-    paper = paper_table(1)
+    rows, shown = _Rows.of(cohort, paper_table(1), settings), _parameter_columns(cohort)
     # The oracle knows the parameters; it has no errors to show here.
-    order = [method for method in _order(cohort, paper) if cohort.methods.get(method) != "oracle"]
-    panel = _panel("", cohort, paper, order, _PARAMETER_COLUMNS, settings)
-    smallest, largest = min(EXTENT_MM), max(EXTENT_MM)
-    example = paper["gradient-surrogate"]
+    order = [method for method in rows.order if cohort.methods.get(method) != "oracle"]
+    example = rows.paper["gradient-surrogate"]
     printed = example.values["origin_error_fraction"]
     corrected = printed.standard_error * math.sqrt(3 / example.n)
-    notes = [
-        *common_notes(cohort, settings),
-        "Errors of a rate are relative to its true value (MSE: mean square of the fraction); errors of the origin are "
-        "the length of the offset, in mm and, as in the paper, with each axis in units of the volume’s extent "
-        "(240 × 240 × 155 mm).",
-        "Paper, units: its table heads the columns of the rates with “×10⁻³ %”; the released code computes plain "
-        "relative fractions, so that 52.1 is 5.21 %, as printed here.",
-        "Paper, origin: a fraction of an anisotropic volume has no one length in mm; the column in mm gives the range, "
-        f"from an offset along z ({smallest:g} mm) to one across it ({largest:g} mm).",
-        "Paper, origin: the printed errors seem to be divided by √3 (the axes) rather than by √n (the cases). If so, "
-        f"{printed.mean * 1e3:.1f} ± {printed.standard_error * 1e3:.1f} means "
-        f"± {corrected * 1e3:.1f}; they stand here as printed.",
-    ]
-    columns = (*_PARAMETER_COLUMNS, metric("origin_error_mm_squared", "Origin MSE", "mm²"))
-    return _table("table1", "Table 1. Recovered parameters, synthetic cases", [panel], notes, cohort, paper, columns)
+    errors = {"mean": printed.mean * 1e3, "error": printed.standard_error * 1e3, "corrected": corrected * 1e3}
+    texts = notes("table1", smallest=min(EXTENT_MM), largest=max(EXTENT_MM), **errors)
+    heading, panel = "Table 1. Recovered parameters, synthetic cases", replace(rows, order=order).panel("", shown)
+    columns = (*shown, metric("origin_error_mm_squared", "Origin MSE", "mm²"))
+    return rows.table("table1", heading, [panel], [*common_notes(cohort, settings), *texts], columns)
 
 
 def _table2(cohort: Cohort, settings: PublishSettings) -> Table:
     """Errors of the final forward run on synthetic cases."""
-    paper = paper_table(2)
-    order = _order(cohort, paper)
+    rows = _Rows.of(cohort, paper_table(2), settings)
     columns = (*_field_columns("volume"), *_TIME_COLUMNS)
-    panels = [_panel("(a) Whole volume", cohort, paper, order, columns, settings)]
-    panels += _more_panels(cohort, order, _field_columns("volume"), settings)
-    notes = [
-        *common_notes(cohort, settings),
-        _DOMAIN_NOTE,
-        _TIME_NOTE,
-        *observation_notes(cohort, settings),
-        *choice_notes(cohort, settings),
-    ]
-    if "oracle" in cohort.methods:
-        notes.append(
-            "Oracle: the final run with the true parameters. Its error comes from how cases are simulated and stored "
-            "alone; a fit is as good as it can be when it reaches it."
-        )
-    notes += [
-        "Paper: the solver’s CMA-ES ran on 25 of the 500 test cases, so its row and its tests rest on other cases than "
-        "the rest; what the text calls the mean’s standard deviation is its standard error.",
-        "Paper: by the text the hybrid keeps the candidate with the lower loss after the gradient search; the released "
-        "code keeps, case by case, the one whose final run is closer to the truth, which no observation can tell.",
-    ]
+    panels = [rows.panel("(a) Whole volume", columns), *rows.more_panels(_field_columns("volume"))]
+    texts = [
+        *common_notes(cohort, settings), *notes("domains"), *notes("times"), *observation_notes(cohort, settings),
+        *choice_notes(cohort, settings), *(notes("oracle") if "oracle" in cohort.methods else ()), *notes("table2"),
+    ]  # fmt: skip
     shown = (*columns, *_field_columns("crop"), *_DICE_COLUMNS)
-    return _table("table2", "Table 2. Final tumour, synthetic cases", panels, notes, cohort, paper, shown)
+    return rows.table("table2", "Table 2. Final tumour, synthetic cases", panels, texts, shown)
 
 
 def _table3(patients: Cohort, settings: PublishSettings) -> Table:
     """How well methods that observe the patients' reference concentration reproduce it, and their Dice."""
-    cohort, paper = patients.that_observed("reference"), paper_table(3)
-    order = _order(cohort, paper)
+    cohort = patients.that_observed("reference")
+    rows = _Rows.of(cohort, paper_table(3), settings)
     columns = (*_field_columns("volume"), *_DICE_COLUMNS, *_TIME_COLUMNS)
-    marked = _marked(settings, order, LIKE_THE_PAPER, "sees the segmentation")
-    panels = [_panel("(a) Whole volume", cohort, paper, order, columns, marked)]
-    panels += _more_panels(cohort, order, (*_field_columns("volume"), _DICE_COLUMNS[0]), marked)
-    panels += _truth_panels(cohort, order, marked)
-    notes = [
-        "Reference-driven: the table measures how well a method reproduces a concentration that it is given, the final "
-        "run of the reference method fitted to the segmentation; the methods marked so are given the segmentation, as "
-        "in the paper, and are tested in the table of the segmentation-driven methods.",
-        *common_notes(cohort, settings),
-        _DOMAIN_NOTE,
-        _TIME_NOTE,
-    ]
-    for method, role in cohort.methods.items():
-        if role == "reference":
-            notes.append(
-                f"Errors are distances from the final run of {method_name(method, settings.method_names)}, the best "
-                "estimate there is of a tumour that nobody can see, not from a truth; its own row has Dice scores only."
-            )
-    notes += [
-        *observation_notes(cohort, settings),
-        _DICE_NOTE,
-        *choice_notes(cohort, settings),
-        "Paper: 75 patients of BraTS 2021 that it does not name. Its direct and gradient methods observed the "
-        "reference concentration that they are then scored against; GliODIL and LMI saw the segmentation alone.",
-        "Paper: the Dice of 34 of the hybrid without COM hardly goes with its MSE and NCC, which are close to those of "
-        "the direct inverse (Dice 57), and may be a misprint.",
-        "COM: the paper words the use of the tumour’s centre of mass in three ways. Fixed: the origin is held there "
-        "and is no unknown. Start: the search begins there. Swap: the search is free, and the centre of mass takes the "
-        "origin’s place in the final run.",
-    ]
-    shown = (*columns, *_field_columns("crop"), *_TRUTH_COLUMNS)
+    marked = rows.remarked(LIKE_THE_PAPER, "sees the segmentation")
+    panels = [marked.panel("(a) Whole volume", columns)]
+    panels += [*marked.more_panels((*_field_columns("volume"), _DICE_COLUMNS[0])), *marked.truth_panels()]
+    references = [rows.name(method) for method, role in cohort.methods.items() if role == "reference"]
+    texts = [
+        *notes("reference-driven"), *common_notes(cohort, settings), *notes("domains"), *notes("times"),
+        *(text for name in references for text in notes("reference-method", name=name)),
+        *observation_notes(cohort, settings), *notes("dice"), *choice_notes(cohort, settings), *notes("table3"),
+    ]  # fmt: skip
+    shown = (*columns, *_field_columns("crop"), *_truth_columns(cohort))
     heading = "Table 3. Reference-driven fit to patients: how well a given concentration is reproduced"
-    return _table("table3", heading, panels, notes, cohort, paper, shown)
+    return rows.table("table3", heading, panels, texts, shown)
 
 
 def _segmentation_table(patients: Cohort, settings: PublishSettings) -> Table:
     """How well methods that observe the patients' segmentation explain it, and how far they agree."""
-    cohort = patients.that_observed("segmentation")
+    cohort, printed = patients.that_observed("segmentation"), paper_table(3)
     paper = {
-        method: replace(row, values={name: row.values[name] for name in ("dice_whole_033", "wall_seconds")})
-        for method, row in ((method, paper_table(3)[method]) for method in (*LIKE_THE_PAPER, _PAPERS_BEST))
+        method: replace(printed[method], values={n: printed[method].values[n] for n in _PRINTED_SEGMENTATION})
+        for method in (*LIKE_THE_PAPER, _PAPERS_BEST)
     }
-    order = _order(cohort, paper)
+    rows = replace(_Rows.of(cohort, paper, settings), rank_reference=True)
     agreement = [c for name in cohort.references for c in _agreement_columns(name, settings)]
     columns = (*_SEGMENTATION_COLUMNS, *agreement, _TIME_COLUMNS[0])
-    papers_alone = [method for method in (_PAPERS_BEST,) if method not in cohort.methods]
-    marked = _marked(settings, order, papers_alone, "sees the reference")
-    panels = [_panel("", cohort, paper, order, columns, marked, marks=True)]
-    panels += _shared_panels("(b) This run", cohort, order, columns, marked, "dice_whole_033", marks=True)
-    panels += _truth_panels(cohort, order, marked)
-    notes = [
-        "Segmentation-driven: the table measures how well a method explains the segmentation that it is given, which "
-        "is what a clinic has, and how far the methods agree where nobody can see the tumour.",
-        *common_notes(cohort, settings),
-        _DICE_NOTE,
-        "Best threshold: the one of the Dice curve, or 0.33, at which a patient’s Dice is largest; it is chosen with "
-        "the segmentation at hand and no forecast.",
-        "HD95: the 95th percentile of the distances between both surfaces, the larger of the two directions. Where a "
-        "concentration nowhere reaches the threshold there is no surface, and the patient is not in the mean.",
-        "NCC and MSE with another method’s final run, over the paper’s 240 × 240 × 155 mm (grey and white matter), are "
-        "agreement, not accuracy: they are not ranked or tested, and a method has none with itself.",
-        *_field_notes(cohort, settings),
-        _TIME_NOTE,
-        *choice_notes(cohort, settings),
-        "Paper: its Dice is that of 75 patients of BraTS 2021 that it does not name, other ones than here. Its own "
-        "methods, of which the best stands here, observed the reference concentration and not the segmentation; LMI "
-        "and GliODIL saw the segmentation.",
-    ]
-    shown = (*columns, metric("hd95_core_060_mm", "HD95, core ≥ 0.60", "mm"), *_TRUTH_COLUMNS)
+    marked = rows.remarked([m for m in (_PAPERS_BEST,) if m not in cohort.methods], "sees the reference")
+    panels = [marked.panel("", columns), *marked.shared_panels("(b) This run", columns, "dice_whole_033")]
+    panels += marked.truth_panels()
+    without = cohort.metrics.loc[cohort.free_fields, "method"].drop_duplicates() if cohort.methods else ()
+    free = ", ".join(rows.name(str(method)) for method in without)
+    own = [rows.name(method) for method in ("gliodil",) if method in cohort.methods]
+    texts = [
+        *notes("segmentation-driven"), *common_notes(cohort, settings), *notes("dice"), *notes("table3-segmentation"),
+        *(notes("free-fields", names=free) if free else ()),
+        *(text for name in own for text in notes("own-thresholds", name=name)), *notes("times"),
+        *choice_notes(cohort, settings), *notes("paper-segmentation"),
+    ]  # fmt: skip
+    shown = (*columns, metric("hd95_core_060_mm", "HD95, core ≥ 0.60", "mm"), *_truth_columns(cohort))
     heading = "Table 3, segmentation-driven. Fit to patients from the segmentation alone"
-    return _table("table3-segmentation", heading, panels, notes, cohort, paper, shown)
-
-
-def _field_notes(cohort: Cohort, settings: PublishSettings) -> list[str]:
-    """What the Dice of methods without a growth model is worth, and of those that cut at thresholds of their own."""
-    notes = []
-    without = cohort.metrics[(cohort.metrics["final_integrator"] == "none") & cohort.metrics["mu_d_mm"].isna()]
-    names = [method_name(str(method), settings.method_names) for method in without["method"].drop_duplicates()]
-    if names:
-        notes.append(
-            f"{', '.join(names)}: a value for every voxel and no growth equation, so it can follow any outline. Its "
-            "Dice shows what a smooth field can reach; it says nothing of how the tumour grew or will grow."
-        )
-    if "gliodil" in cohort.methods:
-        notes.append(
-            f"{method_name('gliodil', settings.method_names)} learns its own thresholds; for it the best threshold is "
-            "the fairer column."
-        )
-    return notes
+    return rows.table("table3-segmentation", heading, panels, texts, shown)
 
 
 def _agreement_columns(reference: str, settings: PublishSettings) -> tuple[Column, Column]:
@@ -314,161 +366,6 @@ def _agreement_columns(reference: str, settings: PublishSettings) -> tuple[Colum
         metric(agreement_metric("ncc_volume", reference), f"NCC with {name}", better=None, format=".3f"),
         metric(agreement_metric("mse_volume", reference), f"MSE from {name}", power=-3, better=None),
     )
-
-
-def _marked(settings: PublishSettings, order: Sequence[str], methods: Sequence[str], remark: str) -> PublishSettings:
-    """Settings with a name for every method of a table, and a remark behind some of them."""
-    names = {method: method_name(method, settings.method_names) for method in order}
-    names |= {method: f"{names[method]} ({remark})" for method in methods}
-    return settings.model_copy(update={"method_names": names})
-
-
-def _truth_panels(cohort: Cohort, order: Sequence[str], settings: PublishSettings) -> list[Table]:
-    """Errors of phantom patients against their own truth."""
-    if cohort.metrics.empty or cohort.metrics["mse_volume_truth"].isna().all():
-        return []
-    known = cohort.metrics[cohort.metrics["mse_volume_truth"].notna()]
-    part = cohort.on_cases(list(known["case"].unique()), list(cohort.methods))
-    return [_panel("Phantom patients against their own truth", part, {}, order, _TRUTH_COLUMNS, settings, marks=True)]
-
-
-def _order(cohort: Cohort, paper: Mapping[str, PaperRow]) -> list[str]:
-    """Reference, the paper's rows in its order, the run's other methods in theirs, oracle."""
-    methods = cohort.methods
-    first = [method for method, role in methods.items() if role == "reference"]
-    last = [method for method, role in methods.items() if role == "oracle"]
-    rest = [method for method in methods if method not in paper and method not in (*first, *last)]
-    return [*first, *(method for method in paper if method not in first), *rest, *last]
-
-
-def _more_panels(
-    cohort: Cohort, order: Sequence[str], columns: Sequence[Column], settings: PublishSettings
-) -> list[Table]:
-    """The crop domain, and the cases all methods share if some methods have scores for fewer."""
-    if cohort.metrics.empty:
-        return []
-    crop = [c for c in _field_columns("crop") if any(c.name.replace("crop", "volume") == v.name for v in columns)]
-    panels = [_panel("(b) 128 mm crop, this run", cohort, {}, order, crop, settings)]
-    return panels + _shared_panels("(c) Whole volume, this run", cohort, order, columns, settings, "mse_volume")
-
-
-def _shared_panels(
-    title: str,
-    cohort: Cohort,
-    order: Sequence[str],
-    columns: Sequence[Column],
-    settings: PublishSettings,
-    score: str,
-    marks: bool = False,
-) -> list[Table]:
-    """The cases that all methods have this score for, if some have scores for fewer."""
-    scored = cohort.metrics[cohort.metrics[score].notna()]
-    per_case = scored.groupby("case")["method"].nunique()
-    methods = list(scored["method"].unique())
-    common = [str(case) for case in per_case.index[per_case == len(methods)]]
-    if not 0 < len(common) < scored["case"].nunique():
-        return []
-    part = cohort.on_cases(common, methods)
-    title += f", on the {len(common)} cases that every method has a score for"
-    return [_panel(title, part, {}, order, columns, settings, marks)]
-
-
-def _panel(
-    title: str,
-    cohort: Cohort,
-    paper: Mapping[str, PaperRow],
-    order: Sequence[str],
-    columns: Sequence[Column],
-    settings: PublishSettings,
-    marks: bool = False,
-) -> Table:
-    """Rows of every method: mean and median of this run, and the paper's numbers where it has any.
-
-    The oracle is not ranked, and the reference method only where ``marks`` is set.
-    """
-    metrics = [_metric_of(column) for column in columns]
-    frame = _frame(cohort, paper, order, metrics)
-    own = frame["role"] == "reference"
-    frame["method.label"] = [
-        method_name(method, settings.method_names) + (" (reference)" if reference else "")
-        for method, reference in zip(frame["method"], own, strict=True)
-    ]
-    counts = frame[[f"{name}_n" for name in metrics if "wall_seconds" not in name]]
-    frame["n.own"] = counts.max(axis=1)
-    frame = frame[~(own & (frame[[f"{name}_n" for name in metrics]].max(axis=1) == 0))].reset_index(drop=True)
-    competes = frame["role"].isin(("method", "reference") if marks else ("method",))
-    for name, column in zip(metrics, columns, strict=True):
-        frame[f"{name}.rank"] = rank(frame[f"{name}_mean"].where(competes), column.better)
-        frame[f"{name}.marks"] = [
-            "".join(
-                mark
-                for mark, test in (("*", "t"), ("†", "wilcoxon"))
-                if row[f"{name}_{test}_p_holm"] < settings.significance
-            )
-            for row in frame.to_dict("records")
-        ]
-        values = [paper[method].values.get(name) if method in paper else None for method in frame["method"]]
-        frame[f"paper_{name}.marks"] = ["*" if value is not None and value.starred else "" for value in values]
-    if "origin_error_mm" in metrics:
-        # A fraction of an anisotropic volume has no one length in mm.
-        for statistic, prefix in (("mean", ""), ("median", "median_")):
-            for end, extent in (("low", min(EXTENT_MM)), ("high", max(EXTENT_MM))):
-                fraction = frame.get(f"paper_origin_error_fraction_{statistic}", np.nan)
-                frame[f"paper_origin_error_mm.{prefix}{end}"] = fraction * extent
-    if not (frame["n.own"] > 1).any():
-        columns = [replace(c, numbers=(c.numbers[0], None, *c.numbers[2:])) for c in columns]
-    return Table(title, frame, (*_COUNTS, *columns), _LINES)
-
-
-def _metric_of(column: Column) -> str:
-    """Metric that a column shows."""
-    return column.name.rpartition("_")[0]
-
-
-def _table(
-    name: str,
-    heading: str,
-    panels: Sequence[Table],
-    notes: Sequence[str],
-    cohort: Cohort,
-    paper: Mapping[str, PaperRow],
-    columns: Sequence[Column],
-) -> Table:
-    """The panels under their heading, with a frame of every number for CSV."""
-    texts = [cell.text for panel in panels for row in panel.grid().rows for cell in row]
-    if any("·10" in text for text in texts):
-        notes = [*notes, "A power of ten in a cell multiplies that of its column."]
-    frame = _frame(cohort, paper, _order(cohort, paper), [_metric_of(c) for c in columns]).dropna(axis=1, how="all")
-    return Table(heading, frame, (), caption=CAPTIONS[name], footnotes=tuple(notes), panels=tuple(panels))
-
-
-def _frame(cohort: Cohort, paper: Mapping[str, PaperRow], order: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
-    """One row per method with plain numbers in the units of the metrics, and the paper's beside them."""
-    summary = {(row["method"], row["metric"]): row for row in cohort.summary.to_dict("records")}
-    tests = {(row["method"], row["metric"]): row for row in cohort.tests.to_dict("records")}
-    rows = []
-    for method in (method for method in order if method in cohort.methods or method in paper):
-        row: dict[str, object] = {"method": method, "role": cohort.methods.get(method, "paper only")}
-        counts = summary.get((method, metrics[0]), {})
-        row |= {count: counts.get(count) for count in ("n_cases", "n_failed", "n_not_converged")}
-        printed = paper.get(method)
-        row["paper_n"] = printed.n if printed else None
-        own = cohort.metrics[cohort.metrics["method"] == method] if method in cohort.methods else pd.DataFrame()
-        for kind in ("data_integrator", "final_integrator"):
-            row[kind] = ", ".join(own[kind].dropna().unique()) or None if kind in own else None
-        for name in metrics:
-            found, test = summary.get((method, name), {}), tests.get((method, name), {})
-            row |= {f"{name}_{statistic}": found.get(statistic) for statistic in _STATISTICS}
-            row |= {f"{name}_{kind}_p_holm": test.get(f"{kind}_p_holm", math.nan) for kind in ("t", "wilcoxon")}
-            value = printed.values.get(name) if printed else None
-            for statistic in ("mean", "standard_error", "median"):
-                row[f"paper_{name}_{statistic}"] = getattr(value, statistic, None)
-        rows.append(row)
-    table = pd.DataFrame(rows)
-    whole = [name for name in table if name.endswith("_n") or name.startswith("n_")]
-    table = table.astype(dict.fromkeys(whole, "Int64"))
-    numbers = [name for name in table if name.rpartition("_")[2] in ("mean", "error", "median", "low", "high", "holm")]
-    return table.astype(dict.fromkeys(numbers, "float64")).copy()
 
 
 #: Every table by the name of its files.

@@ -6,14 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gliofit.core.errors import InputError
-from gliofit.core.grid import Volume
-from gliofit.core.io import read_volume
-from gliofit.core.labels import whole_tumour_mask
 from gliofit.figures.colours import MODEL, WHOLE, cells_map, cells_opacity
 from gliofit.metrics.masks import WHOLE_THRESHOLD
 from gliofit.publish.shown import show_pixels
-from gliofit.publish.slices import AXIAL, PatientSlices
+from gliofit.publish.slices import AXIAL, Anatomy
 from gliofit.report.table import Picture
 
 __all__ = ["show_patient"]
@@ -42,14 +38,9 @@ def show_patient(case: str, case_dir: str | Path, concentration: str | Path) -> 
     from matplotlib.colors import to_rgb
     from PIL import Image
 
-    folder = Path(case_dir)
-    segmentation = read_volume(folder / "segmentation.nii.gz", np.uint8)
-    whole = Volume(whole_tumour_mask(segmentation.data), segmentation.grid)
-    if not whole.data.any():
-        raise InputError(folder / "segmentation.nii.gz", "holds no tumour", "segment the tumour again")
-    labels = read_volume(folder / "labels.nii.gz", np.uint8)
-    slices = PatientSlices.through(whole, Volume(labels.data > 0, labels.grid))
-    grey = slices.read_image(folder / "t1.nii.gz")[AXIAL.name]
+    anatomy = Anatomy.load(Path(case_dir))
+    slices = anatomy.slices
+    grey = slices.read_image(Path(case_dir) / "t1.nii.gz")[AXIAL.name]
     cells = slices.read(concentration)[AXIAL.name]
 
     width, height = (_HEIGHT * side / slices.size_mm(AXIAL)[1] for side in slices.size_mm(AXIAL))
@@ -64,7 +55,7 @@ def show_patient(case: str, case_dir: str | Path, concentration: str | Path) -> 
     opacity = cells_opacity(amount)[..., None]
     colours = 255 * cells_map()(amount)[..., :3]
     pixels = (1 - opacity) * 255 * grey[..., None] + opacity * colours
-    inside = enlarged(slices.cut(whole.data)[AXIAL.name]) > 0.5
+    inside = enlarged(slices.cut(anatomy.whole.data)[AXIAL.name]) > 0.5
     for region, colour in ((inside, WHOLE), (amount > WHOLE_THRESHOLD, MODEL)):
         pixels[_edge(region)] = 255 * np.array(to_rgb(colour))
     image = Image.fromarray(np.rint(pixels).astype(np.uint8), "RGB")

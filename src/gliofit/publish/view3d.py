@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.core.errors import InputError
 from gliofit.core.grid import Grid, bounding_box
-from gliofit.core.io import read_like, read_table, read_volume
-from gliofit.core.labels import TissueLabel, core_mask, whole_tumour_mask
+from gliofit.core.io import read_like, read_table
+from gliofit.core.labels import TissueLabel
 from gliofit.figures.colours import CORE, GLASS, MODEL, SPREAD, WHOLE
 from gliofit.figures.sheet import Sheet
 from gliofit.figures.slices import add_scale_bar, finish_slice, name_edges
@@ -21,6 +20,7 @@ from gliofit.figures.style import TWO_COLUMNS, figure_style, save_figure
 from gliofit.metrics.masks import WHOLE_THRESHOLD
 from gliofit.publish.patient_record import choose_method
 from gliofit.publish.settings import PublishSettings
+from gliofit.publish.slices import Anatomy
 from gliofit.report.names import method_name
 
 if TYPE_CHECKING:
@@ -44,19 +44,7 @@ _LEFT, _GAP, _ABOVE, _KEY, _EDGE_MM = 0.3, 0.05, 0.2, 0.24, 6.0
 
 @dataclass(frozen=True)
 class _Direction:
-    """Where the patient is seen from.
-
-    Parameters
-    ----------
-    name
-        In words.
-    towards
-        Unit vector from the patient to the eye, in RAS.
-    right
-        Unit vector to the right in the picture.
-    letters
-        Sides of the patient at the left, right, lower and upper edge.
-    """
+    """Where the patient is seen from: unit vectors (RAS) to the eye and to the right, sides at the picture's edges."""
 
     name: str
     towards: tuple[float, float, float]
@@ -82,16 +70,12 @@ class Surface:
 
     Parameters
     ----------
-    corners
-        World coordinates (RAS, mm) of the triangles' corners, (n, 3, 3).
-    normals
-        Unit normals of the triangles, outwards, (n, 3).
-    colour
-        Colour of the region.
-    opacity
-        Of a triangle that faces the eye.
+    corners, normals
+        World coordinates (RAS, mm) of the corners, shape (n, 3, 3), and unit normals outwards, shape (n, 3).
+    colour, opacity
+        Look of a triangle that faces the eye.
     rim
-        What is added to the opacity where the surface turns away from the eye, as glass does.
+        Added to the opacity where the surface turns away from the eye, as in glass.
     """
 
     corners: NDArray[np.float64]
@@ -99,6 +83,10 @@ class Surface:
     colour: str
     opacity: float
     rim: float = 0.0
+
+
+#: A surface, if there is one, and what it shows.
+_Part = tuple[Surface | None, str]
 
 
 def surface_of(
@@ -114,10 +102,8 @@ def surface_of(
 
     Parameters
     ----------
-    values
-        Mask or concentration on the grid.
-    grid
-        The patient's.
+    values, grid
+        Mask or concentration on a grid.
     level
         Values above it are inside.
     colour, opacity, rim
@@ -164,11 +150,7 @@ def _normals(corners: NDArray[np.float64], triangles: NDArray[np.int32], points:
 
 
 def draw_view3d(
-    case_dir: str | Path,
-    metrics: str | Path,
-    forward_root: str | Path,
-    out_dir: str | Path,
-    settings: PublishSettings,
+    case_dir: str | Path, metrics: str | Path, forward_root: str | Path, out_dir: str | Path, settings: PublishSettings
 ) -> None:
     """Draw ``{case}.3d.png`` and ``.pdf``: segmentation above, spread of the cells by one method below.
 
@@ -177,12 +159,8 @@ def draw_view3d(
 
     Parameters
     ----------
-    case_dir
-        ``register/patients/{case}``, with ``segmentation.nii.gz`` and ``labels.nii.gz``.
-    metrics
-        ``metrics.parquet`` of the patient.
-    forward_root
-        Folder with ``{method}/concentration.nii.gz`` (``forward/patients/{case}``).
+    case_dir, metrics, forward_root
+        ``register/patients/{case}``, ``metrics.parquet`` of the patient, and ``forward/patients/{case}``.
     out_dir
         Folder to write to.
     settings
@@ -194,32 +172,27 @@ def draw_view3d(
         If a file is missing or lies on another grid than the patient, or the segmentation holds no tumour.
     """
     case_dir = Path(case_dir)
-    segmentation = read_volume(case_dir / "segmentation.nii.gz", np.uint8)
-    grid = segmentation.grid
-    whole, core = whole_tumour_mask(segmentation.data), core_mask(segmentation.data)
-    if not whole.any():
-        raise InputError(case_dir / "segmentation.nii.gz", "holds no tumour", "segment the tumour again")
-    tissue = read_like(case_dir / "labels.nii.gz", grid).data >= TissueLabel.GREY_MATTER
+    anatomy = Anatomy.load(case_dir)
+    grid, whole, core = anatomy.grid, anatomy.whole.data, anatomy.core
+    tissue = anatomy.labels.data >= TissueLabel.GREY_MATTER
     rows = read_table(metrics)
     statuses = {str(row.method): str(row.status) for row in rows.itertuples()}
     method = choose_method(statuses, settings.preferred_method)
 
+    def part(values: NDArray[Any], level: float, colour: str, name: str, solid: bool, smoothing: float) -> _Part:
+        volume = (values > level).sum() * grid.voxel_volume_mm3 / 1000
+        opacity, rim = (1.0, 0.0) if solid else (0.3, 0.5)
+        return surface_of(values, grid, level, colour, opacity, rim, smoothing), f"{name} ({volume:.0f} cm³)"
+
     brain = surface_of(tissue, grid, 0.5, GLASS, 0.06, 0.6, _SMOOTHING)
-    litres = grid.voxel_volume_mm3 / 1000
     seen = [
-        (surface_of(core, grid, 0.5, CORE, 1.0, 0.0, _SMOOTHING), f"core ({core.sum() * litres:.0f} cm³)"),
-        (surface_of(whole, grid, 0.5, WHOLE, 0.3, 0.5, _SMOOTHING), f"whole tumour ({whole.sum() * litres:.0f} cm³)"),
-    ]
+        part(core, 0.5, CORE, "core", True, _SMOOTHING), part(whole, 0.5, WHOLE, "whole tumour", False, _SMOOTHING)
+    ]  # fmt: skip
     views = [("Segmentation", seen)]
     if method is not None:
         field = read_like(Path(forward_root) / method / "concentration.nii.gz", grid).data
-        found = [
-            (
-                surface_of(field, grid, level, colour, opacity, rim, 1.0),
-                f"c above {level:.2f} ({(field > level).sum() * litres:.0f} cm³)",
-            )
-            for level, colour, opacity, rim in ((WHOLE_THRESHOLD, MODEL, 1.0, 0.0), (_FEW, SPREAD, 0.3, 0.5))
-        ]
+        cuts = ((WHOLE_THRESHOLD, MODEL, True), (_FEW, SPREAD, False))
+        found = [part(field, level, colour, f"c above {level:.2f}", solid, 1.0) for level, colour, solid in cuts]
         views.append((method_name(method, settings.method_names), found))
     centre = grid.voxel_to_world(np.argwhere(whole).mean(axis=0))
     middle = grid.voxel_to_world(np.argwhere(tissue).mean(axis=0))
@@ -230,9 +203,7 @@ def draw_view3d(
 
 
 def _draw(
-    brain: Sequence[Surface],
-    views: Sequence[tuple[str, Sequence[tuple[Surface | None, str]]]],
-    directions: Sequence[_Direction],
+    brain: Sequence[Surface], views: Sequence[tuple[str, Sequence[_Part]]], directions: Sequence[_Direction]
 ) -> Figure:
     """A row of pictures per view, all at one scale, with a key below each row."""
     from matplotlib.patches import Patch
@@ -277,28 +248,13 @@ def _draw(
 
 
 def _render(
-    surfaces: Sequence[Surface],
-    direction: _Direction,
-    centre: NDArray[np.float64],
-    size_mm: tuple[float, float],
+    surfaces: Sequence[Surface], direction: _Direction, centre: NDArray[np.float64], size_mm: tuple[float, float],
     scale: float,
-) -> NDArray[np.uint8]:
+) -> NDArray[np.uint8]:  # fmt: skip
     """Picture of surfaces on black, seen from far away, as (rows, columns, 3).
 
     Triangles of all surfaces are drawn in the order of their depth, so that what is behind glass is seen through it.
-
-    Parameters
-    ----------
-    surfaces
-        What is shown.
-    direction
-        From where.
-    centre
-        World point in the middle of the picture.
-    size_mm
-        Width and height.
-    scale
-        Inches of the figure for a millimetre.
+    ``centre`` is the world point in the middle, ``scale`` the inches of the figure for a millimetre.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.collections import PolyCollection

@@ -18,8 +18,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.publish.viewer_colours import ViewerColours
+from gliofit.core.io import read_like
+from gliofit.metrics.masks import WHOLE_THRESHOLD
+from gliofit.publish.patient_record import CaseSources, MethodRecord
+from gliofit.publish.viewer_colours import ViewerColours, cell_colours
 from gliofit.publish.viewer_volumes import Quantised, ViewerBox, quantised_image, quantised_range
+from gliofit.report.names import method_styles
 from gliofit.report.page import Page
 
 __all__ = ["Viewer"]
@@ -34,14 +38,10 @@ class Viewer:
 
     Parameters
     ----------
-    box
-        What part of the case is shown.
-    centre_mm
-        Point in world mm that is shown first, shape (3,), and that a button leads back to.
-    centre_name
-        What lies there.
-    grid_name
-        What to call the grid of the case's files.
+    box, grid_name
+        Part of the case that is shown, and what to call the grid of the case's files.
+    centre_mm, centre_name
+        Point in world mm that is shown first, shape (3,), and what lies there; a button leads back to it.
     """
 
     def __init__(self, box: ViewerBox, centre_mm: NDArray[np.float64], centre_name: str, grid_name: str) -> None:
@@ -80,23 +80,7 @@ class Viewer:
         line: tuple[float, str, Sequence[float]] | None = None,
         opacity: float = 0.85,
     ) -> None:
-        """A map in colours over the background.
-
-        Parameters
-        ----------
-        name, group
-            Printed name, and that of the layers that it stands among.
-        data
-            Values on the case's grid.
-        colours
-            What they look like.
-        visible
-            Whether it is shown at first.
-        line
-            Value, colour and dashes of a contour that can be shown as well.
-        opacity
-            At first, 0 to 1.
-        """
+        """A map in colours over the background; ``line`` is the value, colour and dashes of a contour of it."""
         self._colours.setdefault(colours.title, colours.table())
         values = quantised_range(self.box.cut(data), colours.low, colours.high)
         contour = None if line is None else dict(zip(("level", "colour", "dashes"), line, strict=True))
@@ -129,6 +113,24 @@ class Viewer:
             "outline", name, group, values, inside=[int(value) for value in inside], colour=colour,
             dashes=list(dashes), visible=visible, opacity=1.0,
         )  # fmt: skip
+
+    def cells(
+        self, methods: Sequence[MethodRecord], sources: CaseSources, group: str, shown: str | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Add a map of tumour cells by each method, and a line in place of those that failed.
+
+        ``shown`` is the method that is shown at first. Returns concentrations on the case's grid by printed name.
+        """
+        styles, found = method_styles(method.method for method in methods), {}
+        for method in methods:
+            if method.status == "failed":
+                self.missing(method.name, group, "failed")
+                continue
+            style = styles[method.method]
+            found[method.name] = data = read_like(sources.concentration(method.method), self.box.source).data
+            line = (WHOLE_THRESHOLD, style.colour, style.line[1])
+            self.map(method.name, group, data, cell_colours(), visible=method.method == shown, line=line)
+        return found
 
     def missing(self, name: str, group: str, reason: str) -> None:
         """A line in place of a layer that there is none of."""

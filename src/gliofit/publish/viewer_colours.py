@@ -20,20 +20,9 @@ _STEPS = 65
 
 @dataclass(frozen=True)
 class ViewerColours:
-    """A map of colours.
+    """A map of colours, with the title of its bar, the symbol of its values and the ends of its scale.
 
-    Parameters
-    ----------
-    colours
-        Map of matplotlib.
-    title
-        What the colour bar says.
-    symbol
-        Sign of what is shown, for the read-out.
-    low, high
-        Ends of the scale.
-    fade
-        Size from which on values are opaque; towards zero they become transparent.
+    From the size ``fade`` on values are opaque; towards zero they become transparent.
     """
 
     colours: Colormap

@@ -25,15 +25,7 @@ _BRIGHTEST = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Quantised:
-    """Values of one byte each.
-
-    Parameters
-    ----------
-    raw
-        Shape of the grid, uint8.
-    slope, intercept
-        A value is ``intercept + slope * raw``.
-    """
+    """Values of one byte each: ``intercept + slope * raw``, ``raw`` of the grid's shape."""
 
     raw: NDArray[np.uint8]
     slope: float = 1.0
@@ -69,15 +61,7 @@ def quantised_image(data: NDArray[Any]) -> tuple[Quantised, tuple[float, float]]
 
 @dataclass(frozen=True, eq=False)
 class ViewerBox:
-    """The part of a case's canonical (RAS) grid that a viewer shows.
-
-    Parameters
-    ----------
-    source
-        Grid of the case's files.
-    sides
-        Part of canonical arrays.
-    """
+    """The part of a case's canonical (RAS) grid that a viewer shows: grid of the files, and slices of its arrays."""
 
     source: Grid
     sides: tuple[slice, slice, slice]

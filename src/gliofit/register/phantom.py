@@ -133,12 +133,12 @@ def _grow(tissue: Tissue, generator: np.random.Generator, settings: PhantomSetti
 def _draw_theta(
     tissue: Tissue, depth: NDArray[np.float32], generator: np.random.Generator, settings: PhantomSettings
 ) -> Theta:
-    """Draw an origin in deep white matter of the cerebrum, and uniform mu_rho and front width."""
+    """Draw an origin in deep white matter of the cerebrum, and a uniform growth and front width."""
     grid = tissue.grid
     candidates = np.flatnonzero((tissue.wm > 0.8).ravel() & (depth.ravel() > 8))
     voxel = np.array(np.unravel_index(generator.choice(candidates), grid.shape)) + generator.uniform(-0.5, 0.5, 3)
-    mu_rho = generator.uniform(*settings.mu_rho)
-    return Theta.from_voxel(voxel, mu_rho * generator.uniform(*settings.front_mm), mu_rho, grid=grid)
+    growth = generator.uniform(*settings.mu_rho)
+    return Theta.from_voxel(voxel, growth * generator.uniform(*settings.front_mm), growth, grid=grid)
 
 
 def _depth(tissue: Tissue) -> NDArray[np.float32]:

@@ -7,30 +7,12 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from gliofit.figures.colours import BLACK, BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, VIOLET
+from gliofit.report.texts import section
 
-__all__ = ["METHOD_NAMES", "MethodStyle", "method_name", "method_styles", "quoted_name"]
+__all__ = ["METHOD_NAMES", "MethodStyle", "method_name", "method_styles", "plain_name", "quoted_name"]
 
-METHOD_NAMES = MappingProxyType(
-    {
-        "cmaes-solver": "CMA-ES on solver",
-        "cmaes-surrogate": "CMA-ES on surrogate",
-        "direct": "Direct inverse",
-        "gradient-surrogate": "Gradient on surrogate",
-        "gradient-surrogate-com": "Gradient on surrogate (COM fixed)",
-        "gradient-surrogate-com-start": "Gradient on surrogate (COM start)",
-        "gradient-surrogate-com-swap": "Gradient on surrogate (COM swap)",
-        "hybrid": "Hybrid",
-        "hybrid-com": "Hybrid (COM fixed)",
-        "hybrid-com-start": "Hybrid (COM start)",
-        "hybrid-com-swap": "Hybrid (COM swap)",
-        "gauss-newton": "Gauss-Newton on solver",
-        "hybrid-refined": "Hybrid, then Gauss-Newton",
-        "gliodil": "GliODIL",
-        "lmi": "LMI",
-        "static-field": "Static field",
-        "oracle": "Oracle (true parameters)",
-    }
-)
+#: Printed names by method.
+METHOD_NAMES: Mapping[str, str] = MappingProxyType(section("methods"))
 
 #: Ends the name of a method that observes the patients' segmentation where one without it observes the reference.
 _SEGMENTATION = "-segmentation"
@@ -48,26 +30,14 @@ _DASH_DOTS, _DASH_DOTS_BETWEEN = (0.0, (4.0, 2.0, 1.0, 2.0, 1.0, 2.0)), (4.5, (4
 _UNKNOWN = (0.0, (2.0, 1.0, 2.0, 1.0, 1.0, 1.0))
 
 #: Known methods keep their colour whatever else is in the run.
-_KNOWN = MappingProxyType(
-    {
-        "cmaes-solver": (0, _SOLID),
-        "cmaes-surrogate": (5, _SOLID),
-        "direct": (1, _SOLID),
-        "gradient-surrogate": (2, _SOLID),
-        "gradient-surrogate-com": (2, _DOTTED),
-        "gradient-surrogate-com-start": (2, _DASH_DOT),
-        "gradient-surrogate-com-swap": (2, _DASH_DOTS),
-        "hybrid": (3, _DASHED),
-        "hybrid-com": (3, _DOTTED_BETWEEN),
-        "hybrid-com-start": (3, _DASH_DOT_BETWEEN),
-        "hybrid-com-swap": (3, _DASH_DOTS_BETWEEN),
-        "gauss-newton": (7, _SOLID),
-        "hybrid-refined": (7, _DASHED),
-        "gliodil": (4, _SOLID),
-        "lmi": (6, _SOLID),
-        "static-field": (8, _DASHED),
-    }
-)
+_KNOWN = {
+    "cmaes-solver": (0, _SOLID), "cmaes-surrogate": (5, _SOLID), "direct": (1, _SOLID),
+    "gradient-surrogate": (2, _SOLID), "gradient-surrogate-com": (2, _DOTTED),
+    "gradient-surrogate-com-start": (2, _DASH_DOT), "gradient-surrogate-com-swap": (2, _DASH_DOTS),
+    "hybrid": (3, _DASHED), "hybrid-com": (3, _DOTTED_BETWEEN), "hybrid-com-start": (3, _DASH_DOT_BETWEEN),
+    "hybrid-com-swap": (3, _DASH_DOTS_BETWEEN), "gauss-newton": (7, _SOLID), "hybrid-refined": (7, _DASHED),
+    "gliodil": (4, _SOLID), "lmi": (6, _SOLID), "static-field": (8, _DASHED),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,7 +58,12 @@ def method_name(method: str, overrides: Mapping[str, str] | None = None) -> str:
         return names[method]
     if method.endswith(_SEGMENTATION):
         return f"{method_name(method.removesuffix(_SEGMENTATION), overrides)} (segmentation)"
-    text = method.replace("-", " ").replace("_", " ")
+    return plain_name(method)
+
+
+def plain_name(name: str) -> str:
+    """A name of a configuration with spaces and a capital."""
+    text = name.replace("-", " ").replace("_", " ")
     return text[:1].upper() + text[1:]
 
 

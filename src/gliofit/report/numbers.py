@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from functools import cache
+
+from gliofit.growth.model import known_quantities
+from gliofit.growth.space import Parameter
 
 __all__ = ["MISSING", "format_power", "format_quantity", "to_latex"]
 
@@ -96,6 +100,12 @@ _LATEX = {
 }
 
 
+@cache
+def _symbols() -> dict[str, str]:
+    """LaTeX of the parameters' symbols that have an index, as tables print them."""
+    return {q.text: q.latex for q in known_quantities().values() if isinstance(q, Parameter) and "_" in q.text}
+
+
 def to_latex(text: str) -> str:
     """Translate our Unicode text into LaTeX, with everything special escaped."""
 
@@ -104,7 +114,8 @@ def to_latex(text: str) -> str:
         return f"\x00{dot}10^{{{match.group(2).translate(_NORMAL)}}}\x00"
 
     parts = re.sub(r"(·?)10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)", power, text)
-    parts = parts.replace("μ_ρ", "\x00\\mu_\\rho\x00").replace("μ_D", "\x00\\mu_D\x00")
+    for symbol, latex in _symbols().items():
+        parts = parts.replace(symbol, f"\x00{latex}\x00")
     # Odd pieces are mathematics already.
     pieces = parts.split("\x00")
     for i in range(0, len(pieces), 2):

@@ -37,15 +37,7 @@ def _environment() -> Environment:
 
 
 def render(template: str, **values: Any) -> str:
-    """Render a template of this package.
-
-    Parameters
-    ----------
-    template
-        Name of the file in ``templates``.
-    **values
-        Variables of the template.
-    """
+    """Render a file of ``templates`` with the given variables."""
     return _environment().get_template(template).render(values)
 
 

@@ -16,39 +16,15 @@ from gliofit.core.io import DAMAGED, read_json, write_json
 from gliofit.report.numbers import MISSING, format_power, format_quantity
 
 __all__ = [
-    "Cell",
-    "Column",
-    "Grid",
-    "Numbers",
-    "Picture",
-    "Table",
-    "column",
-    "load_table",
-    "rank",
-    "save_table",
-    "text_table",
-]
+    "Cell", "Column", "Grid", "Numbers", "Picture", "Table", "column", "load_table", "rank", "save_table", "text_table",
+]  # fmt: skip
 
 Emphasis = Literal["best", "second"]
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture to show.
-
-    Parameters
-    ----------
-    data
-        The picture as a ``data:`` address.
-    text
-        Description for readers who do not see it.
-    size
-        Width and height in pixels.
-    caption
-        Text below it.
-    link
-        File beside the page that the picture leads to.
-    """
+    """A picture: ``data:`` address, description for who does not see it, pixels, caption, and file that it links to."""
 
     data: str
     text: str
@@ -63,18 +39,14 @@ class Cell:
 
     Parameters
     ----------
-    text
-        Content.
-    below
-        Smaller text under it.
+    text, below
+        Content, and smaller text under it.
     words
         Whether the cell is set to the left and may wrap.
     link
         File beside the page that the text leads to.
-    emphasis
-        Whether it is the best or the second best value of its column.
-    marks
-        Signs behind the text, such as those of tests.
+    emphasis, marks
+        Whether it is the best or second best value of its column; signs behind the text, such as those of tests.
     faint
         Whether it is set back, as the paper's numbers are.
     picture
@@ -100,16 +72,12 @@ class Numbers:
 
     Parameters
     ----------
-    value
-        The number, or a text. A name that the frame lacks counts as missing.
-    error
-        Its standard error, printed after ±.
+    value, error
+        The number, or a text, and its standard error, printed after ±. A name that the frame lacks counts as missing.
     low, high
         Ends of its interval, printed in brackets, or as a range where the value is missing.
-    rank
-        1 for the best and 2 for the second best value.
-    marks
-        Signs behind the number.
+    rank, marks
+        1 for the best and 2 for the second best value; signs behind the number.
     below
         Smaller text under a text, in HTML.
     """
@@ -129,26 +97,18 @@ class Column:
 
     Parameters
     ----------
-    label
-        Heading without unit.
+    label, group
+        Heading without unit, and heading above neighbouring columns of the same group.
     numbers
         Numbers of the column, one for each line of a row; None where a line has none.
-    unit
-        Unit as printed; values are multiplied by ``factor`` to reach it.
-    power
-        Power of ten that values are divided by; it stands in the heading.
-    factor
-        From the unit of the frame to the printed one.
+    unit, factor, power
+        Unit as printed; factor from the unit of the frame; power of ten in the heading that values are divided by.
     format
         Format specification of Python; empty for three digits whatever the size.
     better
         Which end is the better one; None leaves the heading without an arrow.
-    group
-        Heading above neighbouring columns of the same group.
-    help
-        What the column means.
-    words
-        Whether the column holds text; None decides by the content.
+    help, words
+        What the column means, and whether it holds text; None decides by the content.
     """
 
     label: str
@@ -219,22 +179,10 @@ class Column:
 
 
 def column(
-    name: str, label: str, unit: str = "", error: str = "", low: str = "", high: str = "", **options: Any
+    name: str, label: str, unit: str = "", error: str = "", low: str = "", high: str = "", below: str = "", **more: Any
 ) -> Column:
-    """Make a column of a table with one line per row.
-
-    Parameters
-    ----------
-    name
-        Column of the frame.
-    label, unit
-        Heading.
-    error, low, high
-        As those of ``Numbers``.
-    **options
-        Further fields of ``Column``.
-    """
-    return Column(label, (Numbers(name, error, low, high),), unit, **options)
+    """Make a column of a table with one line per row, from the fields of ``Column`` and of its ``Numbers``."""
+    return Column(label, (Numbers(name, error, low, high, below=below),), unit, **more)
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,18 +191,14 @@ class Grid:
 
     Parameters
     ----------
-    headings
-        Headings.
-    rows
-        Cells, as many in each row as there are headings.
+    headings, rows
+        Headings, and as many cells in each row.
     groups
         Groups above the headings; empty without any.
-    words
-        Whether a column holds text.
+    words, help
+        Whether a column holds text, and what it means.
     starts
         Whether a row is the first line of its row of the frame.
-    help
-        Meanings of the columns; empty without any.
     """
 
     headings: Sequence[str]
@@ -277,20 +221,16 @@ class Table:
 
     Parameters
     ----------
-    title
-        Heading.
+    title, caption
+        Heading, and text under it.
     frame
         Numbers in units of gliofit's metrics. Columns whose name has a dot are for printing alone.
     columns
         Printed columns; the first one names the row.
     lines
         Names of the lines that a row is printed on, such as "this run" and "paper"; empty for one line without a name.
-    caption
-        Text under the title.
-    footnotes
-        Notes on the table and its panels.
-    panels
-        Further tables under the same title.
+    footnotes, panels
+        Notes on the table and its panels; further tables under the same title.
     empty
         Text in place of a table without rows.
     """
@@ -350,17 +290,7 @@ def _has_number(cell: Cell) -> bool:
 
 
 def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1, title: str = "") -> Table:
-    """Make a table of texts.
-
-    Parameters
-    ----------
-    headings, rows
-        Content.
-    words
-        Number of leading columns that are set to the left; the others hold numbers.
-    title
-        Heading.
-    """
+    """Make a table of texts whose first columns, ``words`` in number, are set to the left."""
     names = [str(i) for i in range(len(headings))]
     columns = (
         column(name, heading, words=i < words) for i, (name, heading) in enumerate(zip(names, headings, strict=True))

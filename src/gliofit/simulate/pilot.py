@@ -13,6 +13,7 @@ from gliofit.core.seeds import derive_seed
 from gliofit.core.tissue import Tissue
 from gliofit.figures.colours import BLACK, DEVIATION, SKY, VERMILION
 from gliofit.figures.style import TWO_COLUMNS, figure_style, letter_panel, save_picture
+from gliofit.growth.model import find_growth_model, parameters_in
 from gliofit.paper import MEAN_THETA
 from gliofit.simulate.grow import grow_sample
 from gliofit.simulate.sampler import draw_parameters
@@ -32,7 +33,9 @@ def pilot_table(
     distribution of theta, is close to that of the fine grid.
     """
     coarse = tissue.coarsen(tissue.grid.coarsening_to(settings.pilot_spacing_mm))
-    drawn = draw_parameters(coarse, PRESETS[settings.preset], settings.pilot_samples, derive_seed(seed, "pilot"))
+    space = find_growth_model(settings.growth_model).space
+    own_seed = derive_seed(seed, "pilot")
+    drawn = draw_parameters(coarse, PRESETS[settings.preset], settings.pilot_samples, own_seed, space=space)
     rows = []
     for number, (_, row) in enumerate(drawn.iterrows()):
         sample = grow_sample(coarse, row, settings.integrator)
@@ -56,7 +59,8 @@ def write_pilot_report(table: pd.DataFrame, settings: SimulateSettings, out_dir:
         "spacing_mm": settings.pilot_spacing_mm,
         "share_stopped_by_volume": float((table["stopped_by"] == "volume").mean()),
     }
-    for name in ("mu_d_mm", "mu_rho", "volume_mm3", "final_time_days"):
+    parameters = parameters_in(table)
+    for name in (*(parameter.column for parameter in parameters), "volume_mm3", "final_time_days"):
         values = table[name].to_numpy()
         summary[name] = {
             "mean": values.mean(),
@@ -71,19 +75,22 @@ def write_pilot_report(table: pd.DataFrame, settings: SimulateSettings, out_dir:
     with figure_style():
         figure = Figure(figsize=(TWO_COLUMNS, 2.2), layout="constrained")
         FigureCanvasAgg(figure)
-        axes = figure.subplots(1, 3)
-        labels = (("mu_d_mm", r"$\mu_D$ (mm)"), ("mu_rho", r"$\mu_\rho$ (no unit)"))
-        for axis, letter, (name, label) in zip(axes, "ab", labels, strict=False):
-            axis.hist(table[name], bins=30, color=SKY)
-            axis.axvline(table[name].mean(), color=BLACK, label=f"mean {table[name].mean():.2f}")
-            axis.axvline(MEAN_THETA[name], color=VERMILION, linestyle="--", label=f"paper {MEAN_THETA[name]:.1f}")
-            axis.set(xlabel=label, ylabel="tumours")
+        axes = figure.subplots(1, len(parameters) + 1)
+        for axis, letter, parameter in zip(axes, "abcdefgh", parameters, strict=False):
+            values, printed = table[parameter.column], MEAN_THETA.get(parameter.column)
+            axis.hist(values, bins=30, color=SKY)
+            axis.axvline(values.mean(), color=BLACK, label=f"mean {values.mean():.2f}")
+            if printed is not None:
+                axis.axvline(printed, color=VERMILION, linestyle="--", label=f"paper {printed:.1f}")
+            axis.set(xlabel=parameter.axis_label, ylabel="tumours")
             axis.legend(
                 loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.1, columnspacing=1, handlelength=1.3
             )
             letter_panel(axis, letter)
-        points = axes[2].scatter(table["mu_d_mm"], table["mu_rho"], c=table["volume_mm3"] / 1000, s=4, cmap=DEVIATION)
-        axes[2].set(xlabel=labels[0][1], ylabel=labels[1][1])
-        letter_panel(axes[2], "c")
-        figure.colorbar(points, ax=axes[2], label="volume (cm³)")
+        first, second = parameters[:2]
+        x, y, volumes = table[first.column], table[second.column], table["volume_mm3"] / 1000
+        points = axes[-1].scatter(x, y, c=volumes, s=4, cmap=DEVIATION)
+        axes[-1].set(xlabel=first.axis_label, ylabel=second.axis_label)
+        letter_panel(axes[-1], "abcdefgh"[len(parameters)])
+        figure.colorbar(points, ax=axes[-1], label="volume (cm³)")
         save_picture(figure, out_dir / "pilot.png", _DPI)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from gliofit.core.settings import Settings
-from gliofit.growth.model import DEFAULT, growth_model_names
+from gliofit.growth.model import DEFAULT, GrowthModelName
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
 
 __all__ = ["ATLAS", "PRESETS", "SamplerPreset", "SimulateSettings", "WarpSettings", "warped_name"]
@@ -30,7 +30,7 @@ class SamplerPreset(Settings):
 
 
 #: ``appendix-d`` has the printed ranges of the paper's appendix D; ``paper`` limits rho to 1 per day, which reproduces
-#: the means mu_D 12.8 and mu_rho 3.8 in the paper's code.
+#: the mean growth parameters in the paper's code (``gliofit.paper.MEAN_THETA``).
 PRESETS: dict[str, SamplerPreset] = {
     "paper": SamplerPreset(
         diffusivity_mm2_per_day=(0.001, 10.0), proliferation_per_day=(0.001, 1.0), stopping_volume_mm3=(1e3, 4e5)
@@ -69,7 +69,7 @@ class SimulateSettings(Settings):
     """Sampling and simulation of synthetic tumours."""
 
     preset: Literal["paper", "appendix-d"] = Field("paper", description="Ranges of D, rho and stopping volume.")
-    growth_model: str = Field(DEFAULT, description="Growth model of the simulated tumours.")
+    growth_model: GrowthModelName = Field(DEFAULT, description="Growth model of the simulated tumours.")
     spacing_mm: float = Field(2.0, gt=0, description="Voxel size of the simulations and the coarsened atlas, in mm.")
     samples_per_shard: int = Field(32, ge=1, description="Number of samples per job and file.")
     train_shards: int = Field(2, ge=1, description="Number of shards for the training of networks.")
@@ -80,13 +80,6 @@ class SimulateSettings(Settings):
     integrator: IntegratorSettings = Field(default_factory=AccurateSettings, description="The forward solver.")
     batch_size: int = Field(32, ge=1, description="Number of simultaneous simulations on CUDA; not used on CPUs.")
     warps: WarpSettings = Field(WarpSettings(), description="Randomly warped atlases.")
-
-    @field_validator("growth_model")
-    @classmethod
-    def _known_growth_model(cls, name: str) -> str:
-        if name not in growth_model_names():
-            raise ValueError(f"unknown growth model `{name}`; name one of {', '.join(growth_model_names())}")
-        return name
 
     @model_validator(mode="after")
     def _shards_agree(self) -> SimulateSettings:

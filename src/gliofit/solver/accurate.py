@@ -208,7 +208,7 @@ def initial_fields(domain: Domain, theta: Theta, tangents: bool) -> NDArray[Any]
     SeedOutsideTissueError
         If no part of the seed lies in white or grey matter.
     InputError
-        If the grid is not isotropic, or mu_D or mu_rho is not positive.
+        If the grid is not isotropic or a growth parameter is not positive.
     """
     check_growth(theta)
     grid = domain.grid

@@ -50,7 +50,7 @@ def grow(
     Parameters
     ----------
     theta
-        (x, y, z, mu_D, mu_rho) as ``Theta.to_array``, shape (5,).
+        Parameters as ``Theta.to_array``, shape (n,).
     tissue
         Brain.
     solver

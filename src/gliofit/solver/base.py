@@ -92,8 +92,8 @@ class AbstractForwardSolver(ABC):
         SeedOutsideTissueError
             If no part of the initial tumour lies in white or grey matter.
         InputError
-            If the grid is not isotropic, the tissue is empty or has values that are not finite or outside [0, 1], or
-            mu_D or mu_rho is not positive.
+            If the grid is not isotropic, the tissue is empty or holds values that are not finite or outside [0, 1], or
+            a growth parameter is not positive.
         """
 
 

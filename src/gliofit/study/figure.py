@@ -30,13 +30,9 @@ _LEGEND_COLUMNS = 3
 
 
 def draw_study(
-    cases: pd.DataFrame,
-    traces: pd.DataFrame,
-    out_dir: str | Path,
-    names: Mapping[str, str] | None = None,
-    dpi: int = 300,
-    name: str = "study",
-) -> None:
+    cases: pd.DataFrame, traces: pd.DataFrame, out_dir: str | Path, names: Mapping[str, str] | None = None,
+    dpi: int = 300, name: str = "study",
+) -> None:  # fmt: skip
     """Draw ``{name}.png`` and ``{name}.pdf``.
 
     Left, the MSE of every case by scenario, with the oracle's. Right, the median of the best loss on the finest voxels
@@ -46,14 +42,12 @@ def draw_study(
     ----------
     cases, traces
         Tables of ``run_cases``.
-    out_dir
-        Folder to write to.
+    out_dir, name
+        Folder, and name of the two files.
     names
         Printed names of methods where they differ from the usual ones.
     dpi
         Resolution of the PNG.
-    name
-        Name of the two files.
     """
     with figure_style():
         from matplotlib.figure import Figure
@@ -73,10 +67,11 @@ def draw_study(
         spent = traces[traces["scenario"] == scenarios[0]]
         evaluations, seconds = _grid(spent["evaluation"]), _grid(spent["seconds"])
         curves = convergence(cases[first], spent, evaluations.tolist(), seconds.tolist())
-        _draw_convergence(by_evaluations, curves[curves["by"] == "evaluations"])
-        _draw_convergence(by_seconds, curves[curves["by"] == "seconds"])
-        by_evaluations.set_xlabel("evaluations of the solver")
-        by_seconds.set_xlabel("time (s)")
+        for axes, by, label in (
+            (by_evaluations, "evaluations", "evaluations of the solver"), (by_seconds, "seconds", "time (s)")
+        ):  # fmt: skip
+            _draw_convergence(axes, curves[curves["by"] == by])
+            axes.set_xlabel(label)
         by_evaluations.set_ylabel("best loss, finest voxels (no unit)")
         by_seconds.tick_params(labelleft=False)
         for axes, letter, what in ((errors, "a", ""), (by_evaluations, "b", scenarios[0]), (by_seconds, "c", "")):

@@ -15,8 +15,8 @@ from gliofit.core.seeds import derive_seed
 from gliofit.core.tissue import Tissue
 from gliofit.forward.run import simulate_estimate
 from gliofit.forward.settings import ForwardSettings
-from gliofit.growth.fisher_kolmogorov import SPACE
-from gliofit.growth.model import find_growth_model
+from gliofit.growth.model import COLUMN, find_growth_model
+from gliofit.growth.space import ParameterSpace
 from gliofit.growth.theta import Theta
 from gliofit.invert.base import Inversion
 from gliofit.invert.networks import Networks
@@ -25,24 +25,16 @@ from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.trace import Trace
 from gliofit.metrics.fields import compare_fields
-from gliofit.metrics.parameters import RATES, parameter_errors
+from gliofit.metrics.parameters import parameter_errors
 from gliofit.study.settings import StudySettings
 from gliofit.study.target import Target, make_targets
 from gliofit.study.tissue import StudyTissue
 
-__all__ = ["COVERAGE_LEVEL", "PARAMETERS", "run_cases"]
-
-PARAMETERS = SPACE.columns
+__all__ = ["COVERAGE_LEVEL", "run_cases"]
 
 #: Probability of the intervals that are checked to hold the true parameters.
 COVERAGE_LEVEL = 0.9
 
-_ERRORS = (
-    "mse_volume",
-    "ncc_volume",
-    *(f"{name}_{kind}" for name in RATES for kind in ("relative_error", "bias")),
-    "origin_error_mm",
-)
 _TRACE_COLUMNS = ["preset", "scenario", "case", "method", "evaluation", "loss", "seconds", "level"]
 
 
@@ -83,36 +75,21 @@ def run_cases(
     ----------
     atlas_dir
         Folder of stage atlas.
-    preset
-        Ranges that tumours are drawn from.
-    indices
-        Numbers of the tumours.
+    preset, indices
+        Ranges that tumours are drawn from, and numbers of the tumours.
     settings, invert_settings, forward_settings
         Settings of the stages.
-    seed
-        The run's seed.
-    threads
-        Threads a method may use.
+    seed, threads
+        The run's seed, and threads a method may use.
     progress
         Called with inversions done and inversions in all.
-    networks
-        Trained networks that methods need, or their folders, by the name of the model.
-    device
-        Where networks run.
+    networks, device
+        Trained networks that methods need, or their folders, by the name of the model; where they run.
 
     Returns
     -------
-    cases
-        One row per tumour, scenario and method: ``preset scenario case method status message``; the true ``origin_*_mm
-        mu_d_mm mu_rho`` and the same with ``estimate_``; ``volume_mm3`` and ``front_width_mm`` (mu_D / mu_rho) of the
-        truth; ``mse_volume ncc_volume`` of the estimate's final run against the target without noise, averaged over
-        240 x 240 x 155 mm, ``oracle_mse_volume`` of the final run with the true parameters;
-        ``mu_d_relative_error mu_rho_relative_error`` (sizes), ``mu_d_bias mu_rho_bias`` (signed),
-        ``origin_error_mm``; ``loss evaluations wall_seconds``; ``inside_*``, whether the method's interval of
-        probability ``COVERAGE_LEVEL`` holds the parameter, missing where it gives none. A failed inversion has NaN for
-        what there is not.
-    traces
-        One row per evaluation: ``preset scenario case method evaluation loss seconds level``.
+    cases, traces
+        Tables with the columns of docs/study.md: one row per tumour, scenario and method, and one per evaluation.
     """
     tissue = StudyTissue(atlas_dir, settings)
     loaded = {method: _networks(method, invert_settings, networks or {}, device) for method in settings.methods_in_use}
@@ -131,10 +108,12 @@ def run_cases(
                     case, scenario.noise > 0, method, invert_settings, loaded[method], own_seed, threads
                 )
                 who = {"preset": preset, "scenario": name, "case": index, "method": method}
-                rows.append(who | _row(case, inversion, oracle["mse_volume"]))
+                space = find_growth_model(invert_settings.methods[method].growth_model).space
+                rows.append(who | _row(case, inversion, space, oracle["mse_volume"]))
                 traces.append(inversion.trace.assign(**who)[_TRACE_COLUMNS])
                 progress(len(rows), total)
-    cases = pd.DataFrame(rows).astype({f"inside_{parameter}": "boolean" for parameter in PARAMETERS})
+    cases = pd.DataFrame(rows)
+    cases = cases.astype({name: "boolean" for name in cases if str(name).startswith("inside_")})
     # Failed inversions have empty traces, whose columns have no type of their own.
     filled = [trace for trace in traces if len(trace)] or traces[:1]
     return cases, pd.concat(filled, ignore_index=True)
@@ -148,66 +127,55 @@ def _networks(method: str, settings: InvertSettings, given: Mapping[str, Any], d
 
 
 def _invert(
-    case: _Case,
-    noisy: bool,
-    method: str,
-    settings: InvertSettings,
-    networks: Networks,
-    seed: int,
-    threads: int,
+    case: _Case, noisy: bool, method: str, settings: InvertSettings, networks: Networks, seed: int, threads: int
 ) -> Inversion:
     model = settings.methods[method].growth_model
     try:
         observation = ConcentrationObservation(case.target.observed, case.tissue, "target", noisy=noisy)
     except EmptyObservationError as error:
-        return Inversion(
-            None,
-            np.nan,
-            Trace(find_growth_model(settings.methods[method].growth_model).space).table(),
-            0,
-            0.0,
-            "failed",
-            str(error),
-        )
+        return Inversion(None, np.nan, Trace(find_growth_model(model).space).table(), 0, 0.0, "failed", str(error))
     problem = Problem.create(observation, settings, networks, seed=seed, threads=threads, model=model)
     return fit(problem, method, settings)
 
 
-def _row(case: _Case, inversion: Inversion, oracle_mse: float) -> dict[str, Any]:
-    """Everything but who it is about."""
+def _row(case: _Case, inversion: Inversion, space: ParameterSpace, oracle_mse: float) -> dict[str, Any]:
+    """Everything but who it is about; ``space`` is that of the method."""
     truth, estimate = case.target.theta, inversion.theta
     status, message = str(inversion.status), inversion.message
-    errors = dict.fromkeys(_ERRORS, np.nan)
+    names = [f"{p.name}_{kind}" for p in space.others for kind in ("relative_error", "bias")]
+    errors = dict.fromkeys(("mse_volume", "ncc_volume", *names, "origin_error_mm"), np.nan)
     if estimate is not None:
         fields, problem = case.field_errors(estimate)
         if problem:
             status, message = "failed", "; ".join(part for part in (message, f"final run: {problem}") if part)
         else:
             scores = parameter_errors(estimate, truth)
-            errors |= fields | {name: scores[name] for name in _ERRORS if name in scores}
-    found = np.full(5, np.nan) if estimate is None else estimate.to_array()
+            errors |= fields | {name: scores[name] for name in errors if name in scores}
+    true = truth.space.row(truth.to_array())
     return {
         "status": status,
         "message": message,
-        **dict(zip(PARAMETERS, truth.to_array().tolist(), strict=True)),
-        **{f"estimate_{name}": value for name, value in zip(PARAMETERS, found.tolist(), strict=True)},
+        COLUMN: truth.space.model,
+        **true,
+        **space.row(None if estimate is None else estimate.to_array(), prefix="estimate_"),
         "volume_mm3": float(case.target.row["volume_mm3"]),
-        "front_width_mm": truth.mu_d_mm / truth.mu_rho,
+        **{quantity.column: float(quantity.of(true)) for quantity in truth.space.derived},
         **errors,
         "oracle_mse_volume": oracle_mse,
         "loss": inversion.loss,
         "evaluations": inversion.evaluations,
         "wall_seconds": inversion.wall_seconds,
-        **_coverage(inversion, truth),
+        **_coverage(inversion, space, truth),
     }
 
 
-def _coverage(inversion: Inversion, truth: Theta) -> dict[str, Any]:
-    """Whether the method's intervals hold the true parameters; missing where it gives none."""
-    uncertainty = getattr(inversion, "uncertainty", None)
-    if uncertainty is None or inversion.theta is None:
-        return {f"inside_{name}": pd.NA for name in PARAMETERS}
-    lower, upper = uncertainty.interval(inversion.theta, COVERAGE_LEVEL)
-    values = truth.to_array()
-    held = (np.asarray(lower) <= values) & (values <= np.asarray(upper))
-    return {f"inside_{name}": bool(one) for name, one in zip(PARAMETERS, held, strict=True)}
+def _coverage(inversion: Inversion, space: ParameterSpace, truth: Theta) -> dict[str, Any]:
+    """Whether the method's intervals hold the true parameters; missing where it gives none, or the truth lacks one."""
+    true = truth.space.row(truth.to_array())
+    if inversion.uncertainty is None or inversion.theta is None:
+        return {f"inside_{column}": pd.NA for column in space.columns}
+    lower, upper = (space.row(end) for end in inversion.uncertainty.interval(inversion.theta, COVERAGE_LEVEL))
+    return {
+        f"inside_{column}": lower[column] <= true[column] <= upper[column] if column in true else pd.NA
+        for column in space.columns
+    }

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from gliofit.core.references import Kind, Reference
 from gliofit.core.settings import Settings
+from gliofit.growth.model import DEFAULT, GrowthModelName
 from gliofit.invert.base import MethodTrait
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings, ReferenceSettings
 
@@ -64,6 +65,7 @@ class StudySettings(Settings):
     presets: tuple[Literal["paper", "appendix-d"], ...] = Field(
         ("paper", "appendix-d"), min_length=1, description="Ranges that tumours are drawn from (`simulate.preset`)."
     )
+    growth_model: GrowthModelName = Field(DEFAULT, description="Growth model of the tumours.")
     spacing_mm: float = Field(2.0, gt=0, description="Voxel size of the fit; the atlas is coarsened to it.")
     tissue: Literal["labels", "probabilities"] = Field(
         "probabilities",

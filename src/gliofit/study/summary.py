@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gliofit.core.io import read_table
-from gliofit.metrics.parameters import PARAMETER_ERRORS, RATES
+from gliofit.growth.model import parameters_in
+from gliofit.metrics.parameters import error_columns
 from gliofit.metrics.statistics import describe
 
 __all__ = ["EVALUATIONS", "SECONDS", "comparison", "convergence", "read_batches", "summarise_study"]
@@ -31,52 +32,29 @@ def read_batches(paths: Iterable[str | Path]) -> pd.DataFrame:
 
 
 def summarise_study(cases: pd.DataFrame) -> pd.DataFrame:
-    """One row per preset, scenario and method.
+    """Summarise the rows of ``run_cases`` by preset, scenario and method.
 
-    Parameters
-    ----------
-    cases
-        Rows of ``run_cases``.
-
-    Returns
-    -------
-    ``preset scenario method cases failed``; of MSE (estimate and ``oracle_``, whole volume) ``_median _mean _max``;
-    medians of ``mu_d_relative_error mu_rho_relative_error`` (sizes), ``mu_d_bias mu_rho_bias`` (signed) and
-    ``origin_error_mm``; ``ncc_min``; ``coverage``, the share of all parameters of all cases within their interval, NaN
-    where there are none; ``seconds`` and ``evaluations``, ``_median _max``. Failed cases count in ``failed`` and in the
-    oracle, whose errors they have, and in nothing else.
+    Failed cases count in ``failed`` and in the oracle, whose errors they have, and in nothing else. ``coverage`` is the
+    share of all parameters of all cases within their interval, NaN where there are none.
     """
+    parameters = parameters_in(cases, "{name}_bias")
+    errors = (*error_columns(parameters), *(f"{p.name}_bias" for p in parameters))
     rows = []
     for key, group in cases.groupby(_GROUP, sort=False):
         done = group[group["status"] != "failed"]
         inside = group[[name for name in group if str(name).startswith("inside_")]]
         known = int(inside.notna().to_numpy().sum())
-        rows.append(
-            {
-                **dict(zip(_GROUP, key, strict=True)),
-                "cases": len(group),
-                "failed": len(group) - len(done),
-                **_spread("mse", done["mse_volume"]),
-                **_spread("oracle_mse", group["oracle_mse_volume"]),
-                **{
-                    f"{name}_median": describe(done[name]).median
-                    for name in (*PARAMETER_ERRORS, *(f"{rate}_bias" for rate in RATES))
-                },
-                "ncc_min": done["ncc_volume"].min(),
-                "coverage": float(inside.sum().sum()) / known if known else np.nan,
-                **{
-                    f"{name}_{kind}": getattr(describe(done[column]), field)
-                    for name, column in (("seconds", "wall_seconds"), ("evaluations", "evaluations"))
-                    for kind, field in (("median", "median"), ("max", "maximum"))
-                },
-            }
-        )
+        row: dict[str, Any] = dict(zip(_GROUP, key, strict=True))
+        row |= {"cases": len(group), "failed": len(group) - len(done)}
+        for name, values in (("mse", done["mse_volume"]), ("oracle_mse", group["oracle_mse_volume"])):
+            row |= describe(values).columns(name, median="median", mean="mean", max="maximum")
+        for name in errors:
+            row |= describe(done[name]).columns(name, median="median")
+        row |= {"ncc_min": done["ncc_volume"].min(), "coverage": float(inside.sum().sum()) / known if known else np.nan}
+        for name, column in (("seconds", "wall_seconds"), ("evaluations", "evaluations")):
+            row |= describe(done[column]).columns(name, median="median", max="maximum")
+        rows.append(row)
     return pd.DataFrame(rows)
-
-
-def _spread(name: str, values: pd.Series) -> dict[str, float]:
-    found = describe(values)
-    return {f"{name}_median": found.median, f"{name}_mean": found.mean, f"{name}_max": found.maximum}
 
 
 def convergence(
@@ -100,9 +78,9 @@ def convergence(
 
     Returns
     -------
-    Per preset, scenario and method, ``by`` (``evaluations``, ``seconds``) and ``at``: ``loss_median`` and the
-    quartiles ``loss_lower, loss_upper`` over all cases, NaN where infinite; ``cases``, and how many have ``reached``
-    the finest level.
+    DataFrame
+        Per preset, scenario and method, and point (``by`` and ``at``): median and quartiles of the loss over all cases,
+        NaN where infinite; ``cases``, and how many have ``reached`` the finest level.
     """
     per_run = {
         key: _best_so_far(run.sort_values("evaluation"), evaluations, seconds)
@@ -118,17 +96,10 @@ def convergence(
         lower, upper = np.quantile(losses, (0.25, 0.75), axis=0, method="inverted_cdf")
         columns = zip(points, np.median(losses, axis=0), lower, upper, np.isfinite(losses).sum(axis=0), strict=True)
         for (by, at), median, low, high, reached in columns:
-            values = {"loss_median": median, "loss_lower": low, "loss_upper": high}
-            rows.append(
-                {
-                    **dict(zip(_GROUP, key, strict=True)),
-                    "by": by,
-                    "at": at,
-                    **{name: value if np.isfinite(value) else np.nan for name, value in values.items()},
-                    "cases": len(group),
-                    "reached": int(reached),
-                }
-            )
+            losses_there = {"loss_median": median, "loss_lower": low, "loss_upper": high}
+            row = dict(zip(_GROUP, key, strict=True)) | {"by": by, "at": at}
+            row |= {name: value if np.isfinite(value) else np.nan for name, value in losses_there.items()}
+            rows.append(row | {"cases": len(group), "reached": int(reached)})
     return pd.DataFrame(rows)
 
 
@@ -146,20 +117,10 @@ def _best_so_far(run: pd.DataFrame, evaluations: Sequence[float], seconds: Seque
 
 
 def comparison(cases: pd.DataFrame) -> pd.DataFrame:
-    """Every two methods of a preset and scenario, case by case.
+    """Compare every two methods of a preset and scenario, case by case.
 
-    Final losses can be compared: all methods see the same observation, and all runs end at the same finest voxel size,
-    that of the study.
-
-    Parameters
-    ----------
-    cases
-        Rows of ``run_cases``.
-
-    Returns
-    -------
-    ``preset scenario first second cases``, the cases that both have a loss for; ``second_above``, the share of them in
-    which the second method ends above the first's loss; ``loss_ratio_median``, the second's loss over the first's.
+    Final losses can be compared: all methods see the same observation, and all runs end at the voxel size of the study.
+    ``second_above`` is the share of cases in which the second method ends above the first's loss.
     """
     rows = []
     for key, group in cases[cases["status"] != "failed"].groupby(["preset", "scenario"], sort=False):
@@ -167,15 +128,7 @@ def comparison(cases: pd.DataFrame) -> pd.DataFrame:
         for first, second in combinations(group["method"].unique(), 2):
             both = losses[[first, second]].dropna()
             ratio = both[second] / both[first].where(both[first] > 0)
-            rows.append(
-                {
-                    **dict(zip(("preset", "scenario"), key, strict=True)),
-                    "first": first,
-                    "second": second,
-                    "cases": len(both),
-                    "second_above": float((both[second] > both[first]).mean()),
-                    "loss_ratio_median": float(ratio.median()),
-                }
-            )
+            above = float((both[second] > both[first]).mean())
+            rows.append((*key, first, second, len(both), above, float(ratio.median())))
     names = ["preset", "scenario", "first", "second", "cases", "second_above", "loss_ratio_median"]
     return pd.DataFrame(rows, columns=names)

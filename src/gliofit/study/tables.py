@@ -7,90 +7,25 @@ from pathlib import Path
 
 import pandas as pd
 
-from gliofit.metrics.parameters import RATES
+from gliofit.growth.model import parameters_in
 from gliofit.report.names import method_name
-from gliofit.report.numbers import MISSING
 from gliofit.report.render import write_renderings
 from gliofit.report.table import Column, Table, column
+from gliofit.report.texts import columns, notes
 from gliofit.study.run import COVERAGE_LEVEL
 from gliofit.study.summary import comparison, convergence, summarise_study
 
 __all__ = ["study_tables", "write_study_tables"]
 
-_SYMBOLS = {"mu_d": "μ_D", "mu_rho": "μ_ρ"}
 
-_COUNT = ",.0f"
-
-
-def _texts(*names: str) -> tuple[Column, ...]:
-    return tuple(column(name, name) for name in names)
-
-
-_SUMMARY = (
-    *_texts("preset", "scenario", "method"),
-    column("cases", "cases", format=_COUNT),
-    column("failed", "failed", format=_COUNT),
-    *(column(f"mse_{name}", f"MSE, {name}") for name in ("median", "mean", "max")),
-    *(column(f"oracle_mse_{name}", f"oracle MSE, {name}") for name in ("median", "mean", "max")),
-    *(
-        column(f"{name}_{kind}_median", f"{_SYMBOLS[name]} {title}, median", "%", factor=100)
-        for name in RATES
+def _summary(frame: pd.DataFrame) -> tuple[Column, ...]:
+    """Columns of ``study``, with the errors of all parameters of a summary."""
+    errors = [
+        column(f"{p.name}_{kind}_median", f"{p.text} {title}, median", "%", factor=100)
+        for p in parameters_in(frame, "{name}_bias_median")
         for kind, title in (("relative_error", "error"), ("bias", "signed"))
-    ),
-    column("origin_error_mm_median", "origin error, median", "mm"),
-    column("ncc_min", "NCC, min", format=".4f"),
-    column("coverage", f"within {COVERAGE_LEVEL:.0%} interval", "%", factor=100),
-    column("seconds_median", "time, median", "s"),
-    column("seconds_max", "time, max", "s"),
-    column("evaluations_median", "evaluations, median", format=_COUNT),
-    column("evaluations_max", "evaluations, max", format=_COUNT),
-)
-
-_CONVERGENCE = (
-    *_texts("preset", "scenario", "method", "spent"),
-    column("loss_median", "loss, median"),
-    column("loss_lower", "loss, lower quartile"),
-    column("loss_upper", "loss, upper quartile"),
-    column("reached", "cases on the finest level", format=_COUNT),
-    column("cases", "cases", format=_COUNT),
-)
-
-_COMPARISON = (
-    *_texts("preset", "scenario"),
-    column("first", "first method"),
-    column("second", "second method"),
-    column("cases", "cases", format=_COUNT),
-    column("second_above", "second ends above the first", "% of cases", factor=100),
-    column("loss_ratio_median", "loss of second / first, median"),
-)
-
-_TIME_NOTE = "Times depend on the machine and on what else it did; every inversion ran on one core."
-
-_EVALUATION_NOTE = (
-    "Evaluations are runs of the solver, or of the surrogate in methods that have one. One of Gauss-Newton mostly "
-    "carries the five derivatives with it and so costs "
-    "more than one of CMA-ES; times compare them fairly. Its runs that only choose starting points count as well."
-)
-
-_SUMMARY_NOTES = (
-    "MSE and NCC: the final run with the estimate against the target without noise, averaged over the whole volume of "
-    "240 × 240 × 155 mm with the background counted as zeros; both fields are zeroed outside grey and white matter.",
-    "Oracle: the true parameters run again by the solver of the final run in the tissue that the fit sees. Its error "
-    "is that of the integrator, voxel size or tissue that made the target, and an estimate may lie below it by making "
-    "up for that. Noise is no part of it.",
-    "Errors of μ_D and μ_ρ are relative to the truth: their size, and with their sign. Failed cases enter no number "
-    "but the count and the oracle.",
-    f"Interval: share of all parameters of all cases within the method’s {COVERAGE_LEVEL:.0%} interval; {MISSING} "
-    "where it gives none. Intervals are about noise: they know nothing of errors of the model.",
-)
-
-_CONVERGENCE_NOTES = (
-    "Loss: smallest mean squared error so far on the finest voxels, over the grid of the fit. What was spent on "
-    "coarser levels counts as spent; a case that has not reached the finest level, or failed, has an infinite loss "
-    f"({MISSING} where that is the median or quartile).",
-)
-
-_COMPARISON_NOTES = ("All runs end at the same finest voxel size with the same observation, so losses are comparable.",)
+    ]
+    return (*columns("study"), *errors, *columns("study-effort", level=COVERAGE_LEVEL))
 
 
 def study_tables(cases: pd.DataFrame, traces: pd.DataFrame, names: Mapping[str, str] | None = None) -> dict[str, Table]:
@@ -107,21 +42,23 @@ def study_tables(cases: pd.DataFrame, traces: pd.DataFrame, names: Mapping[str, 
     units = spent["by"].map({"evaluations": "evaluations", "seconds": "s"})
     spent["spent"] = [f"{at:g} {unit}" for at, unit in zip(spent["at"], units, strict=True)]
     pairs = comparison(cases)
-    for frame, columns in ((spent, ["method"]), (pairs, ["first", "second"])):
-        for name in columns:
+    for frame, names_of in ((spent, ["method"]), (pairs, ["first", "second"])):
+        for name in names_of:
             frame[name] = [method_name(method, names) for method in frame[name]]
     summary = summarise_study(cases)
     summary["method"] = [method_name(method, names) for method in summary["method"]]
-    shared = (_EVALUATION_NOTE, _TIME_NOTE)
+    shared = notes("study-spent")
     return {
         "study": Table(
-            "Errors of inversions of synthetic tumours", summary, _SUMMARY, footnotes=(*_SUMMARY_NOTES, *shared)
+            "Errors of inversions of synthetic tumours", summary, _summary(summary),
+            footnotes=(*notes("study", level=COVERAGE_LEVEL), *shared),
         ),
         "convergence": Table(
-            "Loss against what was spent", spent, _CONVERGENCE, footnotes=(*_CONVERGENCE_NOTES, *shared)
+            "Loss against what was spent", spent, columns("study-convergence"),
+            footnotes=(*notes("study-convergence"), *shared),
         ),
         "comparison": Table(
-            "Methods against each other", pairs, _COMPARISON, footnotes=_COMPARISON_NOTES,
+            "Methods against each other", pairs, columns("study-comparison"), footnotes=notes("study-comparison"),
             empty="Nothing to show: the study has one method in each scenario.",
         ),
     }  # fmt: skip

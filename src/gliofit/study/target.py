@@ -12,6 +12,7 @@ from gliofit.core.grid import Volume
 from gliofit.core.seeds import derive_seed
 from gliofit.core.threads import kernel_threads
 from gliofit.core.tissue import Tissue
+from gliofit.growth.model import find_growth_model
 from gliofit.growth.theta import Theta
 from gliofit.simulate.grow import Sample, grow_sample, theta_of
 from gliofit.simulate.sampler import draw_parameters, seed_voxels
@@ -31,14 +32,10 @@ class Target:
 
     Parameters
     ----------
-    clean
-        Concentration on the grid of the fit, in [0, 1], zero outside grey and white matter.
-    observed
-        The same with the scenario's noise.
-    theta
-        True parameters.
-    row
-        Row of the truth table (``describe_sample``).
+    clean, observed
+        Concentration on the grid of the fit, zero outside grey and white matter, without and with noise.
+    theta, row
+        True parameters, and the row of the truth table (``describe_sample``).
     """
 
     clean: Volume
@@ -75,10 +72,8 @@ def make_targets(tissue: StudyTissue, preset: str, index: int, seed: int) -> dic
     ----------
     tissue
         Tissue of the study, with its settings.
-    preset
-        Ranges to draw from.
-    index
-        Number of the tumour within its preset.
+    preset, index
+        Ranges to draw from, and number of the tumour within its preset.
     seed
         The run's seed.
 
@@ -92,10 +87,10 @@ def make_targets(tissue: StudyTissue, preset: str, index: int, seed: int) -> dic
         If 100 draws make no sample.
     """
     own, scenarios = tissue.own, tissue.settings.scenarios
-    voxels = seed_voxels(own)
+    voxels, space = seed_voxels(own), find_growth_model(tissue.settings.growth_model).space
     for attempt in range(_ATTEMPTS):
         draw_seed = derive_seed(seed, "study", preset, index, attempt)
-        drawn = draw_parameters(own, PRESETS[preset], 1, draw_seed, voxels).iloc[0]
+        drawn = draw_parameters(own, PRESETS[preset], 1, draw_seed, voxels, space).iloc[0]
         # Scenarios that differ in noise or in what the fit sees share their growth.
         grown: dict[tuple[str, float | None], Sample] = {}
         for scenario in scenarios.values():

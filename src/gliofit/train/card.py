@@ -9,6 +9,8 @@ from typing import Any
 import pandas as pd
 
 from gliofit.core.io import atomic_path, read_json, write_json
+from gliofit.growth.model import space_of
+from gliofit.growth.space import Parameter
 from gliofit.metrics.fields import VOLUME_MM3
 from gliofit.report.render import markdown_grid, render
 from gliofit.report.table import text_table
@@ -16,15 +18,9 @@ from gliofit.simulate.settings import ATLAS
 
 __all__ = ["model_card", "write_card"]
 
-_THETA = (
-    "origin, right of the cube's centre (mm)",
-    "origin, anterior (mm)",
-    "origin, superior (mm)",
-    "mu_D = sqrt(D T) (mm)",
-    "mu_rho = sqrt(rho T)",
-)
-
 _STATISTICS = {"mean": "mean", "std": "standard deviation", "low": "minimum", "high": "maximum"}
+
+_IN_VOLUME = "the same squared error averaged over 240 x 240 x 155 mm"
 
 _SCORES = {
     "n": "tumours",
@@ -36,11 +32,6 @@ _SCORES = {
     "ncc_cube": "NCC in the cube",
     "dice_033": "Dice of the outline at concentration 0.33",
     "loss": "MSE of the normalised parameters",
-    "mae_dx_mm": "MAE of the origin, left-right (mm)",
-    "mae_dy_mm": "MAE of the origin, front-back (mm)",
-    "mae_dz_mm": "MAE of the origin, up-down (mm)",
-    "mae_mu_d_mm": "MAE of mu_D (mm)",
-    "mae_mu_rho": "MAE of mu_rho",
     "origin_error_mm": "mean distance of the origin (mm)",
 }
 
@@ -71,7 +62,15 @@ def model_card(info: Mapping[str, Any]) -> str:
         for values in (validation, baseline):
             values["mse_volume"] = share * values["mse"]
             values.pop("loss", None)
-    theta = pd.DataFrame(info["theta"], index=_THETA)[list(_STATISTICS)].rename(columns=_STATISTICS)
+    space = space_of(info)
+    statistics = {title: info["theta"][name] for name, title in _STATISTICS.items()}
+    theta = pd.DataFrame(statistics, index=[_text(p) for p in space.parameters])
+    labels = _SCORES | {
+        f"mae_{column}": f"MAE of {_text(p)}"
+        for column, p in zip(space.relative_columns, space.parameters, strict=True)
+    }
+    columns = {"this model": validation, "predicting the training mean": baseline}
+    tests = {_GROUPS[name]: info["test"][name] for name in _GROUPS if name in info.get("test", {})}
     return render(
         "card.md",
         info=info,
@@ -82,17 +81,24 @@ def model_card(info: Mapping[str, Any]) -> str:
         validation=validation,
         brains=_brains(training["anatomies"]),
         parameters=_grid("parameter", theta),
-        scores=_scores({"this model": validation, "predicting the training mean": baseline}),
-        tests=_scores({_GROUPS[name]: info["test"][name] for name in _GROUPS if name in info.get("test", {})}),
+        scores=_scores(columns, labels),
+        tests=_scores(tests, labels),
     )
 
 
-def _scores(columns: Mapping[str, Mapping[str, float]]) -> str:
-    """Render a table of the scores that all columns have; empty without columns."""
+def _text(parameter: Parameter) -> str:
+    """Symbol and unit; positions are relative to the middle of the cube."""
+    if parameter.axis is not None:
+        return f"origin, {('right', 'anterior', 'superior')[parameter.axis]} of the cube's centre ({parameter.unit})"
+    return f"{parameter.symbol} ({parameter.unit})" if parameter.unit else parameter.symbol
+
+
+def _scores(columns: Mapping[str, Mapping[str, float]], labels: Mapping[str, str]) -> str:
+    """Table of scores that all columns have; empty without columns."""
     if not columns:
         return ""
-    names = [name for name in _SCORES if all(name in values for values in columns.values())]
-    rows = {_SCORES[name]: [values[name] for values in columns.values()] for name in names}
+    names = [name for name in labels if all(name in values for values in columns.values())]
+    rows = {labels[name]: [values[name] for values in columns.values()] for name in names}
     return _grid("score", pd.DataFrame.from_dict(rows, orient="index", columns=list(columns)))
 
 

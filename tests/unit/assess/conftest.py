@@ -15,6 +15,7 @@ from gliofit.assess.targets import simulate_targets
 from gliofit.core.crop import CropSettings
 from gliofit.core.grid import Grid
 from gliofit.core.tissue import Tissue
+from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.simulate.settings import SimulateSettings
 from gliofit.solver.settings import AccurateSettings
 from gliofit.train.dataset import ShardDataset
@@ -39,6 +40,8 @@ def make_tissue(orientation=(1, 1, 1)) -> Tissue:
 
 class FakeSurrogate:
     """What of a surrogate the assessment uses; ``function`` maps tissue and theta to the concentration."""
+
+    space = SPACE
 
     def __init__(self, function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], crop: CropSettings = CROP):
         self.function, self.crop = function, crop
@@ -83,14 +86,12 @@ def forward_rows(model: str = "unet", group: str = "atlas", **columns) -> pd.Dat
 
 def gradient_rows(model: str = "unet", group: str = "atlas", cases: int = 4, **columns) -> pd.DataFrame:
     """Made-up rows of ``assess_gradients``: case number k has cosine k / 10 and relative norm k + 1."""
-    from gliofit.assess.gradients import QUANTITIES
-
     anatomy = {"atlas": "atlas", "warped": "warped-00000", "patients": "patient-a"}[group]
     rows = [
         {"model": model, "anatomy": anatomy, "group": group, "case": case, "quantity": quantity,
          "cosine": case / 10, "relative_norm": case + 1.0}
         for case in range(cases)
-        for quantity in QUANTITIES
+        for quantity in (*SPACE.names, "loss")
     ]  # fmt: skip
     return pd.DataFrame(rows).assign(**columns)
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from gliofit.assess.gradients import QUANTITIES, assess_gradients
+from gliofit.assess.gradients import LOSS, assess_gradients
 from gliofit.core.grid import Volume
 from gliofit.core.tissue import Tissue
+from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.autograd import grow
@@ -75,7 +76,7 @@ def test_the_solver_itself_agrees(tmp_path, orientation, scale):
     data = ShardDataset([shard], tissue, CROP)
     surrogate = differenced(tissue, data, 0, scale)
     rows = assess_gradients(surrogate, shard, tmp_path / "tissue", "solver", "atlas", 5, 1, EXACT)
-    assert rows["quantity"].tolist() == list(QUANTITIES)
+    assert rows["quantity"].tolist() == [*SPACE.names, LOSS]
     assert set(rows["group"]) == {"atlas"}
     assert (rows["cosine"] > 0.999).all()
     assert rows["relative_norm"].to_numpy() == pytest.approx(scale, rel=0.01)

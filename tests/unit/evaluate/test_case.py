@@ -6,8 +6,9 @@ import pytest
 
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import read_table, write_table, write_volume
-from gliofit.evaluate.case import AGREEMENT_COLUMNS, CURVE_COLUMNS, METRICS, METRICS_COLUMNS, evaluate_case
+from gliofit.evaluate.case import AGREEMENT_COLUMNS, CURVE_COLUMNS, evaluate_case, metric_names, metrics_columns
 from gliofit.evaluate.settings import EvaluateSettings
+from gliofit.growth.fisher_kolmogorov import SPACE
 
 GRID = Grid((24, 20, 16), np.array([[-4.0, 0, 0, 40], [0, -4, 0, 30], [0, 0, 4, -20], [0, 0, 0, 1]]))
 CENTRE = np.array([12, 10, 8])
@@ -75,7 +76,7 @@ def test_synthetic_case(tmp_path, case_dir):
         "oracle": write_estimate(tmp_path, "oracle", ball(6)),
     }
     rows, curve = evaluate(tmp_path, "synthetic", case_dir, estimates, settings=SETTINGS_9)
-    assert tuple(rows.columns) == METRICS_COLUMNS
+    assert tuple(rows.columns) == metrics_columns(SPACE.others)
     assert list(rows.index) == ["direct", "hybrid", "static-field", "lmi", "oracle"]
     assert list(rows["role"]) == ["method"] * 4 + ["oracle"]
     assert list(rows["status"]) == ["ok", "not-converged", "ok", "failed", "ok"]
@@ -107,7 +108,7 @@ def test_synthetic_case(tmp_path, case_dir):
 
     failed = rows.loc["lmi"]
     assert failed["message"] == "diverged"
-    assert failed[[m for m in METRICS if m not in ("wall_seconds", "evaluations")]].isna().all()
+    assert failed[[m for m in metric_names(SPACE.others) if m not in ("wall_seconds", "evaluations")]].isna().all()
 
     oracle = rows.loc["oracle"]
     assert oracle["mse_volume"] == oracle["hd95_whole_033_mm"] == oracle["hd95_core_060_mm"] == 0

@@ -10,9 +10,10 @@ import pytest
 
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import write_table, write_volume
-from gliofit.evaluate.case import AGREEMENT_COLUMNS, CURVE_COLUMNS, METRICS_COLUMNS
+from gliofit.evaluate.case import AGREEMENT_COLUMNS, CURVE_COLUMNS, metrics_columns
 from gliofit.evaluate.cohort import evaluate_cohort
 from gliofit.evaluate.settings import EvaluateSettings
+from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.metrics.fields import FIELD_METRICS
 from gliofit.publish.settings import PublishSettings
 from gliofit.publish.tables import TABLES, write_paper_table
@@ -48,7 +49,7 @@ GRID = Grid((48, 56, 40), np.array([[-4.0, 0, 0, 96], [0, -4, 0, 100], [0, 0, 4,
 
 
 def make_row(rng, cohort, case, method, scale, failed=False, truth=False):
-    row = dict.fromkeys(METRICS_COLUMNS, np.nan)
+    row = dict.fromkeys(metrics_columns(SPACE.others), np.nan)
     row |= {"run": "fake", "cohort": cohort, "case": case, "method": method, "message": "", "seed": 1}
     row |= {"status": "failed" if failed else "ok", "role": "method", "observation": "concentration", "chosen": None}
     row |= {
@@ -103,7 +104,7 @@ def make_cohort(folder, cohort, scales, n, failed=(), truth=False, left_out=None
     for i in range(n):
         case = f"{cohort[:-1] if cohort == 'patients' else cohort}-{i:05d}"
         rows = [make_row(rng, cohort, case, m, s, (i, m) in failed, truth) for m, s in scales.items()]
-        table = pd.DataFrame(rows, columns=list(METRICS_COLUMNS)).astype({"choice_was_better": "boolean"})
+        table = pd.DataFrame(rows, columns=list(metrics_columns(SPACE.others))).astype({"choice_was_better": "boolean"})
         parts = []
         for row in rows:
             dice = row["dice_whole_best"] - (thresholds - 0.35 + 0.1 * rng.random()) ** 2

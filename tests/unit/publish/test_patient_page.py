@@ -108,10 +108,8 @@ def write(patient, settings=None, run="fake"):
 
 
 def record_of(patient, wanted="gauss-newton-segmentation"):
-    sources = patient.sources
-    tables = {method: folder / "parameters.parquet" for method, folder in sources.invert_dirs.items()}
-    names = {method: method for method in tables}
-    return read_record(CASE, sources.case_dir / "qc.parquet", tables, sources.metrics, names, wanted)
+    names = {method: method for method in METHODS}
+    return read_record(patient.sources, PublishSettings(preferred_method=wanted, method_names=names))
 
 
 def change(path, **values):
@@ -188,10 +186,10 @@ def test_table_of_theta(patient):
     rows = grid.rows
     cells = dict(zip(grid.headings, rows[0], strict=True))
     reach = 1.6448536
-    mu_d = cells["Spread μ_D (mm)"]
+    mu_d = cells["Diffusion μ_D (mm)"]
     assert mu_d.text == "8.0"
     assert mu_d.below == f"[{8 * np.exp(-0.1 * reach):.1f}, {8 * np.exp(0.1 * reach):.1f}]"
-    width = cells["Infiltration length μ_D/μ_ρ (mm)"]
+    width = cells["Front width μ_D/μ_ρ (mm)"]
     both = np.hypot(0.1, 0.05)
     assert width.text.startswith("4.0")
     assert np.array(json.loads(width.below)) == pytest.approx([4 * np.exp(s * both * reach) for s in (-1, 1)], abs=0.01)

@@ -74,8 +74,8 @@ def test_columns_are_those_that_the_fit_has(make_page, options, columns):
     figure = draw(make_page(**options))
     pictures = [panel for panel in figure.axes if panel.images]
     assert len(pictures) == 3 * columns
-    assert [text.get_text() for text in pictures[1].texts] == ["R", "L"]
-    # The first picture of each row has the bar of known length as well.
+    assert [text.get_text() for text in pictures[3].texts] == ["R", "L"]
+    # The first picture of each plane has the bar of known length as well.
     assert [text.get_text() for text in pictures[0].texts] == ["R", "L", "5 cm"]
     assert [text.get_text() for text in pictures[-1].texts] == ["A", "P"]
 

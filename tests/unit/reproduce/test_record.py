@@ -13,9 +13,10 @@ import pytest
 
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import write_json, write_table, write_volume
-from gliofit.evaluate.case import AGREEMENT_COLUMNS, CURVE_COLUMNS, METRICS_COLUMNS
+from gliofit.evaluate.case import AGREEMENT_COLUMNS, CURVE_COLUMNS, metrics_columns
 from gliofit.evaluate.cohort import evaluate_cohort
 from gliofit.evaluate.settings import EvaluateSettings
+from gliofit.growth.fisher_kolmogorov import SPACE
 from tools.reproduce.record import record_run
 
 #: Whole-volume MSE of each method's three cases; None: failed.
@@ -46,7 +47,7 @@ def write_cohort(folder: Path) -> None:
                 parts.append(pd.DataFrame(identity | {"threshold": [0.2, 0.4], "dice_whole": dice, "dice_core": 0.1}))
             rows.append(row)
         folders = [folder / case / f"{name}.parquet" for name in ("metrics", "dice_curve", "agreement")]
-        table = pd.DataFrame(rows, columns=list(METRICS_COLUMNS)).astype({"choice_was_better": "boolean"})
+        table = pd.DataFrame(rows, columns=list(metrics_columns(SPACE.others))).astype({"choice_was_better": "boolean"})
         write_table(folders[0], table)
         write_table(folders[1], pd.concat(parts)[list(CURVE_COLUMNS)])
         write_table(folders[2], pd.DataFrame([], columns=list(AGREEMENT_COLUMNS)))

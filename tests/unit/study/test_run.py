@@ -5,10 +5,11 @@ import pytest
 
 from gliofit.core.errors import InputError
 from gliofit.forward.settings import ForwardSettings
+from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.invert.base import InversionError
 from gliofit.invert.methods.gauss_newton import GaussNewton
 from gliofit.invert.settings import InvertSettings
-from gliofit.study.run import PARAMETERS, run_cases
+from gliofit.study.run import run_cases
 from gliofit.study.settings import StudySettings
 from unit.invert.fakes import TRUTH, FakeDirect, FakeSurrogate
 
@@ -55,7 +56,7 @@ def test_a_row_per_scenario_case_and_method(tables):
     assert (cases["preset"] == "paper").all()
     assert cases["evaluations"].tolist() == traces.groupby(keys, sort=False)["evaluation"].max().tolist()
     assert (cases["front_width_mm"] == cases["mu_d_mm"] / cases["mu_rho"]).all()
-    assert cases[[f"inside_{name}" for name in PARAMETERS]].dtypes.astype(str).unique().tolist() == ["boolean"]
+    assert cases[[f"inside_{name}" for name in SPACE.columns]].dtypes.astype(str).unique().tolist() == ["boolean"]
 
 
 def test_errors_are_those_of_the_scenario(tables):

@@ -75,8 +75,8 @@ class GaussNewtonSettings(MethodSettings):
     start_widths_mm: tuple[float, ...] = Field(
         (0.6, 1.2, 2.2, 3.5, 6.0, 10.0),
         min_length=1,
-        description="Front widths mu_D / mu_rho of the initial guesses, whose tumours at the centre of mass have the "
-        "observed volume.",
+        description="Front widths sqrt(D / rho) to start from; each start grows, at the centre of mass, to the "
+        "volume of the observation.",
     )
     levels: tuple[GaussNewtonLevel, ...] = Field(
         (

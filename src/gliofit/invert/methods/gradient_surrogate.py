@@ -22,8 +22,8 @@ class GradientSurrogateSettings(LbfgsSettings):
     inverter: Literal["gradient-surrogate"] = Field(description="`gradient-surrogate`.")
     start: Literal["training-mean"] | tuple[float, float, float, float, float] = Field(
         "training-mean",
-        description="Initial guess: the mean of the surrogate's training set, or five numbers (origin relative to the "
-        "centre of mass towards right, front, top in mm; mu_D in mm; mu_rho), for example the paper's "
+        description="First theta: the mean of the surrogate's training set, or five numbers (origin relative to the "
+        "centre of mass towards right, front, top in mm; then the growth parameters), for example the paper's "
         "[0, 0, 0, 12.8, 3.8].",
     )
 

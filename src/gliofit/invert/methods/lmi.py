@@ -69,8 +69,8 @@ class LmiSettings(MethodSettings):
 class Lmi(AbstractInverter[LmiSettings]):
     """Prediction of theta by a network from the segmentation in the atlas, and simulation there.
 
-    Origin and concentration are mapped to the patient. mu_D and mu_rho are those of the atlas, whose brain may be
-    larger or smaller.
+    Origin and concentration are brought back to the patient. Growth parameters stay those of the tumour in the atlas,
+    whose brain may be larger or smaller.
     """
 
     settings_type: ClassVar[type[LmiSettings]] = LmiSettings

@@ -58,7 +58,7 @@ class CoarseGrowth:
     spacing_mm
         Size of the coarse voxels.
     fine_mm
-        Voxel size of the solution to approximate; mu_D is adapted to its front speed.
+        Voxel size of the solution to imitate: diffusion is changed so that fronts are as fast as there.
     tolerance
         Relative error of a time step.
     """

@@ -20,24 +20,24 @@ def _squared_ratio(decay: NDArray[np.float64]) -> NDArray[np.float64]:
     return ratio
 
 
-def front_speed(mu_d_mm: float, mu_rho: float, spacing_mm: float) -> float:
-    """Return the distance in mm that a plane front travels in the growth time along an axis of the lattice.
+def front_speed(diffusion_mm: float, growth: float, spacing_mm: float) -> float:
+    """Distance in mm that a plane front travels in the growth time along an axis of the lattice.
 
     Smallest v = (2 D (cosh(k h) - 1) / h^2 + rho) / k over all decays k, the linear marginal-stability speed of the
     discrete equation; 2 sqrt(D rho) in the limit h = 0.
 
     Source: van Saarloos, Physics Reports 386 (2003).
     """
-    width = mu_d_mm / mu_rho
+    width = diffusion_mm / growth
     decay = np.exp(np.interp(np.log((spacing_mm / width) ** 2), np.log(_squared_ratio(_DECAY)), np.log(_DECAY)))
-    return float(2 * np.sinh(decay) * mu_d_mm**2 / spacing_mm)
+    return float(2 * np.sinh(decay) * diffusion_mm**2 / spacing_mm)
 
 
 class EqualSpeed:
-    """mu_D on a coarse lattice with the front speed of a given mu_D on a fine lattice, at the same mu_rho.
+    """Diffusion parameter on a coarse lattice for which fronts are as fast as with a given one on a fine lattice.
 
-    Thin fronts are too fast on coarse voxels. The width mu_D / mu_rho on the coarse lattice is a function of that on
-    the fine one, represented by a cubic spline of logarithms.
+    Coarse voxels make thin fronts too fast. With D and rho only their ratio counts: the front width on the
+    coarse lattice is a function of that on the fine one, kept as a cubic spline of logarithms.
 
     Parameters
     ----------
@@ -57,11 +57,11 @@ class EqualSpeed:
         self._first, self._step = float(knots[0]), float(knots[1] - knots[0])
         self._coefficients = torch.from_numpy(np.ascontiguousarray(spline.c.T))
 
-    def __call__(self, mu_d: Tensor, mu_rho: Tensor) -> Tensor:
-        """Return mu_D for the coarse lattice in mm, differentiable; widths are clipped to 0.1 to 100 voxels."""
+    def __call__(self, diffusion: Tensor, growth: Tensor) -> Tensor:
+        """Diffusion parameter of the coarse lattice in mm, differentiable; widths are clipped to 0.1 to 100 voxels."""
         count = len(self._coefficients)
-        place = (torch.log(mu_d / mu_rho).double() - self._first).clamp(0, count * self._step * (1 - 1e-12))
+        place = (torch.log(diffusion / growth).double() - self._first).clamp(0, count * self._step * (1 - 1e-12))
         index = (place / self._step).long().clamp(max=count - 1)
         rest = place - index * self._step
         c3, c2, c1, c0 = self._coefficients.to(place.device)[index].unbind(dim=-1)
-        return mu_d * torch.exp(((c3 * rest + c2) * rest + c1) * rest + c0).to(mu_d.dtype)
+        return diffusion * torch.exp(((c3 * rest + c2) * rest + c1) * rest + c0).to(diffusion.dtype)

@@ -69,7 +69,7 @@ class Network(AbstractSurrogateNetwork):
 
     The output, 2^3 corrections of each coarse voxel, is added to the logits of the guess. Theta is used at every
     resolution and in the input fields: the guess and its logit, the distance from the origin, the seed, and the front
-    coordinate (distance behind a spherical front in widths mu_D / mu_rho).
+    coordinate (distance behind a spherical front in front widths).
     """
 
     settings: Settings
@@ -121,12 +121,12 @@ class Network(AbstractSurrogateNetwork):
         channels, inside, tissues = features
         channels, inside = (x.expand(theta.shape[0], *x.shape[1:]) for x in (channels, inside))
         physical = self.frame.physical(theta)
-        mu_d, mu_rho = (physical[:, k, None, None, None].clamp(min=1e-3) for k in (3, 4))
+        diffusion, growth = (physical[:, k, None, None, None].clamp(min=1e-3) for k in (3, 4))
         offset = self.places - physical[:, :3, None, None, None]  # type: ignore[operator]
         distance = (offset.square().sum(dim=1) + 1.0).sqrt()
-        width = mu_d / mu_rho
+        width = diffusion / growth
         # The front travels of order sqrt(D rho) T, minus a delay that increases with the logarithm of rho T.
-        radius = self.reach[0] * mu_d * mu_rho - self.reach[1] * width * torch.log1p(mu_rho.square())
+        radius = self.reach[0] * diffusion * growth - self.reach[1] * width * torch.log1p(growth.square())
         behind = (radius - distance) / width
         if self.growth is None:
             guess = torch.sigmoid(behind.clamp(-9, 9))

@@ -1,0 +1,48 @@
+"""Values of many cases as points beside each other, with a box of their quartiles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["draw_quartiles", "jitter"]
+
+
+def jitter(count: int) -> NDArray[np.float64]:
+    """Offsets between -0.5 and 0.5 that spread points; multiples of the golden ratio, so without random numbers."""
+    return np.arange(count, dtype=np.float64) * 0.6180339887 % 1 - 0.5
+
+
+def draw_quartiles(
+    axes: Axes, place: float, half: float, values: ArrayLike, *, upright: bool, edge: str = "0.15", width: float = 0.7
+) -> None:
+    """Draw the quartiles as a box and the median as a line.
+
+    Parameters
+    ----------
+    axes
+        Where to draw.
+    place, half
+        Middle of the box, and half its size, across the values.
+    values
+        Shape (n,).
+    upright
+        Whether values are along y.
+    edge, width
+        Colour and width of the lines; the median's is about twice as wide.
+    """
+    from matplotlib.patches import Rectangle
+
+    lower, median, upper = np.percentile(np.asarray(values, dtype=float), [25, 50, 75])
+    look: dict[str, Any] = {"facecolor": "none", "edgecolor": edge, "linewidth": width, "zorder": 3}
+    corner, size = (lower, place - half), (upper - lower, 2 * half)
+    line = [median, median], [place - half, place + half]
+    if upright:
+        corner, size, line = corner[::-1], size[::-1], line[::-1]
+    axes.add_patch(Rectangle(corner, *size, **look))
+    axes.plot(*line, color=edge, linewidth=1.9 * width, zorder=3)

@@ -1,0 +1,36 @@
+"""Prose of tables, figures and pages, and columns of tables, kept in ``texts.yaml``."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from gliofit.core.yaml_file import read_yaml
+from gliofit.report.table import Column, column
+
+__all__ = ["columns", "notes", "page_text", "section"]
+
+
+@cache
+def section(name: str) -> Any:
+    """Read a section: ``captions``, ``notes``, ``columns`` and so on."""
+    return read_yaml(Path(__file__).with_name("texts.yaml"))[name]
+
+
+def notes(name: str, /, **values: Any) -> tuple[str, ...]:
+    """Read the notes of a table, with values in place of their fields."""
+    found = section("notes")[name]
+    return tuple(text.format(**values) for text in ([found] if isinstance(found, str) else found))
+
+
+def page_text(name: str, /, **values: Any) -> str:
+    """Read a paragraph of a page, with values in place of its fields."""
+    return str(section("pages")[name]).format(**values)
+
+
+def columns(name: str, /, **values: Any) -> tuple[Column, ...]:
+    """Read the columns of a table, with values in place of the fields of their labels."""
+    return tuple(
+        column(**(fields | {"label": fields["label"].format(**values)})) for fields in section("columns")[name]
+    )
