@@ -115,6 +115,14 @@ class Parameter(Quantity):
     paper_scale: float = 1.0
     time_exponent: float = 0.0
 
+    def to_coordinate(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Convert values of the parameter to its coordinate."""
+        return np.log(values) if self.log else values
+
+    def from_coordinate(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Convert values of the coordinate to the parameter."""
+        return np.exp(values) if self.log else np.asarray(values, dtype=np.float64)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Derived(Quantity):
@@ -135,14 +143,6 @@ class Derived(Quantity):
             for column, power in self.powers:
                 result = result * values[column] ** power if power > 0 else result / values[column] ** -power
         return result
-
-    def to_coordinate(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Convert values of the parameter to its coordinate."""
-        return np.log(values) if self.log else values
-
-    def from_coordinate(self, values: ArrayLike) -> NDArray[np.float64]:
-        """Convert values of the coordinate to the parameter."""
-        return np.exp(values) if self.log else np.asarray(values, dtype=np.float64)
 
 
 @dataclass(frozen=True)
