@@ -1,15 +1,12 @@
-"""What Snakemake prints of a run of gliofit: one line of what is done, running and left, and failures at once.
+"""Logger plugin of Snakemake: one line of jobs done and running, and failures with their reason at once.
 
-Snakemake finds the module by its name; ``profiles/default`` chooses it. Before a run begins, in dry runs, and with
-``--verbose`` or ``--logger-gliofit-full`` everything is printed as Snakemake does. Its own log in ``.snakemake/log``
-always holds everything.
+``profiles/default`` chooses it. Dry runs, ``--verbose`` and ``--logger-gliofit-full`` print what Snakemake prints
+without it, and ``.snakemake/log`` always has that.
 """
 
-# Snakemake reads types of settings where they are, so annotations must not be put off here.
+# Snakemake inspects the types of the settings, so that annotations must not be postponed here.
 import logging
 import sys
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,28 +17,29 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
 
-from gliofit.core.progress import StatusLine
-from snakemake_logger_plugin_gliofit.tally import Running, Tally
+from gliofit.core.progress import ProgressLine
 
 __all__ = ["LogHandler", "LogHandlerSettings"]
 
-#: Seconds between lines where there is no terminal, and before the first one where there is.
-_PLAIN_SECONDS, _FIRST_SECONDS = 30.0, 1.0
+#: Seconds between plain lines.
+_PLAIN_SECONDS = 30.0
 
-#: Lines of a failed job's log that are shown where it names no bad input.
+#: Last lines of a failed job's log, shown where it names no bad input.
 _TAIL = 12
 
-_RED_FAILED = "\033[31mFAILED\033[0m"
+#: Messages without an event that are shown during a run.
+_SHOWN = ("Trying to restart", "Will exit", "Terminating", "Cancelling", "Shutting", "Complete log")
 
-#: What a run says without a name for it and people should read.
-_WORTH_READING = ("Trying to restart", "Will exit", "Terminating", "Cancelling", "Shutting", "Complete log")
+#: Generic errors about failed jobs, which are reported with their reason already.
+_REPORTED = ("CalledProcessError", "RuleException")
+_REPORTED_TEXTS = ("Exiting because a job execution failed", "At least one job did not complete successfully")
 
-#: What Snakemake says of itself before every run.
-_CIRCUMSTANCES = ("Using shell", "Conda environments: ignored", "Assuming unrestricted", "Using workflow specific")
 
-#: Errors that say no more than that a job failed, which has been told.
-_TOLD = ("CalledProcessError", "RuleException")
-_TOLD_IN_WORDS = ("Exiting because a job execution failed", "At least one job did not complete successfully")
+#: Events about jobs.
+_COUNTED = {
+    getattr(LogEvent, name)
+    for name in ("JOB_STARTED", "JOB_INFO", "JOB_FINISHED", "JOB_ERROR", "GROUP_ERROR", "PROGRESS")
+}
 
 
 @dataclass
@@ -50,161 +48,113 @@ class LogHandlerSettings(LogHandlerSettingsBase):
 
     full: bool = field(
         default=False,
-        metadata={
-            "help": "Print everything as Snakemake does by itself, in place of the line of what is done and left.",
-            "env_var": False,
-            "required": False,
-        },
+        metadata={"help": "Print everything as Snakemake does without this plugin.", "env_var": False},
     )
 
 
 class LogHandler(LogHandlerBase):
-    """Prints for people. Records arrive one after the other, in a thread of Snakemake's."""
+    """Prints one line for the whole run. Snakemake sends records one at a time."""
 
     settings: LogHandlerSettings | None
-
-    def __post_init__(self) -> None:
-        common = self.common_settings
-        self._quiet = set(common.quiet or ())
-        self._stream = sys.stdout if common.stdout else sys.stderr
-        self._plain = ColorizingTextHandler(
-            nocolor=common.nocolor,
-            stream=self._stream,
-            formatter=DefaultFormatter(self._quiet, common.show_failed_logs),
-            filter=DefaultFilter(self._quiet, common.debug_dag, common.verbose, common.dryrun, common.printshellcmds),
-        )
-        self._full = common.dryrun or common.verbose or common.debug_dag or bool(self.settings and self.settings.full)
-        self._silent = Quietness.ALL in self._quiet
-        self._tally: Tally | None = None
-        self._line: StatusLine | None = None
-        self._remote = False
-        self._lock = threading.Lock()
-        self._takers: dict[LogEvent, Callable[[Any], None]] = {
-            LogEvent.JOB_STARTED: self._started,
-            LogEvent.JOB_INFO: self._job,
-            LogEvent.JOB_FINISHED: self._finished,
-            LogEvent.JOB_ERROR: self._failed,
-            LogEvent.GROUP_ERROR: self._group_failed,
-            LogEvent.PROGRESS: self._progressed,
-        }
-
     writes_to_stream = True
     writes_to_file = False
-    # The plain handler filters for itself, and the rest must see every job.
+    # The plain handler has its own filter, and the line must receive every job.
     has_filter = True
     has_formatter = True
     needs_rulegraph = False
 
+    def __post_init__(self) -> None:
+        common = self.common_settings
+        quiet = set(common.quiet or ())
+        self._stream = sys.stdout if common.stdout else sys.stderr
+        self._plain = ColorizingTextHandler(
+            nocolor=common.nocolor,
+            stream=self._stream,
+            formatter=DefaultFormatter(quiet, common.show_failed_logs),
+            filter=DefaultFilter(quiet, common.debug_dag, common.verbose, common.dryrun, common.printshellcmds),
+        )
+        self._full = common.dryrun or common.verbose or common.debug_dag or bool(self.settings and self.settings.full)
+        self._silent, self._quiet = Quietness.ALL in quiet, bool(quiet & {Quietness.ALL, Quietness.PROGRESS})
+        self._line: ProgressLine | None = None
+        self._done = self._total = 0
+        self._running: dict[int, str] = {}
+        self._failed: dict[int, str] = {}
+
     def emit(self, record: logging.LogRecord) -> None:
-        """Print a record, or take note of it."""
-        event = getattr(record, "event", None)
-        if event == LogEvent.RESOURCES_INFO and hasattr(record, "nodes"):
-            self._remote = True
-        if self._full or self._tally is None:
-            # Handlers that are called by hand filter by hand.
-            if self._plain.filter(record) and (self._full or not self._is_circumstance(record, event)):
+        """Print a record, or count the job it is about."""
+        event: LogEvent | None = getattr(record, "event", None)
+        if self._full or self._line is None:
+            # Handlers that are called directly do not filter.
+            if self._plain.filter(record):
                 self._plain.emit(record)
             if not self._full and event == LogEvent.RUN_INFO:
-                self._begin(record.stats)  # type: ignore[attr-defined]
-        elif event in self._takers:
-            with self._lock:
-                self._takers[event](record)
+                self._total = record.stats["total"]  # type: ignore[attr-defined]
+                self._line = ProgressLine("snakemake", self._stream, 1.0, _PLAIN_SECONDS)
+        elif event in _COUNTED:
+            self._count(event, record)
         elif self._is_news(record, event):
             self._say(record.getMessage())
 
     def close(self) -> None:
-        """Say how the run ended."""
+        """Print how the run ended."""
         if self._line is not None:
             self._line.stop()
+            if not self._quiet:
+                failed = f", {len(self._failed)} failed" if self._failed else ""
+                self._say("\n  ".join([f"{self._done} of {self._total} jobs done{failed}", *self._failed.values()]))
             self._line = None
-        if self._tally is not None:
-            if not self._is_quiet:
-                self._say(self._tally.summary())
-            self._tally = None
         super().close()
 
-    @property
-    def _is_quiet(self) -> bool:
-        return self._silent or Quietness.PROGRESS in self._quiet
-
-    def _begin(self, stats: dict[str, int]) -> None:
-        self._tally = Tally({rule: count for rule, count in stats.items() if rule != "total"}, self._remote)
-        if not self._is_quiet:
-            first = _FIRST_SECONDS if self._stream.isatty() else _PLAIN_SECONDS
-            self._line = StatusLine(self._text, self._stream, first, _PLAIN_SECONDS)
-
-    def _text(self) -> str:
-        with self._lock:
-            return "" if self._tally is None else self._tally.text()
-
-    def _say(self, message: str) -> None:
-        if self._silent:
-            return
-        if self._line is not None:
-            self._line.say(message)
+    def _count(self, event: LogEvent | None, record: Any) -> None:
+        if event == LogEvent.JOB_STARTED:
+            # Of jobs on a cluster Snakemake gives the numbers only.
+            self._running |= {number: f"job {number}" for number in record.jobs if number not in self._running}
+        elif event == LogEvent.JOB_INFO:
+            self._running[record.jobid] = " ".join([record.rule_name, *map(str, record.wildcards.values())])
+            self._failed.pop(record.jobid, None)
+        elif event == LogEvent.JOB_FINISHED:
+            self._running.pop(record.job_id, None)
+        elif event == LogEvent.PROGRESS:
+            self._done, self._total = record.done, record.total
         else:
-            print(message, file=self._stream, flush=True)
+            for job in record.job_error_info if event == LogEvent.GROUP_ERROR else [vars(record)]:
+                self._report_failure(job)
+        if self._line is not None and not self._quiet:
+            # The job that has run longest comes first: it is what the run waits for.
+            first = f" ({next(iter(self._running.values()))}, ...)" if self._running else ""
+            failed = f"{len(self._failed)} failed, " if self._failed else ""
+            self._line.report("jobs", self._done, self._total, f"{failed}{len(self._running)} running{first}")
 
-    @staticmethod
-    def _is_circumstance(record: logging.LogRecord, event: LogEvent | None) -> bool:
-        if event in (LogEvent.WORKFLOW_STARTED, LogEvent.RESOURCES_INFO):
-            return True
-        return event is None and record.getMessage().startswith(_CIRCUMSTANCES)
-
-    @staticmethod
-    def _is_news(record: logging.LogRecord, event: LogEvent | None) -> bool:
-        message = record.getMessage()
-        if record.levelno >= logging.WARNING:
-            return getattr(record, "exception", "") not in _TOLD and not any(
-                words in message for words in _TOLD_IN_WORDS
-            )
-        return event is None and message.startswith(_WORTH_READING)
-
-    def _started(self, record: Any) -> None:
-        """Jobs handed to a cluster: Snakemake tells no more of them than their numbers."""
-        assert self._tally is not None
-        for number in record.jobs if self._remote else ():
-            self._tally.begin(number, Running("", f"job {number}"))
-
-    def _job(self, record: Any) -> None:
-        assert self._tally is not None
-        words = " ".join([record.rule_name, *map(str, record.wildcards.values())])
-        self._tally.begin(record.jobid, Running(record.rule_name, words, record.threads))
-
-    def _finished(self, record: Any) -> None:
-        assert self._tally is not None
-        self._tally.finish(record.job_id)
-
-    def _progressed(self, record: Any) -> None:
-        assert self._tally is not None
-        self._tally.count(record.done, record.total)
-
-    def _failed(self, record: Any) -> None:
-        self._tell_failure(vars(record))
-
-    def _group_failed(self, record: Any) -> None:
-        for job in record.job_error_info:
-            self._tell_failure(job)
-
-    def _tell_failure(self, job: dict[str, Any]) -> None:
-        """Say which job failed and why, once for every attempt: Snakemake repeats it at the end."""
-        assert self._tally is not None
-        failed = self._tally.fail(job["jobid"], job["rule_name"], list(job["log"]))
-        if failed is None:
+    def _report_failure(self, job: dict[str, Any]) -> None:
+        """Print which job failed and why, once per attempt: Snakemake repeats it at the end."""
+        name = self._running.pop(job["jobid"], None)
+        if name is None:
             return
-        lines = [f"{'FAILED' if self._plain.nocolor else _RED_FAILED} {failed.words}"]
-        # Clusters say here what became of the job, such as that it was cancelled.
-        lines += [f"  {' '.join(job['rule_msg'].split())}"] if job["rule_msg"] else []
+        name = name if name.startswith(job["rule_name"]) else f"{job['rule_name']}, {name}"
+        self._failed[job["jobid"]] = f"{name}: {', '.join(job['log']) or 'no log'}"
+        # Clusters explain here what happened to the job, for example that it was cancelled.
+        lines = [f"FAILED {name}", *([f"  {' '.join(job['rule_msg'].split())}"] if job["rule_msg"] else [])]
         for log in job["log"]:
             lines += [f"  log: {log}", *_reason(Path(log))]
         self._say("\n".join(lines))
 
+    def _say(self, message: str) -> None:
+        if self._line is not None and not self._silent:
+            self._line.say(message)
+
+    @staticmethod
+    def _is_news(record: logging.LogRecord, event: LogEvent | None) -> bool:
+        message = record.getMessage()
+        if record.levelno < logging.WARNING:
+            return event is None and message.startswith(_SHOWN)
+        reported = any(text in message for text in _REPORTED_TEXTS)
+        return not reported and getattr(record, "exception", "") not in _REPORTED
+
 
 def _reason(log: Path) -> list[str]:
-    """Why a job failed: the lines in which it named bad input, or else the end of its log."""
+    """Lines in which a failed job's log names bad input, or else its last ones."""
     try:
         lines = log.read_text(errors="replace").splitlines()
     except OSError:
-        return ["  (there is no such log)"]
-    named = [line for line in lines if line.startswith("gliofit: ")]
-    return named or lines[-_TAIL:] or ["  (the log is empty)"]
+        return ["  (no such file)"]
+    return [line for line in lines if line.startswith("gliofit: ")] or lines[-_TAIL:] or ["  (empty)"]

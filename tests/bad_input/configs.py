@@ -22,8 +22,21 @@ CONFIG_KINDS = [
     ConfigKind("section left empty", "'invert'", b"invert:\n"),
     ConfigKind("key that is a number", "'1'", b"1: 2\n"),
     ConfigKind("method that does not exist", "'magic'", b"invert: {methods: {a: {inverter: magic}}}\n"),
-    ConfigKind("reference method that is missing", "'magic'", b"evaluate: {reference_method: magic}\n"),
-    ConfigKind("network that is missing", "'mine'", b"invert: {methods: {direct: {inverter: direct, direct: mine}}}\n"),
+    ConfigKind(
+        "reference method that is missing", "'magic'", b"evaluate: {reference_method: magic}\n", code="no-reference"
+    ),
+    ConfigKind(
+        "network that is missing",
+        "'mine'",
+        b"invert: {methods: {direct: {inverter: direct, direct: mine}}}\n",
+        code="unknown-reference",
+    ),
+    ConfigKind(
+        "method that cannot do what is asked of it",
+        "'cmaes-surrogate'",
+        b"assess: {sensitivity: {surrogates: [guided-unet], method: cmaes-surrogate}}\n",
+        code="unfit-reference",
+    ),
     ConfigKind("bracket that does not end", "line 2", b"seed: [\n"),
     ConfigKind("tab for blanks", "line 2", b"train:\n\tcrop: 1\n"),
     ConfigKind("key twice", "'seed'", b"seed: 1\nseed: 2\n"),

@@ -14,7 +14,7 @@ from gliofit import cli
 from gliofit.cli import machine
 from gliofit.core.grid import Volume
 from gliofit.core.io import read_volume, write_volume
-from gliofit.register.patients import PatientFiles
+from gliofit.register.patient_files import PatientFiles
 
 ROLES = ("t1", "t1ce", "t2", "flair", "seg")
 

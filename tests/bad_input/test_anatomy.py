@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,9 @@ from gliofit.inputs.images import read_segmentation
 from gliofit.inputs.label_names import AmbiguousNameError, tumour_part
 from gliofit.register.bids_patients import label_scheme
 from gliofit.register.check import check_patients
+from gliofit.register.images import read_patient
 from gliofit.register.naming import CONVENTIONS, implied_scheme
-from gliofit.register.patients import PatientFiles
+from gliofit.register.patient_files import PatientFiles
 from gliofit.register.settings import PatientsSettings
 
 from .conftest import Case, Run
@@ -196,6 +198,21 @@ class TestSegmentation:
         assert warning.code == "tumour-cut"
         assert f"{edge_share(cut > 0):.0%}" in warning.problem
 
+    def test_three_foci_and_two_cores_in_one_oedema(self) -> None:
+        three = np.maximum(TWO_FOCI, SCENE.tumour((0, 50, 0), (14, 10, 5)))
+        assert "3 separate foci" in findings(three, "brats2021")["several-foci"].problem
+        cores = SCENE.tumour((38, -20, 18), (26,), (2,))
+        for place in ((38, -36, 18), (38, -4, 18)):
+            cores[ball(SCENE, place, 8)] = 4
+        found = findings(cores, "brats2021")["several-foci"]
+        assert "tumour core has 2 separate foci" in found.problem
+
+    def test_a_cavity_without_enhancing_tumour_may_be_enhancing_tumour(self) -> None:
+        """Labels of brats2021 named brats2024, with and without necrosis inside."""
+        for segmentation in (TUMOUR, SCENE.tumour(radii_mm=(22, 14), labels=(2, 4))):
+            hint = findings(segmentation, "brats2024")["resection-cavity"].hint
+            assert "4 is enhancing tumour in brats2021 and brats2015" in hint
+
 
 class TestSchemeHints:
     @pytest.fixture
@@ -263,6 +280,14 @@ class TestTissue:
         warnings: list[InputWarning] = []
         check_tissue(Tissue.from_labels(Volume(labels, Grid(labels.shape, GRID.affine))), "tissue", warnings)
         assert [warning.code for warning in warnings] == ["brain-cut"]
+
+    @pytest.mark.parametrize(
+        ("changes", "named"),
+        [({2: 1, 3: 2}, "1 grey matter, 2 white matter"), ({3: 1, 2: 3}, "1 white matter, 3 grey matter")],
+    )
+    def test_two_labels_without_white_or_grey_matter(self, changes: dict[int, int], named: str) -> None:
+        """Maps without CSF in another order: one of the two tissues is taken for CSF, and one is missing."""
+        assert named in tissue_codes(relabelled(SCENE.tissue(), changes))["tissue-order"].problem
 
 
 class TestLabelNames:
@@ -482,3 +507,11 @@ class TestCheck:
                            "--atlas", atlas_source, "--out", tmp_path / "out", "--json")  # fmt: skip
         assert (code, json.loads(out)["error"]["code"]) == (2, "tissue-as-tumour")
         assert not (tmp_path / "out").exists()
+
+    def test_register_reads_with_the_warnings_of_the_check(self, patient: PatientFiles, tmp_path: Path) -> None:
+        seg = read_volume(patient.seg, np.uint8)
+        swapped = relabelled(seg.data, {2: 1, 1: 2, 4: 4})
+        write_volume(tmp_path / "order.nii.gz", Volume(swapped, seg.grid))
+        warnings: list[InputWarning] = []
+        read_patient(replace(patient, seg=tmp_path / "order.nii.gz"), warnings=warnings)
+        assert [(Path(one.subject).name, one.code) for one in warnings] == [("order.nii.gz", "labels-enclosure")]

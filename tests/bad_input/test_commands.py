@@ -12,7 +12,7 @@ import pytest
 
 from gliofit.core.grid import Volume
 from gliofit.core.io import read_volume, write_volume
-from gliofit.register.patients import PatientFiles
+from gliofit.register.patient_files import PatientFiles
 
 from .commands import COMMAND_KINDS, CommandKind
 from .conftest import Run, listing, refusal

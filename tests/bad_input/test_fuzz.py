@@ -22,7 +22,7 @@ from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import read_grid, read_json, read_volume, write_volume
 from gliofit.core.labels import LABEL_SCHEMES, TumourLabel, translate_labels
 from gliofit.pipeline.config import Config, load_config
-from gliofit.register.patients import PatientFiles, Problem, Refused
+from gliofit.register.patient_files import PatientFiles, Problem, Refused
 from gliofit.register.table import CHECK_COLUMNS, COLUMNS, read_patients_table
 
 #: Bytes of the header of a NIfTI-1 file, and where the voxels begin.

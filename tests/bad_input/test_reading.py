@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import json
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, shift
 
+import gliofit
 from gliofit.core.errors import InputError, InputWarning
 from gliofit.core.grid import Grid
 from gliofit.core.io import read_table, read_volume, write_volume
@@ -28,7 +30,7 @@ from gliofit.inputs.images import (
 from gliofit.register.ants import to_ants
 from gliofit.register.check import check_patient
 from gliofit.register.images import read_patient
-from gliofit.register.patients import PatientFiles
+from gliofit.register.patient_files import PatientFiles
 from gliofit.register.run import register_patient
 from gliofit.register.settings import RegisterSettings
 
@@ -389,3 +391,46 @@ def test_row_73_a_method_that_needs_another_spacing(files: Path, tmp_path: Path,
         "--method", "gradient-surrogate", "--out", tmp_path / "out",
     )  # fmt: skip
     assert (error["code"], error["subject"]) == ("spacing-not-multiple", str(seg))
+
+
+def test_row_16_sform_of_one_millimetre(tmp_path: Path) -> None:
+    path = save_with_header(tmp_path / "t1.nii.gz", SCENE.tissue(), affine_of(1.0, SCENE.shape), 1, 3.0)
+    assert code_of(read_image, path) == "spacing-disagrees"
+
+
+#: Packages whose modules start from results of gliofit: they read no image that was not checked by another one.
+LATER_STAGES = {"evaluate", "export", "forward", "invert", "publish", "simulate"}
+
+
+#: Everywhere else, functions that read results of gliofit itself, by module.
+OWN_RESULTS = {
+    "atlas/model.py": {"load_atlas"},
+    "pipeline/predictgbm.py": {"run_case"},
+    "plan/run.py": {"_mask", "draw_patient", "plan_patient"},
+    "register/ants.py": {"read_displacement"},
+    "core/tissue.py": {"Tissue"},
+}
+
+
+def readers(module: Path) -> set[str]:
+    """Outermost functions and classes of a module that use something which reads an image."""
+    found = set()
+    for outer in ast.parse(module.read_text(encoding="utf-8")).body:
+        for node in ast.walk(outer):
+            if isinstance(node, ast.Name):
+                reads = node.id in {"read_volume", "read_like", "read_stored", "read_grid"}
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                reads = (node.value.id, node.attr) in {("nib", "load"), ("nibabel", "load"), ("ants", "image_read")}
+            else:
+                continue
+            if reads:
+                found.add(getattr(outer, "name", "module"))
+    return found
+
+
+def test_images_of_users_are_read_by_the_readers_of_roles_alone() -> None:
+    root = Path(gliofit.__file__).parent
+    modules = {path.relative_to(root).as_posix(): readers(path) for path in root.rglob("*.py")}
+    found = {name: own for name, own in modules.items() if own and name not in ("core/io.py", "inputs/images.py")}
+    assert {name.split("/")[0] for name in found} >= LATER_STAGES, "a package that reads nothing any more is listed"
+    assert {name: own for name, own in found.items() if name.split("/")[0] not in LATER_STAGES} == OWN_RESULTS

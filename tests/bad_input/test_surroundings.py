@@ -95,7 +95,7 @@ def start(*arguments: object, cwd: Path | None = None, **keys: object) -> subpro
 
 def error_lines(done: subprocess.CompletedProcess[str]) -> list[str]:
     """Lines on stderr but those of progress and warnings."""
-    return [line for line in done.stderr.splitlines() if " so far" not in line and "gliofit: warning: " not in line]
+    return [line for line in done.stderr.splitlines() if " elapsed" not in line and "gliofit: warning: " not in line]
 
 
 def names(folder: Path) -> set[str]:
@@ -332,7 +332,7 @@ def test_an_unknown_matplotlib_backend_and_names_that_are_not_utf8_do_not_matter
 
 
 def test_register_refuses_a_folder_that_ants_cannot_name(files: Path, tmp_path: Path) -> None:
-    from gliofit.register.patients import PatientFiles
+    from gliofit.register.patient_files import PatientFiles
     from gliofit.register.run import register_patient
     from gliofit.register.settings import RegisterSettings
 
@@ -491,3 +491,45 @@ def test_the_version_and_the_commit(run: Run, monkeypatch: pytest.MonkeyPatch) -
         assert (code, err) == (0, "")
         assert said.startswith(f"gliofit {__version__} (")
         assert ("a" * 40 in said) == shown
+
+
+def test_an_error_about_a_result_names_its_place_and_not_the_scratch_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught, output_folder(tmp_path / "out") as new:
+        raise InputError(new / "a.nii.gz", "is wrong", "change it", "some-code")
+    assert (caught.value.subject, caught.value.code) == (str(tmp_path / "out/a.nii.gz"), "some-code")
+
+
+def test_the_traps_work(traps: Path) -> None:
+    subprocess.run([sys.executable, "-c", "import ants"], cwd=traps, check=True)
+    assert (traps / "run.txt").read_text().endswith("ants")
+
+
+def test_a_plan_is_kept_without_its_picture(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("gliofit.plan.run.draw_plans", fail)
+    code, said, err = run(*plan(files, tmp_path / "plan"), "--json")
+    assert code == 0
+    found = json.loads(said)
+    assert names(tmp_path / "plan") == set(PLAN_FILES) - {"plan.dcm", "plan.png", "plan.pdf"}
+    assert {Path(path).name for path in found["files"]} == names(tmp_path / "plan")
+    assert [warning["code"] for warning in found["warnings"]] == ["no-picture"]
+    assert len(err.splitlines()) == 1
+    assert "plan.png" in found["plan"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ("fitt", "wrong-usage"),
+        ("fit --tissue {d}/tissue.nii.gz --out {o}/fit", "one-source-needed"),
+        ("fit --concentration {d}/c.nii.gz --out {o}/fit", "one-source-needed"),
+    ],
+)
+def test_codes_of_wrong_options(files: Path, tmp_path: Path, run: Run, arguments: str, code: str) -> None:
+    status, said, _ = run(*(part.format(d=files, o=tmp_path) for part in arguments.split()), "--json")
+    assert (status, json.loads(said)["error"]["code"]) == (2, code)
+    assert list(tmp_path.iterdir()) == []

@@ -145,7 +145,7 @@ from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
 
 settings = InvertSettings.model_validate({"methods": {"simplex": {"inverter": "nelder-mead", "evaluations": 800}}})
-assert settings.surrogate_of("simplex") == "guided-unet"
+assert settings.networks_of("simplex") == {"surrogate": "guided-unet"}
 cube = cube_brain()
 observation = ConcentrationObservation(blob_volume(cube, TRUTH), cube)
 problem = Problem.create(observation, settings, Networks(FakeSurrogate()))

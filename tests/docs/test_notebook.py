@@ -20,7 +20,8 @@ from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.forward.run import run_forward
 from gliofit.forward.settings import ForwardSettings
 from gliofit.growth.theta import Theta
-from gliofit.invert.run import invert_case
+from gliofit.invert.networks import Networks
+from gliofit.invert.run import CaseFiles, invert_case
 from gliofit.invert.settings import InvertSettings
 from gliofit.solver.accurate import AccurateSolver
 from tools.reproduce.notebook import execute_notebook
@@ -50,7 +51,8 @@ def write_run(results: Path, tissue: Tissue) -> None:
     for cohort in ("synthetic", "patients"):
         place = Path(cohort) / CASE / "gauss-newton"
         invert, forward, out = results / "invert" / place, results / "forward" / place, results / "evaluate" / cohort
-        invert_case(case_dir, cohort, CASE, "gauss-newton", settings, "labels", None, None, None, invert, "tiny", 1, 1)
+        files = CaseFiles(case_dir, cohort, CASE, "labels")
+        invert_case(files, "gauss-newton", settings, Networks(), invert, "tiny", 1, 1)
         run_forward(
             case_dir, invert / "parameters.parquet", forward, ForwardSettings(), "labels",
             run="tiny", cohort=cohort, case=CASE, method="gauss-newton", seed=1,

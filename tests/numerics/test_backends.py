@@ -152,7 +152,7 @@ def test_workspaces_are_used_again(patchy, thetas):
 
 
 def test_unknown_back_end():
-    with pytest.raises(InputError, match="not known"):
+    with pytest.raises(InputError, match="fortran"):
         choose_backend("fortran")
 
 

@@ -20,7 +20,7 @@ import pandas as pd
 TIME_COLUMNS = re.compile(r"(^|_)seconds(_|$)|^time, ")
 
 #: Keys of JSON files and checkpoints that hold times: of sidecars, of model.json, of a training's state.
-TIME_KEYS = re.compile(r"started|(\w+_)?(seconds|minutes)")
+TIME_KEYS = re.compile(r"started|((wall|core|validation)_)?seconds|(core_)?minutes")
 
 #: Keys of sidecars that hold digests: of files that hold times among others, and all files are compared themselves.
 DIGESTS = re.compile(r"sha256")

@@ -13,30 +13,26 @@ from gliofit.pipeline.job import Job, each_unit
 
 def work(run: Job) -> None:
     """One method on one case."""
-    from gliofit.invert.run import invert_case
+    from gliofit.invert.networks import Networks
+    from gliofit.invert.run import CaseFiles, invert_case
     from gliofit.invert.settings import InvertSettings
 
     cohort, case, method = run.wildcards.cohort, run.wildcards.case, run.wildcards.method
-    networks = {role: Path(run.files.model(model)) for role, model in run.params.networks.items()}
-    invert_case(
+    settings = InvertSettings(**run.params.settings)
+    reference, start = run.input.get("reference"), run.input.get("start")
+    files = CaseFiles(
         Path(run.files.case(cohort, case)),
         cohort,
         case,
-        method,
-        InvertSettings(**run.params.settings),
         run.params.tissue,
-        networks.get("surrogate"),
-        networks.get("direct"),
-        run.input.get("reference"),
-        run.folder,
-        run.params.run,
-        derive_seed(run.seed, "invert", cohort, case, method),
-        run.threads,
-        run.device,
-        start=run.input.get("start"),
-        lmi_dir=networks.get("lmi"),
-        atlas_dir=Path(run.files.atlas()) if "atlas" in run.input.keys() else None,
+        reference=None if reference is None else Path(reference),
+        start=None if start is None else Path(start),
+        atlas=Path(run.files.atlas()) if "atlas" in run.input.keys() else None,
     )
+    folders = {role: Path(run.files.model(model)) for role, model in run.params.networks.items()}
+    networks = Networks(device=run.device, **folders)
+    seed = derive_seed(run.seed, "invert", cohort, case, method)
+    invert_case(files, method, settings, networks, run.folder, run.params.run, seed, run.threads)
 
 
 each_unit(snakemake, work)

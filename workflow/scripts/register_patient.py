@@ -9,7 +9,7 @@ from pathlib import Path
 from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
-    from gliofit.register.patients import PatientFiles
+    from gliofit.register.patient_files import PatientFiles
     from gliofit.register.run import register_patient
     from gliofit.register.settings import RegisterSettings
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import Field, field_validator
 
-from gliofit.assess.stability_settings import SensitivitySettings, StabilitySettings
+from gliofit.assess.stability_settings import SensitivitySettings, StabilitySettings, SurrogateName
 from gliofit.core.settings import Settings
 from gliofit.simulate.settings import ATLAS, warped_name
 
@@ -30,7 +30,7 @@ def anatomy_group(anatomy: str) -> str:
 class AssessSettings(Settings):
     """Which surrogates are compared, and on how many tumours in which anatomies."""
 
-    models: tuple[str, ...] = Field(
+    models: tuple[SurrogateName, ...] = Field(
         (), description="Surrogates to compare, entries of `train.models`; empty: no assessment."
     )
     cases: int = Field(100, ge=1, le=10_000, description="Test tumours in the atlas.")

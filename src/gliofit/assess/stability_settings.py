@@ -6,9 +6,15 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
+from gliofit.core.references import Kind, Reference
 from gliofit.core.settings import Settings
+from gliofit.invert.base import MethodTrait
+from gliofit.train.roles import NetworkRole
 
-__all__ = ["SensitivitySettings", "StabilitySettings"]
+__all__ = ["SensitivitySettings", "StabilitySettings", "SurrogateName"]
+
+#: Name of a trained surrogate.
+SurrogateName = Annotated[str, Reference(Kind.NETWORK, (NetworkRole.SURROGATE,))]
 
 
 class StabilitySettings(Settings):
@@ -25,10 +31,15 @@ class StabilitySettings(Settings):
     tolerance: float = Field(
         0.2, gt=0, lt=1, description="How far, relative to the search that was not displaced, counts as the same."
     )
-    method: str = Field(
+    method: Annotated[str, Reference(Kind.METHOD, (MethodTrait.DESCENT, MethodTrait.DIRECT_ESTIMATE))] = Field(
         "hybrid",
         description="Entry of `invert.methods` with a surrogate and a direct inverse network; its search is examined.",
     )
+
+    @property
+    def in_use(self) -> bool:
+        """Whether stability is examined."""
+        return self.cases > 0
 
     @field_validator("radii")
     @classmethod
@@ -41,7 +52,7 @@ class StabilitySettings(Settings):
 class SensitivitySettings(Settings):
     """How a surrogate follows changes of the growth parameters, beside the solver (paper, figure 5)."""
 
-    surrogates: tuple[str, ...] = Field(
+    surrogates: tuple[SurrogateName, ...] = Field(
         (), description="Trained surrogates (`train.models`) to look at; none: not done."
     )
     cases: int = Field(
@@ -52,8 +63,13 @@ class SensitivitySettings(Settings):
     change: float = Field(0.2, gt=0, lt=1, description="Relative change of each growth parameter, down and up.")
     points: int = Field(21, ge=3, description="Grid points of the loss landscape along each of its two parameters.")
     reach: float = Field(0.5, gt=0, lt=1, description="Reach of the landscape about the truth, relative to it.")
-    method: str = Field(
+    method: Annotated[str, Reference(Kind.METHOD, (MethodTrait.DESCENT,))] = Field(
         "hybrid",
         description="Entry of `invert.methods` that descends by gradients through a surrogate; its settings are used "
         "for the paths on the landscape, with the origin held at the truth.",
     )
+
+    @property
+    def in_use(self) -> bool:
+        """Whether any surrogate is examined."""
+        return bool(self.surrogates)

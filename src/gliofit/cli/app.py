@@ -15,7 +15,6 @@ from gliofit.cli.export import EXAMPLES as EXPORT_EXAMPLES
 from gliofit.cli.export import export
 from gliofit.cli.fit import EXAMPLES as FIT_EXAMPLES
 from gliofit.cli.fit import fit
-from gliofit.cli.help import HelpCommand, HelpGroup, examples_text
 from gliofit.cli.plan import EXAMPLES as PLAN_EXAMPLES
 from gliofit.cli.plan import plan
 from gliofit.cli.predictgbm import EXAMPLES as PREDICTGBM_EXAMPLES
@@ -59,10 +58,8 @@ _PASSED_ON: dict[str, Any] = {"ignore_unknown_options": True, "allow_extra_args"
 app = typer.Typer(
     name="gliofit",
     epilog="'gliofit COMMAND --help' explains a command. A first try: 'gliofit demo'.",
-    cls=HelpGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
 )
 
 
@@ -86,8 +83,7 @@ def _options(
 
 for _panel, _function, _examples in _COMMANDS:
     app.command(
-        cls=HelpCommand,
         rich_help_panel=_panel,
-        epilog=examples_text(_examples),
+        epilog="\n".join(["Examples:", *_examples]),
         context_settings=_PASSED_ON if _function is run else None,
     )(_function)

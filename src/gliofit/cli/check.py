@@ -48,7 +48,7 @@ def check(
     ] = None,
     cores: Annotated[
         int | None,
-        typer.Option(min=1, help="Cases to look at at a time. [default: all cores]", rich_help_panel=HOW),
+        typer.Option(min=1, help="Cases to look at at a time.", show_default="all cores", rich_help_panel=HOW),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

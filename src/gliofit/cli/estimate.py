@@ -35,7 +35,7 @@ def estimate(
         Path | None, typer.Option(help="Table of patients, BraTS folders, or BIDS dataset.", rich_help_panel=_RUN)
     ] = None,
     cores: Annotated[
-        int | None, typer.Option(min=1, help="Cores that the run may use. [default: all]", rich_help_panel=HOW)
+        int | None, typer.Option(min=1, help="Cores that the run may use.", show_default="all", rich_help_panel=HOW)
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -61,7 +61,7 @@ def fit(
     method: MethodOption = "gauss-newton",
     growth_model: GrowthModelOption = None,
     models: Annotated[
-        Path | None, typer.Option(help="Folder of trained networks. [default: shipped]", rich_help_panel=HOW)
+        Path | None, typer.Option(help="Folder of trained networks.", show_default="shipped", rich_help_panel=HOW)
     ] = None,
     profile: Annotated[
         bool,

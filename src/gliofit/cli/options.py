@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gliofit.cli.complete import complete_growth_model, complete_labels, complete_method
-from gliofit.cli.help import LAST
 from gliofit.core.errors import InputError, InputWarning
 
 if TYPE_CHECKING:
@@ -35,8 +34,7 @@ __all__ = [
 ]
 
 #: Groups of options.
-BRAIN, OBSERVED = "Brain", "What is observed"
-HOW, RESULT = LAST[:2]
+BRAIN, OBSERVED, HOW, RESULT = "Brain", "What is observed", "How it is done", "Result"
 
 TissueOption = Annotated[
     Path | None,
@@ -83,7 +81,7 @@ GrowthModelOption = Annotated[
 ]
 OutFolderOption = Annotated[Path, typer.Option("--out", help="Folder to write into.", rich_help_panel=RESULT)]
 ThreadsOption = Annotated[
-    int | None, typer.Option("--threads", min=1, help="Threads to use. [default: all]", rich_help_panel=HOW)
+    int | None, typer.Option("--threads", min=1, help="Threads to use.", show_default="all", rich_help_panel=HOW)
 ]
 RandomSeedOption = Annotated[
     int, typer.Option("--random-seed", min=0, help="Seed of everything random.", rich_help_panel=HOW)

@@ -60,7 +60,7 @@ def plan(
     wm: WhiteOption = None,
     gm: GreyOption = None,
     brain_mask: Annotated[
-        Path | None, typer.Option(help="Brain mask. [default: where there is tissue]", rich_help_panel=BRAIN)
+        Path | None, typer.Option(help="Brain mask.", show_default="where there is tissue", rich_help_panel=BRAIN)
     ] = None,
     barriers: Annotated[
         Path | None, typer.Option(help="Mask of falx, tentorium and ventricles.", rich_help_panel=BRAIN)
@@ -91,14 +91,15 @@ def plan(
     recurrence_labels: Annotated[
         str | None,
         typer.Option(
-            help="Label scheme of --recurrence. [default: --labels]",
+            help="Label scheme of --recurrence.",
+            show_default="--labels",
             autocompletion=complete_labels,
             rich_help_panel=_AFTER,
         ),
     ] = None,
     image: Annotated[
         Path | None,
-        typer.Option(help="MRI behind the contours, e.g. T1c. [default: tissue]", rich_help_panel=RESULT),
+        typer.Option(help="MRI behind the contours, e.g. T1c.", show_default="tissue", rich_help_panel=RESULT),
     ] = None,
     dicom: Annotated[
         Path | None,

@@ -24,7 +24,8 @@ def provenance(
         Path, typer.Argument(metavar="FILE", help="A file that a run of the workflow made.", rich_help_panel="Result")
     ],
     depth: Annotated[
-        int | None, typer.Option(min=1, help="Jobs to go back. [default: to the first inputs]", rich_help_panel=HOW)
+        int | None,
+        typer.Option(min=1, help="Jobs to go back.", show_default="to the first inputs", rich_help_panel=HOW),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -48,7 +48,7 @@ def register(
         check_file(path)
     from gliofit.atlas.prepare import prepare_atlas
     from gliofit.atlas.settings import AtlasSettings
-    from gliofit.register.patients import PatientFiles
+    from gliofit.register.patient_files import PatientFiles
     from gliofit.register.run import register_patient
     from gliofit.register.settings import RegisterSettings
 

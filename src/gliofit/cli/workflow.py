@@ -45,11 +45,11 @@ _PLACED = ("--profile", "--executor", "-e", "--jobs", "-j")
 _RUN = "Run"
 
 CoresOption = Annotated[
-    int | None, typer.Option("--cores", min=1, help="Cores to use. [default: all]", rich_help_panel=HOW)
+    int | None, typer.Option("--cores", min=1, help="Cores to use.", show_default="all", rich_help_panel=HOW)
 ]
 FolderOption = Annotated[
     Path | None,
-    typer.Option("--folder", help="Folder that gets results/. [default: this one]", rich_help_panel=RESULT),
+    typer.Option("--folder", help="Folder that gets results/.", show_default="this one", rich_help_panel=RESULT),
 ]
 OpenOption = Annotated[
     bool, typer.Option("--open", help="Open the report in a browser at the end.", rich_help_panel=RESULT)
@@ -73,8 +73,9 @@ def run(
     targets: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[TARGET]...",
-            help="Targets such as register_all, and whatever else Snakemake understands. [default: everything]",
+            metavar="TARGET",
+            help="Targets such as register_all, and whatever else Snakemake understands.",
+            show_default="everything",
             autocompletion=complete_target,
             rich_help_panel=_RUN,
         ),

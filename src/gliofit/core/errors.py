@@ -59,10 +59,11 @@ class InputWarning:
 
 
 def name_one_of(name: str, known: Iterable[str]) -> str:
-    """Return the hint for an unknown name: the closest known name, if any, and the list of all names."""
+    """Return the hint for an unknown name: the closest known name, if any, and the known names, 20 at most."""
     names = list(known)
     near = difflib.get_close_matches(name, names, 1, 0.75)
-    return f"{f'did you mean {near[0]!r}? ' if near else ''}name one of {', '.join(names)}"
+    listed = ", ".join(names[:20] + ["..."] * (len(names) > 20))
+    return f"{f'did you mean {near[0]!r}? ' if near else ''}name one of {listed}"
 
 
 class GridError(InputError):

@@ -1,42 +1,29 @@
-"""How far a computation is and how long it may still take, on one line of the standard error stream.
+"""Progress of a computation, on one line of the standard error stream.
 
-Computations take a function of type ``OnProgress`` and know nothing else of this file. The line is written by a small
-process of its own: libraries such as ANTs keep Python's lock for minutes, and a line that stands still looks like a
-program that hangs. On a terminal the line renews itself; elsewhere a new line appears now and then. What takes less
-than five seconds says nothing.
+Computations take a callback of type ``OnProgress``. On a terminal, rich draws the line; elsewhere, as in the log of a
+job, a plain line appears now and then. Computations of less than five seconds print nothing.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import Protocol, TextIO
 
-__all__ = ["OnProgress", "StatusLine", "Tracker", "duration_text", "no_progress", "show_progress"]
+__all__ = ["OnProgress", "ProgressLine", "no_progress", "show_progress"]
 
-#: Seconds before anything is said.
+#: Seconds before anything is printed.
 QUIET_SECONDS = 5.0
 
-#: Seconds between lines where there is no terminal.
+#: Shortest time between plain lines, in seconds.
 PLAIN_SECONDS = 10.0
-
-#: Seconds between renewals on a terminal.
-_RENEW_SECONDS = 0.5
-
-#: Share of a phase that must be done before its pace says anything of the rest.
-_KNOWN_SHARE = 0.03
 
 
 class OnProgress(Protocol):
-    """Called with the name of the present phase, and with how much of it is done where that is known."""
+    """Progress callback."""
 
     def __call__(
         self, phase: str, done: float | None = None, total: float | None = None, note: str = "", most: bool = False
@@ -48,9 +35,9 @@ class OnProgress(Protocol):
         phase
             What is being done, such as ``cases checked``.
         done, total
-            How much of it, in units of the phase; ``total`` is None where the end is not known.
+            How much of it, in units of the phase; a total of 1 means a share. None where unknown.
         note
-            A few words more, such as the present loss.
+            A few more words, such as the present loss.
         most
             Whether ``total`` is a limit that need not be reached, such as a budget of evaluations.
         """
@@ -59,195 +46,104 @@ class OnProgress(Protocol):
 def no_progress(
     phase: str, done: float | None = None, total: float | None = None, note: str = "", most: bool = False
 ) -> None:
-    """Say nothing: the default of every computation."""
+    """Ignore the report: the default of every computation."""
 
 
-def duration_text(seconds: float) -> str:
-    """A duration in words, rounded to what a person reads: ``8 s``, ``6 min``, ``2 h 05 min``, ``3 days``."""
-    if seconds < 99.5:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    if minutes < 100:
-        return f"{minutes} min"
-    if minutes < 2880:
-        return f"{minutes // 60} h {minutes % 60:02d} min"
-    return f"{round(minutes / 1440)} days"
-
-
-class Tracker:
-    """What was reported last, as a line of text.
+class ProgressLine:
+    """A line that shows the latest report until it is stopped.
 
     Parameters
     ----------
     title
-        What the whole is called; the line begins with it.
-    clock
-        Seconds that only go forward.
+        First word of the line.
+    stream
+        Where to write; the standard error stream by default.
+    quiet_seconds
+        Time before the first line.
+    plain_seconds
+        Shortest time between lines where the stream is not a terminal.
     """
 
-    def __init__(self, title: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._title, self._clock = title, clock
-        self._begun = self._phase_begun = clock()
-        self._phase, self._note, self._most = "", "", False
-        self._done: float | None = None
-        self._first = 0.0
-        self._total: float | None = None
+    def __init__(
+        self,
+        title: str,
+        stream: TextIO | None = None,
+        quiet_seconds: float = QUIET_SECONDS,
+        plain_seconds: float = PLAIN_SECONDS,
+    ) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.table import Column
+
+        self._title, self._plain_seconds = title, plain_seconds
+        self._console = Console(file=stream, stderr=stream is None)
+        self._begin = time.monotonic()
+        self._due = self._begin + quiet_seconds
+        self._phase = ""
+        self._bar: Progress | None = None
+        if self._console.is_interactive:
+            text = TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True))
+            self._bar = Progress(
+                text, BarColumn(12), TimeElapsedColumn(), TimeRemainingColumn(), console=self._console,
+                expand=True, transient=True, redirect_stdout=False, redirect_stderr=False,
+            )  # fmt: skip
+            self._task = self._bar.add_task(title, total=None)
+            self._start = threading.Timer(quiet_seconds, self._bar.start)
+            self._start.daemon = True
+            self._start.start()
 
     def report(
         self, phase: str, done: float | None = None, total: float | None = None, note: str = "", most: bool = False
     ) -> None:
         """Take a report, as ``OnProgress``."""
-        if phase != self._phase:
-            self._phase, self._phase_begun, self._first = phase, self._clock(), done or 0.0
-        self._done, self._total, self._note, self._most = done, total, note, most
-
-    def remaining_seconds(self) -> float | None:
-        """What the present phase still takes at its pace so far; None where that says nothing."""
-        if self._done is None or not self._total:
-            return None
-        # What was there at the first report, of a training that goes on say, took no time now.
-        made = self._done - self._first
-        if made < _KNOWN_SHARE * self._total:
-            return None
-        return (self._clock() - self._phase_begun) / made * max(self._total - self._done, 0.0)
-
-    def text(self) -> str:
-        """The line."""
-        parts = [self._phase] if self._phase else []
-        if self._done is not None and self._total:
-            of = f"{self._done:.0f} of {'at most ' if self._most else ''}{self._total:.0f}"
-            parts.append(f"{self._done / self._total:.0%}" if self._total <= 1 else of)
-        elif self._done is not None:
-            parts.append(f"{self._done:.0f}")
-        parts += [self._note] if self._note else []
-        parts.append(f"{duration_text(self._clock() - self._begun)} so far")
-        left = self.remaining_seconds()
-        if left is not None:
-            parts.append(f"{'at most' if self._most else 'about'} {duration_text(left)} left")
-        return f"{self._title}: {', '.join(parts)}"
-
-
-class StatusLine:
-    """A line that renews itself in a thread, until it is stopped.
-
-    Parameters
-    ----------
-    text
-        Gives the line.
-    stream
-        Where to; its descriptor tells whether it is a terminal.
-    quiet_seconds
-        Time before the first line.
-    plain_seconds
-        Time between lines where the stream is no terminal.
-    """
-
-    def __init__(
-        self,
-        text: Callable[[], str],
-        stream: TextIO,
-        quiet_seconds: float = QUIET_SECONDS,
-        plain_seconds: float = PLAIN_SECONDS,
-    ) -> None:
-        self._text, self._stream = text, stream
-        self.renews = stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-        self._quiet, self._every = quiet_seconds, _RENEW_SECONDS if self.renews else plain_seconds
-        self._lock, self._ended = threading.Lock(), threading.Event()
-        self._shown = False
-        self._thread = threading.Thread(target=self._renew, daemon=True)
-        self._thread.start()
+        parts = [phase]
+        if done is not None:
+            limit = "" if not total else f" of {'at most ' if most else ''}{total:.0f}"
+            parts.append(f"{done:.0%}" if total == 1 else f"{done:.0f}{limit}")
+        text = f"{self._title}: {', '.join([*parts, *([note] if note else [])])}"
+        if self._bar is None:
+            now = time.monotonic()
+            if now >= self._due:
+                self._due = now + self._plain_seconds
+                self.say(f"{text}, {timedelta(seconds=round(now - self._begin))} elapsed")
+        elif phase == self._phase:
+            self._bar.update(self._task, description=text, completed=done, total=total)
+        else:
+            self._phase = phase
+            self._bar.remove_task(self._task)
+            self._task = self._bar.add_task(text, total=total, completed=done or 0)  # type: ignore[arg-type]
 
     def say(self, message: str) -> None:
-        """Write something that stays, above the line."""
-        with self._lock:
-            self._clear()
-            self._write(f"{message}\n")
+        """Print text that stays, above the line."""
+        # A terminal that is closed must not stop the computation.
+        with suppress(OSError):
+            self._console.print(message, markup=False, highlight=False, soft_wrap=True)
 
     def stop(self) -> None:
-        """Take the line away."""
-        self._ended.set()
-        self._thread.join()
-        with self._lock:
-            self._clear()
-
-    def _renew(self) -> None:
-        wait = self._quiet
-        while not self._ended.wait(wait):
-            wait = self._every
-            text = self._text()
-            with self._lock:
-                if self.renews:
-                    width = max(20, shutil.get_terminal_size().columns) - 1
-                    short = text if len(text) <= width else f"{text[: width - 3]}..."
-                    # The cursor waits at the beginning, so that what others write there covers the line.
-                    self._write(f"\r\x1b[K{short}\r")
-                    self._shown = True
-                else:
-                    self._write(f"{text}\n")
-
-    def _clear(self) -> None:
-        if self._shown:
-            self._write("\r\x1b[K")
-            self._shown = False
-
-    def _write(self, text: str) -> None:
-        # A terminal that is gone is no reason to end.
-        with suppress(OSError):
-            self._stream.write(text)
-            self._stream.flush()
+        """Remove the line."""
+        if self._bar is not None:
+            self._start.cancel()
+            self._start.join()
+            if self._bar.live.is_started:
+                self._bar.stop()
 
 
 @contextmanager
 def show_progress(title: str) -> Iterator[OnProgress]:
-    """Show what is reported within on the standard error stream.
+    """Show reports on the standard error stream.
 
     Parameters
     ----------
     title
-        What the line begins with, such as ``gliofit fit``.
+        First word of the line, such as ``gliofit fit``.
 
     Yields
     ------
-    The function to report with. It never waits and never fails.
+    report : OnProgress
+        The callback.
     """
-    teller = subprocess.Popen(
-        [sys.executable, "-I", os.path.abspath(__file__), title], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
-    )
-    assert teller.stdin is not None
-    pipe = teller.stdin.fileno()
-    os.set_blocking(pipe, False)
-    last_phase, last_time = "", 0.0
-
-    def report(
-        phase: str, done: float | None = None, total: float | None = None, note: str = "", most: bool = False
-    ) -> None:
-        nonlocal last_phase, last_time
-        now = time.monotonic()
-        if phase == last_phase and now - last_time < _RENEW_SECONDS:
-            return
-        last_phase, last_time = phase, now
-        # Shorter than what a pipe takes whole; a report that finds it full is lost.
-        with suppress(OSError):
-            os.write(pipe, f"{json.dumps([phase[:200], done, total, note[:200], most])}\n".encode())
-
+    line = ProgressLine(title)
     try:
-        yield report
+        yield line.report
     finally:
-        with suppress(OSError):
-            teller.stdin.close()
-        teller.wait()
-
-
-def _tell(title: str) -> None:
-    """Show reports that arrive, one JSON list a line, until there are no more."""
-    # Ctrl-C is for the process that computes; the end of its reports ends this one.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    tracker = Tracker(title)
-    line = StatusLine(tracker.text, sys.stderr)
-    for report in sys.stdin:
-        tracker.report(*json.loads(report))
-    line.stop()
-
-
-if __name__ == "__main__":
-    _tell(sys.argv[1])
+        line.stop()

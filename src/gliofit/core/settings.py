@@ -12,3 +12,8 @@ class Settings(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @property
+    def in_use(self) -> bool:
+        """Whether the run uses the section, so that what it refers to must exist."""
+        return True

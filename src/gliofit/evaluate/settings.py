@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from gliofit.core.references import MethodName
 from gliofit.core.settings import Settings
 
 __all__ = ["EvaluateSettings"]
@@ -21,7 +22,7 @@ class EvaluateSettings(Settings):
         description="Method whose final run is the patients' reference; its own row holds scores against the "
         "segmentation only.",
     )
-    other_references: list[str] = Field(
+    other_references: list[MethodName] = Field(
         default=[],
         description="Further methods whose final runs every method's is compared with on patients (agreement.parquet).",
     )

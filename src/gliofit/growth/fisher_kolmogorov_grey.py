@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gliofit.growth.fisher_kolmogorov import SPACE as PAPER_SPACE
 from gliofit.growth.fisher_kolmogorov import FisherKolmogorov
 from gliofit.growth.model import DIFFUSIVITY_RATIO, Growth
 from gliofit.growth.space import Parameter, ParameterSpace, Steps

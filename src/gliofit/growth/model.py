@@ -48,7 +48,7 @@ COLUMN = "growth_model"
 DIFFUSIVITY_RATIO = 10.0
 
 #: Modules of this package that are not growth models.
-_NOT_MODELS = ("__init__", "model", "space", "theta", "bounds")
+_NOT_MODELS = ("__init__", "model", "parameters", "space", "theta")
 
 
 @dataclass(frozen=True)

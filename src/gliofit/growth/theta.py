@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gliofit.core.grid import Grid
+from gliofit.growth.parameters import PAPER_SPACE
 from gliofit.growth.space import ParameterSpace
 
 __all__ = ["DURATION_DAYS", "Theta"]
@@ -28,7 +29,7 @@ class Theta:
     others
         Remaining parameters in the order of the space.
     space
-        Parameter space; that of ``fisher-kolmogorov`` by default.
+        Parameter space.
 
     Raises
     ------
@@ -41,11 +42,7 @@ class Theta:
     _values: tuple[float, ...]
     space: ParameterSpace
 
-    def __init__(self, origin_mm: ArrayLike, *others: float, space: ParameterSpace | None = None) -> None:
-        if space is None:
-            from gliofit.growth.fisher_kolmogorov import SPACE
-
-            space = SPACE
+    def __init__(self, origin_mm: ArrayLike, *others: float, space: ParameterSpace = PAPER_SPACE) -> None:
         values = (*(float(v) for v in np.asarray(origin_mm, dtype=np.float64)), *(float(v) for v in others))
         object.__setattr__(self, "space", space)
         object.__setattr__(self, "_values", values)
@@ -53,14 +50,14 @@ class Theta:
             raise ValueError(f"theta: {values} are not valid parameters of {space.model}")
 
     @classmethod
-    def from_array(cls, values: ArrayLike, space: ParameterSpace | None = None) -> Theta:
+    def from_array(cls, values: ArrayLike, space: ParameterSpace = PAPER_SPACE) -> Theta:
         """Create theta from values in the order of the space, shape (n,), positions in world mm."""
         array = np.asarray(values, dtype=np.float64)
         return cls(array[:3], *array[3:], space=space)
 
     @classmethod
     def from_voxel(
-        cls, origin_voxel: ArrayLike, *others: float, grid: Grid, space: ParameterSpace | None = None
+        cls, origin_voxel: ArrayLike, *others: float, grid: Grid, space: ParameterSpace = PAPER_SPACE
     ) -> Theta:
         """Create theta with the first origin in fractional voxel indices of a grid; voxel centres are integers."""
         return cls(grid.voxel_to_world(np.asarray(origin_voxel, dtype=float)), *others, space=space)

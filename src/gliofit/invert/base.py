@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
+from gliofit.core.references import Kind, Reference, Trait, references_in
 from gliofit.core.settings import Settings
 from gliofit.core.work import Work
 from gliofit.growth.model import DEFAULT, growth_model_names
 from gliofit.growth.theta import Theta
+from gliofit.train.roles import NetworkRole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,10 +25,12 @@ if TYPE_CHECKING:
 __all__ = [
     "AbstractInverter",
     "DirectMethodSettings",
+    "DirectName",
     "Inversion",
     "InversionError",
     "LevelSettings",
     "MethodSettings",
+    "MethodTrait",
     "OriginReading",
     "PatientObservation",
     "Status",
@@ -41,6 +45,20 @@ PatientObservation = Literal["reference", "segmentation"]
 
 #: Use of the observation's centre of mass, which the paper's "COM" leaves open.
 OriginReading = Literal["free", "com-fixed", "com-start", "com-swap"]
+
+
+class MethodTrait(Trait):
+    """What settings can require of a method that they name."""
+
+    THETA = "estimates theta"
+    ALONE = "refines no other method"
+    WITHOUT_ATLAS = "does not work in the atlas"
+    DESCENT = "descends by gradients through a surrogate"
+    DIRECT_ESTIMATE = "uses a direct inverse network"
+
+
+#: Name of a trained direct inverse network.
+DirectName = Annotated[str, Reference(Kind.NETWORK, (NetworkRole.DIRECT,))]
 
 
 class InversionError(RuntimeError):
@@ -74,6 +92,19 @@ class MethodSettings(Settings):
     has_start: ClassVar[bool] = False
     #: Whether the method supports all growth models, or only that of the paper.
     any_growth_model: ClassVar[bool] = False
+    #: Whether the method descends by gradients through a surrogate.
+    descends: ClassVar[bool] = False
+
+    @property
+    def networks(self) -> dict[NetworkRole, str]:
+        """Names of the trained networks that the method needs."""
+        found = [(name, need) for _, name, reference in references_in(self) for need in reference.needs]
+        return {need: name for name, need in found if isinstance(need, NetworkRole)}
+
+    @property
+    def refined(self) -> str | None:
+        """Name of the method whose estimate is refined, None if there is none."""
+        return None
 
     def work(self, spacing_mm: float, cube: int) -> Work:
         """State the work of the method on one case; every method must.
@@ -126,13 +157,15 @@ class LevelSettings(Settings):
 class DirectMethodSettings(MethodSettings):
     """Settings of methods that use a direct inverse network."""
 
-    direct: str = Field("direct-inverse", description="Name of the trained direct inverse network.")
+    direct: DirectName = Field("direct-inverse", description="Name of the trained direct inverse network.")
 
 
 class SurrogateMethodSettings(MethodSettings):
     """Settings of methods that use a neural surrogate."""
 
-    surrogate: str = Field("guided-unet", description="Name of the trained surrogate.")
+    surrogate: Annotated[str, Reference(Kind.NETWORK, (NetworkRole.SURROGATE,))] = Field(
+        "guided-unet", description="Name of the trained surrogate."
+    )
     training_range: bool = Field(
         True,
         description="Restrict the search to the surrogate's training range within `invert.bounds`; networks "

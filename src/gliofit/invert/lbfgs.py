@@ -34,6 +34,7 @@ class LbfgsSettings(SurrogateMethodSettings):
     """Settings of L-BFGS with strong-Wolfe line search, by default on the logits of the unit box of the bounds."""
 
     has_start: ClassVar[bool] = True
+    descends: ClassVar[bool] = True
 
     epsilon: float = Field(
         1e-6,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from gliofit.growth.model import COLUMN, find_growth_model
 from gliofit.growth.space import ParameterSpace
 from gliofit.growth.theta import Theta
 from gliofit.invert.atlas_map import AbstractAtlasMap, IdentityMap, RegisteredMap
-from gliofit.invert.base import AbstractInverter, Inversion, SurrogateMethodSettings
+from gliofit.invert.base import AbstractInverter, Inversion
 from gliofit.invert.estimate import read_estimate
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import (
@@ -33,11 +33,11 @@ from gliofit.invert.problem import (
 )
 from gliofit.invert.registry import find_inverter
 from gliofit.invert.settings import InvertSettings
-from gliofit.invert.trace import OnProgress, Trace
+from gliofit.invert.trace import Trace
 from gliofit.invert.uncertainty import Uncertainty
 from gliofit.solver.seed import SEED_REACH_MM
 
-__all__ = ["fit", "invert_case", "parameters_row"]
+__all__ = ["CaseFiles", "fit", "invert_case", "parameters_row"]
 
 log = logging.getLogger(__name__)
 
@@ -71,12 +71,8 @@ def fit(problem: Problem, method: str, settings: InvertSettings) -> Inversion:
     own = settings.methods[method]
     inverter: AbstractInverter[Any] = find_inverter(own.inverter)(own)
     # Loading is not part of the method's time.
-    if isinstance(own, SurrogateMethodSettings):
-        _ = problem.networks.surrogate
-    if settings.direct_of(method) is not None:
-        _ = problem.networks.direct
-    if settings.lmi_of(method) is not None:
-        _ = problem.networks.lmi
+    for role in own.networks:
+        _ = problem.networks[role]
     started = time.perf_counter()
     with kernel_threads(problem.threads), torch_threads(problem.threads), blas_threads(1):
         try:
@@ -97,25 +93,67 @@ def fit(problem: Problem, method: str, settings: InvertSettings) -> Inversion:
     return replace(inversion, message="; ".join(notes))
 
 
+@dataclass(frozen=True)
+class CaseFiles:
+    """Files of a case that a method may read.
+
+    Parameters
+    ----------
+    folder
+        Folder with the tissue and ``concentration.nii.gz`` (synthetic) or ``segmentation.nii.gz``.
+    cohort
+        ``synthetic`` or ``patients``.
+    case
+        Name of the case.
+    tissue_kind
+        Label map or probability maps.
+    reference
+        A patient's reference concentration, if the method observes it.
+    start
+        ``parameters.parquet`` of the method whose estimate is refined.
+    atlas
+        Folder with the atlas' tissue, if the method works in the atlas and the case is a patient.
+    """
+
+    folder: Path
+    cohort: str
+    case: str
+    tissue_kind: TissueKind
+    reference: Path | None = None
+    start: Path | None = None
+    atlas: Path | None = None
+
+    def observe(self, observed: str, tissue: Tissue, settings: InvertSettings) -> AbstractObservation:
+        """Read an observation: ``concentration``, ``reference`` or ``segmentation``; raises InputError."""
+        if observed == "segmentation":
+            labels = self.folder / "segmentation.nii.gz"
+            return SegmentationObservation(read_volume(labels, np.uint8), tissue, settings.imaging, labels)
+        path = self.folder / "concentration.nii.gz" if observed == "concentration" else self.reference
+        if path is None:
+            raise InputError(
+                "reference concentration", "none was given, and this method observes it",
+                "run the reference method first, or set `patient_observation: segmentation`",
+            )  # fmt: skip
+        return ConcentrationObservation(read_volume(path, np.float32), tissue, path)
+
+    def atlas_map(self, tissue: Tissue) -> AbstractAtlasMap:
+        """Transforms to the atlas: none for synthetic cases, which live in it; raises InputError."""
+        if self.cohort == "synthetic":
+            return IdentityMap(tissue)
+        if self.atlas is None:
+            raise InputError("atlas", "its tissue was not given, and this method works in it", "name the atlas' folder")
+        return RegisteredMap.load(self.folder, self.atlas, self.tissue_kind, tissue.grid)
+
+
 def invert_case(
-    case_dir: Path,
-    cohort: str,
-    case: str,
+    files: CaseFiles,
     method: str,
     settings: InvertSettings,
-    tissue_kind: TissueKind,
-    surrogate_dir: Path | None,
-    direct_dir: Path | None,
-    reference: Path | None,
+    networks: Networks,
     out_dir: Path,
     run: str,
     seed: int,
     threads: int,
-    device: str = "cpu",
-    on_progress: OnProgress | None = None,
-    start: Path | None = None,
-    lmi_dir: Path | None = None,
-    atlas_dir: Path | None = None,
 ) -> None:
     """Run one method on one case and write ``parameters.parquet`` and ``trace.parquet``.
 
@@ -123,22 +161,14 @@ def invert_case(
 
     Parameters
     ----------
-    case_dir
-        Folder with the case's tissue and its ``concentration.nii.gz`` (synthetic) or ``segmentation.nii.gz``.
-    cohort
-        ``synthetic`` or ``patients``; with the method it decides what is observed.
-    case
-        Name of the case.
+    files
+        The case.
     method
         Name of an entry of ``settings.methods``.
     settings
         Settings of the stage.
-    tissue_kind
-        Label map or probability maps.
-    surrogate_dir, direct_dir
-        Folders of trained networks, where the method needs them.
-    reference
-        A patient's reference concentration, where the method observes it.
+    networks
+        Trained networks that the method needs.
     out_dir
         Folder to write to.
     run
@@ -147,51 +177,31 @@ def invert_case(
         Seed of everything random in this job.
     threads
         Threads to use.
-    device
-        Where networks run.
-    on_progress
-        Called with the number of evaluations, the last loss and its level.
-    start
-        ``parameters.parquet`` of the method whose estimate this one refines.
-    lmi_dir
-        Folder of the trained network in the atlas, where the method needs it.
-    atlas_dir
-        Folder with the atlas' tissue, where the method works in the atlas and the case is a patient.
     """
     if method not in settings.methods:
         raise InputError(f"method '{method}'", "is not configured", f"name one of {', '.join(settings.methods)}")
     model = settings.methods[method].growth_model
     space = find_growth_model(model).space
-    tissue = Tissue.load(case_dir, tissue_kind)
-    observed = settings.observation_of(method, cohort)
+    tissue = Tissue.load(files.folder, files.tissue_kind)
+    observed = settings.observation_of(method, files.cohort)
     try:
-        observation = _observe(observed, Path(case_dir), tissue, settings, reference)
+        observation = files.observe(observed, tissue, settings)
     except EmptyObservationError as error:
         inversion = _failure(space, str(error), 0.0)
     else:
-        networks = Networks(surrogate_dir, direct_dir, device, lmi_dir)
-        atlas = None
-        if settings.needs_atlas(method):
-            atlas = _way_to_atlas(Path(case_dir), cohort, tissue, tissue_kind, atlas_dir)
+        start = None if files.start is None else read_estimate(files.start)[1]
+        atlas = files.atlas_map(tissue) if settings.needs_atlas(method) else None
         problem = Problem.create(
-            observation,
-            settings,
-            networks,
-            seed,
-            threads,
-            on_progress,
-            None if start is None else read_estimate(start)[1],
-            atlas,
-            model,
-        )
+            observation, settings, networks, seed, threads, start=start, atlas=atlas, model=model
+        )  # fmt: skip
         inversion = fit(problem, method, settings)
-    who = {"run": run, "cohort": cohort, "case": case, "method": method}
+    who = {"run": run, "cohort": files.cohort, "case": files.case, "method": method}
     row = parameters_row(who, inversion, tissue.grid, seed, observed, space)
-    write_table(Path(out_dir) / "trace.parquet", inversion.trace)
+    write_table(out_dir / "trace.parquet", inversion.trace)
     if settings.gives_concentration(method):
         nothing = Volume(np.zeros(tissue.grid.shape, np.float32), tissue.grid)
-        write_volume(Path(out_dir) / "concentration.nii.gz", inversion.concentration or nothing, CONCENTRATION)
-    write_table(Path(out_dir) / "parameters.parquet", pd.DataFrame([row]))
+        write_volume(out_dir / "concentration.nii.gz", inversion.concentration or nothing, CONCENTRATION)
+    write_table(out_dir / "parameters.parquet", pd.DataFrame([row]))
 
 
 def parameters_row(
@@ -223,35 +233,6 @@ def parameters_row(
     known = theta is not None and inversion.uncertainty is not None
     row |= inversion.uncertainty.columns(theta) if known else Uncertainty.no_columns(space)  # type: ignore[union-attr, arg-type]
     return row | inversion.extra
-
-
-def _observe(
-    observed: str, case_dir: Path, tissue: Tissue, settings: InvertSettings, reference: Path | None
-) -> AbstractObservation:
-    if observed == "segmentation":
-        path = case_dir / "segmentation.nii.gz"
-        return SegmentationObservation(read_volume(path, np.uint8), tissue, settings.imaging, path)
-    if observed == "concentration":
-        path = case_dir / "concentration.nii.gz"
-    elif reference is not None:
-        path = Path(reference)
-    else:
-        raise InputError(
-            "reference concentration", "none was given, and this method observes it",
-            "run the reference method first, or set `patient_observation: segmentation`",
-        )  # fmt: skip
-    return ConcentrationObservation(read_volume(path, np.float32), tissue, path)
-
-
-def _way_to_atlas(
-    case_dir: Path, cohort: str, tissue: Tissue, tissue_kind: TissueKind, atlas_dir: Path | None
-) -> AbstractAtlasMap:
-    """Synthetic cases live in the atlas; patients were registered to it."""
-    if cohort == "synthetic":
-        return IdentityMap(tissue)
-    if atlas_dir is None:
-        raise InputError("atlas", "its tissue was not given, and this method works in it", "name the atlas' folder")
-    return RegisteredMap.load(case_dir, Path(atlas_dir), tissue_kind, tissue.grid)
 
 
 def _failure(space: ParameterSpace, message: str, seconds: float) -> Inversion:

@@ -10,9 +10,10 @@ from pydantic import Field, create_model, field_validator, model_validator
 from gliofit.core.settings import Settings
 from gliofit.growth.model import find_growth_model, growth_model_names
 from gliofit.growth.space import ParameterSpace
-from gliofit.invert.base import MethodSettings, PatientObservation, SurrogateMethodSettings
+from gliofit.invert.base import MethodSettings, MethodTrait, PatientObservation
 from gliofit.invert.registry import find_inverter, inverter_names
 from gliofit.observation.imaging import ImagingSettings
+from gliofit.train.roles import NetworkRole
 
 __all__ = ["BoundsSettings", "InvertSettings"]
 
@@ -149,30 +150,27 @@ class InvertSettings(Settings):
         """Methods that run on a cohort."""
         return [name for name, own in self.methods.items() if cohort in own.cohorts]
 
-    def chain(self, method: str) -> list[str]:
-        """Methods to run for one, in order: those whose estimates are refined on the way, and the method itself.
+    @model_validator(mode="after")
+    def _chains_end(self) -> InvertSettings:
+        for method, settings in self.methods.items():
+            chain = [method]
+            # A job gets its own method alone, so that the refined one may be absent.
+            while (start := self.methods[chain[-1]].refined) in self.methods:
+                if start in chain:
+                    raise ValueError(f"methods.{method} refines itself ({' refines '.join([*chain, start])})")
+                missing = [cohort for cohort in settings.cohorts if cohort not in self.methods[start].cohorts]
+                if missing:
+                    raise ValueError(
+                        f"methods.{method} runs on {missing[0]} and refines '{start}', which does not; give them the "
+                        "same cohorts"
+                    )
+                chain.append(start)
+        return self
 
-        Raises
-        ------
-        ValueError
-            If a refined method does not exist, or the chain goes round.
-        """
-        passed = [method]
-        while (start := self.refines(passed[-1])) is not None:
-            if start not in self.methods:
-                raise ValueError(
-                    f"methods.{passed[-1]} refines '{start}', which is no method ({', '.join(self.methods)})"
-                )
-            missing = [cohort for cohort in self.methods[method].cohorts if cohort not in self.methods[start].cohorts]
-            if missing:
-                raise ValueError(
-                    f"methods.{method} runs on {missing[0]} and refines '{start}', which does not; give them the same "
-                    "cohorts"
-                )
-            if start in passed:
-                raise ValueError(f"methods.{method} refines itself ({' refines '.join([*passed, start])})")
-            passed.append(start)
-        return passed[::-1]
+    def chain(self, method: str) -> list[str]:
+        """Methods to run for one, in order: those whose estimates are refined on the way, and the method itself."""
+        start = self.refines(method)
+        return [*([] if start is None else self.chain(start)), method]
 
     def observation_of(self, method: str, cohort: str) -> Literal["concentration", "reference", "segmentation"]:
         """What a method sees of the cases of a cohort."""
@@ -180,23 +178,25 @@ class InvertSettings(Settings):
             return "concentration"
         return self.methods[method].patient_observation or self.patient_observation
 
-    def surrogate_of(self, method: str) -> str | None:
-        """Name of the surrogate a method needs, None if it needs none."""
-        settings = self.methods[method]
-        return settings.surrogate if isinstance(settings, SurrogateMethodSettings) else None
-
-    def direct_of(self, method: str) -> str | None:
-        """Name of the direct inverse model a method needs, None if it needs none."""
-        settings = self.methods[method]
-        return getattr(settings, "direct", None)
-
-    def lmi_of(self, method: str) -> str | None:
-        """Name of the network in the atlas that a method needs, None if it needs none."""
-        return getattr(self.methods[method], "lmi", None)
+    def networks_of(self, method: str) -> dict[NetworkRole, str]:
+        """Names of the trained networks that a method needs."""
+        return self.methods[method].networks
 
     def refines(self, method: str) -> str | None:
         """Name of the method whose estimate a method refines, None if it refines none."""
-        return getattr(self.methods[method], "refines", None)
+        return self.methods[method].refined
+
+    def traits_of(self, method: str) -> frozenset[MethodTrait]:
+        """What a method offers to settings that name it."""
+        settings = self.methods[method]
+        offered = {
+            MethodTrait.THETA: self.gives_theta(method),
+            MethodTrait.ALONE: settings.refined is None,
+            MethodTrait.WITHOUT_ATLAS: not self.needs_atlas(method),
+            MethodTrait.DESCENT: settings.descends,
+            MethodTrait.DIRECT_ESTIMATE: NetworkRole.DIRECT in settings.networks,
+        }
+        return frozenset(trait for trait, has in offered.items() if has)
 
     def keeps_other(self, method: str) -> bool:
         """Whether a method decides between two candidates and keeps the other one in its results."""

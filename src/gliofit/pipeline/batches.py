@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from gliofit.core.references import MethodName
 from gliofit.core.settings import Settings
 
 __all__ = ["BatchSettings", "kind_of"]
@@ -30,7 +31,7 @@ class BatchSettings(Settings):
         "job of its own, so that little is lost when one is cut off; 25 keep a big study in hundreds of jobs.",
     )
     patients: int = Field(1, ge=1, description="The same of patients; they are registered one by one in any case.")
-    methods: dict[str, Annotated[int, Field(ge=1)]] = Field(
+    methods: dict[MethodName, Annotated[int, Field(ge=1)]] = Field(
         {},
         description="Most cases in a job of inversions by a method, for slow ones: a cluster's limit of time holds for "
         "all cases of a job together.",

@@ -23,6 +23,7 @@ from pydantic_core import PydanticUndefined, to_jsonable_python
 from gliofit.assess.settings import AssessSettings
 from gliofit.atlas.settings import AtlasSettings
 from gliofit.core.errors import InputError
+from gliofit.core.references import Kind, check_references
 from gliofit.core.settings import Settings
 from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.forward.settings import ForwardSettings
@@ -33,7 +34,7 @@ from gliofit.publish.settings import PublishSettings
 from gliofit.register.settings import PatientsSettings, PhantomSettings, RegisterSettings
 from gliofit.simulate.settings import SimulateSettings
 from gliofit.study.settings import StudySettings
-from gliofit.train.settings import ATLAS_ARCHITECTURES, TrainSettings
+from gliofit.train.settings import TrainSettings
 
 __all__ = ["Config", "describe_keys", "load_config", "models_in", "read_config"]
 
@@ -82,126 +83,50 @@ class Config(Settings):
     publish: PublishSettings = Field(PublishSettings(), description="Tables, figures and report.")
 
     @model_validator(mode="after")
-    def _sections_agree(self) -> Config:
-        for method in self.invert.methods:
-            # Here and not in the section, because a job gets the section with its own method alone.
-            self.invert.chain(method)
-            start = self.invert.refines(method)
-            if start is not None and not self.invert.gives_theta(start):
-                raise ValueError(f"invert.methods.{method} refines '{start}', which estimates no theta")
-            for model in self.networks_of(method).values():
-                if model not in self.train.models:
-                    raise ValueError(
-                        f"invert.methods.{method} needs the network '{model}', which train.models does not have "
-                        f"({', '.join(self.train.models)})"
-                    )
-            network = self.invert.lmi_of(method)
-            if network is not None and not self.train.models[network].in_atlas:
-                raise ValueError(
-                    f"invert.methods.{method} needs a network in the atlas, and '{network}' of train.models is a "
-                    f"{self.train.models[network].architecture}; give it the architecture {ATLAS_ARCHITECTURES[0]}"
-                )
-        for method in self.plan.methods:
-            if method not in self.invert.methods:
-                raise ValueError(
-                    f"plan.methods names '{method}', which invert.methods does not have "
-                    f"({', '.join(self.invert.methods)})"
-                )
-        for case in self.publish.cases if "synthetic" in self.cohorts else ():
-            if case not in self.simulate.case_names():
-                raise ValueError(f"publish.cases names '{case}', which is no synthetic case of the run")
-        for method in self.study.methods_in_use if self.study.cases else ():
-            if method not in self.invert.methods:
-                raise ValueError(
-                    f"study runs '{method}', which invert.methods does not have ({', '.join(self.invert.methods)})"
-                )
-            if self.invert.needs_atlas(method):
-                raise ValueError(f"study runs '{method}', which works in the atlas; choose methods that do not")
-            for model in self.networks_of(method).values():
-                seen = self.train.crop_of(model).spacing_mm
-                ratio = seen / self.study.spacing_mm
-                if round(ratio) < 1 or abs(ratio - round(ratio)) > 1e-3 * ratio:
-                    raise ValueError(
-                        f"study runs '{method}', whose network sees voxels of {seen:g} mm "
-                        f"(train.crop.spacing_mm): no whole multiple of study.spacing_mm, {self.study.spacing_mm:g}"
-                    )
-            if self.invert.refines(method) is not None:
-                raise ValueError(f"study runs '{method}', which refines another method; choose methods that run alone")
-            if not self.invert.gives_theta(method):
-                raise ValueError(f"study runs '{method}', which estimates no theta; choose methods that do")
-        for method in self.cases_per_job.methods:
-            if method not in self.invert.methods:
-                raise ValueError(
-                    f"cases_per_job.methods names '{method}', which invert.methods does not have "
-                    f"({', '.join(self.invert.methods)})"
-                )
-        self._assessment_agrees()
-        for method in self.evaluate.other_references:
-            if method not in self.invert.methods:
-                raise ValueError(
-                    f"evaluate.other_references names '{method}', which invert.methods does not have "
-                    f"({', '.join(self.invert.methods)})"
-                )
-        reference = self.evaluate.reference_method
-        if "patients" in self.cohorts:
-            methods = self.invert.methods_of("patients")
-            seeing = [m for m in methods if self.invert.observation_of(m, "patients") == "reference"]
-            if seeing and reference not in methods:
-                raise ValueError(
-                    f"{seeing[0]} observes the reference concentration, which '{reference}' makes "
-                    "(evaluate.reference_method); add that to invert.methods, or set "
-                    "invert.patient_observation: segmentation"
-                )
-            if reference in seeing:
-                raise ValueError(
-                    f"'{reference}' makes the reference concentration (evaluate.reference_method) and cannot observe "
-                    "it; give it patient_observation: segmentation"
-                )
+    def _references_exist(self) -> Config:
+        check_references(
+            self,
+            {
+                Kind.METHOD: {method: self.invert.traits_of(method) for method in self.invert.methods},
+                Kind.NETWORK: {name: {network.role} for name, network in self.train.models.items()},
+                Kind.CASE: {case: set() for case in self.simulate.case_names()},
+            },
+        )
         return self
 
-    def _assessment_agrees(self) -> None:
-        for part, models in (("models", self.assess.models), ("sensitivity", self.assess.sensitivity.surrogates)):
-            for model in models:
-                if model not in self.train.models:
-                    raise ValueError(
-                        f"assess.{part} names '{model}', which train.models does not have "
-                        f"({', '.join(self.train.models)})"
-                    )
-                if self.train.models[model].architecture in ("direct-inverse", *ATLAS_ARCHITECTURES):
-                    raise ValueError(f"assess.{part} names '{model}', which is no surrogate")
-        stability, sensitivity = self.assess.stability, self.assess.sensitivity
-        for part, count, method, roles in (
-            ("stability", stability.cases, stability.method, {"surrogate", "direct"}),
-            ("sensitivity", len(sensitivity.surrogates), sensitivity.method, {"surrogate"}),
-        ):
-            if not count:
-                continue
-            if method not in self.invert.methods:
-                raise ValueError(
-                    f"assess.{part} uses '{method}', which invert.methods does not have "
-                    f"({', '.join(self.invert.methods)})"
-                )
-            if not hasattr(self.invert.methods[method], "raw_scaling") or not roles <= set(self.networks_of(method)):
-                start = " from a direct estimate" if part == "stability" else ""
-                raise ValueError(
-                    f"assess.{part} uses '{method}', which does not descend by gradients through a surrogate{start}"
-                )
-            if not self.simulate.test_cases:
-                raise ValueError(f"assess.{part} needs synthetic cases; set simulate.test_cases")
-        if stability.cases > self.simulate.test_cases:
-            raise ValueError(
-                f"assess.stability.cases of {stability.cases} are more than simulate.test_cases "
-                f"({self.simulate.test_cases})"
-            )
+    @model_validator(mode="after")
+    def _reference_is_made(self) -> Config:
+        reference, methods = self.evaluate.reference_method, self.invert.methods_of("patients")
+        observing = [name for name in methods if self.invert.observation_of(name, "patients") == "reference"]
+        if "patients" in self.cohorts and observing and (reference not in methods or reference in observing):
+            problem = f"'{reference}' must make the reference concentration that '{observing[0]}' observes"
+            hint = f"let invert.methods.{reference} observe the segmentation, or set invert.patient_observation"
+            raise InputError("config key 'evaluate.reference_method'", problem, hint, "no-reference")
+        return self
+
+    @model_validator(mode="after")
+    def _study_suits_networks(self) -> Config:
+        for method in self.study.methods_in_use if self.study.in_use else ():
+            for model in self.invert.networks_of(method).values():
+                ratio = self.train.crop_of(model).spacing_mm / self.study.spacing_mm
+                if round(ratio) < 1 or abs(ratio - round(ratio)) > 1e-3 * ratio:
+                    problem = f"must divide the voxel size of network '{model}' of '{method}' (train.crop.spacing_mm)"
+                    raise InputError("config key 'study.spacing_mm'", problem, "change one of them", "voxel-sizes")
+        return self
+
+    @model_validator(mode="after")
+    def _assessment_has_cases(self) -> Config:
+        stability, available = self.assess.stability, self.simulate.test_cases
+        needed = max(stability.cases, int(self.assess.sensitivity.in_use))
+        if needed > available:
+            part = "stability.cases" if stability.in_use else "sensitivity"
+            problem = f"needs {needed} synthetic cases, and simulate.test_cases is {available}"
+            raise InputError(f"config key 'assess.{part}'", problem, "raise simulate.test_cases", "too-few-cases")
+        return self
 
     def networks_of(self, method: str) -> dict[str, str]:
-        """Trained networks a method needs: ``surrogate``, ``direct`` and ``lmi``, each with the name of the model."""
-        roles = {
-            "surrogate": self.invert.surrogate_of(method),
-            "direct": self.invert.direct_of(method),
-            "lmi": self.invert.lmi_of(method),
-        }
-        return {role: model for role, model in roles.items() if model is not None}
+        """Names of the trained networks a method needs, by their roles ``surrogate``, ``direct`` and ``lmi``."""
+        return {role.value: model for role, model in self.invert.networks_of(method).items()}
 
 
 def load_config(raw: Mapping[str, Any]) -> Config:
@@ -229,6 +154,9 @@ def _as_input_error(error: ValidationError) -> InputError:
     """Turn the first of pydantic's complaints into one line that names the hint."""
     # Unknown keys first: a misspelt key often also shows up as a missing one.
     first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, InputError):
+        return cause
     section, models, alternatives = _section_of([str(part) for part in first["loc"]])
     unknown = str(first["loc"][-1]) if first["loc"] else ""
     parent = ".".join(section)

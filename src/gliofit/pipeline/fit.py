@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +10,21 @@ import pandas as pd
 from pydantic import ValidationError
 
 from gliofit.core.errors import GridError, InputError, InputWarning, name_one_of
+from gliofit.core.grid import Volume
 from gliofit.core.header import CONCENTRATION, DEVIATION
 from gliofit.core.io import write_table, write_volume
 from gliofit.core.output import FIT_FILES, name_of_folder, output_folder
 from gliofit.core.progress import OnProgress, no_progress
 from gliofit.core.tissue import Tissue
 from gliofit.figures.style import optional_picture
-from gliofit.forward.run import simulate_estimate, wrap_field
+from gliofit.forward.run import ForwardResult, simulate_estimate, wrap_field
 from gliofit.forward.settings import ForwardSettings
 from gliofit.forward.uncertainty import concentration_deviation, tangent_settings
 from gliofit.growth.model import find_growth_model
 from gliofit.growth.space import ParameterSpace
 from gliofit.growth.theta import Theta
 from gliofit.inputs.images import read_concentration, read_segmentation
+from gliofit.invert.base import Inversion
 from gliofit.invert.methods.gauss_newton import GaussNewtonSettings
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import (
@@ -33,6 +36,7 @@ from gliofit.invert.problem import (
 from gliofit.invert.profile import profile_intervals, profile_likelihood
 from gliofit.invert.run import fit, parameters_row
 from gliofit.invert.settings import InvertSettings
+from gliofit.invert.trace import OnProgress as OnEvaluations
 from gliofit.plan.target import brain_of_tissue
 from gliofit.publish.summary import SummaryPage, plot_summary
 
@@ -157,25 +161,12 @@ def fit_files(
     observation = _observe(tissue, settings, concentration, segmentation, label_scheme, warnings)
     source = str(segmentation or concentration)
     folder = models if models is not None else shipped_models()
-    doing, most = method, own.most_evaluations
-
-    def on_progress(evaluations: int, loss: float, level: str) -> None:
-        if level or most is None:
-            # Evaluations of a finer level take many times as long: their number says nothing of the time.
-            limit = "" if most is None else f" of at most {most}"
-            place = f" at level {level}" if level else ""
-            progress(doing, note=f"evaluation {evaluations}{limit}, loss {loss:.3g}{place}")
-        else:
-            progress(f"{doing}, evaluations", evaluations, most, f"loss {loss:.3g}", most=True)
-
     start: Theta | None = None
     for step in settings.chain(method):
-        doing, most = step, settings.methods[step].most_evaluations
-        progress(doing)
-        surrogate, direct = settings.surrogate_of(step), settings.direct_of(step)
-        networks = Networks(folder / surrogate if surrogate else None, folder / direct if direct else None)
+        report = _evaluations(progress, step, settings.methods[step].most_evaluations)
+        sources: dict[str, Any] = {role.value: folder / name for role, name in settings.networks_of(step).items()}
         problem = Problem.create(
-            observation, settings, networks, seed, threads, on_progress, start,
+            observation, settings, Networks(**sources), seed, threads, report, start,
             model=settings.methods[step].growth_model,
         )  # fmt: skip
         try:
@@ -183,34 +174,24 @@ def fit_files(
         except GridError as error:
             raise InputError(source, f"--method {step}: {error.problem}", error.hint, error.code) from error
         start = inversion.theta
+    if inversion.theta is None and inversion.concentration is None:
+        raise InputError(source, f"{method} found no estimate: {inversion.message}", "try another method")
     observed = "segmentation" if segmentation is not None else "concentration"
     row = parameters_row(
         {"run": "fit", "cohort": "files", "case": name_of_folder(out_dir), "method": method},
         inversion, tissue.grid, seed, observed, problem.space,
     )  # fmt: skip
-    row["message"] = "; ".join(part for part in (row["message"], *(warning.note for warning in warnings)) if part)
-    if inversion.theta is None and inversion.concentration is None:
-        raise InputError(source, f"{method} found no estimate: {inversion.message}", "try another method")
+    notes = [row["message"], *(warning.note for warning in warnings)]
     table = None
     if profile and isinstance(own, GaussNewtonSettings) and inversion.theta is not None:
-        doing, most = f"{method}, profile likelihood", None
-        progress(doing)
+        problem = replace(problem, on_progress=_evaluations(progress, f"{method}, profile likelihood", None))
         table = profile_likelihood(problem, own, inversion)
         row |= _profile_columns(problem.space, table)
-        row["message"] = "; ".join(part for part in (row["message"], _below(table)) if part)
-    forward = forward or ForwardSettings()
-    if inversion.concentration is not None:
-        final = wrap_field(tissue, inversion.concentration)
-    elif inversion.theta is not None:
-        progress("final forward run")
-        final = simulate_estimate(tissue, inversion.theta, forward, progress)
+        notes.append(_below(table))
+    final, deviation = _simulate(tissue, inversion, forward or ForwardSettings(), progress)
     if final.row["status"] != "ok":
         raise InputError(source, f"the final forward run failed: {final.row['message']}", "try another method")
-    deviation = None
-    if inversion.uncertainty is not None and inversion.theta is not None:
-        progress("map of uncertainty")
-        covariance = inversion.uncertainty.covariance
-        deviation = concentration_deviation(tissue, inversion.theta, covariance, tangent_settings(forward))
+    row["message"] = _joined(notes)
     masks = observation.masks if isinstance(observation, SegmentationObservation) else None
     how = "none, a field without theta" if inversion.theta is None else f"integrator {final.row['integrator']}"
     page = SummaryPage(
@@ -225,7 +206,8 @@ def fit_files(
         before = len(warnings)
         with optional_picture(out_dir / "summary.png", warnings):
             plot_summary(temporary / "summary.png", page)
-        row["message"] = "; ".join(part for part in (row["message"], *(w.note for w in warnings[before:])) if part)
+        notes += [warning.note for warning in warnings[before:]]
+        row["message"] = _joined(notes)
         write_table(temporary / "parameters.parquet", pd.DataFrame([row]))
         write_table(temporary / "trace.parquet", inversion.trace)
         write_volume(temporary / "concentration.nii.gz", final.concentration, CONCENTRATION)
@@ -234,6 +216,42 @@ def fit_files(
         if table is not None:
             write_table(temporary / "profile.parquet", table)
     return row
+
+
+def _joined(notes: list[str]) -> str:
+    return "; ".join(note for note in notes if note)
+
+
+def _evaluations(progress: OnProgress, doing: str, most: int | None) -> OnEvaluations:
+    """Callback for the evaluations of a method that makes at most ``most``, if that is known."""
+    progress(doing)
+
+    def report(evaluations: int, loss: float, level: str) -> None:
+        if level or most is None:
+            # Evaluations of a finer level take many times as long: their number says nothing of the time.
+            limit = "" if most is None else f" of at most {most}"
+            place = f" at level {level}" if level else ""
+            progress(doing, note=f"evaluation {evaluations}{limit}, loss {loss:.3g}{place}")
+        else:
+            progress(f"{doing}, evaluations", evaluations, most, f"loss {loss:.3g}", most=True)
+
+    return report
+
+
+def _simulate(
+    tissue: Tissue, inversion: Inversion, forward: ForwardSettings, progress: OnProgress
+) -> tuple[ForwardResult, Volume | None]:
+    """Concentration of an estimate, and its standard deviation where the method gives an uncertainty."""
+    if inversion.concentration is not None:
+        return wrap_field(tissue, inversion.concentration), None
+    assert inversion.theta is not None
+    progress("final forward run")
+    final = simulate_estimate(tissue, inversion.theta, forward, progress)
+    if inversion.uncertainty is None or final.row["status"] != "ok":
+        return final, None
+    progress("map of uncertainty")
+    covariance = inversion.uncertainty.covariance
+    return final, concentration_deviation(tissue, inversion.theta, covariance, tangent_settings(forward))
 
 
 def _with_growth_model(settings: InvertSettings, method: str, growth_model: str) -> InvertSettings:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from gliofit.core.references import MethodName
 from gliofit.core.settings import Settings
 
 __all__ = ["PlanSettings"]
@@ -14,7 +15,7 @@ __all__ = ["PlanSettings"]
 class PlanSettings(Settings):
     """Target volumes of patients: by a margin, and by the forward simulation of each method at equal volume."""
 
-    methods: tuple[str, ...] = Field(
+    methods: tuple[MethodName, ...] = Field(
         (), description="Methods to plan with, entries of `invert.methods`; empty: no plans. Research use only."
     )
     margins_mm: tuple[Annotated[float, Field(ge=0, le=100)], ...] = Field(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from gliofit.core.references import CaseName
 from gliofit.core.settings import Settings
 
 __all__ = ["PublishSettings"]
@@ -35,7 +36,7 @@ class PublishSettings(Settings):
         description="Method that patient pages show first and in three planes; where it is missing or failed, the "
         "first method that ended well.",
     )
-    cases: list[str] = Field(
+    cases: list[CaseName] = Field(
         default=[],
         description="Synthetic cases that get a page of their own, for example `[synthetic-00000]`; others get one "
         "when it is asked for.",

@@ -16,7 +16,7 @@ from gliofit.inputs.bids_dataset import BidsImage, anatomical_images, read_descr
 from gliofit.inputs.bids_names import BidsName
 from gliofit.inputs.label_names import AmbiguousNameError, tumour_part
 from gliofit.register.naming import check_case_name
-from gliofit.register.patients import PatientFiles, Problem
+from gliofit.register.patient_files import PatientFiles, Problem
 
 __all__ = ["bids_patients", "bids_role", "label_scheme"]
 

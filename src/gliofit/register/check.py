@@ -20,7 +20,8 @@ from gliofit.core.labels import whole_tumour_mask
 from gliofit.inputs.images import read_image, read_segmentation
 from gliofit.register.images import read_brain, read_t1
 from gliofit.register.orientation import check_orientation
-from gliofit.register.patients import PatientFiles, survey_patients
+from gliofit.register.patient_files import PatientFiles
+from gliofit.register.patients import survey_patients
 from gliofit.register.settings import PatientsSettings, RegisterSettings
 
 __all__ = ["CheckedCase", "Finding", "check_patient", "check_patients"]

@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from gliofit.register.patients import PatientFiles, survey_patients
+from gliofit.register.patient_files import PatientFiles
+from gliofit.register.patients import survey_patients
 from gliofit.register.settings import PatientsSettings
 
 __all__ = ["draw_cases", "find_cohort"]

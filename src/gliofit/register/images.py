@@ -12,7 +12,7 @@ from gliofit.core.errors import InputError, InputWarning
 from gliofit.core.grid import Volume
 from gliofit.inputs.anatomy import brain_warnings
 from gliofit.inputs.images import check_grid, read_image, read_mask, read_segmentation
-from gliofit.register.patients import PatientFiles
+from gliofit.register.patient_files import PatientFiles
 
 __all__ = ["PatientImages", "read_brain", "read_patient", "read_t1"]
 

@@ -35,7 +35,7 @@ from gliofit.register.ants import (
 from gliofit.register.fill import fill_tumour
 from gliofit.register.images import PatientImages, read_patient
 from gliofit.register.orientation import check_orientation
-from gliofit.register.patients import PatientFiles
+from gliofit.register.patient_files import PatientFiles
 from gliofit.register.picture import draw_quality
 from gliofit.register.quality import (
     contrast,

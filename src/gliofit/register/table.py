@@ -9,8 +9,9 @@ from pathlib import Path
 
 from gliofit.core.errors import InputError
 from gliofit.core.labels import LABEL_SCHEMES
+from gliofit.register.brats_folders import patient_in_folder
 from gliofit.register.naming import check_case_name
-from gliofit.register.patients import PatientFiles, Problem, Refused, patient_in_folder
+from gliofit.register.patient_files import PatientFiles, Problem, Refused
 
 __all__ = ["CHECK_COLUMNS", "COLUMNS", "STATUSES", "read_patients_table"]
 

@@ -121,8 +121,9 @@ def run_cases(
 
 def _networks(method: str, settings: InvertSettings, given: Mapping[str, Any], device: str) -> Networks:
     """Networks that a method needs; each is loaded once, on first use."""
-    surrogate, direct = settings.surrogate_of(method), settings.direct_of(method)
-    return Networks(given.get(surrogate or ""), given.get(direct or ""), device)
+    return Networks(
+        device=device, **{role.value: given.get(name) for role, name in settings.networks_of(method).items()}
+    )
 
 
 def _invert(

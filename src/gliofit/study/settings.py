@@ -6,15 +6,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from gliofit.core.references import Kind, Reference
 from gliofit.core.settings import Settings
 from gliofit.growth.model import DEFAULT, GrowthModelName
+from gliofit.invert.base import MethodTrait
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings, ReferenceSettings
 
 __all__ = ["ScenarioSettings", "StudySettings"]
 
 _SCENARIO_NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
-_Methods = Annotated[tuple[str, ...], Field(min_length=1)]
+_Method = Annotated[str, Reference(Kind.METHOD, (MethodTrait.THETA, MethodTrait.ALONE, MethodTrait.WITHOUT_ATLAS))]
+_Methods = Annotated[tuple[_Method, ...], Field(min_length=1)]
 
 
 class ScenarioSettings(Settings):
@@ -95,6 +98,11 @@ class StudySettings(Settings):
         if all(scenario.first_cases is not None for scenario in self.scenarios.values()):
             raise ValueError("scenarios: one at least must have all tumours; take away its first_cases")
         return self
+
+    @property
+    def in_use(self) -> bool:
+        """Whether there is a study."""
+        return self.cases > 0
 
     def methods_of(self, scenario: str) -> tuple[str, ...]:
         """Methods that a scenario runs."""

@@ -11,11 +11,12 @@ from pydantic import Field, field_validator, model_validator
 from gliofit.core.crop import CropSettings
 from gliofit.core.settings import Settings
 from gliofit.core.work import Work, cubes, megabytes_of_cube
+from gliofit.train.roles import NetworkRole
 
-__all__ = ["ATLAS_ARCHITECTURES", "ModelSettings", "TrainSettings", "architecture_names"]
+__all__ = ["ROLES", "ModelSettings", "TrainSettings", "architecture_names"]
 
-#: Architectures with a fixed cube in the atlas instead of a cube about the tumour.
-ATLAS_ARCHITECTURES = ("lmi",)
+#: Architectures whose networks are not surrogates.
+ROLES = {"direct-inverse": NetworkRole.DIRECT, "lmi": NetworkRole.LMI}
 
 #: Limit of a cluster's job for a training that has no time budget.
 _UNLIMITED_SECONDS = 36 * 3600.0
@@ -149,9 +150,14 @@ class ModelSettings(Settings):
         return replace(steps, budget_seconds=budget, limit_seconds=limit, megabytes=memory)
 
     @property
+    def role(self) -> NetworkRole:
+        """What the network is for."""
+        return ROLES.get(self.architecture, NetworkRole.SURROGATE)
+
+    @property
     def in_atlas(self) -> bool:
-        """Whether the cube is fixed in the atlas."""
-        return self.architecture in ATLAS_ARCHITECTURES
+        """Whether the cube is fixed in the atlas, and not centred on a tumour."""
+        return self.role is NetworkRole.LMI
 
 
 def _default_models() -> dict[str, ModelSettings]:

@@ -199,8 +199,9 @@ def test_refined_methods_must_exist_and_not_go_round():
     """In a whole configuration; a job's section holds its own method alone, and that is no mistake."""
     alone = {"a": {"inverter": "gauss-newton", "refines": "b"}}
     assert InvertSettings(methods=alone).refines("a") == "b"
-    with pytest.raises(InputError, match="refines 'b', which is no method"):
+    with pytest.raises(InputError) as error:
         load_config({"cohorts": ["synthetic"], "invert": {"methods": alone}})
+    assert (error.value.code, error.value.subject) == ("unknown-reference", "config key 'invert.methods.a.refines'")
     both = alone | {"b": {"inverter": "gauss-newton", "refines": "a"}}
     with pytest.raises(InputError, match="a refines itself"):
         load_config({"cohorts": ["synthetic"], "invert": {"methods": both}})
@@ -275,5 +276,5 @@ def test_the_direct_estimate_is_one_more_start(mixed):
     problem = Problem.create(observation, settings, Networks(None, FakeDirect(guess, centre)))
     first = fit(problem, "with", settings).trace.iloc[0]
     assert first[["origin_x_mm", "mu_d_mm", "mu_rho"]].tolist() == pytest.approx([6.0, 7.2, 2.9], abs=1e-4)
-    assert settings.direct_of("with") == "direct-inverse"
-    assert settings.direct_of("without") is None
+    assert settings.networks_of("with") == {"direct": "direct-inverse"}
+    assert settings.networks_of("without") == {}

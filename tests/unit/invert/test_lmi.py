@@ -16,7 +16,7 @@ from gliofit.growth.theta import Theta
 from gliofit.invert.atlas_map import AbstractAtlasMap, IdentityMap, RegisteredMap
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
-from gliofit.invert.run import fit, invert_case
+from gliofit.invert.run import CaseFiles, fit, invert_case
 from gliofit.invert.settings import InvertSettings
 from gliofit.register.ants import Transforms, load_ants
 from gliofit.solver.registry import make_solver
@@ -199,8 +199,9 @@ def test_stage_writes_theta_and_concentration(brain, observation, tmp_path):
     brain.save(tmp_path / "case")
     write_volume(tmp_path / "case" / "concentration.nii.gz", observation.concentration)
     network = FakeAtlasNetwork(np.array([0.0, 0.0, 0.0, 35.0, 1.5]))
-    arguments = ("case", "lmi", settings(), "labels", None, None, None, tmp_path / "out", "r", 1, 1)
-    invert_case(tmp_path / "case", "synthetic", *arguments, lmi_dir=network)
+    arguments = (tmp_path / "out", "r", 1, 1)
+    synthetic = CaseFiles(tmp_path / "case", "synthetic", "case", "labels")
+    invert_case(synthetic, "lmi", settings(), Networks(lmi=network), *arguments)
     row = pd.read_parquet(tmp_path / "out" / "parameters.parquet").iloc[0]
     assert (row["status"], row["mu_d_mm"], row["observation"]) == ("ok", pytest.approx(35.0), "concentration")
     assert row["out_of_range"]
@@ -221,8 +222,8 @@ def test_a_registered_patient_of_the_stage(registered, brain, tmp_path):
         (tmp_path / name).rename(tmp_path / "case" / "transforms" / name)
     network = FakeAtlasNetwork(answer.to_array())
     out = tmp_path / "out"
-    arguments = ("case", "lmi", settings(), "labels", None, None, None, out, "r", 1, 1)
-    invert_case(tmp_path / "case", "patients", *arguments, lmi_dir=network, atlas_dir=tmp_path / "atlas")
+    files = CaseFiles(tmp_path / "case", "patients", "case", "labels", atlas=tmp_path / "atlas")
+    invert_case(files, "lmi", settings(), Networks(lmi=network), out, "r", 1, 1)
     found = read_volume(out / "concentration.nii.gz").data
     assert np.abs(found - np.where(patient.labels >= 2, field.data, 0)).max() < 0.05
     assert pd.read_parquet(out / "parameters.parquet").loc[0, "observation"] == "segmentation"

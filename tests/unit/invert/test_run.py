@@ -11,8 +11,9 @@ from gliofit.core.labels import TumourLabel
 from gliofit.core.tissue import Tissue
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
+from gliofit.invert.networks import Networks
 from gliofit.invert.problem import ConcentrationObservation
-from gliofit.invert.run import fit, invert_case
+from gliofit.invert.run import CaseFiles, fit, invert_case
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.uncertainty import Uncertainty
 
@@ -49,7 +50,8 @@ def case_dir(tmp_path, cube):
 
 def run(case_dir, tmp_path, *, method="cmaes-solver", cohort="synthetic", reference=None, settings=QUICK, **keys):
     out = tmp_path / "out"
-    invert_case(case_dir, cohort, "case", method, settings, "labels", None, None, reference, out, "demo", 7, 1, **keys)
+    files = CaseFiles(case_dir, cohort, "case", "labels", reference=reference)
+    invert_case(files, method, settings, Networks(**keys), out, "demo", 7, 1)
     return pd.read_parquet(out / "parameters.parquet"), pd.read_parquet(out / "trace.parquet")
 
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 import gliofit.invert.methods as methods
 from gliofit.invert.base import AbstractInverter
@@ -32,10 +33,10 @@ def test_defaults():
     assert settings.observation_of("cmaes-solver", "patients") == "segmentation"
     changed = InvertSettings(patient_observation="segmentation")
     assert changed.observation_of("hybrid", "patients") == "segmentation"
-    assert settings.surrogate_of("hybrid") == "guided-unet"
-    assert settings.surrogate_of("direct") is None
-    assert settings.direct_of("hybrid") == settings.direct_of("direct") == "direct-inverse"
-    assert settings.direct_of("cmaes-surrogate") is None
+    assert settings.networks_of("hybrid") == {"surrogate": "guided-unet", "direct": "direct-inverse"}
+    assert settings.networks_of("direct") == {"direct": "direct-inverse"}
+    assert settings.networks_of("cmaes-surrogate") == {"surrogate": "guided-unet"}
+    assert settings.networks_of("cmaes-solver") == {}
     assert [name for name in settings.methods if settings.keeps_other(name)] == ["hybrid", "hybrid-com"]
 
 
@@ -47,11 +48,9 @@ def test_settings_survive_json():
 
 
 def test_refining_needs_the_refined_method_on_the_same_cohorts():
-    settings = InvertSettings(
-        methods={
-            "direct": {"inverter": "direct", "cohorts": ["patients"]},
-            "refined": {"inverter": "gauss-newton", "refines": "direct"},
-        }
-    )
-    with pytest.raises(ValueError, match="runs on synthetic and refines 'direct', which does not"):
-        settings.chain("refined")
+    direct = {"inverter": "direct", "cohorts": ["patients"]}
+    refined = {"inverter": "gauss-newton", "refines": "direct"}
+    with pytest.raises(ValidationError, match="runs on synthetic and refines 'direct', which does not"):
+        InvertSettings(methods={"direct": direct, "refined": refined})
+    both = InvertSettings(methods={"direct": direct, "refined": refined | {"cohorts": ["patients"]}})
+    assert both.chain("refined") == ["direct", "refined"]

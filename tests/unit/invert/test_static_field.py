@@ -11,8 +11,9 @@ from gliofit.forward.run import run_forward
 from gliofit.forward.settings import ForwardSettings
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
+from gliofit.invert.networks import Networks
 from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
-from gliofit.invert.run import fit, invert_case
+from gliofit.invert.run import CaseFiles, fit, invert_case
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.static_loss import StaticLoss
 from gliofit.solver.accurate import AccurateSolver
@@ -109,8 +110,8 @@ def test_files_of_a_case(tmp_path, mixed, segmentation):
     mixed.save(case)
     write_volume(case / "segmentation.nii.gz", segmentation)
     settings = configured(patient_observation="segmentation")
-    keys = ("probabilities", None, None, None)
-    invert_case(case, "patients", "c", "static-field", settings, *keys, tmp_path / "i", "r", 1, 1)
+    inputs = CaseFiles(case, "patients", "c", "probabilities")
+    invert_case(inputs, "static-field", settings, Networks(), tmp_path / "i", "r", 1, 1)
     row = read_table(tmp_path / "i/parameters.parquet").iloc[0]
     assert (row["status"], row["observation"]) == ("ok", "segmentation")
     assert row[list(SPACE.columns)].isna().all()

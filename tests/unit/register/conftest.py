@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from gliofit.atlas.model import Atlas, load_atlas
-from gliofit.register.patients import PatientFiles, phantom_files
+from gliofit.register.patient_files import PatientFiles
+from gliofit.register.patients import phantom_files
 from gliofit.register.phantom import make_phantom
 from gliofit.register.settings import PhantomSettings, RegisterSettings
 

@@ -9,7 +9,8 @@ import pytest
 
 from gliofit.core.errors import InputError
 from gliofit.register.cohort import find_cohort
-from gliofit.register.patients import PatientFiles, survey_patients
+from gliofit.register.patient_files import PatientFiles
+from gliofit.register.patients import survey_patients
 from gliofit.register.settings import PatientsSettings
 
 BRATS = {0: "Background", 1: "necrotic core", 2: "peritumoural oedema", 4: "enhancing tumour"}

@@ -11,7 +11,7 @@ import pytest
 from gliofit.core.grid import Volume
 from gliofit.core.io import read_volume, write_volume
 from gliofit.register.check import Finding, check_patients
-from gliofit.register.patients import PatientFiles
+from gliofit.register.patient_files import PatientFiles
 from gliofit.register.settings import PatientsSettings
 
 ENDINGS = {"t1": "_t1", "t1c": "_t1ce", "t2": "_t2", "flair": "_flair", "seg": "_seg"}

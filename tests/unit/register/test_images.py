@@ -15,7 +15,7 @@ from gliofit.core.grid import Volume
 from gliofit.core.io import read_volume, write_volume
 from gliofit.core.labels import TumourLabel
 from gliofit.register.images import read_patient
-from gliofit.register.patients import PatientFiles
+from gliofit.register.patient_files import PatientFiles
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from gliofit.register.cohort import find_cohort
 from gliofit.register.images import read_patient, read_t1
 from gliofit.register.naming import CONVENTIONS
 from gliofit.register.orientation import check_orientation, compare_orientation
-from gliofit.register.patients import PatientFiles
+from gliofit.register.patient_files import PatientFiles
 from gliofit.register.settings import PatientsSettings
 
 LIMITS = {"margin": 0.02, "minimum": 0.8}

@@ -13,7 +13,7 @@ import pytest
 from gliofit.atlas.model import Atlas
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import read_table, read_volume
-from gliofit.register.patients import PatientFiles
+from gliofit.register.patient_files import PatientFiles
 from gliofit.register.phantom import make_phantom
 from gliofit.register.phantom_shape import PhantomShape, phantom_grid
 from gliofit.register.settings import PhantomSettings

@@ -25,9 +25,10 @@ from gliofit.core.errors import InputError
 from gliofit.core.grid import Volume
 from gliofit.core.io import read_table, read_volume, write_volume
 from gliofit.core.labels import TumourLabel, core_mask, whole_tumour_mask
+from gliofit.register.brats_folders import patient_in_folder
 from gliofit.register.check import Finding, check_patient
 from gliofit.register.images import read_patient
-from gliofit.register.patients import PatientFiles, patient_in_folder
+from gliofit.register.patient_files import PatientFiles
 from gliofit.register.run import register_patient
 from gliofit.register.settings import RegisterSettings
 

@@ -16,7 +16,7 @@ from gliofit.core.seeds import derive_seed
 from gliofit.core.tissue import Tissue
 from gliofit.metrics.masks import dice
 from gliofit.register.ants import Transforms, apply_transforms
-from gliofit.register.patients import PatientFiles
+from gliofit.register.patient_files import PatientFiles
 from gliofit.register.phantom import _deform
 from gliofit.register.phantom_shape import phantom_grid
 from gliofit.register.run import register_patient

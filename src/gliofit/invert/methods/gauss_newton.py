@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from gliofit.core.references import Kind, Reference
 from gliofit.core.work import Work
-from gliofit.invert.base import AbstractInverter, Inversion, InversionError, LevelSettings, MethodSettings
+from gliofit.invert.base import (
+    AbstractInverter,
+    DirectName,
+    Inversion,
+    InversionError,
+    LevelSettings,
+    MethodSettings,
+    MethodTrait,
+)
 from gliofit.solver.settings import AccurateSettings
 
 if TYPE_CHECKING:
@@ -56,11 +65,11 @@ class GaussNewtonSettings(MethodSettings):
     any_growth_model: ClassVar[bool] = True
 
     inverter: Literal["gauss-newton"] = Field(description="`gauss-newton`.")
-    refines: str | None = Field(
+    refines: Annotated[str, Reference(Kind.METHOD, (MethodTrait.THETA,))] | None = Field(
         None,
         description="Method of `invert.methods` whose estimate is the initial guess, instead of `start_widths_mm`.",
     )
-    direct: str | None = Field(
+    direct: DirectName | None = Field(
         None, description="Trained direct inverse network whose estimate is an additional initial guess."
     )
     start_widths_mm: tuple[float, ...] = Field(
@@ -94,6 +103,11 @@ class GaussNewtonSettings(MethodSettings):
             for level in self.levels
         ]
         return Work.total(levels)
+
+    @property
+    def refined(self) -> str | None:
+        """Name of the method whose estimate is refined, None if there is none."""
+        return self.refines
 
 
 class GaussNewton(AbstractInverter[GaussNewtonSettings]):

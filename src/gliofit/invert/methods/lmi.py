@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from gliofit.core.errors import InputError
+from gliofit.core.references import Kind, Reference
 from gliofit.core.work import Work, cubes
 from gliofit.invert.base import AbstractInverter, Inversion, InversionError, MethodSettings
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
+from gliofit.train.roles import NetworkRole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +34,9 @@ class LmiSettings(MethodSettings):
     patient_observation: Literal["segmentation"] = Field(
         "segmentation", description="Observation of patients; the network reads only segmentations."
     )
-    lmi: str = Field("lmi", description="Name of the trained network for segmentations in the atlas.")
+    lmi: Annotated[str, Reference(Kind.NETWORK, (NetworkRole.LMI,))] = Field(
+        "lmi", description="Name of the trained network for segmentations in the atlas."
+    )
     threshold_whole: float = Field(
         0.33, gt=0, lt=1, description="Concentration at the border of the whole tumour, for synthetic cases."
     )

@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from numpy.typing import NDArray
 
 from gliofit.core.errors import InputError
 from gliofit.growth.model import Growth
 from gliofit.solver.backends.base import GREY_SHARE, AbstractStepper
+from gliofit.solver.backends.triton_support import choose_backend
 from gliofit.solver.domain import Domain
 from gliofit.solver.settings import AccurateSettings
 
 __all__ = ["choose_backend", "make_stepper"]
-
-
-def choose_backend(name: str) -> Literal["numba", "torch", "triton"]:
-    """Resolve the setting ``backend``; ``auto`` is ``triton`` with a CUDA device, else ``numba``.
-
-    Raises
-    ------
-    InputError
-        If the back end is unknown or cannot run.
-    """
-    from gliofit.solver.backends.triton_support import triton_problem
-
-    if name == "auto":
-        return "numba" if triton_problem() else "triton"
-    if name == "triton" and (problem := triton_problem()):
-        raise InputError("back end triton", problem, "use --backend numba or auto")
-    if name not in ("numba", "torch", "triton"):
-        raise InputError(f"back end {name}", "is unknown", "use auto, numba, torch or triton")
-    return name  # type: ignore[return-value]
 
 
 def make_stepper(

@@ -1,12 +1,15 @@
-"""Availability of the Triton back end, without importing Triton."""
+"""Which back end a setting means, without importing Triton where there is no device."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 from functools import cache
+from typing import Literal
 
-__all__ = ["interpreted", "triton_problem"]
+from gliofit.core.errors import InputError
+
+__all__ = ["choose_backend", "interpreted", "triton_problem"]
 
 
 def interpreted() -> bool:
@@ -24,3 +27,20 @@ def triton_problem() -> str | None:
     import torch
 
     return None if torch.cuda.is_available() else "there is no CUDA device"
+
+
+def choose_backend(name: str) -> Literal["numba", "torch", "triton"]:
+    """Back end meant by a setting: ``auto`` is ``triton`` where there is a CUDA device, else ``numba``.
+
+    Raises
+    ------
+    InputError
+        If ``triton`` is asked for where it cannot run.
+    """
+    if name == "auto":
+        return "numba" if triton_problem() else "triton"
+    if name == "triton" and (problem := triton_problem()):
+        raise InputError("back end triton", problem, "use --backend numba or auto")
+    if name not in ("numba", "torch", "triton"):
+        raise InputError(f"back end {name}", "is not known", "use auto, numba, torch or triton")
+    return name  # type: ignore[return-value]
