@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from gliofit.growth.fisher_kolmogorov import FisherKolmogorov
 from gliofit.growth.model import DIFFUSIVITY_RATIO, Growth
+from gliofit.growth.parameters import PAPER_SPACE
 from gliofit.growth.space import Parameter, ParameterSpace, Steps
 from gliofit.growth.theta import Theta
 
