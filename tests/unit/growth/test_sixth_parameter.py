@@ -28,7 +28,8 @@ from gliofit.forward.settings import ForwardSettings
 from gliofit.forward.uncertainty import map_uncertainty
 from gliofit.growth.model import find_growth_model
 from gliofit.growth.theta import Theta
-from gliofit.invert.run import invert_case
+from gliofit.invert.networks import Networks
+from gliofit.invert.run import CaseFiles, invert_case
 from gliofit.invert.settings import InvertSettings
 from gliofit.publish.case_page import CaseSources, write_case_page
 from gliofit.publish.report import write_report
@@ -63,9 +64,8 @@ def run(tmp_path_factory: pytest.TempPathFactory, brain: Tissue) -> Path:
     write_volume(case_dir / "concentration.nii.gz", Volume(grown.volume.data * brain.visible, brain.grid))
     row = truth_row(TRUTH, grown.volume, 0.64, 0.09, 100.0, grown.volume_mm3, "accurate")
     write_table(case_dir / "truth.parquet", pd.DataFrame([row]))
-    invert_case(
-        case_dir, "synthetic", CASE, METHOD, SETTINGS, "probabilities", None, None, None, inverted, "fake", 1, 1
-    )
+    files = CaseFiles(case_dir, "synthetic", CASE, "probabilities")
+    invert_case(files, METHOD, SETTINGS, Networks(), inverted, "fake", 1, 1)
     forward = root / "forward/synthetic" / CASE
     run_forward(
         case_dir, inverted / "parameters.parquet", forward / METHOD, ForwardSettings(), "probabilities", seed=1, **WHO
