@@ -77,7 +77,8 @@ def record_run(results: Path) -> dict[str, Any]:
     found = {name: part for name, part in found.items() if part}
     if not found.keys() - {"pilot"}:
         raise InputError(results, "holds no tables of stages evaluate, study or assess", "let the run finish first")
-    return _rounded({"run": results.name, "provenance": _provenance(results), **found})
+    record: dict[str, Any] = _rounded({"run": results.name, "provenance": _provenance(results), **found})
+    return record
 
 
 def _provenance(results: Path) -> dict[str, Any]:

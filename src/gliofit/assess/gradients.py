@@ -165,7 +165,8 @@ def _loss_gradient(
     field: NDArray[np.float64], tangents: NDArray[np.float64], target: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Gradient of the mean of (field - target)^2 with respect to theta, shape (p,)."""
-    return 2 * (tangents * (field - target)).mean(axis=(1, 2, 3))
+    gradient: NDArray[np.float64] = 2 * (tangents * (field - target)).mean(axis=(1, 2, 3))
+    return gradient
 
 
 def _compare(own: NDArray[np.float64], exact: NDArray[np.float64]) -> dict[str, float]:

@@ -78,7 +78,7 @@ def median_case(cases: Sequence[tuple[str, str | Path, int]]) -> tuple[str, str 
         table = read_table(Path(path).with_suffix(".parquet")).set_index("index")
         if index not in table.index or "volume_mm3" not in table:
             raise InputError(path, f"has no sample {index} with a volume", "simulate the shard again")
-        volumes.append(float(table.loc[index, "volume_mm3"]))  # type: ignore[arg-type]
+        volumes.append(float(table.loc[index, "volume_mm3"]))
     order = np.argsort(volumes, kind="stable")
     return cases[int(order[(len(cases) - 1) // 2])]
 

@@ -306,7 +306,7 @@ def summarise_stability(table: pd.DataFrame) -> pd.DataFrame:
         known = group[group["same_parameters"].notna()]
         same = known[["same_parameters", "same_loss"]].astype(bool)
         same["same_both"] = same.all(axis=1)
-        row: dict[str, Any] = {"radius": float(radius)}  # type: ignore[arg-type]
+        row: dict[str, Any] = {"radius": float(radius)}
         row |= {"cases": known["case"].nunique(), "starts": len(known)}
         row["failed"] = int((known["status"] == "failed").sum())
         for name in same if row["radius"] > 0 else ():

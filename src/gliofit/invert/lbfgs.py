@@ -124,7 +124,7 @@ def minimise(
     outer_steps = 1000 if raw else settings.outer_steps
     previous = np.inf
     for step in range(outer_steps):
-        optimiser.step(closure)  # type: ignore[no-untyped-call]
+        optimiser.step(closure)
         if best is None:
             raise InversionError("the initial loss is not finite")
         # Algorithm 1 compares losses of successive steps; the best loss is robust to a failed line search.

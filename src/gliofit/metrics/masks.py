@@ -56,7 +56,8 @@ def _dice_of_counts(both: ArrayLike, first: ArrayLike, second: ArrayLike) -> NDA
     """Dice from voxel counts, NaN where both masks are empty."""
     total = np.asarray(first, dtype=np.float64) + np.asarray(second, dtype=np.float64)
     with np.errstate(invalid="ignore"):
-        return 2.0 * np.asarray(both, dtype=np.float64) / np.where(total > 0, total, np.nan)
+        share: NDArray[np.float64] = 2.0 * np.asarray(both, dtype=np.float64) / np.where(total > 0, total, np.nan)
+        return share
 
 
 def surface_distances_mm(

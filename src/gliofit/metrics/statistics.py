@@ -150,4 +150,5 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tu
 
 def _finite(values: ArrayLike) -> NDArray[np.float64]:
     sample = np.asarray(values, dtype=float)
-    return sample[np.isfinite(sample)]
+    finite: NDArray[np.float64] = sample[np.isfinite(sample)]
+    return finite

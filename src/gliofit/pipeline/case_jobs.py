@@ -195,7 +195,7 @@ class Batches:
     def _inversion(self, cohort: str, method: str, case: str) -> list[Unit]:
         """Tissue, observation, networks, the estimate that is refined, and the atlas with the way there."""
         invert, files = self.config.invert, self.files
-        seen = invert.observation_of(method, cohort)  # type: ignore[arg-type]
+        seen = invert.observation_of(method, cohort)
         given: dict[str, str | list[str]] = {**self.plan.tissue_of_case(cohort, case), **self.plan.networks_of(method)}
         given[seen] = self.plan.reference(case) if seen == "reference" else files.case(cohort, case, f"{seen}.nii.gz")
         start = invert.refines(method)

@@ -145,7 +145,7 @@ def _outside(path: Path, digest: str) -> str:
 
 def _written(job: dict[str, Any], path: str) -> str:
     """Digest of an output as its job wrote it."""
-    return next(item["sha256"] for item in job["output"] if item["path"] == path)
+    return str(next(item["sha256"] for item in job["output"] if item["path"] == path))
 
 
 class _Jobs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -65,4 +66,5 @@ def show_patient(case: str, case_dir: str | Path, concentration: str | Path) -> 
 def _edge(region: np.ndarray) -> np.ndarray:
     """Pixels of a region that have a neighbour outside."""
     around = np.pad(region, 1)
-    return region & ~(around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:])
+    edge: np.ndarray[Any, Any] = region & ~(around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:])
+    return edge

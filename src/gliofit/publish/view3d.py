@@ -54,7 +54,8 @@ class _Direction:
     @property
     def up(self) -> NDArray[np.float64]:
         """Unit vector upwards in the picture."""
-        return np.cross(np.array(self.towards, dtype=float), np.array(self.right, dtype=float))
+        up: NDArray[np.float64] = np.cross(np.array(self.towards, dtype=float), np.array(self.right, dtype=float))
+        return up
 
 
 _FRONT = _Direction("from the front", (0, 1, 0), (-1, 0, 0), "RLIS")
@@ -146,7 +147,8 @@ def _normals(corners: NDArray[np.float64], triangles: NDArray[np.int32], points:
     for corner in range(3):
         np.add.at(around, triangles[:, corner], own)
     mean = around[triangles].sum(axis=1)
-    return mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
+    normals: NDArray[np.float64] = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
+    return normals
 
 
 def draw_view3d(
@@ -290,4 +292,5 @@ def _render(
     fine = np.asarray(canvas.buffer_rgba())[..., :3].astype(np.float32)
     fine = fine[: rows * _FINER, : columns * _FINER]
     mean = fine.reshape(rows, _FINER, columns, _FINER, 3).mean(axis=(1, 3))
-    return np.rint(mean).astype(np.uint8)
+    pixels: NDArray[np.uint8] = np.rint(mean).astype(np.uint8)
+    return pixels

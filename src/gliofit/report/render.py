@@ -79,9 +79,9 @@ def csv_text(table: Table, labels: bool = False) -> str:
             columns=[*table.frame, *(c.name for c in table.columns if c.name not in table.frame)]
         )
         parts = {name: values for column in table.columns for name, values in _labelled(frame, column).items()}
-        return pd.DataFrame(parts).to_csv(index=False, float_format="%.6g")
+        return str(pd.DataFrame(parts).to_csv(index=False, float_format="%.6g"))
     shown = [name for name in table.frame if "." not in str(name)]
-    return table.frame[shown].to_csv(index=False, float_format="%.12g")
+    return str(table.frame[shown].to_csv(index=False, float_format="%.12g"))
 
 
 def _labelled(frame: pd.DataFrame, column: Column) -> dict[str, pd.Series]:

@@ -339,9 +339,7 @@ def _content(table: Table) -> dict[str, Any]:
 
 
 def _table(content: Mapping[str, Any]) -> Table:
-    frame = pd.DataFrame(
-        {part["name"]: pd.array(part["values"], part["type"]) for part in content["frame"]}  # type: ignore[call-overload]
-    )
+    frame = pd.DataFrame({part["name"]: pd.array(part["values"], part["type"]) for part in content["frame"]})
     columns = [
         Column(**(fields | {"numbers": tuple(None if x is None else Numbers(**x) for x in fields["numbers"])}))
         for fields in content["columns"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba as nb
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +16,14 @@ __all__ = ["euler_steps"]
 # Rows are taken as slices because only then do LLVM's inner loops vectorise; index arithmetic is 4 to 7 times slower.
 @cached_njit(parallel=True, fastmath={"nnan", "ninf", "nsz", "arcp", "contract"}, error_model="numpy")
 def euler_steps(
-    state: NDArray,
-    other: NDArray,
-    face_x: NDArray,
-    face_y: NDArray,
-    face_z: NDArray,
-    row_low: NDArray,
-    row_high: NDArray,
-    box: NDArray,
+    state: NDArray[Any],
+    other: NDArray[Any],
+    face_x: NDArray[Any],
+    face_y: NDArray[Any],
+    face_z: NDArray[Any],
+    row_low: NDArray[Any],
+    row_high: NDArray[Any],
+    box: NDArray[Any],
     diffusion: np.floating,
     reaction: np.floating,
     tiny: np.floating,

@@ -301,7 +301,7 @@ class Training:
                 batch = Batch(*(part.pin_memory().to(self.device, non_blocking=True) for part in batch))
             with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
                 loss = self.task.loss(self.model, batch)
-            self.scaler.scale(loss * weight if weight != 1 else loss).backward()  # type: ignore[no-untyped-call]
+            self.scaler.scale(loss * weight if weight != 1 else loss).backward()
             value = float(loss.detach()) * weight
         if self.fabric.world_size > 1:
             value = self._share_gradients(value)

@@ -117,7 +117,7 @@ class Gliodil(AbstractInverter[GliodilSettings]):
             optimiser.zero_grad(set_to_none=True)
             value = loss(unknowns, strength)
             strengths.append(strength)
-            value.backward()  # type: ignore[no-untyped-call]
+            value.backward()
             trace.add(self._theta(loss, unknowns, problem), float(value.detach()), self.settings.optimiser)
             if not np.isfinite(float(value.detach())):
                 raise InversionError(f"the loss was not finite after {len(trace)} epochs; choose smaller step sizes")
@@ -150,7 +150,7 @@ class Gliodil(AbstractInverter[GliodilSettings]):
                     tolerance_change=1e-12,
                     line_search_fn="strong_wolfe",
                 )
-                optimiser.step(evaluate)  # type: ignore[no-untyped-call]
+                optimiser.step(evaluate)
         return self._finish(problem.space, trace, loss, unknowns, np.array(strengths))
 
     def _start(self, problem: Problem) -> tuple[DiscreteLoss, Unknowns]:

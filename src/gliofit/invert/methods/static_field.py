@@ -105,7 +105,7 @@ class StaticField(AbstractInverter[StaticFieldSettings]):
         for _ in range(settings.steps):
             optimiser.zero_grad(set_to_none=True)
             value = loss(field, steepness)
-            value.backward()  # type: ignore[no-untyped-call]
+            value.backward()
             trace.add(no_theta, float(value.detach()), f"{spacing:g} mm")
             if not np.isfinite(float(value.detach())):
                 raise InversionError(f"the loss was not finite after {len(trace)} steps; choose a smaller step size")

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gliofit.core.children import safe_children
 from gliofit.core.errors import InputError
@@ -96,7 +97,7 @@ def plan_jobs(
     return jobs
 
 
-def _dry_run(root: Path, configfile: Path, cores: int, options: Sequence[str]) -> list[dict]:
+def _dry_run(root: Path, configfile: Path, cores: int, options: Sequence[str]) -> list[dict[str, Any]]:
     """Facts of every job that Snakemake plans, as its logger plugin writes them."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "jobs.jsonl"

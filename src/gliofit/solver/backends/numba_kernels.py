@@ -10,6 +10,8 @@ loop reads and writes two names of one array, since then they do not either.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba as nb
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,8 @@ _FAST = {"nnan", "ninf", "nsz", "arcp", "contract"}
 
 __all__ = ["combine", "strang"]
 
+Array = NDArray[Any]
+
 # Places of the tangents that have sources of their own, among c, three of the origin, mu_D, mu_rho, grey share.
 _MU_D = 4
 _MU_RHO = 5
@@ -30,7 +34,7 @@ _GREY_SHARE = 6
 
 @nb.njit(fastmath=_FAST, error_model="numpy")
 def _begin_slab(
-    state: NDArray, start: NDArray, two: NDArray, slope: NDArray, base: NDArray, length: NDArray, low: int, high: int,
+    state: Array, start: Array, two: Array, slope: Array, base: Array, length: Array, low: int, high: int,
     growth: np.floating, growth_slope: np.floating,
 ) -> None:  # fmt: skip
     """Logistic growth before diffusion, from ``state`` into ``start`` and ``two`` (p_0).
@@ -73,7 +77,7 @@ def _begin_slab(
 
 @nb.njit(fastmath=_FAST, error_model="numpy")
 def _end_slab(
-    start: NDArray, result: NDArray, base: NDArray, length: NDArray, low: int, high: int,
+    start: Array, result: Array, base: Array, length: Array, low: int, high: int,
     of_start: np.floating, of_polynomial: np.floating, growth: np.floating, growth_slope: np.floating,
 ) -> None:  # fmt: skip
     """End of RKL2, ``of_start`` start + ``of_polynomial`` result, and logistic growth after it, into ``result``.
@@ -108,8 +112,8 @@ def _end_slab(
 
 @nb.njit(fastmath=_FAST, error_model="numpy")
 def _stage_slab(
-    known: NDArray, out: NDArray, fields: int, fx: NDArray, fy: NDArray, fz: NDArray,
-    base: NDArray, length: NDArray, beside: NDArray, low: int, high: int,
+    known: Array, out: Array, fields: int, fx: Array, fy: Array, fz: Array,
+    base: Array, length: Array, beside: Array, low: int, high: int,
     of_known: np.floating, of_flux: np.floating, of_last: np.floating,
 ) -> None:  # fmt: skip
     """Set out <- of_known known + of_flux L known + of_last out, on the rows ``low`` to ``high`` of flattened fields.
@@ -141,7 +145,7 @@ def _stage_slab(
 
 @nb.njit(fastmath=_FAST, error_model="numpy")
 def _add_slab(
-    source: NDArray, total: NDArray, base: NDArray, length: NDArray, low: int, high: int, weight: np.floating
+    source: Array, total: Array, base: Array, length: Array, low: int, high: int, weight: np.floating
 ) -> None:  # fmt: skip
     """Set total <- total + weight source, on the rows ``low`` to ``high``."""
     for r in range(low, high):
@@ -152,11 +156,11 @@ def _add_slab(
 
 @nb.njit(fastmath=_FAST, error_model="numpy")
 def _slab(
-    stage: int, low: int, high: int, state: NDArray, start: NDArray, one: NDArray, two: NDArray, slope: NDArray,
-    fx: NDArray, fy: NDArray, fz: NDArray, gx: NDArray, gy: NDArray, gz: NDArray,
-    base: NDArray, length: NDArray, beside: NDArray,
+    stage: int, low: int, high: int, state: Array, start: Array, one: Array, two: Array, slope: Array,
+    fx: Array, fy: Array, fz: Array, gx: Array, gy: Array, gz: Array,
+    base: Array, length: Array, beside: Array,
     stages: int, of_flux: np.floating, mu_d_source: np.floating,
-    of_start: np.floating, of_polynomial: np.floating, before: NDArray, after: NDArray,
+    of_start: np.floating, of_polynomial: np.floating, before: Array, after: Array,
 ) -> None:  # fmt: skip
     """Stage of rows of one slab: 0 the reaction before, 1 to ``stages`` those of RKL2, the last with that after."""
     unit = of_flux / of_flux
@@ -191,12 +195,12 @@ def _slab(
 
 @cached_njit(parallel=True, fastmath=_FAST, error_model="numpy", nogil=True)
 def strang(
-    state: NDArray, start: NDArray, one: NDArray, two: NDArray, slope: NDArray,
-    fx: NDArray, fy: NDArray, fz: NDArray, gx: NDArray, gy: NDArray, gz: NDArray,
-    base: NDArray, length: NDArray, beside: NDArray,
-    slabs: NDArray, blocks: NDArray, depth: int,
+    state: Array, start: Array, one: Array, two: Array, slope: Array,
+    fx: Array, fy: Array, fz: Array, gx: Array, gy: Array, gz: Array,
+    base: Array, length: Array, beside: Array,
+    slabs: Array, blocks: Array, depth: int,
     stages: int, of_flux: np.floating, mu_d_source: np.floating,
-    of_start: np.floating, of_polynomial: np.floating, before: NDArray, after: NDArray,
+    of_start: np.floating, of_polynomial: np.floating, before: Array, after: Array,
 ) -> None:  # fmt: skip
     """React, diffuse by RKL2, react: from ``state`` into ``one`` (``stages`` is odd); the others are work space.
 
@@ -240,14 +244,14 @@ def strang(
 
 @cached_njit(parallel=True, fastmath=_FAST, error_model="numpy", nogil=True)
 def combine(
-    coarse: NDArray,
-    fine: NDArray,
-    base: NDArray,
-    length: NDArray,
-    chunks: NDArray,
+    coarse: Array,
+    fine: Array,
+    base: Array,
+    length: Array,
+    chunks: Array,
     active: np.floating,
-    low: NDArray,
-    high: NDArray,
+    low: Array,
+    high: Array,
 ) -> tuple[float, float, float, float]:
     """Extrapolate (4 fine - coarse) / 3 into ``fine``, c clipped below at zero, where its tangents are zero too.
 

@@ -93,7 +93,7 @@ class CoarseGrowth:
         """
         coarse = torch.cat([theta[:, :3], self.equal_speed(theta[:, 3:4], theta[:, 4:5]), theta[:, 4:5]], dim=1)
         # Inside an autograd function it is not known whether derivatives are needed.
-        forward_mode = forward_ad.unpack_dual(coarse).tangent is not None  # type: ignore[no-untyped-call]
+        forward_mode = forward_ad.unpack_dual(coarse).tangent is not None
         with_tangents = forward_mode or (coarse.requires_grad and torch.is_grad_enabled())
         points = [Theta.from_array(row) for row in coarse.detach().double().cpu().numpy()]
         brains = [tissues[0 if len(tissues) == 1 else index] for index in range(len(points))]

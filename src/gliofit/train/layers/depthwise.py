@@ -77,7 +77,7 @@ class _Depthwise(torch.autograd.Function):
         if ctx.needs_input_grad[1]:
             # Second derivatives require differentiable operations.
             if torch.is_grad_enabled():
-                to_weight = conv3d_weight(  # type: ignore[no-untyped-call]
+                to_weight = conv3d_weight(
                     image, weight.shape, gradient, padding=weight.shape[-1] // 2, groups=weight.shape[0]
                 )
             else:
