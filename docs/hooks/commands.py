@@ -25,6 +25,8 @@ from filelock import FileLock
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
+# The programs of maintainers are not installed.
+sys.path.append(str(Path(__file__).resolve().parents[2]))
 from tools.stage_code import stage_digests
 
 _STEP = re.compile(r"^```(sh|python)\n((?:(?!```).*\n)*)```\n+<!-- run(: output)? -->$", re.MULTILINE)
