@@ -119,7 +119,9 @@ class LogHandler(LogHandlerBase):
         else:
             for job in record.job_error_info if event == LogEvent.GROUP_ERROR else [vars(record)]:
                 self._report_failure(job)
-        if self._line is not None and not self._quiet:
+        # Between the end of a job and the start of the next one the numbers would mislead.
+        between = event in (LogEvent.JOB_FINISHED, LogEvent.PROGRESS) and self._done < self._total
+        if self._line is not None and not self._quiet and not between:
             # The job that has run longest comes first: it is what the run waits for.
             first = f" ({next(iter(self._running.values()))}, ...)" if self._running else ""
             failed = f"{len(self._failed)} failed, " if self._failed else ""
