@@ -45,7 +45,7 @@ define chain
 endef
 
 .PHONY: demo
-demo: $(READY)  ## the whole chain on synthetic cases and phantom patients (about 15 minutes on two cores)
+demo: $(READY)  ## the whole chain on synthetic cases and phantom patients (about 10 minutes on two cores)
 	$(call chain,demo,)
 
 # Which patients can be used and which not, and why; the workflow takes the former.
