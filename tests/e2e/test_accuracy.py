@@ -15,7 +15,8 @@ from gliofit.evaluate.case import evaluate_case
 from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.forward.run import run_forward
 from gliofit.forward.settings import ForwardSettings
-from gliofit.invert.run import invert_case
+from gliofit.invert.networks import Networks
+from gliofit.invert.run import CaseFiles, invert_case
 from gliofit.invert.settings import InvertSettings
 from gliofit.simulate.case import extract_case
 from gliofit.simulate.settings import SimulateSettings
@@ -53,12 +54,10 @@ def case_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def scores(case_dir: Path, method: str, folder: Path) -> pd.Series:
     """Scores of a method on the case."""
     settings = InvertSettings(methods={method: {"inverter": method, **METHODS[method][0]}})
-    networks = [MODELS / name if name else None for name in (settings.surrogate_of(method), settings.direct_of(method))]
+    networks = Networks(**{role.value: MODELS / name for role, name in settings.networks_of(method).items()})
     invert, forward = folder / "invert", folder / "forward"
-    invert_case(
-        case_dir, "synthetic", "synthetic-00000", method, settings, "probabilities", *networks, None, invert,
-        "accuracy", 1, 1, lmi_dir=MODELS / "lmi" if method == "lmi" else None,
-    )  # fmt: skip
+    files = CaseFiles(case_dir, "synthetic", "synthetic-00000", "probabilities")
+    invert_case(files, method, settings, networks, invert, "accuracy", 1, 1)
     field = invert / "concentration.nii.gz" if settings.gives_concentration(method) else None
     names = {"run": "accuracy", "cohort": "synthetic", "case": "synthetic-00000", "method": method, "seed": 1}
     run_forward(

@@ -37,7 +37,7 @@ def written(jobs: list[PlannedJob]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def single(tmp_path_factory: pytest.TempPathFactory) -> list[PlannedJob]:
-    return asked(tmp_path_factory.mktemp("single"), f'invert={{"methods": {METHODS}}}')
+    return asked(tmp_path_factory.mktemp("single"), f'invert={{"methods": {METHODS}}}', batches(synthetic=1))
 
 
 @pytest.fixture(scope="module")

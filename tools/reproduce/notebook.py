@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def execute_notebook(path: Path, parameters: Mapping[str, Any] | None = None) ->
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
         record_timing=False,
-    ).execute()
+    ).execute(env=os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"})
     # Whose Python it was is no part of a notebook.
     notebook.metadata = nbformat.from_dict(
         {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
