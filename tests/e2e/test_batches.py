@@ -52,7 +52,7 @@ def test_batches_give_what_single_cases_give(folder: Path, results: Path, tmp_pa
     }  # fmt: skip
     # The batch of one case is the same job.
     assert again["extract_case"] == 2
-    assert again["evaluate_case"] == 3 + 2
+    assert again["evaluate_case"] == 2 + 2
     result = snakemake(single, *TARGETS, "--config", SINGLE)
     assert result.returncode == 0, result.stdout[-20_000:]
 
