@@ -42,7 +42,7 @@ COMMAND_KINDS = [
     CommandKind("output folder below a file", "file", f"{_PLAN} --out {{d}}/file/out"),
     CommandKind("output file below a file", "file", f"{_SOLVE} --out {{d}}/file/c.nii.gz"),
     CommandKind("output file that is a folder", "folder.nii.gz", f"{_SOLVE} --out {{d}}/folder.nii.gz"),
-    CommandKind("output that is no image", "c.png", f"{_SOLVE} --out {{o}}/c.png"),
+    CommandKind("output that is not an image", "c.png", f"{_SOLVE} --out {{o}}/c.png"),
     CommandKind(
         "input and output in one file", "labels.nii.gz", f"{_SOLVE} --out {{d}}/labels.nii.gz", code="output-is-input"
     ),
@@ -52,7 +52,7 @@ COMMAND_KINDS = [
         "patients.tsv",
         "check --patients {d}/patients.tsv --out {d}/patients.tsv",
     ),
-    CommandKind("output of the check that is no table", "cohort.xlsx", "check --patients {d} --out {o}/cohort.xlsx"),
+    CommandKind("output of the check that is not a table", "cohort.xlsx", "check --patients {d} --out {o}/cohort.xlsx"),
     CommandKind("method that is not known", "--method magic", f"{_FIT} {_FIELD} {_OUT} --method magic"),
     CommandKind(
         "two observations", "--seg", f"{_FIT} {_FIELD} --seg {{d}}/seg.nii.gz {_OUT}", code="one-source-needed"

@@ -226,7 +226,7 @@ IMAGE_KINDS = [
     ImageKind("voxels a tenth of their size", "_t1", every(affine=partial(_scaled, 0.1)), code="brain-volume"),
     ImageKind("voxels twice their size", "_t1", every(affine=partial(_scaled, 2.0)), code="brain-volume"),
     ImageKind(
-        "voxels that are no cubes",
+        "voxels that are not cubes",
         "_t1",
         image_of("t1", affine=lambda affine: affine @ np.diag([1.0, 1.0, 3.0, 1.0])),
         code="anisotropic-voxels",

@@ -74,7 +74,7 @@ def run(
         list[str] | None,
         typer.Argument(
             metavar="TARGET",
-            help="Targets such as register_all, and whatever else Snakemake understands.",
+            help="Targets such as register_all, and further arguments of Snakemake.",
             show_default="everything",
             autocompletion=complete_target,
             rich_help_panel=_RUN,

@@ -58,7 +58,7 @@ def draw_figure7(
             )  # fmt: skip
             axes.set_xlim(0, 1)
             axes.set_ylim(0, 1)
-            axes.set_xlabel("threshold of c (share of the most cells there can be)")
+            axes.set_xlabel("threshold of c (fraction of the carrying capacity)")
             letter_panel(axes, letter, title)
             axes.grid()
         panels[0].set_ylabel("Dice, mean ± standard error")
