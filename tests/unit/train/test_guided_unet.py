@@ -108,7 +108,7 @@ def test_coarse_growth_derivatives():
         assert float(gradient[0, k]) == pytest.approx(slope, rel=0.05, abs=0.02 * float(gradient.abs().max()))
 
 
-@pytest.mark.parametrize("guide", ["coarse-solve", "front"])
+@pytest.mark.parametrize("guide", ["coarse-solve", "front", "none"])
 def test_shape_and_no_parameter_without_gradient(guide):
     network = build(guide=guide)
     out = network(tissue(2), torch.randn(2, 5, generator=torch.Generator().manual_seed(0)))
@@ -131,7 +131,7 @@ def test_untrained_it_gives_the_coarse_solve():
     assert (mean - coarse)[solid].abs().mean() < 0.02
 
 
-@pytest.mark.parametrize("guide", ["coarse-solve", "front"])
+@pytest.mark.parametrize("guide", ["coarse-solve", "front", "none"])
 def test_one_tissue_serves_many_thetas(guide):
     network = build(guide=guide)
     theta = torch.randn(3, 5, generator=torch.Generator().manual_seed(0))
@@ -139,7 +139,7 @@ def test_one_tissue_serves_many_thetas(guide):
     torch.testing.assert_close(shared, network(tissue(3), theta), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("guide", ["coarse-solve", "front"])
+@pytest.mark.parametrize("guide", ["coarse-solve", "front", "none"])
 def test_gradient_of_theta_is_that_of_the_output(guide):
     network = build(guide=guide)
     theta = torch.tensor([[0.2, -0.3, 0.1, 0.4, 0.3]], requires_grad=True)

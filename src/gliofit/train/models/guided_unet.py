@@ -1,4 +1,4 @@
-"""U-Net that corrects a guess: a simulation on coarse voxels, or a spherical front about the origin."""
+"""U-Net that uses theta at every resolution and may correct a guess: a coarse simulation or a spherical front."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _EMBEDDING = 64
 class Settings(BaseSettings):
     """Settings of the guided U-Net."""
 
-    guide: Literal["coarse-solve", "front"] = Field(
+    guide: Literal["coarse-solve", "front", "none"] = Field(
         "coarse-solve",
         description="Guess to correct: `coarse-solve`, the solver on voxels of twice the size; `front`, a logistic "
-        "front about the origin, independent of anatomy.",
+        "front about the origin, independent of anatomy; `none`, no guess: the network alone predicts the tumour.",
     )
     tolerance: float = Field(0.03, gt=0, le=0.1, description="Relative error of a time step of `coarse-solve`.")
     widths: tuple[int, ...] = Field(
@@ -67,9 +67,9 @@ class _Stage(nn.Module):
 class Network(AbstractSurrogateNetwork):
     """U-Net on coarse voxels whose channels contain the 2^3 fine voxels, at an eighth of the cost.
 
-    The output, 2^3 corrections of each coarse voxel, is added to the logits of the guess. Theta is used at every
-    resolution and in the input fields: the guess and its logit, the distance from the origin, the seed, and the front
-    coordinate (distance behind a spherical front in front widths).
+    The output, 2^3 corrections of each coarse voxel, is added to the logits of the guess if there is one. Theta is used
+    at every resolution and in the input fields: the distance from the origin, the seed, and with a guess also the guess,
+    its logit and the front coordinate (distance behind a spherical front in front widths).
     """
 
     settings: Settings
@@ -89,9 +89,11 @@ class Network(AbstractSurrogateNetwork):
         axis = (torch.arange(coarse) - (coarse - 1) / 2) * spacing
         places = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"))
         self.register_buffer("places", places, persistent=False)
-        # Fitted to the volume of simulated tumours as spheres.
-        self.reach = nn.Parameter(torch.tensor([0.89, 0.92]))
-        self.stem = nn.Conv3d(frame.channels * _FACTOR**3 + 1 + 5, widths[0], 3, padding=1)
+        if settings.guide != "none":
+            # Fitted to the volume of simulated tumours as spheres.
+            self.reach = nn.Parameter(torch.tensor([0.89, 0.92]))
+        fields = 2 if settings.guide == "none" else 5
+        self.stem = nn.Conv3d(frame.channels * _FACTOR**3 + 1 + fields, widths[0], 3, padding=1)
         self.embed = nn.Sequential(nn.Linear(7, _EMBEDDING), nn.GELU(), nn.Linear(_EMBEDDING, _EMBEDDING), nn.GELU())
         self.down_stages = nn.ModuleList(_Stage(width, settings) for width in widths)
         self.downs = nn.ModuleList(DownSampling(a, b) for a, b in pairwise(widths))
@@ -100,9 +102,9 @@ class Network(AbstractSurrogateNetwork):
         self.up_stages = nn.ModuleList(_Stage(width, settings) for width in widths[:-1])
         self.head = nn.Conv3d(widths[0], _FACTOR**3, 3, padding=1)
         with torch.no_grad():
-            # An untrained network returns the guess.
+            # An untrained network returns the guess, or little tumour.
             self.head.weight.mul_(0.01)
-            nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+            nn.init.constant_(self.head.bias, -2.0 if settings.guide == "none" else 0.0)  # type: ignore[arg-type]
 
     def encode(self, tissue: Tensor) -> Any:
         """Return the channels of the coarse voxels, and the tissue for the guess."""
@@ -124,19 +126,13 @@ class Network(AbstractSurrogateNetwork):
         diffusion, growth = (physical[:, k, None, None, None].clamp(min=1e-3) for k in (3, 4))
         offset = self.places - physical[:, :3, None, None, None]  # type: ignore[operator]
         distance = (offset.square().sum(dim=1) + 1.0).sqrt()
-        width = diffusion / growth
-        # The front travels of order sqrt(D rho) T, minus a delay that increases with the logarithm of rho T.
-        radius = self.reach[0] * diffusion * growth - self.reach[1] * width * torch.log1p(growth.square())
-        behind = (radius - distance) / width
-        if self.growth is None:
-            guess = torch.sigmoid(behind.clamp(-9, 9))
-            fine = F.interpolate(guess[:, None], scale_factor=_FACTOR, mode="trilinear")[:, 0]
-        else:
-            with torch.autocast(theta.device.type, enabled=False):
-                guess = self.growth(tissues, physical.float()).to(theta.dtype)
-            fine = _spread_inside(guess, inside)
-        logit = _logit(guess)
-        fields = [guess, logit / 5, distance / 50, torch.exp(-distance.square() / 200), torch.tanh(behind / 5)]
+        fields = [distance / 50, torch.exp(-distance.square() / 200)]
+        base: Tensor | float = 0.0
+        if self.settings.guide != "none":
+            guess, behind = self._guess(physical, distance, diffusion, growth, tissues)
+            fine = _spread(guess) if self.growth is None else _spread(guess * inside) / _spread(inside).clamp(min=1e-3)
+            base = _logit(fine)
+            fields = [guess, _logit(guess) / 5, *fields, torch.tanh(behind / 5)]
         rates = torch.cat([theta, torch.log(physical[:, 3:5].clamp(min=1e-3))], dim=1)
         embedding = self.embed(rates)
         x = torch.cat([channels, torch.stack(fields, dim=1)], dim=1)
@@ -151,14 +147,26 @@ class Network(AbstractSurrogateNetwork):
         for index in range(len(self.ups) - 1, -1, -1):
             x = self.merges[index](torch.cat([self.ups[index](x), skips[index]], dim=1))
             x = self.up_stages[index](x, embedding)
-        return _logit(fine) + scatter(self.head(x), _FACTOR)[:, 0]
+        return base + scatter(self.head(x), _FACTOR)[:, 0]
+
+    def _guess(
+        self, physical: Tensor, distance: Tensor, diffusion: Tensor, growth: Tensor, tissues: Any
+    ) -> tuple[Tensor, Tensor]:
+        """Compute the guess on coarse voxels and the front coordinate."""
+        width = diffusion / growth
+        # The front travels of order sqrt(D rho) T, minus a delay that increases with the logarithm of rho T.
+        radius = self.reach[0] * diffusion * growth - self.reach[1] * width * torch.log1p(growth.square())
+        behind = (radius - distance) / width
+        if self.growth is None:
+            return torch.sigmoid(behind.clamp(-9, 9)), behind
+        with torch.autocast(physical.device.type, enabled=False):
+            return self.growth(tissues, physical.float()).to(physical.dtype), behind
 
 
 def _logit(concentration: Tensor) -> Tensor:
     return torch.logit(_EDGE + (1 - 2 * _EDGE) * concentration)
 
 
-def _spread_inside(x: Tensor, inside: Tensor) -> Tensor:
-    """Interpolate linearly from coarse voxels with tissue to fine voxels."""
-    both = F.interpolate(torch.stack([x * inside, inside], dim=1), scale_factor=_FACTOR, mode="trilinear")
-    return both[:, 0] / both[:, 1].clamp(min=1e-3)
+def _spread(x: Tensor) -> Tensor:
+    """Interpolate linearly from coarse to fine voxels."""
+    return F.interpolate(x[:, None], scale_factor=_FACTOR, mode="trilinear")[:, 0]
