@@ -67,9 +67,9 @@ class _Stage(nn.Module):
 class Network(AbstractSurrogateNetwork):
     """U-Net on coarse voxels whose channels contain the 2^3 fine voxels, at an eighth of the cost.
 
-    The output, 2^3 corrections of each coarse voxel, is added to the logits of a guess. Theta is used at every resolution and
-    in the input fields: the distance from the origin, the seed, and with a guess (see ``guide``) also the guess,
-    its logit and the front coordinate (distance behind a spherical front in front widths).
+    The output, 2^3 values of each coarse voxel, is added to the logits of the guess. Theta is used at every resolution
+    and in the input fields: the distance from the origin, the seed and, with a guess, also the guess, its logit and the
+    front coordinate (distance behind a spherical front in front widths).
     """
 
     settings: Settings
