@@ -172,7 +172,7 @@ def test_surrogate_is_assessed_in_every_anatomy(results: Path) -> None:
         assert gradients["cosine"].abs().max() <= 1 + 1e-6
     for name in ("forward", "anatomies", "gradients", "calibration", "stability/stability"):
         assert "Guided U-Net" in (results / f"assess/{name}.md").read_text() or name.startswith("stab")
-    for name in ("figure1b", "figure6", "gradients", "calibration", "sensitivity/sensitivity"):
+    for name in ("figure1b", "figure6", "gradients", "calibration", "training", "sensitivity/sensitivity"):
         assert (results / f"assess/{name}.png").stat().st_size > 5000
     starts = pd.read_parquet(results / "assess/stability/stability.parquet")
     assert starts["case"].nunique() == 2

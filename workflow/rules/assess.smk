@@ -99,12 +99,13 @@ rule assess_tables:
 
 
 rule assess_figures:
-    """Surrogates beside the solver, errors against parameters, derivatives, calibration."""
+    """Surrogates beside the solver, errors against parameters, derivatives, calibration, training."""
     input:
         **FILES.tissue_of_anatomy("atlas"),
         **FILES.test_tumours("atlas"),
         **PLAN.assessments(),
         networks=PLAN.network_files(CONFIG.assess.models),
+        histories=[FILES.model(model, "history.parquet") for model in CONFIG.assess.models],
     output:
         figure1b=report(
             FILES.assess("figure1b.png"),
@@ -130,7 +131,13 @@ rule assess_figures:
             category="Networks",
             labels={"network": "surrogates", "what": "volume, and error by tumour"},
         ),
-        pdf=[FILES.assess(f"{name}.pdf") for name in ("figure1b", "figure6", "gradients", "calibration")],
+        training=report(
+            FILES.assess("training.png"),
+            caption="../report/training.rst",
+            category="Networks",
+            labels={"network": "surrogates", "what": "error during training"},
+        ),
+        pdf=[FILES.assess(f"{name}.pdf") for name in ("figure1b", "figure6", "gradients", "calibration", "training")],
     log:
         "<logs>/assess/assess_figures.log",
     benchmark:

@@ -1,7 +1,7 @@
 """Rule assess_figures.
 
-Input: rows of every surrogate and anatomy, the surrogates, and the atlas's test tumours. Output: four figures (PNG and
-PDF).
+Input: rows of every surrogate and anatomy, the surrogates with their histories, and the atlas's test tumours. Output:
+five figures (PNG and PDF).
 """
 
 from pathlib import Path
@@ -13,6 +13,7 @@ with job(snakemake) as run:
     from gliofit.assess.figure1b import choose_cases, draw_figure1b, view_cases
     from gliofit.assess.figure6 import draw_figure6
     from gliofit.assess.gradient_figure import draw_gradients
+    from gliofit.assess.training_figure import draw_training, read_histories
     from gliofit.study.summary import read_batches
     from gliofit.train.surrogate import load_surrogate
 
@@ -23,3 +24,4 @@ with job(snakemake) as run:
     draw_figure6(forward, run.folder, run.params.dpi)
     draw_gradients(gradients, run.folder, run.params.dpi)
     draw_calibration(forward, run.folder, run.params.dpi)
+    draw_training(read_histories(run.files.model(model) for model in run.params.models), run.folder, run.params.dpi)

@@ -18,7 +18,7 @@ def report_sources(plan: Plan) -> dict[str, Any]:
                        if m in plan.methods["patients"]), "")  # fmt: skip
     study = ("study", "convergence", "comparison") if config.study.cases else ()
     tables = ("forward", "anatomies", "gradients", "calibration") if assess.models else ()
-    drawn = ("figure1b", "figure6", "calibration", "gradients") if assess.models else ()
+    drawn = ("figure1b", "figure6", "calibration", "gradients", "training") if assess.models else ()
     stability = ["stability/stability.json"] if assess.stability.cases else []
     sensitivity = ["sensitivity/sensitivity.png"] if assess.sensitivity.surrogates else []
     refinement = ["refinement"] if plan.refinements and plan.cohorts else []

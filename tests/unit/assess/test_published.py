@@ -13,6 +13,7 @@ from gliofit.assess.forward import assess_forward
 from gliofit.assess.gradient_figure import draw_gradients
 from gliofit.assess.gradients import assess_gradients, surrogate_jacobian
 from gliofit.assess.tables import read_models, write_assess_tables
+from gliofit.assess.training_figure import draw_training, read_histories
 from gliofit.core.errors import InputError
 from gliofit.solver.settings import AccurateSettings
 
@@ -86,6 +87,12 @@ def test_a_trained_network_from_end_to_end(tmp_path, shard, tissue_dir, data):
     settings = TrainSettings(crop=CROP, models={"convnext-unet": model})
     folder = tmp_path / "model"
     train_model([shard], [shard], tissue_dir, settings, "convnext-unet", folder, 0, tissue_kind="probabilities")
+    histories = read_histories([folder, folder])
+    assert histories["model"].unique().tolist() == ["convnext-unet"]
+    assert histories["samples"].max() == 2 * json.loads((folder / "model.json").read_text())["training"]["steps"]
+    assert (histories["core_hours"] > 0).all()
+    draw_training(histories, tmp_path / "figures", dpi=60)
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {"training.png", "training.pdf"}
     surrogate = load_surrogate(folder)
     rows = assess_forward(surrogate, shard, tissue_dir, "convnext-unet", "atlas")
     validation = json.loads((folder / "model.json").read_text())["validation"]
