@@ -25,7 +25,7 @@ def configuration(patients: Path, **plan: object) -> list[str]:
     """Two patients and two methods without networks."""
     return [
         *without_choices(patients), "--config", f'patients={{"source": "{patients}"}}', 'cohorts=["patients"]',
-        f'invert={{"methods": {METHODS}}}', f"plan={json.dumps(plan)}",
+        f'invert={{"methods": {METHODS}}}', f"plan={json.dumps(plan)}", 'cases_per_job={"patients": 1}',
     ]  # fmt: skip
 
 
