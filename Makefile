@@ -1,5 +1,5 @@
-# Everything a user or a developer does with gliofit. On a fresh machine each target first makes .venv by itself.
-# pip's own variables apply: on a machine without a GPU, an index of CPU builds of torch saves much download.
+# Commands for users and developers of gliofit. On a fresh machine each target creates .venv first.
+# pip reads its usual variables: without a GPU, an index with CPU builds of torch makes the download much smaller.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
@@ -15,11 +15,11 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
 
 .PHONY: help
-help:  ## say what there is
+help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 28
 
 .PHONY: venv
-venv: $(READY)  ## make .venv with the exact versions of constraints.txt
+venv: $(READY)  ## create .venv with the exact versions of constraints.txt
 
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "gliofit needs Python 3.11 or newer: install it, or name it with 'make PYTHON=...'"; exit 1; }
@@ -28,7 +28,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[workflow,docs,test,lint]'
 	@touch $@
 
-# $(call chain,run,arguments): the whole workflow, then its report, then where to look.
+# $(call chain,run,arguments): the whole workflow, its report, and where to find the results.
 define chain
 	$(SNAKEMAKE) $(2)
 	@echo "building Snakemake's report ..."
@@ -48,7 +48,7 @@ endef
 demo: $(READY)  ## the whole chain on synthetic cases and phantom patients (about 10 minutes on two cores)
 	$(call chain,demo,)
 
-# Which patients can be used and which not, and why; the workflow takes the former.
+# Which patients can be used, and why the others cannot; the workflow uses the former.
 COHORT := results/brats/cohort.tsv
 
 .PHONY: brats
@@ -80,13 +80,13 @@ surrogates: $(READY)  ## train the networks and compare the surrogates, on a CPU
 networks: $(READY)  ## train the paper's networks at 4 mm on a CPU (days on one core; the same command resumes)
 	$(SNAKEMAKE) --configfile config/networks.yaml -- train_all
 
-# A network's training is cut into pieces so that it fits into short loans of a machine; the checkpoint joins them.
+# A training in pieces of ten minutes that resumes from a checkpoint.
 MODEL ?= guided-unet
 MINUTES ?= 10
 GPU_RUN := results/surrogates-gpu
 
 .PHONY: train-gpu
-train-gpu: $(READY)  ## ten minutes of the full training on a GPU: make train-gpu MODEL=guided-unet, until it is complete
+train-gpu: $(READY)  ## ten minutes of the full training on a GPU: make train-gpu MODEL=guided-unet; repeat until complete
 	$(BIN)/python -m pytest -q tests/numerics/test_backends.py
 	$(SNAKEMAKE) $(GPU_RUN)/simulate/shards/validation-0000{0,1}.nii $(GPU_RUN)/simulate/warped/000{00..31}/wm.nii.gz \
 		--configfile config/surrogates-gpu.yaml
@@ -95,28 +95,28 @@ train-gpu: $(READY)  ## ten minutes of the full training on a GPU: make train-gp
 		--warped $(GPU_RUN)/simulate/warped/* --seed 2026 --out $(GPU_RUN)/train/$(MODEL) --card \
 		--checkpoint $(GPU_RUN)/train/checkpoints/$(MODEL).pt --piece-minutes $(MINUTES)
 
-# Finished runs of the shipped configurations.
+# Runs of the shipped configurations.
 RECORDED = $(wildcard $(addprefix results/,demo brats surrogates benchmark robustness surrogates-gpu paper))
 
 .PHONY: reproduction
-reproduction: $(READY)  ## docs/reproduction.md and the README's tables, the paper's numbers beside those of the runs that are in results/
+reproduction: $(READY)  ## docs/reproduction.md and the README's tables, from the runs in results/
 	$(if $(RECORDED),$(BIN)/python -m tools.reproduce record $(RECORDED))
 	$(BIN)/python -m tools.reproduce page --readme README.md
 
 .PHONY: pictures
-pictures: $(READY)  ## copy pictures of the runs that are in results/ into docs/images
+pictures: $(READY)  ## copy pictures of the runs in results/ to docs/images
 	$(BIN)/python -m tools.reproduce pictures
 
 .PHONY: notebook
-notebook: $(READY)  ## execute docs/notebooks/refit.ipynb on the demo's results, and keep what it shows
+notebook: $(READY)  ## execute docs/notebooks/refit.ipynb on the demo's results and save its output
 	$(BIN)/python -m tools.reproduce notebook docs/notebooks/refit.ipynb
 
 .PHONY: test
-test: $(READY)  ## all tests; COVERAGE=yes prints which branches they leave out
+test: $(READY)  ## all tests; COVERAGE=yes also measures branch coverage
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(if $(COVERAGE),--cov --cov-report=term)
 
 .PHONY: cluster-test
-cluster-test: $(READY)  ## the SLURM profile on a real SLURM of one node; as root on Debian installs SLURM first
+cluster-test: $(READY)  ## the SLURM profile on a SLURM of one node (installed first if root on Debian)
 	$(BIN)/python tools/loopback.py install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slurm tests/cluster
 
@@ -129,12 +129,12 @@ determinism-test: $(READY)  ## run the small run three times, on one core and tw
 	$(BIN)/python -m tools.reliability.determinism
 
 .PHONY: docs
-docs: $(READY)  ## the documentation as a site, in results/docs (minutes the first time: the tutorial is run)
+docs: $(READY)  ## the documentation as a site, in results/docs (takes minutes the first time: runs the tutorial)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	@echo "Look at results/docs/index.html"
 
 .PHONY: lint
-lint: $(READY)  ## formatting, style, types and the workflow's own linter
+lint: $(READY)  ## check formatting, style, types and the workflow
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules
@@ -148,7 +148,7 @@ format: $(READY)  ## correct formatting
 	$(BIN)/snakefmt Snakefile workflow/rules
 
 .PHONY: generate
-generate: $(READY)  ## write the files that are made from the settings and the pins (schema, config table, envs)
+generate: $(READY)  ## write generated files (schema, table of keys, environments, digests)
 	$(BIN)/python -m tools.generate
 
 .PHONY: bench
