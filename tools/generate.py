@@ -86,7 +86,7 @@ python -m pip install --no-deps --editable .
 
 
 _PATIENTS_NOTE = """\
-# Patients, one a line, cells separated by tabs; config/README.md says what the columns are. For example:
+# One patient per line, cells separated by tabs; docs/register.md describes the columns. For example:
 # case-one\t/data/brats/case-one
 # case-two\t\t/data/two/t1.nii.gz\t\t\t\t/data/two/tumour.nii.gz\t\tbrats2023
 """
@@ -129,7 +129,8 @@ def _key_tables(keys: Iterable[tuple[str, ...]]) -> str:
         if section == "invert":
             parts.append(f"### Keys of all methods\nBelow `invert.methods.<name>`:\n\n{_key_table(shared)}")
             parts += [
-                f"### Method {name}\nBelow `invert.methods.<name>` with `inverter: {name}`, besides the keys of all methods:\n\n"
+                f"### Method {name}\nBelow `invert.methods.<name>` with `inverter: {name}`, "
+                f"besides the keys of all methods:\n\n"
                 f"{_key_table(row for row in rows if row not in shared)}"
                 for name, rows in methods.items()
             ]
