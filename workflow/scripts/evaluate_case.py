@@ -1,6 +1,6 @@
 """Rule evaluate_case.
 
-Input: final runs and parameters of every method on one case, and what they are scored against. Output: one row per
+Input: forward simulations and parameters of every method on one case, ground truth or reference. Output: one row per
 method, Dice over thresholds, and the agreement of a patient's estimates with those taken for references.
 """
 

@@ -11,7 +11,7 @@ from gliofit.pipeline.job import Job, each_unit
 
 
 def work(run: Job) -> None:
-    """The final run of one estimate."""
+    """The forward simulation of one estimate."""
     from gliofit.forward.run import run_forward
     from gliofit.forward.settings import ForwardSettings
 

@@ -98,7 +98,7 @@ def fit_files(
 ) -> dict[str, Any]:
     """Estimate theta, run the solver once more, and write the result.
 
-    Writes ``parameters.parquet`` (one row), ``trace.parquet``, ``concentration.nii.gz`` (final run on the tissue's
+    Writes ``parameters.parquet`` (one row), ``trace.parquet``, ``concentration.nii.gz`` (on the tissue's
     grid) and ``summary.png`` into ``out_dir``; where the method says how well theta is determined also
     ``uncertainty.nii.gz`` (standard deviation of the concentration), and ``profile.parquet`` if asked for. All of them
     or none, but a picture that cannot be drawn is left out, and the row's message says so. Those that an earlier fit
@@ -190,7 +190,7 @@ def fit_files(
         notes.append(_below(table))
     final, deviation = _simulate(tissue, inversion, forward or ForwardSettings(), progress)
     if final.row["status"] != "ok":
-        raise InputError(source, f"the final forward run failed: {final.row['message']}", "try another method")
+        raise InputError(source, f"the forward simulation failed: {final.row['message']}", "try another method")
     row["message"] = _joined(notes)
     masks = observation.masks if isinstance(observation, SegmentationObservation) else None
     how = "none, a field without theta" if inversion.theta is None else f"integrator {final.row['integrator']}"
@@ -199,7 +199,7 @@ def fit_files(
         whole=None if masks is None else masks.whole,
         core=None if masks is None else masks.core,
         deviation=deviation,
-        facts={"final run": f"{how}, {final.row['volume_mm3'] / 1000:.1f} cc of cells"},
+        facts={"forward simulation": f"{how}, {final.row['volume_mm3'] / 1000:.1f} cc of cells"},
     )  # fmt: skip
     progress("writing results")
     with output_folder(out_dir, FIT_FILES) as temporary:
@@ -245,7 +245,7 @@ def _simulate(
     if inversion.concentration is not None:
         return wrap_field(tissue, inversion.concentration), None
     assert inversion.theta is not None
-    progress("final forward run")
+    progress("forward simulation")
     final = simulate_estimate(tissue, inversion.theta, forward, progress)
     if inversion.uncertainty is None or final.row["status"] != "ok":
         return final, None
