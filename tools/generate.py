@@ -3,8 +3,7 @@
 - ``workflow/schemas/config.schema.json`` from ``gliofit.pipeline.config.Config``, for completion in editors,
 - ``workflow/schemas/patients.schema.json`` and the header of ``config/patients.tsv`` from the columns that stage
   register reads,
-- the table of all keys in ``config/README.md``, and those of single sections in pages of ``docs/``, between two marker
-  lines each,
+- the tables of all keys in ``config/README.md``, between two marker lines,
 - ``envs/*.yaml`` from ``constraints.txt``,
 - ``workflow/report/*.rst``, captions of Snakemake's report, from ``gliofit.publish.captions``,
 - ``workflow/code.json``, the digests of the code behind each stage, from the package (``tools.stage_code``).
@@ -12,7 +11,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
 import sys
@@ -34,10 +32,8 @@ CODE_FILE = "workflow/code.json"
 
 TABLE_BEGIN, TABLE_END = "<!-- keys: made by `make generate` -->\n", "<!-- end of keys -->\n"
 
-# The same in pages of single stages: `<!-- keys of patients, register: made by ... -->`.
-_SECTION_TABLE = re.compile(f"(<!-- keys of ([a-z, ]+): made by `make generate` -->\n).*?{TABLE_END}", re.DOTALL)
-
-_ALTERNATIVE = re.compile(r"(\S*?<\w+: [\w-]+>)\.(.+)")
+_INTEGRATOR = re.compile(r".*integrator\.<name: (\w+)>\.(.+)")
+_METHOD = re.compile(r"invert\.methods\.<inverter: ([\w-]+)>\.(.+)")
 
 _CORE = (
     "Jinja2", "matplotlib", "nibabel", "numba", "numpy", "pandas", "pillow", "pyarrow", "pydantic", "PyYAML",
@@ -90,7 +86,7 @@ python -m pip install --no-deps --editable .
 
 
 _PATIENTS_NOTE = """\
-# Patients, one a line, cells separated by tabs; config/README.md says what the columns are. For example:
+# One patient per line, cells separated by tabs; docs/register.md describes the columns. For example:
 # case-one\t/data/brats/case-one
 # case-two\t\t/data/two/t1.nii.gz\t\t\t\t/data/two/tumour.nii.gz\t\tbrats2023
 """
@@ -100,36 +96,49 @@ def _escaped(text: str) -> str:
     return re.sub(r"\s+", " ", text).replace("|", "\\|")
 
 
-def _key_table(keys: Iterable[tuple[str, str, str, str]]) -> str:
-    """Table of keys as ``describe_keys`` has them."""
-    rows = ["| key | may be | default | what it is |", "| --- | --- | --- | --- |"]
+def _key_table(keys: Iterable[tuple[str, ...]]) -> str:
+    """Return the Markdown table of keys, given as rows of ``describe_keys``."""
+    rows = ["| key | values | default | description |", "| --- | --- | --- | --- |"]
     rows += [f"| `{key}` | {_escaped(kind)} | {_escaped(default)} | {_escaped(text)} |"
              for key, kind, default, text in keys]  # fmt: skip
     return "\n".join(rows) + "\n"
 
 
-def _section_tables(sections: list[str]) -> str:
-    """Keys of some sections; those of alternatives (of an inverter, say) in tables of their own, folded in."""
-    plain, alternatives = [], dict[str, list[tuple[str, str, str, str]]]()
-    for key, *rest in describe_keys():
-        if key.partition(".")[0] not in sections or "." not in key:
-            continue
-        found = _ALTERNATIVE.fullmatch(key)
-        if found:
-            alternatives.setdefault(found[1], []).append((found[2], *rest))  # type: ignore[arg-type]
+def _key_tables(keys: Iterable[tuple[str, ...]]) -> str:
+    """Return the tables of all keys by section; keys that methods or integrators share appear once."""
+    sections: dict[str, list[tuple[str, ...]]] = {"General": []}
+    integrators: dict[str, dict[tuple[str, ...], None]] = {}
+    methods: dict[str, list[tuple[str, ...]]] = {}
+    intros: dict[str, str] = {}
+    for key, *rest in keys:
+        section = key.partition(".")[0]
+        if match := _INTEGRATOR.fullmatch(key):
+            if match[2] != "name":
+                integrators.setdefault(match[1], {})[match[2], *rest] = None
+        elif match := _METHOD.fullmatch(key):
+            if match[2] != "inverter":
+                methods.setdefault(match[1], []).append((match[2], *rest))
+        elif rest[0] == "section" and section == key:
+            sections[section], intros[section] = [], rest[-1]
         else:
-            plain.append((key, *rest))
-    folded = [
-        f'\n<details markdown="1">\n<summary>Keys below <code>{html.escape(name)}</code></summary>\n\n'
-        f"{_key_table(keys)}\n</details>\n"
-        for name, keys in alternatives.items()
+            sections[section if section in sections else "General"].append((key, *rest))
+    shared = [row for row in next(iter(methods.values())) if all(row in rows for rows in methods.values())]
+    parts = []
+    for section, rows in sections.items():
+        parts.append(f"### {section}\n{intros.get(section, 'Keys outside sections.')}\n\n{_key_table(rows)}")
+        if section == "invert":
+            parts.append(f"### Keys of all methods\nBelow `invert.methods.<name>`:\n\n{_key_table(shared)}")
+            parts += [
+                f"### Method {name}\nBelow `invert.methods.<name>` with `inverter: {name}`, "
+                f"besides the keys of all methods:\n\n"
+                f"{_key_table(row for row in rows if row not in shared)}"
+                for name, rows in methods.items()
+            ]
+    parts += [
+        f"### Integrator {name}\nBelow every key `integrator`, with `name: {name}`:\n\n{_key_table(rows)}"
+        for name, rows in integrators.items()
     ]
-    return "".join([_key_table(plain), *folded])  # type: ignore[arg-type]
-
-
-def _with_keys(page: str) -> str:
-    """A page with its tables of keys as they should be."""
-    return _SECTION_TABLE.sub(lambda old: f"{old[1]}{_section_tables(old[2].split(', '))}{TABLE_END}", page)
+    return "\n".join(parts)
 
 
 def _patients_schema() -> dict[str, Any]:
@@ -184,11 +193,7 @@ def generated_files(root: Path) -> dict[Path, str]:
     readme = root / "config/README.md"
     before, _, rest = readme.read_text().partition(TABLE_BEGIN)
     _, _, after = rest.partition(TABLE_END)
-    files[readme] = f"{before}{TABLE_BEGIN}{_key_table(describe_keys())}{TABLE_END}{after}"
-    for path in sorted(root.glob("docs/*.md")):
-        page = path.read_text()
-        if _SECTION_TABLE.search(page):
-            files[path] = _with_keys(page)
+    files[readme] = f"{before}{TABLE_BEGIN}{_key_tables(describe_keys())}{TABLE_END}{after}"
     files |= {root / f"workflow/report/{name}": text for name, text in caption_files().items()}
     for name, packages in ENVIRONMENTS.items():
         files[root / f"envs/{name}.yaml"] = _environment(packages, pins)
