@@ -12,8 +12,8 @@ from snakemake.utils import min_version
 
 min_version("9.19")
 
-# Neither this process nor those of jobs take modules from the clone or the working folder, where a file of the user's
-# own such as random.py would run in place of the library's (gliofit.core.children).
+# Do not import modules from the clone or the working directory, where a file such as random.py would shadow a library
+# (gliofit.core.children).
 os.environ.update(PYTHONSAFEPATH="1")
 sys.path[:] = [path for path in sys.path if path not in ("", os.getcwd(), workflow.basedir)]
 

@@ -1,7 +1,7 @@
-"""Logger plugin of Snakemake: one line of jobs done and running, and failures with their reason at once.
+"""Logger plugin of Snakemake: one status line, and failures with their reason.
 
-``profiles/default`` chooses it. Dry runs, ``--verbose`` and ``--logger-gliofit-full`` print what Snakemake prints
-without it, and ``.snakemake/log`` always has that.
+Selected by ``profiles/default``. Dry runs, ``--verbose`` and ``--logger-gliofit-full`` print Snakemake's usual output,
+which is always in ``.snakemake/log``.
 """
 
 # Snakemake inspects the types of the settings, so that annotations must not be postponed here.
@@ -24,7 +24,7 @@ __all__ = ["LogHandler", "LogHandlerSettings"]
 #: Seconds between plain lines.
 _PLAIN_SECONDS = 30.0
 
-#: Last lines of a failed job's log, shown where it names no bad input.
+#: Number of last lines of a failed job's log to show without an error message.
 _TAIL = 12
 
 #: Messages without an event that are shown during a run.
@@ -44,21 +44,21 @@ _COUNTED = {
 
 @dataclass
 class LogHandlerSettings(LogHandlerSettingsBase):
-    """Options that Snakemake gets for this plugin."""
+    """Options of the plugin."""
 
     full: bool = field(
         default=False,
-        metadata={"help": "Print everything as Snakemake does without this plugin.", "env_var": False},
+        metadata={"help": "Print Snakemake's usual output.", "env_var": False},
     )
 
 
 class LogHandler(LogHandlerBase):
-    """Prints one line for the whole run. Snakemake sends records one at a time."""
+    """Print a status line. Snakemake sends records one at a time."""
 
     settings: LogHandlerSettings | None
     writes_to_stream = True
     writes_to_file = False
-    # The plain handler has its own filter, and the line must receive every job.
+    # The plain handler filters by itself; the status line needs all jobs.
     has_filter = True
     has_formatter = True
     needs_rulegraph = False
@@ -81,10 +81,10 @@ class LogHandler(LogHandlerBase):
         self._failed: dict[int, str] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print a record, or count the job it is about."""
+        """Print a record, or count its job."""
         event: LogEvent | None = getattr(record, "event", None)
         if self._full or self._line is None:
-            # Handlers that are called directly do not filter.
+            # Handlers called directly do not filter.
             if self._plain.filter(record):
                 self._plain.emit(record)
             if not self._full and event == LogEvent.RUN_INFO:
@@ -96,7 +96,7 @@ class LogHandler(LogHandlerBase):
             self._say(record.getMessage())
 
     def close(self) -> None:
-        """Print how the run ended."""
+        """Print the end of the run."""
         if self._line is not None:
             self._line.stop()
             if not self._quiet:
@@ -107,7 +107,7 @@ class LogHandler(LogHandlerBase):
 
     def _count(self, event: LogEvent | None, record: Any) -> None:
         if event == LogEvent.JOB_STARTED:
-            # Of jobs on a cluster Snakemake gives the numbers only.
+            # Jobs on a cluster have only numbers.
             self._running |= {number: f"job {number}" for number in record.jobs if number not in self._running}
         elif event == LogEvent.JOB_INFO:
             self._running[record.jobid] = " ".join([record.rule_name, *map(str, record.wildcards.values())])
@@ -119,22 +119,22 @@ class LogHandler(LogHandlerBase):
         else:
             for job in record.job_error_info if event == LogEvent.GROUP_ERROR else [vars(record)]:
                 self._report_failure(job)
-        # Between the end of a job and the start of the next one the numbers would mislead.
+        # Skip the moment between the end of a job and the start of the next one.
         between = event in (LogEvent.JOB_FINISHED, LogEvent.PROGRESS) and self._done < self._total
         if self._line is not None and not self._quiet and not between:
-            # The job that has run longest comes first: it is what the run waits for.
+            # The longest running job first.
             first = f" ({next(iter(self._running.values()))}, ...)" if self._running else ""
             failed = f"{len(self._failed)} failed, " if self._failed else ""
             self._line.report("jobs", self._done, self._total, f"{failed}{len(self._running)} running{first}")
 
     def _report_failure(self, job: dict[str, Any]) -> None:
-        """Print which job failed and why, once per attempt: Snakemake repeats it at the end."""
+        """Print failed jobs with the reason, once per attempt (Snakemake repeats them at the end)."""
         name = self._running.pop(job["jobid"], None)
         if name is None:
             return
         name = name if name.startswith(job["rule_name"]) else f"{job['rule_name']}, {name}"
         self._failed[job["jobid"]] = f"{name}: {', '.join(job['log']) or 'no log'}"
-        # Clusters explain here what happened to the job, for example that it was cancelled.
+        # Message of the cluster, for example that the job was cancelled.
         lines = [f"FAILED {name}", *([f"  {' '.join(job['rule_msg'].split())}"] if job["rule_msg"] else [])]
         for log in job["log"]:
             lines += [f"  log: {log}", *_reason(Path(log))]
@@ -154,7 +154,7 @@ class LogHandler(LogHandlerBase):
 
 
 def _reason(log: Path) -> list[str]:
-    """Lines in which a failed job's log names bad input, or else its last ones."""
+    """Return the lines of a failed job's log with errors, or else the last lines."""
     try:
         lines = log.read_text(errors="replace").splitlines()
     except OSError:

@@ -1,9 +1,9 @@
-"""Writes every job that Snakemake plans or starts into a file, one JSON object a line; for dry runs of programs.
+"""Logger plugin of Snakemake that writes all planned jobs to a file, one JSON object per line.
 
-Snakemake finds the module by its name: ``--logger gliofit-jobs --logger-gliofit-jobs-file FILE``.
+Snakemake finds the module by name: ``--logger gliofit-jobs --logger-gliofit-jobs-file FILE``.
 """
 
-# Snakemake reads types of settings where they are, so annotations must not be put off here.
+# Snakemake inspects the types of the settings, so annotations must not be postponed here.
 import json
 import logging
 from dataclasses import dataclass, field
@@ -20,15 +20,15 @@ _KEYS = ("rule_name", "wildcards", "threads", "output", "log", "benchmark")
 
 @dataclass
 class LogHandlerSettings(LogHandlerSettingsBase):
-    """Options that Snakemake gets for this plugin."""
+    """Options of the plugin."""
 
     file: Path | None = field(
-        default=None, metadata={"help": "File for the jobs.", "env_var": False, "required": True, "type": Path}
+        default=None, metadata={"help": "Output file.", "env_var": False, "required": True, "type": Path}
     )
 
 
 class LogHandler(LogHandlerBase):
-    """Takes the facts of every job from the log."""
+    """Collect the records of jobs."""
 
     settings: LogHandlerSettings
 

@@ -120,7 +120,7 @@ def test_one_bad_case_does_not_lose_the_others(folder: Path, results: Path) -> N
     result = snakemake(folder, target)
     assert result.returncode == 0, result.stdout[-5000:]
     told = log.read_text()
-    assert told.count("done by an earlier attempt") == 1
+    assert told.count("finished in an earlier attempt") == 1
     assert told.index("case=synthetic-00000") < told.index("done in") < told.index("case=synthetic-00001")
     assert first.is_file()
     assert json.loads(Path(f"{second}.json").read_text())["output"][0] == made

@@ -87,7 +87,7 @@ def test_targets_stop_at_their_stage(snakemake: Snakemake, target: str, last: st
     found = jobs(result.stdout)
     assert last in found
     beyond = set(order[order.index(last) + 1 :])
-    # Reference concentrations of patients are final runs, which other methods see.
+    # Reference concentrations of patients are forward simulations, which other methods see.
     beyond -= {"run_forward"} if target == "invert_all" else set()
     assert not beyond & found.keys()
 

@@ -107,7 +107,7 @@ def test_errors_come_out_where_the_disk_of_the_log_is_full(tmp_path: Path) -> No
     (tmp_path / "logs/one.log").symlink_to("/dev/full")
     result = start(tmp_path, "pass")
     assert result.returncode == 2
-    assert "gliofit: error: out: the disk is full; make space and run again" in result.stderr
+    assert "gliofit: error: out: the disk is full; free some space and run again" in result.stderr
     assert "Traceback" not in result.stderr
     silent = SCRIPT.replace('    print("printed")\n', "").replace('    warnings.warn("warned")\n', "")
     result = start(tmp_path, BAD_INPUT, silent)
@@ -205,7 +205,7 @@ def test_a_bad_case_fails_the_batch_after_the_others(batch: Path, text: str, cod
     (batch / "b.txt").write_text("b")
     found, log, done = run_batch(batch)
     assert (found, done) == (0, "b"), log
-    assert log.count("done by an earlier attempt") == 2
+    assert log.count("finished in an earlier attempt") == 2
     for case in "abc":
         assert (batch / f"results/one/{case}/table").read_text() == 2 * case
         record = json.loads((batch / f"results/one/{case}/table.json").read_text())

@@ -154,7 +154,7 @@ def test_an_input_made_again_is_told(folder: Path) -> None:
     (folder / "patients/t1.nii.gz").write_text("other image")
     run_jobs(folder, REGISTER)
     notes = list(trace(folder / RESULT).notes())
-    assert "results/one/register/patients/a/t1.nii.gz was made again after it was read" in notes
+    assert "results/one/register/patients/a/t1.nii.gz was written again after it was read" in notes
     assert not [note for note in notes if note.startswith("patients/")]
 
 

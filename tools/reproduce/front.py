@@ -73,8 +73,8 @@ def _synthetic(records: Records) -> str:
         rows[-1].append(_MSE.text(paper.mean) if paper else MISSING)
     headings = ["method", *(c.plain_heading for c in _SYNTHETIC), "paper’s MSE (×10⁻³)"]
     return (
-        f"**`make demo`**, {_machine(records, 'demo')}: {source.scale}, concentration observed, scored by a final run "
-        "of the solver with each estimate. Means; mean squared errors over 240 × 240 × 155 mm. The paper’s numbers "
+        f"**`make demo`**, {_machine(records, 'demo')}: {source.scale}, concentration observed, scored by a forward "
+        "simulation with each estimate. Means; mean squared errors over 240 × 240 × 155 mm. The paper’s numbers "
         f"come from other tumours on another machine.\n\n{markdown_grid(text_table(headings, rows))}"
     )
 

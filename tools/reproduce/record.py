@@ -19,7 +19,7 @@ from gliofit.paper import EXTENT_MM
 
 __all__ = ["ERROR_BINS", "record_run"]
 
-#: Borders between which cases are counted by the MSE of their final run (paper, figure 3).
+#: Borders between which cases are counted by the MSE of their forward simulation (paper, figure 3).
 ERROR_BINS = (1e-5, 1e-4, 1e-3, 1e-2)
 
 #: Metrics of stage evaluate that the paper tables, and those beside them that the page shows.

@@ -1,4 +1,4 @@
-"""Stage assess: trained surrogates against the solver, on test tumours in several anatomies."""
+"""Stage assess: errors of trained surrogates on test tumours in several anatomies."""
 
 
 rule assess_tissue:
@@ -24,7 +24,7 @@ rule assess_tissue:
 
 
 rule assess_targets:
-    """Test tumours in one anatomy: none of them was trained on."""
+    """Test tumours in one anatomy, not used in training."""
     input:
         unpack(by(FILES.tissue_of_anatomy)),
     output:
@@ -50,7 +50,7 @@ rule assess_targets:
 
 
 rule assess_model:
-    """One surrogate in one anatomy: errors of the concentration, and of derivatives by theta."""
+    """Errors of concentration and derivatives of one surrogate in one anatomy."""
     input:
         unpack(by(FILES.tissue_of_anatomy)),
         **FILES.test_tumours("{anatomy}"),
@@ -77,7 +77,7 @@ rule assess_model:
 
 
 rule assess_tables:
-    """Errors of every surrogate, by anatomy and by tumour, and of its derivatives."""
+    """Tables of errors by anatomy and by tumour, and of derivatives."""
     input:
         **PLAN.assessments(),
         networks=[FILES.model(model, "model.json") for model in CONFIG.assess.models],
@@ -99,7 +99,7 @@ rule assess_tables:
 
 
 rule assess_figures:
-    """Surrogates beside the solver, errors against parameters, derivatives, calibration, training."""
+    """Figures of predictions, errors by parameter, derivatives, calibration and training."""
     input:
         **FILES.tissue_of_anatomy("atlas"),
         **FILES.test_tumours("atlas"),
@@ -156,7 +156,7 @@ rule assess_figures:
 
 
 rule assess_stability:
-    """Searches from displaced starts, and how many end in the same minimum (paper, table 4)."""
+    """Stability of searches from displaced initial guesses (paper, table 4)."""
     input:
         **FILES.tissue_of_anatomy("atlas"),
         **PLAN.inputs_of_search("stability"),
@@ -187,7 +187,7 @@ rule assess_stability:
 
 
 rule assess_sensitivity:
-    """Changes of growth parameters, and the loss that searches descend on (paper, figure 5)."""
+    """Sensitivity to growth parameters, and the loss landscape (paper, figure 5)."""
     input:
         **FILES.tissue_of_anatomy("atlas"),
         **PLAN.inputs_of_search("sensitivity"),

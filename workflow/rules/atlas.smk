@@ -1,4 +1,4 @@
-"""Stage atlas: the healthy brain everything starts from."""
+"""Stage atlas: the healthy brain."""
 
 
 rule prepare_atlas:

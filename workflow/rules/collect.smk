@@ -1,7 +1,7 @@
-"""Targets to ask for by name: `snakemake register_all` does what registration needs and stops there.
+"""Targets by stage: `snakemake register_all` runs all jobs up to registration.
 
-They list every file of their stage, not the last ones only: Snakemake makes a missing file again only where somebody
-asks for it, and so a deleted intermediate and what depends on it, and nothing else, is made again.
+They list all files of a stage, so that a deleted intermediate file is written again together with everything that
+depends on it.
 """
 
 

@@ -1,7 +1,7 @@
-"""The run's plan, and the thin functions through which rules ask it.
+"""The plan of the run, and thin functions for rules.
 
-What a run consists of is in gliofit.pipeline.plan, its paths in gliofit.pipeline.files, the work of jobs in
-gliofit.pipeline.workload. Snakemake runs this whenever it starts, on clusters for every job.
+Content of a run: gliofit.pipeline.plan; paths: gliofit.pipeline.files; work of jobs: gliofit.pipeline.workload.
+Snakemake runs this at every start, on clusters for every job.
 """
 
 import inspect
@@ -22,11 +22,11 @@ try:
     from gliofit.pipeline.revision import remember_revision
     from gliofit.pipeline.workload import Workload
 except ImportError as error:
-    raise WorkflowError(f"gliofit is not installed beside Snakemake ({error}); run `make venv` first") from error
+    raise WorkflowError(f"gliofit is not installed with Snakemake ({error}); run `make venv` first") from error
 
 
 def cores():
-    """Cores of this machine that the run may use; on a cluster nobody knows how many there are."""
+    """Return the number of cores of the run; None if unknown (on a cluster)."""
     try:
         return workflow.cores
     except WorkflowError:
@@ -34,7 +34,7 @@ def cores():
 
 
 try:
-    # Snakemake has read these files, but takes the last of a key that appears twice.
+    # Report keys that appear twice, of which Snakemake takes the last.
     for path in workflow.configfiles:
         read_yaml(path)
     CONFIG = load_config(config)
@@ -42,10 +42,10 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from error
 
-# Jobs inherit it, so that they need not ask git.
+# Inherited by jobs, so that they do not call git.
 remember_revision()
 
-# From here on `config` holds every key, so that a change of a default makes jobs run again as a change of a file does.
+# `config` gets all defaults, so that a changed default repeats jobs like a changed file.
 config.update(CONFIG.model_dump(mode="json"))
 
 FILES, COSTS = PLAN.files, read_costs()
@@ -69,13 +69,13 @@ wildcard_constraints:
 
 
 def by(function, **given):
-    """Input or parameter function that passes wildcards on by the names of a function's parameters."""
+    """Return an input or parameter function that passes wildcards to the parameters of the same name."""
     names = [name for name in inspect.signature(function).parameters if name not in given]
     return lambda wildcards: function(**{name: wildcards[name] for name in names}, **given)
 
 
 def limits(work):
-    """Memory and time for work, a function of the wildcards; at each further attempt as much again."""
+    """Return memory and time limits for work (a function of wildcards), proportional to the attempt."""
     return {
         "mem_mb": lambda wildcards, attempt: attempt * COSTS.limit_megabytes(work(wildcards)),
         "runtime": lambda wildcards, attempt: attempt * COSTS.limit_minutes(work(wildcards)),
@@ -83,12 +83,12 @@ def limits(work):
 
 
 def needs(rule):
-    """Memory and time of a rule's jobs."""
+    """Return memory and time limits of a rule."""
     return limits(lambda wildcards: WORKLOAD.of(rule, dict(wildcards.items())))
 
 
 def profiled(resource):
-    """What a profile says, as a function that Snakemake calls."""
+    """Return a resource of a profile as a function for Snakemake."""
 
     def value(wildcards, input, attempt, threads, rulename, async_run):
         given = {"input": input, "attempt": attempt, "threads": threads, "rulename": rulename, "async_run": async_run}
@@ -98,18 +98,18 @@ def profiled(resource):
 
 
 def needs_of_batch(batch):
-    """Memory, time and GPUs of a batch, or what `set-resources` says of all batches of its kind."""
+    """Return memory, time and GPUs of a batch, or those of `set-resources` for its kind."""
     given = workflow.resource_settings.overwrite_resources.get(batch.rule, {})
-    own = limits(lambda wildcards: batch.work) | {"gpu": batch.gpu}
-    return own | {name: profiled(resource) for name, resource in given.items()}
+    defaults = limits(lambda wildcards: batch.work) | {"gpu": batch.gpu}
+    return defaults | {name: profiled(resource) for name, resource in given.items()}
 
 
 def threads_of_batch(batch):
-    """One core, or what `set-threads` says of all batches of its kind."""
+    """Return one core, or the value of `set-threads` for its kind."""
     given = workflow.resource_settings.overwrite_threads.get(batch.rule)
     return 1 if given is None else given.value
 
 
 def units_of(batch):
-    """What the script needs to tell the cases of a batch apart."""
+    """Return wildcards and positions of files of the units of a batch."""
     return lambda wildcards: batch.parts

@@ -1,4 +1,4 @@
-"""Stage evaluate: scores of every method on every case, then one table per cohort."""
+"""Stage evaluate: scores of all methods and cases, and tables by cohort."""
 
 for batch in BATCHES.of["evaluate_case"]:
 

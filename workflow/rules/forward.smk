@@ -1,4 +1,4 @@
-"""Stage forward: a simulation of high precision for every estimate; it is what gets scored."""
+"""Stage forward: an accurate simulation of every estimate, for scores."""
 
 for batch in BATCHES.of["run_forward"]:
 

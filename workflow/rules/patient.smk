@@ -1,8 +1,8 @@
-"""Stage publish, case by case: a page for each patient, the list of them, and pages of synthetic cases."""
+"""Stage publish: pages of patients, their list, and pages of synthetic cases."""
 
 
 rule write_patient_page:
-    """Viewer, pictures, estimates of every method, target volumes and provenance of one patient."""
+    """Page of a patient: viewer, pictures, estimates, target volumes and provenance."""
     input:
         unpack(by(PLAN.page_images)),
         **PLAN.inputs_of_page("patients", "{case}"),
@@ -18,7 +18,7 @@ rule write_patient_page:
         "<logs>/publish/write_patient_page/{case}.log",
     benchmark:
         "<benchmarks>/publish/write_patient_page/{case}.tsv"
-    # The list of patients lies in the same folder.
+    # The list of patients is in the same folder.
     wildcard_constraints:
         case=r"(?!index\.)[A-Za-z0-9_-]+",
     conda:
@@ -39,7 +39,7 @@ rule write_patient_page:
 
 
 rule draw_view3d:
-    """Brain, segmentation and spread of the cells of one patient in three dimensions."""
+    """Three-dimensional views of brain, segmentation and tumour cells of a patient."""
     input:
         **PLAN.inputs_of_view("{case}"),
     output:
@@ -70,7 +70,7 @@ rule write_patient_index:
     input:
         metrics=FILES.evaluated("patients")["metrics"],
         checks=[FILES.patient(case, "qc.parquet") for case in PLAN.cases["patients"]],
-        # Not read, but what the list leads to.
+        # Linked, not read.
         pages=[FILES.page("patients", case) for case in PLAN.cases["patients"]],
     output:
         html=FILES.page("patients", "index"),
@@ -92,7 +92,7 @@ rule write_patient_index:
 
 
 rule write_case_page:
-    """Viewer, estimates and errors of one synthetic case."""
+    """Page of a synthetic case: viewer, estimates and errors."""
     input:
         **PLAN.inputs_of_page("synthetic", "{case}"),
     output:

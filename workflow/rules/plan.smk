@@ -1,8 +1,8 @@
-"""Stage plan: radiotherapy targets of patients, by a margin and by tumour cells, compared at equal volume."""
+"""Stage plan: radiotherapy targets of patients by margin and by tumour cells, with equal volume."""
 
 
 rule plan_patient:
-    """Targets of a patient with one method, at every margin."""
+    """Targets of a patient by one method, at every margin."""
     input:
         unpack(by(PLAN.plan_files)),
         segmentation=FILES.patient("{case}", "segmentation.nii.gz"),

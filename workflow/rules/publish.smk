@@ -1,8 +1,8 @@
-"""Stage publish: the paper's tables and figures with this run's numbers."""
+"""Stage publish: tables and figures of the paper for this run."""
 
 
 rule write_table:
-    """Tables 1 and 2 are about the synthetic cohort, table 3 about patients, by what methods observe of them."""
+    """Tables 1 and 2 (synthetic cohort) and 3 (patients, by observation)."""
     input:
         evaluation=by(PLAN.inputs_of_table),
     output:
@@ -33,7 +33,7 @@ rule write_table:
 
 
 rule write_refinement:
-    """What Gauss-Newton adds to the estimates it refines."""
+    """Scores before and after refinement by Gauss-Newton."""
     input:
         **{cohort: FILES.evaluated(cohort).values() for cohort in PLAN.cohorts},
     output:
@@ -65,7 +65,7 @@ rule write_refinement:
 
 
 rule draw_figure:
-    """Error distributions (3), patients by methods (4), Dice over thresholds (7), by what methods observe."""
+    """Figures 3 (errors), 4 (patients by methods) and 7 (Dice by threshold), by observation."""
     input:
         unpack(by(PLAN.inputs_of_figure)),
     output:

@@ -1,4 +1,4 @@
-"""Stage register: the atlas brought onto every patient; phantom patients where there are no real ones."""
+"""Stage register: registration of the atlas to every patient, or to phantom patients."""
 
 
 rule make_phantom:
@@ -17,7 +17,7 @@ rule make_phantom:
         "<logs>/register/make_phantom/{case}.log",
     benchmark:
         "<benchmarks>/register/make_phantom/{case}.tsv"
-    # The longest chain of jobs begins with a patient: start it first.
+    # Start of the longest chain of jobs.
     priority: 10
     conda:
         "../../envs/core.yaml"

@@ -1,8 +1,8 @@
-"""Stage publish, the whole run: one page with everything, and a file to send it in."""
+"""Stage publish: report of the run, and an archive of it."""
 
 
 rule write_report:
-    """What was run, what to know first, all tables and figures, and how they came about, in one file."""
+    """Report of the run in one file: settings, warnings, tables, figures and provenance."""
     input:
         **report_files(PLAN),
     output:
@@ -29,7 +29,7 @@ rule write_report:
 
 
 rule pack_report:
-    """The report with all that it leads to in one file, on demand."""
+    """Archive of the report with all linked files, on demand."""
     input:
         packed_files(PLAN),
     output:

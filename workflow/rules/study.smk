@@ -1,8 +1,8 @@
-"""Stage study: many synthetic tumours, observed under named scenarios, inverted and scored."""
+"""Stage study: inversion of many synthetic tumours under several scenarios."""
 
 
 rule study_cases:
-    """Some tumours of a preset, every scenario, every method."""
+    """All scenarios and methods on a batch of tumours."""
     input:
         labels=FILES.atlas("labels.nii.gz"),
         wm=FILES.atlas("wm.nii.gz"),
@@ -35,7 +35,7 @@ rule study_cases:
 
 
 rule study_tables:
-    """Errors by scenario, convergence, methods against each other."""
+    """Tables of errors by scenario, convergence, and comparison of methods."""
     input:
         **PLAN.study_batches(),
     output:
@@ -56,7 +56,7 @@ rule study_tables:
 
 
 rule study_figure:
-    """Errors by scenario; loss against evaluations and seconds."""
+    """Figure of errors by scenario, and loss by evaluations and time."""
     input:
         **PLAN.study_batches(),
     output:

@@ -1,8 +1,8 @@
-"""Stage train: neural surrogate and direct inverse network."""
+"""Stage train: surrogates and inverse networks."""
 
 
 rule train_model:
-    """Train a network, or go on with one (`init`); interrupted training goes on from its own checkpoint."""
+    """Train a network, optionally from another (`init`); interrupted training resumes from its checkpoint."""
     input:
         unpack(by(SETTINGS.inputs_of_training, plan=PLAN)),
         **FILES.tissue_of_anatomy("atlas"),

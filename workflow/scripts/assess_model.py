@@ -1,6 +1,6 @@
 """Rule assess_model.
 
-Input: a surrogate, test tumours and their tissue. Output: one row per tumour with errors, one per derivative.
+Input: a surrogate, test tumours and their tissue. Output: one row per tumour with errors, one row per derivative.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Rule assess_stability.
 
-Input: shards of synthetic cases, their tissue, the method's networks.
-Output: one row per case, radius and start (Parquet), and the ratios beside the paper's (CSV and Markdown).
+Input: shards of synthetic cases, their tissue, networks of the method. Output: one row per case, radius and start
+(Parquet), and ratios with the paper's (CSV and Markdown).
 """
 
 from pathlib import Path

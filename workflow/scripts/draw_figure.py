@@ -1,8 +1,8 @@
 """Rule draw_figure.
 
-Input: the evaluation of a cohort; for figure 4 also images of patients and forward simulations. Output: figure 3, error
-distributions per method, figure 4, patients by methods, or figure 7, Dice over thresholds (PNG and PDF); of patients
-those of methods with one observation.
+Input: the evaluation of a cohort; for figure 4 also images of patients and forward simulations. Output: figure 3 (error
+distributions), figure 4 (patients by methods) or figure 7 (Dice by threshold) as PNG and PDF; for patients by
+observation.
 """
 
 from gliofit.pipeline.job import job

@@ -1,6 +1,6 @@
 """Rule draw_view3d.
 
-Input: segmentation, tissue, scores and final runs of one patient. Output: brain, segmentation and spread of the cells
+Input: segmentation, tissue, scores and forward simulations of one patient. Output: brain, segmentation and tumour cells
 in three dimensions (PNG and PDF).
 """
 

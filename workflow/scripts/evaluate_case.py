@@ -1,7 +1,7 @@
 """Rule evaluate_case.
 
-Input: final runs and parameters of every method on one case, and what they are scored against. Output: one row per
-method, Dice over thresholds, and the agreement of a patient's estimates with those taken for references.
+Input: forward simulations and parameters of every method on one case, ground truth or reference. Output: one row per
+method, Dice over thresholds, and agreement with reference methods.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Rule evaluate_cohort.
 
-Input: the tables of all cases of a cohort. Output: all rows, Dice over thresholds, agreement between methods, which
-cases there are, paired tests and a summary.
+Input: the tables of all cases of a cohort. Output: all rows, Dice over thresholds, agreement between methods, cases,
+paired tests and a summary.
 """
 
 from gliofit.pipeline.job import job

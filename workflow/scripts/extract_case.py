@@ -1,6 +1,6 @@
 """Rule extract_case.
 
-Input: a test shard and its tissue. Output: one of its samples as a case folder, like a patient's.
+Input: a test shard and its tissue. Output: a sample as a case folder.
 """
 
 from pathlib import Path

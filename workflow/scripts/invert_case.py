@@ -1,8 +1,8 @@
 """Rule invert_case.
 
-Input: tissue and observation of a case, the networks the method needs, the estimate it refines if it does, and for
-methods that work in the atlas its tissue and a patient's transforms.
-Output: the estimate (one row, also if the method failed) and its trace; of some methods also a concentration.
+Input: tissue and observation of a case, networks of the method, estimate to refine, and for methods in the atlas its
+tissue and transforms. Output: the estimate (one row, also of a failed method) and its trace; for some methods also a
+concentration.
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Rule pack_report.
 
-Input: the report, pages, tables and pictures. Output: all of them in one file, in the folders of the run.
+Input: the report, pages, tables and pictures. Output: a ZIP file with them.
 """
 
 from gliofit.pipeline.job import job

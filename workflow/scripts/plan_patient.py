@@ -1,6 +1,6 @@
 """Rule plan_patient.
 
-Input: a patient's segmentation, brain mask and final run, with barriers and follow-up where there are any. Output: both
+Input: a patient's segmentation, brain mask and forward simulation, optional barriers and follow-up. Output: both
 targets at every margin, and a row for each.
 """
 

@@ -1,7 +1,7 @@
 """Rule prepare_atlas.
 
 Input: nothing for the built-in atlas, else the files of the user's folder. Output: `t1, wm, gm, csf, labels,
-brain_mask` on the atlas's own grid, and `atlas.json`.
+brain_mask` on the atlas's grid, and `atlas.json`.
 """
 
 from gliofit.pipeline.job import job

@@ -1,7 +1,7 @@
 """Rule register_patient.
 
-Input: a patient's images and segmentation, and the atlas. Output: the patient's T1, tissue, brain mask and
-segmentation on the patient's own grid, transforms, QC picture and QC numbers.
+Input: a patient's images and segmentation, and the atlas. Output: the patient's T1, tissue, brain mask and segmentation
+on the patient's grid, transforms, and quality control.
 """
 
 from pathlib import Path

@@ -1,8 +1,8 @@
 """Rule run_forward.
 
 Input: a case's tissue and one row of parameters (an inversion's, or the truth for the estimate `oracle`; an estimate
-`{method}-other` is the candidate that a hybrid method did not choose); of a method without theta also its
-concentration, which is taken over. Output: the concentration and one row about it.
+`{method}-other` is the candidate that a hybrid method did not choose); for methods without theta their concentration,
+which is copied. Output: concentration and a row of facts.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from gliofit.pipeline.job import Job, each_unit
 
 
 def work(run: Job) -> None:
-    """The final run of one estimate."""
+    """Run the forward simulation of one estimate."""
     from gliofit.forward.run import run_forward
     from gliofit.forward.settings import ForwardSettings
 

@@ -1,6 +1,6 @@
 """Rule study_cases.
 
-Input: the atlas's tissue, and the networks that methods need.
+Input: the atlas's tissue, and networks of the methods.
 Output: one row per tumour, scenario and method with estimate and errors, and all traces.
 """
 

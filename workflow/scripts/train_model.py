@@ -1,14 +1,14 @@
 """Rule train_model.
 
-Input: training and validation shards, their tissue, and the model to start from, if any. Output: weights, what they
-are (`model.json`), history and learning curve.
+Input: training and validation shards, their tissue, and the initial model, if any. Output: weights, record
+(`model.json`), history and learning curve.
 """
 
 from pathlib import Path
 
 from gliofit.pipeline.job import job
 
-# Not the cores that Snakemake grants: weights would depend on them.
+# Not Snakemake's number of cores: weights would depend on it.
 with job(snakemake, snakemake.params.settings["threads"]) as run:
     from gliofit.simulate.settings import SimulateSettings
     from gliofit.train.fit import train_model
@@ -28,6 +28,6 @@ with job(snakemake, snakemake.params.settings["threads"]) as run:
         tissue_kind="probabilities",
         warped={anatomy: Path(run.files.anatomy(anatomy)) for anatomy in run.params.anatomies},
         simulate=SimulateSettings(**run.params.simulate),
-        # Not an output, which Snakemake would delete when the job is cut off.
+        # Not an output, which Snakemake would delete after an interruption.
         checkpoint=run.folder.parent / "checkpoints" / f"{name}.pt",
     )

@@ -19,5 +19,5 @@ with job(snakemake) as run:
     except ValueError as error:
         if isinstance(error, InputError):
             raise
-        raise InputError("simulate.warps", "gives a map that folds the brain", str(error)) from error
+        raise InputError("simulate.warps", "folds the brain", str(error)) from error
     warped.save(run.folder)

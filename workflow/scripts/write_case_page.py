@@ -1,6 +1,6 @@
 """Rule write_case_page.
 
-Input: tissue, truth, estimates, final runs and scores of one synthetic case. Output: the case's page.
+Input: tissue, truth, estimates, forward simulations and scores of one synthetic case. Output: the case's page.
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Rule write_patient_page.
 
-Input: registration, estimates, final runs and scores of one patient, and what there is of MRI, uncertainty maps, target
+Input: registration, estimates, forward simulations and scores of one patient, MRI, uncertainty maps, target
 volumes and, of phantoms, truth. Output: the patient's page and its picture.
 """
 

@@ -1,6 +1,6 @@
 """Rule write_refinement.
 
-Input: the evaluation of every cohort. Output: what refining an estimate adds, as CSV, HTML, Markdown and LaTeX.
+Input: the evaluation of every cohort. Output: scores before and after refinement, as CSV, HTML, Markdown and LaTeX.
 """
 
 from pathlib import Path

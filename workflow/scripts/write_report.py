@@ -1,6 +1,6 @@
 """Rule write_report.
 
-Input: the run's tables, figures, registrations, networks and patients' pages. Output: one page about the whole run.
+Input: the run's tables, figures, registrations, networks and patients' pages. Output: the report of the run.
 """
 
 from gliofit.pipeline.job import job

@@ -1,7 +1,7 @@
 """Rule write_table.
 
-Input: the evaluation of a cohort. Output: one of the paper's tables, or that of methods that observe the segmentation
-of patients, as CSV, HTML, Markdown and LaTeX.
+Input: the evaluation of a cohort. Output: a table of the paper, or that of segmentation-driven fits, as CSV, HTML,
+Markdown and LaTeX.
 """
 
 from gliofit.pipeline.job import job

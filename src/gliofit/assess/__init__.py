@@ -1,1 +1,1 @@
-"""Stage assess: how good trained surrogates are, against tumours they have not seen and against the solver."""
+"""Stage assess: errors of trained surrogates and their derivatives on test tumours."""

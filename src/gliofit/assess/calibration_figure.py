@@ -1,4 +1,4 @@
-"""Figure of calibration: predicted against true volume, and the error by size and sharpness of the tumour."""
+"""Figure of calibration: predicted against true volume, and error by volume and derived quantities."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ __all__ = ["draw_calibration"]
 def draw_calibration(rows: pd.DataFrame, out_dir: str | Path, dpi: int = 300, name: str = "calibration") -> None:
     """Draw ``{name}.png`` and ``{name}.pdf``.
 
-    Left, the volume (integral of the concentration on the cube) that surrogates predict against the target's; then the
-    median MSE with its quartiles in four bins of volume and of each derived quantity. Test tumours in the atlas.
+    Left: predicted against true volume (integral of the concentration on the cube). Then: median MSE with quartiles in
+    four bins of volume and of each derived quantity. Number of test tumours in the atlas.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def draw_calibration(rows: pd.DataFrame, out_dir: str | Path, dpi: int = 300, na
 
 
 def _draw_volumes(axes: Axes, page: SurrogateFigure) -> None:
-    """Predicted against true volume, both logarithmic."""
+    """Plot predicted against true volume on logarithmic axes."""
     columns = ["cube_volume_mm3", "predicted_volume_mm3"]
     kept = page.rows[(page.rows[columns] > 0).all(axis=1)]
     for model, part in kept.groupby("model", sort=False):
@@ -73,7 +73,7 @@ def _draw_volumes(axes: Axes, page: SurrogateFigure) -> None:
 
 
 def _draw_bins(axes: Axes, table: pd.DataFrame, colours: dict[str, str], factor: float) -> None:
-    """Median and quartiles of every model, side by side in each bin."""
+    """Plot median and quartiles of every model in each bin."""
     bins = table.drop_duplicates("bin").sort_values("bin")
     for place, (model, colour) in enumerate(colours.items()):
         part = table[table["model"] == model].sort_values("bin")

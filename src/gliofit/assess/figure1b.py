@@ -1,4 +1,4 @@
-"""Figure 1b: surrogates beside the solver, on a typical and on a difficult test tumour."""
+"""Figure 1b: solver and surrogates on a typical and on a difficult test tumour."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CaseView", "best_model", "choose_cases", "draw_figure1b", "view_cases"]
 
-#: Share of tumours with a smaller error, by what the row is called.
+#: Quantile of the error by name of the row.
 _ROWS = (("typical", 0.5), ("difficult", 0.9))
 
 _SOLVER_COLOUR, _OWN_COLOUR = "white", SKY
@@ -41,7 +41,7 @@ _LEFT, _GAP, _TITLES, _SCORES, _KEY, _CHARACTER = 0.42, 0.05, 0.38, 0.27, 0.42, 
 
 @dataclass(frozen=True, eq=False)
 class CaseView:
-    """One test tumour on the cube.
+    """Test tumour on the cube.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class CaseView:
     predictions: Mapping[str, NDArray[np.float32]]
 
     def height_mm(self) -> float:
-        """World z of the axial slice in which the target's outline at 0.33 is largest."""
+        """Return world z of the axial slice with the largest area of the target above 0.33."""
         model = next(iter(self.targets))
         target, grid = self.targets[model], self.grids[model]
         areas = (target >= OUTLINES[0]).sum(axis=(0, 1))
@@ -70,7 +70,7 @@ class CaseView:
 
 
 def best_model(rows: pd.DataFrame) -> str:
-    """Surrogate with the smallest median error in the atlas; raises InputError if there are no tumours in it."""
+    """Return the surrogate with the smallest median error in the atlas; raise InputError if there are no tumours."""
     atlas = rows[rows["group"] == ATLAS]
     if atlas.empty:
         raise InputError("figure 1b", "there are no test tumours in the atlas", "assess the atlas")
@@ -78,11 +78,11 @@ def best_model(rows: pd.DataFrame) -> str:
 
 
 def choose_cases(rows: pd.DataFrame) -> list[tuple[str, int]]:
-    """The tumours of the atlas nearest to the median and to the 90th percentile of the best model's error.
+    """Choose the tumours nearest to the median and to the 90th percentile of the best model's error in the atlas.
 
     Returns
     -------
-    Name of the row and number of the case; one of them only where both are the same tumour.
+    Name of the row and number of the case; only one if both are the same tumour.
     """
     errors = rows[(rows["group"] == ATLAS) & (rows["model"] == best_model(rows))].set_index("case")["mse_cube"]
     chosen: list[tuple[str, int]] = []
@@ -96,7 +96,7 @@ def choose_cases(rows: pd.DataFrame) -> list[tuple[str, int]]:
 def view_cases(
     surrogates: Mapping[str, Surrogate], shard: str | Path, tissue_dir: str | Path, cases: Sequence[tuple[str, int]]
 ) -> list[CaseView]:
-    """Predict some test tumours of the atlas with every surrogate.
+    """Predict test tumours of the atlas with all surrogates.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def view_cases(
     shard, tissue_dir
         Test tumours of the atlas and their tissue.
     cases
-        As ``choose_cases`` returns them.
+        As returned by ``choose_cases``.
     """
     data = {model: open_targets(shard, tissue_dir, surrogate) for model, surrogate in surrogates.items()}
     views = []
@@ -129,9 +129,9 @@ def draw_figure1b(
     Parameters
     ----------
     views
-        Of ``view_cases``.
+        As returned by ``view_cases``.
     rows
-        Rows of ``assess_forward``: the errors printed below each prediction, and which model is the best.
+        Rows of ``assess_forward``, for the errors below each prediction and the best model.
     out_dir, name
         Folder, and name of the two files.
     dpi
@@ -183,13 +183,13 @@ def draw_figure1b(
 
 
 def _slice(field: NDArray[np.floating], grid: Grid, height_mm: float) -> NDArray[np.floating]:
-    """Axial slice at a height, as (y, x) with the patient's right on the left."""
+    """Return an axial slice as (y, x) with the patient's right on the left."""
     k = int(np.clip(np.rint(grid.world_to_voxel(np.array([*grid.centre_mm[:2], height_mm]))[2]), 0, field.shape[2] - 1))
     return field[::-1, :, k].T
 
 
 def _edges(grid: Grid) -> tuple[float, float, float, float]:
-    """Left, right, bottom and top of a slice in mm to the patient's left and front."""
+    """Return left, right, bottom and top of a slice in mm to the patient's left and front."""
     low, high = grid.voxel_to_world(np.full(3, -0.5)), grid.voxel_to_world(np.array(grid.shape) - 0.5)
     return -float(high[0]), -float(low[0]), float(low[1]), float(high[1])
 
@@ -203,12 +203,12 @@ def _show(axes: Axes, field: NDArray[np.floating], grid: Grid, colours: Any, lar
 
 
 def _outline(axes: Axes, field: NDArray[np.floating], grid: Grid, colour: str, line: Any) -> None:
-    """Contour at the concentration of the outer outline, where there is one."""
+    """Draw the contour at the concentration of the outer outline, if there is one."""
     draw_edge(axes, field, OUTLINES[0], colour, line, width=0.7, origin="lower", extent=_edges(grid))
 
 
 def _scores(rows: pd.DataFrame, model: str, case: int) -> str:
-    """Error and overlap of one prediction in the atlas."""
+    """Return error and Dice of a prediction in the atlas as text."""
     found = rows[(rows["group"] == ATLAS) & (rows["model"] == model) & (rows["case"] == case)]
     if found.empty:
         return " "

@@ -22,7 +22,7 @@ _COLUMNS = 3
 
 
 def running_median(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Medians of x and y over windows of a fifth of the points, at least five, that move by half their length."""
+    """Compute medians of x and y in windows of a fifth of the points (at least five) that overlap by half."""
     order = np.argsort(x, kind="stable")
     x, y = x[order], y[order]
     length = max(5, len(x) // 5)
@@ -51,7 +51,7 @@ def draw_figure6(rows: pd.DataFrame, out_dir: str | Path, dpi: int = 300, name: 
     volume, *derived = descriptors(rows)
     shown = [*((p.column, 1.0, p.axis_label) for p in parameters_in(rows)), *derived, volume]
     shown.append(("origin_distance_mm", 1.0, "origin from the cube’s centre (mm)"))
-    # One place is left for the legend.
+    # One panel is left for the legend.
     lines = -(-(len(shown) + 1) // _COLUMNS)
     with surrogate_figure(rows, 1.95 * lines, out_dir, name, dpi) as page:
         panels = page.figure.subplots(lines, _COLUMNS, sharey=True).ravel()
@@ -71,7 +71,7 @@ def draw_figure6(rows: pd.DataFrame, out_dir: str | Path, dpi: int = 300, name: 
 
 
 def _draw(axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64], colour: str) -> None:
-    # A logarithmic axis has no place for an error of exactly zero.
+    # Zero is not shown on a logarithmic axis.
     kept = np.isfinite(x) & (y > 0)
     axes.scatter(x[kept], y[kept], s=4, color=colour, alpha=0.35, linewidths=0, zorder=2)
     axes.plot(*running_median(x[kept], y[kept]), color=colour, linewidth=1.5, zorder=3)

@@ -1,4 +1,4 @@
-"""Surrogate against solver: the concentration on the cube of test tumours."""
+"""Errors of a surrogate's concentration on the cube of test tumours."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from gliofit.train.surrogate import Surrogate
 
 __all__ = ["FORWARD_METRICS", "OUTLINES", "assess_forward", "open_targets", "predict_case"]
 
-#: Concentrations at which outlines are compared.
+#: Thresholds of Dice.
 OUTLINES = (0.33, 0.66)
 
-#: Columns of ``assess_forward`` that score a prediction.
+#: Columns of scores in ``assess_forward``.
 FORWARD_METRICS = (
     "mse_cube", "mse_volume", "mae_cube", "ncc_cube", "dice_033", "dice_066", "relative_volume_error"
 )  # fmt: skip
 
 
 def open_targets(shard: str | Path, tissue_dir: str | Path, surrogate: Surrogate) -> ShardDataset:
-    """Test tumours as cubes of a surrogate; raises InputError where shard and tissue do not fit each other."""
+    """Load test tumours as cubes of a surrogate; raise InputError if shard and tissue do not match."""
     tissue = Tissue.load(tissue_dir, "probabilities")
-    # A shard of test tumours has one anatomy, whatever its name. Each cube is used once, so none is kept in memory.
+    # A shard of test tumours has one anatomy. Cubes are used once, so they are not cached.
     return ShardDataset([shard], dict.fromkeys(anatomies_of_shards([shard]), tissue), surrogate.crop, cache_gib=0)
 
 
 def predict_case(surrogate: Surrogate, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
-    """Prediction and target of a batch of one, and the prediction's wall time.
+    """Return prediction and target of a batch of one, and the wall time of the prediction.
 
     Returns
     -------
-    Two concentrations (n, n, n), zero outside white and grey matter as in training, and seconds, with the transfer of
-    the tissue to the device and what depends on the tissue alone.
+    Two concentrations (n, n, n), zero outside white and grey matter as in training, and seconds, including transfer and
+    encoding of the tissue.
     """
     device = surrogate.theta_mean.device
     begin = time.perf_counter()
@@ -65,7 +65,7 @@ def assess_forward(
 
     Both fields are zero outside white and grey matter, as in training. Errors of the domain ``cube`` are averages over
     all voxels of the cube, those of ``volume`` the same errors averaged over 240 x 240 x 155 mm
-    (``gliofit.metrics.fields``); what a tumour has outside the cube enters neither.
+    (``gliofit.metrics.fields``); parts of the tumour outside the cube are not included.
 
     Parameters
     ----------
@@ -74,11 +74,11 @@ def assess_forward(
     shard
         Test tumours, ``test-00000.nii``.
     tissue_dir
-        Tissue they grew in.
+        Tissue of the tumours.
     model, anatomy
-        Names, which become columns.
+        Names for the columns.
     progress
-        Called with tumours done and tumours in all.
+        Called with finished and total tumours.
 
     Returns
     -------
@@ -88,13 +88,13 @@ def assess_forward(
     Raises
     ------
     InputError
-        If the shard is none, or lies on another grid than the tissue.
+        If the shard is invalid, or its grid differs from that of the tissue.
     """
     data = open_targets(shard, tissue_dir, surrogate)
     table = data.shards[0].table
     voxel_mm3 = data.crops[0].grid.voxel_volume_mm3
     cube_mm3 = voxel_mm3 * data.size**3
-    predict_case(surrogate, data.batch([0]))  # The first call sets libraries up and would count as slow.
+    predict_case(surrogate, data.batch([0]))  # Exclude initialisation of libraries from the times.
     rows = []
     for case in range(len(data)):
         prediction, target, seconds = predict_case(surrogate, data.batch([case]))
@@ -115,7 +115,7 @@ def assess_forward(
 
 
 def _outside(data: ShardDataset, case: int) -> dict[str, float]:
-    """Integral of a tumour's concentration over the whole grid in mm^3, and the share of its cells outside its cube."""
+    """Return the integral of the concentration in mm^3 and the fraction of it outside the cube."""
     crop, sample = data.crops[case], data.shards[0].sample(case)
     total = float(sample.data.sum(dtype=np.int64))
     inside = sample.canonical().extract(crop.start, (crop.size * crop.factor,) * 3)

@@ -1,4 +1,4 @@
-"""Figure of derivatives: direction and length of surrogates' derivatives against the solver's."""
+"""Figure of derivatives: direction and norm of surrogates' derivatives relative to the solver's."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def draw_gradients(rows: pd.DataFrame, out_dir: str | Path, dpi: int = 300, name
             letter_panel(axes, letter)
         cosine.set_ylabel("cosine with the solver’s (no unit)")
         cosine.set_ylim(min(0.0, float(atlas["cosine"].min()) - 0.05 if len(atlas) else 0.0), 1.04)
-        norm.set_ylabel("length relative to the solver’s (no unit)")
+        norm.set_ylabel("norm relative to the solver’s (no unit)")
         if (atlas["relative_norm"] > 0).any():
             norm.set_yscale("log")
             norm.set_ylim(min(norm.get_ylim()[0], 0.45), max(norm.get_ylim()[1], 2.2))

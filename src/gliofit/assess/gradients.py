@@ -1,4 +1,4 @@
-"""Surrogate against solver: derivatives of the concentration and of an inversion's loss with respect to theta."""
+"""Errors of a surrogate's derivatives of the concentration and of an inversion's loss with respect to theta."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from gliofit.train.surrogate import Surrogate
 
 __all__ = ["LOSS", "assess_gradients", "surrogate_jacobian"]
 
-#: Quantity of the gradient of the loss; the others are parameters, by which c is differentiated.
+#: Name of the gradient of the loss; other quantities are the parameters.
 LOSS = "loss"
 
-#: Displacement of every normalised parameter at which the gradient of the loss is taken, and draws of its signs.
+#: Displacement of normalised parameters for the gradient of the loss, and largest number of draws of its signs.
 _DISPLACEMENT = 0.25
 _ATTEMPTS = 8
 
-#: Voxels differentiated at once, so that five cubes of 128^3 voxels do not need all memory there is.
+#: Voxels differentiated at once, to limit memory.
 _VOXELS_AT_ONCE = 2**20
 
 
 def surrogate_jacobian(surrogate: Surrogate, tissue: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
-    """Concentration and its derivatives by forward-mode differentiation, exact up to rounding.
+    """Compute concentration and derivatives by forward-mode differentiation.
 
     Parameters
     ----------
@@ -79,22 +79,22 @@ def assess_gradients(
     solver: AccurateSettings | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> pd.DataFrame:
-    """Compare a surrogate's derivatives with the solver's exact ones.
+    """Compare the derivatives of a surrogate with the exact ones of the solver.
 
     Dc/dtheta is compared at the true theta of each tumour, as fields on the cube. The loss is the mean squared
     difference of c and the solver's own field at the true theta over the cube; its gradient with respect to the
     normalised parameters (theta over the surrogate's ``theta_std``) is compared at a theta that is displaced by a
-    quarter of a standard deviation in every parameter, with random signs, the same ones for every model. At the truth
-    itself the solver's gradient is zero.
+    quarter of a standard deviation in every parameter, with random signs that are the same for all models, since the
+    solver's gradient is zero at the truth.
 
     Parameters
     ----------
     surrogate, shard, tissue_dir, model, anatomy, progress
-        As those of ``assess_forward``.
+        See ``assess_forward``.
     cases
-        Number of tumours, from the first on.
+        Number of tumours.
     seed
-        The run's seed, for the signs.
+        Seed of the run.
     solver
         Settings of the accurate solver.
 
@@ -148,7 +148,7 @@ def assess_gradients(
 def _displaced(
     on_cube: SolverOnCube, space: ParameterSpace, theta: NDArray[np.float64], std: NDArray[np.float64], seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None:
-    """A theta beside the true one that can be grown, with the solver's field and tangents there; None if none is."""
+    """Find a displaced theta in tissue, with the solver's field and tangents; None if there is none."""
     rng = np.random.default_rng(seed)
     for _ in range(_ATTEMPTS):
         point = theta + _DISPLACEMENT * std * rng.choice((-1.0, 1.0), size=len(space))
@@ -164,13 +164,13 @@ def _displaced(
 def _loss_gradient(
     field: NDArray[np.float64], tangents: NDArray[np.float64], target: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Gradient of the mean of (field - target)^2 with respect to theta, shape (p,)."""
+    """Compute the gradient of the mean of (field - target)^2 with respect to theta, shape (p,)."""
     gradient: NDArray[np.float64] = 2 * (tangents * (field - target)).mean(axis=(1, 2, 3))
     return gradient
 
 
 def _compare(own: NDArray[np.float64], exact: NDArray[np.float64]) -> dict[str, float]:
-    """Cosine of the angle and ratio of the lengths of two derivatives."""
+    """Compute the cosine of the angle and the ratio of the norms of two derivatives."""
     length, exact_length = float(np.linalg.norm(own)), float(np.linalg.norm(exact))
     if not exact_length > 0:
         return {"cosine": float("nan"), "relative_norm": float("nan")}

@@ -1,4 +1,4 @@
-"""How surrogates, quantities and groups of anatomies are called and drawn."""
+"""Printed names and colours of surrogates, quantities and groups of anatomies."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ GROUP_NAMES = MappingProxyType({"atlas": "atlas", "warped": "warped atlases", "p
 
 _PALETTE = (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY, VIOLET, BROWN)
 
-#: Known surrogates keep their colour whatever they are compared with.
+#: Known surrogates have fixed colours.
 _KNOWN = MappingProxyType({"convnext-unet": 0, "unet": 1, "unet-plus-plus": 2, "vnet": 3, "guided-unet": 4})
 
 
 def quantity_name(name: str, latex: bool = False) -> str:
-    """Printed name of what a derivative is taken by: a parameter, or the loss."""
+    """Return the printed name of a parameter or the loss."""
     quantity = known_quantities().get(name)
     if not isinstance(quantity, Parameter):
         return name
@@ -32,12 +32,12 @@ def quantity_name(name: str, latex: bool = False) -> str:
 
 
 def surrogate_name(model: str) -> str:
-    """Printed name of a surrogate; one nobody named gets its own, with spaces."""
+    """Return the printed name of a surrogate, by default its name with spaces."""
     return str(section("surrogates").get(model) or plain_name(model))
 
 
 def surrogate_colours(models: Iterable[str]) -> dict[str, str]:
-    """A colour for each surrogate: fixed for the known ones, by order for the rest."""
+    """Return colours of surrogates: fixed for known ones, by order for others."""
     colours, spare = {}, len(_KNOWN)
     for model in models:
         if model in _KNOWN:

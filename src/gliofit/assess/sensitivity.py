@@ -1,4 +1,4 @@
-"""How surrogates follow changes of growth parameters beside the solver, and the loss (paper, figure 5)."""
+"""Sensitivity of surrogates and solver to growth parameters, and the loss landscape (paper, figure 5)."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ _LOG = logging.getLogger(__name__)
 SOLVER = "solver"
 #: Name of the tissue among the models of ``slices``.
 TISSUE = "tissue"
-#: Tables that are written, each as ``{name}.parquet``.
+#: Tables, written as ``{name}.parquet``.
 TABLES = ("changes", "slices", "landscape", "paths")
 
-#: Places in theta of the two parameters that the landscape is drawn over.
+#: Indices in theta of the two parameters of the landscape.
 _VARIED = slice(3, 5)
 
-#: Where paths start: this share of the landscape's reach from the truth, in its four corners.
+#: Initial guesses of searches: fraction of the landscape's extent from the truth, in its four corners.
 _CORNERS = 0.8
 
-#: Thetas, shape (n, p), to concentrations on the cube, shape (n, s, s, s), and to losses, shape (n,).
+#: Functions from thetas (n, p) to concentrations on the cube (n, s, s, s), and to losses (n,).
 _Predict = Callable[[NDArray[np.float64]], NDArray[np.floating[Any]]]
 
 
@@ -64,12 +64,12 @@ class _Model:
 
 
 def median_case(cases: Sequence[tuple[str, str | Path, int]]) -> tuple[str, str | Path, int]:
-    """The case of median volume (the lower one of two), out of names, images of shards and indices in them.
+    """Return the case of median volume (the lower one of two) among names, images of shards and indices.
 
     Raises
     ------
     InputError
-        If there are no cases, or a table is missing or lacks one of them.
+        If there are no cases, or a table is missing or incomplete.
     """
     if not cases:
         raise InputError("sensitivity", "there are no cases", "simulate at least one test case")
@@ -95,40 +95,40 @@ def examine(
 ) -> dict[str, pd.DataFrame]:
     """Compare surrogates with the solver on one tumour.
 
-    The solver runs on the tissue's grid; like the observation, its concentration is set to zero outside white and grey
-    matter and averaged over the voxels of the surrogates' cube, which is what surrogates learn.
+    The solver runs on the tissue's grid; its concentration is set to zero outside white and grey matter and averaged
+    over the voxels of the surrogates' cube, like the training data of surrogates.
 
     Parameters
     ----------
     concentration, truth, tissue
-        The tumour, its parameters and its tissue, on one grid.
+        Tumour, parameters and tissue, on one grid.
     surrogates
-        Surrogates by name, all for the same cube; those of ``settings`` are used.
+        Surrogates by name, with the same cube; those of ``settings`` are used.
     settings
-        Changes, grid of the landscape and method of the paths.
+        Changes, grid of the landscape and method of the searches.
     invert_settings
-        Settings of the stage with that method.
+        Settings of the stage invert with that method.
     solver
         The forward solver.
     progress
-        Called with parts done and parts in all.
+        Called with finished and total parts.
 
     Returns
     -------
     dict
-        ``TABLES`` with the columns of docs/assess.md (sensitivity). Rows of ``slices`` without a parameter hold c at
-        the truth, those of model ``tissue`` the part of the voxel that is white or grey matter.
+        ``TABLES`` with the columns of docs/assess.md (sensitivity). Rows of ``slices`` without a parameter contain c at
+        the truth, those of model ``tissue`` the fraction of white and grey matter.
 
     Raises
     ------
     InputError
-        If there are no surrogates, they look at different cubes, or the method has no gradients.
+        If there are no surrogates, their cubes differ, or the method has no gradients.
     """
     search = search_settings(invert_settings, settings.method)
     if not surrogates:
         raise InputError("sensitivity", "there are no surrogates", "name at least one")
     if len({(s.crop.size, s.crop.spacing_mm) for s in surrogates.values()}) > 1:
-        raise InputError("sensitivity", "the surrogates look at different cubes", "compare them one by one")
+        raise InputError("sensitivity", "the cubes of the surrogates differ", "compare them separately")
     observation = ConcentrationObservation(concentration, tissue)
     problems = {
         name: Problem.create(observation, invert_settings, Networks(surrogate))
@@ -171,27 +171,27 @@ def run_sensitivity(
     device: str = "cpu",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Examine the case of median volume, and write ``TABLES``, each with a column ``case``.
+    """Analyse the case of median volume, and write ``TABLES``, each with a column ``case``.
 
     Parameters
     ----------
     cases
         Name, image of the shard and index in it, of each case.
     tissue
-        Tissue the shards were simulated on.
+        Tissue of the shards.
     surrogates
         Folders of trained surrogates by name.
     settings, invert_settings, progress
-        As of ``examine``.
+        See ``examine``.
     integrator
-        The solver that surrogates are compared with.
+        Solver to compare with.
     out_dir, device
-        Folder to write to, and where surrogates run.
+        Output folder, and device of the surrogates.
 
     Raises
     ------
     InputError
-        As ``examine`` and ``median_case``, and if a shard or a surrogate cannot be read.
+        See ``examine`` and ``median_case``; or if a shard or a surrogate cannot be read.
     """
     from gliofit.train.surrogate import load_surrogate
 
@@ -217,7 +217,7 @@ def _of_solver(
         return np.stack([on_cube.field(Theta.from_array(theta, space)) for theta in thetas])
 
     def losses(thetas: NDArray[np.float64]) -> NDArray[np.float64]:
-        # One at a time: a landscape of large cubes would not fit into memory.
+        # One at a time, to limit memory.
         fields = (torch.from_numpy(predict(theta[None]).astype(np.float32)) for theta in thetas)
         return np.array([float(likelihood(field)[0]) for field in fields])
 
@@ -244,7 +244,7 @@ def _of_surrogate(problem: Problem, search: LbfgsSettings) -> _Model:
 
 
 def _changed(truth: Theta, change: float) -> tuple[NDArray[np.float64], list[tuple[str, float]]]:
-    """The true theta and its changes, shape (1 + 2 q, p) for q changed parameters, and which changed by how much."""
+    """Return the true theta and its changes, shape (1 + 2 q, p) for q parameters, with parameter and change."""
     labels = [("", 0.0), *((p.name, sign * change) for p in truth.space.others for sign in (-1, 1))]
     thetas = np.tile(truth.to_array(), (len(labels), 1))
     for row, (name, by) in zip(thetas, labels, strict=True):
@@ -274,7 +274,7 @@ def _changes(fields: Mapping[str, NDArray[Any]], labels: Sequence[tuple[str, flo
 def _slices(
     fields: Mapping[str, NDArray[Any]], labels: Sequence[tuple[str, float]], visible: NDArray[Any], crop: Crop
 ) -> pd.DataFrame:
-    """The slice in which the solver's changes are largest."""
+    """Return the slice with the largest changes of the solver."""
     energy = ((fields[SOLVER][1:] - fields[SOLVER][0]) ** 2).sum(axis=(0, 1, 2))
     level = int(energy.argmax())
     size = crop.size

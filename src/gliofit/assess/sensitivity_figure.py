@@ -1,4 +1,4 @@
-"""Figure of surrogates' sensitivity to growth parameters, and of the loss they descend on (paper, figure 5)."""
+"""Figure of sensitivity to growth parameters and of the loss landscape (paper, figure 5)."""
 
 from __future__ import annotations
 
@@ -27,22 +27,21 @@ if TYPE_CHECKING:
 __all__ = ["draw_sensitivity"]
 
 _LEVELS = 15
-#: Losses below this quantile of all are one colour: the solver's at the truth is zero but for rounding.
+#: Quantile of losses at the lower end of the colour scale.
 _FLOOR = 0.01
-#: By surrogate; circles are starts.
+#: Markers by surrogate; circles are initial guesses.
 _MARKERS = ("s", "^", "D", "v", "P", "p")
 
-#: Inches: left margin, space for colour bars, gaps, height of a heading with the titles below it, of the text under a
-#: map, of a landscape, and of what is below it.
+#: Inches: left margin, colour bars, gaps, headings, text below maps, landscapes, and space below them.
 _LEFT, _BARS, _GAP, _HEADING, _CAPTION, _LANDSCAPE, _LEGEND = 0.42, 1.05, 0.05, 0.42, 0.34, 1.35, 0.78
 
 
 def draw_sensitivity(tables_dir: str | Path, out_dir: str | Path, dpi: int = 300, name: str = "sensitivity") -> None:
     """Draw ``{name}.png`` and ``{name}.pdf``.
 
-    Above, one row per model: an axial slice of c at the truth, and of its changes, all on one symmetric scale, with
-    their sizes and cosines over the whole cube. Below, the loss of each model over two parameters on one logarithmic
-    scale, with the paths of gradient searches through the surrogates.
+    Above, one row per model: an axial slice of c at the truth and of its changes on one symmetric scale, with norms and
+    cosines over the whole cube. Below, the loss of each model over two parameters on one logarithmic scale, with
+    gradient searches through the surrogates.
 
     Parameters
     ----------
@@ -70,7 +69,7 @@ def _name(model: str) -> str:
 
 
 def _image(rows: pd.DataFrame) -> tuple[NDArray[np.float64], tuple[float, float, float, float]]:
-    """Values by y (rows) and x (columns), and the extent in mm."""
+    """Return values by y (rows) and x (columns), and the extent in mm."""
     grid = rows.pivot(index="y_mm", columns="x_mm", values="value")
     x, y = grid.columns.to_numpy(dtype=float), grid.index.to_numpy(dtype=float)
     half = (x[1] - x[0]) / 2
@@ -124,7 +123,7 @@ def _draw_changes(page: Sheet, changes: pd.DataFrame, slices: pd.DataFrame, mode
 
 
 def _outline(axes: Axes, tissue: NDArray[np.float64], extent: tuple[float, float, float, float]) -> None:
-    """Outline of white and grey matter, where the slice holds any border of it."""
+    """Draw the outline of white and grey matter, if the slice contains it."""
     if tissue.min() < 0.5 < tissue.max():
         axes.contour(tissue, levels=[0.5], origin="lower", extent=extent, colors="0.6", linewidths=0.5)
 
@@ -157,7 +156,7 @@ def _draw_landscapes(
         axes.plot(*truth, linestyle="none", marker="+", color=VERMILION, markersize=7, markeredgewidth=1.5, zorder=5)
         own = paths[paths["model"] == model]
         for _, path in own.groupby("start"):
-            # Line searches also try far away; what leads to the end are the evaluations with the lowest loss so far.
+            # Omit trial points of line searches: only evaluations with the lowest loss so far.
             lower = path[path["loss"] <= path["loss"].cummin()]
             axes.plot(lower[x], lower[y], color="white", linewidth=0.9, zorder=3)
             axes.plot(path[x], path[y], linestyle="none", marker=".", color="white", markersize=2)
@@ -170,7 +169,7 @@ def _draw_landscapes(
             title=textwrap.fill(_name(model), 22),
             xlabel=across.axis_label,
         )  # fmt: skip
-    # What the surrogates' minima are worth to the solver.
+    # Minima of the surrogates in the landscape of the solver.
     others = [model for model in models if model != SOLVER]
     colours = surrogate_colours(others)
     for marker, model in zip(_MARKERS * len(others), others, strict=False):
@@ -186,8 +185,8 @@ def _draw_landscapes(
     plain: Any = {"linestyle": "none", "markeredgecolor": "black", "color": "white"}
     handles = [
         Line2D([], [], linestyle="none", marker="+", color=VERMILION, markersize=6, markeredgewidth=1.5, label="truth"),
-        Line2D([], [], marker="o", markersize=3.5, label="start of a search", **plain),
-        Line2D([], [], color="0.5", linewidth=0.9, marker=".", markersize=3, label="its way, and all evaluations"),
+        Line2D([], [], marker="o", markersize=3.5, label="initial guess", **plain),
+        Line2D([], [], color="0.5", linewidth=0.9, marker=".", markersize=3, label="path, and all evaluations"),
         Line2D([], [], marker="X", markersize=5, label="its end", **plain),
         *(
             Line2D([], [], marker=marker, markersize=4.5, label=f"ends of {_name(model)}",
@@ -197,7 +196,7 @@ def _draw_landscapes(
         ),
     ]  # fmt: skip
     page.figure.legend(handles=handles, loc="lower center", ncols=min(len(handles), 4), columnspacing=1.4)
-    page.text(0.05, top + 0.12, r"$\mathbf{b}$   Loss, origin held at the truth")
+    page.text(0.05, top + 0.12, r"$\mathbf{b}$   Loss, origin fixed at the truth")
 
 
 def _draw_ends(axes: Axes, ends: pd.DataFrame, marker: str, colour: str) -> None:

@@ -1,4 +1,4 @@
-"""The solver as surrogates approximate it: block means on a cube, of what is labelled white or grey matter."""
+"""Block means of the solver's concentration on a surrogate's cube."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["SolverOnCube"]
 
 @dataclass(frozen=True, eq=False)
 class SolverOnCube:
-    """A forward solver, seen on the cube of a tumour.
+    """Forward solver with output on the cube of a tumour.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class SolverOnCube:
     crop
         Cube of a tumour.
     solver
-        The solver; derivatives need an accurate one.
+        Forward solver; derivatives require the accurate solver.
     """
 
     tissue: Tissue
@@ -36,7 +36,7 @@ class SolverOnCube:
     solver: AbstractForwardSolver
 
     def field(self, theta: Theta) -> NDArray[np.float64]:
-        """Concentration, shape (n, n, n).
+        """Compute the concentration, shape (n, n, n).
 
         Raises
         ------
@@ -46,7 +46,7 @@ class SolverOnCube:
         return self._on_cube(self.solver.solve(self.tissue, theta).concentration)
 
     def field_and_tangents(self, theta: Theta) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Concentration (n, n, n) and its derivatives (p, n, n, n) by the parameters.
+        """Compute the concentration (n, n, n) and its derivatives (p, n, n, n).
 
         Raises
         ------
@@ -59,6 +59,6 @@ class SolverOnCube:
         return field, np.stack([self._on_cube(tangent) for tangent in sensitivity.tangents])
 
     def _on_cube(self, data: NDArray[np.floating]) -> NDArray[np.float64]:
-        # As in simulations: nothing outside the voxels labelled white or grey matter.
+        # As in simulations: zero outside voxels labelled white or grey matter.
         kept = np.where(self.tissue.visible, data, 0)
         return self.crop.volume(Volume(kept, self.tissue.grid)).data.astype(np.float64)

@@ -1,9 +1,9 @@
-"""Stability of the gradient search against its start (paper, table 4).
+"""Stability of the gradient search with respect to the initial guess (paper, table 4).
 
 Weidner et al., "Brain Tumor Growth Inversion via Differentiable Neural Surrogates", MIDL 2026: L-BFGS through the
-surrogate starts from the direct inverse network's estimate, displaced by a random vector whose length is a share of the
-range of the parameters, and is counted as stable where the parameters it ends with differ by less than 20 % from those
-of the search that was not displaced.
+surrogate starts from the direct inverse network's estimate, displaced by a random vector whose length is a fraction of
+the range of the parameters, and is stable if the final parameters differ by less than 20 % from those of the search
+without displacement.
 """
 
 from __future__ import annotations
@@ -46,22 +46,22 @@ __all__ = [
 
 _LOG = logging.getLogger(__name__)
 
-#: Directions tried for a start that stays in the box. From any point at least one in 32 does, up to half its width.
+#: Directions tried for an initial guess in the bounds; at least one in 32 is, up to half the width.
 _DIRECTIONS = 1000
 
 
 def search_settings(settings: InvertSettings, method: str) -> LbfgsSettings:
-    """Settings of the gradient search of a method.
+    """Return the settings of the gradient search of a method.
 
     Raises
     ------
     InputError
-        If there is no such method, or it does not descend by gradients through a surrogate.
+        If the method is not configured, or has no gradient search through a surrogate.
     """
     own = settings.methods.get(method)
     if not isinstance(own, LbfgsSettings):
         able = [name for name, other in settings.methods.items() if isinstance(other, LbfgsSettings)]
-        problem = "is not configured" if own is None else "does not descend by gradients through a surrogate"
+        problem = "is not configured" if own is None else "has no gradient search through a surrogate"
         raise InputError(f"method '{method}'", problem, f"name one of {', '.join(able) or 'those you add'}")
     return own
 
@@ -70,21 +70,21 @@ def displace(
     theta: NDArray[np.float64], radius: float, bounds: Bounds, inside: Bounds, rng: np.random.Generator,
     held_origin: bool = False,
 ) -> NDArray[np.float64]:  # fmt: skip
-    """Move theta by a random vector whose length is a share of the range of the parameters.
+    """Displace theta by a random vector whose length is a fraction of the range of the parameters.
 
-    Each parameter is measured in units of its range, so the vector is one of the unit box; its direction is uniform on
-    the sphere, drawn again until the result lies inside.
+    Parameters are in units of their range; the direction is uniform on the sphere, drawn again until the result lies
+    inside.
 
     Parameters
     ----------
     theta
         Parameters, positions in world mm, shape (n,).
     radius
-        Length, as a share of the range: 0 to 0.5.
+        Length as a fraction of the range: 0 to 0.5.
     bounds, inside
-        The range; box that the result must lie in where there is such a direction, else it is clipped to it.
+        Range, and bounds of the result (clipped if no direction is inside).
     rng, held_origin
-        Random numbers, and whether the origin is left where it is.
+        Random numbers, and whether the origin is fixed.
     """
     if radius == 0:
         return theta.copy()
@@ -100,30 +100,28 @@ def displace(
 def examine_case(
     problem: Problem, truth: Theta, settings: StabilitySettings, search: LbfgsSettings, names: Sequence[str | int] = ()
 ) -> pd.DataFrame:
-    """Search from the direct estimate and from displaced ones, and compare where the searches end.
+    """Search from the direct estimate and from displaced ones, and compare the results.
 
-    "The same minimum" is in the paper a deviation of less than 20 % in the parameters, which leaves open of what in the
-    origin's case. Here it is asked in two ways, with ``tolerance`` for the 20 % and everything relative to the search
-    that was not displaced:
+    In the paper, minima are the same if parameters differ by less than 20 %, without a definition for the origin. Here
+    there are two definitions, with ``tolerance`` for the 20 %, relative to the search without displacement:
 
     - ``same_parameters``: growth parameters each differ by at most ``tolerance`` of their values there, and the origins
-      are at most ``tolerance`` times the radius of a sphere of the observed tumour's volume apart. An origin has no
-      size of its own to be relative to.
-    - ``same_loss``: the losses differ, upwards or downwards, by at most ``tolerance`` of the loss there, or by no more
-      than the change at which the search stops (the method's ``epsilon``, relative to the loss of no tumour).
+      are at most ``tolerance`` times the radius of a sphere of the observed tumour's volume apart.
+    - ``same_loss``: the losses differ by at most ``tolerance`` of the loss there, or by at most the convergence
+    criterion (the method's ``epsilon``, relative to the loss without tumour).
 
     Parameters
     ----------
     problem
-        The case, with both networks.
+        Case with both networks.
     truth
         True parameters.
     settings
-        Radii, starts and tolerance.
+        Radii, number of starts and tolerance.
     search
-        The method whose search it is.
+        Settings of the search.
     names
-        Names that make the random numbers this case's own.
+        Names for the seed of this case.
 
     Returns
     -------
@@ -132,7 +130,7 @@ def examine_case(
         and end with ``start_`` and ``end_``; ``displacement`` and ``distance`` of start and end from the search of
         radius 0, and ``theta_mse`` from the truth, in the unit box; ``{name}_change``, ``origin_change_mm`` and
         ``radius_mm`` of the sphere; ``loss loss_start evaluations converged seconds``; ``same_parameters same_loss``,
-        missing where the search of radius 0 failed.
+        missing if the search of radius 0 failed.
     """
     from gliofit.invert.surrogate_objective import SurrogateObjective, direct_theta
 
@@ -166,8 +164,8 @@ def _descend(
     held_origin_mm: NDArray[np.float64] | None,
     problem: Problem,
 ) -> dict[str, Any]:
-    """Columns of one search."""
-    # One objective for all searches of a case, so that the tissue is bound once; binding is no part of their time.
+    """Run one search and return its columns."""
+    # One objective for all searches of a case: the tissue is encoded once, outside their times.
     objective.trace = trace = problem.start_trace()
     outcome = minimise(objective, search, start, held_origin_mm, problem.observation.centre_mm)
     space, seconds, evaluated = problem.space, trace.seconds, trace.table()
@@ -184,7 +182,7 @@ def _descend(
 
 
 def _complete(table: pd.DataFrame, truth: Theta) -> pd.DataFrame:
-    """All columns with their types, also where no search gave them a value, and the true parameters."""
+    """Add missing columns with their types, and the true parameters."""
     places = [f"{kind}_{name}" for kind in ("start", "end") for name in truth.space.columns]
     for name in (*places, "loss", "loss_start", "seconds"):
         table[name] = table[name].astype("float64") if name in table else np.nan
@@ -196,7 +194,7 @@ def _complete(table: pd.DataFrame, truth: Theta) -> pd.DataFrame:
 def _compare(
     table: pd.DataFrame, truth: Theta, bounds: Bounds, tolerance: float, radius_mm: float, epsilon: float
 ) -> pd.DataFrame:
-    """Add what depends on the search that was not displaced, the first row."""
+    """Add columns relative to the search without displacement, the first row."""
     space = truth.space
     start, end = (table[[f"{kind}_{name}" for name in space.columns]].to_numpy() for kind in ("start", "end"))
     table["displacement"] = np.linalg.norm(bounds.to_unit(start) - bounds.to_unit(start[0]), axis=1)
@@ -210,7 +208,7 @@ def _compare(
     reference = float(table["loss"].iloc[0])
     loss = (table["loss"] - reference).abs() <= max(tolerance * reference, epsilon)
     for name, same in (("same_parameters", parameters), ("same_loss", loss)):
-        # A displaced search that failed is not in the same minimum; without a reference nothing can be said.
+        # A failed search is not in the same minimum; without a reference the value is missing.
         table[name] = pd.array(same if np.isfinite(reference) else [pd.NA] * len(table), "boolean")
     return table
 
@@ -224,25 +222,25 @@ def run_stability(
     seed: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> pd.DataFrame:
-    """Examine synthetic cases of shards.
+    """Analyse synthetic cases of shards.
 
     Parameters
     ----------
     cases
         Name, image of the shard and index in it, of each case.
     tissue
-        Tissue the shards were simulated on.
+        Tissue of the shards.
     networks
         Surrogate and direct inverse network.
     settings, invert_settings, seed
-        Settings of the examination, settings of stage invert with its method, and the run's seed.
+        Settings of the analysis, settings of stage invert, and seed of the run.
     progress
-        Called with cases done and cases in all.
+        Called with finished and total cases.
 
     Returns
     -------
-    One row per case, radius and start, ``case`` and the columns of ``examine_case``. A case without tumour in white
-    and grey matter is one row with status ``failed``.
+    One row per case, radius and start, ``case`` and the columns of ``examine_case``. A case without tumour in white and
+    grey matter has one row with status ``failed``.
 
     Raises
     ------
@@ -252,7 +250,9 @@ def run_stability(
     search = search_settings(invert_settings, settings.method)
     if not isinstance(search, DirectMethodSettings):
         raise InputError(
-            f"method '{settings.method}'", "does not start from a direct estimate", "name one of inverter `hybrid`"
+            f"method '{settings.method}'",
+            "does not start from a direct estimate",
+            "use a method with inverter `hybrid`",
         )
     tables = []
     for done, (name, path, index) in enumerate(cases, 1):
@@ -272,7 +272,7 @@ def run_stability(
 
 
 def _no_search(truth: Theta, message: str) -> pd.DataFrame:
-    """The row of a case that there is nothing to observe of."""
+    """Return the row of a case without observable tumour."""
     table = _complete(pd.DataFrame([{"radius": 0.0, "start": 0, "status": "failed", "message": message}]), truth)
     return _compare(table, truth, truth.space.bounds_about((0, 0, 0)), 0.0, np.nan, 0.0)
 
@@ -284,7 +284,7 @@ def paper_stability(radius: float) -> dict[str, float]:
 
 
 def summarise_stability(table: pd.DataFrame) -> pd.DataFrame:
-    """Ratios by radius.
+    """Summarise by radius.
 
     Parameters
     ----------
@@ -294,8 +294,8 @@ def summarise_stability(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per radius: ``cases`` and ``starts`` with a search to compare with, and how many ``failed`` (they count
-        as not the same); ratios ``same_*`` with ``_low`` and ``_high`` of Wilson's 95 % interval; ``{name}_error`` and
+        One row per radius: ``cases`` and ``starts`` with a reference search, and how many ``failed`` (counted as not
+        the same); ratios ``same_*`` with ``_low`` and ``_high`` of Wilson's 95 % interval; ``{name}_error`` and
         ``{name}_moved`` of every growth parameter (mean difference from the truth, and from the search of radius 0)
         with the standard error ``_se``; medians; the paper's numbers with ``paper``.
     """
@@ -328,14 +328,14 @@ def summarise_stability(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def stability_table(table: pd.DataFrame, tolerance: float) -> Table:
-    """Make the table of ratios and errors by radius, beside the paper's table 4.
+    """Create the table of ratios and errors by radius, with the paper's table 4.
 
     Parameters
     ----------
     table
         Rows of ``run_stability``.
     tolerance
-        Difference that counted as the same.
+        Largest relative difference that is the same.
     """
     zero = table[table["radius"] == 0]
     percent = f"{100 * tolerance:g} %"

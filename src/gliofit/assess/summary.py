@@ -1,4 +1,4 @@
-"""Summaries of an assessment's rows: errors, derivatives, and errors by size and sharpness of the tumour."""
+"""Summaries of an assessment: errors, derivatives, and errors by volume and derived quantities."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from gliofit.simulate.settings import ATLAS
 
 __all__ = ["CALIBRATION_BINS", "calibration", "card_numbers", "forward_summary", "gradient_summary"]
 
-#: Bins of tumours, of as many cases each as can be.
+#: Number of bins of equal size.
 CALIBRATION_BINS = 4
 
 
 def forward_summary(rows: pd.DataFrame) -> pd.DataFrame:
     """Summarise rows of ``assess_forward`` by model and group of anatomies, in the order of the rows and of ``GROUPS``.
 
-    Of every metric mean, standard error over tumours (NaN for one) and median; undefined values are left out.
+    Mean, standard error over tumours (NaN for one) and median of each metric; undefined values are excluded.
     """
     out = []
     for model, group, part in _parts(rows):
@@ -37,7 +37,7 @@ def forward_summary(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def card_numbers(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Means over the test tumours of one model, by group of anatomies, for its card (``gliofit.train.card``)."""
+    """Compute means over the test tumours of a model by group of anatomies, for its card (``gliofit.train.card``)."""
     names = ("mse_cube", "mse_volume", "mae_cube", "ncc_cube", "dice_033")
     return {
         group: {"n": len(part), **{name: float(part[name].mean()) for name in names}} for _, group, part in _parts(rows)
@@ -45,7 +45,7 @@ def card_numbers(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
 
 
 def gradient_summary(rows: pd.DataFrame) -> pd.DataFrame:
-    """Medians and quartiles of rows of ``assess_gradients`` by model, group of anatomies and quantity."""
+    """Compute medians and quartiles of ``assess_gradients`` by model, group of anatomies and quantity."""
     out = []
     for model, group, part in _parts(rows):
         for quantity in rows["quantity"].unique():
@@ -58,9 +58,9 @@ def gradient_summary(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def calibration(rows: pd.DataFrame) -> pd.DataFrame:
-    """Errors in four bins of volume and of each derived quantity, over the atlas's tumours that all models have.
+    """Compute errors in bins of volume and of each derived quantity, over tumours in the atlas common to all models.
 
-    ``low`` and ``high`` are the ends of the values in a bin. A bin without tumours has no row.
+    ``low`` and ``high`` are the smallest and largest value in a bin. Empty bins have no row.
     """
     atlas = rows[rows["group"] == ATLAS]
     counts = atlas.groupby("case")["model"].nunique()
@@ -86,7 +86,7 @@ def calibration(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _parts(rows: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
-    """Rows of each model and group, in the order of the models in the rows and of ``GROUPS``."""
+    """Yield rows of each model and group, in the order of the rows and of ``GROUPS``."""
     parts = {(str(model), str(group)): part for (model, group), part in rows.groupby(["model", "group"], sort=False)}
     models = [str(model) for model in rows["model"].unique()]
     return [(model, group, parts[model, group]) for model in models for group in GROUPS if (model, group) in parts]

@@ -1,4 +1,4 @@
-"""What the figures of test tumours in the atlas share: a colour for each surrogate, a legend, and axes of errors."""
+"""Common parts of figures of test tumours in the atlas: colours, legend and axes of errors."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ __all__ = ["SurrogateFigure", "descriptors", "surrogate_figure"]
 
 @dataclass(frozen=True, eq=False)
 class SurrogateFigure:
-    """A figure, the rows of the atlas that it shows, and a colour for each surrogate in their order."""
+    """Figure, rows of the atlas, and colours of surrogates."""
 
     figure: Figure
     rows: pd.DataFrame
     colours: dict[str, str]
 
     def handles(self) -> list[Any]:
-        """Make the entries of a legend."""
+        """Create the entries of a legend."""
         from matplotlib.lines import Line2D
 
         look: dict[str, Any] = {"marker": "o", "markersize": 3.5, "linewidth": 1.2}
@@ -45,7 +45,7 @@ class SurrogateFigure:
             self.figure.legend(handles=self.handles(), loc="outside lower center", ncols=columns)
 
     def label_errors(self, axes: Axes) -> None:
-        """Make the y axis one of errors over the cube."""
+        """Label the y axis as errors on the cube."""
         if (self.rows["mse_cube"] > 0).any():
             axes.set_yscale("log")
             label_log_axis(axes.yaxis)
@@ -56,12 +56,12 @@ class SurrogateFigure:
 def surrogate_figure(
     rows: pd.DataFrame, height: float, out_dir: str | Path, name: str, dpi: int
 ) -> Iterator[SurrogateFigure]:
-    """Open a figure two columns wide, which is written when the context ends.
+    """Create a figure two columns wide, which is saved at the end of the context.
 
     Parameters
     ----------
     rows
-        Rows of an assessment, of which the atlas's are shown.
+        Rows of an assessment; those in the atlas are shown.
     height
         Inches.
     out_dir, name
@@ -79,6 +79,6 @@ def surrogate_figure(
 
 
 def descriptors(rows: pd.DataFrame) -> list[tuple[str, float, str]]:
-    """Columns that tumours are ordered by, with the factor to the printed unit and the label of the axis."""
+    """Return columns of descriptors of tumours, with factor to the printed unit and axis label."""
     derived = [(q.column, 1.0, f"{q.title} {q.axis_label}") for q in derived_in(rows)]
     return [("volume_mm3", 1e-3, "tumour volume (cm³)"), *derived]

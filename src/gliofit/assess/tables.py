@@ -26,16 +26,16 @@ _COUNT = ",.0f"
 
 
 def read_models(folders: Mapping[str, str | Path]) -> pd.DataFrame:
-    """What is known of trained surrogates from their ``model.json``.
+    """Read facts about trained surrogates from their ``model.json``.
 
     Returns
     -------
-    One row per model: ``model architecture parameters samples minutes device voxel``, the latter as text.
+    One row per model: ``model architecture parameters samples minutes device voxel``, ``voxel`` as text.
 
     Raises
     ------
     InputError
-        If a ``model.json`` is missing or does not say how the model was trained.
+        If a ``model.json`` is missing or lacks the record of the training.
     """
     rows = []
     for model, folder in folders.items():
@@ -53,12 +53,12 @@ def read_models(folders: Mapping[str, str | Path]) -> pd.DataFrame:
                 }
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(path, f"does not say how the model was trained ({error})", "train it again") from error
+            raise InputError(path, f"lacks the record of the training ({error})", "train it again") from error
     return pd.DataFrame(rows)
 
 
 def assess_tables(forward: pd.DataFrame, gradients: pd.DataFrame, models: pd.DataFrame) -> dict[str, Table]:
-    """Make the tables ``forward``, ``anatomies``, ``gradients`` and ``calibration``.
+    """Create the tables ``forward``, ``anatomies``, ``gradients`` and ``calibration``.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def assess_tables(forward: pd.DataFrame, gradients: pd.DataFrame, models: pd.Dat
     for name, table in tables.items():
         frame = table.frame
         named = frame.assign(model=[surrogate_name(model) for model in frame["model"]]) if len(frame) else frame
-        tables[name] = replace(table, frame=named, empty="Nothing to show: no tumours were assessed.")
+        tables[name] = replace(table, frame=named, empty="No tumours were assessed.")
     return tables
 
 
@@ -90,7 +90,7 @@ def write_assess_tables(
 
 
 def _forward(summary: pd.DataFrame, models: pd.DataFrame) -> Table:
-    """Errors on test tumours in the atlas, beside the paper's table 5."""
+    """Create the table of errors on test tumours in the atlas, with the paper's table 5."""
     atlas = summary[summary["group"] == ATLAS].merge(models, on="model", how="left", validate="one_to_one")
     for name in ("mse", "mae", "ncc"):
         printed = {key: row.values[f"{name}_cube"].mean for key, row in paper_table(5).items()}
@@ -108,7 +108,7 @@ def _forward(summary: pd.DataFrame, models: pd.DataFrame) -> Table:
 
 
 def _anatomies(summary: pd.DataFrame) -> Table:
-    """A row per model with MSE, Dice and number of tumours in each group of anatomies."""
+    """Create the table of MSE, Dice and number of tumours by model and group of anatomies."""
     names = ("mse_cube_mean", "mse_cube_error", "dice_033_mean", "dice_033_error", "n", "anatomies")
     wide = summary[["model"]].drop_duplicates().reset_index(drop=True)
     shown = [column("model", "surrogate")]
@@ -134,7 +134,7 @@ def _gradients(rows: pd.DataFrame) -> Table:
     if len(table):
         table["quantity"] = table["quantity"].map(quantity_name)
         table["group"] = table["group"].map(GROUP_NAMES)
-    title = "Derivatives of surrogates against the solver’s"
+    title = "Derivatives of surrogates compared with the solver"
     return Table(title, table, columns("assess-gradients"), footnotes=notes("assess-gradients"))
 
 

@@ -1,4 +1,4 @@
-"""Test tumours of an anatomy: drawn and grown as those of training, with random numbers of their own."""
+"""Test tumours of an anatomy, from the distribution of the training data with other random numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gliofit.simulate.shard import simulate_shard
 
 __all__ = ["TARGET_SHARD", "simulate_targets"]
 
-#: Name of the one shard that holds all test tumours of an anatomy.
+#: Name of the shard with all test tumours of an anatomy.
 TARGET_SHARD = "test-00000"
 
 
@@ -28,22 +28,22 @@ def simulate_targets(
     threads: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> pd.DataFrame:
-    """Grow the test tumours of an anatomy; writes ``test-00000.nii`` and ``test-00000.parquet`` into ``out_dir``.
+    """Simulate the test tumours of an anatomy; write ``test-00000.nii`` and ``test-00000.parquet`` to ``out_dir``.
 
     Parameters
     ----------
     tissue_dir
         ``wm, gm, csf.nii.gz`` of the anatomy at the spacing of the simulations.
     anatomy
-        Its name, which decides the random numbers: no tumour is one of training or of the synthetic cohort.
+        Name, which determines the random numbers (different from training and the synthetic cohort).
     cases
         Number of tumours; the first ones do not depend on it.
     settings, seed, out_dir, threads, progress
-        As those of ``simulate_shard``; numbers of samples in the settings have no effect.
+        See ``simulate_shard``; numbers of samples in the settings have no effect.
 
     Returns
     -------
-    The shard's table, one row per tumour.
+    Table of the shard, one row per tumour.
     """
     counts = {"test_cases": cases, "samples_per_shard": cases}
     return simulate_shard(

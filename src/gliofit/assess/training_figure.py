@@ -1,4 +1,4 @@
-"""Figure of trainings: validation error of all surrogates against processor time and against samples."""
+"""Figure of training: validation error of all surrogates against processor time and samples."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["draw_training", "read_histories"]
 
 
 def read_histories(networks: Iterable[str | Path]) -> pd.DataFrame:
-    """Read the validations of trained networks.
+    """Read the validation errors during training.
 
     Parameters
     ----------
@@ -26,8 +26,8 @@ def read_histories(networks: Iterable[str | Path]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per validation: ``model``, ``core_hours``, ``samples`` (tumours that the network was trained on so far,
-        counted each time) and ``validation_mse`` in the cube.
+        One row per validation: ``model``, ``core_hours``, ``samples`` (training tumours so far, with repetitions) and
+        ``validation_mse`` in the cube.
 
     Raises
     ------

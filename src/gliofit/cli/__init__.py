@@ -1,6 +1,6 @@
-"""The ``gliofit`` command: the same functions as the workflow, on single files.
+"""The ``gliofit`` command: functions of the workflow for single files.
 
-A file per command. Bad input ends with exit code 2 and one line on stderr that names the file and the hint.
+One file per command. Bad input ends with exit code 2 and one line on stderr with file and hint.
 """
 
 from gliofit.cli.app import app

@@ -1,4 +1,4 @@
-"""``python -m gliofit.cli``: the ``gliofit`` command where its script is not on the path."""
+"""``python -m gliofit.cli``: the ``gliofit`` command without its script."""
 
 from gliofit.cli.entry import main
 

@@ -1,4 +1,4 @@
-"""The application: which commands there are, and in which group of the help."""
+"""The application: commands and their groups in the help."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], Sequence[str]], ...] = (
     (_RESULTS, verify, VERIFY_EXAMPLES),
 )
 
-#: Examples of every command, as its help shows them.
+#: Examples in the help of every command.
 EXAMPLES: dict[str, Sequence[str]] = {function.__name__: examples for _, function, examples in _COMMANDS}
 
-#: Options of these commands that are not their own are passed on.
+#: Commands that pass unknown options on.
 _PASSED_ON: dict[str, Any] = {"ignore_unknown_options": True, "allow_extra_args": True}
 
 app = typer.Typer(
@@ -73,9 +73,7 @@ def _print_version(wanted: bool) -> None:
 def _options(
     version: Annotated[
         bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version and the commit, and end."
-        ),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print version and commit, and exit."),
     ] = False,
 ) -> None:
     """Personalise brain-tumour growth models to patients."""

@@ -1,4 +1,4 @@
-"""``gliofit check``: what is wrong with patients' files."""
+"""``gliofit check``: check of patients' files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def check(
     labels: Annotated[
         str | None,
         typer.Option(
-            help="Label scheme, where the naming does not imply it.",
+            help="Label scheme, if the naming does not imply it.",
             autocompletion=complete_labels,
             rich_help_panel=OBSERVED,
         ),
@@ -43,27 +43,27 @@ def check(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Table to write (.tsv or .csv): cases, files, and which can be used.", rich_help_panel=RESULT
+            help="Table to write (.tsv or .csv): cases, files, and whether they can be used.", rich_help_panel=RESULT
         ),
     ] = None,
     cores: Annotated[
         int | None,
-        typer.Option(min=1, help="Cases to look at at a time.", show_default="all cores", rich_help_panel=HOW),
+        typer.Option(min=1, help="Cases to check in parallel.", show_default="all cores", rich_help_panel=HOW),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what is wrong with patient files, file by file.
+    """Check patients' files and report problems by file.
 
-    Exit code 1 if anything is; with --out only if no case can be used.
+    Exit code 1 if there are problems; with --out only if no case can be used.
     """
     from gliofit.register.check import check_patients
     from gliofit.register.cohort_table import write_cohort_table
     from gliofit.register.settings import PatientsSettings
 
     if out is not None and out.suffix not in (".tsv", ".csv"):
-        raise InputError(out, "--out is no table name", "end it in .tsv or .csv")
+        raise InputError(out, "--out is not the name of a table", "use the extension .tsv or .csv")
     if out is not None and out.resolve() == patients.resolve():
-        raise InputError(out, "--out is the table that is checked", "give another name, or check the folder again")
+        raise InputError(out, "--out is the input table", "choose another name")
     if out is not None:
         check_out_file(out)
     machine.set_threads(1)  # in each process
@@ -86,7 +86,7 @@ def check(
     else:
         wrong = any(finding.severity == "error" for finding in findings)
         if not wrong:
-            lines.append("nothing else found" if findings else "nothing wrong found")
+            lines.append("no other problems" if findings else "no problems found")
     content = {"cases": len(named), "usable": usable, "table": table, "findings": [asdict(one) for one in findings]}
     say(as_json, content, *lines)
     if wrong:
@@ -94,6 +94,6 @@ def check(
 
 
 def _line(finding: Finding) -> str:
-    """A finding in one line; one about the whole source has no case."""
+    """Format a finding as one line; findings about the whole source have no case."""
     where = [str(part) for part in (finding.case, finding.file) if str(part)]
     return " ".join(f"{': '.join(where)}: {finding.problem}; {finding.hint}".split())

@@ -1,4 +1,4 @@
-"""What the shell offers when the tabulator key is pressed after an option."""
+"""Completion of option values in the shell."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ __all__ = ["complete_growth_model", "complete_labels", "complete_method", "compl
 
 
 def complete_growth_model(incomplete: str) -> list[str]:
-    """Names of growth models."""
+    """Return names of growth models."""
     from gliofit.growth.model import growth_model_names
 
     return [name for name in growth_model_names() if name.startswith(incomplete)]
 
 
 def complete_method(incomplete: str) -> list[str]:
-    """Names of inversion methods."""
+    """Return names of inversion methods."""
     from gliofit.invert.settings import InvertSettings
 
     return [name for name in InvertSettings().methods if name.startswith(incomplete)]
 
 
 def complete_labels(incomplete: str) -> list[str]:
-    """Names of label schemes."""
+    """Return names of label schemes."""
     from gliofit.core.labels import LABEL_SCHEMES
 
     return [name for name in LABEL_SCHEMES if name.startswith(incomplete)]
 
 
 def complete_target(incomplete: str) -> list[str]:
-    """Targets of the workflow, those that collect a stage's results."""
+    """Return targets of the workflow."""
     from gliofit.cli.checkout import find_checkout, targets_of
 
     root = find_checkout()

@@ -1,4 +1,4 @@
-"""The entry point: run a command, and turn every mistake into one line, or one JSON object, and an exit code."""
+"""Entry point: runs a command and reports errors as one line, or one JSON object, with an exit code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; all bad input, also wrong options, is one line on stderr and exit code 2.
+    """Run the command line; bad input and wrong options give one line on stderr and exit code 2.
 
     With ``--json`` the line is an object on stdout: ``{"error": {"code", "subject", "problem", "hint"}}``.
     """
@@ -35,14 +35,14 @@ def main(arguments: list[str] | None = None) -> None:
         wrong = _usage(error)
         code = _report(wrong, as_json, f"{wrong.problem}; {wrong.hint}")
     except OutputStreamError as error:
-        # A reader that went away, as in ``gliofit verify results/demo | head``, ends the command in typer with 1.
-        _write_line(f"standard output: {error.strerror}; make space there, files that were to be written are complete")
+        # Typer ends with 1 if the reader of a pipe exits, as in ``gliofit verify results/demo | head``.
+        _write_line(f"standard output: {error.strerror}; free some space; files are complete")
         code = 1
     except OSError as error:
         code = _report(_system_error(error, name), as_json)
     except MemoryError:
-        hint = "close other programs, or use a machine with more of it"
-        code = _report(InputError(name, "there is not enough memory", hint, "out-of-memory"), as_json)
+        hint = "close other programs, or use a machine with more memory"
+        code = _report(InputError(name, "out of memory", hint, "out-of-memory"), as_json)
     except (typer.Abort, KeyboardInterrupt):
         code = 130
     _flush_streams()
@@ -50,23 +50,22 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _prepare_process() -> None:
-    """Make the process independent of a few things that it may inherit."""
-    # A standard stream that is closed would give its number to the next file that is opened, and what libraries print
-    # would end up in that file.
+    """Make the process independent of inherited settings."""
+    # The descriptor of a closed standard stream would be reused for the next opened file.
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
-    # Paths need not be text in the terminal's encoding, or text at all.
+    # Paths may not be valid in the terminal's encoding.
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
-    # A backend that the user's profile names may be one that matplotlib does not have.
+    # The user's profile may name a backend that is not available.
     os.environ["MPLBACKEND"] = "agg"
 
 
 def _usage(error: Exception) -> InputError:
-    """A wrong option or command as bad input."""
+    """Convert a wrong option or command to bad input."""
     context = getattr(error, "ctx", None)
     path = "gliofit" if context is None else context.command_path
     problem = error.format_message().rstrip(".")  # type: ignore[attr-defined]
@@ -74,16 +73,16 @@ def _usage(error: Exception) -> InputError:
 
 
 def _system_error(error: OSError, command: str) -> InputError:
-    """An error of the operating system as bad input; the command is the subject where no file is named."""
+    """Convert an error of the operating system to bad input; the subject is the file, else the command."""
     problem = error.strerror or str(error) or type(error).__name__
     if error.filename is None:
-        return InputError(command, problem, "check the disk, the memory and the limits of this machine", "system-error")
+        return InputError(command, problem, "check disk, memory and limits of this machine", "system-error")
     name = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else str(error.filename)
-    return InputError(name, problem, "check the path, its permissions and the space there", "system-error")
+    return InputError(name, problem, "check path, permissions and free space", "system-error")
 
 
 def _report(error: InputError, as_json: bool, line: str = "") -> int:
-    """Write a mistake as JSON, or as a line of its own or its usual words; returns the exit code."""
+    """Write an error as JSON or text; return the exit code."""
     if as_json:
         parts = {"code": error.code, "subject": error.subject, "problem": error.problem, "hint": error.hint}
         try:
@@ -96,13 +95,13 @@ def _report(error: InputError, as_json: bool, line: str = "") -> int:
 
 
 def _write_line(text: str) -> None:
-    # Nobody may be there to read it.
+    # The stream may be closed.
     with suppress(OSError):
         print(f"gliofit: error: {' '.join(text.split())}", file=sys.stderr, flush=True)
 
 
 def _flush_streams() -> None:
-    """Empty the buffers of the standard streams; what they do not take is dropped, or Python would try again."""
+    """Flush the standard streams; drop output that cannot be written."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:

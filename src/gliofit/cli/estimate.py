@@ -1,4 +1,4 @@
-"""``gliofit estimate``: what a run of the workflow will take."""
+"""``gliofit estimate``: forecast of a run of the workflow."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def estimate(
         Path | None, typer.Option(help="Table of patients, BraTS folders, or BIDS dataset.", rich_help_panel=_RUN)
     ] = None,
     cores: Annotated[
-        int | None, typer.Option(min=1, help="Cores that the run may use.", show_default="all", rich_help_panel=HOW)
+        int | None, typer.Option(min=1, help="Number of cores of the run.", show_default="all", rich_help_panel=HOW)
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -52,9 +52,9 @@ def estimate(
         options = ["--config", f"patients={json.dumps({'source': str(patients)})}"]
     cores = cores or machine.set_threads(None)
     with show_progress("gliofit estimate") as progress:
-        progress("planning the run")
+        progress("planning the jobs")
         jobs = plan_jobs(require_checkout(), settings, config, cores, options)
-        progress("measuring how fast this machine is")
+        progress("measuring the speed of this machine")
         costs = read_costs()
         slowness = calibration_seconds() / costs.calibration_seconds
         found = estimate_run(jobs, cores, costs, slowness)

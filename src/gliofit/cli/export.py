@@ -1,4 +1,4 @@
-"""``gliofit export``: a run's results for other programs."""
+"""``gliofit export``: export results of a run to other programs."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ EXAMPLES = (
     "gliofit export results/demo shared/ --layout plain --images",
 )
 
-_FOLDERS, _CHOICE = "Folders", "What is exported"
+_FOLDERS, _CHOICE = "Folders", "Selection"
 
 
 class LayoutName(StrEnum):
-    """How files are laid out and named."""
+    """Layout and names of files."""
 
     BIDS = "bids"
     PLAIN = "plain"
@@ -45,9 +45,7 @@ def export(
     ] = None,
     images: Annotated[
         bool,
-        typer.Option(
-            "--images", help="Copy the patients' own MRI too, where the run read it.", rich_help_panel=_CHOICE
-        ),
+        typer.Option("--images", help="Also copy the patients' MRI.", rich_help_panel=_CHOICE),
     ] = False,
     layout: Annotated[
         LayoutName,
@@ -55,7 +53,7 @@ def export(
     ] = LayoutName.BIDS,
     as_json: JsonOption = False,
 ) -> None:
-    """Hand on patients' results as BIDS derivatives or plain folders, with colour tables for viewers."""
+    """Export patients' results as BIDS derivatives or plain folders, with colour tables for viewers."""
     from gliofit.export.run import export_run
 
     with show_progress("gliofit export") as progress:

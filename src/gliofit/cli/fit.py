@@ -48,7 +48,7 @@ def fit(
         Path | None, typer.Option(help="Observed tumour-cell concentration.", rich_help_panel=OBSERVED)
     ] = None,
     seg: Annotated[
-        Path | None, typer.Option(help="Observed segmentation; needs --labels.", rich_help_panel=OBSERVED)
+        Path | None, typer.Option(help="Observed segmentation; requires --labels.", rich_help_panel=OBSERVED)
     ] = None,
     labels: Annotated[
         str | None,
@@ -67,7 +67,7 @@ def fit(
         bool,
         typer.Option(
             "--profile",
-            help="Profile likelihood: intervals that need no quadratic loss; slow.",
+            help="Intervals by profile likelihood, without a quadratic approximation; slow.",
             rich_help_panel=HOW,
         ),
     ] = False,

@@ -1,4 +1,4 @@
-"""Options that several commands have, and what is made of them."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 #: Groups of options.
-BRAIN, OBSERVED, HOW, RESULT = "Brain", "What is observed", "How it is done", "Result"
+BRAIN, OBSERVED, HOW, RESULT = "Brain", "Observation", "Method", "Result"
 
 TissueOption = Annotated[
     Path | None,
@@ -65,7 +65,7 @@ MethodOption = Annotated[
     str,
     typer.Option(
         "--method",
-        help="Inversion method, of docs/methods.md.",
+        help="Inversion method, see docs/methods.md.",
         autocompletion=complete_method,
         rich_help_panel=HOW,
     ),
@@ -74,23 +74,21 @@ GrowthModelOption = Annotated[
     str | None,
     typer.Option(
         "--growth-model",
-        help="Growth model, of docs/methods.md. [default: fisher-kolmogorov]",
+        help="Growth model, see docs/methods.md. [default: fisher-kolmogorov]",
         autocompletion=complete_growth_model,
         rich_help_panel=HOW,
     ),
 ]
-OutFolderOption = Annotated[Path, typer.Option("--out", help="Folder to write into.", rich_help_panel=RESULT)]
+OutFolderOption = Annotated[Path, typer.Option("--out", help="Output folder.", rich_help_panel=RESULT)]
 ThreadsOption = Annotated[
-    int | None, typer.Option("--threads", min=1, help="Threads to use.", show_default="all", rich_help_panel=HOW)
+    int | None, typer.Option("--threads", min=1, help="Number of threads.", show_default="all", rich_help_panel=HOW)
 ]
 RandomSeedOption = Annotated[
-    int, typer.Option("--random-seed", min=0, help="Seed of everything random.", rich_help_panel=HOW)
+    int, typer.Option("--random-seed", min=0, help="Seed of random numbers.", rich_help_panel=HOW)
 ]
 JsonOption = Annotated[
     bool,
-    typer.Option(
-        "--json", help="Say the result, or the mistake, as one JSON object on stdout.", rich_help_panel=RESULT
-    ),
+    typer.Option("--json", help="Print the result or error as one JSON object on stdout.", rich_help_panel=RESULT),
 ]
 
 
@@ -102,7 +100,7 @@ def read_tissue(
     warnings: list[InputWarning],
     isotropic: bool = False,
 ) -> Tissue:
-    """Read the tissue from one of the two sources.
+    """Read the tissue from a label map or from maps of white and grey matter.
 
     Parameters
     ----------
@@ -132,7 +130,7 @@ def read_tissue(
 
 
 def estimate_text(row: dict[str, Any]) -> str:
-    """Theta in words, with intervals where there are any."""
+    """Format theta, with intervals if available."""
     from gliofit.growth.space import Parameter
     from gliofit.invert.uncertainty import INTERVAL_LEVEL
     from gliofit.publish.interval_text import amounts, interval_kind

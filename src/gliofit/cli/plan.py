@@ -1,4 +1,4 @@
-"""``gliofit plan``: target volumes by a margin and by tumour cells."""
+"""``gliofit plan``: target volumes by margin and by tumour cells."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _TARGETS, _AFTER = "Targets", "Follow-up"
 
 
 class Region(StrEnum):
-    """What a margin is drawn around."""
+    """Region that the margin is applied to."""
 
     CORE = "core"
     WHOLE = "whole"
@@ -60,7 +60,7 @@ def plan(
     wm: WhiteOption = None,
     gm: GreyOption = None,
     brain_mask: Annotated[
-        Path | None, typer.Option(help="Brain mask.", show_default="where there is tissue", rich_help_panel=BRAIN)
+        Path | None, typer.Option(help="Brain mask.", show_default="voxels with tissue", rich_help_panel=BRAIN)
     ] = None,
     barriers: Annotated[
         Path | None, typer.Option(help="Mask of falx, tentorium and ventricles.", rich_help_panel=BRAIN)
@@ -69,19 +69,17 @@ def plan(
         float, typer.Option("--margin-mm", help="Margin of the clinical target.", rich_help_panel=_TARGETS)
     ] = 15.0,
     region: Annotated[
-        Region, typer.Option(help="What the margin is drawn around.", rich_help_panel=_TARGETS)
+        Region, typer.Option(help="Region that the margin is applied to.", rich_help_panel=_TARGETS)
     ] = Region.CORE,
     keep_tumour: Annotated[
         bool,
-        typer.Option(
-            help="Whether the personalised target must contain what the margin is around.", rich_help_panel=_TARGETS
-        ),
+        typer.Option(help="Whether the personalised target must contain that region.", rich_help_panel=_TARGETS),
     ] = True,
     bridge_mm: Annotated[
         float,
         typer.Option(
             "--bridge-mm",
-            help="Half the width of gaps of CSF that the personalised target closes.",
+            help="Half width of gaps of CSF to close in the personalised target.",
             rich_help_panel=_TARGETS,
         ),
     ] = 3.0,
@@ -99,7 +97,7 @@ def plan(
     ] = None,
     image: Annotated[
         Path | None,
-        typer.Option(help="MRI behind the contours, e.g. T1c.", show_default="tissue", rich_help_panel=RESULT),
+        typer.Option(help="MRI shown behind the contours, e.g. T1c.", show_default="tissue", rich_help_panel=RESULT),
     ] = None,
     dicom: Annotated[
         Path | None,
@@ -108,7 +106,7 @@ def plan(
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Draw target volumes by a margin and by tumour cells, of equal volume, and compare them. Research use only."""
+    """Create target volumes by margin and by tumour cells with equal volume, and compare them. Research use only."""
     machine.set_threads(threads)
     inputs = (tissue, wm, gm, seg, concentration, brain_mask, barriers, image, recurrence)
     if not (math.isfinite(margin_mm) and 0 <= margin_mm <= 100):

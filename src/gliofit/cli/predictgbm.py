@@ -1,4 +1,4 @@
-"""``gliofit predictgbm``: one patient as PredictGBM hands it over."""
+"""``gliofit predictgbm``: fit of a patient in PredictGBM's format."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FOLDERS = "Folders"
 
 def predictgbm(
     folder_in: Annotated[
-        Path, typer.Argument(metavar="IN", help="Folder with Patient-00000 in it.", rich_help_panel=_FOLDERS)
+        Path, typer.Argument(metavar="IN", help="Folder with Patient-00000.", rich_help_panel=_FOLDERS)
     ],
     folder_out: Annotated[
         Path, typer.Argument(metavar="OUT", help="Folder for 00000.nii.gz.", rich_help_panel=_FOLDERS)
@@ -32,7 +32,7 @@ def predictgbm(
     random_seed: RandomSeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Fit one patient as PredictGBM hands it over, and write what PredictGBM expects."""
+    """Fit a patient in PredictGBM's format, and write its result."""
     granted = machine.set_threads(threads)
     with (
         print_warnings() as warnings,

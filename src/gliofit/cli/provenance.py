@@ -1,4 +1,4 @@
-"""``gliofit provenance``: how a result was made."""
+"""``gliofit provenance``: provenance of a result."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ EXAMPLES = (
 
 def provenance(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A file that a run of the workflow made.", rich_help_panel="Result")
+        Path, typer.Argument(metavar="FILE", help="Result of a run of the workflow.", rich_help_panel="Result")
     ],
     depth: Annotated[
         int | None,
-        typer.Option(min=1, help="Jobs to go back.", show_default="to the first inputs", rich_help_panel=HOW),
+        typer.Option(min=1, help="Number of jobs to trace back.", show_default="no limit", rich_help_panel=HOW),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say how a result was made, back to its inputs; exit code 1 if files have changed since."""
+    """Show the provenance of a result; exit code 1 if files have changed since."""
     with show_progress("gliofit provenance") as progress:
         progress("reading records")
         from gliofit.pipeline.provenance import trace, tree_text

@@ -1,4 +1,4 @@
-"""``gliofit register``: bring the atlas onto a patient."""
+"""``gliofit register``: register the atlas to a patient."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def register(
     random_seed: RandomSeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring the atlas onto a patient: tissue maps on the patient's own grid, with a quality report."""
+    """Register the atlas to a patient: tissue maps on the patient's grid, with quality control."""
     granted = machine.set_threads(threads)
     from gliofit.core.io import check_file, read_table
     from gliofit.core.labels import check_scheme

@@ -1,4 +1,4 @@
-"""What a command says of its result: lines for people, or one JSON object for programs."""
+"""Output of a command: text, or one JSON object."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ __all__ = ["OutputStreamError", "json_text", "print_warnings", "say"]
 
 
 class OutputStreamError(OSError):
-    """The standard output takes no more, because its disk is full for example."""
+    """The standard output cannot be written, for example because the disk is full."""
 
 
 @contextmanager
 def print_warnings() -> Iterator[list[InputWarning]]:
-    """Yield a list for warnings about the input; in the end, also after an error, print each of them on stderr."""
+    """Yield a list for warnings about the input; finally, also after an error, print them on stderr."""
     warnings: list[InputWarning] = []
     try:
         yield warnings
     finally:
         for warning in dict.fromkeys(warnings):
-            # Nobody may be there to read it.
+            # The stream may be closed.
             with suppress(OSError):
                 print(f"gliofit: warning: {warning}", file=sys.stderr)
 
 
 def say(as_json: bool, content: Mapping[str, Any], *lines: str, warnings: Iterable[InputWarning] | None = None) -> None:
-    """Write a result to the standard output, as JSON, with the warnings of commands that read images, or as lines.
+    """Write a result to the standard output, as JSON (with warnings) or as text.
 
     Raises
     ------
     OutputStreamError
-        If it cannot be written.
+        If the output cannot be written.
     """
     if as_json:
         listed = {} if warnings is None else {"warnings": [asdict(warning) for warning in dict.fromkeys(warnings)]}
@@ -54,7 +54,7 @@ def say(as_json: bool, content: Mapping[str, Any], *lines: str, warnings: Iterab
 
 
 def json_text(content: Mapping[str, Any]) -> str:
-    """A JSON object; paths are text, and numbers that are not finite are null."""
+    """Return a JSON object; paths are text, and numbers that are not finite are null."""
     return json.dumps(_plain(content), indent=2, allow_nan=False)
 
 

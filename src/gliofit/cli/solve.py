@@ -1,4 +1,4 @@
-"""``gliofit solve``: grow one tumour."""
+"""``gliofit solve``: simulate a tumour."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Integrator(StrEnum):
 
 
 class Backend(StrEnum):
-    """What the accurate integrator runs on."""
+    """Back ends of the accurate integrator."""
 
     AUTO = "auto"
     NUMBA = "numba"
@@ -66,11 +66,9 @@ def solve(
     ],
     diffusion: Annotated[
         float,
-        typer.Option("--mu-d", help="sqrt(D T) in white matter, in mm: how far cells spread.", rich_help_panel=_TUMOUR),
+        typer.Option("--mu-d", help="sqrt(D T) in white matter, in mm (migration).", rich_help_panel=_TUMOUR),
     ],
-    growth: Annotated[
-        float, typer.Option("--mu-rho", help="sqrt(rho T): how often cells divide.", rich_help_panel=_TUMOUR)
-    ],
+    growth: Annotated[float, typer.Option("--mu-rho", help="sqrt(rho T) (proliferation).", rich_help_panel=_TUMOUR)],
     out: Annotated[Path, typer.Option(help="Concentration to write (.nii or .nii.gz).", rich_help_panel=RESULT)],
     tissue: TissueOption = None,
     wm: WhiteOption = None,
@@ -88,21 +86,21 @@ def solve(
         Integrator,
         typer.Option(
             help="accurate: error-controlled. reference: the public toolkit's explicit scheme without its faults. "
-            "toolkit: the same with all of its faults, for comparison with its results.",
+            "toolkit: with all of its faults, for comparison with its results.",
             rich_help_panel=HOW,
         ),
     ] = Integrator.ACCURATE,
     backend: Annotated[
         Backend,
         typer.Option(
-            help="numba: CPU. triton: CUDA. torch: either, slow. auto: triton where there is CUDA.",
+            help="numba: CPU. triton: CUDA. torch: either, slow. auto: triton if CUDA is available.",
             rich_help_panel=HOW,
         ),
     ] = Backend.AUTO,
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Grow one tumour on a brain and write its concentration."""
+    """Simulate a tumour in a brain and write its concentration."""
     machine.set_threads(threads)
     from gliofit.core.header import CONCENTRATION
     from gliofit.core.io import write_volume
@@ -146,7 +144,7 @@ def solve(
 
 
 def _further(space: ParameterSpace, given: Sequence[str]) -> dict[str, float]:
-    """Values of the parameters beyond origin, diffusion and growth, by option; typical ones where none is given."""
+    """Return values of further parameters by option, with typical values as default."""
     values = {p.name: p.typical for p in space.others[2:]}
     for text in given:
         name, _, number = text.partition("=")
@@ -169,16 +167,16 @@ def _make_solver(integrator: Integrator, backend: Backend) -> AbstractForwardSol
         if backend not in (Backend.AUTO, Backend.NUMBA):
             raise InputError(
                 f"--backend {backend}", f"the {integrator} integrator runs on the CPU only",
-                "leave --backend out, or use --integrator accurate",
+                "omit --backend, or use --integrator accurate",
             )  # fmt: skip
         return make_solver(ReferenceSettings() if integrator is Integrator.REFERENCE else ToolkitSettings())
     from gliofit.solver.backends import choose_backend
 
-    # Here rather than in the solver, so that a back end that cannot run is told before anything is read.
+    # Reject an unavailable back end before reading files.
     return make_solver(AccurateSettings(backend=choose_backend(backend.value)))
 
 
 def _nifti(path: Path, option: str) -> Path:
     if not path.name.endswith((".nii", ".nii.gz")):
-        raise InputError(path, f"{option} is no NIfTI name", "end it in .nii or .nii.gz")
+        raise InputError(path, f"{option} is not the name of a NIfTI file", "use the extension .nii or .nii.gz")
     return path

@@ -1,4 +1,4 @@
-"""``gliofit verify``: whether a run's files are whole."""
+"""``gliofit verify``: check of a run's files for damage."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def verify(
     ],
     as_json: JsonOption = False,
 ) -> None:
-    """Read every file of a results folder and name those that are damaged or left over; exit code 1 if any is."""
+    """Read all files of a results folder and list damaged or left-over ones; exit code 1 if there are any."""
     from gliofit.pipeline.verify import verify as verify_files
 
     with show_progress("gliofit verify") as progress:

@@ -1,4 +1,4 @@
-"""``gliofit --version``: which gliofit this is, for reports of problems."""
+"""``gliofit --version``: version and commit, for bug reports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["version_text"]
 
 
 def version_text() -> str:
-    """Version of gliofit, the commit where it is installed from a clone, and the version of Python."""
+    """Return the versions of gliofit (with commit, if in a clone) and Python."""
     revision = find_revision()
     commit = revision.removesuffix("-dirty")
     parts = [] if revision == UNKNOWN else [f"commit {commit}{' with changes' if commit != revision else ''}"]

@@ -1,4 +1,4 @@
-"""``gliofit demo`` and ``gliofit run``: the workflow of the checkout, its report, and where to look."""
+"""``gliofit demo`` and ``gliofit run``: the workflow of the checkout and its report."""
 
 from __future__ import annotations
 
@@ -26,38 +26,36 @@ RUN_EXAMPLES = (
     "gliofit run config/demo.yaml --dry-run",
 )
 
-#: What a run leaves for people, below its folder, in the order to look at it.
+#: Main results of a run, in the order to look at.
 _PLACES = {
-    "publish/report.html": "everything in one page",
-    "publish/workflow-report.html": "Snakemake's own: the same, with every job and its rule",
+    "publish/report.html": "report on one page",
+    "publish/workflow-report.html": "Snakemake's report, with all jobs and rules",
     "publish/patients/index.html": "a page per patient",
-    "publish/tables/table2.md": "the methods compared",
-    "publish/tables/table3.md": "the methods compared on patients",
+    "publish/tables/table2.md": "comparison of methods",
+    "publish/tables/table3.md": "comparison of methods on patients",
     "publish/figures/figure4.png": "patients by methods",
 }
 
-#: Arguments of Snakemake after which nothing new is there to look at, and no report to be built.
+#: Arguments of Snakemake without new results, after which no report is built.
 _NO_RUN = ("-n", "--dry-run", "--dryrun", "--unlock", "--lint", "--touch", "-t", "--summary", "-S", "--report")
 
-#: Arguments that say where jobs run; cores are then not ours to choose.
+#: Arguments that determine where jobs run; the number of cores is then not set.
 _PLACED = ("--profile", "--executor", "-e", "--jobs", "-j")
 
 _RUN = "Run"
 
 CoresOption = Annotated[
-    int | None, typer.Option("--cores", min=1, help="Cores to use.", show_default="all", rich_help_panel=HOW)
+    int | None, typer.Option("--cores", min=1, help="Number of cores.", show_default="all", rich_help_panel=HOW)
 ]
 FolderOption = Annotated[
     Path | None,
-    typer.Option("--folder", help="Folder that gets results/.", show_default="this one", rich_help_panel=RESULT),
+    typer.Option("--folder", help="Folder for results/.", show_default="this one", rich_help_panel=RESULT),
 ]
-OpenOption = Annotated[
-    bool, typer.Option("--open", help="Open the report in a browser at the end.", rich_help_panel=RESULT)
-]
+OpenOption = Annotated[bool, typer.Option("--open", help="Open the report in a browser.", rich_help_panel=RESULT)]
 
 
 def demo(cores: CoresOption = None, folder: FolderOption = None, open_report: OpenOption = False) -> None:
-    """Run the whole chain on synthetic cases and phantom patients: about 15 minutes on two cores, no data needed."""
+    """Run the whole workflow on synthetic cases and phantom patients: about 10 minutes on two cores, no data needed."""
     root = require_checkout()
     _run(root, root / "config/demo.yaml", folder, cores, [], open_report)
 
@@ -74,7 +72,7 @@ def run(
         list[str] | None,
         typer.Argument(
             metavar="TARGET",
-            help="Targets such as register_all, and further arguments of Snakemake.",
+            help="Targets such as register_all, and arguments of Snakemake.",
             show_default="everything",
             autocompletion=complete_target,
             rich_help_panel=_RUN,
@@ -84,7 +82,7 @@ def run(
     folder: FolderOption = None,
     open_report: OpenOption = False,
 ) -> None:
-    """Run the workflow with a configuration; options that are not gliofit's own go to Snakemake."""
+    """Run the workflow with a configuration; unknown options are passed to Snakemake."""
     root = require_checkout()
     if not config.exists() and (root / config).is_file():
         config = root / config
@@ -101,7 +99,7 @@ def _run(
     folder = (folder or Path()).absolute()
     check_out_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    # Targets first: options of Snakemake that take several values would swallow them.
+    # Targets first, before options of Snakemake that take several values.
     given = [*arguments, "--configfile", str(config.absolute())]
     if cores or not any(argument in _PLACED for argument in arguments):
         given += ["--cores", str(cores or "all")]
@@ -118,4 +116,4 @@ def _run(
     say(False, {}, "Look at", *(f"  {path}  ({what})" for path, what in found.items()))
     first = next(iter(found))
     if open_report and not webbrowser.open(first.as_uri()):
-        raise InputError(first, "no browser could be started", "open it yourself")
+        raise InputError(first, "no browser could be started", "open it manually")

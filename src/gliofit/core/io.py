@@ -40,8 +40,8 @@ OUTPUT_IN_USE = "output-in-use"
 
 #: Problem, hint and code by the error number of a failed write.
 _REFUSALS = {
-    errno.ENOSPC: ("cannot be written, the disk is full", "make space and run again", "disk-full"),
-    errno.EDQUOT: ("cannot be written, the disk quota is used up", "make space and run again", "disk-full"),
+    errno.ENOSPC: ("cannot be written, the disk is full", "free some space and run again", "disk-full"),
+    errno.EDQUOT: ("cannot be written, the disk quota is used up", "free some space and run again", "disk-full"),
     errno.EROFS: (
         "cannot be written, the disk is read-only", "make it writable, or work in another folder", "not-writable"
     ),

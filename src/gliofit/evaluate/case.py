@@ -1,4 +1,4 @@
-"""Scores of every method on one case."""
+"""Scores of all methods on one case."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ __all__ = [
     "metrics_columns",
 ]
 
-#: Estimate that is the solver's run with the true parameters: the error that no method can get below.
+#: Forward simulation with the true parameters: the error of a perfect estimate.
 ORACLE = "oracle"
 
-#: ``{method}-other`` is the run of the candidate that a hybrid method did not choose; it is never a row of its own.
+#: ``{method}-other`` is the candidate that a hybrid method did not choose; it has no row.
 OTHER_SUFFIX = "-other"
 
 IDENTITY = ("run", "cohort", "case", "method", "status", "message", "seed")
-#: How close a method's final run comes to that of another, which is taken for a reference.
+#: Agreement of a method's forward simulation with that of a reference method.
 AGREEMENT_METRICS = ("mse_volume", "mae_volume", "ncc_volume")
 AGREEMENT_COLUMNS = ("run", "cohort", "case", "method", "reference", *AGREEMENT_METRICS)
 CURVE_COLUMNS = ("run", "cohort", "case", "method", "threshold", "dice_whole", "dice_core")
@@ -61,23 +61,23 @@ _FIELD = (
 
 
 def metric_names(parameters: Sequence[Parameter]) -> tuple[str, ...]:
-    """Metrics of a case, with the errors of parameters other than positions."""
+    """Return the metrics of a case, with the errors of parameters other than positions."""
     return (*_SCORES, *error_columns(parameters), "wall_seconds", "evaluations")
 
 
 def metrics_columns(parameters: Sequence[Parameter]) -> tuple[str, ...]:
-    """Columns of ``metrics.parquet`` for parameters other than positions."""
+    """Return the columns of ``metrics.parquet`` for parameters other than positions."""
     origin = space_of({}).columns[:3]
     return (*IDENTITY, *metric_names(parameters), *_RUN, *(p.column for p in parameters), *origin, *_FIELD)
 
 
-#: Columns that hold text, beside those of ``IDENTITY``.
+#: Text columns besides those of ``IDENTITY``.
 _TEXT = ("role", "observation", COLUMN, "data_integrator", "final_integrator", "chosen", "reference")
 
 
 @dataclass(frozen=True, eq=False)
 class _Target:
-    """What the estimates of one case are compared with; fields that a case does not have are None."""
+    """Ground truth or reference of a case; fields are None if absent."""
 
     mask: NDArray[np.bool_]
     grid: Grid
@@ -90,16 +90,16 @@ class _Target:
     message: str = ""
 
     def read(self, path: Path) -> Volume:
-        """Read a concentration onto the case's grid, with zeros outside grey and white matter."""
+        """Read a concentration on the case's grid, with zeros outside grey and white matter."""
         volume = read_volume(path, np.float32)
         if not volume.grid.matches(self.grid):
             volume = volume.oriented_like(self.grid)
         if not volume.grid.matches(self.grid):
-            raise InputError(path, "lies on another grid than the case", "run the final forward solution again")
+            raise InputError(path, "lies on another grid than the case", "run the forward simulation again")
         return Volume(np.where(self.mask, volume.data, np.float32(0)), self.grid)
 
     def compare(self, estimate: Volume, other: Volume) -> dict[str, float]:
-        """Errors of one concentration against another (``compare_fields``)."""
+        """Compute the errors of a concentration relative to another (``compare_fields``)."""
         return compare_fields(estimate, other, self.mask)
 
 
@@ -118,13 +118,13 @@ def evaluate_case(
     truth_table: str | Path | None = None,
     truth_concentration: str | Path | None = None,
 ) -> None:
-    """Score every method's final forward run on one case: ``metrics``, ``dice_curve`` and ``agreement.parquet``.
+    """Score every method's forward simulation on one case: ``metrics``, ``dice_curve`` and ``agreement.parquet``.
 
     Parameters
     ----------
     cohort
         ``synthetic``: fields are compared with the case's true concentration, Dice cuts both of them.
-        Any other: fields are compared with ``reference``, Dice holds them against ``segmentation.nii.gz``.
+        Any other: fields are compared with ``reference``, and by Dice with ``segmentation.nii.gz``.
     case, case_dir
         Name and folder of the case: ``labels.nii.gz``, and by cohort ``concentration.nii.gz`` with ``truth.parquet``,
         or ``segmentation.nii.gz``.
@@ -135,21 +135,21 @@ def evaluate_case(
     invert_dirs
         Method to the folder with its ``parameters.parquet``.
     reference
-        Concentration the patients' fields are compared with; without one they get scores against the segmentation only.
+        Reference concentration of patients; without it there are only scores relative to the segmentation.
     out_dir, settings
-        Folder for the tables; reference method, whose own row gets scores against the segmentation only, and the other
-        methods of ``agreement.parquet``.
+        Output folder; reference method (scored only relative to the segmentation), and other methods of
+        ``agreement.parquet``.
     run, seed
-        Identity of the run, for the rows.
+        Name and seed of the run, for the rows.
     truth_table, truth_concentration
         True parameters and concentration of a phantom, for the parameter errors, ``mse_volume_truth`` and
-        ``ncc_volume_truth``; a synthetic case takes them from its folder.
+        ``ncc_volume_truth``; synthetic cases have them in their folder.
 
     Raises
     ------
     InputError
-        If a file is missing, unreadable or lies on another grid than the case. A method that failed is no error: its
-        row says so, with NaN for every score.
+        If a file is missing, unreadable or lies on another grid than the case. Failed methods are no error; their
+        scores are NaN.
     """
     case_dir, out_dir = Path(case_dir), Path(out_dir)
     synthetic = cohort == "synthetic"
@@ -203,9 +203,9 @@ def _load_target(
     truth_table: str | Path | None,
     truth_concentration: str | Path | None,
 ) -> _Target:
-    """Read what one case is scored against."""
+    """Read ground truth or reference of a case."""
     labels = read_volume(case_dir / "labels.nii.gz", np.uint8)
-    # Scoring counts grey and white matter of the label map, also where growth ran on tissue probabilities.
+    # Scores use grey and white matter of the label map, also for growth on tissue probabilities.
     target = _Target(labels.data >= TissueLabel.GREY_MATTER, labels.grid)
     if truth_concentration is not None:
         target = replace(target, truth=target.read(Path(truth_concentration)))
@@ -226,14 +226,14 @@ def _load_target(
         return replace(target, field=field)
     if synthetic:
         raise InputError(str(reference), "holds no tumour in grey or white matter", "simulate the case again")
-    # The reference method failed on this patient: there is nothing to measure a distance from.
+    # The reference method failed on this patient.
     return replace(target, message="no reference concentration to compare with")
 
 
 def _references(
     forward_dirs: Mapping[str, str | Path], reference: str | Path | None, target: _Target, settings: EvaluateSettings
 ) -> dict[str, Volume]:
-    """Final runs that a patient's others are compared with, by method; without those that failed."""
+    """Read the forward simulations of reference methods of a patient, without failed ones."""
     fields = {}
     for name in (settings.reference_method, *settings.other_references):
         if name in forward_dirs:
@@ -244,7 +244,7 @@ def _references(
 
 
 def _describe_run(forward_dir: Path, invert_dir: Path | None, grid: Grid) -> dict[str, Any]:
-    """What the tables of the inversion and of the final forward run say about an estimate."""
+    """Read the rows of inversion and forward simulation of an estimate."""
     forward = read_table(forward_dir / "forward.parquet").iloc[0]
     seconds = float(forward.get("wall_seconds", np.nan))
     row: dict[str, Any] = {"forward_wall_seconds": seconds, "final_integrator": _text(forward.get("integrator"))}
@@ -257,7 +257,7 @@ def _describe_run(forward_dir: Path, invert_dir: Path | None, grid: Grid) -> dic
         space = space_of(parameters)
         row |= {name: _number(parameters.get(name)) for name in ("wall_seconds", "evaluations", *space.columns)}
         if not np.isfinite([row[name] for name in space.columns[:3]]).all():
-            # Older tables have the origin in voxels alone.
+            # Older tables have the origin only in voxels.
             world = grid.voxel_to_world([_number(parameters.get(f"origin_{axis}")) for axis in "ijk"])
             row |= dict(zip(space.columns[:3], map(float, world), strict=True))
         row["total_wall_seconds"] = row["wall_seconds"] + seconds
@@ -279,7 +279,7 @@ def _text(value: Any) -> str | None:
 
 
 def _scores(row: Mapping[str, Any], estimate: Volume, target: _Target, is_reference: bool) -> dict[str, float]:
-    """Errors of the concentration and of the parameters, and the volume."""
+    """Compute errors of concentration and parameters, and the volume."""
     scores: dict[str, float] = {}
     if target.field is not None and not is_reference:
         scores |= target.compare(estimate, target.field)
@@ -287,16 +287,16 @@ def _scores(row: Mapping[str, Any], estimate: Volume, target: _Target, is_refere
         found = target.compare(estimate, target.truth)
         scores |= {f"{name}_volume_truth": found[f"{name}_volume"] for name in ("mse", "ncc")}
     theta = theta_in(row)
-    # Methods that estimate a field without parameters have no errors of parameters.
+    # Methods without parameters have no errors of parameters.
     if target.theta is not None and theta is not None:
         scores |= parameter_errors(theta, target.theta)
     return scores | {"volume_mm3": float(estimate.data.sum(dtype=np.float64)) * target.grid.voxel_volume_mm3}
 
 
 def _dice_scores(estimate: NDArray[np.float32], target: _Target, thresholds: NDArray[np.float64]) -> dict[str, Any]:
-    """Dice at the named thresholds and along the curve.
+    """Compute Dice at the thresholds of the tables and along the curve.
 
-    A synthetic case has no segmentation: both fields are cut at the same threshold, and core equals whole.
+    Synthetic cases have no segmentation: both fields are thresholded alike, and core equals whole.
     """
     named = np.array([WHOLE_THRESHOLD, CORE_THRESHOLD])
     if target.whole is not None and target.core is not None:
@@ -309,7 +309,7 @@ def _dice_scores(estimate: NDArray[np.float32], target: _Target, thresholds: NDA
     else:
         whole = core = np.full(thresholds.shape, np.nan)
         whole_033 = core_060 = float("nan")
-    # The named threshold lies between those of the curve; the best is not to be worse than it.
+    # The best threshold includes that of the table, which lies between those of the curve.
     tried = np.append(whole, whole_033)
     scores = {"dice_whole_033": float(whole_033), "dice_core_060": float(core_060)}
     if np.isfinite(tried).any():
@@ -319,7 +319,7 @@ def _dice_scores(estimate: NDArray[np.float32], target: _Target, thresholds: NDA
 
 
 def _boundary_scores(estimate: Volume, target: _Target) -> dict[str, float]:
-    """HD95 at the named thresholds, against the same masks as Dice."""
+    """Compute HD95 at the thresholds of the tables, relative to the masks of Dice."""
     scores = {}
     regions = (("whole_033", WHOLE_THRESHOLD, target.whole), ("core_060", CORE_THRESHOLD, target.core))
     for region, threshold, mask in regions:
@@ -332,18 +332,18 @@ def _boundary_scores(estimate: Volume, target: _Target) -> dict[str, float]:
 
 
 def _judge_choice(row: Mapping[str, Any], other_dir: Path, target: _Target) -> dict[str, Any]:
-    """Whether the candidate a hybrid kept has the lower final MSE of the two."""
+    """Whether the chosen candidate of a hybrid method has the lower MSE."""
     kept, other = row.get("mse_volume", float("nan")), float("nan")
     failed = str(read_table(other_dir / "forward.parquet").iloc[0]["status"]) == "failed"
     if not failed and target.field is not None:
         other = target.compare(target.read(other_dir / "concentration.nii.gz"), target.field)["mse_volume"]
-    # A candidate whose final run failed is worse than any that has one; two failures decide nothing.
+    # A failed candidate is worse than a successful one; two failed ones are undecided.
     better = None if np.isnan(kept) else bool(np.isnan(other) or kept <= other)
     return {"other_mse_volume": other, "choice_was_better": better}
 
 
 def _typed(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """The columns in order and of one type, whatever the methods filled in."""
+    """Order the columns and convert them to fixed types."""
     table = table.reindex(columns=list(columns)).reset_index(drop=True)
     for name in columns:
         if name in (*IDENTITY, *_TEXT) and name != "seed":

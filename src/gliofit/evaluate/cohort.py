@@ -1,4 +1,4 @@
-"""Tables of a whole cohort: all rows, a summary per method, and paired tests between methods."""
+"""Tables of a cohort: all rows, summary per method, and paired tests between methods."""
 
 from __future__ import annotations
 
@@ -65,18 +65,18 @@ def evaluate_cohort(
     case_tables, curves, agreements
         ``metrics.parquet``, ``dice_curve.parquet`` and ``agreement.parquet`` of every case.
     left_out
-        Cases that cannot be used, with the reason.
+        Excluded cases with the reason.
     out_dir, settings, seed
-        Folder for the six tables; methods that the others are tested against; seed of the bootstrap.
+        Output folder; methods to test against; seed of the bootstrap.
 
     Raises
     ------
     InputError
-        If there is no case, a case comes twice, or the cases are of several cohorts.
+        If there are no cases, a case appears twice, or there are several cohorts.
     """
     out_dir = Path(out_dir)
     if not case_tables:
-        raise InputError(out_dir, "the cohort has no cases", "add cases, or leave the cohort out of the run")
+        raise InputError(out_dir, "the cohort has no cases", "add cases, or remove the cohort from the run")
     metrics, curve, agreement = (
         pd.concat([read_table(path) for path in paths], ignore_index=True)
         for paths in (case_tables, curves, agreements)
@@ -85,7 +85,7 @@ def evaluate_cohort(
         raise InputError(out_dir, "the cases belong to several cohorts", "evaluate one cohort at a time")
     if metrics.duplicated(["case", "method"]).any():
         twice = metrics.loc[metrics.duplicated(["case", "method"]), "case"].iloc[0]
-        raise InputError(out_dir, f"case {twice} comes twice", "name every case once")
+        raise InputError(out_dir, f"case {twice} comes twice", "list every case once")
     tables = {
         "metrics": metrics.reindex(columns=list(metrics_columns(parameters_in(metrics)))),
         "dice_curve": curve.reindex(columns=list(CURVE_COLUMNS)),
@@ -99,29 +99,29 @@ def evaluate_cohort(
 
 
 def _cases(metrics: pd.DataFrame, left_out: Mapping[str, str]) -> pd.DataFrame:
-    """Every case of the cohort: ``used``, or ``left out`` with the reason."""
+    """Return the table of all cases: ``used``, or ``left out`` with the reason."""
     used = [{"case": case, "status": "used", "message": ""} for case in metrics["case"].drop_duplicates()]
     others = [{"case": case, "status": "left out", "message": reason} for case, reason in left_out.items()]
     return pd.DataFrame([*used, *others], columns=list(CASES_COLUMNS)).astype("string")
 
 
 def agreement_metric(metric: str, reference: str) -> str:
-    """Name that a column of the agreement table has in the summary, where there is one row per method."""
+    """Return the name of a column of the agreement table in the summary."""
     return f"{metric}_vs_{reference}"
 
 
 def summarise(
     metrics: pd.DataFrame, agreement: pd.DataFrame, settings: EvaluateSettings, seed: int = 0
 ) -> pd.DataFrame:
-    """One row per method and metric: mean, standard error, median, bootstrap interval, and how many cases they rest on.
+    """Summarise by method and metric: mean, standard error, median, bootstrap interval, and number of cases.
 
-    Failed cases have no scores and take part in no mean; ``n`` counts the cases that do, ``n_failed`` those that
-    failed, and ``n_not_converged`` those that are scored although the method did not converge. The agreement with each
-    reference follows as metrics of its own, named by ``agreement_metric``.
+    Failed cases have no scores and are excluded from means; ``n`` is the number of cases with a score, ``n_failed``
+    that of failed ones, and ``n_not_converged`` that of scored ones without convergence. Agreement with each reference
+    is included as metrics named by ``agreement_metric``.
     """
     table = metrics.copy()
     parameters = parameters_in(table)
-    # Squares of parameter errors, which the paper's table 1 averages, get errors and medians of their own.
+    # The paper's table 1 averages squared errors of parameters.
     squares = (*error_columns(parameters), "origin_error_fraction")
     for name in squares:
         table[f"{name}_squared"] = table[name] ** 2
@@ -150,12 +150,11 @@ def summarise(
 
 
 def compare_methods(metrics: pd.DataFrame, settings: EvaluateSettings) -> pd.DataFrame:
-    """Test every method against the chosen one that observed the same, metric by metric, paired by case.
+    """Test every method against the chosen one with the same observation, by metric, paired by case.
 
-    Methods that saw a patient's reference concentration and those that saw the segmentation are two comparisons, told
-    apart by the column ``observation``; the reference method, which saw the segmentation, takes part in the second.
-    Holm's correction covers, for each comparison, metric and kind of test, all methods that were tested. The oracle is
-    no method and is not tested. A comparison has no rows if its chosen method is not part of it.
+    Methods that observed the reference concentration and those that observed the segmentation (including the reference
+    method) are separate comparisons, see column ``observation``. Holm's correction covers all tested methods of a
+    comparison, metric and kind of test. The oracle is not tested. A comparison without its chosen method has no rows.
     """
     cohort = str(metrics["cohort"].iloc[0])
     chosen = {"concentration" if cohort == "synthetic" else "reference": settings.test_against.get(cohort)}

@@ -1,1 +1,1 @@
-"""Results in layouts and file formats that other programs know."""
+"""Export of results to layouts and formats of other programs."""

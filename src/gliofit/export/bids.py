@@ -1,7 +1,7 @@
 """The layout of BIDS derivatives (imaging derivatives of BIDS 1.10).
 
-What the standard has no names for is named in its manner and listed in ``.bidsignore``: transforms, tables of
-parameters, maps of standard deviations, tables for viewers.
+Files without a name in the standard are listed in ``.bidsignore``: transforms, tables of parameters, maps of standard
+deviations, tables for viewers.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["BIDS_VERSION", "bids_name", "case_entities", "write_bids"]
 
 BIDS_VERSION = "1.10.0"
 
-#: Case names of patients that came from a BIDS dataset.
+#: Case names of patients from a BIDS dataset.
 _BIDS_CASE = re.compile(r"sub-([0-9A-Za-z]+)(?:_ses-([0-9A-Za-z]+))?")
 
 _HERE = Path(__file__).parent
@@ -43,7 +43,7 @@ _IGNORED = "viewers\n**/*_xfm.*\n**/*_parameters.*\n**/*_stat-std_*\n"
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a case lies: entities of its names and folder, relative to the dataset."""
+    """BIDS entities and folder of a case, relative to the dataset."""
 
     entities: dict[str, str]
 
@@ -61,7 +61,7 @@ class _Place:
 
 
 def case_entities(case: str) -> dict[str, str]:
-    """Entities ``sub``, and ``ses`` if it has one, of a case: its own if it is from a BIDS dataset."""
+    """Return the entities ``sub`` and, if present, ``ses`` of a case."""
     match = _BIDS_CASE.fullmatch(case)
     if match is None:
         return {"sub": bids_label(case)}
@@ -69,9 +69,9 @@ def case_entities(case: str) -> dict[str, str]:
 
 
 def bids_name(item: Item) -> tuple[dict[str, str], str]:
-    """Entities and suffix of an image other than T1, less those of its case."""
+    """Return entities and suffix of an image other than T1, without those of its case."""
     entities, suffix = _IMAGES[item.kind]["entities"], _IMAGES[item.kind]["suffix"]
-    # The dot of a margin of 7.5 mm would be lost otherwise, and 75 mm is a margin as well.
+    # Distinguish a margin of 7.5 mm from 75 mm.
     margin, method = bids_label(item.margin.replace(".", "p")), bids_label(item.method)
     return {key: value.format(margin=margin, method=method) for key, value in entities.items()}, suffix
 
@@ -84,15 +84,15 @@ def write_bids(results: Sequence[CaseResults], folder: Path, images: bool, progr
     results, folder
         Patients, and an empty folder.
     images
-        Whether to copy the patients' own MRI too.
+        Whether to copy all MRI of the patients.
     progress
-        Called for every patient.
+        Called after every patient.
 
     Raises
     ------
     InputError
-        If two cases or two methods of a case have the same label in BIDS, as ``other_images``, or if a result is
-        damaged.
+        If two cases or two methods of a case have the same label in BIDS, if a result is damaged, or see
+        ``other_images``.
     """
     places = _places(results)
     for number, (result, place) in enumerate(zip(results, places, strict=True)):
@@ -109,13 +109,13 @@ def _places(results: Sequence[CaseResults]) -> list[_Place]:
     places = [_Place(case_entities(result.case)) for result in results]
     taken: dict[str, str] = {}
     for result, place in zip(results, places, strict=True):
-        # File systems that do not tell capitals apart would take their folders for one.
+        # Folders would be the same on case-insensitive file systems.
         other = taken.setdefault(place.stem.lower(), result.case)
         if other != result.case:
             raise InputError(
                 result.run,
                 f"cases {other} and {result.case} would both be {place.stem}",
-                "export them one at a time with --case, or in the plain layout",
+                "export them separately with --case, or use the plain layout",
             )
     return places
 
@@ -129,7 +129,7 @@ def _write_case(result: CaseResults, place: _Place, folder: Path, images: bool) 
             raise InputError(
                 result.run,
                 f"methods {first} and {second} would have the same file {path.name}",
-                "export one of them with --method, or in the plain layout",
+                "export one of them with --method, or use the plain layout",
             )
     reference = _write_mri(result, place, folder) if images else None
     for item, path in zip(items, paths, strict=True):
@@ -160,7 +160,7 @@ def _write_case(result: CaseResults, place: _Place, folder: Path, images: bool) 
 
 
 def _write_mri(result: CaseResults, place: _Place, folder: Path) -> Path:
-    """Write T1 and, as far as they are known, the other images; returns the path of T1 in the dataset."""
+    """Write T1 and, if available, other images; return the path of T1 in the dataset."""
     t1 = read_volume(result.registered / "t1.nii.gz")
     brain = read_volume(result.registered / "brain_mask.nii.gz").data > 0
     volumes = {"t1": t1} | {role: read_like(path, t1.grid) for role, path in other_images(result).items()}
@@ -170,7 +170,7 @@ def _write_mri(result: CaseResults, place: _Place, folder: Path) -> Path:
         entities = name["entities"] | {"desc": "brain" if stripped else "preproc"}
         paths[role] = place.path(entities, name["suffix"])
         write_volume(folder / paths[role], volume)
-        content = {"Description": "As gliofit read it.", "SkullStripped": stripped, "SpatialReference": "orig"}
+        content = {"Description": "As read by gliofit.", "SkullStripped": stripped, "SpatialReference": "orig"}
         write_json(_beside(folder / paths[role], ".json"), content)
     return paths["t1"]
 
@@ -181,7 +181,7 @@ def _copy_transforms(result: CaseResults, place: _Place, folder: Path) -> None:
         path = folder / place.path({"from": start, "to": end, "mode": "image", "desc": part}, "xfm", extension)
         shutil.copyfile(source, path)
         content = {
-            "Description": f"{text} A file of ANTs: atlas images come onto T1w by -t warp -t affine, T1w comes onto "
+            "Description": f"{text} ANTs transform: atlas to T1w by -t warp -t affine, T1w comes onto "
             "the atlas by -t [affine,1] -t inverse warp.",
             "GliofitOrigin": {"Path": source.relative_to(result.run).as_posix(), "SHA256": sha256_of(source)},
         }
@@ -189,7 +189,7 @@ def _copy_transforms(result: CaseResults, place: _Place, folder: Path) -> None:
 
 
 def _write_participants(results: Sequence[CaseResults], places: Sequence[_Place], folder: Path) -> None:
-    """Write ``participants.tsv``, and a table of sessions of each subject that has any."""
+    """Write ``participants.tsv`` and the table of sessions of each subject with sessions."""
     people: dict[str, list[Any]] = {}
     sessions: dict[str, list[list[Any]]] = {}
     for result, place in zip(results, places, strict=True):
@@ -228,10 +228,10 @@ def _description(results: Sequence[CaseResults]) -> dict[str, Any]:
 
 
 def _datasets(result: CaseResults) -> set[Path]:
-    """BIDS datasets that a patient's files are from, as far as they are still there."""
+    """Return the BIDS datasets of a patient's files, if they still exist."""
     return {folder for path, _ in input_paths(result) for folder in path.parents if (folder / DESCRIPTION).is_file()}
 
 
 def _beside(path: Path, extension: str) -> Path:
-    """File of the same name with another extension; that of an image may have two dots."""
+    """Return the path with another extension; that of an image may have two dots."""
     return path.with_name(path.name.partition(".")[0] + extension)

@@ -1,4 +1,4 @@
-"""Names and colours of labels, and the tables by which viewers and BIDS know them."""
+"""Names and colours of labels, and their tables for viewers and BIDS."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = [
 
 
 class TargetLabel(IntEnum):
-    """Values of maps that hold a clinical and a personalised target."""
+    """Values of maps with a clinical and a personalised target."""
 
     BOTH = 1
     CLINICAL = 2
@@ -26,9 +26,9 @@ class TargetLabel(IntEnum):
 
 @dataclass(frozen=True)
 class LabelColour:
-    """A label as viewers show it: value, name in words, short name, and red, green, blue from 0 to 255.
+    """Label: value, name, short name, and red, green, blue from 0 to 255.
 
-    ``mapping`` is the nearest standard label of BIDS (imaging derivatives, table of standard labels), if there is one.
+    ``mapping`` is the nearest standard label of BIDS (imaging derivatives), if there is one.
     """
 
     value: int
@@ -46,7 +46,7 @@ class LabelColour:
 #: Standard labels of BIDS.
 _GREY, _WHITE, _CSF, _LESION = 1, 2, 3, 7
 
-#: Labels of every kind of map that is written; background is 0 everywhere.
+#: Labels by kind of map; background is 0.
 LABELS: dict[str, tuple[LabelColour, ...]] = {
     "tissue": (
         LabelColour(TissueLabel.CSF, "cerebrospinal fluid", "CSF", (86, 180, 233), _CSF),
@@ -69,9 +69,9 @@ LABELS: dict[str, tuple[LabelColour, ...]] = {
 
 
 def itksnap_table(labels: Sequence[LabelColour]) -> str:
-    """Label description of ITK-SNAP (version 2 and later): index, colour, opacity, two flags, name in quotes.
+    """Return the label description of ITK-SNAP (version 2 and later): index, colour, opacity, two flags, name.
 
-    The flags say whether a label is shown in slices and as a surface. ITK-SNAP wants a line for label 0.
+    The flags show a label in slices and as a surface. ITK-SNAP requires a line for label 0.
     """
     rule = 48 * "#"
     lines = [
@@ -89,20 +89,20 @@ def itksnap_table(labels: Sequence[LabelColour]) -> str:
 
 
 def slicer_table(labels: Sequence[LabelColour], name: str) -> str:
-    """Colour table of 3D Slicer (version 4 and later): index, name with underscores, red, green, blue, opacity."""
+    """Return the colour table of 3D Slicer (version 4 and later): index, name, red, green, blue, opacity."""
     lines = [f"# Color table file {name}", f"# {len(labels) + 1} values", "0 background 0 0 0 0"]
     lines += [f"{label.value} {label.name.replace(' ', '_')} {' '.join(map(str, label.rgb))} 255" for label in labels]
     return "\n".join(lines) + "\n"
 
 
 def fsleyes_table(labels: Sequence[LabelColour]) -> str:
-    """Lookup table of FSLeyes: index, red, green, blue from 0 to 1, name."""
+    """Return the lookup table of FSLeyes: index, red, green, blue from 0 to 1, name."""
     parts = {label: " ".join(f"{part / 255:.6f}" for part in label.rgb) for label in labels}
     return "".join(f"{label.value} {shades} {label.name.capitalize()}\n" for label, shades in parts.items())
 
 
 def bids_table(labels: Sequence[LabelColour]) -> str:
-    """Lookup table of a segmentation as BIDS has it: ``index name abbreviation mapping color``."""
+    """Return the lookup table of a segmentation in BIDS: ``index name abbreviation mapping color``."""
     lines = ["index\tname\tabbreviation\tmapping\tcolor", "0\tbackground\tBG\t0\t#000000"]
     for label in labels:
         mapping = "n/a" if label.mapping is None else label.mapping
@@ -113,7 +113,7 @@ def bids_table(labels: Sequence[LabelColour]) -> str:
 def write_colours(folder: Path) -> None:
     """Write ``{tissue,tumour,targets}.{txt,ctbl}`` for ITK-SNAP and 3D Slicer, ``luts/....lut`` for FSLeyes.
 
-    FSLeyes finds tables in a folder ``luts`` below the one that ``FSLEYES_SITE_CONFIG_DIR`` names.
+    FSLeyes reads tables in the folder ``luts`` of ``FSLEYES_SITE_CONFIG_DIR``.
     """
     for kind, labels in LABELS.items():
         tables = {

@@ -1,4 +1,4 @@
-"""Files to hand on, whatever they are called there: what each shows, how viewers are to show it, and its origin."""
+"""Images to export, with content, display settings and provenance."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ __all__ = ["Item", "image_items", "origin"]
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """One image to hand on.
+    """Image to export.
 
     Parameters
     ----------
     kind
         Key of ``images`` in ``files.yaml``, or ``t1``.
     source, record
-        File of the run that it is made of, or the first of them, and sidecar of the job that made it.
+        (First) source file in the run, and sidecar of the job that wrote it.
     look, description
-        What the header tells viewers, and what it is, in a sentence.
+        Display settings of the header, and description in a sentence.
     read
         Returns the volume.
     method, margin
-        Name of the estimate or plan, and margin of a target as in file names; empty where there is none.
+        Name of the estimate or plan, and margin of a target as in file names; empty if absent.
     labels
         Kind of the label map (key of ``LABELS``); empty for other images.
     facts
@@ -57,10 +57,10 @@ class Item:
 
 
 def image_items(results: CaseResults) -> Iterator[Item]:
-    """Every image of a patient: tissue, segmentation, concentrations with their uncertainty, targets.
+    """Yield the images of a patient: tissue, segmentation, concentrations with uncertainty, targets.
 
-    What failed is left out, since its volumes are empty, and so are maps of uncertainty without any. Gross tumour and
-    clinical targets come once, because they do not depend on the method.
+    Failed results and empty maps of uncertainty are excluded. Gross tumour and clinical targets do not depend on the
+    method and appear once.
     """
     yield from _registered(results)
     for estimate in results.estimates:
@@ -75,9 +75,9 @@ def image_items(results: CaseResults) -> Iterator[Item]:
 
 
 def origin(item: Item, run: Path) -> dict[str, Any]:
-    """Where an image is from: path in the run and digest of its file there, and the job that made it.
+    """Return the provenance of an image: path and digest of its source, and the job that wrote it.
 
-    The job is left out where there is no record of it; records of older versions lack the code's revision.
+    The job is omitted if it has no record; older records lack the revision.
     """
     found: dict[str, Any] = {"Path": item.source.relative_to(run).as_posix(), "SHA256": sha256_of(item.source)}
     if item.record.is_file():
@@ -105,7 +105,7 @@ def _registered(results: CaseResults) -> Iterator[Item]:
         yield item(kind, kind, look, f"{name}: fraction of the voxel, from the atlas registered to the patient.")
     yield item("tissue", "labels", _label_look("tissue", 3), "Tissue with the largest fraction.", "tissue")
     yield item("brain", "brain_mask", _label_look("brain mask", 1), "Brain.")
-    text = "Tumour segmentation that the run was given, in gliofit's labels."
+    text = "Tumour segmentation of the patient, in gliofit's labels."
     yield item("tumour", "segmentation", _label_look("tumour", len(LABELS["tumour"])), text, "tumour")
 
 
@@ -116,7 +116,7 @@ def _estimated(results: CaseResults, estimate: str) -> Iterator[Item]:
     if row["status"] == "failed":
         return
     facts = {"Method": estimate} | _judgement(row, "Run")
-    # Candidates that a hybrid method did not choose have no table of their own.
+    # Candidates that a hybrid method did not choose have no table.
     if (parameters := results.parameters(estimate)).is_file():
         facts |= _judgement(read_table(parameters).iloc[0], "Estimate")
     yield Item(
@@ -159,7 +159,7 @@ def _planned(results: CaseResults, method: str) -> Iterator[Item]:
 
 
 def _judgement(row: pd.Series, of: str) -> dict[str, str]:
-    """What a row of results says of itself, as facts of a sidecar."""
+    """Return facts of a row of results for a sidecar."""
     found = {f"{of}Status": str(row["status"]), f"{of}Message": str(row["message"])}
     return {key: text for key, text in found.items() if text}
 

@@ -1,4 +1,4 @@
-"""A patient's own MRI, which results have T1 of and know the rest by the record of the job that read it."""
+"""MRI of a patient other than T1, found by the record of the registration."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _ROLES = ("t1c", "t2", "flair")
 
 
 def input_paths(results: CaseResults) -> list[tuple[Path, str | None]]:
-    """Files that the registration read, with their digests at that time (None in records of older versions)."""
+    """Return the files that the registration read with their digests (None in older records)."""
     record = results.registered / "t1.nii.gz.json"
     if not record.is_file():
         return []
-    # Paths in records start where the workflow ran.
+    # Paths in records are relative to the working directory of the workflow.
     start = results.run.resolve().parents[1]
     items: list[Any] = read_json(record).get("input", [])
     pairs = [(item["path"], item["sha256"]) if isinstance(item, dict) else (item, None) for item in items]
@@ -31,12 +31,12 @@ def input_paths(results: CaseResults) -> list[tuple[Path, str | None]]:
 
 
 def other_images(results: CaseResults) -> dict[str, Path]:
-    """Contrast-enhanced T1, T2 and FLAIR of a patient, as far as file names tell them, by role.
+    """Find contrast-enhanced T1, T2 and FLAIR of a patient by role, from file names.
 
     Raises
     ------
     InputError
-        If one is no longer there, or is not what the run read.
+        If one is missing or has changed since the run.
     """
     found = {}
     for path, digest in input_paths(results):
@@ -44,9 +44,9 @@ def other_images(results: CaseResults) -> dict[str, Path]:
         if role not in _ROLES:
             continue
         if not path.is_file():
-            raise InputError(path, "file not found, though the run read it", "put it back, or leave --images out")
+            raise InputError(path, "file not found, but was used by the run", "restore it, or omit --images")
         if digest is not None and sha256_of(path) != digest:
-            raise InputError(path, "has changed since the run read it", "run again, or leave --images out")
+            raise InputError(path, "has changed since the run read it", "run again, or omit --images")
         found[role] = path
     return found
 

@@ -1,4 +1,4 @@
-"""Estimates of the growth model's parameters as a table of text, with what its columns mean."""
+"""Estimates of growth parameters as a text table with descriptions of columns."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _METHOD, _MODEL, *_OTHERS = read_yaml(Path(__file__).with_name("files.yaml"))["p
 
 
 def column_meanings(results: CaseResults) -> dict[str, dict[str, str]]:
-    """Columns of ``parameter_table`` with description and units, as BIDS describes columns."""
+    """Return the columns of ``parameter_table`` with description and units, in the format of BIDS."""
     found = dict([_METHOD, _MODEL])
     parameters = {p.column: p for row in _rows(results).values() for p in space_of(row).parameters}
     for name, parameter in (parameters or {p.column: p for p in space_of({}).parameters}).items():
@@ -42,19 +42,19 @@ def column_meanings(results: CaseResults) -> dict[str, dict[str, str]]:
 
 
 def parameter_table(results: CaseResults) -> str:
-    """Estimates of a patient's methods as tab-separated text, a row per method that has a table."""
+    """Return the estimates of a patient as tab-separated text, one row per method."""
     columns = list(column_meanings(results))
     return tsv(columns, [[row.get(column) for column in columns] for row in _rows(results).values()])
 
 
 def _rows(results: CaseResults) -> dict[str, pd.Series]:
-    """Rows of ``parameters.parquet`` by method."""
+    """Read the rows of ``parameters.parquet`` by method."""
     paths = {method: results.parameters(method) for method in results.estimates}
     return {method: read_table(path).iloc[0] for method, path in paths.items() if path.is_file()}
 
 
 def tsv(columns: list[str], rows: list[list[Any]]) -> str:
-    """A table as text; ``n/a`` where there is no value, as BIDS wants it."""
+    """Format a table as text; missing values are ``n/a``, as in BIDS."""
     lines = [columns, *([_cell(value) for value in row] for row in rows)]
     return "".join("\t".join(line) + "\n" for line in lines)
 

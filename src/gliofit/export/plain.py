@@ -1,4 +1,4 @@
-"""The plain layout: a folder per patient, with names that say what a file is."""
+"""Plain layout: a folder per patient."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NAMES = {"brain": "brain_mask"}
 
 
 def plain_name(item: Item) -> str:
-    """File name of an image."""
+    """Return the file name of an image."""
     kind = {"clinical": "ctv-clinical", "personalised": "ctv-personalised"}.get(item.kind, item.kind)
     parts = (_NAMES.get(kind, kind), item.margin, item.method)
     return "-".join(part for part in parts if part) + ".nii.gz"
@@ -34,14 +34,14 @@ def write_plain(results: Sequence[CaseResults], folder: Path, images: bool, prog
     results, folder
         Patients, and an empty folder.
     images
-        Whether to copy the patient's own MRI too; T1 is written in any case.
+        Whether to copy all MRI of the patient; T1 is always written.
     progress
-        Called for every patient.
+        Called after every patient.
 
     Raises
     ------
     InputError
-        As ``other_images``, or if a result is damaged.
+        See ``other_images``; or if a result is damaged.
     """
     for number, result in enumerate(results):
         progress("patients exported", number, len(results))

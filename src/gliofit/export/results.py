@@ -1,4 +1,4 @@
-"""What a run has of each of its patients that is worth handing on."""
+"""Results of a run by patient."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class CaseResults:
     run
         Folder of the run, ``results/{run}``.
     estimates
-        Names of the final runs that there are, sorted: methods, and candidates that a hybrid method did not choose.
+        Sorted names of forward simulations: methods, and candidates that a hybrid method did not choose.
     plans
         Methods with target volumes, sorted.
     """
@@ -38,7 +38,7 @@ class CaseResults:
         return self.run / "register/patients" / self.case
 
     def forward(self, estimate: str) -> Path:
-        """Folder of a final run."""
+        """Folder of a forward simulation."""
         return self.run / "forward/patients" / self.case / estimate
 
     def parameters(self, method: str) -> Path:
@@ -53,14 +53,14 @@ class CaseResults:
 def find_results(
     run: Path, cases: Sequence[str] | None = None, methods: Sequence[str] | None = None
 ) -> list[CaseResults]:
-    """Patients of a run with what there is of them.
+    """Find the patients of a run with their results.
 
     Parameters
     ----------
     run
         Folder of the run.
     cases, methods
-        Only these; None: all that there are.
+        Only these; None: all.
 
     Returns
     -------
@@ -69,16 +69,16 @@ def find_results(
     Raises
     ------
     InputError
-        If the folder holds no registered patient, or lacks a case or a method that is asked for.
+        If the folder contains no registered patient, or lacks a requested case or method.
     """
     patients = run / "register/patients"
     found = _folders(patients, "t1.nii.gz")
     if not found:
-        raise InputError(run, "holds no registered patient", "name a results folder such as results/demo")
+        raise InputError(run, "contains no registered patient", "name a results folder such as results/demo")
     _check_known(cases, set(found), run, "patient")
     final = {case: _folders(run / "forward/patients" / case, "concentration.nii.gz") for case in found}
     chosen = [case for case in found if cases is None or case in cases]
-    _check_known(methods, {name for case in chosen for name in final[case]}, run, "final run of the method")
+    _check_known(methods, {name for case in chosen for name in final[case]}, run, "forward simulation of the method")
 
     def wanted(names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(name for name in names if methods is None or name in methods)
@@ -88,7 +88,7 @@ def find_results(
 
 
 def _folders(folder: Path, file: str) -> tuple[str, ...]:
-    """Names of the folders in a folder that hold a file."""
+    """Return the names of subfolders that contain a file."""
     return tuple(sorted(path.parent.name for path in folder.glob(f"*/{file}")))
 
 

@@ -1,4 +1,4 @@
-"""Hand on the results of a run in a layout that other programs know."""
+"""Export of the results of a run."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ def export_run(
     images: bool = False,
     progress: OnProgress = no_progress,
 ) -> int:
-    """Write patients' results into a new folder: all of it or nothing.
+    """Write patients' results to a new folder, completely or not at all.
 
     Parameters
     ----------
     run, out
-        Folder of the run, ``results/{run}``, and folder to write, which must not exist or be empty.
+        Folder of the run, ``results/{run}``, and output folder, which must be new or empty.
     layout
         ``bids``: BIDS derivatives; ``plain``: a folder per patient.
     cases, methods
         Names to export; None: all.
     images
-        Whether to copy the patients' own MRI as far as it is known and still where the run read it.
+        Whether to copy the patients' MRI from where the run read it.
     progress
-        Called for every patient.
+        Called after every patient.
 
     Returns
     -------
@@ -51,13 +51,13 @@ def export_run(
     Raises
     ------
     InputError
-        If the run has nothing to hand on, or the folder cannot be written.
+        If the run has no results to export, or the folder cannot be written.
     """
     results = find_results(run, cases, methods)
     check_out_folder(out)
     if out.is_dir() and any(not path.name.startswith(TEMPORARY_PREFIX) for path in out.iterdir()):
         raise InputError(
-            out, "is not empty", "name a new folder, so that nothing in it is mixed up with older files",
+            out, "is not empty", "choose a new folder, so that results are not mixed with older files",
             "output-not-empty",
         )  # fmt: skip
     with output_folder(out) as temporary:

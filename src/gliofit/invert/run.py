@@ -240,7 +240,7 @@ def _failure(space: ParameterSpace, message: str, seconds: float) -> Inversion:
 
 
 def _swap_origin(inversion: Inversion, problem: Problem) -> Inversion:
-    """Put the centre of mass in the place of the estimated origins, as the paper's code does for its final run."""
+    """Replace the estimated origins by the centre of mass, as the paper's code does for its forward simulation."""
 
     def swapped(theta: Theta | None) -> Theta | None:
         return None if theta is None else theta.with_origin(problem.observation.centre_mm)
@@ -274,7 +274,7 @@ def _settle_origin(inversion: Inversion, problem: Problem, held: bool, move: boo
     if distance <= SEED_REACH_MM - spacing / 2:
         note = f"{where}; only the part of the initial tumour that reaches them grows" if held else ""
     elif held or not move:
-        note = f"{where}, beyond the initial tumour; the final forward run will fail"
+        note = f"{where}, beyond the initial tumour; the forward simulation will fail"
     else:
         theta = theta.with_origin(nearest)
         note = f"{where} and was moved to the nearest, the loss is that before the move"

@@ -215,5 +215,5 @@ class InvertSettings(Settings):
         return find_inverter(self.methods[method].inverter).needs_atlas
 
     def gives_concentration(self, method: str) -> bool:
-        """Whether a method estimates a concentration, which takes the place of the final forward run."""
+        """Whether a method estimates a concentration, which takes the place of the forward simulation."""
         return find_inverter(self.methods[method].inverter).gives_concentration

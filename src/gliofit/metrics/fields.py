@@ -1,15 +1,15 @@
-"""Errors of one predicted concentration against one true concentration.
+"""Errors of a predicted concentration relative to a true one.
 
-Field errors are averaged over two domains, and every column name says which:
+Errors are averaged over two domains, which are part of the column names:
 
 ``volume``
-    240 x 240 x 155 mm, the BraTS volume the paper averages over, whatever the case's own grid. Everything beyond the
-    grid is background, zero in both fields, so only the voxel count enters and no image has to be padded.
+    240 x 240 x 155 mm, the BraTS volume of the paper, for any grid. Both fields are zero outside the grid, so that only
+    the voxel count matters.
 ``crop``
-    The cube of 128 mm about the true tumour's centre of mass, which networks see; zero beyond the grid.
+    The cube of 128 mm around the true tumour's centre of mass, as used by networks; zero outside the grid.
 
-The domains differ by a factor of 8928000 / 128^3 = 4.257 in volume, and so do MSE and MAE of a tumour that lies inside
-the cube. Before anything is computed both fields are set to zero where the tissue is neither grey nor white matter.
+The domains differ by a factor of 8928000 / 128^3 = 4.257 in volume, and so do MSE and MAE of a tumour inside the cube.
+Both fields are first set to zero outside grey and white matter.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["CROP_MM", "FIELD_METRICS", "VOLUME_MM3", "FieldErrors", "compare_fie
 #: The paper's image volume; MSE and MAE of the domain ``volume`` are averages over it.
 VOLUME_MM3 = float(np.prod(EXTENT_MM))
 
-#: Edge of the cube that the domain ``crop`` averages over.
+#: Edge of the cube of the domain ``crop``.
 CROP_MM = 128.0
 
 #: Patterns of the columns of one domain, in the order of ``FieldErrors``.
@@ -39,7 +39,7 @@ FIELD_METRICS = tuple(name.format(domain) for domain in ("volume", "crop") for n
 
 @dataclass(frozen=True)
 class FieldErrors:
-    """Errors of one field in one averaging domain; NaN in a domain that does not exist.
+    """Errors of a field in an averaging domain; NaN if the domain does not exist.
 
     Parameters
     ----------
@@ -60,17 +60,17 @@ class FieldErrors:
     ncc: float = float("nan")
 
     def columns(self, domain: str) -> dict[str, float]:
-        """As columns of the metrics table."""
+        """Return the columns of the metrics table."""
         return dict(zip((name.format(domain) for name in _COLUMNS), astuple(self), strict=True))
 
 
 def field_errors(
     prediction: NDArray[np.floating], truth: NDArray[np.floating], voxel_volume_mm3: float, domain_mm3: float
 ) -> FieldErrors:
-    """Compare two arrays of any equal shape that hold every non-zero voxel of a domain of the given volume.
+    """Compare two arrays of equal shape that contain all non-zero voxels of a domain of the given volume.
 
-    Voxels of the domain that are not in the arrays count as zero in both: they add nothing to the sums of errors,
-    but they take part in the means that the cross-correlation removes.
+    Voxels of the domain outside the arrays are zero in both: they do not contribute to the sums of errors, but to the
+    means that the cross-correlation subtracts.
 
     Raises
     ------
@@ -91,8 +91,7 @@ def field_errors(
     volume = float(t.sum()) * voxel_volume_mm3
     normalised = (mse / volume, mae / volume) if volume > 0 else (float("nan"), float("nan"))
 
-    # Centring about the means of the whole domain, background included, in one pass: the background's share of each
-    # sum of squares is its (constant) deviation squared times the number of background voxels.
+    # Means include the background, whose contribution to a sum of squares is the squared mean times its voxels.
     mean_p, mean_t = float(p.sum()) / count, float(t.sum()) / count
     background = count - p.size
     dp, dt = p - mean_p, t - mean_t
@@ -109,7 +108,7 @@ def field_errors(
 
 
 def _is_constant(values: NDArray[np.float64], background: float) -> bool:
-    """Whether the values, together with any background zeros, are all the same."""
+    """Whether the values, including background zeros, are constant."""
     if values.size == 0:
         return True
     first = 0.0 if background > 0.5 else values[0]
@@ -124,12 +123,12 @@ def compare_fields(prediction: Volume, truth: Volume, tissue_mask: NDArray[np.bo
     prediction, truth
         Concentrations on the same grid.
     tissue_mask
-        Grey or white matter, on the same grid; elsewhere both fields count as zero.
+        Grey or white matter, on the same grid; both fields are set to zero elsewhere.
 
     Returns
     -------
     dict
-        The ten columns of ``FIELD_METRICS``. Without a true tumour there is no cube, and its columns are NaN.
+        The ten columns of ``FIELD_METRICS``; those of the cube are NaN without a true tumour.
     """
     grid = truth.grid
     if not prediction.grid.matches(grid) or tissue_mask.shape != grid.shape:

@@ -11,19 +11,19 @@ from gliofit.core.grid import bounding_box
 
 __all__ = ["CORE_THRESHOLD", "WHOLE_THRESHOLD", "dice", "dice_of_fields", "dice_with_mask", "surface_distances_mm"]
 
-#: Concentrations above which a tumour is visible as a whole (oedema) and as a core.
+#: Thresholds of the concentration for whole tumour and core.
 WHOLE_THRESHOLD, CORE_THRESHOLD = 0.33, 0.60
 
 
 def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
-    """Dice overlap of two masks of one shape; 0 if only one is empty, NaN (not defined) if both are."""
+    """Compute the Dice overlap of two masks; 0 if only one is empty, NaN if both are."""
     return float(_dice_of_counts(np.count_nonzero(first & second), np.count_nonzero(first), np.count_nonzero(second)))
 
 
 def dice_of_fields(
     prediction: NDArray[np.floating], truth: NDArray[np.floating], thresholds: ArrayLike
 ) -> NDArray[np.float64]:
-    """Dice of two concentrations, both cut at each of the (increasing) thresholds; shape of ``thresholds``."""
+    """Compute the Dice of two concentrations at each (increasing) threshold, shape of ``thresholds``."""
     both = np.minimum(prediction, truth)
     return _dice_of_counts(
         _count_at_least(both, thresholds), _count_at_least(prediction, thresholds), _count_at_least(truth, thresholds)
@@ -33,9 +33,9 @@ def dice_of_fields(
 def dice_with_mask(
     prediction: NDArray[np.floating], mask: NDArray[np.bool_], thresholds: ArrayLike
 ) -> NDArray[np.float64]:
-    """Dice of a concentration cut at each of the (increasing) thresholds, shape (n,), with a fixed mask.
+    """Compute the Dice of a concentration at each (increasing) threshold, shape (n,), with a mask.
 
-    NaN where both masks are empty.
+    NaN if both masks are empty.
     """
     return _dice_of_counts(
         _count_at_least(prediction[mask], thresholds),
@@ -45,7 +45,7 @@ def dice_with_mask(
 
 
 def _count_at_least(values: NDArray[np.floating], thresholds: ArrayLike) -> NDArray[np.int64]:
-    """Number of values at or above each increasing threshold, in one pass over the values."""
+    """Count the values at or above each increasing threshold."""
     cuts = np.asarray(thresholds, dtype=np.float64)
     candidates = values[values >= cuts[0]]
     passed = np.bincount(np.searchsorted(cuts, candidates, side="right"), minlength=cuts.size + 1)
@@ -53,7 +53,7 @@ def _count_at_least(values: NDArray[np.floating], thresholds: ArrayLike) -> NDAr
 
 
 def _dice_of_counts(both: ArrayLike, first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
-    """Dice from voxel counts, NaN where both masks are empty."""
+    """Dice from voxel counts, NaN if both masks are empty."""
     total = np.asarray(first, dtype=np.float64) + np.asarray(second, dtype=np.float64)
     with np.errstate(invalid="ignore"):
         share: NDArray[np.float64] = 2.0 * np.asarray(both, dtype=np.float64) / np.where(total > 0, total, np.nan)
@@ -63,12 +63,12 @@ def _dice_of_counts(both: ArrayLike, first: ArrayLike, second: ArrayLike) -> NDA
 def surface_distances_mm(
     first: NDArray[np.bool_], second: NDArray[np.bool_], spacing_mm: Sequence[float]
 ) -> tuple[float, float]:
-    """Mean and 95 % distance between the surfaces of two masks, in mm.
+    """Compute mean and 95 % distance between the surfaces of two masks in mm.
 
     A surface is the voxels of a mask that have a neighbour through a face outside it; distances are between voxel
-    centres. The mean is over the surface voxels of both masks together, the other number the larger of the two
-    directions' 95th percentiles, interpolated linearly: the symmetric Hausdorff distance without the worst 5 % (HD95)
-    as MONAI's ``compute_hausdorff_distance(percentile=95, directed=False)`` defines it.
+    centres. The mean is over the surface voxels of both masks; HD95 is the larger of the 95th percentiles of both
+    directions, interpolated linearly, as MONAI's ``compute_hausdorff_distance(percentile=95, directed=False)`` defines
+    it.
 
     Parameters
     ----------
@@ -79,17 +79,17 @@ def surface_distances_mm(
 
     Returns
     -------
-    Mean and HD95; NaN if a mask is empty, since it has no surface.
+    Mean and HD95; NaN if a mask is empty.
     """
     from scipy.ndimage import binary_erosion, distance_transform_edt
 
     if not first.any() or not second.any():
         return float("nan"), float("nan")
-    # Both surfaces lie in this box, and so do the straight lines between them.
+    # This box contains both surfaces and the lines between them.
     box = bounding_box(first | second)
     surfaces = []
     for mask in (first[box], second[box]):
-        # Beyond the image there is no mask: what touches its edge is surface.
+        # Voxels at the edge of the image are part of the surface.
         surfaces.append(mask & ~binary_erosion(mask))
     to_second, to_first = (
         distance_transform_edt(~target, sampling=tuple(spacing_mm))[source]

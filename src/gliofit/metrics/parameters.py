@@ -14,7 +14,7 @@ __all__ = ["error_columns", "parameter_errors"]
 
 
 def error_columns(parameters: Iterable[Parameter]) -> tuple[str, ...]:
-    """Errors of an estimate that tables summarise and test, for parameters other than positions."""
+    """Return the names of parameter errors that tables summarise and test."""
     return (*(f"{parameter.name}_relative_error" for parameter in parameters), "origin_error_mm")
 
 

@@ -1,4 +1,4 @@
-"""Statistics over cases: mean with standard error, quartiles, intervals, and paired tests with Holm's correction."""
+"""Statistics over cases: means, standard errors, quartiles, intervals, and paired tests with Holm's correction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = [
 
 NAN = float("nan")
 
-#: Below six pairs no two-sided Wilcoxon signed-rank test can reach p < 0.05 (its smallest p is 2^(1-n)).
+#: Fewer than six pairs cannot reach p < 0.05 in a two-sided Wilcoxon signed-rank test (smallest p: 2^(1-n)).
 MIN_PAIRS = 6
 
 
@@ -31,7 +31,7 @@ class Description:
     maximum: float
 
     def columns(self, name: str, **numbers: str) -> dict[str, float]:
-        """Make columns ``{name}_{key}`` of a table, each of the field that a keyword names."""
+        """Create columns ``{name}_{key}`` from the fields given by keywords."""
         return {f"{name}_{key}": getattr(self, field) for key, field in numbers.items()}
 
 
@@ -47,7 +47,7 @@ def describe(values: ArrayLike) -> Description:
 
 
 def bootstrap_interval(values: ArrayLike, confidence: float, samples: int, seed: int) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean of the finite values; NaN below two values.
+    """Compute the percentile bootstrap interval of the mean of finite values; NaN for fewer than two.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def bootstrap_interval(values: ArrayLike, confidence: float, samples: int, seed:
 
 @dataclass(frozen=True)
 class PairedTest:
-    """Paired comparison of two methods on the cases that both have scores for.
+    """Paired comparison of two methods on common cases.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class PairedTest:
     t_statistic, t_p
         Paired t-test, two-sided.
     wilcoxon_statistic, wilcoxon_p
-        Wilcoxon signed-rank test, two-sided; pairs without a difference are dropped.
+        Wilcoxon signed-rank test, two-sided; pairs without a difference are excluded.
     note
         Why a value is missing; empty otherwise.
     """
@@ -95,7 +95,7 @@ class PairedTest:
 def compare_pairs(first: ArrayLike, second: ArrayLike) -> PairedTest:
     """Compare paired values of two methods on the same cases, shapes (n,).
 
-    Pairs with a missing value are left out, and fewer than ``MIN_PAIRS`` are not tested.
+    Pairs with a missing value are excluded; fewer than ``MIN_PAIRS`` are not tested.
     """
     from scipy import stats
 
@@ -106,22 +106,22 @@ def compare_pairs(first: ArrayLike, second: ArrayLike) -> PairedTest:
     if n < MIN_PAIRS:
         return PairedTest(n, mean, NAN, NAN, NAN, NAN, f"{n} {'pair' if n == 1 else 'pairs'}; a test needs six")
     if not difference.any():
-        return PairedTest(n, mean, NAN, NAN, NAN, NAN, "no pair differs")
+        return PairedTest(n, mean, NAN, NAN, NAN, NAN, "all pairs are equal")
 
     if np.ptp(difference) <= 1e-12 * np.abs(difference).max():
-        # The same difference in every pair leaves no variance to measure it by.
+        # Equal differences have no variance.
         t, note = (NAN, NAN), "the difference is the same in every pair; no t-test"
     else:
         result = stats.ttest_1samp(difference, 0.0)
         t, note = (float(result.statistic), float(result.pvalue)), ""
-    # scipy warns where ties or zeros keep it from the exact distribution, and then takes the normal one.
+    # scipy warns if ties or zeros require the normal approximation.
     with np.errstate(all="ignore"):
         ranks = stats.wilcoxon(difference, zero_method="wilcox")
     return PairedTest(n, mean, *t, float(ranks.statistic), float(ranks.pvalue), note)
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
-    """Holm's step-down adjusted p values of one family of tests, shape (m,); missing ones stay missing.
+    """Compute Holm's step-down adjusted p values, shape (m,); missing values stay missing.
 
     Source: Holm, Scandinavian Journal of Statistics 6 (1979).
     """
@@ -135,7 +135,7 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
 
 
 def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval of a ratio; NaN without trials (E. B. Wilson, J. Am. Stat. Assoc. 22, 1927)."""
+    """Compute Wilson's score interval of a ratio; NaN without trials (E. B. Wilson, J. Am. Stat. Assoc. 22, 1927)."""
     from scipy.stats import norm
 
     if trials == 0:
@@ -144,7 +144,7 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tu
     ratio = successes / trials
     middle = (ratio + z**2 / (2 * trials)) / (1 + z**2 / trials)
     half = z / (1 + z**2 / trials) * np.sqrt(ratio * (1 - ratio) / trials + z**2 / (4 * trials**2))
-    # Rounding must not push the bound of a ratio of 0 or 1 past it.
+    # Limit rounding errors at ratios of 0 and 1.
     return float(max(0.0, middle - half)) if successes else 0.0, float(middle + half) if successes < trials else 1.0
 
 

@@ -1,6 +1,6 @@
-"""How many cases one job of the workflow does, and how rules of such jobs are named.
+"""Numbers of cases per job of the workflow, and names of the rules of such jobs.
 
-Imports nothing heavy, because the workflow reads it whenever Snakemake starts.
+No heavy imports: Snakemake imports this module at every start.
 """
 
 from __future__ import annotations
@@ -17,35 +17,35 @@ __all__ = ["BatchSettings", "kind_of"]
 
 
 def kind_of(rule: str) -> str:
-    """Name that rules of batches have in common (``invert_case_synthetic_hybrid_00003``: ``invert_case``)."""
+    """Common name of rules of batches (``invert_case_synthetic_hybrid_00003``: ``invert_case``)."""
     return re.sub(r"_(synthetic|patients)_(\w+_)?\d{5}$", "", rule)
 
 
 class BatchSettings(Settings):
-    """Cases that a job does one after the other, by cohort."""
+    """Number of cases per job, by cohort."""
 
     synthetic: int = Field(
         1,
         ge=1,
-        description="Synthetic cases that one job extracts, inverts by a method, grows or scores. 1: every case is a "
-        "job of its own, so that little is lost when one is cut off; 25 keep a big study in hundreds of jobs.",
+        description="Synthetic cases per job. 1: one job per case, so that little is lost after an interruption; 25 "
+        "keeps a large study in hundreds of jobs.",
     )
-    patients: int = Field(1, ge=1, description="The same of patients; they are registered one by one in any case.")
+    patients: int = Field(1, ge=1, description="Patients per job; each is registered in a separate job.")
     methods: dict[MethodName, Annotated[int, Field(ge=1)]] = Field(
         {},
-        description="Most cases in a job of inversions by a method, for slow ones: a cluster's limit of time holds for "
-        "all cases of a job together.",
+        description="Largest number of cases per job of slow methods: the time limit of a cluster applies to all cases "
+        "of a job.",
     )
 
     def size(self, cohort: Literal["synthetic", "patients"], method: str | None = None) -> int:
-        """Most cases in a job.
+        """Return the largest number of cases in a job.
 
         Parameters
         ----------
         cohort
             Cohort of the cases.
         method
-            The method, for jobs of inversions.
+            Method, for jobs of inversions.
         """
         size: int = getattr(self, cohort)
         return size if method is None else min(size, self.methods.get(method, size))

@@ -1,4 +1,4 @@
-"""Jobs that do several cases one after the other; every one has a rule of its own, made in a loop."""
+"""Jobs of several cases; each is a rule, created in a loop."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["Batch", "Batches", "Unit"]
 
 @dataclass(frozen=True)
 class Unit:
-    """One of the things that a job does one after the other: a case, or an estimate of it.
+    """Unit of a job: a case, or an estimate of a case.
 
     Parameters
     ----------
     wildcards
-        What it is, by name.
+        Wildcards by name.
     input, output
-        Its files by name; the first output names the sidecar.
+        Files by name; the first output names the sidecar.
     work
         Its work.
     """
@@ -36,26 +36,26 @@ class Unit:
 
 @dataclass(frozen=True)
 class Batch:
-    """Cases of a cohort that one job does.
+    """Job of several cases of a cohort.
 
     Parameters
     ----------
     rule
-        How the names of such rules begin; what profiles say of it holds for all of them.
+        Common name of such rules; settings of profiles for it apply to all.
     cohort
         Cohort of the cases.
     label
-        What sets it apart from other jobs on the same cases: a method or a group of estimates; may be empty.
+        Method or group of estimates; may be empty.
     number
-        Place among the jobs of its kind.
+        Number among the jobs of its kind.
     cases
         Names of the cases.
     units
-        What the job does.
+        Units of the job.
     kind
-        What its fixed costs depend on, besides the rule.
+        Kind of job in the table of costs.
     gpu
-        GPUs that it asks for.
+        Number of GPUs.
     environment
         Conda environment, a file of ``envs``.
     """
@@ -78,18 +78,18 @@ class Batch:
 
     @property
     def place(self) -> str:
-        """Where log and benchmark are, below the folder of the kind: by case, or by number where it has several."""
+        """Path of log and benchmark in their folders, by case, or by number for several cases."""
         case = self.cases[0] if len(self.cases) == 1 else f"batch-{self.number:05d}"
         return "/".join(part for part in (self.rule, self.cohort, case, self.label) if part)
 
     @cached_property
     def input(self) -> dict[str, list[str]]:
-        """Files of all units by name, each once."""
+        """Return the files of all units by name, without repetition."""
         return self._files("input")
 
     @cached_property
     def output(self) -> dict[str, list[str]]:
-        """Files of all units by name."""
+        """Return the files of all units by name."""
         return self._files("output")
 
     def _files(self, kind: str) -> dict[str, list[str]]:
@@ -101,9 +101,9 @@ class Batch:
 
     @property
     def parts(self) -> list[dict[str, Any]]:
-        """Wildcards of every unit, and the positions of its files by name among all of ``input`` and of ``output``.
+        """Return wildcards of every unit, and the positions of its files among ``input`` and ``output`` by name.
 
-        Positions, because Snakemake stores parameters with every output.
+        Positions keep the parameters short, which Snakemake stores with every output.
         """
         places = {
             kind: {path: number for number, path in enumerate(path for paths in files.values() for path in paths)}
@@ -125,7 +125,7 @@ class Batch:
 
     @property
     def work(self) -> Work:
-        """Work of all units."""
+        """Return the work of all units."""
         return Work.total(unit.work for unit in self.units)
 
 
@@ -150,18 +150,18 @@ class Batches:
         self.by_name = {batch.name: batch for batches in self.of.values() for batch in batches}
 
     def outputs(self, rule: str) -> list[str]:
-        """Every file that jobs of a kind write."""
+        """Return all files that jobs of a kind write."""
         return [path for batch in self.of[rule] for paths in batch.output.values() for path in paths]
 
     def _split(
         self, rule: str, cohort: str, units: Callable[[str], list[Unit]], method: str | None = None, **facts: Any
     ) -> Iterator[Batch]:
-        """Jobs of a cohort's cases, given what to do with each case."""
+        """Create the jobs of a cohort from the units of each case."""
         size = self.config.cases_per_job.size(cohort, method)  # type: ignore[arg-type]
         names = self.plan.cases[cohort]
-        # As many units as the configuration asks for cases, where there are several units to a case.
+        # The configured number of cases limits the units, if there are several units per case.
         size = -(-size // len(units(names[0])))
-        # Of synthetic cases, whose names are numbers, further ones leave full batches alone.
+        # Synthetic cases are numbered, so that further cases do not change full batches.
         for number, first in enumerate(range(0, len(names), size)):
             cases = names[first : first + size]
             parts = tuple(unit for case in cases for unit in units(case))
@@ -188,12 +188,12 @@ class Batches:
             yield from self._split(
                 "invert_case", cohort, partial(self._inversion, cohort, method), method,
                 kind=invert.methods[method].inverter, gpu=plan.gpus_of_method(method),
-                # Some of the methods that estimate a concentration go to the atlas, for which they need ANTs.
+                # Some methods that estimate a concentration work in the atlas, which requires ANTs.
                 environment="torch_register" if invert.gives_concentration(method) else "torch",
             )  # fmt: skip
 
     def _inversion(self, cohort: str, method: str, case: str) -> list[Unit]:
-        """Tissue, observation, networks, the estimate that is refined, and the atlas with the way there."""
+        """Return tissue, observation, networks, estimate to refine, and atlas with transforms."""
         invert, files = self.config.invert, self.files
         seen = invert.observation_of(method, cohort)
         given: dict[str, str | list[str]] = {**self.plan.tissue_of_case(cohort, case), **self.plan.networks_of(method)}
@@ -220,7 +220,7 @@ class Batches:
                 )  # fmt: skip
 
     def _groups(self, cohort: str) -> dict[str, list[str]]:
-        """Estimates that one job simulates: the reference, which other methods observe; those of plans; the others."""
+        """Return groups of estimates per job: the reference, those of plans, and the others."""
         estimates, plan = self.plan.estimates(cohort), self.config.plan
         if cohort == "synthetic":
             return {"all": estimates} if estimates else {}

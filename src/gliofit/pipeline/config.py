@@ -1,8 +1,8 @@
-"""The whole configuration: one model put together from the settings of the stages.
+"""The configuration, composed of the settings of the stages.
 
-It is the single source of keys, defaults and descriptions. ``workflow/schemas/config.schema.json``, the table in
-``config/README.md`` and the conda files in ``envs/`` are generated (``make generate``) and a test says when they are
-out of date. Imports nothing heavy, because the workflow reads it whenever Snakemake starts.
+Single source of keys, defaults and descriptions: ``make generate`` writes ``workflow/schemas/config.schema.json``, the
+table in ``config/README.md`` and the conda files in ``envs/``. No heavy imports: Snakemake imports this module at every
+start.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ from gliofit.train.settings import TrainSettings
 
 __all__ = ["Config", "describe_keys", "load_config", "models_in", "read_config"]
 
-# A section has its stage's name; that pydantic's metaclass has an unrelated `register` too does no harm.
+# Sections have the names of stages; the `register` of pydantic's metaclass is unrelated.
 warnings.filterwarnings("ignore", message='Field name "register" in "Config" shadows')
 
 
 class Config(Settings):
-    """Everything that can be set. A section per stage, in the order of the stages."""
+    """Configuration of a run, with a section per stage."""
 
     run: str = Field(
         "demo",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$",
         description="Name of the run; results go to `results/{run}`.",
     )
-    seed: int = Field(1, ge=0, description="The one seed; every job derives its own from it and from stable names.")
+    seed: int = Field(1, ge=0, description="Seed; each job derives its seed from it and from stable names.")
     cohorts: list[Literal["synthetic", "patients"]] = Field(
         ["synthetic", "patients"],
         min_length=1,
@@ -58,28 +58,24 @@ class Config(Settings):
     )
     tissue: Literal["labels", "probabilities"] = Field(
         "labels",
-        description="Tissue the growth model sees: binary white and grey matter of the label map, as in the paper, or "
+        description="Tissue of the growth model: binary white and grey matter of the label map, as in the paper, or "
         "the probability maps.",
     )
-    cases_per_job: BatchSettings = Field(
-        BatchSettings(), description="How many cases a job does one after the other (docs/workflow.md)."
-    )
-    atlas: AtlasSettings = Field(AtlasSettings(), description="The healthy brain everything starts from.")
-    patients: PatientsSettings = Field(PatientsSettings(), description="Where the patients are.")
-    phantoms: PhantomSettings = Field(
-        PhantomSettings(), description="Phantom patients, used where no real ones are given."
-    )
+    cases_per_job: BatchSettings = Field(BatchSettings(), description="Number of cases per job (docs/workflow.md).")
+    atlas: AtlasSettings = Field(AtlasSettings(), description="Atlas of the healthy brain.")
+    patients: PatientsSettings = Field(PatientsSettings(), description="Patients.")
+    phantoms: PhantomSettings = Field(PhantomSettings(), description="Phantom patients, used without real ones.")
     register: RegisterSettings = Field(RegisterSettings(), description="Atlas to patient registration.")
     simulate: SimulateSettings = Field(SimulateSettings(), description="Synthetic tumours.")
-    train: TrainSettings = Field(TrainSettings(), description="Neural surrogate and direct inverse.")
+    train: TrainSettings = Field(TrainSettings(), description="Surrogates and inverse networks.")
     invert: InvertSettings = Field(InvertSettings(), description="Inversion methods.")
-    forward: ForwardSettings = Field(ForwardSettings(), description="The final high-precision run.")
+    forward: ForwardSettings = Field(ForwardSettings(), description="Forward simulation of estimates.")
     evaluate: EvaluateSettings = Field(EvaluateSettings(), description="Metrics and tests.")
-    plan: PlanSettings = Field(PlanSettings(), description="Radiotherapy targets of patients, where asked for.")
+    plan: PlanSettings = Field(PlanSettings(), description="Radiotherapy targets of patients (optional).")
     study: StudySettings = Field(
-        StudySettings(), description="Many synthetic tumours inverted under several scenarios, where asked for."
+        StudySettings(), description="Inversion of many synthetic tumours under several scenarios (optional)."
     )
-    assess: AssessSettings = Field(AssessSettings(), description="Trained surrogates against the solver.")
+    assess: AssessSettings = Field(AssessSettings(), description="Comparison of surrogates and solver (optional).")
     publish: PublishSettings = Field(PublishSettings(), description="Tables, figures and report.")
 
     @model_validator(mode="after")
@@ -125,17 +121,17 @@ class Config(Settings):
         return self
 
     def networks_of(self, method: str) -> dict[str, str]:
-        """Names of the trained networks a method needs, by their roles ``surrogate``, ``direct`` and ``lmi``."""
+        """Return the networks of a method by role: ``surrogate``, ``direct`` and ``lmi``."""
         return {role.value: model for role, model in self.invert.networks_of(method).items()}
 
 
 def load_config(raw: Mapping[str, Any]) -> Config:
-    """Check a configuration as YAML gives it, and fill in the defaults.
+    """Validate a configuration, and fill in the defaults.
 
     Raises
     ------
     InputError
-        For the first thing wrong: it names the key, and for an unknown one the nearest valid key.
+        For the first error, with its key; for unknown keys with the nearest valid one.
     """
     try:
         return Config.model_validate(dict(raw))
@@ -144,15 +140,15 @@ def load_config(raw: Mapping[str, Any]) -> Config:
 
 
 def read_config(path: str | Path) -> Config:
-    """Read and check a YAML file."""
+    """Read and validate a YAML file."""
     from gliofit.core.yaml_file import read_yaml
 
     return load_config(read_yaml(path))
 
 
 def _as_input_error(error: ValidationError) -> InputError:
-    """Turn the first of pydantic's complaints into one line that names the hint."""
-    # Unknown keys first: a misspelt key often also shows up as a missing one.
+    """Convert the first error of pydantic to an InputError with a hint."""
+    # Unknown keys first: a misspelt key is often also reported as missing.
     first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, InputError):
@@ -162,9 +158,9 @@ def _as_input_error(error: ValidationError) -> InputError:
     parent = ".".join(section)
     key = ".".join([*section, unknown])
     if first["type"] != "extra_forbidden":
-        # What is wrong between sections has no key of its own.
+        # Errors between sections have no key.
         subject = f"config key '{key}'" if key else "configuration"
-        return InputError(subject, _complaint(first), "see config/README.md for what it may be")
+        return InputError(subject, _complaint(first), "see config/README.md for valid values")
     siblings = sorted({name for model in models for name in model.model_fields})
     for other in alternatives:
         if unknown in other.model_fields:
@@ -186,7 +182,7 @@ def _as_input_error(error: ValidationError) -> InputError:
 
 
 def _complaint(item: Mapping[str, Any]) -> str:
-    """One of pydantic's messages as a clause, with the value it is about."""
+    """Return a message of pydantic as a clause, with the value."""
     message = str(item["msg"])
     message = re.sub(r"^Value error, ", "", message)
     value = item.get("input")
@@ -195,7 +191,7 @@ def _complaint(item: Mapping[str, Any]) -> str:
 
 
 def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    """All settings classes an annotation can hold, through Optional, unions, lists and mappings."""
+    """Find the settings classes in an annotation, through Optional, unions, lists and mappings."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
         return
@@ -204,12 +200,12 @@ def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _section_of(parts: list[str]) -> tuple[list[str], list[type[BaseModel]], list[type[BaseModel]]]:
-    """Where pydantic found the last of ``parts``.
+    """Locate the last of ``parts``.
 
     Returns
     -------
-    The section's key, without the tags that pydantic adds for alternatives of a union; the settings that the section
-    may be of; and its alternatives, which another tag would have chosen.
+    The section's key, without pydantic's tags for alternatives of a union; possible settings classes of the section;
+    and its alternatives.
     """
     section: list[str] = []
     models: list[type[BaseModel]] = [Config]
@@ -223,7 +219,7 @@ def _section_of(parts: list[str]) -> tuple[list[str], list[type[BaseModel]], lis
             continue
         section.append(part)
         named = [model.model_fields[part].annotation for model in models if part in model.model_fields]
-        # A part that is no field is the name of a method, say, or a place in a list: stay where we are.
+        # Other parts are names of methods or positions in lists.
         if named and not free_name:
             models, alternatives = [inner for annotation in named for inner in models_in(annotation)], []
         free_name = not free_name and any(_is_mapping(annotation) for annotation in named)
@@ -231,7 +227,7 @@ def _section_of(parts: list[str]) -> tuple[list[str], list[type[BaseModel]], lis
 
 
 def describe_keys(model: type[BaseModel] = Config, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
-    """All keys below a model as (key, what it may be, default, description), sections before what is in them."""
+    """Yield all keys of a model as (key, valid values, default, description), sections before their keys."""
     for name, field in model.model_fields.items():
         key = f"{prefix}{name}"
         inner = list(dict.fromkeys(models_in(field.annotation)))
@@ -244,7 +240,7 @@ def describe_keys(model: type[BaseModel] = Config, prefix: str = "") -> Iterator
 
 
 def _discriminator(model: type[BaseModel]) -> str | None:
-    """What tells a model from its alternatives: the only value that its first key may have."""
+    """Return the discriminator of a model: the only valid value of its first key."""
     first = next(iter(model.model_fields.values()))
     values = typing.get_args(first.annotation) if typing.get_origin(first.annotation) is Literal else ()
     return f"{next(iter(model.model_fields))}: {values[0]}" if len(values) == 1 else None
@@ -258,7 +254,7 @@ def _is_mapping(annotation: Any) -> bool:
 
 
 def _type_text(field: Any) -> str:
-    """What a key may be, in words: the type and its limits."""
+    """Describe type and limits of a key."""
     text = _annotation_text(field.annotation)
     limits = []
     for limit in field.metadata:
@@ -298,7 +294,7 @@ def _annotation_text(annotation: Any) -> str:
 
 
 def _default_text(field: Any) -> str:
-    """A key's default as YAML would have it; empty for sections."""
+    """Return the default of a key as YAML; empty for sections."""
     value = field.get_default(call_default_factory=True, validated_data={})
     if value is PydanticUndefined:
         return "required"

@@ -1,4 +1,4 @@
-"""Every path of a run's results, written once; rules, scripts, ``gliofit estimate`` and reports build paths here."""
+"""Paths of all results of a run, for rules, scripts, ``gliofit estimate`` and reports."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Literal
 
 __all__ = ["COHORT_TABLES", "Files", "Kind"]
 
-#: Tissue that the growth model sees: the label map or the probability maps.
+#: Tissue of the growth model: label map or probability maps.
 Kind = Literal["labels", "probabilities"]
 
-#: Tables that stage evaluate writes about a cohort.
+#: Tables of a cohort from stage evaluate.
 COHORT_TABLES = ("metrics", "tests", "summary", "dice_curve", "agreement", "cases")
 
-#: Images that stage register writes about a patient.
+#: Images of a patient from stage register.
 _REGISTERED = ("t1", "wm", "gm", "csf", "labels", "brain_mask", "segmentation")
 
-#: Files that describe the way from the atlas to a patient.
+#: Transforms between atlas and patient.
 _TRANSFORMS = {"affine": "affine.mat", "warp": "warp.nii.gz", "inverse_warp": "inverse_warp.nii.gz"}
 
 
 def tissue_names(kind: Kind) -> tuple[str, ...]:
-    """Names of the images that hold a kind of tissue."""
+    """Return the names of the images of a kind of tissue."""
     return ("labels",) if kind == "labels" else ("wm", "gm", "csf")
 
 
@@ -29,7 +29,7 @@ def tissue_names(kind: Kind) -> tuple[str, ...]:
 class Files:
     """Paths of a run.
 
-    Names of cases, methods and so on may be wildcards of a rule (``{case}``). Without a file name, methods give the
+    Names of cases, methods and so on may be wildcards of a rule (``{case}``). Without a file name, methods return the
     folder.
 
     Parameters
@@ -50,7 +50,7 @@ class Files:
         return self._path("atlas", name)
 
     def phantom(self, case: str, name: str = "") -> str:
-        """File of a phantom patient as if from a hospital, or of its ground truth."""
+        """Input file of a phantom patient, or its ground truth."""
         return self._path("register/phantoms", case, name)
 
     def patient(self, case: str, name: str = "") -> str:
@@ -67,7 +67,7 @@ class Files:
         return {name: self.patient(case, f"transforms/{file}") for name, file in _TRANSFORMS.items()}
 
     def case(self, cohort: str, case: str, name: str = "") -> str:
-        """File of a case of a cohort: tissue, observation and what is known of it."""
+        """File of a case: tissue, observation or ground truth."""
         return self.patient(case, name) if cohort == "patients" else self._path("simulate/synthetic", case, name)
 
     # --------------------------------------------------------------------------------------- simulation and training
@@ -77,7 +77,7 @@ class Files:
         return self._path("simulate", name)
 
     def anatomy(self, anatomy: str, name: str = "") -> str:
-        """File of a brain that tumours grow in: ``atlas``, ``warped-{number}`` or ``patient-{case}``."""
+        """File of an anatomy: ``atlas``, ``warped-{number}`` or ``patient-{case}``."""
         kind, _, rest = anatomy.partition("-")
         folders = {"atlas": "simulate/tissue", "warped": "simulate/warped", "patient": "assess/tissue"}
         return self._path(folders[kind], rest, name)
@@ -131,11 +131,11 @@ class Files:
         return self._path("assess", name)
 
     def assessed(self, model: str, what: str, anatomy: str) -> str:
-        """Errors of a surrogate in a brain: ``forward`` or ``gradients``."""
+        """Errors of a surrogate in an anatomy: ``forward`` or ``gradients``."""
         return self._path("assess/models", model, what, f"{anatomy}.parquet")
 
     def test_tumours(self, anatomy: str) -> dict[str, str]:
-        """Test tumours in a brain by name."""
+        """Test tumours in an anatomy by name."""
         stem = self.assess(f"targets/{anatomy}/test-00000")
         return {"volumes": f"{stem}.nii", "table": f"{stem}.parquet"}
 
@@ -159,7 +159,7 @@ class Files:
         return self._path("publish/figures", f"{name}.{suffix}")
 
     def page(self, cohort: str, case: str, suffix: str = "html") -> str:
-        """Page of a case, or a picture that belongs to it."""
+        """Page or picture of a case."""
         return self._path("publish", "patients" if cohort == "patients" else "cases", f"{case}.{suffix}")
 
     def publish(self, name: str) -> str:
@@ -177,9 +177,9 @@ class Files:
         return {name: self.case(cohort, case, f"{name}.nii.gz") for name in tissue_names(kind)}
 
     def tissue_of_anatomy(self, anatomy: str) -> dict[str, str]:
-        """Tissue fractions of a brain that tumours grow in by name."""
+        """Tissue fractions of an anatomy by name."""
         return {name: self.anatomy(anatomy, f"{name}.nii.gz") for name in tissue_names("probabilities")}
 
     def coarse_tissue(self, anatomy: str) -> dict[str, str]:
-        """Tissue of a brain that tumours grow in, with its label map, by name."""
+        """Tissue of an anatomy with its label map, by name."""
         return {name: self.anatomy(anatomy, f"{name}.nii.gz") for name in ("wm", "gm", "csf", "labels")}

@@ -98,7 +98,7 @@ def fit_files(
 ) -> dict[str, Any]:
     """Estimate theta, run the solver once more, and write the result.
 
-    Writes ``parameters.parquet`` (one row), ``trace.parquet``, ``concentration.nii.gz`` (final run on the tissue's
+    Writes ``parameters.parquet`` (one row), ``trace.parquet``, ``concentration.nii.gz`` (on the tissue's
     grid) and ``summary.png`` into ``out_dir``; where the method says how well theta is determined also
     ``uncertainty.nii.gz`` (standard deviation of the concentration), and ``profile.parquet`` if asked for. All of them
     or none, but a picture that cannot be drawn is left out, and the row's message says so. Those that an earlier fit
@@ -111,7 +111,7 @@ def fit_files(
     method
         Name of an entry of ``settings.methods``.
     out_dir
-        Folder to write into.
+        Output folder.
     concentration, segmentation, label_scheme
         The observation: one of the two files; a segmentation needs its label scheme.
     models
@@ -147,15 +147,15 @@ def fit_files(
     if profile and not isinstance(own, GaussNewtonSettings):
         able = [name for name, other in settings.methods.items() if isinstance(other, GaussNewtonSettings)]
         raise InputError(
-            "--profile", f"'{method}' does not say how well theta is determined",
-            f"use {'--method ' + able[0] + ', ' if able else ''}or leave --profile out",
+            "--profile", f"'{method}' has no profile likelihood",
+            f"use {'--method ' + able[0] + ', ' if able else ''}or omit --profile",
         )  # fmt: skip
     for step in settings.chain(method):
         if settings.needs_atlas(step):
             raise InputError(
                 f"--method {method}",
-                f"'{step}' works in the atlas, and single files have no registration to it",
-                "run it in the workflow (docs/invert.md), which registers patients, or use another method",
+                f"'{step}' works in the atlas and requires a registration",
+                "run it in the workflow (docs/invert.md), or use another method",
             )
     warnings = [] if warnings is None else warnings
     observation = _observe(tissue, settings, concentration, segmentation, label_scheme, warnings)
@@ -190,7 +190,7 @@ def fit_files(
         notes.append(_below(table))
     final, deviation = _simulate(tissue, inversion, forward or ForwardSettings(), progress)
     if final.row["status"] != "ok":
-        raise InputError(source, f"the final forward run failed: {final.row['message']}", "try another method")
+        raise InputError(source, f"the forward simulation failed: {final.row['message']}", "try another method")
     row["message"] = _joined(notes)
     masks = observation.masks if isinstance(observation, SegmentationObservation) else None
     how = "none, a field without theta" if inversion.theta is None else f"integrator {final.row['integrator']}"
@@ -199,7 +199,7 @@ def fit_files(
         whole=None if masks is None else masks.whole,
         core=None if masks is None else masks.core,
         deviation=deviation,
-        facts={"final run": f"{how}, {final.row['volume_mm3'] / 1000:.1f} cc of cells"},
+        facts={"forward simulation": f"{how}, {final.row['volume_mm3'] / 1000:.1f} cc of cells"},
     )  # fmt: skip
     progress("writing results")
     with output_folder(out_dir, FIT_FILES) as temporary:
@@ -223,12 +223,12 @@ def _joined(notes: list[str]) -> str:
 
 
 def _evaluations(progress: OnProgress, doing: str, most: int | None) -> OnEvaluations:
-    """Callback for the evaluations of a method that makes at most ``most``, if that is known."""
+    """Return a callback for evaluations, of at most ``most`` if known."""
     progress(doing)
 
     def report(evaluations: int, loss: float, level: str) -> None:
         if level or most is None:
-            # Evaluations of a finer level take many times as long: their number says nothing of the time.
+            # Evaluations on finer levels take much longer, so their number is no measure of time.
             limit = "" if most is None else f" of at most {most}"
             place = f" at level {level}" if level else ""
             progress(doing, note=f"evaluation {evaluations}{limit}, loss {loss:.3g}{place}")
@@ -241,11 +241,11 @@ def _evaluations(progress: OnProgress, doing: str, most: int | None) -> OnEvalua
 def _simulate(
     tissue: Tissue, inversion: Inversion, forward: ForwardSettings, progress: OnProgress
 ) -> tuple[ForwardResult, Volume | None]:
-    """Concentration of an estimate, and its standard deviation where the method gives an uncertainty."""
+    """Compute the concentration of an estimate, and its standard deviation if the method has an uncertainty."""
     if inversion.concentration is not None:
         return wrap_field(tissue, inversion.concentration), None
     assert inversion.theta is not None
-    progress("final forward run")
+    progress("forward simulation")
     final = simulate_estimate(tissue, inversion.theta, forward, progress)
     if inversion.uncertainty is None or final.row["status"] != "ok":
         return final, None
@@ -255,21 +255,21 @@ def _simulate(
 
 
 def _with_growth_model(settings: InvertSettings, method: str, growth_model: str) -> InvertSettings:
-    """Settings with another growth model of one method; raises InputError if the method cannot fit it."""
+    """Return settings with another growth model for a method; raise InputError if the method cannot fit it."""
     own = settings.methods[method]
     find_growth_model(growth_model)
     try:
         changed = type(own).model_validate(own.model_dump() | {"growth_model": growth_model})
     except ValidationError as error:
         raise InputError(
-            f"--growth-model {growth_model}", f"'{method}' does not fit it", "use --method gauss-newton",
+            f"--growth-model {growth_model}", f"'{method}' cannot fit it", "use --method gauss-newton",
             "method-without-growth-model",
         ) from error  # fmt: skip
     return settings.model_copy(update={"methods": settings.methods | {method: changed}})
 
 
 def _profile_columns(space: ParameterSpace, table: pd.DataFrame) -> dict[str, float]:
-    """Columns ``{component}_profile_low`` and ``_high``."""
+    """Return columns ``{component}_profile_low`` and ``_high``."""
     return {
         f"{line.parameter}_profile_{end}": float(getattr(line, end))
         for line in profile_intervals(space, table).itertuples()
@@ -278,6 +278,6 @@ def _profile_columns(space: ParameterSpace, table: pd.DataFrame) -> dict[str, fl
 
 
 def _below(table: pd.DataFrame) -> str:
-    """A note where the profile found something clearly better than the estimate."""
+    """Return a note if the profile found a clearly better fit than the estimate."""
     lowest = float(table["deviance"].min())
     return f"the profile found a better fit than the estimate (deviance {lowest:.2g})" if lowest < -0.1 else ""

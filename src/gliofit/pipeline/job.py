@@ -1,8 +1,8 @@
-"""What every script of the workflow does before and after its work: log, threads, seed, device, sidecar.
+"""Common part of all workflow scripts: log, threads, seed, device and sidecar.
 
-``gliofit.pipeline.provenance`` reads the sidecars. Imports nothing heavy: a script calls ``job``, or ``each_unit``
-where a job does several things one after the other, and imports its stage inside, so that numerical libraries find the
-thread counts already set and a failed import is logged.
+``gliofit.pipeline.provenance`` reads the sidecars. No heavy imports: a script calls ``job``, or ``each_unit`` for
+several units, and imports its stage inside, so that thread counts are set before numerical libraries are imported and
+failed imports are logged.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 __all__ = ["PACKAGE_PREFIX", "STAGE_VERSIONS", "Job", "device_name", "each_unit", "job"]
 
-#: Stands in sidecars for the folder of the clone, where that is not the working folder.
+#: Placeholder in sidecars for the folder of the clone, if it is not the working directory.
 PACKAGE_PREFIX = "gliofit:"
 
-#: Raise a stage's number whenever its code gives other results. Snakemake sees rules and scripts but not the package,
-#: so this is what makes old results run again. The numbers are part of every rule's parameters and of the sidecars.
+#: Raise the number of a stage when its results change. Snakemake tracks rules and scripts but not the package; these
+#: numbers are parameters of all rules, so that old results are computed again.
 STAGE_VERSIONS = {
     "atlas": 2,
     "register": 4,
@@ -51,7 +51,7 @@ STAGE_VERSIONS = {
     "publish": 5,
 }
 
-#: Libraries that choose their own thread count unless told.
+#: Environment variables for the number of threads.
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -63,7 +63,7 @@ THREAD_VARIABLES = (
 
 @dataclass(frozen=True)
 class Job:
-    """One job of the workflow, or one unit of a job that has several, in plain Python objects.
+    """Job of the workflow, or unit of a job.
 
     Parameters
     ----------
@@ -72,11 +72,11 @@ class Job:
     params
         The rule's parameters by name.
     wildcards
-        Values that make this job out of its rule.
+        Values of the rule's wildcards.
     threads
-        Threads this job may use.
+        Number of threads.
     seed
-        Seed of this job; 0 where nothing is random.
+        Seed of this job; 0 if nothing is random.
     """
 
     rule: str
@@ -90,7 +90,7 @@ class Job:
 
     @property
     def device(self) -> str:
-        """``cuda`` if the rule asked for a GPU and there is one, else ``cpu``."""
+        """``cuda`` if the rule requests a GPU and one is available, else ``cpu``."""
         if not self.gpu:
             return "cpu"
         import torch
@@ -104,7 +104,7 @@ class Job:
 
     @property
     def run_folder(self) -> Path:
-        """``results/{run}``, which every output lies in."""
+        """``results/{run}``, the folder of all outputs."""
         return Path(*Path(self.output[0]).parts[:2])
 
     @property
@@ -114,7 +114,7 @@ class Job:
 
     @staticmethod
     def progress(what: str, every_seconds: float = 5.0) -> Callable[[int, int], None]:
-        """A function of (done, total) that logs how far the job is, not more often than asked for."""
+        """Return a function of (done, total) that logs progress at limited intervals."""
         log, begin, last = logging.getLogger("gliofit"), time.perf_counter(), [-every_seconds]
 
         def report(done: int, total: int) -> None:
@@ -128,18 +128,18 @@ class Job:
 
 @contextmanager
 def job(snakemake: Snakemake, threads: int | None = None) -> Iterator[Job]:
-    """Run the body of a script as one job.
+    """Run the body of a script as a job.
 
-    Everything printed, warned or raised goes to the rule's log file; a sidecar ``{first output}.json`` with settings,
-    seed, code, machine, and digests of inputs and outputs is written when the body ends well. Bad input ends the
-    process with one line and exit code 2.
+    Output, warnings and errors are written to the rule's log file. After success, a sidecar ``{first output}.json`` is
+    written with settings, seed, code, machine, and digests of inputs and outputs. Bad input ends the process with one
+    line and exit code 2.
 
     Parameters
     ----------
     snakemake
-        What Snakemake gives a script.
+        The snakemake object of a script.
     threads
-        Threads to use in place of what Snakemake grants, for jobs whose results depend on their number.
+        Number of threads instead of Snakemake's, for jobs whose results depend on it.
     """
     threads = threads or int(snakemake.threads)
     _prepare(snakemake, threads)
@@ -153,18 +153,18 @@ def job(snakemake: Snakemake, threads: int | None = None) -> Iterator[Job]:
 
 
 def each_unit(snakemake: Snakemake, work: Callable[[Job], None]) -> None:
-    """Do the same with every unit of a job (a case, or an estimate of it), one after the other, each as ``job`` does.
+    """Run every unit of a job (a case, or an estimate of it) like ``job``.
 
-    If a unit fails, the others are done all the same; then the job fails and names those that failed. The next attempt
+    If a unit fails, the others are still run; then the job fails with the names of failed units. The next attempt
     restores finished results (``gliofit.pipeline.unfinished``) if inputs, parameters and seed are the same.
 
     Parameters
     ----------
     snakemake
-        The object that a script finds. Its parameter ``units`` lists the wildcards of every unit and the positions of
-        its files among all (``gliofit.pipeline.case_jobs.Batch.parts``).
+        The snakemake object of a script. Its parameter ``units`` lists the wildcards of every unit and the positions of
+        its files (``gliofit.pipeline.case_jobs.Batch.parts``).
     work
-        What to do with a unit.
+        Function for a unit.
     """
     threads = int(snakemake.threads)
     _prepare(snakemake, threads)
@@ -177,7 +177,7 @@ def each_unit(snakemake: Snakemake, work: Callable[[Job], None]) -> None:
             try:
                 facts = _begin(context)
                 if finished.restore(context.output, facts):
-                    logging.getLogger("gliofit").info("done by an earlier attempt")
+                    logging.getLogger("gliofit").info("finished in an earlier attempt")
                     continue
                 with _recorded(context, facts):
                     work(context)
@@ -193,20 +193,20 @@ def each_unit(snakemake: Snakemake, work: Callable[[Job], None]) -> None:
 
 
 def _prepare(snakemake: Snakemake, threads: int) -> None:
-    """Threads and devices of this process, before any library asks for them."""
+    """Set threads and devices of this process before libraries are imported."""
     for name in THREAD_VARIABLES:
         os.environ[name] = str(threads)
-    # Threads that spin while they wait slow down the jobs beside them.
+    # Spinning threads slow down concurrent jobs.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    # A backend that the user's profile names may be one that matplotlib does not have.
+    # The user's profile may name a backend that is not available.
     os.environ["MPLBACKEND"] = "agg"
     if not int(snakemake.resources.get("gpu", 0)):
-        # Jobs that asked for no GPU run many at a time; none of them should take one because it is there.
+        # Jobs without a GPU request must not use one.
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
 def _whole(snakemake: Snakemake, threads: int) -> Job:
-    """The job as Snakemake has it."""
+    """Create the job from the snakemake object."""
     return Job(
         rule=snakemake.rule,
         input=snakemake.input,
@@ -220,7 +220,7 @@ def _whole(snakemake: Snakemake, threads: int) -> Job:
 
 
 def _unit(whole: Job, unit: Mapping[str, Mapping[str, Any]]) -> Job:
-    """One unit of a job."""
+    """Create a unit of a job."""
 
     def files(kind: str) -> _Named:
         every = list(getattr(whole, kind))
@@ -236,12 +236,12 @@ def _unit(whole: Job, unit: Mapping[str, Mapping[str, Any]]) -> Job:
 
 
 class _Named(list[str]):
-    """Files or wildcards of a unit, as Snakemake gives them for a whole job.
+    """Files or wildcards of a unit, with the interface of Snakemake's.
 
     Parameters
     ----------
     items
-        Each with its name; a name may have a list.
+        Items with names; a name may have a list.
     """
 
     def __init__(self, items: Mapping[str, Any]) -> None:
@@ -269,11 +269,11 @@ def _title(context: Job) -> str:
 
 
 def _begin(context: Job) -> dict[str, Any]:
-    """Log what is about to be done.
+    """Log the start of a job.
 
     Returns
     -------
-    What the results follow from, as the sidecar has it.
+    Facts that determine the results, for the sidecar.
     """
     log = logging.getLogger("gliofit")
     log.info("%s on %d thread(s), seed %d", _title(context), context.threads, context.seed)
@@ -291,7 +291,7 @@ def _begin(context: Job) -> dict[str, Any]:
 
 
 def _report(error: Exception, context: Job, terminal: int) -> int:
-    """Say what went wrong, bad input in one line.
+    """Log an error; bad input in one line.
 
     Returns
     -------
@@ -302,15 +302,15 @@ def _report(error: Exception, context: Job, terminal: int) -> int:
         _tell(f"gliofit: error: {' '.join(str(error).split())}\n", terminal)
         return 2
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        # Of the log itself; results are written by gliofit.core.io, which tells.
-        _tell(f"gliofit: error: {context.folder}: the disk is full; make space and run again\n", terminal)
+        # Writing the log failed; gliofit.core.io reports errors of results.
+        _tell(f"gliofit: error: {context.folder}: the disk is full; free some space and run again\n", terminal)
         return 2
     _tell("".join(traceback.format_exception(error)), terminal)
     return 1
 
 
 def _tell(text: str, terminal: int) -> None:
-    """Write into the log; on the terminal where the log's disk takes no more."""
+    """Write to the log, or to the terminal if the disk is full."""
     try:
         sys.stderr.write(text)
         sys.stderr.flush()
@@ -320,7 +320,7 @@ def _tell(text: str, terminal: int) -> None:
 
 @contextmanager
 def _recorded(context: Job, facts: dict[str, Any]) -> Iterator[None]:
-    """Write the sidecar of what the body does, if it ends well."""
+    """Write the sidecar after the body succeeds."""
     sources = source_digest()
     started, clock = datetime.now(UTC), time.perf_counter()
     yield
@@ -331,7 +331,7 @@ def _recorded(context: Job, facts: dict[str, Any]) -> Iterator[None]:
 
 @contextmanager
 def _logged(snakemake: Snakemake) -> Iterator[int]:
-    """Point stdout and stderr, also those of compiled libraries, at the rule's log file; yields what stderr was."""
+    """Redirect stdout and stderr (also of compiled libraries) to the log file; yield the original stderr."""
     if not snakemake.log:
         yield 2
         return
@@ -350,7 +350,7 @@ def _logged(snakemake: Snakemake) -> Iterator[int]:
         try:
             yield saved[1]
         finally:
-            # What a full disk did not take comes out on the terminal.
+            # Output that a full disk rejects goes to the terminal.
             with suppress(OSError):
                 sys.stdout.flush()
                 sys.stderr.flush()
@@ -361,7 +361,7 @@ def _logged(snakemake: Snakemake) -> Iterator[int]:
 
 
 def _plain(value: Any) -> Any:
-    """Parameters as JSON holds them; sets and tuples of settings become lists."""
+    """Convert parameters for JSON; sets and tuples become lists."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -372,9 +372,9 @@ def _plain(value: Any) -> Any:
 
 
 def _portable(path: str) -> str:
-    """A path relative to the working folder or the clone, where it lies in them; anything else as it is.
+    """Return a path relative to the working directory or the clone, if it is inside.
 
-    Where a clone lies says who made it. Paths elsewhere are those that the configuration names.
+    Absolute paths of clones may contain names of users.
     """
     for folder, prefix in ((Path.cwd(), ""), (Path(__file__).resolve().parents[3], PACKAGE_PREFIX)):
         if path.startswith(f"{folder}/"):
@@ -383,7 +383,7 @@ def _portable(path: str) -> str:
 
 
 def _write_sidecar(context: Job, facts: dict[str, Any], sources: str, started: datetime, seconds: float) -> None:
-    """Write beside the first output how it was made, and from what."""
+    """Write the sidecar of the first output."""
     from gliofit.core.io import write_json
 
     revision = remember_revision()
@@ -407,7 +407,7 @@ def _write_sidecar(context: Job, facts: dict[str, Any], sources: str, started: d
 
 
 def device_name() -> str:
-    """Model of the GPU that the job used, else of the CPU; never the machine's name."""
+    """Return the model of the GPU used, else of the CPU."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
         return str(torch.cuda.get_device_name())
@@ -420,7 +420,7 @@ def device_name() -> str:
 
 
 def _versions() -> dict[str, str]:
-    """Versions of Python, this package, and the numerical libraries that are installed."""
+    """Return versions of Python, this package and numerical libraries."""
     from importlib.metadata import PackageNotFoundError, version
 
     versions = {"python": ".".join(str(part) for part in sys.version_info[:3])}
@@ -431,8 +431,8 @@ def _versions() -> dict[str, str]:
 
 
 def _peak_device_memory() -> str:
-    """Peak memory on the GPU, which Snakemake's benchmark does not see."""
+    """Log peak GPU memory, which Snakemake's benchmark does not include."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
         return ""
-    return f", {torch.cuda.max_memory_allocated() / 2**30:.2f} GiB on the GPU at most"
+    return f", {torch.cuda.max_memory_allocated() / 2**30:.2f} GiB peak GPU memory"

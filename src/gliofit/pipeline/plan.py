@@ -1,8 +1,7 @@
-"""What a run consists of: cohorts, methods, networks, tables and figures, and the inputs of its jobs.
+"""Content of a run: cohorts, methods, networks, tables and figures, and inputs of jobs.
 
-Rules ask this module, and so does ``gliofit estimate``. It follows from the configuration and the list of patients
-alone: nothing heavy is imported and no image is read, because Snakemake builds it whenever it starts, on clusters for
-every job.
+Used by rules and ``gliofit estimate``. It depends only on the configuration and the list of patients. No heavy imports
+and no images: Snakemake creates it at every start, on clusters for every job.
 """
 
 from __future__ import annotations
@@ -23,29 +22,29 @@ __all__ = ["ORACLE", "Plan"]
 #: Estimate with the true parameters.
 ORACLE = "oracle"
 
-#: Cores of a job that can use all, where nobody knows how many there are (on a cluster).
+#: Cores of a job that can use all, if their number is unknown (on a cluster).
 _CORES = 8
 
 #: Files of a trained network.
 _NETWORK = ("weights.safetensors", "model.json")
 
-#: Voxels along the edges of cubes from which on a network is faster on a GPU than on a core of the CPU.
+#: Smallest edge of cubes (voxels) for which a network is faster on a GPU than on a CPU core.
 _LARGE_CUBE = 48
 
 
 class Plan:
-    """The parts of a run.
+    """Content of a run.
 
     Parameters
     ----------
     config
         The configuration.
     patients
-        Files of every patient that takes part, by case.
+        Files of every included patient, by case.
     left_out
-        Patients that do not, with the reason.
+        Excluded patients with the reason.
     cores
-        Cores of jobs that can use all there are.
+        Cores of jobs that can use all.
     """
 
     def __init__(
@@ -54,7 +53,7 @@ class Plan:
         self.config, self.patients, self.left_out, self.cores = config, patients, left_out, cores
         self.files = Files(f"results/{config.run}")
         self.cases: dict[str, list[str]] = {"synthetic": config.simulate.case_names(), "patients": list(patients)}
-        # A cohort without cases is left out, so that a configuration can ask for trained networks alone.
+        # Cohorts without cases are ignored, so that a configuration can request only trained networks.
         self.cohorts: list[str] = [cohort for cohort in config.cohorts if self.cases[cohort]]
         self.cases = {name: cases if name in self.cohorts else [] for name, cases in self.cases.items()}
         self.methods = {name: config.invert.methods_of(name) if name in self.cohorts else [] for name in self.cases}
@@ -79,7 +78,7 @@ class Plan:
         return cls(config, {patient.case: patient for patient in found}, left_out, cores or _CORES)
 
     def spacing_mm(self, cohort: str) -> float:
-        """Voxel spacing of a cohort's cases; real patients are taken to have the 1 mm of BraTS."""
+        """Return the voxel spacing of a cohort; 1 mm (BraTS) is assumed for real patients."""
         if cohort == "synthetic":
             return self.config.simulate.spacing_mm
         return self.config.phantoms.spacing_mm if self.are_phantoms else 1.0
@@ -88,13 +87,13 @@ class Plan:
 
     @cached_property
     def methods_in_use(self) -> list[str]:
-        """Methods that run on some cohort."""
+        """Methods that run on at least one cohort."""
         used = {method for methods in self.methods.values() for method in methods}
         return [method for method in self.config.invert.methods if method in used]
 
     @cached_property
     def networks(self) -> list[str]:
-        """Networks that some method of the run's cohorts needs, or that are assessed."""
+        """Networks of the methods, or to be assessed."""
         cohorts = self.config.cohorts
         methods = {method for cohort in cohorts for method in self.config.invert.methods_of(cohort)}
         used = {model for method in methods for model in self.config.networks_of(method).values()}
@@ -103,28 +102,28 @@ class Plan:
 
     @cached_property
     def observed(self) -> list[str]:
-        """What methods observe of patients: each has a table 3 and figures 4 and 7 of its own."""
+        """Observations of patients; each has its table 3 and figures 4 and 7."""
         return sorted({self.config.invert.observation_of(method, "patients") for method in self.methods["patients"]})
 
     @cached_property
     def uncertain(self) -> list[str]:
-        """Methods on patients that say how well theta is determined."""
+        """Methods on patients with uncertainty."""
         return [method for method in self.methods["patients"] if self.config.invert.gives_uncertainty(method)]
 
     @cached_property
     def refinements(self) -> dict[str, str]:
-        """Methods that refine another's estimate, with that other one."""
+        """Methods that refine an estimate, with the refined method."""
         pairs = {method: self.config.invert.refines(method) for method in self.methods_in_use}
         return {method: start for method, start in pairs.items() if start is not None}
 
     def estimates(self, cohort: str) -> list[str]:
-        """Everything that gets a forward simulation, in the order of the tables."""
+        """Return all estimates with a forward simulation, in the order of the tables."""
         methods = self.methods[cohort]
         others = [f"{method}-other" for method in methods if self.config.invert.keeps_other(method)]
         return [*methods, *others, *([ORACLE] if cohort == "synthetic" else [])]
 
     def models_of_study(self) -> list[str]:
-        """Networks that methods of the study need."""
+        """Return the networks of the study's methods."""
         methods = self.config.study.methods_in_use if self.config.study.cases else []
         return sorted({model for method in methods for model in self.config.networks_of(method).values()})
 
@@ -132,13 +131,13 @@ class Plan:
 
     @cached_property
     def tables(self) -> list[str]:
-        """Names of the paper's tables that the run has numbers for, and of those of other observations."""
+        """Names of the tables of the run."""
         synthetic = ["table1", "table2"] if "synthetic" in self.cohorts else []
         return [*synthetic, *(f"table3{self._suffix(observed)}" for observed in self.observed)]
 
     @cached_property
     def figures(self) -> dict[str, str]:
-        """Names of the figures with the cohort they show; those of patients are drawn for every observation."""
+        """Names of the figures with their cohort; those of patients for every observation."""
         names = [(figure, self._suffix(seen)) for figure in ("figure3", "figure4", "figure7") for seen in self.observed]
         of_patients = {f"{figure}{end}": "patients" for figure, end in names}
         if "synthetic" not in self.cohorts:
@@ -147,25 +146,25 @@ class Plan:
 
     @staticmethod
     def _suffix(observed: str) -> str:
-        """End of the names of tables and figures; the paper's are about the reference."""
+        """Return the suffix of names of tables and figures; empty for the paper's observation."""
         return "" if observed == "reference" else f"-{observed}"
 
     @staticmethod
     def cohort_of_table(table: str) -> str:
-        """Cohort that a table is about."""
+        """Return the cohort of a table."""
         return "patients" if table.startswith("table3") else "synthetic"
 
     def inputs_of_table(self, table: str) -> list[str]:
-        """Evaluation that a table shows; none where the run has no such cohort, and the paper's numbers stand alone."""
+        """Return the evaluation of a table; empty if the run does not have the cohort."""
         cohort = self.cohort_of_table(table)
         return list(self.files.evaluated(cohort).values()) if cohort in self.cohorts else []
 
     def cohort_of_figure(self, figure: str) -> str:
-        """Cohort that a figure shows: figure 3 the synthetic one where there is one, as in the paper."""
+        """Return the cohort of a figure; figure 3 shows the synthetic one if available, as in the paper."""
         return self.figures.get(figure, "patients")
 
     def inputs_of_figure(self, figure: str) -> dict[str, list[str]]:
-        """Evaluation that a figure shows; for pictures of patients also images and forward simulations."""
+        """Return the evaluation of a figure; for pictures of patients also images and forward simulations."""
         files, cohort = self.files, self.cohort_of_figure(figure)
         given = {"evaluation": list(files.evaluated(cohort).values())}
         if figure.startswith("figure4"):
@@ -190,7 +189,7 @@ class Plan:
     # ------------------------------------------------------------------------------------------------ inputs of jobs
 
     def tissue_kind(self, cohort: str) -> Kind:
-        """Synthetic tumours grew in the fractions that averaging the atlas gave; patients have what the config says."""
+        """Return the kind of tissue: averaged fractions of the atlas for synthetic tumours, else as configured."""
         return "probabilities" if cohort == "synthetic" else self.config.tissue
 
     def tissue_of_case(self, cohort: str, case: str) -> dict[str, str]:
@@ -198,12 +197,12 @@ class Plan:
         return self.files.tissue_of_case(cohort, case, self.tissue_kind(cohort))
 
     def atlas_source(self) -> list[str]:
-        """Images of the user's atlas folder; none for the built-in atlas."""
+        """Return the images of the user's atlas; empty for the built-in atlas."""
         folder = Path(self.config.atlas.source)
         return sorted(str(path) for path in folder.glob("*.nii*")) if folder.is_dir() else []
 
     def atlas_images(self) -> dict[str, str]:
-        """Images of the atlas by name. Only registration needs a T1, and an atlas of tissue alone has none."""
+        """Images of the atlas by name. Only registration requires T1."""
         names = ["wm", "gm", "csf", "labels", "brain_mask", *(["t1"] if "patients" in self.config.cohorts else [])]
         return {name: self.files.atlas(f"{name}.nii.gz") for name in names}
 
@@ -212,43 +211,43 @@ class Plan:
         return {name: str(path) for name, path in self.patients[case].images.items()}
 
     def patient_facts(self, case: str) -> dict[str, str]:
-        """What is known of a patient besides the images: name and label scheme."""
+        """Return facts of a patient other than images: name and label scheme."""
         return {"case": case, "labels": self.patients[case].labels}
 
     @cached_property
     def shards(self) -> list[str]:
-        """Names of all shards that the run needs."""
+        """Return the names of all shards."""
         simulate = self.config.simulate
         trained = [*simulate.shard_names("train"), *simulate.shard_names("validation")] if self.networks else []
         return trained + (simulate.shard_names("test") if "synthetic" in self.cohorts else [])
 
     def tissue_of_shard(self, shard: str) -> dict[str, str]:
-        """Tissue that a shard's tumours grow in by name."""
+        """Return the tissue of a shard by name."""
         return self.files.tissue_of_anatomy(self.config.simulate.anatomy_of(shard))
 
     def scores_of_cohort(self, cohort: str) -> dict[str, list[str]]:
-        """Tables of the scores of every case by name."""
+        """Return the tables of scores of all cases by name."""
         names = {"metrics": "metrics", "dice_curves": "dice_curve", "agreements": "agreement"}
         return {
             key: [self.files.scores(cohort, case, name) for case in self.cases[cohort]] for key, name in names.items()
         }
 
     def cases_left_out(self, cohort: str) -> Mapping[str, str]:
-        """Cases that a cohort would have but that cannot be used, with the reason."""
+        """Return excluded cases of a cohort with the reason."""
         return self.left_out if cohort == "patients" else {}
 
     def training_anatomies(self, model: str) -> list[str]:
-        """Warped brains that a network's samples grow in."""
+        """Return the warped atlases of a network's samples."""
         return [] if self.config.train.models[model].anatomies == "atlas" else self.config.simulate.anatomies[1:]
 
     def training_shards(self, model: str) -> list[str]:
-        """Names of the shards that a network trains on; none if its samples are grown while it trains."""
+        """Return the names of a network's training shards; empty if samples are generated during training."""
         settings, simulate = self.config.train.models[model], self.config.simulate
         names = [] if settings.data == "generated" else simulate.shard_names("train")
         return [name for name in names if settings.anatomies == "all" or simulate.anatomy_of(name) == "atlas"]
 
     def inputs_of_training(self, model: str, initial_folder: str | None) -> dict[str, list[str]]:
-        """Samples, their tissue, and the network to start from, by name."""
+        """Return samples, tissue and initial network by name."""
         files, training = self.files, self.training_shards(model)
         validation = self.config.simulate.shard_names("validation")
         initial = [] if initial_folder is None else [f"{initial_folder}/{name}" for name in _NETWORK]
@@ -264,19 +263,19 @@ class Plan:
         }
 
     def network_files(self, models: Iterable[str]) -> list[str]:
-        """Files of trained networks."""
+        """Return the files of trained networks."""
         return [self.files.model(model, name) for model in models for name in _NETWORK]
 
     def networks_of(self, method: str) -> dict[str, list[str]]:
-        """Files of the trained networks that a method needs, by their role."""
+        """Return the files of a method's networks by role."""
         return {role: self.network_files([model]) for role, model in self.config.networks_of(method).items()}
 
     def reference(self, case: str) -> str:
-        """Forward simulation of the reference method: what patients' estimates are compared with."""
+        """Return the forward simulation of the reference method on a patient."""
         return self.files.forward("patients", case, self.config.evaluate.reference_method, "concentration.nii.gz")
 
     def truth(self, cohort: str, case: str) -> dict[str, str]:
-        """What a case is scored against, besides its labels."""
+        """Return ground truth or reference of a case."""
         files = self.files
         if cohort == "synthetic":
             return {
@@ -292,36 +291,36 @@ class Plan:
         return truth
 
     def plan_files(self, case: str) -> dict[str, str]:
-        """Masks of barriers and follow-up segmentation of a patient, as far as there are any."""
+        """Return barriers and follow-up segmentation of a patient, if available."""
         kinds: tuple[Literal["barriers", "recurrence"], ...] = ("barriers", "recurrence")
         paths = {kind: self.config.plan.file_of(kind, case) for kind in kinds}
         return {kind: path for kind, path in paths.items() if path is not None and Path(path).is_file()}
 
     def image_of_plan(self, case: str) -> str:
-        """MRI behind a patient's targets: contrast-enhanced T1 where there is one."""
+        """Return the MRI shown behind a patient's targets: contrast-enhanced T1 if available."""
         images = self.patient_images(case)
         return images.get("t1c", images["t1"])
 
     def page_images(self, case: str) -> dict[str, str]:
-        """A patient's own MRI that the page shows beside T1, as far as there is any; of phantoms the truth."""
+        """Return further MRI of a patient for the page, or the ground truth of a phantom."""
         images = {name: path for name, path in self.patient_images(case).items() if name in ("t1c", "flair")}
         return images | ({"truth": self.files.phantom(case, "truth_concentration.nii.gz")} if self.are_phantoms else {})
 
     @cached_property
     def anatomies(self) -> list[str]:
-        """Brains that surrogates are tested in; the warped ones follow those that networks are trained on."""
+        """Return the anatomies of the assessment; its warped atlases are not used in training."""
         assess = self.config.assess
         return assess.anatomies(self.cases["patients"], self.config.simulate.warps.count) if assess.models else []
 
     def first_cases(self, part: Literal["stability", "sensitivity"]) -> list[list[Any]]:
-        """Name, shard and index of the first synthetic cases, as many as a part of the assessment asks for."""
+        """Return name, shard and index of the synthetic cases of a part of the assessment."""
         settings = getattr(self.config.assess, part)
         count = settings.cases if part == "stability" or settings.surrogates else 0
         simulate = self.config.simulate
         return [[case, *simulate.case_location(case)] for case in simulate.case_names()[:count]]
 
     def inputs_of_search(self, part: Literal["stability", "sensitivity"]) -> dict[str, list[str]]:
-        """Volumes and tables of the shards that hold those cases, and networks."""
+        """Return volumes and tables of the shards of those cases, and networks."""
         files, assess = self.files, self.config.assess
         shards = sorted({shard for _, shard, _ in self.first_cases(part)})
         models = assess.sensitivity.surrogates if part == "sensitivity" else self.roles_of_stability().values()
@@ -332,18 +331,18 @@ class Plan:
         }
 
     def roles_of_stability(self) -> dict[str, str]:
-        """Networks of the search whose stability is examined, by their role."""
+        """Return the networks of the search whose stability is analysed, by role."""
         stability = self.config.assess.stability
         return self.config.networks_of(stability.method) if stability.cases else {}
 
     @cached_property
     def cases_of_assessment(self) -> list[str]:
-        """Patients whose brains surrogates are tested in."""
+        """Return the patients whose brains are used in the assessment."""
         assess = self.config.assess
         return self.cases["patients"] if assess.models and assess.patients else []
 
     def assessments(self) -> dict[str, list[str]]:
-        """Rows of every assessed surrogate in every brain, by what they are about."""
+        """Return the rows of every surrogate and anatomy, by kind."""
         return {
             what: [
                 self.files.assessed(model, what, anatomy)
@@ -354,7 +353,7 @@ class Plan:
         }
 
     def study_batches(self) -> dict[str, list[str]]:
-        """Rows and traces of every batch of the study."""
+        """Return rows and traces of all batches of the study."""
         study = self.config.study
         stems = [f"batches/{preset}-{batch}" for preset in study.presets for batch in study.batches]
         return {
@@ -363,13 +362,13 @@ class Plan:
         }
 
     def target_masks(self, case: str, method: str) -> list[str]:
-        """Target volumes of a patient by a method, at every margin."""
+        """Return the target volumes of a patient by a method, at every margin."""
         margins = self.config.plan.margin_names
         names = [f"{kind}-{margin}.nii.gz" for kind in ("clinical", "personalised") for margin in margins]
         return [self.files.targets(case, name, method) for name in names]
 
     def inputs_of_page(self, cohort: str, case: str) -> dict[str, str | list[str]]:
-        """Images, estimates, forward simulations and scores of a case, and target volumes of a patient."""
+        """Return images, estimates, forward simulations and scores of a case, and target volumes of a patient."""
         files, methods = self.files, self.methods[cohort]
         given: dict[str, str | list[str]] = {
             "labels": files.case(cohort, case, "labels.nii.gz"),
@@ -391,7 +390,7 @@ class Plan:
         }
 
     def inputs_of_view(self, case: str) -> dict[str, str | list[str]]:
-        """What the picture of a patient in three dimensions shows."""
+        """Return the inputs of the three-dimensional picture of a patient."""
         names = ("segmentation", "labels", "metrics", "concentrations")
         page = self.inputs_of_page("patients", case)
         return {name: page[name] for name in names}
@@ -399,32 +398,32 @@ class Plan:
     # ------------------------------------------------------------------------------------------------ cores and GPUs
 
     def cores_of_shard(self, shard: str) -> int:
-        """All cores, as far as there are samples for them."""
+        """Return all cores, at most one per sample."""
         return min(self.cores, self.config.simulate.samples_in(shard))
 
     def cores_of_targets(self, anatomy: str) -> int:
-        """All cores, as far as there are test tumours for them."""
+        """Return all cores, at most one per test tumour."""
         return min(self.cores, self.config.assess.cases_of(anatomy))
 
     @staticmethod
     def gpus_of(integrator: Any, backends: tuple[str, ...] = ("triton",)) -> int:
-        """One GPU for the accurate integrator with one of these back ends; jobs of single tumours need not have one."""
+        """Return one GPU for the accurate integrator with one of these back ends."""
         return int(integrator.name == "accurate" and integrator.backend in backends)
 
     def gpus_of_simulation(self) -> int:
-        """One GPU for many tumours at a time, unless the integrator is for CPUs only."""
+        """Return one GPU for batches of tumours, unless the integrator is for CPUs only."""
         return self.gpus_of(self.config.simulate.integrator, ("auto", "torch", "triton"))
 
     def gpus_of_networks(self) -> int:
-        """One GPU for large networks; small ones are as fast on a core of the CPU."""
+        """Return one GPU for large networks; small ones are as fast on a CPU core."""
         return int(self.config.train.crop.size > _LARGE_CUBE)
 
     def gpus_of_training(self, model: str) -> int:
-        """As many as the network is to be trained on."""
+        """Return the number of GPUs of a training."""
         return self.config.train.models[model].devices
 
     def gpus_of_method(self, method: str) -> int:
-        """One GPU for methods with large networks or that insist on one."""
+        """Return one GPU for methods with large networks or `device: cuda`."""
         settings: Any = self.config.invert.methods[method]
         insists = getattr(settings, "device", None) == "cuda"
         integrator = getattr(settings, "integrator", None)
@@ -432,13 +431,13 @@ class Plan:
         return int(self.cube(method) > _LARGE_CUBE or insists or uses)
 
     def gpus_of_study(self) -> int:
-        """One GPU where something in the study insists on one, or networks are large."""
+        """Return one GPU for a study with large networks or `device: cuda`."""
         study = self.config.study
         integrators = [self.config.forward.integrator, *(scenario.integrator for scenario in study.scenarios.values())]
         methods = [self.gpus_of_method(method) for method in study.methods_in_use if study.cases]
         return max([*map(self.gpus_of, integrators), *methods])
 
     def cube(self, method: str) -> int:
-        """Voxels along each edge of the largest cube that a method's networks see; 0 without networks."""
+        """Return the largest edge in voxels of a method's networks; 0 without networks."""
         models = self.config.networks_of(method).values()
         return max((self.config.train.crop_of(model).size for model in models), default=0)

@@ -1,4 +1,4 @@
-"""A growth model as PredictGBM (https://github.com/BrainLesion/PredictGBM) calls one: a folder in, a folder out."""
+"""Interface of PredictGBM (https://github.com/BrainLesion/PredictGBM) for growth models: input and output folder."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from gliofit.plan.target import brain_of_tissue
 
 __all__ = ["TAIL", "PredictGBMCase", "read_case", "run_case", "with_tail"]
 
-#: PredictGBM calls every patient this.
+#: Name of every patient in PredictGBM.
 _FOLDER, _CASE = "Patient-00000", "00000"
 
-#: Its segmentations have 1 necrotic, 2 oedema, 3 enhancing.
+#: Labels: 1 necrotic, 2 oedema, 3 enhancing.
 _LABELS = "brats2023"
-_LABELS_HINT = "give PredictGBM's labels: 1 necrotic, 2 oedema, 3 enhancing"
+_LABELS_HINT = "use PredictGBM's labels: 1 necrotic, 2 oedema, 3 enhancing"
 
-#: Scores of voxels without tumour cells stay below this.
+#: Upper bound of scores of voxels without tumour cells.
 TAIL = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
 class PredictGBMCase:
-    """What PredictGBM gives a model: tissue, brain mask, and the file of the segmentation."""
+    """Input of PredictGBM: tissue, brain mask, and the file of the segmentation."""
 
     tissue: Tissue
     brain: Volume
@@ -43,10 +43,10 @@ class PredictGBMCase:
 
 
 def read_case(folder: str | Path, *, warnings: list[InputWarning]) -> PredictGBMCase:
-    """Read ``Patient-00000/00000-{gm,wm,csf,tumorseg}.nii.gz``, and ``00000-brain_mask.nii.gz`` where it is there.
+    """Read ``Patient-00000/00000-{gm,wm,csf,tumorseg}.nii.gz``, and ``00000-brain_mask.nii.gz`` if present.
 
-    Without a brain mask the brain is where there is tissue. Other images (``t1c``, ``flair``, ``pet``, ``adc``) are not
-    used. Warnings about the images are appended to ``warnings``.
+    Without a brain mask the brain is where tissue is present. Other images (``t1c``, ``flair``, ``pet``, ``adc``) are
+    not used. Warnings about the images are appended to ``warnings``.
 
     Raises
     ------
@@ -55,29 +55,29 @@ def read_case(folder: str | Path, *, warnings: list[InputWarning]) -> PredictGBM
     """
     inside = Path(folder) / _FOLDER
     if not inside.is_dir():
-        raise InputError(inside, "folder not found", f"give the folder that holds {_FOLDER}, as PredictGBM mounts it")
+        raise InputError(inside, "folder not found", f"use the folder that contains {_FOLDER}, as PredictGBM mounts it")
     wm, gm, csf, segmentation, mask = (
         inside / f"{_CASE}-{name}.nii.gz" for name in ("wm", "gm", "csf", "tumorseg", "brain_mask")
     )
     tissue = read_tissue_maps(wm, gm, csf, warnings=warnings, isotropic=True)
     place: dict[str, Any] = {"grid": tissue.grid, "warnings": warnings, "reference": "the tissue maps"}
-    # Read here for its hint alone: the fit reads it again, with its warnings.
+    # Read here only for its hint; the fit reads it again.
     read_segmentation(segmentation, _LABELS, hint=_LABELS_HINT, **(place | {"warnings": []}))
     brain = read_mask(mask, **place) if mask.is_file() else brain_of_tissue(tissue)
     return PredictGBMCase(tissue, brain, segmentation)
 
 
 def with_tail(concentration: Volume, brain: NDArray[np.bool_]) -> Volume:
-    """A concentration as a score that ranks every voxel of the brain.
+    """Convert a concentration to a score that ranks all voxels of the brain.
 
-    PredictGBM takes as many of the highest voxels as its standard plan has, and makes up a ranking of its own when
-    that takes zeros. So voxels of the brain at most ``TAIL`` get a score below it that falls with the distance (mm) to
-    the others: the order of all higher concentrations stays, and nothing visible is added. Zero outside the brain.
+    PredictGBM selects the highest voxels up to the volume of its standard plan, and ranks zeros by itself. Voxels of
+    the brain with at most ``TAIL`` therefore get a score below it that decreases with the distance (mm) to the others;
+    the order of higher concentrations is unchanged. Zero outside the brain.
     """
     values = np.where(brain, concentration.data, 0).astype(np.float32)
     high = values > TAIL
     if not high.any():
-        raise InputError("concentration", "holds no tumour cells in the brain", "check the segmentation and the tissue")
+        raise InputError("concentration", "contains no tumour cells in the brain", "check segmentation and tissue")
     tail = (TAIL / (1 + distance_mm(high, concentration.grid.spacing_mm))).astype(np.float32)
     return Volume(np.where(high, values, np.where(brain, tail, np.float32(0))), concentration.grid)
 
@@ -97,9 +97,9 @@ def run_case(
     Parameters
     ----------
     in_dir, out_dir
-        Folders that PredictGBM mounts at ``/mlcube_io0`` and ``/mlcube_io1``.
+        Input and output folder (``/mlcube_io0`` and ``/mlcube_io1`` in containers).
     method, seed, threads, progress, warnings
-        As for ``gliofit.pipeline.fit.fit_files``.
+        See ``gliofit.pipeline.fit.fit_files``.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def run_case(
     Raises
     ------
     InputError
-        As ``read_case`` and ``fit_files``.
+        See ``read_case`` and ``fit_files``.
     """
     warnings = [] if warnings is None else warnings
     case = read_case(in_dir, warnings=warnings)

@@ -1,7 +1,7 @@
-"""How a result was made: the chain of jobs and inputs behind a file, read from the sidecars that jobs write.
+"""Provenance of a result: the chain of jobs and inputs, from the sidecars of the jobs.
 
-A sidecar (``gliofit.pipeline.job``) lists a job's inputs and outputs with their digests, so a file is traced to the job
-that wrote it, that job's inputs to theirs, and so on to files that no job wrote.
+A sidecar (``gliofit.pipeline.job``) lists a job's inputs and outputs with their digests, so that a file can be traced
+to the jobs and inputs behind it.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ from gliofit.pipeline.job import PACKAGE_PREFIX
 
 __all__ = ["Origin", "changed_settings", "find_run", "trace", "tree_text"]
 
-#: Parameters that are told apart from settings: by a line of their own, or by the sidecar's other keys.
+#: Parameters that are not settings; the sidecar has other keys for them.
 _NO_SETTINGS = ("run", "seed")
 
 
 @dataclass
 class Origin:
-    """A file, and the job that wrote it.
+    """File and the job that wrote it.
 
     Parameters
     ----------
     path
-        Relative to the folder the workflow ran in, or as the configuration names it.
+        Relative to the working directory of the workflow, or as in the configuration.
     sha256
-        What the job that read it found; of the file asked about, what is there now.
+        Digest when it was read; of the traced file, the present digest.
     note
-        What is wrong with it; empty where nothing is.
+        Problem of the file; empty if there is none.
     job
-        The sidecar of the job that wrote it; None for files from outside the workflow.
+        Sidecar of the job that wrote it; None for files from outside the workflow.
     inputs
-        What that job read.
+        Inputs of that job.
     left_out
-        Why inputs are not listed: because they are elsewhere in the tree, or lie deeper than asked for.
+        Why inputs are not listed: they are elsewhere in the tree, or beyond the requested depth.
     """
 
     path: str
@@ -54,14 +54,14 @@ class Origin:
     left_out: str = ""
 
     def notes(self) -> Iterator[str]:
-        """Everything wrong with this file and those behind it."""
+        """Yield the problems of this file and its inputs."""
         if self.note:
             yield f"{self.path} {self.note}"
         for origin in self.inputs:
             yield from origin.notes()
 
     def as_json(self) -> dict[str, Any]:
-        """The tree as JSON holds it."""
+        """Return the tree for JSON."""
         return {
             "path": self.path,
             "sha256": self.sha256,
@@ -73,41 +73,39 @@ class Origin:
 
 
 def find_run(file: Path) -> Path:
-    """Folder ``results/{run}`` that a file lies in: the one with the jobs' logs and benchmarks.
+    """Find the folder ``results/{run}`` of a file, by its logs and benchmarks.
 
     Raises
     ------
     InputError
-        If the file does not exist or lies in no such folder.
+        If the file does not exist or is not in such a folder.
     """
     if not file.is_file():
         raise InputError(file, "file not found", "check the path")
     for folder in file.absolute().parents:
         if (folder / "logs").is_dir() and (folder / "benchmarks").is_dir():
             return folder
-    raise InputError(
-        file, "lies in no results/{run} folder", "name a file that the workflow made, where the workflow made it"
-    )
+    raise InputError(file, "is not in a results/{run} folder", "use a result of the workflow in its original folder")
 
 
 def trace(file: str | Path, depth: int | None = None) -> Origin:
-    """Follow a file back to what it was made from.
+    """Trace the provenance of a file.
 
     Parameters
     ----------
     file
-        A file that a job of the workflow wrote.
+        File written by a job of the workflow.
     depth
-        How many jobs to go back at most; None: to files from outside the workflow.
+        Largest number of jobs to trace back; None: no limit.
 
     Raises
     ------
     InputError
-        If the file lies in no run, or no job says that it wrote it.
+        If the file is not in a run, or has no record.
     """
     file = Path(file)
     run = find_run(file)
-    # Paths in sidecars begin with results/{run}.
+    # Paths in sidecars are relative to the parent of results/{run}.
     root = run.parents[1]
     path = file.absolute().relative_to(root).as_posix()
     jobs = _Jobs(root)
@@ -115,7 +113,7 @@ def trace(file: str | Path, depth: int | None = None) -> Origin:
     if job is None:
         raise InputError(
             file, "has no record of the job that wrote it",
-            "name a result of the workflow; one of an older version has a record when it is made again",
+            "use a result of the workflow; results of older versions get a record when they are computed again",
         )  # fmt: skip
     now = sha256_of(file)
     note = "" if now == _written(job, path) else "has changed since it was written"
@@ -123,15 +121,15 @@ def trace(file: str | Path, depth: int | None = None) -> Origin:
 
 
 def _origin(path: str, digest: str, note: str, jobs: _Jobs, seen: set[str], depth: int | None) -> Origin:
-    """Origin of a file that a job read with this digest, and what is behind it."""
+    """Return the origin of a file read with this digest."""
     job = jobs.writer_of(path)
     if job is None:
         return Origin(path, digest, note or _outside(jobs.resolve(path), digest))
     if not note and digest != _written(job, path):
-        note = "was made again after it was read"
+        note = "was written again after it was read"
     name = job["output"][0]["path"]
     if name in seen or depth == 0:
-        return Origin(path, digest, note, job, left_out="shown above" if name in seen else "deeper than asked for")
+        return Origin(path, digest, note, job, left_out="shown above" if name in seen else "beyond the requested depth")
     seen.add(name)
     deeper = None if depth is None else depth - 1
     inputs = [_origin(item["path"], item["sha256"], "", jobs, seen, deeper) for item in job["input"]]
@@ -139,30 +137,30 @@ def _origin(path: str, digest: str, note: str, jobs: _Jobs, seen: set[str], dept
 
 
 def _outside(path: Path, digest: str) -> str:
-    """What is wrong with a file from outside the workflow; nothing where it was read on another machine."""
+    """Return the problem of a file from outside the workflow; empty if it is on another machine."""
     return "has changed since it was read" if path.is_file() and sha256_of(path) != digest else ""
 
 
 def _written(job: dict[str, Any], path: str) -> str:
-    """Digest of an output as its job wrote it."""
+    """Return the digest of an output in its sidecar."""
     return str(next(item["sha256"] for item in job["output"] if item["path"] == path))
 
 
 class _Jobs:
-    """Sidecars of the runs below a working folder, read as they are needed."""
+    """Sidecars of the runs in a working directory, read on demand."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._writers: dict[str, dict[str, dict[str, Any]]] = {}
 
     def resolve(self, path: str) -> Path:
-        """Where a path of a sidecar lies."""
+        """Resolve a path of a sidecar."""
         if path.startswith(PACKAGE_PREFIX):
             return Path(__file__).resolve().parents[3] / path.removeprefix(PACKAGE_PREFIX)
         return self.root / path
 
     def writer_of(self, path: str) -> dict[str, Any] | None:
-        """Sidecar of the job that wrote a file, if one did."""
+        """Return the sidecar of the job that wrote a file, or None."""
         run = "/".join(Path(path).parts[:2])
         if run not in self._writers:
             folder = self.root / run
@@ -172,15 +170,15 @@ class _Jobs:
 
 
 def _outputs(run: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every output of a run that a job has a record of, with that record."""
+    """Return all recorded outputs of a run with their sidecars."""
     for record in sidecars(run):
         yield from ((item["path"], record) for item in record["output"])
 
 
 def changed_settings(job: dict[str, Any]) -> dict[str, Any]:
-    """Settings of a job that differ from their defaults, by dotted key, and its other parameters.
+    """Return the settings of a job that differ from the defaults, by dotted key, and its other parameters.
 
-    Raises nothing for settings that this version does not know: those are given in full.
+    Settings unknown to this version are returned in full.
     """
     found: dict[str, Any] = {}
     for name, value in job["params"].items():
@@ -195,7 +193,7 @@ def changed_settings(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_defaults(job: dict[str, Any], name: str, values: dict[str, Any]) -> dict[str, Any]:
-    """Settings less those that are the default of the settings class they belong to."""
+    """Return settings without those equal to the default of their class."""
     stage = Path(job["output"][0]["path"]).parts[2]
     sections = {key: next(iter(models_in(info.annotation)), None) for key, info in Config.model_fields.items()}
     first = [section for key in (name, stage) if (section := sections.get(key)) is not None]
@@ -209,7 +207,7 @@ def _without_defaults(job: dict[str, Any], name: str, values: dict[str, Any]) ->
 
 
 def _all_models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
-    """Settings classes below a class, outer ones first."""
+    """Return the settings classes in a class, outer ones first."""
     inner = [child for info in model.model_fields.values() for child in models_in(info.annotation)]
     yield from inner
     for child in inner:
@@ -225,7 +223,7 @@ def _flat(values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def tree_text(origin: Origin) -> str:
-    """A tree for people: a line for each file, and below it the job that wrote it and what that job read."""
+    """Format the tree: a line per file, and below it the job that wrote it and its inputs."""
     return "\n".join(_lines(origin, ""))
 
 
@@ -251,7 +249,7 @@ def _title(job: dict[str, Any]) -> str:
 
 
 def _circumstances(job: dict[str, Any]) -> str:
-    """Seed, duration, machine and code of a job."""
+    """Describe seed, duration, machine and code of a job."""
     code = job["code"]
     changes = " with changes" if code["dirty"] else ""
     threads = "1 thread" if job["threads"] == 1 else f"{job['threads']} threads"

@@ -1,4 +1,4 @@
-"""Files of a run's report: what it shows, what it reads, and what it leads to."""
+"""Files of a run's report: shown, read, and linked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["packed_files", "report_files", "report_sources"]
 
 
 def report_sources(plan: Plan) -> dict[str, Any]:
-    """Files that the report shows: alone, as lists in their order, or by case (``ReportSources``)."""
+    """Return the files that the report shows, see ``ReportSources``."""
     files, config = plan.files, plan.config
     patients, assess = plan.cases["patients"], config.assess
     method = next(iter(m for m in (config.publish.preferred_method, *plan.methods["patients"])
@@ -46,7 +46,7 @@ def report_sources(plan: Plan) -> dict[str, Any]:
 
 
 def report_files(plan: Plan) -> dict[str, list[str]]:
-    """Files that the report reads, by name."""
+    """Return the files that the report reads, by name."""
     files, patients = plan.files, plan.cases["patients"]
     folders = ("evaluations", "case_dirs", "networks")
     shown = {name: item for name, item in report_sources(plan).items() if name not in folders}
@@ -56,13 +56,13 @@ def report_files(plan: Plan) -> dict[str, list[str]]:
         "evaluations": [path for cohort in plan.cohorts for path in files.evaluated(cohort).values()],
         "registrations": [files.patient(case, name) for case in patients for name in seen],
         "networks": [files.model(m, f) for m in plan.networks for f in ("model.json", "learning_curve.png")],
-        # Not read, but what the run has beside the report.
+        # Linked, not read.
         "index": [files.page("patients", "index")] if patients else [],
     }
 
 
 def packed_files(plan: Plan) -> list[str]:
-    """Files that the report leads to, and what people read of the run."""
+    """Return the files of the packed report."""
     names = ("pages", "index", "figures", "views", "registrations", "networks", "pilot", "plan_pictures")
     shown = report_files(plan)
     files = [path for name in (*names, "study_figures", "assess_figures") for path in shown[name]]
@@ -71,5 +71,5 @@ def packed_files(plan: Plan) -> list[str]:
 
 
 def _values(item: Any) -> Any:
-    """Files of a list or a mapping."""
+    """Return the files of a list or mapping."""
     return item.values() if isinstance(item, Mapping) else item

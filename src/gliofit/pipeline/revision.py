@@ -1,4 +1,4 @@
-"""Which code made a result: the clone's commit, and a digest of the package's own files."""
+"""Revision of the code: commit of the clone, and digest of the package's files."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pathlib import Path
 
 __all__ = ["REVISION_VARIABLE", "UNKNOWN", "find_revision", "remember_revision", "source_digest"]
 
-#: Environment variable with the revision, for the jobs of a run, so that not every one of them asks git.
+#: Environment variable with the revision, so that jobs do not call git.
 REVISION_VARIABLE = "GLIOFIT_REVISION"
 
-#: Revision of a package that is not in a clone.
+#: Revision of a package outside a clone.
 UNKNOWN = "unknown"
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
-#: What a clone's results depend on, relative to its root; changed documentation does not make a clone dirty.
+#: Paths in a clone that affect results; changed documentation does not make a clone dirty.
 _CODE = ("src", "workflow", "Snakefile")
 
 
 def find_revision(package: Path = _PACKAGE) -> str:
-    """Commit of the clone that a package lies in, with ``-dirty`` if its code has changes that are not committed.
+    """Return the commit of the clone of a package, with ``-dirty`` for uncommitted changes of its code.
 
     Parameters
     ----------
@@ -31,10 +31,9 @@ def find_revision(package: Path = _PACKAGE) -> str:
 
     Returns
     -------
-    Forty hexadecimal digits, perhaps with ``-dirty``; ``unknown`` where the package is installed outside a clone, or
-    git is missing or refuses.
+    Forty hexadecimal digits, perhaps with ``-dirty``; ``unknown`` outside a clone, or if git is missing or fails.
     """
-    # An installed copy may lie below somebody else's clone, in a virtual environment that git ignores.
+    # An installed copy may be in a virtual environment inside an unrelated clone.
     if _git(package, "ls-files", "--error-unmatch", "__init__.py") is None:
         return UNKNOWN
     commit = _git(package, "rev-parse", "HEAD")
@@ -45,7 +44,7 @@ def find_revision(package: Path = _PACKAGE) -> str:
 
 
 def remember_revision() -> str:
-    """Revision of the run: found once, and left in the environment for the jobs that this process starts."""
+    """Store the revision in the environment for the jobs of this process."""
     if REVISION_VARIABLE not in os.environ:
         os.environ[REVISION_VARIABLE] = find_revision()
     return os.environ[REVISION_VARIABLE]
@@ -62,9 +61,9 @@ def source_digest(package: Path = _PACKAGE) -> str:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """What git says, or None where it fails or is not there."""
+    """Return the output of git, or None if it fails or is missing."""
     try:
-        # Looking must not lock the index of somebody who is committing.
+        # Do not lock the index.
         command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:

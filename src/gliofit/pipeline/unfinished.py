@@ -1,7 +1,7 @@
-"""Results of units that are done while others of their job are not.
+"""Results of finished units of unfinished jobs.
 
-Snakemake deletes what a job wrote when it fails, is interrupted or starts again. A job of many cases would lose hours,
-so files of finished units get a second name elsewhere in the run, from which the next attempt restores them.
+Snakemake deletes the outputs of a job that fails, is interrupted or starts again. To avoid the loss of hours, files of
+finished units are hard-linked elsewhere in the run, from where the next attempt restores them.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ __all__ = ["Unfinished"]
 
 
 class Unfinished:
-    """What an unfinished job has done so far, in ``.unfinished/{job}`` of the run.
+    """Finished units of an unfinished job, in ``.unfinished/{job}`` of the run.
 
     Parameters
     ----------
     run
         Folder of the run, ``results/{run}``.
     job
-        Name that the job has in every attempt.
+        Name of the job, the same in every attempt.
     """
 
     def __init__(self, run: Path, job: str) -> None:
@@ -33,7 +33,7 @@ class Unfinished:
         self.folder = run / ".unfinished" / job
 
     def keep(self, outputs: Sequence[str]) -> None:
-        """Keep the files of a unit; its sidecar, which Snakemake does not know, stays where it is."""
+        """Store the files of a unit; its sidecar, which Snakemake does not delete, stays in place."""
         for path in outputs:
             kept = self._kept(path)
             kept.parent.mkdir(parents=True, exist_ok=True)
@@ -41,18 +41,18 @@ class Unfinished:
             _link(Path(path), kept)
 
     def restore(self, outputs: Sequence[str], facts: dict[str, Any]) -> bool:
-        """Restore the files of a unit, if they are undamaged and were made from the same.
+        """Restore the files of a unit, if they are undamaged and have the same inputs and settings.
 
         Parameters
         ----------
         outputs
-            Files of the unit, of which the first names the sidecar.
+            Files of the unit; the first names the sidecar.
         facts
-            What the unit is made from now: keys of the sidecar with the values that they must have.
+            Required values of keys of the sidecar.
 
         Returns
         -------
-        Whether the files are there again.
+        Whether the files were restored.
         """
         sidecar = Path(f"{outputs[0]}.json")
         if not sidecar.is_file():
@@ -69,12 +69,12 @@ class Unfinished:
         for path in outputs:
             Path(path).unlink(missing_ok=True)
             _link(self._kept(path), Path(path))
-            # Results are newer than what they are made from, which may have been made again in the meantime.
+            # Results must be newer than their inputs.
             os.utime(path)
         return True
 
     def remove(self) -> None:
-        """Delete everything, after the job's last unit."""
+        """Delete all stored files, after the last unit."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _kept(self, path: str) -> Path:
@@ -82,7 +82,7 @@ class Unfinished:
 
 
 def _link(file: Path, name: Path) -> None:
-    """Give a file a second name, or copy it on disks that have no second names."""
+    """Create a hard link, or a copy if links are not supported."""
     try:
         os.link(file, name)
     except OSError:

@@ -1,7 +1,6 @@
-"""Whether the files of a results folder are whole: every one is read to its end.
+"""Check of all files in a results folder for damage.
 
-Snakemake decides by the times of files what to do again, so a file that a crash or a disk has damaged stays until a
-person deletes it. This names such files.
+Snakemake decides by modification times, so it does not detect files damaged by a crash or a disk.
 """
 
 from __future__ import annotations
@@ -19,16 +18,16 @@ __all__ = ["Damage", "Verification", "verify"]
 
 @dataclass(frozen=True)
 class Damage:
-    """One file that is not whole, or should not be there.
+    """Damaged or left-over file.
 
     Parameters
     ----------
     path
         The file.
     problem
-        What is wrong with it.
+        Problem.
     hint
-        What to do about it.
+        How to fix it.
     """
 
     path: Path
@@ -38,16 +37,16 @@ class Damage:
 
 @dataclass(frozen=True)
 class Verification:
-    """What :func:`verify` found.
+    """Result of :func:`verify`.
 
     Parameters
     ----------
     files, size
         Number of files read, and their bytes.
     unread
-        Files of kinds that nothing is known of.
+        Files of unknown kinds.
     damages
-        What is wrong, in the order of paths.
+        Problems in the order of paths.
     """
 
     files: int
@@ -59,24 +58,23 @@ class Verification:
 def verify(folder: str | Path, *, unfinished: bool = True, progress: OnProgress = no_progress) -> Verification:
     """Read every file under a folder.
 
-    Volumes, tables and weights are checked against the checksums they hold or that lie beside them, checkpoints and
-    pictures by their decoders; text must be there and hold no zero bytes, which is what a crash of the machine makes of
-    text. Uncompressed volumes (shards) hold no checksum: of those only the length is known. Logs are not looked at.
+    Volumes, tables and weights are checked by their checksums, checkpoints and pictures by decoding; text must not be
+    empty or contain zero bytes (left by a crash of the machine). Uncompressed volumes (shards) have no checksum: only
+    their length is checked. Logs are ignored.
 
     Parameters
     ----------
     folder
         Such as ``results/demo``.
     unfinished
-        Whether to name files of writers that were killed. While a run is under way there are some of writers that are
-        alive.
+        Whether to report temporary files of killed writers; running jobs also have some.
     progress
-        Hears of the number of files looked at.
+        Called with the number of files read.
 
     Raises
     ------
     InputError
-        If there is no such folder.
+        If the folder does not exist.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -90,7 +88,7 @@ def verify(folder: str | Path, *, unfinished: bool = True, progress: OnProgress 
         parts = path.relative_to(folder).parts
         if any(part.startswith(TEMPORARY_PREFIX) for part in parts):
             if unfinished and path.name.startswith(TEMPORARY_PREFIX):
-                damages[path] = Damage(path, "left by a run that was killed", "delete it, unless a run is under way")
+                damages[path] = Damage(path, "left by a killed run", "delete it, unless a run is active")
             continue
         if not path.is_file() or logs in path.parents:
             continue
@@ -102,7 +100,7 @@ def verify(folder: str | Path, *, unfinished: bool = True, progress: OnProgress 
         try:
             read(path)
         except InputError as error:
-            # A model is read as one, and may be damaged in its other file.
+            # The other file of the model may be damaged.
             damages[Path(error.subject)] = Damage(Path(error.subject), error.problem, error.hint)
         except Exception as error:  # noqa: BLE001 - decoders raise what they like; the file is damaged all the same
             reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -115,13 +113,13 @@ def _read_text(path: Path) -> None:
     if not text.strip():
         raise InputError(path, "is empty", DAMAGED)
     if "\0" in text:
-        raise InputError(path, "holds zero bytes", DAMAGED)
+        raise InputError(path, "contains zero bytes", DAMAGED)
 
 
 def _read_document(path: Path) -> None:
     content = path.read_bytes()
     if not content.startswith(b"%PDF-") or not content.rstrip().endswith(b"%%EOF"):
-        raise InputError(path, "is no whole PDF file", DAMAGED)
+        raise InputError(path, "is an incomplete PDF file", DAMAGED)
 
 
 def _read_picture(path: Path) -> None:
@@ -149,7 +147,7 @@ def _read_transform(path: Path) -> None:
     loadmat(path)
 
 
-#: How files are read, by their suffix.
+#: Readers by suffix.
 _READERS: dict[str, Callable[[Path], object]] = {
     ".nii": check_image,
     ".nii.gz": check_image,

@@ -1,4 +1,4 @@
-"""The work of every job of a run, by rule; limits and forecasts follow from it (``pipeline.estimate.costs``)."""
+"""Work of all jobs of a run by rule, from which limits and forecasts are derived (``pipeline.estimate.costs``)."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Workload", "megabytes_of_volumes"]
 
-#: Memory of jobs on tables, and of jobs that hold some images.
+#: Memory of jobs on tables and on images.
 _TABLES, _IMAGES = Work(megabytes=500), Work(megabytes=2500)
 
 
 def megabytes_of_volumes(count: float, spacing_mm: float) -> float:
-    """Memory of so many volumes of a head in single precision."""
+    """Return the memory of a number of volumes in single precision."""
     return 4 * count * prod(EXTENT_MM) / 1e6 / spacing_mm**3
 
 
@@ -40,7 +40,7 @@ class Workload:
         self.voxels = {cohort: plan.spacing_mm(cohort) ** -3.0 for cohort in ("synthetic", "patients")}
 
     def kind(self, rule: str, wildcards: Mapping[str, str], batch: Batch | None = None) -> str:
-        """Name of a kind of jobs, whose fixed costs are alike."""
+        """Return the name of a kind of jobs with equal fixed costs."""
         if batch is not None:
             return f"{batch.rule} {batch.kind}".strip()
         if rule in ("train_model", "assess_model"):
@@ -48,7 +48,7 @@ class Workload:
         return f"{rule} {wildcards['figure'].partition('-')[0]}" if rule == "draw_figure" else rule
 
     def of(self, rule: str, wildcards: Mapping[str, str]) -> Work:
-        """Work of a job, given by its rule and wildcards."""
+        """Return the work of a job by rule and wildcards."""
         found = getattr(self, f"_{rule}", None)
         return _TABLES if found is None else found(**wildcards)
 
@@ -58,7 +58,7 @@ class Workload:
         return megabytes_of_volumes(count, self.plan.spacing_mm(cohort))
 
     def inversion(self, method: str, spacing_mm: float) -> Work:
-        """One inversion, which holds volumes of the case and its derivatives."""
+        """One inversion, with volumes of the case and its derivatives."""
         cube = self.plan.cube(method)
         work = self.config.invert.methods[method].work(spacing_mm, cube)
         arrays = megabytes_of_volumes(60, spacing_mm) + max(work.megabytes, megabytes_of_cube(cube))
@@ -70,7 +70,7 @@ class Workload:
         return Work(megabytes=self._volumes(30, "synthetic"), size=self.voxels["synthetic"])
 
     def simulation(self, cohort: str, taken_over: bool) -> Work:
-        """The forward simulation of an estimate; that of a method that estimates a field is taken over."""
+        """Forward simulation of an estimate; a copy for methods that estimate a field."""
         solve = self.config.forward.integrator.work(self.plan.spacing_mm(cohort))
         work = Work.of("volume", self.voxels[cohort]) if taken_over else solve
         return work + Work(megabytes=self._volumes(40, cohort), size=self.voxels[cohort])
@@ -83,7 +83,7 @@ class Workload:
         return work + Work(megabytes=self._volumes(60, "patients"), size=self.voxels["patients"])
 
     def evaluation(self, cohort: str) -> Work:
-        """Comparisons of every estimate of a case."""
+        """Comparisons of all estimates of a case."""
         count = len(self.plan.estimates(cohort))
         return Work.of("comparison", count * self.voxels[cohort], megabytes=self._volumes(40, cohort), size=count)
 
@@ -94,7 +94,7 @@ class Workload:
 
     def _make_phantom(self, case: str) -> Work:
         spacing = self.config.phantoms.spacing_mm
-        # Some tumours are tried and one is grown, and images are made of it.
+        # Several tumours are tried, one is simulated, and images are created from it.
         grown = AccurateSettings().work(spacing).times(5)
         return grown + Work(megabytes=megabytes_of_volumes(80, spacing), size=spacing**-3.0)
 
@@ -121,7 +121,7 @@ class Workload:
         return Work.of("warp", self.voxels["synthetic"], size=self.voxels["synthetic"]) + _IMAGES
 
     def _tumours(self, count: int, cores: int) -> Work:
-        """So many tumours, a solver on every core; volumes are written one by one."""
+        """Simulations with a solver on every core; volumes are written one by one."""
         simulate = self.config.simulate
         one = simulate.integrator.work(simulate.spacing_mm) + Work(size=self.voxels["synthetic"])
         arrays = megabytes_of_volumes(20 + 15 * cores, simulate.spacing_mm)
@@ -136,18 +136,18 @@ class Workload:
         shards = [] if settings.data == "generated" else simulate.shard_names("train")
         stored = simulate.samples_per_shard * (len(shards) + len(simulate.shard_names("validation")))
         work = settings.work(simulate.samples_per_shard * len(self.plan.training_shards(model)), cube)
-        # Cubes of all samples as far as they may be kept, and what a batch takes where there is no GPU.
+        # Cached cubes of samples, and a batch without GPU.
         kept = min(1024 * train.cache_gib, 4 * stored * cube**3 / 1e6)
         return replace(work, megabytes=4500 + kept + work.megabytes)
 
     # ------------------------------------------------------------------------------------------- tables and pictures
 
     def _rows(self, cohorts: Sequence[str]) -> int:
-        """Rows of the tables of some cohorts: every estimate of every case."""
+        """Return the number of rows of tables: every estimate of every case."""
         return sum(len(self.plan.cases[cohort]) * len(self.plan.estimates(cohort)) for cohort in cohorts)
 
     def _evaluate_cohort(self, cohort: str) -> Work:
-        """Pairs of methods are compared on every case."""
+        """Comparisons of pairs of methods on every case."""
         rows = self._rows([cohort])
         return Work.of("row", rows, megabytes=500 + 0.1 * self._rows(self.plan.cohorts), size=rows)
 
@@ -158,7 +158,7 @@ class Workload:
     _write_refinement = _write_patient_index = _plan_tables = _write_table
 
     def _patients(self) -> Work:
-        """Pictures of patients, of which some slices are kept."""
+        """Pictures of patients with a few slices in memory."""
         count = len(self.plan.cases["patients"])
         arrays = megabytes_of_volumes(40, 1.0) + 20 * count
         return Work.of("patient", 1 + count, megabytes=arrays, size=1 + count)
@@ -215,13 +215,13 @@ class Workload:
         return self._tumours(self.config.assess.cases_of(anatomy), self.plan.cores_of_targets(anatomy))
 
     def _network(self, work: Work) -> Work:
-        """The same with a network on the cube, and its derivatives."""
+        """Network on the cube, and its derivatives."""
         return work + Work(megabytes=1500 + megabytes_of_cube(self.config.train.crop.size))
 
     def _assess_model(self, model: str, anatomy: str) -> Work:
         assess, cube = self.config.assess, cubes(self.config.train.crop.size)
         cases = assess.cases_of(anatomy)
-        # A prediction of every tumour; derivatives of some, of the surrogate and of the solver.
+        # Predictions of all tumours; derivatives of surrogate and solver for some.
         solver = AccurateSettings().work(self.config.simulate.spacing_mm, tangents=True)
         derivatives = (solver + Work.of("gradient", cube)).times(min(assess.gradient_cases, cases))
         return self._network(Work.of("prediction", cases * cube, size=cases) + derivatives)
@@ -237,7 +237,7 @@ class Workload:
 
     def _assess_sensitivity(self) -> Work:
         sensitivity, cube = self.config.assess.sensitivity, cubes(self.config.train.crop.size)
-        # A landscape, and descents on it, of every surrogate.
+        # Landscape and searches of every surrogate.
         descents = self.inversion(sensitivity.method, self.plan.spacing_mm("synthetic")).times(10)
         one = Work.of("prediction", sensitivity.points**2 * cube) + descents
         return self._network(one.times(len(sensitivity.surrogates)))

@@ -1,6 +1,6 @@
-"""Captions of tables and pictures, for our report and for Snakemake's.
+"""Captions of tables and pictures for the report and Snakemake's report.
 
-``make generate`` writes those of Snakemake's report (``workflow/report/*.rst``) from here.
+``make generate`` writes ``workflow/report/*.rst`` from them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["CAPTIONS", "caption_files"]
 #: Captions by the name of the table or picture, as plain text.
 CAPTIONS: Mapping[str, str] = MappingProxyType(section("captions"))
 
-#: Captions of the outputs of a rule, which a wildcard of the caption file's name tells apart.
+#: Captions by output of a rule, selected by a wildcard in the caption file.
 _BY_WILDCARD = {
     "table": ("table1", "table2", "table3", "table3-segmentation"),
     "figure": ("figure3", "figure3-segmentation", "figure4", "figure4-segmentation", "figure7", "figure7-segmentation"),
@@ -26,7 +26,7 @@ _MADE = ".. Made from src/gliofit/report/texts.yaml by `make generate`; change t
 
 
 def caption_files() -> dict[str, str]:
-    """Name and text of every caption file of Snakemake's report, reStructuredText behind Jinja templates."""
+    """Return name and text of every caption file of Snakemake's report (reStructuredText with Jinja templates)."""
     shared = {name for names in _BY_WILDCARD.values() for name in names}
     files = {f"{name}.rst": _wrapped(text) for name, text in CAPTIONS.items() if name not in shared}
     for wildcard, names in _BY_WILDCARD.items():

@@ -1,4 +1,4 @@
-"""The page of one synthetic case: the true tumour, every method's, and how far they are apart."""
+"""Page of one synthetic case: true tumour, the estimate of every method, and their differences."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from gliofit.report.texts import page_text
 
 __all__ = ["CaseSources", "write_case_page"]
 
-#: Ends of the scale of differences.
+#: Largest absolute difference on the colour scale.
 _DIFFERENCES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _TRUTH_COLOUR = "#FFFFFF"
-#: Grey of white and grey matter and of CSF in the background.
+#: Grey values of white matter, grey matter and CSF in the background.
 _GREYS = {"wm": 0.85, "gm": 0.55, "csf": 0.25}
 
 
 def write_case_page(sources: CaseSources, path: str | Path, settings: PublishSettings, run: str) -> None:
-    """Write the page, which needs no other file.
+    """Write the page as a self-contained file.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def write_case_page(sources: CaseSources, path: str | Path, settings: PublishSet
     page.heading(f"Synthetic case {sources.case}", 1)
     page.paragraph(
         f"Run {run}. A tumour of {row['volume_mm3'] / 1000:.1f} cc that the forward solver ({row['integrator']}) grew "
-        f"from known parameters; voxels {spacing} mm. What methods found can therefore be held against the truth."
+        f"from known parameters; voxels {spacing} mm. Estimates can therefore be compared with the ground truth."
     )
     page.heading("Viewer")
     _viewer(sources, methods, truth).add_to(page)
@@ -68,15 +68,15 @@ def write_case_page(sources: CaseSources, path: str | Path, settings: PublishSet
     page.paragraph(page_text("case-errors", level=INTERVAL_LEVEL))
     page.heading("Provenance")
     if not add_provenance(page, sources.jobs(methods)):
-        page.paragraph("The jobs left no record.")
+        page.paragraph("No provenance was recorded.")
     page.write(path)
 
 
 def _viewer(sources: CaseSources, methods: Sequence[MethodRecord], truth: Volume) -> Viewer:
-    """Tissue, the truth, every method's cells, and their differences from the truth in one scale."""
+    """Return the viewer with tissue, ground truth, estimates, and their differences on one scale."""
     tissue = Tissue.load(sources.case_dir, "probabilities")
     labels = read_like(sources.case_dir / "labels.nii.gz", truth.grid)
-    # Cells may reach where the labels see no brain.
+    # The concentration may be positive outside the labelled brain.
     brain = Volume((labels.data > 0) | (truth.data > 0), truth.grid)
     viewer = Viewer(ViewerBox.around(brain), centre_of_mass_mm(truth), "the tumour's centre", "the case's files")
     viewer.grey("tissue as grey values", sum(shade * getattr(tissue, name) for name, shade in _GREYS.items()))

@@ -1,4 +1,4 @@
-"""The evaluate stage's tables of one cohort, as tables and figures use them."""
+"""Tables of the evaluate stage for one cohort."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from gliofit.growth.model import space_of
 
 __all__ = ["LIKE_THE_PAPER", "Cohort", "Observed", "figure_name", "methods_shown"]
 
-#: What a table about patients and its figures are about: methods that observed this.
+#: Observation that selects the methods of a patient table and its figures.
 Observed = Literal["reference", "segmentation"]
 
-#: Methods that the paper lets observe the segmentation and yet compares with those that observed the reference.
+#: Methods that observe the segmentation but that the paper compares with those that observe the reference.
 LIKE_THE_PAPER = ("lmi", "gliodil")
 
 
 def methods_shown(metrics: pd.DataFrame, observed: Observed) -> list[str]:
-    """Methods of a table about patients and its figures, in the order of the rows of ``metrics``.
+    """Return the methods of a patient table, in the order of the rows of ``metrics``.
 
-    ``reference``: those that observed the reference, the reference method itself, and those that the paper puts
-    beside them although they saw the segmentation. ``segmentation``: all that saw it, the reference method among them.
+    ``reference``: methods that observed the reference, the reference method, and those that the paper adds.
+    ``segmentation``: all methods that observed it, including the reference method.
     """
     shown = metrics["observation"] == observed
     if observed == "reference":
@@ -36,13 +36,13 @@ def methods_shown(metrics: pd.DataFrame, observed: Observed) -> list[str]:
 
 
 def figure_name(name: str, observed: Observed) -> str:
-    """Name of the files of a figure about patients: the paper's has none behind it."""
+    """Return the file name of a patient figure; without suffix for the paper's observation."""
     return name if observed == "reference" else f"{name}-{observed}"
 
 
 @dataclass(frozen=True, eq=False)
 class Cohort:
-    """The evaluate stage's tables of one cohort; all empty when the cohort is not part of the run."""
+    """Tables of one cohort; all empty if the cohort is not part of the run."""
 
     metrics: pd.DataFrame
     summary: pd.DataFrame
@@ -60,31 +60,31 @@ class Cohort:
 
     @property
     def methods(self) -> dict[str, str]:
-        """Methods of the run in the order of its rows, with their roles."""
+        """Roles of the methods, in the order of the rows."""
         if self.metrics.empty:
             return {}
         return {str(m): str(r) for m, r in self.metrics[["method", "role"]].drop_duplicates("method").to_numpy()}
 
     @property
     def free_fields(self) -> pd.Series:
-        """Rows of methods that estimate a concentration without a growth model, which can follow any outline."""
+        """Mask of rows of methods without a growth model, which can fit any outline."""
         return (self.metrics["final_integrator"] == "none") & self.metrics[space_of({}).columns[0]].isna()
 
     @property
     def against(self) -> str | None:
-        """The method that the others were tested against."""
+        """Method that the others were tested against."""
         return None if self.tests.empty else str(self.tests["against"].iloc[0])
 
     @property
     def references(self) -> list[str]:
-        """Methods whose final runs the others' agreement was measured with, the reference method first."""
+        """Methods used as reference for agreement, the reference method first."""
         if self.agreement.empty:
             return []
         names = [str(name) for name in self.agreement["reference"].drop_duplicates()]
         return sorted(names, key=lambda name: self.methods.get(name) != "reference")
 
     def that_observed(self, observed: Observed) -> Cohort:
-        """The same tables for the methods of one table about patients, with the tests between them."""
+        """Select the methods of one patient table, with the tests between them."""
         if self.metrics.empty:
             return self
         methods = methods_shown(self.metrics, observed)
@@ -95,11 +95,11 @@ class Cohort:
         return replace(self, metrics=metrics, summary=summary, tests=tests, agreement=agreement)
 
     def on_cases(self, cases: Sequence[str], methods: Sequence[str]) -> Cohort:
-        """The same tables for some cases and methods; without tests, which were made on all cases."""
+        """Select cases and methods; without tests, which used all cases."""
         metrics, agreement = (
             table[table["case"].isin(cases) & table["method"].isin(methods)] for table in (self.metrics, self.agreement)
         )
-        # Intervals are not printed in panels of subsets, so the fewest resamples do.
+        # Panels of subsets print no intervals, so one resample is enough.
         summary = summarise(metrics, agreement, EvaluateSettings.model_validate({"bootstrap_samples": 100}))
         tests = pd.DataFrame(columns=self.tests.columns)
         return replace(self, metrics=metrics, summary=summary, tests=tests, agreement=agreement)

@@ -1,4 +1,4 @@
-"""Tables of the estimates of all methods on one case: with their meaning on a patient, with errors beside a truth."""
+"""Tables of all methods' estimates on one case, with errors if the ground truth is known."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ __all__ = ["column_meanings", "errors_table", "estimates_table"]
 
 
 def _column(quantity: Quantity) -> Column:
-    """Column of a quantity with its interval below it."""
+    """Create the column of a quantity with its interval."""
     look: dict[str, Any] = {"words": False, "help": f"{quantity.meaning}."}
     return column(quantity.name, quantity.heading, quantity.unit, below=f"{quantity.name}.below", **look)
 
 
 def estimates_table(methods: Sequence[MethodRecord], centre_mm: NDArray[np.float64]) -> Table:
-    """Make the table of a patient's estimates.
+    """Create the table of a patient's estimates.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def estimates_table(methods: Sequence[MethodRecord], centre_mm: NDArray[np.float
 
 
 def errors_table(methods: Sequence[MethodRecord], truth: Mapping[str, Any]) -> Table:
-    """Make the table of estimates on a synthetic case and their errors, the truth in the first row.
+    """Create the table of estimates on a synthetic case with their errors; the first row is the ground truth.
 
     Parameters
     ----------
@@ -69,22 +69,22 @@ def errors_table(methods: Sequence[MethodRecord], truth: Mapping[str, Any]) -> T
 
 
 def column_meanings(table: Table) -> list[tuple[str, str]]:
-    """Columns of a table of estimates, each with its meaning in one sentence."""
-    level = f"The {INTERVAL_LEVEL:.0%} interval, where a method gives one: what the data leave open if the model is "
+    """Return the explanation of each column of a table of estimates."""
+    level = f"The {INTERVAL_LEVEL:.0%} interval, if the method provides one: the uncertainty if the model is "
     return [
         *((c.label.partition(",")[0], c.help) for c in table.columns if c.help),
-        ("In brackets", level + "right; it says nothing of errors of model, registration or segmentation."),
+        ("In brackets", level + "correct; errors of model, registration or segmentation are not included."),
     ]
 
 
 def _quantities(rows: Sequence[Mapping[str, Any]]) -> list[Quantity]:
-    """Parameters and derived quantities of all rows, each once, without the origin."""
+    """Return parameters and derived quantities of all rows, without the origin."""
     found = {name: a.quantity for row in rows for name, a in amounts(row).items() if not a.is_position}
     return sorted(found.values(), key=lambda quantity: isinstance(quantity, Derived))
 
 
 def _record(method: MethodRecord) -> dict[str, Any]:
-    """Columns that both tables have."""
+    """Return the columns of both tables."""
     row = method.parameters
     texts = {name: a.text for name, a in amounts(row).items() if np.isfinite(a.value) and not a.is_position}
     return {
@@ -101,7 +101,7 @@ def _record(method: MethodRecord) -> dict[str, Any]:
 
 
 def _origin(row: Mapping[str, Any], centre_mm: NDArray[np.float64]) -> dict[str, Any]:
-    """Origin with half the widths of its intervals, its distance from the centre, and thresholds."""
+    """Return origin with half widths of its intervals, distance from the centre, and thresholds."""
     found: dict[str, Any] = {}
     place = [amount for amount in amounts(row).values() if amount.is_position]
     origin, widths = np.array([amount.value for amount in place]), [amount.interval for amount in place]
@@ -110,7 +110,7 @@ def _origin(row: Mapping[str, Any], centre_mm: NDArray[np.float64]) -> dict[str,
         found["origin"] = ", ".join(f"{value:.1f}".replace("-", "−") for value in origin)
         found["origin.below"] = f"± {halves}" if any(pair is not None for pair in widths) else ""
         found["distance"] = float(np.linalg.norm(origin - centre_mm))
-    # Runs of older versions have no thresholds.
+    # Older runs have no thresholds.
     thresholds = [float(row.get(name, np.nan)) for name in ("threshold_whole", "threshold_core")]
     if np.isfinite(thresholds).all():
         found["thresholds"] = ", ".join(f"{value:.2f}" for value in thresholds)

@@ -1,4 +1,4 @@
-"""Figure 3: how the errors of each method are distributed over the cases."""
+"""Figure 3: distribution of each method's errors over the cases."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _METRIC = "mse_volume"
 def draw_figure3(
     cohort_dir: str | Path, out_dir: str | Path, settings: PublishSettings, observed: Observed = "reference"
 ) -> None:
-    """Draw every case's whole-volume MSE by method, and the share of cases below each error.
+    """Draw the whole-volume MSE of every case by method, and its cumulative distribution.
 
-    Synthetic cases have a truth, which all methods are compared with. Patients have none: there the error is the
-    distance from the reference method's final run, and only methods that observed the same are compared.
+    On synthetic cases the error is relative to the ground truth, on patients to the forward simulation of the reference
+    method, and only methods with the same observation are compared.
 
     Parameters
     ----------
@@ -44,14 +44,14 @@ def draw_figure3(
     settings
         Names of methods and resolution.
     observed
-        Which methods are shown if the cases are patients: those of the table of the same observation.
+        Observation of the methods to show if the cases are patients.
     """
     metrics = read_table(Path(cohort_dir) / "metrics.parquet")
     cohort = str(metrics["cohort"].iloc[0]) if len(metrics) else "synthetic"
     label, paper = "MSE of c, whole volume (no unit)", paper_table(2)
     if cohort == "patients":
         reference = metrics.loc[metrics["role"] == "reference", "method"]
-        # Not compared with the paper's where the methods observed something else than the paper's.
+        # The paper's means apply to its own observation only.
         paper = paper_table(3) if observed == "reference" else {}
         if len(reference):
             label = f"MSE of c against {method_name(str(reference.iloc[0]), settings.method_names)}\n"
@@ -78,7 +78,7 @@ def draw_figure3(
                 count, (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=SMALL, color="0.35"
             )
         left.set_yticks(range(len(order)), [method_name(method, settings.method_names) for method in order])
-        # Room for the lines that the other panel draws methods with.
+        # Room for the line styles of the other panel.
         left.tick_params(axis="y", length=0, pad=22)
         left.set_ylim(len(order) - 0.4, -0.6)
         letter_panel(left, "a", "Error of every case")
@@ -86,7 +86,7 @@ def draw_figure3(
             total = values[method].size + failed.get(method, 0)
             _draw_share(right, values[method], total, styles[method], low, high)
         right.set_ylim(0, 1.02)
-        right.set_ylabel("cumulative share of cases")
+        right.set_ylabel("cumulative fraction of cases")
         letter_panel(right, "b", "Cumulative distribution")
         for axes in (left, right):
             axes.set_xscale("log")
@@ -99,7 +99,7 @@ def draw_figure3(
 
 
 def _order(metrics: pd.DataFrame) -> list[str]:
-    """Methods as they come in the table, the oracle last."""
+    """Return the methods in the order of the table, the oracle last."""
     methods = [str(m) for m in metrics["method"].drop_duplicates()]
     return [m for m in methods if m != "oracle"] + [m for m in methods if m == "oracle"]
 
@@ -110,7 +110,7 @@ def _errors(metrics: pd.DataFrame, method: str) -> NDArray[np.float64]:
 
 
 def _limits(values: Mapping[str, NDArray[np.float64]], paper: list[float]) -> tuple[float, float]:
-    """Whole decades around every positive error and the paper's means."""
+    """Return the limits: whole decades around all positive errors and the paper's means."""
     positive = np.concatenate([np.array(paper), *values.values()])
     positive = positive[positive > 0]
     if positive.size == 0:
@@ -120,7 +120,7 @@ def _limits(values: Mapping[str, NDArray[np.float64]], paper: list[float]) -> tu
 
 
 def _draw_strip(axes: Axes, place: int, values: NDArray[np.float64], style: MethodStyle, low: float) -> None:
-    """All cases as points, with a box of the quartiles from five cases on, and the mean."""
+    """Draw all cases as points, the mean, and the quartiles of at least five cases."""
     if values.size == 0:
         axes.text(0.5, place, "no case with a score", transform=axes.get_yaxis_transform(), va="center", ha="center")
         return
@@ -137,13 +137,13 @@ def _draw_strip(axes: Axes, place: int, values: NDArray[np.float64], style: Meth
 
 
 def _draw_paper(axes: Axes, place: int, row: PaperRow | None) -> None:
-    """The paper's mean of the same method."""
+    """Return the paper's mean of the method."""
     if row is not None:
         axes.scatter(row.values[_METRIC].mean, place + 0.4, marker="^", s=13, color="0.1", linewidths=0, zorder=6)
 
 
 def _draw_line(axes: Axes, place: int, style: MethodStyle) -> None:
-    """The line that the other panel draws a method with, beside its name."""
+    """Draw the line style of a method beside its name."""
     axes.annotate(
         "", (0, place), (-20, 0), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
         arrowprops={"arrowstyle": "-", "color": style.colour, "linestyle": style.line, "linewidth": 1.3, "shrinkA": 0,
@@ -169,7 +169,7 @@ def _draw_legend(figure: Any, with_paper: bool) -> None:
 def _draw_share(
     axes: Axes, values: NDArray[np.float64], total: int, style: MethodStyle, low: float, high: float
 ) -> None:
-    """Empirical distribution function, from edge to edge; failed cases keep it below one."""
+    """Draw the empirical distribution function; failed cases keep it below one."""
     if values.size == 0:
         return
     x = np.concatenate([[low], np.maximum(values, low), [high]])

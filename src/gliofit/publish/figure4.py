@@ -1,4 +1,4 @@
-"""Figure 4: concentrations of all methods on patients, in the axial slice through the tumour."""
+"""Figure 4: concentrations of all methods on patients in an axial slice."""
 
 from __future__ import annotations
 
@@ -30,18 +30,16 @@ if TYPE_CHECKING:
 
 __all__ = ["choose_cases", "draw_figure4"]
 
-#: Methods whose errors order the patients, best known first.
+#: Methods whose error may order the patients, in order of preference.
 _ORDERED_BY = (
     "hybrid-com", "hybrid", "gauss-newton", "direct", "gauss-newton-segmentation", "hybrid-segmentation",
 )  # fmt: skip
 
-# Inches: margin for patients' names, gaps, titles above a block of rows, scores below each picture, the key below all,
-# the narrowest picture, and one that is large enough.
+# Inches: margin for names, gaps, titles, scores below pictures, key, smallest picture, sufficient picture size.
 _LEFT, _GAP, _TITLES, _SCORES, _KEY, _NARROWEST, _LARGE = 0.42, 0.05, 0.38, 0.25, 0.4, 0.6, 1.2
 #: Width of a character of small text, in inches.
 _CHARACTER = 0.05
-#: Pictures are cut to where there is tumour by the segmentation or any method (from this concentration on), with a
-#: margin and no narrower than this; in mm.
+#: Smallest concentration shown; margin around it and smallest field of view in mm.
 _SHOWN_FROM, _MARGIN, _FIELD = 0.1, 12.0, 80.0
 
 
@@ -49,22 +47,22 @@ def draw_figure4(
     cohort_dir: str | Path, case_root: str | Path, forward_root: str | Path, out_dir: str | Path,
     settings: PublishSettings, observed: Observed = "reference",
 ) -> None:  # fmt: skip
-    """Draw patients by methods: T1, segmentation contours and the concentration of each final run.
+    """Draw patients by methods: T1, contours of the segmentation, and the concentration of each forward simulation.
 
-    The T1 shows the whole slice with a frame around the field that the other pictures show. Slices are laid out by the
-    affine: axial, in radiological convention (the patient's right is on the left).
+    The T1 shows the whole slice with a frame around the field of view of the other pictures. Slices are axial, in
+    radiological convention (the patient's right is on the left).
 
     Parameters
     ----------
     cohort_dir, out_dir, settings, observed
-        As those of ``draw_figure3``, for ``figure4`` or ``figure4-segmentation``.
+        See ``draw_figure3``; the files are ``figure4`` or ``figure4-segmentation``.
     case_root, forward_root
         ``register/patients`` and ``forward/patients``.
 
     Raises
     ------
     InputError
-        If the cohort has no cases, or settings name a patient or method that is not part of the run.
+        If the cohort has no cases, or a patient or method of the settings is not part of the run.
     """
     metrics = read_table(Path(cohort_dir) / "metrics.parquet")
     cases = choose_cases(metrics, settings)
@@ -103,9 +101,9 @@ def draw_figure4(
 
 
 def _layout(patients: int, pictures: int, width: float) -> tuple[int, float]:
-    """Pictures beside each other, and their size in inches, so that they are as large as a page has room for.
+    """Return the number of pictures in a row and the largest size in inches that fits on a page.
 
-    Those of a patient go on in a second block of rows, or a third, where that makes them larger.
+    Further blocks of rows are used if that makes pictures larger.
     """
     best = (pictures, 0.0)
     for blocks in range(1, pictures + 1):
@@ -115,12 +113,12 @@ def _layout(patients: int, pictures: int, width: float) -> tuple[int, float]:
         wide = (width - _LEFT) / columns - _GAP
         tall = (PAGE_HEIGHT - _KEY - blocks * _TITLES) / (blocks * patients) - _SCORES - _GAP
         best = max(best, (columns, min(wide, tall, 1.6)), key=lambda found: found[1])
-    # Many patients or methods need more than a page.
+    # Many patients or methods exceed a page.
     return best if best[1] > _NARROWEST else (min(pictures, 8), _NARROWEST)
 
 
 def _draw_name(sheet: Sheet, y: float, height: float, case: str, height_mm: float) -> None:
-    """A patient's name and the slice, upwards, beside a row of pictures around ``y``."""
+    """Write the patient's name and slice beside a row of pictures centred at ``y``."""
     where = f"z = {height_mm:.0f} mm".replace("-", "−")
     sheet.upright(_LEFT / 2, y, "\n".join([*textwrap.wrap(case, int(height / _CHARACTER) - 1), where]))
 
@@ -132,18 +130,18 @@ def _title(metrics: pd.DataFrame, method: str, settings: PublishSettings) -> str
 
 
 def choose_cases(metrics: pd.DataFrame, settings: PublishSettings) -> list[str]:
-    """Patients to show: those the settings name, else the best, the worst and evenly spaced ones between.
+    """Return the patients of the settings, or the best, the worst and evenly spaced ones between.
 
-    Cases are ordered by the whole-volume MSE of the hybrid method (or the next best known one), so that the figure
-    shows failures as well as successes; without errors to go by, the first cases by name are taken.
+    Cases are ordered by the whole-volume MSE of the first available method of ``_ORDERED_BY``, so that failures are
+    shown as well; without errors, by name.
     """
     known = [str(case) for case in metrics["case"].drop_duplicates()]
     if not known:
         raise InputError("figure 4", "the cohort has no cases", "evaluate at least one patient")
     if settings.figure4_cases:
-        strange = [case for case in settings.figure4_cases if case not in known]
-        if strange:
-            raise InputError("publish.figure4_cases", f"{strange[0]} is no case of the run", "name evaluated cases")
+        unknown = [case for case in settings.figure4_cases if case not in known]
+        if unknown:
+            raise InputError("publish.figure4_cases", f"{unknown[0]} is not a case of the run", "name evaluated cases")
         return list(settings.figure4_cases)
     present = set(metrics["method"])
     method = next((m for m in _ORDERED_BY if m in present), None)
@@ -155,20 +153,20 @@ def choose_cases(metrics: pd.DataFrame, settings: PublishSettings) -> list[str]:
 
 
 def _choose_methods(metrics: pd.DataFrame, settings: PublishSettings, observed: Observed) -> list[str]:
-    """The reference, then those of the observation that the settings name, or all."""
+    """Return the reference, then the methods with the observation, as selected by the settings."""
     roles = metrics[["method", "role"]].drop_duplicates("method")
     known = [str(method) for method in roles["method"]]
     reference = [str(method) for method in roles.loc[roles["role"] == "reference", "method"]]
     wanted = settings.figure4_methods or known
-    strange = [method for method in wanted if method not in known]
-    if strange:
-        raise InputError("publish.figure4_methods", f"{strange[0]} is no method of the run", "name methods of the run")
+    unknown = [method for method in wanted if method not in known]
+    if unknown:
+        raise InputError("publish.figure4_methods", f"{unknown[0]} is not a method of the run", "name its methods")
     shown = methods_shown(metrics, observed)
     return reference + [method for method in wanted if method in shown and method not in reference]
 
 
 def _read_fields(metrics: pd.DataFrame, folder: Path, case: str, methods: Sequence[str]) -> dict[str, Volume]:
-    """Final concentrations of a patient, of the methods that have one."""
+    """Read the concentrations of a patient by method, where available."""
     rows = metrics[(metrics["case"] == case) & (metrics["status"] != "failed")]
     run = set(rows["method"])
     return {
@@ -178,7 +176,7 @@ def _read_fields(metrics: pd.DataFrame, folder: Path, case: str, methods: Sequen
 
 @dataclass(frozen=True, eq=False)
 class _View:
-    """One axial slice of a patient; ``field`` is the left, right, lower and upper edge of pictures of methods in mm."""
+    """Axial slice of a patient; ``field`` is left, right, lower and upper edge of the field of view in mm."""
 
     slices: PatientSlices
     background: NDArray[np.float32]
@@ -188,19 +186,19 @@ class _View:
     height_mm: float
 
     def cut(self, volume: Volume) -> NDArray[np.float32]:
-        """The same slice of another volume of the patient."""
+        """Return the same slice of another volume."""
         if not volume.grid.matches(self.slices.grid):
             raise ValueError("the volume lies on another grid than the patient")
         return self.slices.cut(volume.data)[AXIAL.name]
 
     @property
     def frame(self) -> Mapping[str, Any]:
-        """Where images and contours lie."""
+        """Return the extent for images and contours."""
         return self.slices.frame(AXIAL)
 
 
 def _load_view(case_dir: Path, fields: Sequence[Volume] = ()) -> _View:
-    """Find the slice of a patient, what part of it tumour is in, and read what lies behind the concentrations."""
+    """Find slice and field of view of a patient, and read the background."""
     anatomy, path = Anatomy.load(case_dir), case_dir / "t1.nii.gz"
     slices = anatomy.slices
     image = slices.read_image(path) if path.is_file() else slices.cut(grey_values(anatomy.labels.data))
@@ -214,7 +212,7 @@ def _load_view(case_dir: Path, fields: Sequence[Volume] = ()) -> _View:
 
 
 def _field(shown: NDArray[np.bool_], size_mm: tuple[float, float]) -> tuple[float, float, float, float]:
-    """Edges of a square around a mask, with a margin."""
+    """Return the edges of a square around a mask, with a margin."""
     middles, halves = [], [_FIELD / 2]
     for axis, length in zip((1, 0), size_mm, strict=True):
         hit = np.flatnonzero(shown.any(axis=1 - axis)) * length / shown.shape[axis]
@@ -225,7 +223,7 @@ def _field(shown: NDArray[np.bool_], size_mm: tuple[float, float]) -> tuple[floa
 
 
 def _draw_overview(axes: Axes, view: _View) -> None:
-    """The whole slice with the segmentation, and a frame around what the other pictures show."""
+    """Draw the whole slice with the segmentation and a frame around the field of view of the other pictures."""
     from matplotlib.patches import Rectangle
 
     left, right, bottom, top = view.field
@@ -250,7 +248,7 @@ def _draw_contours(axes: Axes, view: _View) -> None:
 
 
 def _draw_method(axes: Axes, view: _View, field: Volume | None, scores: pd.DataFrame, observed: Observed) -> Any:
-    """One concentration over the T1, with the method's scores below; says so where there is none."""
+    """Draw a concentration over the T1, with the scores below, or a remark if there is none."""
     left, right, bottom, top = view.field
     _draw_background(axes, view)
     layer = None
@@ -266,7 +264,7 @@ def _draw_method(axes: Axes, view: _View, field: Volume | None, scores: pd.DataF
 
 
 def _scores_text(row: pd.Series, observed: Observed) -> str:
-    """Scores by what was observed: distance from the reference, or from the segmentation; and Dice."""
+    """Return the scores as text: distance from the reference or the segmentation, and Dice."""
     parts = []
     if observed == "reference" and np.isfinite(row["mse_volume"]):
         parts.append(f"MSE {format_quantity(row['mse_volume'])}")

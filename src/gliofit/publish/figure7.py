@@ -1,4 +1,4 @@
-"""Figure 7: Dice with the segmentation over the threshold that the concentration is cut at."""
+"""Figure 7: Dice with the segmentation by threshold of the concentration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gliofit.report.names import method_name, method_styles
 
 __all__ = ["draw_figure7"]
 
-#: Column, name, and the threshold that the tables use.
+#: Column, name and threshold of the tables.
 _REGIONS = (("dice_whole", "Whole tumour", WHOLE_THRESHOLD), ("dice_core", "Tumour core", CORE_THRESHOLD))
 
 
@@ -27,11 +27,11 @@ def draw_figure7(
     cohort_dir
         ``evaluate/{cohort}`` with ``metrics.parquet`` and ``dice_curve.parquet``.
     out_dir, settings, observed
-        As those of ``draw_figure3``, for ``figure7`` or ``figure7-segmentation``.
+        See ``draw_figure3``; the files are ``figure7`` or ``figure7-segmentation``.
     """
     metrics = read_table(Path(cohort_dir) / "metrics.parquet")
     curve = read_table(Path(cohort_dir) / "dice_curve.parquet")
-    # Styles by all methods of the run, so that both figures draw a method in the same one.
+    # Styles follow all methods of the run, so that a method looks the same in both figures.
     styles = method_styles(str(method) for method in metrics["method"].drop_duplicates())
     scored = set(curve["method"])
     methods = [method for method in methods_shown(metrics, observed) if method in scored]
@@ -41,7 +41,7 @@ def draw_figure7(
         columns = 3
         figure = Figure(figsize=(TWO_COLUMNS, 2.45 + 0.14 * -(-len(methods) // columns)), layout="constrained")
         panels = figure.subplots(1, 2, sharey=True)
-        # Bands of many methods lie over each other.
+        # Bands of many methods would overlap.
         alpha = 0.12 * min(1.0, 4 / max(1, len(methods)))
         for axes, letter, (column, title, usual) in zip(panels, "ab", _REGIONS, strict=True):
             for method in methods:

@@ -1,4 +1,4 @@
-"""Symbols and words of tables and figures, each explained in a sentence, and what to cite."""
+"""Glossary of tables and figures, and references to cite."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ _QUANTITIES = [
 #: Terms with their meanings; parameters of the growth model follow the concentration.
 GLOSSARY: tuple[tuple[str, str], ...] = (_FIRST, *_QUANTITIES, *_OTHERS)
 
-#: This software, and the work whose methods it compares.
+#: This software and the methods it compares.
 CITATIONS: tuple[str, ...] = tuple(section("citations"))

@@ -1,4 +1,4 @@
-"""Estimates with their intervals as text, for the command line and for pages."""
+"""Estimates with their intervals as text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Amount", "amounts", "interval", "interval_kind", "number"]
 
 @dataclass(frozen=True)
 class Amount:
-    """Value of a parameter or derived quantity, with its interval where one is known."""
+    """Value of a parameter or derived quantity, and its interval if known."""
 
     quantity: Quantity
     value: float
@@ -26,17 +26,17 @@ class Amount:
 
     @property
     def text(self) -> tuple[str, str]:
-        """Value and interval as text."""
+        """Return value and interval as text."""
         return number(self.value, self.interval, self.quantity.decimals)
 
     @property
     def is_position(self) -> bool:
-        """Whether it is a component of the origin."""
+        """Whether the quantity is a component of the origin."""
         return isinstance(self.quantity, Parameter) and self.quantity.axis is not None
 
 
 def amounts(row: Mapping[str, Any]) -> dict[str, Amount]:
-    """Quantities of an estimate by name: parameters, what follows from them, and the origin.
+    """Return the quantities of an estimate by name: parameters, derived quantities and origin.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def amounts(row: Mapping[str, Any]) -> dict[str, Amount]:
 
 
 def interval_kind(row: Mapping[str, Any]) -> str:
-    """Suffix of the columns with the best intervals there are: of the profile, of the covariance, or ``none``."""
+    """Return the suffix of interval columns: profile if available, else covariance, else ``none``."""
     for suffix in ("_profile", ""):
         ends = [float(row.get(f"{column}{suffix}_low", np.nan)) for column in space_of(row).columns]
         if np.isfinite(ends).any():
@@ -60,15 +60,15 @@ def interval_kind(row: Mapping[str, Any]) -> str:
 
 
 def interval(row: Mapping[str, Any], name: str, suffix: str = "") -> tuple[float, float] | None:
-    """Ends of a column's interval; None where it is unknown or has no width, as for what was held."""
+    """Return the ends of a column's interval; None if unknown or of zero width (fixed parameters)."""
     low, high = (float(row.get(f"{name}{suffix}_{end}", np.nan)) for end in ("low", "high"))
     return (low, high) if low < high else None
 
 
 def number(value: float, ends: tuple[float, float] | None, decimals: int = 2) -> tuple[str, str]:
-    """A value and its interval as text, both with two significant digits of the interval's half width.
+    """Format a value and its interval with two significant digits of the interval's half width.
 
-    With ``decimals`` without an interval, or where it is open.
+    ``decimals`` applies without an interval or with an open one.
     """
     if ends is None:
         return f"{value:.{decimals}f}", ""
@@ -79,7 +79,7 @@ def number(value: float, ends: tuple[float, float] | None, decimals: int = 2) ->
 
 
 def _derived_interval(row: Mapping[str, Any], quantity: Derived) -> tuple[float, float] | None:
-    """Interval of a derived quantity, from the covariance of the parameters' logarithms."""
+    """Return the interval of a derived quantity, from the covariance of the parameters' logarithms."""
     covariance = row.get("covariance")
     if not isinstance(covariance, (list, np.ndarray)):
         return None

@@ -1,4 +1,4 @@
-"""Notes under the tables: what the numbers are, which cases they are about, what the marks mean."""
+"""Notes below tables: meaning of numbers and marks, and cases included."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _OBSERVED = {
     "segmentation": "the tumour segmentation",
 }  # fmt: skip
 
-#: Failures that a note names one by one.
+#: Largest number of failures listed one by one.
 _FAILURES_NAMED = 10
 
 
 def common_notes(cohort: Cohort, settings: PublishSettings) -> list[str]:
-    """What the numbers are, what the marks mean, and how far few cases carry."""
+    """Return notes on numbers, marks and the number of cases."""
     if cohort.metrics.empty:
         return [*notes("no-cohort")]
     scored = cohort.metrics[cohort.metrics["role"] != "oracle"]
@@ -41,14 +41,14 @@ def common_notes(cohort: Cohort, settings: PublishSettings) -> list[str]:
     found += _test_notes(cohort, tested, settings)
     if n < 30:
         smallest = min(1.0, 2.0 ** (1 - n))
-        # No Wilcoxon test of so few pairs can reach the level.
+        # A Wilcoxon test of so few pairs cannot reach the level.
         kind = "few" if not tested else "few-tested" if smallest < settings.significance else "few-wilcoxon"
         found += notes(kind, n=n, smallest=smallest)
     return [*found, *notes("paper-lines")]
 
 
 def _tested_methods(cohort: Cohort) -> int:
-    """Number of methods that some test was possible for."""
+    """Return the number of methods with at least one test."""
     if cohort.tests.empty:
         return 0
     possible = cohort.tests[["t_p", "wilcoxon_p"]].notna().any(axis=1)
@@ -56,7 +56,7 @@ def _tested_methods(cohort: Cohort) -> int:
 
 
 def _test_notes(cohort: Cohort, tested: int, settings: PublishSettings) -> tuple[str, ...]:
-    """What the marks mean, or why there are none."""
+    """Return a note on the marks of significance, or why there are none."""
     if cohort.against is None:
         return notes("no-tests")
     against = method_name(cohort.against, settings.method_names)
@@ -66,19 +66,19 @@ def _test_notes(cohort: Cohort, tested: int, settings: PublishSettings) -> tuple
 
 
 def patient_count(cases: pd.DataFrame) -> str:
-    """How many of how many patients a table is about."""
+    """Return the number of patients included and in total as text."""
     return f"{int((cases['status'] == 'used').sum())} of {len(cases)} {'patient' if len(cases) == 1 else 'patients'}"
 
 
 def case_notes(cases: pd.DataFrame) -> list[str]:
-    """Every patient that was left out, with the reason."""
+    """Return a note on excluded patients with the reasons."""
     left_out = cases[cases["status"] == "left out"]
     reasons = "; ".join(f"{row['case']} ({row['message']})" for _, row in left_out.iterrows())
-    return [f"Patients left out: {reasons}."] if reasons else []
+    return [f"Patients excluded: {reasons}."] if reasons else []
 
 
 def failure_notes(metrics: pd.DataFrame, settings: PublishSettings) -> list[str]:
-    """Methods that failed on a patient, with what they said; the first ten, then how many more."""
+    """Return a note on failed methods by patient with their messages, at most ten."""
     failed = metrics[metrics["status"] == "failed"]
     named = [
         f"{method_name(str(row['method']), settings.method_names)} on {row['case']} ({row['message']})"
@@ -89,9 +89,9 @@ def failure_notes(metrics: pd.DataFrame, settings: PublishSettings) -> list[str]
 
 
 def _integrator_note(cohort: Cohort) -> str:
-    """Which forward integrators made the data, where they are simulated, and the final runs."""
+    """Return a note on the integrators of simulated data and forward simulations."""
     parts = []
-    for column, what in (("data_integrator", "simulated data"), ("final_integrator", "final runs")):
+    for column, what in (("data_integrator", "simulated data"), ("final_integrator", "forward simulations")):
         names = cohort.metrics[column].dropna().drop_duplicates() if column in cohort.metrics else []
         if len(names):
             parts.append(f"{what}: {', '.join(str(name) for name in names)}")
@@ -101,7 +101,7 @@ def _integrator_note(cohort: Cohort) -> str:
 
 
 def observation_notes(cohort: Cohort, settings: PublishSettings) -> list[str]:
-    """Which methods were given what to fit."""
+    """Return a note on the observation of each method."""
     if cohort.metrics.empty:
         return []
     parts = []
@@ -112,7 +112,7 @@ def observation_notes(cohort: Cohort, settings: PublishSettings) -> list[str]:
 
 
 def choice_notes(cohort: Cohort, settings: PublishSettings) -> list[str]:
-    """What each hybrid method chose, and how often that was right."""
+    """Return a note on the start that each hybrid method chose, and how often it was the better one."""
     found: list[str] = []
     for method in cohort.methods:
         rows = cohort.metrics[cohort.metrics["method"] == method]

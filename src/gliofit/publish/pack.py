@@ -1,4 +1,4 @@
-"""Files packed into one, to send to somebody."""
+"""ZIP archives of results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gliofit.core.io import atomic_path
 
 __all__ = ["pack"]
 
-#: The oldest time that the format knows, for every file, so that the same files give the same bytes.
+#: Earliest time of the format, used for all files so that equal files give equal bytes.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -22,13 +22,13 @@ def pack(path: str | Path, folder: str | Path, files: Iterable[str | Path]) -> N
     path
         File to write.
     folder
-        Where the names inside begin.
+        Folder that names in the archive are relative to.
     files
-        What to pack, below that folder.
+        Files to pack, in ``folder``.
     """
     with atomic_path(path) as temporary, ZipFile(temporary, "w") as archive:
         for file in sorted(Path(file) for file in files):
             entry = ZipInfo(file.relative_to(folder).as_posix(), _EPOCH)
-            # Readable for all, as files are that nobody made otherwise.
+            # Default permissions: readable for all.
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, file.read_bytes(), ZIP_DEFLATED)

@@ -1,4 +1,4 @@
-"""The list of all patients of a run, with links to their pages."""
+"""List of all patients of a run, with links to their pages."""
 
 from __future__ import annotations
 
@@ -50,16 +50,16 @@ def write_patient_index(
 
 
 def index_note(settings: PublishSettings) -> str:
-    """Whose Dice the list gives."""
+    """Return a note on which method's Dice the list shows."""
     wanted = method_name(settings.preferred_method, settings.method_names)
     return (
-        f"Dice is that of the preferred method, {wanted}, or where it failed or is missing of the first method that "
-        "ended well."
+        f"Dice is that of the preferred method, {wanted}; if it failed or is missing, that of the first successful "
+        "method."
     )
 
 
 def index_rows(checks: Mapping[str, Path], metrics: str | Path, settings: PublishSettings) -> list[list[Cell]]:
-    """One row per patient, in the order of ``INDEX_HEADINGS``; parameters as those of ``write_patient_index``.
+    """Return one row per patient, in the order of ``INDEX_HEADINGS``; parameters as in ``write_patient_index``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The page of one patient: pictures, estimates of every method, target volumes, and how it all came about."""
+"""Page of one patient: pictures, estimates of all methods, target volumes and provenance."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from gliofit.report.texts import page_text
 
 __all__ = ["PatientSources", "write_patient_page"]
 
-#: Method whose uncertainty is shown where the preferred one gives none.
+#: Method whose uncertainty is shown if the preferred one has none.
 _UNCERTAIN = "gauss-newton-segmentation"
 
 _RESEARCH = "Research output, not for clinical decisions."
@@ -51,11 +51,11 @@ class PatientSources(CaseSources):
     Parameters
     ----------
     images
-        The patient's own ``t1c`` and ``flair``, as far as there are any.
+        ``t1c`` and ``flair`` of the patient, if available.
     uncertainties
         Maps of the standard deviation of the concentration, by method.
     plans
-        Tables of target volumes, by method; the volumes lie beside them as ``clinical-{margin}mm.nii.gz`` and
+        Tables of target volumes, by method; the volumes are in the same folder as ``clinical-{margin}mm.nii.gz`` and
         ``personalised-{margin}mm.nii.gz``.
     truth
         True concentration of a phantom.
@@ -75,7 +75,7 @@ def write_patient_page(
     register: RegisterSettings,
     run: str,
 ) -> None:
-    """Write ``{case}.png`` and ``{case}.html``, which holds picture and viewer and needs no other file.
+    """Write ``{case}.png`` and ``{case}.html``, a self-contained page with picture and viewer.
 
     Parameters
     ----------
@@ -86,13 +86,13 @@ def write_patient_page(
     settings
         Preferred method and printed names.
     bounds, register
-        Box that estimates were searched in, and criteria for registrations.
+        Bounds of the search, and criteria for registrations.
 
     Raises
     ------
     InputError
-        If a file is missing or lies on another grid than the patient, the segmentation holds no tumour, or the metrics
-        lack a method.
+        If a file is missing or lies on another grid than the patient, the segmentation contains no tumour, or the
+        metrics lack a method.
     """
     record = read_record(sources, settings)
     anatomy = Anatomy.load(sources.case_dir)
@@ -120,7 +120,7 @@ def write_patient_page(
 
 
 def _facts(record: PatientRecord, anatomy: Anatomy) -> str:
-    """Volumes, voxels and labels in one sentence."""
+    """Describe volumes, voxels and labels in one sentence."""
     checks = record.checks
     spacing = " × ".join(f"{step:g}" for step in np.round(anatomy.grid.spacing_mm, 3))
     return (
@@ -130,19 +130,19 @@ def _facts(record: PatientRecord, anatomy: Anatomy) -> str:
 
 
 def _add_warnings(page: Page, record: PatientRecord, bounds: BoundsSettings, centre_mm: NDArray[np.float64]) -> None:
-    """Warnings, or that there are none; then the registration where no warning has said it."""
+    """Add the warnings (or that there are none) and the registration if no warning mentions it."""
     warnings = warnings_of(record, bounds, centre_mm)
-    page.heading("What to know first")
+    page.heading("Warnings")
     if record.checks["status"] == "ok":
         warnings.append(registration_text(record))
     alarming = len(warnings) > (record.checks["status"] == "ok")
     if not alarming:
-        warnings.insert(0, "Nothing to warn of: every method ended well, inside its search box.")
+        warnings.insert(0, "No warnings: all methods converged within their bounds.")
     page.items(warnings, "warnings" if alarming else "quiet")
 
 
 def _viewer(sources: PatientSources, record: PatientRecord, settings: PublishSettings, anatomy: Anatomy) -> Viewer:
-    """The viewer with everything that the page is about."""
+    """Create the viewer with all images and results of the page."""
     names = {"t1c": "T1c", "flair": "FLAIR"}
     images = {name: sources.images[role] for role, name in names.items() if role in sources.images}
     images["T1"] = sources.case_dir / "t1.nii.gz"
@@ -157,7 +157,7 @@ def _viewer(sources: PatientSources, record: PatientRecord, settings: PublishSet
 
 
 def _unseen(sources: PatientSources, record: PatientRecord) -> list[str]:
-    """Why maps of the standard deviation look empty, where some do."""
+    """Explain maps of the standard deviation that look empty."""
     exact, none = [], []
     for method in record.methods:
         if method.method not in sources.uncertainties:
@@ -176,7 +176,7 @@ def _unseen(sources: PatientSources, record: PatientRecord) -> list[str]:
 
 
 def _picture(sources: PatientSources, record: PatientRecord, anatomy: Anatomy) -> PatientPicture:
-    """Read the slices of everything, one volume after the other."""
+    """Read the slices of all volumes, one volume at a time."""
     slices = anatomy.slices
     t1 = slices.read_image(sources.case_dir / "t1.nii.gz")
     images = {"T1c": slices.read_image(sources.images["t1c"])} if "t1c" in sources.images else {"T1": t1}
@@ -195,7 +195,7 @@ def _picture(sources: PatientSources, record: PatientRecord, anatomy: Anatomy) -
     for name in order:
         if deviation is None:
             cuts = slices.read(sources.uncertainties[name])
-            # All zeros where the method failed or gave no covariance.
+            # Zero if the method failed or has no covariance.
             if any(cut.any() for cut in cuts.values()):
                 deviation = next(method.name for method in record.methods if method.method == name), cuts
     return PatientPicture(
@@ -213,11 +213,11 @@ def _note(method: MethodRecord) -> str:
 def _add_estimates(
     page: Page, record: PatientRecord, settings: PublishSettings, centre_mm: NDArray[np.float64]
 ) -> None:
-    """The table of theta, and how to read it."""
+    """Add the table of theta with its explanation."""
     page.heading("Estimates")
     wanted = method_name(settings.preferred_method, settings.method_names)
     if record.preferred is None:
-        page.paragraph("Every method failed on this patient.")
+        page.paragraph("All methods failed on this patient.")
     elif record.preferred != settings.preferred_method:
         page.paragraph(
             f"The preferred method, {wanted}, is not part of the run or failed; {record.methods[0].name} stands in its "
@@ -235,7 +235,7 @@ def _add_estimates(
 
 
 def _add_words(page: Page, record: PatientRecord) -> None:
-    """The first method's estimate in words, beside those of methods that were given the same to fit."""
+    """Add the first method's estimate in words, with those of methods with the same observation."""
     if record.preferred is None:
         return
     chosen, *rest = record.methods
@@ -245,7 +245,7 @@ def _add_words(page: Page, record: PatientRecord) -> None:
 
 
 def _add_registration(page: Page, sources: PatientSources, record: PatientRecord, register: RegisterSettings) -> None:
-    """The picture a person judges the registration by, and by what."""
+    """Add the picture for quality control of the registration, with criteria."""
     page.heading("Registration")
     page.paragraph(page_text("registration"))
     page.paragraph(registration_text(record))
@@ -255,12 +255,12 @@ def _add_registration(page: Page, sources: PatientSources, record: PatientRecord
     ]
     headings = ("Criterion", "This patient", "Good", "Borderline", "Poor")
     page.table(text_table(headings, rows), sortable=False)
-    page.paragraph("One criterion is enough. A registration whose deformable step failed is poor as well.")
+    page.paragraph("One criterion is sufficient. A registration with a failed deformable step is also poor.")
     page.image(page_picture(sources.case_dir / "qc.png"), page_text("registration-picture"))
 
 
 def _add_plans(page: Page, sources: PatientSources, settings: PublishSettings) -> None:
-    """Add target volumes of every method and margin."""
+    """Add the target volumes of all methods and margins."""
     tables = {method_name(method, settings.method_names): read_table(path) for method, path in sources.plans.items()}
     frame = pd.concat([table.assign(method=name) for name, table in tables.items()], ignore_index=True)
     columns = (
@@ -273,16 +273,16 @@ def _add_plans(page: Page, sources: PatientSources, settings: PublishSettings) -
 
 
 def _add_provenance(page: Page, sources: PatientSources, record: PatientRecord) -> None:
-    """Final runs by method, and the jobs that left a sidecar."""
+    """Add integrators of forward simulations and the jobs with a sidecar."""
     page.heading("Provenance")
     integrators: dict[str, list[str]] = {}
     for method in record.methods:
         integrator = method.scores["final_integrator"]
-        # `none` where the method estimated the concentration itself.
+        # `none` if the method estimates the concentration directly.
         text = str(integrator) if isinstance(integrator, str) else "not recorded"
         integrators.setdefault(text, []).append(method.name)
     runs = "; ".join(f"{name} ({', '.join(methods)})" for name, methods in integrators.items())
-    page.paragraph(f"This page was written by gliofit {__version__}. Integrator of the final runs: {runs}.")
+    page.paragraph(f"This page was written by gliofit {__version__}. Integrator of the forward simulations: {runs}.")
     jobs = [("registration", sources.case_dir / "t1.nii.gz"), *sources.jobs(record.methods)]
     if add_provenance(page, jobs):
         page.paragraph(page_text("seeds"))

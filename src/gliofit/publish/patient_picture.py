@@ -1,4 +1,4 @@
-"""The picture of a patient page: what is known, the preferred method in three planes, and every method's cells."""
+"""Picture of a patient page: input images, the preferred method in three planes, and all methods."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ if TYPE_CHECKING:
 
 __all__ = ["CellMap", "PatientPicture", "draw_patient_picture"]
 
-#: Pictures by plane, as ``PatientSlices.cut`` gives them.
+#: Pictures by plane, as returned by ``PatientSlices.cut``.
 Cuts = Mapping[str, NDArray[Any]]
 
-# Inches: gaps, what is above and below pictures, and the height of the keys beside the three planes.
+# Inches: gaps, space above and below pictures, height of the keys beside the three planes.
 _GAP, _EDGE, _HEADING, _TITLE, _KEY, _NOTE, _KEYS = 0.04, 0.05, 0.3, 0.28, 0.42, 0.18, 2.3
-#: Small pictures in a row.
+#: Number of small pictures in a row.
 _COLUMNS = 5
-#: Dots per inch, of which a screen shows about 160; one file of all patients must not become too large.
+#: Dots per inch; limits the size of the page of all patients.
 _DPI = 200
-#: Dashes short enough to be told in a key.
+#: Dashes that are recognisable in a key.
 _DASHES = (0, (2, 1))
 
 
 @dataclass(frozen=True, eq=False)
 class CellMap:
-    """Tumour cells by one method: its printed name, the concentration (None if it failed), and the line below."""
+    """Concentration by one method (None if it failed), with its printed name and the line below the picture."""
 
     name: str
     cuts: Cuts | None
@@ -59,18 +59,18 @@ class CellMap:
 
 @dataclass(frozen=True, eq=False)
 class PatientPicture:
-    """What the picture shows; all cuts are those of ``slices``.
+    """Content of the picture; all cuts are those of ``slices``.
 
     Parameters
     ----------
     slices
         Where the volumes are cut.
     images
-        MRI by printed name; the first one is behind the cells.
+        MRI by printed name; the first one is the background.
     t1, labels, whole, core
         T1 image, ``TissueLabel`` values, and masks of the segmentation.
     maps
-        Cells by every method, the preferred one first where there is one.
+        Concentrations of all methods, the preferred one first.
     preferred
         Whether the first map is the preferred method's.
     deviation
@@ -88,7 +88,7 @@ class PatientPicture:
     deviation: tuple[str, Cuts] | None = None
 
     def description(self) -> str:
-        """Describe the picture for those who do not see it."""
+        """Return an alternative text of the picture."""
         at = f"axial slice at {self.slices.position_text(AXIAL)}"
         parts = [f"{', '.join(self.images)} with the segmentation", "the registered tissue"]
         if self.deviation is not None:
@@ -101,18 +101,18 @@ class PatientPicture:
 
 
 def draw_patient_picture(path: str | Path, picture: PatientPicture) -> None:
-    """Write the picture as PNG; the same picture gives the same bytes."""
+    """Write the picture as PNG, reproducible to the byte."""
     with figure_style():
         save_picture(_draw(picture), path, _DPI)
 
 
 def _draw(picture: PatientPicture) -> Figure:
-    """Lay out the three parts from top to bottom."""
+    """Draw the three parts from top to bottom."""
     slices = picture.slices
     side = (TWO_COLUMNS - 2 * _EDGE - (_COLUMNS - 1) * _GAP) / _COLUMNS
     across, up = slices.size_mm(AXIAL)
     tall = side * up / across
-    # The three planes share one scale, beside a column for keys.
+    # The three planes share one scale, with a column for keys.
     sizes = [slices.size_mm(plane) for plane in PLANES]
     keys = side
     scale = (TWO_COLUMNS - 2 * _EDGE - 3 * _GAP - keys - 0.1) / sum(width for width, _ in sizes)
@@ -124,7 +124,7 @@ def _draw(picture: PatientPicture) -> Figure:
     sheet = Sheet(TWO_COLUMNS, height)
     at = f"axial, {slices.position_text(AXIAL)}"
 
-    y = _heading(sheet, 0, f"What is known ({at})")
+    y = _heading(sheet, 0, f"Input images ({at})")
     for number, (title, draw, key) in enumerate(_known(picture)):
         x = _EDGE + number * (side + _GAP)
         _title(sheet, x, y, side, title)
@@ -163,7 +163,7 @@ def _heading(sheet: Sheet, y: float, text: str) -> float:
 
 
 def _title(sheet: Sheet, x: float, y: float, width: float, text: str) -> None:
-    """Title above a picture, on two lines where it is long."""
+    """Write the title above a picture, on two lines if it is long."""
     import textwrap
 
     lines = textwrap.wrap(text, max(12, int(width * 18)), break_on_hyphens=False)[:2]
@@ -171,10 +171,10 @@ def _title(sheet: Sheet, x: float, y: float, width: float, text: str) -> None:
 
 
 def _known(picture: PatientPicture) -> list[tuple[str, Callable[[Axes], Any], Callable[..., None]]]:
-    """Title, drawing and key of each picture of the first row."""
+    """Return title, drawing function and key of each picture of the first row."""
     found: list[tuple[str, Callable[[Axes], Any], Callable[..., None]]] = []
     for name, cuts in picture.images.items():
-        # The first picture has the key of all images.
+        # The key of the first picture serves all images.
         found.append((name, partial(_image, picture=picture, cuts=cuts), _no_key if found else _segmentation_key))
     found.append(("T1, registered tissue", partial(_outlines, picture=picture), _outlines_key))
     found.append(("grey and white matter, CSF", partial(_tissue, picture=picture), _tissue_key))
@@ -185,7 +185,7 @@ def _known(picture: PatientPicture) -> list[tuple[str, Callable[[Axes], Any], Ca
 
 
 def _background(panel: Axes, picture: PatientPicture, cuts: Cuts, plane: Plane = AXIAL) -> dict[str, Any]:
-    """Draw an image with the sides of the patient; returns where other layers lie."""
+    """Draw an image with the patient's sides; return the extent for other layers."""
     frame = picture.slices.frame(plane)
     panel.imshow(cuts[plane.name], cmap="gray", vmin=0, vmax=1, **frame)
     finish_slice(panel, plane.left, plane.right)
@@ -230,7 +230,7 @@ def _deviation(panel: Axes, picture: PatientPicture, cuts: Cuts) -> Any:
 
 
 def _cells(panel: Axes, picture: PatientPicture, cells: CellMap, plane: Plane) -> Any:
-    """Cells over the first image, with the segmentation and the line where the model shows tumour."""
+    """Draw the concentration over the first image, with the contours of segmentation and model."""
     frame = _background(panel, picture, next(iter(picture.images.values())), plane)
     if cells.cuts is None:
         draw_failed(panel, "failed")
@@ -243,13 +243,13 @@ def _cells(panel: Axes, picture: PatientPicture, cells: CellMap, plane: Plane) -
 
 
 def _lines_key(sheet: Sheet, x: float, y: float, entries: Sequence[tuple[str, Any, str]]) -> None:
-    """Lines with what they mean, one below the other."""
+    """Draw a legend of lines."""
     panel = sheet.axes(x, y, 1.5, 0.14 * len(entries))
     panel.axis("off")
     panel.set(xlim=(0, 1.5), ylim=(0.14 * len(entries), 0))
     for number, (colour, style, meaning) in enumerate(entries):
         at = 0.14 * number + 0.07
-        # On grey as in the pictures, where light colours show.
+        # Grey background as in the pictures, for light colours.
         panel.plot([0.02, 0.24], [at, at], color="0.27", linewidth=5, solid_capstyle="butt")
         panel.plot([0.02, 0.24], [at, at], color=colour, linestyle=style, linewidth=1.1)
         panel.text(0.3, at, meaning, va="center", fontsize=SMALL)
@@ -281,7 +281,7 @@ def _tissue_key(sheet: Sheet, layer: Any, x: float, y: float, width: float) -> N
 
 
 def _cells_key(sheet: Sheet, layer: Any, x: float, y: float, width: float) -> None:
-    """Key of all pictures with cells."""
+    """Draw the key of all pictures with concentrations."""
     if layer is not None:
         sheet.bar(layer, x, y + 0.05, width - 0.1, 0.08, "concentration c (no unit)").ax.locator_params(nbins=5)
     entries: list[tuple[str, Any, str]] = [

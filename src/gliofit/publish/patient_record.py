@@ -1,4 +1,4 @@
-"""Everything the tables of a run say about one patient."""
+"""Results of all methods on one patient."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ class CaseSources:
     metrics: Path
 
     def concentration(self, method: str) -> Path:
-        """Final run of a method."""
+        """Return the path of the method's forward simulation."""
         return self.forward_dirs[method] / "concentration.nii.gz"
 
     def jobs(self, methods: Sequence[MethodRecord]) -> list[tuple[str, Path]]:
-        """Printed name and first output of the jobs of each method."""
+        """Return printed name and first output of each method's jobs."""
         return [
             job
             for method in methods
             for job in (
                 (f"{method.name}: estimate", self.invert_dirs[method.method] / "parameters.parquet"),
-                (f"{method.name}: final run", self.concentration(method.method)),
+                (f"{method.name}: forward simulation", self.concentration(method.method)),
             )
         ]
 
@@ -61,7 +61,7 @@ class MethodRecord:
     Parameters
     ----------
     method, name
-        Name in the configuration, and as printed.
+        Name in the configuration, and printed name.
     parameters, scores
         Rows of ``parameters.parquet`` and of the case's ``metrics.parquet``.
     """
@@ -73,19 +73,19 @@ class MethodRecord:
 
     @property
     def status(self) -> str:
-        """The worse of the estimate's status and the final run's."""
+        """Worse status of estimate and forward simulation."""
         return str(self.scores["status"])
 
     @property
     def notes(self) -> list[str]:
-        """What the estimate and the final run say of themselves."""
+        """Messages of estimate and forward simulation."""
         message = self.scores["message"]
         return [note for note in str(message).split("; ") if note] if pd.notna(message) else []
 
 
 @dataclass(frozen=True, eq=False)
 class PatientRecord:
-    """One patient: the row of ``qc.parquet`` and every method, the preferred one first; None where all failed."""
+    """Patient: the row of ``qc.parquet``, all methods, and the one shown first (None if all failed)."""
 
     case: str
     checks: pd.Series
@@ -94,7 +94,7 @@ class PatientRecord:
 
 
 def choose_method(statuses: Mapping[str, str], wanted: str) -> str | None:
-    """The wanted method, else the first that ended well, else the first with any result.
+    """Return the preferred method, else the first successful one, else the first with a result.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def choose_method(statuses: Mapping[str, str], wanted: str) -> str | None:
 
 
 def read_methods(sources: CaseSources, settings: PublishSettings) -> list[MethodRecord]:
-    """Read what the tables of a case say of each method, in the order of the run.
+    """Read the results of all methods on a case, in the order of the run.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def read_methods(sources: CaseSources, settings: PublishSettings) -> list[Method
 
 
 def read_record(sources: CaseSources, settings: PublishSettings) -> PatientRecord:
-    """Read the tables of a patient; raises InputError as ``read_methods``."""
+    """Read the tables of a patient; raise InputError as ``read_methods``."""
     methods = read_methods(sources, settings)
     preferred = choose_method({method.method: method.status for method in methods}, settings.preferred_method)
     methods.sort(key=lambda record: record.method != preferred)

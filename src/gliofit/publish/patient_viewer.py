@@ -1,4 +1,4 @@
-"""The viewer of a patient page: MRI, tissue, segmentation, every method's cells, uncertainty and target volumes."""
+"""Viewer of a patient page: MRI, tissue, segmentation, concentrations, uncertainty and target volumes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["CELLS", "TargetFiles", "patient_viewer"]
 #: Files of the clinical and of the personalised target volume, by margin in mm and printed name of the method.
 TargetFiles = Mapping[tuple[float, str], tuple[Path, Path]]
 
-#: Groups of layers.
+#: Names of layer groups.
 CELLS, _TISSUE, _OUTLINES, _DEVIATIONS = "Tumour-cell concentration", "Tissue", "Outlines", "Uncertainty"
 
 #: Dashes in line widths.
@@ -43,7 +43,7 @@ def patient_viewer(
     targets: TargetFiles,
     truth: Path | None = None,
 ) -> Viewer:
-    """The viewer, with the first MRI, the segmentation and the cells by the first method shown.
+    """Create the viewer; it initially shows the first MRI, the segmentation and the first method.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def patient_viewer(
 
 
 def _add_targets(viewer: Viewer, targets: TargetFiles) -> None:
-    """Outlines of target volumes; the clinical one of a margin is the same whatever the method."""
+    """Add outlines of target volumes; the clinical target of a margin is the same for all methods."""
     clinical_done = set()
     for (margin, name), files in targets.items():
         clinical, personalised = (read_like(path, viewer.box.source).data > 0 for path in files)
@@ -97,7 +97,7 @@ def _add_targets(viewer: Viewer, targets: TargetFiles) -> None:
 
 
 def _add_deviations(viewer: Viewer, record: PatientRecord, uncertainties: Mapping[str, Path]) -> None:
-    """Maps of the standard deviation in one scale; a line in place of those that would look empty."""
+    """Add maps of the standard deviation on one scale, or a remark if a map would look empty."""
     maps = {
         method: read_like(uncertainties[method.method], viewer.box.source).data
         for method in record.methods
@@ -107,6 +107,6 @@ def _add_deviations(viewer: Viewer, record: PatientRecord, uncertainties: Mappin
     for method, values in maps.items():
         most = float(values.max())
         if most < deviation_scale(0.0) / 2:
-            viewer.missing(method.name, _DEVIATIONS, f"nothing to see: at most {most:.1g}" if most else "none")
+            viewer.missing(method.name, _DEVIATIONS, f"not shown: at most {most:.1g}" if most else "none")
         else:
             viewer.map(method.name, _DEVIATIONS, values, deviation_colours(scale))

@@ -1,4 +1,4 @@
-"""What a reader of a patient's results has to know first."""
+"""Warnings about the results of a patient."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from gliofit.publish.patient_record import MethodRecord, PatientRecord
 
 __all__ = ["doubts", "registration_text", "warnings_of"]
 
-#: Parts of the notes of methods that doubt the result; other notes only say why a search ended.
+#: Parts of notes that question a result; other notes state why a search ended.
 _DOUBTS = (
     "is at its bound", "brought into the bounds", "not identifiable", "white and grey matter", "core is ", "no core:",
     "no reference concentration",
 )  # fmt: skip
-#: Nearer to a bound than this is at it: share of a parameter's value, and of the origin's reach.
+#: Distance from a bound that counts as at the bound: fraction of the value, and of the origin's reach.
 _NEAR, _NEAR_REACH = 0.01, 0.05
 
 
 def registration_text(record: PatientRecord) -> str:
-    """Verdict on the registration, with its numbers."""
+    """Describe the quality of the registration, with numbers."""
     checks = record.checks
     verdict = f"Registration: {checks['status']}" + (f" ({checks['message']})" if checks["message"] else "")
     return (
@@ -33,29 +33,29 @@ def registration_text(record: PatientRecord) -> str:
 
 
 def warnings_of(record: PatientRecord, bounds: BoundsSettings, centre_mm: NDArray[np.float64]) -> list[str]:
-    """Sentences, the gravest first; none where all is well.
+    """Return the warnings, most severe first.
 
-    A registration that is not ok, methods that failed or did not converge, estimates at the edge of the search box, and
-    notes of methods that doubt their result. The same note by several methods is said once.
+    They concern registration, methods that failed or did not converge, estimates at a bound, and notes that question a
+    result. Equal notes of several methods are merged.
 
     Parameters
     ----------
     record
         The patient.
     bounds
-        Box of the search.
+        Bounds of the search.
     centre_mm
-        Centre of mass of the segmentation in world mm, shape (3,), which the box lies about.
+        Centre of mass of the segmentation in world mm, shape (3,), the centre of the bounds.
     """
     found = []
     if record.checks["status"] == "poor":
-        found.append("The registration is poor: do not use what follows. " + registration_text(record))
+        found.append("The registration is poor: do not use the results. " + registration_text(record))
     elif record.checks["status"] != "ok":
-        found.append("Look at the registration before you use what follows. " + registration_text(record))
+        found.append("Check the registration before you use the results. " + registration_text(record))
     by_text: dict[str, list[str]] = {}
     for method in record.methods:
         if method.status != "failed" and method.scores["dice_whole_033"] == 0:
-            text = " shows nothing where the tumour is: its concentration reaches 0.33 nowhere in the segmentation"
+            text = " finds no tumour: its concentration is below 0.33 everywhere in the segmentation"
             by_text.setdefault(text, []).append(method.name)
     for status, text in (("failed", "failed"), ("not-converged", "did not converge")):
         for method in record.methods:
@@ -66,7 +66,7 @@ def warnings_of(record: PatientRecord, bounds: BoundsSettings, centre_mm: NDArra
     for method in record.methods:
         edges = _at_edges(method, bounds, centre_mm)
         if edges:
-            text = f": estimate at the edge of the search box ({', '.join(edges)}): the data may ask for more"
+            text = f": estimate at the bounds ({', '.join(edges)}): the optimum may lie outside"
             by_text.setdefault(text, []).append(method.name)
     for method in record.methods:
         for note in method.notes if method.status != "failed" else []:
@@ -76,12 +76,12 @@ def warnings_of(record: PatientRecord, bounds: BoundsSettings, centre_mm: NDArra
 
 
 def doubts(note: str) -> bool:
-    """Whether a note of a method doubts its result; other notes only say why a search ended."""
+    """Whether a note questions the result."""
     return any(part in note for part in _DOUBTS)
 
 
 def _at_edges(method: MethodRecord, bounds: BoundsSettings, centre_mm: NDArray[np.float64]) -> list[str]:
-    """Components of theta that ended at the edge of the box, as text."""
+    """Describe the components of theta at their bounds."""
     space = space_of(method.parameters)
     theta = space.values(method.parameters)
     if not np.isfinite(theta).all():

@@ -1,4 +1,4 @@
-"""How a patient's results came about, from the sidecars that every job leaves beside its first output."""
+"""Provenance of a patient's results, from the sidecars of the jobs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["add_provenance"]
 
 
 def add_provenance(page: Page, jobs: Sequence[tuple[str, Path]]) -> bool:
-    """Add a folded table with a row per job that left a sidecar.
+    """Add a folded table with a row per job that has a sidecar.
 
-    Inputs are file names without folders; weights, which all have the same name, are named with their folder.
+    Inputs are file names; weights are named with their folder.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def add_provenance(page: Page, jobs: Sequence[tuple[str, Path]]) -> bool:
     Returns
     -------
     bool
-        Whether any job left a sidecar.
+        Whether any job has a sidecar.
     """
     rows = []
     for name, output in jobs:
@@ -46,7 +46,7 @@ def add_provenance(page: Page, jobs: Sequence[tuple[str, Path]]) -> bool:
 
 
 def _integrator(content: Mapping[str, Any]) -> str:
-    """Name of the forward integrator in a job's settings: its own, or that of the method it ran."""
+    """Return the name of the forward integrator in the settings of a job or its method."""
     settings = content["params"].get("settings", {})
     places = [settings, *settings.get("methods", {}).values()]
     names = [place["integrator"].get("name", MISSING) for place in places if "integrator" in place]

@@ -1,4 +1,4 @@
-"""What Gauss-Newton adds to the methods whose estimates it refines, case by case."""
+"""Scores of estimates before and after refinement by Gauss-Newton."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["compare_refinements", "refinement_table"]
 
 
 def _columns(frame: pd.DataFrame) -> tuple[Column, ...]:
-    """Scores that are compared, with the errors of all parameters of a table of metrics."""
+    """Return the compared scores, including errors of all parameters."""
     errors = [
         column(f"{p.name}_relative_error", p.heading, "%", factor=100, better="low") for p in parameters_in(frame)
     ]
@@ -50,8 +50,8 @@ def compare_refinements(metrics: pd.DataFrame, pairs: Mapping[str, str]) -> pd.D
     Returns
     -------
     DataFrame
-        Per pair and metric means over the n cases that have it before and after, and the number of cases where it came
-        out ``better`` (missing for the time, which adds up).
+        Per pair and metric: means over the n cases with both values, and the number of cases that are ``better`` after
+        refinement (missing for time).
     """
     rows: list[dict[str, Any]] = []
     tables = {str(name): part.set_index("case") for name, part in metrics.groupby("method")}
@@ -77,7 +77,7 @@ def compare_refinements(metrics: pd.DataFrame, pairs: Mapping[str, str]) -> pd.D
 def refinement_table(
     evaluations: Mapping[str, str | Path], pairs: Mapping[str, str], settings: PublishSettings
 ) -> Table:
-    """Make the table of scores before and after.
+    """Create the table of scores before and after refinement.
 
     Parameters
     ----------
@@ -100,17 +100,17 @@ def refinement_table(
         frames.append(frame)
         panels.append(_panel(_TITLES[cohort], frame, _columns(metrics), settings))
     return Table(
-        "Refinement. What Gauss-Newton adds to an estimate", pd.concat(frames, ignore_index=True), (),
+        "Refinement of estimates by Gauss-Newton", pd.concat(frames, ignore_index=True), (),
         caption=CAPTIONS["refinement"], footnotes=tuple(texts), panels=tuple(panels),
     )  # fmt: skip
 
 
 def _panel(title: str, frame: pd.DataFrame, scores: Sequence[Column], settings: PublishSettings) -> Table:
-    """A row per estimate: as it is, refined, and the number of cases that came out better."""
+    """Return one row per estimate: before, after, and the number of improved cases."""
     rows = []
     for (method, start), part in frame.groupby(["method", "refines"], sort=False):
         for name, kind, source in (
-            (start, "before", "as it is"),
+            (start, "before", "before"),
             (method, "after", "refined"),
             ("", "better", "better in"),
         ):

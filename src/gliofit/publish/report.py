@@ -1,4 +1,4 @@
-"""The report of a run: what was run, what to know first, every table and figure, and how it came about."""
+"""Report of a run: settings, warnings, tables, figures and provenance."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from gliofit.report.texts import columns, page_text
 
 __all__ = ["RULE", "write_report"]
 
-#: Rule that writes the report, whose own record of an earlier run does not count.
+#: Rule that writes the report; its own records are ignored.
 RULE = "write_report"
 
 _RESEARCH = "Research output, not for clinical decisions."
 
-#: Pixels of pictures: a column of text on a screen of high resolution, pictures beside each other, and of many.
+#: Widths of pictures in pixels: full width, side by side, and many.
 _WIDE, _NARROW, _SMALL = 1600, 760, 420
 
-#: Patients from which on pictures of registrations are small.
+#: Number of patients from which on pictures of registrations are small.
 _MANY = 16
 
 _KINDS = {
@@ -52,14 +52,14 @@ _COHORTS = {"synthetic": "Synthetic tumours", "patients": "Patients"}
 
 
 def write_report(path: str | Path, sources: ReportSources, facts: RunFacts) -> None:
-    """Write the report, one HTML file that needs no other.
+    """Write the report as one self-contained HTML file.
 
     Parameters
     ----------
     path
         File to write.
     sources, facts
-        What the report is made from, and what the configuration of the run says.
+        Files of the run, and facts from its configuration.
 
     Raises
     ------
@@ -77,16 +77,16 @@ def write_report(path: str | Path, sources: ReportSources, facts: RunFacts) -> N
     page.paragraph(f"Growth models of brain tumours, personalised by gliofit. {_RESEARCH}")
     summary = summary_sentences(cohorts, facts.phantoms, settings)
     if summary:
-        page.heading("In short")
+        page.heading("Summary")
         page.paragraph(" ".join(summary), "lead")
-    page.heading("What to know first")
+    page.heading("Warnings")
     warnings = run_warnings(cohorts, checks, networks, record, facts.phantoms, settings)
-    calm = ["Nothing to warn of: every method ended well on every case, and every registration is good."]
-    page.items(warnings or calm, "warnings" if warnings else "quiet")
-    page.heading("What was run")
+    none = ["No warnings: all methods converged on all cases, and all registrations are good."]
+    page.items(warnings or none, "warnings" if warnings else "quiet")
+    page.heading("Run")
     page.terms(_what_was_run(sources, facts, cohorts, networks, record, times), "facts")
     for name, cohort in cohorts.items():
-        page.heading(f"{_COHORTS[name]}, method by method", 3)
+        page.heading(f"{_COHORTS[name]}: methods", 3)
         page.table(_method_table(cohort, settings))
     _add_cases(page, sources, settings)
     if sources.tables:
@@ -98,7 +98,7 @@ def write_report(path: str | Path, sources: ReportSources, facts: RunFacts) -> N
         _add_figures(page, sources, sources.figures)
     if checks:
         page.heading("Registration")
-        page.paragraph(f"{CAPTIONS['registration']} A picture leads to the same in full size.")
+        page.paragraph(f"{CAPTIONS['registration']} Click a picture for full size.")
         page.gallery(_registrations(sources, checks))
     if sources.pilot or networks:
         page.heading("Simulated tumours and networks")
@@ -110,7 +110,7 @@ def write_report(path: str | Path, sources: ReportSources, facts: RunFacts) -> N
         page.gallery(_show(sources, path, _NARROW, case) for case, path in sources.plan_pictures.items())
     for title, tables, figures in (
         ("Study", sources.study, sources.study_figures),
-        ("Surrogates beside the solver", sources.assess, sources.assess_figures),
+        ("Surrogates and solver", sources.assess, sources.assess_figures),
     ):
         if tables or figures:
             page.heading(title)
@@ -118,7 +118,7 @@ def write_report(path: str | Path, sources: ReportSources, facts: RunFacts) -> N
             _add_tables(page, tables, title)
     _add_times(page, times)
     _add_settings(page, facts, record)
-    page.heading("Symbols and words")
+    page.heading("Glossary")
     page.terms(GLOSSARY, "symbols")
     page.heading("How to cite")
     page.items(CITATIONS)
@@ -130,7 +130,7 @@ def _what_was_run(
     sources: ReportSources, facts: RunFacts, cohorts: Mapping[str, Cohort], networks: Mapping[str, Any],
     record: RunRecord, times: pd.DataFrame,
 ) -> list[tuple[str, str]]:  # fmt: skip
-    """What was run on what, as terms and their meanings; those that the run does not have are empty."""
+    """Return facts about the run as terms and descriptions."""
     tumours = patients = when = spent = ""
     if "synthetic" in cohorts:
         n = cohorts["synthetic"].metrics["case"].nunique()
@@ -147,7 +147,7 @@ def _what_was_run(
     versions = ", ".join(record.versions.get("gliofit", ())) or __version__
     revisions = ", ".join(map(_short, record.revisions)) or "not recorded"
     found = {
-        "Run": f"{facts.run}, seed {facts.seed}, from which every job derives its own",
+        "Run": f"{facts.run}, seed {facts.seed}; each job derives its seed from it",
         "Synthetic tumours": tumours, "Patients": patients, "Methods": ", ".join(counts),
         "Networks": ", ".join(networks), "Atlas": f"{atlas['name']}, voxels of {voxels} mm", "When": when,
         "Processor time": spent, "Machine": ", ".join(record.devices) or "not recorded",
@@ -157,7 +157,7 @@ def _what_was_run(
 
 
 def _short(revision: str) -> str:
-    """Twelve digits of a commit, and that there were changes."""
+    """Shorten a revision to twelve digits, and mention uncommitted changes."""
     commit, _, dirty = revision.partition("-")
     return f"{commit[:12]}{' with changes' if dirty else ''}"
 
@@ -169,7 +169,7 @@ def _duration(seconds: float) -> str:
 
 
 def _method_table(cohort: Cohort, settings: PublishSettings) -> Table:
-    """How the cases of each method ended, and how long they took."""
+    """Create the table of status and run time by method."""
     rows = []
     for method, part in cohort.metrics.groupby("method", sort=False):
         seen, name = part["observation"].dropna(), method_name(str(method), settings.method_names)
@@ -180,16 +180,16 @@ def _method_table(cohort: Cohort, settings: PublishSettings) -> Table:
 
 
 def _add_cases(page: Page, sources: ReportSources, settings: PublishSettings) -> None:
-    """Patients with small pictures and links to their pages, and links to the pages of synthetic cases."""
+    """Add patients with small pictures and links, and links to pages of synthetic cases."""
     patients = {case: folder / "qc.parquet" for case, folder in sources.case_dirs.items()}
     others = [case for case in sources.pages if case not in patients]
     if "patients" in sources.evaluations:
         page.heading("Patients")
-        page.paragraph("A name leads to the patient's own page, with pictures and estimates of every method.")
+        page.paragraph("Names link to the patients' pages with pictures and estimates of all methods.")
         rows = index_rows(patients, sources.evaluations["patients"] / "metrics.parquet", settings)
         for row, case in zip(rows, patients, strict=True):
             small = show_patient(case, sources.case_dirs[case], sources.concentrations[case])
-            # Drawn for screens of twice as many dots.
+            # Twice the resolution, for high-density screens.
             small = replace(small, size=(small.size[0] // 2, small.size[1] // 2))
             row[0] = replace(row[0], picture=small, link=_link(sources, sources.pages[case]))
         page.grid(INDEX_HEADINGS, rows, sortable=True)
@@ -206,7 +206,7 @@ def _add_cases(page: Page, sources: ReportSources, settings: PublishSettings) ->
 
 
 def _drawn_methods(sources: ReportSources, settings: PublishSettings) -> str:
-    """Methods whose cells the small pictures show."""
+    """Return the methods shown in the small pictures."""
     methods = dict.fromkeys(path.parent.name for path in sources.concentrations.values())
     return ", ".join(quoted_name(method, settings.method_names) for method in methods)
 
@@ -216,7 +216,7 @@ def _link(sources: ReportSources, path: Path) -> str:
 
 
 def _add_tables(page: Page, paths: Sequence[Path], section: str = "") -> None:
-    """Tables with their captions and folded notes; one with the title of its section has no heading."""
+    """Add tables with captions and folded notes; no heading if the title equals that of the section."""
     for path in paths:
         table = load_table(path)
         if table.title != section:
@@ -240,12 +240,12 @@ def _add_figures(page: Page, sources: ReportSources, paths: Sequence[Path]) -> N
 
 
 def _show(sources: ReportSources, path: Path, width: int, caption: str) -> Picture:
-    """A picture that leads to its file."""
+    """Return a picture that links to its file."""
     return show_file(path, caption.partition(". ")[0], width, caption, _link(sources, path))
 
 
 def _registrations(sources: ReportSources, checks: Mapping[str, pd.Series]) -> list[Picture]:
-    """Pictures of registrations with the verdict, those to look at first."""
+    """Return pictures of registrations with their status, the worst first."""
     order = {"poor": 0, "check": 1}
     found, width = [], _NARROW if len(checks) < _MANY else _SMALL
     for case in sorted(checks, key=lambda case: order.get(str(checks[case]["status"]), 2)):
@@ -260,7 +260,7 @@ def _registrations(sources: ReportSources, checks: Mapping[str, pd.Series]) -> l
 
 
 def _add_networks(page: Page, sources: ReportSources, networks: Mapping[str, Any]) -> None:
-    """The pilot, a table of networks and their learning curves."""
+    """Add the pilot, a table of networks and their learning curves."""
     _add_figures(page, sources, sources.pilot)
     if not networks:
         return
@@ -288,11 +288,11 @@ def _add_times(page: Page, times: pd.DataFrame) -> None:
 
 def _add_settings(page: Page, facts: RunFacts, record: RunRecord) -> None:
     page.heading("Settings and versions")
-    page.paragraph("Every key is explained in config/README.md of gliofit; what follows is not the default.")
+    page.paragraph("Settings that differ from the default; config/README.md explains all keys.")
     if facts.changed is not None and len(facts.changed.frame):
         page.table(facts.changed, sortable=False, folded=f"{len(facts.changed.frame)} settings with their meanings")
     versions = ", ".join(f"{name} {' and '.join(numbers)}" for name, numbers in record.versions.items())
     page.paragraph(
         f"Jobs on record: {record.jobs}. Versions: {versions or 'not recorded'}. The command “gliofit provenance FILE” "
-        "says of every file how it was made."
+        "shows how a file was made."
     )

@@ -1,4 +1,4 @@
-"""What the report of a run is made from: its files, and what its configuration says."""
+"""Files and facts that the report of a run is made from."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ __all__ = ["ReportSources", "RunFacts"]
 
 @dataclass(frozen=True, eq=False)
 class ReportSources:
-    """Files of a run; what it does not have is empty.
+    """Files of a run; empty if absent.
 
     Parameters
     ----------
     run_dir
-        ``results/{run}``, whose sidecars and benchmarks say how the run went.
+        ``results/{run}``, with sidecars and benchmarks.
     out_dir
-        Folder of the report, which links begin at: ``publish``.
+        Folder of the report (``publish``), to which links are relative.
     atlas
         ``atlas.json``.
     evaluations
         Cohort to its ``evaluate/{cohort}`` folder.
     tables, figures
-        Tables (``save_table``) and PNG figures about the cohorts, in the order to show them.
+        Tables (``save_table``) and PNG figures of the cohorts, in the order shown.
     case_dirs
         Patient to ``register/patients/{case}``, with ``qc.parquet`` and ``qc.png``.
     concentrations
-        Patient to the final run that its small picture shows.
+        Patient to the concentration shown in its small picture.
     pages
         Case to its page, patients first.
     views
@@ -70,7 +70,7 @@ class ReportSources:
 
     @classmethod
     def of(cls, run_dir: Path, out_dir: Path, files: Mapping[str, Any]) -> ReportSources:
-        """Take files by name: one, a list, or a mapping by case."""
+        """Create from files by name: one file, a list, or a mapping by case."""
 
         def paths(item: Any) -> Any:
             if isinstance(item, Mapping):
@@ -82,7 +82,7 @@ class ReportSources:
 
 @dataclass(frozen=True, eq=False)
 class RunFacts:
-    """What a run's configuration says.
+    """Facts from the configuration of a run.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class RunFacts:
     publish
         Preferred method and printed names.
     changed
-        Settings that are not the defaults, as ``changed_settings`` gives them.
+        Settings that differ from the defaults, see ``changed_settings``.
     """
 
     run: str

@@ -1,4 +1,4 @@
-"""The main result of a run, a sentence for each cohort."""
+"""Main result of a run, one sentence per cohort."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gliofit.report.numbers import format_quantity
 
 __all__ = ["summary_sentences"]
 
-#: What patients' methods observed, the score of that, which end of it is best, and how it is said.
+#: Per observation of patients: score, best value, and phrase.
 _QUESTIONS: tuple[tuple[Observed, str, str, str], ...] = (
     ("segmentation", "dice_whole_033", "max", "explains it best (median Dice of the whole tumour {})"),
     ("reference", "mse_volume", "min", "reproduces it best (median MSE {})"),
@@ -22,10 +22,10 @@ _QUESTIONS: tuple[tuple[Observed, str, str, str], ...] = (
 
 
 def summary_sentences(cohorts: Mapping[str, Cohort], phantoms: bool, settings: PublishSettings) -> list[str]:
-    """A sentence on the synthetic cohort and one on patients, as far as the run has them.
+    """Return a sentence on each cohort of the run.
 
-    Compared are medians over cases, of methods that have a score for every case (where none has, for most of them), so
-    that nobody wins by failing on what is hard.
+    Methods are compared by their median over cases; only methods with a score on all cases (or on the largest number of
+    cases) are included, since failures on hard cases would improve the median.
 
     Parameters
     ----------
@@ -47,14 +47,14 @@ def summary_sentences(cohorts: Mapping[str, Cohort], phantoms: bool, settings: P
 def _on_synthetic(cohort: Cohort, settings: PublishSettings) -> str:
     n = cohort.metrics["case"].nunique()
     medians = _medians(cohort.metrics[cohort.metrics["role"] == "method"], "mse_volume")
-    text = f"On {n} synthetic {'tumour' if n == 1 else 'tumours'}, whose truth is known, "
+    text = f"On {n} synthetic {'tumour' if n == 1 else 'tumours'}(known ground truth) "
     if medians.empty:
-        return f"{text}no method has a result."
+        return f"{text}all methods failed."
     best, worst = _named(medians, medians.min(), settings), _named(medians, medians.max(), settings)
-    text += f"{best} came closest to the true concentration (median MSE {format_quantity(medians.min())}"
+    text += f"{best} had the lowest error of the concentration (median MSE {format_quantity(medians.min())}"
     oracle = cohort.metrics.loc[cohort.metrics["role"] == "oracle", "mse_volume"].median()
     if pd.notna(oracle):
-        text += f"; the true parameters themselves leave {format_quantity(oracle)}"
+        text += f"; with the true parameters {format_quantity(oracle)}"
     return f"{text}){f', {worst} least ({format_quantity(medians.max())})' if worst != best else ''}."
 
 
@@ -69,28 +69,28 @@ def _on_patients(cohort: Cohort, phantoms: bool, settings: PublishSettings) -> s
             seen = "reference concentration" if observed == "reference" else observed
             names = _named(medians, value, settings)
             shown = text.format(format_quantity(value, form=".2f" if observed == "segmentation" else ""))
-            several = f"of {len(medians)} methods with a growth model that saw the {seen}, {names} {shown}"
-            alone = f"{names}, the one method with a growth model that saw the {seen}, {shown}"
+            several = f"of {len(medians)} methods with a growth model that observed the {seen}, {names} {shown}"
+            alone = f"{names}, the only method with a growth model that observed the {seen}, {shown}"
             parts.append(several if len(medians) > 1 else alone.replace(" best ", " "))
     said = "; ".join(parts) if parts else "no method has a result"
     return f"On {count}, {said}."
 
 
 def _candidates(cohort: Cohort, observed: Observed) -> pd.DataFrame:
-    """Rows of the methods that observed this and have a growth model; a free field can follow any outline."""
+    """Select methods with this observation and a growth model."""
     rows = cohort.metrics
     return rows[(rows["observation"] == observed) & (~cohort.free_fields | (rows["status"] == "failed"))]
 
 
 def _medians(rows: pd.DataFrame, metric: str) -> pd.Series:
-    """Median of a score by method, of the methods with the most cases."""
+    """Return the median score by method, for the methods with the most cases."""
     scores = rows[rows[metric].notna()].groupby("method", sort=False)[metric]
     counts = scores.count()
     return scores.median()[counts == counts.max()]
 
 
 def _named(medians: pd.Series, value: float, settings: PublishSettings) -> str:
-    """Methods whose median is printed as this value."""
+    """Return the methods whose median is printed as this value."""
     same = [method for method, other in medians.items() if format_quantity(other) == format_quantity(value)]
     names = [quoted_name(str(method), settings.method_names) for method in same]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

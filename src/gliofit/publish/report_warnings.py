@@ -1,4 +1,4 @@
-"""What a reader of a run's report has to know first."""
+"""Warnings at the top of a report."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from gliofit.report.texts import section
 
 __all__ = ["run_warnings"]
 
-#: Largest validation loss of a network, relative to that of a constant guess, without a warning.
+#: Largest validation loss without warning, relative to that of predicting the mean.
 _LARGE_LOSS = {"surrogate": 0.1}
 _LARGE_LOSS_OF_OTHERS = 0.5
 
-#: Fewer cases than these carry no ranking.
+#: Smallest number of cases for a ranking.
 _FEW = 30
 
-#: Cases, methods or reasons named one by one.
+#: Largest number of cases, methods or reasons listed.
 _NAMED = 8
 
 _COHORTS = {"synthetic": "synthetic cases", "patients": "patients"}
@@ -39,7 +39,7 @@ def run_warnings(
     phantoms: bool,
     settings: PublishSettings,
 ) -> list[str]:
-    """Make the warnings, most severe first; empty if there are none.
+    """Return the warnings, most severe first.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def run_warnings(
     networks
         Network to the content of its ``model.json``.
     record
-        What the jobs of the run say of themselves.
+        Records of the run's jobs.
     phantoms
         Whether the patients are phantoms.
     settings
@@ -89,15 +89,15 @@ def _text(name: str, /, **values: Any) -> str:
 
 
 def _of_methods(cohort: Cohort, cases: str, settings: PublishSettings) -> list[str]:
-    """Methods that failed, show nothing, stopped early or doubt their results; the same by several said once."""
+    """Return warnings on methods that failed, found no tumour, did not converge or question their results."""
     metrics = cohort.metrics[cohort.metrics["role"] != "oracle"]
     total = metrics["case"].nunique()
     nothing = (metrics["status"] != "failed") & (metrics["dice_whole_033"] == 0)
     found = []
     for text, rows in (
         ("Failed", metrics[metrics["status"] == "failed"]),
-        ("Nothing where the tumour is (c reaches 0.33 nowhere in the segmentation)", metrics[nothing]),
-        ("Stopped before the search had converged", metrics[metrics["status"] == "not-converged"]),
+        ("No tumour (c is below 0.33 everywhere in the segmentation)", metrics[nothing]),
+        ("Not converged", metrics[metrics["status"] == "not-converged"]),
     ):
         counts = [
             f"{quoted_name(str(method), settings.method_names)} {len(part)} of {total}"
@@ -123,7 +123,7 @@ def _of_methods(cohort: Cohort, cases: str, settings: PublishSettings) -> list[s
 
 
 def _common(notes: Sequence[str]) -> list[str]:
-    """Notes that differ in numbers alone said once, with a gap in place of the numbers, the commonest first."""
+    """Merge notes that differ only in numbers, the most frequent first."""
     groups: dict[str, list[str]] = {}
     for note in notes:
         groups.setdefault(_without_numbers(note), []).append(note)
@@ -141,7 +141,7 @@ def _of_networks(networks: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _of_solvers(cohorts: Mapping[str, Cohort]) -> list[str]:
-    """Cohorts whose tumours were grown by the solver that scores estimates."""
+    """Return warnings on cohorts simulated with the integrator of the forward simulations."""
     same: dict[str, list[str]] = {}
     for name, cohort in cohorts.items():
         grown, final = (set(cohort.metrics[kind].dropna()) for kind in ("data_integrator", "final_integrator"))
@@ -159,7 +159,7 @@ def _without_numbers(note: str) -> str:
 
 
 def _some(texts: Sequence[str] | Iterable[str], between: str = ", ") -> str:
-    """The first of some texts, and how many more there are."""
+    """Join the first texts and the number of further ones."""
     every = list(texts)
     more = len(every) - _NAMED
     return between.join(every[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""When, where and with what a run was made, from the sidecars and benchmarks of its jobs."""
+"""Time, machine and software of a run, from sidecars and benchmarks of its jobs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["RunRecord", "read_run_record", "stage_times"]
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What the jobs of a run say of themselves; several values where they differ, sorted.
+    """Record of a run's jobs; several sorted values if they differ.
 
     Parameters
     ----------
@@ -26,9 +26,9 @@ class RunRecord:
     devices, versions
         Models of the processors and GPUs; versions of gliofit, Python and libraries by name.
     revisions
-        Commits of the clone; those with changes that were not committed end in ``-dirty``.
+        Git commits; those with uncommitted changes end in ``-dirty``.
     started, finished
-        When the first job began and the last one ended; None where nothing was recorded.
+        Start of the first job and end of the last one; None if not recorded.
     """
 
     jobs: int
@@ -40,7 +40,7 @@ class RunRecord:
 
 
 def read_run_record(run: str | Path, leave_out: str = "") -> RunRecord:
-    """Read all sidecars of ``results/{run}`` but those of one rule."""
+    """Read all sidecars of ``results/{run}`` except those of one rule."""
     records = [record for record in sidecars(Path(run)) if record["rule"] != leave_out]
     names = {name for record in records for name in record["versions"]}
     begins = [datetime.fromisoformat(record["started"]) for record in records]
@@ -64,10 +64,9 @@ def _each(values: Iterator[str]) -> tuple[str, ...]:
 
 
 def stage_times(run: str | Path, leave_out: str = "") -> pd.DataFrame:
-    """What the jobs of each stage took, from the files of ``results/{run}/benchmarks``, without those of one rule.
+    """Read time and memory by stage from ``results/{run}/benchmarks``, except those of one rule.
 
-    Processor time of all jobs, the longest job by the clock and the most memory of one. Jobs that ended within a moment
-    have no numbers and count as none.
+    Processor time of all jobs, longest wall time and largest memory of a job. Very short jobs have no numbers.
     """
     folder = Path(run) / "benchmarks"
     rows = []

@@ -1,4 +1,4 @@
-"""The settings of a run in words: those that differ from their defaults, each with what it means."""
+"""Table of the settings of a run that differ from their defaults."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ __all__ = ["changed_settings"]
 
 
 def changed_settings(config: BaseModel) -> Table:
-    """Make the table of settings that are not the default: key, value, default and meaning.
+    """Create the table of settings that differ from the default: key, value, default and meaning.
 
-    Of absolute paths the last part alone is given: where files lie says who ran it.
+    Absolute paths are shortened to their last part, since they may contain names of users.
     """
     rows = [
         [key, _text(value), _text(default), _sentence(meaning)]
         for key, value, default, meaning in _changed(config, type(config)(), "")
     ]
-    return text_table(("Key", "This run", "Default", "What it is"), rows, words=4)
+    return text_table(("Key", "This run", "Default", "Meaning"), rows, words=4)
 
 
 def _changed(model: BaseModel, default: Any, prefix: str) -> Iterator[tuple[str, Any, Any, str]]:
-    """Key, value, default (None: there is none) and description of changed settings below a section."""
+    """Yield key, value, default (None if there is none) and description of changed settings in a section."""
     for name, field in type(model).model_fields.items():
         value = getattr(model, name)
         usual = getattr(default, name) if type(default) is type(model) else field.get_default(call_default_factory=True)

@@ -1,4 +1,4 @@
-"""Pictures as pages hold them: scaled down and written into the page itself."""
+"""Pictures embedded in pages, scaled down."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["page_picture", "show_file", "show_pixels"]
 
-#: Quality of WebP, 0 to 100: text stays sharp, and the picture takes a fifth of the PNG's bytes.
+#: Quality of WebP, 0 to 100: text stays sharp at a fifth of the size of PNG.
 _QUALITY = 80
 
 
@@ -28,14 +28,14 @@ def show_file(path: str | Path, text: str, width: int, caption: str = "", link: 
     path
         The file.
     text, caption, link
-        As those of ``Picture``.
+        See ``Picture``.
     width
         Largest width in pixels; a wider picture is scaled down.
 
     Raises
     ------
     InputError
-        If the file is missing or not a picture.
+        If the file is missing or is not a picture.
     """
     from PIL.Image import Resampling
 
@@ -46,12 +46,12 @@ def show_file(path: str | Path, text: str, width: int, caption: str = "", link: 
 
 
 def show_pixels(image: Image.Image, text: str, caption: str = "", link: str = "") -> Picture:
-    """A picture in memory, as PNG; the same picture gives the same bytes."""
+    """Embed a picture in memory as PNG, reproducible to the byte."""
     return Picture(_address(image, "png", optimize=True), text, image.size, caption, link)
 
 
 def page_picture(png: str | Path) -> str:
-    """A picture file as ``data:`` address in WebP; raises InputError if it is missing or not a picture."""
+    """Return a picture file as ``data:`` URL in WebP; raise InputError if it is missing or not a picture."""
     return _address(_read(png), "webp", quality=_QUALITY)
 
 
@@ -62,15 +62,15 @@ def _address(image: Image.Image, kind: str, **options: Any) -> str:
 
 
 def _read(path: str | Path) -> Image.Image:
-    """Pixels without transparency, which makes files smaller; figures have a white ground."""
+    """Remove transparency (on white), which makes files smaller."""
     from PIL import Image
 
     if not Path(path).is_file():
-        raise InputError(path, "file not found", "run the stage that makes it")
+        raise InputError(path, "file not found", "run the stage that writes it")
     try:
         with Image.open(path) as image:
             flat = Image.new("RGB", image.size, "white")
             flat.paste(image, mask=image.getchannel("A") if "A" in image.getbands() else None)
     except OSError as error:
-        raise InputError(path, "is not a readable picture", DAMAGED) from error
+        raise InputError(path, "cannot be read as a picture", DAMAGED) from error
     return flat

@@ -1,4 +1,4 @@
-"""Slices of a patient through the tumour's centre, as radiologists look at them."""
+"""Slices of a patient through the tumour's centre, in radiological convention."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["AXIAL", "PLANES", "Anatomy", "PatientSlices", "Plane"]
 
 @dataclass(frozen=True)
 class Plane:
-    """A plane, the axis of canonical (RAS) arrays that it cuts, and the patient's sides at the picture's edges."""
+    """Plane: axis of canonical (RAS) arrays that it cuts, and the patient's sides at the edges of the picture."""
 
     name: str
     axis: int
@@ -32,13 +32,13 @@ class Plane:
 
 
 AXIAL = Plane("axial", 2, "z", "R", "L")
-#: All planes; radiological convention, the patient's right is on the left.
+#: All planes, in radiological convention (the patient's right is on the left).
 PLANES = (AXIAL, Plane("coronal", 1, "y", "R", "L"), Plane("sagittal", 0, "x", "A", "P"))
 
 
 @dataclass(frozen=True, eq=False)
 class PatientSlices:
-    """Where a patient's volumes are cut: three planes through the tumour, each cropped to the brain it meets.
+    """Three planes through the tumour, each cropped to the brain.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class PatientSlices:
     centre
         Indices of the three slices in canonical (RAS) arrays.
     boxes
-        Part of canonical arrays that each plane shows, by the plane's name.
+        Part of canonical arrays shown, by plane.
     """
 
     grid: Grid
@@ -56,9 +56,9 @@ class PatientSlices:
 
     @classmethod
     def through(cls, tumour: Volume, brain: Volume) -> PatientSlices:
-        """Slices through the centre of mass of a mask, cropped to another with a margin of 2 voxels.
+        """Create slices through the centre of mass of a mask, cropped to another mask with a margin of 2 voxels.
 
-        A plane that meets no tumour at the centre is moved to where it meets most.
+        A plane without tumour at the centre is moved to the largest cross-section.
 
         Raises
         ------
@@ -82,37 +82,37 @@ class PatientSlices:
         return cls(tumour.grid, (centre[0], centre[1], centre[2]), boxes)
 
     def cut(self, data: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        """Pictures by plane, rows upwards, of an array on the patient's grid."""
+        """Cut an array on the patient's grid; pictures by plane, rows upwards."""
         whole = Volume(data, self.grid).canonical().data
         found = {}
         for plane in PLANES:
-            # Copied, so that the volume behind it can go.
+            # Copies release the volume.
             found[plane.name] = whole[self.boxes[plane.name]].squeeze(plane.axis).T[:, ::-1].copy()
         return found
 
     def read(self, path: str | Path) -> dict[str, NDArray[Any]]:
-        """Pictures by plane of a file; raises InputError if it does not lie on the patient's grid."""
+        """Read and cut a file; raise InputError if it is not on the patient's grid."""
         return self.cut(read_like(Path(path), self.grid).data)
 
     def read_image(self, path: str | Path) -> dict[str, NDArray[Any]]:
-        """Pictures by plane of an MRI, as ``grey_values``."""
+        """Read and cut an MRI, converted by ``grey_values``."""
         return self.cut(grey_values(read_like(Path(path), self.grid).data))
 
     def frame(self, plane: Plane) -> dict[str, Any]:
-        """Where ``imshow`` and ``contour`` place a plane's picture, in mm."""
+        """Return arguments of ``imshow`` and ``contour`` for a plane, in mm."""
         width, height = self.size_mm(plane)
         return {"origin": "lower", "extent": (0, width, 0, height)}
 
     def position_text(self, plane: Plane) -> str:
-        """World coordinate of a plane, rounded to mm."""
+        """Format the world coordinate of a plane, rounded to mm."""
         return f"{plane.letter} = {self.position_mm(plane):.0f} mm".replace("-", "−")
 
     def position_mm(self, plane: Plane) -> float:
-        """World coordinate of a plane."""
+        """Return the world coordinate of a plane in mm."""
         return float(canonical_grid(self.grid).voxel_to_world(np.array(self.centre))[plane.axis])
 
     def size_mm(self, plane: Plane) -> tuple[float, float]:
-        """Width and height of a plane's picture."""
+        """Return width and height of a plane's picture in mm."""
         spacing = canonical_grid(self.grid).spacing_mm
         sides = zip(self.boxes[plane.name], canonical_grid(self.grid).shape, strict=True)
         lengths = [len(range(*side.indices(size))) for side, size in sides]
@@ -122,7 +122,7 @@ class PatientSlices:
 
 @dataclass(frozen=True, eq=False)
 class Anatomy:
-    """Segmentation and tissue of a patient, on one grid.
+    """Segmentation and tissue of a patient on one grid.
 
     Parameters
     ----------
@@ -143,14 +143,14 @@ class Anatomy:
         Raises
         ------
         InputError
-            If a file is missing, both lie on different grids, or the segmentation holds no tumour.
+            If a file is missing, the grids differ, or the segmentation contains no tumour.
         """
         path = case_dir / "segmentation.nii.gz"
         segmentation = read_volume(path, np.uint8)
         labels = read_like(case_dir / "labels.nii.gz", segmentation.grid, "the segmentation")
         whole = Volume(whole_tumour_mask(segmentation.data), segmentation.grid)
         if not whole.data.any():
-            raise InputError(path, "holds no tumour", "segment the tumour again")
+            raise InputError(path, "contains no tumour", "segment the tumour again")
         return cls(segmentation, labels, whole)
 
     @property
@@ -165,10 +165,10 @@ class Anatomy:
 
     @property
     def brain(self) -> Volume:
-        """Mask of everything that is labelled as tissue."""
+        """Mask of all labelled tissue."""
         return Volume(self.labels.data > TissueLabel.BACKGROUND, self.grid)
 
     @property
     def slices(self) -> PatientSlices:
-        """Slices through the tumour."""
+        """Return slices through the tumour."""
         return PatientSlices.through(self.whole, self.brain)

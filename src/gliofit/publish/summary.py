@@ -1,4 +1,4 @@
-"""One page for one fit: what was seen, what was fitted, what is left, how sure it is, and how it came about."""
+"""Summary of one fit: observation, fit, residual, uncertainty and convergence."""
 
 from __future__ import annotations
 
@@ -42,38 +42,38 @@ if TYPE_CHECKING:
 
 __all__ = ["SummaryPage", "plot_summary"]
 
-# Thresholds where the results row names none; the imaging model's defaults.
+# Default thresholds of the imaging model.
 _THRESHOLDS = {"threshold_whole": WHOLE_THRESHOLD, "threshold_core": CORE_THRESHOLD}
-# Inches: widest picture, gaps, left margin, heading and titles above the pictures, keys below them, trace and text.
+# Inches: widest picture, gaps, left margin, space for titles, keys, trace and text.
 _WIDEST, _GAP, _LEFT, _TOP, _KEYS, _TRACE, _TEXT = 2.2, 0.04, 0.24, 0.44, 0.42, 2.1, 3.3
 _DPI = 200
-# Colours of regions and of the levels of a search.
+# Colours of regions and levels of a search.
 _WHOLE_REGION, _CORE_REGION = GREEN, VERMILION
 _LEVELS = (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY)
 
 
 @dataclass(frozen=True, eq=False)
 class SummaryPage:
-    """What the page shows; volumes and masks are on the tissue's grid.
+    """Content of the page; volumes and masks are on the tissue's grid.
 
     Parameters
     ----------
     tissue
-        Tissue of the case; the background of the pictures.
+        Tissue, the background of the pictures.
     fitted
-        Concentration of the final run.
+        Concentration of the forward simulation.
     observed
-        Concentration that was fitted to; for a segmentation the one drawn through it.
+        Observed concentration, or the one that represents an observed segmentation.
     trace
         Table with columns ``evaluation``, ``loss`` and ``level``.
     row
         Row of ``parameters.parquet``.
     whole, core
-        Masks, where a segmentation was observed. The residual is then that of the whole tumour.
+        Masks if a segmentation was observed; the residual is then that of the whole tumour.
     deviation
-        Standard deviation of the concentration, where it is known.
+        Standard deviation of the concentration, if known.
     facts
-        Further lines of the text: name to value.
+        Further lines of the text, by name.
     """
 
     tissue: Tissue
@@ -87,12 +87,12 @@ class SummaryPage:
     facts: Mapping[str, str] | None = None
 
     def threshold(self, name: str) -> float:
-        """``threshold_whole`` or ``threshold_core``: the row's, or the usual one."""
+        """Return ``threshold_whole`` or ``threshold_core`` of the row, or the default."""
         value = float(self.row.get(name, np.nan))
         return value if np.isfinite(value) else _THRESHOLDS[name]
 
     def dice(self) -> dict[str, float]:
-        """Dice of the fit at the thresholds with the observed regions, as tables have it; by region."""
+        """Return the Dice of the fit with the observed regions, by region."""
         found = {}
         for name, mask in (("whole", self.whole), ("core", self.core)):
             if mask is not None:
@@ -101,7 +101,7 @@ class SummaryPage:
 
 
 def plot_summary(path: str | Path, page: SummaryPage) -> None:
-    """Write ``summary.png``: three planes of each picture on the left, the trace and the text on the right."""
+    """Write ``summary.png``: pictures in three planes, the trace of the loss, and text."""
     with figure_style():
         save_picture(_draw(page), path, _DPI)
 
@@ -138,7 +138,7 @@ def _draw(page: SummaryPage) -> Figure:
 
 
 def _edges(page: SummaryPage, slices: PatientSlices) -> list[tuple[dict[str, NDArray[Any]], str, str]]:
-    """Contours: masks by plane, colour and style."""
+    """Return contours: masks by plane, colour and style."""
     fit, found = page.fitted.data, []
     for name, mask in (("whole", page.whole), ("core", page.core)):
         threshold = page.threshold(f"threshold_{name}")
@@ -151,7 +151,7 @@ def _edges(page: SummaryPage, slices: PatientSlices) -> list[tuple[dict[str, NDA
 
 
 def _legend(page: SummaryPage) -> list[tuple[str, str, str]]:
-    """Colour, style and meaning of the contours."""
+    """Return colour, style and meaning of the contours."""
     cuts = [page.threshold("threshold_whole")] + ([page.threshold("threshold_core")] if page.core is not None else [])
     at = "c = " + " and ".join(f"{cut:.2f}" for cut in cuts)
     regions = "whole tumour" if page.core is None else "whole tumour and core"
@@ -161,18 +161,18 @@ def _legend(page: SummaryPage) -> list[tuple[str, str, str]]:
 
 @dataclass(frozen=True, eq=False)
 class _Column:
-    """One column of pictures: values (NaN is transparent), how they look, and the key below."""
+    """Column of pictures: values (NaN is transparent), arguments of ``imshow``, and key."""
 
     title: str
     data: NDArray[Any]
     look: dict[str, Any]
     label: str
-    #: Colours and names where values are kinds, not amounts.
+    #: Colours and names of categories.
     kinds: tuple[tuple[str, str], ...] = ()
 
 
 def _columns(page: SummaryPage) -> list[_Column]:
-    """The columns that this fit has."""
+    """Return the columns of a fit."""
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 
@@ -189,7 +189,7 @@ def _columns(page: SummaryPage) -> list[_Column]:
     fitted = _Column("fit", hidden(fit, 0.01), amount, label)
     if page.whole is None:
         most = _round_up(float(np.abs(fit - target).max()))
-        # Small differences let the anatomy through.
+        # Small differences are transparent.
         colours = colormaps[CHANGE](np.linspace(0, 1, 256))
         colours[:, 3] = np.minimum(1, 2.5 * np.abs(np.linspace(-1, 1, 256)))
         look = {"cmap": ListedColormap(colours), "vmin": -most, "vmax": most}
@@ -222,7 +222,7 @@ def _columns(page: SummaryPage) -> list[_Column]:
 
 
 def _round_up(value: float) -> float:
-    """The next round number, 1 at most: the end of a colour scale."""
+    """Return the next round number, at most 1, as end of a colour scale."""
     if not value > 1e-4:
         return 1e-4
     power = 10 ** np.floor(np.log10(value))
@@ -230,7 +230,7 @@ def _round_up(value: float) -> float:
 
 
 def _key(sheet: Sheet, column: _Column, layer: Any, x: float, y: float, width: float) -> None:
-    """Colour scale, or names of kinds, below a column."""
+    """Draw a colour scale or the names of categories below a column."""
     if not column.kinds:
         sheet.bar(layer, x + 0.1, y + 0.04, width - 0.2, 0.07, column.label).ax.locator_params(nbins=4)
         return
@@ -243,7 +243,7 @@ def _key(sheet: Sheet, column: _Column, layer: Any, x: float, y: float, width: f
 
 
 def _trace(panel: Axes, trace: pd.DataFrame) -> None:
-    """Losses by evaluation. Those of different levels cannot be compared, so each has its colour and its own best."""
+    """Plot the loss by evaluation. Losses of different levels are not comparable and have different colours."""
     shown = trace[np.isfinite(trace["loss"])]
     if shown.empty:
         panel.axis("off")
@@ -255,9 +255,9 @@ def _trace(panel: Axes, trace: pd.DataFrame) -> None:
         panel.plot(part["evaluation"], part["loss"], ".", color=colour, markersize=2.5, alpha=0.5)
         panel.plot(part["evaluation"], part["loss"].cummin(), color=colour, label=level or "best so far")
     panel.set(
-        xlabel="evaluation", ylabel="loss (no unit; levels cannot be compared)" if len(levels) > 1 else "loss (no unit)"
+        xlabel="evaluation", ylabel="loss (no unit; levels not comparable)" if len(levels) > 1 else "loss (no unit)"
     )
-    # Over less than a decade a logarithmic axis has no two labels that differ in their one digit.
+    # A logarithmic axis over less than a decade would have identical labels.
     if (shown["loss"] > 0).all() and shown["loss"].max() > 10 * shown["loss"].min():
         panel.set_yscale("log")
         label_log_axis(panel.yaxis)

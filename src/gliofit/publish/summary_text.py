@@ -1,4 +1,4 @@
-"""The text beside the pictures of a summary: theta with intervals, quality of the fit, and notes."""
+"""Text of a summary: theta with intervals, quality of the fit, and notes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def draw_text(
     facts: Mapping[str, str],
     legend: Sequence[tuple[str, str, str]],
 ) -> None:
-    """Fill empty axes with what is known of a fit.
+    """Write the results of a fit into empty axes.
 
     Parameters
     ----------
@@ -37,9 +37,9 @@ def draw_text(
     row
         Row of ``parameters.parquet``.
     dice, facts
-        Dice by region, and further lines: name to value.
+        Dice by region, and further lines by name.
     legend
-        Colour, style and meaning of the contours.
+        Return colour, style and meaning of the contours.
     """
     panel.axis("off")
     figure = panel.get_figure()
@@ -47,7 +47,7 @@ def draw_text(
     panel.set(xlim=(0, 1), ylim=(tall, 0))
     y = 0.08
     for colour, style, meaning in legend:
-        # On grey as in the pictures, where light colours show.
+        # Grey background as in the pictures, for light colours.
         panel.plot([0, 0.1], [y, y], color="0.33", linewidth=4.5, solid_capstyle="butt")
         panel.plot([0, 0.1], [y, y], color=colour, linestyle=style, linewidth=1.0)
         panel.text(0.12, y, meaning, va="center")
@@ -61,7 +61,7 @@ def draw_text(
     for amount in amounts(row).values():
         value, ends = amount.text
         if amount.interval is None and suffix != "none" and isinstance(amount.quantity, Parameter):
-            ends = "held, or at its bound"
+            ends = "fixed, or at its bound"
         for x, text in ((0, amount.quantity.symbol), (0.33, f"{value} {amount.quantity.unit}"), (0.6, ends)):
             panel.text(x, y, text, va="center")
         y += _LINE
@@ -79,7 +79,7 @@ def draw_text(
 
 
 def _notes(panel: Axes, message: str, y: float, tall: float) -> None:
-    """Notes, wrapped; what does not fit on the page is in the table of results."""
+    """Write wrapped notes; those that do not fit are only in the table of results."""
     if not message:
         return
     panel.text(0, y, "notes", va="center", weight="bold")

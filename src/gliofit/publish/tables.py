@@ -1,4 +1,4 @@
-"""Tables 1, 2 and 3, this run's numbers above the paper's; table 3 once for each observation."""
+"""Tables 1, 2 and 3 with the paper's numbers; table 3 once for each observation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from gliofit.report.texts import notes
 
 __all__ = ["FORMS", "TABLES", "write_paper_table"]
 
-#: Renderings of every table of this stage.
+#: Formats of the tables of this stage.
 FORMS = ("json", "csv", "md", "tex", "html")
 
 _LINES = ("this run", "this run, median", "paper", "paper, median")
@@ -35,7 +35,7 @@ _STATISTICS = ("n", "mean", "standard_error", "median", "ci_low", "ci_high")
 
 
 def metric(name: str, label: str, unit: str = "", average: str = "mean", **options: Any) -> Column:
-    """Make the column of a metric: a line with mean and error, one with the median, and the same of the paper.
+    """Create the column of a metric with mean and error, median, and the paper's values.
 
     Parameters
     ----------
@@ -44,9 +44,9 @@ def metric(name: str, label: str, unit: str = "", average: str = "mean", **optio
     label, unit
         Heading.
     average
-        What the first line holds: ``mean`` or ``median``.
+        Content of the first line: ``mean`` or ``median``.
     **options
-        Further fields of ``Column``; smaller is better unless ``better`` says otherwise.
+        Further fields of ``Column``; smaller is better unless ``better`` is set.
     """
     error = f"{name}_standard_error" if average == "mean" else ""
     paper = f"paper_{name}"
@@ -73,7 +73,7 @@ _COUNTS = (
 
 
 def _field_columns(domain: str) -> tuple[Column, ...]:
-    """The paper's field metrics; both domains in the same units."""
+    """Return the paper's field metrics; both domains have the same units."""
     group = {"volume": "Whole volume", "crop": "Crop of 128 mm"}[domain]
     return (
         metric(f"mse_{domain}", "MSE", power=-3, group=group),
@@ -85,7 +85,7 @@ def _field_columns(domain: str) -> tuple[Column, ...]:
 
 
 def _parameter_columns(cohort: Cohort) -> tuple[Column, ...]:
-    """Errors of every parameter, in the order of the paper, and of the origin."""
+    """Return the columns of errors of parameters and origin, in the order of the paper."""
     columns = [
         column
         for p in reversed(parameters_in(cohort.metrics))
@@ -104,7 +104,7 @@ def _parameter_columns(cohort: Cohort) -> tuple[Column, ...]:
 
 _TIME_COLUMNS = (
     metric("wall_seconds", "Inversion", "s", group="Time"),
-    metric("total_wall_seconds", "with final run", "s", group="Time"),
+    metric("total_wall_seconds", "with forward simulation", "s", group="Time"),
 )
 
 _DICE_COLUMNS = tuple(
@@ -126,7 +126,7 @@ _SEGMENTATION_COLUMNS = (
 
 
 def _truth_columns(cohort: Cohort) -> tuple[Column, ...]:
-    """Errors of phantoms against their truth."""
+    """Return the columns of errors of phantoms."""
     return (
         metric("mse_volume_truth", "MSE", power=-3, group="Whole volume"),
         metric("ncc_volume_truth", "NCC", better="high", format=".3f", group="Whole volume"),
@@ -138,15 +138,15 @@ def _truth_columns(cohort: Cohort) -> tuple[Column, ...]:
     )
 
 
-#: The paper's own method with the highest Dice, and the paper's numbers that the table of the segmentation shows.
+#: The paper's method with the highest Dice, and its numbers shown in the table of segmentation-driven fits.
 _PAPERS_BEST, _PRINTED_SEGMENTATION = "hybrid-com", ("dice_whole_033", "wall_seconds")
 
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """Rows of a table: methods of the run and of the paper, in this order.
+    """Rows of a table: methods of the run and of the paper, in order.
 
-    The oracle is not ranked, and the reference method only where ``rank_reference`` is set.
+    The oracle is not ranked; the reference method only with ``rank_reference``.
     """
 
     cohort: Cohort
@@ -157,7 +157,7 @@ class _Rows:
 
     @classmethod
     def of(cls, cohort: Cohort, paper: Mapping[str, PaperRow], settings: PublishSettings) -> _Rows:
-        """Reference, the paper's rows in its order, the run's other methods in theirs, oracle."""
+        """Order rows: reference, the paper's rows, other methods of the run, oracle."""
         methods = cohort.methods
         first = [method for method, role in methods.items() if role == "reference"]
         last = [method for method, role in methods.items() if role == "oracle"]
@@ -170,16 +170,16 @@ class _Rows:
         return method_name(method, self.settings.method_names)
 
     def remarked(self, methods: Sequence[str], remark: str) -> _Rows:
-        """The same rows with a remark behind some of the names."""
+        """Return the rows with a remark after some names."""
         names = {m: self.name(m) for m in self.order} | {m: f"{self.name(m)} ({remark})" for m in methods}
         return replace(self, settings=self.settings.model_copy(update={"method_names": names}))
 
     def of_run(self, title: str, columns: Sequence[Column], cohort: Cohort | None = None, **options: Any) -> Table:
-        """Make a panel without the paper's numbers."""
+        """Create a panel without the paper's numbers."""
         return replace(self, cohort=cohort or self.cohort, paper={}, **options).panel(title, columns)
 
     def more_panels(self, columns: Sequence[Column]) -> list[Table]:
-        """The crop domain, and the cases all methods share if some methods have scores for fewer."""
+        """Create the panels of the crop, and of the cases with scores of all methods if these differ."""
         if self.cohort.metrics.empty:
             return []
         crop = [c for c in _field_columns("crop") if any(c.name.replace("crop", "volume") == v.name for v in columns)]
@@ -187,27 +187,28 @@ class _Rows:
         return [self.of_run("(b) 128 mm crop, this run", crop), *shared]
 
     def shared_panels(self, title: str, columns: Sequence[Column], score: str) -> list[Table]:
-        """The cases that all methods have this score for, if some have scores for fewer."""
+        """Create a panel of the cases with scores of all methods, if some methods lack scores."""
         scored = self.cohort.metrics[self.cohort.metrics[score].notna()]
         per_case = scored.groupby("case")["method"].nunique()
         methods = list(scored["method"].unique())
         common = [str(case) for case in per_case.index[per_case == len(methods)]]
         if not 0 < len(common) < scored["case"].nunique():
             return []
-        title += f", on the {len(common)} cases that every method has a score for"
+        title += f", on the {len(common)} cases with scores of all methods"
         return [self.of_run(title, columns, self.cohort.on_cases(common, methods))]
 
     def truth_panels(self) -> list[Table]:
-        """Errors of phantom patients against their own truth."""
+        """Create the panel of errors of phantom patients."""
         metrics = self.cohort.metrics
         if metrics.empty or metrics["mse_volume_truth"].isna().all():
             return []
         cases = list(metrics.loc[metrics["mse_volume_truth"].notna(), "case"].unique())
-        part, title = self.cohort.on_cases(cases, list(self.cohort.methods)), "Phantom patients against their own truth"
+        part = self.cohort.on_cases(cases, list(self.cohort.methods))
+        title = "Phantom patients, errors relative to their ground truth"
         return [self.of_run(title, _truth_columns(self.cohort), part, rank_reference=True)]
 
     def panel(self, title: str, columns: Sequence[Column]) -> Table:
-        """Rows of every method: mean and median of this run, and the paper's numbers where it has any."""
+        """Create the rows of all methods: mean and median of this run, and the paper's numbers."""
         metrics = [_metric_of(column) for column in columns]
         frame = self.frame(metrics)
         reference = frame["role"] == "reference"
@@ -230,7 +231,7 @@ class _Rows:
             ]
             frame[f"paper_{name}.marks"] = ["*" if value is not None and value.starred else "" for value in values]
         if "origin_error_mm" in metrics:
-            # A fraction of an anisotropic volume has no one length in mm.
+            # A fraction of an anisotropic volume has no unique length in mm.
             for statistic, prefix in (("mean", ""), ("median", "median_")):
                 for end, extent in (("low", min(EXTENT_MM)), ("high", max(EXTENT_MM))):
                     fraction = frame.get(f"paper_origin_error_fraction_{statistic}", np.nan)
@@ -240,7 +241,7 @@ class _Rows:
         return Table(title, frame, (*_COUNTS, *columns), _LINES)
 
     def frame(self, metrics: Sequence[str]) -> pd.DataFrame:
-        """One row per method with plain numbers in the units of the metrics, and the paper's beside them."""
+        """Return one row per method with plain numbers in the units of the metrics, and the paper's."""
         cohort = self.cohort
         summary, tests = (
             {(row["method"], row["metric"]): row for row in table.to_dict("records")}
@@ -273,7 +274,7 @@ class _Rows:
     def table(
         self, name: str, heading: str, panels: Sequence[Table], footnotes: Sequence[str], columns: Sequence[Column]
     ) -> Table:
-        """The panels under their heading, with a frame of every number for CSV."""
+        """Combine panels to a table with a frame of all numbers for CSV."""
         texts = [cell.text for panel in panels for row in panel.grid().rows for cell in row]
         more = notes("powers") if any("·10" in text for text in texts) else ()
         frame = self.frame([_metric_of(column) for column in columns]).dropna(axis=1, how="all")
@@ -281,27 +282,27 @@ class _Rows:
 
 
 def _metric_of(column: Column) -> str:
-    """Metric that a column shows."""
+    """Return the metric of a column."""
     return column.name.rpartition("_")[0]
 
 
 def _table1(cohort: Cohort, settings: PublishSettings) -> Table:
-    """Errors of the recovered parameters on synthetic cases."""
+    """Create table 1: errors of estimated parameters on synthetic cases."""
     rows, shown = _Rows.of(cohort, paper_table(1), settings), _parameter_columns(cohort)
-    # The oracle knows the parameters; it has no errors to show here.
+    # The oracle has no errors in parameters.
     order = [method for method in rows.order if cohort.methods.get(method) != "oracle"]
     example = rows.paper["gradient-surrogate"]
     printed = example.values["origin_error_fraction"]
     corrected = printed.standard_error * math.sqrt(3 / example.n)
     errors = {"mean": printed.mean * 1e3, "error": printed.standard_error * 1e3, "corrected": corrected * 1e3}
     texts = notes("table1", smallest=min(EXTENT_MM), largest=max(EXTENT_MM), **errors)
-    heading, panel = "Table 1. Recovered parameters, synthetic cases", replace(rows, order=order).panel("", shown)
+    heading, panel = "Table 1. Estimated parameters, synthetic cases", replace(rows, order=order).panel("", shown)
     columns = (*shown, metric("origin_error_mm_squared", "Origin MSE", "mm²"))
     return rows.table("table1", heading, [panel], [*common_notes(cohort, settings), *texts], columns)
 
 
 def _table2(cohort: Cohort, settings: PublishSettings) -> Table:
-    """Errors of the final forward run on synthetic cases."""
+    """Create table 2: errors of the forward simulation on synthetic cases."""
     rows = _Rows.of(cohort, paper_table(2), settings)
     columns = (*_field_columns("volume"), *_TIME_COLUMNS)
     panels = [rows.panel("(a) Whole volume", columns), *rows.more_panels(_field_columns("volume"))]
@@ -310,15 +311,15 @@ def _table2(cohort: Cohort, settings: PublishSettings) -> Table:
         *choice_notes(cohort, settings), *(notes("oracle") if "oracle" in cohort.methods else ()), *notes("table2"),
     ]  # fmt: skip
     shown = (*columns, *_field_columns("crop"), *_DICE_COLUMNS)
-    return rows.table("table2", "Table 2. Final tumour, synthetic cases", panels, texts, shown)
+    return rows.table("table2", "Table 2. Forward simulation, synthetic cases", panels, texts, shown)
 
 
 def _table3(patients: Cohort, settings: PublishSettings) -> Table:
-    """How well methods that observe the patients' reference concentration reproduce it, and their Dice."""
+    """Create table 3: errors of methods that observe the reference concentration, and their Dice."""
     cohort = patients.that_observed("reference")
     rows = _Rows.of(cohort, paper_table(3), settings)
     columns = (*_field_columns("volume"), *_DICE_COLUMNS, *_TIME_COLUMNS)
-    marked = rows.remarked(LIKE_THE_PAPER, "sees the segmentation")
+    marked = rows.remarked(LIKE_THE_PAPER, "observes the segmentation")
     panels = [marked.panel("(a) Whole volume", columns)]
     panels += [*marked.more_panels((*_field_columns("volume"), _DICE_COLUMNS[0])), *marked.truth_panels()]
     references = [rows.name(method) for method, role in cohort.methods.items() if role == "reference"]
@@ -328,12 +329,12 @@ def _table3(patients: Cohort, settings: PublishSettings) -> Table:
         *observation_notes(cohort, settings), *notes("dice"), *choice_notes(cohort, settings), *notes("table3"),
     ]  # fmt: skip
     shown = (*columns, *_field_columns("crop"), *_truth_columns(cohort))
-    heading = "Table 3. Reference-driven fit to patients: how well a given concentration is reproduced"
+    heading = "Table 3. Reference-driven fit to patients: errors relative to the reference concentration"
     return rows.table("table3", heading, panels, texts, shown)
 
 
 def _segmentation_table(patients: Cohort, settings: PublishSettings) -> Table:
-    """How well methods that observe the patients' segmentation explain it, and how far they agree."""
+    """Create table 3 of methods that observe the segmentation: Dice, distances and agreement."""
     cohort, printed = patients.that_observed("segmentation"), paper_table(3)
     paper = {
         method: replace(printed[method], values={n: printed[method].values[n] for n in _PRINTED_SEGMENTATION})
@@ -342,7 +343,7 @@ def _segmentation_table(patients: Cohort, settings: PublishSettings) -> Table:
     rows = replace(_Rows.of(cohort, paper, settings), rank_reference=True)
     agreement = [c for name in cohort.references for c in _agreement_columns(name, settings)]
     columns = (*_SEGMENTATION_COLUMNS, *agreement, _TIME_COLUMNS[0])
-    marked = rows.remarked([m for m in (_PAPERS_BEST,) if m not in cohort.methods], "sees the reference")
+    marked = rows.remarked([m for m in (_PAPERS_BEST,) if m not in cohort.methods], "observes the reference")
     panels = [marked.panel("", columns), *marked.shared_panels("(b) This run", columns, "dice_whole_033")]
     panels += marked.truth_panels()
     without = cohort.metrics.loc[cohort.free_fields, "method"].drop_duplicates() if cohort.methods else ()
@@ -360,7 +361,7 @@ def _segmentation_table(patients: Cohort, settings: PublishSettings) -> Table:
 
 
 def _agreement_columns(reference: str, settings: PublishSettings) -> tuple[Column, Column]:
-    """Agreement with the final run of a method taken for a reference; it has no better end."""
+    """Return a column of agreement with a reference method; neither direction is better."""
     name = method_name(reference, settings.method_names)
     return (
         metric(agreement_metric("ncc_volume", reference), f"NCC with {name}", better=None, format=".3f"),
@@ -368,7 +369,7 @@ def _agreement_columns(reference: str, settings: PublishSettings) -> tuple[Colum
     )
 
 
-#: Every table by the name of its files.
+#: Tables by the name of their files.
 TABLES: Mapping[str, Callable[[Cohort, PublishSettings], Table]] = MappingProxyType(
     {"table1": _table1, "table2": _table2, "table3": _table3, "table3-segmentation": _segmentation_table}
 )
@@ -380,9 +381,9 @@ def write_paper_table(name: str, evaluation: str | Path | None, out_dir: str | P
     Parameters
     ----------
     name
-        Key of ``TABLES``: tables 1 and 2 are about the synthetic cohort, the others about patients.
+        Key of ``TABLES``: tables 1 and 2 show the synthetic cohort, the others patients.
     evaluation
-        ``evaluate/{cohort}`` folder; without one the table holds the paper's rows alone.
+        ``evaluate/{cohort}`` folder; without one the table shows only the paper's rows.
     out_dir
         Folder to write to.
     settings

@@ -1,4 +1,4 @@
-"""The estimate of one method in words, for someone who plans or measures and does not fit models."""
+"""Description of an estimate in words, for readers who do not fit models."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from gliofit.publish.patient_record import MethodRecord
 
 __all__ = ["theta_words"]
 
-#: Ratio of the ends of an interval up to which a quantity is well and roughly determined.
+#: Largest ratio of the ends of an interval of well and roughly determined quantities.
 _WELL, _ROUGHLY = 1.2, 2.0
 
 
 def theta_words(chosen: MethodRecord, others: Sequence[MethodRecord] = ()) -> list[tuple[str, str]]:
-    """Describe an estimate in words: what its growth model says of it, how sure it is, and what stays open.
+    """Describe an estimate in words: growth, uncertainty, and ambiguity.
 
     Parameters
     ----------
     chosen
-        The method that the page shows first.
+        Method that the page shows first.
     others
         Methods to compare its derived quantities with.
 
@@ -38,18 +38,18 @@ def theta_words(chosen: MethodRecord, others: Sequence[MethodRecord] = ()) -> li
     model, found = find_growth_model(theta.space.model), amounts(chosen.parameters)
     written = {quantity.name: " ".join(filter(None, found[quantity.name].text)) for quantity in theta.space.derived}
     undetermined = [note for note in chosen.notes if "not identifiable" in note or "is at its bound" in note]
-    said = f"By its own account, {chosen.name} also leaves open: {'; '.join(undetermined)}. " if undetermined else ""
+    ambiguity = f"{chosen.name} also reports: {'; '.join(undetermined)}. " if undetermined else ""
     return [
         *model.describe(theta, written),
-        ("How sure", _how_sure(chosen) + _compared(chosen, others)),
-        ("What one time point cannot determine", f"{said}{model.undetermined}"),
+        ("Uncertainty", _uncertainty(chosen) + _compared(chosen, others)),
+        ("Not determined by one time point", f"{ambiguity}{model.undetermined}"),
     ]
 
 
-def _how_sure(method: MethodRecord) -> str:
-    """Ratios of the ends of the intervals, and what they do not hold."""
+def _uncertainty(method: MethodRecord) -> str:
+    """Describe the ratios of the ends of the intervals, and their limitations."""
     if interval_kind(method.parameters) == "none":
-        return f"{method.name} gives no intervals, so nothing here says how far off these numbers may be."
+        return f"{method.name} provides no intervals: the uncertainty of these numbers is unknown."
     parts = []
     for amount in amounts(method.parameters).values():
         name, ends = amount.quantity.text, amount.interval
@@ -64,20 +64,20 @@ def _how_sure(method: MethodRecord) -> str:
             parts.append(f"{name} {verdict} determined (the ends differ by a factor of {factor})")
     return (
         f"{INTERVAL_LEVEL:.0%} intervals: {'; '.join(parts)}. Up to a factor of {_WELL:g} counts as well, up to "
-        f"{_ROUGHLY:g} as roughly determined. The intervals take the model, the registration and the segmentation for "
-        "right; other methods' values show more of what is not known."
+        f"{_ROUGHLY:g} as roughly determined. The intervals assume that model, registration and "
+        "segmentation are correct; compare with the values of other methods."
     )
 
 
 def _compared(chosen: MethodRecord, others: Sequence[MethodRecord]) -> str:
-    """Ranges of the derived quantities over other methods; empty where there are not two of them."""
+    """Describe the ranges of derived quantities over other methods; empty for fewer than two."""
     text = ""
     for quantity in space_of(chosen.parameters).derived:
         found = (amounts(other.parameters).get(quantity.name) for other in others)
         values = [amount.value for amount in found if amount is not None and np.isfinite(amount.value)]
         if len(values) > 1:
             text += (
-                f" The {len(values)} other methods that saw the same found a {quantity.title} of {min(values):.1f} to "
-                f"{max(values):.1f} {quantity.unit}."
+                f" The {len(values)} other methods with the same observation estimated a {quantity.title} of "
+                f"{min(values):.1f} to {max(values):.1f} {quantity.unit}."
             )
     return text

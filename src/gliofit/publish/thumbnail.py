@@ -1,4 +1,4 @@
-"""A small picture of a patient: the axial slice through the tumour with cells and the outline of the segmentation."""
+"""Small picture of a patient: axial slice with concentration and outline of the segmentation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gliofit.report.table import Picture
 
 __all__ = ["show_patient"]
 
-#: Height in pixels, of which pages show half as many.
+#: Height in pixels; pages show half of it.
 _HEIGHT = 220
 
 
@@ -29,12 +29,12 @@ def show_patient(case: str, case_dir: str | Path, concentration: str | Path) -> 
     case_dir
         ``register/patients/{case}``.
     concentration
-        Final run to show; where it is zero everywhere, as that of a method that failed, MRI and outline are left.
+        Concentration to show (zero if the method failed).
 
     Raises
     ------
     InputError
-        If a file is missing or lies on another grid than the patient, or the segmentation holds no tumour.
+        If a file is missing or lies on another grid than the patient, or the segmentation contains no tumour.
     """
     from matplotlib.colors import to_rgb
     from PIL import Image
@@ -48,7 +48,7 @@ def show_patient(case: str, case_dir: str | Path, concentration: str | Path) -> 
     size = round(width), round(height)
 
     def enlarged(values: np.ndarray) -> np.ndarray:
-        # Rows of pictures run downwards.
+        # Rows of pictures are ordered downwards.
         image = Image.fromarray(np.ascontiguousarray(values[::-1], dtype=np.float32))
         return np.clip(np.asarray(image.resize(size, Image.Resampling.BILINEAR)), 0, 1)
 
@@ -64,7 +64,7 @@ def show_patient(case: str, case_dir: str | Path, concentration: str | Path) -> 
 
 
 def _edge(region: np.ndarray) -> np.ndarray:
-    """Pixels of a region that have a neighbour outside."""
+    """Return the pixels of a region with a neighbour outside."""
     around = np.pad(region, 1)
     edge: np.ndarray[Any, Any] = region & ~(around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:])
     return edge

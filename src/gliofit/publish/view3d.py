@@ -1,4 +1,4 @@
-"""A patient in three dimensions: brain, segmentation, and how far tumour cells spread, from three directions."""
+"""Three-dimensional views of a patient: brain, segmentation and tumour cells, from three directions."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Surface", "draw_view3d", "surface_of"]
 
-#: Few cells, as a share of the most there can be.
+#: Low concentration of the outer surface.
 _FEW = 0.02
-#: Millimetres: triangles of the surfaces, and how much masks are smoothed before.
+#: Spacing of surfaces and smoothing of masks in mm.
 _STEP, _SMOOTHING = 3.0, 1.5
 
-#: Each pixel is the mean of so many by so many, which smooths the borders of triangles.
+#: Oversampling of pixels, against aliasing.
 _FINER = 3
-#: Pixels of an inch, and what is left of a colour where no light falls.
+#: Pixels per inch, and ambient light.
 _PIXELS, _SHADE = 180, 0.35
 
-# Inches: left margin, gaps, names of directions above, keys below; and millimetres around what is shown.
+# Inches: left margin, gaps, names of directions, keys; and margin around the scene in mm.
 _LEFT, _GAP, _ABOVE, _KEY, _EDGE_MM = 0.3, 0.05, 0.2, 0.24, 6.0
 
 
 @dataclass(frozen=True)
 class _Direction:
-    """Where the patient is seen from: unit vectors (RAS) to the eye and to the right, sides at the picture's edges."""
+    """View: unit vectors (RAS) to the camera and to the right, and the patient's sides at the edges."""
 
     name: str
     towards: tuple[float, float, float]
@@ -53,7 +53,7 @@ class _Direction:
 
     @property
     def up(self) -> NDArray[np.float64]:
-        """Unit vector upwards in the picture."""
+        """Upward unit vector in the picture."""
         up: NDArray[np.float64] = np.cross(np.array(self.towards, dtype=float), np.array(self.right, dtype=float))
         return up
 
@@ -61,22 +61,22 @@ class _Direction:
 _FRONT = _Direction("from the front", (0, 1, 0), (-1, 0, 0), "RLIS")
 _LEFT_SIDE = _Direction("from the left", (-1, 0, 0), (0, -1, 0), "APIS")
 _RIGHT_SIDE = _Direction("from the right", (1, 0, 0), (0, 1, 0), "PAIS")
-#: As axial slices are looked at, so that the patient's right is on the left here as well.
+#: Same orientation as axial slices (the patient's right is on the left).
 _BELOW = _Direction("from below, as axial slices", (0, 0, -1), (-1, 0, 0), "RLPA")
 
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """Triangles of the border of a region.
+    """Surface of a region as triangles.
 
     Parameters
     ----------
     corners, normals
         World coordinates (RAS, mm) of the corners, shape (n, 3, 3), and unit normals outwards, shape (n, 3).
     colour, opacity
-        Look of a triangle that faces the eye.
+        Appearance of a triangle that faces the camera.
     rim
-        Added to the opacity where the surface turns away from the eye, as in glass.
+        Additional opacity where the surface turns away from the camera.
     """
 
     corners: NDArray[np.float64]
@@ -86,7 +86,7 @@ class Surface:
     rim: float = 0.0
 
 
-#: A surface, if there is one, and what it shows.
+#: Surface (or None) and its name.
 _Part = tuple[Surface | None, str]
 
 
@@ -99,18 +99,18 @@ def surface_of(
     rim: float = 0.0,
     smoothing: float = 0.0,
 ) -> Surface | None:
-    """Surface where values cross a level, by marching cubes on voxels of 3 mm; None where they nowhere do.
+    """Compute an isosurface by marching cubes on voxels of 3 mm; None if it is empty.
 
     Parameters
     ----------
     values, grid
         Mask or concentration on a grid.
     level
-        Values above it are inside.
+        Values above the level are inside.
     colour, opacity, rim
         As in :class:`Surface`.
     smoothing
-        Standard deviation, in mm, of the Gaussian that values are smoothed with; a mask needs some.
+        Standard deviation in mm of the Gaussian smoothing; needed for masks.
     """
     from scipy.ndimage import gaussian_filter, zoom
     from skimage.measure import marching_cubes
@@ -119,7 +119,7 @@ def surface_of(
     if not inside.any():
         return None
     spacing = np.array(grid.spacing_mm)
-    # A border of nothing closes surfaces that end at the edge of the volume.
+    # A border of zeros closes surfaces at the edge of the volume.
     margin = int(np.ceil(3 * max(smoothing, _STEP) / spacing.min())) + 1
     box = [slice(max(0, side.start - margin), side.stop + margin) for side in bounding_box(inside)]
     part = np.pad(np.asarray(values, dtype=np.float32)[tuple(box)], margin)
@@ -131,7 +131,7 @@ def surface_of(
     if not fewer.min() < level < fewer.max():
         return None
     places, triangles, _, _ = marching_cubes(fewer, level)
-    # Places of the coarser voxels among the finer ones, whose outer borders are the same.
+    # Coarse voxel centres in fine voxels; outer borders are the same.
     ratio = np.array(part.shape) / np.array(fewer.shape)
     world = grid.voxel_to_world((places + 0.5) * ratio - 0.5 + start)
     corners = world[triangles]
@@ -141,7 +141,7 @@ def surface_of(
 
 
 def _normals(corners: NDArray[np.float64], triangles: NDArray[np.int32], points: int) -> NDArray[np.float64]:
-    """Normals of triangles, each the mean of those around its corners, so that surfaces look round."""
+    """Compute smooth normals of triangles as means of the normals around their corners."""
     own = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     around = np.zeros((points, 3))
     for corner in range(3):
@@ -154,10 +154,10 @@ def _normals(corners: NDArray[np.float64], triangles: NDArray[np.int32], points:
 def draw_view3d(
     case_dir: str | Path, metrics: str | Path, forward_root: str | Path, out_dir: str | Path, settings: PublishSettings
 ) -> None:
-    """Draw ``{case}.3d.png`` and ``.pdf``: segmentation above, spread of the cells by one method below.
+    """Draw ``{case}.3d.png`` and ``.pdf``: segmentation above, tumour cells by one method below.
 
-    Both in a brain of glass, from the front, from the side that the tumour is nearer to, and from below as axial slices
-    are looked at. The method is the preferred one, or the first that ended well where that failed or is missing.
+    The brain is transparent; views are from the front, from the side nearer to the tumour, and from below. The method
+    is the preferred one or, if it failed or is missing, the first successful one.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def draw_view3d(
     Raises
     ------
     InputError
-        If a file is missing or lies on another grid than the patient, or the segmentation holds no tumour.
+        If a file is missing or lies on another grid than the patient, or the segmentation contains no tumour.
     """
     case_dir = Path(case_dir)
     anatomy = Anatomy.load(case_dir)
@@ -207,14 +207,14 @@ def draw_view3d(
 def _draw(
     brain: Sequence[Surface], views: Sequence[tuple[str, Sequence[_Part]]], directions: Sequence[_Direction]
 ) -> Figure:
-    """A row of pictures per view, all at one scale, with a key below each row."""
+    """Draw rows of pictures at one scale, with a key below each row."""
     from matplotlib.patches import Patch
 
     shown = [*brain, *(surface for _, parts in views for surface, _ in parts if surface is not None)]
     points = np.concatenate([surface.corners.reshape(-1, 3) for surface in shown])
     low, high = points.min(axis=0) - _EDGE_MM, points.max(axis=0) + _EDGE_MM
     centre = (low + high) / 2
-    # Across and up; directions are along axes.
+    # Width and height; directions are along axes.
     sizes = [(high - low) @ np.abs(np.stack([direction.right, direction.up], axis=1)) for direction in directions]
     scale = (TWO_COLUMNS - _LEFT - len(directions) * _GAP) / sum(across for across, _ in sizes)
     up = max(up for _, up in sizes)
@@ -253,10 +253,10 @@ def _render(
     surfaces: Sequence[Surface], direction: _Direction, centre: NDArray[np.float64], size_mm: tuple[float, float],
     scale: float,
 ) -> NDArray[np.uint8]:  # fmt: skip
-    """Picture of surfaces on black, seen from far away, as (rows, columns, 3).
+    """Render surfaces on black in parallel projection, shape (rows, columns, 3).
 
-    Triangles of all surfaces are drawn in the order of their depth, so that what is behind glass is seen through it.
-    ``centre`` is the world point in the middle, ``scale`` the inches of the figure for a millimetre.
+    Triangles of all surfaces are drawn in the order of their depth, for transparency.
+    ``centre`` is the world point in the middle, ``scale`` the inches per mm.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.collections import PolyCollection
@@ -285,7 +285,7 @@ def _render(
     axes.set(xlim=(-size_mm[0] / 2, size_mm[0] / 2), ylim=(-size_mm[1] / 2, size_mm[1] / 2))
     axes.axis("off")
     faces = np.concatenate(colours)[order]
-    # Seams between triangles show on what cannot be seen through; there, edges cover them.
+    # Edges hide seams between opaque triangles.
     edges = np.where(faces[:, 3:] < 1, 0.0, faces)
     axes.add_collection(PolyCollection(list(flat), facecolors=faces, edgecolors=edges, linewidths=0.7))
     canvas.draw()

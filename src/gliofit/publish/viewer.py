@@ -1,7 +1,7 @@
-"""An interactive viewer in three planes, as part of a page that needs no other file and no network.
+"""Interactive viewer in three planes, embedded in a self-contained page.
 
-NiiVue draws the slices with WebGL; what is around it (``assets/viewer*.js``) is ours. Volumes and the library lie in
-the page as compressed text and are unpacked when they are first looked at.
+NiiVue draws the slices with WebGL; ``assets/viewer*.js`` is the user interface. Volumes and the library are embedded as
+compressed text and unpacked when first shown.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from gliofit.report.page import Page
 __all__ = ["Viewer"]
 
 _ASSETS = files("gliofit.publish") / "assets"
-#: Parts of the viewer's own code, in the order they build on each other.
+#: Scripts of the viewer, in order of dependence.
 _SCRIPTS = ("viewer-unpack.js", "viewer-contours.js", "viewer-panes.js", "viewer-controls.js", "viewer.js")
 
 
 class Viewer:
-    """A viewer under construction: layers are shown in the order in which they are added.
+    """Builder of a viewer; layers are shown in the order in which they are added.
 
     Parameters
     ----------
     box, grid_name
-        Part of the case that is shown, and what to call the grid of the case's files.
+        Part of the case that is shown, and name of the grid of the case's files.
     centre_mm, centre_name
-        Point in world mm that is shown first, shape (3,), and what lies there; a button leads back to it.
+        Initial point in world mm, shape (3,), and its name on the button that returns to it.
     """
 
     def __init__(self, box: ViewerBox, centre_mm: NDArray[np.float64], centre_name: str, grid_name: str) -> None:
@@ -62,12 +62,12 @@ class Viewer:
         }
 
     def image(self, name: str, data: NDArray[Any]) -> None:
-        """A background to choose, an MRI on the case's grid; the first one is shown first."""
+        """Add an MRI on the case's grid as background; the first one is shown initially."""
         values, window = quantised_image(self.box.cut(data))
         self._layer("image", name, "Background", values, range=list(window))
 
     def grey(self, name: str, data: NDArray[Any]) -> None:
-        """A background of values from 0 to 1."""
+        """Add a background of values from 0 to 1."""
         self._layer("image", name, "Background", quantised_range(self.box.cut(data), 0, 1), range=[0.0, 1.0])
 
     def map(
@@ -80,7 +80,7 @@ class Viewer:
         line: tuple[float, str, Sequence[float]] | None = None,
         opacity: float = 0.85,
     ) -> None:
-        """A map in colours over the background; ``line`` is the value, colour and dashes of a contour of it."""
+        """Add a colour map over the background; ``line`` is value, colour and dashes of a contour."""
         self._colours.setdefault(colours.title, colours.table())
         values = quantised_range(self.box.cut(data), colours.low, colours.high)
         contour = None if line is None else dict(zip(("level", "colour", "dashes"), line, strict=True))
@@ -89,7 +89,7 @@ class Viewer:
         )
 
     def labels(self, name: str, group: str, data: NDArray[Any], meanings: Mapping[int, tuple[str, str]]) -> None:
-        """A map of labels; ``meanings`` has the name and the colour (#rrggbb) of each value."""
+        """Add a label map; ``meanings`` has name and colour (#rrggbb) of each value."""
         entries = [{"value": int(value), "name": text, "colour": shade} for value, (text, shade) in meanings.items()]
         values = Quantised(self.box.cut(data).astype(np.uint8))
         self._layer("labels", name, group, values, labels=entries, visible=False, opacity=0.4)
@@ -104,7 +104,7 @@ class Viewer:
         dashes: Sequence[float] = (),
         visible: bool = False,
     ) -> None:
-        """The border of the voxels that have one of some label values.
+        """Add the border of voxels with some label values.
 
         Outlines of one array share its volume.
         """
@@ -117,9 +117,9 @@ class Viewer:
     def cells(
         self, methods: Sequence[MethodRecord], sources: CaseSources, group: str, shown: str | None = None
     ) -> dict[str, NDArray[Any]]:
-        """Add a map of tumour cells by each method, and a line in place of those that failed.
+        """Add the concentration of each method, or a remark if it failed.
 
-        ``shown`` is the method that is shown at first. Returns concentrations on the case's grid by printed name.
+        ``shown`` is the method shown initially. Return concentrations on the case's grid by printed name.
         """
         styles, found = method_styles(method.method for method in methods), {}
         for method in methods:
@@ -133,12 +133,12 @@ class Viewer:
         return found
 
     def missing(self, name: str, group: str, reason: str) -> None:
-        """A line in place of a layer that there is none of."""
+        """Add a remark instead of a layer."""
         self._layers.append({"id": f"layer-{len(self._layers)}", "kind": "missing", "name": name, "group": group,
                              "reason": reason})  # fmt: skip
 
     def add_to(self, page: Page) -> None:
-        """Add the viewer to the end of a page, with everything it needs."""
+        """Add the viewer to the end of a page."""
         page.style(_text("viewer.css"))
         content = {"place": self._place, "layers": self._layers, "colours": self._colours}
         parts = "\n".join(_text(name) for name in _SCRIPTS)
@@ -151,7 +151,7 @@ class Viewer:
         page.raw("viewer.html", licence=_text("niivue-LICENSE.txt"), scripts=scripts)
 
     def _layer(self, kind: str, name: str, group: str, values: Quantised, **more: Any) -> None:
-        """Add a layer; the same values are packed once."""
+        """Add a layer; equal values are packed once."""
         packed = self.box.pack(values)
         digest = hashlib.sha256(packed.encode()).hexdigest()
         volume = self._names.setdefault(digest, f"viewer-volume-{len(self._names)}")

@@ -1,4 +1,4 @@
-"""Colours of the viewer's maps: what a value looks like, and from where on it hides what is behind it."""
+"""Colours and opacity of the viewer's maps."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 __all__ = ["ViewerColours", "cell_colours", "deviation_colours", "difference_colours"]
 
-#: Entries of the tables; the viewer interpolates between them.
+#: Number of table entries; the viewer interpolates.
 _STEPS = 65
 
 
 @dataclass(frozen=True)
 class ViewerColours:
-    """A map of colours, with the title of its bar, the symbol of its values and the ends of its scale.
+    """Colour map with title, symbol and range.
 
-    From the size ``fade`` on values are opaque; towards zero they become transparent.
+    Absolute values above ``fade`` are opaque; smaller ones become transparent.
     """
 
     colours: Colormap
@@ -33,7 +33,7 @@ class ViewerColours:
     fade: float
 
     def table(self) -> dict[str, Any]:
-        """The map as the viewer reads it, with red, green and blue at evenly spaced values, 0 to 255."""
+        """Return the map for the viewer: red, green and blue (0 to 255) at evenly spaced values."""
         shades = np.rint(255 * self.colours(np.linspace(0, 1, _STEPS))[:, :3]).astype(int)
         return {
             "title": self.title,
@@ -45,19 +45,19 @@ class ViewerColours:
 
 
 def cell_colours() -> ViewerColours:
-    """Tumour-cell concentration: as in the page's picture, few cells let the anatomy through."""
+    """Return the map of the tumour-cell concentration, transparent at low values."""
     return ViewerColours(cells_map(), "tumour-cell concentration c", "c", 0.0, 1.0, fade=COVERING)
 
 
 def deviation_colours(most: float) -> ViewerColours:
-    """Standard deviation of the concentration, from 0 to ``most``."""
+    """Return the map of the standard deviation of the concentration, from 0 to ``most``."""
     from matplotlib import colormaps
 
     return ViewerColours(colormaps[DEVIATION], "standard deviation of c", "SD of c", 0.0, most, fade=0.05 * most)
 
 
 def difference_colours(most: float) -> ViewerColours:
-    """Estimate minus truth, from ``-most`` (blue) to ``most`` (red)."""
+    """Return the map of estimate minus truth, from ``-most`` (blue) to ``most`` (red)."""
     from matplotlib import colormaps
 
     return ViewerColours(colormaps[CHANGE], "estimate − truth", "Δc", -most, most, fade=0.2 * most)

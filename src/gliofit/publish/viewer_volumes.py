@@ -1,4 +1,4 @@
-"""Volumes small enough for a page: cut to the brain, one byte per voxel, compressed."""
+"""Volumes embedded in pages: cropped to the brain, one byte per voxel, compressed."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from gliofit.core.grid import Grid, Volume, bounding_box
 
 __all__ = ["Quantised", "ViewerBox", "quantised_image", "quantised_range"]
 
-#: Voxels about the brain.
+#: Margin around the brain in voxels.
 _MARGIN = 2
-#: Grey levels of an MRI: more would double its size and show only noise.
+#: Grey levels of an MRI; more would double its size and show only noise.
 _GREYS = 63
-#: Brightest share of an MRI that gets one grey, in percent.
+#: Percentage of brightest voxels of an MRI that are saturated.
 _BRIGHTEST = 0.1
 
 
 @dataclass(frozen=True, eq=False)
 class Quantised:
-    """Values of one byte each: ``intercept + slope * raw``, ``raw`` of the grid's shape."""
+    """Values stored in one byte each: ``intercept + slope * raw``, ``raw`` with the grid's shape."""
 
     raw: NDArray[np.uint8]
     slope: float = 1.0
@@ -33,18 +33,18 @@ class Quantised:
 
 
 def quantised_range(data: NDArray[Any], low: float, high: float) -> Quantised:
-    """Values in 255 steps from ``low`` to ``high``, 254 with zero in their middle where ``low`` is negative.
+    """Quantise values in 255 steps from ``low`` to ``high``; 254 steps with zero in the middle if ``low`` is negative.
 
-    What lies beyond gets the nearest one.
+    Values outside are clipped.
     """
     slope = (high - low) / (254 if low < 0 else 255)
     return Quantised(np.rint((np.clip(data, low, high) - low) / slope).astype(np.uint8), slope, low)
 
 
 def quantised_image(data: NDArray[Any]) -> tuple[Quantised, tuple[float, float]]:
-    """An MRI in 63 greys up to its 99.9th percentile, and the window to show it in (1st to 99.5th).
+    """Quantise an MRI in 63 greys up to its 99.9th percentile, and return its window (1st to 99.5th percentile).
 
-    Percentiles are those of what is not background, which is 0.
+    Percentiles are those of non-zero voxels.
     """
     inside = data[data != 0]
     if inside.size == 0:
@@ -55,20 +55,20 @@ def quantised_image(data: NDArray[Any]) -> tuple[Quantised, tuple[float, float]]
     slope = (high - low) / _GREYS
     raw = np.rint((np.clip(data, low, high) - low) / slope).astype(np.uint8)
     first, last = (float(value) for value in np.percentile(inside, [1, 99.5]))
-    # Background stays darker than the darkest tissue, as in the other pictures (``grey_values``).
+    # The background is darker than the darkest tissue, as in ``grey_values``.
     return Quantised(raw, slope, low), (first - 0.1 * (last - first), last if last > first else first + 1)
 
 
 @dataclass(frozen=True, eq=False)
 class ViewerBox:
-    """The part of a case's canonical (RAS) grid that a viewer shows: grid of the files, and slices of its arrays."""
+    """Part of a case's canonical (RAS) grid shown in a viewer: grid of the files, and slices of its arrays."""
 
     source: Grid
     sides: tuple[slice, slice, slice]
 
     @classmethod
     def around(cls, mask: Volume) -> ViewerBox:
-        """Box about a mask with a margin of 2 voxels; the whole grid where the mask is empty."""
+        """Create the box around a mask with a margin of 2 voxels; the whole grid if the mask is empty."""
         inside = mask.canonical().data.astype(bool)
         if not inside.any():
             inside = np.ones(inside.shape, bool)
@@ -80,16 +80,16 @@ class ViewerBox:
 
     @property
     def grid(self) -> Grid:
-        """Grid of the box: axes towards right, anterior, superior."""
+        """Grid of the box, with axes towards right, anterior and superior."""
         starts, lengths = [side.start for side in self.sides], [side.stop - side.start for side in self.sides]
         return canonical_grid(self.source).crop(starts, lengths)
 
     def cut(self, data: NDArray[Any]) -> NDArray[Any]:
-        """The box of an array on the case's grid."""
+        """Cut the box from an array on the case's grid."""
         return Volume(data, self.source).canonical().data[self.sides]
 
     def pack(self, values: Quantised) -> str:
-        """Values of the box as a compressed NIfTI-1 file in base64; the same values give the same text."""
+        """Encode values of the box as a compressed NIfTI-1 file in base64, reproducible to the byte."""
         import nibabel as nib
 
         header = nib.Nifti1Header(endianness="<")
@@ -100,6 +100,6 @@ class ViewerBox:
         header.set_qform(self.grid.affine, code=1)
         header["magic"], header["vox_offset"] = b"n+1", 352
         header["scl_slope"], header["scl_inter"] = values.slope, values.intercept
-        # Four bytes say that no extension follows the header.
+        # Four zero bytes: the header has no extension.
         content = header.binaryblock + bytes(4) + values.raw.tobytes(order="F")
         return base64.b64encode(gzip.compress(content, 9, mtime=0)).decode("ascii")

@@ -1,1 +1,1 @@
-"""Stage study: many synthetic tumours, observed under named scenarios, inverted and scored."""
+"""Stage study: inversion of many synthetic tumours under several scenarios."""

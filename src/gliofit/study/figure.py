@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_study"]
 
-# By preset.
+# Line styles by preset.
 _MARKERS = ("o", "^")
 _LINES: Any = ("-", "--")
 _ORACLE = "oracle"
-#: Entries of the legend beside each other.
+#: Number of columns of the legend.
 _LEGEND_COLUMNS = 3
 
 
@@ -35,8 +35,8 @@ def draw_study(
 ) -> None:  # fmt: skip
     """Draw ``{name}.png`` and ``{name}.pdf``.
 
-    Left, the MSE of every case by scenario, with the oracle's. Right, the median of the best loss on the finest voxels
-    with its quartiles, against evaluations and seconds, in the first scenario.
+    Left: MSE of every case and of the oracle by scenario. Right: median and quartiles of the best loss on the finest
+    voxels against evaluations and seconds, in the first scenario.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def draw_study(
     out_dir, name
         Folder, and name of the two files.
     names
-        Printed names of methods where they differ from the usual ones.
+        Printed names of methods that differ from the default.
     dpi
         Resolution of the PNG.
     """
@@ -82,14 +82,14 @@ def draw_study(
 
 
 def _grid(values: pd.Series) -> NDArray[np.float64]:
-    """Points of a logarithmic axis that holds all positive values."""
+    """Return points of a logarithmic axis that covers all positive values."""
     positive = values[values > 0]
     low, high = (positive.min(), positive.max()) if len(positive) else (1.0, 10.0)
     return np.geomspace(low, max(high, low * 1.01), 200)
 
 
 def _handles(presets: Sequence[str], methods: Sequence[str], names: Mapping[str, str] | None) -> list[Line2D]:
-    """Legend: a column per method, a line per preset."""
+    """Draw the legend: colours by method, lines by preset."""
     from matplotlib.lines import Line2D
 
     styles = method_styles(methods)
@@ -106,7 +106,7 @@ def _handles(presets: Sequence[str], methods: Sequence[str], names: Mapping[str,
 
 
 def _draw_errors(axes: Axes, cases: pd.DataFrame, scenarios: Sequence[str]) -> None:
-    """MSE of every case: a column of points per method and preset, and the oracle's, in each scenario."""
+    """Plot the MSE of every case by scenario, method and preset, and of the oracle."""
     presets = list(cases["preset"].unique())
     styles = method_styles([*cases["method"].unique(), _ORACLE])
     for number, scenario in enumerate(scenarios):
@@ -119,7 +119,7 @@ def _draw_errors(axes: Axes, cases: pd.DataFrame, scenarios: Sequence[str]) -> N
         points = points[points["mse_volume"] > 0]
         for place, (method, preset) in enumerate(columns):
             rows = points[(points["method"] == method) & (points["preset"] == preset)]
-            # Multiples of the golden ratio spread cases evenly, the same way in every drawing.
+            # Multiples of the golden ratio spread cases evenly and reproducibly.
             jitter = (rows["case"] * 0.618034) % 1 - 0.5
             axes.plot(
                 rows["mse_volume"], number + width * (place + 0.5 - len(columns) / 2 + 0.8 * jitter),
@@ -133,7 +133,7 @@ def _draw_errors(axes: Axes, cases: pd.DataFrame, scenarios: Sequence[str]) -> N
     axes.set_yticks(range(len(scenarios)), scenarios)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(scenarios) - 0.5, -0.5)
-    # Rows of different scenarios must not run into each other.
+    # Separate the rows of scenarios.
     for border in range(1, len(scenarios)):
         axes.axhline(border - 0.5, color="0.8", linewidth=0.5, zorder=0)
     axes.set_xlabel("MSE of c, whole volume (no unit)")
@@ -141,7 +141,7 @@ def _draw_errors(axes: Axes, cases: pd.DataFrame, scenarios: Sequence[str]) -> N
 
 
 def _draw_convergence(axes: Axes, curves: pd.DataFrame) -> None:
-    """Median loss with its quartiles; colours are methods, lines presets."""
+    """Plot median loss with quartiles; colours are methods, lines presets."""
     presets = list(curves["preset"].unique())
     styles = method_styles(list(curves["method"].unique()))
     for (preset, method), curve in curves.groupby(["preset", "method"], sort=False):
@@ -155,7 +155,7 @@ def _draw_convergence(axes: Axes, curves: pd.DataFrame) -> None:
             continue
         band = shown[shown["loss_upper"].notna() & (shown["loss_lower"] > 0)]
         axes.fill_between(band["at"], band["loss_lower"], band["loss_upper"], color=colour, alpha=0.12, linewidth=0)
-    # An axis without anything on it cannot be logarithmic.
+    # An empty axis cannot be logarithmic.
     if (curves["loss_median"] > 0).any():
         axes.set_xscale("log")
         axes.set_yscale("log")

@@ -1,4 +1,4 @@
-"""Invert the targets of a study and score the estimates."""
+"""Inversion of the targets of a study and scores of the estimates."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from gliofit.study.tissue import StudyTissue
 
 __all__ = ["COVERAGE_LEVEL", "run_cases"]
 
-#: Probability of the intervals that are checked to hold the true parameters.
+#: Probability of the intervals.
 COVERAGE_LEVEL = 0.9
 
 _TRACE_COLUMNS = ["preset", "scenario", "case", "method", "evaluation", "loss", "seconds", "level"]
@@ -40,7 +40,7 @@ _TRACE_COLUMNS = ["preset", "scenario", "case", "method", "evaluation", "loss", 
 
 @dataclass(frozen=True, eq=False)
 class _Case:
-    """A target with the tissue the fit sees and what is needed to score estimates."""
+    """Target, tissue of the fit, and functions to score estimates."""
 
     target: Target
     tissue: Tissue
@@ -48,7 +48,7 @@ class _Case:
     forward: ForwardSettings
 
     def field_errors(self, theta: Theta) -> tuple[dict[str, float], str]:
-        """Errors of the final run of ``theta`` against the clean target, and why there are none."""
+        """Compute errors of ``theta`` relative to the noise-free target, and the reason for a failure."""
         result = simulate_estimate(self.tissue, theta, self.forward)
         if result.row["status"] == "failed":
             return {"mse_volume": np.nan, "ncc_volume": np.nan}, str(result.row["message"])
@@ -69,22 +69,22 @@ def run_cases(
     networks: Mapping[str, Any] | None = None,
     device: str = "cpu",
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Make the targets of some tumours under every scenario, invert them by every method, and score the estimates.
+    """Simulate targets of tumours under every scenario, invert them with every method, and score the estimates.
 
     Parameters
     ----------
     atlas_dir
         Folder of stage atlas.
     preset, indices
-        Ranges that tumours are drawn from, and numbers of the tumours.
+        Preset of parameter ranges, and numbers of the tumours.
     settings, invert_settings, forward_settings
         Settings of the stages.
     seed, threads
-        The run's seed, and threads a method may use.
+        Seed of the run, and number of threads.
     progress
-        Called with inversions done and inversions in all.
+        Called with finished and total inversions.
     networks, device
-        Trained networks that methods need, or their folders, by the name of the model; where they run.
+        Trained networks or their folders by name, and their device.
 
     Returns
     -------
@@ -114,13 +114,13 @@ def run_cases(
                 progress(len(rows), total)
     cases = pd.DataFrame(rows)
     cases = cases.astype({name: "boolean" for name in cases if str(name).startswith("inside_")})
-    # Failed inversions have empty traces, whose columns have no type of their own.
+    # Failed inversions have empty traces with untyped columns.
     filled = [trace for trace in traces if len(trace)] or traces[:1]
     return cases, pd.concat(filled, ignore_index=True)
 
 
 def _networks(method: str, settings: InvertSettings, given: Mapping[str, Any], device: str) -> Networks:
-    """Networks that a method needs; each is loaded once, on first use."""
+    """Return the networks of a method; each is loaded once."""
     return Networks(
         device=device, **{role.value: given.get(name) for role, name in settings.networks_of(method).items()}
     )
@@ -147,7 +147,7 @@ def _row(case: _Case, inversion: Inversion, space: ParameterSpace, oracle_mse: f
     if estimate is not None:
         fields, problem = case.field_errors(estimate)
         if problem:
-            status, message = "failed", "; ".join(part for part in (message, f"final run: {problem}") if part)
+            status, message = "failed", "; ".join(part for part in (message, f"forward simulation: {problem}") if part)
         else:
             scores = parameter_errors(estimate, truth)
             errors |= fields | {name: scores[name] for name in errors if name in scores}
@@ -170,7 +170,7 @@ def _row(case: _Case, inversion: Inversion, space: ParameterSpace, oracle_mse: f
 
 
 def _coverage(inversion: Inversion, space: ParameterSpace, truth: Theta) -> dict[str, Any]:
-    """Whether the method's intervals hold the true parameters; missing where it gives none, or the truth lacks one."""
+    """Whether intervals contain the true parameters; missing without interval or true parameter."""
     true = truth.space.row(truth.to_array())
     if inversion.uncertainty is None or inversion.theta is None:
         return {f"inside_{column}": pd.NA for column in space.columns}

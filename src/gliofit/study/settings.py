@@ -21,10 +21,10 @@ _Methods = Annotated[tuple[_Method, ...], Field(min_length=1)]
 
 
 class ScenarioSettings(Settings):
-    """How a target comes about, and what differs from it in what the fit sees."""
+    """Simulation of the target, and differences in the input of the fit."""
 
     integrator: IntegratorSettings = Field(
-        default_factory=AccurateSettings, description="The integrator that grows the target."
+        default_factory=AccurateSettings, description="Integrator that simulates the target."
     )
     spacing_mm: float | None = Field(
         None,
@@ -39,14 +39,12 @@ class ScenarioSettings(Settings):
     )
     fit_tissue: Literal["labels", "probabilities"] | None = Field(
         None,
-        description="Tissue the fit sees, where it differs from `study.tissue`, in which targets grow; `labels` is the "
+        description="Tissue of the fit, if it differs from `study.tissue`, the tissue of the target; `labels` is the "
         "binary label map at `study.spacing_mm`.",
     )
-    methods: _Methods | None = Field(
-        None, description="Methods to run in this scenario, where they differ from `study.methods`."
-    )
+    methods: _Methods | None = Field(None, description="Methods of this scenario, if they differ from `study.methods`.")
     first_cases: int | None = Field(
-        None, ge=1, description="How many tumours of each preset, from the first on, this scenario has; without it all."
+        None, ge=1, description="Number of tumours of each preset in this scenario; default: all."
     )
 
 
@@ -58,26 +56,26 @@ def _default_scenarios() -> dict[str, ScenarioSettings]:
 
 
 class StudySettings(Settings):
-    """Tumours with known parameters, observed under every scenario and inverted by every method."""
+    """Tumours with known parameters, inverted by every method under every scenario."""
 
-    cases: int = Field(0, ge=0, description="Tumours of each preset; 0: no study.")
-    cases_per_job: int = Field(5, ge=1, description="Tumours that one job works on.")
+    cases: int = Field(0, ge=0, description="Number of tumours of each preset; 0: no study.")
+    cases_per_job: int = Field(5, ge=1, description="Number of tumours per job.")
     presets: tuple[Literal["paper", "appendix-d"], ...] = Field(
-        ("paper", "appendix-d"), min_length=1, description="Ranges that tumours are drawn from (`simulate.preset`)."
+        ("paper", "appendix-d"), min_length=1, description="Presets of parameter ranges (`simulate.preset`)."
     )
     growth_model: GrowthModelName = Field(DEFAULT, description="Growth model of the tumours.")
     spacing_mm: float = Field(2.0, gt=0, description="Voxel size of the fit; the atlas is coarsened to it.")
     tissue: Literal["labels", "probabilities"] = Field(
         "probabilities",
-        description="Tissue of the atlas that targets grow in and that the fit sees; either is averaged over voxels.",
+        description="Tissue of the atlas for targets and fit, averaged over voxels.",
     )
     methods: _Methods = Field(
-        ("gauss-newton",), description="Methods to run, entries of `invert.methods` that refine no other."
+        ("gauss-newton",), description="Methods to run, entries of `invert.methods` without `refines`."
     )
     scenarios: dict[Annotated[str, Field(pattern=_SCENARIO_NAME)], ScenarioSettings] = Field(
         default_factory=_default_scenarios,
         min_length=1,
-        description="What is observed, by the name it has in results. A tumour is the same one in every scenario.",
+        description="Scenarios by name. Tumours have the same parameters in every scenario.",
     )
 
     @model_validator(mode="after")
@@ -96,7 +94,7 @@ class StudySettings(Settings):
     @model_validator(mode="after")
     def _no_idle_tumours(self) -> StudySettings:
         if all(scenario.first_cases is not None for scenario in self.scenarios.values()):
-            raise ValueError("scenarios: one at least must have all tumours; take away its first_cases")
+            raise ValueError("scenarios: at least one must have all tumours; remove its first_cases")
         return self
 
     @property
@@ -105,11 +103,11 @@ class StudySettings(Settings):
         return self.cases > 0
 
     def methods_of(self, scenario: str) -> tuple[str, ...]:
-        """Methods that a scenario runs."""
+        """Return the methods of a scenario."""
         return self.scenarios[scenario].methods or self.methods
 
     def runs_of(self, case: int) -> list[tuple[str, str]]:
-        """Scenario and method of every inversion of a tumour."""
+        """Return scenario and method of every inversion of a tumour."""
         return [
             (name, method)
             for name, scenario in self.scenarios.items()
@@ -119,15 +117,15 @@ class StudySettings(Settings):
 
     @property
     def methods_in_use(self) -> list[str]:
-        """Methods that some scenario runs, each once."""
+        """Methods of all scenarios, without repetition."""
         return list(dict.fromkeys(method for scenario in self.scenarios for method in self.methods_of(scenario)))
 
     @property
     def batches(self) -> list[str]:
-        """Names of the jobs of a preset, for example ``00003``."""
+        """Names of the batches of a preset, for example ``00003``."""
         return [f"{number:05d}" for number in range(-(-self.cases // self.cases_per_job))]
 
     def cases_of(self, batch: str) -> list[int]:
-        """Numbers of the tumours of a batch; the last batch may hold fewer than the others."""
+        """Return the numbers of the tumours of a batch; the last batch may be smaller."""
         first = int(batch) * self.cases_per_job
         return list(range(first, min(self.cases, first + self.cases_per_job)))

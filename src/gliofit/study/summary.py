@@ -1,4 +1,4 @@
-"""Summaries of a study's rows: errors, convergence, and methods against each other."""
+"""Summaries of a study: errors, convergence, and comparison of methods."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gliofit.metrics.statistics import describe
 
 __all__ = ["EVALUATIONS", "SECONDS", "comparison", "convergence", "read_batches", "summarise_study"]
 
-#: Where convergence is tabled.
+#: Points of the table of convergence.
 EVALUATIONS = (25, 50, 100, 150, 250, 500, 1000)
 SECONDS = (1, 2, 5, 10, 20, 50, 100)
 
@@ -26,7 +26,7 @@ _GROUP = ["preset", "scenario", "method"]
 
 
 def read_batches(paths: Iterable[str | Path]) -> pd.DataFrame:
-    """One table of the tables that jobs wrote."""
+    """Read and concatenate tables of jobs."""
     tables = [read_table(path) for path in paths]
     return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
 
@@ -34,8 +34,8 @@ def read_batches(paths: Iterable[str | Path]) -> pd.DataFrame:
 def summarise_study(cases: pd.DataFrame) -> pd.DataFrame:
     """Summarise the rows of ``run_cases`` by preset, scenario and method.
 
-    Failed cases count in ``failed`` and in the oracle, whose errors they have, and in nothing else. ``coverage`` is the
-    share of all parameters of all cases within their interval, NaN where there are none.
+    Failed cases count only in ``failed`` and in errors of the oracle. ``coverage`` is the fraction of all parameters of
+    all cases within their interval, NaN without intervals.
     """
     parameters = parameters_in(cases, "{name}_bias")
     errors = (*error_columns(parameters), *(f"{p.name}_bias" for p in parameters))
@@ -63,24 +63,24 @@ def convergence(
     evaluations: Sequence[float] = EVALUATIONS,
     seconds: Sequence[float] = SECONDS,
 ) -> pd.DataFrame:
-    """Best loss so far against what was spent so far.
+    """Compute the best loss so far by evaluations and time.
 
-    Only losses of a run's finest level, the last one of its trace, count, because those of coarser voxels are of
-    another problem; what was spent on coarser levels counts as spent. A run that has not reached the finest level has
-    an infinite loss, and so has a failed one, so that every median is over the same cases.
+    Only losses of the finest level (the last one of a trace) are comparable; evaluations on coarser levels are included
+    in the count. Searches that failed or have not reached the finest level have an infinite loss, so that every median
+    is over the same cases.
 
     Parameters
     ----------
     cases, traces
         Tables of ``run_cases``.
     evaluations, seconds
-        Where to look. A run that has ended keeps its loss.
+        Points. Finished searches keep their loss.
 
     Returns
     -------
     DataFrame
         Per preset, scenario and method, and point (``by`` and ``at``): median and quartiles of the loss over all cases,
-        NaN where infinite; ``cases``, and how many have ``reached`` the finest level.
+        NaN if infinite; ``cases``, and the number that ``reached`` the finest level.
     """
     per_run = {
         key: _best_so_far(run.sort_values("evaluation"), evaluations, seconds)
@@ -104,7 +104,7 @@ def convergence(
 
 
 def _best_so_far(run: pd.DataFrame, evaluations: Sequence[float], seconds: Sequence[float]) -> NDArray[np.float64]:
-    """Smallest loss of the finest level at each number of evaluations, then at each time; infinite before any."""
+    """Return the smallest loss of the finest level (initially infinite) by evaluations, then by time."""
     finest = run[run["level"] == run["level"].iloc[-1]]
     losses = finest["loss"].to_numpy(dtype=float)
     best = np.append(np.inf, np.minimum.accumulate(np.where(np.isfinite(losses), losses, np.inf)))
@@ -117,10 +117,10 @@ def _best_so_far(run: pd.DataFrame, evaluations: Sequence[float], seconds: Seque
 
 
 def comparison(cases: pd.DataFrame) -> pd.DataFrame:
-    """Compare every two methods of a preset and scenario, case by case.
+    """Compare all pairs of methods of a preset and scenario by case.
 
-    Final losses can be compared: all methods see the same observation, and all runs end at the voxel size of the study.
-    ``second_above`` is the share of cases in which the second method ends above the first's loss.
+    Final losses are comparable: all methods have the same observation and end at the voxel size of the study.
+    ``second_above`` is the fraction of cases in which the second method has the larger final loss.
     """
     rows = []
     for key, group in cases[cases["status"] != "failed"].groupby(["preset", "scenario"], sort=False):

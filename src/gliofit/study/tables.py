@@ -19,7 +19,7 @@ __all__ = ["study_tables", "write_study_tables"]
 
 
 def _summary(frame: pd.DataFrame) -> tuple[Column, ...]:
-    """Columns of ``study``, with the errors of all parameters of a summary."""
+    """Return the columns of ``study``, with the errors of all parameters."""
     errors = [
         column(f"{p.name}_{kind}_median", f"{p.text} {title}, median", "%", factor=100)
         for p in parameters_in(frame, "{name}_bias_median")
@@ -29,14 +29,14 @@ def _summary(frame: pd.DataFrame) -> tuple[Column, ...]:
 
 
 def study_tables(cases: pd.DataFrame, traces: pd.DataFrame, names: Mapping[str, str] | None = None) -> dict[str, Table]:
-    """Make the tables ``study``, ``convergence`` and ``comparison``.
+    """Create the tables ``study``, ``convergence`` and ``comparison``.
 
     Parameters
     ----------
     cases, traces
         Tables of ``run_cases``.
     names
-        Printed names of methods where they differ from the usual ones.
+        Printed names of methods that differ from the default.
     """
     spent = convergence(cases, traces)
     units = spent["by"].map({"evaluations": "evaluations", "seconds": "s"})
@@ -54,12 +54,12 @@ def study_tables(cases: pd.DataFrame, traces: pd.DataFrame, names: Mapping[str, 
             footnotes=(*notes("study", level=COVERAGE_LEVEL), *shared),
         ),
         "convergence": Table(
-            "Loss against what was spent", spent, columns("study-convergence"),
+            "Loss by evaluations and time", spent, columns("study-convergence"),
             footnotes=(*notes("study-convergence"), *shared),
         ),
         "comparison": Table(
-            "Methods against each other", pairs, columns("study-comparison"), footnotes=notes("study-comparison"),
-            empty="Nothing to show: the study has one method in each scenario.",
+            "Comparison of methods", pairs, columns("study-comparison"), footnotes=notes("study-comparison"),
+            empty="The study has one method in each scenario.",
         ),
     }  # fmt: skip
 

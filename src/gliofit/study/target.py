@@ -1,4 +1,4 @@
-"""Targets of a study: one drawn tumour, as every scenario lets it grow and shows it."""
+"""Targets of a study: a tumour simulated and observed under every scenario."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from gliofit.study.tissue import StudyTissue
 
 __all__ = ["Target", "average_over_tissue", "make_targets"]
 
-#: Draws that make no sample are rare, so this many mean that something is wrong.
+#: Largest number of draws without a valid sample.
 _ATTEMPTS = 100
 
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """One tumour in one scenario.
+    """Tumour in a scenario.
 
     Parameters
     ----------
     clean, observed
         Concentration on the grid of the fit, zero outside grey and white matter, without and with noise.
     theta, row
-        True parameters, and the row of the truth table (``describe_sample``).
+        True parameters, and their row (``describe_sample``).
     """
 
     clean: Volume
@@ -45,16 +45,16 @@ class Target:
 
 
 def average_over_tissue(fine: Volume, tissue: Tissue, coarse: Tissue) -> Volume:
-    """Mean concentration of the grey and white matter in each voxel of a coarser grid.
+    """Compute the mean concentration of grey and white matter in each voxel of a coarser grid.
 
     Parameters
     ----------
     fine
         Concentration on the grid of ``tissue``, zero outside its grey and white matter.
     tissue
-        Tissue the concentration lives in.
+        Tissue on the fine grid.
     coarse
-        Tissue on the coarser grid; the result is zero where it is labelled neither grey nor white matter.
+        Tissue on the coarser grid; the result is zero outside its grey and white matter.
     """
     factor = tissue.grid.coarsening_to(coarse.grid.isotropic_spacing_mm)
     if factor == 1:
@@ -66,32 +66,32 @@ def average_over_tissue(fine: Volume, tissue: Tissue, coarse: Tissue) -> Volume:
 
 
 def make_targets(tissue: StudyTissue, preset: str, index: int, seed: int) -> dict[str, Target]:
-    """Draw one tumour and grow it under every scenario.
+    """Draw one tumour and simulate it under every scenario.
 
     Parameters
     ----------
     tissue
         Tissue of the study, with its settings.
     preset, index
-        Ranges to draw from, and number of the tumour within its preset.
+        Preset of parameter ranges, and number of the tumour within it.
     seed
         The run's seed.
 
     Returns
     -------
-    Target by scenario. All have the same draw: one that makes no sample in some scenario is repeated for all.
+    Target by scenario, with the same draw in all; a draw without a valid sample in some scenario is repeated for all.
 
     Raises
     ------
     InputError
-        If 100 draws make no sample.
+        If 100 draws have no valid sample.
     """
     own, scenarios = tissue.own, tissue.settings.scenarios
     voxels, space = seed_voxels(own), find_growth_model(tissue.settings.growth_model).space
     for attempt in range(_ATTEMPTS):
         draw_seed = derive_seed(seed, "study", preset, index, attempt)
         drawn = draw_parameters(own, PRESETS[preset], 1, draw_seed, voxels, space).iloc[0]
-        # Scenarios that differ in noise or in what the fit sees share their growth.
+        # Scenarios that differ only in noise or tissue of the fit share the simulation.
         grown: dict[tuple[str, float | None], Sample] = {}
         for scenario in scenarios.values():
             if _growth(scenario) in grown:
@@ -102,17 +102,17 @@ def make_targets(tissue: StudyTissue, preset: str, index: int, seed: int) -> dic
                 break
             grown[_growth(scenario)] = sample
         else:
-            # The same pattern at every level of noise, so that levels compare case by case.
+            # The same pattern at every noise level, for paired comparisons.
             pattern = derive_seed(seed, "study", preset, index, "noise")
             return {
                 name: _target(grown[_growth(scenario)], scenario, tissue, pattern)
                 for name, scenario in scenarios.items()
             }
-    raise InputError("study", f"{_ATTEMPTS} draws found no tumour that grows in every scenario", "check the scenarios")
+    raise InputError("study", f"{_ATTEMPTS} draws gave no valid tumour in every scenario", "check the scenarios")
 
 
 def _growth(scenario: ScenarioSettings) -> tuple[str, float | None]:
-    """What a target's growth depends on, besides the draw."""
+    """Return the settings that the simulation of a target depends on, besides the draw."""
     return scenario.integrator.model_dump_json(), scenario.spacing_mm
 
 

@@ -1,4 +1,4 @@
-"""Tissue of a study: what targets grow in, and what a fit sees of it."""
+"""Tissue of a study: for targets and for fits."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class StudyTissue:
 
     @property
     def own(self) -> Tissue:
-        """Tissue of the study at its voxel size: seeds are drawn in it, and its labels say where targets are zero."""
+        """Tissue of the study at its voxel size, for seeds and for the mask of targets."""
         return self._coarse(self.settings.tissue, self.settings.spacing_mm)
 
     def of_target(self, scenario: ScenarioSettings) -> Tissue:
-        """Tissue that a scenario's targets grow in."""
+        """Return the tissue of a scenario's targets."""
         return self._coarse(self.settings.tissue, scenario.spacing_mm or self.settings.spacing_mm)
 
     def of_fit(self, scenario: ScenarioSettings) -> Tissue:
-        """Tissue that methods see in a scenario, at the voxel size of the study."""
+        """Return the tissue of fits in a scenario, at the voxel size of the study."""
         if scenario.fit_tissue is None:
             return self.own
         return self._seen(scenario.fit_tissue)
@@ -49,5 +49,5 @@ class StudyTissue:
 
     def _seen(self, kind: TissueKind) -> Tissue:
         tissue = self._coarse(kind, self.settings.spacing_mm)
-        # Averaging binary tissue gives fractions; what counts here is that the fit does not see any.
+        # Averages of binary tissue are fractions, but this scenario requires labels.
         return Tissue.from_labels(Volume(tissue.labels, tissue.grid)) if kind == "labels" else tissue

@@ -21,7 +21,7 @@ def test_anatomies_of_a_run():
 def test_groups_of_anatomies():
     assert [anatomy_group(name) for name in ("atlas", "warped-00001", "patient-x-y")] == ["atlas", "warped", "patients"]
     for strange in ("atlas-2", "warped", "patient-", "brain-1"):
-        with pytest.raises(ValueError, match="no anatomy"):
+        with pytest.raises(ValueError, match="unknown anatomy"):
             anatomy_group(strange)
 
 

@@ -111,6 +111,6 @@ def test_origin_outside_tissue(origin, move, cube, make_problem):
         assert "was moved to the nearest" in inversion.message
     else:
         assert not tissue.mask[voxel]
-        assert "final forward run will fail" in inversion.message
+        assert "forward simulation will fail" in inversion.message
     if origin != "free":
         assert inversion.theta.origin_mm == tuple(observation.centre_mm)

@@ -72,7 +72,7 @@ def test_six_pairs_of_one_sign_give_the_smallest_possible_wilcoxon_p():
         ([], [], 0, "0 pairs; a test needs six"),
         ([1.0, NAN], [NAN, 1.0], 0, "0 pairs; a test needs six"),
         ([1.0, 2.5, 3.0, 4.2, 5.0], [0.5, 2.0, 3.3, 3.0, 4.0], 5, "5 pairs; a test needs six"),
-        (range(6), range(6), 6, "no pair differs"),
+        (range(6), range(6), 6, "all pairs are equal"),
     ],
 )
 def test_compare_pairs_says_why_there_is_no_test(a, b, n, note):

@@ -42,7 +42,7 @@ PATIENT_SCALES = {
 }
 #: Methods that observe the segmentation of patients.
 SEGMENTATION = ("cmaes-solver", "gliodil", "lmi", "gauss-newton-segmentation", "static-field")
-#: Methods whose final runs the others' agreement is measured with.
+#: Methods whose forward simulations the others' agreement is measured with.
 REFERENCES = ("cmaes-solver", "static-field")
 #: LPS, as BraTS, but coarse.
 GRID = Grid((48, 56, 40), np.array([[-4.0, 0, 0, 96], [0, -4, 0, 100], [0, 0, 4, -72], [0, 0, 0, 1]]))

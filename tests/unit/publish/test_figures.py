@@ -95,7 +95,7 @@ def test_cases_are_the_named_ones_or_spread_from_best_to_worst(patients_dir):
     assert choose_cases(metrics, PublishSettings()) == list(errors.index)
     assert choose_cases(metrics, PublishSettings(figure4_patients=2)) == [errors.index[0], errors.index[-1]]
     assert choose_cases(metrics, PublishSettings(figure4_cases=["patient-00001"])) == ["patient-00001"]
-    with pytest.raises(InputError, match="is no case"):
+    with pytest.raises(InputError, match="is not a case"):
         choose_cases(metrics, PublishSettings(figure4_cases=["nobody"]))
     metrics["mse_volume"] = np.nan
     assert choose_cases(metrics, PublishSettings(figure4_patients=1)) == ["patient-00000"]

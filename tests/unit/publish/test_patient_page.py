@@ -47,7 +47,7 @@ def inversion(status="ok", message="", theta=THETA, uncertainty=None):
 
 
 def write_method(folder, method, outcome, observation, grid):
-    """Tables of an estimate and of its final run, as the stages before write them."""
+    """Tables of an estimate and of its forward simulation, as the stages before write them."""
     who = {"run": "fake", "cohort": "patients", "case": CASE, "method": method}
     row = parameters_row(who, outcome, grid, 1, observation, SPACE)
     write_table(folder / "invert" / method / "parameters.parquet", pd.DataFrame([row]))

@@ -49,7 +49,7 @@ def make_page(brain, row):
             whole=observed.data > 0.33 if segmentation else None,
             core=observed.data > 0.6 if segmentation and core else None,
             deviation=Volume(0.1 * fitted.data, brain.grid) if deviation else None,
-            facts={"final run": "integrator accurate"},
+            facts={"forward simulation": "integrator accurate"},
         )  # fmt: skip
 
     return make

@@ -76,7 +76,7 @@ def test_best_and_second_of_this_run_stand_beside_the_paper(tables):
     assert (paper[mse].text, paper[mse].marks, paper["n"].text) == ("4.81 ± 0.20", "*", "500")
     assert line_of(grid, "cmaes-solver", "paper")[mse].value == pytest.approx(0.34)
     assert texts_of(line_of(grid, "gradient-surrogate"))[2:4] == ["5", "1"]
-    assert "(c) Whole volume, this run, on the 5 cases that every method has a score for" in panels
+    assert sum("Whole volume" in title for title in panels) == 2
 
 
 def test_csv_names_the_integrators(tables):
@@ -92,13 +92,13 @@ def labels_of(grid):
 
 def test_every_method_stands_in_the_table_of_what_it_observed(fakes, tables):
     grid = first_panel(tables, "table3")
-    seen = ["LMI (sees the segmentation)", "GliODIL (sees the segmentation)"]
+    seen = ["LMI (observes the segmentation)", "GliODIL (observes the segmentation)"]
     others = ["direct", "gradient-surrogate", "gradient-surrogate-com", "hybrid", "hybrid-com", "gauss-newton"]
     assert labels_of(grid) == ["CMA-ES on solver (reference)", *seen, *(METHOD_NAMES[m] for m in others)]
-    paper = line_of(grid, "lmi", "paper", " (sees the segmentation)")
+    paper = line_of(grid, "lmi", "paper", " (observes the segmentation)")
     assert paper["Dice, whole ≥ 0.33 ↑ (×10⁻²)"].text == "42.0 ± 2.0"
     assert labels_of(first_panel(tables, "table3-segmentation")) == [
-        "CMA-ES on solver (reference)", "LMI", "GliODIL", "Hybrid (COM fixed) (sees the reference)",
+        "CMA-ES on solver (reference)", "LMI", "GliODIL", "Hybrid (COM fixed) (observes the reference)",
         "Gauss-Newton on solver (segmentation)", "Static field",
     ]  # fmt: skip
     csv = pd.read_csv(tables / "table3-segmentation.csv").set_index("method")
@@ -110,7 +110,7 @@ def test_segmentation_table_has_dice_distance_and_agreement(tables, patients_dir
     for name, value in {"lmi": "42.0 ± 2.0", "gliodil": "61.0 ± 2.0"}.items():
         line = line_of(grid, name, "paper")
         assert [line[c].text for c in (dice, "HD95, whole ≥ 0.33 ↓ (mm)")] == [value, "–"]
-    assert line_of(grid, "hybrid-com", "paper", " (sees the reference)")[dice].text == "59.0 ± 1.0"
+    assert line_of(grid, "hybrid-com", "paper", " (observes the reference)")[dice].text == "59.0 ± 1.0"
     own = line_of(grid, "static-field")
     assert own["at threshold (median)"].text == "0.25"
     assert own["NCC with CMA-ES on solver"].text == "0.900 ± 0.000"
@@ -135,7 +135,7 @@ def test_marks_belong_to_the_table_of_the_observation(fakes, tmp_path):
     write_paper_table("table3-segmentation", folder, tmp_path, SETTINGS)
     # LMI is worse than either method that others are tested against; it is tested among its own alone.
     grid, other = first_panel(tmp_path, "table3"), first_panel(tmp_path, "table3-segmentation")
-    assert {cell.marks for cell in line_of(grid, "lmi", remark=" (sees the segmentation)").values()} == {""}
+    assert {cell.marks for cell in line_of(grid, "lmi", remark=" (observes the segmentation)").values()} == {""}
     assert line_of(other, "lmi")["Dice, whole ≥ 0.33 ↑ (×10⁻²)"].marks == "*†"
 
 

@@ -1,1 +1,1 @@
-"""What a run costs, told before it starts: jobs, processor time, memory and disk."""
+"""Forecast of the costs of a run: jobs, processor time, memory and disk."""

@@ -1,4 +1,4 @@
-"""The measured table of costs, ``costs.yaml``: what operations and kinds of jobs take, and limits that follow."""
+"""Measured costs of operations and kinds of jobs (``costs.yaml``), and limits derived from them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = [
 
 COSTS_FILE = Path(__file__).with_name("costs.yaml")
 
-#: Jobs with so many times the operations that were measured are reported as far from what was measured.
+#: Ratio of operations to the measured ones above which a forecast is reported as an extrapolation.
 FAR = 10.0
 
-#: Processor time that Snakemake takes to start a job, which benchmarks do not count.
+#: Processor time of Snakemake per job, which benchmarks do not include.
 START_SECONDS = 1.3
 
-#: Minutes of a limit for starting, importing libraries and writing files on a slow disk.
+#: Minutes of a limit for start-up, imports and writing files on a slow disk.
 _START_MINUTES = 15
 
 #: Memory in MB of a limit for libraries.
@@ -36,36 +36,36 @@ Line = tuple[float, float]
 
 
 class Rate(Settings):
-    """What an operation takes on one core."""
+    """Cost of an operation on one core."""
 
-    unit: str = Field(description="What counts as one.")
+    unit: str = Field(description="Definition of one operation.")
     seconds: float = Field(description="Processor time.")
-    limit_seconds: float = Field(description="What limits allow: several times the mean, as large tumours take longer.")
-    most: float = Field(0.0, description="Most of them in a job that was measured; 0: not measured.")
+    limit_seconds: float = Field(description="Value for limits, several times the mean (large tumours).")
+    most: float = Field(0.0, description="Largest number in a measured job; 0: not measured.")
 
 
 class KindCost(Settings):
-    """What a job of one kind takes, whatever its work."""
+    """Fixed costs of a kind of job."""
 
-    jobs: int = Field(description="Jobs that were measured.")
-    seconds: float = Field(description="Processor time before and after the operations.")
-    bytes: Line = Field(description="What it leaves on disk, with its log: of every unit, and for a unit of size.")
-    megabytes: float = Field(description="Most memory that one of them took (resident).")
+    jobs: int = Field(description="Number of measured jobs.")
+    seconds: float = Field(description="Processor time in addition to the operations.")
+    bytes: Line = Field(description="Disk space with log: per unit, and per unit of size.")
+    megabytes: float = Field(description="Largest resident memory of a job.")
 
 
 class Costs(Settings):
-    """The whole table, and where it is from."""
+    """Table of costs with its origin."""
 
-    machine: str = Field(description="Processor that the times were measured on.")
-    calibration_seconds: float = Field(description="What `calibration_seconds` gave there.")
-    runs: tuple[str, ...] = Field(description="Runs that were measured, by name.")
-    operations: dict[str, Rate] = Field(description="By name, as `Work` has them.")
-    kinds: dict[str, KindCost] = Field(description="By rule, and what sets jobs of a rule apart.")
+    machine: str = Field(description="Processor of the measurements.")
+    calibration_seconds: float = Field(description="Result of `calibration_seconds` there.")
+    runs: tuple[str, ...] = Field(description="Names of the measured runs.")
+    operations: dict[str, Rate] = Field(description="Operations by name, see `Work`.")
+    kinds: dict[str, KindCost] = Field(description="Kinds of jobs by rule and kind.")
 
     def kind(self, name: str) -> tuple[KindCost, bool]:
-        """Cost of a kind of job, and whether it was measured.
+        """Return the cost of a kind of job, and whether it was measured.
 
-        One that was not costs what the most expensive kind of its rule does, or else the median of all kinds.
+        Unmeasured kinds cost as much as the most expensive kind of the rule, or the median of all kinds.
         """
         if name in self.kinds:
             return self.kinds[name], True
@@ -75,12 +75,12 @@ class Costs(Settings):
         return ordered[-1 if alike else len(ordered) // 2], False
 
     def rate(self, operation: str) -> Rate:
-        """Rate of an operation; of trainings of an unknown architecture that of the slowest known one.
+        """Return the rate of an operation; for trainings of unknown architectures that of the slowest known one.
 
         Raises
         ------
         InputError
-            If the table does not have it.
+            If it is not in the table.
         """
         if operation in self.operations:
             return self.operations[operation]
@@ -92,11 +92,11 @@ class Costs(Settings):
         )
 
     def seconds(self, operations: Mapping[str, float]) -> float:
-        """Processor time of operations by name."""
+        """Return the processor time of operations by name."""
         return sum(amount * self.rate(name).seconds for name, amount in operations.items())
 
     def limit_minutes(self, work: Work) -> int:
-        """Time limit of a job, in minutes."""
+        """Return the time limit of a job in minutes."""
         if work.limit_seconds is not None:
             return ceil(work.limit_seconds / 60)
         seconds = sum(amount * self.rate(name).limit_seconds for name, amount in work.most.items())
@@ -104,14 +104,14 @@ class Costs(Settings):
 
     @staticmethod
     def limit_megabytes(work: Work) -> int:
-        """Memory limit of a job, in MB."""
+        """Return the memory limit of a job in MB."""
         return ceil(_LIBRARIES + work.megabytes)
 
 
 def calibration_seconds() -> float:
-    """Processor time of a fixed piece of work, the least of several tries: how fast this machine is at present.
+    """Measure the speed of this machine: smallest processor time of a fixed computation.
 
-    Half of it is arithmetic on arrays larger than fast memory, half is Python, as in the jobs of small runs.
+    Half of it is arithmetic on arrays larger than the cache, half is Python.
     """
     import numpy as np
 

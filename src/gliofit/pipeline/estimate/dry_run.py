@@ -1,4 +1,4 @@
-"""The jobs that Snakemake plans for a run, from its dry run, with the work of each."""
+"""Jobs of a run from Snakemake's dry run, with their work."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ __all__ = ["PlannedJob", "plan_jobs"]
 
 @dataclass(frozen=True)
 class PlannedJob:
-    """A job of a run.
+    """Job of a run.
 
     Parameters
     ----------
     stage, kind
-        Stage of its rule, and its kind in the table of costs.
+        Stage of the rule, and kind in the table of costs.
     units
-        How many cases, or estimates of cases, it does.
+        Number of cases, or estimates of cases.
     threads
-        Cores that it asks for.
+        Number of cores.
     files
-        What it writes, with log and benchmark.
+        Output files, log and benchmark.
     benchmark
-        Snakemake's measurement of it.
+        Benchmark file of Snakemake.
     work
         Its work.
     """
@@ -54,7 +54,7 @@ class PlannedJob:
 def plan_jobs(
     root: Path, config: Config, configfile: Path, cores: int, options: Sequence[str] = ()
 ) -> list[PlannedJob]:
-    """Ask Snakemake which jobs a whole run has, whatever of it is done already.
+    """Return all jobs of a run, including finished ones.
 
     Parameters
     ----------
@@ -63,11 +63,11 @@ def plan_jobs(
     config
         The configuration of the run.
     configfile
-        The file it was read from.
+        Its file.
     cores
-        Cores that the run may use.
+        Number of cores of the run.
     options
-        Further options of Snakemake by which ``config`` differs from its file.
+        Further options of Snakemake that change ``config``.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def plan_jobs(
     batches = Batches(plan, workload).by_name
     jobs = []
     for job in _dry_run(root, configfile, cores, options):
-        # Targets have no benchmark: they only collect.
+        # Targets have no benchmark.
         if job["benchmark"] is None:
             continue
         batch, wildcards = batches.get(job["rule_name"]), job["wildcards"] or {}
@@ -98,7 +98,7 @@ def plan_jobs(
 
 
 def _dry_run(root: Path, configfile: Path, cores: int, options: Sequence[str]) -> list[dict[str, Any]]:
-    """Facts of every job that Snakemake plans, as its logger plugin writes them."""
+    """Return the records of planned jobs from the logger plugin."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "jobs.jsonl"
         command = [

@@ -1,4 +1,4 @@
-"""Add up what the jobs of a run cost, by stage."""
+"""Costs of a run by stage."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ __all__ = ["Estimate", "StageEstimate", "estimate_run"]
 
 @dataclass(frozen=True)
 class StageEstimate:
-    """What a stage costs.
+    """Costs of a stage.
 
     Parameters
     ----------
     cpu_seconds
-        Processor time of all jobs, with what Snakemake takes to start them.
+        Processor time of all jobs, including Snakemake's.
     seconds
-        Time until the stage is done on the cores there are.
+        Wall time of the stage on the given cores.
     bytes
-        What it leaves on disk.
+        Disk space.
     megabytes
-        Memory of its largest job.
+        Largest memory of a job.
     """
 
     stage: str
@@ -39,20 +39,20 @@ class StageEstimate:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run costs."""
+    """Costs of a run."""
 
     stages: tuple[StageEstimate, ...]
     cores: int
     machine: str
     slowness: float
-    #: Kinds of jobs and operations that were not measured, whose numbers are guesses.
+    #: Kinds of jobs and operations without measurements, whose costs are guesses.
     not_measured: tuple[str, ...]
-    #: Kinds of jobs with many more operations than were measured.
+    #: Kinds of jobs with many more operations than measured.
     far: tuple[str, ...]
 
     @property
     def total(self) -> StageEstimate:
-        """All stages together; one after the other, which overlapping stages do better than."""
+        """Sum of all stages, an upper bound because stages overlap."""
         return StageEstimate(
             "total",
             sum(stage.jobs for stage in self.stages),
@@ -63,11 +63,11 @@ class Estimate:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """The estimate as JSON holds it."""
+        """Return the estimate for JSON."""
         return asdict(self) | {"total": asdict(self.total)}
 
     def text(self) -> str:
-        """A table for people."""
+        """Return the estimate as a text table."""
         lines = [f"{'stage':10} {'jobs':>7} {'CPU':>9} {'time':>9} {'disk':>9} {'memory of a job':>16}"]
         lines += [
             f"{stage.stage:10} {stage.jobs:7d} {_time(stage.cpu_seconds):>9} {_time(stage.seconds):>9} "
@@ -76,25 +76,25 @@ class Estimate:
         ]
         lines.append(f"time on {self.cores} core(s), {self.slowness:.2g} times that of {self.machine}; without a GPU")
         if self.not_measured:
-            lines.append(f"not measured, and guessed from other kinds of jobs: {', '.join(self.not_measured)}")
+            lines.append(f"not measured, guessed from other kinds of jobs: {', '.join(self.not_measured)}")
         if self.far:
             lines.append(f"more than {FAR:g} times the work that was measured: {', '.join(self.far)}")
         return "\n".join(lines)
 
 
 def estimate_run(jobs: Sequence[PlannedJob], cores: int, costs: Costs, slowness: float = 1.0) -> Estimate:
-    """Predict what a run costs.
+    """Predict the costs of a run.
 
     Parameters
     ----------
     jobs
-        The jobs that Snakemake plans.
+        Jobs of the run.
     cores
-        Cores that the run may use.
+        Number of cores of the run.
     costs
         The table of costs.
     slowness
-        How much longer this machine takes than the one of the table.
+        Run time on this machine relative to that of the table.
     """
     unknown = dict.fromkeys(job.kind for job in jobs if not costs.kind(job.kind)[1])
     far: dict[str, None] = {}
@@ -131,7 +131,7 @@ def _stage(name: str, jobs: list[PlannedJob], cores: int, costs: Costs, slowness
 
 
 def _seconds(job: PlannedJob, cores: int, costs: Costs, slowness: float) -> float:
-    """Processor time of one job."""
+    """Return the processor time of a job."""
     seconds = slowness * (costs.kind(job.kind)[0].seconds + costs.seconds(job.work.usual))
     if job.work.budget_seconds is not None:
         seconds = min(seconds, job.work.budget_seconds * min(cores, job.threads))
