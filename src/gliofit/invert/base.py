@@ -90,6 +90,8 @@ class MethodSettings(Settings):
 
     #: Whether the method has one initial guess, which `origin: com-start` can change.
     has_start: ClassVar[bool] = False
+    #: Whether the method estimates an origin in the case, which `origin` can fix or replace.
+    has_origin: ClassVar[bool] = True
     #: Whether the method supports all growth models, or only that of the paper.
     any_growth_model: ClassVar[bool] = False
     #: Whether the method descends by gradients through a surrogate.
@@ -98,8 +100,8 @@ class MethodSettings(Settings):
     @property
     def networks(self) -> dict[NetworkRole, str]:
         """Names of the trained networks that the method needs."""
-        found = [(name, need) for _, name, reference in references_in(self) for need in reference.needs]
-        return {need: name for name, need in found if isinstance(need, NetworkRole)}
+        needs = [(need, name) for _, name, reference in references_in(self) for need in reference.needs]
+        return {need: name for need, name in needs if isinstance(need, NetworkRole)}
 
     @property
     def refined(self) -> str | None:
@@ -107,16 +109,16 @@ class MethodSettings(Settings):
         return None
 
     def work(self, spacing_mm: float, cube: int) -> Work:
-        """State the work of the method on one case; every method must.
+        """Return the work of the method on one case; every method defines it.
 
         Parameters
         ----------
         spacing_mm
             Voxel spacing of the case.
         cube
-            Voxels along each edge of the cube that the method's networks see; 0 for methods without networks.
+            Voxels along each edge of the networks' cube; 0 for methods without networks.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not state its work; see gliofit.core.work")
+        raise NotImplementedError(f"{type(self).__name__} does not define work; see gliofit.core.work")
 
     @property
     def most_evaluations(self) -> int | None:
@@ -124,16 +126,14 @@ class MethodSettings(Settings):
         return None
 
     @model_validator(mode="after")
-    def _growth_model_known(self) -> Self:
+    def _supported(self) -> Self:
         known = growth_model_names() if self.any_growth_model else [DEFAULT]
         if self.growth_model not in known:
             raise ValueError(
                 f"growth_model: '{self.inverter}' does not support '{self.growth_model}'; use {', '.join(known)}"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _origin_known(self) -> Self:
+        if self.origin != "free" and not self.has_origin:
+            raise ValueError(f"origin: '{self.inverter}' does not estimate an origin in the case; set free")
         if self.origin == "com-start" and not self.has_start:
             raise ValueError(f"origin: '{self.inverter}' has no initial guess; com-start is for gradient methods")
         return self
@@ -220,9 +220,8 @@ SettingsT = TypeVar("SettingsT", bound=MethodSettings)
 class AbstractInverter(ABC, Generic[SettingsT]):
     """Inversion method: estimates theta from an observation.
 
-    A method is one concrete subclass in one file of ``gliofit/invert/methods``. Subclasses of
-    ``SurrogateMethodSettings`` and ``DirectMethodSettings`` declare that it needs these trained networks. Import heavy
-    libraries inside ``invert``, since configurations are validated without them.
+    A method is one subclass in one file of ``gliofit/invert/methods``. Import heavy libraries inside ``invert``, since
+    configurations are validated without them.
     """
 
     #: Settings class of the method.

@@ -18,19 +18,8 @@ __all__ = ["read_estimate"]
 def read_estimate(parameters: Path, prefix: str = "", also: Sequence[str] = ()) -> tuple[pd.Series, Theta | None]:
     """Read the row of a ``parameters.parquet`` and its theta, None without estimate.
 
-    Parameters
-    ----------
-    parameters
-        Parquet with one row.
-    prefix
-        Prefix of the parameter columns.
-    also
-        Additional required columns.
-
-    Raises
-    ------
-    InputError
-        If the table lacks columns or does not have exactly one row.
+    ``prefix`` is that of the parameter columns, ``also`` are additional required columns. Raises InputError if the
+    table lacks columns or does not have exactly one row.
     """
     table = read_table(parameters)
     space = space_of(table.iloc[0] if len(table) else {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,13 @@ __all__ = ["Networks"]
 
 
 class Networks:
-    """One network per role: a folder of a trained network, a network already loaded, or None.
+    """One network per role: the folder of a trained network, a loaded network, or None.
 
     Parameters
     ----------
     surrogate, direct, lmi
-        Surrogate, direct inverse network, and network that reads segmentations in the atlas.
+        Surrogate, direct inverse network, and network that reads segmentations in the atlas. Reading one that is None
+        raises InputError.
     device
         Device to load them on: ``cpu`` or ``cuda``.
     """
@@ -27,38 +29,42 @@ class Networks:
         self._given = {NetworkRole.SURROGATE: surrogate, NetworkRole.DIRECT: direct, NetworkRole.LMI: lmi}
         self.device = device
 
+    @classmethod
+    def by_role(cls, networks: Mapping[Any, Any], device: str = "cpu") -> Networks:
+        """Create the networks of a mapping from roles, such as ``InvertSettings.networks_of``, with folders."""
+        return cls(**{str(NetworkRole(role)): network for role, network in networks.items()}, device=device)
+
     def __getitem__(self, role: NetworkRole) -> Any:
-        """The network of a role; raises InputError if there is none."""
         return getattr(self, role.value)
 
     @cached_property
     def surrogate(self) -> Any:
-        """The surrogate; raises InputError if there is none."""
+        """The surrogate."""
         return self._load(NetworkRole.SURROGATE)
 
     @cached_property
     def direct(self) -> Any:
-        """The direct inverse network; raises InputError if there is none."""
+        """The direct inverse network."""
         return self._load(NetworkRole.DIRECT)
 
     @cached_property
     def lmi(self) -> Any:
-        """The network that reads segmentations in the atlas; raises InputError if there is none."""
+        """The network that reads segmentations in the atlas."""
         return self._load(NetworkRole.LMI)
 
     def _load(self, role: NetworkRole) -> Any:
-        given = self._given[role]
-        if given is None:
+        network = self._given[role]
+        if network is None:
             raise InputError(
                 f"network '{role}'", "was not given, and this method needs it", "train one, or name its folder"
             )
-        if not isinstance(given, (str, Path)):
-            return given
-        from gliofit.train.surrogate import load_atlas_inverse, load_direct_inverse, load_surrogate
+        if not isinstance(network, (str, Path)):
+            return network
+        from gliofit.train import surrogate
 
-        load: dict[NetworkRole, Any] = {
-            NetworkRole.SURROGATE: load_surrogate,
-            NetworkRole.DIRECT: load_direct_inverse,
-            NetworkRole.LMI: load_atlas_inverse,
-        }
-        return load[role](Path(given), self.device)
+        load = {
+            NetworkRole.SURROGATE: surrogate.load_surrogate,
+            NetworkRole.DIRECT: surrogate.load_direct_inverse,
+            NetworkRole.LMI: surrogate.load_atlas_inverse,
+        }[role]
+        return load(network, self.device)

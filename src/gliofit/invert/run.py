@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from gliofit.core.errors import InputError, SeedOutsideTissueError
 from gliofit.core.grid import Grid, Volume
@@ -19,9 +20,8 @@ from gliofit.core.threads import blas_threads, kernel_threads, torch_threads
 from gliofit.core.tissue import Tissue, TissueKind
 from gliofit.growth.model import COLUMN, find_growth_model
 from gliofit.growth.space import ParameterSpace
-from gliofit.growth.theta import Theta
 from gliofit.invert.atlas_map import AbstractAtlasMap, IdentityMap, RegisteredMap
-from gliofit.invert.base import AbstractInverter, Inversion
+from gliofit.invert.base import AbstractInverter, Inversion, MethodSettings
 from gliofit.invert.estimate import read_estimate
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import (
@@ -35,43 +35,27 @@ from gliofit.invert.registry import find_inverter
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.trace import Trace
 from gliofit.invert.uncertainty import Uncertainty
-from gliofit.solver.seed import SEED_REACH_MM
 
 __all__ = ["CaseFiles", "fit", "invert_case", "parameters_row"]
 
 log = logging.getLogger(__name__)
 
-#: What can go wrong numerically within a method. Everything else is a bug and shows as one.
+#: Numerical errors of methods, which give a failed outcome.
 _NUMERICAL = (ArithmeticError, MemoryError, RuntimeError, ValueError, np.linalg.LinAlgError)
 
 
 def fit(problem: Problem, method: str, settings: InvertSettings) -> Inversion:
-    """Run one of the configured methods.
-
-    Parameters
-    ----------
-    problem
-        The case.
-    method
-        Name of an entry of ``settings.methods``.
-    settings
-        Settings of the stage.
-
-    Returns
-    -------
-    The outcome. What goes wrong numerically within the method is an outcome too, with status ``failed``.
+    """Run one of the configured methods; numerical errors within it give an outcome with status ``failed``.
 
     Raises
     ------
     InputError
-        If the method is not configured, or a network it needs is missing.
+        If the method is not configured, or a network that it needs is missing.
     """
-    if method not in settings.methods:
-        raise InputError(f"method '{method}'", "is not configured", f"name one of {', '.join(settings.methods)}")
-    own = settings.methods[method]
-    inverter: AbstractInverter[Any] = find_inverter(own.inverter)(own)
-    # Loading is not part of the method's time.
-    for role in own.networks:
+    entry = _entry(settings, method)
+    inverter: AbstractInverter[Any] = find_inverter(entry.inverter)(entry)
+    # Loading networks does not count in the method's time.
+    for role in entry.networks:
         _ = problem.networks[role]
     started = time.perf_counter()
     with kernel_threads(problem.threads), torch_threads(problem.threads), blas_threads(1):
@@ -85,12 +69,11 @@ def fit(problem: Problem, method: str, settings: InvertSettings) -> Inversion:
             log.warning("%s failed", method, exc_info=True)
             name = "" if type(error).__name__ == "InversionError" else f"{type(error).__name__}: "
             return _failure(problem.space, f"{name}{error}", time.perf_counter() - started)
-    if own.origin == "com-swap":
-        inversion = _swap_origin(inversion, problem)
-    held = own.origin in ("com-fixed", "com-swap")
-    inversion = _settle_origin(inversion, problem, held, settings.move_origin_into_tissue)
-    notes = [note for note in (inversion.message, *problem.observation.notes) if note]
-    return replace(inversion, message="; ".join(notes))
+    if entry.origin == "com-swap":
+        inversion = _swap_origin(inversion, problem.observation.centre_mm)
+    fixed = entry.origin in ("com-fixed", "com-swap")
+    inversion = _move_origin(inversion, problem.tissue, fixed, settings.move_origin_into_tissue)
+    return _with_notes(inversion, *problem.observation.notes)
 
 
 @dataclass(frozen=True)
@@ -124,20 +107,20 @@ class CaseFiles:
     atlas: Path | None = None
 
     def observe(self, observed: str, tissue: Tissue, settings: InvertSettings) -> AbstractObservation:
-        """Read an observation: ``concentration``, ``reference`` or ``segmentation``; raises InputError."""
+        """Read an observation: ``concentration``, ``reference`` or ``segmentation``; raise InputError if missing."""
         if observed == "segmentation":
             labels = self.folder / "segmentation.nii.gz"
             return SegmentationObservation(read_volume(labels, np.uint8), tissue, settings.imaging, labels)
         path = self.folder / "concentration.nii.gz" if observed == "concentration" else self.reference
         if path is None:
             raise InputError(
-                "reference concentration", "none was given, and this method observes it",
+                "reference concentration", "was not given, and this method observes it",
                 "run the reference method first, or set `patient_observation: segmentation`",
             )  # fmt: skip
         return ConcentrationObservation(read_volume(path, np.float32), tissue, path)
 
     def atlas_map(self, tissue: Tissue) -> AbstractAtlasMap:
-        """Transforms to the atlas: none for synthetic cases, which live in it; raises InputError."""
+        """Return the transforms to the atlas: the identity for synthetic cases; raise InputError if missing."""
         if self.cohort == "synthetic":
             return IdentityMap(tissue)
         if self.atlas is None:
@@ -155,32 +138,11 @@ def invert_case(
     seed: int,
     threads: int,
 ) -> None:
-    """Run one method on one case and write ``parameters.parquet`` and ``trace.parquet``.
+    """Run one method on one case and write ``parameters.parquet`` and ``trace.parquet`` to ``out_dir``.
 
-    A method that estimates a concentration also writes ``concentration.nii.gz``, all zeros where it failed.
-
-    Parameters
-    ----------
-    files
-        The case.
-    method
-        Name of an entry of ``settings.methods``.
-    settings
-        Settings of the stage.
-    networks
-        Trained networks that the method needs.
-    out_dir
-        Folder to write to.
-    run
-        Name of the run.
-    seed
-        Seed of everything random in this job.
-    threads
-        Threads to use.
+    A method that estimates a concentration also writes ``concentration.nii.gz``, all zeros if it failed.
     """
-    if method not in settings.methods:
-        raise InputError(f"method '{method}'", "is not configured", f"name one of {', '.join(settings.methods)}")
-    model = settings.methods[method].growth_model
+    model = _entry(settings, method).growth_model
     space = find_growth_model(model).space
     tissue = Tissue.load(files.folder, files.tissue_kind)
     observed = settings.observation_of(method, files.cohort)
@@ -191,24 +153,22 @@ def invert_case(
     else:
         start = None if files.start is None else read_estimate(files.start)[1]
         atlas = files.atlas_map(tissue) if settings.needs_atlas(method) else None
-        problem = Problem.create(
-            observation, settings, networks, seed, threads, start=start, atlas=atlas, model=model
-        )  # fmt: skip
+        problem = Problem.create(observation, settings, networks, seed, threads, start=start, atlas=atlas, model=model)
         inversion = fit(problem, method, settings)
     who = {"run": run, "cohort": files.cohort, "case": files.case, "method": method}
     row = parameters_row(who, inversion, tissue.grid, seed, observed, space)
     write_table(out_dir / "trace.parquet", inversion.trace)
     if settings.gives_concentration(method):
-        nothing = Volume(np.zeros(tissue.grid.shape, np.float32), tissue.grid)
-        write_volume(out_dir / "concentration.nii.gz", inversion.concentration or nothing, CONCENTRATION)
+        zeros = Volume(np.zeros(tissue.grid.shape, np.float32), tissue.grid)
+        write_volume(out_dir / "concentration.nii.gz", inversion.concentration or zeros, CONCENTRATION)
     write_table(out_dir / "parameters.parquet", pd.DataFrame([row]))
 
 
 def parameters_row(
     who: dict[str, str], inversion: Inversion, grid: Grid, seed: int, observation: str, space: ParameterSpace
 ) -> dict[str, Any]:
-    """The one row of ``parameters.parquet``; ``who`` is run, cohort, case and method."""
-    theta = inversion.theta
+    """Return the row of ``parameters.parquet``; ``who`` is run, cohort, case and method."""
+    theta, other = inversion.theta, inversion.other
     voxel = np.full(3, np.nan) if theta is None else theta.origin_voxel(grid)
     row: dict[str, Any] = {
         **who,
@@ -225,58 +185,56 @@ def parameters_row(
         "chosen": "",
         "loss_direct": np.nan,
         "loss_gradient": np.nan,
-        **space.row(None if inversion.other is None else inversion.other.to_array(), prefix="other_"),
+        **space.row(None if other is None else other.to_array(), prefix="other_"),
         "threshold_whole": np.nan,
         "threshold_core": np.nan,
         "out_of_range": False,
     }
-    known = theta is not None and inversion.uncertainty is not None
-    row |= inversion.uncertainty.columns(theta) if known else Uncertainty.no_columns(space)  # type: ignore[union-attr, arg-type]
-    return row | inversion.extra
+    if theta is None or inversion.uncertainty is None:
+        return row | Uncertainty.no_columns(space) | inversion.extra
+    return row | inversion.uncertainty.columns(theta) | inversion.extra
+
+
+def _entry(settings: InvertSettings, method: str) -> MethodSettings:
+    if method not in settings.methods:
+        raise InputError(f"method '{method}'", "is not configured", f"name one of {', '.join(settings.methods)}")
+    return settings.methods[method]
 
 
 def _failure(space: ParameterSpace, message: str, seconds: float) -> Inversion:
     return Inversion(None, np.nan, Trace(space).table(), 0, seconds, "failed", message)
 
 
-def _swap_origin(inversion: Inversion, problem: Problem) -> Inversion:
-    """Replace the estimated origins by the centre of mass, as the paper's code does for its forward simulation."""
-
-    def swapped(theta: Theta | None) -> Theta | None:
-        return None if theta is None else theta.with_origin(problem.observation.centre_mm)
-
-    note = "the estimated origin was replaced by the centre of mass; the loss is that before"
-    message = "; ".join(part for part in (inversion.message, note) if part)
-    # An interval about the estimated origin says nothing of the one in its place.
-    return replace(
-        inversion,
-        theta=swapped(inversion.theta),
-        other=swapped(inversion.other),
-        uncertainty=None,
-        message=message,
-    )
+def _with_notes(inversion: Inversion, *notes: str) -> Inversion:
+    return replace(inversion, message="; ".join(note for note in (inversion.message, *notes) if note))
 
 
-def _settle_origin(inversion: Inversion, problem: Problem, held: bool, move: bool) -> Inversion:
-    """Say where an origin lies outside tissue, and move it if no part of the seed would lie in any and it may move."""
-    from gliofit.invert.solver_objective import distance_to_tissue_mm
+def _swap_origin(inversion: Inversion, centre_mm: NDArray[np.float64]) -> Inversion:
+    """Replace estimated origins by the centre of mass, as the paper's code does for its forward simulation."""
+    swapped = (None if theta is None else theta.with_origin(centre_mm) for theta in (inversion.theta, inversion.other))
+    theta, other = swapped
+    # The uncertainty is that of the estimated origin.
+    inversion = replace(inversion, theta=theta, other=other, uncertainty=None)
+    return _with_notes(inversion, "the estimated origin was replaced by the centre of mass; the loss is that before")
 
-    theta, tissue = inversion.theta, problem.tissue
-    # A concentration of its own was not grown from an origin in the case.
+
+def _move_origin(inversion: Inversion, tissue: Tissue, fixed: bool, move: bool) -> Inversion:
+    """Note an origin outside tissue; move it if the initial tumour does not reach tissue, unless it is fixed."""
+    from gliofit.invert.solver_objective import locate_origin
+
+    theta = inversion.theta
+    # A concentration that a method estimates may have its origin in the atlas.
     if theta is None or inversion.concentration is not None:
         return inversion
-    distance, nearest = distance_to_tissue_mm(tissue.mask, tissue.grid, theta.origin_mm)
-    spacing = max(tissue.grid.spacing_mm)
-    if distance <= np.sqrt(3) / 2 * spacing:
+    distance, target = locate_origin(tissue, theta.origin_mm)
+    if not distance:
         return inversion
     where = f"the origin lies {distance:.1f} mm from white and grey matter"
-    # Half a voxel less than the seed's radius, so that the voxel reached really gets a share of it.
-    if distance <= SEED_REACH_MM - spacing / 2:
-        note = f"{where}; only the part of the initial tumour that reaches them grows" if held else ""
-    elif held or not move:
+    if target is None:
+        note = f"{where}; only the part of the initial tumour that reaches them grows" if fixed else ""
+    elif fixed or not move:
         note = f"{where}, beyond the initial tumour; the forward simulation will fail"
     else:
-        theta = theta.with_origin(nearest)
+        inversion = replace(inversion, theta=theta.with_origin(target))
         note = f"{where} and was moved to the nearest, the loss is that before the move"
-    message = "; ".join(part for part in (inversion.message, note) if part)
-    return replace(inversion, theta=theta, message=message)
+    return _with_notes(inversion, note)

@@ -10,13 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from gliofit.core.errors import SeedOutsideTissueError
 from gliofit.core.grid import Grid, Volume
+from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import DURATION_DAYS, Theta
 from gliofit.invert.problem import Problem
 from gliofit.invert.trace import Trace
 from gliofit.observation.likelihood import SegmentationLikelihood
 from gliofit.solver.base import AbstractForwardSolver
+from gliofit.solver.seed import SEED_REACH_MM
 
-__all__ = ["LevelObjective", "SolverObjective", "distance_to_tissue_mm"]
+__all__ = ["LevelObjective", "SolverObjective", "distance_to_tissue_mm", "locate_origin"]
 
 #: Simulations stop when the tumour exceeds this multiple of the observed volume ...
 _HOPELESS_RATIO = 20.0
@@ -119,3 +121,21 @@ def distance_to_tissue_mm(
             if distances[nearest] <= reach:
                 return float(distances[nearest]), positions[nearest]
     raise ValueError("the mask is empty")
+
+
+def locate_origin(tissue: Tissue, origin_mm: ArrayLike) -> tuple[float, NDArray[np.float64] | None]:
+    """Locate an origin relative to white and grey matter.
+
+    Returns
+    -------
+    distance : float
+        Distance to the nearest voxel centre of tissue in mm, zero within a voxel of tissue.
+    target : ndarray or None
+        That voxel centre (world mm, shape (3,)) if the initial tumour does not reach tissue.
+    """
+    distance, nearest = distance_to_tissue_mm(tissue.mask, tissue.grid, origin_mm)
+    spacing = max(tissue.grid.spacing_mm)
+    if distance <= np.sqrt(3) / 2 * spacing:
+        return 0.0, None
+    # Half a voxel less than the seed's radius, so that the seed overlaps the voxel.
+    return distance, nearest if distance > SEED_REACH_MM - spacing / 2 else None

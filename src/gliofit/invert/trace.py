@@ -16,9 +16,6 @@ from gliofit.invert.base import Inversion
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gliofit.core.grid import Volume
-    from gliofit.invert.uncertainty import Uncertainty
-
 __all__ = ["OnProgress", "Trace", "trace_columns"]
 
 #: Progress callback with the number of evaluations, the last loss and its level.
@@ -76,28 +73,14 @@ class Trace:
         converged: bool,
         message: str,
         other: NDArray[Any] | None = None,
-        uncertainty: Uncertainty | None = None,
-        extra: dict[str, Any] | None = None,
-        concentration: Volume | None = None,
+        **fields: Any,
     ) -> Inversion:
-        """Return the outcome of an inversion with the estimate ``theta``, shape (n,)."""
+        """Return the outcome of an inversion with the estimate ``theta`` and further fields of ``Inversion``."""
+        estimate, other_estimate = (None if t is None else Theta.from_array(t, self._space) for t in (theta, other))
+        evaluations, status = len(self) + self._without_loss, "ok" if converged else "not-converged"
         return Inversion(
-            theta=None if theta is None else Theta.from_array(theta, self._space),
-            loss=float(loss),
-            trace=self.table(),
-            evaluations=len(self) + self._without_loss,
-            wall_seconds=self.seconds,
-            status="ok" if converged else "not-converged",
-            message=message,
-            other=None if other is None else Theta.from_array(other, self._space),
-            uncertainty=uncertainty,
-            extra=extra or {},
-            concentration=concentration,
+            estimate, float(loss), self.table(), evaluations, self.seconds, status, message, other_estimate, **fields
         )
-
-    def finish_field(self, concentration: Volume, loss: float, message: str) -> Inversion:
-        """Return the outcome of an inversion that estimates a concentration without theta."""
-        return self.finish(None, loss, True, message, concentration=concentration)
 
     def table(self) -> pd.DataFrame:
         """Return all evaluations with columns ``trace_columns``."""

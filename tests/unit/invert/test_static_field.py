@@ -11,11 +11,11 @@ from gliofit.forward.run import run_forward
 from gliofit.forward.settings import ForwardSettings
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
+from gliofit.invert.methods.static_field import StaticFieldSettings, StaticLoss
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
 from gliofit.invert.run import CaseFiles, fit, invert_case
 from gliofit.invert.settings import InvertSettings
-from gliofit.invert.static_loss import StaticLoss
 from gliofit.solver.accurate import AccurateSolver
 
 WHO = {"run": "r", "cohort": "patients", "case": "c", "method": "static-field", "seed": 1}
@@ -94,8 +94,9 @@ def test_loss_of_a_travelling_front():
     nothing = torch.zeros_like(field)
 
     def loss(weights, steepness, mask=nothing):
-        own = StaticLoss(mask, nothing, brain, (0.2, 0.6), 500.0, weights, 0.25)
-        return float(own(field, torch.tensor(steepness)))
+        keys = {"inverter": "static-field", "front_weight": weights[0], "smooth_weight": weights[1]}
+        static = StaticLoss(mask, nothing, brain, 0.25, StaticFieldSettings.model_validate(keys))
+        return float(static(field, torch.tensor(steepness)))
 
     # |grad c| = k c (1 - c) holds for the front's own k alone.
     assert loss((1.0, 0.0), k) < 1e-6

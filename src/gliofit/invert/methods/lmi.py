@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gliofit.core.crop import Crop
+    from gliofit.core.tissue import Tissue
     from gliofit.growth.theta import Theta
     from gliofit.invert.atlas_map import AbstractAtlasMap
     from gliofit.invert.problem import Problem
@@ -29,6 +30,8 @@ __all__ = ["Lmi", "LmiSettings"]
 
 class LmiSettings(MethodSettings):
     """Settings of ``lmi``."""
+
+    has_origin: ClassVar[bool] = False
 
     inverter: Literal["lmi"] = Field(description="`lmi`.")
     patient_observation: Literal["segmentation"] = Field(
@@ -53,15 +56,13 @@ class LmiSettings(MethodSettings):
     )
 
     @model_validator(mode="after")
-    def _consistent(self) -> LmiSettings:
-        if self.origin != "free":
-            raise ValueError("origin: lmi predicts the origin in the atlas and cannot fix it; set free")
+    def _ordered(self) -> LmiSettings:
         if self.threshold_core <= self.threshold_whole:
             raise ValueError("threshold_core must be above threshold_whole: the core lies inside the whole tumour")
         return self
 
     def work(self, spacing_mm: float, cube: int) -> Work:
-        """One prediction, one tumour grown in the atlas (voxels of 1 mm), and the way there and back."""
+        """Return one prediction, one simulation in the atlas (voxels of 1 mm), and resampling there and back."""
         warped = Work.of("volume", 12 * spacing_mm**-3.0)
         return Work.of("prediction", cubes(cube)) + self.integrator.work(1.0) + warped
 
@@ -96,7 +97,7 @@ class Lmi(AbstractInverter[LmiSettings]):
         trace = problem.start_trace()
         crop = network.cube(atlas.tissue.grid)
         prediction = self._predict(problem.observation, atlas, crop, network)
-        atlas_theta, notes = self._make_feasible(prediction, problem, network)
+        atlas_theta, notes = self._make_feasible(prediction, problem, atlas.tissue, network)
         trace.count()
         solution = make_solver(self.settings.integrator).solve(atlas.tissue, atlas_theta)
         warped = atlas.to_patient(solution.volume)
@@ -123,8 +124,7 @@ class Lmi(AbstractInverter[LmiSettings]):
             raw = network(image.to(network.theta_mean.device))[0].double().cpu().numpy()
         if not np.isfinite(raw).all():
             raise InversionError("the output of the network is not finite")
-        theta: NDArray[np.float64] = raw + np.append(crop.centre_mm, np.zeros(len(raw) - 3))
-        return theta
+        return np.append(raw[:3] + crop.centre_mm, raw[3:])
 
     def _masks(
         self, observation: AbstractObservation, atlas: AbstractAtlasMap, crop: Crop
@@ -134,25 +134,25 @@ class Lmi(AbstractInverter[LmiSettings]):
         from gliofit.observation.observation import SegmentationObservation
 
         if isinstance(observation, SegmentationObservation):
-            masks, grid = observation.masks, observation.tissue.grid
 
             def resample(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-                inside = Volume((mask & observation.visible).astype(np.float32), grid)
-                return crop.volume(atlas.to_atlas(inside)).data >= 0.5
+                visible = Volume((mask & observation.visible).astype(np.float32), observation.tissue.grid)
+                return crop.volume(atlas.to_atlas(visible)).data >= 0.5
 
-            return resample(masks.whole), resample(np.zeros_like(masks.whole) if masks.core is None else masks.core)
+            whole = resample(observation.masks.whole)
+            return whole, np.zeros_like(whole) if observation.masks.core is None else resample(observation.masks.core)
         concentration = crop.volume(atlas.to_atlas(observation.concentration)).data
         return concentration >= self.settings.threshold_whole, concentration >= self.settings.threshold_core
 
     @staticmethod
-    def _make_feasible(theta: NDArray[np.float64], problem: Problem, network: AtlasInverse) -> tuple[Theta, list[str]]:
+    def _make_feasible(
+        theta: NDArray[np.float64], problem: Problem, tissue: Tissue, network: AtlasInverse
+    ) -> tuple[Theta, list[str]]:
         """Clip theta to the bounds, move its origin to tissue, and note where it is outside the training range."""
         from gliofit.growth.theta import Theta
-        from gliofit.invert.solver_objective import distance_to_tissue_mm
-        from gliofit.solver.seed import SEED_REACH_MM
+        from gliofit.invert.solver_objective import locate_origin
 
-        assert problem.atlas is not None
-        tissue, notes = problem.atlas.tissue, []
+        notes = []
         low, high = (values.double().cpu().numpy() for values in (network.theta_low, network.theta_high))
         clipped = problem.bounds.clip(theta)
         for index in np.flatnonzero(~problem.space.is_position):
@@ -162,13 +162,11 @@ class Lmi(AbstractInverter[LmiSettings]):
             note = f"{name} of {theta[index]:.3g} is outside the training range ({low[index]:.3g} to {high[index]:.3g})"
             notes.append(note if clipped[index] == theta[index] else f"{note} and was clipped to the bounds")
             theta[index] = clipped[index]
-        distance, nearest = distance_to_tissue_mm(tissue.mask, tissue.grid, theta[:3])
-        spacing = max(tissue.grid.spacing_mm)
-        if distance > np.sqrt(3) / 2 * spacing:
+        distance, target = locate_origin(tissue, theta[:3])
+        if distance:
             note = f"the origin lies {distance:.1f} mm from the atlas' white and grey matter"
-            # Half a voxel less than the seed's radius, so that the seed overlaps the voxel.
-            if distance > SEED_REACH_MM - spacing / 2:
-                theta[:3] = nearest
+            if target is not None:
+                theta[:3] = target
                 note += " and was moved to the nearest voxel"
             notes.append(note)
         return Theta.from_array(theta), notes

@@ -12,6 +12,7 @@ from gliofit.invert.base import AbstractInverter, Inversion, InversionError, Met
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from gliofit.invert.problem import Problem
     from gliofit.observation.observation import AbstractObservation
@@ -20,16 +21,18 @@ __all__ = ["StaticField", "StaticFieldSettings"]
 
 # Initial concentration: whole tumour, additional in the core, and brain.
 _WHOLE, _CORE, _BRAIN = 0.6, 0.2, 0.01
-
 # Smallest sum of CSF, white and grey matter fractions in the brain.
-_LEAST_BRAIN = 0.1
-
+_MIN_BRAIN = 0.1
 # Margin of the box about the tumour, larger than the fitted field spreads.
 _MARGIN_MM = 30.0
+# Concentration above which the field is smoothed.
+_PRESENT = 1e-3
 
 
 class StaticFieldSettings(MethodSettings):
     """Settings of ``static-field``."""
+
+    has_origin: ClassVar[bool] = False
 
     inverter: Literal["static-field"] = Field(description="`static-field`.")
     spacing_mm: float = Field(
@@ -46,6 +49,12 @@ class StaticFieldSettings(MethodSettings):
     smooth_weight: float = Field(1000.0, ge=0, description="Weight of differences between neighbouring voxels.")
     first_steepness: float = Field(0.1, gt=0, description="Initial value of the fitted steepness k (1/mm).")
 
+    @model_validator(mode="after")
+    def _ordered(self) -> StaticFieldSettings:
+        if self.threshold_core <= self.threshold_whole:
+            raise ValueError("threshold_core must be above threshold_whole: the core lies inside the whole tumour")
+        return self
+
     def work(self, spacing_mm: float, cube: int) -> Work:
         """Steps on all voxels of the field."""
         return Work.of("field", self.steps * max(self.spacing_mm, spacing_mm) ** -3.0)
@@ -54,14 +63,6 @@ class StaticFieldSettings(MethodSettings):
     def most_evaluations(self) -> int:
         """One evaluation per step."""
         return self.steps
-
-    @model_validator(mode="after")
-    def _consistent(self) -> StaticFieldSettings:
-        if self.origin != "free":
-            raise ValueError("origin: static-field has no origin; set free")
-        if self.threshold_core <= self.threshold_whole:
-            raise ValueError("threshold_core must be above threshold_whole: the core lies inside the whole tumour")
-        return self
 
 
 class StaticField(AbstractInverter[StaticFieldSettings]):
@@ -76,28 +77,22 @@ class StaticField(AbstractInverter[StaticFieldSettings]):
         import torch
 
         from gliofit.core.grid import Volume, bounding_box
-        from gliofit.invert.static_loss import StaticLoss
 
-        settings = self.settings
-        trace = problem.start_trace()
+        settings, trace = self.settings, problem.start_trace()
         tissue = problem.tissue.canonical()
         factor = max(1, round(settings.spacing_mm / tissue.grid.isotropic_spacing_mm))
         spacing = tissue.grid.isotropic_spacing_mm * factor
-        brain_share = Volume(tissue.wm + tissue.gm + tissue.csf, tissue.grid).coarsen(factor)
-        whole_mask, core_mask = self._masks(problem.observation)
+        share = Volume(tissue.wm + tissue.gm + tissue.csf, tissue.grid).coarsen(factor)
 
         def coarse(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-            volume = Volume(mask.astype(np.float32), problem.tissue.grid).canonical()
-            return volume.coarsen(factor).data
+            return Volume(mask.astype(np.float32), problem.tissue.grid).canonical().coarsen(factor).data
 
-        whole, core = coarse(whole_mask), coarse(core_mask)
-        brain = (brain_share.data >= _LEAST_BRAIN) | (whole > 0)
+        whole, core = map(coarse, self._masks(problem.observation))
+        brain = (share.data >= _MIN_BRAIN) | (whole > 0)
         box = bounding_box(whole > 0, [int(np.ceil(_MARGIN_MM / spacing))] * 3)
-        fields = [torch.from_numpy(np.ascontiguousarray(data[box], np.float32)) for data in (whole, core, brain)]
-        thresholds = settings.threshold_whole, settings.threshold_core
-        weights = settings.front_weight, settings.smooth_weight
-        loss = StaticLoss(fields[0], fields[1], fields[2], thresholds, settings.sharpness, weights, spacing)
-        field = (_WHOLE * fields[0] + _CORE * fields[1] + _BRAIN * fields[2]).clamp(1e-5, 1) * fields[2]
+        parts = [torch.from_numpy(np.ascontiguousarray(data[box], np.float32)) for data in (whole, core, brain)]
+        loss = StaticLoss(parts[0], parts[1], parts[2], spacing, settings)
+        field = (_WHOLE * parts[0] + _CORE * parts[1] + _BRAIN * parts[2]).clamp(1e-5, 1) * parts[2]
         field.requires_grad_(True)
         steepness = torch.tensor(settings.first_steepness, requires_grad=True)
         optimiser = torch.optim.Adam([field, steepness], lr=settings.learning_rate)
@@ -111,17 +106,16 @@ class StaticField(AbstractInverter[StaticFieldSettings]):
                 raise InversionError(f"the loss was not finite after {len(trace)} steps; choose a smaller step size")
             optimiser.step()
             with torch.no_grad():
-                field.clamp_(1e-5, 1).mul_(fields[2])
-        with torch.no_grad():
-            last = float(loss(field, steepness))
-        coarse_field = np.zeros(whole.shape, np.float32)
-        coarse_field[box] = field.detach().numpy()
-        volume = Volume(coarse_field, brain_share.grid)
+                field.clamp_(1e-5, 1).mul_(parts[2])
+        last = float(loss(field.detach(), steepness.detach()))
+        values = np.zeros(whole.shape, np.float32)
+        values[box] = field.detach().numpy()
+        volume = Volume(values, share.grid)
         if factor > 1:
             volume = volume.sample(tissue.grid)
         concentration = Volume(np.clip(volume.data, 0, 1), tissue.grid).oriented_like(problem.tissue.grid)
         message = f"fitted at {spacing:g} mm; steepness {abs(float(steepness.detach())):.2g} per mm"
-        return trace.finish_field(concentration, last, message)
+        return trace.finish(None, last, True, message, concentration=concentration)
 
     def _masks(self, observation: AbstractObservation) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return whole tumour and core of the segmentation, or by thresholds of the concentration."""
@@ -135,3 +129,71 @@ class StaticField(AbstractInverter[StaticFieldSettings]):
         if not whole.any():
             raise InversionError(f"the concentration does not exceed threshold_whole {self.settings.threshold_whole:g}")
         return whole, values > self.settings.threshold_core
+
+
+class StaticLoss:
+    """Overlap with the regions of a segmentation, shape of a travelling front, and smoothness.
+
+    Sum of: 1 - Dice of whole tumour and of core; ``front_weight`` times the mean of ((k c (1 - c) - |grad c|) / k)^2
+    over the eroded brain; ``smooth_weight`` times the mean, over voxels with tumour, of the squared sum of differences
+    to the six neighbours.
+
+    Source: Weidner et al., arXiv:2412.13811.
+
+    Parameters
+    ----------
+    whole, core
+        Share of each voxel in the regions, shape (x, y, z); an empty core is ignored.
+    brain
+        1 in the brain and 0 elsewhere, shape (x, y, z).
+    spacing_mm
+        Voxel size.
+    settings
+        Thresholds, sharpness and weights.
+    """
+
+    def __init__(
+        self, whole: Tensor, core: Tensor, brain: Tensor, spacing_mm: float, settings: StaticFieldSettings
+    ) -> None:
+        regions = ((whole, settings.threshold_whole), (core, settings.threshold_core))
+        self.regions = [(mask, threshold) for mask, threshold in regions if bool((mask > 0).any())]
+        self.spacing_mm, self.settings, self.inner = spacing_mm, settings, _erode(brain)
+
+    def __call__(self, field: Tensor, steepness: Tensor) -> Tensor:
+        """Return the loss of a field, shape (x, y, z), and of the steepness k per mm."""
+        settings, loss = self.settings, field.new_zeros(())
+        for mask, threshold in self.regions:
+            shown = (settings.sharpness * (field - threshold)).sigmoid()
+            loss = loss + 1 - 2 * (shown * mask).sum() / (shown.sum() + mask.sum()).clamp(min=1e-6)
+        squared, rough = _differences(field, self.spacing_mm)
+        front = field * (1 - field) - (squared + 1e-12).sqrt() / steepness
+        loss = loss + settings.front_weight * (front.square() * self.inner).sum() / self.inner.sum().clamp(min=1)
+        present = (field.detach() > _PRESENT).to(field.dtype)
+        return loss + settings.smooth_weight * (rough.square() * present).sum() / present.sum().clamp(min=1)
+
+
+def _differences(field: Tensor, spacing_mm: float) -> tuple[Tensor, Tensor]:
+    """Compute the squared gradient by central differences (mm^-2) and the sum of differences to neighbours (mm^-1).
+
+    The field is extended by its values at the faces of the box.
+    """
+    import torch
+
+    squared, rough = torch.zeros_like(field), torch.zeros_like(field)
+    for axis in range(3):
+        step = torch.diff(field, dim=axis) / spacing_mm
+        zero = torch.zeros_like(field.narrow(axis, 0, 1))
+        after, before = torch.cat([step, zero], axis), torch.cat([zero, step], axis)
+        squared = squared + ((after + before) / 2).square()
+        rough = rough + after.abs() + before.abs()
+    return squared, rough
+
+
+def _erode(mask: Tensor) -> Tensor:
+    """Erode a mask by one voxel, but not at the faces of the box."""
+    out = mask.clone()
+    for axis in range(3):
+        size = mask.shape[axis]
+        out.narrow(axis, 0, size - 1).mul_(mask.narrow(axis, 1, size - 1))
+        out.narrow(axis, 1, size - 1).mul_(mask.narrow(axis, 0, size - 1))
+    return out
