@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -14,46 +13,30 @@ from gliofit.core.grid import Grid, Volume
 from gliofit.core.tissue import Tissue, TissueKind
 from gliofit.register.ants import Transforms, apply_to_points, apply_transforms
 
-__all__ = ["AbstractAtlasMap", "IdentityMap", "RegisteredMap"]
+__all__ = ["AtlasMap", "RegisteredMap"]
 
 
-class AbstractAtlasMap(ABC):
-    """Maps images from a case to the atlas, and images and points back; ``tissue`` is that of the atlas."""
+class AtlasMap:
+    """Transforms between a case and the atlas; the identity, for synthetic cases, whose ``tissue`` is the atlas."""
 
     def __init__(self, tissue: Tissue) -> None:
         self.tissue = tissue
 
-    @abstractmethod
     def to_atlas(self, volume: Volume) -> Volume:
         """Resample a volume on the case's grid to the atlas' grid; linear, zero outside."""
+        return volume
 
-    @abstractmethod
     def to_patient(self, volume: Volume) -> Volume:
         """Resample a volume on the atlas' grid to the case's grid; linear, zero outside."""
+        return volume
 
-    @abstractmethod
     def point_to_patient(self, point_mm: NDArray[Any]) -> NDArray[np.float64]:
         """Map a position in the atlas (world mm, shape (3,)) to the case."""
-
-
-class IdentityMap(AbstractAtlasMap):
-    """Identity, for synthetic cases, whose tissue is the atlas."""
-
-    def to_atlas(self, volume: Volume) -> Volume:
-        """Return the volume."""
-        return volume
-
-    def to_patient(self, volume: Volume) -> Volume:
-        """Return the volume."""
-        return volume
-
-    def point_to_patient(self, point_mm: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the position."""
         return np.asarray(point_mm, dtype=np.float64)
 
 
-class RegisteredMap(AbstractAtlasMap):
-    """Registration of a patient by ANTs; ``grid`` is that of the patient."""
+class RegisteredMap(AtlasMap):
+    """Registration of a patient by ANTs; ``grid`` is that of the patient, ``tissue`` that of the atlas."""
 
     def __init__(self, tissue: Tissue, grid: Grid, transforms: Transforms) -> None:
         super().__init__(tissue)
@@ -71,14 +54,13 @@ class RegisteredMap(AbstractAtlasMap):
         return cls(Tissue.load(atlas_dir, tissue_kind), grid, Transforms(affine, warp, inverse_warp))
 
     def to_atlas(self, volume: Volume) -> Volume:
-        """Warp a volume by the inverse transforms."""
+        """See ``AtlasMap``."""
         return apply_transforms(volume, self.tissue.grid, self.transforms, inverse=True)
 
     def to_patient(self, volume: Volume) -> Volume:
-        """Warp a volume by the forward transforms."""
+        """See ``AtlasMap``."""
         return apply_transforms(volume, self.grid, self.transforms)
 
     def point_to_patient(self, point_mm: NDArray[Any]) -> NDArray[np.float64]:
-        """Map a position by the inverse transforms, opposite to images."""
-        position: NDArray[np.float64] = apply_to_points(point_mm, self.transforms, to_patient=True)[0]
-        return position
+        """See ``AtlasMap``; points move opposite to images."""
+        return np.asarray(apply_to_points(point_mm, self.transforms, to_patient=True)[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,22 +14,13 @@ from gliofit.invert.variables import SearchOutcome, Variables
 
 if TYPE_CHECKING:
     from gliofit.invert.problem import Problem
+    from gliofit.invert.solver_objective import SolverObjective
+    from gliofit.invert.surrogate_objective import SurrogateObjective
 
-__all__ = ["CmaSearch", "CmaSettings", "Objective"]
+__all__ = ["CmaSearch", "CmaSettings"]
 
 #: The paper's step size in raw variables, absolute tolerance, and (window, first) generations of the tolerance.
 _RAW_SIGMA, _RAW_TOLERANCE, _RAW_GENERATIONS = 0.3, 1e-8, (9, 20)
-
-
-class Objective(Protocol):
-    """Loss of a population of parameters."""
-
-    #: Loss without tumour, the scale of relative tolerances.
-    scale: float
-
-    def losses(self, thetas: NDArray[Any]) -> NDArray[np.float64]:
-        """Return losses, shape (B,), of parameters of shape (B, n)."""
-        ...
 
 
 class CmaSettings(MethodSettings):
@@ -65,7 +56,9 @@ class CmaSearch:
     ``objective`` selects the initial guess, whose origin is the centre of mass of the problem's observation.
     """
 
-    def __init__(self, settings: CmaSettings, problem: Problem, bounds: Bounds, objective: Objective) -> None:
+    def __init__(
+        self, settings: CmaSettings, problem: Problem, bounds: Bounds, objective: SolverObjective | SurrogateObjective
+    ) -> None:
         import cma
 
         self.settings = settings
@@ -112,15 +105,11 @@ class CmaSearch:
         """Set the step size so that the largest standard deviation of a variable is ``spread``."""
         self._search.sigma *= spread / float(np.max(self._search.stds))
 
-    def run(self, objective: Objective, evaluations: int) -> SearchOutcome:
+    def run(self, objective: SolverObjective | SurrogateObjective, evaluations: int) -> SearchOutcome:
         """Search with at most ``evaluations`` forward evaluations, but at least one generation.
 
-        The evaluations of initial guesses count in the first call.
-
-        Raises
-        ------
-        InversionError
-            If a whole generation has no finite loss.
+        The evaluations of initial guesses count in the first call. Raises InversionError if a whole generation has no
+        finite loss.
         """
         settings, search = self.settings, self._search
         best_theta, best_loss = np.empty(0), np.inf
@@ -128,14 +117,14 @@ class CmaSearch:
         generations = max(1, (evaluations - self._spent) // settings.popsize)
         self._spent = 0
         for _ in range(generations):
-            asked = search.ask()
-            thetas = self.variables.decode(np.array(asked))
+            points = search.ask()
+            thetas = self.variables.decode(np.array(points))
             losses = objective.losses(thetas)
             finite = np.isfinite(losses)
             if not finite.any():
                 raise InversionError("no candidate of a generation has a finite loss")
             losses = np.where(finite, losses, 10 * losses[finite].max() + objective.scale)
-            search.tell(asked, losses.tolist())
+            search.tell(points, losses.tolist())
             lowest = int(losses.argmin())
             if losses[lowest] < best_loss:
                 best_theta, best_loss = thetas[lowest], float(losses[lowest])

@@ -27,17 +27,13 @@ class Expansion:
 
     Parameters
     ----------
-    theta
-        Parameters, shape (n,), positions in world mm.
-    loss
-        Loss at theta.
+    theta, loss
+        Parameters, shape (n,), positions in world mm, and their loss.
     gradient, hessian
         Derivatives by theta, shapes (n,) and (n, n). Gauss-Newton's Hessian neglects second derivatives of c and is
         positive semidefinite.
-    tangents
-        Derivatives of c, shape (n, N).
-    c
-        Concentration on the objective's box, shape (x, y, z).
+    tangents, c
+        Derivatives of c, shape (n, N), and concentration c on the objective's box, shape (x, y, z).
     fresh
         Whether the tangents are those at ``theta``, not reused from another expansion.
     """

@@ -66,15 +66,8 @@ def minimise(
 ) -> SearchOutcome:
     """Minimise the loss from ``start``, a theta of shape (n,) that is clipped to the bounds.
 
-    Returns
-    -------
-    SearchOutcome
-        Best evaluated point; line searches may end at a worse one at the limit of single precision.
-
-    Raises
-    ------
-    InversionError
-        If the initial loss is not finite.
+    The result is the best evaluated point: line searches may end at a worse one at the limit of single precision.
+    Raises InversionError if the initial loss is not finite.
     """
     import torch
 

@@ -19,6 +19,8 @@ __all__ = ["Descent", "are_same", "descend"]
 _DAMPING = (1e-9, 1e8)
 # Loss relative to that without tumour below which a fit counts as exact, near the rounding of single precision.
 _EXACT = 1e-10
+# Convergence criterion for steps in the units ``steps("unit")`` of the space.
+_STEP_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,6 @@ def descend(
     evaluations: int,
     free: NDArray[np.bool_],
     borrow: int = 0,
-    step_tolerance: float = 1e-4,
     loss_tolerance: float = 1e-5,
     others: Sequence[Descent] = (),
 ) -> Descent:
@@ -50,10 +51,8 @@ def descend(
 
     Parameters
     ----------
-    objective
-        Loss with derivatives.
-    start
-        Expansion at the initial guess.
+    objective, start
+        Loss with derivatives, and its expansion at the initial guess.
     bounds
         Box of theta; a parameter pushed against its bound is fixed for that step.
     evaluations
@@ -62,8 +61,6 @@ def descend(
         Mask of parameters that may change, shape (n,).
     borrow
         Number of successive steps that may reuse earlier tangents; after a failed step they are computed again.
-    step_tolerance
-        Convergence criterion for steps, in the units ``steps("unit")`` of the space.
     loss_tolerance
         Convergence criterion for the relative decrease of the loss.
     others
@@ -86,7 +83,7 @@ def descend(
             diagonal = np.maximum(np.diag(block), 1e-12 * np.diag(block).max() + 1e-300)
             step[moving] = -np.linalg.solve(block + damping * np.diag(diagonal), gradient[moving])
         step /= max(1.0, float(np.max(np.abs(step) / longest)))
-        small = bool(np.max(np.abs(step) / unit) < step_tolerance)
+        small = bool(np.max(np.abs(step) / unit) < _STEP_TOLERANCE)
         if small and borrowed == 0:
             return Descent(here, True, "steps are small")
         trial = bounds.clip(space.moved(here.theta, step))

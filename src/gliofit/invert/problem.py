@@ -22,7 +22,7 @@ from gliofit.observation.observation import (
 )
 
 if TYPE_CHECKING:
-    from gliofit.invert.atlas_map import AbstractAtlasMap
+    from gliofit.invert.atlas_map import AtlasMap
     from gliofit.invert.settings import InvertSettings
 
 __all__ = [
@@ -40,18 +40,14 @@ class Problem:
 
     Parameters
     ----------
-    tissue
-        Tissue on the case's grid.
-    observation
-        Observation with its likelihood.
+    tissue, observation
+        Tissue on the case's grid, and observation with its likelihood.
     bounds
         Box of theta, origin in world mm.
     networks
         Trained networks, loaded on first use.
-    seed
-        Random seed.
-    threads
-        Number of threads.
+    seed, threads
+        Random seed and number of threads.
     on_progress
         Progress callback with the number of evaluations, the last loss and its level.
     start
@@ -70,7 +66,7 @@ class Problem:
     threads: int = 1
     on_progress: OnProgress | None = None
     start: Theta | None = None
-    atlas: AbstractAtlasMap | None = None
+    atlas: AtlasMap | None = None
     model: GrowthModel = field(default_factory=lambda: find_growth_model(DEFAULT))
 
     @property
@@ -88,7 +84,7 @@ class Problem:
         threads: int = 1,
         on_progress: OnProgress | None = None,
         start: Theta | None = None,
-        atlas: AbstractAtlasMap | None = None,
+        atlas: AtlasMap | None = None,
         model: str = DEFAULT,
     ) -> Problem:
         """Create a problem with the bounds of the settings about the observation's centre of mass."""

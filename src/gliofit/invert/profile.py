@@ -5,8 +5,6 @@ It verifies the covariance of ``uncertainty`` and replaces its intervals where t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -27,39 +25,31 @@ __all__ = ["PROFILE_COLUMNS", "profile_intervals", "profile_likelihood"]
 #: Columns of a profile before those of the parameter space.
 PROFILE_COLUMNS = ("parameter", "value", "loss", "deviance", "standard_normal")
 
+# Distances of the fixed parameter from the estimate, in standard errors of its coordinate; clipped to the bounds.
+_MULTIPLES = (-2.0, -1.0, 0.0, 1.0, 2.0)
 # Largest number of evaluations per point, and the negligible improvement of the deviance.
 _EVALUATIONS = 6
 _NEGLIGIBLE = 0.01
 
 
 @blas_threads(1)
-def profile_likelihood(
-    problem: Problem,
-    settings: GaussNewtonSettings,
-    inversion: Inversion,
-    multiples: Sequence[float] = (-2.0, -1.0, 1.0, 2.0),
-) -> pd.DataFrame:
-    """Compute the loss along each free parameter, minimised over the others.
+def profile_likelihood(problem: Problem, settings: GaussNewtonSettings, inversion: Inversion) -> pd.DataFrame:
+    """Compute the loss along each free parameter, minimised over the others, on the finest level.
 
     Parameters
     ----------
-    problem
-        Inverted case.
-    settings
-        Settings of the inversion; the profile is computed on the finest level.
+    problem, settings
+        Inverted case, and settings of the inversion.
     inversion
         Outcome with an uncertainty.
-    multiples
-        Distances of the fixed parameter from the estimate, in standard errors of its coordinate; clipped to the bounds.
 
     Returns
     -------
     DataFrame
         Columns ``PROFILE_COLUMNS`` and those of theta: for each ``parameter`` with a standard error the fixed
         ``value``, increasing and including the estimate; ``loss``; ``deviance``, twice the increase of the loss, scaled
-        so that a quadratic loss gives (value - estimate)^2 / variance, negative for a lower loss than the estimate's;
-        ``standard_normal``, the square root of the deviance with the sign of the distance. NaN if the seed of a point
-        lies outside tissue.
+        so that a quadratic loss gives (value - estimate)^2 / variance; ``standard_normal``, the square root of the
+        deviance with the sign of the distance. NaN if the seed of a point lies outside tissue.
 
     Raises
     ------
@@ -85,7 +75,7 @@ def profile_likelihood(
     for k in np.flatnonzero(free & (errors > 0) & (np.diag(inverse) > 0)):
         scale = 2 * inverse[k, k] / errors[k] ** 2
         is_fixed = np.arange(len(space)) == k
-        for multiple in sorted({0.0, *multiples}):
+        for multiple in _MULTIPLES:
             shifted = problem.bounds.clip(space.moved(estimate, multiple * errors * is_fixed))
             fixed, distance = shifted[k], space.step_between(estimate, shifted)[k]
             end: Expansion | None = best
@@ -105,21 +95,13 @@ def profile_likelihood(
 def profile_intervals(space: ParameterSpace, table: pd.DataFrame, level: float = INTERVAL_LEVEL) -> pd.DataFrame:
     """Compute the intervals where a profile's ``standard_normal`` reaches the quantiles of the normal distribution.
 
-    Points are interpolated, and extrapolated at the ends, linearly in coordinates.
-
-    Parameters
-    ----------
-    space
-        Parameter space of the profile.
-    table
-        Result of ``profile_likelihood``.
-    level
-        Coverage.
+    Points are interpolated, and extrapolated at the ends, linearly in coordinates. Limits are infinite in coordinates
+    where the loss does not increase.
 
     Returns
     -------
     DataFrame
-        Columns ``parameter low high``; limits are infinite in coordinates where the loss does not increase.
+        Columns ``parameter low high``.
     """
     quantile = float(stats.norm.ppf(0.5 + level / 2))
     rows = []

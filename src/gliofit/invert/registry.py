@@ -23,13 +23,7 @@ def inverter_names() -> tuple[str, ...]:
 
 @cache
 def find_inverter(name: str) -> type[AbstractInverter[Any]]:
-    """Return an inverter class by name.
-
-    Raises
-    ------
-    InputError
-        If the name is unknown.
-    """
+    """Return an inverter class by name; raise InputError if it is unknown."""
     if name not in inverter_names():
         raise InputError(f"inverter '{name}'", "does not exist", f"name one of {', '.join(inverter_names())}")
     module = importlib.import_module(f"{methods.__name__}.{name.replace('-', '_')}")

@@ -20,7 +20,7 @@ from gliofit.core.threads import blas_threads, kernel_threads, torch_threads
 from gliofit.core.tissue import Tissue, TissueKind
 from gliofit.growth.model import COLUMN, find_growth_model
 from gliofit.growth.space import ParameterSpace
-from gliofit.invert.atlas_map import AbstractAtlasMap, IdentityMap, RegisteredMap
+from gliofit.invert.atlas_map import AtlasMap, RegisteredMap
 from gliofit.invert.base import AbstractInverter, Inversion, MethodSettings
 from gliofit.invert.estimate import read_estimate
 from gliofit.invert.networks import Networks
@@ -119,10 +119,10 @@ class CaseFiles:
             )  # fmt: skip
         return ConcentrationObservation(read_volume(path, np.float32), tissue, path)
 
-    def atlas_map(self, tissue: Tissue) -> AbstractAtlasMap:
+    def atlas_map(self, tissue: Tissue) -> AtlasMap:
         """Return the transforms to the atlas: the identity for synthetic cases; raise InputError if missing."""
         if self.cohort == "synthetic":
-            return IdentityMap(tissue)
+            return AtlasMap(tissue)
         if self.atlas is None:
             raise InputError("atlas", "its tissue was not given, and this method works in it", "name the atlas' folder")
         return RegisteredMap.load(self.folder, self.atlas, self.tissue_kind, tissue.grid)

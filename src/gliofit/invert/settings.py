@@ -10,7 +10,7 @@ from pydantic import Field, create_model, field_validator, model_validator
 from gliofit.core.settings import Settings
 from gliofit.growth.model import find_growth_model, growth_model_names
 from gliofit.growth.space import ParameterSpace
-from gliofit.invert.base import MethodSettings, MethodTrait, PatientObservation
+from gliofit.invert.base import AbstractInverter, MethodSettings, MethodTrait, PatientObservation
 from gliofit.invert.registry import find_inverter, inverter_names
 from gliofit.observation.imaging import ImagingSettings
 from gliofit.train.roles import NetworkRole
@@ -30,7 +30,7 @@ _METHOD_NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
 
 class _Bounds(Settings):
-    """Box that estimates stay in; the defaults are the paper's. One range per parameter of the growth models."""
+    """Bounds of estimates; the defaults are the paper's. One range per parameter of the growth models."""
 
     origin_reach_mm: tuple[float, float, float] = Field(
         (48.0, 48.0, 31.0),
@@ -53,7 +53,7 @@ class _Bounds(Settings):
         return value
 
     def ranges(self, space: ParameterSpace) -> dict[str, tuple[float, float]]:
-        """Range of each parameter of a space by its column, those of positions relative to the centre of mass."""
+        """Return ranges of a space's parameters by column, those of positions relative to the centre of mass."""
         reach = self.origin_reach_mm
         return {
             p.column: getattr(self, p.column) if p.axis is None else (-reach[p.axis], reach[p.axis])
@@ -62,7 +62,7 @@ class _Bounds(Settings):
 
 
 def _range_fields() -> dict[str, Any]:
-    """A field for every parameter of a growth model that is not a component of a position."""
+    """Return a field for each parameter of a growth model that is not a component of a position."""
     parameters = [p for name in growth_model_names() for p in find_growth_model(name).space.others]
     return {p.column: (tuple[float, float], Field(p.bounds, description=f"Range of {p.symbol}.")) for p in parameters}
 
@@ -74,43 +74,39 @@ else:
 
 
 def _default_methods() -> dict[str, MethodSettings]:
-    entries: dict[str, dict[str, str]] = {
-        "cmaes-solver": {},
-        "cmaes-surrogate": {},
-        "direct": {},
-        "gauss-newton": {},
-        "gradient-surrogate": {},
+    entries = {
+        "cmaes-solver": {"inverter": "cmaes-solver"},
+        "cmaes-surrogate": {"inverter": "cmaes-surrogate"},
+        "direct": {"inverter": "direct"},
+        "gauss-newton": {"inverter": "gauss-newton"},
+        "gradient-surrogate": {"inverter": "gradient-surrogate"},
         "gradient-surrogate-com": {"inverter": "gradient-surrogate", "origin": "com-fixed"},
-        "hybrid": {},
+        "hybrid": {"inverter": "hybrid"},
         "hybrid-com": {"inverter": "hybrid", "origin": "com-fixed"},
         "hybrid-refined": {"inverter": "gauss-newton", "refines": "hybrid"},
     }
-    kinds = {name: find_inverter(entry.get("inverter", name)).settings_type for name, entry in entries.items()}
-    return {name: kinds[name].model_validate({"inverter": name} | entry) for name, entry in entries.items()}
+    return {name: find_inverter(e["inverter"]).settings_type.model_validate(e) for name, e in entries.items()}
 
 
-def _checked(name: str, entry: Any) -> MethodSettings | dict[str, Any]:
-    """One entry of ``methods`` whose inverter and keys are known, or a ValueError that says what would be valid."""
+def _check_keys(name: str, entry: Any) -> None:
+    """Raise a ValueError that lists valid values if the inverter or a key of an entry of ``methods`` is unknown."""
     if isinstance(entry, MethodSettings):
-        return entry
+        return
     if not isinstance(entry, Mapping):
         raise ValueError(f"method '{name}' needs keys, at least 'inverter': one of {', '.join(inverter_names())}")
     inverter = entry.get("inverter")
     if inverter not in inverter_names():
-        found = "has no 'inverter'" if inverter is None else f"has the unknown inverter '{inverter}'"
-        raise ValueError(f"method '{name}' {found}; valid are {', '.join(inverter_names())}")
-    kind = find_inverter(inverter).settings_type
-    unknown = [str(key) for key in entry if key not in kind.model_fields]
-    if unknown:
-        raise ValueError(
-            f"method '{name}' has the unknown key '{unknown[0]}'; valid for inverter '{inverter}' are "
-            f"{', '.join(kind.model_fields)}"
-        )
-    return dict(entry)
+        problem = "has no 'inverter'" if inverter is None else f"has the unknown inverter '{inverter}'"
+        raise ValueError(f"method '{name}' {problem}; valid are {', '.join(inverter_names())}")
+    keys = find_inverter(inverter).settings_type.model_fields
+    for key in entry:
+        if key not in keys:
+            problem = f"method '{name}' has the unknown key '{key}'"
+            raise ValueError(f"{problem}; valid for inverter '{inverter}' are {', '.join(keys)}")
 
 
 class InvertSettings(Settings):
-    """Which methods estimate theta, and what they see."""
+    """Inversion methods and their input data."""
 
     methods: dict[Annotated[str, Field(pattern=_METHOD_NAME)], _Method] = Field(
         default_factory=_default_methods,
@@ -119,25 +115,27 @@ class InvertSettings(Settings):
     )
     patient_observation: PatientObservation = Field(
         "reference",
-        description="What methods see of a patient: `reference`, the concentration that `cmaes-solver` fitted to the "
-        "segmentation (the paper's protocol), or `segmentation` itself, through the imaging model.",
+        description="Observation of a patient: `reference`, the concentration that `cmaes-solver` fitted to the "
+        "segmentation (the paper's protocol), or `segmentation`, through the imaging model.",
     )
     imaging: ImagingSettings = Field(
-        default_factory=ImagingSettings, description="How a concentration shows in a segmentation."
+        default_factory=ImagingSettings, description="Imaging model: from a concentration to a segmentation."
     )
-    bounds: BoundsSettings = Field(default_factory=BoundsSettings, description="Box that estimates stay in.")
+    bounds: BoundsSettings = Field(default_factory=BoundsSettings, description="Bounds of estimates.")
     move_origin_into_tissue: bool = Field(
         True,
-        description="Move an estimated origin to the nearest white or grey matter if no part of the initial tumour "
-        "would lie in any (an origin held at the centre of mass is never moved).",
+        description="Move an estimated origin to the nearest white or grey matter if the initial tumour does not reach "
+        "any; an origin fixed at the centre of mass is never moved.",
     )
 
     @field_validator("methods", mode="before")
     @classmethod
-    def _known(cls, value: Any) -> Any:
+    def _known(cls, value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
             raise ValueError("needs one entry per method, for example `direct: {inverter: direct}`")
-        return {str(name): _checked(str(name), entry) for name, entry in value.items()}
+        for name, entry in value.items():
+            _check_keys(str(name), entry)
+        return {str(name): entry for name, entry in value.items()}
 
     @field_validator("methods")
     @classmethod
@@ -147,14 +145,14 @@ class InvertSettings(Settings):
         return value
 
     def methods_of(self, cohort: str) -> list[str]:
-        """Methods that run on a cohort."""
-        return [name for name, own in self.methods.items() if cohort in own.cohorts]
+        """Return the methods that run on a cohort."""
+        return [name for name, settings in self.methods.items() if cohort in settings.cohorts]
 
     @model_validator(mode="after")
     def _chains_end(self) -> InvertSettings:
         for method, settings in self.methods.items():
             chain = [method]
-            # A job gets its own method alone, so that the refined one may be absent.
+            # The settings of a job contain only its method, so that the refined one may be missing.
             while (start := self.methods[chain[-1]].refined) in self.methods:
                 if start in chain:
                     raise ValueError(f"methods.{method} refines itself ({' refines '.join([*chain, start])})")
@@ -168,52 +166,51 @@ class InvertSettings(Settings):
         return self
 
     def chain(self, method: str) -> list[str]:
-        """Methods to run for one, in order: those whose estimates are refined on the way, and the method itself."""
+        """Return the methods to run in order: those whose estimates are refined, then the method."""
         start = self.refines(method)
         return [*([] if start is None else self.chain(start)), method]
 
     def observation_of(self, method: str, cohort: str) -> Literal["concentration", "reference", "segmentation"]:
-        """What a method sees of the cases of a cohort."""
+        """Return the kind of observation of a method on a cohort."""
         if cohort == "synthetic":
             return "concentration"
         return self.methods[method].patient_observation or self.patient_observation
 
     def networks_of(self, method: str) -> dict[NetworkRole, str]:
-        """Names of the trained networks that a method needs."""
+        """Return the names of the trained networks that a method needs, by role."""
         return self.methods[method].networks
 
     def refines(self, method: str) -> str | None:
-        """Name of the method whose estimate a method refines, None if it refines none."""
+        """Return the method whose estimate a method refines, or None."""
         return self.methods[method].refined
 
     def traits_of(self, method: str) -> frozenset[MethodTrait]:
-        """What a method offers to settings that name it."""
+        """Return the traits of a method, which settings that name it can require."""
         settings = self.methods[method]
-        offered = {
-            MethodTrait.THETA: self.gives_theta(method),
+        traits = {
+            MethodTrait.THETA: self._inverter(method).gives_theta,
             MethodTrait.ALONE: settings.refined is None,
             MethodTrait.WITHOUT_ATLAS: not self.needs_atlas(method),
             MethodTrait.DESCENT: settings.descends,
             MethodTrait.DIRECT_ESTIMATE: NetworkRole.DIRECT in settings.networks,
         }
-        return frozenset(trait for trait, has in offered.items() if has)
+        return frozenset(trait for trait, holds in traits.items() if holds)
+
+    def _inverter(self, method: str) -> type[AbstractInverter[Any]]:
+        return find_inverter(self.methods[method].inverter)
 
     def keeps_other(self, method: str) -> bool:
-        """Whether a method decides between two candidates and keeps the other one in its results."""
-        return find_inverter(self.methods[method].inverter).keeps_other
+        """Return whether a method chooses between two candidates and returns the other one too."""
+        return self._inverter(method).keeps_other
 
     def gives_uncertainty(self, method: str) -> bool:
-        """Whether a method's results say how well theta is determined."""
-        return find_inverter(self.methods[method].inverter).gives_uncertainty
-
-    def gives_theta(self, method: str) -> bool:
-        """Whether a method estimates theta."""
-        return find_inverter(self.methods[method].inverter).gives_theta
+        """Return whether a method estimates the uncertainty of theta."""
+        return self._inverter(method).gives_uncertainty
 
     def needs_atlas(self, method: str) -> bool:
-        """Whether a method works in the atlas, to which a patient must be registered."""
-        return find_inverter(self.methods[method].inverter).needs_atlas
+        """Return whether a method works in the atlas, to which a patient must be registered."""
+        return self._inverter(method).needs_atlas
 
     def gives_concentration(self, method: str) -> bool:
-        """Whether a method estimates a concentration, which takes the place of the forward simulation."""
-        return find_inverter(self.methods[method].inverter).gives_concentration
+        """Return whether a method estimates a concentration, which replaces the forward simulation."""
+        return self._inverter(method).gives_concentration

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gliofit.growth.space import ParameterSpace
 from gliofit.growth.theta import Theta
-from gliofit.invert.base import Inversion
+from gliofit.invert.base import Inversion, Status
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,11 +56,6 @@ class Trace:
         """Count forward model evaluations without a loss, which have no row."""
         self._without_loss += runs
 
-    def best(self, level: str | None = None) -> tuple[NDArray[np.float64], float] | None:
-        """Return theta, shape (n,), and loss of the smallest finite loss (of a level), None without one."""
-        rows = self.ranked(level)
-        return rows[0] if rows else None
-
     def ranked(self, level: str | None = None) -> list[tuple[NDArray[np.float64], float]]:
         """Return thetas, shapes (n,), and losses of all evaluations with finite loss (of a level), sorted by loss."""
         rows = [row for row in self._rows if np.isfinite(row[1]) and level in (None, row[-1])]
@@ -77,7 +72,8 @@ class Trace:
     ) -> Inversion:
         """Return the outcome of an inversion with the estimate ``theta`` and further fields of ``Inversion``."""
         estimate, other_estimate = (None if t is None else Theta.from_array(t, self._space) for t in (theta, other))
-        evaluations, status = len(self) + self._without_loss, "ok" if converged else "not-converged"
+        evaluations = len(self) + self._without_loss
+        status: Status = "ok" if converged else "not-converged"
         return Inversion(
             estimate, float(loss), self.table(), evaluations, self.seconds, status, message, other_estimate, **fields
         )

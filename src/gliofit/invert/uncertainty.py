@@ -92,10 +92,8 @@ def uncertainty_of(
 
     Parameters
     ----------
-    objective
-        Objective of the finest level.
-    best
-        Minimum of the objective, with fresh tangents.
+    objective, best
+        Objective of the finest level, and its minimum with fresh tangents.
     bounds
         Box of theta.
     free

@@ -15,19 +15,7 @@ __all__ = ["SearchOutcome", "Variables"]
 
 @dataclass(frozen=True, eq=False)
 class SearchOutcome:
-    """Result of an optimiser.
-
-    Parameters
-    ----------
-    theta
-        Best parameters, shape (n,).
-    loss
-        Loss at ``theta``.
-    converged
-        Whether a convergence criterion was fulfilled.
-    reason
-        Criterion that ended the search.
-    """
+    """Best parameters, shape (n,), and loss of a search, whether it converged, and the criterion that ended it."""
 
     theta: NDArray[np.float64]
     loss: float
@@ -37,7 +25,7 @@ class SearchOutcome:
 
 @dataclass(frozen=True, eq=False)
 class Variables:
-    """Invertible map between parameters and the k free variables of an optimiser.
+    """Invertible map between parameters, shape (n,), and the k free variables of an optimiser.
 
     The coordinate of a free parameter is ``offset + scale * variable``.
 
@@ -46,13 +34,13 @@ class Variables:
     bounds
         Box of theta.
     offset, scale
-        Coefficients of the map, shapes (n,).
+        Coefficients of the map.
     log
-        Mask of parameters whose coordinate is the logarithm, shape (n,).
+        Mask of parameters whose coordinate is the logarithm.
     held
-        Values of fixed parameters, shape (n,).
+        Values of fixed parameters.
     free
-        Mask of free parameters, shape (n,).
+        Mask of free parameters.
     """
 
     bounds: Bounds
@@ -96,14 +84,10 @@ class Variables:
 
     def decode(self, variables: Any, library: Any = np) -> Any:
         """Convert free variables, shape (..., k), to parameters, shape (..., n); ``library`` is numpy or torch."""
-        columns, position = [], 0
-        for index in range(len(self.free)):
-            if self.free[index]:
-                column = variables[..., position] * float(self.scale[index]) + float(self.offset[index])
-                columns.append(library.exp(column) if self.log[index] else column)
-                position += 1
-            else:
-                columns.append(library.full_like(variables[..., 0], float(self.held[index])))
+        columns = [library.full_like(variables[..., 0], float(value)) for value in self.held]
+        for position, index in enumerate(np.flatnonzero(self.free)):
+            column = variables[..., position] * float(self.scale[index]) + float(self.offset[index])
+            columns[index] = library.exp(column) if self.log[index] else column
         return library.stack(columns, -1)
 
 

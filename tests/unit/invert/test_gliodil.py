@@ -10,10 +10,10 @@ from gliofit.core.grid import Volume
 from gliofit.core.labels import TumourLabel
 from gliofit.growth.fisher_kolmogorov import diffusivity_mm2_per_day, proliferation_per_day
 from gliofit.growth.theta import Theta
+from gliofit.invert.methods.gliodil import ReleasedSettings
 from gliofit.invert.odil.equation import diffusion, pde_loss
 from gliofit.invert.odil.guess import forward, solver_seed, wide_seed
 from gliofit.invert.odil.loss import refine
-from gliofit.invert.odil.settings import ReleasedSettings
 from gliofit.invert.odil.space import SpaceTime
 from gliofit.invert.odil.terms import RegionTerm
 from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation

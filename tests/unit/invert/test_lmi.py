@@ -13,7 +13,7 @@ from gliofit.core.io import read_volume, write_volume
 from gliofit.core.labels import TumourLabel
 from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
-from gliofit.invert.atlas_map import AbstractAtlasMap, IdentityMap, RegisteredMap
+from gliofit.invert.atlas_map import AtlasMap, RegisteredMap
 from gliofit.invert.networks import Networks
 from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
 from gliofit.invert.run import CaseFiles, fit, invert_case
@@ -50,7 +50,7 @@ class FakeAtlasNetwork:
 BRAIN_GRID = Grid((40, 40, 40), np.array([[4.0, 0, 0, -78], [0, 4, 0, -78], [0, 0, 4, -78], [0, 0, 0, 1]]))
 
 
-class ShiftMap(AbstractAtlasMap):
+class ShiftMap(AtlasMap):
     """A patient whose brain is the atlas' moved by whole voxels."""
 
     def __init__(self, tissue: Tissue, voxels: tuple[int, int, int]) -> None:
@@ -83,7 +83,7 @@ def segmented(field: Volume, core: float = 0.6) -> Volume:
     return Volume(labels, field.grid)
 
 
-def run(observation, atlas: AbstractAtlasMap, answer: np.ndarray, **keys):
+def run(observation, atlas: AtlasMap, answer: np.ndarray, **keys):
     own, network = settings(**keys), FakeAtlasNetwork(answer)
     problem = Problem.create(observation, own, Networks(lmi=network), atlas=atlas)
     return fit(problem, "lmi", own), network
@@ -97,8 +97,8 @@ def observation(brain) -> ConcentrationObservation:
 def test_what_the_network_sees_of_a_segmentation(brain):
     field = grown(brain)
     observation = SegmentationObservation(segmented(field), brain)
-    _, network = run(observation, IdentityMap(brain), TRUTH.to_array())
-    _, released = run(observation, IdentityMap(brain), TRUTH.to_array(), as_released=True)
+    _, network = run(observation, AtlasMap(brain), TRUTH.to_array())
+    _, released = run(observation, AtlasMap(brain), TRUTH.to_array(), as_released=True)
     image, other = network.seen[0].numpy(), released.seen[0].numpy()
     cube = network.cube(brain.grid)
     for value, threshold in ((0.333, 0.33), (0.999, 0.6)):
@@ -179,7 +179,7 @@ def test_predictions_unlike_the_training_set_are_flagged(brain, observation, cha
     answer = np.array([0.0, 0.0, 0.0, 6.0, 3.0])
     for index, value in changes.items():
         answer[index] = value
-    found, _ = run(observation, IdentityMap(brain), answer)
+    found, _ = run(observation, AtlasMap(brain), answer)
     assert found.extra["out_of_range"] is flagged
     assert bool(found.message) is flagged
     assert np.allclose(found.theta.to_array(), answer, atol=1e-4) is kept
@@ -191,7 +191,7 @@ def test_a_tumour_that_does_not_arrive_is_a_failed_row(brain, observation):
     away.to_atlas = lambda volume: Volume(np.zeros_like(volume.data), volume.grid)
     found, _ = run(observation, away, TRUTH.to_array())
     assert found.status == "failed"
-    found, _ = run(observation, IdentityMap(brain), np.full(5, np.nan))
+    found, _ = run(observation, AtlasMap(brain), np.full(5, np.nan))
     assert (found.status, found.concentration) == ("failed", None)
 
 

@@ -9,14 +9,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from gliofit.core.work import Work
-from gliofit.invert.base import AbstractInverter, Inversion, InversionError, LevelSettings, PatientObservation
+from gliofit.invert.base import AbstractInverter, Inversion, LevelSettings, PatientObservation
 from gliofit.invert.cma_es import CmaSearch, CmaSettings
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
 
 if TYPE_CHECKING:
     from gliofit.invert.problem import Problem
-
-__all__ = ["CmaesSolver", "CmaesSolverSettings", "Level"]
 
 
 class Level(LevelSettings):
@@ -49,7 +47,7 @@ class CmaesSolverSettings(CmaSettings):
     integrator: IntegratorSettings = Field(default_factory=AccurateSettings, description="The forward solver.")
 
     def work(self, spacing_mm: float, cube: int) -> Work:
-        """Solver runs of every level, those finer than the case on its own voxels; searches converge earlier."""
+        """Return solver runs of every level, not finer than the case; searches usually converge earlier."""
         levels = [
             self.integrator.work(max(level.spacing_mm, spacing_mm)).times(level.evaluations, 0.7 * level.evaluations)
             for level in self.schedule
@@ -76,7 +74,7 @@ class CmaesSolver(AbstractInverter[CmaesSolverSettings]):
         trace = problem.start_trace()
         settings = self.settings
         search: CmaSearch | None = None
-        candidates: list[NDArray[np.float64]] = []
+        candidates: list[tuple[NDArray[np.float64], float]] = []
         for number, level in enumerate(settings.schedule, 1):
             integrator = settings.integrator
             if isinstance(integrator, AccurateSettings):
@@ -86,11 +84,8 @@ class CmaesSolver(AbstractInverter[CmaesSolverSettings]):
             if search is None:
                 search = CmaSearch(settings, problem, problem.bounds, objective)
             else:
-                objective.losses(np.array(candidates[: settings.finalists]))
+                objective.losses(np.array([theta for theta, _ in candidates[: settings.finalists]]))
                 search.narrow(level.sigma)
             outcome = search.run(objective, level.evaluations)
-            candidates = [theta for theta, _ in trace.ranked(objective.level)]
-        best = trace.best(objective.level)
-        if best is None:
-            raise InversionError("no candidate has a finite loss")
-        return trace.finish(*best, outcome.converged, f"{objective.spacing_mm:g} mm: {outcome.reason}")
+            candidates = trace.ranked(objective.level)
+        return trace.finish(*candidates[0], outcome.converged, f"{objective.spacing_mm:g} mm: {outcome.reason}")

@@ -13,8 +13,6 @@ from gliofit.invert.cma_es import CmaSearch, CmaSettings
 if TYPE_CHECKING:
     from gliofit.invert.problem import Problem
 
-__all__ = ["CmaesSurrogate", "CmaesSurrogateSettings"]
-
 
 class CmaesSurrogateSettings(CmaSettings, SurrogateMethodSettings):
     """Settings of ``cmaes-surrogate``."""

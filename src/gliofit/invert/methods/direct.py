@@ -13,8 +13,6 @@ from gliofit.invert.base import AbstractInverter, DirectMethodSettings, Inversio
 if TYPE_CHECKING:
     from gliofit.invert.problem import Problem
 
-__all__ = ["Direct", "DirectSettings"]
-
 
 class DirectSettings(DirectMethodSettings):
     """Settings of ``direct``. Without a search, `com-fixed` and `com-swap` are equivalent."""

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from gliofit.invert.problem import Problem
     from gliofit.invert.uncertainty import Uncertainty
 
-__all__ = ["GaussNewton", "GaussNewtonLevel", "GaussNewtonSettings"]
-
 # Candidates are dropped if their loss after a level exceeds this multiple of the best loss.
 _HOPELESS = 3.0
 # Smallest voxel size for the measured Hessian; a Dice loss hardly depends on the voxel size.

@@ -13,8 +13,6 @@ from gliofit.invert.lbfgs import LbfgsSettings, minimise
 if TYPE_CHECKING:
     from gliofit.invert.problem import Problem
 
-__all__ = ["GradientSurrogate", "GradientSurrogateSettings"]
-
 
 class GradientSurrogateSettings(LbfgsSettings):
     """Settings of ``gradient-surrogate``."""

@@ -13,8 +13,6 @@ from gliofit.invert.lbfgs import LbfgsSettings, minimise
 if TYPE_CHECKING:
     from gliofit.invert.problem import Problem
 
-__all__ = ["Hybrid", "HybridSettings"]
-
 
 class HybridSettings(LbfgsSettings, DirectMethodSettings):
     """Settings of ``hybrid``."""

@@ -20,12 +20,10 @@ if TYPE_CHECKING:
     from gliofit.core.crop import Crop
     from gliofit.core.tissue import Tissue
     from gliofit.growth.theta import Theta
-    from gliofit.invert.atlas_map import AbstractAtlasMap
+    from gliofit.invert.atlas_map import AtlasMap
     from gliofit.invert.problem import Problem
     from gliofit.observation.observation import AbstractObservation
     from gliofit.train.surrogate import AtlasInverse
-
-__all__ = ["Lmi", "LmiSettings"]
 
 
 class LmiSettings(MethodSettings):
@@ -109,7 +107,7 @@ class Lmi(AbstractInverter[LmiSettings]):
         )  # fmt: skip
 
     def _predict(
-        self, observation: AbstractObservation, atlas: AbstractAtlasMap, crop: Crop, network: AtlasInverse
+        self, observation: AbstractObservation, atlas: AtlasMap, crop: Crop, network: AtlasInverse
     ) -> NDArray[np.float64]:
         """Predict theta in the atlas, shape (n,), origin in world mm."""
         import torch
@@ -127,7 +125,7 @@ class Lmi(AbstractInverter[LmiSettings]):
         return np.append(raw[:3] + crop.centre_mm, raw[3:])
 
     def _masks(
-        self, observation: AbstractObservation, atlas: AbstractAtlasMap, crop: Crop
+        self, observation: AbstractObservation, atlas: AtlasMap, crop: Crop
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return whole tumour and core on the cube, by majority of a voxel or by thresholds of the concentration."""
         from gliofit.core.grid import Volume

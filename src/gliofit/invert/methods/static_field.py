@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from gliofit.invert.problem import Problem
     from gliofit.observation.observation import AbstractObservation
 
-__all__ = ["StaticField", "StaticFieldSettings"]
-
 # Initial concentration: whole tumour, additional in the core, and brain.
 _WHOLE, _CORE, _BRAIN = 0.6, 0.2, 0.01
 # Smallest sum of CSF, white and grey matter fractions in the brain.

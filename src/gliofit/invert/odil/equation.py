@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gliofit.invert.odil.settings import ReleasedSettings
 from gliofit.solver.faces import face_coefficients
+
+if TYPE_CHECKING:
+    from gliofit.invert.methods.gliodil import ReleasedSettings
 
 __all__ = ["Diffusion", "diffusion", "pde_loss"]
 
@@ -76,9 +78,7 @@ def diffusion(
     Parameters
     ----------
     wm, gm
-        Tissue fractions of the cells.
-    spacing_mm
-        Size of a cell.
+        Tissue fractions of the cells, whose size is ``spacing_mm``.
     white, grey
         Relative diffusivities of the two tissues.
     released
@@ -197,8 +197,6 @@ def pde_loss(
         Stencil for a fixed D_GM / D_WM and None, or stencils of white and of grey matter.
     interval_days
         Time dt between slices.
-    weight
-        Factor of the sum.
     """
     loss: Tensor = _PdeLoss.apply(  # type: ignore[no-untyped-call]
         field, diffusivity, proliferation, grey, stencils, interval_days, weight

@@ -42,14 +42,7 @@ _MIN_COMPARISONS = 10
 def solver_seed(centre_mm: Tensor, shape: tuple[int, ...], spacing_mm: tuple[float, float, float]) -> Tensor:
     """Average the solver's seed (``gliofit.solver.seed.sub_voxel_seed``) over each cell.
 
-    Parameters
-    ----------
-    centre_mm
-        Centre relative to the lower corner of the box, shape (3,).
-    shape
-        Cells along each axis.
-    spacing_mm
-        Size of a cell.
+    ``centre_mm``, shape (3,), is relative to the lower corner of the box with ``shape`` cells of ``spacing_mm``.
     """
     reach = SEED_REACH_MM + SEED_RAMP_MM
     ranges, axes, counts = [], [], []

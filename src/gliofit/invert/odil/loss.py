@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,9 +15,11 @@ from gliofit.growth.space import Bounds
 from gliofit.growth.theta import DURATION_DAYS
 from gliofit.invert.odil.equation import Diffusion, pde_loss
 from gliofit.invert.odil.guess import solver_seed, wide_seed
-from gliofit.invert.odil.settings import WeightSettings
 from gliofit.invert.odil.space import SpaceTime
 from gliofit.invert.odil.terms import AbstractDataTerm
+
+if TYPE_CHECKING:
+    from gliofit.invert.methods.gliodil import WeightSettings
 
 __all__ = ["DiscreteLoss", "Unknowns", "refine"]
 
@@ -59,24 +62,20 @@ class Unknowns:
 
 @dataclass(eq=False)
 class DiscreteLoss:
-    """Discrete loss.
+    """Discrete loss on a space-time grid.
 
     Parameters
     ----------
-    space
-        Space-time grid.
     stencils
         See ``equation.pde_loss``.
     inside
         1 in cells of white and grey matter, 0 elsewhere.
-    term
-        Data term.
+    term, data_weight
+        Data term and its weight.
     bounds
         Ranges of theta.
     weights
-        Weights of the terms.
-    data_weight
-        Weight of the data term.
+        Weights of the other terms.
     wide
         Whether to use GliODIL's initial tumour.
     """
