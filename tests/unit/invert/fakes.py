@@ -1,4 +1,4 @@
-"""Stand-ins for trained networks, and the cases they are exact for."""
+"""Stand-ins for trained networks, cases that they are exact for, and shortcuts."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import torch
 
 from gliofit.core.crop import CropSettings
 from gliofit.core.grid import Grid, Volume
-from gliofit.core.labels import TissueLabel
+from gliofit.core.labels import TissueLabel, TumourLabel
 from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
+from gliofit.invert.settings import InvertSettings
 
 CROP = CropSettings(size=16, spacing_mm=8.0)
 TRUTH = Theta((9.0, -7.0, 5.0), 9.0, 4.0)
 
 
 def blob(distance, mu_d, mu_rho):
-    """A front that travels a distance and has a width like a Fisher-Kolmogorov one, made up."""
+    """Return an analytic front whose travelled distance and width resemble those of Fisher-Kolmogorov."""
     return torch.sigmoid((0.7 * mu_d * mu_rho - distance) / (1.5 * mu_d / mu_rho))
 
 
@@ -42,17 +43,17 @@ class FakeSurrogate:
 
 
 class FakeDirect:
-    """Answers with a fixed theta in world mm, whatever it sees."""
+    """Predicts a fixed theta in world mm and records its inputs."""
 
     crop = CROP
 
     def __init__(self, theta: Theta, centre_mm) -> None:
-        self.answer = torch.tensor(theta.to_array() - np.array([*centre_mm, 0, 0]), dtype=torch.float32)
+        self.theta = torch.tensor(theta.to_array() - np.array([*centre_mm, 0, 0]), dtype=torch.float32)
         self.seen = None
 
     def __call__(self, concentration, tissue):
         self.seen = SimpleNamespace(concentration=concentration, tissue=tissue)
-        return self.answer[None]
+        return self.theta[None]
 
 
 def cube_brain(size: int = 32, spacing_mm: float = 8.0) -> Tissue:
@@ -69,3 +70,20 @@ def blob_volume(tissue: Tissue, theta: Theta) -> Volume:
     distance = np.linalg.norm(tissue.grid.voxel_to_world(index) - theta.origin_mm, axis=-1)
     field = blob(torch.from_numpy(distance), theta.mu_d_mm, theta.mu_rho).numpy()
     return Volume((field * (tissue.labels >= TissueLabel.GREY_MATTER)).astype(np.float32), tissue.grid)
+
+
+def configured(inverter: str, **keys) -> InvertSettings:
+    """Return settings with one method, named after its inverter."""
+    return InvertSettings.model_validate({"methods": {inverter: {"inverter": inverter, **keys}}})
+
+
+def segmented(field: Volume, whole: float = 0.33, core: float = 0.6) -> Volume:
+    """Return the segmentation of a concentration by thresholds."""
+    regions = [field.data > core, field.data > whole]
+    labels = np.select(regions, [TumourLabel.ENHANCING, TumourLabel.OEDEMA], 0).astype(np.uint8)
+    return Volume(labels, field.grid)
+
+
+def overlap(first, second) -> float:
+    """Return the Dice coefficient of two masks."""
+    return 2 * np.count_nonzero(first & second) / (np.count_nonzero(first) + np.count_nonzero(second))

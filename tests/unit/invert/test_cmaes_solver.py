@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gliofit.core.grid import Grid, Volume
-from gliofit.core.labels import TumourLabel
+from gliofit.core.grid import Volume
 from gliofit.core.tissue import Tissue
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
@@ -16,20 +15,18 @@ from gliofit.invert.trace import Trace
 from gliofit.solver.registry import make_solver
 from gliofit.solver.settings import AccurateSettings
 
+from .fakes import configured, cube_brain, overlap, segmented
+
 TRUTH = Theta((6.0, -4.0, 3.0), 7.0, 3.0)
 
-#: For truth and fit alike.
 INTEGRATOR = AccurateSettings(tolerance=0.01, backend="numba")
 
 
 @pytest.fixture(scope="module")
 def white() -> Tissue:
     """A ball of white matter, 5 mm voxels."""
-    n, h = 26, 5.0
-    affine = np.diag([h, h, h, 1.0])
-    affine[:3, 3] = -h * (n - 1) / 2
-    grid = Grid((n, n, n), affine)
-    index = np.stack(np.meshgrid(*(np.arange(n),) * 3, indexing="ij"), axis=-1)
+    grid = cube_brain(26, 5.0).grid
+    index = np.stack(np.meshgrid(*(np.arange(26),) * 3, indexing="ij"), axis=-1)
     ball = np.linalg.norm(grid.voxel_to_world(index), axis=-1) < 55
     return Tissue(ball, np.zeros_like(ball), ~ball, grid)
 
@@ -39,17 +36,13 @@ def grown(white) -> Volume:
     return make_solver(INTEGRATOR).solve(white, TRUTH).volume
 
 
-def configured(**keys) -> InvertSettings:
-    entry = {
-        "inverter": "cmaes-solver",
-        "integrator": INTEGRATOR.model_dump(),
-        "schedule": [{"spacing_mm": 5, "evaluations": 300}, {"spacing_mm": 5, "evaluations": 80}],
-    }
-    return InvertSettings(methods={"cmaes-solver": entry | keys})
+def solver_settings(**keys) -> InvertSettings:
+    schedule = [{"spacing_mm": 5, "evaluations": 300}, {"spacing_mm": 5, "evaluations": 80}]
+    return configured("cmaes-solver", **{"integrator": INTEGRATOR.model_dump(), "schedule": schedule} | keys)
 
 
 def test_recovers_theta_of_a_concentration(white, grown):
-    settings = configured()
+    settings = solver_settings()
     problem = Problem.create(ConcentrationObservation(grown, white), settings, seed=1)
     inversion = fit(problem, "cmaes-solver", settings)
     assert np.linalg.norm(np.subtract(inversion.theta.origin_mm, TRUTH.origin_mm)) < 1
@@ -63,28 +56,24 @@ def test_recovers_theta_of_a_concentration(white, grown):
 
 
 def test_fits_a_segmentation(white, grown):
-    labels = np.zeros(white.grid.shape, np.uint8)
-    labels[grown.data > 0.33] = TumourLabel.OEDEMA
-    labels[grown.data > 0.6] = TumourLabel.ENHANCING
-    settings = configured()
-    problem = Problem.create(SegmentationObservation(Volume(labels, white.grid), white), settings, seed=1)
+    settings = solver_settings()
+    problem = Problem.create(SegmentationObservation(segmented(grown), white), settings, seed=1)
     inversion = fit(problem, "cmaes-solver", settings)
     assert inversion.loss < 0.15
     field = make_solver(INTEGRATOR).solve(white, inversion.theta).concentration > 0.33
-    truth = grown.data > 0.33
-    assert 2 * (field & truth).sum() / (field.sum() + truth.sum()) > 0.9
+    assert overlap(field, grown.data > 0.33) > 0.9
 
 
 @pytest.mark.parametrize("raw", [False, True])
 def test_fixed_origin_never_moves(raw, white, grown):
-    settings = configured(origin="com-fixed", raw_scaling=raw, schedule=[{"spacing_mm": 5, "evaluations": 24}])
+    settings = solver_settings(origin="com-fixed", raw_scaling=raw, schedule=[{"spacing_mm": 5, "evaluations": 24}])
     problem = Problem.create(ConcentrationObservation(grown, white), settings, seed=1)
     inversion = fit(problem, "cmaes-solver", settings)
     assert inversion.theta.origin_mm == tuple(problem.observation.centre_mm)
 
 
-def test_seed_outside_tissue_costs_more_the_farther_it_is(white, grown):
-    settings = configured()
+def test_loss_of_a_seed_outside_tissue_increases_with_its_distance(white, grown):
+    settings = solver_settings()
     problem = Problem.create(ConcentrationObservation(grown, white), settings)
     objective = SolverObjective(problem, Trace(SPACE), make_solver(INTEGRATOR), 5.0)
     far = [np.array([x, 0.0, 0.0, 10.0, 3.2]) for x in (65.0, 80.0, 300.0)]

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from gliofit.core.grid import Volume
-from gliofit.core.labels import TumourLabel
 from gliofit.growth.fisher_kolmogorov import diffusivity_mm2_per_day, proliferation_per_day
 from gliofit.growth.theta import Theta
 from gliofit.invert.methods.gliodil import ReleasedSettings
@@ -24,6 +23,8 @@ from gliofit.solver.faces import face_coefficients
 from gliofit.solver.seed import sub_voxel_seed
 from gliofit.solver.settings import AccurateSettings
 
+from .fakes import configured, overlap, segmented
+
 TRUTH = Theta((12.0, -6.0, 8.0), 14.0, 3.0)
 SMALL = {"space_cells": 16, "time_slices": 16, "levels": 3, "epochs": 300, "device": "cpu"}
 DOUBLE = torch.zeros((), dtype=torch.float64)
@@ -35,8 +36,8 @@ def residual_of(field, diffusivity, proliferation, stencil, interval_days):
     return (field[1:] - field[:-1]) / interval_days - (rate[1:] + rate[:-1]) / 2
 
 
-def configured(**keys) -> InvertSettings:
-    return InvertSettings(methods={"gliodil": {"inverter": "gliodil", **SMALL, **keys}})
+def gliodil(problem: Problem, **keys):
+    return fit(problem, "gliodil", configured("gliodil", **SMALL | keys))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def problem(mixed, grown) -> Problem:
 
 @pytest.fixture(scope="module")
 def recovered(problem):
-    return fit(problem, "gliodil", configured())
+    return gliodil(problem)
 
 
 def stencil_of(tissue, released: ReleasedSettings | None = None, white: float = 1.0, grey: float = 0.1):
@@ -66,14 +67,11 @@ def random_tissue(seed: int = 0, shape: tuple[int, int, int] = (5, 6, 7)):
     return np.where(outside, 0, wm), np.where(outside, 0, 1 - wm)
 
 
-# ------------------------------------------------------------------------------------------------------- multigrid
-
-
 @pytest.mark.parametrize("shape", [(4, 2, 6, 3), (1, 2, 2, 2)])
 def test_refining_reproduces_linear_fields(shape):
     def linear(cells, step):
         axes = [(torch.arange(n, dtype=torch.float64) + 0.5) * step for n in cells]
-        # An axis of one cell knows no slope.
+        # An axis of one cell has no slope.
         slopes = [0.0 if n == 1 else s for n, s in zip(shape, (0.3, -1.2, 0.7, 2.0), strict=True)]
         return 5 + sum(s * a for s, a in zip(slopes, torch.meshgrid(*axes, indexing="ij"), strict=True))
 
@@ -82,10 +80,7 @@ def test_refining_reproduces_linear_fields(shape):
     assert torch.allclose(refine(torch.ones(shape)), torch.ones([2 * n for n in shape]))
 
 
-# ------------------------------------------------------------------------------------------------ space and operators
-
-
-def test_averages_keep_mass_and_positions(mixed):
+def test_averages_conserve_mass_and_positions(mixed):
     mask = np.zeros(mixed.grid.shape, bool)
     mask[8:20, 10:21, 9:19] = True
     space = SpaceTime.about(Volume(mask, mixed.grid), 12, 8, 1.5, 10.0)
@@ -111,7 +106,7 @@ def test_transposed_stencil(flags):
     u, v = torch.rand(2, 3, *wm.shape, dtype=torch.float64)
     assert float((v * stencil(u)).sum()) == pytest.approx(float((stencil.transpose(v) * u).sum()))
     assert torch.allclose(stencil(torch.ones_like(u)), torch.zeros_like(u), atol=1e-12)
-    # Only the correct pairing keeps mass; the released ones lose or make some where tissues meet.
+    # Only the correct pairing conserves mass; the released ones do not where tissues meet.
     assert (abs(float(stencil(u).sum())) < 1e-9) == (not flags[0] and not flags[1])
 
 
@@ -184,7 +179,6 @@ def test_seed_is_the_solvers_and_moves_with_its_centre():
     place = torch.from_numpy((centre + 0.5) * spacing).requires_grad_(True)
     found = solver_seed(place, shape, (spacing,) * 3)
     assert np.abs(found.detach().numpy() - expected).max() < 1e-6
-    # Where the box cuts the seed, less than all of it is there.
     assert torch.autograd.gradcheck(lambda p: solver_seed(p, shape, (spacing,) * 3)[2:6], (place,), atol=1e-4)
     far = torch.tensor([-50.0, 0.0, 0.0], dtype=torch.float64)
     assert not solver_seed(far, shape, (spacing,) * 3).any()
@@ -209,9 +203,6 @@ def test_regions_bound_the_last_slice():
     assert misfit(0.8, 0.5, 0.5, 0) == pytest.approx(0.04, rel=1e-5)
 
 
-# ---------------------------------------------------------------------------------------------------------- the method
-
-
 def errors(theta: Theta) -> tuple[float, float, float]:
     distance = float(np.linalg.norm(np.subtract(theta.origin_mm, TRUTH.origin_mm)))
     return distance, abs(theta.mu_d_mm / TRUTH.mu_d_mm - 1), abs(theta.mu_rho / TRUTH.mu_rho - 1)
@@ -230,18 +221,13 @@ def test_theta_is_recovered_as_far_as_coarse_cells_allow(recovered):
 
 
 def test_segmentation_is_fitted_with_learned_thresholds(mixed, grown):
-    labels = np.zeros(grown.grid.shape, np.uint8)
-    labels[grown.data > 0.33] = TumourLabel.OEDEMA
-    labels[grown.data > 0.6] = TumourLabel.ENHANCING
-    observation = SegmentationObservation(Volume(labels, grown.grid), mixed)
-    inversion = fit(Problem.create(observation, InvertSettings(), seed=1), "gliodil", configured())
+    observation = SegmentationObservation(segmented(grown), mixed)
+    inversion = gliodil(Problem.create(observation, InvertSettings(), seed=1))
     assert inversion.theta is not None, inversion.message
     assert 0.2 <= inversion.extra["threshold_whole"] <= 0.5 <= inversion.extra["threshold_core"] <= 0.85
     assert inversion.extra["threshold_whole"] != pytest.approx(0.3, abs=1e-6)
     seen = AccurateSolver().solve(mixed, inversion.theta).concentration > inversion.extra["threshold_whole"]
-    truth = observation.masks.whole & observation.visible
-    seen &= observation.visible
-    assert 2 * (seen & truth).sum() / (seen.sum() + truth.sum()) > 0.7
+    assert overlap(seen & observation.visible, observation.masks.whole & observation.visible) > 0.7
 
 
 @pytest.mark.parametrize(
@@ -255,7 +241,7 @@ def test_segmentation_is_fitted_with_learned_thresholds(mixed, grown):
     ids=["adam", "ratio", "released", "float64"],
 )
 def test_variants_lower_the_loss(problem, keys):
-    inversion = fit(problem, "gliodil", configured(epochs=40, first_strength=1.0, **keys))
+    inversion = gliodil(problem, epochs=40, first_strength=1.0, **keys)
     assert inversion.theta is not None, inversion.message
     losses = inversion.trace["loss"].to_numpy()
     assert losses[-1] < losses[0]
@@ -263,9 +249,9 @@ def test_variants_lower_the_loss(problem, keys):
 
 def test_a_missing_device_and_a_diverging_fit_are_failures(problem, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    inversion = fit(problem, "gliodil", configured(device="cuda"))
+    inversion = gliodil(problem, device="cuda")
     assert (inversion.status, inversion.theta) == ("failed", None)
     assert "CUDA" in inversion.message
-    wild = fit(problem, "gliodil", configured(weights={"equation": 1e30}, first_strength=1.0))
+    wild = gliodil(problem, weights={"equation": 1e30}, first_strength=1.0)
     assert wild.status == "failed"
     assert "not finite" in wild.message

@@ -4,23 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from gliofit.core.grid import Volume
-from gliofit.core.labels import TumourLabel
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
 from gliofit.invert.problem import SegmentationObservation
 from gliofit.invert.run import fit
-from gliofit.invert.settings import InvertSettings
 from gliofit.invert.trace import trace_columns
 
-from .fakes import TRUTH, blob_volume
+from .fakes import TRUTH, FakeDirect, FakeSurrogate, blob_volume, configured, segmented
 
 NEAR = Theta((12.0, -9.0, 2.0), 12.0, 3.0)
 SURROGATE_METHODS = ("cmaes-surrogate", "gradient-surrogate", "hybrid")
-
-
-def configured(name: str, **keys) -> InvertSettings:
-    return InvertSettings(methods={name: {"inverter": name, **keys}})
 
 
 def assert_recovered(theta: Theta, origin_mm: float, relative: float) -> None:
@@ -40,7 +33,7 @@ def test_recovers_theta(name, make_problem):
     assert inversion.loss == pytest.approx(inversion.trace["loss"].min())
 
 
-def test_direct_answers_what_the_network_says(make_problem):
+def test_direct_returns_the_prediction_of_the_network(make_problem):
     problem = make_problem(NEAR)
     inversion = fit(problem, "direct", configured("direct"))
     assert inversion.theta.to_array() == pytest.approx(NEAR.to_array(), abs=1e-4)
@@ -96,7 +89,7 @@ def test_hybrid_refines_the_direct_estimate(make_problem):
     assert inversion.other.to_array() == pytest.approx(NEAR.to_array(), abs=1e-4)
 
 
-def test_hybrid_keeps_a_direct_estimate_that_descent_cannot_reach(make_problem):
+def test_hybrid_chooses_a_direct_estimate_outside_the_training_range(make_problem):
     # The training range forbids the true mu_D, so descent ends up worse than the direct network.
     problem = make_problem(TRUTH)
     problem.networks.surrogate.theta_high = torch.tensor([40.0, 40.0, 40.0, 5.0, 10.0])
@@ -107,7 +100,7 @@ def test_hybrid_keeps_a_direct_estimate_that_descent_cannot_reach(make_problem):
     assert inversion.other.mu_d_mm <= 5
 
 
-def test_budget_ends_a_search(make_problem):
+def test_number_of_evaluations_limits_a_search(make_problem):
     inversion = fit(make_problem(), "cmaes-surrogate", configured("cmaes-surrogate", evaluations=30))
     assert inversion.status == "not-converged"
     assert inversion.evaluations == 30  # six starting points and three generations of eight
@@ -118,26 +111,15 @@ def test_budget_ends_a_search(make_problem):
 
 @pytest.mark.parametrize("bad", ["nan", "raise"])
 @pytest.mark.parametrize("name", [*SURROGATE_METHODS, "direct"])
-def test_failure_is_an_outcome(bad, name, make_problem):
+def test_failure_is_an_outcome(bad, name, make_problem, monkeypatch):
     problem = make_problem(NEAR)
 
-    def broken(*inputs):
+    def broken(self, *inputs):
         if bad == "raise":
             raise RuntimeError("out of memory")
-        return (
-            torch.full((1, 5) if name == "direct" else (len(inputs[1]), 16, 16, 16), float("nan")) + 0 * inputs[1].sum()
-        )
+        return torch.full((1, 5) if name == "direct" else (len(inputs[1]), 16, 16, 16), np.nan) + 0 * inputs[1].sum()
 
-    for fake in (problem.networks.surrogate, problem.networks.direct):
-        stand_in = lambda *inputs: broken(*inputs)  # noqa: E731
-        for key in ("crop", "theta_mean", "theta_low", "theta_high"):
-            if hasattr(fake, key):
-                setattr(stand_in, key, getattr(fake, key))
-        if fake is problem.networks.direct:
-            if name == "direct":
-                problem.networks.direct = stand_in
-        else:
-            problem.networks.surrogate = stand_in
+    monkeypatch.setattr(FakeDirect if name == "direct" else FakeSurrogate, "__call__", broken)
     inversion = fit(problem, name, configured(name))
     assert inversion.status == "failed"
     assert inversion.theta is None
@@ -145,16 +127,9 @@ def test_failure_is_an_outcome(bad, name, make_problem):
     assert inversion.message
 
 
-def segmentation_of(field: Volume) -> Volume:
-    labels = np.zeros(field.grid.shape, np.uint8)
-    labels[field.data > 0.33] = TumourLabel.OEDEMA
-    labels[field.data > 0.6] = TumourLabel.ENHANCING
-    return Volume(labels, field.grid)
-
-
 @pytest.mark.parametrize("name", SURROGATE_METHODS)
 def test_segmentation_is_fitted_through_the_imaging_model(name, cube, make_problem):
-    observation = SegmentationObservation(segmentation_of(blob_volume(cube, TRUTH)), cube)
+    observation = SegmentationObservation(segmented(blob_volume(cube, TRUTH)), cube)
     inversion = fit(make_problem(NEAR, observation), name, configured(name))
     assert inversion.status == "ok"
     assert inversion.loss < 0.25
@@ -164,8 +139,8 @@ def test_segmentation_is_fitted_through_the_imaging_model(name, cube, make_probl
     assert front == pytest.approx(TRUTH.mu_d_mm * TRUTH.mu_rho, rel=0.15)
 
 
-def test_direct_sees_a_pseudo_concentration(cube, make_problem):
-    observation = SegmentationObservation(segmentation_of(blob_volume(cube, TRUTH)), cube)
+def test_direct_reads_a_pseudo_concentration(cube, make_problem):
+    observation = SegmentationObservation(segmented(blob_volume(cube, TRUTH)), cube)
     problem = make_problem(NEAR, observation)
     fit(problem, "direct", configured("direct"))
     seen = problem.networks.direct.seen.concentration

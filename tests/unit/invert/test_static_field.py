@@ -18,11 +18,17 @@ from gliofit.invert.run import CaseFiles, fit, invert_case
 from gliofit.invert.settings import InvertSettings
 from gliofit.solver.accurate import AccurateSolver
 
+from .fakes import configured, overlap, segmented
+
 WHO = {"run": "r", "cohort": "patients", "case": "c", "method": "static-field", "seed": 1}
 
 
-def configured(**keys) -> InvertSettings:
-    return InvertSettings(methods={"static-field": {"inverter": "static-field", "steps": 150, **keys}})
+def static(observation, **keys):
+    return fit(Problem.create(observation, InvertSettings()), "static-field", settings(**keys))
+
+
+def settings(**keys) -> InvertSettings:
+    return configured("static-field", steps=150, **keys)
 
 
 @pytest.fixture(scope="module")
@@ -32,20 +38,12 @@ def grown(mixed) -> Volume:
 
 @pytest.fixture(scope="module")
 def segmentation(grown) -> Volume:
-    labels = np.zeros(grown.grid.shape, np.uint8)
-    labels[grown.data > 0.2] = TumourLabel.OEDEMA
-    labels[grown.data > 0.6] = TumourLabel.ENHANCING
-    return Volume(labels, grown.grid)
+    return segmented(grown, whole=0.2)
 
 
 @pytest.fixture(scope="module")
 def fitted(mixed, segmentation):
-    problem = Problem.create(SegmentationObservation(segmentation, mixed), InvertSettings())
-    return fit(problem, "static-field", configured())
-
-
-def dice(first, second) -> float:
-    return 2 * np.count_nonzero(first & second) / (np.count_nonzero(first) + np.count_nonzero(second))
+    return static(SegmentationObservation(segmentation, mixed))
 
 
 def test_field_shows_the_segmentation(fitted, segmentation):
@@ -54,8 +52,8 @@ def test_field_shows_the_segmentation(fitted, segmentation):
     assert field.grid.matches(segmentation.grid)
     assert 0 <= field.data.min() <= field.data.max() <= 1
     # Voxels of 4 mm are wider than the front, so that smoothness costs some of the overlap.
-    assert dice(field.data > 0.2, segmentation.data > 0) > 0.9
-    assert dice(field.data > 0.6, segmentation.data == TumourLabel.ENHANCING) > 0.85
+    assert overlap(field.data > 0.2, segmentation.data > 0) > 0.9
+    assert overlap(field.data > 0.6, segmentation.data == TumourLabel.ENHANCING) > 0.85
     assert len(fitted.trace) == fitted.evaluations == 150
     assert fitted.loss < fitted.trace["loss"].iloc[0] / 2
     assert fitted.trace[list(SPACE.columns)].isna().all(axis=None)
@@ -66,22 +64,18 @@ def test_orientation_and_coarser_voxels_do_not_move_the_field(mixed, segmentatio
     flip[0, 3] = mixed.grid.shape[0] - 1
     grid = type(mixed.grid)(mixed.grid.shape, mixed.grid.affine @ flip)
     turned = type(mixed)(mixed.wm[::-1], mixed.gm[::-1], mixed.csf[::-1], grid)
-    problem = Problem.create(SegmentationObservation(segmentation, turned), InvertSettings())
-    found = fit(problem, "static-field", configured()).concentration
-    assert found.grid.matches(grid)
-    assert np.abs(found.data[::-1] - fitted.concentration.data).max() < 1e-3
-    problem = Problem.create(SegmentationObservation(segmentation, mixed), InvertSettings())
-    coarse = fit(problem, "static-field", configured(spacing_mm=8.0)).concentration
+    result = static(SegmentationObservation(segmentation, turned)).concentration
+    assert result.grid.matches(grid)
+    assert np.abs(result.data[::-1] - fitted.concentration.data).max() < 1e-3
+    coarse = static(SegmentationObservation(segmentation, mixed), spacing_mm=8.0).concentration
     assert coarse.grid.matches(mixed.grid)
-    assert dice(coarse.data > 0.2, segmentation.data > 0) > 0.8
+    assert overlap(coarse.data > 0.2, segmentation.data > 0) > 0.8
 
 
 def test_a_concentration_is_cut_at_the_thresholds(mixed, grown, fitted):
-    problem = Problem.create(ConcentrationObservation(grown, mixed), InvertSettings())
-    found = fit(problem, "static-field", configured())
-    assert dice(found.concentration.data > 0.2, fitted.concentration.data > 0.2) > 0.97
-    faint = ConcentrationObservation(Volume(grown.data * 0.1, grown.grid), mixed)
-    failed = fit(Problem.create(faint, InvertSettings()), "static-field", configured())
+    result = static(ConcentrationObservation(grown, mixed))
+    assert overlap(result.concentration.data > 0.2, fitted.concentration.data > 0.2) > 0.97
+    failed = static(ConcentrationObservation(Volume(grown.data * 0.1, grown.grid), mixed))
     assert failed.status == "failed"
     assert "threshold_whole" in failed.message
 
@@ -95,10 +89,10 @@ def test_loss_of_a_travelling_front():
 
     def loss(weights, steepness, mask=nothing):
         keys = {"inverter": "static-field", "front_weight": weights[0], "smooth_weight": weights[1]}
-        static = StaticLoss(mask, nothing, brain, 0.25, StaticFieldSettings.model_validate(keys))
-        return float(static(field, torch.tensor(steepness)))
+        static_loss = StaticLoss(mask, nothing, brain, 0.25, StaticFieldSettings.model_validate(keys))
+        return float(static_loss(field, torch.tensor(steepness)))
 
-    # |grad c| = k c (1 - c) holds for the front's own k alone.
+    # |grad c| = k c (1 - c) holds only for the k of the front.
     assert loss((1.0, 0.0), k) < 1e-6
     assert loss((1.0, 0.0), 1.3 * k) > 1e-4
     assert loss((0.0, 1.0), k) > 0
@@ -110,18 +104,17 @@ def test_files_of_a_case(tmp_path, mixed, segmentation):
     case = tmp_path / "case"
     mixed.save(case)
     write_volume(case / "segmentation.nii.gz", segmentation)
-    settings = configured(patient_observation="segmentation")
-    inputs = CaseFiles(case, "patients", "c", "probabilities")
-    invert_case(inputs, "static-field", settings, Networks(), tmp_path / "i", "r", 1, 1)
+    inputs, observed = CaseFiles(case, "patients", "c", "probabilities"), settings(patient_observation="segmentation")
+    invert_case(inputs, "static-field", observed, Networks(), tmp_path / "i", "r", 1, 1)
     row = read_table(tmp_path / "i/parameters.parquet").iloc[0]
     assert (row["status"], row["observation"]) == ("ok", "segmentation")
     assert row[list(SPACE.columns)].isna().all()
     files = tmp_path / "i/parameters.parquet", tmp_path / "f", ForwardSettings(), "probabilities"
     run_forward(case, *files, field=tmp_path / "i/concentration.nii.gz", **WHO)
-    found = read_volume(tmp_path / "f/concentration.nii.gz")
-    own = read_volume(tmp_path / "i/concentration.nii.gz")
+    result = read_volume(tmp_path / "f/concentration.nii.gz")
+    written = read_volume(tmp_path / "i/concentration.nii.gz")
     visible = mixed.labels >= TissueLabel.GREY_MATTER
-    assert np.array_equal(found.data, np.where(visible, own.data, np.float32(0)))
+    assert np.array_equal(result.data, np.where(visible, written.data, np.float32(0)))
     done = read_table(tmp_path / "f/forward.parquet").iloc[0]
     assert (done["status"], done["integrator"], done["steps"]) == ("ok", "none", 0)
-    assert done["volume_mm3"] == pytest.approx(found.data.sum(dtype=float) * 64)
+    assert done["volume_mm3"] == pytest.approx(result.data.sum(dtype=float) * 64)
