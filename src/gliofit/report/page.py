@@ -1,4 +1,4 @@
-"""HTML pages that need no other file and no network; templates escape every text."""
+"""Self-contained HTML pages; templates escape all text."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["Page"]
 
 
 class Page:
-    """A page under construction; every method adds to its end.
+    """Builder of a page; methods append to its end.
 
     Parameters
     ----------
     title
-        Title of the browser's window.
+        Title of the page.
     contents
-        Whether links to all headings of level 2 stay in reach beside the text, or above it on narrow screens.
+        Whether to add a table of contents (headings of level 2).
     """
 
     def __init__(self, title: str, contents: bool = False) -> None:
@@ -34,19 +34,19 @@ class Page:
         self.blocks.append({"kind": kind, **values})
 
     def heading(self, text: str, level: int = 2) -> None:
-        """Add a heading; level 1 is the page's own, level 2 stands in the contents."""
+        """Add a heading; level 1 is the title, level 2 is in the table of contents."""
         self._add("heading", text=text, level=level, name="-".join(re.findall(r"\w+", text.lower())))
 
     def paragraph(self, text: str, style: str = "") -> None:
-        """Add a paragraph; ``style`` names a class of the style sheet."""
+        """Add a paragraph; ``style`` is a class of the style sheet."""
         self._add("paragraph", text=text, style=style)
 
     def links(self, text: str, links: Iterable[tuple[str, str]]) -> None:
-        """Add a paragraph of links, each a text and its target, behind an introduction."""
+        """Add a paragraph of links (text and target) after an introduction."""
         self._add("links", text=text, links=list(links))
 
     def items(self, texts: Iterable[str], style: str = "", folded: str = "") -> None:
-        """Add a list; ``folded`` is the line that hides it until opened."""
+        """Add a list; ``folded`` is the summary of a collapsed list."""
         self._add("items", texts=list(texts), style=style, folded=folded)
 
     def terms(self, pairs: Iterable[tuple[str, str]], style: str = "") -> None:
@@ -54,7 +54,7 @@ class Page:
         self._add("terms", pairs=list(pairs), style=style)
 
     def image(self, data: str, text: str) -> None:
-        """Add a picture, given as a ``data:`` address, with its description."""
+        """Add a picture, given as ``data:`` URL, with alternative text."""
         self._add("image", data=data, text=text)
 
     def figure(self, picture: Picture) -> None:
@@ -62,7 +62,7 @@ class Page:
         self._add("figure", picture=picture)
 
     def gallery(self, pictures: Iterable[Picture]) -> None:
-        """Add pictures beside each other, each with its caption."""
+        """Add pictures side by side with captions."""
         self._add("gallery", pictures=list(pictures))
 
     def grid(
@@ -73,18 +73,18 @@ class Page:
         folded: str = "",
         sortable: bool = False,
     ) -> None:
-        """Add a table of cells whose first ones name the rows.
+        """Add a table of cells; the first column has row headings.
 
         Parameters
         ----------
         headings, rows
             Content.
         first_row
-            Whether the first row is set off from the others.
+            Whether the first row is separated from the others.
         folded
-            Line that hides the table until opened.
+            Summary of a collapsed table.
         sortable
-            Whether a click on a heading sorts the rows by that column. Further lines of a row stay with it.
+            Whether columns can be sorted by clicking headings; lines of a row stay together.
         """
         self.script |= sortable
         grid = Grid.of(headings, rows)

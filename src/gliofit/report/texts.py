@@ -1,4 +1,4 @@
-"""Prose of tables, figures and pages, and columns of tables, kept in ``texts.yaml``."""
+"""Text and columns of tables, figures and pages, from ``texts.yaml``."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ def section(name: str) -> Any:
 
 
 def notes(name: str, /, **values: Any) -> tuple[str, ...]:
-    """Read the notes of a table, with values in place of their fields."""
+    """Read the notes of a table, with values for their fields."""
     found = section("notes")[name]
     return tuple(text.format(**values) for text in ([found] if isinstance(found, str) else found))
 
 
 def page_text(name: str, /, **values: Any) -> str:
-    """Read a paragraph of a page, with values in place of its fields."""
+    """Read a paragraph of a page, with values for its fields."""
     return str(section("pages")[name]).format(**values)
 
 
 def columns(name: str, /, **values: Any) -> tuple[Column, ...]:
-    """Read the columns of a table, with values in place of the fields of their labels."""
+    """Read the columns of a table, with values for the fields of their labels."""
     return tuple(
         column(**(fields | {"label": fields["label"].format(**values)})) for fields in section("columns")[name]
     )
