@@ -132,8 +132,7 @@ def examine_case(
         ``radius_mm`` of the sphere; ``loss loss_start evaluations converged seconds``; ``same_parameters same_loss``,
         missing if the search of radius 0 failed.
     """
-    from gliofit.invert.direct_estimate import direct_theta
-    from gliofit.invert.surrogate_objective import SurrogateObjective
+    from gliofit.invert.surrogate_objective import SurrogateObjective, direct_theta
 
     bounds, held = problem.bounds, problem.held_origin_mm(search.origin)
     rows: list[dict[str, Any]] = []

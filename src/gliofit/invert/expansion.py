@@ -13,9 +13,7 @@ from gliofit.core.errors import SeedOutsideTissueError
 from gliofit.core.grid import Volume
 from gliofit.growth.space import ParameterSpace
 from gliofit.growth.theta import Theta
-from gliofit.invert.level_objective import LevelObjective
-from gliofit.invert.problem import Problem
-from gliofit.invert.trace import Trace
+from gliofit.invert.solver_objective import LevelObjective
 from gliofit.observation.likelihood import ConcentrationLikelihood
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.domain import domain_of
@@ -52,29 +50,18 @@ class Expansion:
     c: NDArray[Any]
     fresh: bool = True
 
-    def gradient_in(self, space: ParameterSpace) -> NDArray[np.float64]:
-        """Return the gradient by the coordinates of a space, shape (n,)."""
-        return self.gradient * space.derivative(self.theta)
-
-    def hessian_in(self, space: ParameterSpace) -> NDArray[np.float64]:
-        """Return the Gauss-Newton Hessian by the coordinates of a space, shape (n, n)."""
+    def in_coordinates(self, space: ParameterSpace) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return gradient and Gauss-Newton Hessian by the coordinates of a space, shapes (n,) and (n, n)."""
         units = space.derivative(self.theta)
-        return self.hessian * np.outer(units, units)
+        return self.gradient * units, self.hessian * np.outer(units, units)
 
 
 class ExpansionObjective(LevelObjective[AccurateSolver]):
     """Loss with derivatives through the accurate solver, on the padded bounding box of the tissue."""
 
-    def __init__(
-        self,
-        problem: Problem,
-        trace: Trace,
-        solver: AccurateSolver,
-        spacing_mm: float,
-        imaging_width: float | None = None,
-    ) -> None:
-        super().__init__(problem, trace, solver, spacing_mm, imaging_width)
-        self.domain = domain_of(self.tissue, solver.settings.precision)
+    def __init__(self, *arguments: Any, **keys: Any) -> None:
+        super().__init__(*arguments, **keys)
+        self.domain = domain_of(self.tissue, self.solver.settings.precision)
         self._scale = 1.0
         if isinstance(self.likelihood, ConcentrationLikelihood):
             # From the mean over the box to the mean over the grid; the error outside the box is zero.
@@ -101,36 +88,37 @@ class ExpansionObjective(LevelObjective[AccurateSolver]):
                 tangents = borrowed.tangents
         except SeedOutsideTissueError:
             return None
-        share = self.likelihood.share
-        seen = torch.from_numpy(np.ascontiguousarray(c, dtype=np.float32)) * share
-        value = self._scale * float(self.likelihood(seen[None])[0])
+        share, prediction = self.likelihood.share, self._predict(c)
+        value = self._scale * float(self.likelihood(prediction[None])[0])
         size = len(self.space)
         gradient, hessian = np.zeros(size), np.zeros((size, size))
-        for term in self.likelihood.terms(seen):
+        for term in self.likelihood.terms(prediction):
             # From derivatives by the prediction, c times the tissue's share, to derivatives by c.
-            down = (self._scale * term.slope * share).flatten().numpy()
-            bend = (self._scale * term.curvature * share.square()).flatten().numpy()
-            gradient += tangents @ down
-            hessian += (tangents * bend) @ tangents.T
+            slope = (self._scale * term.slope * share).flatten().numpy()
+            curvature = (self._scale * term.curvature * share.square()).flatten().numpy()
+            gradient += tangents @ slope
+            hessian += (tangents * curvature) @ tangents.T
             if term.floats:
-                pull = (tangents @ bend).astype(np.float64)
-                hessian -= np.outer(pull, pull) / max(float(bend.sum(dtype=np.float64)), 1e-300)
+                weighted = (tangents @ curvature).astype(np.float64)
+                hessian -= np.outer(weighted, weighted) / max(float(curvature.sum(dtype=np.float64)), 1e-300)
         self.trace.add(np.asarray(theta), value, self.level)
         return Expansion(np.array(theta, dtype=np.float64), value, gradient, hessian, tangents, c, borrowed is None)
 
-    def seen(self, expansion: Expansion) -> torch.Tensor:
+    def prediction(self, expansion: Expansion) -> torch.Tensor:
         """Return the prediction for the likelihood: concentration averaged over voxels, shape (x, y, z)."""
-        return torch.from_numpy(np.ascontiguousarray(expansion.c, dtype=np.float32)) * self.likelihood.share
+        return self._predict(expansion.c)
+
+    def _predict(self, c: NDArray[Any]) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(c, dtype=np.float32)) * self.likelihood.share
 
     def scores(self, expansion: Expansion) -> NDArray[np.float32]:
         """Return each voxel's part of the gradient by theta, shape (n, x, y, z)."""
         share = self.likelihood.share
         total = np.zeros_like(expansion.tangents)
-        for term in self.likelihood.terms(self.seen(expansion)):
-            down = (self._scale * term.slope * share).flatten().numpy()
+        for term in self.likelihood.terms(self.prediction(expansion)):
             tangents = expansion.tangents
             if term.floats:
-                bend = (term.curvature * share.square()).flatten().numpy()
-                tangents = tangents - ((tangents @ bend) / max(float(bend.sum()), 1e-300))[:, None]
-            total += tangents * down
+                curvature = (term.curvature * share.square()).flatten().numpy()
+                tangents = tangents - ((tangents @ curvature) / max(float(curvature.sum()), 1e-300))[:, None]
+            total += tangents * (self._scale * term.slope * share).flatten().numpy()
         return total.reshape(-1, *self.domain.shape)

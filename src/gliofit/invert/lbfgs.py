@@ -25,8 +25,7 @@ _RAW_RATE, _RAW_EPSILON = 0.1, 1e-8
 #: Smallest distance (in the unit box) of the initial guess from the bounds, where the sigmoid has no slope.
 _INSET = 0.02
 
-
-#: Evaluations after which descents have stopped by themselves, whatever their settings allow.
+#: Evaluations after which descents usually have converged.
 _USUAL_EVALUATIONS = 100
 
 
@@ -53,7 +52,7 @@ class LbfgsSettings(SurrogateMethodSettings):
     )
 
     def work(self, spacing_mm: float, cube: int) -> Work:
-        """Predictions with derivatives; a descent stops by itself long before its outer steps are used up."""
+        """Return predictions with derivatives; descents converge long before their last outer step."""
         evaluations = min(self.outer_steps * self.inner_steps, _USUAL_EVALUATIONS)
         return Work.of("gradient", evaluations * cubes(cube))
 
@@ -105,10 +104,10 @@ def minimise(
         loss = objective.tensor_losses(theta[None].to(objective.likelihood.template.device))[0]
         # The network's weights need no gradient.
         (point.grad,) = torch.autograd.grad(loss / (1.0 if raw else objective.scale), point)
-        objective.record(theta, loss)
-        value = float(loss.detach())
+        value, values = float(loss.detach()), theta.detach().numpy().copy()
+        objective.trace.add(values, value)
         if np.isfinite(value) and (best is None or value < best[1]):
-            best = theta.detach().numpy().copy(), value
+            best = values, value
         return value if raw else value / objective.scale
 
     optimiser = torch.optim.LBFGS(

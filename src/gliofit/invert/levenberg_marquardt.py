@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,14 +27,7 @@ class Descent:
 
     best: Expansion
     converged: bool
-    reason: Literal[
-        "exact fit",
-        "steps are small",
-        "loss no longer falls",
-        "joins another descent",
-        "budget",
-        "no step lowers the loss",
-    ]
+    reason: str
 
 
 def are_same(space: ParameterSpace, one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
@@ -69,7 +61,7 @@ def descend(
     free
         Mask of parameters that may change, shape (n,).
     borrow
-        Number of successive steps that may reuse earlier tangents. After a failed step they are computed anew.
+        Number of successive steps that may reuse earlier tangents; after a failed step they are computed again.
     step_tolerance
         Convergence criterion for steps, in the units ``steps("unit")`` of the space.
     loss_tolerance
@@ -85,7 +77,7 @@ def descend(
     while spent < evaluations:
         if here.loss < exact:
             return Descent(here, True, "exact fit")
-        gradient, hessian = here.gradient_in(space), here.hessian_in(space)
+        gradient, hessian = here.in_coordinates(space)
         stuck = ((here.theta <= lower) & (gradient > 0)) | ((here.theta >= upper) & (gradient < 0))
         moving = free & ~stuck
         step = np.zeros(len(space))
@@ -116,9 +108,7 @@ def descend(
         elif borrowed > 0:
             fresh = objective.expand(here.theta)
             spent += 1
-            if fresh is not None:
-                here = fresh
-            borrowed = 0 if fresh is not None else borrow
+            here, borrowed = (here, borrow) if fresh is None else (fresh, 0)
         else:
             damping = max(1e-3, damping) * 8
             if damping > _DAMPING[1] or small:

@@ -32,6 +32,7 @@ _EVALUATIONS = 6
 _NEGLIGIBLE = 0.01
 
 
+@blas_threads(1)
 def profile_likelihood(
     problem: Problem,
     settings: GaussNewtonSettings,
@@ -65,13 +66,6 @@ def profile_likelihood(
     InversionError
         If the inversion has no estimate or no uncertainty, or its seed lies outside tissue.
     """
-    with blas_threads(1):
-        return _profile(problem, settings, inversion, multiples)
-
-
-def _profile(
-    problem: Problem, settings: GaussNewtonSettings, inversion: Inversion, multiples: Sequence[float]
-) -> pd.DataFrame:
     theta, uncertainty = inversion.theta, inversion.uncertainty
     if theta is None or uncertainty is None:
         raise InversionError("a profile requires an estimate with its uncertainty")
@@ -83,26 +77,24 @@ def _profile(
     best = objective.expand(estimate)
     if best is None:
         raise InversionError("the estimate lies outside tissue")
-    # From the likelihood's mean over the objective's box to the problem's loss.
-    per_grid = objective.without_tumour / objective.likelihood.without_tumour()
-    lowest = _exact_loss(objective, per_grid, best)
+    lowest = _exact_loss(objective, best)
     errors, inverse = uncertainty.standard_errors, uncertainty.inverse_hessian
     space = problem.space
     free = space.free(problem.held_origin_mm(settings.origin) is not None)
     rows = []
     for k in np.flatnonzero(free & (errors > 0) & (np.diag(inverse) > 0)):
         scale = 2 * inverse[k, k] / errors[k] ** 2
-        others = free & (np.arange(len(space)) != k)
+        is_fixed = np.arange(len(space)) == k
         for multiple in sorted({0.0, *multiples}):
-            shifted = problem.bounds.clip(space.moved(estimate, multiple * errors * (np.arange(len(space)) == k)))
+            shifted = problem.bounds.clip(space.moved(estimate, multiple * errors * is_fixed))
             fixed, distance = shifted[k], space.step_between(estimate, shifted)[k]
             end: Expansion | None = best
             if distance != 0:
                 # To second order the minimum over the others moves along the column of the inverse Hessian.
                 start = problem.bounds.clip(space.moved(estimate, inverse[:, k] / inverse[k, k] * distance))
                 start[~free], start[k] = estimate[~free], fixed
-                end = _minimum(objective, problem, objective.expand(start), others, scale)
-            loss = np.nan if end is None else _exact_loss(objective, per_grid, end)
+                end = _minimum(objective, problem, objective.expand(start), free & ~is_fixed, scale)
+            loss = np.nan if end is None else _exact_loss(objective, end)
             deviance = scale * (loss - lowest)
             normal = np.sign(distance) * np.sqrt(np.maximum(deviance, 0))
             point = np.full(len(space), np.nan) if end is None else end.theta
@@ -173,6 +165,8 @@ def _minimum(
     return descend(objective, start, problem.bounds, _EVALUATIONS, others, loss_tolerance=tolerance).best
 
 
-def _exact_loss(objective: ExpansionObjective, per_grid: float, expansion: Expansion) -> float:
+def _exact_loss(objective: ExpansionObjective, expansion: Expansion) -> float:
     """Return the loss in double precision; single precision rounds relevant differences if there are many voxels."""
-    return per_grid * float(objective.likelihood(objective.seen(expansion).double()[None])[0])
+    # From the likelihood's mean over the objective's box to the problem's loss.
+    factor = objective.without_tumour / objective.likelihood.without_tumour()
+    return factor * float(objective.likelihood(objective.prediction(expansion).double()[None])[0])

@@ -1,41 +1,79 @@
-"""Loss of theta through a forward solver, for searches without gradients."""
+"""Loss of theta through a forward solver, on the voxels of a level."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
 from gliofit.core.errors import SeedOutsideTissueError
-from gliofit.core.grid import Grid
+from gliofit.core.grid import Grid, Volume
 from gliofit.growth.theta import DURATION_DAYS, Theta
-from gliofit.invert.level_objective import LevelObjective
 from gliofit.invert.problem import Problem
 from gliofit.invert.trace import Trace
+from gliofit.observation.likelihood import SegmentationLikelihood
 from gliofit.solver.base import AbstractForwardSolver
 
-__all__ = ["SolverObjective", "distance_to_tissue_mm"]
+__all__ = ["LevelObjective", "SolverObjective", "distance_to_tissue_mm"]
 
 #: Simulations stop when the tumour exceeds this multiple of the observed volume ...
 _HOPELESS_RATIO = 20.0
 #: ... and this volume. Such candidates need only a rank, and large tumours are the most expensive.
 _HOPELESS_MM3 = 1e5
 
+SolverT = TypeVar("SolverT", bound=AbstractForwardSolver)
 
-class SolverObjective(LevelObjective[AbstractForwardSolver]):
-    """Loss of theta with a numerical solver as forward model."""
+
+class LevelObjective(Generic[SolverT]):
+    """Tissue, solver and likelihood of a problem on one level.
+
+    Parameters
+    ----------
+    problem
+        Case to invert.
+    trace
+        Record of all evaluations.
+    solver
+        Forward solver.
+    spacing_mm
+        Voxel size; the nearest whole multiple of the case's voxel size is used.
+    imaging_width
+        Width of the imaging model, by default that of the observation; a large width smooths the loss.
+    number
+        Number of the level, which distinguishes levels that have the same voxel size on coarse cases.
+    """
 
     def __init__(
         self,
         problem: Problem,
         trace: Trace,
-        solver: AbstractForwardSolver,
+        solver: SolverT,
         spacing_mm: float,
         imaging_width: float | None = None,
+        number: int | None = None,
     ) -> None:
-        super().__init__(problem, trace, solver, spacing_mm, imaging_width)
+        tissue = problem.tissue.canonical()
+        case_mm = tissue.grid.isotropic_spacing_mm
+        self.factor = max(1, round(spacing_mm / case_mm))
+        self.tissue, self.spacing_mm = tissue.coarsen(self.factor), case_mm * self.factor
+        self.space, self.solver, self.trace = problem.space, solver, trace
+        self.level = ("" if number is None else f"{number}: ") + f"{self.spacing_mm:g} mm"
+        self.likelihood = problem.observation.likelihood(self._reduce)
+        if imaging_width is not None and isinstance(self.likelihood, SegmentationLikelihood):
+            self.likelihood.imaging = self.likelihood.imaging.model_copy(update={"width": imaging_width})
+
+    def _reduce(self, volume: Volume) -> Volume:
+        """Resample a volume of the case to the grid of the likelihood."""
+        return volume.canonical().coarsen(self.factor)
+
+
+class SolverObjective(LevelObjective[AbstractForwardSolver]):
+    """Loss of theta with a numerical solver as forward model, for searches without gradients."""
+
+    def __init__(self, problem: Problem, *arguments: Any, **keys: Any) -> None:
+        super().__init__(problem, *arguments, **keys)
         self._share = self.likelihood.share.numpy()
         self.scale = max(self.likelihood.without_tumour(), 1e-12)
         # Upper bound of the loss, so that a seed outside tissue ranks last.
@@ -67,23 +105,17 @@ def distance_to_tissue_mm(
     mask: NDArray[np.bool_], grid: Grid, point_mm: ArrayLike
 ) -> tuple[float, NDArray[np.float64]]:
     """Return the distance from a world position to the nearest voxel centre of a mask, and that centre (world mm)."""
+    point = np.asarray(point_mm, dtype=float)
     # A box about the point almost always contains the nearest voxel and is fast on large grids.
     for reach in (30.0, np.inf):
-        voxels = _voxels_near(mask, grid, point_mm, reach)
+        extent = reach / np.array(grid.spacing_mm)
+        low = np.clip(np.floor(grid.world_to_voxel(point) - extent), 0, mask.shape).astype(int)
+        high = np.clip(np.ceil(grid.world_to_voxel(point) + extent) + 1, 0, mask.shape).astype(int)
+        voxels = np.argwhere(mask[tuple(map(slice, low, high))]) + low
         if len(voxels):
-            positions: NDArray[np.float64] = grid.voxel_to_world(voxels)
-            distances = np.linalg.norm(positions - np.asarray(point_mm, dtype=float), axis=1)
+            positions = grid.voxel_to_world(voxels)
+            distances = np.linalg.norm(positions - point, axis=1)
             nearest = int(distances.argmin())
             if distances[nearest] <= reach:
                 return float(distances[nearest]), positions[nearest]
     raise ValueError("the mask is empty")
-
-
-def _voxels_near(mask: NDArray[np.bool_], grid: Grid, point_mm: ArrayLike, reach_mm: float) -> NDArray[np.int64]:
-    if not np.isfinite(reach_mm):
-        return np.argwhere(mask)
-    centre, reach = grid.world_to_voxel(np.asarray(point_mm, dtype=float)), reach_mm / np.array(grid.spacing_mm)
-    low = np.clip(np.floor(centre - reach), 0, mask.shape).astype(int)
-    high = np.clip(np.ceil(centre + reach) + 1, 0, mask.shape).astype(int)
-    voxels: NDArray[np.int64] = np.argwhere(mask[tuple(map(slice, low, high))]) + low
-    return voxels

@@ -1,4 +1,4 @@
-"""Loss of theta through the neural surrogate, on the cube about the observation's centre of mass."""
+"""Loss of theta through the neural surrogate and the direct inverse network's estimate, on cubes about the tumour."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from gliofit.invert.base import InversionError
 from gliofit.invert.problem import Problem
 from gliofit.invert.trace import Trace
 
-__all__ = ["SurrogateObjective", "network_view"]
+__all__ = ["SurrogateObjective", "direct_theta", "network_view"]
 
-#: Voxels per prediction, which limits the memory of a population.
-_VOXELS_AT_ONCE = 2**24
+#: Voxels per batch, which limits the memory of a population.
+_VOXELS_PER_BATCH = 2**24
 
 
 def network_view(problem: Problem, network: Any) -> tuple[Crop, Tensor]:
-    """Return the cube of a network and its tissue, shape (1, 3, n, n, n); see ``Crop.channels``."""
+    """Return the cube of a network about the centre of mass and its tissue, shape (1, 3, n, n, n)."""
     crop = Crop.around(problem.tissue.grid, problem.observation.centre_mm, network.crop)
     return crop, torch.from_numpy(crop.channels(problem.tissue)[None])
 
@@ -51,20 +51,16 @@ class SurrogateObjective:
         return bound
 
     def _trained(self, bounds: Bounds) -> Bounds:
-        lower = np.maximum(bounds.lower, self._numbers(self.surrogate.theta_low) + self._centre)
-        upper = np.minimum(bounds.upper, self._numbers(self.surrogate.theta_high) + self._centre)
+        lower = np.maximum(bounds.lower, _to_numpy(self.surrogate.theta_low) + self._centre)
+        upper = np.minimum(bounds.upper, _to_numpy(self.surrogate.theta_high) + self._centre)
         if not (lower < upper).all():
             raise InversionError("the bounds and the surrogate's training range do not overlap")
         return Bounds(lower, upper)
 
-    @staticmethod
-    def _numbers(values: Tensor) -> NDArray[np.float64]:
-        return values.detach().cpu().numpy().astype(np.float64)
-
     @property
     def training_mean(self) -> NDArray[np.float64]:
         """Mean theta of the training set, relative to the cube's centre, clipped to the bounds."""
-        return self.bounds.clip(self._numbers(self.surrogate.theta_mean) + self._centre)
+        return self.bounds.clip(_to_numpy(self.surrogate.theta_mean) + self._centre)
 
     def tensor_losses(self, theta: Tensor) -> Tensor:
         """Return differentiable losses, shape (B,), of parameters of shape (B, n), without recording them."""
@@ -76,12 +72,44 @@ class SurrogateObjective:
     def losses(self, thetas: NDArray[Any]) -> NDArray[np.float64]:
         """Return losses, shape (B,), of parameters of shape (B, n), and record them."""
         batch = torch.as_tensor(np.atleast_2d(thetas), dtype=torch.float64, device=self._like.device)
-        size = max(1, _VOXELS_AT_ONCE // self.crop.size**3)
-        values = torch.cat([self.tensor_losses(part) for part in torch.split(batch, size)]).double().cpu().numpy()
+        size = max(1, _VOXELS_PER_BATCH // self.crop.size**3)
+        values = _to_numpy(torch.cat([self.tensor_losses(part) for part in torch.split(batch, size)]))
         for theta, loss in zip(np.atleast_2d(thetas), values, strict=True):
             self.trace.add(theta, loss)
         return values
 
-    def record(self, theta: Tensor, loss: Tensor) -> None:
-        """Record an evaluation of ``tensor_losses``."""
-        self.trace.add(self._numbers(theta), float(loss.detach()))
+
+@torch.no_grad()
+def direct_theta(problem: Problem, origin: str = "free") -> tuple[NDArray[np.float64], bool]:
+    """Estimate theta from the observed concentration by the direct inverse network.
+
+    Returns
+    -------
+    theta : ndarray
+        Estimate clipped to the problem's bounds, shape (n,), with the centre of mass as origin for ``com-fixed``.
+    clipped : bool
+        Whether clipping changed the estimate.
+
+    Raises
+    ------
+    InversionError
+        If the output of the network is not finite.
+    """
+    network = problem.networks.direct
+    crop, tissue = network_view(problem, network)
+    concentration = torch.from_numpy(crop.volume(problem.observation.concentration).data)[None]
+    parameter = next(iter(network.parameters()), None) if hasattr(network, "parameters") else None
+    device = problem.networks.device if parameter is None else parameter.device
+    raw = _to_numpy(network(concentration.to(device), tissue.to(device))[0])
+    if not np.isfinite(raw).all():
+        raise InversionError("the output of the direct inverse network is not finite")
+    theta = raw + problem.space.relative_to(crop.centre_mm)
+    fixed_origin = problem.held_origin_mm(origin)
+    if fixed_origin is not None:
+        theta[:3] = fixed_origin
+    clipped = problem.bounds.clip(theta)
+    return clipped, bool((clipped != theta).any())
+
+
+def _to_numpy(values: Tensor) -> NDArray[np.float64]:
+    return values.detach().cpu().numpy().astype(np.float64)

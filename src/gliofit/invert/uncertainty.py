@@ -1,4 +1,4 @@
-"""Uncertainty of theta: covariance, intervals and directions that are not identifiable."""
+"""Uncertainty of theta: covariance, intervals, measured Hessian, and directions that are not identifiable."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from gliofit.growth.theta import Theta
 if TYPE_CHECKING:
     from gliofit.invert.expansion import Expansion, ExpansionObjective
 
-__all__ = ["INTERVAL_LEVEL", "Uncertainty", "uncertainty_of"]
+__all__ = ["INTERVAL_LEVEL", "Uncertainty", "measured_hessian", "uncertainty_of"]
 
 #: Coverage of intervals in results and figures.
 INTERVAL_LEVEL = 0.9
+
+# Smallest ratio of the measured to Gauss-Newton's curvature in any direction.
+_MIN_RATIO = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +67,8 @@ class Uncertainty:
     @staticmethod
     def no_columns(space: ParameterSpace) -> dict[str, Any]:
         """Return the same columns, empty, for methods without uncertainty."""
-        columns = (space.row(None, suffix=f"_{what}") for what in ("se", "low", "high"))
-        return {name: value for part in columns for name, value in part.items()} | {"covariance": None}
+        low, high = space.row(None, suffix="_low"), space.row(None, suffix="_high")
+        return {**space.row(None, suffix="_se"), **low, **high, "covariance": None}
 
 
 def uncertainty_of(
@@ -92,7 +95,7 @@ def uncertainty_of(
     objective
         Objective of the finest level.
     best
-        Minimum of the objective, with its own tangents.
+        Minimum of the objective, with fresh tangents.
     bounds
         Box of theta.
     free
@@ -113,7 +116,7 @@ def uncertainty_of(
         return Uncertainty(covariance, inverse, tuple(notes))
     scores = (objective.scores(best) * units[:, None, None, None])[moving]
     where = np.ix_(moving, moving)
-    curvature = (best.hessian_in(space) if hessian is None else hessian)[where]
+    curvature = (best.in_coordinates(space)[1] if hessian is None else hessian)[where]
     voxels = np.einsum("iabc,jabc->ij", scores, scores, dtype=np.float64)
     blocks = _block_sums(scores, max(1, round(correlation_mm / objective.spacing_mm)))
     summed = blocks @ blocks.T
@@ -127,6 +130,53 @@ def uncertainty_of(
     inverse[where] = np.linalg.pinv(curvature, hermitian=True)
     notes += _vague_directions(space, covariance)
     return Uncertainty(covariance, inverse, tuple(notes))
+
+
+def measured_hessian(
+    objective: ExpansionObjective, theta: NDArray[np.float64], standard_errors: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
+    """Compute the Hessian of the loss by central differences of gradients over about one standard error.
+
+    Gauss-Newton's Hessian neglects second derivatives of the prediction, which is accurate for small residuals.
+    Residuals of a segmentation are large: whole voxels disagree, the imaging model is steep, and the true curvature may
+    be a third of Gauss-Newton's.
+
+    Returns
+    -------
+    ndarray or None
+        Hessian in coordinates, shape (n, n), positive definite. None if the seed of theta, or of its neighbours on both
+        sides, lies outside tissue.
+    """
+    middle = objective.expand(theta)
+    if middle is None:
+        return None
+    space = objective.space
+    least, most = space.steps("difference").T
+    steps = np.clip(standard_errors, least, most)
+    gradient, model = middle.in_coordinates(space)
+    columns = []
+    for index, step in enumerate(steps):
+        ends = []
+        for sign in (1, -1):
+            shifted = objective.expand(space.moved(theta, sign * step * np.eye(len(space))[index]))
+            if shifted is not None:
+                ends.append((sign * step, shifted.in_coordinates(space)[0]))
+        # One side may lie outside tissue.
+        ends.append((0.0, gradient))
+        if len(ends) < 2:
+            return None
+        columns.append((ends[0][1] - ends[1][1]) / (ends[0][0] - ends[1][0]))
+    measured = np.array(columns)
+    return _raise_curvature(0.5 * (measured + measured.T), model)
+
+
+def _raise_curvature(measured: NDArray[np.float64], model: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Raise eigenvalues of the measured Hessian, relative to the model's, to at least ``_MIN_RATIO``."""
+    scale = np.linalg.cholesky(model + 1e-9 * np.diag(np.diag(model)) + 1e-300 * np.eye(len(model)))
+    inner = np.linalg.solve(scale, np.linalg.solve(scale, measured).T)
+    values, vectors = np.linalg.eigh(0.5 * (inner + inner.T))
+    raised = vectors @ np.diag(np.maximum(values, _MIN_RATIO)) @ vectors.T
+    return np.asarray(scale @ raised @ scale.T)
 
 
 def _block_sums(scores: NDArray[Any], edge: int) -> NDArray[np.float64]:

@@ -235,7 +235,7 @@ def test_terms_of_a_segmentation_are_its_derivatives(mixed, fitted):
     objective = ExpansionObjective(Problem.create(observation, settings), Trace(SPACE), AccurateSolver(), 4.0)
     theta = TRUTH.to_array() + np.array([1.0, -0.7, 0.5, 0.4, -0.05])
     expansion = objective.expand(theta)
-    floating = [term.floats for term in objective.likelihood.terms(objective.seen(expansion))]
+    floating = [term.floats for term in objective.likelihood.terms(objective.prediction(expansion))]
     assert any(floating) == fitted
     for index, step in enumerate((0.1, 0.1, 0.1, 0.04, 0.01)):
         shift = np.zeros(5)

@@ -10,11 +10,9 @@ from gliofit.core.grid import Volume
 from gliofit.core.labels import TumourLabel
 from gliofit.growth.fisher_kolmogorov import diffusivity_mm2_per_day, proliferation_per_day
 from gliofit.growth.theta import Theta
-from gliofit.invert.odil.diffusion import diffusion
-from gliofit.invert.odil.guess import forward
-from gliofit.invert.odil.multigrid import refine
-from gliofit.invert.odil.residual import pde_loss
-from gliofit.invert.odil.seed import solver_seed, wide_seed
+from gliofit.invert.odil.equation import diffusion, pde_loss
+from gliofit.invert.odil.guess import forward, solver_seed, wide_seed
+from gliofit.invert.odil.loss import refine
 from gliofit.invert.odil.settings import ReleasedSettings
 from gliofit.invert.odil.space import SpaceTime
 from gliofit.invert.odil.terms import RegionTerm
@@ -28,7 +26,7 @@ from gliofit.solver.settings import AccurateSettings
 
 TRUTH = Theta((12.0, -6.0, 8.0), 14.0, 3.0)
 SMALL = {"space_cells": 16, "time_slices": 16, "levels": 3, "epochs": 300, "device": "cpu"}
-CPU = torch.device("cpu")
+DOUBLE = torch.zeros((), dtype=torch.float64)
 
 
 def residual_of(field, diffusivity, proliferation, stencil, interval_days):
@@ -58,7 +56,7 @@ def recovered(problem):
 
 def stencil_of(tissue, released: ReleasedSettings | None = None, white: float = 1.0, grey: float = 0.1):
     spacing = tissue.grid.spacing_mm
-    return diffusion(tissue.wm, tissue.gm, spacing, white, grey, released or ReleasedSettings(), torch.float64, CPU)
+    return diffusion(tissue.wm, tissue.gm, spacing, white, grey, released or ReleasedSettings(), DOUBLE)
 
 
 def random_tissue(seed: int = 0, shape: tuple[int, int, int] = (5, 6, 7)):
@@ -109,7 +107,7 @@ def test_averages_keep_mass_and_positions(mixed):
 def test_transposed_stencil(flags):
     released = ReleasedSettings(swapped_faces=flags[0], y_faces_for_z=flags[1], periodic_box=flags[2])
     wm, gm = random_tissue()
-    stencil = diffusion(wm, gm, (1.0, 2.0, 1.5), 1.0, 0.1, released, torch.float64, CPU)
+    stencil = diffusion(wm, gm, (1.0, 2.0, 1.5), 1.0, 0.1, released, DOUBLE)
     u, v = torch.rand(2, 3, *wm.shape, dtype=torch.float64)
     assert float((v * stencil(u)).sum()) == pytest.approx(float((stencil.transpose(v) * u).sum()))
     assert torch.allclose(stencil(torch.ones_like(u)), torch.zeros_like(u), atol=1e-12)
@@ -130,8 +128,8 @@ def test_stencil_is_the_solvers_flux_form(mixed):
 def test_loss_of_the_equation_has_the_right_derivatives(learned):
     wm, gm = random_tissue(1, (3, 4, 3))
     released = ReleasedSettings(swapped_faces=True)
-    keys = ((1.0, 2.0, 1.5), *((1.0, 0.0) if learned else (1.0, 0.1)), released, torch.float64, CPU)
-    other = diffusion(wm, gm, (1.0, 2.0, 1.5), 0.0, 1.0, released, torch.float64, CPU) if learned else None
+    keys = ((1.0, 2.0, 1.5), *((1.0, 0.0) if learned else (1.0, 0.1)), released, DOUBLE)
+    other = diffusion(wm, gm, (1.0, 2.0, 1.5), 0.0, 1.0, released, DOUBLE) if learned else None
     stencils = diffusion(wm, gm, *keys), other
     field = (torch.rand(4, *wm.shape, dtype=torch.float64) - 0.2).requires_grad_(True)
     scalars = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (0.8, 0.15, 0.1)]
@@ -140,7 +138,7 @@ def test_loss_of_the_equation_has_the_right_derivatives(learned):
         return pde_loss(u, d, rho, grey, stencils, 2.5, 7.0)
 
     assert torch.autograd.gradcheck(loss, (field, *scalars))
-    whole = diffusion(wm, gm, (1.0, 2.0, 1.5), 1.0, 0.1, released, torch.float64, CPU)
+    whole = diffusion(wm, gm, (1.0, 2.0, 1.5), 1.0, 0.1, released, DOUBLE)
     residual = residual_of(field, scalars[0], scalars[1], whole, 2.5)
     assert float(loss(field, *scalars).detach()) == pytest.approx(7 * float(residual.detach().square().sum()))
 

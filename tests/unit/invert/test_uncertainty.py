@@ -4,16 +4,21 @@ import numpy as np
 import pytest
 
 from gliofit.core.grid import Volume
+from gliofit.core.labels import TumourLabel
 from gliofit.core.tissue import Tissue
+from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
-from gliofit.invert.problem import ConcentrationObservation, Problem
+from gliofit.invert.expansion import ExpansionObjective
+from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
-from gliofit.invert.uncertainty import _block_sums
+from gliofit.invert.trace import Trace
+from gliofit.invert.uncertainty import _block_sums, _raise_curvature, measured_hessian
 from gliofit.solver.accurate import AccurateSolver
 
 TRUTH = Theta((6.3, -4.2, 3.1), 7.0, 3.0)
-# Starts at the truth: what is tested is the minimum, not the way to it.
+INVERT = InvertSettings(methods={"gauss-newton": {"inverter": "gauss-newton"}})
+# Start at the truth: the minimum is tested, not the descent.
 AT_TRUTH = InvertSettings(
     methods={"truth": {"inverter": "gauss-newton"}, "gauss-newton": {"inverter": "gauss-newton", "refines": "truth"}}
 )
@@ -98,3 +103,42 @@ def test_block_sums():
     assert sums.shape == (2, 3 * 2 * 2)
     np.testing.assert_allclose(sums.sum(1), scores.sum((1, 2, 3)))
     assert sums[1, 0] == scores[1, :2, :2, :2].sum()
+
+
+def test_measured_hessian_without_residuals_is_gauss_newtons(mixed):
+    observation = ConcentrationObservation(AccurateSolver().solve(mixed, TRUTH).volume, mixed)
+    objective = ExpansionObjective(Problem.create(observation, INVERT), Trace(SPACE), AccurateSolver(), 4.0)
+    theta = TRUTH.to_array()
+    units = np.array([1.0, 1.0, 1.0, theta[3], theta[4]])
+    model = objective.expand(theta).hessian * np.outer(units, units)
+    measured = measured_hessian(objective, theta, np.array([0.1, 0.1, 0.1, 0.01, 0.005]))
+    scale = np.sqrt(np.outer(np.diag(model), np.diag(model)))
+    np.testing.assert_allclose(measured / scale, model / scale, atol=0.03)
+
+
+def test_measured_hessian_of_a_segmentation_is_below_gauss_newtons(mixed):
+    """Second differences of the loss itself agree with the measured Hessian, and lie below the model's."""
+    c = AccurateSolver().solve(mixed, TRUTH).concentration
+    rough = c + 0.08 * np.sin(np.arange(c.size).reshape(c.shape) * 0.7)
+    labels = np.select([(rough > 0.6) & (c > 0.05), (rough > 0.33) & (c > 0.05)], [TumourLabel.ENHANCING, 2], 0)
+    observation = SegmentationObservation(Volume(labels.astype(np.uint8), mixed.grid), mixed, INVERT.imaging)
+    problem = Problem.create(observation, INVERT)
+    theta = fit(problem, "gauss-newton", INVERT).theta.to_array()
+    objective = ExpansionObjective(problem, Trace(SPACE), AccurateSolver(), 4.0)
+    step = 1.0
+    measured = measured_hessian(objective, theta, np.array([step, step, step, 0.05, 0.03]))
+    model = objective.expand(theta).hessian
+    middle = objective.expand(theta).loss
+    for axis in range(3):
+        shift = np.zeros(5)
+        shift[axis] = step
+        sides = sum(objective.expand(theta + sign * shift).loss for sign in (1, -1))
+        assert measured[axis, axis] == pytest.approx((sides - 2 * middle) / step**2, rel=0.5)
+    assert np.mean(np.diag(measured)[:3] / np.diag(model)[:3]) < 1
+    assert (np.linalg.eigvalsh(measured) > 0).all()
+
+
+def test_smallest_ratio_of_measured_to_model_curvature():
+    model = np.diag([4.0, 1.0, 1.0, 2.0, 3.0])
+    measured = np.diag([2.0, -1.0, 1.5, 0.0, 3.0])
+    np.testing.assert_allclose(_raise_curvature(measured, model), np.diag([2.0, 0.05, 1.5, 0.1, 3.0]), atol=1e-6)

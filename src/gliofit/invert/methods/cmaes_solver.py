@@ -77,13 +77,12 @@ class CmaesSolver(AbstractInverter[CmaesSolverSettings]):
         settings = self.settings
         search: CmaSearch | None = None
         candidates: list[NDArray[np.float64]] = []
-        for number, level in enumerate(settings.schedule):
+        for number, level in enumerate(settings.schedule, 1):
             integrator = settings.integrator
             if isinstance(integrator, AccurateSettings):
                 integrator = integrator.with_tolerance(level.tolerance)
-            objective = SolverObjective(problem, trace, make_solver(integrator), level.spacing_mm, level.imaging_width)
-            # The number distinguishes levels that have the same voxel size on coarse cases.
-            objective.level = f"{number + 1}: {objective.spacing_mm:g} mm"
+            solver = make_solver(integrator)
+            objective = SolverObjective(problem, trace, solver, level.spacing_mm, level.imaging_width, number)
             if search is None:
                 search = CmaSearch(settings, problem, problem.bounds, objective)
             else:

@@ -33,7 +33,7 @@ class Direct(AbstractInverter[DirectSettings]):
 
     def invert(self, problem: Problem) -> Inversion:
         """Predict theta; the loss is NaN without a forward model."""
-        from gliofit.invert.direct_estimate import direct_theta
+        from gliofit.invert.surrogate_objective import direct_theta
 
         trace = problem.start_trace()
         theta, clipped = direct_theta(problem, self.settings.origin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from pydantic import Field
 
 from gliofit.core.references import Kind, Reference
 from gliofit.core.work import Work
+from gliofit.growth.theta import DURATION_DAYS
 from gliofit.invert.base import (
     AbstractInverter,
     DirectName,
@@ -106,7 +108,7 @@ class GaussNewtonSettings(MethodSettings):
 
     @property
     def refined(self) -> str | None:
-        """Name of the method whose estimate is refined, None if there is none."""
+        """See ``MethodSettings``."""
         return self.refines
 
 
@@ -119,7 +121,6 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
     def invert(self, problem: Problem) -> Inversion:
         """Descend from several initial guesses on the coarsest level and continue with the best on finer levels."""
         from gliofit.invert.expansion import ExpansionObjective
-        from gliofit.invert.starts import front_width_starts
         from gliofit.solver.accurate import AccurateSolver
 
         trace = problem.start_trace()
@@ -127,25 +128,21 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
         free = problem.space.free(fixed_origin is not None)
         thetas: list[NDArray[np.float64]] = []
         best: Descent | None = None
-        for number, level in enumerate(self._levels(problem)):
+        for number, level in enumerate(self._levels(problem), 1):
             solver = AccurateSolver(self.settings.integrator.with_tolerance(level.tolerance))
-            objective = ExpansionObjective(problem, trace, solver, level.spacing_mm, level.imaging_width)
-            # The number distinguishes levels that have the same voxel size on coarse cases.
-            objective.level = f"{number + 1}: {objective.spacing_mm:g} mm"
-            if number == 0:
+            objective = ExpansionObjective(problem, trace, solver, level.spacing_mm, level.imaging_width, number)
+            if number == 1:
                 thetas = self._estimated_starts(problem, fixed_origin)
                 if self.settings.refines is None:
-                    thetas += front_width_starts(objective, problem, self.settings.start_widths_mm, fixed_origin)
-            expanded = (_expand_in_tissue(objective, theta, fixed_origin is None) for theta in thetas)
-            starts = [expansion for expansion in expanded if expansion is not None]
-            # Before the first descent a high loss is no reason to drop a candidate.
-            starts = _distinct(problem.space, starts, np.inf if best is None else _HOPELESS)[: level.candidates]
-            descents = self._descend(objective, starts, problem, level, free)
-            if not descents:
-                # Thin tissue may only appear at finer resolution.
-                continue
-            best = descents[0]
-            thetas = [e.theta for e in _distinct(problem.space, [d.best for d in descents], _HOPELESS)]
+                    thetas += self._front_width_starts(objective, problem, fixed_origin is None)
+            starts = [_expand_in_tissue(objective, theta, fixed_origin is None) for theta in thetas]
+            # Before the first descent, candidates are not dropped for a high loss.
+            distinct = _distinct(problem.space, starts, np.inf if best is None else _HOPELESS)
+            descents = self._descend(objective, distinct[: level.candidates], problem, level, free)
+            # Without descents, thin tissue may only appear at finer resolution.
+            if descents:
+                best = descents[0]
+                thetas = [e.theta for e in _distinct(problem.space, [d.best for d in descents], _HOPELESS)]
         if best is None or not descents:
             raise InversionError("no initial guess lies in tissue")
         end = best.best if best.best.fresh else objective.expand(best.best.theta) or best.best
@@ -159,10 +156,9 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
         self, objective: ExpansionObjective, end: Expansion, problem: Problem, free: NDArray[np.bool_]
     ) -> Uncertainty:
         """Compute the uncertainty of the estimate, for a segmentation with the measured Hessian."""
-        from gliofit.invert.curvature import measured_hessian
         from gliofit.invert.expansion import ExpansionObjective
         from gliofit.invert.trace import Trace
-        from gliofit.invert.uncertainty import uncertainty_of
+        from gliofit.invert.uncertainty import measured_hessian, uncertainty_of
         from gliofit.observation.observation import ConcentrationObservation
 
         arguments = problem.bounds, free, self.settings.correlation_mm
@@ -171,9 +167,8 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
             return first
         trace = Trace(problem.space)
         spacing = max(objective.spacing_mm, _CURVATURE_MM)
-        hessian = measured_hessian(
-            ExpansionObjective(problem, trace, objective.solver, spacing), end.theta, first.standard_errors
-        )
+        coarse = ExpansionObjective(problem, trace, objective.solver, spacing)
+        hessian = measured_hessian(coarse, end.theta, first.standard_errors)
         objective.trace.count(len(trace))
         return first if hessian is None else uncertainty_of(objective, end, *arguments, hessian)
 
@@ -187,12 +182,39 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
                 raise InversionError(f"'{self.settings.refines}' has no estimate to refine")
             thetas.append(problem.bounds.clip(problem.start.to_array()))
         if self.settings.direct is not None:
-            from gliofit.invert.direct_estimate import direct_theta
+            from gliofit.invert.surrogate_objective import direct_theta
 
             thetas.append(direct_theta(problem, self.settings.origin)[0])
         if fixed_origin is not None:
             for theta in thetas:
                 theta[:3] = fixed_origin
+        return thetas
+
+    def _front_width_starts(
+        self, objective: ExpansionObjective, problem: Problem, move: bool
+    ) -> list[NDArray[np.float64]]:
+        """Compute one theta per front width whose tumour, at the centre of mass, has the observed volume.
+
+        A simulation with the rates of that width stops at the observed volume; its final time determines theta.
+        """
+        from gliofit.core.errors import SeedOutsideTissueError
+        from gliofit.invert.solver_objective import distance_to_tissue_mm
+
+        centre, tissue = problem.observation.centre_mm, objective.tissue
+        if move:
+            distance, nearest = distance_to_tissue_mm(tissue.mask, tissue.grid, centre)
+            centre = centre if distance <= objective.spacing_mm else nearest
+        thetas = []
+        for width in self.settings.start_widths_mm:
+            fastest = problem.model.of_front_width(centre, width, problem.bounds)
+            volume = problem.observation.volume_mm3
+            try:
+                solution = objective.solver.solve(tissue, fastest, stopping_volume_mm3=volume)
+            except SeedOutsideTissueError:
+                continue
+            objective.trace.count()
+            fraction = max(solution.final_time_days / DURATION_DAYS, 1e-3)
+            thetas.append(problem.bounds.clip(fastest.at_fraction(fraction).to_array()))
         return thetas
 
     @staticmethod
@@ -209,12 +231,11 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
         descents: list[Descent] = []
 
         def descend_from(start: Expansion) -> None:
-            descents.append(
-                descend(
-                    objective, start, problem.bounds, level.evaluations, free, level.borrow,
-                    loss_tolerance=level.loss_tolerance, others=descents,
-                )
+            descent = descend(
+                objective, start, problem.bounds, level.evaluations, free, level.borrow,
+                loss_tolerance=level.loss_tolerance, others=descents,
             )  # fmt: skip
+            descents.append(descent)
             descents.sort(key=lambda descent: descent.best.loss)
 
         for start in starts:
@@ -222,7 +243,11 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
             if descents[0].reason == "exact fit":
                 return descents
         if descents and free[0] and level.retries and descents[0].best.loss > _GOOD * objective.without_tumour:
-            for start in _shifted(objective, descents[0].best, problem, level.retry_mm)[: level.retries]:
+            theta = descents[0].best.theta
+            offsets = level.retry_mm * np.concatenate([np.eye(3), -np.eye(3)])
+            thetas = [problem.bounds.clip(np.append(theta[:3] + offset, theta[3:])) for offset in offsets]
+            shifted = [e for e in map(objective.expand, thetas) if e is not None]
+            for start in sorted(shifted, key=lambda e: e.loss)[: level.retries]:
                 descend_from(start)
         return descents
 
@@ -257,24 +282,16 @@ def _thresholds(objective: ExpansionObjective, end: Expansion) -> dict[str, floa
 
     if not isinstance(objective.likelihood, SegmentationLikelihood):
         return {}
-    whole, core = objective.likelihood.thresholds(objective.seen(end))
+    whole, core = objective.likelihood.thresholds(objective.prediction(end))
     return {"threshold_whole": whole} | ({} if core is None else {"threshold_core": core})
 
 
-def _shifted(objective: ExpansionObjective, best: Expansion, problem: Problem, distance_mm: float) -> list[Expansion]:
-    """Expand about theta with the origin shifted along each axis within tissue; sorted by loss."""
-    offsets = distance_mm * np.concatenate([np.eye(3), -np.eye(3)])
-    thetas = [problem.bounds.clip(np.append(best.theta[:3] + offset, best.theta[3:])) for offset in offsets]
-    expansions = [e for e in (objective.expand(theta) for theta in thetas) if e is not None]
-    return sorted(expansions, key=lambda e: e.loss)
-
-
-def _distinct(space: ParameterSpace, expansions: list[Expansion], hopeless: float) -> list[Expansion]:
-    """Sort by loss; drop duplicates, and losses above ``hopeless`` times the best one."""
+def _distinct(space: ParameterSpace, expansions: Iterable[Expansion | None], hopeless: float) -> list[Expansion]:
+    """Sort by loss; drop None, duplicates, and losses above ``hopeless`` times the best one."""
     from gliofit.invert.levenberg_marquardt import are_same
 
     distinct: list[Expansion] = []
-    for expansion in sorted(expansions, key=lambda e: e.loss):
+    for expansion in sorted((e for e in expansions if e is not None), key=lambda e: e.loss):
         if distinct and expansion.loss > hopeless * distinct[0].loss:
             break
         if not any(are_same(space, expansion.theta, other.theta) for other in distinct):

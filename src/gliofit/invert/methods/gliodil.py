@@ -15,8 +15,6 @@ from gliofit.invert.base import AbstractInverter, Inversion, InversionError, Met
 from gliofit.invert.odil.settings import ReleasedSettings, WeightSettings
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from gliofit.core.grid import Grid
     from gliofit.invert.odil.loss import DiscreteLoss, Unknowns
     from gliofit.invert.problem import Problem
@@ -26,10 +24,8 @@ __all__ = ["Gliodil", "GliodilSettings"]
 
 # Unit of the origin for `l-bfgs`, whose steps scale with gradients.
 _PLACE_MM = 100.0
-
 # Number of stages with constant weights for `l-bfgs`.
 _STAGES = 8
-
 # Convergence criterion: relative change of mu and change of the origin in the last tenth of the epochs.
 _SETTLED, _SETTLED_MM = 0.02, 0.5
 
@@ -106,7 +102,12 @@ class Gliodil(AbstractInverter[GliodilSettings]):
 
         trace = problem.start_trace()
         loss, unknowns = self._start(problem)
-        groups = self._groups(unknowns, held=problem.held_origin_mm(self.settings.origin) is not None)
+        settings = self.settings
+        groups = [(unknowns.levels, settings.learning_rate), ([unknowns.rates], settings.rates_learning_rate)]
+        if problem.held_origin_mm(settings.origin) is None:
+            groups.append(([unknowns.place], settings.origin_learning_rate))
+        imaging = [unknowns.imaging, *([unknowns.log_ratio] if settings.fit_ratio else [])]
+        groups.append((imaging, settings.imaging_learning_rate))
         variables = [tensor for tensors, _ in groups for tensor in tensors]
         for tensor in variables:
             tensor.requires_grad_(True)
@@ -118,18 +119,18 @@ class Gliodil(AbstractInverter[GliodilSettings]):
             value = loss(unknowns, strength)
             strengths.append(strength)
             value.backward()
-            trace.add(self._theta(loss, unknowns, problem), float(value.detach()), self.settings.optimiser)
+            trace.add(self._theta(loss, unknowns, problem), float(value.detach()), settings.optimiser)
             if not np.isfinite(float(value.detach())):
                 raise InversionError(f"the loss was not finite after {len(trace)} epochs; choose smaller step sizes")
             return value
 
-        if self.settings.optimiser == "adam":
-            optimiser: torch.optim.Optimizer = torch.optim.Adam(
-                [{"params": tensors, "lr": rate} for tensors, rate in groups], eps=1e-7
-            )
-            least, epochs = self.settings.final_learning_rate, self.settings.epochs
+        epochs = settings.epochs
+        if settings.optimiser == "adam":
+            parameters = [{"params": tensors, "lr": rate} for tensors, rate in groups]
+            optimiser: torch.optim.Optimizer = torch.optim.Adam(parameters, eps=1e-7)
+            final = settings.final_learning_rate
             schedule = torch.optim.lr_scheduler.LambdaLR(
-                optimiser, lambda epoch: least + (1 - least) * (1 + np.cos(np.pi * epoch / epochs)) / 2
+                optimiser, lambda epoch: final + (1 - final) * (1 + np.cos(np.pi * epoch / epochs)) / 2
             )
             for epoch in range(epochs):
                 strength = self._strength(epoch)
@@ -138,18 +139,13 @@ class Gliodil(AbstractInverter[GliodilSettings]):
                 schedule.step()
         else:
             # A line search needs a constant loss, so that weights increase in stages.
-            stages = 1 if self.settings.first_strength == 1 else min(_STAGES, self.settings.epochs // 2)
+            stages = 1 if settings.first_strength == 1 else min(_STAGES, epochs // 2)
             for stage in range(stages):
-                strength = self._strength(self.settings.epochs * stage // max(stages - 1, 1)) if stages > 1 else 1.0
+                strength = self._strength(epochs * stage // (stages - 1)) if stages > 1 else 1.0
                 optimiser = torch.optim.LBFGS(
-                    variables,
-                    max_iter=self.settings.epochs,
-                    max_eval=self.settings.epochs // stages,
-                    history_size=20,
-                    tolerance_grad=0,
-                    tolerance_change=1e-12,
-                    line_search_fn="strong_wolfe",
-                )
+                    variables, max_iter=epochs, max_eval=epochs // stages, history_size=20, tolerance_grad=0,
+                    tolerance_change=1e-12, line_search_fn="strong_wolfe",
+                )  # fmt: skip
                 optimiser.step(evaluate)
         return self._finish(problem.space, trace, loss, unknowns, np.array(strengths))
 
@@ -160,20 +156,17 @@ class Gliodil(AbstractInverter[GliodilSettings]):
         from gliofit.core.grid import Volume
         from gliofit.core.tissue import TISSUE_THRESHOLD
         from gliofit.growth.model import DIFFUSIVITY_RATIO
-        from gliofit.invert.odil.diffusion import Diffusion, diffusion
+        from gliofit.invert.odil.equation import Diffusion, diffusion
         from gliofit.invert.odil.guess import first_guess
         from gliofit.invert.odil.loss import DiscreteLoss, Unknowns
-        from gliofit.invert.odil.multigrid import level_shapes
         from gliofit.invert.odil.space import SpaceTime
         from gliofit.invert.odil.terms import START_CORE, START_WHOLE, data_term, tumour_mask
 
         settings = self.settings
-        device = torch.device("cpu" if settings.device == "cpu" or not torch.cuda.is_available() else "cuda")
-        if settings.device == "cuda" and device.type != "cuda":
+        device = "cuda" if settings.device != "cpu" and torch.cuda.is_available() else "cpu"
+        if settings.device == "cuda" != device:
             raise InversionError("device: CUDA is not available; set `device: auto`")
-        dtype = torch.float32 if settings.precision == "float32" else torch.float64
-        like = torch.zeros((), dtype=dtype, device=device)
-
+        like = torch.zeros((), dtype=getattr(torch, settings.precision), device=device)
         observation = problem.observation
         tumour = tumour_mask(observation)
         if not tumour.any():
@@ -187,7 +180,7 @@ class Gliodil(AbstractInverter[GliodilSettings]):
         inside = wm + gm >= TISSUE_THRESHOLD
 
         def stencil(white: float, grey: float) -> Diffusion:
-            return diffusion(wm, gm, space.spacing_mm, white, grey, settings.released, dtype, device)
+            return diffusion(wm, gm, space.spacing_mm, white, grey, settings.released, like)
 
         ratio = 100.0 if settings.fit_ratio else DIFFUSIVITY_RATIO
         whole_stencil = stencil(1.0, 1 / ratio)
@@ -202,9 +195,9 @@ class Gliodil(AbstractInverter[GliodilSettings]):
         seed = loss.seed(origin)
         if not bool((seed > 0).any()):
             raise InversionError("no cell of the initial tumour lies in white or grey matter")
-        guess = first_guess(term, whole_stencil, seed, space)
-        shapes = level_shapes(space.shape, settings.levels)
-        levels = [guess.field.clone(), *(like.new_zeros(shape) for shape in shapes[1:])]
+        guess = first_guess(term, whole_stencil, seed, space.slices)
+        coarser = [[size // 2**level for size in space.shape] for level in range(1, settings.levels)]
+        levels = [guess.field, *(like.new_zeros(shape) for shape in coarser)]
         unit = _PLACE_MM if settings.optimiser == "l-bfgs" else 1.0
         return loss, Unknowns(
             levels,
@@ -233,17 +226,7 @@ class Gliodil(AbstractInverter[GliodilSettings]):
     def _strength(self, epoch: int) -> float:
         """Return the factor of the weights of equation and seed."""
         fraction = min(epoch / (self.settings.strengthening * self.settings.epochs), 1.0)
-        strength: float = self.settings.first_strength ** (1 - fraction)
-        return strength
-
-    def _groups(self, unknowns: Unknowns, held: bool) -> list[tuple[list[Tensor], float]]:
-        """Return the variables with their learning rates."""
-        settings = self.settings
-        groups = [(unknowns.levels, settings.learning_rate), ([unknowns.rates], settings.rates_learning_rate)]
-        if not held:
-            groups.append(([unknowns.place], settings.origin_learning_rate))
-        imaging = [unknowns.imaging, *([unknowns.log_ratio] if settings.fit_ratio else [])]
-        return [*groups, (imaging, settings.imaging_learning_rate)]
+        return float(self.settings.first_strength ** (1 - fraction))
 
     def _theta(self, loss: DiscreteLoss, unknowns: Unknowns, problem: Problem) -> NDArray[np.float64]:
         """Return theta of the current parameters, clipped to the bounds."""

@@ -30,8 +30,7 @@ class Hybrid(AbstractInverter[HybridSettings]):
 
     def invert(self, problem: Problem) -> Inversion:
         """Predict theta, descend from the prediction and return the better estimate."""
-        from gliofit.invert.direct_estimate import direct_theta
-        from gliofit.invert.surrogate_objective import SurrogateObjective
+        from gliofit.invert.surrogate_objective import SurrogateObjective, direct_theta
 
         trace = problem.start_trace()
         origin = self.settings.origin

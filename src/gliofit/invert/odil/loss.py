@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from gliofit.growth.space import Bounds
 from gliofit.growth.theta import DURATION_DAYS
-from gliofit.invert.odil.diffusion import Diffusion
-from gliofit.invert.odil.multigrid import assemble
-from gliofit.invert.odil.residual import pde_loss
-from gliofit.invert.odil.seed import solver_seed, wide_seed
+from gliofit.invert.odil.equation import Diffusion, pde_loss
+from gliofit.invert.odil.guess import solver_seed, wide_seed
 from gliofit.invert.odil.settings import WeightSettings
 from gliofit.invert.odil.space import SpaceTime
 from gliofit.invert.odil.terms import AbstractDataTerm
 
-__all__ = ["DiscreteLoss", "Unknowns"]
+__all__ = ["DiscreteLoss", "Unknowns", "refine"]
 
 # Ranges of GliODIL's learned thresholds of core and whole tumour, and of log10(D_WM / D_GM).
 _CORE_RANGE, _WHOLE_RANGE, _RATIO_RANGE = (0.50, 0.85), (0.20, 0.50), (1.0, 3.0)
@@ -32,7 +31,7 @@ class Unknowns:
     Parameters
     ----------
     levels
-        Field on grids from fine to coarse (``multigrid.assemble``).
+        Grids of halved resolution, the finest first, whose interpolated sum is the field.
     place
         Centre of the seed relative to the lower corner of the box in units of ``unit_mm``, shape (3,).
     rates
@@ -67,7 +66,7 @@ class DiscreteLoss:
     space
         Space-time grid.
     stencils
-        See ``residual.pde_loss``.
+        See ``equation.pde_loss``.
     inside
         1 in cells of white and grey matter, 0 elsewhere.
     term
@@ -90,31 +89,24 @@ class DiscreteLoss:
     weights: WeightSettings
     data_weight: float
     wide: bool
-    _ranges: dict[str, tuple[Tensor, Tensor]] = field(init=False)
 
     def __post_init__(self) -> None:
         ends = [self.bounds.lower, self.bounds.upper]
         corners = np.array([self.space.to_box(end[:3]) for end in ends])
-        rates = [end[3:] ** 2 / DURATION_DAYS for end in ends]
-        pairs = {
+        ranges = {
             "origin_mm": (corners.min(axis=0), corners.max(axis=0)),
-            "rates": (rates[0], rates[1]),
-            "imaging": tuple(np.array([_CORE_RANGE, _WHOLE_RANGE]).T),
-            "log_ratio": tuple(np.array([_RATIO_RANGE]).T),
+            "rates": [end[3:] ** 2 / DURATION_DAYS for end in ends],
+            "imaging": np.array([_CORE_RANGE, _WHOLE_RANGE]).T,
+            "log_ratio": np.array([_RATIO_RANGE]).T,
         }
-        self._ranges = {name: (self._tensor(low), self._tensor(high)) for name, (low, high) in pairs.items()}
+        self._ranges = {name: [self.inside.new_tensor(end) for end in pair] for name, pair in ranges.items()}
 
     def __call__(self, unknowns: Unknowns, strength: float = 1.0) -> Tensor:
         """Return the sum of all terms, each averaged over cells and slices.
 
-        Parameters
-        ----------
-        unknowns
-            Field and parameters.
-        strength
-            Factor of the weights of equation and seed.
+        ``strength`` is a factor of the weights of equation and seed.
         """
-        weights, u = self.weights, assemble(unknowns.levels)
+        weights, u = self.weights, _assemble(unknowns.levels)
         count = u.numel()
         diffusivity, proliferation = unknowns.rates.abs()
         core, whole = unknowns.imaging.abs()
@@ -144,5 +136,45 @@ class DiscreteLoss:
             total = total + torch.relu(low - value).sum() + torch.relu(value - high).sum()
         return total
 
-    def _tensor(self, values: NDArray[np.float64]) -> Tensor:
-        return torch.as_tensor(np.asarray(values), dtype=self.inside.dtype, device=self.inside.device)
+
+@cache
+def _interpolation_matrix(cells: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the matrix of cell-centred linear interpolation to twice the cells, shape (2 cells, cells).
+
+    A fine cell has weights 3/4 of its coarse cell and 1/4 of the nearest neighbour, which is extrapolated linearly
+    beyond the ends.
+    """
+    matrix = torch.zeros(2 * cells, cells, dtype=torch.float64)
+    for fine in range(2 * cells):
+        coarse = fine // 2
+        neighbour = coarse + (1 if fine % 2 else -1)
+        matrix[fine, coarse] += 0.75
+        if 0 <= neighbour < cells:
+            matrix[fine, neighbour] += 0.25
+        elif cells == 1:
+            matrix[fine, coarse] += 0.25
+        else:
+            matrix[fine, coarse] += 0.5
+            matrix[fine, 2 * coarse - neighbour] -= 0.25
+    return matrix.to(dtype=dtype, device=device)
+
+
+def refine(field: Tensor) -> Tensor:
+    """Interpolate a field to twice the cells along every axis."""
+    for axis in range(field.ndim):
+        matrix = _interpolation_matrix(field.shape[axis], field.dtype, field.device)
+        before, after = field.shape[:axis], field.shape[axis + 1 :]
+        if after:
+            # Matrix products are much faster than sums of strided slices.
+            field = (matrix @ field.reshape(*before, field.shape[axis], -1)).reshape(*before, -1, *after)
+        else:
+            field = field @ matrix.T
+    return field
+
+
+def _assemble(levels: Sequence[Tensor]) -> Tensor:
+    """Add each level to the interpolated sum of the coarser ones."""
+    field = levels[-1]
+    for level in reversed(levels[:-1]):
+        field = level + refine(field)
+    return field

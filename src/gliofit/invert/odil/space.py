@@ -44,8 +44,7 @@ class SpaceTime:
 
         The box may extend beyond the image, where there is no tissue.
         """
-        bounds = bounding_box(tumour.data)
-        start, stop = (np.array([getattr(b, end) for b in bounds], float) for end in ("start", "stop"))
+        start, stop = np.array([(side.start, side.stop) for side in bounding_box(tumour.data)], float).T
         spacing = np.array(tumour.grid.spacing_mm)
         half = np.maximum((stop - start) / 2 * scale, (stop - start) / 2 + margin_mm / spacing)
         return cls(tumour.grid, (start + stop) / 2 - half, 2 * half / cells, cells, slices)
@@ -77,8 +76,7 @@ class SpaceTime:
     def to_box(self, position_mm: NDArray[Any]) -> NDArray[np.float64]:
         """Convert a world position to the position relative to the lower corner, in mm along each axis."""
         voxel = self.source.world_to_voxel(position_mm)
-        position: NDArray[np.float64] = (voxel + 0.5 - self.low) * np.array(self.source.spacing_mm)
-        return position
+        return np.asarray((voxel + 0.5 - self.low) * np.array(self.source.spacing_mm))
 
     def to_world(self, position_mm: NDArray[Any]) -> NDArray[np.float64]:
         """Convert a position of ``to_box`` to the world position."""
@@ -88,15 +86,9 @@ class SpaceTime:
         """Average a volume over each cell, shape (cells, cells, cells); zero outside the image."""
         out = data.astype(np.float32)
         for axis in range(3):
-            weights = self._overlap(axis).astype(np.float32)
-            out = np.moveaxis(np.tensordot(weights, out, axes=(1, axis)), 0, axis)
+            edges = self.low[axis] + self.step[axis] * np.arange(self.cells + 1)
+            voxels = np.arange(self.source.shape[axis])
+            overlap = np.minimum(edges[1:, None], voxels + 1) - np.maximum(edges[:-1, None], voxels)
+            share = (np.maximum(overlap, 0) / self.step[axis]).astype(np.float32)
+            out = np.moveaxis(np.tensordot(share, out, axes=(1, axis)), 0, axis)
         return np.ascontiguousarray(out)
-
-    def _overlap(self, axis: int) -> NDArray[np.float64]:
-        """Return the share of each cell in each voxel, shape (cells, voxels)."""
-        edges: NDArray[np.float64] = self.low[axis] + self.step[axis] * np.arange(self.cells + 1)
-        voxels = np.arange(self.source.shape[axis])
-        upper = np.minimum(edges[1:, None], voxels + 1)
-        lower = np.maximum(edges[:-1, None], voxels)
-        overlap: NDArray[np.float64] = np.maximum(upper - lower, 0) / self.step[axis]
-        return overlap

@@ -10,36 +10,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gliofit.core.grid import Volume
 from gliofit.invert.odil.space import SpaceTime
 from gliofit.observation.observation import AbstractObservation, SegmentationObservation
 
-__all__ = [
-    "START_CORE",
-    "START_WHOLE",
-    "AbstractDataTerm",
-    "ConcentrationTerm",
-    "RegionTerm",
-    "data_term",
-    "tumour_mask",
-]
+__all__ = ["START_CORE", "START_WHOLE", "AbstractDataTerm", "RegionTerm", "data_term", "tumour_mask"]
 
 #: Initial thresholds of core and whole tumour, also used to divide a concentration into regions.
 START_CORE, START_WHOLE = 0.65, 0.30
 
-#: Smallest concentration that the box must contain.
+# Smallest concentration that the box must contain.
 _VISIBLE = 0.1
-
-#: Smallest visible share of a cell in a region.
-_LEAST_SHARE = 0.5
+# Smallest visible share of a cell in a region.
+_MIN_SHARE = 0.5
 
 
 class AbstractDataTerm(ABC):
     """Sum over cells of the squared misfit of the last slice.
 
-    Parameters
-    ----------
-    core, oedema
-        Masks of the observed regions, for the initial guess.
+    ``core`` and ``oedema`` are masks of the observed regions, for the initial guess.
     """
 
     #: Whether the thresholds of core and whole tumour are unknowns.
@@ -53,23 +42,21 @@ class AbstractDataTerm(ABC):
         """Return the misfit of a slice, shape (x, y, z), for the current thresholds."""
 
 
-class ConcentrationTerm(AbstractDataTerm):
+class _ConcentrationTerm(AbstractDataTerm):
     """Squared difference between u, averaged over each cell's visible tissue, and an observed concentration.
 
-    ``observed`` is averaged over cells and zero outside visible tissue, ``share`` is the visible share of each cell,
-    and ``like`` has the type and device to use.
+    ``observed`` is averaged over cells and zero outside visible tissue; ``share`` is the visible share of each cell.
     """
 
     has_thresholds = False
 
     def __init__(self, observed: NDArray[np.floating], share: NDArray[np.floating], like: Tensor) -> None:
-        inside = np.where(share >= _LEAST_SHARE, observed / np.maximum(share, _LEAST_SHARE), 0)
+        inside = np.where(share >= _MIN_SHARE, observed / np.maximum(share, _MIN_SHARE), 0)
         core = inside >= START_CORE
         super().__init__(core, (inside >= START_WHOLE) & ~core)
         self._observed, self._share = like.new_tensor(observed), like.new_tensor(share)
 
     def __call__(self, last: Tensor, threshold_core: Tensor, threshold_whole: Tensor) -> Tensor:
-        """See ``AbstractDataTerm``."""
         return (last * self._share - self._observed).square().sum()
 
 
@@ -101,16 +88,15 @@ def tumour_mask(observation: AbstractObservation) -> NDArray[np.bool_]:
 
 
 def data_term(observation: AbstractObservation, space: SpaceTime, like: Tensor) -> AbstractDataTerm:
-    """Return the data term of an observation."""
-    from gliofit.core.grid import Volume
+    """Return the data term of an observation, with tensors of the type and device of ``like``."""
 
     def average(data: NDArray[np.generic]) -> NDArray[np.float32]:
         return space.average(Volume(data, observation.tissue.grid).canonical().data)
 
     share = average(observation.visible)
     if not isinstance(observation, SegmentationObservation):
-        return ConcentrationTerm(average(observation.concentration.data), share, like)
-    visible = share >= _LEAST_SHARE
+        return _ConcentrationTerm(average(observation.concentration.data), share, like)
+    visible = share >= _MIN_SHARE
     masks = observation.masks
     # A cell belongs to a region that covers half of its visible part.
     whole = visible & (average(masks.whole & observation.visible) >= share / 2)
