@@ -18,8 +18,6 @@ from gliofit.report.numbers import MISSING
 from gliofit.report.table import Column, Table, column
 from gliofit.report.texts import columns
 
-__all__ = ["column_meanings", "errors_table", "estimates_table"]
-
 
 def _column(quantity: Quantity) -> Column:
     """Create the column of a quantity with its interval."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from gliofit.growth.model import DEFAULT, find_growth_model
 from gliofit.report.texts import section
 
-__all__ = ["CITATIONS", "GLOSSARY"]
-
 _SPACE = find_growth_model(DEFAULT).space
 _FIRST, *_OTHERS = section("glossary").items()
 _QUANTITIES = [

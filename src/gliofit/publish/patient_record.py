@@ -13,8 +13,6 @@ from gliofit.core.io import read_table
 from gliofit.publish.settings import PublishSettings
 from gliofit.report.names import method_name
 
-__all__ = ["CaseSources", "MethodRecord", "PatientRecord", "choose_method", "read_methods", "read_record"]
-
 
 @dataclass(frozen=True, eq=False)
 class CaseSources:

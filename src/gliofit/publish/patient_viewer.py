@@ -19,8 +19,6 @@ from gliofit.publish.viewer import Viewer
 from gliofit.publish.viewer_colours import cell_colours, deviation_colours
 from gliofit.publish.viewer_volumes import ViewerBox
 
-__all__ = ["CELLS", "TargetFiles", "patient_viewer"]
-
 #: Files of the clinical and of the personalised target volume, by margin in mm and printed name of the method.
 TargetFiles = Mapping[tuple[float, str], tuple[Path, Path]]
 

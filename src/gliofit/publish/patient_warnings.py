@@ -9,8 +9,6 @@ from gliofit.growth.model import space_of
 from gliofit.invert.settings import BoundsSettings
 from gliofit.publish.patient_record import MethodRecord, PatientRecord
 
-__all__ = ["doubts", "registration_text", "warnings_of"]
-
 #: Parts of notes that question a result; other notes state why a search ended.
 _DOUBTS = (
     "is at its bound", "brought into the bounds", "not identifiable", "white and grey matter", "core is ", "no core:",

@@ -11,8 +11,6 @@ from gliofit.report.numbers import MISSING
 from gliofit.report.page import Page
 from gliofit.report.table import text_table
 
-__all__ = ["add_provenance"]
-
 
 def add_provenance(page: Page, jobs: Sequence[tuple[str, Path]]) -> bool:
     """Add a folded table with a row per job that has a sidecar.

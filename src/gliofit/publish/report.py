@@ -29,8 +29,6 @@ from gliofit.report.page import Page
 from gliofit.report.table import Picture, Table, load_table
 from gliofit.report.texts import columns, page_text
 
-__all__ = ["RULE", "write_report"]
-
 #: Rule that writes the report; its own records are ignored.
 RULE = "write_report"
 

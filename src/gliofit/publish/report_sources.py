@@ -10,8 +10,6 @@ from typing import Any
 from gliofit.publish.settings import PublishSettings
 from gliofit.report.table import Table
 
-__all__ = ["ReportSources", "RunFacts"]
-
 
 @dataclass(frozen=True, eq=False)
 class ReportSources:

@@ -12,8 +12,6 @@ from gliofit.publish.settings import PublishSettings
 from gliofit.report.names import quoted_name
 from gliofit.report.numbers import format_quantity
 
-__all__ = ["summary_sentences"]
-
 #: Per observation of patients: score, best value, and phrase.
 _QUESTIONS: tuple[tuple[Observed, str, str, str], ...] = (
     ("segmentation", "dice_whole_033", "max", "explains it best (median Dice of the whole tumour {})"),

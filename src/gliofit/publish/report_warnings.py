@@ -16,8 +16,6 @@ from gliofit.publish.settings import PublishSettings
 from gliofit.report.names import quoted_name
 from gliofit.report.texts import section
 
-__all__ = ["run_warnings"]
-
 #: Largest validation loss without warning, relative to that of predicting the mean.
 _LARGE_LOSS = {"surrogate": 0.1}
 _LARGE_LOSS_OF_OTHERS = 0.5

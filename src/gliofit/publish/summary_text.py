@@ -15,8 +15,6 @@ from gliofit.report.numbers import format_quantity
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_text"]
-
 # Inches between lines, and characters of a line of notes.
 _LINE, _CHARACTERS = 0.128, 84
 

@@ -11,8 +11,6 @@ from gliofit.invert.uncertainty import INTERVAL_LEVEL
 from gliofit.publish.interval_text import amounts, interval_kind
 from gliofit.publish.patient_record import MethodRecord
 
-__all__ = ["theta_words"]
-
 #: Largest ratio of the ends of an interval of well and roughly determined quantities.
 _WELL, _ROUGHLY = 1.2, 2.0
 

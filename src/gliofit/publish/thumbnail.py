@@ -13,8 +13,6 @@ from gliofit.publish.shown import show_pixels
 from gliofit.publish.slices import AXIAL, Anatomy
 from gliofit.report.table import Picture
 
-__all__ = ["show_patient"]
-
 #: Height in pixels; pages show half of it.
 _HEIGHT = 220
 

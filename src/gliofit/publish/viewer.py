@@ -26,8 +26,6 @@ from gliofit.publish.viewer_volumes import Quantised, ViewerBox, quantised_image
 from gliofit.report.names import method_styles
 from gliofit.report.page import Page
 
-__all__ = ["Viewer"]
-
 _ASSETS = files("gliofit.publish") / "assets"
 #: Scripts of the viewer, in order of dependence.
 _SCRIPTS = ("viewer-unpack.js", "viewer-contours.js", "viewer-panes.js", "viewer-controls.js", "viewer.js")

@@ -12,8 +12,6 @@ from gliofit.figures.colours import CHANGE, COVERING, DEVIATION, cells_map
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
-__all__ = ["ViewerColours", "cell_colours", "deviation_colours", "difference_colours"]
-
 #: Number of table entries; the viewer interpolates.
 _STEPS = 65
 

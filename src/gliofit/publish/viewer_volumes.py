@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from gliofit.core.crop import canonical_grid
 from gliofit.core.grid import Grid, Volume, bounding_box
 
-__all__ = ["Quantised", "ViewerBox", "quantised_image", "quantised_range"]
-
 #: Margin around the brain in voxels.
 _MARGIN = 2
 #: Grey levels of an MRI; more would double its size and show only noise.

@@ -13,8 +13,6 @@ from gliofit.core.settings import Settings
 from gliofit.core.work import Work, cubes, megabytes_of_cube
 from gliofit.train.roles import NetworkRole
 
-__all__ = ["ROLES", "ModelSettings", "TrainSettings", "architecture_names"]
-
 #: Architectures whose networks are not surrogates.
 ROLES = {"direct-inverse": NetworkRole.DIRECT, "lmi": NetworkRole.LMI}
 

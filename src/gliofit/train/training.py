@@ -35,8 +35,6 @@ from gliofit.train.settings import TrainSettings
 from gliofit.train.surrogate import AnyModel, AtlasInverse, frame_of, load_model, make_model, save_model, to_device
 from gliofit.train.task import AbstractTask, InverseTask, SurrogateTask
 
-__all__ = ["Training", "TrainingJob"]
-
 _LOG = logging.getLogger(__name__)
 
 #: Successive steps without a finite loss or gradient after which training stops.
