@@ -14,8 +14,6 @@ from gliofit.publish.settings import PublishSettings
 from gliofit.report.table import Table, column, save_table
 from unit.publish import conftest as fakes
 
-__all__ = ["ESCAPED", "make_run"]
-
 #: What somebody might call a run or say in a message.
 ESCAPED = "<script>alert(1)</script>"
 

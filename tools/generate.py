@@ -25,8 +25,6 @@ from gliofit.publish.captions import caption_files
 from gliofit.register.table import CHECK_COLUMNS, COLUMNS, STATUSES
 from tools.stage_code import recorded_stages, unchecked_stages
 
-__all__ = ["CODE_FILE", "ENVIRONMENTS", "generated_files", "unchecked_versions", "write_generated_files"]
-
 #: Digests of the code behind each stage, below the repository's root.
 CODE_FILE = "workflow/code.json"
 

@@ -19,8 +19,6 @@ from urllib.parse import unquote, urlsplit
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-__all__ = ["DESKTOP", "PHONE", "Watched", "find_chromium", "open_browser", "problems"]
-
 #: Largest height of screenshots in pixels.
 _LONGEST = 16_000
 

@@ -18,8 +18,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["PARTITIONS", "PROGRAMS", "ClusterError", "LoopbackCluster", "install", "why_not"]
-
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
 CLIENTS = ("sacct", "sacctmgr", "sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun", "sshare")
 PROGRAMS = ("slurmctld", "slurmd", "munged", "munge", *CLIENTS)

@@ -29,8 +29,6 @@ from gliofit.pipeline.estimate.costs import (
 from gliofit.pipeline.estimate.dry_run import PlannedJob, plan_jobs
 from gliofit.pipeline.job import device_name
 
-__all__ = ["Measured", "measure_run", "table_of_costs"]
-
 _ROOT = Path(__file__).resolve().parents[1]
 
 

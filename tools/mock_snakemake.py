@@ -10,8 +10,6 @@ import runpy
 from pathlib import Path
 from typing import Any
 
-__all__ = ["mock_snakemake", "run_script"]
-
 _ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -15,8 +15,6 @@ from typing import Any
 
 from gliofit.pipeline.job import STAGE_VERSIONS
 
-__all__ = ["recorded_stages", "stage_digests", "unchecked_stages"]
-
 _PACKAGE = Path(__file__).resolve().parents[1] / "src/gliofit"
 
 #: Packages with separate digests of modules; other packages have one digest.

@@ -13,8 +13,6 @@ from gliofit.report.numbers import format_quantity
 from gliofit.report.table import Table, text_table
 from tools.reproduce.sources import Records, Source, patient_sources, synthetic_sources
 
-__all__ = ["CLAIMS", "Claim", "Finding", "claims_table"]
-
 TABLE2, TABLE3 = paper_table(2), paper_table(3)
 
 

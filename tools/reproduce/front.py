@@ -14,8 +14,6 @@ from gliofit.report.render import markdown_grid
 from gliofit.report.table import Column, column, text_table
 from tools.reproduce.sources import Records, patient_sources, read_records, synthetic_sources
 
-__all__ = ["front_text"]
-
 TABLE2, TABLE3 = paper_table(2), paper_table(3)
 
 BEGIN, END = "<!-- results: made by `make reproduction` -->\n", "<!-- end of results -->\n"

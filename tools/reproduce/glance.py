@@ -11,8 +11,6 @@ from gliofit.report.numbers import format_quantity
 from gliofit.report.table import Table, text_table
 from tools.reproduce.sources import Records, patient_sources, synthetic_sources
 
-__all__ = ["glance_table"]
-
 #: Link, quantity, number of the paper's table, method, metric and factor of a row; numbers of the paper and ours are
 #: means.
 _ROWS = (

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["execute_notebook"]
-
 #: Time limit of a cell in seconds.
 _TIMEOUT = 1800
 

@@ -20,8 +20,6 @@ from tools.reproduce.glance import glance_table
 from tools.reproduce.sources import Records, Source, patient_sources, read_records, synthetic_sources
 from tools.reproduce.tables import TABLES
 
-__all__ = ["DISAGREEMENTS", "MISSING_ITEMS", "PICTURES", "page_text"]
-
 _HERE = Path(__file__).parent
 
 #: Differences between text and code of the paper, missing items, and sources of pictures.

@@ -17,8 +17,6 @@ from gliofit.core.io import read_json, read_table, read_volume
 from gliofit.metrics.statistics import describe
 from gliofit.paper import EXTENT_MM
 
-__all__ = ["ERROR_BINS", "record_run"]
-
 #: Bins of the MSE of forward simulations (paper, figure 3).
 ERROR_BINS = (1e-5, 1e-4, 1e-3, 1e-2)
 

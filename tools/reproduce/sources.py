@@ -11,8 +11,6 @@ from gliofit.core.errors import InputError
 from gliofit.core.io import read_json
 from tools.reproduce.runs import KNOWN_RUNS
 
-__all__ = ["Records", "Source", "patient_sources", "read_records", "synthetic_sources"]
-
 #: Records of runs by the run's name, in the order of the page.
 Records = Mapping[str, Mapping[str, Any]]
 

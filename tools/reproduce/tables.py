@@ -20,8 +20,6 @@ from tools.reproduce.record import ERROR_BINS
 from tools.reproduce.runs import KNOWN_RUNS
 from tools.reproduce.sources import Records, Source, patient_sources, synthetic_sources
 
-__all__ = ["SYMBOLS", "TABLES", "mean_text"]
-
 SYMBOLS = {parameter.name: parameter.text for parameter in SPACE.others}
 
 _MSE = column("mse_volume", "MSE", power=-3)

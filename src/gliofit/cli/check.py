@@ -19,8 +19,6 @@ from gliofit.core.progress import show_progress
 if TYPE_CHECKING:
     from gliofit.register.check import Finding
 
-__all__ = ["EXAMPLES", "check"]
-
 EXAMPLES = (
     "gliofit check --patients /data/brats",
     "gliofit check --patients /data/brats --out cohort.tsv",

@@ -27,8 +27,6 @@ from gliofit.export.results import CaseResults
 from gliofit.inputs.bids_dataset import DESCRIPTION, read_description
 from gliofit.inputs.bids_names import BidsName, bids_label
 
-__all__ = ["BIDS_VERSION", "bids_name", "case_entities", "write_bids"]
-
 BIDS_VERSION = "1.10.0"
 
 #: Case names of patients from a BIDS dataset.

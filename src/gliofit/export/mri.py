@@ -13,8 +13,6 @@ from gliofit.inputs.bids_names import parse_name
 from gliofit.register.bids_patients import bids_role
 from gliofit.register.naming import match_file
 
-__all__ = ["input_paths", "other_images"]
-
 _ROLES = ("t1c", "t2", "flair")
 
 

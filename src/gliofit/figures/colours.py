@@ -16,12 +16,6 @@ from gliofit.core.labels import TissueLabel
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
-__all__ = [
-    "BLACK", "BLUE", "BROWN", "CHANGE", "CLINICAL", "CORE", "COVERING", "CSF", "DEVIATION", "GLASS", "GREEN", "GREY",
-    "MISSED", "MODEL", "ORANGE", "PERSONALISED", "PURPLE", "SKY", "SPREAD", "TISSUE", "TISSUE_KINDS", "TOO_MUCH",
-    "VERMILION", "VIOLET", "WHITE_MATTER", "WHOLE", "YELLOW", "cells_map", "cells_opacity", "deviation_scale",
-]  # fmt: skip
-
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 #: Three darker colours for figures with many methods.

@@ -10,8 +10,6 @@ from gliofit.figures.style import SMALL
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Sheet"]
-
 
 class Sheet:
     """An empty figure of ``width`` x ``height`` inches.

@@ -10,8 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_quartiles", "jitter"]
-
 
 def jitter(count: int) -> NDArray[np.float64]:
     """Return offsets between -0.5 and 0.5 that spread points, as multiples of the golden ratio (reproducible)."""

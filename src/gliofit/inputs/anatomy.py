@@ -23,11 +23,6 @@ from gliofit.core.grid import Grid, bounding_box
 from gliofit.core.labels import LABEL_SCHEMES, TissueLabel, TumourLabel, core_mask, describe_labels, whole_tumour_mask
 from gliofit.core.tissue import Tissue
 
-__all__ = [
-    "brain_warnings", "check_labels", "check_segmentation", "check_tissue", "edge_share", "focus_volumes_mm3",
-    "scheme_hint", "sensible_schemes",
-]  # fmt: skip
-
 #: Largest accepted tumour volume in cc. The maximum of the 14 patients is 230 cc; at death the enhancing part of a
 #: glioblastoma has on average the volume of a ball of 3 cm radius, 113 cc (Swanson et al., Br J Cancer 98:113, 2008).
 #: White matter measures 450 to 650 cc, a brain about 1400 cc.

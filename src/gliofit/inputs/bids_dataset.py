@@ -12,8 +12,6 @@ from typing import Any
 from gliofit.core.errors import InputError
 from gliofit.inputs.bids_names import BidsName, parse_name
 
-__all__ = ["DESCRIPTION", "BidsImage", "anatomical_images", "is_dataset", "read_description", "read_lookup"]
-
 #: File that every dataset must have; copies of parts of a dataset often lack it.
 DESCRIPTION = "dataset_description.json"
 

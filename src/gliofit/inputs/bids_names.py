@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["BidsName", "bids_label", "parse_name"]
-
 #: Extensions of images, the longest first.
 _EXTENSIONS = (".nii.gz", ".nii")
 _PAIR = re.compile(r"([a-z]+)-([0-9A-Za-z+]+)")

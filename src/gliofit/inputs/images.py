@@ -20,11 +20,6 @@ from gliofit.core.tissue import Tissue
 from gliofit.core.unit_interval import concentration_values, tissue_fractions
 from gliofit.inputs.anatomy import check_labels, check_segmentation, check_tissue, scheme_hint
 
-__all__ = [
-    "check_grid", "read_concentration", "read_follow_up", "read_image", "read_label_values", "read_mask",
-    "read_segmentation", "read_tissue_labels", "read_tissue_maps",
-]  # fmt: skip
-
 #: Tolerated distance of labels from integers; programs that store floating point write labels such as 3.9999.
 _ROUNDING = 1e-3
 

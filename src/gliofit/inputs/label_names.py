@@ -13,8 +13,6 @@ from dataclasses import dataclass
 
 from gliofit.core.labels import TumourLabel
 
-__all__ = ["AmbiguousNameError", "tumour_part"]
-
 _BACKGROUND = re.compile(r"background|bg|clear label|none|unlabell?ed")
 
 #: Words for parts, as whole words in lower case. "Flair" means tissue that is bright on FLAIR only.

@@ -30,8 +30,6 @@ from gliofit.pipeline.unfinished import Unfinished
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
 
-__all__ = ["PACKAGE_PREFIX", "STAGE_VERSIONS", "Job", "device_name", "each_unit", "job"]
-
 #: Placeholder in sidecars for the folder of the clone, if it is not the working directory.
 PACKAGE_PREFIX = "gliofit:"
 

@@ -17,8 +17,6 @@ from gliofit.register.cohort import find_cohort
 from gliofit.register.patient_files import PatientFiles
 from gliofit.register.patients import phantom_cases, phantom_files
 
-__all__ = ["ORACLE", "Plan"]
-
 #: Estimate with the true parameters.
 ORACLE = "oracle"
 

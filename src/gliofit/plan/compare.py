@@ -11,11 +11,6 @@ from gliofit.core.grid import Volume
 from gliofit.core.labels import TumourLabel, whole_tumour_mask
 from gliofit.metrics.masks import dice, surface_distances_mm
 
-__all__ = [
-    "COVERAGE_COLUMNS", "OVERLAP_COLUMNS", "Recurrence", "compare_targets", "coverage_columns",
-    "recurrence_coverage", "recurrence_of",
-]  # fmt: skip
-
 OVERLAP_COLUMNS = (
     "clinical_cc", "personalised_cc", "dice", "clinical_only_cc", "personalised_only_cc", "surface_mean_mm",
     "surface_95_mm",

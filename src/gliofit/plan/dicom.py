@@ -24,8 +24,6 @@ from gliofit.core.errors import InputError, InputWarning
 from gliofit.core.grid import Volume
 from gliofit.core.io import atomic_path
 
-__all__ = ["Series", "Slice", "dicom_problem", "mask_contours", "read_series", "write_structure_set"]
-
 _SUBJECT = "DICOM series"
 
 _STRUCTURE_SET_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"

@@ -8,8 +8,6 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["TOLERANCE_MM", "distance_mm", "geodesic_distance_mm"]
-
 #: Keeps voxels at exactly the margin, because headers store spacings in single precision.
 TOLERANCE_MM = 1e-4
 

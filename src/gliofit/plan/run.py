@@ -41,8 +41,6 @@ from gliofit.plan.target import (
 )
 from gliofit.report.render import write_renderings
 
-__all__ = ["PLAN_COLUMNS", "PlanRequest", "draw_patient", "make_plan", "plan_files", "plan_patient", "read_plans"]
-
 PLAN_COLUMNS = (
     "run", "cohort", "case", "method", "status", "message", "seed", "region", "margin_mm", "level", *OVERLAP_COLUMNS,
     *COVERAGE_COLUMNS,

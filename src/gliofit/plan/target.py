@@ -14,10 +14,6 @@ from gliofit.core.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.core.tissue import Tissue
 from gliofit.plan.distance import TOLERANCE_MM, distance_mm, geodesic_distance_mm
 
-__all__ = [
-    "Region", "Target", "brain_of_tissue", "bridge_gaps", "clinical_target", "gross_tumour", "personalised_target",
-]  # fmt: skip
-
 #: Region inside the margin.
 Region = Literal["core", "whole"]
 

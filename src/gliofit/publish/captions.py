@@ -11,8 +11,6 @@ from types import MappingProxyType
 
 from gliofit.report.texts import section
 
-__all__ = ["CAPTIONS", "caption_files"]
-
 #: Captions by the name of the table or picture, as plain text.
 CAPTIONS: Mapping[str, str] = MappingProxyType(section("captions"))
 

@@ -21,8 +21,6 @@ from gliofit.publish.viewer import Viewer, cell_colours, difference_colours
 from gliofit.report.page import Page
 from gliofit.report.texts import page_text
 
-__all__ = ["write_case_page"]
-
 #: Largest absolute difference on the colour scale.
 _DIFFERENCES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _TRUTH_COLOUR = "#FFFFFF"

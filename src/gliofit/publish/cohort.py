@@ -14,8 +14,6 @@ from gliofit.evaluate.cohort import summarise
 from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.growth.model import space_of
 
-__all__ = ["LIKE_THE_PAPER", "Cohort", "Observed", "figure_name", "methods_shown"]
-
 #: Observation that selects the methods of a patient table and its figures.
 Observed = Literal["reference", "segmentation"]
 

@@ -19,8 +19,6 @@ from gliofit.report.numbers import MISSING
 from gliofit.report.table import Column, Table, column
 from gliofit.report.texts import columns
 
-__all__ = ["column_meanings", "describe_estimate", "errors_table", "estimates_table"]
-
 #: Largest ratio of the ends of an interval of well and roughly determined quantities.
 _WELL, _ROUGHLY = 1.2, 2.0
 

@@ -22,8 +22,6 @@ from gliofit.report.names import MethodStyle, method_name, method_styles
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_figure3"]
-
 _METRIC = "mse_volume"
 
 

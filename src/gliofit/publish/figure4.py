@@ -28,8 +28,6 @@ from gliofit.report.numbers import format_quantity
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["choose_cases", "draw_figure4"]
-
 #: Methods whose error may order the patients, in order of preference.
 _ORDERED_BY = (
     "hybrid-com", "hybrid", "gauss-newton", "direct", "gauss-newton-segmentation", "hybrid-segmentation",

@@ -11,8 +11,6 @@ from gliofit.publish.cohort import Observed, figure_name, methods_shown
 from gliofit.publish.settings import PublishSettings
 from gliofit.report.names import method_name, method_styles
 
-__all__ = ["draw_figure7"]
-
 #: Column, name and threshold of the tables.
 _REGIONS = (("dice_whole", "Whole tumour", WHOLE_THRESHOLD), ("dice_core", "Tumour core", CORE_THRESHOLD))
 

@@ -13,8 +13,6 @@ from gliofit.growth.model import space_of
 from gliofit.growth.space import Derived, Parameter, Quantity
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
 
-__all__ = ["Amount", "amounts", "interval", "interval_kind", "number"]
-
 
 @dataclass(frozen=True)
 class Amount:

@@ -10,8 +10,6 @@ from gliofit.publish.settings import PublishSettings
 from gliofit.report.names import method_name
 from gliofit.report.texts import notes
 
-__all__ = ["case_notes", "choice_notes", "common_notes", "failure_notes", "observation_notes", "patient_count"]
-
 _OBSERVED = {
     "concentration": "the concentration", "reference": "the reference concentration",
     "segmentation": "the tumour segmentation",

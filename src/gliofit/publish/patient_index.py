@@ -16,8 +16,6 @@ from gliofit.report.numbers import MISSING
 from gliofit.report.page import Page
 from gliofit.report.table import Cell
 
-__all__ = ["INDEX_HEADINGS", "index_note", "index_rows", "write_patient_index"]
-
 INDEX_HEADINGS = (
     "Patient", "Whole tumour (cc)", "Core (cc)", "Registration", "Method", "Dice, whole at 0.33", "Dice, core at 0.60",
     "Status",

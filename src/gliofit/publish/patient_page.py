@@ -38,8 +38,6 @@ from gliofit.report.page import Page
 from gliofit.report.table import Table, column, text_table
 from gliofit.report.texts import page_text
 
-__all__ = ["write_patient_page"]
-
 #: Method whose uncertainty is shown if the preferred one has none.
 _UNCERTAIN = "gauss-newton-segmentation"
 

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["CellMap", "PatientPicture", "draw_patient_picture"]
-
 #: Pictures by plane, as returned by ``PatientSlices.cut``.
 Cuts = Mapping[str, NDArray[Any]]
 

@@ -17,11 +17,6 @@ from gliofit.report.numbers import MISSING
 from gliofit.report.page import Page
 from gliofit.report.table import text_table
 
-__all__ = [
-    "RESEARCH", "CaseSources", "MethodRecord", "PatientRecord", "PatientSources", "add_provenance", "choose_method",
-    "message_parts", "read_methods", "read_record",
-]  # fmt: skip
-
 #: Disclaimer on all pages.
 RESEARCH = "Research output, not for clinical decisions."
 

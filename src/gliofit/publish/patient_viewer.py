@@ -19,8 +19,6 @@ from gliofit.publish.slices import Anatomy
 from gliofit.publish.viewer import Viewer, cell_colours, deviation_colours
 from gliofit.report.names import method_name
 
-__all__ = ["patient_viewer"]
-
 #: Names of layer groups.
 _CELLS, _OUTLINES, _DEVIATIONS = "Tumour-cell concentration", "Outlines", "Uncertainty"
 

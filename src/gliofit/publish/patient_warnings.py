@@ -9,8 +9,6 @@ from gliofit.growth.model import space_of
 from gliofit.invert.settings import BoundsSettings
 from gliofit.publish.patient_record import MethodRecord, PatientRecord
 
-__all__ = ["patient_warnings", "questions_result", "registration_text"]
-
 #: Parts of notes that question a result; other notes state why a search ended.
 _QUESTIONING = (
     "is at its bound", "brought into the bounds", "not identifiable", "white and grey matter", "core is ", "no core:",

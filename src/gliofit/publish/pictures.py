@@ -19,8 +19,6 @@ from gliofit.report.table import Picture
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["page_picture", "show_file", "show_patient"]
-
 #: Quality of WebP, 0 to 100: text stays sharp at a fifth of the size of PNG.
 _QUALITY = 80
 

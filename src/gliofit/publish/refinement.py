@@ -18,8 +18,6 @@ from gliofit.report.names import method_name
 from gliofit.report.table import Column, Table, column
 from gliofit.report.texts import notes
 
-__all__ = ["compare_refinements", "refinement_table"]
-
 
 def _columns(frame: pd.DataFrame) -> tuple[Column, ...]:
     """Return the compared scores, including errors of all parameters."""

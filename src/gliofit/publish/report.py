@@ -27,8 +27,6 @@ from gliofit.report.page import Page
 from gliofit.report.table import Picture, Table, load_table
 from gliofit.report.texts import columns, page_text, section
 
-__all__ = ["ReportSources", "RunFacts", "write_report"]
-
 #: Rule that writes the report; its own records are ignored.
 _RULE = "write_report"
 

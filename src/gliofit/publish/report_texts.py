@@ -19,8 +19,6 @@ from gliofit.report.names import quoted_name
 from gliofit.report.numbers import format_quantity
 from gliofit.report.texts import section
 
-__all__ = ["run_warnings", "summary_sentences"]
-
 #: Per observation of patients: score, best value, format, and phrase.
 _QUESTIONS: tuple[tuple[Observed, str, str, str, str], ...] = (
     ("segmentation", "dice_whole_033", "max", ".2f", "explains it best (median Dice of the whole tumour {})"),

@@ -10,8 +10,6 @@ import pandas as pd
 
 from gliofit.core.sidecars import sidecars
 
-__all__ = ["RunRecord", "read_run_record", "stage_times"]
-
 
 @dataclass(frozen=True)
 class RunRecord:

@@ -12,8 +12,6 @@ from pydantic_core import PydanticUndefined
 from gliofit.report.numbers import MISSING
 from gliofit.report.table import Table, text_table
 
-__all__ = ["changed_settings"]
-
 
 def changed_settings(config: BaseModel) -> Table:
     """Create the table of settings that differ from the default: key, value, default and meaning.

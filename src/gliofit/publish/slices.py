@@ -17,8 +17,6 @@ from gliofit.core.io import read_like, read_volume
 from gliofit.core.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.figures.slices import grey_values
 
-__all__ = ["AXIAL", "PLANES", "Anatomy", "PatientSlices", "Plane"]
-
 
 @dataclass(frozen=True)
 class Plane:

@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["SummaryPage", "plot_summary"]
-
 # Default thresholds of the imaging model.
 _THRESHOLDS = {"threshold_whole": WHOLE_THRESHOLD, "threshold_core": CORE_THRESHOLD}
 # Inches: widest picture, gaps, left margin, space for titles, keys, trace and text.

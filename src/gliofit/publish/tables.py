@@ -24,8 +24,6 @@ from gliofit.report.render import write_renderings
 from gliofit.report.table import Column, Numbers, Table, rank
 from gliofit.report.texts import notes
 
-__all__ = ["FORMS", "TABLES", "write_paper_table"]
-
 #: Formats of the tables of this stage.
 FORMS = ("json", "csv", "md", "tex", "html")
 

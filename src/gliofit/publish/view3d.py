@@ -26,8 +26,6 @@ from gliofit.report.names import method_name
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Surface", "draw_view3d", "surface_of"]
-
 #: Low concentration of the outer surface.
 _FEW = 0.02
 #: Spacing of surfaces and smoothing of masks in mm.

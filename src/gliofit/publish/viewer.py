@@ -31,8 +31,6 @@ from gliofit.report.page import Page
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
-__all__ = ["Viewer", "cell_colours", "deviation_colours", "difference_colours"]
-
 _ASSETS = files("gliofit.publish") / "assets"
 #: Scripts of the viewer, in order of dependence.
 _SCRIPTS = ("viewer-unpack.js", "viewer-contours.js", "viewer-panes.js", "viewer-controls.js", "viewer.js")

@@ -23,11 +23,6 @@ from gliofit.core.grid import Grid, Volume
 from gliofit.register.quality import RAS_TO_LPS
 from gliofit.register.settings import RegisterSettings
 
-__all__ = [
-    "Transforms", "apply_to_points", "apply_transforms", "load_ants", "read_displacement", "register_affine",
-    "register_deformable", "without_deformation",
-]  # fmt: skip
-
 
 @dataclass(frozen=True)
 class Transforms:

@@ -18,8 +18,6 @@ from gliofit.inputs.label_names import AmbiguousNameError, tumour_part
 from gliofit.register.naming import check_case_name
 from gliofit.register.patient_files import PatientFiles, Problem
 
-__all__ = ["bids_patients", "bids_role", "label_scheme"]
-
 #: Roles that follow from the suffix alone.
 _PLAIN = {"T2w": "t2", "FLAIR": "flair"}
 

@@ -10,8 +10,6 @@ from gliofit.core.errors import InputError
 from gliofit.register.naming import CONVENTIONS, NamingConvention, check_case_name, implied_scheme, match_file
 from gliofit.register.patient_files import PatientFiles, Problem
 
-__all__ = ["patient_in_folder", "patients_below"]
-
 _Group = tuple[Path, NamingConvention, str]
 
 

@@ -24,8 +24,6 @@ from gliofit.register.patient_files import PatientFiles
 from gliofit.register.patients import survey_patients
 from gliofit.register.settings import PatientsSettings, RegisterSettings
 
-__all__ = ["CheckedCase", "Finding", "check_patient", "check_patients"]
-
 _T = TypeVar("_T")
 
 

@@ -12,8 +12,6 @@ from gliofit.register.patient_files import PatientFiles
 from gliofit.register.patients import survey_patients
 from gliofit.register.settings import PatientsSettings
 
-__all__ = ["draw_cases", "find_cohort"]
-
 
 def find_cohort(settings: PatientsSettings, seed: int) -> tuple[list[PatientFiles], dict[str, str]]:
     """Select the patients of a run.

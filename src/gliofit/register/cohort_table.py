@@ -11,8 +11,6 @@ from gliofit.core.io import atomic_path
 from gliofit.register.check import CheckedCase
 from gliofit.register.table import CHECK_COLUMNS, COLUMNS
 
-__all__ = ["write_cohort_table"]
-
 _COLUMNS = (*(name for name in COLUMNS if name != "folder"), *CHECK_COLUMNS)
 
 

@@ -9,8 +9,6 @@ from typing import Any
 from gliofit.register.quality import CSF_SHARE, JACOBIAN_RANGE, LOST_CORRELATION, OUTSIDE_SHARE
 from gliofit.register.settings import RegisterSettings
 
-__all__ = ["Criterion", "criteria"]
-
 
 @dataclass(frozen=True)
 class Criterion:

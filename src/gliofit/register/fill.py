@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from gliofit.core.labels import TissueLabel
 from gliofit.core.tissue import Tissue
 
-__all__ = ["fill_tumour"]
-
 
 def fill_tumour(
     tissue: Tissue, tumour: NDArray[np.bool_], fill: Literal["atlas", "white", "keep-if-brain"]

@@ -18,8 +18,6 @@ from numpy.typing import NDArray
 from gliofit.core.errors import RegistrationError
 from gliofit.core.grid import Volume
 
-__all__ = ["Orientation", "check_orientation", "compare_orientation"]
-
 _SPACING_MM = 4.0
 _SIZE = 56
 #: Brains are scaled to this volume, so that only the shape is compared.

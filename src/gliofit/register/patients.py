@@ -16,8 +16,6 @@ from gliofit.register.patient_files import PatientFiles, Problem, Refused
 from gliofit.register.settings import PatientsSettings, PhantomSettings
 from gliofit.register.table import read_patients_table
 
-__all__ = ["Survey", "phantom_cases", "phantom_files", "survey_patients"]
-
 
 @dataclass(frozen=True)
 class Survey:

@@ -11,8 +11,6 @@ from gliofit.core.grid import bounding_box
 from gliofit.core.tissue import Tissue
 from gliofit.register.settings import PhantomSettings
 
-__all__ = ["MODALITIES", "paint_images", "paint_segmentation"]
-
 
 @dataclass(frozen=True)
 class _Contrast:

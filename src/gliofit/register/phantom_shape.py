@@ -12,8 +12,6 @@ from gliofit.paper import EXTENT_MM
 from gliofit.register.quality import RAS_TO_LPS, jacobian_determinant
 from gliofit.register.settings import PhantomSettings
 
-__all__ = ["PhantomShape", "integrate_velocity", "phantom_grid"]
-
 #: Spacing of the velocity field, a quarter of its smoothness or less, so that linear interpolation is accurate.
 _FIELD_SPACING_MM = 4.0
 

@@ -18,8 +18,6 @@ from gliofit.figures.slices import add_scale_bar, draw_edge, finish_slice, name_
 from gliofit.figures.style import HEADING, SMALL, TWO_COLUMNS, figure_style, save_picture
 from gliofit.register.images import PatientImages
 
-__all__ = ["draw_quality"]
-
 #: Plane -> normal axis of the RAS array, axes shown (horizontal, vertical), letters (left, right, bottom, top).
 #: Radiological: the patient's right is on the left, so the horizontal axes are reversed.
 _PLANES = {"axial": (2, (0, 1), "RLPA"), "coronal": (1, (0, 2), "RLIS"), "sagittal": (0, (1, 2), "APIS")}

@@ -11,11 +11,6 @@ from gliofit.core.grid import Grid
 from gliofit.core.labels import TissueLabel
 from gliofit.register.settings import RegisterSettings
 
-__all__ = [
-    "CSF_SHARE", "JACOBIAN_RANGE", "LOST_CORRELATION", "OUTSIDE_SHARE", "RAS_TO_LPS", "contrast", "correlation",
-    "jacobian_determinant", "mutual_information", "tumour_shares", "verdict",
-]  # fmt: skip
-
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0])
 
 #: Largest shares of the tumour in warped CSF, and outside the brain, of a registration without visual check.

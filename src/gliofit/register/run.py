@@ -47,8 +47,6 @@ from gliofit.register.quality import (
 )
 from gliofit.register.settings import RegisterSettings
 
-__all__ = ["register_patient"]
-
 _log = logging.getLogger(__name__)
 
 

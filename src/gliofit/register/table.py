@@ -13,8 +13,6 @@ from gliofit.register.brats_folders import patient_in_folder
 from gliofit.register.naming import check_case_name
 from gliofit.register.patient_files import PatientFiles, Problem, Refused
 
-__all__ = ["CHECK_COLUMNS", "COLUMNS", "STATUSES", "read_patients_table"]
-
 #: Columns of the user. ``case`` is required, and ``folder``, or ``seg`` and a T1 image (``t1``, ``t1c``).
 COLUMNS = ("case", "folder", "t1", "t1c", "t2", "flair", "seg", "brain_mask", "labels")
 

@@ -9,8 +9,6 @@ from types import MappingProxyType
 from gliofit.figures.colours import BLACK, BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, VIOLET
 from gliofit.report.texts import section
 
-__all__ = ["METHOD_NAMES", "MethodStyle", "method_name", "method_styles", "plain_name", "quoted_name"]
-
 #: Printed names by method.
 METHOD_NAMES: Mapping[str, str] = MappingProxyType(section("methods"))
 

@@ -9,8 +9,6 @@ from functools import cache
 from gliofit.growth.model import known_quantities
 from gliofit.growth.space import Parameter
 
-__all__ = ["MISSING", "format_power", "format_quantity", "to_latex"]
-
 #: Text of a cell without a value.
 MISSING = "–"
 

@@ -11,8 +11,6 @@ from gliofit.core.io import atomic_path
 from gliofit.report.render import render
 from gliofit.report.table import Cell, Grid, Picture, Table
 
-__all__ = ["Page"]
-
 
 class Page:
     """Builder of a page; methods append to its end.

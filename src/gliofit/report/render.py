@@ -14,8 +14,6 @@ from gliofit.core.io import atomic_path
 from gliofit.report.numbers import to_latex
 from gliofit.report.table import Cell, Column, Table, save_table
 
-__all__ = ["TEMPLATES", "csv_text", "markdown_grid", "render", "write_renderings"]
-
 TEMPLATES = Path(__file__).with_name("templates")
 
 

@@ -15,10 +15,6 @@ from gliofit.core.errors import InputError
 from gliofit.core.io import DAMAGED, read_json, write_json
 from gliofit.report.numbers import MISSING, format_power, format_quantity
 
-__all__ = [
-    "Cell", "Column", "Grid", "Numbers", "Picture", "Table", "column", "load_table", "rank", "save_table", "text_table",
-]  # fmt: skip
-
 Emphasis = Literal["best", "second"]
 
 

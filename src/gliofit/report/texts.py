@@ -9,8 +9,6 @@ from typing import Any
 from gliofit.core.yaml_file import read_yaml
 from gliofit.report.table import Column, column
 
-__all__ = ["columns", "notes", "page_text", "section"]
-
 
 @cache
 def section(name: str) -> Any:
