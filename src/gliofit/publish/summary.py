@@ -281,10 +281,10 @@ def _draw_text(panel: Axes, page: SummaryPage) -> None:
     heading = {"none": "", "": f"{INTERVAL_LEVEL:.0%} interval", "_profile": f"{INTERVAL_LEVEL:.0%} profile interval"}
     y = _write_line(panel, y, ("parameter", "estimate", heading[suffix]), weight="bold")
     for amount in amounts(row).values():
-        value, ends = amount.text
+        estimate, ends = amount.text
         if amount.interval is None and suffix != "none" and isinstance(amount.quantity, Parameter):
             ends = "fixed, or at its bound"
-        y = _write_line(panel, y, (amount.quantity.symbol, f"{value} {amount.quantity.unit}", ends))
+        y = _write_line(panel, y, (amount.quantity.symbol, f"{estimate} {amount.quantity.unit}", ends))
     y += 0.6 * _LINE
     voxel = ", ".join(f"{row[f'origin_{letter}']:.1f}" for letter in "ijk")
     lines = {"origin, voxel": voxel, "status": str(row["status"]), "loss": f"{row['loss']:.4g}"}
