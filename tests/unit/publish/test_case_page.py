@@ -22,7 +22,8 @@ from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
 from gliofit.invert.base import Inversion
 from gliofit.invert.run import parameters_row
-from gliofit.publish.case_page import CaseSources, write_case_page
+from gliofit.publish.case_page import write_case_page
+from gliofit.publish.patient_record import CaseSources
 from gliofit.publish.settings import PublishSettings
 
 CASE = "synthetic-00000"

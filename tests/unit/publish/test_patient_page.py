@@ -25,9 +25,9 @@ from gliofit.invert.run import parameters_row
 from gliofit.invert.settings import BoundsSettings
 from gliofit.invert.uncertainty import Uncertainty
 from gliofit.publish.estimates import estimates_table
-from gliofit.publish.patient_page import PatientSources, write_patient_page
-from gliofit.publish.patient_record import choose_method, read_record
-from gliofit.publish.patient_warnings import warnings_of
+from gliofit.publish.patient_page import write_patient_page
+from gliofit.publish.patient_record import PatientSources, choose_method, read_record
+from gliofit.publish.patient_warnings import patient_warnings
 from gliofit.publish.settings import PublishSettings
 from gliofit.register.settings import RegisterSettings
 
@@ -166,7 +166,7 @@ def test_text_of_others_is_never_markup(patient):
 
 def test_doubtful_estimates_are_warnings(patient):
     def warnings(centre=ORIGIN):
-        return warnings_of(record_of(patient), BoundsSettings(), np.array(centre))
+        return patient_warnings(record_of(patient), BoundsSettings(), np.array(centre))
 
     assert not warnings()
     # All three methods have this origin, at the edge of the box: it is one warning.

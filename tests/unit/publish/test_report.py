@@ -11,8 +11,7 @@ from gliofit.core.io import read_json, read_table
 from gliofit.pipeline.config import load_config
 from gliofit.publish.cohort import Cohort
 from gliofit.publish.report import write_report
-from gliofit.publish.report_summary import summary_sentences
-from gliofit.publish.report_warnings import run_warnings
+from gliofit.publish.report_texts import run_warnings, summary_sentences
 from gliofit.publish.run_record import read_run_record, stage_times
 from gliofit.publish.settings import PublishSettings
 from gliofit.publish.settings_text import changed_settings
