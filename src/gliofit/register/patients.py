@@ -67,12 +67,8 @@ def _select(rows: Sequence[PatientFiles | Problem | Refused], settings: Patients
     for key, names in (("include", settings.include or ()), ("exclude", settings.exclude)):
         unknown = sorted(set(names) - {row.case for row in rows})
         if unknown:
-            report(
-                unknown[0],
-                f"patients.{key}",
-                f"names cases that are not in {source}: {', '.join(unknown)}",
-                "check the names",
-            )
+            problem = f"names cases that are not in {source}: {', '.join(unknown)}"
+            report(unknown[0], f"patients.{key}", problem, "check the names")
     patients: dict[str, PatientFiles] = {}
     spellings: dict[str, str] = {}
     excluded: set[str] = set()
@@ -90,13 +86,9 @@ def _select(rows: Sequence[PatientFiles | Problem | Refused], settings: Patients
             problem = f"case {row.case} appears twice (also {patients[row.case].t1})"
             report(row.case, row.t1, problem, "give each case a different name")
         elif row.case.lower() in spellings:
-            report(
-                row.case,
-                row.t1,
-                f"case {row.case} differs from case {spellings[row.case.lower()]} only in capitals, which some file "
-                "systems do not distinguish",
-                "give one of them another name in a patients table",
-            )
+            other = spellings[row.case.lower()]
+            problem = f"case {row.case} differs from case {other} only in capitals, which some file systems ignore"
+            report(row.case, row.t1, problem, "give one of them another name in a patients table")
         else:
             patients[row.case] = row
             spellings[row.case.lower()] = row.case

@@ -14,9 +14,8 @@ from gliofit import cli
 from gliofit.core.errors import InputError
 from gliofit.core.grid import Volume
 from gliofit.core.io import read_volume, write_volume
-from gliofit.register.check import CheckedCase, Finding
+from gliofit.register.check import CheckedCase, Finding, write_cohort_table
 from gliofit.register.cohort import draw_cases, find_cohort
-from gliofit.register.cohort_table import write_cohort_table
 from gliofit.register.patient_files import PatientFiles
 from gliofit.register.settings import PatientsSettings
 

@@ -7,7 +7,6 @@ import pytest
 
 from gliofit.core.grid import Grid
 from gliofit.core.tissue import Tissue
-from gliofit.register.fill import fill_tumour
 from gliofit.register.quality import (
     contrast,
     correlation,
@@ -16,6 +15,7 @@ from gliofit.register.quality import (
     tumour_shares,
     verdict,
 )
+from gliofit.register.run import fill_tumour
 from gliofit.register.settings import RegisterSettings
 
 GRID = Grid((4, 1, 1), np.eye(4))
