@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofit.core.errors import RegistrationError
-from gliofit.core.grid import Volume
+from gliofit.core.grid import Grid, Volume
 
 _SPACING_MM = 4.0
 _SIZE = 56
@@ -28,18 +28,10 @@ _AXES = ("left-right", "back-front", "foot-head")
 
 @dataclass(frozen=True)
 class Orientation:
-    """Overlap of the outlines of brain and atlas, in the orientation of the header and in the best pose.
+    """Dice overlap of the outlines of brain and atlas, in the orientation of the header and in the best pose.
 
-    Parameters
-    ----------
-    dice_as_read
-        Dice overlap in the orientation of the header.
-    dice_best
-        Largest Dice overlap over all poses.
-    best_axes
-        Axis of the brain (right, anterior, superior as read) on each axis of the atlas, in the best pose.
-    best_flips
-        Flipped axes of the atlas in the best pose.
+    ``best_axes`` is the axis of the brain (right, anterior, superior as read) on each axis of the atlas in the best
+    pose, ``best_flips`` are the flipped axes of the atlas.
     """
 
     dice_as_read: float
@@ -89,7 +81,8 @@ def check_orientation(subject: str, brain: Volume, atlas_brain: Volume, margin: 
 def compare_orientation(brain: Volume, atlas_brain: Volume) -> Orientation:
     """Compute the overlap of a brain mask with the atlas' as read and in the best pose."""
     patient = _normalised(brain.canonical())
-    targets = _atlas_outlines(_Key(atlas_brain))
+    grid = atlas_brain.grid
+    targets = _atlas_outlines(atlas_brain.data.astype(bool).tobytes(), grid.shape, grid.affine.tobytes())
     sizes = targets.sum(axis=1)
     best, as_read = (-1.0, (0, 1, 2), (False, False, False)), -1.0
     for axes, flips in _poses():
@@ -110,24 +103,11 @@ def _poses() -> Iterator[tuple[tuple[int, int, int], tuple[bool, bool, bool]]]:
             yield axes, (False, back, down)  # type: ignore[misc]
 
 
-class _Key:
-    """Cache key of the atlas' outlines, equal for equal masks on equal grids."""
-
-    def __init__(self, brain: Volume) -> None:
-        self.brain = brain
-        self._identity = (brain.data.shape, int(np.count_nonzero(brain.data)), brain.grid.affine.tobytes())
-
-    def __hash__(self) -> int:
-        return hash(self._identity)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and self._identity == other._identity
-
-
 @lru_cache(maxsize=2)
-def _atlas_outlines(key: _Key) -> NDArray[np.float32]:
-    """Return the atlas' outline at each pitch, shape (pitches, voxels)."""
-    canonical = key.brain.canonical()
+def _atlas_outlines(mask: bytes, shape: tuple[int, int, int], affine: bytes) -> NDArray[np.float32]:
+    """Return the atlas' outline at each pitch, shape (pitches, voxels); bytes, because a cache needs hashable keys."""
+    grid = Grid(shape, np.frombuffer(affine).reshape(4, 4))
+    canonical = Volume(np.frombuffer(mask, bool).reshape(shape), grid).canonical()
     return np.stack([_normalised(canonical, np.deg2rad(pitch)).ravel() for pitch in _PITCHES_DEGREES])
 
 

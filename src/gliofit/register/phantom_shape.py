@@ -29,16 +29,9 @@ def phantom_grid(spacing_mm: float) -> Grid:
 class PhantomShape:
     """Map from positions of a phantom to positions of the atlas: first the deformation, then the affine.
 
-    Parameters
-    ----------
-    grid
-        Grid of the displacement field, which covers the phantom's field of view.
-    displacement_mm
-        Displacements in RAS mm, shape ``(*grid.shape, 3)``.
-    matrix, centre_mm, atlas_centre_mm
-        The affine: ``atlas = atlas_centre_mm + matrix @ (position - centre_mm)``.
-    smallest_volume_change
-        Smallest Jacobian determinant of the deformation; always positive.
+    The displacements in RAS mm, shape ``(*grid.shape, 3)``, cover the phantom's field of view. The affine is
+    ``atlas = atlas_centre_mm + matrix @ (position - centre_mm)``. ``smallest_volume_change`` is the smallest Jacobian
+    determinant of the deformation, always positive.
     """
 
     grid: Grid

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from gliofit.core.errors import InputError
-from gliofit.register.cohort import find_cohort
 from gliofit.register.patient_files import PatientFiles
-from gliofit.register.patients import survey_patients
+from gliofit.register.patients import find_cohort, survey_patients
 from gliofit.register.settings import PatientsSettings
 
 BRATS = {0: "Background", 1: "necrotic core", 2: "peritumoural oedema", 4: "enhancing tumour"}

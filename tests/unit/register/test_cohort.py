@@ -15,8 +15,8 @@ from gliofit.core.errors import InputError
 from gliofit.core.grid import Volume
 from gliofit.core.io import read_volume, write_volume
 from gliofit.register.check import CheckedCase, Finding, write_cohort_table
-from gliofit.register.cohort import draw_cases, find_cohort
 from gliofit.register.patient_files import PatientFiles
+from gliofit.register.patients import draw_cases, find_cohort
 from gliofit.register.settings import PatientsSettings
 
 ENDINGS = {"t1": "_t1", "t1c": "_t1ce", "t2": "_t2", "flair": "_flair", "seg": "_seg"}

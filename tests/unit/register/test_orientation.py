@@ -10,11 +10,11 @@ import pytest
 from gliofit.atlas.model import Atlas
 from gliofit.core.errors import RegistrationError
 from gliofit.core.grid import Grid, Volume
-from gliofit.register.cohort import find_cohort
 from gliofit.register.images import read_patient, read_t1
 from gliofit.register.naming import CONVENTIONS
 from gliofit.register.orientation import check_orientation, compare_orientation
 from gliofit.register.patient_files import PatientFiles
+from gliofit.register.patients import find_cohort
 from gliofit.register.settings import PatientsSettings
 
 LIMITS = {"margin": 0.02, "minimum": 0.8}

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from gliofit.core.errors import InputError
-from gliofit.register.cohort import find_cohort
 from gliofit.register.naming import match_file
-from gliofit.register.patients import survey_patients
+from gliofit.register.patients import find_cohort, survey_patients
 from gliofit.register.settings import PatientsSettings
 
 ENDINGS_2021 = ("_t1", "_t1ce", "_t2", "_flair", "_seg")
