@@ -162,9 +162,7 @@ def check_tissue(tissue: Tissue, subject: str | Path, warnings: list[InputWarnin
         problem = f"grey matter, white matter and CSF measure {brain_cc:.0f} cc in all"
         hint = "check the voxel size, and that this is the tissue of a whole brain and not a segmentation"
         warnings.append(InputWarning(subject, problem, hint, "tissue-small"))
-    cut = edge_share(labels > 0)
-    if cut > CUT_SHARE:
-        warnings.append(_brain_cut(subject, cut))
+    warnings += brain_warnings(labels > 0, subject)
     order = _tissue_order(labels[box], tissue.grid.spacing_mm)
     if order is None:
         return
@@ -177,7 +175,9 @@ def check_tissue(tissue: Tissue, subject: str | Path, warnings: list[InputWarnin
 def brain_warnings(brain: NDArray[np.bool_], subject: str | Path) -> list[InputWarning]:
     """Return a warning if the edge of the volume cuts a brain mask."""
     cut = edge_share(brain)
-    return [_brain_cut(str(subject), cut)] if cut > CUT_SHARE else []
+    problem = f"the edge of the volume cuts the brain ({cut:.0%} of its surface)"
+    hint = "interpret numbers near the edge with care, because the missing part is unknown"
+    return [InputWarning(str(subject), problem, hint, "brain-cut")] if cut > CUT_SHARE else []
 
 
 def edge_share(mask: NDArray[np.bool_]) -> float:
@@ -478,9 +478,3 @@ def _tissue_order(
     best = max(fitting, key=lambda order: depths[order[TissueLabel.WHITE_MATTER]], default={})
     pairs = [sorted((value, label) for label, value in order.items()) for order in (as_read, best)]
     return pairs[0], pairs[1]
-
-
-def _brain_cut(subject: str, share: float) -> InputWarning:
-    problem = f"the edge of the volume cuts the brain ({share:.0%} of its surface)"
-    hint = "interpret numbers near the edge with care, because the missing part is unknown"
-    return InputWarning(subject, problem, hint, "brain-cut")

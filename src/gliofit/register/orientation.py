@@ -7,7 +7,6 @@ in which heads vary most.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import permutations, product
@@ -36,8 +35,8 @@ class Orientation:
 
     dice_as_read: float
     dice_best: float
-    best_axes: tuple[int, int, int]
-    best_flips: tuple[bool, bool, bool]
+    best_axes: tuple[int, ...]
+    best_flips: tuple[bool, ...]
 
     def describe(self) -> str:
         """Describe the best pose in words."""
@@ -84,23 +83,20 @@ def compare_orientation(brain: Volume, atlas_brain: Volume) -> Orientation:
     grid = atlas_brain.grid
     targets = _atlas_outlines(atlas_brain.data.astype(bool).tobytes(), grid.shape, grid.affine.tobytes())
     sizes = targets.sum(axis=1)
-    best, as_read = (-1.0, (0, 1, 2), (False, False, False)), -1.0
-    for axes, flips in _poses():
+    as_read, best_dice = -1.0, -1.0
+    best_axes: tuple[int, ...] = (0, 1, 2)
+    best_flips: tuple[bool, ...] = (False, False, False)
+    # The first pose is the header's, which is preferred at equal overlap.
+    for axes, back, down in product(permutations((0, 1, 2)), (False, True), (False, True)):
+        flips = (False, back, down)
         view = patient.transpose(axes)[tuple(slice(None, None, -1 if flip else 1) for flip in flips)]
         flat = view.ravel()
         dice = float((2 * (targets @ flat) / (sizes + flat.sum())).max())
         if axes == (0, 1, 2) and not any(flips):
             as_read = dice
-        if dice > best[0] + 1e-9:
-            best = (dice, axes, flips)
-    return Orientation(as_read, best[0], best[1], best[2])
-
-
-def _poses() -> Iterator[tuple[tuple[int, int, int], tuple[bool, bool, bool]]]:
-    """Yield axes and flips; the first pose is the header's, which is preferred at equal overlap."""
-    for axes in permutations(range(3)):
-        for back, down in product((False, True), repeat=2):
-            yield axes, (False, back, down)  # type: ignore[misc]
+        if dice > best_dice + 1e-9:
+            best_dice, best_axes, best_flips = dice, axes, flips
+    return Orientation(as_read, best_dice, best_axes, best_flips)
 
 
 @lru_cache(maxsize=2)

@@ -3,12 +3,25 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gliofit import cli
+from gliofit.cli import machine
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import write_volume
 from gliofit.core.labels import TissueLabel
 
 #: Labels of BraTS 2023.
 NECROTIC, OEDEMA, ENHANCING = 1, 2, 3
+
+
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as stop:
+        cli.main([str(a) for a in arguments])
+    return stop.value.code
+
+
+@pytest.fixture(autouse=True)
+def keep_environment(monkeypatch):
+    monkeypatch.setattr(machine, "set_threads", lambda threads: 1)
 
 
 def radius_mm(grid: Grid, centre: tuple[float, float, float]) -> np.ndarray:

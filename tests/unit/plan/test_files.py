@@ -6,8 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gliofit import cli
-from gliofit.cli import machine
 from gliofit.core.grid import Volume
 from gliofit.core.io import read_table, read_volume, write_table, write_volume
 from gliofit.plan.run import PLAN_COLUMNS, draw_patient, plan_patient, read_plans
@@ -15,18 +13,9 @@ from gliofit.plan.settings import PlanSettings
 from gliofit.plan.tables import plan_table, summarise_plans
 from gliofit.report.render import write_renderings
 
+from .conftest import run
+
 FILES = {"clinical.nii.gz", "personalised.nii.gz", "plan.parquet", "plan.csv", "plan.md", "plan.png", "plan.pdf"}
-
-
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as stop:
-        cli.main([str(a) for a in arguments])
-    return stop.value.code
-
-
-@pytest.fixture(autouse=True)
-def keep_environment(monkeypatch):
-    monkeypatch.setattr(machine, "set_threads", lambda threads: 1)
 
 
 def arguments_of(case, out, *more: object) -> list[object]:

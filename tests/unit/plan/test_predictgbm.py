@@ -7,8 +7,6 @@ import re
 import numpy as np
 import pytest
 
-from gliofit import cli
-from gliofit.cli import machine
 from gliofit.core.errors import InputError
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import read_volume, write_volume
@@ -18,16 +16,7 @@ from gliofit.plan.target import clinical_target
 from gliofit.solver.registry import make_solver
 from gliofit.solver.settings import AccurateSettings
 
-
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as stop:
-        cli.main([str(a) for a in arguments])
-    return stop.value.code
-
-
-@pytest.fixture(autouse=True)
-def keep_environment(monkeypatch):
-    monkeypatch.setattr(machine, "set_threads", lambda threads: 1)
+from .conftest import run
 
 
 @pytest.fixture(scope="module")
