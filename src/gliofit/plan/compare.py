@@ -42,10 +42,10 @@ def compare_targets(clinical: Volume, personalised: Volume) -> dict[str, float]:
 
 @dataclass(frozen=True, eq=False)
 class Recurrence:
-    """Masks of a recurrence, on the grid before treatment: its enhancing part, and the whole recurrence."""
+    """Masks of the enhancing and of the whole recurrence, on the grid of the images before treatment."""
 
     enhancing: NDArray[np.bool_]
-    everything: NDArray[np.bool_]
+    whole: NDArray[np.bool_]
 
 
 def recurrence_of(labels: NDArray[np.uint8]) -> Recurrence:
@@ -63,7 +63,7 @@ def coverage_columns(clinical: Volume, personalised: Volume, recurrence: Recurre
     if recurrence is None:
         return row
     cc = clinical.grid.voxel_volume_mm3 / 1000
-    for suffix, mask in (("", recurrence.enhancing), ("_all", recurrence.everything)):
+    for suffix, mask in (("", recurrence.enhancing), ("_all", recurrence.whole)):
         count = np.count_nonzero(mask)
         row[f"recurrence{suffix}_cc"] = float(count * cc)
         for name, target in (("clinical", clinical), ("personalised", personalised)):

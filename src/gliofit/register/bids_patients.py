@@ -53,14 +53,9 @@ _ROLE_NAMES = {
 def bids_patients(root: Path, labels: str | None, entities: Mapping[str, str]) -> list[PatientFiles | Problem]:
     """List the subjects or sessions of a dataset that have anatomical images.
 
-    Parameters
-    ----------
-    root
-        The dataset: raw, with or without ``derivatives``, or only derivatives.
-    labels
-        Label scheme of all segmentations; None: that of their lookup tables or sidecars.
-    entities
-        Preferred entities where several files could be an image of a case.
+    The dataset is raw, with or without ``derivatives``, or only derivatives. ``labels`` is the label scheme of all
+    segmentations (None: that of their lookup tables or sidecars), ``entities`` are preferred where several files could
+    be an image of a case.
 
     Raises
     ------

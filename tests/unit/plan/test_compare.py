@@ -66,12 +66,12 @@ def test_recurrence_of_a_follow_up(scheme, follow_up):
     recurrence = follow_up(values, scheme)
     # A cavity is not tumour.
     assert recurrence.enhancing[0, 0].tolist() == [False, False, True, False]
-    assert recurrence.everything[0, 0].tolist() == [True, True, True, False]
+    assert recurrence.whole[0, 0].tolist() == [True, True, True, False]
     # In brats2021, 4 is enhancing tumour.
     values[0, 0] = [1, 2, 0, 4]
     recurrence = follow_up(values, "brats2021")
     assert recurrence.enhancing[0, 0].tolist() == [False, False, False, True]
-    assert recurrence.everything.sum() == 3
+    assert recurrence.whole.sum() == 3
     with pytest.raises(InputError) as caught:
         follow_up(values + 7 * (values == 0), "brats2021")
     assert caught.value.code == "labels-of-another-scheme"
