@@ -37,10 +37,8 @@ def metric(name: str, label: str, unit: str = "", average: str = "mean", **optio
 
     Parameters
     ----------
-    name
-        Metric of the evaluate stage.
-    label, unit
-        Heading.
+    name, label, unit
+        Metric of the evaluate stage, and its heading.
     average
         Content of the first line: ``mean`` or ``median``.
     **options
@@ -48,19 +46,13 @@ def metric(name: str, label: str, unit: str = "", average: str = "mean", **optio
     """
     error = f"{name}_standard_error" if average == "mean" else ""
     paper = f"paper_{name}"
-    return Column(
-        label,
-        (
-            Numbers(f"{name}_{average}", error, rank=f"{name}.rank", marks=f"{name}.marks"),
-            Numbers(f"{name}_median"),
-            Numbers(
-                f"{paper}_mean", f"{paper}_standard_error", f"{paper}.low", f"{paper}.high", marks=f"{paper}.marks"
-            ),
-            Numbers(f"{paper}_median", "", f"{paper}.median_low", f"{paper}.median_high"),
-        ),
-        unit,
-        **({"better": "low"} | options),
+    numbers = (
+        Numbers(f"{name}_{average}", error, rank=f"{name}.rank", marks=f"{name}.marks"),
+        Numbers(f"{name}_median"),
+        Numbers(f"{paper}_mean", f"{paper}_standard_error", f"{paper}.low", f"{paper}.high", marks=f"{paper}.marks"),
+        Numbers(f"{paper}_median", "", f"{paper}.median_low", f"{paper}.median_high"),
     )
+    return Column(label, numbers, unit, **({"better": "low"} | options))
 
 
 _COUNTS = (
@@ -105,13 +97,11 @@ _TIME_COLUMNS = (
     metric("total_wall_seconds", "with forward simulation", "s", group="Time"),
 )
 
-_DICE_COLUMNS = tuple(
-    metric(name, label, power=-2, better="high", format=".1f", group="Segmentation")
-    for name, label in (
-        ("dice_whole_033", "Dice, whole ≥ 0.33"),
-        ("dice_core_060", "Dice, core ≥ 0.60"),
-        ("dice_whole_best", "Dice, whole, best threshold"),
-    )
+_DICE: dict[str, Any] = {"power": -2, "better": "high", "format": ".1f", "group": "Segmentation"}
+_DICE_COLUMNS = (
+    metric("dice_whole_033", "Dice, whole ≥ 0.33", **_DICE),
+    metric("dice_core_060", "Dice, core ≥ 0.60", **_DICE),
+    metric("dice_whole_best", "Dice, whole, best threshold", **_DICE),
 )
 
 _SEGMENTATION_COLUMNS = (
@@ -211,8 +201,8 @@ class _Rows:
         frame = self.frame(metrics)
         reference = frame["role"] == "reference"
         frame["method.label"] = [
-            self.name(method) + (" (reference)" if own else "")
-            for method, own in zip(frame["method"], reference, strict=True)
+            self.name(method) + (" (reference)" if is_reference else "")
+            for method, is_reference in zip(frame["method"], reference, strict=True)
         ]
         frame["n.own"] = frame[[f"{name}_n" for name in metrics if "wall_seconds" not in name]].max(axis=1)
         unscored = frame[[f"{name}_n" for name in metrics]].max(axis=1) == 0
@@ -252,12 +242,12 @@ class _Rows:
             row |= {count: counts.get(count) for count in ("n_cases", "n_failed", "n_not_converged")}
             printed = self.paper.get(method)
             row["paper_n"] = printed.n if printed else None
-            own = cohort.metrics[cohort.metrics["method"] == method] if method in cohort.methods else pd.DataFrame()
             for kind in ("data_integrator", "final_integrator"):
-                row[kind] = ", ".join(own[kind].dropna().unique()) or None if kind in own else None
+                integrators = cohort.metrics.loc[cohort.metrics["method"] == method, kind] if cohort.methods else ()
+                row[kind] = ", ".join(dict.fromkeys(name for name in integrators if isinstance(name, str))) or None
             for name in metrics:
-                found, test = summary.get((method, name), {}), tests.get((method, name), {})
-                row |= {f"{name}_{statistic}": found.get(statistic) for statistic in _STATISTICS}
+                scores, test = summary.get((method, name), {}), tests.get((method, name), {})
+                row |= {f"{name}_{statistic}": scores.get(statistic) for statistic in _STATISTICS}
                 row |= {f"{name}_{kind}_p_holm": test.get(f"{kind}_p_holm", math.nan) for kind in ("t", "wilcoxon")}
                 value = printed.values.get(name) if printed else None
                 for statistic in ("mean", "standard_error", "median"):
