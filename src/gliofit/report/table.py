@@ -269,10 +269,10 @@ class Table:
             all(row[i].words or not _has_content(row[i]) for row in rows) if text[i] is None else text[i]
             for i in filled
         ]
-        cells = [[replace(row[i], words=word) for i, word in zip(filled, words, strict=True)] for row in rows]
+        shown_rows = [[replace(row[i], words=word) for i, word in zip(filled, words, strict=True)] for row in rows]
         spans = [(name, len(list(part))) for name, part in groupby(groups[i] for i in filled)]
         shown = [headings[i] for i in filled]
-        return Grid(shown, cells, spans if any(groups) else (), words, starts, [helps[i] for i in filled])
+        return Grid(shown, shown_rows, spans if any(groups) else (), words, starts, [helps[i] for i in filled])
 
 
 def _has_content(cell: Cell) -> bool:

@@ -7,7 +7,7 @@ async function start() {
   const { place, layers, colours } = JSON.parse(document.getElementById("viewer-data").textContent);
   const canShow = typeof DecompressionStream === "function" && document.createElement("canvas").getContext("webgl2");
   if (!canShow) {
-    root.append("The viewer requires WebGL 2, which this browser does not support; see the picture below.");
+    root.append("The viewer needs WebGL 2, which this browser does not support; see the picture below.");
     return;
   }
   const niivue = await loadLibrary();
@@ -72,9 +72,9 @@ async function start() {
         radiological.label, rendering.label, zoom.label, brightness.label),
       bars, layerList(layers, act)),
     make("p", { className: "viewer-help" },
-      "Click or drag in a slice to move the crosshair. With a slice clicked: arrow keys move within it, Page Up and Page " +
-      "Down or the wheel move through slices, Home returns to the initial point. Values are those of the voxel under the crosshair, in the " +
-      "steps in which the page stores them (concentrations 1/255, MRI 1/63 of the brightest)."),
+      "Click or drag in a slice to move the crosshair. After a click in a slice, arrow keys move within it, Page Up, Page " +
+      "Down and the wheel move through slices, and Home returns to the initial point. Values are those of the voxel " +
+      "under the crosshair, in the steps in which the page stores them (concentrations 1/255, MRI 1/63 of the brightest)."),
   );
 
   // -------------------------------------------------------------------------------------------------------- NiiVue
