@@ -47,7 +47,7 @@ def draw_figure3(
     label, paper = "MSE of c, whole volume (no unit)", paper_table(2)
     if (metrics["cohort"] == "patients").any():
         reference = metrics.loc[metrics["role"] == "reference", "method"]
-        # The paper's means apply to its own observation only.
+        # The paper's means apply only to its observation.
         paper = paper_table(3) if observed == "reference" else {}
         if len(reference):
             name = method_name(str(reference.iloc[0]), settings.method_names)

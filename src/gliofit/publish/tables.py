@@ -336,11 +336,10 @@ def _segmentation_table(patients: Cohort, settings: PublishSettings) -> Table:
     panels += marked.truth_panels()
     without = cohort.metrics.loc[cohort.free_fields, "method"].drop_duplicates() if cohort.methods else ()
     free = ", ".join(rows.name(str(method)) for method in without)
-    own = [rows.name(method) for method in ("gliodil",) if method in cohort.methods]
     texts = [
         *notes("segmentation-driven"), *common_notes(cohort, settings), *notes("dice"), *notes("table3-segmentation"),
         *(notes("free-fields", names=free) if free else ()),
-        *(text for name in own for text in notes("own-thresholds", name=name)), *notes("times"),
+        *(notes("own-thresholds", name=rows.name("gliodil")) if "gliodil" in cohort.methods else ()), *notes("times"),
         *choice_notes(cohort, settings), *notes("paper-segmentation"),
     ]  # fmt: skip
     shown = (*columns, metric("hd95_core_060_mm", "HD95, core ≥ 0.60", "mm"), *_truth_columns(cohort))

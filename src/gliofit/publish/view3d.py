@@ -169,14 +169,14 @@ def draw_view3d(
 
     def surfaces(smoothing: float, *regions: tuple[str, Any, float, str, bool]) -> dict[str, Surface]:
         """Return the surfaces of regions (name, values, level, colour, opaque) that are not empty."""
-        found = {}
+        shown = {}
         for name, values, level, colour, opaque in regions:
             opacity, rim = (1.0, 0.0) if opaque else (0.3, 0.5)
             surface = surface_of(values, grid, level, colour, opacity, rim, smoothing)
             if surface is not None:
                 volume = (values > level).sum() * grid.voxel_volume_mm3 / 1000
-                found[f"{name} ({volume:.0f} cm³)"] = surface
-        return found
+                shown[f"{name} ({volume:.0f} cm³)"] = surface
+        return shown
 
     segmentation = ("core", anatomy.core, 0.5, CORE, True), ("whole tumour", whole, 0.5, WHOLE, False)
     views = {"Segmentation": surfaces(_SMOOTHING, *segmentation)}
