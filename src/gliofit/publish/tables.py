@@ -157,22 +157,22 @@ class _Rows:
         """Printed name."""
         return method_name(method, self.settings.method_names)
 
-    def remarked(self, methods: Sequence[str], remark: str) -> _Rows:
+    def with_remark(self, methods: Sequence[str], remark: str) -> _Rows:
         """Return the rows with a remark after some names."""
         names = {m: self.name(m) for m in self.order} | {m: f"{self.name(m)} ({remark})" for m in methods}
         return replace(self, settings=self.settings.model_copy(update={"method_names": names}))
 
-    def of_run(self, title: str, columns: Sequence[Column], cohort: Cohort | None = None, **options: Any) -> Table:
+    def run_panel(self, title: str, columns: Sequence[Column], cohort: Cohort | None = None, **options: Any) -> Table:
         """Create a panel without the paper's numbers."""
         return replace(self, cohort=cohort or self.cohort, paper={}, **options).panel(title, columns)
 
-    def more_panels(self, columns: Sequence[Column]) -> list[Table]:
+    def further_panels(self, columns: Sequence[Column]) -> list[Table]:
         """Create the panels of the crop, and of the cases with scores of all methods if these differ."""
         if self.cohort.metrics.empty:
             return []
         crop = [c for c in _field_columns("crop") if any(c.name.replace("crop", "volume") == v.name for v in columns)]
         shared = self.shared_panels("(c) Whole volume, this run", columns, "mse_volume")
-        return [self.of_run("(b) 128 mm crop, this run", crop), *shared]
+        return [self.run_panel("(b) 128 mm crop, this run", crop), *shared]
 
     def shared_panels(self, title: str, columns: Sequence[Column], score: str) -> list[Table]:
         """Create a panel of the cases with scores of all methods, if some methods lack scores."""
@@ -183,7 +183,7 @@ class _Rows:
         if not 0 < len(common) < scored["case"].nunique():
             return []
         title += f", on the {len(common)} cases with scores of all methods"
-        return [self.of_run(title, columns, self.cohort.on_cases(common, methods))]
+        return [self.run_panel(title, columns, self.cohort.on_cases(common, methods))]
 
     def truth_panels(self) -> list[Table]:
         """Create the panel of errors of phantom patients."""
@@ -193,7 +193,7 @@ class _Rows:
         cases = list(metrics.loc[metrics["mse_volume_truth"].notna(), "case"].unique())
         part = self.cohort.on_cases(cases, list(self.cohort.methods))
         title = "Phantom patients, errors relative to their ground truth"
-        return [self.of_run(title, _truth_columns(self.cohort), part, rank_reference=True)]
+        return [self.run_panel(title, _truth_columns(self.cohort), part, rank_reference=True)]
 
     def panel(self, title: str, columns: Sequence[Column]) -> Table:
         """Create the rows of all methods: mean and median of this run, and the paper's numbers."""
@@ -293,7 +293,7 @@ def _table2(cohort: Cohort, settings: PublishSettings) -> Table:
     """Create table 2: errors of the forward simulation on synthetic cases."""
     rows = _Rows.of(cohort, paper_table(2), settings)
     columns = (*_field_columns("volume"), *_TIME_COLUMNS)
-    panels = [rows.panel("(a) Whole volume", columns), *rows.more_panels(_field_columns("volume"))]
+    panels = [rows.panel("(a) Whole volume", columns), *rows.further_panels(_field_columns("volume"))]
     texts = [
         *common_notes(cohort, settings), *notes("domains"), *notes("times"), *observation_notes(cohort, settings),
         *choice_notes(cohort, settings), *(notes("oracle") if "oracle" in cohort.methods else ()), *notes("table2"),
@@ -304,12 +304,12 @@ def _table2(cohort: Cohort, settings: PublishSettings) -> Table:
 
 def _table3(patients: Cohort, settings: PublishSettings) -> Table:
     """Create table 3: errors of methods that observe the reference concentration, and their Dice."""
-    cohort = patients.that_observed("reference")
+    cohort = patients.with_observation("reference")
     rows = _Rows.of(cohort, paper_table(3), settings)
     columns = (*_field_columns("volume"), *_DICE_COLUMNS, *_TIME_COLUMNS)
-    marked = rows.remarked(LIKE_THE_PAPER, "observes the segmentation")
+    marked = rows.with_remark(LIKE_THE_PAPER, "observes the segmentation")
     panels = [marked.panel("(a) Whole volume", columns)]
-    panels += [*marked.more_panels((*_field_columns("volume"), _DICE_COLUMNS[0])), *marked.truth_panels()]
+    panels += [*marked.further_panels((*_field_columns("volume"), _DICE_COLUMNS[0])), *marked.truth_panels()]
     references = [rows.name(method) for method, role in cohort.methods.items() if role == "reference"]
     texts = [
         *notes("reference-driven"), *common_notes(cohort, settings), *notes("domains"), *notes("times"),
@@ -323,7 +323,7 @@ def _table3(patients: Cohort, settings: PublishSettings) -> Table:
 
 def _segmentation_table(patients: Cohort, settings: PublishSettings) -> Table:
     """Create table 3 of methods that observe the segmentation: Dice, distances and agreement."""
-    cohort, printed = patients.that_observed("segmentation"), paper_table(3)
+    cohort, printed = patients.with_observation("segmentation"), paper_table(3)
     paper = {
         method: replace(printed[method], values={n: printed[method].values[n] for n in _PRINTED_SEGMENTATION})
         for method in (*LIKE_THE_PAPER, _PAPERS_BEST)
@@ -331,7 +331,7 @@ def _segmentation_table(patients: Cohort, settings: PublishSettings) -> Table:
     rows = replace(_Rows.of(cohort, paper, settings), rank_reference=True)
     agreement = [c for name in cohort.references for c in _agreement_columns(name, settings)]
     columns = (*_SEGMENTATION_COLUMNS, *agreement, _TIME_COLUMNS[0])
-    marked = rows.remarked([m for m in (_PAPERS_BEST,) if m not in cohort.methods], "observes the reference")
+    marked = rows.with_remark([m for m in (_PAPERS_BEST,) if m not in cohort.methods], "observes the reference")
     panels = [marked.panel("", columns), *marked.shared_panels("(b) This run", columns, "dice_whole_033")]
     panels += marked.truth_panels()
     without = cohort.metrics.loc[cohort.free_fields, "method"].drop_duplicates() if cohort.methods else ()

@@ -212,7 +212,7 @@ async function start() {
       pen.restore();
       letters(pen, slice);
     }
-    tell();
+    showReadOut();
   }
 
   function stroke(pen, slice, layer, value, level, look, opacity) {
@@ -293,7 +293,7 @@ async function start() {
     return layer.intercept + layer.slope * raw;
   }
 
-  function told(layer) {
+  function valueText(layer) {
     const value = valueOf(layer);
     if (layer.kind === "outline") return value ? "inside" : "outside";
     if (layer.labels) return (layer.labels.find((label) => label.value === value) || { name: "none" }).name;
@@ -301,7 +301,7 @@ async function start() {
     return plain(value);
   }
 
-  function tell() {
+  function showReadOut() {
     const at = toMm(state.voxel);
     const shown = layers.filter((layer) =>
       layer.voxels && (layer.id === state.background || layer.visible || layer.contourVisible));
@@ -309,7 +309,7 @@ async function start() {
       ["x, y, z (world mm)", at.map(millimetres).join(", ")],
       [`voxel of ${place.gridName}`, sourceVoxel().join(", ")],
       ...shown.map((layer) => [layer.kind === "map" ? `${colours[layer.colours].symbol}, ${layer.name}` : layer.name,
-        told(layer)]),
+        valueText(layer)]),
     ];
     readOut.replaceChildren(make("table", {}, make("tbody", {}, ...rows.map(([name, value]) =>
       make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, value))))));
