@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gliofit.core.errors import InputError
-from gliofit.core.labels import LABEL_SCHEMES
+from gliofit.core.labels import check_scheme
 from gliofit.inputs.bids_dataset import is_dataset
 from gliofit.register.bids_patients import bids_patients
 from gliofit.register.brats_folders import patients_below
@@ -33,10 +33,8 @@ def survey_patients(settings: PatientsSettings) -> Survey:
         return Survey([], [], [], [])
     source = Path(settings.source)
     rows: Sequence[PatientFiles | Problem | Refused]
-    if settings.labels is not None and settings.labels not in LABEL_SCHEMES:
-        raise InputError(
-            "patients.labels", f"unknown label scheme '{settings.labels}'", f"name one of {', '.join(LABEL_SCHEMES)}"
-        )
+    if settings.labels is not None:
+        check_scheme(settings.labels, "patients.labels")
     if source.is_dir() and is_dataset(source):
         rows = bids_patients(source, settings.labels, settings.entities)
     elif source.is_dir():
