@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from gliofit.core.crop import canonical_grid
 from gliofit.core.grid import Volume, bounding_box
 from gliofit.core.io import read_like
-from gliofit.figures.colours import CHANGE, OPAQUE_FROM, DEVIATION, cells_map
+from gliofit.figures.colours import CHANGE, DEVIATION, OPAQUE_FROM, cells_map
 from gliofit.metrics.masks import WHOLE_THRESHOLD
 from gliofit.publish.patient_record import CaseSources, MethodRecord
 from gliofit.report.names import method_styles
