@@ -76,7 +76,7 @@ def _record(method: MethodRecord) -> dict[str, Any]:
     return {
         "method": method.name,
         "method.below": method.method if method.method != method.name else "",
-        "sees": str(row.get("observation")),
+        "observation": str(row.get("observation")),
         **{name: text for name, (text, _) in texts.items()},
         **{f"{name}.below": below for name, (_, below) in texts.items()},
         **{name: float(method.scores[name]) for name in ("dice_whole_033", "dice_core_060")},

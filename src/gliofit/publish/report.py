@@ -24,7 +24,7 @@ from gliofit.publish.run_record import RunRecord, read_run_record, stage_times
 from gliofit.publish.settings import PublishSettings
 from gliofit.report.names import method_name, quoted_name
 from gliofit.report.page import Page
-from gliofit.report.table import Picture, Table, load_table
+from gliofit.report.table import Grid, Picture, Table, load_table
 from gliofit.report.texts import columns, page_text, section
 
 #: Rule that writes the report; its own records are ignored.
@@ -269,7 +269,7 @@ def _method_table(cohort: Cohort, settings: PublishSettings) -> Table:
     rows = []
     for method, part in cohort.metrics.groupby("method", sort=False):
         observed, name = part["observation"].dropna(), method_name(str(method), settings.method_names)
-        row = {"method": name, "sees": "true θ" if observed.empty else str(observed.iloc[0]), "cases": len(part)}
+        row = {"method": name, "observation": "true θ" if observed.empty else str(observed.iloc[0]), "cases": len(part)}
         row |= {status: int((part["status"] == status).sum()) for status in ("ok", "not-converged", "failed")}
         rows.append(row | {name: part[name].median() for name in ("wall_seconds", "forward_wall_seconds")})
     return Table("Methods", pd.DataFrame(rows), columns("methods"))
@@ -297,7 +297,7 @@ def _add_cases(page: Page, sources: ReportSources, settings: PublishSettings) ->
         for row, case in zip(rows, checks, strict=True):
             picture = show_patient(case, sources.case_dirs[case], sources.concentrations[case])
             row[0] = replace(row[0], picture=picture, link=sources.link(sources.pages[case]))
-        page.grid(INDEX_HEADINGS, rows, sortable=True)
+        page.grid(Grid.of(INDEX_HEADINGS, rows))
         methods = dict.fromkeys(path.parent.name for path in sources.concentrations.values())
         names = ", ".join(quoted_name(method, settings.method_names) for method in methods)
         page.paragraph(f"{page_text('patient-pictures', methods=names)} {index_note(settings)}")

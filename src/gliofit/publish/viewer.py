@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from gliofit.core.crop import canonical_grid
 from gliofit.core.grid import Volume, bounding_box
 from gliofit.core.io import read_like
-from gliofit.figures.colours import CHANGE, COVERING, DEVIATION, cells_map
+from gliofit.figures.colours import CHANGE, DEVIATION, OPAQUE_FROM, cells_map
 from gliofit.metrics.masks import WHOLE_THRESHOLD
 from gliofit.publish.patient_record import CaseSources, MethodRecord
 from gliofit.report.names import method_styles
@@ -218,7 +218,7 @@ def _colours(colours: Colormap, title: str, symbol: str, low: float, high: float
 
 def cell_colours() -> dict[str, Any]:
     """Return the map of the tumour-cell concentration, transparent at low values."""
-    return _colours(cells_map(), "tumour-cell concentration c", "c", 0.0, 1.0, fade=COVERING)
+    return _colours(cells_map(), "tumour-cell concentration c", "c", 0.0, 1.0, fade=OPAQUE_FROM)
 
 
 def deviation_colours(most: float) -> dict[str, Any]:
