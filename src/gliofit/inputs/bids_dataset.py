@@ -106,12 +106,9 @@ def read_description(folder: Path) -> dict[str, Any] | None:
 
 
 def anatomical_images(folder: Path) -> dict[tuple[str, str | None], list[BidsImage]]:
-    """Find the images of each subject and session, in the dataset and its derivatives.
+    """Return the images of each ``(sub-<label>, ses-<label> or None)``, in the dataset and its derivatives.
 
-    Returns
-    -------
-    dict
-        ``(sub-<label>, ses-<label> or None)`` to images sorted by path. Files without a BIDS name are ignored.
+    Images are sorted by path; files without a BIDS name are ignored.
     """
     sessions: dict[tuple[str, str | None], list[BidsImage]] = {}
     for root in _roots(folder):
@@ -125,18 +122,11 @@ def anatomical_images(folder: Path) -> dict[tuple[str, str | None], list[BidsIma
 
 
 def read_lookup(image: BidsImage) -> tuple[Path, dict[int, str]] | None:
-    """Read the names of a segmentation's labels.
+    """Read the names of a segmentation's labels: their file and the name by label value; None if no file applies.
 
     They are in the nearest table (``index name ...``) that applies to the image, else in ``LabelMap`` of its nearest
     sidecar. By the inheritance principle of BIDS, a file beside or above the image applies if it has the same suffix
     and no entity that the image lacks.
-
-    Returns
-    -------
-    path : Path
-        The file.
-    names : dict
-        Name by label value. None instead of both if no file applies.
 
     Raises
     ------

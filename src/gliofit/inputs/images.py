@@ -217,12 +217,8 @@ def read_tissue_maps(
 ) -> Tissue:
     """Read tissue maps of fractions; CSF is zero if it is not given.
 
-    Parameters
-    ----------
-    wm, gm, csf
-        Files of the three maps, on one grid in any axis order; the tissue has the axis order of ``wm``.
-    warnings, isotropic
-        As for ``read_image``.
+    The maps are on one grid in any axis order; the tissue has the axis order of ``wm``. ``warnings`` and ``isotropic``
+    are those of ``read_image``.
 
     Raises
     ------

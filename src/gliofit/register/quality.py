@@ -62,14 +62,9 @@ def contrast(image: NDArray[np.floating], bright: NDArray[np.bool_], dark: NDArr
 
 
 def jacobian_determinant(displacement_lps: NDArray[np.floating], grid: Grid) -> NDArray[np.float32]:
-    """Return the local volume change of x -> x + u(x), of shape ``grid.shape``.
+    """Return the local volume change of x -> x + u(x), shape ``grid.shape``.
 
-    Parameters
-    ----------
-    displacement_lps
-        Displacements u in LPS mm, shape ``(*grid.shape, 3)``.
-    grid
-        Grid of the field.
+    The displacements u are in LPS mm, shape ``(*grid.shape, 3)``.
     """
     per_voxel = np.linalg.inv(RAS_TO_LPS @ grid.affine[:3, :3])
     slopes = [np.gradient(displacement_lps[..., component].astype(np.float32)) for component in range(3)]
@@ -86,16 +81,9 @@ def jacobian_determinant(displacement_lps: NDArray[np.floating], grid: Grid) -> 
 def verdict(
     numbers: dict[str, float], settings: RegisterSettings, failure: str = ""
 ) -> tuple[Literal["ok", "borderline", "poor"], str]:
-    """Rate a registration.
+    """Rate a registration by its quality measures, the columns of ``qc.parquet``.
 
-    Parameters
-    ----------
-    numbers
-        Quality measures by column of ``qc.parquet``.
-    settings
-        Limits of the brain-mask Dice.
-    failure
-        Reason why the deformable step failed; empty if it succeeded.
+    ``failure`` is the reason why the deformable step failed, empty if it succeeded.
 
     Returns
     -------
