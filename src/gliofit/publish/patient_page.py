@@ -30,7 +30,7 @@ from gliofit.publish.patient_warnings import patient_warnings, registration_text
 from gliofit.publish.pictures import page_picture
 from gliofit.publish.settings import PublishSettings
 from gliofit.publish.slices import Anatomy
-from gliofit.register.criteria import criteria
+from gliofit.register.quality import criteria
 from gliofit.register.settings import RegisterSettings
 from gliofit.report.names import method_name
 from gliofit.report.numbers import MISSING
