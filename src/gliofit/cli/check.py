@@ -54,8 +54,7 @@ def check(
 
     Exit code 1 if there are problems; with --out only if no case can be used.
     """
-    from gliofit.register.check import check_patients
-    from gliofit.register.cohort_table import write_cohort_table
+    from gliofit.register.check import check_patients, write_cohort_table
     from gliofit.register.settings import PatientsSettings
 
     if out is not None and out.suffix not in (".tsv", ".csv"):

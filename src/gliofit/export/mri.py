@@ -9,7 +9,7 @@ from gliofit.core.digests import sha256_of
 from gliofit.core.errors import InputError
 from gliofit.core.io import read_json
 from gliofit.export.results import CaseResults
-from gliofit.inputs.bids_names import parse_name
+from gliofit.inputs.bids_dataset import parse_name
 from gliofit.register.bids_patients import bids_role
 from gliofit.register.naming import match_file
 

@@ -46,7 +46,7 @@ DEVIATION, CHANGE = "viridis", "RdBu_r"
 _DEVIATIONS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 
 #: Concentration at which the largest opacity is reached, and this opacity.
-COVERING, _COVER = 0.2, 0.85
+OPAQUE_FROM, _OPACITY = 0.2, 0.85
 
 
 def cells_map() -> Colormap:
@@ -59,7 +59,7 @@ def cells_map() -> Colormap:
 
 def cells_opacity(concentration: NDArray[Any]) -> NDArray[Any]:
     """Return the opacity of a concentration over an image, 0 without cells, of the same shape."""
-    return np.asarray(_COVER * np.clip(concentration / COVERING, 0, 1))
+    return np.asarray(_OPACITY * np.clip(concentration / OPAQUE_FROM, 0, 1))
 
 
 def deviation_scale(most: float) -> float:

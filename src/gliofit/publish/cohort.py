@@ -81,7 +81,7 @@ class Cohort:
         names = [str(name) for name in self.agreement["reference"].drop_duplicates()]
         return sorted(names, key=lambda name: self.methods.get(name) != "reference")
 
-    def that_observed(self, observed: Observed) -> Cohort:
+    def with_observation(self, observed: Observed) -> Cohort:
         """Select the methods of one patient table, with the tests between them."""
         if self.metrics.empty:
             return self

@@ -28,14 +28,8 @@ from gliofit.register.settings import RegisterSettings
 class Transforms:
     """Files of one registration, as written by ANTs.
 
-    Parameters
-    ----------
-    affine
-        Affine matrix (``.mat``); maps patient positions to atlas positions, in LPS mm.
-    warp
-        Displacement field on the patient's grid, applied before the affine to warp the atlas onto the patient.
-    inverse_warp
-        Its inverse.
+    ``affine`` (``.mat``) maps patient positions to atlas positions in LPS mm. ``warp`` is the displacement field on the
+    patient's grid, applied before the affine to warp the atlas onto the patient.
     """
 
     affine: Path

@@ -1,4 +1,4 @@
-"""Patients in folders with BraTS naming, found by file names; images are not opened."""
+"""Patients in folders with BraTS naming, by file names only."""
 
 from __future__ import annotations
 

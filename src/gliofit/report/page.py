@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from gliofit.core.io import atomic_path
 from gliofit.report.render import render
-from gliofit.report.table import Cell, Grid, Picture, Table
+from gliofit.report.table import Grid, Picture, Table
 
 
 class Page:
@@ -63,35 +63,26 @@ class Page:
         """Add pictures side by side with captions."""
         self._add("gallery", pictures=list(pictures))
 
-    def grid(
-        self,
-        headings: Sequence[str],
-        rows: Sequence[Sequence[Cell]],
-        first_row: bool = False,
-        folded: str = "",
-        sortable: bool = False,
-    ) -> None:
+    def grid(self, grid: Grid, sortable: bool = True, folded: str = "", first_row: bool = False) -> None:
         """Add a table of cells; the first column has row headings.
 
         Parameters
         ----------
-        headings, rows
-            Content.
-        first_row
-            Whether the first row is separated from the others.
-        folded
-            Summary of a collapsed table.
+        grid
+            Cells.
         sortable
             Whether columns can be sorted by clicking headings; lines of a row stay together.
+        folded
+            Summary of a collapsed table.
+        first_row
+            Whether the first row is separated from the others.
         """
         self.script |= sortable
-        grid = Grid.of(headings, rows)
         self._add("table", grid=grid, first_row=first_row, folded=folded, sortable=sortable)
 
     def table(self, table: Table, sortable: bool = True, folded: str = "", first_row: bool = False) -> None:
-        """Add the cells of a table, without title, notes and panels."""
-        self.script |= sortable
-        self._add("table", grid=table.grid(), first_row=first_row, folded=folded, sortable=sortable)
+        """Add the cells of a table as ``grid``, without title, notes and panels."""
+        self.grid(table.grid(), sortable, folded, first_row)
 
     def style(self, text: str) -> None:
         """Add rules to the style sheet."""

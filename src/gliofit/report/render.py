@@ -82,12 +82,14 @@ def csv_text(table: Table, labels: bool = False) -> str:
 
 
 def _labelled(frame: pd.DataFrame, column: Column) -> dict[str, pd.Series]:
-    found = {column.plain_heading: frame[column.name]}
+    columns = {column.plain_heading: frame[column.name]}
     numbers = column.numbers[0]
     if numbers is not None and numbers.error:
-        found[f"{column.plain_heading}, standard error"] = frame[numbers.error]
-    numeric = {name for name, values in found.items() if pd.api.types.is_numeric_dtype(values)}
-    return {name: values * column.scale if name in numeric else values for name, values in found.items()}
+        columns[f"{column.plain_heading}, standard error"] = frame[numbers.error]
+    return {
+        name: values * column.scale if pd.api.types.is_numeric_dtype(values) else values
+        for name, values in columns.items()
+    }
 
 
 def write_renderings(

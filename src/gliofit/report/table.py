@@ -126,9 +126,7 @@ class Column:
     @property
     def plain_heading(self) -> str:
         """Label with unit."""
-        units = " ".join(
-            [*([f"×{format_power(self.power)}"] if self.power else []), *([self.unit] if self.unit else [])]
-        )
+        units = " ".join(filter(None, [f"×{format_power(self.power)}" if self.power else "", self.unit]))
         return f"{self.label} ({units})" if units else self.label
 
     @property
@@ -164,11 +162,11 @@ class Column:
             ends = [format_quantity(end * self.scale, form=self.format) for end in (low, high)]
             text = f"{text} [{', '.join(ends)}]" if math.isfinite(value) else "–".join(ends)
             value = value if math.isfinite(value) else low
-        place, marks = row.get(numbers.rank), row.get(numbers.marks)
+        rank, marks = row.get(numbers.rank), row.get(numbers.marks)
         return Cell(
             text,
             value=value * self.scale if math.isfinite(value) else None,
-            emphasis="best" if place == 1 else "second" if place == 2 else None,
+            emphasis="best" if rank == 1 else "second" if rank == 2 else None,
             marks=marks if isinstance(marks, str) else "",
             faint=faint,
         )
@@ -250,39 +248,35 @@ class Table:
         rows: list[list[Cell]] = []
         starts: list[bool] = []
         for record in self.frame.to_dict("records"):
-            lines = [(name, self._line(record, place)) for place, name in enumerate(self.lines or ("",))]
-            shown = [(name, cells) for name, cells in lines if not self.lines or any(map(_has_number, cells))]
-            for place, (name, cells) in enumerate(shown):
-                if place == 0:
-                    cells[0] = replace(self.columns[0].cell(record), faint=cells[0].faint)
-                source = [Cell(name, words=True, faint=cells[0].faint)] if self.lines else []
-                rows.append([cells[0], *source, *cells[1:]])
-                starts.append(place == 0 and bool(cells[0].text))
+            first = True
+            for number, name in enumerate(self.lines or ("",)):
+                faint = name.startswith("paper")
+                cells = [c.cell(record, number, faint) for c in self.columns]
+                if self.lines and not any(_has_content(cell) and not cell.words for cell in cells):
+                    continue
+                if first:
+                    # The first line that is shown has the name of the row.
+                    cells[0] = self.columns[0].cell(record, faint=faint)
+                starts.append(first and bool(cells[0].text))
+                rows.append([cells[0], *([Cell(name, words=True, faint=faint)] if self.lines else []), *cells[1:]])
+                first = False
         heads = [(c.heading, c.group, c.words, c.help) for c in self.columns]
         if self.lines:
             heads.insert(1, ("Source", "", True, ""))
-        headings, groups, wide, texts = zip(*heads, strict=True)
-        kept = [i for i in range(len(headings)) if i == 0 or not rows or any(_has_content(row[i]) for row in rows)]
+        headings, groups, text, helps = zip(*heads, strict=True)
+        filled = [i for i in range(len(headings)) if i == 0 or not rows or any(_has_content(row[i]) for row in rows)]
         words = [
-            all(row[i].words or not _has_content(row[i]) for row in rows) if wide[i] is None else wide[i] for i in kept
+            all(row[i].words or not _has_content(row[i]) for row in rows) if text[i] is None else text[i]
+            for i in filled
         ]
-        shown_rows = [[replace(row[i], words=text) for i, text in zip(kept, words, strict=True)] for row in rows]
-        spans = [(name, len(list(part))) for name, part in groupby(groups[i] for i in kept)]
-        chosen = [headings[i] for i in kept]
-        return Grid(chosen, shown_rows, spans if any(groups) else (), words, starts, [texts[i] for i in kept])
-
-    def _line(self, record: Mapping[str, Any], place: int) -> list[Cell]:
-        """Return the cells of one line of a row."""
-        faint = bool(self.lines) and self.lines[place].startswith("paper")
-        return [c.cell(record, place, faint) for c in self.columns]
+        shown_rows = [[replace(row[i], words=word) for i, word in zip(filled, words, strict=True)] for row in rows]
+        spans = [(name, len(list(part))) for name, part in groupby(groups[i] for i in filled)]
+        shown = [headings[i] for i in filled]
+        return Grid(shown, shown_rows, spans if any(groups) else (), words, starts, [helps[i] for i in filled])
 
 
 def _has_content(cell: Cell) -> bool:
     return cell.text not in ("", MISSING) or cell.picture is not None
-
-
-def _has_number(cell: Cell) -> bool:
-    return _has_content(cell) and not cell.words
 
 
 def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1, title: str = "") -> Table:

@@ -18,8 +18,8 @@ def section(name: str) -> Any:
 
 def notes(name: str, /, **values: Any) -> tuple[str, ...]:
     """Read the notes of a table, with values for their fields."""
-    found = section("notes")[name]
-    return tuple(text.format(**values) for text in ([found] if isinstance(found, str) else found))
+    texts = section("notes")[name]
+    return tuple(text.format(**values) for text in ([texts] if isinstance(texts, str) else texts))
 
 
 def page_text(name: str, /, **values: Any) -> str:

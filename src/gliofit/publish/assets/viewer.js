@@ -7,7 +7,7 @@ async function start() {
   const { place, layers, colours } = JSON.parse(document.getElementById("viewer-data").textContent);
   const canShow = typeof DecompressionStream === "function" && document.createElement("canvas").getContext("webgl2");
   if (!canShow) {
-    root.append("The viewer needs WebGL 2, which this browser does not offer: see the picture below.");
+    root.append("The viewer needs WebGL 2, which this browser does not support; see the picture below.");
     return;
   }
   const niivue = await loadLibrary();
@@ -72,9 +72,9 @@ async function start() {
         radiological.label, rendering.label, zoom.label, brightness.label),
       bars, layerList(layers, act)),
     make("p", { className: "viewer-help" },
-      "Click or drag in a slice to move the crosshair. With a slice clicked: arrow keys move within it, Page Up and Page " +
-      "Down or the wheel go through slices, Home leads back. Values are those of the voxel under the crosshair, in the " +
-      "steps that the page stores them with (concentrations 1/255, MRI 1/63 of the brightest)."),
+      "Click or drag in a slice to move the crosshair. After a click in a slice, arrow keys move within it, Page Up, Page " +
+      "Down and the wheel move through slices, and Home returns to the initial point. Values are those of the voxel " +
+      "under the crosshair, in the steps in which the page stores them (concentrations 1/255, MRI 1/63 of the brightest)."),
   );
 
   // -------------------------------------------------------------------------------------------------------- NiiVue
@@ -212,7 +212,7 @@ async function start() {
       pen.restore();
       letters(pen, slice);
     }
-    tell();
+    showReadOut();
   }
 
   function stroke(pen, slice, layer, value, level, look, opacity) {
@@ -293,7 +293,7 @@ async function start() {
     return layer.intercept + layer.slope * raw;
   }
 
-  function told(layer) {
+  function valueText(layer) {
     const value = valueOf(layer);
     if (layer.kind === "outline") return value ? "inside" : "outside";
     if (layer.labels) return (layer.labels.find((label) => label.value === value) || { name: "none" }).name;
@@ -301,7 +301,7 @@ async function start() {
     return plain(value);
   }
 
-  function tell() {
+  function showReadOut() {
     const at = toMm(state.voxel);
     const shown = layers.filter((layer) =>
       layer.voxels && (layer.id === state.background || layer.visible || layer.contourVisible));
@@ -309,7 +309,7 @@ async function start() {
       ["x, y, z (world mm)", at.map(millimetres).join(", ")],
       [`voxel of ${place.gridName}`, sourceVoxel().join(", ")],
       ...shown.map((layer) => [layer.kind === "map" ? `${colours[layer.colours].symbol}, ${layer.name}` : layer.name,
-        told(layer)]),
+        valueText(layer)]),
     ];
     readOut.replaceChildren(make("table", {}, make("tbody", {}, ...rows.map(([name, value]) =>
       make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, value))))));
