@@ -79,8 +79,8 @@ def _patient_summary(cohort: Cohort, phantoms: bool, settings: PublishSettings) 
     parts = []
     for observed, metric, best, form, phrase in _QUESTIONS:
         # Methods without a growth model can fit any outline.
-        rows = cohort.metrics[cohort.metrics["observation"] == observed]
-        medians = _medians(rows[~cohort.free_fields | (rows["status"] == "failed")], metric)
+        with_model = ~cohort.free_fields | (cohort.metrics["status"] == "failed")
+        medians = _medians(cohort.metrics[(cohort.metrics["observation"] == observed) & with_model], metric)
         if len(medians):
             value = float(medians.agg(best))
             names, answer = _methods_with(medians, value, settings), phrase.format(format_quantity(value, form=form))
