@@ -77,8 +77,9 @@ surrogates: $(READY)  ## train the networks and compare the surrogates, on a CPU
 	@echo "Look at results/surrogates/assess/*.md and *.png, and results/surrogates/study/study.md"
 
 .PHONY: networks
-networks: $(READY)  ## train the paper's networks at 4 mm on a CPU (days on one core; the same command resumes)
-	$(SNAKEMAKE) --configfile config/networks.yaml -- train_all
+networks: $(READY)  ## train and compare the paper's networks at 4 mm on a CPU (a day on one core; resumes)
+	$(SNAKEMAKE) --configfile config/networks.yaml -- train_all assess
+	@echo "Look at results/networks/assess/*.md and *.png"
 
 # A training in pieces of ten minutes that resumes from a checkpoint.
 MODEL ?= guided-unet

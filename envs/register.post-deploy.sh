@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
-# The package itself, from the clone that Snakemake was called in. Its dependencies are in the environment already.
+# Install the package from the clone; its dependencies are already in the environment.
 set -euo pipefail
 python -m pip install --no-deps --editable .

@@ -9,12 +9,10 @@ import pandas as pd
 from PIL import Image
 
 from gliofit.core.io import write_json, write_table
-from gliofit.publish.report_sources import ReportSources, RunFacts
+from gliofit.publish.report import ReportSources, RunFacts
 from gliofit.publish.settings import PublishSettings
 from gliofit.report.table import Table, column, save_table
 from unit.publish import conftest as fakes
-
-__all__ = ["ESCAPED", "make_run"]
 
 #: What somebody might call a run or say in a message.
 ESCAPED = "<script>alert(1)</script>"

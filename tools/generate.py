@@ -1,4 +1,4 @@
-"""Files that are made from the settings and the pins: ``make generate`` writes them, a test says when they are stale.
+"""Files generated from settings and pinned versions: ``make generate`` writes them, a test detects stale ones.
 
 - ``workflow/schemas/config.schema.json`` from ``gliofit.pipeline.config.Config``, for completion in editors,
 - ``workflow/schemas/patients.schema.json`` and the header of ``config/patients.tsv`` from the columns that stage
@@ -25,8 +25,6 @@ from gliofit.publish.captions import caption_files
 from gliofit.register.table import CHECK_COLUMNS, COLUMNS, STATUSES
 from tools.stage_code import recorded_stages, unchecked_stages
 
-__all__ = ["CODE_FILE", "ENVIRONMENTS", "generated_files", "unchecked_versions", "write_generated_files"]
-
 #: Digests of the code behind each stage, below the repository's root.
 CODE_FILE = "workflow/code.json"
 
@@ -42,7 +40,7 @@ _CORE = (
 
 _NETWORKS = ("cma", "lightning-fabric", "monai", "safetensors", "torch")
 
-#: Conda files by name: what the rules that use them import, besides this package.
+#: Conda files by name, with the imports of the rules that use them.
 ENVIRONMENTS = {
     "core": _CORE,
     "register": (*_CORE, "antspyx", "nilearn"),
@@ -52,7 +50,7 @@ ENVIRONMENTS = {
 
 
 def _pins(constraints: str) -> dict[str, str]:
-    """Exact versions by lower-case name."""
+    """Read exact versions by lower-case name."""
     lines = (line.strip() for line in constraints.splitlines())
     pairs = (line.split("==") for line in lines if line and not line.startswith("#"))
     return {name.lower(): version for name, version in pairs}
@@ -76,10 +74,10 @@ def _environment(packages: tuple[str, ...], pins: dict[str, str]) -> str:
     )
 
 
-#: Snakemake runs this in a new environment, from the folder it was called in.
+#: Script that Snakemake runs in a new environment.
 _POST_DEPLOY = """\
 #!/usr/bin/env bash
-# The package itself, from the clone that Snakemake was called in. Its dependencies are in the environment already.
+# Install the package from the clone; its dependencies are already in the environment.
 set -euo pipefail
 python -m pip install --no-deps --editable .
 """
@@ -125,7 +123,7 @@ def _key_tables(keys: Iterable[tuple[str, ...]]) -> str:
     shared = [row for row in next(iter(methods.values())) if all(row in rows for rows in methods.values())]
     parts = []
     for section, rows in sections.items():
-        parts.append(f"### {section}\n{intros.get(section, 'Keys outside sections.')}\n\n{_key_table(rows)}")
+        parts.append(f"### {section}\n{intros.get(section, 'Return the keys outside sections.')}\n\n{_key_table(rows)}")
         if section == "invert":
             parts.append(f"### Keys of all methods\nBelow `invert.methods.<name>`:\n\n{_key_table(shared)}")
             parts += [
@@ -142,7 +140,7 @@ def _key_tables(keys: Iterable[tuple[str, ...]]) -> str:
 
 
 def _patients_schema() -> dict[str, Any]:
-    """Schema of one row of a patients table."""
+    """Return the schema of a row of a patients table."""
     text = {"type": "string", "minLength": 1}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -167,9 +165,9 @@ def _patients_schema() -> dict[str, Any]:
 
 
 def unchecked_versions(root: Path) -> list[str]:
-    """A line for every stage whose code changed since the digests were written while its version did not.
+    """Return a line for every stage whose code changed while its version did not.
 
-    Only the author knows whether results change: a renamed variable changes the code and no result.
+    The author decides whether results change: a renamed variable changes only the code.
     """
     stages = unchecked_stages(json.loads((root / CODE_FILE).read_text()), root / "src/gliofit")
     return [
@@ -180,7 +178,7 @@ def unchecked_versions(root: Path) -> list[str]:
 
 
 def generated_files(root: Path) -> dict[Path, str]:
-    """What every generated file below the repository's root should hold."""
+    """Return the content of all generated files."""
     pins = _pins((root / "constraints.txt").read_text())
     schema = Config.model_json_schema()
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "gliofit configuration"} | schema
@@ -202,7 +200,7 @@ def generated_files(root: Path) -> dict[Path, str]:
 
 
 def write_generated_files(root: Path) -> list[Path]:
-    """Write the files that are missing or stale and return them."""
+    """Write missing or stale files and return them."""
     stale = [(p, text) for p, text in generated_files(root).items() if not p.is_file() or p.read_text() != text]
     for path, text in stale:
         with atomic_path(path) as temporary:

@@ -1,8 +1,8 @@
-"""Look at every page of a results folder: ``python -m tools.look RESULTS OUT``.
+"""Check all pages of a results folder in a browser: ``python -m tools.look RESULTS OUT``.
 
-Opens each HTML file below RESULTS at desktop and at phone width, writes screenshots of whole pages and of viewers into
-OUT, and ends with exit code 1 if a page printed an error, asked for anything outside, holds a picture that did not load
-or a link to a file that is not there, or is wider than the window.
+Opens each HTML file in RESULTS at desktop and phone width, writes screenshots of pages and viewers to OUT, and ends
+with exit code 1 if a page prints an error, requests an external address, has a broken picture or link, or is wider than
+the window.
 """
 
 from __future__ import annotations
@@ -19,30 +19,28 @@ from urllib.parse import unquote, urlsplit
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-__all__ = ["DESKTOP", "PHONE", "Watched", "find_chromium", "open_browser", "problems"]
-
-#: Screenshots of very long pages stop here, in pixels.
+#: Largest height of screenshots in pixels.
 _LONGEST = 16_000
 
-#: Snakemake's report draws itself by a script of its own.
+#: Snakemake's report is drawn by a script.
 _NOT_OURS = ("workflow-report.html",)
 
 
-#: Width and height of the windows that pages are looked at in.
+#: Width and height of windows.
 DESKTOP, PHONE = (1280, 900), (390, 844)
 
-#: Viewers draw with WebGL; without a graphics card Chromium does so in software when told to.
+#: Options of Chromium for WebGL without a graphics card.
 _ARGUMENTS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
 
 def find_chromium() -> str | None:
-    """The system's Chromium; None where there is none."""
+    """Return the system's Chromium, or None."""
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 @contextmanager
 def open_browser() -> Iterator[Browser]:
-    """The system's Chromium, started."""
+    """Start the system's Chromium."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -52,16 +50,16 @@ def open_browser() -> Iterator[Browser]:
 
 
 class Watched:
-    """A page with the errors it printed and the addresses it asked for.
+    """Page with its errors and requested addresses.
 
     Attributes
     ----------
     page
         Playwright's page.
     errors
-        Messages of level error in the console, and exceptions that nobody caught.
+        Errors in the console, and uncaught exceptions.
     outside
-        Addresses that are neither files nor part of the page.
+        Requested external addresses.
     """
 
     def __init__(self, page: Page) -> None:
@@ -83,9 +81,9 @@ class Watched:
 
 
 def problems(page: Page) -> list[str]:
-    """What is wrong with the page that is open, in words."""
+    """Return the problems of the open page."""
     found = []
-    # Folded parts hide pictures from the browser as from the reader.
+    # Open collapsed parts, so that their pictures are loaded.
     page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
     page.evaluate("Promise.all([...document.images].map((image) => image.decode().catch(() => null)))")
     unseen = page.evaluate("[...document.images].filter((image) => !image.naturalWidth).map((image) => image.alt)")
@@ -97,17 +95,17 @@ def problems(page: Page) -> list[str]:
     for link in page.evaluate("[...document.querySelectorAll('a[href]')].map((link) => link.href)"):
         parts = urlsplit(link)
         if parts.scheme == "file" and not Path(unquote(parts.path)).is_file():
-            found.append(f"link to nothing: {link}")
+            found.append(f"broken link: {link}")
     for name in page.evaluate(
         "[...document.querySelectorAll('a[href^=\"#\"]')].map((link) => link.getAttribute('href').slice(1))"
         ".filter((name) => document.getElementById(decodeURIComponent(name)) === null)"
     ):
-        found.append(f"link to no place of the page: #{name}")
+        found.append(f"broken anchor: #{name}")
     return found
 
 
 def look(results: Path, out: Path) -> int:
-    """Look at every page; returns the number of problems, after printing them."""
+    """Check all pages; print the problems and return their number."""
     total = 0
     pages = sorted(path for path in results.rglob("*.html") if path.name not in _NOT_OURS)
     with open_browser() as browser:

@@ -1,7 +1,7 @@
-"""A real SLURM of one node on the loopback interface, for tests: no systemd, no cgroups, nothing outside its folder.
+"""SLURM of one node on the loopback interface, for tests: without systemd and cgroups, in one folder.
 
-``python tools/loopback.py install`` gets Debian's packages, ``... start FOLDER`` starts a cluster and prints
-how a shell finds it, ``... stop FOLDER`` ends it.
+``python tools/loopback.py install`` installs Debian's packages, ``... start FOLDER`` starts a cluster and prints
+environment variables, ``... stop FOLDER`` stops it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-
-__all__ = ["PARTITIONS", "PROGRAMS", "ClusterError", "LoopbackCluster", "install", "why_not"]
 
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
 CLIENTS = ("sacct", "sacctmgr", "sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun", "sshare")
@@ -67,11 +65,11 @@ PartitionName=gpu Nodes={host} Default=NO MaxTime=2-00:00:00 DefaultTime=00:05:0
 
 
 class ClusterError(RuntimeError):
-    """The cluster does not start; the message holds the ends of its logs."""
+    """The cluster does not start; the message contains the ends of its logs."""
 
 
 def why_not() -> str | None:
-    """What is missing for a cluster on this machine, None if it can be started."""
+    """Return what is missing for a cluster on this machine, or None."""
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     if missing:
         return f"SLURM is not installed ({', '.join(missing)}); `make cluster-test` as root on Debian installs it"
@@ -85,12 +83,12 @@ def why_not() -> str | None:
 
 
 def install() -> None:
-    """Install Debian's packages where a program is missing; raises ClusterError if that fails."""
+    """Install Debian's packages if a program is missing; raise ClusterError if that fails."""
     if all(shutil.which(name) for name in PROGRAMS):
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise ClusterError(f"SLURM is missing: install {' '.join(PACKAGES)}, or run this as root on Debian")
-    # The run level keeps the packages from starting services of their own.
+    # The run level prevents packages from starting services.
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     for arguments in (["update"], ["install", "--yes", "--no-install-recommends", *PACKAGES]):
         result = subprocess.run(
@@ -101,15 +99,14 @@ def install() -> None:
 
 
 class LoopbackCluster:
-    """One node with made-up cores, memory and GPUs, and partitions ``cpu`` (the default) and ``gpu``.
+    """One node with configured cores, memory and GPUs, and partitions ``cpu`` (default) and ``gpu``.
 
     Parameters
     ----------
     folder
-        Where configuration, state, spool and logs go; made if need be. Its path must be short, because it holds a
-        socket.
+        Folder for configuration, state, spool and logs. Its path must be short, because it contains a socket.
     cpus, memory_mb, gpus
-        What the node says it has. GPUs are links to /dev/null: SLURM counts and hands them out, nothing can use them.
+        Reported resources. GPUs are links to /dev/null, which SLURM allocates but nothing can use.
     """
 
     def __init__(self, folder: str | Path, cpus: int = 8, memory_mb: int = 64_000, gpus: int = 2) -> None:
@@ -119,21 +116,21 @@ class LoopbackCluster:
 
     @property
     def configuration(self) -> Path:
-        """Path of slurm.conf; SLURM's programs find this cluster by it."""
+        """Path of slurm.conf."""
         return self.folder / "slurm.conf"
 
     @property
     def programs(self) -> Path:
-        """Folder of SLURM's programs for this cluster, to be the first of PATH.
+        """Folder of SLURM's programs for this cluster, for the beginning of PATH.
 
-        They are the real ones, told where slurm.conf is. SLURM_CONF alone would not do: inside a job Snakemake's plugin
-        takes all SLURM variables but a few from srun.
+        Wrappers that set slurm.conf. SLURM_CONF is not sufficient: inside jobs Snakemake's plugin removes most SLURM
+        variables.
         """
         return self.folder / "bin"
 
     @property
     def environment(self) -> dict[str, str]:
-        """The process's environment with what is needed to find this cluster."""
+        """Return the environment for this cluster."""
         return os.environ | {"PATH": f"{self.programs}:{os.environ['PATH']}"}
 
     def __enter__(self) -> LoopbackCluster:
@@ -144,7 +141,7 @@ class LoopbackCluster:
         self.stop()
 
     def start(self) -> None:
-        """Write the configuration and start munged, slurmctld and slurmd; raises ClusterError if one does not."""
+        """Write the configuration and start munged, slurmctld and slurmd; raise ClusterError on failure."""
         self._configure()
         try:
             self._launch(
@@ -157,7 +154,7 @@ class LoopbackCluster:
             self._wait("slurmctld", lambda: "is UP" in self.ask("scontrol", "ping"))
             self._launch("slurmd", "-D", "-f", str(self.configuration), "-N", _host())
             self._wait("slurmd", lambda: set(self.ask("sinfo", "-hN", "-o", "%t").split()) == {"idle"})
-            # Daemons that cannot reach each other show only here.
+            # Daemons that cannot reach each other fail only here.
             if not self._works("timeout", "30", "srun", "-n1", "-t1", "true"):
                 raise ClusterError(f"a job step does not run\n{self._logs()}")
         except BaseException:
@@ -165,13 +162,13 @@ class LoopbackCluster:
             raise
 
     def stop(self) -> None:
-        """Cancel all jobs and end the daemons, and nothing else."""
+        """Cancel all jobs and stop the daemons."""
         if self._works("timeout", "10", "scancel", "--user=root"):
             _until(lambda: not self.ask("squeue", "-h"), seconds=10)
         record = self.folder / "processes.json"
         started = json.loads(record.read_text()) if record.exists() else []
         for pid, since in reversed(started):
-            # A number may have gone to another process since.
+            # The number may belong to another process by now.
             if _started(pid) == since:
                 os.kill(pid, signal.SIGTERM)
                 if not _until(functools.partial(_ended, pid, since), seconds=10):
@@ -185,18 +182,18 @@ class LoopbackCluster:
         record.unlink(missing_ok=True)
 
     def ask(self, *command: str) -> str:
-        """What one of SLURM's programs prints, empty if it fails."""
+        """Return the output of a program of SLURM, empty on failure."""
         result = subprocess.run(self._called(command), capture_output=True, text=True, check=False)
         return result.stdout.strip() if result.returncode == 0 else ""
 
     def jobs(self) -> list[dict[str, str]]:
-        """All jobs as the controller knows them, oldest first; keys are those of ``scontrol show job``."""
+        """Return all jobs of the controller, oldest first; keys are those of ``scontrol show job``."""
         lines = self.ask("scontrol", "--oneliner", "show", "job").splitlines()
         found = [dict(item.split("=", 1) for item in line.split() if "=" in item) for line in lines]
         return sorted((job for job in found if "JobId" in job), key=lambda job: int(job["JobId"]))
 
     def processes(self) -> list[int]:
-        """Numbers of all living processes that were started by this cluster or for its jobs."""
+        """Return the numbers of all processes of this cluster and its jobs."""
         # Daemons and jobs alike have the folder in their PATH or SLURM_CONF.
         mark = f"{self.folder}/".encode()
         found = []
@@ -216,7 +213,7 @@ class LoopbackCluster:
             program = self.programs / name
             program.write_text(f'#!/bin/sh\nSLURM_CONF={self.configuration} exec {shutil.which(name)} "$@"\n')
             program.chmod(0o755)
-        # munged wants a folder that others can enter, a secret key, and parents that others cannot write to.
+        # munged requires a folder that others can enter, a secret key, and parents that others cannot write to.
         self.folder.chmod(0o755)
         key = self.folder / "munge.key"
         key.write_bytes(os.urandom(128))
@@ -229,7 +226,7 @@ class LoopbackCluster:
         (self.folder / "gres.conf").write_text(
             f"AutoDetect=off\nNodeName={_host()} Name=gpu File={self.folder}/dev/gpu[0-{self.gpus - 1}]\n"
         )
-        # Where the machine's name is not 127.0.0.1, srun would wait at the one address and be called at the other.
+        # If the machine's name is not 127.0.0.1, srun would use two addresses.
         at_home = socket.gethostbyname(_host()) == "127.0.0.1"
         controller_port, node_port = _free_ports(2)
         self.configuration.write_text(
@@ -241,7 +238,7 @@ class LoopbackCluster:
         )  # fmt: skip
 
     def _launch(self, *command: str) -> None:
-        """Start a daemon in a session of its own, so that an interrupted test does not take it along."""
+        """Start a daemon in a separate session, so that it survives an interrupted test."""
         with (self.folder / f"log/{command[0]}.out").open("ab") as log:
             process = subprocess.Popen(
                 command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -259,7 +256,7 @@ class LoopbackCluster:
         return subprocess.run(self._called(command), capture_output=True, check=False).returncode == 0
 
     def _called(self, command: tuple[str, ...]) -> list[str]:
-        """A command with this cluster's program in the place of SLURM's."""
+        """Return a command with this cluster's wrapper."""
         return [str(self.programs / word) if word in CLIENTS else word for word in command]
 
     def _logs(self) -> str:
@@ -272,7 +269,7 @@ def _host() -> str:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports of the loopback interface that nobody listens on."""
+    """Find free ports of the loopback interface."""
     sockets = [socket.socket() for _ in range(count)]
     for each in sockets:
         each.bind(("127.0.0.1", 0))
@@ -283,7 +280,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _stat(pid: int) -> list[str]:
-    """Fields of /proc/PID/stat from the process's state on, empty if there is no such process."""
+    """Return fields of /proc/PID/stat from the state on, empty without such a process."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -291,7 +288,7 @@ def _stat(pid: int) -> list[str]:
 
 
 def _started(pid: int) -> str:
-    """When a process began, in ticks since the machine did; with the number it names a process for good."""
+    """Return the start time of a process in ticks; together with the number it identifies a process."""
     fields = _stat(pid)
     return fields[19] if fields else ""
 

@@ -1,8 +1,8 @@
-"""Make the table of costs from finished runs: ``python -m tools.measure_costs RESULTS_DIR --config CONFIG``.
+"""Create the table of costs from finished runs: ``python -m tools.measure_costs RESULTS_DIR --config CONFIG``.
 
-Reads the benchmark files that Snakemake wrote and the sizes of results. Runs of different sizes together tell what a
-job takes in any case from what its operations take, so name several: ``--run CONFIG RESULTS_DIR`` once for each.
-Limits, and what these runs do not have, stay as they are in the table.
+Reads Snakemake's benchmark files and the sizes of results. Runs of different sizes are needed to separate fixed costs
+of jobs from those of operations: repeat ``--run CONFIG RESULTS_DIR``. Limits and entries without measurements are
+unchanged.
 """
 
 from __future__ import annotations
@@ -29,14 +29,12 @@ from gliofit.pipeline.estimate.costs import (
 from gliofit.pipeline.estimate.dry_run import PlannedJob, plan_jobs
 from gliofit.pipeline.job import device_name
 
-__all__ = ["Measured", "measure_run", "table_of_costs"]
-
 _ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A job that ran: processor time, most memory, and what it left on disk."""
+    """Measured job: processor time, peak memory, and disk space."""
 
     job: PlannedJob
     seconds: float
@@ -45,16 +43,16 @@ class Measured:
 
 
 def measure_run(config: Path, results: Path, jobs: Sequence[PlannedJob] | None = None) -> list[Measured]:
-    """Read what the jobs of a run took, as far as they are finished.
+    """Read the costs of finished jobs of a run.
 
     Parameters
     ----------
     config
         Configuration of the run.
     results
-        Folder ``results/{run}``, perhaps a copy of it.
+        Folder ``results/{run}``, or a copy of it.
     jobs
-        Jobs of the run, where they are known; otherwise Snakemake is asked.
+        Jobs of the run; default: from Snakemake.
 
     Raises
     ------
@@ -66,7 +64,7 @@ def measure_run(config: Path, results: Path, jobs: Sequence[PlannedJob] | None =
     root = f"results/{settings.run}"
     measured = [item for job in planned if (item := _measure(job, root, results)) is not None]
     if not measured:
-        raise InputError(results, f"holds no benchmarks of jobs of {config}", "name the folder results/{run}")
+        raise InputError(results, f"contains no benchmarks of jobs of {config}", "use the folder results/{run}")
     return measured
 
 
@@ -76,7 +74,7 @@ def _measure(job: PlannedJob, root: str, results: Path) -> Measured | None:
     if not benchmark.is_file():
         return None
     row = pd.read_csv(benchmark, sep="\t", na_values="NA").iloc[0]
-    # A job that ends within a moment has no numbers, and one that its time budget ended does not tell its rate.
+    # Very short jobs have no numbers; jobs limited by a time budget have no rate.
     if pd.isna(row["cpu_time"]) or row["s"] > 0.9 * (job.work.budget_seconds or float("inf")):
         return None
     sidecars = [path.with_name(f"{path.name}.json") for path in files]
@@ -85,18 +83,18 @@ def _measure(job: PlannedJob, root: str, results: Path) -> Measured | None:
 
 
 def table_of_costs(runs: dict[str, list[Measured]], machine: str, calibration: float, base: Costs) -> Costs:
-    """Fit what kinds of jobs and operations take to the measurements of all runs.
+    """Fit costs of kinds of jobs and operations to the measurements of all runs.
 
     Parameters
     ----------
     runs
         Measurements of every run by its name.
     machine
-        Processor that they were measured on.
+        Processor of the measurements.
     calibration
-        What ``calibration_seconds`` gives there.
+        Result of ``calibration_seconds`` there.
     base
-        Table with limits, and with what the runs do not have.
+        Table with limits, and entries without measurements.
     """
     items = [item for measured in runs.values() for item in measured]
     names = sorted({item.job.kind for item in items})
@@ -122,7 +120,7 @@ def table_of_costs(runs: dict[str, list[Measured]], machine: str, calibration: f
 
 
 def _fit(items: list[Measured], kinds: list[str], operations: list[str]) -> tuple[list[float], list[float]]:
-    """Seconds of kinds and of operations, none negative, with the least errors relative to what jobs took."""
+    """Fit non-negative seconds of kinds and operations by least squares of relative errors."""
     from scipy.optimize import nnls
 
     columns = np.zeros((len(items), len(kinds) + len(operations)))
@@ -136,7 +134,7 @@ def _fit(items: list[Measured], kinds: list[str], operations: list[str]) -> tupl
     sizes = columns.max(axis=0)
     scale = seconds.copy()
     for _ in range(10):
-        # Relative to the fit, since errors relative to the values would pull it below their mean.
+        # Relative to the fit, since errors relative to the values would be biased.
         scale = np.maximum(scale, 1e-2)
         solution, _residual = nnls(columns / sizes / scale[:, None], seconds / scale)
         scale = columns / sizes @ solution
@@ -154,13 +152,13 @@ def _kind(items: list[Measured], seconds: float) -> KindCost:
 
 
 def _line(points: list[tuple[float, float]]) -> Line:
-    """Intercept and slope, neither negative, of the line with the least squares; no slope from one size alone."""
+    """Fit a line with non-negative intercept and slope; the slope is zero for a single size."""
     from scipy.optimize import nnls
 
     size, values = (np.array(column, dtype=float) for column in zip(*points, strict=True))
     largest = float(size.max())
     if np.ptp(size) <= 1e-9 * max(largest, 1e-9):
-        # What has a size is nearly all volumes.
+        # Sizes are those of volumes.
         mean = float(values.mean())
         return (0.0, _rounded(mean / largest)) if largest > 0 else (_rounded(mean), 0.0)
     solution, _residual = nnls(np.stack([np.ones_like(size), size / largest], axis=1), values)

@@ -1,4 +1,4 @@
-"""The ``snakemake`` object of a job without Snakemake running it, to try a script or parts of it by hand.
+"""The ``snakemake`` object of a job without a run, to try a script by hand.
 
 ``python -m tools.mock_snakemake RULE [wildcard=value ...] --configfile FILE`` runs a rule's script in this process.
 """
@@ -10,22 +10,20 @@ import runpy
 from pathlib import Path
 from typing import Any
 
-__all__ = ["mock_snakemake", "run_script"]
-
 _ROOT = Path(__file__).resolve().parents[1]
 
 
 def mock_snakemake(rule: str, configfile: str | Path | None = None, cores: int = 1, **wildcards: str) -> Any:
-    """Make the object that a script of the workflow finds as ``snakemake``.
+    """Create the object ``snakemake`` of a workflow script.
 
-    Paths are relative to the working folder, as those of a run there; nothing is run and no file is written.
+    Paths are relative to the working directory; nothing is run or written.
 
     Parameters
     ----------
     rule
         Name of the rule, such as ``evaluate_cohort``, or of a batch, such as ``invert_case_synthetic_direct_00000``.
     configfile
-        Configuration of the run; ``config/demo.yaml`` of the clone if there is none.
+        Configuration of the run; default: ``config/demo.yaml`` of the clone.
     cores
         Cores of the run.
     **wildcards
@@ -56,7 +54,7 @@ def mock_snakemake(rule: str, configfile: str | Path | None = None, cores: int =
 
 
 def run_script(rule: str, configfile: str | Path | None = None, cores: int = 1, **wildcards: str) -> None:
-    """Run the script of a rule in this process, for a debugger; its inputs must be there."""
+    """Run the script of a rule in this process, for a debugger; its inputs must exist."""
     snakemake = mock_snakemake(rule, configfile, cores, **wildcards)
     script = snakemake.params.get("rule", rule)
     runpy.run_path(str(_ROOT / f"workflow/scripts/{script}.py"), {"snakemake": snakemake})

@@ -1,8 +1,8 @@
-"""Digests of the code behind each stage's results, so that raising a stage's version is not forgotten.
+"""Digests of the code of each stage, as a reminder to raise its version.
 
-``STAGE_VERSIONS`` (``gliofit.pipeline.job``) is raised by hand, because only the author knows whether a change of the
-code changes results. ``workflow/code.json`` holds the digests of the last check; a test compares. Comments, formatting,
-docstrings and descriptions of settings do not change a digest.
+``STAGE_VERSIONS`` (``gliofit.pipeline.job``) is raised by hand when results change. ``workflow/code.json`` contains the
+digests of the last check, which a test compares. Comments, formatting, docstrings and descriptions of settings do not
+change a digest.
 """
 
 from __future__ import annotations
@@ -15,11 +15,9 @@ from typing import Any
 
 from gliofit.pipeline.job import STAGE_VERSIONS
 
-__all__ = ["recorded_stages", "stage_digests", "unchecked_stages"]
-
 _PACKAGE = Path(__file__).resolve().parents[1] / "src/gliofit"
 
-#: Packages whose modules are followed one by one; of others all modules count together, as some find theirs by glob.
+#: Packages with separate digests of modules; other packages have one digest.
 _COLLECTIONS = ("core", "inputs", "pipeline")
 
 
@@ -30,7 +28,7 @@ def recorded_stages(package: Path = _PACKAGE) -> dict[str, dict[str, Any]]:
 
 
 def unchecked_stages(recorded: dict[str, dict[str, Any]], package: Path = _PACKAGE) -> list[str]:
-    """Stages whose code has changed since ``recorded`` while their version has not."""
+    """Return the stages whose code changed since ``recorded`` while their version did not."""
     current = recorded_stages(package)
     return [
         stage
@@ -41,7 +39,7 @@ def unchecked_stages(recorded: dict[str, dict[str, Any]], package: Path = _PACKA
 
 
 def stage_digests(package: Path = _PACKAGE) -> dict[str, str]:
-    """SHA-256 by stage of its package and all code that it imports, directly or not, without other stages' packages."""
+    """Compute SHA-256 by stage of its package and all code that it imports, without other stages' packages."""
     parts: dict[str, tuple[str, set[str]]] = {}
     digests = {}
     for stage in STAGE_VERSIONS:
@@ -59,7 +57,7 @@ def stage_digests(package: Path = _PACKAGE) -> dict[str, str]:
 
 
 def _read_part(package: Path, name: str) -> tuple[str, set[str]]:
-    """Digest and imports of a package (``invert``) or of a module of a collection (``core/grid``)."""
+    """Return digest and imports of a package (``invert``) or of a module (``core/grid``)."""
     path = package / name
     files = sorted(path.rglob("*")) if path.is_dir() else [path.with_suffix(".py")]
     digest, imports = hashlib.sha256(name.encode()), set[str]()
@@ -74,7 +72,7 @@ def _read_part(package: Path, name: str) -> tuple[str, set[str]]:
 
 
 def _imports(tree: ast.Module, package: Path) -> Iterator[str]:
-    """Parts that a file imports by ``from gliofit.part[.module] import ...``."""
+    """Return the parts that a file imports by ``from gliofit.part[.module] import ...``."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module is not None and node.module.startswith("gliofit."):
             _, part, *modules = node.module.split(".")
@@ -87,10 +85,9 @@ def _imports(tree: ast.Module, package: Path) -> Iterator[str]:
 
 
 def _plain(node: Any) -> str:
-    """A syntax tree as text, without what says nothing to the computer.
+    """Convert a syntax tree to text, without docstrings.
 
-    ``ast.dump`` and ``ast.unparse`` differ between versions of Python, this does not: fields that are empty, as new
-    ones are in old code, are left out.
+    ``ast.dump`` and ``ast.unparse`` differ between versions of Python; here empty fields are omitted.
     """
     if isinstance(node, list):
         return "[" + ",".join(_plain(item) for item in node) + "]"
@@ -106,5 +103,5 @@ def _plain(node: Any) -> str:
 
 
 def _is_text(node: ast.stmt) -> bool:
-    """Whether a statement is nothing but a string, such as a docstring."""
+    """Whether a statement is a string, such as a docstring."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

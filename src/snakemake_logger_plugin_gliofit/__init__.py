@@ -19,8 +19,6 @@ from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
 
 from gliofit.core.progress import ProgressLine
 
-__all__ = ["LogHandler", "LogHandlerSettings"]
-
 #: Seconds between plain lines.
 _PLAIN_SECONDS = 30.0
 

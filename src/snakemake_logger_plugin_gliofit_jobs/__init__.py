@@ -13,8 +13,6 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
 
-__all__ = ["LogHandler", "LogHandlerSettings"]
-
 _KEYS = ("rule_name", "wildcards", "threads", "output", "log", "benchmark")
 
 

@@ -155,7 +155,7 @@ CASE_KINDS = [
     ),
     CaseKind("row with a folder in place of a file", "spare", row("bad\t\tspare\tspare/spare_seg.nii.gz\tbrats2021")),
     CaseKind("row without label scheme", "'labels'", row("bad\t\tspare/spare_t1.nii.gz\tspare/spare_seg.nii.gz")),
-    CaseKind("row with an unknown label scheme", "'brats'", row("bad\tspare\t\t\tbrats")),
+    CaseKind("row with an unknown label scheme", "'brats'", row("bad\tspare\t\t\tbrats"), code="label-scheme"),
     CaseKind("row with an unknown status", "'maybe'", row("bad\tspare\t\t\t\tmaybe")),
     CaseKind("row of too many cells", "7", row("bad\tspare" + "\t" * 5)),
     CaseKind("empty table", "empty", table(""), whole=True),

@@ -10,8 +10,6 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SCENE", "Scene", "affine_of", "ball", "distance", "save", "save_with_header"]
-
 Array = NDArray[np.generic]
 
 

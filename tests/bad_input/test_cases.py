@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from gliofit.core.errors import InputError
-from gliofit.register.check import check_patients
-from gliofit.register.cohort import find_cohort
-from gliofit.register.cohort_table import write_cohort_table
+from gliofit.register.check import check_patients, write_cohort_table
+from gliofit.register.patients import find_cohort
 from gliofit.register.settings import PatientsSettings
 
 from .cases import CASE_KINDS, CaseKind

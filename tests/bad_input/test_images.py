@@ -10,9 +10,8 @@ import pytest
 from gliofit import cli
 from gliofit.cli import machine
 from gliofit.core.errors import InputError
-from gliofit.register.cohort import find_cohort
 from gliofit.register.patient_files import PatientFiles
-from gliofit.register.patients import survey_patients
+from gliofit.register.patients import find_cohort, survey_patients
 from gliofit.register.run import register_patient
 from gliofit.register.settings import PatientsSettings, RegisterSettings
 

@@ -15,9 +15,9 @@ from gliofit.core.errors import InputError
 from gliofit.core.grid import Volume
 from gliofit.core.io import read_volume, write_volume
 from gliofit.pipeline.config import load_config
-from gliofit.register.cohort import find_cohort
 from gliofit.register.naming import check_case_name
 from gliofit.register.patient_files import PatientFiles
+from gliofit.register.patients import find_cohort
 from gliofit.register.settings import PatientsSettings
 
 from .conftest import Case, Run

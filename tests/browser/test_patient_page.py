@@ -24,7 +24,8 @@ from gliofit.growth.theta import Theta
 from gliofit.invert.base import Inversion
 from gliofit.invert.run import parameters_row
 from gliofit.invert.settings import BoundsSettings
-from gliofit.publish.patient_page import PatientSources, write_patient_page
+from gliofit.publish.patient_page import write_patient_page
+from gliofit.publish.patient_record import PatientSources
 from gliofit.publish.settings import PublishSettings
 from gliofit.register.settings import RegisterSettings
 from gliofit.solver.accurate import AccurateSolver

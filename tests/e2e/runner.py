@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gliofit.pipeline.batches import kind_of
+from gliofit.pipeline.declared import VARIABLE
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -27,8 +29,9 @@ class Runner:
         command += ["--directory", str(folder), "--configfile", str(REPOSITORY / "tests/e2e" / self.config)]
         command += ["--cores", "2", *arguments]
         return subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=self.timeout, check=False
-        )
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=self.timeout, check=False,
+            env=os.environ | {VARIABLE: "yes"},
+        )  # fmt: skip
 
     def planned(self, folder: Path, *arguments: str) -> dict[str, int]:
         """Jobs by kind that a further call would run; rules that only collect are left out."""

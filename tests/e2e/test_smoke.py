@@ -243,9 +243,9 @@ def test_report_tells_what_was_run(folder: Path, results: Path) -> None:
     assert str(folder) not in report
     # All jobs but the report itself were done before.
     assert f" in {len(list((results / 'benchmarks').rglob('*.tsv'))) - 1} jobs" in report
-    # Figures 3, 4, 7 (two of both), pilot, study, assessment (five), three learning curves; registration, small picture
+    # Figures 3, 4, 7 (two of both), pilot, study, assessment (six), three learning curves; registration, small picture
     # and view in three dimensions of the patient.
-    assert len(re.findall("data:image/png", report)) == 5 + 1 + 1 + 5 + 3 + 3
+    assert len(re.findall("data:image/png", report)) == 5 + 1 + 1 + 6 + 3 + 3
 
 
 def test_report_of_snakemake(folder: Path, results: Path) -> None:

@@ -132,7 +132,7 @@ def test_a_terminal_has_one_line_that_renews(tmp_path: Path) -> None:
     assert process.wait(60) == 0, said
     text = re.sub(r"\x1b\[[0-9;]*m", "", said.decode())
     shown = re.findall(r"snakemake: jobs, (\d) of 5, 1 running \((?:work|late|all)", text)
-    assert {"1", "2"} <= set(shown), text
+    assert len(set(shown)) >= 2, text
     assert text.rstrip().endswith("5 of 5 jobs done")
 
 

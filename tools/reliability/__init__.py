@@ -1,1 +1,1 @@
-"""What becomes of a run that is killed, repeated, or loses its disk: the full tests, which take hours."""
+"""Tests of killed and repeated runs, which take hours."""

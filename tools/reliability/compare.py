@@ -1,7 +1,6 @@
-"""Comparison of two results folders, file by file: bytes where bytes must agree, else values but for times.
+"""Comparison of two results folders by file: bytes if they must agree, else values except times.
 
-What may differ is listed here and nowhere else. A column of times may differ in every row; whatever is not listed must
-be the same.
+Allowed differences are listed here; everything else must be equal.
 """
 
 from __future__ import annotations
@@ -16,26 +15,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-#: Columns of tables that hold times: wall_seconds and what is made of it, seconds of a history, `time, median (s)`.
+#: Columns of times in tables.
 TIME_COLUMNS = re.compile(r"(^|_)seconds(_|$)|^time, ")
 
-#: Keys of JSON files and checkpoints that hold times: of sidecars, of model.json, of a training's state.
+#: Keys of times in JSON files and checkpoints.
 TIME_KEYS = re.compile(r"started|((wall|core|validation)_)?seconds|(core_)?minutes")
 
-#: Keys of sidecars that hold digests: of files that hold times among others, and all files are compared themselves.
+#: Keys of digests in sidecars; the files themselves are compared.
 DIGESTS = re.compile(r"sha256")
 
-#: Keys and columns that say how many threads a job had, which depends on the cores given to the workflow.
+#: Keys and columns of numbers of threads, which depend on the cores of the workflow.
 THREADS = re.compile(r"threads")
 
 #: Folders of what Snakemake and jobs say about how a run went.
 RECORDS = ("logs", "benchmarks")
 
-#: Column that names the quantity of a row, in tables with a row for each; rows of times are left out.
+#: Column with the quantity of a row; rows of times are excluded.
 QUANTITY = "metric"
 
-#: Tables in which times are typeset between other numbers; the same numbers are in the CSV file of the same name, which
-#: is compared without its times. And the study's losses by seconds of search, as table and drawing.
+#: Tables with formatted times, whose numbers are compared in the CSV file of the same name; and losses by time.
 TYPESET_TIMES = re.compile(
     r"publish/tables/(table[23]|table3-segmentation|refinement)\.(json|md|tex|html)|publish/(patients|cases)/[^/]+\.html"
     r"|publish/report\.(html|zip)"
@@ -45,20 +43,20 @@ TYPESET_TIMES = re.compile(
 
 @dataclass
 class Comparison:
-    """What :func:`compare` found.
+    """Result of :func:`compare`.
 
     Parameters
     ----------
     same_bytes, same_values
-        Number of files of each suffix that agree byte by byte, and in all values but times.
+        Number of files by suffix that agree in bytes, and in all values except times.
     size
         Bytes of the files compared.
     differences
-        What differs, in words.
+        Descriptions of differences.
     columns
-        Columns and keys that were left out.
+        Excluded columns and keys.
     not_compared
-        Files that times are typeset in.
+        Files with formatted times.
     """
 
     same_bytes: Counter[str] = field(default_factory=Counter)
@@ -75,9 +73,9 @@ class Comparison:
         lines = [
             f"{files} files agree ({self.size / 1e6:.1f} MB compared)",
             f"  byte by byte: {bytewise or 'none'}",
-            f"  in all values but times: {by_value or 'none'}",
-            f"  left out as times: {', '.join(sorted(self.columns)) or 'nothing'}",
-            f"  not compared, times typeset in them: {', '.join(self.not_compared) or 'none'}",
+            f"  in all values except times: {by_value or 'none'}",
+            f"  excluded as times: {', '.join(sorted(self.columns)) or 'nothing'}",
+            f"  not compared (formatted times): {', '.join(self.not_compared) or 'none'}",
             f"{len(self.differences)} differences",
         ]
         return "\n".join(lines + [f"  {line}" for line in self.differences])
@@ -91,9 +89,9 @@ def compare(first: Path, second: Path, *, other_cores: bool = False, part: bool 
     first, second
         Folders such as ``results/smoke``.
     other_cores
-        Whether the two ran on different numbers of cores, so that recorded numbers of threads may differ.
+        Whether the numbers of cores differ, so that recorded numbers of threads may differ.
     part
-        Whether the first has only some of the files.
+        Whether the first is incomplete.
     """
     found = Comparison()
     ignored = Ignored(found.columns, other_cores)
@@ -122,25 +120,25 @@ def compare(first: Path, second: Path, *, other_cores: bool = False, part: bool 
 
 @dataclass(frozen=True)
 class Ignored:
-    """Which names are left out, and which of them have been met.
+    """Excluded names, and those that occurred.
 
     Parameters
     ----------
     met
-        Receives them.
+        Set of occurred names.
     other_cores
-        Whether numbers of threads are left out too.
+        Whether numbers of threads are also excluded.
     """
 
     met: set[str]
     other_cores: bool
 
     def column(self, name: str) -> bool:
-        """Whether a column of a table is left out."""
+        """Whether a column of a table is excluded."""
         return self._note(name, TIME_COLUMNS.search(name))
 
     def key(self, name: str) -> bool:
-        """Whether a key of a JSON file or of a checkpoint is left out."""
+        """Whether a key of a JSON file or checkpoint is excluded."""
         return self._note(name, TIME_KEYS.fullmatch(name) or DIGESTS.fullmatch(name))
 
     def _note(self, name: str, match: re.Match[str] | None) -> bool:
@@ -177,7 +175,7 @@ def _tables(one: Path, other: Path, ignored: Ignored) -> str:
 
 
 def _texts(one: Path, other: Path, ignored: Ignored) -> str:
-    # As they are typeset: text, nothing rounded.
+    # As text, without rounding.
     return _frames(pd.read_csv(one, dtype=str), pd.read_csv(other, dtype=str), ignored)
 
 

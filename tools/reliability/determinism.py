@@ -1,7 +1,7 @@
-"""Run the workflow twice with the same seed and compare what comes out.
+"""Run the workflow twice with the same seed and compare the results.
 
 Run with ``make determinism-test`` or ``python -m tools.reliability.determinism``: two runs on two cores, and one on one
-core. Exit code 1 if anything but times and numbers of threads differs.
+core. Exit code 1 if anything except times and numbers of threads differs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def main() -> int:
     """Run the test; exit code 1 if there are differences."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, default=SMOKE)
-    parser.add_argument("--keep", type=Path, help="folder to work in and leave behind")
+    parser.add_argument("--keep", type=Path, help="working folder to keep")
     options = parser.parse_args()
     folder = options.keep or Path(tempfile.mkdtemp(prefix="gliofit-determinism-"))
     places = {}

@@ -1,10 +1,9 @@
-"""Kill the workflow again and again, restart it, and compare what comes out with an undisturbed run.
+"""Kill the workflow repeatedly, restart it, and compare the results with those of an undisturbed run.
 
-Run with ``make kill-test`` or ``python -m tools.reliability.kill``. Every kill is SIGKILL to all processes of the run
-at once, as a power cut or the memory of a machine running out would be. They come in turn while Snakemake starts, at
-random times, while a rule runs that has not been hit yet, and at the moment a file is being written; between kills the
-run gets its share of the jobs done, so that they spread over all of it. After each, every file that has its final name
-must be whole. Exit code 1 if anything is lost, damaged, left over or different in the end.
+Run with ``make kill-test`` or ``python -m tools.reliability.kill``. Every kill is SIGKILL to all processes of the run,
+like a power cut. Kills happen in turn during the start of Snakemake, at random times, while a rule runs that has not
+been killed yet, and while a file is written; they are spread over the jobs of the run. After each, all files with their
+final names must be undamaged. Exit code 1 if anything is lost, damaged, left over or different in the end.
 """
 
 from __future__ import annotations
@@ -29,33 +28,33 @@ from .launch import SMOKE, Progress, Workplace, alive, kill
 #: Ways to choose the moment of a kill.
 KINDS = ("start", "writing", "time", "rule", "writing", "time", "rule")
 
-#: Rules that are hit the first time they run, whatever else was planned: the ones with most to lose.
+#: Rules that are killed the first time they run.
 FIRST = {"simulate_shard", "register_patient", "train_model"}
 
-#: Longest wait for a rule or for a file being written, in seconds; the run is killed then all the same.
+#: Longest wait for a rule or a file being written in seconds, before the run is killed anyway.
 PATIENCE = 60.0
 
 
 @dataclass
 class Ordeal:
-    """What became of a run that was killed.
+    """Result of a killed run.
 
     Parameters
     ----------
     moments
-        Number of kills by how their moment was chosen.
+        Number of kills by kind of moment.
     rules
-        Number of jobs cut off, by rule; ``-`` for kills while no job ran.
+        Number of killed jobs by rule; ``-`` for kills without running job.
     mid_write
-        Kills that left unfinished files.
+        Number of kills that left unfinished files.
     unfinished
-        Those that the last kill left.
+        Unfinished files after the last kill.
     locks
-        Kills that left Snakemake's lock.
+        Number of kills that left Snakemake's lock.
     faults
-        What went wrong, in words; empty if the run survived everything.
+        Descriptions of faults.
     comparison
-        With the undisturbed run.
+        Comparison with the undisturbed run.
     """
 
     moments: Counter[str] = field(default_factory=Counter)
@@ -71,7 +70,7 @@ class Ordeal:
         moments = ", ".join(f"{count} by {kind}" for kind, count in self.moments.items())
         lines = [
             f"{self.moments.total()} kills ({moments})",
-            f"jobs cut off: {rules}",
+            f"killed jobs: {rules}",
             f"{self.mid_write} kills left unfinished files, {self.locks} a lock",
             str(self.comparison or "not compared"),
             f"{len(self.faults)} faults",
@@ -80,18 +79,18 @@ class Ordeal:
 
 
 def endure(place: Workplace, undisturbed: Path, kills: int, seed: int) -> Ordeal:
-    """Run the workflow in ``place`` while killing it, then to its end; compare with the results ``undisturbed``.
+    """Run the workflow in ``place`` with kills, then to its end; compare with the results ``undisturbed``.
 
     Parameters
     ----------
     place
         An empty working folder.
     undisturbed
-        Results of a run of the same configuration that nobody killed.
+        Results of an undisturbed run of the same configuration.
     kills
-        How many times to kill it.
+        Number of kills.
     seed
-        Of the times of the kills.
+        Seed of the times of kills.
     """
     ordeal, generator, share = Ordeal(), random.Random(seed), 1
     for number, kind in zip(range(kills), cycle(KINDS), strict=False):
@@ -104,7 +103,7 @@ def endure(place: Workplace, undisturbed: Path, kills: int, seed: int) -> Ordeal
             break
         kill(process)
         progress = Progress.read(log)
-        # What is left of the jobs, spread over what is left of the kills.
+        # Spread the remaining kills over the remaining jobs.
         share = max(1, (progress.total - len(progress.ended)) // (kills - number)) if progress.total else share
         _look_around(place, progress, kind, ordeal, number)
         if not _unlock(place, ordeal):
@@ -115,7 +114,7 @@ def endure(place: Workplace, undisturbed: Path, kills: int, seed: int) -> Ordeal
         return ordeal
     code, said = place.run("--dry-run")
     if "Nothing to be done" not in said:
-        ordeal.faults.append("a further run would find something to do")
+        ordeal.faults.append("a further run would have jobs")
     ordeal.faults += [f"{d.path}: {d.problem}" for d in verify(place.results).damages]
     ordeal.faults += [f"left in the folder for temporary files: {name}" for name in place.strays()]
     ordeal.comparison = compare(undisturbed, place.results)
@@ -132,7 +131,7 @@ def _wait_for_moment(
     ordeal: Ordeal,
     generator: random.Random,
 ) -> None:
-    """Return when it is time to kill, or the run has ended by itself."""
+    """Wait until the time to kill, or the end of the run."""
 
     def seconds_pass(seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -166,7 +165,7 @@ def _wait_for_moment(
 
 
 def _look_around(place: Workplace, progress: Progress, kind: str, ordeal: Ordeal, number: int) -> None:
-    """Note what a kill left."""
+    """Record the state after a kill."""
     running = progress.running or Counter({"-": 1})
     unfinished = set(place.unfinished())
     new = len(unfinished - ordeal.unfinished)
@@ -186,14 +185,14 @@ def _look_around(place: Workplace, progress: Progress, kind: str, ordeal: Ordeal
 
 
 def _unlock(place: Workplace, ordeal: Ordeal) -> bool:
-    """Take Snakemake's lock away as its message says; whether that went well."""
+    """Remove Snakemake's lock as in its message; return whether that succeeded."""
     locks = place.folder / ".snakemake/locks"
     if not (locks.is_dir() and any(locks.iterdir())):
         return True
     if not ordeal.locks:
         code, said = place.run()
         if code == 0 or "--unlock" not in said:
-            ordeal.faults.append("a plain rerun says nothing of --unlock")
+            ordeal.faults.append("a rerun does not mention --unlock")
     ordeal.locks += 1
     code, said = place.run("--unlock")
     if code:
@@ -208,8 +207,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--config", type=Path, default=SMOKE)
-    parser.add_argument("--undisturbed", type=Path, help="results of an undisturbed run, to save making one")
-    parser.add_argument("--keep", type=Path, help="folder to work in and leave behind")
+    parser.add_argument("--undisturbed", type=Path, help="results of an existing undisturbed run")
+    parser.add_argument("--keep", type=Path, help="working folder to keep")
     options = parser.parse_args()
     folder = options.keep or Path(tempfile.mkdtemp(prefix="gliofit-kill-"))
     begin, undisturbed = time.monotonic(), options.undisturbed

@@ -1,4 +1,4 @@
-"""Starting the workflow in a folder of its own, following it, and killing it."""
+"""Start of the workflow in a separate folder, its progress, and kills."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ SMOKE = REPOSITORY / "tests/e2e/smoke.yaml"
 
 @dataclass(frozen=True)
 class Workplace:
-    """A working folder with a folder for temporary files of its own, so that what is left there is seen.
+    """Working folder with a separate folder for temporary files, to detect left-over ones.
 
     Parameters
     ----------
     folder
-        The working folder of Snakemake.
+        Working directory of Snakemake.
     configuration
-        Which configuration to run.
+        Configuration.
     cores
-        How many jobs at a time.
+        Number of cores.
     targets
-        What to ask for; everything if empty.
+        Targets; all if empty.
     options
         Further arguments for Snakemake.
     """
@@ -41,12 +41,12 @@ class Workplace:
 
     @property
     def results(self) -> Path:
-        """The results of the configuration's run."""
+        """Results folder of the run."""
         return self.folder / "results" / self.configuration.stem
 
     @property
     def temporary(self) -> Path:
-        """What jobs take for the system's folder of temporary files."""
+        """Folder for temporary files of jobs."""
         return self.folder / "tmp"
 
     def start(self, log: Path, *arguments: str) -> subprocess.Popen[bytes]:
@@ -55,7 +55,7 @@ class Workplace:
         source = os.pathsep.join([str(REPOSITORY / "src"), *filter(None, [os.environ.get("PYTHONPATH")])])
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
         command += ["--directory", str(self.folder), "--configfile", str(self.configuration)]
-        # `Progress` reads what Snakemake says by itself.
+        # `Progress` reads Snakemake's usual output.
         command += ["--logger-gliofit-full", "--cores", str(self.cores), *self.options, *arguments, *self.targets]
         with log.open("wb") as file:
             return subprocess.Popen(
@@ -68,7 +68,7 @@ class Workplace:
             )
 
     def run(self, *arguments: str, timeout: float = 7200) -> tuple[int, str]:
-        """Run Snakemake to its end; exit code and what it said."""
+        """Run Snakemake to its end; return exit code and output."""
         log = self.folder / "snakemake.log"
         self.folder.mkdir(parents=True, exist_ok=True)
         process = self.start(log, *arguments)
@@ -80,23 +80,23 @@ class Workplace:
         return code, log.read_text(errors="replace")
 
     def unfinished(self) -> list[Path]:
-        """Files and folders of writers that did not come to an end."""
+        """Find files and folders of interrupted writers."""
         return list(self.results.rglob(".tmp-*"))
 
     def strays(self) -> list[str]:
-        """What gliofit left in the folder for temporary files; Snakemake and torch keep folders of their own there."""
+        """Find left-over temporary files of gliofit."""
         others = re.compile(r"snakemake|torchinductor_|[0-9a-f]{32}-pulp")
         return sorted(path.name for path in self.temporary.iterdir() if not others.match(path.name))
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all its children as a power cut would: at once, and without their knowing."""
+    """Kill a process and all its children at once."""
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 def alive(folder: Path) -> list[str]:
-    """Command lines of processes that work in a folder."""
+    """Return the command lines of processes in a folder."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -109,16 +109,16 @@ def alive(folder: Path) -> list[str]:
 
 @dataclass
 class Progress:
-    """What a log of Snakemake says: which jobs were begun, and which of them ended well.
+    """Progress of a run from Snakemake's log.
 
     Parameters
     ----------
     begun
-        Rule by number of the job.
+        Rules of started jobs by number.
     ended
-        Numbers of the jobs that ended.
+        Numbers of finished jobs.
     total
-        Jobs that were to be done.
+        Number of planned jobs.
     """
 
     begun: dict[str, str] = field(default_factory=dict)
@@ -127,7 +127,7 @@ class Progress:
 
     @classmethod
     def read(cls, log: Path) -> Progress:
-        """Read a log, also one that is being written."""
+        """Read a log, also while it is written."""
         text = log.read_text(errors="replace")
         jobs = re.findall(r"^(?:local)?rule (\w+):\n(?:    .*\n)*?    jobid: (\d+)$", text, re.M)
         total = re.search(r"^total\s+(\d+)$", text, re.M)
@@ -136,5 +136,5 @@ class Progress:
 
     @property
     def running(self) -> Counter[str]:
-        """Number of running jobs by rule."""
+        """Return the number of running jobs by rule."""
         return Counter(rule for number, rule in self.begun.items() if number not in self.ended)

@@ -1,1 +1,1 @@
-"""What of the paper was reproduced: records of finished runs, and the page ``docs/reproduction.md`` made from them."""
+"""Reproduction of the paper: records of finished runs, and the page ``docs/reproduction.md``."""

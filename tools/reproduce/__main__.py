@@ -1,4 +1,4 @@
-"""Records of finished runs, the page on reproduction from them, pictures and notebooks of the documentation."""
+"""Records of finished runs, the reproduction page, pictures and notebooks of the documentation."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def _parser() -> argparse.ArgumentParser:
     page = commands.add_parser("page", help="write the page from the records")
     page.add_argument("--records", type=Path, default=Path("docs/reproduction"), help="folder of records")
     page.add_argument("--out", type=Path, default=Path("docs/reproduction.md"), help="the page")
-    page.add_argument("--readme", type=Path, help="README whose tables are made too")
+    page.add_argument("--readme", type=Path, help="README whose tables are updated")
     pictures = commands.add_parser("pictures", help="copy pictures of runs into the documentation")
     pictures.add_argument("--root", type=Path, default=Path(), help="folder that holds results")
     pictures.add_argument("--out", type=Path, default=Path("docs/images"), help="folder of pictures")
-    notebook = commands.add_parser("notebook", help="execute a notebook where it lies, and keep what it shows")
+    notebook = commands.add_parser("notebook", help="execute a notebook in place, and save its output")
     notebook.add_argument("path", type=Path, help="the notebook")
     return parser
 
@@ -44,7 +44,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _record(results: Sequence[Path], out: Path) -> None:
-    """A record of each run, lists of plain numbers on one line each."""
+    """Write a record of each run, with lists of numbers on one line."""
     for folder in results:
         text = json.dumps(record_run(folder.resolve()), indent=1, sort_keys=True)
         short = re.sub(r"\[[^\[\]{}]*\]", lambda found: re.sub(r"\s+", " ", found[0]), text)
@@ -58,7 +58,7 @@ def _copy_pictures(root: Path, out: Path) -> None:
             shutil.copyfile(source, out / name)
             print(out / name)
         else:
-            print(f"{out / name}: left as it is, there is no {source}; {picture['command']} makes it")
+            print(f"{out / name}: unchanged, there is no {source}; {picture['command']} makes it")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""What the paper's text says of its results, beside what our records show of the same."""
+"""Claims of the paper, compared with our records."""
 
 from __future__ import annotations
 
@@ -13,14 +13,12 @@ from gliofit.report.numbers import format_quantity
 from gliofit.report.table import Table, text_table
 from tools.reproduce.sources import Records, Source, patient_sources, synthetic_sources
 
-__all__ = ["CLAIMS", "Claim", "Finding", "claims_table"]
-
 TABLE2, TABLE3 = paper_table(2), paper_table(3)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one run shows of a claim.
+    """Evidence of one run for a claim.
 
     Parameters
     ----------
@@ -29,7 +27,7 @@ class Finding:
     evidence
         The numbers.
     seen
-        Whether they show what the paper says.
+        Whether they support the claim.
     """
 
     run: str
@@ -39,16 +37,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement of the paper about its results.
+    """Claim of the paper.
 
     Parameters
     ----------
     place
-        Where it stands.
+        Section of the paper.
     says
-        The statement, in our words.
+        The claim in our words.
     examine
-        Finds what the records show of it; nothing where they hold nothing about it.
+        Function that finds the evidence in records.
     """
 
     place: str
@@ -57,7 +55,7 @@ class Claim:
 
 
 def claims_table(records: Records) -> Table:
-    """All claims, each with a line for every run that says something about it."""
+    """Create the table of claims, with a line for every run with evidence."""
     rows = []
     for claim in CLAIMS:
         findings = list(claim.examine(records))
@@ -65,8 +63,8 @@ def claims_table(records: Records) -> Table:
             first = ["", ""] if place else [claim.place, claim.says]
             rows.append([*first, finding.run, finding.evidence, "yes" if finding.seen else "no"])
         if not findings:
-            rows.append([claim.place, claim.says, "–", "no record says anything about it", "–"])
-    return text_table(["paper", "says", "run", "what we see", "seen here"], rows, 5)
+            rows.append([claim.place, claim.says, "–", "no record", "–"])
+    return text_table(["paper", "says", "run", "our result", "seen here"], rows, 5)
 
 
 def _mean(source: Source, method: str, metric: str) -> float:
@@ -78,7 +76,7 @@ def _median(source: Source, method: str, metric: str) -> float:
 
 
 def _with(sources: Sequence[Source], *methods: str) -> Iterator[Source]:
-    """Sources that have all of these methods."""
+    """Return sources with all of these methods."""
     yield from (source for source in sources if all(method in source.methods for method in methods))
 
 
@@ -99,7 +97,7 @@ def _solver_parameters(records: Records) -> Iterator[Finding]:
     for source in _with(synthetic_sources(records), "cmaes-solver"):
         mse, ncc = (_mean(source, "cmaes-solver", metric) for metric in ("mse_volume", "ncc_volume"))
         errors = [_mean(source, "cmaes-solver", f"{name}_relative_error") for name in ("mu_rho", "mu_d")]
-        # The paper's own errors are 18 and 27 %; a tenth is what nobody would call a deviation.
+        # The paper's errors are 18 and 27 %; the threshold is a tenth.
         text = (
             f"MSE {format_quantity(mse)}, NCC {ncc:.3f}; μ_ρ off by {_percent(errors[0])}, μ_D by {_percent(errors[1])}"
         )
@@ -159,7 +157,7 @@ def _speed(records: Records) -> Iterator[Finding]:
 
 
 def _order(metric: str, lower: str, higher: str) -> Callable[[Records], Iterator[Finding]]:
-    """On patients, the first of two methods has the smaller mean."""
+    """Compare the means of two methods on patients."""
 
     def examine(records: Records) -> Iterator[Finding]:
         for source in _with(patient_sources(records, "reference"), lower, higher):
@@ -176,7 +174,7 @@ def _order(metric: str, lower: str, higher: str) -> Callable[[Records], Iterator
 
 
 def _worst(method: str, others: Sequence[str]) -> Callable[[Records], Iterator[Finding]]:
-    """On patients a method has a larger MSE than others, and a lower NCC."""
+    """Compare MSE and NCC of a method with others on patients."""
 
     def examine(records: Records) -> Iterator[Finding]:
         for source in _with(patient_sources(records, "reference"), method, *others):
@@ -207,7 +205,7 @@ def _falling(values: Sequence[float]) -> bool:
 
 
 def _sensitivity(records: Records) -> Iterator[tuple[str, str, dict[tuple[str, float], float]]]:
-    """Run, model, and the size of the change of c by parameter and change."""
+    """Yield run, model, and the size of the change of c by parameter and change."""
     for name, record in records.items():
         lines = record.get("assess", {}).get("sensitivity", [])
         for model in dict.fromkeys(line["model"] for line in lines):

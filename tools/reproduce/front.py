@@ -1,4 +1,4 @@
-"""The two short tables of the README, from the records of runs."""
+"""Tables of the README from records of runs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from gliofit.report.numbers import MISSING
 from gliofit.report.render import markdown_grid
 from gliofit.report.table import Column, column, text_table
 from tools.reproduce.sources import Records, patient_sources, read_records, synthetic_sources
-
-__all__ = ["front_text"]
 
 TABLE2, TABLE3 = paper_table(2), paper_table(3)
 
@@ -39,7 +37,7 @@ _PATIENTS = (
 
 
 def front_text(readme: str, records_dir: Path) -> str:
-    """The README with its tables made again.
+    """Return the README with updated tables.
 
     Parameters
     ----------
@@ -56,11 +54,11 @@ def front_text(readme: str, records_dir: Path) -> str:
     before, begin, rest = readme.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise InputError("README", "has no place for results", f"put in the lines {BEGIN.strip()} and {END.strip()}")
+        raise InputError("README", "has no markers for results", f"add the lines {BEGIN.strip()} and {END.strip()}")
     records = read_records(records_dir)
     for name in ("demo", "brats"):
         if name not in records:
-            raise InputError(records_dir, f"holds no record of run {name}", "make it: python -m tools.reproduce record")
+            raise InputError(records_dir, f"contains no record of run {name}", "run python -m tools.reproduce record")
     return f"{before}{begin}{_synthetic(records)}\n\n{_patients(records)}\n{end}{after}"
 
 
@@ -89,7 +87,7 @@ def _patients(records: Records) -> str:
         rows[-1].append(_DICE.text(paper.mean) if paper else MISSING)
     headings = ["method", *(c.plain_heading for c in _PATIENTS), "paper’s Dice"]
     return (
-        f"**`make brats`** on real patients (not ours to share), {_machine(records, 'brats')}: {source.scale}, the "
+        f"**`make brats`** on real patients (not shared), {_machine(records, 'brats')}: {source.scale}, the "
         "segmentation alone observed, as in a clinic. Means; the static field has a value for every voxel and no "
         f"growth equation.\n\n{markdown_grid(text_table(headings, rows))}"
     )
@@ -101,7 +99,7 @@ def _means(values: Mapping[str, Sequence[float | None]], columns: Sequence[Colum
 
 
 def _machine(records: Records, run: str) -> str:
-    """Processors and versions that the run's jobs recorded."""
+    """Return processors and versions recorded by the jobs."""
     found = records[run]["provenance"]
-    devices = [name if name else "a machine that early jobs did not record" for name in found["device"]]
+    devices = [name if name else "an unrecorded machine" for name in found["device"]]
     return f"{' and '.join(devices)}, no GPU, gliofit {' and '.join(found['gliofit'])}"

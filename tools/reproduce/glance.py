@@ -1,4 +1,4 @@
-"""The page's first table: of each item of the paper one number, ours beside it, and how many cases both rest on."""
+"""First table of the page: one number of each item of the paper with ours, and numbers of cases."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from gliofit.report.numbers import format_quantity
 from gliofit.report.table import Table, text_table
 from tools.reproduce.sources import Records, patient_sources, synthetic_sources
 
-__all__ = ["glance_table"]
-
-#: Link, quantity, number of the paper's table, method, metric and factor of a row; "paper" and ours are means.
+#: Link, quantity, number of the paper's table, method, metric and factor of a row; numbers of the paper and ours are
+#: means.
 _ROWS = (
     (
         "[Table 1](#table-1-recovered-parameters)",
@@ -29,13 +28,13 @@ _ROWS = (
     ("[Table 3](#table-3-patients-relative-to-the-reference)", "Dice at 0.33", 3, "gliodil", "dice_whole_033", 1),
 )
 
-#: Radius, in percent, whose row of table 4 is shown, and the surrogates whose MSE is.
+#: Radius (percent) of the row of table 4, and surrogates.
 _RADIUS = "10"
 _MODELS = ("guided-unet", "convnext-unet")
 
 
 def glance_table(records: Records) -> Table:
-    """One row per item; ours is the run with the most cases."""
+    """Create one row per item; ours is the run with the most cases."""
     rows = []
     for item, what, number, method, metric, factor in _ROWS:
         sources = patient_sources(records, "reference") if number == 3 else synthetic_sources(records)
@@ -64,7 +63,7 @@ def _stability(records: Records) -> Iterator[list[str]]:
                 printed, own = (f"{100 * share:.1f}" for share in shares)
                 yield [
                     "[Table 4](#table-4-stability-of-the-gradient-search)",
-                    f"searches that end in the same minimum, start moved by {_RADIUS} % (%)",
+                    f"searches with the same minimum, initial guess displaced by {_RADIUS} % (%)",
                     printed, str(paper.n), own, str(line["starts"]), name,
                 ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Executing notebooks of the documentation: on the demo's results for readers, on small ones for tests."""
+"""Execution of notebooks of the documentation."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["execute_notebook"]
-
-#: Seconds that a cell may take.
+#: Time limit of a cell in seconds.
 _TIMEOUT = 1800
 
 
 def execute_notebook(path: Path, parameters: Mapping[str, Any] | None = None) -> Any:
-    """Run all cells of a notebook, from its own folder, in the Python that runs this.
+    """Run all cells of a notebook in its folder with this Python.
 
     Parameters
     ----------
@@ -25,7 +23,7 @@ def execute_notebook(path: Path, parameters: Mapping[str, Any] | None = None) ->
 
     Returns
     -------
-    The notebook (``nbformat.NotebookNode``) with what its cells gave, without times. The file is left as it is.
+    The notebook (``nbformat.NotebookNode``) with output, without times. The file is unchanged.
 
     Raises
     ------
@@ -46,7 +44,7 @@ def execute_notebook(path: Path, parameters: Mapping[str, Any] | None = None) ->
         resources={"metadata": {"path": str(path.parent)}},
         record_timing=False,
     ).execute(env=os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"})
-    # Whose Python it was is no part of a notebook.
+    # Remove the name of the interpreter.
     notebook.metadata = nbformat.from_dict(
         {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
          "language_info": {"name": "python"}}

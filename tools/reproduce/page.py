@@ -1,4 +1,4 @@
-"""The page ``docs/reproduction.md``: its text with the tables of the records in it."""
+"""The page ``docs/reproduction.md``, with tables from records."""
 
 from __future__ import annotations
 
@@ -20,16 +20,14 @@ from tools.reproduce.glance import glance_table
 from tools.reproduce.sources import Records, Source, patient_sources, read_records, synthetic_sources
 from tools.reproduce.tables import TABLES
 
-__all__ = ["DISAGREEMENTS", "MISSING_ITEMS", "PICTURES", "page_text"]
-
 _HERE = Path(__file__).parent
 
-#: Where text and code of the paper differ, what was not reproduced, and which file each picture is a copy of.
+#: Differences between text and code of the paper, missing items, and sources of pictures.
 DISAGREEMENTS, MISSING_ITEMS, PICTURES = (_HERE / f"{name}.yaml" for name in ("disagreements", "missing", "pictures"))
 
 
 def page_text(records_dir: Path) -> str:
-    """The page as Markdown.
+    """Return the page as Markdown.
 
     Parameters
     ----------
@@ -59,20 +57,20 @@ def page_text(records_dir: Path) -> str:
 
 
 def _patients(records: Records) -> str:
-    """How many patients that table is about."""
+    """Return the number of patients of the table."""
     scales = [f"`{source.label}`: {source.scale}" for source in patient_sources(records, "segmentation")]
     return "; ".join(scales) + "."
 
 
 def _unsettled(sources: Sequence[Source]) -> str:
-    """A sentence on methods that were scored although their search ended with its budget."""
+    """Return a sentence on methods that did not converge within their budget."""
     found = [
         f"{method_name(method)} in {entry['not_converged']} of {entry['cases']} cases of {source.label}"
         for source in sources
         for method, entry in source.methods.items()
         if entry["not_converged"]
     ]
-    return f" Scored although the search had used up its budget: {', '.join(found)}." if found else ""
+    return f" Not converged within the budget, but included: {', '.join(found)}." if found else ""
 
 
 def _disagreements() -> Table:
@@ -89,7 +87,7 @@ def _keys(settings: list[str]) -> str:
 
 def _missing() -> Table:
     rows = [[item["what"], item["why"], _remedy(item)] for item in read_yaml(MISSING_ITEMS)["items"]]
-    return text_table(["not reproduced", "why", "what would do it"], rows, 3)
+    return text_table(["not reproduced", "why", "what is needed"], rows, 3)
 
 
 def _remedy(item: Mapping[str, Any]) -> str:

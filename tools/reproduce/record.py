@@ -1,6 +1,6 @@
-"""A compact record of a finished run: cohort numbers and where they come from, and nothing about single patients.
+"""Compact record of a finished run: numbers of cohorts with provenance, without data of single patients.
 
-The page on reproduction is made from records, so that it can be made again without the runs.
+The reproduction page is created from records, without the runs.
 """
 
 from __future__ import annotations
@@ -17,12 +17,10 @@ from gliofit.core.io import read_json, read_table, read_volume
 from gliofit.metrics.statistics import describe
 from gliofit.paper import EXTENT_MM
 
-__all__ = ["ERROR_BINS", "record_run"]
-
-#: Borders between which cases are counted by the MSE of their forward simulation (paper, figure 3).
+#: Bins of the MSE of forward simulations (paper, figure 3).
 ERROR_BINS = (1e-5, 1e-4, 1e-3, 1e-2)
 
-#: Metrics of stage evaluate that the paper tables, and those beside them that the page shows.
+#: Metrics of the page.
 _COHORT_METRICS = (
     *(f"{name}_volume" for name in ("mse", "mae", "ncc")),
     *(f"{name}_volume_normalised" for name in ("mse", "mae")),
@@ -35,15 +33,15 @@ _COHORT_METRICS = (
     "wall_seconds", "total_wall_seconds", "choice_was_better",
 )  # fmt: skip
 
-#: What figure 6 relates errors to, and what else may be behind them.
+#: Quantities that errors are correlated with (paper, figure 6).
 _CAUSES = ("mu_d_mm", "mu_rho", "volume_mm3", "front_width_mm")
 
-#: Methods of the paper whose errors are compared case by case: the hybrid with its two parts.
+#: Methods compared by case: the hybrid method and its two parts.
 _PAIRS = (("hybrid", "direct"), ("hybrid", "gradient-surrogate"), ("gradient-surrogate", "direct"))
 
 
 def record_run(results: Path) -> dict[str, Any]:
-    """Gather the numbers of a run that the paper has counterparts of.
+    """Collect the numbers of a run that correspond to the paper.
 
     Parameters
     ----------
@@ -60,10 +58,10 @@ def record_run(results: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If there is no such folder, or it holds nothing that could be recorded.
+        If the folder does not exist or has no results.
     """
     if not results.is_dir():
-        raise InputError(results, "no such folder", "name the folder of a finished run, results/{run}")
+        raise InputError(results, "no such folder", "use the folder of a finished run, results/{run}")
     found: dict[str, Any] = {
         "cohorts": {
             cohort: _cohort(results, cohort)
@@ -76,13 +74,13 @@ def record_run(results: Path) -> dict[str, Any]:
     }
     found = {name: part for name, part in found.items() if part}
     if not found.keys() - {"pilot"}:
-        raise InputError(results, "holds no tables of stages evaluate, study or assess", "let the run finish first")
+        raise InputError(results, "contains no tables of stages evaluate, study or assess", "finish the run first")
     record: dict[str, Any] = _rounded({"run": results.name, "provenance": _provenance(results), **found})
     return record
 
 
 def _provenance(results: Path) -> dict[str, Any]:
-    """What the jobs' sidecars say, all of them together; a list with None in it where some do not say it."""
+    """Summarise the sidecars of the jobs; None in a list stands for missing values."""
     sidecars = [content for path in sorted(results.rglob("*.json")) if "rule" in (content := read_json(path))]
     code = [content.get("code", {}) for content in sidecars]
     return {
@@ -96,18 +94,18 @@ def _provenance(results: Path) -> dict[str, Any]:
 
 
 def _distinct(values: Iterable[str | None]) -> list[str | None]:
-    """The different values, in order, None last."""
+    """Return the distinct values in order, None last."""
     return sorted(set(values), key=lambda value: (value is None, value or ""))
 
 
 def _mean(values: pd.Series) -> list[float]:
-    """Mean, standard error, median and number of the values that are defined."""
+    """Return mean, standard error, median and number of finite values."""
     found = describe(values.to_numpy(dtype=float, na_value=float("nan")))
     return [found.mean, found.standard_error, found.median, found.n]
 
 
 def _cohort(results: Path, cohort: str) -> dict[str, Any]:
-    """Stage evaluate: means by method, the shape of the errors' distribution, methods against each other."""
+    """Record stage evaluate: means by method, distribution of errors, comparison of methods."""
     folder = results / "evaluate" / cohort
     metrics = read_table(folder / "metrics.parquet")
     summary = read_table(folder / "summary.parquet")
@@ -139,7 +137,7 @@ def _cohort(results: Path, cohort: str) -> dict[str, Any]:
         "final_integrator": sorted(metrics["final_integrator"].dropna().unique()),
         "methods": methods,
         "pairs": _pairs(metrics),
-        # The threshold at which a method's mean Dice is best, and that Dice.
+        # Threshold of the best mean Dice, and its value.
         "best_threshold": {
             method: [float(curves[method].idxmax()), float(curves[method].max())]
             for method in methods
@@ -157,7 +155,7 @@ def _counts(status: pd.Series) -> dict[str, int]:
 
 
 def _distribution(errors: pd.Series) -> dict[str, Any]:
-    """Cases between the borders of ``ERROR_BINS``, and the largest error; nothing where there are no errors."""
+    """Count the cases in ``ERROR_BINS``, and return the largest error; empty without errors."""
     known = errors.dropna().to_numpy(dtype=float)
     if not known.size:
         return {}
@@ -166,7 +164,7 @@ def _distribution(errors: pd.Series) -> dict[str, Any]:
 
 
 def _pairs(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """How often the first of two methods has the smaller error, and how often the larger."""
+    """Count how often the first of two methods has the smaller and the larger error."""
     errors = table.pivot(index="case", columns="method", values="mse_volume")
     found = []
     for first, second in _PAIRS:
@@ -185,14 +183,14 @@ def _pairs(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _spacing(results: Path, cohort: str) -> float | None:
-    """Voxel size (mm) of the cases."""
+    """Return the voxel size of the cases in mm."""
     place = "simulate/tissue/wm.nii.gz" if cohort == "synthetic" else "register/patients/*/labels.nii.gz"
     path = next(iter(sorted(results.glob(place))), None)
     return None if path is None else float(np.mean(read_volume(path).grid.spacing_mm))
 
 
 def _study(results: Path) -> list[dict[str, Any]]:
-    """Stage study: the same numbers as of a synthetic cohort, by preset, scenario and method."""
+    """Record stage study like a synthetic cohort, by preset, scenario and method."""
     rows: list[dict[str, Any]] = []
     paths = [path for path in sorted(results.glob("study/batches/*.parquet")) if not path.stem.endswith("_trace")]
     if not paths:
@@ -215,7 +213,7 @@ def _study(results: Path) -> list[dict[str, Any]]:
                     "scenario": str(scenario),
                     "method": str(method),
                     "integrator": how["integrator"]["name"],
-                    # Nothing but the integrator differs between what is observed and what the fit knows.
+                    # Only the integrator differs between observation and fit.
                     "undisturbed": not (how["noise"] or how["spacing_mm"] or how["fit_tissue"]),
                     "spacing_mm": settings["spacing_mm"],
                     **_counts(group["status"]),
@@ -229,13 +227,13 @@ def _study(results: Path) -> list[dict[str, Any]]:
 
 
 def _rank_correlation(first: pd.Series, second: pd.Series) -> float:
-    """Spearman's correlation of two columns, NaN for fewer than three cases."""
+    """Compute Spearman's correlation of two columns, NaN for fewer than three cases."""
     both = pd.DataFrame({"first": first, "second": second}).dropna().astype(float).rank()
     return float(both["first"].corr(both["second"])) if len(both) > 2 else float("nan")
 
 
 def _assess(results: Path) -> dict[str, Any]:
-    """Stage assess: surrogates beside the solver, stability, sensitivity."""
+    """Record stage assess: surrogates, stability, sensitivity."""
     from gliofit.assess.summary import forward_summary
     from gliofit.assess.tables import read_models
 
@@ -263,13 +261,13 @@ def _assess(results: Path) -> dict[str, Any]:
 
 
 def _seen(folder: Path) -> dict[str, float]:
-    """Tumours that a training went through."""
+    """Return the number of tumours of a training."""
     training = read_json(folder / "model.json")["training"]
     return {"seen": round(training["epochs"] * training["samples"])}
 
 
 def _pilot(results: Path) -> dict[str, Any]:
-    """Means of theta that the run's ranges give."""
+    """Return the means of theta of the run's preset."""
     path = results / "simulate/pilot.json"
     if not path.is_file():
         return {}
@@ -279,7 +277,7 @@ def _pilot(results: Path) -> dict[str, Any]:
 
 
 def _rounded(value: Any) -> Any:
-    """The same with numbers of six digits and None for what is not finite."""
+    """Round numbers to six digits, with None for those that are not finite."""
     if isinstance(value, Mapping):
         return {str(key): _rounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

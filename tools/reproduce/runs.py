@@ -1,24 +1,22 @@
-"""The runs that the page on reproduction is about, and what makes each of them."""
+"""Runs of the reproduction page with their commands."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["KNOWN_RUNS", "KnownRun"]
-
 
 @dataclass(frozen=True)
 class KnownRun:
-    """A run of one of the configurations that come with gliofit.
+    """Run of a shipped configuration.
 
     Parameters
     ----------
     name
-        Its name, that of the folder below ``results``.
+        Name of the folder in ``results``.
     config
-        Configuration, below the repository's root.
+        Configuration, relative to the repository.
     command
-        What makes it.
+        Command.
     """
 
     name: str
@@ -26,7 +24,7 @@ class KnownRun:
     command: str
 
 
-#: In the order of the page.
+#: Runs in the order of the page.
 KNOWN_RUNS = (
     KnownRun("demo", "config/demo.yaml", "make demo"),
     KnownRun("brats", "config/brats.yaml", "make brats PATIENTS=folder"),

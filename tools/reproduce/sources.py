@@ -1,4 +1,4 @@
-"""Where this project's numbers for a table of the paper come from: cohorts of runs, and scenarios of studies."""
+"""Sources of our numbers for a table of the paper: cohorts of runs, and scenarios of studies."""
 
 from __future__ import annotations
 
@@ -11,26 +11,24 @@ from gliofit.core.errors import InputError
 from gliofit.core.io import read_json
 from tools.reproduce.runs import KNOWN_RUNS
 
-__all__ = ["Records", "Source", "patient_sources", "read_records", "synthetic_sources"]
-
 #: Records of runs by the run's name, in the order of the page.
 Records = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Source:
-    """Cases of one run that several methods were given.
+    """Cases of a run with several methods.
 
     Parameters
     ----------
     label
         Run, and the scenario if it is one of a study.
     scale
-        What the cases are, in words.
+        Description of the cases.
     methods
         Entries of the record by method.
     pairs
-        Methods against each other, case by case.
+        Comparison of methods by case.
     """
 
     label: str
@@ -40,7 +38,7 @@ class Source:
 
 
 def read_records(folder: Path) -> Records:
-    """Records of a folder, those of the known runs first.
+    """Read the records of a folder, those of known runs first.
 
     Raises
     ------
@@ -49,7 +47,7 @@ def read_records(folder: Path) -> Records:
     """
     found = {path.stem: read_json(path) for path in sorted(folder.glob("*.json"))}
     if not found:
-        raise InputError(folder, "holds no records of runs", "make some: python -m tools.reproduce record results/*")
+        raise InputError(folder, "contains no records of runs", "run python -m tools.reproduce record results/*")
     order = [run.name for run in KNOWN_RUNS]
     return {name: found[name] for name in sorted(found, key=lambda name: (*_place(name, order), name))}
 
@@ -59,10 +57,9 @@ def _place(name: str, order: Sequence[str]) -> tuple[bool, int]:
 
 
 def synthetic_sources(records: Records) -> list[Source]:
-    """Tumours with known theta from the paper's ranges: synthetic cohorts, and scenarios of studies.
+    """Return sources of tumours with known theta from the paper's ranges: synthetic cohorts, and scenarios of studies.
 
-    Scenarios in which what is observed is disturbed (noise, other voxels, other tissue) have no counterpart in the
-    paper and are left out.
+    Scenarios with noise, other voxels or other tissue have no counterpart in the paper and are excluded.
     """
     found = []
     for name, record in records.items():
@@ -83,10 +80,9 @@ def synthetic_sources(records: Records) -> list[Source]:
 
 
 def patient_sources(records: Records, observed: str, phantoms: bool = False) -> list[Source]:
-    """Cohorts of patients, with the methods that observed the reference (or the segmentation).
+    """Return cohorts of patients with the methods that observed the reference (or the segmentation).
 
-    As in the paper, ``lmi`` and ``gliodil`` stand beside those that observed the reference, although they saw the
-    segmentation.
+    As in the paper, ``lmi`` and ``gliodil`` are included with those that observed the reference.
     """
     from gliofit.publish.cohort import LIKE_THE_PAPER
 

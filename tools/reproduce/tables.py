@@ -1,4 +1,4 @@
-"""The page's tables: the paper's numbers, those of the records, and ratio or difference."""
+"""Tables of the page: numbers of the paper and of records, and ratio or difference."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ from gliofit.report.table import Column, Table, column, text_table
 from tools.reproduce.record import ERROR_BINS
 from tools.reproduce.runs import KNOWN_RUNS
 from tools.reproduce.sources import Records, Source, patient_sources, synthetic_sources
-
-__all__ = ["SYMBOLS", "TABLES", "mean_text"]
 
 SYMBOLS = {parameter.name: parameter.text for parameter in SPACE.others}
 
@@ -52,12 +50,12 @@ _SEGMENTATION = (
     _TIME,
 )
 
-#: Mean, standard error, median and n of a metric, as records hold them.
+#: Mean, standard error, median and n of a metric in records.
 Statistics = Sequence[float | None]
 
 
 def mean_text(c: Column, own: Statistics | None, median: bool = False) -> str:
-    """Format a record's mean with its standard error, and its median where the paper has one."""
+    """Format mean with standard error, and the median if the paper has one."""
     if own is None:
         return MISSING
     mean, error, middle, n = (math.nan if value is None else value for value in own)
@@ -66,9 +64,9 @@ def mean_text(c: Column, own: Statistics | None, median: bool = False) -> str:
 
 
 def _compared(c: Column, printed: PaperValue | None, own: Statistics | None, median: bool = False) -> str:
-    """The paper's number, ours in bold, and how they compare, one below the other.
+    """Format the paper's number, ours in bold, and their comparison.
 
-    Compared are ratios, or differences where both numbers have an upper end of 1.
+    The comparison is a ratio, or a difference of scores with an upper bound of 1.
     """
     paper, ours, relation = MISSING, mean_text(c, own, median), MISSING
     if printed is not None:
@@ -84,7 +82,7 @@ def _compared(c: Column, printed: PaperValue | None, own: Statistics | None, med
 
 
 def _stacked(paper: str, own: str, relation: str = MISSING) -> str:
-    """Lines of one cell without those that are missing."""
+    """Join the lines of a cell, without missing ones."""
     lines = [paper, f"**{own}**" if own != MISSING else MISSING, relation]
     # A number and its error stay on one line.
     return "<br>".join(line for line in lines if line != MISSING).replace(" ± ", "\u00a0±\u00a0") or MISSING
@@ -101,7 +99,7 @@ def _versus(
     median: bool = False,
     only_compared: bool = False,
 ) -> Table:
-    """A row for each method and source: of every column the paper's number, ours, and how they compare."""
+    """Create a row for each method and source: the paper's number, ours, and their comparison."""
     known = [method for source in sources for method in source.methods if not _is_variant(method)]
     methods = [*paper, *(() if only_compared else dict.fromkeys(m for m in known if m not in paper))]
     rows: list[list[str]] = []
@@ -126,7 +124,7 @@ def _versus(
 
 
 def _is_variant(method: str) -> bool:
-    """Whether a method is a variant of one of the paper's that the paper does not have."""
+    """Whether a method is a variant that the paper does not have."""
     return method.endswith(("-com-start", "-com-swap"))
 
 
@@ -135,7 +133,7 @@ def _both(*tables: Table) -> Table:
 
 
 def runs_table(records: Records) -> Table:
-    """What was run, at which scale and by what."""
+    """Create the table of runs."""
     known = {run.name: run for run in KNOWN_RUNS}
     rows = []
     for name, record in records.items():
@@ -155,7 +153,7 @@ def runs_table(records: Records) -> Table:
 
 
 def _sizes(record: Mapping[str, Any]) -> list[str]:
-    """Numbers of cases of a run."""
+    """Describe the numbers of cases of a run."""
     sizes = []
     for kind, cohort in record.get("cohorts", {}).items():
         what = "synthetic tumours" if kind == "synthetic" else "phantoms" if cohort["phantoms"] else "real patients"
@@ -181,7 +179,7 @@ def _texts(values: Sequence[str | None], length: int | None = None) -> str:
 
 
 def table1(records: Records) -> Table:
-    """Recovered parameters (paper, table 1): sizes of the errors, then their squares."""
+    """Create the table of parameter errors (paper, table 1): absolute, then squared."""
     sources, paper = synthetic_sources(records), paper_table(1)
     return _both(
         _versus(sources, paper, _PARAMETERS, median=True), _versus(sources, paper, _SQUARES, only_compared=True)
@@ -189,14 +187,14 @@ def table1(records: Records) -> Table:
 
 
 def table2(records: Records) -> Table:
-    """Final tumour on synthetic cases (paper, table 2)."""
+    """Create the table of forward simulations of synthetic cases (paper, table 2)."""
     sources, paper = synthetic_sources(records), paper_table(2)
     with_more = [source for source in sources if any("mae_volume" in m["values"] for m in source.methods.values())]
     return _both(_versus(sources, paper, (_MSE, _NCC, _TIME)), _versus(with_more, paper, _FURTHER, only_compared=True))
 
 
 def table3(records: Records) -> Table:
-    """Fit to patients relative to the reference (paper, table 3)."""
+    """Create the table of fits to patients relative to the reference (paper, table 3)."""
     sources, paper = patient_sources(records, "reference", phantoms=True), paper_table(3)
     return _both(
         _versus(sources, paper, (_MSE, _NCC, _DICE, _TIME)), _versus(sources, paper, _FURTHER, only_compared=True)
@@ -204,7 +202,7 @@ def table3(records: Records) -> Table:
 
 
 def segmentation_table(records: Records) -> Table:
-    """What methods make of the segmentation alone, which the paper does not report of its own methods."""
+    """Create the table of segmentation-driven fits, which the paper does not report for its methods."""
     rows = [
         [method_name(method.removesuffix("-segmentation")), source.label, str(entry["cases"] - entry["failed"])]
         + [mean_text(c, entry["values"].get(c.name)) for c in _SEGMENTATION]
@@ -215,7 +213,7 @@ def segmentation_table(records: Records) -> Table:
 
 
 def table4(records: Records) -> Table:
-    """Stability of the gradient search against its start (paper, table 4)."""
+    """Create the table of stability of the gradient search (paper, table 4)."""
     headings = ["radius", "run", "starts (paper)", "same minimum (%)", "error of μ_D (mm)", "error of μ_ρ"]
     rows = []
     for name, record in records.items():
@@ -239,7 +237,7 @@ def table4(records: Records) -> Table:
 
 
 def table5(records: Records) -> Table:
-    """Surrogates against the solver (section 3.1 and table 5)."""
+    """Create the table of surrogates (section 3.1 and table 5)."""
     paper, rows, shown = paper_table(5), [], set()
     for name, record in records.items():
         assess = record.get("assess", {})
@@ -257,7 +255,7 @@ def table5(records: Records) -> Table:
 
 
 def figure3_table(records: Records) -> Table:
-    """Shares of cases by the size of their error (paper, figure 3)."""
+    """Create the table of fractions of cases by error (paper, figure 3)."""
     borders = [format_power(round(math.log10(border))) for border in ERROR_BINS]
     names = [f"below {borders[0]}", *(f"{low} to {high}" for low, high in pairwise(borders)),
              f"{borders[-1]} and more"]  # fmt: skip
@@ -274,7 +272,7 @@ def figure3_table(records: Records) -> Table:
 
 
 def figure5_table(records: Records) -> Table:
-    """Size of the change of c by a change of a parameter, relative to c (paper, figure 5)."""
+    """Create the table of relative changes of c by changes of parameters (paper, figure 5)."""
     rows, headings = [], list[str]()
     for name, record in records.items():
         lines = record.get("assess", {}).get("sensitivity", [])
@@ -288,7 +286,7 @@ def figure5_table(records: Records) -> Table:
 
 
 def figure6_table(records: Records) -> Table:
-    """Rank correlations of the error with what may cause it (paper, figure 6)."""
+    """Create the table of rank correlations of the error (paper, figure 6)."""
     causes = {"mu_rho": "μ_ρ", "mu_d_mm": "μ_D", "volume_mm3": "volume", "front_width_mm": "front width μ_D/μ_ρ"}
     rows = [
         [method_name(row["method"]), f"{name}, {row['scenario']}", str(row["cases"] - row["failed"])]
@@ -302,7 +300,7 @@ def figure6_table(records: Records) -> Table:
 
 
 def figure7_table(records: Records) -> Table:
-    """Mean Dice at 0.33, and the best of the mean curve (paper, figure 7)."""
+    """Create the table of mean Dice at 0.33, and the best of the mean curve (paper, figure 7)."""
     rows = []
     for name, record in records.items():
         cohort = record.get("cohorts", {}).get("patients")
@@ -323,7 +321,7 @@ def figure7_table(records: Records) -> Table:
 
 
 def pilot_table(records: Records) -> Table:
-    """Means of theta over the training distribution (appendix D against the released code)."""
+    """Create the table of means of theta of the training data (appendix D and the released code)."""
     rows, units = [], {"mu_d_mm": "μ_D (mm)", "mu_rho": "μ_ρ"}
     for name, record in records.items():
         pilot: Mapping[str, Any] | None = record.get("pilot")

@@ -8,7 +8,8 @@ from pathlib import Path
 from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
-    from gliofit.publish.case_page import CaseSources, write_case_page
+    from gliofit.publish.case_page import write_case_page
+    from gliofit.publish.patient_record import CaseSources
     from gliofit.publish.settings import PublishSettings
 
     case, files, methods = run.wildcards.case, run.files, run.params.methods

@@ -10,7 +10,8 @@ from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
     from gliofit.invert.settings import BoundsSettings
-    from gliofit.publish.patient_page import PatientSources, write_patient_page
+    from gliofit.publish.patient_page import write_patient_page
+    from gliofit.publish.patient_record import PatientSources
     from gliofit.publish.settings import PublishSettings
     from gliofit.register.settings import RegisterSettings
 

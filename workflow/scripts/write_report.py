@@ -7,8 +7,7 @@ from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
     from gliofit.pipeline.config import load_config
-    from gliofit.publish.report import write_report
-    from gliofit.publish.report_sources import ReportSources, RunFacts
+    from gliofit.publish.report import ReportSources, RunFacts, write_report
     from gliofit.publish.settings_text import changed_settings
 
     config = load_config(run.params.config)

@@ -16,8 +16,6 @@ from gliofit.figures.style import letter_panel
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_calibration"]
-
 
 def draw_calibration(rows: pd.DataFrame, out_dir: str | Path, dpi: int = 300, name: str = "calibration") -> None:
     """Draw ``{name}.png`` and ``{name}.pdf``.

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
 
-__all__ = ["CaseView", "best_model", "choose_cases", "draw_figure1b", "view_cases"]
-
 #: Quantile of the error by name of the row.
 _ROWS = (("typical", 0.5), ("difficult", 0.9))
 

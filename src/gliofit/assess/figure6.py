@@ -16,8 +16,6 @@ from gliofit.growth.model import parameters_in
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_figure6", "running_median"]
-
 _COLUMNS = 3
 
 

@@ -18,8 +18,6 @@ from gliofit.metrics.masks import dice_of_fields
 from gliofit.train.dataset import Batch, ShardDataset, anatomies_of_shards
 from gliofit.train.surrogate import Surrogate
 
-__all__ = ["FORWARD_METRICS", "OUTLINES", "assess_forward", "open_targets", "predict_case"]
-
 #: Thresholds of Dice.
 OUTLINES = (0.33, 0.66)
 

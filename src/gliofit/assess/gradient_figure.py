@@ -12,8 +12,6 @@ from gliofit.figures.axes import label_log_axis
 from gliofit.figures.strips import draw_quartiles, jitter
 from gliofit.figures.style import letter_panel
 
-__all__ = ["draw_gradients"]
-
 
 def draw_gradients(rows: pd.DataFrame, out_dir: str | Path, dpi: int = 300, name: str = "gradients") -> None:
     """Draw ``{name}.png`` and ``{name}.pdf``: cosine and relative norm of every test tumour in the atlas.

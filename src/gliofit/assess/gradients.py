@@ -25,8 +25,6 @@ from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.settings import AccurateSettings
 from gliofit.train.surrogate import Surrogate
 
-__all__ = ["LOSS", "assess_gradients", "surrogate_jacobian"]
-
 #: Name of the gradient of the loss; other quantities are the parameters.
 LOSS = "loss"
 

@@ -11,8 +11,6 @@ from gliofit.growth.space import Parameter
 from gliofit.report.names import plain_name
 from gliofit.report.texts import section
 
-__all__ = ["GROUP_NAMES", "quantity_name", "surrogate_colours", "surrogate_name"]
-
 GROUP_NAMES = MappingProxyType({"atlas": "atlas", "warped": "warped atlases", "patients": "patients"})
 
 _PALETTE = (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY, VIOLET, BROWN)

@@ -36,8 +36,6 @@ from gliofit.solver.settings import IntegratorSettings
 if TYPE_CHECKING:
     from gliofit.assess.stability_settings import SensitivitySettings
 
-__all__ = ["SOLVER", "TABLES", "TISSUE", "examine", "median_case", "run_sensitivity"]
-
 _LOG = logging.getLogger(__name__)
 
 #: Name of the solver among the models.

@@ -24,8 +24,6 @@ from gliofit.report.numbers import MISSING
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_sensitivity"]
-
 _LEVELS = 15
 #: Quantile of losses at the lower end of the colour scale.
 _FLOOR = 0.01

@@ -10,8 +10,6 @@ from gliofit.assess.stability_settings import SensitivitySettings, StabilitySett
 from gliofit.core.settings import Settings
 from gliofit.simulate.settings import ATLAS, warped_name
 
-__all__ = ["GROUPS", "AssessSettings", "anatomy_group"]
-
 #: Groups of anatomies in the order of tables: atlas, warped atlases, patients.
 GROUPS = (ATLAS, "warped", "patients")
 

@@ -14,8 +14,6 @@ from gliofit.growth.theta import Theta
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.base import AbstractForwardSolver
 
-__all__ = ["SolverOnCube"]
-
 
 @dataclass(frozen=True, eq=False)
 class SolverOnCube:

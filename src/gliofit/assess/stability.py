@@ -39,11 +39,6 @@ if TYPE_CHECKING:
     from gliofit.assess.stability_settings import StabilitySettings
     from gliofit.invert.surrogate_objective import SurrogateObjective
 
-__all__ = [
-    "displace", "examine_case", "paper_stability", "run_stability", "search_settings", "stability_table",
-    "summarise_stability",
-]  # fmt: skip
-
 _LOG = logging.getLogger(__name__)
 
 #: Directions tried for an initial guess in the bounds; at least one in 32 is, up to half the width.

@@ -11,8 +11,6 @@ from gliofit.core.settings import Settings
 from gliofit.invert.base import MethodTrait
 from gliofit.train.roles import NetworkRole
 
-__all__ = ["SensitivitySettings", "StabilitySettings", "SurrogateName"]
-
 #: Name of a trained surrogate.
 SurrogateName = Annotated[str, Reference(Kind.NETWORK, (NetworkRole.SURROGATE,))]
 

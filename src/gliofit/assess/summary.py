@@ -13,8 +13,6 @@ from gliofit.growth.model import derived_in
 from gliofit.metrics.statistics import describe
 from gliofit.simulate.settings import ATLAS
 
-__all__ = ["CALIBRATION_BINS", "calibration", "card_numbers", "forward_summary", "gradient_summary"]
-
 #: Number of bins of equal size.
 CALIBRATION_BINS = 4
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["SurrogateFigure", "descriptors", "surrogate_figure"]
-
 
 @dataclass(frozen=True, eq=False)
 class SurrogateFigure:

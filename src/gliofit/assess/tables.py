@@ -20,8 +20,6 @@ from gliofit.report.table import Table, column
 from gliofit.report.texts import columns, notes
 from gliofit.simulate.settings import ATLAS
 
-__all__ = ["assess_tables", "read_models", "write_assess_tables"]
-
 _COUNT = ",.0f"
 
 

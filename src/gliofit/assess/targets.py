@@ -12,8 +12,6 @@ from gliofit.core.tissue import Tissue
 from gliofit.simulate.settings import SimulateSettings
 from gliofit.simulate.shard import simulate_shard
 
-__all__ = ["TARGET_SHARD", "simulate_targets"]
-
 #: Name of the shard with all test tumours of an anatomy.
 TARGET_SHARD = "test-00000"
 

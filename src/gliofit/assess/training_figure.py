@@ -12,8 +12,6 @@ from gliofit.core.io import read_json, read_table
 from gliofit.figures.axes import label_log_axis
 from gliofit.figures.style import TWO_COLUMNS, figure_style, letter_panel, save_figure
 
-__all__ = ["draw_training", "read_histories"]
-
 
 def read_histories(networks: Iterable[str | Path]) -> pd.DataFrame:
     """Read the validation errors during training.

@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["brain_from_image", "solid"]
-
 
 def brain_from_image(image: NDArray[Any]) -> NDArray[np.bool_]:
     """Return the brain of a skull-stripped image: the non-zero voxels as one solid part.

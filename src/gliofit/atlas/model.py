@@ -12,8 +12,6 @@ from gliofit.core.grid import Volume
 from gliofit.core.io import read_json, read_volume
 from gliofit.core.tissue import Tissue
 
-__all__ = ["Atlas", "load_atlas"]
-
 
 @dataclass(frozen=True, eq=False)
 class Atlas:

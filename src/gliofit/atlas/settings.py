@@ -8,8 +8,6 @@ from pydantic import Field
 
 from gliofit.core.settings import Settings
 
-__all__ = ["BUILT_IN_ATLAS", "AtlasSettings"]
-
 #: Name of the atlas that needs no files: ICBM 152 (2009a, nonlinear, symmetric), shipped with nilearn.
 BUILT_IN_ATLAS = "mni152"
 

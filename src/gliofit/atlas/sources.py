@@ -16,8 +16,6 @@ from gliofit.core.grid import Grid, Volume
 from gliofit.core.tissue import TISSUE_THRESHOLD, Tissue
 from gliofit.inputs.images import read_image, read_mask, read_tissue_labels, read_tissue_maps
 
-__all__ = ["atlas_from_folder", "mni152"]
-
 Role = Literal["t1", "wm", "gm", "csf", "labels", "brain_mask"]
 
 #: Words in file names by role; the exact name (``wm.nii.gz``) has priority.

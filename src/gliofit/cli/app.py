@@ -30,8 +30,6 @@ from gliofit.cli.verify import verify
 from gliofit.cli.version import version_text
 from gliofit.cli.workflow import DEMO_EXAMPLES, RUN_EXAMPLES, demo, run
 
-__all__ = ["EXAMPLES", "app"]
-
 _FILES, _RUNS, _RESULTS = "Single files", "Runs of the workflow", "About results"
 
 _COMMANDS: tuple[tuple[str, Callable[..., None], Sequence[str]], ...] = (

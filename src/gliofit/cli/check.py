@@ -19,8 +19,6 @@ from gliofit.core.progress import show_progress
 if TYPE_CHECKING:
     from gliofit.register.check import Finding
 
-__all__ = ["EXAMPLES", "check"]
-
 EXAMPLES = (
     "gliofit check --patients /data/brats",
     "gliofit check --patients /data/brats --out cohort.tsv",
@@ -56,8 +54,7 @@ def check(
 
     Exit code 1 if there are problems; with --out only if no case can be used.
     """
-    from gliofit.register.check import check_patients
-    from gliofit.register.cohort_table import write_cohort_table
+    from gliofit.register.check import check_patients, write_cohort_table
     from gliofit.register.settings import PatientsSettings
 
     if out is not None and out.suffix not in (".tsv", ".csv"):

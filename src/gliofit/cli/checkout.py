@@ -16,8 +16,6 @@ from pathlib import Path
 from gliofit.core.children import safe_children
 from gliofit.core.errors import InputError
 
-__all__ = ["call_snakemake", "find_checkout", "require_checkout", "run_workflow", "targets_of"]
-
 
 def find_checkout() -> Path | None:
     """Return the checkout of an editable installation, or None."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["complete_growth_model", "complete_labels", "complete_method", "complete_target"]
-
 
 def complete_growth_model(incomplete: str) -> list[str]:
     """Return names of growth models."""

@@ -12,8 +12,6 @@ from gliofit.cli.app import app
 from gliofit.cli.result import OutputStreamError, say
 from gliofit.core.errors import InputError
 
-__all__ = ["main"]
-
 # typer may bring its own copy of click, so its exception is reached through what typer itself exports.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 

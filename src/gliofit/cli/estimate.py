@@ -14,8 +14,6 @@ from gliofit.cli.options import HOW, JsonOption
 from gliofit.cli.result import say
 from gliofit.core.progress import show_progress
 
-__all__ = ["EXAMPLES", "estimate"]
-
 EXAMPLES = (
     "gliofit estimate config/demo.yaml",
     "gliofit estimate config/brats.yaml --patients /data/brats --cores 8",

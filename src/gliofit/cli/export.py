@@ -12,8 +12,6 @@ from gliofit.cli.options import RESULT, JsonOption
 from gliofit.cli.result import say
 from gliofit.core.progress import show_progress
 
-__all__ = ["EXAMPLES", "export"]
-
 EXAMPLES = (
     "gliofit export results/brats /data/ds001/derivatives/gliofit",
     "gliofit export results/demo shared/ --layout plain --images",

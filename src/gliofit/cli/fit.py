@@ -28,8 +28,6 @@ from gliofit.cli.result import print_warnings, say
 from gliofit.core.output import FIT_FILES, claim_folder, files_in
 from gliofit.core.progress import show_progress
 
-__all__ = ["EXAMPLES", "fit"]
-
 EXAMPLES = (
     "gliofit fit --tissue registered/labels.nii.gz --seg seg.nii.gz \\\n    --labels brats2021 --out fit/",
     "gliofit fit --tissue labels.nii.gz --concentration c.nii.gz \\\n    --profile --out fit/",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["all_cores", "set_threads"]
-
 
 def all_cores() -> int:
     """Return the number of cores available to this process."""

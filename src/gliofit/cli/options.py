@@ -14,25 +14,6 @@ from gliofit.core.errors import InputError, InputWarning
 if TYPE_CHECKING:
     from gliofit.core.tissue import Tissue
 
-__all__ = [
-    "BRAIN",
-    "HOW",
-    "OBSERVED",
-    "RESULT",
-    "GreyOption",
-    "GrowthModelOption",
-    "JsonOption",
-    "LabelsOption",
-    "MethodOption",
-    "OutFolderOption",
-    "RandomSeedOption",
-    "ThreadsOption",
-    "TissueOption",
-    "WhiteOption",
-    "estimate_text",
-    "read_tissue",
-]
-
 #: Groups of options.
 BRAIN, OBSERVED, HOW, RESULT = "Brain", "Observation", "Method", "Result"
 

@@ -29,8 +29,6 @@ from gliofit.core.errors import InputError
 from gliofit.core.output import PLAN_FILES, claim_folder, files_in
 from gliofit.core.progress import show_progress
 
-__all__ = ["EXAMPLES", "Region", "plan"]
-
 EXAMPLES = (
     "gliofit plan --tissue registered/labels.nii.gz --seg seg.nii.gz \\\n"
     "    --labels brats2021 --concentration fit/concentration.nii.gz --out plan/",

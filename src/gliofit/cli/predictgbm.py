@@ -13,8 +13,6 @@ from gliofit.cli.result import print_warnings, say
 from gliofit.core.output import PREDICTGBM_FILES, claim_folder, files_in
 from gliofit.core.progress import show_progress
 
-__all__ = ["EXAMPLES", "predictgbm"]
-
 EXAMPLES = ("gliofit predictgbm /mlcube_io0 /mlcube_io1",)
 
 _FOLDERS = "Folders"

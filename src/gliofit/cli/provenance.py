@@ -11,8 +11,6 @@ from gliofit.cli.options import HOW, JsonOption
 from gliofit.cli.result import say
 from gliofit.core.progress import show_progress
 
-__all__ = ["EXAMPLES", "provenance"]
-
 EXAMPLES = (
     "gliofit provenance results/demo/publish/tables/table2.md",
     "gliofit provenance results/demo/publish/tables/table2.md --depth 2 --json",

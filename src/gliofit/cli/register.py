@@ -21,8 +21,6 @@ from gliofit.cli.result import print_warnings, say
 from gliofit.core.output import REGISTER_FILES, claim_folder, files_in, name_of_folder
 from gliofit.core.progress import show_progress
 
-__all__ = ["EXAMPLES", "register"]
-
 EXAMPLES = ("gliofit register --t1 t1.nii.gz --seg seg.nii.gz --labels brats2021 \\\n    --out registered/",)
 
 

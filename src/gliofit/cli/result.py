@@ -15,8 +15,6 @@ import typer
 
 from gliofit.core.errors import InputWarning
 
-__all__ = ["OutputStreamError", "json_text", "print_warnings", "say"]
-
 
 class OutputStreamError(OSError):
     """The standard output cannot be written, for example because the disk is full."""

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from gliofit.growth.space import ParameterSpace
     from gliofit.solver.base import AbstractForwardSolver
 
-__all__ = ["EXAMPLES", "Backend", "Integrator", "solve"]
-
 EXAMPLES = (
     "gliofit solve --tissue labels.nii.gz --seed 84 141 69 \\\n    --mu-d 12.8 --mu-rho 3.8 --out c.nii.gz",
     "gliofit solve --wm wm.nii.gz --gm gm.nii.gz --seed 84 141 69 \\\n"

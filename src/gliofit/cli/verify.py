@@ -12,8 +12,6 @@ from gliofit.cli.options import JsonOption
 from gliofit.cli.result import say
 from gliofit.core.progress import show_progress
 
-__all__ = ["EXAMPLES", "verify"]
-
 EXAMPLES = ("gliofit verify results/demo", "gliofit verify results/demo --json")
 
 

@@ -7,8 +7,6 @@ import platform
 from gliofit import __version__
 from gliofit.pipeline.revision import UNKNOWN, find_revision
 
-__all__ = ["version_text"]
-
 
 def version_text() -> str:
     """Return the versions of gliofit (with commit, if in a clone) and Python."""

@@ -15,8 +15,6 @@ from gliofit.cli.result import say
 from gliofit.core.errors import InputError
 from gliofit.core.output import check_out_folder
 
-__all__ = ["DEMO_EXAMPLES", "RUN_EXAMPLES", "demo", "run"]
-
 DEMO_EXAMPLES = ("gliofit demo", "gliofit demo --cores 4 --folder /tmp/gliofit --open")
 
 RUN_EXAMPLES = (

@@ -6,8 +6,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["SAFE_PATH_VARIABLE", "safe_children"]
-
 #: If set, Python does not put the working folder, or the folder of a script, on its module path.
 SAFE_PATH_VARIABLE = "PYTHONSAFEPATH"
 

@@ -7,8 +7,6 @@ from typing import Any
 
 import numba as nb
 
-__all__ = ["cached_njit"]
-
 
 def cached_njit(**options: Any) -> Any:
     """Decorate with ``numba.njit(cache=True, **options)``, or without a cache where numba cannot write one.

@@ -13,8 +13,6 @@ from gliofit.core.grid import Grid, Volume
 from gliofit.core.settings import Settings
 from gliofit.core.tissue import Tissue
 
-__all__ = ["Crop", "CropSettings", "centre_of_mass_mm"]
-
 _Maps = TypeVar("_Maps", Volume, Tissue)
 
 

@@ -9,8 +9,6 @@ import hashlib
 import json
 from pathlib import Path
 
-__all__ = ["LARGE_BYTES", "digest_in_run", "sha256_of"]
-
 #: Size from which a digest is cached; hashing a smaller file takes less time than reading the cache on a cluster.
 LARGE_BYTES = 8 * 2**20
 

@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["GridError", "InputError", "InputWarning", "RegistrationError", "SeedOutsideTissueError", "name_one_of"]
-
 
 class InputError(ValueError):
     """Bad input from the user.

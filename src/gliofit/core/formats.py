@@ -13,8 +13,6 @@ from nibabel.openers import ImageOpener
 
 from gliofit.core.errors import InputError
 
-__all__ = ["DAMAGED", "nifti_class", "open_content", "unreadable_image"]
-
 #: Hint for a damaged file. Snakemake compares times, not contents, so it repeats a job only if its output is missing.
 DAMAGED = "delete it and run again if gliofit wrote it, else get an intact copy"
 

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 from gliofit.core.errors import GridError, InputError
 
-__all__ = ["Grid", "Volume", "block_mean", "bounding_box"]
-
 
 @dataclass(frozen=True, eq=False)
 class Grid:

@@ -12,8 +12,6 @@ import numpy as np
 
 from gliofit.core.errors import InputError
 
-__all__ = ["CONCENTRATION", "DEVIATION", "RESEARCH", "Look", "check_header", "orientation_known"]
-
 #: About thirty times a BraTS image. Larger images exceed the memory that jobs request, and the header of a small
 #: compressed file can state any size.
 _MOST_VOXELS = 2**28

@@ -11,11 +11,6 @@ from numpy.typing import NDArray
 
 from gliofit.core.errors import InputError, name_one_of
 
-__all__ = [
-    "LABEL_SCHEMES", "TissueLabel", "TumourLabel", "abnormal_mask", "check_scheme", "core_mask", "describe_labels",
-    "translate_labels", "whole_tumour_mask",
-]  # fmt: skip
-
 
 class TissueLabel(IntEnum):
     """Values of tissue label maps."""

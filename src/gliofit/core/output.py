@@ -11,11 +11,6 @@ from pathlib import Path
 
 from gliofit.core.errors import InputError
 
-__all__ = [
-    "FIT_FILES", "PLAN_FILES", "PREDICTGBM_FILES", "REGISTER_FILES", "check_out_file", "check_out_folder",
-    "claim_folder", "files_in", "name_of_folder", "output_folder",
-]  # fmt: skip
-
 # All files that a command may write into its folder. Those that a run did not write are from an earlier run and are
 # removed.
 REGISTER_FILES = (

@@ -13,8 +13,6 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Protocol, TextIO
 
-__all__ = ["OnProgress", "ProgressLine", "no_progress", "show_progress"]
-
 #: Seconds before anything is printed.
 QUIET_SECONDS = 5.0
 

@@ -15,8 +15,6 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from gliofit.core.errors import InputError, name_one_of
 from gliofit.core.settings import Settings
 
-__all__ = ["CaseName", "Kind", "MethodName", "Reference", "Trait", "check_references", "references_in"]
-
 
 class Kind(StrEnum):
     """What a reference names; the value is a word for messages."""

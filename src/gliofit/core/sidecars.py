@@ -8,8 +8,6 @@ from typing import Any
 
 from gliofit.core.io import read_json
 
-__all__ = ["sidecars"]
-
 
 def sidecars(run: Path) -> Iterator[dict[str, Any]]:
     """Yield the content of every sidecar below ``results/{run}``, in the order of their names.

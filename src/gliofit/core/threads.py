@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
-__all__ = ["blas_threads", "kernel_threads", "torch_threads"]
-
 
 @contextmanager
 def kernel_threads(count: int) -> Iterator[None]:

@@ -17,8 +17,6 @@ from gliofit.core.io import read_volume, write_volume
 from gliofit.core.labels import TissueLabel
 from gliofit.core.unit_interval import tissue_fractions
 
-__all__ = ["TISSUE_THRESHOLD", "Tissue", "TissueKind"]
-
 #: Least sum of white and grey matter of a voxel in which tumour grows (TumorGrowthToolkit's constant).
 TISSUE_THRESHOLD = 0.1
 

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from gliofit.core.errors import InputError
 
-__all__ = ["concentration_values", "tissue_fractions"]
-
 
 def tissue_fractions(data: NDArray[Any], subject: str | Path) -> NDArray[np.float32]:
     """Return a tissue map clipped to [0, 1], as float32.

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Work", "cubes", "megabytes_of_cube"]
-
 #: Voxels along an edge of the cube that operations of networks are counted in.
 _CUBE = 64
 

@@ -10,8 +10,6 @@ import yaml
 
 from gliofit.core.errors import InputError
 
-__all__ = ["read_yaml"]
-
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """The safe loader, with an error instead of the last value for a repeated key."""

@@ -23,18 +23,6 @@ from gliofit.metrics.fields import FIELD_METRICS, compare_fields
 from gliofit.metrics.masks import CORE_THRESHOLD, WHOLE_THRESHOLD, dice_of_fields, dice_with_mask, surface_distances_mm
 from gliofit.metrics.parameters import error_columns, parameter_errors
 
-__all__ = [
-    "AGREEMENT_COLUMNS",
-    "AGREEMENT_METRICS",
-    "CURVE_COLUMNS",
-    "IDENTITY",
-    "ORACLE",
-    "OTHER_SUFFIX",
-    "evaluate_case",
-    "metric_names",
-    "metrics_columns",
-]
-
 #: Forward simulation with the true parameters: the error of a perfect estimate.
 ORACLE = "oracle"
 

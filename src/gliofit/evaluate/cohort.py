@@ -17,16 +17,6 @@ from gliofit.metrics.fields import FIELD_METRICS
 from gliofit.metrics.parameters import error_columns
 from gliofit.metrics.statistics import bootstrap_interval, compare_pairs, describe, holm
 
-__all__ = [
-    "CASES_COLUMNS",
-    "SUMMARY_COLUMNS",
-    "TESTS_COLUMNS",
-    "agreement_metric",
-    "compare_methods",
-    "evaluate_cohort",
-    "summarise",
-]
-
 _SUMMARISED = (
     "origin_error_fraction", "forward_wall_seconds", "total_wall_seconds", "mse_volume_truth", "ncc_volume_truth",
     "choice_was_better",

@@ -7,8 +7,6 @@ from pydantic import Field
 from gliofit.core.references import MethodName
 from gliofit.core.settings import Settings
 
-__all__ = ["EvaluateSettings"]
-
 
 class EvaluateSettings(Settings):
     """Scores and comparison of estimates.

@@ -24,10 +24,7 @@ from gliofit.export.items import Item, image_items, origin
 from gliofit.export.mri import input_paths, other_images
 from gliofit.export.parameters import column_meanings, parameter_table, tsv
 from gliofit.export.results import CaseResults
-from gliofit.inputs.bids_dataset import DESCRIPTION, read_description
-from gliofit.inputs.bids_names import BidsName, bids_label
-
-__all__ = ["BIDS_VERSION", "bids_name", "case_entities", "write_bids"]
+from gliofit.inputs.bids_dataset import DESCRIPTION, BidsName, bids_label, read_description
 
 BIDS_VERSION = "1.10.0"
 

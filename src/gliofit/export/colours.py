@@ -10,11 +10,6 @@ from pathlib import Path
 from gliofit.core.io import atomic_path
 from gliofit.core.labels import TissueLabel, TumourLabel
 
-__all__ = [
-    "LABELS", "LabelColour", "TargetLabel", "bids_table", "fsleyes_table", "itksnap_table", "slicer_table",
-    "write_colours",
-]  # fmt: skip
-
 
 class TargetLabel(IntEnum):
     """Values of maps with a clinical and a personalised target."""

@@ -19,8 +19,6 @@ from gliofit.export.colours import LABELS, TargetLabel
 from gliofit.export.results import CaseResults
 from gliofit.plan.target import gross_tumour
 
-__all__ = ["Item", "image_items", "origin"]
-
 
 @dataclass(frozen=True, eq=False)
 class Item:

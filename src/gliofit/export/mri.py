@@ -9,11 +9,9 @@ from gliofit.core.digests import sha256_of
 from gliofit.core.errors import InputError
 from gliofit.core.io import read_json
 from gliofit.export.results import CaseResults
-from gliofit.inputs.bids_names import parse_name
+from gliofit.inputs.bids_dataset import parse_name
 from gliofit.register.bids_patients import bids_role
 from gliofit.register.naming import match_file
-
-__all__ = ["input_paths", "other_images"]
 
 _ROLES = ("t1c", "t2", "flair")
 

@@ -14,8 +14,6 @@ from gliofit.export.results import CaseResults
 from gliofit.growth.model import space_of
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
 
-__all__ = ["column_meanings", "parameter_table", "tsv"]
-
 _SUFFIXES = {
     "": "",
     "_se": ", standard error",

@@ -14,8 +14,6 @@ from gliofit.export.mri import other_images
 from gliofit.export.parameters import parameter_table
 from gliofit.export.results import CaseResults
 
-__all__ = ["plain_name", "write_plain"]
-
 _NAMES = {"brain": "brain_mask"}
 
 

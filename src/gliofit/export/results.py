@@ -8,8 +8,6 @@ from pathlib import Path
 
 from gliofit.core.errors import InputError
 
-__all__ = ["CaseResults", "find_results"]
-
 
 @dataclass(frozen=True)
 class CaseResults:

@@ -14,8 +14,6 @@ from gliofit.export.bids import write_bids
 from gliofit.export.plain import write_plain
 from gliofit.export.results import find_results
 
-__all__ = ["Layout", "export_run"]
-
 Layout = Literal["bids", "plain"]
 
 

@@ -1,1 +1,1 @@
-"""What all figures have in common: sizes, fonts, colours, axes, slices of images, and how they are written."""
+"""Common parts of figures: sizes, fonts, colours, axes, slices of images, and output."""

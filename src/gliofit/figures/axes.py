@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.axis import Axis
 
-__all__ = ["label_log_axis"]
-
 #: Range of numbers in plain notation; others are powers of ten.
 _PLAIN = (0.999e-3, 1e5)
 #: Largest number of labelled decades.

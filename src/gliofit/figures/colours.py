@@ -16,12 +16,6 @@ from gliofit.core.labels import TissueLabel
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
-__all__ = [
-    "BLACK", "BLUE", "BROWN", "CHANGE", "CLINICAL", "CORE", "COVERING", "CSF", "DEVIATION", "GLASS", "GREEN", "GREY",
-    "MISSED", "MODEL", "ORANGE", "PERSONALISED", "PURPLE", "SKY", "SPREAD", "TISSUE", "TISSUE_KINDS", "TOO_MUCH",
-    "VERMILION", "VIOLET", "WHITE_MATTER", "WHOLE", "YELLOW", "cells_map", "cells_opacity", "deviation_scale",
-]  # fmt: skip
-
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 #: Three darker colours for figures with many methods.
@@ -52,7 +46,7 @@ DEVIATION, CHANGE = "viridis", "RdBu_r"
 _DEVIATIONS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 
 #: Concentration at which the largest opacity is reached, and this opacity.
-COVERING, _COVER = 0.2, 0.85
+OPAQUE_FROM, _OPACITY = 0.2, 0.85
 
 
 def cells_map() -> Colormap:
@@ -65,7 +59,7 @@ def cells_map() -> Colormap:
 
 def cells_opacity(concentration: NDArray[Any]) -> NDArray[Any]:
     """Return the opacity of a concentration over an image, 0 without cells, of the same shape."""
-    return np.asarray(_COVER * np.clip(concentration / COVERING, 0, 1))
+    return np.asarray(_OPACITY * np.clip(concentration / OPAQUE_FROM, 0, 1))
 
 
 def deviation_scale(most: float) -> float:

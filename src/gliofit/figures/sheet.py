@@ -10,8 +10,6 @@ from gliofit.figures.style import SMALL
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Sheet"]
-
 
 class Sheet:
     """An empty figure of ``width`` x ``height`` inches.
@@ -37,12 +35,12 @@ class Sheet:
         self.figure.text(x / self.width, 1 - y / self.height, text, **how)
 
     def title(self, x: float, bottom: float, text: str, characters: int) -> None:
-        """Small text in as many lines as it needs, centred on x and ending at ``bottom``."""
+        """Add small text on several lines, centred on x and ending at ``bottom``."""
         lines = textwrap.wrap(text, characters, break_on_hyphens=False, break_long_words=False)
         self.text(x, bottom, "\n".join(lines), ha="center", va="bottom", fontsize=SMALL, linespacing=1.05)
 
     def upright(self, x: float, y: float, text: str) -> None:
-        """Small text that runs upwards, centred on a point."""
+        """Add small upward text, centred on a point."""
         self.text(x, y, text, rotation=90, ha="center", va="center", fontsize=SMALL, linespacing=1.05)
 
     def bar(self, layer: Any, x: float, y: float, width: float, height: float, label: str) -> Any:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
 
-__all__ = ["add_scale_bar", "draw_cells", "draw_edge", "draw_failed", "finish_slice", "grey_values", "name_edges"]
-
 
 def grey_values(data: NDArray[Any]) -> NDArray[np.float32]:
     """Scale non-zero intensities between their 1st and 99.5th percentile to 0.1 to 1; background stays 0."""

@@ -1,4 +1,4 @@
-"""Values of many cases as points beside each other, with a box of their quartiles."""
+"""Strip plots: values of many cases as points, with a box of their quartiles."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_quartiles", "jitter"]
-
 
 def jitter(count: int) -> NDArray[np.float64]:
-    """Offsets between -0.5 and 0.5 that spread points; multiples of the golden ratio, so without random numbers."""
+    """Return offsets between -0.5 and 0.5 that spread points, as multiples of the golden ratio (reproducible)."""
     return np.arange(count, dtype=np.float64) * 0.6180339887 % 1 - 0.5
 
 
@@ -26,7 +24,7 @@ def draw_quartiles(
     Parameters
     ----------
     axes
-        Where to draw.
+        Axes.
     place, half
         Middle of the box, and half its size, across the values.
     values

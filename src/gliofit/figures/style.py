@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = [
-    "HEADING", "ONE_COLUMN", "PAGE_HEIGHT", "SMALL", "TEXT", "TWO_COLUMNS", "figure_style", "letter_panel",
-    "optional_picture", "save_figure", "save_picture",
-]  # fmt: skip
-
 #: Inches: width of one and of two columns (89 and 183 mm), and the largest height above a caption.
 ONE_COLUMN, TWO_COLUMNS, PAGE_HEIGHT = 3.5, 7.2, 9.0
 

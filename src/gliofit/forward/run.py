@@ -21,8 +21,6 @@ from gliofit.growth.theta import Theta
 from gliofit.invert.estimate import read_estimate
 from gliofit.solver.registry import make_solver
 
-__all__ = ["ForwardResult", "run_forward", "simulate_estimate", "wrap_field"]
-
 
 @dataclass(frozen=True, eq=False)
 class ForwardResult:

@@ -7,8 +7,6 @@ from pydantic import Field
 from gliofit.core.settings import Settings
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
 
-__all__ = ["ForwardSettings"]
-
 
 class ForwardSettings(Settings):
     """Forward simulation of an estimate on the case's grid; its concentration is evaluated."""

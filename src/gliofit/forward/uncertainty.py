@@ -18,8 +18,6 @@ from gliofit.invert.estimate import read_estimate
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.settings import AccurateSettings
 
-__all__ = ["concentration_deviation", "map_uncertainty", "tangent_settings"]
-
 
 def concentration_deviation(
     tissue: Tissue, theta: Theta, covariance: NDArray[np.float64], settings: AccurateSettings | None = None

@@ -17,14 +17,6 @@ from gliofit.growth.parameters import PAPER_SPACE
 from gliofit.growth.space import Bounds, ParameterSpace
 from gliofit.growth.theta import DURATION_DAYS, Theta
 
-__all__ = [
-    "SPACE",
-    "FisherKolmogorov",
-    "diffusivity_mm2_per_day",
-    "proliferation_per_day",
-    "theta_of_rates",
-]
-
 SPACE = PAPER_SPACE
 
 

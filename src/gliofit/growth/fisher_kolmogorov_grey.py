@@ -10,8 +10,6 @@ from gliofit.growth.parameters import PAPER_SPACE
 from gliofit.growth.space import Parameter, ParameterSpace, Steps
 from gliofit.growth.theta import Theta
 
-__all__ = ["SPACE", "FisherKolmogorovGrey"]
-
 #: Ratio of grey to white matter diffusivity. Published white-to-grey ratios lie between 2 and 100 (5 in Swanson et al.,
 #: Cell Proliferation 33, 2000; up to 100 in Harpold et al., J. Neuropathol. Exp. Neurol. 66, 2007).
 GREY_SHARE = Parameter(

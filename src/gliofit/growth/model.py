@@ -21,23 +21,6 @@ from gliofit.growth.theta import Theta
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "COLUMN",
-    "DEFAULT",
-    "DIFFUSIVITY_RATIO",
-    "Growth",
-    "GrowthModel",
-    "GrowthModelName",
-    "derived_in",
-    "find_growth_model",
-    "growth_model_names",
-    "growth_of",
-    "known_quantities",
-    "parameters_in",
-    "space_of",
-    "theta_in",
-]
-
 #: Name of the paper's growth model.
 DEFAULT = "fisher-kolmogorov"
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from gliofit.growth.space import Derived, Parameter, ParameterSpace, Steps
 from gliofit.paper import EXTENT_MM, MEAN_THETA
 
-__all__ = ["DIFFUSION", "FRONT_WIDTH", "ORIGIN", "PAPER_SPACE", "PROLIFERATION"]
-
 _ORIGIN_STEPS = Steps(longest=8.0, unit=1.0, same=2.0, difference=(0.1, 2.0), vague=10.0)
 
 

@@ -11,8 +11,6 @@ from gliofit.core.grid import Grid
 from gliofit.growth.parameters import PAPER_SPACE
 from gliofit.growth.space import ParameterSpace
 
-__all__ = ["DURATION_DAYS", "Theta"]
-
 #: Growth time of forward simulations (paper). Arbitrary: only its products with rates matter.
 DURATION_DAYS = 100.0
 

@@ -23,11 +23,6 @@ from gliofit.core.grid import Grid, bounding_box
 from gliofit.core.labels import LABEL_SCHEMES, TissueLabel, TumourLabel, core_mask, describe_labels, whole_tumour_mask
 from gliofit.core.tissue import Tissue
 
-__all__ = [
-    "brain_warnings", "check_labels", "check_segmentation", "check_tissue", "edge_share", "focus_volumes_mm3",
-    "scheme_hint", "sensible_schemes",
-]  # fmt: skip
-
 #: Largest accepted tumour volume in cc. The maximum of the 14 patients is 230 cc; at death the enhancing part of a
 #: glioblastoma has on average the volume of a ball of 3 cm radius, 113 cc (Swanson et al., Br J Cancer 98:113, 2008).
 #: White matter measures 450 to 650 cc, a brain about 1400 cc.
@@ -83,7 +78,7 @@ _SMALLEST_TISSUE_SHARE = 0.01
 #: brain, compared with 0.06 and 0.13 for grey matter and 0.25 and 0.32 for CSF.
 _WHITE_MATTER_EXPOSED = 0.15
 
-_TISSUE_WORDS = {
+_TISSUE_NAMES = {
     TissueLabel.CSF: "CSF",
     TissueLabel.GREY_MATTER: "grey matter",
     TissueLabel.WHITE_MATTER: "white matter",
@@ -104,8 +99,6 @@ def check_labels(
     ----------
     labels
         Values of ``TumourLabel``, of shape ``grid.shape``.
-    scheme
-        Label scheme of the file, a key of ``LABEL_SCHEMES``.
     warnings
         Warnings about ``subject``, the file, are appended to this list.
     brain
@@ -169,13 +162,11 @@ def check_tissue(tissue: Tissue, subject: str | Path, warnings: list[InputWarnin
         problem = f"grey matter, white matter and CSF measure {brain_cc:.0f} cc in all"
         hint = "check the voxel size, and that this is the tissue of a whole brain and not a segmentation"
         warnings.append(InputWarning(subject, problem, hint, "tissue-small"))
-    cut = edge_share(labels > 0)
-    if cut > CUT_SHARE:
-        warnings.append(_brain_cut(subject, cut))
+    warnings += brain_warnings(labels > 0, subject)
     order = _tissue_order(labels[box], tissue.grid.spacing_mm)
     if order is None:
         return
-    read, fitting = (", ".join(f"{value} {_TISSUE_WORDS[label]}" for value, label in pairs) for pairs in order)
+    read, fitting = (", ".join(f"{value} {_TISSUE_NAMES[label]}" for value, label in pairs) for pairs in order)
     problem = f"read as {read}, white matter does not lie inside grey matter" + (f"; {fitting} fits" if fitting else "")
     hint = "give 1 CSF, 2 grey matter, 3 white matter (or exchange --wm and --gm)"
     warnings.append(InputWarning(subject, problem, hint, "tissue-order"))
@@ -184,7 +175,9 @@ def check_tissue(tissue: Tissue, subject: str | Path, warnings: list[InputWarnin
 def brain_warnings(brain: NDArray[np.bool_], subject: str | Path) -> list[InputWarning]:
     """Return a warning if the edge of the volume cuts a brain mask."""
     cut = edge_share(brain)
-    return [_brain_cut(str(subject), cut)] if cut > CUT_SHARE else []
+    problem = f"the edge of the volume cuts the brain ({cut:.0%} of its surface)"
+    hint = "interpret numbers near the edge with care, because the missing part is unknown"
+    return [InputWarning(str(subject), problem, hint, "brain-cut")] if cut > CUT_SHARE else []
 
 
 def edge_share(mask: NDArray[np.bool_]) -> float:
@@ -267,7 +260,7 @@ class _Surfaces:
         faces += faces.T
         np.fill_diagonal(faces, 0)
         counts = np.bincount(index.ravel(), minlength=size)
-        self._index = {int(value): place for place, value in enumerate(present)}
+        self._index = {int(value): row for row, value in enumerate(present)}
         self._faces = faces
         self.values = [int(value) for value in present if value != 0]
         self.counts = {value: int(counts[self._index[value]]) for value in self.values}
@@ -449,7 +442,7 @@ def _tissue_order(
     brain = binary_fill_holes(sampled > 0)
     total = int(np.count_nonzero(sampled))
     values = [
-        int(value) for value in _TISSUE_WORDS if np.count_nonzero(sampled == value) >= _SMALLEST_TISSUE_SHARE * total
+        int(value) for value in _TISSUE_NAMES if np.count_nonzero(sampled == value) >= _SMALLEST_TISSUE_SHARE * total
     ]
     if len(values) < 2:
         return None
@@ -480,14 +473,8 @@ def _tissue_order(
     if complete and fits(as_read):
         return None
     meanings = [TissueLabel.GREY_MATTER, TissueLabel.WHITE_MATTER, TissueLabel.CSF][: len(values)]
-    orders = [dict(zip(meanings, places, strict=True)) for places in itertools.permutations(values)]
+    orders = [dict(zip(meanings, order, strict=True)) for order in itertools.permutations(values)]
     fitting = [order for order in orders if fits(order)]
     best = max(fitting, key=lambda order: depths[order[TissueLabel.WHITE_MATTER]], default={})
     pairs = [sorted((value, label) for label, value in order.items()) for order in (as_read, best)]
     return pairs[0], pairs[1]
-
-
-def _brain_cut(subject: str, share: float) -> InputWarning:
-    problem = f"the edge of the volume cuts the brain ({share:.0%} of its surface)"
-    hint = "interpret numbers near the edge with care, because the missing part is unknown"
-    return InputWarning(subject, problem, hint, "brain-cut")

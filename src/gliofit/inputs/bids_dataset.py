@@ -1,24 +1,74 @@
-"""Images and label names of a BIDS dataset. Imports no numerical library, because Snakemake imports it at its start."""
+"""File names, images and label names of a BIDS dataset.
+
+Imports no numerical library, because Snakemake imports it at its start.
+"""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gliofit.core.errors import InputError
-from gliofit.inputs.bids_names import BidsName, parse_name
-
-__all__ = ["DESCRIPTION", "BidsImage", "anatomical_images", "is_dataset", "read_description", "read_lookup"]
 
 #: File that every dataset must have; copies of parts of a dataset often lack it.
 DESCRIPTION = "dataset_description.json"
 
 #: Key of the labels in a segmentation's sidecar, used without a table; not part of the specification.
 _LABEL_KEY = "LabelMap"
+
+
+#: Extensions of images, the longest first.
+_EXTENSIONS = (".nii.gz", ".nii")
+_PAIR = re.compile(r"([a-z]+)-([0-9A-Za-z+]+)")
+_SUFFIX = re.compile(r"[0-9A-Za-z]+")
+
+
+@dataclass(frozen=True)
+class BidsName:
+    """A parsed file name: entities by key in the order of the name (``sub`` first), suffix, and extension with dot."""
+
+    entities: Mapping[str, str]
+    suffix: str
+    extension: str
+
+    @property
+    def stem(self) -> str:
+        """The name without extension."""
+        return "_".join([*(f"{key}-{value}" for key, value in self.entities.items()), self.suffix])
+
+    def __str__(self) -> str:
+        """The file name."""
+        return self.stem + self.extension
+
+
+def parse_name(name: str, extensions: tuple[str, ...] = _EXTENSIONS) -> BidsName | None:
+    """Parse a file name; None if it is not a BIDS name or has another extension."""
+    extension = next((ending for ending in extensions if name.endswith(ending)), None)
+    if extension is None:
+        return None
+    *pairs, suffix = name.removesuffix(extension).split("_")
+    if not _SUFFIX.fullmatch(suffix):
+        return None
+    entities: dict[str, str] = {}
+    for pair in pairs:
+        match = _PAIR.fullmatch(pair)
+        if match is None or match[1] in entities:
+            return None
+        entities[match[1]] = match[2]
+    return BidsName(entities, suffix, extension)
+
+
+def bids_label(name: str) -> str:
+    """Return the letters and digits of a name, the value of an entity.
+
+    Names that differ only in other characters have the same label, so the names must be stored beside the labels.
+    """
+    return re.sub(r"[^0-9A-Za-z]", "", name)
 
 
 @dataclass(frozen=True)
@@ -56,12 +106,9 @@ def read_description(folder: Path) -> dict[str, Any] | None:
 
 
 def anatomical_images(folder: Path) -> dict[tuple[str, str | None], list[BidsImage]]:
-    """Find the images of each subject and session, in the dataset and its derivatives.
+    """Return the images of each ``(sub-<label>, ses-<label> or None)``, in the dataset and its derivatives.
 
-    Returns
-    -------
-    dict
-        ``(sub-<label>, ses-<label> or None)`` to images sorted by path. Files without a BIDS name are ignored.
+    Images are sorted by path; files without a BIDS name are ignored.
     """
     sessions: dict[tuple[str, str | None], list[BidsImage]] = {}
     for root in _roots(folder):
@@ -75,18 +122,11 @@ def anatomical_images(folder: Path) -> dict[tuple[str, str | None], list[BidsIma
 
 
 def read_lookup(image: BidsImage) -> tuple[Path, dict[int, str]] | None:
-    """Read the names of a segmentation's labels.
+    """Read the names of a segmentation's labels: their file and the name by label value; None if no file applies.
 
     They are in the nearest table (``index name ...``) that applies to the image, else in ``LabelMap`` of its nearest
     sidecar. By the inheritance principle of BIDS, a file beside or above the image applies if it has the same suffix
     and no entity that the image lacks.
-
-    Returns
-    -------
-    path : Path
-        The file.
-    names : dict
-        Name by label value. None instead of both if no file applies.
 
     Raises
     ------

@@ -20,11 +20,6 @@ from gliofit.core.tissue import Tissue
 from gliofit.core.unit_interval import concentration_values, tissue_fractions
 from gliofit.inputs.anatomy import check_labels, check_segmentation, check_tissue, scheme_hint
 
-__all__ = [
-    "check_grid", "read_concentration", "read_follow_up", "read_image", "read_label_values", "read_mask",
-    "read_segmentation", "read_tissue_labels", "read_tissue_maps",
-]  # fmt: skip
-
 #: Tolerated distance of labels from integers; programs that store floating point write labels such as 3.9999.
 _ROUNDING = 1e-3
 
@@ -46,12 +41,10 @@ def read_image(
     reference: str = "the T1 image",
     isotropic: bool = False,
 ) -> Volume:
-    """Read an image of intensities.
+    """Read an image of intensities, float32.
 
     Parameters
     ----------
-    path
-        The file.
     grid
         Grid of the case, in any axis order. None: the grid of the file.
     warnings
@@ -60,11 +53,6 @@ def read_image(
         Name of the image of ``grid`` in messages.
     isotropic
         Whether voxels must be cubes.
-
-    Returns
-    -------
-    Volume
-        The image, float32.
 
     Raises
     ------
@@ -83,14 +71,9 @@ def check_grid(path: Path, grid: Grid, *, warnings: list[InputWarning], referenc
 
 
 def read_mask(path: Path, grid: Grid, *, warnings: list[InputWarning], reference: str = "the T1 image") -> Volume:
-    """Read a mask: fractions between 0 and 1 with threshold 0.5, or up to 10 labels with 0 outside.
+    """Read a mask (bool): fractions between 0 and 1 with threshold 0.5, or up to 10 labels with 0 outside.
 
     Parameters are those of ``read_image``.
-
-    Returns
-    -------
-    Volume
-        The mask, bool.
 
     Raises
     ------
@@ -118,15 +101,10 @@ def read_mask(path: Path, grid: Grid, *, warnings: list[InputWarning], reference
 def read_label_values(
     path: Path, grid: Grid | None, *, warnings: list[InputWarning], reference: str = "the T1 image"
 ) -> Volume:
-    """Read an image of labels, with any meaning.
+    """Read an image of labels (int64), with any meaning.
 
     Values of any type are rounded if they are integers within 0.001 or, if the header has a scale, within half a
     quantisation step. Parameters are those of ``read_image``.
-
-    Returns
-    -------
-    Volume
-        The labels, int64.
 
     Raises
     ------
@@ -151,23 +129,16 @@ def read_segmentation(
     reference: str = "the T1 image",
     hint: str | None = None,
 ) -> Volume:
-    """Read a tumour segmentation as ``TumourLabel`` values on the grid of the case.
+    """Read a tumour segmentation as ``TumourLabel`` values (uint8) on the grid of the case.
 
     Parameters
     ----------
     path, grid, warnings, reference
         As for ``read_image``.
-    scheme
-        Label scheme of the file.
     brain
         Brain mask (bool) on ``grid``, to check the tumour's position and size.
     hint
         What to do about labels that the scheme does not define; by default, to name another scheme.
-
-    Returns
-    -------
-    Volume
-        The segmentation, uint8.
 
     Raises
     ------
@@ -246,12 +217,8 @@ def read_tissue_maps(
 ) -> Tissue:
     """Read tissue maps of fractions; CSF is zero if it is not given.
 
-    Parameters
-    ----------
-    wm, gm, csf
-        Files of the three maps, on one grid in any axis order; the tissue has the axis order of ``wm``.
-    warnings, isotropic
-        As for ``read_image``.
+    The maps are on one grid in any axis order; the tissue has the axis order of ``wm``. ``warnings`` and ``isotropic``
+    are those of ``read_image``.
 
     Raises
     ------

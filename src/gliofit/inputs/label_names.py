@@ -13,8 +13,6 @@ from dataclasses import dataclass
 
 from gliofit.core.labels import TumourLabel
 
-__all__ = ["AmbiguousNameError", "tumour_part"]
-
 _BACKGROUND = re.compile(r"background|bg|clear label|none|unlabell?ed")
 
 #: Words for parts, as whole words in lower case. "Flair" means tissue that is bright on FLAIR only.
@@ -69,17 +67,9 @@ class _Mention:
 
 
 def tumour_part(name: str) -> TumourLabel | None:
-    """Interpret the name of a label.
+    """Return the part of the tumour that the name of a label means, such as ``non-enhancing tumour core``.
 
-    Parameters
-    ----------
-    name
-        Free text, such as ``non-enhancing tumour core``.
-
-    Returns
-    -------
-    TumourLabel or None
-        Part of the tumour; ``TumourLabel.NONE`` for the background; None if the name mentions no part.
+    ``TumourLabel.NONE`` is the background; None if the name mentions no part.
 
     Raises
     ------

@@ -23,8 +23,6 @@ from gliofit.core.crop import centre_of_mass_mm
 from gliofit.core.grid import Volume, bounding_box
 from gliofit.paper import EXTENT_MM
 
-__all__ = ["CROP_MM", "FIELD_METRICS", "VOLUME_MM3", "FieldErrors", "compare_fields", "field_errors"]
-
 #: The paper's image volume; MSE and MAE of the domain ``volume`` are averages over it.
 VOLUME_MM3 = float(np.prod(EXTENT_MM))
 

@@ -9,8 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from gliofit.core.grid import bounding_box
 
-__all__ = ["CORE_THRESHOLD", "WHOLE_THRESHOLD", "dice", "dice_of_fields", "dice_with_mask", "surface_distances_mm"]
-
 #: Thresholds of the concentration for whole tumour and core.
 WHOLE_THRESHOLD, CORE_THRESHOLD = 0.33, 0.60
 

@@ -10,8 +10,6 @@ from gliofit.growth.space import Parameter
 from gliofit.growth.theta import Theta
 from gliofit.paper import EXTENT_MM
 
-__all__ = ["error_columns", "parameter_errors"]
-
 
 def error_columns(parameters: Iterable[Parameter]) -> tuple[str, ...]:
     """Return the names of parameter errors that tables summarise and test."""

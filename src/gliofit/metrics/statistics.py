@@ -7,11 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = [
-    "MIN_PAIRS", "Description", "PairedTest", "bootstrap_interval", "compare_pairs", "describe", "holm",
-    "wilson_interval",
-]  # fmt: skip
-
 NAN = float("nan")
 
 #: Fewer than six pairs cannot reach p < 0.05 in a two-sided Wilcoxon signed-rank test (smallest p: 2^(1-n)).

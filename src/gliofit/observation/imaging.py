@@ -6,8 +6,6 @@ from pydantic import Field, model_validator
 
 from gliofit.core.settings import Settings
 
-__all__ = ["ImagingSettings"]
-
 
 class ImagingSettings(Settings):
     """Imaging model: a region is visible where the concentration exceeds its threshold, with a smooth step.

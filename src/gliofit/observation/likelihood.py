@@ -17,8 +17,6 @@ from torch import Tensor
 from gliofit.core.threads import torch_threads
 from gliofit.observation.imaging import ImagingSettings
 
-__all__ = ["AbstractLikelihood", "ConcentrationLikelihood", "SegmentationLikelihood", "Term", "soft_dice", "soft_mask"]
-
 #: Smallest share of tissue in a voxel by which concentrations are divided.
 _LEAST_SHARE = 0.1
 

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from gliofit.core.grid import Volume
 from gliofit.core.labels import TumourLabel, core_mask, whole_tumour_mask
 
-__all__ = ["TumourMasks", "tumour_masks"]
-
 
 @dataclass(frozen=True, eq=False)
 class TumourMasks:

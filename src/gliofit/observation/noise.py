@@ -8,8 +8,6 @@ from scipy import ndimage
 
 from gliofit.core.grid import Volume
 
-__all__ = ["tumour_in_noise"]
-
 # Width of the smoothing filter (at least one voxel), and detection threshold in standard deviations of smoothed noise.
 _SMOOTHING_MM = 2.0
 _SIGNAL = 5.0

@@ -27,14 +27,6 @@ if TYPE_CHECKING:
 
     from gliofit.observation.likelihood import AbstractLikelihood
 
-__all__ = [
-    "AbstractObservation",
-    "ConcentrationObservation",
-    "EmptyObservationError",
-    "Reduce",
-    "SegmentationObservation",
-]
-
 #: Resamples a volume of the case to the grid of a forward model, by block means.
 Reduce = Callable[[Volume], Volume]
 

@@ -9,8 +9,6 @@ from gliofit.core.grid import Volume, bounding_box
 from gliofit.observation.imaging import ImagingSettings
 from gliofit.observation.masks import TumourMasks
 
-__all__ = ["pseudo_concentration"]
-
 #: Margin about the tumour; the concentration beyond it is below 1e-3.
 _MARGIN_MM = 40.0
 

@@ -16,8 +16,6 @@ from typing import Any
 
 from gliofit.core.yaml_file import read_yaml
 
-__all__ = ["EXTENT_MM", "MEAN_THETA", "TEST_MSE", "PaperRow", "PaperValue", "paper_table"]
-
 _CONTENT = read_yaml(Path(__file__).with_name("values.yaml"))
 
 #: Size of the paper's image volumes in mm.

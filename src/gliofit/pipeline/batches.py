@@ -13,8 +13,6 @@ from pydantic import Field
 from gliofit.core.references import MethodName
 from gliofit.core.settings import Settings
 
-__all__ = ["BatchSettings", "kind_of"]
-
 
 def kind_of(rule: str) -> str:
     """Common name of rules of batches (``invert_case_synthetic_hybrid_00003``: ``invert_case``)."""

@@ -11,8 +11,6 @@ from gliofit.core.work import Work
 from gliofit.pipeline.plan import ORACLE, Plan
 from gliofit.pipeline.workload import Workload
 
-__all__ = ["Batch", "Batches", "Unit"]
-
 
 @dataclass(frozen=True)
 class Unit:

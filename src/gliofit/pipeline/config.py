@@ -36,8 +36,6 @@ from gliofit.simulate.settings import SimulateSettings
 from gliofit.study.settings import StudySettings
 from gliofit.train.settings import TrainSettings
 
-__all__ = ["Config", "describe_keys", "load_config", "models_in", "read_config"]
-
 # Sections have the names of stages; the `register` of pydantic's metaclass is unrelated.
 warnings.filterwarnings("ignore", message='Field name "register" in "Config" shadows')
 

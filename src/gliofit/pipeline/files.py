@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["COHORT_TABLES", "Files", "Kind"]
-
 #: Tissue of the growth model: label map or probability maps.
 Kind = Literal["labels", "probabilities"]
 

@@ -40,8 +40,6 @@ from gliofit.invert.trace import OnProgress as OnEvaluations
 from gliofit.plan.target import brain_of_tissue
 from gliofit.publish.summary import SummaryPage, plot_summary
 
-__all__ = ["fit_files", "shipped_models"]
-
 
 def shipped_models() -> Path:
     """Folder of the weights that come with gliofit: in the package, or beside it in a checkout."""

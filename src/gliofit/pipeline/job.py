@@ -23,14 +23,13 @@ from typing import TYPE_CHECKING, Any
 
 from gliofit.core.digests import digest_in_run, sha256_of
 from gliofit.core.errors import InputError
+from gliofit.pipeline.declared import only_declared
 from gliofit.pipeline.files import Files
 from gliofit.pipeline.revision import UNKNOWN, remember_revision, source_digest
 from gliofit.pipeline.unfinished import Unfinished
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
-
-__all__ = ["PACKAGE_PREFIX", "STAGE_VERSIONS", "Job", "device_name", "each_unit", "job"]
 
 #: Placeholder in sidecars for the folder of the clone, if it is not the working directory.
 PACKAGE_PREFIX = "gliofit:"
@@ -323,7 +322,8 @@ def _recorded(context: Job, facts: dict[str, Any]) -> Iterator[None]:
     """Write the sidecar after the body succeeds."""
     sources = source_digest()
     started, clock = datetime.now(UTC), time.perf_counter()
-    yield
+    with only_declared(context):
+        yield
     seconds = time.perf_counter() - clock
     _write_sidecar(context, facts, sources, started, seconds)
     logging.getLogger("gliofit").info("done in %.1f s%s", seconds, _peak_device_memory())

@@ -8,8 +8,6 @@ from typing import Any, Literal
 from gliofit.pipeline.config import Config
 from gliofit.pipeline.plan import Plan
 
-__all__ = ["JobSettings"]
-
 _OF_PATIENTS = {"patient_observation", "imaging"}
 
 

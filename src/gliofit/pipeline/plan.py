@@ -13,11 +13,8 @@ from typing import Any, Literal
 
 from gliofit.pipeline.config import Config
 from gliofit.pipeline.files import Files, Kind
-from gliofit.register.cohort import find_cohort
 from gliofit.register.patient_files import PatientFiles
-from gliofit.register.patients import phantom_cases, phantom_files
-
-__all__ = ["ORACLE", "Plan"]
+from gliofit.register.patients import find_cohort, phantom_cases, phantom_files
 
 #: Estimate with the true parameters.
 ORACLE = "oracle"

@@ -20,8 +20,6 @@ from gliofit.pipeline.fit import fit_files
 from gliofit.plan.distance import distance_mm
 from gliofit.plan.target import brain_of_tissue
 
-__all__ = ["TAIL", "PredictGBMCase", "read_case", "run_case", "with_tail"]
-
 #: Name of every patient in PredictGBM.
 _FOLDER, _CASE = "Patient-00000", "00000"
 

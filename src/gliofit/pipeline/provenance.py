@@ -20,8 +20,6 @@ from gliofit.core.sidecars import sidecars
 from gliofit.pipeline.config import Config, models_in
 from gliofit.pipeline.job import PACKAGE_PREFIX
 
-__all__ = ["Origin", "changed_settings", "find_run", "trace", "tree_text"]
-
 #: Parameters that are not settings; the sidecar has other keys for them.
 _NO_SETTINGS = ("run", "seed")
 

@@ -7,8 +7,6 @@ from typing import Any
 
 from gliofit.pipeline.plan import Plan
 
-__all__ = ["packed_files", "report_files", "report_sources"]
-
 
 def report_sources(plan: Plan) -> dict[str, Any]:
     """Return the files that the report shows, see ``ReportSources``."""

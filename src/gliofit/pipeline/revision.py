@@ -7,8 +7,6 @@ import os
 import subprocess
 from pathlib import Path
 
-__all__ = ["REVISION_VARIABLE", "UNKNOWN", "find_revision", "remember_revision", "source_digest"]
-
 #: Environment variable with the revision, so that jobs do not call git.
 REVISION_VARIABLE = "GLIOFIT_REVISION"
 

@@ -14,8 +14,6 @@ from typing import Any
 
 from gliofit.core.digests import sha256_of
 
-__all__ = ["Unfinished"]
-
 
 class Unfinished:
     """Finished units of an unfinished job, in ``.unfinished/{job}`` of the run.

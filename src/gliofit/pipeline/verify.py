@@ -13,8 +13,6 @@ from gliofit.core.errors import InputError
 from gliofit.core.io import DAMAGED, TEMPORARY_PREFIX, check_image, read_json, read_table
 from gliofit.core.progress import OnProgress, no_progress
 
-__all__ = ["Damage", "Verification", "verify"]
-
 
 @dataclass(frozen=True)
 class Damage:

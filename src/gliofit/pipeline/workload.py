@@ -15,8 +15,6 @@ from gliofit.solver.settings import AccurateSettings
 if TYPE_CHECKING:
     from gliofit.pipeline.case_jobs import Batch
 
-__all__ = ["Workload", "megabytes_of_volumes"]
-
 #: Memory of jobs on tables and on images.
 _TABLES, _IMAGES = Work(megabytes=500), Work(megabytes=2500)
 

@@ -11,11 +11,6 @@ from gliofit.core.grid import Volume
 from gliofit.core.labels import TumourLabel, whole_tumour_mask
 from gliofit.metrics.masks import dice, surface_distances_mm
 
-__all__ = [
-    "COVERAGE_COLUMNS", "OVERLAP_COLUMNS", "Recurrence", "compare_targets", "coverage_columns",
-    "recurrence_coverage", "recurrence_of",
-]  # fmt: skip
-
 OVERLAP_COLUMNS = (
     "clinical_cc", "personalised_cc", "dice", "clinical_only_cc", "personalised_only_cc", "surface_mean_mm",
     "surface_95_mm",
@@ -47,10 +42,10 @@ def compare_targets(clinical: Volume, personalised: Volume) -> dict[str, float]:
 
 @dataclass(frozen=True, eq=False)
 class Recurrence:
-    """Masks of a recurrence, on the grid before treatment: its enhancing part, and the whole recurrence."""
+    """Masks of the enhancing and of the whole recurrence, on the grid of the images before treatment."""
 
     enhancing: NDArray[np.bool_]
-    everything: NDArray[np.bool_]
+    whole: NDArray[np.bool_]
 
 
 def recurrence_of(labels: NDArray[np.uint8]) -> Recurrence:
@@ -58,30 +53,21 @@ def recurrence_of(labels: NDArray[np.uint8]) -> Recurrence:
     return Recurrence(labels == TumourLabel.ENHANCING, whole_tumour_mask(labels))
 
 
-def recurrence_coverage(
-    target: NDArray[np.bool_], recurrence: NDArray[np.bool_], without: float = float("nan")
-) -> float:
-    """Return the share of a recurrence inside a target.
-
-    Parameters
-    ----------
-    target, recurrence
-        Masks of one shape.
-    without
-        Value without recurrence; PredictGBM uses 1, which raises a cohort's mean.
-    """
-    count = np.count_nonzero(recurrence)
-    return float(np.count_nonzero(recurrence & target) / count) if count else without
-
-
 def coverage_columns(clinical: Volume, personalised: Volume, recurrence: Recurrence | None) -> dict[str, float]:
-    """Compute ``COVERAGE_COLUMNS``: all NaN without a follow-up, coverage NaN without a recurrence."""
+    """Compute ``COVERAGE_COLUMNS``: all NaN without a follow-up, coverage NaN without a recurrence.
+
+    Coverage is the share of the recurrence inside a target. PredictGBM counts patients without recurrence as covered,
+    which raises a cohort's mean.
+    """
+    row = dict.fromkeys(COVERAGE_COLUMNS, float("nan"))
     if recurrence is None:
-        return dict.fromkeys(COVERAGE_COLUMNS, float("nan"))
+        return row
     cc = clinical.grid.voxel_volume_mm3 / 1000
-    parts = {"": recurrence.enhancing, "_all": recurrence.everything}
-    row = {f"recurrence{suffix}_cc": float(np.count_nonzero(mask) * cc) for suffix, mask in parts.items()}
-    for suffix, mask in parts.items():
-        row[f"coverage_clinical{suffix}"] = recurrence_coverage(clinical.data.astype(bool), mask)
-        row[f"coverage_personalised{suffix}"] = recurrence_coverage(personalised.data.astype(bool), mask)
-    return {name: row[name] for name in COVERAGE_COLUMNS}
+    for suffix, mask in (("", recurrence.enhancing), ("_all", recurrence.whole)):
+        count = np.count_nonzero(mask)
+        row[f"recurrence{suffix}_cc"] = float(count * cc)
+        for name, target in (("clinical", clinical), ("personalised", personalised)):
+            if count:
+                covered = np.count_nonzero(mask & target.data.astype(bool))
+                row[f"coverage_{name}{suffix}"] = float(covered / count)
+    return row

@@ -9,7 +9,7 @@ from __future__ import annotations
 import filecmp
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,8 +23,6 @@ from numpy.typing import NDArray
 from gliofit.core.errors import InputError, InputWarning
 from gliofit.core.grid import Volume
 from gliofit.core.io import atomic_path
-
-__all__ = ["Series", "Slice", "dicom_problem", "mask_contours", "read_series", "write_structure_set"]
 
 _SUBJECT = "DICOM series"
 
@@ -60,15 +58,13 @@ _KEYWORDS = (
     *_PATIENT_KEYWORDS, *_UID_KEYWORDS, *_GEOMETRY_KEYWORDS, *_VARIANT_KEYWORDS, "NumberOfFrames", "PixelData",
 )  # fmt: skip
 
-#: Common properties of all images: plural and singular name, identifying attributes, and error code.
+#: Common properties of all images: plural and singular name, and identifying attributes.
 _COMMON = (
-    ("patients", "patient", ("PatientID", "PatientName", "PatientBirthDate"), "dicom-several-patients"),
-    ("studies", "study", ("StudyInstanceUID",), "dicom-several-studies"),
-    ("series", "series", ("SeriesInstanceUID",), "dicom-several-series"),
-    (
-        "frames of reference", "frame of reference", ("FrameOfReferenceUID",), "dicom-several-frames-of-reference",
-    ),
-)  # fmt: skip
+    ("patients", "patient", ("PatientID", "PatientName", "PatientBirthDate")),
+    ("studies", "study", ("StudyInstanceUID",)),
+    ("series", "series", ("SeriesInstanceUID",)),
+    ("frames of reference", "frame of reference", ("FrameOfReferenceUID",)),
+)
 
 #: Tolerated deviation of positions from even spacing, in mm and as a share of the spacing.
 _POSITION_TOLERANCE_MM = 0.06
@@ -99,18 +95,10 @@ def dicom_problem() -> str | None:
 
 @dataclass(frozen=True, eq=False)
 class Slice:
-    """One image of a series.
+    """Identifiers and geometry of one image.
 
-    Parameters
-    ----------
-    instance, sop_class
-        Identifiers of the image.
-    origin
-        Centre of the first pixel in the patient frame, mm; shape (3,), DICOM axes (left, posterior, superior).
-    column_step, row_step
-        Vectors from a pixel to the next one in the same row and in the same column, mm; shape (3,).
-    rows, columns
-        Size of the image in pixels.
+    ``origin`` is the centre of the first pixel, ``column_step`` and ``row_step`` are the vectors to the next pixel in
+    its row and in its column: shape (3,), in mm of the patient frame (left, posterior, superior).
     """
 
     instance: str
@@ -134,16 +122,9 @@ class Slice:
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """Images of one series that form a regular stack.
+    """At least two images that form a regular stack, in order along their normal.
 
-    Parameters
-    ----------
-    slices
-        At least two images, in order along their normal.
-    series_uid, frame_uid
-        SeriesInstanceUID and FrameOfReferenceUID.
-    patient
-        Attributes of patient and study by keyword, for the structure set.
+    ``patient`` has the attributes of patient and study for the structure set, by keyword.
     """
 
     slices: tuple[Slice, ...]
@@ -205,14 +186,7 @@ def read_series(folder: str | Path, *, warnings: list[InputWarning] | None = Non
 
     Other files (text, structure sets, reports, DICOMDIR) and images without position (screenshots) are ignored. Only
     headers are used, so any compression of pixels is accepted. Names of files, InstanceNumber and SliceThickness are
-    not used.
-
-    Parameters
-    ----------
-    folder
-        Folder of the series, read with its subfolders.
-    warnings
-        Warnings are appended to this list.
+    not used. Subfolders are read too. Warnings are appended to ``warnings``.
 
     Raises
     ------
@@ -228,10 +202,10 @@ def read_series(folder: str | Path, *, warnings: list[InputWarning] | None = Non
         raise _error("folder not found", "check the path given to --dicom", "dicom-folder-not-found")
     with _quiet():
         images = _without_copies(_read_images(folder), [] if warnings is None else warnings)
-        for plural, singular, keywords, code in _COMMON:
+        for plural, singular, keywords in _COMMON:
             values = {tuple(_text(image, keyword) for keyword in keywords) for image in images}
             values.discard(("",))  # a missing UID is reported below
-            _check_single(len(values), plural, singular, code)
+            _check_single(len(values), plural, singular)
         _check_single_frames(images)
         _check_attributes(images)
         slices = [_slice_of(image) for image in images]
@@ -335,15 +309,15 @@ def _without_copies(images: Sequence[Any], warnings: list[InputWarning]) -> list
         elif not filecmp.cmp(original.filename, image.filename, shallow=False):
             problem = "holds different images with the same SOPInstanceUID"
             raise _error(problem, "export the series again, one version of each image", "dicom-same-identifier")
-    copies = len(images) - len(distinct)
-    if copies:
+    if copies := len(images) - len(distinct):
         problem = f"holds byte-identical copies of images ({copies}), which are ignored"
         warnings.append(InputWarning(_SUBJECT, problem, "remove the copies", "dicom-copies"))
     return distinct
 
 
-def _check_single(count: int, plural: str, singular: str, code: str) -> None:
+def _check_single(count: int, plural: str, singular: str) -> None:
     if count > 1:
+        code = f"dicom-several-{plural.replace(' ', '-')}"
         raise _error(f"holds images of {count} {plural}", f"give a folder with images of only one {singular}", code)
 
 
@@ -364,18 +338,16 @@ def _check_single_frames(images: Sequence[Any]) -> None:
 
 def _check_attributes(images: Sequence[Any]) -> None:
     """Check that each image has the attributes for contours, with valid values."""
-    checks: tuple[tuple[str, str, Callable[[Any, str], bool]], ...] = (
-        ("without", "dicom-missing-attribute", lambda image, keyword: not _text(image, keyword)),
-        ("with an invalid", "dicom-invalid-attribute", lambda image, keyword: not _is_valid(image, keyword)),
-    )
-    for preposition, code, fails in checks:
-        failures = [
-            [keyword for keyword in (*_UID_KEYWORDS, *_GEOMETRY_KEYWORDS) if fails(image, keyword)] for image in images
-        ]
+    for preposition, code, is_good in (
+        ("without", "dicom-missing-attribute", _text),
+        ("with an invalid", "dicom-invalid-attribute", _is_valid),
+    ):
+        keywords = (*_UID_KEYWORDS, *_GEOMETRY_KEYWORDS)
+        failures = [[keyword for keyword in keywords if not is_good(image, keyword)] for image in images]
         count = sum(map(bool, failures))
         if count:
-            keywords = dict.fromkeys(keyword for image in failures for keyword in image)
-            problem = f"holds images {preposition} {', '.join(keywords)} ({count} of {len(images)})"
+            names = dict.fromkeys(keyword for image in failures for keyword in image)
+            problem = f"holds images {preposition} {', '.join(names)} ({count} of {len(images)})"
             raise _error(problem, "export the series again from the scanner or the archive", code)
 
 
@@ -413,9 +385,9 @@ def _check_geometry(slices: Sequence[Slice]) -> None:
     steps = [np.array([image.column_step, image.row_step]) for image in slices]
     spacings = [np.linalg.norm(step, axis=1) for step in steps]
     directions = [step / spacing[:, None] for step, spacing in zip(steps, spacings, strict=True)]
-    _check_single(_count_distinct(directions), "orientations", "orientation", "dicom-several-orientations")
-    _check_single(_count_distinct(sizes), "matrix sizes", "matrix size", "dicom-several-matrix-sizes")
-    _check_single(_count_distinct(spacings), "pixel spacings", "pixel spacing", "dicom-several-pixel-spacings")
+    _check_single(_count_distinct(directions), "orientations", "orientation")
+    _check_single(_count_distinct(sizes), "matrix sizes", "matrix size")
+    _check_single(_count_distinct(spacings), "pixel spacings", "pixel spacing")
 
 
 def _count_distinct(values: Sequence[NDArray[np.float64]]) -> int:
@@ -469,8 +441,7 @@ def _check_spacing(slices: Sequence[Slice]) -> None:
     if steps.min() < 1 or np.abs(along).max() > max(_POSITION_TOLERANCE_MM, _SPACING_TOLERANCE * spacing):
         problem = f"the distance between its images varies from {gaps.min():.3g} to {gaps.max():.3g} mm"
         raise _error(problem, "give a series with evenly spaced images", "dicom-uneven-spacing")
-    missing = int(steps.sum()) - len(gaps)
-    if missing:
+    if missing := int(steps.sum()) - len(gaps):
         problem = f"images are missing between the others ({missing} at a distance of {spacing:.3g} mm)"
         raise _error(problem, "copy the whole series, for contours in every plane", "dicom-missing-images")
     # Gantry tilt shifts successive images by a constant vector, which is part of the line.
@@ -543,15 +514,11 @@ def write_structure_set(
 
     Parameters
     ----------
-    path
-        File to write (``.dcm``).
     series
         Images of the contours. The world coordinates of the masks must be those of the scanner, as of a NIfTI image
         converted from this series or resampled to it, not of one registered to an atlas.
     targets
         Masks (bool) by the name of the structure.
-    warnings
-        Warnings are appended to this list.
 
     Raises
     ------
@@ -599,27 +566,17 @@ def write_structure_set(
         out.ReferencedFrameOfReferenceSequence = [
             _item(FrameOfReferenceUID=series.frame_uid, RTReferencedStudySequence=[referenced_study])
         ]
-        out.StructureSetROISequence = [
-            _item(
-                ROINumber=number,
-                ReferencedFrameOfReferenceUID=series.frame_uid,
-                ROIName=name,
-                ROIGenerationAlgorithm="AUTOMATIC",
-            )
-            for number, name in enumerate(contours, start=1)
-        ]
-        out.ROIContourSequence = [
-            _item(
-                ReferencedROINumber=number,
-                ROIDisplayColor=list(_COLOURS[(number - 1) % len(_COLOURS)]),
-                ContourSequence=[_contour_item(points, image) for image, points in items],
-            )
-            for number, items in enumerate(contours.values(), start=1)
-        ]
-        out.RTROIObservationsSequence = [
-            _item(ObservationNumber=number, ReferencedROINumber=number, RTROIInterpretedType="CTV", ROIInterpreter="")
-            for number in range(1, len(contours) + 1)
-        ]
+        out.StructureSetROISequence, out.ROIContourSequence, out.RTROIObservationsSequence = [], [], []
+        for number, (name, items) in enumerate(contours.items(), start=1):
+            roi = _item(ROINumber=number, ReferencedFrameOfReferenceUID=series.frame_uid, ROIName=name)
+            roi.ROIGenerationAlgorithm = "AUTOMATIC"
+            contour = _item(ReferencedROINumber=number, ROIDisplayColor=list(_COLOURS[(number - 1) % len(_COLOURS)]))
+            contour.ContourSequence = [_contour_item(points, image) for image, points in items]
+            observation = _item(ObservationNumber=number, ReferencedROINumber=number, RTROIInterpretedType="CTV")
+            observation.ROIInterpreter = ""
+            out.StructureSetROISequence.append(roi)
+            out.ROIContourSequence.append(contour)
+            out.RTROIObservationsSequence.append(observation)
 
         out.file_meta = FileMetaDataset()
         out.file_meta.MediaStorageSOPClassUID = out.SOPClassUID

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-__all__ = ["TOLERANCE_MM", "distance_mm", "geodesic_distance_mm"]
 
 #: Keeps voxels at exactly the margin, because headers store spacings in single precision.
 TOLERANCE_MM = 1e-4
@@ -78,12 +77,14 @@ def _path_lengths(
     nodes = allowed & ~inside
     number = np.full(allowed.shape, -1, np.int32)
     number[nodes] = np.arange(np.count_nonzero(nodes), dtype=np.int32)
+    # With a margin of the longest move, every move from a voxel ends inside the array.
+    padded, numbers = np.pad(allowed, 2), np.pad(number, 2, constant_values=-1)
     begins, ends, lengths = [], [], []
     for move in _MOVES:
-        begin, end = _shifted(allowed.shape, move)
-        possible = nodes[begin] & nodes[end] & _passable(allowed, begin, move)
-        begins.append(number[begin][possible])
-        ends.append(number[end][possible])
+        end = _neighbours(numbers, move)
+        possible = nodes & (end >= 0) & _passable(padded, move)
+        begins.append(number[possible])
+        ends.append(end[possible])
         step_mm = float(np.linalg.norm(np.multiply(move, spacing_mm)))
         lengths.append(np.full(begins[-1].size, step_mm, np.float64))
     count = int(number.max()) + 1
@@ -95,29 +96,31 @@ def _path_lengths(
     return out
 
 
+def _neighbours(padded: NDArray[Any], step: tuple[int, ...]) -> NDArray[Any]:
+    """Return the value at a step from every voxel, for an array with a margin of 2 voxels."""
+    parts = (slice(2 + shift, size - 2 + shift) for shift, size in zip(step, padded.shape, strict=True))
+    return padded[tuple(parts)]
+
+
 #: One of each pair of opposite moves (the first non-zero step is positive), with coprime steps.
 _MOVES = tuple(m for m in product((-2, -1, 0, 1, 2), repeat=3) if m > (0, 0, 0) and np.gcd.reduce(m) == 1)
 
 
-def _passable(allowed: NDArray[np.bool_], begin: tuple[slice, ...], move: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return whether a move is possible from each voxel of a box, see ``geodesic_distance_mm``."""
-
-    def at(voxel: tuple[int, ...]) -> NDArray[np.bool_]:
-        parts = (slice(part.start + step, part.stop + step) for part, step in zip(begin, voxel, strict=True))
-        return allowed[tuple(parts)]
-
+def _passable(padded: NDArray[np.bool_], move: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return whether a move is possible from each voxel, see ``geodesic_distance_mm``."""
     # Touched voxels that steps through faces reach from the start. A voxel whose interior the line crosses cannot be
     # bypassed; an edge or corner can be passed on more than one side.
-    reached: dict[tuple[int, ...], NDArray[np.bool_]] = {(0, 0, 0): at((0, 0, 0))}
+    start = (0, 0, 0)
+    reached: dict[tuple[int, ...], NDArray[np.bool_]] = {start: _neighbours(padded, start)}
     signs = [int(np.sign(step)) for step in move]
     for voxel in sorted(_touched(move), key=lambda v: sum(abs(step) for step in v)):
-        before = [
+        previous = [
             tuple(step - sign * (axis == back) for axis, (step, sign) in enumerate(zip(voxel, signs, strict=True)))
             for back in range(3)
             if voxel[back]
         ]
-        sources = [reached[other] for other in before if other in reached]
-        reached[voxel] = at(voxel) & np.logical_or.reduce(sources)
+        sources = [reached[other] for other in previous if other in reached]
+        reached[voxel] = _neighbours(padded, voxel) & np.logical_or.reduce(sources)
     return reached[move]
 
 
@@ -135,16 +138,3 @@ def _touched(move: tuple[int, ...]) -> list[tuple[int, ...]]:
         if enter <= leave + 1e-9:
             touched.append(voxel)
     return touched
-
-
-def _shifted(shape: Sequence[int], move: tuple[int, ...]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Return the boxes of the voxels at which a move can start and end; empty for an axis shorter than the move."""
-
-    def box(shifts: Sequence[int]) -> tuple[slice, ...]:
-        starts = [max(0, shift) for shift in shifts]
-        return tuple(
-            slice(start, max(start, size - max(0, -shift)))
-            for start, size, shift in zip(starts, shape, shifts, strict=True)
-        )
-
-    return box([-step for step in move]), box(move)

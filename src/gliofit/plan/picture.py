@@ -17,8 +17,6 @@ from gliofit.figures.slices import add_scale_bar, draw_edge, finish_slice, grey_
 from gliofit.figures.style import TEXT, TWO_COLUMNS, figure_style, save_figure
 from gliofit.plan.target import gross_tumour
 
-__all__ = ["PlanView", "draw_plans", "slices_of_difference"]
-
 #: Normal axis and name of each view, for arrays towards right, anterior, superior.
 _VIEWS = ((2, "axial"), (1, "coronal"), (0, "sagittal"))
 

@@ -41,8 +41,6 @@ from gliofit.plan.target import (
 )
 from gliofit.report.render import write_renderings
 
-__all__ = ["PLAN_COLUMNS", "PlanRequest", "draw_patient", "make_plan", "plan_files", "plan_patient", "read_plans"]
-
 PLAN_COLUMNS = (
     "run", "cohort", "case", "method", "status", "message", "seed", "region", "margin_mm", "level", *OVERLAP_COLUMNS,
     *COVERAGE_COLUMNS,
@@ -57,20 +55,8 @@ _TISSUE, _PATIENT = "the tissue", "the patient's segmentation"
 class PlanRequest:
     """Input data of a plan, on one grid.
 
-    Parameters
-    ----------
-    segmentation
-        ``TumourLabel`` values.
-    concentration
-        Tumour-cell concentration in [0, 1].
-    brain
-        Brain mask (bool).
-    barriers
-        Mask (bool) of barriers to cells; None: no barriers.
-    recurrence
-        Recurrence of the tumour; None: no follow-up.
-    region, keep_tumour, bridge_mm
-        As in ``PlanSettings``.
+    ``segmentation`` has ``TumourLabel`` values, ``concentration`` is in [0, 1], ``brain`` and ``barriers`` are masks;
+    ``region``, ``keep_tumour`` and ``bridge_mm`` are those of ``PlanSettings``.
     """
 
     segmentation: Volume
@@ -168,10 +154,6 @@ def plan_files(
     ----------
     tissue
         Tissue of the patient; its grid is the patient's grid.
-    segmentation, label_scheme
-        Tumour segmentation before treatment, and its label scheme.
-    concentration
-        Tumour-cell concentration.
     out_dir
         Folder to write into, named after the case.
     margin_mm, region, keep_tumour, bridge_mm
@@ -184,8 +166,6 @@ def plan_files(
         Folder of the patient's DICOM series.
     recurrence, recurrence_labels
         Follow-up segmentation on the patient's grid, with its label scheme (by default that of the segmentation).
-    progress
-        Called with the name of each step.
     warnings
         Warnings about the images are appended to this list and written into the row's message.
 
@@ -269,16 +249,10 @@ def plan_patient(
         ``register/patients/{case}`` with ``segmentation.nii.gz`` and ``brain_mask.nii.gz``.
     forward_dir
         ``forward/patients/{case}/{method}`` with ``concentration.nii.gz`` and ``forward.parquet``.
-    out_dir
-        Folder to write into.
-    settings
-        Settings of the stage.
     identity
         Columns ``run cohort case method seed``.
     label_scheme
         Label scheme of the patient's segmentation, and by default of the follow-up.
-    barriers, recurrence
-        Optional files of the patient.
 
     Raises
     ------

@@ -9,8 +9,6 @@ from pydantic import Field, model_validator
 from gliofit.core.references import MethodName
 from gliofit.core.settings import Settings
 
-__all__ = ["PlanSettings"]
-
 
 class PlanSettings(Settings):
     """Target volumes of patients: by a margin, and by the forward simulation of each method at equal volume."""

@@ -9,8 +9,6 @@ import pandas as pd
 from gliofit.report.names import method_name
 from gliofit.report.table import Table, column
 
-__all__ = ["PLAN_NUMBERS", "plan_table", "summarise_plans"]
-
 #: Columns of a plan's numbers.
 PLAN_NUMBERS = (
     column("clinical_cc", "clinical", "cc", format=".1f"),

@@ -14,27 +14,16 @@ from gliofit.core.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.core.tissue import Tissue
 from gliofit.plan.distance import TOLERANCE_MM, distance_mm, geodesic_distance_mm
 
-__all__ = [
-    "Region", "Target", "brain_of_tissue", "bridge_gaps", "clinical_target", "gross_tumour", "personalised_target",
-]  # fmt: skip
-
 #: Region inside the margin.
 Region = Literal["core", "whole"]
 
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """A target volume.
+    """A target volume: its mask (bool) on the patient's grid, and notes for the message of the results row.
 
-    Parameters
-    ----------
-    mask
-        Voxels of the target (bool), on the patient's grid.
-    notes
-        Notes for the message of the results row.
-    level
-        Concentration at the border of a personalised target, which contains every allowed voxel above it. NaN for a
-        clinical target.
+    ``level`` is the concentration at the border of a personalised target, which contains every allowed voxel above it;
+    NaN for a clinical target.
     """
 
     mask: Volume
@@ -138,7 +127,7 @@ _OTHER_REGION = {
 def bridge_gaps(concentration: Volume, allowed: Volume, reach_mm: float) -> Volume:
     """Give voxels without cells the concentration of the nearest voxel with cells.
 
-    A growth model has no cells in CSF, and the CSF of a warped atlas is some mm from its true position. Level sets
+    A growth model has no cells in CSF, and the CSF of a warped atlas is several mm from its true position. Level sets
     would have holes along sulci and within the tumour, which a treatment cannot reproduce.
 
     Parameters

@@ -11,8 +11,6 @@ from types import MappingProxyType
 
 from gliofit.report.texts import section
 
-__all__ = ["CAPTIONS", "caption_files"]
-
 #: Captions by the name of the table or picture, as plain text.
 CAPTIONS: Mapping[str, str] = MappingProxyType(section("captions"))
 
@@ -22,21 +20,21 @@ _BY_WILDCARD = {
     "figure": ("figure3", "figure3-segmentation", "figure4", "figure4-segmentation", "figure7", "figure7-segmentation"),
 }
 
-_MADE = ".. Made from src/gliofit/report/texts.yaml by `make generate`; change the captions there."
+_HEADER = ".. Made from src/gliofit/report/texts.yaml by `make generate`; change the captions there."
 
 
 def caption_files() -> dict[str, str]:
     """Return name and text of every caption file of Snakemake's report (reStructuredText with Jinja templates)."""
     shared = {name for names in _BY_WILDCARD.values() for name in names}
-    files = {f"{name}.rst": _wrapped(text) for name, text in CAPTIONS.items() if name not in shared}
+    files = {f"{name}.rst": _wrap(text) for name, text in CAPTIONS.items() if name not in shared}
     for wildcard, names in _BY_WILDCARD.items():
         parts: list[str] = []
         for name in names:
             keyword = "elif" if parts else "if"
-            parts.append(f'{{% {keyword} snakemake.wildcards.{wildcard} == "{name}" %}}\n{_wrapped(CAPTIONS[name])}')
+            parts.append(f'{{% {keyword} snakemake.wildcards.{wildcard} == "{name}" %}}\n{_wrap(CAPTIONS[name])}')
         files[f"{wildcard}.rst"] = "".join(parts) + "{% endif %}\n"
-    return {name: f"{_MADE}\n\n{text}" for name, text in files.items()}
+    return {name: f"{_HEADER}\n\n{text}" for name, text in files.items()}
 
 
-def _wrapped(text: str) -> str:
+def _wrap(text: str) -> str:
     return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False) + "\n"

@@ -15,35 +15,19 @@ from gliofit.figures.colours import TISSUE_KINDS
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
 from gliofit.metrics.masks import WHOLE_THRESHOLD
 from gliofit.publish.estimates import errors_table
-from gliofit.publish.patient_record import CaseSources, MethodRecord, read_methods
-from gliofit.publish.provenance import add_provenance
+from gliofit.publish.patient_record import CaseSources, MethodRecord, add_provenance, read_methods
 from gliofit.publish.settings import PublishSettings
-from gliofit.publish.viewer import Viewer
-from gliofit.publish.viewer_colours import cell_colours, difference_colours
-from gliofit.publish.viewer_volumes import ViewerBox
+from gliofit.publish.viewer import Viewer, cell_colours, difference_colours
 from gliofit.report.page import Page
 from gliofit.report.texts import page_text
-
-__all__ = ["CaseSources", "write_case_page"]
 
 #: Largest absolute difference on the colour scale.
 _DIFFERENCES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _TRUTH_COLOUR = "#FFFFFF"
-#: Grey values of white matter, grey matter and CSF in the background.
-_GREYS = {"wm": 0.85, "gm": 0.55, "csf": 0.25}
 
 
 def write_case_page(sources: CaseSources, path: str | Path, settings: PublishSettings, run: str) -> None:
-    """Write the page as a self-contained file.
-
-    Parameters
-    ----------
-    sources
-        Files of the case.
-    path, run
-        HTML file to write, and name of the run.
-    settings
-        Printed names of methods.
+    """Write the page of a case of a run as a self-contained HTML file.
 
     Raises
     ------
@@ -67,7 +51,7 @@ def write_case_page(sources: CaseSources, path: str | Path, settings: PublishSet
     page.table(errors_table(methods, row), sortable=False, first_row=True)
     page.paragraph(page_text("case-errors", level=INTERVAL_LEVEL))
     page.heading("Provenance")
-    if not add_provenance(page, sources.jobs(methods)):
+    if not add_provenance(page, sources, methods):
         page.paragraph("No provenance was recorded.")
     page.write(path)
 
@@ -78,15 +62,15 @@ def _viewer(sources: CaseSources, methods: Sequence[MethodRecord], truth: Volume
     labels = read_like(sources.case_dir / "labels.nii.gz", truth.grid)
     # The concentration may be positive outside the labelled brain.
     brain = Volume((labels.data > 0) | (truth.data > 0), truth.grid)
-    viewer = Viewer(ViewerBox.around(brain), centre_of_mass_mm(truth), "the tumour's centre", "the case's files")
-    viewer.grey("tissue as grey values", sum(shade * getattr(tissue, name) for name, shade in _GREYS.items()))
-    group, differences = "Tumour-cell concentration", "Estimate minus truth"
+    viewer = Viewer(brain, centre_of_mass_mm(truth), "the tumour's centre", "the case's files")
+    viewer.grey("tissue as grey values", 0.85 * tissue.wm + 0.55 * tissue.gm + 0.25 * tissue.csf)
+    group = "Tumour-cell concentration"
     viewer.map("truth", group, truth.data, cell_colours(), visible=True, line=(WHOLE_THRESHOLD, _TRUTH_COLOUR, ()))
     cells = viewer.cells(methods, sources, group)
-    apart = {name: values.astype(np.float32) - truth.data for name, values in cells.items()}
-    most = max((float(np.abs(values).max()) for values in apart.values()), default=0.0)
+    differences = {name: values.astype(np.float32) - truth.data for name, values in cells.items()}
+    most = max((float(np.abs(values).max()) for values in differences.values()), default=0.0)
     scale = difference_colours(next((end for end in _DIFFERENCES if most <= end), _DIFFERENCES[-1]))
-    for name, values in apart.items():
-        viewer.map(name, differences, values, scale)
+    for name, values in differences.items():
+        viewer.map(name, "Estimate minus truth", values, scale)
     viewer.labels("tissue labels", "Tissue", labels.data, TISSUE_KINDS)
     return viewer

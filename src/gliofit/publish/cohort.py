@@ -14,8 +14,6 @@ from gliofit.evaluate.cohort import summarise
 from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.growth.model import space_of
 
-__all__ = ["LIKE_THE_PAPER", "Cohort", "Observed", "figure_name", "methods_shown"]
-
 #: Observation that selects the methods of a patient table and its figures.
 Observed = Literal["reference", "segmentation"]
 
@@ -83,7 +81,7 @@ class Cohort:
         names = [str(name) for name in self.agreement["reference"].drop_duplicates()]
         return sorted(names, key=lambda name: self.methods.get(name) != "reference")
 
-    def that_observed(self, observed: Observed) -> Cohort:
+    def with_observation(self, observed: Observed) -> Cohort:
         """Select the methods of one patient table, with the tests between them."""
         if self.metrics.empty:
             return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gliofit.core.errors import InputError
-from gliofit.core.grid import Volume
-from gliofit.core.io import read_table, read_volume
+from gliofit.core.io import read_table
 from gliofit.figures.colours import CORE, WHOLE
 from gliofit.figures.sheet import Sheet
 from gliofit.figures.slices import add_scale_bar, draw_cells, draw_edge, draw_failed, finish_slice, grey_values
@@ -27,8 +26,6 @@ from gliofit.report.numbers import format_quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-__all__ = ["choose_cases", "draw_figure4"]
 
 #: Methods whose error may order the patients, in order of preference.
 _ORDERED_BY = (
@@ -78,19 +75,22 @@ def draw_figure4(
         sheet = Sheet(width, len(blocks) * block_height + _KEY)
         layer = None
         for row, case in enumerate(cases):
-            fields = _read_fields(metrics, Path(forward_root) / case, case, methods)
-            view = _load_view(Path(case_root) / case, list(fields.values()))
+            rows = metrics[metrics["case"] == case].set_index("method")
+            run = [method for method in methods if method in rows.index and rows.loc[method, "status"] != "failed"]
+            files = {method: Path(forward_root) / case / method / "concentration.nii.gz" for method in run}
+            view = _load_view(Path(case_root) / case, files)
             for number, block in enumerate(blocks):
                 top = number * block_height + _TITLES + row * row_height
-                _draw_name(sheet, top + side / 2, row_height, case, view.height_mm)
+                name = textwrap.wrap(case, int(row_height / _CHARACTER) - 1)
+                sheet.upright(_LEFT / 2, top + side / 2, "\n".join([*name, view.slices.position_text(AXIAL)]))
                 for column, picture in enumerate(block):
                     axes = sheet.axes(_LEFT + (column + 0.5) * step - side / 2, top, side, side)
                     if picture == 0:
                         _draw_overview(axes, view)
-                        continue
-                    method = methods[picture - 1]
-                    scores = metrics[(metrics["case"] == case) & (metrics["method"] == method)]
-                    layer = _draw_method(axes, view, fields.get(method), scores, observed) or layer
+                    elif (method := methods[picture - 1]) in view.cells:
+                        layer = _draw_method(axes, view, method, rows.loc[method], observed)
+                    else:
+                        _draw_missing(axes, view, "failed" if method in rows.index else "not run")
         for number, block in enumerate(blocks):
             for column, picture in enumerate(block):
                 title = "T1, segmentation" if picture == 0 else _title(metrics, methods[picture - 1], settings)
@@ -112,15 +112,9 @@ def _layout(patients: int, pictures: int, width: float) -> tuple[int, float]:
         columns = -(-pictures // blocks)
         wide = (width - _LEFT) / columns - _GAP
         tall = (PAGE_HEIGHT - _KEY - blocks * _TITLES) / (blocks * patients) - _SCORES - _GAP
-        best = max(best, (columns, min(wide, tall, 1.6)), key=lambda found: found[1])
+        best = max(best, (columns, min(wide, tall, 1.6)), key=lambda layout: layout[1])
     # Many patients or methods exceed a page.
     return best if best[1] > _NARROWEST else (min(pictures, 8), _NARROWEST)
-
-
-def _draw_name(sheet: Sheet, y: float, height: float, case: str, height_mm: float) -> None:
-    """Write the patient's name and slice beside a row of pictures centred at ``y``."""
-    where = f"z = {height_mm:.0f} mm".replace("-", "−")
-    sheet.upright(_LEFT / 2, y, "\n".join([*textwrap.wrap(case, int(height / _CHARACTER) - 1), where]))
 
 
 def _title(metrics: pd.DataFrame, method: str, settings: PublishSettings) -> str:
@@ -165,50 +159,39 @@ def _choose_methods(metrics: pd.DataFrame, settings: PublishSettings, observed: 
     return reference + [method for method in wanted if method in shown and method not in reference]
 
 
-def _read_fields(metrics: pd.DataFrame, folder: Path, case: str, methods: Sequence[str]) -> dict[str, Volume]:
-    """Read the concentrations of a patient by method, where available."""
-    rows = metrics[(metrics["case"] == case) & (metrics["status"] != "failed")]
-    run = set(rows["method"])
-    return {
-        method: read_volume(folder / method / "concentration.nii.gz", np.float32) for method in methods if method in run
-    }
-
-
 @dataclass(frozen=True, eq=False)
 class _View:
-    """Axial slice of a patient; ``field`` is left, right, lower and upper edge of the field of view in mm."""
+    """Axial slice of a patient.
+
+    Parameters
+    ----------
+    slices
+        Planes of the patient.
+    background, whole, core
+        T1 image and masks of the segmentation.
+    cells
+        Concentration by method.
+    field
+        Left, right, lower and upper edge of the field of view in mm.
+    """
 
     slices: PatientSlices
     background: NDArray[np.float32]
     whole: NDArray[np.bool_]
     core: NDArray[np.bool_]
+    cells: Mapping[str, NDArray[np.float32]]
     field: tuple[float, float, float, float]
-    height_mm: float
-
-    def cut(self, volume: Volume) -> NDArray[np.float32]:
-        """Return the same slice of another volume."""
-        if not volume.grid.matches(self.slices.grid):
-            raise ValueError("the volume lies on another grid than the patient")
-        return self.slices.cut(volume.data)[AXIAL.name]
-
-    @property
-    def frame(self) -> Mapping[str, Any]:
-        """Return the extent for images and contours."""
-        return self.slices.frame(AXIAL)
 
 
-def _load_view(case_dir: Path, fields: Sequence[Volume] = ()) -> _View:
-    """Find slice and field of view of a patient, and read the background."""
+def _load_view(case_dir: Path, files: Mapping[str, Path]) -> _View:
+    """Read the slice of a patient and of concentrations by method, and find the field of view."""
     anatomy, path = Anatomy.load(case_dir), case_dir / "t1.nii.gz"
     slices = anatomy.slices
     image = slices.read_image(path) if path.is_file() else slices.cut(grey_values(anatomy.labels.data))
-    masks = [slices.cut(mask)[AXIAL.name] for mask in (anatomy.whole.data, anatomy.core)]
-    shown = masks[0].copy()
-    for field in fields:
-        shown |= slices.cut(field.data)[AXIAL.name] >= _SHOWN_FROM
-    return _View(
-        slices, image[AXIAL.name], masks[0], masks[1], _field(shown, slices.size_mm(AXIAL)), slices.position_mm(AXIAL)
-    )
+    whole, core = (slices.cut(mask)[AXIAL.name] for mask in (anatomy.whole.data, anatomy.core))
+    cells = {method: slices.read(file)[AXIAL.name].astype(np.float32) for method, file in files.items()}
+    shown = np.any([whole, *(values >= _SHOWN_FROM for values in cells.values())], axis=0)
+    return _View(slices, image[AXIAL.name], whole, core, cells, _field(shown, slices.size_mm(AXIAL)))
 
 
 def _field(shown: NDArray[np.bool_], size_mm: tuple[float, float]) -> tuple[float, float, float, float]:
@@ -227,8 +210,8 @@ def _draw_overview(axes: Axes, view: _View) -> None:
     from matplotlib.patches import Rectangle
 
     left, right, bottom, top = view.field
-    _draw_background(axes, view)
-    _draw_contours(axes, view)
+    frame = _draw_background(axes, view)
+    _draw_contours(axes, view, frame)
     look: dict[str, Any] = {"fill": False, "edgecolor": "white", "linewidth": 0.6, "clip_on": True}
     axes.add_patch(Rectangle((left, bottom), right - left, top - bottom, **look))
     width, height = view.slices.size_mm(AXIAL)
@@ -237,30 +220,38 @@ def _draw_overview(axes: Axes, view: _View) -> None:
     add_scale_bar(axes)
 
 
-def _draw_background(axes: Axes, view: _View) -> None:
-    axes.imshow(view.background, cmap="gray", vmin=0, vmax=1, **view.frame)
+def _draw_background(axes: Axes, view: _View) -> dict[str, Any]:
+    """Draw the T1 image; return the extent for other layers."""
+    frame = view.slices.frame(AXIAL)
+    axes.imshow(view.background, cmap="gray", vmin=0, vmax=1, **frame)
     finish_slice(axes, AXIAL.left, AXIAL.right)
+    return frame
 
 
-def _draw_contours(axes: Axes, view: _View) -> None:
-    draw_edge(axes, view.whole, 0.5, WHOLE, width=0.7, **view.frame)
-    draw_edge(axes, view.core, 0.5, CORE, (0, (2, 1)), width=0.7, **view.frame)
+def _draw_contours(axes: Axes, view: _View, frame: Mapping[str, Any]) -> None:
+    draw_edge(axes, view.whole, 0.5, WHOLE, width=0.7, **frame)
+    draw_edge(axes, view.core, 0.5, CORE, (0, (2, 1)), width=0.7, **frame)
 
 
-def _draw_method(axes: Axes, view: _View, field: Volume | None, scores: pd.DataFrame, observed: Observed) -> Any:
-    """Draw a concentration over the T1, with the scores below, or a remark if there is none."""
-    left, right, bottom, top = view.field
-    _draw_background(axes, view)
-    layer = None
-    if field is None:
-        draw_failed(axes, "failed" if len(scores) else "not run")
-    else:
-        layer = draw_cells(axes, view.cut(field), **view.frame)
-        _draw_contours(axes, view)
-        axes.set_xlabel(_scores_text(scores.iloc[0], observed), fontsize=SMALL, labelpad=1, linespacing=1.05)
-    axes.set(xlim=(left, right), ylim=(bottom, top))
-    add_scale_bar(axes, 20)
+def _draw_method(axes: Axes, view: _View, method: str, scores: pd.Series, observed: Observed) -> Any:
+    """Draw a concentration over the T1, with the scores below."""
+    frame = _draw_background(axes, view)
+    layer = draw_cells(axes, view.cells[method], **frame)
+    _draw_contours(axes, view, frame)
+    axes.set_xlabel(_scores_text(scores, observed), fontsize=SMALL, labelpad=1, linespacing=1.05)
+    _set_field(axes, view)
     return layer
+
+
+def _draw_missing(axes: Axes, view: _View, reason: str) -> None:
+    _draw_background(axes, view)
+    draw_failed(axes, reason)
+    _set_field(axes, view)
+
+
+def _set_field(axes: Axes, view: _View) -> None:
+    axes.set(xlim=view.field[:2], ylim=view.field[2:])
+    add_scale_bar(axes, 20)
 
 
 def _scores_text(row: pd.Series, observed: Observed) -> str:

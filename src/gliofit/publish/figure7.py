@@ -11,10 +11,11 @@ from gliofit.publish.cohort import Observed, figure_name, methods_shown
 from gliofit.publish.settings import PublishSettings
 from gliofit.report.names import method_name, method_styles
 
-__all__ = ["draw_figure7"]
-
 #: Column, name and threshold of the tables.
 _REGIONS = (("dice_whole", "Whole tumour", WHOLE_THRESHOLD), ("dice_core", "Tumour core", CORE_THRESHOLD))
+
+#: Columns of the legend.
+_COLUMNS = 3
 
 
 def draw_figure7(
@@ -38,30 +39,27 @@ def draw_figure7(
     with figure_style():
         from matplotlib.figure import Figure
 
-        columns = 3
-        figure = Figure(figsize=(TWO_COLUMNS, 2.45 + 0.14 * -(-len(methods) // columns)), layout="constrained")
+        figure = Figure(figsize=(TWO_COLUMNS, 2.45 + 0.14 * -(-len(methods) // _COLUMNS)), layout="constrained")
         panels = figure.subplots(1, 2, sharey=True)
         # Bands of many methods would overlap.
         alpha = 0.12 * min(1.0, 4 / max(1, len(methods)))
-        for axes, letter, (column, title, usual) in zip(panels, "ab", _REGIONS, strict=True):
+        for axes, letter, (column, title, threshold) in zip(panels, "ab", _REGIONS, strict=True):
             for method in methods:
-                by_threshold = curve[curve["method"] == method].groupby("threshold")[column]
-                mean, error = by_threshold.mean(), by_threshold.sem()
-                label = f"{method_name(method, settings.method_names)} (n = {int(by_threshold.count().max())})"
+                dice = curve[curve["method"] == method].groupby("threshold")[column]
+                mean, error = dice.mean(), dice.sem()
+                label = f"{method_name(method, settings.method_names)} (n = {int(dice.count().max())})"
                 style = styles[method]
                 axes.plot(mean.index, mean, color=style.colour, linestyle=style.line, linewidth=1.3, label=label)
                 axes.fill_between(mean.index, mean - error, mean + error, color=style.colour, alpha=alpha, linewidth=0)
-            axes.axvline(usual, color="0.45", linewidth=0.7, linestyle=":", zorder=0)
+            axes.axvline(threshold, color="0.45", linewidth=0.7, linestyle=":", zorder=0)
             axes.annotate(
-                f"{usual:.2f}", (usual, 1.0), xycoords=("data", "axes fraction"), fontsize=SMALL, xytext=(0, 1),
+                f"{threshold:.2f}", (threshold, 1.0), xycoords=("data", "axes fraction"), fontsize=SMALL, xytext=(0, 1),
                 textcoords="offset points", color="0.35", ha="center", va="bottom",
             )  # fmt: skip
-            axes.set_xlim(0, 1)
-            axes.set_ylim(0, 1)
-            axes.set_xlabel("threshold of c (fraction of the carrying capacity)")
+            axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="threshold of c (fraction of the carrying capacity)")
             letter_panel(axes, letter, title)
             axes.grid()
         panels[0].set_ylabel("Dice, mean ± standard error")
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, ncols=columns, loc="outside lower center", handlelength=3.4, columnspacing=1.4)
+        figure.legend(handles, labels, ncols=_COLUMNS, loc="outside lower center", handlelength=3.4, columnspacing=1.4)
         save_figure(figure, out_dir, figure_name("figure7", observed), settings.dpi)

@@ -13,8 +13,6 @@ from gliofit.growth.model import space_of
 from gliofit.growth.space import Derived, Parameter, Quantity
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
 
-__all__ = ["Amount", "amounts", "interval", "interval_kind", "number"]
-
 
 @dataclass(frozen=True)
 class Amount:
@@ -46,8 +44,8 @@ def amounts(row: Mapping[str, Any]) -> dict[str, Amount]:
     space, suffix = space_of(row), interval_kind(row)
     parameters = [Amount(p, float(row[p.column]), interval(row, p.column, suffix)) for p in space.parameters]
     derived = [Amount(d, float(d.of(row)), _derived_interval(row, d)) for d in space.derived]
-    found = [*(a for a in parameters if not a.is_position), *derived, *(a for a in parameters if a.is_position)]
-    return {amount.quantity.name: amount for amount in found}
+    ordered = [*(a for a in parameters if not a.is_position), *derived, *(a for a in parameters if a.is_position)]
+    return {amount.quantity.name: amount for amount in ordered}
 
 
 def interval_kind(row: Mapping[str, Any]) -> str:

@@ -8,8 +8,6 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from gliofit.core.io import atomic_path
 
-__all__ = ["pack"]
-
 #: Earliest time of the format, used for all files so that equal files give equal bytes.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 

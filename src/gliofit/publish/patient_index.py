@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
 from gliofit.core.errors import InputError
 from gliofit.core.io import read_table
-from gliofit.publish.patient_record import choose_method
+from gliofit.publish.patient_record import RESEARCH, choose_method
 from gliofit.publish.settings import PublishSettings
 from gliofit.report.names import method_name
 from gliofit.report.numbers import MISSING
 from gliofit.report.page import Page
-from gliofit.report.table import Cell
-
-__all__ = ["INDEX_HEADINGS", "index_note", "index_rows", "write_patient_index"]
+from gliofit.report.table import Cell, Grid
 
 INDEX_HEADINGS = (
     "Patient", "Whole tumour (cc)", "Core (cc)", "Registration", "Method", "Dice, whole at 0.33", "Dice, core at 0.60",
@@ -43,8 +40,8 @@ def write_patient_index(
     rows = index_rows(checks, metrics, settings)
     page = Page(f"Patients, run {run}")
     page.heading("Patients", 1)
-    page.paragraph(f"Run {run}, {len(rows)} patients. Research output, not for clinical decisions.")
-    page.grid(INDEX_HEADINGS, rows, sortable=True)
+    page.paragraph(f"Run {run}, {len(rows)} patients. {RESEARCH}")
+    page.grid(Grid.of(INDEX_HEADINGS, rows))
     page.paragraph(index_note(settings))
     page.write(path)
 
@@ -75,16 +72,18 @@ def index_rows(checks: Mapping[str, Path], metrics: str | Path, settings: Publis
         check = read_table(file).iloc[0]
         statuses = {str(method): str(status) for method, status in scores["status"].items()}
         chosen = choose_method(statuses, settings.preferred_method)
-        numbers = ("dice_whole_033", "dice_core_060")
-        values = [float("nan") if chosen is None else float(scores.loc[chosen, name]) for name in numbers]
+        name, status, dice = MISSING, "every method failed", [math.nan, math.nan]
+        if chosen is not None:
+            name, status = method_name(chosen, settings.method_names), statuses[chosen]
+            dice = [float(scores.loc[chosen, metric]) for metric in ("dice_whole_033", "dice_core_060")]
         rows.append(
             [
                 Cell(case, link=f"{case}.html"),
-                *(Cell(f"{check[name]:.1f}", value=check[name]) for name in ("tumour_cc", "core_cc")),
+                *(Cell(f"{check[volume]:.1f}", value=check[volume]) for volume in ("tumour_cc", "core_cc")),
                 Cell(str(check["status"]), str(check["message"]), words=True),
-                Cell(MISSING if chosen is None else method_name(chosen, settings.method_names), words=True),
-                *(Cell(f"{value:.2f}", value=value) if np.isfinite(value) else Cell(MISSING) for value in values),
-                Cell("every method failed" if chosen is None else statuses[chosen], words=True),
+                Cell(name, words=True),
+                *(Cell(f"{value:.2f}", value=value) if math.isfinite(value) else Cell(MISSING) for value in dice),
+                Cell(status, words=True),
             ]
         )
     return rows

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,18 +15,22 @@ from gliofit.figures.colours import deviation_scale
 from gliofit.growth.model import find_growth_model, space_of
 from gliofit.invert.settings import BoundsSettings
 from gliofit.plan.tables import PLAN_NUMBERS
-from gliofit.publish.estimates import column_meanings, estimates_table
+from gliofit.publish.estimates import column_meanings, describe_estimate, estimates_table
 from gliofit.publish.patient_picture import CellMap, PatientPicture, draw_patient_picture
-from gliofit.publish.patient_record import CaseSources, MethodRecord, PatientRecord, read_record
+from gliofit.publish.patient_record import (
+    RESEARCH,
+    MethodRecord,
+    PatientRecord,
+    PatientSources,
+    add_provenance,
+    read_record,
+)
 from gliofit.publish.patient_viewer import patient_viewer
-from gliofit.publish.patient_warnings import registration_text, warnings_of
-from gliofit.publish.provenance import add_provenance
+from gliofit.publish.patient_warnings import patient_warnings, registration_text
+from gliofit.publish.pictures import page_picture
 from gliofit.publish.settings import PublishSettings
-from gliofit.publish.shown import page_picture
 from gliofit.publish.slices import Anatomy
-from gliofit.publish.theta_words import theta_words
-from gliofit.publish.viewer import Viewer
-from gliofit.register.criteria import criteria
+from gliofit.register.quality import criteria
 from gliofit.register.settings import RegisterSettings
 from gliofit.report.names import method_name
 from gliofit.report.numbers import MISSING
@@ -36,45 +38,14 @@ from gliofit.report.page import Page
 from gliofit.report.table import Table, column, text_table
 from gliofit.report.texts import page_text
 
-__all__ = ["PatientSources", "write_patient_page"]
-
 #: Method whose uncertainty is shown if the preferred one has none.
 _UNCERTAIN = "gauss-newton-segmentation"
 
-_RESEARCH = "Research output, not for clinical decisions."
-
-
-@dataclass(frozen=True, eq=False)
-class PatientSources(CaseSources):
-    """Files of one patient.
-
-    Parameters
-    ----------
-    images
-        ``t1c`` and ``flair`` of the patient, if available.
-    uncertainties
-        Maps of the standard deviation of the concentration, by method.
-    plans
-        Tables of target volumes, by method; the volumes are in the same folder as ``clinical-{margin}mm.nii.gz`` and
-        ``personalised-{margin}mm.nii.gz``.
-    truth
-        True concentration of a phantom.
-    """
-
-    images: Mapping[str, Path] = field(default_factory=dict)
-    uncertainties: Mapping[str, Path] = field(default_factory=dict)
-    plans: Mapping[str, Path] = field(default_factory=dict)
-    truth: Path | None = None
-
 
 def write_patient_page(
-    sources: PatientSources,
-    out_dir: str | Path,
-    settings: PublishSettings,
-    bounds: BoundsSettings,
-    register: RegisterSettings,
-    run: str,
-) -> None:
+    sources: PatientSources, out_dir: str | Path, settings: PublishSettings, bounds: BoundsSettings,
+    register: RegisterSettings, run: str,
+) -> None:  # fmt: skip
     """Write ``{case}.png`` and ``{case}.html``, a self-contained page with picture and viewer.
 
     Parameters
@@ -100,15 +71,18 @@ def write_patient_page(
     png = Path(out_dir) / f"{sources.case}.png"
     draw_patient_picture(png, picture)
 
-    centre = centre_of_mass_mm(anatomy.whole)
+    checks, centre = record.checks, centre_of_mass_mm(anatomy.whole)
+    spacing = " × ".join(f"{step:g}" for step in np.round(anatomy.grid.spacing_mm, 3))
     page = Page(f"{sources.case}, run {run}")
     page.heading(f"Patient {sources.case}", 1)
-    page.paragraph(f"Run {run}. {_facts(record, anatomy)} {_RESEARCH}")
+    page.paragraph(
+        f"Run {run}. Whole tumour {checks['tumour_cc']:.1f} cc, core {checks['core_cc']:.1f} cc (enhancing "
+        f"{checks['enhancing_cc']:.1f} cc); voxels {spacing} mm; label scheme {checks['labels']}. {RESEARCH}"
+    )
     _add_warnings(page, record, bounds, centre)
     page.heading("Viewer")
-    _viewer(sources, record, settings, anatomy).add_to(page)
-    for sentence in _unseen(sources, record):
-        page.paragraph(sentence)
+    patient_viewer(sources, record, settings, anatomy).add_to(page)
+    _explain_empty_maps(page, sources, record)
     _add_estimates(page, record, settings, centre)
     if sources.plans:
         _add_plans(page, sources, settings)
@@ -119,60 +93,29 @@ def write_patient_page(
     page.write(Path(out_dir) / f"{sources.case}.html")
 
 
-def _facts(record: PatientRecord, anatomy: Anatomy) -> str:
-    """Describe volumes, voxels and labels in one sentence."""
-    checks = record.checks
-    spacing = " × ".join(f"{step:g}" for step in np.round(anatomy.grid.spacing_mm, 3))
-    return (
-        f"Whole tumour {checks['tumour_cc']:.1f} cc, core {checks['core_cc']:.1f} cc (enhancing "
-        f"{checks['enhancing_cc']:.1f} cc); voxels {spacing} mm; label scheme {checks['labels']}."
-    )
-
-
 def _add_warnings(page: Page, record: PatientRecord, bounds: BoundsSettings, centre_mm: NDArray[np.float64]) -> None:
     """Add the warnings (or that there are none) and the registration if no warning mentions it."""
-    warnings = warnings_of(record, bounds, centre_mm)
-    page.heading("Warnings")
+    warnings = patient_warnings(record, bounds, centre_mm)
+    texts = warnings or ["No warnings: all methods converged within their bounds."]
     if record.checks["status"] == "ok":
-        warnings.append(registration_text(record))
-    alarming = len(warnings) > (record.checks["status"] == "ok")
-    if not alarming:
-        warnings.insert(0, "No warnings: all methods converged within their bounds.")
-    page.items(warnings, "warnings" if alarming else "quiet")
+        texts = [*texts, registration_text(record)]
+    page.heading("Warnings")
+    page.items(texts, "warnings" if warnings else "quiet")
 
 
-def _viewer(sources: PatientSources, record: PatientRecord, settings: PublishSettings, anatomy: Anatomy) -> Viewer:
-    """Create the viewer with all images and results of the page."""
-    names = {"t1c": "T1c", "flair": "FLAIR"}
-    images = {name: sources.images[role] for role, name in names.items() if role in sources.images}
-    images["T1"] = sources.case_dir / "t1.nii.gz"
-    targets = {}
-    for method, table in sources.plans.items():
-        for margin in read_table(table)["margin_mm"].astype(float):
-            clinical, personalised = (
-                table.parent / f"{kind}-{margin:g}mm.nii.gz" for kind in ("clinical", "personalised")
-            )
-            targets[margin, method_name(method, settings.method_names)] = clinical, personalised
-    return patient_viewer(record, anatomy, sources, images, sources.uncertainties, targets, sources.truth)
-
-
-def _unseen(sources: PatientSources, record: PatientRecord) -> list[str]:
+def _explain_empty_maps(page: Page, sources: PatientSources, record: PatientRecord) -> None:
     """Explain maps of the standard deviation that look empty."""
     exact, none = [], []
     for method in record.methods:
-        if method.method not in sources.uncertainties:
-            continue
-        most = float(read_volume(sources.uncertainties[method.method]).data.max())
-        if most == 0:
-            none.append(method.name)
-        elif most < deviation_scale(0) / 2 and method.parameters["observation"] != "segmentation":
-            exact.append(f"{method.name} (at most {most:.0e})")
-    said = []
-    if exact:
-        said.append(page_text("exact-fit", names=", ".join(exact)))
-    if none:
-        said.append(page_text("no-covariance", names=", ".join(none)))
-    return said
+        if method.method in sources.uncertainties:
+            most = float(read_volume(sources.uncertainties[method.method]).data.max())
+            if most == 0:
+                none.append(method.name)
+            elif most < deviation_scale(0) / 2 and method.parameters["observation"] != "segmentation":
+                exact.append(f"{method.name} (at most {most:.0e})")
+    for text, names in (("exact-fit", exact), ("no-covariance", none)):
+        if names:
+            page.paragraph(page_text(text, names=", ".join(names)))
 
 
 def _picture(sources: PatientSources, record: PatientRecord, anatomy: Anatomy) -> PatientPicture:
@@ -182,66 +125,53 @@ def _picture(sources: PatientSources, record: PatientRecord, anatomy: Anatomy) -
     images = {"T1c": slices.read_image(sources.images["t1c"])} if "t1c" in sources.images else {"T1": t1}
     if "flair" in sources.images:
         images["FLAIR"] = slices.read_image(sources.images["flair"])
-    maps = [
-        CellMap(
-            method.name,
-            None if method.status == "failed" else slices.read(sources.concentration(method.method)),
-            _note(method),
-        )
-        for method in record.methods
-    ]
+    maps = []
+    for method in record.methods:
+        cuts = None if method.status == "failed" else slices.read(sources.concentration(method.method))
+        maps.append(CellMap(method.name, cuts, _scores_text(method)))
     deviation = None
-    order = sorted(sources.uncertainties, key=lambda name: (name != record.preferred, name != _UNCERTAIN))
-    for name in order:
-        if deviation is None:
-            cuts = slices.read(sources.uncertainties[name])
+    for method in sorted(record.methods, key=lambda m: (m.method != record.preferred, m.method != _UNCERTAIN)):
+        if deviation is None and method.method in sources.uncertainties:
+            values = slices.read(sources.uncertainties[method.method])
             # Zero if the method failed or has no covariance.
-            if any(cut.any() for cut in cuts.values()):
-                deviation = next(method.name for method in record.methods if method.method == name), cuts
+            if any(cut.any() for cut in values.values()):
+                deviation = method.name, values
     return PatientPicture(
         slices, images, t1, slices.cut(anatomy.labels.data), slices.cut(anatomy.whole.data), slices.cut(anatomy.core),
         maps, record.preferred is not None, deviation,
     )  # fmt: skip
 
 
-def _note(method: MethodRecord) -> str:
-    scores = method.scores
-    parts = [("Dice", scores["dice_whole_033"]), ("core", scores["dice_core_060"])]
-    return ", ".join(f"{name} {value:.2f}" for name, value in parts if np.isfinite(value)) or " "
+def _scores_text(method: MethodRecord) -> str:
+    scores = (("Dice", method.scores["dice_whole_033"]), ("core", method.scores["dice_core_060"]))
+    return ", ".join(f"{name} {value:.2f}" for name, value in scores if np.isfinite(value)) or " "
 
 
 def _add_estimates(
     page: Page, record: PatientRecord, settings: PublishSettings, centre_mm: NDArray[np.float64]
 ) -> None:
-    """Add the table of theta with its explanation."""
+    """Add the first method's estimate in words, and the table of all estimates with its explanation."""
     page.heading("Estimates")
-    wanted = method_name(settings.preferred_method, settings.method_names)
     if record.preferred is None:
         page.paragraph("All methods failed on this patient.")
-    elif record.preferred != settings.preferred_method:
-        page.paragraph(
-            f"The preferred method, {wanted}, is not part of the run or failed; {record.methods[0].name} stands in its "
-            "place."
-        )
     else:
-        page.paragraph(f"In words, by {record.methods[0].name}:")
-    _add_words(page, record)
+        chosen, *rest = record.methods
+        if record.preferred == settings.preferred_method:
+            page.paragraph(f"In words, by {chosen.name}:")
+        else:
+            wanted = method_name(settings.preferred_method, settings.method_names)
+            page.paragraph(
+                f"The preferred method, {wanted}, is not part of the run or failed; {chosen.name} is shown instead."
+            )
+        same = chosen.parameters["observation"]
+        others = [other for other in rest if other.status != "failed" and other.parameters["observation"] == same]
+        page.terms(describe_estimate(chosen, others))
     table = estimates_table(record.methods, centre_mm)
     page.table(table, sortable=False, first_row=record.preferred is not None)
     page.heading("How to read the table", 3)
     page.terms(column_meanings(table))
     models = dict.fromkeys(space_of(method.parameters).model for method in record.methods)
-    page.paragraph(" ".join([*(find_growth_model(name).undetermined for name in models), _RESEARCH]))
-
-
-def _add_words(page: Page, record: PatientRecord) -> None:
-    """Add the first method's estimate in words, with those of methods with the same observation."""
-    if record.preferred is None:
-        return
-    chosen, *rest = record.methods
-    same = chosen.parameters["observation"]
-    others = [other for other in rest if other.status != "failed" and other.parameters["observation"] == same]
-    page.terms(theta_words(chosen, others))
+    page.paragraph(" ".join([*(find_growth_model(name).undetermined for name in models), RESEARCH]))
 
 
 def _add_registration(page: Page, sources: PatientSources, record: PatientRecord, register: RegisterSettings) -> None:
@@ -261,15 +191,17 @@ def _add_registration(page: Page, sources: PatientSources, record: PatientRecord
 
 def _add_plans(page: Page, sources: PatientSources, settings: PublishSettings) -> None:
     """Add the target volumes of all methods and margins."""
-    tables = {method_name(method, settings.method_names): read_table(path) for method, path in sources.plans.items()}
-    frame = pd.concat([table.assign(method=name) for name, table in tables.items()], ignore_index=True)
+    frames = [
+        read_table(path).assign(method=method_name(method, settings.method_names))
+        for method, path in sources.plans.items()
+    ]
     columns = (
         column("method", "Method"), column("margin_mm", "Margin", "mm", format="g"), *PLAN_NUMBERS,
         column("status", "Status"), column("message", "Remark"),
     )  # fmt: skip
     page.heading("Target volumes")
-    page.table(Table("Target volumes", frame, columns), sortable=False)
-    page.paragraph(f"{page_text('targets')} {_RESEARCH}")
+    page.table(Table("Target volumes", pd.concat(frames, ignore_index=True), columns), sortable=False)
+    page.paragraph(f"{page_text('targets')} {RESEARCH}")
 
 
 def _add_provenance(page: Page, sources: PatientSources, record: PatientRecord) -> None:
@@ -283,6 +215,5 @@ def _add_provenance(page: Page, sources: PatientSources, record: PatientRecord) 
         integrators.setdefault(text, []).append(method.name)
     runs = "; ".join(f"{name} ({', '.join(methods)})" for name, methods in integrators.items())
     page.paragraph(f"This page was written by gliofit {__version__}. Integrator of the forward simulations: {runs}.")
-    jobs = [("registration", sources.case_dir / "t1.nii.gz"), *sources.jobs(record.methods)]
-    if add_provenance(page, jobs):
+    if add_provenance(page, sources, record.methods, ("registration", sources.case_dir / "t1.nii.gz")):
         page.paragraph(page_text("seeds"))

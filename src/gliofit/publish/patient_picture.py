@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +32,6 @@ from gliofit.publish.slices import AXIAL, PLANES, PatientSlices, Plane
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-__all__ = ["CellMap", "PatientPicture", "draw_patient_picture"]
 
 #: Pictures by plane, as returned by ``PatientSlices.cut``.
 Cuts = Mapping[str, NDArray[Any]]
@@ -89,15 +87,15 @@ class PatientPicture:
 
     def description(self) -> str:
         """Return an alternative text of the picture."""
-        at = f"axial slice at {self.slices.position_text(AXIAL)}"
+        position = f"axial slice at {self.slices.position_text(AXIAL)}"
         parts = [f"{', '.join(self.images)} with the segmentation", "the registered tissue"]
         if self.deviation is not None:
             parts.append(f"the standard deviation of the tumour-cell concentration by {self.deviation[0]}")
-        text = f"First row, {at}: {', '.join(parts)}."
+        text = f"First row, {position}: {', '.join(parts)}."
         if self.preferred:
             text += f" Then the tumour-cell concentration by {self.maps[0].name} in three planes."
         names = ", ".join(cells.name if cells.cuts is not None else f"{cells.name} (failed)" for cells in self.maps)
-        return f"{text} Then the tumour-cell concentration by every method in the {at}: {names}."
+        return f"{text} Then the tumour-cell concentration by every method in the {position}: {names}."
 
 
 def draw_patient_picture(path: str | Path, picture: PatientPicture) -> None:
@@ -114,28 +112,18 @@ def _draw(picture: PatientPicture) -> Figure:
     tall = side * up / across
     # The three planes share one scale, with a column for keys.
     sizes = [slices.size_mm(plane) for plane in PLANES]
-    keys = side
-    scale = (TWO_COLUMNS - 2 * _EDGE - 3 * _GAP - keys - 0.1) / sum(width for width, _ in sizes)
+    scale = (TWO_COLUMNS - 2 * _EDGE - 3 * _GAP - side - 0.1) / sum(width for width, _ in sizes)
     middle = max(_KEYS, scale * max(height for _, height in sizes))
     rows = -(-len(picture.maps) // _COLUMNS)
     height = _HEADING + _TITLE + tall + _KEY
     height += (_HEADING + _TITLE + middle) if picture.preferred else 0
     height += _HEADING + rows * (_TITLE + tall + _NOTE) + 0.1
     sheet = Sheet(TWO_COLUMNS, height)
-    at = f"axial, {slices.position_text(AXIAL)}"
+    position = f"axial, {slices.position_text(AXIAL)}"
 
-    y = _heading(sheet, 0, f"Input images ({at})")
-    for number, (title, draw, key) in enumerate(_known(picture)):
-        x = _EDGE + number * (side + _GAP)
-        _title(sheet, x, y, side, title)
-        panel = sheet.axes(x, y + _TITLE, side, tall)
-        layer = draw(panel)
-        if number == 0:
-            add_scale_bar(panel)
-        key(sheet, layer, x, y + _TITLE + tall, side)
+    y = _heading(sheet, 0, f"Input images ({position})")
+    _draw_inputs(sheet, picture, y, side, tall)
     y += _TITLE + tall + _KEY
-
-    layer = None
     if picture.preferred:
         y = _heading(sheet, y, f"Tumour cells in three planes: {picture.maps[0].name}")
         x = _EDGE
@@ -145,9 +133,9 @@ def _draw(picture: PatientPicture) -> Figure:
             layer = _cells(panel, picture, picture.maps[0], plane)
             add_scale_bar(panel)
             x += scale * width + _GAP
-        _cells_key(sheet, layer, x + 0.1, y + _TITLE, keys)
+        _cells_key(sheet, layer, x + 0.1, y + _TITLE, side)
         y += _TITLE + middle
-    y = _heading(sheet, y, f"Tumour cells by every method ({at})")
+    y = _heading(sheet, y, f"Tumour cells by every method ({position})")
     for number, cells in enumerate(picture.maps):
         row, column = divmod(number, _COLUMNS)
         x, top = _EDGE + column * (side + _GAP), y + row * (_TITLE + tall + _NOTE)
@@ -164,24 +152,35 @@ def _heading(sheet: Sheet, y: float, text: str) -> float:
 
 def _title(sheet: Sheet, x: float, y: float, width: float, text: str) -> None:
     """Write the title above a picture, on two lines if it is long."""
-    import textwrap
-
     lines = textwrap.wrap(text, max(12, int(width * 18)), break_on_hyphens=False)[:2]
     sheet.text(x + width / 2, y + _TITLE - 0.04, "\n".join(lines), ha="center", va="bottom", linespacing=1.05)
 
 
-def _known(picture: PatientPicture) -> list[tuple[str, Callable[[Axes], Any], Callable[..., None]]]:
-    """Return title, drawing function and key of each picture of the first row."""
-    found: list[tuple[str, Callable[[Axes], Any], Callable[..., None]]] = []
-    for name, cuts in picture.images.items():
-        # The key of the first picture serves all images.
-        found.append((name, partial(_image, picture=picture, cuts=cuts), _no_key if found else _segmentation_key))
-    found.append(("T1, registered tissue", partial(_outlines, picture=picture), _outlines_key))
-    found.append(("grey and white matter, CSF", partial(_tissue, picture=picture), _tissue_key))
+def _draw_inputs(sheet: Sheet, picture: PatientPicture, y: float, side: float, tall: float) -> None:
+    """Draw images, registered tissue and uncertainty with their keys."""
+    titles = [*picture.images, "T1, registered tissue", "grey and white matter, CSF"]
     if picture.deviation is not None:
-        name, cuts = picture.deviation
-        found.append((f"uncertainty, {name}", partial(_deviation, picture=picture, cuts=cuts), _deviation_key))
-    return found
+        titles.append(f"uncertainty, {picture.deviation[0]}")
+    places = [_EDGE + number * (side + _GAP) for number in range(len(titles))]
+    panels = [sheet.axes(x, y + _TITLE, side, tall) for x in places]
+    for x, title in zip(places, titles, strict=True):
+        _title(sheet, x, y, side, title)
+    below, count = y + _TITLE + tall, len(picture.images)
+    for panel, cuts in zip(panels[:count], picture.images.values(), strict=True):
+        _background(panel, picture, cuts)
+        _segmentation(panel, picture)
+    add_scale_bar(panels[0])
+    # One key for all images.
+    _lines_key(sheet, places[0], below + 0.04, [(WHOLE, "solid", "whole tumour"), (CORE, _DASHES, "core")])
+    _outlines(panels[count], picture)
+    tissues = [(WHITE_MATTER, "solid", "white matter, atlas"), (CSF, "solid", "CSF, atlas")]
+    _lines_key(sheet, places[count], below + 0.04, tissues)
+    _tissue(panels[count + 1], picture)
+    _tissue_key(sheet, places[count + 1], below, side)
+    if picture.deviation is not None:
+        layer = _deviation(panels[-1], picture, picture.deviation[1])
+        bar = sheet.bar(layer, places[-1] + 0.1, below + 0.05, side - 0.2, 0.06, "deviation of c (no unit)")
+        bar.ax.locator_params(nbins=4)
 
 
 def _background(panel: Axes, picture: PatientPicture, cuts: Cuts, plane: Plane = AXIAL) -> dict[str, Any]:
@@ -198,15 +197,11 @@ def _segmentation(panel: Axes, picture: PatientPicture, plane: Plane = AXIAL) ->
     draw_edge(panel, picture.core[plane.name], 0.5, CORE, _DASHES, **frame)
 
 
-def _image(panel: Axes, picture: PatientPicture, cuts: Cuts) -> None:
-    _background(panel, picture, cuts)
-    _segmentation(panel, picture)
-
-
 def _outlines(panel: Axes, picture: PatientPicture) -> None:
-    frame, labels = _background(panel, picture, picture.t1), picture.labels[AXIAL.name]
+    """Draw the outlines of registered tissue on the T1 image."""
+    frame = _background(panel, picture, picture.t1)
     for label, colour in ((TissueLabel.WHITE_MATTER, WHITE_MATTER), (TissueLabel.CSF, CSF)):
-        inside = labels == label
+        inside = picture.labels[AXIAL.name] == label
         if inside.any():
             panel.contour(inside.astype(float), levels=[0.5], colors=colour, linewidths=0.6, **frame)
 
@@ -255,23 +250,7 @@ def _lines_key(sheet: Sheet, x: float, y: float, entries: Sequence[tuple[str, An
         panel.text(0.3, at, meaning, va="center", fontsize=SMALL)
 
 
-def _deviation_key(sheet: Sheet, layer: Any, x: float, y: float, width: float) -> None:
-    sheet.bar(layer, x + 0.1, y + 0.05, width - 0.2, 0.06, "deviation of c (no unit)").ax.locator_params(nbins=4)
-
-
-def _segmentation_key(sheet: Sheet, layer: Any, x: float, y: float, width: float) -> None:
-    _lines_key(sheet, x, y + 0.04, [(WHOLE, "solid", "whole tumour"), (CORE, _DASHES, "core")])
-
-
-def _no_key(sheet: Sheet, layer: Any, x: float, y: float, width: float) -> None:
-    """Draw nothing."""
-
-
-def _outlines_key(sheet: Sheet, layer: Any, x: float, y: float, width: float) -> None:
-    _lines_key(sheet, x, y + 0.04, [(WHITE_MATTER, "solid", "white matter, atlas"), (CSF, "solid", "CSF, atlas")])
-
-
-def _tissue_key(sheet: Sheet, layer: Any, x: float, y: float, width: float) -> None:
+def _tissue_key(sheet: Sheet, x: float, y: float, width: float) -> None:
     from matplotlib.patches import Patch
 
     panel = sheet.axes(x, y, width, 0.45)

@@ -1,19 +1,24 @@
-"""Results of all methods on one patient."""
+"""Files and results of all methods on one case."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pandas as pd
 
 from gliofit.core.errors import InputError
-from gliofit.core.io import read_table
+from gliofit.core.io import read_json, read_table
 from gliofit.publish.settings import PublishSettings
 from gliofit.report.names import method_name
+from gliofit.report.numbers import MISSING
+from gliofit.report.page import Page
+from gliofit.report.table import text_table
 
-__all__ = ["CaseSources", "MethodRecord", "PatientRecord", "choose_method", "read_methods", "read_record"]
+#: Disclaimer on all pages.
+RESEARCH = "Research output, not for clinical decisions."
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,10 +27,8 @@ class CaseSources:
 
     Parameters
     ----------
-    case
-        Name of the case.
-    case_dir
-        Folder with the tissue: ``simulate/synthetic/{case}`` or ``register/patients/{case}``.
+    case, case_dir
+        Name of the case, and folder with its tissue: ``simulate/synthetic/{case}`` or ``register/patients/{case}``.
     invert_dirs, forward_dirs
         Folders with ``parameters.parquet`` and with ``concentration.nii.gz``, by method.
     metrics
@@ -42,16 +45,28 @@ class CaseSources:
         """Return the path of the method's forward simulation."""
         return self.forward_dirs[method] / "concentration.nii.gz"
 
-    def jobs(self, methods: Sequence[MethodRecord]) -> list[tuple[str, Path]]:
-        """Return printed name and first output of each method's jobs."""
-        return [
-            job
-            for method in methods
-            for job in (
-                (f"{method.name}: estimate", self.invert_dirs[method.method] / "parameters.parquet"),
-                (f"{method.name}: forward simulation", self.concentration(method.method)),
-            )
-        ]
+
+@dataclass(frozen=True, eq=False)
+class PatientSources(CaseSources):
+    """Files of one patient.
+
+    Parameters
+    ----------
+    images
+        ``t1c`` and ``flair`` of the patient, if available.
+    uncertainties
+        Maps of the standard deviation of the concentration, by method.
+    plans
+        Tables of target volumes, by method; the volumes are in the same folder as ``clinical-{margin}mm.nii.gz`` and
+        ``personalised-{margin}mm.nii.gz``.
+    truth
+        True concentration of a phantom.
+    """
+
+    images: Mapping[str, Path] = field(default_factory=dict)
+    uncertainties: Mapping[str, Path] = field(default_factory=dict)
+    plans: Mapping[str, Path] = field(default_factory=dict)
+    truth: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +94,7 @@ class MethodRecord:
     @property
     def notes(self) -> list[str]:
         """Messages of estimate and forward simulation."""
-        message = self.scores["message"]
-        return [note for note in str(message).split("; ") if note] if pd.notna(message) else []
+        return message_parts(self.scores["message"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +107,11 @@ class PatientRecord:
     preferred: str | None
 
 
+def message_parts(message: Any) -> list[str]:
+    """Split the message of a row of results, which may be missing."""
+    return [part for part in str(message).split("; ") if part] if pd.notna(message) else []
+
+
 def choose_method(statuses: Mapping[str, str], wanted: str) -> str | None:
     """Return the preferred method, else the first successful one, else the first with a result.
 
@@ -103,10 +122,10 @@ def choose_method(statuses: Mapping[str, str], wanted: str) -> str | None:
     wanted
         ``publish.preferred_method``.
     """
-    fitting = [wanted] if statuses.get(wanted, "failed") != "failed" else []
-    fitting += [method for method, status in statuses.items() if status == "ok"]
-    fitting += [method for method, status in statuses.items() if status != "failed"]
-    return fitting[0] if fitting else None
+    candidates = [wanted] if statuses.get(wanted, "failed") != "failed" else []
+    candidates += [method for method, status in statuses.items() if status == "ok"]
+    candidates += [method for method, status in statuses.items() if status != "failed"]
+    return candidates[0] if candidates else None
 
 
 def read_methods(sources: CaseSources, settings: PublishSettings) -> list[MethodRecord]:
@@ -118,16 +137,13 @@ def read_methods(sources: CaseSources, settings: PublishSettings) -> list[Method
         If a table is missing, or the metrics lack a method.
     """
     scores = {str(row["method"]): row for _, row in read_table(sources.metrics).iterrows()}
-    missing = [method for method in sources.invert_dirs if method not in scores]
-    if missing:
-        raise InputError(sources.metrics, f"has no row of method '{missing[0]}'", "evaluate the case again")
-    return [
-        MethodRecord(
-            method, method_name(method, settings.method_names), read_table(folder / "parameters.parquet").iloc[0],
-            scores[method],
-        )
-        for method, folder in sources.invert_dirs.items()
-    ]  # fmt: skip
+    records = []
+    for method, folder in sources.invert_dirs.items():
+        if method not in scores:
+            raise InputError(sources.metrics, f"has no row of method '{method}'", "evaluate the case again")
+        parameters = read_table(folder / "parameters.parquet").iloc[0]
+        records.append(MethodRecord(method, method_name(method, settings.method_names), parameters, scores[method]))
+    return records
 
 
 def read_record(sources: CaseSources, settings: PublishSettings) -> PatientRecord:
@@ -137,3 +153,45 @@ def read_record(sources: CaseSources, settings: PublishSettings) -> PatientRecor
     methods.sort(key=lambda record: record.method != preferred)
     checks = read_table(sources.case_dir / "qc.parquet").iloc[0]
     return PatientRecord(sources.case, checks, tuple(methods), preferred)
+
+
+def add_provenance(page: Page, sources: CaseSources, methods: Sequence[MethodRecord], *first: tuple[str, Path]) -> bool:
+    """Add a folded table of the jobs with a sidecar to a page, and return whether there are any.
+
+    Parameters
+    ----------
+    page, sources, methods
+        The page, and the case with its methods.
+    *first
+        Names and outputs of jobs before those of the methods.
+    """
+    jobs = [*first]
+    for method in methods:
+        jobs.append((f"{method.name}: estimate", sources.invert_dirs[method.method] / "parameters.parquet"))
+        jobs.append((f"{method.name}: forward simulation", sources.concentration(method.method)))
+    rows = []
+    for name, output in jobs:
+        path = output.with_name(f"{output.name}.json")
+        if path.is_file():
+            content = read_json(path)
+            inputs = ", ".join(dict.fromkeys(_input_name(file["path"]) for file in content["input"]))
+            version = content["versions"].get("gliofit", MISSING)
+            rows.append([name, str(content["seed"]), _integrator(content), version, inputs])
+    if rows:
+        table = text_table(("Step", "Seed", "Integrator", "gliofit", "Inputs"), rows, words=5)
+        page.table(table, sortable=False, folded=f"{len(rows)} jobs with seeds and inputs")
+    return bool(rows)
+
+
+def _integrator(content: Mapping[str, Any]) -> str:
+    """Return the name of the forward integrator in the settings of a job or its method."""
+    settings = content["params"].get("settings", {})
+    sections = [settings, *settings.get("methods", {}).values()]
+    names = [section["integrator"].get("name", MISSING) for section in sections if "integrator" in section]
+    return names[0] if names else MISSING
+
+
+def _input_name(path: str) -> str:
+    """Return the file name; weights are named with their folder."""
+    parts = PurePosixPath(path)
+    return f"{parts.parent.name}/{parts.name}" if parts.suffix == ".safetensors" else parts.name

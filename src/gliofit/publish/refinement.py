@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from gliofit.core.io import read_table
@@ -18,7 +18,9 @@ from gliofit.report.names import method_name
 from gliofit.report.table import Column, Table, column
 from gliofit.report.texts import notes
 
-__all__ = ["compare_refinements", "refinement_table"]
+_TITLES = {"synthetic": "Synthetic cases, against the truth", "patients": "Patients, against the reference method"}
+
+_FRAME = ("method", "refines", "metric", "n", "before", "after", "better")
 
 
 def _columns(frame: pd.DataFrame) -> tuple[Column, ...]:
@@ -32,9 +34,6 @@ def _columns(frame: pd.DataFrame) -> tuple[Column, ...]:
         column("dice_whole_033", "Dice, whole ≥ 0.33", power=-2, better="high", format=".1f"),
         column("wall_seconds", "Inversion", "s"),
     )  # fmt: skip
-
-
-_TITLES = {"synthetic": "Synthetic cases, against the truth", "patients": "Patients, against the reference method"}
 
 
 def compare_refinements(metrics: pd.DataFrame, pairs: Mapping[str, str]) -> pd.DataFrame:
@@ -53,25 +52,19 @@ def compare_refinements(metrics: pd.DataFrame, pairs: Mapping[str, str]) -> pd.D
         Per pair and metric: means over the n cases with both values, and the number of cases that are ``better`` after
         refinement (missing for time).
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[tuple[Any, ...]] = []
     tables = {str(name): part.set_index("case") for name, part in metrics.groupby("method")}
     for method, start in pairs.items():
         if method not in tables or start not in tables:
             continue
         for c in _columns(metrics):
-            both = pd.DataFrame({"before": tables[start][c.name], "after": tables[method][c.name]})
-            both = both.dropna()
+            both = pd.DataFrame({"before": tables[start][c.name], "after": tables[method][c.name]}).dropna()
             gain = both["before"] - both["after"] if c.better == "low" else both["after"] - both["before"]
-            better = float(np.count_nonzero(gain > 0))
+            better = float((gain > 0).sum()) if len(both) and c.name != "wall_seconds" else math.nan
             if c.name == "wall_seconds":
                 both["after"] += both["before"]
-                better = float("nan")
-            means = both.mean() if len(both) else {"before": np.nan, "after": np.nan}
-            rows.append(
-                {"method": method, "refines": start, "metric": c.name, "n": len(both), "before": means["before"],
-                 "after": means["after"], "better": better if len(both) else float("nan")}
-            )  # fmt: skip
-    return pd.DataFrame(rows, columns=["method", "refines", "metric", "n", "before", "after", "better"])
+            rows.append((method, start, c.name, len(both), both["before"].mean(), both["after"].mean(), better))
+    return pd.DataFrame(rows, columns=list(_FRAME))
 
 
 def refinement_table(
@@ -106,20 +99,17 @@ def refinement_table(
 
 
 def _panel(title: str, frame: pd.DataFrame, scores: Sequence[Column], settings: PublishSettings) -> Table:
-    """Return one row per estimate: before, after, and the number of improved cases."""
+    """Return three rows per pair: before, after, and the number of improved cases."""
     rows = []
     for (method, start), part in frame.groupby(["method", "refines"], sort=False):
-        for name, kind, source in (
-            (start, "before", "before"),
-            (method, "after", "refined"),
-            ("", "better", "better in"),
-        ):
-            counts = zip(part["metric"], part[kind], part["n"], strict=True)
-            shown = {
-                metric: value if kind != "better" else None if pd.isna(value) else f"{value:.0f} of {n}"
-                for metric, value, n in counts
-            }
-            label = method_name(str(name), settings.method_names) if name else ""
-            rows.append({"label": label, "source": source, "n": part["n"].max() if name else ""} | shown)
+        n = part["n"].max()
+        before, after = (dict(zip(part["metric"], part[kind], strict=True)) for kind in ("before", "after"))
+        improved = {
+            metric: None if pd.isna(better) else f"{better:.0f} of {count}"
+            for metric, better, count in zip(part["metric"], part["better"], part["n"], strict=True)
+        }
+        rows.append({"label": method_name(str(start), settings.method_names), "source": "before", "n": n} | before)
+        rows.append({"label": method_name(str(method), settings.method_names), "source": "refined", "n": n} | after)
+        rows.append({"label": "", "source": "better in", "n": ""} | improved)
     columns = (column("label", "Method"), column("source", "Source"), column("n", "n", format=",.0f"), *scores)
     return Table(title, pd.DataFrame(rows, columns=[c.name for c in columns], dtype=object), columns)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from gliofit.core.sidecars import sidecars
-
-__all__ = ["RunRecord", "read_run_record", "stage_times"]
 
 
 @dataclass(frozen=True)
@@ -40,45 +36,41 @@ class RunRecord:
 
 
 def read_run_record(run: str | Path, leave_out: str = "") -> RunRecord:
-    """Read all sidecars of ``results/{run}`` except those of one rule."""
-    records = [record for record in sidecars(Path(run)) if record["rule"] != leave_out]
-    names = {name for record in records for name in record["versions"]}
-    begins = [datetime.fromisoformat(record["started"]) for record in records]
-    ends = [begin + timedelta(seconds=record["wall_seconds"]) for begin, record in zip(begins, records, strict=True)]
+    """Read all sidecars of ``results/{run}`` except those of the rule ``leave_out``."""
+    jobs, devices, revisions, starts, ends = 0, set(), set(), [], []
+    versions: dict[str, set[str]] = {}
+    for record in sidecars(Path(run)):
+        if record["rule"] == leave_out:
+            continue
+        jobs += 1
+        devices.add(str(record["device"]))
+        revisions.add(record["code"]["revision"] + ("-dirty" if record["code"]["dirty"] else ""))
+        for name, version in record["versions"].items():
+            versions.setdefault(name, set()).add(version)
+        starts.append(datetime.fromisoformat(record["started"]))
+        ends.append(starts[-1] + timedelta(seconds=record["wall_seconds"]))
     return RunRecord(
-        len(records),
-        _each(str(record["device"]) for record in records),
-        {name: _each(r["versions"][name] for r in records if name in r["versions"]) for name in sorted(names)},
-        _each(_revision(record["code"]) for record in records),
-        min(begins, default=None),
-        max(ends, default=None),
-    )
-
-
-def _revision(code: dict[str, Any]) -> str:
-    return f"{code['revision']}{'-dirty' if code['dirty'] else ''}"
-
-
-def _each(values: Iterator[str]) -> tuple[str, ...]:
-    return tuple(sorted(set(values)))
+        jobs, tuple(sorted(devices)), {name: tuple(sorted(versions[name])) for name in sorted(versions)},
+        tuple(sorted(revisions)), min(starts, default=None), max(ends, default=None),
+    )  # fmt: skip
 
 
 def stage_times(run: str | Path, leave_out: str = "") -> pd.DataFrame:
-    """Read time and memory by stage from ``results/{run}/benchmarks``, except those of one rule.
+    """Read time and memory by stage from ``results/{run}/benchmarks``, except those of the rule ``leave_out``.
 
     Processor time of all jobs, longest wall time and largest memory of a job. Very short jobs have no numbers.
     """
     folder = Path(run) / "benchmarks"
     rows = []
     for path in sorted(folder.rglob("*.tsv")):
-        place = path.relative_to(folder)
-        if leave_out not in (place.parts[1], place.with_suffix("").parts[1]):
+        stage, rule, *_ = path.relative_to(folder).with_suffix("").parts
+        if rule != leave_out:
             table = pd.read_csv(path, sep="\t", na_values=["NA", "-"])
             numbers = table[["cpu_time", "s", "max_rss"]].apply(pd.to_numeric, errors="coerce")
-            rows.append([place.parts[0], *numbers.iloc[-1]])
+            rows.append([stage, *numbers.iloc[-1]])
     table = pd.DataFrame(rows, columns=["stage", "cpu_seconds", "longest_seconds", "memory_mb"])
-    found = table.groupby("stage", sort=True).agg(
+    stages = table.groupby("stage", sort=True).agg(
         jobs=("stage", "size"), cpu_seconds=("cpu_seconds", "sum"), longest_seconds=("longest_seconds", "max"),
         memory_mb=("memory_mb", "max"),
     )  # fmt: skip
-    return found.reset_index()
+    return stages.reset_index()

@@ -7,8 +7,6 @@ from pydantic import Field
 from gliofit.core.references import CaseName
 from gliofit.core.settings import Settings
 
-__all__ = ["PublishSettings"]
-
 
 class PublishSettings(Settings):
     """Content of tables, figures and pages."""

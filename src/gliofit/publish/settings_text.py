@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,6 @@ from pydantic_core import PydanticUndefined
 from gliofit.report.numbers import MISSING
 from gliofit.report.table import Table, text_table
 
-__all__ = ["changed_settings"]
-
 
 def changed_settings(config: BaseModel) -> Table:
     """Create the table of settings that differ from the default: key, value, default and meaning.
@@ -22,34 +19,34 @@ def changed_settings(config: BaseModel) -> Table:
     Absolute paths are shortened to their last part, since they may contain names of users.
     """
     rows = [
-        [key, _text(value), _text(default), _sentence(meaning)]
+        [key, _text(value), _text(default), " ".join(meaning.split())]
         for key, value, default, meaning in _changed(config, type(config)(), "")
     ]
     return text_table(("Key", "This run", "Default", "Meaning"), rows, words=4)
 
 
-def _changed(model: BaseModel, default: Any, prefix: str) -> Iterator[tuple[str, Any, Any, str]]:
-    """Yield key, value, default (None if there is none) and description of changed settings in a section."""
+def _changed(model: BaseModel, defaults: Any, prefix: str) -> Iterator[tuple[str, Any, Any, str]]:
+    """Yield key, value, default (None if there is none) and description of the changed settings of a section."""
     for name, field in type(model).model_fields.items():
-        value = getattr(model, name)
-        usual = getattr(default, name) if type(default) is type(model) else field.get_default(call_default_factory=True)
-        if value != usual:
-            yield from _entries(f"{prefix}{name}", value, usual, field.description or "")
+        same = type(defaults) is type(model)
+        default = getattr(defaults, name) if same else field.get_default(call_default_factory=True)
+        if getattr(model, name) != default:
+            yield from _entries(f"{prefix}{name}", getattr(model, name), default, field.description or "")
 
 
-def _entries(key: str, value: Any, usual: Any, meaning: str) -> Iterator[tuple[str, Any, Any, str]]:
+def _entries(key: str, value: Any, default: Any, meaning: str) -> Iterator[tuple[str, Any, Any, str]]:
     if isinstance(value, BaseModel):
-        yield from _changed(value, usual, f"{key}.")
+        yield from _changed(value, default, f"{key}.")
     elif isinstance(value, dict) and any(isinstance(item, BaseModel) for item in value.values()):
-        known = usual if isinstance(usual, dict) else {}
+        defaults = default if isinstance(default, dict) else {}
         for name, item in value.items():
-            if item != known.get(name):
-                yield from _entries(f"{key}.{name}", item, known.get(name), "")
-        left_out = [name for name in known if name not in value]
-        if left_out:
-            yield key, f"without {', '.join(left_out)}", ", ".join(known), meaning
+            if item != defaults.get(name):
+                yield from _entries(f"{key}.{name}", item, defaults.get(name), "")
+        removed = [name for name in defaults if name not in value]
+        if removed:
+            yield key, f"without {', '.join(removed)}", ", ".join(defaults), meaning
     else:
-        yield key, value, usual, meaning
+        yield key, value, default, meaning
 
 
 def _text(value: Any) -> str:
@@ -60,21 +57,15 @@ def _text(value: Any) -> str:
             return "none"
         case bool():
             return "yes" if value else "no"
-        case Path():
-            return f"…/{value.name}" if value.is_absolute() else str(value)
-        case str():
-            return f"…/{value.rstrip('/').rpartition('/')[2]}" if value.startswith("/") else value
+        case Path() | str():
+            return f"…/{Path(value).name}" if str(value).startswith("/") else str(value)
         case float():
             return f"{value:g}"
         case dict():
             return ", ".join(f"{key}: {_text(item)}" for key, item in value.items()) or "none"
         case list() | tuple() | set() | frozenset():
-            return ", ".join(_text(item) for item in value) or "none"
+            return ", ".join(map(_text, value)) or "none"
         case BaseModel():
             changed = value.model_dump(exclude_defaults=True)
             return f"({_text(changed)})" if changed else "(defaults)"
     return str(value)
-
-
-def _sentence(text: str) -> str:
-    return re.sub(r"\s+", " ", text)

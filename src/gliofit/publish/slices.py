@@ -17,8 +17,6 @@ from gliofit.core.io import read_like, read_volume
 from gliofit.core.labels import TissueLabel, core_mask, whole_tumour_mask
 from gliofit.figures.slices import grey_values
 
-__all__ = ["AXIAL", "PLANES", "Anatomy", "PatientSlices", "Plane"]
-
 
 @dataclass(frozen=True)
 class Plane:
@@ -83,12 +81,9 @@ class PatientSlices:
 
     def cut(self, data: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Cut an array on the patient's grid; pictures by plane, rows upwards."""
-        whole = Volume(data, self.grid).canonical().data
-        found = {}
-        for plane in PLANES:
-            # Copies release the volume.
-            found[plane.name] = whole[self.boxes[plane.name]].squeeze(plane.axis).T[:, ::-1].copy()
-        return found
+        canonical = Volume(data, self.grid).canonical().data
+        # Copies release the volume.
+        return {p.name: canonical[self.boxes[p.name]].squeeze(p.axis).T[:, ::-1].copy() for p in PLANES}
 
     def read(self, path: str | Path) -> dict[str, NDArray[Any]]:
         """Read and cut a file; raise InputError if it is not on the patient's grid."""
@@ -105,11 +100,8 @@ class PatientSlices:
 
     def position_text(self, plane: Plane) -> str:
         """Format the world coordinate of a plane, rounded to mm."""
-        return f"{plane.letter} = {self.position_mm(plane):.0f} mm".replace("-", "−")
-
-    def position_mm(self, plane: Plane) -> float:
-        """Return the world coordinate of a plane in mm."""
-        return float(canonical_grid(self.grid).voxel_to_world(np.array(self.centre))[plane.axis])
+        position_mm = canonical_grid(self.grid).voxel_to_world(np.array(self.centre))[plane.axis]
+        return f"{plane.letter} = {position_mm:.0f} mm".replace("-", "−")
 
     def size_mm(self, plane: Plane) -> tuple[float, float]:
         """Return width and height of a plane's picture in mm."""

@@ -24,8 +24,6 @@ from gliofit.report.render import write_renderings
 from gliofit.report.table import Column, Numbers, Table, rank
 from gliofit.report.texts import notes
 
-__all__ = ["FORMS", "TABLES", "write_paper_table"]
-
 #: Formats of the tables of this stage.
 FORMS = ("json", "csv", "md", "tex", "html")
 
@@ -39,10 +37,8 @@ def metric(name: str, label: str, unit: str = "", average: str = "mean", **optio
 
     Parameters
     ----------
-    name
-        Metric of the evaluate stage.
-    label, unit
-        Heading.
+    name, label, unit
+        Metric of the evaluate stage, and its heading.
     average
         Content of the first line: ``mean`` or ``median``.
     **options
@@ -50,19 +46,13 @@ def metric(name: str, label: str, unit: str = "", average: str = "mean", **optio
     """
     error = f"{name}_standard_error" if average == "mean" else ""
     paper = f"paper_{name}"
-    return Column(
-        label,
-        (
-            Numbers(f"{name}_{average}", error, rank=f"{name}.rank", marks=f"{name}.marks"),
-            Numbers(f"{name}_median"),
-            Numbers(
-                f"{paper}_mean", f"{paper}_standard_error", f"{paper}.low", f"{paper}.high", marks=f"{paper}.marks"
-            ),
-            Numbers(f"{paper}_median", "", f"{paper}.median_low", f"{paper}.median_high"),
-        ),
-        unit,
-        **({"better": "low"} | options),
+    numbers = (
+        Numbers(f"{name}_{average}", error, rank=f"{name}.rank", marks=f"{name}.marks"),
+        Numbers(f"{name}_median"),
+        Numbers(f"{paper}_mean", f"{paper}_standard_error", f"{paper}.low", f"{paper}.high", marks=f"{paper}.marks"),
+        Numbers(f"{paper}_median", "", f"{paper}.median_low", f"{paper}.median_high"),
     )
+    return Column(label, numbers, unit, **({"better": "low"} | options))
 
 
 _COUNTS = (
@@ -107,13 +97,11 @@ _TIME_COLUMNS = (
     metric("total_wall_seconds", "with forward simulation", "s", group="Time"),
 )
 
-_DICE_COLUMNS = tuple(
-    metric(name, label, power=-2, better="high", format=".1f", group="Segmentation")
-    for name, label in (
-        ("dice_whole_033", "Dice, whole ≥ 0.33"),
-        ("dice_core_060", "Dice, core ≥ 0.60"),
-        ("dice_whole_best", "Dice, whole, best threshold"),
-    )
+_DICE: dict[str, Any] = {"power": -2, "better": "high", "format": ".1f", "group": "Segmentation"}
+_DICE_COLUMNS = (
+    metric("dice_whole_033", "Dice, whole ≥ 0.33", **_DICE),
+    metric("dice_core_060", "Dice, core ≥ 0.60", **_DICE),
+    metric("dice_whole_best", "Dice, whole, best threshold", **_DICE),
 )
 
 _SEGMENTATION_COLUMNS = (
@@ -169,22 +157,22 @@ class _Rows:
         """Printed name."""
         return method_name(method, self.settings.method_names)
 
-    def remarked(self, methods: Sequence[str], remark: str) -> _Rows:
+    def with_remark(self, methods: Sequence[str], remark: str) -> _Rows:
         """Return the rows with a remark after some names."""
         names = {m: self.name(m) for m in self.order} | {m: f"{self.name(m)} ({remark})" for m in methods}
         return replace(self, settings=self.settings.model_copy(update={"method_names": names}))
 
-    def of_run(self, title: str, columns: Sequence[Column], cohort: Cohort | None = None, **options: Any) -> Table:
+    def run_panel(self, title: str, columns: Sequence[Column], cohort: Cohort | None = None, **options: Any) -> Table:
         """Create a panel without the paper's numbers."""
         return replace(self, cohort=cohort or self.cohort, paper={}, **options).panel(title, columns)
 
-    def more_panels(self, columns: Sequence[Column]) -> list[Table]:
+    def further_panels(self, columns: Sequence[Column]) -> list[Table]:
         """Create the panels of the crop, and of the cases with scores of all methods if these differ."""
         if self.cohort.metrics.empty:
             return []
         crop = [c for c in _field_columns("crop") if any(c.name.replace("crop", "volume") == v.name for v in columns)]
         shared = self.shared_panels("(c) Whole volume, this run", columns, "mse_volume")
-        return [self.of_run("(b) 128 mm crop, this run", crop), *shared]
+        return [self.run_panel("(b) 128 mm crop, this run", crop), *shared]
 
     def shared_panels(self, title: str, columns: Sequence[Column], score: str) -> list[Table]:
         """Create a panel of the cases with scores of all methods, if some methods lack scores."""
@@ -195,7 +183,7 @@ class _Rows:
         if not 0 < len(common) < scored["case"].nunique():
             return []
         title += f", on the {len(common)} cases with scores of all methods"
-        return [self.of_run(title, columns, self.cohort.on_cases(common, methods))]
+        return [self.run_panel(title, columns, self.cohort.on_cases(common, methods))]
 
     def truth_panels(self) -> list[Table]:
         """Create the panel of errors of phantom patients."""
@@ -205,7 +193,7 @@ class _Rows:
         cases = list(metrics.loc[metrics["mse_volume_truth"].notna(), "case"].unique())
         part = self.cohort.on_cases(cases, list(self.cohort.methods))
         title = "Phantom patients, errors relative to their ground truth"
-        return [self.of_run(title, _truth_columns(self.cohort), part, rank_reference=True)]
+        return [self.run_panel(title, _truth_columns(self.cohort), part, rank_reference=True)]
 
     def panel(self, title: str, columns: Sequence[Column]) -> Table:
         """Create the rows of all methods: mean and median of this run, and the paper's numbers."""
@@ -213,8 +201,8 @@ class _Rows:
         frame = self.frame(metrics)
         reference = frame["role"] == "reference"
         frame["method.label"] = [
-            self.name(method) + (" (reference)" if own else "")
-            for method, own in zip(frame["method"], reference, strict=True)
+            self.name(method) + (" (reference)" if is_reference else "")
+            for method, is_reference in zip(frame["method"], reference, strict=True)
         ]
         frame["n.own"] = frame[[f"{name}_n" for name in metrics if "wall_seconds" not in name]].max(axis=1)
         unscored = frame[[f"{name}_n" for name in metrics]].max(axis=1) == 0
@@ -254,12 +242,12 @@ class _Rows:
             row |= {count: counts.get(count) for count in ("n_cases", "n_failed", "n_not_converged")}
             printed = self.paper.get(method)
             row["paper_n"] = printed.n if printed else None
-            own = cohort.metrics[cohort.metrics["method"] == method] if method in cohort.methods else pd.DataFrame()
             for kind in ("data_integrator", "final_integrator"):
-                row[kind] = ", ".join(own[kind].dropna().unique()) or None if kind in own else None
+                integrators = cohort.metrics.loc[cohort.metrics["method"] == method, kind] if cohort.methods else ()
+                row[kind] = ", ".join(dict.fromkeys(name for name in integrators if isinstance(name, str))) or None
             for name in metrics:
-                found, test = summary.get((method, name), {}), tests.get((method, name), {})
-                row |= {f"{name}_{statistic}": found.get(statistic) for statistic in _STATISTICS}
+                scores, test = summary.get((method, name), {}), tests.get((method, name), {})
+                row |= {f"{name}_{statistic}": scores.get(statistic) for statistic in _STATISTICS}
                 row |= {f"{name}_{kind}_p_holm": test.get(f"{kind}_p_holm", math.nan) for kind in ("t", "wilcoxon")}
                 value = printed.values.get(name) if printed else None
                 for statistic in ("mean", "standard_error", "median"):
@@ -305,7 +293,7 @@ def _table2(cohort: Cohort, settings: PublishSettings) -> Table:
     """Create table 2: errors of the forward simulation on synthetic cases."""
     rows = _Rows.of(cohort, paper_table(2), settings)
     columns = (*_field_columns("volume"), *_TIME_COLUMNS)
-    panels = [rows.panel("(a) Whole volume", columns), *rows.more_panels(_field_columns("volume"))]
+    panels = [rows.panel("(a) Whole volume", columns), *rows.further_panels(_field_columns("volume"))]
     texts = [
         *common_notes(cohort, settings), *notes("domains"), *notes("times"), *observation_notes(cohort, settings),
         *choice_notes(cohort, settings), *(notes("oracle") if "oracle" in cohort.methods else ()), *notes("table2"),
@@ -316,12 +304,12 @@ def _table2(cohort: Cohort, settings: PublishSettings) -> Table:
 
 def _table3(patients: Cohort, settings: PublishSettings) -> Table:
     """Create table 3: errors of methods that observe the reference concentration, and their Dice."""
-    cohort = patients.that_observed("reference")
+    cohort = patients.with_observation("reference")
     rows = _Rows.of(cohort, paper_table(3), settings)
     columns = (*_field_columns("volume"), *_DICE_COLUMNS, *_TIME_COLUMNS)
-    marked = rows.remarked(LIKE_THE_PAPER, "observes the segmentation")
+    marked = rows.with_remark(LIKE_THE_PAPER, "observes the segmentation")
     panels = [marked.panel("(a) Whole volume", columns)]
-    panels += [*marked.more_panels((*_field_columns("volume"), _DICE_COLUMNS[0])), *marked.truth_panels()]
+    panels += [*marked.further_panels((*_field_columns("volume"), _DICE_COLUMNS[0])), *marked.truth_panels()]
     references = [rows.name(method) for method, role in cohort.methods.items() if role == "reference"]
     texts = [
         *notes("reference-driven"), *common_notes(cohort, settings), *notes("domains"), *notes("times"),
@@ -335,7 +323,7 @@ def _table3(patients: Cohort, settings: PublishSettings) -> Table:
 
 def _segmentation_table(patients: Cohort, settings: PublishSettings) -> Table:
     """Create table 3 of methods that observe the segmentation: Dice, distances and agreement."""
-    cohort, printed = patients.that_observed("segmentation"), paper_table(3)
+    cohort, printed = patients.with_observation("segmentation"), paper_table(3)
     paper = {
         method: replace(printed[method], values={n: printed[method].values[n] for n in _PRINTED_SEGMENTATION})
         for method in (*LIKE_THE_PAPER, _PAPERS_BEST)
@@ -343,16 +331,15 @@ def _segmentation_table(patients: Cohort, settings: PublishSettings) -> Table:
     rows = replace(_Rows.of(cohort, paper, settings), rank_reference=True)
     agreement = [c for name in cohort.references for c in _agreement_columns(name, settings)]
     columns = (*_SEGMENTATION_COLUMNS, *agreement, _TIME_COLUMNS[0])
-    marked = rows.remarked([m for m in (_PAPERS_BEST,) if m not in cohort.methods], "observes the reference")
+    marked = rows.with_remark([m for m in (_PAPERS_BEST,) if m not in cohort.methods], "observes the reference")
     panels = [marked.panel("", columns), *marked.shared_panels("(b) This run", columns, "dice_whole_033")]
     panels += marked.truth_panels()
     without = cohort.metrics.loc[cohort.free_fields, "method"].drop_duplicates() if cohort.methods else ()
     free = ", ".join(rows.name(str(method)) for method in without)
-    own = [rows.name(method) for method in ("gliodil",) if method in cohort.methods]
     texts = [
         *notes("segmentation-driven"), *common_notes(cohort, settings), *notes("dice"), *notes("table3-segmentation"),
         *(notes("free-fields", names=free) if free else ()),
-        *(text for name in own for text in notes("own-thresholds", name=name)), *notes("times"),
+        *(notes("own-thresholds", name=rows.name("gliodil")) if "gliodil" in cohort.methods else ()), *notes("times"),
         *choice_notes(cohort, settings), *notes("paper-segmentation"),
     ]  # fmt: skip
     shown = (*columns, metric("hd95_core_060_mm", "HD95, core ≥ 0.60", "mm"), *_truth_columns(cohort))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,17 +26,13 @@ from gliofit.report.names import method_name
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Surface", "draw_view3d", "surface_of"]
-
 #: Low concentration of the outer surface.
-_FEW = 0.02
+_LOW = 0.02
 #: Spacing of surfaces and smoothing of masks in mm.
 _STEP, _SMOOTHING = 3.0, 1.5
 
-#: Oversampling of pixels, against aliasing.
-_FINER = 3
-#: Pixels per inch, and ambient light.
-_PIXELS, _SHADE = 180, 0.35
+#: Oversampling of pixels against aliasing, pixels per inch, and ambient light.
+_OVERSAMPLING, _PIXELS, _AMBIENT = 3, 180, 0.35
 
 # Inches: left margin, gaps, names of directions, keys; and margin around the scene in mm.
 _LEFT, _GAP, _ABOVE, _KEY, _EDGE_MM = 0.3, 0.05, 0.2, 0.24, 6.0
@@ -86,19 +82,10 @@ class Surface:
     rim: float = 0.0
 
 
-#: Surface (or None) and its name.
-_Part = tuple[Surface | None, str]
-
-
 def surface_of(
-    values: NDArray[Any],
-    grid: Grid,
-    level: float,
-    colour: str,
-    opacity: float,
-    rim: float = 0.0,
+    values: NDArray[Any], grid: Grid, level: float, colour: str, opacity: float, rim: float = 0.0,
     smoothing: float = 0.0,
-) -> Surface | None:
+) -> Surface | None:  # fmt: skip
     """Compute an isosurface by marching cubes on voxels of 3 mm; None if it is empty.
 
     Parameters
@@ -126,14 +113,14 @@ def surface_of(
     start = np.array([side.start for side in box]) - margin
     if smoothing:
         part = gaussian_filter(part, smoothing / spacing)
-    coarser = np.minimum(1, spacing / _STEP)
-    fewer = zoom(part, coarser, order=1, grid_mode=True, mode="grid-constant") if (coarser < 1).any() else part
-    if not fewer.min() < level < fewer.max():
+    factors = np.minimum(1, spacing / _STEP)
+    coarse = zoom(part, factors, order=1, grid_mode=True, mode="grid-constant") if (factors < 1).any() else part
+    if not coarse.min() < level < coarse.max():
         return None
-    places, triangles, _, _ = marching_cubes(fewer, level)
+    vertices, triangles, _, _ = marching_cubes(coarse, level)
     # Coarse voxel centres in fine voxels; outer borders are the same.
-    ratio = np.array(part.shape) / np.array(fewer.shape)
-    world = grid.voxel_to_world((places + 0.5) * ratio - 0.5 + start)
+    ratio = np.array(part.shape) / np.array(coarse.shape)
+    world = grid.voxel_to_world((vertices + 0.5) * ratio - 0.5 + start)
     corners = world[triangles]
     if np.linalg.det(corners).sum() < 0:
         corners, triangles = corners[:, ::-1], triangles[:, ::-1]
@@ -142,11 +129,11 @@ def surface_of(
 
 def _normals(corners: NDArray[np.float64], triangles: NDArray[np.int32], points: int) -> NDArray[np.float64]:
     """Compute smooth normals of triangles as means of the normals around their corners."""
-    own = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    around = np.zeros((points, 3))
+    face_normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    sums = np.zeros((points, 3))
     for corner in range(3):
-        np.add.at(around, triangles[:, corner], own)
-    mean = around[triangles].sum(axis=1)
+        np.add.at(sums, triangles[:, corner], face_normals)
+    mean = sums[triangles].sum(axis=1)
     normals: NDArray[np.float64] = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
     return normals
 
@@ -175,42 +162,45 @@ def draw_view3d(
     """
     case_dir = Path(case_dir)
     anatomy = Anatomy.load(case_dir)
-    grid, whole, core = anatomy.grid, anatomy.whole.data, anatomy.core
+    grid, whole = anatomy.grid, anatomy.whole.data
     tissue = anatomy.labels.data >= TissueLabel.GREY_MATTER
-    rows = read_table(metrics)
-    statuses = {str(row.method): str(row.status) for row in rows.itertuples()}
+    statuses = {str(row.method): str(row.status) for row in read_table(metrics).itertuples()}
     method = choose_method(statuses, settings.preferred_method)
 
-    def part(values: NDArray[Any], level: float, colour: str, name: str, solid: bool, smoothing: float) -> _Part:
-        volume = (values > level).sum() * grid.voxel_volume_mm3 / 1000
-        opacity, rim = (1.0, 0.0) if solid else (0.3, 0.5)
-        return surface_of(values, grid, level, colour, opacity, rim, smoothing), f"{name} ({volume:.0f} cm³)"
+    def surfaces(smoothing: float, *regions: tuple[str, Any, float, str, bool]) -> dict[str, Surface]:
+        """Return the surfaces of regions (name, values, level, colour, opaque) that are not empty."""
+        shown = {}
+        for name, values, level, colour, opaque in regions:
+            opacity, rim = (1.0, 0.0) if opaque else (0.3, 0.5)
+            surface = surface_of(values, grid, level, colour, opacity, rim, smoothing)
+            if surface is not None:
+                volume = (values > level).sum() * grid.voxel_volume_mm3 / 1000
+                shown[f"{name} ({volume:.0f} cm³)"] = surface
+        return shown
 
-    brain = surface_of(tissue, grid, 0.5, GLASS, 0.06, 0.6, _SMOOTHING)
-    seen = [
-        part(core, 0.5, CORE, "core", True, _SMOOTHING), part(whole, 0.5, WHOLE, "whole tumour", False, _SMOOTHING)
-    ]  # fmt: skip
-    views = [("Segmentation", seen)]
+    segmentation = ("core", anatomy.core, 0.5, CORE, True), ("whole tumour", whole, 0.5, WHOLE, False)
+    views = {"Segmentation": surfaces(_SMOOTHING, *segmentation)}
     if method is not None:
-        field = read_like(Path(forward_root) / method / "concentration.nii.gz", grid).data
-        cuts = ((WHOLE_THRESHOLD, MODEL, True), (_FEW, SPREAD, False))
-        found = [part(field, level, colour, f"c above {level:.2f}", solid, 1.0) for level, colour, solid in cuts]
-        views.append((method_name(method, settings.method_names), found))
+        cells = read_like(Path(forward_root) / method / "concentration.nii.gz", grid).data
+        levels = ((WHOLE_THRESHOLD, MODEL, True), (_LOW, SPREAD, False))
+        regions = [(f"c above {level:.2f}", cells, level, colour, opaque) for level, colour, opaque in levels]
+        views[method_name(method, settings.method_names)] = surfaces(1.0, *regions)
+    brain = surface_of(tissue, grid, 0.5, GLASS, 0.06, 0.6, _SMOOTHING)
     centre = grid.voxel_to_world(np.argwhere(whole).mean(axis=0))
     middle = grid.voxel_to_world(np.argwhere(tissue).mean(axis=0))
     directions = (_FRONT, _RIGHT_SIDE if centre[0] > middle[0] else _LEFT_SIDE, _BELOW)
     with figure_style():
-        figure = _draw([part for part in (brain,) if part is not None], views, directions)
+        figure = _draw([] if brain is None else [brain], views, directions)
         save_figure(figure, out_dir, f"{case_dir.name}.3d", _PIXELS)
 
 
 def _draw(
-    brain: Sequence[Surface], views: Sequence[tuple[str, Sequence[_Part]]], directions: Sequence[_Direction]
+    brain: Sequence[Surface], views: Mapping[str, Mapping[str, Surface]], directions: Sequence[_Direction]
 ) -> Figure:
     """Draw rows of pictures at one scale, with a key below each row."""
     from matplotlib.patches import Patch
 
-    shown = [*brain, *(surface for _, parts in views for surface, _ in parts if surface is not None)]
+    shown = [*brain, *(surface for row in views.values() for surface in row.values())]
     points = np.concatenate([surface.corners.reshape(-1, 3) for surface in shown])
     low, high = points.min(axis=0) - _EDGE_MM, points.max(axis=0) + _EDGE_MM
     centre = (low + high) / 2
@@ -220,15 +210,14 @@ def _draw(
     up = max(up for _, up in sizes)
     tall = scale * up
     sheet = Sheet(TWO_COLUMNS, _ABOVE + len(views) * (tall + _KEY))
-    for row, (name, parts) in enumerate(views):
+    for row, (name, surfaces) in enumerate(views.items()):
         top = _ABOVE + row * (tall + _KEY)
-        surfaces = [*brain, *(surface for surface, _ in parts if surface is not None)]
         letter = rf"$\mathbf{{{'ab'[row]}}}$"
         sheet.text(_LEFT / 2, top + tall / 2, f"{letter}   {name}", rotation=90, ha="center", va="center")
         x = _LEFT
         for direction, (across, _) in zip(directions, sizes, strict=True):
             axes = sheet.axes(x, top, scale * across, tall)
-            picture = _render(surfaces, direction, centre, (across, up), scale)
+            picture = _render([*brain, *surfaces.values()], direction, centre, (across, up), scale)
             axes.imshow(picture, extent=(-across / 2, across / 2, -up / 2, up / 2))
             finish_slice(axes)
             name_edges(axes, direction.letters)
@@ -239,8 +228,7 @@ def _draw(
             x += scale * across + _GAP
         handles = [
             Patch(facecolor=surface.colour, edgecolor="0.3", linewidth=0.4, label=text)
-            for surface, text in parts
-            if surface is not None
+            for text, surface in surfaces.items()
         ]
         sheet.figure.legend(
             handles=handles, loc="upper left", ncols=max(1, len(handles)), borderaxespad=0.3, handlelength=1.2,
@@ -269,17 +257,17 @@ def _render(
     corners, colours = [], []
     for surface in surfaces:
         facing = surface.normals @ eye
-        kept = facing > 0
-        bright = _SHADE + (1 - _SHADE) * np.clip(surface.normals[kept] @ light, 0, 1)
-        opacity = np.clip(surface.opacity + surface.rim * (1 - facing[kept]) ** 2, 0, 1)
-        corners.append(surface.corners[kept] - centre)
+        visible = facing > 0
+        bright = _AMBIENT + (1 - _AMBIENT) * np.clip(surface.normals[visible] @ light, 0, 1)
+        opacity = np.clip(surface.opacity + surface.rim * (1 - facing[visible]) ** 2, 0, 1)
+        corners.append(surface.corners[visible] - centre)
         colours.append(np.column_stack([bright[:, None] * np.array(to_rgb(surface.colour)), opacity]))
     places = np.concatenate(corners)
     order = np.argsort((places @ eye).mean(axis=1), kind="stable")
     flat = np.stack([places @ right, places @ up], axis=-1)[order]
 
     columns, rows = (round(length * scale * _PIXELS) for length in size_mm)
-    figure = Figure(figsize=(_FINER * columns / 100, _FINER * rows / 100), dpi=100, facecolor="black")
+    figure = Figure(figsize=(_OVERSAMPLING * columns / 100, _OVERSAMPLING * rows / 100), dpi=100, facecolor="black")
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(-size_mm[0] / 2, size_mm[0] / 2), ylim=(-size_mm[1] / 2, size_mm[1] / 2))
@@ -290,7 +278,7 @@ def _render(
     axes.add_collection(PolyCollection(list(flat), facecolors=faces, edgecolors=edges, linewidths=0.7))
     canvas.draw()
     fine = np.asarray(canvas.buffer_rgba())[..., :3].astype(np.float32)
-    fine = fine[: rows * _FINER, : columns * _FINER]
-    mean = fine.reshape(rows, _FINER, columns, _FINER, 3).mean(axis=(1, 3))
+    fine = fine[: rows * _OVERSAMPLING, : columns * _OVERSAMPLING]
+    mean = fine.reshape(rows, _OVERSAMPLING, columns, _OVERSAMPLING, 3).mean(axis=(1, 3))
     pixels: NDArray[np.uint8] = np.rint(mean).astype(np.uint8)
     return pixels

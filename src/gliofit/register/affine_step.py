@@ -19,8 +19,6 @@ from gliofit.core.grid import Grid, Volume
 from gliofit.register.ants import Transforms, load_ants, register_affine
 from gliofit.register.settings import RegisterSettings
 
-__all__ = ["register_affine_reproducibly"]
-
 
 def register_affine_reproducibly(
     fixed: Volume, moving: Volume, out_prefix: Path, settings: RegisterSettings, seed: int

@@ -23,24 +23,13 @@ from gliofit.core.grid import Grid, Volume
 from gliofit.register.quality import RAS_TO_LPS
 from gliofit.register.settings import RegisterSettings
 
-__all__ = [
-    "Transforms", "apply_to_points", "apply_transforms", "load_ants", "read_displacement", "register_affine",
-    "register_deformable", "without_deformation",
-]  # fmt: skip
-
 
 @dataclass(frozen=True)
 class Transforms:
     """Files of one registration, as written by ANTs.
 
-    Parameters
-    ----------
-    affine
-        Affine matrix (``.mat``); maps patient positions to atlas positions, in LPS mm.
-    warp
-        Displacement field on the patient's grid, applied before the affine to warp the atlas onto the patient.
-    inverse_warp
-        Its inverse.
+    ``affine`` (``.mat``) maps patient positions to atlas positions in LPS mm. ``warp`` is the displacement field on the
+    patient's grid, applied before the affine to warp the atlas onto the patient.
     """
 
     affine: Path

@@ -12,13 +12,10 @@ from pathlib import Path
 
 from gliofit.core.errors import InputError
 from gliofit.core.labels import LABEL_SCHEMES, TumourLabel, describe_labels
-from gliofit.inputs.bids_dataset import BidsImage, anatomical_images, read_description, read_lookup
-from gliofit.inputs.bids_names import BidsName
+from gliofit.inputs.bids_dataset import BidsImage, BidsName, anatomical_images, read_description, read_lookup
 from gliofit.inputs.label_names import AmbiguousNameError, tumour_part
 from gliofit.register.naming import check_case_name
 from gliofit.register.patient_files import PatientFiles, Problem
-
-__all__ = ["bids_patients", "bids_role", "label_scheme"]
 
 #: Roles that follow from the suffix alone.
 _PLAIN = {"T2w": "t2", "FLAIR": "flair"}
@@ -39,7 +36,7 @@ _STRIPPED = re.compile(r"(?i)^brain|strip")
 #: Values of ``space`` that mean the patient's T1 image, like a missing ``space``.
 _NATIVE = frozenset({"", "T1w", "orig", "individual", "native"})
 
-_OWN_SCHEME = "state the label scheme with patients.labels"
+_SCHEME_HINT = "state the label scheme with patients.labels"
 _PLAIN_NAMES = ("necrotic", "oedema", "enhancing", "non-enhancing", "resection cavity")
 
 #: Names of roles in messages.
@@ -56,14 +53,9 @@ _ROLE_NAMES = {
 def bids_patients(root: Path, labels: str | None, entities: Mapping[str, str]) -> list[PatientFiles | Problem]:
     """List the subjects or sessions of a dataset that have anatomical images.
 
-    Parameters
-    ----------
-    root
-        The dataset: raw, with or without ``derivatives``, or only derivatives.
-    labels
-        Label scheme of all segmentations; None: that of their lookup tables or sidecars.
-    entities
-        Preferred entities where several files could be an image of a case.
+    The dataset is raw, with or without ``derivatives``, or only derivatives. ``labels`` is the label scheme of all
+    segmentations (None: that of their lookup tables or sidecars), ``entities`` are preferred where several files could
+    be an image of a case.
 
     Raises
     ------
@@ -111,11 +103,11 @@ def label_scheme(names: Mapping[int, str], path: Path) -> str:
             meaning = tumour_part(name)
         except AmbiguousNameError:
             problem = f"label {value} is '{name}', which can mean more than one part of a tumour"
-            hint = f"{_OWN_SCHEME}, or name each value {', '.join(_PLAIN_NAMES)}"
+            hint = f"{_SCHEME_HINT}, or name each value {', '.join(_PLAIN_NAMES)}"
             raise InputError(path, problem, hint, "label-name-ambiguous") from None
         if meaning is None:
             problem = f"label {value} is '{name}', which is not known as a part of a tumour"
-            hint = f"{_OWN_SCHEME}, or name the tumour segmentation in a patients table"
+            hint = f"{_SCHEME_HINT}, or name the tumour segmentation in a patients table"
             raise InputError(path, problem, hint, "label-name-unknown")
         meanings[value] = meaning
     tumour = {value: label for value, label in meanings.items() if value != 0 and label != TumourLabel.NONE}

@@ -1,4 +1,4 @@
-"""Patients in folders with BraTS naming, found by file names; images are not opened."""
+"""Patients in folders with BraTS naming, by file names only."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from pathlib import Path
 from gliofit.core.errors import InputError
 from gliofit.register.naming import CONVENTIONS, NamingConvention, check_case_name, implied_scheme, match_file
 from gliofit.register.patient_files import PatientFiles, Problem
-
-__all__ = ["patient_in_folder", "patients_below"]
 
 _Group = tuple[Path, NamingConvention, str]
 

@@ -1,8 +1,10 @@
-"""Check of patients' files before a run."""
+"""Check of patients' files before a run, and the patients table with its results."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ import numpy as np
 from gliofit.core.children import safe_children
 from gliofit.core.errors import InputError, InputWarning
 from gliofit.core.grid import Volume
+from gliofit.core.io import atomic_path
 from gliofit.core.labels import whole_tumour_mask
 from gliofit.inputs.images import read_image, read_segmentation
 from gliofit.register.images import read_brain, read_t1
@@ -23,30 +26,16 @@ from gliofit.register.orientation import check_orientation
 from gliofit.register.patient_files import PatientFiles
 from gliofit.register.patients import survey_patients
 from gliofit.register.settings import PatientsSettings, RegisterSettings
-
-__all__ = ["CheckedCase", "Finding", "check_patient", "check_patients"]
+from gliofit.register.table import CHECK_COLUMNS, COLUMNS
 
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """An error or warning about one file.
+    """An error (the case cannot be registered) or warning about one file or other subject.
 
-    Parameters
-    ----------
-    case
-        The case; empty for a finding about the whole source.
-    file
-        The file, or another subject.
-    problem
-        What is wrong with it.
-    hint
-        What to do about it.
-    severity
-        ``error`` if the case cannot be registered, else ``warning``.
-    code
-        Code of the ``InputError`` or ``InputWarning``; empty for findings of the check itself.
+    ``case`` is empty for a finding about the whole source, ``code`` for a finding of the check itself.
     """
 
     case: str
@@ -74,7 +63,6 @@ class CheckedCase:
 def check_patients(
     settings: PatientsSettings,
     atlas_dir: Path | None = None,
-    registration: RegisterSettings | None = None,
     cores: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[CheckedCase]:
@@ -82,12 +70,8 @@ def check_patients(
 
     Parameters
     ----------
-    settings
-        Source of the patients.
     atlas_dir
         Prepared atlas for the comparison of brains; None: the built-in atlas.
-    registration
-        Settings with the limits of the orientation check.
     cores
         Number of cases checked at a time; more than one run in separate processes.
     progress
@@ -104,7 +88,7 @@ def check_patients(
         return [CheckedCase("", None, [_error("", error)])]
     cases: dict[str, CheckedCase] = {}
     if survey.patients:
-        check = partial(_check, _atlas_brain(atlas_dir), registration or RegisterSettings())
+        check = partial(_check, _atlas_brain(atlas_dir), RegisterSettings())
         cases = {case.case: case for case in _each(check, survey.patients, cores, progress or (lambda *_: None))}
     findings = [_error(problem.case, problem.error) for problem in survey.problems]
     findings += [
@@ -223,3 +207,38 @@ def _atlas_brain(atlas_dir: Path | None) -> Volume:
     from gliofit.atlas.sources import mni152
 
     return mni152().brain_mask
+
+
+_TABLE_COLUMNS = (*(name for name in COLUMNS if name != "folder"), *CHECK_COLUMNS)
+
+
+def write_cohort_table(path: Path, cases: Iterable[CheckedCase]) -> None:
+    """Write one row per case with its files, ``status`` (use or refused) and ``message`` (the reason).
+
+    Paths below the table's folder are relative to it, others absolute. An identical table is not written again.
+    Findings without a case have no row.
+    """
+    out = io.StringIO()
+    writer = csv.DictWriter(out, _TABLE_COLUMNS, delimiter="," if path.suffix == ".csv" else "\t", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_row(case, path.parent.absolute()) for case in cases if case.case)
+    text = out.getvalue()
+    if path.is_file() and path.read_bytes() == text.encode():
+        return
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _row(case: CheckedCase, folder: Path) -> dict[str, str]:
+    row = {"case": case.case, "status": "use"}
+    if case.patient is not None:
+        files = {role: path.absolute() for role, path in case.patient.images.items()}
+        if not case.patient.has_native_t1:
+            del files["t1"]
+        row["labels"] = case.patient.labels
+        for role, path in files.items():
+            row[role] = str(path.relative_to(folder) if path.is_relative_to(folder) else path)
+    if case.error is not None:
+        message = f"{case.error.file}: {case.error.problem}; {case.error.hint}"
+        row |= {"status": "refused", "message": " ".join(message.split())}
+    return row

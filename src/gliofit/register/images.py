@@ -14,8 +14,6 @@ from gliofit.inputs.anatomy import brain_warnings
 from gliofit.inputs.images import check_grid, read_image, read_mask, read_segmentation
 from gliofit.register.patient_files import PatientFiles
 
-__all__ = ["PatientImages", "read_brain", "read_patient", "read_t1"]
-
 #: Range of brain volumes in cc; others indicate a wrong voxel size in the header.
 _BRAIN_CC = (500.0, 2500.0)
 

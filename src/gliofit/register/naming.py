@@ -8,11 +8,6 @@ from pathlib import Path
 
 from gliofit.core.errors import InputError
 
-__all__ = [
-    "CONVENTIONS", "ROLES", "NamingConvention", "check_case_name", "implied_scheme", "match_file",
-    "phantom_file_names",
-]  # fmt: skip
-
 #: Roles of images. A T1 image and a segmentation are required, the others optional.
 ROLES = ("t1", "t1c", "t2", "flair", "seg")
 

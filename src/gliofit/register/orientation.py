@@ -7,7 +7,6 @@ in which heads vary most.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import permutations, product
@@ -16,9 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliofit.core.errors import RegistrationError
-from gliofit.core.grid import Volume
-
-__all__ = ["Orientation", "check_orientation", "compare_orientation"]
+from gliofit.core.grid import Grid, Volume
 
 _SPACING_MM = 4.0
 _SIZE = 56
@@ -30,24 +27,16 @@ _AXES = ("left-right", "back-front", "foot-head")
 
 @dataclass(frozen=True)
 class Orientation:
-    """Overlap of the outlines of brain and atlas, in the orientation of the header and in the best pose.
+    """Dice overlap of the outlines of brain and atlas, in the orientation of the header and in the best pose.
 
-    Parameters
-    ----------
-    dice_as_read
-        Dice overlap in the orientation of the header.
-    dice_best
-        Largest Dice overlap over all poses.
-    best_axes
-        Axis of the brain (right, anterior, superior as read) on each axis of the atlas, in the best pose.
-    best_flips
-        Flipped axes of the atlas in the best pose.
+    ``best_axes`` is the axis of the brain (right, anterior, superior as read) on each axis of the atlas in the best
+    pose, ``best_flips`` are the flipped axes of the atlas.
     """
 
     dice_as_read: float
     dice_best: float
-    best_axes: tuple[int, int, int]
-    best_flips: tuple[bool, bool, bool]
+    best_axes: tuple[int, ...]
+    best_flips: tuple[bool, ...]
 
     def describe(self) -> str:
         """Describe the best pose in words."""
@@ -91,45 +80,30 @@ def check_orientation(subject: str, brain: Volume, atlas_brain: Volume, margin: 
 def compare_orientation(brain: Volume, atlas_brain: Volume) -> Orientation:
     """Compute the overlap of a brain mask with the atlas' as read and in the best pose."""
     patient = _normalised(brain.canonical())
-    targets = _atlas_outlines(_Key(atlas_brain))
+    grid = atlas_brain.grid
+    targets = _atlas_outlines(atlas_brain.data.astype(bool).tobytes(), grid.shape, grid.affine.tobytes())
     sizes = targets.sum(axis=1)
-    best, as_read = (-1.0, (0, 1, 2), (False, False, False)), -1.0
-    for axes, flips in _poses():
+    as_read, best_dice = -1.0, -1.0
+    best_axes: tuple[int, ...] = (0, 1, 2)
+    best_flips: tuple[bool, ...] = (False, False, False)
+    # The first pose is the header's, which is preferred at equal overlap.
+    for axes, back, down in product(permutations((0, 1, 2)), (False, True), (False, True)):
+        flips = (False, back, down)
         view = patient.transpose(axes)[tuple(slice(None, None, -1 if flip else 1) for flip in flips)]
         flat = view.ravel()
         dice = float((2 * (targets @ flat) / (sizes + flat.sum())).max())
         if axes == (0, 1, 2) and not any(flips):
             as_read = dice
-        if dice > best[0] + 1e-9:
-            best = (dice, axes, flips)
-    return Orientation(as_read, best[0], best[1], best[2])
-
-
-def _poses() -> Iterator[tuple[tuple[int, int, int], tuple[bool, bool, bool]]]:
-    """Yield axes and flips; the first pose is the header's, which is preferred at equal overlap."""
-    for axes in permutations(range(3)):
-        for back, down in product((False, True), repeat=2):
-            yield axes, (False, back, down)  # type: ignore[misc]
-
-
-class _Key:
-    """Cache key of the atlas' outlines, equal for equal masks on equal grids."""
-
-    def __init__(self, brain: Volume) -> None:
-        self.brain = brain
-        self._identity = (brain.data.shape, int(np.count_nonzero(brain.data)), brain.grid.affine.tobytes())
-
-    def __hash__(self) -> int:
-        return hash(self._identity)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and self._identity == other._identity
+        if dice > best_dice + 1e-9:
+            best_dice, best_axes, best_flips = dice, axes, flips
+    return Orientation(as_read, best_dice, best_axes, best_flips)
 
 
 @lru_cache(maxsize=2)
-def _atlas_outlines(key: _Key) -> NDArray[np.float32]:
-    """Return the atlas' outline at each pitch, shape (pitches, voxels)."""
-    canonical = key.brain.canonical()
+def _atlas_outlines(mask: bytes, shape: tuple[int, int, int], affine: bytes) -> NDArray[np.float32]:
+    """Return the atlas' outline at each pitch, shape (pitches, voxels); bytes, because a cache needs hashable keys."""
+    grid = Grid(shape, np.frombuffer(affine).reshape(4, 4))
+    canonical = Volume(np.frombuffer(mask, bool).reshape(shape), grid).canonical()
     return np.stack([_normalised(canonical, np.deg2rad(pitch)).ravel() for pitch in _PITCHES_DEGREES])
 
 

@@ -8,8 +8,6 @@ from pathlib import Path
 from gliofit.core.errors import InputError
 from gliofit.register.naming import ROLES
 
-__all__ = ["PatientFiles", "Problem", "Refused"]
-
 
 @dataclass(frozen=True)
 class PatientFiles:

@@ -1,13 +1,14 @@
-"""Search for patients by file names and tables; images are not opened."""
+"""Search for patients by file names and tables, and selection of a run's cohort; images are not opened."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gliofit.core.errors import InputError
-from gliofit.core.labels import LABEL_SCHEMES
+from gliofit.core.labels import check_scheme
 from gliofit.inputs.bids_dataset import is_dataset
 from gliofit.register.bids_patients import bids_patients
 from gliofit.register.brats_folders import patients_below
@@ -15,8 +16,6 @@ from gliofit.register.naming import CONVENTIONS, check_case_name, phantom_file_n
 from gliofit.register.patient_files import PatientFiles, Problem, Refused
 from gliofit.register.settings import PatientsSettings, PhantomSettings
 from gliofit.register.table import read_patients_table
-
-__all__ = ["Survey", "phantom_cases", "phantom_files", "survey_patients"]
 
 
 @dataclass(frozen=True)
@@ -35,10 +34,8 @@ def survey_patients(settings: PatientsSettings) -> Survey:
         return Survey([], [], [], [])
     source = Path(settings.source)
     rows: Sequence[PatientFiles | Problem | Refused]
-    if settings.labels is not None and settings.labels not in LABEL_SCHEMES:
-        raise InputError(
-            "patients.labels", f"unknown label scheme '{settings.labels}'", f"name one of {', '.join(LABEL_SCHEMES)}"
-        )
+    if settings.labels is not None:
+        check_scheme(settings.labels, "patients.labels")
     if source.is_dir() and is_dataset(source):
         rows = bids_patients(source, settings.labels, settings.entities)
     elif source.is_dir():
@@ -48,6 +45,40 @@ def survey_patients(settings: PatientsSettings) -> Survey:
     else:
         raise InputError(source, "not found", "give a folder of patients, a BIDS dataset or a table (.tsv, .csv)")
     return _select(rows, settings, source)
+
+
+def find_cohort(settings: PatientsSettings, seed: int) -> tuple[list[PatientFiles], dict[str, str]]:
+    """Select the patients of a run.
+
+    Returns
+    -------
+    patients : list of PatientFiles
+        Selected patients, sorted by case.
+    left_out : dict
+        Reason by case for the other patients, sorted by case.
+
+    Raises
+    ------
+    InputError
+        If an incomplete case has not been refused by a check, or the source itself cannot be used.
+    """
+    survey = survey_patients(settings)
+    if survey.problems:
+        raise survey.problems[0].error
+    left_out = {row.case: f"refused: {row.message}" for row in survey.refused}
+    left_out |= dict.fromkeys(survey.excluded, "excluded in the configuration")
+    usable = [patient.case for patient in survey.patients]
+    drawn = usable if settings.sample is None else draw_cases(usable, settings.sample, seed)
+    left_out |= {patient.case: "not drawn" for patient in survey.patients if patient.case not in drawn}
+    return [patient for patient in survey.patients if patient.case in drawn], dict(sorted(left_out.items()))
+
+
+def draw_cases(cases: Iterable[str], count: int, seed: int) -> list[str]:
+    """Draw up to ``count`` cases without replacement: the first by a hash of seed and name.
+
+    The order of two cases is independent of the others, so an additional case replaces at most one.
+    """
+    return sorted(cases, key=lambda case: hashlib.sha256(f"{seed}:{case}".encode()).hexdigest())[:count]
 
 
 def phantom_cases(settings: PhantomSettings) -> list[str]:
@@ -71,12 +102,8 @@ def _select(rows: Sequence[PatientFiles | Problem | Refused], settings: Patients
     for key, names in (("include", settings.include or ()), ("exclude", settings.exclude)):
         unknown = sorted(set(names) - {row.case for row in rows})
         if unknown:
-            report(
-                unknown[0],
-                f"patients.{key}",
-                f"names cases that are not in {source}: {', '.join(unknown)}",
-                "check the names",
-            )
+            problem = f"names cases that are not in {source}: {', '.join(unknown)}"
+            report(unknown[0], f"patients.{key}", problem, "check the names")
     patients: dict[str, PatientFiles] = {}
     spellings: dict[str, str] = {}
     excluded: set[str] = set()
@@ -94,13 +121,9 @@ def _select(rows: Sequence[PatientFiles | Problem | Refused], settings: Patients
             problem = f"case {row.case} appears twice (also {patients[row.case].t1})"
             report(row.case, row.t1, problem, "give each case a different name")
         elif row.case.lower() in spellings:
-            report(
-                row.case,
-                row.t1,
-                f"case {row.case} differs from case {spellings[row.case.lower()]} only in capitals, which some file "
-                "systems do not distinguish",
-                "give one of them another name in a patients table",
-            )
+            other = spellings[row.case.lower()]
+            problem = f"case {row.case} differs from case {other} only in capitals, which some file systems ignore"
+            report(row.case, row.t1, problem, "give one of them another name in a patients table")
         else:
             patients[row.case] = row
             spellings[row.case.lower()] = row.case

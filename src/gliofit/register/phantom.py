@@ -26,8 +26,6 @@ from gliofit.register.settings import PhantomSettings
 from gliofit.simulate.grow import truth_row
 from gliofit.solver.settings import AccurateSettings
 
-__all__ = ["make_phantom"]
-
 #: Spacing of the trial simulation before the full one.
 _TRIAL_SPACING_MM = 4.0
 _TRIES = 60

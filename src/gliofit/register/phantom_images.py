@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,27 +9,13 @@ from gliofit.core.grid import bounding_box
 from gliofit.core.tissue import Tissue
 from gliofit.register.settings import PhantomSettings
 
-__all__ = ["MODALITIES", "paint_images", "paint_segmentation"]
-
-
-@dataclass(frozen=True)
-class _Contrast:
-    """Intensities of one modality, relative to its white matter."""
-
-    white: float
-    grey: float
-    csf: float
-    oedema: float
-    enhancing: float
-    necrosis: float
-
-
-#: Role -> contrast. T1c is T1 with an enhancing rim and slightly brighter perfused tissue.
+#: Role -> intensities of white matter, grey matter, CSF, oedema, enhancing tumour and necrosis, relative to the white
+#: matter. T1c is T1 with an enhancing rim and slightly brighter perfused tissue.
 MODALITIES = {
-    "t1": _Contrast(1.00, 0.74, 0.32, 0.76, 0.72, 0.45),
-    "t1c": _Contrast(1.02, 0.79, 0.34, 0.78, 1.75, 0.48),
-    "t2": _Contrast(1.00, 1.35, 3.20, 2.10, 1.75, 2.50),
-    "flair": _Contrast(1.00, 1.25, 0.45, 2.10, 1.70, 1.15),
+    "t1": (1.00, 0.74, 0.32, 0.76, 0.72, 0.45),
+    "t1c": (1.02, 0.79, 0.34, 0.78, 1.75, 0.48),
+    "t2": (1.00, 1.35, 3.20, 2.10, 1.75, 2.50),
+    "flair": (1.00, 1.25, 0.45, 2.10, 1.70, 1.15),
 }
 #: Intensity of white matter in the files.
 _SCALE = 800.0
@@ -63,13 +47,7 @@ def paint_images(
     images = {}
     for role, contrast in MODALITIES.items():
         jitter = 1 + 0.04 * generator.standard_normal(6)
-        white, grey, fluid, oedema, rim, dead = (
-            value * factor
-            for value, factor in zip(
-                (contrast.white, contrast.grey, contrast.csf, contrast.oedema, contrast.enhancing, contrast.necrosis),
-                jitter, strict=True,
-            )
-        )  # fmt: skip
+        white, grey, fluid, oedema, rim, dead = np.array(contrast) * jitter
         image = wm * white + gm * grey + csf * fluid
         image += whole * (oedema * (1 + 0.05 * patchy) - image)
         image += core * (rim * (1 + 0.12 * patchy) - image)

@@ -12,8 +12,6 @@ from gliofit.paper import EXTENT_MM
 from gliofit.register.quality import RAS_TO_LPS, jacobian_determinant
 from gliofit.register.settings import PhantomSettings
 
-__all__ = ["PhantomShape", "integrate_velocity", "phantom_grid"]
-
 #: Spacing of the velocity field, a quarter of its smoothness or less, so that linear interpolation is accurate.
 _FIELD_SPACING_MM = 4.0
 
@@ -31,16 +29,9 @@ def phantom_grid(spacing_mm: float) -> Grid:
 class PhantomShape:
     """Map from positions of a phantom to positions of the atlas: first the deformation, then the affine.
 
-    Parameters
-    ----------
-    grid
-        Grid of the displacement field, which covers the phantom's field of view.
-    displacement_mm
-        Displacements in RAS mm, shape ``(*grid.shape, 3)``.
-    matrix, centre_mm, atlas_centre_mm
-        The affine: ``atlas = atlas_centre_mm + matrix @ (position - centre_mm)``.
-    smallest_volume_change
-        Smallest Jacobian determinant of the deformation; always positive.
+    The displacements in RAS mm, shape ``(*grid.shape, 3)``, cover the phantom's field of view. The affine is
+    ``atlas = atlas_centre_mm + matrix @ (position - centre_mm)``. ``smallest_volume_change`` is the smallest Jacobian
+    determinant of the deformation, always positive.
     """
 
     grid: Grid
@@ -80,13 +71,6 @@ class PhantomShape:
         """Warp an atlas volume onto a phantom grid by linear interpolation."""
         from scipy.ndimage import map_coordinates
 
-        voxels = self._atlas_voxels(volume.grid, onto)
-        return Volume(map_coordinates(volume.data.astype(np.float32), voxels, order=1, mode="constant", cval=0), onto)
-
-    def _atlas_voxels(self, atlas: Grid, onto: Grid) -> NDArray[np.float32]:
-        """Return the atlas voxel of every phantom voxel, shape (3, *onto.shape)."""
-        from scipy.ndimage import map_coordinates
-
         index = np.ascontiguousarray(np.moveaxis(np.indices(onto.shape), 0, -1))
         world = onto.voxel_to_world(index).astype(np.float32)
         field_voxel = np.moveaxis(self.grid.world_to_voxel(world), -1, 0)
@@ -95,7 +79,8 @@ class PhantomShape:
                 self.displacement_mm[..., component], field_voxel, order=1, mode="nearest"
             )
         position = self.atlas_centre_mm + (world - self.centre_mm) @ self.matrix.T
-        return np.moveaxis(atlas.world_to_voxel(position).astype(np.float32), -1, 0)
+        voxels = np.moveaxis(volume.grid.world_to_voxel(position).astype(np.float32), -1, 0)
+        return Volume(map_coordinates(volume.data.astype(np.float32), voxels, order=1, mode="constant", cval=0), onto)
 
 
 def integrate_velocity(velocity_mm: NDArray[np.floating], grid: Grid) -> NDArray[np.float32]:

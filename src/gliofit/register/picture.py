@@ -18,8 +18,6 @@ from gliofit.figures.slices import add_scale_bar, draw_edge, finish_slice, name_
 from gliofit.figures.style import HEADING, SMALL, TWO_COLUMNS, figure_style, save_picture
 from gliofit.register.images import PatientImages
 
-__all__ = ["draw_quality"]
-
 #: Plane -> normal axis of the RAS array, axes shown (horizontal, vertical), letters (left, right, bottom, top).
 #: Radiological: the patient's right is on the left, so the horizontal axes are reversed.
 _PLANES = {"axial": (2, (0, 1), "RLPA"), "coronal": (1, (0, 2), "RLIS"), "sagittal": (0, (1, 2), "APIS")}
@@ -74,15 +72,15 @@ def draw_quality(
     with figure_style():
         top = _TEXT
         for plane, (normal, _, letters) in _PLANES.items():
-            index = _busiest(tumour, normal)
+            index = _largest_slice(tumour, normal)
             up = sizes[plane][1]
             for column, (title, image, colours, outlines) in enumerate(columns):
                 ax = sheet.axes(column * (width + _GAP), top, width, inch * up)
                 shown = _slice(image, normal, index)
                 extent = np.array([0, shown.shape[1], 0, shown.shape[0]]) * spacing
                 frame: dict[str, Any] = {"origin": "lower", "extent": tuple(extent)}
-                most = 3 if title == "tissue labels" else 1
-                ax.imshow(shown, cmap=colours, vmin=0, vmax=most, interpolation="nearest", **frame)
+                highest = 3 if title == "tissue labels" else 1
+                ax.imshow(shown, cmap=colours, vmin=0, vmax=highest, interpolation="nearest", **frame)
                 for mask, colour in outlines:
                     draw_edge(ax, _slice(mask, normal, index), 0.5, colour, width=0.6, **frame)
                 finish_slice(ax)
@@ -99,13 +97,13 @@ def draw_quality(
             top += inch * up + _GAP
         heading = f"{case}: {status}" + (f" ({message})" if message else "")
         sheet.text(0.03, 0.15, heading, fontsize=HEADING)
-        words = (
+        measures = (
             f"brain-mask Dice {numbers['brain_dice']:.3f}, correlation outside tumour {numbers['correlation']:.3f} "
             f"(affine only {numbers['correlation_affine']:.3f}), volume change {numbers['jacobian_min']:.2f} to "
             f"{numbers['jacobian_max']:.2f},\ntumour in warped CSF {numbers['tumour_csf_share']:.1%}, outside brain "
             f"{numbers['tumour_outside_brain_share']:.1%}; radiological: the patient’s right is on the left"
         )
-        sheet.text(0.03, 0.42, words, fontsize=SMALL)
+        sheet.text(0.03, 0.42, measures, fontsize=SMALL)
         entries = (
             (WHOLE, "tumour"), (CORE, "core (white)"), (MODEL, "brain of the patient"),
             (WHITE_MATTER, "white matter (warped)"), (CSF, "CSF (warped)"),
@@ -121,7 +119,7 @@ def _slice(volume: NDArray[np.generic], normal: int, index: int) -> NDArray[np.g
     return plane[::-1].T
 
 
-def _busiest(tumour: NDArray[np.bool_], normal: int) -> int:
+def _largest_slice(tumour: NDArray[np.bool_], normal: int) -> int:
     """Return the index of the slice with the largest tumour area, or of the middle slice."""
     area = tumour.sum(axis=tuple(a for a in range(3) if a != normal))
     return int(area.argmax()) if area.any() else tumour.shape[normal] // 2

@@ -1,8 +1,10 @@
-"""Quality of a registration: numbers, and the verdict that follows from them."""
+"""Quality of a registration: measures, verdict, and the table of criteria."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +12,6 @@ from numpy.typing import NDArray
 from gliofit.core.grid import Grid
 from gliofit.core.labels import TissueLabel
 from gliofit.register.settings import RegisterSettings
-
-__all__ = [
-    "CSF_SHARE", "JACOBIAN_RANGE", "LOST_CORRELATION", "OUTSIDE_SHARE", "RAS_TO_LPS", "contrast", "correlation",
-    "jacobian_determinant", "mutual_information", "tumour_shares", "verdict",
-]  # fmt: skip
 
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0])
 
@@ -65,14 +62,9 @@ def contrast(image: NDArray[np.floating], bright: NDArray[np.bool_], dark: NDArr
 
 
 def jacobian_determinant(displacement_lps: NDArray[np.floating], grid: Grid) -> NDArray[np.float32]:
-    """Return the local volume change of x -> x + u(x), of shape ``grid.shape``.
+    """Return the local volume change of x -> x + u(x), shape ``grid.shape``.
 
-    Parameters
-    ----------
-    displacement_lps
-        Displacements u in LPS mm, shape ``(*grid.shape, 3)``.
-    grid
-        Grid of the field.
+    The displacements u are in LPS mm, shape ``(*grid.shape, 3)``.
     """
     per_voxel = np.linalg.inv(RAS_TO_LPS @ grid.affine[:3, :3])
     slopes = [np.gradient(displacement_lps[..., component].astype(np.float32)) for component in range(3)]
@@ -89,16 +81,9 @@ def jacobian_determinant(displacement_lps: NDArray[np.floating], grid: Grid) -> 
 def verdict(
     numbers: dict[str, float], settings: RegisterSettings, failure: str = ""
 ) -> tuple[Literal["ok", "borderline", "poor"], str]:
-    """Rate a registration.
+    """Rate a registration by its quality measures, the columns of ``qc.parquet``.
 
-    Parameters
-    ----------
-    numbers
-        Quality measures by column of ``qc.parquet``.
-    settings
-        Limits of the brain-mask Dice.
-    failure
-        Reason why the deformable step failed; empty if it succeeded.
+    ``failure`` is the reason why the deformable step failed, empty if it succeeded.
 
     Returns
     -------
@@ -137,3 +122,50 @@ def tumour_shares(
     """Return the shares of the tumour's voxels that are CSF in the warped atlas, and that are outside the brain."""
     inside = labels[tumour]
     return float(np.mean(inside == TissueLabel.CSF)), float(1 - brain[tumour].mean())
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A quality criterion with the patient's value and the ranges of three ratings (empty if one does not occur)."""
+
+    name: str
+    value: str
+    good: str
+    borderline: str
+    poor: str
+
+
+def criteria(checks: Mapping[str, Any], settings: RegisterSettings) -> list[Criterion]:
+    """List the criteria of ``verdict`` with a patient's values, from a row of ``qc.parquet``."""
+    good, poor = settings.good_dice, settings.poor_dice
+    low, high = JACOBIAN_RANGE
+    gain = float(checks["correlation"]) - float(checks["correlation_affine"])
+    return [
+        Criterion(
+            "Overlap of the brain masks (Dice)", f"{checks['brain_dice']:.3f}",
+            f"{good:g} and more", f"{poor:g} to {good:g}", f"under {poor:g}",
+        ),
+        Criterion(
+            "Folding of the deformation (share of the brain)", f"{checks['jacobian_folded_share']:.2%}", "none", "",
+            "any",
+        ),
+        Criterion(
+            "Local volume change by the deformation", f"{checks['jacobian_min']:.2f} to {checks['jacobian_max']:.2f}",
+            f"within {low:g} to {high:g}", "beyond", "",
+        ),
+        Criterion(
+            "Correlation of T1 with the warped atlas, gained by the deformation", f"{gain:+.2f}".replace("-", "−"),
+            f"−{LOST_CORRELATION:g} and more", "less", "",
+        ),
+        Criterion(
+            "Tumour outside the brain", f"{checks['tumour_outside_brain_share']:.1%}", f"up to {OUTSIDE_SHARE:.0%}",
+            "more", "",
+        ),
+        Criterion(
+            "Tumour in the atlas' CSF", f"{checks['tumour_csf_share']:.1%}", f"up to {CSF_SHARE:.0%}", "more", "",
+        ),
+        Criterion(
+            "White matter brighter than grey in T1 (contrast)",
+            f"{checks['contrast_white_grey']:.2f}".replace("-", "−"), "0 and more", "under 0", "",
+        ),
+    ]  # fmt: skip

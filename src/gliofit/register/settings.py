@@ -9,8 +9,6 @@ from pydantic import Field, model_validator
 
 from gliofit.core.settings import Settings
 
-__all__ = ["PatientsSettings", "PhantomSettings", "RegisterSettings"]
-
 
 class PatientsSettings(Settings):
     """Source and selection of patients."""

@@ -8,12 +8,10 @@ import os
 from pathlib import Path
 
 from gliofit.core.errors import InputError
-from gliofit.core.labels import LABEL_SCHEMES
+from gliofit.core.labels import LABEL_SCHEMES, check_scheme
 from gliofit.register.brats_folders import patient_in_folder
 from gliofit.register.naming import check_case_name
 from gliofit.register.patient_files import PatientFiles, Problem, Refused
-
-__all__ = ["CHECK_COLUMNS", "COLUMNS", "STATUSES", "read_patients_table"]
 
 #: Columns of the user. ``case`` is required, and ``folder``, or ``seg`` and a T1 image (``t1``, ``t1c``).
 COLUMNS = ("case", "folder", "t1", "t1c", "t2", "flair", "seg", "brain_mask", "labels")
@@ -104,8 +102,8 @@ def _row(values: dict[str, str], path: Path, subject: str, labels: str | None) -
         return Refused(values["case"], values.get("message", "no reason given"))
     case = check_case_name(values["case"], subject)
     scheme = values.get("labels", labels)
-    if scheme is not None and scheme not in LABEL_SCHEMES:
-        raise InputError(subject, f"unknown label scheme '{scheme}'", f"name one of {', '.join(LABEL_SCHEMES)}")
+    if scheme is not None:
+        check_scheme(scheme, subject)
     files = {role: path.parent / values[role] for role in _FILE_COLUMNS if role in values}
     for role, file in files.items():
         # Unlike Path.is_file, this accepts names that no file can have.

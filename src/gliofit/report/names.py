@@ -1,4 +1,4 @@
-"""How methods are called and drawn in everything that is published."""
+"""Printed names and styles of methods."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ from types import MappingProxyType
 from gliofit.figures.colours import BLACK, BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, VIOLET
 from gliofit.report.texts import section
 
-__all__ = ["METHOD_NAMES", "MethodStyle", "method_name", "method_styles", "plain_name", "quoted_name"]
-
 #: Printed names by method.
 METHOD_NAMES: Mapping[str, str] = MappingProxyType(section("methods"))
 
-#: Ends the name of a method that observes the patients' segmentation where one without it observes the reference.
+#: Suffix of names of methods that observe the patients' segmentation.
 _SEGMENTATION = "-segmentation"
 
-#: Black is left for the oracle.
+#: Black is reserved for the oracle.
 _PALETTE = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BROWN, VIOLET, GREY)
 
-#: Lines as (offset, (drawn, left out, ...)) in line widths. What a hybrid keeps is often the gradient search's own
-#: estimate: its lines have their gaps where those of the gradient search are drawn, so that both show.
+#: Dashes as (offset, (on, off, ...)) in line widths. The estimates of hybrid methods and gradient search often
+#: coincide; the dashes alternate, so that both are visible.
 _SOLID = (0.0, ())
 _DASHED = (0.0, (4.0, 2.0))
 _DOTTED, _DOTTED_BETWEEN = (0.0, (1.0, 2.0)), (1.5, (1.0, 2.0))
@@ -29,7 +27,7 @@ _DASH_DOT, _DASH_DOT_BETWEEN = (0.0, (4.0, 2.0, 1.0, 2.0)), (4.5, (4.0, 2.0, 1.0
 _DASH_DOTS, _DASH_DOTS_BETWEEN = (0.0, (4.0, 2.0, 1.0, 2.0, 1.0, 2.0)), (4.5, (4.0, 2.0, 1.0, 2.0, 1.0, 2.0))
 _UNKNOWN = (0.0, (2.0, 1.0, 2.0, 1.0, 1.0, 1.0))
 
-#: Known methods keep their colour whatever else is in the run.
+#: Known methods have fixed colours.
 _KNOWN = {
     "cmaes-solver": (0, _SOLID), "cmaes-surrogate": (5, _SOLID), "direct": (1, _SOLID),
     "gradient-surrogate": (2, _SOLID), "gradient-surrogate-com": (2, _DOTTED),
@@ -42,16 +40,16 @@ _KNOWN = {
 
 @dataclass(frozen=True)
 class MethodStyle:
-    """Colour and line of a method."""
+    """Colour and line style of a method."""
 
     colour: str
     line: tuple[float, tuple[float, ...]]
 
 
 def method_name(method: str, overrides: Mapping[str, str] | None = None) -> str:
-    """Printed name of a method.
+    """Return the printed name of a method.
 
-    ``{method}-segmentation`` is named after the method; one that nobody named gets its own name, with spaces.
+    ``{method}-segmentation`` is named after the method; by default the name is printed with spaces.
     """
     names = {**METHOD_NAMES, **(overrides or {})}
     if method in names:
@@ -62,21 +60,21 @@ def method_name(method: str, overrides: Mapping[str, str] | None = None) -> str:
 
 
 def plain_name(name: str) -> str:
-    """A name of a configuration with spaces and a capital."""
+    """Return a name of a configuration with spaces and a capital."""
     text = name.replace("-", " ").replace("_", " ")
     return text[:1].upper() + text[1:]
 
 
 def quoted_name(method: str, overrides: Mapping[str, str] | None = None) -> str:
-    """Printed name of a method for a sentence: in quotes where its comma could be taken for the end of it."""
+    """Return the printed name of a method for a list in a sentence, in quotes if it contains a comma."""
     name = method_name(method, overrides)
     return f"“{name}”" if "," in name else name
 
 
 def method_styles(methods: Iterable[str]) -> dict[str, MethodStyle]:
-    """A style for each method: fixed for the known ones, by order for the rest.
+    """Return the styles of methods: fixed for known ones, by order for others.
 
-    ``{method}-segmentation`` has the method's colour and a line of its own.
+    ``{method}-segmentation`` has the colour of the method and another line style.
     """
     styles: dict[str, MethodStyle] = {}
     spare: dict[str, int] = {}
@@ -95,6 +93,6 @@ def method_styles(methods: Iterable[str]) -> dict[str, MethodStyle]:
 
 
 def _stretched(line: tuple[float, tuple[float, ...]]) -> tuple[float, tuple[float, ...]]:
-    """The same line at twice the length; a solid one gets short gaps far apart."""
+    """Return the dashes at twice the length; solid lines get short gaps."""
     offset, pattern = line
     return (2 * offset, tuple(2 * x for x in pattern)) if pattern else (0.0, (9.0, 1.5))

@@ -1,4 +1,4 @@
-"""Numbers as text, in Unicode that ``to_latex`` can translate."""
+"""Numbers as text, in Unicode that ``to_latex`` converts."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from functools import cache
 from gliofit.growth.model import known_quantities
 from gliofit.growth.space import Parameter
 
-__all__ = ["MISSING", "format_power", "format_quantity", "to_latex"]
-
 #: Text of a cell without a value.
 MISSING = "–"
 
@@ -19,20 +17,20 @@ _NORMAL = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
 
 def format_power(exponent: int) -> str:
-    """10 to the given power, as 10⁻³."""
+    """Return a power of ten as text, such as 10⁻³."""
     return "10" + str(exponent).translate(_SUPERSCRIPT)
 
 
 def format_quantity(value: float, error: float = math.nan, form: str = "") -> str:
     """Format a value with its error.
 
-    Values below 0.01 (and from a million on) are written with a power of ten, so that a method that is orders of
-    magnitude better than the column's unit does not read as zero.
+    Values below 0.01 (and from a million on) are written with a power of ten, so that small values are not printed as
+    zero.
 
     Parameters
     ----------
     value, error
-        Numbers; an error of NaN is left out, a value of NaN gives ``MISSING``.
+        Numbers; an error of NaN is omitted, a value of NaN gives ``MISSING``.
     form
         Format specification of Python; empty for three digits.
     """
@@ -57,7 +55,7 @@ def format_quantity(value: float, error: float = math.nan, form: str = "") -> st
 
 
 def _magnitude(value: float) -> int:
-    """Power of ten of the first digit, after rounding to three digits (0.09999 counts as 0.1)."""
+    """Return the power of ten of the first digit, after rounding to three digits."""
     return int(f"{abs(value):.2e}".split("e")[1])
 
 
@@ -70,44 +68,21 @@ def _join(value: str, error: str) -> str:
 
 
 _LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "_": r"\_",
-    "±": r"$\pm$",
-    "×": r"$\times$",
-    "·": r"$\cdot$",
-    "−": r"$-$",
-    "–": "--",
-    "↓": r"$\downarrow$",
-    "↑": r"$\uparrow$",
-    "†": r"$^\dagger$",
-    "≥": r"$\geq$",
-    "²": "$^2$",
-    "³": "$^3$",
-    "“": "``",
-    "”": "''",
-    "√": r"$\surd$",
-    "<": "$<$",
-    ">": "$>$",
-    "|": r"$|$",
-}
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "{": r"\{", "}": r"\}", "_": r"\_",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "×": r"$\times$", "·": r"$\cdot$",
+    "−": r"$-$", "–": "--", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "†": r"$^\dagger$", "≥": r"$\geq$",
+    "²": "$^2$", "³": "$^3$", "“": "``", "”": "''", "√": r"$\surd$", "<": "$<$", ">": "$>$", "|": r"$|$",
+}  # fmt: skip
 
 
 @cache
 def _symbols() -> dict[str, str]:
-    """LaTeX of the parameters' symbols that have an index, as tables print them."""
+    """Return the LaTeX of symbols with an index, by printed text."""
     return {q.text: q.latex for q in known_quantities().values() if isinstance(q, Parameter) and "_" in q.text}
 
 
 def to_latex(text: str) -> str:
-    """Translate our Unicode text into LaTeX, with everything special escaped."""
+    """Convert Unicode text to LaTeX, with special characters escaped."""
 
     def power(match: re.Match[str]) -> str:
         dot = r"\cdot " if match.group(1) else ""
@@ -116,7 +91,7 @@ def to_latex(text: str) -> str:
     parts = re.sub(r"(·?)10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)", power, text)
     for symbol, latex in _symbols().items():
         parts = parts.replace(symbol, f"\x00{latex}\x00")
-    # Odd pieces are mathematics already.
+    # Odd parts are already mathematics.
     pieces = parts.split("\x00")
     for i in range(0, len(pieces), 2):
         pieces[i] = "".join(_LATEX.get(character, character) for character in pieces[i])

@@ -1,28 +1,26 @@
-"""HTML pages that need no other file and no network; templates escape every text."""
+"""Self-contained HTML pages; templates escape all text."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from gliofit.core.io import atomic_path
 from gliofit.report.render import render
-from gliofit.report.table import Cell, Grid, Picture, Table
-
-__all__ = ["Page"]
+from gliofit.report.table import Grid, Picture, Table
 
 
 class Page:
-    """A page under construction; every method adds to its end.
+    """Builder of a page; methods append to its end.
 
     Parameters
     ----------
     title
-        Title of the browser's window.
+        Title of the page.
     contents
-        Whether links to all headings of level 2 stay in reach beside the text, or above it on narrow screens.
+        Whether to add a table of contents (headings of level 2).
     """
 
     def __init__(self, title: str, contents: bool = False) -> None:
@@ -34,19 +32,19 @@ class Page:
         self.blocks.append({"kind": kind, **values})
 
     def heading(self, text: str, level: int = 2) -> None:
-        """Add a heading; level 1 is the page's own, level 2 stands in the contents."""
+        """Add a heading; level 1 is the title, level 2 is in the table of contents."""
         self._add("heading", text=text, level=level, name="-".join(re.findall(r"\w+", text.lower())))
 
     def paragraph(self, text: str, style: str = "") -> None:
-        """Add a paragraph; ``style`` names a class of the style sheet."""
+        """Add a paragraph; ``style`` is a class of the style sheet."""
         self._add("paragraph", text=text, style=style)
 
     def links(self, text: str, links: Iterable[tuple[str, str]]) -> None:
-        """Add a paragraph of links, each a text and its target, behind an introduction."""
+        """Add a paragraph of links (text and target) after an introduction."""
         self._add("links", text=text, links=list(links))
 
     def items(self, texts: Iterable[str], style: str = "", folded: str = "") -> None:
-        """Add a list; ``folded`` is the line that hides it until opened."""
+        """Add a list; ``folded`` is the summary of a collapsed list."""
         self._add("items", texts=list(texts), style=style, folded=folded)
 
     def terms(self, pairs: Iterable[tuple[str, str]], style: str = "") -> None:
@@ -54,7 +52,7 @@ class Page:
         self._add("terms", pairs=list(pairs), style=style)
 
     def image(self, data: str, text: str) -> None:
-        """Add a picture, given as a ``data:`` address, with its description."""
+        """Add a picture, given as ``data:`` URL, with alternative text."""
         self._add("image", data=data, text=text)
 
     def figure(self, picture: Picture) -> None:
@@ -62,38 +60,29 @@ class Page:
         self._add("figure", picture=picture)
 
     def gallery(self, pictures: Iterable[Picture]) -> None:
-        """Add pictures beside each other, each with its caption."""
+        """Add pictures side by side with captions."""
         self._add("gallery", pictures=list(pictures))
 
-    def grid(
-        self,
-        headings: Sequence[str],
-        rows: Sequence[Sequence[Cell]],
-        first_row: bool = False,
-        folded: str = "",
-        sortable: bool = False,
-    ) -> None:
-        """Add a table of cells whose first ones name the rows.
+    def grid(self, grid: Grid, sortable: bool = True, folded: str = "", first_row: bool = False) -> None:
+        """Add a table of cells; the first column has row headings.
 
         Parameters
         ----------
-        headings, rows
-            Content.
-        first_row
-            Whether the first row is set off from the others.
-        folded
-            Line that hides the table until opened.
+        grid
+            Cells.
         sortable
-            Whether a click on a heading sorts the rows by that column. Further lines of a row stay with it.
+            Whether columns can be sorted by clicking headings; lines of a row stay together.
+        folded
+            Summary of a collapsed table.
+        first_row
+            Whether the first row is separated from the others.
         """
         self.script |= sortable
-        grid = Grid.of(headings, rows)
         self._add("table", grid=grid, first_row=first_row, folded=folded, sortable=sortable)
 
     def table(self, table: Table, sortable: bool = True, folded: str = "", first_row: bool = False) -> None:
-        """Add the cells of a table, without title, notes and panels."""
-        self.script |= sortable
-        self._add("table", grid=table.grid(), first_row=first_row, folded=folded, sortable=sortable)
+        """Add the cells of a table as ``grid``, without title, notes and panels."""
+        self.grid(table.grid(), sortable, folded, first_row)
 
     def style(self, text: str) -> None:
         """Add rules to the style sheet."""

@@ -1,4 +1,4 @@
-"""Renderers of tables and pages: jinja2 templates for Markdown, LaTeX and HTML, and CSV from the frame."""
+"""Rendering of tables and pages with jinja2 (Markdown, LaTeX, HTML), and as CSV."""
 
 from __future__ import annotations
 
@@ -14,14 +14,12 @@ from gliofit.core.io import atomic_path
 from gliofit.report.numbers import to_latex
 from gliofit.report.table import Cell, Column, Table, save_table
 
-__all__ = ["TEMPLATES", "csv_text", "markdown_grid", "render", "write_renderings"]
-
 TEMPLATES = Path(__file__).with_name("templates")
 
 
 @cache
 def _environment() -> Environment:
-    """Templates escape their values in HTML alone."""
+    """Return the environment; only HTML templates escape values."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=lambda name: name is not None and name.endswith(".html"),
@@ -51,7 +49,7 @@ def _markdown_cell(cell: Cell) -> str:
 def _latex_cell(cell: Cell) -> str:
     text = to_latex(cell.text)
     if cell.emphasis == "best":
-        # Numbers contain mathematics in parts; both modes have to turn bold.
+        # Bold text and bold mathematics.
         text = rf"{{\boldmath\textbf{{{text}}}}}"
     elif cell.emphasis == "second":
         text = rf"\underline{{{text}}}"
@@ -71,8 +69,7 @@ def csv_text(table: Table, labels: bool = False) -> str:
     table
         The table.
     labels
-        Write the printed columns in their printed units, each under its heading and followed by its standard error;
-        otherwise the columns of the frame as they are.
+        Write printed columns with headings, units and standard errors; otherwise the columns of the frame.
     """
     if labels:
         frame = table.frame.reindex(
@@ -85,12 +82,14 @@ def csv_text(table: Table, labels: bool = False) -> str:
 
 
 def _labelled(frame: pd.DataFrame, column: Column) -> dict[str, pd.Series]:
-    found = {column.plain_heading: frame[column.name]}
+    columns = {column.plain_heading: frame[column.name]}
     numbers = column.numbers[0]
     if numbers is not None and numbers.error:
-        found[f"{column.plain_heading}, standard error"] = frame[numbers.error]
-    numeric = {name for name, values in found.items() if pd.api.types.is_numeric_dtype(values)}
-    return {name: values * column.scale if name in numeric else values for name, values in found.items()}
+        columns[f"{column.plain_heading}, standard error"] = frame[numbers.error]
+    return {
+        name: values * column.scale if pd.api.types.is_numeric_dtype(values) else values
+        for name, values in columns.items()
+    }
 
 
 def write_renderings(
@@ -103,11 +102,11 @@ def write_renderings(
     table
         The table.
     folder, name
-        Folder, and name of the files without ending.
+        Folder, and name of the files without extension.
     forms
         Any of ``json``, the table itself for ``load_table``, ``csv``, ``md``, ``tex`` and ``html``.
     labels
-        As that of ``csv_text``.
+        See ``csv_text``.
     """
     folder = Path(folder)
     for form in forms:

@@ -1,4 +1,4 @@
-"""The table type that every stage returns, and that Markdown, CSV, LaTeX and HTML are rendered from."""
+"""Table type of all stages, rendered as Markdown, CSV, LaTeX and HTML."""
 
 from __future__ import annotations
 
@@ -15,16 +15,12 @@ from gliofit.core.errors import InputError
 from gliofit.core.io import DAMAGED, read_json, write_json
 from gliofit.report.numbers import MISSING, format_power, format_quantity
 
-__all__ = [
-    "Cell", "Column", "Grid", "Numbers", "Picture", "Table", "column", "load_table", "rank", "save_table", "text_table",
-]  # fmt: skip
-
 Emphasis = Literal["best", "second"]
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture: ``data:`` address, description for who does not see it, pixels, caption, and file that it links to."""
+    """Picture: ``data:`` URL, alternative text, size in pixels, caption, and link."""
 
     data: str
     text: str
@@ -40,19 +36,19 @@ class Cell:
     Parameters
     ----------
     text, below
-        Content, and smaller text under it.
+        Content, and smaller text below it.
     words
-        Whether the cell is set to the left and may wrap.
+        Whether the cell is left-aligned and may wrap.
     link
-        File beside the page that the text leads to.
+        Link of the text.
     emphasis, marks
-        Whether it is the best or second best value of its column; signs behind the text, such as those of tests.
+        Whether it is the best or second best value of its column; marks after the text, such as those of tests.
     faint
-        Whether it is set back, as the paper's numbers are.
+        Whether it is printed faintly, like the paper's numbers.
     picture
         Small picture above the text.
     value
-        Number that rows are sorted by; None for text.
+        Number for sorting; None for text.
     """
 
     text: str
@@ -68,18 +64,18 @@ class Cell:
 
 @dataclass(frozen=True)
 class Numbers:
-    """Names of the frame's columns that hold one number of a row.
+    """Columns of the frame for one number of a cell.
 
     Parameters
     ----------
     value, error
-        The number, or a text, and its standard error, printed after ±. A name that the frame lacks counts as missing.
+        Number or text, and standard error, printed after ±. Columns may be missing.
     low, high
-        Ends of its interval, printed in brackets, or as a range where the value is missing.
+        Ends of the interval, printed in brackets, or as a range if the value is missing.
     rank, marks
-        1 for the best and 2 for the second best value; signs behind the number.
+        1 for the best and 2 for the second best value; marks after the number.
     below
-        Smaller text under a text, in HTML.
+        Smaller text below a text, in HTML.
     """
 
     value: str
@@ -100,15 +96,15 @@ class Column:
     label, group
         Heading without unit, and heading above neighbouring columns of the same group.
     numbers
-        Numbers of the column, one for each line of a row; None where a line has none.
+        Numbers of the column, one for each line of a row; None if a line has none.
     unit, factor, power
         Unit as printed; factor from the unit of the frame; power of ten in the heading that values are divided by.
     format
-        Format specification of Python; empty for three digits whatever the size.
+        Format specification of Python; empty for three digits.
     better
-        Which end is the better one; None leaves the heading without an arrow.
+        Better direction; None for a heading without an arrow.
     help, words
-        What the column means, and whether it holds text; None decides by the content.
+        Explanation of the column, and whether it contains text; None: by content.
     """
 
     label: str
@@ -124,20 +120,18 @@ class Column:
 
     @property
     def name(self) -> str:
-        """Column of the frame that the first line shows."""
+        """Column of the frame of the first line."""
         return "" if self.numbers[0] is None else self.numbers[0].value
 
     @property
     def plain_heading(self) -> str:
         """Label with unit."""
-        units = " ".join(
-            [*([f"×{format_power(self.power)}"] if self.power else []), *([self.unit] if self.unit else [])]
-        )
+        units = " ".join(filter(None, [f"×{format_power(self.power)}" if self.power else "", self.unit]))
         return f"{self.label} ({units})" if units else self.label
 
     @property
     def heading(self) -> str:
-        """Label with an arrow to the better end, and unit."""
+        """Label with an arrow for the better direction, and unit."""
         arrow = {"low": " ↓", "high": " ↑", None: ""}[self.better]
         return self.label + arrow + self.plain_heading.removeprefix(self.label)
 
@@ -168,11 +162,11 @@ class Column:
             ends = [format_quantity(end * self.scale, form=self.format) for end in (low, high)]
             text = f"{text} [{', '.join(ends)}]" if math.isfinite(value) else "–".join(ends)
             value = value if math.isfinite(value) else low
-        place, marks = row.get(numbers.rank), row.get(numbers.marks)
+        rank, marks = row.get(numbers.rank), row.get(numbers.marks)
         return Cell(
             text,
             value=value * self.scale if math.isfinite(value) else None,
-            emphasis="best" if place == 1 else "second" if place == 2 else None,
+            emphasis="best" if rank == 1 else "second" if rank == 2 else None,
             marks=marks if isinstance(marks, str) else "",
             faint=faint,
         )
@@ -181,13 +175,13 @@ class Column:
 def column(
     name: str, label: str, unit: str = "", error: str = "", low: str = "", high: str = "", below: str = "", **more: Any
 ) -> Column:
-    """Make a column of a table with one line per row, from the fields of ``Column`` and of its ``Numbers``."""
+    """Create a column with one line per row, from the fields of ``Column`` and ``Numbers``."""
     return Column(label, (Numbers(name, error, low, high, below=below),), unit, **more)
 
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Cells of a table as renderers need them.
+    """Cells of a table for rendering.
 
     Parameters
     ----------
@@ -196,7 +190,7 @@ class Grid:
     groups
         Groups above the headings; empty without any.
     words, help
-        Whether a column holds text, and what it means.
+        Whether a column contains text, and its explanation.
     starts
         Whether a row is the first line of its row of the frame.
     """
@@ -210,29 +204,29 @@ class Grid:
 
     @classmethod
     def of(cls, headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Grid:
-        """Make a grid of cells whose first ones name the rows."""
+        """Create a grid of cells; the first column has row headings."""
         words = [True, *(cell.words for cell in rows[0][1:])] if rows else [True] * len(headings)
         return cls(headings, rows, (), words, [bool(row[0].text) for row in rows])
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Numbers of a stage with what is needed to print them.
+    """Numbers of a stage with information for printing.
 
     Parameters
     ----------
     title, caption
         Heading, and text under it.
     frame
-        Numbers in units of gliofit's metrics. Columns whose name has a dot are for printing alone.
+        Numbers in units of gliofit's metrics. Columns with a dot in their name are only for printing.
     columns
-        Printed columns; the first one names the row.
+        Printed columns; the first one is the row heading.
     lines
-        Names of the lines that a row is printed on, such as "this run" and "paper"; empty for one line without a name.
+        Names of the lines of a row, such as "this run" and "paper"; empty for a single line.
     footnotes, panels
         Notes on the table and its panels; further tables under the same title.
     empty
-        Text in place of a table without rows.
+        Text instead of a table without rows.
     """
 
     title: str
@@ -242,55 +236,51 @@ class Table:
     caption: str = ""
     footnotes: tuple[str, ...] = ()
     panels: tuple[Table, ...] = ()
-    empty: str = "Nothing to show."
+    empty: str = "No data."
 
     @property
     def parts(self) -> tuple[Table, ...]:
-        """The table and its panels, as far as they have columns."""
+        """The table and its panels that have columns."""
         return tuple(part for part in (self, *self.panels) if part.columns)
 
     def grid(self) -> Grid:
-        """Render the cells; columns and lines without any content are left out."""
+        """Render the cells; columns and lines without content are omitted."""
         rows: list[list[Cell]] = []
         starts: list[bool] = []
         for record in self.frame.to_dict("records"):
-            lines = [(name, self._line(record, place)) for place, name in enumerate(self.lines or ("",))]
-            shown = [(name, cells) for name, cells in lines if not self.lines or any(map(_has_number, cells))]
-            for place, (name, cells) in enumerate(shown):
-                if place == 0:
-                    cells[0] = replace(self.columns[0].cell(record), faint=cells[0].faint)
-                source = [Cell(name, words=True, faint=cells[0].faint)] if self.lines else []
-                rows.append([cells[0], *source, *cells[1:]])
-                starts.append(place == 0 and bool(cells[0].text))
+            first = True
+            for number, name in enumerate(self.lines or ("",)):
+                faint = name.startswith("paper")
+                cells = [c.cell(record, number, faint) for c in self.columns]
+                if self.lines and not any(_has_content(cell) and not cell.words for cell in cells):
+                    continue
+                if first:
+                    # The first line that is shown has the name of the row.
+                    cells[0] = self.columns[0].cell(record, faint=faint)
+                starts.append(first and bool(cells[0].text))
+                rows.append([cells[0], *([Cell(name, words=True, faint=faint)] if self.lines else []), *cells[1:]])
+                first = False
         heads = [(c.heading, c.group, c.words, c.help) for c in self.columns]
         if self.lines:
             heads.insert(1, ("Source", "", True, ""))
-        headings, groups, wide, texts = zip(*heads, strict=True)
-        kept = [i for i in range(len(headings)) if i == 0 or not rows or any(_has_content(row[i]) for row in rows)]
+        headings, groups, text, helps = zip(*heads, strict=True)
+        filled = [i for i in range(len(headings)) if i == 0 or not rows or any(_has_content(row[i]) for row in rows)]
         words = [
-            all(row[i].words or not _has_content(row[i]) for row in rows) if wide[i] is None else wide[i] for i in kept
+            all(row[i].words or not _has_content(row[i]) for row in rows) if text[i] is None else text[i]
+            for i in filled
         ]
-        shown_rows = [[replace(row[i], words=text) for i, text in zip(kept, words, strict=True)] for row in rows]
-        spans = [(name, len(list(part))) for name, part in groupby(groups[i] for i in kept)]
-        chosen = [headings[i] for i in kept]
-        return Grid(chosen, shown_rows, spans if any(groups) else (), words, starts, [texts[i] for i in kept])
-
-    def _line(self, record: Mapping[str, Any], place: int) -> list[Cell]:
-        """Cells of one line of a row of the frame."""
-        faint = bool(self.lines) and self.lines[place].startswith("paper")
-        return [c.cell(record, place, faint) for c in self.columns]
+        shown_rows = [[replace(row[i], words=word) for i, word in zip(filled, words, strict=True)] for row in rows]
+        spans = [(name, len(list(part))) for name, part in groupby(groups[i] for i in filled)]
+        shown = [headings[i] for i in filled]
+        return Grid(shown, shown_rows, spans if any(groups) else (), words, starts, [helps[i] for i in filled])
 
 
 def _has_content(cell: Cell) -> bool:
     return cell.text not in ("", MISSING) or cell.picture is not None
 
 
-def _has_number(cell: Cell) -> bool:
-    return _has_content(cell) and not cell.words
-
-
 def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1, title: str = "") -> Table:
-    """Make a table of texts whose first columns, ``words`` in number, are set to the left."""
+    """Create a table of texts; the first ``words`` columns are left-aligned."""
     names = [str(i) for i in range(len(headings))]
     columns = (
         column(name, heading, words=i < words) for i, (name, heading) in enumerate(zip(names, headings, strict=True))
@@ -301,7 +291,7 @@ def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]], words: in
 def rank(values: pd.Series, better: Literal["low", "high"] | None) -> pd.Series:
     """Rank the best (1) and the second best value (2); all others are NaN.
 
-    Among fewer than three values, or when all are equal, none has a rank.
+    Fewer than three values, or equal values, have no ranks.
     """
     places = values.rank(method="dense", ascending=better == "low")
     if better is None or values.count() < 3 or values.nunique() < 2:
@@ -315,12 +305,12 @@ def save_table(path: str | Path, table: Table) -> None:
 
 
 def load_table(path: str | Path) -> Table:
-    """Read a table that ``save_table`` wrote.
+    """Read a table written by ``save_table``.
 
     Raises
     ------
     InputError
-        If the file is missing or not a table; code ``damaged-table``.
+        If the file is missing or is not a table; code ``damaged-table``.
     """
     try:
         return _table(read_json(path))

@@ -1,4 +1,4 @@
-"""Prose of tables, figures and pages, and columns of tables, kept in ``texts.yaml``."""
+"""Text and columns of tables, figures and pages, from ``texts.yaml``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from typing import Any
 from gliofit.core.yaml_file import read_yaml
 from gliofit.report.table import Column, column
 
-__all__ = ["columns", "notes", "page_text", "section"]
-
 
 @cache
 def section(name: str) -> Any:
@@ -19,18 +17,18 @@ def section(name: str) -> Any:
 
 
 def notes(name: str, /, **values: Any) -> tuple[str, ...]:
-    """Read the notes of a table, with values in place of their fields."""
-    found = section("notes")[name]
-    return tuple(text.format(**values) for text in ([found] if isinstance(found, str) else found))
+    """Read the notes of a table, with values for their fields."""
+    texts = section("notes")[name]
+    return tuple(text.format(**values) for text in ([texts] if isinstance(texts, str) else texts))
 
 
 def page_text(name: str, /, **values: Any) -> str:
-    """Read a paragraph of a page, with values in place of its fields."""
+    """Read a paragraph of a page, with values for its fields."""
     return str(section("pages")[name]).format(**values)
 
 
 def columns(name: str, /, **values: Any) -> tuple[Column, ...]:
-    """Read the columns of a table, with values in place of the fields of their labels."""
+    """Read the columns of a table, with values for the fields of their labels."""
     return tuple(
         column(**(fields | {"label": fields["label"].format(**values)})) for fields in section("columns")[name]
     )

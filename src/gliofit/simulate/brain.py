@@ -6,8 +6,6 @@ from pathlib import Path
 
 from gliofit.core.tissue import Tissue, TissueKind
 
-__all__ = ["coarsen_atlas"]
-
 
 def coarsen_atlas(atlas_dir: Path, out_dir: Path, spacing_mm: float, kind: TissueKind) -> None:
     """Write the atlas' tissue as block means at ``spacing_mm``.

@@ -12,8 +12,6 @@ from gliofit.core.io import write_table, write_volume
 from gliofit.core.tissue import Tissue
 from gliofit.simulate.shard import read_sample
 
-__all__ = ["extract_case"]
-
 
 def extract_case(case: str, shard_path: Path, index: int, tissue_dir: Path, out_dir: Path) -> None:
     """Write a sample as a case folder: tissue, ``brain_mask``, ``concentration.nii.gz`` and ``truth.parquet``."""

@@ -19,8 +19,6 @@ from gliofit.solver.base import Solution
 from gliofit.solver.registry import make_solver
 from gliofit.solver.settings import IntegratorSettings
 
-__all__ = ["Sample", "describe_sample", "grow_sample", "planned_theta", "theta_of", "truth_row"]
-
 
 @dataclass(frozen=True, eq=False)
 class Sample:

@@ -19,8 +19,6 @@ from gliofit.solver.domain import domain_of
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
 from gliofit.solver.threads import kernels_are_thread_safe
 
-__all__ = ["Draw", "grow_in_batches", "grow_on_cores", "grow_samples"]
-
 #: A function of sample and attempt that returns a row of ``draw_parameters``.
 Draw = Callable[[int, int], pd.Series]
 

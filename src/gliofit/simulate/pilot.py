@@ -19,8 +19,6 @@ from gliofit.simulate.grow import grow_sample
 from gliofit.simulate.sampler import draw_parameters
 from gliofit.simulate.settings import PRESETS, SimulateSettings
 
-__all__ = ["pilot_table", "write_pilot_report"]
-
 _DPI = 200
 
 

@@ -13,8 +13,6 @@ from gliofit.growth.model import COLUMN
 from gliofit.growth.space import ParameterSpace
 from gliofit.simulate.settings import SamplerPreset
 
-__all__ = ["draw_parameters", "seed_voxels"]
-
 
 def seed_voxels(tissue: Tissue) -> NDArray[np.int64]:
     """Return the voxels labelled grey or white matter, the possible seeds, shape (n, 3)."""

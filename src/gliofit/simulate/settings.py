@@ -10,8 +10,6 @@ from gliofit.core.settings import Settings
 from gliofit.growth.model import DEFAULT, GrowthModelName
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
 
-__all__ = ["ATLAS", "PRESETS", "SamplerPreset", "SimulateSettings", "WarpSettings", "warped_name"]
-
 #: Name of the unwarped anatomy.
 ATLAS = "atlas"
 

@@ -21,8 +21,6 @@ from gliofit.simulate.many import grow_samples
 from gliofit.simulate.sampler import draw_parameters, seed_voxels
 from gliofit.simulate.settings import ATLAS, PRESETS, SimulateSettings
 
-__all__ = ["SHARD_SCALE", "ShardWriter", "read_sample", "read_shard", "simulate_shard", "to_counts"]
-
 #: Concentrations are stored as unsigned 16-bit integers; one step is 1.5e-5.
 SHARD_SCALE = 1.0 / 65535.0
 

@@ -11,8 +11,6 @@ from gliofit.core.seeds import derive_seed
 from gliofit.core.tissue import Tissue
 from gliofit.simulate.settings import WarpSettings
 
-__all__ = ["integrate_velocity", "random_velocity", "warp_tissue"]
-
 #: Lattice points per standard deviation of the smoothing; the error of splines between them is below 0.1 %.
 _LATTICE = 3
 

@@ -22,8 +22,6 @@ from gliofit.solver.domain import Domain, domain_of
 from gliofit.solver.seed import sub_voxel_seed
 from gliofit.solver.settings import AccurateSettings
 
-__all__ = ["AccurateSolver", "Sensitivity", "initial_fields", "integrate"]
-
 
 @dataclass(frozen=True, eq=False)
 class Sensitivity:

@@ -12,8 +12,6 @@ from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
 from gliofit.solver.accurate import AccurateSolver
 
-__all__ = ["grow"]
-
 
 class _Grow(torch.autograd.Function):
     """c(theta) with the solver's tangents as derivative."""

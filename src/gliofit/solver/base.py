@@ -15,8 +15,6 @@ from gliofit.core.progress import OnProgress, no_progress
 from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import DURATION_DAYS, Theta
 
-__all__ = ["AbstractForwardSolver", "Solution", "check_growth", "outside_tissue"]
-
 
 @dataclass(frozen=True, eq=False)
 class Solution:

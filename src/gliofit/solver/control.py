@@ -8,8 +8,6 @@ from typing import Literal
 from gliofit.growth.model import Growth
 from gliofit.solver.backends.base import Attempt
 
-__all__ = ["StepControl"]
-
 # Longest step in units of 1 / rho at a tolerance of 3e-3; it scales with the cube root of the tolerance. Step doubling
 # underestimates the error of fronts thinner than a voxel.
 _LONGEST_REACTION = 1.0

@@ -16,8 +16,6 @@ from gliofit.core.tissue import TISSUE_THRESHOLD, Tissue
 from gliofit.growth.model import DIFFUSIVITY_RATIO
 from gliofit.solver.faces import face_coefficients, face_means
 
-__all__ = ["Domain", "domain_of", "row_spans"]
-
 # Voxels around the tissue's bounding box, as in the toolkit.
 _MARGIN = 2
 

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from gliofit.core.compiled import cached_njit
 
-__all__ = ["euler_steps"]
-
 
 # Rows are taken as slices because only then do LLVM's inner loops vectorise; index arithmetic is 4 to 7 times slower.
 @cached_njit(parallel=True, fastmath={"nnan", "ninf", "nsz", "arcp", "contract"}, error_model="numpy")

@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 from gliofit.core.tissue import TISSUE_THRESHOLD
 from gliofit.growth.model import DIFFUSIVITY_RATIO
 
-__all__ = ["face_coefficients", "face_means"]
-
 
 def face_coefficients(
     wm: NDArray[np.floating], gm: NDArray[np.floating], ratio: float = DIFFUSIVITY_RATIO

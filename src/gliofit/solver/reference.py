@@ -19,8 +19,6 @@ from gliofit.solver.seed import sub_voxel_seed, voxel_seed
 from gliofit.solver.settings import ReferenceSettings
 from gliofit.solver.threads import threads_for
 
-__all__ = ["ReferenceSolver"]
-
 
 class ReferenceSolver(AbstractForwardSolver):
     """Forward Euler in flux form (TumorGrowthToolkit's Fisher-Kolmogorov scheme), compiled by numba.

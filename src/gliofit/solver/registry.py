@@ -7,8 +7,6 @@ from gliofit.solver.base import AbstractForwardSolver
 from gliofit.solver.reference import ReferenceSolver
 from gliofit.solver.settings import AccurateSettings, ReferenceSettings, ToolkitSettings
 
-__all__ = ["make_solver"]
-
 
 def make_solver(
     settings: AccurateSettings | ReferenceSettings | ToolkitSettings | None = None,

@@ -9,8 +9,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-__all__ = ["Rkl2", "rkl2"]
-
 # Safety factor on the stiffness: the stability polynomial oscillates most at the end of the stable interval.
 _MARGIN = 1.05
 

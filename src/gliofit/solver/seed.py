@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SEED_CUT", "SEED_RAMP_MM", "SEED_REACH_MM", "seed_value", "sub_voxel_seed", "voxel_seed"]
-
 SEED_CUT = 0.1
 _PEAK = 250.0 / (4.0 * np.pi * 5.0) ** 1.5
 _WIDTH_MM2 = 20.0

@@ -10,8 +10,6 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from gliofit.core.settings import Settings
 from gliofit.core.work import Work
 
-__all__ = ["AccurateSettings", "BackendName", "IntegratorSettings", "ReferenceSettings", "ToolkitSettings"]
-
 BackendName = Literal["auto", "numba", "torch", "triton"]
 
 

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 
 from gliofit.core.threads import kernel_threads
 
-__all__ = ["kernels_are_thread_safe", "threads_for"]
-
 # A pass over fewer voxels takes less than about a millisecond, so that synchronising threads would dominate.
 _LEAST_VOXELS = 500_000
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-__all__ = ["draw_study"]
-
 # Line styles by preset.
 _MARKERS = ("o", "^")
 _LINES: Any = ("-", "--")

@@ -30,8 +30,6 @@ from gliofit.study.settings import StudySettings
 from gliofit.study.target import Target, make_targets
 from gliofit.study.tissue import StudyTissue
 
-__all__ = ["COVERAGE_LEVEL", "run_cases"]
-
 #: Probability of the intervals.
 COVERAGE_LEVEL = 0.9
 

@@ -12,8 +12,6 @@ from gliofit.growth.model import DEFAULT, GrowthModelName
 from gliofit.invert.base import MethodTrait
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings, ReferenceSettings
 
-__all__ = ["ScenarioSettings", "StudySettings"]
-
 _SCENARIO_NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
 _Method = Annotated[str, Reference(Kind.METHOD, (MethodTrait.THETA, MethodTrait.ALONE, MethodTrait.WITHOUT_ATLAS))]

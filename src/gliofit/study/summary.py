@@ -16,8 +16,6 @@ from gliofit.growth.model import parameters_in
 from gliofit.metrics.parameters import error_columns
 from gliofit.metrics.statistics import describe
 
-__all__ = ["EVALUATIONS", "SECONDS", "comparison", "convergence", "read_batches", "summarise_study"]
-
 #: Points of the table of convergence.
 EVALUATIONS = (25, 50, 100, 150, 250, 500, 1000)
 SECONDS = (1, 2, 5, 10, 20, 50, 100)

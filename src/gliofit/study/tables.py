@@ -15,8 +15,6 @@ from gliofit.report.texts import columns, notes
 from gliofit.study.run import COVERAGE_LEVEL
 from gliofit.study.summary import comparison, convergence, summarise_study
 
-__all__ = ["study_tables", "write_study_tables"]
-
 
 def _summary(frame: pd.DataFrame) -> tuple[Column, ...]:
     """Return the columns of ``study``, with the errors of all parameters."""

@@ -20,8 +20,6 @@ from gliofit.simulate.settings import PRESETS
 from gliofit.study.settings import ScenarioSettings
 from gliofit.study.tissue import StudyTissue
 
-__all__ = ["Target", "average_over_tissue", "make_targets"]
-
 #: Largest number of draws without a valid sample.
 _ATTEMPTS = 100
 

@@ -9,8 +9,6 @@ from gliofit.core.grid import Volume
 from gliofit.core.tissue import Tissue, TissueKind
 from gliofit.study.settings import ScenarioSettings, StudySettings
 
-__all__ = ["StudyTissue"]
-
 
 class StudyTissue:
     """Tissue of the atlas at the voxel sizes of a study, loaded on first use.

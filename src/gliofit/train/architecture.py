@@ -15,17 +15,6 @@ from gliofit.core.errors import InputError
 from gliofit.core.settings import Settings
 from gliofit.train.settings import architecture_names
 
-__all__ = [
-    "AbstractAtlasNetwork",
-    "AbstractInverseNetwork",
-    "AbstractSurrogateNetwork",
-    "Architecture",
-    "AtlasNetworkSettings",
-    "Frame",
-    "ModelKind",
-    "find_architecture",
-]
-
 #: Network kinds: theta to concentration; concentration to theta; segmentation in the atlas to theta.
 ModelKind = Literal["surrogate", "direct-inverse", "atlas-inverse"]
 

@@ -16,8 +16,6 @@ from gliofit.report.render import markdown_grid, render
 from gliofit.report.table import text_table
 from gliofit.simulate.settings import ATLAS
 
-__all__ = ["model_card", "write_card"]
-
 _STATISTICS = {"mean": "mean", "std": "standard deviation", "low": "minimum", "high": "maximum"}
 
 _IN_VOLUME = "the same squared error averaged over 240 x 240 x 155 mm"

@@ -13,8 +13,6 @@ import torch
 
 from gliofit.core.io import atomic_path
 
-__all__ = ["digest", "load_checkpoint", "save_checkpoint"]
-
 _LOG = logging.getLogger(__name__)
 
 

@@ -27,19 +27,6 @@ from gliofit.growth.space import ParameterSpace
 from gliofit.simulate.settings import ATLAS
 from gliofit.simulate.shard import SHARD_SCALE, read_shard
 
-__all__ = [
-    "AbstractDataset",
-    "Anchor",
-    "Batch",
-    "Shard",
-    "ShardDataset",
-    "anatomies_of_shards",
-    "cut_counts",
-    "digest_of_tissues",
-    "flip",
-    "to_batch",
-]
-
 _LOG = logging.getLogger(__name__)
 
 _COM = ("com_x_mm", "com_y_mm", "com_z_mm")

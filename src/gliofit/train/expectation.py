@@ -10,8 +10,6 @@ from typing import Any
 from gliofit.core.crop import CropSettings
 from gliofit.core.errors import InputError
 
-__all__ = ["Expectation"]
-
 
 @dataclass(frozen=True)
 class Expectation:

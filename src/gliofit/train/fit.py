@@ -23,8 +23,6 @@ from gliofit.train.segmented import SegmentedDataset
 from gliofit.train.settings import TrainSettings
 from gliofit.train.training import Training, TrainingJob
 
-__all__ = ["train_model"]
-
 
 def train_model(
     train: Sequence[str | Path],

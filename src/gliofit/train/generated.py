@@ -32,8 +32,6 @@ from gliofit.solver.settings import AccurateSettings
 from gliofit.solver.threads import kernels_are_thread_safe
 from gliofit.train.dataset import AbstractDataset, Anchor, Batch, Shard, cut_counts, digest_of_tissues, to_batch
 
-__all__ = ["GeneratedDataset"]
-
 _LOG = logging.getLogger(__name__)
 
 #: Voxel size of the pilot, if it is a whole multiple of the samples' voxel size.

@@ -13,8 +13,6 @@ from gliofit.core.errors import InputError
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.space import ParameterSpace
 
-__all__ = ["Normalisation"]
-
 
 @dataclass(frozen=True, eq=False)
 class Normalisation:

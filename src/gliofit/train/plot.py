@@ -10,8 +10,6 @@ from gliofit.figures.axes import label_log_axis
 from gliofit.figures.colours import BLUE, GREY, VERMILION
 from gliofit.figures.style import ONE_COLUMN, figure_style, save_picture
 
-__all__ = ["plot_learning_curve"]
-
 _DPI = 200
 
 

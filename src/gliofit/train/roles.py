@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from gliofit.core.references import Trait
 
-__all__ = ["NetworkRole"]
-
 
 class NetworkRole(Trait):
     """What a network is for. The values are keys of methods' settings and of rules' inputs."""

@@ -6,8 +6,6 @@ import math
 import time
 from collections.abc import Callable
 
-__all__ = ["Clock", "learning_rate_factor"]
-
 #: Final learning rate of a cosine schedule, relative to its peak.
 _FLOOR = 0.01
 

@@ -15,8 +15,6 @@ from gliofit.train.architecture import AtlasNetworkSettings
 from gliofit.train.dataset import AbstractDataset, Batch
 from gliofit.train.surrogate import segmentation_image
 
-__all__ = ["SegmentedDataset"]
-
 
 class SegmentedDataset(AbstractDataset):
     """Samples of another data set, with ``segmentation_image`` instead of the concentration.

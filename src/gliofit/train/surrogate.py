@@ -26,20 +26,6 @@ from gliofit.train.architecture import AbstractSurrogateNetwork, Architecture, F
 from gliofit.train.expectation import Expectation
 from gliofit.train.normalisation import Normalisation
 
-__all__ = [
-    "AnyModel",
-    "AtlasInverse",
-    "DirectInverse",
-    "Surrogate",
-    "load_atlas_inverse",
-    "load_direct_inverse",
-    "load_model",
-    "load_surrogate",
-    "make_model",
-    "save_model",
-    "segmentation_image",
-]
-
 #: Version of the layout of ``model.json``.
 _FORMAT = 2
 

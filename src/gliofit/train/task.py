@@ -14,8 +14,6 @@ from torch import Tensor
 from gliofit.train.dataset import AbstractDataset, Batch
 from gliofit.train.surrogate import AnyModel, AtlasInverse, DirectInverse, Surrogate
 
-__all__ = ["AbstractTask", "InverseTask", "SurrogateTask"]
-
 _BATCH = 16
 
 #: Concentration at the border of oedema, whose Dice is a validation metric.

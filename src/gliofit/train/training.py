@@ -30,12 +30,11 @@ from gliofit.train.dataset import AbstractDataset, Batch, flip
 from gliofit.train.expectation import Expectation
 from gliofit.train.normalisation import Normalisation
 from gliofit.train.plot import plot_learning_curve
+from gliofit.train.precision import choose_precision
 from gliofit.train.schedule import Clock, learning_rate_factor
 from gliofit.train.settings import TrainSettings
 from gliofit.train.surrogate import AnyModel, AtlasInverse, frame_of, load_model, make_model, save_model, to_device
 from gliofit.train.task import AbstractTask, InverseTask, SurrogateTask
-
-__all__ = ["Training", "TrainingJob"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -188,12 +187,15 @@ class Training:
     def _precision(self) -> torch.dtype:
         precision = self.settings.precision
         if precision == "auto":
-            if self.device.type != "cuda":
-                return torch.float32
-            return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+            chosen = choose_precision(self.device)
+            return chosen if self.fabric.world_size == 1 else self.fabric.broadcast(chosen)
         if precision == "float16" and self.device.type != "cuda":
             raise InputError("precision `float16`", "requires a CUDA device", "use `auto`")
         return _DTYPES[precision]
+
+    @property
+    def _precision_name(self) -> str:
+        return str(self.precision).removeprefix("torch.")
 
     def run(self) -> None:
         """Train until epochs, patience or time budget are used up; the best weights are in ``best``."""
@@ -428,6 +430,7 @@ class Training:
             "best": self.best,
             "position": vars(self.position),
             "random": torch.get_rng_state(),
+            "precision": self._precision_name,
             "seconds": self.clock.seconds,
             "core_seconds": self.core_clock.seconds,
             "validation_seconds": self._validation_seconds,
@@ -444,6 +447,8 @@ class Training:
             self.average.network.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.scaler.load_state_dict(state["scaler"])
+        # A resumed training keeps its precision, also on another processor.
+        self.precision = _DTYPES[state.get("precision", self._precision_name)]
         self.best = state["best"]
         self.position = _Position(**state["position"])
         torch.set_rng_state(state["random"])
@@ -495,7 +500,7 @@ class Training:
                 "device": _device_name(self.device),
                 "threads": self.threads,
                 "devices": self.fabric.world_size,
-                "precision": str(self.precision).removeprefix("torch."),
+                "precision": self._precision_name,
                 "parameters": self._parameters(),
                 "settings": self.settings,
                 "init": self.parent,

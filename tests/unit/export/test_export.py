@@ -17,7 +17,7 @@ from gliofit.core.errors import InputError
 from gliofit.core.io import read_volume
 from gliofit.export.bids import case_entities
 from gliofit.export.run import export_run
-from gliofit.register.cohort import find_cohort
+from gliofit.register.patients import find_cohort
 from gliofit.register.settings import PatientsSettings
 
 from .conftest import CASES, LANDMARK, oblique_lps_grid

@@ -1,5 +1,3 @@
-"""Pictures that jobs write for people: of a registration, and of a training."""
-
 from __future__ import annotations
 
 from pathlib import Path
@@ -22,8 +20,8 @@ NUMBERS = {
 
 
 @pytest.mark.parametrize("side", [-1, 1], ids=["left", "right"])
-def test_registration_is_drawn_with_the_patients_right_on_the_left(tmp_path: Path, brain, drawn, side) -> None:
-    """A bright tumour on one side (x towards the right)."""
+def test_registration_picture_is_radiological(tmp_path: Path, brain, drawn, side) -> None:
+    """The tumour is on one side (x increases to the right)."""
     world = brain.grid.voxel_to_world(np.moveaxis(np.indices(brain.grid.shape), 0, -1))
     tumour = np.linalg.norm(world - [side * 35, 0, 0], axis=-1) < 14
     inside = brain.wm + brain.gm + brain.csf > 0.5

@@ -1,5 +1,3 @@
-"""One style for all figures: what may set fonts and colours, and what files hold."""
-
 from __future__ import annotations
 
 import os
@@ -13,7 +11,7 @@ import pytest
 
 from gliofit.figures.slices import grey_values
 
-#: Draws letters, mathematics and an image into the folder that it is given.
+#: Draws text, mathematics and an image; the argument is the output folder.
 _SCRIPT = """
 import sys
 from gliofit.figures.style import ONE_COLUMN, figure_style, letter_panel, save_figure
@@ -27,7 +25,7 @@ with figure_style():
 """
 
 
-def test_the_same_figure_gives_the_same_bytes_in_every_process(tmp_path: Path) -> None:
+def test_files_are_reproducible(tmp_path: Path) -> None:
     for seed, date in (("1", "0"), ("2", "1000000000")):
         environment = os.environ | {"PYTHONHASHSEED": seed, "SOURCE_DATE_EPOCH": date}
         (tmp_path / seed).mkdir()
@@ -37,7 +35,7 @@ def test_the_same_figure_gives_the_same_bytes_in_every_process(tmp_path: Path) -
         one, two = ((tmp_path / seed / f"figure.{kind}").read_bytes() for seed in "12")
         assert one == two, kind
     pdf = (tmp_path / "1/figure.pdf").read_bytes()
-    # TrueType (type 42) fonts inside, nothing of when and by what.
+    # TrueType (type 42) fonts, without time and program.
     assert pdf.startswith(b"%PDF-")
     assert b"/FontFile2" in pdf
     assert b"/CIDFontType2" in pdf
@@ -45,7 +43,7 @@ def test_the_same_figure_gives_the_same_bytes_in_every_process(tmp_path: Path) -
     assert not re.search(rb"/(CreationDate|Producer|Creator)\b", pdf)
 
 
-def test_grey_values_leave_out_the_background() -> None:
+def test_grey_values_ignore_the_background() -> None:
     image = np.zeros((4, 5))
     image[1:3] = np.arange(10).reshape(2, 5) + 100
     grey = grey_values(image)

@@ -31,9 +31,9 @@ from gliofit.growth.theta import Theta
 from gliofit.invert.networks import Networks
 from gliofit.invert.run import CaseFiles, invert_case
 from gliofit.invert.settings import InvertSettings
-from gliofit.publish.case_page import CaseSources, write_case_page
-from gliofit.publish.report import write_report
-from gliofit.publish.report_sources import ReportSources, RunFacts
+from gliofit.publish.case_page import write_case_page
+from gliofit.publish.patient_record import CaseSources
+from gliofit.publish.report import ReportSources, RunFacts, write_report
 from gliofit.publish.settings import PublishSettings
 from gliofit.publish.tables import write_paper_table
 from gliofit.report.table import load_table

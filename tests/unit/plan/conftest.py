@@ -3,12 +3,25 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gliofit import cli
+from gliofit.cli import machine
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import write_volume
 from gliofit.core.labels import TissueLabel
 
 #: Labels of BraTS 2023.
 NECROTIC, OEDEMA, ENHANCING = 1, 2, 3
+
+
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as stop:
+        cli.main([str(a) for a in arguments])
+    return stop.value.code
+
+
+@pytest.fixture(autouse=True)
+def keep_environment(monkeypatch):
+    monkeypatch.setattr(machine, "set_threads", lambda threads: 1)
 
 
 def radius_mm(grid: Grid, centre: tuple[float, float, float]) -> np.ndarray:
@@ -19,7 +32,7 @@ def radius_mm(grid: Grid, centre: tuple[float, float, float]) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def case(tmp_path_factory):
-    """A brain of 2 mm voxels (LPS) with a tumour, its map of cells that leans to one side, and a recurrence there."""
+    """A brain of 2 mm voxels (LPS) with a tumour, a tumour-cell map shifted to one side, and a recurrence there."""
     folder = tmp_path_factory.mktemp("case")
     affine = np.diag([-2.0, -2.0, 2.0, 1.0])
     affine[:3, 3] = [48.0, 50.0, -40.0]
@@ -37,9 +50,9 @@ def case(tmp_path_factory):
     cells = 1 / (1 + np.exp((radius_mm(grid, (4, 6, 2)) - 13) / 3))
     cells[centre >= 38] = 0
     follow_up = np.zeros(grid.shape, np.uint8)
-    lump = radius_mm(grid, (4, 26, 6))
-    follow_up[lump < 9] = OEDEMA
-    follow_up[lump < 6] = ENHANCING
+    recurrence = radius_mm(grid, (4, 26, 6))
+    follow_up[recurrence < 9] = OEDEMA
+    follow_up[recurrence < 6] = ENHANCING
     # A cavity where the tumour was: no recurrence.
     follow_up[tumour < 6] = 4
     for name, data in {

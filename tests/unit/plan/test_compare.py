@@ -1,4 +1,4 @@
-"""Overlap, surfaces and coverage, by hand."""
+"""Overlap, surface distances and coverage, compared with values computed by hand."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ def test_two_shifted_boxes():
 
 
 def test_empty_targets_have_no_distance():
-    nothing = Volume(np.zeros(GRID.shape, bool), GRID)
-    row = compare_targets(nothing, Volume(box((5, 6), (0, 20), (0, 10)), GRID))
+    empty = Volume(np.zeros(GRID.shape, bool), GRID)
+    row = compare_targets(empty, Volume(box((5, 6), (0, 20), (0, 10)), GRID))
     assert row["dice"] == 0
     assert np.isnan(row["surface_mean_mm"])
-    assert np.isnan(compare_targets(nothing, nothing)["dice"])
+    assert np.isnan(compare_targets(empty, empty)["dice"])
 
 
 @pytest.fixture
 def follow_up(tmp_path):
-    """Writes label values as a file and reads it as a follow-up."""
+    """Write label values to a file and read it as a follow-up."""
 
     def read(values, scheme):
         grid = Grid(values.shape, np.eye(4))
@@ -63,20 +63,21 @@ def follow_up(tmp_path):
 def test_recurrence_of_a_follow_up(scheme, follow_up):
     values = np.zeros((4, 4, 4), np.int32)
     values[0, 0] = [1, 2, 3, 4]
-    found = follow_up(values, scheme)
-    # The cavity is no tumour.
-    assert found.enhancing[0, 0].tolist() == [False, False, True, False]
-    assert found.everything[0, 0].tolist() == [True, True, True, False]
-    # In the older scheme 4 is what enhances.
+    recurrence = follow_up(values, scheme)
+    # A cavity is not tumour.
+    assert recurrence.enhancing[0, 0].tolist() == [False, False, True, False]
+    assert recurrence.whole[0, 0].tolist() == [True, True, True, False]
+    # In brats2021, 4 is enhancing tumour.
     values[0, 0] = [1, 2, 0, 4]
-    found = follow_up(values, "brats2021")
-    assert found.enhancing[0, 0].tolist() == [False, False, False, True]
-    assert found.everything.sum() == 3
-    with pytest.raises(InputError, match=r"label values \[7\]"):
+    recurrence = follow_up(values, "brats2021")
+    assert recurrence.enhancing[0, 0].tolist() == [False, False, False, True]
+    assert recurrence.whole.sum() == 3
+    with pytest.raises(InputError) as caught:
         follow_up(values + 7 * (values == 0), "brats2021")
+    assert caught.value.code == "labels-of-another-scheme"
 
 
-def test_coverage_by_hand():
+def test_coverage():
     """Four enhancing voxels, of which the targets hold three and one; six with oedema, four and two."""
     values = np.zeros(GRID.shape, np.uint8)
     values[0:4, 0, 0] = 3

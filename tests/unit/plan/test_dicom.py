@@ -1,4 +1,4 @@
-"""Structure sets: written for a made-up series, read back, and filled in again."""
+"""Structure sets of a synthetic series: masks from their contours, references, privacy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .conftest import radius_mm
 
 pydicom = pytest.importorskip("pydicom", reason="DICOM export needs pydicom")
 
-#: What must never be seen outside the DICOM files.
+#: Values that must not appear outside the DICOM files.
 SECRETS = ("Mueller^Erika", "4711-0815", "19501224")
 
 
@@ -34,7 +34,7 @@ def axial_series(folder: Path, shape=(40, 36, 14), spacing=(1.0, 1.2, 2.5), cent
 
 
 def fill(path: Path, roi: str, grid: Grid) -> np.ndarray:
-    """Voxels whose centres lie inside the contours of a structure, by the rule of even and odd."""
+    """Voxels whose centres lie inside the contours of a structure, by the even-odd rule."""
     structures = pydicom.dcmread(path)
     number = next(int(r.ROINumber) for r in structures.StructureSetROISequence if r.ROIName == roi)
     contours = next(c for c in structures.ROIContourSequence if c.ReferencedROINumber == number).ContourSequence
@@ -53,7 +53,7 @@ def fill(path: Path, roi: str, grid: Grid) -> np.ndarray:
     return out
 
 
-def odd_shape(grid: Grid) -> np.ndarray:
+def complex_shape(grid: Grid) -> np.ndarray:
     """A ball with two holes, one open to the outside in some slices, and a lump beside it."""
     centre = tuple(grid.centre_mm)
     mask = radius_mm(grid, centre) < 12
@@ -63,42 +63,46 @@ def odd_shape(grid: Grid) -> np.ndarray:
     return mask | (radius_mm(grid, (centre[0] + 14, centre[1] + 12, centre[2])) < 4)
 
 
-def test_masks_on_the_pixels_of_an_axial_series_come_back_voxel_by_voxel(tmp_path):
+def test_contours_reproduce_masks_on_the_pixels_of_the_series(tmp_path):
     grid = axial_series(tmp_path / "dicom")
     edge = np.zeros(grid.shape, bool)
     edge[:5, 30:, :3] = True
-    masks = {"odd": odd_shape(grid), "ball": radius_mm(grid, tuple(grid.centre_mm)) < 8, "edge of the images": edge}
+    masks = {
+        "complex": complex_shape(grid),
+        "ball": radius_mm(grid, tuple(grid.centre_mm)) < 8,
+        "edge": edge,
+    }
     targets = {name: Volume(mask, grid) for name, mask in masks.items()}
     write_structure_set(tmp_path / "plan.dcm", read_series(tmp_path / "dicom"), targets)
     for name, mask in masks.items():
         np.testing.assert_array_equal(fill(tmp_path / "plan.dcm", name, grid), mask)
 
 
-def test_the_structure_set_is_in_the_frame_of_the_series(tmp_path):
+def test_structure_set_has_the_frame_of_the_series(tmp_path):
     grid = axial_series(tmp_path / "dicom")
-    target = {"CTV": Volume(odd_shape(grid), grid)}
+    target = {"CTV": Volume(complex_shape(grid), grid)}
     write_structure_set(tmp_path / "one.dcm", read_series(tmp_path / "dicom"), target)
     write_structure_set(tmp_path / "two.dcm", read_series(tmp_path / "dicom"), target)
     assert (tmp_path / "one.dcm").read_bytes() == (tmp_path / "two.dcm").read_bytes()
-    found = pydicom.dcmread(tmp_path / "one.dcm")
-    assert found.SOPClassUID == "1.2.840.10008.5.1.4.1.1.481.3"
-    assert (found.Modality, found.ApprovalStatus) == ("RTSTRUCT", "UNAPPROVED")
-    assert (str(found.PatientName), found.PatientID, found.StudyInstanceUID) == (*SECRETS[:2], "1.2.3")
-    frame = found.ReferencedFrameOfReferenceSequence[0]
-    assert frame.FrameOfReferenceUID == found.FrameOfReferenceUID == "1.2.5"
+    structures = pydicom.dcmread(tmp_path / "one.dcm")
+    assert structures.SOPClassUID == "1.2.840.10008.5.1.4.1.1.481.3"
+    assert (structures.Modality, structures.ApprovalStatus) == ("RTSTRUCT", "UNAPPROVED")
+    assert (str(structures.PatientName), structures.PatientID, structures.StudyInstanceUID) == (*SECRETS[:2], "1.2.3")
+    frame = structures.ReferencedFrameOfReferenceSequence[0]
+    assert frame.FrameOfReferenceUID == structures.FrameOfReferenceUID == "1.2.5"
     images = frame.RTReferencedStudySequence[0].RTReferencedSeriesSequence[0]
-    assert images.SeriesInstanceUID == "1.2.4" != found.SeriesInstanceUID
+    assert images.SeriesInstanceUID == "1.2.4" != structures.SeriesInstanceUID
     assert len(images.ContourImageSequence) == 14
-    assert found.StructureSetROISequence[0].ReferencedFrameOfReferenceUID == "1.2.5"
-    assert found.RTROIObservationsSequence[0].RTROIInterpretedType == "CTV"
+    assert structures.StructureSetROISequence[0].ReferencedFrameOfReferenceUID == "1.2.5"
+    assert structures.RTROIObservationsSequence[0].RTROIInterpretedType == "CTV"
 
 
-def test_nothing_of_the_patient_is_logged(tmp_path, capfd, caplog, monkeypatch):
-    """pydicom warns of values that break the rules and quotes them; none of that may come out."""
+def test_patient_data_is_not_logged(tmp_path, capfd, caplog, monkeypatch):
+    """Warnings of pydicom about invalid values, which quote them, are suppressed."""
     caplog.set_level(logging.DEBUG)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        # Far too long for a name, a warning each time it is read or written; and a date that writing refuses.
+        # A name that causes a warning at each reading and writing, and a date that is refused at writing.
         monkeypatch.setattr(pydicom.config.settings, "writing_validation_mode", pydicom.config.IGNORE)
         grid = axial_series(tmp_path / "dicom", PatientName=SECRETS[0] * 8, PatientBirthDate=f"born {SECRETS[2]}")
         monkeypatch.undo()
@@ -107,10 +111,10 @@ def test_nothing_of_the_patient_is_logged(tmp_path, capfd, caplog, monkeypatch):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         write_structure_set(
-            tmp_path / "plan.dcm", read_series(tmp_path / "dicom"), {"CTV": Volume(odd_shape(grid), grid)}
+            tmp_path / "plan.dcm", read_series(tmp_path / "dicom"), {"CTV": Volume(complex_shape(grid), grid)}
         )
-    seen = capfd.readouterr()
-    text = seen.out + seen.err + caplog.text + "".join(str(item.message) for item in caught)
+    output = capfd.readouterr()
+    text = output.out + output.err + caplog.text + "".join(str(item.message) for item in caught)
     assert not [secret for secret in SECRETS if secret in text]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""Distances around barriers, by hand."""
+"""Distances around barriers, compared with values computed by hand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gliofit.plan import distance
 from gliofit.plan.distance import distance_mm, geodesic_distance_mm
 
 
-def test_without_barriers_it_is_the_euclidean_distance():
+def test_euclidean_distance_without_barriers():
     source = np.zeros((21, 23, 19), bool)
     source[9:12, 10:13, 8:12] = True
     spacing = (1.0, 0.8, 2.0)
@@ -19,13 +19,13 @@ def test_without_barriers_it_is_the_euclidean_distance():
     np.testing.assert_allclose(around[near], straight[near], atol=1e-9)
 
 
-def test_distances_go_around_the_edge_of_a_wall():
-    """A wall one voxel thick below y = 36: paths behind it bend round its two edges, at y = 35.5."""
+def test_distances_around_the_edge_of_a_wall():
+    """A wall one voxel thick below y = 36: paths behind it bend around its two edges, at y = 35.5."""
     source = np.zeros((45, 60, 5), bool)
     source[15, 30, 2] = True
     wall = np.zeros(source.shape, bool)
     wall[22, :36, :] = True
-    found = geodesic_distance_mm(source, ~wall, (1, 1, 1), 25.0)
+    distances = geodesic_distance_mm(source, ~wall, (1, 1, 1), 25.0)
 
     def around(i: int, j: int) -> float:
         return np.hypot(21.5 - 15, 35.5 - 30) + 1 + np.hypot(i - 22.5, j - 35.5)
@@ -33,23 +33,23 @@ def test_distances_go_around_the_edge_of_a_wall():
     for i, j in [(23, 34), (24, 30), (28, 33), (30, 28), (26, 26)]:
         straight = np.hypot(i - 15, j - 30)
         assert around(i, j) > straight + 1, "the point must lie in the wall's shadow"
-        assert found[i, j, 2] == pytest.approx(around(i, j), abs=1.0)
-    # In sight over the edge: nothing in the way.
-    assert found[24, 44, 2] == pytest.approx(np.hypot(9, 14))
-    assert np.isinf(found[22, 30, 2])
+        assert distances[i, j, 2] == pytest.approx(around(i, j), abs=1.0)
+    # No barrier in the straight line.
+    assert distances[24, 44, 2] == pytest.approx(np.hypot(9, 14))
+    assert np.isinf(distances[22, 30, 2])
 
 
 @pytest.mark.parametrize("thin", ["plane", "diagonal", "corners"])
-def test_no_path_leads_through_a_closed_wall_one_voxel_thick(thin):
+def test_no_path_crosses_a_closed_wall_of_one_voxel(thin):
     source = np.zeros((20, 20, 20), bool)
     source[4, 4, 4] = True
     i, j, k = np.indices(source.shape)
     # Voxels of the last two share only edges, or corners.
     wall = {"plane": i == 10, "diagonal": i + j == 19, "corners": i + j + k == 28}[thin]
     beyond = {"plane": i > 10, "diagonal": i + j > 19, "corners": i + j + k > 28}[thin]
-    found = geodesic_distance_mm(source, ~wall, (1, 1, 1), 60.0)
-    assert np.isinf(found[wall | beyond]).all()
-    assert np.isfinite(found[~wall & ~beyond]).all()
+    distances = geodesic_distance_mm(source, ~wall, (1, 1, 1), 60.0)
+    assert np.isinf(distances[wall | beyond]).all()
+    assert np.isfinite(distances[~wall & ~beyond]).all()
 
 
 def test_anisotropic_voxels():
@@ -57,14 +57,14 @@ def test_anisotropic_voxels():
     source[5, 5, 5] = True
     wall = np.zeros(source.shape, bool)
     wall[7, :, :9] = True
-    found = geodesic_distance_mm(source, ~wall, (1.0, 1.0, 3.0), 60.0)
+    distances = geodesic_distance_mm(source, ~wall, (1.0, 1.0, 3.0), 60.0)
     # Up by 12 mm (four voxels) past the wall, and down again; the wall ends 10.5 mm up.
-    assert found[9, 5, 5] == pytest.approx(2 * np.hypot(1.5, 10.5) + 1, abs=3.0)
-    assert found[5, 5, 9] == pytest.approx(12)
-    assert found[2, 5, 5] == pytest.approx(3)
+    assert distances[9, 5, 5] == pytest.approx(2 * np.hypot(1.5, 10.5) + 1, abs=3.0)
+    assert distances[5, 5, 9] == pytest.approx(12)
+    assert distances[2, 5, 5] == pytest.approx(3)
 
 
-def test_a_large_source_has_the_same_distances_as_its_surface_alone():
+def test_solid_source_equals_its_surface():
     source = np.zeros((25, 25, 25), bool)
     source[7:18, 7:18, 7:18] = True
     shell = source.copy()
@@ -78,16 +78,15 @@ def test_a_large_source_has_the_same_distances_as_its_surface_alone():
 
 
 @pytest.mark.parametrize("move", distance._MOVES)
-def test_a_move_is_barred_by_each_voxel_that_it_crosses(move):
-    """Voxels that hold a point of the line well inside; a line through edges alone has more than one way past them."""
-    here = tuple(slice(2, 3) for _ in range(3))
+def test_each_crossed_voxel_blocks_a_move(move):
+    """Voxels whose interior the line crosses block it; edges can be passed on more than one side."""
     start = np.array([2, 2, 2])
     free = np.ones((5, 5, 5), bool)
-    assert distance._passable(free, here, move).all()
+    assert distance._passable(free, move).all()
     line = np.outer(np.linspace(0, 1, 400), move)
     crossed = {tuple(v) for v in np.rint(line[(np.abs(line - np.rint(line)) < 0.499).all(axis=1)]).astype(int)}
     assert {(0, 0, 0), move} <= crossed
     for voxel in crossed:
-        barred = free.copy()
-        barred[tuple(start + voxel)] = False
-        assert not distance._passable(barred, here, move).any()
+        blocked = free.copy()
+        blocked[tuple(start + voxel)] = False
+        assert not distance._passable(blocked, move).any()

@@ -1,4 +1,4 @@
-"""The ``plan`` command: files in, masks, tables and pictures out; one line for every mistake."""
+"""Command ``plan``, and plans of a case of the workflow."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gliofit import cli
-from gliofit.cli import machine
 from gliofit.core.grid import Volume
 from gliofit.core.io import read_table, read_volume, write_table, write_volume
 from gliofit.plan.run import PLAN_COLUMNS, draw_patient, plan_patient, read_plans
@@ -15,21 +13,12 @@ from gliofit.plan.settings import PlanSettings
 from gliofit.plan.tables import plan_table, summarise_plans
 from gliofit.report.render import write_renderings
 
+from .conftest import run
+
 FILES = {"clinical.nii.gz", "personalised.nii.gz", "plan.parquet", "plan.csv", "plan.md", "plan.png", "plan.pdf"}
 
 
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as stop:
-        cli.main([str(a) for a in arguments])
-    return stop.value.code
-
-
-@pytest.fixture(autouse=True)
-def keep_environment(monkeypatch):
-    monkeypatch.setattr(machine, "set_threads", lambda threads: 1)
-
-
-def given(case, out, *more: object) -> list[object]:
+def arguments_of(case, out, *more: object) -> list[object]:
     return [
         "plan", "--tissue", case / "tissue.nii.gz", "--seg", case / "seg.nii.gz", "--labels", "brats2023",
         "--concentration", case / "c.nii.gz", "--out", out, *more,
@@ -39,7 +28,7 @@ def given(case, out, *more: object) -> list[object]:
 def test_plan(case, tmp_path):
     out = tmp_path / "patient"
     more = ["--margin-mm", 12, "--recurrence", case / "recurrence.nii.gz", "--image", case / "t1c.nii.gz"]
-    assert run(*given(case, out, *more)) == 0
+    assert run(*arguments_of(case, out, *more)) == 0
     assert {path.name for path in out.iterdir()} == FILES
     clinical, personalised = (read_volume(out / f"{name}.nii.gz") for name in ("clinical", "personalised"))
     seg, cells = read_volume(case / "seg.nii.gz"), read_volume(case / "c.nii.gz")
@@ -61,20 +50,20 @@ def test_plan(case, tmp_path):
     assert row["coverage_personalised_all"] == pytest.approx(
         (b & np.isin(back, [2, 3])).sum() / np.isin(back, [2, 3]).sum()
     )
-    # The cells lean towards where it came back.
+    # The map is shifted towards the recurrence.
     assert row["coverage_personalised"] > row["coverage_clinical"]
 
 
-def test_barriers_bound_both_targets(case, tmp_path):
+def test_barriers_limit_both_targets(case, tmp_path):
     out = tmp_path / "patient"
-    assert run(*given(case, out, "--barriers", case / "falx.nii.gz")) == 0
+    assert run(*arguments_of(case, out, "--barriers", case / "falx.nii.gz")) == 0
     falx = read_volume(case / "falx.nii.gz").data > 0
     core = np.isin(read_volume(case / "seg.nii.gz").data, [1, 3])
     for name in ("clinical", "personalised"):
         mask = read_volume(out / f"{name}.nii.gz").data > 0
         assert mask.any()
         assert not (mask & falx & ~core).any()
-    # A whole wall through the brain: nothing of the margin lies beyond.
+    # A complete wall: the target does not extend beyond it.
     assert not (read_volume(out / "clinical.nii.gz").data > 0)[30:].any()
 
 
@@ -91,7 +80,7 @@ def test_barriers_bound_both_targets(case, tmp_path):
     ],
     ids=lambda change: "-".join(map(str, next(iter(change.items())))),
 )
-def test_mistakes_are_one_line_and_leave_nothing(case, tmp_path, capfd, change):
+def test_errors_are_one_line_without_files(case, tmp_path, capfd, change):
     seg = read_volume(case / "seg.nii.gz")
     write_volume(case / "small.nii.gz", seg.extract((0, 0, 0), (40, 50, 42)))
     write_volume(case / "oedema.nii.gz", Volume(np.where(seg.data == 2, 2, 0).astype(np.uint8), seg.grid))
@@ -107,7 +96,7 @@ def test_mistakes_are_one_line_and_leave_nothing(case, tmp_path, capfd, change):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_dicom_series_gives_a_structure_set(case, tmp_path):
+def test_structure_set_of_a_dicom_series(case, tmp_path):
     pydicom = pytest.importorskip("pydicom", reason="DICOM export needs pydicom")
     from .test_dicom import axial_series, fill
 
@@ -115,7 +104,7 @@ def test_dicom_series_gives_a_structure_set(case, tmp_path):
     grid = read_volume(case / "seg.nii.gz").grid
     axial_series(tmp_path / "dicom", grid.shape, grid.spacing_mm, tuple(grid.centre_mm * [-1, -1, 1]))
     out = tmp_path / "patient"
-    assert run(*given(case, out, "--dicom", tmp_path / "dicom")) == 0
+    assert run(*arguments_of(case, out, "--dicom", tmp_path / "dicom")) == 0
     assert {path.name for path in out.iterdir()} == FILES | {"plan.dcm"}
     names = [roi.ROIName for roi in pydicom.dcmread(out / "plan.dcm").StructureSetROISequence]
     assert names == ["CTV 15 mm", "CTV personalised"]
@@ -154,7 +143,7 @@ def plan_both(folders, case, settings: PlanSettings) -> pd.DataFrame:
     return read_plans([folders / "plan/case-1" / method / "plan.parquet" for method in ("gauss-newton", "direct")])
 
 
-def test_a_case_of_the_workflow(folders, case):
+def test_case_of_the_workflow(folders, case):
     settings = PlanSettings(methods=("gauss-newton", "direct"), margins_mm=(15.0, 7.5))
     plans = plan_both(folders, case, settings)
     assert tuple(plans.columns) == PLAN_COLUMNS

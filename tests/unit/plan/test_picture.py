@@ -1,4 +1,4 @@
-"""Pictures of plans: which slices, and which way round."""
+"""Slices and orientation of the pictures of plans."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def mask_of(grid: Grid, *boxes: tuple[tuple[int, int], ...]) -> Volume:
     return Volume(data, grid)
 
 
-def test_slices_hold_most_of_what_only_one_target_has():
+def test_slices_of_the_largest_difference():
     grid = grid_of("RAS")
     common = ((10, 30), (10, 30), (10, 30))
     clinical = mask_of(grid, common, ((31, 33), (12, 20), (14, 15)))
@@ -33,13 +33,13 @@ def test_slices_hold_most_of_what_only_one_target_has():
     # 16 voxels of the first and 8 of the second; the first has most in each direction but shares z = 14.
     assert slices_of_difference(clinical, personalised) == (31, 18, 14)
     assert slices_of_difference(clinical, clinical)[2] == 14
-    nothing = Volume(np.zeros(grid.shape, bool), grid)
-    assert slices_of_difference(nothing, nothing) == (20, 20, 20)
+    empty = Volume(np.zeros(grid.shape, bool), grid)
+    assert slices_of_difference(empty, empty) == (20, 20, 20)
 
 
 @pytest.mark.parametrize("codes", ["RAS", "LPS"])
 def test_right_and_front_are_on_the_left(tmp_path, codes, drawn):
-    """Bright towards the patient's right, and brighter still towards the front."""
+    """The image is bright on the patient's right, and brighter in front."""
     grid = grid_of(codes)
     index = np.stack(np.meshgrid(*(np.arange(40),) * 3, indexing="ij"), axis=-1)
     world = grid.voxel_to_world(index)
@@ -52,7 +52,7 @@ def test_right_and_front_are_on_the_left(tmp_path, codes, drawn):
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
     assert (tmp_path / "one.pdf").read_bytes() == (tmp_path / "two.pdf").read_bytes()
     picture = imread(tmp_path / "one.png")[..., :3].mean(axis=2)
-    # The panels are the dark columns, one beside the other.
+    # The panels are the dark columns.
     dark = (picture < 0.02).mean(axis=0) > 0.1
     edges = np.flatnonzero(np.diff(np.concatenate([[0], dark.astype(int), [0]])))
     panels = [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a > 10]
@@ -60,7 +60,7 @@ def test_right_and_front_are_on_the_left(tmp_path, codes, drawn):
     width = (right - left) / 3
     for panel in range(3):
         middle = left + (panel + 0.5) * width
-        before = picture[:, int(middle - 0.35 * width) : int(middle - 0.1 * width)]
-        after = picture[:, int(middle + 0.1 * width) : int(middle + 0.35 * width)]
-        inside = [part[(part > 0.02) & (part < 0.98)] for part in (before, after)]
+        left_part = picture[:, int(middle - 0.35 * width) : int(middle - 0.1 * width)]
+        right_part = picture[:, int(middle + 0.1 * width) : int(middle + 0.35 * width)]
+        inside = [part[(part > 0.02) & (part < 0.98)] for part in (left_part, right_part)]
         assert np.median(inside[0]) > 1.1 * np.median(inside[1])

@@ -1,4 +1,4 @@
-"""PredictGBM's layout in and out, on a made-up small patient."""
+"""Command ``predictgbm`` with a small synthetic patient."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import re
 import numpy as np
 import pytest
 
-from gliofit import cli
-from gliofit.cli import machine
 from gliofit.core.errors import InputError
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import read_volume, write_volume
@@ -18,21 +16,12 @@ from gliofit.plan.target import clinical_target
 from gliofit.solver.registry import make_solver
 from gliofit.solver.settings import AccurateSettings
 
-
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as stop:
-        cli.main([str(a) for a in arguments])
-    return stop.value.code
-
-
-@pytest.fixture(autouse=True)
-def keep_environment(monkeypatch):
-    monkeypatch.setattr(machine, "set_threads", lambda threads: 1)
+from .conftest import run
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, brain):
-    """What PredictGBM mounts: maps of the tissue, brain mask and a segmentation in its labels."""
+    """Input folder of PredictGBM: tissue maps, brain mask and a segmentation with its labels."""
     folder = tmp_path_factory.mktemp("io0")
     inside = folder / "Patient-00000"
     for name in ("wm", "gm", "csf"):
@@ -62,12 +51,12 @@ def test_round_trip(folder, tmp_path, brain, capsys):
     assert 0.5 < score.data.max() <= 1
     fitted, whole = score.data > 0.33, seg.data > 0
     assert 2 * (fitted & whole).sum() / (fitted.sum() + whole.sum()) > 0.9
-    # So many voxels with a score that PredictGBM's own ranking never comes in.
+    # Enough voxels have a score that PredictGBM's own ranking is not used.
     assert (score.data > 0).sum() >= clinical_target(seg, Volume(inside, brain.grid), 15).mask.data.sum()
     assert re.search(r"00000\.nii\.gz: mu_D [\d.]+ mm", capsys.readouterr().out)
 
 
-def test_the_tail_ranks_everything_and_leaves_the_rest():
+def test_tail_ranks_all_voxels_of_the_brain():
     grid = Grid((21, 21, 21), np.diag([1.0, 1.0, 3.0, 1.0]))
     i = np.indices(grid.shape)[0]
     field = np.zeros(grid.shape, np.float32)
@@ -83,5 +72,5 @@ def test_the_tail_ranks_everything_and_leaves_the_rest():
     # Nearer first, in mm: two voxels along the first axis before one along the third.
     assert score[14, 10, 10] > score[10, 10, 13]
     assert score[13, 10, 10] > score[14, 10, 10] > score[18, 10, 10]
-    with pytest.raises(InputError, match="holds no tumour cells in the brain"):
+    with pytest.raises(InputError):
         with_tail(Volume(field * 0, grid), brain)

@@ -1,4 +1,4 @@
-"""Clinical and personalised targets, by hand."""
+"""Clinical and personalised targets of simple shapes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def everywhere(grid: Grid) -> Volume:
 
 
 @pytest.mark.parametrize(("shape", "spacing"), [((61, 61, 61), (1, 1, 1)), ((101, 61, 31), (0.6, 1.0, 2.0))])
-def test_a_sphere_grows_by_the_margin(shape, spacing):
+def test_sphere_grows_by_the_margin(shape, spacing):
     grid = grid_of(shape, spacing)
     target = clinical_target(segmentation(grid, ball(grid, 10.5)), everywhere(grid), 15.0)
     volume = 4 / 3 * np.pi * 25.5**3
@@ -49,7 +49,7 @@ def test_a_sphere_grows_by_the_margin(shape, spacing):
     assert not target.mask.data[radius > 25.5 + 1e-3].any()
 
 
-def test_margin_zero_is_the_core_and_oedema_counts_only_if_asked():
+def test_margin_of_zero_gives_the_region():
     grid = grid_of((31, 31, 31))
     core, oedema = ball(grid, 5), ball(grid, 9)
     seg = segmentation(grid, core, oedema)
@@ -72,7 +72,7 @@ def test_larger_margins_contain_smaller_ones(wall):
     assert not (masks[-1] & ~brain.data).any()
 
 
-def test_a_wall_is_not_crossed_and_is_gone_around():
+def test_paths_go_around_a_wall():
     grid = grid_of((51, 51, 21))
     i, j, _ = np.indices(grid.shape)
     wall = (i == 30) & (j < 35)
@@ -81,16 +81,16 @@ def test_a_wall_is_not_crossed_and_is_gone_around():
     mask = clinical_target(seg, everywhere(grid), 15.0, Volume(wall, grid)).mask.data
     assert not (mask & ~free).any()
     assert not (mask & wall).any()
-    # Behind the wall straight ahead is 10 mm from the core as the crow flies, and 20 mm around the edge.
+    # Straight behind the wall: 10 mm from the core in a straight line, 20 mm around the edge.
     assert free[36, 25, 10]
     assert not mask[36, 25, 10]
-    # Just round the edge is nearer than the margin.
+    # Around the edge, the distance is below the margin.
     assert mask[32, 35, 10]
-    before = (i < 30) & free
-    np.testing.assert_array_equal(mask[before], free[before])
+    in_front = (i < 30) & free
+    np.testing.assert_array_equal(mask[in_front], free[in_front])
 
 
-def test_paths_do_not_leave_the_brain_to_go_round_a_barrier():
+def test_paths_stay_inside_the_brain():
     grid = grid_of((41, 31, 31))
     i, j, _ = np.indices(grid.shape)
     brain = Volume(np.abs(j - 15) < 8, grid)
@@ -99,21 +99,21 @@ def test_paths_do_not_leave_the_brain_to_go_round_a_barrier():
     assert not mask[25:].any()
 
 
-def test_core_voxels_outside_the_brain_are_left_out_and_told():
+def test_core_voxels_outside_the_brain_are_excluded_with_a_note():
     grid = grid_of((31, 31, 31))
     brain = Volume(np.indices(grid.shape)[0] >= 15, grid)
     core = ball(grid, 4)
     target = clinical_target(segmentation(grid, core), brain, 3.0)
     assert not target.mask.data[:15].any()
-    lost = int((core & ~brain.data).sum())
-    assert target.notes == (f"{lost} voxels of the tumour core outside the brain left out",)
+    outside = int((core & ~brain.data).sum())
+    assert target.notes == (f"{outside} voxels of the tumour core outside the brain left out",)
 
 
 # -------------------------------------------------------------------------------------------------------- personalised
 
 
 @pytest.mark.parametrize("voxels", [1, 100, 5000])
-def test_the_volume_is_matched_to_the_voxel(voxels):
+def test_volume_to_one_voxel(voxels):
     grid = grid_of((31, 31, 31), (1.0, 0.5, 2.0))
     field = Volume(np.random.default_rng(1).random(grid.shape).astype(np.float32), grid)
     target = personalised_target(field, voxels * grid.voxel_volume_mm3, everywhere(grid))
@@ -122,7 +122,7 @@ def test_the_volume_is_matched_to_the_voxel(voxels):
     assert field.data[~target.mask.data].max() <= target.level
 
 
-def test_ties_are_broken_by_distance_and_the_same_every_time():
+def test_ties_are_ordered_by_distance():
     """Flat inside and zero outside: the rest of the volume is a rim of even width."""
     grid = grid_of((41, 41, 41))
     field = Volume(np.where(ball(grid, 6), np.float32(1), np.float32(0)), grid)
@@ -135,22 +135,21 @@ def test_ties_are_broken_by_distance_and_the_same_every_time():
     assert radius[first.mask.data].max() < 10.8
     assert radius[~first.mask.data].min() > 9.4
     assert first.level == 0
-    taken = round(volume) - int(ball(grid, 6).sum())
-    assert first.notes[0].startswith(f"{taken} voxels without tumour cells taken by distance")
+    added = round(volume) - int(ball(grid, 6).sum())
+    assert first.notes[0].startswith(f"{added} voxels without tumour cells taken by distance")
 
 
-def test_the_tumour_is_kept_where_the_map_has_no_cells():
+def test_tumour_without_cells_in_the_map():
     grid = grid_of((41, 41, 41))
     field = Volume(np.exp(-radius_mm(grid, (-8, 0, 0)) / 5).astype(np.float32), grid)
     core = ball(grid, 3, (12, 0, 0))
-    kept = personalised_target(field, 2000.0, everywhere(grid), keep=core).mask.data
-    left = personalised_target(field, 2000.0, everywhere(grid)).mask.data
-    assert kept.sum() == left.sum() == 2000
-    assert kept[core].all()
-    assert not left[core].any()
-    # The others are the highest ones again.
-    others = field.data[kept & ~core]
-    assert others.min() >= field.data[~kept & ~core].max()
+    with_core = personalised_target(field, 2000.0, everywhere(grid), keep=core).mask.data
+    without = personalised_target(field, 2000.0, everywhere(grid)).mask.data
+    assert with_core.sum() == without.sum() == 2000
+    assert with_core[core].all()
+    assert not without[core].any()
+    # The other voxels are those of highest concentration.
+    assert field.data[with_core & ~core].min() >= field.data[~with_core & ~core].max()
 
 
 def test_impossible_volumes():
@@ -163,7 +162,7 @@ def test_impossible_volumes():
     assert personalised_target(field, 1331.0, everywhere(grid)).mask.data.all()
 
 
-def test_narrow_gaps_close_and_wide_ones_stay_open():
+def test_narrow_gaps_are_filled_and_wide_ones_are_not():
     grid = grid_of((41, 41, 41), (1.0, 1.0, 1.0))
     radius = radius_mm(grid, (0, 0, 0))
     concentration = np.exp(-radius / 5).astype(np.float32)

@@ -20,29 +20,16 @@ from gliofit.publish.tables import TABLES, write_paper_table
 
 #: Typical whole-volume MSE of each method.
 SCALES = {
-    "cmaes-solver": 3e-4,
-    "cmaes-surrogate": 4e-3,
-    "direct": 5e-3,
-    "gradient-surrogate": 4e-3,
-    "hybrid": 1.3e-3,
-    "gauss-newton": 2e-8,
-    "oracle": 2e-10,
-}
+    "cmaes-solver": 3e-4, "cmaes-surrogate": 4e-3, "direct": 5e-3, "gradient-surrogate": 4e-3, "hybrid": 1.3e-3,
+    "gauss-newton": 2e-8, "oracle": 2e-10,
+}  # fmt: skip
 PATIENT_SCALES = {
-    "cmaes-solver": 0,
-    "direct": 3e-3,
-    "gradient-surrogate-com": 4e-3,
-    "hybrid": 2.4e-3,
-    "hybrid-com": 2e-3,
-    "gauss-newton": 1e-3,
-    "gliodil": 2e-3,
-    "lmi": 6e-3,
-    "gauss-newton-segmentation": 1e-3,
-    "static-field": 4e-3,
-}
+    "cmaes-solver": 0, "direct": 3e-3, "gradient-surrogate-com": 4e-3, "hybrid": 2.4e-3, "hybrid-com": 2e-3,
+    "gauss-newton": 1e-3, "gliodil": 2e-3, "lmi": 6e-3, "gauss-newton-segmentation": 1e-3, "static-field": 4e-3,
+}  # fmt: skip
 #: Methods that observe the segmentation of patients.
 SEGMENTATION = ("cmaes-solver", "gliodil", "lmi", "gauss-newton-segmentation", "static-field")
-#: Methods whose forward simulations the others' agreement is measured with.
+#: References of agreement.
 REFERENCES = ("cmaes-solver", "static-field")
 #: LPS, as BraTS, but coarse.
 GRID = Grid((48, 56, 40), np.array([[-4.0, 0, 0, 96], [0, -4, 0, 100], [0, 0, 4, -72], [0, 0, 0, 1]]))
@@ -52,10 +39,7 @@ def make_row(rng, cohort, case, method, scale, failed=False, truth=False):
     row = dict.fromkeys(metrics_columns(SPACE.others), np.nan)
     row |= {"run": "fake", "cohort": cohort, "case": case, "method": method, "message": "", "seed": 1}
     row |= {"status": "failed" if failed else "ok", "role": "method", "observation": "concentration", "chosen": None}
-    row |= {
-        "final_integrator": "accurate",
-        "data_integrator": None if cohort == "patients" and not truth else "accurate",
-    }
+    row |= {"final_integrator": "accurate", "data_integrator": "accurate" if cohort == "synthetic" or truth else None}
     row |= {"choice_was_better": None, "wall_seconds": 10.0, "total_wall_seconds": 12.0, "forward_wall_seconds": 2.0}
     if method == "oracle":
         row |= {"role": "oracle", "observation": None, "wall_seconds": np.nan, "total_wall_seconds": 2.0}
@@ -86,7 +70,7 @@ def make_row(rng, cohort, case, method, scale, failed=False, truth=False):
 
 
 def make_agreement(rng, rows):
-    """Agreement of every method of a patient that did not fail with every reference but itself."""
+    """Agreement of every successful method of a patient with the other references."""
     return [
         {k: row[k] for k in ("run", "cohort", "case", "method")}
         | {"reference": reference, "mse_volume": 1e-3 * rng.random(), "mae_volume": 3e-3, "ncc_volume": 0.9}
@@ -97,7 +81,7 @@ def make_agreement(rng, rows):
 
 
 def make_cohort(folder, cohort, scales, n, failed=(), truth=False, left_out=None):
-    """Write ``n`` cases and gather them; ``failed`` lists (case number, method)."""
+    """Write and evaluate ``n`` cases; ``failed`` contains (case number, method)."""
     rng = np.random.default_rng(0)
     thresholds = np.linspace(0.05, 0.95, 19)
     tables, curves, agreements = [], [], []
@@ -121,7 +105,7 @@ def make_cohort(folder, cohort, scales, n, failed=(), truth=False, left_out=None
 
 
 def write_tables(synthetic, patients, out):
-    """Write all tables of the cohorts that there are; tables 1 to 3 also without one."""
+    """Write all tables of the given cohorts; tables 1 to 3 also without a cohort."""
     for name in TABLES:
         cohort = synthetic if name in ("table1", "table2") else patients
         if cohort is not None or name != "table3-segmentation":
@@ -163,7 +147,5 @@ def write_patient(case_root, forward_root, case, methods, failed=()):
     segmentation = np.where(field > 0.3, 2, 0) + (field > 0.7)
     write_volume(case_root / case / "segmentation.nii.gz", Volume(segmentation.astype(np.uint8), GRID))
     for i, method in enumerate(methods):
-        data = (
-            np.zeros_like(field) if method in failed else ball(centre + np.array([0, 0.5 * i, 0]), 7 + 0.4 * i) * brain
-        )
+        data = ball(centre + np.array([0, 0.5 * i, 0]), 7 + 0.4 * i) * brain * (method not in failed)
         write_volume(forward_root / case / method / "concentration.nii.gz", Volume(data.astype(np.float32), GRID))

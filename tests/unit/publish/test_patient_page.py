@@ -1,14 +1,11 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import json
 import re
-from html.parser import HTMLParser
 from io import BytesIO
 from types import SimpleNamespace
 
-import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,11 +22,12 @@ from gliofit.invert.run import parameters_row
 from gliofit.invert.settings import BoundsSettings
 from gliofit.invert.uncertainty import Uncertainty
 from gliofit.publish.estimates import estimates_table
-from gliofit.publish.patient_page import PatientSources, write_patient_page
-from gliofit.publish.patient_record import choose_method, read_record
-from gliofit.publish.patient_warnings import warnings_of
+from gliofit.publish.patient_page import write_patient_page
+from gliofit.publish.patient_record import PatientSources, choose_method, read_record
+from gliofit.publish.patient_warnings import patient_warnings
 from gliofit.publish.settings import PublishSettings
 from gliofit.register.settings import RegisterSettings
+from page_reader import PageReader
 
 CASE = "patient-00000"
 METHODS = ("cmaes-solver", "direct", "gauss-newton-segmentation")
@@ -47,7 +45,7 @@ def inversion(status="ok", message="", theta=THETA, uncertainty=None):
 
 
 def write_method(folder, method, outcome, observation, grid):
-    """Tables of an estimate and of its forward simulation, as the stages before write them."""
+    """Write the tables of an estimate and of its forward simulation."""
     who = {"run": "fake", "cohort": "patients", "case": CASE, "method": method}
     row = parameters_row(who, outcome, grid, 1, observation, SPACE)
     write_table(folder / "invert" / method / "parameters.parquet", pd.DataFrame([row]))
@@ -67,7 +65,7 @@ def score(folder):
 
 @pytest.fixture
 def patient(tmp_path, fakes):
-    """A patient with three methods, all well, MRI of its own, an uncertainty map and a plan."""
+    """A patient with three successful methods, MRI and an uncertainty map."""
     fakes.write_patient(tmp_path / "register", tmp_path / "forward", CASE, METHODS)
     case_dir = tmp_path / "register" / CASE
     checks = {
@@ -78,10 +76,10 @@ def patient(tmp_path, fakes):
     }  # fmt: skip
     write_table(case_dir / "qc.parquet", pd.DataFrame([checks]))
     Image.new("RGB", (30, 20), "navy").save(case_dir / "qc.png")
-    sure = Uncertainty(np.diag(ERRORS**2), np.eye(5))
+    uncertainty = Uncertainty(np.diag(ERRORS**2), np.eye(5))
     write_method(tmp_path, METHODS[0], inversion(), "segmentation", fakes.GRID)
     write_method(tmp_path, METHODS[1], inversion(), "reference", fakes.GRID)
-    write_method(tmp_path, METHODS[2], inversion(uncertainty=sure), "segmentation", fakes.GRID)
+    write_method(tmp_path, METHODS[2], inversion(uncertainty=uncertainty), "segmentation", fakes.GRID)
     score(tmp_path)
     t1 = read_volume(case_dir / "t1.nii.gz")
     for role in ("t1c", "flair"):
@@ -101,7 +99,7 @@ def patient(tmp_path, fakes):
 
 
 def write(patient, settings=None, run="fake"):
-    """The page's text, and what a browser would make of it."""
+    """Write the page and return its text."""
     out = patient.folder / "out"
     write_patient_page(patient.sources, out, settings or PublishSettings(), BoundsSettings(), RegisterSettings(), run)
     return (out / f"{CASE}.html").read_text()
@@ -119,57 +117,39 @@ def change(path, **values):
     write_table(path, table)
 
 
-class Reader(HTMLParser):
-    """Elements and texts of a page, without its programs and what they read."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.addresses, self.texts, self.scripts = [], [], [], {}
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        self.addresses += [value for name, value in attrs if name in ("src", "href")]
-
-    def handle_data(self, data):
-        if self.cdata_elem:
-            self.scripts[self.tags[-1][1].get("id", self.cdata_elem)] = data
-        else:
-            self.texts.append(data)
-
-
-def test_page_is_one_file_with_the_picture_in_it(patient, drawn):
+def test_page_is_self_contained_and_reproducible(patient, drawn):
     text = write(patient)
-    found = Reader(text)
+    reader = PageReader(text)
     sizes = []
-    for address in found.addresses:
+    addresses = [attributes.get("src", attributes.get("href")) for _, attributes in reader.tags]
+    for address in filter(None, addresses):
         kind, _, content = address.partition(",")
         assert kind == "data:image/webp;base64"
         sizes.append(Image.open(BytesIO(base64.b64decode(content))).size)
     with Image.open(patient.folder / "out" / f"{CASE}.png") as png:
         assert sizes == [png.size, (30, 20)]
     assert not re.search(r"https?:|@import|url\(", text)
-    assert all(attributes["alt"] for tag, attributes in found.tags if tag == "img")
+    assert all(attributes["alt"] for attributes in reader.attributes("img"))
     assert write(patient) == text
 
 
-def test_text_of_others_is_never_markup(patient):
+def test_texts_of_input_are_escaped(patient):
     path = patient.sources.invert_dirs["direct"] / "parameters.parquet"
     change(path, status="failed", message=f"{ESCAPED} & so on", mu_d_mm=np.nan)
     change(patient.sources.case_dir / "qc.parquet", status="borderline", message=ESCAPED, labels=ESCAPED)
     score(patient.folder)
-    found = Reader(write(patient, PublishSettings(method_names={"direct": ESCAPED}), run=ESCAPED))
-    assert all(attributes["id"].startswith("viewer-") for tag, attributes in found.tags if tag == "script")
-    assert " ".join(found.texts).count(ESCAPED) >= 6
-    assert ESCAPED in [layer["name"] for layer in json.loads(found.scripts["viewer-data"])["layers"]]
+    reader = PageReader(write(patient, PublishSettings(method_names={"direct": ESCAPED}), run=ESCAPED))
+    assert all(attributes["id"].startswith("viewer-") for attributes in reader.attributes("script"))
+    assert " ".join(reader.texts).count(ESCAPED) >= 6
+    assert ESCAPED in [layer["name"] for layer in json.loads(reader.scripts["viewer-data"])["layers"]]
 
 
-def test_doubtful_estimates_are_warnings(patient):
+def test_warnings_of_bounds_registration_and_failures(patient):
     def warnings(centre=ORIGIN):
-        return warnings_of(record_of(patient), BoundsSettings(), np.array(centre))
+        return patient_warnings(record_of(patient), BoundsSettings(), np.array(centre))
 
     assert not warnings()
-    # All three methods have this origin, at the edge of the box: it is one warning.
+    # All three methods have this origin at its bound: one warning.
     assert len(warnings(np.add(ORIGIN, [0, 0, 30]))) == 1
     assert not warnings(np.add(ORIGIN, [0, 0, 10]))
     write_method(patient.folder, METHODS[1], inversion("failed", "diverged", None), "reference", patient.grid)
@@ -180,7 +160,7 @@ def test_doubtful_estimates_are_warnings(patient):
     assert "diverged" in failure
 
 
-def test_table_of_theta(patient):
+def test_estimates_table(patient):
     centre = np.add(ORIGIN, [3, 0, -4])
     grid = estimates_table(record_of(patient).methods, centre).grid()
     rows = grid.rows
@@ -212,7 +192,7 @@ def test_table_of_theta(patient):
         ({"a": "failed"}, None),
     ],
 )
-def test_method_to_show_first(statuses, chosen):
+def test_choose_method(statuses, chosen):
     assert choose_method(statuses, "wanted") == chosen
 
 
@@ -231,44 +211,36 @@ def test_target_volumes(patient):
     text = write(patient)
     assert "Target volumes" in text
     assert "73.4" in text
-    # There was no follow-up.
+    # Without follow-up.
     assert "recurrence" not in text
-    names = [layer["name"] for layer in json.loads(Reader(text).scripts["viewer-data"])["layers"]]
+    names = [layer["name"] for layer in json.loads(PageReader(text).scripts["viewer-data"])["layers"]]
     assert [name for name in names if "target" in name] == [
         "clinical target, 15 mm", "personalised target, 15 mm, Direct inverse",
     ]  # fmt: skip
 
 
-def packed(found, layer, folder):
-    """Values of a layer of the viewer, read by another library than the one that wrote them."""
-    path = folder / "layer.nii"
-    path.write_bytes(gzip.decompress(base64.b64decode(found.scripts[layer["volume"]])))
-    image = nib.load(path)
-    return image.get_fdata(), image.affine
-
-
 def test_volumes_of_the_viewer_are_the_results(patient):
-    """Wherever the box was cut, and though the case is stored towards left and back."""
-    found = Reader(write(patient))
-    content = json.loads(found.scripts["viewer-data"])
+    """The box is a part of the grid, and the case is stored in LPS order."""
+    reader = PageReader(write(patient))
+    content = json.loads(reader.scripts["viewer-data"])
     layers = {layer["name"]: layer for layer in content["layers"] if layer["group"] != "Uncertainty"}
     names = {"direct": "Direct inverse", "cmaes-solver": "CMA-ES on solver"}
     for method, name in names.items():
         cells = read_volume(patient.sources.forward_dirs[method] / "concentration.nii.gz").canonical()
-        values, affine = packed(found, layers[name], patient.folder)
+        values, affine = reader.volume(layers[name], patient.folder)
         assert list(values.shape) == content["place"]["shape"]
         assert np.prod(values.shape) < np.prod(cells.data.shape)
         assert affine[:3, 3] == pytest.approx(content["place"]["origin"])
         start = np.rint(cells.grid.world_to_voxel(affine[:3, 3])).astype(int)
         box = tuple(slice(first, first + size) for first, size in zip(start, values.shape, strict=True))
         assert np.abs(values - cells.data[box]).max() < 0.502 / 255
-        # Nothing was cut away.
+        # The box contains all cells.
         assert cells.data.sum() == pytest.approx(cells.data[box].sum())
-    # The voxel that the read-out gives is that of the case's own files.
+    # The read-out gives voxels of the files of the case.
     rows = np.array(content["place"]["voxelFromMm"])
     world = patient.grid.voxel_to_world([10, 20, 30])
     assert rows[:, :3] @ world + rows[:, 3] == pytest.approx([10, 20, 30])
-    tissue, _ = packed(found, layers["registered tissue"], patient.folder)
+    tissue, _ = reader.volume(layers["registered tissue"], patient.folder)
     assert set(np.unique(tissue)) == {0, 3}
     assert [layer["visible"] for layer in content["layers"] if layer["group"] == "Tumour-cell concentration"] == [
         True, False, False,

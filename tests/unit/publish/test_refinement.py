@@ -23,24 +23,21 @@ def metrics(**of_method) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def write_refinement(evaluations, pairs, folder) -> None:
-    write_renderings(refinement_table(evaluations, pairs, PublishSettings()), folder, "refinement", FORMS)
-
-
-def test_means_and_wins_on_the_cases_both_have():
+def test_means_and_improvements_on_common_cases():
     table = compare_refinements(
         metrics(hybrid=[0.4, 0.2, 0.1, np.nan], fine=[0.1, 0.3, np.nan, 0.0]), {"fine": "hybrid"}
     ).set_index("metric")
     assert (table["n"].drop("wall_seconds") == 2).all()
     assert table.loc["mse_volume", ["before", "after", "better"]].tolist() == pytest.approx([0.3, 0.2, 1])
     assert table.loc["ncc_volume", ["before", "after", "better"]].tolist() == pytest.approx([0.7, 0.8, 1])
-    # The refined estimate costs both.
+    # The time of the refined estimate includes both.
     assert table.loc["wall_seconds", ["before", "after"]].tolist() == [2.0, 4.0]
     assert np.isnan(table.loc["wall_seconds", "better"])
 
 
-def test_writes_four_files(tmp_path):
+def test_all_formats_are_written(tmp_path):
     write_table(tmp_path / "synthetic" / "metrics.parquet", metrics(hybrid=[0.4, 0.2], fine=[1e-7, 3e-7]))
-    write_refinement({"synthetic": tmp_path / "synthetic"}, {"fine": "hybrid"}, tmp_path)
+    table = refinement_table({"synthetic": tmp_path / "synthetic"}, {"fine": "hybrid"}, PublishSettings())
+    write_renderings(table, tmp_path, "refinement", FORMS)
     for suffix in ("md", "csv", "tex", "html"):
         assert (tmp_path / f"refinement.{suffix}").stat().st_size > 200

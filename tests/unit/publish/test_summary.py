@@ -37,13 +37,8 @@ def row() -> dict:
 def make_page(brain, row):
     def make(segmentation: bool = True, core: bool = True, deviation: bool = True, **changes) -> SummaryPage:
         fitted, observed = blob(brain, THETA.origin_mm, 20), blob(brain, (14.0, -6.0, 4.0), 21)
-        trace = pd.DataFrame(
-            {
-                "evaluation": range(1, 31),
-                "loss": np.geomspace(1, 1e-3, 30),
-                "level": ["1: 4 mm"] * 12 + ["2: 2 mm"] * 18,
-            }
-        )
+        levels = ["1: 4 mm"] * 12 + ["2: 2 mm"] * 18
+        trace = pd.DataFrame({"evaluation": range(1, 31), "loss": np.geomspace(1, 1e-3, 30), "level": levels})
         return SummaryPage(
             brain, fitted, observed, changes.pop("trace", trace), row | changes,
             whole=observed.data > 0.33 if segmentation else None,
@@ -70,7 +65,7 @@ def texts(figure) -> list[str]:
 
 
 @pytest.mark.parametrize(("options", "columns"), [({}, 4), ({"deviation": False}, 3), ({"segmentation": False}, 4)])
-def test_columns_are_those_that_the_fit_has(make_page, options, columns):
+def test_columns_depend_on_the_content(make_page, options, columns):
     figure = draw(make_page(**options))
     pictures = [panel for panel in figure.axes if panel.images]
     assert len(pictures) == 3 * columns
@@ -80,14 +75,14 @@ def test_columns_are_those_that_the_fit_has(make_page, options, columns):
     assert [text.get_text() for text in pictures[-1].texts] == ["A", "P"]
 
 
-def test_the_patients_right_is_on_the_left(make_page):
+def test_pictures_are_radiological(make_page):
     panel = draw(make_page()).axes[1]
     tumour = np.argwhere(~np.ma.getmaskarray(panel.images[1].get_array()))
     # x is +12 mm: to the right of the middle.
     assert tumour[:, 1].mean() < panel.images[0].get_array().shape[1] / 2 - 2
 
 
-def test_thresholds_of_the_row_are_used(make_page):
+def test_thresholds_of_the_row(make_page):
     page = make_page(threshold_whole=0.2, threshold_core=0.7)
     fitted = page.fitted.data > 0.2
     assert page.dice()["whole"] == pytest.approx(2 * (fitted & page.whole).sum() / (fitted.sum() + page.whole.sum()))
@@ -103,12 +98,12 @@ def test_thresholds_of_the_row_are_used(make_page):
         {"trace": pd.DataFrame({"evaluation": [1, 2], "loss": [0.0, np.inf], "level": ["", ""]})},
     ],
 )
-def test_the_page_is_legible(make_page, tmp_path, changes, drawn):
+def test_summary_is_legible(make_page, tmp_path, changes, drawn):
     plot_summary(tmp_path / "summary.png", make_page(**changes))
     assert matplotlib.image.imread(tmp_path / "summary.png").shape[1] > 1000
 
 
-def test_numbers_have_the_digits_of_their_interval():
+def test_digits_follow_the_interval():
     assert number(13.1234, (12.81, 13.42)) == ("13.12", "[12.81, 13.42]")
     assert number(13.1234, (9.0, 19.0)) == ("13.1", "[9.0, 19.0]")
     assert number(151.2, (90.0, 220.0)) == ("151", "[90, 220]")

@@ -1,5 +1,3 @@
-"""The view in three dimensions: surfaces where they belong, sides that are named rightly, the method that is shown."""
-
 from __future__ import annotations
 
 import numpy as np
@@ -27,16 +25,16 @@ def ball(grid: Grid, centre: tuple[float, float, float], radius: float) -> np.nd
 
 
 @pytest.mark.parametrize(("codes", "spacing"), [("RAS", 1.0), ("LPS", 2.0), ("LAI", 4.0)])
-def test_surface_lies_around_its_region_and_faces_outwards(codes, spacing):
+def test_surface_encloses_its_region(codes, spacing):
     grid = grid_of(codes, spacing, round(80 / spacing))
     centre = (10.0, -6.0, 4.0)
     surface = surface_of(ball(grid, centre, 20), grid, 0.5, WHOLE, 1.0, smoothing=1.5)
     away = surface.corners.reshape(-1, 3) - centre
     assert np.linalg.norm(away, axis=1) == pytest.approx(20, abs=2.5)
     assert away.mean(axis=0) == pytest.approx([0, 0, 0], abs=1.0)
-    # By the divergence theorem: a closed surface that faces outwards encloses its volume.
-    own = np.cross(surface.corners[:, 1] - surface.corners[:, 0], surface.corners[:, 2] - surface.corners[:, 0])
-    volume = (surface.corners.mean(axis=1) * own).sum() / 6
+    # Volume by the divergence theorem.
+    normals = np.cross(surface.corners[:, 1] - surface.corners[:, 0], surface.corners[:, 2] - surface.corners[:, 0])
+    volume = (surface.corners.mean(axis=1) * normals).sum() / 6
     assert volume == pytest.approx(4 / 3 * np.pi * 20**3, rel=0.1)
     middle = surface.corners.mean(axis=1) - centre
     assert (np.einsum("ij,ij->i", middle, surface.normals) > 0.9 * np.linalg.norm(middle, axis=1)).mean() > 0.98
@@ -48,8 +46,8 @@ def test_surface_lies_around_its_region_and_faces_outwards(codes, spacing):
     [(_FRONT, -1, 3), (_LEFT_SIDE, -2, 3), (_RIGHT_SIDE, 2, 3), (_BELOW, -1, 2)],
     ids=["front", "left", "right", "below"],
 )
-def test_sides_are_where_the_letters_say(direction, across, up):
-    """One ball in the middle and one towards each axis: drawn where its side's letter stands."""
+def test_letters_name_the_sides_of_the_picture(direction, across, up):
+    """A ball is drawn on the side with the letter of its direction."""
     grid = grid_of("LPS")
     axes = np.eye(3)
     for number, towards in ((across, (1.0, 0.0)), (up, (0.0, 1.0))):
@@ -60,7 +58,6 @@ def test_sides_are_where_the_letters_say(direction, across, up):
         height, width = picture.shape[:2]
         found = (columns.mean() / width - 0.5) * 80, (0.5 - rows.mean() / height) * 80
         assert found == pytest.approx(np.array(towards) * 20, abs=1.5)
-        # The letter that stands there is that of the side.
         letter = direction.letters[1 if towards[0] else 3]
         assert letter == {1: "R", -1: "L", 2: "A", -2: "P", 3: "S", -3: "I"}[number]
 

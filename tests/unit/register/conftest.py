@@ -1,12 +1,16 @@
-"""A coarse atlas and a coarse phantom patient, made once for all tests of the stage."""
+"""A coarse atlas and a coarse phantom patient for all tests of the stage, and copies of the patient to change."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gliofit.atlas.model import Atlas, load_atlas
+from gliofit.register.naming import phantom_file_names
 from gliofit.register.patient_files import PatientFiles
 from gliofit.register.patients import phantom_files
 from gliofit.register.phantom import make_phantom
@@ -47,3 +51,24 @@ def phantom_dir(atlas_dir: Path, phantom_settings: PhantomSettings, tmp_path_fac
 @pytest.fixture(scope="session")
 def phantom(phantom_dir: Path) -> PatientFiles:
     return phantom_files("phantom-00000", phantom_dir)
+
+
+@pytest.fixture
+def add_case(phantom: PatientFiles, tmp_path: Path) -> Callable[[str], PatientFiles]:
+    """Copy the phantom under another name to ``patients``."""
+
+    def add(name: str) -> PatientFiles:
+        folder = tmp_path / "patients" / name
+        folder.mkdir(parents=True)
+        files = {role: folder / file for role, file in phantom_file_names(name).items()}
+        for role, path in files.items():
+            shutil.copy(getattr(phantom, role), path)
+        return replace(phantom, case=name, **files)
+
+    return add
+
+
+@pytest.fixture
+def patient(add_case: Callable[[str], PatientFiles]) -> PatientFiles:
+    """A copy of the phantom whose files may be changed."""
+    return add_case("case-1")

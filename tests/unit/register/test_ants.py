@@ -1,4 +1,4 @@
-"""The border to ANTs: positions must survive the change between RAS and LPS in both directions."""
+"""Conversion of images, points and transforms between RAS and the LPS of ANTs."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ def ants():  # type: ignore[no-untyped-def]
 
 
 def grids() -> list[Grid]:
-    """Every order of the axes, with some of them backwards, off the origin, not isotropic."""
-    found = []
+    """All axis orders, with flips, an offset and anisotropic voxels."""
+    grids = []
     for number, axes in enumerate(permutations(range(3))):
         affine = np.zeros((4, 4))
         for target, source in enumerate(axes):
             affine[target, source] = (2.0 + source) * (-1 if (number >> target) & 1 else 1)
         affine[:, 3] = (11.0, -7.0, 5.0, 1.0)
-        found.append(Grid((5, 6, 7), affine))
-    return found
+        grids.append(Grid((5, 6, 7), affine))
+    return grids
 
 
 @pytest.mark.parametrize("grid", grids(), ids=lambda grid: grid.axis_codes)
-def test_images_keep_their_place_and_orientation(ants, grid: Grid, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_images_have_the_same_positions(ants, grid: Grid, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     data = np.random.default_rng(0).random(grid.shape, dtype=np.float32)
     image = to_ants(Volume(data, grid))
     np.testing.assert_array_equal(image.numpy(), data)
     for voxel in ([0, 0, 0], [4, 5, 6], [1, 2, 3]):
-        there = ants.transform_index_to_physical_point(image, voxel)
-        np.testing.assert_allclose(RAS_TO_LPS @ there, grid.voxel_to_world(voxel), atol=1e-4)
-    # and it is what ANTs itself makes of the NIfTI file
+        position = ants.transform_index_to_physical_point(image, voxel)
+        np.testing.assert_allclose(RAS_TO_LPS @ position, grid.voxel_to_world(voxel), atol=1e-4)
+    # ANTs reads the same geometry from the NIfTI file.
     write_volume(tmp_path / "image.nii.gz", Volume(data, grid))
     read = ants.image_read(str(tmp_path / "image.nii.gz"))
     np.testing.assert_allclose(read.origin, image.origin, atol=1e-4)
@@ -67,7 +67,7 @@ def shift(ants, tmp_path: Path) -> Transforms:  # type: ignore[no-untyped-def]
     return Transforms(tmp_path / "shift.mat")
 
 
-def test_points_and_images_travel_the_right_way(shift: Transforms) -> None:
+def test_directions_of_points_and_images(shift: Transforms) -> None:
     patient = Grid((20, 18, 16), np.array([[-2.0, 0, 0, 0], [0, -2, 0, 34], [0, 0, 2, 0], [0, 0, 0, 1]]))
     affine = np.diag([2.0, 2.0, 2.0, 1.0])
     affine[:3, 3] = (-40.0, -4.0, -4.0)
@@ -80,8 +80,8 @@ def test_points_and_images_travel_the_right_way(shift: Transforms) -> None:
     dot[tuple(np.rint(atlas.world_to_voxel(moved)).astype(int))] = 1
     on_patient = apply_transforms(Volume(dot, atlas), patient, shift)
     assert on_patient.grid is patient
-    found = patient.voxel_to_world(np.unravel_index(on_patient.data.argmax(), patient.shape))
-    np.testing.assert_allclose(found, place, atol=1e-6)
+    position = patient.voxel_to_world(np.unravel_index(on_patient.data.argmax(), patient.shape))
+    np.testing.assert_allclose(position, place, atol=1e-6)
     back = apply_transforms(on_patient, atlas, shift, inverse=True)
     np.testing.assert_allclose(back.data, dot, atol=1e-5)
 
@@ -98,8 +98,8 @@ def identity(ants, tmp_path: Path) -> Transforms:  # type: ignore[no-untyped-def
     return Transforms(tmp_path / "identity.mat")
 
 
-def test_the_mask_hides_the_tumour_from_the_deformable_step(identity: Transforms, tmp_path: Path) -> None:
-    """Whatever is under the mask changes nothing; without the mask it does."""
+def test_deformable_step_ignores_the_masked_tumour(identity: Transforms, tmp_path: Path) -> None:
+    """Intensities under the mask change the result only without the mask."""
     grid = Grid((32, 22, 22), np.diag([-2.0, -2.0, 2.0, 1.0]))
     centre = (-46.0, -22.0, 22.0)
     moving = blobs(grid, ((-16, -22, 22), 6.0), (centre, 5.0))
@@ -110,8 +110,8 @@ def test_the_mask_hides_the_tumour_from_the_deformable_step(identity: Transforms
     index = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), axis=-1)
     distance = np.linalg.norm(grid.voxel_to_world(index) - centre, axis=-1)
 
-    def displacement(fixed: Volume, seen: np.ndarray) -> np.ndarray:
-        mask = Volume(seen.astype(np.float32), grid)
+    def displacement(fixed: Volume, where: np.ndarray) -> np.ndarray:
+        mask = Volume(where.astype(np.float32), grid)
         return read_displacement(register_deformable(fixed, moving, mask, identity, tmp_path / "r", settings, 1))[0]
 
     masked = [displacement(fixed, distance > 16) for fixed in (healthy, with_tumour)]

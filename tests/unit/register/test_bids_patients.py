@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from gliofit.core.errors import InputError
-from gliofit.register.cohort import find_cohort
 from gliofit.register.patient_files import PatientFiles
-from gliofit.register.patients import survey_patients
+from gliofit.register.patients import find_cohort, survey_patients
 from gliofit.register.settings import PatientsSettings
 
 BRATS = {0: "Background", 1: "necrotic core", 2: "peritumoural oedema", 4: "enhancing tumour"}
@@ -50,21 +49,21 @@ def dataset(tmp_path: Path) -> Path:
 
 
 def test_subjects_and_sessions_are_cases(dataset: Path) -> None:
-    found = find(dataset)
-    assert [p.case for p in found] == ["sub-01", "sub-02_ses-01", "sub-02_ses-02"]
-    assert {p.labels for p in found} == {"brats2021"}
-    assert names(found[2]) == {
+    patients = find(dataset)
+    assert [p.case for p in patients] == ["sub-01", "sub-02_ses-01", "sub-02_ses-02"]
+    assert {p.labels for p in patients} == {"brats2021"}
+    assert names(patients[2]) == {
         "t1": "sub-02_ses-02_T1w.nii.gz",
         "t1c": "sub-02_ses-02_ce-gadolinium_T1w.nii.gz",
         "t2": "sub-02_ses-02_T2w.nii.gz",
         "flair": "sub-02_ses-02_FLAIR.nii.gz",
         "seg": "sub-02_ses-02_desc-tumor_dseg.nii.gz",
     }
-    assert all(path.is_file() for p in found for path in p.paths)
+    assert all(path.is_file() for p in patients for path in p.paths)
     assert [p.case for p in find(dataset, exclude=("sub-02_ses-02",))] == ["sub-01", "sub-02_ses-01"]
 
 
-def test_images_in_the_space_of_the_segmentation_and_without_skull_win(tmp_path: Path) -> None:
+def test_skull_stripped_images_in_the_space_of_the_segmentation_are_preferred(tmp_path: Path) -> None:
     touch(
         tmp_path,
         "sub-01/anat/sub-01_T1w.nii.gz",
@@ -85,7 +84,7 @@ def test_images_in_the_space_of_the_segmentation_and_without_skull_win(tmp_path:
     }
 
 
-def test_images_in_other_spaces_are_left_out(tmp_path: Path) -> None:
+def test_images_in_other_spaces_are_ignored(tmp_path: Path) -> None:
     anat = "sub-01/anat/sub-01_"
     touch(tmp_path, f"{anat}T1w.nii.gz", f"{anat}dseg.nii.gz", f"{anat}space-MNI_desc-brain_mask.nii.gz")
     assert set(names(find(tmp_path, labels="brats2023")[0])) == {"t1", "seg"}
@@ -96,7 +95,7 @@ def test_images_in_other_spaces_are_left_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("contrast", ["ce-gadolinium", "ce-Gd", "acq-postcontrast", "acq-mpragegd"])
 @pytest.mark.parametrize("native", ["acq-precontrast_", "acq-pregad_", ""])
-def test_contrast_enhanced_images_are_told_apart(tmp_path: Path, contrast: str, native: str) -> None:
+def test_contrast_enhanced_images(tmp_path: Path, contrast: str, native: str) -> None:
     anat = "sub-01/anat/sub-01_"
     touch(tmp_path, f"{anat}{native}T1w.nii.gz", f"{anat}{contrast}_T1w.nii.gz", f"{anat}dseg.nii.gz")
     (patient,) = find(tmp_path, labels="brats2023")
@@ -104,7 +103,7 @@ def test_contrast_enhanced_images_are_told_apart(tmp_path: Path, contrast: str, 
     assert names(patient)["t1c"] == f"sub-01_{contrast}_T1w.nii.gz"
 
 
-def test_several_candidates_are_chosen_by_an_entity(tmp_path: Path) -> None:
+def test_choice_by_an_entity(tmp_path: Path) -> None:
     anat = "sub-01/anat/sub-01_"
     touch(tmp_path, f"{anat}run-1_T1w.nii.gz", f"{anat}run-2_T1w.nii.gz", f"{anat}dseg.nii.gz")
     with pytest.raises(InputError, match="run: '1'"):
@@ -123,14 +122,14 @@ def test_several_candidates_are_chosen_by_an_entity(tmp_path: Path) -> None:
         ({1: "necrotic", 2: "oedema", 3: "enhancing", 4: "non-enhancing", 5: "resection cavity"}, "gliofit"),
     ],
 )
-def test_lookup_tables_tell_the_scheme(tmp_path: Path, labels: dict[int, str], scheme: str) -> None:
+def test_label_scheme_of_lookup_tables(tmp_path: Path, labels: dict[int, str], scheme: str) -> None:
     touch(tmp_path, "sub-01/anat/sub-01_T1w.nii.gz", "sub-01/anat/sub-01_dseg.nii.gz")
     lookup(tmp_path / "sub-01/anat/sub-01_dseg.tsv", labels)
     assert find(tmp_path)[0].labels == scheme
     assert find(tmp_path, labels="brats2015")[0].labels == "brats2015"
 
 
-def test_every_incomplete_case_is_named(dataset: Path) -> None:
+def test_incomplete_cases_are_reported(dataset: Path) -> None:
     touch(dataset, "sub-03/anat/sub-03_FLAIR.nii.gz", "derivatives/manual/sub-03/anat/sub-03_desc-tumor_dseg.nii.gz")
     touch(dataset, "sub-04/anat/sub-04_T1w.nii.gz")
     survey = survey_patients(PatientsSettings(source=dataset))

@@ -1,8 +1,7 @@
-"""gliofit check: everything that is wrong with a set of patients, at once."""
+"""Findings of ``gliofit check``."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,25 +13,19 @@ from gliofit.register.check import Finding, check_patients
 from gliofit.register.patient_files import PatientFiles
 from gliofit.register.settings import PatientsSettings
 
-ENDINGS = {"t1": "_t1", "t1c": "_t1ce", "t2": "_t2", "flair": "_flair", "seg": "_seg"}
-
 
 @pytest.fixture
-def cases(phantom: PatientFiles, tmp_path: Path):  # type: ignore[no-untyped-def]
-    """Makes copies of the phantom under other names, with some of its arrays changed."""
+def cases(add_case):  # type: ignore[no-untyped-def]
+    """Add copies of the phantom under other names, with changes of arrays by role."""
 
-    def make(name: str, **changes: object) -> Path:
-        folder = tmp_path / "patients" / name
-        folder.mkdir(parents=True)
-        for role, path in phantom.images.items():
-            target = folder / f"{name}{ENDINGS[role]}.nii.gz"
+    def make(name: str, **changes: object) -> PatientFiles:
+        case = add_case(name)
+        for role, path in case.images.items():
             change = changes.get(role, changes.get("every"))
-            if change is None:
-                shutil.copy(path, target)
-            else:
+            if change is not None:
                 volume = read_volume(path)
-                write_volume(target, Volume(np.ascontiguousarray(change(volume.data)), volume.grid))  # type: ignore[operator]
-        return folder
+                write_volume(path, Volume(np.ascontiguousarray(change(volume.data)), volume.grid))  # type: ignore[operator]
+        return case
 
     return make
 
@@ -45,37 +38,37 @@ def check(tmp_path: Path, atlas_dir: Path, **settings: object) -> list[Finding]:
 def test_findings_name_case_and_file(cases, tmp_path: Path, atlas_dir: Path) -> None:  # type: ignore[no-untyped-def]
     cases("flipped", every=lambda data: data[:, ::-1])
     cases("low", seg=lambda data: np.where(data == 4, 1, data))
-    folder = cases("torn")
-    (folder / "torn_flair.nii.gz").write_bytes(b"no image")
-    (folder / "torn_seg.nii.gz").unlink()
+    broken = cases("broken")
+    broken.flair.write_bytes(b"no image")
+    broken.seg.unlink()
     assert {(f.case, f.severity, Path(f.file).name) for f in check(tmp_path, atlas_dir)} == {
-        ("torn", "error", "torn_seg.nii.gz"),
+        ("broken", "error", "broken_seg.nii.gz"),
         ("flipped", "error", "flipped_t1.nii.gz"),
         ("low", "warning", "low_seg.nii.gz"),
     }
 
 
-def test_every_broken_file_of_a_case_is_found(cases, tmp_path: Path, atlas_dir: Path) -> None:  # type: ignore[no-untyped-def]
-    folder = cases("many", seg=lambda data: np.where(data == 4, 3, data))
-    for end in ("_flair", "_t2"):
-        (folder / f"many{end}.nii.gz").write_bytes(b"no image")
-    found = {Path(f.file).name: f.code for f in check(tmp_path, atlas_dir)}
-    assert found == {
+def test_all_broken_files_of_a_case_are_reported(cases, tmp_path: Path, atlas_dir: Path) -> None:  # type: ignore[no-untyped-def]
+    case = cases("many", seg=lambda data: np.where(data == 4, 3, data))
+    for path in (case.flair, case.t2):
+        path.write_bytes(b"no image")
+    codes = {Path(f.file).name: f.code for f in check(tmp_path, atlas_dir)}
+    assert codes == {
         "many_flair.nii.gz": "not-nifti", "many_t2.nii.gz": "not-nifti", "many_seg.nii.gz": "labels-of-another-scheme",
     }  # fmt: skip
 
 
-def test_a_segmentation_of_someone_else_is_odd(cases, tmp_path: Path, atlas_dir: Path) -> None:  # type: ignore[no-untyped-def]
+def test_segmentation_of_another_patient(cases, tmp_path: Path, atlas_dir: Path) -> None:  # type: ignore[no-untyped-def]
     cases("other", seg=lambda data: data[::-1], t2=lambda data: np.where(np.arange(48)[:, None, None] < 24, 0, data))
     cases("outside", seg=lambda data: np.roll(data, 24, axis=1))
-    found = {(f.case, Path(f.file).name, f.severity) for f in check(tmp_path, atlas_dir)}
-    assert {("other", "other_seg.nii.gz", "warning"), ("other", "other_t2.nii.gz", "warning")} <= found
-    assert {one for one in found if one[0] == "outside"} == {("outside", "outside_seg.nii.gz", "error")}
+    findings = {(f.case, Path(f.file).name, f.severity) for f in check(tmp_path, atlas_dir)}
+    assert {("other", "other_seg.nii.gz", "warning"), ("other", "other_t2.nii.gz", "warning")} <= findings
+    assert {finding for finding in findings if finding[0] == "outside"} == {("outside", "outside_seg.nii.gz", "error")}
 
 
-def test_a_source_that_is_not_there_is_one_finding(tmp_path: Path) -> None:
+def test_missing_source(tmp_path: Path) -> None:
     (case,) = check_patients(PatientsSettings(source=tmp_path / "none"))
-    (found,) = case.findings
-    assert (case.case, found.case, found.severity) == ("", "", "error")
-    assert "not found" in found.problem
+    (finding,) = case.findings
+    assert (case.case, finding.case, finding.severity) == ("", "", "error")
+    assert "not found" in finding.problem
     assert check_patients(PatientsSettings()) == []

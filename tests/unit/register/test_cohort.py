@@ -1,4 +1,4 @@
-"""From a folder of unknown quality to the cases of a run: the check's table, who is left out and why, and the draw."""
+"""Cohort of a run: table of a check, excluded cases and random samples."""
 
 from __future__ import annotations
 
@@ -14,40 +14,27 @@ from gliofit import cli
 from gliofit.core.errors import InputError
 from gliofit.core.grid import Volume
 from gliofit.core.io import read_volume, write_volume
-from gliofit.register.check import CheckedCase, Finding
-from gliofit.register.cohort import draw_cases, find_cohort
-from gliofit.register.cohort_table import write_cohort_table
+from gliofit.register.check import CheckedCase, Finding, write_cohort_table
 from gliofit.register.patient_files import PatientFiles
+from gliofit.register.patients import draw_cases, find_cohort
 from gliofit.register.settings import PatientsSettings
-
-ENDINGS = {"t1": "_t1", "t1c": "_t1ce", "t2": "_t2", "flair": "_flair", "seg": "_seg"}
-
-
-def add(root: Path, phantom: PatientFiles, name: str) -> Path:
-    """A copy of the phantom under another name."""
-    folder = root / name
-    folder.mkdir(parents=True)
-    for role, path in phantom.images.items():
-        shutil.copy(path, folder / f"{name}{ENDINGS[role]}.nii.gz")
-    return folder
 
 
 @pytest.fixture
-def source(phantom: PatientFiles, tmp_path: Path) -> Path:
-    """Patients as a folder from somewhere holds them: two good ones, and four that are not."""
-    root = tmp_path / "my patients"
+def source(add_case, tmp_path: Path) -> Path:  # type: ignore[no-untyped-def]
+    """Two valid patients and four invalid ones."""
     for name in ("good-1", "good-2"):
-        add(root, phantom, name)
-    path = add(root, phantom, "broken") / "broken_t2.nii.gz"
+        add_case(name)
+    path = add_case("broken").t2
     path.write_bytes(path.read_bytes()[:2000])
-    path = add(root, phantom, "grid") / "grid_flair.nii.gz"
+    path = add_case("grid").flair
     volume = read_volume(path)
     write_volume(path, volume.extract((0, 0, 0), [n - 1 for n in volume.grid.shape]))
-    (add(root, phantom, "noseg") / "noseg_seg.nii.gz").unlink()
-    for path in add(root, phantom, "turned").iterdir():
+    add_case("noseg").seg.unlink()
+    for path in add_case("turned").paths:
         volume = read_volume(path)
         write_volume(path, Volume(np.ascontiguousarray(volume.data[:, ::-1]), volume.grid))
-    return root
+    return tmp_path / "patients"
 
 
 def run(*arguments: object) -> int:
@@ -63,7 +50,7 @@ def keep_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, os.environ.get(name, "1"))
 
 
-def test_a_check_writes_the_table_that_a_run_takes_its_cases_from(source: Path, tmp_path: Path) -> None:
+def test_check_writes_the_patients_table_of_a_run(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "results" / "cohort.tsv"
     assert run("check", "--patients", source, "--out", out, "--cores", 2) == 0
     assert list(tmp_path.glob("results/*")) == [out]
@@ -90,18 +77,18 @@ def _die(patient: PatientFiles) -> CheckedCase:
     return CheckedCase(patient.case, patient, [])
 
 
-def test_a_process_that_dies_takes_no_other_case_along(phantom: PatientFiles) -> None:
+def test_other_cases_survive_a_killed_process(phantom: PatientFiles) -> None:
     from gliofit.register.check import _each
 
     patients = [replace(phantom, case=case) for case in ("bad", "one", "two")]
     done: list[tuple[int, int]] = []
-    found = {case.case: case for case in _each(_die, patients, 2, lambda *numbers: done.append(numbers))}
-    assert {case: found[case].error is None for case in found} == {"bad": False, "one": True, "two": True}
+    checked = {case.case: case for case in _each(_die, patients, 2, lambda *numbers: done.append(numbers))}
+    assert {name: case.error is None for name, case in checked.items()} == {"bad": False, "one": True, "two": True}
     assert done == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_a_table_keeps_what_is_special_of_a_case(phantom: PatientFiles, tmp_path: Path) -> None:
-    """T1c in the place of T1, a brain mask, a label scheme, odd characters in a path and in a message."""
+def test_table_round_trip(phantom: PatientFiles, tmp_path: Path) -> None:
+    """T1c instead of T1, a brain mask, a label scheme, special characters in a path and in a message."""
     folder = tmp_path / 'a "b"\tc'
     folder.mkdir()
     files = {}
@@ -120,14 +107,14 @@ def test_a_table_keeps_what_is_special_of_a_case(phantom: PatientFiles, tmp_path
 
 
 def table(folder: Path, *rows: str) -> Path:
-    """A table of cases in one folder with files that may be empty."""
+    """Write a table of cases with empty files."""
     (folder / "f.nii.gz").touch()
     path = folder / "patients.tsv"
     path.write_text("\n".join(["case\tt1\tseg\tlabels\tstatus\tmessage", *rows]) + "\n")
     return path
 
 
-def test_refused_and_excluded_cases_are_left_out_with_the_reason(tmp_path: Path) -> None:
+def test_refused_and_excluded_cases_have_a_reason(tmp_path: Path) -> None:
     used = "f.nii.gz\tf.nii.gz\tbrats2021"
     path = table(
         tmp_path, f"a\t{used}\tuse", f"b\t{used}", "c\t\t\t\trefused\tc_seg.nii.gz: no tumour", f"d\t{used}\tuse"
@@ -135,20 +122,20 @@ def test_refused_and_excluded_cases_are_left_out_with_the_reason(tmp_path: Path)
     patients, left_out = find_cohort(PatientsSettings(source=path, exclude=("d",)), seed=1)
     assert [p.case for p in patients] == ["a", "b"]
     assert left_out == {"c": "refused: c_seg.nii.gz: no tumour", "d": "excluded in the configuration"}
-    # what is not included is no part of the cohort
+    # Cases outside ``include`` are not part of the cohort.
     assert find_cohort(PatientsSettings(source=path, include=("b",)), seed=1)[1] == {}
     with pytest.raises(InputError, match="case a"):
         find_cohort(PatientsSettings(source=table(tmp_path, f"a\t{used}", "a\t\t\t\trefused")), seed=1)
 
 
-def test_a_draw_depends_on_seed_and_names_alone() -> None:
+def test_draw_depends_on_seed_and_names_only() -> None:
     cases = [f"case-{number:03d}" for number in range(60)]
     drawn = draw_cases(cases, 10, seed=1)
     assert len(set(drawn)) == 10
     assert draw_cases(reversed(cases), 10, seed=1) == drawn
     assert set(draw_cases(cases, 10, seed=2)) != set(drawn)
     assert draw_cases(cases, 9, seed=1) == drawn[:9]
-    # patients that are added drive out as many as come in, and leave the others where they are
+    # An additional case replaces at most one, and the order of the others is the same.
     for added in range(20):
         more = draw_cases([*cases, f"new-{added}"], 10, seed=1)
         assert len(set(more) & set(drawn)) >= 9
@@ -156,7 +143,7 @@ def test_a_draw_depends_on_seed_and_names_alone() -> None:
         assert old == drawn[: len(old)]
 
 
-def test_a_sample_is_drawn_from_the_cases_that_can_be_used(tmp_path: Path) -> None:
+def test_sample_of_the_usable_cases(tmp_path: Path) -> None:
     used = "f.nii.gz\tf.nii.gz\tbrats2021"
     names = [f"case-{number}" for number in range(8)]
     path = table(tmp_path, *(f"{name}\t{used}" for name in names), "bad\t\t\t\trefused\tbroken")
@@ -166,5 +153,5 @@ def test_a_sample_is_drawn_from_the_cases_that_can_be_used(tmp_path: Path) -> No
     assert drawn == sorted(draw_cases([name for name in names if name != "case-5"], 3, seed=7))
     assert {case for case, reason in left_out.items() if reason == "not drawn"} == {*names} - {*drawn, "case-5"}
     assert left_out["bad"] == "refused: broken"
-    everybody = find_cohort(PatientsSettings(source=path, sample=100), seed=7)[0]
-    assert [p.case for p in everybody] == names
+    patients, _ = find_cohort(PatientsSettings(source=path, sample=100), seed=7)
+    assert [p.case for p in patients] == names

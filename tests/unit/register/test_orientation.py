@@ -1,4 +1,4 @@
-"""Headers that lie: flipped and turned brains are told from brains that lie as they should."""
+"""Detection of flipped and rotated brains."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pytest
 from gliofit.atlas.model import Atlas
 from gliofit.core.errors import RegistrationError
 from gliofit.core.grid import Grid, Volume
-from gliofit.register.cohort import find_cohort
 from gliofit.register.images import read_patient, read_t1
 from gliofit.register.naming import CONVENTIONS
 from gliofit.register.orientation import check_orientation, compare_orientation
 from gliofit.register.patient_files import PatientFiles
+from gliofit.register.patients import find_cohort
 from gliofit.register.settings import PatientsSettings
 
 LIMITS = {"margin": 0.02, "minimum": 0.8}
@@ -25,16 +25,16 @@ def brain(phantom: PatientFiles) -> Volume:
     return read_patient(phantom, warnings=[]).brain
 
 
-def spoil(brain: Volume, axes: tuple[int, ...] = (0, 1, 2), flips: tuple[int, ...] = ()) -> Volume:
-    """Turn the array and keep the header's directions, as a wrong conversion does."""
+def misorient(brain: Volume, axes: tuple[int, ...] = (0, 1, 2), flips: tuple[int, ...] = ()) -> Volume:
+    """Transpose and flip the array without its affine, as a wrong conversion does."""
     data = np.ascontiguousarray(np.flip(brain.data.transpose(axes), flips))
     return Volume(data, Grid(data.shape, brain.grid.affine))
 
 
-def test_the_order_of_the_axes_does_not_matter_if_the_header_tells_it(brain: Volume, atlas: Atlas) -> None:
-    for turned in (brain.canonical(), brain.oriented_like(Grid((2, 2, 2), np.eye(4)[[2, 0, 1, 3]]))):
-        assert compare_orientation(turned, atlas.brain_mask).dice_best == pytest.approx(
-            compare_orientation(turned, atlas.brain_mask).dice_as_read
+def test_any_axis_order_with_a_correct_affine(brain: Volume, atlas: Atlas) -> None:
+    for reordered in (brain.canonical(), brain.oriented_like(Grid((2, 2, 2), np.eye(4)[[2, 0, 1, 3]]))):
+        assert compare_orientation(reordered, atlas.brain_mask).dice_best == pytest.approx(
+            compare_orientation(reordered, atlas.brain_mask).dice_as_read
         )
 
 
@@ -50,19 +50,19 @@ def test_the_order_of_the_axes_does_not_matter_if_the_header_tells_it(brain: Vol
         ((1, 2, 0), (0,), "axes exchanged"),
     ],
 )
-def test_turned_brains_stop_the_case(
+def test_misoriented_brains_are_refused(
     brain: Volume, atlas: Atlas, axes: tuple[int, ...], flips: tuple[int, ...], words: str
 ) -> None:
     with pytest.raises(RegistrationError, match=words):
-        check_orientation("case", spoil(brain, axes, flips), atlas.brain_mask, **LIMITS)
+        check_orientation("case", misorient(brain, axes, flips), atlas.brain_mask, **LIMITS)
 
 
-def test_left_and_right_cannot_be_told_apart_and_do_not_stop(brain: Volume, atlas: Atlas) -> None:
-    found = check_orientation("case", spoil(brain, flips=(0,)), atlas.brain_mask, **LIMITS)
-    assert found.dice_as_read > 0.9
+def test_left_right_flips_are_not_detected(brain: Volume, atlas: Atlas) -> None:
+    pose = check_orientation("case", misorient(brain, flips=(0,)), atlas.brain_mask, **LIMITS)
+    assert pose.dice_as_read > 0.9
 
 
-def test_what_is_no_brain_is_refused(brain: Volume, atlas: Atlas) -> None:
+def test_other_shapes_are_refused(brain: Volume, atlas: Atlas) -> None:
     rod = np.zeros(brain.grid.shape, bool)
     rod[20:28, 20:28, 1:30] = True
     with pytest.raises(RegistrationError, match="brain_mask"):
@@ -71,7 +71,7 @@ def test_what_is_no_brain_is_refused(brain: Volume, atlas: Atlas) -> None:
         compare_orientation(Volume(np.zeros(brain.grid.shape, bool), brain.grid), atlas.brain_mask)
 
 
-def test_a_cut_field_of_view_is_not_taken_for_a_turned_brain(brain: Volume, atlas: Atlas) -> None:
+def test_cropped_field_of_view_is_accepted(brain: Volume, atlas: Atlas) -> None:
     lowest = np.flatnonzero(brain.data.any(axis=(0, 1)))[0]
     for cut in (slice(0, lowest + 5), slice(-7, None)):
         data = brain.data.copy()
@@ -81,11 +81,11 @@ def test_a_cut_field_of_view_is_not_taken_for_a_turned_brain(brain: Volume, atla
 
 @pytest.mark.shared_data
 @pytest.mark.parametrize("case", ["BraTS-GLI-00000-000", "BraTS2021_00006"])
-def test_real_patients_pass_as_read_and_stop_when_flipped(shared_data: Path, atlas: Atlas, case: str) -> None:
+def test_reference_patients_as_read_and_flipped(shared_data: Path, atlas: Atlas, case: str) -> None:
     (patient,), _ = find_cohort(PatientsSettings(source=shared_data / "patients", include=(case,)), seed=1)
     t1 = read_t1(patient.t1, warnings=[])
     brain = Volume(t1.data != 0, t1.grid)
     assert check_orientation(case, brain, atlas.brain_mask, **LIMITS).dice_as_read > 0.92
     with pytest.raises(RegistrationError, match="back to front"):
-        check_orientation(case, spoil(brain, flips=(1,)), atlas.brain_mask, **LIMITS)
+        check_orientation(case, misorient(brain, flips=(1,)), atlas.brain_mask, **LIMITS)
     assert patient.labels in {convention.labels for convention in CONVENTIONS}

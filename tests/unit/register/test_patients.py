@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from gliofit.core.errors import InputError
-from gliofit.register.cohort import find_cohort
 from gliofit.register.naming import match_file
-from gliofit.register.patients import survey_patients
+from gliofit.register.patients import find_cohort, survey_patients
 from gliofit.register.settings import PatientsSettings
 
 ENDINGS_2021 = ("_t1", "_t1ce", "_t2", "_flair", "_seg")
@@ -49,19 +48,19 @@ def table(folder: Path, *rows: str, name: str = "patients.tsv", tab: str = "\t")
         ("case_adc.nii.gz", None),
     ],
 )
-def test_names_tell_convention_case_and_role(name: str, expected: tuple[str, str, str] | None) -> None:
+def test_file_names_give_convention_case_and_role(name: str, expected: tuple[str, str, str] | None) -> None:
     match = match_file(Path("folder") / name)
     assert (None if match is None else (match[0].name, *match[1:])) == expected
 
 
-def test_a_stated_scheme_wins_over_the_naming(tmp_path: Path) -> None:
+def test_stated_scheme_has_priority_over_the_naming(tmp_path: Path) -> None:
     case(tmp_path, "a")
     assert find(tmp_path, labels="brats2015")[0].labels == "brats2015"
     with pytest.raises(InputError, match="'brats2020'"):
         find(tmp_path, labels="brats2020")
 
 
-def test_tables_name_folders_or_files(tmp_path: Path) -> None:
+def test_tables_of_folders_and_files(tmp_path: Path) -> None:
     case(tmp_path / "data" / "x", "Some Name", ENDINGS_2023)
     for name in ("scan1.nii.gz", "mask.nii.gz", "brain.nii.gz"):
         (tmp_path / name).touch()
@@ -90,9 +89,9 @@ def test_tables_name_folders_or_files(tmp_path: Path) -> None:
         ["case t1 seg labels", "a f.nii.gz  brats2021"], ["case folder", "a x", "a x"], ["case folder", "a two"],
         ["case folder", "a empty"],
     ],
-    ids=["commas", "remarks", "no scheme", "no segmentation", "case twice", "folder of two cases", "empty folder"],
+    ids=["commas", "comments", "no scheme", "no segmentation", "case twice", "folder of two cases", "empty folder"],
 )  # fmt: skip
-def test_broken_tables_are_refused(tmp_path: Path, rows: list[str]) -> None:
+def test_invalid_tables(tmp_path: Path, rows: list[str]) -> None:
     case(tmp_path / "x", "a")
     case(tmp_path / "two", "a")
     case(tmp_path / "two", "b")
@@ -103,8 +102,8 @@ def test_broken_tables_are_refused(tmp_path: Path, rows: list[str]) -> None:
 
 
 @pytest.mark.shared_data
-def test_the_real_patients_are_found(shared_data: Path) -> None:
-    """Those of BraTS 2015 carry the names of BraTS 2021 and other labels, so that their scheme must be named."""
+def test_reference_patients(shared_data: Path) -> None:
+    """Patients of BraTS 2015 have file names of BraTS 2021 and other labels, so their scheme must be stated."""
     survey = survey_patients(PatientsSettings(source=shared_data / "patients"))
     schemes = {patient.case: patient.labels for patient in survey.patients}
     assert len(schemes) == 11
@@ -127,12 +126,12 @@ def test_the_real_patients_are_found(shared_data: Path) -> None:
         ("TCGA-DU-7294", True),
     ],
 )
-def test_names_of_2021_imply_a_scheme_unless_the_data_are_older(tmp_path: Path, name: str, implied: bool) -> None:
+def test_older_data_with_names_of_2021_imply_no_scheme(tmp_path: Path, name: str, implied: bool) -> None:
     case(tmp_path / name, name)
     survey = survey_patients(PatientsSettings(source=tmp_path))
     if implied:
         assert [patient.labels for patient in survey.patients] == ["brats2021"]
     else:
         assert [problem.error.code for problem in survey.problems] == ["labels-not-implied"]
-        named = survey_patients(PatientsSettings(source=tmp_path, labels="brats2015"))
-        assert [patient.labels for patient in named.patients] == ["brats2015"]
+        stated = survey_patients(PatientsSettings(source=tmp_path, labels="brats2015"))
+        assert [patient.labels for patient in stated.patients] == ["brats2015"]

@@ -1,4 +1,4 @@
-"""Numbers of the quality report, filled tumours and verdicts, by hand-computed values."""
+"""Quality measures, verdicts and filled tumours, compared with values computed by hand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import pytest
 
 from gliofit.core.grid import Grid
 from gliofit.core.tissue import Tissue
-from gliofit.register.fill import fill_tumour
 from gliofit.register.quality import (
     contrast,
     correlation,
@@ -16,6 +15,7 @@ from gliofit.register.quality import (
     tumour_shares,
     verdict,
 )
+from gliofit.register.run import fill_tumour
 from gliofit.register.settings import RegisterSettings
 
 GRID = Grid((4, 1, 1), np.eye(4))
@@ -89,8 +89,8 @@ def test_shares_of_the_tumour() -> None:
     ],
 )
 def test_verdicts_have_reasons(change: dict[str, float], status: str) -> None:
-    found, message = verdict({**GOOD, **change}, RegisterSettings())
-    assert found == status
+    rating, message = verdict({**GOOD, **change}, RegisterSettings())
+    assert rating == status
     assert len(message.split("; ") if message else []) == len(change.keys() - {"jacobian_min"})
 
 
@@ -103,14 +103,14 @@ def tissue() -> Tissue:
 TUMOUR = np.array([1, 1, 1, 0], bool).reshape(-1, 1, 1)
 
 
-def test_the_tumour_may_become_white_matter(tissue: Tissue) -> None:
+def test_fill_white(tissue: Tissue) -> None:
     filled, share = fill_tumour(tissue, TUMOUR, "white")
     np.testing.assert_array_equal(filled.wm.ravel(), np.float32([1, 1, 1, 0.9]))
     np.testing.assert_array_equal((filled.gm + filled.csf).ravel(), np.float32([0, 0, 0, 0.1]))
     assert share == 1
 
 
-def test_only_what_is_no_brain_may_become_grey_matter(tissue: Tissue) -> None:
+def test_fill_keep_if_brain(tissue: Tissue) -> None:
     filled, share = fill_tumour(tissue, TUMOUR, "keep-if-brain")
     np.testing.assert_array_equal(filled.labels.ravel(), [2, 2, 2, 3])
     np.testing.assert_array_equal(filled.gm.ravel(), np.float32([1, 1, 0.8, 0.1]))

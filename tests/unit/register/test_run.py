@@ -1,4 +1,4 @@
-"""A true registration of a coarse phantom, whose tissue is known, and everything that must stop one."""
+"""Registration of a coarse phantom with known tissue."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def row(case_dir: Path) -> pd.Series:
     return read_table(case_dir / "qc.parquet").iloc[0]
 
 
-def test_every_file_is_there_and_on_the_patients_grid(case_dir: Path, phantom: PatientFiles) -> None:
+def test_all_files_are_on_the_patients_grid(case_dir: Path, phantom: PatientFiles) -> None:
     assert files(case_dir) == FILES
     t1 = nib.load(phantom.t1)
     for name in MAPS:
@@ -60,7 +60,7 @@ def test_every_file_is_there_and_on_the_patients_grid(case_dir: Path, phantom: P
     np.testing.assert_array_equal(read_volume(case_dir / "t1.nii.gz").data, np.asarray(t1.dataobj))
 
 
-def test_tissue_comes_to_lie_on_the_patients_own(
+def test_warped_tissue_matches_the_true_tissue(
     case_dir: Path, atlas_dir: Path, phantom_settings: PhantomSettings, row: pd.Series
 ) -> None:
     """The phantom's deformation is known, so the warped tissue can be compared with its true tissue."""
@@ -68,19 +68,19 @@ def test_tissue_comes_to_lie_on_the_patients_own(
     shapes = np.random.default_rng([seed, 0])
     grid = phantom_grid(phantom_settings.spacing_mm)
     true, brain = _deform(load_atlas(atlas_dir), grid, shapes, phantom_settings)
-    found = Tissue.load(case_dir, "probabilities")
-    assert dice(found.labels == 3, true.labels == 3) > 0.8
-    assert dice(found.labels == 2, true.labels == 2) > 0.75
+    warped = Tissue.load(case_dir, "probabilities")
+    assert dice(warped.labels == 3, true.labels == 3) > 0.8
+    assert dice(warped.labels == 2, true.labels == 2) > 0.75
     assert row.brain_dice > 0.95
     assert row.contrast_white_grey > 1.0
-    # maps add up inside the brain and are nothing outside
-    total = found.wm + found.gm + found.csf
+    # Maps sum to 1 inside the brain and are 0 outside.
+    total = warped.wm + warped.gm + warped.csf
     np.testing.assert_allclose(total[brain], 1, atol=1e-3)
     assert not total[~brain].any()
-    np.testing.assert_array_equal(Tissue.load(case_dir, "labels").labels, found.labels)
+    np.testing.assert_array_equal(Tissue.load(case_dir, "labels").labels, warped.labels)
 
 
-def test_the_quality_row_says_what_was_done(row: pd.Series) -> None:
+def test_row_of_quality_measures(row: pd.Series) -> None:
     assert row.case == "phantom-00000"
     assert row.status in {"ok", "borderline"}
     assert row.seed == derive_seed(5, "register", "phantom-00000")
@@ -94,7 +94,7 @@ def test_the_quality_row_says_what_was_done(row: pd.Series) -> None:
     assert row.wall_seconds > 0
 
 
-def test_saved_transforms_repeat_what_was_written(case_dir: Path, atlas_dir: Path) -> None:
+def test_saved_transforms_reproduce_the_tissue(case_dir: Path, atlas_dir: Path) -> None:
     folder = case_dir / "transforms"
     transforms = Transforms(folder / "affine.mat", folder / "warp.nii.gz", folder / "inverse_warp.nii.gz")
     brain = read_volume(case_dir / "brain_mask.nii.gz")
@@ -102,12 +102,11 @@ def test_saved_transforms_repeat_what_was_written(case_dir: Path, atlas_dir: Pat
     again = apply_transforms(atlas.tissue.map("wm"), brain.grid, transforms)
     written = read_volume(case_dir / "wm.nii.gz").data
     np.testing.assert_allclose(again.data[brain.data > 0], written[brain.data > 0], atol=2e-3)
-    # and the way back
     back = apply_transforms(Volume(written.astype(np.float32), brain.grid), atlas.tissue.grid, transforms, inverse=True)
     assert np.corrcoef(back.data.ravel(), atlas.tissue.wm.ravel())[0, 1] > 0.9
 
 
-def test_the_same_seed_gives_the_same_tissue(
+def test_same_seed_gives_the_same_tissue(
     case_dir: Path, phantom: PatientFiles, atlas_dir: Path, quick: RegisterSettings, tmp_path: Path
 ) -> None:
     filled = quick.model_copy(update={"tumour_fill": "white"})
@@ -122,7 +121,7 @@ def test_the_same_seed_gives_the_same_tissue(
     assert 0.2 < again.tumour_filled_share < 1
 
 
-def test_without_its_deformable_step_a_registration_is_affine_and_poor(
+def test_failed_deformable_step_gives_a_poor_affine_registration(
     phantom: PatientFiles, atlas_dir: Path, quick: RegisterSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -136,7 +135,7 @@ def test_without_its_deformable_step_a_registration_is_affine_and_poor(
     assert "ITK ERROR: singular" in row.message
     assert (row.jacobian_min, row.jacobian_max) == pytest.approx((1, 1))
     assert row.correlation == pytest.approx(row.correlation_affine)
-    # the transforms that are written say the same as the affine alone, both ways
+    # The written transforms equal the affine alone, in both directions.
     folder = tmp_path / "out" / "transforms"
     transforms = Transforms(folder / "affine.mat", folder / "warp.nii.gz", folder / "inverse_warp.nii.gz")
     atlas, grid = load_atlas(atlas_dir), read_volume(tmp_path / "out" / "brain_mask.nii.gz").grid

@@ -1,5 +1,3 @@
-"""Tables and their renderings: numbers, spread, marks, lines of a row, and what is left out."""
-
 from __future__ import annotations
 
 import math
@@ -41,9 +39,9 @@ def texts(table: Table) -> list[list[str]]:
     return [[cell.text for cell in row] for row in table.grid().rows]
 
 
-def test_lines_of_a_row_and_what_is_left_out():
+def test_grid_omits_empty_columns_and_lines():
     grid = make_table().grid()
-    # A column without numbers and lines without numbers are left out; the first line that is shown names the row.
+    # Columns and lines without numbers are omitted; the first line has the name of the row.
     assert grid.headings == ["Method", "Source", "n", "MSE ↓ (×10⁻³)"]
     assert texts(make_table()) == [["First|", "this run", "5", "1.50 ± 0.10"], ["Second", "paper", "25", "2.00"]]
     assert list(grid.starts) == [True, True]
@@ -67,14 +65,14 @@ def test_intervals_and_ranges(low, high, value, expected):
     assert c.cell({"v": value, "low": low, "high": high}).text == expected
 
 
-def test_rank_leaves_out_missing_values_and_ties():
+def test_rank_ignores_missing_values_and_ties():
     assert rank(pd.Series([3.0, 1.0, NAN, 2.0]), "low").tolist() == pytest.approx([NAN, 1, NAN, 2], nan_ok=True)
     assert rank(pd.Series([3.0, 1.0, 2.0]), "high").tolist() == pytest.approx([1, NAN, 2], nan_ok=True)
     for values, better in (([1.0, 2.0], "low"), ([1.0, 1.0, 1.0], "low"), ([1.0, 2.0, 3.0], None)):
         assert all(math.isnan(place) for place in rank(pd.Series(values), better))
 
 
-def test_a_table_is_read_as_it_was_written(tmp_path):
+def test_load_table_restores_the_saved_table(tmp_path):
     table = make_table()
     save_table(tmp_path / "table.json", table)
     again = load_table(tmp_path / "table.json")
@@ -85,7 +83,7 @@ def test_a_table_is_read_as_it_was_written(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["{}", '{"title": "t"}', "[]", "no JSON"])
-def test_damaged_tables_are_refused(tmp_path, text):
+def test_damaged_tables_raise_an_error(tmp_path, text):
     (tmp_path / "table.json").write_text(text)
     with pytest.raises(InputError, match=r"table\.json"):
         load_table(tmp_path / "table.json")
@@ -101,7 +99,7 @@ def test_markdown_escapes_bars_and_stars():
     assert lines[-2:] == [r"- a \*", "- b"]
 
 
-def test_csv_of_the_frame_and_of_the_printed_columns():
+def test_csv_of_frame_and_of_printed_columns():
     table = make_table()
     assert csv_text(table).splitlines()[0] == "mse,mse_error,paper_mse,paper_low,nothing,n,paper_n"
     lines = csv_text(table, labels=True).splitlines()
@@ -109,7 +107,7 @@ def test_csv_of_the_frame_and_of_the_printed_columns():
     assert lines[1] == "First|,5,1.5,0.1,"
 
 
-def test_html_escapes_and_holds_numbers_to_sort_by(tmp_path):
+def test_html_escapes_text_and_contains_sort_values(tmp_path):
     table = text_table(["<b>", "n"], [["<script>", "1"]])
     page = Page("<title>")
     page.table(table)

@@ -35,7 +35,7 @@ def test_committed_page_is_made_from_the_committed_records() -> None:
     record = json.loads((RECORDS / "demo.json").read_text())
     mean = record["cohorts"]["synthetic"]["methods"]["cmaes-solver"]["values"]["mu_d_relative_error"][0]
     assert f"| {100 * mean:.3g} |" in row
-    with pytest.raises(InputError, match="has no place for results"):
+    with pytest.raises(InputError, match="has no markers"):
         front_text("# a README", RECORDS)
 
 

@@ -95,7 +95,7 @@ def make_settings(crop):
     """Settings of a stage with one small model of each kind; keywords change both."""
 
     def make(**changes) -> TrainSettings:
-        common = {"batch_size": 4, "learning_rate": 3e-3, "epochs": 2} | changes
+        common = {"batch_size": 4, "learning_rate": 3e-3, "epochs": 2, "precision": "float32"} | changes
         network = SMALL | common.pop("network", {})
         return TrainSettings(
             crop=crop,

@@ -14,10 +14,6 @@ from gliofit.core.errors import InputError
 from gliofit.core.settings import Settings
 from gliofit.core.work import Work
 
-__all__ = [
-    "COSTS_FILE", "FAR", "START_SECONDS", "Costs", "KindCost", "Line", "Rate", "calibration_seconds", "read_costs",
-]  # fmt: skip
-
 COSTS_FILE = Path(__file__).with_name("costs.yaml")
 
 #: Ratio of operations to the measured ones above which a forecast is reported as an extrapolation.

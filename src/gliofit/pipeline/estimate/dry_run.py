@@ -19,8 +19,6 @@ from gliofit.pipeline.config import Config
 from gliofit.pipeline.plan import Plan
 from gliofit.pipeline.workload import Workload
 
-__all__ = ["PlannedJob", "plan_jobs"]
-
 
 @dataclass(frozen=True)
 class PlannedJob:

@@ -10,8 +10,6 @@ from gliofit.pipeline.estimate.costs import FAR, START_SECONDS, Costs
 from gliofit.pipeline.estimate.dry_run import PlannedJob
 from gliofit.pipeline.job import STAGE_VERSIONS
 
-__all__ = ["Estimate", "StageEstimate", "estimate_run"]
-
 
 @dataclass(frozen=True)
 class StageEstimate:

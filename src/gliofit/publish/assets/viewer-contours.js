@@ -10,7 +10,7 @@ const CORNERS = [[0, 0], [1, 0], [1, 1], [0, 1]];
  */
 function contours(columns, rows, value, level) {
   const row = (y) => Float64Array.from({ length: columns + 2 }, (_, column) => value(column - 1, y));
-  // Crossings by the edge of the grid that they lie on, each with the one or two edges that it is joined with.
+  // Crossings by edge of the grid, each with the one or two edges that it is connected to.
   const crossings = new Map();
   const width = columns + 3;
   let below = row(-1);
@@ -24,7 +24,7 @@ function contours(columns, rows, value, level) {
       for (let side = 0; side < 4; side++) {
         const next = (side + 1) % 4;
         if (inside[side] === inside[next]) continue;
-        // Two squares share an edge, which is known by its lower or left voxel.
+        // Two squares share an edge, which is identified by its lower or left voxel.
         const [from, to] = side < 2 ? [side, next] : [next, side];
         const [dx, dy] = CORNERS[from];
         const key = 2 * ((x + dx + 1) + width * (y + dy + 1)) + (side % 2);
@@ -35,7 +35,7 @@ function contours(columns, rows, value, level) {
         }
         edges.push(key);
       }
-      // Where all four sides are crossed, the corners that are inside are kept apart.
+      // If all four sides are crossed, the corners inside are separated.
       if (edges.length === 4 && inside[0]) edges.unshift(edges.pop());
       for (let i = 0; i < edges.length; i += 2) {
         crossings.get(edges[i]).joined.push(edges[i + 1]);

@@ -1,4 +1,4 @@
-// What is around the slices: choices, sliders and read-out.
+// Controls around the slices: choices, sliders and read-out.
 
 /** An element with properties and children; `dataset` and `style` take objects. */
 function make(tag, properties = {}, ...children) {
@@ -12,21 +12,21 @@ function make(tag, properties = {}, ...children) {
   return found;
 }
 
-/** A labelled slider; `changed` gets its number. */
+/** A labelled slider; `changed` receives its value. */
 function slider(text, properties, changed) {
   const input = make("input", { type: "range", ...properties });
   input.addEventListener("input", () => changed(Number(input.value)));
   return { input, label: make("label", { className: "viewer-slider" }, make("span", {}, text), input) };
 }
 
-/** A labelled tick box; `changed` gets whether it is ticked. */
+/** A labelled tick box; `changed` receives its state. */
 function tickBox(text, checked, changed, ...before) {
   const input = make("input", { type: "checkbox", checked });
   input.addEventListener("change", () => changed(input.checked));
   return { input, label: make("label", { className: "viewer-tick" }, input, ...before, text) };
 }
 
-/** Draw a line with a rim that shows it on every background: dark about light colours, light about dark ones. */
+/** Draw a line with a contrasting rim. */
 function drawLine(pen, path, colour, dashes, width) {
   const [red, green, blue] = [1, 3, 5].map((start) => parseInt(colour.slice(start, start + 2), 16));
   const dark = 0.3 * red + 0.6 * green + 0.1 * blue < 110;
@@ -42,7 +42,7 @@ function drawLine(pen, path, colour, dashes, width) {
   pen.setLineDash([]);
 }
 
-/** A piece of line as it is drawn, on grey. */
+/** A sample of a line on grey. */
 function lineSample(colour, dashes) {
   const sample = make("canvas", { className: "viewer-line", width: 52, height: 24 });
   const pen = sample.getContext("2d");
@@ -84,7 +84,7 @@ function layerRow(layer, act) {
   return row;
 }
 
-/** All layers but the backgrounds, by group. */
+/** All layers except backgrounds, by group. */
 function layerList(layers, act) {
   const list = make("div", { className: "viewer-layers" });
   const groups = new Map();
@@ -127,7 +127,7 @@ function colourBar(colours) {
   return make("div", { className: "viewer-scale" }, colours.title, bar, make("div", {}, ...ends));
 }
 
-/** A number with three digits, and a real minus. */
+/** A number with three digits and a minus sign. */
 function plain(value) {
   const text = Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
   return text.replace("-", "−");

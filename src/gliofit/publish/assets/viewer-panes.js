@@ -1,4 +1,4 @@
-// The three slices and the rendering: where they are drawn, and what lies where in them.
+// The three slices and the rendering: positions and coordinates.
 
 // `slice` is NiiVue's number; across, up and through are axes of the volume (0: x, 1: y, 2: z).
 const PLANES = [
@@ -13,7 +13,7 @@ const GAP = 4;
 /**
  * Places of the panes in a stage of some width, in CSS pixels: stacked where it is narrow, else two by two.
  *
- * All slices have one scale. The fourth place, right of the sagittal slice, is the rendering's, or nobody's (`free`).
+ * All slices have one scale. The fourth pane, right of the sagittal slice, is the rendering, or free (`free`).
  */
 function arrange(width, most, size, rendered) {
   const narrow = width < 520;

@@ -1,4 +1,4 @@
-// What lies in the page as compressed text.
+// Data embedded in the page as compressed text.
 
 const NIFTI_HEADER = 352;
 
@@ -9,7 +9,7 @@ async function unpack(id) {
   return new Response(stream).arrayBuffer();
 }
 
-/** Run NiiVue, which then is `window.niivue`. */
+/** Load NiiVue as `window.niivue`. */
 async function loadLibrary() {
   const program = document.createElement("script");
   program.textContent = new TextDecoder().decode(await unpack("viewer-library"));
@@ -19,7 +19,7 @@ async function loadLibrary() {
 
 const unpacked = new Map();
 
-/** A volume of the page: the NIfTI file, and its voxels, x fastest. Unpacked once. */
+/** A volume of the page: the NIfTI file, and its voxels, x fastest. Unpacked once only. */
 function loadVolume(id) {
   if (!unpacked.has(id)) {
     unpacked.set(id, unpack(id).then((file) => ({ file, voxels: new Uint8Array(file, NIFTI_HEADER) })));

@@ -1,4 +1,4 @@
-// The viewer: what is shown, where the crosshair is, and what the reader does.
+// The viewer: state, crosshair and interaction.
 
 const CROSS = "#7CFC9A";
 
@@ -7,7 +7,7 @@ async function start() {
   const { place, layers, colours } = JSON.parse(document.getElementById("viewer-data").textContent);
   const canShow = typeof DecompressionStream === "function" && document.createElement("canvas").getContext("webgl2");
   if (!canShow) {
-    root.append("The viewer needs WebGL 2, which this browser does not offer: see the picture below.");
+    root.append("The viewer needs WebGL 2, which this browser does not support; see the picture below.");
     return;
   }
   const niivue = await loadLibrary();
@@ -24,7 +24,7 @@ async function start() {
     voxel: nearest(place.centre), background: images[0].id, radiological: true, rendered: false, zoom: 1,
     brightness: 1, plane: PLANES[0], pending: 1, slices: [], focus: place.centre,
   };
-  // What the pointer was pressed on, until it is let go: a plane, or a place in the rendering.
+  // Target of a drag: a plane, or a position in the rendering.
   let held = null;
 
   // ------------------------------------------------------------------------------------------------------- the page
@@ -72,9 +72,9 @@ async function start() {
         radiological.label, rendering.label, zoom.label, brightness.label),
       bars, layerList(layers, act)),
     make("p", { className: "viewer-help" },
-      "Click or drag in a slice to move the crosshair. With a slice clicked: arrow keys move within it, Page Up and Page " +
-      "Down or the wheel go through slices, Home leads back. Values are those of the voxel under the crosshair, in the " +
-      "steps that the page stores them with (concentrations 1/255, MRI 1/63 of the brightest)."),
+      "Click or drag in a slice to move the crosshair. After a click in a slice, arrow keys move within it, Page Up, Page " +
+      "Down and the wheel move through slices, and Home returns to the initial point. Values are those of the voxel " +
+      "under the crosshair, in the steps in which the page stores them (concentrations 1/255, MRI 1/63 of the brightest)."),
   );
 
   // -------------------------------------------------------------------------------------------------------- NiiVue
@@ -115,7 +115,7 @@ async function start() {
     };
   }
 
-  /** Change what is shown; what it needs is loaded first, one change after the other. */
+  /** Change the state; data are loaded first, and changes are applied in order. */
   let queue = Promise.resolve();
   function later(change) {
     state.pending += 1;
@@ -136,7 +136,7 @@ async function start() {
     background.picture.cal_max = low + (high - low) / state.brightness;
     const over = shown.filter((layer) => layer.visible && layer.picture);
     for (const layer of over) layer.picture.opacity = layer.opacity;
-    // Colours take four times the memory of what they are made from.
+    // Colours take four times the memory of raw values.
     for (const layer of layers) if (layer.picture && layer.kind !== "image" && !layer.visible) layer.picture = null;
     nv.volumes = [background.picture, ...over.map((layer) => layer.picture)];
     nv.back = nv.volumes[0];
@@ -167,9 +167,9 @@ async function start() {
   function placeCross() {
     const at = toMm(state.voxel);
     nv.scene.crosshairPos = state.voxel.map((value, axis) => (value + 0.5) / place.shape[axis]);
-    // While the reader drags, the slices stay where they are.
+    // Slices do not move during a drag.
     if (!held) state.focus = at;
-    // NiiVue shows (edge - shift) / zoom: what is in focus is in the middle, as far as there is image around it.
+    // NiiVue shows (edge - shift) / zoom: the focus is in the middle, if the image is large enough.
     const shift = state.focus.map((value, axis) => {
       const middle = place.origin[axis] + ((place.shape[axis] - 1) / 2) * place.spacing[axis];
       const reach = (size[axis] / 2) * (1 - 1 / state.zoom);
@@ -212,7 +212,7 @@ async function start() {
       pen.restore();
       letters(pen, slice);
     }
-    tell();
+    showReadOut();
   }
 
   function stroke(pen, slice, layer, value, level, look, opacity) {
@@ -293,7 +293,7 @@ async function start() {
     return layer.intercept + layer.slope * raw;
   }
 
-  function told(layer) {
+  function valueText(layer) {
     const value = valueOf(layer);
     if (layer.kind === "outline") return value ? "inside" : "outside";
     if (layer.labels) return (layer.labels.find((label) => label.value === value) || { name: "none" }).name;
@@ -301,7 +301,7 @@ async function start() {
     return plain(value);
   }
 
-  function tell() {
+  function showReadOut() {
     const at = toMm(state.voxel);
     const shown = layers.filter((layer) =>
       layer.voxels && (layer.id === state.background || layer.visible || layer.contourVisible));
@@ -309,7 +309,7 @@ async function start() {
       ["x, y, z (world mm)", at.map(millimetres).join(", ")],
       [`voxel of ${place.gridName}`, sourceVoxel().join(", ")],
       ...shown.map((layer) => [layer.kind === "map" ? `${colours[layer.colours].symbol}, ${layer.name}` : layer.name,
-        told(layer)]),
+        valueText(layer)]),
     ];
     readOut.replaceChildren(make("table", {}, make("tbody", {}, ...rows.map(([name, value]) =>
       make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, value))))));
@@ -322,7 +322,7 @@ async function start() {
       : "Neurological: in axial and coronal slices the patient's left (L) is on the left of the picture.";
   }
 
-  // -------------------------------------------------------------------------------------------- what the reader does
+  // -------------------------------------------------------------------------------------------- interaction
 
   function move(voxel) {
     state.voxel = voxel.map((value, axis) => Math.min(Math.max(value, 0), place.shape[axis] - 1));
@@ -336,7 +336,7 @@ async function start() {
   function setOpacity(id, opacity) {
     const layer = byId.get(id);
     layer.opacity = opacity;
-    // A slider that is drawn along asks more often than there is time to draw.
+    // A slider may change more often than slices can be drawn.
     if (!layer.asked) {
       layer.asked = true;
       later(() => (layer.asked = false));
@@ -391,7 +391,7 @@ async function start() {
   }
 
   marks.addEventListener("wheel", (event) => {
-    // Else nobody could scroll past the viewer.
+    // Allow scrolling past the viewer.
     if (document.activeElement !== marks) return;
     event.preventDefault();
     const { slice } = point(event);
@@ -418,7 +418,7 @@ async function start() {
     draw();
   }).observe(view);
 
-  // What tests, and whoever else drives the page, may ask and do.
+  // Interface for tests.
   window.gliofitViewer = {
     get ready() { return state.pending === 0; },
     get crosshair() { return toMm(state.voxel); },

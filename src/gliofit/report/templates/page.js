@@ -1,7 +1,7 @@
-// Tables that sort, and folded parts that open for printing. Without this script a page shows all the same.
+// Sorting of tables, and opening of folded parts for links and printing. Pages are complete without this script.
 "use strict";
 
-// Value of a row in a column: a number where the column has any, else its text; null where there is none.
+// Return the value of a row in a column: a number if the column is numeric, else its text; null if missing.
 function valueOf(group, column, numeric) {
   const cell = group[0].cells[column];
   if (numeric) {
@@ -17,19 +17,19 @@ function sortTable(table, column, direction) {
   if (direction !== "none") {
     const sign = direction === "ascending" ? 1 : -1;
     groups.sort((one, other) => {
-      // What is missing comes last either way.
+      // Missing values come last in both directions.
       if (one.value === null || other.value === null) {
         return (one.value === null) - (other.value === null);
       }
-      const apart = numeric ? one.value - other.value : one.value.localeCompare(other.value, "en", { numeric: true });
-      return sign * apart;
+      const difference = numeric ? one.value - other.value : one.value.localeCompare(other.value, "en", { numeric: true });
+      return sign * difference;
     });
   }
   body.append(...groups.flatMap((group) => group.rows));
 }
 
 function makeSortable(table) {
-  // Rows that go on with the one above stay with it.
+  // Further lines of a row stay with it.
   table.groups = [];
   for (const row of table.tBodies[0].rows) {
     if (row.classList.contains("more") && table.groups.length) {
@@ -42,7 +42,7 @@ function makeSortable(table) {
   headings.forEach((heading, column) => {
     const button = document.createElement("button");
     button.type = "button";
-    button.title = "Sort by this column; again: the other way; once more: as it was";
+    button.title = "Sort by this column. Click again for descending order, and once more for the original order.";
     button.append(...heading.childNodes);
     heading.append(button);
     heading.setAttribute("aria-sort", "none");
@@ -58,7 +58,7 @@ function makeSortable(table) {
 
 document.querySelectorAll("table.sortable").forEach(makeSortable);
 
-// A link into a folded part opens it.
+// Open the folded parts around the target of a link.
 function openTarget() {
   const target = location.hash.length > 1 ? document.getElementById(decodeURIComponent(location.hash.slice(1))) : null;
   for (let part = target; part !== null; part = part.parentElement) {

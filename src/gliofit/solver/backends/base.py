@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from gliofit.growth.model import Growth
 
-__all__ = ["GREY_SHARE", "MU_D", "MU_RHO", "AbstractStepper", "Attempt", "reaction_factors"]
-
 #: Indices of tangents with source terms among the fields: c and its derivatives by x, y, z, mu_D, mu_rho, grey share.
 MU_D, MU_RHO, GREY_SHARE = 4, 5, 6
 

@@ -22,8 +22,6 @@ from gliofit.core.compiled import cached_njit
 #: one from its cache (numba issue 10617).
 _FAST = {"nnan", "ninf", "nsz", "arcp", "contract"}
 
-__all__ = ["combine", "strang"]
-
 Array = NDArray[Any]
 
 # Places of the tangents that have sources of their own, among c, three of the origin, mu_D, mu_rho, grey share.

@@ -16,8 +16,6 @@ from gliofit.solver.domain import Domain
 from gliofit.solver.rkl2 import rkl2
 from gliofit.solver.threads import threads_for
 
-__all__ = ["NumbaStepper"]
-
 # Stages taken while their slabs are in a cache; more would overflow it at 1 mm.
 _DEEPEST = 8
 

@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 
 from gliofit.solver.domain import Domain
 
-__all__ = ["ALIGNMENT", "PackedRows", "aligned_zeros", "pack_rows"]
-
 #: Rows begin and end at multiples of this many voxels: one vector register of float32 at its widest.
 ALIGNMENT = 16
 _CACHE_LINE = 64

@@ -14,8 +14,6 @@ from gliofit.solver.backends.base import GREY_SHARE, MU_D, MU_RHO, AbstractStepp
 from gliofit.solver.domain import Domain
 from gliofit.solver.rkl2 import rkl2
 
-__all__ = ["TorchStepper"]
-
 
 class TorchStepper(AbstractStepper):
     """Steps of the tumours one after the other on every voxel of the box; see ``make_stepper``."""

@@ -27,8 +27,6 @@ from gliofit.solver.backends.triton_support import choose_backend, interpreted
 from gliofit.solver.domain import Domain
 from gliofit.solver.rkl2 import rkl2
 
-__all__ = ["TritonStepper"]
-
 # Margins around active voxels are rounded up to this multiple, so that tile lists are uploaded less often.
 _MARGIN_STEP = 8
 # Graphs per workspace; each takes some hundred kilobytes of device memory.

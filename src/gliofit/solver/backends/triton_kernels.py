@@ -23,8 +23,6 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-__all__ = ["SCALARS", "TILE", "add_up", "combine", "first_stage", "later_stage"]
-
 #: Voxels of a tile along the three axes, powers of two. 512 voxels are four for each thread of four warps; 16 along the
 #: last axis are 64 bytes in float32, whole sectors of memory.
 TILE = (4, 8, 16)

@@ -9,8 +9,6 @@ from typing import Literal
 
 from gliofit.core.errors import InputError
 
-__all__ = ["choose_backend", "interpreted", "triton_problem"]
-
 
 def interpreted() -> bool:
     """Return whether Triton's interpreter runs kernels on the CPU (``TRITON_INTERPRET=1``, for tests)."""

@@ -24,8 +24,6 @@ from gliofit.solver.settings import AccurateSettings
 from gliofit.solver.threads import kernels_are_thread_safe
 from gliofit.train.layers.lattice import EqualSpeed
 
-__all__ = ["CoarseGrowth"]
-
 
 class _Grow(torch.autograd.Function):
     """c(theta) of several tumours, with the solver's tangents as derivative."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-__all__ = ["Coefficients"]
-
 
 class Coefficients(nn.Linear):
     """Linear map from theta to a field that is added to the neck's features (paper, section 2.3).

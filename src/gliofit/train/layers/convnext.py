@@ -13,8 +13,6 @@ from gliofit.core.settings import Settings
 from gliofit.train.layers.depthwise import DepthwiseConv3d
 from gliofit.train.layers.mlp import pointwise_mlp
 
-__all__ = ["ConvNeXtBlock", "ConvNeXtEncoder", "ConvNeXtSettings", "DownSampling", "UpSampling"]
-
 
 class ConvNeXtSettings(Settings):
     """Settings of a ConvNeXt encoder."""

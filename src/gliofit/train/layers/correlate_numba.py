@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 
 from gliofit.core.compiled import cached_njit
 
-__all__ = ["LAGS", "correlate"]
-
 #: Shifts along the last axis that are accumulated simultaneously, the largest kernel size.
 LAGS = 7
 

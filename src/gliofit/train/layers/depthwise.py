@@ -19,8 +19,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.grad import conv3d_weight
 
-__all__ = ["DepthwiseConv3d"]
-
 
 def _kernel_gradient(image: Tensor, gradient: Tensor, size: int) -> Tensor:
     """Compute the gradient by a depth-wise kernel, shape (channels, 1, size, size, size)."""

@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from torch import Tensor
 
-__all__ = ["EqualSpeed", "front_speed"]
-
 # Decay of a front's tail per voxel, for front widths of 0.03 to 1000 voxels.
 _DECAY = np.geomspace(1e-3, 12.0, 4000)
 

@@ -12,8 +12,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["pointwise_mlp"]
-
 #: Voxels of a piece per thread.
 _PIECE = 4096
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from torch import Tensor
 
-__all__ = ["gather", "scatter"]
-
 
 def gather(x: Tensor, factor: int) -> Tensor:
     """Move the ``factor``^3 fine voxels of each coarse one into channels.

@@ -10,8 +10,6 @@ from gliofit.train.architecture import AbstractSurrogateNetwork, Frame
 from gliofit.train.layers.coefficients import Coefficients
 from gliofit.train.layers.convnext import ConvNeXtEncoder, ConvNeXtSettings, UpSampling
 
-__all__ = ["Network", "Settings"]
-
 
 class Settings(ConvNeXtSettings):
     """Settings of the ConvNeXt U-Net; the defaults suit a CPU, the paper's widths are 32, 64, 128, 256, 512."""

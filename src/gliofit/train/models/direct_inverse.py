@@ -10,8 +10,6 @@ from gliofit.train.architecture import AbstractInverseNetwork, Frame
 from gliofit.train.layers.convnext import ConvNeXtEncoder, ConvNeXtSettings
 from gliofit.train.layers.patches import gather
 
-__all__ = ["Network", "Settings"]
-
 
 class Settings(ConvNeXtSettings):
     """Settings of the direct inverse network; the defaults suit a CPU, the paper's widths are 32, 64, 128, 256, 512."""

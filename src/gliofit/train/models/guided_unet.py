@@ -18,8 +18,6 @@ from gliofit.train.layers.coarse_growth import CoarseGrowth
 from gliofit.train.layers.convnext import ConvNeXtBlock, DownSampling, UpSampling
 from gliofit.train.layers.patches import gather, scatter
 
-__all__ = ["Network", "Settings"]
-
 #: Fine voxels along each axis of a coarse voxel.
 _FACTOR = 2
 

@@ -9,8 +9,6 @@ from torch import Tensor, nn
 
 from gliofit.train.architecture import AbstractAtlasNetwork, AtlasNetworkSettings, Frame
 
-__all__ = ["Network", "Settings"]
-
 
 class Settings(AtlasNetworkSettings):
     """Settings of the network of Learn-Morph-Infer; the defaults are as published."""

@@ -11,8 +11,6 @@ from gliofit.core.settings import Settings as BaseSettings
 from gliofit.train.architecture import AbstractSurrogateNetwork, Frame
 from gliofit.train.layers.coefficients import Coefficients
 
-__all__ = ["Network", "Settings"]
-
 _DEPTH = 4
 
 
