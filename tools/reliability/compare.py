@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 #: Columns of times in tables.
-TIME_COLUMNS = re.compile(r"(^|_)seconds(_|$)|^time, ")
+TIME_COLUMNS = re.compile(r"(^|_)seconds(_|$)|^time, |^training \(min\)$")
 
 #: Keys of times in JSON files and checkpoints.
 TIME_KEYS = re.compile(r"started|((wall|core|validation)_)?seconds|(core_)?minutes")
@@ -33,11 +33,11 @@ RECORDS = ("logs", "benchmarks")
 #: Column with the quantity of a row; rows of times are excluded.
 QUANTITY = "metric"
 
-#: Tables with formatted times, whose numbers are compared in the CSV file of the same name; and losses by time.
+#: Tables with formatted times, whose numbers are compared in the CSV file of the same name; losses and errors by time.
 TYPESET_TIMES = re.compile(
     r"publish/tables/(table[23]|table3-segmentation|refinement)\.(json|md|tex|html)|publish/(patients|cases)/[^/]+\.html"
     r"|publish/report\.(html|zip)"
-    r"|study/(study\.(json|md|png|pdf)|convergence\.(json|csv|md))"
+    r"|study/(study\.(json|md|png|pdf)|convergence\.(json|csv|md))|assess/(forward\.(json|md)|training\.(png|pdf))"
 )
 
 
