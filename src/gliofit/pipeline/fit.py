@@ -226,7 +226,7 @@ def _evaluations(progress: OnProgress, doing: str, most: int | None) -> OnEvalua
 
     def report(evaluations: int, loss: float, level: str) -> None:
         if level or most is None:
-            # Evaluations on finer levels take much longer, so their number is no measure of time.
+            # Evaluations on finer levels take much longer, so their number does not measure time.
             limit = "" if most is None else f" of at most {most}"
             place = f" at level {level}" if level else ""
             progress(doing, note=f"evaluation {evaluations}{limit}, loss {loss:.3g}{place}")

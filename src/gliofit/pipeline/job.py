@@ -147,7 +147,7 @@ def job(snakemake: Snakemake, threads: int | None = None) -> Iterator[Job]:
         try:
             with _recorded(context, _begin(context)):
                 yield context
-        except Exception as error:  # noqa: BLE001 - whatever it is, the log shows it
+        except Exception as error:  # noqa: BLE001 - every error is logged
             raise SystemExit(_report(error, context, terminal)) from None
 
 
@@ -182,7 +182,7 @@ def each_unit(snakemake: Snakemake, work: Callable[[Job], None]) -> None:
                     work(context)
                 if len(contexts) > 1:
                     finished.keep(context.output)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the log shows it
+            except Exception as error:  # noqa: BLE001 - every error is logged
                 codes[_title(context)] = _report(error, context, terminal)
         if codes:
             if len(contexts) > 1:
