@@ -446,9 +446,12 @@ class Training:
         if self.average is not None:
             self.average.network.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
+        if self.settings.precision == "auto":
+            # A resumed training keeps its precision, also on another processor; older checkpoints do not state it.
+            older = "float32" if self.device.type == "cpu" else self._precision_name
+            self.precision = _DTYPES[state.get("precision", older)]
+            self.scaler = torch.amp.GradScaler("cuda", enabled=self.precision == torch.float16)
         self.scaler.load_state_dict(state["scaler"])
-        # A resumed training keeps its precision, also on another processor.
-        self.precision = _DTYPES[state.get("precision", self._precision_name)]
         self.best = state["best"]
         self.position = _Position(**state["position"])
         torch.set_rng_state(state["random"])
