@@ -62,11 +62,3 @@ def call_snakemake(root: Path, folder: Path, arguments: Sequence[str]) -> int:
             except KeyboardInterrupt:
                 # The terminal also sends the signal to Snakemake, which ends its jobs first.
                 continue
-
-
-def run_workflow(root: Path, folder: Path, arguments: Sequence[str], report: Path | None) -> int:
-    """Run the workflow, then Snakemake's report if requested; return the first non-zero exit code, or zero."""
-    code = call_snakemake(root, folder, arguments)
-    if code != 0 or report is None:
-        return code
-    return call_snakemake(root, folder, [*arguments, "--report", str(report), "--quiet"])
