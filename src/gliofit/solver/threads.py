@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from gliofit.core.threads import kernel_threads
 
@@ -11,13 +10,11 @@ from gliofit.core.threads import kernel_threads
 _LEAST_VOXELS = 500_000
 
 
-@contextmanager
-def threads_for(voxels: int) -> Iterator[None]:
+def threads_for(voxels: int) -> AbstractContextManager[None]:
     """Use one thread for few voxels and numba's current number of threads for many."""
     import numba
 
-    with kernel_threads(1 if voxels < _LEAST_VOXELS else numba.get_num_threads()):
-        yield
+    return kernel_threads(1 if voxels < _LEAST_VOXELS else numba.get_num_threads())
 
 
 def kernels_are_thread_safe() -> bool:

@@ -19,7 +19,7 @@ from gliofit.invert.problem import ConcentrationObservation, Problem, Segmentati
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
 from gliofit.solver.accurate import AccurateSolver
-from gliofit.solver.faces import face_coefficients
+from gliofit.solver.domain import face_coefficients
 from gliofit.solver.seed import sub_voxel_seed
 from gliofit.solver.settings import AccurateSettings
 

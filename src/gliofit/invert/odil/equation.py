@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gliofit.solver.faces import face_coefficients
+from gliofit.solver.domain import face_coefficients
 
 if TYPE_CHECKING:
     from gliofit.invert.methods.gliodil import ReleasedSettings

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -57,13 +58,57 @@ class AbstractStepper(ABC):
         """Return sum and rate of the current states, with error 0."""
 
     @abstractmethod
-    def fields(self, tumour: int) -> NDArray[Any]:
-        """Return c and its tangents of one tumour on the padded box, shape (F, nx, ny, nz), on the host."""
+    def fields(self, tumour: int, count: int | None = None) -> NDArray[Any]:
+        """Return the first ``count`` fields of one tumour (c and its tangents) on the host, shape (F, nx, ny, nz)."""
 
     def concentration(self, tumour: int) -> NDArray[Any]:
         """Return c of one tumour on the padded box, shape (nx, ny, nz), on the host."""
-        c: NDArray[Any] = self.fields(tumour)[0]
+        c: NDArray[Any] = self.fields(tumour, 1)[0]
         return c
+
+
+class AbstractTumour(ABC):
+    """State of one tumour, with the methods of ``AbstractStepper`` for it alone."""
+
+    @abstractmethod
+    def attempt(self, step: float) -> Attempt:
+        """Attempt one step."""
+
+    @abstractmethod
+    def accept(self) -> None:
+        """Set the state to the last attempt."""
+
+    @abstractmethod
+    def total(self) -> Attempt:
+        """Return sum and rate of the current state, with error 0."""
+
+    @abstractmethod
+    def fields(self, count: int | None) -> NDArray[Any]:
+        """Return the first ``count`` fields, all for None."""
+
+
+class SequentialStepper(AbstractStepper):
+    """Steps of a batch of tumours, one after the other."""
+
+    def __init__(self, tumours: Sequence[AbstractTumour]) -> None:
+        self._tumours = tumours
+
+    def attempt(self, steps: Sequence[float]) -> list[Attempt | None]:
+        """See ``AbstractStepper.attempt``."""
+        return [t.attempt(step) if step > 0 else None for t, step in zip(self._tumours, steps, strict=True)]
+
+    def accept(self, which: Sequence[bool]) -> None:
+        """See ``AbstractStepper.accept``."""
+        for tumour in compress(self._tumours, which):
+            tumour.accept()
+
+    def totals(self) -> list[Attempt]:
+        """See ``AbstractStepper.totals``."""
+        return [tumour.total() for tumour in self._tumours]
+
+    def fields(self, tumour: int, count: int | None = None) -> NDArray[Any]:
+        """See ``AbstractStepper.fields``."""
+        return self._tumours[tumour].fields(count)
 
 
 def reaction_factors(growth: Growth, step: float) -> tuple[float, float]:
