@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from gliofit.core.children import environment
 from gliofit.core.errors import InputError
 
 # All files that a command may write into its folder. Those that a run did not write are from an earlier run and are
@@ -47,12 +48,12 @@ def check_out_folder(folder: Path, names: Iterable[str] = (), inputs: Iterable[P
         If the folder is a file or not writable, one of the files is a folder, or a file would overwrite an input.
     """
     _check_place(folder.absolute())
-    names = list(names)
-    for name in names:
-        if (folder / name).is_dir():
+    places = [folder / name for name in names]
+    for place in places:
+        if place.is_dir():
             hint = "rename it, or give --out another folder"
-            raise InputError(folder / name, "is a folder, but a file is written there", hint, "output-is-folder")
-    written = {(folder / name).resolve() for name in names}
+            raise InputError(place, "is a folder, but a file is written there", hint, "output-is-folder")
+    written = {place.resolve() for place in places}
     for given in inputs:
         if given is not None and given.resolve() in written:
             raise InputError(given, "is both read and written", "give --out another folder", "output-is-input")
@@ -147,19 +148,12 @@ def _temporary_files(folder: Path) -> Iterator[None]:
         yield
         return
     # matplotlib would create another folder there, and fail to remove it at the end of the process.
-    variables = {"TMPDIR": str(folder), "MPLCONFIGDIR": str(folder / "matplotlib")}
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    tempfile.tempdir = str(folder)
-    try:
-        yield
-    finally:
-        tempfile.tempdir = None
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    with environment({"TMPDIR": str(folder), "MPLCONFIGDIR": str(folder / "matplotlib")}):
+        tempfile.tempdir = str(folder)
+        try:
+            yield
+        finally:
+            tempfile.tempdir = None
 
 
 def _check_place(folder: Path) -> None:

@@ -16,8 +16,8 @@ Array = NDArray[Any]
 # Rows are taken as slices because only then do LLVM's inner loops vectorise; index arithmetic is 4 to 7 times slower.
 @cached_njit(parallel=True, fastmath={"nnan", "ninf", "nsz", "arcp", "contract"}, error_model="numpy")
 def euler_steps(
-    state: Array, other: Array, face_x: Array, face_y: Array, face_z: Array, row_low: Array, row_high: Array, box: Array,
-    diffusion: np.floating, reaction: np.floating, tiny: np.floating, steps: int, stopping_sum: float,
+    state: Array, other: Array, face_x: Array, face_y: Array, face_z: Array, row_low: Array, row_high: Array,
+    box: Array, diffusion: np.floating, reaction: np.floating, tiny: np.floating, steps: int, stopping_sum: float,
 ) -> tuple[int, float, bool]:  # fmt: skip
     """Take up to ``steps`` forward Euler steps, swapping ``state`` and ``other``.
 
