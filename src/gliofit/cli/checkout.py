@@ -24,24 +24,14 @@ def find_checkout() -> Path | None:
 
 
 def require_checkout() -> Path:
-    """Return the checkout, if Snakemake is installed.
-
-    Raises
-    ------
-    InputError
-        If there is no checkout, or Snakemake is not installed.
-    """
+    """Return the checkout; InputError if there is none, or if Snakemake is not installed."""
     root = find_checkout()
     if root is None:
-        raise InputError(
-            "workflow", "the installed package does not contain the workflow",
-            "clone the repository and install it there: make venv",
-        )  # fmt: skip
+        hint = "clone the repository and install it there: make venv"
+        raise InputError("workflow", "the installed package does not contain the workflow", hint)
     if find_spec("snakemake") is None:
-        raise InputError(
-            "workflow", "Snakemake is not installed",
-            f"pip install -e '{root}[workflow]', or run make venv in {root}",
-        )  # fmt: skip
+        hint = f"pip install -e '{root}[workflow]', or run make venv in {root}"
+        raise InputError("workflow", "Snakemake is not installed", hint)
     return root
 
 

@@ -74,23 +74,9 @@ JsonOption = Annotated[bool, option(RESULT, "Print the result or error as one JS
 def read_tissue(
     tissue: Path | None, wm: Path | None, gm: Path | None, *, warnings: list[InputWarning], isotropic: bool = False
 ) -> Tissue:
-    """Read the tissue from a label map or from maps of white and grey matter.
+    """Read the tissue from a label map, or from maps of white and grey matter; on cubic voxels if ``isotropic``.
 
-    Parameters
-    ----------
-    tissue
-        Tissue label map.
-    wm, gm
-        Maps of white and grey matter.
-    warnings
-        List that warnings are appended to.
-    isotropic
-        Whether voxels must be cubes.
-
-    Raises
-    ------
-    InputError
-        If none or both are given, or a file cannot be used.
+    Warnings are appended to ``warnings``. InputError if none or both are given, or if a file cannot be used.
     """
     from gliofit.inputs.images import read_tissue_labels, read_tissue_maps
 
@@ -98,9 +84,8 @@ def read_tissue(
         return read_tissue_labels(tissue, warnings=warnings, isotropic=isotropic)
     if tissue is None and wm is not None and gm is not None:
         return read_tissue_maps(wm, gm, warnings=warnings, isotropic=isotropic)
-    raise InputError(
-        "--tissue, --wm, --gm", "one source is needed", "give either --tissue, or --wm and --gm", "one-source-needed"
-    )
+    hint = "give either --tissue, or --wm and --gm"
+    raise InputError("--tissue, --wm, --gm", "one source is needed", hint, "one-source-needed")
 
 
 def estimate_text(row: dict[str, Any]) -> str:
@@ -113,10 +98,8 @@ def estimate_text(row: dict[str, Any]) -> str:
     if not math.isfinite(found[0].value):
         return "a concentration without theta"
     suffix = interval_kind(row)
-    parts = []
-    for amount in found:
-        value, text = amount.text
-        parts.append(" ".join(part for part in (amount.quantity.symbol, value, amount.quantity.unit, text) if part))
+    words = [(amount.quantity.symbol, amount.text[0], amount.quantity.unit, amount.text[1]) for amount in found]
+    parts = [" ".join(filter(None, named)) for named in words]
     parts.append(f"origin voxel ({row['origin_i']:.1f}, {row['origin_j']:.1f}, {row['origin_k']:.1f})")
     if suffix != "none":
         parts.append(f"in brackets {INTERVAL_LEVEL:.0%} {'profile ' if suffix else ''}intervals")

@@ -92,23 +92,15 @@ def solve(
         write_volume(out, solution.volume, CONCENTRATION)
     estimate = solution.error_estimate
     content = {
-        "concentration": out,
-        "volume_mm3": solution.volume_mm3,
-        "final_time_days": solution.final_time_days,
-        "integrator": integrator.value,
-        "steps": solution.steps,
-        "error_estimate": estimate,
-        "growth_model": space.model,
-        "origin_voxel": seed,
-        **space.row(theta.to_array()),
-    }
-    say(
-        as_json,
-        content,
+        "concentration": out, "volume_mm3": solution.volume_mm3, "final_time_days": solution.final_time_days,
+        "integrator": integrator.value, "steps": solution.steps, "error_estimate": estimate,
+        "growth_model": space.model, "origin_voxel": seed, **space.row(theta.to_array()),
+    }  # fmt: skip
+    line = (
         f"{out}: {solution.volume_mm3 / 1000:.1f} cc of tumour cells; integrator {integrator}, {solution.steps} steps, "
-        + ("no error estimate" if estimate is None else f"estimated error {100 * estimate:.2g} %"),
-        warnings=warnings,
     )
+    line += "no error estimate" if estimate is None else f"estimated error {100 * estimate:.2g} %"
+    say(as_json, content, line, warnings=warnings)
 
 
 def _further(space: ParameterSpace, given: Sequence[str]) -> dict[str, float]:
@@ -117,9 +109,8 @@ def _further(space: ParameterSpace, given: Sequence[str]) -> dict[str, float]:
     for text in given:
         name, _, number = text.partition("=")
         if name not in values:
-            raise InputError(
-                "--parameter", f"'{space.model}' has no further parameter '{name}'", name_one_of(name, values)
-            )
+            problem = f"'{space.model}' has no further parameter '{name}'"
+            raise InputError("--parameter", problem, name_one_of(name, values))
         try:
             values[name] = float(number)
         except ValueError:
@@ -133,10 +124,8 @@ def _make_solver(integrator: Integrator, backend: Backend) -> AbstractForwardSol
 
     if integrator is not Integrator.ACCURATE:
         if backend not in (Backend.AUTO, Backend.NUMBA):
-            raise InputError(
-                f"--backend {backend}", f"the {integrator} integrator runs on the CPU only",
-                "omit --backend, or use --integrator accurate",
-            )  # fmt: skip
+            problem = f"the {integrator} integrator runs on the CPU only"
+            raise InputError(f"--backend {backend}", problem, "omit --backend, or use --integrator accurate")
         return make_solver(ReferenceSettings() if integrator is Integrator.REFERENCE else ToolkitSettings())
     from gliofit.solver.backends import choose_backend
 

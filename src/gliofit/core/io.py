@@ -131,9 +131,8 @@ def _only_writer(path: Path, subject: str | Path) -> Iterator[dict[str, Any]]:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, locked = _lock(lock)
     if descriptor is None:
-        raise InputError(
-            subject, "is being written by another process", "wait until it has ended, or write elsewhere", OUTPUT_IN_USE
-        )
+        hint = "wait until it has ended, or write elsewhere"
+        raise InputError(subject, "is being written by another process", hint, OUTPUT_IN_USE)
     try:
         if locked:
             for leftover in path.parent.glob(f"{TEMPORARY_PREFIX}????????-{glob.escape(path.name)}"):
@@ -155,12 +154,8 @@ def _only_writer(path: Path, subject: str | Path) -> Iterator[dict[str, Any]]:
 def _lock(path: Path) -> tuple[int | None, bool]:
     """Lock a file, created if it is missing.
 
-    Returns
-    -------
-    descriptor : int or None
-        Open file, None if another process holds the lock.
-    locked : bool
-        Whether the file is locked; false on a file system without locks.
+    Return the descriptor of the open file, None if another process holds the lock; and whether the file is locked,
+    which it is not on a file system without locks.
     """
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -296,12 +291,7 @@ def check_image(path: str | Path) -> None:
 def _opened(path: Path) -> Iterator[tuple[Any, BufferedIOBase | None]]:
     """Open an image without reading its voxels; errors in this context are replaced by an InputError.
 
-    Yields
-    ------
-    image : nibabel.spatialimages.SpatialImage
-        The image.
-    stream : BufferedIOBase or None
-        Decompressed content of a NIfTI image in one file, None for other formats.
+    Yield the image, and the decompressed content of a NIfTI image in one file (None for other formats).
     """
     try:
         kind = nifti_class(path)

@@ -38,14 +38,9 @@ def check_out_file(path: Path, inputs: Iterable[Path | None] = ()) -> None:
 
 
 def check_out_folder(folder: Path, names: Iterable[str] = (), inputs: Iterable[Path | None] = ()) -> None:
-    """Check that a folder is writable and that no file written there is one of the command's inputs.
+    """Check the output folder of a command that may write files of these names.
 
-    ``names`` are the files that the command may write, relative to the folder.
-
-    Raises
-    ------
-    InputError
-        If the folder is a file or not writable, one of the files is a folder, or a file would overwrite an input.
+    InputError if the folder is a file or not writable, one of the files is a folder, or one would overwrite an input.
     """
     _check_place(folder.absolute())
     places = [folder / name for name in names]
@@ -64,13 +59,8 @@ def claim_folder(folder: Path, names: Iterable[str] = (), inputs: Iterable[Path 
     """Lock an output folder for one command and yield a scratch folder in it, which is removed at the end.
 
     The folder is created, and removed again if it is empty at the end. Where the system has no writable folder for
-    temporary files, as in a container with a read-only root, libraries use the scratch folder. Parameters are those
-    of :func:`check_out_folder`.
-
-    Raises
-    ------
-    InputError
-        As :func:`check_out_folder`, or if another process has locked the folder (code ``output-in-use``).
+    temporary files, as in a container with a read-only root, libraries use the scratch folder. Parameters and errors
+    are those of :func:`check_out_folder`; InputError also if another process has locked it (``output-in-use``).
     """
     check_out_folder(folder, names, inputs)
     with _scratch_in(folder, "run") as scratch, _temporary_files(scratch):
@@ -83,12 +73,8 @@ def output_folder(folder: Path, names: Iterable[str] = ()) -> Iterator[Path]:
 
     If the block raises, ``folder`` is unchanged. Files of ``names`` that the run did not write are removed from
     ``folder``, because they are from an earlier run; all other files in it stay. ``folder`` is created, and removed
-    again if nothing is written.
-
-    Raises
-    ------
-    InputError
-        If the disk refuses a file, or another process is writing to the folder (code ``output-in-use``).
+    again if nothing is written. InputError if the disk refuses a file, or another process is writing to the folder
+    (``output-in-use``).
     """
     with _scratch_in(folder, "results") as scratch:
         try:

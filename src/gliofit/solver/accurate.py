@@ -151,12 +151,8 @@ def integrate(stepper: AbstractStepper, controls: Sequence[StepControl], progres
 def initial_fields(domain: Domain, theta: Theta, tangents: bool) -> NDArray[Any]:
     """Return the masked seed, with its n tangents if requested, on the padded box: shape (1 or 1 + n, nx, ny, nz).
 
-    Raises
-    ------
-    SeedOutsideTissueError
-        If no part of the seed lies in white or grey matter.
-    InputError
-        If the grid is not isotropic or a growth parameter is not positive.
+    SeedOutsideTissueError if no part of the seed lies in white or grey matter; InputError if the grid is not isotropic
+    or a growth parameter is not positive.
     """
     check_growth(theta)
     grid = domain.grid

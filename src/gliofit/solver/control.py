@@ -112,10 +112,7 @@ class StepControl:
     def judge(self, attempt: Attempt) -> bool:
         """Return whether to accept the attempt, and advance the time if so.
 
-        Raises
-        ------
-        RuntimeError
-            If the fields are not finite or there are too many steps. Neither happens with valid input.
+        RuntimeError if the fields are not finite or there are too many steps; neither happens with valid input.
         """
         step = self._tried
         if not attempt.error < math.inf or len(self.steps) + self.rejected > _MOST_STEPS:

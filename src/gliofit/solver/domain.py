@@ -143,10 +143,7 @@ _CACHE: WeakKeyDictionary[Tissue, dict[str, Domain]] = WeakKeyDictionary()
 def domain_of(tissue: Tissue, precision: str = "float32") -> Domain:
     """Return the domain of a tissue, cached for the lifetime of the tissue.
 
-    Raises
-    ------
-    InputError
-        If the tissue has values that are not finite or outside [0, 1], or no white and grey matter.
+    InputError if the tissue has values that are not finite or outside [0, 1], or no white and grey matter.
     """
     domains = _CACHE.setdefault(tissue, {})
     if precision in domains:

@@ -28,12 +28,9 @@ def triton_problem() -> str | None:
 
 
 def choose_backend(name: str) -> Literal["numba", "torch", "triton"]:
-    """Back end meant by a setting: ``auto`` is ``triton`` where there is a CUDA device, else ``numba``.
+    """Return the back end of a setting: ``auto`` is ``triton`` where there is a CUDA device, else ``numba``.
 
-    Raises
-    ------
-    InputError
-        If ``triton`` is asked for where it cannot run.
+    InputError if the name is unknown, or if ``triton`` cannot run.
     """
     if name == "auto":
         return "numba" if triton_problem() else "triton"
