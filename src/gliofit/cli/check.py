@@ -25,8 +25,7 @@ EXAMPLES = (
 def check(
     patients: Annotated[Path, option(OBSERVED, "Table of patients, BraTS folders, or BIDS dataset.")],
     labels: Annotated[
-        str | None,
-        option(OBSERVED, "Label scheme, if the naming does not imply it.", autocompletion=complete_labels),
+        str | None, option(OBSERVED, "Label scheme, if the naming does not imply it.", autocompletion=complete_labels)
     ] = None,
     out: Annotated[
         Path | None, option(RESULT, "Table to write (.tsv or .csv): cases, files, and whether they can be used.")

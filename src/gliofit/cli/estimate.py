@@ -12,10 +12,7 @@ from gliofit.cli.options import HOW, JsonOption, argument, option
 from gliofit.cli.result import say
 from gliofit.core.progress import show_progress
 
-EXAMPLES = (
-    "gliofit estimate config/demo.yaml",
-    "gliofit estimate config/brats.yaml --patients /data/brats --cores 8",
-)
+EXAMPLES = ("gliofit estimate config/demo.yaml", "gliofit estimate config/brats.yaml --patients /data/brats --cores 8")
 
 
 def estimate(

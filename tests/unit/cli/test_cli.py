@@ -178,10 +178,7 @@ def test_fit_with_uncertainty_and_profile(files, noisy, tmp_path, capsys):
     assert notes == f"notes: {row['message']}"
 
 
-@pytest.mark.parametrize(
-    ("options", "method", "dice"),
-    [([], "gauss-newton", 0.9), (["hybrid"], "hybrid", 0.7)],
-)
+@pytest.mark.parametrize(("options", "method", "dice"), [([], "gauss-newton", 0.9), (["hybrid"], "hybrid", 0.7)])
 def test_fit_a_segmentation(files, fine_files, tmp_path, options, method, dice):
     """The default, Gauss-Newton, and methods with the weights that come with gliofit."""
     folder = fine_files if options else files[0]
