@@ -41,7 +41,7 @@ STAGE_VERSIONS = {
     "register": 4,
     "simulate": 4,
     "train": 2,
-    "invert": 7,
+    "invert": 8,
     "forward": 4,
     "evaluate": 3,
     "plan": 3,
