@@ -40,7 +40,7 @@ STAGE_VERSIONS = {
     "atlas": 2,
     "register": 4,
     "simulate": 4,
-    "train": 2,
+    "train": 3,
     "invert": 8,
     "forward": 4,
     "evaluate": 3,
