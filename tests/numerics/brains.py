@@ -14,6 +14,7 @@ from gliofit.core.io import read_volume
 from gliofit.core.tissue import Tissue
 from gliofit.growth.fisher_kolmogorov import theta_of_rates
 from gliofit.growth.theta import Theta
+from gliofit.solver.accurate import AccurateSolver
 
 
 def white_box(shape: tuple[int, int, int], spacing_mm: float) -> Tissue:
@@ -42,3 +43,21 @@ def toolkit_case(shared_data: Path, case: str) -> tuple[Tissue, Theta, NDArray[A
     rates = (facts[key] for key in ("diffusivity_white_mm2_per_day", "proliferation_per_day", "stopping_time_days"))
     theta = theta_of_rates(tissue.grid.voxel_to_world(facts["seed_voxel"]), *rates)
     return tissue, theta, read_volume(shared_data / "solver" / f"{case}.nii.gz").data, facts
+
+
+def check_tangents(solver: AccurateSolver, tissue: Tissue, theta: Theta, of_positions: float, of_others: float) -> None:
+    """Compare tangents with central differences for the same steps, to a relative error."""
+    sensitivity = solver.solve_with_tangents(tissue, theta)
+    schedule = sensitivity.solution.schedule
+    assert sensitivity.tangents.shape == (len(theta.space), *tissue.grid.shape)
+    assert np.abs(solver.solve(tissue, theta).concentration - sensitivity.solution.concentration).max() < 1e-12
+    for k, (tangent, position) in enumerate(zip(sensitivity.tangents, theta.space.is_position, strict=True)):
+        step = np.zeros(len(theta.space))
+        step[k] = 1e-3 if position else 1e-5 * theta.to_array()[k]
+        high, low = (
+            solver.solve(tissue, Theta.from_array(theta.to_array() + end, theta.space), schedule=schedule).concentration
+            for end in (step, -step)
+        )
+        difference = (high - low) / (2 * step[k])
+        error = np.linalg.norm(difference - tangent) / np.linalg.norm(difference)
+        assert error < (of_positions if position else of_others), (theta.space.columns[k], error)
