@@ -18,8 +18,7 @@ from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
 from gliofit.solver.accurate import AccurateSolver, initial_fields
 from gliofit.solver.backends import choose_backend, make_stepper
-from gliofit.solver.backends.base import Growth
-from gliofit.solver.backends.triton_support import interpreted, triton_problem
+from gliofit.solver.backends.base import Growth, interpreted, triton_problem
 from gliofit.solver.domain import domain_of
 from gliofit.solver.settings import AccurateSettings
 

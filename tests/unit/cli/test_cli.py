@@ -68,9 +68,7 @@ def test_mistakes_are_one_line_and_leave_nothing(files, tmp_path, capfd, argumen
 
 
 def test_a_back_end_that_cannot_run_is_named(files, tmp_path, capsys, monkeypatch):
-    import gliofit.solver.backends.triton_support as support
-
-    monkeypatch.setattr(support, "triton_problem", lambda: "there is no CUDA device")
+    monkeypatch.setattr("gliofit.solver.backends.base.triton_problem", lambda: "there is no CUDA device")
     arguments = ["--tissue", files / "labels.nii.gz", "--seed", 20, 20, 20, "--mu-d", 5, "--mu-rho", 2]
     assert run("solve", *arguments, "--backend", "triton", "--out", tmp_path / "c.nii") == 2
     assert capsys.readouterr().err.startswith("gliofit: error: back end triton: ")

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from gliofit.core.errors import InputError
 from gliofit.growth.model import Growth
-from gliofit.solver.backends.base import GREY_SHARE, AbstractStepper, SequentialStepper
-from gliofit.solver.backends.triton_support import choose_backend
+from gliofit.solver.backends.base import GREY_SHARE, AbstractStepper, SequentialStepper, choose_backend
 from gliofit.solver.domain import Domain
 from gliofit.solver.settings import AccurateSettings
 
