@@ -204,7 +204,7 @@ def test_blocking_and_threads_do_not_show(brain, monkeypatch):
     """Any depth of temporal blocking and any number of threads give the same bits for the same steps."""
     import numba
 
-    from gliofit.solver import threads
+    from gliofit.core import threads
     from gliofit.solver.backends import numba_rows
 
     solver = AccurateSolver()

@@ -27,10 +27,8 @@ def make_stepper(
 
     Parameters
     ----------
-    settings
-        Back end and ``active``.
-    domain
-        Computational domain; its floating type is that of the fields.
+    settings, domain
+        Back end and ``active``; computational domain, whose floating type is that of the fields.
     seeds
         Initial fields per tumour, shape (F, nx, ny, nz) on the padded box; F is 1, or 1 + n with n tangents.
     growths

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter, minimum_filter
 
+from gliofit.core.threads import threads_for
 from gliofit.growth.model import Growth
 from gliofit.solver.backends.base import GREY_SHARE, AbstractTumour, Attempt, reaction_factors
 from gliofit.solver.backends.packed import ALIGNMENT, aligned_zeros, pack_rows
 from gliofit.solver.domain import Domain, row_spans
 from gliofit.solver.rkl2 import rkl2
-from gliofit.solver.threads import threads_for
 
 # Stages taken while their slabs are in a cache; more would overflow it at 1 mm.
 _DEEPEST = 8
@@ -27,19 +27,8 @@ class NumbaTumour(AbstractTumour):
     """State, work buffers and rows of one tumour; see ``AbstractStepper``.
 
     Rows only ever grow, so that what was written once is written again in every pass and never read stale.
-
-    Parameters
-    ----------
-    domain
-        Where.
-    seed
-        Initial fields, shape (F, nx, ny, nz) on the padded box.
-    growth
-        Coefficients of the tumour.
-    active
-        Concentration above which a voxel is active. Rows reach as far beyond active voxels as the stages of one step.
-    extrapolate_tangents
-        Whether tangents are those of the extrapolated c, or of the fine one, which spares them the coarse step.
+    They reach as far beyond active voxels, whose concentration is above ``active``, as the stages of one step.
+    Tangents that are not extrapolated spare the coarse step.
     """
 
     def __init__(
