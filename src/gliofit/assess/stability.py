@@ -23,12 +23,13 @@ from gliofit.core.tissue import Tissue
 from gliofit.growth.model import parameters_in
 from gliofit.growth.space import Bounds
 from gliofit.growth.theta import Theta
-from gliofit.invert.base import DirectMethodSettings, InversionError
-from gliofit.invert.lbfgs import LbfgsSettings, minimise
+from gliofit.invert.base import DirectInverter, InversionError
+from gliofit.invert.lbfgs import LbfgsInverter, minimise
 from gliofit.invert.networks import Networks
-from gliofit.invert.problem import ConcentrationObservation, EmptyObservationError, Problem
+from gliofit.invert.problem import Problem
 from gliofit.invert.settings import InvertSettings
 from gliofit.metrics.statistics import wilson_interval
+from gliofit.observation.observation import ConcentrationObservation, EmptyObservationError
 from gliofit.paper import paper_table
 from gliofit.report.table import Table, column
 from gliofit.report.texts import notes
@@ -45,7 +46,7 @@ _LOG = logging.getLogger(__name__)
 _DIRECTIONS = 1000
 
 
-def search_settings(settings: InvertSettings, method: str) -> LbfgsSettings:
+def search_settings(settings: InvertSettings, method: str) -> LbfgsInverter:
     """Return the settings of the gradient search of a method.
 
     Raises
@@ -54,8 +55,8 @@ def search_settings(settings: InvertSettings, method: str) -> LbfgsSettings:
         If the method is not configured, or has no gradient search through a surrogate.
     """
     own = settings.methods.get(method)
-    if not isinstance(own, LbfgsSettings):
-        able = [name for name, other in settings.methods.items() if isinstance(other, LbfgsSettings)]
+    if not isinstance(own, LbfgsInverter):
+        able = [name for name, other in settings.methods.items() if isinstance(other, LbfgsInverter)]
         problem = "is not configured" if own is None else "has no gradient search through a surrogate"
         raise InputError(f"method '{method}'", problem, f"name one of {', '.join(able) or 'those you add'}")
     return own
@@ -93,7 +94,7 @@ def displace(
 
 
 def examine_case(
-    problem: Problem, truth: Theta, settings: StabilitySettings, search: LbfgsSettings, names: Sequence[str | int] = ()
+    problem: Problem, truth: Theta, settings: StabilitySettings, search: LbfgsInverter, names: Sequence[str | int] = ()
 ) -> pd.DataFrame:
     """Search from the direct estimate and from displaced ones, and compare the results.
 
@@ -154,7 +155,7 @@ def examine_case(
 
 def _descend(
     objective: SurrogateObjective,
-    search: LbfgsSettings,
+    search: LbfgsInverter,
     start: NDArray[np.float64],
     held_origin_mm: NDArray[np.float64] | None,
     problem: Problem,
@@ -243,7 +244,7 @@ def run_stability(
         If a shard cannot be read, a network is missing, or the method has neither gradients nor a direct estimate.
     """
     search = search_settings(invert_settings, settings.method)
-    if not isinstance(search, DirectMethodSettings):
+    if not isinstance(search, DirectInverter):
         raise InputError(
             f"method '{settings.method}'",
             "does not start from a direct estimate",
@@ -258,7 +259,7 @@ def run_stability(
             _LOG.warning("%s", error)
             table = _no_search(theta_of(row), str(error))
         else:
-            problem = Problem.create(observation, invert_settings, networks, seed)
+            problem = Problem(observation, invert_settings, networks, seed)
             table = examine_case(problem, theta_of(row), settings, search, (name,))
         table.insert(0, "case", name)
         tables.append(table)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from gliofit.growth.space import Bounds
-from gliofit.invert.base import InversionError, MethodSettings
+from gliofit.invert.base import AbstractInverter, InversionError
 from gliofit.invert.variables import SearchOutcome, Variables
 
 if TYPE_CHECKING:
@@ -17,13 +17,12 @@ if TYPE_CHECKING:
     from gliofit.invert.solver_objective import SolverObjective
     from gliofit.invert.surrogate_objective import SurrogateObjective
 
-__all__ = ["CmaSearch", "CmaSettings"]
 
 #: The paper's step size in raw variables, absolute tolerance, and (window, first) generations of the tolerance.
 _RAW_SIGMA, _RAW_TOLERANCE, _RAW_GENERATIONS = 0.3, 1e-8, (9, 20)
 
 
-class CmaSettings(MethodSettings):
+class CmaInverter(AbstractInverter):
     """Settings of CMA-ES (the ``cma`` package)."""
 
     popsize: int = Field(8, ge=4, description="Candidates per generation; 8 is the usual 4 + 3 ln(5).")
@@ -57,7 +56,7 @@ class CmaSearch:
     """
 
     def __init__(
-        self, settings: CmaSettings, problem: Problem, bounds: Bounds, objective: SolverObjective | SurrogateObjective
+        self, settings: CmaInverter, problem: Problem, bounds: Bounds, objective: SolverObjective | SurrogateObjective
     ) -> None:
         import cma
 

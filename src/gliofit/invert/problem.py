@@ -2,48 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.core.tissue import Tissue
-from gliofit.growth.model import DEFAULT, GrowthModel, find_growth_model
-from gliofit.growth.space import Bounds, ParameterSpace
+from gliofit.growth.model import DEFAULT, find_growth_model
 from gliofit.growth.theta import Theta
 from gliofit.invert.networks import Networks
 from gliofit.invert.trace import OnProgress, Trace
-from gliofit.observation.observation import (
-    AbstractObservation,
-    ConcentrationObservation,
-    EmptyObservationError,
-    SegmentationObservation,
-)
+from gliofit.observation.observation import AbstractObservation
 
 if TYPE_CHECKING:
     from gliofit.invert.atlas_map import AtlasMap
     from gliofit.invert.settings import InvertSettings
 
-__all__ = [
-    "AbstractObservation",
-    "ConcentrationObservation",
-    "EmptyObservationError",
-    "Problem",
-    "SegmentationObservation",
-]
 
-
-@dataclass(frozen=True, eq=False)
 class Problem:
-    """Input of an inversion method.
+    """Input of an inversion method: observation, ``tissue``, parameter ``space`` and ``bounds`` about the tumour.
 
     Parameters
     ----------
-    tissue, observation
-        Tissue on the case's grid, and observation with its likelihood.
-    bounds
-        Box of theta, origin in world mm.
+    observation
+        Observation with its likelihood; the bounds are relative to its centre of mass.
+    settings
+        Settings with the bounds.
     networks
         Trained networks, loaded on first use.
     seed, threads
@@ -55,28 +38,11 @@ class Problem:
     atlas
         Transforms to the atlas, for methods that work there.
     model
-        Growth model whose parameters are estimated.
+        Name of the growth model whose parameters are estimated.
     """
 
-    tissue: Tissue
-    observation: AbstractObservation
-    bounds: Bounds
-    networks: Networks = field(default_factory=Networks)
-    seed: int = 0
-    threads: int = 1
-    on_progress: OnProgress | None = None
-    start: Theta | None = None
-    atlas: AtlasMap | None = None
-    model: GrowthModel = field(default_factory=lambda: find_growth_model(DEFAULT))
-
-    @property
-    def space(self) -> ParameterSpace:
-        """Parameter space of the growth model."""
-        return self.model.space
-
-    @classmethod
-    def create(
-        cls,
+    def __init__(
+        self,
         observation: AbstractObservation,
         settings: InvertSettings,
         networks: Networks | None = None,
@@ -86,13 +52,13 @@ class Problem:
         start: Theta | None = None,
         atlas: AtlasMap | None = None,
         model: str = DEFAULT,
-    ) -> Problem:
-        """Create a problem with the bounds of the settings about the observation's centre of mass."""
-        growth = find_growth_model(model)
-        bounds = growth.space.bounds_about(observation.centre_mm, settings.bounds.ranges(growth.space))
-        tissue, networks = observation.tissue, networks or Networks()
-        start = None if start is None else start.in_space(growth.space)
-        return cls(tissue, observation, bounds, networks, seed, threads, on_progress, start, atlas, growth)
+    ) -> None:
+        self.observation, self.tissue, self.model = observation, observation.tissue, find_growth_model(model)
+        self.space = self.model.space
+        self.bounds = self.space.bounds_about(observation.centre_mm, settings.bounds.ranges(self.space))
+        self.networks, self.seed, self.threads = networks or Networks(), seed, threads
+        self.on_progress, self.atlas = on_progress, atlas
+        self.start = None if start is None else start.in_space(self.space)
 
     def held_origin_mm(self, origin: str) -> NDArray[np.float64] | None:
         """Return the fixed origin of an ``origin`` setting, shape (3,), world mm; None if the origin is estimated."""

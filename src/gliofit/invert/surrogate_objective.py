@@ -16,8 +16,6 @@ from gliofit.invert.base import InversionError
 from gliofit.invert.problem import Problem
 from gliofit.invert.trace import Trace
 
-__all__ = ["SurrogateObjective", "direct_theta", "network_view"]
-
 #: Voxels per batch, which limits the memory of a population.
 _VOXELS_PER_BATCH = 2**24
 
@@ -32,7 +30,7 @@ class SurrogateObjective:
     """Loss of theta with the surrogate as forward model, optionally with ``bounds`` within its training range."""
 
     def __init__(self, problem: Problem, trace: Trace, training_range: bool = True) -> None:
-        self.surrogate, self.trace = problem.networks.surrogate, trace
+        self.surrogate, self.trace = problem.networks["surrogate"], trace
         self._like: Tensor = self.surrogate.theta_mean
         self.crop, tissue = network_view(problem, self.surrogate)
         self._predict = self._bind(tissue.to(self._like))
@@ -95,7 +93,7 @@ def direct_theta(problem: Problem, origin: str = "free") -> tuple[NDArray[np.flo
     InversionError
         If the output of the network is not finite.
     """
-    network = problem.networks.direct
+    network = problem.networks["direct"]
     crop, tissue = network_view(problem, network)
     concentration = torch.from_numpy(crop.volume(problem.observation.concentration).data)[None]
     parameter = next(iter(network.parameters()), None) if hasattr(network, "parameters") else None

@@ -16,7 +16,6 @@ from gliofit.invert.base import Inversion, Status
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["OnProgress", "Trace", "trace_columns"]
 
 #: Progress callback with the number of evaluations, the last loss and its level.
 OnProgress = Callable[[int, float, str], None]

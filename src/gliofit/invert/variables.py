@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gliofit.growth.space import Bounds, ParameterSpace
 
-__all__ = ["SearchOutcome", "Variables"]
 
-
-@dataclass(frozen=True, eq=False)
-class SearchOutcome:
+class SearchOutcome(NamedTuple):
     """Best parameters, shape (n,), and loss of a search, whether it converged, and the criterion that ended it."""
 
     theta: NDArray[np.float64]

@@ -187,7 +187,7 @@ class Batches:
                 "invert_case", cohort, partial(self._inversion, cohort, method), method,
                 kind=invert.methods[method].inverter, gpu=plan.gpus_of_method(method),
                 # Some methods that estimate a concentration work in the atlas, which requires ANTs.
-                environment="torch_register" if invert.gives_concentration(method) else "torch",
+                environment="torch_register" if invert.methods[method].gives_concentration else "torch",
             )  # fmt: skip
 
     def _inversion(self, cohort: str, method: str, case: str) -> list[Unit]:
@@ -196,14 +196,14 @@ class Batches:
         seen = invert.observation_of(method, cohort)
         given: dict[str, str | list[str]] = {**self.plan.tissue_of_case(cohort, case), **self.plan.networks_of(method)}
         given[seen] = self.plan.reference(case) if seen == "reference" else files.case(cohort, case, f"{seen}.nii.gz")
-        start = invert.refines(method)
+        start = invert.methods[method].refined
         if start is not None:
             given["start"] = files.inversion(cohort, case, start, "parameters.parquet")
-        if cohort == "patients" and invert.needs_atlas(method):
+        if cohort == "patients" and invert.methods[method].needs_atlas:
             given["atlas"] = list(files.tissue_of_atlas(self.config.tissue).values())
             given["transforms"] = list(files.transforms(case).values())
         names = ["parameters.parquet", "trace.parquet"]
-        names += ["concentration.nii.gz"] if invert.gives_concentration(method) else []
+        names += ["concentration.nii.gz"] if invert.methods[method].gives_concentration else []
         output = {name.partition(".")[0]: files.inversion(cohort, case, method, name) for name in names}
         work = self.workload.inversion(method, self.plan.spacing_mm(cohort))
         return [Unit({"cohort": cohort, "case": case, "method": method}, given, output, work)]
@@ -236,7 +236,7 @@ class Batches:
     def _simulation(self, cohort: str, estimate: str, case: str) -> Unit:
         files, method = self.files, estimate.removesuffix("-other")
         given: dict[str, str | list[str]] = {**self.plan.tissue_of_case(cohort, case)}
-        taken_over = estimate != ORACLE and self.config.invert.gives_concentration(method)
+        taken_over = estimate != ORACLE and self.config.invert.methods[method].gives_concentration
         given["parameters"] = (
             files.case(cohort, case, "truth.parquet")
             if estimate == ORACLE

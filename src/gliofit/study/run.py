@@ -20,12 +20,13 @@ from gliofit.growth.space import ParameterSpace
 from gliofit.growth.theta import Theta
 from gliofit.invert.base import Inversion
 from gliofit.invert.networks import Networks
-from gliofit.invert.problem import ConcentrationObservation, EmptyObservationError, Problem
+from gliofit.invert.problem import Problem
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.trace import Trace
 from gliofit.metrics.fields import compare_fields
 from gliofit.metrics.parameters import parameter_errors
+from gliofit.observation.observation import ConcentrationObservation, EmptyObservationError
 from gliofit.study.settings import StudySettings
 from gliofit.study.target import Target, make_targets
 from gliofit.study.tissue import StudyTissue
@@ -120,7 +121,7 @@ def run_cases(
 def _networks(method: str, settings: InvertSettings, given: Mapping[str, Any], device: str) -> Networks:
     """Return the networks of a method; each is loaded once."""
     return Networks(
-        device=device, **{role.value: given.get(name) for role, name in settings.networks_of(method).items()}
+        device=device, **{role.value: given.get(name) for role, name in settings.methods[method].networks.items()}
     )
 
 
@@ -132,7 +133,7 @@ def _invert(
         observation = ConcentrationObservation(case.target.observed, case.tissue, "target", noisy=noisy)
     except EmptyObservationError as error:
         return Inversion(None, np.nan, Trace(find_growth_model(model).space).table(), 0, 0.0, "failed", str(error))
-    problem = Problem.create(observation, settings, networks, seed=seed, threads=threads, model=model)
+    problem = Problem(observation, settings, networks, seed=seed, threads=threads, model=model)
     return fit(problem, method, settings)
 
 

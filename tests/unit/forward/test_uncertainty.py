@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from gliofit.core.io import read_volume, write_table
+from gliofit.forward.run import concentration_deviation, map_uncertainty
 from gliofit.forward.settings import ForwardSettings
-from gliofit.forward.uncertainty import concentration_deviation, map_uncertainty
 from gliofit.growth.theta import Theta
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.settings import AccurateSettings

@@ -23,9 +23,8 @@ from gliofit.evaluate.cohort import evaluate_cohort
 from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.export.parameters import column_meanings, parameter_table
 from gliofit.export.results import CaseResults
-from gliofit.forward.run import run_forward
+from gliofit.forward.run import map_uncertainty, run_forward
 from gliofit.forward.settings import ForwardSettings
-from gliofit.forward.uncertainty import map_uncertainty
 from gliofit.growth.model import find_growth_model
 from gliofit.growth.theta import Theta
 from gliofit.invert.networks import Networks

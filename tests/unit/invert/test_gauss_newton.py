@@ -14,10 +14,11 @@ from gliofit.growth.theta import Theta
 from gliofit.invert.expansion import ExpansionObjective
 from gliofit.invert.levenberg_marquardt import descend
 from gliofit.invert.networks import Networks
-from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
+from gliofit.invert.problem import Problem
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.trace import Trace
+from gliofit.observation.observation import ConcentrationObservation, SegmentationObservation
 from gliofit.pipeline.config import load_config
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.reference import ReferenceSolver
@@ -54,7 +55,7 @@ def distance_mm(one: Theta, two: Theta) -> float:
     ],
 )
 def test_recovers_theta_of_a_concentration(mixed, truth):
-    problem = Problem.create(observe(mixed, truth), SETTINGS)
+    problem = Problem(observe(mixed, truth), SETTINGS)
     inversion = fit(problem, "gauss-newton", SETTINGS)
     assert inversion.status == "ok", inversion.message
     assert inversion.loss < 1e-9
@@ -68,7 +69,7 @@ def test_recovers_theta_of_a_concentration(mixed, truth):
 def test_recovers_theta_of_a_segmentation(mixed):
     """Within what thresholds leave open; the regions agree."""
     observation = segment(mixed, TRUTH)
-    inversion = fit(Problem.create(observation, SETTINGS), "gauss-newton", SETTINGS)
+    inversion = fit(Problem(observation, SETTINGS), "gauss-newton", SETTINGS)
     assert distance_mm(inversion.theta, TRUTH) < 3
     c = AccurateSolver().solve(mixed, inversion.theta).concentration
     for mask, threshold in ((observation.masks.whole, 0.33), (observation.masks.core, 0.6)):
@@ -79,7 +80,7 @@ def test_recovers_theta_of_a_segmentation(mixed):
 @pytest.mark.parametrize("kind", [observe, segment])
 def test_expansion_is_that_of_the_loss(mixed, kind):
     """Gradient against differences of the loss; the Hessian too, where the misfit is nearly zero."""
-    problem = Problem.create(kind(mixed, TRUTH), SETTINGS)
+    problem = Problem(kind(mixed, TRUTH), SETTINGS)
     tight = AccurateSolver(AccurateSettings(tolerance=1e-5, precision="float64"))
     objective = ExpansionObjective(problem, Trace(SPACE), tight, 4.0, 0.15)
     theta = TRUTH.to_array() + np.array([1.0, -0.7, 0.5, 0.4, -0.1])
@@ -99,7 +100,7 @@ def test_expansion_is_that_of_the_loss(mixed, kind):
 
 def test_loss_is_that_over_the_whole_grid(mixed):
     """Losses are those of the case's own grid, so that methods can be compared."""
-    problem = Problem.create(observe(mixed, TRUTH), SETTINGS)
+    problem = Problem(observe(mixed, TRUTH), SETTINGS)
     objective = ExpansionObjective(problem, Trace(SPACE), AccurateSolver(), 4.0)
     other = Theta((2.0, 0.0, 3.0), 8.0, 2.8)
     c = AccurateSolver().solve(mixed, other).concentration
@@ -118,7 +119,7 @@ def rough(tissue: Tissue) -> SegmentationObservation:
 
 
 def test_secants_reach_a_minimum_with_large_residuals_sooner(mixed, monkeypatch):
-    problem = Problem.create(rough(mixed), SETTINGS)
+    problem = Problem(rough(mixed), SETTINGS)
     start = TRUTH.to_array() + np.array([4.0, -4.0, 2.0, 2.0, -0.3])
 
     def end(large_residuals: bool) -> tuple[float, int]:
@@ -138,7 +139,7 @@ def test_held_origin_and_bounds(mixed):
         methods={"fixed": {"inverter": "gauss-newton", "origin": "com-fixed"}},
         bounds={"mu_d_mm": (0.1, 5.0)},
     )
-    problem = Problem.create(observe(mixed, TRUTH), settings)
+    problem = Problem(observe(mixed, TRUTH), settings)
     inversion = fit(problem, "fixed", settings)
     np.testing.assert_allclose(inversion.theta.origin_mm, problem.observation.centre_mm)
     assert inversion.theta.mu_d_mm == pytest.approx(5.0)
@@ -150,7 +151,7 @@ def test_survives_another_solver_and_noise(mixed):
     field = ReferenceSolver().solve(mixed, TRUTH).concentration
     noisy = np.clip(field + np.random.default_rng(0).normal(0, 0.02, field.shape), 0, 1) * (field > 1e-3)
     observation = ConcentrationObservation(Volume(noisy.astype(np.float32), mixed.grid), mixed)
-    inversion = fit(Problem.create(observation, SETTINGS), "gauss-newton", SETTINGS)
+    inversion = fit(Problem(observation, SETTINGS), "gauss-newton", SETTINGS)
     assert distance_mm(inversion.theta, TRUTH) < 0.5
     assert inversion.theta.mu_d_mm == pytest.approx(TRUTH.mu_d_mm, rel=0.1)
     assert inversion.theta.mu_rho == pytest.approx(TRUTH.mu_rho, rel=0.05)
@@ -158,7 +159,7 @@ def test_survives_another_solver_and_noise(mixed):
 
 def test_starts_have_the_observed_volume(mixed):
     """Every start's tumour has the volume of the observation before any descent."""
-    problem = Problem.create(observe(mixed, TRUTH), SETTINGS)
+    problem = Problem(observe(mixed, TRUTH), SETTINGS)
     inversion = fit(problem, "gauss-newton", SETTINGS)
     starts = [Theta.from_array(row) for row in inversion.trace.iloc[:4, 2:7].to_numpy()]
     for theta in starts:
@@ -182,7 +183,7 @@ def test_a_retry_finds_the_other_side_of_a_wall(mixed):
         settings = InvertSettings(
             methods={"a": {"inverter": "direct"}, "b": {"inverter": "gauss-newton", "refines": "a", "levels": [level]}}
         )
-        ends.append(fit(Problem.create(observation, settings, start=start), "b", settings))
+        ends.append(fit(Problem(observation, settings, start=start), "b", settings))
     stuck, freed = ends
     assert stuck.loss > 1e-6
     assert freed.loss < 1e-8
@@ -195,7 +196,7 @@ def test_refines_the_estimate_it_is_handed(mixed):
         methods={"rough": {"inverter": "direct"}, "fine": {"inverter": "gauss-newton", "refines": "rough"}}
     )
     start = Theta((9.0, -2.0, 0.0), 9.0, 2.6)
-    problem = Problem.create(observe(mixed, TRUTH), settings, start=start)
+    problem = Problem(observe(mixed, TRUTH), settings, start=start)
     inversion = fit(problem, "fine", settings)
     first = inversion.trace.iloc[0]
     np.testing.assert_allclose(first[["origin_x_mm", "mu_d_mm", "mu_rho"]].to_numpy(dtype=float), [9.0, 9.0, 2.6])
@@ -207,7 +208,7 @@ def test_nothing_to_refine_is_a_failed_row(mixed):
     settings = InvertSettings(
         methods={"rough": {"inverter": "direct"}, "fine": {"inverter": "gauss-newton", "refines": "rough"}}
     )
-    inversion = fit(Problem.create(observe(mixed, TRUTH), settings), "fine", settings)
+    inversion = fit(Problem(observe(mixed, TRUTH), settings), "fine", settings)
     assert inversion.status == "failed"
     assert inversion.message == "'rough' has no estimate to refine"
 
@@ -215,7 +216,7 @@ def test_nothing_to_refine_is_a_failed_row(mixed):
 def test_refined_methods_must_exist_and_not_go_round():
     """In a whole configuration; a job's section holds its own method alone, and that is no mistake."""
     alone = {"a": {"inverter": "gauss-newton", "refines": "b"}}
-    assert InvertSettings(methods=alone).refines("a") == "b"
+    assert InvertSettings(methods=alone).methods["a"].refined == "b"
     with pytest.raises(InputError) as error:
         load_config({"cohorts": ["synthetic"], "invert": {"methods": alone}})
     assert (error.value.code, error.value.subject) == ("unknown-reference", "config key 'invert.methods.a.refines'")
@@ -235,7 +236,7 @@ def test_fitted_thresholds_find_those_the_segmentation_was_drawn_at(mixed):
             methods={"gauss-newton": {"inverter": "gauss-newton"}}, imaging={"fit_thresholds": fitted}
         )
         observation = SegmentationObservation(segmentation, mixed, settings.imaging)
-        inversion = fit(Problem.create(observation, settings), "gauss-newton", settings)
+        inversion = fit(Problem(observation, settings), "gauss-newton", settings)
         losses.append(inversion.loss)
     assert 0.05 <= inversion.extra["threshold_whole"] <= 0.5
     assert 0.5 <= inversion.extra["threshold_core"] <= 0.85
@@ -249,10 +250,10 @@ def test_terms_of_a_segmentation_are_its_derivatives(mixed, fitted):
     settings = InvertSettings(methods={"gauss-newton": {"inverter": "gauss-newton"}}, imaging=imaging)
     observation = segment(mixed, TRUTH)
     observation = SegmentationObservation(observation._segmentation, mixed, settings.imaging)
-    objective = ExpansionObjective(Problem.create(observation, settings), Trace(SPACE), AccurateSolver(), 4.0)
+    objective = ExpansionObjective(Problem(observation, settings), Trace(SPACE), AccurateSolver(), 4.0)
     theta = TRUTH.to_array() + np.array([1.0, -0.7, 0.5, 0.4, -0.05])
     expansion = objective.expand(theta)
-    floating = [term.floats for term in objective.likelihood.terms(objective.prediction(expansion))]
+    floating = [term.floats for term in objective.likelihood.terms(objective.prediction(expansion.c))]
     assert any(floating) == fitted
     for index, step in enumerate((0.1, 0.1, 0.1, 0.04, 0.01)):
         shift = np.zeros(5)
@@ -270,7 +271,7 @@ def test_a_start_far_from_tissue_goes_to_the_nearest(mixed):
         methods={"rough": {"inverter": "direct"}, "fine": {"inverter": "gauss-newton", "refines": "rough"}}
     )
     truth = Theta((40.0, 0.0, 5.0), 6.0, 3.0)
-    problem = Problem.create(observe(mixed, truth), settings, start=Theta((75.0, 1.0, 5.0), 6.0, 3.0))
+    problem = Problem(observe(mixed, truth), settings, start=Theta((75.0, 1.0, 5.0), 6.0, 3.0))
     inversion = fit(problem, "fine", settings)
     assert inversion.status != "failed", inversion.message
     first = inversion.trace.iloc[0]
@@ -290,8 +291,8 @@ def test_the_direct_estimate_is_one_more_start(mixed):
     observation = observe(mixed, TRUTH)
     guess = Theta((6.0, -4.0, 3.0), 7.2, 2.9)
     centre = Crop.around(mixed.grid, observation.centre_mm, CROP).centre_mm
-    problem = Problem.create(observation, settings, Networks(None, FakeDirect(guess, centre)))
+    problem = Problem(observation, settings, Networks(None, FakeDirect(guess, centre)))
     first = fit(problem, "with", settings).trace.iloc[0]
     assert first[["origin_x_mm", "mu_d_mm", "mu_rho"]].tolist() == pytest.approx([6.0, 7.2, 2.9], abs=1e-4)
-    assert settings.networks_of("with") == {"direct": "direct-inverse"}
-    assert settings.networks_of("without") == {}
+    assert settings.methods["with"].networks == {"direct": "direct-inverse"}
+    assert settings.methods["without"].networks == {}

@@ -10,14 +10,13 @@ from gliofit.core.grid import Volume
 from gliofit.growth.fisher_kolmogorov import diffusivity_mm2_per_day, proliferation_per_day
 from gliofit.growth.theta import Theta
 from gliofit.invert.methods.gliodil import ReleasedSettings
+from gliofit.invert.odil.data import SpaceTime, region_term
 from gliofit.invert.odil.equation import diffusion, pde_loss
-from gliofit.invert.odil.guess import forward, solver_seed, wide_seed
-from gliofit.invert.odil.loss import refine
-from gliofit.invert.odil.space import SpaceTime
-from gliofit.invert.odil.terms import RegionTerm
-from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
+from gliofit.invert.odil.loss import forward, refine, solver_seed, wide_seed
+from gliofit.invert.problem import Problem
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
+from gliofit.observation.observation import ConcentrationObservation, SegmentationObservation
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.domain import face_coefficients
 from gliofit.solver.seed import sub_voxel_seed
@@ -47,7 +46,7 @@ def grown(mixed) -> Volume:
 
 @pytest.fixture(scope="module")
 def problem(mixed, grown) -> Problem:
-    return Problem.create(ConcentrationObservation(grown, mixed), InvertSettings(), seed=1)
+    return Problem(ConcentrationObservation(grown, mixed), InvertSettings(), seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -190,11 +189,11 @@ def test_regions_bound_the_last_slice():
     core, oedema = (np.zeros((4, 1, 1), bool) for _ in range(2))
     core[0], oedema[1] = True, True
     visible = np.array([1, 1, 1, 0], bool).reshape(4, 1, 1)
-    term = RegionTerm(core, oedema, visible, torch.zeros((), dtype=torch.float64))
+    term = region_term(core, oedema, visible, torch.zeros((), dtype=torch.float64))
     thresholds = torch.tensor([0.7, 0.3])
 
     def misfit(*values):
-        return float(term(torch.tensor(values, dtype=torch.float64).reshape(4, 1, 1), *thresholds))
+        return float(term.misfit(torch.tensor(values, dtype=torch.float64).reshape(4, 1, 1), *thresholds))
 
     assert misfit(0.8, 0.5, 0.2, 0.9) == pytest.approx(0, abs=1e-12)
     assert misfit(0.5, 0.5, 0.2, 0) == pytest.approx(0.04, rel=1e-5)
@@ -222,7 +221,7 @@ def test_theta_is_recovered_as_far_as_coarse_cells_allow(recovered):
 
 def test_segmentation_is_fitted_with_learned_thresholds(mixed, grown):
     observation = SegmentationObservation(segmented(grown), mixed)
-    inversion = gliodil(Problem.create(observation, InvertSettings(), seed=1))
+    inversion = gliodil(Problem(observation, InvertSettings(), seed=1))
     assert inversion.theta is not None, inversion.message
     assert 0.2 <= inversion.extra["threshold_whole"] <= 0.5 <= inversion.extra["threshold_core"] <= 0.85
     assert inversion.extra["threshold_whole"] != pytest.approx(0.3, abs=1e-6)

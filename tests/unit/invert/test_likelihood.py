@@ -8,9 +8,9 @@ import torch
 
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.tissue import Tissue
-from gliofit.invert.problem import ConcentrationObservation, SegmentationObservation
 from gliofit.observation.imaging import ImagingSettings
 from gliofit.observation.likelihood import ConcentrationLikelihood, SegmentationLikelihood, soft_dice, soft_mask
+from gliofit.observation.observation import ConcentrationObservation, SegmentationObservation
 
 FULL = torch.ones(1, 1, 4)
 

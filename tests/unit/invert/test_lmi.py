@@ -13,11 +13,12 @@ from gliofit.core.io import read_volume, write_volume
 from gliofit.core.labels import TumourLabel
 from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
-from gliofit.invert.atlas_map import AtlasMap, RegisteredMap
+from gliofit.invert.atlas_map import AtlasMap
 from gliofit.invert.networks import Networks
-from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
+from gliofit.invert.problem import Problem
 from gliofit.invert.run import CaseFiles, fit, invert_case
 from gliofit.invert.settings import InvertSettings
+from gliofit.observation.observation import ConcentrationObservation, SegmentationObservation
 from gliofit.register.ants import Transforms, load_ants
 from gliofit.solver.registry import make_solver
 
@@ -85,7 +86,7 @@ def segmented(field: Volume, core: float = 0.6) -> Volume:
 
 def run(observation, atlas: AtlasMap, answer: np.ndarray, **keys):
     own, network = settings(**keys), FakeAtlasNetwork(answer)
-    problem = Problem.create(observation, own, Networks(lmi=network), atlas=atlas)
+    problem = Problem(observation, own, Networks(lmi=network), atlas=atlas)
     return fit(problem, "lmi", own), network
 
 
@@ -130,7 +131,7 @@ def test_point_and_image_travel_together(brain):
 
 
 @pytest.fixture
-def registered(tmp_path, brain) -> RegisteredMap:
+def registered(tmp_path, brain) -> AtlasMap:
     """A patient who is 10 % smaller than the atlas, shifted, and stored from left to right and back to front."""
     ants = load_ants(1)
     flip = np.diag([-1.0, -1.0, 1.0])
@@ -143,7 +144,7 @@ def registered(tmp_path, brain) -> RegisteredMap:
     for name in ("warp", "inverse_warp"):
         ants.image_write(nothing, str(tmp_path / f"{name}.nii.gz"))
     names = (tmp_path / "affine.mat", tmp_path / "warp.nii.gz", tmp_path / "inverse_warp.nii.gz")
-    return RegisteredMap(brain, grid, Transforms(*names))
+    return AtlasMap(brain, (grid, Transforms(*names)))
 
 
 def test_a_registration_carries_point_and_image_to_the_same_place(registered, brain):

@@ -6,9 +6,9 @@ import torch
 
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
-from gliofit.invert.problem import SegmentationObservation
 from gliofit.invert.run import fit
 from gliofit.invert.trace import trace_columns
+from gliofit.observation.observation import SegmentationObservation
 
 from .fakes import TRUTH, FakeDirect, FakeSurrogate, blob_volume, configured, segmented
 
@@ -38,7 +38,7 @@ def test_direct_returns_the_prediction_of_the_network(make_problem):
     inversion = fit(problem, "direct", configured("direct"))
     assert inversion.theta.to_array() == pytest.approx(NEAR.to_array(), abs=1e-4)
     assert np.isnan(inversion.loss)
-    seen = problem.networks.direct.seen
+    seen = problem.networks["direct"].seen
     assert seen.concentration.shape == (1, 16, 16, 16)
     assert seen.tissue.shape == (1, 3, 16, 16, 16)
 
@@ -75,7 +75,7 @@ def test_fixed_origin_never_moves(name, raw, make_problem):
 
 def test_estimates_stay_in_the_training_range(make_problem):
     problem = make_problem(NEAR)
-    problem.networks.surrogate.theta_high = torch.tensor([40.0, 40.0, 40.0, 7.0, 10.0])
+    problem.networks["surrogate"].theta_high = torch.tensor([40.0, 40.0, 40.0, 7.0, 10.0])
     inside = fit(problem, "gradient-surrogate", configured("gradient-surrogate"))
     assert inside.theta.mu_d_mm <= 7
     anywhere = fit(problem, "gradient-surrogate", configured("gradient-surrogate", training_range=False))
@@ -92,7 +92,7 @@ def test_hybrid_refines_the_direct_estimate(make_problem):
 def test_hybrid_chooses_a_direct_estimate_outside_the_training_range(make_problem):
     # The training range forbids the true mu_D, so descent ends up worse than the direct network.
     problem = make_problem(TRUTH)
-    problem.networks.surrogate.theta_high = torch.tensor([40.0, 40.0, 40.0, 5.0, 10.0])
+    problem.networks["surrogate"].theta_high = torch.tensor([40.0, 40.0, 40.0, 5.0, 10.0])
     inversion = fit(problem, "hybrid", configured("hybrid"))
     assert inversion.extra["chosen"] == "direct"
     assert inversion.loss == inversion.extra["loss_direct"] < inversion.extra["loss_gradient"]
@@ -143,5 +143,5 @@ def test_direct_reads_a_pseudo_concentration(cube, make_problem):
     observation = SegmentationObservation(segmented(blob_volume(cube, TRUTH)), cube)
     problem = make_problem(NEAR, observation)
     fit(problem, "direct", configured("direct"))
-    seen = problem.networks.direct.seen.concentration
+    seen = problem.networks["direct"].seen.concentration
     assert 0.6 < float(seen.max()) <= 1

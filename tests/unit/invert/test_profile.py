@@ -8,10 +8,11 @@ from scipy import stats
 from gliofit.core.grid import Volume
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
-from gliofit.invert.problem import ConcentrationObservation, Problem
+from gliofit.invert.problem import Problem
 from gliofit.invert.profile import PROFILE_COLUMNS, profile_intervals, profile_likelihood
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
+from gliofit.observation.observation import ConcentrationObservation
 from gliofit.solver.accurate import AccurateSolver
 
 TRUTH = Theta((6.3, -4.2, 3.1), 7.0, 3.0)
@@ -32,7 +33,7 @@ def noisy(brain):
     field = AccurateSolver().solve(brain, TRUTH).concentration
     field = field + np.random.default_rng(0).normal(0, 0.02, field.shape)
     observation = ConcentrationObservation(Volume(field.astype(np.float32), brain.grid), brain, noisy=True)
-    return Problem.create(observation, SETTINGS)
+    return Problem(observation, SETTINGS)
 
 
 @pytest.fixture(scope="module")

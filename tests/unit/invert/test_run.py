@@ -12,10 +12,9 @@ from gliofit.core.tissue import Tissue
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
 from gliofit.invert.networks import Networks
-from gliofit.invert.problem import ConcentrationObservation
 from gliofit.invert.run import CaseFiles, fit, invert_case
 from gliofit.invert.settings import InvertSettings
-from gliofit.invert.uncertainty import Uncertainty
+from gliofit.observation.observation import ConcentrationObservation
 
 from .fakes import TRUTH, blob_volume
 
@@ -24,7 +23,8 @@ COLUMNS = [
     "origin_i", "origin_j", "origin_k",
     "origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho", "loss", "evaluations", "wall_seconds", "chosen",
     "loss_direct", "loss_gradient", "other_origin_x_mm", "other_origin_y_mm", "other_origin_z_mm", "other_mu_d_mm",
-    "other_mu_rho", "threshold_whole", "threshold_core", "out_of_range", *Uncertainty.no_columns(SPACE),
+    "other_mu_rho", "threshold_whole", "threshold_core", "out_of_range",
+    *(column + suffix for suffix in ("_se", "_low", "_high") for column in SPACE.columns), "covariance",
 ]  # fmt: skip
 
 QUICK = InvertSettings(

@@ -13,9 +13,10 @@ from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
 from gliofit.invert.methods.static_field import StaticFieldSettings, StaticLoss
 from gliofit.invert.networks import Networks
-from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
+from gliofit.invert.problem import Problem
 from gliofit.invert.run import CaseFiles, fit, invert_case
 from gliofit.invert.settings import InvertSettings
+from gliofit.observation.observation import ConcentrationObservation, SegmentationObservation
 from gliofit.solver.accurate import AccurateSolver
 
 from .fakes import configured, overlap, segmented
@@ -24,7 +25,7 @@ WHO = {"run": "r", "cohort": "patients", "case": "c", "method": "static-field", 
 
 
 def static(observation, **keys):
-    return fit(Problem.create(observation, InvertSettings()), "static-field", settings(**keys))
+    return fit(Problem(observation, InvertSettings()), "static-field", settings(**keys))
 
 
 def settings(**keys) -> InvertSettings:

@@ -9,11 +9,12 @@ from gliofit.core.tissue import Tissue
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
 from gliofit.invert.expansion import ExpansionObjective
-from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
+from gliofit.invert.problem import Problem
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.trace import Trace
 from gliofit.invert.uncertainty import _block_sums, _raise_curvature, measured_hessian
+from gliofit.observation.observation import ConcentrationObservation, SegmentationObservation
 from gliofit.solver.accurate import AccurateSolver
 
 TRUTH = Theta((6.3, -4.2, 3.1), 7.0, 3.0)
@@ -30,7 +31,7 @@ def noisy(tissue: Tissue, theta: Theta, noise: np.ndarray) -> ConcentrationObser
 
 
 def fit_from_truth(tissue: Tissue, theta: Theta, noise: np.ndarray):
-    problem = Problem.create(noisy(tissue, theta, noise), AT_TRUTH, start=theta)
+    problem = Problem(noisy(tissue, theta, noise), AT_TRUTH, start=theta)
     return fit(problem, "gauss-newton", AT_TRUTH)
 
 
@@ -90,7 +91,7 @@ def test_a_component_at_its_bound_is_named_and_has_no_interval(mixed):
         methods=AT_TRUTH.model_dump()["methods"], bounds={"mu_d_mm": (0.1, 5.0), "mu_rho": (0.1, 15.0)}
     )
     observation = ConcentrationObservation(AccurateSolver().solve(mixed, TRUTH).volume, mixed)
-    inversion = fit(Problem.create(observation, bounded, start=TRUTH), "gauss-newton", bounded)
+    inversion = fit(Problem(observation, bounded, start=TRUTH), "gauss-newton", bounded)
     assert inversion.theta.mu_d_mm == pytest.approx(5.0)
     assert "mu_D is at its bound" in inversion.message
     assert inversion.uncertainty.standard_errors[3] == 0
@@ -107,7 +108,7 @@ def test_block_sums():
 
 def test_measured_hessian_without_residuals_is_gauss_newtons(mixed):
     observation = ConcentrationObservation(AccurateSolver().solve(mixed, TRUTH).volume, mixed)
-    objective = ExpansionObjective(Problem.create(observation, INVERT), Trace(SPACE), AccurateSolver(), 4.0)
+    objective = ExpansionObjective(Problem(observation, INVERT), Trace(SPACE), AccurateSolver(), 4.0)
     theta = TRUTH.to_array()
     units = np.array([1.0, 1.0, 1.0, theta[3], theta[4]])
     model = objective.expand(theta).hessian * np.outer(units, units)
@@ -122,7 +123,7 @@ def test_measured_hessian_of_a_segmentation_is_below_gauss_newtons(mixed):
     rough = c + 0.08 * np.sin(np.arange(c.size).reshape(c.shape) * 0.7)
     labels = np.select([(rough > 0.6) & (c > 0.05), (rough > 0.33) & (c > 0.05)], [TumourLabel.ENHANCING, 2], 0)
     observation = SegmentationObservation(Volume(labels.astype(np.uint8), mixed.grid), mixed, INVERT.imaging)
-    problem = Problem.create(observation, INVERT)
+    problem = Problem(observation, INVERT)
     theta = fit(problem, "gauss-newton", INVERT).theta.to_array()
     objective = ExpansionObjective(problem, Trace(SPACE), AccurateSolver(), 4.0)
     step = 1.0

@@ -18,7 +18,6 @@ from gliofit.invert.base import (
     Inversion,
     InversionError,
     LevelSettings,
-    MethodSettings,
     MethodTrait,
 )
 from gliofit.solver.settings import AccurateSettings
@@ -59,10 +58,11 @@ class GaussNewtonLevel(LevelSettings):
     )
 
 
-class GaussNewtonSettings(MethodSettings):
-    """Settings of ``gauss-newton``."""
+class GaussNewton(AbstractInverter):
+    """Levenberg-Marquardt with the tangents of the accurate solver."""
 
     any_growth_model: ClassVar[bool] = True
+    gives_uncertainty: ClassVar[bool] = True
 
     inverter: Literal["gauss-newton"] = Field(description="`gauss-newton`.")
     refines: Annotated[str, Reference(Kind.METHOD, (MethodTrait.THETA,))] | None = Field(
@@ -104,34 +104,22 @@ class GaussNewtonSettings(MethodSettings):
         ]
         return Work.total(levels)
 
-    @property
-    def refined(self) -> str | None:
-        """See ``MethodSettings``."""
-        return self.refines
-
-
-class GaussNewton(AbstractInverter[GaussNewtonSettings]):
-    """Levenberg-Marquardt with the tangents of the accurate solver."""
-
-    settings_type: ClassVar[type[GaussNewtonSettings]] = GaussNewtonSettings
-    gives_uncertainty: ClassVar[bool] = True
-
     def invert(self, problem: Problem) -> Inversion:
         """Descend from several initial guesses on the coarsest level and continue with the best on finer levels."""
         from gliofit.invert.expansion import ExpansionObjective
         from gliofit.solver.accurate import AccurateSolver
 
         trace = problem.start_trace()
-        fixed_origin = problem.held_origin_mm(self.settings.origin)
+        fixed_origin = problem.held_origin_mm(self.origin)
         free = problem.space.free(fixed_origin is not None)
         thetas: list[NDArray[np.float64]] = []
         best: Descent | None = None
         for number, level in enumerate(self._levels(problem), 1):
-            solver = AccurateSolver(self.settings.integrator.with_tolerance(level.tolerance))
+            solver = AccurateSolver(self.integrator.with_tolerance(level.tolerance))
             objective = ExpansionObjective(problem, trace, solver, level.spacing_mm, level.imaging_width, number)
             if number == 1:
                 thetas = self._estimated_starts(problem, fixed_origin)
-                if self.settings.refines is None:
+                if self.refines is None:
                     thetas += self._front_width_starts(objective, problem, fixed_origin is None)
             starts = [_expand_in_tissue(objective, theta, fixed_origin is None) for theta in thetas]
             # Before the first descent, candidates are not dropped for a high loss.
@@ -159,7 +147,7 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
         from gliofit.invert.uncertainty import measured_hessian, uncertainty_of
         from gliofit.observation.observation import ConcentrationObservation
 
-        arguments = problem.bounds, free, self.settings.correlation_mm
+        arguments = problem.bounds, free, self.correlation_mm
         first = uncertainty_of(objective, end, *arguments)
         if isinstance(problem.observation, ConcentrationObservation):
             return first
@@ -175,14 +163,14 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
     ) -> list[NDArray[np.float64]]:
         """Return the estimates of the method to refine and of a direct inverse network."""
         thetas = []
-        if self.settings.refines is not None:
+        if self.refines is not None:
             if problem.start is None:
-                raise InversionError(f"'{self.settings.refines}' has no estimate to refine")
+                raise InversionError(f"'{self.refines}' has no estimate to refine")
             thetas.append(problem.bounds.clip(problem.start.to_array()))
-        if self.settings.direct is not None:
+        if self.direct is not None:
             from gliofit.invert.surrogate_objective import direct_theta
 
-            thetas.append(direct_theta(problem, self.settings.origin)[0])
+            thetas.append(direct_theta(problem, self.origin)[0])
         if fixed_origin is not None:
             for theta in thetas:
                 theta[:3] = fixed_origin
@@ -203,7 +191,7 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
             distance, nearest = distance_to_tissue_mm(tissue.mask, tissue.grid, centre)
             centre = centre if distance <= objective.spacing_mm else nearest
         thetas = []
-        for width in self.settings.start_widths_mm:
+        for width in self.start_widths_mm:
             fastest = problem.model.of_front_width(centre, width, problem.bounds)
             volume = problem.observation.volume_mm3
             try:
@@ -252,7 +240,7 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
     def _levels(self, problem: Problem) -> list[GaussNewtonLevel]:
         """Return the levels coarser than the case, and the last level, which replaces all finer ones."""
         case_mm = problem.tissue.grid.isotropic_spacing_mm
-        levels = self.settings.levels
+        levels = self.levels
         coarser = [level for level in levels[:-1] if level.spacing_mm > max(case_mm, levels[-1].spacing_mm) * 1.01]
         if not coarser:
             # A single level compares all candidates.
@@ -280,8 +268,8 @@ def _thresholds(objective: ExpansionObjective, end: Expansion) -> dict[str, floa
 
     if not isinstance(objective.likelihood, SegmentationLikelihood):
         return {}
-    whole, core = objective.likelihood.thresholds(objective.prediction(end))
-    return {"threshold_whole": whole} | ({} if core is None else {"threshold_core": core})
+    thresholds = objective.likelihood.thresholds(objective.prediction(end.c))
+    return dict(zip(("threshold_whole", "threshold_core"), thresholds, strict=False))
 
 
 def _distinct(space: ParameterSpace, expansions: Iterable[Expansion | None], hopeless: float) -> list[Expansion]:

@@ -15,8 +15,6 @@ from gliofit.solver.domain import face_coefficients
 if TYPE_CHECKING:
     from gliofit.invert.methods.gliodil import ReleasedSettings
 
-__all__ = ["Diffusion", "diffusion", "pde_loss"]
-
 
 @dataclass(frozen=True, eq=False)
 class Diffusion:
@@ -127,17 +125,8 @@ class _PdeLoss(torch.autograd.Function):
     """Sum of squared residuals and its derivatives in one pass, with half the time and memory of autograd."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        field: Tensor,
-        diffusivity: Tensor,
-        proliferation: Tensor,
-        grey: Tensor,
-        stencils: tuple[Diffusion, Diffusion | None],
-        interval_days: float,
-        weight: float,
-    ) -> Tensor:
-        white_part, grey_part = stencils
+    def forward(ctx: Any, *arguments: Any) -> Tensor:
+        field, diffusivity, proliferation, grey, (white_part, grey_part), interval_days, weight = arguments
         spread = white_part(field)
         grey_spread = None if grey_part is None else grey_part(field)
         if grey_spread is not None:
@@ -148,7 +137,7 @@ class _PdeLoss(torch.autograd.Function):
         rate.addcmul_(growth, proliferation)
         residual = torch.diff(field, dim=0).div_(interval_days)
         residual.sub_(rate[1:], alpha=0.5).sub_(rate[:-1], alpha=0.5)
-        loss = weight * residual.square().sum()
+        loss: Tensor = weight * residual.square().sum()
         if not any(ctx.needs_input_grad):
             return loss
         # In place, the residual becomes the derivative by the residual; `by_rate` is the derivative by F.

@@ -1,17 +1,27 @@
-"""Space-time grid of one tumour."""
+"""Space-time grid of one tumour, and misfit of the last slice of a field to a concentration or a segmentation."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from gliofit.core.grid import Grid, Volume, bounding_box
 from gliofit.growth.theta import DURATION_DAYS
+from gliofit.observation.observation import AbstractObservation, SegmentationObservation
 
-__all__ = ["SpaceTime"]
+#: Initial thresholds of core and whole tumour, also used to divide a concentration into regions.
+START_CORE, START_WHOLE = 0.65, 0.30
+
+# Smallest concentration that the box must contain.
+_VISIBLE = 0.1
+# Smallest visible share of a cell in a region.
+_MIN_SHARE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,3 +102,70 @@ class SpaceTime:
             share = (np.maximum(overlap, 0) / self.step[axis]).astype(np.float32)
             out = np.moveaxis(np.tensordot(share, out, axes=(1, axis)), 0, axis)
         return np.ascontiguousarray(out)
+
+
+@dataclass(frozen=True, eq=False)
+class DataTerm:
+    """Misfit of the last slice of a field to an observation.
+
+    Parameters
+    ----------
+    core, oedema
+        Masks of the observed regions, for the initial guess.
+    has_thresholds
+        Whether the thresholds of core and whole tumour are unknowns.
+    misfit
+        Sum over cells of the squared misfit of a slice, shape (x, y, z), for thresholds of core and whole tumour.
+    """
+
+    core: NDArray[np.bool_]
+    oedema: NDArray[np.bool_]
+    has_thresholds: bool
+    misfit: Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def region_term(
+    core: NDArray[np.bool_], oedema: NDArray[np.bool_], visible: NDArray[np.bool_], like: Tensor
+) -> DataTerm:
+    """Compare u with the range of its region: [core, 1], [whole, core] in oedema, [0, whole] outside."""
+    masks = (core, oedema, visible & ~core & ~oedema)
+    in_core, in_oedema, outside = (like.new_tensor(mask.astype(np.float32)) for mask in masks)
+
+    def misfit(last: Tensor, threshold_core: Tensor, threshold_whole: Tensor) -> Tensor:
+        lower = in_core * threshold_core + in_oedema * threshold_whole
+        upper = 1 - in_oedema * (1 - threshold_core) - outside * (1 - threshold_whole)
+        beyond = torch.relu(lower - last) + torch.relu(last - upper)
+        return (beyond * (in_core + in_oedema + outside)).square().sum()
+
+    return DataTerm(core, oedema, True, misfit)
+
+
+def tumour_mask(observation: AbstractObservation) -> NDArray[np.bool_]:
+    """Return the mask that defines the box: the whole tumour, or concentrations above 0.1."""
+    if isinstance(observation, SegmentationObservation):
+        return observation.masks.whole & observation.visible
+    return observation.concentration.data > _VISIBLE
+
+
+def data_term(observation: AbstractObservation, space: SpaceTime, like: Tensor) -> DataTerm:
+    """Return the data term of an observation, with tensors of the type and device of ``like``.
+
+    A concentration is compared with u averaged over the visible tissue of each cell.
+    """
+
+    def average(data: NDArray[np.generic]) -> NDArray[np.float32]:
+        return space.average(Volume(data, observation.tissue.grid).canonical().data)
+
+    share = average(observation.visible)
+    visible = share >= _MIN_SHARE
+    if not isinstance(observation, SegmentationObservation):
+        observed = average(observation.concentration.data)
+        inside = np.where(visible, observed / np.maximum(share, _MIN_SHARE), 0)
+        core, whole = inside >= START_CORE, inside >= START_WHOLE
+        target, weight = like.new_tensor(observed), like.new_tensor(share)
+        return DataTerm(core, whole & ~core, False, lambda last, *_: (last * weight - target).square().sum())
+    masks = observation.masks
+    # A cell belongs to a region that covers half of its visible part.
+    whole = visible & (average(masks.whole & observation.visible) >= share / 2)
+    core = whole & (average(masks.core & observation.visible) >= share / 2)
+    return region_term(core, whole & ~core, visible, like)
