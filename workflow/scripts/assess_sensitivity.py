@@ -1,8 +1,4 @@
-"""Rule assess_sensitivity.
-
-Input: shards of synthetic cases, their tissue, surrogates.
-Output: changes of concentration, loss landscape and paths on it (Parquet), and the figure drawn from them.
-"""
+"""Rule assess_sensitivity: changes of concentration, loss landscape and paths on it (Parquet), and their figure."""
 
 from pathlib import Path
 

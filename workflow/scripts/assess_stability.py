@@ -1,8 +1,4 @@
-"""Rule assess_stability.
-
-Input: shards of synthetic cases, their tissue, networks of the method. Output: one row per case, radius and start
-(Parquet), and ratios with the paper's (CSV and Markdown).
-"""
+"""Rule assess_stability: one row per case, radius and start (Parquet), and ratios with the paper's (CSV, Markdown)."""
 
 from pathlib import Path
 

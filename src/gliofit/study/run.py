@@ -119,9 +119,7 @@ def run_cases(
 
 def _networks(method: str, settings: InvertSettings, given: Mapping[str, Any], device: str) -> Networks:
     """Return the networks of a method; each is loaded once."""
-    return Networks(
-        device=device, **{role.value: given.get(name) for role, name in settings.networks_of(method).items()}
-    )
+    return Networks.by_role({role: given.get(name) for role, name in settings.networks_of(method).items()}, device)
 
 
 def _invert(
