@@ -107,8 +107,8 @@ def test_shards_have_time_for_their_samples(paper: list[PlannedJob], demo: list[
 
 
 def test_models_that_train_on_several_devices_get_them(tmp_path: Path) -> None:
-    changed = 'train={"models": {"guided-unet": {"devices": 4}}}'
-    jobs = planned(tmp_path, "train_all", *config_file("demo"), "--config", changed)
+    changed = ("--config", 'train={"models": {"guided-unet": {"devices": 4}}}')
+    jobs = planned(tmp_path, "train_all", *config_file("demo"), *changed)
     assert asked(of(jobs, "train_model", "/guided-unet/"), "gpu") == {4}
     assert asked(of(jobs, "train_model", "/direct-inverse/"), "gpu") == {1}
 
