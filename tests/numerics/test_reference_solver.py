@@ -10,6 +10,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from gliofit import cli
+from gliofit.cli import machine
 from gliofit.core.grid import Grid
 from gliofit.core.io import read_volume, write_volume
 from gliofit.core.tissue import Tissue
@@ -91,7 +92,9 @@ def test_toolkit_and_reference_differ_by_the_toolkits_faults(partial):
 
 
 @pytest.mark.parametrize("integrator", ["toolkit", "reference"])
-def test_solve_offers_both_by_name(partial, tmp_path, integrator):
+def test_solve_offers_both_by_name(partial, tmp_path, integrator, monkeypatch):
+    # The command sets thread counts for its own process, which numba refuses once its threads run.
+    monkeypatch.setattr(machine, "set_threads", lambda threads: 1)
     for name in ("wm", "gm"):
         write_volume(tmp_path / f"{name}.nii.gz", partial.map(name))
     theta = _TOOLKIT_CASES["border"]
