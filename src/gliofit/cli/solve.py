@@ -95,10 +95,9 @@ def solve(
         "integrator": integrator.value, "steps": solution.steps, "error_estimate": estimate,
         "growth_model": space.model, "origin_voxel": seed, **space.row(theta.to_array()),
     }  # fmt: skip
-    line = (
-        f"{out}: {solution.volume_mm3 / 1000:.1f} cc of tumour cells; integrator {integrator}, {solution.steps} steps, "
-    )
-    line += "no error estimate" if estimate is None else f"estimated error {100 * estimate:.2g} %"
+    volume = f"{solution.volume_mm3 / 1000:.1f} cc of tumour cells"
+    error = "no error estimate" if estimate is None else f"estimated error {100 * estimate:.2g} %"
+    line = f"{out}: {volume}; integrator {integrator}, {solution.steps} steps, {error}"
     say(as_json, content, line, warnings=warnings)
 
 

@@ -92,13 +92,7 @@ def scratch_folder(path: str | Path, subject: str | Path | None = None) -> Itera
 
     It is on the disk of the results, because the system's folder for temporary files may be missing or small. The
     next process removes what a killed process left.
-
-    Parameters
-    ----------
-    path
-        File or folder that the intermediate files are for; it need not exist.
-    subject
-        Subject of errors; ``path`` if not given.
+    ``path``, the file or folder that the intermediate files are for, need not exist; errors are about ``subject``.
 
     Raises
     ------

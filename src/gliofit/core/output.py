@@ -83,8 +83,7 @@ def output_folder(folder: Path, names: Iterable[str] = ()) -> Iterator[Path]:
             if not error.subject.startswith(str(scratch)):
                 raise
             # The user knows the file by its final name.
-            subject = error.subject.replace(str(scratch), str(folder), 1)
-            raise InputError(subject, error.problem, error.hint, error.code) from error
+            raise error.about(error.subject.replace(str(scratch), str(folder), 1)) from error
         # All old files are removed before the first new one is moved, so that a kill cannot leave a mixture.
         for name in names:
             (folder / name).unlink(missing_ok=True)

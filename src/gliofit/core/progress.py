@@ -42,16 +42,8 @@ def no_progress(*_: object, **__: object) -> None:
 class ProgressLine:
     """A line that shows the latest report until it is stopped, on the standard error stream by default.
 
-    Parameters
-    ----------
-    title
-        First word of the line.
-    stream
-        Where to write.
-    quiet_seconds
-        Time before the first line.
-    plain_seconds
-        Shortest time between lines where the stream is not a terminal.
+    Nothing is printed in the first ``quiet_seconds``. Where the stream is not a terminal, ``plain_seconds`` is the
+    shortest time between lines.
     """
 
     def __init__(

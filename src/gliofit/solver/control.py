@@ -35,7 +35,7 @@ class StepControl:
     tolerance
         Target of the estimated relative L2 error of each step.
     start
-        Sum of c at the beginning.
+        State at the beginning.
     stopping_total
         Sum of c at which to stop early, to 1e-4 of it.
     schedule

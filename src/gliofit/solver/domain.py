@@ -103,14 +103,8 @@ def face_coefficients(
 ) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]:
     """Compute D / D_WM on the faces between each voxel and its successor along the three axes.
 
-    The coefficient is the mean of ``wm + gm / ratio`` of the two voxels if both are tissue, and zero elsewhere.
-
-    Parameters
-    ----------
-    wm, gm
-        Tissue fractions, shape (nx, ny, nz), of one floating type, also that of the coefficients.
-    ratio
-        D_WM / D_GM.
+    The coefficient is the mean of ``wm + gm / ratio`` (D_WM / D_GM) of the two voxels if both are tissue, and zero
+    elsewhere. Shape and floating type are those of the fractions.
     """
     return _face_means(wm + gm / wm.dtype.type(ratio), (wm + gm) >= TISSUE_THRESHOLD)
 

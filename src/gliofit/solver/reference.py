@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gliofit.core.grid import bounding_box
 from gliofit.core.progress import OnProgress, no_progress
+from gliofit.core.threads import threads_for
 from gliofit.core.tissue import Tissue
 from gliofit.growth.fisher_kolmogorov import diffusivity_mm2_per_day, proliferation_per_day
 from gliofit.growth.theta import DURATION_DAYS, Theta
@@ -17,7 +18,6 @@ from gliofit.solver.base import AbstractForwardSolver, Solution, check_growth, o
 from gliofit.solver.domain import Domain, domain_of, row_spans
 from gliofit.solver.seed import sub_voxel_seed, voxel_seed
 from gliofit.solver.settings import ReferenceSettings
-from gliofit.solver.threads import threads_for
 
 
 class ReferenceSolver(AbstractForwardSolver):

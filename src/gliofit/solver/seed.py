@@ -65,21 +65,10 @@ def sub_voxel_seed(
     voxel. A cubic ramp of +- 0.5 mm replaces the cut, so that the field is continuously differentiable in the centre;
     it changes the mass by 0.1 %.
 
-    Parameters
-    ----------
-    shape
-        Shape of the grid.
-    centre
-        Fractional voxel indices, shape (3,).
-    spacing_mm
-        Voxel size.
-    tangents
-        Whether to return the three derivatives by ``centre``, per voxel.
-
     Returns
     -------
     fields : ndarray
-        Field, with derivatives if requested, on the box of the seed, shape (1 or 4, ...).
+        Field, with its derivatives by ``centre`` (voxel indices) if requested, on the seed's box, shape (1 or 4, ...).
     box : tuple of slice
         Box in the grid, empty if the seed lies outside the grid.
     """

@@ -20,6 +20,7 @@ from gliofit.core.crop import Crop, CropSettings
 from gliofit.core.errors import InputError
 from gliofit.core.grid import Volume
 from gliofit.core.seeds import derive_seed
+from gliofit.core.threads import kernels_are_thread_safe
 from gliofit.core.tissue import Tissue
 from gliofit.growth.model import find_growth_model, space_of
 from gliofit.simulate.grow import Sample
@@ -29,7 +30,6 @@ from gliofit.simulate.settings import ATLAS, PRESETS, SimulateSettings
 from gliofit.simulate.shard import to_counts
 from gliofit.solver.backends import choose_backend
 from gliofit.solver.settings import AccurateSettings
-from gliofit.solver.threads import kernels_are_thread_safe
 from gliofit.train.dataset import AbstractDataset, Anchor, Batch, Shard, cut_counts, digest_of_tissues, to_batch
 
 _LOG = logging.getLogger(__name__)

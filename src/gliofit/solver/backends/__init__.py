@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from gliofit.core.errors import InputError
 from gliofit.growth.model import Growth
-from gliofit.solver.backends.base import GREY_SHARE, AbstractStepper, SequentialStepper
-from gliofit.solver.backends.triton_support import choose_backend
+from gliofit.solver.backends.base import GREY_SHARE, AbstractStepper, SequentialStepper, choose_backend
 from gliofit.solver.domain import Domain
 from gliofit.solver.settings import AccurateSettings
 
@@ -28,10 +27,8 @@ def make_stepper(
 
     Parameters
     ----------
-    settings
-        Back end and ``active``.
-    domain
-        Computational domain; its floating type is that of the fields.
+    settings, domain
+        Back end and ``active``; computational domain, whose floating type is that of the fields.
     seeds
         Initial fields per tumour, shape (F, nx, ny, nz) on the padded box; F is 1, or 1 + n with n tangents.
     growths

@@ -1,16 +1,20 @@
-"""Interface of the accurate integrator's back ends: attempt Strang steps with step doubling, accept or reject them."""
+"""Choice and interface of the accurate integrator's back ends, which attempt and accept Strang steps."""
 
 from __future__ import annotations
 
+import importlib.util
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import compress
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.core.errors import InputError
 from gliofit.growth.model import Growth
 
 #: Indices of tangents with source terms among the fields: c and its derivatives by x, y, z, mu_D, mu_rho, grey share.
@@ -115,3 +119,34 @@ def reaction_factors(growth: Growth, step: float) -> tuple[float, float]:
     """Return exp(rho tau) of a reaction step and its derivative by mu_rho."""
     factor = float(np.exp(growth.mu_rho**2 * step))
     return factor, 2 * growth.mu_rho * step * factor
+
+
+def interpreted() -> bool:
+    """Return whether Triton's interpreter runs kernels on the CPU (``TRITON_INTERPRET=1``, for tests)."""
+    return os.environ.get("TRITON_INTERPRET", "0") == "1"
+
+
+@cache
+def triton_problem() -> str | None:
+    """Return why the Triton back end cannot run, None if it can."""
+    if importlib.util.find_spec("triton") is None:
+        return "Triton is not installed"
+    if interpreted():
+        return None
+    import torch
+
+    return None if torch.cuda.is_available() else "there is no CUDA device"
+
+
+def choose_backend(name: str) -> Literal["numba", "torch", "triton"]:
+    """Return the back end of a setting: ``auto`` is ``triton`` where there is a CUDA device, else ``numba``.
+
+    InputError if the name is unknown, or if ``triton`` cannot run.
+    """
+    if name == "auto":
+        return "numba" if triton_problem() else "triton"
+    if name == "triton" and (problem := triton_problem()):
+        raise InputError("back end triton", problem, "use --backend numba or auto")
+    if name not in ("numba", "torch", "triton"):
+        raise InputError(f"back end {name}", "is not known", "use auto, numba, torch or triton")
+    return name  # type: ignore[return-value]

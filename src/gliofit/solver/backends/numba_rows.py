@@ -8,17 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter, minimum_filter
 
+from gliofit.core.threads import threads_for
 from gliofit.growth.model import Growth
 from gliofit.solver.backends.base import GREY_SHARE, AbstractTumour, Attempt, reaction_factors
 from gliofit.solver.backends.packed import ALIGNMENT, aligned_zeros, pack_rows
 from gliofit.solver.domain import Domain, row_spans
 from gliofit.solver.rkl2 import rkl2
-from gliofit.solver.threads import threads_for
 
 # Stages taken while their slabs are in a cache; more would overflow it at 1 mm.
 _DEEPEST = 8
 
-# Runs of rows that are summed on their own; enough for the cores of a workstation.
+# Runs of rows with about the same number of voxels that are summed on their own: enough for the cores of a
+# workstation, and as many on every machine, because the rounding of the total must not depend on threads.
 _CHUNKS = 64
 
 
@@ -26,19 +27,8 @@ class NumbaTumour(AbstractTumour):
     """State, work buffers and rows of one tumour; see ``AbstractStepper``.
 
     Rows only ever grow, so that what was written once is written again in every pass and never read stale.
-
-    Parameters
-    ----------
-    domain
-        Where.
-    seed
-        Initial fields, shape (F, nx, ny, nz) on the padded box.
-    growth
-        Coefficients of the tumour.
-    active
-        Concentration above which a voxel is active. Rows reach as far beyond active voxels as the stages of one step.
-    extrapolate_tangents
-        Whether tangents are those of the extrapolated c, or of the fine one, which spares them the coarse step.
+    They reach as far beyond active voxels, whose concentration is above ``active``, as the stages of one step.
+    Tangents that are not extrapolated spare the coarse step.
     """
 
     def __init__(
@@ -83,7 +73,7 @@ class NumbaTumour(AbstractTumour):
         self.beside = np.stack(
             [origin[i + 1, j] + low, origin[i - 1, j] + low, origin[i, j + 1] + low, origin[i, j - 1] + low]
         ).astype(np.uint64)
-        self.slabs = np.searchsorted(i, np.arange(self.packed.shape[0] + 1))
+        self.slabs = np.searchsorted(i, np.arange(len(origin) + 1))
         #: Voxels before each row, and their number.
         self.before = np.concatenate([[0], np.cumsum(self.length.astype(np.int64))])
         self.voxels = int(self.before[-1])
@@ -100,13 +90,6 @@ class NumbaTumour(AbstractTumour):
         # Where blocks meet, both leave out one slab less than the depth, so they have to be that wide on either side.
         narrowest = int(np.diff(bounds).min())
         return bounds, _DEEPEST if len(bounds) == 2 else min(_DEEPEST, max(1, narrowest // 2))
-
-    def chunks(self) -> NDArray[np.int64]:
-        """Bounds of runs of rows with about the same number of voxels.
-
-        As many on every machine: each has its own sum, and the rounding of the total must not depend on threads.
-        """
-        return np.searchsorted(self.before, np.linspace(0, self.voxels, _CHUNKS + 1)).astype(np.int64)
 
     def strang(self, source: NDArray[Any], result: NDArray[Any], before: float, step: float, after: float) -> None:
         """React over ``before``, diffuse over ``step``, react over ``after``, the first fields of ``source``."""
@@ -126,11 +109,6 @@ class NumbaTumour(AbstractTumour):
             np.array(reaction_factors(self.growth, after), self.kind),
         )  # fmt: skip
 
-    def carry(self, step: float) -> int:
-        """Voxels that one step can carry cells: its stages, or those of its two halves together."""
-        stiffness = self.diffusion(step) * self.spectral_bound
-        return max(rkl2(stiffness).stages, 2 * rkl2(stiffness / 2).stages)
-
     def diffusion(self, step: float) -> float:
         """D_WM tau / h^2 of a step."""
         return step * self.growth.mu_d_mm**2 / self.spacing**2
@@ -139,14 +117,17 @@ class NumbaTumour(AbstractTumour):
         """See ``AbstractTumour.attempt``."""
         from gliofit.solver.backends import numba_kernels
 
-        self.reach(self.carry(step))
+        # Cells move one voxel per stage, in the whole step or in its two halves.
+        stiffness = self.diffusion(step) * self.spectral_bound
+        self.reach(max(rkl2(stiffness).stages, 2 * rkl2(stiffness / 2).stages))
+        chunks = np.searchsorted(self.before, np.linspace(0, self.voxels, _CHUNKS + 1)).astype(np.int64)
         with threads_for(self.voxels):
             self.strang(self.state, self.coarse, step / 2, step, step / 2)
             self.strang(self.state, self.one, step / 4, step / 2, step / 2)
             self.strang(self.one, self.one, 0.0, step / 2, step / 4)
-            low, high = np.empty(len(self.length), np.int64), np.empty(len(self.length), np.int64)
+            low, high = np.empty((2, len(self.length)), np.int64)
             error, norm, total, growth = numba_kernels.combine(
-                self.coarse, self.one, self.base, self.length, self.chunks(), self.kind(self.active), low, high
+                self.coarse, self.one, self.base, self.length, chunks, self.kind(self.active), low, high
             )
         self.found = low, high
         return Attempt(float(np.sqrt(error / max(norm, 1e-300))) / 3, total, self.growth.mu_rho**2 * growth)

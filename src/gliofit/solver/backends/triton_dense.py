@@ -22,8 +22,7 @@ from scipy.ndimage import maximum_filter
 
 from gliofit.core.grid import bounding_box
 from gliofit.growth.model import Growth
-from gliofit.solver.backends.base import AbstractStepper, Attempt, reaction_factors
-from gliofit.solver.backends.triton_support import choose_backend, interpreted
+from gliofit.solver.backends.base import AbstractStepper, Attempt, choose_backend, interpreted, reaction_factors
 from gliofit.solver.domain import Domain
 from gliofit.solver.rkl2 import rkl2
 
