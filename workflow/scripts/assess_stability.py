@@ -5,8 +5,8 @@ from pathlib import Path
 from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
+    from gliofit.assess.settings import StabilitySettings
     from gliofit.assess.stability import run_stability, stability_table
-    from gliofit.assess.stability_settings import StabilitySettings
     from gliofit.core.io import write_table
     from gliofit.core.tissue import Tissue
     from gliofit.invert.networks import Networks

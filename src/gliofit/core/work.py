@@ -9,36 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-#: Voxels along an edge of the cube that operations of networks are counted in.
-_CUBE = 64
-
 
 @dataclass(frozen=True)
 class Work:
-    """Operations by name, in the units of ``costs.yaml``, and memory.
+    """Operations by name, in the units of ``costs.yaml``, and memory."""
 
-    Parameters
-    ----------
-    most
-        Operations at most; limits follow from them.
-    usual
-        Operations of a usual case, which a search that converges early needs; forecasts follow from them.
-    megabytes
-        Memory for arrays, beside what the libraries take.
-    size
-        Units of what is left on disk.
-    budget_seconds, limit_seconds
-        Time after which the job stops by itself, and time limit where the operations do not give one.
-    cores
-        Cores that share the operations.
-    """
-
+    #: Operations at most; limits follow from them.
     most: Mapping[str, float] = field(default_factory=dict)
+    #: Operations of a usual case, which a search that converges early needs; forecasts follow from them.
     usual: Mapping[str, float] = field(default_factory=dict)
+    #: Memory for arrays, beside what the libraries take.
     megabytes: float = 0.0
+    #: Units of what is left on disk.
     size: float = 0.0
+    #: Time after which the job stops by itself.
     budget_seconds: float | None = None
+    #: Time limit where the operations do not give one.
     limit_seconds: float | None = None
+    #: Cores that share the operations.
     cores: int = 1
 
     @classmethod
@@ -51,24 +39,17 @@ class Work:
     def __add__(self, other: Work) -> Work:
         """Both, one after the other."""
         return Work(
-            _sum(self.most, other.most),
-            _sum(self.usual, other.usual),
-            max(self.megabytes, other.megabytes),
-            self.size + other.size,
-            self.budget_seconds or other.budget_seconds,
-            self.limit_seconds or other.limit_seconds,
-            max(self.cores, other.cores),
-        )
+            _sum(self.most, other.most), _sum(self.usual, other.usual), max(self.megabytes, other.megabytes),
+            self.size + other.size, self.budget_seconds or other.budget_seconds,
+            self.limit_seconds or other.limit_seconds, max(self.cores, other.cores),
+        )  # fmt: skip
 
     def times(self, most: float, usual: float | None = None) -> Work:
         """The same so many times, one after the other."""
         usual = most if usual is None else usual
-        return Work(
-            {name: most * amount for name, amount in self.most.items()},
-            {name: usual * amount for name, amount in self.usual.items()},
-            self.megabytes,
-            self.size * most,
-        )
+        at_most = {name: most * amount for name, amount in self.most.items()}
+        usually = {name: usual * amount for name, amount in self.usual.items()}
+        return Work(at_most, usually, self.megabytes, self.size * most)
 
     @staticmethod
     def total(works: Iterable[Work]) -> Work:
@@ -77,7 +58,7 @@ class Work:
 
 
 def _sum(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
-    return {name: one.get(name, 0.0) + other.get(name, 0.0) for name in (*one, *(n for n in other if n not in one))}
+    return {name: one.get(name, 0.0) + other.get(name, 0.0) for name in {**one, **other}}
 
 
 def megabytes_of_cube(voxels: int) -> float:
@@ -87,4 +68,4 @@ def megabytes_of_cube(voxels: int) -> float:
 
 def cubes(voxels: int) -> float:
     """Size of a cube with so many voxels along each edge, in cubes of 64."""
-    return float((voxels / _CUBE) ** 3)
+    return float((voxels / 64) ** 3)

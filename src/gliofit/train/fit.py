@@ -124,7 +124,8 @@ def _run(fabric: Fabric, job: TrainingJob, progress: OnProgress = no_progress) -
         else:
             data = GeneratedDataset(
                 tissues if model.anatomies == "all" else {ATLAS: tissues[ATLAS]}, crop,
-                job.simulate or SimulateSettings(), job.seed, model.samples_per_epoch, threads=threads, anchor=anchor,
+                job.simulate or SimulateSettings(), job.seed, model.samples_per_epoch, passes=model.passes,
+                threads=threads, anchor=anchor,
             )  # fmt: skip
         if model.in_atlas:
             network = find_architecture(model.architecture).parse(model.network)
