@@ -54,7 +54,7 @@ def case_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def scores(case_dir: Path, method: str, folder: Path) -> pd.Series:
     """Scores of a method on the case."""
     settings = InvertSettings(methods={method: {"inverter": method, **METHODS[method][0]}})
-    networks = Networks(**{role.value: MODELS / name for role, name in settings.methods[method].networks.items()})
+    networks = Networks(**{role: MODELS / name for role, name in settings.methods[method].networks.items()})
     invert, forward = folder / "invert", folder / "forward"
     files = CaseFiles(case_dir, "synthetic", "synthetic-00000", "probabilities")
     invert_case(files, method, settings, networks, invert, "accuracy", 1, 1)

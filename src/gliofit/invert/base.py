@@ -170,10 +170,10 @@ class AbstractInverter(Settings, ABC):
         raise NotImplementedError(f"{type(self).__name__} does not define work; see gliofit.core.work")
 
     @property
-    def networks(self) -> dict[NetworkRole, str]:
-        """Names of the trained networks that the method needs."""
+    def networks(self) -> dict[str, str]:
+        """Names of the trained networks that the method needs, by role."""
         needs = [(need, name) for _, name, reference in references_in(self) for need in reference.needs]
-        return {need: name for need, name in needs if isinstance(need, NetworkRole)}
+        return {need.value: name for need, name in needs if isinstance(need, NetworkRole)}
 
     @property
     def refined(self) -> str | None:

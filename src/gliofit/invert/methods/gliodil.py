@@ -124,6 +124,9 @@ class Gliodil(AbstractInverter):
         """Fit field and parameters on a box about the tumour."""
         import torch
 
+        from gliofit.train.memory import keep_freed_memory
+
+        keep_freed_memory()
         trace = problem.start_trace()
         loss, unknowns = self._start(problem)
         groups = [(unknowns.levels, self.learning_rate), ([unknowns.rates], self.rates_learning_rate)]
@@ -150,7 +153,7 @@ class Gliodil(AbstractInverter):
         epochs = self.epochs
         if self.optimiser == "adam":
             parameters = [{"params": tensors, "lr": rate} for tensors, rate in groups]
-            optimiser: torch.optim.Optimizer = torch.optim.Adam(parameters, eps=1e-7)
+            optimiser: torch.optim.Optimizer = torch.optim.Adam(parameters, eps=1e-7, fused=True)
             final = self.final_learning_rate
             schedule = torch.optim.lr_scheduler.LambdaLR(
                 optimiser, lambda epoch: final + (1 - final) * (1 + np.cos(np.pi * epoch / epochs)) / 2
