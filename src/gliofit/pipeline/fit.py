@@ -151,10 +151,11 @@ def fit_files(
     start: Theta | None = None
     for step in settings.chain(method):
         report = _evaluations(progress, step, settings.methods[step].most_evaluations)
-        networks = Networks(**{role: folder / name for role, name in settings.methods[step].networks.items()})
+        folders: dict[str, Any] = {role: folder / name for role, name in settings.methods[step].networks.items()}
         problem = Problem(
-            observation, settings, networks, seed, threads, report, start, model=settings.methods[step].growth_model
-        )
+            observation, settings, Networks(**folders), seed, threads, report, start,
+            model=settings.methods[step].growth_model,
+        )  # fmt: skip
         try:
             inversion = fit(problem, step, settings)
         except GridError as error:
