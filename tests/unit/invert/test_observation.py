@@ -15,7 +15,7 @@ from gliofit.observation.observation import (
     tumour_masks,
 )
 
-from .fakes import TRUTH, blob_volume
+from .fakes import TRUTH, blob_volume, segmented
 
 GRID = Grid((20, 20, 20), np.diag([5.0, 5.0, 5.0, 1.0]))  # 0.125 cc per voxel
 
@@ -77,12 +77,8 @@ def test_noisy_values_are_taken_as_they_are(cube):
 
 
 def test_pseudo_concentration_has_the_borders_of_the_segmentation(cube):
-    field = blob_volume(cube, TRUTH)
-    imaging = ImagingSettings()
-    labels = np.zeros(cube.grid.shape, np.uint8)
-    labels[field.data > imaging.threshold_whole] = T.OEDEMA
-    labels[field.data > imaging.threshold_core] = T.ENHANCING
-    volume = Volume(labels, cube.grid)
+    field, imaging = blob_volume(cube, TRUTH), ImagingSettings()
+    volume = segmented(field)
     masks = tumour_masks(volume, 1.5)
     drawn = pseudo_concentration(masks, volume, imaging).data
     assert (drawn[masks.core] >= imaging.threshold_core).all()
