@@ -86,14 +86,8 @@ def run_forward(
 
     Parameters
     ----------
-    case_dir
-        Case folder with the tissue.
     parameters
         Parquet with one row: ``parameters.parquet`` of an inversion or ``truth.parquet``.
-    out_dir
-        Output folder.
-    settings, tissue_kind
-        Integrator and kind of tissue maps.
     prefix
         Prefix of the parameter columns: ``other_`` reads the rejected candidate of a hybrid method.
     field

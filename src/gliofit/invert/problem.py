@@ -23,14 +23,8 @@ class Problem:
 
     Parameters
     ----------
-    observation
-        Observation with its likelihood; the bounds are relative to its centre of mass.
-    settings
-        Settings with the bounds.
-    networks
-        Trained networks, loaded on first use.
-    seed, threads
-        Random seed and number of threads.
+    observation, settings
+        Observation with its likelihood, and settings with the bounds relative to its centre of mass.
     on_progress
         Progress callback with the number of evaluations, the last loss and its level.
     start
@@ -38,7 +32,7 @@ class Problem:
     atlas
         Transforms to the atlas, for methods that work there.
     model
-        Name of the growth model whose parameters are estimated.
+        Name of the growth model.
     """
 
     def __init__(
@@ -63,6 +57,10 @@ class Problem:
     def held_origin_mm(self, origin: str) -> NDArray[np.float64] | None:
         """Return the fixed origin of an ``origin`` setting, shape (3,), world mm; None if the origin is estimated."""
         return self.observation.centre_mm if origin == "com-fixed" else None
+
+    def free(self, origin: str) -> NDArray[np.bool_]:
+        """Return the mask of parameters that are estimated with an ``origin`` setting, shape (n,)."""
+        return self.space.free(origin == "com-fixed")
 
     def starting_at(self, origin: str, start: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return an initial theta, shape (n,), with the centre of mass as origin for ``origin: com-start``."""

@@ -34,13 +34,6 @@ _NEGLIGIBLE = 0.01
 def profile_likelihood(problem: Problem, settings: GaussNewton, inversion: Inversion) -> pd.DataFrame:
     """Compute the loss along each free parameter, minimised over the others, on the finest level.
 
-    Parameters
-    ----------
-    problem, settings
-        Inverted case, and settings of the inversion.
-    inversion
-        Outcome with an uncertainty.
-
     Returns
     -------
     DataFrame
@@ -68,7 +61,7 @@ def profile_likelihood(problem: Problem, settings: GaussNewton, inversion: Inver
     lowest = _exact_loss(objective, best)
     errors, inverse = uncertainty.standard_errors, uncertainty.inverse_hessian
     space = problem.space
-    free = space.free(problem.held_origin_mm(settings.origin) is not None)
+    free = problem.free(settings.origin)
     rows = []
     for k in np.flatnonzero(free & (errors > 0) & (np.diag(inverse) > 0)):
         scale = 2 * inverse[k, k] / errors[k] ** 2

@@ -62,7 +62,7 @@ def fit(problem: Problem, method: str, settings: InvertSettings) -> Inversion:
                 raise
             log.warning("%s failed", method, exc_info=True)
             name = "" if type(error).__name__ == "InversionError" else f"{type(error).__name__}: "
-            return _failure(problem.space, f"{name}{error}", time.perf_counter() - started)
+            return Trace(problem.space).fail(f"{name}{error}", time.perf_counter() - started)
     if entry.origin == "com-swap":
         # As the paper's code does for its forward simulation. The uncertainty is that of the estimated origin.
         centre, candidates = problem.observation.centre_mm, (inversion.theta, inversion.other)
@@ -83,9 +83,7 @@ class CaseFiles:
     Parameters
     ----------
     folder
-        Folder with the tissue and ``concentration.nii.gz`` (synthetic) or ``segmentation.nii.gz``.
-    cohort
-        ``synthetic`` or ``patients``.
+        Folder with the tissue and ``concentration.nii.gz`` (synthetic) or ``segmentation.nii.gz`` (patients).
     reference
         A patient's reference concentration, if the method observes it.
     start
@@ -145,7 +143,7 @@ def invert_case(
     try:
         observation = files.observe(observed, tissue, settings)
     except EmptyObservationError as error:
-        inversion = _failure(space, str(error), 0.0)
+        inversion = Trace(space).fail(str(error))
     else:
         start = None if files.start is None else read_estimate(files.start)[1]
         atlas = files.atlas_map(tissue) if entry.needs_atlas else None
@@ -203,10 +201,6 @@ def _entry(settings: InvertSettings, method: str) -> AbstractInverter:
     if method not in settings.methods:
         raise InputError(f"method '{method}'", "is not configured", f"name one of {', '.join(settings.methods)}")
     return settings.methods[method]
-
-
-def _failure(space: ParameterSpace, message: str, seconds: float) -> Inversion:
-    return Inversion(None, np.nan, Trace(space).table(), 0, seconds, "failed", message)
 
 
 def _with_notes(inversion: Inversion, *notes: str) -> Inversion:

@@ -31,12 +31,6 @@ class LevelObjective(Generic[SolverT]):
 
     Parameters
     ----------
-    problem
-        Case to invert.
-    trace
-        Record of all evaluations.
-    solver
-        Forward solver.
     spacing_mm
         Voxel size; the nearest whole multiple of the case's voxel size is used.
     imaging_width

@@ -126,7 +126,7 @@ def _invert(
     try:
         observation = ConcentrationObservation(case.target.observed, case.tissue, "target", noisy=noisy)
     except EmptyObservationError as error:
-        return Inversion(None, np.nan, Trace(find_growth_model(model).space).table(), 0, 0.0, "failed", str(error))
+        return Trace(find_growth_model(model).space).fail(str(error))
     problem = Problem(observation, settings, networks, seed=seed, threads=threads, model=model)
     return fit(problem, method, settings)
 

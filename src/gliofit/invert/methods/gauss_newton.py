@@ -12,14 +12,7 @@ from pydantic import Field
 from gliofit.core.references import Kind, Reference
 from gliofit.core.work import Work
 from gliofit.growth.theta import DURATION_DAYS
-from gliofit.invert.base import (
-    AbstractInverter,
-    DirectName,
-    Inversion,
-    InversionError,
-    LevelSettings,
-    MethodTrait,
-)
+from gliofit.invert.base import AbstractInverter, DirectName, Inversion, InversionError, LevelSettings, MethodTrait
 from gliofit.solver.settings import AccurateSettings
 
 if TYPE_CHECKING:
@@ -110,21 +103,20 @@ class GaussNewton(AbstractInverter):
         from gliofit.solver.accurate import AccurateSolver
 
         trace = problem.start_trace()
-        fixed_origin = problem.held_origin_mm(self.origin)
-        free = problem.space.free(fixed_origin is not None)
+        move = self.origin != "com-fixed"
         thetas: list[NDArray[np.float64]] = []
         best: Descent | None = None
         for number, level in enumerate(self._levels(problem), 1):
             solver = AccurateSolver(self.integrator.with_tolerance(level.tolerance))
             objective = ExpansionObjective(problem, trace, solver, level.spacing_mm, level.imaging_width, number)
             if number == 1:
-                thetas = self._estimated_starts(problem, fixed_origin)
+                thetas = self._estimated_starts(problem)
                 if self.refines is None:
-                    thetas += self._front_width_starts(objective, problem, fixed_origin is None)
-            starts = [_expand_in_tissue(objective, theta, fixed_origin is None) for theta in thetas]
+                    thetas += self._front_width_starts(objective, problem)
+            starts = [_expand_in_tissue(objective, theta, move) for theta in thetas]
             # Before the first descent, candidates are not dropped for a high loss.
             distinct = _distinct(problem.space, starts, np.inf if best is None else _HOPELESS)
-            descents = self._descend(objective, distinct[: level.candidates], problem, level, free)
+            descents = self._descend(objective, distinct[: level.candidates], problem, level)
             # Without descents, thin tissue may only appear at finer resolution.
             if descents:
                 best = descents[0]
@@ -132,35 +124,30 @@ class GaussNewton(AbstractInverter):
         if best is None or not descents:
             raise InversionError("no initial guess lies in tissue")
         end = best.best
-        uncertainty = self._uncertainty(objective, end, problem, free)
+        uncertainty = self._uncertainty(objective, end, problem)
         message = "; ".join([f"{objective.spacing_mm:g} mm: {best.reason}", *uncertainty.notes])
         return trace.finish(
             end.theta, end.loss, best.converged, message, uncertainty=uncertainty, extra=_thresholds(objective, end)
         )
 
-    def _uncertainty(
-        self, objective: ExpansionObjective, end: Expansion, problem: Problem, free: NDArray[np.bool_]
-    ) -> Uncertainty:
+    def _uncertainty(self, objective: ExpansionObjective, end: Expansion, problem: Problem) -> Uncertainty:
         """Compute the uncertainty of the estimate, for a segmentation with the measured Hessian."""
         from gliofit.invert.expansion import ExpansionObjective
         from gliofit.invert.trace import Trace
         from gliofit.invert.uncertainty import measured_hessian, uncertainty_of
         from gliofit.observation.observation import ConcentrationObservation
 
-        arguments = problem.bounds, free, self.correlation_mm
+        arguments = problem.bounds, problem.free(self.origin), self.correlation_mm
         first = uncertainty_of(objective, end, *arguments)
         if isinstance(problem.observation, ConcentrationObservation):
             return first
-        trace = Trace(problem.space)
-        spacing = max(objective.spacing_mm, _CURVATURE_MM)
+        trace, spacing = Trace(problem.space), max(objective.spacing_mm, _CURVATURE_MM)
         coarse = ExpansionObjective(problem, trace, objective.solver, spacing)
         hessian = measured_hessian(coarse, end.theta, first.standard_errors)
         objective.trace.count(len(trace))
         return first if hessian is None else uncertainty_of(objective, end, *arguments, hessian)
 
-    def _estimated_starts(
-        self, problem: Problem, fixed_origin: NDArray[np.float64] | None
-    ) -> list[NDArray[np.float64]]:
+    def _estimated_starts(self, problem: Problem) -> list[NDArray[np.float64]]:
         """Return the estimates of the method to refine and of a direct inverse network."""
         thetas = []
         if self.refines is not None:
@@ -171,14 +158,12 @@ class GaussNewton(AbstractInverter):
             from gliofit.invert.surrogate_objective import direct_theta
 
             thetas.append(direct_theta(problem, self.origin)[0])
-        if fixed_origin is not None:
+        if self.origin == "com-fixed":
             for theta in thetas:
-                theta[:3] = fixed_origin
+                theta[:3] = problem.observation.centre_mm
         return thetas
 
-    def _front_width_starts(
-        self, objective: ExpansionObjective, problem: Problem, move: bool
-    ) -> list[NDArray[np.float64]]:
+    def _front_width_starts(self, objective: ExpansionObjective, problem: Problem) -> list[NDArray[np.float64]]:
         """Compute one theta per front width whose tumour, at the centre of mass, has the observed volume.
 
         A simulation with the rates of that width stops at the observed volume; its final time determines theta.
@@ -187,13 +172,13 @@ class GaussNewton(AbstractInverter):
         from gliofit.invert.solver_objective import distance_to_tissue_mm
 
         centre, tissue = problem.observation.centre_mm, objective.tissue
-        if move:
+        if self.origin != "com-fixed":
             distance, nearest = distance_to_tissue_mm(tissue.mask, tissue.grid, centre)
             centre = centre if distance <= objective.spacing_mm else nearest
         thetas = []
+        volume = problem.observation.volume_mm3
         for width in self.start_widths_mm:
             fastest = problem.model.of_front_width(centre, width, problem.bounds)
-            volume = problem.observation.volume_mm3
             try:
                 solution = objective.solver.solve(tissue, fastest, stopping_volume_mm3=volume)
             except SeedOutsideTissueError:
@@ -203,25 +188,18 @@ class GaussNewton(AbstractInverter):
             thetas.append(problem.bounds.clip(fastest.at_fraction(fraction).to_array()))
         return thetas
 
-    @staticmethod
     def _descend(
-        objective: ExpansionObjective,
-        starts: list[Expansion],
-        problem: Problem,
-        level: GaussNewtonLevel,
-        free: NDArray[np.bool_],
+        self, objective: ExpansionObjective, starts: list[Expansion], problem: Problem, level: GaussNewtonLevel
     ) -> list[Descent]:
         """Return the descents of a level, sorted by loss."""
         from gliofit.invert.levenberg_marquardt import descend
 
         descents: list[Descent] = []
+        free = problem.free(self.origin)
 
         def descend_from(start: Expansion) -> None:
-            descents.append(
-                descend(
-                    objective, start, problem.bounds, level.evaluations, free, level.loss_tolerance, others=descents
-                )
-            )
+            limits = problem.bounds, level.evaluations, free, level.loss_tolerance
+            descents.append(descend(objective, start, *limits, others=descents))
             descents.sort(key=lambda descent: descent.best.loss)
 
         for start in starts:

@@ -70,12 +70,7 @@ class Lmi(AbstractInverter):
     def invert(self, problem: Problem) -> Inversion:
         """Predict theta, simulate and warp; the loss is NaN.
 
-        Raises
-        ------
-        InputError
-            If the problem has no registration to the atlas.
-        InversionError
-            If the tumour disappears in the atlas, or the output of the network is not finite.
+        Raises InversionError if the tumour disappears in the atlas, or the output of the network is not finite.
         """
         from gliofit.core.grid import Volume
         from gliofit.solver.registry import make_solver

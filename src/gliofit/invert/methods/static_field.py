@@ -97,11 +97,9 @@ class StaticField(AbstractInverter):
             with torch.no_grad():
                 field.clamp_(1e-5, 1).mul_(parts[2])
         last = float(loss(field.detach(), steepness.detach()))
-        values = np.zeros(whole.shape, np.float32)
-        values[box] = field.detach().numpy()
-        volume = Volume(values, share.grid)
-        if factor > 1:
-            volume = volume.sample(tissue.grid)
+        volume = Volume(np.zeros(whole.shape, np.float32), share.grid)
+        volume.data[box] = field.detach().numpy()
+        volume = volume.sample(tissue.grid) if factor > 1 else volume
         concentration = Volume(np.clip(volume.data, 0, 1), tissue.grid).oriented_like(problem.tissue.grid)
         message = f"fitted at {spacing:g} mm; steepness {abs(float(steepness.detach())):.2g} per mm"
         return trace.finish(None, last, True, message, concentration=concentration)
@@ -124,20 +122,10 @@ class StaticLoss:
 
     Sum of: 1 - Dice of whole tumour and of core; ``front_weight`` times the mean of ((k c (1 - c) - |grad c|) / k)^2
     over the eroded brain; ``smooth_weight`` times the mean, over voxels with tumour, of the squared sum of differences
-    to the six neighbours.
+    to the six neighbours. ``whole`` and ``core`` are the share of each voxel in the regions (an empty core is ignored),
+    ``brain`` is 1 in the brain and 0 elsewhere, shapes (x, y, z).
 
     Source: Weidner et al., arXiv:2412.13811.
-
-    Parameters
-    ----------
-    whole, core
-        Share of each voxel in the regions, shape (x, y, z); an empty core is ignored.
-    brain
-        1 in the brain and 0 elsewhere, shape (x, y, z).
-    spacing_mm
-        Voxel size.
-    settings
-        Thresholds, sharpness and weights.
     """
 
     def __init__(self, whole: Tensor, core: Tensor, brain: Tensor, spacing_mm: float, settings: StaticField) -> None:
