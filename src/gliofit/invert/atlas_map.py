@@ -17,17 +17,11 @@ from gliofit.register.ants import Transforms, apply_to_points, apply_transforms
 
 @dataclass(eq=False)
 class AtlasMap:
-    """Transforms between a case and the atlas.
+    """Transforms between a case and the atlas."""
 
-    Parameters
-    ----------
-    tissue
-        Tissue of the atlas.
-    registration
-        Grid of the patient and registration by ANTs; None for synthetic cases, which are on the atlas.
-    """
-
+    #: Tissue of the atlas.
     tissue: Tissue
+    #: Grid of the patient and registration by ANTs; None for synthetic cases, which are on the atlas.
     registration: tuple[Grid, Transforms] | None = None
 
     @classmethod

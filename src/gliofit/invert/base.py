@@ -64,42 +64,28 @@ class LevelSettings(Settings):
 
 @dataclass(frozen=True, eq=False)
 class Inversion:
-    """Outcome of one method on one case.
+    """Outcome of one method on one case."""
 
-    Parameters
-    ----------
-    theta
-        Estimate; None if the method failed or estimates only a concentration.
-    loss
-        Loss at the estimate. Losses of different methods or domains are not comparable.
-    trace
-        One row per evaluation, see ``Trace.table``.
-    evaluations
-        Number of forward model evaluations, by solver or surrogate.
-    wall_seconds
-        Time of the inversion, without reading files, loading networks and the forward simulation of the estimate.
-    status, message
-        Outcome, with notes for the user.
-    other
-        Rejected candidate of a method that chooses between two.
-    uncertainty
-        Covariance and intervals of theta, if the method provides them.
-    extra
-        Additional columns of the results row.
-    concentration
-        Concentration estimated directly, on the grid of the case; it replaces the forward simulation.
-    """
-
+    #: Estimate; None if the method failed or estimates only a concentration.
     theta: Theta | None
+    #: Loss at the estimate. Losses of different methods or domains are not comparable.
     loss: float
+    #: One row per evaluation, see ``Trace.table``.
     trace: pd.DataFrame
+    #: Number of forward model evaluations, by solver or surrogate.
     evaluations: int
+    #: Time of the inversion, without reading files, loading networks and the forward simulation of the estimate.
     wall_seconds: float
+    #: Outcome, with notes for the user.
     status: Status
     message: str = ""
+    #: Rejected candidate of a method that chooses between two.
     other: Theta | None = None
+    #: Covariance and intervals of theta, if the method provides them.
     uncertainty: Uncertainty | None = None
+    #: Additional columns of the results row.
     extra: dict[str, Any] = field(default_factory=dict)
+    #: Concentration estimated directly, on the grid of the case; it replaces the forward simulation.
     concentration: Volume | None = None
 
 

@@ -62,15 +62,15 @@ class CmaSearch:
 
         self.settings = settings
         centre, held = problem.observation.centre_mm, problem.held_origin_mm(settings.origin)
+        typical = problem.space.typical
         starts: tuple[tuple[float, ...], ...]
         if settings.raw_scaling:
             self.variables = Variables.raw(problem.space, bounds, centre, held)
-            sigma, starts = _RAW_SIGMA, (tuple(problem.space.typical[3:]),)
+            sigma, starts = _RAW_SIGMA, (tuple(typical[3:]),)
         else:
             self.variables = Variables.unit(problem.space, bounds, held, settings.log_mu)
             sigma, starts = settings.sigma0, settings.starts
         self._spent = 0
-        typical = problem.space.typical
         first = bounds.clip(np.array([[*centre, *values, *typical[3 + len(values) :]] for values in starts]))
         if len(first) > 1:
             losses = objective.losses(self.variables.decode(self.variables.encode(first)))
@@ -110,10 +110,10 @@ class CmaSearch:
         The evaluations of initial guesses count in the first call. Raises InversionError if a whole generation has no
         finite loss.
         """
-        settings, search = self.settings, self._search
-        best_theta, best_loss = np.empty(0), np.inf
+        search = self._search
         history: list[float] = []
-        generations = max(1, (evaluations - self._spent) // settings.popsize)
+        best_theta, best_loss = np.empty(0), np.inf
+        generations = max(1, (evaluations - self._spent) // self.settings.popsize)
         self._spent = 0
         for _ in range(generations):
             points = search.ask()
@@ -136,15 +136,13 @@ class CmaSearch:
 
     def _convergence(self, history: list[float], losses: NDArray[np.float64], scale: float) -> str:
         """Return the fulfilled convergence criterion, empty if there is none."""
-        if self.settings.raw_scaling:
-            window, least = _RAW_GENERATIONS
-            if len(history) < max(window + 1, least):
-                return ""
+        raw = self.settings.raw_scaling
+        window, least = _RAW_GENERATIONS if raw else (self.settings.tolerance_generations,) * 2
+        if len(history) < least:
+            return ""
+        if raw:
             change = min(history[:-window]) - min(history)
             return f"best loss changed by {change:.1e} in {window} generations" if change < _RAW_TOLERANCE else ""
         # The best loss so far is no criterion, since one lucky candidate may remain the best during contraction.
-        window = self.settings.tolerance_generations
-        if len(history) < window:
-            return ""
         span = max(np.ptp(history[-window:]), np.ptp(losses))
         return f"losses within {span:.1e} of each other" if span <= self.settings.tolerance * scale else ""

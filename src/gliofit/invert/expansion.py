@@ -20,23 +20,16 @@ from gliofit.solver.domain import domain_of
 
 
 class Expansion(NamedTuple):
-    """Expansion of the loss about theta.
+    """Expansion of the loss about theta."""
 
-    Parameters
-    ----------
-    theta, loss
-        Parameters, shape (n,), positions in world mm, and their loss.
-    gradient, hessian
-        Derivatives by theta, shapes (n,) and (n, n). Gauss-Newton's Hessian neglects second derivatives of c and is
-        positive semidefinite.
-    tangents, c
-        Derivatives of c, shape (n, N), and concentration c on the objective's box, shape (x, y, z).
-    """
-
+    #: Parameters, shape (n,), positions in world mm, and their loss.
     theta: NDArray[np.float64]
     loss: float
+    #: Derivatives by theta, shapes (n,) and (n, n). Gauss-Newton's Hessian neglects second derivatives of c and is
+    #: positive semidefinite.
     gradient: NDArray[np.float64]
     hessian: NDArray[np.float64]
+    #: Derivatives of c, shape (n, N), and concentration c on the objective's box, shape (x, y, z).
     tangents: NDArray[Any]
     c: NDArray[Any]
 

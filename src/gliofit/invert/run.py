@@ -78,26 +78,18 @@ def fit(problem: Problem, method: str, settings: InvertSettings) -> Inversion:
 
 @dataclass(frozen=True)
 class CaseFiles:
-    """Files of a case that a method may read.
+    """Files of a case that a method may read."""
 
-    Parameters
-    ----------
-    folder
-        Folder with the tissue and ``concentration.nii.gz`` (synthetic) or ``segmentation.nii.gz`` (patients).
-    reference
-        A patient's reference concentration, if the method observes it.
-    start
-        ``parameters.parquet`` of the method whose estimate is refined.
-    atlas
-        Folder with the atlas' tissue, if the method works in the atlas and the case is a patient.
-    """
-
+    #: Folder with the tissue and ``concentration.nii.gz`` (synthetic) or ``segmentation.nii.gz`` (patients).
     folder: Path
     cohort: str
     case: str
     tissue_kind: TissueKind
+    #: A patient's reference concentration, if the method observes it.
     reference: Path | None = None
+    #: ``parameters.parquet`` of the method whose estimate is refined.
     start: Path | None = None
+    #: Folder with the atlas' tissue, if the method works in the atlas and the case is a patient.
     atlas: Path | None = None
 
     def observe(self, observed: str, tissue: Tissue, settings: InvertSettings) -> AbstractObservation:

@@ -25,20 +25,13 @@ _MIN_RATIO = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Uncertainty:
-    """Normal approximation of the distribution of theta, in coordinates of its space.
+    """Normal approximation of the distribution of theta, in coordinates of its space."""
 
-    Parameters
-    ----------
-    covariance
-        Covariance of the coordinates, shape (n, n); zero for parameters that are fixed or at a bound.
-    inverse_hessian
-        Inverse Hessian of the loss in the same coordinates, shape (n, n); it scales the loss in ``profile``.
-    notes
-        Directions that are not identifiable, and parameters at a bound.
-    """
-
+    #: Covariance of the coordinates, shape (n, n); zero for parameters that are fixed or at a bound.
     covariance: NDArray[np.float64]
+    #: Inverse Hessian of the loss in the same coordinates, shape (n, n); it scales the loss in ``profile``.
     inverse_hessian: NDArray[np.float64]
+    #: Directions that are not identifiable, and parameters at a bound.
     notes: tuple[str, ...] = ()
 
     @property

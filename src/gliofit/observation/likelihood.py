@@ -25,35 +25,23 @@ _BINS = 1024
 
 
 class Term(NamedTuple):
-    """Expansion of one term of a loss about a prediction.
+    """Expansion of one term of a loss about a prediction."""
 
-    Parameters
-    ----------
-    slope
-        Derivative by each voxel's concentration, shape (x, y, z).
-    curvature
-        Gauss-Newton second derivative, shape (x, y, z), non-negative.
-    floats
-        Whether a threshold was fitted to the prediction. The loss then does not change with a uniform change of
-        concentration along the contour; the mean weighted by ``curvature`` is subtracted from any change.
-    """
-
+    #: Derivative by each voxel's concentration, shape (x, y, z).
     slope: Tensor
+    #: Gauss-Newton second derivative, shape (x, y, z), non-negative.
     curvature: Tensor
+    #: Whether a threshold was fitted to the prediction. The loss then does not change with a uniform change of
+    #: concentration along the contour; the mean weighted by ``curvature`` is subtracted from any change.
     floats: bool = False
 
 
 class AbstractLikelihood(ABC):
     """Loss of predictions for one observation on one grid; zero for a perfect fit.
 
-    Computed on one thread, so that sums over voxels are rounded in the same way on every machine.
-
-    Parameters
-    ----------
-    template
-        Observed values, shape (x, y, z); defines shape, type and device of the grid.
-    share
-        Tissue's share of each voxel, shape (x, y, z).
+    Computed on one thread, so that sums over voxels are rounded in the same way on every machine. ``template`` are
+    observed values, which define shape, type and device of the grid; ``share`` is the tissue's share of each voxel;
+    shapes (x, y, z).
     """
 
     #: Whether residuals at the minimum are so large that second derivatives of the concentration matter.
@@ -105,14 +93,7 @@ class _Region(NamedTuple):
 class SegmentationLikelihood(AbstractLikelihood):
     """Soft Dice loss of the imaging model's regions: w (1 - Dice_whole) + (1 - w) (1 - Dice_core).
 
-    Parameters
-    ----------
-    whole, core
-        Observed share of each voxel in whole tumour and core, within tissue. Without a core, w = 1.
-    share
-        Tissue's share of each voxel.
-    imaging
-        Thresholds or their ranges, width and weight w.
+    ``whole`` and ``core`` are the observed share of each voxel in the regions, within tissue. Without a core, w = 1.
     """
 
     large_residuals: ClassVar[bool] = True

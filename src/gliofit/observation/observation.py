@@ -206,10 +206,8 @@ def tumour_masks(segmentation: Volume, minimum_enhancing_cc: float) -> TumourMas
     if fallback.any():
         note = f"only {enhancing_cc:.1f} cc of enhancing tissue; the core is the non-enhancing core (label necrotic)"
         return TumourMasks(whole, fallback, (note,))
-    if core.any():
-        note = f"the core consists of only {enhancing_cc:.1f} cc of enhancing tissue"
-        return TumourMasks(whole, core, (note,))
-    return TumourMasks(whole, core, ("no core; fitted to the whole tumour only",))
+    note = f"the core consists of only {enhancing_cc:.1f} cc of enhancing tissue"
+    return TumourMasks(whole, core, (note if core.any() else "no core; fitted to the whole tumour only",))
 
 
 def tumour_in_noise(noisy: Volume, tissue: NDArray[np.bool_]) -> Volume:

@@ -26,26 +26,17 @@ _MIN_SHARE = 0.5
 
 @dataclass(frozen=True, eq=False)
 class SpaceTime:
-    """Box of cells about a tumour, and time slices from the seed to the observation.
+    """Box of cells about a tumour, and time slices from the seed to the observation."""
 
-    Parameters
-    ----------
-    source
-        Grid of the case, axes towards right, front and top.
-    low
-        Lower corner of the box in voxels of ``source``, shape (3,); voxel v extends from v to v + 1.
-    step
-        Cell size in voxels, shape (3,).
-    cells
-        Cells along each axis.
-    slices
-        Number of time slices; the first is the initial tumour, the last is observed.
-    """
-
+    #: Grid of the case, axes towards right, front and top.
     source: Grid
+    #: Lower corner of the box in voxels of ``source``, shape (3,); voxel v extends from v to v + 1.
     low: NDArray[np.float64]
+    #: Cell size in voxels, shape (3,).
     step: NDArray[np.float64]
+    #: Cells along each axis.
     cells: int
+    #: Number of time slices; the first is the initial tumour, the last is observed.
     slices: int
 
     @classmethod
@@ -106,21 +97,14 @@ class SpaceTime:
 
 @dataclass(frozen=True, eq=False)
 class DataTerm:
-    """Misfit of the last slice of a field to an observation.
+    """Misfit of the last slice of a field to an observation."""
 
-    Parameters
-    ----------
-    core, oedema
-        Masks of the observed regions, for the initial guess.
-    has_thresholds
-        Whether the thresholds of core and whole tumour are unknowns.
-    misfit
-        Sum over cells of the squared misfit of a slice, shape (x, y, z), for thresholds of core and whole tumour.
-    """
-
+    #: Masks of the observed regions, for the initial guess.
     core: NDArray[np.bool_]
     oedema: NDArray[np.bool_]
+    #: Whether the thresholds of core and whole tumour are unknowns.
     has_thresholds: bool
+    #: Sum over cells of the squared misfit of a slice, shape (x, y, z), for thresholds of core and whole tumour.
     misfit: Callable[[Tensor, Tensor, Tensor], Tensor]
 
 

@@ -21,24 +21,16 @@ _CHUNKS = 8
 
 @dataclass(frozen=True, eq=False)
 class Diffusion:
-    """Seven-point stencil: sum over axes of after (u_{i+1} - u_i) + before (u_{i-1} - u_i).
+    """Seven-point stencil: sum over axes of after (u_{i+1} - u_i) + before (u_{i-1} - u_i)."""
 
-    Parameters
-    ----------
-    shape
-        Cells along each axis, n in total.
-    centre
-        Minus the sum of all coefficients, shape (n,).
-    after, before
-        Coefficients of the next and the previous cell along each axis, shapes (n,); zero at the ends of an axis.
-    wraps
-        Pairs of cells coupled by a periodic box, with their coefficients (``ReleasedSettings.periodic_box``).
-    """
-
+    #: Cells along each axis, n in total.
     shape: tuple[int, ...]
+    #: Minus the sum of all coefficients, shape (n,).
     centre: Tensor
+    #: Coefficients of the next and the previous cell along each axis, shapes (n,); zero at the ends of an axis.
     after: list[Tensor]
     before: list[Tensor]
+    #: Pairs of cells coupled by a periodic box, with their coefficients (``ReleasedSettings.periodic_box``).
     wraps: list[tuple[Tensor, Tensor, Tensor, Tensor]]
 
     def __call__(self, field: Tensor) -> Tensor:
@@ -95,16 +87,8 @@ def diffusion(
 ) -> Diffusion:
     """Return div(D grad u) for D_WM = 1 mm^2/day, without flux out of tissue and box.
 
-    Parameters
-    ----------
-    wm, gm
-        Tissue fractions of the cells, whose size is ``spacing_mm``.
-    white, grey
-        Relative diffusivities of the two tissues.
-    released
-        Behaviour of the released version to reproduce.
-    like
-        Tensor with the type and device of the coefficients.
+    ``wm`` and ``gm`` are the tissue fractions of the cells, ``white`` and ``grey`` the relative diffusivities of both
+    tissues. Coefficients have the type and device of ``like``.
     """
     fractions = [np.asarray(data, np.float64) for data in (wm, gm)]
     if released.periodic_box:

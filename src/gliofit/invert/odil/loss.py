@@ -49,29 +49,19 @@ _MIN_COMPARISONS = 10
 
 @dataclass(eq=False)
 class Unknowns:
-    """Optimisation variables; the absolute values of ``rates``, ``imaging`` and ``log_ratio`` are used.
+    """Optimisation variables; the absolute values of ``rates``, ``imaging`` and ``log_ratio`` are used."""
 
-    Parameters
-    ----------
-    levels
-        Grids of halved resolution, the finest first, whose interpolated sum is the field.
-    place
-        Centre of the seed relative to the lower corner of the box in units of ``unit_mm``, shape (3,).
-    rates
-        D in mm^2/day and rho in 1/day, shape (2,).
-    imaging
-        Thresholds of core and whole tumour, shape (2,).
-    log_ratio
-        log10(D_WM / D_GM), shape (1,).
-    unit_mm
-        Unit of ``place``; a large unit increases the steps of optimisers that scale with gradients.
-    """
-
+    #: Grids of halved resolution, the finest first, whose interpolated sum is the field.
     levels: list[Tensor]
+    #: Centre of the seed relative to the lower corner of the box in units of ``unit_mm``, shape (3,).
     place: Tensor
+    #: D in mm^2/day and rho in 1/day, shape (2,).
     rates: Tensor
+    #: Thresholds of core and whole tumour, shape (2,).
     imaging: Tensor
+    #: log10(D_WM / D_GM), shape (1,).
     log_ratio: Tensor
+    #: Unit of ``place``; a large unit increases the steps of optimisers that scale with gradients.
     unit_mm: float = 1.0
 
     @property
@@ -82,31 +72,21 @@ class Unknowns:
 
 @dataclass(eq=False)
 class DiscreteLoss:
-    """Discrete loss on a space-time grid.
-
-    Parameters
-    ----------
-    stencils
-        See ``equation.pde_loss``.
-    inside
-        1 in cells of white and grey matter, 0 elsewhere.
-    term, data_weight
-        Data term and its weight.
-    bounds
-        Ranges of theta.
-    weights
-        Weights of the other terms.
-    wide
-        Whether to use GliODIL's initial tumour.
-    """
+    """Discrete loss on a space-time grid."""
 
     space: SpaceTime
+    #: See ``equation.pde_loss``.
     stencils: tuple[Diffusion, Diffusion | None]
+    #: 1 in cells of white and grey matter, 0 elsewhere.
     inside: Tensor
+    #: Data term, whose weight is ``data_weight``.
     term: DataTerm
+    #: Ranges of theta.
     bounds: Bounds
+    #: Weights of the other terms.
     weights: WeightSettings
     data_weight: float
+    #: Whether to use GliODIL's initial tumour.
     wide: bool
 
     def __post_init__(self) -> None:
@@ -166,16 +146,11 @@ def _interpolation_matrix(cells: int, dtype: torch.dtype, device: torch.device) 
     """
     matrix = torch.zeros(2 * cells, cells, dtype=torch.float64)
     for fine in range(2 * cells):
-        coarse = fine // 2
-        neighbour = coarse + (1 if fine % 2 else -1)
-        matrix[fine, coarse] += 0.75
-        if 0 <= neighbour < cells:
-            matrix[fine, neighbour] += 0.25
-        elif cells == 1:
-            matrix[fine, coarse] += 0.25
-        else:
-            matrix[fine, coarse] += 0.5
-            matrix[fine, 2 * coarse - neighbour] -= 0.25
+        coarse, step = fine // 2, 1 if fine % 2 else -1
+        share = 0.25 if 0 <= coarse + step < cells else -0.25
+        neighbour = min(max(coarse + step * (1 if share > 0 else -1), 0), cells - 1)
+        matrix[fine, coarse] += 1 - share
+        matrix[fine, neighbour] += share
     return matrix.to(dtype=dtype, device=device)
 
 
