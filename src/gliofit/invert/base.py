@@ -146,12 +146,7 @@ class AbstractInverter(Settings, ABC):
     def work(self, spacing_mm: float, cube: int) -> Work:
         """Return the work of the method on one case; every method defines it.
 
-        Parameters
-        ----------
-        spacing_mm
-            Voxel spacing of the case.
-        cube
-            Voxels along each edge of the networks' cube; 0 for methods without networks.
+        ``cube`` is the number of voxels along each edge of the networks' cube, 0 for methods without networks.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define work; see gliofit.core.work")
 

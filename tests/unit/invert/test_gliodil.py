@@ -45,25 +45,21 @@ def stencil_of(tissue):
     return diffusion(tissue.wm, tissue.gm, tissue.grid.spacing_mm, 1.0, 0.1, ReleasedSettings(), DOUBLE)
 
 
-def random_tissue(seed: int = 0, shape: tuple[int, int, int] = (5, 6, 7)):
-    rng = np.random.default_rng(seed)
-    wm = rng.random(shape)
-    outside = rng.random(shape) < 0.3
-    return np.where(outside, 0, wm), np.where(outside, 0, 1 - wm)
+def random_stencils(shape: tuple[int, int, int] = (5, 6, 7), **released: bool):
+    """Return stencils of all tissue, of white and of grey matter in random tissue, and its mask."""
+    wm, outside = np.random.default_rng(0).random((2, *shape))
+    inside = outside >= 0.3
+    tissue = wm * inside, (1 - wm) * inside, (1.0, 2.0, 1.5)
+    shares, settings = ((1.0, 0.1), (1.0, 0.0), (0.0, 1.0)), ReleasedSettings(**released)
+    return [diffusion(*tissue, *share, settings, DOUBLE) for share in shares], torch.from_numpy(inside).double()
 
 
 @pytest.mark.parametrize("released", [{}, dict.fromkeys(("swapped_faces", "y_faces_for_z", "periodic_box"), True)])
 @pytest.mark.parametrize("fit_ratio", [False, True])
 def test_compiled_terms_of_cells_are_those_of_torch(released, fit_ratio):
-    settings = ReleasedSettings(**released)
-    wm, gm = random_tissue()
-
-    def stencil(white: float, grey: float):
-        return diffusion(wm, gm, (2.0, 2.5, 3.0), white, grey, settings, DOUBLE)
-
-    stencils = (stencil(1, 0), stencil(0, 1)) if fit_ratio else (stencil(1, 0.1), None)
-    inside = torch.from_numpy((wm + gm > 0).astype(float))
-    field = torch.from_numpy(np.random.default_rng(1).normal(0.4, 0.5, (12, *wm.shape)))
+    (whole, *parts), inside = random_stencils(**released)
+    stencils = parts if fit_ratio else (whole, None)
+    field = torch.from_numpy(np.random.default_rng(1).normal(0.4, 0.5, (12, *inside.shape)))
 
     def derivatives(compiled: bool):
         u = field.clone().requires_grad_(True)
@@ -132,10 +128,8 @@ def test_averages_conserve_mass_and_positions(mixed):
 
 @pytest.mark.parametrize("flags", list(itertools.product([False, True], repeat=3)))
 def test_transposed_stencil(flags):
-    released = ReleasedSettings(swapped_faces=flags[0], y_faces_for_z=flags[1], periodic_box=flags[2])
-    wm, gm = random_tissue()
-    stencil = diffusion(wm, gm, (1.0, 2.0, 1.5), 1.0, 0.1, released, DOUBLE)
-    u, v = torch.rand(2, 3, *wm.shape, dtype=torch.float64)
+    (stencil, *_), inside = random_stencils(swapped_faces=flags[0], y_faces_for_z=flags[1], periodic_box=flags[2])
+    u, v = torch.rand(2, 3, *inside.shape, dtype=torch.float64)
     assert float((v * stencil(u)).sum()) == pytest.approx(float((stencil.transpose(v) * u).sum()))
     assert torch.allclose(stencil(torch.ones_like(u)), torch.zeros_like(u), atol=1e-12)
     # Only the correct pairing conserves mass; the released ones do not where tissues meet.
@@ -153,19 +147,15 @@ def test_stencil_is_the_solvers_flux_form(mixed):
 
 @pytest.mark.parametrize("learned", [False, True])
 def test_loss_of_the_equation_has_the_right_derivatives(learned):
-    wm, gm = random_tissue(1, (3, 4, 3))
-    released = ReleasedSettings(swapped_faces=True)
-    keys = ((1.0, 2.0, 1.5), *((1.0, 0.0) if learned else (1.0, 0.1)), released, DOUBLE)
-    other = diffusion(wm, gm, (1.0, 2.0, 1.5), 0.0, 1.0, released, DOUBLE) if learned else None
-    stencils = diffusion(wm, gm, *keys), other
-    field = (torch.rand(4, *wm.shape, dtype=torch.float64) - 0.2).requires_grad_(True)
+    (whole, *parts), inside = random_stencils((3, 4, 3), swapped_faces=True)
+    stencils = parts if learned else (whole, None)
+    field = (torch.rand(4, *inside.shape, dtype=torch.float64) - 0.2).requires_grad_(True)
     scalars = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (0.8, 0.15, 0.1)]
 
     def loss(u, d, rho, grey):
         return pde_loss(u, d, rho, grey, stencils, 2.5, 7.0)
 
     assert torch.autograd.gradcheck(loss, (field, *scalars))
-    whole = diffusion(wm, gm, (1.0, 2.0, 1.5), 1.0, 0.1, released, DOUBLE)
     residual = residual_of(field, scalars[0], scalars[1], whole, 2.5)
     assert float(loss(field, *scalars).detach()) == pytest.approx(7 * float(residual.detach().square().sum()))
 
@@ -173,9 +163,8 @@ def test_loss_of_the_equation_has_the_right_derivatives(learned):
 def test_residual_vanishes_on_the_solvers_field_to_second_order_in_time(mixed):
     solver = AccurateSolver(AccurateSettings(tolerance=1e-3))
     shares = np.linspace(0.4, 1.0, 13)
-    fine = torch.from_numpy(
-        np.stack([solver.solve(mixed, TRUTH.at_fraction(share)).concentration for share in shares])
-    ).double()
+    slices = [solver.solve(mixed, TRUTH.at_fraction(share)).concentration for share in shares]
+    fine = torch.from_numpy(np.stack(slices)).double()
     rates = (torch.tensor(diffusivity_mm2_per_day(TRUTH)), torch.tensor(proliferation_per_day(TRUTH)))
     stencil = stencil_of(mixed)
 
@@ -219,10 +208,8 @@ def test_seed_is_the_solvers_and_moves_with_its_centre():
 
 
 def test_regions_bound_the_last_slice():
-    core, oedema = (np.zeros((4, 1, 1), bool) for _ in range(2))
-    core[0], oedema[1] = True, True
-    visible = np.array([1, 1, 1, 0], bool).reshape(4, 1, 1)
-    term = region_term(core, oedema, visible, torch.zeros((), dtype=torch.float64))
+    masks = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [1, 1, 1, 0]], bool)
+    term = region_term(*masks.reshape(3, 4, 1, 1), DOUBLE)
     thresholds = torch.tensor([0.7, 0.3])
 
     def misfit(*values):
@@ -239,11 +226,8 @@ def test_theta_is_recovered_as_far_as_coarse_cells_allow(observation):
     assert recovered.status in ("ok", "not-converged"), recovered.message
     guess = recovered.trace.iloc[0]
     assert distance_mm(recovered.theta, TRUTH) < 6
-    for name, largest in (("mu_d_mm", 0.25), ("mu_rho", 0.06)):
-        error, before = (
-            abs(values / getattr(TRUTH, name) - 1) for values in (getattr(recovered.theta, name), guess[name])
-        )
-        assert error < min(largest, before)
+    for name, true, largest in (("mu_d_mm", TRUTH.mu_d_mm, 0.25), ("mu_rho", TRUTH.mu_rho, 0.06)):
+        assert abs(getattr(recovered.theta, name) / true - 1) < min(largest, abs(guess[name] / true - 1))
 
 
 def test_segmentation_is_fitted_with_learned_thresholds(mixed):

@@ -31,10 +31,9 @@ def test_defaults():
     assert settings.observation_of("cmaes-solver", "patients") == "segmentation"
     changed = InvertSettings(patient_observation="segmentation")
     assert changed.observation_of("hybrid", "patients") == "segmentation"
-    assert settings.methods["hybrid"].networks == {"surrogate": "guided-unet", "direct": "direct-inverse"}
-    assert settings.methods["direct"].networks == {"direct": "direct-inverse"}
-    assert settings.methods["cmaes-surrogate"].networks == {"surrogate": "guided-unet"}
-    assert settings.methods["cmaes-solver"].networks == {}
+    surrogate, direct = {"surrogate": "guided-unet"}, {"direct": "direct-inverse"}
+    networks = {"hybrid": surrogate | direct, "direct": direct, "cmaes-surrogate": surrogate, "cmaes-solver": {}}
+    assert {name: settings.methods[name].networks for name in networks} == networks
     assert [name for name in settings.methods if settings.methods[name].keeps_other] == ["hybrid", "hybrid-com"]
 
 
