@@ -16,11 +16,16 @@ from gliofit.solver.settings import AccurateSettings
 
 from .brains import check_tangents
 
+#: Values of further parameters.
+FURTHER = {"fisher-kolmogorov-grey": [0.23], "fisher-kolmogorov-two-origins": [-14.0, -34.0, 44.0, 0.4]}
+FURTHER["fisher-kolmogorov-three-origins"] = [*FURTHER["fisher-kolmogorov-two-origins"], 20.0, 2.0, 36.0, 0.25]
+FURTHER["fisher-kolmogorov-four-origins"] = [*FURTHER["fisher-kolmogorov-three-origins"], -6.0, 10.0, 50.0, 0.7]
+
 
 def theta_of(model: str) -> Theta:
     """A tumour whose front crosses from white into grey matter."""
     space = find_growth_model(model).space
-    return Theta.from_array([3.0, -20.0, 40.0, 9.0, 3.0, *(2.3 * space.typical[5:])], space)
+    return Theta.from_array([3.0, -20.0, 40.0, 9.0, 3.0, *FURTHER.get(model, [])], space)
 
 
 @pytest.mark.parametrize("backend", ["torch", "numba"])
