@@ -103,6 +103,10 @@ class GrowthModel(ABC):
         """Return the origins; growth from the first one begins at time zero."""
         return [Origin(np.array(theta.origin_mm))]
 
+    def in_order(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the same parameters, shape (n,), with further origins in the order of their start."""
+        return values
+
     @abstractmethod
     def of_front_width(self, origin_mm: ArrayLike, width_mm: float, bounds: Bounds) -> Theta:
         """Return theta of the fastest growth within bounds with a given front width.

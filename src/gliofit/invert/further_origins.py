@@ -6,34 +6,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, label
+from scipy.ndimage import gaussian_filter, maximum_filter
 
 if TYPE_CHECKING:
     from gliofit.invert.expansion import Expansion, ExpansionObjective
 
-# Share of a voxel that the simpler fit misses, and smallest volume of a missed region.
-_MISSED, _SMALLEST_MM3 = 0.3, 300.0
-# Regions tried, and times at which growth from a further origin begins.
-_REGIONS, _STARTS = 6, (0.2, 0.45, 0.7, 0.9)
+# Standard deviation of the filter of residuals, distance of their maxima, and number of maxima of each region.
+_BLUR_MM, _APART_MM, _MAXIMA = 4.0, 8.0, 5
+# Times at which growth from a further origin begins.
+_STARTS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
 def missed_places(objective: ExpansionObjective, simpler: Expansion) -> list[NDArray[np.float64]]:
-    """Return the innermost voxels of the largest regions that a fit misses, world mm, the largest region first."""
-    grid, start = objective.tissue.grid, objective.domain.start
-    regions: list[tuple[float, NDArray[np.float64]]] = []
+    """Return positions in tissue, world mm, about which a fit misses most of an observed region."""
+    grid, domain = objective.tissue.grid, objective.domain
+    spacing = grid.isotropic_spacing_mm
+    places = []
     for residual in objective.likelihood.residuals(objective.prediction(simpler)):
-        numbers, count = label(residual.numpy() > _MISSED)
-        sizes = np.bincount(numbers.ravel(), minlength=count + 1)[1:] * grid.voxel_volume_mm3
-        for number in np.argsort(-sizes)[:_REGIONS]:
-            if sizes[number] < _SMALLEST_MM3:
-                break
-            # Bordered, because the distance to the end of the box counts.
-            depth = distance_transform_edt(np.pad(numbers == number + 1, 1))[1:-1, 1:-1, 1:-1]
-            depth = np.where(objective.domain.inside, depth, 0)
-            if depth.any():
-                voxel = np.array(np.unravel_index(depth.argmax(), depth.shape)) + start
-                regions.append((float(sizes[number]), grid.voxel_to_world(voxel)))
-    return [place for _, place in sorted(regions, key=lambda region: -region[0])]
+        smooth = np.where(domain.inside, gaussian_filter(residual.numpy(), _BLUR_MM / spacing), 0)
+        peaks = (smooth == maximum_filter(smooth, 1 + 2 * round(_APART_MM / spacing))) & (smooth > 0)
+        voxels = np.argwhere(peaks)
+        highest = np.argsort(-smooth[peaks], kind="stable")[:_MAXIMA]
+        places += list(grid.voxel_to_world(voxels[highest] + domain.start))
+    return places
 
 
 def expand_with_origin(

@@ -147,7 +147,9 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
                 thetas = [e.theta for e in _distinct(problem.space, [d.best for d in descents], _HOPELESS)]
         if best is None or not descents:
             raise InversionError("no initial guess lies in tissue")
-        end = best.best
+        end, ordered = best.best, problem.model.in_order(best.best.theta)
+        if not np.array_equal(ordered, end.theta):
+            end = objective.expand(ordered) or end
         uncertainty = self._uncertainty(objective, end, problem, free)
         message = "; ".join([f"{objective.spacing_mm:g} mm: {best.reason}", *uncertainty.notes])
         return trace.finish(
