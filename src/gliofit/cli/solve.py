@@ -60,7 +60,7 @@ def solve(
         ),
     ] = Integrator.ACCURATE,
     backend: Annotated[
-        Backend, option(HOW, "numba: CPU. triton: CUDA. torch: either, slow. auto: triton if CUDA is available.")
+        Backend, option(HOW, "numba: CPU. triton: CUDA. torch: CPU, slow. auto: triton if CUDA is available.")
     ] = Backend.AUTO,
     threads: options.ThreadsOption = None,
     as_json: options.JsonOption = False,
