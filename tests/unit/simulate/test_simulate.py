@@ -78,9 +78,7 @@ def test_stored_sample_equals_the_grown_one(shards, brain):
     folder, _ = shards
     volume, row = read_sample(folder / "train-00000.nii", 1)
     solution = make_solver(SETTINGS.integrator).solve(
-        brain,
-        theta_of(row).at_fraction(100.0 / row["final_time_days"]),
-        stopping_volume_mm3=row["stopping_volume_mm3"],
+        brain, theta_of(row).at_fraction(100.0 / row["final_time_days"]), stopping_volume_mm3=row["stopping_volume_mm3"]
     )
     assert np.abs(volume.data - solution.concentration)[brain.labels >= 2].max() <= SHARD_SCALE
     np.testing.assert_allclose(centre_of_mass_mm(volume), [row[f"com_{a}_mm"] for a in "xyz"], atol=0.01)
