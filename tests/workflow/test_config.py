@@ -14,8 +14,7 @@ import yaml
 from gliofit.core.errors import InputError
 from gliofit.pipeline.config import Config, describe_keys, load_config, read_config
 from gliofit.solver.settings import AccurateSettings
-from gliofit.train.roles import NetworkRole
-from gliofit.train.settings import ModelSettings, architecture_names
+from gliofit.train.settings import ModelSettings, NetworkRole, architecture_names
 from tools.generate import generated_files
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from gliofit.core.references import Kind, Reference
 from gliofit.core.settings import Settings
 from gliofit.invert.base import MethodTrait
-from gliofit.train.roles import NetworkRole
+from gliofit.train.settings import NetworkRole
 
 #: Name of a trained surrogate.
 SurrogateName = Annotated[str, Reference(Kind.NETWORK, (NetworkRole.SURROGATE,))]
