@@ -144,7 +144,7 @@ def bandwidth(tissue: Tissue, repeat: int) -> list[dict[str, Any]]:
     """Bytes that the stages of one Strang step must move, per second, against a copy of as much memory."""
     domain = domain_of(tissue)
     seed = np.where(domain.inside, np.float32(0.5), np.float32(0))[None]
-    tumour = numba_rows.NumbaStepper(domain, [seed], [Growth(*MEDIUM)], 0.0)._tumours[0]
+    tumour = numba_rows.NumbaTumour(domain, seed, Growth(*MEDIUM), 0.0)
     tumour.attempt(0.1)
     stored = tumour.state.shape[1]
     source, target = np.ones(4 * stored, np.float32), np.zeros(4 * stored, np.float32)

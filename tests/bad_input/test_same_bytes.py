@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gliofit.core import threads
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.threads import kernel_threads
 from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
 from gliofit.invert.settings import InvertSettings
 from gliofit.pipeline.fit import fit_files
-from gliofit.solver import threads
 from gliofit.solver.accurate import AccurateSolver
 
 from .made_up import Scene, save

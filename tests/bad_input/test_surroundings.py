@@ -486,7 +486,7 @@ def test_an_input_that_may_not_be_read_is_not_blamed_on_the_output(tmp_path: Pat
 
 def test_the_version_and_the_commit(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     for revision, shown in ((f"{'a' * 40}-dirty", True), ("unknown", False)):
-        monkeypatch.setattr("gliofit.cli.version.find_revision", lambda revision=revision: revision)
+        monkeypatch.setattr("gliofit.pipeline.revision.find_revision", lambda revision=revision: revision)
         code, said, err = run("--version")
         assert (code, err) == (0, "")
         assert said.startswith(f"gliofit {__version__} (")

@@ -79,7 +79,7 @@ PATIENTS = CASE | {
         ("publish/tables/table2.md", {"write_table": 1, "write_report": 1}),
         (
             "invert/synthetic/synthetic-00000/hybrid/parameters.parquet",
-            {"invert_case": 1, "run_forward": 1} | PAGE | SYNTHETIC,
+            {"invert_case": 1, "run_forward": 2} | PAGE | SYNTHETIC,
         ),
         (
             "invert/patients/phantom-00000/direct/trace.parquet",
@@ -91,7 +91,7 @@ PATIENTS = CASE | {
         ),
         (
             "simulate/synthetic/synthetic-00001/concentration.nii.gz",
-            {"extract_case": 1, "invert_case": 11, "run_forward": 1} | SYNTHETIC,
+            {"extract_case": 1, "invert_case": 11, "run_forward": 2} | PAGE | SYNTHETIC,
         ),
     ],
 )

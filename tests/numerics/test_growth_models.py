@@ -14,8 +14,7 @@ from gliofit.invert.settings import InvertSettings
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.settings import AccurateSettings
 
-#: Steps of central differences: per mm of positions, and relative to the other parameters.
-_STEP_MM, _STEP = 1e-3, 1e-5
+from .brains import check_tangents
 
 
 def theta_of(model: str) -> Theta:
@@ -28,19 +27,7 @@ def theta_of(model: str) -> Theta:
 @pytest.mark.parametrize("model", growth_model_names())
 def test_tangents_are_those_of_central_differences(model: str, backend: str, brain: Tissue) -> None:
     solver = AccurateSolver(AccurateSettings(precision="float64", backend=backend, tolerance=1e-2))
-    theta = theta_of(model)
-    sensitivity = solver.solve_with_tangents(brain, theta)
-    schedule = sensitivity.solution.schedule
-    for k, tangent in enumerate(sensitivity.tangents):
-        step = np.zeros(len(theta.space))
-        step[k] = _STEP_MM if theta.space.is_position[k] else _STEP * theta.to_array()[k]
-        ends = [
-            solver.solve(brain, Theta.from_array(theta.to_array() + sign * step, theta.space), schedule=schedule)
-            for sign in (1, -1)
-        ]
-        difference = (ends[0].concentration - ends[1].concentration) / (2 * step[k])
-        error = np.linalg.norm(difference - tangent) / np.linalg.norm(difference)
-        assert error < (2e-6 if theta.space.is_position[k] else 2e-8), theta.space.columns[k]
+    check_tangents(solver, brain, theta_of(model), 2e-6, 2e-8)
 
 
 def test_the_grey_share_of_the_paper_gives_the_paper_model(brain: Tissue) -> None:

@@ -7,10 +7,7 @@ import pytest
 from tools.reliability.launch import Workplace
 
 #: Registration, simulation and training: the stages that have most to lose.
-SHORT = (
-    "results/smoke/register/patients/phantom-00000/qc.parquet",
-    "results/smoke/train/guided-unet/model.json",
-)
+SHORT = ("results/smoke/register/patients/phantom-00000/qc.parquet", "results/smoke/train/guided-unet/model.json")
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from gliofit.cli import main
 from gliofit.core.errors import InputError
@@ -20,7 +21,7 @@ from gliofit.pipeline.verify import verify
 from gliofit.simulate.settings import SimulateSettings
 from gliofit.simulate.shard import read_shard, simulate_shard
 from gliofit.train.checkpoint import load_checkpoint, save_checkpoint
-from gliofit.train.surrogate import load_model
+from gliofit.train.surrogate import load_model, save_model
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -31,8 +32,6 @@ FIRST_SIZE = slice(42, 44)
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory, brain: Tissue) -> Path:
     """A results folder with one file of each kind."""
-    import torch
-
     folder = tmp_path_factory.mktemp("whole")
     generator = np.random.default_rng(0)
     volume = Volume(generator.random((20, 22, 24), np.float32), Grid((20, 22, 24), np.eye(4)))
@@ -46,46 +45,15 @@ def whole(tmp_path_factory: pytest.TempPathFactory, brain: Tissue) -> Path:
         (folder / "model").mkdir(exist_ok=True)
         shutil.copy(REPOSITORY / "models/guided-unet" / name, folder / "model" / name)
     # Shipped before digests were kept.
-    from gliofit.train.surrogate import save_model
-
     model = load_model(folder / "model")
     save_model(folder / "model", model, {key: model.info[key] for key in ("architecture", "network")})
     save_checkpoint(folder / "checkpoints/model.pt", {"digest": "x", "weights": torch.rand(1000)})
     return folder
 
 
-def nothing(content: bytes) -> bytes:
-    return b""
-
-
-def half(content: bytes) -> bytes:
-    return content[: len(content) // 2]
-
-
-def last_byte_lost(content: bytes) -> bytes:
-    return content[:-1]
-
-
-def garbage(content: bytes) -> bytes:
-    return np.random.default_rng(1).bytes(len(content))
-
-
-def zeros(content: bytes) -> bytes:
-    return bytes(len(content))
-
-
-def one_bit(content: bytes) -> bytes:
-    changed = bytearray(content)
-    changed[len(content) // 2] ^= 16
-    return bytes(changed)
-
-
-def larger_in_header(content: bytes) -> bytes:
-    return _first_size(content, 30_000)
-
-
-def smaller_in_header(content: bytes) -> bytes:
-    return _first_size(content, 7)
+def _one_bit(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 16]) + content[middle + 1 :]
 
 
 def _first_size(content: bytes, size: int) -> bytes:
@@ -95,22 +63,29 @@ def _first_size(content: bytes, size: int) -> bytes:
     return gzip.compress(changed, mtime=0) if packed else bytes(changed)
 
 
-SHORT = [nothing, half, last_byte_lost, garbage, zeros]
-HEADER = [larger_in_header, smaller_in_header]
-READERS: list[tuple[str, Callable[[Path], object], list[Callable[[bytes], bytes]]]] = [
-    ("volume.nii.gz", read_volume, [*SHORT, one_bit, *HEADER]),
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "nothing": lambda content: b"",
+    "half": lambda content: content[: len(content) // 2],
+    "garbage": lambda content: np.random.default_rng(1).bytes(len(content)),
+    "zeros": lambda content: bytes(len(content)),
+    "last byte lost": lambda content: content[:-1],
+    "one bit": _one_bit,
+    "larger in header": lambda content: _first_size(content, 30_000),
+    "smaller in header": lambda content: _first_size(content, 7),
+}
+SHORT, BINARY, HEADER = list(DAMAGES)[:4], list(DAMAGES)[:5], list(DAMAGES)[6:]
+READERS: list[tuple[str, Callable[[Path], object], list[str]]] = [
+    ("volume.nii.gz", read_volume, [*BINARY, "one bit", *HEADER]),
     # Without a checksum one bit cannot be noticed.
-    ("plain.nii", read_volume, [*SHORT, *HEADER]),
-    ("table.parquet", read_table, [*SHORT, one_bit]),
-    ("facts.json", read_json, [nothing, half, garbage, zeros]),
-    ("shards/train-00000.nii", read_shard, [*SHORT, *HEADER]),
-    ("model/weights.safetensors", lambda path: load_model(path.parent), [*SHORT, one_bit]),
-    ("model/model.json", lambda path: load_model(path.parent), [nothing, half, garbage, zeros]),
+    ("plain.nii", read_volume, [*BINARY, *HEADER]),
+    ("table.parquet", read_table, [*BINARY, "one bit"]),
+    ("facts.json", read_json, SHORT),
+    ("shards/train-00000.nii", read_shard, [*BINARY, *HEADER]),
+    ("model/weights.safetensors", lambda path: load_model(path.parent), [*BINARY, "one bit"]),
+    ("model/model.json", lambda path: load_model(path.parent), SHORT),
 ]
 CASES = [
-    pytest.param(name, read, damage, id=f"{name}-{damage.__name__}")
-    for name, read, damages in READERS
-    for damage in damages
+    pytest.param(name, read, damage, id=f"{name}-{damage}") for name, read, damages in READERS for damage in damages
 ]
 
 
@@ -121,11 +96,11 @@ def copy(whole: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(("name", "read", "damage"), CASES)
 def test_damage_is_noticed_and_the_file_named(
-    copy: Path, name: str, read: Callable[[Path], object], damage: Callable[[bytes], bytes]
+    copy: Path, name: str, read: Callable[[Path], object], damage: str
 ) -> None:
     path = copy / name
     read(path)
-    path.write_bytes(damage(path.read_bytes()))
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
     with pytest.raises(InputError) as caught:
         read(path)
     error = caught.value
@@ -134,13 +109,13 @@ def test_damage_is_noticed_and_the_file_named(
     assert [found.path for found in verify(copy).damages] == [path]
 
 
-@pytest.mark.parametrize("damage", SHORT)
+@pytest.mark.parametrize("damage", BINARY)
 def test_a_damaged_checkpoint_makes_training_begin_anew(
-    copy: Path, damage: Callable[[bytes], bytes], caplog: pytest.LogCaptureFixture
+    copy: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = copy / "checkpoints/model.pt"
     assert load_checkpoint(path, "x") is not None
-    path.write_bytes(damage(path.read_bytes()))
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
     assert load_checkpoint(path, "x") is None
     assert f"{path}: cannot be read" in caplog.text
     assert [found.path for found in verify(copy).damages] == [path]

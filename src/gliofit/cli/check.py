@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from gliofit.cli import machine
-from gliofit.cli.complete import complete_labels
-from gliofit.cli.options import HOW, OBSERVED, RESULT, JsonOption
+from gliofit.cli.options import HOW, OBSERVED, RESULT, JsonOption, complete_labels, option
 from gliofit.cli.result import say
 from gliofit.core.errors import InputError
 from gliofit.core.output import check_out_file
 from gliofit.core.progress import show_progress
-
-if TYPE_CHECKING:
-    from gliofit.register.check import Finding
 
 EXAMPLES = (
     "gliofit check --patients /data/brats",
@@ -27,27 +23,14 @@ EXAMPLES = (
 
 
 def check(
-    patients: Annotated[
-        Path, typer.Option(help="Table of patients, BraTS folders, or BIDS dataset.", rich_help_panel=OBSERVED)
-    ],
+    patients: Annotated[Path, option(OBSERVED, "Table of patients, BraTS folders, or BIDS dataset.")],
     labels: Annotated[
-        str | None,
-        typer.Option(
-            help="Label scheme, if the naming does not imply it.",
-            autocompletion=complete_labels,
-            rich_help_panel=OBSERVED,
-        ),
+        str | None, option(OBSERVED, "Label scheme, if the naming does not imply it.", autocompletion=complete_labels)
     ] = None,
     out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Table to write (.tsv or .csv): cases, files, and whether they can be used.", rich_help_panel=RESULT
-        ),
+        Path | None, option(RESULT, "Table to write (.tsv or .csv): cases, files, and whether they can be used.")
     ] = None,
-    cores: Annotated[
-        int | None,
-        typer.Option(min=1, help="Cases to check in parallel.", show_default="all cores", rich_help_panel=HOW),
-    ] = None,
+    cores: Annotated[int | None, option(HOW, "Cases to check in parallel.", min=1, show_default="all cores")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check patients' files and report problems by file.
@@ -57,22 +40,24 @@ def check(
     from gliofit.register.check import check_patients, write_cohort_table
     from gliofit.register.settings import PatientsSettings
 
-    if out is not None and out.suffix not in (".tsv", ".csv"):
-        raise InputError(out, "--out is not the name of a table", "use the extension .tsv or .csv")
-    if out is not None and out.resolve() == patients.resolve():
-        raise InputError(out, "--out is the input table", "choose another name")
     if out is not None:
+        if out.suffix not in (".tsv", ".csv"):
+            raise InputError(out, "--out is not the name of a table", "use the extension .tsv or .csv")
+        if out.resolve() == patients.resolve():
+            raise InputError(out, "--out is the input table", "choose another name")
         check_out_file(out)
     machine.set_threads(1)  # in each process
     settings = PatientsSettings(source=patients, labels=labels)
     with show_progress("gliofit check") as progress:
         cases = check_patients(
-            settings,
-            cores=cores or machine.all_cores(),
-            progress=lambda done, total: progress("cases", done, total),
+            settings, cores=cores or machine.all_cores(), progress=lambda done, total: progress("cases", done, total)
         )
     findings = [finding for case in cases for finding in case.findings]
-    lines = [_line(finding) for finding in findings]
+    lines = []
+    for finding in findings:
+        # Findings about the whole source have no case.
+        where = [str(part) for part in (finding.case, finding.file) if str(part)]
+        lines.append(" ".join(f"{': '.join(where)}: {finding.problem}; {finding.hint}".split()))
     named = [case for case in cases if case.case]
     usable = sum(case.error is None for case in named)
     table = out if named else None
@@ -88,9 +73,3 @@ def check(
     say(as_json, content, *lines)
     if wrong:
         raise typer.Exit(1)
-
-
-def _line(finding: Finding) -> str:
-    """Format a finding as one line; findings about the whole source have no case."""
-    where = [str(part) for part in (finding.case, finding.file) if str(part)]
-    return " ".join(f"{': '.join(where)}: {finding.problem}; {finding.hint}".split())

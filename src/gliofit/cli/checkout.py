@@ -24,24 +24,14 @@ def find_checkout() -> Path | None:
 
 
 def require_checkout() -> Path:
-    """Return the checkout, if Snakemake is installed.
-
-    Raises
-    ------
-    InputError
-        If there is no checkout, or Snakemake is not installed.
-    """
+    """Return the checkout; InputError if there is none, or if Snakemake is not installed."""
     root = find_checkout()
     if root is None:
-        raise InputError(
-            "workflow", "the installed package does not contain the workflow",
-            "clone the repository and install it there: make venv",
-        )  # fmt: skip
+        hint = "clone the repository and install it there: make venv"
+        raise InputError("workflow", "the installed package does not contain the workflow", hint)
     if find_spec("snakemake") is None:
-        raise InputError(
-            "workflow", "Snakemake is not installed",
-            f"pip install -e '{root}[workflow]', or run make venv in {root}",
-        )  # fmt: skip
+        hint = f"pip install -e '{root}[workflow]', or run make venv in {root}"
+        raise InputError("workflow", "Snakemake is not installed", hint)
     return root
 
 
@@ -62,11 +52,3 @@ def call_snakemake(root: Path, folder: Path, arguments: Sequence[str]) -> int:
             except KeyboardInterrupt:
                 # The terminal also sends the signal to Snakemake, which ends its jobs first.
                 continue
-
-
-def run_workflow(root: Path, folder: Path, arguments: Sequence[str], report: Path | None) -> int:
-    """Run the workflow, then Snakemake's report if requested; return the first non-zero exit code, or zero."""
-    code = call_snakemake(root, folder, arguments)
-    if code != 0 or report is None:
-        return code
-    return call_snakemake(root, folder, [*arguments, "--report", str(report), "--quiet"])

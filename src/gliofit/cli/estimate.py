@@ -6,35 +6,19 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from gliofit.cli import machine
 from gliofit.cli.checkout import require_checkout
-from gliofit.cli.options import HOW, JsonOption
+from gliofit.cli.options import HOW, JsonOption, argument, option
 from gliofit.cli.result import say
 from gliofit.core.progress import show_progress
 
-EXAMPLES = (
-    "gliofit estimate config/demo.yaml",
-    "gliofit estimate config/brats.yaml --patients /data/brats --cores 8",
-)
-
-_RUN = "Run"
+EXAMPLES = ("gliofit estimate config/demo.yaml", "gliofit estimate config/brats.yaml --patients /data/brats --cores 8")
 
 
 def estimate(
-    config: Annotated[
-        Path,
-        typer.Argument(
-            metavar="CONFIG", help="Configuration of the run, such as config/brats.yaml.", rich_help_panel=_RUN
-        ),
-    ],
-    patients: Annotated[
-        Path | None, typer.Option(help="Table of patients, BraTS folders, or BIDS dataset.", rich_help_panel=_RUN)
-    ] = None,
-    cores: Annotated[
-        int | None, typer.Option(min=1, help="Number of cores of the run.", show_default="all", rich_help_panel=HOW)
-    ] = None,
+    config: Annotated[Path, argument("Run", "CONFIG", "Configuration of the run, such as config/brats.yaml.")],
+    patients: Annotated[Path | None, option("Run", "Table of patients, BraTS folders, or BIDS dataset.")] = None,
+    cores: Annotated[int | None, option(HOW, "Number of cores of the run.", min=1, show_default="all")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Predict jobs, time, memory and disk of a run of the workflow on this machine."""

@@ -6,9 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from gliofit.cli.options import RESULT, JsonOption
+from gliofit.cli.options import RESULT, JsonOption, argument, option
 from gliofit.cli.result import say
 from gliofit.core.progress import show_progress
 
@@ -28,26 +26,13 @@ class LayoutName(StrEnum):
 
 
 def export(
-    results: Annotated[
-        Path,
-        typer.Argument(metavar="RESULTS", help="Results folder, such as results/demo.", rich_help_panel=_FOLDERS),
-    ],
-    out: Annotated[
-        Path, typer.Argument(metavar="OUT", help="Folder to write; new or empty.", rich_help_panel=_FOLDERS)
-    ],
-    case: Annotated[
-        list[str] | None, typer.Option(help="Only this patient; may be repeated.", rich_help_panel=_CHOICE)
-    ] = None,
-    method: Annotated[
-        list[str] | None, typer.Option(help="Only this method; may be repeated.", rich_help_panel=_CHOICE)
-    ] = None,
-    images: Annotated[
-        bool,
-        typer.Option("--images", help="Also copy the patients' MRI.", rich_help_panel=_CHOICE),
-    ] = False,
+    results: Annotated[Path, argument(_FOLDERS, "RESULTS", "Results folder, such as results/demo.")],
+    out: Annotated[Path, argument(_FOLDERS, "OUT", "Folder to write; new or empty.")],
+    case: Annotated[list[str] | None, option(_CHOICE, "Only this patient; may be repeated.")] = None,
+    method: Annotated[list[str] | None, option(_CHOICE, "Only this method; may be repeated.")] = None,
+    images: Annotated[bool, option(_CHOICE, "Also copy the patients' MRI.", "--images")] = False,
     layout: Annotated[
-        LayoutName,
-        typer.Option(help="bids: BIDS derivatives. plain: a folder per patient.", rich_help_panel=RESULT),
+        LayoutName, option(RESULT, "bids: BIDS derivatives. plain: a folder per patient.")
     ] = LayoutName.BIDS,
     as_json: JsonOption = False,
 ) -> None:

@@ -5,25 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from gliofit.cli import machine
-from gliofit.cli.complete import complete_labels
-from gliofit.cli.options import (
-    HOW,
-    OBSERVED,
-    GreyOption,
-    GrowthModelOption,
-    JsonOption,
-    MethodOption,
-    OutFolderOption,
-    RandomSeedOption,
-    ThreadsOption,
-    TissueOption,
-    WhiteOption,
-    estimate_text,
-    read_tissue,
-)
+from gliofit.cli import machine, options
+from gliofit.cli.options import HOW, OBSERVED, estimate_text, option, read_tissue
 from gliofit.cli.result import print_warnings, say
 from gliofit.core.output import FIT_FILES, claim_folder, files_in
 from gliofit.core.progress import show_progress
@@ -38,67 +21,36 @@ EXAMPLES = (
 
 
 def fit(
-    out: OutFolderOption,
-    tissue: TissueOption = None,
-    wm: WhiteOption = None,
-    gm: GreyOption = None,
-    concentration: Annotated[
-        Path | None, typer.Option(help="Observed tumour-cell concentration.", rich_help_panel=OBSERVED)
-    ] = None,
-    seg: Annotated[
-        Path | None, typer.Option(help="Observed segmentation; requires --labels.", rich_help_panel=OBSERVED)
-    ] = None,
-    labels: Annotated[
-        str | None,
-        typer.Option(
-            help="Label scheme of --seg, such as brats2021; docs/register.md lists them.",
-            autocompletion=complete_labels,
-            rich_help_panel=OBSERVED,
-        ),
-    ] = None,
-    method: MethodOption = "gauss-newton",
-    growth_model: GrowthModelOption = None,
-    models: Annotated[
-        Path | None, typer.Option(help="Folder of trained networks.", show_default="shipped", rich_help_panel=HOW)
-    ] = None,
+    out: options.OutFolderOption,
+    tissue: options.TissueOption = None,
+    wm: options.WhiteOption = None,
+    gm: options.GreyOption = None,
+    concentration: Annotated[Path | None, option(OBSERVED, "Observed tumour-cell concentration.")] = None,
+    seg: Annotated[Path | None, option(OBSERVED, "Observed segmentation; requires --labels.")] = None,
+    labels: Annotated[str | None, options.LABELS] = None,
+    method: options.MethodOption = "gauss-newton",
+    growth_model: options.GrowthModelOption = None,
+    models: Annotated[Path | None, option(HOW, "Folder of trained networks.", show_default="shipped")] = None,
     profile: Annotated[
-        bool,
-        typer.Option(
-            "--profile",
-            help="Intervals by profile likelihood, without a quadratic approximation; slow.",
-            rich_help_panel=HOW,
-        ),
+        bool, option(HOW, "Intervals by profile likelihood, without a quadratic approximation; slow.", "--profile")
     ] = False,
-    threads: ThreadsOption = None,
-    random_seed: RandomSeedOption = 0,
-    as_json: JsonOption = False,
+    threads: options.ThreadsOption = None,
+    random_seed: options.RandomSeedOption = 0,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Estimate origin and growth parameters of one tumour from a concentration or a segmentation."""
     granted = machine.set_threads(threads)
     inputs = (tissue, wm, gm, concentration, seg)
-    with (
-        print_warnings() as warnings,
-        show_progress("gliofit fit") as progress,
-        claim_folder(out, FIT_FILES, inputs),
-    ):
+    with print_warnings() as warnings, show_progress("gliofit fit") as progress, claim_folder(out, FIT_FILES, inputs):
         progress("reading")
         from gliofit.pipeline.fit import fit_files
 
         row = fit_files(
-            read_tissue(tissue, wm, gm, warnings=warnings, isotropic=True),
-            method=method,
-            out_dir=out,
-            concentration=concentration,
-            segmentation=seg,
-            label_scheme=labels,
-            models=models,
-            growth_model=growth_model,
-            seed=random_seed,
-            threads=granted,
-            profile=profile,
-            progress=progress,
+            read_tissue(tissue, wm, gm, warnings=warnings, isotropic=True), method=method, out_dir=out,
+            concentration=concentration, segmentation=seg, label_scheme=labels, models=models,
+            growth_model=growth_model, seed=random_seed, threads=granted, profile=profile, progress=progress,
             warnings=warnings,
-        )
+        )  # fmt: skip
     lines = [f"{out}: {estimate_text(row)}, loss {row['loss']:.3g}, {row['status']}, {row['wall_seconds']:.1f} s"]
     if row["message"]:
         lines.append(f"notes: {row['message']}")

@@ -7,23 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from gliofit.cli import machine
-from gliofit.cli.complete import complete_labels
-from gliofit.cli.options import (
-    BRAIN,
-    OBSERVED,
-    RESULT,
-    GreyOption,
-    JsonOption,
-    LabelsOption,
-    OutFolderOption,
-    ThreadsOption,
-    TissueOption,
-    WhiteOption,
-    read_tissue,
-)
+from gliofit.cli import machine, options
+from gliofit.cli.options import BRAIN, OBSERVED, RESULT, option
 from gliofit.cli.result import print_warnings, say
 from gliofit.core.errors import InputError
 from gliofit.core.output import PLAN_FILES, claim_folder, files_in
@@ -48,61 +33,34 @@ class Region(StrEnum):
 
 
 def plan(
-    seg: Annotated[Path, typer.Option(help="Segmentation before treatment.", rich_help_panel=OBSERVED)],
-    labels: LabelsOption,
-    concentration: Annotated[
-        Path, typer.Option(help="Tumour-cell concentration, e.g. of the fit command.", rich_help_panel=OBSERVED)
-    ],
-    out: OutFolderOption,
-    tissue: TissueOption = None,
-    wm: WhiteOption = None,
-    gm: GreyOption = None,
-    brain_mask: Annotated[
-        Path | None, typer.Option(help="Brain mask.", show_default="voxels with tissue", rich_help_panel=BRAIN)
-    ] = None,
-    barriers: Annotated[
-        Path | None, typer.Option(help="Mask of falx, tentorium and ventricles.", rich_help_panel=BRAIN)
-    ] = None,
-    margin_mm: Annotated[
-        float, typer.Option("--margin-mm", help="Margin of the clinical target.", rich_help_panel=_TARGETS)
-    ] = 15.0,
-    region: Annotated[
-        Region, typer.Option(help="Region that the margin is applied to.", rich_help_panel=_TARGETS)
-    ] = Region.CORE,
-    keep_tumour: Annotated[
-        bool,
-        typer.Option(help="Whether the personalised target must contain that region.", rich_help_panel=_TARGETS),
-    ] = True,
+    seg: Annotated[Path, option(OBSERVED, "Segmentation before treatment.")],
+    labels: options.LabelsOption,
+    concentration: Annotated[Path, option(OBSERVED, "Tumour-cell concentration, e.g. of the fit command.")],
+    out: options.OutFolderOption,
+    tissue: options.TissueOption = None,
+    wm: options.WhiteOption = None,
+    gm: options.GreyOption = None,
+    brain_mask: Annotated[Path | None, option(BRAIN, "Brain mask.", show_default="voxels with tissue")] = None,
+    barriers: Annotated[Path | None, option(BRAIN, "Mask of falx, tentorium and ventricles.")] = None,
+    margin_mm: Annotated[float, option(_TARGETS, "Margin of the clinical target.")] = 15.0,
+    region: Annotated[Region, option(_TARGETS, "Region that the margin is applied to.")] = Region.CORE,
+    keep_tumour: Annotated[bool, option(_TARGETS, "Whether the personalised target must contain that region.")] = True,
     bridge_mm: Annotated[
-        float,
-        typer.Option(
-            "--bridge-mm",
-            help="Half width of gaps of CSF to close in the personalised target.",
-            rich_help_panel=_TARGETS,
-        ),
+        float, option(_TARGETS, "Half width of gaps of CSF to close in the personalised target.")
     ] = 3.0,
-    recurrence: Annotated[
-        Path | None, typer.Option(help="Follow-up segmentation, on the grid of --seg.", rich_help_panel=_AFTER)
-    ] = None,
+    recurrence: Annotated[Path | None, option(_AFTER, "Follow-up segmentation, on the grid of --seg.")] = None,
     recurrence_labels: Annotated[
         str | None,
-        typer.Option(
-            help="Label scheme of --recurrence.",
-            show_default="--labels",
-            autocompletion=complete_labels,
-            rich_help_panel=_AFTER,
+        option(
+            _AFTER, "Label scheme of --recurrence.", show_default="--labels", autocompletion=options.complete_labels
         ),
     ] = None,
     image: Annotated[
-        Path | None,
-        typer.Option(help="MRI shown behind the contours, e.g. T1c.", show_default="tissue", rich_help_panel=RESULT),
+        Path | None, option(RESULT, "MRI shown behind the contours, e.g. T1c.", show_default="tissue")
     ] = None,
-    dicom: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the DICOM series; adds an RT structure set.", rich_help_panel=RESULT),
-    ] = None,
-    threads: ThreadsOption = None,
-    as_json: JsonOption = False,
+    dicom: Annotated[Path | None, option(RESULT, "Folder of the DICOM series; adds an RT structure set.")] = None,
+    threads: options.ThreadsOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Create target volumes by margin and by tumour cells with equal volume, and compare them. Research use only."""
     machine.set_threads(threads)
@@ -111,33 +69,17 @@ def plan(
         raise InputError("--margin-mm", f"is {margin_mm:g}", "give 0 to 100 mm")
     if not (math.isfinite(bridge_mm) and bridge_mm >= 0):
         raise InputError("--bridge-mm", f"is {bridge_mm:g}", "give zero or more")
-    with (
-        print_warnings() as warnings,
-        show_progress("gliofit plan") as progress,
-        claim_folder(out, PLAN_FILES, inputs),
-    ):
+    with print_warnings() as warnings, show_progress("gliofit plan") as progress, claim_folder(out, PLAN_FILES, inputs):
         progress("reading")
         from gliofit.plan.run import plan_files
 
         row = plan_files(
-            read_tissue(tissue, wm, gm, warnings=warnings),
-            segmentation=seg,
-            label_scheme=labels,
-            concentration=concentration,
-            out_dir=out,
-            margin_mm=margin_mm,
-            region=region.value,
-            keep_tumour=keep_tumour,
-            bridge_mm=bridge_mm,
-            brain_mask=brain_mask,
-            barriers=barriers,
-            image=image,
-            dicom=dicom,
-            recurrence=recurrence,
-            recurrence_labels=recurrence_labels,
-            progress=progress,
+            options.read_tissue(tissue, wm, gm, warnings=warnings), segmentation=seg, label_scheme=labels,
+            concentration=concentration, out_dir=out, margin_mm=margin_mm, region=region.value,
+            keep_tumour=keep_tumour, bridge_mm=bridge_mm, brain_mask=brain_mask, barriers=barriers, image=image,
+            dicom=dicom, recurrence=recurrence, recurrence_labels=recurrence_labels, progress=progress,
             warnings=warnings,
-        )
+        )  # fmt: skip
     text = f"{out}: targets of {row['clinical_cc']:.1f} cc each, Dice {row['dice']:.2f}, level {row['level']:.2g}"
     if math.isfinite(row["coverage_clinical_all"]):
         shares = f"{row['coverage_clinical_all']:.0%} (clinical), {row['coverage_personalised_all']:.0%} (personalised)"

@@ -5,26 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from gliofit.cli import machine
-from gliofit.cli.options import JsonOption, MethodOption, RandomSeedOption, ThreadsOption, estimate_text
+from gliofit.cli.options import JsonOption, MethodOption, RandomSeedOption, ThreadsOption, argument, estimate_text
 from gliofit.cli.result import print_warnings, say
 from gliofit.core.output import PREDICTGBM_FILES, claim_folder, files_in
 from gliofit.core.progress import show_progress
 
 EXAMPLES = ("gliofit predictgbm /mlcube_io0 /mlcube_io1",)
 
-_FOLDERS = "Folders"
-
 
 def predictgbm(
-    folder_in: Annotated[
-        Path, typer.Argument(metavar="IN", help="Folder with Patient-00000.", rich_help_panel=_FOLDERS)
-    ],
-    folder_out: Annotated[
-        Path, typer.Argument(metavar="OUT", help="Folder for 00000.nii.gz.", rich_help_panel=_FOLDERS)
-    ],
+    folder_in: Annotated[Path, argument("Folders", "IN", "Folder with Patient-00000.")],
+    folder_out: Annotated[Path, argument("Folders", "OUT", "Folder for 00000.nii.gz.")],
     method: MethodOption = "gauss-newton",
     threads: ThreadsOption = None,
     random_seed: RandomSeedOption = 0,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gliofit.cli.options import HOW, JsonOption
+from gliofit.cli.options import HOW, RESULT, JsonOption, argument, option
 from gliofit.cli.result import say
 from gliofit.core.progress import show_progress
 
@@ -18,13 +18,8 @@ EXAMPLES = (
 
 
 def provenance(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Result of a run of the workflow.", rich_help_panel="Result")
-    ],
-    depth: Annotated[
-        int | None,
-        typer.Option(min=1, help="Number of jobs to trace back.", show_default="no limit", rich_help_panel=HOW),
-    ] = None,
+    file: Annotated[Path, argument(RESULT, "FILE", "Result of a run of the workflow.")],
+    depth: Annotated[int | None, option(HOW, "Number of jobs to trace back.", min=1, show_default="no limit")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the provenance of a result; exit code 1 if files have changed since."""

@@ -5,18 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from gliofit.cli import machine
-from gliofit.cli.options import (
-    HOW,
-    OBSERVED,
-    JsonOption,
-    LabelsOption,
-    OutFolderOption,
-    RandomSeedOption,
-    ThreadsOption,
-)
+from gliofit.cli import machine, options
+from gliofit.cli.options import HOW, OBSERVED, option
 from gliofit.cli.result import print_warnings, say
 from gliofit.core.output import REGISTER_FILES, claim_folder, files_in, name_of_folder
 from gliofit.core.progress import show_progress
@@ -25,16 +15,14 @@ EXAMPLES = ("gliofit register --t1 t1.nii.gz --seg seg.nii.gz --labels brats2021
 
 
 def register(
-    t1: Annotated[Path, typer.Option(help="The patient's native T1, skull-stripped.", rich_help_panel=OBSERVED)],
-    seg: Annotated[Path, typer.Option(help="The patient's tumour segmentation.", rich_help_panel=OBSERVED)],
-    labels: LabelsOption,
-    out: OutFolderOption,
-    atlas: Annotated[
-        str, typer.Option(help="mni152, or a folder with a T1 and tissue.", rich_help_panel=HOW)
-    ] = "mni152",
-    threads: ThreadsOption = None,
-    random_seed: RandomSeedOption = 0,
-    as_json: JsonOption = False,
+    t1: Annotated[Path, option(OBSERVED, "The patient's native T1, skull-stripped.")],
+    seg: Annotated[Path, option(OBSERVED, "The patient's tumour segmentation.")],
+    labels: options.LabelsOption,
+    out: options.OutFolderOption,
+    atlas: Annotated[str, option(HOW, "mni152, or a folder with a T1 and tissue.")] = "mni152",
+    threads: options.ThreadsOption = None,
+    random_seed: options.RandomSeedOption = 0,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Register the atlas to a patient: tissue maps on the patient's grid, with quality control."""
     granted = machine.set_threads(threads)

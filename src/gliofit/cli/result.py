@@ -34,13 +34,7 @@ def print_warnings() -> Iterator[list[InputWarning]]:
 
 
 def say(as_json: bool, content: Mapping[str, Any], *lines: str, warnings: Iterable[InputWarning] | None = None) -> None:
-    """Write a result to the standard output, as JSON (with warnings) or as text.
-
-    Raises
-    ------
-    OutputStreamError
-        If the output cannot be written.
-    """
+    """Write a result to the standard output, as JSON (with warnings) or as text; OutputStreamError if that fails."""
     if as_json:
         listed = {} if warnings is None else {"warnings": [asdict(warning) for warning in dict.fromkeys(warnings)]}
         lines = (json_text({**content, **listed}),)

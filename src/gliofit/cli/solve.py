@@ -8,20 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from gliofit.cli import machine
-from gliofit.cli.options import (
-    HOW,
-    RESULT,
-    GreyOption,
-    GrowthModelOption,
-    JsonOption,
-    ThreadsOption,
-    TissueOption,
-    WhiteOption,
-    read_tissue,
-)
+from gliofit.cli import machine, options
+from gliofit.cli.options import HOW, RESULT, option
 from gliofit.cli.result import print_warnings, say
 from gliofit.core.errors import InputError, name_one_of
 from gliofit.core.output import check_out_file
@@ -40,63 +28,42 @@ EXAMPLES = (
 _TUMOUR = "Tumour"
 
 
-class Integrator(StrEnum):
-    """Forward integrators."""
-
-    ACCURATE = "accurate"
-    REFERENCE = "reference"
-    TOOLKIT = "toolkit"
-
-
-class Backend(StrEnum):
-    """Back ends of the accurate integrator."""
-
-    AUTO = "auto"
-    NUMBA = "numba"
-    TORCH = "torch"
-    TRITON = "triton"
+Integrator = StrEnum("Integrator", ["ACCURATE", "REFERENCE", "TOOLKIT"])
+Backend = StrEnum("Backend", ["AUTO", "NUMBA", "TORCH", "TRITON"])
 
 
 def solve(
     seed: Annotated[
-        tuple[float, float, float],
-        typer.Option(help="Origin I J K in (fractional) voxel indices.", metavar="I J K", rich_help_panel=_TUMOUR),
+        tuple[float, float, float], option(_TUMOUR, "Origin I J K in (fractional) voxel indices.", metavar="I J K")
     ],
-    diffusion: Annotated[
-        float,
-        typer.Option("--mu-d", help="sqrt(D T) in white matter, in mm (migration).", rich_help_panel=_TUMOUR),
-    ],
-    growth: Annotated[float, typer.Option("--mu-rho", help="sqrt(rho T) (proliferation).", rich_help_panel=_TUMOUR)],
-    out: Annotated[Path, typer.Option(help="Concentration to write (.nii or .nii.gz).", rich_help_panel=RESULT)],
-    tissue: TissueOption = None,
-    wm: WhiteOption = None,
-    gm: GreyOption = None,
-    growth_model: GrowthModelOption = None,
+    diffusion: Annotated[float, option(_TUMOUR, "sqrt(D T) in white matter, in mm (migration).", "--mu-d")],
+    growth: Annotated[float, option(_TUMOUR, "sqrt(rho T) (proliferation).", "--mu-rho")],
+    out: Annotated[Path, option(RESULT, "Concentration to write (.nii or .nii.gz).")],
+    tissue: options.TissueOption = None,
+    wm: options.WhiteOption = None,
+    gm: options.GreyOption = None,
+    growth_model: options.GrowthModelOption = None,
     parameter: Annotated[
         list[str] | None,
-        typer.Option(
-            help="A further parameter of the growth model, such as grey_share=0.2; may be repeated.",
+        option(
+            _TUMOUR,
+            "A further parameter of the growth model, such as grey_share=0.2; may be repeated.",
             metavar="NAME=VALUE",
-            rich_help_panel=_TUMOUR,
         ),
     ] = None,
     integrator: Annotated[
         Integrator,
-        typer.Option(
-            help="accurate: error-controlled. reference: the public toolkit's explicit scheme without its faults. "
+        option(
+            HOW,
+            "accurate: error-controlled. reference: the public toolkit's explicit scheme without its faults. "
             "toolkit: with all of its faults, for comparison with its results.",
-            rich_help_panel=HOW,
         ),
     ] = Integrator.ACCURATE,
     backend: Annotated[
-        Backend,
-        typer.Option(
-            help="numba: CPU. triton: CUDA. torch: either, slow. auto: triton if CUDA is available.",
-            rich_help_panel=HOW,
-        ),
+        Backend, option(HOW, "numba: CPU. triton: CUDA. torch: either, slow. auto: triton if CUDA is available.")
     ] = Backend.AUTO,
-    threads: ThreadsOption = None,
-    as_json: JsonOption = False,
+    threads: options.ThreadsOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Simulate a tumour in a brain and write its concentration."""
     machine.set_threads(threads)
@@ -105,40 +72,33 @@ def solve(
     from gliofit.growth.model import DEFAULT, find_growth_model
     from gliofit.growth.theta import Theta
 
-    check_out_file(_nifti(out, "--out"), (tissue, wm, gm))
+    if not out.name.endswith((".nii", ".nii.gz")):
+        raise InputError(out, "--out is not the name of a NIfTI file", "use the extension .nii or .nii.gz")
+    check_out_file(out, (tissue, wm, gm))
     space = find_growth_model(growth_model or DEFAULT).space
     others = {"--mu-d": diffusion, "--mu-rho": growth} | _further(space, parameter or [])
-    for option, value in others.items():
+    for name, value in others.items():
         if not (math.isfinite(value) and value > 0):
-            raise InputError(option, f"is {value:g}", "give a number above zero")
+            raise InputError(name, f"is {value:g}", "give a number above zero")
     if not all(map(math.isfinite, seed)):
         raise InputError("--seed", "is not finite", "give three voxel indices")
     with print_warnings() as warnings, show_progress("gliofit solve") as progress:
         progress("reading")
         solver = _make_solver(integrator, backend)
-        brain = read_tissue(tissue, wm, gm, warnings=warnings, isotropic=True)
+        brain = options.read_tissue(tissue, wm, gm, warnings=warnings, isotropic=True)
         theta = Theta.from_voxel(seed, *others.values(), grid=brain.grid, space=space)
         solution = solver.solve(brain, theta, progress=progress)
         write_volume(out, solution.volume, CONCENTRATION)
     estimate = solution.error_estimate
     content = {
-        "concentration": out,
-        "volume_mm3": solution.volume_mm3,
-        "final_time_days": solution.final_time_days,
-        "integrator": integrator.value,
-        "steps": solution.steps,
-        "error_estimate": estimate,
-        "growth_model": space.model,
-        "origin_voxel": seed,
-        **space.row(theta.to_array()),
-    }
-    say(
-        as_json,
-        content,
-        f"{out}: {solution.volume_mm3 / 1000:.1f} cc of tumour cells; integrator {integrator}, {solution.steps} steps, "
-        + ("no error estimate" if estimate is None else f"estimated error {100 * estimate:.2g} %"),
-        warnings=warnings,
-    )
+        "concentration": out, "volume_mm3": solution.volume_mm3, "final_time_days": solution.final_time_days,
+        "integrator": integrator.value, "steps": solution.steps, "error_estimate": estimate,
+        "growth_model": space.model, "origin_voxel": seed, **space.row(theta.to_array()),
+    }  # fmt: skip
+    volume = f"{solution.volume_mm3 / 1000:.1f} cc of tumour cells"
+    error = "no error estimate" if estimate is None else f"estimated error {100 * estimate:.2g} %"
+    line = f"{out}: {volume}; integrator {integrator}, {solution.steps} steps, {error}"
+    say(as_json, content, line, warnings=warnings)
 
 
 def _further(space: ParameterSpace, given: Sequence[str]) -> dict[str, float]:
@@ -147,9 +107,8 @@ def _further(space: ParameterSpace, given: Sequence[str]) -> dict[str, float]:
     for text in given:
         name, _, number = text.partition("=")
         if name not in values:
-            raise InputError(
-                "--parameter", f"'{space.model}' has no further parameter '{name}'", name_one_of(name, values)
-            )
+            problem = f"'{space.model}' has no further parameter '{name}'"
+            raise InputError("--parameter", problem, name_one_of(name, values))
         try:
             values[name] = float(number)
         except ValueError:
@@ -163,18 +122,10 @@ def _make_solver(integrator: Integrator, backend: Backend) -> AbstractForwardSol
 
     if integrator is not Integrator.ACCURATE:
         if backend not in (Backend.AUTO, Backend.NUMBA):
-            raise InputError(
-                f"--backend {backend}", f"the {integrator} integrator runs on the CPU only",
-                "omit --backend, or use --integrator accurate",
-            )  # fmt: skip
+            problem = f"the {integrator} integrator runs on the CPU only"
+            raise InputError(f"--backend {backend}", problem, "omit --backend, or use --integrator accurate")
         return make_solver(ReferenceSettings() if integrator is Integrator.REFERENCE else ToolkitSettings())
     from gliofit.solver.backends import choose_backend
 
     # Reject an unavailable back end before reading files.
     return make_solver(AccurateSettings(backend=choose_backend(backend.value)))
-
-
-def _nifti(path: Path, option: str) -> Path:
-    if not path.name.endswith((".nii", ".nii.gz")):
-        raise InputError(path, f"{option} is not the name of a NIfTI file", "use the extension .nii or .nii.gz")
-    return path

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gliofit.cli.options import JsonOption
+from gliofit.cli.options import JsonOption, argument
 from gliofit.cli.result import say
 from gliofit.core.progress import show_progress
 
@@ -16,10 +16,7 @@ EXAMPLES = ("gliofit verify results/demo", "gliofit verify results/demo --json")
 
 
 def verify(
-    results: Annotated[
-        Path,
-        typer.Argument(metavar="RESULTS", help="Results folder, such as results/demo.", rich_help_panel="Folder"),
-    ],
+    results: Annotated[Path, argument("Folder", "RESULTS", "Results folder, such as results/demo.")],
     as_json: JsonOption = False,
 ) -> None:
     """Read all files of a results folder and list damaged or left-over ones; exit code 1 if there are any."""
@@ -29,16 +26,10 @@ def verify(
         found = verify_files(results, progress=progress)
     unread = f", {len(found.unread)} of unknown kinds not" if found.unread else ""
     count = len(found.damages) or "none"
-    content = {
-        "folder": results,
-        "files": found.files,
-        "bytes": found.size,
-        "unread": found.unread,
-        "damages": [asdict(damage) for damage in found.damages],
-    }
+    damages = [asdict(damage) for damage in found.damages]
     say(
         as_json,
-        content,
+        {"folder": results, "files": found.files, "bytes": found.size, "unread": found.unread, "damages": damages},
         *(f"{damage.path}: {damage.problem}; {damage.hint}" for damage in found.damages),
         f"{found.files} files read ({found.size / 1e6:.1f} MB){unread}: {count} damaged or left over",
     )

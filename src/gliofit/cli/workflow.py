@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from gliofit.cli.checkout import require_checkout, run_workflow
-from gliofit.cli.complete import complete_target
-from gliofit.cli.options import HOW, RESULT
+from gliofit.cli import checkout
+from gliofit.cli.options import HOW, RESULT, argument, option
 from gliofit.cli.result import say
 from gliofit.core.errors import InputError
 from gliofit.core.output import check_out_folder
@@ -40,40 +39,34 @@ _NO_RUN = ("-n", "--dry-run", "--dryrun", "--unlock", "--lint", "--touch", "-t",
 #: Arguments that determine where jobs run; the number of cores is then not set.
 _PLACED = ("--profile", "--executor", "-e", "--jobs", "-j")
 
-_RUN = "Run"
+CoresOption = Annotated[int | None, option(HOW, "Number of cores.", min=1, show_default="all")]
+FolderOption = Annotated[Path | None, option(RESULT, "Folder for results/.", show_default="this one")]
+OpenOption = Annotated[bool, option(RESULT, "Open the report in a browser.", "--open")]
 
-CoresOption = Annotated[
-    int | None, typer.Option("--cores", min=1, help="Number of cores.", show_default="all", rich_help_panel=HOW)
-]
-FolderOption = Annotated[
-    Path | None,
-    typer.Option("--folder", help="Folder for results/.", show_default="this one", rich_help_panel=RESULT),
-]
-OpenOption = Annotated[bool, typer.Option("--open", help="Open the report in a browser.", rich_help_panel=RESULT)]
+
+def complete_target(incomplete: str) -> list[str]:
+    """Return targets of the workflow."""
+    root = checkout.find_checkout()
+    return [] if root is None else [name for name in checkout.targets_of(root) if name.startswith(incomplete)]
 
 
 def demo(cores: CoresOption = None, folder: FolderOption = None, open_report: OpenOption = False) -> None:
     """Run the whole workflow on synthetic cases and phantom patients: about 10 minutes on two cores, no data needed."""
-    root = require_checkout()
+    root = checkout.require_checkout()
     _run(root, root / "config/demo.yaml", folder, cores, [], open_report)
 
 
 def run(
     ctx: typer.Context,
-    config: Annotated[
-        Path,
-        typer.Argument(
-            metavar="CONFIG", help="Configuration of the run, such as config/brats.yaml.", rich_help_panel=_RUN
-        ),
-    ],
+    config: Annotated[Path, argument("Run", "CONFIG", "Configuration of the run, such as config/brats.yaml.")],
     targets: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="TARGET",
-            help="Targets such as register_all, and arguments of Snakemake.",
+        argument(
+            "Run",
+            "TARGET",
+            "Targets such as register_all, and arguments of Snakemake.",
             show_default="everything",
             autocompletion=complete_target,
-            rich_help_panel=_RUN,
         ),
     ] = None,
     cores: CoresOption = None,
@@ -81,7 +74,7 @@ def run(
     open_report: OpenOption = False,
 ) -> None:
     """Run the workflow with a configuration; unknown options are passed to Snakemake."""
-    root = require_checkout()
+    root = checkout.require_checkout()
     if not config.exists() and (root / config).is_file():
         config = root / config
     _run(root, config, folder, cores, [*(targets or ()), *ctx.args], open_report)
@@ -103,8 +96,10 @@ def _run(
         given += ["--cores", str(cores or "all")]
     whole = not arguments or arguments[0].startswith("-")
     report = whole and not any(argument in _NO_RUN for argument in arguments)
-    own_report = Path("results") / name / "publish/workflow-report.html"
-    code = run_workflow(root, folder, given, own_report if report else None)
+    code = checkout.call_snakemake(root, folder, given)
+    if code == 0 and report:
+        own_report = Path("results") / name / "publish/workflow-report.html"
+        code = checkout.call_snakemake(root, folder, [*given, "--report", str(own_report), "--quiet"])
     if code != 0:
         raise typer.Exit(1)
     results = folder / "results" / name

@@ -29,10 +29,8 @@ def centre_of_mass_mm(weights: Volume) -> NDArray[np.float64]:
     total = float(data.sum(dtype=np.float64))
     if not total > 0:
         raise ValueError("the centre of mass of an empty volume is not defined")
-    voxel = []
-    for axis in range(3):
-        others = tuple(a for a in range(3) if a != axis)
-        voxel.append(float(data.sum(axis=others, dtype=np.float64) @ np.arange(data.shape[axis])) / total)
+    profiles = (data.sum(axis=others, dtype=np.float64) for others in ((1, 2), (0, 2), (0, 1)))
+    voxel = [float(profile @ np.arange(len(profile))) / total for profile in profiles]
     return weights.grid.voxel_to_world(voxel)
 
 
@@ -100,8 +98,7 @@ class Crop:
         concentrations are zero in all other voxels; the third channel lets networks reproduce that.
         """
         visible = Volume(tissue.visible.astype(np.float32), tissue.grid)
-        maps = (tissue.map("wm"), tissue.map("gm"), visible)
-        return np.stack([self.volume(volume).data for volume in maps])
+        return np.stack([self.volume(volume).data for volume in (tissue.map("wm"), tissue.map("gm"), visible)])
 
 
 def canonical_grid(grid: Grid) -> Grid:

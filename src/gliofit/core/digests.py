@@ -24,13 +24,7 @@ def digest_in_run(path: str | Path, run: Path) -> str:
 
     The cache is one file per digest in ``logs/digests`` of the run, valid while size and time stamp of the file are
     unchanged. Snakemake touches outputs after their job, so a digest computed by that job itself would be invalid.
-
-    Parameters
-    ----------
-    path
-        The file.
-    run
-        Folder of the run, ``results/{run}``; digests of files outside it are not cached.
+    Digests of files outside the run's folder, ``results/{run}``, are not cached.
     """
     path = Path(path)
     status = path.stat()

@@ -28,6 +28,10 @@ class InputError(ValueError):
         # A library's message or a file name may hold line breaks.
         super().__init__(" ".join(f"{subject}: {problem}; {hint}".splitlines()))
 
+    def about(self, subject: str | Path) -> InputError:
+        """Return the same error with another subject."""
+        return InputError(subject, self.problem, self.hint, self.code)
+
     def __reduce__(self) -> tuple[type, tuple[str, str, str, str]]:
         """Keep all parts when the error is pickled."""
         return type(self), (self.subject, self.problem, self.hint, self.code)
@@ -66,10 +70,6 @@ def name_one_of(name: str, known: Iterable[str]) -> str:
 
 class GridError(InputError):
     """An unusable grid. Its subject is ``grid``; a caller that knows the file replaces it with ``about``."""
-
-    def about(self, subject: str | Path) -> InputError:
-        """Return the same error with the grid's file as subject."""
-        return InputError(subject, self.problem, self.hint, self.code)
 
 
 class SeedOutsideTissueError(InputError):

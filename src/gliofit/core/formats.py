@@ -73,9 +73,8 @@ def unreadable_image(path: Path, reason: str) -> InputError:
     if not head:
         return InputError(path, "is empty", DAMAGED, code="damaged-file")
     if compressed and head.startswith((_GZIP, _BZIP2)):
-        return InputError(
-            path, "is compressed twice", "decompress it once, with gunzip for example", "compressed-twice"
-        )
+        hint = "decompress it once, with gunzip for example"
+        return InputError(path, "is compressed twice", hint, "compressed-twice")
     for magic, what, hint in _MAGIC:
         if head.startswith(magic):
             return InputError(path, f"is {what}, not a NIfTI image", hint, code="not-nifti")
@@ -96,7 +95,7 @@ def _head(path: Path) -> bytes:
 def _is_text(head: bytes) -> bool:
     try:
         # The last character may be incomplete.
-        text = head[:-4].decode("utf-8") if len(head) > 4 else head.decode("utf-8")
+        text = (head[:-4] or head).decode("utf-8")
     except UnicodeDecodeError:
         return False
     return all(character.isprintable() or character.isspace() for character in text)

@@ -41,9 +41,8 @@ class Grid:
         shape = tuple(int(n) for n in self.shape)
         affine = np.array(self.affine, dtype=np.float64)
         if len(shape) != 3 or min(shape) < 1 or affine.shape != (4, 4):
-            raise GridError(
-                "grid", f"shape {shape} with affine of shape {affine.shape}", "give a 3-D grid and a 4 x 4 affine"
-            )
+            problem = f"shape {shape} with affine of shape {affine.shape}"
+            raise GridError("grid", problem, "give a 3-D grid and a 4 x 4 affine")
         rotation = affine[:3, :3]
         spacing = np.sqrt((rotation**2).sum(axis=0))
         largest = np.abs(rotation).max(axis=0)
@@ -101,7 +100,7 @@ class Grid:
         """Return whether both grids have the same shape and the same voxel positions."""
         if self.shape != other.shape:
             return False
-        corners = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)]) * (np.array(self.shape) - 1)
+        corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(self.shape) - 1)
         gap = np.abs(self.voxel_to_world(corners) - other.voxel_to_world(corners)).max()
         return bool(gap <= tolerance_mm)
 
@@ -118,8 +117,8 @@ class Grid:
         affine = self.affine.copy()
         affine[:3, 3] = self.voxel_to_world(np.full(3, (factor - 1) / 2))
         affine[:3, :3] *= factor
-        shape = tuple(-(-n // factor) for n in self.shape)
-        return replace(self, shape=(shape[0], shape[1], shape[2]), affine=affine)
+        x, y, z = (-(-n // factor) for n in self.shape)
+        return replace(self, shape=(x, y, z), affine=affine)
 
     def coarsening_to(self, spacing_mm: float) -> int:
         """Return the number of voxels per coarse voxel of ``spacing_mm``; GridError if it is not an integer."""
@@ -133,11 +132,9 @@ class Grid:
 
     def turned(self, orientation: NDArray[Any]) -> Grid:
         """Return the grid of an array whose axes a nibabel orientation, shape (3, 2), permutes and flips."""
-        shape = [0, 0, 0]
-        for size, axis in zip(self.shape, orientation[:, 0], strict=True):
-            shape[int(axis)] = size
+        x, y, z = np.array(self.shape)[np.argsort(orientation[:, 0])].tolist()
         affine = self.affine @ nib.orientations.inv_ornt_aff(orientation, self.shape)
-        return replace(self, shape=(shape[0], shape[1], shape[2]), affine=affine)
+        return replace(self, shape=(x, y, z), affine=affine)
 
     def orientation_to(self, other: Grid) -> NDArray[Any]:
         """Return the permutation and flips, shape (3, 2), that turn the axes of this grid to those of another."""
@@ -147,14 +144,7 @@ class Grid:
     def check_same(self, other: Grid, subject: str | Path, reference: str) -> None:
         """Check that both grids hold the same voxels; their order may differ if both orientations are known.
 
-        Parameters
-        ----------
-        other
-            The grid of the case.
-        subject
-            File of this grid.
-        reference
-            Name of the other grid's image in messages.
+        ``subject`` is the file of this grid, ``reference`` the name of the other grid's image in messages.
 
         Raises
         ------
@@ -167,15 +157,13 @@ class Grid:
         if turned.matches(other):
             if known:
                 return
-            raise InputError(
-                subject,
-                f"has axes {self.axis_codes} and {reference} {other.axis_codes}, but one of the two headers states no "
-                "orientation",
-                "write the correct affine into the headers of all images of the case",
-                code="orientation-unknown",
-            )
+            axes = f"has axes {self.axis_codes} and {reference} {other.axis_codes}"
+            problem = f"{axes}, but one of the two headers states no orientation"
+            hint = "write the correct affine into the headers of all images of the case"
+            raise InputError(subject, problem, hint, "orientation-unknown")
         if turned.shape != other.shape:
-            difference = f"{_times(self.shape)} voxels, {reference} {_times(other.shape)}"
+            own, wanted = (" x ".join(map(str, shape)) for shape in (self.shape, other.shape))
+            difference = f"{own} voxels, {reference} {wanted}"
         else:
             gap = np.abs(turned.affine - other.affine)[:3].max()
             difference = f"same number of voxels, affine apart by up to {gap:.3g}"
@@ -222,14 +210,11 @@ class Volume:
     def extract(self, start: Sequence[int], shape: Sequence[int]) -> Volume:
         """Return the box that begins at voxel ``start``, with zeros outside the grid."""
         out = np.zeros(tuple(int(n) for n in shape), self.data.dtype)
-        source, target = [], []
-        for s, n, size in zip(start, out.shape, self.grid.shape, strict=True):
-            low, high = max(0, int(s)), min(size, int(s) + n)
-            if high <= low:
-                return Volume(out, self.grid.crop(start, out.shape))
-            source.append(slice(low, high))
-            target.append(slice(low - int(s), high - int(s)))
-        out[tuple(target)] = self.data[tuple(source)]
+        first = np.asarray(start, int)
+        low, high = np.maximum(first, 0), np.minimum(first + out.shape, self.grid.shape)
+        if (low < high).all():
+            source, target = (tuple(map(slice, low - shift, high - shift)) for shift in (0, first))
+            out[target] = self.data[source]
         return Volume(out, self.grid.crop(start, out.shape))
 
     def sample(self, grid: Grid, order: int = 1, fill: float = 0.0) -> Volume:
@@ -244,33 +229,16 @@ class Volume:
         return Volume(out, grid)
 
 
-def _times(shape: tuple[int, ...]) -> str:
-    return " x ".join(str(n) for n in shape)
-
-
 def block_mean(data: NDArray[Any], factor: int) -> NDArray[np.float32]:
-    """Return the mean over blocks of ``factor``^3 entries of the last three axes.
+    """Return the mean over blocks of ``factor``^3 entries of the last three axes, shape (..., x, y, z).
 
-    Parameters
-    ----------
-    data
-        Shape (..., x, y, z); x, y and z are multiples of ``factor``.
-    factor
-        Voxels along each edge of a block.
-
-    Returns
-    -------
-    ndarray
-        Shape (..., x / factor, y / factor, z / factor).
+    Their lengths are multiples of ``factor``; those of the result are ``factor`` times smaller.
     """
     total = data.astype(np.float32)
     # Strided sums along one axis at a time are several times faster than one reduction over six axes.
     for axis in (-1, -2, -3):
-        index: list[Any] = [slice(None)] * data.ndim
-        parts = []
-        for offset in range(factor):
-            index[axis] = slice(offset, None, factor)
-            parts.append(total[tuple(index)])
+        after: list[Any] = [slice(None)] * (-1 - axis)
+        parts = [total[..., slice(offset, None, factor), *after] for offset in range(factor)]
         total = parts[0].copy()
         for part in parts[1:]:
             total += part
@@ -281,12 +249,7 @@ def block_mean(data: NDArray[Any], factor: int) -> NDArray[np.float32]:
 def bounding_box(mask: NDArray[np.bool_], margin: Sequence[int] = (0, 0, 0)) -> tuple[slice, slice, slice]:
     """Return the smallest box with all true voxels of a 3-D mask; empty slices for an empty mask.
 
-    Parameters
-    ----------
-    mask
-        Shape (x, y, z).
-    margin
-        Voxels per axis that the box is extended by on both sides, within the mask's grid.
+    ``margin`` is the number of voxels per axis by which the box is extended on both sides, within the mask's grid.
     """
     box = []
     for axis, (size, extra) in enumerate(zip(mask.shape, margin, strict=True)):

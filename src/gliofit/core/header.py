@@ -79,9 +79,8 @@ def check_header(image: Any, path: Path) -> None:
     if len(shape) != 3:
         raise InputError(path, f"has shape {shape}", "give a 3-D image")
     if prod(shape) > _MOST_VOXELS:
-        raise InputError(
-            path, f"has {' x '.join(map(str, shape))} voxels", "cut it to the head, or resample it to voxels of 1 mm"
-        )
+        hint = "cut it to the head, or resample it to voxels of 1 mm"
+        raise InputError(path, f"has {' x '.join(map(str, shape))} voxels", hint)
     kind = image.get_data_dtype().kind
     if kind in _OTHER_TYPES:
         raise InputError(path, f"holds {_OTHER_TYPES[kind]} values", "give an image of real numbers, one per voxel")
@@ -89,9 +88,8 @@ def check_header(image: Any, path: Path) -> None:
         return
     units = int(image.header["xyzt_units"]) & 7
     if units in _OTHER_UNITS:
-        raise InputError(
-            path, f"its header gives lengths in {_OTHER_UNITS[units]}", "write millimetres into the header"
-        )
+        problem = f"its header gives lengths in {_OTHER_UNITS[units]}"
+        raise InputError(path, problem, "write millimetres into the header")
     try:
         sform, qform = image.get_sform(coded=True)[0], image.get_qform(coded=True)[0]
     except ValueError as error:
@@ -107,7 +105,8 @@ def check_header(image: Any, path: Path) -> None:
         sizes = np.linalg.norm(sform[:3, :3], axis=0)
         spacing = np.asarray(image.header["pixdim"][1:4], dtype=np.float64)
         if (sizes > 0).all() and (np.abs(sizes - spacing) > _FORM_TOLERANCE * sizes).any():
-            problem = f"its sform has voxels of {_millimetres(sizes)} and its pixdim {_millimetres(spacing)}"
+            shown = [" x ".join(f"{value:.4g}" for value in values) + " mm" for values in (sizes, spacing)]
+            problem = f"its sform has voxels of {shown[0]} and its pixdim {shown[1]}"
             raise InputError(path, problem, "write the correct spacing into both", "spacing-disagrees")
 
 
@@ -126,7 +125,3 @@ def orientation_known(image: Any) -> bool:
     if isinstance(header, nib.freesurfer.mghformat.MGHHeader):
         return int(header["goodRASFlag"]) > 0
     return True
-
-
-def _millimetres(spacing: Any) -> str:
-    return " x ".join(f"{value:.4g}" for value in spacing) + " mm"

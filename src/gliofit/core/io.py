@@ -92,13 +92,7 @@ def scratch_folder(path: str | Path, subject: str | Path | None = None) -> Itera
 
     It is on the disk of the results, because the system's folder for temporary files may be missing or small. The
     next process removes what a killed process left.
-
-    Parameters
-    ----------
-    path
-        File or folder that the intermediate files are for; it need not exist.
-    subject
-        Subject of errors; ``path`` if not given.
+    ``path``, the file or folder that the intermediate files are for, need not exist; errors are about ``subject``.
 
     Raises
     ------
@@ -131,9 +125,8 @@ def _only_writer(path: Path, subject: str | Path) -> Iterator[dict[str, Any]]:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, locked = _lock(lock)
     if descriptor is None:
-        raise InputError(
-            subject, "is being written by another process", "wait until it has ended, or write elsewhere", OUTPUT_IN_USE
-        )
+        hint = "wait until it has ended, or write elsewhere"
+        raise InputError(subject, "is being written by another process", hint, OUTPUT_IN_USE)
     try:
         if locked:
             for leftover in path.parent.glob(f"{TEMPORARY_PREFIX}????????-{glob.escape(path.name)}"):
@@ -155,12 +148,8 @@ def _only_writer(path: Path, subject: str | Path) -> Iterator[dict[str, Any]]:
 def _lock(path: Path) -> tuple[int | None, bool]:
     """Lock a file, created if it is missing.
 
-    Returns
-    -------
-    descriptor : int or None
-        Open file, None if another process holds the lock.
-    locked : bool
-        Whether the file is locked; false on a file system without locks.
+    Return the descriptor of the open file, None if another process holds the lock; and whether the file is locked,
+    which it is not on a file system without locks.
     """
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -196,9 +185,10 @@ def _disk_errors(path: Path, subject: str | Path) -> Iterator[None]:
 
 def _error_number(error: Exception, path: Path) -> int | None:
     if isinstance(error, OSError):
+        name, folder = error.filename, os.path.abspath(path.parent)
         # An error about another place, such as an unreadable input, does not concern this disk.
-        elsewhere = isinstance(error.filename, (str, bytes)) and not _is_below(error.filename, path.parent)
-        number = None if elsewhere else error.errno
+        here = not isinstance(name, (str, bytes)) or Path(os.path.abspath(os.fsdecode(name))).is_relative_to(folder)
+        number = error.errno if here else None
     else:
         reported = re.search(r"\(os error (\d+)\)", str(error))
         number = int(reported[1]) if reported else None
@@ -211,10 +201,6 @@ def _error_number(error: Exception, path: Path) -> int | None:
         except OSError as answer:
             number = answer.errno
     return number
-
-
-def _is_below(name: str | bytes, folder: Path) -> bool:
-    return Path(os.path.abspath(os.fsdecode(name))).is_relative_to(os.path.abspath(folder))
 
 
 def check_file(path: Path) -> None:
@@ -234,9 +220,8 @@ def read_volume(path: str | Path, dtype: DTypeLike | None = None) -> Volume:
     volume, _ = read_stored(path)
     if dtype is None:
         return volume
-    data = volume.data
-    data = np.rint(data).astype(dtype) if np.issubdtype(np.dtype(dtype), np.integer) else data.astype(dtype)
-    return Volume(data, volume.grid)
+    data = np.rint(volume.data) if np.issubdtype(np.dtype(dtype), np.integer) else volume.data
+    return Volume(data.astype(dtype), volume.grid)
 
 
 def read_like(path: str | Path, grid: Grid, reference: str = "the T1 image") -> Volume:
@@ -265,7 +250,7 @@ def read_stored(path: str | Path) -> tuple[Volume, float]:
     path = Path(path)
     check_file(path)
     _check_spacing(path)
-    with _readable(path), _opened(path) as (opened, stream):
+    with _opened(path) as (opened, stream):
         # Before the voxels are read, because a header may state more than fits into memory.
         check_header(opened, path)
         image = opened if stream is None else _whole(opened, stream, path)
@@ -283,7 +268,7 @@ def read_grid(path: str | Path) -> Grid:
     path = Path(path)
     check_file(path)
     _check_spacing(path)
-    with _readable(path), _opened(path) as (image, _):
+    with _opened(path) as (image, _):
         check_header(image, path)
         return _grid(image, path)
 
@@ -291,39 +276,28 @@ def read_grid(path: str | Path) -> Grid:
 def check_image(path: str | Path) -> None:
     """Raise InputError if an image of any shape is damaged; uncompressed images have a length but no checksum."""
     path = Path(path)
-    with _readable(path), _opened(path) as (image, stream):
+    with _opened(path) as (image, stream):
         if stream is not None:
             _whole(image, stream, path)
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Replace errors of reading an image by an InputError."""
+def _opened(path: Path) -> Iterator[tuple[Any, BufferedIOBase | None]]:
+    """Open an image without reading its voxels; errors in this context are replaced by an InputError.
+
+    Yield the image, and the decompressed content of a NIfTI image in one file (None for other formats).
+    """
     try:
-        yield
+        kind = nifti_class(path)
+        if kind is None:
+            yield nib.load(path), None
+        else:
+            with open_content(path) as stream:
+                yield kind.from_stream(stream), stream
     except InputError:
         raise
     except Exception as error:
         raise unreadable_image(path, _first_line(error)) from error
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[Any, BufferedIOBase | None]]:
-    """Open an image without reading its voxels.
-
-    Yields
-    ------
-    image : nibabel.spatialimages.SpatialImage
-        The image.
-    stream : BufferedIOBase or None
-        Decompressed content of a NIfTI image in one file, None for other formats.
-    """
-    kind = nifti_class(path)
-    if kind is None:
-        yield nib.load(path), None
-        return
-    with open_content(path) as stream:
-        yield kind.from_stream(stream), stream
 
 
 def _whole(image: Any, stream: BufferedIOBase, path: Path) -> Any:
@@ -370,16 +344,17 @@ def _check_spacing(path: Path) -> None:
                 header = kind(file.read(kind.template_dtype.itemsize), check=False)
         except Exception:  # noqa: BLE001 - not NIfTI: the reader reports the format
             continue
-        if int(header["sizeof_hdr"]) != kind.sizeof_hdr:
-            continue
-        spacing = [float(value) for value in header["pixdim"][1:4]]
-        if not all(np.isfinite(value) and value > 0 for value in spacing):
+        spacing = header["pixdim"][1:4]
+        if int(header["sizeof_hdr"]) == kind.sizeof_hdr and not (np.isfinite(spacing) & (spacing > 0)).all():
             shown = ", ".join(f"{value:g}" for value in spacing)
             raise InputError(path, f"its header has the spacing {shown} mm", "write positive spacings into the header")
 
 
 #: Largest distance of voxels by qform and sform, in mm.
 _QFORM_TOLERANCE_MM = 0.1
+
+#: Types in files of arrays of other types.
+_STORED_TYPES = {np.dtype(bool): np.uint8, np.dtype(np.float64): np.float32, np.dtype(np.int64): np.int32}
 
 
 def write_volume(path: str | Path, volume: Volume, look: Look | None = None) -> None:
@@ -399,13 +374,7 @@ def write_volume(path: str | Path, volume: Volume, look: Look | None = None) -> 
     look
         Header fields for viewers; by default integers are marked as labels.
     """
-    data = volume.data
-    if data.dtype == bool:
-        data = data.astype(np.uint8)
-    elif data.dtype == np.float64:
-        data = data.astype(np.float32)
-    elif data.dtype == np.int64:
-        data = data.astype(np.int32)
+    data = volume.data.astype(_STORED_TYPES.get(volume.data.dtype, volume.data.dtype), copy=False)
     image = nib.Nifti1Image(data, volume.grid.affine)
     image.header.set_xyzt_units("mm")
     code = 1

@@ -54,16 +54,8 @@ LABEL_SCHEMES = MappingProxyType(
     }
 )
 
-
-_WORDS = MappingProxyType(
-    {
-        TumourLabel.NECROTIC: "necrotic",
-        TumourLabel.OEDEMA: "oedema",
-        TumourLabel.ENHANCING: "enhancing",
-        TumourLabel.NON_ENHANCING: "non-enhancing",
-        TumourLabel.CAVITY: "resection cavity",
-    }
-)
+_WORDS = {label: label.name.lower().replace("_", "-") for label in TumourLabel}
+_WORDS[TumourLabel.CAVITY] = "resection cavity"
 
 #: Images with more unknown values than this are not segmentations.
 _MANY_VALUES = 10
@@ -72,14 +64,13 @@ _MANY_VALUES = 10
 def check_scheme(scheme: str, subject: str) -> None:
     """Raise InputError (``label-scheme``) if a label scheme is unknown."""
     if scheme not in LABEL_SCHEMES:
-        raise InputError(
-            subject, f"unknown label scheme '{scheme}'", name_one_of(scheme, LABEL_SCHEMES), "label-scheme"
-        )
+        hint = name_one_of(scheme, LABEL_SCHEMES)
+        raise InputError(subject, f"unknown label scheme '{scheme}'", hint, "label-scheme")
 
 
 def describe_labels(meanings: Mapping[int, TumourLabel]) -> str:
     """Return values with their meanings, such as ``1 necrotic, 2 oedema``."""
-    return ", ".join(f"{value} {_WORDS.get(label, 'none')}" for value, label in sorted(meanings.items()))
+    return ", ".join(f"{value} {_WORDS[label]}" for value, label in sorted(meanings.items()))
 
 
 def translate_labels(
@@ -111,12 +102,9 @@ def translate_labels(
         problem = f"holds {len(present)} values, like an image and unlike a segmentation"
         raise InputError(subject, problem, "give the segmentation; two files may be swapped", "labels-many")
     if unknown:
-        raise InputError(
-            subject,
-            f"holds label values {unknown} that scheme '{scheme}' ({sorted(known)}) does not define",
-            hint or "name the scheme of the segmentation",
-            "labels-of-another-scheme",
-        )
+        problem = f"holds label values {unknown} that scheme '{scheme}' ({sorted(known)}) does not define"
+        hint = hint or "name the scheme of the segmentation"
+        raise InputError(subject, problem, hint, "labels-of-another-scheme")
     if not any(known[value] != TumourLabel.CAVITY for value in present):
         raise InputError(subject, "holds no tumour label", "give a segmentation of the tumour", "no-tumour")
     out = np.zeros(values.shape, np.uint8)

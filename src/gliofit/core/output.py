@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from gliofit.core.children import environment
 from gliofit.core.errors import InputError
 
 # All files that a command may write into its folder. Those that a run did not write are from an earlier run and are
@@ -37,22 +38,17 @@ def check_out_file(path: Path, inputs: Iterable[Path | None] = ()) -> None:
 
 
 def check_out_folder(folder: Path, names: Iterable[str] = (), inputs: Iterable[Path | None] = ()) -> None:
-    """Check that a folder is writable and that no file written there is one of the command's inputs.
+    """Check the output folder of a command that may write files of these names.
 
-    ``names`` are the files that the command may write, relative to the folder.
-
-    Raises
-    ------
-    InputError
-        If the folder is a file or not writable, one of the files is a folder, or a file would overwrite an input.
+    InputError if the folder is a file or not writable, one of the files is a folder, or one would overwrite an input.
     """
     _check_place(folder.absolute())
-    names = list(names)
-    for name in names:
-        if (folder / name).is_dir():
+    places = [folder / name for name in names]
+    for place in places:
+        if place.is_dir():
             hint = "rename it, or give --out another folder"
-            raise InputError(folder / name, "is a folder, but a file is written there", hint, "output-is-folder")
-    written = {(folder / name).resolve() for name in names}
+            raise InputError(place, "is a folder, but a file is written there", hint, "output-is-folder")
+    written = {place.resolve() for place in places}
     for given in inputs:
         if given is not None and given.resolve() in written:
             raise InputError(given, "is both read and written", "give --out another folder", "output-is-input")
@@ -63,13 +59,8 @@ def claim_folder(folder: Path, names: Iterable[str] = (), inputs: Iterable[Path 
     """Lock an output folder for one command and yield a scratch folder in it, which is removed at the end.
 
     The folder is created, and removed again if it is empty at the end. Where the system has no writable folder for
-    temporary files, as in a container with a read-only root, libraries use the scratch folder. Parameters are those
-    of :func:`check_out_folder`.
-
-    Raises
-    ------
-    InputError
-        As :func:`check_out_folder`, or if another process has locked the folder (code ``output-in-use``).
+    temporary files, as in a container with a read-only root, libraries use the scratch folder. Parameters and errors
+    are those of :func:`check_out_folder`; InputError also if another process has locked it (``output-in-use``).
     """
     check_out_folder(folder, names, inputs)
     with _scratch_in(folder, "run") as scratch, _temporary_files(scratch):
@@ -82,12 +73,8 @@ def output_folder(folder: Path, names: Iterable[str] = ()) -> Iterator[Path]:
 
     If the block raises, ``folder`` is unchanged. Files of ``names`` that the run did not write are removed from
     ``folder``, because they are from an earlier run; all other files in it stay. ``folder`` is created, and removed
-    again if nothing is written.
-
-    Raises
-    ------
-    InputError
-        If the disk refuses a file, or another process is writing to the folder (code ``output-in-use``).
+    again if nothing is written. InputError if the disk refuses a file, or another process is writing to the folder
+    (``output-in-use``).
     """
     with _scratch_in(folder, "results") as scratch:
         try:
@@ -96,8 +83,7 @@ def output_folder(folder: Path, names: Iterable[str] = ()) -> Iterator[Path]:
             if not error.subject.startswith(str(scratch)):
                 raise
             # The user knows the file by its final name.
-            subject = error.subject.replace(str(scratch), str(folder), 1)
-            raise InputError(subject, error.problem, error.hint, error.code) from error
+            raise error.about(error.subject.replace(str(scratch), str(folder), 1)) from error
         # All old files are removed before the first new one is moved, so that a kill cannot leave a mixture.
         for name in names:
             (folder / name).unlink(missing_ok=True)
@@ -147,19 +133,12 @@ def _temporary_files(folder: Path) -> Iterator[None]:
         yield
         return
     # matplotlib would create another folder there, and fail to remove it at the end of the process.
-    variables = {"TMPDIR": str(folder), "MPLCONFIGDIR": str(folder / "matplotlib")}
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    tempfile.tempdir = str(folder)
-    try:
-        yield
-    finally:
-        tempfile.tempdir = None
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    with environment({"TMPDIR": str(folder), "MPLCONFIGDIR": str(folder / "matplotlib")}):
+        tempfile.tempdir = str(folder)
+        try:
+            yield
+        finally:
+            tempfile.tempdir = None
 
 
 def _check_place(folder: Path) -> None:

@@ -13,12 +13,6 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Protocol, TextIO
 
-#: Seconds before anything is printed.
-QUIET_SECONDS = 5.0
-
-#: Shortest time between plain lines, in seconds.
-PLAIN_SECONDS = 10.0
-
 
 class OnProgress(Protocol):
     """Progress callback."""
@@ -41,33 +35,19 @@ class OnProgress(Protocol):
         """
 
 
-def no_progress(
-    phase: str, done: float | None = None, total: float | None = None, note: str = "", most: bool = False
-) -> None:
+def no_progress(*_: object, **__: object) -> None:
     """Ignore the report: the default of every computation."""
 
 
 class ProgressLine:
-    """A line that shows the latest report until it is stopped.
+    """A line that shows the latest report until it is stopped, on the standard error stream by default.
 
-    Parameters
-    ----------
-    title
-        First word of the line.
-    stream
-        Where to write; the standard error stream by default.
-    quiet_seconds
-        Time before the first line.
-    plain_seconds
-        Shortest time between lines where the stream is not a terminal.
+    Nothing is printed in the first ``quiet_seconds``. Where the stream is not a terminal, ``plain_seconds`` is the
+    shortest time between lines.
     """
 
     def __init__(
-        self,
-        title: str,
-        stream: TextIO | None = None,
-        quiet_seconds: float = QUIET_SECONDS,
-        plain_seconds: float = PLAIN_SECONDS,
+        self, title: str, stream: TextIO | None = None, quiet_seconds: float = 5.0, plain_seconds: float = 10.0
     ) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -94,11 +74,11 @@ class ProgressLine:
         self, phase: str, done: float | None = None, total: float | None = None, note: str = "", most: bool = False
     ) -> None:
         """Take a report, as ``OnProgress``."""
-        parts = [phase]
+        amount = ""
         if done is not None:
             limit = "" if not total else f" of {'at most ' if most else ''}{total:.0f}"
-            parts.append(f"{done:.0%}" if total == 1 else f"{done:.0f}{limit}")
-        text = f"{self._title}: {', '.join([*parts, *([note] if note else [])])}"
+            amount = f"{done:.0%}" if total == 1 else f"{done:.0f}{limit}"
+        text = f"{self._title}: {', '.join(filter(None, (phase, amount, note)))}"
         if self._bar is None:
             now = time.monotonic()
             if now >= self._due:
@@ -128,18 +108,7 @@ class ProgressLine:
 
 @contextmanager
 def show_progress(title: str) -> Iterator[OnProgress]:
-    """Show reports on the standard error stream.
-
-    Parameters
-    ----------
-    title
-        First word of the line, such as ``gliofit fit``.
-
-    Yields
-    ------
-    report : OnProgress
-        The callback.
-    """
+    """Show reports on the standard error stream, after a title such as ``gliofit fit``; yield the callback."""
     line = ProgressLine(title)
     try:
         yield line.report

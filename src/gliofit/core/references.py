@@ -25,11 +25,7 @@ class Kind(StrEnum):
 
 
 #: Where each kind is defined.
-_DEFINED_BY = {
-    Kind.METHOD: "invert.methods",
-    Kind.NETWORK: "train.models",
-    Kind.CASE: "simulate.test_cases",
-}
+_DEFINED_BY = {Kind.METHOD: "invert.methods", Kind.NETWORK: "train.models", Kind.CASE: "simulate.test_cases"}
 
 
 class Trait(StrEnum):
@@ -43,15 +39,7 @@ class Trait(StrEnum):
 
 @dataclass(frozen=True)
 class Reference:
-    """Annotation of a text that names something.
-
-    Parameters
-    ----------
-    kind
-        What it names.
-    needs
-        Traits that the named thing must have.
-    """
+    """Annotation of a text that names something of a kind, which must have the needed traits."""
 
     kind: Kind
     needs: tuple[Trait, ...] = ()
@@ -91,20 +79,10 @@ def _references(value: Any, annotation: Any, metadata: Any, key: str) -> Iterato
 
 
 def check_references(settings: Settings, defined: Mapping[Kind, Mapping[str, Set[Trait]]]) -> None:
-    """Check all references below a section.
+    """Check all references below a section against the defined names of each kind, with their traits.
 
-    Parameters
-    ----------
-    settings
-        The section, or the whole configuration.
-    defined
-        Names of each kind, with their traits.
-
-    Raises
-    ------
-    InputError
-        If a reference names something that is not defined (code ``unknown-reference``), or that lacks a trait
-        (``unfit-reference``).
+    InputError if a reference names something that is not defined (``unknown-reference``), or that lacks a trait
+    (``unfit-reference``).
     """
     for key, name, reference in references_in(settings):
         kind, known = reference.kind, defined[reference.kind]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
+
+# A pass over fewer voxels takes less than about a millisecond, so that synchronising threads would dominate.
+_LEAST_VOXELS = 500_000
 
 
 @contextmanager
@@ -23,6 +26,23 @@ def kernel_threads(count: int) -> Iterator[None]:
         yield
     finally:
         numba.set_num_threads(before)
+
+
+def threads_for(voxels: int) -> AbstractContextManager[None]:
+    """Use one thread in kernels for few voxels and numba's current number of threads for many."""
+    import numba
+
+    return kernel_threads(1 if voxels < _LEAST_VOXELS else numba.get_num_threads())
+
+
+def kernels_are_thread_safe() -> bool:
+    """Return whether several threads may call kernels; numba's ``workqueue`` threading layer would crash."""
+    from numba.np.ufunc.parallel import threading_layer
+
+    try:
+        return threading_layer() in ("omp", "tbb")  # type: ignore[no-untyped-call]
+    except ValueError:  # Raised before the first kernel has run.
+        return False
 
 
 @contextmanager

@@ -60,9 +60,8 @@ class Tissue:
             for label in (TissueLabel.WHITE_MATTER, TissueLabel.GREY_MATTER, TissueLabel.CSF)
         )
         if not wm.any() and not gm.any():
-            raise InputError(
-                subject, "holds no grey or white matter", "give a tissue label map of a brain", "no-tissue"
-            )
+            hint = "give a tissue label map of a brain"
+            raise InputError(subject, "holds no grey or white matter", hint, "no-tissue")
         return cls(wm, gm, csf, labels.grid)
 
     @classmethod
@@ -98,9 +97,8 @@ class Tissue:
 
     def save(self, folder: str | Path) -> None:
         """Write ``wm, gm, csf, labels.nii.gz`` into a case folder."""
-        for name in ("wm", "gm", "csf"):
+        for name in ("wm", "gm", "csf", "labels"):
             write_volume(Path(folder) / f"{name}.nii.gz", Volume(getattr(self, name), self.grid))
-        write_volume(Path(folder) / "labels.nii.gz", Volume(self.labels, self.grid))
 
     @cached_property
     def labels(self) -> NDArray[np.uint8]:
@@ -129,9 +127,7 @@ class Tissue:
 
     def coarsen(self, factor: int) -> Tissue:
         """Return block means of the maps on a grid of ``factor`` times the spacing."""
-        if factor == 1:
-            return self
-        return self._each(lambda volume: volume.coarsen(factor))
+        return self if factor == 1 else self._each(lambda volume: volume.coarsen(factor))
 
     def extract(self, start: Sequence[int], shape: Sequence[int]) -> Tissue:
         """Return a box of the tissue, with background outside the grid."""
@@ -143,5 +139,5 @@ class Tissue:
 
     def _each(self, change: Callable[[Volume], Volume]) -> Tissue:
         """Return the tissue of the three changed maps."""
-        wm, gm, csf = change(self.map("wm")), change(self.map("gm")), change(self.map("csf"))
+        wm, gm, csf = (change(Volume(data, self.grid)) for data in (self.wm, self.gm, self.csf))
         return Tissue(wm.data, gm.data, csf.data, wm.grid)

@@ -9,9 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-#: Voxels along an edge of the cube that operations of networks are counted in.
-_CUBE = 64
-
 
 @dataclass(frozen=True)
 class Work:
@@ -51,24 +48,17 @@ class Work:
     def __add__(self, other: Work) -> Work:
         """Both, one after the other."""
         return Work(
-            _sum(self.most, other.most),
-            _sum(self.usual, other.usual),
-            max(self.megabytes, other.megabytes),
-            self.size + other.size,
-            self.budget_seconds or other.budget_seconds,
-            self.limit_seconds or other.limit_seconds,
-            max(self.cores, other.cores),
-        )
+            _sum(self.most, other.most), _sum(self.usual, other.usual), max(self.megabytes, other.megabytes),
+            self.size + other.size, self.budget_seconds or other.budget_seconds,
+            self.limit_seconds or other.limit_seconds, max(self.cores, other.cores),
+        )  # fmt: skip
 
     def times(self, most: float, usual: float | None = None) -> Work:
         """The same so many times, one after the other."""
         usual = most if usual is None else usual
-        return Work(
-            {name: most * amount for name, amount in self.most.items()},
-            {name: usual * amount for name, amount in self.usual.items()},
-            self.megabytes,
-            self.size * most,
-        )
+        at_most = {name: most * amount for name, amount in self.most.items()}
+        usually = {name: usual * amount for name, amount in self.usual.items()}
+        return Work(at_most, usually, self.megabytes, self.size * most)
 
     @staticmethod
     def total(works: Iterable[Work]) -> Work:
@@ -77,7 +67,7 @@ class Work:
 
 
 def _sum(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
-    return {name: one.get(name, 0.0) + other.get(name, 0.0) for name in (*one, *(n for n in other if n not in one))}
+    return {name: one.get(name, 0.0) + other.get(name, 0.0) for name in {**one, **other}}
 
 
 def megabytes_of_cube(voxels: int) -> float:
@@ -87,4 +77,4 @@ def megabytes_of_cube(voxels: int) -> float:
 
 def cubes(voxels: int) -> float:
     """Size of a cube with so many voxels along each edge, in cubes of 64."""
-    return float((voxels / _CUBE) ** 3)
+    return float((voxels / 64) ** 3)

@@ -39,9 +39,8 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     # Bytes that are not UTF-8, integers with thousands of digits, thousands of nested brackets.
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         detail = " ".join(str(error).split())
-        raise InputError(
-            path, f"is not valid YAML ({detail})", "give a file of `key: value` lines, see config/README.md"
-        ) from error
+        hint = "give a file of `key: value` lines, see config/README.md"
+        raise InputError(path, f"is not valid YAML ({detail})", hint) from error
     if content is None:
         raise InputError(path, "is empty", "write `key: value` lines, see config/README.md")
     if not isinstance(content, dict):

@@ -19,20 +19,10 @@ def jitter(count: int) -> NDArray[np.float64]:
 def draw_quartiles(
     axes: Axes, place: float, half: float, values: ArrayLike, *, upright: bool, edge: str = "0.15", width: float = 0.7
 ) -> None:
-    """Draw the quartiles as a box and the median as a line.
+    """Draw the quartiles of values, shape (n,), as a box and the median as a line about twice as wide.
 
-    Parameters
-    ----------
-    axes
-        Axes.
-    place, half
-        Middle of the box, and half its size, across the values.
-    values
-        Shape (n,).
-    upright
-        Whether values are along y.
-    edge, width
-        Colour and width of the lines; the median's is about twice as wide.
+    ``place`` and ``half`` are the middle of the box and half its size across the values, which are along y if
+    ``upright``.
     """
     from matplotlib.patches import Rectangle
 

@@ -34,8 +34,6 @@ class Expansion:
         positive semidefinite.
     tangents, c
         Derivatives of c, shape (n, N), and concentration c on the objective's box, shape (x, y, z).
-    fresh
-        Whether the tangents are those at ``theta``, not reused from another expansion.
     """
 
     theta: NDArray[np.float64]
@@ -44,7 +42,6 @@ class Expansion:
     hessian: NDArray[np.float64]
     tangents: NDArray[Any]
     c: NDArray[Any]
-    fresh: bool = True
 
     def in_coordinates(self, space: ParameterSpace) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return gradient and Gauss-Newton Hessian by the coordinates of a space, shapes (n,) and (n, n)."""
@@ -68,22 +65,14 @@ class ExpansionObjective(LevelObjective[AccurateSolver]):
         domain = domain_of(self.tissue, self.solver.settings.precision)
         return super()._reduce(volume).extract(domain.start.tolist(), domain.shape)
 
-    def expand(self, theta: NDArray[Any], borrowed: Expansion | None = None) -> Expansion | None:
-        """Expand the loss about ``theta``; None if its seed lies outside tissue.
-
-        With ``borrowed``, the tangents of that expansion are reused, which saves most of the cost.
-        """
-        point = Theta.from_array(theta, self.space)
+    def expand(self, theta: NDArray[Any]) -> Expansion | None:
+        """Expand the loss about ``theta``; None if its seed lies outside tissue."""
         try:
-            if borrowed is None:
-                sensitivity = self.solver.solve_with_tangents(self.tissue, point, exact=False)
-                fields = sensitivity.stepper.fields(0)
-                c, tangents = fields[0], fields[1:].reshape(len(self.space), -1)
-            else:
-                c = self.domain.from_grid(self.solver.solve(self.tissue, point).concentration)
-                tangents = borrowed.tangents
+            sensitivity = self.solver.solve_with_tangents(self.tissue, Theta.from_array(theta, self.space), exact=False)
         except SeedOutsideTissueError:
             return None
+        fields = sensitivity.stepper.fields(0)
+        c, tangents = fields[0], fields[1:].reshape(len(self.space), -1)
         share, prediction = self.likelihood.share, self._predict(c)
         value = self._scale * float(self.likelihood(prediction[None])[0])
         size = len(self.space)
@@ -98,7 +87,7 @@ class ExpansionObjective(LevelObjective[AccurateSolver]):
                 weighted = (tangents @ curvature).astype(np.float64)
                 hessian -= np.outer(weighted, weighted) / max(float(curvature.sum(dtype=np.float64)), 1e-300)
         self.trace.add(np.asarray(theta), value, self.level)
-        return Expansion(np.array(theta, dtype=np.float64), value, gradient, hessian, tangents, c, borrowed is None)
+        return Expansion(np.array(theta, dtype=np.float64), value, gradient, hessian, tangents, c)
 
     def prediction(self, expansion: Expansion) -> torch.Tensor:
         """Return the prediction for the likelihood: concentration averaged over voxels, shape (x, y, z)."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -56,6 +57,9 @@ class AbstractLikelihood(ABC):
     share
         Tissue's share of each voxel, shape (x, y, z).
     """
+
+    #: Whether residuals at the minimum are so large that second derivatives of the concentration matter.
+    large_residuals: ClassVar[bool] = False
 
     def __init__(self, template: Tensor, share: Tensor) -> None:
         self.template, self.share = template, share
@@ -118,6 +122,8 @@ class SegmentationLikelihood(AbstractLikelihood):
     imaging
         Thresholds or their ranges, width and weight w.
     """
+
+    large_residuals: ClassVar[bool] = True
 
     def __init__(self, whole: Tensor, core: Tensor | None, share: Tensor, imaging: ImagingSettings) -> None:
         super().__init__(whole, share)

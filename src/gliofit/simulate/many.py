@@ -10,14 +10,13 @@ from contextlib import suppress
 import pandas as pd
 
 from gliofit.core.errors import InputError, SeedOutsideTissueError
-from gliofit.core.threads import kernel_threads
+from gliofit.core.threads import kernel_threads, kernels_are_thread_safe
 from gliofit.core.tissue import Tissue
 from gliofit.simulate.grow import Sample, describe_sample, grow_sample, planned_theta
 from gliofit.solver.accurate import AccurateSolver, initial_fields
 from gliofit.solver.backends import choose_backend
 from gliofit.solver.domain import domain_of
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
-from gliofit.solver.threads import kernels_are_thread_safe
 
 #: A function of sample and attempt that returns a row of ``draw_parameters``.
 Draw = Callable[[int, int], pd.Series]

@@ -25,17 +25,7 @@ from gliofit.solver.settings import AccurateSettings
 
 @dataclass(frozen=True, eq=False)
 class Sensitivity:
-    """Solution with its derivatives by theta.
-
-    Parameters
-    ----------
-    solution
-        Result of the forward simulation.
-    domain
-        Padded box of the derivatives.
-    stepper
-        Back end that stores the derivatives.
-    """
+    """Solution with its derivatives by theta, which the back end stores on the padded box of the domain."""
 
     solution: Solution
     domain: Domain
@@ -70,7 +60,6 @@ class AccurateSolver(AbstractForwardSolver):
         tissue: Tissue,
         theta: Theta,
         *,
-        duration_days: float = DURATION_DAYS,
         stopping_volume_mm3: float | None = None,
         schedule: Sequence[float] | None = None,
         progress: OnProgress = no_progress,
@@ -81,16 +70,14 @@ class AccurateSolver(AbstractForwardSolver):
         smooth function of theta.
         """
         return self.solve_batch(
-            tissue, [theta], duration_days=duration_days, stopping_volumes_mm3=[stopping_volume_mm3],
-            schedules=[schedule], progress=progress,
-        )[0]  # fmt: skip
+            tissue, [theta], stopping_volumes_mm3=[stopping_volume_mm3], schedules=[schedule], progress=progress
+        )[0]
 
     def solve_batch(
         self,
         tissue: Tissue,
         thetas: Sequence[Theta],
         *,
-        duration_days: float = DURATION_DAYS,
         stopping_volumes_mm3: Sequence[float | None] | None = None,
         schedules: Sequence[Sequence[float] | None] | None = None,
         progress: OnProgress = no_progress,
@@ -101,27 +88,13 @@ class AccurateSolver(AbstractForwardSolver):
         if len({growth_of(theta).grey_share for theta in thetas}) > 1:
             # Tumours of a batch share their face coefficients.
             return [
-                self.solve(
-                    tissue, theta, duration_days=duration_days, stopping_volume_mm3=volume, schedule=schedule,
-                    progress=progress,
-                )
+                self.solve(tissue, theta, stopping_volume_mm3=volume, schedule=schedule, progress=progress)
                 for theta, volume, schedule in zip(thetas, volumes, schedules, strict=True)
-            ]  # fmt: skip
-        domain = _domain_of(tissue, thetas[0], self.settings.precision)
-        stepper, controls = self._run(domain, thetas, False, volumes, schedules, progress=progress)
-        return [
-            self._solution(domain, stepper.concentration(index), control, duration_days)
-            for index, control in enumerate(controls)
-        ]
+            ]
+        return self._run(tissue, thetas, volumes, schedules, progress)[0]
 
     def solve_with_tangents(
-        self,
-        tissue: Tissue,
-        theta: Theta,
-        *,
-        duration_days: float = DURATION_DAYS,
-        schedule: Sequence[float] | None = None,
-        exact: bool = True,
+        self, tissue: Tissue, theta: Theta, *, schedule: Sequence[float] | None = None, exact: bool = True
     ) -> Sensitivity:
         """Simulate one tumour with the derivatives of c by theta; see ``solve``.
 
@@ -132,88 +105,60 @@ class AccurateSolver(AbstractForwardSolver):
         Without ``exact`` the tangents are those of the fine steps before extrapolation, linearised about the same c, at
         two thirds of the cost. Their error is about the tolerance, which suffices for least squares.
         """
-        domain = _domain_of(tissue, theta, self.settings.precision)
-        stepper, controls = self._run(domain, [theta], True, [None], [schedule], exact)
-        solution = self._solution(domain, stepper.concentration(0), controls[0], duration_days)
+        (solution,), domain, stepper = self._run(tissue, [theta], [None], [schedule], tangents=True, exact=exact)
         return Sensitivity(solution, domain, stepper)
 
     def _run(
         self,
-        domain: Domain,
+        tissue: Tissue,
         thetas: Sequence[Theta],
-        tangents: bool,
         stopping_volumes_mm3: Sequence[float | None],
         schedules: Sequence[Sequence[float] | None],
-        extrapolate_tangents: bool = True,
         progress: OnProgress = no_progress,
-    ) -> tuple[AbstractStepper, list[StepControl]]:
-        seeds = [initial_fields(domain, theta, tangents) for theta in thetas]
+        tangents: bool = False,
+        exact: bool = True,
+    ) -> tuple[list[Solution], Domain, AbstractStepper]:
         growths = [growth_of(theta) for theta in thetas]
-        stepper = make_stepper(self.settings, domain, seeds, growths, extrapolate_tangents)
+        domain = domain_of(tissue, self.settings.precision).with_grey_share(growths[0].grey_share)
+        seeds = [initial_fields(domain, theta, tangents) for theta in thetas]
+        stepper = make_stepper(self.settings, domain, seeds, growths, exact)
         voxel = domain.grid.voxel_volume_mm3
         controls = [
-            StepControl(
-                growth, self.settings.tolerance, start, None if volume is None else volume / voxel, schedule=schedule
-            )
+            StepControl(growth, self.settings.tolerance, start, None if volume is None else volume / voxel, schedule)
             for growth, start, volume, schedule in zip(
                 growths, stepper.totals(), stopping_volumes_mm3, schedules, strict=True
             )
         ]
         integrate(stepper, controls, progress)
-        return stepper, controls
-
-    def _solution(self, domain: Domain, field: NDArray[Any], control: StepControl, duration_days: float) -> Solution:
-        return Solution(
-            domain.to_grid(field, domain.dtype),
-            domain.grid,
-            control.time * duration_days,
-            control.now.total * domain.grid.voxel_volume_mm3,
-            len(control.steps),
-            control.stopped_by,
-            tuple(control.steps),
-            control.errors,
-        )
-
-
-def _domain_of(tissue: Tissue, theta: Theta, precision: str) -> Domain:
-    """Return the domain of a tissue with the face coefficients of theta."""
-    return domain_of(tissue, precision).with_grey_share(growth_of(theta).grey_share)
+        solutions = [
+            Solution(
+                domain.to_grid(stepper.concentration(index), domain.dtype), domain.grid, control.time * DURATION_DAYS,
+                control.now.total * voxel, len(control.steps), control.stopped_by, tuple(control.steps), control.errors,
+            )
+            for index, control in enumerate(controls)
+        ]  # fmt: skip
+        return solutions, domain, stepper
 
 
 def integrate(stepper: AbstractStepper, controls: Sequence[StepControl], progress: OnProgress = no_progress) -> None:
     """Advance all tumours of a batch until their controls are done."""
     while not all(control.done for control in controls):
-        attempts = stepper.attempt([control.propose() for control in controls])
-        stepper.accept(
-            [
-                attempt is not None and control.judge(attempt)
-                for control, attempt in zip(controls, attempts, strict=True)
-            ]
-        )
+        attempts = zip(controls, stepper.attempt([control.propose() for control in controls]), strict=True)
+        stepper.accept([attempt is not None and control.judge(attempt) for control, attempt in attempts])
         progress("growing", min(control.time for control in controls), 1.0)
 
 
 def initial_fields(domain: Domain, theta: Theta, tangents: bool) -> NDArray[Any]:
-    """Return the masked seed, with its n tangents if requested.
+    """Return the masked seed, with its n tangents if requested, on the padded box: shape (1 or 1 + n, nx, ny, nz).
 
-    Returns
-    -------
-    ndarray
-        Shape (1 or 1 + n, nx, ny, nz) on the padded box.
-
-    Raises
-    ------
-    SeedOutsideTissueError
-        If no part of the seed lies in white or grey matter.
-    InputError
-        If the grid is not isotropic or a growth parameter is not positive.
+    SeedOutsideTissueError if no part of the seed lies in white or grey matter; InputError if the grid is not isotropic
+    or a growth parameter is not positive.
     """
     check_growth(theta)
     grid = domain.grid
-    spacing = grid.isotropic_spacing_mm
     centre = theta.origin_voxel(grid)
     fields = np.zeros((1 + len(theta.space) if tangents else 1, *domain.shape), domain.dtype)
-    values, box = sub_voxel_seed(domain.shape, centre - domain.start, spacing, tangents=tangents)
+    values, box = sub_voxel_seed(domain.shape, centre - domain.start, grid.isotropic_spacing_mm, tangents)
     values = np.where(domain.inside[box], values, 0)
     if not values[0].any():
         raise outside_tissue(centre)

@@ -13,7 +13,7 @@ from gliofit.core.errors import InputError, SeedOutsideTissueError
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.progress import OnProgress, no_progress
 from gliofit.core.tissue import Tissue
-from gliofit.growth.theta import DURATION_DAYS, Theta
+from gliofit.growth.theta import Theta
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Solution:
     grid
         Grid of the tissue.
     final_time_days
-        Simulated time at the end, on the time axis of ``duration_days``.
+        Simulated time at the end, at most ``DURATION_DAYS``.
     volume_mm3
         Integral of the concentration over the grid.
     steps
@@ -65,7 +65,6 @@ class AbstractForwardSolver(ABC):
         tissue: Tissue,
         theta: Theta,
         *,
-        duration_days: float = DURATION_DAYS,
         stopping_volume_mm3: float | None = None,
         progress: OnProgress = no_progress,
     ) -> Solution:
@@ -76,12 +75,10 @@ class AbstractForwardSolver(ABC):
         tissue
             Brain, on an isotropic grid.
         theta
-            Parameters; D and rho follow from theta and ``duration_days``.
-        duration_days
-            Growth time.
+            Parameters; D and rho follow from theta and the growth time, ``DURATION_DAYS``.
         stopping_volume_mm3
             Integral of c at which to stop early. The tumour is then that of
-            ``theta.at_fraction(final_time_days / duration_days)``.
+            ``theta.at_fraction(final_time_days / DURATION_DAYS)``.
         progress
             Callback for the simulated fraction of the duration.
 

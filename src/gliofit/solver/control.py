@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -16,6 +17,8 @@ _AT_TOLERANCE = 3e-3
 # proportional to the last step, so that this step is short.
 _LAST_STRETCH = 0.75
 _MOST_STEPS = 100_000
+# Relative tolerance of the volume at which to stop.
+_VOLUME_TOLERANCE = 1e-4
 
 
 class StepControl:
@@ -32,11 +35,9 @@ class StepControl:
     tolerance
         Target of the estimated relative L2 error of each step.
     start
-        Sum of c at the beginning.
+        State at the beginning.
     stopping_total
-        Sum of c at which to stop early.
-    stopping_tolerance
-        Relative tolerance of ``stopping_total``.
+        Sum of c at which to stop early, to 1e-4 of it.
     schedule
         Fixed steps, without error control.
     """
@@ -47,7 +48,6 @@ class StepControl:
         tolerance: float,
         start: Attempt,
         stopping_total: float | None = None,
-        stopping_tolerance: float = 1e-4,
         schedule: Sequence[float] | None = None,
     ) -> None:
         self.time = 0.0
@@ -60,16 +60,18 @@ class StepControl:
         self._longest: float = _LONGEST_REACTION * (tolerance / _AT_TOLERANCE) ** (1 / 3) / max(growth.mu_rho**2, 1e-12)
         # The seed is about sqrt(10) mm wide: a tenth of its diffusion time.
         self._next: float = min(0.1, 1.0 / max(growth.mu_d_mm**2, 1e-12), 0.5 / max(growth.mu_rho**2, 1e-12))
-        self._stopping_total, self._stopping_tolerance = stopping_total, stopping_tolerance
+        self._stopping_total = stopping_total
         self._schedule = None if schedule is None else list(schedule)
+        # Width and end of a rejected step past the volume at which to stop.
         self._beyond: tuple[float, Attempt] | None = None
         self._tried = 0.0
         self.done = False
-        if stopping_total is not None and start.total >= stopping_total * (1 - stopping_tolerance):
-            self._finish("volume")
+        self._stop_at_volume(start)
 
-    def _finish(self, why: Literal["time", "volume"]) -> None:
-        self.done, self.stopped_by = True, why
+    def _stop_at_volume(self, state: Attempt) -> None:
+        target = self._stopping_total
+        if target is not None and state.total >= target * (1 - _VOLUME_TOLERANCE):
+            self.done, self.stopped_by = True, "volume"
 
     def propose(self) -> float:
         """Return the length of the next step, 0 if the simulation is finished."""
@@ -92,7 +94,7 @@ class StepControl:
     def _step_to(self, total: float) -> float:
         """Return the step to the sum ``total``, by cubic Hermite interpolation to a state beyond it."""
         if self._beyond is None:
-            return float("inf")
+            return math.inf
         width, beyond = self._beyond
         rise = beyond.total - self.now.total
         low, high = 0.0, 1.0
@@ -110,18 +112,14 @@ class StepControl:
     def judge(self, attempt: Attempt) -> bool:
         """Return whether to accept the attempt, and advance the time if so.
 
-        Raises
-        ------
-        RuntimeError
-            If the fields are not finite or there are too many steps. Neither happens with valid input.
+        RuntimeError if the fields are not finite or there are too many steps; neither happens with valid input.
         """
         step = self._tried
-        if not attempt.error < float("inf") or len(self.steps) + self.rejected > _MOST_STEPS:
+        if not attempt.error < math.inf or len(self.steps) + self.rejected > _MOST_STEPS:
             raise RuntimeError(f"time integration: failed at {self.time:.6f} of the duration")
         if self._schedule is not None:
             self._advance(step, attempt)
-            if len(self.steps) == len(self._schedule):
-                self._finish("time")
+            self.done = len(self.steps) == len(self._schedule)
             return True
         factor = 0.9 * (self._tolerance / max(attempt.error, 1e-12)) ** (1 / 3)
         if attempt.error > 2 * self._tolerance:
@@ -129,7 +127,7 @@ class StepControl:
             self.rejected += 1
             return False
         target = self._stopping_total
-        if target is not None and attempt.total > target * (1 + self._stopping_tolerance):
+        if target is not None and attempt.total > target * (1 + _VOLUME_TOLERANCE):
             self._beyond = (step, attempt)
             self.rejected += 1
             return False
@@ -137,11 +135,9 @@ class StepControl:
             self._beyond = (self._beyond[0] - step, self._beyond[1])
         self._advance(step, attempt)
         self._next = max(self._next if step < self._next else 0.0, step * max(0.2, min(3.0, factor)))
-        if target is not None and attempt.total >= target * (1 - self._stopping_tolerance):
-            self._finish("volume")
-        elif self.time >= 1 - 1e-12:
-            self.time = 1.0
-            self._finish("time")
+        self._stop_at_volume(attempt)
+        if not self.done and self.time >= 1 - 1e-12:
+            self.time, self.done = 1.0, True
         return True
 
     def _advance(self, step: float, attempt: Attempt) -> None:

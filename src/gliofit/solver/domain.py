@@ -1,4 +1,4 @@
-"""Computational domain of a tissue: bounding box, face coefficients and row spans."""
+"""Computational domain of a tissue: bounding box, relative diffusivities on voxel faces, and row spans."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from gliofit.core.errors import InputError
 from gliofit.core.grid import Grid, bounding_box
 from gliofit.core.tissue import TISSUE_THRESHOLD, Tissue
 from gliofit.growth.model import DIFFUSIVITY_RATIO
-from gliofit.solver.faces import face_coefficients, face_means
 
 # Voxels around the tissue's bounding box, as in the toolkit.
 _MARGIN = 2
@@ -61,13 +60,13 @@ class Domain:
     @cached_property
     def grey_faces(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         """Derivative of ``faces`` by the ratio of grey to white matter diffusivity."""
-        return face_means(self.grey, self.inside)
+        return _face_means(self.grey, self.inside)
 
     def with_grey_share(self, share: float) -> Domain:
         """Return the domain for another ratio of grey to white matter diffusivity."""
         if share == 1 / DIFFUSIVITY_RATIO:
             return self
-        faces = face_means(self.white + self.dtype.type(share) * self.grey, self.inside)
+        faces = _face_means(self.white + self.dtype.type(share) * self.grey, self.inside)
         return replace(self, faces=faces, spectral_bound=_spectral_bound(faces))
 
     @property
@@ -99,6 +98,31 @@ class Domain:
         return tuple(target), tuple(source)
 
 
+def face_coefficients(
+    wm: NDArray[np.floating], gm: NDArray[np.floating], ratio: float = DIFFUSIVITY_RATIO
+) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]:
+    """Compute D / D_WM on the faces between each voxel and its successor along the three axes.
+
+    The coefficient is the mean of ``wm + gm / ratio`` (D_WM / D_GM) of the two voxels if both are tissue, and zero
+    elsewhere. Shape and floating type are those of the fractions.
+    """
+    return _face_means(wm + gm / wm.dtype.type(ratio), (wm + gm) >= TISSUE_THRESHOLD)
+
+
+def _face_means(
+    values: NDArray[np.floating], inside: NDArray[np.bool_]
+) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]:
+    """Average the two voxels at each face inside tissue; zero at all other faces."""
+    faces = []
+    for axis in range(3):
+        before = (slice(None),) * axis + (slice(None, -1),)
+        after = (slice(None),) * axis + (slice(1, None),)
+        face = np.zeros_like(values)
+        face[before] = np.where(inside[before] & inside[after], (values[before] + values[after]) / 2, 0)
+        faces.append(face)
+    return faces[0], faces[1], faces[2]
+
+
 def row_spans(occupied: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return the first and one-past-last occupied index of each row along the last axis; 0, 0 for empty rows."""
     filled = occupied.any(axis=2)
@@ -113,38 +137,29 @@ _CACHE: WeakKeyDictionary[Tissue, dict[str, Domain]] = WeakKeyDictionary()
 def domain_of(tissue: Tissue, precision: str = "float32") -> Domain:
     """Return the domain of a tissue, cached for the lifetime of the tissue.
 
-    Raises
-    ------
-    InputError
-        If the tissue has values that are not finite or outside [0, 1], or no white and grey matter.
+    InputError if the tissue has values that are not finite or outside [0, 1], or no white and grey matter.
     """
     domains = _CACHE.setdefault(tissue, {})
     if precision in domains:
         return domains[precision]
-    for name in ("wm", "gm"):
-        data = getattr(tissue, name)
-        if not np.isfinite(data).all():
+    for name, data in (("wm", tissue.wm), ("gm", tissue.gm)):
+        low, high = data.min(), data.max()
+        if not np.isfinite([low, high]).all():
             raise InputError("tissue", f"{name} has values that are not finite", "replace NaN and infinity")
-        if data.size and (data.min() < 0 or data.max() > 1 + 1e-3):
-            raise InputError(
-                "tissue", f"{name} lies between {data.min():g} and {data.max():g}", "use fractions between 0 and 1"
-            )
+        if low < 0 or high > 1 + 1e-3:
+            raise InputError("tissue", f"{name} lies between {low:g} and {high:g}", "use fractions between 0 and 1")
     mask = tissue.mask
     if not mask.any():
-        raise InputError(
-            "tissue",
-            f"no voxel has at least {TISSUE_THRESHOLD:g} of white and grey matter",
-            "check the tissue maps",
-        )
+        problem = f"no voxel has at least {TISSUE_THRESHOLD:g} of white and grey matter"
+        raise InputError("tissue", problem, "check the tissue maps")
     box = bounding_box(mask, (_MARGIN,) * 3)
     # One voxel of zeros on each side lets kernels read neighbours without bounds checks.
     wm, gm = (np.pad(m[box].astype(precision), 1) for m in (tissue.wm, tissue.gm))
     inside = np.pad(mask[box], 1)
     faces = face_coefficients(wm, gm)
     start = np.array([extent.start for extent in box]) - 1
-    domain = Domain(tissue.grid, start, inside, wm, gm, faces, *row_spans(inside), _spectral_bound(faces))
-    domains[precision] = domain
-    return domain
+    bound = _spectral_bound(faces)
+    return domains.setdefault(precision, Domain(tissue.grid, start, inside, wm, gm, faces, *row_spans(inside), bound))
 
 
 def _spectral_bound(faces: tuple[NDArray[Any], NDArray[Any], NDArray[Any]]) -> float:

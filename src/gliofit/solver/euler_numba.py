@@ -10,24 +10,15 @@ from numpy.typing import NDArray
 
 from gliofit.core.compiled import cached_njit
 
+Array = NDArray[Any]
+
 
 # Rows are taken as slices because only then do LLVM's inner loops vectorise; index arithmetic is 4 to 7 times slower.
 @cached_njit(parallel=True, fastmath={"nnan", "ninf", "nsz", "arcp", "contract"}, error_model="numpy")
 def euler_steps(
-    state: NDArray[Any],
-    other: NDArray[Any],
-    face_x: NDArray[Any],
-    face_y: NDArray[Any],
-    face_z: NDArray[Any],
-    row_low: NDArray[Any],
-    row_high: NDArray[Any],
-    box: NDArray[Any],
-    diffusion: np.floating,
-    reaction: np.floating,
-    tiny: np.floating,
-    steps: int,
-    stopping_sum: float,
-) -> tuple[int, float, bool]:
+    state: Array, other: Array, face_x: Array, face_y: Array, face_z: Array, row_low: Array, row_high: Array,
+    box: Array, diffusion: np.floating, reaction: np.floating, tiny: np.floating, steps: int, stopping_sum: float,
+) -> tuple[int, float, bool]:  # fmt: skip
     """Take up to ``steps`` forward Euler steps, swapping ``state`` and ``other``.
 
     All arrays have shape (nx, ny, nz) with one voxel of padding on each side. ``box`` holds x0, x1, y0, y1, z0, z1 of
@@ -40,13 +31,13 @@ def euler_steps(
     Steps taken, the sum of the field after the last one, and whether that sum reached ``stopping_sum``. The result
     lies in ``state`` if the number of steps is even, else in ``other``.
     """
-    nx, ny, nz = state.shape
-    sums = np.zeros(nx, np.float64)
-    reached = np.zeros((nx, 6), np.bool_)
+    sums = np.zeros(state.shape[0], np.float64)
+    reached = np.zeros((state.shape[0], 6), np.bool_)
     total = 0.0
     current, following = state, other
     for step in range(steps):
-        x0, x1, y0, y1, z0, z1 = box[0], box[1], box[2], box[3], box[4], box[5]
+        before = box.copy()
+        x0, x1, y0, y1, z0, z1 = before[0], before[1], before[2], before[3], before[4], before[5]
         for i in nb.prange(x0, x1):
             slab_sum = 0.0
             for q in range(6):
@@ -81,36 +72,19 @@ def euler_steps(
                     row_sum += new
                 slab_sum += row_sum  # type: ignore[assignment]
                 if row_sum > 0:
-                    if i == x0:
-                        reached[i, 0] = True
-                    if i == x1 - 1:
-                        reached[i, 1] = True
-                    if j == y0:
-                        reached[i, 2] = True
-                    if j == y1 - 1:
-                        reached[i, 3] = True
-                    if a == z0 and out[0] > 0:
-                        reached[i, 4] = True
-                    if b == z1 and out[out.shape[0] - 1] > 0:
-                        reached[i, 5] = True
+                    reached[i, 0] |= i == x0
+                    reached[i, 1] |= i == x1 - 1
+                    reached[i, 2] |= j == y0
+                    reached[i, 3] |= j == y1 - 1
+                    reached[i, 4] |= a == z0 and out[0] > 0
+                    reached[i, 5] |= b == z1 and out[out.shape[0] - 1] > 0
             sums[i] = slab_sum
         total = 0.0
         for i in range(x0, x1):
             total += sums[i]
             for q in range(6):
                 if reached[i, q]:
-                    if q == 0:
-                        box[0] = max(1, x0 - 1)
-                    elif q == 1:
-                        box[1] = min(nx - 1, x1 + 1)
-                    elif q == 2:
-                        box[2] = max(1, y0 - 1)
-                    elif q == 3:
-                        box[3] = min(ny - 1, y1 + 1)
-                    elif q == 4:
-                        box[4] = max(1, z0 - 1)
-                    else:
-                        box[5] = min(nz - 1, z1 + 1)
+                    box[q] = min(state.shape[q // 2] - 1, before[q] + 1) if q % 2 else max(1, before[q] - 1)
         current, following = following, current
         if total >= stopping_sum:
             return step + 1, total, True

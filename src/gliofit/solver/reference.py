@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gliofit.core.grid import bounding_box
 from gliofit.core.progress import OnProgress, no_progress
+from gliofit.core.threads import threads_for
 from gliofit.core.tissue import Tissue
 from gliofit.growth.fisher_kolmogorov import diffusivity_mm2_per_day, proliferation_per_day
 from gliofit.growth.theta import DURATION_DAYS, Theta
@@ -17,7 +18,6 @@ from gliofit.solver.base import AbstractForwardSolver, Solution, check_growth, o
 from gliofit.solver.domain import Domain, domain_of, row_spans
 from gliofit.solver.seed import sub_voxel_seed, voxel_seed
 from gliofit.solver.settings import ReferenceSettings
-from gliofit.solver.threads import threads_for
 
 
 class ReferenceSolver(AbstractForwardSolver):
@@ -32,7 +32,6 @@ class ReferenceSolver(AbstractForwardSolver):
 
     def _initial(self, tissue: Tissue, theta: Theta, domain: Domain, spacing_mm: float) -> NDArray[Any]:
         centre = theta.origin_voxel(tissue.grid)
-        kind = np.dtype(self.settings.precision)
         if self.settings.sub_voxel_seed:
             values, box = sub_voxel_seed(domain.shape, centre - domain.start, spacing_mm)
             field = np.zeros(domain.shape)
@@ -49,14 +48,12 @@ class ReferenceSolver(AbstractForwardSolver):
             in_grid = ((voxel >= 0) & (voxel < tissue.grid.shape)).all()
             empty = not in_grid or tissue.wm[tuple(voxel)] + tissue.gm[tuple(voxel)] == 0
             # The kernels expect zeros in the padding.
-            field[[0, -1]] = 0
-            field[:, [0, -1]] = 0
-            field[:, :, [0, -1]] = 0
+            field = np.pad(field[1:-1, 1:-1, 1:-1], 1)
         if empty:
             raise outside_tissue(theta.origin_voxel(tissue.grid))
-        return np.ascontiguousarray(field, dtype=kind)
+        return np.ascontiguousarray(field, dtype=self.settings.precision)
 
-    def steps(self, theta: Theta, spacing_mm: float, duration_days: float = DURATION_DAYS) -> float:
+    def steps(self, theta: Theta, spacing_mm: float) -> float:
         """Return the number of time steps; it is not an integer without ``exact_final_time``, as in the toolkit."""
         growth = theta.mu_rho**2
         steps = max(8 * theta.mu_d_mm**2 / spacing_mm**2 + 100, 1.1 * growth)
@@ -69,7 +66,6 @@ class ReferenceSolver(AbstractForwardSolver):
         tissue: Tissue,
         theta: Theta,
         *,
-        duration_days: float = DURATION_DAYS,
         stopping_volume_mm3: float | None = None,
         progress: OnProgress = no_progress,
     ) -> Solution:
@@ -80,7 +76,7 @@ class ReferenceSolver(AbstractForwardSolver):
         spacing = grid.isotropic_spacing_mm
         check_growth(theta)
         domain = domain_of(tissue, self.settings.precision)
-        kind = np.dtype(self.settings.precision).type
+        kind = domain.dtype.type
         state = self._initial(tissue, theta, domain, spacing)
         other = np.zeros_like(state)
         row_low, row_high = domain.row_low, domain.row_high
@@ -91,10 +87,10 @@ class ReferenceSolver(AbstractForwardSolver):
         for axis, (extent, size) in enumerate(zip(bounding_box(state > 0), state.shape, strict=True)):
             box[2 * axis] = max(1, extent.start - 1)
             box[2 * axis + 1] = min(size - 1, extent.stop + 1)
-        steps = self.steps(theta, spacing, duration_days)
-        dt = duration_days / steps
-        diffusion = diffusivity_mm2_per_day(theta, duration_days) * dt / spacing**2
-        reaction = proliferation_per_day(theta, duration_days) * dt
+        steps = self.steps(theta, spacing)
+        dt = DURATION_DAYS / steps
+        diffusion = diffusivity_mm2_per_day(theta) * dt / spacing**2
+        reaction = proliferation_per_day(theta) * dt
         stopping_sum = math.inf if stopping_volume_mm3 is None else stopping_volume_mm3 / grid.voxel_volume_mm3
         progress("growing")
         with threads_for(state.size):
@@ -103,7 +99,7 @@ class ReferenceSolver(AbstractForwardSolver):
                 kind(diffusion), kind(reaction), kind(1e-30), math.ceil(steps), stopping_sum,
             )  # fmt: skip
         field = state if taken % 2 == 0 else other
-        final_time = (taken if self.settings.exact_final_time else taken - 1) * dt if stopped else duration_days
+        final_time = (taken if self.settings.exact_final_time else taken - 1) * dt if stopped else DURATION_DAYS
         return Solution(
             domain.to_grid(field), grid, float(final_time), total * grid.voxel_volume_mm3, taken,
             "volume" if stopped else "time",

@@ -12,6 +12,9 @@ _WIDTH_MM2 = 20.0
 #: Distance at which the Gaussian falls to the cut: 5.68 mm.
 SEED_REACH_MM = float(np.sqrt(_WIDTH_MM2 * np.log(_PEAK / SEED_CUT)))
 
+# Largest distance of the points in a voxel that are averaged.
+_SAMPLE_SPACING_MM = 0.5
+
 #: Half width of the ramp that replaces the cut of the sub-voxel seed.
 SEED_RAMP_MM = 0.5
 
@@ -36,31 +39,25 @@ def _ramped_value(squared_distance_mm2: NDArray[np.floating]) -> tuple[NDArray[n
     return gaussian * ramp, gaussian * (slope - ramp / _WIDTH_MM2)
 
 
-def _box(
-    shape: tuple[int, ...], centre: NDArray[np.floating], spacing_mm: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _box(shape: tuple[int, ...], centre: NDArray[np.floating], spacing_mm: float) -> tuple[slice, slice, slice]:
     reach = (SEED_REACH_MM + SEED_RAMP_MM) / spacing_mm + 1
     low = np.clip(np.floor(centre - reach).astype(int), 0, shape)
-    high = np.clip(np.ceil(centre + reach).astype(int) + 1, 0, shape)
-    return low, np.maximum(high, low)
+    high = np.clip(np.ceil(centre + reach).astype(int) + 1, low, shape)
+    x, y, z = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    return x, y, z
 
 
 def voxel_seed(shape: tuple[int, int, int], centre: NDArray[np.floating], spacing_mm: float) -> NDArray[np.float64]:
     """Sample the seed at voxel centres, as the public toolkit does; ``centre`` in voxel indices."""
     out = np.zeros(shape)
-    low, high = _box(shape, np.asarray(centre, dtype=float), spacing_mm)
-    axes = [((np.arange(a, b) - c) * spacing_mm) ** 2 for a, b, c in zip(low, high, centre, strict=True)]
-    squared = axes[0][:, None, None] + axes[1][None, :, None] + axes[2][None, None, :]
-    out[low[0] : high[0], low[1] : high[1], low[2] : high[2]] = seed_value(squared)
+    box = _box(shape, centre, spacing_mm)
+    x, y, z = (((np.arange(s.start, s.stop) - c) * spacing_mm) ** 2 for s, c in zip(box, centre, strict=True))
+    out[box] = seed_value(x[:, None, None] + y[:, None] + z)
     return out
 
 
 def sub_voxel_seed(
-    shape: tuple[int, int, int],
-    centre: NDArray[np.floating],
-    spacing_mm: float,
-    sample_spacing_mm: float = 0.5,
-    tangents: bool = False,
+    shape: tuple[int, int, int], centre: NDArray[np.floating], spacing_mm: float, tangents: bool = False
 ) -> tuple[NDArray[np.float64], tuple[slice, slice, slice]]:
     """Average the seed over each voxel.
 
@@ -68,42 +65,26 @@ def sub_voxel_seed(
     voxel. A cubic ramp of +- 0.5 mm replaces the cut, so that the field is continuously differentiable in the centre;
     it changes the mass by 0.1 %.
 
-    Parameters
-    ----------
-    shape
-        Shape of the grid.
-    centre
-        Fractional voxel indices, shape (3,).
-    spacing_mm
-        Voxel size.
-    sample_spacing_mm
-        Largest distance of the sample points that are averaged.
-    tangents
-        Whether to return the three derivatives by ``centre``, per voxel.
-
     Returns
     -------
     fields : ndarray
-        Field, with derivatives if requested, on the box of the seed, shape (1 or 4, ...).
+        Field, with its derivatives by ``centre`` (voxel indices) if requested, on the seed's box, shape (1 or 4, ...).
     box : tuple of slice
         Box in the grid, empty if the seed lies outside the grid.
     """
-    centre = np.asarray(centre, dtype=float)
-    low, high = _box(shape, centre, spacing_mm)
-    box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-    nx, ny, nz = high - low
+    box = _box(shape, centre, spacing_mm)
+    nx, ny, nz = (extent.stop - extent.start for extent in box)
     out = np.zeros((4 if tangents else 1, nx, ny, nz))
     if out.size:
-        per_axis = max(1, round(spacing_mm / sample_spacing_mm))
-        offsets = (np.arange(per_axis) + 0.5) / per_axis - 0.5
-        axes = []
-        for axis, (a, b, c) in enumerate(zip(low, high, centre, strict=True)):
-            points = (np.arange(a, b)[:, None] + offsets).ravel()
-            axes.append(((points - c) * spacing_mm).reshape([-1 if other == axis else 1 for other in range(3)]))
+        n = max(1, round(spacing_mm / _SAMPLE_SPACING_MM))
+        offsets = (np.arange(n) + 0.5) / n - 0.5
+        points = ((np.arange(extent.start, extent.stop)[:, None] + offsets).ravel() for extent in box)
+        distances = ((along - c) * spacing_mm for along, c in zip(points, centre, strict=True))
+        axes = np.meshgrid(*distances, indexing="ij", sparse=True)
         value, slope = _ramped_value(axes[0] ** 2 + axes[1] ** 2 + axes[2] ** 2)
         fine = [value]
         if tangents:
             fine += [-2 * spacing_mm * offset * slope for offset in axes]
         for field, values in zip(out, fine, strict=True):
-            field[...] = values.reshape(nx, per_axis, ny, per_axis, nz, per_axis).mean(axis=(1, 3, 5))
-    return out, (box[0], box[1], box[2])
+            field[...] = values.reshape(nx, n, ny, n, nz, n).mean(axis=(1, 3, 5))
+    return out, box

@@ -74,9 +74,10 @@ def _run(fabric: Fabric, job: TrainingJob, progress: OnProgress = no_progress) -
         if model.data == "shards":
             data = ShardDataset(job.train, tissues, crop, cache_gib=half, max_samples=model.max_samples, anchor=anchor)
         else:
-            brains = tissues if model.anatomies == "all" else {ATLAS: tissues[ATLAS]}
-            count = model.samples_per_epoch
-            data = GeneratedDataset(brains, crop, job.simulate, job.seed, count, threads=threads, anchor=anchor)
+            data = GeneratedDataset(
+                tissues if model.anatomies == "all" else {ATLAS: tissues[ATLAS]}, crop, job.simulate, job.seed,
+                model.samples_per_epoch, passes=model.passes, threads=threads, anchor=anchor,
+            )  # fmt: skip
         if model.in_atlas:
             network = find_architecture(model.architecture).parse(model.network)
             assert isinstance(network, AtlasNetworkSettings)

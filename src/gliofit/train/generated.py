@@ -19,6 +19,7 @@ from gliofit.core.crop import Crop, CropSettings
 from gliofit.core.errors import InputError
 from gliofit.core.grid import Volume
 from gliofit.core.seeds import derive_seed
+from gliofit.core.threads import kernels_are_thread_safe
 from gliofit.core.tissue import Tissue
 from gliofit.growth.model import find_growth_model, space_of
 from gliofit.simulate.grow import Sample
@@ -28,14 +29,12 @@ from gliofit.simulate.settings import ATLAS, PRESETS, SimulateSettings
 from gliofit.simulate.shard import COM, to_counts
 from gliofit.solver.backends import choose_backend
 from gliofit.solver.settings import AccurateSettings
-from gliofit.solver.threads import kernels_are_thread_safe
 from gliofit.train.dataset import AbstractDataset, Anchor, Batch, cut_counts, digest_of_tissues, to_batch
 
 _LOG = logging.getLogger(__name__)
 
 #: Voxel size of the pilot, if it is a whole multiple of the samples' voxel size.
 _PILOT_SPACING_MM = 4.0
-
 
 #: Counts (4, n, n, n) and theta of a simulated sample.
 _Cube = tuple[NDArray[np.uint16], NDArray[np.float64]]
@@ -57,6 +56,8 @@ class GeneratedDataset(AbstractDataset):
         Brains at the voxel size of the simulations, by name, or that of ``atlas``.
     samples
         Samples in an epoch.
+    passes
+        Successive epochs with the same samples, which stay in memory: 8 n³ bytes each.
     threads
         CPU threads for the pilot.
     ahead_gib
@@ -78,6 +79,7 @@ class GeneratedDataset(AbstractDataset):
         seed: int,
         samples: int,
         *,
+        passes: int = 1,
         pilot: int = 256,
         threads: int = 1,
         ahead_gib: float = 4.0,
@@ -95,8 +97,8 @@ class GeneratedDataset(AbstractDataset):
         self.shards = ()
         if anchor == "grid":
             self.centre_mm = Crop.around(self.tissue.grid, self.tissue.grid.centre_mm, crop).centre_mm
-        self._samples, self._pilot, self._ahead_gib = samples, pilot, ahead_gib
-        self._epoch = 0
+        self._samples, self._passes, self._pilot, self._ahead_gib, self._epoch = samples, passes, pilot, ahead_gib, 0
+        self._kept: dict[int, _Cube] = {}
         self._on_device = (
             isinstance(settings.integrator, AccurateSettings)
             and choose_backend(settings.integrator.backend) == "triton"
@@ -122,7 +124,7 @@ class GeneratedDataset(AbstractDataset):
             "crop": self.crop_settings.model_dump(mode="json"),
             "preset": PRESETS[self.settings.preset].model_dump(mode="json"),
             "integrator": self.settings.integrator.model_dump(mode="json", exclude={"backend"}),
-        }  # fmt: skip
+        } | ({"passes": self._passes} if self._passes > 1 else {})  # fmt: skip
         digest = sha256(json.dumps(facts, sort_keys=True).encode())
         digest.update(digest_of_tissues(dict(zip(self._names, self._canonical, strict=True))))
         return digest.hexdigest()
@@ -130,7 +132,11 @@ class GeneratedDataset(AbstractDataset):
     def of_epoch(self, epoch: int) -> GeneratedDataset:
         """Return a view of the samples of an epoch."""
         view = copy.copy(self)
-        view._epoch = epoch
+        view._epoch = epoch // self._passes
+        if view._epoch != self._epoch:
+            # The next view must find this one's samples, and only those.
+            self._epoch, self._kept = view._epoch, {}
+            view._kept = self._kept
         return view
 
     def draw(self, index: int, attempt: int = 0) -> pd.Series:
@@ -163,14 +169,9 @@ class GeneratedDataset(AbstractDataset):
         self, tissue: Tissue, indices: Sequence[int], draw: Callable[[int, int], pd.Series], threads: int = 1
     ) -> Iterator[Sample]:
         """Simulate samples of one tissue; ``draw`` takes index and attempt."""
-        settings, count = self.settings, len(indices)
+        integrator, size = self.settings.integrator, self.settings.batch_size
         samples = grow_samples(
-            tissue,
-            lambda k, attempt: draw(indices[k], attempt),
-            count,
-            settings.integrator,
-            threads,
-            settings.batch_size,
+            tissue, lambda k, attempt: draw(indices[k], attempt), len(indices), integrator, threads, size
         )
         return (sample for sample, _ in samples)
 
@@ -180,6 +181,8 @@ class GeneratedDataset(AbstractDataset):
 
     def _grow(self, indices: Sequence[int]) -> list[_Cube]:
         """Simulate samples of one tissue, one on a core or a batch on CUDA."""
+        if all(index in self._kept for index in indices):
+            return [self._kept[index] for index in indices]
         place = indices[0] % len(self._tissues)
         tissue = self._tissues[place]
         cubes = []
@@ -187,6 +190,8 @@ class GeneratedDataset(AbstractDataset):
             crop = self._crop(place, sample)
             counts = Volume(to_counts(sample.concentration.data), tissue.grid)
             cubes.append((cut_counts(crop, self._canonical[place], counts), _theta(sample, crop)))
+        if self._passes > 1:
+            self._kept.update(zip(indices, cubes, strict=True))
         return cubes
 
     def _jobs(self, indices: Sequence[int]) -> list[list[int]]:

@@ -44,9 +44,31 @@ def architecture_names() -> list[str]:
     return sorted(path.stem.replace("_", "-") for path in folder.glob("*.py") if not path.stem.startswith("_"))
 
 
+#: Other defaults by the name of ``ModelSettings.recipe``.
+_RECIPES: dict[str, dict[str, Any]] = {
+    "gliofit": {},
+    "paper": {
+        "tissue_input": "label",
+        "normalise": False,
+        "flip_axes": (),
+        "batch_size": 3,
+        "learning_rate": 1e-4,
+        "schedule": "constant",
+        "clip_norm": None,
+        "anatomies": "atlas",
+        "precision": "float32",
+    },
+}
+
+
 class ModelSettings(Settings):
     """Settings of one network: architecture, input and training."""
 
+    recipe: Literal["gliofit", "paper"] = Field(
+        "gliofit",
+        description="`paper`: the defaults of input and training are those of the paper's code: Adam at 1e-4 without "
+        "schedule and clipping, batches of 3, tissue labels, unscaled theta, only the atlas, not mirrored, float32.",
+    )
     architecture: str = Field(description="Module of `gliofit.train.models`, with dashes for underscores.")
     network: dict[str, Any] = Field(default_factory=dict, description="Settings of the architecture (see its module).")
     crop: CropSettings | None = Field(
@@ -119,6 +141,14 @@ class ModelSettings(Settings):
         "all", description="`atlas`: train only on tumours in the atlas, not in warped brains (`simulate.warps`)."
     )
     samples_per_epoch: int = Field(2048, ge=1, description="Samples in an epoch of generated data.")
+    passes: int = Field(
+        1, ge=1, description="Successive epochs with the same generated samples, mirrored anew; they stay in memory."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_recipe(cls, values: Any) -> Any:
+        return _RECIPES.get(values.get("recipe", ""), {}) | values if isinstance(values, dict) else values
 
     @field_validator("architecture")
     @classmethod

@@ -30,7 +30,7 @@ from gliofit.train.checkpoint import digest, load_checkpoint, save_checkpoint
 from gliofit.train.dataset import AbstractDataset, Batch, flip
 from gliofit.train.normalisation import Normalisation
 from gliofit.train.plot import plot_learning_curve
-from gliofit.train.precision import choose_precision
+from gliofit.train.precision import choose_precision, protect_convolutions
 from gliofit.train.schedule import Clock, learning_rate_factor
 from gliofit.train.settings import TrainSettings
 from gliofit.train.surrogate import MODELS, AnyModel, frame_of, load_model, save_model, to_device
@@ -139,6 +139,7 @@ class Training:
         self.parent: dict[str, Any] | None = None
         self.model = self._start()
         self.identity = self._identity()
+        protect_convolutions(self.model)
         self.model = to_device(self.model, self.device)
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay

@@ -12,36 +12,31 @@ from gliofit.core.labels import LABEL_SCHEMES
 from gliofit.invert.settings import InvertSettings
 
 
-def offered(words: str, shell: str = "bash") -> list[str]:
-    """Completions of the last word."""
-    count = len(words.split(" ")) - 1
-    environment = {"_GLIOFIT_COMPLETE": f"complete_{shell}", "COMP_WORDS": words, "COMP_CWORD": str(count)}
-    environment |= {"_TYPER_COMPLETE_ARGS": words, "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
-    done = subprocess.run(
-        [sys.executable, "-m", "gliofit.cli"],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+def offered(words: str) -> set[str]:
+    """Completions of the last word in bash."""
+    environment = {"_GLIOFIT_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    command = [sys.executable, "-m", "gliofit.cli"]
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    return done.stdout.split()
+    return set(done.stdout.split())
 
 
-def test_commands() -> None:
-    assert {"fit", "plan", "demo", "verify"} <= set(offered("gliofit "))
-    assert offered("gliofit pre") == ["predictgbm"]
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("pre", {"predictgbm"}),
+        ("fit --method ", set(InvertSettings().methods)),
+        ("fit --method gauss-n", {"gauss-newton"}),
+        ("fit --labels ", set(LABEL_SCHEMES)),
+        ("plan --recurrence-labels ", set(LABEL_SCHEMES)),
+        ("check --labels ", set(LABEL_SCHEMES)),
+        ("register --labels ", set(LABEL_SCHEMES)),
+    ],
+)
+def test_values(words: str, expected: set[str]) -> None:
+    assert offered(f"gliofit {words}") == expected
 
 
-def test_methods() -> None:
-    assert set(offered("gliofit fit --method ")) == set(InvertSettings().methods)
-    assert offered("gliofit fit --method gauss-n") == ["gauss-newton"]
-
-
-@pytest.mark.parametrize("words", ["fit --labels", "plan --recurrence-labels", "check --labels", "register --labels"])
-def test_label_schemes(words: str) -> None:
-    assert set(offered(f"gliofit {words} ")) == set(LABEL_SCHEMES)
-
-
-def test_targets_of_the_workflow() -> None:
-    assert {"register_all", "tables", "figures"} <= set(offered("gliofit run config/demo.yaml "))
+def test_commands_and_targets_of_the_workflow() -> None:
+    assert {"fit", "plan", "demo", "verify"} <= offered("gliofit ")
+    assert {"register_all", "tables", "figures"} <= offered("gliofit run config/demo.yaml ")

@@ -12,14 +12,14 @@ import typer.main
 from gliofit import cli
 from gliofit.cli.app import EXAMPLES
 
+from .conftest import run
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 GROUP = typer.main.get_command(cli.app)
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    with pytest.raises(SystemExit) as stop:
-        cli.main([*arguments, "--help"])
-    assert stop.value.code == 0
+    assert run(*arguments, "--help") == 0
     return capsys.readouterr().out
 
 

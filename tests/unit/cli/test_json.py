@@ -9,47 +9,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gliofit import cli
-from gliofit.cli import machine
 from gliofit.cli.result import json_text
-from gliofit.core.grid import Volume
-from gliofit.core.io import read_table, read_volume, write_volume
+from gliofit.core.io import read_table, read_volume
 from gliofit.core.tissue import Tissue
-from gliofit.growth.theta import Theta
-from gliofit.solver.registry import make_solver
-from gliofit.solver.settings import AccurateSettings
 
-THETA = Theta((20.0, -12.0, 8.0), 8.0, 3.0)
-
-
-@pytest.fixture(autouse=True)
-def keep_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "set_threads", lambda threads: 1)
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory, brain: Tissue) -> Path:
-    folder = tmp_path_factory.mktemp("files")
-    brain.save(folder)
-    solution = make_solver(AccurateSettings(backend="numba")).solve(brain, THETA)
-    write_volume(folder / "c.nii.gz", solution.volume)
-    labels = np.zeros(brain.grid.shape, np.uint8)
-    for threshold, label in ((0.33, 2), (0.6, 4), (0.9, 1)):
-        labels[solution.concentration > threshold] = label
-    write_volume(folder / "seg.nii.gz", Volume(labels, brain.grid))
-    return folder
+from .conftest import THETA, run
 
 
 @pytest.fixture
 def call(capsys: pytest.CaptureFixture[str]):
-    def run(*arguments: object) -> tuple[int, dict]:
-        with pytest.raises(SystemExit) as stop:
-            cli.main([*map(str, arguments), "--json"])
+    def call(*arguments: object) -> tuple[int, dict]:
+        code = run(*arguments, "--json")
         captured = capsys.readouterr()
         assert captured.err == ""
-        return int(stop.value.code or 0), json.loads(captured.out)
+        return code, json.loads(captured.out)
 
-    return run
+    return call
 
 
 def test_solve(files: Path, tmp_path: Path, brain: Tissue, call) -> None:

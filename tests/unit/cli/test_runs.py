@@ -6,16 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from gliofit import cli
 from gliofit.cli import checkout, workflow
 
+from .conftest import run
+
 REPOSITORY = Path(__file__).resolve().parents[3]
-
-
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as stop:
-        cli.main([str(argument) for argument in arguments])
-    return int(stop.value.code or 0)
 
 
 def test_the_checkout_is_found() -> None:
@@ -29,8 +24,7 @@ def test_an_installation_without_workflow_says_what_to_do(
 ) -> None:
     monkeypatch.setattr(checkout, "find_checkout", lambda: None)
     assert run(*command.split()) == 2
-    said = capsys.readouterr().err
-    assert "clone the repository" in said
+    assert "clone the repository" in capsys.readouterr().err
 
 
 def test_options_that_are_not_ours_go_to_snakemake(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

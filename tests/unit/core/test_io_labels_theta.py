@@ -11,14 +11,7 @@ import pytest
 from gliofit.core.errors import InputError
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.header import Look
-from gliofit.core.io import (
-    atomic_path,
-    read_json,
-    read_volume,
-    scratch_folder,
-    write_json,
-    write_volume,
-)
+from gliofit.core.io import atomic_path, read_json, read_volume, scratch_folder, write_json, write_volume
 from gliofit.core.labels import TumourLabel, core_mask, translate_labels, whole_tumour_mask
 from gliofit.core.seeds import derive_seed
 from gliofit.core.tissue import Tissue

@@ -10,16 +10,16 @@ from gliofit.core.grid import Volume
 from gliofit.growth.fisher_kolmogorov import diffusivity_mm2_per_day, proliferation_per_day
 from gliofit.growth.theta import Theta
 from gliofit.invert.methods.gliodil import ReleasedSettings
-from gliofit.invert.odil.equation import diffusion, pde_loss
+from gliofit.invert.odil.equation import cell_loss, diffusion, pde_loss
 from gliofit.invert.odil.guess import forward, solver_seed, wide_seed
-from gliofit.invert.odil.loss import refine
+from gliofit.invert.odil.loss import assemble, refine
 from gliofit.invert.odil.space import SpaceTime
 from gliofit.invert.odil.terms import RegionTerm
 from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
 from gliofit.solver.accurate import AccurateSolver
-from gliofit.solver.faces import face_coefficients
+from gliofit.solver.domain import face_coefficients
 from gliofit.solver.seed import sub_voxel_seed
 from gliofit.solver.settings import AccurateSettings
 
@@ -65,6 +65,55 @@ def random_tissue(seed: int = 0, shape: tuple[int, int, int] = (5, 6, 7)):
     wm = rng.random(shape)
     outside = rng.random(shape) < 0.3
     return np.where(outside, 0, wm), np.where(outside, 0, 1 - wm)
+
+
+@pytest.mark.parametrize("released", [{}, dict.fromkeys(("swapped_faces", "y_faces_for_z", "periodic_box"), True)])
+@pytest.mark.parametrize("fit_ratio", [False, True])
+def test_compiled_terms_of_cells_are_those_of_torch(released, fit_ratio):
+    settings = ReleasedSettings(**released)
+    wm, gm = random_tissue()
+
+    def stencil(white: float, grey: float):
+        return diffusion(wm, gm, (2.0, 2.5, 3.0), white, grey, settings, DOUBLE)
+
+    stencils = (stencil(1, 0), stencil(0, 1)) if fit_ratio else (stencil(1, 0.1), None)
+    inside = torch.from_numpy((wm + gm > 0).astype(float))
+    field = torch.from_numpy(np.random.default_rng(1).normal(0.4, 0.5, (12, *wm.shape)))
+
+    def derivatives(compiled: bool):
+        u = field.clone().requires_grad_(True)
+        rates = [torch.tensor(value, dtype=torch.float64, requires_grad=True) for value in (0.3, 0.05, 0.1)]
+        if compiled:
+            cells, first, last = cell_loss(u, *rates, stencils, inside, 0.7, (2.0, 0.3, 0.2))
+        else:
+            beyond, outside = u - u.detach().clamp(0, 1), u * (1 - inside)
+            cells = pde_loss(u, *rates, stencils, 0.7, 2.0) + 0.3 * beyond.square().sum() + 0.2 * outside.square().sum()
+            first, last = u[0], u[-1]
+        loss = cells + first.square().sum() + last.pow(3).sum()
+        loss.backward()
+        return loss.detach(), u.grad, *(rate.grad for rate in rates[: 3 if fit_ratio else 2])
+
+    for ours, theirs in zip(derivatives(True), derivatives(False), strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-12, atol=1e-12 * float(theirs.abs().max()))
+
+
+def test_compiled_sum_of_levels_is_that_of_torch():
+    rng = np.random.default_rng(0)
+    shapes = [(16, 8, 8, 16), (8, 4, 4, 8), (4, 2, 2, 4), (2, 1, 1, 2)]
+    levels = [torch.from_numpy(rng.normal(size=shape)) for shape in shapes]
+
+    def derivatives(compiled: bool):
+        variables = [level.clone().requires_grad_(True) for level in levels]
+        field = assemble(variables)
+        if not compiled:
+            field = variables[-1]
+            for level in reversed(variables[:-1]):
+                field = level + refine(field)
+        field.pow(3).sum().backward()
+        return field.detach(), *(variable.grad for variable in variables)
+
+    for ours, theirs in zip(derivatives(True), derivatives(False), strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("shape", [(4, 2, 6, 3), (1, 2, 2, 2)])

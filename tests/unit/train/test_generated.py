@@ -100,6 +100,20 @@ def test_epochs_differ_and_come_back(data, all_samples):
     assert second.theta is data.theta
 
 
+def test_passes_reuse_the_samples_of_an_epoch(data, tissues, monkeypatch):
+    twice = make(tissues, passes=2)
+    order = np.arange(7)
+    epochs = [joined(twice.of_epoch(epoch).batches(order, 3)) for epoch in range(2)]
+    assert same(*epochs)
+    assert same(epochs[0], joined(data.of_epoch(0).batches(order, 3)))
+    with monkeypatch.context() as patched:
+        patched.setattr("gliofit.train.generated.grow_samples", None)
+        assert same(joined(twice.of_epoch(1).batches(order[::-1], 3)), rows_of(epochs[0], order[::-1]))
+    # In the order of a resumed training, too.
+    assert same(joined(make(tissues, passes=2).of_epoch(3).batches(order, 3)), data.of_epoch(1).batch(order))
+    assert twice.fingerprint != data.fingerprint
+
+
 def test_fingerprint_tells_data_apart(data, tissues):
     assert make(tissues).fingerprint == data.fingerprint
     changed = [

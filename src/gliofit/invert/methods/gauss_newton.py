@@ -51,11 +51,11 @@ class GaussNewtonLevel(LevelSettings):
         "side of a ventricle or a sulcus.",
     )
     retry_mm: float = Field(5.0, gt=0, description="Shift of the origin along each axis for `retries`.")
-    borrow: int = Field(
-        0, ge=0, description="Successive steps that may reuse earlier derivatives, which saves time near the minimum."
-    )
     loss_tolerance: float = Field(
-        1e-4, ge=0, lt=1, description="Convergence criterion: relative decrease of the loss in a step."
+        1e-4,
+        ge=0,
+        lt=1,
+        description="Convergence criterion: relative decrease of the loss that the next step predicts.",
     )
 
 
@@ -84,7 +84,7 @@ class GaussNewtonSettings(MethodSettings):
             GaussNewtonLevel(
                 spacing_mm=2.0, evaluations=12, candidates=2, retries=2, tolerance=5e-3, imaging_width=0.1
             ),
-            GaussNewtonLevel(spacing_mm=1.0, evaluations=20, candidates=1, borrow=2, loss_tolerance=1e-5),
+            GaussNewtonLevel(spacing_mm=1.0, evaluations=20, candidates=1, loss_tolerance=1e-5),
         ),
         min_length=1,
         description="Levels from coarse to fine; levels finer than the case are combined.",
@@ -143,7 +143,7 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
                 thetas = [e.theta for e in _distinct(problem.space, [d.best for d in descents], _HOPELESS)]
         if best is None or not descents:
             raise InversionError("no initial guess lies in tissue")
-        end = best.best if best.best.fresh else objective.expand(best.best.theta) or best.best
+        end = best.best
         uncertainty = self._uncertainty(objective, end, problem, free)
         message = "; ".join([f"{objective.spacing_mm:g} mm: {best.reason}", *uncertainty.notes])
         return trace.finish(
@@ -229,11 +229,11 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
         descents: list[Descent] = []
 
         def descend_from(start: Expansion) -> None:
-            descent = descend(
-                objective, start, problem.bounds, level.evaluations, free, level.borrow,
-                loss_tolerance=level.loss_tolerance, others=descents,
-            )  # fmt: skip
-            descents.append(descent)
+            descents.append(
+                descend(
+                    objective, start, problem.bounds, level.evaluations, free, level.loss_tolerance, others=descents
+                )
+            )
             descents.sort(key=lambda descent: descent.best.loss)
 
         for start in starts:

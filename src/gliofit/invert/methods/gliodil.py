@@ -130,6 +130,9 @@ class Gliodil(AbstractInverter[GliodilSettings]):
         """Fit field and parameters on a box about the tumour."""
         import torch
 
+        from gliofit.train.memory import keep_freed_memory
+
+        keep_freed_memory()
         trace = problem.start_trace()
         loss, unknowns = self._start(problem)
         settings = self.settings
@@ -157,7 +160,7 @@ class Gliodil(AbstractInverter[GliodilSettings]):
         epochs = settings.epochs
         if settings.optimiser == "adam":
             parameters = [{"params": tensors, "lr": rate} for tensors, rate in groups]
-            optimiser: torch.optim.Optimizer = torch.optim.Adam(parameters, eps=1e-7)
+            optimiser: torch.optim.Optimizer = torch.optim.Adam(parameters, eps=1e-7, fused=True)
             final = settings.final_learning_rate
             schedule = torch.optim.lr_scheduler.LambdaLR(
                 optimiser, lambda epoch: final + (1 - final) * (1 + np.cos(np.pi * epoch / epochs)) / 2

@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gliofit.solver.faces import face_coefficients
+from gliofit.solver.domain import face_coefficients
 
 if TYPE_CHECKING:
     from gliofit.invert.methods.gliodil import ReleasedSettings
 
-__all__ = ["Diffusion", "diffusion", "pde_loss"]
+# Parts of the time axis that threads share; sums do not depend on their number.
+_CHUNKS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +48,25 @@ class Diffusion:
     def transpose(self, field: Tensor) -> Tensor:
         """Apply the transposed stencil, which is the same if ``before`` and ``after`` belong to the same faces."""
         return self._apply(field, self.before, self.after, transposed=True)
+
+    def coefficients(self, transposed: bool = False) -> NDArray[Any]:
+        """Return the coefficients for ``kernels.cell_terms``, shape (7, n)."""
+        rows = [self.centre]
+        strides = (self.shape[1] * self.shape[2], self.shape[2], 1)
+        for stride, forward, backward in zip(strides, self.after, self.before, strict=True):
+            if transposed:
+                # The transposed stencil uses the coefficients of the source cell.
+                gap = forward.new_zeros(stride)
+                forward, backward = torch.cat([backward[stride:], gap]), torch.cat([gap, forward[:-stride]])
+            rows += [forward, backward]
+        return torch.stack(rows).numpy()
+
+    def couplings(self) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """Return ``wraps`` for ``kernels.cell_terms``: cells and coefficients, shapes (2, pairs)."""
+        if not self.wraps:
+            return np.zeros((2, 0), np.int64), np.zeros((2, 0), self.centre.numpy().dtype)
+        last, first, to_first, to_last = (torch.cat(parts) for parts in zip(*self.wraps, strict=True))
+        return torch.stack([last, first]).numpy(), torch.stack([to_first, to_last]).numpy()
 
     def _apply(self, field: Tensor, after: list[Tensor], before: list[Tensor], transposed: bool) -> Tensor:
         flat = field.reshape(len(field), -1)
@@ -170,6 +190,91 @@ class _PdeLoss(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
         return *(saved * outer[0] for saved in ctx.saved_tensors), None, None, None
+
+
+class _CellLoss(torch.autograd.Function):
+    """Terms of all cells by compiled kernels, for a field on the CPU; also returns the first and the last slice."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        field: Tensor,
+        diffusivity: Tensor,
+        proliferation: Tensor,
+        grey: Tensor,
+        stencils: tuple[Diffusion, Diffusion | None],
+        inside: Tensor,
+        interval_days: float,
+        weights: tuple[float, float, float],
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        from gliofit.invert.odil.kernels import cell_terms
+
+        white_part, grey_part = stencils
+        u = field.reshape(len(field), -1).numpy()
+        forward, transposed = white_part.coefficients(), white_part.coefficients(transposed=True)
+        ends, factors = white_part.couplings()
+        grey_forward, grey_factors = np.zeros((7, 0), u.dtype), factors
+        if grey_part is not None:
+            ratio = u.dtype.type(float(grey))
+            grey_forward, grey_factors = grey_part.coefficients(), grey_part.couplings()[1]
+            forward = forward + ratio * grey_forward
+            transposed = transposed + ratio * grey_part.coefficients(transposed=True)
+            factors = factors + ratio * grey_factors
+        outside = (1 - inside).flatten().numpy()
+        with np.errstate(over="ignore"):
+            numbers = np.array([float(diffusivity), float(proliferation), 1 / interval_days, 0.5, *weights], u.dtype)
+        gradient, sums = torch.empty_like(field), np.zeros((len(u), 5))
+        row = white_part.shape[2]
+        cell_terms(
+            u, forward, transposed, grey_forward, ends, factors, grey_factors, outside, white_part.shape[1] * row, row,
+            numbers, min(_CHUNKS, len(u)), gradient.view(len(field), -1).numpy(), sums,
+        )  # fmt: skip
+        totals = sums.sum(axis=0)
+        ctx.save_for_backward(gradient, *(field.new_tensor(value) for value in totals[2:]))
+        return field.new_tensor(totals[0] + totals[1]), field[0].clone(), field[-1].clone()
+
+    @staticmethod
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
+        by_loss, by_first, by_last = outer
+        gradient, *rates = ctx.saved_tensors
+        if float(by_loss) != 1:
+            gradient = gradient * by_loss
+        gradient[0] += by_first
+        gradient[-1] += by_last
+        return gradient, *(rate * by_loss for rate in rates), None, None, None, None
+
+
+def cell_loss(
+    field: Tensor,
+    diffusivity: Tensor,
+    proliferation: Tensor,
+    grey: Tensor,
+    stencils: tuple[Diffusion, Diffusion | None],
+    inside: Tensor,
+    interval_days: float,
+    weights: tuple[float, float, float],
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the sum of the terms of all cells, and the first and the last slice, differentiable once.
+
+    Terms are ``pde_loss``, values outside 0 to 1 and values outside tissue, squared; ``weights`` are their factors.
+    On the CPU compiled kernels compute them in one pass; a backward pass may follow only once.
+
+    Parameters
+    ----------
+    inside
+        1 in cells of white and grey matter, 0 elsewhere, shape (x, y, z).
+    field, diffusivity, proliferation, grey, stencils, interval_days
+        See ``pde_loss``.
+    """
+    if field.device.type == "cpu":
+        terms: tuple[Tensor, Tensor, Tensor] = _CellLoss.apply(  # type: ignore[no-untyped-call]
+            field, diffusivity, proliferation, grey, stencils, inside, interval_days, weights
+        )
+        return terms
+    equation = pde_loss(field, diffusivity, proliferation, grey, stencils, interval_days, weights[0])
+    beyond = (field - field.detach().clamp(0, 1)).square().sum()
+    outside = (field * (1 - inside)).square().sum()
+    return equation + weights[1] * beyond + weights[2] * outside, field[0], field[-1]
 
 
 def pde_loss(

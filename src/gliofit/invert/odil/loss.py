@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from torch import Tensor
 
 from gliofit.growth.space import Bounds
 from gliofit.growth.theta import DURATION_DAYS
-from gliofit.invert.odil.equation import Diffusion, pde_loss
+from gliofit.invert.odil.equation import Diffusion, cell_loss
 from gliofit.invert.odil.guess import solver_seed, wide_seed
 from gliofit.invert.odil.space import SpaceTime
 from gliofit.invert.odil.terms import AbstractDataTerm
 
 if TYPE_CHECKING:
     from gliofit.invert.methods.gliodil import WeightSettings
-
-__all__ = ["DiscreteLoss", "Unknowns", "refine"]
 
 # Ranges of GliODIL's learned thresholds of core and whole tumour, and of log10(D_WM / D_GM).
 _CORE_RANGE, _WHOLE_RANGE, _RATIO_RANGE = (0.50, 0.85), (0.20, 0.50), (1.0, 3.0)
@@ -105,19 +105,20 @@ class DiscreteLoss:
 
         ``strength`` is a factor of the weights of equation and seed.
         """
-        weights, u = self.weights, _assemble(unknowns.levels)
+        weights, u = self.weights, assemble(unknowns.levels)
         count = u.numel()
         diffusivity, proliferation = unknowns.rates.abs()
         core, whole = unknowns.imaging.abs()
         grey = torch.pow(10.0, -unknowns.log_ratio.abs())[0]
-        weight = (strength * weights.equation) ** 2 / count
-        equation = pde_loss(u, diffusivity, proliferation, grey, self.stencils, self.space.interval_days, weight)
-        slices = (strength * weights.seed) ** 2 * (u[0] - self.seed(unknowns.origin_mm)).square().sum()
-        slices = slices + self.data_weight**2 * self.term(u[-1], core, whole)
-        beyond = weights.range**2 * (u - u.detach().clamp(0, 1)).square().sum()
-        outside = weights.outside**2 * (u * (1 - self.inside)).square().sum()
+        factors = (strength * weights.equation) ** 2, weights.range**2, weights.outside**2
+        cells, first, last = cell_loss(
+            u, diffusivity, proliferation, grey, self.stencils, self.inside, self.space.interval_days,
+            (factors[0] / count, factors[1] / count, factors[2] / count),
+        )  # fmt: skip
+        slices = (strength * weights.seed) ** 2 * (first - self.seed(unknowns.origin_mm)).square().sum()
+        slices = slices + self.data_weight**2 * self.term(last, core, whole)
         violation = (weights.parameters * self._violation(unknowns)).square()
-        return equation + (slices + beyond + outside) / count + violation
+        return cells + slices / count + violation
 
     def seed(self, origin_mm: Tensor) -> Tensor:
         """Return the initial tumour about a centre."""
@@ -158,6 +159,46 @@ def _interpolation_matrix(cells: int, dtype: torch.dtype, device: torch.device) 
     return matrix.to(dtype=dtype, device=device)
 
 
+@cache
+def _taps(cells: int, dtype: torch.dtype, transposed: bool) -> tuple[NDArray[Any], ...]:
+    """Return the interpolation matrix, or its transpose, in sparse form: starts, taps and weights."""
+    dense = _interpolation_matrix(cells, torch.float64, torch.device("cpu")).numpy()
+    matrix = csr_array(dense.T if transposed else dense)
+    weights = matrix.data.astype(torch.empty(0, dtype=dtype).numpy().dtype)
+    return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64), weights
+
+
+class _Added(torch.autograd.Function):
+    """A level plus the interpolated coarser one, by compiled kernels, for fields on the CPU."""
+
+    @staticmethod
+    def forward(ctx: Any, level: Tensor, coarse: Tensor) -> Tensor:
+        from gliofit.invert.odil.kernels import combine_space, combine_time
+
+        ctx.coarse_shape = coarse.shape
+        times, *space = coarse.shape
+        wide = coarse.new_empty(times, *level.shape[1:])
+        combine_space(coarse.numpy(), *(_taps(cells, level.dtype, False) for cells in space), wide.numpy())
+        out = torch.empty_like(level)
+        flat = (tensor.view(len(tensor), -1).numpy() for tensor in (wide, level, out))
+        source, added, target = flat
+        combine_time(source, *_taps(times, level.dtype, False), added, target)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, Tensor]:
+        from gliofit.invert.odil.kernels import combine_space, combine_time
+
+        (gradient,) = outer
+        times, *space = ctx.coarse_shape
+        narrow = gradient.new_empty(times, *gradient.shape[1:])
+        flat = gradient.reshape(len(gradient), -1).numpy()
+        combine_time(flat, *_taps(times, gradient.dtype, True), flat[:0], narrow.view(times, -1).numpy())
+        coarse = gradient.new_empty(ctx.coarse_shape)
+        combine_space(narrow.numpy(), *(_taps(cells, gradient.dtype, True) for cells in space), coarse.numpy())
+        return gradient, coarse
+
+
 def refine(field: Tensor) -> Tensor:
     """Interpolate a field to twice the cells along every axis."""
     for axis in range(field.ndim):
@@ -171,9 +212,12 @@ def refine(field: Tensor) -> Tensor:
     return field
 
 
-def _assemble(levels: Sequence[Tensor]) -> Tensor:
+def assemble(levels: Sequence[Tensor]) -> Tensor:
     """Add each level to the interpolated sum of the coarser ones."""
     field = levels[-1]
     for level in reversed(levels[:-1]):
-        field = level + refine(field)
+        if field.device.type == "cpu":
+            field = _Added.apply(level, field)  # type: ignore[no-untyped-call]
+        else:
+            field = level + refine(field)
     return field

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from gliofit.core.errors import InputError
 from gliofit.growth.model import Growth
-from gliofit.solver.backends.base import GREY_SHARE, AbstractStepper
-from gliofit.solver.backends.triton_support import choose_backend
+from gliofit.solver.backends.base import GREY_SHARE, AbstractStepper, SequentialStepper, choose_backend
 from gliofit.solver.domain import Domain
 from gliofit.solver.settings import AccurateSettings
 
@@ -28,10 +27,8 @@ def make_stepper(
 
     Parameters
     ----------
-    settings
-        Back end and ``active``.
-    domain
-        Computational domain; its floating type is that of the fields.
+    settings, domain
+        Back end and ``active``; computational domain, whose floating type is that of the fields.
     seeds
         Initial fields per tumour, shape (F, nx, ny, nz) on the padded box; F is 1, or 1 + n with n tangents.
     growths
@@ -45,14 +42,15 @@ def make_stepper(
         If the back end is unknown, cannot run, or does not support the tangents.
     """
     backend = choose_backend(settings.backend)
+    tumours = zip(seeds, growths, strict=True)
     if backend == "numba":
-        from gliofit.solver.backends.numba_rows import NumbaStepper
+        from gliofit.solver.backends.numba_rows import NumbaTumour
 
-        return NumbaStepper(domain, seeds, growths, settings.active, extrapolate_tangents)
+        return SequentialStepper([NumbaTumour(domain, *t, settings.active, extrapolate_tangents) for t in tumours])
     if backend == "torch":
-        from gliofit.solver.backends.torch_dense import TorchStepper
+        from gliofit.solver.backends.torch_dense import TorchTumour
 
-        return TorchStepper(domain, seeds, growths, extrapolate_tangents=extrapolate_tangents)
+        return SequentialStepper([TorchTumour(domain, *t, extrapolate_tangents) for t in tumours])
     if len(seeds[0]) > GREY_SHARE:
         problem = "does not support derivatives by the grey-matter diffusivity"
         raise InputError("back end triton", problem, "use --backend numba", "backend-tangent")

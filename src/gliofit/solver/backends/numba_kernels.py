@@ -242,20 +242,13 @@ def strang(
 
 @cached_njit(parallel=True, fastmath=_FAST, error_model="numpy", nogil=True)
 def combine(
-    coarse: Array,
-    fine: Array,
-    base: Array,
-    length: Array,
-    chunks: Array,
-    active: np.floating,
-    low: Array,
-    high: Array,
+    coarse: Array, fine: Array, base: Array, length: Array, chunks: Array, active: np.floating, low: Array, high: Array
 ) -> tuple[float, float, float, float]:
     """Extrapolate (4 fine - coarse) / 3 into ``fine``, c clipped below at zero, where its tangents are zero too.
 
-    Fields that ``coarse`` has not got stay as they are. Chunk k, one task for a thread, holds the rows ``chunks[k]`` to
-    ``chunks[k + 1]``. ``low`` and ``high`` receive per row the first and one past the
-    last voxel above ``active`` (0, 0 if none).
+    Fields that ``coarse`` does not have stay as they are. Chunk k, one task for a thread, holds the rows ``chunks[k]``
+    to ``chunks[k + 1]``. ``low`` and ``high`` receive per row the first and one past the last voxel above ``active``
+    (0, 0 if none).
 
     Returns
     -------

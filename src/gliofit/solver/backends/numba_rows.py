@@ -2,88 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter, minimum_filter
 
+from gliofit.core.threads import threads_for
 from gliofit.growth.model import Growth
-from gliofit.solver.backends.base import GREY_SHARE, AbstractStepper, Attempt, reaction_factors
+from gliofit.solver.backends.base import GREY_SHARE, AbstractTumour, Attempt, reaction_factors
 from gliofit.solver.backends.packed import ALIGNMENT, aligned_zeros, pack_rows
-from gliofit.solver.domain import Domain
+from gliofit.solver.domain import Domain, row_spans
 from gliofit.solver.rkl2 import rkl2
-from gliofit.solver.threads import threads_for
 
 # Stages taken while their slabs are in a cache; more would overflow it at 1 mm.
 _DEEPEST = 8
 
-# Runs of rows that are summed on their own; enough for the cores of a workstation.
+# Runs of rows with about the same number of voxels that are summed on their own: enough for the cores of a
+# workstation, and as many on every machine, because the rounding of the total must not depend on threads.
 _CHUNKS = 64
 
 
-class NumbaStepper(AbstractStepper):
-    """Steps of a batch of tumours, one after the other; see ``AbstractStepper``.
-
-    Parameters
-    ----------
-    domain
-        Where.
-    seeds
-        Initial fields per tumour, shape (B, F, nx, ny, nz) on the padded box.
-    growths
-        Growth of each tumour.
-    active
-        Concentration above which a voxel is active. Rows reach as far beyond active voxels as the stages of one step.
-    extrapolate_tangents
-        Whether tangents are those of the extrapolated c, or of the fine one, which spares them the coarse step.
-    """
-
-    def __init__(
-        self,
-        domain: Domain,
-        seeds: Sequence[NDArray[Any]],
-        growths: Sequence[Growth],
-        active: float,
-        extrapolate_tangents: bool = True,
-    ) -> None:
-        self._tumours = [
-            _Tumour(domain, *item, active, extrapolate_tangents) for item in zip(seeds, growths, strict=True)
-        ]
-
-    def attempt(self, steps: Sequence[float]) -> list[Attempt | None]:
-        """See ``AbstractStepper.attempt``."""
-        return [t.attempt(step) if step > 0 else None for t, step in zip(self._tumours, steps, strict=True)]
-
-    def accept(self, which: Sequence[bool]) -> None:
-        """See ``AbstractStepper.accept``."""
-        for tumour, yes in zip(self._tumours, which, strict=True):
-            if yes:
-                tumour.accept()
-
-    def totals(self) -> list[Attempt]:
-        """See ``AbstractStepper.totals``."""
-        return [tumour.total() for tumour in self._tumours]
-
-    def fields(self, tumour: int) -> NDArray[Any]:
-        """See ``AbstractStepper.fields``."""
-        return self._tumours[tumour].fields()
-
-    def concentration(self, tumour: int) -> NDArray[Any]:
-        """See ``AbstractStepper.concentration``."""
-        one = self._tumours[tumour]
-        return one.packed.unpack(one.state[0])
-
-
-class _Tumour:
-    """State, work buffers and rows of one tumour.
+class NumbaTumour(AbstractTumour):
+    """State, work buffers and rows of one tumour; see ``AbstractStepper``.
 
     Rows only ever grow, so that what was written once is written again in every pass and never read stale.
+    They reach as far beyond active voxels, whose concentration is above ``active``, as the stages of one step.
+    Tangents that are not extrapolated spare the coarse step.
     """
 
     def __init__(
-        self, domain: Domain, seed: NDArray[Any], growth: Growth, active: float, extrapolate_tangents: bool
+        self, domain: Domain, seed: NDArray[Any], growth: Growth, active: float, extrapolate_tangents: bool = True
     ) -> None:
         self.growth, self.active = growth, active
         self.packed = pack_rows(domain)
@@ -98,18 +47,14 @@ class _Tumour:
         self.nothing = aligned_zeros((1,), domain.dtype)
         self.slope = aligned_zeros(self.state.shape[1:], domain.dtype) if len(self.state) > 1 else self.nothing
         #: Operator of the tangent by the grey share; empty arrays where that is not computed.
-        empty = np.zeros(0, domain.dtype)
-        self.grey_faces = (
-            self.packed.pack_faces(domain.grey_faces) if len(self.state) > GREY_SHARE else (empty, empty, empty)
-        )
-        occupied = seed[0] != 0
-        some, nz = occupied.any(axis=2), occupied.shape[2]
+        with_grey_share = len(self.state) > GREY_SHARE
+        self.grey_faces = self.packed.pack_faces(domain.grey_faces) if with_grey_share else (self.nothing[:0],) * 3
         # Extents of active voxels per row; an empty row is (beyond, 0), so that minima and maxima merge extents.
-        self.beyond = nz + ALIGNMENT
-        self.active_low = np.where(some, occupied.argmax(axis=2), self.beyond)
-        self.active_high = np.where(some, nz - occupied[:, :, ::-1].argmax(axis=2), 0)
-        self.low = np.full(some.shape, self.beyond)
-        self.high = np.zeros(some.shape, int)
+        self.beyond = seed.shape[-1] + ALIGNMENT
+        low, self.active_high = row_spans(seed[0] != 0)
+        self.active_low = np.where(self.active_high > 0, low, self.beyond)
+        self.low = np.full(low.shape, self.beyond)
+        self.high = np.zeros(low.shape, int)
 
     def reach(self, margin: int) -> None:
         """Widen the rows to ``margin`` voxels around the active ones, inside tissue."""
@@ -128,8 +73,10 @@ class _Tumour:
         self.beside = np.stack(
             [origin[i + 1, j] + low, origin[i - 1, j] + low, origin[i, j + 1] + low, origin[i, j - 1] + low]
         ).astype(np.uint64)
-        self.slabs = np.searchsorted(i, np.arange(self.packed.shape[0] + 1))
-        self.voxels = int(self.length.sum())
+        self.slabs = np.searchsorted(i, np.arange(len(origin) + 1))
+        #: Voxels before each row, and their number.
+        self.before = np.concatenate([[0], np.cumsum(self.length.astype(np.int64))])
+        self.voxels = int(self.before[-1])
 
     def blocks(self) -> tuple[NDArray[np.int64], int]:
         """Bounds of one block of slabs per thread with about the same number of voxels, and the depth of blocking."""
@@ -138,29 +85,13 @@ class _Tumour:
         used = np.flatnonzero(np.diff(self.slabs))
         first, end = int(used[0]), int(used[-1]) + 1
         count = max(1, min(numba.get_num_threads(), (end - first) // 2))
-        done = np.concatenate([[0], np.cumsum(self.length.astype(np.int64))])[self.slabs]
-        inner = np.searchsorted(done, np.linspace(0, done[-1], count + 1)[1:-1])
+        inner = np.searchsorted(self.before[self.slabs], np.linspace(0, self.voxels, count + 1)[1:-1])
         bounds = np.unique(np.clip(np.concatenate([[first], inner, [end]]), first, end)).astype(np.int64)
         # Where blocks meet, both leave out one slab less than the depth, so they have to be that wide on either side.
         narrowest = int(np.diff(bounds).min())
         return bounds, _DEEPEST if len(bounds) == 2 else min(_DEEPEST, max(1, narrowest // 2))
 
-    def chunks(self) -> NDArray[np.int64]:
-        """Bounds of runs of rows with about the same number of voxels.
-
-        As many on every machine: each has its own sum, and the rounding of the total must not depend on threads.
-        """
-        done = np.concatenate([[0], np.cumsum(self.length.astype(np.int64))])
-        return np.searchsorted(done, np.linspace(0, done[-1], _CHUNKS + 1)).astype(np.int64)
-
-    def strang(
-        self,
-        source: NDArray[Any],
-        result: NDArray[Any],
-        before: float,
-        step: float,
-        after: float,
-    ) -> None:
+    def strang(self, source: NDArray[Any], result: NDArray[Any], before: float, step: float, after: float) -> None:
         """React over ``before``, diffuse over ``step``, react over ``after``, the first fields of ``source``."""
         from gliofit.solver.backends import numba_kernels
 
@@ -178,33 +109,31 @@ class _Tumour:
             np.array(reaction_factors(self.growth, after), self.kind),
         )  # fmt: skip
 
-    def carry(self, step: float) -> int:
-        """Voxels that one step can carry cells: its stages, or those of its two halves together."""
-        stiffness = self.diffusion(step) * self.spectral_bound
-        return max(rkl2(stiffness).stages, 2 * rkl2(stiffness / 2).stages)
-
     def diffusion(self, step: float) -> float:
         """D_WM tau / h^2 of a step."""
         return step * self.growth.mu_d_mm**2 / self.spacing**2
 
     def attempt(self, step: float) -> Attempt:
-        """See ``AbstractStepper.attempt``."""
+        """See ``AbstractTumour.attempt``."""
         from gliofit.solver.backends import numba_kernels
 
-        self.reach(self.carry(step))
+        # Cells move one voxel per stage, in the whole step or in its two halves.
+        stiffness = self.diffusion(step) * self.spectral_bound
+        self.reach(max(rkl2(stiffness).stages, 2 * rkl2(stiffness / 2).stages))
+        chunks = np.searchsorted(self.before, np.linspace(0, self.voxels, _CHUNKS + 1)).astype(np.int64)
         with threads_for(self.voxels):
             self.strang(self.state, self.coarse, step / 2, step, step / 2)
             self.strang(self.state, self.one, step / 4, step / 2, step / 2)
             self.strang(self.one, self.one, 0.0, step / 2, step / 4)
-            low, high = np.empty(len(self.length), np.int64), np.empty(len(self.length), np.int64)
+            low, high = np.empty((2, len(self.length)), np.int64)
             error, norm, total, growth = numba_kernels.combine(
-                self.coarse, self.one, self.base, self.length, self.chunks(), self.kind(self.active), low, high
+                self.coarse, self.one, self.base, self.length, chunks, self.kind(self.active), low, high
             )
         self.found = low, high
         return Attempt(float(np.sqrt(error / max(norm, 1e-300))) / 3, total, self.growth.mu_rho**2 * growth)
 
     def accept(self) -> None:
-        """See ``AbstractStepper.accept``."""
+        """See ``AbstractTumour.accept``."""
         self.state, self.one = self.one, self.state
         low, high = self.found
         start = self.low[self.rows]
@@ -212,10 +141,10 @@ class _Tumour:
         self.active_high[self.rows] = np.where(high > low, start + high, 0)
 
     def total(self) -> Attempt:
-        """See ``AbstractStepper.totals``."""
+        """See ``AbstractTumour.total``."""
         c = self.state[0].astype(np.float64)
         return Attempt(0.0, float(c.sum()), self.growth.mu_rho**2 * float((c * (1 - c)).sum()))
 
-    def fields(self) -> NDArray[Any]:
-        """See ``AbstractStepper.fields``."""
-        return self.packed.unpack(self.state)
+    def fields(self, count: int | None) -> NDArray[Any]:
+        """See ``AbstractTumour.fields``."""
+        return self.packed.unpack(self.state[:count])

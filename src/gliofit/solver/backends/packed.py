@@ -7,8 +7,7 @@ vector loops have no remainder.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -37,50 +36,42 @@ class PackedRows:
 
     Parameters
     ----------
-    shape
-        Shape of the padded box.
     origin
         Packed index of a row's (possibly not stored) voxel k = 0, shape (nx, ny), int64.
     low, high
         Span of tissue of each row, extended to multiples of ``ALIGNMENT``; ``high`` is 0 in rows without tissue.
-    box_index
-        Flat index in the padded box of each stored voxel, -1 outside the box, shape (N,).
+    place
+        Packed index of each voxel of the box, of its shape; 0, which stays zero, for voxels that are not stored.
+    size
+        N.
     faces
         Face coefficients, each of shape (N,).
     """
 
-    shape: tuple[int, int, int]
     origin: NDArray[np.int64]
     low: NDArray[np.int64]
     high: NDArray[np.int64]
-    box_index: NDArray[np.int64]
-    faces: tuple[NDArray[Any], ...]
+    place: NDArray[np.int64]
+    size: int
+    faces: tuple[NDArray[Any], ...] = ()
 
     def pack_faces(self, faces: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
         """Pack face coefficients, each to shape (N,)."""
         return tuple(self.pack(face) for face in faces)
 
-    @cached_property
-    def place(self) -> NDArray[np.int64]:
-        """Packed index of each voxel of the flattened box; 0, which stays zero, for voxels that are not stored."""
-        place = np.zeros(int(np.prod(self.shape)), np.int64)
-        stored = np.flatnonzero(self.box_index >= 0)
-        place[self.box_index[stored]] = stored
-        return place
-
     def pack(self, field: NDArray[Any]) -> NDArray[Any]:
         """Pack a field (..., nx, ny, nz) that is zero outside tissue to shape (..., N)."""
-        flat = field.reshape(-1, int(np.prod(self.shape)))
-        out = aligned_zeros((len(flat), len(self.box_index)), field.dtype)
+        flat, place = field.reshape(-1, self.place.size), self.place.ravel()
+        out = aligned_zeros((len(flat), self.size), field.dtype)
         # Seeds are zero nearly everywhere, so that copying only non-zero voxels is faster.
         for target, source in zip(out, flat, strict=True):
             nonzero = np.flatnonzero(source)
-            target[self.place[nonzero]] = source[nonzero]
-        return out.reshape(*field.shape[:-3], len(self.box_index))
+            target[place[nonzero]] = source[nonzero]
+        return out.reshape(*field.shape[:-3], self.size)
 
     def unpack(self, packed: NDArray[Any]) -> NDArray[Any]:
         """Unpack a field to shape (..., nx, ny, nz), zero where no voxel is stored."""
-        return packed[..., self.place.reshape(self.shape)]
+        return packed[..., self.place]
 
 
 _CACHE: WeakKeyDictionary[Domain, PackedRows] = WeakKeyDictionary()
@@ -103,14 +94,11 @@ def pack_rows(domain: Domain) -> PackedRows:
             stored_high = np.maximum(stored_high, np.roll(high, shift, axis))
     length = np.maximum(stored_high - stored_low, 0)
     begin = ALIGNMENT + np.concatenate([[0], np.cumsum(length.ravel())[:-1]]).reshape(nx, ny)
-    stored = int(length.sum()) + 2 * ALIGNMENT
     origin = begin - stored_low
-    box_index = np.full(stored, -1, np.int64)
     row = np.repeat(np.arange(nx * ny), length.ravel())
-    position = np.arange(ALIGNMENT, stored - ALIGNMENT)
+    position = ALIGNMENT + np.arange(len(row))
     k = position - origin.ravel()[row]
-    box_index[ALIGNMENT : stored - ALIGNMENT] = np.where(k < nz, row * nz + k, -1)
-    packed = PackedRows((nx, ny, nz), origin, low, high, box_index, ())
-    packed = PackedRows((nx, ny, nz), origin, low, high, box_index, packed.pack_faces(domain.faces))
-    _CACHE[domain] = packed
-    return packed
+    place = np.zeros((nx * ny, nz), np.int64)
+    place[row[k < nz], k[k < nz]] = position[k < nz]
+    packed = PackedRows(origin, low, high, place.reshape(domain.shape), len(row) + 2 * ALIGNMENT)
+    return _CACHE.setdefault(domain, replace(packed, faces=packed.pack_faces(domain.faces)))

@@ -10,83 +10,63 @@ import torch
 from numpy.typing import NDArray
 
 from gliofit.growth.model import Growth
-from gliofit.solver.backends.base import GREY_SHARE, MU_D, MU_RHO, AbstractStepper, Attempt, reaction_factors
+from gliofit.solver.backends.base import GREY_SHARE, MU_D, MU_RHO, AbstractTumour, Attempt, reaction_factors
 from gliofit.solver.domain import Domain
 from gliofit.solver.rkl2 import rkl2
 
 
-class TorchStepper(AbstractStepper):
-    """Steps of the tumours one after the other on every voxel of the box; see ``make_stepper``."""
+class TorchTumour(AbstractTumour):
+    """Steps of one tumour on every voxel of the box; see ``AbstractStepper``."""
 
-    def __init__(
-        self,
-        domain: Domain,
-        seeds: Sequence[NDArray[Any]],
-        growths: Sequence[Growth],
-        device: str = "cpu",
-        extrapolate_tangents: bool = True,
-    ) -> None:
-        def on_device(array: NDArray[Any]) -> torch.Tensor:
-            return torch.tensor(np.asarray(array, domain.dtype), device=device)
-
-        self.extrapolate_tangents = extrapolate_tangents
-        self.faces = [on_device(face) for face in domain.faces]
-        self.grey_faces = [on_device(face) for face in domain.grey_faces] if len(seeds[0]) > GREY_SHARE else []
+    def __init__(self, domain: Domain, seed: NDArray[Any], growth: Growth, extrapolate_tangents: bool = True) -> None:
+        self.growth, self.extrapolate_tangents = growth, extrapolate_tangents
+        self.faces = [torch.from_numpy(face) for face in domain.faces]
+        self.grey_faces = [torch.from_numpy(face) for face in domain.grey_faces] if len(seed) > GREY_SHARE else []
         self.spacing, self.spectral_bound = domain.grid.isotropic_spacing_mm, domain.spectral_bound
-        self.growths = list(growths)
-        self.states = [on_device(seed) for seed in seeds]
-        self.tried: list[torch.Tensor | None] = [None] * len(self.states)
+        self.state = self.tried = torch.tensor(np.asarray(seed, domain.dtype))
 
-    def attempt(self, steps: Sequence[float]) -> list[Attempt | None]:
-        """See ``AbstractStepper.attempt``."""
-        attempts: list[Attempt | None] = []
-        for index, step in enumerate(steps):
-            self.tried[index] = None
-            attempts.append(self._attempt(index, step) if step > 0 else None)
-        return attempts
-
-    def accept(self, which: Sequence[bool]) -> None:
-        """See ``AbstractStepper.accept``."""
-        for index, (accepted, tried) in enumerate(zip(which, self.tried, strict=True)):
-            if accepted and tried is not None:
-                self.states[index] = tried
-
-    def totals(self) -> list[Attempt]:
-        """See ``AbstractStepper.totals``."""
-        return [_summary(0.0, state[0], growth) for state, growth in zip(self.states, self.growths, strict=True)]
-
-    def fields(self, tumour: int) -> NDArray[Any]:
-        """See ``AbstractStepper.fields``."""
-        return self.states[tumour].cpu().numpy()
-
-    def _attempt(self, index: int, step: float) -> Attempt:
-        state, growth = self.states[index], self.growths[index]
-        coarse = self.strang(state, growth, step)
-        fine = self.strang(self.strang(state, growth, step / 2), growth, step / 2)
+    def attempt(self, step: float) -> Attempt:
+        """See ``AbstractTumour.attempt``."""
+        coarse = self.strang(self.state, step)
+        fine = self.strang(self.strang(self.state, step / 2), step / 2)
         better = (4 * fine - coarse) / 3
         if not self.extrapolate_tangents:
             better[1:] = fine[1:]
         # Tangents are zero where c is clipped.
-        tried = self.tried[index] = torch.where(better[0] < 0, 0, better)
+        self.tried = torch.where(better[0] < 0, 0, better)
         error = torch.linalg.vector_norm((fine[0] - coarse[0]).double()) / torch.linalg.vector_norm(fine[0].double())
-        return _summary(float(error) / 3, tried[0], growth)
+        return self._summary(float(error) / 3, self.tried[0])
 
-    def strang(self, fields: torch.Tensor, growth: Growth, step: float) -> torch.Tensor:
+    def accept(self) -> None:
+        """See ``AbstractTumour.accept``."""
+        self.state = self.tried
+
+    def total(self) -> Attempt:
+        """See ``AbstractTumour.total``."""
+        return self._summary(0.0, self.state[0])
+
+    def fields(self, count: int | None) -> NDArray[Any]:
+        """See ``AbstractTumour.fields``."""
+        return self.state[:count].numpy()
+
+    def _summary(self, error: float, c: torch.Tensor) -> Attempt:
+        c = c.double()
+        return Attempt(error, float(c.sum()), self.growth.mu_rho**2 * float((c * (1 - c)).sum()))
+
+    def strang(self, fields: torch.Tensor, step: float) -> torch.Tensor:
         """Take half a reaction step, a diffusion step and half a reaction step."""
-        fields = reaction(fields, growth, step / 2)
-        fields = self.diffusion(fields, growth, step)
-        return reaction(fields, growth, step / 2)
+        return reaction(self.diffusion(reaction(fields, self.growth, step / 2), step), self.growth, step / 2)
 
-    def diffusion(self, fields: torch.Tensor, growth: Growth, step: float) -> torch.Tensor:
+    def diffusion(self, fields: torch.Tensor, step: float) -> torch.Tensor:
         """Take an RKL2 step of c and its tangents; see ``Rkl2`` for the recurrence.
 
         Every L p has the factor k = w mu_D^2 step / h^2, whose derivative 2 k / mu_D adds L p of c to the tangent of
         mu_D. The derivative of L by the grey share, applied to c, is added to the tangent of the grey share.
         """
-        z = step * growth.mu_d_mm**2 / self.spacing**2
+        z = step * self.growth.mu_d_mm**2 / self.spacing**2
         scheme = rkl2(z * self.spectral_bound)
         k = scheme.w * z
-        slope = 2 * k / growth.mu_d_mm
+        slope = 2 * k / self.growth.mu_d_mm
         last, now = torch.zeros_like(fields), fields
         for j in range(1, scheme.stages + 1):
             spread = divergence(now, self.faces)
@@ -120,8 +100,3 @@ def reaction(fields: torch.Tensor, growth: Growth, step: float) -> torch.Tensor:
     if len(fields) > 1:
         tangents[MU_RHO - 1] += slope * (c * (1 - c) / below**2)[0]
     return torch.cat([c * factor / below, tangents])
-
-
-def _summary(error: float, c: torch.Tensor, growth: Growth) -> Attempt:
-    c = c.double()
-    return Attempt(error, float(c.sum()), growth.mu_rho**2 * float((c * (1 - c)).sum()))

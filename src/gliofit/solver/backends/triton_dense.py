@@ -22,8 +22,7 @@ from scipy.ndimage import maximum_filter
 
 from gliofit.core.grid import bounding_box
 from gliofit.growth.model import Growth
-from gliofit.solver.backends.base import AbstractStepper, Attempt, reaction_factors
-from gliofit.solver.backends.triton_support import choose_backend, interpreted
+from gliofit.solver.backends.base import AbstractStepper, Attempt, choose_backend, interpreted, reaction_factors
 from gliofit.solver.domain import Domain
 from gliofit.solver.rkl2 import rkl2
 
@@ -89,14 +88,9 @@ class TritonStepper(AbstractStepper):
         sums = torch.stack([c.sum(1, dtype=torch.float64), (c * (1 - c)).sum(1, dtype=torch.float64)], 1).tolist()
         return [Attempt(0.0, total, g.mu_rho**2 * rate) for (total, rate), g in zip(sums, self.growths, strict=True)]
 
-    def fields(self, tumour: int) -> NDArray[Any]:
+    def fields(self, tumour: int, count: int | None = None) -> NDArray[Any]:
         """See ``AbstractStepper.fields``."""
-        return self.space.fields(tumour, self.shape, len(self.space.state[tumour]))
-
-    def concentration(self, tumour: int) -> NDArray[Any]:
-        """See ``AbstractStepper.concentration``."""
-        c: NDArray[Any] = self.space.fields(tumour, self.shape, 1)[0]
-        return c
+        return self.space.fields(tumour, self.shape, count)
 
 
 class _Mirror:
@@ -204,7 +198,7 @@ class _Workspace:
         box = bounding_box(tiles)
         return (slice(None), *(slice(s.start * t, s.stop * t) for s, t in zip(box, self.tile, strict=True)))
 
-    def fields(self, tumour: int, shape: tuple[int, int, int], count: int) -> NDArray[Any]:
+    def fields(self, tumour: int, shape: tuple[int, int, int], count: int | None) -> NDArray[Any]:
         """Return the first ``count`` fields of a tumour on a box of the given shape."""
         box = self.voxels_of(self.reached[tumour] | self.active[tumour])
         values = self.state[tumour, :count][box].contiguous().cpu().numpy()
@@ -222,7 +216,8 @@ class _Workspace:
         """
         most = self.counts.host.max(0).tolist()
         launched = min(_rounded_up(most[0]), self.tissue.size)
-        key = (launched, _odd(_rounded_up(most[1])), _odd(_rounded_up(most[2])))
+        # Numbers of stages are odd.
+        key = (launched, _rounded_up(most[1]) | 1, _rounded_up(most[2]) | 1)
         self.counts.send()
         self.scalars.send()
         if not self.on_gpu:
@@ -278,10 +273,6 @@ def _rounded_up(count: int) -> int:
     return -(-count // unit) * unit
 
 
-def _odd(count: int) -> int:
-    return count + 1 - count % 2
-
-
 _FREE: weakref.WeakKeyDictionary[Domain, list[_Workspace]] = weakref.WeakKeyDictionary()
 
 
@@ -294,10 +285,10 @@ def _borrow(stepper: TritonStepper, domain: Domain, tumours: int, fields: int) -
     else:
         free.remove(space)
         space.clear()
-    weakref.finalize(stepper, _give_back, free, space).atexit = False
+
+    def give_back() -> None:
+        free.append(space)
+        del free[:-_MOST_FREE]
+
+    weakref.finalize(stepper, give_back).atexit = False
     return space
-
-
-def _give_back(free: list[_Workspace], space: _Workspace) -> None:
-    free.append(space)
-    del free[:-_MOST_FREE]

@@ -16,12 +16,11 @@ from torch.autograd.function import once_differentiable
 
 from gliofit.core.errors import InputError, SeedOutsideTissueError
 from gliofit.core.grid import Grid
-from gliofit.core.threads import kernel_threads
+from gliofit.core.threads import kernel_threads, kernels_are_thread_safe
 from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.settings import AccurateSettings
-from gliofit.solver.threads import kernels_are_thread_safe
 from gliofit.train.layers.lattice import EqualSpeed
 
 
