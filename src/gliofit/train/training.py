@@ -41,8 +41,10 @@ _LOG = logging.getLogger(__name__)
 #: Successive steps without a finite loss or gradient after which training stops.
 _MAX_BAD_STEPS = 20
 
-#: Settings that may change when a training continues.
-_MAY_CHANGE = ("epochs", "time_budget_minutes", "core_budget_minutes", "patience", "init", "devices", "stored")
+#: Settings that may change when a training continues, or that other facts of its identity cover (the last two).
+_MAY_CHANGE = {
+    "epochs", "time_budget_minutes", "core_budget_minutes", "patience", "init", "devices", "stored", "recipe", "passes",
+}  # fmt: skip
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -397,7 +399,7 @@ class Training:
     def _identity(self) -> str:
         """Return the digest of everything that determines the training, except its length."""
         facts = {
-            "settings": self.settings.model_dump(mode="json", exclude=set(_MAY_CHANGE)),
+            "settings": self.settings.model_dump(mode="json", exclude=_MAY_CHANGE),
             "crop": self.crop.model_dump(mode="json"), "seed": self.job.seed, "train": self.data.fingerprint,
             "validation": self.held_out.fingerprint,
             "start": [float(value.double().abs().sum()) for value in self.model.network.state_dict().values()],
