@@ -1,7 +1,7 @@
 """Processor time of a training step on one core, with and without memory that is kept between steps.
 
 Run with ``python benchmarks/training_step.py --config config/networks.yaml``. For every surrogate of the configuration
-two processes are timed in turn, one after :func:`gliofit.train.fit.keep_freed_memory` and one without it; prints a
+two processes are timed in turn, one after :func:`gliofit.train.memory.keep_freed_memory` and one without it; prints a
 Markdown table of seconds per sample, the share of them spent in the kernel of the operating system, and the ratio.
 Tissue and targets are random; a step is forward pass, loss, backward pass and optimiser, as in training.
 """
@@ -26,7 +26,7 @@ def time_steps(config: Path, name: str, keep: bool) -> dict[str, float]:
 
     from gliofit.pipeline.config import read_config
     from gliofit.train.architecture import Frame, find_architecture
-    from gliofit.train.fit import keep_freed_memory
+    from gliofit.train.memory import keep_freed_memory
     from gliofit.train.surrogate import channels_last, to_device
 
     if keep:

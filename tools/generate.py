@@ -20,9 +20,10 @@ from typing import Any
 
 from gliofit.core.io import atomic_path
 from gliofit.core.labels import LABEL_SCHEMES
-from gliofit.pipeline.config import Config, describe_keys
+from gliofit.pipeline.config import Config
 from gliofit.publish.captions import caption_files
 from gliofit.register.table import CHECK_COLUMNS, COLUMNS, STATUSES
+from tools.config_keys import describe_keys
 from tools.stage_code import recorded_stages, unchecked_stages
 
 #: Digests of the code behind each stage, below the repository's root.

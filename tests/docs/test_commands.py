@@ -11,7 +11,8 @@ import typer
 import yaml
 
 from gliofit.cli import app
-from gliofit.pipeline.config import Config, describe_keys, load_config
+from gliofit.pipeline.config import Config, load_config
+from tools.config_keys import describe_keys
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCUMENTS = [REPOSITORY / "README.md", REPOSITORY / "config/README.md", *sorted((REPOSITORY / "docs").glob("**/*.md"))]

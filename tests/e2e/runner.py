@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from gliofit.pipeline.batches import kind_of
 from gliofit.pipeline.declared import VARIABLE
+from job_table import count_jobs
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -37,8 +35,5 @@ class Runner:
         """Jobs by kind that a further call would run; rules that only collect are left out."""
         result = self(folder, *arguments, "--dry-run", "--quiet", "rules")
         assert result.returncode == 0, result.stdout
-        table = result.stdout.rpartition("Job stats:")[2]
-        found: Counter[str] = Counter()
-        for name, count in re.findall(r"^(\w+)\s+(\d+)$", table, flags=re.MULTILINE):
-            found[kind_of(name)] += int(count)
-        return {name: count for name, count in found.items() if not name.endswith(("all", "total"))}
+        counts = count_jobs(result.stdout)
+        return {name: count for name, count in counts.items() if not name.endswith(("all", "total"))}

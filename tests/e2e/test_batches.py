@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import nibabel as nib
@@ -84,7 +85,7 @@ def test_every_file_of_a_batch_is_traced_back(results: Path) -> None:
     assert list(origin.notes()) == []
     assert origin.job["rule"] == "evaluate_case"
     assert origin.job["wildcards"] == {"cohort": "patients", "case": "phantom-00001"}
-    assert "phantom-00000" not in json.dumps(origin.as_json())
+    assert "phantom-00000" not in json.dumps(asdict(origin))
 
 
 def test_a_new_patient_reruns_its_batch_alone(folder: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from gliofit import cli
+from gliofit.cli import machine
 from gliofit.core.grid import Grid
 from gliofit.core.io import read_volume, write_volume
 from gliofit.core.tissue import Tissue
@@ -91,7 +92,9 @@ def test_toolkit_and_reference_differ_by_the_toolkits_faults(partial):
 
 
 @pytest.mark.parametrize("integrator", ["toolkit", "reference"])
-def test_solve_offers_both_by_name(partial, tmp_path, integrator):
+def test_solve_offers_both_by_name(partial, tmp_path, integrator, monkeypatch):
+    # The command sets thread counts for its own process, which numba refuses once its threads run.
+    monkeypatch.setattr(machine, "set_threads", lambda threads: 1)
     for name in ("wm", "gm"):
         write_volume(tmp_path / f"{name}.nii.gz", partial.map(name))
     theta = _TOOLKIT_CASES["border"]
@@ -134,19 +137,6 @@ def test_stops_at_the_volume(brain):
     parity = ReferenceSettings(exact_final_time=False)
     quirky = ReferenceSolver(parity).solve(brain, theta, stopping_volume_mm3=50_000.0)
     assert quirky.final_time_days < solution.final_time_days
-
-
-def test_sub_voxel_seed_moves_smoothly(brain):
-    """A tenth of a voxel moves the tumour by about a tenth of a voxel, in every position within the voxel."""
-    solver = ReferenceSolver()
-    centres = []
-    for shift in np.arange(0.0, 4.0, 0.4):
-        field = solver.solve(brain, Theta((shift, 0.0, 0.0), 6.0, 2.5)).volume
-        profile = field.data.sum(axis=(1, 2), dtype=float)
-        centres.append((profile * (np.arange(len(profile)) * 4.0)).sum() / profile.sum())
-    steps = np.diff(centres)
-    assert steps.min() > 0.3
-    assert steps.max() < 0.5
 
 
 def test_truncated_seed_jumps(brain):

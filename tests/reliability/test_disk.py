@@ -49,71 +49,56 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def _volume(folder: Path, brain: Tissue) -> Path:
-    write_volume(folder / "c.nii.gz", Volume(NOISE, Grid(NOISE.shape, np.eye(4))))
-    return folder / "c.nii.gz"
-
-
-def _table(folder: Path, brain: Tissue) -> Path:
-    write_table(folder / "t.parquet", pd.DataFrame({"a": NOISE.ravel()}))
-    return folder / "t.parquet"
-
-
-def _json(folder: Path, brain: Tissue) -> Path:
-    write_json(folder / "f.json", {"a": NOISE.ravel()[:100_000]})
-    return folder / "f.json"
-
-
-def _checkpoint(folder: Path, brain: Tissue) -> Path:
-    save_checkpoint(folder / "m.pt", {"weights": torch.from_numpy(NOISE)})
-    return folder / "m.pt"
-
-
-def _weights(folder: Path, brain: Tissue) -> Path:
+def _weights(path: Path, brain: Tissue) -> None:
     model = load_model(MODEL)
-    save_model(folder, model, {key: model.info[key] for key in ("architecture", "network")})
-    return folder / "weights.safetensors"
+    save_model(path.parent, model, {key: model.info[key] for key in ("architecture", "network")})
 
 
-def _shard(folder: Path, brain: Tissue) -> Path:
-    simulate_shard(brain, "train-00000", SimulateSettings(samples_per_shard=3, spacing_mm=4.0), 7, folder)
-    return folder / "train-00000.nii"
+def _shard(path: Path, brain: Tissue) -> None:
+    simulate_shard(brain, path.stem, SimulateSettings(samples_per_shard=3, spacing_mm=4.0), 7, path.parent)
 
 
-def _picture(folder: Path, brain: Tissue) -> Path:
+def _picture(path: Path, brain: Tissue) -> None:
     figure = Figure(figsize=(8, 8))
     figure.add_axes((0, 0, 1, 1)).imshow(NOISE.reshape(600, 360), interpolation="nearest")
-    save_figure(figure, folder, "figure", 300)
-    return folder / "figure.png"
+    save_figure(figure, path.parent, path.stem, 300)
 
 
-def _registration(folder: Path, brain: Tissue) -> Path:
+def _registration(path: Path, brain: Tissue) -> None:
     """What ANTs, which raises a RuntimeError, does in its scratch folder."""
-    with scratch_folder(folder / "transforms") as scratch:
+    with scratch_folder(path) as scratch:
         try:
             (scratch / "warp.nii.gz").write_bytes(NOISE.tobytes())
         except OSError as error:
             raise RuntimeError("ITK ERROR: cannot write") from error
-    return folder / "transforms"
 
 
-WRITERS = [_volume, _table, _json, _checkpoint, _weights, _shard, _picture, _registration]
+WRITERS: dict[str, Callable[[Path, Tissue], None]] = {
+    "c.nii.gz": lambda path, _: write_volume(path, Volume(NOISE, Grid(NOISE.shape, np.eye(4)))),
+    "t.parquet": lambda path, _: write_table(path, pd.DataFrame({"a": NOISE.ravel()})),
+    "f.json": lambda path, _: write_json(path, {"a": NOISE.ravel()[:100_000]}),
+    "m.pt": lambda path, _: save_checkpoint(path, {"weights": torch.from_numpy(NOISE)}),
+    "weights.safetensors": _weights,
+    "train-00000.nii": _shard,
+    "figure.png": _picture,
+    "transforms": _registration,
+}
 
 
-@pytest.mark.parametrize("write", WRITERS)
-def test_a_full_or_read_only_disk_is_told_in_one_line(
-    small_disk: Path, brain: Tissue, write: Callable[[Path, Tissue], Path]
-) -> None:
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_full_or_read_only_disk_is_told_in_one_line(small_disk: Path, brain: Tissue, name: str) -> None:
+    path, write = small_disk / name, WRITERS[name]
     mount("-o", "remount,ro", str(small_disk))
     with pytest.raises(InputError, match="read-only"):
-        write(small_disk, brain)
+        write(path, brain)
     mount("-o", "remount,rw", str(small_disk))
     with pytest.raises(InputError, match="full") as caught:
-        write(small_disk, brain)
+        write(path, brain)
+    assert caught.value.subject == str(path)
     assert len(str(caught.value).splitlines()) == 1
     assert list(small_disk.iterdir()) == []
     mount("-o", "remount,size=64m", str(small_disk))
-    assert str(write(small_disk, brain)) == caught.value.subject
+    write(path, brain)
     assert not verify(small_disk).damages
 
 

@@ -4,31 +4,33 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 
-from gliofit.pipeline.batches import kind_of
+from job_table import count_jobs, kind_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 Snakemake = Callable[..., subprocess.CompletedProcess[str]]
+DryRun = Callable[..., str]
+JobCounts = Callable[..., Counter[str]]
 
 
-def run_snakemake(folder: Path, *arguments: str, timeout: int = 300) -> subprocess.CompletedProcess[str]:
+def run_snakemake(folder: Path, *arguments: str, timeout: int = 900) -> subprocess.CompletedProcess[str]:
     """Call the workflow with a working folder of its own; output of both streams in ``stdout``."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
     return subprocess.run(
         [*command, "--directory", str(folder), *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout, check=False,
+    )  # fmt: skip
+
+
+def config_file(name: str) -> tuple[str, str]:
+    return "--configfile", str(REPOSITORY / f"config/{name}.yaml")
 
 
 @dataclass(frozen=True)
@@ -62,18 +64,13 @@ def planned(folder: Path, *arguments: str) -> list[PlannedJob]:
                 dict(item.split("=", 1) for item in lines.get(key, "").split(", ") if "=" in item)
                 for key in ("wildcards", "resources")
             )
-            given, made, log = (
+            inputs, outputs, log = (
                 [file for file in lines.get(key, "").split(", ") if file] for key in ("input", "output", "log")
             )
             numbers = {name: int(value) if value.isdigit() else value for name, value in resources.items()}
             threads = int(lines.get("threads", 1))
-            jobs.append(PlannedJob(rule, wildcards, given, made, log, lines.get("benchmark"), threads, numbers))
+            jobs.append(PlannedJob(rule, wildcards, inputs, outputs, log, lines.get("benchmark"), threads, numbers))
     return jobs
-
-
-def counts(jobs: Iterable[PlannedJob]) -> Counter[str]:
-    """Number of jobs by kind."""
-    return Counter(job.kind for job in jobs)
 
 
 def without_choices(folder: Path) -> tuple[str, str]:
@@ -86,20 +83,36 @@ def without_choices(folder: Path) -> tuple[str, str]:
 
 @pytest.fixture
 def snakemake(tmp_path: Path) -> Snakemake:
-    return lambda *arguments, **options: run_snakemake(tmp_path, *arguments, **options)
+    return lambda *arguments: run_snakemake(tmp_path, *arguments)
+
+
+@pytest.fixture
+def dry_run(snakemake: Snakemake) -> DryRun:
+    """Output of a dry run, which must succeed."""
+
+    def run(*arguments: str) -> str:
+        result = snakemake("--dry-run", *arguments)
+        assert result.returncode == 0, result.stdout
+        return result.stdout
+
+    return run
+
+
+@pytest.fixture
+def job_counts(dry_run: DryRun) -> JobCounts:
+    """Number of jobs of a dry run by kind."""
+    return lambda *arguments: count_jobs(dry_run("--quiet", "rules", *arguments))
 
 
 @pytest.fixture
 def patients(tmp_path: Path) -> Path:
     """A BraTS 2021 and a BraTS 2023 case whose images are empty files: enough for everything before a job runs."""
     root = tmp_path / "brats"
-    for case, pattern in {
-        "BraTS2021_00001": "{case}_{name}.nii.gz t1 t1ce t2 flair seg",
-        "BraTS-GLI-00002-000": "{case}-{name}.nii.gz t1n t1c t2w t2f seg",
-    }.items():
-        file, *names = pattern.split()
+    for case, separator, names in (
+        ("BraTS2021_00001", "_", ("t1", "t1ce", "t2", "flair", "seg")),
+        ("BraTS-GLI-00002-000", "-", ("t1n", "t1c", "t2w", "t2f", "seg")),
+    ):
+        (root / case).mkdir(parents=True)
         for name in names:
-            path = root / case / file.format(case=case, name=name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
+            (root / case / f"{case}{separator}{name}.nii.gz").touch()
     return root

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from gliofit.pipeline.batches import kind_of
 from gliofit.pipeline.case_jobs import Batch, Batches
 from gliofit.pipeline.config import load_config
 from gliofit.pipeline.plan import Plan
-from gliofit.pipeline.workload import Workload
+from job_table import kind_of
 
-from .conftest import PlannedJob, Snakemake, planned, without_choices
+from .conftest import PlannedJob, planned, without_choices
 
 METHODS = (
     '{"cmaes-solver": {"inverter": "cmaes-solver"}, "gauss-newton": {"inverter": "gauss-newton"}, '
@@ -31,10 +31,6 @@ def asked(folder: Path, *arguments: str) -> list[PlannedJob]:
     return planned(folder, "evaluate_all", "forward_all", *without_choices(folder), "--config", *arguments)
 
 
-def written(jobs: list[PlannedJob]) -> list[str]:
-    return sorted(file for job in jobs for file in job.output)
-
-
 @pytest.fixture(scope="module")
 def single(tmp_path_factory: pytest.TempPathFactory) -> list[PlannedJob]:
     return asked(tmp_path_factory.mktemp("single"), f'invert={{"methods": {METHODS}}}', batches(synthetic=1))
@@ -48,12 +44,12 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> list[PlannedJob]:
 
 
 def inversions(jobs: list[PlannedJob], method: str) -> list[PlannedJob]:
-    found = [job for job in jobs if job.kind == "invert_case" and f"/{method}/" in job.output[0]]
-    return [job for job in found if "/synthetic/" in job.output[0]]
+    return [job for job in jobs if re.search(f"/invert/synthetic/[^/]+/{method}/", job.output[0])]
 
 
 def test_batches_write_the_files_of_single_cases(single: list[PlannedJob], many: list[PlannedJob]) -> None:
-    assert written(many) == written(single)
+    many_files, single_files = (sorted(file for job in jobs for file in job.output) for jobs in (many, single))
+    assert many_files == single_files
     assert len(many) < len(single)
     # Four and two of six cases, three and three where that is the most; a field method writes its field as well.
     for method, sizes, files in (("hybrid", (4, 2), 2), ("gauss-newton", (3, 3), 2), ("static-field", (4, 2), 3)):
@@ -94,17 +90,13 @@ def test_logs_and_benchmarks_are_beside_those_of_single_cases(single: list[Plann
 
 def test_what_a_profile_says_of_a_kind_holds_for_its_batches(many: list[PlannedJob]) -> None:
     jobs = [job for job in many if job.kind == "run_forward"]
-    assert jobs
-    for job in jobs:
-        assert job.resources["runtime"] == 100
-        assert job.resources["slurm_partition"] == "long"
+    assert {(job.resources["runtime"], job.resources["slurm_partition"]) for job in jobs} == {(100, "long")}
     assert not any("slurm_partition" in job.resources for job in many if job.kind != "run_forward")
 
 
 def synthetic(**settings: object) -> list[Batch]:
-    plan = Plan.of(load_config({"cohorts": ["synthetic"], **settings}))
-    made = Batches(plan, Workload(plan)).of
-    return [*made["extract_case"], *made["invert_case"], *made["evaluate_case"]]
+    batches = Batches(Plan(load_config({"cohorts": ["synthetic"], **settings}))).of
+    return [*batches["extract_case"], *batches["invert_case"], *batches["evaluate_case"]]
 
 
 def test_full_batches_keep_their_cases_when_others_are_added() -> None:
@@ -121,10 +113,3 @@ def test_names_of_batches_tell_their_kind() -> None:
     for batch in synthetic():
         assert kind_of(batch.name) == batch.rule
     assert kind_of("assess_model") == "assess_model"
-
-
-def test_unknown_methods_are_refused(snakemake: Snakemake) -> None:
-    result = snakemake("--dry-run", "--config", batches(methods={"gaus-newton": 2}))
-    assert result.returncode != 0
-    assert "'cases_per_job.methods'" in result.stdout
-    assert "gaus-newton" in result.stdout

@@ -12,9 +12,10 @@ import pytest
 import yaml
 
 from gliofit.core.errors import InputError
-from gliofit.pipeline.config import Config, describe_keys, load_config, read_config
+from gliofit.pipeline.config import Config, load_config, read_config
 from gliofit.solver.settings import AccurateSettings
 from gliofit.train.settings import ModelSettings, NetworkRole, architecture_names
+from tools.config_keys import describe_keys
 from tools.generate import generated_files
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -46,11 +47,7 @@ def test_every_key_is_described() -> None:
     [
         ({"simulat": {}}, "simulat", "simulate"),
         ({"simulate": {"sampels_per_shard": 3}}, "simulate.sampels_per_shard", "simulate.samples_per_shard"),
-        (
-            {"forward": {"integrator": {"masked_seed": 1}}},
-            "forward.integrator.masked_seed",
-            "forward.integrator.mask_seed",
-        ),
+        ({"forward": {"integrator": {"masked_seed": 1}}}, "integrator.masked_seed", "forward.integrator.mask_seed"),
         ({"train": {"models": {"x": {"architectur": "y"}}}}, "architectur", "train.models.x.architecture"),
         ({"invert": {"methods": {"direct": {"inverter": "direct", "orign": "free"}}}}, "orign", "origin"),
         ({"patients": {"sources": "here"}}, "patients.sources", "patients.source"),
@@ -69,11 +66,7 @@ def test_every_key_is_described() -> None:
             "'invert.methods.a.integrator.mask_seed'",
             "add `name: reference` to 'invert.methods.a.integrator'",
         ),
-        (
-            {"forward": {"integrator": {"tolerence": 0.1}}},
-            "forward.integrator.tolerence",
-            "forward.integrator.tolerance",
-        ),
+        ({"forward": {"integrator": {"tolerence": 0.1}}}, "integrator.tolerence", "forward.integrator.tolerance"),
     ],
 )
 def test_unknown_key_is_refused_with_the_nearest_one(raw: dict[str, Any], named: str, hint: str) -> None:
@@ -102,17 +95,24 @@ def test_unknown_key_is_refused_with_the_nearest_one(raw: dict[str, Any], named:
             ["'invert.methods.direct.popsize'", "greater than or equal to 4"],
         ),
         ({"cohorts": []}, ["cohorts"]),
-        ({"train": {"crop": {"spacing_mm": "1e-3"}}}, []),
         ({"invert": {"methods": {"a": {"inverter": "nothing"}}}}, ["nothing", "cmaes-solver"]),
+        ({"plan": {"barriers": "falx.nii.gz"}}, ["'plan': barriers must contain {case}"]),
+        ({"simulate": {"warps": {"train_shards": 2}}}, ["config key 'simulate':"]),
+        (
+            {"train": {"models": {"a": {"architecture": "unet", "devices": 3, "batch_size": 4}}}},
+            ["config key 'train.models.a':"],
+        ),
+        ({"train": {"models": {"a": {"architecture": "lmi", "flip_axes": []}}}}, ["config key 'train.models.a':"]),
     ],
 )
 def test_wrong_value_is_named(raw: dict[str, Any], parts: list[str]) -> None:
-    if not parts:  # pydantic reads a number written as text
-        assert load_config(raw).train.crop.spacing_mm == pytest.approx(1e-3)
-        return
     with pytest.raises(InputError) as caught:
         load_config(raw)
     assert all(part in str(caught.value) for part in parts), str(caught.value)
+
+
+def test_numbers_may_be_written_as_text() -> None:
+    assert load_config({"train": {"crop": {"spacing_mm": "1e-3"}}}).train.crop.spacing_mm == pytest.approx(1e-3)
 
 
 def test_an_integrator_without_a_name_is_accurate() -> None:
@@ -129,8 +129,8 @@ def test_an_integrator_without_a_name_is_accurate() -> None:
 def test_integrators_of_the_shipped_configurations() -> None:
     for name, expected in {"demo": "accurate", "brats": "accurate", "paper": "reference"}.items():
         config = read_config(REPOSITORY / f"config/{name}.yaml")
-        found = {config.simulate.integrator.name, config.forward.integrator.name}
-        assert found | {config.invert.methods["cmaes-solver"].integrator.name} == {expected}
+        stages = (config.simulate, config.forward, config.invert.methods["cmaes-solver"])
+        assert {stage.integrator.name for stage in stages} == {expected}
 
 
 def test_configuration_survives_json() -> None:
@@ -152,8 +152,8 @@ def test_nothing_heavy_is_imported_when_the_workflow_starts() -> None:
         "heavy = {'torch', 'ants', 'numba', 'cma', 'matplotlib', 'nilearn', 'sklearn', 'snakemake', 'monai'}\n"
         "print(*sorted(heavy & set(sys.modules)))"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == ""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == ""
 
 
 def test_a_concentration_does_not_keep_a_theta_from_being_refined() -> None:
@@ -171,6 +171,10 @@ STATIC = {
 }
 
 
+def methods(**settings: object) -> dict[str, Any]:
+    return {"invert": {"methods": settings}}
+
+
 @pytest.mark.parametrize(
     ("raw", "code", "key"),
     [
@@ -180,50 +184,39 @@ STATIC = {
         ({"assess": {"sensitivity": {"surrogates": ["x"]}}}, "unknown-reference", "assess.sensitivity.surrogates"),
         (
             {"assess": {"sensitivity": {"surrogates": ["guided-unet"], "method": "cmaes-surrogate"}}},
-            "unfit-reference",
-            "assess.sensitivity.method",
+            "unfit-reference", "assess.sensitivity.method",
         ),
-        ({"assess": {"stability": {"cases": 2, "method": "x"}}}, "unknown-reference", "assess.stability.method"),
-        ({"assess": {"stability": {"cases": 2, "method": "direct"}}}, "unfit-reference", "assess.stability.method"),
-        (
-            {"assess": {"stability": {"cases": 2, "method": "gradient-surrogate"}}},
-            "unfit-reference",
-            "assess.stability.method",
+        *(
+            ({"assess": {"stability": {"cases": 2, "method": method}}}, code, "assess.stability.method")
+            for method, code in (
+                ("x", "unknown-reference"), ("direct", "unfit-reference"), ("gradient-surrogate", "unfit-reference"),
+            )
         ),
         ({"assess": {"stability": {"cases": 7}}}, "too-few-cases", "assess.stability.cases"),
         (
             {"assess": {"sensitivity": {"surrogates": ["guided-unet"]}}, "simulate": {"test_cases": 0}},
-            "too-few-cases",
-            "assess.sensitivity",
+            "too-few-cases", "assess.sensitivity",
         ),
         ({"invert": LMI}, "unknown-reference", "invert.methods.lmi.lmi"),
+        (methods(lmi={"inverter": "lmi", "lmi": "guided-unet"}), "unfit-reference", "invert.methods.lmi.lmi"),
         (
-            {"invert": {"methods": {"lmi": LMI["methods"]["lmi"] | {"lmi": "guided-unet"}}}},
-            "unfit-reference",
-            "invert.methods.lmi.lmi",
+            methods(direct={"inverter": "direct", "direct": "mine"}),
+            "unknown-reference", "invert.methods.direct.direct",
         ),
         (
-            {"invert": {"methods": {"direct": {"inverter": "direct", "direct": "mine"}}}},
-            "unknown-reference",
-            "invert.methods.direct.direct",
-        ),
-        (
-            {"invert": {"methods": {"hybrid": {"inverter": "hybrid", "surrogate": "direct-inverse"}}}},
-            "unfit-reference",
-            "invert.methods.hybrid.surrogate",
+            methods(hybrid={"inverter": "hybrid", "surrogate": "direct-inverse"}),
+            "unfit-reference", "invert.methods.hybrid.surrogate",
         ),
         ({"invert": STATIC}, "unfit-reference", "invert.methods.b.refines"),
-        ({"invert": {"methods": {"b": STATIC["methods"]["b"]}}}, "unknown-reference", "invert.methods.b.refines"),
+        (methods(b=STATIC["methods"]["b"]), "unknown-reference", "invert.methods.b.refines"),
         (
             {"invert": LMI, "train": LMI_MODEL, "study": {"cases": 1, "methods": ["lmi"]}},
-            "unfit-reference",
-            "study.methods",
+            "unfit-reference", "study.methods",
         ),
         ({"study": {"cases": 1, "methods": ["hybrid-refined"]}}, "unfit-reference", "study.methods"),
         (
             {"study": {"cases": 1, "scenarios": {"a": {"methods": ["x"]}}}},
-            "unknown-reference",
-            "study.scenarios.a.methods",
+            "unknown-reference", "study.scenarios.a.methods",
         ),
         ({"study": {"cases": 1, "methods": ["hybrid"], "spacing_mm": 1.5}}, "voxel-sizes", "study.spacing_mm"),
         ({"plan": {"methods": ["x"]}}, "unknown-reference", "plan.methods"),
@@ -233,7 +226,7 @@ STATIC = {
         ({"evaluate": {"reference_method": "x"}}, "no-reference", "evaluate.reference_method"),
         ({"evaluate": {"reference_method": "hybrid"}}, "no-reference", "evaluate.reference_method"),
     ],
-)
+)  # fmt: skip
 def test_sections_must_agree(raw: dict[str, Any], code: str, key: str) -> None:
     with pytest.raises(InputError) as error:
         load_config(raw)
@@ -252,20 +245,6 @@ def test_an_unknown_reference_has_the_nearest_name_that_fits() -> None:
 def test_sections_that_are_not_in_use_may_name_anything() -> None:
     unused = {"study": {"methods": ["x"]}, "assess": {"stability": {"method": "x"}, "sensitivity": {"method": "x"}}}
     assert load_config(unused).study.methods == ("x",)
-
-
-@pytest.mark.parametrize(
-    ("raw", "key"),
-    [
-        ({"simulate": {"warps": {"train_shards": 2}}}, "simulate"),
-        ({"train": {"models": {"a": {"architecture": "unet", "devices": 3, "batch_size": 4}}}}, "train.models.a"),
-        ({"train": {"models": {"a": {"architecture": "lmi", "flip_axes": []}}}}, "train.models.a"),
-    ],
-)
-def test_keys_of_a_section_must_agree(raw: dict[str, Any], key: str) -> None:
-    with pytest.raises(InputError) as error:
-        load_config(raw)
-    assert error.value.subject == f"config key '{key}'"
 
 
 def test_roles_of_networks_are_those_of_their_classes() -> None:

@@ -7,13 +7,11 @@ from pathlib import Path
 from gliofit.pipeline.case_jobs import Batches, Unit
 from gliofit.pipeline.config import load_config
 from gliofit.pipeline.plan import Plan
-from gliofit.pipeline.workload import Workload
 
 
 def units(rule: str, **raw: object) -> list[Unit]:
     """What the jobs of a kind do."""
-    plan = Plan.of(load_config(raw))
-    return [unit for batch in Batches(plan, Workload(plan)).of[rule] for unit in batch.units]
+    return [unit for batch in Batches(Plan(load_config(raw))).of[rule] for unit in batch.units]
 
 
 def test_a_field_goes_from_the_inversion_to_the_forward_simulation() -> None:
@@ -31,14 +29,11 @@ def test_what_works_in_the_atlas_gets_it_with_the_way_there() -> None:
     """Patients need the atlas' tissue and their transforms; synthetic cases live in the atlas."""
     methods = {"lmi": {"inverter": "lmi"}, "a": {"inverter": "static-field"}}
     network = {"architecture": "lmi", "anatomies": "atlas", "flip_axes": []}
-    found = units(
-        "invert_case",
-        invert={"methods": methods, "patient_observation": "segmentation"},
-        train={"models": {"lmi": network}},
-    )
-    for unit in found:
+    invert = {"methods": methods, "patient_observation": "segmentation"}
+    inversions = units("invert_case", invert=invert, train={"models": {"lmi": network}})
+    for unit in inversions:
         in_atlas = unit.wildcards["method"] == "lmi"
         assert ("lmi" in unit.input) == in_atlas
         way = {"atlas", "transforms"} if in_atlas and unit.wildcards["cohort"] == "patients" else set()
         assert unit.input.keys() & {"atlas", "transforms"} == way
-    assert {unit.wildcards["cohort"] for unit in found} == {"synthetic", "patients"}
+    assert {unit.wildcards["cohort"] for unit in inversions} == {"synthetic", "patients"}

@@ -16,11 +16,7 @@ from types import SimpleNamespace
 class Named(list):
     def __init__(self, **items):
         super().__init__(items.values())
-        self.__dict__.update(items)
-    def items(self):
-        return self.__dict__.items()
-    def get(self, name, default=None):
-        return self.__dict__.get(name, default)
+        self.items, self.get = items.items, items.get
 
 snakemake = SimpleNamespace(
     rule="invert_case", input=Named(labels="labels.nii.gz"), output=Named(table="out/table.parquet"),
@@ -46,35 +42,26 @@ BODY
 """
 
 
-def run_script(folder: Path, body: str) -> tuple[subprocess.CompletedProcess[str], str]:
+def run_script(folder: Path, body: str, text: str = SCRIPT) -> tuple[subprocess.CompletedProcess[str], str]:
     """Run a script whose job does ``body``; its outcome, and its log."""
-    return start(folder, body), (folder / "logs/one.log").read_text()
-
-
-def start(folder: Path, body: str, text: str = SCRIPT) -> subprocess.CompletedProcess[str]:
-    script = folder / "script.py"
     (folder / "labels.nii.gz").write_bytes(b"labels")
-    script.write_text(text.replace("BODY", "\n".join(f"    {line}" for line in body.splitlines())))
-    return subprocess.run([sys.executable, script], cwd=folder, capture_output=True, text=True, check=False)
+    (folder / "script.py").write_text(text.replace("BODY", "\n".join(f"    {line}" for line in body.splitlines())))
+    result = subprocess.run([sys.executable, "script.py"], cwd=folder, capture_output=True, text=True, check=False)
+    log = folder / "logs/one.log"
+    return result, log.read_text() if log.is_file() else ""
 
 
-def test_everything_goes_to_the_log(tmp_path: Path) -> None:
+def test_everything_goes_to_the_log_and_the_sidecar_says_how_the_result_was_made(tmp_path: Path) -> None:
     result, log = run_script(tmp_path, "pass")
     assert result.returncode == 0, result.stderr
     assert result.stdout + result.stderr == ""
     for text in ("invert_case case=one on 2 thread(s), seed 3", "printed", "warned", "compiled library", "done in"):
         assert text in log
     assert "1 of 4 samples" in log
-
-
-def test_sidecar_says_how_the_result_was_made(tmp_path: Path) -> None:
-    run_script(tmp_path, "pass")
     sidecar = json.loads((tmp_path / "out/table.parquet.json").read_text())
-    assert sidecar["rule"] == "invert_case"
-    assert sidecar["wildcards"] == {"case": "one"}
+    assert (sidecar["rule"], sidecar["wildcards"]) == ("invert_case", {"case": "one"})
     assert sidecar["params"]["settings"] == {"a": [1, 2]}
-    assert sidecar["seed"] == 3
-    assert sidecar["threads"] == 2
+    assert (sidecar["seed"], sidecar["threads"]) == (3, 2)
     assert {"python", "gliofit"} <= sidecar["versions"].keys()
     for name, path, content in (("input", "labels.nii.gz", b"labels"), ("output", "out/table.parquet", b"table")):
         assert sidecar[name] == [{"path": path, "sha256": hashlib.sha256(content).hexdigest()}]
@@ -105,12 +92,12 @@ def test_failures_are_in_the_log_and_leave_no_sidecar(tmp_path: Path, body: str,
 def test_errors_come_out_where_the_disk_of_the_log_is_full(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs/one.log").symlink_to("/dev/full")
-    result = start(tmp_path, "pass")
+    result, _ = run_script(tmp_path, "pass")
     assert result.returncode == 2
     assert "gliofit: error: out: the disk is full; free some space and run again" in result.stderr
     assert "Traceback" not in result.stderr
     silent = SCRIPT.replace('    print("printed")\n', "").replace('    warnings.warn("warned")\n', "")
-    result = start(tmp_path, BAD_INPUT, silent)
+    result, _ = run_script(tmp_path, BAD_INPUT, silent)
     assert result.returncode == 2
     assert "gliofit: error: a.nii: is bad; correct it" in result.stderr
 
@@ -197,14 +184,14 @@ def test_cases_of_a_batch_are_recorded_as_jobs_of_their_own(batch: Path) -> None
 @pytest.mark.parametrize(("text", "code"), [("bad", 2), ("unforeseen", 1)])
 def test_a_bad_case_fails_the_batch_after_the_others(batch: Path, text: str, code: int) -> None:
     (batch / "b.txt").write_text(text)
-    found, log, done = run_batch(batch)
-    assert (found, done) == (code, "ac")
+    exit_code, log, done = run_batch(batch)
+    assert (exit_code, done) == (code, "ac")
     assert log.splitlines()[-1] == "gliofit: 1 of 3 failed: invert_case cohort=synthetic case=b"
     assert ("gliofit: error: b.txt: is bad; correct it" in log.splitlines()) == (text == "bad")
     assert ("ZeroDivisionError: oh" in log) == (text == "unforeseen")
     (batch / "b.txt").write_text("b")
-    found, log, done = run_batch(batch)
-    assert (found, done) == (0, "b"), log
+    exit_code, log, done = run_batch(batch)
+    assert (exit_code, done) == (0, "b"), log
     assert log.count("finished in an earlier attempt") == 2
     for case in "abc":
         assert (batch / f"results/one/{case}/table").read_text() == 2 * case
@@ -212,16 +199,16 @@ def test_a_bad_case_fails_the_batch_after_the_others(batch: Path, text: str, cod
         assert record["output"][0]["sha256"] == hashlib.sha256((2 * case).encode()).hexdigest()
 
 
-@pytest.mark.parametrize("what", ["input", "params", "kept"])
+@pytest.mark.parametrize("what", ["input", "params", "copy"])
 def test_what_is_out_of_date_is_not_taken_back(batch: Path, what: str) -> None:
     (batch / "b.txt").write_text("bad")
     run_batch(batch)
     (batch / "b.txt").write_text("b")
     if what == "input":
         (batch / "a.txt").write_text("A")
-    if what == "kept":
+    if what == "copy":
         (batch / "results/one/.unfinished/invert_case_synthetic_00000/a/trace").write_text("half")
     code, log, done = run_batch(batch, factor=3 if what == "params" else 2)
     assert (code, done) == (0, "abc" if what == "params" else "ab"), log
-    expected = {"input": "AA", "params": "aaa", "kept": "aa"}[what]
+    expected = {"input": "AA", "params": "aaa", "copy": "aa"}[what]
     assert (batch / "results/one/a/table").read_text() == expected

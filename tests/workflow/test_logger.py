@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -36,20 +37,22 @@ rule late:
 '''
 
 
+COMMAND = (sys.executable, "-m", "snakemake", "--workflow-profile", "none", "--cores", "1")
+
+
 def call(folder: Path, *arguments: str, logger: bool = True) -> subprocess.CompletedProcess[str]:
     folder.mkdir(exist_ok=True)
     (folder / "Snakefile").write_text(SNAKEFILE)
-    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "none", "--cores", "1", "--keep-going"]
+    command = [*COMMAND, "--keep-going", "--nocolor", *(("--logger", "gliofit") if logger else ()), *arguments]
     return subprocess.run(
-        [*command, *(("--logger", "gliofit", "--nocolor") if logger else ("--nocolor",)), *arguments],
-        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False,
-    )  # fmt: skip
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False
+    )
 
 
 def test_a_run_that_goes_well_is_told_in_few_lines(tmp_path: Path) -> None:
     done = call(tmp_path)
     assert done.returncode == 0, done.stdout
-    assert re.search(r"^5 of 5 jobs done$", done.stdout, flags=re.MULTILINE), done.stdout
+    assert "5 of 5 jobs done" in done.stdout.splitlines(), done.stdout
     assert "jobid:" not in done.stdout
     assert re.search(r"^total +5$", done.stdout, flags=re.MULTILINE)
     (log,) = (tmp_path / ".snakemake/log").iterdir()
@@ -59,21 +62,17 @@ def test_a_run_that_goes_well_is_told_in_few_lines(tmp_path: Path) -> None:
 def test_failures_are_told_once_with_their_reason(tmp_path: Path) -> None:
     done = call(tmp_path, "--config", "fail=1")
     assert done.returncode == 1
-    said = done.stdout
-    assert said.count("FAILED") == 2, said
-    lines = said.splitlines()
+    output = done.stdout
+    assert output.count("FAILED") == 2, output
+    lines = output.splitlines()
     bad = lines.index("FAILED work bad")
     assert lines[bad + 1 : bad + 3] == ["  log: logs/bad.log", "gliofit: error: bad.nii: is no image; give an image"]
     odd = lines.index("FAILED work odd")
     assert lines[odd + 2 : odd + 14] == [f"line {number}" for number in range(18, 30)]
-    assert re.search(r"^1 of 5 jobs done, 2 failed$", said, flags=re.MULTILINE), said
+    assert "1 of 5 jobs done, 2 failed" in lines, output
     assert "  work bad: logs/bad.log" in lines
-    assert "RuleException" not in said
-    assert "At least one job did not complete" not in said
-
-
-def without_times(text: str) -> list[str]:
-    return [line for line in text.splitlines() if not re.search(r"^\[\w+ \w+ +\d+ |Date:|Workflow ID:|Command:", line)]
+    assert "RuleException" not in output
+    assert "At least one job did not complete" not in output
 
 
 @pytest.mark.parametrize(
@@ -82,14 +81,16 @@ def without_times(text: str) -> list[str]:
 def test_snakemakes_own_words_can_be_had(tmp_path: Path, arguments: list[str]) -> None:
     others = [argument for argument in arguments if argument != "--logger-gliofit-full"]
     expected = call(tmp_path / "a", *others, logger=False)
-    found = call(tmp_path / "b", *arguments)
-    assert found.returncode == expected.returncode
+    result = call(tmp_path / "b", *arguments)
+    assert result.returncode == expected.returncode
 
     def words(text: str) -> Counter[str]:
-        """Every word, whatever the order of files and jobs."""
-        return Counter(re.findall(r"[A-Za-z_]+", " ".join(without_times(re.sub(r"\S*/(a|b)\b\S*|tmp\w+", "", text)))))
+        """Every word, whatever the order of files and jobs, without times."""
+        lines = (re.sub(r"\S*/(a|b)\b\S*|tmp\w+", "", line) for line in text.splitlines())
+        times = re.compile(r"^\[\w+ \w+ +\d+ |Date:|Workflow ID:|Command:")
+        return Counter(word for line in lines if not times.search(line) for word in re.findall(r"[A-Za-z_]+", line))
 
-    assert words(found.stdout) == words(expected.stdout)
+    assert words(result.stdout) == words(expected.stdout)
 
 
 def test_quiet_is_quiet(tmp_path: Path) -> None:
@@ -110,27 +111,17 @@ def test_nothing_to_do_and_wrong_rules_are_said(tmp_path: Path) -> None:
 def test_a_terminal_has_one_line_that_renews(tmp_path: Path) -> None:
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "none", "--cores", "1", "--logger", "gliofit"]
-    process = subprocess.Popen(
-        [*command, "--config", "seconds=1.2"],
-        cwd=tmp_path,
-        stdout=theirs,
-        stderr=theirs,
-        env={**os.environ, "TERM": "xterm"},
-    )
+    command = [*COMMAND, "--logger", "gliofit", "--config", "seconds=1.2"]
+    environment = os.environ | {"TERM": "xterm"}
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=theirs, stderr=theirs, env=environment)
     os.close(theirs)
-    said = b""
-    while True:
-        try:
-            part = os.read(ours, 65_536)
-        except OSError:
-            break
-        if not part:
-            break
-        said += part
+    output = b""
+    with suppress(OSError):
+        while part := os.read(ours, 65_536):
+            output += part
     os.close(ours)
-    assert process.wait(60) == 0, said
-    text = re.sub(r"\x1b\[[0-9;]*m", "", said.decode())
+    assert process.wait(60) == 0, output
+    text = re.sub(r"\x1b\[[0-9;]*m", "", output.decode())
     shown = re.findall(r"snakemake: jobs, (\d) of 5, 1 running \((?:work|late|all)", text)
     assert len(set(shown)) >= 2, text
     assert text.rstrip().endswith("5 of 5 jobs done")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from .conftest import Snakemake
+import pytest
+
+from .conftest import DryRun, Snakemake
 
 METHODS = (
     '{"gauss-newton": {"inverter": "gauss-newton"}, "cmaes-solver": {"inverter": "cmaes-solver"}, '
@@ -13,73 +15,67 @@ METHODS = (
 )
 
 
-def inputs(output: str) -> dict[str, list[str]]:
-    """Inputs of the pages by patient."""
-    found = re.findall(r"^rule write_patient_page:\n    input: (.*)\n    output: (\S+)\.html", output, re.MULTILINE)
-    return {Path(page).name: files.split(", ") for files, page in found}
+def inputs_of_pages(output: str, rule: str = "write_patient_page") -> dict[str, list[str]]:
+    """Inputs of the pages by case."""
+    pages = re.findall(rf"^rule {rule}:\n    input: (.*)\n    output: (\S+)\.html", output, re.MULTILINE)
+    return {Path(page).name: files.split(", ") for files, page in pages}
 
 
-def dry_run(snakemake: Snakemake, patients: Path, *arguments: str) -> str:
-    result = snakemake(
-        "patient_pages", "--dry-run",
-        "--config", f'patients={{"source": "{patients}"}}', 'cohorts=["patients"]', f'invert={{"methods": {METHODS}}}',
-        *arguments,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stdout
-    return result.stdout
+def folders(files: list[str], name: str) -> set[str]:
+    """Names of the folders of files with a name."""
+    return {Path(file).parent.name for file in files if Path(file).name == name}
 
 
-def test_a_page_per_patient_and_their_list(snakemake: Snakemake, patients: Path) -> None:
+@pytest.fixture
+def page_run(dry_run: DryRun, patients: Path) -> DryRun:
+    """Dry run of the pages of the two patients."""
+    source = ("--config", f'patients={{"source": "{patients}"}}', 'cohorts=["patients"]')
+    return lambda *settings: dry_run("patient_pages", *source, f'invert={{"methods": {METHODS}}}', *settings)
+
+
+def test_a_page_per_patient_and_their_list(page_run: DryRun, patients: Path) -> None:
     for path in (patients / "BraTS-GLI-00002-000").glob("*-t1c.nii.gz"):
         path.unlink()
-    output = dry_run(snakemake, patients, 'plan={"methods": []}')
-    found = inputs(output)
-    assert set(found) == {"BraTS2021_00001", "BraTS-GLI-00002-000"}
-    files = found["BraTS2021_00001"]
-    assert str(patients / "BraTS2021_00001/BraTS2021_00001_t1ce.nii.gz") in files
-    assert str(patients / "BraTS2021_00001/BraTS2021_00001_flair.nii.gz") in files
+    output = page_run('plan={"methods": []}')
+    pages = inputs_of_pages(output)
+    assert set(pages) == {"BraTS2021_00001", "BraTS-GLI-00002-000"}
+    files = pages["BraTS2021_00001"]
+    for name in ("t1ce", "flair"):
+        assert str(patients / f"BraTS2021_00001/BraTS2021_00001_{name}.nii.gz") in files
     # The other patient has no contrast-enhanced T1, and not every method gives an uncertainty.
-    assert not [file for file in found["BraTS-GLI-00002-000"] if "t1c" in file]
-    uncertain = [Path(file).parent.name for file in files if file.endswith("uncertainty.nii.gz")]
+    assert not [file for file in pages["BraTS-GLI-00002-000"] if "t1c" in file]
+    uncertain = folders(files, "uncertainty.nii.gz")
     assert "gauss-newton" in uncertain
     assert "cmaes-solver" not in uncertain
-    shown = [Path(file).parent.name for file in files if file.endswith("concentration.nii.gz")]
-    assert {"gauss-newton", "cmaes-solver"} <= set(shown)
+    shown = folders(files, "concentration.nii.gz")
+    assert {"gauss-newton", "cmaes-solver"} <= shown
     # Which is for synthetic cases.
     assert "direct" not in shown
     assert not [file for file in files if "/plan/" in file]
     assert "results/demo/publish/patients/index.html" in output
 
 
-def test_plans_are_on_the_pages_where_there_are_any(snakemake: Snakemake, patients: Path) -> None:
-    found = inputs(dry_run(snakemake, patients, 'plan={"methods": ["cmaes-solver"]}'))
-    plans = [file for file in found["BraTS2021_00001"] if "/plan/" in file]
+def test_plans_are_on_the_pages_where_there_are_any(page_run: DryRun) -> None:
+    pages = inputs_of_pages(page_run('plan={"methods": ["cmaes-solver"]}'))
     folder = "results/demo/plan/patients/BraTS2021_00001/cmaes-solver"
-    assert plans == [
-        f"{folder}/{name}" for name in ("plan.parquet", "clinical-15mm.nii.gz", "personalised-15mm.nii.gz")
-    ]
+    names = ("plan.parquet", "clinical-15mm.nii.gz", "personalised-15mm.nii.gz")
+    assert [file for file in pages["BraTS2021_00001"] if "/plan/" in file] == [f"{folder}/{name}" for name in names]
 
 
-def test_synthetic_cases_have_pages_where_asked_for(snakemake: Snakemake) -> None:
+def test_synthetic_cases_have_pages_where_asked_for(dry_run: DryRun, snakemake: Snakemake) -> None:
     methods = '{"static-field": {"inverter": "static-field", "cohorts": ["patients"]}}'
-    config = ["--config", f'invert={{"methods": {methods}}}']
-
-    def pages(target: str, *arguments: str) -> dict[str, list[str]]:
-        result = snakemake(target, "--dry-run", *config, *arguments)
-        assert result.returncode == 0, result.stdout
-        pattern = r"^rule write_case_page:\n    input: (.*)\n    output: (\S+)\.html"
-        found = re.findall(pattern, result.stdout, re.MULTILINE)
-        return {Path(page).name: files.split(", ") for files, page in found}
-
-    found = pages("case_pages", 'publish={"cases": ["synthetic-00002"]}')
-    assert list(found) == ["synthetic-00002"]
-    shown = [Path(file).parent.name for file in found["synthetic-00002"] if file.endswith("/concentration.nii.gz")]
+    config = ("--config", f'invert={{"methods": {methods}}}')
+    output = dry_run("case_pages", *config, 'publish={"cases": ["synthetic-00002"]}')
+    pages = inputs_of_pages(output, "write_case_page")
+    assert list(pages) == ["synthetic-00002"]
+    shown = folders(pages["synthetic-00002"], "concentration.nii.gz")
     # The truth is shown as well.
-    assert {"synthetic-00002", "gauss-newton", "cmaes-solver"} <= set(shown)
+    assert {"synthetic-00002", "gauss-newton", "cmaes-solver"} <= shown
     # Which is for patients.
     assert "static-field" not in shown
     # One that the configuration does not name.
-    assert list(pages("results/demo/publish/cases/synthetic-00004.html")) == ["synthetic-00004"]
+    output = dry_run("results/demo/publish/cases/synthetic-00004.html", *config)
+    assert list(inputs_of_pages(output, "write_case_page")) == ["synthetic-00004"]
     result = snakemake("case_pages", "--dry-run", *config, 'publish={"cases": ["synthetic-99999"]}')
     assert result.returncode != 0
     assert "'publish.cases'" in result.stdout

@@ -8,15 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 
-from gliofit.core.errors import InputError
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import read_table, read_volume, write_table, write_volume
-from gliofit.pipeline.config import load_config
+from job_table import count_jobs
 
-from .conftest import Snakemake, without_choices
-from .test_dry_run import jobs
+from .conftest import DryRun, JobCounts, Snakemake, without_choices
 
 METHODS = '{"gauss-newton": {"inverter": "gauss-newton"}, "cmaes-solver": {"inverter": "cmaes-solver"}}'
 
@@ -33,46 +30,32 @@ def inputs(output: str, rule: str) -> list[str]:
     return re.findall(rf"^rule {rule}:\n    input: (.*)$", output, flags=re.MULTILINE)
 
 
-def test_no_plans_unless_asked_for(snakemake: Snakemake, patients: Path) -> None:
-    result = snakemake("--dry-run", "--quiet", "rules", *configuration(patients))
-    assert result.returncode == 0, result.stdout
-    found = jobs(result.stdout)
-    assert found["register_patient"] == 2
-    assert not [name for name in found if name.startswith("plan")]
+def test_no_plans_unless_asked_for(job_counts: JobCounts, patients: Path) -> None:
+    counts = job_counts(*configuration(patients))
+    assert counts["register_patient"] == 2
+    assert not [name for name in counts if name.startswith("plan")]
 
 
-def test_a_job_per_patient_and_method(snakemake: Snakemake, patients: Path, tmp_path: Path) -> None:
+def test_a_job_per_patient_and_method(dry_run: DryRun, patients: Path, tmp_path: Path) -> None:
     falx = tmp_path / "masks/BraTS2021_00001.nii.gz"
     falx.parent.mkdir()
     falx.touch()
-    arguments = configuration(
-        patients, methods=["gauss-newton"], margins_mm=[15, 20], barriers=str(falx.parent / "{case}.nii.gz")
-    )
-    result = snakemake("plan", "--dry-run", *arguments)
-    assert result.returncode == 0, result.stdout
-    found = jobs(result.stdout)
-    assert found["plan_patient"] == found["plan_picture"] == 2
+    settings = {"methods": ["gauss-newton"], "margins_mm": [15, 20], "barriers": f"{falx.parent}/{{case}}.nii.gz"}
+    output = dry_run("plan", *configuration(patients, **settings))
+    counts = count_jobs(output)
+    assert counts["plan_patient"] == counts["plan_picture"] == 2
     # The method itself, and the reference that it observes.
-    assert found["run_forward"] == 4
-    assert found["plan_tables"] == 1
-    assert "evaluate_case" not in found
+    assert counts["run_forward"] == 4
+    assert counts["plan_tables"] == 1
+    assert "evaluate_case" not in counts
     for margin in ("15mm", "20mm"):
-        assert f"results/demo/plan/patients/BraTS2021_00001/gauss-newton/clinical-{margin}.nii.gz" in result.stdout
+        assert f"results/demo/plan/patients/BraTS2021_00001/gauss-newton/clinical-{margin}.nii.gz" in output
     # Masks are inputs of those patients that have them.
-    of_patients = inputs(result.stdout, "plan_patient")
-    assert sorted(str(falx) in files for files in of_patients) == [False, True]
+    assert sorted(str(falx) in files for files in inputs(output, "plan_patient")) == [False, True]
     # The picture shows the contrast-enhanced T1, whatever a naming calls it.
-    pictures = " ".join(inputs(result.stdout, "plan_picture"))
+    pictures = " ".join(inputs(output, "plan_picture"))
     assert "BraTS2021_00001_t1ce.nii.gz" in pictures
     assert "BraTS-GLI-00002-000-t1c.nii.gz" in pictures
-
-
-def test_plans_of_methods_that_there_are_not() -> None:
-    with pytest.raises(InputError, match="guess") as error:
-        load_config({"plan": {"methods": ["guess"]}})
-    assert (error.value.code, error.value.subject) == ("unknown-reference", "config key 'plan.methods'")
-    with pytest.raises(InputError, match=r"'plan': barriers must contain {case}"):
-        load_config({"plan": {"barriers": "falx.nii.gz"}})
 
 
 def test_the_jobs_run(snakemake: Snakemake, patients: Path, tmp_path: Path) -> None:
@@ -94,10 +77,8 @@ def test_the_jobs_run(snakemake: Snakemake, patients: Path, tmp_path: Path) -> N
         write_table(forward / "forward.parquet", pd.DataFrame([{"status": "ok", "message": ""}]))
         for path in (patients / case).glob("*t1c*"):
             write_volume(path, Volume((radius < 30).astype(np.float32) * (50 + radius), grid))
-    arguments = configuration(
-        patients, methods=["gauss-newton"], margins_mm=[15, 7.5],
-        recurrence=str(tmp_path / "follow-up/{case}.nii.gz"),
-    )  # fmt: skip
+    follow_ups = str(tmp_path / "follow-up/{case}.nii.gz")
+    arguments = configuration(patients, methods=["gauss-newton"], margins_mm=[15, 7.5], recurrence=follow_ups)
     allowed = ["--allowed-rules", "plan_patient", "plan_picture", "plan_tables", "plan"]
     result = snakemake("plan", "--cores", "1", "--rerun-triggers", "mtime", *allowed, *arguments)
     assert result.returncode == 0, result.stdout

@@ -27,11 +27,7 @@ from gliofit.pipeline.job import job
 class Named(list):
     def __init__(self, items):
         super().__init__(items.values())
-        self.named = items
-    def items(self):
-        return self.named.items()
-    def get(self, name, default=None):
-        return self.named.get(name, default)
+        self.items, self.get = items.items, items.get
 
 for facts in json.load(sys.stdin):
     names = {name: Named(facts[name]) for name in ("input", "output", "params", "wildcards")}
@@ -115,10 +111,8 @@ def test_the_chain_goes_back_to_the_patient(folder: Path) -> None:
 
 def test_the_record_says_what_ran_and_not_where(folder: Path) -> None:
     text = (folder / f"{RESULT}.json").read_text()
-    record = json.loads(text)
-    assert record["code"]["revision"] == find_revision().removesuffix("-dirty")
-    assert record["code"]["sources"] == source_digest()
-    assert record["device"]
+    code = json.loads(text)["code"]
+    assert (code["revision"], code["sources"]) == (find_revision().removesuffix("-dirty"), source_digest())
     assert str(folder) not in text
     assert str(REPOSITORY) not in text
 
@@ -135,19 +129,16 @@ def test_paths_of_the_clone_name_no_home(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("changed", "note"),
-    [
-        (RESULT, "has changed since it was written"),
-        ("patients/t1.nii.gz", "has changed since it was read"),
-    ],
+    [(RESULT, "has changed since it was written"), ("patients/t1.nii.gz", "has changed since it was read")],
 )
 def test_a_changed_file_is_told(folder: Path, changed: str, note: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert provenance(folder / RESULT) == 0
     assert capsys.readouterr().err == ""
     (folder / changed).write_text("other")
     assert provenance(folder / RESULT) == 1
-    said = capsys.readouterr()
-    assert said.err == f"{changed} {note}\n"
-    assert note in said.out
+    output = capsys.readouterr()
+    assert output.err == f"{changed} {note}\n"
+    assert note in output.out
 
 
 def test_an_input_made_again_is_told(folder: Path) -> None:
@@ -167,11 +158,11 @@ def test_large_files_of_the_run_are_read_once(tmp_path: Path) -> None:
         path.write_bytes(bytes(LARGE_BYTES))
     for path in (small, large, outside):
         assert digest_in_run(path, run) == sha256_of(path)
-    (kept,) = (path for path in (run / "logs/digests").rglob("*") if path.is_file())
-    assert kept.relative_to(run / "logs/digests") == Path("a/large.nii.json")
-    # What is kept is what is told ...
-    kept.write_text(kept.read_text().replace(sha256_of(large), "kept"))
-    assert digest_in_run(large, run) == "kept"
+    (cache,) = (path for path in (run / "logs/digests").rglob("*") if path.is_file())
+    assert cache.relative_to(run / "logs/digests") == Path("a/large.nii.json")
+    # The stored digest is returned ...
+    cache.write_text(cache.read_text().replace(sha256_of(large), "stored"))
+    assert digest_in_run(large, run) == "stored"
     # ... as long as the file is the same.
     large.write_bytes(bytes(LARGE_BYTES - 1) + b"1")
     assert digest_in_run(large, run) == sha256_of(large)

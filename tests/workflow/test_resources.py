@@ -10,9 +10,10 @@ from gliofit.core.work import Work
 from gliofit.invert.registry import find_inverter, inverter_names
 from gliofit.pipeline.estimate.costs import read_costs
 
-from .conftest import REPOSITORY, PlannedJob, planned
+from .conftest import REPOSITORY, PlannedJob, config_file, planned
 
-PAPER = ("--configfile", str(REPOSITORY / "config/paper.yaml"), "--config")
+PAPER = (*config_file("paper"), "--config")
+SLURM = ("--profile", str(REPOSITORY / "profiles/slurm"))
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def paper(tmp_path_factory: pytest.TempPathFactory) -> list[PlannedJob]:
     """Jobs of the paper's own size, but not as many, one for each case, sent to a cluster."""
     fewer = ['simulate={"test_cases": 100, "train_shards": 2}', 'phantoms={"count": 5}']
     fewer += ['cases_per_job={"synthetic": 1, "patients": 1}']
-    return planned(tmp_path_factory.mktemp("paper"), *PAPER, *fewer, "--profile", str(REPOSITORY / "profiles/slurm"))
+    return planned(tmp_path_factory.mktemp("paper"), *PAPER, *fewer, *SLURM)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def test_every_job_of_the_paper_fits_on_ordinary_nodes(paper: list[PlannedJob]) 
 
 def test_batches_of_the_paper_fit_on_a_cluster(tmp_path: Path) -> None:
     fewer = ['simulate={"test_cases": 50, "train_shards": 2}', 'phantoms={"count": 50}']
-    jobs = planned(tmp_path, *PAPER, *fewer, "--profile", str(REPOSITORY / "profiles/slurm"))
+    jobs = planned(tmp_path, *PAPER, *fewer, *SLURM)
     assert max(len(job.output) for job in of(jobs, "invert_case", "/hybrid/")) >= 2 * 25
     # A week, as in the profile's partitions.
     assert max(asked(jobs, "runtime")) <= 7 * 24 * 60
@@ -106,8 +107,8 @@ def test_shards_have_time_for_their_samples(paper: list[PlannedJob], demo: list[
 
 
 def test_models_that_train_on_several_devices_get_them(tmp_path: Path) -> None:
-    changed = 'train={"models": {"guided-unet": {"devices": 4}}}'
-    jobs = planned(tmp_path, "train_all", "--configfile", str(REPOSITORY / "config/demo.yaml"), "--config", changed)
+    changed = ("--config", 'train={"models": {"guided-unet": {"devices": 4}}}')
+    jobs = planned(tmp_path, "train_all", *config_file("demo"), *changed)
     assert asked(of(jobs, "train_model", "/guided-unet/"), "gpu") == {4}
     assert asked(of(jobs, "train_model", "/direct-inverse/"), "gpu") == {1}
 
@@ -130,7 +131,7 @@ def test_what_was_measured_fits(demo: list[PlannedJob], tmp_path: Path) -> None:
         jobs = of(demo, kind, within)
         assert min(asked(jobs, "runtime")) * 60 > 2 * seconds, kind
         assert min(asked(jobs, "mem_mb")) > 1.5 * memory, kind
-    jobs = planned(tmp_path, "train_all", "--configfile", str(REPOSITORY / "config/surrogates.yaml"))
+    jobs = planned(tmp_path, "train_all", *config_file("surrogates"))
     assert min(asked(of(jobs, "train_model"), "mem_mb")) > 13_585
     assert min(asked(of(jobs, "train_model", "/guided-unet/"), "runtime")) * 60 > 2 * 1487
 

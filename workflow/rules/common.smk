@@ -20,7 +20,6 @@ try:
     from gliofit.pipeline.plan import Plan
     from gliofit.pipeline.report_files import packed_files, report_files, report_sources
     from gliofit.pipeline.revision import remember_revision
-    from gliofit.pipeline.workload import Workload
 except ImportError as error:
     raise WorkflowError(f"gliofit is not installed with Snakemake ({error}); run `make venv` first") from error
 
@@ -38,7 +37,7 @@ try:
     for path in workflow.configfiles:
         read_yaml(path)
     CONFIG = load_config(config)
-    PLAN = Plan.of(CONFIG, cores())
+    PLAN = Plan(CONFIG, cores())
 except InputError as error:
     raise WorkflowError(str(error)) from error
 
@@ -49,8 +48,7 @@ remember_revision()
 config.update(CONFIG.model_dump(mode="json"))
 
 FILES, COSTS = PLAN.files, read_costs()
-WORKLOAD = Workload(PLAN)
-BATCHES = Batches(PLAN, WORKLOAD)
+BATCHES = Batches(PLAN)
 SETTINGS = JobSettings(CONFIG, Path(workflow.basedir))
 
 
@@ -68,10 +66,10 @@ wildcard_constraints:
     anatomy=r"atlas|warped-\d{5}|patient-[A-Za-z0-9_-]+",
 
 
-def by(function, **given):
+def by(function):
     """Return an input or parameter function that passes wildcards to the parameters of the same name."""
-    names = [name for name in inspect.signature(function).parameters if name not in given]
-    return lambda wildcards: function(**{name: wildcards[name] for name in names}, **given)
+    names = inspect.signature(function).parameters
+    return lambda wildcards: function(**{name: wildcards[name] for name in names})
 
 
 def limits(work):
@@ -84,7 +82,7 @@ def limits(work):
 
 def needs(rule):
     """Return memory and time limits of a rule."""
-    return limits(lambda wildcards: WORKLOAD.of(rule, dict(wildcards.items())))
+    return limits(lambda wildcards: BATCHES.workload.of(rule, dict(wildcards.items())))
 
 
 def profiled(resource):

@@ -46,7 +46,7 @@ rule evaluate_cohort:
         **needs("evaluate_cohort"),
     params:
         settings=config["evaluate"],
-        left_out=by(PLAN.cases_left_out),
+        left_out=lambda wildcards: PLAN.left_out if wildcards.cohort == "patients" else {},
         seed=CONFIG.seed,
         stage_version=STAGE_VERSIONS["evaluate"],
     script:

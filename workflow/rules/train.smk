@@ -4,7 +4,7 @@
 rule train_model:
     """Train a network, optionally from another (`init`); interrupted training resumes from its checkpoint."""
     input:
-        unpack(by(SETTINGS.inputs_of_training, plan=PLAN)),
+        unpack(lambda wildcards: PLAN.inputs_of_training(wildcards.model, SETTINGS.initial_folder(wildcards.model))),
         **FILES.tissue_of_anatomy("atlas"),
     output:
         weights=FILES.model("{model}", "weights.safetensors"),
@@ -25,7 +25,7 @@ rule train_model:
     threads: CONFIG.train.threads
     resources:
         **needs("train_model"),
-        gpu=by(PLAN.gpus_of_training),
+        gpu=lambda wildcards: CONFIG.train.models[wildcards.model].devices,
     params:
         anatomies=by(PLAN.training_anatomies),
         settings=by(SETTINGS.training),

@@ -1,8 +1,4 @@
-"""Rule assess_figures.
-
-Input: rows of every surrogate and anatomy, the surrogates with their histories, and the atlas's test tumours. Output:
-five figures (PNG and PDF).
-"""
+"""Rule assess_figures: figures of surrogates in the atlas: predictions, errors, derivatives and training."""
 
 from pathlib import Path
 

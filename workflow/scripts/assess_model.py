@@ -1,7 +1,4 @@
-"""Rule assess_model.
-
-Input: a surrogate, test tumours and their tissue. Output: one row per tumour with errors, one row per derivative.
-"""
+"""Rule assess_model: errors of a surrogate in an anatomy, one row per tumour and one per derivative."""
 
 from pathlib import Path
 

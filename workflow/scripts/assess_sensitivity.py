@@ -1,8 +1,4 @@
-"""Rule assess_sensitivity.
-
-Input: shards of synthetic cases, their tissue, surrogates.
-Output: changes of concentration, loss landscape and paths on it (Parquet), and the figure drawn from them.
-"""
+"""Rule assess_sensitivity: changes of concentration, loss landscape and paths on it (Parquet), and their figure."""
 
 from pathlib import Path
 
@@ -13,7 +9,7 @@ with job(snakemake) as run:
 
     from gliofit.assess.sensitivity import run_sensitivity
     from gliofit.assess.sensitivity_figure import draw_sensitivity
-    from gliofit.assess.stability_settings import SensitivitySettings
+    from gliofit.assess.settings import SensitivitySettings
     from gliofit.core.tissue import Tissue
     from gliofit.invert.settings import InvertSettings
     from gliofit.solver.settings import IntegratorSettings

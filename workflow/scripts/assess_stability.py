@@ -1,16 +1,12 @@
-"""Rule assess_stability.
-
-Input: shards of synthetic cases, their tissue, networks of the method. Output: one row per case, radius and start
-(Parquet), and ratios with the paper's (CSV and Markdown).
-"""
+"""Rule assess_stability: one row per case, radius and start (Parquet), and ratios with the paper's (CSV, Markdown)."""
 
 from pathlib import Path
 
 from gliofit.pipeline.job import job
 
 with job(snakemake) as run:
+    from gliofit.assess.settings import StabilitySettings
     from gliofit.assess.stability import run_stability, stability_table
-    from gliofit.assess.stability_settings import StabilitySettings
     from gliofit.core.io import write_table
     from gliofit.core.tissue import Tissue
     from gliofit.invert.networks import Networks

@@ -1,8 +1,4 @@
-"""Rule assess_tables.
-
-Input: rows of every surrogate and anatomy. Output: forward study, anatomies, derivatives and calibration, as CSV and
-Markdown.
-"""
+"""Rule assess_tables: tables of the forward study, anatomies, derivatives and calibration, as CSV and Markdown."""
 
 from pathlib import Path
 

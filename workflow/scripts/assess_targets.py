@@ -1,7 +1,4 @@
-"""Rule assess_targets.
-
-Input: tissue of an anatomy. Output: one 4-D volume of test tumours and the table of their thetas.
-"""
+"""Rule assess_targets: one 4-D volume of test tumours in an anatomy, and the table of their thetas."""
 
 from pathlib import Path
 

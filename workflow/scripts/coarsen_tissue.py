@@ -1,7 +1,4 @@
-"""Rules coarsen_atlas and assess_tissue.
-
-Input: tissue of the atlas or of a patient. Output: `wm, gm, csf, labels` at the spacing of the simulations.
-"""
+"""Rules coarsen_atlas and assess_tissue: tissue of atlas or patient at the spacing of the simulations."""
 
 from pathlib import Path
 

@@ -1,9 +1,4 @@
-"""Rule draw_figure.
-
-Input: the evaluation of a cohort; for figure 4 also images of patients and forward simulations. Output: figure 3 (error
-distributions), figure 4 (patients by methods) or figure 7 (Dice by threshold) as PNG and PDF; for patients by
-observation.
-"""
+"""Rule draw_figure: figure 3 (errors), 4 (patients by methods) or 7 (Dice by threshold), by observation."""
 
 from gliofit.pipeline.job import job
 

@@ -1,8 +1,4 @@
-"""Rule draw_view3d.
-
-Input: segmentation, tissue, scores and forward simulations of one patient. Output: brain, segmentation and tumour cells
-in three dimensions (PNG and PDF).
-"""
+"""Rule draw_view3d: brain, segmentation and tumour cells of a patient in three dimensions."""
 
 from gliofit.pipeline.job import job
 

@@ -1,8 +1,4 @@
-"""Rule evaluate_case.
-
-Input: forward simulations and parameters of every method on one case, ground truth or reference. Output: one row per
-method, Dice over thresholds, and agreement with reference methods.
-"""
+"""Rule evaluate_case: one row per method, Dice over thresholds, and agreement with reference methods."""
 
 from pathlib import Path
 

@@ -1,8 +1,4 @@
-"""Rule evaluate_cohort.
-
-Input: the tables of all cases of a cohort. Output: all rows, Dice over thresholds, agreement between methods, cases,
-paired tests and a summary.
-"""
+"""Rule evaluate_cohort: all rows of a cohort, Dice over thresholds, agreement, cases, paired tests and a summary."""
 
 from gliofit.pipeline.job import job
 

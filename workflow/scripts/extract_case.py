@@ -1,7 +1,4 @@
-"""Rule extract_case.
-
-Input: a test shard and its tissue. Output: a sample as a case folder.
-"""
+"""Rule extract_case: a sample of a test shard as a case folder."""
 
 from pathlib import Path
 

@@ -1,9 +1,4 @@
-"""Rule invert_case.
-
-Input: tissue and observation of a case, networks of the method, estimate to refine, and for methods in the atlas its
-tissue and transforms. Output: the estimate (one row, also of a failed method) and its trace; for some methods also a
-concentration.
-"""
+"""Rule invert_case: estimate (one row, also of a failed method), trace, and for some methods concentration."""
 
 from pathlib import Path
 

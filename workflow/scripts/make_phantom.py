@@ -1,7 +1,4 @@
-"""Rule make_phantom.
-
-Input: the atlas. Output: a patient in BraTS 2021 naming with a simulated tumour, its true theta and concentration.
-"""
+"""Rule make_phantom: a patient in BraTS 2021 naming with a simulated tumour, its true theta and concentration."""
 
 from pathlib import Path
 

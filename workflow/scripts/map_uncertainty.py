@@ -1,7 +1,4 @@
-"""Rule map_uncertainty.
-
-Input: a case's tissue and an inversion's row of parameters. Output: the standard deviation of the concentration.
-"""
+"""Rule map_uncertainty: the standard deviation of the concentration of an estimate."""
 
 from pathlib import Path
 

@@ -1,7 +1,4 @@
-"""Rule pack_report.
-
-Input: the report, pages, tables and pictures. Output: a ZIP file with them.
-"""
+"""Rule pack_report: a ZIP file with the report, pages, tables and pictures."""
 
 from gliofit.pipeline.job import job
 

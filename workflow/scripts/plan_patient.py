@@ -1,8 +1,4 @@
-"""Rule plan_patient.
-
-Input: a patient's segmentation, brain mask and forward simulation, optional barriers and follow-up. Output: both
-targets at every margin, and a row for each.
-"""
+"""Rule plan_patient: both targets of a patient at every margin, and a row for each."""
 
 from pathlib import Path
 
@@ -18,13 +14,7 @@ with job(snakemake) as run:
         Path(run.files.forward("patients", case, method)),
         run.folder,
         PlanSettings(**run.params.settings),
-        {
-            "run": run.params.run,
-            "cohort": "patients",
-            "case": case,
-            "method": method,
-            "seed": run.seed,
-        },
+        {"run": run.params.run, "cohort": "patients", "case": case, "method": method, "seed": run.seed},
         label_scheme=run.params.patient["labels"],
         barriers=run.input.get("barriers"),
         recurrence=run.input.get("recurrence"),

@@ -1,7 +1,4 @@
-"""Rule plan_picture.
-
-Input: targets of a patient by several methods, segmentation and an MRI. Output: one picture (PNG and PDF).
-"""
+"""Rule plan_picture: targets of a patient by several methods on an MRI."""
 
 from pathlib import Path
 

@@ -1,7 +1,4 @@
-"""Rule plan_tables.
-
-Input: rows of all patients and methods. Output: one table of them (Parquet, CSV), and means (Markdown).
-"""
+"""Rule plan_tables: one table of all patients and methods (Parquet, CSV), and means (Markdown)."""
 
 from gliofit.pipeline.job import job
 

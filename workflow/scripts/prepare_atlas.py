@@ -1,8 +1,4 @@
-"""Rule prepare_atlas.
-
-Input: nothing for the built-in atlas, else the files of the user's folder. Output: `t1, wm, gm, csf, labels,
-brain_mask` on the atlas's grid, and `atlas.json`.
-"""
+"""Rule prepare_atlas: `t1, wm, gm, csf, labels, brain_mask` on the atlas's grid, and `atlas.json`."""
 
 from gliofit.pipeline.job import job
 

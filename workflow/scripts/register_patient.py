@@ -1,8 +1,4 @@
-"""Rule register_patient.
-
-Input: a patient's images and segmentation, and the atlas. Output: the patient's T1, tissue, brain mask and segmentation
-on the patient's grid, transforms, and quality control.
-"""
+"""Rule register_patient: T1, tissue, brain mask and segmentation on the patient's grid, transforms, quality control."""
 
 from pathlib import Path
 

@@ -1,7 +1,4 @@
-"""Rule report_pilot.
-
-Input: the atlas's tissue. Output: the thetas of a few hundred coarse simulations (table, summary, picture).
-"""
+"""Rule report_pilot: the thetas of a few hundred coarse simulations (table, summary, picture)."""
 
 from gliofit.pipeline.job import job
 

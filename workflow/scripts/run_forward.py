@@ -1,8 +1,7 @@
-"""Rule run_forward.
+"""Rule run_forward: concentration and a row of facts of every estimate.
 
-Input: a case's tissue and one row of parameters (an inversion's, or the truth for the estimate `oracle`; an estimate
-`{method}-other` is the candidate that a hybrid method did not choose); for methods without theta their concentration,
-which is copied. Output: concentration and a row of facts.
+The parameters are an inversion's, or the truth for the estimate `oracle`; an estimate `{method}-other` is the candidate
+that a hybrid method did not choose. For methods without theta their concentration is copied.
 """
 
 from pathlib import Path

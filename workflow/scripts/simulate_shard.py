@@ -1,7 +1,4 @@
-"""Rule simulate_shard.
-
-Input: tissue at the spacing of the simulations. Output: one 4-D volume of samples and the table of their thetas.
-"""
+"""Rule simulate_shard: one 4-D volume of samples and the table of their thetas."""
 
 from gliofit.pipeline.job import job
 

@@ -1,8 +1,4 @@
-"""Rule study_cases.
-
-Input: the atlas's tissue, and networks of the methods.
-Output: one row per tumour, scenario and method with estimate and errors, and all traces.
-"""
+"""Rule study_cases: one row per tumour, scenario and method with estimate and errors, and all traces."""
 
 from pathlib import Path
 

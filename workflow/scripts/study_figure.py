@@ -1,7 +1,4 @@
-"""Rule study_figure.
-
-Input: rows and traces of all batches. Output: errors by scenario and convergence (PNG and PDF).
-"""
+"""Rule study_figure: errors by scenario and convergence (PNG and PDF)."""
 
 from gliofit.pipeline.job import job
 

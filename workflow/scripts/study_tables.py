@@ -1,7 +1,4 @@
-"""Rule study_tables.
-
-Input: rows and traces of all batches. Output: errors by scenario, convergence and comparison, as CSV and Markdown.
-"""
+"""Rule study_tables: errors by scenario, convergence and comparison, as CSV and Markdown."""
 
 from gliofit.pipeline.job import job
 

@@ -1,8 +1,4 @@
-"""Rule train_model.
-
-Input: training and validation shards, their tissue, and the initial model, if any. Output: weights, record
-(`model.json`), history and learning curve.
-"""
+"""Rule train_model: weights, record (`model.json`), history and learning curve of a network."""
 
 from pathlib import Path
 

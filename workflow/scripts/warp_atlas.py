@@ -1,7 +1,4 @@
-"""Rule warp_atlas.
-
-Input: the atlas's tissue at the spacing of the simulations. Output: `wm, gm, csf, labels` of a randomly warped copy.
-"""
+"""Rule warp_atlas: `wm, gm, csf, labels` of a randomly warped copy of the atlas."""
 
 from gliofit.pipeline.job import job
 

@@ -1,7 +1,4 @@
-"""Rule write_case_page.
-
-Input: tissue, truth, estimates, forward simulations and scores of one synthetic case. Output: the case's page.
-"""
+"""Rule write_case_page: the page of a synthetic case."""
 
 from pathlib import Path
 

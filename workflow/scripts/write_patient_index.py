@@ -1,7 +1,4 @@
-"""Rule write_patient_index.
-
-Input: registration checks of all patients and the scores of the cohort. Output: a list with links to their pages.
-"""
+"""Rule write_patient_index: a list of all patients with links to their pages."""
 
 from pathlib import Path
 

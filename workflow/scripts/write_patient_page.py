@@ -1,8 +1,4 @@
-"""Rule write_patient_page.
-
-Input: registration, estimates, forward simulations and scores of one patient, MRI, uncertainty maps, target
-volumes and, of phantoms, truth. Output: the patient's page and its picture.
-"""
+"""Rule write_patient_page: the page of a patient and its picture."""
 
 from pathlib import Path
 

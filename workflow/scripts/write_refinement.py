@@ -1,7 +1,4 @@
-"""Rule write_refinement.
-
-Input: the evaluation of every cohort. Output: scores before and after refinement, as CSV, HTML, Markdown and LaTeX.
-"""
+"""Rule write_refinement: scores before and after refinement, as CSV, HTML, Markdown and LaTeX."""
 
 from pathlib import Path
 

@@ -1,7 +1,4 @@
-"""Rule write_report.
-
-Input: the run's tables, figures, registrations, networks and patients' pages. Output: the report of the run.
-"""
+"""Rule write_report: the report of the run."""
 
 from gliofit.pipeline.job import job
 

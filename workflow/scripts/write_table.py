@@ -1,8 +1,4 @@
-"""Rule write_table.
-
-Input: the evaluation of a cohort. Output: a table of the paper, or that of segmentation-driven fits, as CSV, HTML,
-Markdown and LaTeX.
-"""
+"""Rule write_table: a table of the paper, or that of segmentation-driven fits, as CSV, HTML, Markdown and LaTeX."""
 
 from gliofit.pipeline.job import job
 

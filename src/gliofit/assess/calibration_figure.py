@@ -17,23 +17,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def draw_calibration(rows: pd.DataFrame, out_dir: str | Path, dpi: int = 300, name: str = "calibration") -> None:
-    """Draw ``{name}.png`` and ``{name}.pdf``.
+def draw_calibration(rows: pd.DataFrame, out_dir: str | Path, dpi: int = 300) -> None:
+    """Draw ``calibration.png`` and ``calibration.pdf`` from rows of ``assess_forward``.
 
     Left: predicted against true volume (integral of the concentration on the cube). Then: median MSE with quartiles in
     four bins of volume and of each derived quantity. Number of test tumours in the atlas.
-
-    Parameters
-    ----------
-    rows
-        Rows of ``assess_forward``.
-    out_dir, name
-        Folder, and name of the two files.
-    dpi
-        Resolution of the PNG.
     """
     shown = descriptors(rows)
-    with surrogate_figure(rows, 2.75, out_dir, name, dpi) as page:
+    with surrogate_figure(rows, 2.75, out_dir, "calibration", dpi) as page:
         volumes, *binned = page.figure.subplots(1, 1 + len(shown))
         _draw_volumes(volumes, page)
         table = calibration(rows)

@@ -78,33 +78,17 @@ def best_model(rows: pd.DataFrame) -> str:
 def choose_cases(rows: pd.DataFrame) -> list[tuple[str, int]]:
     """Choose the tumours nearest to the median and to the 90th percentile of the best model's error in the atlas.
 
-    Returns
-    -------
-    Name of the row and number of the case; only one if both are the same tumour.
+    Return name of the row and number of the case; only one if both are the same tumour.
     """
     errors = rows[(rows["group"] == ATLAS) & (rows["model"] == best_model(rows))].set_index("case")["mse_cube"]
-    chosen: list[tuple[str, int]] = []
-    for title, share in _ROWS:
-        case = int((errors - errors.quantile(share)).abs().sort_index().idxmin())
-        if case not in [other for _, other in chosen]:
-            chosen.append((title, case))
-    return chosen
+    nearest = {title: (errors - errors.quantile(share)).abs().sort_index().idxmin() for title, share in _ROWS}
+    return [(title, int(case)) for title, case in nearest.items() if title == "typical" or case != nearest["typical"]]
 
 
 def view_cases(
     surrogates: Mapping[str, Surrogate], shard: str | Path, tissue_dir: str | Path, cases: Sequence[tuple[str, int]]
 ) -> list[CaseView]:
-    """Predict test tumours of the atlas with all surrogates.
-
-    Parameters
-    ----------
-    surrogates
-        Trained surrogates by name.
-    shard, tissue_dir
-        Test tumours of the atlas and their tissue.
-    cases
-        As returned by ``choose_cases``.
-    """
+    """Predict the cases of ``choose_cases``, test tumours of the atlas, with all surrogates by name."""
     data = {model: open_targets(shard, tissue_dir, surrogate) for model, surrogate in surrogates.items()}
     views = []
     for title, case in cases:
@@ -117,23 +101,11 @@ def view_cases(
     return views
 
 
-def draw_figure1b(
-    views: Sequence[CaseView], rows: pd.DataFrame, out_dir: str | Path, dpi: int = 300, name: str = "figure1b"
-) -> None:
-    """Draw ``{name}.png`` and ``{name}.pdf``: a row per tumour with tissue, solver, surrogates and a difference.
+def draw_figure1b(views: Sequence[CaseView], rows: pd.DataFrame, out_dir: str | Path, dpi: int = 300) -> None:
+    """Draw ``figure1b.png`` and ``.pdf``: a row per tumour with tissue, solver, surrogates and a difference.
 
-    Axial slices through the tumour's largest area, in radiological convention (the patient's right is on the left).
-
-    Parameters
-    ----------
-    views
-        As returned by ``view_cases``.
-    rows
-        Rows of ``assess_forward``, for the errors below each prediction and the best model.
-    out_dir, name
-        Folder, and name of the two files.
-    dpi
-        Resolution of the PNG.
+    Axial slices through the tumour's largest area, in radiological convention (the patient's right is on the left). The
+    rows of ``assess_forward`` give the errors below each prediction, and the best model.
     """
     best = best_model(rows)
     models = list(views[0].predictions)
@@ -146,7 +118,6 @@ def draw_figure1b(
             for view in views
         ]
         largest = max(float(part.max()) for part in differences) or 1.0
-        image = error = None
         for row, (view, difference) in enumerate(zip(views, differences, strict=True)):
             top = _TITLES + row * (edge + _SCORES)
             axes = [sheet.axes(_LEFT + number * (edge + _GAP), top, edge, edge) for number in range(len(columns))]
@@ -177,7 +148,7 @@ def draw_figure1b(
         ):  # fmt: skip
             sheet.bar(mappable, x, sheet.height - _KEY + 0.08, 1.7, 0.07, label).ax.locator_params(nbins=5)
         _legend(sheet)
-        save_figure(sheet.figure, out_dir, name, dpi)
+        save_figure(sheet.figure, out_dir, "figure1b", dpi)
 
 
 def _slice(field: NDArray[np.floating], grid: Grid, height_mm: float) -> NDArray[np.floating]:
@@ -207,12 +178,11 @@ def _outline(axes: Axes, field: NDArray[np.floating], grid: Grid, colour: str, l
 
 def _scores(rows: pd.DataFrame, model: str, case: int) -> str:
     """Return error and Dice of a prediction in the atlas as text."""
-    found = rows[(rows["group"] == ATLAS) & (rows["model"] == model) & (rows["case"] == case)]
-    if found.empty:
+    scores = rows[(rows["group"] == ATLAS) & (rows["model"] == model) & (rows["case"] == case)]
+    if scores.empty:
         return " "
-    row = found.iloc[0]
-    dice = f"\nDice {row['dice_033']:.2f}" if np.isfinite(row["dice_033"]) else ""
-    return f"MSE {format_quantity(row['mse_cube'])}{dice}"
+    mse, dice = scores.iloc[0][["mse_cube", "dice_033"]]
+    return f"MSE {format_quantity(mse)}" + (f"\nDice {dice:.2f}" if np.isfinite(dice) else "")
 
 
 def _legend(sheet: Sheet) -> None:

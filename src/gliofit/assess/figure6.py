@@ -34,24 +34,17 @@ def running_median(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDAr
     return np.array([np.median(x[w]) for w in windows]), np.array([np.median(y[w]) for w in windows])
 
 
-def draw_figure6(rows: pd.DataFrame, out_dir: str | Path, dpi: int = 300, name: str = "figure6") -> None:
-    """Draw ``{name}.png`` and ``{name}.pdf``: MSE on the cube of every test tumour in the atlas, with running medians.
+def draw_figure6(rows: pd.DataFrame, out_dir: str | Path, dpi: int = 300) -> None:
+    """Draw ``figure6.png`` and ``.pdf``: MSE on the cube of every test tumour in the atlas, with running medians.
 
-    Parameters
-    ----------
-    rows
-        Rows of ``assess_forward``.
-    out_dir, name
-        Folder, and name of the two files.
-    dpi
-        Resolution of the PNG.
+    The rows are those of ``assess_forward``.
     """
     volume, *derived = descriptors(rows)
     shown = [*((p.column, 1.0, p.axis_label) for p in parameters_in(rows)), *derived, volume]
     shown.append(("origin_distance_mm", 1.0, "origin from the cube’s centre (mm)"))
     # One panel is left for the legend.
     lines = -(-(len(shown) + 1) // _COLUMNS)
-    with surrogate_figure(rows, 1.95 * lines, out_dir, name, dpi) as page:
+    with surrogate_figure(rows, 1.95 * lines, out_dir, "figure6", dpi) as page:
         panels = page.figure.subplots(lines, _COLUMNS, sharey=True).ravel()
         for axes, letter, (column, factor, label) in zip(panels, "abcdefghijk", shown, strict=False):
             for model, colour in page.colours.items():

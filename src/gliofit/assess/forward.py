@@ -37,8 +37,6 @@ def open_targets(shard: str | Path, tissue_dir: str | Path, surrogate: Surrogate
 def predict_case(surrogate: Surrogate, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
     """Return prediction and target of a batch of one, and the wall time of the prediction.
 
-    Returns
-    -------
     Two concentrations (n, n, n), zero outside white and grey matter as in training, and seconds, including transfer and
     encoding of the tissue.
     """
@@ -59,24 +57,12 @@ def assess_forward(
     anatomy: str,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> pd.DataFrame:
-    """Score a surrogate on the test tumours of an anatomy.
+    """Score a surrogate on the test tumours of an anatomy, from their shard (``test-00000.nii``) and their tissue.
 
     Both fields are zero outside white and grey matter, as in training. Errors of the domain ``cube`` are averages over
     all voxels of the cube, those of ``volume`` the same errors averaged over 240 x 240 x 155 mm
-    (``gliofit.metrics.fields``); parts of the tumour outside the cube are not included.
-
-    Parameters
-    ----------
-    surrogate
-        Trained surrogate, on the device to use.
-    shard
-        Test tumours, ``test-00000.nii``.
-    tissue_dir
-        Tissue of the tumours.
-    model, anatomy
-        Names for the columns.
-    progress
-        Called with finished and total tumours.
+    (``gliofit.metrics.fields``); parts of the tumour outside the cube are not included. Model and anatomy are names for
+    the columns; ``progress`` is called with finished and total tumours.
 
     Returns
     -------

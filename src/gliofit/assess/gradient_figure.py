@@ -13,19 +13,12 @@ from gliofit.figures.strips import draw_quartiles, jitter
 from gliofit.figures.style import letter_panel
 
 
-def draw_gradients(rows: pd.DataFrame, out_dir: str | Path, dpi: int = 300, name: str = "gradients") -> None:
-    """Draw ``{name}.png`` and ``{name}.pdf``: cosine and relative norm of every test tumour in the atlas.
+def draw_gradients(rows: pd.DataFrame, out_dir: str | Path, dpi: int = 300) -> None:
+    """Draw ``gradients.png`` and ``.pdf``: cosine and relative norm of every test tumour in the atlas.
 
-    Parameters
-    ----------
-    rows
-        Rows of ``assess_gradients``.
-    out_dir, name
-        Folder, and name of the two files.
-    dpi
-        Resolution of the PNG.
+    The rows are those of ``assess_gradients``.
     """
-    with surrogate_figure(rows, 2.9, out_dir, name, dpi) as page:
+    with surrogate_figure(rows, 2.9, out_dir, "gradients", dpi) as page:
         atlas, quantities = page.rows, [str(quantity) for quantity in rows["quantity"].unique()]
         cosine, norm = page.figure.subplots(1, 2)
         width = 0.8 / max(len(page.colours), 2)
@@ -34,10 +27,8 @@ def draw_gradients(rows: pd.DataFrame, out_dir: str | Path, dpi: int = 300, name
             for number, quantity in enumerate(quantities):
                 for place, (model, colour) in enumerate(page.colours.items()):
                     here = (atlas["quantity"] == quantity) & (atlas["model"] == model)
-                    at, values = (
-                        number + width * (place + 0.5 - len(page.colours) / 2),
-                        atlas.loc[here, column].dropna(),
-                    )
+                    at = number + width * (place + 0.5 - len(page.colours) / 2)
+                    values = atlas.loc[here, column].dropna()
                     points = at + 0.6 * width * jitter(len(values))
                     axes.scatter(points, values, s=2.5, color=colour, alpha=0.4, linewidths=0, zorder=2)
                     if len(values):

@@ -41,10 +41,8 @@ def surrogate_jacobian(surrogate: Surrogate, tissue: Tensor, theta: Tensor) -> t
 
     Parameters
     ----------
-    surrogate
-        Trained surrogate.
-    tissue
-        (1, 3, n, n, n) as ``Crop.channels``, on the surrogate's device.
+    surrogate, tissue
+        Trained surrogate, and tissue on its device, shape (1, 3, n, n, n), as ``Crop.channels``.
     theta
         Parameters in physical units, shape (p,), the origin relative to the centre of the cube.
 
@@ -77,24 +75,13 @@ def assess_gradients(
     solver: AccurateSettings | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> pd.DataFrame:
-    """Compare the derivatives of a surrogate with the exact ones of the solver.
+    """Compare the derivatives of a surrogate on the first ``cases`` tumours with the exact ones of the solver.
 
     Dc/dtheta is compared at the true theta of each tumour, as fields on the cube. The loss is the mean squared
     difference of c and the solver's own field at the true theta over the cube; its gradient with respect to the
     normalised parameters (theta over the surrogate's ``theta_std``) is compared at a theta that is displaced by a
     quarter of a standard deviation in every parameter, with random signs that are the same for all models, since the
-    solver's gradient is zero at the truth.
-
-    Parameters
-    ----------
-    surrogate, shard, tissue_dir, model, anatomy, progress
-        See ``assess_forward``.
-    cases
-        Number of tumours.
-    seed
-        Seed of the run.
-    solver
-        Settings of the accurate solver.
+    solver's gradient is zero at the truth. See ``assess_forward`` for the other parameters.
 
     Returns
     -------
@@ -110,11 +97,10 @@ def assess_gradients(
     count = min(cases, len(data))
     rows = []
     for case in range(count):
-        batch = data.batch([case])
         crop = data.crops[case]
         on_cube = SolverOnCube(tissue, crop, accurate)
         centre = space.relative_to(crop.centre_mm)
-        cube_tissue = batch.tissue.to(device)
+        cube_tissue = data.batch([case]).tissue.to(device)
 
         def predicted(
             point: NDArray[np.float64], centre: NDArray[np.float64] = centre, cube_tissue: Tensor = cube_tissue
@@ -133,10 +119,8 @@ def assess_gradients(
         if displaced is not None:
             point, field, at_point = displaced
             own_field, own_at_point = predicted(point)
-            pairs[LOSS] = (
-                std * _loss_gradient(own_field, own_at_point, target),
-                std * _loss_gradient(field, at_point, target),
-            )
+            own = std * _loss_gradient(own_field, own_at_point, target)
+            pairs[LOSS] = own, std * _loss_gradient(field, at_point, target)
         who = {"model": model, "anatomy": anatomy, "group": anatomy_group(anatomy), "case": case}
         rows += [who | {"quantity": quantity, **_compare(*pair)} for quantity, pair in pairs.items()]
         progress(case + 1, count)

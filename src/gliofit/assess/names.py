@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import count
 from types import MappingProxyType
 
 from gliofit.figures.colours import BLUE, BROWN, GREEN, ORANGE, PURPLE, SKY, VERMILION, VIOLET
@@ -36,11 +37,5 @@ def surrogate_name(model: str) -> str:
 
 def surrogate_colours(models: Iterable[str]) -> dict[str, str]:
     """Return colours of surrogates: fixed for known ones, by order for others."""
-    colours, spare = {}, len(_KNOWN)
-    for model in models:
-        if model in _KNOWN:
-            colours[model] = _PALETTE[_KNOWN[model]]
-        else:
-            colours[model] = _PALETTE[spare % len(_PALETTE)]
-            spare += 1
-    return colours
+    spare = count(len(_KNOWN))
+    return {model: _PALETTE[_KNOWN[model] if model in _KNOWN else next(spare) % len(_PALETTE)] for model in models}

@@ -34,7 +34,7 @@ from gliofit.solver.registry import make_solver
 from gliofit.solver.settings import IntegratorSettings
 
 if TYPE_CHECKING:
-    from gliofit.assess.stability_settings import SensitivitySettings
+    from gliofit.assess.settings import SensitivitySettings
 
 _LOG = logging.getLogger(__name__)
 
@@ -91,25 +91,11 @@ def examine(
     solver: AbstractForwardSolver,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, pd.DataFrame]:
-    """Compare surrogates with the solver on one tumour.
+    """Compare surrogates, by name and with the same cube, with the solver on one tumour.
 
     The solver runs on the tissue's grid; its concentration is set to zero outside white and grey matter and averaged
-    over the voxels of the surrogates' cube, like the training data of surrogates.
-
-    Parameters
-    ----------
-    concentration, truth, tissue
-        Tumour, parameters and tissue, on one grid.
-    surrogates
-        Surrogates by name, with the same cube; those of ``settings`` are used.
-    settings
-        Changes, grid of the landscape and method of the searches.
-    invert_settings
-        Settings of the stage invert with that method.
-    solver
-        The forward solver.
-    progress
-        Called with finished and total parts.
+    over the voxels of the surrogates' cube, like the training data of surrogates. ``invert_settings`` have the method
+    of the searches; ``progress`` is called with finished and total parts.
 
     Returns
     -------
@@ -128,10 +114,7 @@ def examine(
     if len({(s.crop.size, s.crop.spacing_mm) for s in surrogates.values()}) > 1:
         raise InputError("sensitivity", "the cubes of the surrogates differ", "compare them separately")
     observation = ConcentrationObservation(concentration, tissue)
-    problems = {
-        name: Problem.create(observation, invert_settings, Networks(surrogate))
-        for name, surrogate in surrogates.items()
-    }
+    problems = {name: Problem.create(observation, invert_settings, Networks(own)) for name, own in surrogates.items()}
     crop = Crop.around(tissue.grid, observation.centre_mm, next(iter(surrogates.values())).crop)
     models = {SOLVER: _of_solver(observation, crop, solver, truth.space)}
     models |= {name: _of_surrogate(problem, search) for name, problem in problems.items()}
@@ -175,10 +158,8 @@ def run_sensitivity(
     ----------
     cases
         Name, image of the shard and index in it, of each case.
-    tissue
-        Tissue of the shards.
-    surrogates
-        Folders of trained surrogates by name.
+    tissue, surrogates
+        Tissue of the shards, and folders of trained surrogates by name.
     settings, invert_settings, progress
         See ``examine``.
     integrator
@@ -253,19 +234,15 @@ def _changed(truth: Theta, change: float) -> tuple[NDArray[np.float64], list[tup
 
 def _changes(fields: Mapping[str, NDArray[Any]], labels: Sequence[tuple[str, float]]) -> pd.DataFrame:
     rows = []
-    true = (fields[SOLVER][1:] - fields[SOLVER][0]).astype(np.float64)
+    changes = {model: (values[1:] - values[0]).astype(np.float64) for model, values in fields.items()}
     scale = float(np.linalg.norm(fields[SOLVER][0]))
-    for model, values in fields.items():
-        own = (values[1:] - values[0]).astype(np.float64)
-        for (parameter, by), change, expected in zip(labels[1:], own, true, strict=True):
+    for model, own in changes.items():
+        for (parameter, by), change, expected in zip(labels[1:], own, changes[SOLVER], strict=True):
             size, wanted = float(np.linalg.norm(change)), float(np.linalg.norm(expected))
-            rows.append(
-                {
-                    "model": model, "parameter": parameter, "change": by, "size": size / scale,
-                    "cosine": float((change * expected).sum()) / (size * wanted) if size * wanted > 0 else np.nan,
-                    "error": float(np.linalg.norm(change - expected)) / wanted if wanted > 0 else np.nan,
-                }
-            )  # fmt: skip
+            cosine = float((change * expected).sum()) / (size * wanted) if size * wanted > 0 else np.nan
+            error = float(np.linalg.norm(change - expected)) / wanted if wanted > 0 else np.nan
+            row = {"model": model, "parameter": parameter, "change": by, "size": size / scale}
+            rows.append(row | {"cosine": cosine, "error": error})
     return pd.DataFrame(rows)
 
 
@@ -273,10 +250,9 @@ def _slices(
     fields: Mapping[str, NDArray[Any]], labels: Sequence[tuple[str, float]], visible: NDArray[Any], crop: Crop
 ) -> pd.DataFrame:
     """Return the slice with the largest changes of the solver."""
-    energy = ((fields[SOLVER][1:] - fields[SOLVER][0]) ** 2).sum(axis=(0, 1, 2))
-    level = int(energy.argmax())
-    size = crop.size
-    index = np.stack(np.meshgrid(np.arange(size), np.arange(size), [level], indexing="ij"), axis=-1).reshape(-1, 3)
+    level = int(((fields[SOLVER][1:] - fields[SOLVER][0]) ** 2).sum(axis=(0, 1, 2)).argmax())
+    side = np.arange(crop.size)
+    index = np.stack(np.meshgrid(side, side, [level], indexing="ij"), axis=-1).reshape(-1, 3)
     place = pd.DataFrame(crop.grid.voxel_to_world(index), columns=["x_mm", "y_mm", "z_mm"])
 
     def part(model: str, parameter: str, change: float, values: NDArray[Any]) -> pd.DataFrame:

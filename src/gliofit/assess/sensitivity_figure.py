@@ -34,21 +34,12 @@ _MARKERS = ("s", "^", "D", "v", "P", "p")
 _LEFT, _BARS, _GAP, _HEADING, _CAPTION, _LANDSCAPE, _LEGEND = 0.42, 1.05, 0.05, 0.42, 0.34, 1.35, 0.78
 
 
-def draw_sensitivity(tables_dir: str | Path, out_dir: str | Path, dpi: int = 300, name: str = "sensitivity") -> None:
-    """Draw ``{name}.png`` and ``{name}.pdf``.
+def draw_sensitivity(tables_dir: str | Path, out_dir: str | Path, dpi: int = 300) -> None:
+    """Draw ``sensitivity.png`` and ``.pdf`` from the tables of ``run_sensitivity``.
 
     Above, one row per model: an axial slice of c at the truth and of its changes on one symmetric scale, with norms and
     cosines over the whole cube. Below, the loss of each model over two parameters on one logarithmic scale, with
     gradient searches through the surrogates.
-
-    Parameters
-    ----------
-    tables_dir
-        Folder with the tables of ``run_sensitivity``.
-    out_dir, name
-        Folder, and name of the two files.
-    dpi
-        Resolution of the PNG.
     """
     tables = {table: read_table(Path(tables_dir) / f"{table}.parquet") for table in TABLES}
     models = [str(model) for model in tables["landscape"]["model"].unique()]
@@ -59,7 +50,7 @@ def draw_sensitivity(tables_dir: str | Path, out_dir: str | Path, dpi: int = 300
         page = Sheet(TWO_COLUMNS, above + _HEADING + _LANDSCAPE + _LEGEND)
         _draw_changes(page, tables["changes"], tables["slices"], models, edge)
         _draw_landscapes(page, tables["landscape"], tables["paths"], models, above)
-        save_figure(page.figure, out_dir, name, dpi)
+        save_figure(page.figure, out_dir, "sensitivity", dpi)
 
 
 def _name(model: str) -> str:
@@ -77,27 +68,22 @@ def _image(rows: pd.DataFrame) -> tuple[NDArray[np.float64], tuple[float, float,
 def _draw_changes(page: Sheet, changes: pd.DataFrame, slices: pd.DataFrame, models: Sequence[str], edge: float) -> None:
     labels = [("", 0.0), *changes[["parameter", "change"]].drop_duplicates().itertuples(index=False, name=None)]
     panels = [
-        [
-            page.axes(_LEFT + column * (edge + _GAP), _HEADING + row * (edge + _CAPTION), edge, edge)
-            for column in range(len(labels))
-        ]
-        for row in range(len(models))
+        [page.axes(_LEFT + column * (edge + _GAP), top, edge, edge) for column in range(len(labels))]
+        for top in (_HEADING + row * (edge + _CAPTION) for row in range(len(models)))
     ]
     tissue, extent = _image(slices[slices["model"] == TISSUE])
-    of_changes = slices["parameter"] != ""
-    limit = max(float(slices.loc[of_changes, "value"].abs().max()), 1e-12)
+    limit = max(float(slices.loc[slices["parameter"] != "", "value"].abs().max()), 1e-12)
     drawn: dict[bool, Any] = {}
     for line, model in zip(panels, models, strict=True):
         for axes, (parameter, by) in zip(line, labels, strict=True):
             here = (slices["model"] == model) & (slices["parameter"] == parameter) & (slices["change"] == by)
             values, _ = _image(slices[here])
-            scale: Any = {"cmap": CHANGE, "vmin": -limit, "vmax": limit} if parameter else {
-                "cmap": cells_map(), "vmin": 0, "vmax": 1,
-            }  # fmt: skip
-            drawn[bool(parameter)] = axes.imshow(
-                values, origin="lower", extent=extent, interpolation="nearest", **scale
-            )
-            _outline(axes, tissue, extent)
+            cmap, *ends = (CHANGE, -limit, limit) if parameter else (cells_map(), 0, 1)
+            scale: Any = {"cmap": cmap, "vmin": ends[0], "vmax": ends[1], "interpolation": "nearest"}
+            drawn[bool(parameter)] = axes.imshow(values, origin="lower", extent=extent, **scale)
+            # The outline of white and grey matter, if the slice contains it.
+            if tissue.min() < 0.5 < tissue.max():
+                axes.contour(tissue, levels=[0.5], origin="lower", extent=extent, colors="0.6", linewidths=0.5)
             # Radiological: x points to the patient's right, which is on the left.
             axes.set_xlim(extent[1], extent[0])
             finish_slice(axes, *("RL" if axes is panels[0][0] else ""))
@@ -120,12 +106,6 @@ def _draw_changes(page: Sheet, changes: pd.DataFrame, slices: pd.DataFrame, mode
     page.text(0.05, 0.12, r"$\mathbf{a}$   Change of concentration, axial slice")
 
 
-def _outline(axes: Axes, tissue: NDArray[np.float64], extent: tuple[float, float, float, float]) -> None:
-    """Draw the outline of white and grey matter, if the slice contains it."""
-    if tissue.min() < 0.5 < tissue.max():
-        axes.contour(tissue, levels=[0.5], origin="lower", extent=extent, colors="0.6", linewidths=0.5)
-
-
 def _draw_landscapes(
     page: Sheet, landscape: pd.DataFrame, paths: pd.DataFrame, models: Sequence[str], top: float
 ) -> None:
@@ -133,11 +113,9 @@ def _draw_landscapes(
     from matplotlib.lines import Line2D
     from matplotlib.ticker import LogFormatterSciNotation, LogLocator
 
-    gap, left = 0.1, _LEFT
-    width = (TWO_COLUMNS - left - 0.65 - (len(models) - 1) * gap) / len(models)
-    panels = [
-        page.axes(left + number * (width + gap), top + _HEADING, width, _LANDSCAPE) for number in range(len(models))
-    ]
+    gap = 0.1
+    width = (TWO_COLUMNS - _LEFT - 0.65 - (len(models) - 1) * gap) / len(models)
+    panels = [page.axes(_LEFT + i * (width + gap), top + _HEADING, width, _LANDSCAPE) for i in range(len(models))]
     positive = landscape.loc[landscape["loss"] > 0, "loss"]
     low, high = float(positive.quantile(_FLOOR)), float(positive.max())
     levels = np.geomspace(low, max(high, 1.01 * low), _LEVELS)
@@ -159,8 +137,8 @@ def _draw_landscapes(
             axes.plot(lower[x], lower[y], color="white", linewidth=0.9, zorder=3)
             axes.plot(path[x], path[y], linestyle="none", marker=".", color="white", markersize=2)
             first = path.iloc[0]
-            look: Any = {"marker": "o", "markersize": 3.5, "markeredgewidth": 0.7}
-            axes.plot(first[x], first[y], color="white", markeredgecolor="black", **look)
+            look: Any = {"color": "white", "markersize": 3.5, "markeredgewidth": 0.7, "markeredgecolor": "black"}
+            axes.plot(first[x], first[y], marker="o", **look)
         _draw_ends(axes, own.loc[own["best"], [x, y]], "X", "white")
         axes.set(
             xlim=(grid.columns[0], grid.columns[-1]), ylim=(grid.index[0], grid.index[-1]),
@@ -168,12 +146,11 @@ def _draw_landscapes(
             xlabel=across.axis_label,
         )  # fmt: skip
     # Minima of the surrogates in the landscape of the solver.
-    others = [model for model in models if model != SOLVER]
+    others = [model for model in models if model != SOLVER] if SOLVER in models else []
     colours = surrogate_colours(others)
     for marker, model in zip(_MARKERS * len(others), others, strict=False):
-        if SOLVER in models:
-            ends = paths.loc[(paths["model"] == model) & paths["best"], [x, y]]
-            _draw_ends(panels[models.index(SOLVER)], ends, marker, colours[model])
+        ends = paths.loc[(paths["model"] == model) & paths["best"], [x, y]]
+        _draw_ends(panels[models.index(SOLVER)], ends, marker, colours[model])
     panels[0].set_ylabel(up.axis_label)
     for axes in panels[1:]:
         axes.tick_params(labelleft=False)
@@ -187,12 +164,10 @@ def _draw_landscapes(
         Line2D([], [], color="0.5", linewidth=0.9, marker=".", markersize=3, label="path, and all evaluations"),
         Line2D([], [], marker="X", markersize=5, label="its end", **plain),
         *(
-            Line2D([], [], marker=marker, markersize=4.5, label=f"ends of {_name(model)}",
-                   **(plain | {"color": colours[model]}))
-            for marker, model in zip(_MARKERS * len(others), others, strict=False)
-            if SOLVER in models
+            Line2D([], [], marker=marker, markersize=4.5, label=f"ends of {_name(model)}", **(plain | {"color": shade}))
+            for marker, (model, shade) in zip(_MARKERS * len(others), colours.items(), strict=False)
         ),
-    ]  # fmt: skip
+    ]
     page.figure.legend(handles=handles, loc="lower center", ncols=min(len(handles), 4), columnspacing=1.4)
     page.text(0.05, top + 0.12, r"$\mathbf{b}$   Loss, origin fixed at the truth")
 

@@ -17,16 +17,10 @@ from gliofit.solver.base import AbstractForwardSolver
 
 @dataclass(frozen=True, eq=False)
 class SolverOnCube:
-    """Forward solver with output on the cube of a tumour.
+    """Forward solver with output on the cube of a tumour; derivatives require the accurate solver.
 
-    Parameters
-    ----------
-    tissue
-        Anatomy at the spacing of the simulations.
-    crop
-        Cube of a tumour.
-    solver
-        Forward solver; derivatives require the accurate solver.
+    The tissue is that of the anatomy at the spacing of the simulations. Methods raise SeedOutsideTissueError if no part
+    of the initial tumour lies in white or grey matter.
     """
 
     tissue: Tissue
@@ -34,23 +28,11 @@ class SolverOnCube:
     solver: AbstractForwardSolver
 
     def field(self, theta: Theta) -> NDArray[np.float64]:
-        """Compute the concentration, shape (n, n, n).
-
-        Raises
-        ------
-        SeedOutsideTissueError
-            If no part of the initial tumour lies in white or grey matter.
-        """
+        """Compute the concentration, shape (n, n, n)."""
         return self._on_cube(self.solver.solve(self.tissue, theta).concentration)
 
     def field_and_tangents(self, theta: Theta) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Compute the concentration (n, n, n) and its derivatives (p, n, n, n).
-
-        Raises
-        ------
-        SeedOutsideTissueError
-            If no part of the initial tumour lies in white or grey matter.
-        """
+        """Compute the concentration (n, n, n) and its derivatives (p, n, n, n)."""
         assert isinstance(self.solver, AccurateSolver)
         sensitivity = self.solver.solve_with_tangents(self.tissue, theta)
         field = self._on_cube(sensitivity.solution.concentration)

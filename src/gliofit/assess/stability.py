@@ -9,7 +9,8 @@ without displacement.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,7 @@ from gliofit.simulate.grow import theta_of
 from gliofit.simulate.shard import read_sample
 
 if TYPE_CHECKING:
-    from gliofit.assess.stability_settings import StabilitySettings
+    from gliofit.assess.settings import StabilitySettings
     from gliofit.invert.surrogate_objective import SurrogateObjective
 
 _LOG = logging.getLogger(__name__)
@@ -65,21 +66,10 @@ def displace(
     theta: NDArray[np.float64], radius: float, bounds: Bounds, inside: Bounds, rng: np.random.Generator,
     held_origin: bool = False,
 ) -> NDArray[np.float64]:  # fmt: skip
-    """Displace theta by a random vector whose length is a fraction of the range of the parameters.
+    """Displace theta, shape (n,), by a random vector whose length is a fraction of the range of the parameters.
 
-    Parameters are in units of their range; the direction is uniform on the sphere, drawn again until the result lies
-    inside.
-
-    Parameters
-    ----------
-    theta
-        Parameters, positions in world mm, shape (n,).
-    radius
-        Length as a fraction of the range: 0 to 0.5.
-    bounds, inside
-        Range, and bounds of the result (clipped if no direction is inside).
-    rng, held_origin
-        Random numbers, and whether the origin is fixed.
+    Parameters are in units of their range (``bounds``) and the length is from 0 to 0.5; the direction is uniform on the
+    sphere, drawn again until the result lies ``inside``. If no direction does, the result is clipped.
     """
     if radius == 0:
         return theta.copy()
@@ -103,20 +93,9 @@ def examine_case(
     - ``same_parameters``: growth parameters each differ by at most ``tolerance`` of their values there, and the origins
       are at most ``tolerance`` times the radius of a sphere of the observed tumour's volume apart.
     - ``same_loss``: the losses differ by at most ``tolerance`` of the loss there, or by at most the convergence
-    criterion (the method's ``epsilon``, relative to the loss without tumour).
+      criterion (the method's ``epsilon``, relative to the loss without tumour).
 
-    Parameters
-    ----------
-    problem
-        Case with both networks.
-    truth
-        True parameters.
-    settings
-        Radii, number of starts and tolerance.
-    search
-        Settings of the search.
-    names
-        Names for the seed of this case.
+    The problem has both networks; ``names`` identify the case in the seed.
 
     Returns
     -------
@@ -130,13 +109,12 @@ def examine_case(
     from gliofit.invert.surrogate_objective import SurrogateObjective, direct_theta
 
     bounds, held = problem.bounds, problem.held_origin_mm(search.origin)
-    rows: list[dict[str, Any]] = []
-    epsilon = 0.0
+    rows, epsilon = [], 0.0
     try:
         objective = SurrogateObjective(problem, problem.start_trace(), search.training_range)
         first = objective.bounds.clip(direct_theta(problem, search.origin)[0])
     except InversionError as error:
-        rows.append({"radius": 0.0, "start": 0, "status": "failed", "message": str(error)})
+        rows.append({"radius": 0.0, "start": 0} | _failure(error))
     else:
         epsilon = search.epsilon * objective.scale
         for radius, number in [(0.0, 0), *((radius, i) for radius in settings.radii for i in range(settings.starts))]:
@@ -145,11 +123,14 @@ def examine_case(
             try:
                 found = _descend(objective, search, start, held, problem)
             except InversionError as error:
-                found = {"status": "failed", "message": str(error)}
+                found = _failure(error)
             rows.append({"radius": radius, "start": number} | found)
-    table = _complete(pd.DataFrame(rows), truth)
     radius_mm = float((3 * problem.observation.volume_mm3 / (4 * np.pi)) ** (1 / 3))
-    return _compare(table, truth, bounds, settings.tolerance, radius_mm, epsilon)
+    return _compare(rows, truth, bounds, settings.tolerance, radius_mm, epsilon)
+
+
+def _failure(error: Exception) -> dict[str, Any]:
+    return {"status": "failed", "message": str(error)}
 
 
 def _descend(
@@ -165,32 +146,25 @@ def _descend(
     outcome = minimise(objective, search, start, held_origin_mm, problem.observation.centre_mm)
     space, seconds, evaluated = problem.space, trace.seconds, trace.table()
     return {
-        "status": "ok" if outcome.converged else "not-converged",
-        "message": outcome.reason,
+        "status": "ok" if outcome.converged else "not-converged", "message": outcome.reason,
         **space.row(evaluated[list(space.columns)].iloc[0], prefix="start_"),
         **space.row(outcome.theta, prefix="end_"),
-        "loss": outcome.loss,
-        "loss_start": float(evaluated["loss"].iloc[0]),
-        "evaluations": len(evaluated),
+        "loss": outcome.loss, "loss_start": float(evaluated["loss"].iloc[0]), "evaluations": len(evaluated),
         "seconds": seconds,
-    }
+    }  # fmt: skip
 
 
-def _complete(table: pd.DataFrame, truth: Theta) -> pd.DataFrame:
-    """Add missing columns with their types, and the true parameters."""
-    places = [f"{kind}_{name}" for kind in ("start", "end") for name in truth.space.columns]
+def _compare(
+    rows: Sequence[Mapping[str, Any]], truth: Theta, bounds: Bounds, tolerance: float, radius_mm: float, epsilon: float
+) -> pd.DataFrame:
+    """Create the table of searches: add missing columns, and those relative to the first row, without displacement."""
+    space, table = truth.space, pd.DataFrame(rows)
+    places = [f"{kind}_{name}" for kind in ("start", "end") for name in space.columns]
     for name in (*places, "loss", "loss_start", "seconds"):
         table[name] = table[name].astype("float64") if name in table else np.nan
     table["evaluations"] = table.get("evaluations", 0 * table["start"]).fillna(0).astype(int)
     table["converged"] = table["status"] == "ok"
-    return table.assign(**truth.space.row(truth.to_array()))
-
-
-def _compare(
-    table: pd.DataFrame, truth: Theta, bounds: Bounds, tolerance: float, radius_mm: float, epsilon: float
-) -> pd.DataFrame:
-    """Add columns relative to the search without displacement, the first row."""
-    space = truth.space
+    table = table.assign(**space.row(truth.to_array()))
     start, end = (table[[f"{kind}_{name}" for name in space.columns]].to_numpy() for kind in ("start", "end"))
     table["displacement"] = np.linalg.norm(bounds.to_unit(start) - bounds.to_unit(start[0]), axis=1)
     table["distance"] = np.linalg.norm(bounds.to_unit(end) - bounds.to_unit(end[0]), axis=1)
@@ -217,20 +191,7 @@ def run_stability(
     seed: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> pd.DataFrame:
-    """Analyse synthetic cases of shards.
-
-    Parameters
-    ----------
-    cases
-        Name, image of the shard and index in it, of each case.
-    tissue
-        Tissue of the shards.
-    networks
-        Surrogate and direct inverse network.
-    settings, invert_settings, seed
-        Settings of the analysis, settings of stage invert, and seed of the run.
-    progress
-        Called with finished and total cases.
+    """Analyse synthetic cases, each given by name, image of the shard and index in it, with ``seed`` of the run.
 
     Returns
     -------
@@ -244,11 +205,8 @@ def run_stability(
     """
     search = search_settings(invert_settings, settings.method)
     if not isinstance(search, DirectMethodSettings):
-        raise InputError(
-            f"method '{settings.method}'",
-            "does not start from a direct estimate",
-            "use a method with inverter `hybrid`",
-        )
+        problem = "does not start from a direct estimate"
+        raise InputError(f"method '{settings.method}'", problem, "use a method with inverter `hybrid`")
     tables = []
     for done, (name, path, index) in enumerate(cases, 1):
         concentration, row = read_sample(path, index)
@@ -256,20 +214,15 @@ def run_stability(
             observation = ConcentrationObservation(concentration, tissue, f"{path}, sample {index}")
         except EmptyObservationError as error:
             _LOG.warning("%s", error)
-            table = _no_search(theta_of(row), str(error))
+            failed, truth = {"radius": 0.0, "start": 0} | _failure(error), theta_of(row)
+            table = _compare([failed], truth, truth.space.bounds_about((0, 0, 0)), 0.0, np.nan, 0.0)
         else:
-            problem = Problem.create(observation, invert_settings, networks, seed)
-            table = examine_case(problem, theta_of(row), settings, search, (name,))
+            case = Problem.create(observation, invert_settings, networks, seed)
+            table = examine_case(case, theta_of(row), settings, search, (name,))
         table.insert(0, "case", name)
         tables.append(table)
         progress(done, len(cases))
     return pd.concat(tables, ignore_index=True)
-
-
-def _no_search(truth: Theta, message: str) -> pd.DataFrame:
-    """Return the row of a case without observable tumour."""
-    table = _complete(pd.DataFrame([{"radius": 0.0, "start": 0, "status": "failed", "message": message}]), truth)
-    return _compare(table, truth, truth.space.bounds_about((0, 0, 0)), 0.0, np.nan, 0.0)
 
 
 def paper_stability(radius: float) -> dict[str, float]:
@@ -279,12 +232,7 @@ def paper_stability(radius: float) -> dict[str, float]:
 
 
 def summarise_stability(table: pd.DataFrame) -> pd.DataFrame:
-    """Summarise by radius.
-
-    Parameters
-    ----------
-    table
-        Rows of ``run_stability``.
+    """Summarise rows of ``run_stability`` by radius.
 
     Returns
     -------
@@ -300,8 +248,7 @@ def summarise_stability(table: pd.DataFrame) -> pd.DataFrame:
         known = group[group["same_parameters"].notna()]
         same = known[["same_parameters", "same_loss"]].astype(bool)
         same["same_both"] = same.all(axis=1)
-        row: dict[str, Any] = {"radius": float(radius)}
-        row |= {"cases": known["case"].nunique(), "starts": len(known)}
+        row: dict[str, Any] = {"radius": float(radius), "cases": known["case"].nunique(), "starts": len(known)}
         row["failed"] = int((known["status"] == "failed").sum())
         for name in same if row["radius"] > 0 else ():
             row[name] = float(same[name].mean()) if len(same) else np.nan
@@ -323,47 +270,31 @@ def summarise_stability(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def stability_table(table: pd.DataFrame, tolerance: float) -> Table:
-    """Create the table of ratios and errors by radius, with the paper's table 4.
+    """Create the table of ratios and errors by radius, with the paper's table 4, from rows of ``run_stability``.
 
-    Parameters
-    ----------
-    table
-        Rows of ``run_stability``.
-    tolerance
-        Largest relative difference that is the same.
+    ``tolerance`` is the largest relative difference that is the same.
     """
-    zero = table[table["radius"] == 0]
-    percent = f"{100 * tolerance:g} %"
-    parameters = parameters_in(table)
+    zero, parameters = table[table["radius"] == 0], parameters_in(table)
+    titles = {"same_parameters": "same parameters", "same_loss": "same loss", "same_both": "both"}
     columns = (
         column("radius", "radius", "% of range", factor=100, format="g"),
         *(column(name, name, format=",.0f") for name in ("cases", "starts", "failed")),
         *(
             column(name, title, "%", low=f"{name}_low", high=f"{name}_high", factor=100, format=".1f")
-            for name, title in (
-                ("same_parameters", "same parameters"), ("same_loss", "same loss"), ("same_both", "both")
-            )
+            for name, title in titles.items()
         ),
         column("paper", "paper", f"%, n = {paper_table(4)['0'].n}", factor=100, format=".1f"),
-        *(
-            part
-            for p in parameters
-            for part in (
-                column(f"{p.name}_error", f"error of {p.text}", p.unit, f"{p.name}_error_se"),
-                column(f"paper_{p.name}_error", "paper", p.unit, format=".2f"),
-            )
-        ),
-        *(
-            column(f"{p.name}_moved", f"change of {p.text}", p.unit, f"{p.name}_moved_se")
+        *chain.from_iterable(
+            (column(f"{p.name}_error", f"error of {p.text}", p.unit, f"{p.name}_error_se"),
+             column(f"paper_{p.name}_error", "paper", p.unit, format=".2f"))
             for p in parameters
         ),
+        *(column(f"{p.name}_moved", f"change of {p.text}", p.unit, f"{p.name}_moved_se") for p in parameters),
         column("theta_mse_median", "MSE of theta, median"),
         column("loss_ratio_median", "loss / loss of radius 0, median"),
         column("evaluations_median", "evaluations, median", format=",.0f"),
     )  # fmt: skip
     counts = zero["status"].value_counts()
-    texts = notes(
-        "stability", percent=percent, total=len(zero), failed=counts.get("failed", 0),
-        unfinished=counts.get("not-converged", 0),
-    )  # fmt: skip
+    ended = {"failed": counts.get("failed", 0), "unfinished": counts.get("not-converged", 0)}
+    texts = notes("stability", percent=f"{100 * tolerance:g} %", total=len(zero), **ended)
     return Table("Stability of the gradient search", summarise_stability(table), columns, footnotes=texts)

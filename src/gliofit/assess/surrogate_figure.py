@@ -54,18 +54,9 @@ class SurrogateFigure:
 def surrogate_figure(
     rows: pd.DataFrame, height: float, out_dir: str | Path, name: str, dpi: int
 ) -> Iterator[SurrogateFigure]:
-    """Create a figure two columns wide, which is saved at the end of the context.
+    """Create a figure two columns wide (height in inches), which is saved at the end of the context.
 
-    Parameters
-    ----------
-    rows
-        Rows of an assessment; those in the atlas are shown.
-    height
-        Inches.
-    out_dir, name
-        Folder, and name of the PNG and the PDF.
-    dpi
-        Resolution of the PNG.
+    Of the rows of an assessment, those in the atlas are shown.
     """
     from matplotlib.figure import Figure
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -41,15 +42,10 @@ def read_models(folders: Mapping[str, str | Path]) -> pd.DataFrame:
         info = read_json(path)
         try:
             training, crop = info["training"], info["crop"]
-            rows.append(
-                {
-                    "model": model,
-                    "architecture": str(info["architecture"]),
-                    **{name: float(training[name]) for name in ("parameters", "samples", "minutes")},
-                    "device": str(training["device"]),
-                    "voxel": f"{crop['size']}³ of {crop['spacing_mm']:g} mm",
-                }
-            )
+            row: dict[str, Any] = {"model": model, "architecture": str(info["architecture"])}
+            row |= {name: float(training[name]) for name in ("parameters", "samples", "minutes")}
+            voxel = f"{crop['size']}³ of {crop['spacing_mm']:g} mm"
+            rows.append(row | {"device": str(training["device"]), "voxel": voxel})
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(path, f"lacks the record of the training ({error})", "train it again") from error
     return pd.DataFrame(rows)
@@ -58,12 +54,7 @@ def read_models(folders: Mapping[str, str | Path]) -> pd.DataFrame:
 def assess_tables(forward: pd.DataFrame, gradients: pd.DataFrame, models: pd.DataFrame) -> dict[str, Table]:
     """Create the tables ``forward``, ``anatomies``, ``gradients`` and ``calibration``.
 
-    Parameters
-    ----------
-    forward, gradients
-        Rows of ``assess_forward`` and ``assess_gradients`` of all models and anatomies.
-    models
-        Table of ``read_models``.
+    From the rows of ``assess_forward`` and ``assess_gradients`` of all models and anatomies, and ``read_models``.
     """
     summary = forward_summary(forward)
     tables = {

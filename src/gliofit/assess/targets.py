@@ -12,9 +12,6 @@ from gliofit.core.tissue import Tissue
 from gliofit.simulate.settings import SimulateSettings
 from gliofit.simulate.shard import simulate_shard
 
-#: Name of the shard with all test tumours of an anatomy.
-TARGET_SHARD = "test-00000"
-
 
 def simulate_targets(
     tissue_dir: str | Path,
@@ -35,18 +32,14 @@ def simulate_targets(
     anatomy
         Name, which determines the random numbers (different from training and the synthetic cohort).
     cases
-        Number of tumours; the first ones do not depend on it.
+        Number of tumours; the first ones do not depend on it. Numbers of samples in the settings have no effect.
     settings, seed, out_dir, threads, progress
-        See ``simulate_shard``; numbers of samples in the settings have no effect.
-
-    Returns
-    -------
-    Table of the shard, one row per tumour.
+        See ``simulate_shard``, also for the table that is returned.
     """
     counts = {"test_cases": cases, "samples_per_shard": cases}
     return simulate_shard(
         Tissue.load(tissue_dir, "probabilities"),
-        TARGET_SHARD,
+        "test-00000",
         SimulateSettings.model_validate(settings.model_dump() | counts),
         derive_seed(seed, "assess", anatomy),
         Path(out_dir),

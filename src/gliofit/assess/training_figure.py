@@ -14,12 +14,7 @@ from gliofit.figures.style import TWO_COLUMNS, figure_style, letter_panel, save_
 
 
 def read_histories(networks: Iterable[str | Path]) -> pd.DataFrame:
-    """Read the validation errors during training.
-
-    Parameters
-    ----------
-    networks
-        Folders with ``history.parquet`` and ``model.json``.
+    """Read the validation errors during training from ``history.parquet`` and ``model.json`` of each folder.
 
     Returns
     -------
@@ -36,31 +31,17 @@ def read_histories(networks: Iterable[str | Path]) -> pd.DataFrame:
     for folder in map(Path, networks):
         record = read_json(folder / "model.json")
         history = read_table(folder / "history.parquet")
-        batch = record["training"]["settings"]["batch_size"]
-        tables.append(
-            pd.DataFrame(
-                {
-                    "model": record["name"],
-                    "core_hours": history["core_seconds"] / 3600,
-                    "samples": history["steps"] * batch,
-                    "validation_mse": history["validation_mse"],
-                }
-            )
-        )
+        samples = history["steps"] * record["training"]["settings"]["batch_size"]
+        hours, errors = history["core_seconds"] / 3600, history["validation_mse"]
+        columns = {"model": record["name"], "core_hours": hours, "samples": samples, "validation_mse": errors}
+        tables.append(pd.DataFrame(columns))
     return pd.concat(tables, ignore_index=True)
 
 
-def draw_training(histories: pd.DataFrame, out_dir: str | Path, dpi: int = 300, name: str = "training") -> None:
-    """Draw ``{name}.png`` and ``{name}.pdf``: validation error against processor time, and against samples.
+def draw_training(histories: pd.DataFrame, out_dir: str | Path, dpi: int = 300) -> None:
+    """Draw ``training.png`` and ``.pdf``: validation error against processor time, and against samples.
 
-    Parameters
-    ----------
-    histories
-        Rows of :func:`read_histories`.
-    out_dir, name
-        Folder, and name of the two files.
-    dpi
-        Resolution of the PNG.
+    The rows are those of :func:`read_histories`.
     """
     from matplotlib.figure import Figure
 
@@ -68,20 +49,12 @@ def draw_training(histories: pd.DataFrame, out_dir: str | Path, dpi: int = 300, 
     with figure_style():
         figure = Figure(figsize=(TWO_COLUMNS, 2.9), layout="constrained")
         panels = figure.subplots(1, 2, sharey=True)
-        for axes, letter, column, label in (
-            (panels[0], "a", "core_hours", "processor time (core hours)"),
-            (panels[1], "b", "samples", "tumours trained on, with repetitions"),
-        ):
+        labels = {"core_hours": "processor time (core hours)", "samples": "tumours trained on, with repetitions"}
+        for axes, letter, (column, label) in zip(panels, "ab", labels.items(), strict=True):
             for model, colour in colours.items():
                 rows = histories[(histories["model"] == model) & (histories[column] > 0)]
-                axes.plot(
-                    rows[column],
-                    1e3 * rows["validation_mse"],
-                    ".-",
-                    color=colour,
-                    markersize=3,
-                    label=surrogate_name(model),
-                )
+                errors, name = 1e3 * rows["validation_mse"], surrogate_name(model)
+                axes.plot(rows[column], errors, ".-", color=colour, markersize=3, label=name)
             axes.set(xlabel=label, xscale="log", yscale="log")
             axes.grid()
             letter_panel(axes, letter)
@@ -89,4 +62,4 @@ def draw_training(histories: pd.DataFrame, out_dir: str | Path, dpi: int = 300, 
             label_log_axis(axis)
         panels[0].set_ylabel("validation MSE of c, cube ($10^{-3}$)")
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-        save_figure(figure, out_dir, name, dpi)
+        save_figure(figure, out_dir, "training", dpi)

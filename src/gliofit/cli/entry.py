@@ -30,8 +30,10 @@ def main(arguments: list[str] | None = None) -> None:
     except InputError as error:
         code = _report(error, as_json)
     except _UsageError as error:
-        wrong = _usage(error)
-        code = _report(wrong, as_json, f"{wrong.problem}; {wrong.hint}")
+        path = getattr(getattr(error, "ctx", None), "command_path", "gliofit")
+        problem = error.format_message().rstrip(".")  # type: ignore[attr-defined]
+        wrong = InputError(path, problem, f"see {path} --help", "wrong-usage")
+        code = _report(wrong, as_json, f"{problem}; {wrong.hint}")
     except OutputStreamError as error:
         # Typer ends with 1 if the reader of a pipe exits, as in ``gliofit verify results/demo | head``.
         _write_line(f"standard output: {error.strerror}; free some space; files are complete")
@@ -62,14 +64,6 @@ def _prepare_process() -> None:
     os.environ["MPLBACKEND"] = "agg"
 
 
-def _usage(error: Exception) -> InputError:
-    """Convert a wrong option or command to bad input."""
-    context = getattr(error, "ctx", None)
-    path = "gliofit" if context is None else context.command_path
-    problem = error.format_message().rstrip(".")  # type: ignore[attr-defined]
-    return InputError(path, problem, f"see {path} --help", "wrong-usage")
-
-
 def _system_error(error: OSError, command: str) -> InputError:
     """Convert an error of the operating system to bad input; the subject is the file, else the command."""
     problem = error.strerror or str(error) or type(error).__name__
@@ -83,11 +77,9 @@ def _report(error: InputError, as_json: bool, line: str = "") -> int:
     """Write an error as JSON or text; return the exit code."""
     if as_json:
         parts = {"code": error.code, "subject": error.subject, "problem": error.problem, "hint": error.hint}
-        try:
+        with suppress(OSError):
             say(True, {"error": parts})
             return 2
-        except OSError:
-            pass
     _write_line(line or str(error))
     return 2
 

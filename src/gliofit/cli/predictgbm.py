@@ -33,14 +33,9 @@ def predictgbm(
         from gliofit.pipeline.predictgbm import run_case
 
         row = run_case(
-            folder_in,
-            folder_out,
-            method=method,
-            seed=random_seed,
-            threads=granted,
-            progress=progress,
+            folder_in, folder_out, method=method, seed=random_seed, threads=granted, progress=progress,
             warnings=warnings,
-        )
+        )  # fmt: skip
     (written,) = files = files_in(folder_out, PREDICTGBM_FILES)
     content = {"concentration": written, "files": files, "parameters": row}
     say(as_json, content, f"{written}: {estimate_text(row)}", warnings=warnings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +29,7 @@ def provenance(
         from gliofit.pipeline.provenance import trace, tree_text
 
         origin = trace(file, depth)
-    say(as_json, origin.as_json(), tree_text(origin))
+    say(as_json, asdict(origin), tree_text(origin))
     for note in origin.notes():
         typer.echo(note, err=True)
     if any(origin.notes()):

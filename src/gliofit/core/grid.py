@@ -217,16 +217,13 @@ class Volume:
             out[target] = self.data[source]
         return Volume(out, self.grid.crop(start, out.shape))
 
-    def sample(self, grid: Grid, order: int = 1, fill: float = 0.0) -> Volume:
-        """Resample onto ``grid`` by the affines (spline order 0 or 1), with ``fill`` outside this grid."""
+    def sample(self, grid: Grid, order: int = 1) -> Volume:
+        """Resample onto ``grid`` by the affines (spline order 0 or 1), with zeros outside this grid."""
         from scipy.ndimage import affine_transform
 
         matrix = np.linalg.inv(self.grid.affine) @ grid.affine
         data = self.data if order == 0 else self.data.astype(np.float32)
-        out = affine_transform(
-            data, matrix[:3, :3], matrix[:3, 3], output_shape=grid.shape, order=order, mode="constant", cval=fill
-        )
-        return Volume(out, grid)
+        return Volume(affine_transform(data, matrix[:3, :3], matrix[:3, 3], grid.shape, order=order), grid)
 
 
 def block_mean(data: NDArray[Any], factor: int) -> NDArray[np.float32]:

@@ -28,23 +28,15 @@ _FORM_TOLERANCE = 0.01
 
 @dataclass(frozen=True)
 class Look:
-    """Fields of a NIfTI-1 header that viewers use.
+    """Fields of a NIfTI-1 header that viewers use."""
 
-    Parameters
-    ----------
-    name
-        Name of the quantity, at most 15 characters.
-    intent
-        ``label`` for maps of labels and masks; ``estimate`` for estimated quantities; ``none`` for images.
-    display
-        Lower and upper end of the grey or colour scale; if both are 0, the viewer chooses.
-    description
-        Up to 79 characters; without times, so that equal results are equal bytes.
-    """
-
+    #: Name of the quantity, at most 15 characters.
     name: str
+    #: ``label`` for maps of labels and masks; ``estimate`` for estimated quantities; ``none`` for images.
     intent: Literal["label", "estimate", "none"]
+    #: Lower and upper end of the grey or colour scale; if both are 0, the viewer chooses.
     display: tuple[float, float]
+    #: Up to 79 characters; without times, so that equal results are equal bytes.
     description: str
 
     def write(self, header: nib.Nifti1Header) -> None:

@@ -12,30 +12,21 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Work:
-    """Operations by name, in the units of ``costs.yaml``, and memory.
+    """Operations by name, in the units of ``costs.yaml``, and memory."""
 
-    Parameters
-    ----------
-    most
-        Operations at most; limits follow from them.
-    usual
-        Operations of a usual case, which a search that converges early needs; forecasts follow from them.
-    megabytes
-        Memory for arrays, beside what the libraries take.
-    size
-        Units of what is left on disk.
-    budget_seconds, limit_seconds
-        Time after which the job stops by itself, and time limit where the operations do not give one.
-    cores
-        Cores that share the operations.
-    """
-
+    #: Operations at most; limits follow from them.
     most: Mapping[str, float] = field(default_factory=dict)
+    #: Operations of a usual case, which a search that converges early needs; forecasts follow from them.
     usual: Mapping[str, float] = field(default_factory=dict)
+    #: Memory for arrays, beside what the libraries take.
     megabytes: float = 0.0
+    #: Units of what is left on disk.
     size: float = 0.0
+    #: Time after which the job stops by itself.
     budget_seconds: float | None = None
+    #: Time limit where the operations do not give one.
     limit_seconds: float | None = None
+    #: Cores that share the operations.
     cores: int = 1
 
     @classmethod

@@ -92,20 +92,11 @@ class _Target:
 
 
 def evaluate_case(
-    cohort: str,
-    case: str,
-    case_dir: str | Path,
-    forward_dirs: Mapping[str, str | Path],
-    invert_dirs: Mapping[str, str | Path],
-    reference: str | Path | None,
-    out_dir: str | Path,
-    settings: EvaluateSettings,
-    run: str,
-    seed: int,
-    *,
-    truth_table: str | Path | None = None,
+    cohort: str, case: str, case_dir: str | Path, forward_dirs: Mapping[str, str | Path],
+    invert_dirs: Mapping[str, str | Path], reference: str | Path | None, out_dir: str | Path,
+    settings: EvaluateSettings, run: str, seed: int, *, truth_table: str | Path | None = None,
     truth_concentration: str | Path | None = None,
-) -> None:
+) -> None:  # fmt: skip
     """Score every method's forward simulation on one case: ``metrics``, ``dice_curve`` and ``agreement.parquet``.
 
     Parameters
@@ -159,8 +150,7 @@ def evaluate_case(
         if not is_reference:
             row["message"] = "; ".join(filter(None, (row["message"], target.message)))
         if row["status"] != "failed":
-            known = references.get(method)
-            estimate = target.read(folder / "concentration.nii.gz") if known is None else known
+            estimate = references.get(method) or target.read(folder / "concentration.nii.gz")
             row |= _scores(row, estimate, target, is_reference)
             curve = _dice_scores(estimate.data, target, thresholds)
             row |= curve.pop("scores") | _boundary_scores(estimate, target)
@@ -185,12 +175,9 @@ def evaluate_case(
 
 
 def _load_target(
-    synthetic: bool,
-    case_dir: Path,
-    reference: str | Path | None,
-    truth_table: str | Path | None,
+    synthetic: bool, case_dir: Path, reference: str | Path | None, truth_table: str | Path | None,
     truth_concentration: str | Path | None,
-) -> _Target:
+) -> _Target:  # fmt: skip
     """Read ground truth or reference of a case."""
     labels = read_volume(case_dir / "labels.nii.gz", np.uint8)
     # Scores use grey and white matter of the label map, also for growth on tissue probabilities.
@@ -205,8 +192,7 @@ def _load_target(
         segmentation = read_volume(path, np.uint8)
         if not segmentation.grid.matches(labels.grid):
             raise InputError(path, "lies on another grid than labels.nii.gz", "register the patient again")
-        whole, core = whole_tumour_mask(segmentation.data), core_mask(segmentation.data)
-        target = replace(target, whole=whole, core=core)
+        target = replace(target, whole=whole_tumour_mask(segmentation.data), core=core_mask(segmentation.data))
     if reference is None:
         return target
     field = target.read(Path(reference))
@@ -227,7 +213,7 @@ def _references(
         if name in forward_dirs:
             path = Path(forward_dirs[name]) / "concentration.nii.gz"
             known = target.field if reference is not None and path == Path(reference) else None
-            fields[name] = target.read(path) if known is None else known
+            fields[name] = known or target.read(path)
     return {name: field for name, field in fields.items() if field.data.any()}
 
 
@@ -272,8 +258,8 @@ def _scores(row: Mapping[str, Any], estimate: Volume, target: _Target, is_refere
     if target.field is not None and not is_reference:
         scores |= target.compare(estimate, target.field)
     if target.truth is not None:
-        found = target.compare(estimate, target.truth)
-        scores |= {f"{name}_volume_truth": found[f"{name}_volume"] for name in ("mse", "ncc")}
+        errors = target.compare(estimate, target.truth)
+        scores |= {f"{name}_volume_truth": errors[f"{name}_volume"] for name in ("mse", "ncc")}
     theta = theta_in(row)
     # Methods without parameters have no errors of parameters.
     if target.theta is not None and theta is not None:
@@ -314,8 +300,8 @@ def _boundary_scores(estimate: Volume, target: _Target) -> dict[str, float]:
         if mask is None and target.field is not None:
             mask = target.field.data >= threshold
         if mask is not None:
-            cut = estimate.data >= threshold
-            scores[f"hd95_{region}_mm"] = surface_distances_mm(cut, mask, target.grid.spacing_mm)[1]
+            distances = surface_distances_mm(estimate.data >= threshold, mask, target.grid.spacing_mm)
+            scores[f"hd95_{region}_mm"] = distances[1]
     return scores
 
 

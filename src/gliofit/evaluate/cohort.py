@@ -40,14 +40,9 @@ CASES_COLUMNS = ("case", "status", "message")
 
 
 def evaluate_cohort(
-    case_tables: Sequence[str | Path],
-    curves: Sequence[str | Path],
-    agreements: Sequence[str | Path],
-    left_out: Mapping[str, str],
-    out_dir: str | Path,
-    settings: EvaluateSettings,
-    seed: int = 0,
-) -> None:
+    case_tables: Sequence[str | Path], curves: Sequence[str | Path], agreements: Sequence[str | Path],
+    left_out: Mapping[str, str], out_dir: str | Path, settings: EvaluateSettings, seed: int = 0,
+) -> None:  # fmt: skip
     """Gather a cohort's cases: ``metrics dice_curve agreement cases summary tests``, each a ``.parquet``.
 
     Parameters
@@ -76,23 +71,18 @@ def evaluate_cohort(
     if metrics.duplicated(["case", "method"]).any():
         twice = metrics.loc[metrics.duplicated(["case", "method"]), "case"].iloc[0]
         raise InputError(out_dir, f"case {twice} comes twice", "list every case once")
+    used = [{"case": case, "status": "used", "message": ""} for case in metrics["case"].drop_duplicates()]
+    others = [{"case": case, "status": "left out", "message": reason} for case, reason in left_out.items()]
     tables = {
         "metrics": metrics.reindex(columns=list(metrics_columns(parameters_in(metrics)))),
         "dice_curve": curve.reindex(columns=list(CURVE_COLUMNS)),
         "agreement": agreement.reindex(columns=list(AGREEMENT_COLUMNS)),
-        "cases": _cases(metrics, left_out),
+        "cases": pd.DataFrame([*used, *others], columns=list(CASES_COLUMNS)).astype("string"),
     }
     tables["summary"] = summarise(tables["metrics"], tables["agreement"], settings, seed)
     tables["tests"] = compare_methods(tables["metrics"], settings)
     for name, table in tables.items():
         write_table(out_dir / f"{name}.parquet", table)
-
-
-def _cases(metrics: pd.DataFrame, left_out: Mapping[str, str]) -> pd.DataFrame:
-    """Return the table of all cases: ``used``, or ``left out`` with the reason."""
-    used = [{"case": case, "status": "used", "message": ""} for case in metrics["case"].drop_duplicates()]
-    others = [{"case": case, "status": "left out", "message": reason} for case, reason in left_out.items()]
-    return pd.DataFrame([*used, *others], columns=list(CASES_COLUMNS)).astype("string")
 
 
 def agreement_metric(metric: str, reference: str) -> str:
@@ -127,10 +117,8 @@ def summarise(
     rows = []
     for method, group in table.groupby("method", sort=False):
         identity = {name: group[name].iloc[0] for name in ("run", "cohort", "method", "role")}
-        counts = {status: int((group["status"] == status).sum()) for status in ("failed", "not-converged")}
-        identity |= {
-            "n_cases": len(group), "n_failed": counts["failed"], "n_not_converged": counts["not-converged"]
-        }  # fmt: skip
+        failed, stopped = (int((group["status"] == status).sum()) for status in ("failed", "not-converged"))
+        identity |= {"n_cases": len(group), "n_failed": failed, "n_not_converged": stopped}
         for name in names:
             values = group[name].to_numpy(dtype=float, na_value=float("nan"))
             own_seed = derive_seed(seed, "bootstrap", method, name)
@@ -159,12 +147,9 @@ def compare_methods(metrics: pd.DataFrame, settings: EvaluateSettings) -> pd.Dat
         for name in (*_TESTED, *error_columns(parameters_in(metrics))):
             wide = own.pivot(index="case", columns="method", values=name)
             for method in (m for m in methods if m != against):
-                result = compare_pairs(wide[method], wide[against])
-                rows.append(
-                    {"run": metrics["run"].iloc[0], "cohort": cohort, "observation": observation, "metric": name}
-                    | {"method": method, "against": against}
-                    | result.__dict__
-                )
+                row = {"run": metrics["run"].iloc[0], "cohort": cohort, "observation": observation, "metric": name}
+                row |= {"method": method, "against": against}
+                rows.append(row | compare_pairs(wide[method], wide[against]).__dict__)
     table = pd.DataFrame(rows, columns=list(TESTS_COLUMNS))
     for kind in ("t", "wilcoxon"):
         table[f"{kind}_p_holm"] = table.groupby(["observation", "metric"])[f"{kind}_p"].transform(holm)

@@ -21,8 +21,7 @@ class EvaluateSettings(Settings):
         "segmentation only.",
     )
     other_references: list[MethodName] = Field(
-        default=[],
-        description="Further reference methods for agreement on patients (agreement.parquet).",
+        default=[], description="Further reference methods for agreement on patients (agreement.parquet)."
     )
     test_against: dict[str, str] = Field(
         default={"synthetic": "hybrid", "patients": "hybrid-com"},

@@ -26,8 +26,6 @@ from gliofit.export.parameters import column_meanings, parameter_table, tsv
 from gliofit.export.results import CaseResults
 from gliofit.inputs.bids_dataset import DESCRIPTION, BidsName, bids_label, read_description
 
-BIDS_VERSION = "1.10.0"
-
 #: Case names of patients from a BIDS dataset.
 _BIDS_CASE = re.compile(r"sub-([0-9A-Za-z]+)(?:_ses-([0-9A-Za-z]+))?")
 
@@ -53,7 +51,6 @@ class _Place:
         return Path(*(f"{key}-{value}" for key, value in self.entities.items()), "anat")
 
     def path(self, entities: dict[str, str], suffix: str, extension: str = ".nii.gz") -> Path:
-        """Path of a file of the case, relative to the dataset."""
         return self.folder / str(BidsName(self.entities | entities, suffix, extension))
 
 
@@ -74,16 +71,7 @@ def bids_name(item: Item) -> tuple[dict[str, str], str]:
 
 
 def write_bids(results: Sequence[CaseResults], folder: Path, images: bool, progress: OnProgress) -> None:
-    """Write a dataset of BIDS derivatives.
-
-    Parameters
-    ----------
-    results, folder
-        Patients, and an empty folder.
-    images
-        Whether to copy all MRI of the patients.
-    progress
-        Called after every patient.
+    """Write a dataset of BIDS derivatives to an empty folder, with all MRI of the patients if ``images``.
 
     Raises
     ------
@@ -109,11 +97,8 @@ def _places(results: Sequence[CaseResults]) -> list[_Place]:
         # Folders would be the same on case-insensitive file systems.
         other = taken.setdefault(place.stem.lower(), result.case)
         if other != result.case:
-            raise InputError(
-                result.run,
-                f"cases {other} and {result.case} would both be {place.stem}",
-                "export them separately with --case, or use the plain layout",
-            )
+            problem = f"cases {other} and {result.case} would both be {place.stem}"
+            raise InputError(result.run, problem, "export them separately with --case, or use the plain layout")
     return places
 
 
@@ -123,11 +108,8 @@ def _write_case(result: CaseResults, place: _Place, folder: Path, images: bool) 
     for number, path in enumerate(paths):
         if path in paths[:number]:
             first, second = items[paths.index(path)].method, items[number].method
-            raise InputError(
-                result.run,
-                f"methods {first} and {second} would have the same file {path.name}",
-                "export one of them with --method, or use the plain layout",
-            )
+            problem = f"methods {first} and {second} would have the same file {path.name}"
+            raise InputError(result.run, problem, "export one of them with --method, or use the plain layout")
     reference = _write_mri(result, place, folder) if images else None
     for item, path in zip(items, paths, strict=True):
         write_volume(folder / path, item.read(), item.look)
@@ -177,11 +159,9 @@ def _copy_transforms(result: CaseResults, place: _Place, folder: Path) -> None:
         source = result.registered / "transforms" / name
         path = folder / place.path({"from": start, "to": end, "mode": "image", "desc": part}, "xfm", extension)
         shutil.copyfile(source, path)
-        content = {
-            "Description": f"{text} ANTs transform: atlas to T1w by -t warp -t affine, T1w comes onto "
-            "the atlas by -t [affine,1] -t inverse warp.",
-            "GliofitOrigin": {"Path": source.relative_to(result.run).as_posix(), "SHA256": sha256_of(source)},
-        }
+        order = "atlas to T1w by -t warp -t affine, T1w comes onto the atlas by -t [affine,1] -t inverse warp."
+        made_from = {"Path": source.relative_to(result.run).as_posix(), "SHA256": sha256_of(source)}
+        content = {"Description": f"{text} ANTs transform: {order}", "GliofitOrigin": made_from}
         write_json(_beside(path, ".json"), content)
 
 
@@ -198,35 +178,25 @@ def _write_participants(results: Sequence[CaseResults], places: Sequence[_Place]
             people.setdefault(subject, [None] * len(_MEASURES))
         else:
             people[subject] = values
-    columns = list(_MEASURES)
     rows = [[subject, *people[subject]] for subject in sorted(people)]
-    (folder / "participants.tsv").write_text(tsv(["participant_id", *columns], rows), encoding="utf-8")
+    (folder / "participants.tsv").write_text(tsv(["participant_id", *_MEASURES], rows), encoding="utf-8")
     write_json(folder / "participants.json", {"Description": "Patients of the run.", **_MEASURES})
     for subject, found in sessions.items():
         path = folder / subject / f"{subject}_sessions.tsv"
-        path.write_text(tsv(["session_id", *columns], sorted(found)), encoding="utf-8")
+        path.write_text(tsv(["session_id", *_MEASURES], sorted(found)), encoding="utf-8")
         write_json(path.with_suffix(".json"), {"Description": "Sessions of the patient.", **_MEASURES})
 
 
 def _description(results: Sequence[CaseResults]) -> dict[str, Any]:
     run = results[0].run.resolve().name
     made = {"Name": "gliofit", "Version": version("gliofit"), "Description": f"Workflow run '{run}'."}
-    content: dict[str, Any] = {
-        "Name": f"gliofit, run {run}",
-        "BIDSVersion": BIDS_VERSION,
-        "DatasetType": "derivative",
-        "GeneratedBy": [made],
-    }
-    descriptions = [
-        read_description(root) for root in sorted({root for result in results for root in _datasets(result)})
-    ]
+    content: dict[str, Any] = {"Name": f"gliofit, run {run}", "BIDSVersion": "1.10.0", "DatasetType": "derivative"}
+    content["GeneratedBy"] = [made]
+    # The BIDS datasets of the patients' files, if they still exist.
+    folders = {folder for result in results for path, _ in input_paths(result) for folder in path.parents}
+    descriptions = [read_description(root) for root in sorted(folders) if (root / DESCRIPTION).is_file()]
     sources = [{"DOI": found["DatasetDOI"]} for found in descriptions if found is not None and "DatasetDOI" in found]
     return content | ({"SourceDatasets": sources} if sources else {})
-
-
-def _datasets(result: CaseResults) -> set[Path]:
-    """Return the BIDS datasets of a patient's files, if they still exist."""
-    return {folder for path, _ in input_paths(result) for folder in path.parents if (folder / DESCRIPTION).is_file()}
 
 
 def _beside(path: Path, extension: str) -> Path:

@@ -68,15 +68,8 @@ def itksnap_table(labels: Sequence[LabelColour]) -> str:
 
     The flags show a label in slices and as a surface. ITK-SNAP requires a line for label 0.
     """
-    rule = 48 * "#"
-    lines = [
-        rule,
-        "# ITK-SnAP Label Description File",
-        "# File format:",
-        "# IDX   -R-  -G-  -B-  -A--  VIS MSH  LABEL",
-        rule,
-    ]
-    lines.append('    0     0    0    0     0    0   0    "Clear Label"')
+    head = ["# ITK-SnAP Label Description File", "# File format:", "# IDX   -R-  -G-  -B-  -A--  VIS MSH  LABEL"]
+    lines = [48 * "#", *head, 48 * "#", '    0     0    0    0     0    0   0    "Clear Label"']
     for label in labels:
         red, green, blue = label.rgb
         lines.append(f'{label.value:5d} {red:5d} {green:4d} {blue:4d}     1    1   1    "{label.name}"')

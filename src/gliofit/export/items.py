@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -63,13 +64,10 @@ def image_items(results: CaseResults) -> Iterator[Item]:
     yield from _registered(results)
     for estimate in results.estimates:
         yield from _estimated(results, estimate)
-    seen: set[tuple[str, str, str]] = set()
-    for method in results.plans:
-        for item in _planned(results, method):
-            place = (item.kind, item.margin, item.method)
-            if place not in seen:
-                seen.add(place)
-                yield item
+    targets: dict[tuple[str, str, str], Item] = {}
+    for item in chain.from_iterable(_planned(results, method) for method in results.plans):
+        targets.setdefault((item.kind, item.margin, item.method), item)
+    yield from targets.values()
 
 
 def origin(item: Item, run: Path) -> dict[str, Any]:
@@ -117,18 +115,19 @@ def _estimated(results: CaseResults, estimate: str) -> Iterator[Item]:
     # Candidates that a hybrid method did not choose have no table.
     if (parameters := results.parameters(estimate)).is_file():
         facts |= _judgement(read_table(parameters).iloc[0], "Estimate")
-    yield Item(
-        "concentration", path, Path(f"{path}.json"), CONCENTRATION,
-        "Tumour cells as a fraction of the carrying capacity, as the method estimates them. Not a probability.",
-        partial(read_volume, path), method=estimate, facts=facts,
-    )  # fmt: skip
+
+    def item(kind: str, path: Path, look: Look, text: str) -> Item:
+        read = partial(read_volume, path)
+        return Item(kind, path, Path(f"{path}.json"), look, text, read, method=estimate, facts=facts)
+
+    text = "Tumour cells as a fraction of the carrying capacity, as the method estimates them. Not a probability."
+    yield item("concentration", path, CONCENTRATION, text)
     path = folder / "uncertainty.nii.gz"
     if path.is_file() and read_volume(path).data.any():
-        yield Item(
-            "uncertainty", path, Path(f"{path}.json"), DEVIATION,
-            "Standard deviation of the tumour-cell concentration, by linear propagation of the estimate's covariance.",
-            partial(read_volume, path), method=estimate, facts=facts,
-        )  # fmt: skip
+        text = (
+            "Standard deviation of the tumour-cell concentration, by linear propagation of the estimate's covariance."
+        )
+        yield item("uncertainty", path, DEVIATION, text)
 
 
 def _planned(results: CaseResults, method: str) -> Iterator[Item]:

@@ -38,7 +38,8 @@ def other_images(results: CaseResults) -> dict[str, Path]:
     """
     found = {}
     for path, digest in input_paths(results):
-        role = _role(path)
+        match, name = match_file(path), parse_name(path.name)
+        role = match[2] if match is not None else name and bids_role(name)
         if role not in _ROLES:
             continue
         if not path.is_file():
@@ -47,11 +48,3 @@ def other_images(results: CaseResults) -> dict[str, Path]:
             raise InputError(path, "has changed since the run read it", "run again, or omit --images")
         found[role] = path
     return found
-
-
-def _role(path: Path) -> str | None:
-    match = match_file(path)
-    if match is not None:
-        return match[2]
-    name = parse_name(path.name)
-    return None if name is None else bids_role(name)

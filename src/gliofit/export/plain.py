@@ -14,27 +14,18 @@ from gliofit.export.mri import other_images
 from gliofit.export.parameters import parameter_table
 from gliofit.export.results import CaseResults
 
-_NAMES = {"brain": "brain_mask"}
+_NAMES = {"brain": "brain_mask", "clinical": "ctv-clinical", "personalised": "ctv-personalised"}
 
 
 def plain_name(item: Item) -> str:
     """Return the file name of an image."""
-    kind = {"clinical": "ctv-clinical", "personalised": "ctv-personalised"}.get(item.kind, item.kind)
-    parts = (_NAMES.get(kind, kind), item.margin, item.method)
-    return "-".join(part for part in parts if part) + ".nii.gz"
+    return "-".join(filter(None, (_NAMES.get(item.kind, item.kind), item.margin, item.method))) + ".nii.gz"
 
 
 def write_plain(results: Sequence[CaseResults], folder: Path, images: bool, progress: OnProgress) -> None:
-    """Write every patient's images, parameters and transforms, and the tables for viewers.
+    """Write every patient's images, parameters and transforms to an empty folder, and the tables for viewers.
 
-    Parameters
-    ----------
-    results, folder
-        Patients, and an empty folder.
-    images
-        Whether to copy all MRI of the patient; T1 is always written.
-    progress
-        Called after every patient.
+    T1 is always written, other MRI of the patient if ``images``.
 
     Raises
     ------

@@ -15,10 +15,8 @@ class CaseResults:
 
     Parameters
     ----------
-    case
-        Name of the patient.
-    run
-        Folder of the run, ``results/{run}``.
+    case, run
+        Name of the patient, and folder of the run, ``results/{run}``.
     estimates
         Sorted names of forward simulations: methods, and candidates that a hybrid method did not choose.
     plans
@@ -51,26 +49,14 @@ class CaseResults:
 def find_results(
     run: Path, cases: Sequence[str] | None = None, methods: Sequence[str] | None = None
 ) -> list[CaseResults]:
-    """Find the patients of a run with their results.
-
-    Parameters
-    ----------
-    run
-        Folder of the run.
-    cases, methods
-        Only these; None: all.
-
-    Returns
-    -------
-    Patients sorted by case.
+    """Find the patients of a run with their results, sorted by case; only the given cases and methods (None: all).
 
     Raises
     ------
     InputError
         If the folder contains no registered patient, or lacks a requested case or method.
     """
-    patients = run / "register/patients"
-    found = _folders(patients, "t1.nii.gz")
+    found = _folders(run / "register/patients", "t1.nii.gz")
     if not found:
         raise InputError(run, "contains no registered patient", "name a results folder such as results/demo")
     _check_known(cases, set(found), run, "patient")

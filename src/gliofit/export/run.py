@@ -27,12 +27,10 @@ def export_run(
     images: bool = False,
     progress: OnProgress = no_progress,
 ) -> int:
-    """Write patients' results to a new folder, completely or not at all.
+    """Write patients' results of ``results/{run}`` to a new or empty folder, completely or not at all.
 
     Parameters
     ----------
-    run, out
-        Folder of the run, ``results/{run}``, and output folder, which must be new or empty.
     layout
         ``bids``: BIDS derivatives; ``plain``: a folder per patient.
     cases, methods
@@ -54,10 +52,8 @@ def export_run(
     results = find_results(run, cases, methods)
     check_out_folder(out)
     if out.is_dir() and any(not path.name.startswith(TEMPORARY_PREFIX) for path in out.iterdir()):
-        raise InputError(
-            out, "is not empty", "choose a new folder, so that results are not mixed with older files",
-            "output-not-empty",
-        )  # fmt: skip
+        hint = "choose a new folder, so that results are not mixed with older files"
+        raise InputError(out, "is not empty", hint, "output-not-empty")
     with output_folder(out) as temporary:
         write = write_bids if layout == "bids" else write_plain
         write(results, temporary, images, progress)

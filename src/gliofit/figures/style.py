@@ -24,38 +24,19 @@ ONE_COLUMN, TWO_COLUMNS, PAGE_HEIGHT = 3.5, 7.2, 9.0
 TEXT, SMALL, HEADING = 7.0, 6.5, 8.5
 
 _STYLE: Any = {
-    "font.family": "DejaVu Sans",
-    "font.size": TEXT,
-    "axes.titlesize": TEXT,
-    "axes.labelsize": TEXT,
-    "figure.titlesize": HEADING,
-    "xtick.labelsize": SMALL,
-    "ytick.labelsize": SMALL,
-    "legend.fontsize": SMALL,
-    "legend.title_fontsize": SMALL,
-    "legend.frameon": False,
-    "axes.titlepad": 4,
-    "axes.labelpad": 2.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.6,
-    "axes.axisbelow": True,
-    "grid.color": "0.9",
-    "grid.linewidth": 0.5,
-    "lines.linewidth": 1.2,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "xtick.major.size": 2.5,
-    "ytick.major.size": 2.5,
-    "xtick.minor.size": 1.5,
-    "ytick.minor.size": 1.5,
-    "xtick.major.pad": 2,
-    "ytick.major.pad": 2,
+    "font.family": "DejaVu Sans", "font.size": TEXT,
+    "axes.titlesize": TEXT, "axes.labelsize": TEXT, "figure.titlesize": HEADING,
+    "xtick.labelsize": SMALL, "ytick.labelsize": SMALL,
+    "legend.fontsize": SMALL, "legend.title_fontsize": SMALL, "legend.frameon": False,
+    "axes.titlepad": 4, "axes.labelpad": 2.5, "axes.linewidth": 0.6, "axes.axisbelow": True,
+    "axes.spines.top": False, "axes.spines.right": False,
+    "grid.color": "0.9", "grid.linewidth": 0.5, "lines.linewidth": 1.2,
+    "xtick.major.width": 0.6, "xtick.major.size": 2.5, "xtick.minor.size": 1.5, "xtick.major.pad": 2,
+    "ytick.major.width": 0.6, "ytick.major.size": 2.5, "ytick.minor.size": 1.5, "ytick.major.pad": 2,
     # TrueType: journals refuse Type 3, matplotlib's default.
     "pdf.fonttype": 42,
-    "figure.constrained_layout.w_pad": 0.02,
-    "figure.constrained_layout.h_pad": 0.02,
-}
+    "figure.constrained_layout.w_pad": 0.02, "figure.constrained_layout.h_pad": 0.02,
+}  # fmt: skip
 
 #: Removes time and program from the metadata of files.
 _NO_METADATA: Any = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}

@@ -11,8 +11,7 @@ whole tumours of 24 to 230 cc); the numbers are given with each threshold.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +46,7 @@ _MOST_OUTSIDE = 0.5
 _LITTLE_ENHANCING_CC = 1.5
 
 #: Share of a surface on the edge of the volume above which brain or tumour is cut; below 0.01 for complete brains.
-CUT_SHARE = 0.03
+_CUT_SHARE = 0.03
 
 #: The surface of a label with fewer voxels, or a smaller share of the tumour, is not checked.
 _FEWEST_VOXELS, _SMALLEST_SHARE = 10, 0.005
@@ -110,16 +109,17 @@ def check_labels(
         If the tumour is as large or as spread out as tissue (``tissue-as-tumour``), or lies outside the brain
         (``tumour-outside-brain``).
     """
-    subject = str(subject)
-    tumour = whole_tumour_mask(labels)
+    subject, tumour = str(subject), whole_tumour_mask(labels)
     _refuse_tissue(tumour, grid, subject, brain)
-    outside = _outside_share(tumour, subject, brain)
-    warn = partial(_warn, warnings, subject)
-    _check_enclosure(labels, scheme, warn)
-    if outside > 0.05:
-        warn(f"{outside:.0%} of the tumour lies outside the brain", "check that the grids agree", "tumour-outside")
-    elif outside > 0.001:
-        warn(f"{outside:.1%} of the tumour lies outside the brain", "ignore it if only the edge does", "tumour-outside")
+    outside = 0.0 if brain is None or not tumour.any() else float(1 - brain[tumour].mean())
+    problem = f"{outside:{'.0%' if outside > 0.05 else '.1%'}} of the tumour lies outside the brain"
+    if outside > _MOST_OUTSIDE:
+        hint = "give the segmentation of this case, on the grid of its images"
+        raise InputError(subject, problem, hint, "tumour-outside-brain")
+    warnings += [InputWarning(subject, *finding) for finding in _enclosure(labels, scheme)]
+    if outside > 0.001:
+        hint = "check that the grids agree" if outside > 0.05 else "ignore it if only the edge does"
+        warnings.append(InputWarning(subject, problem, hint, "tumour-outside"))
 
 
 def check_segmentation(
@@ -136,14 +136,12 @@ def check_segmentation(
     field of view. Parameters and errors are those of ``check_labels``.
     """
     check_labels(labels, grid, scheme, subject, warnings, brain)
-    tumour = whole_tumour_mask(labels)
-    warn = partial(_warn, warnings, str(subject))
-    _check_parts(labels, grid, scheme, warn)
-    _check_foci(labels, tumour, grid, warn)
-    cut = edge_share(tumour)
-    if cut > CUT_SHARE:
+    findings = [*_parts(labels, grid, scheme), *_foci(labels, grid)]
+    cut = edge_share(whole_tumour_mask(labels))
+    if cut > _CUT_SHARE:
         problem = f"the edge of the volume cuts the tumour ({cut:.0%} of its surface)"
-        warn(problem, "interpret its numbers with care: the part outside is unknown", "tumour-cut")
+        findings.append((problem, "interpret its numbers with care: the part outside is unknown", "tumour-cut"))
+    warnings += [InputWarning(str(subject), *finding) for finding in findings]
 
 
 def check_tissue(tissue: Tissue, subject: str | Path, warnings: list[InputWarning]) -> None:
@@ -152,18 +150,16 @@ def check_tissue(tissue: Tissue, subject: str | Path, warnings: list[InputWarnin
     White matter is deepest in the brain, borders grey matter more than CSF, and hardly reaches the brain's surface. If
     the labels contradict that, the message names the order that fits.
     """
-    subject = str(subject)
-    labels = tissue.labels
+    subject, labels = str(subject), tissue.labels
     if not labels.any():
         return
-    box = bounding_box(labels > 0)
     brain_cc = np.count_nonzero(labels) * tissue.grid.voxel_volume_mm3 / 1000
     if brain_cc < _SMALLEST_BRAIN_CC:
         problem = f"grey matter, white matter and CSF measure {brain_cc:.0f} cc in all"
         hint = "check the voxel size, and that this is the tissue of a whole brain and not a segmentation"
         warnings.append(InputWarning(subject, problem, hint, "tissue-small"))
     warnings += brain_warnings(labels > 0, subject)
-    order = _tissue_order(labels[box], tissue.grid.spacing_mm)
+    order = _tissue_order(labels[bounding_box(labels > 0)], tissue.grid.spacing_mm)
     if order is None:
         return
     read, fitting = (", ".join(f"{value} {_TISSUE_NAMES[label]}" for value, label in pairs) for pairs in order)
@@ -177,27 +173,21 @@ def brain_warnings(brain: NDArray[np.bool_], subject: str | Path) -> list[InputW
     cut = edge_share(brain)
     problem = f"the edge of the volume cuts the brain ({cut:.0%} of its surface)"
     hint = "interpret numbers near the edge with care, because the missing part is unknown"
-    return [InputWarning(str(subject), problem, hint, "brain-cut")] if cut > CUT_SHARE else []
+    return [InputWarning(str(subject), problem, hint, "brain-cut")] if cut > _CUT_SHARE else []
 
 
 def edge_share(mask: NDArray[np.bool_]) -> float:
     """Return the share of a mask's surface, in voxel faces, on the edge of its volume; 0 for an empty mask."""
-    inner = outer = 0
-    for axis in range(3):
-        inner += int(np.count_nonzero(np.diff(mask, axis=axis)))
-        outer += sum(int(np.count_nonzero(mask.take(end, axis=axis))) for end in (0, -1))
-    return outer / (inner + outer) if inner + outer else 0.0
+    inner = sum(int(np.count_nonzero(np.diff(mask, axis=axis))) for axis in range(3))
+    outer = sum(int(np.count_nonzero(mask.take(end, axis=axis))) for axis in range(3) for end in (0, -1))
+    return outer / max(inner + outer, 1)
 
 
 def sensible_schemes(values: NDArray[np.integer]) -> list[str]:
     """Return the label schemes that define every value of a segmentation and give plausible enclosures."""
     surfaces = _Surfaces(values)
-    present = set(surfaces.values)
-    return [
-        name
-        for name, meanings in LABEL_SCHEMES.items()
-        if present <= set(meanings) and surfaces.problem(meanings) is None
-    ]
+    known = {name: meanings for name, meanings in LABEL_SCHEMES.items() if surfaces.counts.keys() <= meanings.keys()}
+    return [name for name, meanings in known.items() if surfaces.problem(meanings) is None]
 
 
 def scheme_hint(values: NDArray[np.integer]) -> str:
@@ -222,12 +212,10 @@ def focus_volumes_mm3(mask: NDArray[np.bool_], grid: Grid) -> list[float]:
     """
     from scipy.ndimage import distance_transform_edt, label
 
-    total = np.count_nonzero(mask)
-    if total == 0:
+    if not mask.any():
         return []
-    least = max(_FOCUS_SHARE * total, 1000 * _FOCUS_CC / grid.voxel_volume_mm3)
-    part = mask[bounding_box(mask)]
-    connected = np.ones((3, 3, 3), bool)
+    least = max(_FOCUS_SHARE * np.count_nonzero(mask), 1000 * _FOCUS_CC / grid.voxel_volume_mm3)
+    part, connected = mask[bounding_box(mask)], np.ones((3, 3, 3), bool)
     parts, _ = label(part, connected)
     if np.count_nonzero(np.bincount(parts.ravel())[1:] >= least) > 1:
         reach = [int(np.ceil(_FOCUS_GAP_MM / 2 / step)) + 1 for step in grid.spacing_mm]
@@ -250,77 +238,59 @@ class _Surfaces:
         present, flat = np.unique(values, return_inverse=True)
         if 0 not in present:
             present, flat = np.append(0, present), flat + 1
-        index = flat.reshape(values.shape)
-        size = len(present)
+        index, size = flat.reshape(values.shape), len(present)
         faces = np.zeros((size, size), np.int64)
         for axis in range(values.ndim):
             lower, upper = (np.delete(index, end, axis=axis) for end in (-1, 0))
-            pairs = np.bincount((lower * size + upper).ravel(), minlength=size * size)
-            faces += pairs.reshape(size, size)
-        faces += faces.T
-        np.fill_diagonal(faces, 0)
-        counts = np.bincount(index.ravel(), minlength=size)
-        self._index = {int(value): row for row, value in enumerate(present)}
-        self._faces = faces
-        self.values = [int(value) for value in present if value != 0]
-        self.counts = {value: int(counts[self._index[value]]) for value in self.values}
+            faces += np.bincount((lower * size + upper).ravel(), minlength=size * size).reshape(size, size)
+        self._faces = faces + faces.T
+        np.fill_diagonal(self._faces, 0)
+        voxels = np.bincount(index.ravel(), minlength=size)
+        self._rows = {int(value): row for row, value in enumerate(present)}
+        #: Numbers of voxels by value, without background.
+        self.counts = {value: int(voxels[row]) for value, row in self._rows.items() if value != 0}
 
-    def exposed(self, value: int) -> float:
-        """Return the share of a label's surface that borders the background."""
-        return self.contact(value, 0)
-
-    def contact(self, value: int, other: int) -> float:
-        """Return the share of a label's surface that borders another label."""
-        row = self._faces[self._index[value]]
-        return float(row[self._index[other]] / max(row.sum(), 1))
+    def contact(self, value: int, other: int = 0) -> float:
+        """Return the share of a label's surface that borders another label, or the background."""
+        return float(self.faces(value, other) / max(self._faces[self._rows[value]].sum(), 1))
 
     def faces(self, value: int, other: int) -> int:
         """Return the number of faces that two labels share."""
-        return int(self._faces[self._index[value], self._index[other]])
+        return int(self._faces[self._rows[value], self._rows[other]])
 
     def problem(self, meanings: Mapping[int, TumourLabel]) -> str | None:
         """Describe the first implausible enclosure if the values have these meanings; None if there is none."""
         least = max(_FEWEST_VOXELS, _SMALLEST_SHARE * sum(self.counts.values()))
-        checked = {meanings[value]: value for value in self.values if self.counts[value] >= least}
+        checked = {meanings[value]: value for value, count in self.counts.items() if count >= least}
         oedema, cavity = checked.get(TumourLabel.OEDEMA), checked.get(TumourLabel.CAVITY)
         solid = {label: value for label, value in checked.items() if value not in (oedema, cavity)}
         if oedema is not None:
             for label, value in solid.items():
-                if self.exposed(value) - self.exposed(oedema) > _OEDEMA_ENCLOSED_BY:
-                    return (
-                        f"the {_name(label)} label ({value}) lies outside the oedema label ({oedema}): "
-                        f"{self.exposed(value):.0%} and {self.exposed(oedema):.0%} of their surfaces border healthy "
-                        "tissue"
-                    )
+                exposed, of_oedema = self.contact(value), self.contact(oedema)
+                if exposed - of_oedema > _OEDEMA_ENCLOSED_BY:
+                    labels = f"the {_name(label)} label ({value}) lies outside the oedema label ({oedema})"
+                    return f"{labels}: {exposed:.0%} and {of_oedema:.0%} of their surfaces border healthy tissue"
         enhancing, necrotic = solid.get(TumourLabel.ENHANCING), solid.get(TumourLabel.NECROTIC)
         if enhancing is not None and necrotic is not None:
             share = self.contact(enhancing, necrotic)
             if share >= _ENHANCING_ENCLOSED:
-                return (
-                    f"the necrotic label ({necrotic}) encloses the enhancing label ({enhancing}): {share:.0%} of its "
-                    "surface"
-                )
+                labels = f"the necrotic label ({necrotic}) encloses the enhancing label ({enhancing})"
+                return f"{labels}: {share:.0%} of its surface"
         if cavity is not None:
             for label, value in checked.items():
                 share = self.contact(value, cavity)
                 if value != cavity and share >= _ENCLOSED_BY_CAVITY:
-                    return (
-                        f"the resection cavity ({cavity}) encloses the {_name(label)} label ({value}): {share:.0%} of "
-                        "its surface"
-                    )
+                    labels = f"the resection cavity ({cavity}) encloses the {_name(label)} label ({value})"
+                    return f"{labels}: {share:.0%} of its surface"
         return None
+
+
+#: Problem, hint and code of a warning.
+_Finding = tuple[str, str, str]
 
 
 def _name(label: TumourLabel) -> str:
     return describe_labels({0: label}).removeprefix("0 ")
-
-
-def _warn(warnings: list[InputWarning], subject: str, problem: str, hint: str, code: str) -> None:
-    warnings.append(InputWarning(subject, problem, hint, code))
-
-
-#: ``_warn`` about one subject: takes problem, hint and code.
-_Warn = Callable[[str, str, str], None]
 
 
 def _refuse_tissue(tumour: NDArray[np.bool_], grid: Grid, subject: str, brain: NDArray[np.bool_] | None) -> None:
@@ -331,102 +301,73 @@ def _refuse_tissue(tumour: NDArray[np.bool_], grid: Grid, subject: str, brain: N
         share = tumour_cc / brain_cc if brain_cc >= _SMALLEST_BRAIN_CC else 0.0
         if share > _MOST_TUMOUR_SHARE:
             problem = f"the tumour takes {share:.0%} of the brain ({tumour_cc:.0f} of {brain_cc:.0f} cc)"
-        elif share > _WIDE_TUMOUR_SHARE and _spread(tumour, brain) > _WIDEST_TUMOUR:
-            problem = f"the tumour ({tumour_cc:.0f} cc) is spread over the whole brain"
+        elif share > _WIDE_TUMOUR_SHARE:
+            spread, of_brain = (np.argwhere(mask).std(axis=0) for mask in (tumour, brain))
+            if (spread / np.maximum(of_brain, 1e-9)).min() > _WIDEST_TUMOUR:
+                problem = f"the tumour ({tumour_cc:.0f} cc) is spread over the whole brain"
     if problem:
         hint = "give a tumour segmentation; this is the size of a tissue map or brain mask"
         raise InputError(subject, problem, hint, "tissue-as-tumour")
 
 
-def _spread(mask: NDArray[np.bool_], brain: NDArray[np.bool_]) -> float:
-    """Return the ratio of the standard deviations of two masks' voxel positions, minimum over the axes."""
-
-    def deviation(data: NDArray[np.bool_], axis: int) -> float:
-        weights = data.sum(axis=tuple(other for other in range(3) if other != axis), dtype=float)
-        positions = np.arange(data.shape[axis])
-        mean = np.average(positions, weights=weights)
-        return float(np.sqrt(np.average((positions - mean) ** 2, weights=weights)))
-
-    return min(deviation(mask, axis) / max(deviation(brain, axis), 1e-9) for axis in range(3))
-
-
-def _outside_share(tumour: NDArray[np.bool_], subject: str, brain: NDArray[np.bool_] | None) -> float:
-    if brain is None or not tumour.any():
-        return 0.0
-    outside = float(1 - brain[tumour].mean())
-    if outside > _MOST_OUTSIDE:
-        hint = "give the segmentation of this case, on the grid of its images"
-        problem = f"{outside:.0%} of the tumour lies outside the brain"
-        raise InputError(subject, problem, hint, "tumour-outside-brain")
-    return outside
-
-
-def _check_enclosure(labels: NDArray[np.uint8], scheme: str, warn: _Warn) -> None:
-    meanings = LABEL_SCHEMES[scheme]
+def _enclosure(labels: NDArray[np.uint8], scheme: str) -> Iterator[_Finding]:
+    """Yield a finding if labels enclose each other in an implausible way."""
     values = np.zeros(len(TumourLabel), np.int64)
-    for value, label in meanings.items():
+    for value, label in LABEL_SCHEMES[scheme].items():
         values[label] = value
-    read = values[labels]
-    surfaces = _Surfaces(read)
-    problem = surfaces.problem(meanings)
+    surfaces = _Surfaces(values[labels])
+    problem = surfaces.problem(LABEL_SCHEMES[scheme])
     if problem is None:
         return
     readings: dict[str, list[str]] = {}
-    for name in sensible_schemes(read):
-        text = describe_labels({value: LABEL_SCHEMES[name][value] for value in surfaces.values})
+    for name in sensible_schemes(values[labels]):
+        text = describe_labels({value: LABEL_SCHEMES[name][value] for value in surfaces.counts})
         readings.setdefault(text, []).append(name)
     fits = "; ".join(f"{' or '.join(names)} ({text})" for text, names in readings.items())
     advice = f"{fits} would fit" if fits else "if no scheme has this order, change the values of the segmentation"
-    warn(problem, f"check the label scheme ({scheme}); {advice}", "labels-enclosure")
+    yield problem, f"check the label scheme ({scheme}); {advice}", "labels-enclosure"
 
 
-def _check_parts(labels: NDArray[np.uint8], grid: Grid, scheme: str, warn: _Warn) -> None:
-    """Warn about missing or small parts that a fit or plan needs, and about a cavity."""
+def _parts(labels: NDArray[np.uint8], grid: Grid, scheme: str) -> Iterator[_Finding]:
+    """Yield findings about missing or small parts that a fit or plan needs, and about a cavity."""
     volumes_cc = np.bincount(labels.ravel(), minlength=len(TumourLabel)) * grid.voxel_volume_mm3 / 1000
     enhancing_cc, cavity_cc = float(volumes_cc[TumourLabel.ENHANCING]), float(volumes_cc[TumourLabel.CAVITY])
     if not core_mask(labels).any():
         hint = f"check the label scheme ({scheme}); methods are fitted to the whole tumour only"
-        warn("has oedema but no core", hint, "no-core")
+        yield "has oedema but no core", hint, "no-core"
     elif np.count_nonzero(volumes_cc[1:]) == 1:
         ((value, label),) = (pair for pair in LABEL_SCHEMES[scheme].items() if volumes_cc[pair[1]] > 0)
         hint = "if it is a mask of the whole tumour, give a segmentation of its parts"
-        warn(f"has only the {_name(label)} label ({value})", hint, "single-label")
+        yield f"has only the {_name(label)} label ({value})", hint, "single-label"
     elif enhancing_cc == 0:
-        warn(
-            "has no enhancing tumour",
-            "ignore this for a low-grade tumour, where the core is the necrotic or non-enhancing label; "
-            f"otherwise check the label scheme ({scheme})",
-            "no-enhancing",
-        )
+        hint = "ignore this for a low-grade tumour, where the core is the necrotic or non-enhancing label; "
+        yield "has no enhancing tumour", f"{hint}otherwise check the label scheme ({scheme})", "no-enhancing"
     elif enhancing_cc < _LITTLE_ENHANCING_CC:
         problem = f"has only {enhancing_cc:.1f} cc of enhancing tumour"
-        warn(problem, "interpret the numbers of the core with care", "little-enhancing")
+        yield problem, "interpret the numbers of the core with care", "little-enhancing"
     if cavity_cc > 0:
         hint = (
             "use images from before surgery: fits and targets exclude the cavity, and a growth model treats it as "
             "tissue without tumour"
         )
-        if enhancing_cc == 0:
-            value = next(value for value, label in LABEL_SCHEMES[scheme].items() if label == TumourLabel.CAVITY)
-            others = [name for name, other in LABEL_SCHEMES.items() if other.get(value) == TumourLabel.ENHANCING]
-            if others:
-                hint = (
-                    f"check the label scheme ({scheme}): {value} is enhancing tumour in {' and '.join(others)}; " + hint
-                )
-        warn(f"has {cavity_cc:.1f} cc of resection cavity", hint, "resection-cavity")
+        value = next(value for value, label in LABEL_SCHEMES[scheme].items() if label == TumourLabel.CAVITY)
+        others = [name for name, other in LABEL_SCHEMES.items() if other.get(value) == TumourLabel.ENHANCING]
+        if enhancing_cc == 0 and others:
+            hint = f"check the label scheme ({scheme}): {value} is enhancing tumour in {' and '.join(others)}; {hint}"
+        yield f"has {cavity_cc:.1f} cc of resection cavity", hint, "resection-cavity"
 
 
-def _check_foci(labels: NDArray[np.uint8], tumour: NDArray[np.bool_], grid: Grid, warn: _Warn) -> None:
-    for what, mask in (("tumour", tumour), ("tumour core", core_mask(labels))):
+def _foci(labels: NDArray[np.uint8], grid: Grid) -> Iterator[_Finding]:
+    """Yield a finding if the tumour, or else its core, has several foci."""
+    for what, mask in (("tumour", whole_tumour_mask(labels)), ("tumour core", core_mask(labels))):
         volumes = focus_volumes_mm3(mask, grid)
         if len(volumes) > 1:
             shown = ", ".join(f"{volume / 1000:.1f}" for volume in volumes)
-            warn(
-                f"the {what} has {len(volumes)} separate foci ({shown} cc)",
+            hint = (
                 "segment and fit each focus separately: a growth model has one origin, and a personalised target "
-                "without the gross tumour can miss the smaller foci",
-                "several-foci",
+                "without the gross tumour can miss the smaller foci"
             )
+            yield f"the {what} has {len(volumes)} separate foci ({shown} cc)", hint, "several-foci"
             return
 
 
@@ -440,10 +381,8 @@ def _tissue_order(
     steps = [max(1, round(3 / size)) for size in spacing_mm]
     sampled = np.pad(labels[tuple(slice(None, None, step) for step in steps)], 1)
     brain = binary_fill_holes(sampled > 0)
-    total = int(np.count_nonzero(sampled))
-    values = [
-        int(value) for value in _TISSUE_NAMES if np.count_nonzero(sampled == value) >= _SMALLEST_TISSUE_SHARE * total
-    ]
+    least = _SMALLEST_TISSUE_SHARE * np.count_nonzero(sampled)
+    values = [int(value) for value in _TISSUE_NAMES if np.count_nonzero(sampled == value) >= least]
     if len(values) < 2:
         return None
     sampling = [size * step for size, step in zip(spacing_mm, steps, strict=True)]
@@ -457,7 +396,7 @@ def _tissue_order(
         fluid = order.get(TissueLabel.CSF)
         return (
             depths[white] > depths[grey]
-            and surfaces.exposed(white) <= _WHITE_MATTER_EXPOSED
+            and surfaces.contact(white) <= _WHITE_MATTER_EXPOSED
             and (
                 fluid is None
                 or (
@@ -469,8 +408,7 @@ def _tissue_order(
         )
 
     as_read = {TissueLabel(value): value for value in values}
-    complete = {TissueLabel.GREY_MATTER, TissueLabel.WHITE_MATTER} <= set(as_read)
-    if complete and fits(as_read):
+    if {TissueLabel.GREY_MATTER, TissueLabel.WHITE_MATTER} <= as_read.keys() and fits(as_read):
         return None
     meanings = [TissueLabel.GREY_MATTER, TissueLabel.WHITE_MATTER, TissueLabel.CSF][: len(values)]
     orders = [dict(zip(meanings, order, strict=True)) for order in itertools.permutations(values)]

@@ -21,7 +21,6 @@ DESCRIPTION = "dataset_description.json"
 #: Key of the labels in a segmentation's sidecar, used without a table; not part of the specification.
 _LABEL_KEY = "LabelMap"
 
-
 #: Extensions of images, the longest first.
 _EXTENSIONS = (".nii.gz", ".nii")
 _PAIR = re.compile(r"([a-z]+)-([0-9A-Za-z+]+)")
@@ -42,7 +41,6 @@ class BidsName:
         return "_".join([*(f"{key}-{value}" for key, value in self.entities.items()), self.suffix])
 
     def __str__(self) -> str:
-        """The file name."""
         return self.stem + self.extension
 
 
@@ -52,15 +50,9 @@ def parse_name(name: str, extensions: tuple[str, ...] = _EXTENSIONS) -> BidsName
     if extension is None:
         return None
     *pairs, suffix = name.removesuffix(extension).split("_")
-    if not _SUFFIX.fullmatch(suffix):
-        return None
-    entities: dict[str, str] = {}
-    for pair in pairs:
-        match = _PAIR.fullmatch(pair)
-        if match is None or match[1] in entities:
-            return None
-        entities[match[1]] = match[2]
-    return BidsName(entities, suffix, extension)
+    entities = {match[1]: match[2] for match in map(_PAIR.fullmatch, pairs) if match}
+    is_valid = _SUFFIX.fullmatch(suffix) and len(entities) == len(pairs)
+    return BidsName(entities, suffix, extension) if is_valid else None
 
 
 def bids_label(name: str) -> str:
@@ -133,8 +125,9 @@ def read_lookup(image: BidsImage) -> tuple[Path, dict[int, str]] | None:
     InputError
         If the file cannot be read, or a value is not an integer.
     """
-    for path in _inherited(image, ".tsv"):
-        return path, _numbered(path, _table(path))
+    table = next(_inherited(image, ".tsv"), None)
+    if table is not None:
+        return table, _numbered(table, _table(table))
     for path in _inherited(image, ".json"):
         labels = _read_object(path).get(_LABEL_KEY)
         if isinstance(labels, dict):
@@ -146,30 +139,28 @@ def read_lookup(image: BidsImage) -> tuple[Path, dict[int, str]] | None:
 
 def _roots(folder: Path) -> list[Path]:
     """Return the dataset and the datasets in its derivatives."""
-    derivatives = folder / "derivatives"
-    below = sorted(path for path in derivatives.iterdir() if path.is_dir()) if derivatives.is_dir() else []
-    return [folder, *below]
+    return [folder, *sorted(path for path in folder.glob("derivatives/*") if path.is_dir())]
 
 
 def _anat_folders(root: Path) -> Iterator[tuple[str, str | None, Path]]:
     """Yield subject, session and ``anat`` folder."""
     for subject in sorted(root.glob("sub-*")):
-        if (subject / "anat").is_dir():
-            yield subject.name, None, subject / "anat"
-        for session in sorted(subject.glob("ses-*")):
-            if (session / "anat").is_dir():
-                yield subject.name, session.name, session / "anat"
+        for session in (None, *sorted(subject.glob("ses-*"))):
+            anat = (session or subject) / "anat"
+            if anat.is_dir():
+                yield subject.name, session.name if session else None, anat
 
 
 def _inherited(image: BidsImage, extension: str) -> Iterator[Path]:
     """Yield the files of an extension that apply to an image, the nearest and most specific first."""
     suffix, entities = image.name.suffix, image.name.entities.items()
     for folder in (image.path.parent, *image.path.parent.parents):
-        matches = []
-        for path in sorted(folder.glob(f"*{suffix}{extension}")):
-            name = parse_name(path.name, (extension,))
-            if name is not None and name.suffix == suffix and name.entities.items() <= entities:
-                matches.append((len(name.entities), path))
+        names = {path: parse_name(path.name, (extension,)) for path in folder.glob(f"*{suffix}{extension}")}
+        matches = [
+            (len(name.entities), path)
+            for path, name in names.items()
+            if name is not None and name.suffix == suffix and name.entities.items() <= entities
+        ]
         yield from (path for _, path in sorted(matches, reverse=True))
         if folder == image.root:
             return

@@ -84,17 +84,14 @@ def read_mask(path: Path, grid: Grid, *, warnings: list[InputWarning], reference
     low, high = float(volume.data.min()), float(volume.data.max())
     if low >= -0.01 and high <= 1.01:
         inside = volume.data > 0.5
-    elif (
-        (numbers := _integers(volume.data, step)) is not None
-        and numbers.min() >= 0
-        and len(np.unique(numbers)) <= _MOST_MASK_LABELS + 1
-    ):
-        inside = numbers > 0
     else:
-        problem = f"is not a mask (values from {low:g} to {high:g})"
-        raise InputError(path, problem, "give 0 and 1, or fractions between them", "mask-scale")
+        numbers = _integers(volume.data, step)
+        if numbers is None or numbers.min() < 0 or len(np.unique(numbers)) > _MOST_MASK_LABELS + 1:
+            problem = f"is not a mask (values from {low:g} to {high:g})"
+            raise InputError(path, problem, "give 0 and 1, or fractions between them", "mask-scale")
+        inside = numbers > 0
     if not inside.any():
-        raise InputError(path, "is an empty mask", "give the mask, or leave it out", code="mask-empty")
+        raise InputError(path, "is an empty mask", "give the mask, or leave it out", "mask-empty")
     return Volume(inside, volume.grid)
 
 
@@ -115,7 +112,7 @@ def read_label_values(
     numbers = _integers(volume.data, step)
     if numbers is None:
         hint = "give labels, resampled with nearest neighbour"
-        raise InputError(path, "holds values that are not integers", hint, code="labels-not-whole")
+        raise InputError(path, "holds values that are not integers", hint, "labels-not-whole")
     return Volume(numbers, volume.grid)
 
 
@@ -167,8 +164,8 @@ def read_follow_up(
     scheme = "brats2024" if scheme == "brats2023" else scheme
     values = read_label_values(path, grid, warnings=warnings, reference=reference)
     check_scheme(scheme, str(path))
-    cavity = [value for value, label in LABEL_SCHEMES[scheme].items() if label == TumourLabel.CAVITY]
-    if np.isin(values.data, [0, *cavity]).all():
+    no_tumour = [0, *(value for value, label in LABEL_SCHEMES[scheme].items() if label == TumourLabel.CAVITY)]
+    if np.isin(values.data, no_tumour).all():
         return Volume(np.where(values.data != 0, TumourLabel.CAVITY, 0).astype(np.uint8), values.grid)
     labels = _translate(values.data, scheme, path)
     check_labels(labels, values.grid, scheme, path, warnings, None if brain is None else brain.data)
@@ -226,12 +223,11 @@ def read_tissue_maps(
         If a file cannot be read, lies on another grid than ``wm``, or holds values that are not fractions.
     """
     white, _ = _read(wm, None, warnings, "", isotropic)
-    maps = {"wm": Volume(tissue_fractions(white.data, wm), white.grid)}
-    for name, path in (("gm", gm), ("csf", csf)):
-        if path is not None:
-            volume, _ = _read(path, white.grid, warnings, wm.name)
-            maps[name] = Volume(tissue_fractions(volume.data, path), volume.grid)
-    tissue = Tissue.from_maps(maps["wm"], maps["gm"], maps.get("csf"), wm)
+    maps = [Volume(tissue_fractions(white.data, wm), white.grid)]
+    for path in (gm,) if csf is None else (gm, csf):
+        volume, _ = _read(path, white.grid, warnings, wm.name)
+        maps.append(Volume(tissue_fractions(volume.data, path), volume.grid))
+    tissue = Tissue.from_maps(maps[0], maps[1], None if csf is None else maps[2], wm)
     check_tissue(tissue, wm, warnings)
     return tissue
 
@@ -249,16 +245,13 @@ def _read(
 
 def _note_orientation(grid: Grid, path: Path, warnings: list[InputWarning]) -> None:
     """Warn about a header that does not state the orientation of the axes."""
-    if grid.orientation_known:
-        return
-    warning = InputWarning(
-        str(path),
+    problem = (
         f"its header states no orientation, and {grid.axis_codes} is assumed; left and right, front and back, or top "
-        "and bottom may be exchanged",
-        "write the affine of the image into the header, with a form code",
-        code="orientation-unknown",
+        "and bottom may be exchanged"
     )
-    if warning not in warnings:
+    hint = "write the affine of the image into the header, with a form code"
+    warning = InputWarning(str(path), problem, hint, "orientation-unknown")
+    if not grid.orientation_known and warning not in warnings:
         warnings.append(warning)
 
 
@@ -271,10 +264,9 @@ def _check_isotropic(grid: Grid, path: Path) -> None:
 
 def _integers(data: NDArray[Any], step: float) -> NDArray[np.int64] | None:
     """Round labels to integers; None if they are not integers within the tolerance for a quantisation step."""
-    if data.dtype.kind not in "iu":
-        rounded = np.rint(data)
-        tolerance = max(_ROUNDING, min(step / 2, _COARSEST_ROUNDING))
-        if np.abs(data - rounded).max() > tolerance or np.abs(rounded).max() > _LARGEST_LABEL:
-            return None
-        data = rounded
-    return data.astype(np.int64)
+    if data.dtype.kind in "iu":
+        return data.astype(np.int64)
+    rounded = np.rint(data)
+    tolerance = max(_ROUNDING, min(step / 2, _COARSEST_ROUNDING))
+    are_labels = np.abs(data - rounded).max() <= tolerance and np.abs(rounded).max() <= _LARGEST_LABEL
+    return rounded.astype(np.int64) if are_labels else None

@@ -82,18 +82,16 @@ def tumour_part(name: str) -> TumourLabel | None:
     mentions = _mentions(words)
     if not mentions or any(_HEALTHY.fullmatch(word) for word in words):
         return None
-    if any(_DOUBT.fullmatch(word) for word in words):
-        raise AmbiguousNameError(name)
-    if any(
-        _INFILTRATION.fullmatch(words[mention.place]) and _before_noun(words, mention.place) for mention in mentions
-    ):
-        raise AmbiguousNameError(name)
+    before_nouns = [mention for mention in mentions if _before_noun(words, mention.place)]
     parts = {mention.part for mention in mentions if not mention.negated}
     excluded = [mention for mention in mentions if mention.negated and mention.part == TumourLabel.ENHANCING]
-    if TumourLabel.ENHANCING in parts and excluded:
+    if (
+        any(_DOUBT.fullmatch(word) for word in words)
+        or any(_INFILTRATION.fullmatch(words[mention.place]) for mention in before_nouns)
+        or (TumourLabel.ENHANCING in parts and excluded)
+    ):
         raise AmbiguousNameError(name)
-    solid = [mention for mention in excluded if mention.describes and _before_noun(words, mention.place)]
-    if (excluded and not parts) or solid:
+    if excluded and (not parts or any(mention.describes for mention in excluded if mention in before_nouns)):
         parts.add(TumourLabel.NON_ENHANCING)
     if parts == {TumourLabel.NECROTIC, TumourLabel.NON_ENHANCING}:
         # The necrotic label of BraTS is necrotic and non-enhancing core.
@@ -130,15 +128,12 @@ def _mentions(words: list[str]) -> list[_Mention]:
     for place, word in enumerate(words):
         part = _part_of(word)
         if part is not None:
-            if joined and negator != _NEGATE_NEXT and not any(not other.negated for other in mentions):
+            if joined and negator != _NEGATE_NEXT and all(mention.negated for mention in mentions):
                 # "Without necrosis and oedema" may have oedema or not.
                 raise AmbiguousNameError(" ".join(words))
-            if joined:
-                negator = ""
+            negator = "" if joined else negator
             mentions.append(_Mention(part, place, bool(negator), negator in (_NEGATE_NEXT, "not")))
-            joined = False
-            if negator == _NEGATE_NEXT:
-                negator = ""
+            negator, joined = "" if negator == _NEGATE_NEXT else negator, False
         elif word == _NEGATE_NEXT or word in _NEGATE_PHRASE:
             if negator and not joined and word != "nor":
                 raise AmbiguousNameError(" ".join(words))
@@ -155,8 +150,6 @@ def _mentions(words: list[str]) -> list[_Mention]:
 def _before_noun(words: list[str], place: int) -> bool:
     """Return whether a noun of ``_NOUNS`` follows within three words, before any other part."""
     for word in words[place + 1 : place + 4]:
-        if _NOUNS.fullmatch(word):
-            return True
-        if _part_of(word) is not None or word in _ENDS_PHRASE:
-            return False
+        if _NOUNS.fullmatch(word) or _part_of(word) is not None or word in _ENDS_PHRASE:
+            return _NOUNS.fullmatch(word) is not None
     return False

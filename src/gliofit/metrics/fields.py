@@ -114,14 +114,9 @@ def _is_constant(values: NDArray[np.float64], background: float) -> bool:
 
 
 def compare_fields(prediction: Volume, truth: Volume, tissue_mask: NDArray[np.bool_]) -> dict[str, float]:
-    """Score a prediction against the truth in both averaging domains.
+    """Score a prediction against the truth, on the same grid, in both averaging domains.
 
-    Parameters
-    ----------
-    prediction, truth
-        Concentrations on the same grid.
-    tissue_mask
-        Grey or white matter, on the same grid; both fields are set to zero elsewhere.
+    Both fields are set to zero outside grey and white matter (``tissue_mask``).
 
     Returns
     -------

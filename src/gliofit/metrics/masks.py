@@ -61,23 +61,12 @@ def _dice_of_counts(both: ArrayLike, first: ArrayLike, second: ArrayLike) -> NDA
 def surface_distances_mm(
     first: NDArray[np.bool_], second: NDArray[np.bool_], spacing_mm: Sequence[float]
 ) -> tuple[float, float]:
-    """Compute mean and 95 % distance between the surfaces of two masks in mm.
+    """Compute mean and 95 % distance between the surfaces of two masks in mm; NaN if a mask is empty.
 
     A surface is the voxels of a mask that have a neighbour through a face outside it; distances are between voxel
     centres. The mean is over the surface voxels of both masks; HD95 is the larger of the 95th percentiles of both
     directions, interpolated linearly, as MONAI's ``compute_hausdorff_distance(percentile=95, directed=False)`` defines
-    it.
-
-    Parameters
-    ----------
-    first, second
-        Masks of one shape (x, y, z).
-    spacing_mm
-        Voxel size along the three axes.
-
-    Returns
-    -------
-    Mean and HD95; NaN if a mask is empty.
+    it. The masks have one shape (x, y, z).
     """
     from scipy.ndimage import binary_erosion, distance_transform_edt
 
@@ -85,10 +74,8 @@ def surface_distances_mm(
         return float("nan"), float("nan")
     # This box contains both surfaces and the lines between them.
     box = bounding_box(first | second)
-    surfaces = []
-    for mask in (first[box], second[box]):
-        # Voxels at the edge of the image are part of the surface.
-        surfaces.append(mask & ~binary_erosion(mask))
+    # Voxels at the edge of the image are part of the surface.
+    surfaces = [mask[box] & ~binary_erosion(mask[box]) for mask in (first, second)]
     to_second, to_first = (
         distance_transform_edt(~target, sampling=tuple(spacing_mm))[source]
         for source, target in (surfaces, surfaces[::-1])

@@ -19,11 +19,6 @@ def error_columns(parameters: Iterable[Parameter]) -> tuple[str, ...]:
 def parameter_errors(estimate: Theta, truth: Theta) -> dict[str, float]:
     """Compute the errors of the parameters that estimate and truth both have.
 
-    Parameters
-    ----------
-    estimate, truth
-        Estimated and true parameters.
-
     Returns
     -------
     dict
@@ -36,11 +31,9 @@ def parameter_errors(estimate: Theta, truth: Theta) -> dict[str, float]:
     for parameter in estimate.space.others:
         name, column = parameter.name, parameter.column
         if column in true:
-            known = true[column] > 0
-            errors[f"{name}_relative_error"] = (
-                abs(found[column] - true[column]) / true[column] if known else float("nan")
-            )
-            errors[f"{name}_bias"] = found[column] / true[column] - 1 if known else float("nan")
+            value = true[column] if true[column] > 0 else float("nan")
+            errors[f"{name}_relative_error"] = abs(found[column] - value) / value
+            errors[f"{name}_bias"] = found[column] / value - 1
     offset = np.asarray(estimate.origin_mm) - np.asarray(truth.origin_mm)
     errors["origin_error_mm"] = float(np.linalg.norm(offset))
     errors["origin_error_fraction"] = float(np.linalg.norm(offset / np.array(EXTENT_MM)))

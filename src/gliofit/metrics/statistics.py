@@ -44,12 +44,7 @@ def describe(values: ArrayLike) -> Description:
 def bootstrap_interval(values: ArrayLike, confidence: float, samples: int, seed: int) -> tuple[float, float]:
     """Compute the percentile bootstrap interval of the mean of finite values; NaN for fewer than two.
 
-    Parameters
-    ----------
-    values
-        The sample, shape (n,).
-    confidence, samples, seed
-        Coverage between 0 and 1, resamples, and seed of the resampling.
+    The sample has shape (n,), ``confidence`` is the coverage between 0 and 1, and ``seed`` that of the resampling.
     """
     sample = _finite(values)
     if sample.size < 2:
@@ -64,18 +59,8 @@ def bootstrap_interval(values: ArrayLike, confidence: float, samples: int, seed:
 class PairedTest:
     """Paired comparison of two methods on common cases.
 
-    Parameters
-    ----------
-    n
-        Number of pairs.
-    mean_difference
-        Mean of first minus second.
-    t_statistic, t_p
-        Paired t-test, two-sided.
-    wilcoxon_statistic, wilcoxon_p
-        Wilcoxon signed-rank test, two-sided; pairs without a difference are excluded.
-    note
-        Why a value is missing; empty otherwise.
+    ``mean_difference`` is first minus second. Two-sided paired t-test and Wilcoxon signed-rank test, the latter without
+    pairs without a difference. ``note`` says why a value is missing; empty otherwise.
     """
 
     n: int

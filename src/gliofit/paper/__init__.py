@@ -30,16 +30,9 @@ TEST_MSE: float = _CONTENT["test_mse"]
 
 @dataclass(frozen=True)
 class PaperValue:
-    """One number of a table.
+    """One number of a table, as printed; NaN where the table has none.
 
-    Parameters
-    ----------
-    mean
-        Mean over the cases, NaN where the table has none.
-    standard_error, median
-        As printed, NaN where the table has none.
-    starred
-        Whether the table marks the number as different by its paired t-test.
+    ``starred`` tells whether the table marks the number as different by its paired t-test.
     """
 
     mean: float

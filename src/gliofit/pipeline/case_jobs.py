@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -16,14 +16,7 @@ from gliofit.pipeline.workload import Workload
 class Unit:
     """Unit of a job: a case, or an estimate of a case.
 
-    Parameters
-    ----------
-    wildcards
-        Wildcards by name.
-    input, output
-        Files by name; the first output names the sidecar.
-    work
-        Its work.
+    Files are by name, as paths or lists of paths; the first output names the sidecar.
     """
 
     wildcards: Mapping[str, str]
@@ -40,16 +33,10 @@ class Batch:
     ----------
     rule
         Common name of such rules; settings of profiles for it apply to all.
-    cohort
-        Cohort of the cases.
     label
         Method or group of estimates; may be empty.
     number
         Number among the jobs of its kind.
-    cases
-        Names of the cases.
-    units
-        Units of the job.
     kind
         Kind of job in the table of costs.
     gpu
@@ -83,19 +70,12 @@ class Batch:
     @cached_property
     def input(self) -> dict[str, list[str]]:
         """Return the files of all units by name, without repetition."""
-        return self._files("input")
+        return _files(unit.input for unit in self.units)
 
     @cached_property
     def output(self) -> dict[str, list[str]]:
         """Return the files of all units by name."""
-        return self._files("output")
-
-    def _files(self, kind: str) -> dict[str, list[str]]:
-        found: dict[str, dict[str, None]] = {}
-        for unit in self.units:
-            for name, files in getattr(unit, kind).items():
-                found.setdefault(name, {}).update(dict.fromkeys([files] if isinstance(files, str) else files))
-        return {name: list(files) for name, files in found.items()}
+        return _files(unit.output for unit in self.units)
 
     @property
     def parts(self) -> list[dict[str, Any]]:
@@ -103,20 +83,18 @@ class Batch:
 
         Positions keep the parameters short, which Snakemake stores with every output.
         """
-        places = {
-            kind: {path: number for number, path in enumerate(path for paths in files.values() for path in paths)}
-            for kind, files in (("input", self.input), ("output", self.output))
-        }
+        inputs, outputs = (
+            {path: number for number, path in enumerate(path for paths in files.values() for path in paths)}
+            for files in (self.input, self.output)
+        )
         return [
             {
                 "wildcards": unit.wildcards,
-                **{
-                    kind: {
-                        name: at[files] if isinstance(files, str) else [at[path] for path in files]
-                        for name, files in getattr(unit, kind).items()
-                    }
-                    for kind, at in places.items()
+                "input": {
+                    name: inputs[files] if isinstance(files, str) else [inputs[path] for path in files]
+                    for name, files in unit.input.items()
                 },
+                "output": {name: outputs[file] for name, file in unit.output.items()},
             }
             for unit in self.units
         ]
@@ -127,24 +105,25 @@ class Batch:
         return Work.total(unit.work for unit in self.units)
 
 
+def _files(units: Iterable[Mapping[str, str | list[str]]]) -> dict[str, list[str]]:
+    """Return the files of units by name, each once."""
+    merged: dict[str, dict[str, None]] = {}
+    for files_by_name in units:
+        for name, files in files_by_name.items():
+            merged.setdefault(name, {}).update(dict.fromkeys([files] if isinstance(files, str) else files))
+    return {name: list(files) for name, files in merged.items()}
+
+
 class Batches:
-    """All batches of a run.
+    """All batches of a run, by rule (``of``) and by name."""
 
-    Parameters
-    ----------
-    plan
-        The run.
-    workload
-        The work of its jobs.
-    """
-
-    def __init__(self, plan: Plan, workload: Workload) -> None:
-        self.plan, self.config, self.files, self.workload = plan, plan.config, plan.files, workload
-        made = {
-            "extract_case": self._extractions(), "invert_case": self._inversions(), "run_forward": self._simulations(),
-            "map_uncertainty": self._uncertainties(), "evaluate_case": self._evaluations(),
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.config, self.files, self.workload = plan, plan.config, plan.files, Workload(plan)
+        self.of = {
+            "extract_case": list(self._extractions()), "invert_case": list(self._inversions()),
+            "run_forward": list(self._simulations()), "map_uncertainty": list(self._uncertainties()),
+            "evaluate_case": list(self._evaluations()),
         }  # fmt: skip
-        self.of = {rule: list(batches) for rule, batches in made.items()}
         self.by_name = {batch.name: batch for batches in self.of.values() for batch in batches}
 
     def outputs(self, rule: str) -> list[str]:
@@ -155,16 +134,14 @@ class Batches:
         self, rule: str, cohort: str, units: Callable[[str], list[Unit]], method: str | None = None, **facts: Any
     ) -> Iterator[Batch]:
         """Create the jobs of a cohort from the units of each case."""
-        size = self.config.cases_per_job.size(cohort, method)  # type: ignore[arg-type]
         names = self.plan.cases[cohort]
         # The configured number of cases limits the units, if there are several units per case.
-        size = -(-size // len(units(names[0])))
+        size = -(-self.config.cases_per_job.size(cohort, method) // len(units(names[0])))
         # Synthetic cases are numbered, so that further cases do not change full batches.
         for number, first in enumerate(range(0, len(names), size)):
-            cases = names[first : first + size]
+            cases = tuple(names[first : first + size])
             parts = tuple(unit for case in cases for unit in units(case))
-            label = facts.get("label", method or "")
-            yield Batch(rule, cohort, number=number, cases=tuple(cases), units=parts, **facts | {"label": label})
+            yield Batch(rule, cohort, number=number, cases=cases, units=parts, **{"label": method or ""} | facts)
 
     def _extractions(self) -> Iterator[Batch]:
         if "synthetic" in self.plan.cohorts:
@@ -174,11 +151,10 @@ class Batches:
         files = self.files
         shard, _ = self.config.simulate.case_location(case)
         images = ("wm", "gm", "csf", "labels", "brain_mask", "concentration")
+        inputs = {"volumes": files.shard(shard, "nii"), "table": files.shard(shard, "parquet")}
         output = {name: files.case("synthetic", case, f"{name}.nii.gz") for name in images}
         output["truth"] = files.case("synthetic", case, "truth.parquet")
-        given = {"volumes": files.shard(shard, "nii"), "table": files.shard(shard, "parquet")}
-        given |= files.tissue_of_anatomy("atlas")
-        return [Unit({"case": case}, given, output, self.workload.extraction())]
+        return [Unit({"case": case}, inputs | files.tissue_of_anatomy("atlas"), output, self.workload.extraction())]
 
     def _inversions(self) -> Iterator[Batch]:
         plan, invert = self.plan, self.config.invert
@@ -194,60 +170,54 @@ class Batches:
         """Return tissue, observation, networks, estimate to refine, and atlas with transforms."""
         invert, files = self.config.invert, self.files
         seen = invert.observation_of(method, cohort)
-        given: dict[str, str | list[str]] = {**self.plan.tissue_of_case(cohort, case), **self.plan.networks_of(method)}
-        given[seen] = self.plan.reference(case) if seen == "reference" else files.case(cohort, case, f"{seen}.nii.gz")
+        inputs: dict[str, Any] = self.plan.tissue_of_case(cohort, case) | self.plan.networks_of(method)
+        inputs[seen] = self.plan.reference(case) if seen == "reference" else files.case(cohort, case, f"{seen}.nii.gz")
         start = invert.refines(method)
         if start is not None:
-            given["start"] = files.inversion(cohort, case, start, "parameters.parquet")
+            inputs["start"] = files.inversion(cohort, case, start, "parameters.parquet")
         if cohort == "patients" and invert.needs_atlas(method):
-            given["atlas"] = list(files.tissue_of_atlas(self.config.tissue).values())
-            given["transforms"] = list(files.transforms(case).values())
+            inputs["atlas"] = list(files.tissue_of_atlas(self.config.tissue).values())
+            inputs["transforms"] = list(files.transforms(case).values())
         names = ["parameters.parquet", "trace.parquet"]
         names += ["concentration.nii.gz"] if invert.gives_concentration(method) else []
         output = {name.partition(".")[0]: files.inversion(cohort, case, method, name) for name in names}
         work = self.workload.inversion(method, self.plan.spacing_mm(cohort))
-        return [Unit({"cohort": cohort, "case": case, "method": method}, given, output, work)]
+        return [Unit({"cohort": cohort, "case": case, "method": method}, inputs, output, work)]
 
     def _simulations(self) -> Iterator[Batch]:
-        integrator = self.config.forward.integrator
+        gpu = self.plan.gpus_of(self.config.forward.integrator)
         for cohort in self.plan.cohorts:
             for group, estimates in self._groups(cohort).items():
                 yield from self._split(
-                    "run_forward", cohort, partial(self._simulation_of_all, cohort, estimates), label=group,
-                    gpu=self.plan.gpus_of(integrator),
-                )  # fmt: skip
+                    "run_forward", cohort, partial(self._simulation, cohort, estimates), label=group, gpu=gpu
+                )
 
     def _groups(self, cohort: str) -> dict[str, list[str]]:
         """Return groups of estimates per job: the reference, those of plans, and the others."""
-        estimates, plan = self.plan.estimates(cohort), self.config.plan
         if cohort == "synthetic":
-            return {"all": estimates} if estimates else {}
+            return {"all": self.plan.estimates(cohort)}
         groups: dict[str, list[str]] = {"reference": [], "planned": [], "others": []}
-        for estimate in estimates:
-            if estimate == self.config.evaluate.reference_method:
-                groups["reference"].append(estimate)
-            else:
-                groups["planned" if estimate in plan.methods else "others"].append(estimate)
+        for estimate in self.plan.estimates(cohort):
+            is_reference = estimate == self.config.evaluate.reference_method
+            is_planned = estimate in self.config.plan.methods
+            groups["reference" if is_reference else "planned" if is_planned else "others"].append(estimate)
         return {group: members for group, members in groups.items() if members}
 
-    def _simulation_of_all(self, cohort: str, estimates: list[str], case: str) -> list[Unit]:
-        return [self._simulation(cohort, estimate, case) for estimate in estimates]
-
-    def _simulation(self, cohort: str, estimate: str, case: str) -> Unit:
-        files, method = self.files, estimate.removesuffix("-other")
-        given: dict[str, str | list[str]] = {**self.plan.tissue_of_case(cohort, case)}
-        taken_over = estimate != ORACLE and self.config.invert.gives_concentration(method)
-        given["parameters"] = (
-            files.case(cohort, case, "truth.parquet")
-            if estimate == ORACLE
-            else files.inversion(cohort, case, method, "parameters.parquet")
-        )
-        if taken_over:
-            given["field"] = files.inversion(cohort, case, method, "concentration.nii.gz")
-        names = {"concentration": "concentration.nii.gz", "table": "forward.parquet"}
-        output = {name: files.forward(cohort, case, estimate, file) for name, file in names.items()}
-        work = self.workload.simulation(cohort, taken_over)
-        return Unit({"cohort": cohort, "case": case, "estimate": estimate}, given, output, work)
+    def _simulation(self, cohort: str, estimates: list[str], case: str) -> list[Unit]:
+        files, tissue, units = self.files, self.plan.tissue_of_case(cohort, case), []
+        truth = files.case(cohort, case, "truth.parquet")
+        for estimate in estimates:
+            method = estimate.removesuffix("-other")
+            parameters = files.inversion(cohort, case, method, "parameters.parquet")
+            inputs = tissue | {"parameters": truth if estimate == ORACLE else parameters}
+            gives_field = estimate != ORACLE and self.config.invert.gives_concentration(method)
+            if gives_field:
+                inputs["field"] = files.inversion(cohort, case, method, "concentration.nii.gz")
+            names = {"concentration": "concentration.nii.gz", "table": "forward.parquet"}
+            output = {name: files.forward(cohort, case, estimate, file) for name, file in names.items()}
+            wildcards = {"cohort": cohort, "case": case, "estimate": estimate}
+            units.append(Unit(wildcards, inputs, output, self.workload.simulation(cohort, gives_field)))
+        return units
 
     def _uncertainties(self) -> Iterator[Batch]:
         if self.plan.uncertain:
@@ -259,7 +229,7 @@ class Batches:
         return [
             Unit(
                 {"cohort": "patients", "case": case, "method": method},
-                {**tissue, "parameters": files.inversion("patients", case, method, "parameters.parquet")},
+                tissue | {"parameters": files.inversion("patients", case, method, "parameters.parquet")},
                 {"uncertainty": files.forward("patients", case, method, "uncertainty.nii.gz")},
                 self.workload.uncertainty(),
             )
@@ -272,12 +242,10 @@ class Batches:
 
     def _evaluation(self, cohort: str, case: str) -> list[Unit]:
         files, plan = self.files, self.plan
-        given: dict[str, str | list[str]] = {**plan.truth(cohort, case)}
-        given["labels"] = files.case(cohort, case, "labels.nii.gz")
+        inputs: dict[str, Any] = plan.truth(cohort, case) | {"labels": files.case(cohort, case, "labels.nii.gz")}
         for name, file in (("concentrations", "concentration.nii.gz"), ("forwards", "forward.parquet")):
-            given[name] = [files.forward(cohort, case, estimate, file) for estimate in plan.estimates(cohort)]
-        given["parameters"] = [
-            files.inversion(cohort, case, method, "parameters.parquet") for method in plan.methods[cohort]
-        ]
+            inputs[name] = [files.forward(cohort, case, estimate, file) for estimate in plan.estimates(cohort)]
+        methods = plan.methods[cohort]
+        inputs["parameters"] = [files.inversion(cohort, case, method, "parameters.parquet") for method in methods]
         output = {name: files.scores(cohort, case, name) for name in ("metrics", "dice_curve", "agreement")}
-        return [Unit({"cohort": cohort, "case": case}, given, output, self.workload.evaluation(cohort))]
+        return [Unit({"cohort": cohort, "case": case}, inputs, output, self.workload.evaluation(cohort))]

@@ -8,27 +8,23 @@ start.
 from __future__ import annotations
 
 import difflib
-import json
-import re
 import types
 import typing
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
-from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from gliofit.assess.settings import AssessSettings
 from gliofit.atlas.settings import AtlasSettings
 from gliofit.core.errors import InputError
-from gliofit.core.references import Kind, check_references
+from gliofit.core.references import Kind, MethodName, check_references
 from gliofit.core.settings import Settings
 from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.forward.settings import ForwardSettings
 from gliofit.invert.settings import InvertSettings
-from gliofit.pipeline.batches import BatchSettings
 from gliofit.plan.settings import PlanSettings
 from gliofit.publish.settings import PublishSettings
 from gliofit.register.settings import PatientsSettings, PhantomSettings, RegisterSettings
@@ -40,13 +36,33 @@ from gliofit.train.settings import TrainSettings
 warnings.filterwarnings("ignore", message='Field name "register" in "Config" shadows')
 
 
+class BatchSettings(Settings):
+    """Number of cases per job, by cohort."""
+
+    synthetic: int = Field(
+        1,
+        ge=1,
+        description="Synthetic cases per job. 1: one job per case, so that little is lost after an interruption; 25 "
+        "keeps a large study in hundreds of jobs.",
+    )
+    patients: int = Field(1, ge=1, description="Patients per job; each is registered in a separate job.")
+    methods: dict[MethodName, Annotated[int, Field(ge=1)]] = Field(
+        {},
+        description="Largest number of cases per job of slow methods: the time limit of a cluster applies to all cases "
+        "of a job.",
+    )
+
+    def size(self, cohort: str, method: str | None = None) -> int:
+        """Return the largest number of cases in a job, for jobs of inversions by a method."""
+        size: int = getattr(self, cohort)
+        return size if method is None else min(size, self.methods.get(method, size))
+
+
 class Config(Settings):
     """Configuration of a run, with a section per stage."""
 
     run: str = Field(
-        "demo",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$",
-        description="Name of the run; results go to `results/{run}`.",
+        "demo", pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$", description="Name of the run; results go to `results/{run}`."
     )
     seed: int = Field(1, ge=0, description="Seed; each job derives its seed from it and from stable names.")
     cohorts: list[Literal["synthetic", "patients"]] = Field(
@@ -78,14 +94,11 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _references_exist(self) -> Config:
-        check_references(
-            self,
-            {
-                Kind.METHOD: {method: self.invert.traits_of(method) for method in self.invert.methods},
-                Kind.NETWORK: {name: {network.role} for name, network in self.train.models.items()},
-                Kind.CASE: {case: set() for case in self.simulate.case_names()},
-            },
-        )
+        check_references(self, {
+            Kind.METHOD: {method: self.invert.traits_of(method) for method in self.invert.methods},
+            Kind.NETWORK: {name: {network.role} for name, network in self.train.models.items()},
+            Kind.CASE: {case: set() for case in self.simulate.case_names()},
+        })  # fmt: skip
         return self
 
     @model_validator(mode="after")
@@ -155,37 +168,27 @@ def _as_input_error(error: ValidationError) -> InputError:
     unknown = str(first["loc"][-1]) if first["loc"] else ""
     parent = ".".join(section)
     key = ".".join([*section, unknown])
+    # Errors between sections have no key.
+    subject = f"config key '{key}'" if key else "configuration"
     if first["type"] != "extra_forbidden":
-        # Errors between sections have no key.
-        subject = f"config key '{key}'" if key else "configuration"
-        return InputError(subject, _complaint(first), "see config/README.md for valid values")
-    siblings = sorted({name for model in models for name in model.model_fields})
+        message, value = first["msg"].removeprefix("Value error, "), first.get("input")
+        shown = f"{value!r}: " if isinstance(value, (str, int, float)) else ""
+        problem = f"{shown}{message[:1].lower()}{message[1:]}"
+        return InputError(subject, problem, "see config/README.md for valid values")
     for other in alternatives:
         if unknown in other.model_fields:
-            problem = " or ".join(f"`{_discriminator(model)}`" for model in models)
-            return InputError(
-                f"config key '{key}'",
-                f"is unknown with {problem}",
-                f"add `{_discriminator(other)}` to '{parent}', or remove the key",
-            )
-    everything = siblings + [name for other in alternatives for name in other.model_fields]
-    close = difflib.get_close_matches(unknown, everything, n=1, cutoff=0.5)
+            problem = f"is unknown with {' or '.join(f'`{discriminator(model)}`' for model in models)}"
+            return InputError(subject, problem, f"add `{discriminator(other)}` to '{parent}', or remove the key")
+    siblings = sorted({name for model in models for name in model.model_fields})
+    candidates = siblings + [name for other in alternatives for name in other.model_fields]
+    close = difflib.get_close_matches(unknown, candidates, n=1, cutoff=0.5)
     if close:
         hint = f"did you mean '{'.'.join([*section, close[0]])}'?"
     elif siblings:
         hint = f"valid keys {'in ' + repr(parent) if parent else 'at the top'} are {', '.join(siblings)}"
     else:
         hint = "remove it, or see config/README.md"
-    return InputError(f"config key '{key}'", "is unknown", hint)
-
-
-def _complaint(item: Mapping[str, Any]) -> str:
-    """Return a message of pydantic as a clause, with the value."""
-    message = str(item["msg"])
-    message = re.sub(r"^Value error, ", "", message)
-    value = item.get("input")
-    shown = f"{value!r}: " if isinstance(value, (str, int, float, bool)) else ""
-    return f"{shown}{message[:1].lower()}{message[1:]}"
+    return InputError(subject, "is unknown", hint)
 
 
 def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -210,7 +213,7 @@ def _section_of(parts: list[str]) -> tuple[list[str], list[type[BaseModel]], lis
     alternatives: list[type[BaseModel]] = []
     free_name = False
     for part in parts[:-1]:
-        tagged = [model for model in models if (_discriminator(model) or "").endswith(f": {part}")]
+        tagged = [model for model in models if (discriminator(model) or "").endswith(f": {part}")]
         if tagged and not free_name:
             alternatives = [model for model in models if model not in tagged]
             models = tagged
@@ -220,84 +223,20 @@ def _section_of(parts: list[str]) -> tuple[list[str], list[type[BaseModel]], lis
         # Other parts are names of methods or positions in lists.
         if named and not free_name:
             models, alternatives = [inner for annotation in named for inner in models_in(annotation)], []
-        free_name = not free_name and any(_is_mapping(annotation) for annotation in named)
+        free_name = not free_name and any(is_mapping(annotation) for annotation in named)
     return section, models, alternatives
 
 
-def describe_keys(model: type[BaseModel] = Config, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
-    """Yield all keys of a model as (key, valid values, default, description), sections before their keys."""
-    for name, field in model.model_fields.items():
-        key = f"{prefix}{name}"
-        inner = list(dict.fromkeys(models_in(field.annotation)))
-        mapping = _is_mapping(field.annotation)
-        yield key, _type_text(field), _default_text(field), field.description or ""
-        for child in inner:
-            tag = _discriminator(child)
-            below = f"<{tag or 'name'}>." if mapping else f"<{tag}>." if tag and len(inner) > 1 else ""
-            yield from describe_keys(child, f"{key}.{below}")
-
-
-def _discriminator(model: type[BaseModel]) -> str | None:
+def discriminator(model: type[BaseModel]) -> str | None:
     """Return the discriminator of a model: the only valid value of its first key."""
-    first = next(iter(model.model_fields.values()))
-    values = typing.get_args(first.annotation) if typing.get_origin(first.annotation) is Literal else ()
-    return f"{next(iter(model.model_fields))}: {values[0]}" if len(values) == 1 else None
+    name, field = next(iter(model.model_fields.items()))
+    values = typing.get_args(field.annotation) if typing.get_origin(field.annotation) is Literal else ()
+    return f"{name}: {values[0]}" if len(values) == 1 else None
 
 
-def _is_mapping(annotation: Any) -> bool:
+def is_mapping(annotation: Any) -> bool:
+    """Return whether an annotation is a mapping, through Optional and unions."""
     origin = typing.get_origin(annotation)
     if origin in (typing.Union, types.UnionType, typing.Annotated):
-        return any(_is_mapping(argument) for argument in typing.get_args(annotation))
+        return any(is_mapping(argument) for argument in typing.get_args(annotation))
     return origin in (dict, Mapping) or (isinstance(origin, type) and issubclass(origin, Mapping))
-
-
-def _type_text(field: Any) -> str:
-    """Describe type and limits of a key."""
-    text = _annotation_text(field.annotation)
-    limits = []
-    for limit in field.metadata:
-        for sign, attribute in ((">=", "ge"), (">", "gt"), ("<=", "le"), ("<", "lt")):
-            if getattr(limit, attribute, None) is not None:
-                limits.append(f"{sign} {getattr(limit, attribute)}")
-        if getattr(limit, "multiple_of", None) is not None:
-            limits.append(f"multiple of {limit.multiple_of}")
-    return ", ".join([text, *limits])
-
-
-def _annotation_text(annotation: Any) -> str:
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if annotation is type(None):
-        return "null"
-    if annotation is Any:
-        return "value"
-    if origin is Literal:
-        return ", ".join(f"`{argument}`" for argument in arguments)
-    if origin is typing.Annotated:
-        return _annotation_text(arguments[0])
-    if origin in (typing.Union, types.UnionType):
-        return " or ".join(dict.fromkeys(_annotation_text(argument) for argument in arguments))
-    if origin in (list, tuple, set, frozenset):
-        inner = dict.fromkeys(_annotation_text(argument) for argument in arguments if argument is not Ellipsis)
-        count = f"{len(arguments)} of " if origin is tuple and Ellipsis not in arguments else "list of "
-        return count + " / ".join(inner)
-    if _is_mapping(annotation):
-        return f"{_annotation_text(arguments[1])} by name" if arguments else "values by name"
-    if isinstance(annotation, type):
-        if issubclass(annotation, BaseModel):
-            return "section"
-        return {"str": "text", "int": "whole number", "float": "number", "bool": "true / false", "Path": "path"}.get(
-            annotation.__name__, annotation.__name__
-        )
-    return str(annotation)
-
-
-def _default_text(field: Any) -> str:
-    """Return the default of a key as YAML; empty for sections."""
-    value = field.get_default(call_default_factory=True, validated_data={})
-    if value is PydanticUndefined:
-        return "required"
-    if isinstance(value, BaseModel):
-        return ""
-    if isinstance(value, Mapping) and any(isinstance(item, BaseModel) for item in value.values()):
-        return ", ".join(f"`{name}`" for name in value)
-    return f"`{json.dumps(to_jsonable_python(value))}`"

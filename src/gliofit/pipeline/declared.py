@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 VARIABLE = "GLIOFIT_CHECK_INPUTS"
 
 #: Folders of a run whose files belong to jobs without being inputs or outputs.
-_OWN_FOLDERS = ("logs", "benchmarks", "checkpoints")
+_UNDECLARED_FOLDERS = {"logs", "benchmarks", "checkpoints"}
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
@@ -48,13 +48,14 @@ def only_declared(job: Job) -> Iterator[None]:
         if not path.is_relative_to(run):
             return
         parts = path.relative_to(run).parts
-        if set(parts) & set(_OWN_FOLDERS) or any(part.startswith(".") for part in parts):
+        if _UNDECLARED_FOLDERS & set(parts) or any(part.startswith(".") for part in parts):
             return
         mode, flags = arguments[1] or "", arguments[2] or 0
         if set(mode) & set("wax+") or flags & _WRITING:
             written.add(path)
-        elif path not in declared | written and path.is_file() and not _is_sidecar(path):
-            undeclared.add(path)
+        elif path not in declared | written and path.is_file():
+            if path.suffix != ".json" or not path.with_suffix("").is_file():
+                undeclared.add(path)
 
     # Hooks cannot be removed.
     sys.addaudithook(hook)
@@ -64,7 +65,3 @@ def only_declared(job: Job) -> Iterator[None]:
         active = False
     if undeclared:
         raise RuntimeError(f"reads undeclared files: {', '.join(sorted(map(str, undeclared)))}")
-
-
-def _is_sidecar(path: Path) -> bool:
-    return path.suffix == ".json" and path.with_suffix("").is_file()

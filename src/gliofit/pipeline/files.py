@@ -9,7 +9,7 @@ from typing import Literal
 Kind = Literal["labels", "probabilities"]
 
 #: Tables of a cohort from stage evaluate.
-COHORT_TABLES = ("metrics", "tests", "summary", "dice_curve", "agreement", "cases")
+_COHORT_TABLES = ("metrics", "tests", "summary", "dice_curve", "agreement", "cases")
 
 #: Images of a patient from stage register.
 _REGISTERED = ("t1", "wm", "gm", "csf", "labels", "brain_mask", "segmentation")
@@ -28,12 +28,7 @@ class Files:
     """Paths of a run.
 
     Names of cases, methods and so on may be wildcards of a rule (``{case}``). Without a file name, methods return the
-    folder.
-
-    Parameters
-    ----------
-    root
-        Folder of the run, ``results/{run}``.
+    folder. ``root`` is the folder of the run, ``results/{run}``.
     """
 
     root: str
@@ -108,7 +103,7 @@ class Files:
 
     def evaluated(self, cohort: str) -> dict[str, str]:
         """Tables of a cohort's evaluation by name."""
-        return {name: f"{self.evaluation(cohort)}/{name}.parquet" for name in COHORT_TABLES}
+        return {name: f"{self.evaluation(cohort)}/{name}.parquet" for name in _COHORT_TABLES}
 
     # ----------------------------------------------------------------------------- plans, study, assessment, reports
 

@@ -21,18 +21,12 @@ from gliofit.forward.run import ForwardResult, simulate_estimate, wrap_field
 from gliofit.forward.settings import ForwardSettings
 from gliofit.forward.uncertainty import concentration_deviation, tangent_settings
 from gliofit.growth.model import find_growth_model
-from gliofit.growth.space import ParameterSpace
 from gliofit.growth.theta import Theta
 from gliofit.inputs.images import read_concentration, read_segmentation
 from gliofit.invert.base import Inversion
 from gliofit.invert.methods.gauss_newton import GaussNewtonSettings
 from gliofit.invert.networks import Networks
-from gliofit.invert.problem import (
-    AbstractObservation,
-    ConcentrationObservation,
-    Problem,
-    SegmentationObservation,
-)
+from gliofit.invert.problem import AbstractObservation, ConcentrationObservation, Problem, SegmentationObservation
 from gliofit.invert.profile import profile_intervals, profile_likelihood
 from gliofit.invert.run import fit, parameters_row
 from gliofit.invert.settings import InvertSettings
@@ -94,13 +88,12 @@ def fit_files(
     progress: OnProgress = no_progress,
     warnings: list[InputWarning] | None = None,
 ) -> dict[str, Any]:
-    """Estimate theta, run the solver once more, and write the result.
+    """Estimate theta, simulate the estimate, and write the result.
 
-    Writes ``parameters.parquet`` (one row), ``trace.parquet``, ``concentration.nii.gz`` (on the tissue's
-    grid) and ``summary.png`` into ``out_dir``; where the method says how well theta is determined also
-    ``uncertainty.nii.gz`` (standard deviation of the concentration), and ``profile.parquet`` if asked for. All of them
-    or none, but a picture that cannot be drawn is left out, and the row's message says so. Those that an earlier fit
-    left there and this one does not write are removed.
+    Writes ``parameters.parquet`` (one row), ``trace.parquet``, ``concentration.nii.gz`` (on the tissue's grid) and
+    ``summary.png`` into ``out_dir``; for methods with an uncertainty of theta also ``uncertainty.nii.gz`` (standard
+    deviation of the concentration), and ``profile.parquet`` if requested. All of them or none, but a picture that
+    cannot be drawn is left out, which the row's message says. Other files of an earlier fit are removed.
 
     Parameters
     ----------
@@ -113,19 +106,17 @@ def fit_files(
     concentration, segmentation, label_scheme
         The observation: one of the two files; a segmentation needs its label scheme.
     models
-        Folder with trained networks; the shipped ones if not given.
+        Folder with trained networks; default: the shipped ones.
     growth_model
-        Growth model to fit, in place of the one that the method's settings name.
+        Growth model to fit instead of the one in the method's settings.
     settings, forward
-        Settings of the stages; defaults if not given.
-    seed, threads
-        Random seed, and threads to use.
+        Settings of the stages.
     profile
-        Whether to make a profile likelihood too (``profile_likelihood``); the row then has its intervals as well.
+        Whether to compute a profile likelihood too (``profile_likelihood``), with its intervals in the row.
     progress
         Called with the method's evaluations and with the steps that follow.
     warnings
-        List that warnings about the observation are appended to; what it holds is written into the notes.
+        Warnings about the observation are appended to this list, which is written into the row's message.
 
     Returns
     -------
@@ -141,8 +132,8 @@ def fit_files(
         raise InputError(f"--method {method}", "unknown", name_one_of(method, settings.methods))
     if growth_model is not None:
         settings = _with_growth_model(settings, method, growth_model)
-    own = settings.methods[method]
-    if profile and not isinstance(own, GaussNewtonSettings):
+    method_settings = settings.methods[method]
+    if profile and not isinstance(method_settings, GaussNewtonSettings):
         able = [name for name, other in settings.methods.items() if isinstance(other, GaussNewtonSettings)]
         raise InputError(
             "--profile", f"'{method}' has no profile likelihood",
@@ -151,22 +142,20 @@ def fit_files(
     for step in settings.chain(method):
         if settings.needs_atlas(step):
             raise InputError(
-                f"--method {method}",
-                f"'{step}' works in the atlas and requires a registration",
+                f"--method {method}", f"'{step}' works in the atlas and requires a registration",
                 "run it in the workflow (docs/invert.md), or use another method",
-            )
+            )  # fmt: skip
     warnings = [] if warnings is None else warnings
     observation = _observe(tissue, settings, concentration, segmentation, label_scheme, warnings)
-    source = str(segmentation or concentration)
+    source, observed = str(segmentation or concentration), "segmentation" if segmentation else "concentration"
     folder = models if models is not None else shipped_models()
     start: Theta | None = None
     for step in settings.chain(method):
         report = _evaluations(progress, step, settings.methods[step].most_evaluations)
-        sources: dict[str, Any] = {role.value: folder / name for role, name in settings.networks_of(step).items()}
+        networks = Networks.by_role({role: folder / name for role, name in settings.networks_of(step).items()})
         problem = Problem.create(
-            observation, settings, Networks(**sources), seed, threads, report, start,
-            model=settings.methods[step].growth_model,
-        )  # fmt: skip
+            observation, settings, networks, seed, threads, report, start, model=settings.methods[step].growth_model
+        )
         try:
             inversion = fit(problem, step, settings)
         except GridError as error:
@@ -174,22 +163,22 @@ def fit_files(
         start = inversion.theta
     if inversion.theta is None and inversion.concentration is None:
         raise InputError(source, f"{method} found no estimate: {inversion.message}", "try another method")
-    observed = "segmentation" if segmentation is not None else "concentration"
-    row = parameters_row(
-        {"run": "fit", "cohort": "files", "case": name_of_folder(out_dir), "method": method},
-        inversion, tissue.grid, seed, observed, problem.space,
-    )  # fmt: skip
+    names = {"run": "fit", "cohort": "files", "case": name_of_folder(out_dir), "method": method}
+    row = parameters_row(names, inversion, tissue.grid, seed, observed, problem.space)
     notes = [row["message"], *(warning.note for warning in warnings)]
     table = None
-    if profile and isinstance(own, GaussNewtonSettings) and inversion.theta is not None:
+    if profile and isinstance(method_settings, GaussNewtonSettings) and inversion.theta is not None:
         problem = replace(problem, on_progress=_evaluations(progress, f"{method}, profile likelihood", None))
-        table = profile_likelihood(problem, own, inversion)
-        row |= _profile_columns(problem.space, table)
-        notes.append(_below(table))
+        table = profile_likelihood(problem, method_settings, inversion)
+        for line in profile_intervals(problem.space, table).itertuples():
+            row |= {f"{line.parameter}_profile_{end}": float(getattr(line, end)) for end in ("low", "high")}
+        lowest = float(table["deviance"].min())
+        if lowest < -0.1:
+            notes.append(f"the profile found a better fit than the estimate (deviance {lowest:.2g})")
     final, deviation = _simulate(tissue, inversion, forward or ForwardSettings(), progress)
     if final.row["status"] != "ok":
         raise InputError(source, f"the forward simulation failed: {final.row['message']}", "try another method")
-    row["message"] = _joined(notes)
+    row["message"] = "; ".join(filter(None, notes))
     masks = observation.masks if isinstance(observation, SegmentationObservation) else None
     how = "none, a field without theta" if inversion.theta is None else f"integrator {final.row['integrator']}"
     page = SummaryPage(
@@ -204,8 +193,7 @@ def fit_files(
         before = len(warnings)
         with optional_picture(out_dir / "summary.png", warnings):
             plot_summary(temporary / "summary.png", page)
-        notes += [warning.note for warning in warnings[before:]]
-        row["message"] = _joined(notes)
+        row["message"] = "; ".join(filter(None, [*notes, *(warning.note for warning in warnings[before:])]))
         write_table(temporary / "parameters.parquet", pd.DataFrame([row]))
         write_table(temporary / "trace.parquet", inversion.trace)
         write_volume(temporary / "concentration.nii.gz", final.concentration, CONCENTRATION)
@@ -214,10 +202,6 @@ def fit_files(
         if table is not None:
             write_table(temporary / "profile.parquet", table)
     return row
-
-
-def _joined(notes: list[str]) -> str:
-    return "; ".join(note for note in notes if note)
 
 
 def _evaluations(progress: OnProgress, doing: str, most: int | None) -> OnEvaluations:
@@ -254,28 +238,13 @@ def _simulate(
 
 def _with_growth_model(settings: InvertSettings, method: str, growth_model: str) -> InvertSettings:
     """Return settings with another growth model for a method; raise InputError if the method cannot fit it."""
-    own = settings.methods[method]
     find_growth_model(growth_model)
+    method_settings = settings.methods[method]
     try:
-        changed = type(own).model_validate(own.model_dump() | {"growth_model": growth_model})
+        changed = method_settings.model_validate(method_settings.model_dump() | {"growth_model": growth_model})
     except ValidationError as error:
         raise InputError(
             f"--growth-model {growth_model}", f"'{method}' cannot fit it", "use --method gauss-newton",
             "method-without-growth-model",
         ) from error  # fmt: skip
     return settings.model_copy(update={"methods": settings.methods | {method: changed}})
-
-
-def _profile_columns(space: ParameterSpace, table: pd.DataFrame) -> dict[str, float]:
-    """Return columns ``{component}_profile_low`` and ``_high``."""
-    return {
-        f"{line.parameter}_profile_{end}": float(getattr(line, end))
-        for line in profile_intervals(space, table).itertuples()
-        for end in ("low", "high")
-    }
-
-
-def _below(table: pd.DataFrame) -> str:
-    """Return a note if the profile found a clearly better fit than the estimate."""
-    lowest = float(table["deviance"].min())
-    return f"the profile found a better fit than the estimate (deviance {lowest:.2g})" if lowest < -0.1 else ""

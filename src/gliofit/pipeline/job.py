@@ -11,10 +11,11 @@ import errno
 import logging
 import os
 import platform
+import shutil
 import sys
 import time
 import traceback
-from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -26,10 +27,11 @@ from gliofit.core.errors import InputError
 from gliofit.pipeline.declared import only_declared
 from gliofit.pipeline.files import Files
 from gliofit.pipeline.revision import UNKNOWN, remember_revision, source_digest
-from gliofit.pipeline.unfinished import Unfinished
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
+
+_LOG = logging.getLogger("gliofit")
 
 #: Placeholder in sidecars for the folder of the clone, if it is not the working directory.
 PACKAGE_PREFIX = "gliofit:"
@@ -51,40 +53,27 @@ STAGE_VERSIONS = {
 }
 
 #: Environment variables for the number of threads.
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS",
     "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Job:
-    """Job of the workflow, or unit of a job.
-
-    Parameters
-    ----------
-    input, output
-        Files by name, as paths (or lists of paths). The first output names the sidecar.
-    params
-        The rule's parameters by name.
-    wildcards
-        Values of the rule's wildcards.
-    threads
-        Number of threads.
-    seed
-        Seed of this job; 0 if nothing is random.
-    """
+    """Job of the workflow, or unit of a job; inputs, outputs, parameters and wildcards are by name."""
 
     rule: str
+    #: Paths, or lists of paths.
     input: Any
+    #: The first output names the sidecar.
     output: Any
     params: Any
     wildcards: Any
+    #: Numbers of threads and of GPUs.
     threads: int
     gpu: int
+    #: 0 if nothing is random.
     seed: int
 
     @property
@@ -114,13 +103,14 @@ class Job:
     @staticmethod
     def progress(what: str, every_seconds: float = 5.0) -> Callable[[int, int], None]:
         """Return a function of (done, total) that logs progress at limited intervals."""
-        log, begin, last = logging.getLogger("gliofit"), time.perf_counter(), [-every_seconds]
+        begin, last = time.perf_counter(), -every_seconds
 
         def report(done: int, total: int) -> None:
+            nonlocal last
             elapsed = time.perf_counter() - begin
-            if done == total or elapsed - last[0] >= every_seconds:
-                last[0] = elapsed
-                log.info("%d of %d %s, %.0f s left", done, total, what, elapsed / max(done, 1) * (total - done))
+            if done == total or elapsed - last >= every_seconds:
+                last = elapsed
+                _LOG.info("%d of %d %s, %.0f s left", done, total, what, elapsed / max(done, 1) * (total - done))
 
         return report
 
@@ -140,9 +130,7 @@ def job(snakemake: Snakemake, threads: int | None = None) -> Iterator[Job]:
     threads
         Number of threads instead of Snakemake's, for jobs whose results depend on it.
     """
-    threads = threads or int(snakemake.threads)
-    _prepare(snakemake, threads)
-    context = _whole(snakemake, threads)
+    context = _prepare(snakemake, threads or int(snakemake.threads))
     with _logged(snakemake) as terminal:
         try:
             with _recorded(context, _begin(context)):
@@ -155,7 +143,7 @@ def each_unit(snakemake: Snakemake, work: Callable[[Job], None]) -> None:
     """Run every unit of a job (a case, or an estimate of it) like ``job``.
 
     If a unit fails, the others are still run; then the job fails with the names of failed units. The next attempt
-    restores finished results (``gliofit.pipeline.unfinished``) if inputs, parameters and seed are the same.
+    restores finished results if inputs, parameters and seed are the same.
 
     Parameters
     ----------
@@ -165,23 +153,21 @@ def each_unit(snakemake: Snakemake, work: Callable[[Job], None]) -> None:
     work
         Function for a unit.
     """
-    threads = int(snakemake.threads)
-    _prepare(snakemake, threads)
-    whole = _whole(snakemake, threads)
+    whole = _prepare(snakemake, int(snakemake.threads))
     contexts = [_unit(whole, unit) for unit in snakemake.params["units"]]
-    finished = Unfinished(whole.run_folder, snakemake.rule)
+    finished = _Unfinished(whole.run_folder, snakemake.rule)
     codes: dict[str, int] = {}
     with _logged(snakemake) as terminal:
         for context in contexts:
             try:
                 facts = _begin(context)
                 if finished.restore(context.output, facts):
-                    logging.getLogger("gliofit").info("finished in an earlier attempt")
+                    _LOG.info("finished in an earlier attempt")
                     continue
                 with _recorded(context, facts):
                     work(context)
                 if len(contexts) > 1:
-                    finished.keep(context.output)
+                    finished.store(context.output)
             except Exception as error:  # noqa: BLE001 - every error is logged
                 codes[_title(context)] = _report(error, context, terminal)
         if codes:
@@ -191,40 +177,30 @@ def each_unit(snakemake: Snakemake, work: Callable[[Job], None]) -> None:
     finished.remove()
 
 
-def _prepare(snakemake: Snakemake, threads: int) -> None:
-    """Set threads and devices of this process before libraries are imported."""
-    for name in THREAD_VARIABLES:
-        os.environ[name] = str(threads)
+def _prepare(snakemake: Snakemake, threads: int) -> Job:
+    """Set threads and devices of this process before libraries are imported, and create the job."""
+    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
     # Spinning threads slow down concurrent jobs.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     # The user's profile may name a backend that is not available.
     os.environ["MPLBACKEND"] = "agg"
-    if not int(snakemake.resources.get("gpu", 0)):
+    gpu = int(snakemake.resources.get("gpu", 0))
+    if not gpu:
         # Jobs without a GPU request must not use one.
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
-
-
-def _whole(snakemake: Snakemake, threads: int) -> Job:
-    """Create the job from the snakemake object."""
     return Job(
-        rule=snakemake.rule,
-        input=snakemake.input,
-        output=snakemake.output,
-        params=snakemake.params,
-        wildcards=snakemake.wildcards,
-        threads=threads,
-        gpu=int(snakemake.resources.get("gpu", 0)),
+        snakemake.rule, snakemake.input, snakemake.output, snakemake.params, snakemake.wildcards, threads, gpu,
         seed=int(snakemake.params.get("seed", 0)),
-    )
+    )  # fmt: skip
 
 
 def _unit(whole: Job, unit: Mapping[str, Mapping[str, Any]]) -> Job:
     """Create a unit of a job."""
 
     def files(kind: str) -> _Named:
-        every = list(getattr(whole, kind))
+        paths = list(getattr(whole, kind))
         return _Named({
-            name: every[place] if isinstance(place, int) else [every[number] for number in place]
+            name: paths[place] if isinstance(place, int) else [paths[number] for number in place]
             for name, place in unit[kind].items()
         })  # fmt: skip
 
@@ -235,32 +211,73 @@ def _unit(whole: Job, unit: Mapping[str, Mapping[str, Any]]) -> Job:
 
 
 class _Named(list[str]):
-    """Files or wildcards of a unit, with the interface of Snakemake's.
-
-    Parameters
-    ----------
-    items
-        Items with names; a name may have a list.
-    """
+    """Files or wildcards of a unit, with the interface of Snakemake's; a name may have a list."""
 
     def __init__(self, items: Mapping[str, Any]) -> None:
         super().__init__(part for item in items.values() for part in ([item] if isinstance(item, str) else item))
-        self._named = dict(items)
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self.__dict__["_named"][name]
-        except KeyError:
-            raise AttributeError(name) from None
+        self.__dict__.update(items)
 
     def get(self, name: str, default: Any = None) -> Any:
-        return self._named.get(name, default)
+        return self.__dict__.get(name, default)
 
     def keys(self) -> KeysView[str]:
-        return self._named.keys()
+        return self.__dict__.keys()
 
     def items(self) -> ItemsView[str, Any]:
-        return self._named.items()
+        return self.__dict__.items()
+
+
+class _Unfinished:
+    """Finished units of an unfinished job, in ``.unfinished/{job}`` of the run.
+
+    Snakemake deletes the outputs of a job that fails, is interrupted or starts again. To avoid the loss of hours, files
+    of finished units are hard-linked here, from where the next attempt restores them.
+    """
+
+    def __init__(self, run: Path, job: str) -> None:
+        self.run, self.folder = run, run / ".unfinished" / job
+
+    def store(self, outputs: Sequence[str]) -> None:
+        """Store the files of a unit; its sidecar, which Snakemake does not delete, stays in place."""
+        for path in outputs:
+            _link(Path(path), self._copy_of(path))
+
+    def restore(self, outputs: Sequence[str], facts: dict[str, Any]) -> bool:
+        """Restore the files of a unit, if they are undamaged and its sidecar has these facts; return whether."""
+        sidecar = Path(f"{outputs[0]}.json")
+        if not sidecar.is_file():
+            return False
+        from gliofit.core.io import read_json
+
+        record = read_json(sidecar)
+        if any(record[key] != value for key, value in facts.items()):
+            return False
+        for item in record["output"]:
+            copy = self._copy_of(item["path"])
+            if not copy.is_file() or sha256_of(copy) != item["sha256"]:
+                return False
+        for path in outputs:
+            _link(self._copy_of(path), Path(path))
+            # Results must be newer than their inputs.
+            os.utime(path)
+        return True
+
+    def remove(self) -> None:
+        """Delete all stored files, after the last unit."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _copy_of(self, path: str) -> Path:
+        return self.folder / Path(path).relative_to(self.run)
+
+
+def _link(file: Path, name: Path) -> None:
+    """Create a hard link, or a copy if links are not supported; an existing file is replaced."""
+    name.parent.mkdir(parents=True, exist_ok=True)
+    name.unlink(missing_ok=True)
+    try:
+        os.link(file, name)
+    except OSError:
+        shutil.copy2(file, name)
 
 
 def _title(context: Job) -> str:
@@ -268,44 +285,32 @@ def _title(context: Job) -> str:
 
 
 def _begin(context: Job) -> dict[str, Any]:
-    """Log the start of a job.
-
-    Returns
-    -------
-    Facts that determine the results, for the sidecar.
-    """
-    log = logging.getLogger("gliofit")
-    log.info("%s on %d thread(s), seed %d", _title(context), context.threads, context.seed)
-    inputs = [
-        {"path": _portable(str(path)), "sha256": digest_in_run(path, context.run_folder)} for path in context.input
-    ]
-    params = {key: value for key, value in context.params.items() if key not in ("rule", "units")}
+    """Log the start of a job, and return the facts that determine the results, for the sidecar."""
+    _LOG.info("%s on %d thread(s), seed %d", _title(context), context.threads, context.seed)
     return {
         "rule": context.rule,
         "wildcards": dict(context.wildcards.items()),
-        "input": inputs,
-        "params": _plain(params),
+        "input": [
+            {"path": _portable(str(path)), "sha256": digest_in_run(path, context.run_folder)} for path in context.input
+        ],
+        "params": _plain({key: value for key, value in context.params.items() if key not in ("rule", "units")}),
         "seed": context.seed,
     }
 
 
 def _report(error: Exception, context: Job, terminal: int) -> int:
-    """Log an error; bad input in one line.
-
-    Returns
-    -------
-    Exit code of the process: 2 for bad input, 1 for anything else.
-    """
+    """Log an error, and return the exit code of the process: 2 for bad input (one line), 1 for anything else."""
     if isinstance(error, InputError):
-        logging.getLogger("gliofit").debug("", exc_info=error)
-        _tell(f"gliofit: error: {' '.join(str(error).split())}\n", terminal)
-        return 2
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        _LOG.debug("", exc_info=error)
+        line = " ".join(str(error).split())
+    elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
         # Writing the log failed; gliofit.core.io reports errors of results.
-        _tell(f"gliofit: error: {context.folder}: the disk is full; free some space and run again\n", terminal)
-        return 2
-    _tell("".join(traceback.format_exception(error)), terminal)
-    return 1
+        line = f"{context.folder}: the disk is full; free some space and run again"
+    else:
+        _tell("".join(traceback.format_exception(error)), terminal)
+        return 1
+    _tell(f"gliofit: error: {line}\n", terminal)
+    return 2
 
 
 def _tell(text: str, terminal: int) -> None:
@@ -325,8 +330,27 @@ def _recorded(context: Job, facts: dict[str, Any]) -> Iterator[None]:
     with only_declared(context):
         yield
     seconds = time.perf_counter() - clock
-    _write_sidecar(context, facts, sources, started, seconds)
-    logging.getLogger("gliofit").info("done in %.1f s%s", seconds, _peak_device_memory())
+    from gliofit.core.io import write_json
+
+    revision = remember_revision()
+    record = {
+        "output": [{"path": str(path), "sha256": sha256_of(path)} for path in context.output],
+        "threads": context.threads,
+        "device": device_name(),
+        "started": started.isoformat(timespec="seconds"),
+        "wall_seconds": round(seconds, 3),
+        "code": {
+            "revision": revision.removesuffix("-dirty"),
+            "dirty": None if revision == UNKNOWN else revision.endswith("-dirty"),
+            "sources": sources,
+        },
+        "versions": _versions(),
+    }
+    write_json(f"{context.output[0]}.json", facts | record)
+    cuda = _cuda_in_use()
+    # Snakemake's benchmark does not include the memory of GPUs.
+    memory = f", {cuda.max_memory_allocated() / 2**30:.2f} GiB peak GPU memory" if cuda else ""
+    _LOG.info("done in %.1f s%s", seconds, memory)
 
 
 @contextmanager
@@ -335,9 +359,9 @@ def _logged(snakemake: Snakemake) -> Iterator[int]:
     if not snakemake.log:
         yield 2
         return
-    path = snakemake.log[0]
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", buffering=1) as file:
+    path = Path(snakemake.log[0])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", buffering=1) as file:
         sys.stdout.flush()
         sys.stderr.flush()
         saved = os.dup(1), os.dup(2)
@@ -354,10 +378,9 @@ def _logged(snakemake: Snakemake) -> Iterator[int]:
             with suppress(OSError):
                 sys.stdout.flush()
                 sys.stderr.flush()
-            os.dup2(saved[0], 1)
-            os.dup2(saved[1], 2)
-            os.close(saved[0])
-            os.close(saved[1])
+            for stream, copy in zip((1, 2), saved, strict=True):
+                os.dup2(copy, stream)
+                os.close(copy)
 
 
 def _plain(value: Any) -> Any:
@@ -366,9 +389,7 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_plain(item) for item in value]
-    if isinstance(value, (int, float, bool, type(None))):
-        return value
-    return _portable(str(value))
+    return value if value is None or isinstance(value, (int, float)) else _portable(str(value))
 
 
 def _portable(path: str) -> str:
@@ -382,35 +403,16 @@ def _portable(path: str) -> str:
     return path
 
 
-def _write_sidecar(context: Job, facts: dict[str, Any], sources: str, started: datetime, seconds: float) -> None:
-    """Write the sidecar of the first output."""
-    from gliofit.core.io import write_json
-
-    revision = remember_revision()
-    write_json(
-        f"{context.output[0]}.json",
-        facts
-        | {
-            "output": [{"path": str(path), "sha256": sha256_of(path)} for path in context.output],
-            "threads": context.threads,
-            "device": device_name(),
-            "started": started.isoformat(timespec="seconds"),
-            "wall_seconds": round(seconds, 3),
-            "code": {
-                "revision": revision.removesuffix("-dirty"),
-                "dirty": None if revision == UNKNOWN else revision.endswith("-dirty"),
-                "sources": sources,
-            },
-            "versions": _versions(),
-        },
-    )
+def _cuda_in_use() -> Any:
+    """Return ``torch.cuda`` if this process uses a GPU, else None."""
+    cuda = getattr(sys.modules.get("torch"), "cuda", None)
+    return cuda if cuda and cuda.is_available() and cuda.is_initialized() else None
 
 
 def device_name() -> str:
     """Return the model of the GPU used, else of the CPU."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
-        return str(torch.cuda.get_device_name())
+    if cuda := _cuda_in_use():
+        return str(cuda.get_device_name())
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -428,11 +430,3 @@ def _versions() -> dict[str, str]:
         with suppress(PackageNotFoundError):
             versions[name] = version(name)
     return versions
-
-
-def _peak_device_memory() -> str:
-    """Log peak GPU memory, which Snakemake's benchmark does not include."""
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
-        return ""
-    return f", {torch.cuda.max_memory_allocated() / 2**30:.2f} GiB peak GPU memory"

@@ -6,21 +6,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gliofit.pipeline.config import Config
-from gliofit.pipeline.plan import Plan
 
 _OF_PATIENTS = {"patient_observation", "imaging"}
 
 
 class JobSettings:
-    """Selected parts of a configuration for JSON.
-
-    Parameters
-    ----------
-    config
-        The configuration.
-    clone
-        Folder of the clone with shipped networks.
-    """
+    """Selected parts of a configuration for JSON; ``clone`` is the folder of the clone with shipped networks."""
 
     def __init__(self, config: Config, clone: Path) -> None:
         self.config, self.clone = config, clone
@@ -50,15 +41,10 @@ class JobSettings:
         folder = self.config.train.models[model].init
         return None if folder is None else str(folder if folder.is_dir() else self.clone / folder)
 
-    def inputs_of_training(self, model: str, plan: Plan) -> dict[str, list[str]]:
-        """Return samples, tissue and initial network by name."""
-        return plan.inputs_of_training(model, self.initial_folder(model))
-
     def training(self, model: str) -> dict[str, Any]:
         """Return the settings of the train stage with one network."""
         settings = self.config.train.model_dump(mode="json")
-        entry = settings["models"][model] | {"init": self.initial_folder(model)}
-        return settings | {"models": {model: entry}}
+        return settings | {"models": {model: settings["models"][model] | {"init": self.initial_folder(model)}}}
 
     def growing(self, model: str) -> dict[str, Any]:
         """Return the settings of samples generated during training."""
@@ -94,9 +80,8 @@ class JobSettings:
 
     def targets(self) -> dict[str, Any]:
         """Return the settings of test tumours, without numbers of samples."""
-        return self.config.simulate.model_dump(
-            mode="json", include={"preset", "spacing_mm", "integrator", "batch_size"}
-        )
+        included = {"preset", "spacing_mm", "integrator", "batch_size"}
+        return self.config.simulate.model_dump(mode="json", include=included)
 
     def derivatives(self) -> dict[str, Any]:
         """Return the solver for derivatives: that of the simulations if it has derivatives."""

@@ -6,7 +6,8 @@ and no images: Snakemake creates it at every start, on clusters for every job.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -30,49 +31,37 @@ _LARGE_CUBE = 48
 
 
 class Plan:
-    """Content of a run.
+    """Content of a run: its cohorts with cases and methods, and the files of its patients.
 
     Parameters
     ----------
     config
         The configuration.
-    patients
-        Files of every included patient, by case.
-    left_out
-        Excluded patients with the reason.
     cores
         Cores of jobs that can use all.
+
+    Raises
+    ------
+    InputError
+        If the patients of the configuration cannot be used.
     """
 
-    def __init__(
-        self, config: Config, patients: Mapping[str, PatientFiles], left_out: Mapping[str, str], cores: int = _CORES
-    ) -> None:
-        self.config, self.patients, self.left_out, self.cores = config, patients, left_out, cores
-        self.files = Files(f"results/{config.run}")
-        self.cases: dict[str, list[str]] = {"synthetic": config.simulate.case_names(), "patients": list(patients)}
-        # Cohorts without cases are ignored, so that a configuration can request only trained networks.
-        self.cohorts: list[str] = [cohort for cohort in config.cohorts if self.cases[cohort]]
-        self.cases = {name: cases if name in self.cohorts else [] for name, cases in self.cases.items()}
-        self.methods = {name: config.invert.methods_of(name) if name in self.cohorts else [] for name in self.cases}
+    def __init__(self, config: Config, cores: int | None = None) -> None:
+        self.config, self.cores, self.files = config, cores or _CORES, Files(f"results/{config.run}")
         self.are_phantoms = config.patients.source is None
-
-    @classmethod
-    def of(cls, config: Config, cores: int | None = None) -> Plan:
-        """Find the patients of a configuration.
-
-        Raises
-        ------
-        InputError
-            If they cannot be used.
-        """
-        found: list[PatientFiles] = []
-        left_out: dict[str, str] = {}
-        if "patients" in config.cohorts and config.patients.source is None:
-            files = Files(f"results/{config.run}")
-            found = [phantom_files(case, Path(files.phantom(case))) for case in phantom_cases(config.phantoms)]
+        patients: list[PatientFiles] = []
+        #: Excluded patients with the reason.
+        self.left_out: dict[str, str] = {}
+        if "patients" in config.cohorts and self.are_phantoms:
+            patients = [phantom_files(case, Path(self.files.phantom(case))) for case in phantom_cases(config.phantoms)]
         elif "patients" in config.cohorts:
-            found, left_out = find_cohort(config.patients, config.seed)
-        return cls(config, {patient.case: patient for patient in found}, left_out, cores or _CORES)
+            patients, self.left_out = find_cohort(config.patients, config.seed)
+        self.patients = {patient.case: patient for patient in patients}
+        cases = {"synthetic": config.simulate.case_names(), "patients": list(self.patients)}
+        # Cohorts without cases are ignored, so that a configuration can request only trained networks.
+        self.cohorts: list[str] = [cohort for cohort in config.cohorts if cases[cohort]]
+        self.cases = {name: names if name in self.cohorts else [] for name, names in cases.items()}
+        self.methods = {name: config.invert.methods_of(name) if name in self.cohorts else [] for name in cases}
 
     def spacing_mm(self, cohort: str) -> float:
         """Return the voxel spacing of a cohort; 1 mm (BraTS) is assumed for real patients."""
@@ -83,19 +72,14 @@ class Plan:
     # ------------------------------------------------------------------------------------------ methods and networks
 
     @cached_property
-    def methods_in_use(self) -> list[str]:
-        """Methods that run on at least one cohort."""
-        used = {method for methods in self.methods.values() for method in methods}
-        return [method for method in self.config.invert.methods if method in used]
-
-    @cached_property
     def networks(self) -> list[str]:
         """Networks of the methods, or to be assessed."""
-        cohorts = self.config.cohorts
-        methods = {method for cohort in cohorts for method in self.config.invert.methods_of(cohort)}
-        used = {model for method in methods for model in self.config.networks_of(method).values()}
         assess = self.config.assess
-        return sorted(used | {*assess.models, *assess.sensitivity.surrogates})
+        methods = {method for cohort in self.config.cohorts for method in self.config.invert.methods_of(cohort)}
+        return sorted({*self._models_of(methods), *assess.models, *assess.sensitivity.surrogates})
+
+    def _models_of(self, methods: Iterable[str]) -> set[str]:
+        return {model for method in methods for model in self.config.networks_of(method).values()}
 
     @cached_property
     def observed(self) -> list[str]:
@@ -110,8 +94,9 @@ class Plan:
     @cached_property
     def refinements(self) -> dict[str, str]:
         """Methods that refine an estimate, with the refined method."""
-        pairs = {method: self.config.invert.refines(method) for method in self.methods_in_use}
-        return {method: start for method, start in pairs.items() if start is not None}
+        in_use = {method for methods in self.methods.values() for method in methods}
+        pairs = {method: self.config.invert.refines(method) for method in self.config.invert.methods}
+        return {method: start for method, start in pairs.items() if start is not None and method in in_use}
 
     def estimates(self, cohort: str) -> list[str]:
         """Return all estimates with a forward simulation, in the order of the tables."""
@@ -121,8 +106,7 @@ class Plan:
 
     def models_of_study(self) -> list[str]:
         """Return the networks of the study's methods."""
-        methods = self.config.study.methods_in_use if self.config.study.cases else []
-        return sorted({model for method in methods for model in self.config.networks_of(method).values()})
+        return sorted(self._models_of(self.config.study.methods_in_use if self.config.study.cases else []))
 
     # -------------------------------------------------------------------------------------------- tables and figures
 
@@ -135,11 +119,10 @@ class Plan:
     @cached_property
     def figures(self) -> dict[str, str]:
         """Names of the figures with their cohort; those of patients for every observation."""
-        names = [(figure, self._suffix(seen)) for figure in ("figure3", "figure4", "figure7") for seen in self.observed]
-        of_patients = {f"{figure}{end}": "patients" for figure, end in names}
-        if "synthetic" not in self.cohorts:
-            return of_patients
-        return {"figure3": "synthetic"} | {n: c for n, c in of_patients.items() if not n.startswith("figure3")}
+        is_synthetic = "synthetic" in self.cohorts
+        of_patients = ("figure4", "figure7") if is_synthetic else ("figure3", "figure4", "figure7")
+        figures = {"figure3": "synthetic"} if is_synthetic else {}
+        return figures | {f"{name}{self._suffix(seen)}": "patients" for name in of_patients for seen in self.observed}
 
     @staticmethod
     def _suffix(observed: str) -> str:
@@ -163,15 +146,15 @@ class Plan:
     def inputs_of_figure(self, figure: str) -> dict[str, list[str]]:
         """Return the evaluation of a figure; for pictures of patients also images and forward simulations."""
         files, cohort = self.files, self.cohort_of_figure(figure)
-        given = {"evaluation": list(files.evaluated(cohort).values())}
+        inputs = {"evaluation": list(files.evaluated(cohort).values())}
         if figure.startswith("figure4"):
             cases, methods = self.cases["patients"], self.methods["patients"]
             for name in ("t1", "segmentation", "labels"):
-                given[name] = [files.patient(case, f"{name}.nii.gz") for case in cases]
-            given["concentrations"] = [
+                inputs[name] = [files.patient(case, f"{name}.nii.gz") for case in cases]
+            inputs["concentrations"] = [
                 files.forward("patients", case, method, "concentration.nii.gz") for case in cases for method in methods
             ]
-        return given
+        return inputs
 
     @property
     def cases_with_pages(self) -> list[str]:
@@ -225,13 +208,8 @@ class Plan:
     def scores_of_cohort(self, cohort: str) -> dict[str, list[str]]:
         """Return the tables of scores of all cases by name."""
         names = {"metrics": "metrics", "dice_curves": "dice_curve", "agreements": "agreement"}
-        return {
-            key: [self.files.scores(cohort, case, name) for case in self.cases[cohort]] for key, name in names.items()
-        }
-
-    def cases_left_out(self, cohort: str) -> Mapping[str, str]:
-        """Return excluded cases of a cohort with the reason."""
-        return self.left_out if cohort == "patients" else {}
+        cases = self.cases[cohort]
+        return {key: [self.files.scores(cohort, case, name) for case in cases] for key, name in names.items()}
 
     def training_anatomies(self, model: str) -> list[str]:
         """Return the warped atlases of a network's samples."""
@@ -245,19 +223,15 @@ class Plan:
 
     def inputs_of_training(self, model: str, initial_folder: str | None) -> dict[str, list[str]]:
         """Return samples, tissue and initial network by name."""
-        files, training = self.files, self.training_shards(model)
-        validation = self.config.simulate.shard_names("validation")
-        initial = [] if initial_folder is None else [f"{initial_folder}/{name}" for name in _NETWORK]
-        return {
-            "train": [files.shard(shard, "nii") for shard in training],
-            "train_tables": [files.shard(shard, "parquet") for shard in training],
-            "validation": [files.shard(shard, "nii") for shard in validation],
-            "validation_tables": [files.shard(shard, "parquet") for shard in validation],
-            "warped": [
-                path for anatomy in self.training_anatomies(model) for path in files.tissue_of_anatomy(anatomy).values()
-            ],
-            "init": initial,
-        }
+        files, inputs = self.files, dict[str, list[str]]()
+        shards = {"train": self.training_shards(model), "validation": self.config.simulate.shard_names("validation")}
+        for part, names in shards.items():
+            inputs[part] = [files.shard(name, "nii") for name in names]
+            inputs[f"{part}_tables"] = [files.shard(name, "parquet") for name in names]
+        tissues = [files.tissue_of_anatomy(anatomy) for anatomy in self.training_anatomies(model)]
+        inputs["warped"] = [path for tissue in tissues for path in tissue.values()]
+        inputs["init"] = [f"{initial_folder}/{name}" for name in _NETWORK] if initial_folder else []
+        return inputs
 
     def network_files(self, models: Iterable[str]) -> list[str]:
         """Return the files of trained networks."""
@@ -275,10 +249,8 @@ class Plan:
         """Return ground truth or reference of a case."""
         files = self.files
         if cohort == "synthetic":
-            return {
-                "truth": files.case(cohort, case, "truth.parquet"),
-                "reference": files.case(cohort, case, "concentration.nii.gz"),
-            }
+            names = {"truth": "truth.parquet", "reference": "concentration.nii.gz"}
+            return {role: files.case(cohort, case, name) for role, name in names.items()}
         truth = {"segmentation": files.patient(case, "segmentation.nii.gz")}
         if self.config.evaluate.reference_method in self.methods["patients"]:
             truth["reference"] = self.reference(case)
@@ -289,8 +261,8 @@ class Plan:
 
     def plan_files(self, case: str) -> dict[str, str]:
         """Return barriers and follow-up segmentation of a patient, if available."""
-        kinds: tuple[Literal["barriers", "recurrence"], ...] = ("barriers", "recurrence")
-        paths = {kind: self.config.plan.file_of(kind, case) for kind in kinds}
+        plan = self.config.plan
+        paths = {"barriers": plan.file_of("barriers", case), "recurrence": plan.file_of("recurrence", case)}
         return {kind: path for kind, path in paths.items() if path is not None and Path(path).is_file()}
 
     def image_of_plan(self, case: str) -> str:
@@ -332,51 +304,38 @@ class Plan:
         stability = self.config.assess.stability
         return self.config.networks_of(stability.method) if stability.cases else {}
 
-    @cached_property
-    def cases_of_assessment(self) -> list[str]:
-        """Return the patients whose brains are used in the assessment."""
-        assess = self.config.assess
-        return self.cases["patients"] if assess.models and assess.patients else []
-
     def assessments(self) -> dict[str, list[str]]:
         """Return the rows of every surrogate and anatomy, by kind."""
+        pairs = [(model, anatomy) for model in self.config.assess.models for anatomy in self.anatomies]
         return {
-            what: [
-                self.files.assessed(model, what, anatomy)
-                for model in self.config.assess.models
-                for anatomy in self.anatomies
-            ]
+            what: [self.files.assessed(model, what, anatomy) for model, anatomy in pairs]
             for what in ("forward", "gradients")
         }
 
     def study_batches(self) -> dict[str, list[str]]:
         """Return rows and traces of all batches of the study."""
         study = self.config.study
-        stems = [f"batches/{preset}-{batch}" for preset in study.presets for batch in study.batches]
-        return {
-            "cases": [self.files.study(f"{stem}.parquet") for stem in stems],
-            "traces": [self.files.study(f"{stem}_trace.parquet") for stem in stems],
-        }
+        stems = [self.files.study(f"batches/{preset}-{n}") for preset in study.presets for n in study.batches]
+        return {name: [f"{stem}{end}.parquet" for stem in stems] for name, end in (("cases", ""), ("traces", "_trace"))}
 
     def target_masks(self, case: str, method: str) -> list[str]:
         """Return the target volumes of a patient by a method, at every margin."""
-        margins = self.config.plan.margin_names
-        names = [f"{kind}-{margin}.nii.gz" for kind in ("clinical", "personalised") for margin in margins]
-        return [self.files.targets(case, name, method) for name in names]
+        pairs = itertools.product(("clinical", "personalised"), self.config.plan.margin_names)
+        return [self.files.targets(case, f"{kind}-{margin}.nii.gz", method) for kind, margin in pairs]
 
     def inputs_of_page(self, cohort: str, case: str) -> dict[str, str | list[str]]:
         """Return images, estimates, forward simulations and scores of a case, and target volumes of a patient."""
         files, methods = self.files, self.methods[cohort]
-        given: dict[str, str | list[str]] = {
+        inputs: dict[str, str | list[str]] = {
             "labels": files.case(cohort, case, "labels.nii.gz"),
             "metrics": files.scores(cohort, case, "metrics"),
             "parameters": [files.inversion(cohort, case, method, "parameters.parquet") for method in methods],
             "concentrations": [files.forward(cohort, case, method, "concentration.nii.gz") for method in methods],
         }
         if cohort == "synthetic":
-            return given | self.truth(cohort, case) | files.tissue_of_case(cohort, case, "probabilities")
+            return inputs | self.truth(cohort, case) | files.tissue_of_case(cohort, case, "probabilities")
         planned = self.config.plan.methods
-        return given | {
+        return inputs | {
             "t1": files.patient(case, "t1.nii.gz"),
             "segmentation": files.patient(case, "segmentation.nii.gz"),
             "checks": files.patient(case, "qc.parquet"),
@@ -388,9 +347,8 @@ class Plan:
 
     def inputs_of_view(self, case: str) -> dict[str, str | list[str]]:
         """Return the inputs of the three-dimensional picture of a patient."""
-        names = ("segmentation", "labels", "metrics", "concentrations")
         page = self.inputs_of_page("patients", case)
-        return {name: page[name] for name in names}
+        return {name: page[name] for name in ("segmentation", "labels", "metrics", "concentrations")}
 
     # ------------------------------------------------------------------------------------------------ cores and GPUs
 
@@ -415,17 +373,15 @@ class Plan:
         """Return one GPU for large networks; small ones are as fast on a CPU core."""
         return int(self.config.train.crop.size > _LARGE_CUBE)
 
-    def gpus_of_training(self, model: str) -> int:
-        """Return the number of GPUs of a training."""
-        return self.config.train.models[model].devices
-
     def gpus_of_method(self, method: str) -> int:
         """Return one GPU for methods with large networks or `device: cuda`."""
         settings: Any = self.config.invert.methods[method]
-        insists = getattr(settings, "device", None) == "cuda"
         integrator = getattr(settings, "integrator", None)
-        uses = integrator is not None and self.gpus_of(integrator) > 0
-        return int(self.cube(method) > _LARGE_CUBE or insists or uses)
+        return int(
+            self.cube(method) > _LARGE_CUBE
+            or getattr(settings, "device", None) == "cuda"
+            or (integrator is not None and self.gpus_of(integrator) > 0)
+        )
 
     def gpus_of_study(self) -> int:
         """Return one GPU for a study with large networks or `device: cuda`."""
@@ -436,5 +392,4 @@ class Plan:
 
     def cube(self, method: str) -> int:
         """Return the largest edge in voxels of a method's networks; 0 without networks."""
-        models = self.config.networks_of(method).values()
-        return max((self.config.train.crop_of(model).size for model in models), default=0)
+        return max((self.config.train.crop_of(model).size for model in self._models_of([method])), default=0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from gliofit.core.grid import Volume
 from gliofit.core.io import read_volume, scratch_folder, write_volume
 from gliofit.core.output import PREDICTGBM_FILES, output_folder
 from gliofit.core.progress import OnProgress, no_progress
-from gliofit.core.tissue import Tissue
 from gliofit.inputs.images import read_mask, read_segmentation, read_tissue_maps
 from gliofit.pipeline.fit import fit_files
 from gliofit.plan.distance import distance_mm
@@ -27,42 +25,11 @@ _FOLDER, _CASE = "Patient-00000", "00000"
 _LABELS = "brats2023"
 _LABELS_HINT = "use PredictGBM's labels: 1 necrotic, 2 oedema, 3 enhancing"
 
+#: Name of the reference grid in messages.
+_REFERENCE = "the tissue maps"
+
 #: Upper bound of scores of voxels without tumour cells.
 TAIL = 1e-12
-
-
-@dataclass(frozen=True, eq=False)
-class PredictGBMCase:
-    """Input of PredictGBM: tissue, brain mask, and the file of the segmentation."""
-
-    tissue: Tissue
-    brain: Volume
-    segmentation: Path
-
-
-def read_case(folder: str | Path, *, warnings: list[InputWarning]) -> PredictGBMCase:
-    """Read ``Patient-00000/00000-{gm,wm,csf,tumorseg}.nii.gz``, and ``00000-brain_mask.nii.gz`` if present.
-
-    Without a brain mask the brain is where tissue is present. Other images (``t1c``, ``flair``, ``pet``, ``adc``) are
-    not used. Warnings about the images are appended to ``warnings``.
-
-    Raises
-    ------
-    InputError
-        If the folder or one of the four files is missing or cannot be used, or the grids differ.
-    """
-    inside = Path(folder) / _FOLDER
-    if not inside.is_dir():
-        raise InputError(inside, "folder not found", f"use the folder that contains {_FOLDER}, as PredictGBM mounts it")
-    wm, gm, csf, segmentation, mask = (
-        inside / f"{_CASE}-{name}.nii.gz" for name in ("wm", "gm", "csf", "tumorseg", "brain_mask")
-    )
-    tissue = read_tissue_maps(wm, gm, csf, warnings=warnings, isotropic=True)
-    place: dict[str, Any] = {"grid": tissue.grid, "warnings": warnings, "reference": "the tissue maps"}
-    # Read here only for its hint; the fit reads it again.
-    read_segmentation(segmentation, _LABELS, hint=_LABELS_HINT, **(place | {"warnings": []}))
-    brain = read_mask(mask, **place) if mask.is_file() else brain_of_tissue(tissue)
-    return PredictGBMCase(tissue, brain, segmentation)
 
 
 def with_tail(concentration: Volume, brain: NDArray[np.bool_]) -> Volume:
@@ -92,6 +59,9 @@ def run_case(
 ) -> dict[str, Any]:
     """Fit the patient in PredictGBM's input folder and write ``00000.nii.gz``: float32 scores on the input's grid.
 
+    Reads ``Patient-00000/00000-{gm,wm,csf,tumorseg}.nii.gz``, and ``00000-brain_mask.nii.gz`` if present. Without a
+    brain mask the brain is where tissue is present. Other images (``t1c``, ``flair``, ``pet``, ``adc``) are not used.
+
     Parameters
     ----------
     in_dir, out_dir
@@ -106,23 +76,28 @@ def run_case(
     Raises
     ------
     InputError
-        See ``read_case`` and ``fit_files``.
+        If the folder or one of the four files is missing or cannot be used, the grids differ, or the fit fails
+        (``fit_files``).
     """
     warnings = [] if warnings is None else warnings
-    case = read_case(in_dir, warnings=warnings)
+    inside = Path(in_dir) / _FOLDER
+    if not inside.is_dir():
+        raise InputError(inside, "folder not found", f"use the folder that contains {_FOLDER}, as PredictGBM mounts it")
+    wm, gm, csf, segmentation, mask = (
+        inside / f"{_CASE}-{name}.nii.gz" for name in ("wm", "gm", "csf", "tumorseg", "brain_mask")
+    )
+    tissue = read_tissue_maps(wm, gm, csf, warnings=warnings, isotropic=True)
+    # Read here only for its hint; the fit reads it again.
+    read_segmentation(segmentation, _LABELS, tissue.grid, hint=_LABELS_HINT, warnings=[], reference=_REFERENCE)
+    if mask.is_file():
+        brain = read_mask(mask, tissue.grid, warnings=warnings, reference=_REFERENCE)
+    else:
+        brain = brain_of_tissue(tissue)
     with output_folder(Path(out_dir), PREDICTGBM_FILES) as folder, scratch_folder(folder / "fit") as scratch:
-        fitted = scratch / _CASE
         row = fit_files(
-            case.tissue,
-            method=method,
-            out_dir=fitted,
-            segmentation=case.segmentation,
-            label_scheme=_LABELS,
-            seed=seed,
-            threads=threads,
-            progress=progress,
-            warnings=warnings,
-        )
-        concentration = read_volume(fitted / "concentration.nii.gz", np.float32)
-        write_volume(folder / f"{_CASE}.nii.gz", with_tail(concentration, case.brain.data))
+            tissue, method=method, out_dir=scratch / _CASE, segmentation=segmentation, label_scheme=_LABELS,
+            seed=seed, threads=threads, progress=progress, warnings=warnings,
+        )  # fmt: skip
+        concentration = read_volume(scratch / _CASE / "concentration.nii.gz", np.float32)
+        write_volume(folder / f"{_CASE}.nii.gz", with_tail(concentration, brain.data))
     return row

@@ -20,35 +20,22 @@ from gliofit.core.sidecars import sidecars
 from gliofit.pipeline.config import Config, models_in
 from gliofit.pipeline.job import PACKAGE_PREFIX
 
-#: Parameters that are not settings; the sidecar has other keys for them.
-_NO_SETTINGS = ("run", "seed")
-
 
 @dataclass
 class Origin:
-    """File and the job that wrote it.
+    """File and the job that wrote it."""
 
-    Parameters
-    ----------
-    path
-        Relative to the working directory of the workflow, or as in the configuration.
-    sha256
-        Digest when it was read; of the traced file, the present digest.
-    note
-        Problem of the file; empty if there is none.
-    job
-        Sidecar of the job that wrote it; None for files from outside the workflow.
-    inputs
-        Inputs of that job.
-    left_out
-        Why inputs are not listed: they are elsewhere in the tree, or beyond the requested depth.
-    """
-
+    #: Relative to the working directory of the workflow, or as in the configuration.
     path: str
+    #: Digest when it was read; of the traced file, the present digest.
     sha256: str
+    #: Problem of the file; empty if there is none.
     note: str = ""
+    #: Sidecar of the job that wrote it; None for files from outside the workflow.
     job: dict[str, Any] | None = None
+    #: Inputs of that job.
     inputs: list[Origin] = field(default_factory=list)
+    #: Why inputs are not listed: they are elsewhere in the tree, or beyond the requested depth.
     left_out: str = ""
 
     def notes(self) -> Iterator[str]:
@@ -57,17 +44,6 @@ class Origin:
             yield f"{self.path} {self.note}"
         for origin in self.inputs:
             yield from origin.notes()
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the tree for JSON."""
-        return {
-            "path": self.path,
-            "sha256": self.sha256,
-            "note": self.note,
-            "job": self.job,
-            "inputs": [origin.as_json() for origin in self.inputs],
-            "left_out": self.left_out,
-        }
 
 
 def find_run(file: Path) -> Path:
@@ -102,9 +78,8 @@ def trace(file: str | Path, depth: int | None = None) -> Origin:
         If the file is not in a run, or has no record.
     """
     file = Path(file)
-    run = find_run(file)
     # Paths in sidecars are relative to the parent of results/{run}.
-    root = run.parents[1]
+    root = find_run(file).parents[1]
     path = file.absolute().relative_to(root).as_posix()
     jobs = _Jobs(root)
     job = jobs.writer_of(path)
@@ -122,7 +97,10 @@ def _origin(path: str, digest: str, note: str, jobs: _Jobs, seen: set[str], dept
     """Return the origin of a file read with this digest."""
     job = jobs.writer_of(path)
     if job is None:
-        return Origin(path, digest, note or _outside(jobs.resolve(path), digest))
+        file = jobs.resolve(path)
+        # A missing file is on another machine.
+        has_changed = file.is_file() and sha256_of(file) != digest
+        return Origin(path, digest, "has changed since it was read" if has_changed else "")
     if not note and digest != _written(job, path):
         note = "was written again after it was read"
     name = job["output"][0]["path"]
@@ -132,11 +110,6 @@ def _origin(path: str, digest: str, note: str, jobs: _Jobs, seen: set[str], dept
     deeper = None if depth is None else depth - 1
     inputs = [_origin(item["path"], item["sha256"], "", jobs, seen, deeper) for item in job["input"]]
     return Origin(path, digest, note, job, inputs)
-
-
-def _outside(path: Path, digest: str) -> str:
-    """Return the problem of a file from outside the workflow; empty if it is on another machine."""
-    return "has changed since it was read" if path.is_file() and sha256_of(path) != digest else ""
 
 
 def _written(job: dict[str, Any], path: str) -> str:
@@ -162,15 +135,10 @@ class _Jobs:
         run = "/".join(Path(path).parts[:2])
         if run not in self._writers:
             folder = self.root / run
-            inside = not Path(path).is_absolute() and (folder / "logs").is_dir()
-            self._writers[run] = dict(_outputs(folder)) if inside else {}
+            is_run = not Path(path).is_absolute() and (folder / "logs").is_dir()
+            records = sidecars(folder) if is_run else ()
+            self._writers[run] = {item["path"]: record for record in records for item in record["output"]}
         return self._writers[run].get(path)
-
-
-def _outputs(run: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Return all recorded outputs of a run with their sidecars."""
-    for record in sidecars(run):
-        yield from ((item["path"], record) for item in record["output"])
 
 
 def changed_settings(job: dict[str, Any]) -> dict[str, Any]:
@@ -178,16 +146,17 @@ def changed_settings(job: dict[str, Any]) -> dict[str, Any]:
 
     Settings unknown to this version are returned in full.
     """
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for name, value in job["params"].items():
-        if name in _NO_SETTINGS or name.endswith("_version"):
+        if name in ("run", "seed") or name.endswith("_version"):
+            # Not settings; the sidecar has other keys for them.
             continue
         if isinstance(value, dict):
             prefix = "" if name == "settings" else f"{name}."
-            found |= {f"{prefix}{key}": item for key, item in _flat(_without_defaults(job, name, value))}
+            settings |= {f"{prefix}{key}": item for key, item in _flat(_without_defaults(job, name, value))}
         else:
-            found[name] = value
-    return found
+            settings[name] = value
+    return settings
 
 
 def _without_defaults(job: dict[str, Any], name: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -220,26 +189,20 @@ def _flat(values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield key, value
 
 
-def tree_text(origin: Origin) -> str:
+def tree_text(origin: Origin, indent: str = "") -> str:
     """Format the tree: a line per file, and below it the job that wrote it and its inputs."""
-    return "\n".join(_lines(origin, ""))
-
-
-def _lines(origin: Origin, indent: str) -> Iterator[str]:
     note = f"  ! {origin.note}" if origin.note else ""
     left_out = f"  ({_title(origin.job)}, {origin.left_out})" if origin.job and origin.left_out else ""
-    yield f"{indent}{origin.path}  {origin.sha256[:12]}{left_out}{note}"
-    if origin.job is None or origin.left_out:
-        return
-    below = f"{indent}  "
-    yield f"{below}{_title(origin.job)}, {_circumstances(origin.job)}"
-    settings = changed_settings(origin.job)
-    if settings:
-        yield f"{below}with " + ", ".join(f"{key} {json.dumps(value)}" for key, value in settings.items())
-    if origin.inputs:
-        yield f"{below}from"
-    for item in origin.inputs:
-        yield from _lines(item, f"{below}  ")
+    lines = [f"{indent}{origin.path}  {origin.sha256[:12]}{left_out}{note}"]
+    if origin.job and not origin.left_out:
+        below = f"{indent}  "
+        lines.append(f"{below}{_title(origin.job)}, {_circumstances(origin.job)}")
+        settings = changed_settings(origin.job)
+        if settings:
+            lines.append(f"{below}with {', '.join(f'{key} {json.dumps(value)}' for key, value in settings.items())}")
+        lines += [f"{below}from"] if origin.inputs else []
+        lines += [tree_text(item, f"{below}  ") for item in origin.inputs]
+    return "\n".join(lines)
 
 
 def _title(job: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from gliofit.pipeline.plan import Plan
@@ -12,8 +11,8 @@ def report_sources(plan: Plan) -> dict[str, Any]:
     """Return the files that the report shows, see ``ReportSources``."""
     files, config = plan.files, plan.config
     patients, assess = plan.cases["patients"], config.assess
-    method = next(iter(m for m in (config.publish.preferred_method, *plan.methods["patients"])
-                       if m in plan.methods["patients"]), "")  # fmt: skip
+    methods = plan.methods["patients"]
+    method = next((name for name in (config.publish.preferred_method, *methods) if name in methods), "")
     study = ("study", "convergence", "comparison") if config.study.cases else ()
     tables = ("forward", "anatomies", "gradients", "calibration") if assess.models else ()
     drawn = ("figure1b", "figure6", "calibration", "gradients", "training") if assess.models else ()
@@ -47,10 +46,11 @@ def report_files(plan: Plan) -> dict[str, list[str]]:
     """Return the files that the report reads, by name."""
     files, patients = plan.files, plan.cases["patients"]
     folders = ("evaluations", "case_dirs", "networks")
-    shown = {name: item for name, item in report_sources(plan).items() if name not in folders}
+    sources = {name: item for name, item in report_sources(plan).items() if name not in folders}
+    shown = {name: item.values() if isinstance(item, dict) else item for name, item in sources.items()}
     seen = ("t1.nii.gz", "segmentation.nii.gz", "labels.nii.gz", "qc.parquet", "qc.png")
     return {
-        **{name: [item] if isinstance(item, str) else list(_values(item)) for name, item in shown.items()},
+        **{name: [item] if isinstance(item, str) else list(item) for name, item in shown.items()},
         "evaluations": [path for cohort in plan.cohorts for path in files.evaluated(cohort).values()],
         "registrations": [files.patient(case, name) for case in patients for name in seen],
         "networks": [files.model(m, f) for m in plan.networks for f in ("model.json", "learning_curve.png")],
@@ -66,8 +66,3 @@ def packed_files(plan: Plan) -> list[str]:
     files = [path for name in (*names, "study_figures", "assess_figures") for path in shown[name]]
     read = [path for path in files if path.endswith((".html", ".png"))]
     return [plan.files.publish("report.html"), *read, *(path.replace(".json", ".md") for path in shown["tables"])]
-
-
-def _values(item: Any) -> Any:
-    """Return the files of a list or mapping."""
-    return item.values() if isinstance(item, Mapping) else item

@@ -22,19 +22,13 @@ _CODE = ("src", "workflow", "Snakefile")
 def find_revision(package: Path = _PACKAGE) -> str:
     """Return the commit of the clone of a package, with ``-dirty`` for uncommitted changes of its code.
 
-    Parameters
-    ----------
-    package
-        Folder of the package, ``src/gliofit`` in a clone.
-
     Returns
     -------
     Forty hexadecimal digits, perhaps with ``-dirty``; ``unknown`` outside a clone, or if git is missing or fails.
     """
     # An installed copy may be in a virtual environment inside an unrelated clone.
-    if _git(package, "ls-files", "--error-unmatch", "__init__.py") is None:
-        return UNKNOWN
-    commit = _git(package, "rev-parse", "HEAD")
+    is_tracked = _git(package, "ls-files", "--error-unmatch", "__init__.py") is not None
+    commit = _git(package, "rev-parse", "HEAD") if is_tracked else None
     if commit is None:
         return UNKNOWN
     changes = _git(package.parents[1], "status", "--porcelain", "--", *_CODE)
@@ -60,9 +54,9 @@ def source_digest(package: Path = _PACKAGE) -> str:
 
 def _git(folder: Path, *arguments: str) -> str | None:
     """Return the output of git, or None if it fails or is missing."""
+    # Do not lock the index.
+    command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
     try:
-        # Do not lock the index.
-        command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:
         return None

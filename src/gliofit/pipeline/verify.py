@@ -16,17 +16,7 @@ from gliofit.core.progress import OnProgress, no_progress
 
 @dataclass(frozen=True)
 class Damage:
-    """Damaged or left-over file.
-
-    Parameters
-    ----------
-    path
-        The file.
-    problem
-        Problem.
-    hint
-        How to fix it.
-    """
+    """Damaged or left-over file, and what to do about it."""
 
     path: Path
     problem: str
@@ -35,17 +25,7 @@ class Damage:
 
 @dataclass(frozen=True)
 class Verification:
-    """Result of :func:`verify`.
-
-    Parameters
-    ----------
-    files, size
-        Number of files read, and their bytes.
-    unread
-        Files of unknown kinds.
-    damages
-        Problems in the order of paths.
-    """
+    """Number of files read and their bytes, files of unknown kinds, and problems in the order of paths."""
 
     files: int
     size: int
@@ -79,16 +59,14 @@ def verify(folder: str | Path, *, unfinished: bool = True, progress: OnProgress 
         raise InputError(folder, "no such folder", "name a results folder, e.g. results/demo")
     files, size, unread = 0, 0, []
     damages: dict[Path, Damage] = {}
-    logs = folder / "logs"
     paths = sorted(folder.rglob("*"))
     for number, path in enumerate(paths):
         progress("files", number, len(paths))
-        parts = path.relative_to(folder).parts
-        if any(part.startswith(TEMPORARY_PREFIX) for part in parts):
+        if any(part.startswith(TEMPORARY_PREFIX) for part in path.relative_to(folder).parts):
             if unfinished and path.name.startswith(TEMPORARY_PREFIX):
                 damages[path] = Damage(path, "left by a killed run", "delete it, unless a run is active")
             continue
-        if not path.is_file() or logs in path.parents:
+        if not path.is_file() or folder / "logs" in path.parents:
             continue
         read = _READERS.get(path.suffix) or _READERS.get("".join(path.suffixes[-2:]))
         if read is None:
@@ -147,8 +125,7 @@ def _read_transform(path: Path) -> None:
 
 #: Readers by suffix.
 _READERS: dict[str, Callable[[Path], object]] = {
-    ".nii": check_image,
-    ".nii.gz": check_image,
+    **dict.fromkeys((".nii", ".nii.gz"), check_image),
     ".parquet": read_table,
     ".json": read_json,
     ".safetensors": _read_weights,
@@ -156,9 +133,5 @@ _READERS: dict[str, Callable[[Path], object]] = {
     ".mat": _read_transform,
     ".png": _read_picture,
     ".pdf": _read_document,
-    ".csv": _read_text,
-    ".html": _read_text,
-    ".md": _read_text,
-    ".tex": _read_text,
-    ".tsv": _read_text,
+    **dict.fromkeys((".csv", ".html", ".md", ".tex", ".tsv"), _read_text),
 }

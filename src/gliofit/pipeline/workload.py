@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import prod
-from typing import TYPE_CHECKING
+from typing import cast
 
 from gliofit.core.work import Work, cubes, megabytes_of_cube
 from gliofit.paper import EXTENT_MM
 from gliofit.pipeline.plan import Plan
 from gliofit.solver.settings import AccurateSettings
-
-if TYPE_CHECKING:
-    from gliofit.pipeline.case_jobs import Batch
 
 #: Memory of jobs on tables and on images.
 _TABLES, _IMAGES = Work(megabytes=500), Work(megabytes=2500)
@@ -25,30 +22,22 @@ def megabytes_of_volumes(count: float, spacing_mm: float) -> float:
 
 
 class Workload:
-    """Work of the jobs of a plan.
-
-    Parameters
-    ----------
-    plan
-        The run.
-    """
+    """Work of the jobs of a plan."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan, self.config = plan, plan.config
         self.voxels = {cohort: plan.spacing_mm(cohort) ** -3.0 for cohort in ("synthetic", "patients")}
 
-    def kind(self, rule: str, wildcards: Mapping[str, str], batch: Batch | None = None) -> str:
+    def kind(self, rule: str, wildcards: Mapping[str, str]) -> str:
         """Return the name of a kind of jobs with equal fixed costs."""
-        if batch is not None:
-            return f"{batch.rule} {batch.kind}".strip()
         if rule in ("train_model", "assess_model"):
             return f"{rule} {self.config.train.models[wildcards['model']].architecture}"
         return f"{rule} {wildcards['figure'].partition('-')[0]}" if rule == "draw_figure" else rule
 
     def of(self, rule: str, wildcards: Mapping[str, str]) -> Work:
         """Return the work of a job by rule and wildcards."""
-        found = getattr(self, f"_{rule}", None)
-        return _TABLES if found is None else found(**wildcards)
+        work_of_rule = getattr(self, f"_{rule}", lambda **_: _TABLES)
+        return cast(Work, work_of_rule(**wildcards))
 
     # --------------------------------------------------------------------------------------------------------- cases
 
@@ -67,10 +56,10 @@ class Workload:
         """One sample as a case."""
         return Work(megabytes=self._volumes(30, "synthetic"), size=self.voxels["synthetic"])
 
-    def simulation(self, cohort: str, taken_over: bool) -> Work:
+    def simulation(self, cohort: str, gives_field: bool) -> Work:
         """Forward simulation of an estimate; a copy for methods that estimate a field."""
         solve = self.config.forward.integrator.work(self.plan.spacing_mm(cohort))
-        work = Work.of("volume", self.voxels[cohort]) if taken_over else solve
+        work = Work.of("volume", self.voxels[cohort]) if gives_field else solve
         return work + Work(megabytes=self._volumes(40, cohort), size=self.voxels[cohort])
 
     def uncertainty(self) -> Work:
@@ -90,6 +79,8 @@ class Workload:
     def _prepare_atlas(self) -> Work:
         return _IMAGES
 
+    _study_figure = _prepare_atlas
+
     def _make_phantom(self, case: str) -> Work:
         spacing = self.config.phantoms.spacing_mm
         # Several tumours are tried, one is simulated, and images are created from it.
@@ -97,11 +88,10 @@ class Workload:
         return grown + Work(megabytes=megabytes_of_volumes(80, spacing), size=spacing**-3.0)
 
     def _register_patient(self, case: str) -> Work:
-        settings, levels = self.config.register, self.config.register.deformable_iterations
-        steps = sum(
-            iterations * (settings.resolution_mm * 2 ** (len(levels) - 1 - level)) ** -3.0
-            for level, iterations in enumerate(levels)
-        )
+        settings = self.config.register
+        # From the finest level to the coarsest.
+        levels = enumerate(reversed(settings.deformable_iterations))
+        steps = sum(iterations * (settings.resolution_mm * 2**level) ** -3.0 for level, iterations in levels)
         arrays = self._volumes(60, "patients") + megabytes_of_volumes(120, settings.resolution_mm)
         return Work.of("deformation", steps, megabytes=arrays, size=self.voxels["patients"])
 
@@ -135,8 +125,8 @@ class Workload:
         stored = simulate.samples_per_shard * (len(shards) + len(simulate.shard_names("validation")))
         work = settings.work(simulate.samples_per_shard * len(self.plan.training_shards(model)), cube)
         # Cached cubes of samples, and a batch without GPU.
-        kept = min(1024 * train.cache_gib, 4 * stored * cube**3 / 1e6)
-        return replace(work, megabytes=4500 + kept + work.megabytes)
+        cache = min(1024 * train.cache_gib, 4 * stored * cube**3 / 1e6)
+        return replace(work, megabytes=4500 + cache + work.megabytes)
 
     # ------------------------------------------------------------------------------------------- tables and pictures
 
@@ -202,9 +192,6 @@ class Workload:
                 works.append(scenario.integrator.work(spacing) + final + Work(size=1))
         total = Work.total(works)
         return replace(total, megabytes=total.megabytes + megabytes_of_volumes(40, finest))
-
-    def _study_figure(self) -> Work:
-        return _IMAGES
 
     def _assess_tissue(self, case: str) -> Work:
         return self._coarsen_atlas()

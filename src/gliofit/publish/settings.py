@@ -25,8 +25,7 @@ class PublishSettings(Settings):
         4, ge=1, le=12, description="Number of patients in figure 4 if `figure4_cases` is empty."
     )
     figure4_methods: list[str] = Field(
-        default=[],
-        description="Methods of figure 4, left to right; default: all with the observation of the figure.",
+        default=[], description="Methods of figure 4, left to right; default: all with the observation of the figure."
     )
     preferred_method: str = Field(
         "gauss-newton-segmentation",
@@ -34,7 +33,6 @@ class PublishSettings(Settings):
         "first successful method.",
     )
     cases: list[CaseName] = Field(
-        default=[],
-        description="Synthetic cases that get a page, for example `[synthetic-00000]`; others on request.",
+        default=[], description="Synthetic cases that get a page, for example `[synthetic-00000]`; others on request."
     )
     dpi: int = Field(300, ge=50, le=600, description="Resolution of the PNG figures, in dots per inch.")

@@ -47,9 +47,9 @@ class MethodStyle:
 
 
 def method_name(method: str, overrides: Mapping[str, str] | None = None) -> str:
-    """Return the printed name of a method.
+    """Return the printed name of a method, by default its name with spaces.
 
-    ``{method}-segmentation`` is named after the method; by default the name is printed with spaces.
+    ``{method}-segmentation`` is named after the method.
     """
     names = {**METHOD_NAMES, **(overrides or {})}
     if method in names:

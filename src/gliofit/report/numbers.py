@@ -22,22 +22,15 @@ def format_power(exponent: int) -> str:
 
 
 def format_quantity(value: float, error: float = math.nan, form: str = "") -> str:
-    """Format a value with its error.
+    """Format a value with its error; an error of NaN is omitted, a value of NaN gives ``MISSING``.
 
     Values below 0.01 (and from a million on) are written with a power of ten, so that small values are not printed as
-    zero.
-
-    Parameters
-    ----------
-    value, error
-        Numbers; an error of NaN is omitted, a value of NaN gives ``MISSING``.
-    form
-        Format specification of Python; empty for three digits.
+    zero. ``form`` is a format specification of Python; empty for three digits.
     """
     if not math.isfinite(value):
         return MISSING
     if form:
-        return _join(_signed(value, form), _signed(error, form) if math.isfinite(error) else "")
+        return _with_error(value, error, form)
     if value == 0 and not (math.isfinite(error) and error > 0):
         return "0"
     magnitude = _magnitude(value if value != 0 else error)
@@ -48,10 +41,8 @@ def format_quantity(value: float, error: float = math.nan, form: str = "") -> st
             digits = min(4, -_magnitude(error))
     else:
         scale, power, digits = 10.0**magnitude, f"·{format_power(magnitude)}", 2
-    if not math.isfinite(error):
-        return _signed(value / scale, f",.{digits}f") + power
-    text = _join(*(_signed(number / scale, f",.{digits}f") for number in (value, error)))
-    return f"({text}){power}" if power else text
+    text = _with_error(value / scale, error / scale, f",.{digits}f")
+    return f"({text}){power}" if power and math.isfinite(error) else text + power
 
 
 def _magnitude(value: float) -> int:
@@ -59,12 +50,9 @@ def _magnitude(value: float) -> int:
     return int(f"{abs(value):.2e}".split("e")[1])
 
 
-def _signed(value: float, form: str) -> str:
-    return format(value, form).replace("-", "−")
-
-
-def _join(value: str, error: str) -> str:
-    return f"{value} ± {error}" if error else value
+def _with_error(value: float, error: float, form: str) -> str:
+    numbers = [value, error] if math.isfinite(error) else [value]
+    return " ± ".join(format(number, form).replace("-", "−") for number in numbers)
 
 
 _LATEX = {
@@ -92,7 +80,5 @@ def to_latex(text: str) -> str:
     for symbol, latex in _symbols().items():
         parts = parts.replace(symbol, f"\x00{latex}\x00")
     # Odd parts are already mathematics.
-    pieces = parts.split("\x00")
-    for i in range(0, len(pieces), 2):
-        pieces[i] = "".join(_LATEX.get(character, character) for character in pieces[i])
-    return "".join(f"${piece}$" if i % 2 else piece for i, piece in enumerate(pieces))
+    pieces = enumerate(parts.split("\x00"))
+    return "".join(f"${piece}$" if i % 2 else "".join(_LATEX.get(c, c) for c in piece) for i, piece in pieces)

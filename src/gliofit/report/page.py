@@ -13,15 +13,7 @@ from gliofit.report.table import Grid, Picture, Table
 
 
 class Page:
-    """Builder of a page; methods append to its end.
-
-    Parameters
-    ----------
-    title
-        Title of the page.
-    contents
-        Whether to add a table of contents (headings of level 2).
-    """
+    """Builder of a page; methods append to its end. ``contents`` adds a table of contents (headings of level 2)."""
 
     def __init__(self, title: str, contents: bool = False) -> None:
         self.title, self.contents, self.script = title, contents, contents
@@ -66,16 +58,8 @@ class Page:
     def grid(self, grid: Grid, sortable: bool = True, folded: str = "", first_row: bool = False) -> None:
         """Add a table of cells; the first column has row headings.
 
-        Parameters
-        ----------
-        grid
-            Cells.
-        sortable
-            Whether columns can be sorted by clicking headings; lines of a row stay together.
-        folded
-            Summary of a collapsed table.
-        first_row
-            Whether the first row is separated from the others.
+        ``sortable`` columns can be sorted by clicking headings (lines of a row stay together), ``folded`` is the
+        summary of a collapsed table, and ``first_row`` separates the first row from the others.
         """
         self.script |= sortable
         self._add("table", grid=grid, first_row=first_row, folded=folded, sortable=sortable)

@@ -64,12 +64,7 @@ def markdown_grid(table: Table) -> str:
 def csv_text(table: Table, labels: bool = False) -> str:
     """Render the frame as CSV with plain numbers.
 
-    Parameters
-    ----------
-    table
-        The table.
-    labels
-        Write printed columns with headings, units and standard errors; otherwise the columns of the frame.
+    With ``labels``, printed columns with headings, units and standard errors; otherwise the columns of the frame.
     """
     if labels:
         frame = table.frame.reindex(
@@ -82,31 +77,21 @@ def csv_text(table: Table, labels: bool = False) -> str:
 
 
 def _labelled(frame: pd.DataFrame, column: Column) -> dict[str, pd.Series]:
-    columns = {column.plain_heading: frame[column.name]}
+    names = {column.plain_heading: column.name}
     numbers = column.numbers[0]
     if numbers is not None and numbers.error:
-        columns[f"{column.plain_heading}, standard error"] = frame[numbers.error]
-    return {
-        name: values * column.scale if pd.api.types.is_numeric_dtype(values) else values
-        for name, values in columns.items()
-    }
+        names[f"{column.plain_heading}, standard error"] = numbers.error
+    numeric = {name for name in names.values() if pd.api.types.is_numeric_dtype(frame[name])}
+    return {text: frame[name] * column.scale if name in numeric else frame[name] for text, name in names.items()}
 
 
 def write_renderings(
     table: Table, folder: str | Path, name: str, forms: Iterable[str] = ("json", "csv", "md"), labels: bool = False
 ) -> None:
-    """Write a table and its renderings.
+    """Write a table and its renderings to ``{name}.{form}`` in a folder.
 
-    Parameters
-    ----------
-    table
-        The table.
-    folder, name
-        Folder, and name of the files without extension.
-    forms
-        Any of ``json``, the table itself for ``load_table``, ``csv``, ``md``, ``tex`` and ``html``.
-    labels
-        See ``csv_text``.
+    Forms are ``json``, the table itself for ``load_table``, ``csv`` (see ``csv_text`` for ``labels``), ``md``, ``tex``
+    and ``html``.
     """
     folder = Path(folder)
     for form in forms:

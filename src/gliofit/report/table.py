@@ -35,12 +35,10 @@ class Cell:
 
     Parameters
     ----------
-    text, below
-        Content, and smaller text below it.
+    text, below, link
+        Content, smaller text below it, and link of the text.
     words
         Whether the cell is left-aligned and may wrap.
-    link
-        Link of the text.
     emphasis, marks
         Whether it is the best or second best value of its column; marks after the text, such as those of tests.
     faint
@@ -150,9 +148,8 @@ class Column:
         if numbers is None:
             return Cell("", faint=faint)
         if isinstance(row.get(numbers.value), str):
-            below = row.get(numbers.below)
-            text = below if isinstance(below, str) else ""
-            return Cell(row[numbers.value], text, words=self.words is not False, faint=faint)
+            below = _text(row.get(numbers.below))
+            return Cell(row[numbers.value], below, words=self.words is not False, faint=faint)
         value, error, low, high = (
             math.nan if pd.isna(row.get(name)) else float(row[name])
             for name in (numbers.value, numbers.error, numbers.low, numbers.high)
@@ -162,14 +159,14 @@ class Column:
             ends = [format_quantity(end * self.scale, form=self.format) for end in (low, high)]
             text = f"{text} [{', '.join(ends)}]" if math.isfinite(value) else "–".join(ends)
             value = value if math.isfinite(value) else low
-        rank, marks = row.get(numbers.rank), row.get(numbers.marks)
-        return Cell(
-            text,
-            value=value * self.scale if math.isfinite(value) else None,
-            emphasis="best" if rank == 1 else "second" if rank == 2 else None,
-            marks=marks if isinstance(marks, str) else "",
-            faint=faint,
-        )
+        rank = row.get(numbers.rank)
+        emphasis: Emphasis | None = "best" if rank == 1 else "second" if rank == 2 else None
+        sorted_by = value * self.scale if math.isfinite(value) else None
+        return Cell(text, emphasis=emphasis, marks=_text(row.get(numbers.marks)), faint=faint, value=sorted_by)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def column(
@@ -281,11 +278,9 @@ def _has_content(cell: Cell) -> bool:
 
 def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1, title: str = "") -> Table:
     """Create a table of texts; the first ``words`` columns are left-aligned."""
-    names = [str(i) for i in range(len(headings))]
-    columns = (
-        column(name, heading, words=i < words) for i, (name, heading) in enumerate(zip(names, headings, strict=True))
-    )
-    return Table(title, pd.DataFrame([list(row) for row in rows], columns=names, dtype=object), tuple(columns))
+    columns = tuple(column(str(i), heading, words=i < words) for i, heading in enumerate(headings))
+    frame = pd.DataFrame([list(row) for row in rows], columns=[c.name for c in columns], dtype=object)
+    return Table(title, frame, columns)
 
 
 def rank(values: pd.Series, better: Literal["low", "high"] | None) -> pd.Series:
@@ -305,13 +300,7 @@ def save_table(path: str | Path, table: Table) -> None:
 
 
 def load_table(path: str | Path) -> Table:
-    """Read a table written by ``save_table``.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or is not a table; code ``damaged-table``.
-    """
+    """Read a table written by ``save_table``; InputError with code ``damaged-table`` if the file is not one."""
     try:
         return _table(read_json(path))
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -109,15 +109,10 @@ class AccurateSolver(AbstractForwardSolver):
         return Sensitivity(solution, domain, stepper)
 
     def _run(
-        self,
-        tissue: Tissue,
-        thetas: Sequence[Theta],
-        stopping_volumes_mm3: Sequence[float | None],
-        schedules: Sequence[Sequence[float] | None],
-        progress: OnProgress = no_progress,
-        tangents: bool = False,
-        exact: bool = True,
-    ) -> tuple[list[Solution], Domain, AbstractStepper]:
+        self, tissue: Tissue, thetas: Sequence[Theta], stopping_volumes_mm3: Sequence[float | None],
+        schedules: Sequence[Sequence[float] | None], progress: OnProgress = no_progress,
+        tangents: bool = False, exact: bool = True,
+    ) -> tuple[list[Solution], Domain, AbstractStepper]:  # fmt: skip
         growths = [growth_of(theta) for theta in thetas]
         domain = domain_of(tissue, self.settings.precision).with_grey_share(growths[0].grey_share)
         seeds = [initial_fields(domain, theta, tangents) for theta in thetas]

@@ -43,13 +43,9 @@ class StepControl:
     """
 
     def __init__(
-        self,
-        growth: Growth,
-        tolerance: float,
-        start: Attempt,
-        stopping_total: float | None = None,
-        schedule: Sequence[float] | None = None,
-    ) -> None:
+        self, growth: Growth, tolerance: float, start: Attempt,
+        stopping_total: float | None = None, schedule: Sequence[float] | None = None,
+    ) -> None:  # fmt: skip
         self.time = 0.0
         self.steps: list[float] = []
         self.rejected = 0

@@ -21,34 +21,23 @@ _MARGIN = 2
 
 @dataclass(frozen=True, eq=False)
 class Domain:
-    """Bounding box of a tissue, padded by one voxel of background on each side.
+    """Bounding box of a tissue, padded by one voxel of background on each side."""
 
-    Parameters
-    ----------
-    grid
-        Grid of the tissue.
-    start
-        Voxel of ``grid`` at which the padded box begins, shape (3,), may be negative.
-    inside
-        Mask of tissue on the padded box, shape (nx, ny, nz).
-    white, grey
-        Fractions of white and grey matter on the padded box, in the floating type of the solver.
-    faces
-        Relative diffusivities of ``face_coefficients``, of the same type.
-    row_low, row_high
-        Span of tissue of each row along the last axis, shape (nx, ny), int32; 0, 0 in empty rows.
-    spectral_bound
-        Bound on the eigenvalues of the discrete -div(D grad) for D_WM = 1 mm^2 and voxels of 1 mm.
-    """
-
+    #: Grid of the tissue.
     grid: Grid
+    #: Voxel of ``grid`` at which the padded box begins, shape (3,), may be negative.
     start: NDArray[np.int64]
+    #: Mask of tissue on the padded box, shape (nx, ny, nz).
     inside: NDArray[np.bool_]
+    #: Fractions of white and grey matter on the padded box, in the floating type of the solver.
     white: NDArray[Any]
     grey: NDArray[Any]
+    #: Relative diffusivities of ``face_coefficients``, of the same type.
     faces: tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
+    #: Span of tissue of each row along the last axis, shape (nx, ny); 0, 0 in empty rows.
     row_low: NDArray[np.int32]
     row_high: NDArray[np.int32]
+    #: Bound on the eigenvalues of the discrete -div(D grad) for D_WM = 1 mm^2 and voxels of 1 mm.
     spectral_bound: float
 
     @property

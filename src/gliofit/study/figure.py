@@ -28,24 +28,17 @@ _LEGEND_COLUMNS = 3
 
 
 def draw_study(
-    cases: pd.DataFrame, traces: pd.DataFrame, out_dir: str | Path, names: Mapping[str, str] | None = None,
-    dpi: int = 300, name: str = "study",
-) -> None:  # fmt: skip
-    """Draw ``{name}.png`` and ``{name}.pdf``.
+    cases: pd.DataFrame,
+    traces: pd.DataFrame,
+    out_dir: str | Path,
+    names: Mapping[str, str] | None = None,
+    dpi: int = 300,
+) -> None:
+    """Draw ``study.png`` and ``study.pdf`` from the tables of ``run_cases``.
 
     Left: MSE of every case and of the oracle by scenario. Right: median and quartiles of the best loss on the finest
-    voxels against evaluations and seconds, in the first scenario.
-
-    Parameters
-    ----------
-    cases, traces
-        Tables of ``run_cases``.
-    out_dir, name
-        Folder, and name of the two files.
-    names
-        Printed names of methods that differ from the default.
-    dpi
-        Resolution of the PNG.
+    voxels against evaluations and seconds, in the first scenario. ``names`` are printed names of methods that differ
+    from the default.
     """
     with figure_style():
         from matplotlib.figure import Figure
@@ -56,27 +49,23 @@ def draw_study(
         height = max(2.0, len(scenarios) * max(0.3, 0.075 * columns))
         legend = 0.15 * -(-columns // _LEGEND_COLUMNS)
         figure = Figure(figsize=(TWO_COLUMNS, height + 0.65 + legend), layout="constrained")
-        errors, by_evaluations, by_seconds = figure.subplots(
-            1, 3, gridspec_kw={"width_ratios": [1.5, 1, 1], "wspace": 0.04}
-        )
+        spacing = {"width_ratios": [1.5, 1, 1], "wspace": 0.04}
+        errors, by_evaluations, by_seconds = figure.subplots(1, 3, gridspec_kw=spacing)
         by_seconds.sharey(by_evaluations)
         _draw_errors(errors, cases, scenarios)
         first = cases["scenario"] == scenarios[0]
         spent = traces[traces["scenario"] == scenarios[0]]
         evaluations, seconds = _grid(spent["evaluation"]), _grid(spent["seconds"])
         curves = convergence(cases[first], spent, evaluations.tolist(), seconds.tolist())
-        for axes, by, label in (
-            (by_evaluations, "evaluations", "evaluations of the solver"), (by_seconds, "seconds", "time (s)")
-        ):  # fmt: skip
-            _draw_convergence(axes, curves[curves["by"] == by])
-            axes.set_xlabel(label)
+        _draw_convergence(by_evaluations, curves[curves["by"] == "evaluations"], "evaluations of the solver")
+        _draw_convergence(by_seconds, curves[curves["by"] == "seconds"], "time (s)")
         by_evaluations.set_ylabel("best loss, finest voxels (no unit)")
         by_seconds.tick_params(labelleft=False)
         for axes, letter, what in ((errors, "a", ""), (by_evaluations, "b", scenarios[0]), (by_seconds, "c", "")):
             letter_panel(axes, letter, what)
         handles = _handles(presets, methods, names)
         figure.legend(handles=handles, loc="outside lower center", ncols=_LEGEND_COLUMNS, columnspacing=1.4)
-        save_figure(figure, out_dir, name, dpi)
+        save_figure(figure, out_dir, "study", dpi)
 
 
 def _grid(values: pd.Series) -> NDArray[np.float64]:
@@ -109,8 +98,8 @@ def _draw_errors(axes: Axes, cases: pd.DataFrame, scenarios: Sequence[str]) -> N
     styles = method_styles([*cases["method"].unique(), _ORACLE])
     for number, scenario in enumerate(scenarios):
         here = cases[cases["scenario"] == scenario]
-        oracle = here.drop_duplicates(["preset", "case"]).assign(method=_ORACLE)
-        oracle["mse_volume"] = oracle["oracle_mse_volume"]
+        oracle = here.drop_duplicates(["preset", "case"]).drop(columns="mse_volume")
+        oracle = oracle.rename(columns={"oracle_mse_volume": "mse_volume"}).assign(method=_ORACLE)
         columns = [(m, p) for m in (*here["method"].unique(), _ORACLE) for p in presets]
         width = 0.8 / max(len(columns), 4)
         points = pd.concat([here, oracle])
@@ -138,25 +127,22 @@ def _draw_errors(axes: Axes, cases: pd.DataFrame, scenarios: Sequence[str]) -> N
     axes.grid(axis="x")
 
 
-def _draw_convergence(axes: Axes, curves: pd.DataFrame) -> None:
+def _draw_convergence(axes: Axes, curves: pd.DataFrame, label: str) -> None:
     """Plot median loss with quartiles; colours are methods, lines presets."""
     presets = list(curves["preset"].unique())
     styles = method_styles(list(curves["method"].unique()))
     for (preset, method), curve in curves.groupby(["preset", "method"], sort=False):
         colour = styles[str(method)].colour
         shown = curve[curve["loss_median"] > 0]
-        axes.plot(
-            shown["at"], shown["loss_median"], color=colour,
-            linestyle=_LINES[presets.index(preset)],
-        )  # fmt: skip
+        axes.plot(shown["at"], shown["loss_median"], color=colour, linestyle=_LINES[presets.index(preset)])
         if shown.empty:
             continue
         band = shown[shown["loss_upper"].notna() & (shown["loss_lower"] > 0)]
         axes.fill_between(band["at"], band["loss_lower"], band["loss_upper"], color=colour, alpha=0.12, linewidth=0)
     # An empty axis cannot be logarithmic.
     if (curves["loss_median"] > 0).any():
-        axes.set_xscale("log")
-        axes.set_yscale("log")
+        axes.set(xscale="log", yscale="log")
         label_log_axis(axes.xaxis)
         label_log_axis(axes.yaxis)
     axes.grid()
+    axes.set_xlabel(label)

@@ -38,7 +38,7 @@ _TRACE_COLUMNS = ["preset", "scenario", "case", "method", "evaluation", "loss", 
 
 @dataclass(frozen=True, eq=False)
 class _Case:
-    """Target, tissue of the fit, and functions to score estimates."""
+    """Target and tissue of a fit."""
 
     target: Target
     tissue: Tissue
@@ -47,11 +47,11 @@ class _Case:
 
     def field_errors(self, theta: Theta) -> tuple[dict[str, float], str]:
         """Compute errors of ``theta`` relative to the noise-free target, and the reason for a failure."""
-        result = simulate_estimate(self.tissue, theta, self.forward)
+        result, names = simulate_estimate(self.tissue, theta, self.forward), ("mse_volume", "ncc_volume")
         if result.row["status"] == "failed":
-            return {"mse_volume": np.nan, "ncc_volume": np.nan}, str(result.row["message"])
+            return dict.fromkeys(names, np.nan), str(result.row["message"])
         scores = compare_fields(result.concentration, self.target.clean, self.inside)
-        return {name: scores[name] for name in ("mse_volume", "ncc_volume")}, ""
+        return {name: scores[name] for name in names}, ""
 
 
 def run_cases(
@@ -75,10 +75,8 @@ def run_cases(
         Folder of stage atlas.
     preset, indices
         Preset of parameter ranges, and numbers of the tumours.
-    settings, invert_settings, forward_settings
-        Settings of the stages.
-    seed, threads
-        Seed of the run, and number of threads.
+    settings, invert_settings, forward_settings, seed
+        Settings of the stages, and seed of the run.
     progress
         Called with finished and total inversions.
     networks, device
@@ -90,7 +88,11 @@ def run_cases(
         Tables with the columns of docs/study.md: one row per tumour, scenario and method, and one per evaluation.
     """
     tissue = StudyTissue(atlas_dir, settings)
-    loaded = {method: _networks(method, invert_settings, networks or {}, device) for method in settings.methods_in_use}
+    loaded = {}
+    for method in settings.methods_in_use:
+        roles = invert_settings.networks_of(method).items()
+        given = {role.value: (networks or {}).get(name) for role, name in roles}
+        loaded[method] = Networks(device=device, **given)
     inside = tissue.own.visible
     total = sum(len(settings.runs_of(index)) for index in indices)
     rows, traces = [], []
@@ -102,9 +104,8 @@ def run_cases(
             oracle, _ = case.field_errors(target.theta)
             for _, method in runs:
                 own_seed = derive_seed(seed, "study", preset, index, method)
-                inversion = _invert(
-                    case, scenario.noise > 0, method, invert_settings, loaded[method], own_seed, threads
-                )
+                noisy = scenario.noise > 0
+                inversion = _invert(case, noisy, method, invert_settings, loaded[method], own_seed, threads)
                 who = {"preset": preset, "scenario": name, "case": index, "method": method}
                 space = find_growth_model(invert_settings.methods[method].growth_model).space
                 rows.append(who | _row(case, inversion, space, oracle["mse_volume"]))
@@ -115,13 +116,6 @@ def run_cases(
     # Failed inversions have empty traces with untyped columns.
     filled = [trace for trace in traces if len(trace)] or traces[:1]
     return cases, pd.concat(filled, ignore_index=True)
-
-
-def _networks(method: str, settings: InvertSettings, given: Mapping[str, Any], device: str) -> Networks:
-    """Return the networks of a method; each is loaded once."""
-    return Networks(
-        device=device, **{role.value: given.get(name) for role, name in settings.networks_of(method).items()}
-    )
 
 
 def _invert(
@@ -151,25 +145,17 @@ def _row(case: _Case, inversion: Inversion, space: ParameterSpace, oracle_mse: f
             errors |= fields | {name: scores[name] for name in errors if name in scores}
     true = truth.space.row(truth.to_array())
     return {
-        "status": status,
-        "message": message,
-        COLUMN: truth.space.model,
-        **true,
+        "status": status, "message": message, COLUMN: truth.space.model, **true,
         **space.row(None if estimate is None else estimate.to_array(), prefix="estimate_"),
         "volume_mm3": float(case.target.row["volume_mm3"]),
         **{quantity.column: float(quantity.of(true)) for quantity in truth.space.derived},
-        **errors,
-        "oracle_mse_volume": oracle_mse,
-        "loss": inversion.loss,
-        "evaluations": inversion.evaluations,
-        "wall_seconds": inversion.wall_seconds,
-        **_coverage(inversion, space, truth),
-    }
+        **errors, "oracle_mse_volume": oracle_mse, "loss": inversion.loss, "evaluations": inversion.evaluations,
+        "wall_seconds": inversion.wall_seconds, **_coverage(inversion, space, true),
+    }  # fmt: skip
 
 
-def _coverage(inversion: Inversion, space: ParameterSpace, truth: Theta) -> dict[str, Any]:
+def _coverage(inversion: Inversion, space: ParameterSpace, true: Mapping[str, float]) -> dict[str, Any]:
     """Whether intervals contain the true parameters; missing without interval or true parameter."""
-    true = truth.space.row(truth.to_array())
     if inversion.uncertainty is None or inversion.theta is None:
         return {f"inside_{column}": pd.NA for column in space.columns}
     lower, upper = (space.row(end) for end in inversion.uncertainty.interval(inversion.theta, COVERAGE_LEVEL))

@@ -46,13 +46,6 @@ class ScenarioSettings(Settings):
     )
 
 
-def _default_scenarios() -> dict[str, ScenarioSettings]:
-    return {
-        "accurate": ScenarioSettings.model_validate({}),
-        "reference": ScenarioSettings.model_validate({"integrator": ReferenceSettings()}),
-    }
-
-
 class StudySettings(Settings):
     """Tumours with known parameters, inverted by every method under every scenario."""
 
@@ -64,14 +57,16 @@ class StudySettings(Settings):
     growth_model: GrowthModelName = Field(DEFAULT, description="Growth model of the tumours.")
     spacing_mm: float = Field(2.0, gt=0, description="Voxel size of the fit; the atlas is coarsened to it.")
     tissue: Literal["labels", "probabilities"] = Field(
-        "probabilities",
-        description="Tissue of the atlas for targets and fit, averaged over voxels.",
+        "probabilities", description="Tissue of the atlas for targets and fit, averaged over voxels."
     )
     methods: _Methods = Field(
         ("gauss-newton",), description="Methods to run, entries of `invert.methods` without `refines`."
     )
     scenarios: dict[Annotated[str, Field(pattern=_SCENARIO_NAME)], ScenarioSettings] = Field(
-        default_factory=_default_scenarios,
+        default_factory=lambda: {
+            "accurate": ScenarioSettings.model_validate({}),
+            "reference": ScenarioSettings.model_validate({"integrator": ReferenceSettings()}),
+        },
         min_length=1,
         description="Scenarios by name. Tumours have the same parameters in every scenario.",
     )

@@ -61,18 +61,11 @@ def convergence(
     evaluations: Sequence[float] = EVALUATIONS,
     seconds: Sequence[float] = SECONDS,
 ) -> pd.DataFrame:
-    """Compute the best loss so far by evaluations and time.
+    """Compute the best loss so far by evaluations and time, from the tables of ``run_cases``.
 
     Only losses of the finest level (the last one of a trace) are comparable; evaluations on coarser levels are included
     in the count. Searches that failed or have not reached the finest level have an infinite loss, so that every median
-    is over the same cases.
-
-    Parameters
-    ----------
-    cases, traces
-        Tables of ``run_cases``.
-    evaluations, seconds
-        Points. Finished searches keep their loss.
+    is over the same cases. Finished searches keep their loss.
 
     Returns
     -------
@@ -106,12 +99,9 @@ def _best_so_far(run: pd.DataFrame, evaluations: Sequence[float], seconds: Seque
     finest = run[run["level"] == run["level"].iloc[-1]]
     losses = finest["loss"].to_numpy(dtype=float)
     best = np.append(np.inf, np.minimum.accumulate(np.where(np.isfinite(losses), losses, np.inf)))
-    return np.concatenate(
-        [
-            best[np.searchsorted(finest[column].to_numpy(dtype=float), at, side="right")]
-            for column, at in (("evaluation", evaluations), ("seconds", seconds))
-        ]
-    )
+    points = (("evaluation", evaluations), ("seconds", seconds))
+    places = [np.searchsorted(finest[column].to_numpy(dtype=float), at, side="right") for column, at in points]
+    return best[np.concatenate(places)]
 
 
 def comparison(cases: pd.DataFrame) -> pd.DataFrame:

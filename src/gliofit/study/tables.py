@@ -27,24 +27,17 @@ def _summary(frame: pd.DataFrame) -> tuple[Column, ...]:
 
 
 def study_tables(cases: pd.DataFrame, traces: pd.DataFrame, names: Mapping[str, str] | None = None) -> dict[str, Table]:
-    """Create the tables ``study``, ``convergence`` and ``comparison``.
+    """Create the tables ``study``, ``convergence`` and ``comparison`` from the tables of ``run_cases``.
 
-    Parameters
-    ----------
-    cases, traces
-        Tables of ``run_cases``.
-    names
-        Printed names of methods that differ from the default.
+    ``names`` are printed names of methods that differ from the default.
     """
     spent = convergence(cases, traces)
     units = spent["by"].map({"evaluations": "evaluations", "seconds": "s"})
     spent["spent"] = [f"{at:g} {unit}" for at, unit in zip(spent["at"], units, strict=True)]
     pairs = comparison(cases)
-    for frame, names_of in ((spent, ["method"]), (pairs, ["first", "second"])):
-        for name in names_of:
-            frame[name] = [method_name(method, names) for method in frame[name]]
     summary = summarise_study(cases)
-    summary["method"] = [method_name(method, names) for method in summary["method"]]
+    for frame, name in ((summary, "method"), (spent, "method"), (pairs, "first"), (pairs, "second")):
+        frame[name] = [method_name(method, names) for method in frame[name]]
     shared = notes("study-spent")
     return {
         "study": Table(

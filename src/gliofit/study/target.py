@@ -45,14 +45,7 @@ class Target:
 def average_over_tissue(fine: Volume, tissue: Tissue, coarse: Tissue) -> Volume:
     """Compute the mean concentration of grey and white matter in each voxel of a coarser grid.
 
-    Parameters
-    ----------
-    fine
-        Concentration on the grid of ``tissue``, zero outside its grey and white matter.
-    tissue
-        Tissue on the fine grid.
-    coarse
-        Tissue on the coarser grid; the result is zero outside its grey and white matter.
+    ``fine`` is on the grid of ``tissue``; it and the result are zero outside grey and white matter of their grids.
     """
     factor = tissue.grid.coarsening_to(coarse.grid.isotropic_spacing_mm)
     if factor == 1:
@@ -64,16 +57,7 @@ def average_over_tissue(fine: Volume, tissue: Tissue, coarse: Tissue) -> Volume:
 
 
 def make_targets(tissue: StudyTissue, preset: str, index: int, seed: int) -> dict[str, Target]:
-    """Draw one tumour and simulate it under every scenario.
-
-    Parameters
-    ----------
-    tissue
-        Tissue of the study, with its settings.
-    preset, index
-        Preset of parameter ranges, and number of the tumour within it.
-    seed
-        The run's seed.
+    """Draw one tumour, by its number within a preset of parameter ranges, and simulate it under every scenario.
 
     Returns
     -------
@@ -84,11 +68,14 @@ def make_targets(tissue: StudyTissue, preset: str, index: int, seed: int) -> dic
     InputError
         If 100 draws have no valid sample.
     """
-    own, scenarios = tissue.own, tissue.settings.scenarios
-    voxels, space = seed_voxels(own), find_growth_model(tissue.settings.growth_model).space
+    scenarios, voxels, space = (
+        tissue.settings.scenarios,
+        seed_voxels(tissue.own),
+        find_growth_model(tissue.settings.growth_model).space,
+    )
     for attempt in range(_ATTEMPTS):
         draw_seed = derive_seed(seed, "study", preset, index, attempt)
-        drawn = draw_parameters(own, PRESETS[preset], 1, draw_seed, voxels, space).iloc[0]
+        drawn = draw_parameters(tissue.own, PRESETS[preset], 1, draw_seed, voxels, space).iloc[0]
         # Scenarios that differ only in noise or tissue of the fit share the simulation.
         grown: dict[tuple[str, float | None], Sample] = {}
         for scenario in scenarios.values():
@@ -102,10 +89,7 @@ def make_targets(tissue: StudyTissue, preset: str, index: int, seed: int) -> dic
         else:
             # The same pattern at every noise level, for paired comparisons.
             pattern = derive_seed(seed, "study", preset, index, "noise")
-            return {
-                name: _target(grown[_growth(scenario)], scenario, tissue, pattern)
-                for name, scenario in scenarios.items()
-            }
+            return {name: _target(grown[_growth(own)], own, tissue, pattern) for name, own in scenarios.items()}
     raise InputError("study", f"{_ATTEMPTS} draws gave no valid tumour in every scenario", "check the scenarios")
 
 

@@ -11,15 +11,7 @@ from gliofit.study.settings import ScenarioSettings, StudySettings
 
 
 class StudyTissue:
-    """Tissue of the atlas at the voxel sizes of a study, loaded on first use.
-
-    Parameters
-    ----------
-    atlas_dir
-        Folder of stage atlas.
-    settings
-        Settings of the stage.
-    """
+    """Tissue of the atlas (folder of stage atlas) at the voxel sizes of a study, loaded on first use."""
 
     def __init__(self, atlas_dir: Path, settings: StudySettings) -> None:
         self.settings = settings
@@ -37,15 +29,10 @@ class StudyTissue:
 
     def of_fit(self, scenario: ScenarioSettings) -> Tissue:
         """Return the tissue of fits in a scenario, at the voxel size of the study."""
-        if scenario.fit_tissue is None:
-            return self.own
-        return self._seen(scenario.fit_tissue)
+        tissue = self._coarse(scenario.fit_tissue or self.settings.tissue, self.settings.spacing_mm)
+        # Averages of binary tissue are fractions, but this scenario requires labels.
+        return Tissue.from_labels(Volume(tissue.labels, tissue.grid)) if scenario.fit_tissue == "labels" else tissue
 
     def _coarsen(self, kind: TissueKind, spacing_mm: float) -> Tissue:
         tissue = self._load(kind)
         return tissue.coarsen(tissue.grid.coarsening_to(spacing_mm))
-
-    def _seen(self, kind: TissueKind) -> Tissue:
-        tissue = self._coarse(kind, self.settings.spacing_mm)
-        # Averages of binary tissue are fractions, but this scenario requires labels.
-        return Tissue.from_labels(Volume(tissue.labels, tissue.grid)) if kind == "labels" else tissue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from functools import partial
 
 import torch
@@ -17,11 +16,9 @@ from gliofit.simulate.settings import ATLAS
 from gliofit.train.architecture import AtlasNetworkSettings, find_architecture
 from gliofit.train.dataset import AbstractDataset, Anchor, ShardDataset
 from gliofit.train.generated import GeneratedDataset
+from gliofit.train.memory import keep_freed_memory
 from gliofit.train.segmented import SegmentedDataset
 from gliofit.train.training import Training, TrainingJob
-
-# Parameters of mallopt in glibc's malloc.h.
-_TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
 
 
 def train_model(job: TrainingJob, *, device: str = "auto", progress: OnProgress = no_progress) -> None:
@@ -87,18 +84,3 @@ def _run(fabric: Fabric, job: TrainingJob, progress: OnProgress = no_progress) -
         training.run()
         if fabric.is_global_zero and training.best:
             training.write()
-
-
-def keep_freed_memory() -> bool:
-    """Keep freed memory in the process for the next training step; return whether the C library is glibc.
-
-    By default glibc maps every large block again and returns it when freed, so that the kernel clears the pages of all
-    activations in every step, which takes 16 to 30 % of the processor time of a step, and more on a busy machine
-    (``benchmarks/training_step.py``). The setting lasts until the process ends.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
-        return False
-    # A threshold of -1 turns trimming off.
-    return bool(mallopt(_MMAP_MAX, 0) and mallopt(_TRIM_THRESHOLD, -1) and mallopt(_TOP_PAD, 2**28))

@@ -8,7 +8,7 @@ import torch
 
 from gliofit.assess.sensitivity import SOLVER, TABLES, examine
 from gliofit.assess.sensitivity_figure import draw_sensitivity
-from gliofit.assess.stability_settings import SensitivitySettings
+from gliofit.assess.settings import SensitivitySettings
 from gliofit.core.crop import Crop, CropSettings
 from gliofit.core.errors import InputError
 from gliofit.core.grid import Grid, Volume

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
+from gliofit.assess.settings import StabilitySettings
 from gliofit.assess.stability import (
     displace,
     examine_case,
@@ -17,7 +18,6 @@ from gliofit.assess.stability import (
     stability_table,
     summarise_stability,
 )
-from gliofit.assess.stability_settings import StabilitySettings
 from gliofit.core.crop import Crop
 from gliofit.core.io import write_table
 from gliofit.growth.fisher_kolmogorov import SPACE

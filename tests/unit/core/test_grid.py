@@ -25,9 +25,9 @@ def test_world_and_voxel_are_inverse(point):
 
 @pytest.mark.parametrize("codes", ["LPS", "RAS", "PIR", "ASL"])
 def test_canonical_keeps_every_voxel_in_its_place(codes):
-    orientation = nib.orientations.axcodes2ornt(codes)
     ras = numbered((4, 5, 6), np.diag([1.0, 1, 1, 1]))
-    transform = nib.orientations.ornt_transform(nib.io_orientation(ras.grid.affine), orientation)
+    axes = nib.orientations.axcodes2ornt(codes)
+    transform = nib.orientations.ornt_transform(nib.io_orientation(ras.grid.affine), axes)
     data = nib.apply_orientation(ras.data, transform)
     affine = ras.grid.affine @ nib.orientations.inv_ornt_aff(transform, ras.grid.shape)
     turned = Volume(data, Grid(data.shape, affine))
@@ -36,8 +36,9 @@ def test_canonical_keeps_every_voxel_in_its_place(codes):
     assert back.grid.axis_codes == "RAS"
     np.testing.assert_array_equal(back.data, ras.data)
     assert back.grid.matches(ras.grid)
-    assert ras.oriented_like(turned.grid).grid.matches(turned.grid)
-    np.testing.assert_array_equal(ras.oriented_like(turned.grid).data, turned.data)
+    again = ras.oriented_like(turned.grid)
+    assert again.grid.matches(turned.grid)
+    np.testing.assert_array_equal(again.data, turned.data)
 
 
 def test_coarse_voxels_are_block_means_in_place():
@@ -76,6 +77,8 @@ def test_bad_grids_are_refused():
         Grid((4, 4, 4), np.eye(4)).coarsening_to(1.5)
     with pytest.raises(ValueError, match="array of shape"):
         Volume(np.zeros((2, 2, 2)), Grid((4, 4, 4), np.eye(4)))
+    with pytest.raises(ValueError, match="empty"):
+        centre_of_mass_mm(Volume(np.zeros((3, 3, 3)), Grid((3, 3, 3), np.eye(4))))
 
 
 @pytest.mark.parametrize("affine", [np.diag([2.0, 2, 2, 1]), np.diag([-2.0, -2, 2, 1])])
@@ -94,8 +97,3 @@ def test_crop_is_centred_and_the_same_in_any_orientation(affine):
     assert np.abs(crop.centre_mm - com).max() <= 1.0 + 1e-9  # half a source voxel
     assert cut.data.sum() * 8 == pytest.approx(data.sum())
     np.testing.assert_allclose(centre_of_mass_mm(cut), com, atol=1e-5)
-
-
-def test_empty_centre_of_mass():
-    with pytest.raises(ValueError, match="empty"):
-        centre_of_mass_mm(Volume(np.zeros((3, 3, 3)), Grid((3, 3, 3), np.eye(4))))

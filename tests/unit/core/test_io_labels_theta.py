@@ -57,15 +57,6 @@ def test_what_a_killed_writer_leaves_is_removed_by_the_next(tmp_path):
     assert sorted(path.name for path in out.iterdir()) == [".tmp-abcdefgh-b-a.json", "a.json"]
 
 
-def test_volume_round_trip(tmp_path):
-    volume = Volume(np.random.default_rng(0).random(GRID.shape, np.float32), GRID)
-    write_volume(tmp_path / "v.nii.gz", volume)
-    again = read_volume(tmp_path / "v.nii.gz")
-    np.testing.assert_array_equal(again.data, volume.data)
-    assert again.grid.matches(GRID)
-    assert again.grid.axis_codes == "LPS"
-
-
 def test_trailing_axis_is_dropped_and_floats_round(tmp_path):
     data = np.full((4, 5, 6, 1), 1.99999, np.float64)
     nib.save(nib.Nifti1Image(data, GRID.affine), tmp_path / "v.nii")
@@ -76,13 +67,9 @@ def test_trailing_axis_is_dropped_and_floats_round(tmp_path):
 
 @pytest.mark.parametrize(
     ("scheme", "values", "expected"),
-    [
-        ("brats2021", [0, 1, 2, 4], [0, 1, 2, 3]),
-        ("brats2023", [0, 1, 2, 3], [0, 1, 2, 3]),
-        ("brats2015", [1, 2, 3, 4], [1, 2, 4, 3]),
-        ("brats2024", [1, 2, 3, 4], [1, 2, 3, 5]),
-    ],
-)
+    [("brats2021", [0, 1, 2, 4], [0, 1, 2, 3]), ("brats2023", [0, 1, 2, 3], [0, 1, 2, 3]),
+     ("brats2015", [1, 2, 3, 4], [1, 2, 4, 3]), ("brats2024", [1, 2, 3, 4], [1, 2, 3, 5])],
+)  # fmt: skip
 def test_label_schemes(scheme, values, expected):
     np.testing.assert_array_equal(translate_labels(np.array(values), scheme), expected)
 
@@ -148,26 +135,29 @@ def test_input_errors_survive_pickling():
 
 
 @pytest.mark.parametrize("shear", [0.0, 0.03])
-def test_a_qform_is_written_where_it_can_hold_the_affine(tmp_path, shear):
+def test_volume_round_trip_with_a_qform_where_it_can_hold_the_affine(tmp_path, shear):
     affine = np.diag([-1.0, -1.0, 1.0, 1.0])
     affine[0, 1] = shear
     affine[:3, 3] = [90.0, 126.0, -72.0]
-    grid = Grid((60, 50, 40), affine)
-    write_volume(tmp_path / "a.nii.gz", Volume(np.zeros(grid.shape, np.float32), grid))
+    volume = Volume(np.random.default_rng(0).random((60, 50, 40), np.float32), Grid((60, 50, 40), affine))
+    write_volume(tmp_path / "a.nii.gz", volume)
     image = nib.load(tmp_path / "a.nii.gz")
     np.testing.assert_allclose(image.affine, affine, atol=1e-6)
     assert (int(image.header["sform_code"]), int(image.header["qform_code"])) == (1, 0 if shear else 1)
-    assert read_volume(tmp_path / "a.nii.gz").grid.matches(grid)
+    again = read_volume(tmp_path / "a.nii.gz")
+    np.testing.assert_array_equal(again.data, volume.data)
+    assert again.grid.matches(volume.grid)
+    assert again.grid.axis_codes == "LPS"
 
 
 def test_headers_keep_what_viewers_are_told_and_no_more(tmp_path):
-    plain = Volume(np.ones(GRID.shape, np.uint8), GRID)
-    write_volume(tmp_path / "plain.nii.gz", plain)
-    write_volume(tmp_path / "label.nii.gz", plain, Look("tumour", "label", (0, 5), "gliofit"))
-    plain_header, header = (nib.load(tmp_path / f"{name}.nii.gz").header for name in ("plain", "label"))
+    def header_of(kind, look=None):
+        write_volume(tmp_path / "a.nii.gz", Volume(np.ones(GRID.shape, kind), GRID), look)
+        return nib.load(tmp_path / "a.nii.gz").header
+
     # Whole numbers are labels, whether anybody says so or not.
-    assert plain_header.get_intent() == ("label", (), "")
-    write_volume(tmp_path / "image.nii.gz", Volume(np.ones(GRID.shape, np.float32), GRID))
-    assert nib.load(tmp_path / "image.nii.gz").header.get_intent() == ("none", (), "")
+    assert header_of(np.uint8).get_intent() == ("label", (), "")
+    assert header_of(np.float32).get_intent() == ("none", (), "")
+    header = header_of(np.uint8, Look("tumour", "label", (0, 5), "gliofit"))
     assert header.get_intent() == ("label", (), "tumour")
     assert (float(header["cal_min"]), float(header["cal_max"]), header["descrip"].item()) == (0, 5, b"gliofit")

@@ -36,13 +36,11 @@ def job(kind: str, number: int, work: Work, **facts: int) -> PlannedJob:
 
 def jobs(scale: float) -> list[PlannedJob]:
     """Jobs whose operations are so many times those of a small run."""
+    direct = Work.of("prediction", 100 * scale) + Work.of("volume", scale)
     return [
         *(job("run_forward", n, Work.of("accurate", scale * (1 + n), size=scale)) for n in range(4)),
         *(job("run_forward", 4 + n, Work.of("volume", scale, size=scale).times(2), units=2) for n in range(2)),
-        *(
-            job("invert_case direct", n, Work.of("prediction", 100 * scale) + Work.of("volume", scale))
-            for n in range(3)
-        ),
+        *(job("invert_case direct", n, direct) for n in range(3)),
         *(job("simulate_shard", n, Work.of("accurate", 5 * scale, size=scale)) for n in range(2)),
     ]
 
@@ -119,16 +117,18 @@ def test_a_time_budget_limits_a_training() -> None:
 def test_what_was_not_measured_and_what_is_far_is_told() -> None:
     unknown = replace(job("run_forward", 0, Work.of("reference")), kind="run_forward elsewhere")
     far = job("invert_case direct", 0, Work.of("prediction", 1e6))
-    found = estimate_run([unknown, far], 2, read_costs())
-    assert found.not_measured == ("run_forward elsewhere", "reference")
-    assert found.far == ("invert_case direct",)
-    assert "reference" in found.text()
+    estimate = estimate_run([unknown, far], 2, read_costs())
+    assert estimate.not_measured == ("run_forward elsewhere", "reference")
+    assert estimate.far == ("invert_case direct",)
+    assert "reference" in estimate.text()
 
 
 def test_usual_work_is_forecast_and_the_most_is_allowed() -> None:
     costs, work = read_costs(), Work.of("accurate", 1000.0, usual=1.0)
     assert costs.seconds(work.usual) == costs.operations["accurate"].seconds
     assert 60 * costs.limit_minutes(work) > 1000 * costs.operations["accurate"].seconds
+    with pytest.raises(InputError, match="operation 'guessing'"):
+        costs.limit_minutes(Work.of("guessing"))
 
 
 def test_work_adds_up() -> None:
@@ -140,26 +140,20 @@ def test_work_adds_up() -> None:
     assert (three.most, three.usual, three.megabytes) == ({"accurate": 6.0}, {"accurate": 2.0}, 100)
 
 
-def test_operations_without_a_rate_are_refused() -> None:
-    with pytest.raises(InputError, match="operation 'guessing'"):
-        read_costs().limit_minutes(Work.of("guessing"))
-
-
 def test_no_benchmarks_no_table(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no benchmarks"):
         measure_run(DEMO, tmp_path, jobs(1.0))
 
 
 def test_the_committed_table_has_every_kind_of_the_demo() -> None:
-    costs = read_costs()
+    costs, config = read_costs(), read_config(DEMO)
     assert costs.machine
     assert costs.runs
     assert 0 < costs.calibration_seconds < 10
     assert COSTS_FILE.read_text().startswith("# Made by")
-    planned = plan_jobs(REPOSITORY, read_config(DEMO), DEMO, 2)
+    planned = plan_jobs(REPOSITORY, config, DEMO, 2)
     assert {item.kind for item in planned} <= costs.kinds.keys()
     # Every case and every estimate is some job's.
-    config = read_config(DEMO)
     simulated = sum(item.units for item in planned if item.kind == "run_forward")
     cases = config.simulate.test_cases + config.phantoms.count
     assert simulated > cases * len(config.invert.methods_of("synthetic"))
@@ -178,8 +172,7 @@ def test_the_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None
             path.parent.mkdir(exist_ok=True)
             path.touch()
     assert run(config, "--patients", tmp_path, "--cores", 2, "--json") == 0
-    found = json.loads(capsys.readouterr().out)
-    register = next(stage for stage in found["stages"] if stage["stage"] == "register")
-    assert register["jobs"] == 3
-    assert found["total"]["jobs"] == sum(stage["jobs"] for stage in found["stages"])
+    estimate = json.loads(capsys.readouterr().out)
+    assert [stage["jobs"] for stage in estimate["stages"] if stage["stage"] == "register"] == [3]
+    assert estimate["total"]["jobs"] == sum(stage["jobs"] for stage in estimate["stages"])
     assert run(tmp_path / "nothing.yaml") == 2

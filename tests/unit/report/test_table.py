@@ -53,12 +53,7 @@ def test_grid_omits_empty_columns_and_lines():
 
 @pytest.mark.parametrize(
     ("low", "high", "value", "expected"),
-    [
-        (0.1, 0.3, 0.2, "20.0 [10.0, 30.0]"),
-        (0.1, 0.3, NAN, "10.0–30.0"),
-        (NAN, 0.3, 0.2, "20.0"),
-        (NAN, NAN, NAN, "–"),
-    ],
+    [(0.1, 0.3, 0.2, "20.0 [10.0, 30.0]"), (0.1, 0.3, NAN, "10.0–30.0"), (NAN, 0.3, 0.2, "20.0"), (NAN, NAN, NAN, "–")],
 )
 def test_intervals_and_ranges(low, high, value, expected):
     c = column("v", "v", "%", low="low", high="high", factor=100, format=".1f")

@@ -73,19 +73,15 @@ class Costs(Settings):
     def rate(self, operation: str) -> Rate:
         """Return the rate of an operation; for trainings of unknown architectures that of the slowest known one.
 
-        Raises
-        ------
-        InputError
-            If it is not in the table.
+        Raises InputError if the operation is not in the table.
         """
         if operation in self.operations:
             return self.operations[operation]
         if operation.startswith("train-"):
             known = [rate for name, rate in self.operations.items() if name.startswith("train-")]
             return max(known, key=lambda rate: rate.seconds).model_copy(update={"most": 0.0})
-        raise InputError(
-            f"operation '{operation}'", "is not in costs.yaml", f"state work in {', '.join(self.operations)}"
-        )
+        hint = f"state work in {', '.join(self.operations)}"
+        raise InputError(f"operation '{operation}'", "is not in costs.yaml", hint)
 
     def seconds(self, operations: Mapping[str, float]) -> float:
         """Return the processor time of operations by name."""
@@ -111,17 +107,14 @@ def calibration_seconds() -> float:
     """
     import numpy as np
 
-    def work() -> None:
+    def seconds() -> float:
+        begin = time.process_time()
         field = np.linspace(0.0, 1.0, 2_000_000, dtype=np.float32)
         for _ in range(10):
             field = field + 0.1 * field * (1 - field)
         total = 0
         for number in range(1_000_000):
             total += number % 7
-
-    def seconds() -> float:
-        begin = time.process_time()
-        work()
         return time.process_time() - begin
 
     return min(seconds() for _ in range(5))

@@ -17,7 +17,6 @@ from gliofit.core.work import Work
 from gliofit.pipeline.case_jobs import Batches
 from gliofit.pipeline.config import Config
 from gliofit.pipeline.plan import Plan
-from gliofit.pipeline.workload import Workload
 
 
 @dataclass(frozen=True)
@@ -26,18 +25,12 @@ class PlannedJob:
 
     Parameters
     ----------
-    stage, kind
-        Stage of the rule, and kind in the table of costs.
+    kind
+        Kind in the table of costs.
     units
         Number of cases, or estimates of cases.
-    threads
-        Number of cores.
     files
         Output files, log and benchmark.
-    benchmark
-        Benchmark file of Snakemake.
-    work
-        Its work.
     """
 
     stage: str
@@ -58,12 +51,8 @@ def plan_jobs(
     ----------
     root
         Folder of the clone.
-    config
-        The configuration of the run.
-    configfile
-        Its file.
-    cores
-        Number of cores of the run.
+    config, configfile
+        The configuration of the run, and its file.
     options
         Further options of Snakemake that change ``config``.
 
@@ -72,26 +61,23 @@ def plan_jobs(
     InputError
         If Snakemake cannot plan the run.
     """
-    plan = Plan.of(config, cores)
-    workload = Workload(plan)
-    batches = Batches(plan, workload).by_name
+    plan = Plan(config, cores)
+    batches = Batches(plan)
     jobs = []
     for job in _dry_run(root, configfile, cores, options):
         # Targets have no benchmark.
         if job["benchmark"] is None:
             continue
-        batch, wildcards = batches.get(job["rule_name"]), job["wildcards"] or {}
-        jobs.append(
-            PlannedJob(
-                Path(job["benchmark"]).relative_to(f"{plan.files.root}/benchmarks").parts[0],
-                workload.kind(job["rule_name"], wildcards, batch),
-                1 if batch is None else len(batch.units),
-                job["threads"],
-                (*job["output"], *job["log"], job["benchmark"]),
-                job["benchmark"],
-                workload.of(job["rule_name"], wildcards) if batch is None else batch.work,
-            )
-        )
+        rule, wildcards, benchmark = job["rule_name"], job["wildcards"] or {}, job["benchmark"]
+        batch = batches.by_name.get(rule)
+        if batch is None:
+            kind, units = batches.workload.kind(rule, wildcards), 1
+            work = batches.workload.of(rule, wildcards)
+        else:
+            kind, units, work = f"{batch.rule} {batch.kind}".strip(), len(batch.units), batch.work
+        stage = Path(benchmark).relative_to(f"{plan.files.root}/benchmarks").parts[0]
+        files = (*job["output"], *job["log"], benchmark)
+        jobs.append(PlannedJob(stage, kind, units, job["threads"], files, benchmark, work))
     return jobs
 
 

@@ -13,25 +13,17 @@ from gliofit.pipeline.job import STAGE_VERSIONS
 
 @dataclass(frozen=True)
 class StageEstimate:
-    """Costs of a stage.
-
-    Parameters
-    ----------
-    cpu_seconds
-        Processor time of all jobs, including Snakemake's.
-    seconds
-        Wall time of the stage on the given cores.
-    bytes
-        Disk space.
-    megabytes
-        Largest memory of a job.
-    """
+    """Costs of a stage."""
 
     stage: str
     jobs: int
+    #: Processor time of all jobs, including Snakemake's.
     cpu_seconds: float
+    #: Wall time on the given cores.
     seconds: float
+    #: Disk space.
     bytes: float
+    #: Largest memory of a job.
     megabytes: float
 
 
@@ -51,14 +43,11 @@ class Estimate:
     @property
     def total(self) -> StageEstimate:
         """Sum of all stages, an upper bound because stages overlap."""
-        return StageEstimate(
-            "total",
-            sum(stage.jobs for stage in self.stages),
-            sum(stage.cpu_seconds for stage in self.stages),
-            sum(stage.seconds for stage in self.stages),
-            sum(stage.bytes for stage in self.stages),
-            max(stage.megabytes for stage in self.stages),
-        )
+        sums = {
+            name: sum(getattr(stage, name) for stage in self.stages)
+            for name in ("jobs", "cpu_seconds", "seconds", "bytes")
+        }
+        return StageEstimate("total", **sums, megabytes=max(stage.megabytes for stage in self.stages))
 
     def as_json(self) -> dict[str, Any]:
         """Return the estimate for JSON."""
@@ -85,12 +74,8 @@ def estimate_run(jobs: Sequence[PlannedJob], cores: int, costs: Costs, slowness:
 
     Parameters
     ----------
-    jobs
-        Jobs of the run.
     cores
         Number of cores of the run.
-    costs
-        The table of costs.
     slowness
         Run time on this machine relative to that of the table.
     """
@@ -103,28 +88,27 @@ def estimate_run(jobs: Sequence[PlannedJob], cores: int, costs: Costs, slowness:
                 unknown[operation] = None
             elif amount > FAR * most * job.units:
                 far[job.kind] = None
-    stages = [stage for stage in STAGE_VERSIONS if any(job.stage == stage for job in jobs)]
+    stages = [[job for job in jobs if job.stage == name] for name in STAGE_VERSIONS]
     return Estimate(
-        tuple(_stage(name, [job for job in jobs if job.stage == name], cores, costs, slowness) for name in stages),
-        cores,
-        costs.machine,
-        slowness,
-        tuple(unknown),
-        tuple(kind for kind in far if kind not in unknown),
-    )
+        tuple(_stage(stage, cores, costs, slowness) for stage in stages if stage),
+        cores, costs.machine, slowness,
+        not_measured=tuple(unknown),
+        far=tuple(kind for kind in far if kind not in unknown),
+    )  # fmt: skip
 
 
-def _stage(name: str, jobs: list[PlannedJob], cores: int, costs: Costs, slowness: float) -> StageEstimate:
+def _stage(jobs: list[PlannedJob], cores: int, costs: Costs, slowness: float) -> StageEstimate:
+    """Return the costs of the jobs of a stage."""
     seconds = [_seconds(job, cores, costs, slowness) for job in jobs]
     longest = max(one / min(cores, job.threads) for one, job in zip(seconds, jobs, strict=True))
     kinds = [costs.kind(job.kind)[0] for job in jobs]
     return StageEstimate(
-        name,
+        jobs[0].stage,
         len(jobs),
-        sum(seconds),
-        max(sum(seconds) / cores, longest),
-        sum(job.units * kind.bytes[0] + job.work.size * kind.bytes[1] for job, kind in zip(jobs, kinds, strict=True)),
-        max(kind.megabytes for kind in kinds),
+        cpu_seconds=sum(seconds),
+        seconds=max(sum(seconds) / cores, longest),
+        bytes=sum(j.units * kind.bytes[0] + j.work.size * kind.bytes[1] for j, kind in zip(jobs, kinds, strict=True)),
+        megabytes=max(kind.megabytes for kind in kinds),
     )
 
 
@@ -137,14 +121,18 @@ def _seconds(job: PlannedJob, cores: int, costs: Costs, slowness: float) -> floa
 
 
 def _time(seconds: float) -> str:
-    for limit, unit, size in ((120, "s", 1), (7200, "min", 60), (172_800, "h", 3600)):
-        if seconds < limit:
-            return f"{seconds / size:.0f} {unit}" if seconds / size >= 10 else f"{seconds / size:.1f} {unit}"
-    return f"{seconds / 86_400:.0f} days"
+    units = ((120, "s", 1), (7200, "min", 60), (172_800, "h", 3600))
+    return _with_unit(seconds, units) or f"{seconds / 86_400:.0f} days"
 
 
 def _size(size: float) -> str:
-    for limit, unit, step in ((1e6, "kB", 1e3), (1e9, "MB", 1e6), (1e12, "GB", 1e9)):
-        if size < limit:
-            return f"{size / step:.0f} {unit}" if size / step >= 10 else f"{size / step:.1f} {unit}"
-    return f"{size / 1e12:.1f} TB"
+    units = ((1e6, "kB", 1e3), (1e9, "MB", 1e6), (1e12, "GB", 1e9))
+    return _with_unit(size, units) or f"{size / 1e12:.1f} TB"
+
+
+def _with_unit(value: float, units: Sequence[tuple[float, str, float]]) -> str:
+    """Return a value in the first unit whose limit is above it; empty if there is none."""
+    for limit, unit, step in units:
+        if value < limit:
+            return f"{value / step:.0f} {unit}" if value / step >= 10 else f"{value / step:.1f} {unit}"
+    return ""

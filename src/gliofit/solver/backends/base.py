@@ -23,21 +23,13 @@ MU_D, MU_RHO, GREY_SHARE = 4, 5, 6
 
 @dataclass(frozen=True)
 class Attempt:
-    """Result of an attempted step.
+    """Result of an attempted step."""
 
-    Parameters
-    ----------
-    error
-        Estimated local error of c relative to c (L2 norms).
-    total
-        Sum of c over voxels.
-    total_rate
-        Derivative of ``total`` by time as a fraction of the duration: mu_rho^2 sum c (1 - c), since diffusion conserves
-        the sum.
-    """
-
+    #: Estimated local error of c relative to c (L2 norms).
     error: float
+    #: Sum of c over voxels.
     total: float
+    #: Derivative of ``total`` by time as a fraction of the duration: mu_rho^2 sum c (1 - c); diffusion keeps it.
     total_rate: float
 
 

@@ -32,27 +32,18 @@ def aligned_zeros(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
 
 @dataclass(frozen=True, eq=False)
 class PackedRows:
-    """Packed storage of one domain with N voxels.
+    """Packed storage of one domain with N voxels."""
 
-    Parameters
-    ----------
-    origin
-        Packed index of a row's (possibly not stored) voxel k = 0, shape (nx, ny), int64.
-    low, high
-        Span of tissue of each row, extended to multiples of ``ALIGNMENT``; ``high`` is 0 in rows without tissue.
-    place
-        Packed index of each voxel of the box, of its shape; 0, which stays zero, for voxels that are not stored.
-    size
-        N.
-    faces
-        Face coefficients, each of shape (N,).
-    """
-
+    #: Packed index of a row's (possibly not stored) voxel k = 0, shape (nx, ny).
     origin: NDArray[np.int64]
+    #: Span of tissue of each row, extended to multiples of ``ALIGNMENT``; ``high`` is 0 in rows without tissue.
     low: NDArray[np.int64]
     high: NDArray[np.int64]
+    #: Packed index of each voxel of the box, of its shape; 0, which stays zero, for voxels that are not stored.
     place: NDArray[np.int64]
+    #: N.
     size: int
+    #: Face coefficients, each of shape (N,).
     faces: tuple[NDArray[Any], ...] = ()
 
     def pack_faces(self, faces: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
