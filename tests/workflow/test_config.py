@@ -13,8 +13,7 @@ import yaml
 from gliofit.core.errors import InputError
 from gliofit.pipeline.config import Config, load_config, read_config
 from gliofit.solver.settings import AccurateSettings
-from gliofit.train.roles import NetworkRole
-from gliofit.train.settings import ModelSettings, architecture_names
+from gliofit.train.settings import ModelSettings, NetworkRole, architecture_names
 from tools.config_keys import describe_keys
 from tools.generate import generated_files
 

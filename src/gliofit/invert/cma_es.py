@@ -71,7 +71,7 @@ class CmaSearch:
             self.variables = Variables.unit(problem.space, bounds, held, settings.log_mu)
             sigma, starts = settings.sigma0, settings.starts
         self._spent = 0
-        typical = problem.space.typical
+        typical = problem.space.typical + problem.space.relative_to(centre)
         first = bounds.clip(np.array([[*centre, *values, *typical[3 + len(values) :]] for values in starts]))
         if len(first) > 1:
             losses = objective.losses(self.variables.decode(self.variables.encode(first)))

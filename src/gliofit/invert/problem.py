@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -93,6 +93,13 @@ class Problem:
         tissue, networks = observation.tissue, networks or Networks()
         start = None if start is None else start.in_space(growth.space)
         return cls(tissue, observation, bounds, networks, seed, threads, on_progress, start, atlas, growth)
+
+    def with_model(self, model: GrowthModel) -> Problem:
+        """Return the same problem for a model whose parameters are among those of this one."""
+        places = [self.space.index(column) for column in model.space.columns]
+        bounds = Bounds(self.bounds.lower[places], self.bounds.upper[places])
+        start = None if self.start is None else self.start.in_space(model.space)
+        return replace(self, model=model, bounds=bounds, start=start)
 
     def held_origin_mm(self, origin: str) -> NDArray[np.float64] | None:
         """Return the fixed origin of an ``origin`` setting, shape (3,), world mm; None if the origin is estimated."""

@@ -13,7 +13,7 @@ from gliofit.growth.space import ParameterSpace
 from gliofit.invert.base import AbstractInverter, MethodSettings, MethodTrait, PatientObservation
 from gliofit.invert.registry import find_inverter, inverter_names
 from gliofit.observation.imaging import ImagingSettings
-from gliofit.train.roles import NetworkRole
+from gliofit.train.settings import NetworkRole
 
 __all__ = ["BoundsSettings", "InvertSettings"]
 

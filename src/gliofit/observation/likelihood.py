@@ -75,6 +75,10 @@ class AbstractLikelihood(ABC):
             return self._terms(concentration)
 
     @abstractmethod
+    def residuals(self, concentration: Tensor) -> list[Tensor]:
+        """Return observed minus predicted values of each observed region, shapes (x, y, z), for one prediction."""
+
+    @abstractmethod
     def _losses(self, concentration: Tensor) -> Tensor: ...
 
     @abstractmethod
@@ -91,6 +95,10 @@ class AbstractLikelihood(ABC):
 
 class ConcentrationLikelihood(AbstractLikelihood):
     """Mean squared error over all voxels of the grid (paper, section 2.4). ``template`` is the observation."""
+
+    def residuals(self, concentration: Tensor) -> list[Tensor]:
+        """See ``AbstractLikelihood``."""
+        return [self.template - concentration]
 
     def _losses(self, concentration: Tensor) -> Tensor:
         return (concentration - self.template).square().flatten(1).mean(dim=1)
@@ -138,6 +146,14 @@ class SegmentationLikelihood(AbstractLikelihood):
 
     def _terms(self, concentration: Tensor) -> list[Term]:
         return [self._term(concentration, region) for region in self._regions()]
+
+    def residuals(self, concentration: Tensor) -> list[Tensor]:
+        """See ``AbstractLikelihood``."""
+        in_tissue = self._in_tissue(concentration)
+        return [
+            region.observed - self.share * soft_mask(in_tissue, self._threshold(in_tissue, region), self.imaging.width)
+            for region in self._regions()
+        ]
 
     def thresholds(self, concentration: Tensor) -> tuple[float, float | None]:
         """Return the thresholds of whole tumour and core, fitted or fixed, at a prediction of shape (x, y, z)."""
