@@ -55,6 +55,7 @@ from gliofit.core.grid import Volume
 from gliofit.core.io import write_volume
 from gliofit.simulate.shard import read_sample, simulate_shard
 from gliofit.train.fit import train_model
+from gliofit.train.training import TrainingJob
 
 folder = Path(sys.argv[1])
 config = load_config(yaml.safe_load((folder / "config.yaml").read_text()))
@@ -65,10 +66,11 @@ brain.save(folder / "tissue")
 for name in ("train-00000", "validation-00000", "test-00000"):
     simulate_shard(brain, name, config.simulate, config.seed, shards)
 for name in config.train.models:
-    train_model(
+    job = TrainingJob(
         [shards / "train-00000.nii"], [shards / "validation-00000.nii"], folder / "tissue", config.train, name,
         folder / "models" / name, seed=config.seed,
     )
+    train_model(job)
 write_volume(folder / "observed.nii.gz", read_sample(shards / "test-00000.nii", 0)[0])
 for method in ("simplex", "hybrid-plain", "gauss-newton-uniform"):
     fit_files(

@@ -18,9 +18,8 @@ from gliofit.forward.settings import ForwardSettings
 from gliofit.invert.networks import Networks
 from gliofit.invert.run import CaseFiles, invert_case
 from gliofit.invert.settings import InvertSettings
-from gliofit.simulate.case import extract_case
 from gliofit.simulate.settings import SimulateSettings
-from gliofit.simulate.shard import simulate_shard
+from gliofit.simulate.shard import extract_case, simulate_shard
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 #: Settings of each method, and limits of its errors about half above what is measured: origin (mm), mu_D and mu_rho

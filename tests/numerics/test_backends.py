@@ -84,7 +84,7 @@ def test_equals_plain_torch_in_double(patchy, thetas, backend, exact):
 def test_estimates_equal_those_of_plain_torch(patchy, thetas, backend):
     """Error, sum and rate of a tried step, and of the state before it; nothing changes until it is accepted."""
     domain = domain_of(patchy, "float64")
-    seeds = [initial_fields(domain, theta, False) for theta in thetas]
+    seeds = [initial_fields(domain, theta) for theta in thetas]
     growths = [Growth(theta.mu_d_mm, theta.mu_rho) for theta in thetas]
     fast, plain = (
         make_stepper(EVERYWHERE.model_copy(update={"backend": name}), domain, seeds, growths)

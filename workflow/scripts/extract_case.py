@@ -7,8 +7,8 @@ from gliofit.pipeline.job import Job, each_unit
 
 def work(run: Job) -> None:
     """One sample of the shard."""
-    from gliofit.simulate.case import extract_case
     from gliofit.simulate.settings import SimulateSettings
+    from gliofit.simulate.shard import extract_case
 
     settings = SimulateSettings(samples_per_shard=run.params.samples_per_shard)
     _, index = settings.case_location(run.wildcards.case)

@@ -9,21 +9,20 @@ with job(snakemake, snakemake.params.settings["threads"]) as run:
     from gliofit.simulate.settings import SimulateSettings
     from gliofit.train.fit import train_model
     from gliofit.train.settings import TrainSettings
+    from gliofit.train.training import TrainingJob
 
-    name = run.wildcards.model
-    train_model(
+    training = TrainingJob(
         list(run.input.train),
         list(run.input.validation),
         Path(run.files.anatomy("atlas")),
         TrainSettings(**run.params.settings),
-        name,
+        run.wildcards.model,
         run.folder,
-        seed=run.seed,
-        device=run.device,
-        threads=run.threads,
-        tissue_kind="probabilities",
+        run.seed,
+        run.threads,
+        # Not an output, which Snakemake would delete after an interruption.
+        checkpoint=run.folder.parent / "checkpoints" / f"{run.wildcards.model}.pt",
         warped={anatomy: Path(run.files.anatomy(anatomy)) for anatomy in run.params.anatomies},
         simulate=SimulateSettings(**run.params.simulate),
-        # Not an output, which Snakemake would delete after an interruption.
-        checkpoint=run.folder.parent / "checkpoints" / f"{name}.pt",
     )
+    train_model(training, device=run.device)

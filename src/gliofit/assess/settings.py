@@ -11,7 +11,7 @@ from gliofit.core.references import Kind, Reference
 from gliofit.core.settings import Settings
 from gliofit.invert.base import MethodTrait
 from gliofit.simulate.settings import ATLAS, warped_name
-from gliofit.train.roles import NetworkRole
+from gliofit.train.settings import NetworkRole
 
 #: Groups of anatomies in the order of tables: atlas, warped atlases, patients.
 GROUPS = (ATLAS, "warped", "patients")

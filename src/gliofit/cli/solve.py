@@ -60,7 +60,7 @@ def solve(
         ),
     ] = Integrator.ACCURATE,
     backend: Annotated[
-        Backend, option(HOW, "numba: CPU. triton: CUDA. torch: either, slow. auto: triton if CUDA is available.")
+        Backend, option(HOW, "numba: CPU. triton: CUDA. torch: CPU, slow. auto: triton if CUDA is available.")
     ] = Backend.AUTO,
     threads: options.ThreadsOption = None,
     as_json: options.JsonOption = False,
@@ -77,9 +77,9 @@ def solve(
     check_out_file(out, (tissue, wm, gm))
     space = find_growth_model(growth_model or DEFAULT).space
     others = {"--mu-d": diffusion, "--mu-rho": growth} | _further(space, parameter or [])
-    for name, value in others.items():
-        if not (math.isfinite(value) and value > 0):
-            raise InputError(name, f"is {value:g}", "give a number above zero")
+    for (name, value), positive in zip(others.items(), space.log[3:], strict=True):
+        if not (math.isfinite(value) and (value > 0 or not positive)):
+            raise InputError(name, f"is {value:g}", f"give a {'number above zero' if positive else 'finite number'}")
     if not all(map(math.isfinite, seed)):
         raise InputError("--seed", "is not finite", "give three voxel indices")
     with print_warnings() as warnings, show_progress("gliofit solve") as progress:
@@ -102,8 +102,14 @@ def solve(
 
 
 def _further(space: ParameterSpace, given: Sequence[str]) -> dict[str, float]:
-    """Return values of further parameters by option, with typical values as default."""
-    values = {p.name: p.typical for p in space.others[2:]}
+    """Return values of further parameters by option, with typical values as default; positions must be given."""
+    further = space.parameters[5:]
+    values = {p.name: p.typical for p in further}
+    names = {text.partition("=")[0] for text in given}
+    missing = [p.name for p in further if p.axis is not None and p.name not in names]
+    if missing:
+        example = " ".join(f"--parameter {name}=..." for name in missing)
+        raise InputError("--parameter", f"'{space.model}' needs {', '.join(missing)}", f"add {example} (world mm)")
     for text in given:
         name, _, number = text.partition("=")
         if name not in values:

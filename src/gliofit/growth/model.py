@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from pydantic import AfterValidator
 
 from gliofit.core.errors import InputError, name_one_of
@@ -52,11 +53,40 @@ class Growth:
     mu_rho: float
     grey_share: float = 1 / DIFFUSIVITY_RATIO
 
+    def over(self, fraction: float) -> Growth:
+        """Return the coefficients of growth over a fraction of the duration."""
+        root = math.sqrt(fraction)
+        return replace(self, mu_d_mm=self.mu_d_mm * root, mu_rho=self.mu_rho * root)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """One origin of a tumour.
+
+    Parameters
+    ----------
+    position_mm
+        World position, shape (3,).
+    start
+        Time at which growth from it begins, as a fraction of the duration T.
+    place
+        Index of the first of the three parameters of the position.
+    start_place
+        Index of the parameter ``start``; None if it is zero by definition.
+    """
+
+    position_mm: NDArray[np.float64]
+    start: float = 0.0
+    place: int = 0
+    start_place: int | None = None
+
 
 class GrowthModel(ABC):
     """Growth model: a parameter space and its growth equation. One subclass in one file of ``gliofit/growth``."""
 
     space: ClassVar[ParameterSpace]
+    #: Model with one origin less, from whose fit a fit begins.
+    simpler: ClassVar[str | None] = None
     #: What an image at one time leaves open, in a sentence for pages.
     undetermined: ClassVar[str] = ""
 
@@ -68,6 +98,14 @@ class GrowthModel(ABC):
     @abstractmethod
     def growth(self, theta: Theta) -> Growth:
         """Return the coefficients of the growth equation."""
+
+    def origins(self, theta: Theta) -> list[Origin]:
+        """Return the origins; growth from the first one begins at time zero."""
+        return [Origin(np.array(theta.origin_mm))]
+
+    def in_order(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the same parameters, shape (n,), with further origins in the order of their start."""
+        return values
 
     @abstractmethod
     def of_front_width(self, origin_mm: ArrayLike, width_mm: float, bounds: Bounds) -> Theta:
@@ -135,6 +173,11 @@ def find_growth_model(name: str) -> GrowthModel:
 def growth_of(theta: Theta) -> Growth:
     """Return the coefficients of the growth equation for theta."""
     return find_growth_model(theta.space.model).growth(theta)
+
+
+def origins_of(theta: Theta) -> list[Origin]:
+    """Return the origins of theta in the order of their start."""
+    return sorted(find_growth_model(theta.space.model).origins(theta), key=lambda origin: origin.start)
 
 
 def space_of(row: Mapping[str, Any] | pd.Series) -> ParameterSpace:

@@ -8,18 +8,33 @@ from gliofit.paper import EXTENT_MM, MEAN_THETA
 _ORIGIN_STEPS = Steps(longest=8.0, unit=1.0, same=2.0, difference=(0.1, 2.0), vague=10.0)
 
 
-def _origin(axis: int, reach_mm: float, extent_mm: float) -> Parameter:
+def _origin(axis: int, number: int) -> Parameter:
     letter, side = "xyz"[axis], ("towards the patient's right", "to the front", "upwards")[axis]
+    infix, extent_mm = "" if number == 1 else f"{number}_", EXTENT_MM[axis]
     return Parameter(
-        name=f"origin_{letter}", symbol=f"origin {letter}", text=letter, latex=f"{letter}_0", unit="mm",
-        column=f"origin_{letter}_mm", title="origin",
+        name=f"origin_{infix}{letter}", symbol=f"origin {infix.replace('_', ' ')}{letter}",
+        text=letter if number == 1 else f"{letter}{number}", latex=f"{letter}_{number - 1}", unit="mm",
+        column=f"origin_{infix}{letter}_mm", title="origin" if number == 1 else f"origin {number}",
         meaning=f"where growth began, in world coordinates of the image: {letter} {side}",
-        bounds=(-reach_mm, reach_mm), steps=_ORIGIN_STEPS, axis=axis, paper_scale=extent_mm,
+        bounds=(-0.2 * extent_mm, 0.2 * extent_mm), steps=_ORIGIN_STEPS, axis=axis, paper_scale=extent_mm,
     )  # fmt: skip
 
 
-#: Position of the origin. Reach and scale are 20 % and 100 % of the size of the paper's volume.
-ORIGIN = tuple(_origin(axis, 0.2 * extent, extent) for axis, extent in enumerate(EXTENT_MM))
+def origin(number: int = 1) -> tuple[Parameter, ...]:
+    """Return the position of an origin. Reach and scale are 20 % and 100 % of the size of the paper's volume."""
+    return tuple(_origin(axis, number) for axis in range(3))
+
+
+def start(number: int) -> Parameter:
+    """Return the time at which growth from a further origin begins."""
+    return Parameter(
+        name=f"start_{number}", symbol=f"start {number}", text=f"t{number}/T", latex=f"t_{number - 1} / T", unit="",
+        column=f"start_{number}", title=f"start {number}",
+        meaning=f"when growth from origin {number} began, as a fraction of the age of the tumour",
+        bounds=(0.02, 0.98), steps=Steps(0.15, 0.05, 0.05, (0.005, 0.05), 0.3), typical=0.5, time_exponent=-1.0,
+        decimals=3,
+    )  # fmt: skip
+
 
 DIFFUSION = Parameter(
     name="mu_d", symbol="mu_D", text="μ_D", latex=r"\mu_D", unit="mm", column="mu_d_mm", title="Diffusion",
@@ -44,4 +59,4 @@ FRONT_WIDTH = Derived(
 )  # fmt: skip
 
 #: The five parameters of the paper.
-PAPER_SPACE = ParameterSpace("fisher-kolmogorov", (*ORIGIN, DIFFUSION, PROLIFERATION), (FRONT_WIDTH,))
+PAPER_SPACE = ParameterSpace("fisher-kolmogorov", (*origin(), DIFFUSION, PROLIFERATION), (FRONT_WIDTH,))

@@ -13,7 +13,7 @@ from gliofit.core.settings import Settings
 from gliofit.core.work import Work
 from gliofit.growth.model import DEFAULT, growth_model_names
 from gliofit.growth.theta import Theta
-from gliofit.train.roles import NetworkRole
+from gliofit.train.settings import NetworkRole
 
 if TYPE_CHECKING:
     import pandas as pd

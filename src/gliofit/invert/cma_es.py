@@ -62,11 +62,11 @@ class CmaSearch:
 
         self.settings = settings
         centre, held = problem.observation.centre_mm, problem.held_origin_mm(settings.origin)
-        typical = problem.space.typical
+        typical = problem.space.typical + problem.space.relative_to(centre)
         starts: tuple[tuple[float, ...], ...]
         if settings.raw_scaling:
             self.variables = Variables.raw(problem.space, bounds, centre, held)
-            sigma, starts = _RAW_SIGMA, (tuple(typical[3:]),)
+            sigma, starts = _RAW_SIGMA, (tuple(problem.space.typical[3:]),)
         else:
             self.variables = Variables.unit(problem.space, bounds, held, settings.log_mu)
             sigma, starts = settings.sigma0, settings.starts

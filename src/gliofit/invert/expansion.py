@@ -61,8 +61,7 @@ class ExpansionObjective(LevelObjective[AccurateSolver]):
             sensitivity = self.solver.solve_with_tangents(self.tissue, Theta.from_array(theta, self.space), exact=False)
         except SeedOutsideTissueError:
             return None
-        fields = sensitivity.stepper.fields(0)
-        c, tangents = fields[0], fields[1:].reshape(len(self.space), -1)
+        c, tangents = sensitivity.fields[0], sensitivity.box_tangents.reshape(len(self.space), -1)
         prediction = self.prediction(c)
         value = self._scale * float(self.likelihood(prediction[None])[0])
         size = len(self.space)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gliofit.core.errors import InputError
-from gliofit.train.roles import NetworkRole
+from gliofit.train.settings import NetworkRole
 
 
 class Networks:

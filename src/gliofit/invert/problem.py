@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.growth.model import DEFAULT, find_growth_model
+from gliofit.growth.model import DEFAULT, GrowthModel, find_growth_model
+from gliofit.growth.space import Bounds
 from gliofit.growth.theta import Theta
 from gliofit.invert.networks import Networks
 from gliofit.invert.trace import OnProgress, Trace
@@ -53,6 +55,15 @@ class Problem:
         self.networks, self.seed, self.threads = networks or Networks(), seed, threads
         self.on_progress, self.atlas = on_progress, atlas
         self.start = None if start is None else start.in_space(self.space)
+
+    def with_model(self, model: GrowthModel) -> Problem:
+        """Return the same problem for a model whose parameters are among those of this one."""
+        places = [self.space.index(column) for column in model.space.columns]
+        bounds = Bounds(self.bounds.lower[places], self.bounds.upper[places])
+        problem = copy(self)
+        problem.model, problem.space, problem.bounds = model, model.space, bounds
+        problem.start = None if self.start is None else self.start.in_space(model.space)
+        return problem
 
     def held_origin_mm(self, origin: str) -> NDArray[np.float64] | None:
         """Return the fixed origin of an ``origin`` setting, shape (3,), world mm; None if the origin is estimated."""

@@ -16,7 +16,7 @@ from gliofit.growth.space import ParameterSpace
 from gliofit.invert import methods
 from gliofit.invert.base import AbstractInverter, MethodTrait, PatientObservation
 from gliofit.observation.imaging import ImagingSettings
-from gliofit.train.roles import NetworkRole
+from gliofit.train.settings import NetworkRole
 
 
 @cache

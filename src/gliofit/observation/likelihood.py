@@ -58,6 +58,10 @@ class AbstractLikelihood(ABC):
     def terms(self, concentration: Tensor) -> list[Term]:
         """Return the terms of the loss at one concentration of shape (x, y, z); their slopes add up to the gradient."""
 
+    @abstractmethod
+    def residuals(self, concentration: Tensor) -> list[Tensor]:
+        """Return observed minus predicted values of each observed region, shapes (x, y, z), for one prediction."""
+
     def without_tumour(self) -> float:
         """Return the loss without tumour, the scale of relative tolerances."""
         return float(self(torch.zeros_like(self.template)[None])[0])
@@ -69,6 +73,10 @@ class AbstractLikelihood(ABC):
 
 class ConcentrationLikelihood(AbstractLikelihood):
     """Mean squared error over all voxels of the grid (paper, section 2.4). ``template`` is the observation."""
+
+    def residuals(self, concentration: Tensor) -> list[Tensor]:
+        """See ``AbstractLikelihood``."""
+        return [self.template - concentration]
 
     @torch_threads(1)
     def __call__(self, concentration: Tensor) -> Tensor:
@@ -120,6 +128,14 @@ class SegmentationLikelihood(AbstractLikelihood):
     def terms(self, concentration: Tensor) -> list[Term]:
         """See ``AbstractLikelihood``."""
         return [self._term(concentration, region) for region in self._regions]
+
+    def residuals(self, concentration: Tensor) -> list[Tensor]:
+        """See ``AbstractLikelihood``."""
+        in_tissue = self._in_tissue(concentration)
+        return [
+            region.observed - self.share * soft_mask(in_tissue, self._threshold(in_tissue, region), self.width)
+            for region in self._regions
+        ]
 
     def thresholds(self, concentration: Tensor) -> list[float]:
         """Return the thresholds of whole tumour and core (if any), fitted or fixed, at a prediction (x, y, z)."""

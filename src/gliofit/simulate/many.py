@@ -132,7 +132,7 @@ def _draw_in_tissue(
     for number in range(attempt, _ATTEMPTS):
         drawn = draw(index, number)
         with suppress(SeedOutsideTissueError):
-            initial_fields(domain_of(tissue, integrator.precision), planned_theta(drawn), False)
+            initial_fields(domain_of(tissue, integrator.precision), planned_theta(drawn))
             return drawn, number
     raise _no_sample()
 

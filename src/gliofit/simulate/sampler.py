@@ -13,6 +13,9 @@ from gliofit.growth.model import COLUMN
 from gliofit.growth.space import ParameterSpace
 from gliofit.simulate.settings import SamplerPreset
 
+# Largest distance of further origins from the first.
+_APART_MM = 30.0
+
 
 def seed_voxels(tissue: Tissue) -> NDArray[np.int64]:
     """Return the voxels labelled grey or white matter, the possible seeds, shape (n, 3)."""
@@ -70,17 +73,30 @@ def draw_parameters(
                 "proliferation_per_day": rng.uniform(*preset.proliferation_per_day),
                 "stopping_volume_mm3": rng.uniform(*preset.stopping_volume_mm3),
                 COLUMN: space.model,
-                **_draw_others(space, rng),
+                **_draw_others(space, rng, tissue.grid.voxel_to_world(voxels), np.array([x, y, z])),
             }
         )
     return pd.DataFrame(rows)
 
 
-def _draw_others(space: ParameterSpace, rng: np.random.Generator) -> dict[str, float]:
-    """Draw the parameters other than origin, diffusion and proliferation, by column."""
-    values = {}
-    for parameter in space.parameters[len(SPACE) :]:
-        low, high = np.log(parameter.bounds) if parameter.log else parameter.bounds
-        drawn = rng.uniform(low, high)
-        values[parameter.column] = float(np.exp(drawn) if parameter.log else drawn)
+def _draw_others(
+    space: ParameterSpace, rng: np.random.Generator, places: NDArray[np.float64], first: NDArray[np.float64]
+) -> dict[str, float]:
+    """Draw the parameters other than the first origin, diffusion and proliferation, by column.
+
+    Further origins are uniform among the voxels with world positions ``places``, shape (voxels, 3), within 30 mm of the
+    first.
+    """
+    values: dict[str, float] = {}
+    further = space.parameters[len(SPACE) :]
+    for parameter in further:
+        if parameter.axis is None:
+            low, high = np.log(parameter.bounds) if parameter.log else parameter.bounds
+            drawn = rng.uniform(low, high)
+            values[parameter.column] = float(np.exp(drawn) if parameter.log else drawn)
+        elif parameter.axis == 0:
+            near = places[np.linalg.norm(places - first, axis=1) <= _APART_MM]
+            place = further.index(parameter)
+            position = near[rng.integers(len(near))]
+            values |= {p.column: float(v) for p, v in zip(further[place : place + 3], position, strict=True)}
     return values

@@ -115,7 +115,8 @@ class StepControl:
             raise RuntimeError(f"time integration: failed at {self.time:.6f} of the duration")
         if self._schedule is not None:
             self._advance(step, attempt)
-            self.done = len(self.steps) == len(self._schedule)
+            # The schedule of a tumour with several origins goes on with the next stage.
+            self.done = len(self.steps) == len(self._schedule) or self.time > 1 - 1e-9
             return True
         factor = 0.9 * (self._tolerance / max(attempt.error, 1e-12)) ** (1 / 3)
         if attempt.error > 2 * self._tolerance:

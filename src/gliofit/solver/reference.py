@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gliofit.core.errors import InputError
 from gliofit.core.grid import bounding_box
 from gliofit.core.progress import OnProgress, no_progress
 from gliofit.core.threads import threads_for
 from gliofit.core.tissue import Tissue
 from gliofit.growth.fisher_kolmogorov import diffusivity_mm2_per_day, proliferation_per_day
+from gliofit.growth.model import DEFAULT
 from gliofit.growth.theta import DURATION_DAYS, Theta
 from gliofit.solver.base import AbstractForwardSolver, Solution, check_growth, outside_tissue
 from gliofit.solver.domain import Domain, domain_of, row_spans
@@ -75,6 +77,11 @@ class ReferenceSolver(AbstractForwardSolver):
         grid = tissue.grid
         spacing = grid.isotropic_spacing_mm
         check_growth(theta)
+        if theta.space.model != DEFAULT:
+            raise InputError(
+                "integrator reference", f"cannot simulate the growth model {theta.space.model}",
+                "use the integrator `accurate`", "integrator-model",
+            )  # fmt: skip
         domain = domain_of(tissue, self.settings.precision)
         kind = domain.dtype.type
         state = self._initial(tissue, theta, domain, spacing)

@@ -29,7 +29,7 @@ class AccurateSettings(Settings):
     )
     precision: Literal["float32", "float64"] = Field("float32", description="Floating type of the field.")
     backend: BackendName = Field(
-        "auto", description="`numba` (CPU), `triton` (CUDA) or `torch` (any device, slow); `auto`: numba or triton."
+        "auto", description="`numba` (CPU), `triton` (CUDA) or `torch` (CPU, slow); `auto`: numba or triton."
     )
 
     def work(self, spacing_mm: float, tangents: bool = False) -> Work:

@@ -19,6 +19,7 @@ from gliofit.simulate.settings import SimulateSettings, warped_name
 from gliofit.train.card import write_card
 from gliofit.train.fit import train_model
 from gliofit.train.settings import TrainSettings
+from gliofit.train.training import TrainingJob
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -54,7 +55,7 @@ def _settings(path: Path, model: str, overrides: dict[str, Any]) -> tuple[TrainS
         settings = TrainSettings.model_validate(section)
         simulate = SimulateSettings.model_validate(content.get("simulate", {}) if "train" in content else {})
         if model in settings.models:
-            changed = settings.models[model].model_dump() | overrides
+            changed = settings.models[model].model_dump() | {k: v for k, v in overrides.items() if v is not None}
             models = {name: value.model_dump() for name, value in settings.models.items()} | {model: changed}
             settings = TrainSettings.model_validate(settings.model_dump() | {"models": models})
     except ValidationError as error:
@@ -75,32 +76,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return exit status 2 for invalid input."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
-    overrides = {
-        name: value
-        for name in ("time_budget_minutes", "epochs", "init")
-        if (value := getattr(options, name)) is not None
-    }
+    overrides = {name: getattr(options, name) for name in ("time_budget_minutes", "epochs", "init")}
     try:
         settings, simulate = _settings(options.config, options.model, overrides)
         generated = options.model in settings.models and settings.models[options.model].data == "generated"
+        job = TrainingJob(
+            [] if generated else _shards(options.shards, "train"), _shards(options.shards, "validation"),
+            options.tissue, settings, options.model, options.out, options.seed, options.threads, options.tissue_kind,
+            options.checkpoint, {warped_name(folder.name): folder for folder in options.warped}, simulate,
+            options.piece_minutes,
+        )  # fmt: skip
         with show_progress("gliofit.train") as progress:
-            train_model(
-                [] if generated else _shards(options.shards, "train"),
-                _shards(options.shards, "validation"),
-                options.tissue,
-                settings,
-                options.model,
-                options.out,
-                options.seed,
-                device=options.device,
-                threads=options.threads,
-                tissue_kind=options.tissue_kind,
-                checkpoint=options.checkpoint,
-                warped={warped_name(folder.name): folder for folder in options.warped},
-                simulate=simulate,
-                piece_minutes=options.piece_minutes,
-                progress=progress,
-            )
+            train_model(job, device=options.device, progress=progress)
         model = options.out / "model.json"
         complete = model.is_file() and read_json(model)["training"]["stopped_by"] != "piece"
         print("training is complete" if complete else "training is not complete; repeat the command to continue")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -20,18 +20,14 @@ from torch import Tensor
 
 from gliofit.core.crop import Crop, CropSettings
 from gliofit.core.errors import InputError
-from gliofit.core.grid import Grid, Volume
+from gliofit.core.grid import Volume
 from gliofit.core.tissue import Tissue
 from gliofit.growth.model import space_of
 from gliofit.growth.space import ParameterSpace
 from gliofit.simulate.settings import ATLAS
-from gliofit.simulate.shard import SHARD_SCALE, read_shard
+from gliofit.simulate.shard import COM, SHARD_SCALE, Shard, read_shard
 
 _LOG = logging.getLogger(__name__)
-
-_COM = ("com_x_mm", "com_y_mm", "com_z_mm")
-_COLUMNS = ("index", *_COM)
-_SIMULATE_AGAIN = "simulate the shard again"
 
 #: Centre of the cubes: each tumour's centre of mass, or the centre of the brain's grid.
 Anchor = Literal["tumour", "grid"]
@@ -45,82 +41,29 @@ class Batch(NamedTuple):
     theta: Tensor
 
 
-@dataclass(frozen=True, eq=False)
-class Shard:
-    """Memory-mapped 4-D image of concentrations with the table of its samples.
-
-    Parameters
-    ----------
-    path
-        Image ``{shard}.nii``, next to its table ``{shard}.parquet``.
-    counts
-        Concentration times 65535, uint16, shape (x, y, z, samples).
-    grid
-        Grid of each sample.
-    table
-        One row per sample, in the order of the fourth axis.
-    """
-
-    path: Path
-    counts: NDArray[np.uint16]
-    grid: Grid
-    table: pd.DataFrame
-
-    @classmethod
-    def open(cls, path: str | Path) -> Shard:
-        """Open a shard; raise InputError if image or table is invalid."""
-        path = Path(path)
-        try:
-            counts, grid, table = read_shard(path)
-        except InputError:
-            raise
-        except Exception as error:
-            raise InputError(path, f"cannot be read as shard ({error})", _SIMULATE_AGAIN) from error
-        _check_samples(path.with_suffix(".parquet"), table)
-        return cls(path, counts, grid, table)
-
-    @property
-    def anatomies(self) -> list[str]:
-        """Name of each sample's tissue; ``atlas`` in shards without column ``anatomy``."""
-        return list(self.table["anatomy"]) if "anatomy" in self.table else [ATLAS] * len(self.table)
-
-    def sample(self, index: int) -> Volume:
-        """Return the concentration of one sample in counts of 1/65535."""
-        return Volume(self.counts[..., index], self.grid)
-
-
-def _check_samples(path: Path, table: pd.DataFrame) -> None:
-    columns = (*space_of(table.iloc[0] if len(table) else {}).columns, *_COLUMNS)
-    missing = [name for name in columns if name not in table]
-    if missing:
-        raise InputError(path, f"lacks the columns {', '.join(missing)}", _SIMULATE_AGAIN)
-    if list(table["index"]) != list(range(len(table))):
-        raise InputError(path, f"does not list each of its {len(table)} samples once", _SIMULATE_AGAIN)
-    values = table[list(columns)].to_numpy(dtype=np.float64)
-    if not np.isfinite(values).all():
-        row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
-        raise InputError(path, f"has a value that is not finite in sample {row}", _SIMULATE_AGAIN)
-
-
 def anatomies_of_shards(paths: Sequence[str | Path]) -> list[str]:
     """List the distinct tissue names of the samples of shards; raise InputError for an invalid shard."""
-    return list(dict.fromkeys(name for path in paths for name in Shard.open(path).anatomies))
+    return list(dict.fromkeys(name for path in paths for name in read_shard(path).anatomies))
 
 
-def cut_counts(crop: Crop, tissue: Tissue, sample: Volume) -> NDArray[np.uint16]:
-    """Cut a cube of tissue (``Crop.channels``) and concentration, both in counts of 1/65535, shape (4, n, n, n).
+def cut_counts(crop: Crop, tissue: Tissue | None, sample: Volume) -> NDArray[np.uint16]:
+    """Cut a cube of tissue (``Crop.channels``), if any, and concentration, shape (4 or 1, n, n, n).
 
-    ``sample`` is the concentration in counts of 1/65535 on the tissue's grid.
+    ``sample`` is the concentration in counts of 1/65535 on the tissue's grid; the result has the same unit.
     """
-    values = np.concatenate([65535 * crop.channels(tissue), crop.volume(sample).data[None]])
-    counts: NDArray[np.uint16] = np.rint(values).astype(np.uint16)
+    channels = [] if tissue is None else [65535 * crop.channels(tissue)]
+    counts: NDArray[np.uint16] = np.rint(np.concatenate([*channels, crop.volume(sample).data[None]])).astype(np.uint16)
     return counts
 
 
-def to_batch(counts: NDArray[np.uint16], theta: NDArray[np.float64]) -> Batch:
-    """Convert cubes of ``cut_counts``, shape (B, 4, n, n, n), and thetas, shape (B, parameters), to a batch."""
+def to_batch(counts: NDArray[np.uint16], theta: NDArray[np.float64], shared: Tensor | None = None) -> Batch:
+    """Convert cubes of ``cut_counts``, shape (B, 4, n, n, n), and thetas, shape (B, parameters), to a batch.
+
+    With the tissue of all cubes as ``shared``, shape (3, n, n, n), counts have the concentration only.
+    """
     values = torch.from_numpy(counts.astype(np.float32) * np.float32(SHARD_SCALE))
-    return Batch(values[:, :3], values[:, 3], torch.from_numpy(theta.astype(np.float32)))
+    tissue = values[:, :3] if shared is None else shared.expand(len(counts), -1, -1, -1, -1)
+    return Batch(tissue, values[:, -1], torch.from_numpy(theta.astype(np.float32)))
 
 
 def digest_of_tissues(tissues: Mapping[str, Tissue]) -> bytes:
@@ -140,18 +83,12 @@ class AbstractDataset(ABC):
     Attributes
     ----------
     theta
-        Theta of the samples, or of others from the same distribution, shape (samples, n), float64, positions in mm from
-        the cube's centre (right, anterior, superior).
-    space
-        Parameter space of theta.
+        Theta of the samples, or of others from the same distribution, shape (samples, n), positions in mm from the
+        cube's centre (right, anterior, superior).
     size
         Voxels along each edge of the cubes.
-    crop_settings
-        Settings of the cube.
     tissue
         First tissue of the samples.
-    shards
-        Files of the samples, if any.
     centre_mm
         Centre of fixed cubes, shape (3,), world mm; None for cubes about tumours.
     """
@@ -196,12 +133,8 @@ class ShardDataset(AbstractDataset):
 
     Parameters
     ----------
-    shards
-        Images ``{shard}.nii`` next to their tables.
     tissue
         Tissues by the names in column ``anatomy`` of the tables, or that of ``atlas``.
-    crop
-        Settings of the cube.
     cache_gib
         Memory for caching cubes; if they do not fit they are cut each time.
     max_samples
@@ -227,25 +160,22 @@ class ShardDataset(AbstractDataset):
     ) -> None:
         if not shards:
             raise InputError("training data", "has no shards", "simulate at least one")
-        self.shards = [Shard.open(path) for path in shards]
+        self.shards = [read_shard(path) for path in shards]
         used = _tissues_of(self.shards, {ATLAS: tissue} if isinstance(tissue, Tissue) else tissue)
         self.tissues = {name: brain.canonical() for name, brain in used.items()}
         self.tissue = self.tissues.get(ATLAS) or next(iter(self.tissues.values()))
-        self.crop_settings = crop
-        self.size = crop.size
+        self.crop_settings, self.size = crop, crop.size
         self._anatomies = [name for shard in self.shards for name in shard.anatomies]
         self._where = [(s, i) for s, shard in enumerate(self.shards) for i in range(len(shard.table))][:max_samples]
         if not self._where:
             raise InputError(self.shards[0].path, "has no samples", "simulate at least one")
         rows = pd.concat([shard.table for shard in self.shards], ignore_index=True)[: len(self._where)]
-        coms = rows[list(_COM)].to_numpy(dtype=np.float64)
-        names = self._anatomies[: len(coms)]
+        coms = rows[list(COM)].to_numpy(dtype=np.float64)
         if anchor == "grid":
             coms[:] = self.tissue.grid.centre_mm
-        self.crops = [Crop.around(used[name].grid, com, crop) for name, com in zip(names, coms, strict=True)]
-        centres = np.array([cut.centre_mm for cut in self.crops])
+        self.crops = [Crop.around(used[name].grid, com, crop) for name, com in zip(self._anatomies, coms, strict=False)]
         self.space = space_of(rows.iloc[0])
-        offsets = np.array([self.space.relative_to(centre) for centre in centres])
+        offsets = np.array([self.space.relative_to(cube.centre_mm) for cube in self.crops])
         self.theta = rows[list(self.space.columns)].to_numpy(dtype=np.float64) - offsets
         # Fixed cubes have the same tissue.
         self._shared: Tensor | None = None
@@ -256,10 +186,9 @@ class ShardDataset(AbstractDataset):
         channels = 4 if self._shared is None else 1
         if len(self) * channels * self.size**3 * 2 <= cache_gib * 2**30:
             _LOG.info("cutting %d cubes of %d^3 voxels", len(self), self.size)
-            cache = np.empty((len(self), channels, *(self.size,) * 3), np.uint16)
+            self._cache = np.empty((len(self), channels, *(self.size,) * 3), np.uint16)
             for index in range(len(self)):
-                cache[index] = self._cut(index)
-            self._cache = cache
+                self._cache[index] = self._cut(index)
 
     def __len__(self) -> int:
         """Number of samples."""
@@ -286,11 +215,8 @@ class ShardDataset(AbstractDataset):
     def _cut(self, index: int) -> NDArray[np.uint16]:
         """Cut one cube (``cut_counts``), without tissue if it is shared."""
         shard, position = self._where[index]
-        sample = self.shards[shard].sample(position)
-        if self._shared is None:
-            return cut_counts(self.crops[index], self.tissues[self._anatomies[index]], sample)
-        counts: NDArray[np.uint16] = np.rint(self.crops[index].volume(sample).data).astype(np.uint16)
-        return counts[None]
+        tissue = self.tissues[self._anatomies[index]] if self._shared is None else None
+        return cut_counts(self.crops[index], tissue, self.shards[shard].sample(position))
 
     def batch(self, indices: Sequence[int] | NDArray[np.int64]) -> Batch:
         """Return the samples with the given indices."""
@@ -298,14 +224,7 @@ class ShardDataset(AbstractDataset):
             counts = self._cache[np.asarray(indices)]
         else:
             counts = np.stack([self._cut(int(index)) for index in indices])
-        theta = self.theta[np.asarray(indices)]
-        if self._shared is None:
-            return to_batch(counts, theta)
-        return Batch(
-            self._shared.expand(len(counts), -1, -1, -1, -1),
-            torch.from_numpy(counts[:, 0].astype(np.float32) * np.float32(SHARD_SCALE)),
-            torch.from_numpy(theta.astype(np.float32)),
-        )
+        return to_batch(counts, self.theta[np.asarray(indices)], self._shared)
 
     def batches(self, order: NDArray[np.int64], size: int, threads: int = 1) -> Iterator[Batch]:
         """Yield batches of ``size`` in the given order of samples, prefetched by ``threads`` if not cached."""
@@ -313,18 +232,17 @@ class ShardDataset(AbstractDataset):
         if self._cache is not None:
             yield from map(self.batch, parts)
             return
-        with ThreadPoolExecutor(max(1, threads)) as pool:
-            ahead = 2 * max(1, threads)
-            pending = [pool.submit(self.batch, part) for part in parts[:ahead]]
-            try:
-                for following in range(ahead, len(parts) + ahead):
-                    batch = pending.pop(0).result()
-                    if following < len(parts):
-                        pending.append(pool.submit(self.batch, parts[following]))
-                    yield batch
-            finally:
-                for job in pending:
-                    job.cancel()
+        pool = ThreadPoolExecutor(max(1, threads))
+        try:
+            pending: deque[Future[Batch]] = deque()
+            for part in parts:
+                pending.append(pool.submit(self.batch, part))
+                if len(pending) > 2 * threads:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _tissues_of(shards: Sequence[Shard], given: Mapping[str, Tissue]) -> dict[str, Tissue]:
@@ -333,11 +251,8 @@ def _tissues_of(shards: Sequence[Shard], given: Mapping[str, Tissue]) -> dict[st
     for shard in shards:
         for name in dict.fromkeys(shard.anatomies):
             if name not in given:
-                raise InputError(
-                    shard.path,
-                    f"has samples in the anatomy {name}, whose tissue is missing",
-                    f"add it to {', '.join(given) or 'the tissues'}",
-                )
+                problem = f"has samples in the anatomy {name}, whose tissue is missing"
+                raise InputError(shard.path, problem, f"add it to {', '.join(given) or 'the tissues'}")
             if not shard.grid.matches(given[name].grid):
                 raise InputError(shard.path, "has another grid than the tissue", "use the tissue of the simulation")
             used[name] = given[name]

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property, partial
 from hashlib import sha256
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,22 +26,18 @@ from gliofit.simulate.grow import Sample
 from gliofit.simulate.many import grow_samples
 from gliofit.simulate.sampler import draw_parameters, seed_voxels
 from gliofit.simulate.settings import ATLAS, PRESETS, SimulateSettings
-from gliofit.simulate.shard import to_counts
+from gliofit.simulate.shard import COM, to_counts
 from gliofit.solver.backends import choose_backend
 from gliofit.solver.settings import AccurateSettings
-from gliofit.train.dataset import AbstractDataset, Anchor, Batch, Shard, cut_counts, digest_of_tissues, to_batch
+from gliofit.train.dataset import AbstractDataset, Anchor, Batch, cut_counts, digest_of_tissues, to_batch
 
 _LOG = logging.getLogger(__name__)
 
 #: Voxel size of the pilot, if it is a whole multiple of the samples' voxel size.
 _PILOT_SPACING_MM = 4.0
 
-
-class _Cube(NamedTuple):
-    """Simulated sample: counts (4, n, n, n) and theta."""
-
-    counts: NDArray[np.uint16]
-    theta: NDArray[np.float64]
+#: Counts (4, n, n, n) and theta of a simulated sample.
+_Cube = tuple[NDArray[np.uint16], NDArray[np.float64]]
 
 
 class GeneratedDataset(AbstractDataset):
@@ -52,25 +47,17 @@ class GeneratedDataset(AbstractDataset):
     simulated on CPU cores or, with the Triton back end, in batches on CUDA, with the same result up to rounding.
 
     Since growth stops at a volume, theta is known only after the simulation. The attribute ``theta``, for normalisation
-    and range, is that of a pilot from the same distribution, simulated at 4 mm if that is a whole multiple of the
-    samples' voxel size.
+    and range, is that of ``pilot`` samples from the same distribution, simulated at 4 mm if that is a whole multiple of
+    the samples' voxel size.
 
     Parameters
     ----------
     tissues
         Brains at the voxel size of the simulations, by name, or that of ``atlas``.
-    crop
-        Settings of the cube.
-    settings
-        Preset, integrator and batch size on CUDA.
-    seed
-        Seed of all samples.
     samples
         Samples in an epoch.
     passes
         Successive epochs with the same samples, which stay in memory: 8 n³ bytes each.
-    pilot
-        Samples of the pilot.
     threads
         CPU threads for the pilot.
     ahead_gib
@@ -101,19 +88,16 @@ class GeneratedDataset(AbstractDataset):
         brains = {ATLAS: tissues} if isinstance(tissues, Tissue) else dict(tissues)
         if not brains:
             raise InputError("training data", "has no tissue for simulations", "specify at least one")
-        self._names = list(brains)
-        self._tissues = list(brains.values())
+        self._names, self._tissues = list(brains), list(brains.values())
         self._canonical = [tissue.canonical() for tissue in self._tissues]
         self._voxels = [seed_voxels(tissue) for tissue in self._tissues]
         self.tissue = self._canonical[0]
         self.crop_settings, self.size = crop, crop.size
         self.settings, self.seed = settings, seed
-        self.shards: Sequence[Shard] = ()
+        self.shards = ()
         if anchor == "grid":
             self.centre_mm = Crop.around(self.tissue.grid, self.tissue.grid.centre_mm, crop).centre_mm
-        self._samples, self._pilot, self._ahead_gib = samples, pilot, ahead_gib
-        self._passes = passes
-        self._epoch = 0
+        self._samples, self._passes, self._pilot, self._ahead_gib, self._epoch = samples, passes, pilot, ahead_gib, 0
         self._kept: dict[int, _Cube] = {}
         self._on_device = (
             isinstance(settings.integrator, AccurateSettings)
@@ -136,14 +120,11 @@ class GeneratedDataset(AbstractDataset):
     def fingerprint(self) -> str:
         """Digest of all settings of the samples, but not of the pilot's theta, whose rounding depends on the device."""
         facts = {
-            "seed": self.seed,
-            "samples": len(self),
-            "pilot": self._pilot,
+            "seed": self.seed, "samples": len(self), "pilot": self._pilot, "tissues": self._names,
             "crop": self.crop_settings.model_dump(mode="json"),
             "preset": PRESETS[self.settings.preset].model_dump(mode="json"),
             "integrator": self.settings.integrator.model_dump(mode="json", exclude={"backend"}),
-            "tissues": self._names,
-        } | ({"passes": self._passes} if self._passes > 1 else {})
+        } | ({"passes": self._passes} if self._passes > 1 else {})  # fmt: skip
         digest = sha256(json.dumps(facts, sort_keys=True).encode())
         digest.update(digest_of_tissues(dict(zip(self._names, self._canonical, strict=True))))
         return digest.hexdigest()
@@ -176,21 +157,26 @@ class GeneratedDataset(AbstractDataset):
             coarse = tissue.coarsen(factor)
             indices = range(place, self._pilot, len(self._tissues))
 
-            def draw(position: int, attempt: int, indices: range = indices) -> pd.Series:
-                index = indices[position]
+            def draw(index: int, attempt: int) -> pd.Series:
                 return self._drawn(index, derive_seed(self.seed, "generated", "pilot", index, attempt))
 
-            samples = grow_samples(
-                coarse, draw, len(indices), self.settings.integrator, threads, self.settings.batch_size
-            )
-            for index, (sample, _) in zip(indices, samples, strict=True):
+            for index, sample in zip(indices, self._samples_of(coarse, indices, draw, threads), strict=True):
                 # The cube on the fine grid, which may differ by a voxel.
                 rows[index] = _theta(sample, self._crop(place, sample))
         return rows
 
+    def _samples_of(
+        self, tissue: Tissue, indices: Sequence[int], draw: Callable[[int, int], pd.Series], threads: int = 1
+    ) -> Iterator[Sample]:
+        """Simulate samples of one tissue; ``draw`` takes index and attempt."""
+        integrator, size = self.settings.integrator, self.settings.batch_size
+        samples = grow_samples(
+            tissue, lambda k, attempt: draw(indices[k], attempt), len(indices), integrator, threads, size
+        )
+        return (sample for sample, _ in samples)
+
     def _crop(self, place: int, sample: Sample) -> Crop:
-        com = np.array([sample.row[f"com_{axis}_mm"] for axis in "xyz"])
-        centre = com if self.centre_mm is None else self.centre_mm
+        centre = np.array([sample.row[name] for name in COM]) if self.centre_mm is None else self.centre_mm
         return Crop.around(self._tissues[place].grid, centre, self.crop_settings)
 
     def _grow(self, indices: Sequence[int]) -> list[_Cube]:
@@ -200,17 +186,10 @@ class GeneratedDataset(AbstractDataset):
         place = indices[0] % len(self._tissues)
         tissue = self._tissues[place]
         cubes = []
-        samples = grow_samples(
-            tissue,
-            lambda position, attempt: self.draw(indices[position], attempt),
-            len(indices),
-            self.settings.integrator,
-            batch_size=self.settings.batch_size,
-        )
-        for sample, _ in samples:
+        for sample in self._samples_of(tissue, indices, self.draw):
             crop = self._crop(place, sample)
             counts = Volume(to_counts(sample.concentration.data), tissue.grid)
-            cubes.append(_Cube(cut_counts(crop, self._canonical[place], counts), _theta(sample, crop)))
+            cubes.append((cut_counts(crop, self._canonical[place], counts), _theta(sample, crop)))
         if self._passes > 1:
             self._kept.update(zip(indices, cubes, strict=True))
         return cubes
@@ -219,19 +198,15 @@ class GeneratedDataset(AbstractDataset):
         """Split samples into jobs: one sample on a core, ``batch_size`` of one tissue on CUDA."""
         if not self._on_device:
             return [[index] for index in indices]
-        jobs = []
-        for place in range(len(self._tissues)):
-            in_tissue = [index for index in indices if index % len(self._tissues) == place]
-            size = self.settings.batch_size
-            jobs += [in_tissue[start : start + size] for start in range(0, len(in_tissue), size)]
-        return jobs
+        size, count = self.settings.batch_size, len(self._tissues)
+        groups = [[index for index in indices if index % count == place] for place in range(count)]
+        return [group[start : start + size] for group in groups for start in range(0, len(group), size)]
 
     def batch(self, indices: Sequence[int] | NDArray[np.int64]) -> Batch:
         """Return the samples with the given indices."""
         requested = [int(index) for index in indices]
-        cubes: dict[int, _Cube] = {}
-        for job in self._jobs(list(dict.fromkeys(requested))):
-            cubes.update(zip(job, self._grow(job), strict=True))
+        jobs = self._jobs(list(dict.fromkeys(requested)))
+        cubes = {index: cube for job in jobs for index, cube in zip(job, self._grow(job), strict=True)}
         return _batch([cubes[index] for index in requested])
 
     def batches(self, order: NDArray[np.int64], size: int, threads: int = 1) -> Iterator[Batch]:
@@ -240,7 +215,7 @@ class GeneratedDataset(AbstractDataset):
         The next window of samples is simulated while the current one is used, on ``threads`` cores or by one thread on
         CUDA.
         """
-        indices = [int(index) for index in order]
+        indices = order.tolist()
         if not self._on_device and not kernels_are_thread_safe():
             # Training may call a kernel while a thread simulates.
             for start in range(0, len(indices), size):
@@ -279,8 +254,9 @@ class GeneratedDataset(AbstractDataset):
 def _theta(sample: Sample, crop: Crop) -> NDArray[np.float64]:
     """Return theta of a sample relative to the cube, shape (n,)."""
     space = space_of(sample.row)
-    return np.array([sample.row[column] for column in space.columns]) - space.relative_to(crop.centre_mm)
+    return space.values(sample.row) - space.relative_to(crop.centre_mm)
 
 
 def _batch(cubes: Sequence[_Cube]) -> Batch:
-    return to_batch(np.stack([cube.counts for cube in cubes]), np.stack([cube.theta for cube in cubes]))
+    counts, thetas = zip(*cubes, strict=True)
+    return to_batch(np.stack(counts), np.stack(thetas))

@@ -13,10 +13,12 @@ from gliofit.core.errors import InputError
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.space import ParameterSpace
 
+STATISTICS = ("mean", "std", "low", "high")
+
 
 @dataclass(frozen=True, eq=False)
 class Normalisation:
-    """Shift and scale of theta, and its range in training, shapes (n,).
+    """Shift and scale of theta, and its range in training, shapes (n,); ``STATISTICS`` are its fields.
 
     Positions are in mm from the centre of the cube (right, anterior, superior).
     """
@@ -45,11 +47,10 @@ class Normalisation:
     def from_dict(cls, values: Mapping[str, Any], subject: str, space: ParameterSpace = SPACE) -> Normalisation:
         """Create from lists; raise InputError for ``subject`` if they are invalid."""
         try:
-            arrays = [np.array(values[name], dtype=np.float64) for name in ("mean", "std", "low", "high")]
+            arrays = [np.array(values[name], dtype=np.float64) for name in STATISTICS]
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                subject, f"has incomplete statistics of theta ({error})", "train the model again"
-            ) from error
+            problem = f"has incomplete statistics of theta ({error})"
+            raise InputError(subject, problem, "train the model again") from error
         if any(array.shape != (len(space),) or not np.isfinite(array).all() for array in arrays):
             raise InputError(subject, f"lacks finite statistics of {len(space)} parameters", "train the model again")
         if (arrays[1] <= 0).any():

@@ -11,17 +11,16 @@ from torch import Tensor, nn
 _SIZE, _RATIO = 1024, 2.0
 
 
-def choose_precision(device: torch.device) -> torch.dtype:
+def choose_precision(device: torch.device) -> str:
     """Return the fastest floating type for training: a 16-bit type on CUDA, on the CPU the result of a measurement.
 
     Processors with matrix units for bfloat16 (AMX, or AVX-512 BF16) are several times faster with it; others convert
     to float32 and are slower.
     """
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    if device.type != "cpu":
-        return torch.float32
-    return torch.bfloat16 if _seconds(torch.float32) > _RATIO * _seconds(torch.bfloat16) else torch.float32
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+    fast = device.type == "cpu" and _seconds(torch.float32) > _RATIO * _seconds(torch.bfloat16)
+    return "bfloat16" if fast else "float32"
 
 
 def _seconds(dtype: torch.dtype) -> float:

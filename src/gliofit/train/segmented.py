@@ -51,8 +51,7 @@ class SegmentedDataset(AbstractDataset):
         share = np.full((len(self), 2), 0.5)
         if self.seed is not None:
             share = np.random.default_rng(derive_seed(self.seed, "thresholds", epoch)).random((len(self), 2))
-        thresholds: NDArray[np.float64] = low + share * (high - low)
-        return thresholds
+        return np.asarray(low + share * (high - low))
 
     def of_epoch(self, epoch: int) -> SegmentedDataset:
         """Return a view of the samples and thresholds of an epoch."""

@@ -9,15 +9,33 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from gliofit.core.crop import CropSettings
+from gliofit.core.references import Trait
 from gliofit.core.settings import Settings
 from gliofit.core.work import Work, cubes, megabytes_of_cube
-from gliofit.train.roles import NetworkRole
-
-#: Architectures whose networks are not surrogates.
-ROLES = {"direct-inverse": NetworkRole.DIRECT, "lmi": NetworkRole.LMI}
 
 #: Limit of a cluster's job for a training that has no time budget.
 _UNLIMITED_SECONDS = 36 * 3600.0
+
+
+class NetworkRole(Trait):
+    """What a network is for. The values are keys of methods' settings and of rules' inputs."""
+
+    SURROGATE = "surrogate"
+    DIRECT = "direct"
+    LMI = "lmi"
+
+    @property
+    def phrase(self) -> str:
+        """See ``Trait``."""
+        return {
+            "surrogate": "is a surrogate (theta to concentration)",
+            "direct": "is a direct inverse network (concentration to theta)",
+            "lmi": "reads segmentations in the atlas",
+        }[self.value]
+
+
+#: Architectures whose networks are not surrogates.
+ROLES = {"direct-inverse": NetworkRole.DIRECT, "lmi": NetworkRole.LMI}
 
 
 def architecture_names() -> list[str]:

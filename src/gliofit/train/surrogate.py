@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar, cast, get_args
@@ -22,9 +22,8 @@ from gliofit.core.io import DAMAGED, atomic_path, read_json, write_json
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.model import COLUMN, space_of
 from gliofit.growth.space import ParameterSpace
-from gliofit.train.architecture import AbstractSurrogateNetwork, Architecture, Frame, ModelKind, find_architecture
-from gliofit.train.expectation import Expectation
-from gliofit.train.normalisation import Normalisation
+from gliofit.train.architecture import AbstractSurrogateNetwork, Frame, ModelKind, find_architecture
+from gliofit.train.normalisation import STATISTICS, Normalisation
 
 #: Version of the layout of ``model.json``.
 _FORMAT = 2
@@ -55,13 +54,18 @@ class _Model(nn.Module):
     theta_high: Tensor
 
     def __init__(
-        self, network: nn.Module, normalisation: Normalisation, crop: CropSettings, tissue_input: TissueInput = "maps"
+        self,
+        network: nn.Module,
+        normalisation: Normalisation,
+        crop: CropSettings,
+        tissue_input: TissueInput = "maps",
+        centre_mm: NDArray[np.float64] | None = None,
     ) -> None:
         super().__init__()
-        self.network, self.crop, self.tissue_input = network, crop, tissue_input
+        self.network, self.crop, self.tissue_input, self.centre_mm = network, crop, tissue_input, centre_mm
         self.info: dict[str, Any] = {}
         self.space: ParameterSpace = SPACE
-        for name in ("mean", "std", "low", "high"):
+        for name in STATISTICS:
             values = torch.tensor(getattr(normalisation, name), dtype=torch.float32)
             self.register_buffer(f"theta_{name}", values, persistent=False)
 
@@ -70,9 +74,7 @@ class _Model(nn.Module):
             raise ValueError(
                 f"tissue: has shape {tuple(tissue.shape)}; must be (batch, 3, n, n, n), n = {self.crop.size}"
             )
-        if self.tissue_input == "label":
-            return 3 * tissue[:, :1] + 2 * tissue[:, 1:2]
-        return tissue
+        return tissue if self.tissue_input == "maps" else 3 * tissue[:, :1] + 2 * tissue[:, 1:2]
 
 
 _ModelT = TypeVar("_ModelT", bound=_Model)
@@ -85,12 +87,8 @@ class Surrogate(_Model):
 
     Attributes
     ----------
-    crop
-        Size and voxel size of the cube.
-    theta_mean, theta_std
-        Normalisation of theta, shapes (n_parameters,).
-    theta_low, theta_high
-        Training range of theta, shapes (n_parameters,).
+    theta_mean, theta_std, theta_low, theta_high
+        Normalisation and training range of theta, shapes (n_parameters,).
     info
         Content of ``model.json`` of a loaded model.
     """
@@ -98,7 +96,9 @@ class Surrogate(_Model):
     kind: ClassVar[ModelKind] = "surrogate"
 
     def forward(self, tissue: Tensor, theta: Tensor) -> Tensor:
-        """Predict the concentration, differentiable in theta.
+        """Predict the concentration in [0, 1], shape (B, n, n, n), zero outside white and grey matter.
+
+        Differentiable in theta.
 
         Parameters
         ----------
@@ -106,11 +106,6 @@ class Surrogate(_Model):
             Tissue of the cube (``Crop.channels``), shape (B or 1, 3, n, n, n).
         theta
             Parameters in physical units, shape (B, n_parameters).
-
-        Returns
-        -------
-        Tensor
-            Concentration in [0, 1], shape (B, n, n, n), zero outside white and grey matter.
         """
         return self.bind(tissue)(theta)
 
@@ -164,19 +159,9 @@ class AtlasInverse(_Model):
 
     kind: ClassVar[ModelKind] = "atlas-inverse"
 
-    def __init__(
-        self,
-        network: nn.Module,
-        normalisation: Normalisation,
-        crop: CropSettings,
-        centre_mm: NDArray[np.float64],
-        tissue_input: TissueInput = "maps",
-    ) -> None:
-        super().__init__(network, normalisation, crop, tissue_input)
-        self.centre_mm = np.asarray(centre_mm, dtype=np.float64)
-
     def cube(self, grid: Grid) -> Crop:
         """Return the cube on a grid of the atlas whose voxel size divides the cube's."""
+        assert self.centre_mm is not None
         return Crop.around(grid, self.centre_mm, self.crop)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -191,22 +176,7 @@ class AtlasInverse(_Model):
 
 #: Trained networks of all kinds.
 AnyModel = Surrogate | DirectInverse | AtlasInverse
-
-
-def make_model(
-    kind: ModelKind,
-    network: nn.Module,
-    normalisation: Normalisation,
-    crop: CropSettings,
-    tissue_input: TissueInput,
-    centre_mm: NDArray[np.float64] | None = None,
-) -> AnyModel:
-    """Create a model of a network; ``centre_mm`` is the centre of a fixed cube in the atlas."""
-    if kind == "atlas-inverse":
-        assert centre_mm is not None
-        return AtlasInverse(network, normalisation, crop, centre_mm, tissue_input)
-    model_class = Surrogate if kind == "surrogate" else DirectInverse
-    return model_class(network, normalisation, crop, tissue_input)
+MODELS: dict[ModelKind, type[AnyModel]] = {m.kind: m for m in (Surrogate, DirectInverse, AtlasInverse)}
 
 
 def segmentation_image(whole: Tensor, core: Tensor) -> Tensor:
@@ -235,10 +205,6 @@ def save_model(
 
     Parameters
     ----------
-    folder
-        Folder of the model.
-    model
-        Model to save.
     description
         Additional content of ``model.json``: at least ``architecture`` and ``network``.
     stored
@@ -249,29 +215,44 @@ def save_model(
         name: value.detach().to("cpu", stored if value.is_floating_point() else value.dtype).contiguous()
         for name, value in model.network.state_dict().items()
     }
-    statistics = {name: getattr(model, f"theta_{name}").tolist() for name in ("mean", "std", "low", "high")}
+    statistics = {name: getattr(model, f"theta_{name}").tolist() for name in STATISTICS}
     content = save(weights)
     with atomic_path(folder / "weights.safetensors") as temporary:
         # save_file would leave a temporary file if the process is killed.
         temporary.write_bytes(content)
-    write_json(
-        folder / "model.json",
-        {
-            "format": _FORMAT,
-            "kind": model.kind,
-            "crop": model.crop,
-            "tissue_input": model.tissue_input,
-            **({"centre_mm": model.centre_mm.tolist()} if isinstance(model, AtlasInverse) else {}),
-            COLUMN: model.space.model,
-            "theta": {"names": list(model.space.relative_columns), **statistics},
-            "weights_sha256": sha256(content).hexdigest(),
-            **description,
-        },
-    )
+    facts = {
+        "format": _FORMAT, "kind": model.kind, "crop": model.crop, "tissue_input": model.tissue_input,
+        **({} if model.centre_mm is None else {"centre_mm": model.centre_mm.tolist()}),
+        COLUMN: model.space.model, "theta": {"names": list(model.space.relative_columns), **statistics},
+        "weights_sha256": sha256(content).hexdigest(),
+    }  # fmt: skip
+    write_json(folder / "model.json", facts | description)
 
 
-def load_model(folder: str | Path, device: str | torch.device = "cpu", expected: Expectation | None = None) -> AnyModel:
+def _check_expected(folder: Path, info: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    """Raise InputError with all differences between ``model.json`` and values that it should contain."""
+    differences: list[str] = []
+    for name, values in expected.items():
+        stored = info.get(name)
+        if not isinstance(values, Mapping):
+            pairs = [(name, stored, values)]
+        elif name == "network" and differences:
+            continue  # Settings of another architecture.
+        else:
+            stored = stored if isinstance(stored, Mapping) else {}
+            pairs = [(f"{name}.{key}", stored.get(key), values.get(key)) for key in sorted({*stored, *values})]
+        differences += [f"{key} {old}, not {new}" for key, old, new in pairs if old != new]
+    if differences:
+        hint = "use a model with these settings, or change the settings"
+        raise InputError(folder, f"has {'; '.join(differences)}", hint)
+
+
+def load_model(
+    folder: str | Path, device: str | torch.device = "cpu", expected: Mapping[str, Any] | None = None
+) -> AnyModel:
     """Load a model saved by :func:`save_model`.
+
+    ``expected`` are ``architecture``, ``network``, ``crop`` and ``tissue_input`` as they should be in ``model.json``.
 
     Raises
     ------
@@ -283,22 +264,20 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu", expected:
     info = read_json(path)
     if info.get("format") != _FORMAT:
         raise InputError(path, f"has format {info.get('format')}, not {_FORMAT}", "train the model with this version")
-    if expected is not None:
-        expected.check(folder, info)
+    _check_expected(folder, info, expected or {})
     try:
         crop = CropSettings.model_validate(info["crop"])
         tissue_input: TissueInput = info["tissue_input"]
         kind, values = info["kind"], info["network"]
-        architecture: Architecture = find_architecture(info["architecture"])
-        centre = np.array(info["centre_mm"]) if architecture.kind == "atlas-inverse" else None
+        architecture = find_architecture(info["architecture"])
+        centre = np.array(info["centre_mm"], np.float64) if architecture.kind == "atlas-inverse" else None
     except (KeyError, ValidationError) as error:
         raise InputError(path, f"is incomplete ({error})", "train the model again") from error
     if tissue_input not in get_args(TissueInput):
         raise InputError(path, f"has the unknown tissue_input {tissue_input!r}", "train the model again")
     if kind != architecture.kind:
-        raise InputError(
-            path, f"has kind {kind}, but `{architecture.name}` is a {architecture.kind}", "train the model again"
-        )
+        problem = f"has kind {kind}, but `{architecture.name}` is a {architecture.kind}"
+        raise InputError(path, problem, "train the model again")
     space = space_of(info)
     normalisation = Normalisation.from_dict(info.get("theta", {}), str(path), space)
     network = architecture.build(values, frame_of(crop, tissue_input, normalisation))
@@ -316,7 +295,7 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu", expected:
         raise InputError(weights, f"does not fit model.json ({detail})", DAMAGED) from error
     if not all(bool(values.isfinite().all()) for values in tensors.values()):
         raise InputError(weights, "has values that are not finite", "copy the folder again, or train the model again")
-    model = make_model(kind, network, normalisation, crop, tissue_input, centre)
+    model = MODELS[kind](network, normalisation, crop, tissue_input, centre)
     model.info, model.space = info, space
     model.requires_grad_(False)
     return to_device(model, device).eval()

@@ -7,6 +7,7 @@ import logging
 import math
 import platform
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -20,20 +21,19 @@ from torch import Tensor, nn
 
 from gliofit.core.errors import InputError
 from gliofit.core.io import write_table
-from gliofit.core.progress import OnProgress, no_progress
+from gliofit.core.progress import OnProgress
 from gliofit.core.seeds import derive_seed
 from gliofit.core.tissue import TissueKind
 from gliofit.simulate.settings import SimulateSettings
 from gliofit.train.architecture import find_architecture
 from gliofit.train.checkpoint import digest, load_checkpoint, save_checkpoint
 from gliofit.train.dataset import AbstractDataset, Batch, flip
-from gliofit.train.expectation import Expectation
 from gliofit.train.normalisation import Normalisation
 from gliofit.train.plot import plot_learning_curve
 from gliofit.train.precision import choose_precision, protect_convolutions
 from gliofit.train.schedule import Clock, learning_rate_factor
 from gliofit.train.settings import TrainSettings
-from gliofit.train.surrogate import AnyModel, AtlasInverse, frame_of, load_model, make_model, save_model, to_device
+from gliofit.train.surrogate import MODELS, AnyModel, frame_of, load_model, save_model, to_device
 from gliofit.train.task import AbstractTask, InverseTask, SurrogateTask
 
 _LOG = logging.getLogger(__name__)
@@ -41,8 +41,10 @@ _LOG = logging.getLogger(__name__)
 #: Successive steps without a finite loss or gradient after which training stops.
 _MAX_BAD_STEPS = 20
 
-#: Settings that may change when a training continues.
-_MAY_CHANGE = ("epochs", "time_budget_minutes", "core_budget_minutes", "patience", "init", "devices", "stored")
+#: Settings that may change when a training continues, or that other facts of its identity cover (the last two).
+_MAY_CHANGE = {
+    "epochs", "time_budget_minutes", "core_budget_minutes", "patience", "init", "devices", "stored", "recipe", "passes",
+}  # fmt: skip
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -55,21 +57,44 @@ _TASKS: dict[str, type[AbstractTask]] = {
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """Arguments of ``train_model`` for one process."""
+    """Data, settings and files of a training.
 
-    train: list[Path]
-    validation: list[Path]
+    Parameters
+    ----------
+    train, validation
+        Shards ``{shard}.nii`` next to their tables; generated data need no training shards.
+    tissue_dir
+        Tissue of the simulations, of ``tissue_kind``.
+    name
+        Key of ``settings.models``.
+    out_dir
+        Output folder for ``weights.safetensors``, ``model.json``, ``history.parquet`` and ``learning_curve.png``.
+    seed
+        Seed of the run. On the CPU, weights are reproducible for the same seed and number of threads, unless a time
+        budget ends or schedules the training.
+    checkpoint
+        File to resume from and to write checkpoints to.
+    warped
+        Folders of additional tissues, by the name of the anatomy.
+    simulate
+        Settings of the simulations for generated data.
+    piece_minutes
+        Stop after this time with a checkpoint; the folder then holds the best validated weights so far.
+    """
+
+    train: Sequence[str | Path]
+    validation: Sequence[str | Path]
     tissue_dir: Path
     settings: TrainSettings
     name: str
     out_dir: Path
     seed: int
-    threads: int
-    tissue_kind: TissueKind
-    checkpoint: Path | None
-    warped: dict[str, Path]
-    simulate: SimulateSettings | None
-    piece_minutes: float | None
+    threads: int = 1
+    tissue_kind: TissueKind = "probabilities"
+    checkpoint: Path | None = None
+    warped: Mapping[str, Path] = field(default_factory=dict)
+    simulate: SimulateSettings = field(default_factory=SimulateSettings)
+    piece_minutes: float | None = None
 
 
 @dataclass
@@ -94,20 +119,8 @@ class Training:
     """One training: network, optimiser and position in the data.
 
     On several devices every process has the same network and its share of every batch; gradients are averaged. Process
-    0 measures the time, validates and writes.
-
-    Parameters
-    ----------
-    job
-        Arguments of ``train_model``.
-    data, held_out
-        Training and validation samples.
-    fabric
-        Launched fabric with the devices.
-    threads
-        CPU threads that prepare samples.
-    progress
-        Progress callback for every step.
+    0 measures the time, validates and writes. ``held_out`` are the validation samples, ``threads`` the CPU threads that
+    prepare samples.
     """
 
     def __init__(
@@ -117,14 +130,13 @@ class Training:
         held_out: AbstractDataset,
         fabric: Fabric,
         threads: int,
-        progress: OnProgress = no_progress,
+        progress: OnProgress,
     ) -> None:
-        model_settings, seed, name = job.settings.models[job.name], job.seed, job.name
-        self.name, self.settings, self.stage, self.crop = name, model_settings, job.settings, data.crop_settings
-        self.data, self.held_out = data, held_out
-        self.seed, self.fabric, self.threads, self.tissue_kind = seed, fabric, threads, job.tissue_kind
-        self.device, self.checkpoint = fabric.device, job.checkpoint
-        self.architecture = find_architecture(model_settings.architecture)
+        settings = job.settings.models[job.name]
+        self.job, self.name, self.settings, self.crop = job, job.name, settings, data.crop_settings
+        self.data, self.held_out, self.fabric, self.threads = data, held_out, fabric, threads
+        self.device, self._progress = fabric.device, progress
+        self.architecture = find_architecture(settings.architecture)
         self.task = _TASKS[self.architecture.kind]()
         self.parent: dict[str, Any] | None = None
         self.model = self._start()
@@ -132,21 +144,19 @@ class Training:
         protect_convolutions(self.model)
         self.model = to_device(self.model, self.device)
         self.optimiser = torch.optim.AdamW(
-            self.model.parameters(), lr=model_settings.learning_rate, weight_decay=model_settings.weight_decay
+            self.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
-        self.average = None if model_settings.ema_decay is None else copy.deepcopy(self.model).requires_grad_(False)
-        self.precision = self._precision()
-        self.scaler = torch.amp.GradScaler("cuda", enabled=self.precision == torch.float16)
+        self.average = None if settings.ema_decay is None else copy.deepcopy(self.model).requires_grad_(False)
+        self._set_precision(self._choose_precision())
         # For random numbers of architectures (dropout); everything else has its own seeds.
-        torch.manual_seed(derive_seed(seed, name, "training"))
+        torch.manual_seed(derive_seed(job.seed, job.name, "training"))
         self.position = _Position()
         self.best: dict[str, Tensor] = {}
-        self.clock = Clock(model_settings.time_budget_minutes)
-        self.core_clock = Clock(model_settings.core_budget_minutes, now=time.process_time)
+        self.clock = Clock(settings.time_budget_minutes)
+        self.core_clock = Clock(settings.core_budget_minutes, now=time.process_time)
         self.piece = Clock(job.piece_minutes)
-        self._progress = progress
         self._validation_seconds = 0.0
-        self.steps_per_epoch = -(-len(data) // model_settings.batch_size)
+        self.steps_per_epoch = -(-len(data) // settings.batch_size)
 
     def _start(self) -> AnyModel:
         """Create a new network, or load that of ``init`` with its normalisation."""
@@ -155,48 +165,45 @@ class Training:
         normalisation = Normalisation.of(self.data.theta, settings.normalise, self.data.space)
         parent = None
         if settings.init is not None:
-            expected = Expectation(self.architecture.name, values, crop, settings.tissue_input)
+            expected = {
+                "architecture": self.architecture.name, "network": values, "crop": crop.model_dump(mode="json"),
+                "tissue_input": settings.tissue_input,
+            }  # fmt: skip
             parent = load_model(settings.init, expected=expected)
-            if isinstance(parent, AtlasInverse):
-                self._check_centre(parent)
-            if parent.info.get("tissue_kind") != self.tissue_kind:
+            if parent.centre_mm is not None and self.data.centre_mm is not None:
+                parent_mm, data_mm = parent.centre_mm.tolist(), self.data.centre_mm.tolist()
+                if not np.allclose(parent_mm, data_mm, atol=0.01):
+                    raise InputError(
+                        settings.init,
+                        f"has a cube about {parent_mm} mm, not {data_mm}",
+                        "use the atlas and voxel size of its training, or train without `init`",
+                    )
+            if parent.info.get("tissue_kind") != self.job.tissue_kind:
                 _LOG.warning("%s was trained on %s tissue", settings.init, parent.info.get("tissue_kind"))
             # The weights require the parent's normalisation; only the range of theta is extended.
             inherited = Normalisation.from_dict(parent.info["theta"], str(settings.init), parent.space)
             normalisation = inherited.merged(normalisation)
             self.parent = {"training": parent.info.get("training"), "validation": parent.info.get("validation")}
         frame = frame_of(crop, settings.tissue_input, normalisation)
-        network = self.architecture.build(values, frame, derive_seed(self.seed, self.name))
+        network = self.architecture.build(values, frame, derive_seed(self.job.seed, self.name))
         if parent is not None:
             network.load_state_dict(parent.network.state_dict())
-        centre = self.data.centre_mm
-        model = make_model(self.architecture.kind, network, normalisation, crop, settings.tissue_input, centre)
+        model_class = MODELS[self.architecture.kind]
+        model = model_class(network, normalisation, crop, settings.tissue_input, self.data.centre_mm)
         model.space = self.data.space
         return model
 
-    def _check_centre(self, parent: AtlasInverse) -> None:
-        """Raise InputError if the cube of a network has another centre in the atlas than the data."""
-        assert self.data.centre_mm is not None
-        parent_mm, data_mm = parent.centre_mm.tolist(), self.data.centre_mm.tolist()
-        if not np.allclose(parent_mm, data_mm, atol=0.01):
-            raise InputError(
-                self.settings.init or "init",
-                f"has a cube about {parent_mm} mm, not {data_mm}",
-                "use the atlas and voxel size of its training, or train without `init`",
-            )
-
-    def _precision(self) -> torch.dtype:
+    def _choose_precision(self) -> str:
         precision = self.settings.precision
         if precision == "auto":
-            chosen = choose_precision(self.device)
-            return chosen if self.fabric.world_size == 1 else self.fabric.broadcast(chosen)
+            return self.fabric.broadcast(choose_precision(self.device))
         if precision == "float16" and self.device.type != "cuda":
             raise InputError("precision `float16`", "requires a CUDA device", "use `auto`")
-        return _DTYPES[precision]
+        return precision
 
-    @property
-    def _precision_name(self) -> str:
-        return str(self.precision).removeprefix("torch.")
+    def _set_precision(self, precision: str) -> None:
+        self.precision = precision
+        self.scaler = torch.amp.GradScaler("cuda", enabled=precision == "float16")
 
     def run(self) -> None:
         """Train until epochs, patience or time budget are used up; the best weights are in ``best``."""
@@ -208,11 +215,11 @@ class Training:
         position, settings, before = self.position, self.settings, self.position.steps
         position.stopped = ""
         while not position.stopped and position.epoch < settings.epochs:
-            if self._patience_is_over():
+            if settings.patience is not None and position.since_best >= settings.patience:
                 position.stopped = "patience"
             elif position.steps and self._time_is_up():
                 position.stopped = "time"
-            elif position.steps > before and self._agreed(not self.piece.left_for(0)):
+            elif position.steps > before and self._piece_is_over():
                 position.stopped = "piece"
             else:
                 self._epoch()
@@ -221,23 +228,19 @@ class Training:
         if not self.best and position.stopped != "piece":
             raise RuntimeError(f"{self.name}: training has no finite validation loss; reduce the learning rate")
 
-    def _patience_is_over(self) -> bool:
-        patience = self.settings.patience
-        return patience is not None and self.position.since_best >= patience
-
+    # Decisions are those of process 0.
     def _time_is_up(self) -> bool:
-        """Return whether only the time for a validation is left, by the clock of process 0."""
+        """Return whether only the time for a validation is left."""
         seconds = self._validation_seconds
-        return bool(self._agreed(not (self.clock.left_for(seconds) and self.core_clock.left_for(seconds))))
+        return self.fabric.broadcast(not (self.clock.left_for(seconds) and self.core_clock.left_for(seconds)))
 
-    def _agreed(self, value: float) -> float:
-        """Return the value of process 0."""
-        return value if self.fabric.world_size == 1 else self.fabric.broadcast(value)
+    def _piece_is_over(self) -> bool:
+        return self.fabric.broadcast(not self.piece.left_for(0))
 
     def _epoch(self) -> None:
         """Train the rest of an epoch and validate."""
         position, settings = self.position, self.settings
-        generator = np.random.default_rng(derive_seed(self.seed, self.name, "epoch", position.epoch))
+        generator = np.random.default_rng(derive_seed(self.job.seed, self.name, "epoch", position.epoch))
         order = generator.permutation(len(self.data))
         flips = generator.random((len(self.data), 3)) < 0.5
         flips &= np.array([axis in settings.flip_axes for axis in "xyz"])
@@ -274,12 +277,12 @@ class Training:
             if every is not None and position.step % every == 0 and position.step < self.steps_per_epoch:
                 self._validate()
                 self.model.train()
-            if position.step < self.steps_per_epoch and self._agreed(not self.piece.left_for(0)):
+            if position.step < self.steps_per_epoch and self._piece_is_over():
                 # No validation, as in an uninterrupted training.
                 position.stopped = "piece"
                 self._save_checkpoint()
                 return
-            if self.checkpoint is not None and self.clock.seconds - written > 60 * self.stage.checkpoint_minutes:
+            if self.clock.seconds - written > 60 * self.job.settings.checkpoint_minutes:
                 self._save_checkpoint()
                 written = self.clock.seconds
         self._validate()
@@ -294,7 +297,10 @@ class Training:
         ``weight`` is the number of samples of this process relative to the average over processes.
         """
         settings = self.settings
-        rate = settings.learning_rate * self._rate_factor()
+        factor = self.position.plateau_factor
+        if settings.schedule != "plateau":
+            factor = learning_rate_factor(self._fraction, settings.schedule, settings.warmup_fraction)
+        rate = settings.learning_rate * self.fabric.broadcast(factor)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
@@ -302,7 +308,7 @@ class Training:
         if batch is not None:
             if self.device.type == "cuda":
                 batch = Batch(*(part.pin_memory().to(self.device, non_blocking=True) for part in batch))
-            with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
+            with torch.autocast(self.device.type, _DTYPES[self.precision], enabled=self.precision != "float32"):
                 loss = self.task.loss(self.model, batch)
             self.scaler.scale(loss * weight if weight != 1 else loss).backward()
             value = float(loss.detach()) * weight
@@ -335,27 +341,16 @@ class Training:
         steps = max(1, self.settings.epochs * self.steps_per_epoch)
         return max(self.position.steps / steps, self.clock.fraction, self.core_clock.fraction)
 
-    def _rate_factor(self) -> float:
-        """Return the learning rate relative to its peak, the same in all processes."""
-        settings = self.settings
-        if settings.schedule == "plateau":
-            return self.position.plateau_factor
-        return self._agreed(learning_rate_factor(self._fraction, settings.schedule, settings.warmup_fraction))
-
     def _share_gradients(self, loss: float) -> float:
         """Average gradients over the processes, in one message; return the average loss."""
         parameters = [p for p in self.model.parameters() if p.requires_grad]
-        for parameter in parameters:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-        parts = [p.grad.reshape(-1) for p in parameters if p.grad is not None]
-        mean = self.fabric.all_reduce(torch.cat([*parts, parts[0].new_tensor([loss])]), reduce_op="mean")
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        flat = torch.cat([*(gradient.reshape(-1) for gradient in gradients), gradients[0].new_tensor([loss])])
+        mean = self.fabric.all_reduce(flat, reduce_op="mean")
         assert isinstance(mean, Tensor)
-        start = 0
-        for parameter in parameters:
-            assert parameter.grad is not None
-            parameter.grad.copy_(mean[start : start + parameter.numel()].view_as(parameter))
-            start += parameter.numel()
+        parts = mean[:-1].split([p.numel() for p in parameters])
+        for parameter, gradient, part in zip(parameters, gradients, parts, strict=True):
+            parameter.grad = gradient.copy_(part.view_as(gradient))
         return float(mean[-1])
 
     @torch.no_grad()
@@ -371,14 +366,10 @@ class Training:
     def _validate(self) -> None:
         """Validate the model to save, store its weights if it is the best so far, and extend the history."""
         position = self.position
-        model = self.model if self.average is None else self.average
-        model.eval()
+        model = (self.model if self.average is None else self.average).eval()
         before = self.clock.seconds
-        numbers: dict[str, float] = {}
-        if self.fabric.is_global_zero:
-            numbers = self.task.validate(model, self.held_out, self.device)
-        if self.fabric.world_size > 1:
-            numbers = self.fabric.broadcast(numbers)
+        numbers = self.task.validate(model, self.held_out, self.device) if self.fabric.is_global_zero else {}
+        numbers = self.fabric.broadcast(numbers)
         self._validation_seconds = self.clock.seconds - before
         loss = numbers["loss"]
         better = math.isfinite(loss) and loss < position.best_loss
@@ -392,55 +383,45 @@ class Training:
                 position.plateau_factor, position.since_drop = position.plateau_factor / 2, 0
         train_loss = position.loss_sum / position.loss_count if position.loss_count else math.nan
         epoch = position.epoch + position.step / self.steps_per_epoch
-        rate = self.optimiser.param_groups[0]["lr"]
         row = {
-            "epoch": epoch, "steps": position.steps, "seconds": self.clock.seconds, "learning_rate": rate,
-            "core_seconds": self.core_clock.seconds, "train_loss": train_loss, "validation_loss": loss, "best": better,
+            "epoch": epoch, "steps": position.steps, "seconds": self.clock.seconds,
+            "learning_rate": self.optimiser.param_groups[0]["lr"], "core_seconds": self.core_clock.seconds,
+            "train_loss": train_loss, "validation_loss": loss, "best": better,
         }  # fmt: skip
         position.history.append(row | {f"validation_{key}": value for key, value in numbers.items() if key != "loss"})
-        minutes, note = self.clock.seconds / 60, " (best)" if better else ""
         message = "%s: epoch %.2f, %.1f min, training %.4g, validation %.4g%s"
-        _LOG.info(message, self.name, epoch, minutes, train_loss, loss, note)
+        note = " (best)" if better else ""
+        _LOG.info(message, self.name, epoch, self.clock.seconds / 60, train_loss, loss, note)
 
     def _parameters(self) -> int:
         return sum(parameter.numel() for parameter in self.model.parameters())
 
     def _identity(self) -> str:
         """Return the digest of everything that determines the training, except its length."""
-        start = [float(value.double().abs().sum()) for value in self.model.network.state_dict().values()]
-        return digest(
-            {
-                "settings": self.settings.model_dump(mode="json", exclude=set(_MAY_CHANGE)),
-                "crop": self.crop.model_dump(mode="json"),
-                "seed": self.seed,
-                "train": self.data.fingerprint,
-                "validation": self.held_out.fingerprint,
-                "start": start,
-            }
-        )
+        facts = {
+            "settings": self.settings.model_dump(mode="json", exclude=_MAY_CHANGE),
+            "crop": self.crop.model_dump(mode="json"), "seed": self.job.seed, "train": self.data.fingerprint,
+            "validation": self.held_out.fingerprint,
+            "start": [float(value.double().abs().sum()) for value in self.model.network.state_dict().values()],
+        }  # fmt: skip
+        return digest(facts)
 
     def _save_checkpoint(self) -> None:
-        if self.checkpoint is None or not self.fabric.is_global_zero:
+        if self.job.checkpoint is None or not self.fabric.is_global_zero:
             return
         state = {
-            "digest": self.identity,
-            "model": self.model.network.state_dict(),
+            "digest": self.identity, "model": self.model.network.state_dict(), "best": self.best,
             "average": None if self.average is None else self.average.network.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "scaler": self.scaler.state_dict(),
-            "best": self.best,
-            "position": vars(self.position),
-            "random": torch.get_rng_state(),
-            "precision": self._precision_name,
-            "seconds": self.clock.seconds,
-            "core_seconds": self.core_clock.seconds,
+            "optimiser": self.optimiser.state_dict(), "scaler": self.scaler.state_dict(),
+            "position": vars(self.position), "random": torch.get_rng_state(), "precision": self.precision,
+            "seconds": self.clock.seconds, "core_seconds": self.core_clock.seconds,
             "validation_seconds": self._validation_seconds,
-        }
-        save_checkpoint(self.checkpoint, state)
+        }  # fmt: skip
+        save_checkpoint(self.job.checkpoint, state)
 
     def _resume(self) -> bool:
         """Continue from the checkpoint if it belongs to this training."""
-        state = None if self.checkpoint is None else load_checkpoint(self.checkpoint, self.identity)
+        state = None if self.job.checkpoint is None else load_checkpoint(self.job.checkpoint, self.identity)
         if state is None:
             return False
         self.model.network.load_state_dict(state["model"])
@@ -449,9 +430,7 @@ class Training:
         self.optimiser.load_state_dict(state["optimiser"])
         if self.settings.precision == "auto":
             # A resumed training keeps its precision, also on another processor; older checkpoints do not state it.
-            older = "float32" if self.device.type == "cpu" else self._precision_name
-            self.precision = _DTYPES[state.get("precision", older)]
-            self.scaler = torch.amp.GradScaler("cuda", enabled=self.precision == torch.float16)
+            self._set_precision(state.get("precision", "float32" if self.device.type == "cpu" else self.precision))
         self.scaler.load_state_dict(state["scaler"])
         self.best = state["best"]
         self.position = _Position(**state["position"])
@@ -462,15 +441,14 @@ class Training:
         _LOG.info("%s: resumed at epoch %d, step %d", self.name, self.position.epoch, self.position.step)
         return True
 
-    def write(self, folder: Path) -> None:
+    def write(self) -> None:
         """Write the best model with its history."""
-        history = pd.DataFrame(self.position.history)
+        folder, history = self.job.out_dir, pd.DataFrame(self.position.history)
         best = history[history["best"]].iloc[-1]
         prefix = "validation_"
         numbers = {key.removeprefix(prefix): float(best[key]) for key in history if key.startswith(prefix)}
         # Generated samples would have to be simulated again.
-        training = self.data if self.data.shards else self.held_out
-        baseline = self.task.baseline(training, self.held_out)
+        baseline = self.task.baseline(self.data if self.data.shards else self.held_out, self.held_out)
         stored = _DTYPES[self.settings.stored]
         weights = {name: v.to(stored) if v.is_floating_point() else v for name, v in self.best.items()}
         self.model.network.load_state_dict(weights)
@@ -478,46 +456,26 @@ class Training:
             # Rounding changes the metrics.
             with torch.no_grad():
                 numbers = self.task.validate(self.model.eval(), self.held_out, self.device)
+        on_cuda = self.device.type == "cuda"
+        device = torch.cuda.get_device_name(self.device) if on_cuda else f"CPU ({platform.machine()})"
         description = {
-            "name": self.name,
-            "architecture": self.architecture.name,
-            "network": self.architecture.parse(self.settings.network),
-            "tissue_kind": self.tissue_kind,
+            "name": self.name, "architecture": self.architecture.name,
+            "network": self.architecture.parse(self.settings.network), "tissue_kind": self.job.tissue_kind,
             "simulation_spacing_mm": self.data.tissue.grid.isotropic_spacing_mm,
             "validation": {
-                "samples": len(self.held_out),
-                "epoch": float(best["epoch"]),
-                **numbers,
-                "baseline": baseline,
+                "samples": len(self.held_out), "epoch": float(best["epoch"]), **numbers, "baseline": baseline
             },
             "training": {
-                "samples": len(self.data),
-                "shards": [shard.path.name for shard in self.data.shards],
-                "anatomies": self.data.anatomies,
-                "data_fingerprint": self.data.fingerprint,
-                "seed": self.seed,
-                "epochs": float(history["epoch"].max()),
-                "steps": self.position.steps,
-                "minutes": self.clock.seconds / 60,
-                "core_minutes": self.core_clock.seconds / 60,
-                "stopped_by": self.position.stopped,
-                "device": _device_name(self.device),
-                "threads": self.threads,
-                "devices": self.fabric.world_size,
-                "precision": self._precision_name,
-                "parameters": self._parameters(),
-                "settings": self.settings,
-                "init": self.parent,
-                "gliofit": version("gliofit"),
+                "samples": len(self.data), "shards": [shard.path.name for shard in self.data.shards],
+                "anatomies": self.data.anatomies, "data_fingerprint": self.data.fingerprint, "seed": self.job.seed,
+                "epochs": float(history["epoch"].max()), "steps": self.position.steps,
+                "minutes": self.clock.seconds / 60, "core_minutes": self.core_clock.seconds / 60,
+                "stopped_by": self.position.stopped, "device": device, "threads": self.threads,
+                "devices": self.fabric.world_size, "precision": self.precision, "parameters": self._parameters(),
+                "settings": self.settings, "init": self.parent, "gliofit": version("gliofit"),
                 "torch": torch.__version__,
             },
-        }
+        }  # fmt: skip
         write_table(folder / "history.parquet", history)
         plot_learning_curve(history, folder / "learning_curve.png", self.name, self.task.unit, baseline["loss"])
         save_model(folder, self.model, description, stored)
-
-
-def _device_name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"CPU ({platform.machine()})"

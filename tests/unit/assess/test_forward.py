@@ -27,7 +27,7 @@ def test_the_truth_has_no_error(shard, tissue_dir, data):
     assert (rows["dice_033"] == 1).all()
     assert (rows["seconds"] > 0).all()
 
-    table = read_shard(shard)[2]
+    table = read_shard(shard).table
     assert rows["mu_rho"].to_numpy() == pytest.approx(table["mu_rho"].to_numpy())
     assert rows["front_width_mm"].to_numpy() == pytest.approx((table["mu_d_mm"] / table["mu_rho"]).to_numpy())
     # The stored tumour lacks what lay outside grey and white matter, of which the ellipsoid has none.

@@ -81,12 +81,13 @@ def test_a_trained_network_from_end_to_end(tmp_path, shard, tissue_dir, data):
     from gliofit.train.fit import train_model
     from gliofit.train.settings import ModelSettings, TrainSettings
     from gliofit.train.surrogate import load_surrogate
+    from gliofit.train.training import TrainingJob
 
     network = {"widths": (4, 8), "kernel_size": 3, "layer_scale": 0.1}
     model = ModelSettings(architecture="convnext-unet", network=network, batch_size=2, epochs=1)
     settings = TrainSettings(crop=CROP, models={"convnext-unet": model})
     folder = tmp_path / "model"
-    train_model([shard], [shard], tissue_dir, settings, "convnext-unet", folder, 0, tissue_kind="probabilities")
+    train_model(TrainingJob([shard], [shard], tissue_dir, settings, "convnext-unet", folder, 0))
     histories = read_histories([folder, folder])
     assert histories["model"].unique().tolist() == ["convnext-unet"]
     assert histories["samples"].max() == 2 * json.loads((folder / "model.json").read_text())["training"]["steps"]

@@ -12,12 +12,11 @@ from gliofit.core.errors import InputError
 from gliofit.core.io import read_table, read_volume
 from gliofit.core.labels import TissueLabel
 from gliofit.core.tissue import Tissue
-from gliofit.simulate.case import extract_case
 from gliofit.simulate.grow import grow_sample, theta_of
 from gliofit.simulate.pilot import pilot_table, write_pilot_report
 from gliofit.simulate.sampler import draw_parameters
 from gliofit.simulate.settings import PRESETS, SimulateSettings, WarpSettings
-from gliofit.simulate.shard import SHARD_SCALE, read_sample, read_shard, simulate_shard
+from gliofit.simulate.shard import SHARD_SCALE, extract_case, read_sample, read_shard, simulate_shard
 from gliofit.solver.registry import make_solver
 
 SETTINGS = SimulateSettings(samples_per_shard=3, test_cases=5, pilot_samples=12, spacing_mm=4.0)
@@ -65,22 +64,20 @@ def test_shard_is_memory_mapped_integers_with_scale(shards, brain):
     assert image.shape == (*brain.grid.shape, 3)
     assert image.get_data_dtype() == np.uint16
     assert image.dataobj.slope == pytest.approx(SHARD_SCALE)
-    values, grid, stored = read_shard(folder / "train-00000.nii")
-    assert isinstance(values.base, np.memmap) or isinstance(values, np.memmap)
-    assert grid.matches(brain.grid)
-    assert list(stored["index"]) == [0, 1, 2]
-    assert set(stored["split"]) == {"train"}
-    assert set(stored["integrator"]) == {"accurate"}
-    pd.testing.assert_frame_equal(stored, table)
+    shard = read_shard(folder / "train-00000.nii")
+    assert isinstance(shard.counts.base, np.memmap) or isinstance(shard.counts, np.memmap)
+    assert shard.grid.matches(brain.grid)
+    assert list(table["index"]) == [0, 1, 2]
+    assert set(table["split"]) == {"train"}
+    assert set(table["integrator"]) == {"accurate"}
+    pd.testing.assert_frame_equal(shard.table, table)
 
 
 def test_stored_sample_equals_the_grown_one(shards, brain):
     folder, _ = shards
     volume, row = read_sample(folder / "train-00000.nii", 1)
     solution = make_solver(SETTINGS.integrator).solve(
-        brain,
-        theta_of(row).at_fraction(100.0 / row["final_time_days"]),
-        stopping_volume_mm3=row["stopping_volume_mm3"],
+        brain, theta_of(row).at_fraction(100.0 / row["final_time_days"]), stopping_volume_mm3=row["stopping_volume_mm3"]
     )
     assert np.abs(volume.data - solution.concentration)[brain.labels >= 2].max() <= SHARD_SCALE
     np.testing.assert_allclose(centre_of_mass_mm(volume), [row[f"com_{a}_mm"] for a in "xyz"], atol=0.01)

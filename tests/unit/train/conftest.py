@@ -10,7 +10,9 @@ from gliofit.core.crop import CropSettings, centre_of_mass_mm
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.tissue import Tissue
 from gliofit.simulate.shard import ShardWriter
+from gliofit.train.fit import train_model
 from gliofit.train.settings import ModelSettings, TrainSettings
+from gliofit.train.training import TrainingJob
 
 SPACING = 4.0
 SMALL = {"widths": (4, 8), "kernel_size": 3, "layer_scale": 0.1}
@@ -111,10 +113,9 @@ def make_settings(crop):
 @pytest.fixture
 def train(train_paths, validation_paths, data_dir):
     """Train a small model and return its folder."""
-    from gliofit.train.fit import train_model
 
-    def run(settings, out, name="convnext-unet", seed=0, **options) -> Path:
-        train_model(train_paths, validation_paths, data_dir / "tissue", settings, name, out, seed, **options)
+    def run(settings, out, name="convnext-unet", seed=0, shards=(train_paths, validation_paths), **options) -> Path:
+        train_model(TrainingJob(*shards, data_dir / "tissue", settings, name, out, seed, **options))
         return out
 
     return run

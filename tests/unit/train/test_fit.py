@@ -14,7 +14,6 @@ import yaml
 from safetensors.torch import load_file
 
 from gliofit.core.errors import InputError
-from gliofit.train import fit
 from gliofit.train.__main__ import main
 from gliofit.train.surrogate import load_surrogate
 from gliofit.train.training import Training
@@ -51,7 +50,7 @@ def test_folder_of_a_trained_surrogate(train, make_settings, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["convnext-unet", "direct-inverse"])
-def test_overfits_four_samples(train, make_settings, tmp_path, train_paths, data_dir, name):
+def test_overfits_four_samples(train, make_settings, tmp_path, train_paths, name):
     settings = make_settings(
         epochs=80,
         max_samples=4,
@@ -60,7 +59,7 @@ def test_overfits_four_samples(train, make_settings, tmp_path, train_paths, data
         schedule="cosine",
         network={"widths": (8, 16), "layer_scale": 1.0},
     )
-    fit.train_model(train_paths, train_paths[:1], data_dir / "tissue", settings, name, tmp_path, 0)
+    train(settings, tmp_path, name, shards=(train_paths, train_paths[:1]))
     history = pd.read_parquet(tmp_path / "history.parquet")
     assert history["train_loss"].iloc[-1] < 0.03 * history["train_loss"].iloc[1]
 
@@ -181,7 +180,7 @@ def test_divergence_keeps_the_best(train, make_settings, tmp_path, monkeypatch):
 
 def test_command_line(data_dir, tmp_path, make_settings, capsys):
     config = tmp_path / "config.yaml"
-    config.write_text("train:\n" + "".join(f"  {line}\n" for line in _yaml(make_settings()).splitlines()))
+    config.write_text(yaml.safe_dump({"train": make_settings().model_dump(mode="json")}))
     command = ["--config", str(config), "--model", "direct-inverse", "--shards", str(data_dir)]
     command += ["--tissue", str(data_dir / "tissue"), "--out", str(tmp_path / "out")]
     assert main([*command, "--epochs", "1", "--card", "--checkpoint", str(tmp_path / "c.pt")]) == 0
@@ -192,12 +191,6 @@ def test_command_line(data_dir, tmp_path, make_settings, capsys):
     assert main(command) == 2
     assert "modles" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
-
-
-def _yaml(settings):
-    import yaml
-
-    return yaml.safe_dump(json.loads(settings.model_dump_json()))
 
 
 def test_killed_at_any_moment_it_resumes_to_the_same_place(data_dir, make_settings, tmp_path, train):

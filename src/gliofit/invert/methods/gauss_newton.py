@@ -11,6 +11,7 @@ from pydantic import Field
 
 from gliofit.core.references import Kind, Reference
 from gliofit.core.work import Work
+from gliofit.growth.model import find_growth_model
 from gliofit.growth.theta import DURATION_DAYS
 from gliofit.invert.base import AbstractInverter, DirectName, Inversion, InversionError, LevelSettings, MethodTrait
 from gliofit.solver.settings import AccurateSettings
@@ -110,9 +111,12 @@ class GaussNewton(AbstractInverter):
             solver = AccurateSolver(self.integrator.with_tolerance(level.tolerance))
             objective = ExpansionObjective(problem, trace, solver, level.spacing_mm, level.imaging_width, number)
             if number == 1:
-                thetas = self._estimated_starts(problem)
-                if self.refines is None:
-                    thetas += self._front_width_starts(objective, problem)
+                if problem.model.simpler is not None:
+                    thetas = self._with_further_origin(objective, problem)
+                else:
+                    thetas = self._estimated_starts(problem)
+                    if self.refines is None:
+                        thetas += self._front_width_starts(objective, problem)
             starts = [_expand_in_tissue(objective, theta, move) for theta in thetas]
             # Before the first descent, candidates are not dropped for a high loss.
             distinct = _distinct(problem.space, starts, np.inf if best is None else _HOPELESS)
@@ -123,7 +127,9 @@ class GaussNewton(AbstractInverter):
                 thetas = [e.theta for e in _distinct(problem.space, [d.best for d in descents], _HOPELESS)]
         if best is None or not descents:
             raise InversionError("no initial guess lies in tissue")
-        end = best.best
+        end, ordered = best.best, problem.model.in_order(best.best.theta)
+        if not np.array_equal(ordered, end.theta):
+            end = objective.expand(ordered) or end
         uncertainty = self._uncertainty(objective, end, problem)
         message = "; ".join([f"{objective.spacing_mm:g} mm: {best.reason}", *uncertainty.notes])
         return trace.finish(
@@ -162,6 +168,25 @@ class GaussNewton(AbstractInverter):
             for theta in thetas:
                 theta[:3] = problem.observation.centre_mm
         return thetas
+
+    def _with_further_origin(self, objective: ExpansionObjective, problem: Problem) -> list[NDArray[np.float64]]:
+        """Fit the model with one origin less, and add an origin where that fit misses tumour."""
+        from gliofit.invert.expansion import ExpansionObjective
+        from gliofit.invert.further_origins import expand_with_origin, missed_places
+        from gliofit.invert.trace import Trace
+
+        assert problem.model.simpler is not None
+        simpler = problem.with_model(find_growth_model(problem.model.simpler))
+        fit = self.model_copy(update={"levels": self.levels[:-1] or self.levels}).invert(simpler)
+        objective.trace.count(len(fit.trace))
+        assert fit.theta is not None
+        level = self._levels(problem)[0]
+        coarse = ExpansionObjective(simpler, Trace(simpler.space), objective.solver, level.spacing_mm)
+        end = coarse.expand(fit.theta.to_array())
+        if end is None:
+            return []
+        guesses = expand_with_origin(objective, end.theta, missed_places(coarse, end))
+        return [problem.bounds.clip(guess) for guess in guesses]
 
     def _front_width_starts(self, objective: ExpansionObjective, problem: Problem) -> list[NDArray[np.float64]]:
         """Compute one theta per front width whose tumour, at the centre of mass, has the observed volume.

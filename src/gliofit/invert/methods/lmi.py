@@ -13,7 +13,7 @@ from gliofit.core.work import Work, cubes
 from gliofit.invert.base import AbstractInverter, Inversion, InversionError
 from gliofit.observation.imaging import check_thresholds
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
-from gliofit.train.roles import NetworkRole
+from gliofit.train.settings import NetworkRole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

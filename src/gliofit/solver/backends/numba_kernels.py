@@ -175,7 +175,7 @@ def _slab(
         known.reshape(-1), result.reshape(-1), fields, fx, fy, fz, base, length, beside, low, high,
         of_known, of_known * of_flux, of_last,
     )  # fmt: skip
-    if fields > _GREY_SHARE:
+    if fields > 1 and len(gx) > 0:
         _stage_slab(
             known[0], result[_GREY_SHARE], 1, gx, gy, gz, base, length, beside, low, high,
             unit - unit, of_known * of_flux, unit,

@@ -10,7 +10,7 @@ from scipy.ndimage import maximum_filter, minimum_filter
 
 from gliofit.core.threads import threads_for
 from gliofit.growth.model import Growth
-from gliofit.solver.backends.base import GREY_SHARE, AbstractTumour, Attempt, reaction_factors
+from gliofit.solver.backends.base import AbstractTumour, Attempt, reaction_factors
 from gliofit.solver.backends.packed import ALIGNMENT, aligned_zeros, pack_rows
 from gliofit.solver.domain import Domain, row_spans
 from gliofit.solver.rkl2 import rkl2
@@ -32,7 +32,13 @@ class NumbaTumour(AbstractTumour):
     """
 
     def __init__(
-        self, domain: Domain, seed: NDArray[Any], growth: Growth, active: float, extrapolate_tangents: bool = True
+        self,
+        domain: Domain,
+        seed: NDArray[Any],
+        growth: Growth,
+        active: float,
+        extrapolate_tangents: bool = True,
+        with_grey_share: bool = False,
     ) -> None:
         self.growth, self.active = growth, active
         self.packed = pack_rows(domain)
@@ -47,7 +53,6 @@ class NumbaTumour(AbstractTumour):
         self.nothing = aligned_zeros((1,), domain.dtype)
         self.slope = aligned_zeros(self.state.shape[1:], domain.dtype) if len(self.state) > 1 else self.nothing
         #: Operator of the tangent by the grey share; empty arrays where that is not computed.
-        with_grey_share = len(self.state) > GREY_SHARE
         self.grey_faces = self.packed.pack_faces(domain.grey_faces) if with_grey_share else (self.nothing[:0],) * 3
         # Extents of active voxels per row; an empty row is (beyond, 0), so that minima and maxima merge extents.
         self.beyond = seed.shape[-1] + ALIGNMENT

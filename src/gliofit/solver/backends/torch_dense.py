@@ -18,10 +18,17 @@ from gliofit.solver.rkl2 import rkl2
 class TorchTumour(AbstractTumour):
     """Steps of one tumour on every voxel of the box; see ``AbstractStepper``."""
 
-    def __init__(self, domain: Domain, seed: NDArray[Any], growth: Growth, extrapolate_tangents: bool = True) -> None:
+    def __init__(
+        self,
+        domain: Domain,
+        seed: NDArray[Any],
+        growth: Growth,
+        extrapolate_tangents: bool = True,
+        with_grey_share: bool = False,
+    ) -> None:
         self.growth, self.extrapolate_tangents = growth, extrapolate_tangents
         self.faces = [torch.from_numpy(face) for face in domain.faces]
-        self.grey_faces = [torch.from_numpy(face) for face in domain.grey_faces] if len(seed) > GREY_SHARE else []
+        self.grey_faces = [torch.from_numpy(face) for face in domain.grey_faces] if with_grey_share else []
         self.spacing, self.spectral_bound = domain.grid.isotropic_spacing_mm, domain.spectral_bound
         self.state = self.tried = torch.tensor(np.asarray(seed, domain.dtype))
 
@@ -73,7 +80,7 @@ class TorchTumour(AbstractTumour):
             grown = now + k * spread
             if len(fields) > 1:
                 grown[MU_D] += slope * spread[0]
-            if len(fields) > GREY_SHARE:
+            if len(fields) > 1 and self.grey_faces:
                 grown[GREY_SHARE] += k * divergence(now[0], self.grey_faces)
             last, now = now, (2 * j - 1) / j * grown - (j - 1) / j * last
         return scheme.a * fields + scheme.b * now
