@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
@@ -31,9 +30,8 @@ def test_shipped_configurations_are_valid(path: Path) -> None:
 
 @pytest.mark.parametrize("path", generated_files(REPOSITORY), ids=lambda path: path.name)
 def test_generated_files_are_up_to_date(path: Path) -> None:
-    wanted = generated_files(REPOSITORY)[path]
     assert path.is_file(), "run `make generate`"
-    assert path.read_text() == wanted, "run `make generate`"
+    assert path.read_text() == generated_files(REPOSITORY)[path], "run `make generate`"
 
 
 def test_every_key_is_described() -> None:
@@ -43,72 +41,58 @@ def test_every_key_is_described() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "named", "hint"),
+    ("text", "parts"),
     [
-        ({"simulat": {}}, "simulat", "simulate"),
-        ({"simulate": {"sampels_per_shard": 3}}, "simulate.sampels_per_shard", "simulate.samples_per_shard"),
-        ({"forward": {"integrator": {"masked_seed": 1}}}, "integrator.masked_seed", "forward.integrator.mask_seed"),
-        ({"train": {"models": {"x": {"architectur": "y"}}}}, "architectur", "train.models.x.architecture"),
-        ({"invert": {"methods": {"direct": {"inverter": "direct", "orign": "free"}}}}, "orign", "origin"),
-        ({"patients": {"sources": "here"}}, "patients.sources", "patients.source"),
+        # Unknown keys, with the nearest one.
+        ("simulat: {}", ["simulat", "simulate"]),
+        ("simulate: {sampels_per_shard: 3}", ["simulate.sampels_per_shard", "simulate.samples_per_shard"]),
         (
-            {"forward": {"integrator": {"max_reaction_step": 0.2}}},
-            "'forward.integrator.max_reaction_step': is unknown with `name: accurate`",
-            "add `name: reference` to 'forward.integrator'",
+            "forward: {integrator: {masked_seed: 1}}",
+            ["forward.integrator.masked_seed", "forward.integrator.mask_seed"],
+        ),
+        ("train: {models: {x: {architectur: y}}}", ["architectur", "train.models.x.architecture"]),
+        ("invert: {methods: {direct: {inverter: direct, orign: free}}}", ["orign", "origin"]),
+        ("patients: {sources: here}", ["patients.sources", "patients.source"]),
+        (
+            "forward: {integrator: {max_reaction_step: 0.2}}",
+            ["'forward.integrator.max_reaction_step': is unknown with `name: accurate`",
+             "add `name: reference` to 'forward.integrator'"],
         ),
         (
-            {"simulate": {"integrator": {"name": "reference", "tolerance": 0.1}}},
-            "'simulate.integrator.tolerance': is unknown with `name: reference`",
-            "add `name: accurate` to 'simulate.integrator'",
+            "simulate: {integrator: {name: reference, tolerance: 0.1}}",
+            ["'simulate.integrator.tolerance': is unknown with `name: reference`",
+             "add `name: accurate` to 'simulate.integrator'"],
         ),
         (
-            {"invert": {"methods": {"a": {"inverter": "cmaes-solver", "integrator": {"mask_seed": False}}}}},
-            "'invert.methods.a.integrator.mask_seed'",
-            "add `name: reference` to 'invert.methods.a.integrator'",
+            "invert: {methods: {a: {inverter: cmaes-solver, integrator: {mask_seed: false}}}}",
+            ["'invert.methods.a.integrator.mask_seed'", "add `name: reference` to 'invert.methods.a.integrator'"],
         ),
-        ({"forward": {"integrator": {"tolerence": 0.1}}}, "integrator.tolerence", "forward.integrator.tolerance"),
-    ],
-)
-def test_unknown_key_is_refused_with_the_nearest_one(raw: dict[str, Any], named: str, hint: str) -> None:
-    with pytest.raises(InputError) as caught:
-        load_config(raw)
-    message = str(caught.value)
-    assert named in message
-    assert hint in message
-    assert "\n" not in message
-
-
-@pytest.mark.parametrize(
-    ("raw", "parts"),
-    [
-        ({"seed": "x"}, ["seed", "integer"]),
-        ({"simulate": {"samples_per_shard": 0}}, ["simulate.samples_per_shard", "greater than or equal to 1"]),
-        ({"tissue": "both"}, ["tissue", "labels", "probabilities"]),
-        ({"run": "a/b"}, ["run"]),
-        ({"forward": {"integrator": {"name": "exact"}}}, ["forward.integrator", "exact", "accurate", "reference"]),
+        ("forward: {integrator: {tolerence: 0.1}}", ["forward.integrator.tolerence", "forward.integrator.tolerance"]),
+        # Wrong values.
+        ("seed: x", ["seed", "integer"]),
+        ("simulate: {samples_per_shard: 0}", ["simulate.samples_per_shard", "greater than or equal to 1"]),
+        ("tissue: both", ["tissue", "labels", "probabilities"]),
+        ("run: a/b", ["run"]),
+        ("forward: {integrator: {name: exact}}", ["forward.integrator", "exact", "accurate", "reference"]),
+        ("forward: {integrator: {tolerance: 5}}", ["'forward.integrator.tolerance'", "less than or equal to 0.1"]),
         (
-            {"forward": {"integrator": {"tolerance": 5}}},
-            ["'forward.integrator.tolerance'", "less than or equal to 0.1"],
-        ),
-        (
-            {"invert": {"methods": {"direct": {"inverter": "cmaes-solver", "popsize": 2}}}},
+            "invert: {methods: {direct: {inverter: cmaes-solver, popsize: 2}}}",
             ["'invert.methods.direct.popsize'", "greater than or equal to 4"],
         ),
-        ({"cohorts": []}, ["cohorts"]),
-        ({"invert": {"methods": {"a": {"inverter": "nothing"}}}}, ["nothing", "cmaes-solver"]),
-        ({"plan": {"barriers": "falx.nii.gz"}}, ["'plan': barriers must contain {case}"]),
-        ({"simulate": {"warps": {"train_shards": 2}}}, ["config key 'simulate':"]),
-        (
-            {"train": {"models": {"a": {"architecture": "unet", "devices": 3, "batch_size": 4}}}},
-            ["config key 'train.models.a':"],
-        ),
-        ({"train": {"models": {"a": {"architecture": "lmi", "flip_axes": []}}}}, ["config key 'train.models.a':"]),
+        ("cohorts: []", ["cohorts"]),
+        ("invert: {methods: {a: {inverter: nothing}}}", ["nothing", "cmaes-solver"]),
+        # Values of a section that contradict each other.
+        ("plan: {barriers: falx.nii.gz}", ["'plan': barriers must contain {case}"]),
+        ("simulate: {warps: {train_shards: 2}}", ["config key 'simulate':"]),
+        ("train: {models: {a: {architecture: unet, devices: 3, batch_size: 4}}}", ["config key 'train.models.a':"]),
+        ("train: {models: {a: {architecture: lmi, flip_axes: []}}}", ["config key 'train.models.a':"]),
     ],
-)
-def test_wrong_value_is_named(raw: dict[str, Any], parts: list[str]) -> None:
+)  # fmt: skip
+def test_wrong_keys_and_values_are_named(text: str, parts: list[str]) -> None:
     with pytest.raises(InputError) as caught:
-        load_config(raw)
+        load_config(yaml.safe_load(text))
     assert all(part in str(caught.value) for part in parts), str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_numbers_may_be_written_as_text() -> None:
@@ -147,89 +131,73 @@ def test_broken_yaml_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_nothing_heavy_is_imported_when_the_workflow_starts() -> None:
-    code = (
-        "import sys, gliofit.pipeline.config, gliofit.pipeline.job, gliofit.register.patients\n"
-        "heavy = {'torch', 'ants', 'numba', 'cma', 'matplotlib', 'nilearn', 'sklearn', 'snakemake', 'monai'}\n"
-        "print(*sorted(heavy & set(sys.modules)))"
-    )
+    code = "import sys, gliofit.pipeline.config, gliofit.pipeline.job, gliofit.register.patients; print(*sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == ""
+    heavy = {"torch", "ants", "numba", "cma", "matplotlib", "nilearn", "sklearn", "snakemake", "monai"}
+    assert not heavy & set(result.stdout.split())
+
+
+LMI = "invert: {methods: {lmi: {inverter: lmi}}, patient_observation: segmentation}\n"
+LMI_MODEL = "train: {models: {lmi: {architecture: lmi, anatomies: atlas, flip_axes: []}}}\n"
 
 
 def test_a_concentration_does_not_keep_a_theta_from_being_refined() -> None:
-    refined = LMI["methods"] | {"b": {"inverter": "gauss-newton", "refines": "lmi"}}
-    config = load_config({"invert": {"methods": refined, "patient_observation": "segmentation"}, "train": LMI_MODEL})
+    refined = LMI.replace("{inverter: lmi}", "{inverter: lmi}, b: {inverter: gauss-newton, refines: lmi}")
+    config = load_config(yaml.safe_load(refined + LMI_MODEL))
     assert config.networks_of("lmi") == {"lmi": "lmi"}
     assert config.invert.chain("b") == ["lmi", "b"]
 
 
-LMI = {"methods": {"lmi": {"inverter": "lmi"}}, "patient_observation": "segmentation"}
-LMI_MODEL = {"models": {"lmi": {"architecture": "lmi", "anatomies": "atlas", "flip_axes": []}}}
-STATIC = {
-    "methods": {"a": {"inverter": "static-field"}, "b": {"inverter": "gauss-newton", "refines": "a"}},
-    "patient_observation": "segmentation",
-}
-
-
-def methods(**settings: object) -> dict[str, Any]:
-    return {"invert": {"methods": settings}}
-
-
 @pytest.mark.parametrize(
-    ("raw", "code", "key"),
+    ("text", "code", "key"),
     [
-        ({"assess": {"models": ["other"]}}, "unknown-reference", "assess.models"),
-        ({"assess": {"models": ["direct-inverse"]}}, "unfit-reference", "assess.models"),
-        ({"invert": LMI, "train": LMI_MODEL, "assess": {"models": ["lmi"]}}, "unfit-reference", "assess.models"),
-        ({"assess": {"sensitivity": {"surrogates": ["x"]}}}, "unknown-reference", "assess.sensitivity.surrogates"),
+        ("assess: {models: [other]}", "unknown-reference", "assess.models"),
+        ("assess: {models: [direct-inverse]}", "unfit-reference", "assess.models"),
+        (f"{LMI}{LMI_MODEL}assess: {{models: [lmi]}}", "unfit-reference", "assess.models"),
+        ("assess: {sensitivity: {surrogates: [x]}}", "unknown-reference", "assess.sensitivity.surrogates"),
         (
-            {"assess": {"sensitivity": {"surrogates": ["guided-unet"], "method": "cmaes-surrogate"}}},
+            "assess: {sensitivity: {surrogates: [guided-unet], method: cmaes-surrogate}}",
             "unfit-reference", "assess.sensitivity.method",
         ),
-        *(
-            ({"assess": {"stability": {"cases": 2, "method": method}}}, code, "assess.stability.method")
-            for method, code in (
-                ("x", "unknown-reference"), ("direct", "unfit-reference"), ("gradient-surrogate", "unfit-reference"),
-            )
-        ),
-        ({"assess": {"stability": {"cases": 7}}}, "too-few-cases", "assess.stability.cases"),
+        ("assess: {stability: {cases: 2, method: x}}", "unknown-reference", "assess.stability.method"),
+        ("assess: {stability: {cases: 2, method: direct}}", "unfit-reference", "assess.stability.method"),
+        ("assess: {stability: {cases: 2, method: gradient-surrogate}}", "unfit-reference", "assess.stability.method"),
+        ("assess: {stability: {cases: 7}}", "too-few-cases", "assess.stability.cases"),
         (
-            {"assess": {"sensitivity": {"surrogates": ["guided-unet"]}}, "simulate": {"test_cases": 0}},
+            "{assess: {sensitivity: {surrogates: [guided-unet]}}, simulate: {test_cases: 0}}",
             "too-few-cases", "assess.sensitivity",
         ),
-        ({"invert": LMI}, "unknown-reference", "invert.methods.lmi.lmi"),
-        (methods(lmi={"inverter": "lmi", "lmi": "guided-unet"}), "unfit-reference", "invert.methods.lmi.lmi"),
+        (LMI, "unknown-reference", "invert.methods.lmi.lmi"),
+        ("invert: {methods: {lmi: {inverter: lmi, lmi: guided-unet}}}", "unfit-reference", "invert.methods.lmi.lmi"),
+        ("invert: {methods: {d: {inverter: direct, direct: mine}}}", "unknown-reference", "invert.methods.d.direct"),
         (
-            methods(direct={"inverter": "direct", "direct": "mine"}),
-            "unknown-reference", "invert.methods.direct.direct",
-        ),
-        (
-            methods(hybrid={"inverter": "hybrid", "surrogate": "direct-inverse"}),
+            "invert: {methods: {hybrid: {inverter: hybrid, surrogate: direct-inverse}}}",
             "unfit-reference", "invert.methods.hybrid.surrogate",
         ),
-        ({"invert": STATIC}, "unfit-reference", "invert.methods.b.refines"),
-        (methods(b=STATIC["methods"]["b"]), "unknown-reference", "invert.methods.b.refines"),
         (
-            {"invert": LMI, "train": LMI_MODEL, "study": {"cases": 1, "methods": ["lmi"]}},
-            "unfit-reference", "study.methods",
+            "invert: {patient_observation: segmentation, methods: "
+            "{a: {inverter: static-field}, b: {inverter: gauss-newton, refines: a}}}",
+            "unfit-reference", "invert.methods.b.refines",
         ),
-        ({"study": {"cases": 1, "methods": ["hybrid-refined"]}}, "unfit-reference", "study.methods"),
         (
-            {"study": {"cases": 1, "scenarios": {"a": {"methods": ["x"]}}}},
-            "unknown-reference", "study.scenarios.a.methods",
+            "invert: {methods: {b: {inverter: gauss-newton, refines: a}}}",
+            "unknown-reference", "invert.methods.b.refines",
         ),
-        ({"study": {"cases": 1, "methods": ["hybrid"], "spacing_mm": 1.5}}, "voxel-sizes", "study.spacing_mm"),
-        ({"plan": {"methods": ["x"]}}, "unknown-reference", "plan.methods"),
-        ({"publish": {"cases": ["synthetic-00006"]}}, "unknown-reference", "publish.cases"),
-        ({"cases_per_job": {"methods": {"x": 2}}}, "unknown-reference", "cases_per_job.methods"),
-        ({"evaluate": {"other_references": ["statik-field"]}}, "unknown-reference", "evaluate.other_references"),
-        ({"evaluate": {"reference_method": "x"}}, "no-reference", "evaluate.reference_method"),
-        ({"evaluate": {"reference_method": "hybrid"}}, "no-reference", "evaluate.reference_method"),
+        (f"{LMI}{LMI_MODEL}study: {{cases: 1, methods: [lmi]}}", "unfit-reference", "study.methods"),
+        ("study: {cases: 1, methods: [hybrid-refined]}", "unfit-reference", "study.methods"),
+        ("study: {cases: 1, scenarios: {a: {methods: [x]}}}", "unknown-reference", "study.scenarios.a.methods"),
+        ("study: {cases: 1, methods: [hybrid], spacing_mm: 1.5}", "voxel-sizes", "study.spacing_mm"),
+        ("plan: {methods: [x]}", "unknown-reference", "plan.methods"),
+        ("publish: {cases: [synthetic-00006]}", "unknown-reference", "publish.cases"),
+        ("cases_per_job: {methods: {x: 2}}", "unknown-reference", "cases_per_job.methods"),
+        ("evaluate: {other_references: [statik-field]}", "unknown-reference", "evaluate.other_references"),
+        ("evaluate: {reference_method: x}", "no-reference", "evaluate.reference_method"),
+        ("evaluate: {reference_method: hybrid}", "no-reference", "evaluate.reference_method"),
     ],
 )  # fmt: skip
-def test_sections_must_agree(raw: dict[str, Any], code: str, key: str) -> None:
+def test_sections_must_agree(text: str, code: str, key: str) -> None:
     with pytest.raises(InputError) as error:
-        load_config(raw)
+        load_config(yaml.safe_load(text))
     assert (error.value.code, error.value.subject) == (code, f"config key '{key}'")
 
 

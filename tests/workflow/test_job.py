@@ -134,10 +134,8 @@ def work(run):
     assert run.input.get("start") is None and set(run.input.keys()) == {"image", "networks"}
     assert str(run.folder) == f"results/one/{run.wildcards.case}"
     text = Path(run.input.image).read_text()
-    if text == "bad":
-        raise InputError(run.input.image, "is bad", "correct it")
-    if text == "unforeseen":
-        raise ZeroDivisionError("oh")
+    if text in ("bad", "unforeseen"):
+        raise InputError(run.input.image, "is bad", "correct it") if text == "bad" else ZeroDivisionError("oh")
     with open("done.txt", "a") as done:
         done.write(run.wildcards.case)
     run.folder.mkdir(parents=True, exist_ok=True)

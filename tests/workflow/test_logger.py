@@ -43,7 +43,7 @@ COMMAND = (sys.executable, "-m", "snakemake", "--workflow-profile", "none", "--c
 def call(folder: Path, *arguments: str, logger: bool = True) -> subprocess.CompletedProcess[str]:
     folder.mkdir(exist_ok=True)
     (folder / "Snakefile").write_text(SNAKEFILE)
-    command = [*COMMAND, "--keep-going", "--nocolor", *(("--logger", "gliofit") if logger else ()), *arguments]
+    command = [*COMMAND, "--keep-going", *(("--logger", "gliofit") if logger else ()), "--nocolor", *arguments]
     return subprocess.run(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False
     )

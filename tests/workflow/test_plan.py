@@ -91,10 +91,8 @@ def test_the_jobs_run(snakemake: Snakemake, patients: Path, tmp_path: Path) -> N
     assert (plans["coverage_personalised"].notna() == (plans["case"] == cases[0])).all()
     assert (plans["recurrence_cc"].dropna() == (follow_up > 0).sum() * 27 / 1000).all()
     for case in cases:
-        sizes = [
-            np.count_nonzero(read_volume(folder / f"patients/{case}/gauss-newton/{kind}-15mm.nii.gz").data)
-            for kind in ("clinical", "personalised")
-        ]
-        assert sizes[0] == sizes[1] > 0
+        targets = (folder / f"patients/{case}/gauss-newton/{kind}-15mm.nii.gz" for kind in ("clinical", "personalised"))
+        clinical, personalised = (np.count_nonzero(read_volume(path).data) for path in targets)
+        assert clinical == personalised > 0
         assert (folder / f"patients/{case}/plan.png").stat().st_size > 10_000
     assert "## Means over patients" in (folder / "plan.md").read_text()

@@ -70,9 +70,8 @@ FORWARD = rule(
 
 def run_jobs(folder: Path, *jobs: dict) -> None:
     """Run jobs as the workflow does, with scripts that copy."""
-    result = subprocess.run(
-        [sys.executable, "-c", SCRIPT], cwd=folder, input=json.dumps(jobs), text=True, capture_output=True, check=False
-    )
+    command = [sys.executable, "-c", SCRIPT]
+    result = subprocess.run(command, cwd=folder, input=json.dumps(jobs), text=True, capture_output=True, check=False)
     assert result.returncode == 0, result.stderr + "".join(path.read_text() for path in folder.rglob("*.log"))
 
 
@@ -105,11 +104,9 @@ def test_the_chain_goes_back_to_the_patient(folder: Path) -> None:
     (patient,) = parameters.inputs[0].inputs
     assert (patient.path, patient.job) == ("patients/t1.nii.gz", None)
     assert patient.sha256 == sha256_of(folder / "patients/t1.nii.gz")
-    # What is behind a file is told once.
+    # Inputs behind a file are shown once.
     assert (image.inputs, image.left_out) == ([], "shown above")
-
-
-def test_the_record_says_what_ran_and_not_where(folder: Path) -> None:
+    # The record says what ran, and not where.
     text = (folder / f"{RESULT}.json").read_text()
     code = json.loads(text)["code"]
     assert (code["revision"], code["sources"]) == (find_revision().removesuffix("-dirty"), source_digest())
@@ -119,8 +116,8 @@ def test_the_record_says_what_ran_and_not_where(folder: Path) -> None:
 
 def test_paths_of_the_clone_name_no_home(folder: Path) -> None:
     weights = REPOSITORY / "models/README.md"
-    job = rule("train_model", [str(weights)], ["train/a/weights.safetensors"], {"settings": {"init": str(weights)}})
-    run_jobs(folder, job)
+    settings = {"settings": {"init": str(weights)}}
+    run_jobs(folder, rule("train_model", [str(weights)], ["train/a/weights.safetensors"], settings))
     origin = trace(folder / "results/one/train/a/weights.safetensors")
     assert origin.job["params"]["settings"] == {"init": f"{PACKAGE_PREFIX}models/README.md"}
     assert [item.path for item in origin.inputs] == [f"{PACKAGE_PREFIX}models/README.md"]
@@ -156,8 +153,7 @@ def test_large_files_of_the_run_are_read_once(tmp_path: Path) -> None:
     small.write_bytes(b"1")
     for path in (large, outside):
         path.write_bytes(bytes(LARGE_BYTES))
-    for path in (small, large, outside):
-        assert digest_in_run(path, run) == sha256_of(path)
+    assert [digest_in_run(path, run) for path in (small, large, outside)] == [*map(sha256_of, (small, large, outside))]
     (cache,) = (path for path in (run / "logs/digests").rglob("*") if path.is_file())
     assert cache.relative_to(run / "logs/digests") == Path("a/large.nii.json")
     # The stored digest is returned ...
@@ -171,7 +167,7 @@ def test_large_files_of_the_run_are_read_once(tmp_path: Path) -> None:
 def test_revision_of_a_clone_and_of_none(tmp_path: Path) -> None:
     def git(*arguments: str) -> None:
         identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-        subprocess.run(["git", "-C", str(tmp_path), *identity, *arguments], check=True, capture_output=True)
+        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True)
 
     package = tmp_path / "src/gliofit"
     package.mkdir(parents=True)

@@ -14,13 +14,11 @@ _COHORT_TABLES = ("metrics", "tests", "summary", "dice_curve", "agreement", "cas
 #: Images of a patient from stage register.
 _REGISTERED = ("t1", "wm", "gm", "csf", "labels", "brain_mask", "segmentation")
 
+#: Images of tissue by kind.
+_TISSUE = {"labels": ("labels",), "probabilities": ("wm", "gm", "csf")}
+
 #: Transforms between atlas and patient.
 _TRANSFORMS = {"affine": "affine.mat", "warp": "warp.nii.gz", "inverse_warp": "inverse_warp.nii.gz"}
-
-
-def tissue_names(kind: Kind) -> tuple[str, ...]:
-    """Return the names of the images of a kind of tissue."""
-    return ("labels",) if kind == "labels" else ("wm", "gm", "csf")
 
 
 @dataclass(frozen=True)
@@ -163,15 +161,15 @@ class Files:
 
     def tissue_of_atlas(self, kind: Kind) -> dict[str, str]:
         """Tissue of the atlas by name."""
-        return {name: self.atlas(f"{name}.nii.gz") for name in tissue_names(kind)}
+        return {name: self.atlas(f"{name}.nii.gz") for name in _TISSUE[kind]}
 
     def tissue_of_case(self, cohort: str, case: str, kind: Kind) -> dict[str, str]:
         """Tissue of a case by name."""
-        return {name: self.case(cohort, case, f"{name}.nii.gz") for name in tissue_names(kind)}
+        return {name: self.case(cohort, case, f"{name}.nii.gz") for name in _TISSUE[kind]}
 
     def tissue_of_anatomy(self, anatomy: str) -> dict[str, str]:
         """Tissue fractions of an anatomy by name."""
-        return {name: self.anatomy(anatomy, f"{name}.nii.gz") for name in tissue_names("probabilities")}
+        return {name: self.anatomy(anatomy, f"{name}.nii.gz") for name in _TISSUE["probabilities"]}
 
     def coarse_tissue(self, anatomy: str) -> dict[str, str]:
         """Tissue of an anatomy with its label map, by name."""

@@ -46,22 +46,6 @@ class Origin:
             yield from origin.notes()
 
 
-def find_run(file: Path) -> Path:
-    """Find the folder ``results/{run}`` of a file, by its logs and benchmarks.
-
-    Raises
-    ------
-    InputError
-        If the file does not exist or is not in such a folder.
-    """
-    if not file.is_file():
-        raise InputError(file, "file not found", "check the path")
-    for folder in file.absolute().parents:
-        if (folder / "logs").is_dir() and (folder / "benchmarks").is_dir():
-            return folder
-    raise InputError(file, "is not in a results/{run} folder", "use a result of the workflow in its original folder")
-
-
 def trace(file: str | Path, depth: int | None = None) -> Origin:
     """Trace the provenance of a file.
 
@@ -75,11 +59,19 @@ def trace(file: str | Path, depth: int | None = None) -> Origin:
     Raises
     ------
     InputError
-        If the file is not in a run, or has no record.
+        If the file does not exist, is not in a run, or has no record.
     """
     file = Path(file)
+    if not file.is_file():
+        raise InputError(file, "file not found", "check the path")
+    folders = file.absolute().parents
+    runs = [folder for folder in folders if (folder / "logs").is_dir() and (folder / "benchmarks").is_dir()]
+    if not runs:
+        raise InputError(
+            file, "is not in a results/{run} folder", "use a result of the workflow in its original folder"
+        )
     # Paths in sidecars are relative to the parent of results/{run}.
-    root = find_run(file).parents[1]
+    root = runs[0].parents[1]
     path = file.absolute().relative_to(root).as_posix()
     jobs = _Jobs(root)
     job = jobs.writer_of(path)
