@@ -85,7 +85,7 @@ class GrowthModel(ABC):
     """Growth model: a parameter space and its growth equation. One subclass in one file of ``gliofit/growth``."""
 
     space: ClassVar[ParameterSpace]
-    #: Model with one origin less, from whose fit a fit begins.
+    #: Model that lacks one origin or another parameter, from whose fit a fit begins.
     simpler: ClassVar[str | None] = None
     #: What an image at one time leaves open, in a sentence for pages.
     undetermined: ClassVar[str] = ""

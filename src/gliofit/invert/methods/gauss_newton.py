@@ -112,7 +112,7 @@ class GaussNewton(AbstractInverter):
             objective = ExpansionObjective(problem, trace, solver, level.spacing_mm, level.imaging_width, number)
             if number == 1:
                 if problem.model.simpler is not None:
-                    thetas = self._with_further_origin(objective, problem)
+                    thetas = self._from_simpler(objective, problem)
                 else:
                     thetas = self._estimated_starts(problem)
                     if self.refines is None:
@@ -169,10 +169,10 @@ class GaussNewton(AbstractInverter):
                 theta[:3] = problem.observation.centre_mm
         return thetas
 
-    def _with_further_origin(self, objective: ExpansionObjective, problem: Problem) -> list[NDArray[np.float64]]:
-        """Fit the model with one origin less, and add an origin where that fit misses tumour."""
+    def _from_simpler(self, objective: ExpansionObjective, problem: Problem) -> list[NDArray[np.float64]]:
+        """Fit the simpler model, and add its missing parameters: an origin where that fit misses tumour, or another."""
         from gliofit.invert.expansion import ExpansionObjective
-        from gliofit.invert.further_origins import expand_with_origin, missed_places
+        from gliofit.invert.extension import extended, missed_places
         from gliofit.invert.trace import Trace
 
         assert problem.model.simpler is not None
@@ -185,7 +185,7 @@ class GaussNewton(AbstractInverter):
         end = coarse.expand(fit.theta.to_array())
         if end is None:
             return []
-        guesses = expand_with_origin(objective, end.theta, missed_places(coarse, end))
+        guesses = extended(objective, end.theta, missed_places(coarse, end))
         return [problem.bounds.clip(guess) for guess in guesses]
 
     def _front_width_starts(self, objective: ExpansionObjective, problem: Problem) -> list[NDArray[np.float64]]:
