@@ -15,24 +15,12 @@ from gliofit.core.tissue import Tissue
 
 @dataclass(frozen=True, eq=False)
 class Atlas:
-    """An anatomy.
+    """An anatomy."""
 
-    Parameters
-    ----------
-    t1
-        Skull-stripped T1 image (zero outside the brain), or None for an atlas with only tissue.
-    tissue
-        White matter, grey matter and CSF.
-    brain_mask
-        The brain, bool.
-    name
-        ``mni152`` or the name of the source folder.
-    """
-
-    t1: Volume | None
+    t1: Volume | None  #: Skull-stripped T1 image (zero outside the brain), or None for an atlas with only tissue.
     tissue: Tissue
-    brain_mask: Volume
-    name: str
+    brain_mask: Volume  #: The brain, bool.
+    name: str  #: ``mni152`` or the name of the source folder.
 
     def require_t1(self) -> Volume:
         """Return the T1 image; InputError if the atlas has none."""
@@ -46,10 +34,9 @@ class Atlas:
 def load_atlas(folder: str | Path) -> Atlas:
     """Read the folder that ``prepare_atlas`` wrote; InputError if it is not a prepared atlas."""
     folder = Path(folder)
-    record = folder / "atlas.json"
-    if not record.is_file():
+    if not (folder / "atlas.json").is_file():
         raise InputError(folder, "does not hold a prepared atlas (no atlas.json)", "run the atlas stage first")
-    content = read_json(record)
+    content = read_json(folder / "atlas.json")
     mask = read_volume(folder / "brain_mask.nii.gz")
     tissue = Tissue.load(folder, "probabilities")
     t1 = read_volume(folder / "t1.nii.gz", np.float32) if content.get("has_t1") else None

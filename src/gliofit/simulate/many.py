@@ -32,18 +32,12 @@ def grow_samples(
 
     Parameters
     ----------
-    tissue
-        Tissue of the simulation.
     draw
         Draws a tumour; a draw without sample (``describe_sample``) is repeated with the next attempt.
-    count
-        Number of samples.
     integrator
         Forward integrator; its back end decides between cores and batches.
-    threads
-        Number of simultaneous samples on a CPU.
-    batch_size
-        Number of simultaneous samples on CUDA.
+    threads, batch_size
+        Number of simultaneous samples on a CPU and on CUDA.
 
     Yields
     ------

@@ -35,10 +35,6 @@ def draw_parameters(
         Tissue of the seeds: the origin is uniform over the volume of voxels labelled grey or white matter.
     preset
         Ranges of the uniform draws.
-    count
-        Number of samples.
-    seed
-        Random seed.
     voxels
         ``seed_voxels`` of the tissue, to avoid computing them again.
     space
@@ -59,28 +55,12 @@ def draw_parameters(
         rng = np.random.default_rng(sample_seed)
         voxel = voxels[rng.integers(len(voxels))] + rng.uniform(-0.5, 0.5, 3)
         x, y, z = tissue.grid.voxel_to_world(voxel)
-        rows.append(
-            {
-                "sample": sample,
-                "seed": sample_seed,
-                "origin_x_mm": x,
-                "origin_y_mm": y,
-                "origin_z_mm": z,
-                "diffusivity_mm2_per_day": rng.uniform(*preset.diffusivity_mm2_per_day),
-                "proliferation_per_day": rng.uniform(*preset.proliferation_per_day),
-                "stopping_volume_mm3": rng.uniform(*preset.stopping_volume_mm3),
-                COLUMN: space.model,
-                **_draw_others(space, rng),
-            }
-        )
+        row = {"sample": sample, "seed": sample_seed, "origin_x_mm": x, "origin_y_mm": y, "origin_z_mm": z}
+        # In the order of the settings; the name of a range is that of the column.
+        row |= {name: rng.uniform(*limits) for name, limits in preset}
+        row[COLUMN] = space.model
+        for parameter in space.parameters[len(SPACE) :]:
+            low, high = np.log(parameter.bounds) if parameter.log else parameter.bounds
+            row[parameter.column] = float(parameter.from_coordinate(rng.uniform(low, high)))
+        rows.append(row)
     return pd.DataFrame(rows)
-
-
-def _draw_others(space: ParameterSpace, rng: np.random.Generator) -> dict[str, float]:
-    """Draw the parameters other than origin, diffusion and proliferation, by column."""
-    values = {}
-    for parameter in space.parameters[len(SPACE) :]:
-        low, high = np.log(parameter.bounds) if parameter.log else parameter.bounds
-        drawn = rng.uniform(low, high)
-        values[parameter.column] = float(np.exp(drawn) if parameter.log else drawn)
-    return values

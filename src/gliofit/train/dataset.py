@@ -24,8 +24,9 @@ from gliofit.core.grid import Volume
 from gliofit.core.tissue import Tissue
 from gliofit.growth.model import space_of
 from gliofit.growth.space import ParameterSpace
+from gliofit.simulate.grow import COM
 from gliofit.simulate.settings import ATLAS
-from gliofit.simulate.shard import COM, SHARD_SCALE, Shard, read_shard
+from gliofit.simulate.shard import SHARD_SCALE, Shard, read_shard
 
 _LOG = logging.getLogger(__name__)
 

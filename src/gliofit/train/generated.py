@@ -22,11 +22,11 @@ from gliofit.core.seeds import derive_seed
 from gliofit.core.threads import kernels_are_thread_safe
 from gliofit.core.tissue import Tissue
 from gliofit.growth.model import find_growth_model, space_of
-from gliofit.simulate.grow import Sample
+from gliofit.simulate.grow import COM, Sample
 from gliofit.simulate.many import grow_samples
 from gliofit.simulate.sampler import draw_parameters, seed_voxels
 from gliofit.simulate.settings import ATLAS, PRESETS, SimulateSettings
-from gliofit.simulate.shard import COM, to_counts
+from gliofit.simulate.shard import to_counts
 from gliofit.solver.backends import choose_backend
 from gliofit.solver.settings import AccurateSettings
 from gliofit.train.dataset import AbstractDataset, Anchor, Batch, cut_counts, digest_of_tissues, to_batch

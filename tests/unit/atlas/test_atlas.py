@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from gliofit.atlas.brain import brain_from_image, solid
-from gliofit.atlas.model import Atlas
-from gliofit.atlas.prepare import load_atlas, prepare_atlas
+from gliofit.atlas.model import Atlas, load_atlas
+from gliofit.atlas.prepare import prepare_atlas
 from gliofit.atlas.settings import AtlasSettings
 from gliofit.atlas.sources import atlas_from_folder, mni152
 from gliofit.core.errors import InputError
