@@ -9,8 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.atlas.brain import solid
-from gliofit.atlas.model import Atlas
+from gliofit.atlas.model import Atlas, solid
 from gliofit.core.errors import InputError, InputWarning
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.tissue import TISSUE_THRESHOLD, Tissue

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gliofit.atlas.brain import brain_from_image, solid
-from gliofit.atlas.model import Atlas, load_atlas
+from gliofit.atlas.model import Atlas, brain_from_image, load_atlas, solid
 from gliofit.atlas.prepare import prepare_atlas
 from gliofit.atlas.settings import AtlasSettings
 from gliofit.atlas.sources import atlas_from_folder, mni152

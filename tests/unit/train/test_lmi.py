@@ -13,9 +13,8 @@ from gliofit.core.errors import InputError
 from gliofit.core.io import read_json
 from gliofit.core.tissue import Tissue
 from gliofit.train.architecture import Frame, find_architecture
-from gliofit.train.dataset import ShardDataset
+from gliofit.train.dataset import SegmentedDataset, ShardDataset
 from gliofit.train.models.lmi import Settings
-from gliofit.train.segmented import SegmentedDataset
 from gliofit.train.settings import ModelSettings, TrainSettings
 from gliofit.train.surrogate import load_atlas_inverse, load_direct_inverse, load_surrogate
 
