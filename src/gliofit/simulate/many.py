@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from typing import TypeGuard
 
 import pandas as pd
 
@@ -23,6 +24,11 @@ Draw = Callable[[int, int], pd.Series]
 
 #: Attempts at one sample. Unusable draws are rare, so more of them indicate an error of the input.
 _ATTEMPTS = 100
+
+
+def grows_in_batches(integrator: IntegratorSettings) -> TypeGuard[AccurateSettings]:
+    """Return whether samples are simulated in batches on CUDA."""
+    return isinstance(integrator, AccurateSettings) and choose_backend(integrator.backend) == "triton"
 
 
 def grow_samples(
@@ -51,7 +57,7 @@ def grow_samples(
     InputError
         If 100 draws give no sample.
     """
-    if isinstance(integrator, AccurateSettings) and choose_backend(integrator.backend) == "triton":
+    if grows_in_batches(integrator):
         yield from grow_in_batches(tissue, draw, count, integrator, batch_size)
     else:
         yield from grow_on_cores(tissue, draw, count, integrator, threads)

@@ -94,6 +94,8 @@ class AbstractDataset(ABC):
         Voxels along each edge of the cubes.
     tissue
         First tissue of the samples.
+    anatomies
+        Names of the samples' brains.
     centre_mm
         Centre of fixed cubes, shape (3,), world mm; None for cubes about tumours.
     """
@@ -104,6 +106,7 @@ class AbstractDataset(ABC):
     crop_settings: CropSettings
     tissue: Tissue
     shards: Sequence[Shard]
+    anatomies: list[str]
     centre_mm: NDArray[np.float64] | None = None
 
     @abstractmethod
@@ -114,11 +117,6 @@ class AbstractDataset(ABC):
     @abstractmethod
     def fingerprint(self) -> str:
         """Digest of the samples and the cube, which identifies the data of a checkpoint."""
-
-    @property
-    @abstractmethod
-    def anatomies(self) -> list[str]:
-        """Names of the samples' brains."""
 
     @abstractmethod
     def of_epoch(self, epoch: int) -> AbstractDataset:
@@ -168,6 +166,7 @@ class ShardDataset(AbstractDataset):
         self.shards = [read_shard(path) for path in shards]
         used = _tissues_of(self.shards, {ATLAS: tissue} if isinstance(tissue, Tissue) else tissue)
         self.tissues = {name: brain.canonical() for name, brain in used.items()}
+        self.anatomies = list(self.tissues)
         self.tissue = self.tissues.get(ATLAS) or next(iter(self.tissues.values()))
         self.crop_settings, self.size = crop, crop.size
         self._anatomies = [name for shard in self.shards for name in shard.anatomies]
@@ -198,11 +197,6 @@ class ShardDataset(AbstractDataset):
     def __len__(self) -> int:
         """Number of samples."""
         return len(self._where)
-
-    @property
-    def anatomies(self) -> list[str]:
-        """Names of the samples' brains."""
-        return list(self.tissues)
 
     def of_epoch(self, epoch: int) -> ShardDataset:
         """Return the same samples in every epoch."""
@@ -290,9 +284,9 @@ class SegmentedDataset(AbstractDataset):
 
     def __init__(self, data: AbstractDataset, settings: AtlasNetworkSettings, seed: int | None) -> None:
         self.data, self.seed = data, seed
-        self.theta, self.space = data.theta, data.space
-        self.size, self.crop_settings = data.size, data.crop_settings
-        self.tissue, self.shards, self.centre_mm = data.tissue, data.shards, data.centre_mm
+        self.theta, self.space, self.size, self.crop_settings = data.theta, data.space, data.size, data.crop_settings
+        self.tissue, self.shards, self.anatomies = data.tissue, data.shards, data.anatomies
+        self.centre_mm = data.centre_mm
         self._ranges = np.array([settings.range_whole, settings.range_core])
         self.thresholds = self._draw(0)
 
@@ -304,11 +298,6 @@ class SegmentedDataset(AbstractDataset):
     def fingerprint(self) -> str:
         """Digest of the samples, the ranges and the seed."""
         return sha256(f"{self.data.fingerprint} {self._ranges.tolist()} {self.seed}".encode()).hexdigest()
-
-    @property
-    def anatomies(self) -> list[str]:
-        """Names of the samples' brains."""
-        return self.data.anatomies
 
     def _draw(self, epoch: int) -> NDArray[np.float64]:
         """Draw the thresholds of whole tumour and core of an epoch, shape (samples, 2)."""
