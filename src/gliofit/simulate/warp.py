@@ -104,8 +104,6 @@ def integrate_velocity(velocity: NDArray[np.float32], spacing_mm: float, steps: 
     ----------
     velocity
         Shape (3, nx, ny, nz), in mm along the array axes; constant outside the edges.
-    spacing_mm
-        Voxel size in mm.
     steps
         Number of squarings: the first step is a ``2**steps``-th of the velocity.
 
