@@ -21,10 +21,8 @@ def test_samples_are_cubes_about_the_stored_centre(train_paths, tissue):
     data = ShardDataset(train_paths, tissue, fine)
     assert len(data) == 11
     batch = data.batch([0, 10])
-    assert batch.tissue.shape == (2, 3, 16, 16, 16)
-    assert batch.concentration.shape == (2, 16, 16, 16)
-    rows = pd.read_parquet(train_paths[1].with_suffix(".parquet"))
-    row = rows.iloc[4]
+    assert (batch.tissue.shape, batch.concentration.shape) == ((2, 3, 16, 16, 16), (2, 16, 16, 16))
+    row = pd.read_parquet(train_paths[1].with_suffix(".parquet")).iloc[4]
     com = row[["com_x_mm", "com_y_mm", "com_z_mm"]].to_numpy(float)
     centre = data.crops[10].centre_mm
     assert np.abs(com - centre).max() <= 2.0

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from gliofit.core.threads import torch_threads
 from gliofit.train.architecture import Frame, find_architecture
 from gliofit.train.layers.depthwise import DepthwiseConv3d
 
@@ -84,9 +85,7 @@ def test_paper_sizes():
 @pytest.mark.parametrize("shape", [(9, 9, 9), (4, 7, 5)])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_depthwise_gradients_equal_torch(size, shape, threads):
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
+    with torch_threads(threads):
         torch.manual_seed(0)
         layer = DepthwiseConv3d(6, size)
         x = torch.randn(2, 6, *shape, requires_grad=True)
@@ -94,8 +93,6 @@ def test_depthwise_gradients_equal_torch(size, shape, threads):
         parameters = [x, layer.weight, layer.bias]
         ours = torch.autograd.grad((layer(x) * weights).sum(), parameters)
         theirs = torch.autograd.grad((nn.Conv3d.forward(layer, x) * weights).sum(), parameters)
-    finally:
-        torch.set_num_threads(before)
     torch.testing.assert_close(layer(x), nn.Conv3d.forward(layer, x))
     for a, b in zip(ours, theirs, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
