@@ -179,7 +179,8 @@ class GaussNewton(AbstractInverter):
         simpler = problem.with_model(find_growth_model(problem.model.simpler))
         fit = self.model_copy(update={"levels": self.levels[:-1] or self.levels}).invert(simpler)
         objective.trace.count(len(fit.trace))
-        assert fit.theta is not None
+        if fit.theta is None:
+            return []
         level = self._levels(problem)[0]
         coarse = ExpansionObjective(simpler, Trace(simpler.space), objective.solver, level.spacing_mm)
         end = coarse.expand(fit.theta.to_array())
