@@ -149,7 +149,7 @@ def test_a_damaged_intermediate_is_named_and_made_again_once_deleted(tmp_path: P
     case, shard = "results/smoke/simulate/synthetic/synthetic-00000/truth.parquet", "shards/test-00000"
     place = Workplace(tmp_path, targets=(case,), cores=1)
     run(place)
-    whole = {path.name: path.read_bytes() for path in (place.results / "simulate").rglob("*") if path.is_file()}
+    whole = {path: path.read_bytes() for path in (place.results / "simulate").rglob("*.nii*")}
     for name in ("tissue/gm.nii.gz", f"{shard}.parquet"):
         path = place.results / "simulate" / name
         times = path.stat()
@@ -163,5 +163,5 @@ def test_a_damaged_intermediate_is_named_and_made_again_once_deleted(tmp_path: P
         run(place)
         for made in (place.results / "simulate").rglob("*.nii*"):
             if made.suffix != ".json":
-                assert made.read_bytes() == whole[made.name], made
+                assert made.read_bytes() == whole[made], made
     shutil.rmtree(tmp_path / "results")

@@ -101,7 +101,8 @@ def dry_run(snakemake: Snakemake) -> DryRun:
 @pytest.fixture
 def job_counts(dry_run: DryRun) -> JobCounts:
     """Number of jobs of a dry run by kind."""
-    return lambda *arguments: count_jobs(dry_run("--quiet", "rules", *arguments))
+    # Snakemake's `--quiet` takes all words up to the next option.
+    return lambda *arguments: count_jobs(dry_run(*arguments, "--quiet", "rules"))
 
 
 @pytest.fixture

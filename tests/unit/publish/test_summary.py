@@ -30,7 +30,11 @@ def row() -> dict:
     values |= {"case": "case-1", "method": "gauss-newton", "status": "ok", "message": "1 mm: steps are small"}
     values |= {"loss": 2.5e-4, "evaluations": 30, "wall_seconds": 12.3}
     values |= {"threshold_whole": np.nan, "threshold_core": np.nan}
-    return values | known.columns(THETA)
+    values["covariance"] = known.covariance.flatten().tolist()
+    ends = zip(("_low", "_high"), known.interval(THETA), strict=True)
+    for suffix, numbers in (("_se", known.standard_errors * THETA.space.derivative(THETA.to_array())), *ends):
+        values |= THETA.space.row(numbers, suffix=suffix)
+    return values
 
 
 @pytest.fixture
