@@ -83,7 +83,10 @@ rule study:
 
 rule assess:
     input:
-        collect(rules.assess_tissue.output, case=PLAN.cases["patients"] if CONFIG.assess.models and CONFIG.assess.patients else []),
+        collect(
+            rules.assess_tissue.output,
+            case=PLAN.cases["patients"] if CONFIG.assess.models and CONFIG.assess.patients else [],
+        ),
         collect(rules.assess_targets.output, anatomy=PLAN.anatomies),
         collect(rules.assess_model.output, model=CONFIG.assess.models, anatomy=PLAN.anatomies),
         [rules.assess_tables.output, rules.assess_figures.output] if CONFIG.assess.models else [],
