@@ -36,10 +36,7 @@ EDITS = {
 #: The lines about arrays that the profile has as comments.
 ARRAYS = {"jobs": 1000, "max-jobs-per-timespan": "100000/1s", "slurm-array-limit": 20}
 
-pytestmark = [
-    pytest.mark.slurm,
-    pytest.mark.skipif(why_not() is not None, reason=str(why_not())),
-]
+pytestmark = [pytest.mark.slurm, pytest.mark.skipif(why_not() is not None, reason=str(why_not()))]
 
 
 @dataclass(frozen=True)
