@@ -22,7 +22,6 @@ from gliofit.inputs.label_names import AmbiguousNameError, tumour_part
 from gliofit.register.bids_patients import label_scheme
 from gliofit.register.check import check_patients
 from gliofit.register.images import read_patient
-from gliofit.register.naming import CONVENTIONS, implied_scheme
 from gliofit.register.patient_files import PatientFiles
 from gliofit.register.settings import PatientsSettings
 
@@ -293,34 +292,6 @@ class TestLabelNames:
             label_scheme({1: name, 2: "oedema"}, tmp_path / "dseg.tsv")
         assert caught.value.code == "label-name-ambiguous"
 
-    @pytest.mark.parametrize(
-        ("names", "scheme"),
-        [
-            ({1: "necrosis", 2: "edema, no enhancement", 3: "not enhancing", 4: "enhancing"}, "brats2015"),
-            ({1: "NETC: non-enhancing tumor core", 2: "SNFH", 3: "ET", 4: "RC"}, "brats2024"),
-            ({1: "edema", 2: "non-enhancing tumor", 3: "enhancing tumour"}, "msd"),
-            ({1: "ET", 2: "NET", 3: "cystic component", 4: "ED"}, "brats2024-ped"),
-        ],
-    )
-    def test_tables_with_negations(self, names: dict[int, str], scheme: str, tmp_path: Path) -> None:
-        assert label_scheme(names, tmp_path / "dseg.tsv") == scheme
-
-
-class TestFileNames:
-    @pytest.mark.parametrize("data_set", ["GLI", "SSA", "MET", "MEN", "GoAT"])
-    def test_sets_with_the_labels_of_brats2023(self, data_set: str) -> None:
-        assert implied_scheme(CONVENTIONS[1], f"BraTS-{data_set}-00001-000", "seg") == "brats2023"
-
-    @pytest.mark.parametrize("case", ["BraTS-PED-00001-000", "brats-ped-00001-000", "BraTS-New-0001-000"])
-    def test_sets_with_other_labels(self, case: str) -> None:
-        with pytest.raises(InputError) as caught:
-            implied_scheme(CONVENTIONS[1], case, "seg")
-        assert caught.value.code == "labels-not-implied"
-
-    def test_other_names_imply_the_scheme(self) -> None:
-        assert implied_scheme(CONVENTIONS[1], "P01", "seg") == "brats2023"
-        assert implied_scheme(CONVENTIONS[0], "BraTS-PED-00001", "seg") == "brats2021"
-
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Path:
@@ -422,17 +393,6 @@ class TestCheck:
             "BraTS-PED-00001-000": {"labels-not-implied"},
             "BraTS-GLI-00001-000": {"tissue-as-tumour"},
         }
-
-    def test_register_refuses_tissue_as_tumour(
-        self, patient: PatientFiles, atlas_source: Path, tmp_path: Path, run: Run
-    ) -> None:
-        t1 = read_volume(patient.t1, np.float32)
-        whole = Volume(np.select([t1.data > 400, t1.data > 0], [4, 2]).astype(np.uint8), t1.grid)
-        write_volume(tmp_path / "whole.nii.gz", whole)
-        arguments = ("--t1", patient.t1, "--seg", tmp_path / "whole.nii.gz", "--labels", "brats2021")
-        error = refused(run, "register", *arguments, "--atlas", atlas_source, "--out", tmp_path / "out")
-        assert error["code"] == "tissue-as-tumour"
-        assert not (tmp_path / "out").exists()
 
     def test_register_reads_with_the_warnings_of_the_check(self, patient: PatientFiles, tmp_path: Path) -> None:
         seg = read_volume(patient.seg, np.uint8)

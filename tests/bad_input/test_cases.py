@@ -238,10 +238,13 @@ def test_tables_as_other_programs_write_them_are_read(content: bytes, add_case: 
     assert (found.case, found.t1) == ("good", tmp_path / "good" / "good_t1.nii.gz")
 
 
-def test_a_folder_that_links_to_itself_is_read_once(add_case: Case, tmp_path: Path) -> None:
-    add_case(tmp_path / "patients", "good")
-    (tmp_path / "patients" / "loop").symlink_to(tmp_path / "patients")
-    add_case(tmp_path / "elsewhere", "linked")
-    (tmp_path / "patients" / "linked").symlink_to(tmp_path / "elsewhere" / "linked")
-    found, _ = find_cohort(PatientsSettings(source=tmp_path / "patients"), seed=1)
+def test_links_to_cases_and_loops_are_read_once(add_case: Case, tmp_path: Path) -> None:
+    """A link leads to files that are read; the case has the name that is below the source."""
+    elsewhere, patients = add_case(tmp_path / "elsewhere", "linked"), tmp_path / "patients"
+    add_case(patients, "good")
+    for name, aim in (("loop", patients), ("linked", elsewhere), ("..link", elsewhere.parent)):
+        (patients / name).symlink_to(aim)
+    before = listing(elsewhere)
+    found, _ = find_cohort(PatientsSettings(source=patients), seed=1)
     assert [patient.case for patient in found] == ["good", "linked"]
+    assert listing(elsewhere) == before

@@ -28,9 +28,6 @@ def _written(folder: Path, mask: Volume, *, warnings: list[InputWarning] | None 
     return path
 
 
-# ------------------------------------------------------------------------------------------------------------- refused
-
-
 @each_kind(DICOM_KINDS)
 def test_a_series_that_is_not_one_stack_is_refused(kind: Kind, tmp_path: Path) -> None:
     mask = kind.make(tmp_path / "series") or target()
@@ -57,9 +54,6 @@ def test_an_empty_target_is_refused(tmp_path: Path) -> None:
     write_images(tmp_path / "series", make_images())
     empty = Volume(np.zeros(target().grid.shape, bool), target().grid)
     assert code_of(_written, tmp_path / "series", empty) == "dicom-empty-target"
-
-
-# ------------------------------------------------------------------------------------------------------- read back
 
 
 @pytest.mark.parametrize("name", VALID)
@@ -200,9 +194,6 @@ class _Filled:
                 crossings[:, rows] += right
                 windings[:, rows] += right * (1 if y1 > y0 else -1)
         return crossings, windings
-
-
-# -------------------------------------------------------------------------------------------------------- command line
 
 
 def test_the_command_names_the_code(tmp_path: Path, run: Run) -> None:

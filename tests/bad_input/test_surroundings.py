@@ -112,9 +112,6 @@ def names(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-# ------------------------------------------------------------------------------------------- results of earlier runs
-
-
 def test_a_plan_replaces_the_files_of_an_earlier_plan_and_keeps_those_of_the_user(
     files: Path, tmp_path: Path, run: Run
 ) -> None:
@@ -177,8 +174,6 @@ def test_a_folder_with_the_name_of_a_result_is_refused(tmp_path: Path) -> None:
         check_out_folder(tmp_path, PLAN_FILES)
     assert (caught.value.code, caught.value.subject) == ("output-is-folder", str(tmp_path / "plan.dcm"))
 
-
-# --------------------------------------------------------------------------------------------------- other processes
 
 HOLDER = """
 import sys, time
@@ -246,9 +241,6 @@ def test_a_claimed_folder_needs_no_other_place(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-# ------------------------------------------------------------------------------------------------ the working folder
-
-
 @pytest.fixture
 def traps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder, of files that are named as modules and say when they are run."""
@@ -296,9 +288,6 @@ def test_jobs_of_the_workflow_run_nothing_of_the_working_folder(traps: Path, atl
     assert done.returncode == 0, done.stderr
     assert (traps / "results/odd/atlas/labels.nii.gz").is_file()
     assert not (traps / "run.txt").exists()
-
-
-# --------------------------------------------------------------------------------------------------- the environment
 
 
 def test_an_unknown_matplotlib_backend_and_names_that_are_not_utf8_do_not_matter(files: Path, tmp_path: Path) -> None:
@@ -389,9 +378,6 @@ def test_a_picture_that_cannot_be_drawn_costs_no_result(
     assert read_table(tmp_path / "fit/parameters.parquet")["message"].item() == row["message"]
 
 
-# ------------------------------------------------------------------------------------------------ the standard output
-
-
 def test_a_full_standard_output_is_one_line_and_the_result_is_kept(files: Path, tmp_path: Path) -> None:
     with open("/dev/full", "w") as full:
         done = start(*solve(files, tmp_path / "c.nii.gz"), stdout=full)
@@ -419,9 +405,6 @@ def test_closed_streams_are_not_written_into_results(files: Path, tmp_path: Path
     assert subprocess.run(["bash", "-c", shell, "-", *command], check=False).returncode == 0
     assert names(tmp_path) == {"c.nii.gz"}
     assert start("verify", tmp_path).returncode == 0
-
-
-# -------------------------------------------------------------------------------------------------------- messages
 
 
 @pytest.mark.parametrize(

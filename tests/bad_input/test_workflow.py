@@ -83,6 +83,7 @@ def test_a_bad_case_fails_in_one_line_and_leaves_nothing(folder: Path, kind: Kin
     lines = [line for line in log.splitlines() if line.startswith("gliofit: error: ")]
     assert len(lines) == 1, log
     assert kind.is_said_by(lines[0].removeprefix("gliofit: error: ")), log
+    assert lines[0] in (folder / "output.txt").read_text()
     assert "Traceback" not in log
     written = folder / "results/odd/register/patients" / kind.slug
     assert not [path for path in written.rglob("*") if path.is_file()]

@@ -105,9 +105,6 @@ def test_structure_set_of_a_dicom_series(case, tmp_path, run):
         np.testing.assert_array_equal(fill(out / "plan.dcm", name, grid), mask)
 
 
-# ------------------------------------------------------------------------------------------------------ of a workflow
-
-
 @pytest.fixture
 def folders(case, tmp_path):
     """A case folder and the forward simulations of two methods, one of which failed."""

@@ -106,9 +106,6 @@ def test_core_voxels_outside_the_brain_are_excluded_with_a_note():
     assert target.notes == (f"{outside} voxels of the tumour core outside the brain left out",)
 
 
-# -------------------------------------------------------------------------------------------------------- personalised
-
-
 @pytest.mark.parametrize("voxels", [1, 100, 5000])
 def test_volume_to_one_voxel(voxels):
     grid = grid_of((31, 31, 31), (1.0, 0.5, 2.0))

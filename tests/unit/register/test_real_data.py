@@ -76,7 +76,9 @@ def test_z_scored_t1c_replaces_a_missing_native_t1(
     with pytest.raises(InputError, match="brain_mask"):
         read_patient(without_t1, warnings=[])
     masked = replace(without_t1, brain_mask=tmp_path / "brain.nii.gz")
-    assert (read_patient(masked, warnings=[]).t1.data[brain.data] < 0).mean() > 0.2
+    images = read_patient(masked, warnings=[])
+    assert (images.t1.data[brain.data] < 0).mean() > 0.2
+    np.testing.assert_array_equal(images.brain.data, brain.data)
     (finding,) = findings(masked, atlas)
     assert (finding.severity, finding.file) == ("warning", patient.t1c)
     assert_noted_and_good(register(masked, atlas_dir, tmp_path, quick))
