@@ -91,11 +91,15 @@ def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> R
     return call
 
 
-def plan(folder: Path, out: object, **others: object) -> list[object]:
+def fit(folder: Path, out: object, **others: object) -> list[str]:
+    """Arguments of command ``fit`` on tissue and seg of a folder, with other or further options."""
+    options = {"tissue": folder / "tissue.nii.gz", "seg": folder / "seg.nii.gz", "labels": "brats2021", "out": out}
+    return ["fit", *(f"--{name.replace('_', '-')}={value}" for name, value in (options | others).items())]
+
+
+def plan(folder: Path, out: object, **others: object) -> list[str]:
     """Arguments of command ``plan`` on tissue, seg and c of a folder, with other or further options."""
-    options = {"tissue": "tissue.nii.gz", "seg": "seg.nii.gz", "concentration": "c.nii.gz"}
-    options = {name: folder / file for name, file in options.items()} | {"labels": "brats2021", "out": out} | others
-    return ["plan", *(f"--{name.replace('_', '-')}={value}" for name, value in options.items())]
+    return ["plan", *fit(folder, out, **{"concentration": folder / "c.nii.gz"} | others)[1:]]
 
 
 def refusal(outcome: tuple[int, str, str]) -> str:

@@ -216,9 +216,8 @@ DICOM_KINDS = [
     Kind("images of two patients", "dicom-several-patients", _S, each(PatientID="4711-0816")),
     Kind("images of two studies", "dicom-several-studies", _S, each(StudyInstanceUID="1.2.9")),
     Kind("images of two series", "dicom-several-series", _S, each(SeriesInstanceUID="1.2.9")),
-    Kind(
-        "images of two frames of reference", "dicom-several-frames-of-reference", _S, each(FrameOfReferenceUID="1.2.9")
-    ),
+    Kind("images of two frames of reference", "dicom-several-frames-of-reference", _S,
+         each(FrameOfReferenceUID="1.2.9")),
     Kind("enhanced image", "dicom-multi-frame", _S, changed(_enhanced)),
     Kind("images with several frames", "dicom-multi-frame", _S, each(NumberOfFrames=2)),
     Kind("mosaic images", "dicom-multi-frame", _S, each(ImageType=_MOSAIC)),
@@ -237,13 +236,10 @@ DICOM_KINDS = [
     Kind("several matrix sizes", "dicom-several-matrix-sizes", _S, each(3, 4, Rows=80, PixelData=_LARGER)),
     Kind("several pixel spacings", "dicom-several-pixel-spacings", _S, each(PixelSpacing=[1, 1])),
     Kind("two echoes in one series", "dicom-same-plane", "EchoTime", again(EchoTime="160")),
-    Kind(
-        "two time points in one series", "dicom-same-plane", "TemporalPositionIdentifier",
-        again(TemporalPositionIdentifier=2),
-    ),
-    Kind(
-        "two diffusion weightings in one series", "dicom-same-plane", "DiffusionBValue", again(DiffusionBValue=1000.0)
-    ),
+    Kind("two time points in one series", "dicom-same-plane", "TemporalPositionIdentifier",
+         again(TemporalPositionIdentifier=2)),
+    Kind("two diffusion weightings in one series", "dicom-same-plane", "DiffusionBValue",
+         again(DiffusionBValue=1000.0)),
     Kind("one image acquired twice", "dicom-same-plane", _S, again(7)),
     Kind("different images with one identifier", "dicom-same-identifier", _S, each(7, 8, SOPInstanceUID="1.2.4.7")),
     Kind("series of one image", "dicom-single-image", _S, lacking(*range(1, 16))),
@@ -251,9 +247,8 @@ DICOM_KINDS = [
     Kind("images that are not evenly spaced", "dicom-uneven-spacing", _S, moved(8, 2, 0.8)),
     Kind("image shifted in its plane", "dicom-shifted-images", _S, moved(8, 0, 5.0)),
     Kind("last images missing where the target is", "dicom-target-outside", _S, lacking(*range(11, 16))),
-    Kind(
-        "target in another frame", "dicom-target-outside", _S, added(lambda folder: target("ball", (0, 0, 22)))
-    ),
+    Kind("target in another frame", "dicom-target-outside", _S,
+         added(lambda folder: target("ball", (0, 0, 22)))),
     Kind("target between two images", "dicom-target-between-images", _S, _thick),
 ]  # fmt: skip
 

@@ -25,7 +25,7 @@ from gliofit.register.images import read_patient
 from gliofit.register.patient_files import PatientFiles
 from gliofit.register.settings import PatientsSettings
 
-from .conftest import Case, Run, accepted, plan, refused
+from .conftest import Case, Run, accepted, fit, plan, refused
 from .made_up import SCENE, ball, save
 
 GRID = Grid(SCENE.shape, SCENE.affine)
@@ -320,17 +320,15 @@ class TestCommands:
 
     def test_fit_warns_of_everything_at_once(self, scene: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         """Tissue in SPM's order, cut, with two foci; the fit itself is left out."""
-        from gliofit.pipeline import fit
 
         def stop(*_: object, **__: object) -> None:
             raise InputError("fit", "left out", "nothing", "stopped")
 
-        monkeypatch.setattr(fit, "SegmentationObservation", stop)
+        monkeypatch.setattr("gliofit.pipeline.fit.SegmentationObservation", stop)
         labels = relabelled(SCENE.tissue(), {2: 1, 3: 2, 1: 3})[:40]
         tissue = save(scene / "spm.nii.gz", labels, SCENE.affine)
         seg = save(scene / "two.nii.gz", TWO_FOCI[:40], SCENE.affine)
-        options = ("--tissue", tissue, "--seg", seg, "--labels", "brats2021", "--out", scene / "fit")
-        code, out, err = run("fit", *options, "--json")
+        code, out, err = run(*fit(scene, scene / "fit", tissue=tissue, seg=seg), "--json")
         assert (code, json.loads(out)["error"]["code"]) == (2, "stopped")
         said = [line.removeprefix("gliofit: warning: ") for line in err.splitlines() if "warning" in line]
         expected: list[InputWarning] = []
@@ -345,7 +343,7 @@ class TestCommands:
         out, tissue = scene / "out", scene / "tissue.nii.gz"
         arguments = {
             "plan": plan(scene, out, seg=tissue, labels="brats2023"),
-            "fit": ["fit", "--tissue", tissue, "--seg", tissue, "--labels", "brats2023", "--out", out],
+            "fit": fit(scene, out, seg=tissue, labels="brats2023"),
             "predictgbm": ["predictgbm", SCENE.save_for_predictgbm(scene / "in", SCENE.tissue()).parent, out],
             "follow-up": plan(scene, out, recurrence=tissue, recurrence_labels="brats2023"),
         }

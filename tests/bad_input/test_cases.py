@@ -133,14 +133,10 @@ CASE_KINDS = [
     Kind("names of BraTS-PED", "labels-not-implied", "BraTS-PED", folder(_pediatric)),
     Kind("row without a name", "invalid-input", "'case'", row("\tspare")),
     Kind("row that names a missing folder", "invalid-input", "case bad", row("bad\tnowhere")),
-    Kind(
-        "row that names a missing file", "invalid-input", "nowhere.nii.gz",
-        row(f"bad\t\tnowhere.nii.gz\t{_SEG}\tbrats2021"),
-    ),
-    Kind(
-        "row with a path that no file can have", "invalid-input", "xxx.nii.gz",
-        row(f"bad\t\t{'x' * 400}.nii.gz\t{_SEG}\tbrats2021"),
-    ),
+    Kind("row that names a missing file", "invalid-input", "nowhere.nii.gz",
+         row(f"bad\t\tnowhere.nii.gz\t{_SEG}\tbrats2021")),
+    Kind("row with a path that no file can have", "invalid-input", "xxx.nii.gz",
+         row(f"bad\t\t{'x' * 400}.nii.gz\t{_SEG}\tbrats2021")),
     Kind("row with a folder in place of a file", "invalid-input", "spare", row(f"bad\t\tspare\t{_SEG}\tbrats2021")),
     Kind("row without label scheme", "invalid-input", "'labels'", row(f"bad\t\tspare/spare_t1.nii.gz\t{_SEG}")),
     Kind("row with an unknown label scheme", "label-scheme", "'brats'", row("bad\tspare\t\t\tbrats")),
@@ -148,19 +144,14 @@ CASE_KINDS = [
     Kind("row of too many cells", "invalid-input", "7", row("bad\tspare" + "\t" * 5)),
     Kind("BIDS subject without segmentation", "invalid-input", "sub-bad_dseg.nii.gz", lacking("sub-bad_dseg.nii.gz")),
     Kind("BIDS subject without T1 image", "invalid-input", "sub-bad_T1w.nii.gz", lacking("sub-bad_T1w.nii.gz")),
-    Kind(
-        "BIDS subject with several T1 images", "invalid-input", "run: '2'",
-        bids(lambda anat: (anat / "sub-bad_run-2_T1w.nii.gz").touch()),
-    ),
-    Kind(
-        "BIDS image that was not fetched", "invalid-input", "sub-bad_FLAIR.nii.gz",
-        bids(lambda anat: (anat / "sub-bad_FLAIR.nii.gz").symlink_to("gone")),
-    ),
+    Kind("BIDS subject with several T1 images", "invalid-input", "run: '2'",
+         bids(lambda anat: (anat / "sub-bad_run-2_T1w.nii.gz").touch())),
+    Kind("BIDS image that was not fetched", "invalid-input", "sub-bad_FLAIR.nii.gz",
+         bids(lambda anat: (anat / "sub-bad_FLAIR.nii.gz").symlink_to("gone"))),
     Kind("BIDS segmentation without lookup table", "invalid-input", "sub-bad_dseg.tsv", lacking("sub-bad_dseg.tsv")),
     Kind("BIDS segmentation of tissue", "label-name-unknown", "'grey matter'", lookup("1\tgrey matter")),
-    Kind(
-        "BIDS label whose name can mean two parts", "label-name-ambiguous", "enhancing + necrosis", lookup(_AMBIGUOUS)
-    ),
+    Kind("BIDS label whose name can mean two parts", "label-name-ambiguous", "enhancing + necrosis",
+         lookup(_AMBIGUOUS)),
 ]  # fmt: skip
 
 # Lists that cannot be read, so that no case of them can be used.
@@ -173,15 +164,11 @@ LIST_KINDS = [
     Kind("column missing", "invalid-input", "t1 and seg", table("case\tt1\ngood\tgood/good_t1.nii.gz\n")),
     Kind("table without rows", "invalid-input", "patients.source", table("case\tfolder\n# good\tgood\n")),
     Kind("binary table", "invalid-input", "patients.tsv", table("case\tfolder\ngood\tgood\n".encode("utf-16"))),
-    Kind(
-        "quote that does not end", "invalid-input", "unexpected end of data",
-        table('case\tfolder\n"good\tgood\nother\tspare\n'),
-    ),
+    Kind("quote that does not end", "invalid-input", "unexpected end of data",
+         table('case\tfolder\n"good\tgood\nother\tspare\n')),
     Kind("cell of a megabyte", "invalid-input", "field", table("case\tfolder\ngood\t" + "x" * 1_000_000 + "\n")),
-    Kind(
-        "BIDS description that is broken", "invalid-input", "BIDSVersion",
-        bids(lambda anat: (anat.parents[1] / "dataset_description.json").write_text('{"Name": "x"}')),
-    ),
+    Kind("BIDS description that is broken", "invalid-input", "BIDSVersion",
+         bids(lambda anat: (anat.parents[1] / "dataset_description.json").write_text('{"Name": "x"}'))),
     Kind("folder without patients", "invalid-input", "BraTS", _nothing),
     Kind("patients that are not there", "invalid-input", "nowhere", lambda root, add: root / "nowhere"),
 ]  # fmt: skip

@@ -34,7 +34,7 @@ from gliofit.register.patient_files import PatientFiles
 from gliofit.register.run import register_patient
 from gliofit.register.settings import RegisterSettings
 
-from .conftest import Run, accepted, code_of, plan, refused
+from .conftest import Run, accepted, code_of, fit, plan, refused
 from .made_up import SCENE, Scene, affine_of, save, save_with_header
 
 GRID = Grid(SCENE.shape, SCENE.affine)
@@ -73,7 +73,7 @@ def test_row_1_interpolated_labels_are_refused(command: str, files: Path, tmp_pa
     seg = interpolated(tmp_path / "linear.nii.gz")
     out = tmp_path / "out"
     arguments = {
-        "fit": ["fit", "--tissue", files / "tissue.nii.gz", "--seg", seg, "--labels", "brats2023", "--out", out],
+        "fit": fit(files, out, seg=seg, labels="brats2023"),
         "plan": plan(files, out, seg=seg, labels="brats2023"),
         "predictgbm": ["predictgbm", copied(files, tmp_path / "in", "tumorseg", interpolated), out],
     }
@@ -139,9 +139,9 @@ def test_masks_are_cut_at_one_half_and_may_have_several_labels(tmp_path: Path) -
 def test_row_15_pixdim_and_sform_that_disagree(pixdim: Any, files: Path, tmp_path: Path, run: Run) -> None:
     tissue = save_with_header(tmp_path / "tissue.nii.gz", SCENE.tissue(), SCENE.affine, 1, pixdim)
     seg = save_with_header(tmp_path / "seg.nii.gz", SCENE.tumour(), SCENE.affine, 1, pixdim)
-    fit = ("fit", "--tissue", files / "tissue.nii.gz", "--seg", seg, "--labels", "brats2021", "--out", tmp_path / "out")
-    calls = [solve(tissue, "--out", tmp_path / "c.nii.gz"), fit, plan(files, tmp_path / "out", seg=seg)]
-    for arguments in (*calls, plan(files, tmp_path / "out", image=seg)):
+    out = tmp_path / "out"
+    calls = [fit(files, out, seg=seg), plan(files, out, seg=seg), plan(files, out, image=seg)]
+    for arguments in (solve(tissue, "--out", tmp_path / "c.nii.gz"), *calls):
         assert refused(run, *arguments)["code"] == "spacing-disagrees"
     assert code_of(read_patient, PatientFiles("x", labels="brats2021", t1=tissue, seg=seg)) == "spacing-disagrees"
     one = save_with_header(tmp_path / "row-16.nii.gz", SCENE.tissue(), affine_of(1.0, SCENE.shape), 1, 3.0)
@@ -328,9 +328,8 @@ def test_row_41_other_files_are_named_for_what_they_are(
 def test_row_49_voxels_that_are_not_cubes(files: Path, tmp_path: Path, run: Run) -> None:
     scene = Scene((80, 80, 14), (1.0, 1.0, 5.0))
     tissue = save(tmp_path / "flat.nii.gz", scene.tissue(), scene.affine)
-    fit = ["fit", "--tissue", tissue, "--seg", files / "seg.nii.gz", "--labels", "brats2021"]
-    for arguments in (fit, solve(tissue)):
-        error = refused(run, *arguments, "--out", tmp_path / "out.nii.gz")
+    for arguments in (fit(files, tmp_path / "out", tissue=tissue), solve(tissue, "--out", tmp_path / "out.nii.gz")):
+        error = refused(run, *arguments)
         assert (error["code"], error["subject"]) == ("anisotropic-voxels", str(tissue))
 
 
@@ -342,12 +341,8 @@ def test_row_72_predictgbm_has_one_label_scheme(files: Path, tmp_path: Path, run
 
 
 def test_row_73_a_method_that_needs_another_spacing(files: Path, tmp_path: Path, run: Run) -> None:
-    seg = files / "seg.nii.gz"
-    error = refused(
-        run, "fit", "--tissue", files / "tissue.nii.gz", "--seg", seg, "--labels", "brats2021",
-        "--method", "gradient-surrogate", "--out", tmp_path / "out",
-    )  # fmt: skip
-    assert (error["code"], error["subject"]) == ("spacing-not-multiple", str(seg))
+    error = refused(run, *fit(files, tmp_path / "out", method="gradient-surrogate"))
+    assert (error["code"], error["subject"]) == ("spacing-not-multiple", str(files / "seg.nii.gz"))
 
 
 #: Packages whose modules start from results of gliofit: they read no image that was not checked by another one.
