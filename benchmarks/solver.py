@@ -25,7 +25,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from gliofit.atlas.prepare import load_atlas, prepare_atlas
+from gliofit.atlas.model import load_atlas
+from gliofit.atlas.prepare import prepare_atlas
 from gliofit.atlas.settings import AtlasSettings
 from gliofit.core.errors import SeedOutsideTissueError
 from gliofit.core.io import read_volume

@@ -27,7 +27,8 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from gliofit.atlas.prepare import load_atlas, prepare_atlas
+from gliofit.atlas.model import load_atlas
+from gliofit.atlas.prepare import prepare_atlas
 from gliofit.atlas.settings import AtlasSettings
 from gliofit.core.crop import Crop, CropSettings
 from gliofit.core.tissue import Tissue

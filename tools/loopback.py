@@ -21,7 +21,6 @@ from pathlib import Path
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
 CLIENTS = ("sacct", "sacctmgr", "sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun", "sshare")
 PROGRAMS = ("slurmctld", "slurmd", "munged", "munge", *CLIENTS)
-PARTITIONS = ("cpu", "gpu")
 
 _CONFIGURATION = """\
 ClusterName=loopback

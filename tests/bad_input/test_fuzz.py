@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -185,6 +185,7 @@ def numbers_in(value: Any) -> Iterator[float]:
 
 
 @settings(max_examples=400)
+@example(places=[(("train", "models", "guided-unet", "recipe"), [])])
 @given(places=st.lists(st.tuples(st.sampled_from(sorted(paths_of(DEFAULTS))), values), min_size=1, max_size=3))
 def test_a_configuration_of_any_values(places: list[tuple[tuple[str, ...], Any]]) -> None:
     raw: dict[str, Any] = {}

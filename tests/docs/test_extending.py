@@ -131,15 +131,16 @@ sys.path.insert(0, sys.argv[2])
 import numpy as np
 from unit.invert.fakes import TRUTH, FakeSurrogate, blob_volume, cube_brain
 from gliofit.invert.networks import Networks
-from gliofit.invert.problem import ConcentrationObservation, Problem
+from gliofit.invert.problem import Problem
+from gliofit.observation.observation import ConcentrationObservation
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
 
 settings = InvertSettings.model_validate({"methods": {"simplex": {"inverter": "nelder-mead", "evaluations": 800}}})
-assert settings.networks_of("simplex") == {"surrogate": "guided-unet"}
+assert settings.methods["simplex"].networks == {"surrogate": "guided-unet"}
 cube = cube_brain()
 observation = ConcentrationObservation(blob_volume(cube, TRUTH), cube)
-problem = Problem.create(observation, settings, Networks(FakeSurrogate()))
+problem = Problem(observation, settings, Networks(FakeSurrogate()))
 inversion = fit(problem, "simplex", settings)
 print(inversion.status, np.abs(inversion.theta.to_array() / TRUTH.to_array() - 1).max() < 0.1)
 """

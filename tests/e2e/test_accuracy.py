@@ -52,11 +52,11 @@ def case_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def scores(case_dir: Path, method: str, folder: Path) -> pd.Series:
     """Scores of a method on the case."""
     settings = InvertSettings(methods={method: {"inverter": method, **METHODS[method][0]}})
-    networks = Networks(**{role.value: MODELS / name for role, name in settings.networks_of(method).items()})
+    networks = Networks(**{role: MODELS / name for role, name in settings.methods[method].networks.items()})
     invert, forward = folder / "invert", folder / "forward"
     files = CaseFiles(case_dir, "synthetic", "synthetic-00000", "probabilities")
     invert_case(files, method, settings, networks, invert, "accuracy", 1, 1)
-    field = invert / "concentration.nii.gz" if settings.gives_concentration(method) else None
+    field = invert / "concentration.nii.gz" if settings.methods[method].gives_concentration else None
     run_forward(
         case_dir, invert / "parameters.parquet", forward, ForwardSettings(), "probabilities", field=field,
         run="accuracy", cohort="synthetic", case="synthetic-00000", method=method, seed=1,

@@ -8,9 +8,10 @@ import pytest
 from gliofit.core.tissue import Tissue
 from gliofit.growth.model import find_growth_model, growth_model_names, growth_of
 from gliofit.growth.theta import Theta
-from gliofit.invert.problem import ConcentrationObservation, Problem
+from gliofit.invert.problem import Problem
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
+from gliofit.observation.observation import ConcentrationObservation
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.settings import AccurateSettings
 
@@ -63,7 +64,7 @@ def test_gauss_newton_recovers_every_parameter(model: str, brain: Tissue) -> Non
     truth = theta_of(model)
     grown = AccurateSolver().solve(brain, truth).volume
     settings = InvertSettings(methods={"gn": {"inverter": "gauss-newton", "growth_model": model}})
-    problem = Problem.create(ConcentrationObservation(grown, brain, "target"), settings, model=model)
+    problem = Problem(ConcentrationObservation(grown, brain, "target"), settings, model=model)
     inversion = fit(problem, "gn", settings)
     assert inversion.theta is not None
     assert inversion.theta.space is truth.space

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gliofit.core.work import Work
-from gliofit.invert.registry import find_inverter, inverter_names
+from gliofit.invert.settings import inverters
 from gliofit.pipeline.estimate.costs import read_costs
 
 from .conftest import REPOSITORY, PlannedJob, config_file, planned
@@ -40,8 +40,8 @@ def asked(jobs: list[PlannedJob], name: str) -> set[int]:
 
 def test_every_method_states_its_work() -> None:
     costs = read_costs()
-    for name in inverter_names():
-        settings = find_inverter(name).settings_type.model_validate({"inverter": name})
+    for name, inverter in inverters().items():
+        settings = inverter.model_validate({"inverter": name})
         work = settings.work(1.0, 64)
         # A method with its default settings takes hours at most, and a fit in one pass takes less than the others.
         assert 0 < costs.seconds(work.usual) < 3600, name

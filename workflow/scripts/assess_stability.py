@@ -18,7 +18,7 @@ with job(snakemake) as run:
     table = run_stability(
         [(case, Path(run.files.shard(shard, "nii")), index) for case, shard, index in run.params.cases],
         Tissue.load(run.files.anatomy("atlas"), "probabilities"),
-        Networks.by_role(networks, run.device),
+        Networks(**networks, device=run.device),
         settings,
         InvertSettings(**run.params.invert),
         run.seed,

@@ -25,7 +25,7 @@ def work(run: Job) -> None:
         atlas=Path(run.files.atlas()) if "atlas" in run.input.keys() else None,
     )
     folders = {role: Path(run.files.model(model)) for role, model in run.params.networks.items()}
-    networks = Networks.by_role(folders, run.device)
+    networks = Networks(**folders, device=run.device)
     seed = derive_seed(run.seed, "invert", cohort, case, method)
     invert_case(files, method, settings, networks, run.folder, run.params.run, seed, run.threads)
 

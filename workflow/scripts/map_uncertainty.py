@@ -7,8 +7,8 @@ from gliofit.pipeline.job import Job, each_unit
 
 def work(run: Job) -> None:
     """The uncertainty of one estimate."""
+    from gliofit.forward.run import map_uncertainty
     from gliofit.forward.settings import ForwardSettings
-    from gliofit.forward.uncertainty import map_uncertainty
 
     map_uncertainty(
         Path(run.files.case(run.wildcards.cohort, run.wildcards.case)),

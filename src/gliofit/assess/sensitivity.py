@@ -23,10 +23,11 @@ from gliofit.core.tissue import Tissue
 from gliofit.growth.space import ParameterSpace
 from gliofit.growth.theta import Theta
 from gliofit.invert.base import InversionError
-from gliofit.invert.lbfgs import LbfgsSettings, minimise
+from gliofit.invert.lbfgs import LbfgsInverter, minimise
 from gliofit.invert.networks import Networks
-from gliofit.invert.problem import ConcentrationObservation, Problem
+from gliofit.invert.problem import Problem
 from gliofit.invert.settings import InvertSettings
+from gliofit.observation.observation import ConcentrationObservation
 from gliofit.simulate.grow import theta_of
 from gliofit.simulate.shard import read_sample
 from gliofit.solver.base import AbstractForwardSolver
@@ -114,7 +115,7 @@ def examine(
     if len({(s.crop.size, s.crop.spacing_mm) for s in surrogates.values()}) > 1:
         raise InputError("sensitivity", "the cubes of the surrogates differ", "compare them separately")
     observation = ConcentrationObservation(concentration, tissue)
-    problems = {name: Problem.create(observation, invert_settings, Networks(own)) for name, own in surrogates.items()}
+    problems = {name: Problem(observation, invert_settings, Networks(own)) for name, own in surrogates.items()}
     crop = Crop.around(tissue.grid, observation.centre_mm, next(iter(surrogates.values())).crop)
     models = {SOLVER: _of_solver(observation, crop, solver, truth.space)}
     models |= {name: _of_surrogate(problem, search) for name, problem in problems.items()}
@@ -203,12 +204,12 @@ def _of_solver(
     return _Model(predict, losses)
 
 
-def _of_surrogate(problem: Problem, search: LbfgsSettings) -> _Model:
+def _of_surrogate(problem: Problem, search: LbfgsInverter) -> _Model:
     import torch
 
     from gliofit.invert.surrogate_objective import SurrogateObjective, network_view
 
-    surrogate = problem.networks.surrogate
+    surrogate = problem.networks["surrogate"]
     crop, tissue = network_view(problem, surrogate)
     tissue = tissue.to(surrogate.theta_mean)
     centre = problem.space.relative_to(crop.centre_mm)
@@ -277,7 +278,7 @@ def _landscape(name: str, model: _Model, truth: Theta, settings: SensitivitySett
     return table.assign(**{f"true_{column}": value for column, value in zip(columns, true, strict=True)})
 
 
-def _paths(name: str, problem: Problem, search: LbfgsSettings, truth: Theta, reach: float) -> pd.DataFrame:
+def _paths(name: str, problem: Problem, search: LbfgsInverter, truth: Theta, reach: float) -> pd.DataFrame:
     from gliofit.invert.surrogate_objective import SurrogateObjective
 
     objective = SurrogateObjective(problem, problem.start_trace(), search.training_range)

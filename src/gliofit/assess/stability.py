@@ -24,12 +24,13 @@ from gliofit.core.tissue import Tissue
 from gliofit.growth.model import parameters_in
 from gliofit.growth.space import Bounds
 from gliofit.growth.theta import Theta
-from gliofit.invert.base import DirectMethodSettings, InversionError
-from gliofit.invert.lbfgs import LbfgsSettings, minimise
+from gliofit.invert.base import DirectInverter, InversionError
+from gliofit.invert.lbfgs import LbfgsInverter, minimise
 from gliofit.invert.networks import Networks
-from gliofit.invert.problem import ConcentrationObservation, EmptyObservationError, Problem
+from gliofit.invert.problem import Problem
 from gliofit.invert.settings import InvertSettings
 from gliofit.metrics.statistics import wilson_interval
+from gliofit.observation.observation import ConcentrationObservation, EmptyObservationError
 from gliofit.paper import paper_table
 from gliofit.report.table import Table, column
 from gliofit.report.texts import notes
@@ -46,7 +47,7 @@ _LOG = logging.getLogger(__name__)
 _DIRECTIONS = 1000
 
 
-def search_settings(settings: InvertSettings, method: str) -> LbfgsSettings:
+def search_settings(settings: InvertSettings, method: str) -> LbfgsInverter:
     """Return the settings of the gradient search of a method.
 
     Raises
@@ -55,8 +56,8 @@ def search_settings(settings: InvertSettings, method: str) -> LbfgsSettings:
         If the method is not configured, or has no gradient search through a surrogate.
     """
     own = settings.methods.get(method)
-    if not isinstance(own, LbfgsSettings):
-        able = [name for name, other in settings.methods.items() if isinstance(other, LbfgsSettings)]
+    if not isinstance(own, LbfgsInverter):
+        able = [name for name, other in settings.methods.items() if isinstance(other, LbfgsInverter)]
         problem = "is not configured" if own is None else "has no gradient search through a surrogate"
         raise InputError(f"method '{method}'", problem, f"name one of {', '.join(able) or 'those you add'}")
     return own
@@ -83,7 +84,7 @@ def displace(
 
 
 def examine_case(
-    problem: Problem, truth: Theta, settings: StabilitySettings, search: LbfgsSettings, names: Sequence[str | int] = ()
+    problem: Problem, truth: Theta, settings: StabilitySettings, search: LbfgsInverter, names: Sequence[str | int] = ()
 ) -> pd.DataFrame:
     """Search from the direct estimate and from displaced ones, and compare the results.
 
@@ -135,7 +136,7 @@ def _failure(error: Exception) -> dict[str, Any]:
 
 def _descend(
     objective: SurrogateObjective,
-    search: LbfgsSettings,
+    search: LbfgsInverter,
     start: NDArray[np.float64],
     held_origin_mm: NDArray[np.float64] | None,
     problem: Problem,
@@ -204,7 +205,7 @@ def run_stability(
         If a shard cannot be read, a network is missing, or the method has neither gradients nor a direct estimate.
     """
     search = search_settings(invert_settings, settings.method)
-    if not isinstance(search, DirectMethodSettings):
+    if not isinstance(search, DirectInverter):
         problem = "does not start from a direct estimate"
         raise InputError(f"method '{settings.method}'", problem, "use a method with inverter `hybrid`")
     tables = []
@@ -217,7 +218,7 @@ def run_stability(
             failed, truth = {"radius": 0.0, "start": 0} | _failure(error), theta_of(row)
             table = _compare([failed], truth, truth.space.bounds_about((0, 0, 0)), 0.0, np.nan, 0.0)
         else:
-            case = Problem.create(observation, invert_settings, networks, seed)
+            case = Problem(observation, invert_settings, networks, seed)
             table = examine_case(case, theta_of(row), settings, search, (name,))
         table.insert(0, "case", name)
         tables.append(table)

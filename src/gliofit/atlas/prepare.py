@@ -6,14 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from gliofit.atlas.model import load_atlas
 from gliofit.atlas.settings import BUILT_IN_ATLAS, AtlasSettings
 from gliofit.atlas.sources import atlas_from_folder, mni152
 from gliofit.core.errors import InputWarning
 from gliofit.core.grid import Volume
 from gliofit.core.io import write_json, write_volume
-
-__all__ = ["load_atlas", "prepare_atlas"]
 
 
 def prepare_atlas(settings: AtlasSettings, out_dir: Path, warnings: list[InputWarning] | None = None) -> None:
@@ -39,21 +36,12 @@ def prepare_atlas(settings: AtlasSettings, out_dir: Path, warnings: list[InputWa
     write_volume(out_dir / "brain_mask.nii.gz", atlas.brain_mask)
     atlas.tissue.save(out_dir)
     cc = grid.voxel_volume_mm3 / 1000
-    write_json(
-        out_dir / "atlas.json",
-        {
-            "name": atlas.name,
-            "settings": settings,
-            "has_t1": atlas.t1 is not None,
-            "shape": list(grid.shape),
-            "spacing_mm": list(grid.spacing_mm),
-            "orientation": grid.axis_codes,
-            "warnings": [str(warning) for warning in warnings],
-            "volume_cc": {
-                "brain": round(float(atlas.brain_mask.data.sum()) * cc, 1),
-                "white_matter": round(float(atlas.tissue.wm.sum()) * cc, 1),
-                "grey_matter": round(float(atlas.tissue.gm.sum()) * cc, 1),
-                "csf": round(float(atlas.tissue.csf.sum()) * cc, 1),
-            },
-        },
-    )
+    tissue = atlas.tissue
+    parts = {"brain": atlas.brain_mask.data, "white_matter": tissue.wm, "grey_matter": tissue.gm, "csf": tissue.csf}
+    facts = {
+        "name": atlas.name, "settings": settings, "has_t1": atlas.t1 is not None, "shape": list(grid.shape),
+        "spacing_mm": list(grid.spacing_mm), "orientation": grid.axis_codes,
+        "warnings": [str(warning) for warning in warnings],
+        "volume_cc": {name: round(float(data.sum()) * cc, 1) for name, data in parts.items()},
+    }  # fmt: skip
+    write_json(out_dir / "atlas.json", facts)

@@ -9,8 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.atlas.brain import solid
-from gliofit.atlas.model import Atlas
+from gliofit.atlas.model import Atlas, solid
 from gliofit.core.errors import InputError, InputWarning
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.tissue import TISSUE_THRESHOLD, Tissue
@@ -41,7 +40,7 @@ def mni152() -> Atlas:
     t1, wm, gm = (np.asarray(image.dataobj, dtype=np.float32) for image in images)
     # The support of the stripped template; nilearn's brain mask cuts the T1 at 0.2 of its maximum.
     brain = solid(t1 != 0)
-    return _assemble("mni152", "built-in atlas mni152", Volume(t1, grid), brain, wm, gm, None, strip=True)
+    return _assemble("mni152", "built-in atlas mni152", grid, Volume(t1, grid), brain, wm, gm, None, strip=True)
 
 
 def atlas_from_folder(
@@ -69,37 +68,25 @@ def atlas_from_folder(
         raise InputError(folder, "does not hold tissue", f"add {wanted.get(tissue, 'labels.nii.gz')}")
     base = files["wm" if use_maps else "labels"]
     if use_maps:
-        brain_tissue = read_tissue_maps(base, files["gm"], files.get("csf"), warnings=warnings, isotropic=True)
-        has_csf = "csf" in files
+        maps = read_tissue_maps(base, files["gm"], files.get("csf"), warnings=warnings, isotropic=True)
     else:
-        brain_tissue = read_tissue_labels(base, warnings=warnings, isotropic=True)
-        has_csf = bool(brain_tissue.csf.any())
-    wm, gm, grid = brain_tissue.wm, brain_tissue.gm, brain_tissue.grid
-    csf = brain_tissue.csf if has_csf else None
+        maps = read_tissue_labels(base, warnings=warnings, isotropic=True)
+    has_csf = "csf" in files if use_maps else maps.csf.any()
+    csf = maps.csf if has_csf else None
     t1 = mask = None
     if "t1" in files:
-        t1 = read_image(files["t1"], grid, warnings=warnings, reference=base.name)
+        t1 = read_image(files["t1"], maps.grid, warnings=warnings, reference=base.name)
     if "brain_mask" in files:
-        mask = read_mask(files["brain_mask"], grid, warnings=warnings, reference=base.name)
-    brain = _brain(wm, gm, csf, None if t1 is None else t1.data, None if mask is None else mask.data)
-    return _assemble(folder.name, str(folder), t1, brain, wm, gm, csf, strip=skull_strip, grid=grid)
+        mask = read_mask(files["brain_mask"], maps.grid, warnings=warnings, reference=base.name)
+    brain = _brain(maps.wm, maps.gm, csf, t1) if mask is None else mask.data
+    return _assemble(folder.name, str(folder), maps.grid, t1, brain, maps.wm, maps.gm, csf, strip=skull_strip)
 
 
 def _assemble(
-    name: str,
-    subject: str,
-    t1: Volume | None,
-    brain: NDArray[np.bool_],
-    wm: NDArray[np.float32],
-    gm: NDArray[np.float32],
-    csf: NDArray[np.float32] | None,
-    *,
-    strip: bool,
-    grid: Grid | None = None,
-) -> Atlas:
+    name: str, subject: str, grid: Grid, t1: Volume | None, brain: NDArray[np.bool_], wm: NDArray[np.float32],
+    gm: NDArray[np.float32], csf: NDArray[np.float32] | None, *, strip: bool,
+) -> Atlas:  # fmt: skip
     """Restrict the maps to the brain; without a CSF map, CSF is the part that is neither grey nor white matter."""
-    grid = grid if t1 is None else t1.grid
-    assert grid is not None
     wm, gm = np.where(brain, wm, 0), np.where(brain, gm, 0)
     total = np.maximum(wm + gm, 1)
     wm, gm = wm / total, gm / total
@@ -113,15 +100,12 @@ def _assemble(
 
 def _roles(folder: Path) -> dict[Role, Path]:
     """Assign the files of a folder to roles by their names."""
-    images = [
-        path
-        for path in sorted(folder.iterdir())
-        if path.is_file() and path.name.endswith((".nii", ".nii.gz")) and not path.name.startswith(".")
-    ]
+    names = {path: path.name.removesuffix(".gz").removesuffix(".nii") for path in sorted(folder.glob("[!.]*"))}
+    images = {path: name for path, name in names.items() if path.is_file() and path.name.endswith((".nii", ".nii.gz"))}
     files: dict[Role, Path] = {}
     for role, words in _WORDS.items():
-        exact = [folder / f"{role}{suffix}" for suffix in (".nii.gz", ".nii") if (folder / f"{role}{suffix}").is_file()]
-        matches = exact or [path for path in images if words & _words(path)]
+        exact = [path for path, name in images.items() if name == role]
+        matches = exact or [path for path, name in images.items() if words & set(re.split("[^a-z0-9]+", name.lower()))]
         if len(matches) > 1:
             problem = f"several files could be the {role} image ({', '.join(path.name for path in matches)})"
             raise InputError(folder, problem, f"rename the correct one {role}.nii.gz")
@@ -130,26 +114,15 @@ def _roles(folder: Path) -> dict[Role, Path]:
     return files
 
 
-def _words(path: Path) -> set[str]:
-    stem = path.name.removesuffix(".gz").removesuffix(".nii").lower()
-    return set(re.split(r"[^a-z0-9]+", stem))
-
-
 def _brain(
-    wm: NDArray[np.float32],
-    gm: NDArray[np.float32],
-    csf: NDArray[np.float32] | None,
-    t1: NDArray[np.generic] | None,
-    mask: NDArray[np.bool_] | None,
+    wm: NDArray[np.float32], gm: NDArray[np.float32], csf: NDArray[np.float32] | None, t1: Volume | None
 ) -> NDArray[np.bool_]:
-    """Derive the brain from the mask file, else tissue with CSF, else a skull-stripped T1 or grey and white matter."""
+    """Derive the brain from tissue with CSF, else from a skull-stripped T1 or grey and white matter."""
     from scipy.ndimage import binary_closing
 
-    if mask is not None:
-        return mask
     if csf is not None:
         return solid(wm + gm + csf >= 0.5)
     tissue = solid(binary_closing(np.pad((wm + gm) >= TISSUE_THRESHOLD, 4), iterations=4)[4:-4, 4:-4, 4:-4])
-    if t1 is not None and 0 < np.count_nonzero(t1) <= _STRIPPED_EXCESS * np.count_nonzero(tissue):
-        return solid(t1 != 0) | tissue
+    if t1 is not None and 0 < np.count_nonzero(t1.data) <= _STRIPPED_EXCESS * np.count_nonzero(tissue):
+        return solid(t1.data != 0) | tissue
     return tissue

@@ -36,8 +36,7 @@ class FisherKolmogorov(GrowthModel):
 
     def of_front_width(self, origin_mm: ArrayLike, width_mm: float, bounds: Bounds) -> Theta:
         """Return theta of the fastest growth within bounds with front width mu_D / mu_rho; see ``GrowthModel``."""
-        largest_mu_d, largest_mu_rho = bounds.upper[3:5]
-        mu_rho = min(largest_mu_rho, largest_mu_d / width_mm)
+        mu_rho = min(bounds.upper[4], bounds.upper[3] / width_mm)
         return Theta(origin_mm, width_mm * mu_rho, mu_rho, *self.space.typical[5:], space=self.space)
 
     def describe(self, theta: Theta, written: Mapping[str, str]) -> list[tuple[str, str]]:

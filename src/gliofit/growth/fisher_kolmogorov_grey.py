@@ -26,6 +26,7 @@ class FisherKolmogorovGrey(FisherKolmogorov):
     """Growth with a grey-matter diffusivity between 1 % and 100 % of the white-matter diffusivity."""
 
     space = SPACE
+    simpler = "fisher-kolmogorov"
 
     def growth(self, theta: Theta) -> Growth:
         """Coefficients of the growth equation."""

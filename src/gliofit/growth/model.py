@@ -37,21 +37,11 @@ _NOT_MODELS = ("__init__", "model", "parameters", "space", "theta")
 
 @dataclass(frozen=True)
 class Growth:
-    """Coefficients of the growth equation of one tumour over the whole duration T.
+    """Coefficients of the growth equation of one tumour over the whole duration T."""
 
-    Parameters
-    ----------
-    mu_d_mm
-        sqrt(D T) in white matter.
-    mu_rho
-        sqrt(rho T).
-    grey_share
-        Ratio of grey to white matter diffusivity.
-    """
-
-    mu_d_mm: float
-    mu_rho: float
-    grey_share: float = 1 / DIFFUSIVITY_RATIO
+    mu_d_mm: float  #: sqrt(D T) in white matter.
+    mu_rho: float  #: sqrt(rho T).
+    grey_share: float = 1 / DIFFUSIVITY_RATIO  #: Ratio of grey to white matter diffusivity.
 
     def over(self, fraction: float) -> Growth:
         """Return the coefficients of growth over a fraction of the duration."""
@@ -85,7 +75,7 @@ class GrowthModel(ABC):
     """Growth model: a parameter space and its growth equation. One subclass in one file of ``gliofit/growth``."""
 
     space: ClassVar[ParameterSpace]
-    #: Model with one origin less, from whose fit a fit begins.
+    #: Model that lacks one origin or another parameter, from whose fit a fit begins.
     simpler: ClassVar[str | None] = None
     #: What an image at one time leaves open, in a sentence for pages.
     undetermined: ClassVar[str] = ""
@@ -109,32 +99,12 @@ class GrowthModel(ABC):
 
     @abstractmethod
     def of_front_width(self, origin_mm: ArrayLike, width_mm: float, bounds: Bounds) -> Theta:
-        """Return theta of the fastest growth within bounds with a given front width.
-
-        Parameters
-        ----------
-        origin_mm
-            First origin, shape (3,), world mm.
-        width_mm
-            Width mu_D / mu_rho of the front.
-        bounds
-            Box of the parameters.
-        """
+        """Return theta of the fastest growth within bounds with a given front width mu_D / mu_rho."""
 
     def describe(self, theta: Theta, written: Mapping[str, str]) -> list[tuple[str, str]]:
-        """Describe a tumour in words, for someone who plans or measures and does not fit models.
+        """Describe a tumour in headings and sentences, for someone who plans or measures and does not fit models.
 
-        Parameters
-        ----------
-        theta
-            The estimate.
-        written
-            Derived quantities with their intervals as text, by name.
-
-        Returns
-        -------
-        list of (str, str)
-            Headings and sentences.
+        ``written`` are the derived quantities with their intervals as text, by name.
         """
         return []
 
@@ -147,24 +117,15 @@ def growth_model_names() -> list[str]:
 
 @cache
 def find_growth_model(name: str) -> GrowthModel:
-    """Return a growth model by name.
-
-    Raises
-    ------
-    InputError
-        If the name is unknown.
-    """
-    if name not in growth_model_names():
-        raise InputError(
-            f"growth model '{name}'", "is unknown", name_one_of(name, growth_model_names()), "unknown-growth-model"
-        )
+    """Return a growth model by name; raise InputError if it is unknown."""
+    if name not in (names := growth_model_names()):
+        raise InputError(f"growth model '{name}'", "is unknown", name_one_of(name, names), "unknown-growth-model")
     module = import_module(f"gliofit.growth.{name.replace('-', '_')}")
     (kind,) = (
         value for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, GrowthModel) and value.__module__ == module.__name__
     )  # fmt: skip
-    model = kind()
-    assert isinstance(model, GrowthModel)
+    model: GrowthModel = kind()
     if model.name != name:
         raise ValueError(f"{module.__name__}: its parameter space is named '{model.name}', not '{name}'")
     return model
@@ -204,12 +165,7 @@ def known_quantities() -> Mapping[str, Quantity]:
 def parameters_in(columns: Iterable[str], pattern: str = "{column}") -> tuple[Parameter, ...]:
     """Parameters that a table has columns for, without positions; those of the paper's model where it has none.
 
-    Parameters
-    ----------
-    columns
-        Columns of the table.
-    pattern
-        Names of the columns to look for, with ``{name}`` or ``{column}`` in place of a parameter's.
+    ``pattern`` gives the columns to look for, with ``{name}`` or ``{column}`` in place of a parameter's.
     """
     there = set(columns)
     known = [q for q in known_quantities().values() if isinstance(q, Parameter) and q.axis is None]

@@ -13,27 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 
 @dataclass(frozen=True)
 class Steps:
-    """Lengths for optimisers along one parameter, in coordinates (``ParameterSpace.to_coordinates``).
+    """Lengths for optimisers along one parameter, in coordinates (``ParameterSpace.to_coordinates``)."""
 
-    Parameters
-    ----------
-    longest
-        Longest optimiser step.
-    unit
-        Unit of the convergence tolerance for steps.
-    same
-        Points closer than this count as the same minimum.
-    difference
-        Range of steps for finite differences of gradients.
-    vague
-        Standard deviation above which the parameter counts as not identifiable.
-    """
-
-    longest: float
-    unit: float
-    same: float
-    difference: tuple[float, float]
-    vague: float
+    longest: float  #: Longest optimiser step.
+    unit: float  #: Unit of the convergence tolerance for steps.
+    same: float  #: Points closer than this count as the same minimum.
+    difference: tuple[float, float]  #: Range of steps for finite differences of gradients.
+    vague: float  #: Standard deviation above which the parameter counts as not identifiable.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +30,8 @@ class Quantity:
     ----------
     name
         Identifier, for example ``grey_share``.
-    symbol
-        Symbol in plain text.
-    text
-        Symbol in running text, with Greek letters.
-    latex
-        Symbol in LaTeX's maths mode.
+    symbol, text, latex
+        Symbol in ASCII, in running text with Greek letters, and in LaTeX's maths mode.
     unit
         Unit, empty for dimensionless quantities.
     column
@@ -91,8 +73,6 @@ class Parameter(Quantity):
     ----------
     bounds
         Default range; for components of a position relative to the tumour's centre of mass.
-    steps
-        Lengths for optimisers.
     log
         Whether the coordinate is the logarithm of the parameter, which must then be positive.
     axis
@@ -124,13 +104,7 @@ class Parameter(Quantity):
 
 @dataclass(frozen=True, kw_only=True)
 class Derived(Quantity):
-    """A quantity that follows from the parameters: a product of powers of positive ones.
-
-    Parameters
-    ----------
-    powers
-        Column of a parameter and its power.
-    """
+    """A quantity that follows from the parameters: a product of powers of positive ones, given by their columns."""
 
     powers: tuple[tuple[str, int], ...]
 
@@ -148,18 +122,7 @@ class ParameterSpace:
     """Parameters in the order of parameter vectors. The first three are the position of the first origin.
 
     Optimisers, covariances and intervals work in coordinates: the parameter, or its logarithm if ``Parameter.log`` is
-    set. The change of variables is defined here only.
-
-    Parameters
-    ----------
-    model
-        Name of the growth model.
-    parameters
-        Parameters of the model, n in number.
-
-        The parameters.
-    derived
-        Quantities that follow from them and stand beside them in tables.
+    set. The change of variables is defined here only. ``derived`` quantities stand beside the parameters in tables.
     """
 
     model: str
@@ -213,11 +176,6 @@ class ParameterSpace:
         return _frozen([p.typical for p in self.parameters])
 
     @cached_property
-    def time_exponents(self) -> NDArray[np.float64]:
-        """``Parameter.time_exponent`` of each parameter, shape (n,)."""
-        return _frozen([p.time_exponent for p in self.parameters])
-
-    @cached_property
     def paper_scale(self) -> NDArray[np.float64]:
         """``Parameter.paper_scale`` of each parameter, shape (n,)."""
         return _frozen([p.paper_scale for p in self.parameters])
@@ -258,19 +216,13 @@ class ParameterSpace:
 
     def step_between(self, theta: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the step in coordinates from theta to other parameters, shapes (n,); inverse of ``moved``."""
-        return np.where(
-            self.log, np.log(np.where(self.log, other / np.where(self.log, theta, 1.0), 1.0)), other - theta
-        )
+        ratio = np.where(self.log, other / np.where(self.log, theta, 1.0), 1.0)
+        return np.where(self.log, np.log(ratio), other - theta)
 
     def deviation(self, quantity: Derived, covariance: ArrayLike) -> float:
         """Standard deviation of the logarithm of a derived quantity.
 
-        Parameters
-        ----------
-        quantity
-            One of ``derived``.
-        covariance
-            Covariance of the coordinates, n x n numbers in any shape.
+        ``covariance`` is that of the coordinates, n x n numbers in any shape.
         """
         powers = np.zeros(len(self))
         for column, power in quantity.powers:
@@ -278,17 +230,10 @@ class ParameterSpace:
         matrix = np.asarray(covariance, dtype=np.float64).reshape(len(self), len(self))
         return float(np.sqrt(np.maximum(powers @ matrix @ powers, 0.0)))
 
-    # ---------------------------------------------------------------------------------------------- bounds, tables
-
     def bounds_about(self, centre_mm: ArrayLike, ranges: dict[str, tuple[float, float]] | None = None) -> Bounds:
-        """Return the box of parameter ranges about a world position.
+        """Return the box of parameter ranges, with those of positions relative to a world position.
 
-        Parameters
-        ----------
-        centre_mm
-            Position that ranges of positions are relative to, shape (3,).
-        ranges
-            Ranges by column; ``Parameter.bounds`` where missing.
+        ``ranges`` are by column; ``Parameter.bounds`` where missing.
         """
         limits = np.array([(ranges or {}).get(p.column, p.bounds) for p in self.parameters], dtype=np.float64)
         offset = self.relative_to(centre_mm)
@@ -323,11 +268,10 @@ class Bounds:
     upper: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        lower, upper = np.array(self.lower, dtype=np.float64), np.array(self.upper, dtype=np.float64)
-        if lower.ndim != 1 or lower.shape != upper.shape or not (lower < upper).all():
+        for name in ("lower", "upper"):
+            object.__setattr__(self, name, np.array(getattr(self, name), dtype=np.float64))
+        if self.lower.ndim != 1 or self.lower.shape != self.upper.shape or not (self.lower < self.upper).all():
             raise ValueError("bounds: lower and upper differ in shape, or a lower value is not below its upper value")
-        object.__setattr__(self, "lower", lower)
-        object.__setattr__(self, "upper", upper)
 
     def to_unit(self, theta: ArrayLike) -> NDArray[np.float64]:
         """Map parameters, shape (..., n), to the unit box."""

@@ -26,8 +26,6 @@ class Theta:
         First origin in world coordinates (RAS, mm), shape (3,).
     others
         Remaining parameters in the order of the space.
-    space
-        Parameter space.
 
     Raises
     ------
@@ -41,7 +39,7 @@ class Theta:
     space: ParameterSpace
 
     def __init__(self, origin_mm: ArrayLike, *others: float, space: ParameterSpace = PAPER_SPACE) -> None:
-        values = (*(float(v) for v in np.asarray(origin_mm, dtype=np.float64)), *(float(v) for v in others))
+        values = tuple(float(v) for v in (*np.asarray(origin_mm, dtype=np.float64), *others))
         object.__setattr__(self, "space", space)
         object.__setattr__(self, "_values", values)
         if len(values) != len(space) or not np.isfinite(values).all() or (np.array(values)[space.log] < 0).any():
@@ -72,7 +70,7 @@ class Theta:
             raise AttributeError(f"{self.space.model} has no parameter {name}") from None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self._values, self.space)
+        return Theta.from_array, (self._values, self.space)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Theta) and (self.space.model, self._values) == (other.space.model, other._values)
@@ -109,8 +107,5 @@ class Theta:
 
     def at_fraction(self, fraction: float) -> Theta:
         """Return theta of the same tumour after a fraction of its growth time."""
-        return Theta.from_array(self.to_array() * fraction**self.space.time_exponents, self.space)
-
-
-def _restore(values: tuple[float, ...], space: ParameterSpace) -> Theta:
-    return Theta.from_array(values, space)
+        exponents = np.array([p.time_exponent for p in self.space.parameters])
+        return Theta.from_array(self.to_array() * fraction**exponents, self.space)

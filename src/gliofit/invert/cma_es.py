@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from gliofit.growth.space import Bounds
-from gliofit.invert.base import InversionError, MethodSettings
+from gliofit.invert.base import AbstractInverter, InversionError
 from gliofit.invert.variables import SearchOutcome, Variables
 
 if TYPE_CHECKING:
@@ -17,13 +17,12 @@ if TYPE_CHECKING:
     from gliofit.invert.solver_objective import SolverObjective
     from gliofit.invert.surrogate_objective import SurrogateObjective
 
-__all__ = ["CmaSearch", "CmaSettings"]
 
 #: The paper's step size in raw variables, absolute tolerance, and (window, first) generations of the tolerance.
 _RAW_SIGMA, _RAW_TOLERANCE, _RAW_GENERATIONS = 0.3, 1e-8, (9, 20)
 
 
-class CmaSettings(MethodSettings):
+class CmaInverter(AbstractInverter):
     """Settings of CMA-ES (the ``cma`` package)."""
 
     popsize: int = Field(8, ge=4, description="Candidates per generation; 8 is the usual 4 + 3 ln(5).")
@@ -57,12 +56,13 @@ class CmaSearch:
     """
 
     def __init__(
-        self, settings: CmaSettings, problem: Problem, bounds: Bounds, objective: SolverObjective | SurrogateObjective
+        self, settings: CmaInverter, problem: Problem, bounds: Bounds, objective: SolverObjective | SurrogateObjective
     ) -> None:
         import cma
 
         self.settings = settings
         centre, held = problem.observation.centre_mm, problem.held_origin_mm(settings.origin)
+        typical = problem.space.typical + problem.space.relative_to(centre)
         starts: tuple[tuple[float, ...], ...]
         if settings.raw_scaling:
             self.variables = Variables.raw(problem.space, bounds, centre, held)
@@ -71,7 +71,6 @@ class CmaSearch:
             self.variables = Variables.unit(problem.space, bounds, held, settings.log_mu)
             sigma, starts = settings.sigma0, settings.starts
         self._spent = 0
-        typical = problem.space.typical + problem.space.relative_to(centre)
         first = bounds.clip(np.array([[*centre, *values, *typical[3 + len(values) :]] for values in starts]))
         if len(first) > 1:
             losses = objective.losses(self.variables.decode(self.variables.encode(first)))
@@ -111,10 +110,10 @@ class CmaSearch:
         The evaluations of initial guesses count in the first call. Raises InversionError if a whole generation has no
         finite loss.
         """
-        settings, search = self.settings, self._search
-        best_theta, best_loss = np.empty(0), np.inf
+        search = self._search
         history: list[float] = []
-        generations = max(1, (evaluations - self._spent) // settings.popsize)
+        best_theta, best_loss = np.empty(0), np.inf
+        generations = max(1, (evaluations - self._spent) // self.settings.popsize)
         self._spent = 0
         for _ in range(generations):
             points = search.ask()
@@ -137,15 +136,13 @@ class CmaSearch:
 
     def _convergence(self, history: list[float], losses: NDArray[np.float64], scale: float) -> str:
         """Return the fulfilled convergence criterion, empty if there is none."""
-        if self.settings.raw_scaling:
-            window, least = _RAW_GENERATIONS
-            if len(history) < max(window + 1, least):
-                return ""
+        raw = self.settings.raw_scaling
+        window, least = _RAW_GENERATIONS if raw else (self.settings.tolerance_generations,) * 2
+        if len(history) < least:
+            return ""
+        if raw:
             change = min(history[:-window]) - min(history)
             return f"best loss changed by {change:.1e} in {window} generations" if change < _RAW_TOLERANCE else ""
         # The best loss so far is no criterion, since one lucky candidate may remain the best during contraction.
-        window = self.settings.tolerance_generations
-        if len(history) < window:
-            return ""
         span = max(np.ptp(history[-window:]), np.ptp(losses))
         return f"losses within {span:.1e} of each other" if span <= self.settings.tolerance * scale else ""

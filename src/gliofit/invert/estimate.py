@@ -12,8 +12,6 @@ from gliofit.core.io import read_table
 from gliofit.growth.model import space_of, theta_in
 from gliofit.growth.theta import Theta
 
-__all__ = ["read_estimate"]
-
 
 def read_estimate(parameters: Path, prefix: str = "", also: Sequence[str] = ()) -> tuple[pd.Series, Theta | None]:
     """Read the row of a ``parameters.parquet`` and its theta, None without estimate.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,28 +18,18 @@ from gliofit.observation.likelihood import ConcentrationLikelihood
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.domain import domain_of
 
-__all__ = ["Expansion", "ExpansionObjective"]
 
+class Expansion(NamedTuple):
+    """Expansion of the loss about theta."""
 
-@dataclass(frozen=True, eq=False)
-class Expansion:
-    """Expansion of the loss about theta.
-
-    Parameters
-    ----------
-    theta, loss
-        Parameters, shape (n,), positions in world mm, and their loss.
-    gradient, hessian
-        Derivatives by theta, shapes (n,) and (n, n). Gauss-Newton's Hessian neglects second derivatives of c and is
-        positive semidefinite.
-    tangents, c
-        Derivatives of c, shape (n, N), and concentration c on the objective's box, shape (x, y, z).
-    """
-
+    #: Parameters, shape (n,), positions in world mm, and their loss.
     theta: NDArray[np.float64]
     loss: float
+    #: Derivatives by theta, shapes (n,) and (n, n). Gauss-Newton's Hessian neglects second derivatives of c and is
+    #: positive semidefinite.
     gradient: NDArray[np.float64]
     hessian: NDArray[np.float64]
+    #: Derivatives of c, shape (n, N), and concentration c on the objective's box, shape (x, y, z).
     tangents: NDArray[Any]
     c: NDArray[Any]
 
@@ -72,37 +62,37 @@ class ExpansionObjective(LevelObjective[AccurateSolver]):
         except SeedOutsideTissueError:
             return None
         c, tangents = sensitivity.fields[0], sensitivity.box_tangents.reshape(len(self.space), -1)
-        share, prediction = self.likelihood.share, self._predict(c)
+        prediction = self.prediction(c)
         value = self._scale * float(self.likelihood(prediction[None])[0])
         size = len(self.space)
         gradient, hessian = np.zeros(size), np.zeros((size, size))
-        for term in self.likelihood.terms(prediction):
-            # From derivatives by the prediction, c times the tissue's share, to derivatives by c.
-            slope = (self._scale * term.slope * share).flatten().numpy()
-            curvature = (self._scale * term.curvature * share.square()).flatten().numpy()
+        for slope, curvature, floats in self._terms(prediction):
             gradient += tangents @ slope
             hessian += (tangents * curvature) @ tangents.T
-            if term.floats:
+            if floats:
                 weighted = (tangents @ curvature).astype(np.float64)
                 hessian -= np.outer(weighted, weighted) / max(float(curvature.sum(dtype=np.float64)), 1e-300)
         self.trace.add(np.asarray(theta), value, self.level)
         return Expansion(np.array(theta, dtype=np.float64), value, gradient, hessian, tangents, c)
 
-    def prediction(self, expansion: Expansion) -> torch.Tensor:
+    def prediction(self, c: NDArray[Any]) -> torch.Tensor:
         """Return the prediction for the likelihood: concentration averaged over voxels, shape (x, y, z)."""
-        return self._predict(expansion.c)
-
-    def _predict(self, c: NDArray[Any]) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(c, dtype=np.float32)) * self.likelihood.share
 
     def scores(self, expansion: Expansion) -> NDArray[np.float32]:
         """Return each voxel's part of the gradient by theta, shape (n, x, y, z)."""
-        share = self.likelihood.share
         total = np.zeros_like(expansion.tangents)
-        for term in self.likelihood.terms(self.prediction(expansion)):
+        for slope, curvature, floats in self._terms(self.prediction(expansion.c)):
             tangents = expansion.tangents
-            if term.floats:
-                curvature = (term.curvature * share.square()).flatten().numpy()
+            if floats:
                 tangents = tangents - ((tangents @ curvature) / max(float(curvature.sum()), 1e-300))[:, None]
-            total += tangents * (self._scale * term.slope * share).flatten().numpy()
+            total += tangents * slope
         return total.reshape(-1, *self.domain.shape)
+
+    def _terms(self, prediction: torch.Tensor) -> Iterator[tuple[NDArray[Any], NDArray[Any], bool]]:
+        """Yield slope and curvature of each term by c, shapes (N,), and whether its threshold was fitted."""
+        share = self.likelihood.share
+        for slope, curvature, floats in self.likelihood.terms(prediction):
+            # From derivatives by the prediction, which is c times the tissue's share.
+            by_c = self._scale * slope * share, self._scale * curvature * share.square()
+            yield by_c[0].flatten().numpy(), by_c[1].flatten().numpy(), floats

@@ -9,15 +9,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from gliofit.core.work import Work, cubes
-from gliofit.invert.base import InversionError, SurrogateMethodSettings
+from gliofit.invert.base import InversionError, SurrogateInverter
 from gliofit.invert.variables import SearchOutcome, Variables
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from gliofit.invert.surrogate_objective import SurrogateObjective
-
-__all__ = ["LbfgsSettings", "minimise"]
 
 #: The paper's learning rate and absolute tolerance.
 _RAW_RATE, _RAW_EPSILON = 0.1, 1e-8
@@ -29,10 +27,9 @@ _INSET = 0.02
 _USUAL_EVALUATIONS = 100
 
 
-class LbfgsSettings(SurrogateMethodSettings):
-    """Settings of L-BFGS with strong-Wolfe line search, by default on the logits of the unit box of the bounds."""
+class LbfgsInverter(SurrogateInverter):
+    """Method that uses L-BFGS with strong-Wolfe line search, by default on the logits of the unit box of the bounds."""
 
-    has_start: ClassVar[bool] = True
     descends: ClassVar[bool] = True
 
     epsilon: float = Field(
@@ -59,7 +56,7 @@ class LbfgsSettings(SurrogateMethodSettings):
 
 def minimise(
     objective: SurrogateObjective,
-    settings: LbfgsSettings,
+    settings: LbfgsInverter,
     start: NDArray[np.float64],
     held_origin_mm: NDArray[np.float64] | None,
     centre_mm: NDArray[np.float64],

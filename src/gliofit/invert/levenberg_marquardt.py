@@ -56,12 +56,8 @@ def descend(
 
     Parameters
     ----------
-    objective, start
-        Loss with derivatives, and its expansion at the initial guess.
     bounds
         Box of theta; a parameter pushed against its bound is fixed for that step.
-    evaluations
-        Largest number of evaluations.
     free
         Mask of parameters that may change, shape (n,).
     loss_tolerance

@@ -2,52 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from copy import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gliofit.core.tissue import Tissue
 from gliofit.growth.model import DEFAULT, GrowthModel, find_growth_model
-from gliofit.growth.space import Bounds, ParameterSpace
+from gliofit.growth.space import Bounds
 from gliofit.growth.theta import Theta
 from gliofit.invert.networks import Networks
 from gliofit.invert.trace import OnProgress, Trace
-from gliofit.observation.observation import (
-    AbstractObservation,
-    ConcentrationObservation,
-    EmptyObservationError,
-    SegmentationObservation,
-)
+from gliofit.observation.observation import AbstractObservation
 
 if TYPE_CHECKING:
     from gliofit.invert.atlas_map import AtlasMap
     from gliofit.invert.settings import InvertSettings
 
-__all__ = [
-    "AbstractObservation",
-    "ConcentrationObservation",
-    "EmptyObservationError",
-    "Problem",
-    "SegmentationObservation",
-]
 
-
-@dataclass(frozen=True, eq=False)
 class Problem:
-    """Input of an inversion method.
+    """Input of an inversion method: observation, ``tissue``, parameter ``space`` and ``bounds`` about the tumour.
 
     Parameters
     ----------
-    tissue, observation
-        Tissue on the case's grid, and observation with its likelihood.
-    bounds
-        Box of theta, origin in world mm.
-    networks
-        Trained networks, loaded on first use.
-    seed, threads
-        Random seed and number of threads.
+    observation, settings
+        Observation with its likelihood, and settings with the bounds relative to its centre of mass.
     on_progress
         Progress callback with the number of evaluations, the last loss and its level.
     start
@@ -55,28 +34,11 @@ class Problem:
     atlas
         Transforms to the atlas, for methods that work there.
     model
-        Growth model whose parameters are estimated.
+        Name of the growth model.
     """
 
-    tissue: Tissue
-    observation: AbstractObservation
-    bounds: Bounds
-    networks: Networks = field(default_factory=Networks)
-    seed: int = 0
-    threads: int = 1
-    on_progress: OnProgress | None = None
-    start: Theta | None = None
-    atlas: AtlasMap | None = None
-    model: GrowthModel = field(default_factory=lambda: find_growth_model(DEFAULT))
-
-    @property
-    def space(self) -> ParameterSpace:
-        """Parameter space of the growth model."""
-        return self.model.space
-
-    @classmethod
-    def create(
-        cls,
+    def __init__(
+        self,
         observation: AbstractObservation,
         settings: InvertSettings,
         networks: Networks | None = None,
@@ -86,24 +48,30 @@ class Problem:
         start: Theta | None = None,
         atlas: AtlasMap | None = None,
         model: str = DEFAULT,
-    ) -> Problem:
-        """Create a problem with the bounds of the settings about the observation's centre of mass."""
-        growth = find_growth_model(model)
-        bounds = growth.space.bounds_about(observation.centre_mm, settings.bounds.ranges(growth.space))
-        tissue, networks = observation.tissue, networks or Networks()
-        start = None if start is None else start.in_space(growth.space)
-        return cls(tissue, observation, bounds, networks, seed, threads, on_progress, start, atlas, growth)
+    ) -> None:
+        self.observation, self.tissue, self.model = observation, observation.tissue, find_growth_model(model)
+        self.space = self.model.space
+        self.bounds = self.space.bounds_about(observation.centre_mm, settings.bounds.ranges(self.space))
+        self.networks, self.seed, self.threads = networks or Networks(), seed, threads
+        self.on_progress, self.atlas = on_progress, atlas
+        self.start = None if start is None else start.in_space(self.space)
 
     def with_model(self, model: GrowthModel) -> Problem:
         """Return the same problem for a model whose parameters are among those of this one."""
         places = [self.space.index(column) for column in model.space.columns]
         bounds = Bounds(self.bounds.lower[places], self.bounds.upper[places])
-        start = None if self.start is None else self.start.in_space(model.space)
-        return replace(self, model=model, bounds=bounds, start=start)
+        problem = copy(self)
+        problem.model, problem.space, problem.bounds = model, model.space, bounds
+        problem.start = None if self.start is None else self.start.in_space(model.space)
+        return problem
 
     def held_origin_mm(self, origin: str) -> NDArray[np.float64] | None:
         """Return the fixed origin of an ``origin`` setting, shape (3,), world mm; None if the origin is estimated."""
         return self.observation.centre_mm if origin == "com-fixed" else None
+
+    def free(self, origin: str) -> NDArray[np.bool_]:
+        """Return the mask of parameters that are estimated with an ``origin`` setting, shape (n,)."""
+        return self.space.free(origin == "com-fixed")
 
     def starting_at(self, origin: str, start: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return an initial theta, shape (n,), with the centre of mass as origin for ``origin: com-start``."""

@@ -15,12 +15,10 @@ from gliofit.growth.space import ParameterSpace
 from gliofit.invert.base import Inversion, InversionError
 from gliofit.invert.expansion import Expansion, ExpansionObjective
 from gliofit.invert.levenberg_marquardt import descend
-from gliofit.invert.methods.gauss_newton import GaussNewtonSettings
+from gliofit.invert.methods.gauss_newton import GaussNewton
 from gliofit.invert.problem import Problem
 from gliofit.invert.uncertainty import INTERVAL_LEVEL
 from gliofit.solver.accurate import AccurateSolver
-
-__all__ = ["PROFILE_COLUMNS", "profile_intervals", "profile_likelihood"]
 
 #: Columns of a profile before those of the parameter space.
 PROFILE_COLUMNS = ("parameter", "value", "loss", "deviance", "standard_normal")
@@ -33,15 +31,8 @@ _NEGLIGIBLE = 0.01
 
 
 @blas_threads(1)
-def profile_likelihood(problem: Problem, settings: GaussNewtonSettings, inversion: Inversion) -> pd.DataFrame:
+def profile_likelihood(problem: Problem, settings: GaussNewton, inversion: Inversion) -> pd.DataFrame:
     """Compute the loss along each free parameter, minimised over the others, on the finest level.
-
-    Parameters
-    ----------
-    problem, settings
-        Inverted case, and settings of the inversion.
-    inversion
-        Outcome with an uncertainty.
 
     Returns
     -------
@@ -70,7 +61,7 @@ def profile_likelihood(problem: Problem, settings: GaussNewtonSettings, inversio
     lowest = _exact_loss(objective, best)
     errors, inverse = uncertainty.standard_errors, uncertainty.inverse_hessian
     space = problem.space
-    free = space.free(problem.held_origin_mm(settings.origin) is not None)
+    free = problem.free(settings.origin)
     rows = []
     for k in np.flatnonzero(free & (errors > 0) & (np.diag(inverse) > 0)):
         scale = 2 * inverse[k, k] / errors[k] ** 2
@@ -151,4 +142,4 @@ def _exact_loss(objective: ExpansionObjective, expansion: Expansion) -> float:
     """Return the loss in double precision; single precision rounds relevant differences if there are many voxels."""
     # From the likelihood's mean over the objective's box to the problem's loss.
     factor = objective.without_tumour / objective.likelihood.without_tumour()
-    return factor * float(objective.likelihood(objective.prediction(expansion).double()[None])[0])
+    return factor * float(objective.likelihood(objective.prediction(expansion.c).double()[None])[0])

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from gliofit.core.errors import InputError, SeedOutsideTissueError
 from gliofit.core.grid import Grid, Volume
@@ -20,28 +19,24 @@ from gliofit.core.threads import blas_threads, kernel_threads, torch_threads
 from gliofit.core.tissue import Tissue, TissueKind
 from gliofit.growth.model import COLUMN, find_growth_model
 from gliofit.growth.space import ParameterSpace
-from gliofit.invert.atlas_map import AtlasMap, RegisteredMap
-from gliofit.invert.base import AbstractInverter, Inversion, MethodSettings
+from gliofit.invert.atlas_map import AtlasMap
+from gliofit.invert.base import AbstractInverter, Inversion
 from gliofit.invert.estimate import read_estimate
 from gliofit.invert.networks import Networks
-from gliofit.invert.problem import (
+from gliofit.invert.problem import Problem
+from gliofit.invert.settings import InvertSettings
+from gliofit.invert.trace import Trace
+from gliofit.observation.observation import (
     AbstractObservation,
     ConcentrationObservation,
     EmptyObservationError,
-    Problem,
     SegmentationObservation,
 )
-from gliofit.invert.registry import find_inverter
-from gliofit.invert.settings import InvertSettings
-from gliofit.invert.trace import Trace
-from gliofit.invert.uncertainty import Uncertainty
-
-__all__ = ["CaseFiles", "fit", "invert_case", "parameters_row"]
 
 log = logging.getLogger(__name__)
 
 #: Numerical errors of methods, which give a failed outcome.
-_NUMERICAL = (ArithmeticError, MemoryError, RuntimeError, ValueError, np.linalg.LinAlgError)
+_NUMERICAL = (ArithmeticError, MemoryError, RuntimeError, ValueError)
 
 
 def fit(problem: Problem, method: str, settings: InvertSettings) -> Inversion:
@@ -53,14 +48,13 @@ def fit(problem: Problem, method: str, settings: InvertSettings) -> Inversion:
         If the method is not configured, or a network that it needs is missing.
     """
     entry = _entry(settings, method)
-    inverter: AbstractInverter[Any] = find_inverter(entry.inverter)(entry)
     # Loading networks does not count in the method's time.
     for role in entry.networks:
         _ = problem.networks[role]
     started = time.perf_counter()
     with kernel_threads(problem.threads), torch_threads(problem.threads), blas_threads(1):
         try:
-            inversion = inverter.invert(problem)
+            inversion = entry.invert(problem)
         except NotImplementedError:
             raise
         except _NUMERICAL as error:
@@ -68,9 +62,15 @@ def fit(problem: Problem, method: str, settings: InvertSettings) -> Inversion:
                 raise
             log.warning("%s failed", method, exc_info=True)
             name = "" if type(error).__name__ == "InversionError" else f"{type(error).__name__}: "
-            return _failure(problem.space, f"{name}{error}", time.perf_counter() - started)
+            return Trace(problem.space).fail(f"{name}{error}", time.perf_counter() - started)
     if entry.origin == "com-swap":
-        inversion = _swap_origin(inversion, problem.observation.centre_mm)
+        # As the paper's code does for its forward simulation. The uncertainty is that of the estimated origin.
+        centre, candidates = problem.observation.centre_mm, (inversion.theta, inversion.other)
+        theta, other = (None if theta is None else theta.with_origin(centre) for theta in candidates)
+        inversion = _with_notes(
+            replace(inversion, theta=theta, other=other, uncertainty=None),
+            "the estimated origin was replaced by the centre of mass; the loss is that before",
+        )
     fixed = entry.origin in ("com-fixed", "com-swap")
     inversion = _move_origin(inversion, problem.tissue, fixed, settings.move_origin_into_tissue)
     return _with_notes(inversion, *problem.observation.notes)
@@ -78,32 +78,18 @@ def fit(problem: Problem, method: str, settings: InvertSettings) -> Inversion:
 
 @dataclass(frozen=True)
 class CaseFiles:
-    """Files of a case that a method may read.
+    """Files of a case that a method may read."""
 
-    Parameters
-    ----------
-    folder
-        Folder with the tissue and ``concentration.nii.gz`` (synthetic) or ``segmentation.nii.gz``.
-    cohort
-        ``synthetic`` or ``patients``.
-    case
-        Name of the case.
-    tissue_kind
-        Label map or probability maps.
-    reference
-        A patient's reference concentration, if the method observes it.
-    start
-        ``parameters.parquet`` of the method whose estimate is refined.
-    atlas
-        Folder with the atlas' tissue, if the method works in the atlas and the case is a patient.
-    """
-
+    #: Folder with the tissue and ``concentration.nii.gz`` (synthetic) or ``segmentation.nii.gz`` (patients).
     folder: Path
     cohort: str
     case: str
     tissue_kind: TissueKind
+    #: A patient's reference concentration, if the method observes it.
     reference: Path | None = None
+    #: ``parameters.parquet`` of the method whose estimate is refined.
     start: Path | None = None
+    #: Folder with the atlas' tissue, if the method works in the atlas and the case is a patient.
     atlas: Path | None = None
 
     def observe(self, observed: str, tissue: Tissue, settings: InvertSettings) -> AbstractObservation:
@@ -125,7 +111,7 @@ class CaseFiles:
             return AtlasMap(tissue)
         if self.atlas is None:
             raise InputError("atlas", "its tissue was not given, and this method works in it", "name the atlas' folder")
-        return RegisteredMap.load(self.folder, self.atlas, self.tissue_kind, tissue.grid)
+        return AtlasMap.load(self.folder, self.atlas, self.tissue_kind, tissue.grid)
 
 
 def invert_case(
@@ -142,23 +128,23 @@ def invert_case(
 
     A method that estimates a concentration also writes ``concentration.nii.gz``, all zeros if it failed.
     """
-    model = _entry(settings, method).growth_model
-    space = find_growth_model(model).space
+    entry = _entry(settings, method)
+    space = find_growth_model(entry.growth_model).space
     tissue = Tissue.load(files.folder, files.tissue_kind)
     observed = settings.observation_of(method, files.cohort)
     try:
         observation = files.observe(observed, tissue, settings)
     except EmptyObservationError as error:
-        inversion = _failure(space, str(error), 0.0)
+        inversion = Trace(space).fail(str(error))
     else:
         start = None if files.start is None else read_estimate(files.start)[1]
-        atlas = files.atlas_map(tissue) if settings.needs_atlas(method) else None
-        problem = Problem.create(observation, settings, networks, seed, threads, start=start, atlas=atlas, model=model)
+        atlas = files.atlas_map(tissue) if entry.needs_atlas else None
+        problem = Problem(observation, settings, networks, seed, threads, None, start, atlas, entry.growth_model)
         inversion = fit(problem, method, settings)
     who = {"run": run, "cohort": files.cohort, "case": files.case, "method": method}
     row = parameters_row(who, inversion, tissue.grid, seed, observed, space)
     write_table(out_dir / "trace.parquet", inversion.trace)
-    if settings.gives_concentration(method):
+    if entry.gives_concentration:
         zeros = Volume(np.zeros(tissue.grid.shape, np.float32), tissue.grid)
         write_volume(out_dir / "concentration.nii.gz", inversion.concentration or zeros, CONCENTRATION)
     write_table(out_dir / "parameters.parquet", pd.DataFrame([row]))
@@ -167,7 +153,10 @@ def invert_case(
 def parameters_row(
     who: dict[str, str], inversion: Inversion, grid: Grid, seed: int, observation: str, space: ParameterSpace
 ) -> dict[str, Any]:
-    """Return the row of ``parameters.parquet``; ``who`` is run, cohort, case and method."""
+    """Return the row of ``parameters.parquet``; ``who`` is run, cohort, case and method.
+
+    Without uncertainty, the columns of standard errors, intervals and covariance (by rows) are empty.
+    """
     theta, other = inversion.theta, inversion.other
     voxel = np.full(3, np.nan) if theta is None else theta.origin_voxel(grid)
     row: dict[str, Any] = {
@@ -190,32 +179,24 @@ def parameters_row(
         "threshold_core": np.nan,
         "out_of_range": False,
     }
-    if theta is None or inversion.uncertainty is None:
-        return row | Uncertainty.no_columns(space) | inversion.extra
-    return row | inversion.uncertainty.columns(theta) | inversion.extra
+    errors = low = high = covariance = None
+    if theta is not None and inversion.uncertainty is not None:
+        errors = inversion.uncertainty.standard_errors * space.derivative(theta.to_array())
+        low, high = inversion.uncertainty.interval(theta)
+        covariance = inversion.uncertainty.covariance.flatten().tolist()
+    for suffix, values in (("_se", errors), ("_low", low), ("_high", high)):
+        row |= space.row(values, suffix=suffix)
+    return row | {"covariance": covariance} | inversion.extra
 
 
-def _entry(settings: InvertSettings, method: str) -> MethodSettings:
+def _entry(settings: InvertSettings, method: str) -> AbstractInverter:
     if method not in settings.methods:
         raise InputError(f"method '{method}'", "is not configured", f"name one of {', '.join(settings.methods)}")
     return settings.methods[method]
 
 
-def _failure(space: ParameterSpace, message: str, seconds: float) -> Inversion:
-    return Inversion(None, np.nan, Trace(space).table(), 0, seconds, "failed", message)
-
-
 def _with_notes(inversion: Inversion, *notes: str) -> Inversion:
     return replace(inversion, message="; ".join(note for note in (inversion.message, *notes) if note))
-
-
-def _swap_origin(inversion: Inversion, centre_mm: NDArray[np.float64]) -> Inversion:
-    """Replace estimated origins by the centre of mass, as the paper's code does for its forward simulation."""
-    swapped = (None if theta is None else theta.with_origin(centre_mm) for theta in (inversion.theta, inversion.other))
-    theta, other = swapped
-    # The uncertainty is that of the estimated origin.
-    inversion = replace(inversion, theta=theta, other=other, uncertainty=None)
-    return _with_notes(inversion, "the estimated origin was replaced by the centre of mass; the loss is that before")
 
 
 def _move_origin(inversion: Inversion, tissue: Tissue, fixed: bool, move: bool) -> Inversion:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import Field, create_model, field_validator, model_validator
@@ -10,23 +13,35 @@ from pydantic import Field, create_model, field_validator, model_validator
 from gliofit.core.settings import Settings
 from gliofit.growth.model import find_growth_model, growth_model_names
 from gliofit.growth.space import ParameterSpace
-from gliofit.invert.base import AbstractInverter, MethodSettings, MethodTrait, PatientObservation
-from gliofit.invert.registry import find_inverter, inverter_names
+from gliofit.invert import methods
+from gliofit.invert.base import AbstractInverter, MethodTrait, PatientObservation
 from gliofit.observation.imaging import ImagingSettings
 from gliofit.train.settings import NetworkRole
 
-__all__ = ["BoundsSettings", "InvertSettings"]
+
+@cache
+def inverters() -> dict[str, type[AbstractInverter]]:
+    """Return the classes of all methods by name, in the files of ``gliofit/invert/methods``, one in each."""
+    files = [file.name for file in pkgutil.iter_modules(methods.__path__) if not file.name.startswith("_")]
+    classes = {}
+    for name, file in sorted((file.replace("_", "-"), file) for file in files):
+        module = importlib.import_module(f"{methods.__name__}.{file}")
+        [classes[name]] = [
+            item
+            for item in vars(module).values()
+            if isinstance(item, type) and issubclass(item, AbstractInverter) and item.__module__ == module.__name__
+        ]
+    return classes
+
 
 if TYPE_CHECKING:
-    _Method = MethodSettings
+    _Method = AbstractInverter
 else:
     # One alternative per file in methods/, so that schema and documentation list every method's keys.
     _Method = Annotated[
-        Union[tuple(find_inverter(name).settings_type for name in inverter_names())],  # noqa: UP007 - not static
+        Union[tuple(inverters().values())],  # noqa: UP007 - not static
         Field(discriminator="inverter"),
     ]
-
-_METHOD_NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
 
 class _Bounds(Settings):
@@ -61,19 +76,15 @@ class _Bounds(Settings):
         }
 
 
-def _range_fields() -> dict[str, Any]:
-    """Return a field for each parameter of a growth model that is not a component of a position."""
-    parameters = [p for name in growth_model_names() for p in find_growth_model(name).space.others]
-    return {p.column: (tuple[float, float], Field(p.bounds, description=f"Range of {p.symbol}.")) for p in parameters}
-
-
 if TYPE_CHECKING:
     BoundsSettings = _Bounds
 else:
-    BoundsSettings = create_model("BoundsSettings", __base__=_Bounds, __module__=__name__, **_range_fields())
+    _others = [p for name in growth_model_names() for p in find_growth_model(name).space.others]
+    _fields = {p.column: (tuple[float, float], Field(p.bounds, description=f"Range of {p.symbol}.")) for p in _others}
+    BoundsSettings = create_model("BoundsSettings", __base__=_Bounds, __module__=__name__, **_fields)
 
 
-def _default_methods() -> dict[str, MethodSettings]:
+def _default_methods() -> dict[str, AbstractInverter]:
     entries = {
         "cmaes-solver": {"inverter": "cmaes-solver"},
         "cmaes-surrogate": {"inverter": "cmaes-surrogate"},
@@ -85,30 +96,13 @@ def _default_methods() -> dict[str, MethodSettings]:
         "hybrid-com": {"inverter": "hybrid", "origin": "com-fixed"},
         "hybrid-refined": {"inverter": "gauss-newton", "refines": "hybrid"},
     }
-    return {name: find_inverter(e["inverter"]).settings_type.model_validate(e) for name, e in entries.items()}
-
-
-def _check_keys(name: str, entry: Any) -> None:
-    """Raise a ValueError that lists valid values if the inverter or a key of an entry of ``methods`` is unknown."""
-    if isinstance(entry, MethodSettings):
-        return
-    if not isinstance(entry, Mapping):
-        raise ValueError(f"method '{name}' needs keys, at least 'inverter': one of {', '.join(inverter_names())}")
-    inverter = entry.get("inverter")
-    if inverter not in inverter_names():
-        problem = "has no 'inverter'" if inverter is None else f"has the unknown inverter '{inverter}'"
-        raise ValueError(f"method '{name}' {problem}; valid are {', '.join(inverter_names())}")
-    keys = find_inverter(inverter).settings_type.model_fields
-    for key in entry:
-        if key not in keys:
-            problem = f"method '{name}' has the unknown key '{key}'"
-            raise ValueError(f"{problem}; valid for inverter '{inverter}' are {', '.join(keys)}")
+    return {name: inverters()[e["inverter"]].model_validate(e) for name, e in entries.items()}
 
 
 class InvertSettings(Settings):
     """Inversion methods and their input data."""
 
-    methods: dict[Annotated[str, Field(pattern=_METHOD_NAME)], _Method] = Field(
+    methods: dict[Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], _Method] = Field(
         default_factory=_default_methods,
         description="Methods to run, by the name they have in results: each an inverter with its settings. The same "
         "inverter may appear under several names.",
@@ -131,18 +125,27 @@ class InvertSettings(Settings):
     @field_validator("methods", mode="before")
     @classmethod
     def _known(cls, value: Any) -> dict[str, Any]:
+        """Raise a ValueError that lists valid values if a name, an inverter or a key is wrong."""
         if not isinstance(value, Mapping):
             raise ValueError("needs one entry per method, for example `direct: {inverter: direct}`")
-        for name, entry in value.items():
-            _check_keys(str(name), entry)
-        return {str(name): entry for name, entry in value.items()}
-
-    @field_validator("methods")
-    @classmethod
-    def _not_reserved(cls, value: dict[str, MethodSettings]) -> dict[str, MethodSettings]:
         if "oracle" in value:
             raise ValueError("'oracle' is the name of the run with the true parameters; choose another name")
-        return value
+        for name, entry in value.items():
+            if isinstance(entry, AbstractInverter):
+                continue
+            valid = ", ".join(inverters())
+            if not isinstance(entry, Mapping):
+                raise ValueError(f"method '{name}' needs keys, at least 'inverter': one of {valid}")
+            inverter = entry.get("inverter")
+            if inverter not in list(inverters()):
+                problem = "has no 'inverter'" if inverter is None else f"has the unknown inverter '{inverter}'"
+                raise ValueError(f"method '{name}' {problem}; valid are {valid}")
+            keys = inverters()[inverter].model_fields
+            for key in entry:
+                if key not in keys:
+                    problem = f"method '{name}' has the unknown key '{key}'"
+                    raise ValueError(f"{problem}; valid for inverter '{inverter}' are {', '.join(keys)}")
+        return {str(name): entry for name, entry in value.items()}
 
     def methods_of(self, cohort: str) -> list[str]:
         """Return the methods that run on a cohort."""
@@ -167,8 +170,8 @@ class InvertSettings(Settings):
 
     def chain(self, method: str) -> list[str]:
         """Return the methods to run in order: those whose estimates are refined, then the method."""
-        start = self.refines(method)
-        return [*([] if start is None else self.chain(start)), method]
+        start = self.methods[method].refined
+        return [*self.chain(start), method] if start is not None else [method]
 
     def observation_of(self, method: str, cohort: str) -> Literal["concentration", "reference", "segmentation"]:
         """Return the kind of observation of a method on a cohort."""
@@ -176,41 +179,14 @@ class InvertSettings(Settings):
             return "concentration"
         return self.methods[method].patient_observation or self.patient_observation
 
-    def networks_of(self, method: str) -> dict[NetworkRole, str]:
-        """Return the names of the trained networks that a method needs, by role."""
-        return self.methods[method].networks
-
-    def refines(self, method: str) -> str | None:
-        """Return the method whose estimate a method refines, or None."""
-        return self.methods[method].refined
-
     def traits_of(self, method: str) -> frozenset[MethodTrait]:
         """Return the traits of a method, which settings that name it can require."""
         settings = self.methods[method]
         traits = {
-            MethodTrait.THETA: self._inverter(method).gives_theta,
+            MethodTrait.THETA: settings.gives_theta,
             MethodTrait.ALONE: settings.refined is None,
-            MethodTrait.WITHOUT_ATLAS: not self.needs_atlas(method),
+            MethodTrait.WITHOUT_ATLAS: not settings.needs_atlas,
             MethodTrait.DESCENT: settings.descends,
             MethodTrait.DIRECT_ESTIMATE: NetworkRole.DIRECT in settings.networks,
         }
         return frozenset(trait for trait, holds in traits.items() if holds)
-
-    def _inverter(self, method: str) -> type[AbstractInverter[Any]]:
-        return find_inverter(self.methods[method].inverter)
-
-    def keeps_other(self, method: str) -> bool:
-        """Return whether a method chooses between two candidates and returns the other one too."""
-        return self._inverter(method).keeps_other
-
-    def gives_uncertainty(self, method: str) -> bool:
-        """Return whether a method estimates the uncertainty of theta."""
-        return self._inverter(method).gives_uncertainty
-
-    def needs_atlas(self, method: str) -> bool:
-        """Return whether a method works in the atlas, to which a patient must be registered."""
-        return self._inverter(method).needs_atlas
-
-    def gives_concentration(self, method: str) -> bool:
-        """Return whether a method estimates a concentration, which replaces the forward simulation."""
-        return self._inverter(method).gives_concentration

@@ -18,8 +18,6 @@ from gliofit.observation.likelihood import SegmentationLikelihood
 from gliofit.solver.base import AbstractForwardSolver
 from gliofit.solver.seed import SEED_REACH_MM
 
-__all__ = ["LevelObjective", "SolverObjective", "distance_to_tissue_mm", "locate_origin"]
-
 #: Simulations stop when the tumour exceeds this multiple of the observed volume ...
 _HOPELESS_RATIO = 20.0
 #: ... and this volume. Such candidates need only a rank, and large tumours are the most expensive.
@@ -33,12 +31,6 @@ class LevelObjective(Generic[SolverT]):
 
     Parameters
     ----------
-    problem
-        Case to invert.
-    trace
-        Record of all evaluations.
-    solver
-        Forward solver.
     spacing_mm
         Voxel size; the nearest whole multiple of the case's voxel size is used.
     imaging_width
@@ -64,7 +56,7 @@ class LevelObjective(Generic[SolverT]):
         self.level = ("" if number is None else f"{number}: ") + f"{self.spacing_mm:g} mm"
         self.likelihood = problem.observation.likelihood(self._reduce)
         if imaging_width is not None and isinstance(self.likelihood, SegmentationLikelihood):
-            self.likelihood.imaging = self.likelihood.imaging.model_copy(update={"width": imaging_width})
+            self.likelihood.width = imaging_width
 
     def _reduce(self, volume: Volume) -> Volume:
         """Resample a volume of the case to the grid of the likelihood."""

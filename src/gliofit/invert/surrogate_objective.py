@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,6 @@ from gliofit.growth.space import Bounds
 from gliofit.invert.base import InversionError
 from gliofit.invert.problem import Problem
 from gliofit.invert.trace import Trace
-
-__all__ = ["SurrogateObjective", "direct_theta", "network_view"]
 
 #: Voxels per batch, which limits the memory of a population.
 _VOXELS_PER_BATCH = 2**24
@@ -32,7 +31,7 @@ class SurrogateObjective:
     """Loss of theta with the surrogate as forward model, optionally with ``bounds`` within its training range."""
 
     def __init__(self, problem: Problem, trace: Trace, training_range: bool = True) -> None:
-        self.surrogate, self.trace = problem.networks.surrogate, trace
+        self.surrogate, self.trace = problem.networks["surrogate"], trace
         self._like: Tensor = self.surrogate.theta_mean
         self.crop, tissue = network_view(problem, self.surrogate)
         self._predict = self._bind(tissue.to(self._like))
@@ -42,13 +41,10 @@ class SurrogateObjective:
         self.bounds = self._trained(problem.bounds) if training_range else problem.bounds
         self.scale = max(self.likelihood.without_tumour(), 1e-12)
 
+    @torch.no_grad()
     def _bind(self, tissue: Tensor) -> Callable[[Tensor], Tensor]:
         """Return the surrogate for a fixed tissue; ``bind`` computes features of the tissue only once."""
-        if not hasattr(self.surrogate, "bind"):
-            return lambda theta: self.surrogate(tissue, theta)
-        with torch.no_grad():
-            bound: Callable[[Tensor], Tensor] = self.surrogate.bind(tissue)
-        return bound
+        return self.surrogate.bind(tissue) if hasattr(self.surrogate, "bind") else partial(self.surrogate, tissue)
 
     def _trained(self, bounds: Bounds) -> Bounds:
         lower = np.maximum(bounds.lower, _to_numpy(self.surrogate.theta_low) + self._centre)
@@ -83,19 +79,10 @@ class SurrogateObjective:
 def direct_theta(problem: Problem, origin: str = "free") -> tuple[NDArray[np.float64], bool]:
     """Estimate theta from the observed concentration by the direct inverse network.
 
-    Returns
-    -------
-    theta : ndarray
-        Estimate clipped to the problem's bounds, shape (n,), with the centre of mass as origin for ``com-fixed``.
-    clipped : bool
-        Whether clipping changed the estimate.
-
-    Raises
-    ------
-    InversionError
-        If the output of the network is not finite.
+    Returns theta, shape (n,), clipped to the problem's bounds and with the centre of mass as origin for ``com-fixed``,
+    and whether clipping changed it. Raises InversionError if the output of the network is not finite.
     """
-    network = problem.networks.direct
+    network = problem.networks["direct"]
     crop, tissue = network_view(problem, network)
     concentration = torch.from_numpy(crop.volume(problem.observation.concentration).data)[None]
     parameter = next(iter(network.parameters()), None) if hasattr(network, "parameters") else None

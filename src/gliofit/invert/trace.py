@@ -16,7 +16,6 @@ from gliofit.invert.base import Inversion, Status
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["OnProgress", "Trace", "trace_columns"]
 
 #: Progress callback with the number of evaluations, the last loss and its level.
 OnProgress = Callable[[int, float, str], None]
@@ -71,12 +70,14 @@ class Trace:
         **fields: Any,
     ) -> Inversion:
         """Return the outcome of an inversion with the estimate ``theta`` and further fields of ``Inversion``."""
-        estimate, other_estimate = (None if t is None else Theta.from_array(t, self._space) for t in (theta, other))
-        evaluations = len(self) + self._without_loss
+        estimate, rejected = (None if t is None else Theta.from_array(t, self._space) for t in (theta, other))
+        count, table = len(self) + self._without_loss, self.table()
         status: Status = "ok" if converged else "not-converged"
-        return Inversion(
-            estimate, float(loss), self.table(), evaluations, self.seconds, status, message, other_estimate, **fields
-        )
+        return Inversion(estimate, float(loss), table, count, self.seconds, status, message, rejected, **fields)
+
+    def fail(self, message: str, seconds: float = 0.0) -> Inversion:
+        """Return the outcome of an inversion without an estimate."""
+        return Inversion(None, np.nan, self.table(), 0, seconds, "failed", message)
 
     def table(self) -> pd.DataFrame:
         """Return all evaluations with columns ``trace_columns``."""

@@ -15,7 +15,6 @@ from gliofit.growth.theta import Theta
 if TYPE_CHECKING:
     from gliofit.invert.expansion import Expansion, ExpansionObjective
 
-__all__ = ["INTERVAL_LEVEL", "Uncertainty", "measured_hessian", "uncertainty_of"]
 
 #: Coverage of intervals in results and figures.
 INTERVAL_LEVEL = 0.9
@@ -26,20 +25,13 @@ _MIN_RATIO = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Uncertainty:
-    """Normal approximation of the distribution of theta, in coordinates of its space.
+    """Normal approximation of the distribution of theta, in coordinates of its space."""
 
-    Parameters
-    ----------
-    covariance
-        Covariance of the coordinates, shape (n, n); zero for parameters that are fixed or at a bound.
-    inverse_hessian
-        Inverse Hessian of the loss in the same coordinates, shape (n, n); it scales the loss in ``profile``.
-    notes
-        Directions that are not identifiable, and parameters at a bound.
-    """
-
+    #: Covariance of the coordinates, shape (n, n); zero for parameters that are fixed or at a bound.
     covariance: NDArray[np.float64]
+    #: Inverse Hessian of the loss in the same coordinates, shape (n, n); it scales the loss in ``profile``.
     inverse_hessian: NDArray[np.float64]
+    #: Directions that are not identifiable, and parameters at a bound.
     notes: tuple[str, ...] = ()
 
     @property
@@ -52,23 +44,6 @@ class Uncertainty:
         reach = float(stats.norm.ppf(0.5 + level / 2)) * self.standard_errors
         middle = theta.to_array()
         return theta.space.moved(middle, -reach), theta.space.moved(middle, reach)
-
-    def columns(self, theta: Theta) -> dict[str, Any]:
-        """Return columns of the results row: standard errors, 90 % intervals, and the covariance by rows."""
-        space, (low, high) = theta.space, self.interval(theta)
-        errors = self.standard_errors * space.derivative(theta.to_array())
-        return {
-            **space.row(errors, suffix="_se"),
-            **space.row(low, suffix="_low"),
-            **space.row(high, suffix="_high"),
-            "covariance": self.covariance.flatten().tolist(),
-        }
-
-    @staticmethod
-    def no_columns(space: ParameterSpace) -> dict[str, Any]:
-        """Return the same columns, empty, for methods without uncertainty."""
-        low, high = space.row(None, suffix="_low"), space.row(None, suffix="_high")
-        return {**space.row(None, suffix="_se"), **low, **high, "covariance": None}
 
 
 def uncertainty_of(
@@ -93,11 +68,9 @@ def uncertainty_of(
     Parameters
     ----------
     objective, best
-        Objective of the finest level, and its minimum with fresh tangents.
-    bounds
-        Box of theta.
-    free
-        Mask of estimated parameters, shape (n,).
+        Objective of the finest level, and its minimum.
+    bounds, free
+        Box of theta, and mask of estimated parameters, shape (n,).
     correlation_mm
         Edge of the blocks: residuals farther apart count as independent.
     hessian
@@ -145,22 +118,16 @@ def measured_hessian(
         Hessian in coordinates, shape (n, n), positive definite. None if the seed of theta, or of its neighbours on both
         sides, lies outside tissue.
     """
-    middle = objective.expand(theta)
+    middle, space = objective.expand(theta), objective.space
     if middle is None:
         return None
-    space = objective.space
-    least, most = space.steps("difference").T
-    steps = np.clip(standard_errors, least, most)
+    steps = np.clip(standard_errors, *space.steps("difference").T)
     gradient, model = middle.in_coordinates(space)
     columns = []
-    for index, step in enumerate(steps):
-        ends = []
-        for sign in (1, -1):
-            shifted = objective.expand(space.moved(theta, sign * step * np.eye(len(space))[index]))
-            if shifted is not None:
-                ends.append((sign * step, shifted.in_coordinates(space)[0]))
+    for shift in np.diag(steps):
+        shifted = [(sign * shift.sum(), objective.expand(space.moved(theta, sign * shift))) for sign in (1, -1)]
         # One side may lie outside tissue.
-        ends.append((0.0, gradient))
+        ends = [(step, end.in_coordinates(space)[0]) for step, end in shifted if end is not None] + [(0.0, gradient)]
         if len(ends) < 2:
             return None
         columns.append((ends[0][1] - ends[1][1]) / (ends[0][0] - ends[1][0]))

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field, model_validator
 
 from gliofit.core.settings import Settings
+
+
+def check_thresholds(settings: Any) -> Any:
+    """Raise a ValueError if the thresholds of whole tumour and core are not increasing; a validator of settings."""
+    if settings.threshold_core <= settings.threshold_whole:
+        raise ValueError("threshold_core must be above threshold_whole: the core lies inside the whole tumour")
+    return settings
 
 
 class ImagingSettings(Settings):
@@ -42,8 +51,7 @@ class ImagingSettings(Settings):
 
     @model_validator(mode="after")
     def _ordered(self) -> ImagingSettings:
-        if self.threshold_core <= self.threshold_whole:
-            raise ValueError("threshold_core must be above threshold_whole: the core lies inside the whole tumour")
+        check_thresholds(self)
         for name, (low, high) in (("range_whole", self.range_whole), ("range_core", self.range_core)):
             if not 0.01 <= low < high <= 0.95:
                 raise ValueError(f"{name} must be two increasing numbers between 0.01 and 0.95")

@@ -7,8 +7,7 @@ tissue's share of the voxel.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -25,37 +24,24 @@ _LEAST_SHARE = 0.1
 _BINS = 1024
 
 
-@dataclass(frozen=True, eq=False)
-class Term:
-    """Expansion of one term of a loss about a prediction.
+class Term(NamedTuple):
+    """Expansion of one term of a loss about a prediction."""
 
-    Parameters
-    ----------
-    slope
-        Derivative by each voxel's concentration, shape (x, y, z).
-    curvature
-        Gauss-Newton second derivative, shape (x, y, z), non-negative.
-    floats
-        Whether a threshold was fitted to the prediction. The loss then does not change with a uniform change of
-        concentration along the contour; the mean weighted by ``curvature`` is subtracted from any change.
-    """
-
+    #: Derivative by each voxel's concentration, shape (x, y, z).
     slope: Tensor
+    #: Gauss-Newton second derivative, shape (x, y, z), non-negative.
     curvature: Tensor
+    #: Whether a threshold was fitted to the prediction. The loss then does not change with a uniform change of
+    #: concentration along the contour; the mean weighted by ``curvature`` is subtracted from any change.
     floats: bool = False
 
 
 class AbstractLikelihood(ABC):
     """Loss of predictions for one observation on one grid; zero for a perfect fit.
 
-    Computed on one thread, so that sums over voxels are rounded in the same way on every machine.
-
-    Parameters
-    ----------
-    template
-        Observed values, shape (x, y, z); defines shape, type and device of the grid.
-    share
-        Tissue's share of each voxel, shape (x, y, z).
+    Computed on one thread, so that sums over voxels are rounded in the same way on every machine. ``template`` are
+    observed values, which define shape, type and device of the grid; ``share`` is the tissue's share of each voxel;
+    shapes (x, y, z).
     """
 
     #: Whether residuals at the minimum are so large that second derivatives of the concentration matter.
@@ -64,25 +50,17 @@ class AbstractLikelihood(ABC):
     def __init__(self, template: Tensor, share: Tensor) -> None:
         self.template, self.share = template, share
 
+    @abstractmethod
     def __call__(self, concentration: Tensor) -> Tensor:
         """Return losses, shape (B,), of concentrations of shape (B, x, y, z)."""
-        with torch_threads(1):
-            return self._losses(concentration)
 
+    @abstractmethod
     def terms(self, concentration: Tensor) -> list[Term]:
         """Return the terms of the loss at one concentration of shape (x, y, z); their slopes add up to the gradient."""
-        with torch_threads(1):
-            return self._terms(concentration)
 
     @abstractmethod
     def residuals(self, concentration: Tensor) -> list[Tensor]:
         """Return observed minus predicted values of each observed region, shapes (x, y, z), for one prediction."""
-
-    @abstractmethod
-    def _losses(self, concentration: Tensor) -> Tensor: ...
-
-    @abstractmethod
-    def _terms(self, concentration: Tensor) -> list[Term]: ...
 
     def without_tumour(self) -> float:
         """Return the loss without tumour, the scale of relative tolerances."""
@@ -100,16 +78,18 @@ class ConcentrationLikelihood(AbstractLikelihood):
         """See ``AbstractLikelihood``."""
         return [self.template - concentration]
 
-    def _losses(self, concentration: Tensor) -> Tensor:
+    @torch_threads(1)
+    def __call__(self, concentration: Tensor) -> Tensor:
+        """See ``AbstractLikelihood``."""
         return (concentration - self.template).square().flatten(1).mean(dim=1)
 
-    def _terms(self, concentration: Tensor) -> list[Term]:
+    def terms(self, concentration: Tensor) -> list[Term]:
+        """See ``AbstractLikelihood``."""
         count = concentration.numel()
         return [Term(2 / count * (concentration - self.template), torch.full_like(concentration, 2 / count))]
 
 
-@dataclass(frozen=True, eq=False)
-class _Region:
+class _Region(NamedTuple):
     """Observed mask, weight in the loss, threshold, and the range of a fitted threshold."""
 
     observed: Tensor
@@ -121,54 +101,46 @@ class _Region:
 class SegmentationLikelihood(AbstractLikelihood):
     """Soft Dice loss of the imaging model's regions: w (1 - Dice_whole) + (1 - w) (1 - Dice_core).
 
-    Parameters
-    ----------
-    whole, core
-        Observed share of each voxel in whole tumour and core, within tissue. Without a core, w = 1.
-    share
-        Tissue's share of each voxel.
-    imaging
-        Thresholds or their ranges, width and weight w.
+    ``whole`` and ``core`` are the observed share of each voxel in the regions, within tissue. Without a core, w = 1.
     """
 
     large_residuals: ClassVar[bool] = True
 
     def __init__(self, whole: Tensor, core: Tensor | None, share: Tensor, imaging: ImagingSettings) -> None:
         super().__init__(whole, share)
-        self.core, self.imaging = core, imaging
+        self.width = imaging.width
+        spans = (imaging.range_whole, imaging.range_core) if imaging.fit_thresholds else (None, None)
+        weight = 1.0 if core is None else imaging.weight_whole
+        self._regions = [_Region(whole, weight, imaging.threshold_whole, spans[0])]
+        if core is not None:
+            self._regions.append(_Region(core, 1 - weight, imaging.threshold_core, spans[1]))
 
-    def _losses(self, concentration: Tensor) -> Tensor:
+    @torch_threads(1)
+    def __call__(self, concentration: Tensor) -> Tensor:
+        """See ``AbstractLikelihood``."""
         losses = []
         for in_tissue in self._in_tissue(concentration):
-            parts = [region.weight * self._dice_loss(in_tissue, region) for region in self._regions()]
+            parts = [region.weight * self._dice_loss(in_tissue, region) for region in self._regions]
             losses.append(torch.stack(parts).sum())
         return torch.stack(losses)
 
-    def _terms(self, concentration: Tensor) -> list[Term]:
-        return [self._term(concentration, region) for region in self._regions()]
+    @torch_threads(1)
+    def terms(self, concentration: Tensor) -> list[Term]:
+        """See ``AbstractLikelihood``."""
+        return [self._term(concentration, region) for region in self._regions]
 
     def residuals(self, concentration: Tensor) -> list[Tensor]:
         """See ``AbstractLikelihood``."""
         in_tissue = self._in_tissue(concentration)
         return [
-            region.observed - self.share * soft_mask(in_tissue, self._threshold(in_tissue, region), self.imaging.width)
-            for region in self._regions()
+            region.observed - self.share * soft_mask(in_tissue, self._threshold(in_tissue, region), self.width)
+            for region in self._regions
         ]
 
-    def thresholds(self, concentration: Tensor) -> tuple[float, float | None]:
-        """Return the thresholds of whole tumour and core, fitted or fixed, at a prediction of shape (x, y, z)."""
+    def thresholds(self, concentration: Tensor) -> list[float]:
+        """Return the thresholds of whole tumour and core (if any), fitted or fixed, at a prediction (x, y, z)."""
         in_tissue = self._in_tissue(concentration).detach()
-        whole, *core = (self._threshold(in_tissue, region) for region in self._regions())
-        return whole, core[0] if core else None
-
-    def _regions(self) -> list[_Region]:
-        imaging = self.imaging
-        spans = (imaging.range_whole, imaging.range_core) if imaging.fit_thresholds else (None, None)
-        weight = 1.0 if self.core is None else imaging.weight_whole
-        regions = [_Region(self.template, weight, imaging.threshold_whole, spans[0])]
-        if self.core is not None:
-            regions.append(_Region(self.core, 1 - weight, imaging.threshold_core, spans[1]))
-        return regions
+        return [self._threshold(in_tissue, region) for region in self._regions]
 
     def _term(self, concentration: Tensor, region: _Region) -> Term:
         """Expand w (1 - Dice) = w sum (p - y)^2 / (sum p^2 + sum y^2); the curvature neglects the denominator's."""
@@ -177,7 +149,7 @@ class SegmentationLikelihood(AbstractLikelihood):
         loss = region.weight * self._dice_loss(in_tissue, region)
         (slope,) = torch.autograd.grad(loss, variable)
         with torch.no_grad():
-            width, threshold = self.imaging.width, self._threshold(in_tissue, region)
+            width, threshold = self.width, self._threshold(in_tissue, region)
             mask = soft_mask(in_tissue, threshold, width)
             # Derivative of the scaled sigmoid by c. Since c is the prediction divided by the share, shares cancel.
             low, high = _ends(threshold, width)
@@ -197,7 +169,7 @@ class SegmentationLikelihood(AbstractLikelihood):
     def _dice_loss(self, in_tissue: Tensor, region: _Region) -> Tensor:
         # At an optimal threshold the derivative of the loss by the threshold is zero, so it is detached.
         threshold = self._threshold(in_tissue.detach(), region)
-        predicted = self.share * soft_mask(in_tissue, threshold, self.imaging.width)
+        predicted = self.share * soft_mask(in_tissue, threshold, self.width)
         return 1 - soft_dice(predicted, region.observed)
 
     def _threshold(self, in_tissue: Tensor, region: _Region) -> float:
@@ -211,7 +183,7 @@ class SegmentationLikelihood(AbstractLikelihood):
         squared = torch.bincount(bins, self.share.square().flatten().to(double), _BINS)
         centres = (torch.arange(_BINS, dtype=double, device=in_tissue.device) + 0.5) / _BINS
         candidates = np.linspace(*region.span, 1 + round((region.span[1] - region.span[0]) / 0.005))
-        masks = torch.stack([soft_mask(centres, float(candidate), self.imaging.width) for candidate in candidates])
+        masks = torch.stack([soft_mask(centres, float(candidate), self.width) for candidate in candidates])
         norm = masks.square() @ squared + region.observed.double().square().sum()
         return _maximum(candidates, (2 * (masks @ overlap) / norm.clamp(min=1e-12)).cpu().numpy())
 
@@ -231,20 +203,6 @@ def soft_mask(concentration: Tensor, threshold: float, width: float) -> Tensor:
     """Compute the visible share of a region, sigmoid((c - threshold) / width) scaled to [0, 1].
 
     Without the scaling, the sigmoid's tail at c = 0, summed over the whole head, adds cubic centimetres of tumour.
-
-    Parameters
-    ----------
-    concentration
-        c, any shape, 0 to 1.
-    threshold
-        Concentration at the region's border.
-    width
-        Width of the step, as a concentration.
-
-    Returns
-    -------
-    Tensor
-        Shares between 0 and 1, shape of ``concentration``.
     """
     low, high = _ends(threshold, width)
     return (torch.sigmoid((concentration - threshold) / width) - low) / (high - low)
@@ -262,16 +220,6 @@ def soft_dice(predicted: Tensor, observed: Tensor) -> Tensor:
     With squares, Dice is 1 for p = y in partly filled voxels, too. For binary masks it equals the usual Dice.
 
     Source: Milletari et al., V-Net, 3DV 2016.
-
-    Parameters
-    ----------
-    predicted, observed
-        Shares p and y of voxels in a region, shapes (..., x, y, z).
-
-    Returns
-    -------
-    Tensor
-        Dice, shape (...).
     """
     axes = (-3, -2, -1)
     both = (predicted * observed).sum(dim=axes)

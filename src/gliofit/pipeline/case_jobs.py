@@ -163,7 +163,7 @@ class Batches:
                 "invert_case", cohort, partial(self._inversion, cohort, method), method,
                 kind=invert.methods[method].inverter, gpu=plan.gpus_of_method(method),
                 # Some methods that estimate a concentration work in the atlas, which requires ANTs.
-                environment="torch_register" if invert.gives_concentration(method) else "torch",
+                environment="torch_register" if invert.methods[method].gives_concentration else "torch",
             )  # fmt: skip
 
     def _inversion(self, cohort: str, method: str, case: str) -> list[Unit]:
@@ -172,14 +172,14 @@ class Batches:
         seen = invert.observation_of(method, cohort)
         inputs: dict[str, Any] = self.plan.tissue_of_case(cohort, case) | self.plan.networks_of(method)
         inputs[seen] = self.plan.reference(case) if seen == "reference" else files.case(cohort, case, f"{seen}.nii.gz")
-        start = invert.refines(method)
+        start = invert.methods[method].refined
         if start is not None:
             inputs["start"] = files.inversion(cohort, case, start, "parameters.parquet")
-        if cohort == "patients" and invert.needs_atlas(method):
+        if cohort == "patients" and invert.methods[method].needs_atlas:
             inputs["atlas"] = list(files.tissue_of_atlas(self.config.tissue).values())
             inputs["transforms"] = list(files.transforms(case).values())
         names = ["parameters.parquet", "trace.parquet"]
-        names += ["concentration.nii.gz"] if invert.gives_concentration(method) else []
+        names += ["concentration.nii.gz"] if invert.methods[method].gives_concentration else []
         output = {name.partition(".")[0]: files.inversion(cohort, case, method, name) for name in names}
         work = self.workload.inversion(method, self.plan.spacing_mm(cohort))
         return [Unit({"cohort": cohort, "case": case, "method": method}, inputs, output, work)]
@@ -210,7 +210,7 @@ class Batches:
             method = estimate.removesuffix("-other")
             parameters = files.inversion(cohort, case, method, "parameters.parquet")
             inputs = tissue | {"parameters": truth if estimate == ORACLE else parameters}
-            gives_field = estimate != ORACLE and self.config.invert.gives_concentration(method)
+            gives_field = estimate != ORACLE and self.config.invert.methods[method].gives_concentration
             if gives_field:
                 inputs["field"] = files.inversion(cohort, case, method, "concentration.nii.gz")
             names = {"concentration": "concentration.nii.gz", "table": "forward.parquet"}

@@ -114,7 +114,7 @@ class Config(Settings):
     @model_validator(mode="after")
     def _study_suits_networks(self) -> Config:
         for method in self.study.methods_in_use if self.study.in_use else ():
-            for model in self.invert.networks_of(method).values():
+            for model in self.invert.methods[method].networks.values():
                 ratio = self.train.crop_of(model).spacing_mm / self.study.spacing_mm
                 if round(ratio) < 1 or abs(ratio - round(ratio)) > 1e-3 * ratio:
                     problem = f"must divide the voxel size of network '{model}' of '{method}' (train.crop.spacing_mm)"
@@ -133,7 +133,7 @@ class Config(Settings):
 
     def networks_of(self, method: str) -> dict[str, str]:
         """Return the networks of a method by role: ``surrogate``, ``direct`` and ``lmi``."""
-        return {role.value: model for role, model in self.invert.networks_of(method).items()}
+        return self.invert.methods[method].networks
 
 
 def load_config(raw: Mapping[str, Any]) -> Config:

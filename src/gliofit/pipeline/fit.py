@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +16,20 @@ from gliofit.core.output import FIT_FILES, name_of_folder, output_folder
 from gliofit.core.progress import OnProgress, no_progress
 from gliofit.core.tissue import Tissue
 from gliofit.figures.style import optional_picture
-from gliofit.forward.run import ForwardResult, simulate_estimate, wrap_field
+from gliofit.forward.run import ForwardResult, concentration_deviation, simulate_estimate, wrap_field
 from gliofit.forward.settings import ForwardSettings
-from gliofit.forward.uncertainty import concentration_deviation, tangent_settings
 from gliofit.growth.model import find_growth_model
 from gliofit.growth.theta import Theta
 from gliofit.inputs.images import read_concentration, read_segmentation
 from gliofit.invert.base import Inversion
-from gliofit.invert.methods.gauss_newton import GaussNewtonSettings
+from gliofit.invert.methods.gauss_newton import GaussNewton
 from gliofit.invert.networks import Networks
-from gliofit.invert.problem import AbstractObservation, ConcentrationObservation, Problem, SegmentationObservation
+from gliofit.invert.problem import Problem
 from gliofit.invert.profile import profile_intervals, profile_likelihood
 from gliofit.invert.run import fit, parameters_row
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.trace import OnProgress as OnEvaluations
+from gliofit.observation.observation import AbstractObservation, ConcentrationObservation, SegmentationObservation
 from gliofit.plan.target import brain_of_tissue
 from gliofit.publish.summary import SummaryPage, plot_summary
 
@@ -133,14 +132,14 @@ def fit_files(
     if growth_model is not None:
         settings = _with_growth_model(settings, method, growth_model)
     method_settings = settings.methods[method]
-    if profile and not isinstance(method_settings, GaussNewtonSettings):
-        able = [name for name, other in settings.methods.items() if isinstance(other, GaussNewtonSettings)]
+    if profile and not isinstance(method_settings, GaussNewton):
+        able = [name for name, other in settings.methods.items() if isinstance(other, GaussNewton)]
         raise InputError(
             "--profile", f"'{method}' has no profile likelihood",
             f"use {'--method ' + able[0] + ', ' if able else ''}or omit --profile",
         )  # fmt: skip
     for step in settings.chain(method):
-        if settings.needs_atlas(step):
+        if settings.methods[step].needs_atlas:
             raise InputError(
                 f"--method {method}", f"'{step}' works in the atlas and requires a registration",
                 "run it in the workflow (docs/invert.md), or use another method",
@@ -152,10 +151,11 @@ def fit_files(
     start: Theta | None = None
     for step in settings.chain(method):
         report = _evaluations(progress, step, settings.methods[step].most_evaluations)
-        networks = Networks.by_role({role: folder / name for role, name in settings.networks_of(step).items()})
-        problem = Problem.create(
-            observation, settings, networks, seed, threads, report, start, model=settings.methods[step].growth_model
-        )
+        folders: dict[str, Any] = {role: folder / name for role, name in settings.methods[step].networks.items()}
+        problem = Problem(
+            observation, settings, Networks(**folders), seed, threads, report, start,
+            model=settings.methods[step].growth_model,
+        )  # fmt: skip
         try:
             inversion = fit(problem, step, settings)
         except GridError as error:
@@ -167,8 +167,8 @@ def fit_files(
     row = parameters_row(names, inversion, tissue.grid, seed, observed, problem.space)
     notes = [row["message"], *(warning.note for warning in warnings)]
     table = None
-    if profile and isinstance(method_settings, GaussNewtonSettings) and inversion.theta is not None:
-        problem = replace(problem, on_progress=_evaluations(progress, f"{method}, profile likelihood", None))
+    if profile and isinstance(method_settings, GaussNewton) and inversion.theta is not None:
+        problem.on_progress = _evaluations(progress, f"{method}, profile likelihood", None)
         table = profile_likelihood(problem, method_settings, inversion)
         for line in profile_intervals(problem.space, table).itertuples():
             row |= {f"{line.parameter}_profile_{end}": float(getattr(line, end)) for end in ("low", "high")}
@@ -184,7 +184,7 @@ def fit_files(
     page = SummaryPage(
         tissue, final.concentration, observation.concentration, inversion.trace, row,
         whole=None if masks is None else masks.whole,
-        core=None if masks is None else masks.core,
+        core=masks.core if masks is not None and masks.core.any() else None,
         deviation=deviation,
         facts={"forward simulation": f"{how}, {final.row['volume_mm3'] / 1000:.1f} cc of cells"},
     )  # fmt: skip
@@ -233,7 +233,7 @@ def _simulate(
         return final, None
     progress("map of uncertainty")
     covariance = inversion.uncertainty.covariance
-    return final, concentration_deviation(tissue, inversion.theta, covariance, tangent_settings(forward))
+    return final, concentration_deviation(tissue, inversion.theta, covariance, forward.integrator)
 
 
 def _with_growth_model(settings: InvertSettings, method: str, growth_model: str) -> InvertSettings:

@@ -89,19 +89,19 @@ class Plan:
     @cached_property
     def uncertain(self) -> list[str]:
         """Methods on patients with uncertainty."""
-        return [method for method in self.methods["patients"] if self.config.invert.gives_uncertainty(method)]
+        return [method for method in self.methods["patients"] if self.config.invert.methods[method].gives_uncertainty]
 
     @cached_property
     def refinements(self) -> dict[str, str]:
         """Methods that refine an estimate, with the refined method."""
         in_use = {method for methods in self.methods.values() for method in methods}
-        pairs = {method: self.config.invert.refines(method) for method in self.config.invert.methods}
+        pairs = {name: settings.refined for name, settings in self.config.invert.methods.items()}
         return {method: start for method, start in pairs.items() if start is not None and method in in_use}
 
     def estimates(self, cohort: str) -> list[str]:
         """Return all estimates with a forward simulation, in the order of the tables."""
         methods = self.methods[cohort]
-        others = [f"{method}-other" for method in methods if self.config.invert.keeps_other(method)]
+        others = [f"{method}-other" for method in methods if self.config.invert.methods[method].keeps_other]
         return [*methods, *others, *([ORACLE] if cohort == "synthetic" else [])]
 
     def models_of_study(self) -> list[str]:

@@ -49,7 +49,7 @@ class Workload:
         cube = self.plan.cube(method)
         work = self.config.invert.methods[method].work(spacing_mm, cube)
         arrays = megabytes_of_volumes(60, spacing_mm) + max(work.megabytes, megabytes_of_cube(cube))
-        size = spacing_mm**-3.0 if self.config.invert.gives_concentration(method) else 0.0
+        size = spacing_mm**-3.0 if self.config.invert.methods[method].gives_concentration else 0.0
         return work + Work.of("volume", spacing_mm**-3.0, megabytes=arrays, size=size)
 
     def extraction(self) -> Work:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gliofit.atlas.brain import brain_from_image, solid
+from gliofit.atlas.model import brain_from_image, solid
 from gliofit.core.errors import InputError, InputWarning
 from gliofit.core.grid import Volume
 from gliofit.inputs.anatomy import brain_warnings

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gliofit.atlas.brain import solid
-from gliofit.atlas.model import Atlas, load_atlas
+from gliofit.atlas.model import Atlas, load_atlas, solid
 from gliofit.core.errors import InputError, SeedOutsideTissueError
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.header import CONCENTRATION

@@ -19,6 +19,9 @@ from gliofit.solver.base import Solution
 from gliofit.solver.registry import make_solver
 from gliofit.solver.settings import IntegratorSettings
 
+#: Columns of each tumour's centre of mass.
+COM = ("com_x_mm", "com_y_mm", "com_z_mm")
+
 
 @dataclass(frozen=True, eq=False)
 class Sample:
@@ -57,42 +60,36 @@ def planned_theta(drawn: pd.Series) -> Theta:
     space = space_of(drawn)
     origin = [drawn[column] for column in space.columns[:3]]
     others = [float(drawn[column]) for column in space.columns[len(SPACE) :]]
-    rates = float(drawn["diffusivity_mm2_per_day"]), float(drawn["proliferation_per_day"])
-    return theta_of_rates(origin, *rates, DURATION_DAYS, *others, space=space)
+    return theta_of_rates(origin, *_rates(drawn), DURATION_DAYS, *others, space=space)
+
+
+def _rates(drawn: pd.Series) -> tuple[float, float]:
+    return float(drawn["diffusivity_mm2_per_day"]), float(drawn["proliferation_per_day"])
 
 
 def describe_sample(tissue: Tissue, drawn: pd.Series, solution: Solution, integrator: str) -> Sample | None:
     """Make the sample of a drawn tumour and its forward simulation.
 
-    Returns
-    -------
-    Sample or None
-        The parameters are those of the simulated time, which the stopping volume may shorten. The centre of mass of
-        the concentration is stored, because crops are centred on it. None if no cells are in grey and white matter (a
-        seed in thin tissue that the label map assigns to CSF), or if the seed already has the stopping volume, so that
-        theta would be zero.
+    The parameters are those of the simulated time, which the stopping volume may shorten. The centre of mass of the
+    concentration is stored, because crops are centred on it. None if no cells are in grey and white matter (a seed in
+    thin tissue that the label map assigns to CSF), or if the seed already has the stopping volume, so that theta would
+    be zero.
     """
     field = np.where(tissue.visible, np.clip(solution.concentration, 0, 1), 0)
     if solution.final_time_days <= 0 or not field.any():
         return None
     theta = planned_theta(drawn).at_fraction(solution.final_time_days / DURATION_DAYS)
     concentration = Volume(field.astype(np.float32), tissue.grid)
-    rates = float(drawn["diffusivity_mm2_per_day"]), float(drawn["proliferation_per_day"])
     row: dict[str, Any] = {"sample": int(drawn["sample"]), "seed": int(drawn["seed"])}
-    row |= truth_row(theta, concentration, *rates, solution.final_time_days, solution.volume_mm3, integrator)
+    row |= truth_row(theta, concentration, *_rates(drawn), solution.final_time_days, solution.volume_mm3, integrator)
     row |= {"stopping_volume_mm3": float(drawn["stopping_volume_mm3"]), "stopped_by": solution.stopped_by}
-    com = centre_of_mass_mm(concentration)
-    row |= dict(zip(("com_x_mm", "com_y_mm", "com_z_mm"), com.tolist(), strict=True))
-    return Sample(concentration, row)
+    return Sample(concentration, row | dict(zip(COM, centre_of_mass_mm(concentration).tolist(), strict=True)))
 
 
 def grow_sample(tissue: Tissue, drawn: pd.Series, integrator: IntegratorSettings) -> Sample | None:
     """Simulate a row of ``draw_parameters`` up to its stopping volume, at most 100 days.
 
-    Returns
-    -------
-    Sample or None
-        As ``describe_sample``; None also if the seed contains no tissue.
+    The result is that of ``describe_sample``; None also if the seed contains no tissue.
     """
     try:
         solution = make_solver(integrator).solve(

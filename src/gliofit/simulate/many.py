@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from typing import TypeGuard
 
 import pandas as pd
 
@@ -25,6 +26,11 @@ Draw = Callable[[int, int], pd.Series]
 _ATTEMPTS = 100
 
 
+def grows_in_batches(integrator: IntegratorSettings) -> TypeGuard[AccurateSettings]:
+    """Return whether samples are simulated in batches on CUDA."""
+    return isinstance(integrator, AccurateSettings) and choose_backend(integrator.backend) == "triton"
+
+
 def grow_samples(
     tissue: Tissue, draw: Draw, count: int, integrator: IntegratorSettings, threads: int = 1, batch_size: int = 32
 ) -> Generator[tuple[Sample, int]]:
@@ -32,18 +38,12 @@ def grow_samples(
 
     Parameters
     ----------
-    tissue
-        Tissue of the simulation.
     draw
         Draws a tumour; a draw without sample (``describe_sample``) is repeated with the next attempt.
-    count
-        Number of samples.
     integrator
         Forward integrator; its back end decides between cores and batches.
-    threads
-        Number of simultaneous samples on a CPU.
-    batch_size
-        Number of simultaneous samples on CUDA.
+    threads, batch_size
+        Number of simultaneous samples on a CPU and on CUDA.
 
     Yields
     ------
@@ -57,7 +57,7 @@ def grow_samples(
     InputError
         If 100 draws give no sample.
     """
-    if isinstance(integrator, AccurateSettings) and choose_backend(integrator.backend) == "triton":
+    if grows_in_batches(integrator):
         yield from grow_in_batches(tissue, draw, count, integrator, batch_size)
     else:
         yield from grow_on_cores(tissue, draw, count, integrator, threads)

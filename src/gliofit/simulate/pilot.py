@@ -48,26 +48,20 @@ def write_pilot_report(table: pd.DataFrame, settings: SimulateSettings, out_dir:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    out_dir = Path(out_dir)
     write_table(out_dir / "pilot.parquet", table)
     summary: dict[str, object] = {
-        "preset": settings.preset,
-        "integrator": settings.integrator.name,
-        "samples": len(table),
+        "preset": settings.preset, "integrator": settings.integrator.name, "samples": len(table),
         "spacing_mm": settings.pilot_spacing_mm,
         "share_stopped_by_volume": float((table["stopped_by"] == "volume").mean()),
-    }
+    }  # fmt: skip
     parameters = parameters_in(table)
     for name in (*(parameter.column for parameter in parameters), "volume_mm3", "final_time_days"):
         values = table[name].to_numpy()
         summary[name] = {
-            "mean": values.mean(),
-            "standard_error": values.std(ddof=1) / np.sqrt(len(values)),
-            "minimum": values.min(),
-            "quantiles_05_50_95": np.quantile(values, [0.05, 0.5, 0.95]),
-            "maximum": values.max(),
-            **({"paper_mean": MEAN_THETA[name]} if name in MEAN_THETA else {}),
-        }
+            "mean": values.mean(), "standard_error": values.std(ddof=1) / np.sqrt(len(values)),
+            "minimum": values.min(), "quantiles_05_50_95": np.quantile(values, [0.05, 0.5, 0.95]),
+            "maximum": values.max(), **({"paper_mean": MEAN_THETA[name]} if name in MEAN_THETA else {}),
+        }  # fmt: skip
     write_json(out_dir / "pilot.json", summary)
 
     with figure_style():

@@ -38,10 +38,6 @@ def draw_parameters(
         Tissue of the seeds: the origin is uniform over the volume of voxels labelled grey or white matter.
     preset
         Ranges of the uniform draws.
-    count
-        Number of samples.
-    seed
-        Random seed.
     voxels
         ``seed_voxels`` of the tissue, to avoid computing them again.
     space
@@ -62,41 +58,26 @@ def draw_parameters(
         rng = np.random.default_rng(sample_seed)
         voxel = voxels[rng.integers(len(voxels))] + rng.uniform(-0.5, 0.5, 3)
         x, y, z = tissue.grid.voxel_to_world(voxel)
-        rows.append(
-            {
-                "sample": sample,
-                "seed": sample_seed,
-                "origin_x_mm": x,
-                "origin_y_mm": y,
-                "origin_z_mm": z,
-                "diffusivity_mm2_per_day": rng.uniform(*preset.diffusivity_mm2_per_day),
-                "proliferation_per_day": rng.uniform(*preset.proliferation_per_day),
-                "stopping_volume_mm3": rng.uniform(*preset.stopping_volume_mm3),
-                COLUMN: space.model,
-                **_draw_others(space, rng, tissue.grid.voxel_to_world(voxels), np.array([x, y, z])),
-            }
-        )
+        row = {"sample": sample, "seed": sample_seed, "origin_x_mm": x, "origin_y_mm": y, "origin_z_mm": z}
+        # In the order of the settings; the name of a range is that of the column.
+        row |= {name: rng.uniform(*limits) for name, limits in preset}
+        row[COLUMN] = space.model
+        for place, parameter in enumerate(space.parameters[len(SPACE) :], len(SPACE)):
+            if parameter.axis is None:
+                low, high = np.log(parameter.bounds) if parameter.log else parameter.bounds
+                row[parameter.column] = float(parameter.from_coordinate(rng.uniform(low, high)))
+            elif parameter.axis == 0:
+                position = _near(tissue, voxels, np.array([x, y, z]), rng)
+                row |= dict(zip(space.columns[place : place + 3], position.tolist(), strict=True))
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _draw_others(
-    space: ParameterSpace, rng: np.random.Generator, places: NDArray[np.float64], first: NDArray[np.float64]
-) -> dict[str, float]:
-    """Draw the parameters other than the first origin, diffusion and proliferation, by column.
-
-    Further origins are uniform among the voxels with world positions ``places``, shape (voxels, 3), within 30 mm of the
-    first.
-    """
-    values: dict[str, float] = {}
-    further = space.parameters[len(SPACE) :]
-    for parameter in further:
-        if parameter.axis is None:
-            low, high = np.log(parameter.bounds) if parameter.log else parameter.bounds
-            drawn = rng.uniform(low, high)
-            values[parameter.column] = float(np.exp(drawn) if parameter.log else drawn)
-        elif parameter.axis == 0:
-            near = places[np.linalg.norm(places - first, axis=1) <= _APART_MM]
-            place = further.index(parameter)
-            position = near[rng.integers(len(near))]
-            values |= {p.column: float(v) for p, v in zip(further[place : place + 3], position, strict=True)}
-    return values
+def _near(
+    tissue: Tissue, voxels: NDArray[np.int64], first_mm: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return the world position of one of the voxels within 30 mm of the first origin, for a further one."""
+    places = tissue.grid.voxel_to_world(voxels)
+    near = places[np.linalg.norm(places - first_mm, axis=1) <= _APART_MM]
+    position: NDArray[np.float64] = near[rng.integers(len(near))]
+    return position

@@ -87,16 +87,13 @@ class SimulateSettings(Settings):
             raise ValueError("samples_per_shard: at most 10000, or one job runs for days")
         return self
 
-    @property
-    def test_shards(self) -> int:
-        """Number of shards of the synthetic cohort."""
-        return -(-self.test_cases // self.samples_per_shard)
-
     def shard_names(self, split: Literal["train", "validation", "test"]) -> list[str]:
         """Return the names of a split's shards, for example ``train-00003``."""
-        train = self.train_shards + self.warps.train_shards
-        count = {"train": train, "validation": self.validation_shards, "test": self.test_shards}[split]
-        return [f"{split}-{number:05d}" for number in range(count)]
+        counts = {
+            "train": self.train_shards + self.warps.train_shards, "validation": self.validation_shards,
+            "test": -(-self.test_cases // self.samples_per_shard),
+        }  # fmt: skip
+        return [f"{split}-{number:05d}" for number in range(counts[split])]
 
     def samples_in(self, shard: str) -> int:
         """Return the number of samples in a shard; the last test shard has the rest of the cohort."""

@@ -19,15 +19,13 @@ from gliofit.core.io import DAMAGED, atomic_path, read_table, write_table, write
 from gliofit.core.seeds import derive_seed
 from gliofit.core.tissue import Tissue
 from gliofit.growth.model import find_growth_model, space_of
+from gliofit.simulate.grow import COM
 from gliofit.simulate.many import grow_samples
 from gliofit.simulate.sampler import draw_parameters, seed_voxels
 from gliofit.simulate.settings import ATLAS, PRESETS, SimulateSettings
 
 #: Concentrations are stored as unsigned 16-bit integers; one step is 1.5e-5.
 SHARD_SCALE = 1.0 / 65535.0
-
-#: Columns of each tumour's centre of mass.
-COM = ("com_x_mm", "com_y_mm", "com_z_mm")
 
 
 def to_counts(concentration: NDArray[Any]) -> NDArray[np.uint16]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import affine_transform, gaussian_filter, map_coordinates
@@ -22,21 +24,8 @@ def warp_tissue(tissue: Tissue, settings: WarpSettings, seed: int) -> Tissue:
     """Deform tissue by a random diffeomorphism.
 
     The map is the exponential of a stationary velocity field (Arsigny et al. 2006, doi:10.1007/11866565_113): smoothed
-    noise plus a scaling of each axis about the brain's centre.
-
-    Parameters
-    ----------
-    tissue
-        Tissue on an isotropic grid.
-    settings
-        Size and smoothness of the deformation.
-    seed
-        Random seed.
-
-    Returns
-    -------
-    Tissue
-        Warped tissue on the same grid: fractions in [0, 1] with sums of at most 1.
+    noise plus a scaling of each axis about the brain's centre. The result is on the same grid: fractions in [0, 1] with
+    sums of at most 1.
 
     Raises
     ------
@@ -52,7 +41,8 @@ def warp_tissue(tissue: Tissue, settings: WarpSettings, seed: int) -> Tissue:
     velocity = random_velocity(turned.grid, inside, settings, seed)
     # Structures move along the velocity if the sampled points move against it.
     displacement = integrate_velocity(-velocity, spacing, settings.steps)
-    maps = np.stack([_pull_back(getattr(turned, name), displacement, spacing) for name in ("wm", "gm", "csf")])
+    # Zero outside the image.
+    maps = _sample((turned.wm, turned.gm, turned.csf), displacement, spacing, "constant")
     np.clip(maps, 0, 1, out=maps)
     maps /= np.maximum(maps.sum(axis=0), 1)
     smallest = _jacobian(displacement, spacing)[maps.sum(axis=0) >= 0.5].min(initial=1.0)
@@ -74,10 +64,6 @@ def random_velocity(grid: Grid, inside: NDArray[np.bool_], settings: WarpSetting
     inside
         Brain mask of shape ``grid.shape``: the smooth part has mean zero and root mean square ``amplitude_mm`` there,
         and the scaling is about the centre of its bounding box.
-    settings
-        Amplitude, smoothness and scaling.
-    seed
-        Random seed.
 
     Returns
     -------
@@ -94,11 +80,9 @@ def random_velocity(grid: Grid, inside: NDArray[np.bool_], settings: WarpSetting
     velocity *= settings.amplitude_mm / np.sqrt((velocity[:, inside] ** 2).sum(axis=0).mean())
     voxels = np.argwhere(inside)
     middle = (voxels.min(axis=0) + voxels.max(axis=0)) / 2
-    for axis in range(3):
-        shape = [1, 1, 1]
-        shape[axis] = -1
-        offset = (np.arange(grid.shape[axis]) - middle[axis]) * spacing
-        velocity[axis] += (settings.scale * deviations[axis] * offset).reshape(shape)
+    offsets = ((np.arange(n) - centre) * spacing for n, centre in zip(grid.shape, middle, strict=True))
+    for axis, offset in enumerate(np.meshgrid(*offsets, indexing="ij", sparse=True)):
+        velocity[axis] += settings.scale * deviations[axis] * offset
     return velocity.astype(np.float32)
 
 
@@ -120,8 +104,6 @@ def integrate_velocity(velocity: NDArray[np.float32], spacing_mm: float, steps: 
     ----------
     velocity
         Shape (3, nx, ny, nz), in mm along the array axes; constant outside the edges.
-    spacing_mm
-        Voxel size in mm.
     steps
         Number of squarings: the first step is a ``2**steps``-th of the velocity.
 
@@ -132,24 +114,16 @@ def integrate_velocity(velocity: NDArray[np.float32], spacing_mm: float, steps: 
     """
     displacement = velocity / np.float32(2**steps)
     for _ in range(steps):
-        points = _voxels_at(displacement, spacing_mm)
-        displacement = displacement + np.stack(
-            [map_coordinates(component, points, order=1, mode="nearest") for component in displacement]
-        )
+        displacement = displacement + _sample(displacement, displacement, spacing_mm, "nearest")
     return displacement
 
 
-def _voxels_at(displacement: NDArray[np.float32], spacing_mm: float) -> NDArray[np.float32]:
-    """Return the fractional indices of the displaced voxels, shape (3, nx, ny, nz)."""
-    index = np.indices(displacement.shape[1:], dtype=np.float32)
-    index += displacement / np.float32(spacing_mm)
-    return index
-
-
-def _pull_back(data: NDArray[np.float32], displacement: NDArray[np.float32], spacing_mm: float) -> NDArray[np.float32]:
-    """Interpolate values linearly at the displaced voxels, zero outside the image."""
-    points = _voxels_at(displacement, spacing_mm)
-    return np.asarray(map_coordinates(data, points, order=1, mode="constant", cval=0.0))
+def _sample(
+    volumes: Iterable[NDArray[np.float32]], displacement: NDArray[np.float32], spacing_mm: float, mode: str
+) -> NDArray[np.float32]:
+    """Interpolate volumes linearly at the displaced voxels; ``mode`` as in ``map_coordinates``."""
+    points = np.indices(displacement.shape[1:], dtype=np.float32) + displacement / np.float32(spacing_mm)
+    return np.stack([map_coordinates(volume, points, order=1, mode=mode) for volume in volumes])
 
 
 def _jacobian(displacement: NDArray[np.float32], spacing_mm: float) -> NDArray[np.float32]:

@@ -20,12 +20,13 @@ from gliofit.growth.space import ParameterSpace
 from gliofit.growth.theta import Theta
 from gliofit.invert.base import Inversion
 from gliofit.invert.networks import Networks
-from gliofit.invert.problem import ConcentrationObservation, EmptyObservationError, Problem
+from gliofit.invert.problem import Problem
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.trace import Trace
 from gliofit.metrics.fields import compare_fields
 from gliofit.metrics.parameters import parameter_errors
+from gliofit.observation.observation import ConcentrationObservation, EmptyObservationError
 from gliofit.study.settings import StudySettings
 from gliofit.study.target import Target, make_targets
 from gliofit.study.tissue import StudyTissue
@@ -90,8 +91,8 @@ def run_cases(
     tissue = StudyTissue(atlas_dir, settings)
     loaded = {}
     for method in settings.methods_in_use:
-        roles = invert_settings.networks_of(method).items()
-        given = {role.value: (networks or {}).get(name) for role, name in roles}
+        roles = invert_settings.methods[method].networks.items()
+        given = {role: (networks or {}).get(name) for role, name in roles}
         loaded[method] = Networks(device=device, **given)
     inside = tissue.own.visible
     total = sum(len(settings.runs_of(index)) for index in indices)
@@ -125,8 +126,8 @@ def _invert(
     try:
         observation = ConcentrationObservation(case.target.observed, case.tissue, "target", noisy=noisy)
     except EmptyObservationError as error:
-        return Inversion(None, np.nan, Trace(find_growth_model(model).space).table(), 0, 0.0, "failed", str(error))
-    problem = Problem.create(observation, settings, networks, seed=seed, threads=threads, model=model)
+        return Trace(find_growth_model(model).space).fail(str(error))
+    problem = Problem(observation, settings, networks, seed=seed, threads=threads, model=model)
     return fit(problem, method, settings)
 
 

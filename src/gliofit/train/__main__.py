@@ -60,8 +60,7 @@ def _settings(path: Path, model: str, overrides: dict[str, Any]) -> tuple[TrainS
             settings = TrainSettings.model_validate(settings.model_dump() | {"models": models})
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise InputError(path, f"{key}: {first['msg']}", "see docs/train.md") from error
+        raise InputError(path, f"{'.'.join(map(str, first['loc']))}: {first['msg']}", "see docs/train.md") from error
     return settings, simulate
 
 

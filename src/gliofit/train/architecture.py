@@ -21,19 +21,7 @@ ModelKind = Literal["surrogate", "direct-inverse", "atlas-inverse"]
 
 @dataclass(frozen=True)
 class Frame:
-    """Input of a network: cube, tissue channels and normalisation of theta.
-
-    Parameters
-    ----------
-    channels
-        Number of tissue channels.
-    size
-        Voxels along each edge of the cube.
-    spacing_mm
-        Voxel size.
-    theta_mean, theta_std
-        Normalisation of theta, n numbers each.
-    """
+    """Input of a network: tissue channels, cube (voxels along each edge, voxel size) and normalisation of theta."""
 
     channels: int
     size: int
@@ -129,16 +117,18 @@ class Architecture:
             return "atlas-inverse"
         return "surrogate" if issubclass(self.network_class, AbstractSurrogateNetwork) else "direct-inverse"
 
+    @property
+    def _subject(self) -> str:
+        return f"network settings of `{self.name}`"
+
     def parse(self, values: dict[str, Any]) -> Settings:
         """Validate the settings of the architecture; raise InputError if they are invalid."""
         try:
             return self.settings_class.model_validate(values)
         except ValidationError as error:
             first = error.errors()[0]
-            key = ".".join(str(part) for part in first["loc"])
-            raise InputError(
-                f"network settings of `{self.name}`", f"{key}: {first['msg']}", "see the settings of the architecture"
-            ) from error
+            problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            raise InputError(self._subject, problem, "see the settings of the architecture") from error
 
     def build(self, values: dict[str, Any], frame: Frame, seed: int | None = None) -> nn.Module:
         """Create the network; with ``seed`` its initial weights are independent of the global random state."""
@@ -149,15 +139,13 @@ class Architecture:
             try:
                 return self.network_class(settings, frame)
             except ValueError as error:
-                raise InputError(
-                    f"network settings of `{self.name}`", str(error), "change the network or `crop.size`"
-                ) from error
+                raise InputError(self._subject, str(error), "change the network or `crop.size`") from error
 
 
 def find_architecture(name: str) -> Architecture:
     """Return an architecture by name, such as ``convnext-unet``; raise InputError if it is unknown."""
-    if name not in architecture_names():
-        raise InputError(f"architecture `{name}`", "is unknown", f"choose one of {', '.join(architecture_names())}")
+    if name not in (names := architecture_names()):
+        raise InputError(f"architecture `{name}`", "is unknown", f"choose one of {', '.join(names)}")
     module = import_module(f"gliofit.train.models.{name.replace('-', '_')}")
     network = module.Network
     if not issubclass(network, AbstractSurrogateNetwork | AbstractInverseNetwork | AbstractAtlasNetwork):

@@ -18,8 +18,6 @@ from gliofit.simulate.settings import ATLAS
 
 _STATISTICS = {"mean": "mean", "std": "standard deviation", "low": "minimum", "high": "maximum"}
 
-_IN_VOLUME = "the same squared error averaged over 240 x 240 x 155 mm"
-
 _SCORES = {
     "n": "tumours",
     "mse": "MSE of the concentration in the cube",

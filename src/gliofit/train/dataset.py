@@ -1,7 +1,8 @@
-"""Training samples from shards: cubes about each tumour's centre of mass."""
+"""Training samples: cubes about each tumour's centre of mass, from shards or as segmentations."""
 
 from __future__ import annotations
 
+import copy
 import logging
 from abc import ABC, abstractmethod
 from collections import deque
@@ -21,11 +22,15 @@ from torch import Tensor
 from gliofit.core.crop import Crop, CropSettings
 from gliofit.core.errors import InputError
 from gliofit.core.grid import Volume
+from gliofit.core.seeds import derive_seed
 from gliofit.core.tissue import Tissue
 from gliofit.growth.model import space_of
 from gliofit.growth.space import ParameterSpace
+from gliofit.simulate.grow import COM
 from gliofit.simulate.settings import ATLAS
-from gliofit.simulate.shard import COM, SHARD_SCALE, Shard, read_shard
+from gliofit.simulate.shard import SHARD_SCALE, Shard, read_shard
+from gliofit.train.architecture import AtlasNetworkSettings
+from gliofit.train.surrogate import segmentation_image
 
 _LOG = logging.getLogger(__name__)
 
@@ -89,6 +94,8 @@ class AbstractDataset(ABC):
         Voxels along each edge of the cubes.
     tissue
         First tissue of the samples.
+    anatomies
+        Names of the samples' brains.
     centre_mm
         Centre of fixed cubes, shape (3,), world mm; None for cubes about tumours.
     """
@@ -99,6 +106,7 @@ class AbstractDataset(ABC):
     crop_settings: CropSettings
     tissue: Tissue
     shards: Sequence[Shard]
+    anatomies: list[str]
     centre_mm: NDArray[np.float64] | None = None
 
     @abstractmethod
@@ -109,11 +117,6 @@ class AbstractDataset(ABC):
     @abstractmethod
     def fingerprint(self) -> str:
         """Digest of the samples and the cube, which identifies the data of a checkpoint."""
-
-    @property
-    @abstractmethod
-    def anatomies(self) -> list[str]:
-        """Names of the samples' brains."""
 
     @abstractmethod
     def of_epoch(self, epoch: int) -> AbstractDataset:
@@ -163,6 +166,7 @@ class ShardDataset(AbstractDataset):
         self.shards = [read_shard(path) for path in shards]
         used = _tissues_of(self.shards, {ATLAS: tissue} if isinstance(tissue, Tissue) else tissue)
         self.tissues = {name: brain.canonical() for name, brain in used.items()}
+        self.anatomies = list(self.tissues)
         self.tissue = self.tissues.get(ATLAS) or next(iter(self.tissues.values()))
         self.crop_settings, self.size = crop, crop.size
         self._anatomies = [name for shard in self.shards for name in shard.anatomies]
@@ -193,11 +197,6 @@ class ShardDataset(AbstractDataset):
     def __len__(self) -> int:
         """Number of samples."""
         return len(self._where)
-
-    @property
-    def anatomies(self) -> list[str]:
-        """Names of the samples' brains."""
-        return list(self.tissues)
 
     def of_epoch(self, epoch: int) -> ShardDataset:
         """Return the same samples in every epoch."""
@@ -274,3 +273,57 @@ def flip(batch: Batch, chosen: Tensor) -> Batch:
             concentration[rows] = concentration[rows].flip(1 + axis)
             theta[rows, axis] = -theta[rows, axis]
     return Batch(tissue, concentration, theta)
+
+
+class SegmentedDataset(AbstractDataset):
+    """Samples of another data set, with ``segmentation_image`` instead of the concentration.
+
+    The thresholds of sample i in epoch e depend only on (seed, e, i). Without a seed they are the centres of the ranges
+    of ``settings``, so that validation losses are comparable.
+    """
+
+    def __init__(self, data: AbstractDataset, settings: AtlasNetworkSettings, seed: int | None) -> None:
+        self.data, self.seed = data, seed
+        self.theta, self.space, self.size, self.crop_settings = data.theta, data.space, data.size, data.crop_settings
+        self.tissue, self.shards, self.anatomies = data.tissue, data.shards, data.anatomies
+        self.centre_mm = data.centre_mm
+        self._ranges = np.array([settings.range_whole, settings.range_core])
+        self.thresholds = self._draw(0)
+
+    def __len__(self) -> int:
+        """Number of samples in an epoch."""
+        return len(self.data)
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the samples, the ranges and the seed."""
+        return sha256(f"{self.data.fingerprint} {self._ranges.tolist()} {self.seed}".encode()).hexdigest()
+
+    def _draw(self, epoch: int) -> NDArray[np.float64]:
+        """Draw the thresholds of whole tumour and core of an epoch, shape (samples, 2)."""
+        low, high = self._ranges.T
+        share = np.full((len(self), 2), 0.5)
+        if self.seed is not None:
+            share = np.random.default_rng(derive_seed(self.seed, "thresholds", epoch)).random((len(self), 2))
+        return np.asarray(low + share * (high - low))
+
+    def of_epoch(self, epoch: int) -> SegmentedDataset:
+        """Return a view of the samples and thresholds of an epoch."""
+        view = copy.copy(self)
+        view.data, view.thresholds = self.data.of_epoch(epoch), self._draw(epoch)
+        return view
+
+    def _segmented(self, batch: Batch, indices: Sequence[int] | NDArray[np.int64]) -> Batch:
+        thresholds = torch.from_numpy(self.thresholds[np.asarray(indices)].astype(np.float32))[:, :, None, None, None]
+        whole, core = (batch.concentration >= thresholds[:, k] for k in (0, 1))
+        return batch._replace(concentration=segmentation_image(whole, core))
+
+    def batch(self, indices: Sequence[int] | NDArray[np.int64]) -> Batch:
+        """Return the samples with the given indices."""
+        return self._segmented(self.data.batch(indices), indices)
+
+    def batches(self, order: NDArray[np.int64], size: int, threads: int = 1) -> Iterator[Batch]:
+        """Yield batches of ``size`` in the given order of samples."""
+        parts = (order[start : start + size] for start in range(0, len(order), size))
+        for part, batch in zip(parts, self.data.batches(order, size, threads), strict=True):
+            yield self._segmented(batch, part)

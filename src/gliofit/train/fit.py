@@ -14,10 +14,9 @@ from gliofit.core.threads import torch_threads
 from gliofit.core.tissue import Tissue
 from gliofit.simulate.settings import ATLAS
 from gliofit.train.architecture import AtlasNetworkSettings, find_architecture
-from gliofit.train.dataset import AbstractDataset, Anchor, ShardDataset
+from gliofit.train.dataset import AbstractDataset, Anchor, SegmentedDataset, ShardDataset
 from gliofit.train.generated import GeneratedDataset
 from gliofit.train.memory import keep_freed_memory
-from gliofit.train.segmented import SegmentedDataset
 from gliofit.train.training import Training, TrainingJob
 
 

@@ -22,13 +22,11 @@ from gliofit.core.seeds import derive_seed
 from gliofit.core.threads import kernels_are_thread_safe
 from gliofit.core.tissue import Tissue
 from gliofit.growth.model import find_growth_model, space_of
-from gliofit.simulate.grow import Sample
-from gliofit.simulate.many import grow_samples
+from gliofit.simulate.grow import COM, Sample
+from gliofit.simulate.many import grow_samples, grows_in_batches
 from gliofit.simulate.sampler import draw_parameters, seed_voxels
 from gliofit.simulate.settings import ATLAS, PRESETS, SimulateSettings
-from gliofit.simulate.shard import COM, to_counts
-from gliofit.solver.backends import choose_backend
-from gliofit.solver.settings import AccurateSettings
+from gliofit.simulate.shard import to_counts
 from gliofit.train.dataset import AbstractDataset, Anchor, Batch, cut_counts, digest_of_tissues, to_batch
 
 _LOG = logging.getLogger(__name__)
@@ -88,7 +86,7 @@ class GeneratedDataset(AbstractDataset):
         brains = {ATLAS: tissues} if isinstance(tissues, Tissue) else dict(tissues)
         if not brains:
             raise InputError("training data", "has no tissue for simulations", "specify at least one")
-        self._names, self._tissues = list(brains), list(brains.values())
+        self.anatomies, self._tissues = list(brains), list(brains.values())
         self._canonical = [tissue.canonical() for tissue in self._tissues]
         self._voxels = [seed_voxels(tissue) for tissue in self._tissues]
         self.tissue = self._canonical[0]
@@ -99,10 +97,7 @@ class GeneratedDataset(AbstractDataset):
             self.centre_mm = Crop.around(self.tissue.grid, self.tissue.grid.centre_mm, crop).centre_mm
         self._samples, self._passes, self._pilot, self._ahead_gib, self._epoch = samples, passes, pilot, ahead_gib, 0
         self._kept: dict[int, _Cube] = {}
-        self._on_device = (
-            isinstance(settings.integrator, AccurateSettings)
-            and choose_backend(settings.integrator.backend) == "triton"
-        )
+        self._on_device = grows_in_batches(settings.integrator)
         self.space = find_growth_model(settings.growth_model).space
         _LOG.info("simulating a pilot of %d tumours", pilot)
         self.theta = self._pilot_theta(threads)
@@ -111,22 +106,17 @@ class GeneratedDataset(AbstractDataset):
         """Number of samples in an epoch."""
         return self._samples
 
-    @property
-    def anatomies(self) -> list[str]:
-        """Names of the samples' brains."""
-        return list(self._names)
-
     @cached_property
     def fingerprint(self) -> str:
         """Digest of all settings of the samples, but not of the pilot's theta, whose rounding depends on the device."""
         facts = {
-            "seed": self.seed, "samples": len(self), "pilot": self._pilot, "tissues": self._names,
+            "seed": self.seed, "samples": len(self), "pilot": self._pilot, "tissues": self.anatomies,
             "crop": self.crop_settings.model_dump(mode="json"),
             "preset": PRESETS[self.settings.preset].model_dump(mode="json"),
             "integrator": self.settings.integrator.model_dump(mode="json", exclude={"backend"}),
         } | ({"passes": self._passes} if self._passes > 1 else {})  # fmt: skip
         digest = sha256(json.dumps(facts, sort_keys=True).encode())
-        digest.update(digest_of_tissues(dict(zip(self._names, self._canonical, strict=True))))
+        digest.update(digest_of_tissues(dict(zip(self.anatomies, self._canonical, strict=True))))
         return digest.hexdigest()
 
     def of_epoch(self, epoch: int) -> GeneratedDataset:

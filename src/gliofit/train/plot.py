@@ -27,14 +27,10 @@ def plot_learning_curve(history: pd.DataFrame, path: str | Path, title: str, uni
         axes = figure.add_subplot()
         trained = history.dropna(subset=["train_loss"])
         if len(trained):
-            axes.plot(trained["epoch"], trained["train_loss"], color=GREY, marker=".", markersize=3, label="training")
-        axes.plot(
-            history["epoch"], history["validation_loss"], color=BLUE, marker=".", markersize=3, label="validation"
-        )
-        best = history[history["best"]]
-        axes.plot(
-            best["epoch"].tail(1), best["validation_loss"].tail(1), "o", color=VERMILION, markersize=4, label="kept"
-        )
+            axes.plot("epoch", "train_loss", data=trained, color=GREY, marker=".", markersize=3, label="training")
+        axes.plot("epoch", "validation_loss", data=history, color=BLUE, marker=".", markersize=3, label="validation")
+        best = history[history["best"]].tail(1)
+        axes.plot("epoch", "validation_loss", "o", data=best, color=VERMILION, markersize=4, label="kept")
         axes.axhline(baseline, color="0.3", linewidth=0.9, linestyle=":", label="predicting the mean")
         axes.set(xlabel="epoch", ylabel=unit, yscale="log")
         axes.grid()

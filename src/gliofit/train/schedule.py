@@ -24,15 +24,8 @@ def learning_rate_factor(progress: float, schedule: str, warmup_fraction: float)
 class Clock:
     """Clock of a training, including time before interruptions.
 
-    Parameters
-    ----------
-    budget_minutes
-        Time budget; None for no limit.
-    spent_seconds
-        Time spent before.
-    now
-        Clock in seconds: ``time.monotonic`` for elapsed time, ``time.process_time`` for processor time summed over the
-        threads of the process.
+    ``now`` is ``time.monotonic`` for elapsed time, or ``time.process_time`` for processor time summed over the threads
+    of the process. A budget of None is no limit.
     """
 
     def __init__(

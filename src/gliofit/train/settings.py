@@ -48,17 +48,10 @@ def architecture_names() -> list[str]:
 _RECIPES: dict[str, dict[str, Any]] = {
     "gliofit": {},
     "paper": {
-        "tissue_input": "label",
-        "normalise": False,
-        "flip_axes": (),
-        "batch_size": 3,
-        "learning_rate": 1e-4,
-        "schedule": "constant",
-        "clip_norm": None,
-        "anatomies": "atlas",
-        "precision": "float32",
+        "tissue_input": "label", "normalise": False, "flip_axes": (), "batch_size": 3, "learning_rate": 1e-4,
+        "schedule": "constant", "clip_norm": None, "anatomies": "atlas", "precision": "float32",
     },
-}
+}  # fmt: skip
 
 
 class ModelSettings(Settings):
@@ -148,7 +141,7 @@ class ModelSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _with_recipe(cls, values: Any) -> Any:
-        return _RECIPES.get(values.get("recipe", ""), {}) | values if isinstance(values, dict) else values
+        return _RECIPES.get(str(values.get("recipe")), {}) | values if isinstance(values, dict) else values
 
     @field_validator("architecture")
     @classmethod
@@ -169,24 +162,15 @@ class ModelSettings(Settings):
 
     @model_validator(mode="after")
     def _stays_in_the_atlas(self) -> ModelSettings:
+        name = self.architecture
         if self.in_atlas and self.anatomies != "atlas":
-            raise ValueError(f"anatomies: `{self.architecture}` has no tissue input and requires the atlas; set atlas")
+            raise ValueError(f"anatomies: `{name}` has no tissue input and requires the atlas; set atlas")
         if self.in_atlas and self.flip_axes:
-            raise ValueError(
-                f"flip_axes: `{self.architecture}` has a fixed cube, and the mirrored atlas is another brain; set []"
-            )
+            raise ValueError(f"flip_axes: `{name}` has a fixed cube, and the mirrored atlas is another brain; set []")
         return self
 
     def work(self, samples: int, cube: int) -> Work:
-        """State the work of a training.
-
-        Parameters
-        ----------
-        samples
-            Tumours of an epoch, as far as shards hold them.
-        cube
-            Voxels along each edge of the cube that the network sees.
-        """
+        """State the work of a training on cubes with ``cube`` voxels along each edge and ``samples`` in shards."""
         if self.data == "generated":
             samples = self.samples_per_epoch
         samples = min(samples, self.max_samples or samples)

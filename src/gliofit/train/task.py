@@ -71,8 +71,7 @@ class SurrogateTask(AbstractTask):
         squared = absolute = dice = 0.0
         for batch in data.batches(np.arange(len(data)), _BATCH):
             batch = _to(batch, device)
-            prediction = predict(batch)
-            target = batch.concentration
+            prediction, target = predict(batch), batch.concentration
             error = prediction - target
             squared += float(error.square().mean(dim=(1, 2, 3)).sum(dtype=torch.float64))
             absolute += float(error.abs().mean(dim=(1, 2, 3)).sum(dtype=torch.float64))
@@ -117,9 +116,9 @@ class InverseTask(AbstractTask):
     @staticmethod
     def _measure(theta: NDArray[np.float64], data: AbstractDataset, std: NDArray[np.float64]) -> dict[str, float]:
         error = theta - data.theta
-        absolute = np.abs(error).mean(axis=0)
-        names = (f"mae_{column}" for column in data.space.relative_columns)
-        numbers = {"loss": float(((error / std) ** 2).mean())}
-        numbers.update({name: float(value) for name, value in zip(names, absolute, strict=True)})
-        numbers["origin_error_mm"] = float(np.linalg.norm(error[:, :3], axis=1).mean())
-        return numbers
+        absolute = zip(data.space.relative_columns, np.abs(error).mean(axis=0), strict=True)
+        return {
+            "loss": float(((error / std) ** 2).mean()),
+            **{f"mae_{column}": float(value) for column, value in absolute},
+            "origin_error_mm": float(np.linalg.norm(error[:, :3], axis=1).mean()),
+        }

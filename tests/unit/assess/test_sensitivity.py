@@ -87,7 +87,7 @@ def case():
 
 @pytest.fixture(scope="module")
 def tables(case):
-    from gliofit.invert.problem import ConcentrationObservation
+    from gliofit.observation.observation import ConcentrationObservation
 
     centre = ConcentrationObservation(case.concentration, case.tissue).centre_mm
     surrogates = {"exact": Exact(case.tissue, centre), "biased": Biased(case.tissue, centre)}

@@ -24,8 +24,9 @@ from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.space import Bounds
 from gliofit.growth.theta import Theta
 from gliofit.invert.networks import Networks
-from gliofit.invert.problem import ConcentrationObservation, Problem
+from gliofit.invert.problem import Problem
 from gliofit.invert.settings import InvertSettings
+from gliofit.observation.observation import ConcentrationObservation
 from gliofit.report.render import write_renderings
 from gliofit.simulate.shard import ShardWriter
 
@@ -58,7 +59,7 @@ def examine(surrogate, direct=NEAR, settings=SETTINGS, invert=INVERT, method="hy
     observation = ConcentrationObservation(fakes.blob_volume(tissue, TRUTH), tissue)
     centre = Crop.around(tissue.grid, observation.centre_mm, fakes.CROP).centre_mm
     networks = Networks(surrogate, fakes.FakeDirect(direct, centre))
-    problem = Problem.create(observation, invert, networks, seed=3)
+    problem = Problem(observation, invert, networks, seed=3)
     table = examine_case(problem, TRUTH, settings, search_settings(invert, method), ("a",))
     table.insert(0, "case", "a")
     return table, problem

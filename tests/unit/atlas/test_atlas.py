@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gliofit.atlas.brain import brain_from_image, solid
-from gliofit.atlas.model import Atlas
-from gliofit.atlas.prepare import load_atlas, prepare_atlas
+from gliofit.atlas.model import Atlas, brain_from_image, load_atlas, solid
+from gliofit.atlas.prepare import prepare_atlas
 from gliofit.atlas.settings import AtlasSettings
 from gliofit.atlas.sources import atlas_from_folder, mni152
 from gliofit.core.errors import InputError
@@ -23,23 +22,20 @@ def built_in() -> Atlas:
     return mni152()
 
 
-@pytest.fixture
-def grid() -> Grid:
-    return Grid((14, 12, 10), np.diag([2.0, 2.0, 2.0, 1.0]))
+GRID = Grid((14, 12, 10), np.diag([2.0, 2.0, 2.0, 1.0]))
 
 
 @pytest.fixture
-def tissue(grid: Grid) -> dict[str, np.ndarray]:
+def tissue() -> dict[str, np.ndarray]:
     """A box of white matter in a shell of grey matter in a shell of CSF."""
-    labels = np.zeros(grid.shape, np.uint8)
-    labels[1:-1, 1:-1, 1:-1] = 1
-    labels[2:-2, 2:-2, 2:-2] = 2
-    labels[4:-4, 4:-4, 4:-4] = 3
+    labels = np.zeros(GRID.shape, np.uint8)
+    for label, margin in ((1, 1), (2, 2), (3, 4)):
+        labels[(slice(margin, -margin),) * 3] = label
     maps = {name: (labels == value).astype(np.float32) for name, value in (("csf", 1), ("gm", 2), ("wm", 3))}
     return {"labels": labels, **maps}
 
 
-def write(folder: Path, grid: Grid, **images: np.ndarray) -> Path:
+def write(folder: Path, grid: Grid = GRID, **images: np.ndarray) -> Path:
     for name, data in images.items():
         write_volume(folder / f"{name}.nii.gz", Volume(data, grid))
     return folder
@@ -65,9 +61,9 @@ def test_csf_is_what_grey_and_white_matter_leave_of_the_brain(built_in: Atlas) -
     assert (total[~brain] == 0).all()
 
 
-def test_what_is_prepared_can_be_loaded(tmp_path: Path, grid: Grid, tissue: dict[str, np.ndarray]) -> None:
+def test_what_is_prepared_can_be_loaded(tmp_path: Path, tissue: dict[str, np.ndarray]) -> None:
     t1 = 100 * tissue["wm"] + 60 * tissue["gm"] + 20 * tissue["csf"] + 7
-    source = write(tmp_path / "own", grid, wm=tissue["wm"], gm=tissue["gm"], csf=tissue["csf"], t1=t1)
+    source = write(tmp_path / "own", t1=t1, **{name: tissue[name] for name in ("wm", "gm", "csf")})
     prepare_atlas(AtlasSettings(source=str(source)), tmp_path / "out")
     atlas = load_atlas(tmp_path / "out")
     assert atlas.name == "own"
@@ -79,13 +75,11 @@ def test_what_is_prepared_can_be_loaded(tmp_path: Path, grid: Grid, tissue: dict
     facts = read_json(tmp_path / "out" / "atlas.json")
     assert facts["volume_cc"]["white_matter"] == pytest.approx(tissue["wm"].sum() * 8 / 1000, abs=0.05)
     for name in ("t1", "wm", "gm", "csf", "labels", "brain_mask"):
-        assert read_volume(tmp_path / "out" / f"{name}.nii.gz").grid.matches(grid)
+        assert read_volume(tmp_path / "out" / f"{name}.nii.gz").grid.matches(GRID)
 
 
-def test_labels_alone_serve_everything_but_registration(
-    tmp_path: Path, grid: Grid, tissue: dict[str, np.ndarray]
-) -> None:
-    source = write(tmp_path / "own", grid, labels=tissue["labels"])
+def test_labels_alone_serve_everything_but_registration(tmp_path: Path, tissue: dict[str, np.ndarray]) -> None:
+    source = write(tmp_path / "own", labels=tissue["labels"])
     prepare_atlas(AtlasSettings(source=str(source)), tmp_path / "out")
     atlas = load_atlas(tmp_path / "out")
     assert atlas.t1 is None
@@ -94,30 +88,30 @@ def test_labels_alone_serve_everything_but_registration(
         atlas.require_t1()
 
 
-def test_csf_is_derived_from_a_skull_stripped_t1(tmp_path: Path, grid: Grid, tissue: dict[str, np.ndarray]) -> None:
-    fluid = np.zeros(grid.shape, bool)
+def test_csf_is_derived_from_a_skull_stripped_t1(tmp_path: Path, tissue: dict[str, np.ndarray]) -> None:
+    fluid = np.zeros(GRID.shape, bool)
     fluid[2:-2, 2:-2, 1] = True
     t1 = ((tissue["wm"] + tissue["gm"] > 0) | fluid) * np.float32(50)
     t1[2, 2, 1] = -3  # resampled images go below zero at the edge of the brain
-    source = write(tmp_path / "own", grid, wm=tissue["wm"], gm=tissue["gm"], t1=t1)
+    source = write(tmp_path / "own", wm=tissue["wm"], gm=tissue["gm"], t1=t1)
     np.testing.assert_array_equal(atlas_from_folder(source, "auto", True, warnings=[]).tissue.csf, fluid)
 
 
-def test_a_t1_with_skull_is_stripped_by_the_mask(tmp_path: Path, grid: Grid, tissue: dict[str, np.ndarray]) -> None:
-    t1 = np.full(grid.shape, 9, np.float32)
+def test_a_t1_with_skull_is_stripped_by_the_mask(tmp_path: Path, tissue: dict[str, np.ndarray]) -> None:
+    t1 = np.full(GRID.shape, 9, np.float32)
     mask = (tissue["labels"] > 0).astype(np.uint8)
-    source = write(tmp_path / "own", grid, wm=tissue["wm"], gm=tissue["gm"], t1=t1, brain_mask=mask)
+    source = write(tmp_path / "own", wm=tissue["wm"], gm=tissue["gm"], t1=t1, brain_mask=mask)
     np.testing.assert_array_equal(atlas_from_folder(source, "auto", True, warnings=[]).require_t1().data, 9.0 * mask)
     np.testing.assert_array_equal(atlas_from_folder(source, "auto", False, warnings=[]).require_t1().data, t1)
 
 
-def test_other_axis_orders_are_turned_by_the_affine(tmp_path: Path, grid: Grid, tissue: dict[str, np.ndarray]) -> None:
-    source = write(tmp_path / "own", grid, wm=tissue["wm"])
-    ramp = np.broadcast_to(np.arange(grid.shape[0], dtype=np.float32)[:, None, None] / 20, grid.shape)
+def test_other_axis_orders_are_turned_by_the_affine(tmp_path: Path, tissue: dict[str, np.ndarray]) -> None:
+    source = write(tmp_path / "own", wm=tissue["wm"])
+    ramp = np.broadcast_to(np.arange(GRID.shape[0], dtype=np.float32)[:, None, None] / 20, GRID.shape)
     gm = np.where(tissue["gm"] > 0, ramp, 0).astype(np.float32)
     affine = np.diag([-2.0, 2.0, 2.0, 1.0])
-    affine[0, 3] = 2.0 * (grid.shape[0] - 1)
-    write(source, Grid(grid.shape, affine), gm=np.ascontiguousarray(gm[::-1]))
+    affine[0, 3] = 2.0 * (GRID.shape[0] - 1)
+    write(source, Grid(GRID.shape, affine), gm=np.ascontiguousarray(gm[::-1]))
     np.testing.assert_allclose(atlas_from_folder(source, "auto", True, warnings=[]).tissue.gm, gm, atol=1e-6)
 
 
@@ -139,9 +133,9 @@ def _swap(images: dict[str, np.ndarray], **changes: np.ndarray) -> dict[str, np.
     ids=["one map", "maps and labels", "per cent", "two T1", "interpolated", "other labels", "CSF alone"],
 )
 def test_unusable_folders_are_refused(
-    tmp_path: Path, grid: Grid, tissue: dict[str, np.ndarray], change: Callable[[dict], dict]
+    tmp_path: Path, tissue: dict[str, np.ndarray], change: Callable[[dict], dict]
 ) -> None:
-    write(tmp_path / "own", grid, **change(tissue))
+    write(tmp_path / "own", **change(tissue))
     with pytest.raises(InputError):
         prepare_atlas(AtlasSettings(source=str(tmp_path / "own")), tmp_path / "out")
     assert not (tmp_path / "out").exists()

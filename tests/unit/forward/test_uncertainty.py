@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gliofit.core.grid import Volume
 from gliofit.core.io import read_volume, write_table
+from gliofit.core.tissue import Tissue
+from gliofit.forward.run import concentration_deviation, map_uncertainty
 from gliofit.forward.settings import ForwardSettings
-from gliofit.forward.uncertainty import concentration_deviation, map_uncertainty
 from gliofit.growth.theta import Theta
 from gliofit.solver.accurate import AccurateSolver
 from gliofit.solver.settings import AccurateSettings
@@ -20,10 +22,14 @@ CORRELATION[0, 1] = CORRELATION[1, 0] = 0.4
 COVARIANCE = CORRELATION * np.outer(ERRORS, ERRORS)
 
 
-def row(**changes) -> pd.DataFrame:
-    values = dict(zip(("origin_x_mm", "origin_y_mm", "origin_z_mm"), THETA.origin_mm, strict=True))
-    values |= {"mu_d_mm": THETA.mu_d_mm, "mu_rho": THETA.mu_rho, "covariance": COVARIANCE.flatten().tolist()}
-    return pd.DataFrame([values | changes])
+def map_of(folder, brain, integrator: dict | None = None, **changes) -> np.ndarray:
+    """Return the map that the stage writes for a row of an inversion."""
+    brain.save(folder / "case")
+    row = THETA.space.row(THETA.to_array()) | {"covariance": COVARIANCE.flatten().tolist()} | changes
+    write_table(folder / "p.parquet", pd.DataFrame([row]))
+    settings = ForwardSettings.model_validate({} if integrator is None else {"integrator": integrator})
+    map_uncertainty(folder / "case", folder / "p.parquet", folder / "out" / "u.nii.gz", settings, "labels")
+    return read_volume(folder / "out" / "u.nii.gz").data
 
 
 def test_it_is_the_spread_of_runs_at_random_thetas(brain):
@@ -60,38 +66,28 @@ def test_it_is_zero_outside_tissue_and_without_uncertainty(brain):
 
 
 def test_it_follows_the_axes_of_the_tissue(brain):
-    from gliofit.core.grid import Volume
-    from gliofit.core.tissue import Tissue
-
     def turned(name: str) -> Volume:
         volume = brain.map(name)
         affine = volume.grid.affine @ np.array([[-1, 0, 0, 39], [0, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 1.0]])
         return Volume(volume.data[::-1].transpose(0, 2, 1), type(volume.grid)(volume.grid.shape, affine))
 
-    other = Tissue.from_maps(turned("wm"), turned("gm"), turned("csf"))
+    other = Tissue.from_maps(*map(turned, ("wm", "gm", "csf")))
     found = concentration_deviation(other, THETA, COVARIANCE).oriented_like(brain.grid)
     assert np.abs(found.data - concentration_deviation(brain, THETA, COVARIANCE).data).max() < 1e-3
 
 
 @pytest.mark.parametrize("integrator", [{"name": "accurate"}, {"name": "reference"}])
 def test_map_of_a_case(tmp_path, brain, integrator):
-    brain.save(tmp_path / "case")
-    write_table(tmp_path / "p.parquet", row())
-    settings = ForwardSettings.model_validate({"integrator": integrator})
-    map_uncertainty(tmp_path / "case", tmp_path / "p.parquet", tmp_path / "out" / "u.nii.gz", settings, "labels")
-    found = read_volume(tmp_path / "out" / "u.nii.gz")
-    assert found.data.dtype == np.float32
+    found = map_of(tmp_path, brain, integrator)
+    assert found.dtype == np.float32
     expected = concentration_deviation(brain, THETA, COVARIANCE, AccurateSettings())
-    assert np.abs(found.data - expected.data).max() < 1e-6
+    assert np.abs(found - expected.data).max() < 1e-6
 
 
 @pytest.mark.parametrize(
     "changes", [{"covariance": None}, {"mu_d_mm": np.nan, "covariance": None}, {"origin_z_mm": 300.0}]
 )
 def test_map_is_zero_where_nothing_is_known(tmp_path, brain, changes):
-    brain.save(tmp_path / "case")
-    write_table(tmp_path / "p.parquet", row(**changes))
-    map_uncertainty(tmp_path / "case", tmp_path / "p.parquet", tmp_path / "u.nii.gz", ForwardSettings(), "labels")
-    found = read_volume(tmp_path / "u.nii.gz").data
+    found = map_of(tmp_path, brain, **changes)
     assert found.shape == brain.grid.shape
     assert not found.any()

@@ -16,9 +16,10 @@ from gliofit.core.labels import TumourLabel
 from gliofit.core.tissue import Tissue
 from gliofit.growth.model import find_growth_model, origins_of
 from gliofit.growth.theta import Theta
-from gliofit.invert.problem import Problem, SegmentationObservation
+from gliofit.invert.problem import Problem
 from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
+from gliofit.observation.observation import SegmentationObservation
 from gliofit.simulate.sampler import draw_parameters
 from gliofit.simulate.settings import PRESETS
 from gliofit.solver.accurate import AccurateSolver
@@ -107,7 +108,7 @@ def test_a_second_origin_follows_a_segmentation_that_one_cannot(brain: Tissue) -
     for model in (TWO.simpler, TWO.name):
         settings = InvertSettings(methods={"gn": {"inverter": "gauss-newton", "growth_model": model}})
         observation = SegmentationObservation(Volume(labels, brain.grid), brain)
-        inversion = fit(Problem.create(observation, settings, model=model), "gn", settings)
+        inversion = fit(Problem(observation, settings, model=model), "gn", settings)
         losses[model] = inversion.loss
     assert losses[TWO.name] < 0.1 * losses[TWO.simpler]
     assert inversion.theta is not None, inversion.message

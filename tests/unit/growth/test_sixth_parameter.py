@@ -7,6 +7,7 @@ parameter can find it.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +24,8 @@ from gliofit.evaluate.cohort import evaluate_cohort
 from gliofit.evaluate.settings import EvaluateSettings
 from gliofit.export.parameters import column_meanings, parameter_table
 from gliofit.export.results import CaseResults
-from gliofit.forward.run import run_forward
+from gliofit.forward.run import map_uncertainty, run_forward
 from gliofit.forward.settings import ForwardSettings
-from gliofit.forward.uncertainty import map_uncertainty
 from gliofit.growth.model import find_growth_model
 from gliofit.growth.theta import Theta
 from gliofit.invert.networks import Networks
@@ -84,14 +84,24 @@ def parameters_of(root: Path) -> Path:
     return root / "invert/synthetic" / CASE / METHOD / "parameters.parquet"
 
 
-def test_the_command_fits_it(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int | str | None]:
+    """Run a command with the growth model; return the exit status."""
+
+    def execute(*arguments: object) -> int | str | None:
+        with pytest.raises(SystemExit) as stop:
+            cli.main([*map(str, arguments), "--growth-model", MODEL])
+        return stop.value.code
+
     monkeypatch.setattr(machine, "set_threads", lambda threads: 1)
+    return execute
+
+
+def test_the_command_fits_it(run: Path, tmp_path: Path, command: Callable[..., int]) -> None:
     case_dir, out = run / "simulate/synthetic" / CASE, tmp_path / "fit"
     files = ["--wm", case_dir / "wm.nii.gz", "--gm", case_dir / "gm.nii.gz"]
     files += ["--concentration", case_dir / "concentration.nii.gz", "--out", out]
-    with pytest.raises(SystemExit) as stop:
-        cli.main(["fit", *map(str, files), "--growth-model", MODEL, "--profile"])
-    assert stop.value.code == 0
+    assert command("fit", *files, "--profile") == 0
     row = read_table(out / "parameters.parquet").iloc[0]
     assert row["growth_model"] == MODEL
     assert row["grey_share"] == pytest.approx(TRUTH.grey_share, rel=0.02)
@@ -103,29 +113,19 @@ def test_the_command_fits_it(run: Path, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_method_that_cannot_fit_it_is_refused(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: Callable[..., int]
 ) -> None:
-    monkeypatch.setattr(machine, "set_threads", lambda threads: 1)
     case_dir = run / "simulate/synthetic" / CASE
     files = ["--tissue", case_dir / "labels.nii.gz", "--concentration", case_dir / "concentration.nii.gz"]
-    with pytest.raises(SystemExit) as stop:
-        cli.main(
-            ["fit", *map(str, files), "--method", "cmaes-surrogate", "--growth-model", MODEL, "--out",
-             str(tmp_path / "fit"), "--json"]
-        )  # fmt: skip
-    assert stop.value.code == 2
+    assert command("fit", *files, "--method", "cmaes-surrogate", "--out", tmp_path / "fit", "--json") == 2
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "method-without-growth-model"
 
 
-def test_the_command_grows_it(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, brain: Tissue) -> None:
-    monkeypatch.setattr(machine, "set_threads", lambda threads: 1)
+def test_the_command_grows_it(run: Path, tmp_path: Path, command: Callable[..., int], brain: Tissue) -> None:
     case_dir, out = run / "simulate/synthetic" / CASE, tmp_path / "c.nii.gz"
     seed = TRUTH.origin_voxel(brain.grid).tolist()
     arguments = ["--wm", case_dir / "wm.nii.gz", "--gm", case_dir / "gm.nii.gz", "--seed", *seed, "--mu-d", 8]
-    arguments += ["--mu-rho", 3, "--growth-model", MODEL, "--parameter", "grey_share=0.3", "--out", out]
-    with pytest.raises(SystemExit) as stop:
-        cli.main(["solve", *map(str, arguments)])
-    assert stop.value.code == 0
+    assert command("solve", *arguments, "--mu-rho", 3, "--parameter", "grey_share=0.3", "--out", out) == 0
     truth = read_volume(case_dir / "concentration.nii.gz").data
     np.testing.assert_allclose(read_volume(out).data * brain.visible, truth, atol=1e-3)
 

@@ -8,8 +8,9 @@ from gliofit.core.grid import Grid
 from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
 from gliofit.invert.networks import Networks
-from gliofit.invert.problem import ConcentrationObservation, Problem
+from gliofit.invert.problem import Problem
 from gliofit.invert.settings import InvertSettings
+from gliofit.observation.observation import ConcentrationObservation
 
 from .fakes import CROP, TRUTH, FakeDirect, FakeSurrogate, blob_volume, cube_brain
 
@@ -32,7 +33,7 @@ def make_problem(cube, settings):
         observation = observation or ConcentrationObservation(blob_volume(cube, TRUTH), cube)
         centre = Crop.around(cube.grid, observation.centre_mm, CROP).centre_mm
         networks = Networks(FakeSurrogate(), None if direct is None else FakeDirect(direct, centre))
-        return Problem.create(observation, settings, networks, seed, **keys)
+        return Problem(observation, settings, networks, seed, **keys)
 
     return make
 

@@ -12,7 +12,12 @@ from gliofit.core.grid import Grid, Volume
 from gliofit.core.labels import TissueLabel, TumourLabel
 from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
+from gliofit.invert.base import Inversion
+from gliofit.invert.problem import Problem
+from gliofit.invert.run import fit
 from gliofit.invert.settings import InvertSettings
+from gliofit.observation.observation import AbstractObservation, ConcentrationObservation, SegmentationObservation
+from gliofit.solver.accurate import AccurateSolver
 
 CROP = CropSettings(size=16, spacing_mm=8.0)
 TRUTH = Theta((9.0, -7.0, 5.0), 9.0, 4.0)
@@ -77,10 +82,31 @@ def configured(inverter: str, **keys) -> InvertSettings:
     return InvertSettings.model_validate({"methods": {inverter: {"inverter": inverter, **keys}}})
 
 
-def segmented(field: Volume, whole: float = 0.33, core: float = 0.6) -> Volume:
-    """Return the segmentation of a concentration by thresholds."""
+def invert(observation: AbstractObservation, settings: InvertSettings, method: str = "", **keys) -> Inversion:
+    """Run a method, by default the last one of the settings."""
+    return fit(Problem(observation, settings, **keys), method or [*settings.methods][-1], settings)
+
+
+def grow(tissue: Tissue, theta: Theta) -> Volume:
+    return AccurateSolver().solve(tissue, theta).volume
+
+
+def observe(tissue: Tissue, theta: Theta) -> ConcentrationObservation:
+    return ConcentrationObservation(grow(tissue, theta), tissue)
+
+
+def segment(tissue: Tissue, theta: Theta, imaging=None, **thresholds) -> SegmentationObservation:
+    return SegmentationObservation(segmented(grow(tissue, theta), **thresholds), tissue, imaging)
+
+
+def distance_mm(one: Theta, two: Theta) -> float:
+    return float(np.linalg.norm(np.subtract(one.origin_mm, two.origin_mm)))
+
+
+def segmented(field: Volume, whole: float = 0.33, core: float = 0.6, inner=TumourLabel.ENHANCING) -> Volume:
+    """Return the segmentation of a concentration by thresholds, with ``inner`` as label of the core."""
     regions = [field.data > core, field.data > whole]
-    labels = np.select(regions, [TumourLabel.ENHANCING, TumourLabel.OEDEMA], 0).astype(np.uint8)
+    labels = np.select(regions, [inner, TumourLabel.OEDEMA], 0).astype(np.uint8)
     return Volume(labels, field.grid)
 
 

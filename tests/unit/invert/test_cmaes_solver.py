@@ -7,15 +7,15 @@ from gliofit.core.grid import Volume
 from gliofit.core.tissue import Tissue
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
-from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
-from gliofit.invert.run import fit
+from gliofit.invert.problem import Problem
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.solver_objective import SolverObjective, distance_to_tissue_mm
 from gliofit.invert.trace import Trace
+from gliofit.observation.observation import ConcentrationObservation, SegmentationObservation
 from gliofit.solver.registry import make_solver
 from gliofit.solver.settings import AccurateSettings
 
-from .fakes import configured, cube_brain, overlap, segmented
+from .fakes import configured, cube_brain, distance_mm, invert, overlap, segmented
 
 TRUTH = Theta((6.0, -4.0, 3.0), 7.0, 3.0)
 
@@ -42,10 +42,8 @@ def solver_settings(**keys) -> InvertSettings:
 
 
 def test_recovers_theta_of_a_concentration(white, grown):
-    settings = solver_settings()
-    problem = Problem.create(ConcentrationObservation(grown, white), settings, seed=1)
-    inversion = fit(problem, "cmaes-solver", settings)
-    assert np.linalg.norm(np.subtract(inversion.theta.origin_mm, TRUTH.origin_mm)) < 1
+    inversion = invert(ConcentrationObservation(grown, white), solver_settings(), seed=1)
+    assert distance_mm(inversion.theta, TRUTH) < 1
     assert inversion.theta.mu_d_mm == pytest.approx(TRUTH.mu_d_mm, rel=0.05)
     assert inversion.theta.mu_rho == pytest.approx(TRUTH.mu_rho, rel=0.03)
     first, last = (inversion.trace[inversion.trace["level"] == name] for name in ("1: 5 mm", "2: 5 mm"))
@@ -56,9 +54,7 @@ def test_recovers_theta_of_a_concentration(white, grown):
 
 
 def test_fits_a_segmentation(white, grown):
-    settings = solver_settings()
-    problem = Problem.create(SegmentationObservation(segmented(grown), white), settings, seed=1)
-    inversion = fit(problem, "cmaes-solver", settings)
+    inversion = invert(SegmentationObservation(segmented(grown), white), solver_settings(), seed=1)
     assert inversion.loss < 0.15
     field = make_solver(INTEGRATOR).solve(white, inversion.theta).concentration > 0.33
     assert overlap(field, grown.data > 0.33) > 0.9
@@ -67,14 +63,12 @@ def test_fits_a_segmentation(white, grown):
 @pytest.mark.parametrize("raw", [False, True])
 def test_fixed_origin_never_moves(raw, white, grown):
     settings = solver_settings(origin="com-fixed", raw_scaling=raw, schedule=[{"spacing_mm": 5, "evaluations": 24}])
-    problem = Problem.create(ConcentrationObservation(grown, white), settings, seed=1)
-    inversion = fit(problem, "cmaes-solver", settings)
-    assert inversion.theta.origin_mm == tuple(problem.observation.centre_mm)
+    observation = ConcentrationObservation(grown, white)
+    assert invert(observation, settings, seed=1).theta.origin_mm == tuple(observation.centre_mm)
 
 
 def test_loss_of_a_seed_outside_tissue_increases_with_its_distance(white, grown):
-    settings = solver_settings()
-    problem = Problem.create(ConcentrationObservation(grown, white), settings)
+    problem = Problem(ConcentrationObservation(grown, white), solver_settings())
     objective = SolverObjective(problem, Trace(SPACE), make_solver(INTEGRATOR), 5.0)
     far = [np.array([x, 0.0, 0.0, 10.0, 3.2]) for x in (65.0, 80.0, 300.0)]
     filled = np.array([0.0, 0.0, 0.0, 40.0, 15.0])

@@ -8,25 +8,28 @@ import torch
 
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.tissue import Tissue
-from gliofit.invert.problem import ConcentrationObservation, SegmentationObservation
 from gliofit.observation.imaging import ImagingSettings
 from gliofit.observation.likelihood import ConcentrationLikelihood, SegmentationLikelihood, soft_dice, soft_mask
+from gliofit.observation.observation import ConcentrationObservation, SegmentationObservation
 
 FULL = torch.ones(1, 1, 4)
 
 
-def sigmoid(x: float) -> float:
-    return 1 / (1 + math.exp(-x))
+def scaled_sigmoid(c: float, threshold: float, width: float) -> float:
+    value, low, high = (1 / (1 + math.exp(-(x - threshold) / width)) for x in (c, 0, 1))
+    return (value - low) / (high - low)
+
+
+def row(*values: float) -> torch.Tensor:
+    return torch.tensor(values, dtype=torch.float64).reshape(1, 1, len(values))
 
 
 @pytest.mark.parametrize(
     ("concentration", "threshold", "width"), [(0.4, 0.33, 0.1), (0.33, 0.33, 0.05), (0.9, 0.6, 0.2), (0.05, 0.33, 0.1)]
 )
 def test_soft_mask_by_hand(concentration, threshold, width):
-    low, high = sigmoid(-threshold / width), sigmoid((1 - threshold) / width)
-    expected = (sigmoid((concentration - threshold) / width) - low) / (high - low)
     found = soft_mask(torch.tensor(concentration, dtype=torch.float64), threshold, width)
-    assert float(found) == pytest.approx(expected, rel=1e-12)
+    assert float(found) == pytest.approx(scaled_sigmoid(concentration, threshold, width), rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -42,8 +45,7 @@ def test_soft_mask_by_hand(concentration, threshold, width):
     ],
 )
 def test_soft_dice_by_hand(predicted, observed, expected):
-    values = [torch.tensor(v, dtype=torch.float64).reshape(1, 1, 4) for v in (predicted, observed)]
-    assert float(soft_dice(*values)) == pytest.approx(expected)
+    assert float(soft_dice(row(*predicted), row(*observed))) == pytest.approx(expected)
 
 
 def test_concentration_loss_is_the_mean_square_over_all_voxels():
@@ -57,32 +59,23 @@ def test_concentration_loss_is_the_mean_square_over_all_voxels():
 
 def test_segmentation_loss_by_hand():
     imaging = ImagingSettings(threshold_whole=0.33, threshold_core=0.6, width=0.05)
-    whole = torch.tensor([1.0, 1.0, 0.0, 0.0], dtype=torch.float64).reshape(1, 1, 4)
-    core = torch.tensor([1.0, 0.0, 0.0, 0.0], dtype=torch.float64).reshape(1, 1, 4)
-    c = [0.8, 0.45, 0.3, 0.0]
-    share = torch.ones_like(whole)
-    parts = []
+    whole, core, share = row(1, 1, 0, 0), row(1, 0, 0, 0), row(1, 1, 1, 1)
+    c, parts = [0.8, 0.45, 0.3, 0.0], []
     for mask, threshold in ((whole, 0.33), (core, 0.6)):
-        low, high = sigmoid(-threshold / 0.05), sigmoid((1 - threshold) / 0.05)
-        p = [(sigmoid((v - threshold) / 0.05) - low) / (high - low) for v in c]
-        y = mask.flatten().tolist()
+        p, y = [scaled_sigmoid(v, threshold, 0.05) for v in c], mask.flatten().tolist()
         dice = 2 * sum(a * b for a, b in zip(p, y, strict=True)) / (sum(a * a for a in p) + sum(b * b for b in y))
         parts.append(1 - dice)
-    field = torch.tensor(c, dtype=torch.float64).reshape(1, 1, 1, 4)
-    assert float(SegmentationLikelihood(whole, core, share, imaging)(field)) == pytest.approx(
-        0.7 * parts[0] + 0.3 * parts[1]
-    )
-    assert float(SegmentationLikelihood(whole, None, share, imaging)(field)) == pytest.approx(parts[0])
-    assert SegmentationLikelihood(whole, core, share, imaging).without_tumour() == pytest.approx(1)
+    both, alone = (SegmentationLikelihood(whole, inner, share, imaging) for inner in (core, None))
+    assert float(both(row(*c)[None])) == pytest.approx(0.7 * parts[0] + 0.3 * parts[1])
+    assert float(alone(row(*c)[None])) == pytest.approx(parts[0])
+    assert both.without_tumour() == pytest.approx(1)
 
 
 def test_partly_filled_voxels_are_compared_by_their_share():
     """A voxel that is half tissue and all tumour there holds a mean of 0.5 and a half-filled mask: a perfect fit."""
-    share = torch.tensor([1.0, 0.5, 0.05, 0.0], dtype=torch.float64).reshape(1, 1, 4)
-    whole = torch.tensor([1.0, 0.5, 0.0, 0.0], dtype=torch.float64).reshape(1, 1, 4)
-    likelihood = SegmentationLikelihood(whole, None, share, ImagingSettings(width=0.005))
-    field = share * torch.tensor([1.0, 1.0, 0.0, 0.0], dtype=torch.float64)
-    assert float(likelihood(field[None])[0]) == pytest.approx(0, abs=1e-6)
+    share = row(1, 0.5, 0.05, 0)
+    likelihood = SegmentationLikelihood(row(1, 0.5, 0, 0), None, share, ImagingSettings(width=0.005))
+    assert float(likelihood((share * row(1, 1, 0, 0))[None])[0]) == pytest.approx(0, abs=1e-6)
 
 
 def test_losses_are_differentiable():

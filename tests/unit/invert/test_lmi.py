@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,19 +12,19 @@ import torch
 from gliofit.core.crop import Crop, CropSettings, centre_of_mass_mm
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import read_volume, write_volume
-from gliofit.core.labels import TumourLabel
 from gliofit.core.tissue import Tissue
 from gliofit.growth.theta import Theta
-from gliofit.invert.atlas_map import AtlasMap, RegisteredMap
+from gliofit.invert.atlas_map import AtlasMap
 from gliofit.invert.networks import Networks
-from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
-from gliofit.invert.run import CaseFiles, fit, invert_case
-from gliofit.invert.settings import InvertSettings
+from gliofit.invert.run import CaseFiles, invert_case
+from gliofit.observation.observation import ConcentrationObservation, SegmentationObservation
 from gliofit.register.ants import Transforms, load_ants
-from gliofit.solver.registry import make_solver
+
+from .fakes import configured, grow, invert, segmented
 
 TRUTH = Theta((20.0, -12.0, 8.0), 7.0, 3.5)
 CUBE = CropSettings(size=24, spacing_mm=8.0)
+FILES = ("affine.mat", "warp.nii.gz", "inverse_warp.nii.gz")
 
 
 class FakeAtlasNetwork:
@@ -50,12 +52,11 @@ class FakeAtlasNetwork:
 BRAIN_GRID = Grid((40, 40, 40), np.array([[4.0, 0, 0, -78], [0, 4, 0, -78], [0, 0, 4, -78], [0, 0, 0, 1]]))
 
 
+@dataclass(eq=False)
 class ShiftMap(AtlasMap):
     """A patient whose brain is the atlas' moved by whole voxels."""
 
-    def __init__(self, tissue: Tissue, voxels: tuple[int, int, int]) -> None:
-        super().__init__(tissue)
-        self.voxels = voxels
+    voxels: tuple[int, int, int] = (0, 0, 0)
 
     def to_atlas(self, volume: Volume) -> Volume:
         return Volume(np.roll(volume.data, [-v for v in self.voxels], (0, 1, 2)), volume.grid)
@@ -67,26 +68,13 @@ class ShiftMap(AtlasMap):
         return np.asarray(point_mm) + 4.0 * np.array(self.voxels)
 
 
-def settings(**keys) -> InvertSettings:
-    return InvertSettings.model_validate({"methods": {"lmi": {"inverter": "lmi", **keys}}})
-
-
 def grown(tissue: Tissue, theta: Theta = TRUTH) -> Volume:
-    solution = make_solver().solve(tissue, theta).volume
-    return Volume(np.where(tissue.labels >= 2, solution.data, 0).astype(np.float32), tissue.grid)
-
-
-def segmented(field: Volume, core: float = 0.6) -> Volume:
-    labels = np.zeros(field.grid.shape, np.uint8)
-    labels[field.data > 0.33] = TumourLabel.OEDEMA
-    labels[field.data > core] = TumourLabel.ENHANCING
-    return Volume(labels, field.grid)
+    return Volume(np.where(tissue.visible, grow(tissue, theta).data, 0).astype(np.float32), tissue.grid)
 
 
 def run(observation, atlas: AtlasMap, answer: np.ndarray, **keys):
-    own, network = settings(**keys), FakeAtlasNetwork(answer)
-    problem = Problem.create(observation, own, Networks(lmi=network), atlas=atlas)
-    return fit(problem, "lmi", own), network
+    network = FakeAtlasNetwork(answer)
+    return invert(observation, configured("lmi", **keys), networks=Networks(lmi=network), atlas=atlas), network
 
 
 @pytest.fixture
@@ -109,16 +97,12 @@ def test_what_the_network_sees_of_a_segmentation(brain):
     assert (image > 0.5).any()
 
 
-def shifted(tissue: Tissue, voxels: tuple[int, int, int]) -> Tissue:
-    return Tissue(*(np.roll(getattr(tissue, n), voxels, (0, 1, 2)) for n in ("wm", "gm", "csf")), tissue.grid)
-
-
 def test_point_and_image_travel_together(brain):
     voxels = (2, -1, 1)
-    patient = shifted(brain, voxels)
+    patient = Tissue(*(np.roll(data, voxels, (0, 1, 2)) for data in (brain.wm, brain.gm, brain.csf)), brain.grid)
     observation = SegmentationObservation(segmented(grown(patient, TRUTH)), patient)
     answer = np.array([10.0, 4.0, -6.0, 6.0, 3.0])
-    found, network = run(observation, ShiftMap(brain, voxels), answer)
+    found, network = run(observation, ShiftMap(brain, voxels=voxels), answer)
     moved = 4.0 * np.array(voxels)
     np.testing.assert_allclose(found.theta.to_array(), answer + np.array([*moved, 0, 0]), atol=1e-5)
     in_atlas = grown(brain, Theta.from_array(answer))
@@ -130,7 +114,7 @@ def test_point_and_image_travel_together(brain):
 
 
 @pytest.fixture
-def registered(tmp_path, brain) -> RegisteredMap:
+def registered(tmp_path, brain) -> AtlasMap:
     """A patient who is 10 % smaller than the atlas, shifted, and stored from left to right and back to front."""
     ants = load_ants(1)
     flip = np.diag([-1.0, -1.0, 1.0])
@@ -142,13 +126,11 @@ def registered(tmp_path, brain) -> RegisteredMap:
                               has_components=True)  # fmt: skip
     for name in ("warp", "inverse_warp"):
         ants.image_write(nothing, str(tmp_path / f"{name}.nii.gz"))
-    names = (tmp_path / "affine.mat", tmp_path / "warp.nii.gz", tmp_path / "inverse_warp.nii.gz")
-    return RegisteredMap(brain, grid, Transforms(*names))
+    return AtlasMap(brain, (grid, Transforms(*(tmp_path / name for name in FILES))))
 
 
 def test_a_registration_carries_point_and_image_to_the_same_place(registered, brain):
-    white, grey, fluid = (registered.to_patient(brain.map(name)) for name in ("wm", "gm", "csf"))
-    patient = Tissue.from_maps(white, grey, fluid)
+    patient = Tissue.from_maps(*(registered.to_patient(brain.map(name)) for name in ("wm", "gm", "csf")))
     # Tumours whose centre is their origin: small, and deep in white matter.
     answer = Theta((10.0, 6.0, -8.0), 4.0, 4.0)
     theirs = registered.to_patient(grown(brain, answer))
@@ -187,7 +169,7 @@ def test_predictions_unlike_the_training_set_are_flagged(brain, observation, cha
 
 
 def test_a_tumour_that_does_not_arrive_is_a_failed_row(brain, observation):
-    away = ShiftMap(brain, (0, 0, 0))
+    away = ShiftMap(brain)
     away.to_atlas = lambda volume: Volume(np.zeros_like(volume.data), volume.grid)
     found, _ = run(observation, away, TRUTH.to_array())
     assert found.status == "failed"
@@ -199,9 +181,8 @@ def test_stage_writes_theta_and_concentration(brain, observation, tmp_path):
     brain.save(tmp_path / "case")
     write_volume(tmp_path / "case" / "concentration.nii.gz", observation.concentration)
     network = FakeAtlasNetwork(np.array([0.0, 0.0, 0.0, 35.0, 1.5]))
-    arguments = (tmp_path / "out", "r", 1, 1)
     synthetic = CaseFiles(tmp_path / "case", "synthetic", "case", "labels")
-    invert_case(synthetic, "lmi", settings(), Networks(lmi=network), *arguments)
+    invert_case(synthetic, "lmi", configured("lmi"), Networks(lmi=network), tmp_path / "out", "r", 1, 1)
     row = pd.read_parquet(tmp_path / "out" / "parameters.parquet").iloc[0]
     assert (row["status"], row["mu_d_mm"], row["observation"]) == ("ok", pytest.approx(35.0), "concentration")
     assert row["out_of_range"]
@@ -210,20 +191,19 @@ def test_stage_writes_theta_and_concentration(brain, observation, tmp_path):
 
 def test_a_registered_patient_of_the_stage(registered, brain, tmp_path):
     """The files that stage register writes are enough."""
-    white, grey, fluid = (registered.to_patient(brain.map(name)) for name in ("wm", "gm", "csf"))
-    patient = Tissue.from_maps(white, grey, fluid)
+    patient = Tissue.from_maps(*(registered.to_patient(brain.map(name)) for name in ("wm", "gm", "csf")))
     patient.save(tmp_path / "case")
     brain.save(tmp_path / "atlas")
     answer = Theta((10.0, 6.0, -8.0), 5.0, 3.5)
     field = registered.to_patient(grown(brain, answer))
     write_volume(tmp_path / "case" / "segmentation.nii.gz", segmented(field))
     (tmp_path / "case" / "transforms").mkdir()
-    for name in ("affine.mat", "warp.nii.gz", "inverse_warp.nii.gz"):
+    for name in FILES:
         (tmp_path / name).rename(tmp_path / "case" / "transforms" / name)
     network = FakeAtlasNetwork(answer.to_array())
     out = tmp_path / "out"
     files = CaseFiles(tmp_path / "case", "patients", "case", "labels", atlas=tmp_path / "atlas")
-    invert_case(files, "lmi", settings(), Networks(lmi=network), out, "r", 1, 1)
+    invert_case(files, "lmi", configured("lmi"), Networks(lmi=network), out, "r", 1, 1)
     found = read_volume(out / "concentration.nii.gz").data
     assert np.abs(found - np.where(patient.labels >= 2, field.data, 0)).max() < 0.05
     assert pd.read_parquet(out / "parameters.parquet").loc[0, "observation"] == "segmentation"

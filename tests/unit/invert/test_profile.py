@@ -8,31 +8,25 @@ from scipy import stats
 from gliofit.core.grid import Volume
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
-from gliofit.invert.problem import ConcentrationObservation, Problem
+from gliofit.invert.problem import Problem
 from gliofit.invert.profile import PROFILE_COLUMNS, profile_intervals, profile_likelihood
 from gliofit.invert.run import fit
-from gliofit.invert.settings import InvertSettings
-from gliofit.solver.accurate import AccurateSolver
+from gliofit.observation.observation import ConcentrationObservation
+
+from .fakes import configured, grow
 
 TRUTH = Theta((6.3, -4.2, 3.1), 7.0, 3.0)
-SETTINGS = InvertSettings.model_validate(
-    {
-        "methods": {
-            "gauss-newton": {"inverter": "gauss-newton", "integrator": {"tolerance": 5e-4}},
-            "fixed": {"inverter": "gauss-newton", "origin": "com-fixed"},
-        }
-    }
-)
-NAMES = ["origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho"]
+SETTINGS = configured("gauss-newton", integrator={"tolerance": 5e-4})
+NAMES = list(SPACE.columns)
 
 
 @pytest.fixture(scope="module")
 def noisy(brain):
     """A tumour with white noise in all tissue, some of it below zero."""
-    field = AccurateSolver().solve(brain, TRUTH).concentration
+    field = grow(brain, TRUTH).data
     field = field + np.random.default_rng(0).normal(0, 0.02, field.shape)
     observation = ConcentrationObservation(Volume(field.astype(np.float32), brain.grid), brain, noisy=True)
-    return Problem.create(observation, SETTINGS)
+    return Problem(observation, SETTINGS)
 
 
 @pytest.fixture(scope="module")
@@ -78,22 +72,22 @@ def test_intervals_are_those_of_the_covariance(profile, inversion):
     assert (wider["high"] > intervals["high"]).all()
 
 
-def made_up(parameter: str, values: list[float], normal: list[float]) -> pd.DataFrame:
+Z = stats.norm.ppf(0.95)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "values", "normal", "interval"),
+    [
+        # Interpolated on one side, continued on the other, which rises slowly.
+        (
+            "origin_x_mm", [8.0, 9.0, 10.0, 11.0, 12.0], [-4.0, -1.0, 0.0, 0.2, 0.5],
+            [9 - (Z - 1) / 3, 12 + (Z - 0.5) / 0.3],
+        ),
+        # In logarithms, and open where the loss is flat.
+        ("mu_d_mm", [5.0, 10.0, 20.0], [-1.0, 0.0, 0.0], [10 * 0.5**Z, np.inf]),
+    ],
+)  # fmt: skip
+def test_intervals_of_a_skew_profile(parameter, values, normal, interval):
     table = pd.DataFrame({"parameter": parameter, "value": values, "standard_normal": normal})
-    return table.assign(deviance=table["standard_normal"] ** 2)
-
-
-def test_intervals_of_a_skew_profile():
-    """Interpolated on one side, continued on the other, which rises slowly."""
-    table = made_up("origin_x_mm", [8.0, 9.0, 10.0, 11.0, 12.0], [-4.0, -1.0, 0.0, 0.2, 0.5])
-    z = stats.norm.ppf(0.95)
-    row = profile_intervals(SPACE, table).iloc[0]
-    assert row["low"] == pytest.approx(9 - (z - 1) / 3)
-    assert row["high"] == pytest.approx(12 + (z - 0.5) / 0.3)
-
-
-def test_intervals_of_growth_are_in_logarithms_and_open_where_the_loss_is_flat():
-    table = made_up("mu_d_mm", [5.0, 10.0, 20.0], [-1.0, 0.0, 0.0])
-    row = profile_intervals(SPACE, table).iloc[0]
-    assert row["low"] == pytest.approx(10 * 0.5 ** stats.norm.ppf(0.95))
-    assert row["high"] == np.inf
+    row = profile_intervals(SPACE, table.assign(deviance=table["standard_normal"] ** 2)).iloc[0]
+    assert [row["low"], row["high"]] == pytest.approx(interval)

@@ -5,26 +5,25 @@ import pandas as pd
 import pytest
 
 from gliofit.core.errors import InputError
-from gliofit.core.grid import Volume
 from gliofit.core.io import write_volume
 from gliofit.core.labels import TumourLabel
 from gliofit.core.tissue import Tissue
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
 from gliofit.invert.networks import Networks
-from gliofit.invert.problem import ConcentrationObservation
 from gliofit.invert.run import CaseFiles, fit, invert_case
 from gliofit.invert.settings import InvertSettings
-from gliofit.invert.uncertainty import Uncertainty
+from gliofit.observation.observation import ConcentrationObservation
 
-from .fakes import TRUTH, blob_volume
+from .fakes import TRUTH, blob_volume, segmented
 
 COLUMNS = [
     "run", "cohort", "case", "method", "status", "message", "seed", "observation", "growth_model",
     "origin_i", "origin_j", "origin_k",
     "origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho", "loss", "evaluations", "wall_seconds", "chosen",
     "loss_direct", "loss_gradient", "other_origin_x_mm", "other_origin_y_mm", "other_origin_z_mm", "other_mu_d_mm",
-    "other_mu_rho", "threshold_whole", "threshold_core", "out_of_range", *Uncertainty.no_columns(SPACE),
+    "other_mu_rho", "threshold_whole", "threshold_core", "out_of_range",
+    *(column + suffix for suffix in ("_se", "_low", "_high") for column in SPACE.columns), "covariance",
 ]  # fmt: skip
 
 QUICK = InvertSettings(
@@ -41,10 +40,7 @@ def case_dir(tmp_path, cube):
     cube.save(folder)
     field = blob_volume(cube, TRUTH)
     write_volume(folder / "concentration.nii.gz", field)
-    labels = np.zeros(cube.grid.shape, np.uint8)
-    labels[field.data > 0.33] = TumourLabel.OEDEMA
-    labels[field.data > 0.6] = TumourLabel.NECROTIC
-    write_volume(folder / "segmentation.nii.gz", Volume(labels, cube.grid))
+    write_volume(folder / "segmentation.nii.gz", segmented(field, inner=TumourLabel.NECROTIC))
     return folder
 
 
@@ -89,17 +85,13 @@ def test_truth_is_never_read(case_dir, tmp_path):
     assert table.loc[0, "status"] == "not-converged"
 
 
-def island(cube: Tissue) -> Tissue:
-    """Tissue with a hole of 12 voxels' width filled with CSF."""
-    wm = cube.wm.copy()
-    wm[10:22, 10:22, 10:22] = 0
-    return Tissue(wm, np.zeros_like(wm), 1 - wm, cube.grid)
-
-
 @pytest.mark.parametrize("origin", ["free", "com-fixed"])
 @pytest.mark.parametrize("move", [True, False])
 def test_origin_outside_tissue(origin, move, cube, make_problem):
-    tissue = island(cube)
+    """A hole of 12 voxels' width filled with CSF."""
+    wm = cube.wm.copy()
+    wm[10:22, 10:22, 10:22] = 0
+    tissue = Tissue(wm, np.zeros_like(wm), 1 - wm, cube.grid)
     observation = ConcentrationObservation(blob_volume(tissue, Theta((0.0, 0.0, 0.0), 14.0, 6.0)), tissue)
     settings = InvertSettings(
         methods={"direct": {"inverter": "direct", "origin": origin}}, move_origin_into_tissue=move

@@ -8,17 +8,15 @@ from pydantic import ValidationError
 
 import gliofit.invert.methods as methods
 from gliofit.invert.base import AbstractInverter
-from gliofit.invert.registry import find_inverter, inverter_names
-from gliofit.invert.settings import InvertSettings
+from gliofit.invert.settings import InvertSettings, inverters
 
 
 def test_every_file_is_an_inverter_of_its_name():
     files = sorted(path.stem.replace("_", "-") for path in Path(methods.__path__[0]).glob("[a-z]*.py"))
-    assert list(inverter_names()) == files
-    for name in files:
-        found = find_inverter(name)
-        assert issubclass(found, AbstractInverter)
-        assert found.settings_type.model_validate({"inverter": name}).inverter == name
+    assert list(inverters()) == files
+    for name, inverter in inverters().items():
+        assert issubclass(inverter, AbstractInverter)
+        assert inverter.model_validate({"inverter": name}).inverter == name
 
 
 def test_defaults():
@@ -33,11 +31,10 @@ def test_defaults():
     assert settings.observation_of("cmaes-solver", "patients") == "segmentation"
     changed = InvertSettings(patient_observation="segmentation")
     assert changed.observation_of("hybrid", "patients") == "segmentation"
-    assert settings.networks_of("hybrid") == {"surrogate": "guided-unet", "direct": "direct-inverse"}
-    assert settings.networks_of("direct") == {"direct": "direct-inverse"}
-    assert settings.networks_of("cmaes-surrogate") == {"surrogate": "guided-unet"}
-    assert settings.networks_of("cmaes-solver") == {}
-    assert [name for name in settings.methods if settings.keeps_other(name)] == ["hybrid", "hybrid-com"]
+    surrogate, direct = {"surrogate": "guided-unet"}, {"direct": "direct-inverse"}
+    networks = {"hybrid": surrogate | direct, "direct": direct, "cmaes-surrogate": surrogate, "cmaes-solver": {}}
+    assert {name: settings.methods[name].networks for name in networks} == networks
+    assert [name for name in settings.methods if settings.methods[name].keeps_other] == ["hybrid", "hybrid-com"]
 
 
 def test_settings_survive_json():

@@ -11,29 +11,23 @@ from gliofit.forward.run import run_forward
 from gliofit.forward.settings import ForwardSettings
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
-from gliofit.invert.methods.static_field import StaticFieldSettings, StaticLoss
+from gliofit.invert.methods.static_field import StaticField, StaticLoss
 from gliofit.invert.networks import Networks
-from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
-from gliofit.invert.run import CaseFiles, fit, invert_case
-from gliofit.invert.settings import InvertSettings
-from gliofit.solver.accurate import AccurateSolver
+from gliofit.invert.run import CaseFiles, invert_case
+from gliofit.observation.observation import ConcentrationObservation, SegmentationObservation
 
-from .fakes import configured, overlap, segmented
+from .fakes import configured, grow, invert, overlap, segmented
 
 WHO = {"run": "r", "cohort": "patients", "case": "c", "method": "static-field", "seed": 1}
 
 
 def static(observation, **keys):
-    return fit(Problem.create(observation, InvertSettings()), "static-field", settings(**keys))
-
-
-def settings(**keys) -> InvertSettings:
-    return configured("static-field", steps=150, **keys)
+    return invert(observation, configured("static-field", steps=150, **keys))
 
 
 @pytest.fixture(scope="module")
 def grown(mixed) -> Volume:
-    return AccurateSolver().solve(mixed, Theta((12.0, -6.0, 8.0), 14.0, 3.0)).volume
+    return grow(mixed, Theta((12.0, -6.0, 8.0), 14.0, 3.0))
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +83,7 @@ def test_loss_of_a_travelling_front():
 
     def loss(weights, steepness, mask=nothing):
         keys = {"inverter": "static-field", "front_weight": weights[0], "smooth_weight": weights[1]}
-        static_loss = StaticLoss(mask, nothing, brain, 0.25, StaticFieldSettings.model_validate(keys))
+        static_loss = StaticLoss(mask, nothing, brain, 0.25, StaticField.model_validate(keys))
         return float(static_loss(field, torch.tensor(steepness)))
 
     # |grad c| = k c (1 - c) holds only for the k of the front.
@@ -104,8 +98,9 @@ def test_files_of_a_case(tmp_path, mixed, segmentation):
     case = tmp_path / "case"
     mixed.save(case)
     write_volume(case / "segmentation.nii.gz", segmentation)
-    inputs, observed = CaseFiles(case, "patients", "c", "probabilities"), settings(patient_observation="segmentation")
-    invert_case(inputs, "static-field", observed, Networks(), tmp_path / "i", "r", 1, 1)
+    inputs = CaseFiles(case, "patients", "c", "probabilities")
+    settings = configured("static-field", steps=150, patient_observation="segmentation")
+    invert_case(inputs, "static-field", settings, Networks(), tmp_path / "i", "r", 1, 1)
     row = read_table(tmp_path / "i/parameters.parquet").iloc[0]
     assert (row["status"], row["observation"]) == ("ok", "segmentation")
     assert row[list(SPACE.columns)].isna().all()

@@ -9,34 +9,26 @@ from gliofit.core.tissue import Tissue
 from gliofit.growth.fisher_kolmogorov import SPACE
 from gliofit.growth.theta import Theta
 from gliofit.invert.expansion import ExpansionObjective
-from gliofit.invert.problem import ConcentrationObservation, Problem, SegmentationObservation
-from gliofit.invert.run import fit
+from gliofit.invert.problem import Problem
 from gliofit.invert.settings import InvertSettings
 from gliofit.invert.trace import Trace
 from gliofit.invert.uncertainty import _block_sums, _raise_curvature, measured_hessian
+from gliofit.observation.observation import ConcentrationObservation, SegmentationObservation
 from gliofit.solver.accurate import AccurateSolver
 
+from .fakes import configured, grow, invert, observe
+
 TRUTH = Theta((6.3, -4.2, 3.1), 7.0, 3.0)
-INVERT = InvertSettings(methods={"gauss-newton": {"inverter": "gauss-newton"}})
+INVERT = configured("gauss-newton")
 # Start at the truth: the minimum is tested, not the descent.
 AT_TRUTH = InvertSettings(
     methods={"truth": {"inverter": "gauss-newton"}, "gauss-newton": {"inverter": "gauss-newton", "refines": "truth"}}
 )
 
 
-def noisy(tissue: Tissue, theta: Theta, noise: np.ndarray) -> ConcentrationObservation:
-    clean = AccurateSolver().solve(tissue, theta).volume
-    return ConcentrationObservation(Volume((clean.data + noise).astype(np.float32), clean.grid), tissue, noisy=True)
-
-
 def fit_from_truth(tissue: Tissue, theta: Theta, noise: np.ndarray):
-    problem = Problem.create(noisy(tissue, theta, noise), AT_TRUTH, start=theta)
-    return fit(problem, "gauss-newton", AT_TRUTH)
-
-
-def draw_theta(rng: np.random.Generator) -> Theta:
-    x, y, z = rng.uniform(-18, 18, 3)
-    return Theta((x + 20, y, z), rng.uniform(3, 12), rng.uniform(2, 4))
+    values = (grow(tissue, theta).data + noise).astype(np.float32)
+    return invert(ConcentrationObservation(Volume(values, tissue.grid), tissue, noisy=True), AT_TRUTH, start=theta)
 
 
 def test_intervals_cover_the_truth_as_often_as_they_say(mixed):
@@ -44,7 +36,8 @@ def test_intervals_cover_the_truth_as_often_as_they_say(mixed):
     inside, scores = [], []
     for number in range(50):
         rng = np.random.default_rng(number)
-        theta = draw_theta(rng)
+        x, y, z = rng.uniform(-18, 18, 3)
+        theta = Theta((x + 20, y, z), rng.uniform(3, 12), rng.uniform(2, 4))
         inversion = fit_from_truth(mixed, theta, rng.normal(0, 0.05, mixed.grid.shape))
         low, high = inversion.uncertainty.interval(inversion.theta, 0.9)
         truth = theta.to_array()
@@ -89,8 +82,7 @@ def test_a_component_at_its_bound_is_named_and_has_no_interval(mixed):
     bounded = InvertSettings(
         methods=AT_TRUTH.model_dump()["methods"], bounds={"mu_d_mm": (0.1, 5.0), "mu_rho": (0.1, 15.0)}
     )
-    observation = ConcentrationObservation(AccurateSolver().solve(mixed, TRUTH).volume, mixed)
-    inversion = fit(Problem.create(observation, bounded, start=TRUTH), "gauss-newton", bounded)
+    inversion = invert(observe(mixed, TRUTH), bounded, start=TRUTH)
     assert inversion.theta.mu_d_mm == pytest.approx(5.0)
     assert "mu_D is at its bound" in inversion.message
     assert inversion.uncertainty.standard_errors[3] == 0
@@ -106,8 +98,7 @@ def test_block_sums():
 
 
 def test_measured_hessian_without_residuals_is_gauss_newtons(mixed):
-    observation = ConcentrationObservation(AccurateSolver().solve(mixed, TRUTH).volume, mixed)
-    objective = ExpansionObjective(Problem.create(observation, INVERT), Trace(SPACE), AccurateSolver(), 4.0)
+    objective = ExpansionObjective(Problem(observe(mixed, TRUTH), INVERT), Trace(SPACE), AccurateSolver(), 4.0)
     theta = TRUTH.to_array()
     units = np.array([1.0, 1.0, 1.0, theta[3], theta[4]])
     model = objective.expand(theta).hessian * np.outer(units, units)
@@ -118,13 +109,12 @@ def test_measured_hessian_without_residuals_is_gauss_newtons(mixed):
 
 def test_measured_hessian_of_a_segmentation_is_below_gauss_newtons(mixed):
     """Second differences of the loss itself agree with the measured Hessian, and lie below the model's."""
-    c = AccurateSolver().solve(mixed, TRUTH).concentration
+    c = grow(mixed, TRUTH).data
     rough = c + 0.08 * np.sin(np.arange(c.size).reshape(c.shape) * 0.7)
     labels = np.select([(rough > 0.6) & (c > 0.05), (rough > 0.33) & (c > 0.05)], [TumourLabel.ENHANCING, 2], 0)
     observation = SegmentationObservation(Volume(labels.astype(np.uint8), mixed.grid), mixed, INVERT.imaging)
-    problem = Problem.create(observation, INVERT)
-    theta = fit(problem, "gauss-newton", INVERT).theta.to_array()
-    objective = ExpansionObjective(problem, Trace(SPACE), AccurateSolver(), 4.0)
+    theta = invert(observation, INVERT).theta.to_array()
+    objective = ExpansionObjective(Problem(observation, INVERT), Trace(SPACE), AccurateSolver(), 4.0)
     step = 1.0
     measured = measured_hessian(objective, theta, np.array([step, step, step, 0.05, 0.03]))
     model = objective.expand(theta).hessian

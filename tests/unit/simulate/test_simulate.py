@@ -103,14 +103,11 @@ def test_an_interrupted_shard_leaves_nothing(brain, tmp_path):
 
 
 def test_broken_shards_are_refused(shards, tmp_path):
-    folder, _ = shards
+    folder, table = shards
     data = (folder / "train-00000.nii").read_bytes()
-    table = (folder / "train-00000.parquet").read_bytes()
-    for content, words in ((data[:-10], "bytes, its header states"), (data, "rows for")):
+    for content, rows, words in ((data[:-10], 3, "bytes, its header states"), (data, 2, "rows for")):
         (tmp_path / "broken.nii").write_bytes(content)
-        (tmp_path / "broken.parquet").write_bytes(table)
-        if words == "rows for":
-            read_table(folder / "train-00000.parquet").head(2).to_parquet(tmp_path / "broken.parquet")
+        table.head(rows).to_parquet(tmp_path / "broken.parquet")
         with pytest.raises(InputError, match=words):
             read_shard(tmp_path / "broken.nii")
     with pytest.raises(InputError, match="not found"):

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from gliofit.core.crop import CropSettings, centre_of_mass_mm
 from gliofit.core.grid import Grid, Volume
@@ -16,6 +17,8 @@ from gliofit.train.training import TrainingJob
 
 SPACING = 4.0
 SMALL = {"widths": (4, 8), "kernel_size": 3, "layer_scale": 0.1}
+#: Mean and standard deviation of theta, for networks that are not trained.
+THETA = (1.0, -1.0, 0.5, 9.0, 3.5), (4.0, 4.0, 4.0, 3.0, 1.0)
 
 
 def make_tissue(orientation=(1, 1, 1)) -> Tissue:
@@ -24,8 +27,7 @@ def make_tissue(orientation=(1, 1, 1)) -> Tissue:
     affine = np.diag([SPACING * o for o in orientation] + [1.0])
     affine[:3, 3] = [-o * SPACING * (n - 1) / 2 for o, n in zip(orientation, shape, strict=True)]
     grid = Grid(shape, affine)
-    index = np.stack(np.meshgrid(*(np.arange(n) for n in shape), indexing="ij"), axis=-1)
-    world = grid.voxel_to_world(index)
+    world = grid.voxel_to_world(np.moveaxis(np.indices(shape), 0, -1))
     radius = np.sqrt(((world / [40.0, 44.0, 36.0]) ** 2).sum(axis=-1))
     # Not symmetric, so that mirrored data can be told from the original.
     wm = ((radius < 0.7) & (world[..., 0] > -24)).astype(np.float32)
@@ -33,12 +35,20 @@ def make_tissue(orientation=(1, 1, 1)) -> Tissue:
     return Tissue(wm, gm, np.zeros(shape, np.float32), grid)
 
 
+def tissue_of(size, batch=1):
+    """White matter with a slab of grey matter, empty at the rim."""
+    maps = torch.zeros(batch, 3, size, size, size)
+    maps[:, 0, 1:-1, 1:-1, 1:-1] = 1
+    slab = slice(size // 2 + 2, size // 2 + 4)
+    maps[:, 0, slab], maps[:, 1, slab] = 0, maps[:, 0, slab].clone()
+    maps[:, 2] = maps[:, 0] + maps[:, 1]
+    return maps
+
+
 def blob(tissue: Tissue, origin_mm, mu_d_mm, mu_rho) -> np.ndarray:
     """A stand-in for a tumour that depends smoothly on all five parameters."""
-    index = np.stack(np.meshgrid(*(np.arange(n) for n in tissue.grid.shape), indexing="ij"), axis=-1)
-    distance = np.linalg.norm(tissue.grid.voxel_to_world(index) - origin_mm, axis=-1)
-    radius = 2.0 * mu_d_mm
-    field = 1 / (1 + np.exp((distance - radius) / (2.0 + mu_rho)))
+    world = tissue.grid.voxel_to_world(np.moveaxis(np.indices(tissue.grid.shape), 0, -1))
+    field = 1 / (1 + np.exp((np.linalg.norm(world - origin_mm, axis=-1) - 2.0 * mu_d_mm) / (2.0 + mu_rho)))
     return (field * tissue.mask).astype(np.float32)
 
 
@@ -88,34 +98,26 @@ def train_paths(data_dir) -> list[Path]:
 
 
 @pytest.fixture
-def validation_paths(data_dir) -> list[Path]:
-    return sorted(data_dir.glob("validation-*.nii"))
-
-
-@pytest.fixture
 def make_settings(crop):
     """Settings of a stage with one small model of each kind; keywords change both."""
 
     def make(**changes) -> TrainSettings:
         common = {"batch_size": 4, "learning_rate": 3e-3, "epochs": 2, "precision": "float32"} | changes
-        network = SMALL | common.pop("network", {})
-        return TrainSettings(
-            crop=crop,
-            models={
-                name: ModelSettings(architecture=name, network=network, **common)
-                for name in ("convnext-unet", "direct-inverse")
-            },
-        )
+        common["network"] = SMALL | common.get("network", {})
+        names = ("convnext-unet", "direct-inverse")
+        return TrainSettings(crop=crop, models={name: ModelSettings(architecture=name, **common) for name in names})
 
     return make
 
 
 @pytest.fixture
-def train(train_paths, validation_paths, data_dir):
+def train(train_paths, data_dir):
     """Train a small model and return its folder."""
 
-    def run(settings, out, name="convnext-unet", seed=0, shards=(train_paths, validation_paths), **options) -> Path:
-        train_model(TrainingJob(*shards, data_dir / "tissue", settings, name, out, seed, **options))
+    validation = [data_dir / "validation-00000.nii"]
+
+    def run(settings, out, name="convnext-unet", seed=0, validation=validation, **options) -> Path:
+        train_model(TrainingJob(train_paths, validation, data_dir / "tissue", settings, name, out, seed, **options))
         return out
 
     return run

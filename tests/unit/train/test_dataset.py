@@ -16,22 +16,13 @@ from gliofit.train.dataset import ShardDataset, anatomies_of_shards, flip
 from .conftest import blob, make_tissue, write_shard
 
 
-@pytest.fixture
-def copied(tmp_path, data_dir):
-    for path in data_dir.glob("train-00000.*"):
-        shutil.copy(path, tmp_path)
-    return tmp_path / "train-00000.nii"
-
-
 def test_samples_are_cubes_about_the_stored_centre(train_paths, tissue):
     fine = CropSettings(size=16, spacing_mm=4.0)
     data = ShardDataset(train_paths, tissue, fine)
     assert len(data) == 11
     batch = data.batch([0, 10])
-    assert batch.tissue.shape == (2, 3, 16, 16, 16)
-    assert batch.concentration.shape == (2, 16, 16, 16)
-    rows = pd.read_parquet(train_paths[1].with_suffix(".parquet"))
-    row = rows.iloc[4]
+    assert (batch.tissue.shape, batch.concentration.shape) == ((2, 3, 16, 16, 16), (2, 16, 16, 16))
+    row = pd.read_parquet(train_paths[1].with_suffix(".parquet")).iloc[4]
     com = row[["com_x_mm", "com_y_mm", "com_z_mm"]].to_numpy(float)
     centre = data.crops[10].centre_mm
     assert np.abs(com - centre).max() <= 2.0
@@ -84,11 +75,11 @@ def test_flip_mirrors_arrays_and_origin(train_paths, tissue, crop):
         (lambda table: table.assign(mu_rho=np.nan), "not finite"),
     ],
 )
-def test_broken_tables_are_named(copied, tissue, crop, change, problem):
-    path = copied.with_suffix(".parquet")
-    change(pd.read_parquet(path)).to_parquet(path)
+def test_broken_tables_are_named(train_paths, tmp_path, tissue, crop, change, problem):
+    shutil.copy(train_paths[0], tmp_path / "broken.nii")
+    change(pd.read_parquet(train_paths[0].with_suffix(".parquet"))).to_parquet(tmp_path / "broken.parquet")
     with pytest.raises(InputError, match=problem):
-        ShardDataset([copied], tissue, crop)
+        ShardDataset([tmp_path / "broken.nii"], tissue, crop)
 
 
 @pytest.fixture
@@ -101,11 +92,10 @@ def mixed(tmp_path, tissue):
     return paths, {"atlas": tissue, "warped-00000": grey}
 
 
-@pytest.mark.parametrize("cache_gib", [0])
-def test_samples_come_with_their_own_tissue(mixed, crop, cache_gib):
+def test_samples_come_with_their_own_tissue(mixed, crop):
     paths, tissues = mixed
     assert anatomies_of_shards(paths) == ["atlas", "warped-00000"]
-    data = ShardDataset(paths, tissues, crop, cache_gib=cache_gib)
+    data = ShardDataset(paths, tissues, crop, cache_gib=0)
     batch = data.batch([1, 3, 0, 4])
     white = batch.tissue[:, 0].amax(dim=(1, 2, 3))
     assert (white[[0, 2]] > 0.5).all()

@@ -51,12 +51,11 @@ def rows_of(batch: Batch, rows) -> Batch:
 def test_samples_are_those_of_shards_with_the_same_draws(data, all_samples, tissues, tmp_path):
     paths = []
     for place, (name, tissue) in enumerate(tissues.items()):
-        own = range(place, 7, 2)
-        path = tmp_path / f"train-{place:05d}.nii"
+        own, path, rows = range(place, 7, 2), tmp_path / f"train-{place:05d}.nii", []
         writer = ShardWriter(path, tissue.grid, len(own))
-        rows = []
-        grown = grow_samples(tissue, lambda k, attempt, own=own: data.draw(own[k], attempt), len(own),
-                             SETTINGS.integrator)  # fmt: skip
+        grown = grow_samples(
+            tissue, lambda k, attempt, own=own: data.draw(own[k], attempt), len(own), SETTINGS.integrator
+        )
         for index, (sample, _) in enumerate(grown):
             writer.append(sample.concentration.data)
             rows.append(sample.row | {"index": index, "anatomy": name})
@@ -116,10 +115,7 @@ def test_passes_reuse_the_samples_of_an_epoch(data, tissues, monkeypatch):
 
 def test_fingerprint_tells_data_apart(data, tissues):
     assert make(tissues).fingerprint == data.fingerprint
-    changed = [
-        make(tissues, seed=6),
-        make(tissues, samples=8),
-        make(tissues["atlas"]),
-        make({"atlas": tissues["atlas"], "warped-00000": tissues["atlas"]}),
-    ]
+    atlas = tissues["atlas"]
+    brains = (make(atlas), make({"atlas": atlas, "warped-00000": atlas}))
+    changed = [make(tissues, seed=6), make(tissues, samples=8), *brains]
     assert len({other.fingerprint for other in changed} | {data.fingerprint}) == 5

@@ -4,26 +4,67 @@ import pytest
 import torch
 from torch import nn
 
+from gliofit.core.threads import torch_threads
 from gliofit.train.architecture import Frame, find_architecture
 from gliofit.train.layers.depthwise import DepthwiseConv3d
 
+from .conftest import THETA, tissue_of
 
-def build(name, size=16, channels=2, **settings):
-    settings = {"widths": (4, 8, 16), "layer_scale": 0.1} | settings
-    return find_architecture(name).build(settings, Frame(channels, size), seed=0)
+SMALL = {"widths": (4, 8, 16), "layer_scale": 0.1}
+FIVE = {"widths": (4, 4, 8, 8, 8)}
+BASELINES = [("unet", FIVE), ("unet-plus-plus", FIVE), ("vnet", {})]
+#: Architecture, settings, edge of the cube, and tolerance for features that are shared.
+SURROGATES = [
+    ("convnext-unet", SMALL | {"blocks": 2}, 8, {}),
+    ("convnext-unet", SMALL | {"full_resolution_skip": True}, 16, {}),
+    *(
+        ("guided-unet", {"widths": (4, 8), "kernel_size": 3, "guide": guide}, 16, {"rtol": 1e-4, "atol": 1e-4})
+        for guide in ("coarse-solve", "front", "none")
+    ),
+    *((*baseline, 32, {"rtol": 1e-4, "atol": 1e-4}) for baseline in BASELINES),
+]
 
 
-@pytest.mark.parametrize(("size", "skip", "blocks"), [(8, False, 2), (16, True, 1)])
-def test_surrogate_shape_and_no_parameter_without_gradient(size, skip, blocks):
-    network = build("convnext-unet", size, full_resolution_skip=skip, blocks=blocks)
-    out = network(torch.rand(2, 2, size, size, size), torch.randn(2, 5))
+def build(name, settings, size, channels=3):
+    return find_architecture(name).build(settings, Frame(channels, size, 4.0, *THETA), seed=0)
+
+
+@pytest.mark.parametrize(("name", "settings", "size", "tolerance"), SURROGATES)
+def test_surrogates(name, settings, size, tolerance):
+    """Shape, no parameter without gradient, and one tissue that serves many thetas."""
+    network = build(name, settings, size)
+    generator = torch.Generator().manual_seed(0)
+    out = network(tissue_of(size, 2), torch.randn(2, 5, generator=generator))
     assert out.shape == (2, size, size, size)
-    out.square().sum().backward()
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+    # Weighted: instance norms would cancel the gradient of a plain sum.
+    (out * torch.randn(out.shape, generator=generator)).sum().backward()
+    assert all(p.grad is not None for p in network.parameters())
+    if (name, settings) not in BASELINES:
+        assert all(p.grad.abs().sum() > 0 for p in network.parameters())
+    network.eval()
+    theta = torch.randn(3, 5, generator=generator)
+    shared = network.decode(network.encode(tissue_of(size)), theta)
+    torch.testing.assert_close(shared, network(tissue_of(size, 3), theta), **tolerance)
+    # Heads of untrained guided networks are small.
+    assert (shared[0] - shared[1]).abs().max() > (1e-4 if name == "guided-unet" else 1e-3)
+
+
+@pytest.mark.parametrize(("name", "settings"), BASELINES)
+def test_without_theta_baselines_are_the_networks_of_monai(name, settings):
+    network = build(name, settings, 32, channels=2).eval()
+    torch.nn.init.zeros_(network.coefficients.weight)
+    torch.nn.init.zeros_(network.coefficients.bias)
+    tissue = torch.rand(1, 2, 32, 32, 32)
+    if name == "unet-plus-plus":
+        for number in (1, 2, 3):
+            setattr(network.net, f"final_conv_0_{number}", torch.nn.Identity())
+    theirs = network.net(tissue)
+    theirs = theirs[-1] if isinstance(theirs, list) else theirs
+    torch.testing.assert_close(network(tissue, torch.randn(1, 5)), theirs[:, 0])
 
 
 def test_direct_inverse_shape_and_no_parameter_without_gradient():
-    network = build("direct-inverse")
+    network = build("direct-inverse", SMALL, 16, channels=2)
     out = network(torch.rand(3, 3, 16, 16, 16))
     assert out.shape == (3, 5)
     out.square().sum().backward()
@@ -41,20 +82,11 @@ def test_paper_sizes():
     assert surrogate.coefficients.weight.shape == (512 * 8**3, 5)
 
 
-def test_one_tissue_serves_many_thetas():
-    network = build("convnext-unet", full_resolution_skip=True).eval()
-    tissue, theta = torch.rand(1, 2, 16, 16, 16), torch.randn(3, 5)
-    shared = network.decode(network.encode(tissue), theta)
-    torch.testing.assert_close(shared, network(tissue.expand(3, -1, -1, -1, -1), theta))
-
-
 @pytest.mark.parametrize("size", [3, 5, 7])
 @pytest.mark.parametrize("shape", [(9, 9, 9), (4, 7, 5)])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_depthwise_gradients_equal_torch(size, shape, threads):
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
+    with torch_threads(threads):
         torch.manual_seed(0)
         layer = DepthwiseConv3d(6, size)
         x = torch.randn(2, 6, *shape, requires_grad=True)
@@ -62,8 +94,6 @@ def test_depthwise_gradients_equal_torch(size, shape, threads):
         parameters = [x, layer.weight, layer.bias]
         ours = torch.autograd.grad((layer(x) * weights).sum(), parameters)
         theirs = torch.autograd.grad((nn.Conv3d.forward(layer, x) * weights).sum(), parameters)
-    finally:
-        torch.set_num_threads(before)
     torch.testing.assert_close(layer(x), nn.Conv3d.forward(layer, x))
     for a, b in zip(ours, theirs, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
@@ -74,24 +104,19 @@ def test_depthwise_has_second_derivatives_and_forward_mode():
     layer = DepthwiseConv3d(2, 3)
     x, tangent = torch.randn(1, 2, 4, 4, 4), torch.randn(1, 2, 4, 4, 4)
 
-    def energy(forward):
-        def value(image):
-            return forward(image).pow(3).sum()
-
-        return value
-
     def theirs(image):
         return nn.Conv3d.forward(layer, image)
 
-    ours = torch.autograd.functional.vhp(energy(layer), x, tangent)[1]
-    torch.testing.assert_close(ours, torch.autograd.functional.vhp(energy(theirs), x, tangent)[1])
+    products = [
+        torch.autograd.functional.vhp(lambda image, f=f: f(image).pow(3).sum(), x, tangent)[1] for f in (layer, theirs)
+    ]
+    torch.testing.assert_close(*products)
     _, forward = torch.func.jvp(layer, (x,), (tangent,))
     torch.testing.assert_close(forward, theirs(tangent) - layer.bias[:, None, None, None])
     # Through the kernel, too: second derivatives leave the compiled code for torch's own.
-    (first,) = torch.autograd.grad(layer(x).pow(3).sum(), layer.weight, create_graph=True)
-    (second,) = torch.autograd.grad(first.sum(), layer.weight)
-    (reference,) = torch.autograd.grad(theirs(x).pow(3).sum(), layer.weight, create_graph=True)
-    torch.testing.assert_close(second, torch.autograd.grad(reference.sum(), layer.weight)[0], rtol=1e-4, atol=1e-4)
+    firsts = [torch.autograd.grad(f(x).pow(3).sum(), layer.weight, create_graph=True)[0] for f in (layer, theirs)]
+    seconds = [torch.autograd.grad(first.sum(), layer.weight)[0] for first in firsts]
+    torch.testing.assert_close(*seconds, rtol=1e-4, atol=1e-4)
 
 
 def test_mlp_in_pieces_equals_the_whole(monkeypatch):

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 
 from gliofit.core.crop import CropSettings
 from gliofit.train.architecture import find_architecture
-from gliofit.train.normalisation import Normalisation
+from gliofit.train.normalisation import STATISTICS, Normalisation
 from gliofit.train.surrogate import DirectInverse, Surrogate, frame_of, load_direct_inverse, load_surrogate, save_model
 
 from .conftest import SMALL
@@ -15,16 +15,13 @@ from .conftest import SMALL
 THETAS = np.array([[1.0, -2.0, 0.5, 6.0, 3.0], [-4.0, 2.0, 1.5, 12.0, 4.0], [3.0, 3.0, -3.0, 9.0, 1.0]])
 
 
+NAMES = {Surrogate: "convnext-unet", DirectInverse: "direct-inverse"}
+
+
 def make_model(kind, tissue_input="maps"):
-    name = "convnext-unet" if kind is Surrogate else "direct-inverse"
     crop, normalisation = CropSettings(size=8, spacing_mm=4.0), Normalisation.of(THETAS)
-    network = find_architecture(name).build(SMALL, frame_of(crop, tissue_input, normalisation), seed=0)
+    network = find_architecture(NAMES[kind]).build(SMALL, frame_of(crop, tissue_input, normalisation), seed=0)
     return kind(network, normalisation, crop, tissue_input).eval()
-
-
-def save(folder, model):
-    name = "convnext-unet" if isinstance(model, Surrogate) else "direct-inverse"
-    save_model(folder, model, {"architecture": name, "network": SMALL})
 
 
 @pytest.fixture
@@ -44,9 +41,8 @@ def normalised(normalisation, theta):
 def test_normalisation_round_trip():
     normalisation = Normalisation.of(THETAS)
     assert_allclose(normalised(normalisation, THETAS).std(axis=0), 1)
-    names = ("mean", "std", "low", "high")
-    again = Normalisation.from_dict({name: getattr(normalisation, name).tolist() for name in names}, "model.json")
-    for name in names:
+    again = Normalisation.from_dict({name: getattr(normalisation, name).tolist() for name in STATISTICS}, "model.json")
+    for name in STATISTICS:
         assert_allclose(getattr(again, name), getattr(normalisation, name))
 
 
@@ -86,12 +82,12 @@ def test_theta_is_differentiable_and_agrees_with_finite_differences(tissue_tenso
 @pytest.mark.parametrize("kind", [Surrogate, DirectInverse])
 def test_folder_round_trip(tmp_path, kind, tissue_tensor):
     model = make_model(kind)
-    save(tmp_path, model)
+    save_model(tmp_path, model, {"architecture": NAMES[kind], "network": SMALL})
     loaded = (load_surrogate if kind is Surrogate else load_direct_inverse)(tmp_path, "cpu")
     assert not loaded.training
     assert not any(p.requires_grad for p in loaded.parameters())
-    for name in ("theta_mean", "theta_std", "theta_low", "theta_high"):
-        assert torch.equal(getattr(loaded, name), getattr(model, name))
+    for name in STATISTICS:
+        assert torch.equal(getattr(loaded, f"theta_{name}"), getattr(model, f"theta_{name}"))
     assert loaded.crop == model.crop
     second = torch.tensor(THETAS[:1], dtype=torch.float32) if kind is Surrogate else tissue_tensor
     first = tissue_tensor if kind is Surrogate else torch.rand(1, 8, 8, 8)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from gliofit.core.work import Work
-from gliofit.invert.base import AbstractInverter, Inversion, LevelSettings, PatientObservation
-from gliofit.invert.cma_es import CmaSearch, CmaSettings
+from gliofit.invert.base import Inversion, LevelSettings, PatientObservation
+from gliofit.invert.cma_es import CmaInverter, CmaSearch
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ class Level(LevelSettings):
     sigma: float = Field(0.05, gt=0, le=1, description="Initial step size; `sigma0` on the first level.")
 
 
-class CmaesSolverSettings(CmaSettings):
-    """Settings of ``cmaes-solver``."""
+class CmaesSolver(CmaInverter):
+    """Derivative-free search with the numerical solver."""
 
     any_growth_model: ClassVar[bool] = True
 
@@ -60,31 +60,24 @@ class CmaesSolverSettings(CmaSettings):
         finalists = self.finalists * (len(self.schedule) - 1)
         return len(self.starts) + sum(level.evaluations for level in self.schedule) + finalists
 
-
-class CmaesSolver(AbstractInverter[CmaesSolverSettings]):
-    """Derivative-free search with the numerical solver."""
-
-    settings_type: ClassVar[type[CmaesSolverSettings]] = CmaesSolverSettings
-
     def invert(self, problem: Problem) -> Inversion:
         """Search level by level; the estimate is the best candidate of the last level."""
         from gliofit.invert.solver_objective import SolverObjective
         from gliofit.solver.registry import make_solver
 
         trace = problem.start_trace()
-        settings = self.settings
         search: CmaSearch | None = None
         candidates: list[tuple[NDArray[np.float64], float]] = []
-        for number, level in enumerate(settings.schedule, 1):
-            integrator = settings.integrator
+        for number, level in enumerate(self.schedule, 1):
+            integrator = self.integrator
             if isinstance(integrator, AccurateSettings):
                 integrator = integrator.with_tolerance(level.tolerance)
             solver = make_solver(integrator)
             objective = SolverObjective(problem, trace, solver, level.spacing_mm, level.imaging_width, number)
             if search is None:
-                search = CmaSearch(settings, problem, problem.bounds, objective)
+                search = CmaSearch(self, problem, problem.bounds, objective)
             else:
-                objective.losses(np.array([theta for theta, _ in candidates[: settings.finalists]]))
+                objective.losses(np.array([theta for theta, _ in candidates[: self.finalists]]))
                 search.narrow(level.sigma)
             outcome = search.run(objective, level.evaluations)
             candidates = trace.ranked(objective.level)

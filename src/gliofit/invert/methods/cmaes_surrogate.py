@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from gliofit.core.work import Work, cubes
-from gliofit.invert.base import AbstractInverter, Inversion, SurrogateMethodSettings
-from gliofit.invert.cma_es import CmaSearch, CmaSettings
+from gliofit.invert.base import Inversion, SurrogateInverter
+from gliofit.invert.cma_es import CmaInverter, CmaSearch
 
 if TYPE_CHECKING:
     from gliofit.invert.problem import Problem
 
 
-class CmaesSurrogateSettings(CmaSettings, SurrogateMethodSettings):
-    """Settings of ``cmaes-surrogate``."""
+class CmaesSurrogate(CmaInverter, SurrogateInverter):
+    """Derivative-free search with the surrogate; a generation is one batch."""
 
     inverter: Literal["cmaes-surrogate"] = Field(description="`cmaes-surrogate`.")
     evaluations: int = Field(1000, ge=4, description="Largest number of surrogate evaluations.")
@@ -29,18 +29,11 @@ class CmaesSurrogateSettings(CmaSettings, SurrogateMethodSettings):
         """Initial guesses and evaluations of the search."""
         return len(self.starts) + self.evaluations
 
-
-class CmaesSurrogate(AbstractInverter[CmaesSurrogateSettings]):
-    """Derivative-free search with the surrogate; a generation is one batch."""
-
-    settings_type: ClassVar[type[CmaesSurrogateSettings]] = CmaesSurrogateSettings
-
     def invert(self, problem: Problem) -> Inversion:
         """Search from the centre of mass."""
         from gliofit.invert.surrogate_objective import SurrogateObjective
 
         trace = problem.start_trace()
-        objective = SurrogateObjective(problem, trace, self.settings.training_range)
-        search = CmaSearch(self.settings, problem, objective.bounds, objective)
-        outcome = search.run(objective, self.settings.evaluations)
-        return trace.finish(outcome.theta, outcome.loss, outcome.converged, outcome.reason)
+        objective = SurrogateObjective(problem, trace, self.training_range)
+        search = CmaSearch(self, problem, objective.bounds, objective)
+        return trace.finish(*search.run(objective, self.evaluations))

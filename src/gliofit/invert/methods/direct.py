@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import Field
 
 from gliofit.core.work import Work, cubes
-from gliofit.invert.base import AbstractInverter, DirectMethodSettings, Inversion
+from gliofit.invert.base import DirectInverter, Inversion
 
 if TYPE_CHECKING:
     from gliofit.invert.problem import Problem
 
 
-class DirectSettings(DirectMethodSettings):
-    """Settings of ``direct``. Without a search, `com-fixed` and `com-swap` are equivalent."""
+class Direct(DirectInverter):
+    """One evaluation of the direct inverse network. Without a search, `com-fixed` and `com-swap` are equivalent."""
 
     inverter: Literal["direct"] = Field(description="`direct`.")
 
@@ -23,17 +23,10 @@ class DirectSettings(DirectMethodSettings):
         """One prediction."""
         return Work.of("prediction", cubes(cube))
 
-
-class Direct(AbstractInverter[DirectSettings]):
-    """One evaluation of the direct inverse network."""
-
-    settings_type: ClassVar[type[DirectSettings]] = DirectSettings
-
     def invert(self, problem: Problem) -> Inversion:
         """Predict theta; the loss is NaN without a forward model."""
         from gliofit.invert.surrogate_objective import direct_theta
 
         trace = problem.start_trace()
-        theta, clipped = direct_theta(problem, self.settings.origin)
-        message = "the network's estimate was clipped to the bounds" if clipped else ""
-        return trace.finish(theta, np.nan, True, message)
+        theta, clipped = direct_theta(problem, self.origin)
+        return trace.finish(theta, np.nan, True, "the network's estimate was clipped to the bounds" if clipped else "")

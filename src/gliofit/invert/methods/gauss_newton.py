@@ -13,15 +13,7 @@ from gliofit.core.references import Kind, Reference
 from gliofit.core.work import Work
 from gliofit.growth.model import find_growth_model
 from gliofit.growth.theta import DURATION_DAYS
-from gliofit.invert.base import (
-    AbstractInverter,
-    DirectName,
-    Inversion,
-    InversionError,
-    LevelSettings,
-    MethodSettings,
-    MethodTrait,
-)
+from gliofit.invert.base import AbstractInverter, DirectName, Inversion, InversionError, LevelSettings, MethodTrait
 from gliofit.solver.settings import AccurateSettings
 
 if TYPE_CHECKING:
@@ -60,10 +52,11 @@ class GaussNewtonLevel(LevelSettings):
     )
 
 
-class GaussNewtonSettings(MethodSettings):
-    """Settings of ``gauss-newton``."""
+class GaussNewton(AbstractInverter):
+    """Levenberg-Marquardt with the tangents of the accurate solver."""
 
     any_growth_model: ClassVar[bool] = True
+    gives_uncertainty: ClassVar[bool] = True
 
     inverter: Literal["gauss-newton"] = Field(description="`gauss-newton`.")
     refines: Annotated[str, Reference(Kind.METHOD, (MethodTrait.THETA,))] | None = Field(
@@ -105,42 +98,29 @@ class GaussNewtonSettings(MethodSettings):
         ]
         return Work.total(levels)
 
-    @property
-    def refined(self) -> str | None:
-        """See ``MethodSettings``."""
-        return self.refines
-
-
-class GaussNewton(AbstractInverter[GaussNewtonSettings]):
-    """Levenberg-Marquardt with the tangents of the accurate solver."""
-
-    settings_type: ClassVar[type[GaussNewtonSettings]] = GaussNewtonSettings
-    gives_uncertainty: ClassVar[bool] = True
-
     def invert(self, problem: Problem) -> Inversion:
         """Descend from several initial guesses on the coarsest level and continue with the best on finer levels."""
         from gliofit.invert.expansion import ExpansionObjective
         from gliofit.solver.accurate import AccurateSolver
 
         trace = problem.start_trace()
-        fixed_origin = problem.held_origin_mm(self.settings.origin)
-        free = problem.space.free(fixed_origin is not None)
+        move = self.origin != "com-fixed"
         thetas: list[NDArray[np.float64]] = []
         best: Descent | None = None
         for number, level in enumerate(self._levels(problem), 1):
-            solver = AccurateSolver(self.settings.integrator.with_tolerance(level.tolerance))
+            solver = AccurateSolver(self.integrator.with_tolerance(level.tolerance))
             objective = ExpansionObjective(problem, trace, solver, level.spacing_mm, level.imaging_width, number)
             if number == 1:
                 if problem.model.simpler is not None:
-                    thetas = self._with_further_origin(objective, problem)
+                    thetas = self._from_simpler(objective, problem)
                 else:
-                    thetas = self._estimated_starts(problem, fixed_origin)
-                    if self.settings.refines is None:
-                        thetas += self._front_width_starts(objective, problem, fixed_origin is None)
-            starts = [_expand_in_tissue(objective, theta, fixed_origin is None) for theta in thetas]
+                    thetas = self._estimated_starts(problem)
+                    if self.refines is None:
+                        thetas += self._front_width_starts(objective, problem)
+            starts = [_expand_in_tissue(objective, theta, move) for theta in thetas]
             # Before the first descent, candidates are not dropped for a high loss.
             distinct = _distinct(problem.space, starts, np.inf if best is None else _HOPELESS)
-            descents = self._descend(objective, distinct[: level.candidates], problem, level, free)
+            descents = self._descend(objective, distinct[: level.candidates], problem, level)
             # Without descents, thin tissue may only appear at finer resolution.
             if descents:
                 best = descents[0]
@@ -150,60 +130,54 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
         end, ordered = best.best, problem.model.in_order(best.best.theta)
         if not np.array_equal(ordered, end.theta):
             end = objective.expand(ordered) or end
-        uncertainty = self._uncertainty(objective, end, problem, free)
+        uncertainty = self._uncertainty(objective, end, problem)
         message = "; ".join([f"{objective.spacing_mm:g} mm: {best.reason}", *uncertainty.notes])
         return trace.finish(
             end.theta, end.loss, best.converged, message, uncertainty=uncertainty, extra=_thresholds(objective, end)
         )
 
-    def _uncertainty(
-        self, objective: ExpansionObjective, end: Expansion, problem: Problem, free: NDArray[np.bool_]
-    ) -> Uncertainty:
+    def _uncertainty(self, objective: ExpansionObjective, end: Expansion, problem: Problem) -> Uncertainty:
         """Compute the uncertainty of the estimate, for a segmentation with the measured Hessian."""
         from gliofit.invert.expansion import ExpansionObjective
         from gliofit.invert.trace import Trace
         from gliofit.invert.uncertainty import measured_hessian, uncertainty_of
         from gliofit.observation.observation import ConcentrationObservation
 
-        arguments = problem.bounds, free, self.settings.correlation_mm
+        arguments = problem.bounds, problem.free(self.origin), self.correlation_mm
         first = uncertainty_of(objective, end, *arguments)
         if isinstance(problem.observation, ConcentrationObservation):
             return first
-        trace = Trace(problem.space)
-        spacing = max(objective.spacing_mm, _CURVATURE_MM)
+        trace, spacing = Trace(problem.space), max(objective.spacing_mm, _CURVATURE_MM)
         coarse = ExpansionObjective(problem, trace, objective.solver, spacing)
         hessian = measured_hessian(coarse, end.theta, first.standard_errors)
         objective.trace.count(len(trace))
         return first if hessian is None else uncertainty_of(objective, end, *arguments, hessian)
 
-    def _estimated_starts(
-        self, problem: Problem, fixed_origin: NDArray[np.float64] | None
-    ) -> list[NDArray[np.float64]]:
+    def _estimated_starts(self, problem: Problem) -> list[NDArray[np.float64]]:
         """Return the estimates of the method to refine and of a direct inverse network."""
         thetas = []
-        if self.settings.refines is not None:
+        if self.refines is not None:
             if problem.start is None:
-                raise InversionError(f"'{self.settings.refines}' has no estimate to refine")
+                raise InversionError(f"'{self.refines}' has no estimate to refine")
             thetas.append(problem.bounds.clip(problem.start.to_array()))
-        if self.settings.direct is not None:
+        if self.direct is not None:
             from gliofit.invert.surrogate_objective import direct_theta
 
-            thetas.append(direct_theta(problem, self.settings.origin)[0])
-        if fixed_origin is not None:
+            thetas.append(direct_theta(problem, self.origin)[0])
+        if self.origin == "com-fixed":
             for theta in thetas:
-                theta[:3] = fixed_origin
+                theta[:3] = problem.observation.centre_mm
         return thetas
 
-    def _with_further_origin(self, objective: ExpansionObjective, problem: Problem) -> list[NDArray[np.float64]]:
-        """Fit the model with one origin less, and add an origin where that fit misses tumour."""
+    def _from_simpler(self, objective: ExpansionObjective, problem: Problem) -> list[NDArray[np.float64]]:
+        """Fit the simpler model, and add its missing parameters: an origin where that fit misses tumour, or another."""
         from gliofit.invert.expansion import ExpansionObjective
-        from gliofit.invert.further_origins import expand_with_origin, missed_places
+        from gliofit.invert.extension import extended, missed_places
         from gliofit.invert.trace import Trace
 
         assert problem.model.simpler is not None
         simpler = problem.with_model(find_growth_model(problem.model.simpler))
-        levels = self.settings.levels
-        fit = GaussNewton(self.settings.model_copy(update={"levels": levels[:-1] or levels})).invert(simpler)
+        fit = self.model_copy(update={"levels": self.levels[:-1] or self.levels}).invert(simpler)
         objective.trace.count(len(fit.trace))
         assert fit.theta is not None
         level = self._levels(problem)[0]
@@ -211,12 +185,10 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
         end = coarse.expand(fit.theta.to_array())
         if end is None:
             return []
-        guesses = expand_with_origin(objective, end.theta, missed_places(coarse, end))
+        guesses = extended(objective, end.theta, missed_places(coarse, end))
         return [problem.bounds.clip(guess) for guess in guesses]
 
-    def _front_width_starts(
-        self, objective: ExpansionObjective, problem: Problem, move: bool
-    ) -> list[NDArray[np.float64]]:
+    def _front_width_starts(self, objective: ExpansionObjective, problem: Problem) -> list[NDArray[np.float64]]:
         """Compute one theta per front width whose tumour, at the centre of mass, has the observed volume.
 
         A simulation with the rates of that width stops at the observed volume; its final time determines theta.
@@ -225,13 +197,13 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
         from gliofit.invert.solver_objective import distance_to_tissue_mm
 
         centre, tissue = problem.observation.centre_mm, objective.tissue
-        if move:
+        if self.origin != "com-fixed":
             distance, nearest = distance_to_tissue_mm(tissue.mask, tissue.grid, centre)
             centre = centre if distance <= objective.spacing_mm else nearest
         thetas = []
-        for width in self.settings.start_widths_mm:
+        volume = problem.observation.volume_mm3
+        for width in self.start_widths_mm:
             fastest = problem.model.of_front_width(centre, width, problem.bounds)
-            volume = problem.observation.volume_mm3
             try:
                 solution = objective.solver.solve(tissue, fastest, stopping_volume_mm3=volume)
             except SeedOutsideTissueError:
@@ -241,25 +213,18 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
             thetas.append(problem.bounds.clip(fastest.at_fraction(fraction).to_array()))
         return thetas
 
-    @staticmethod
     def _descend(
-        objective: ExpansionObjective,
-        starts: list[Expansion],
-        problem: Problem,
-        level: GaussNewtonLevel,
-        free: NDArray[np.bool_],
+        self, objective: ExpansionObjective, starts: list[Expansion], problem: Problem, level: GaussNewtonLevel
     ) -> list[Descent]:
         """Return the descents of a level, sorted by loss."""
         from gliofit.invert.levenberg_marquardt import descend
 
         descents: list[Descent] = []
+        free = problem.free(self.origin)
 
         def descend_from(start: Expansion) -> None:
-            descents.append(
-                descend(
-                    objective, start, problem.bounds, level.evaluations, free, level.loss_tolerance, others=descents
-                )
-            )
+            limits = problem.bounds, level.evaluations, free, level.loss_tolerance
+            descents.append(descend(objective, start, *limits, others=descents))
             descents.sort(key=lambda descent: descent.best.loss)
 
         for start in starts:
@@ -278,7 +243,7 @@ class GaussNewton(AbstractInverter[GaussNewtonSettings]):
     def _levels(self, problem: Problem) -> list[GaussNewtonLevel]:
         """Return the levels coarser than the case, and the last level, which replaces all finer ones."""
         case_mm = problem.tissue.grid.isotropic_spacing_mm
-        levels = self.settings.levels
+        levels = self.levels
         coarser = [level for level in levels[:-1] if level.spacing_mm > max(case_mm, levels[-1].spacing_mm) * 1.01]
         if not coarser:
             # A single level compares all candidates.
@@ -306,8 +271,8 @@ def _thresholds(objective: ExpansionObjective, end: Expansion) -> dict[str, floa
 
     if not isinstance(objective.likelihood, SegmentationLikelihood):
         return {}
-    whole, core = objective.likelihood.thresholds(objective.prediction(end))
-    return {"threshold_whole": whole} | ({} if core is None else {"threshold_core": core})
+    thresholds = objective.likelihood.thresholds(objective.prediction(end.c))
+    return dict(zip(("threshold_whole", "threshold_core"), thresholds, strict=False))
 
 
 def _distinct(space: ParameterSpace, expansions: Iterable[Expansion | None], hopeless: float) -> list[Expansion]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from gliofit.core.settings import Settings
 from gliofit.core.work import Work
 from gliofit.growth.space import ParameterSpace
 from gliofit.growth.theta import DURATION_DAYS
-from gliofit.invert.base import AbstractInverter, Inversion, InversionError, MethodSettings
+from gliofit.invert.base import AbstractInverter, Inversion, InversionError
 
 if TYPE_CHECKING:
     from gliofit.core.grid import Grid
@@ -60,8 +60,8 @@ class ReleasedSettings(Settings):
     )
 
 
-class GliodilSettings(MethodSettings):
-    """Settings of ``gliodil``. Learning rates are for `adam`."""
+class Gliodil(AbstractInverter):
+    """Minimisation of the discrete loss from a forward simulation that resembles the observation."""
 
     inverter: Literal["gliodil"] = Field(description="`gliodil`.")
     space_cells: int = Field(32, ge=4, le=256, description="Cells along each axis of the box about the tumour.")
@@ -108,7 +108,7 @@ class GliodilSettings(MethodSettings):
     )
 
     @model_validator(mode="after")
-    def _halves(self) -> GliodilSettings:
+    def _halves(self) -> Self:
         step = 2 ** (self.levels - 1)
         for name in ("space_cells", "time_slices"):
             if getattr(self, name) % step:
@@ -120,12 +120,6 @@ class GliodilSettings(MethodSettings):
         million = self.space_cells**3 * self.time_slices / 1e6
         return Work.of("cells", self.epochs * million, megabytes=1000 * million)
 
-
-class Gliodil(AbstractInverter[GliodilSettings]):
-    """Minimisation of the discrete loss from a forward simulation that resembles the observation."""
-
-    settings_type: ClassVar[type[GliodilSettings]] = GliodilSettings
-
     def invert(self, problem: Problem) -> Inversion:
         """Fit field and parameters on a box about the tumour."""
         import torch
@@ -135,12 +129,11 @@ class Gliodil(AbstractInverter[GliodilSettings]):
         keep_freed_memory()
         trace = problem.start_trace()
         loss, unknowns = self._start(problem)
-        settings = self.settings
-        groups = [(unknowns.levels, settings.learning_rate), ([unknowns.rates], settings.rates_learning_rate)]
-        if problem.held_origin_mm(settings.origin) is None:
-            groups.append(([unknowns.place], settings.origin_learning_rate))
-        imaging = [unknowns.imaging, *([unknowns.log_ratio] if settings.fit_ratio else [])]
-        groups.append((imaging, settings.imaging_learning_rate))
+        groups = [(unknowns.levels, self.learning_rate), ([unknowns.rates], self.rates_learning_rate)]
+        if problem.held_origin_mm(self.origin) is None:
+            groups.append(([unknowns.place], self.origin_learning_rate))
+        imaging = [unknowns.imaging, *([unknowns.log_ratio] if self.fit_ratio else [])]
+        groups.append((imaging, self.imaging_learning_rate))
         variables = [tensor for tensors, _ in groups for tensor in tensors]
         for tensor in variables:
             tensor.requires_grad_(True)
@@ -152,16 +145,16 @@ class Gliodil(AbstractInverter[GliodilSettings]):
             value = loss(unknowns, strength)
             strengths.append(strength)
             value.backward()
-            trace.add(self._theta(loss, unknowns, problem), float(value.detach()), settings.optimiser)
+            trace.add(self._theta(loss, unknowns, problem), float(value.detach()), self.optimiser)
             if not np.isfinite(float(value.detach())):
                 raise InversionError(f"the loss was not finite after {len(trace)} epochs; choose smaller step sizes")
             return value
 
-        epochs = settings.epochs
-        if settings.optimiser == "adam":
+        epochs = self.epochs
+        if self.optimiser == "adam":
             parameters = [{"params": tensors, "lr": rate} for tensors, rate in groups]
             optimiser: torch.optim.Optimizer = torch.optim.Adam(parameters, eps=1e-7, fused=True)
-            final = settings.final_learning_rate
+            final = self.final_learning_rate
             schedule = torch.optim.lr_scheduler.LambdaLR(
                 optimiser, lambda epoch: final + (1 - final) * (1 + np.cos(np.pi * epoch / epochs)) / 2
             )
@@ -172,7 +165,7 @@ class Gliodil(AbstractInverter[GliodilSettings]):
                 schedule.step()
         else:
             # A line search needs a constant loss, so that weights increase in stages.
-            stages = 1 if settings.first_strength == 1 else min(_STAGES, epochs // 2)
+            stages = 1 if self.first_strength == 1 else min(_STAGES, epochs // 2)
             for stage in range(stages):
                 strength = self._strength(epochs * stage // (stages - 1)) if stages > 1 else 1.0
                 optimiser = torch.optim.LBFGS(
@@ -189,53 +182,48 @@ class Gliodil(AbstractInverter[GliodilSettings]):
         from gliofit.core.grid import Volume
         from gliofit.core.tissue import TISSUE_THRESHOLD
         from gliofit.growth.model import DIFFUSIVITY_RATIO
+        from gliofit.invert.odil.data import START_CORE, START_WHOLE, SpaceTime, data_term, tumour_mask
         from gliofit.invert.odil.equation import Diffusion, diffusion
-        from gliofit.invert.odil.guess import first_guess
-        from gliofit.invert.odil.loss import DiscreteLoss, Unknowns
-        from gliofit.invert.odil.space import SpaceTime
-        from gliofit.invert.odil.terms import START_CORE, START_WHOLE, data_term, tumour_mask
+        from gliofit.invert.odil.loss import DiscreteLoss, Unknowns, first_guess
 
-        settings = self.settings
-        device = "cuda" if settings.device != "cpu" and torch.cuda.is_available() else "cpu"
-        if settings.device == "cuda" != device:
+        device = "cuda" if self.device != "cpu" and torch.cuda.is_available() else "cpu"
+        if self.device == "cuda" != device:
             raise InversionError("device: CUDA is not available; set `device: auto`")
-        like = torch.zeros((), dtype=getattr(torch, settings.precision), device=device)
+        like = torch.zeros((), dtype=getattr(torch, self.precision), device=device)
         observation = problem.observation
         tumour = tumour_mask(observation)
         if not tumour.any():
             raise InversionError("the observed concentration is too low in all voxels")
         mask = Volume(tumour, problem.tissue.grid).canonical()
-        space = SpaceTime.about(
-            mask, settings.space_cells, settings.time_slices, settings.box_scale, settings.box_margin_mm
-        )
+        space = SpaceTime.about(mask, self.space_cells, self.time_slices, self.box_scale, self.box_margin_mm)
         tissue = problem.tissue.canonical()
         wm, gm = space.average(tissue.wm), space.average(tissue.gm)
         inside = wm + gm >= TISSUE_THRESHOLD
 
         def stencil(white: float, grey: float) -> Diffusion:
-            return diffusion(wm, gm, space.spacing_mm, white, grey, settings.released, like)
+            return diffusion(wm, gm, space.spacing_mm, white, grey, self.released, like)
 
-        ratio = 100.0 if settings.fit_ratio else DIFFUSIVITY_RATIO
+        ratio = 100.0 if self.fit_ratio else DIFFUSIVITY_RATIO
         whole_stencil = stencil(1.0, 1 / ratio)
-        stencils = (stencil(1.0, 0.0), stencil(0.0, 1.0)) if settings.fit_ratio else (whole_stencil, None)
+        stencils = (stencil(1.0, 0.0), stencil(0.0, 1.0)) if self.fit_ratio else (whole_stencil, None)
         term = data_term(observation, space, like)
-        weights = settings.weights
+        weights = self.weights
         loss = DiscreteLoss(
             space, stencils, like.new_tensor(inside.astype(np.float32)), term, problem.bounds, weights,
-            weights.regions if term.has_thresholds else weights.concentration, settings.released.wide_seed,
+            weights.regions if term.has_thresholds else weights.concentration, self.released.wide_seed,
         )  # fmt: skip
         origin = like.new_tensor(space.to_box(self._first_origin(problem, space.grid, inside, term.core)))
         seed = loss.seed(origin)
         if not bool((seed > 0).any()):
             raise InversionError("no cell of the initial tumour lies in white or grey matter")
-        guess = first_guess(term, whole_stencil, seed, space.slices)
-        coarser = [[size // 2**level for size in space.shape] for level in range(1, settings.levels)]
-        levels = [guess.field, *(like.new_zeros(shape) for shape in coarser)]
-        unit = _PLACE_MM if settings.optimiser == "l-bfgs" else 1.0
+        field, *rates = first_guess(term, whole_stencil, seed, space.slices)
+        coarser = [[size // 2**level for size in space.shape] for level in range(1, self.levels)]
+        levels = [field, *(like.new_zeros(shape) for shape in coarser)]
+        unit = _PLACE_MM if self.optimiser == "l-bfgs" else 1.0
         return loss, Unknowns(
             levels,
             origin / unit,
-            like.new_tensor([guess.diffusivity, guess.proliferation]),
+            like.new_tensor(rates),
             like.new_tensor([START_CORE, START_WHOLE]),
             like.new_tensor([np.log10(ratio)]),
             unit,
@@ -247,7 +235,7 @@ class Gliodil(AbstractInverter[GliodilSettings]):
         """Return the fixed origin, or the centre of mass of the core (or tumour), moved to the nearest tissue."""
         from gliofit.invert.solver_objective import distance_to_tissue_mm
 
-        fixed = problem.held_origin_mm(self.settings.origin)
+        fixed = problem.held_origin_mm(self.origin)
         if fixed is not None:
             return fixed
         centre = problem.observation.centre_mm
@@ -258,14 +246,14 @@ class Gliodil(AbstractInverter[GliodilSettings]):
 
     def _strength(self, epoch: int) -> float:
         """Return the factor of the weights of equation and seed."""
-        fraction = min(epoch / (self.settings.strengthening * self.settings.epochs), 1.0)
-        return float(self.settings.first_strength ** (1 - fraction))
+        fraction = min(epoch / (self.strengthening * self.epochs), 1.0)
+        return float(self.first_strength ** (1 - fraction))
 
     def _theta(self, loss: DiscreteLoss, unknowns: Unknowns, problem: Problem) -> NDArray[np.float64]:
         """Return theta of the current parameters, clipped to the bounds."""
-        fixed_origin = problem.held_origin_mm(self.settings.origin)
+        fixed_origin = problem.held_origin_mm(self.origin)
         place = unknowns.origin_mm.detach().double().cpu().numpy()
-        if self.settings.released.half_voxel_offset:
+        if self.released.half_voxel_offset:
             place = place + np.array(loss.space.source.spacing_mm) / 2
         origin = loss.space.to_world(place) if fixed_origin is None else fixed_origin
         rates = unknowns.rates.detach().double().abs().cpu().numpy()

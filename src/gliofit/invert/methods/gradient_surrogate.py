@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import Field
 
-from gliofit.invert.base import AbstractInverter, Inversion
-from gliofit.invert.lbfgs import LbfgsSettings, minimise
+from gliofit.invert.base import Inversion
+from gliofit.invert.lbfgs import LbfgsInverter, minimise
 
 if TYPE_CHECKING:
     from gliofit.invert.problem import Problem
 
 
-class GradientSurrogateSettings(LbfgsSettings):
-    """Settings of ``gradient-surrogate``."""
+class GradientSurrogate(LbfgsInverter):
+    """Descent with the surrogate's gradients."""
 
     inverter: Literal["gradient-surrogate"] = Field(description="`gradient-surrogate`.")
     start: Literal["training-mean"] | tuple[float, float, float, float, float] = Field(
@@ -25,23 +25,16 @@ class GradientSurrogateSettings(LbfgsSettings):
         "[0, 0, 0, 12.8, 3.8].",
     )
 
-
-class GradientSurrogate(AbstractInverter[GradientSurrogateSettings]):
-    """Descent with the surrogate's gradients."""
-
-    settings_type: ClassVar[type[GradientSurrogateSettings]] = GradientSurrogateSettings
-
     def invert(self, problem: Problem) -> Inversion:
         """Descend from the initial guess."""
         from gliofit.invert.surrogate_objective import SurrogateObjective
 
         trace = problem.start_trace()
         centre = problem.observation.centre_mm
-        objective = SurrogateObjective(problem, trace, self.settings.training_range)
-        if self.settings.start == "training-mean":
+        objective = SurrogateObjective(problem, trace, self.training_range)
+        if self.start == "training-mean":
             start = objective.training_mean
         else:
-            start = np.array([*centre, 0.0, 0.0]) + np.array(self.settings.start)
-        start = problem.starting_at(self.settings.origin, start)
-        outcome = minimise(objective, self.settings, start, problem.held_origin_mm(self.settings.origin), centre)
-        return trace.finish(outcome.theta, outcome.loss, outcome.converged, outcome.reason)
+            start = np.array([*centre, 0.0, 0.0]) + np.array(self.start)
+        start = problem.starting_at(self.origin, start)
+        return trace.finish(*minimise(objective, self, start, problem.held_origin_mm(self.origin), centre))

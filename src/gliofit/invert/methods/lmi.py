@@ -10,7 +10,8 @@ from pydantic import Field, model_validator
 from gliofit.core.errors import InputError
 from gliofit.core.references import Kind, Reference
 from gliofit.core.work import Work, cubes
-from gliofit.invert.base import AbstractInverter, Inversion, InversionError, MethodSettings
+from gliofit.invert.base import AbstractInverter, Inversion, InversionError
+from gliofit.observation.imaging import check_thresholds
 from gliofit.solver.settings import AccurateSettings, IntegratorSettings
 from gliofit.train.settings import NetworkRole
 
@@ -26,10 +27,16 @@ if TYPE_CHECKING:
     from gliofit.train.surrogate import AtlasInverse
 
 
-class LmiSettings(MethodSettings):
-    """Settings of ``lmi``."""
+class Lmi(AbstractInverter):
+    """Prediction of theta by a network from the segmentation in the atlas, and simulation there.
+
+    Origin and concentration are brought back to the patient. Growth parameters stay those of the tumour in the atlas,
+    whose brain may be larger or smaller.
+    """
 
     has_origin: ClassVar[bool] = False
+    gives_concentration: ClassVar[bool] = True
+    needs_atlas: ClassVar[bool] = True
 
     inverter: Literal["lmi"] = Field(description="`lmi`.")
     patient_observation: Literal["segmentation"] = Field(
@@ -53,51 +60,30 @@ class LmiSettings(MethodSettings):
         default_factory=AccurateSettings, description="Integrator of the simulation in the atlas."
     )
 
-    @model_validator(mode="after")
-    def _ordered(self) -> LmiSettings:
-        if self.threshold_core <= self.threshold_whole:
-            raise ValueError("threshold_core must be above threshold_whole: the core lies inside the whole tumour")
-        return self
+    _ordered = model_validator(mode="after")(check_thresholds)
 
     def work(self, spacing_mm: float, cube: int) -> Work:
         """Return one prediction, one simulation in the atlas (voxels of 1 mm), and resampling there and back."""
         warped = Work.of("volume", 12 * spacing_mm**-3.0)
         return Work.of("prediction", cubes(cube)) + self.integrator.work(1.0) + warped
 
-
-class Lmi(AbstractInverter[LmiSettings]):
-    """Prediction of theta by a network from the segmentation in the atlas, and simulation there.
-
-    Origin and concentration are brought back to the patient. Growth parameters stay those of the tumour in the atlas,
-    whose brain may be larger or smaller.
-    """
-
-    settings_type: ClassVar[type[LmiSettings]] = LmiSettings
-    gives_concentration: ClassVar[bool] = True
-    needs_atlas: ClassVar[bool] = True
-
     def invert(self, problem: Problem) -> Inversion:
         """Predict theta, simulate and warp; the loss is NaN.
 
-        Raises
-        ------
-        InputError
-            If the problem has no registration to the atlas.
-        InversionError
-            If the tumour disappears in the atlas, or the output of the network is not finite.
+        Raises InversionError if the tumour disappears in the atlas, or the output of the network is not finite.
         """
         from gliofit.core.grid import Volume
         from gliofit.solver.registry import make_solver
 
         if problem.atlas is None:
             raise InputError("lmi", "has no registration to the atlas", "run it in the workflow (docs/invert.md)")
-        atlas, network = problem.atlas, problem.networks.lmi
+        atlas, network = problem.atlas, problem.networks["lmi"]
         trace = problem.start_trace()
         crop = network.cube(atlas.tissue.grid)
         prediction = self._predict(problem.observation, atlas, crop, network)
         atlas_theta, notes = self._make_feasible(prediction, problem, atlas.tissue, network)
         trace.count()
-        solution = make_solver(self.settings.integrator).solve(atlas.tissue, atlas_theta)
+        solution = make_solver(self.integrator).solve(atlas.tissue, atlas_theta)
         warped = atlas.to_patient(solution.volume)
         inside = np.where(problem.observation.visible, np.clip(warped.data, 0, 1), 0).astype(np.float32)
         theta = atlas_theta.with_origin(atlas.point_to_patient(np.array(atlas_theta.origin_mm)))
@@ -117,7 +103,7 @@ class Lmi(AbstractInverter[LmiSettings]):
         whole, core = (torch.from_numpy(mask)[None] for mask in self._masks(observation, atlas, crop))
         if not whole.any():
             raise InversionError(f"the tumour disappears on the network's voxels of {network.crop.spacing_mm:g} mm")
-        image = segmentation_image(whole & ~core if self.settings.as_released else whole, core)
+        image = segmentation_image(whole & ~core if self.as_released else whole, core)
         with torch.no_grad():
             raw = network(image.to(network.theta_mean.device))[0].double().cpu().numpy()
         if not np.isfinite(raw).all():
@@ -137,10 +123,9 @@ class Lmi(AbstractInverter[LmiSettings]):
                 visible = Volume((mask & observation.visible).astype(np.float32), observation.tissue.grid)
                 return crop.volume(atlas.to_atlas(visible)).data >= 0.5
 
-            whole = resample(observation.masks.whole)
-            return whole, np.zeros_like(whole) if observation.masks.core is None else resample(observation.masks.core)
+            return resample(observation.masks.whole), resample(observation.masks.core)
         concentration = crop.volume(atlas.to_atlas(observation.concentration)).data
-        return concentration >= self.settings.threshold_whole, concentration >= self.settings.threshold_core
+        return concentration >= self.threshold_whole, concentration >= self.threshold_core
 
     @staticmethod
     def _make_feasible(

@@ -8,7 +8,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from gliofit.core.work import Work
-from gliofit.invert.base import AbstractInverter, Inversion, InversionError, MethodSettings
+from gliofit.invert.base import AbstractInverter, Inversion, InversionError
+from gliofit.observation.imaging import check_thresholds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,10 +28,12 @@ _MARGIN_MM = 30.0
 _PRESENT = 1e-3
 
 
-class StaticFieldSettings(MethodSettings):
-    """Settings of ``static-field``."""
+class StaticField(AbstractInverter):
+    """Gradient descent on the voxels of the concentration, without theta and forward simulation."""
 
     has_origin: ClassVar[bool] = False
+    gives_theta: ClassVar[bool] = False
+    gives_concentration: ClassVar[bool] = True
 
     inverter: Literal["static-field"] = Field(description="`static-field`.")
     spacing_mm: float = Field(
@@ -47,11 +50,7 @@ class StaticFieldSettings(MethodSettings):
     smooth_weight: float = Field(1000.0, ge=0, description="Weight of differences between neighbouring voxels.")
     first_steepness: float = Field(0.1, gt=0, description="Initial value of the fitted steepness k (1/mm).")
 
-    @model_validator(mode="after")
-    def _ordered(self) -> StaticFieldSettings:
-        if self.threshold_core <= self.threshold_whole:
-            raise ValueError("threshold_core must be above threshold_whole: the core lies inside the whole tumour")
-        return self
+    _ordered = model_validator(mode="after")(check_thresholds)
 
     def work(self, spacing_mm: float, cube: int) -> Work:
         """Steps on all voxels of the field."""
@@ -62,23 +61,15 @@ class StaticFieldSettings(MethodSettings):
         """One evaluation per step."""
         return self.steps
 
-
-class StaticField(AbstractInverter[StaticFieldSettings]):
-    """Gradient descent on the voxels of the concentration, without theta and forward simulation."""
-
-    settings_type: ClassVar[type[StaticFieldSettings]] = StaticFieldSettings
-    gives_theta: ClassVar[bool] = False
-    gives_concentration: ClassVar[bool] = True
-
     def invert(self, problem: Problem) -> Inversion:
         """Fit the field on a box about the tumour."""
         import torch
 
         from gliofit.core.grid import Volume, bounding_box
 
-        settings, trace = self.settings, problem.start_trace()
+        trace = problem.start_trace()
         tissue = problem.tissue.canonical()
-        factor = max(1, round(settings.spacing_mm / tissue.grid.isotropic_spacing_mm))
+        factor = max(1, round(self.spacing_mm / tissue.grid.isotropic_spacing_mm))
         spacing = tissue.grid.isotropic_spacing_mm * factor
         share = Volume(tissue.wm + tissue.gm + tissue.csf, tissue.grid).coarsen(factor)
 
@@ -89,13 +80,13 @@ class StaticField(AbstractInverter[StaticFieldSettings]):
         brain = (share.data >= _MIN_BRAIN) | (whole > 0)
         box = bounding_box(whole > 0, [int(np.ceil(_MARGIN_MM / spacing))] * 3)
         parts = [torch.from_numpy(np.ascontiguousarray(data[box], np.float32)) for data in (whole, core, brain)]
-        loss = StaticLoss(parts[0], parts[1], parts[2], spacing, settings)
+        loss = StaticLoss(parts[0], parts[1], parts[2], spacing, self)
         field = (_WHOLE * parts[0] + _CORE * parts[1] + _BRAIN * parts[2]).clamp(1e-5, 1) * parts[2]
         field.requires_grad_(True)
-        steepness = torch.tensor(settings.first_steepness, requires_grad=True)
-        optimiser = torch.optim.Adam([field, steepness], lr=settings.learning_rate)
+        steepness = torch.tensor(self.first_steepness, requires_grad=True)
+        optimiser = torch.optim.Adam([field, steepness], lr=self.learning_rate)
         no_theta = np.full(len(problem.space), np.nan)
-        for _ in range(settings.steps):
+        for _ in range(self.steps):
             optimiser.zero_grad(set_to_none=True)
             value = loss(field, steepness)
             value.backward()
@@ -106,11 +97,9 @@ class StaticField(AbstractInverter[StaticFieldSettings]):
             with torch.no_grad():
                 field.clamp_(1e-5, 1).mul_(parts[2])
         last = float(loss(field.detach(), steepness.detach()))
-        values = np.zeros(whole.shape, np.float32)
-        values[box] = field.detach().numpy()
-        volume = Volume(values, share.grid)
-        if factor > 1:
-            volume = volume.sample(tissue.grid)
+        volume = Volume(np.zeros(whole.shape, np.float32), share.grid)
+        volume.data[box] = field.detach().numpy()
+        volume = volume.sample(tissue.grid) if factor > 1 else volume
         concentration = Volume(np.clip(volume.data, 0, 1), tissue.grid).oriented_like(problem.tissue.grid)
         message = f"fitted at {spacing:g} mm; steepness {abs(float(steepness.detach())):.2g} per mm"
         return trace.finish(None, last, True, message, concentration=concentration)
@@ -120,13 +109,12 @@ class StaticField(AbstractInverter[StaticFieldSettings]):
         from gliofit.observation.observation import SegmentationObservation
 
         if isinstance(observation, SegmentationObservation):
-            masks = observation.masks
-            return masks.whole, np.zeros_like(masks.whole) if masks.core is None else masks.core
+            return observation.masks.whole, observation.masks.core
         values = observation.concentration.data
-        whole = values > self.settings.threshold_whole
+        whole = values > self.threshold_whole
         if not whole.any():
-            raise InversionError(f"the concentration does not exceed threshold_whole {self.settings.threshold_whole:g}")
-        return whole, values > self.settings.threshold_core
+            raise InversionError(f"the concentration does not exceed threshold_whole {self.threshold_whole:g}")
+        return whole, values > self.threshold_core
 
 
 class StaticLoss:
@@ -134,25 +122,13 @@ class StaticLoss:
 
     Sum of: 1 - Dice of whole tumour and of core; ``front_weight`` times the mean of ((k c (1 - c) - |grad c|) / k)^2
     over the eroded brain; ``smooth_weight`` times the mean, over voxels with tumour, of the squared sum of differences
-    to the six neighbours.
+    to the six neighbours. ``whole`` and ``core`` are the share of each voxel in the regions (an empty core is ignored),
+    ``brain`` is 1 in the brain and 0 elsewhere, shapes (x, y, z).
 
     Source: Weidner et al., arXiv:2412.13811.
-
-    Parameters
-    ----------
-    whole, core
-        Share of each voxel in the regions, shape (x, y, z); an empty core is ignored.
-    brain
-        1 in the brain and 0 elsewhere, shape (x, y, z).
-    spacing_mm
-        Voxel size.
-    settings
-        Thresholds, sharpness and weights.
     """
 
-    def __init__(
-        self, whole: Tensor, core: Tensor, brain: Tensor, spacing_mm: float, settings: StaticFieldSettings
-    ) -> None:
+    def __init__(self, whole: Tensor, core: Tensor, brain: Tensor, spacing_mm: float, settings: StaticField) -> None:
         regions = ((whole, settings.threshold_whole), (core, settings.threshold_core))
         self.regions = [(mask, threshold) for mask, threshold in regions if bool((mask > 0).any())]
         self.spacing_mm, self.settings, self.inner = spacing_mm, settings, _erode(brain)

@@ -21,24 +21,16 @@ _CHUNKS = 8
 
 @dataclass(frozen=True, eq=False)
 class Diffusion:
-    """Seven-point stencil: sum over axes of after (u_{i+1} - u_i) + before (u_{i-1} - u_i).
+    """Seven-point stencil: sum over axes of after (u_{i+1} - u_i) + before (u_{i-1} - u_i)."""
 
-    Parameters
-    ----------
-    shape
-        Cells along each axis, n in total.
-    centre
-        Minus the sum of all coefficients, shape (n,).
-    after, before
-        Coefficients of the next and the previous cell along each axis, shapes (n,); zero at the ends of an axis.
-    wraps
-        Pairs of cells coupled by a periodic box, with their coefficients (``ReleasedSettings.periodic_box``).
-    """
-
+    #: Cells along each axis, n in total.
     shape: tuple[int, ...]
+    #: Minus the sum of all coefficients, shape (n,).
     centre: Tensor
+    #: Coefficients of the next and the previous cell along each axis, shapes (n,); zero at the ends of an axis.
     after: list[Tensor]
     before: list[Tensor]
+    #: Pairs of cells coupled by a periodic box, with their coefficients (``ReleasedSettings.periodic_box``).
     wraps: list[tuple[Tensor, Tensor, Tensor, Tensor]]
 
     def __call__(self, field: Tensor) -> Tensor:
@@ -95,16 +87,8 @@ def diffusion(
 ) -> Diffusion:
     """Return div(D grad u) for D_WM = 1 mm^2/day, without flux out of tissue and box.
 
-    Parameters
-    ----------
-    wm, gm
-        Tissue fractions of the cells, whose size is ``spacing_mm``.
-    white, grey
-        Relative diffusivities of the two tissues.
-    released
-        Behaviour of the released version to reproduce.
-    like
-        Tensor with the type and device of the coefficients.
+    ``wm`` and ``gm`` are the tissue fractions of the cells, ``white`` and ``grey`` the relative diffusivities of both
+    tissues. Coefficients have the type and device of ``like``.
     """
     fractions = [np.asarray(data, np.float64) for data in (wm, gm)]
     if released.periodic_box:
@@ -147,17 +131,8 @@ class _PdeLoss(torch.autograd.Function):
     """Sum of squared residuals and its derivatives in one pass, with half the time and memory of autograd."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        field: Tensor,
-        diffusivity: Tensor,
-        proliferation: Tensor,
-        grey: Tensor,
-        stencils: tuple[Diffusion, Diffusion | None],
-        interval_days: float,
-        weight: float,
-    ) -> Tensor:
-        white_part, grey_part = stencils
+    def forward(ctx: Any, *arguments: Any) -> Tensor:
+        field, diffusivity, proliferation, grey, (white_part, grey_part), interval_days, weight = arguments
         spread = white_part(field)
         grey_spread = None if grey_part is None else grey_part(field)
         if grey_spread is not None:
@@ -168,7 +143,7 @@ class _PdeLoss(torch.autograd.Function):
         rate.addcmul_(growth, proliferation)
         residual = torch.diff(field, dim=0).div_(interval_days)
         residual.sub_(rate[1:], alpha=0.5).sub_(rate[:-1], alpha=0.5)
-        loss = weight * residual.square().sum()
+        loss: Tensor = weight * residual.square().sum()
         if not any(ctx.needs_input_grad):
             return loss
         # In place, the residual becomes the derivative by the residual; `by_rate` is the derivative by F.
@@ -196,20 +171,10 @@ class _CellLoss(torch.autograd.Function):
     """Terms of all cells by compiled kernels, for a field on the CPU; also returns the first and the last slice."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        field: Tensor,
-        diffusivity: Tensor,
-        proliferation: Tensor,
-        grey: Tensor,
-        stencils: tuple[Diffusion, Diffusion | None],
-        inside: Tensor,
-        interval_days: float,
-        weights: tuple[float, float, float],
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(ctx: Any, *arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
         from gliofit.invert.odil.kernels import cell_terms
 
-        white_part, grey_part = stencils
+        field, diffusivity, proliferation, grey, (white_part, grey_part), inside, interval_days, weights = arguments
         u = field.reshape(len(field), -1).numpy()
         forward, transposed = white_part.coefficients(), white_part.coefficients(transposed=True)
         ends, factors = white_part.couplings()

@@ -1,8 +1,10 @@
-"""Discrete loss of field and parameters: residuals of equation and seed, data misfit and violated ranges."""
+"""Discrete loss of field and parameters (equation, seed, data and violated ranges), and its initial guess."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -15,10 +17,9 @@ from torch import Tensor
 
 from gliofit.growth.space import Bounds
 from gliofit.growth.theta import DURATION_DAYS
+from gliofit.invert.odil.data import START_CORE, START_WHOLE, DataTerm, SpaceTime
 from gliofit.invert.odil.equation import Diffusion, cell_loss
-from gliofit.invert.odil.guess import solver_seed, wide_seed
-from gliofit.invert.odil.space import SpaceTime
-from gliofit.invert.odil.terms import AbstractDataTerm
+from gliofit.solver.seed import SEED_CUT, SEED_RAMP_MM, SEED_REACH_MM, seed_value
 
 if TYPE_CHECKING:
     from gliofit.invert.methods.gliodil import WeightSettings
@@ -26,32 +27,41 @@ if TYPE_CHECKING:
 # Ranges of GliODIL's learned thresholds of core and whole tumour, and of log10(D_WM / D_GM).
 _CORE_RANGE, _WHOLE_RANGE, _RATIO_RANGE = (0.50, 0.85), (0.20, 0.50), (1.0, 3.0)
 
+# Largest distance of the sample points that are averaged in a cell.
+_SAMPLE_MM = 0.5
+
+# GliODIL's initial tumour.
+_WIDE_PEAK = 1500.0 / (4.0 * math.pi * 15.0) ** 1.5
+_WIDE_WIDTH = 60.0
+
+_PEAK = float(seed_value(np.zeros(1))[0])
+_WIDTH_MM2 = SEED_REACH_MM**2 / math.log(_PEAK / SEED_CUT)
+
+# GliODIL's proliferation rate (1/day), diffusivity without a core and largest diffusivity (mm^2/day).
+_PROLIFERATION = 0.12
+_NO_CORE_DIFFUSIVITY = 0.12
+_LARGEST_DIFFUSIVITY = 25 * _PROLIFERATION
+
+# Comparisons with the observation over 100 days; GliODIL compares after every 100 of 4608 steps.
+_COMPARISONS = 46
+_MIN_COMPARISONS = 10
+
 
 @dataclass(eq=False)
 class Unknowns:
-    """Optimisation variables; the absolute values of ``rates``, ``imaging`` and ``log_ratio`` are used.
+    """Optimisation variables; the absolute values of ``rates``, ``imaging`` and ``log_ratio`` are used."""
 
-    Parameters
-    ----------
-    levels
-        Grids of halved resolution, the finest first, whose interpolated sum is the field.
-    place
-        Centre of the seed relative to the lower corner of the box in units of ``unit_mm``, shape (3,).
-    rates
-        D in mm^2/day and rho in 1/day, shape (2,).
-    imaging
-        Thresholds of core and whole tumour, shape (2,).
-    log_ratio
-        log10(D_WM / D_GM), shape (1,).
-    unit_mm
-        Unit of ``place``; a large unit increases the steps of optimisers that scale with gradients.
-    """
-
+    #: Grids of halved resolution, the finest first, whose interpolated sum is the field.
     levels: list[Tensor]
+    #: Centre of the seed relative to the lower corner of the box in units of ``unit_mm``, shape (3,).
     place: Tensor
+    #: D in mm^2/day and rho in 1/day, shape (2,).
     rates: Tensor
+    #: Thresholds of core and whole tumour, shape (2,).
     imaging: Tensor
+    #: log10(D_WM / D_GM), shape (1,).
     log_ratio: Tensor
+    #: Unit of ``place``; a large unit increases the steps of optimisers that scale with gradients.
     unit_mm: float = 1.0
 
     @property
@@ -62,31 +72,21 @@ class Unknowns:
 
 @dataclass(eq=False)
 class DiscreteLoss:
-    """Discrete loss on a space-time grid.
-
-    Parameters
-    ----------
-    stencils
-        See ``equation.pde_loss``.
-    inside
-        1 in cells of white and grey matter, 0 elsewhere.
-    term, data_weight
-        Data term and its weight.
-    bounds
-        Ranges of theta.
-    weights
-        Weights of the other terms.
-    wide
-        Whether to use GliODIL's initial tumour.
-    """
+    """Discrete loss on a space-time grid."""
 
     space: SpaceTime
+    #: See ``equation.pde_loss``.
     stencils: tuple[Diffusion, Diffusion | None]
+    #: 1 in cells of white and grey matter, 0 elsewhere.
     inside: Tensor
-    term: AbstractDataTerm
+    #: Data term, whose weight is ``data_weight``.
+    term: DataTerm
+    #: Ranges of theta.
     bounds: Bounds
+    #: Weights of the other terms.
     weights: WeightSettings
     data_weight: float
+    #: Whether to use GliODIL's initial tumour.
     wide: bool
 
     def __post_init__(self) -> None:
@@ -116,7 +116,7 @@ class DiscreteLoss:
             (factors[0] / count, factors[1] / count, factors[2] / count),
         )  # fmt: skip
         slices = (strength * weights.seed) ** 2 * (first - self.seed(unknowns.origin_mm)).square().sum()
-        slices = slices + self.data_weight**2 * self.term(last, core, whole)
+        slices = slices + self.data_weight**2 * self.term.misfit(last, core, whole)
         violation = (weights.parameters * self._violation(unknowns)).square()
         return cells + slices / count + violation
 
@@ -146,16 +146,11 @@ def _interpolation_matrix(cells: int, dtype: torch.dtype, device: torch.device) 
     """
     matrix = torch.zeros(2 * cells, cells, dtype=torch.float64)
     for fine in range(2 * cells):
-        coarse = fine // 2
-        neighbour = coarse + (1 if fine % 2 else -1)
-        matrix[fine, coarse] += 0.75
-        if 0 <= neighbour < cells:
-            matrix[fine, neighbour] += 0.25
-        elif cells == 1:
-            matrix[fine, coarse] += 0.25
-        else:
-            matrix[fine, coarse] += 0.5
-            matrix[fine, 2 * coarse - neighbour] -= 0.25
+        coarse, step = fine // 2, 1 if fine % 2 else -1
+        share = 0.25 if 0 <= coarse + step < cells else -0.25
+        neighbour = min(max(coarse + step * (1 if share > 0 else -1), 0), cells - 1)
+        matrix[fine, coarse] += 1 - share
+        matrix[fine, neighbour] += share
     return matrix.to(dtype=dtype, device=device)
 
 
@@ -221,3 +216,92 @@ def assemble(levels: Sequence[Tensor]) -> Tensor:
         else:
             field = level + refine(field)
     return field
+
+
+def solver_seed(centre_mm: Tensor, shape: tuple[int, ...], spacing_mm: tuple[float, float, float]) -> Tensor:
+    """Average the solver's seed (``gliofit.solver.seed.sub_voxel_seed``) over each cell.
+
+    ``centre_mm``, shape (3,), is relative to the lower corner of the box with ``shape`` cells of ``spacing_mm``.
+    """
+    reach = SEED_REACH_MM + SEED_RAMP_MM
+    ranges, axes, counts = [], [], []
+    for axis in range(3):
+        place, cell = float(centre_mm[axis].detach()), spacing_mm[axis]
+        low = min(max(math.floor((place - reach) / cell), 0), shape[axis])
+        high = max(min(math.ceil((place + reach) / cell), shape[axis]), low)
+        points = max(1, math.ceil(cell / _SAMPLE_MM))
+        steps = torch.arange(low * points, high * points, dtype=centre_mm.dtype, device=centre_mm.device)
+        axes.append(((steps + 0.5) * (cell / points) - centre_mm[axis]).square())
+        ranges.append(slice(low, high))
+        counts += [high - low, points]
+    squared = axes[0][:, None, None] + axes[1][:, None] + axes[2]
+    # The square root is not differentiable at zero, where the ramp is constant.
+    distance = squared.clamp(min=SEED_RAMP_MM**2).sqrt()
+    x = ((reach - distance) / (2 * SEED_RAMP_MM)).clamp(0, 1)
+    value = _PEAK * torch.exp(-squared / _WIDTH_MM2) * x * x * (3 - 2 * x)
+    out = centre_mm.new_zeros(shape)
+    if min(counts) > 0:
+        out[tuple(ranges)] = value.reshape(counts).mean(dim=(1, 3, 5))
+    return out
+
+
+def wide_seed(
+    centre_mm: Tensor,
+    shape: tuple[int, ...],
+    spacing_mm: tuple[float, float, float],
+    unit_mm: tuple[float, float, float],
+) -> Tensor:
+    """Sample GliODIL's seed, a Gaussian cut at 0.1 in units of the image's voxels (``unit_mm``), at cell centres."""
+    squared = centre_mm.new_zeros(())
+    for axis in range(3):
+        steps = torch.arange(shape[axis], dtype=centre_mm.dtype, device=centre_mm.device)
+        distance = ((steps + 0.5) * spacing_mm[axis] - centre_mm[axis]) / unit_mm[axis]
+        squared = squared + distance.square().reshape([-1 if k == axis else 1 for k in range(3)])
+    value = (_WIDE_PEAK * torch.exp(-squared / _WIDE_WIDTH)).clamp(max=1)
+    return torch.where(value > SEED_CUT, value, 0.0)
+
+
+def first_guess(term: DataTerm, stencil: Diffusion, seed: Tensor, slices: int) -> tuple[Tensor, float, float]:
+    """Simulate from ``seed``, with D from the volumes of oedema and core, until their Dice is highest.
+
+    Time is then scaled to ``DURATION_DAYS``, and D and rho accordingly. ``stencil`` is for D = 1 mm^2/day. Returns the
+    field, shape (time, x, y, z) with ``slices`` times, D in mm^2/day and rho in 1/day.
+    """
+    counts = int(term.core.sum()), int(term.oedema.sum())
+    ratio = counts[1] / counts[0] if counts[0] else _NO_CORE_DIFFUSIVITY
+    diffusivity = float(np.clip(ratio, 0.01, _LARGEST_DIFFUSIVITY))
+    core, oedema = (torch.as_tensor(mask, device=seed.device) for mask in (term.core, term.oedema))
+    scores: list[float] = []
+    times = np.linspace(0, DURATION_DAYS, _COMPARISONS + 1)
+    for field in forward(seed, diffusivity, _PROLIFERATION, stencil, times):
+        in_core = field >= START_CORE
+        in_oedema = (field >= START_WHOLE) & ~in_core
+        scores.append(counts[0] * _dice(in_core, core) + counts[1] * _dice(in_oedema, oedema))
+        # Two lower scores in succession: the tumour is larger than the observed one.
+        if len(scores) > _MIN_COMPARISONS and scores[-3] > 0 and scores[-3] > max(scores[-2:]):
+            break
+    share = max(int(np.argmax(scores)), 1) / _COMPARISONS
+    rates = diffusivity * share, _PROLIFERATION * share
+    fields = forward(seed, *rates, stencil, np.linspace(0, DURATION_DAYS, slices))
+    return torch.stack(list(fields)), *rates
+
+
+def forward(
+    seed: Tensor, diffusivity: float, proliferation: float, stencil: Diffusion, times: NDArray[np.float64]
+) -> Iterator[Tensor]:
+    """Yield fields at increasing times (days, the first is that of the seed), by stable explicit Euler steps."""
+    fastest = max(-2 * diffusivity * float(stencil.centre.min()), 1e-9)
+    field = seed[None].clone()
+    yield field[0].clone()
+    for before, after in itertools.pairwise(times):
+        steps = int(np.ceil(max((after - before) * fastest / 1.8, (after - before) * proliferation / 0.02, 1)))
+        interval = float(after - before) / steps
+        for _ in range(steps):
+            rate = stencil(field).mul_(diffusivity).addcmul_(field, 1 - field, value=proliferation)
+            field.add_(rate, alpha=interval)
+        yield field[0].clone()
+
+
+def _dice(first: Tensor, second: Tensor) -> float:
+    total = int(first.sum() + second.sum())
+    return 2 * int((first & second).sum()) / total if total else 0.0

@@ -50,10 +50,8 @@ class CoarseGrowth:
 
     Parameters
     ----------
-    size
-        Coarse voxels along each edge.
-    spacing_mm
-        Size of the coarse voxels.
+    size, spacing_mm
+        Number of coarse voxels along each edge, and their size.
     fine_mm
         Voxel size of the solution to imitate: diffusion is changed so that fronts are as fast as there.
     tolerance
@@ -74,7 +72,7 @@ class CoarseGrowth:
         return [Tissue(white, grey, no_csf, self.grid) for white, grey in zip(*maps, strict=True)]
 
     def __call__(self, tissues: Sequence[Tissue], theta: Tensor) -> Tensor:
-        """Simulate tumours.
+        """Simulate tumours; the concentration, shape (batch, size, size, size), is zero if the seed is outside tissue.
 
         Parameters
         ----------
@@ -82,11 +80,6 @@ class CoarseGrowth:
             One tissue per theta, or one for all.
         theta
             Physical theta, shape (batch, n), origin in mm from the centre of the cube.
-
-        Returns
-        -------
-        Tensor
-            Concentration, shape (batch, size, size, size); zero if the seed lies outside tissue.
         """
         coarse = torch.cat([theta[:, :3], self.equal_speed(theta[:, 3:4], theta[:, 4:5]), theta[:, 4:5]], dim=1)
         # Inside an autograd function it is not known whether derivatives are needed.

@@ -27,6 +27,12 @@ class ConvNeXtSettings(Settings):
     expansion: int = Field(4, ge=1, description="Width of a block's MLP relative to its channels.")
     layer_scale: float = Field(1e-6, gt=0, description="Initial gain of the residual branch of each block.")
 
+    def check_size(self, size: int, patch: int = 1) -> None:
+        """Raise ValueError if a cube cannot be halved for all widths."""
+        step = patch * 2 ** (len(self.widths) - 1)
+        if size % step:
+            raise ValueError(f"crop.size: {size} is not a multiple of {step} for {len(self.widths)} widths")
+
     def stage(self, width: int) -> nn.Sequential:
         """Create the blocks of one resolution."""
         block = (self.kernel_size, self.expansion, self.layer_scale)

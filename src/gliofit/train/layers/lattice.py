@@ -36,11 +36,6 @@ class EqualSpeed:
 
     Coarse voxels make thin fronts too fast. With D and rho only their ratio counts: the front width on the
     coarse lattice is a function of that on the fine one, kept as a cubic spline of logarithms.
-
-    Parameters
-    ----------
-    fine_mm, coarse_mm
-        Voxel sizes.
     """
 
     def __init__(self, fine_mm: float, coarse_mm: float) -> None:

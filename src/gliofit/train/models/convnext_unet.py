@@ -26,15 +26,12 @@ class Network(AbstractSurrogateNetwork):
 
     def __init__(self, settings: Settings, frame: Frame) -> None:
         super().__init__(settings, frame)
-        channels, size = frame.channels, frame.size
-        widths, skip = settings.widths, settings.full_resolution_skip
-        depth = len(widths) - 1
-        if size % 2**depth:
-            raise ValueError(f"crop.size: {size} is not a multiple of {2**depth} for {len(widths)} widths")
-        self.encoder = ConvNeXtEncoder(channels, settings)
-        self.coefficients = Coefficients(frame.parameters, widths[-1], size // 2**depth)
+        widths, depth = settings.widths, len(settings.widths) - 1
+        settings.check_size(frame.size)
+        self.encoder = ConvNeXtEncoder(frame.channels, settings)
+        self.coefficients = Coefficients(frame.parameters, widths[-1], frame.size // 2**depth)
         # Resolutions with skips in the decoder.
-        merged = [*range(depth - 1, 0, -1), *([0] if skip else [])]
+        merged = range(depth - 1, -1 if settings.full_resolution_skip else 0, -1)
         self.neck = settings.stage(widths[-1])
         self.ups = nn.ModuleList(UpSampling(widths[level + 1], widths[level]) for level in range(depth - 1, -1, -1))
         self.merges = nn.ModuleList(nn.Conv3d(2 * widths[level], widths[level], 1) for level in merged)

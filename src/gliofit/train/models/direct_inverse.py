@@ -30,11 +30,8 @@ class Network(AbstractInverseNetwork):
 
     def __init__(self, settings: Settings, frame: Frame) -> None:
         super().__init__(settings, frame)
-        channels, size = frame.channels, frame.size
-        step = settings.patch * 2 ** (len(settings.widths) - 1)
-        if size % step:
-            raise ValueError(f"crop.size: {size} is not a multiple of {step} for {len(settings.widths)} widths")
-        self.encoder = ConvNeXtEncoder((1 + channels) * settings.patch**3, settings)
+        settings.check_size(frame.size, settings.patch)
+        self.encoder = ConvNeXtEncoder((1 + frame.channels) * settings.patch**3, settings)
         self.readout = nn.Linear(settings.widths[-1], frame.parameters)
 
     def forward(self, images: Tensor) -> Tensor:

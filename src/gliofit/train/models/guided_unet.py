@@ -75,12 +75,10 @@ class Network(AbstractSurrogateNetwork):
     def __init__(self, settings: Settings, frame: Frame) -> None:
         super().__init__(settings, frame)
         widths, depth = settings.widths, len(settings.widths)
-        if frame.size % (_FACTOR * 2 ** (depth - 1)):
-            raise ValueError(
-                f"crop.size: {frame.size} is not a multiple of {_FACTOR * 2 ** (depth - 1)} for {depth} widths"
-            )
-        coarse = frame.size // _FACTOR
-        spacing = frame.spacing_mm * _FACTOR
+        step = _FACTOR * 2 ** (depth - 1)
+        if frame.size % step:
+            raise ValueError(f"crop.size: {frame.size} is not a multiple of {step} for {depth} widths")
+        coarse, spacing = frame.size // _FACTOR, frame.spacing_mm * _FACTOR
         self.growth = None
         if settings.guide == "coarse-solve":
             self.growth = CoarseGrowth(coarse, spacing, frame.spacing_mm, settings.tolerance)
@@ -131,8 +129,7 @@ class Network(AbstractSurrogateNetwork):
             fine = _spread(guess) if self.growth is None else _spread(guess * inside) / _spread(inside).clamp(min=1e-3)
             base = _logit(fine)
             fields = [guess, _logit(guess) / 5, *fields, torch.tanh(behind / 5)]
-        rates = torch.cat([theta, torch.log(physical[:, 3:5].clamp(min=1e-3))], dim=1)
-        embedding = self.embed(rates)
+        embedding = self.embed(torch.cat([theta, torch.log(physical[:, 3:5].clamp(min=1e-3))], dim=1))
         x = torch.cat([channels, torch.stack(fields, dim=1)], dim=1)
         # Contiguous channels are several times faster on CPUs.
         x = self.stem(x.contiguous(memory_format=torch.channels_last_3d))

@@ -1,4 +1,4 @@
-"""Initial guesses for tumours with several origins, from the fit of a model with one origin less."""
+"""Initial guesses for a growth model from the fit of a simpler one, which lacks an origin or another parameter."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 # Standard deviation of the filter of residuals, distance of their maxima, and number of maxima of each region.
 _BLUR_MM, _APART_MM, _MAXIMA = 4.0, 8.0, 5
-# Times at which growth from a further origin begins.
-_STARTS = (0.1, 0.3, 0.5, 0.7, 0.9)
+# Fractions of the range of the last parameter, such as the start of a further origin.
+_FRACTIONS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
 def missed_places(objective: ExpansionObjective, simpler: Expansion) -> list[NDArray[np.float64]]:
@@ -22,7 +22,7 @@ def missed_places(objective: ExpansionObjective, simpler: Expansion) -> list[NDA
     grid, domain = objective.tissue.grid, objective.domain
     spacing = grid.isotropic_spacing_mm
     places = []
-    for residual in objective.likelihood.residuals(objective.prediction(simpler)):
+    for residual in objective.likelihood.residuals(objective.prediction(simpler.c)):
         smooth = np.where(domain.inside, gaussian_filter(residual.numpy(), _BLUR_MM / spacing), 0)
         peaks = (smooth == maximum_filter(smooth, 1 + 2 * round(_APART_MM / spacing))) & (smooth > 0)
         voxels = np.argwhere(peaks)
@@ -31,23 +31,27 @@ def missed_places(objective: ExpansionObjective, simpler: Expansion) -> list[NDA
     return places
 
 
-def expand_with_origin(
+def extended(
     objective: ExpansionObjective, theta: NDArray[np.float64], places: list[NDArray[np.float64]]
 ) -> list[NDArray[np.float64]]:
-    """Return parameters with a further origin at each place, each with the start of the lowest loss, sorted by loss.
+    """Return parameters with further ones that lower the loss most, sorted by loss.
 
     Parameters
     ----------
     objective
-        Loss of the model with the further origin.
+        Loss of the model with further parameters.
     theta
-        Parameters of the simpler model, shape (n - 4,).
+        Parameters of the simpler model.
     places
-        Positions of the origin, world mm.
+        Positions to try for a further origin, world mm, one guess for each; ignored if the model has no further origin.
     """
+    further = objective.space.parameters[len(theta) :]
     guesses: list[tuple[float, NDArray[np.float64]]] = []
-    for place in places:
-        expansions = (objective.expand(np.concatenate([theta, place, [start]])) for start in _STARTS)
+    for place in places if further[0].axis is not None else [np.zeros(0)]:
+        (last,) = further[len(place) :]
+        low, high = (float(last.to_coordinate(np.array(bound))) for bound in last.bounds)
+        values = last.from_coordinate(low + (high - low) * np.array(_FRACTIONS))
+        expansions = (objective.expand(np.concatenate([theta, place, [value]])) for value in values)
         best = min((e for e in expansions if e is not None), key=lambda e: e.loss, default=None)
         if best is not None:
             guesses.append((best.loss, best.theta))
