@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from gliofit import cli
 from gliofit.cli import machine
+from gliofit.core.errors import InputError
 from gliofit.core.grid import Volume
 from gliofit.core.io import read_volume, write_volume
 from gliofit.register.patient_files import PatientFiles
@@ -28,8 +31,8 @@ def patient(atlas_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Patien
     folder = tmp_path_factory.mktemp("good")
     t1 = read_volume(atlas_dir / "t1.nii.gz", np.float32).extract((-3, -3, -3), (46, 53, 44))
     grid, brain = t1.grid, t1.data > 0
-    index = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), axis=-1)
-    radius = np.linalg.norm(grid.voxel_to_world(index) - [28.0, 10.0, 20.0], axis=-1)
+    world = grid.voxel_to_world(np.moveaxis(np.indices(grid.shape), 0, -1))
+    radius = np.linalg.norm(world - [28.0, 10.0, 20.0], axis=-1)
     seg = np.select([radius < 8, radius < 14, radius < 24], [1, 4, 2], 0).astype(np.uint8) * brain
     base = np.rint(800 * t1.data / t1.data.max()).astype(np.int16)
     images = {
@@ -59,6 +62,21 @@ def add_case(patient: PatientFiles) -> Case:
     return add
 
 
+@pytest.fixture(scope="session")
+def add_files(patient: PatientFiles, atlas_dir: Path) -> Callable[[Path], None]:
+    """Writes segmentation, tissue (labels) and concentration (c) of the good case into a folder."""
+
+    def add(folder: Path) -> None:
+        shutil.copy(patient.seg, folder / "seg.nii.gz")
+        seg = read_volume(patient.seg)
+        labels = read_volume(atlas_dir / "labels.nii.gz", np.uint8).extract((-3, -3, -3), seg.grid.shape)
+        write_volume(folder / "labels.nii.gz", labels)
+        tumour = (seg.data > 0) & (labels.data > 1)
+        write_volume(folder / "c.nii.gz", Volume(0.5 * tumour.astype(np.float32), seg.grid))
+
+    return add
+
+
 @pytest.fixture
 def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     """The command line: exit status, and what it said on stdout and stderr."""
@@ -68,10 +86,20 @@ def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> R
         capfd.readouterr()
         with pytest.raises(SystemExit) as stop:
             cli.main([str(argument) for argument in arguments])
-        out, err = capfd.readouterr()
-        return stop.value.code, out, err  # type: ignore[return-value]
+        return stop.value.code, *capfd.readouterr()  # type: ignore[return-value]
 
     return call
+
+
+def fit(folder: Path, out: object, **others: object) -> list[str]:
+    """Arguments of command ``fit`` on tissue and seg of a folder, with other or further options."""
+    options = {"tissue": folder / "tissue.nii.gz", "seg": folder / "seg.nii.gz", "labels": "brats2021", "out": out}
+    return ["fit", *(f"--{name.replace('_', '-')}={value}" for name, value in (options | others).items())]
+
+
+def plan(folder: Path, out: object, **others: object) -> list[str]:
+    """Arguments of command ``plan`` on tissue, seg and c of a folder, with other or further options."""
+    return ["plan", *fit(folder, out, **{"concentration": folder / "c.nii.gz"} | others)[1:]]
 
 
 def refusal(outcome: tuple[int, str, str]) -> str:
@@ -81,6 +109,27 @@ def refusal(outcome: tuple[int, str, str]) -> str:
     (line,) = err.splitlines()
     assert line.startswith("gliofit: error: "), line
     return line.removeprefix("gliofit: error: ")
+
+
+def refused(run: Run, *arguments: object) -> dict[str, str]:
+    """The error of a command that refuses its input, as ``--json`` gives it."""
+    status, out, _ = run(*arguments, "--json")
+    assert status == 2, out
+    return json.loads(out)["error"]
+
+
+def accepted(run: Run, *arguments: object) -> tuple[dict[str, Any], list[str]]:
+    """The result of a command as ``--json`` gives it, and its warnings on stderr."""
+    status, out, err = run(*arguments, "--json")
+    assert status == 0, (out, err)
+    return json.loads(out), [line for line in err.splitlines() if line.startswith("gliofit: warning: ")]
+
+
+def code_of(function: Callable[..., object], *arguments: object) -> str:
+    """Code of the error that a function which appends to ``warnings`` raises."""
+    with pytest.raises(InputError) as caught:
+        function(*arguments, warnings=[])
+    return caught.value.code
 
 
 def listing(folder: Path) -> dict[str, int]:

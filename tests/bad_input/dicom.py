@@ -6,12 +6,12 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from gliofit.core.grid import Grid, Volume
 
@@ -79,8 +79,7 @@ def target(shape: str = "odd", shift_mm: tuple[float, float, float] = (0, 0, 0),
     affine = np.diag([1.5, 1.5, 1.5, 1.0])
     affine[:3, 3] = np.array(CENTRE) * [-1, -1, 1] - 1.5 * 24.5
     grid = Grid((50, 50, 50), affine)
-    index = np.stack(np.meshgrid(*map(np.arange, grid.shape), indexing="ij"), axis=-1)
-    position = grid.voxel_to_world(index) * [-1, -1, 1] - CENTRE - np.array(shift_mm)
+    position = grid.voxel_to_world(np.moveaxis(np.indices(grid.shape), 0, -1)) * [-1, -1, 1] - CENTRE - shift_mm
 
     def ball(centre: tuple[float, float, float], radius: float) -> NDArray[np.bool_]:
         return np.linalg.norm(position - np.array(centre) * size, axis=-1) <= radius * size
@@ -91,15 +90,16 @@ def target(shape: str = "odd", shift_mm: tuple[float, float, float] = (0, 0, 0),
     return Volume(mask, grid)
 
 
-@dataclass(frozen=True)
-class DicomKind(Kind):
-    """A series that is refused; ``make`` writes it into a folder that does not exist yet, for a ``target``."""
-
-    make: Callable[[Path], None]
-    target: Volume | None = None
+#: Writes a series into a folder that does not exist yet; it may return the mask of another target than ``target()``.
+Make = Callable[[Path], object]
 
 
-def changed(change: Callable[[Images], object]) -> Callable[[Path], None]:
+def stack(**geometry: Any) -> Make:
+    """Return a maker of a series with another geometry (see ``make_images``)."""
+    return lambda folder: write_images(folder, make_images(**geometry))
+
+
+def changed(change: Callable[[Images], object]) -> Make:
     """Return a maker of a series whose images are changed before they are written."""
 
     def make(folder: Path) -> None:
@@ -110,11 +110,11 @@ def changed(change: Callable[[Images], object]) -> Callable[[Path], None]:
     return make
 
 
-def each(**values: Any) -> Callable[[Path], None]:
-    """Return a maker of a series whose images from the tenth on have other values; None deletes the attribute."""
+def each(first: int = 10, end: int | None = None, **values: Any) -> Make:
+    """Return a maker of a series of which some images have other values; None deletes the attribute."""
 
     def change(images: Images) -> None:
-        for image in images[10:]:
+        for image in images[first:end]:
             for keyword, value in values.items():
                 if value is None:
                     delattr(image, keyword)
@@ -124,7 +124,7 @@ def each(**values: Any) -> Callable[[Path], None]:
     return changed(change)
 
 
-def again(*indices: int, **values: Any) -> Callable[[Path], None]:
+def again(*indices: int, **values: Any) -> Make:
     """Return a maker of a series that has some images (all by default) a second time, with other values."""
 
     def change(images: Images) -> None:
@@ -138,35 +138,38 @@ def again(*indices: int, **values: Any) -> Callable[[Path], None]:
     return changed(change)
 
 
-def moved(index: int, axis: int, by_mm: float) -> Callable[[Path], None]:
+def lacking(*indices: int) -> Make:
+    """Return a maker of a series without some images."""
+    return changed(lambda images: [images.pop(index) for index in sorted(indices, reverse=True)])
+
+
+def moved(index: int, axis: int, by_mm: float) -> Make:
     """Return a maker of a series with one image moved."""
 
     def change(images: Images) -> None:
-        position = [float(value) for value in images[index].ImagePositionPatient]
-        position[axis] += by_mm
-        images[index].ImagePositionPatient = position
+        images[index].ImagePositionPatient[axis] += by_mm
 
     return changed(change)
 
 
-def added(make: Callable[[Path], None]) -> Callable[[Path], None]:
+def added(make: Callable[[Path], object]) -> Make:
     """Return a maker of a good series to which files are added or changed."""
 
-    def make_both(folder: Path) -> None:
+    def make_both(folder: Path) -> object:
         write_images(folder, make_images())
-        make(folder)
+        return make(folder)
 
     return make_both
 
 
-def _cut(share: float) -> Callable[[Path], None]:
-    """Return a function that cuts a file of a series to a share of its size."""
+def _cut(share: float) -> Make:
+    """Return a maker of a series with a file that is cut to a share of its size."""
 
     def make(folder: Path) -> None:
         path = folder / "image-004.dcm"
         os.truncate(path, int(share * path.stat().st_size))
 
-    return make
+    return added(make)
 
 
 def _enhanced(images: Images) -> None:
@@ -175,105 +178,79 @@ def _enhanced(images: Images) -> None:
     del images[0].ImagePositionPatient, images[0].ImageOrientationPatient, images[0].PixelSpacing
 
 
-def _localiser(images: Images) -> None:
-    images[3].ImageOrientationPatient = [0, 1, 0, 0, 0, -1]
-
-
 def _nothing(folder: Path) -> None:
     folder.mkdir()
     (folder / "notes.txt").write_text("no images here\n")
-
-
-def _larger(images: Images) -> None:
-    images[3].Rows, images[3].PixelData = 80, bytes(2 * 44 * 80)
-
-
-def _same_identifier(images: Images) -> None:
-    images[7].SOPInstanceUID = images[6].SOPInstanceUID
 
 
 def _links(folder: Path) -> None:
     (folder / "image-016.dcm").symlink_to(folder / "gone")
 
 
-def _kind(
-    name: str, code: str, make: Callable[[Path], None], target: Volume | None = None, *, says: str = "DICOM series"
-) -> DicomKind:
-    return DicomKind(name, says, make, target, code=f"dicom-{code}")
+def _thick(folder: Path) -> Volume:
+    stack(shape=(44, 40, 6), spacing=(2, 2, 10))(folder)
+    return target("ball", size=0.1)
 
 
-def _lacking(keyword: str, name: str) -> DicomKind:
-    return _kind(f"series without {name}", "missing-attribute", each(**{keyword: None}), says=keyword)
+_SAGITTAL, _LARGER = [0, 1, 0, 0, 0, -1], bytes(2 * 44 * 80)
+_MOSAIC = ["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"]
 
 
+def _missing(keyword: str, name: str) -> Kind:
+    return Kind(f"series without {name}", "dicom-missing-attribute", keyword, each(**{keyword: None}))
+
+
+def _invalid(name: str, keyword: str, value: list[float]) -> Kind:
+    return Kind(name, "dicom-invalid-attribute", keyword, each(**{keyword: value}))
+
+
+#: What most errors name.
+_S = "DICOM series"
 DICOM_KINDS = [
-    _kind("folder of a series that is not there", "folder-not-found", lambda folder: None),
-    _kind("folder without images", "no-images", _nothing),
-    _kind("image cut in its header", "damaged-file", added(_cut(0.1))),
-    _kind("image cut in its pixels", "damaged-file", added(_cut(0.8))),
-    _kind("empty file among images", "damaged-file", added(_cut(0))),
-    _kind("image that was not fetched", "damaged-file", added(_links)),
-    _kind("images of two patients", "several-patients", each(PatientID="4711-0816")),
-    _kind("images of two studies", "several-studies", each(StudyInstanceUID="1.2.9")),
-    _kind("images of two series", "several-series", each(SeriesInstanceUID="1.2.9")),
-    _kind("images of two frames of reference", "several-frames-of-reference", each(FrameOfReferenceUID="1.2.9")),
-    _kind("enhanced image", "multi-frame", changed(_enhanced)),
-    _kind("images with several frames", "multi-frame", each(NumberOfFrames=2)),
-    _kind("mosaic images", "multi-frame", each(ImageType=["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"])),
-    _lacking("FrameOfReferenceUID", "frame of reference"),
-    _lacking("SeriesInstanceUID", "identifier"),
-    _lacking("StudyInstanceUID", "identifier of the study"),
-    _lacking("SOPInstanceUID", "identifiers of the images"),
-    _lacking("ImagePositionPatient", "positions"),
-    _lacking("ImageOrientationPatient", "orientation"),
-    _lacking("PixelSpacing", "pixel spacing"),
-    _lacking("Rows", "number of rows"),
-    _kind(
-        "position of two numbers", "invalid-attribute", each(ImagePositionPatient=[1, 2]), says="ImagePositionPatient"
-    ),
-    _kind(
-        "orientation whose axes are not perpendicular",
-        "invalid-attribute",
-        each(ImageOrientationPatient=[1, 0, 0, 0.1, 0.99, 0]),
-        says="ImageOrientationPatient",
-    ),
-    _kind("pixel spacing of zero", "invalid-attribute", each(PixelSpacing=[0, 0]), says="PixelSpacing"),
-    _kind("localiser in the series", "several-orientations", changed(_localiser)),
-    _kind("several matrix sizes", "several-matrix-sizes", changed(_larger)),
-    _kind("several pixel spacings", "several-pixel-spacings", each(PixelSpacing=[1, 1])),
-    _kind("two echoes in one series", "same-plane", again(EchoTime="160"), says="EchoTime"),
-    _kind(
-        "two time points in one series",
-        "same-plane",
-        again(TemporalPositionIdentifier=2),
-        says="TemporalPositionIdentifier",
-    ),
-    _kind(
-        "two diffusion weightings in one series", "same-plane", again(DiffusionBValue=1000.0), says="DiffusionBValue"
-    ),
-    _kind("one image acquired twice", "same-plane", again(7)),
-    _kind("different images with one identifier", "same-identifier", changed(_same_identifier)),
-    _kind("series of one image", "single-image", changed(lambda images: images.__delitem__(slice(1, None)))),
-    _kind(
-        "images missing between the others",
-        "missing-images",
-        changed(lambda images: [images.pop(index) for index in (12, 8, 7)]),
-    ),
-    _kind("images that are not evenly spaced", "uneven-spacing", moved(8, 2, 0.8)),
-    _kind("image shifted in its plane", "shifted-images", moved(8, 0, 5.0)),
-    _kind(
-        "last images missing where the target is",
-        "target-outside",
-        changed(lambda images: images.__delitem__(slice(11, None))),
-    ),
-    _kind("target in another frame", "target-outside", added(lambda folder: None), target("ball", (0, 0, 22))),
-    _kind(
-        "target between two images",
-        "target-between-images",
-        lambda folder: write_images(folder, make_images((44, 40, 6), (2, 2, 10))),
-        target("ball", size=0.1),
-    ),
-]
+    Kind("folder of a series that is not there", "dicom-folder-not-found", _S, lambda folder: None),
+    Kind("folder without images", "dicom-no-images", _S, _nothing),
+    Kind("image cut in its header", "dicom-damaged-file", _S, _cut(0.1)),
+    Kind("image cut in its pixels", "dicom-damaged-file", _S, _cut(0.8)),
+    Kind("empty file among images", "dicom-damaged-file", _S, _cut(0)),
+    Kind("image that was not fetched", "dicom-damaged-file", _S, added(_links)),
+    Kind("images of two patients", "dicom-several-patients", _S, each(PatientID="4711-0816")),
+    Kind("images of two studies", "dicom-several-studies", _S, each(StudyInstanceUID="1.2.9")),
+    Kind("images of two series", "dicom-several-series", _S, each(SeriesInstanceUID="1.2.9")),
+    Kind("images of two frames of reference", "dicom-several-frames-of-reference", _S,
+         each(FrameOfReferenceUID="1.2.9")),
+    Kind("enhanced image", "dicom-multi-frame", _S, changed(_enhanced)),
+    Kind("images with several frames", "dicom-multi-frame", _S, each(NumberOfFrames=2)),
+    Kind("mosaic images", "dicom-multi-frame", _S, each(ImageType=_MOSAIC)),
+    _missing("FrameOfReferenceUID", "frame of reference"),
+    _missing("SeriesInstanceUID", "identifier"),
+    _missing("StudyInstanceUID", "identifier of the study"),
+    _missing("SOPInstanceUID", "identifiers of the images"),
+    _missing("ImagePositionPatient", "positions"),
+    _missing("ImageOrientationPatient", "orientation"),
+    _missing("PixelSpacing", "pixel spacing"),
+    _missing("Rows", "number of rows"),
+    _invalid("position of two numbers", "ImagePositionPatient", [1, 2]),
+    _invalid("orientation whose axes are not perpendicular", "ImageOrientationPatient", [1, 0, 0, 0.1, 0.99, 0]),
+    _invalid("pixel spacing of zero", "PixelSpacing", [0, 0]),
+    Kind("localiser in the series", "dicom-several-orientations", _S, each(3, 4, ImageOrientationPatient=_SAGITTAL)),
+    Kind("several matrix sizes", "dicom-several-matrix-sizes", _S, each(3, 4, Rows=80, PixelData=_LARGER)),
+    Kind("several pixel spacings", "dicom-several-pixel-spacings", _S, each(PixelSpacing=[1, 1])),
+    Kind("two echoes in one series", "dicom-same-plane", "EchoTime", again(EchoTime="160")),
+    Kind("two time points in one series", "dicom-same-plane", "TemporalPositionIdentifier",
+         again(TemporalPositionIdentifier=2)),
+    Kind("two diffusion weightings in one series", "dicom-same-plane", "DiffusionBValue",
+         again(DiffusionBValue=1000.0)),
+    Kind("one image acquired twice", "dicom-same-plane", _S, again(7)),
+    Kind("different images with one identifier", "dicom-same-identifier", _S, each(7, 8, SOPInstanceUID="1.2.4.7")),
+    Kind("series of one image", "dicom-single-image", _S, lacking(*range(1, 16))),
+    Kind("images missing between the others", "dicom-missing-images", _S, lacking(7, 8, 12)),
+    Kind("images that are not evenly spaced", "dicom-uneven-spacing", _S, moved(8, 2, 0.8)),
+    Kind("image shifted in its plane", "dicom-shifted-images", _S, moved(8, 0, 5.0)),
+    Kind("last images missing where the target is", "dicom-target-outside", _S, lacking(*range(11, 16))),
+    Kind("target in another frame", "dicom-target-outside", _S,
+         added(lambda folder: target("ball", (0, 0, 22)))),
+    Kind("target between two images", "dicom-target-between-images", _S, _thick),
+]  # fmt: skip
 
 
 def add_other_objects(folder: Path) -> None:
@@ -302,3 +279,63 @@ def add_other_objects(folder: Path) -> None:
     (folder / "._image-000.dcm").write_bytes(b"\0\5\x16\7" * 30)
     (folder / "deeper").mkdir()
     shutil.move(folder / "image-002.dcm", folder / "deeper" / "image.dcm")
+
+
+def _bare(folder: Path) -> None:
+    """Data sets without preamble and file meta information, as old scanners wrote them."""
+    from pydicom import dcmwrite
+
+    folder.mkdir()
+    for number, image in enumerate(make_images()):
+        del image.file_meta
+        dcmwrite(folder / f"{number}", image, implicit_vr=True, little_endian=True)
+
+
+def _written_as(syntax: str, compress: bool = False) -> Make:
+    def change(images: Images) -> None:
+        from pydicom.encaps import encapsulate
+
+        for image in images:
+            image.file_meta.TransferSyntaxUID = syntax
+            if compress:
+                image.PixelData = encapsulate([b"\xff\x4f" + bytes(500)])
+                image["PixelData"].is_undefined_length = True
+
+    return changed(change)
+
+
+def _rounded(images: Images) -> None:
+    """Positions as scanners round them."""
+    for image in images:
+        image.ImagePositionPatient = [f"{float(value):.1f}" for value in image.ImagePositionPatient]
+
+
+_OBLIQUE = Rotation.from_euler("xz", (20, -9), degrees=True).as_matrix()
+_TILTED = np.array([[1.0, 0, 0], [0, 1, 0.4], [0, 0, 1]])
+
+#: Series that are read, by what is unusual about them, and the masks of targets.
+VALID: dict[str, tuple[Make, Volume]] = {
+    "plain": (stack(), target()),
+    "images in another order": (changed(lambda images: images.reverse()), target()),
+    "axes reversed": (stack(directions=np.diag([-1.0, -1, 1])), target()),
+    "images from head to foot": (stack(directions=np.diag([1.0, 1, -1])), target()),
+    "sagittal": (stack(directions=np.array([[0.0, 0, 1], [1, 0, 0], [0, -1, 0]]), shape=(40, 40, 24)), target()),
+    "oblique by 20 degrees": (stack(directions=_OBLIQUE, shape=(48, 44, 20)), target()),
+    "gantry tilt": (stack(directions=_TILTED), target("ball")),
+    "gantry tilt, target where the first image does not reach": (
+        stack(directions=_TILTED, spacing=(1, 1, 2.5), shape=(60, 48, 16)), target("ball", (0, 15, 8), 0.7)
+    ),
+    "oblong pixels": (stack(spacing=(1.6, 2.2, 2.5), shape=(52, 36, 16)), target()),
+    "slices of 5 mm": (stack(spacing=(2, 2, 5), shape=(44, 40, 12)), target("ball")),
+    "thickness above the spacing": (each(0, SliceThickness="5"), target()),
+    "thickness below the spacing": (each(0, SliceThickness="1", SpacingBetweenSlices="1"), target()),
+    "no thickness, no instance numbers": (each(0, SliceThickness=None, InstanceNumber=None), target()),
+    "positions rounded to 0.1 mm": (changed(_rounded), target()),
+    "image off by 0.1 mm": (moved(8, 2, 0.1), target()),
+    "no pixels": (each(0, PixelData=None), target()),
+    "JPEG 2000": (_written_as("1.2.840.10008.1.2.4.90", compress=True), target()),
+    "deflated": (_written_as("1.2.840.10008.1.2.1.99"), target()),
+    "implicit": (_written_as("1.2.840.10008.1.2"), target()),
+    "bare data sets": (_bare, target()),
+    "other objects in the folder": (added(add_other_objects), target()),
+}  # fmt: skip

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
 
 from gliofit.core.errors import InputError
 
@@ -16,15 +20,18 @@ class Kind:
     ----------
     name
         What is wrong, in a few words.
-    says
-        The file, key, value or option that the error must name.
     code
         Code of the error.
+    says
+        The file, key, value or option that the error must name.
+    make
+        The bad input, or a function that makes it.
     """
 
     name: str
+    code: str
     says: str
-    code: str = field(default="invalid-input", kw_only=True)
+    make: Any
 
     def is_said_by(self, line: str) -> bool:
         """Whether one line, without ``gliofit: error: ``, names what is wrong, and a hint."""
@@ -38,3 +45,8 @@ class Kind:
     def slug(self) -> str:
         """The name as a case or a test can have it."""
         return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+
+
+def each_kind(kinds: Sequence[Kind]) -> pytest.MarkDecorator:
+    """Run a test with every kind as ``kind``."""
+    return pytest.mark.parametrize("kind", kinds, ids=lambda kind: kind.slug)

@@ -23,15 +23,7 @@ def affine_of(spacing_mm: float | tuple[float, float, float], shape: tuple[int, 
 
 @dataclass(frozen=True)
 class Scene:
-    """Grid of a made-up brain.
-
-    Parameters
-    ----------
-    shape
-        Voxels along each axis.
-    spacing_mm
-        Voxel spacing.
-    """
+    """Grid of a made-up brain."""
 
     shape: tuple[int, int, int] = (50, 60, 46)
     spacing_mm: float | tuple[float, float, float] = 3.0
@@ -44,7 +36,7 @@ class Scene:
     @property
     def world(self) -> Array:
         """World positions of the voxels in mm, shape (*shape, 3)."""
-        return np.stack(np.indices(self.shape), axis=-1) @ self.affine[:3, :3].T + self.affine[:3, 3]
+        return np.moveaxis(np.indices(self.shape), 0, -1) @ self.affine[:3, :3].T + self.affine[:3, 3]
 
     def tissue(self) -> NDArray[np.uint8]:
         """Tissue labels: white matter, a grey rim, CSF outside it and in two ventricles. About 1,400 cc."""
@@ -68,6 +60,20 @@ class Scene:
         for radius, label in zip(radii_mm, labels, strict=True):
             segmentation[ball(self, centre_mm, radius)] = label
         return np.where(self.tissue() > 0, segmentation, 0).astype(np.uint8)
+
+    def save(self, folder: Path) -> None:
+        """Write tissue, segmentation (seg) and concentration (c) into a folder."""
+        for name, data in (("tissue", self.tissue()), ("seg", self.tumour()), ("c", self.concentration())):
+            save(folder / f"{name}.nii.gz", data, self.affine)
+
+    def save_for_predictgbm(self, folder: Path, segmentation: Array | None = None) -> Path:
+        """Write PredictGBM's files, by default with the tumour; returns the folder of the patient."""
+        case, tumour = folder / "Patient-00000", self.tumour()
+        for value, name in ((1, "csf"), (2, "gm"), (3, "wm")):
+            save(case / f"00000-{name}.nii.gz", (self.tissue() == value).astype(np.float32), self.affine)
+        labels = np.where(tumour == 4, 3, tumour).astype(np.uint8) if segmentation is None else segmentation
+        save(case / "00000-tumorseg.nii.gz", labels, self.affine)
+        return case
 
     def concentration(self, centre_mm: tuple[float, float, float] = (38, -20, 18)) -> NDArray[np.float32]:
         """A front of 2 mm at 16 mm from the centre, in grey and white matter."""

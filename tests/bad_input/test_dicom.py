@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,42 +12,27 @@ from gliofit.core.errors import InputError, InputWarning
 from gliofit.core.grid import Grid, Volume
 from gliofit.plan.dicom import read_series, write_structure_set
 
-from .conftest import Run
-from .dicom import (
-    CENTRE,
-    DICOM_KINDS,
-    DicomKind,
-    Images,
-    add_other_objects,
-    added,
-    again,
-    changed,
-    make_images,
-    moved,
-    target,
-    write_images,
-)
-from .made_up import SCENE, save
+from .conftest import Run, code_of, plan, refused
+from .dicom import CENTRE, DICOM_KINDS, VALID, again, make_images, target, write_images
+from .kind import Kind, each_kind
+from .made_up import SCENE
 
 pydicom = pytest.importorskip("pydicom", reason="DICOM export needs pydicom")
 
 _SECRETS = ("Mueller", "4711", "19501224")
 
 
-def _written(folder: Path, mask: Volume, warnings: list[InputWarning]) -> Path:
+def _written(folder: Path, mask: Volume, *, warnings: list[InputWarning] | None = None) -> Path:
     path = folder.with_suffix(".dcm")
     write_structure_set(path, read_series(folder, warnings=warnings), {"CTV": mask}, warnings=warnings)
     return path
 
 
-# ------------------------------------------------------------------------------------------------------------- refused
-
-
-@pytest.mark.parametrize("kind", DICOM_KINDS, ids=lambda kind: kind.slug)
-def test_a_series_that_is_not_one_stack_is_refused(kind: DicomKind, tmp_path: Path) -> None:
-    kind.make(tmp_path / "series")
+@each_kind(DICOM_KINDS)
+def test_a_series_that_is_not_one_stack_is_refused(kind: Kind, tmp_path: Path) -> None:
+    mask = kind.make(tmp_path / "series") or target()
     with pytest.raises(InputError) as error:
-        _written(tmp_path / "series", kind.target or target(), [])
+        _written(tmp_path / "series", mask)
     assert kind.is_told_by(error.value), error.value
     assert not [secret for secret in (*_SECRETS, str(tmp_path)) if secret in str(error.value)]
     assert not (tmp_path / "series.dcm").exists()
@@ -63,9 +45,7 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for length in range(0, len(whole), 7):
         path.write_bytes(whole[:length])
-        with pytest.raises(InputError) as error:
-            read_series(tmp_path / "series")
-        assert error.value.code == "dicom-damaged-file", length
+        assert code_of(read_series, tmp_path / "series") == "dicom-damaged-file", length
     path.write_bytes(whole)
     read_series(tmp_path / "series")
 
@@ -73,97 +53,7 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
 def test_an_empty_target_is_refused(tmp_path: Path) -> None:
     write_images(tmp_path / "series", make_images())
     empty = Volume(np.zeros(target().grid.shape, bool), target().grid)
-    with pytest.raises(InputError) as error:
-        _written(tmp_path / "series", empty, [])
-    assert error.value.code == "dicom-empty-target"
-
-
-# ------------------------------------------------------------------------------------------------------- read back
-
-
-def _turned(x: float, z: float) -> np.ndarray:
-    """Directions of images turned about the first and then the third axis, in degrees."""
-    a, b = np.deg2rad([x, z])
-    about_x = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
-    return np.array([[np.cos(b), -np.sin(b), 0], [np.sin(b), np.cos(b), 0], [0, 0, 1]]) @ about_x
-
-
-def _stack(**geometry: Any) -> Callable[[Path], None]:
-    return lambda folder: write_images(folder, make_images(**geometry))
-
-
-def _each(**values: Any) -> Callable[[Path], None]:
-    def change(images: Images) -> None:
-        for image in images:
-            for keyword, value in values.items():
-                setattr(image, keyword, value)
-
-    return changed(change)
-
-
-def _without(*keywords: str) -> Callable[[Path], None]:
-    def change(images: Images) -> None:
-        for image in images:
-            for keyword in keywords:
-                delattr(image, keyword)
-
-    return changed(change)
-
-
-def _written_as(syntax: str, compress: bool = False) -> Callable[[Path], None]:
-    def change(images: Images) -> None:
-        for image in images:
-            image.file_meta.TransferSyntaxUID = syntax
-            if compress:
-                image.PixelData = pydicom.encaps.encapsulate([b"\xff\x4f" + bytes(500)])
-                image["PixelData"].is_undefined_length = True
-
-    return changed(change)
-
-
-def _bare(folder: Path) -> None:
-    """Data sets without preamble and file meta information, as old scanners wrote them."""
-    folder.mkdir()
-    for number, image in enumerate(make_images()):
-        del image.file_meta
-        pydicom.dcmwrite(folder / f"{number}", image, implicit_vr=True, little_endian=True)
-
-
-def _rounded(images: Images) -> None:
-    """Positions as scanners round them."""
-    for image in images:
-        image.ImagePositionPatient = [f"{float(value):.1f}" for value in image.ImagePositionPatient]
-
-
-_TILTED = np.array([[1.0, 0, 0], [0, 1, 0.4], [0, 0, 1]])
-_SIDE = target("ball", (0, 15, 8), 0.7)
-
-VALID = {
-    "plain": (added(lambda folder: None), target()),
-    "images in another order": (changed(lambda images: images.reverse()), target()),
-    "axes reversed": (_stack(directions=np.diag([-1.0, -1, 1])), target()),
-    "images from head to foot": (_stack(directions=np.diag([1.0, 1, -1])), target()),
-    "sagittal": (_stack(directions=np.array([[0.0, 0, 1], [1, 0, 0], [0, -1, 0]]), shape=(40, 40, 24)), target()),
-    "oblique by 20 degrees": (_stack(directions=_turned(20, -9), shape=(48, 44, 20)), target()),
-    "gantry tilt": (_stack(directions=_TILTED), target("ball")),
-    "gantry tilt, target where the first image does not reach": (
-        _stack(directions=_TILTED, spacing=(1, 1, 2.5), shape=(60, 48, 16)),
-        _SIDE,
-    ),
-    "oblong pixels": (_stack(spacing=(1.6, 2.2, 2.5), shape=(52, 36, 16)), target()),
-    "slices of 5 mm": (_stack(spacing=(2, 2, 5), shape=(44, 40, 12)), target("ball")),
-    "thickness above the spacing": (_each(SliceThickness="5"), target()),
-    "thickness below the spacing": (_each(SliceThickness="1", SpacingBetweenSlices="1"), target()),
-    "no thickness, no instance numbers": (_without("SliceThickness", "InstanceNumber"), target()),
-    "positions rounded to 0.1 mm": (changed(_rounded), target()),
-    "image off by 0.1 mm": (moved(8, 2, 0.1), target()),
-    "no pixels": (_without("PixelData"), target()),
-    "JPEG 2000": (_written_as("1.2.840.10008.1.2.4.90", compress=True), target()),
-    "deflated": (_written_as("1.2.840.10008.1.2.1.99"), target()),
-    "implicit": (_written_as("1.2.840.10008.1.2"), target()),
-    "bare data sets": (_bare, target()),
-    "other objects in the folder": (added(add_other_objects), target()),
-}
+    assert code_of(_written, tmp_path / "series", empty) == "dicom-empty-target"
 
 
 @pytest.mark.parametrize("name", VALID)
@@ -171,7 +61,7 @@ def test_every_rule_of_filling_gives_the_volume_of_the_mask(name: str, tmp_path:
     make, mask = VALID[name]
     make(tmp_path / "series")
     warnings: list[InputWarning] = []
-    found = _Filled(_written(tmp_path / "series", mask, warnings), tmp_path / "series")
+    found = _Filled(_written(tmp_path / "series", mask, warnings=warnings), tmp_path / "series")
     assert not warnings
     voxels = np.argwhere(mask.data)
     volume = len(voxels) * mask.grid.voxel_volume_mm3
@@ -186,7 +76,7 @@ def test_copies_of_a_file_are_left_out_with_a_warning(tmp_path: Path) -> None:
     for number in (3, 4):
         shutil.copy(tmp_path / "series" / f"image-{number:03d}.dcm", tmp_path / "series" / f"copy {number}.dcm")
     warnings: list[InputWarning] = []
-    found = _Filled(_written(tmp_path / "series", target(), warnings), tmp_path / "series")
+    found = _Filled(_written(tmp_path / "series", target(), warnings=warnings), tmp_path / "series")
     assert [warning.code for warning in warnings] == ["dicom-copies"]
     volume = np.count_nonzero(target().data) * 1.5**3
     assert found.volumes == pytest.approx(dict.fromkeys(found.volumes, volume), rel=0.02)
@@ -198,7 +88,7 @@ def test_a_mask_that_ends_with_its_grid_keeps_its_last_half_voxel(tmp_path: Path
     affine = np.diag([6.0, 6, 6, 1])
     affine[:3, 3] = np.array(CENTRE) * [-1, -1, 1] - 9
     block = Volume(np.ones((4, 4, 4), bool), Grid((4, 4, 4), affine))
-    contours = pydicom.dcmread(_written(tmp_path / "series", block, [])).ROIContourSequence[0].ContourSequence
+    contours = pydicom.dcmread(_written(tmp_path / "series", block)).ROIContourSequence[0].ContourSequence
     points = np.concatenate([np.array(contour.ContourData, float).reshape(-1, 3) for contour in contours])
     assert len(contours) == 12  # planes at -11, -9, ... 11 mm
     np.testing.assert_allclose(np.abs(points[:, :2] - CENTRE[:2]).max(axis=0), 12, atol=0.01)
@@ -211,7 +101,7 @@ def test_a_rim_outside_the_images_is_named(tmp_path: Path) -> None:
     inside.data[24, 24, 49] = inside.data[25, 24, 49] = True
     count = int(inside.data.sum())
     warnings: list[InputWarning] = []
-    _written(tmp_path / "series", inside, warnings)
+    _written(tmp_path / "series", inside, warnings=warnings)
     (warning,) = warnings
     assert warning.code == "dicom-target-cut"
     assert f"2 of {count} voxels" in warning.problem
@@ -220,7 +110,7 @@ def test_a_rim_outside_the_images_is_named(tmp_path: Path) -> None:
 def test_slices_too_thick_for_the_target_are_named(tmp_path: Path) -> None:
     write_images(tmp_path / "series", make_images((44, 40, 5), (2, 2, 12)))
     warnings: list[InputWarning] = []
-    _written(tmp_path / "series", target("ball", size=0.5), warnings)
+    _written(tmp_path / "series", target("ball", size=0.5), warnings=warnings)
     assert [warning.code for warning in warnings] == ["dicom-volume-change"]
 
 
@@ -233,7 +123,7 @@ def test_a_contour_of_more_than_64_kb_can_be_read(tmp_path: Path) -> None:
     plate[..., 1] = False
     affine = np.diag([-0.5, -0.5, 2.0, 1.0])
     affine[:3, 3] = (np.array(CENTRE) - np.array([159, 149, 1]) / 2 * [0.5, 0.5, 2]) * [-1, -1, 1]
-    path = _written(tmp_path / "series", Volume(plate, Grid(plate.shape, affine)), [])
+    path = _written(tmp_path / "series", Volume(plate, Grid(plate.shape, affine)))
     contour = pydicom.dcmread(path).ROIContourSequence[0].ContourSequence[0]
     assert contour["ContourData"].VR == "DS"
     assert sum(len(str(value)) + 1 for value in contour.ContourData) > 2**16
@@ -306,18 +196,9 @@ class _Filled:
         return crossings, windings
 
 
-# -------------------------------------------------------------------------------------------------------- command line
-
-
 def test_the_command_names_the_code(tmp_path: Path, run: Run) -> None:
-    save(tmp_path / "tissue.nii.gz", SCENE.tissue())
-    save(tmp_path / "seg.nii.gz", SCENE.tumour())
-    save(tmp_path / "c.nii.gz", SCENE.concentration())
+    SCENE.save(tmp_path)
     again(EchoTime="160")(tmp_path / "series")
-    status, out, _ = run(
-        "plan", "--tissue", tmp_path / "tissue.nii.gz", "--seg", tmp_path / "seg.nii.gz", "--labels", "brats2021",
-        "--concentration", tmp_path / "c.nii.gz", "--dicom", tmp_path / "series", "--out", tmp_path / "plan", "--json",
-    )  # fmt: skip
-    assert status == 2
-    assert json.loads(out)["error"]["code"] == "dicom-same-plane"
+    error = refused(run, *plan(tmp_path, tmp_path / "plan", dicom=tmp_path / "series"))
+    assert error["code"] == "dicom-same-plane"
     assert not (tmp_path / "plan").exists()

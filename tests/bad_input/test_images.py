@@ -16,9 +16,8 @@ from gliofit.register.run import register_patient
 from gliofit.register.settings import PatientsSettings, RegisterSettings
 
 from .conftest import Case, Run, listing, refusal
-from .images import IMAGE_KINDS, ImageKind
-
-each_kind = pytest.mark.parametrize("kind", IMAGE_KINDS, ids=lambda kind: kind.slug)
+from .images import IMAGE_KINDS
+from .kind import Kind, each_kind
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +25,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory, add_case: Case) -> Path:
     """A table of a case of every kind, with a good one before and one after them."""
     root = tmp_path_factory.mktemp("cohort")
     rows = ["case\tfolder\tbrain_mask"]
-    for name, spoil in [("a-good", None), *((kind.slug, kind.spoil) for kind in IMAGE_KINDS), ("z-good", None)]:
+    for name, spoil in [("a-good", None), *((kind.slug, kind.make) for kind in IMAGE_KINDS), ("z-good", None)]:
         folder = add_case(root, name)
         if spoil is not None:
             spoil(folder, name)
@@ -49,8 +48,8 @@ def checked(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
         return out, {row["case"]: row for row in csv.DictReader(file, delimiter="\t")}
 
 
-@each_kind
-def test_the_check_finds_it(kind: ImageKind, checked: tuple[Path, dict[str, dict[str, str]]]) -> None:
+@each_kind(IMAGE_KINDS)
+def test_the_check_finds_it(kind: Kind, checked: tuple[Path, dict[str, dict[str, str]]]) -> None:
     row = checked[1][kind.slug]
     assert row["status"] == "refused", "the check sees nothing wrong"
     assert kind.is_said_by(row["message"]), row["message"]
@@ -68,25 +67,23 @@ def patients(cohort: Path) -> dict[str, PatientFiles]:
     return {found.case: found for found in survey_patients(PatientsSettings(source=cohort)).patients}
 
 
-@each_kind
-def test_the_stage_refuses_it(
-    kind: ImageKind, patients: dict[str, PatientFiles], atlas_dir: Path, tmp_path: Path
-) -> None:
+@each_kind(IMAGE_KINDS)
+def test_the_stage_refuses_it(kind: Kind, patients: dict[str, PatientFiles], atlas_dir: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         register_patient(patients[kind.slug], atlas_dir, tmp_path / "out", RegisterSettings(), seed=1, threads=1)
     assert kind.is_told_by(caught.value), caught.value
     assert listing(tmp_path) == {}
 
 
-@pytest.mark.parametrize("name", ["truncated gzip", "colours (RGB)", "brain back to front", "empty segmentation"])
+_SAID = ("truncated gzip", "colours (RGB)", "brain back to front", "empty segmentation")
+
+
+@each_kind([kind for kind in IMAGE_KINDS if kind.name in _SAID])
 def test_the_command_says_it_in_one_line(
-    name: str, patients: dict[str, PatientFiles], atlas_source: Path, tmp_path: Path, run: Run
+    kind: Kind, patients: dict[str, PatientFiles], atlas_source: Path, tmp_path: Path, run: Run
 ) -> None:
-    kind = next(kind for kind in IMAGE_KINDS if kind.name == name)
     files = patients[kind.slug]
-    said = refusal(
-        run("register", "--t1", files.t1, "--seg", files.seg, "--labels", "brats2021", "--atlas", atlas_source,
-            "--out", tmp_path / "out")
-    )  # fmt: skip
+    arguments = ("--t1", files.t1, "--seg", files.seg, "--labels", "brats2021", "--atlas", atlas_source)
+    said = refusal(run("register", *arguments, "--out", tmp_path / "out"))
     assert kind.is_said_by(said), said
     assert listing(tmp_path) == {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
-import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import nibabel as nib
@@ -12,15 +12,13 @@ import numpy as np
 import pytest
 
 from gliofit.core.errors import InputError
-from gliofit.core.grid import Volume
-from gliofit.core.io import read_volume, write_volume
+from gliofit.core.io import read_volume
 from gliofit.pipeline.config import load_config
 from gliofit.register.naming import check_case_name
-from gliofit.register.patient_files import PatientFiles
 from gliofit.register.patients import find_cohort
 from gliofit.register.settings import PatientsSettings
 
-from .conftest import Case, Run
+from .conftest import Case, Run, plan
 from .dicom import make_images, write_images
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -44,57 +42,32 @@ def test_case_names_are_names_and_nothing_else(name: str) -> None:
         check_case_name(name, "patients.tsv")
 
 
-@pytest.mark.parametrize("raw", [{"run": "../x"}, {"run": "/x"}, {"run": "a\n"}, {"run": ".."}])
-def test_the_name_of_a_run_is_a_name_and_nothing_else(raw: dict[str, str]) -> None:
+@pytest.mark.parametrize("name", ["../x", "/x", "a\n", "..", "a/b"])
+def test_names_of_runs_methods_and_networks_are_names_and_nothing_else(name: str) -> None:
     with pytest.raises(InputError, match="'run'"):
-        load_config(raw)
-
-
-@pytest.mark.parametrize("name", ["../x", "a/b", "A", "a b"])
-@pytest.mark.parametrize("section", ["invert.methods", "train.models"])
-def test_names_of_methods_and_networks_are_names(section: str, name: str) -> None:
-    stage, key = section.split(".")
-    entry = {"inverter": "gauss-newton"} if stage == "invert" else {"architecture": "guided-unet"}
-    with pytest.raises(InputError):
-        load_config({stage: {key: {name: entry}}})
-
-
-def test_a_linked_case_is_read_and_never_written(add_case: Case, tmp_path: Path) -> None:
-    """A link with a case's name in the source leads to files that are read; its name stays below the results."""
-    elsewhere = add_case(tmp_path / "elsewhere", "linked")
-    (tmp_path / "patients").mkdir()
-    (tmp_path / "patients" / "linked").symlink_to(elsewhere)
-    (tmp_path / "patients" / "..link").symlink_to(elsewhere.parent)
-    before = sorted(elsewhere.iterdir())
-    (found,), _ = find_cohort(PatientsSettings(source=tmp_path / "patients"), seed=1)
-    assert found.case == "linked"
-    assert sorted(elsewhere.iterdir()) == before
+        load_config({"run": name})
+    for other in (name, "A", "a b"):
+        with pytest.raises(InputError):
+            load_config({"invert": {"methods": {other: {"inverter": "gauss-newton"}}}})
+        with pytest.raises(InputError):
+            load_config({"train": {"models": {other: {"architecture": "guided-unet"}}}})
 
 
 ODD = "-a b'\"ü$(touch broken)"
 
 
 @pytest.fixture(scope="module")
-def odd(patient: PatientFiles, atlas_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def odd(add_files: Callable[[Path], None], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working folder with a folder of an odd name: tissue, concentration and segmentation of a case."""
     folder = tmp_path_factory.mktemp("odd")
     (folder / ODD).mkdir()
-    shutil.copy(patient.seg, folder / ODD / "seg.nii.gz")
-    grid = read_volume(patient.seg).grid
-    labels = read_volume(atlas_dir / "labels.nii.gz", np.uint8).extract((-3, -3, -3), grid.shape)
-    write_volume(folder / ODD / "labels.nii.gz", labels)
-    tumour = (read_volume(patient.seg).data > 0) & (labels.data > 1)
-    write_volume(folder / ODD / "c.nii.gz", Volume(0.5 * tumour.astype(np.float32), grid))
+    add_files(folder / ODD)
     return folder
 
 
 def test_commands_take_paths_of_any_characters(odd: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(odd)
-    tissue = f"--tissue={ODD}/labels.nii.gz"
-    code, out, err = run(
-        "plan", tissue, f"--seg={ODD}/seg.nii.gz", f"--concentration={ODD}/c.nii.gz", "--labels", "brats2021",
-        f"--out={ODD}/plan",
-    )  # fmt: skip
+    code, out, err = run(*plan(Path(ODD), f"{ODD}/plan", tissue=f"{ODD}/labels.nii.gz"))
     assert code == 0, err
     assert f"{ODD}/plan" in out
     assert {"plan.parquet", "plan.png", "clinical.nii.gz"} <= {path.name for path in (odd / ODD / "plan").iterdir()}
@@ -131,10 +104,7 @@ def test_a_plan_says_nothing_of_the_person_in_its_inputs(
     middle = tuple(grid.centre_mm * [-1, -1, 1])
     write_images(tmp_path / "series", make_images(grid.shape, grid.spacing_mm, np.diag([-1.0, -1, 1]), centre=middle))
     out = tmp_path / "plan"
-    code, said, err = run(
-        "plan", "--tissue", tmp_path / "labels.nii.gz", "--seg", tmp_path / "seg.nii.gz", "--labels", "brats2021",
-        "--concentration", tmp_path / "c.nii.gz", "--dicom", tmp_path / "series", "--out", out,
-    )  # fmt: skip
+    code, said, err = run(*plan(tmp_path, out, tissue=tmp_path / "labels.nii.gz", dicom=tmp_path / "series"))
     assert code == 0, err
     names = {path.name for path in out.iterdir()}
     assert {"plan.dcm", "plan.parquet", "plan.csv", "plan.md", "plan.png", "clinical.nii.gz"} <= names

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,10 @@ import numpy as np
 import pytest
 
 from gliofit import __version__
+from gliofit.cli.checkout import call_snakemake
+from gliofit.core.compiled import cached_njit
 from gliofit.core.errors import InputError, InputWarning
+from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import read_table, scratch_folder, write_json
 from gliofit.core.output import (
     FIT_FILES,
@@ -32,8 +35,14 @@ from gliofit.core.output import (
 from gliofit.inputs.images import read_tissue_labels
 from gliofit.invert.settings import InvertSettings
 from gliofit.pipeline.fit import fit_files
+from gliofit.pipeline.predictgbm import run_case
+from gliofit.register.affine_step import register_affine_reproducibly
+from gliofit.register.check import _each
+from gliofit.register.patient_files import PatientFiles
+from gliofit.register.run import register_patient
+from gliofit.register.settings import RegisterSettings
 
-from .conftest import Run
+from .conftest import Run, accepted, plan, refused
 from .dicom import make_images, write_images
 from .made_up import Scene, save
 
@@ -58,17 +67,8 @@ GLIOFIT = (sys.executable, "-P", "-c", "from gliofit.cli import main; main()")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Tissue, segmentation and concentration of a made-up case."""
     folder = tmp_path_factory.mktemp("files")
-    save(folder / "tissue.nii.gz", SCENE.tissue(), SCENE.affine)
-    save(folder / "seg.nii.gz", SCENE.tumour(), SCENE.affine)
-    save(folder / "c.nii.gz", SCENE.concentration(), SCENE.affine)
+    SCENE.save(folder)
     return folder
-
-
-def plan(files: Path, out: object) -> list[object]:
-    return [
-        "plan", "--tissue", files / "tissue.nii.gz", "--seg", files / "seg.nii.gz", "--labels", "brats2021",
-        "--concentration", files / "c.nii.gz", "--out", out, "--threads", 1,
-    ]  # fmt: skip
 
 
 def solve(files: Path, out: object) -> list[object]:
@@ -86,10 +86,10 @@ def quick_fit(files: Path, out: Path, method: str = "gn", warnings: list[InputWa
     )  # fmt: skip
 
 
-def start(*arguments: object, cwd: Path | None = None, **keys: object) -> subprocess.CompletedProcess[str]:
+def start(*arguments: object, **keys: object) -> subprocess.CompletedProcess[str]:
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | keys
     return subprocess.run(  # type: ignore[call-overload, no-any-return]
-        [*GLIOFIT, *map(str, arguments)], cwd=cwd, text=True, errors="surrogateescape", check=False, **options
+        [*GLIOFIT, *map(str, arguments)], text=True, errors="surrogateescape", check=False, **options
     )
 
 
@@ -98,12 +98,18 @@ def error_lines(done: subprocess.CompletedProcess[str]) -> list[str]:
     return [line for line in done.stderr.splitlines() if " elapsed" not in line and "gliofit: warning: " not in line]
 
 
+def raising(error: Exception) -> Callable[..., None]:
+    """A function that fails."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
+
+
 def names(folder: Path) -> set[str]:
     """Everything below a folder, as relative paths."""
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-
-
-# ------------------------------------------------------------------------------------------- results of earlier runs
 
 
 def test_a_plan_replaces_the_files_of_an_earlier_plan_and_keeps_those_of_the_user(
@@ -111,17 +117,15 @@ def test_a_plan_replaces_the_files_of_an_earlier_plan_and_keeps_those_of_the_use
 ) -> None:
     out, series = tmp_path / "plan", tmp_path / "series"
     write_images(series, make_images((46, 46, 46), (4.0, 4.0, 4.0)))
-    code, said, _ = run(*plan(files, out), "--margin-mm", 10, "--dicom", series, "--json")
-    assert code == 0
-    assert json.loads(said)["files"] == [str(out / name) for name in PLAN_FILES]
+    result, _ = accepted(run, *plan(files, out, margin_mm=10, dicom=series))
+    assert result["files"] == [str(out / name) for name in PLAN_FILES]
     assert names(out) == set(PLAN_FILES)
     (out / "notes.txt").write_text("of the user")
     (out / "more").mkdir()
     (out / "more/plan.dcm").write_text("of the user")
-    code, said, _ = run(*plan(files, out), "--margin-mm", 20, "--json")
-    assert code == 0
+    result, _ = accepted(run, *plan(files, out, margin_mm=20))
     written = set(PLAN_FILES) - {"plan.dcm"}
-    assert {Path(path).name for path in json.loads(said)["files"]} == written
+    assert {Path(path).name for path in result["files"]} == written
     assert names(out) == written | {"notes.txt", "more/plan.dcm"}
     assert run("verify", out)[0] == 0
 
@@ -160,9 +164,7 @@ def test_files_in_folders_are_replaced_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["clinical.nii.gz", "plan.dcm"])
 def test_an_input_is_never_removed(files: Path, tmp_path: Path, run: Run, name: str) -> None:
     mask = save(tmp_path / name.replace("dcm", "nii.gz"), SCENE.tissue(), SCENE.affine).rename(tmp_path / name)
-    code, said, _ = run(*plan(files, tmp_path), "--brain-mask", mask, "--json")
-    assert code == 2
-    assert json.loads(said)["error"]["code"] == "output-is-input"
+    assert refused(run, *plan(files, tmp_path, brain_mask=mask))["code"] == "output-is-input"
     assert names(tmp_path) == {name}
 
 
@@ -172,8 +174,6 @@ def test_a_folder_with_the_name_of_a_result_is_refused(tmp_path: Path) -> None:
         check_out_folder(tmp_path, PLAN_FILES)
     assert (caught.value.code, caught.value.subject) == ("output-is-folder", str(tmp_path / "plan.dcm"))
 
-
-# --------------------------------------------------------------------------------------------------- other processes
 
 HOLDER = """
 import sys, time
@@ -204,9 +204,7 @@ def test_a_second_run_is_refused_while_the_first_is_alive_and_cleans_up_once_it_
     out, table = tmp_path / "out", tmp_path / "table.json"
     with holder(out, table) as first:
         before = sorted(path.name for path in tmp_path.rglob("*"))
-        code, said, _ = run(*plan(files, out), "--json")
-        assert code == 2
-        error = json.loads(said)["error"]
+        error = refused(run, *plan(files, out))
         assert (error["code"], error["subject"]) == ("output-in-use", str(out))
         with pytest.raises(InputError) as caught:
             write_json(table, {})
@@ -224,10 +222,7 @@ def test_a_second_run_is_refused_while_the_first_is_alive_and_cleans_up_once_it_
 def test_a_file_system_without_locks_works_and_loses_nothing_of_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr("fcntl.flock", refuse)
+    monkeypatch.setattr("fcntl.flock", raising(OSError(errno.ENOLCK, "No locks available")))
     other = tmp_path / ".tmp-abcdefgh-a.json"
     other.write_text("half")
     write_json(tmp_path / "a.json", {"a": 1})
@@ -246,27 +241,18 @@ def test_a_claimed_folder_needs_no_other_place(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-# ------------------------------------------------------------------------------------------------ the working folder
-
-
 @pytest.fixture
-def traps(tmp_path: Path) -> Path:
-    """A working folder of files that are named as modules and say when they are run."""
+def traps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, of files that are named as modules and say when they are run."""
     folder = tmp_path / "traps"
     folder.mkdir()
     for name in ("ants", "gliofit", "nibabel", "numpy", "random", "snakemake"):
         (folder / f"{name}.py").write_text(f"open({str(folder / 'run.txt')!r}, 'a').write(__name__)\n")
+    monkeypatch.chdir(folder)
     return folder
 
 
-def test_the_affine_step_runs_nothing_of_the_working_folder(
-    traps: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from gliofit.core.grid import Grid, Volume
-    from gliofit.register.affine_step import register_affine_reproducibly
-    from gliofit.register.settings import RegisterSettings
-
-    monkeypatch.chdir(traps)
+def test_the_affine_step_runs_nothing_of_the_working_folder(traps: Path, tmp_path: Path) -> None:
     brain = Volume(SCENE.tissue().astype(np.float32), Grid(SCENE.shape, SCENE.affine))
     settings = RegisterSettings(affine_iterations=[2], affine_shrink=[4])
     found = register_affine_reproducibly(brain, brain, tmp_path / "step", settings, 1)
@@ -274,22 +260,13 @@ def test_the_affine_step_runs_nothing_of_the_working_folder(
     assert not (traps / "run.txt").exists()
 
 
-def test_the_processes_of_the_check_run_nothing_of_the_working_folder(
-    traps: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from gliofit.register.check import _each
-
-    monkeypatch.chdir(traps)
+def test_the_processes_of_the_check_run_nothing_of_the_working_folder(traps: Path) -> None:
     found = _each(str.upper, ["a", "b"], 2, lambda *_: None)  # type: ignore[arg-type, list-item]
     assert sorted(found) == ["A", "B"]  # type: ignore[type-var]
     assert not (traps / "run.txt").exists()
 
 
-def test_snakemake_and_its_scripts_run_nothing_of_the_working_folder(
-    traps: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from gliofit.cli.checkout import call_snakemake
-
+def test_snakemake_and_its_scripts_run_nothing_of_the_working_folder(traps: Path, tmp_path: Path) -> None:
     pytest.importorskip("snakemake")
     root = tmp_path / "root"
     (root / "profiles/default").mkdir(parents=True)
@@ -298,7 +275,6 @@ def test_snakemake_and_its_scripts_run_nothing_of_the_working_folder(
     (root / "script.py").write_text(
         "import random, sys\nwith open(snakemake.output[0], 'w') as file:\n    file.write('\\n'.join(sys.path))\n"
     )
-    monkeypatch.chdir(traps)
     assert call_snakemake(root, traps, ["--cores", "1"]) == 0
     assert str(traps) not in (traps / "out.txt").read_text().splitlines()
     assert not (traps / "run.txt").exists()
@@ -308,22 +284,18 @@ def test_snakemake_and_its_scripts_run_nothing_of_the_working_folder(
 def test_jobs_of_the_workflow_run_nothing_of_the_working_folder(traps: Path, atlas_source: Path) -> None:
     pytest.importorskip("snakemake")
     atlas = f'atlas={{"source": "{atlas_source}"}}'
-    done = start("run", RUN, "atlas_all", "--cores", 1, "--config", atlas, cwd=traps)
+    done = start("run", RUN, "atlas_all", "--cores", 1, "--config", atlas)
     assert done.returncode == 0, done.stderr
     assert (traps / "results/odd/atlas/labels.nii.gz").is_file()
     assert not (traps / "run.txt").exists()
 
 
-# --------------------------------------------------------------------------------------------------- the environment
-
-
 def test_an_unknown_matplotlib_backend_and_names_that_are_not_utf8_do_not_matter(files: Path, tmp_path: Path) -> None:
     folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/M\xfcller"))
     folder.mkdir()
-    mask = folder / "mask.nii.gz"
-    save(mask, (SCENE.tissue() > 0).astype(np.uint8), SCENE.affine)
+    mask = save(folder / "mask.nii.gz", (SCENE.tissue() > 0).astype(np.uint8), SCENE.affine)
     out = folder / "pl\udce4n"
-    done = start(*plan(files, out), "--brain-mask", mask, "--json", env=os.environ | {"MPLBACKEND": "Qt4Agg"})
+    done = start(*plan(files, out, brain_mask=mask, threads=1), "--json", env=os.environ | {"MPLBACKEND": "Qt4Agg"})
     assert (done.returncode, error_lines(done)) == (0, [])
     found = json.loads(done.stdout)
     assert {Path(path) for path in found["files"]} == {out / name for name in set(PLAN_FILES) - {"plan.dcm"}}
@@ -332,10 +304,6 @@ def test_an_unknown_matplotlib_backend_and_names_that_are_not_utf8_do_not_matter
 
 
 def test_register_refuses_a_folder_that_ants_cannot_name(files: Path, tmp_path: Path) -> None:
-    from gliofit.register.patient_files import PatientFiles
-    from gliofit.register.run import register_patient
-    from gliofit.register.settings import RegisterSettings
-
     patient = PatientFiles("a", t1=files / "c.nii.gz", seg=files / "seg.nii.gz", labels="brats2021")
     out = tmp_path / "M\udcfcller"
     with pytest.raises(InputError) as caught:
@@ -371,12 +339,7 @@ def test_libraries_get_a_temporary_folder_where_the_system_has_none(
 
 
 def test_predictgbm_needs_no_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gliofit.pipeline.predictgbm import run_case
-
-    labels, tumour, case = SCENE.tissue(), SCENE.tumour(), tmp_path / "in/Patient-00000"
-    for value, name in ((1, "csf"), (2, "gm"), (3, "wm")):
-        save(case / f"00000-{name}.nii.gz", (labels == value).astype(np.float32), SCENE.affine)
-    save(case / "00000-tumorseg.nii.gz", np.where(tumour == 4, 3, tumour).astype(np.uint8), SCENE.affine)
+    SCENE.save_for_predictgbm(tmp_path / "in")
     monkeypatch.setattr(
         "gliofit.pipeline.predictgbm.fit_files", lambda *given, **keys: fit_files(*given, **keys, settings=QUICK)
     )
@@ -386,8 +349,6 @@ def test_predictgbm_needs_no_temporary_folder(tmp_path: Path, monkeypatch: pytes
 
 
 def test_kernels_are_compiled_where_numba_has_no_place_for_a_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gliofit.core.compiled import cached_njit
-
     compile_function = nb.njit
 
     def without_cache(*given: object, cache: bool = False, **options: object) -> object:
@@ -407,10 +368,7 @@ def test_kernels_are_compiled_where_numba_has_no_place_for_a_cache(monkeypatch: 
 def test_a_picture_that_cannot_be_drawn_costs_no_result(
     files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
-        raise MemoryError("no room for\npixels")
-
-    monkeypatch.setattr("gliofit.pipeline.fit.plot_summary", fail)
+    monkeypatch.setattr("gliofit.pipeline.fit.plot_summary", raising(MemoryError("no room for\npixels")))
     warnings: list[InputWarning] = []
     row = quick_fit(files, tmp_path / "fit", warnings=warnings)
     assert names(tmp_path / "fit") == set(FIT_FILES) - {"profile.parquet", "summary.png"}
@@ -418,9 +376,6 @@ def test_a_picture_that_cannot_be_drawn_costs_no_result(
     assert warning.subject == str(tmp_path / "fit/summary.png")
     assert "no room for pixels" in row["message"]
     assert read_table(tmp_path / "fit/parameters.parquet")["message"].item() == row["message"]
-
-
-# ------------------------------------------------------------------------------------------------ the standard output
 
 
 def test_a_full_standard_output_is_one_line_and_the_result_is_kept(files: Path, tmp_path: Path) -> None:
@@ -452,9 +407,6 @@ def test_closed_streams_are_not_written_into_results(files: Path, tmp_path: Path
     assert start("verify", tmp_path).returncode == 0
 
 
-# -------------------------------------------------------------------------------------------------------- messages
-
-
 @pytest.mark.parametrize(
     ("error", "code", "subject"),
     [
@@ -467,13 +419,8 @@ def test_closed_streams_are_not_written_into_results(files: Path, tmp_path: Path
 def test_errors_of_the_system_are_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run, error: Exception, code: str, subject: str
 ) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise error
-
-    monkeypatch.setattr("gliofit.pipeline.verify.verify", fail)
-    status, said, _ = run("verify", tmp_path, "--json")
-    assert status == 2
-    found = json.loads(said)["error"]
+    monkeypatch.setattr("gliofit.pipeline.verify.verify", raising(error))
+    found = refused(run, "verify", tmp_path)
     assert (found["code"], found["subject"]) == (code, subject)
     status, _, err = run("verify", tmp_path)
     assert (status, len(err.splitlines())) == (2, 1)
@@ -500,36 +447,17 @@ def test_an_error_about_a_result_names_its_place_and_not_the_scratch_folder(tmp_
 
 
 def test_the_traps_work(traps: Path) -> None:
-    subprocess.run([sys.executable, "-c", "import ants"], cwd=traps, check=True)
+    subprocess.run([sys.executable, "-c", "import ants"], check=True)
     assert (traps / "run.txt").read_text().endswith("ants")
 
 
 def test_a_plan_is_kept_without_its_picture(
     files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
 ) -> None:
-    def fail(*_: object) -> None:
-        raise RuntimeError
-
-    monkeypatch.setattr("gliofit.plan.run.draw_plans", fail)
-    code, said, err = run(*plan(files, tmp_path / "plan"), "--json")
-    assert code == 0
-    found = json.loads(said)
+    monkeypatch.setattr("gliofit.plan.run.draw_plans", raising(RuntimeError()))
+    found, warnings = accepted(run, *plan(files, tmp_path / "plan"))
     assert names(tmp_path / "plan") == set(PLAN_FILES) - {"plan.dcm", "plan.png", "plan.pdf"}
     assert {Path(path).name for path in found["files"]} == names(tmp_path / "plan")
     assert [warning["code"] for warning in found["warnings"]] == ["no-picture"]
-    assert len(err.splitlines()) == 1
+    assert len(warnings) == 1
     assert "plan.png" in found["plan"]["message"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code"),
-    [
-        ("fitt", "wrong-usage"),
-        ("fit --tissue {d}/tissue.nii.gz --out {o}/fit", "one-source-needed"),
-        ("fit --concentration {d}/c.nii.gz --out {o}/fit", "one-source-needed"),
-    ],
-)
-def test_codes_of_wrong_options(files: Path, tmp_path: Path, run: Run, arguments: str, code: str) -> None:
-    status, said, _ = run(*(part.format(d=files, o=tmp_path) for part in arguments.split()), "--json")
-    assert (status, json.loads(said)["error"]["code"]) == (2, code)
-    assert list(tmp_path.iterdir()) == []

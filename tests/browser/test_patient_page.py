@@ -46,12 +46,11 @@ def sources(tmp_path_factory: pytest.TempPathFactory, brain: Tissue) -> PatientS
     """A ball of a brain at 4 mm, stored towards left and back as BraTS is, with tumours that the solver grew in it."""
     folder = tmp_path_factory.mktemp("patient")
     case_dir = folder / "register" / CASE
-    shade = np.where(brain.wm > 0, 900, np.where(brain.gm > 0, 650, np.where(brain.csf > 0, 250, 0)))
+    shade = np.select([brain.wm > 0, brain.gm > 0, brain.csf > 0], [900, 650, 250])
     save(case_dir / "labels.nii.gz", brain.labels, brain)
     grown = {method: AccurateSolver().solve(brain, theta).concentration for method, theta in METHODS.items()}
     first = next(iter(grown.values()))
-    segmentation = np.where(first > 0.33, int(TumourLabel.OEDEMA), 0)
-    segmentation[first > 0.6] = TumourLabel.ENHANCING
+    segmentation = np.select([first > 0.6, first > 0.33], [TumourLabel.ENHANCING, TumourLabel.OEDEMA])
     save(case_dir / "segmentation.nii.gz", segmentation.astype(np.uint8), brain)
     save(case_dir / "t1.nii.gz", shade.astype(np.float32), brain)
     # With the contrast of the tissues turned over, so that one image can be told from the other.
@@ -241,9 +240,8 @@ def test_slices_move_by_keys_sliders_and_pointer(viewer: Viewer) -> None:
 def bright_side(viewer: Viewer, plane: str) -> float:
     """Where the colours of the tumour are in a slice: from −1, its left edge, to 1."""
     box = next(item for item in viewer.ask("slices") if item["plane"] == plane)
-    rows = slice(round(box["top"]), round(box["top"] + box["height"]))
-    columns = slice(round(box["left"]), round(box["left"] + box["width"]))
-    pixels = viewer.pixels()[rows, columns]
+    part = [(box["top"], box["height"]), (box["left"], box["width"])]
+    pixels = viewer.pixels()[tuple(slice(round(first), round(first + size)) for first, size in part)]
     # Cells are the only thing that is more red than blue.
     where = np.argwhere(pixels[..., 0] - pixels[..., 2] > 60)
     assert len(where) > 200
@@ -252,16 +250,14 @@ def bright_side(viewer: Viewer, plane: str) -> float:
 
 def test_the_patients_left_is_where_the_letters_say(viewer: Viewer) -> None:
     assert viewer.ask("radiological")
-    assert [item["letters"] for item in viewer.ask("slices")] == [["R", "L"], ["R", "L"], ["A", "P"]]
-    # The tumour is on the patient's left and in front.
-    assert bright_side(viewer, "axial") > 0.2
-    assert bright_side(viewer, "coronal") > 0.2
-    assert bright_side(viewer, "sagittal") < -0.1
-    viewer.click("#viewer-radiological")
-    assert [item["letters"] for item in viewer.ask("slices")] == [["L", "R"], ["L", "R"], ["A", "P"]]
-    assert bright_side(viewer, "axial") < -0.2
-    assert bright_side(viewer, "coronal") < -0.2
-    assert bright_side(viewer, "sagittal") < -0.1
+    for letters, side in ((["R", "L"], 1), (["L", "R"], -1)):
+        if side < 0:
+            viewer.click("#viewer-radiological")
+        assert [item["letters"] for item in viewer.ask("slices")] == [letters, letters, ["A", "P"]]
+        # The tumour is on the patient's left and in front.
+        assert bright_side(viewer, "axial") * side > 0.2
+        assert bright_side(viewer, "coronal") * side > 0.2
+        assert bright_side(viewer, "sagittal") < -0.1
     assert "Neurological" in viewer.page.locator(".viewer-convention").inner_text()
 
 

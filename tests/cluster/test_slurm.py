@@ -36,10 +36,7 @@ EDITS = {
 #: The lines about arrays that the profile has as comments.
 ARRAYS = {"jobs": 1000, "max-jobs-per-timespan": "100000/1s", "slurm-array-limit": 20}
 
-pytestmark = [
-    pytest.mark.slurm,
-    pytest.mark.skipif(why_not() is not None, reason=str(why_not())),
-]
+pytestmark = [pytest.mark.slurm, pytest.mark.skipif(why_not() is not None, reason=str(why_not()))]
 
 
 @dataclass(frozen=True)
@@ -53,11 +50,8 @@ class Run:
 
     def of(self, rule: str) -> list[dict[str, str]]:
         """Jobs of a rule, oldest first."""
-        return [
-            job
-            for job in self.jobs
-            if re.match(rf"rule_{rule}(_(synthetic|patients)_\w+)?(_wildcards_|$)", job["Comment"])
-        ]
+        comment = rf"rule_{rule}(_(synthetic|patients)_\w+)?(_wildcards_|$)"
+        return [job for job in self.jobs if re.match(comment, job["Comment"])]
 
 
 class Call:
@@ -132,13 +126,9 @@ def test_tables_are_made_on_the_cluster(runs: dict[str, Run]) -> None:
     assert pd.read_csv(run.folder / "results/tiny/publish/tables/table2.csv").shape[0] >= 2
     assert {job["JobState"] for job in run.jobs} == {"COMPLETED"}
     # Four shards; two cases of which each is extracted, inverted, simulated with all estimates and scored.
-    sent = {
-        rule: len(run.of(rule))
-        for rule in ("simulate_shard", "train_model", "extract_case", "invert_case", "run_forward", "evaluate_case")
-    }
-    assert sent == {
-        "simulate_shard": 4, "train_model": 1, "extract_case": 2, "invert_case": 2, "run_forward": 2, "evaluate_case": 2
-    }  # fmt: skip
+    expected = dict.fromkeys(("extract_case", "invert_case", "run_forward", "evaluate_case"), 2)
+    expected |= {"simulate_shard": 4, "train_model": 1}
+    assert {rule: len(run.of(rule)) for rule in expected} == expected
 
 
 def test_slurm_saw_what_rules_ask_for(runs: dict[str, Run]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from pathlib import Path
-from typing import Any
 
 import pytest
 import typer
 import yaml
+from snakemake.utils import update_config
 
 from gliofit.cli import app
 from gliofit.pipeline.config import Config, load_config
@@ -50,13 +51,6 @@ def test_settings_in_the_text_exist(path: Path) -> None:
     assert not [key for key in named if key not in known and not _FILES.search(key) and not key.startswith(free)]
 
 
-def merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    both = dict(one)
-    for key, value in other.items():
-        both[key] = merged(both[key], value) if isinstance(both.get(key), dict) else value
-    return both
-
-
 # What extending.md configures is added by its own test.
 @pytest.mark.parametrize("path", [path for path in DOCUMENTS if path.name != "extending.md"])
 def test_configurations_in_the_text_are_valid(path: Path) -> None:
@@ -64,4 +58,6 @@ def test_configurations_in_the_text_are_valid(path: Path) -> None:
     base = yaml.safe_load((REPOSITORY / "config/brats.yaml").read_text())
     for kind, code in _FENCE.findall(path.read_text("utf-8")):
         if kind == "yaml":
-            load_config(merged(base, yaml.safe_load(code)))
+            settings = deepcopy(base)
+            update_config(settings, yaml.safe_load(code))
+            load_config(settings)

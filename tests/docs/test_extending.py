@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from snakemake.utils import update_config
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCUMENT = REPOSITORY / "docs/extending.md"
@@ -34,13 +35,6 @@ def blocks(kind: str) -> list[str]:
 def example(title: str) -> str:
     (code,) = (block for block in blocks("python") if title in block)
     return code
-
-
-def merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    both = dict(one)
-    for key, value in other.items():
-        both[key] = merged(both[key], value) if isinstance(both.get(key), dict) else value
-    return both
 
 
 RUN_CONFIGURATION = """
@@ -97,20 +91,15 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # The seed of a solve on voxels of 20 mm is a million points.
     config["train"]["models"]["guided-unet"]["network"]["guide"] = "front"
     for block in blocks("yaml"):
-        config = merged(config, yaml.safe_load(block))
+        update_config(config, yaml.safe_load(block))
     config["train"]["models"]["plain"] |= {"epochs": 2, "batch_size": 4}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     path = os.pathsep.join([str(folder / "src"), str(REPOSITORY / "tests")])
     done = subprocess.run(
-        [sys.executable, "-c", RUN_CONFIGURATION, str(folder)],
-        cwd=folder,
+        [sys.executable, "-c", RUN_CONFIGURATION, str(folder)], cwd=folder,
         env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout[-10_000:]
     return folder
 
@@ -159,12 +148,8 @@ print(inversion.status, np.abs(inversion.theta.to_array() / TRUTH.to_array() - 1
 
 def test_the_method_recovers_a_known_tumour(tmp_path: Path) -> None:
     (tmp_path / "nelder_mead.py").write_text(example("Nelder-Mead"))
-    out = subprocess.run(
-        [sys.executable, "-c", RUN_METHOD, str(tmp_path), str(REPOSITORY / "tests")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [sys.executable, "-c", RUN_METHOD, str(tmp_path), str(REPOSITORY / "tests")]
+    out = subprocess.run(command, capture_output=True, text=True, check=False)
     assert out.stdout.split() == ["ok", "True"], out.stdout + out.stderr
 
 

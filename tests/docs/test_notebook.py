@@ -39,7 +39,7 @@ def write_run(results: Path, tissue: Tissue) -> None:
     field = Volume(AccurateSolver().solve(tissue, TRUTH).concentration, grid)
     image = 100.0 * tissue.labels + np.random.default_rng(1).random(grid.shape)
     write_volume(case_dir / "t1.nii.gz", Volume((image * (tissue.labels > 0)).astype(np.float32), grid))
-    labels = np.where(field.data >= 0.6, TumourLabel.ENHANCING, np.where(field.data >= 0.33, TumourLabel.OEDEMA, 0))
+    labels = np.select([field.data >= 0.6, field.data >= 0.33], [TumourLabel.ENHANCING, TumourLabel.OEDEMA])
     write_volume(case_dir / "segmentation.nii.gz", Volume(labels.astype(np.uint8), grid))
     write_volume(case_dir / "concentration.nii.gz", field)
     names = ("origin_x_mm", "origin_y_mm", "origin_z_mm", "mu_d_mm", "mu_rho")
@@ -68,36 +68,32 @@ def write_run(results: Path, tissue: Tissue) -> None:
 
 
 @pytest.fixture(scope="module")
-def executed(tmp_path_factory: pytest.TempPathFactory, brain: Tissue) -> Any:
+def outputs(tmp_path_factory: pytest.TempPathFactory, brain: Tissue) -> list[Any]:
+    """What the cells of the notebook show."""
     results = tmp_path_factory.mktemp("notebook") / "tiny"
     write_run(results, brain)
     parameters = {"results": str(results), "finest_mm": 4.0, "other_thresholds": [(0.2, 0.5)], "threads": 1}
-    return execute_notebook(NOTEBOOK, parameters)
+    cells = execute_notebook(NOTEBOOK, parameters).cells
+    return [output for cell in cells if cell.cell_type == "code" for output in cell.outputs]
 
 
-def texts(notebook: Any) -> list[str]:
+def texts(outputs: list[Any]) -> list[str]:
     """Tables and lines that the cells gave, as text."""
-    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     return [output.get("text") or output["data"]["text/plain"] for output in outputs]
 
 
-def pictures(notebook: Any) -> int:
-    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
-    return sum("image/png" in output.get("data", {}) for output in outputs)
-
-
-def test_notebook_shows_tables_and_pictures_of_the_run(executed: Any) -> None:
-    shown = "\n".join(texts(executed))
+def test_notebook_shows_tables_and_pictures_of_the_run(outputs: list[Any]) -> None:
+    shown = "\n".join(texts(outputs))
     assert f"{CASE}, one of 1 patients" in shown
     assert "Gauss-Newton on solver" in shown
-    assert pictures(executed) == 3
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 3
 
 
-def test_refits_find_the_truth_under_the_thresholds_it_was_cut_at(executed: Any) -> None:
-    table = next(text for text in texts(executed) if "(default)" in text)
+def test_refits_find_the_truth_under_the_thresholds_it_was_cut_at(outputs: list[Any]) -> None:
+    table = next(text for text in texts(outputs) if "(default)" in text)
     line = next(line for line in table.splitlines() if "(default)" in line)
-    found = [float(number) for number in re.findall(r"\d+\.\d+", line.split("(default)")[1])]
-    mu_d, mu_rho, whole, core = found[:4]
+    numbers = re.findall(r"\d+\.\d+", line.split("(default)")[1])
+    mu_d, mu_rho, whole, core = map(float, numbers[:4])
     assert mu_d == pytest.approx(TRUTH.mu_d_mm, rel=0.2)
     assert mu_rho == pytest.approx(TRUTH.mu_rho, rel=0.1)
     assert min(whole, core) > 0.9

@@ -21,6 +21,12 @@ class Runner:
     config: str
     timeout: int = 1500
 
+    def succeed(self, folder: Path, *arguments: str) -> str:
+        """Run it in a working folder; returns what it prints."""
+        result = self(folder, *arguments)
+        assert result.returncode == 0, result.stdout[-20_000:]
+        return result.stdout
+
     def __call__(self, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run it in a working folder; what it prints to stderr is in ``stdout`` as well."""
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
@@ -33,7 +39,5 @@ class Runner:
 
     def planned(self, folder: Path, *arguments: str) -> dict[str, int]:
         """Jobs by kind that a further call would run; rules that only collect are left out."""
-        result = self(folder, *arguments, "--dry-run", "--quiet", "rules")
-        assert result.returncode == 0, result.stdout
-        counts = count_jobs(result.stdout)
+        counts = count_jobs(self.succeed(folder, *arguments, "--dry-run", "--quiet", "rules"))
         return {name: count for name, count in counts.items() if not name.endswith(("all", "total"))}

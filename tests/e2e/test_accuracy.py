@@ -30,14 +30,13 @@ METHODS: dict[str, tuple[dict[str, Any], tuple[float | None, ...]]] = {
     "direct": ({}, (6.5, 0.02, 0.3, 0.13)),
     "gauss-newton": ({"levels": [{"spacing_mm": 4.0, "evaluations": 30}]}, (1.6, 0.04, 0.008, 0.0024)),
     "gliodil": (
-        {"space_cells": 16, "time_slices": 16, "levels": 3, "epochs": 200, "device": "cpu"},
-        (19, 0.7, 0.01, 0.23),
+        {"space_cells": 16, "time_slices": 16, "levels": 3, "epochs": 200, "device": "cpu"}, (19, 0.7, 0.01, 0.23)
     ),
     "gradient-surrogate": ({}, (1.1, 0.03, 0.003, 0.0014)),
     "hybrid": ({}, (1.1, 0.03, 0.003, 0.0014)),
     "lmi": ({}, (30, 0.53, 0.37, 0.026)),
     "static-field": ({"steps": 100}, (None, None, None, 0.066)),
-}
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +57,10 @@ def scores(case_dir: Path, method: str, folder: Path) -> pd.Series:
     files = CaseFiles(case_dir, "synthetic", "synthetic-00000", "probabilities")
     invert_case(files, method, settings, networks, invert, "accuracy", 1, 1)
     field = invert / "concentration.nii.gz" if settings.methods[method].gives_concentration else None
-    names = {"run": "accuracy", "cohort": "synthetic", "case": "synthetic-00000", "method": method, "seed": 1}
     run_forward(
-        case_dir, invert / "parameters.parquet", forward, ForwardSettings(), "probabilities", field=field, **names
-    )
+        case_dir, invert / "parameters.parquet", forward, ForwardSettings(), "probabilities", field=field,
+        run="accuracy", cohort="synthetic", case="synthetic-00000", method=method, seed=1,
+    )  # fmt: skip
     evaluate_case(
         "synthetic", "synthetic-00000", case_dir, {method: forward}, {method: invert}, None, folder / "evaluate",
         EvaluateSettings(), "accuracy", 1,

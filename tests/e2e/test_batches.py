@@ -27,8 +27,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e-batches")]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Working folder in which the batches have run once."""
     folder = tmp_path_factory.mktemp("batches")
-    result = snakemake(folder, *TARGETS)
-    assert result.returncode == 0, result.stdout[-20_000:]
+    snakemake.succeed(folder, *TARGETS)
     return folder
 
 
@@ -54,8 +53,7 @@ def test_batches_give_what_single_cases_give(folder: Path, results: Path, tmp_pa
     # The batch of one case is the same job.
     assert again["extract_case"] == 2
     assert again["evaluate_case"] == 2 + 2
-    result = snakemake(single, *TARGETS, "--config", SINGLE)
-    assert result.returncode == 0, result.stdout[-20_000:]
+    snakemake.succeed(single, *TARGETS, "--config", SINGLE)
 
     def files(root: Path) -> set[str]:
         stages = ("simulate/synthetic", "invert", "forward", "evaluate")
@@ -118,8 +116,7 @@ def test_one_bad_case_does_not_lose_the_others(folder: Path, results: Path) -> N
     finally:
         spoilt.write_bytes(kept)
         os.utime(spoilt, ns=(state.st_atime_ns, state.st_mtime_ns))
-    result = snakemake(folder, target)
-    assert result.returncode == 0, result.stdout[-5000:]
+    snakemake.succeed(folder, target)
     told = log.read_text()
     assert told.count("finished in an earlier attempt") == 1
     assert told.index("case=synthetic-00000") < told.index("done in") < told.index("case=synthetic-00001")
@@ -130,6 +127,5 @@ def test_one_bad_case_does_not_lose_the_others(folder: Path, results: Path) -> N
 
 
 def test_report(folder: Path) -> None:
-    result = snakemake(folder, *TARGETS, "--report", "report.html")
-    assert result.returncode == 0, result.stdout[-5000:]
+    snakemake.succeed(folder, *TARGETS, "--report", "report.html")
     assert "invert_case_patients_gauss_newton_00000" in (folder / "report.html").read_text()

@@ -1,12 +1,14 @@
-"""Fixtures of tests of figures."""
+"""Figures that are saved, and the command line in this process."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from gliofit import cli
+from gliofit.cli import machine
 from legible import Drawn, complaints
 
 
@@ -29,3 +31,16 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Iterator[Drawn]:
     yield found
     with figure_style():
         assert not [line for figure in found.figures for line in complaints(figure)]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """The command line, which returns its exit status and leaves the thread counts of this process as they are."""
+    monkeypatch.setattr(machine, "set_threads", lambda threads: 1)
+
+    def call(*arguments: object) -> int:
+        with pytest.raises(SystemExit) as stop:
+            cli.main([str(argument) for argument in arguments])
+        return int(stop.value.code or 0)
+
+    return call

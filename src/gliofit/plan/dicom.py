@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -166,19 +167,17 @@ class Series:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Suppress pydicom's warnings about invalid values, which quote them (a patient's name for example)."""
-    from pydicom import config
+    from pydicom.config import disable_value_validation
 
     log = logging.getLogger("pydicom")
-    before = log.disabled, config.settings.reading_validation_mode, config.settings.writing_validation_mode
+    disabled = log.disabled
     log.disabled = True
-    config.settings.reading_validation_mode = config.IGNORE
-    config.settings.writing_validation_mode = config.IGNORE
     try:
-        with catch_warnings():
+        with disable_value_validation(), catch_warnings():
             simplefilter("ignore")
             yield
     finally:
-        log.disabled, config.settings.reading_validation_mode, config.settings.writing_validation_mode = before
+        log.disabled = disabled
 
 
 def read_series(folder: str | Path, *, warnings: list[InputWarning] | None = None) -> Series:
@@ -194,8 +193,7 @@ def read_series(folder: str | Path, *, warnings: list[InputWarning] | None = Non
         If pydicom is missing, a file is damaged, or the images are not one regular stack: see the table of DICOM series
         in ``docs/bad-input.md``. Messages contain no path and no value from the files.
     """
-    problem = dicom_problem()
-    if problem is not None:
+    if (problem := dicom_problem()) is not None:
         raise _error(problem, "install it, or omit --dicom", "dicom-no-pydicom")
     folder = Path(folder)
     if not folder.is_dir():
@@ -204,8 +202,7 @@ def read_series(folder: str | Path, *, warnings: list[InputWarning] | None = Non
         images = _without_copies(_read_images(folder), [] if warnings is None else warnings)
         for plural, singular, keywords in _COMMON:
             values = {tuple(_text(image, keyword) for keyword in keywords) for image in images}
-            values.discard(("",))  # a missing UID is reported below
-            _check_single(len(values), plural, singular)
+            _check_single(len(values - {("",)}), plural, singular)  # a missing UID is reported below
         _check_single_frames(images)
         _check_attributes(images)
         slices = [_slice_of(image) for image in images]
@@ -244,8 +241,7 @@ def _read_images(folder: Path) -> list[Any]:
                 images.append(image)
         except Exception:  # noqa: BLE001 - many types; messages of pydicom may quote a patient's name
             damaged += 1
-    with_pixels = sum("PixelData" in image for image in images)
-    if with_pixels:
+    if with_pixels := sum("PixelData" in image for image in images):
         damaged += len(images) - with_pixels
     if damaged:
         problem = f"holds unreadable or incomplete files ({damaged})"
@@ -263,7 +259,7 @@ def _is_image(image: Any) -> bool:
     if not sop_class:
         raise ValueError("no class")
     known = sop_class.name != sop_class
-    if not (("Image Storage" in sop_class.name) if known else ("Rows" in image)):
+    if not ("Image Storage" in sop_class.name if known else "Rows" in image):
         return False
     placed = "ImagePositionPatient" in image or "ImageOrientationPatient" in image
     return placed or sop_class in _SECTION_CLASSES or "Enhanced" in sop_class.name
@@ -273,14 +269,10 @@ def _ends_early(image: Any, path: Path) -> bool:
     """Return whether the file ends before the end of an attribute."""
     if image.file_meta.get("TransferSyntaxUID") == _DEFLATED:
         return False  # positions are those of the decompressed data, which would not have been complete
-    size = path.stat().st_size
     parts = (image.file_meta, image)
     elements = [part.get_item(tag, keep_deferred=True) for part in parts for tag in list(part.keys())]
-    return any(
-        element.value_tell + element.length > size
-        for element in elements
-        if getattr(element, "length", 0xFFFFFFFF) != 0xFFFFFFFF
-    )
+    known = [element for element in elements if getattr(element, "length", 0xFFFFFFFF) != 0xFFFFFFFF]
+    return any(element.value_tell + element.length > path.stat().st_size for element in known)
 
 
 def _text(image: Any, keyword: str) -> str:
@@ -338,14 +330,13 @@ def _check_single_frames(images: Sequence[Any]) -> None:
 
 def _check_attributes(images: Sequence[Any]) -> None:
     """Check that each image has the attributes for contours, with valid values."""
+    keywords = (*_UID_KEYWORDS, *_GEOMETRY_KEYWORDS)
     for preposition, code, is_good in (
         ("without", "dicom-missing-attribute", _text),
         ("with an invalid", "dicom-invalid-attribute", _is_valid),
     ):
-        keywords = (*_UID_KEYWORDS, *_GEOMETRY_KEYWORDS)
         failures = [[keyword for keyword in keywords if not is_good(image, keyword)] for image in images]
-        count = sum(map(bool, failures))
-        if count:
+        if count := sum(map(bool, failures)):
             names = dict.fromkeys(keyword for image in failures for keyword in image)
             problem = f"holds images {preposition} {', '.join(names)} ({count} of {len(images)})"
             raise _error(problem, "export the series again from the scanner or the archive", code)
@@ -479,10 +470,7 @@ def mask_contours(mask: Volume, image: Slice) -> list[NDArray[np.float64]]:
     filled: Any = generator.filled(0.5, 2.0)
     contours = []
     for points, ends in zip(*filled, strict=True):
-        rings = [points[begin : end - 1] - 1 for begin, end in pairwise(ends)]
-        ring = rings[0]
-        for hole in rings[1:]:
-            ring = _join(ring, hole)
+        ring = reduce(_join, (points[begin : end - 1] - 1 for begin, end in pairwise(ends)))
         if len(ring) >= 3:
             contours.append(image.positions(ring))
     return contours
@@ -526,7 +514,7 @@ def write_structure_set(
         If a target is empty, extends outside the images, or lies between two of them.
     """
     from pydicom import dcmwrite
-    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.dataset import FileMetaDataset
     from pydicom.uid import ImplicitVRLittleEndian, generate_uid
 
     warnings = [] if warnings is None else warnings
@@ -540,20 +528,15 @@ def write_structure_set(
         return str(generate_uid(entropy_srcs=[kind, series.series_uid, digest.hexdigest()]))
 
     with _quiet():
-        out = Dataset()
-        for keyword, value in series.patient.items():
-            setattr(out, keyword, value)
-        for keyword in _PATIENT_KEYWORDS:
-            if keyword not in out and keyword != "SpecificCharacterSet":
-                setattr(out, keyword, "")
+        # SpecificCharacterSet, the first, may be missing.
+        missing = [keyword for keyword in _PATIENT_KEYWORDS[1:] if keyword not in series.patient]
+        out = _item(**series.patient, **dict.fromkeys(missing, ""))
         out.SOPClassUID, out.SOPInstanceUID = _STRUCTURE_SET_CLASS, uid("instance")
         out.Modality, out.SeriesInstanceUID, out.SeriesNumber = "RTSTRUCT", uid("series"), None
         out.SeriesDescription = "gliofit targets, research use only"
-        out.Manufacturer, out.OperatorsName = "gliofit", ""
-        out.InstanceNumber = 1
-        out.StructureSetLabel = "gliofit"
+        out.Manufacturer, out.OperatorsName, out.InstanceNumber = "gliofit", "", 1
+        out.StructureSetLabel, out.ApprovalStatus = "gliofit", "UNAPPROVED"
         out.StructureSetDate = out.StructureSetTime = ""
-        out.ApprovalStatus = "UNAPPROVED"
         out.FrameOfReferenceUID, out.PositionReferenceIndicator = series.frame_uid, ""
 
         references = [_reference(image) for image in series.slices]
@@ -579,8 +562,6 @@ def write_structure_set(
             out.RTROIObservationsSequence.append(observation)
 
         out.file_meta = FileMetaDataset()
-        out.file_meta.MediaStorageSOPClassUID = out.SOPClassUID
-        out.file_meta.MediaStorageSOPInstanceUID = out.SOPInstanceUID
         # With explicit value representations, ContourData could not be longer than 64 kB.
         out.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
         with atomic_path(path) as temporary:

@@ -141,7 +141,7 @@ class ModelSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _with_recipe(cls, values: Any) -> Any:
-        return _RECIPES.get(values.get("recipe", ""), {}) | values if isinstance(values, dict) else values
+        return _RECIPES.get(str(values.get("recipe")), {}) | values if isinstance(values, dict) else values
 
     @field_validator("architecture")
     @classmethod

@@ -3,8 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gliofit import cli
-from gliofit.cli import machine
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import write_volume
 from gliofit.core.labels import TissueLabel
@@ -13,21 +11,9 @@ from gliofit.core.labels import TissueLabel
 NECROTIC, OEDEMA, ENHANCING = 1, 2, 3
 
 
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as stop:
-        cli.main([str(a) for a in arguments])
-    return stop.value.code
-
-
-@pytest.fixture(autouse=True)
-def keep_environment(monkeypatch):
-    monkeypatch.setattr(machine, "set_threads", lambda threads: 1)
-
-
 def radius_mm(grid: Grid, centre: tuple[float, float, float]) -> np.ndarray:
     """Distance of every voxel to a world position."""
-    index = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), axis=-1)
-    return np.linalg.norm(grid.voxel_to_world(index) - np.array(centre), axis=-1)
+    return np.linalg.norm(grid.voxel_to_world(np.moveaxis(np.indices(grid.shape), 0, -1)) - centre, axis=-1)
 
 
 @pytest.fixture(scope="session")
@@ -38,29 +24,21 @@ def case(tmp_path_factory):
     affine[:3, 3] = [48.0, 50.0, -40.0]
     grid = Grid((48, 50, 42), affine)
     centre = radius_mm(grid, (0, 0, 0))
-    tissue = np.full(grid.shape, TissueLabel.BACKGROUND, np.uint8)
-    tissue[centre < 40] = TissueLabel.CSF
-    tissue[centre < 38] = TissueLabel.GREY_MATTER
-    tissue[centre < 30] = TissueLabel.WHITE_MATTER
-    tumour = radius_mm(grid, (8, 0, 0))
-    seg = np.zeros(grid.shape, np.uint8)
-    seg[tumour < 14] = OEDEMA
-    seg[tumour < 9] = ENHANCING
-    seg[tumour < 4] = NECROTIC
+    tumour, recurrence = radius_mm(grid, (8, 0, 0)), radius_mm(grid, (4, 26, 6))
     cells = 1 / (1 + np.exp((radius_mm(grid, (4, 6, 2)) - 13) / 3))
-    cells[centre >= 38] = 0
-    follow_up = np.zeros(grid.shape, np.uint8)
-    recurrence = radius_mm(grid, (4, 26, 6))
-    follow_up[recurrence < 9] = OEDEMA
-    follow_up[recurrence < 6] = ENHANCING
-    # A cavity where the tumour was: no recurrence.
-    follow_up[tumour < 6] = 4
-    for name, data in {
-        "tissue": tissue, "seg": seg, "c": cells.astype(np.float32), "recurrence": follow_up,
-        "t1c": (100 + 50 * np.cos(centre / 9) * (centre < 40)).astype(np.float32) * (centre < 40),
-    }.items():  # fmt: skip
-        write_volume(folder / f"{name}.nii.gz", Volume(data, grid))
-    falx = np.zeros(grid.shape, np.uint8)
-    falx[28:30] = 1
-    write_volume(folder / "falx.nii.gz", Volume(falx, grid))
+    white, grey, csf = TissueLabel.WHITE_MATTER, TissueLabel.GREY_MATTER, TissueLabel.CSF
+    labels = {
+        "tissue": np.select([centre < 30, centre < 38, centre < 40], [white, grey, csf]),
+        "seg": np.select([tumour < 4, tumour < 9, tumour < 14], [NECROTIC, ENHANCING, OEDEMA]),
+        # A cavity where the tumour was: no recurrence.
+        "recurrence": np.select([tumour < 6, recurrence < 6, recurrence < 9], [4, ENHANCING, OEDEMA]),
+        "falx": np.isin(np.indices(grid.shape)[0], (28, 29)),
+    }
+    images = {
+        "c": np.where(centre < 38, cells, 0),
+        "t1c": np.where(centre < 40, 100 + 50 * np.cos(centre / 9), 0),
+    }
+    for parts, dtype in ((labels, np.uint8), (images, np.float32)):
+        for name, data in parts.items():
+            write_volume(folder / f"{name}.nii.gz", Volume(data.astype(dtype), grid))
     return folder

@@ -9,13 +9,7 @@ from gliofit.core.errors import InputError
 from gliofit.core.grid import Grid, Volume
 from gliofit.core.io import write_volume
 from gliofit.inputs.images import read_follow_up
-from gliofit.plan.compare import (
-    COVERAGE_COLUMNS,
-    OVERLAP_COLUMNS,
-    compare_targets,
-    coverage_columns,
-    recurrence_of,
-)
+from gliofit.plan.compare import COVERAGE_COLUMNS, OVERLAP_COLUMNS, compare_targets, coverage_columns, recurrence_of
 
 GRID = Grid((30, 20, 10), np.diag([1.0, 2.0, 5.0, 1.0]))
 

@@ -55,23 +55,19 @@ def fill(path: Path, roi: str, grid: Grid) -> np.ndarray:
 
 def complex_shape(grid: Grid) -> np.ndarray:
     """A ball with two holes, one open to the outside in some slices, and a lump beside it."""
-    centre = tuple(grid.centre_mm)
-    mask = radius_mm(grid, centre) < 12
-    mask &= radius_mm(grid, (centre[0] + 4, centre[1], centre[2])) > 3.5
-    mask &= radius_mm(grid, (centre[0] - 5, centre[1] + 2, centre[2] + 2)) > 3
-    mask &= radius_mm(grid, (centre[0], centre[1] - 10, centre[2])) > 4
-    return mask | (radius_mm(grid, (centre[0] + 14, centre[1] + 12, centre[2])) < 4)
+
+    def radius(*shift: float) -> np.ndarray:
+        return radius_mm(grid, tuple(grid.centre_mm + shift))
+
+    holes = (radius(4, 0, 0) <= 3.5) | (radius(-5, 2, 2) <= 3) | (radius(0, -10, 0) <= 4)
+    return (radius(0, 0, 0) < 12) & ~holes | (radius(14, 12, 0) < 4)
 
 
 def test_contours_reproduce_masks_on_the_pixels_of_the_series(tmp_path):
     grid = axial_series(tmp_path / "dicom")
     edge = np.zeros(grid.shape, bool)
     edge[:5, 30:, :3] = True
-    masks = {
-        "complex": complex_shape(grid),
-        "ball": radius_mm(grid, tuple(grid.centre_mm)) < 8,
-        "edge": edge,
-    }
+    masks = {"complex": complex_shape(grid), "ball": radius_mm(grid, tuple(grid.centre_mm)) < 8, "edge": edge}
     targets = {name: Volume(mask, grid) for name, mask in masks.items()}
     write_structure_set(tmp_path / "plan.dcm", read_series(tmp_path / "dicom"), targets)
     for name, mask in masks.items():

@@ -13,22 +13,23 @@ from gliofit.plan.settings import PlanSettings
 from gliofit.plan.tables import plan_table, summarise_plans
 from gliofit.report.render import write_renderings
 
-from .conftest import run
-
 FILES = {"clinical.nii.gz", "personalised.nii.gz", "plan.parquet", "plan.csv", "plan.md", "plan.png", "plan.pdf"}
 
 
-def arguments_of(case, out, *more: object) -> list[object]:
-    return [
-        "plan", "--tissue", case / "tissue.nii.gz", "--seg", case / "seg.nii.gz", "--labels", "brats2023",
-        "--concentration", case / "c.nii.gz", "--out", out, *more,
-    ]  # fmt: skip
+def arguments_of(case, out, **more: object) -> list[object]:
+    """Options of the command; names of images are those of the case, and None leaves an option out."""
+    options = {"tissue": "tissue.nii.gz", "seg": "seg.nii.gz", "concentration": "c.nii.gz", "labels": "brats2023"}
+    options |= {"out": out, **more}
+    arguments: list[object] = ["plan"]
+    for name, value in options.items():
+        is_file = isinstance(value, str) and value.endswith(".nii.gz")
+        arguments += [] if value is None else [f"--{name.replace('_', '-')}", case / value if is_file else value]
+    return arguments
 
 
-def test_plan(case, tmp_path):
+def test_plan(case, tmp_path, run):
     out = tmp_path / "patient"
-    more = ["--margin-mm", 12, "--recurrence", case / "recurrence.nii.gz", "--image", case / "t1c.nii.gz"]
-    assert run(*arguments_of(case, out, *more)) == 0
+    assert run(*arguments_of(case, out, margin_mm=12, recurrence="recurrence.nii.gz", image="t1c.nii.gz")) == 0
     assert {path.name for path in out.iterdir()} == FILES
     clinical, personalised = (read_volume(out / f"{name}.nii.gz") for name in ("clinical", "personalised"))
     seg, cells = read_volume(case / "seg.nii.gz"), read_volume(case / "c.nii.gz")
@@ -37,8 +38,7 @@ def test_plan(case, tmp_path):
     a, b = clinical.data > 0, personalised.data > 0
     core = np.isin(seg.data, [1, 3])
     assert a.sum() == b.sum()
-    assert a[core].all()
-    assert b[core].all()
+    assert (a & b)[core].all()
     assert cells.data[b & ~core].min() >= cells.data[~b & (read_volume(case / "tissue.nii.gz").data > 0)].max()
     row = read_table(out / "plan.parquet").iloc[0]
     assert tuple(row.index) == PLAN_COLUMNS
@@ -46,17 +46,15 @@ def test_plan(case, tmp_path):
     assert row["clinical_cc"] == pytest.approx(a.sum() * 8 / 1000)
     assert row["dice"] == pytest.approx(2 * (a & b).sum() / (a.sum() + b.sum()))
     back = read_volume(case / "recurrence.nii.gz").data
-    assert row["coverage_clinical"] == pytest.approx((a & (back == 3)).sum() / (back == 3).sum())
-    assert row["coverage_personalised_all"] == pytest.approx(
-        (b & np.isin(back, [2, 3])).sum() / np.isin(back, [2, 3]).sum()
-    )
+    assert row["coverage_clinical"] == pytest.approx(a[back == 3].mean())
+    assert row["coverage_personalised_all"] == pytest.approx(b[np.isin(back, [2, 3])].mean())
     # The map is shifted towards the recurrence.
     assert row["coverage_personalised"] > row["coverage_clinical"]
 
 
-def test_barriers_limit_both_targets(case, tmp_path):
+def test_barriers_limit_both_targets(case, tmp_path, run):
     out = tmp_path / "patient"
-    assert run(*arguments_of(case, out, "--barriers", case / "falx.nii.gz")) == 0
+    assert run(*arguments_of(case, out, barriers="falx.nii.gz")) == 0
     falx = read_volume(case / "falx.nii.gz").data > 0
     core = np.isin(read_volume(case / "seg.nii.gz").data, [1, 3])
     for name in ("clinical", "personalised"):
@@ -70,33 +68,27 @@ def test_barriers_limit_both_targets(case, tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        {"--concentration": "small.nii.gz"},
-        {"--seg": "small.nii.gz"},
-        {"--seg": "oedema.nii.gz"},
-        {"--barriers": "small.nii.gz"},
-        {"--recurrence": "recurrence.nii.gz", "--recurrence-labels": "mine"},
-        {"--region": "half"},
-        {"--tissue": None},
+        {"concentration": "small.nii.gz"},
+        {"seg": "small.nii.gz"},
+        {"seg": "oedema.nii.gz"},
+        {"barriers": "small.nii.gz"},
+        {"recurrence": "recurrence.nii.gz", "recurrence_labels": "mine"},
+        {"region": "half"},
+        {"tissue": None},
     ],
     ids=lambda change: "-".join(map(str, next(iter(change.items())))),
 )
-def test_errors_are_one_line_without_files(case, tmp_path, capfd, change):
+def test_errors_are_one_line_without_files(case, tmp_path, capfd, run, change):
     seg = read_volume(case / "seg.nii.gz")
     write_volume(case / "small.nii.gz", seg.extract((0, 0, 0), (40, 50, 42)))
     write_volume(case / "oedema.nii.gz", Volume(np.where(seg.data == 2, 2, 0).astype(np.uint8), seg.grid))
-    options = {"--tissue": "tissue.nii.gz", "--seg": "seg.nii.gz", "--labels": "brats2023",
-               "--concentration": "c.nii.gz"} | change  # fmt: skip
-    arguments: list[object] = ["plan", "--out", tmp_path / "patient"]
-    for name, value in options.items():
-        is_file = isinstance(value, str) and value.endswith(".nii.gz")
-        arguments += [] if value is None else [name, case / value if is_file else value]
-    assert run(*arguments) == 2
+    assert run(*arguments_of(case, tmp_path / "patient", **change)) == 2
     (line,) = (line for line in capfd.readouterr().err.splitlines() if not line.startswith("gliofit: warning: "))
     assert line.startswith("gliofit: error: ")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_structure_set_of_a_dicom_series(case, tmp_path):
+def test_structure_set_of_a_dicom_series(case, tmp_path, run):
     pydicom = pytest.importorskip("pydicom", reason="DICOM export needs pydicom")
     from .test_dicom import axial_series, fill
 
@@ -104,16 +96,13 @@ def test_structure_set_of_a_dicom_series(case, tmp_path):
     grid = read_volume(case / "seg.nii.gz").grid
     axial_series(tmp_path / "dicom", grid.shape, grid.spacing_mm, tuple(grid.centre_mm * [-1, -1, 1]))
     out = tmp_path / "patient"
-    assert run(*arguments_of(case, out, "--dicom", tmp_path / "dicom")) == 0
+    assert run(*arguments_of(case, out, dicom=tmp_path / "dicom")) == 0
     assert {path.name for path in out.iterdir()} == FILES | {"plan.dcm"}
     names = [roi.ROIName for roi in pydicom.dcmread(out / "plan.dcm").StructureSetROISequence]
     assert names == ["CTV 15 mm", "CTV personalised"]
     for name, file in zip(names, ("clinical", "personalised"), strict=True):
         mask = read_volume(out / f"{file}.nii.gz").data > 0
         np.testing.assert_array_equal(fill(out / "plan.dcm", name, grid), mask)
-
-
-# ------------------------------------------------------------------------------------------------------ of a workflow
 
 
 @pytest.fixture

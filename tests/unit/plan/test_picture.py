@@ -12,8 +12,7 @@ from gliofit.plan.picture import PlanView, draw_plans, slices_of_difference
 
 
 def grid_of(codes: str) -> Grid:
-    signs = [-1 if code in "LPI" else 1 for code in codes]
-    affine = np.diag([2.0 * signs[0], 2.0 * signs[1], 2.0 * signs[2], 1.0])
+    affine = np.diag([*(-2.0 if code in "LPI" else 2.0 for code in codes), 1.0])
     affine[:3, 3] = -affine[:3, :3] @ np.full(3, 19.5)
     return Grid((40, 40, 40), affine)
 
@@ -41,16 +40,15 @@ def test_slices_of_the_largest_difference():
 def test_right_and_front_are_on_the_left(tmp_path, codes, drawn):
     """The image is bright on the patient's right, and brighter in front."""
     grid = grid_of(codes)
-    index = np.stack(np.meshgrid(*(np.arange(40),) * 3, indexing="ij"), axis=-1)
-    world = grid.voxel_to_world(index)
+    world = grid.voxel_to_world(np.moveaxis(np.indices(grid.shape), 0, -1))
     head = np.linalg.norm(world, axis=-1) < 36
     image = Volume(np.where(head, 10.0 + 60 * (world[..., 0] > 0) + 30 * (world[..., 1] > 0), 0), grid)
     seg = Volume(np.where(np.linalg.norm(world, axis=-1) < 6, TumourLabel.ENHANCING, 0).astype(np.uint8), grid)
     near = [Volume(np.linalg.norm(world - [x, 0, 0], axis=-1) < 9, grid) for x in (-1, 1)]
     for name in ("one", "two"):
         draw_plans([PlanView("Method", *near)] * 2, image, seg, tmp_path, name, "case", dpi=60)
-    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
-    assert (tmp_path / "one.pdf").read_bytes() == (tmp_path / "two.pdf").read_bytes()
+    for suffix in ("png", "pdf"):
+        assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"two.{suffix}").read_bytes()
     picture = imread(tmp_path / "one.png")[..., :3].mean(axis=2)
     # The panels are the dark columns.
     dark = (picture < 0.02).mean(axis=0) > 0.1
@@ -60,7 +58,6 @@ def test_right_and_front_are_on_the_left(tmp_path, codes, drawn):
     width = (right - left) / 3
     for panel in range(3):
         middle = left + (panel + 0.5) * width
-        left_part = picture[:, int(middle - 0.35 * width) : int(middle - 0.1 * width)]
-        right_part = picture[:, int(middle + 0.1 * width) : int(middle + 0.35 * width)]
-        inside = [part[(part > 0.02) & (part < 0.98)] for part in (left_part, right_part)]
+        parts = [picture[:, int(middle + a * width) : int(middle + b * width)] for a, b in ((-0.35, -0.1), (0.1, 0.35))]
+        inside = [part[(part > 0.02) & (part < 0.98)] for part in parts]
         assert np.median(inside[0]) > 1.1 * np.median(inside[1])

@@ -16,8 +16,6 @@ from gliofit.plan.target import clinical_target
 from gliofit.solver.registry import make_solver
 from gliofit.solver.settings import AccurateSettings
 
-from .conftest import run
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, brain):
@@ -34,7 +32,7 @@ def folder(tmp_path_factory, brain):
     return folder
 
 
-def test_round_trip(folder, tmp_path, brain, capsys):
+def test_round_trip(folder, tmp_path, brain, capsys, run):
     assert run("predictgbm", folder, tmp_path) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["00000.nii.gz"]
     score = read_volume(tmp_path / "00000.nii.gz")

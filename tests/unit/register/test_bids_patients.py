@@ -120,6 +120,10 @@ def test_choice_by_an_entity(tmp_path: Path) -> None:
         ({1: "necrosis", 2: "edema", 3: "non-enhancing tumor", 4: "enhancing tumor"}, "brats2015"),
         ({1: "necrotic and non-enhancing core", 2: "FLAIR", 3: "enhancing tissue", 4: "resection cavity"}, "brats2024"),
         ({1: "necrotic", 2: "oedema", 3: "enhancing", 4: "non-enhancing", 5: "resection cavity"}, "gliofit"),
+        ({1: "necrosis", 2: "edema, no enhancement", 3: "not enhancing", 4: "enhancing"}, "brats2015"),
+        ({1: "NETC: non-enhancing tumor core", 2: "SNFH", 3: "ET", 4: "RC"}, "brats2024"),
+        ({1: "edema", 2: "non-enhancing tumor", 3: "enhancing tumour"}, "msd"),
+        ({1: "ET", 2: "NET", 3: "cystic component", 4: "ED"}, "brats2024-ped"),
     ],
 )
 def test_label_scheme_of_lookup_tables(tmp_path: Path, labels: dict[int, str], scheme: str) -> None:

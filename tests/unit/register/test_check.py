@@ -9,7 +9,7 @@ import pytest
 
 from gliofit.core.grid import Volume
 from gliofit.core.io import read_volume, write_volume
-from gliofit.register.check import Finding, check_patients
+from gliofit.register.check import check_patients
 from gliofit.register.patient_files import PatientFiles
 from gliofit.register.settings import PatientsSettings
 
@@ -30,40 +30,35 @@ def cases(add_case):  # type: ignore[no-untyped-def]
     return make
 
 
-def check(tmp_path: Path, atlas_dir: Path, **settings: object) -> list[Finding]:
-    cases = check_patients(PatientsSettings(source=tmp_path / "patients", **settings), atlas_dir)
-    return [finding for case in cases for finding in case.findings]
-
-
 def test_findings_name_case_and_file(cases, tmp_path: Path, atlas_dir: Path) -> None:  # type: ignore[no-untyped-def]
     cases("flipped", every=lambda data: data[:, ::-1])
     cases("low", seg=lambda data: np.where(data == 4, 1, data))
     broken = cases("broken")
     broken.flair.write_bytes(b"no image")
     broken.seg.unlink()
-    assert {(f.case, f.severity, Path(f.file).name) for f in check(tmp_path, atlas_dir)} == {
-        ("broken", "error", "broken_seg.nii.gz"),
-        ("flipped", "error", "flipped_t1.nii.gz"),
-        ("low", "warning", "low_seg.nii.gz"),
-    }
-
-
-def test_all_broken_files_of_a_case_are_reported(cases, tmp_path: Path, atlas_dir: Path) -> None:  # type: ignore[no-untyped-def]
-    case = cases("many", seg=lambda data: np.where(data == 4, 3, data))
-    for path in (case.flair, case.t2):
+    # All broken files of a case are reported.
+    many = cases("many", seg=lambda data: np.where(data == 4, 3, data))
+    for path in (many.flair, many.t2):
         path.write_bytes(b"no image")
-    codes = {Path(f.file).name: f.code for f in check(tmp_path, atlas_dir)}
-    assert codes == {
-        "many_flair.nii.gz": "not-nifti", "many_t2.nii.gz": "not-nifti", "many_seg.nii.gz": "labels-of-another-scheme",
-    }  # fmt: skip
-
-
-def test_segmentation_of_another_patient(cases, tmp_path: Path, atlas_dir: Path) -> None:  # type: ignore[no-untyped-def]
+    # Segmentations of another patient.
     cases("other", seg=lambda data: data[::-1], t2=lambda data: np.where(np.arange(48)[:, None, None] < 24, 0, data))
     cases("outside", seg=lambda data: np.roll(data, 24, axis=1))
-    findings = {(f.case, Path(f.file).name, f.severity) for f in check(tmp_path, atlas_dir)}
-    assert {("other", "other_seg.nii.gz", "warning"), ("other", "other_t2.nii.gz", "warning")} <= findings
-    assert {finding for finding in findings if finding[0] == "outside"} == {("outside", "outside_seg.nii.gz", "error")}
+    found: dict[str, set[tuple[str, str, str]]] = {}
+    for case in check_patients(PatientsSettings(source=tmp_path / "patients"), atlas_dir):
+        for finding in case.findings:
+            found.setdefault(finding.case, set()).add((finding.severity, Path(finding.file).name, finding.code))
+    assert {("warning", "other_seg.nii.gz"), ("warning", "other_t2.nii.gz")} <= {one[:2] for one in found.pop("other")}
+    assert {case: {one[:2] for one in findings} for case, findings in found.items() if case != "many"} == {
+        "broken": {("error", "broken_seg.nii.gz")},
+        "flipped": {("error", "flipped_t1.nii.gz")},
+        "low": {("warning", "low_seg.nii.gz")},
+        "outside": {("error", "outside_seg.nii.gz")},
+    }
+    assert {one[1:] for one in found["many"]} == {
+        ("many_flair.nii.gz", "not-nifti"),
+        ("many_t2.nii.gz", "not-nifti"),
+        ("many_seg.nii.gz", "labels-of-another-scheme"),
+    }
 
 
 def test_missing_source(tmp_path: Path) -> None:

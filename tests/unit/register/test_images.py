@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 
-from gliofit.core.errors import InputError
 from gliofit.core.grid import Volume
 from gliofit.core.io import read_volume, write_volume
 from gliofit.core.labels import TumourLabel
@@ -46,13 +44,3 @@ def test_other_axis_orders(patient: PatientFiles) -> None:
     write_volume(patient.seg, Volume(np.ascontiguousarray(canonical.data), canonical.grid))
     assert nib.aff2axcodes(nib.load(patient.seg).affine) == ("R", "A", "S")
     np.testing.assert_array_equal(read_patient(patient, warnings=[]).segmentation.data, expected)
-
-
-def test_nonzero_background_needs_a_mask(patient: PatientFiles, tmp_path: Path) -> None:
-    expected = read_patient(patient, warnings=[]).brain
-    rewrite(patient.t1, lambda data: np.where(data == 0, -2.0, data).astype(np.float32))
-    with pytest.raises(InputError, match="brain_mask"):
-        read_patient(patient, warnings=[])
-    write_volume(tmp_path / "brain.nii.gz", expected)
-    images = read_patient(replace(patient, brain_mask=tmp_path / "brain.nii.gz"), warnings=[])
-    np.testing.assert_array_equal(images.brain.data, expected.data)

@@ -26,9 +26,9 @@ def find(source: Path, **settings: object) -> list:
     return find_cohort(PatientsSettings(source=source, **settings), seed=1)[0]
 
 
-def table(folder: Path, *rows: str, name: str = "patients.tsv", tab: str = "\t") -> Path:
-    path = folder / name
-    path.write_text("\n".join(row.replace(" ", tab) for row in rows) + "\n")
+def table(folder: Path, *rows: str) -> Path:
+    path = folder / "patients.tsv"
+    path.write_text("\n".join(row.replace(" ", "\t") for row in rows) + "\n")
     return path
 
 
@@ -75,22 +75,20 @@ def test_tables_of_folders_and_files(tmp_path: Path) -> None:
     one, three, two = find(path)
     assert (one.case, one.labels, one.t1.name) == ("one", "brats2023", "Some Name-t1n.nii.gz")
     assert (two.labels, two.brain_mask, two.t1c) == ("brats2015", tmp_path / "brain.nii.gz", None)
-    assert (three.labels, three.seg, three.flair.name) == (
-        "gliofit",
-        tmp_path / "mask.nii.gz",
-        "Some Name-t2f.nii.gz",
-    )
+    assert (three.labels, three.seg, three.flair.name) == ("gliofit", tmp_path / "mask.nii.gz", "Some Name-t2f.nii.gz")
 
 
 @pytest.mark.parametrize(
     "rows",
     [
-        ["case,folder", "a,x"], ["# nothing"], ["case t1 seg", "a f.nii.gz f.nii.gz"],
-        ["case t1 seg labels", "a f.nii.gz  brats2021"], ["case folder", "a x", "a x"], ["case folder", "a two"],
+        ["case,folder", "a,x"],
+        ["case t1 seg labels", "a f.nii.gz  brats2021"],
+        ["case folder", "a x", "a x"],
+        ["case folder", "a two"],
         ["case folder", "a empty"],
     ],
-    ids=["commas", "comments", "no scheme", "no segmentation", "case twice", "folder of two cases", "empty folder"],
-)  # fmt: skip
+    ids=["commas", "no segmentation", "case twice", "folder of two cases", "empty folder"],
+)
 def test_invalid_tables(tmp_path: Path, rows: list[str]) -> None:
     case(tmp_path / "x", "a")
     case(tmp_path / "two", "a")
@@ -114,24 +112,25 @@ def test_reference_patients(shared_data: Path) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("name", "implied"),
-    [
-        ("BraTS2015_pat0001", False),
-        ("brats_2013_pat0001_1", False),
-        ("BraTS16_CBICA_AAB_1", False),
-        ("BraTS2021_00006", True),
-        ("BraTS20_Training_001", True),
-        ("BraTS19_CBICA_AAB_1", True),
-        ("TCGA-DU-7294", True),
-    ],
-)
-def test_older_data_with_names_of_2021_imply_no_scheme(tmp_path: Path, name: str, implied: bool) -> None:
-    case(tmp_path / name, name)
+IMPLIED = {
+    "brats2021": ["BraTS2021_00006", "BraTS20_Training_001", "BraTS19_CBICA_AAB_1", "TCGA-DU-7294", "BraTS-PED-00001"],
+    "brats2023": [*(f"BraTS-{name}-00001-000" for name in ("GLI", "SSA", "MET", "MEN", "GoAT")), "P01"],
+}
+NOT_IMPLIED = {
+    "brats2021": ["BraTS2015_pat0001", "brats_2013_pat0001_1", "BraTS16_CBICA_AAB_1"],
+    "brats2023": ["BraTS-PED-00001-000", "brats-ped-00002-000", "BraTS-New-0001-000"],
+}
+
+
+@pytest.mark.parametrize("scheme", IMPLIED)
+def test_names_of_other_data_imply_no_scheme(tmp_path: Path, scheme: str) -> None:
+    """Older data have file names of BraTS 2021 and other labels, some data sets of BraTS 2023 as well."""
+    for name in (*IMPLIED[scheme], *NOT_IMPLIED[scheme]):
+        case(tmp_path / name, name, ENDINGS_2021 if scheme == "brats2021" else ENDINGS_2023)
     survey = survey_patients(PatientsSettings(source=tmp_path))
-    if implied:
-        assert [patient.labels for patient in survey.patients] == ["brats2021"]
-    else:
-        assert [problem.error.code for problem in survey.problems] == ["labels-not-implied"]
-        stated = survey_patients(PatientsSettings(source=tmp_path, labels="brats2015"))
-        assert [patient.labels for patient in stated.patients] == ["brats2015"]
+    assert {found.case: found.labels for found in survey.patients} == dict.fromkeys(IMPLIED[scheme], scheme)
+    codes = {problem.case: problem.error.code for problem in survey.problems}
+    assert codes == dict.fromkeys(NOT_IMPLIED[scheme], "labels-not-implied")
+    stated = survey_patients(PatientsSettings(source=tmp_path, labels="brats2015"))
+    assert {patient.labels for patient in stated.patients} == {"brats2015"}
+    assert len(stated.patients) == len(IMPLIED[scheme] + NOT_IMPLIED[scheme])

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
-import pandas as pd
 import pytest
 
 from gliofit.atlas.model import Atlas
-from gliofit.core.grid import Grid, Volume
+from gliofit.core.grid import Volume
 from gliofit.core.io import read_table, read_volume
 from gliofit.register.patient_files import PatientFiles
 from gliofit.register.phantom import make_phantom
@@ -23,23 +22,13 @@ def file_contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-@dataclass
-class Phantom:
-    images: dict[str, np.ndarray]
-    concentration: np.ndarray
-    truth: pd.Series
-    grid: Grid
-
-
 @pytest.fixture(scope="module")
-def generated(phantom: PatientFiles, phantom_dir: Path) -> Phantom:
-    images = {role: read_volume(path) for role, path in phantom.images.items()}
-    return Phantom(
-        {role: volume.data for role, volume in images.items()},
-        read_volume(phantom_dir / "truth_concentration.nii.gz").data,
-        read_table(phantom_dir / "truth.parquet").iloc[0],
-        images["t1"].grid,
-    )
+def generated(phantom: PatientFiles, phantom_dir: Path) -> SimpleNamespace:
+    """Arrays of the images by role, true concentration and parameters, and grid of a phantom."""
+    field = read_volume(phantom_dir / "truth_concentration.nii.gz")
+    images = {role: read_volume(path).data for role, path in phantom.images.items()}
+    truth = read_table(phantom_dir / "truth.parquet").iloc[0]
+    return SimpleNamespace(images=images, concentration=field.data, truth=truth, grid=read_volume(phantom.t1).grid)
 
 
 def test_the_same_seed_gives_the_same_bytes(
@@ -61,7 +50,7 @@ def test_grid_of_brats() -> None:
     assert coarse.matches(grid.coarsen(4))
 
 
-def test_files_of_brats(generated: Phantom, phantom_dir: Path) -> None:
+def test_files_of_brats(generated: SimpleNamespace, phantom_dir: Path) -> None:
     names = {f"phantom-00000_{end}.nii.gz" for end in ("t1", "t1ce", "t2", "flair", "seg")}
     assert set(file_contents(phantom_dir)) == {*names, "truth.parquet", "truth_concentration.nii.gz"}
     brain = generated.images["t1"] > 0
@@ -74,7 +63,7 @@ def test_files_of_brats(generated: Phantom, phantom_dir: Path) -> None:
     assert nib.load(phantom_dir / "phantom-00000_seg.nii.gz").get_data_dtype() == np.uint8
 
 
-def test_segmentation_is_the_thresholded_concentration(generated: Phantom) -> None:
+def test_segmentation_is_the_thresholded_concentration(generated: SimpleNamespace) -> None:
     seg, c = generated.images["seg"], generated.concentration
     np.testing.assert_array_equal(seg > 0, c >= 0.33)
     np.testing.assert_array_equal((seg == 1) | (seg == 4), c >= 0.6)
@@ -82,7 +71,7 @@ def test_segmentation_is_the_thresholded_concentration(generated: Phantom) -> No
     assert 20 <= (seg > 0).sum() * generated.grid.voxel_volume_mm3 / 1000 <= 150
 
 
-def test_ground_truth(generated: Phantom) -> None:
+def test_ground_truth(generated: SimpleNamespace) -> None:
     truth = generated.truth
     days = truth.final_time_days
     assert truth.integrator == "accurate"

@@ -23,12 +23,12 @@ from gliofit.register.run import register_patient
 from gliofit.register.settings import PhantomSettings, RegisterSettings
 
 MAPS = ("t1", "wm", "gm", "csf", "labels", "brain_mask", "segmentation")
-FILES = {
-    *(f"{name}.nii.gz" for name in MAPS),
-    *(f"transforms/{name}" for name in ("affine.mat", "warp.nii.gz", "inverse_warp.nii.gz")),
-    "qc.png",
-    "qc.parquet",
-}
+TRANSFORMS = [f"transforms/{name}" for name in ("affine.mat", "warp.nii.gz", "inverse_warp.nii.gz")]
+FILES = {*(f"{name}.nii.gz" for name in MAPS), *TRANSFORMS, "qc.png", "qc.parquet"}
+
+
+def transforms_of(case_dir: Path) -> Transforms:
+    return Transforms(*(case_dir / name for name in TRANSFORMS))
 
 
 def files(folder: Path) -> set[str]:
@@ -95,8 +95,7 @@ def test_row_of_quality_measures(row: pd.Series) -> None:
 
 
 def test_saved_transforms_reproduce_the_tissue(case_dir: Path, atlas_dir: Path) -> None:
-    folder = case_dir / "transforms"
-    transforms = Transforms(folder / "affine.mat", folder / "warp.nii.gz", folder / "inverse_warp.nii.gz")
+    transforms = transforms_of(case_dir)
     brain = read_volume(case_dir / "brain_mask.nii.gz")
     atlas = load_atlas(atlas_dir)
     again = apply_transforms(atlas.tissue.map("wm"), brain.grid, transforms)
@@ -136,8 +135,7 @@ def test_failed_deformable_step_gives_a_poor_affine_registration(
     assert (row.jacobian_min, row.jacobian_max) == pytest.approx((1, 1))
     assert row.correlation == pytest.approx(row.correlation_affine)
     # The written transforms equal the affine alone, in both directions.
-    folder = tmp_path / "out" / "transforms"
-    transforms = Transforms(folder / "affine.mat", folder / "warp.nii.gz", folder / "inverse_warp.nii.gz")
+    transforms = transforms_of(tmp_path / "out")
     atlas, grid = load_atlas(atlas_dir), read_volume(tmp_path / "out" / "brain_mask.nii.gz").grid
     t1 = atlas.require_t1()
     for volume, onto, inverse in ((t1, grid, False), (read_volume(phantom.t1, np.float32), t1.grid, True)):
