@@ -85,7 +85,7 @@ def test_snakemakes_own_words_can_be_had(tmp_path: Path, arguments: list[str]) -
     assert result.returncode == expected.returncode
 
     def words(text: str) -> Counter[str]:
-        """Every word, whatever the order of files and jobs, without times."""
+        """Return the words without times; the order of files and jobs does not matter."""
         lines = (re.sub(r"\S*/(a|b)\b\S*|tmp\w+", "", line) for line in text.splitlines())
         times = re.compile(r"^\[\w+ \w+ +\d+ |Date:|Workflow ID:|Command:")
         return Counter(word for line in lines if not times.search(line) for word in re.findall(r"[A-Za-z_]+", line))

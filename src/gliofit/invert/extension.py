@@ -49,7 +49,7 @@ def extended(
     guesses: list[tuple[float, NDArray[np.float64]]] = []
     for place in places if further[0].axis is not None else [np.zeros(0)]:
         (last,) = further[len(place) :]
-        low, high = (float(last.to_coordinate(np.array(bound))) for bound in last.bounds)
+        low, high = last.to_coordinate(np.array(last.bounds))
         values = last.from_coordinate(low + (high - low) * np.array(_FRACTIONS))
         expansions = (objective.expand(np.concatenate([theta, place, [value]])) for value in values)
         best = min((e for e in expansions if e is not None), key=lambda e: e.loss, default=None)

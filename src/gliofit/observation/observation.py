@@ -183,7 +183,7 @@ class SegmentationObservation(AbstractObservation):
 
 
 class TumourMasks(NamedTuple):
-    """Masks of whole tumour and core (empty if there is no usable one), and notes on the choice of the core."""
+    """Masks of whole tumour and core, and notes on the choice of the core; an unusable core is an empty mask."""
 
     whole: NDArray[np.bool_]
     core: NDArray[np.bool_]

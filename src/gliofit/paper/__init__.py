@@ -32,7 +32,7 @@ TEST_MSE: float = _CONTENT["test_mse"]
 class PaperValue:
     """One number of a table, as printed; NaN where the table has none.
 
-    ``starred`` tells whether the table marks the number as different by its paired t-test.
+    ``starred`` is true if the table marks the number as significantly different (paired t-test).
     """
 
     mean: float

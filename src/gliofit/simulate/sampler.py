@@ -64,7 +64,7 @@ def draw_parameters(
         row[COLUMN] = space.model
         for place, parameter in enumerate(space.parameters[len(SPACE) :], len(SPACE)):
             if parameter.axis is None:
-                low, high = np.log(parameter.bounds) if parameter.log else parameter.bounds
+                low, high = parameter.to_coordinate(np.array(parameter.bounds))
                 row[parameter.column] = float(parameter.from_coordinate(rng.uniform(low, high)))
             elif parameter.axis == 0:
                 position = _near(tissue, voxels, np.array([x, y, z]), rng)

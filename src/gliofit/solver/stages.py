@@ -78,6 +78,8 @@ class Tangents:
 
     def by_theta(self, fields: NDArray[Any], growth: Growth) -> NDArray[Any]:
         """Return c and its derivatives by the n parameters, shape (1 + n, nx, ny, nz)."""
+        if 1 + len(self.space) == self.initial_count:
+            return fields  # Those of one origin are in the order of theta.
         result = np.zeros((1 + len(self.space), *fields.shape[1:]), fields.dtype)
         result[0] = fields[0]
         for place, row in self._places.items():

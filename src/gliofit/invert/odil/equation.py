@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,8 +42,17 @@ class Diffusion:
         """Apply the transposed stencil, which is the same if ``before`` and ``after`` belong to the same faces."""
         return self._apply(field, self.before, self.after, transposed=True)
 
-    def coefficients(self, transposed: bool = False) -> NDArray[Any]:
-        """Return the coefficients for ``kernels.cell_terms``, shape (7, n)."""
+    @cached_property
+    def coefficients(self) -> NDArray[Any]:
+        """Coefficients for ``kernels.cell_terms``, shape (7, n)."""
+        return self._rows(transposed=False)
+
+    @cached_property
+    def transposed_coefficients(self) -> NDArray[Any]:
+        """Coefficients of the transposed stencil, shape (7, n)."""
+        return self._rows(transposed=True)
+
+    def _rows(self, transposed: bool) -> NDArray[Any]:
         rows = [self.centre]
         strides = (self.shape[1] * self.shape[2], self.shape[2], 1)
         for stride, forward, backward in zip(strides, self.after, self.before, strict=True):
@@ -53,8 +63,9 @@ class Diffusion:
             rows += [forward, backward]
         return torch.stack(rows).numpy()
 
+    @cached_property
     def couplings(self) -> tuple[NDArray[np.int64], NDArray[Any]]:
-        """Return ``wraps`` for ``kernels.cell_terms``: cells and coefficients, shapes (2, pairs)."""
+        """``wraps`` for ``kernels.cell_terms``: cells and coefficients, shapes (2, pairs)."""
         if not self.wraps:
             return np.zeros((2, 0), np.int64), np.zeros((2, 0), self.centre.numpy().dtype)
         last, first, to_first, to_last = (torch.cat(parts) for parts in zip(*self.wraps, strict=True))
@@ -176,14 +187,14 @@ class _CellLoss(torch.autograd.Function):
 
         field, diffusivity, proliferation, grey, (white_part, grey_part), inside, interval_days, weights = arguments
         u = field.reshape(len(field), -1).numpy()
-        forward, transposed = white_part.coefficients(), white_part.coefficients(transposed=True)
-        ends, factors = white_part.couplings()
+        forward, transposed = white_part.coefficients, white_part.transposed_coefficients
+        ends, factors = white_part.couplings
         grey_forward, grey_factors = np.zeros((7, 0), u.dtype), factors
         if grey_part is not None:
             ratio = u.dtype.type(float(grey))
-            grey_forward, grey_factors = grey_part.coefficients(), grey_part.couplings()[1]
+            grey_forward, grey_factors = grey_part.coefficients, grey_part.couplings[1]
             forward = forward + ratio * grey_forward
-            transposed = transposed + ratio * grey_part.coefficients(transposed=True)
+            transposed = transposed + ratio * grey_part.transposed_coefficients
             factors = factors + ratio * grey_factors
         outside = (1 - inside).flatten().numpy()
         with np.errstate(over="ignore"):
