@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gliofit.invert.expansion import Expansion, ExpansionObjective
     from gliofit.invert.levenberg_marquardt import Descent
     from gliofit.invert.problem import Problem
+    from gliofit.invert.trace import Trace
     from gliofit.invert.uncertainty import Uncertainty
 
 # Candidates are dropped if their loss after a level exceeds this multiple of the best loss.
@@ -99,11 +100,23 @@ class GaussNewton(AbstractInverter):
         return Work.total(levels)
 
     def invert(self, problem: Problem) -> Inversion:
-        """Descend from several initial guesses on the coarsest level and continue with the best on finer levels."""
+        """Search, and compute the uncertainty of the estimate."""
+        trace = problem.start_trace()
+        objective, best, end = self._search(problem, trace)
+        uncertainty = self._uncertainty(objective, end, problem)
+        message = "; ".join([f"{objective.spacing_mm:g} mm: {best.reason}", *uncertainty.notes])
+        return trace.finish(
+            end.theta, end.loss, best.converged, message, uncertainty=uncertainty, extra=_thresholds(objective, end)
+        )
+
+    def _search(self, problem: Problem, trace: Trace) -> tuple[ExpansionObjective, Descent, Expansion]:
+        """Descend from several initial guesses on the coarsest level and continue with the best on finer levels.
+
+        Return the objective of the last level, the best descent on it, and its end with the origins in order.
+        """
         from gliofit.invert.expansion import ExpansionObjective
         from gliofit.solver.accurate import AccurateSolver
 
-        trace = problem.start_trace()
         move = self.origin != "com-fixed"
         thetas: list[NDArray[np.float64]] = []
         best: Descent | None = None
@@ -130,11 +143,7 @@ class GaussNewton(AbstractInverter):
         end, ordered = best.best, problem.model.in_order(best.best.theta)
         if not np.array_equal(ordered, end.theta):
             end = objective.expand(ordered) or end
-        uncertainty = self._uncertainty(objective, end, problem)
-        message = "; ".join([f"{objective.spacing_mm:g} mm: {best.reason}", *uncertainty.notes])
-        return trace.finish(
-            end.theta, end.loss, best.converged, message, uncertainty=uncertainty, extra=_thresholds(objective, end)
-        )
+        return objective, best, end
 
     def _uncertainty(self, objective: ExpansionObjective, end: Expansion, problem: Problem) -> Uncertainty:
         """Compute the uncertainty of the estimate, for a segmentation with the measured Hessian."""
@@ -177,13 +186,12 @@ class GaussNewton(AbstractInverter):
 
         assert problem.model.simpler is not None
         simpler = problem.with_model(find_growth_model(problem.model.simpler))
-        fit = self.model_copy(update={"levels": self.levels[:-1] or self.levels}).invert(simpler)
-        objective.trace.count(len(fit.trace))
-        if fit.theta is None:
-            return []
+        trace = simpler.start_trace()
+        fit = self.model_copy(update={"levels": self.levels[:-1] or self.levels})._search(simpler, trace)[2]
+        objective.trace.count(len(trace))
         level = self._levels(problem)[0]
         coarse = ExpansionObjective(simpler, Trace(simpler.space), objective.solver, level.spacing_mm)
-        end = coarse.expand(fit.theta.to_array())
+        end = coarse.expand(fit.theta)
         if end is None:
             return []
         guesses = extended(objective, end.theta, missed_places(coarse, end))
